@@ -1,0 +1,35 @@
+# Compiler cache, linker, warnings, hardening and sanitizers, for every target alike (a shared
+# precompiled header needs the same flags everywhere).
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_NOHASHDIR=1 ${CCACHE})
+endif()
+find_program(MOLD mold)
+if(MOLD AND NOT POSTERN_SANITIZE AND NOT POSTERN_COVERAGE)
+  add_link_options(-fuse-ld=mold)
+else()
+  add_link_options(-fuse-ld=lld)
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wmisleading-indentation
+                    -fstack-protector-strong -fPIE)
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Xclang> $<$<COMPILE_LANGUAGE:CXX>:-fno-pch-timestamp>)
+add_compile_definitions(_GLIBCXX_ASSERTIONS)
+add_link_options(-pie -Wl,-z,relro,-z,now)
+if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
+  add_compile_definitions(_FORTIFY_SOURCE=2)
+endif()
+if(POSTERN_SANITIZE)
+  add_compile_options(-fsanitize=${POSTERN_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${POSTERN_SANITIZE})
+endif()
+if(POSTERN_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(POSTERN_COVERAGE)
+  add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
+  add_link_options(-fprofile-instr-generate -fcoverage-mapping)
+endif()

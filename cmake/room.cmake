@@ -1,0 +1,46 @@
+# postern_room(NAME [PURE] ROOMS <rooms it may include> [LIBRARIES <targets>])
+#
+# One room of src/: every .cc below src/NAME is compiled into the library postern_NAME, every
+# *_test.cc into the test program NAME_test. ROOMS are the arrows of the house:
+# tools/check-arrows reads the same list and refuses an #include outside it.
+add_library(postern_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+target_precompile_headers(postern_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
+target_link_libraries(postern_pch PUBLIC PkgConfig::FMT)
+
+add_library(postern_pch_io STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+target_precompile_headers(postern_pch_io PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_io.h)
+target_link_libraries(postern_pch_io PUBLIC PkgConfig::FMT postern_asio)
+
+function(postern_room name)
+  cmake_parse_arguments(ROOM "PURE" "" "ROOMS;LIBRARIES" ${ARGN})
+  file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  set(tests ${all})
+  list(FILTER tests INCLUDE REGEX "_test\\.cc$")
+  set(sources ${all})
+  list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+  list(TRANSFORM ROOM_ROOMS PREPEND postern_ OUTPUT_VARIABLE links)
+  if(ROOM_PURE)
+    set(pch postern_pch)
+  else()
+    set(pch postern_pch_io)
+  endif()
+
+  if(sources)
+    add_library(postern_${name} STATIC ${sources})
+    target_include_directories(postern_${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(postern_${name} PUBLIC ${links} ${ROOM_LIBRARIES} ${pch})
+    target_precompile_headers(postern_${name} REUSE_FROM ${pch})
+  else()
+    add_library(postern_${name} INTERFACE)
+    target_include_directories(postern_${name} INTERFACE ${CMAKE_SOURCE_DIR}/src)
+    target_link_libraries(postern_${name} INTERFACE ${links} ${ROOM_LIBRARIES} ${pch})
+  endif()
+
+  if(POSTERN_TESTS AND tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE postern_${name} GTest::gtest_main GTest::gmock)
+    target_precompile_headers(${name}_test REUSE_FROM ${pch})
+    target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    add_test(NAME ${name} COMMAND ${name}_test)
+  endif()
+endfunction()

@@ -1,0 +1,72 @@
+// Client addresses and networks. An IPv4-mapped IPv6 address is its IPv4 address everywhere.
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace postern {
+
+/// An IPv4 or IPv6 address. `::ffff:a.b.c.d` is taken as IPv4 when parsed or made from octets.
+class IpAddress {
+ public:
+  IpAddress() = default;
+  /// Strict: four decimal numbers without leading zeros, or RFC 4291 text without a zone.
+  static Result<IpAddress> parse(std::string_view text);
+  static IpAddress v4(std::uint32_t host_order);
+  static IpAddress v6(const std::array<std::uint8_t, 16>& octets);
+
+  bool is_v4() const { return v4_; }
+  /// 4 or 16 octets in network order.
+  std::string_view octets() const {
+    return {reinterpret_cast<const char*>(octets_.data()), v4_ ? 4u : 16u};
+  }
+  int bits() const { return v4_ ? 32 : 128; }
+  bool is_loopback() const;
+  std::string to_string() const;
+  auto operator<=>(const IpAddress&) const = default;
+
+ private:
+  bool v4_ = true;
+  std::array<std::uint8_t, 16> octets_{};
+};
+
+/// A network in CIDR notation. Host bits are zero.
+class Cidr {
+ public:
+  /// `address[/prefix]`; a bare address is the network of itself alone. `::ffff:a.b.c.d/N` with
+  /// N >= 96 becomes IPv4 /(N-96). Host bits are an error whose message proposes the network.
+  static Result<Cidr> parse(std::string_view text);
+  Cidr(const IpAddress& address, int prefix);  ///< clears the host bits
+
+  const IpAddress& network() const { return network_; }
+  int prefix() const { return prefix_; }
+  bool contains(const IpAddress& address) const;
+  std::string to_string() const;
+  auto operator<=>(const Cidr&) const = default;
+
+ private:
+  IpAddress network_;
+  int prefix_ = 0;
+};
+
+/// A set of networks with lookup in O(log n): contained networks are dropped and the rest, being
+/// disjoint, are sorted. Families never match each other.
+class CidrSet {
+ public:
+  CidrSet() = default;
+  explicit CidrSet(std::vector<Cidr> networks);
+  bool contains(const IpAddress& address) const;
+  bool empty() const { return networks_.empty(); }
+  const std::vector<Cidr>& networks() const { return networks_; }
+
+ private:
+  std::vector<Cidr> networks_;
+};
+
+}  // namespace postern

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <openssl/crypto.h>
+
+namespace postern {
+
+/// A password, token or key. It cannot be printed, formatted or compared by accident, and its
+/// bytes are wiped when it goes. `reveal()` marks each place that really needs them.
+class Secret {
+ public:
+  Secret() = default;
+  explicit Secret(std::string value) : value_(std::move(value)) {}
+  Secret(const Secret&) = default;
+  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { other.wipe(); }
+  Secret& operator=(const Secret& other) {
+    if (this != &other) {
+      wipe();
+      value_ = other.value_;
+    }
+    return *this;
+  }
+  Secret& operator=(Secret&& other) noexcept {
+    if (this != &other) {
+      wipe();
+      value_ = std::move(other.value_);
+      other.wipe();
+    }
+    return *this;
+  }
+  ~Secret() { wipe(); }
+
+  const std::string& reveal() const { return value_; }
+  bool empty() const { return value_.empty(); }
+  std::size_t size() const { return value_.size(); }
+
+  /// Equal in time that depends on the lengths only.
+  bool equals(std::string_view other) const {
+    return value_.size() == other.size() &&
+           CRYPTO_memcmp(value_.data(), other.data(), other.size()) == 0;
+  }
+
+ private:
+  void wipe() {
+    OPENSSL_cleanse(value_.data(), value_.size());
+    value_.clear();
+  }
+
+  std::string value_;
+};
+
+}  // namespace postern

@@ -1,0 +1,54 @@
+#include "base/text.h"
+
+#include <gtest/gtest.h>
+
+#include "base/ulid.h"
+
+namespace postern {
+namespace {
+
+TEST(Text, utf8_is_strict) {
+  EXPECT_TRUE(is_utf8("caf\xc3\xa9 \xf0\x9f\x98\x80"));
+  for (const char* text : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3", "\x80"}) {
+    EXPECT_FALSE(is_utf8(text));
+  }
+}
+
+TEST(Text, base64_is_strict) {
+  EXPECT_EQ(base64_decode("AGEAYg=="), std::string("\0a\0b", 4));
+  EXPECT_EQ(base64_encode(std::string("\0a\0b", 4)), "AGEAYg==");
+  for (const char* text : {"AGEAYg", "AGEAYg=", "AG EAYg==", "AGEAYg==\n", "*"}) {
+    EXPECT_FALSE(base64_decode(text)) << text;
+  }
+  EXPECT_EQ(base64_decode(""), "");
+}
+
+TEST(Text, printable_shows_octets_and_cuts) {
+  EXPECT_EQ(printable("a\x1b[0m\xff"), "a\\x1b[0m\\xff");
+  EXPECT_EQ(printable("abcdef", 3), "abc...");
+}
+
+TEST(Text, nearest_suggests_only_what_is_near) {
+  EXPECT_EQ(nearest("recipent", {"recipient", "sender"}), "recipient");
+  EXPECT_FALSE(nearest("zzz", {"recipient", "sender"}));
+}
+
+TEST(Text, numbers_have_digits_only) {
+  EXPECT_EQ(parse_number("18446744073709551615"), 18446744073709551615u);
+  for (const char* text : {"", "-1", "+1", " 1", "1 ", "0x10", "18446744073709551616"}) {
+    EXPECT_FALSE(parse_number(text)) << text;
+  }
+}
+
+TEST(Ulid, has_its_shape_and_sorts_by_time) {
+  using std::chrono::milliseconds;
+  const auto now = std::chrono::system_clock::now();
+  const std::string earlier = new_ulid(now);
+  EXPECT_TRUE(is_ulid(earlier));
+  EXPECT_LT(earlier, new_ulid(now + milliseconds(1)));
+  EXPECT_FALSE(is_ulid("01HX0000000000000000000000x"));
+  EXPECT_FALSE(is_ulid("01hx0000000000000000000000"));
+}
+
+}  // namespace
+}  // namespace postern

@@ -1,0 +1,63 @@
+#include "base/ulid.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include <sodium.h>
+
+namespace postern {
+namespace {
+
+constexpr std::string_view alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+std::string encode(const std::array<unsigned char, 16>& bytes) {
+  unsigned __int128 value = 0;
+  for (const unsigned char byte : bytes) value = value << 8 | byte;
+  std::string out(26, '0');
+  for (std::size_t i = out.size(); i-- > 0; value >>= 5) {
+    out[i] = alphabet[static_cast<std::size_t>(value & 31)];
+  }
+  return out;
+}
+
+/// Random octets of this thread; drawn 1 KiB at a time, a system call each.
+void draw(unsigned char* out, std::size_t size) {
+  thread_local std::array<unsigned char, 1000> pool;
+  thread_local std::size_t used = pool.size();
+  if (used + size > pool.size()) {
+    randombytes_buf(pool.data(), pool.size());
+    used = 0;
+  }
+  std::copy_n(pool.data() + used, size, out);
+  used += size;
+}
+
+}  // namespace
+
+std::string new_ulid() { return new_ulid(std::chrono::system_clock::now()); }
+
+std::string new_ulid(std::chrono::system_clock::time_point at) {
+  const auto milliseconds = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count());
+  std::array<unsigned char, 16> bytes;
+  for (int i = 0; i < 6; ++i) bytes[i] = static_cast<unsigned char>(milliseconds >> (40 - 8 * i));
+  draw(bytes.data() + 6, 10);
+  return encode(bytes);
+}
+
+std::string ulid_from_bytes(std::string_view sixteen_bytes) {
+  std::array<unsigned char, 16> bytes{};
+  std::copy_n(sixteen_bytes.begin(), std::min<std::size_t>(16, sixteen_bytes.size()),
+              bytes.begin());
+  return encode(bytes);
+}
+
+bool is_ulid(std::string_view text) {
+  return text.size() == 26 && text.front() <= '7' &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return alphabet.find(c) != std::string_view::npos;
+         });
+}
+
+}  // namespace postern

@@ -1,0 +1,114 @@
+// What is known about a session and its message. Facts the dialogue gives are simply there; facts
+// that must be found out are optional, and a check names them as needs: the gatherer fills each in at
+// most once a message, whichever layers ask.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.h"
+#include "dns/dns.h"
+#include "mail/address.h"
+
+namespace postern::policy {
+
+struct Webhook;
+struct WebhookPolicy;
+
+/// TLS as the connection negotiated it.
+struct Tls {
+  std::string version;  ///< "TLSv1.3"
+  std::string cipher;
+};
+
+/// The SASL identity of the session, and which policies' credential lists it satisfied. The versions
+/// are those of the credential lists checked, so that a changed password stops counting.
+struct Authentication {
+  std::string username;
+  std::string mechanism;
+  std::map<std::string, std::uint64_t> granted;  ///< policy id -> credentials version
+};
+
+/// Facts of one connection.
+struct SessionFacts {
+  std::string id;  ///< ULID
+  std::string listener;
+  IpAddress client_ip;
+  std::uint16_t client_port = 0;
+  std::string helo;
+  bool esmtp = false;
+  std::optional<Tls> tls;
+  std::optional<Authentication> auth;
+};
+
+/// Who owns a recipient. Unknown recipients have Route::Kind::none and the reason.
+struct Route {
+  enum class Kind { none, webhook };
+  enum class Missing { foreign_domain, unknown_address };
+  Kind kind = Kind::none;
+  Missing missing = Missing::foreign_domain;
+  std::shared_ptr<const Webhook> webhook;
+  std::shared_ptr<const WebhookPolicy> policy;  ///< null: the webhook has none
+  std::optional<std::string> tag;               ///< of name+tag@
+};
+
+struct Recipient {
+  mail::Mailbox address;
+  Route route;
+};
+
+/// What the header scanner counted; known at Stage::message.
+struct MessageFacts {
+  std::uint64_t size = 0;
+  std::size_t header_fields = 0;
+  std::size_t header_size = 0;
+  std::size_t received_fields = 0;
+  std::size_t from_fields = 0;
+  std::string message_id;
+};
+
+/// A DNS answer that a decision used; kept so that it can be made again offline.
+struct DnsRecord {
+  dns::Question question;
+  dns::Answer answer;
+};
+
+struct Evidence {
+  SessionFacts session;
+
+  // One transaction.
+  std::optional<mail::Mailbox> reverse_path;  ///< nullopt after MAIL is the null reverse-path
+  std::uint64_t declared_size = 0;
+  bool smtputf8 = false;
+  bool body_8bitmime = false;
+  std::vector<Recipient> recipients;    ///< accepted so far
+  std::optional<Recipient> candidate;   ///< under judgement at Stage::rcpt
+  std::optional<MessageFacts> message;  ///< from Stage::message on
+
+  // Gathered (see Need).
+  std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket
+  std::vector<DnsRecord> dns;
+
+  /// Forgets the transaction; the session's facts stay.
+  void reset_transaction();
+  /// The webhook that the first accepted recipient fixed, else the candidate's; null without.
+  const Recipient* subject() const;
+};
+
+/// Names of evidence that has to be fetched. A check lists its needs as a set of bits.
+enum class Need : std::uint32_t {
+  none = 0,
+  rate_tokens = 1u << 0,
+};
+constexpr Need operator|(Need a, Need b) {
+  return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr bool has(Need set, Need one) {
+  return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;
+}
+
+}  // namespace postern::policy

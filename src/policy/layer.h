@@ -1,0 +1,69 @@
+// A layer is a compiled policy in one dialect. The engine knows nothing else about it.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/task.h"
+#include "policy/evidence.h"
+#include "policy/plan.h"
+#include "policy/trace.h"
+#include "policy/verdict.h"
+
+namespace postern::policy {
+
+/// Fetches evidence. Implemented by the gateway; tests hand in their own.
+class Gatherer {
+ public:
+  virtual ~Gatherer() = default;
+  /// Fills in every item of `needs` that is still missing. Trouble is recorded in the evidence, not
+  /// thrown: each item's type has a value for "could not be known".
+  virtual Task<void> gather(Need needs, Evidence& evidence) = 0;
+};
+
+/// Which items of `needs` are missing in `evidence`.
+Need missing(Need needs, const Evidence& evidence);
+
+class Layer {
+ public:
+  virtual ~Layer() = default;
+  virtual std::string_view name() const = 0;
+  /// Whether this layer may say anything at `stage`; a cheap way not to be asked.
+  virtual bool speaks_at(Stage stage) const = 0;
+  /// The layer's answer. Appends a Step for each rule it looked at.
+  virtual Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                              std::vector<Step>& steps) const = 0;
+};
+
+/// Runs the rules of `plan` at `stage` in order until one decides.
+Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Evidence& evidence,
+                       Gatherer& gatherer, std::vector<Step>& steps);
+
+enum class Mode { enforce, shadow };
+
+struct LayerEntry {
+  std::shared_ptr<const Layer> layer;
+  Mode mode = Mode::enforce;
+};
+
+/// The layers of a listener, in order. Layers AND: the first refusal is the answer, and no permit
+/// overrules another layer's refusal (DESIGN §1). Immutable; shared by all sessions.
+class Engine {
+ public:
+  explicit Engine(std::vector<LayerEntry> layers) : layers_(std::move(layers)) {}
+
+  /// Whether any layer speaks at `stage`: if not, no coroutine needs to be started.
+  bool speaks_at(Stage stage) const;
+  /// Decides `stage`. Never throws: an exception in a layer is a refusal with 451 4.3.0 whose cause
+  /// stands in the step (fail closed).
+  Task<Decision> decide(Stage stage, Evidence& evidence, Gatherer& gatherer) const;
+
+ private:
+  std::vector<LayerEntry> layers_;
+};
+
+/// The verdict that a decision's enforced steps amount to.
+bool refused(const Decision& decision);
+
+}  // namespace postern::policy

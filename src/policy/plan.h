@@ -1,0 +1,47 @@
+// A compiled policy: for each stage a list of checks with their arguments. Data, no interpreter.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "policy/evidence.h"
+#include "policy/verdict.h"
+
+namespace postern::policy {
+
+/// What a dialect hands to a check: networks, names, a number, or nothing.
+using Argument = std::variant<std::monostate, CidrSet, std::vector<std::string>, std::uint64_t>;
+
+/// One question with one implementation, whichever dialect asks it. `judge` is pure: it looks at
+/// evidence that is there (the engine has gathered `needs`) and fetches nothing.
+struct Check {
+  std::string_view name;  ///< the word users see, in the catalogue and in every trace
+  Stage stage;
+  Need needs;
+  Verdict (*judge)(const Evidence& evidence, const Argument& argument);
+  std::string_view help;  ///< one line
+};
+
+/// A check in a plan, with where its words stand: "restrictions:2:17" or a policy id and field.
+struct Rule {
+  const Check* check = nullptr;
+  Argument argument;
+  std::string origin;
+};
+
+class Plan {
+ public:
+  void add(Rule rule) { rules_[static_cast<std::size_t>(rule.check->stage)].push_back(std::move(rule)); }
+  const std::vector<Rule>& at(Stage stage) const { return rules_[static_cast<std::size_t>(stage)]; }
+
+ private:
+  std::array<std::vector<Rule>, stage_count> rules_;
+};
+
+}  // namespace postern::policy

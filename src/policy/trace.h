@@ -1,0 +1,41 @@
+// What a decision leaves behind: enough to explain it and to make it again offline.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "policy/evidence.h"
+#include "policy/verdict.h"
+
+namespace postern::policy {
+
+/// One rule's answer. Passing rules are kept too: an explanation shows what did not refuse.
+struct Step {
+  Stage stage = Stage::connect;
+  std::string_view layer;  ///< static name: "webhook", "gateway"
+  std::string_view check;  ///< static name from the catalogue
+  std::string origin;
+  Verdict verdict;
+  bool enforced = true;  ///< false in a shadow layer
+};
+
+/// A stage that was decided: its steps, the reply, the time it took.
+struct Decision {
+  Stage stage = Stage::connect;
+  std::string recipient;  ///< at Stage::rcpt
+  std::vector<Step> steps;
+  smtp::Reply reply;  ///< as sent
+  std::chrono::nanoseconds took{0};
+};
+
+/// A transaction from its first decision to its end. Moved to the trace writer when it is over.
+struct Trace {
+  std::string id;  ///< ULID, shown in logs; `postern explain` takes it
+  std::chrono::system_clock::time_point started;
+  std::vector<Decision> decisions;
+  Evidence evidence;
+  std::string outcome;  ///< accepted, rejected, deferred, aborted
+};
+
+}  // namespace postern::policy

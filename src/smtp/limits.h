@@ -1,0 +1,55 @@
+// What one session may use. Every default is that of the threat model (docs/threat-model.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace postern::smtp {
+
+struct Limits {
+  /// Octets of a message; announced by SIZE (RFC 1870).
+  std::uint64_t message_size = 25ull << 20;
+  /// RCPT accepted in one transaction; RFC 5321 §4.5.3.1.8 asks for 100 at least.
+  std::size_t recipients = 1000;
+  /// Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4 asks for 512 and more).
+  std::size_t command_line = 2048;
+  /// Octets of an AUTH line (RFC 4954 §4).
+  std::size_t auth_line = 12288;
+  /// Octets without CRLF after which the session ends with 421.
+  std::size_t endless_line = 65536;
+  /// Octets of a text line in DATA; RFC 5321 §4.5.3.1.6 asks for 1000 at least.
+  std::size_t text_line = 65536;
+  /// Errors after which the next one ends the session.
+  std::size_t errors = 20;
+  /// From this error on the driver waits a second before each error reply.
+  std::size_t soft_errors = 10;
+  /// NOOP, RSET, VRFY and HELP between two messages; more count as errors.
+  std::size_t junk_commands = 100;
+  std::size_t auth_failures = 3;
+  std::size_t messages = 1000;
+  /// BDAT commands of one message (RFC 3030 sets no limit).
+  std::size_t chunks = 1000;
+  /// Received fields of a message; more are a loop (RFC 5321 §6.3).
+  std::size_t received_fields = 100;
+  /// Octets and fields of the header section; more are refused with 554 5.6.0.
+  std::size_t header_size = 1u << 20;
+  std::size_t header_fields = 1000;
+};
+
+/// RFC 5321 §2.3.8: lines end in CRLF only. `normalize` mends bare LF inside data, never in a
+/// terminator; NUL and bare CR are refused either way.
+enum class BareNewline { reject, normalize };
+
+/// What the server says of itself and offers. Lives as long as every session made with it.
+struct ServerOptions {
+  std::string hostname = "localhost";  ///< greeting, EHLO reply
+  Limits limits;
+  BareNewline bare_newline = BareNewline::reject;
+  bool starttls = false;                   ///< a certificate is loaded
+  bool auth = false;                       ///< some verifier is configured; offered inside TLS only
+  bool xclient = false;                    ///< set per peer by the driver
+  bool reject_unauth_pipelining = false;   ///< RFC 2920 §3.1 enforced: 503 5.5.0
+};
+
+}  // namespace postern::smtp

@@ -1,0 +1,132 @@
+// The SMTP server as a value: bytes in, events out, replies in, bytes out. It knows no socket, no
+// clock and no policy, and it never waits (docs/decisions/0004-sans-io-cores.md).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/secret.h"
+#include "mail/address.h"
+#include "smtp/limits.h"
+#include "smtp/reply.h"
+
+namespace postern::smtp {
+
+/// The session has used up its input: write take_output(), read, feed().
+struct NeedInput {};
+/// HELO or EHLO with a syntactically fit argument. Answer with accept() or reply().
+struct Helo {
+  std::string name;    ///< as the client wrote it, at most 255 octets
+  bool extended = false;  ///< EHLO
+};
+/// STARTTLS was accepted: output holds the 220. Write it, drop every octet read but not fed, do the
+/// handshake, call tls_started(). All state is new afterwards but the counters (RFC 3207 §4.2).
+struct StartTls {};
+/// Credentials, complete. Answer with reply(): 235 makes the session authenticated.
+struct Auth {
+  std::string mechanism;  ///< "PLAIN" or "LOGIN"
+  std::string authz_id;   ///< RFC 4616; empty when the client named none
+  std::string authn_id;
+  Secret password;
+};
+/// MAIL with its parameters checked. Answer with reply().
+struct Mail {
+  std::optional<mail::Mailbox> reverse_path;  ///< nullopt: the null reverse-path
+  std::optional<std::uint64_t> size;          ///< SIZE= (RFC 1870)
+  bool smtputf8 = false;                      ///< RFC 6531
+  bool body_8bitmime = false;                 ///< RFC 6152
+};
+/// RCPT. Answer with reply(); a positive one adds the recipient.
+struct Rcpt {
+  mail::Mailbox forward_path;  ///< `<Postmaster>` arrives as postmaster@hostname
+};
+/// DATA, or the first BDAT, with a recipient accepted: the message begins. Answer DATA with
+/// proceed() or reply(); after a negative reply to BDAT its octets are swallowed.
+struct Data {
+  bool chunked = false;  ///< BDAT (RFC 3030)
+};
+/// A piece of the message: dots unstuffed, CRLF line ends. Valid until the next call on the session.
+/// It needs no answer.
+struct Chunk {
+  std::string_view bytes;
+};
+/// The message is whole and within limits. Answer with reply(): this is the promise.
+struct EndOfData {
+  std::uint64_t size = 0;  ///< octets handed out in chunks
+};
+/// The transaction ended without a message: RSET, EHLO again, a refused or broken message. What was
+/// kept for it can go. `reply` is what the client is told, for the log; code 0 when nothing.
+struct Aborted {
+  Reply reply;
+};
+/// XCLIENT attributes (a peer the driver trusts). Answer with reply(); a 220 restarts the session.
+struct Xclient {
+  std::optional<IpAddress> address;
+  std::optional<std::string> name;
+  std::optional<std::string> helo;
+  std::optional<std::string> login;
+};
+/// The session is over: write take_output() and close. Nothing follows.
+struct Closed {
+  enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
+};
+
+using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Data, Chunk, EndOfData,
+                           Aborted, Xclient, Closed>;
+
+/// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.
+class ServerSession {
+ public:
+  /// `options` must outlive the session.
+  explicit ServerSession(const ServerOptions& options);
+  ~ServerSession();
+  ServerSession(ServerSession&&) noexcept;
+
+  /// Queues the 220 greeting. Not called for a connection that is refused: use refuse().
+  void greet();
+  /// Queues `reply` as the last one and ends the session.
+  void refuse(const Reply& reply);
+
+  /// Takes what was read. Call only after NeedInput; a copy is kept of what is not yet a line.
+  void feed(std::string_view bytes);
+  /// What happened next. After an event that wants an answer, answer before calling again.
+  Event next();
+  /// Answers the last event that wants one. 421 ends the session.
+  void reply(const Reply& reply);
+  /// Answers Helo with the standard greeting and the extension list.
+  void accept();
+  /// Answers Data: 354 for DATA, nothing for BDAT.
+  void proceed();
+  /// The handshake after StartTls (or of an implicit TLS listener, before greet()) is done.
+  void tls_started();
+  /// What is to be written now; empties the buffer.
+  std::string take_output();
+  /// Octets waiting to be written: the driver writes before feeding more when this is large.
+  std::size_t output_size() const;
+  bool closed() const;
+
+  /// Input is waiting behind the command just answered or asked about (RFC 2920): evidence for
+  /// reject_unauth_pipelining.
+  bool input_waiting() const;
+  bool in_tls() const;
+  bool authenticated() const;
+  bool esmtp() const;
+  /// Replies with 4xx/5xx so far; from Limits::soft_errors on the driver delays each.
+  std::size_t errors() const;
+  /// A message is on its way (354 or BDAT was said, no final reply yet).
+  bool in_data() const;
+  /// Gives back memory that an idle session does not need.
+  void shrink();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace postern::smtp

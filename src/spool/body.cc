@@ -1,0 +1,102 @@
+#include "spool/body.h"
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+namespace postern::spool {
+namespace {
+
+tl::unexpected<Error> io_error(const char* what) {
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return fail(full ? Fault::temporary : Fault::permanent,
+              fmt::format("{} a temporary message file: {}", what, std::strerror(errno)));
+}
+
+}  // namespace
+
+Body::Body(std::string directory, std::size_t memory_limit)
+    : directory_(std::move(directory)), memory_limit_(memory_limit) {}
+
+Body::Body(Body&& other) noexcept
+    : directory_(std::move(other.directory_)),
+      memory_limit_(other.memory_limit_),
+      memory_(std::move(other.memory_)),
+      size_(std::exchange(other.size_, 0)),
+      fd_(std::exchange(other.fd_, -1)),
+      mapping_(std::exchange(other.mapping_, nullptr)) {}
+
+Body& Body::operator=(Body&& other) noexcept {
+  if (this != &other) {
+    clear();
+    directory_ = std::move(other.directory_);
+    memory_limit_ = other.memory_limit_;
+    memory_ = std::move(other.memory_);
+    size_ = std::exchange(other.size_, 0);
+    fd_ = std::exchange(other.fd_, -1);
+    mapping_ = std::exchange(other.mapping_, nullptr);
+  }
+  return *this;
+}
+
+Body::~Body() { clear(); }
+
+void Body::clear() {
+  unmap();
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+  memory_ = std::string();
+  size_ = 0;
+}
+
+void Body::unmap() {
+  if (mapping_ != nullptr) ::munmap(const_cast<char*>(mapping_), size_);
+  mapping_ = nullptr;
+}
+
+Result<void> Body::spill() {
+  fd_ = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (fd_ < 0) return io_error("opening");
+  const std::string start = std::exchange(memory_, std::string());
+  size_ -= start.size();
+  return append(start);
+}
+
+Result<void> Body::append(std::string_view bytes) {
+  unmap();
+  if (fd_ < 0) {
+    if (memory_.size() + bytes.size() <= memory_limit_) {
+      memory_ += bytes;
+      size_ += bytes.size();
+      return {};
+    }
+    if (Result<void> spilled = spill(); !spilled) return spilled;
+  }
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return io_error("writing");
+    }
+    size_ += static_cast<std::uint64_t>(written);
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Result<std::string_view> Body::view() {
+  if (fd_ < 0 || size_ == 0) return std::string_view(memory_);
+  if (mapping_ == nullptr) {
+    void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
+    if (address == MAP_FAILED) return io_error("mapping");
+    mapping_ = static_cast<const char*>(address);
+  }
+  return std::string_view(mapping_, size_);
+}
+
+}  // namespace postern::spool

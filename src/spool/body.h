@@ -1,0 +1,43 @@
+// The octets of one message on their way: in memory while small, in an unlinked temporary file from
+// a threshold on, so that a session's memory is bounded whatever the size.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace postern::spool {
+
+/// Not thread-safe; moved along with its message. Also used for payloads on their way out.
+class Body {
+ public:
+  /// `directory` holds the temporary file (O_TMPFILE, mode 0600); it is not kept after a crash.
+  explicit Body(std::string directory, std::size_t memory_limit = 64 * 1024);
+  Body(Body&& other) noexcept;
+  Body& operator=(Body&& other) noexcept;
+  ~Body();
+
+  /// Fault::temporary for ENOSPC and EDQUOT (452 4.3.1), Fault::permanent for other I/O errors.
+  Result<void> append(std::string_view bytes);
+  std::uint64_t size() const { return size_; }
+  bool in_memory() const { return fd_ < 0; }
+  /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with the
+  /// Body). Valid until the next append or the Body's end.
+  Result<std::string_view> view();
+  void clear();
+
+ private:
+  Result<void> spill();
+  void unmap();
+
+  std::string directory_;
+  std::size_t memory_limit_;
+  std::string memory_;
+  std::uint64_t size_ = 0;
+  int fd_ = -1;
+  const char* mapping_ = nullptr;
+};
+
+}  // namespace postern::spool
