@@ -15,9 +15,9 @@ find_library(UNBOUND_LIBRARY unbound REQUIRED)
 add_library(postern_unbound INTERFACE)
 target_link_libraries(postern_unbound INTERFACE ${UNBOUND_LIBRARY})
 
-# Boost.Asio is compiled once (src/net/asio.cc) instead of in every translation unit.
-add_library(postern_asio INTERFACE)
-target_compile_definitions(postern_asio INTERFACE BOOST_ASIO_SEPARATE_COMPILATION
+# Boost.Asio is compiled once (cmake/asio.cc) instead of in every translation unit.
+add_library(postern_asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cc)
+target_compile_definitions(postern_asio PUBLIC BOOST_ASIO_SEPARATE_COMPILATION
                            BOOST_ASIO_NO_DEPRECATED)
-target_link_libraries(postern_asio INTERFACE Boost::headers Threads::Threads OpenSSL::SSL
+target_link_libraries(postern_asio PUBLIC Boost::headers Threads::Threads OpenSSL::SSL
                       OpenSSL::Crypto)
