@@ -1,0 +1,196 @@
+#include "net/stream.h"
+
+#include <cerrno>
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+namespace postern::net {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t scratch_size = 64 * 1024;
+
+/// One read buffer a thread: idle connections hold none.
+std::span<char> scratch() {
+  thread_local std::vector<char> buffer(scratch_size);
+  return buffer;
+}
+
+}  // namespace
+
+void Stream::SslFree::operator()(ssl_st* ssl) const { SSL_free(ssl); }
+
+Stream::Stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
+  boost::system::error_code ignored;
+  socket_.non_blocking(true, ignored);
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+}
+
+Stream::~Stream() = default;
+
+Task<bool> Stream::wait(Ready ready) {
+  if (cancelled_) co_return false;
+  const auto [error] = co_await socket_.async_wait(
+      ready == Ready::read ? asio::socket_base::wait_read : asio::socket_base::wait_write,
+      asio::as_tuple(asio::use_awaitable));
+  co_return !error && !cancelled_;
+}
+
+// Between commands the client thinks: the reactor reads the next line by itself, which saves a
+// system call over waiting and then reading.
+Task<std::string_view> Stream::read_plain_command() {
+  const auto [error, size] = co_await socket_.async_read_some(
+      asio::buffer(small_), asio::as_tuple(asio::use_awaitable));
+  if (error || cancelled_) co_return std::string_view();
+  co_return std::string_view(small_.data(), size);
+}
+
+Task<std::string_view> Stream::read_ready() {
+  const std::span<char> buffer = scratch();
+  for (;;) {
+    const bool ready = co_await wait(Ready::read);
+    if (!ready) co_return std::string_view();
+    const ssize_t size = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (size >= 0) co_return std::string_view(buffer.data(), static_cast<std::size_t>(size));
+    if (errno != EAGAIN && errno != EINTR) co_return std::string_view();
+  }
+}
+
+template <class Operation>
+Task<long> Stream::tls_operation(Operation operation) {
+  for (;;) {
+    ERR_clear_error();
+    const int result = operation();
+    if (result > 0) co_return result;
+    bool ready = false;
+    switch (SSL_get_error(ssl_.get(), result)) {
+      case SSL_ERROR_WANT_READ:
+        ready = co_await wait(Ready::read);
+        break;
+      case SSL_ERROR_WANT_WRITE:
+        ready = co_await wait(Ready::write);
+        break;
+      default:
+        break;
+    }
+    if (!ready) co_return 0;
+  }
+}
+
+Task<std::string_view> Stream::read(Expect expect) {
+  if (cancelled_) co_return std::string_view();
+  if (!ssl_) {
+    if (expect == Expect::command) co_return co_await read_plain_command();
+    co_return co_await read_ready();
+  }
+  if (SSL_has_pending(ssl_.get()) == 0) {
+    const bool ready = co_await wait(Ready::read);
+    if (!ready) co_return std::string_view();
+  }
+  const std::span<char> buffer = scratch();
+  SSL* ssl = ssl_.get();
+  const long size = co_await tls_operation(
+      [ssl, buffer] { return SSL_read(ssl, buffer.data(), static_cast<int>(buffer.size())); });
+  co_return std::string_view(buffer.data(), static_cast<std::size_t>(size));
+}
+
+Task<bool> Stream::write(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (cancelled_) co_return false;
+    if (ssl_) {
+      SSL* ssl = ssl_.get();
+      const long size = co_await tls_operation([ssl, bytes] {
+        return SSL_write(ssl, bytes.data(), static_cast<int>(std::min<std::size_t>(
+                                                bytes.size(), 16 * 1024)));
+      });
+      if (size <= 0) co_return false;
+      bytes.remove_prefix(static_cast<std::size_t>(size));
+      continue;
+    }
+    const ssize_t size =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (size >= 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(size));
+    } else if (errno == EAGAIN) {
+      const bool ready = co_await wait(Ready::write);
+      if (!ready) co_return false;
+    } else if (errno != EINTR) {
+      co_return false;
+    }
+  }
+  co_return true;
+}
+
+Task<std::string_view> Stream::peek(std::size_t size) {
+  const std::span<char> buffer = scratch();
+  for (;;) {
+    const ssize_t got = ::recv(socket_.native_handle(), buffer.data(),
+                               std::min(size, buffer.size()), MSG_PEEK);
+    if (got >= 0) co_return std::string_view(buffer.data(), static_cast<std::size_t>(got));
+    if (errno != EAGAIN && errno != EINTR) co_return std::string_view();
+    const bool ready = co_await wait(Ready::read);
+    if (!ready) co_return std::string_view();
+  }
+}
+
+void Stream::skip(std::size_t size) {
+  const std::span<char> buffer = scratch();
+  while (size > 0) {
+    const ssize_t got =
+        ::recv(socket_.native_handle(), buffer.data(), std::min(size, buffer.size()), 0);
+    if (got <= 0) return;
+    size -= static_cast<std::size_t>(got);
+  }
+}
+
+void Stream::drain_plaintext() {
+  const std::span<char> buffer = scratch();
+  for (;;) {
+    const ssize_t got = ::recv(socket_.native_handle(), buffer.data(), buffer.size(), 0);
+    if (got <= 0) return;
+  }
+}
+
+Task<bool> Stream::handshake(std::shared_ptr<const TlsContext> context) {
+  context_ = std::move(context);
+  ssl_.reset(SSL_new(context_->handle()));
+  if (!ssl_ || SSL_set_fd(ssl_.get(), static_cast<int>(socket_.native_handle())) != 1) {
+    co_return false;
+  }
+  SSL* ssl = ssl_.get();
+  const long done = co_await tls_operation([ssl] { return SSL_accept(ssl); });
+  co_return done > 0;
+}
+
+std::optional<TlsFacts> Stream::tls_facts() const {
+  if (!ssl_) return std::nullopt;
+  return TlsFacts{SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get())};
+}
+
+bool Stream::input_waiting() const {
+  if (ssl_ && SSL_has_pending(ssl_.get()) != 0) return true;
+  pollfd poll_entry{.fd = const_cast<Stream*>(this)->socket_.native_handle(), .events = POLLIN};
+  return ::poll(&poll_entry, 1, 0) > 0;
+}
+
+void Stream::cancel() {
+  cancelled_ = true;
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+void Stream::close() {
+  if (ssl_ && SSL_is_init_finished(ssl_.get()) != 0) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+  }
+  boost::system::error_code ignored;
+  socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+  socket_.close(ignored);
+}
+
+}  // namespace postern::net

@@ -1,0 +1,134 @@
+#include "net/tls.h"
+
+#include <cstdio>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace postern::net {
+namespace {
+
+std::string openssl_reason() {
+  char text[256] = "unknown reason";
+  const unsigned long code = ERR_peek_last_error();
+  if (code != 0) ERR_error_string_n(code, text, sizeof text);
+  ERR_clear_error();
+  return text;
+}
+
+template <auto release>
+struct Release {
+  template <class T>
+  void operator()(T* object) const {
+    release(object);
+  }
+};
+template <class T, auto release>
+using Owned = std::unique_ptr<T, Release<release>>;
+
+Result<Owned<X509, X509_free>> make_certificate(EVP_PKEY* key, const std::string& hostname) {
+  Owned<X509, X509_free> certificate(X509_new());
+  constexpr long ten_years = 3650L * 24 * 3600;
+  std::uint64_t serial = 1;
+  std::FILE* random = std::fopen("/dev/urandom", "rb");
+  if (random != nullptr) {
+    if (std::fread(&serial, sizeof serial, 1, random) != 1) serial = 1;
+    std::fclose(random);
+  }
+  X509_set_version(certificate.get(), X509_VERSION_3);
+  ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate.get()), serial >> 1);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), ten_years);
+  X509_NAME* name = X509_get_subject_name(certificate.get());
+  X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8,
+                             reinterpret_cast<const unsigned char*>(hostname.c_str()), -1, -1, 0);
+  X509_set_issuer_name(certificate.get(), name);
+  X509_set_pubkey(certificate.get(), key);
+  const std::string names = "DNS:" + hostname;
+  Owned<X509_EXTENSION, X509_EXTENSION_free> alternative(
+      X509V3_EXT_conf_nid(nullptr, nullptr, NID_subject_alt_name, names.c_str()));
+  if (alternative) X509_add_ext(certificate.get(), alternative.get(), -1);
+  if (X509_sign(certificate.get(), key, EVP_sha256()) == 0) {
+    return fail(Fault::bug, "signing the certificate: " + openssl_reason());
+  }
+  return certificate;
+}
+
+/// Writes with mode 0600 through a temporary name, so that a half-written file is never found.
+template <class Write>
+Result<void> write_pem(const std::string& path, Write write) {
+  const std::string temporary = path + ".new";
+  const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  std::FILE* file = fd < 0 ? nullptr : ::fdopen(fd, "w");
+  if (file == nullptr) return fail(Fault::permanent, "cannot create " + path);
+  const bool written = write(file) == 1;
+  const bool closed = std::fclose(file) == 0;
+  if (!written || !closed || ::rename(temporary.c_str(), path.c_str()) != 0) {
+    return fail(Fault::permanent, "cannot write " + path);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,
+                                                           const std::string& key_pem_file) {
+  const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
+  SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                         SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                         SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_num_tickets(context.get(), 0);
+  SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set1_groups_list(context.get(), "X25519:P-256:P-384");
+  if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_pem_file.c_str()) != 1) {
+    return fail(Fault::permanent, fmt::format("cannot use certificate {}: {}", certificate_pem_file,
+                                              openssl_reason()));
+  }
+  if (SSL_CTX_use_PrivateKey_file(context.get(), key_pem_file.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context.get()) != 1) {
+    return fail(Fault::permanent,
+                fmt::format("cannot use key {} with certificate {}: {}", key_pem_file,
+                            certificate_pem_file, openssl_reason()));
+  }
+  auto result = std::shared_ptr<TlsContext>(new TlsContext());
+  result->context_ = context;
+  std::tm when{};
+  if (const X509* certificate = SSL_CTX_get0_certificate(context.get());
+      certificate != nullptr &&
+      ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
+    result->not_after_ = std::chrono::system_clock::from_time_t(::timegm(&when));
+  }
+  return std::shared_ptr<const TlsContext>(result);
+}
+
+Result<void> ensure_self_signed(const std::string& certificate, const std::string& key,
+                                const std::string& hostname) {
+  if (::access(certificate.c_str(), R_OK) == 0 && ::access(key.c_str(), R_OK) == 0) return {};
+  const Owned<EVP_PKEY, EVP_PKEY_free> pair(EVP_EC_gen("P-256"));
+  if (!pair) return fail(Fault::bug, "making a key: " + openssl_reason());
+  const auto made = make_certificate(pair.get(), hostname);
+  if (!made) return tl::unexpected(made.error());
+  if (auto written = write_pem(key,
+                               [&](std::FILE* file) {
+                                 return PEM_write_PrivateKey(file, pair.get(), nullptr, nullptr, 0,
+                                                             nullptr, nullptr);
+                               });
+      !written) {
+    return written;
+  }
+  return write_pem(certificate,
+                   [&](std::FILE* file) { return PEM_write_X509(file, made->get()); });
+}
+
+}  // namespace postern::net

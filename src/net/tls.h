@@ -1,0 +1,40 @@
+// TLS for listeners: OpenSSL contexts from PEM files, or a certificate of our own making.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+
+struct ssl_ctx_st;
+
+namespace postern::net {
+
+/// What a handshake agreed on.
+struct TlsFacts {
+  std::string version;  ///< "TLSv1.3"
+  std::string cipher;   ///< "TLS_AES_256_GCM_SHA384"
+};
+
+/// A server's certificate and settings: TLS 1.2 and later, no renegotiation, no compression, no
+/// tickets (threat model, "TLS boundary"). Immutable and shared between threads.
+class TlsContext {
+ public:
+  static Result<std::shared_ptr<const TlsContext>> load(const std::string& certificate_pem_file,
+                                                        const std::string& key_pem_file);
+  ssl_ctx_st* handle() const { return context_.get(); }
+  std::chrono::system_clock::time_point not_after() const { return not_after_; }
+
+ private:
+  TlsContext() = default;
+  std::shared_ptr<ssl_ctx_st> context_;
+  std::chrono::system_clock::time_point not_after_;
+};
+
+/// Makes `certificate` and `key` (P-256, self-signed for `hostname`, ten years, mode 0600) unless
+/// both are there.
+Result<void> ensure_self_signed(const std::string& certificate, const std::string& key,
+                                const std::string& hostname);
+
+}  // namespace postern::net
