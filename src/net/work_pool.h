@@ -1,0 +1,71 @@
+// Threads for work that would hold up an event loop: password hashing above all. The queue is
+// bounded, so that a flood of logins is answered "later" instead of being remembered.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "base/error.h"
+#include "base/task.h"
+
+namespace postern::net {
+
+/// A fixed number of threads behind a bounded queue. Stop it (or destroy it) before the event loops
+/// whose coroutines wait on it.
+class WorkPool {
+ public:
+  /// At least one thread; at most `queue` jobs wait while all threads are busy.
+  WorkPool(std::size_t threads, std::size_t queue);
+  ~WorkPool();
+  WorkPool(const WorkPool&) = delete;
+  WorkPool& operator=(const WorkPool&) = delete;
+
+  /// Runs `work` on a pool thread and resumes the caller on its own executor. `work` must own what
+  /// it uses. Fault::temporary, without running it, when the queue is full or the pool has stopped.
+  /// What `work` throws is thrown to the caller.
+  template <class F>
+  Task<Result<std::invoke_result_t<F>>> run(F work);
+
+  /// Jobs in hand are finished; waiting ones fail with Fault::temporary. Idempotent.
+  void stop();
+  std::size_t waiting() const;
+
+ private:
+  struct State;
+
+  /// False when the job was refused.
+  Task<bool> execute(std::function<void()> job);
+
+  std::unique_ptr<State> state_;
+};
+
+template <class F>
+Task<Result<std::invoke_result_t<F>>> WorkPool::run(F work) {
+  using R = std::invoke_result_t<F>;
+  // Shared, not on the frame: the frame may be destroyed while a thread still works.
+  struct Slot {
+    explicit Slot(F w) : work(std::move(w)) {}
+    F work;
+    std::optional<R> value;
+    std::exception_ptr thrown;
+  };
+  auto slot = std::make_shared<Slot>(std::move(work));
+  std::function<void()> job = [slot] {
+    try {
+      slot->value.emplace(slot->work());
+    } catch (...) {
+      slot->thrown = std::current_exception();
+    }
+  };
+  const bool ran = co_await execute(std::move(job));
+  if (!ran) co_return fail(Fault::temporary, "the work queue is full");
+  if (slot->thrown) std::rethrow_exception(slot->thrown);
+  co_return std::move(*slot->value);
+}
+
+}  // namespace postern::net
