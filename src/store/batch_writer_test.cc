@@ -1,0 +1,128 @@
+#include "store/batch_writer.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <future>
+#include <thread>
+
+namespace postern::store {
+namespace {
+
+constexpr const char* migrations[] = {"CREATE TABLE item (id INTEGER PRIMARY KEY) STRICT;"};
+constexpr Schema schema{.application_id = 1, .migrations = migrations};
+
+class BatchWriterTest : public ::testing::Test {
+ protected:
+  BatchWriterTest() {
+    char name[] = "/tmp/postern-batch-XXXXXX";
+    directory_ = mkdtemp(name);
+    database_ = std::move(*Database::open(directory_ + "/b.db", schema, {.sync = Sync::normal}));
+    reader_ = std::move(*Database::open(directory_ + "/b.db", schema, {.sync = Sync::normal}));
+  }
+  ~BatchWriterTest() override { std::filesystem::remove_all(directory_); }
+
+  static auto insert(int id) {
+    return [id](Database& database) {
+      static_cast<void>(database.execute("INSERT INTO item VALUES (?)", id));
+    };
+  }
+  std::int64_t count() { return reader_->number("SELECT count(*) FROM item").value(); }
+
+  std::string directory_;
+  std::unique_ptr<Database> database_;
+  std::unique_ptr<Database> reader_;
+};
+
+TEST_F(BatchWriterTest, flush_makes_earlier_posts_readable) {
+  BatchWriter writer(*database_, {.interval = std::chrono::hours(1)});
+  for (int i = 0; i < 1000; ++i) ASSERT_TRUE(writer.post(insert(i)));
+  writer.flush();
+  EXPECT_EQ(count(), 1000);
+  writer.flush();  // nothing new: returns at once
+  EXPECT_EQ(writer.dropped(), 0u);
+}
+
+TEST_F(BatchWriterTest, commits_by_itself_after_the_interval) {
+  BatchWriter writer(*database_, {.interval = std::chrono::milliseconds(20)});
+  ASSERT_TRUE(writer.post(insert(1)));
+  for (int i = 0; i < 500 && count() == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(count(), 1);
+}
+
+TEST_F(BatchWriterTest, commits_a_full_batch_before_the_interval) {
+  BatchWriter writer(*database_, {.batch = 10, .interval = std::chrono::hours(1)});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(writer.post(insert(i)));
+  for (int i = 0; i < 500 && count() < 10; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(count(), 10);
+}
+
+TEST_F(BatchWriterTest, writes_the_rest_when_it_ends) {
+  {
+    BatchWriter writer(*database_, {.batch = 7, .interval = std::chrono::hours(1)});
+    for (int i = 0; i < 100; ++i) ASSERT_TRUE(writer.post(insert(i)));
+  }
+  EXPECT_EQ(count(), 100);
+}
+
+TEST_F(BatchWriterTest, drops_and_counts_what_does_not_fit_without_waiting) {
+  std::promise<void> gate;
+  std::shared_future<void> open = gate.get_future().share();
+  std::promise<void> entered;
+  BatchWriter writer(*database_, {.capacity = 5, .batch = 1});
+  ASSERT_TRUE(writer.post([&, open](Database&) {
+    entered.set_value();
+    open.wait();
+  }));
+  entered.get_future().wait();  // the thread is stuck in the first job, the queue is empty
+  for (int i = 0; i < 5; ++i) EXPECT_TRUE(writer.post(insert(i)));
+  EXPECT_FALSE(writer.post(insert(5)));
+  EXPECT_FALSE(writer.post(insert(6)));
+  EXPECT_EQ(writer.dropped(), 2u);
+  gate.set_value();
+  writer.flush();
+  EXPECT_EQ(count(), 5);
+}
+
+TEST_F(BatchWriterTest, one_bad_row_does_not_take_the_others_along) {
+  BatchWriter writer(*database_, {.interval = std::chrono::hours(1)});
+  for (const int id : {1, 2, 2, 3}) ASSERT_TRUE(writer.post(insert(id)));
+  writer.flush();
+  EXPECT_EQ(count(), 3);
+  EXPECT_EQ(writer.failed(), 1u);
+  EXPECT_NE(writer.last_error().find("UNIQUE"), std::string::npos);
+}
+
+TEST_F(BatchWriterTest, takes_posts_from_many_threads) {
+  BatchWriter writer(*database_, {.capacity = 100000});
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 1000; ++i) {
+        ASSERT_TRUE(writer.post(insert(t * 1000 + i)));
+        if (i % 250 == 0) writer.flush();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  writer.flush();
+  EXPECT_EQ(count(), 4000);
+}
+
+TEST_F(BatchWriterTest, a_job_may_own_what_cannot_be_copied) {
+  BatchWriter writer(*database_);
+  auto id = std::make_unique<int>(42);
+  ASSERT_TRUE(writer.post([id = std::move(id)](Database& database) {
+    static_cast<void>(database.execute("INSERT INTO item VALUES (?)", *id));
+  }));
+  writer.flush();
+  EXPECT_EQ(count(), 1);
+}
+
+}  // namespace
+}  // namespace postern::store

@@ -1,0 +1,307 @@
+#include "store/database.h"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace postern::store {
+
+std::int64_t to_millis(Time time) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+}
+
+Time from_millis(std::int64_t millis) { return Time(std::chrono::milliseconds(millis)); }
+
+Time now() { return from_millis(to_millis(std::chrono::system_clock::now())); }
+
+bool Row::is_null(int column) const {
+  return sqlite3_column_type(statement_, column) == SQLITE_NULL;
+}
+
+std::int64_t Row::integer(int column) const { return sqlite3_column_int64(statement_, column); }
+
+std::string Row::text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_, column);
+  if (bytes == nullptr) return {};
+  return {static_cast<const char*>(bytes),
+          static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+}
+
+std::optional<std::string> Row::optional_text(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return text(column);
+}
+
+std::optional<std::int64_t> Row::optional_integer(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return integer(column);
+}
+
+std::optional<Time> Row::optional_time(int column) const {
+  if (is_null(column)) return std::nullopt;
+  return time(column);
+}
+
+Statement::~Statement() {
+  if (statement_ != nullptr) database_->give_back(statement_);
+}
+
+Result<bool> Statement::next() {
+  if (database_->broken_) return tl::unexpected(*database_->broken_);
+  const int code = sqlite3_step(statement_);
+  if (code == SQLITE_ROW) return true;
+  if (code == SQLITE_DONE) return false;
+  return tl::unexpected(database_->error(code));
+}
+
+// A failed bind (out of memory) leaves NULL behind, which the NOT NULL rules of the schema refuse.
+void Statement::bind(int at, std::nullptr_t) { sqlite3_bind_null(statement_, at); }
+
+void Statement::bind_integer(int at, std::int64_t value) {
+  sqlite3_bind_int64(statement_, at, value);
+}
+
+// SQLITE_STATIC would save the copy, but a statement may outlive the argument of query().
+void Statement::bind(int at, std::string_view value) {
+  sqlite3_bind_text64(statement_, at, value.data() == nullptr ? "" : value.data(), value.size(),
+                      SQLITE_TRANSIENT, SQLITE_UTF8);
+}
+
+void Statement::bind(int at, Blob value) {
+  sqlite3_bind_blob64(statement_, at, value.bytes.data() == nullptr ? "" : value.bytes.data(),
+                      value.bytes.size(), SQLITE_TRANSIENT);
+}
+
+namespace {
+
+/// SQLite would create the file by the process's umask; it holds hashes and signing secrets.
+Result<void> create_private(const std::string& path) {
+  if (path == ":memory:") return {};
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (fd < 0) {
+    const int code = errno;
+    const bool full = code == ENOSPC || code == EDQUOT;
+    return fail(full ? Fault::temporary : Fault::permanent,
+                fmt::format("cannot open the database {}: {}", path, std::strerror(code)));
+  }
+  ::close(fd);
+  return {};
+}
+
+Fault fault_for(int extended) {
+  switch (extended & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_NOMEM:
+      return Fault::temporary;
+    case SQLITE_CONSTRAINT:
+      if (extended == SQLITE_CONSTRAINT_UNIQUE || extended == SQLITE_CONSTRAINT_PRIMARYKEY) {
+        return Fault::conflict;
+      }
+      if (extended == SQLITE_CONSTRAINT_FOREIGNKEY) return Fault::not_found;
+      return Fault::bug;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      return Fault::permanent;
+    default:
+      return Fault::bug;
+  }
+}
+
+}  // namespace
+
+Error Database::error(int code) {
+  const int extended = sqlite3_extended_errcode(handle_);
+  const int which = (extended & 0xff) == (code & 0xff) ? extended : code;
+  Error made{.fault = fault_for(which)};
+  switch (which & 0xff) {
+    case SQLITE_FULL:
+      made.message = fmt::format("the disk is full, {} cannot grow", path_);
+      break;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      made.message = fmt::format("{} is damaged or not a database: {}; restore it from a backup",
+                                 path_, sqlite3_errmsg(handle_));
+      break;
+    default:
+      made.message = fmt::format("{}: {}", path_, sqlite3_errmsg(handle_));
+  }
+  if (in_transaction_ && !broken_) broken_ = made;
+  return made;
+}
+
+Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Schema& schema,
+                                                 const DatabaseOptions& options) {
+  if (const Result<void> created = create_private(path); !created) {
+    return tl::unexpected(created.error());
+  }
+  std::unique_ptr<Database> database(new Database(path));
+  // One thread at a time by contract, so SQLite's own mutexes are left out.
+  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  if (const int code = sqlite3_open_v2(path.c_str(), &database->handle_, flags, nullptr);
+      code != SQLITE_OK) {
+    return tl::unexpected(database->error(code));
+  }
+  sqlite3_extended_result_codes(database->handle_, 1);
+  if (const Result<void> set = database->configure(options); !set) {
+    return tl::unexpected(set.error());
+  }
+  if (const Result<void> sound = database->verify(schema, options); !sound) {
+    return tl::unexpected(sound.error());
+  }
+  if (const Result<void> current = database->migrate(schema); !current) {
+    return tl::unexpected(current.error());
+  }
+  return database;
+}
+
+Database::~Database() {
+  for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
+  sqlite3_close_v2(handle_);
+}
+
+Result<void> Database::script(const char* sql) {
+  const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return tl::unexpected(error(code));
+  return {};
+}
+
+Result<void> Database::configure(const DatabaseOptions& options) {
+  sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
+  // A hostile file must not run code through its schema (triggers and views calling functions).
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // What is deleted (hashes, secrets) is overwritten on its page.
+  const bool full = options.sync == Sync::full;
+  return script(full ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+                       "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
+                     : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+                       "PRAGMA secure_delete=FAST; PRAGMA temp_store=MEMORY;");
+}
+
+Result<void> Database::verify(const Schema& schema, const DatabaseOptions& options) {
+  const Result<std::int64_t> id = number("PRAGMA application_id");
+  if (!id) return tl::unexpected(id.error());
+  const Result<std::int64_t> tables = number("SELECT count(*) FROM sqlite_schema");
+  if (!tables) return tl::unexpected(tables.error());
+  if (*tables > 0 && static_cast<std::uint32_t>(*id) != schema.application_id) {
+    return fail(Fault::permanent,
+                fmt::format("{} is an SQLite database, but not the one expected here", path_));
+  }
+  struct stat status{};
+  const bool small = ::stat(path_.c_str(), &status) == 0 &&
+                     static_cast<std::uint64_t>(status.st_size) <= options.quick_check_limit;
+  if (!small) return {};
+  const auto verdict = one("PRAGMA quick_check(1)", [](const Row& row) { return row.text(0); });
+  if (!verdict) return tl::unexpected(verdict.error());
+  if (verdict->value_or("ok") == "ok") return {};
+  return fail(Fault::permanent, fmt::format("{} is damaged: {}; restore it from a backup", path_,
+                                            verdict->value_or("")));
+}
+
+Result<void> Database::migrate(const Schema& schema) {
+  const Result<std::int64_t> version = number("PRAGMA user_version");
+  if (!version) return tl::unexpected(version.error());
+  const auto newest = static_cast<std::int64_t>(schema.migrations.size());
+  if (*version > newest) {
+    return fail(
+        Fault::permanent,
+        fmt::format("{} has schema version {}, this Postern knows versions up to {}: it was "
+                    "written by a newer Postern; install that one or restore a backup",
+                    path_, *version, newest));
+  }
+  for (std::int64_t at = *version; at < newest; ++at) {
+    Result<Transaction> transaction = Transaction::begin(*this);
+    if (!transaction) return tl::unexpected(transaction.error());
+    const std::string mark = fmt::format("PRAGMA application_id={}; PRAGMA user_version={};",
+                                         schema.application_id, at + 1);
+    if (const Result<void> done = script(schema.migrations[at]); !done) return done;
+    if (const Result<void> done = script(mark.c_str()); !done) return done;
+    if (const Result<void> done = transaction->commit(); !done) return done;
+  }
+  return {};
+}
+
+Result<Statement> Database::prepare(std::string_view sql) {
+  if (broken_) return tl::unexpected(*broken_);
+  const auto cached = idle_.find(sql);
+  if (cached != idle_.end() && cached->second != nullptr) {
+    return Statement(*this, std::exchange(cached->second, nullptr));
+  }
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
+                                      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) return tl::unexpected(error(code));
+  return Statement(*this, statement);
+}
+
+void Database::give_back(sqlite3_stmt* statement) {
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);  // no secret stays behind in a parameter
+  sqlite3_stmt*& slot = idle_[sqlite3_sql(statement)];
+  if (slot == nullptr) {
+    slot = statement;
+  } else {
+    sqlite3_finalize(statement);  // the same text was in use twice
+  }
+}
+
+Result<std::int64_t> Database::finish(Statement& statement) {
+  while (true) {
+    const Result<bool> more = statement.next();
+    if (!more) return tl::unexpected(more.error());
+    if (!*more) return sqlite3_changes64(handle_);
+  }
+}
+
+Result<Transaction> Transaction::begin(Database& database) {
+  if (database.in_transaction_) {
+    return fail(Fault::bug, fmt::format("{}: a transaction is already open", database.path_));
+  }
+  if (const Result<void> begun = database.script("BEGIN IMMEDIATE"); !begun) {
+    return tl::unexpected(begun.error());
+  }
+  database.in_transaction_ = true;
+  return Transaction(database);
+}
+
+Transaction::~Transaction() {
+  if (database_ != nullptr) rollback();
+}
+
+void Transaction::rollback() {
+  database_->in_transaction_ = false;
+  database_->broken_.reset();
+  // SQLite may have rolled back by itself (disk full, I/O error): then there is nothing to undo.
+  if (sqlite3_get_autocommit(database_->handle_) == 0) {
+    sqlite3_exec(database_->handle_, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  database_ = nullptr;
+}
+
+Result<void> Transaction::commit() {
+  if (database_ == nullptr) return fail(Fault::bug, "this transaction is over");
+  if (database_->broken_) {
+    Error first = *database_->broken_;
+    rollback();
+    return tl::unexpected(std::move(first));
+  }
+  if (const Result<void> done = database_->script("COMMIT"); !done) {
+    rollback();
+    return done;
+  }
+  database_->in_transaction_ = false;
+  database_ = nullptr;
+  return {};
+}
+
+}  // namespace postern::store

@@ -1,0 +1,241 @@
+#include "store/database.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace postern::store {
+namespace {
+
+constexpr const char* migrations[] = {
+    "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, note TEXT, data BLOB);",
+    "CREATE TABLE part (item INTEGER NOT NULL REFERENCES item(id) ON DELETE CASCADE);",
+};
+constexpr Schema schema{.application_id = 0x12345678, .migrations = migrations};
+constexpr Schema old_schema{.application_id = 0x12345678,
+                            .migrations = std::span(migrations).first(1)};
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  DatabaseTest() {
+    char name[] = "/tmp/postern-database-XXXXXX";
+    directory_ = mkdtemp(name);
+    path_ = directory_ + "/test.db";
+  }
+  ~DatabaseTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Database> open(const DatabaseOptions& options = {}) {
+    auto opened = Database::open(path_, schema, options);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return std::move(*opened);
+  }
+
+  std::string directory_;
+  std::string path_;
+};
+
+TEST_F(DatabaseTest, creates_a_private_file_in_wal_mode) {
+  const auto database = open();
+  struct stat status{};
+  ASSERT_EQ(stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+  const auto mode =
+      database->one("PRAGMA journal_mode", [](const Row& row) { return row.text(0); });
+  EXPECT_EQ(mode->value(), "wal");
+  EXPECT_EQ(database->number("PRAGMA synchronous").value(), 2);
+  EXPECT_EQ(database->number("PRAGMA foreign_keys").value(), 1);
+  EXPECT_EQ(database->number("PRAGMA user_version").value(), 2);
+  EXPECT_EQ(open({.sync = Sync::normal})->number("PRAGMA synchronous").value(), 1);
+}
+
+TEST_F(DatabaseTest, reads_back_each_type) {
+  const auto database = open();
+  const std::string octets("\0\xff\n", 3);
+  ASSERT_TRUE(database->execute("INSERT INTO item VALUES (?,?,?,?)", 7, Secret("s3"),
+                                std::optional<std::string>(), Blob{octets}));
+  const auto row = database->one(
+      "SELECT id,name,note,data FROM item WHERE id=?",
+      [&](const Row& found) {
+        EXPECT_EQ(found.integer(0), 7);
+        EXPECT_TRUE(found.secret(1).equals("s3"));
+        EXPECT_TRUE(found.is_null(2));
+        EXPECT_EQ(found.optional_text(2), std::nullopt);
+        EXPECT_EQ(found.text(3), octets);
+        return true;
+      },
+      7);
+  ASSERT_TRUE(row);
+  EXPECT_TRUE(row->has_value());
+}
+
+TEST_F(DatabaseTest, times_keep_their_milliseconds) {
+  const Time at = from_millis(1700000000123);
+  EXPECT_EQ(to_millis(at), 1700000000123);
+  const auto database = open();
+  const auto back = database->one("SELECT ?", [](const Row& row) { return row.time(0); }, at);
+  EXPECT_EQ(back->value(), at);
+}
+
+TEST_F(DatabaseTest, a_statement_in_use_can_be_asked_for_again) {
+  const auto database = open();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (?,?)", i, std::to_string(i)));
+  }
+  int pairs = 0;
+  const char* sql = "SELECT id FROM item";
+  const auto outer = database->each(
+      sql, [&](const Row&) { ASSERT_TRUE(database->each(sql, [&](const Row&) { ++pairs; })); });
+  ASSERT_TRUE(outer);
+  EXPECT_EQ(pairs, 9);
+}
+
+TEST_F(DatabaseTest, names_the_fault_of_each_constraint) {
+  const auto database = open();
+  ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  EXPECT_EQ(database->execute("INSERT INTO item(id,name) VALUES (2,'a')").error().fault,
+            Fault::conflict);
+  EXPECT_EQ(database->execute("INSERT INTO item(id,name) VALUES (1,'b')").error().fault,
+            Fault::conflict);
+  EXPECT_EQ(database->execute("INSERT INTO part VALUES (99)").error().fault, Fault::not_found);
+  EXPECT_EQ(database->execute("INSERT INTO item(id,name) VALUES (3,NULL)").error().fault,
+            Fault::bug);
+  EXPECT_EQ(database->execute("no such statement").error().fault, Fault::bug);
+  EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 1);
+}
+
+TEST_F(DatabaseTest, a_transaction_is_all_or_nothing) {
+  const auto database = open();
+  {
+    auto transaction = Transaction::begin(*database);
+    ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  }
+  EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 0);
+  auto transaction = Transaction::begin(*database);
+  EXPECT_EQ(Transaction::begin(*database).error().fault, Fault::bug);
+  ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  ASSERT_TRUE(transaction->commit());
+  EXPECT_EQ(transaction->commit().error().fault, Fault::bug);
+  EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 1);
+}
+
+TEST_F(DatabaseTest, an_error_spoils_the_rest_of_its_transaction) {
+  const auto database = open();
+  auto transaction = Transaction::begin(*database);
+  ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  ASSERT_FALSE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  EXPECT_EQ(database->execute("INSERT INTO item(id,name) VALUES (2,'b')").error().fault,
+            Fault::conflict);
+  EXPECT_EQ(transaction->commit().error().fault, Fault::conflict);
+  EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 0);
+  EXPECT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (2,'b')"));
+}
+
+TEST_F(DatabaseTest, a_full_disk_is_temporary_and_rolls_back) {
+  const auto database = open();
+  const auto pages = database->number("PRAGMA page_count").value();
+  ASSERT_TRUE(
+      database->number(pages < 20 ? "PRAGMA max_page_count=20" : "PRAGMA max_page_count=40"));
+  auto transaction = Transaction::begin(*database);
+  ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+  const auto full =
+      database->execute("INSERT INTO item(id,name,data) VALUES (2,'b',zeroblob(1000000))");
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().fault, Fault::temporary);
+  EXPECT_NE(full.error().message.find("the disk is full"), std::string::npos);
+  EXPECT_FALSE(database->execute("INSERT INTO item(id,name) VALUES (3,'c')"));
+  EXPECT_FALSE(transaction->commit());
+  EXPECT_EQ(database->number("SELECT count(*) FROM item").value(), 0);
+}
+
+TEST_F(DatabaseTest, a_lock_held_too_long_is_temporary) {
+  const auto first = open();
+  const auto second = open({.busy_timeout = std::chrono::milliseconds(10)});
+  const auto held = Transaction::begin(*first);
+  ASSERT_TRUE(held);
+  EXPECT_EQ(Transaction::begin(*second).error().fault, Fault::temporary);
+}
+
+TEST_F(DatabaseTest, migrates_an_older_file_and_keeps_its_rows) {
+  {
+    auto old = Database::open(path_, old_schema);
+    ASSERT_TRUE(old);
+    ASSERT_TRUE((*old)->execute("INSERT INTO item(id,name) VALUES (1,'kept')"));
+    EXPECT_EQ((*old)->number("PRAGMA user_version").value(), 1);
+  }
+  const auto database = open();
+  EXPECT_EQ(database->number("PRAGMA user_version").value(), 2);
+  EXPECT_EQ(database->number("SELECT count(*) FROM item WHERE name='kept'").value(), 1);
+  EXPECT_EQ(database->number("SELECT count(*) FROM part").value(), 0);
+}
+
+TEST_F(DatabaseTest, refuses_a_newer_file_saying_so) {
+  open();
+  const auto refused = Database::open(path_, old_schema);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent);
+  EXPECT_NE(refused.error().message.find("newer Postern"), std::string::npos);
+  EXPECT_NE(refused.error().message.find(path_), std::string::npos);
+}
+
+TEST_F(DatabaseTest, a_failing_migration_leaves_the_file_as_it_was) {
+  {
+    ASSERT_TRUE(Database::open(path_, old_schema));
+  }
+  const char* const broken[] = {migrations[0], "CREATE TABLE extra (x); CREATE TABLE item (y);"};
+  ASSERT_FALSE(Database::open(path_, Schema{0x12345678, broken}));
+  const auto again = Database::open(path_, old_schema);
+  ASSERT_TRUE(again);
+  EXPECT_EQ((*again)->number("SELECT count(*) FROM sqlite_schema WHERE name='extra'").value(), 0);
+}
+
+TEST_F(DatabaseTest, refuses_another_programs_database) {
+  open();
+  const auto refused = Database::open(path_, Schema{0x99, migrations});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent);
+  EXPECT_NE(refused.error().message.find("not the one expected"), std::string::npos);
+}
+
+TEST_F(DatabaseTest, refuses_a_file_that_is_no_database) {
+  std::ofstream(path_) << std::string(5000, 'x');
+  const auto refused = Database::open(path_, schema);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent);
+  EXPECT_NE(refused.error().message.find(path_), std::string::npos);
+  EXPECT_EQ(refused.error().message.find('\n'), std::string::npos);
+}
+
+TEST_F(DatabaseTest, refuses_a_damaged_page) {
+  {
+    const auto database = open();
+    for (int i = 0; i < 2000; ++i) {
+      ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (?,?)", i,
+                                    std::string(100, 'n') + std::to_string(i)));
+    }
+    ASSERT_TRUE(database->number("PRAGMA wal_checkpoint(TRUNCATE)"));
+  }
+  {
+    std::fstream file(path_, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(4096 * 3);
+    file << std::string(4096 * 4, '\xee');
+  }
+  const auto refused = Database::open(path_, schema);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::permanent);
+  EXPECT_NE(refused.error().message.find("damaged"), std::string::npos);
+  EXPECT_NE(refused.error().message.find(path_), std::string::npos);
+}
+
+TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
+  EXPECT_EQ(Database::open(directory_ + "/none/x.db", schema).error().fault, Fault::permanent);
+  open();
+  const std::string link = directory_ + "/link.db";
+  ASSERT_EQ(symlink(path_.c_str(), link.c_str()), 0);
+  EXPECT_EQ(Database::open(link, schema).error().fault, Fault::permanent);
+}
+
+}  // namespace
+}  // namespace postern::store
