@@ -1,12 +1,41 @@
 #include "policy/layer.h"
 
+#include <algorithm>
 #include <exception>
+
+#include "policy/webhook.h"
 
 namespace postern::policy {
 
+namespace {
+
+/// A webhook without a limit has no bucket to look into.
+bool rate_matters(const Evidence& evidence) {
+  return evidence.candidate && evidence.candidate->route.webhook &&
+         evidence.candidate->route.webhook->rate_limit_per_minute != 0;
+}
+
+std::string describe(const std::vector<LayerEntry>& layers) {
+  std::string text = "[";
+  for (const LayerEntry& entry : layers) {
+    if (text.size() > 1) text += ',';
+    text += R"({"layer":")";
+    text += entry.layer->name();
+    text += entry.mode == Mode::shadow ? R"(","mode":"shadow","definition":)"
+                                       : R"(","mode":"enforce","definition":)";
+    text += entry.layer->definition();
+    text += '}';
+  }
+  return text + "]";
+}
+
+}  // namespace
+
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
-  if (has(needs, Need::rate_tokens) && !evidence.rate_tokens) result = result | Need::rate_tokens;
+  if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {
+    result = result | Need::rate_tokens;
+  }
   return result;
 }
 
@@ -26,54 +55,65 @@ Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Ev
   co_return pass_on();
 }
 
+Engine::Engine(std::vector<LayerEntry> layers)
+    : layers_(std::move(layers)),
+      definition_(std::make_shared<const std::string>(describe(layers_))) {}
+
 bool Engine::speaks_at(Stage stage) const {
   return std::any_of(layers_.begin(), layers_.end(),
                      [stage](const LayerEntry& entry) { return entry.layer->speaks_at(stage); });
 }
 
-namespace {
-
-Step failed_step(Stage stage, const Layer& layer, const std::string& cause) {
-  Verdict verdict = refuse(451, {4, 3, 0}, "temporary local problem, try again later", cause);
-  return {.stage = stage,
-          .layer = layer.name(),
-          .check = "internal_error",
-          .origin = {},
-          .verdict = std::move(verdict)};
+/// The layer's verdict; whatever it throws is a temporary refusal: what a layer cannot decide is
+/// not accepted.
+Task<Verdict> Engine::ask(const Layer& layer, Stage stage, Evidence& evidence, Gatherer& gatherer,
+                          std::vector<Step>& steps) const {
+  std::string cause;
+  try {
+    Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
+    co_return verdict;
+  } catch (const std::exception& error) {
+    cause = error.what();
+  } catch (...) {
+    cause = "an exception of unknown type";
+  }
+  Verdict verdict =
+      refuse(451, {4, 3, 0}, "temporary local problem, try again later", std::move(cause));
+  steps.push_back({.stage = stage,
+                   .layer = layer.name(),
+                   .check = "internal_error",
+                   .origin = {},
+                   .verdict = verdict});
+  co_return verdict;
 }
-
-}  // namespace
 
 Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gatherer) const {
   const auto started = std::chrono::steady_clock::now();
   Decision decision{.stage = stage};
-  if (evidence.candidate) decision.recipient = evidence.candidate->address.text();
   decision.reply.code = 0;
+  decision.engine = definition_;
+  decision.accepted = evidence.recipients.size();
+  if (stage == Stage::rcpt && evidence.candidate) {
+    decision.recipient = evidence.candidate->address.text();
+    decision.candidate = evidence.candidate;
+  }
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
+    const bool shadow = entry.mode == Mode::shadow;
+    if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
-    Verdict verdict;
-    std::string cause;
-    try {
-      verdict = co_await entry.layer->judge(stage, evidence, gatherer, decision.steps);
-    } catch (const std::exception& error) {
-      cause = error.what();
-    }
-    if (!cause.empty()) {  // fail closed: what a layer cannot decide is not accepted
-      decision.steps.push_back(failed_step(stage, *entry.layer, cause));
-      verdict = decision.steps.back().verdict;
-    }
-    if (entry.mode == Mode::shadow) {
+    Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
+    if (shadow) {
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
         decision.steps[i].enforced = false;
       }
-      continue;
-    }
-    if (verdict.refuses()) {
+    } else if (verdict.refuses()) {
       decision.reply = std::move(verdict.reply);
-      break;
+    } else if (verdict.kind == Verdict::Kind::quarantine && !decision.quarantine) {
+      decision.quarantine = std::move(verdict.detail);
     }
   }
+  decision.rate_tokens = evidence.rate_tokens;
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,13 +23,22 @@ struct Step {
   bool enforced = true;  ///< false in a shadow layer
 };
 
-/// A stage that was decided: its steps, the reply, the time it took.
+/// A stage that was decided: its steps, the reply, the time it took, and of the evidence what later
+/// stages overwrite, so that the decision can be made again from the transaction's last evidence.
 struct Decision {
   Stage stage = Stage::connect;
   std::string recipient;  ///< at Stage::rcpt
+  std::shared_ptr<const Webhook> webhook;  ///< the one it was about; null when none is known
   std::vector<Step> steps;
-  smtp::Reply reply;  ///< as sent
+  smtp::Reply reply;  ///< as sent; code 0: nobody refused
+  std::optional<std::string> quarantine;  ///< why the message is to be held; nullopt: it is not
   std::chrono::nanoseconds took{0};
+
+  std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route as it was then
+  std::size_t accepted = 0;            ///< recipients accepted before this decision
+  std::optional<double> rate_tokens;
+  /// The layers that decided (Engine::definition); shared by all decisions of an engine.
+  std::shared_ptr<const std::string> engine;
 };
 
 /// A transaction from its first decision to its end. Moved to the trace writer when it is over.

@@ -1,0 +1,37 @@
+// What the gateway hands on and asks for, as the interfaces its neighbours fill (src/app wires them).
+#pragma once
+
+#include <string>
+
+#include "base/task.h"
+#include "policy/evidence.h"
+#include "policy/trace.h"
+#include "smtp/reply.h"
+#include "spool/body.h"
+
+namespace postern::gateway {
+
+/// Where an accepted message goes.
+class MessageSink {
+ public:
+  virtual ~MessageSink() = default;
+  /// Takes the message and says what the client is told. A positive reply is a promise.
+  /// `evidence` and `message` belong to the awaiting transaction.
+  virtual Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message) = 0;
+};
+
+/// Keeps traces and refusals. Called on event loops: it must not block.
+class TransactionRecorder {
+ public:
+  virtual ~TransactionRecorder() = default;
+  virtual void ended(policy::Trace trace) = 0;
+};
+
+/// How many deliveries a webhook's rate limit has left; asked when a policy needs to know.
+class RateProbe {
+ public:
+  virtual ~RateProbe() = default;
+  virtual double tokens(const policy::Webhook& webhook) = 0;
+};
+
+}  // namespace postern::gateway

@@ -1,0 +1,48 @@
+// What the gateway is told at start: a listener's rules and the limits of its sessions. Immutable.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/ip.h"
+#include "net/tls.h"
+#include "policy/layer.h"
+#include "smtp/limits.h"
+
+namespace postern::gateway {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// Waits of one session (RFC 5321 §4.5.3.2 says what a client may count on).
+struct Timeouts {
+  Milliseconds command{300'000};
+  Milliseconds data_block{180'000};  ///< 64 KiB of message must arrive in this time
+  Milliseconds session{3'600'000};
+  Milliseconds write{30'000};
+  Milliseconds tls_handshake{10'000};
+  Milliseconds proxy_header{5'000};
+  std::uint64_t minimum_rate = 100;  ///< octets a second of message data; 0: none
+  Milliseconds minimum_rate_after{30'000};
+  Milliseconds error_delay{1'000};  ///< before each error reply from Limits::soft_errors on
+};
+
+enum class ListenerTls : std::uint8_t { none, starttls, implicit };
+
+/// One listener, shared by its sessions; a reload makes a new one and leaves theirs to them.
+struct ListenerSettings {
+  std::string name = "smtp";
+  smtp::ServerOptions session;  ///< starttls, auth and xclient are set per connection
+  ListenerTls tls = ListenerTls::none;
+  std::shared_ptr<const net::TlsContext> certificate;  ///< null only with ListenerTls::none
+  bool proxy_required = false;
+  CidrSet proxy_from;
+  CidrSet xclient_from;
+  Milliseconds pregreet_wait{0};
+  Timeouts timeouts;
+  std::shared_ptr<const policy::Engine> engine;
+  std::string body_directory;  ///< for message bodies over the memory threshold
+};
+
+}  // namespace postern::gateway

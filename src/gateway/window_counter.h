@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace postern::gateway {
+
+/// Counts events a key in fixed windows. Memory is bounded: entries of past windows are swept as the
+/// table grows, and beyond `max_keys` the fullest answer is kept for the newest keys only.
+/// Thread-safe.
+class WindowCounter {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `limit` 0 never counts as exceeded.
+  WindowCounter(std::uint64_t limit, Clock::duration window, std::size_t max_keys = 100'000);
+
+  bool exceeded(std::string_view key, Clock::time_point now);
+  /// Counts one event; true while the limit is not exceeded by it.
+  bool add(std::string_view key, Clock::time_point now);
+  void forget(std::string_view key);
+
+ private:
+  struct Entry {
+    Clock::time_point started;
+    std::uint64_t count = 0;
+  };
+  void sweep(Clock::time_point now);
+
+  const std::uint64_t limit_;
+  const Clock::duration window_;
+  const std::size_t max_keys_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;
+  std::size_t sweep_at_ = 1024;
+};
+
+}  // namespace postern::gateway
