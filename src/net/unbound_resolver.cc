@@ -1,0 +1,287 @@
+#include "net/unbound_resolver.h"
+
+#include <filesystem>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+#include <fmt/format.h>
+#include <unbound.h>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "net/dns_records.h"
+
+namespace postern::net {
+namespace asio = boost::asio;
+
+namespace {
+
+/// The names that libunbound answers itself unless told otherwise. A gateway must see what DNS says
+/// of all of them: policies ask about private addresses too. `localhost.` stays local (RFC 6761
+/// §6.3).
+std::vector<std::string> built_in_zones() {
+  std::vector<std::string> zones{"test.",
+                                 "invalid.",
+                                 "onion.",
+                                 "home.arpa.",
+                                 "127.in-addr.arpa.",
+                                 "0.in-addr.arpa.",
+                                 "10.in-addr.arpa.",
+                                 "168.192.in-addr.arpa.",
+                                 "254.169.in-addr.arpa.",
+                                 "2.0.192.in-addr.arpa.",
+                                 "100.51.198.in-addr.arpa.",
+                                 "113.0.203.in-addr.arpa.",
+                                 "255.255.255.255.in-addr.arpa.",
+                                 "d.f.ip6.arpa.",
+                                 "8.e.f.ip6.arpa.",
+                                 "9.e.f.ip6.arpa.",
+                                 "a.e.f.ip6.arpa.",
+                                 "b.e.f.ip6.arpa.",
+                                 "8.b.d.0.1.0.0.2.ip6.arpa."};
+  for (int octet = 16; octet < 32; ++octet)
+    zones.push_back(fmt::format("{}.172.in-addr.arpa.", octet));
+  for (int octet = 64; octet < 128; ++octet)
+    zones.push_back(fmt::format("{}.100.in-addr.arpa.", octet));
+  std::string zeros;
+  for (int nibble = 0; nibble < 31; ++nibble) zeros += "0.";
+  zones.push_back("0." + zeros + "ip6.arpa.");
+  zones.push_back("1." + zeros + "ip6.arpa.");
+  return zones;
+}
+
+/// `127.0.0.1:5353` and `[2001:db8::1]:53` in libunbound's spelling, `127.0.0.1@5353`.
+Result<std::string> forwarder(std::string_view server) {
+  std::string_view host = server;
+  std::string_view port;
+  if (!host.empty() && host.front() == '[') {
+    const std::size_t end = host.find(']');
+    if (end == std::string_view::npos) return fail(Fault::malformed, "no ']' in a name server");
+    port = host.substr(end + 1);
+    host = host.substr(1, end - 1);
+    if (!port.empty() && port.front() != ':')
+      return fail(Fault::malformed, fmt::format("not a name server: {}", printable(server, 80)));
+  } else if (const std::size_t colon = host.find(':');
+             colon != std::string_view::npos &&
+             host.find(':', colon + 1) == std::string_view::npos) {
+    port = host.substr(colon);
+    host = host.substr(0, colon);
+  }
+  std::uint64_t number = 53;
+  if (!port.empty()) {
+    const std::optional<std::uint64_t> parsed = parse_number(port.substr(1));
+    if (!parsed || *parsed == 0 || *parsed > 65535)
+      return fail(Fault::malformed,
+                  fmt::format("not a port in name server {}", printable(server, 80)));
+    number = *parsed;
+  }
+  const Result<IpAddress> address = IpAddress::parse(host);
+  if (!address)
+    return fail(Fault::malformed,
+                fmt::format("a name server is an IP address, not {}", printable(server, 80)));
+  return fmt::format("{}@{}", address->to_string(), number);
+}
+
+/// One caller that waits. Owned by its coroutine; touched on its executor only.
+struct Waiter {
+  explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
+  asio::steady_timer timer;
+  std::optional<dns::Answer> answer;
+};
+
+void deliver(const std::weak_ptr<Waiter>& waiting, dns::Answer answer) {
+  const std::shared_ptr<Waiter> waiter = waiting.lock();
+  if (!waiter) return;
+  waiter->answer = std::move(answer);
+  waiter->timer.cancel();
+}
+
+}  // namespace
+
+class UnboundResolver::Context : public std::enable_shared_from_this<Context> {
+ public:
+  explicit Context(const asio::any_io_executor& executor) : descriptor_(executor) {}
+  ~Context() {
+    if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its own pipe
+    if (context_ != nullptr) ub_ctx_delete(context_);  // no callback comes for what is pending
+  }
+
+  Result<void> open(const UnboundOptions& options);
+  void listen();
+  /// Starts a query; nullopt when libunbound will not even try.
+  std::optional<std::uint64_t> start(const dns::Question& question,
+                                     const asio::any_io_executor& executor,
+                                     const std::shared_ptr<Waiter>& waiter);
+  /// From here on the query's callback does not come.
+  void cancel(std::uint64_t key);
+  void process() { ub_process(context_); }
+
+ private:
+  struct Query {
+    Context* context = nullptr;
+    std::uint64_t key = 0;
+    int id = 0;
+    dns::Question question;
+    asio::any_io_executor executor;
+    std::weak_ptr<Waiter> waiter;
+  };
+
+  Result<void> set(const char* option, const std::string& value);
+  static void on_result(void* query, int error, ub_result* result);
+  std::unique_ptr<Query> take(std::uint64_t key);
+
+  ub_ctx* context_ = nullptr;
+  asio::posix::stream_descriptor descriptor_;
+  std::mutex mutex_;  ///< guards the two below
+  std::uint64_t next_key_ = 1;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Query>> queries_;
+};
+
+Result<void> UnboundResolver::Context::set(const char* option, const std::string& value) {
+  const int error = ub_ctx_set_option(context_, option, value.c_str());
+  if (error == 0) return {};
+  return fail(Fault::permanent,
+              fmt::format("resolver option {} {}: {}", option, value, ub_strerror(error)));
+}
+
+Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
+  context_ = ub_ctx_create();
+  if (context_ == nullptr) return fail(Fault::permanent, "the resolver cannot be created");
+  ub_ctx_debuglevel(context_, 0);
+  const std::pair<const char*, std::string> settings[] = {
+      // A name server on the loopback, as tests and local caches are, would not be asked otherwise.
+      {"do-not-query-localhost:", "no"},
+      {"msg-cache-size:", fmt::format("{}", options.message_cache_bytes)},
+      {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
+      // One name whose servers are silent must not make the forwarder look dead for the others.
+      {"infra-host-ttl:", "0"},
+      {"use-syslog:", "no"},
+  };
+  for (const auto& [option, value] : settings)
+    if (Result<void> done = set(option, value); !done) return done;
+  // Everything below up to the zones must precede the first use of the context.
+  std::error_code ignored;
+  if (!options.trust_anchor_file.empty() &&
+      std::filesystem::is_regular_file(options.trust_anchor_file, ignored)) {
+    const int error = ub_ctx_add_ta_file(context_, options.trust_anchor_file.c_str());
+    if (error != 0)
+      return fail(Fault::permanent, fmt::format("trust anchor {}: {}", options.trust_anchor_file,
+                                                ub_strerror(error)));
+  }
+  for (const std::string& server : options.servers) {
+    const Result<std::string> target = forwarder(server);
+    if (!target) return tl::unexpected<Error>(target.error());
+    if (const int error = ub_ctx_set_fwd(context_, target->c_str()); error != 0)
+      return fail(Fault::permanent, fmt::format("name server {}: {}", server, ub_strerror(error)));
+  }
+  if (options.servers.empty() && !options.resolv_conf.empty())
+    ub_ctx_resolvconf(context_, options.resolv_conf.c_str());
+  if (const int error = ub_ctx_async(context_, 1); error != 0)  // a thread, not a process
+    return fail(Fault::permanent, fmt::format("the resolver's thread: {}", ub_strerror(error)));
+  for (const std::string& zone : built_in_zones())
+    if (const int error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
+      return fail(Fault::permanent,
+                  fmt::format("the resolver cannot start: {}", ub_strerror(error)));
+  boost::system::error_code error;
+  descriptor_.assign(ub_fd(context_), error);
+  if (error) return fail(Fault::permanent, "the resolver's pipe: " + error.message());
+  return {};
+}
+
+void UnboundResolver::Context::listen() {
+  descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [weak = weak_from_this()](const boost::system::error_code& error) {
+                           const std::shared_ptr<Context> self = weak.lock();
+                           if (error || !self) return;
+                           self->process();
+                           self->listen();
+                         });
+}
+
+std::optional<std::uint64_t> UnboundResolver::Context::start(
+    const dns::Question& question, const asio::any_io_executor& executor,
+    const std::shared_ptr<Waiter>& waiter) {
+  auto made = std::make_unique<Query>();
+  Query* const query = made.get();
+  query->context = this;
+  query->question = question;
+  query->executor = executor;
+  query->waiter = waiter;
+  // In presentation format a backslash starts an escape; in a question it is an octet like any
+  // other.
+  std::string name;
+  for (const char c : question.name) name += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  // The lock spans the start: a callback on the other thread finds its query registered, id and
+  // all.
+  const std::lock_guard lock(mutex_);
+  query->key = next_key_++;
+  const std::uint64_t key = query->key;
+  const int error = ub_resolve_async(context_, name.c_str(), static_cast<int>(question.type), 1,
+                                     query, &Context::on_result, &query->id);
+  if (error != 0) return std::nullopt;
+  queries_.emplace(key, std::move(made));
+  return key;
+}
+
+std::unique_ptr<UnboundResolver::Context::Query> UnboundResolver::Context::take(std::uint64_t key) {
+  const std::lock_guard lock(mutex_);
+  auto node = queries_.extract(key);
+  return node ? std::move(node.mapped()) : nullptr;
+}
+
+void UnboundResolver::Context::cancel(std::uint64_t key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = queries_.find(key);
+  if (found == queries_.end()) return;  // answered; the answer is on its way to nobody
+  // When libunbound no longer knows the id, the callback is about to run and frees the query.
+  if (ub_cancel(context_, found->second->id) == 0) queries_.erase(found);
+}
+
+void UnboundResolver::Context::on_result(void* data, int error, ub_result* result) {
+  Query* const waiting = static_cast<Query*>(data);
+  const std::unique_ptr<Query> query = waiting->context->take(waiting->key);
+  dns::Answer answer;
+  if (error == 0 && result != nullptr) answer = answer_of(*result, query->question);
+  // A name that cannot be put in a question (an empty or overlong label) does not exist.
+  if (error == UB_SYNTAX) answer.status = dns::Status::nx_domain;
+  ub_resolve_free(result);
+  asio::post(query->executor, [waiter = query->waiter, answer = std::move(answer)]() mutable {
+    deliver(waiter, std::move(answer));
+  });
+}
+
+UnboundResolver::UnboundResolver(std::shared_ptr<Context> context) : context_(std::move(context)) {}
+UnboundResolver::~UnboundResolver() = default;
+
+Result<std::unique_ptr<UnboundResolver>> UnboundResolver::open(asio::any_io_executor executor,
+                                                               UnboundOptions options) {
+  auto context = std::make_shared<Context>(executor);
+  if (Result<void> opened = context->open(options); !opened)
+    return tl::unexpected<Error>(std::move(opened.error()));
+  context->listen();
+  return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(context)));
+}
+
+Task<dns::Answer> UnboundResolver::lookup(dns::Question question, std::chrono::milliseconds limit) {
+  if (question.name.empty()) co_return dns::Answer{.status = dns::Status::nx_domain};
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  const auto waiter = std::make_shared<Waiter>(executor);
+  waiter->timer.expires_after(limit);
+  const std::optional<std::uint64_t> key = context_->start(question, executor, waiter);
+  if (!key) co_return dns::Answer{.status = dns::Status::server_failure};
+  boost::system::error_code expired;
+  co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, expired));
+  if (waiter->answer) co_return std::move(*waiter->answer);
+  context_->cancel(*key);
+  co_return dns::Answer{.status = dns::Status::timeout};
+}
+
+}  // namespace postern::net

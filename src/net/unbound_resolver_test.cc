@@ -1,0 +1,188 @@
+#include "net/unbound_resolver.h"
+
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace postern::net {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+constexpr const char* zone = R"({
+  "mx.example.com": {"A": ["192.0.2.7", "192.0.2.8"], "AAAA": ["2001:db8::7"], "MX": [[10, "A.example.com"], [20, "b.example.com"]]},
+  "alias.example.com": {"CNAME": ["mx.example.com"]},
+  "text.example.com": {"TXT": [["v=spf1 ", "-all"], "second"]},
+  "tls.example.com": {"TLSA": [[3, 1, 1, "ABCD"]]},
+  "1.2.0.192.in-addr.arpa": {"PTR": ["Client.example.com"]},
+  "name.test": {"A": ["192.0.2.9"]},
+  "silent.example.com": {"*": "TIMEOUT"},
+  "broken.example.com": {"*": "SERVFAIL"},
+  "empty.example.com": {"TXT": ["only text"]}
+})";
+
+/// The suites' DNS stub as a child process.
+class StubServer {
+ public:
+  StubServer() {
+    directory_ =
+        std::filesystem::temp_directory_path() / ("resolver_test." + std::to_string(::getpid()));
+    std::filesystem::create_directories(directory_);
+    std::ofstream(directory_ / "zone.json") << zone;
+    int ends[2];
+    EXPECT_EQ(::pipe(ends), 0);
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::dup2(ends[1], STDOUT_FILENO);
+      const std::string file = directory_ / "zone.json";
+      ::execlp("python3", "python3", POSTERN_SOURCE_DIR "/tests/suites/dns_stub.py", file.c_str(),
+               nullptr);
+      ::_exit(127);
+    }
+    ::close(ends[1]);
+    std::FILE* out = ::fdopen(ends[0], "r");
+    EXPECT_EQ(std::fscanf(out, "%d", &port_), 1);
+    std::fclose(out);
+  }
+  ~StubServer() {
+    ::kill(child_, SIGTERM);
+    ::waitpid(child_, nullptr, 0);
+    std::filesystem::remove_all(directory_);
+  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  std::filesystem::path directory_;
+  pid_t child_ = 0;
+  int port_ = 0;
+};
+
+Task<void> ask(dns::Resolver* resolver, dns::Question question, std::chrono::milliseconds limit,
+               dns::Answer* answer, std::thread::id* thread) {
+  *answer = co_await resolver->lookup(std::move(question), limit);
+  *thread = std::this_thread::get_id();
+}
+
+class UnboundResolverTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { server = new StubServer; }
+  static void TearDownTestSuite() { delete server; }
+
+  void SetUp() override {
+    Result<std::unique_ptr<UnboundResolver>> opened =
+        UnboundResolver::open(loop_.get_executor(), {.servers = {server->address()}});
+    ASSERT_TRUE(opened) << opened.error().message;
+    resolver_ = std::move(*opened);
+    runner_ = std::thread([this] { loop_.run(); });
+  }
+  void TearDown() override {
+    loop_.stop();
+    if (runner_.joinable()) runner_.join();
+  }
+  /// Asks from a loop of its own: the answer crosses from the resolver's thread to this one.
+  dns::Answer answer(std::string name, dns::Type type, std::chrono::milliseconds limit = 5s) {
+    asio::io_context mine(1);
+    dns::Answer result;
+    std::thread::id thread;
+    asio::co_spawn(mine, ask(resolver_.get(), {std::move(name), type}, limit, &result, &thread),
+                   asio::detached);
+    mine.run();
+    EXPECT_EQ(thread, std::this_thread::get_id());
+    return result;
+  }
+
+  static StubServer* server;
+  asio::io_context loop_{1};
+  std::unique_ptr<UnboundResolver> resolver_;
+  std::thread runner_;
+};
+StubServer* UnboundResolverTest::server = nullptr;
+
+using Records = std::vector<std::string>;
+
+TEST_F(UnboundResolverTest, gives_each_type_its_text_form) {
+  dns::Answer a = answer("mx.example.com", dns::Type::a);
+  std::sort(a.records.begin(), a.records.end());
+  EXPECT_EQ(a.status, dns::Status::found);
+  EXPECT_EQ(a.records, (Records{"192.0.2.7", "192.0.2.8"}));
+  EXPECT_FALSE(a.secure);
+  EXPECT_GT(a.ttl, 0s);
+  EXPECT_EQ(a.canonical_name, "");
+  EXPECT_EQ(answer("mx.example.com", dns::Type::aaaa).records, Records{"2001:db8::7"});
+  dns::Answer mx = answer("MX.example.com", dns::Type::mx);
+  std::sort(mx.records.begin(), mx.records.end());
+  EXPECT_EQ(mx.records, (Records{"10 a.example.com", "20 b.example.com"}));
+  dns::Answer text = answer("text.example.com", dns::Type::txt);
+  std::sort(text.records.begin(), text.records.end());
+  EXPECT_EQ(text.records, (Records{"second", "v=spf1 -all"}));
+  EXPECT_EQ(answer("tls.example.com", dns::Type::tlsa).records, Records{"3 1 1 abcd"});
+}
+
+TEST_F(UnboundResolverTest, asks_the_server_about_names_that_are_special_elsewhere) {
+  EXPECT_EQ(answer("1.2.0.192.in-addr.arpa", dns::Type::ptr).records,
+            Records{"client.example.com"});
+  EXPECT_EQ(answer("name.test", dns::Type::a).records, Records{"192.0.2.9"});
+}
+
+TEST_F(UnboundResolverTest, follows_an_alias_and_names_its_end) {
+  const dns::Answer found = answer("alias.example.com", dns::Type::aaaa);
+  EXPECT_EQ(found.records, Records{"2001:db8::7"});
+  EXPECT_EQ(found.canonical_name, "mx.example.com");
+}
+
+TEST_F(UnboundResolverTest, tells_no_data_from_no_name_from_trouble) {
+  EXPECT_EQ(answer("empty.example.com", dns::Type::a).status, dns::Status::no_data);
+  EXPECT_EQ(answer("absent.example.com", dns::Type::a).status, dns::Status::nx_domain);
+  EXPECT_EQ(answer("broken.example.com", dns::Type::a).status, dns::Status::server_failure);
+  EXPECT_EQ(answer("", dns::Type::a).status, dns::Status::nx_domain);
+  EXPECT_EQ(answer(std::string(70, 'x') + ".example.com", dns::Type::a).status,
+            dns::Status::nx_domain);
+}
+
+TEST_F(UnboundResolverTest, waits_no_longer_than_the_limit_and_silence_hurts_no_other_name) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int round = 0; round < 3; ++round)
+    EXPECT_EQ(answer("silent.example.com", dns::Type::a, 300ms).status, dns::Status::timeout);
+  const auto silent = std::chrono::steady_clock::now() - start;
+  EXPECT_GE(silent, 900ms);
+  EXPECT_LT(silent, 2s);
+  EXPECT_EQ(answer("empty.example.com", dns::Type::txt, 2s).records, Records{"only text"});
+}
+
+TEST_F(UnboundResolverTest, answers_many_loops_at_once) {
+  std::vector<std::thread> threads;
+  std::atomic<int> right{0};
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&] {
+      for (int i = 0; i < 50; ++i)
+        right += answer("text.example.com", dns::Type::txt).records.size() == 2;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(right, 200);
+}
+
+TEST(UnboundResolverOptions, name_what_is_wrong_with_a_server) {
+  asio::io_context loop;
+  for (const char* server :
+       {"ns.example.com", "192.0.2.1:0", "192.0.2.1:70000", "[2001:db8::1", "[::1]x", ""}) {
+    const auto opened = UnboundResolver::open(loop.get_executor(), {.servers = {server}});
+    ASSERT_FALSE(opened) << server;
+    EXPECT_EQ(opened.error().fault, Fault::malformed);
+  }
+  for (const char* server : {"192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"})
+    EXPECT_TRUE(UnboundResolver::open(loop.get_executor(), {.servers = {server}})) << server;
+}
+
+}  // namespace
+}  // namespace postern::net
