@@ -1,0 +1,58 @@
+// HTTP requests and answers as the admin room sees them: values, without a socket or a library.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/ip.h"
+#include "base/task.h"
+
+namespace postern::net {
+
+struct HttpRequest {
+  std::string method;                 ///< "GET", "POST"...; a HEAD request arrives as GET
+  std::string path;                   ///< decoded once, without the query
+  std::vector<std::string> segments;  ///< of the path, decoded once: "/a/b/" is {"a", "b", ""}
+  std::vector<std::pair<std::string, std::string>> query;    ///< decoded, in order
+  std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
+  std::string body;
+  IpAddress peer;
+
+  /// The first field of this (lower-case) name.
+  std::optional<std::string_view> header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+      if (key == name) return value;
+    }
+    return std::nullopt;
+  }
+  /// The first parameter of this name.
+  std::optional<std::string_view> parameter(std::string_view name) const {
+    for (const auto& [key, value] : query) {
+      if (key == name) return value;
+    }
+    return std::nullopt;
+  }
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string body;
+  std::string content_type = "application/json";
+  std::vector<std::pair<std::string, std::string>> headers;  ///< beyond those the server adds
+
+  std::optional<std::string_view> header(std::string_view name) const {
+    for (const auto& [key, value] : headers) {
+      if (key == name) return value;
+    }
+    return std::nullopt;
+  }
+};
+
+using HttpHandler = std::function<Task<HttpResponse>(HttpRequest)>;
+
+}  // namespace postern::net

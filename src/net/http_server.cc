@@ -1,0 +1,339 @@
+#include "net/http_server.h"
+
+#include <ctime>
+#include <mutex>
+#include <set>
+
+#include <boost/asio.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+
+#include "base/text.h"
+#include "net/http_head.h"
+
+namespace postern::net {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// Refused requests may still be sending; so much is read and dropped before the close, else the
+/// peer's kernel could throw our answer away with the connection (RFC 9112 §9.6).
+constexpr std::size_t drain_octets = 8 * 1024 * 1024;
+constexpr std::chrono::seconds drain_deadline{3};
+
+IpAddress to_ip(const asio::ip::address& address) {
+  if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
+  return IpAddress::v6(address.to_v6().to_bytes());
+}
+
+/// RFC 9110 §5.6.7, IMF-fixdate.
+std::string http_date() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  char text[32];
+  const std::size_t n = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+  return {text, n};
+}
+
+struct Connection {
+  explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
+  beast::tcp_stream stream;
+  beast::flat_buffer buffer;
+  IpAddress peer;
+  bool idle = true;  ///< nothing of a request has arrived; only touched on the stream's executor
+
+  std::string_view received() const {
+    return {static_cast<const char*>(buffer.data().data()), buffer.data().size()};
+  }
+};
+
+/// What reading came to: a request, a refusal, or a peer that is gone.
+struct Incoming {
+  HttpHead head;
+  std::optional<HttpFault> fault;
+  bool gone = false;
+};
+
+HttpResponse to_response(const HttpFault& fault) {
+  HttpResponse response;
+  response.status = fault.status;
+  response.body = "{\"error\":\"" + fault.sentence + "\",\"code\":\"" + fault.code + "\"}";
+  if (fault.status == 405) response.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, DELETE");
+  return response;
+}
+
+}  // namespace
+
+struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
+  Shared(asio::io_context& l, HttpHandler h, HttpLimits m)
+      : loop(l), handler(std::move(h)), limits(m) {}
+
+  asio::io_context& loop;
+  HttpHandler handler;
+  HttpLimits limits;
+  mutable std::mutex mutex;
+  bool stopping = false;
+  std::set<std::shared_ptr<tcp::acceptor>> acceptors;
+  std::set<std::shared_ptr<Connection>> connections;
+
+  bool is_stopping() const {
+    const std::lock_guard lock(mutex);
+    return stopping;
+  }
+  bool enter(const std::shared_ptr<Connection>& connection) {
+    const std::lock_guard lock(mutex);
+    if (stopping || connections.size() >= limits.connections) return false;
+    connections.insert(connection);
+    return true;
+  }
+  void leave(const std::shared_ptr<Connection>& connection) {
+    const std::lock_guard lock(mutex);
+    connections.erase(connection);
+  }
+
+  Task<void> read_head(Connection& connection, Incoming& in);
+  Task<void> read_body(Connection& connection, Incoming& in);
+  Task<HttpResponse> answer(HttpRequest request);
+  Task<bool> write(Connection& connection, HttpResponse response, bool head_only, bool keep_alive);
+  Task<void> drain(Connection& connection);
+  Task<void> converse(Connection& connection);
+};
+
+Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
+  connection.idle = connection.buffer.size() == 0;
+  connection.stream.expires_after(connection.idle ? limits.idle_deadline : limits.head_deadline);
+  for (;;) {
+    const HeadProgress progress = scan_head(connection.received());
+    if (progress.fault || progress.length != 0) {
+      in.fault = progress.fault;
+      if (!in.fault)
+        in.fault = parse_head(connection.received().substr(0, progress.length), in.head);
+      co_return;
+    }
+    error_code error;
+    const std::size_t n = co_await connection.stream.async_read_some(
+        connection.buffer.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
+    if (error) {
+      in.gone = true;
+      co_return;
+    }
+    connection.buffer.commit(n);
+    if (connection.idle) connection.stream.expires_after(limits.head_deadline);
+    connection.idle = false;
+  }
+}
+
+Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
+  if (in.head.content_length > limits.body) {
+    in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
+    co_return;
+  }
+  connection.stream.expires_after(limits.body_deadline);
+  if (in.head.expects_continue) {
+    error_code error;
+    co_await asio::async_write(connection.stream, asio::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25),
+                               asio::redirect_error(asio::use_awaitable, error));
+    if (error) {
+      in.gone = true;
+      co_return;
+    }
+  }
+  // Beast reads the head once more, and the body with its chunks.
+  http::request_parser<http::string_body> parser;
+  parser.header_limit(2 * max_request_head);
+  parser.body_limit(limits.body);
+  parser.eager(true);
+  error_code error;
+  co_await http::async_read(connection.stream, connection.buffer, parser,
+                            asio::redirect_error(asio::use_awaitable, error));
+  if (error == http::error::body_limit) {
+    in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
+  } else if (error &&
+             error.category() == http::make_error_code(http::error::bad_method).category() &&
+             error != http::error::end_of_stream && error != http::error::partial_message) {
+    in.fault = HttpFault{400, "bad_request", "the request is malformed"};
+  } else if (error) {
+    in.gone = true;
+  } else {
+    in.head.request.body = std::move(parser.get().body());
+  }
+}
+
+Task<HttpResponse> HttpServer::Shared::answer(HttpRequest request) {
+  try {
+    HttpResponse response = co_await handler(std::move(request));
+    co_return response;
+  } catch (const std::exception&) {
+    co_return to_response({500, "internal", "internal error"});
+  }
+}
+
+Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse response, bool head_only,
+                                     bool keep_alive) {
+  http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
+  message.set(http::field::date, http_date());
+  message.set("X-Content-Type-Options", "nosniff");
+  message.set("Referrer-Policy", "no-referrer");
+  message.set(http::field::cache_control, "no-store");
+  message.set("Content-Security-Policy",
+              "default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+  for (const auto& [name, value] : response.headers) {
+    // A value with a line end would be a second header field; nothing we send needs one.
+    if (value.find_first_of("\r\n") == std::string::npos) message.insert(name, value);
+  }
+  const bool bodiless = response.status == 204 || response.status == 304;
+  if (!bodiless) {
+    if (!response.content_type.empty())
+      message.set(http::field::content_type, response.content_type);
+    message.content_length(response.body.size());
+    if (!head_only) message.body() = std::move(response.body);
+  }
+  message.set(http::field::connection, keep_alive ? "keep-alive" : "close");
+  connection.stream.expires_after(limits.write_deadline);
+  error_code error;
+  co_await http::async_write(connection.stream, message,
+                             asio::redirect_error(asio::use_awaitable, error));
+  co_return !error;
+}
+
+Task<void> HttpServer::Shared::drain(Connection& connection) {
+  error_code error;
+  connection.stream.socket().shutdown(tcp::socket::shutdown_send, error);
+  connection.stream.expires_after(drain_deadline);
+  for (std::size_t total = 0; !error && total < drain_octets;) {
+    connection.buffer.clear();
+    total += co_await connection.stream.async_read_some(
+        connection.buffer.prepare(65536), asio::redirect_error(asio::use_awaitable, error));
+  }
+}
+
+Task<void> HttpServer::Shared::converse(Connection& connection) {
+  for (;;) {
+    Incoming in;
+    co_await read_head(connection, in);
+    if (!in.gone && !in.fault) co_await read_body(connection, in);
+    if (in.gone) co_return;
+    if (in.fault) {
+      // After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
+      co_await write(connection, to_response(*in.fault), in.head.head_only, false);
+      co_await drain(connection);
+      co_return;
+    }
+    in.head.request.peer = connection.peer;
+    connection.stream.expires_never();
+    HttpResponse response = co_await answer(std::move(in.head.request));
+    const bool keep = in.head.keep_alive && !is_stopping();
+    const bool written = co_await write(connection, std::move(response), in.head.head_only, keep);
+    if (!written) co_return;
+    if (!keep) {
+      co_await drain(connection);
+      co_return;
+    }
+  }
+}
+
+namespace {
+
+template <class Shared>
+Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection) {
+  try {
+    co_await shared->converse(*connection);
+  } catch (const std::exception&) {  // memory, or a library: this connection ends, the others live
+  }
+  shared->leave(connection);
+}
+
+template <class Shared>
+Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor> acceptor) {
+  while (!shared->is_stopping()) {
+    error_code error;
+    const asio::any_io_executor executor = asio::make_strand(shared->loop);
+    tcp::socket socket =
+        co_await acceptor->async_accept(executor, asio::redirect_error(asio::use_awaitable, error));
+    if (!acceptor->is_open()) co_return;
+    if (error) {
+      // Out of descriptors or memory: wait, or this would be a busy loop.
+      asio::steady_timer pause(shared->loop, std::chrono::milliseconds(100));
+      co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
+      continue;
+    }
+    socket.set_option(tcp::no_delay(true), error);
+    const tcp::endpoint peer = socket.remote_endpoint(error);
+    if (error) continue;
+    auto connection = std::make_shared<Connection>(std::move(socket));
+    connection->peer = to_ip(peer.address());
+    if (!shared->enter(connection)) continue;
+    asio::co_spawn(executor, serve(shared, connection), asio::detached);
+  }
+}
+
+Fault fault_of(const error_code& error) {
+  if (error == asio::error::address_in_use) return Fault::conflict;
+  if (error == asio::error::access_denied) return Fault::denied;
+  return Fault::permanent;
+}
+
+}  // namespace
+
+HttpServer::HttpServer(asio::io_context& loop, HttpHandler handler, HttpLimits limits)
+    : shared_(std::make_shared<Shared>(loop, std::move(handler), limits)) {}
+
+HttpServer::~HttpServer() { stop(); }
+
+Result<std::uint16_t> HttpServer::listen(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  const auto port =
+      colon == std::string::npos ? std::nullopt : parse_number(address.substr(colon + 1));
+  if (!port || *port > 65535) return fail(Fault::malformed, "no port in " + printable(address));
+  std::string host = address.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  error_code error;
+  const asio::ip::address ip = asio::ip::make_address(host, error);
+  if (error) return fail(Fault::malformed, "not an address: " + printable(host));
+  const tcp::endpoint endpoint(ip, static_cast<std::uint16_t>(*port));
+  auto acceptor = std::make_shared<tcp::acceptor>(shared_->loop);
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+  if (!error && ip.is_v6()) acceptor->set_option(asio::ip::v6_only(true), error);
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
+  if (error) return fail(fault_of(error), address + ": " + error.message());
+  const std::uint16_t bound = acceptor->local_endpoint().port();
+  {
+    const std::lock_guard lock(shared_->mutex);
+    shared_->acceptors.insert(acceptor);
+  }
+  asio::co_spawn(shared_->loop, accept(shared_, acceptor), asio::detached);
+  return bound;
+}
+
+void HttpServer::stop() {
+  const std::lock_guard lock(shared_->mutex);
+  if (shared_->stopping) return;
+  shared_->stopping = true;
+  for (const auto& acceptor : shared_->acceptors) {
+    asio::post(acceptor->get_executor(), [acceptor] {
+      error_code ignored;
+      acceptor->close(ignored);
+    });
+  }
+  shared_->acceptors.clear();
+  for (const auto& connection : shared_->connections) {
+    asio::post(connection->stream.get_executor(), [connection] {
+      if (connection->idle) connection->stream.close();
+    });
+  }
+}
+
+std::size_t HttpServer::connections() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->connections.size();
+}
+
+}  // namespace postern::net

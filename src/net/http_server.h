@@ -1,0 +1,52 @@
+// The HTTP server of the control plane: strict framing, limits and deadlines, the security headers
+// of every answer. What the requests mean is the handler's business.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/error.h"
+#include "net/http_message.h"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace postern::net {
+
+struct HttpLimits {
+  std::size_t body = 1024 * 1024;  ///< octets, then 413
+  std::size_t connections = 256;   ///< beyond them a new connection is closed at once
+  std::chrono::milliseconds head_deadline{
+      10'000};  ///< from the first octet of a request to its last header line
+  std::chrono::milliseconds body_deadline{20'000};  ///< for the whole body
+  std::chrono::milliseconds write_deadline{30'000};
+  std::chrono::milliseconds idle_deadline{60'000};  ///< between two requests of a kept connection
+};
+
+class HttpServer {
+ public:
+  /// `loop` must outlive the server; it runs the handler. Stop before the handler's owner goes.
+  HttpServer(boost::asio::io_context& loop, HttpHandler handler, HttpLimits limits = {});
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  /// Opens `address:port` ("127.0.0.1:8025", "[::1]:0") and returns the port. Faults: malformed
+  /// (no such address form), conflict (in use), denied (no right), permanent. May be called again
+  /// for more addresses. Nothing is accepted before the loop runs.
+  Result<std::uint16_t> listen(const std::string& address);
+
+  /// Closes the listeners and idle connections; requests in hand are answered, then closed. Safe
+  /// from any thread.
+  void stop();
+  std::size_t connections() const;
+
+ private:
+  struct Shared;
+  std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace postern::net

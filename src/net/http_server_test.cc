@@ -1,0 +1,299 @@
+#include "net/http_server.h"
+
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <boost/asio.hpp>
+
+#include "net/http_head.h"
+
+namespace postern::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+/// Answers with what it understood: method, path, query, body.
+Task<HttpResponse> echo(HttpRequest request) {
+  HttpResponse response;
+  response.content_type = "text/plain";
+  response.body = request.method + " " + request.path;
+  for (const auto& [name, value] : request.query) response.body += " " + name + "=" + value;
+  response.body += " [" + request.body + "]";
+  if (request.path == "/throw") throw std::runtime_error("secret detail");
+  if (request.path == "/none") response.status = 204;
+  co_return response;
+}
+
+class HttpServerTest : public ::testing::Test {
+ protected:
+  void start(HttpLimits limits = {}) {
+    server_ = std::make_unique<HttpServer>(loop_, echo, limits);
+    port_ = server_->listen("127.0.0.1:0").value();
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  void TearDown() override {
+    if (server_) server_->stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  /// Sends the octets and reads until the server closes, or until `enough` answers have come.
+  std::string exchange(const std::string& octets, std::size_t enough = 1000) {
+    asio::io_context io;
+    tcp::socket socket(io);
+    socket.connect({asio::ip::address_v4::loopback(), port_});
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer(octets), error);
+    std::string out;
+    std::array<char, 4096> chunk{};
+    while (!error) {
+      const std::size_t n = socket.read_some(asio::buffer(chunk), error);
+      out.append(chunk.data(), n);
+      if (count(out) >= enough && out.find("\r\n\r\n") != std::string::npos) break;
+    }
+    closed_ = error == asio::error::eof;
+    return out;
+  }
+  static std::size_t count(const std::string& text) {
+    std::size_t n = 0;
+    for (std::size_t at = text.find("HTTP/1.1 "); at != std::string::npos;
+         at = text.find("HTTP/1.1 ", at + 1))
+      ++n;
+    return n;
+  }
+  /// One answer with this status, then the end of the connection.
+  void expect_refused(const std::string& octets, int status) {
+    const std::string out = exchange(octets);
+    EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 " + std::to_string(status)) << octets.substr(0, 200);
+    EXPECT_EQ(count(out), 1u) << out;
+    EXPECT_TRUE(closed_);
+  }
+
+  asio::io_context loop_;
+  std::unique_ptr<HttpServer> server_;
+  std::thread thread_;
+  std::uint16_t port_ = 0;
+  bool closed_ = false;
+};
+
+std::string times(std::string_view text, std::size_t n) {
+  std::string out;
+  for (std::size_t i = 0; i < n; ++i) out += text;
+  return out;
+}
+
+TEST_F(HttpServerTest, answers_with_the_security_headers) {
+  start();
+  const std::string out = exchange(
+      "GET /a/b%20c?x=1&y=%41+b HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(out.substr(0, 15), "HTTP/1.1 200 OK");
+  for (const char* field :
+       {"X-Content-Type-Options: nosniff\r\n", "Referrer-Policy: no-referrer\r\n",
+        "Cache-Control: no-store\r\n",
+        "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n",
+        "\r\nDate: "}) {
+    EXPECT_NE(out.find(field), std::string::npos) << field;
+  }
+  EXPECT_NE(out.find("GET /a/b c x=1 y=A b []"), std::string::npos);
+  EXPECT_EQ(out.find("evil"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, keeps_the_connection_and_reads_pipelined_requests) {
+  start();
+  const std::string out = exchange(
+      "POST /one HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi"
+      "POST /two HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"
+      "GET /three HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(count(out), 3u);
+  EXPECT_NE(out.find("POST /one [hi]"), std::string::npos);
+  EXPECT_NE(out.find("POST /two [abcd]"), std::string::npos);
+  EXPECT_NE(out.find("GET /three []"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, head_has_the_length_but_no_body) {
+  start();
+  const std::string out = exchange("HEAD /x HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(out.find("Content-Length: 9\r\n"), std::string::npos);
+  EXPECT_TRUE(out.ends_with("\r\n\r\n"));
+}
+
+TEST_F(HttpServerTest, no_content_has_neither_length_nor_body) {
+  start();
+  const std::string out = exchange("DELETE /none HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 204");
+  EXPECT_EQ(out.find("Content-Length"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, refuses_ambiguous_framing_and_closes) {
+  start();
+  const std::string post = "POST /x HTTP/1.1\r\nHost: h\r\n";
+  const std::string smuggled = "GET /admin HTTP/1.1\r\nHost: h\r\n\r\n";
+  expect_refused(
+      post + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + smuggled, 400);
+  expect_refused(
+      post + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + smuggled, 400);
+  expect_refused(post + "Content-Length: 2\r\nContent-Length: 30\r\n\r\n{}", 400);
+  expect_refused(post + "Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}", 400);
+  expect_refused(post + "Content-Length: 2, 2\r\n\r\n{}", 400);
+  expect_refused(post + "Content-Length: +2\r\n\r\n{}", 400);
+  expect_refused(post + "Content-Length: -1\r\n\r\n{}", 400);
+  expect_refused(post + "Content-Length: 18446744073709551618\r\n\r\n{}", 413);
+  expect_refused(post + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400);
+  expect_refused(post + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 400);
+  expect_refused(post + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                 400);
+  expect_refused("POST /x HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400);
+  expect_refused(post + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400);
+  expect_refused(post + "Transfer-Encoding: chunked\r\n\r\nzz\r\n0\r\n\r\n", 400);
+  expect_refused(post + "Transfer-Encoding: chunked\r\n\r\n1\nx\n0\r\n\r\n", 400);
+}
+
+TEST_F(HttpServerTest, refuses_malformed_heads) {
+  start();
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\r\nX-A: b\r\n Authorization: Bearer x\r\n\r\n", 400);
+  expect_refused("GET /x HTTP/1.1\nHost: h\n\n", 400);
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\nX: y\r\n\r\n", 400);
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\rX: y\r\n\r\n", 400);
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\r\nX: a\x01z\r\n\r\n", 400);
+  expect_refused(std::string("GET /x HTTP/1.1\r\nHost: h\r\nX: a\0z\r\n\r\n", 36), 400);
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\r\n: v\r\n\r\n", 400);
+  expect_refused("GET /x HTTP/1.1\r\nHost: h\r\nnocolon\r\n\r\n", 400);
+  expect_refused("GET / HTTP/1.1\r\n\r\n", 400);
+  expect_refused("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400);
+  expect_refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400);
+  expect_refused(
+      "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer x\r\nAuthorization: Bearer y\r\n\r\n",
+      400);
+  expect_refused("GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+  expect_refused("GET / extra HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+  expect_refused("GET /\r\nHost: h\r\n\r\n", 400);
+  expect_refused("GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505);
+  expect_refused("\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+  expect_refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505);
+  expect_refused("G@T / HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+}
+
+TEST_F(HttpServerTest, refuses_what_is_too_long) {
+  start();
+  expect_refused("GET /" + times("a", 100000) + " HTTP/1.1\r\nHost: h\r\n\r\n", 414);
+  expect_refused("GET / HTTP/1.1\r\nHost: h\r\n" + times("X-A: b\r\n", 20000) + "\r\n", 431);
+  expect_refused("GET / HTTP/1.1\r\nHost: h\r\n" + times("X-A: b\r\n", 150) + "\r\n", 431);
+  expect_refused(
+      "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + times("A", 200000) + "\r\n\r\n", 431);
+  expect_refused(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2000000\r\n\r\n" + times("a", 2000000), 413);
+  std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (int i = 0; i < 40; ++i) chunked += "8000\r\n" + times("a", 0x8000) + "\r\n";
+  expect_refused(chunked + "0\r\n\r\n", 413);
+}
+
+TEST_F(HttpServerTest, takes_a_body_of_exactly_the_limit) {
+  start();
+  const std::string out = exchange(
+      "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 1048576\r\n\r\n" +
+      times("a", 1048576));
+  EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 200");
+}
+
+TEST_F(HttpServerTest, refuses_paths_that_try_to_leave) {
+  start();
+  for (const char* path :
+       {"/app/../../etc/passwd", "/app/%2e%2e/x", "/app/..\\x", "/app/x%00.png", "/a/..%2f..%2fb",
+        "/a/%5c", "/%zz", "/%4", "/a%0d%0ab", "/%ff", "/./a", "a", "*", "/a#b", "/?q=%00"}) {
+    expect_refused(std::string("GET ") + path + " HTTP/1.1\r\nHost: h\r\n\r\n", 400);
+  }
+  // Decoded once: what is left after it is text, not an escape.
+  const std::string out =
+      exchange("GET /a%252e%252e HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(out.find("GET /a%2e%2e []"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, refuses_trace_connect_and_compressed_bodies) {
+  start();
+  expect_refused("TRACE / HTTP/1.1\r\nHost: h\r\nX-Secret: 1\r\n\r\n", 405);
+  expect_refused("CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n", 405);
+  expect_refused(
+      "POST / HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx", 415);
+  expect_refused("POST / HTTP/1.1\r\nHost: h\r\nExpect: 200-maybe\r\nContent-Length: 1\r\n\r\nx",
+                 417);
+}
+
+TEST_F(HttpServerTest, ignores_an_upgrade_and_a_method_override) {
+  start();
+  const std::string out = exchange(
+      "GET /u HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings, close\r\n"
+      "HTTP2-Settings: AAMA\r\nX-HTTP-Method-Override: DELETE\r\n\r\n");
+  EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 200");
+  EXPECT_EQ(count(out), 1u);
+  EXPECT_NE(out.find("GET /u []"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, says_continue_when_asked_to) {
+  start();
+  const std::string out = exchange(
+      "PUT /c HTTP/1.1\r\nHost: h\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: "
+      "2\r\n\r\nok");
+  EXPECT_TRUE(out.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200"));
+}
+
+TEST_F(HttpServerTest, takes_the_absolute_form_and_ignores_its_authority) {
+  start();
+  const std::string out =
+      exchange("GET http://evil.example/p?q HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_NE(out.find("GET /p q= []"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, hides_what_a_handler_throws) {
+  start();
+  const std::string out = exchange("GET /throw HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(out.substr(0, 12), "HTTP/1.1 500");
+  EXPECT_EQ(out.find("secret"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, closes_slow_requests) {
+  HttpLimits limits;
+  limits.head_deadline = std::chrono::milliseconds(50);
+  limits.body_deadline = std::chrono::milliseconds(50);
+  limits.idle_deadline = std::chrono::milliseconds(50);
+  start(limits);
+  EXPECT_EQ(exchange(""), "");
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(exchange("GET / HT"), "");
+  EXPECT_TRUE(closed_);
+  EXPECT_EQ(exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nx"), "");
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(HttpServerTest, closes_connections_beyond_the_limit) {
+  HttpLimits limits;
+  limits.connections = 1;
+  start(limits);
+  asio::io_context io;
+  tcp::socket first(io);
+  first.connect({asio::ip::address_v4::loopback(), port_});
+  while (server_->connections() == 0) std::this_thread::yield();
+  EXPECT_EQ(exchange("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+}
+
+TEST_F(HttpServerTest, stop_ends_idle_connections) {
+  start();
+  asio::io_context io;
+  tcp::socket idle(io);
+  idle.connect({asio::ip::address_v4::loopback(), port_});
+  while (server_->connections() == 0) std::this_thread::yield();
+  server_->stop();
+  thread_.join();
+  EXPECT_EQ(server_->connections(), 0u);
+}
+
+TEST_F(HttpServerTest, listen_says_what_is_wrong) {
+  start();
+  EXPECT_EQ(server_->listen("127.0.0.1:" + std::to_string(port_)).error().fault, Fault::conflict);
+  EXPECT_EQ(server_->listen("127.0.0.1").error().fault, Fault::malformed);
+  EXPECT_EQ(server_->listen("somewhere:80").error().fault, Fault::malformed);
+  EXPECT_EQ(server_->listen("127.0.0.1:70000").error().fault, Fault::malformed);
+}
+
+}  // namespace
+}  // namespace postern::net
