@@ -15,6 +15,12 @@ bool rate_matters(const Evidence& evidence) {
          evidence.candidate->route.webhook->rate_limit_per_minute != 0;
 }
 
+bool is_refusal(const smtp::Reply& reply) { return reply.code >= 400 && reply.code < 600; }
+
+Verdict local_problem(std::string cause) {
+  return refuse(451, {4, 3, 0}, "temporary local problem, try again later", std::move(cause));
+}
+
 std::string describe(const std::vector<LayerEntry>& layers) {
   std::string text = "[";
   for (const LayerEntry& entry : layers) {
@@ -71,14 +77,14 @@ Task<Verdict> Engine::ask(const Layer& layer, Stage stage, Evidence& evidence, G
   std::string cause;
   try {
     Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
-    co_return verdict;
+    if (!verdict.refuses() || is_refusal(verdict.reply)) co_return verdict;
+    cause = "a refusal with reply code " + std::to_string(verdict.reply.code);
   } catch (const std::exception& error) {
     cause = error.what();
   } catch (...) {
     cause = "an exception of unknown type";
   }
-  Verdict verdict =
-      refuse(451, {4, 3, 0}, "temporary local problem, try again later", std::move(cause));
+  Verdict verdict = local_problem(std::move(cause));
   steps.push_back({.stage = stage,
                    .layer = layer.name(),
                    .check = "internal_error",
@@ -114,10 +120,11 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     }
   }
   decision.rate_tokens = evidence.rate_tokens;
+  decision.rate_tokens = evidence.rate_tokens;
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }
 
-bool refused(const Decision& decision) { return decision.reply.code >= 400; }
+bool refused(const Decision& decision) { return is_refusal(decision.reply); }
 
 }  // namespace postern::policy
