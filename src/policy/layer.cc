@@ -120,7 +120,6 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     }
   }
   decision.rate_tokens = evidence.rate_tokens;
-  decision.rate_tokens = evidence.rate_tokens;
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }

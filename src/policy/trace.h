@@ -28,12 +28,6 @@ struct Step {
 struct Decision {
   Stage stage = Stage::connect;
   std::string recipient;  ///< at Stage::rcpt
-  /// Whose mail it was about: the candidate's route at Stage::rcpt, later the first recipient's.
-  Route route;
-  /// What was so at that moment and is needed to decide it again: the candidate's rate tokens, and
-  /// how many of the transaction's recipients had been accepted before.
-  std::optional<double> rate_tokens;
-  std::size_t recipients_before = 0;
   std::vector<Step> steps;
   smtp::Reply reply;  ///< as sent; code 0: nobody refused
   std::optional<std::string> quarantine;  ///< why the message is to be held; nullopt: it is not
