@@ -1,6 +1,7 @@
 // Every webhook, policy and credential in memory, as the hot path asks for them.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -15,7 +16,8 @@
 
 namespace postern::policy {
 
-/// One edit of the control plane, applied as a whole: readers see all of it or nothing.
+/// One edit of the control plane, applied as a whole: readers see all of it or nothing. Removals
+/// come before additions, so that an address may change hands in one edit.
 struct Change {
   std::vector<std::shared_ptr<const Webhook>> put_webhooks;
   std::vector<std::string> remove_webhooks;  ///< ids
@@ -29,7 +31,73 @@ struct Change {
 struct CredentialMatch {
   std::shared_ptr<const WebhookPolicy> policy;
   Secret hash;
+  std::uint64_t stamp = 0;
   std::uint64_t order = 0;
+};
+
+/// A user name as AUTH gives it: `user%pol_<ULID>` selects one policy.
+struct LoginName {
+  std::string_view username;
+  std::optional<std::string_view> policy_id;
+};
+/// The views are into `name`.
+LoginName split_login(std::string_view name);
+
+/// The form in which addresses are compared: lower case, the local part without quotes.
+std::string address_key(const mail::Mailbox& address);
+
+/// A hash set in 64 parts: one part grows at a time, so that no edit stops the readers for a whole
+/// rehash. `Key` gives an element's key, a string_view into it.
+template <class T, class Key>
+class PartedSet {
+ public:
+  const T* find(std::string_view key) const {
+    const Part& part = part_of(key);
+    const auto found = part.find(key);
+    return found == part.end() ? nullptr : &*found;
+  }
+  void put(T element) {
+    Part& part = part_of(Key{}(element));
+    const auto found = part.find(Key{}(element));
+    if (found != part.end()) part.erase(found);
+    part.insert(std::move(element));
+  }
+  void erase(std::string_view key) {
+    Part& part = part_of(key);
+    const auto found = part.find(key);
+    if (found != part.end()) part.erase(found);
+  }
+  std::size_t size() const {
+    std::size_t total = 0;
+    for (const Part& part : parts_) total += part.size();
+    return total;
+  }
+
+ private:
+  static constexpr std::size_t part_count = 64;
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view key) const {
+      return std::hash<std::string_view>{}(key);
+    }
+    std::size_t operator()(const T& element) const { return (*this)(Key{}(element)); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    bool operator()(const T& a, const T& b) const { return Key{}(a) == Key{}(b); }
+    bool operator()(std::string_view key, const T& element) const { return key == Key{}(element); }
+    bool operator()(const T& element, std::string_view key) const { return key == Key{}(element); }
+  };
+  using Part = std::unordered_set<T, Hash, Equal>;
+
+  Part& part_of(std::string_view key) { return parts_[index(key)]; }
+  const Part& part_of(std::string_view key) const { return parts_[index(key)]; }
+  /// The top bits: the parts themselves use the rest.
+  static std::size_t index(std::string_view key) {
+    return std::hash<std::string_view>{}(key) >> (8 * sizeof(std::size_t) - 6);
+  }
+
+  std::array<Part, part_count> parts_;
 };
 
 /// Lookups are O(1) in the number of webhooks and policies, an edit is O(what it names). Safe from
@@ -42,28 +110,57 @@ class Directory {
   Route resolve(const mail::Mailbox& address) const;
   std::shared_ptr<const Webhook> webhook(std::string_view id) const;
   std::shared_ptr<const WebhookPolicy> policy(std::string_view id) const;
-  /// Credentials under this user name over all policies, oldest first. `user%pol_<ULID>` selects
-  /// one policy. At most `limit` distinct hashes.
+  /// Credentials under this user name over all policies, oldest first: a later tenant can neither
+  /// shadow nor starve an older one. `user%pol_<ULID>` selects one policy. At most `limit` distinct
+  /// hashes.
   std::vector<CredentialMatch> credentials(std::string_view username, std::size_t limit) const;
+  /// The bcrypt cost that most credentials have, 12 without any: what an unknown user's check
+  /// costs.
+  int usual_cost() const;
   std::size_t webhook_count() const;
   std::size_t policy_count() const;
 
  private:
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+  struct IdOf {
+    template <class T>
+    std::string_view operator()(const std::shared_ptr<const T>& element) const {
+      return element->id;
+    }
   };
-  template <class T>
-  using Map = std::unordered_map<std::string, T, Hash, std::equal_to<>>;
+  struct AddressOf {
+    std::string_view operator()(const std::shared_ptr<const Webhook>& webhook) const {
+      return webhook->address;
+    }
+  };
+  struct Itself {
+    std::string_view operator()(const std::string& text) const { return text; }
+  };
+  struct Holder {
+    std::uint64_t order;
+    std::shared_ptr<const WebhookPolicy> policy;
+  };
+  struct User {
+    std::string name;
+    mutable std::vector<Holder> holders;  ///< oldest credential first; no part of the key
+  };
+  struct NameOf {
+    std::string_view operator()(const User& user) const { return user.name; }
+  };
 
+  void put(std::shared_ptr<const Webhook> webhook);
+  void remove_webhook(std::string_view id);
+  void put(std::shared_ptr<const WebhookPolicy> policy);
+  void remove_policy(std::string_view id);
+  void learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy);
   void forget_credentials(const WebhookPolicy& policy);
 
   mutable std::shared_mutex mutex_;
-  Map<std::shared_ptr<const Webhook>> by_id_;
-  Map<std::shared_ptr<const Webhook>> by_address_;
-  Map<std::shared_ptr<const WebhookPolicy>> policies_;
-  Map<std::vector<std::string>> policies_by_user_;  ///< user name -> policy ids
-  std::unordered_set<std::string, Hash, std::equal_to<>> domains_;
+  PartedSet<std::shared_ptr<const Webhook>, IdOf> by_id_;
+  PartedSet<std::shared_ptr<const Webhook>, AddressOf> by_address_;
+  PartedSet<std::shared_ptr<const WebhookPolicy>, IdOf> policies_;
+  PartedSet<User, NameOf> users_;
+  PartedSet<std::string, Itself> domains_;
+  std::array<std::size_t, 32> costs_{};  ///< credentials by bcrypt cost
 };
 
 }  // namespace postern::policy

@@ -1,6 +1,6 @@
 // What is known about a session and its message. Facts the dialogue gives are simply there; facts
-// that must be found out are optional, and a check names them as needs: the gatherer fills each in at
-// most once a message, whichever layers ask.
+// that must be found out are optional, and a check names them as needs: the gatherer fills each in
+// at most once a message, whichever layers ask.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ struct Tls {
   std::string cipher;
 };
 
-/// The SASL identity of the session, and which policies' credential lists it satisfied. The versions
-/// are those of the credential lists checked, so that a changed password stops counting.
+/// The SASL identity of the session, and which policies' credential lists it satisfied. Each grant
+/// holds the stamp of the credential that matched, so that a changed password stops counting.
 struct Authentication {
-  std::string username;
+  std::string username;  ///< without the "%pol_..." that selects a policy
   std::string mechanism;
-  std::map<std::string, std::uint64_t> granted;  ///< policy id -> credentials version
+  std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
 };
 
 /// Facts of one connection.
@@ -93,6 +93,8 @@ struct Evidence {
   std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket
   std::vector<DnsRecord> dns;
 
+  /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
+  void consider(Recipient recipient);
   /// Forgets the transaction; the session's facts stay.
   void reset_transaction();
   /// The webhook that the first accepted recipient fixed, else the candidate's; null without.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,6 +30,8 @@ class Layer {
  public:
   virtual ~Layer() = default;
   virtual std::string_view name() const = 0;
+  /// What is needed to build the layer again offline, as JSON; webhook policies are kept apart.
+  virtual std::string definition() const { return "{}"; }
   /// Whether this layer may say anything at `stage`; a cheap way not to be asked.
   virtual bool speaks_at(Stage stage) const = 0;
   /// The layer's answer. Appends a Step for each rule it looked at.
@@ -51,19 +54,26 @@ struct LayerEntry {
 /// overrules another layer's refusal (DESIGN §1). Immutable; shared by all sessions.
 class Engine {
  public:
-  explicit Engine(std::vector<LayerEntry> layers) : layers_(std::move(layers)) {}
+  explicit Engine(std::vector<LayerEntry> layers);
 
   /// Whether any layer speaks at `stage`: if not, no coroutine needs to be started.
   bool speaks_at(Stage stage) const;
   /// Decides `stage`. Never throws: an exception in a layer is a refusal with 451 4.3.0 whose cause
   /// stands in the step (fail closed).
+  /// Shadow layers are asked even after a refusal, so that they see all mail.
   Task<Decision> decide(Stage stage, Evidence& evidence, Gatherer& gatherer) const;
+  /// The layers with their modes as JSON: `[{"layer":"webhook","mode":"enforce","definition":{}}]`.
+  const std::string& definition() const { return *definition_; }
 
  private:
+  Task<Verdict> ask(const Layer& layer, Stage stage, Evidence& evidence, Gatherer& gatherer,
+                    std::vector<Step>& steps) const;
+
   std::vector<LayerEntry> layers_;
+  std::shared_ptr<const std::string> definition_;
 };
 
-/// The verdict that a decision's enforced steps amount to.
+/// Whether the decision, shadow layers aside, is a refusal.
 bool refused(const Decision& decision);
 
 }  // namespace postern::policy

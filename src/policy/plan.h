@@ -15,8 +15,16 @@
 
 namespace postern::policy {
 
-/// What a dialect hands to a check: networks, names, a number, or nothing.
-using Argument = std::variant<std::monostate, CidrSet, std::vector<std::string>, std::uint64_t>;
+/// Two limits of one thing.
+struct SizeLimits {
+  std::uint64_t octets = 0;
+  std::uint64_t count = 0;
+  bool operator==(const SizeLimits&) const = default;
+};
+
+/// What a dialect hands to a check: networks, names, a number, limits, or nothing.
+using Argument =
+    std::variant<std::monostate, CidrSet, std::vector<std::string>, std::uint64_t, SizeLimits>;
 
 /// One question with one implementation, whichever dialect asks it. `judge` is pure: it looks at
 /// evidence that is there (the engine has gathered `needs`) and fetches nothing.
@@ -25,7 +33,9 @@ struct Check {
   Stage stage;
   Need needs;
   Verdict (*judge)(const Evidence& evidence, const Argument& argument);
-  std::string_view help;  ///< one line
+  std::string_view help;     ///< one line
+  std::string_view replies;  ///< what it may refuse with: "550 5.7.1, 550 5.1.1"
+  std::string_view control;  ///< its word in delivery logs and dry runs, "" without
 };
 
 /// A check in a plan, with where its words stand: "restrictions:2:17" or a policy id and field.
@@ -37,7 +47,9 @@ struct Rule {
 
 class Plan {
  public:
-  void add(Rule rule) { rules_[static_cast<std::size_t>(rule.check->stage)].push_back(std::move(rule)); }
+  void add(Rule rule) {
+    rules_[static_cast<std::size_t>(rule.check->stage)].push_back(std::move(rule));
+  }
   const std::vector<Rule>& at(Stage stage) const { return rules_[static_cast<std::size_t>(stage)]; }
 
  private:

@@ -29,7 +29,7 @@ struct Decision {
   Stage stage = Stage::connect;
   std::string recipient;  ///< at Stage::rcpt
   std::vector<Step> steps;
-  smtp::Reply reply;  ///< as sent; code 0: nobody refused
+  smtp::Reply reply;                      ///< as sent; code 0: nobody refused
   std::optional<std::string> quarantine;  ///< why the message is to be held; nullopt: it is not
   std::chrono::nanoseconds took{0};
 

@@ -1,6 +1,7 @@
 #include "policy/verdict.h"
 
 #include "policy/evidence.h"
+#include "policy/webhook.h"
 
 namespace postern::policy {
 
@@ -32,6 +33,13 @@ void Evidence::reset_transaction() {
   message.reset();
   rate_tokens.reset();
   dns.clear();
+}
+
+void Evidence::consider(Recipient recipient) {
+  const bool same = candidate && candidate->route.webhook && recipient.route.webhook &&
+                    candidate->route.webhook->id == recipient.route.webhook->id;
+  if (!same) rate_tokens.reset();
+  candidate = std::move(recipient);
 }
 
 const Recipient* Evidence::subject() const {

@@ -10,7 +10,17 @@ namespace postern::policy {
 
 /// Where in the dialogue a question is asked. The first seven are before acceptance; `queued` and
 /// `delivery` follow it.
-enum class Stage : std::uint8_t { connect, helo, auth, mail, rcpt, data, message, queued, delivery };
+enum class Stage : std::uint8_t {
+  connect,
+  helo,
+  auth,
+  mail,
+  rcpt,
+  data,
+  message,
+  queued,
+  delivery
+};
 inline constexpr std::size_t stage_count = 9;
 std::string_view to_string(Stage stage);
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/secret.h"
@@ -18,6 +19,7 @@ namespace postern::policy {
 struct Credential {
   std::string username;
   Secret hash;              ///< bcrypt
+  std::uint64_t stamp = 0;  ///< differs when the hash does; says nothing about it
   std::uint64_t order = 0;  ///< creation order over all policies: older ones are tried first
 };
 
@@ -29,10 +31,13 @@ struct WebhookPolicy {
   std::uint64_t version = 1;
   std::uint64_t credentials_version = 1;  ///< grows when the credential list changes
   bool require_smtp_auth = false;
-  std::vector<Credential> credentials;
+  std::vector<Credential> credentials;  ///< sorted by user name
   Plan plan;
   /// The policy's fields as JSON without credentials: what a trace keeps to judge again offline.
   std::string definition;
+
+  /// The credential of this user; null without.
+  const Credential* credential(std::string_view username) const;
 };
 
 enum class AttachmentMode { inline_content, link, none };

@@ -1,0 +1,116 @@
+#include "dialect/webhook/compile.h"
+
+#include <algorithm>
+
+#include <boost/json.hpp>
+
+#include "policy/catalogue.h"
+#include "policy/credentials.h"
+
+namespace postern::dialect::webhook {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string definition_of(const PolicyFields& fields) {
+  json::array networks;
+  for (const Cidr& network : fields.allowed_source_ips) networks.emplace_back(network.to_string());
+  return json::serialize(json::object{
+      {"name", fields.name},
+      {"allowed_source_ips", std::move(networks)},
+      {"require_smtp_auth", fields.require_smtp_auth},
+      {"require_spf", fields.require_spf},
+      {"allowed_spf_domains", json::value_from(fields.allowed_spf_domains)},
+      {"require_dkim", fields.require_dkim},
+      {"allowed_dkim_domains", json::value_from(fields.allowed_dkim_domains)},
+  });
+}
+
+std::vector<policy::Credential> credentials_of(const PolicyFields& fields,
+                                               const std::vector<std::uint64_t>& orders) {
+  std::vector<policy::Credential> list;
+  list.reserve(fields.smtp_credentials.size());
+  for (std::size_t i = 0; i < fields.smtp_credentials.size(); ++i) {
+    const CredentialFields& given = fields.smtp_credentials[i];
+    list.push_back({.username = given.username,
+                    .hash = given.hash,
+                    .stamp = policy::credential_stamp(given.hash),
+                    .order = i < orders.size() ? orders[i] : i + 1});
+  }
+  std::sort(list.begin(), list.end(), [](const policy::Credential& a, const policy::Credential& b) {
+    return a.username < b.username;
+  });
+  return list;
+}
+
+/// The controls of the contract, in its order: address, AUTH, then at the end of data SPF and DKIM.
+policy::Plan plan_of(const std::string& id, const PolicyFields& fields) {
+  policy::Plan plan;
+  if (!fields.allowed_source_ips.empty()) {
+    plan.add({&policy::checks::client_in_networks, CidrSet(fields.allowed_source_ips),
+              id + "/allowed_source_ips"});
+  }
+  if (fields.require_smtp_auth) {
+    plan.add({&policy::checks::client_authenticated, std::vector<std::string>{id},
+              id + "/require_smtp_auth"});
+  }
+  if (fields.require_spf) {
+    plan.add({&policy::checks::control_supported, std::vector<std::string>{"require_spf"},
+              id + "/require_spf"});
+  }
+  if (fields.require_dkim) {
+    plan.add({&policy::checks::control_supported, std::vector<std::string>{"require_dkim"},
+              id + "/require_dkim"});
+  }
+  return plan;
+}
+
+}  // namespace
+
+std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string account_id,
+                                                     std::uint64_t version,
+                                                     std::uint64_t credentials_version,
+                                                     const PolicyFields& fields,
+                                                     const std::vector<std::uint64_t>& orders) {
+  auto policy = std::make_shared<policy::WebhookPolicy>();
+  policy->plan = plan_of(id, fields);
+  policy->id = std::move(id);
+  policy->account_id = std::move(account_id);
+  policy->name = fields.name;
+  policy->version = version;
+  policy->credentials_version = credentials_version;
+  policy->require_smtp_auth = fields.require_smtp_auth;
+  policy->credentials = credentials_of(fields, orders);
+  policy->definition = definition_of(fields);
+  return policy;
+}
+
+Result<PolicyFields> fields_of(std::string_view definition) {
+  boost::system::error_code bad;
+  const json::value parsed = json::parse({definition.data(), definition.size()}, bad);
+  if (bad || !parsed.is_object()) {
+    return fail(Fault::malformed, "a recorded policy definition is no JSON object");
+  }
+  const json::object& object = parsed.get_object();
+  PolicyFields fields;
+  try {
+    fields.name = json::value_to<std::string>(object.at("name"));
+    for (const json::value& text : object.at("allowed_source_ips").as_array()) {
+      Result<Cidr> network = Cidr::parse(json::value_to<std::string>(text));
+      if (!network) return tl::unexpected(network.error());
+      fields.allowed_source_ips.push_back(*network);
+    }
+    fields.require_smtp_auth = object.at("require_smtp_auth").as_bool();
+    fields.require_spf = object.at("require_spf").as_bool();
+    fields.require_dkim = object.at("require_dkim").as_bool();
+    using Names = std::vector<std::string>;
+    fields.allowed_spf_domains = json::value_to<Names>(object.at("allowed_spf_domains"));
+    fields.allowed_dkim_domains = json::value_to<Names>(object.at("allowed_dkim_domains"));
+  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+    return fail(Fault::malformed, std::string("a recorded policy definition: ") + error.what());
+  }
+  return fields;
+}
+
+}  // namespace postern::dialect::webhook

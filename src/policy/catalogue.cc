@@ -1,0 +1,334 @@
+#include "policy/catalogue.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "policy/directory.h"
+#include "policy/webhook.h"
+
+namespace postern::policy::checks {
+
+namespace {
+
+const Webhook* candidate_webhook(const Evidence& evidence) {
+  return evidence.candidate ? evidence.candidate->route.webhook.get() : nullptr;
+}
+
+Verdict judge_recipient_known(const Evidence& evidence, const Argument&) {
+  if (!evidence.candidate) return pass_on("no recipient");
+  const Route& route = evidence.candidate->route;
+  if (route.kind != Route::Kind::none) return pass_on("owned by " + route.webhook->id);
+  if (route.missing == Route::Missing::unknown_address) {
+    return refuse(550, {5, 1, 1}, "no such recipient here",
+                  "no webhook has this address in a domain of ours");
+  }
+  // RFC 5321 §3.6.2: a relay refuses with 550; nothing here grants one.
+  return refuse(550, {5, 7, 1},
+                "relay not permitted to " + smtp::echo(evidence.candidate->address.domain),
+                "the domain is none of ours and nothing grants a relay");
+}
+
+Verdict judge_webhook_active(const Evidence& evidence, const Argument&) {
+  const Webhook* webhook = candidate_webhook(evidence);
+  if (webhook == nullptr || webhook->is_active) return pass_on("active");
+  return refuse(550, {5, 2, 1}, "recipient is deactivated", webhook->id + " is not active");
+}
+
+Verdict judge_policy_loaded(const Evidence& evidence, const Argument&) {
+  const Webhook* webhook = candidate_webhook(evidence);
+  if (webhook == nullptr || !webhook->policy_id) return pass_on("no policy");
+  if (evidence.candidate->route.policy) {
+    const WebhookPolicy& policy = *evidence.candidate->route.policy;
+    return pass_on(fmt::format("{} version {}", policy.id, policy.version));
+  }
+  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                *webhook->policy_id + " is attached but not loaded");
+}
+
+Verdict judge_client_in_networks(const Evidence& evidence, const Argument& argument) {
+  const auto& allowed = std::get<CidrSet>(argument);
+  const IpAddress& client = evidence.session.client_ip;
+  if (!allowed.contains(client)) {
+    return refuse(
+        550, {5, 7, 1},
+        fmt::format("source address {} is not in the policy's allowlist", client.to_string()),
+        fmt::format("{} is in none of {}", client.to_string(), describe(argument)));
+  }
+  const auto& networks = allowed.networks();
+  const auto one = std::find_if(networks.begin(), networks.end(),
+                                [&](const Cidr& network) { return network.contains(client); });
+  return pass_on(fmt::format("{} is in {}", client.to_string(), one->to_string()));
+}
+
+/// The argument names the policy whose credential list must have granted the authentication;
+/// without one any authentication will do.
+Verdict judge_client_authenticated(const Evidence& evidence, const Argument& argument) {
+  const SessionFacts& session = evidence.session;
+  if (!session.auth) {
+    if (session.tls) {
+      return refuse(530, {5, 7, 0}, "authentication required", "no AUTH in this session");
+    }
+    // RFC 4954 §6: 530 5.7.0. AUTH is only offered inside TLS, so say how to get there.
+    return refuse(530, {5, 7, 0}, "authentication required: use STARTTLS, then AUTH",
+                  "no TLS, no AUTH in this session");
+  }
+  const std::string user = printable(session.auth->username, 128);
+  const auto* wanted = std::get_if<std::vector<std::string>>(&argument);
+  if (wanted == nullptr || wanted->empty()) return pass_on("authenticated as " + user);
+  const auto other = [&](std::string detail) {
+    return refuse(550, {5, 7, 1}, "these credentials do not open this recipient's policy",
+                  std::move(detail));
+  };
+  const std::string& policy_id = wanted->front();
+  const auto granted = session.auth->granted.find(policy_id);
+  if (granted == session.auth->granted.end()) {
+    return other(fmt::format("{} authenticated for other policies than {}", user, policy_id));
+  }
+  const WebhookPolicy* policy =
+      evidence.candidate ? evidence.candidate->route.policy.get() : nullptr;
+  const bool same = policy != nullptr && policy->id == policy_id;
+  const Credential* current = same ? policy->credential(session.auth->username) : nullptr;
+  if (current == nullptr || current->stamp != granted->second) {
+    return other(fmt::format("the password of {} in {} was changed since AUTH", user, policy_id));
+  }
+  return pass_on(fmt::format("authenticated as {} for {}", user, policy_id));
+}
+
+Verdict judge_rate_available(const Evidence& evidence, const Argument&) {
+  const Webhook* webhook = candidate_webhook(evidence);
+  if (webhook == nullptr || webhook->rate_limit_per_minute == 0) return pass_on("no limit");
+  const double tokens = evidence.rate_tokens.value_or(0);
+  const std::string seen = fmt::format("{:.1f} of {} a minute left", std::max(tokens, 0.0),
+                                       webhook->rate_limit_per_minute);
+  if (tokens >= 1) return pass_on(seen);
+  return refuse(450, {4, 2, 1}, "rate limit of this recipient is reached, try again later", seen);
+}
+
+Verdict judge_one_webhook(const Evidence& evidence, const Argument&) {
+  const Webhook* webhook = candidate_webhook(evidence);
+  if (webhook == nullptr || evidence.recipients.empty()) return pass_on("first recipient");
+  const Webhook* first = evidence.recipients.front().route.webhook.get();
+  if (first != nullptr && first->id == webhook->id) return pass_on("same webhook");
+  return refuse(
+      452, {4, 5, 3}, "one webhook a message: send to this recipient separately",
+      fmt::format("the first recipient belongs to {}", first ? first->id : "another route"));
+}
+
+Verdict judge_webhook_recipients(const Evidence& evidence, const Argument& argument) {
+  const std::uint64_t limit = std::get<std::uint64_t>(argument);
+  const std::size_t accepted = evidence.recipients.size();
+  if (accepted < limit) return pass_on(fmt::format("{} of {}", accepted + 1, limit));
+  const std::string key = evidence.candidate ? address_key(evidence.candidate->address) : "";
+  for (const Recipient& known : evidence.recipients) {
+    if (address_key(known.address) == key) return pass_on("a repeated recipient");
+  }
+  return refuse(452, {4, 5, 3}, fmt::format("too many recipients: {} a message at most", limit),
+                fmt::format("{} accepted", accepted));
+}
+
+/// The argument names the controls that this build cannot verify. Never accepted and ignored.
+Verdict judge_control_supported(const Evidence&, const Argument& argument) {
+  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                describe(argument) + " cannot be verified by this server");
+}
+
+Verdict judge_received_loop(const Evidence& evidence, const Argument& argument) {
+  const std::uint64_t limit = std::get<std::uint64_t>(argument);
+  const std::uint64_t seen = evidence.message ? evidence.message->received_fields : 0;
+  std::string detail = fmt::format("{} Received fields, {} at most", seen, limit);
+  if (seen <= limit) return pass_on(std::move(detail));
+  return refuse(554, {5, 4, 6}, "mail loop: " + detail, detail);  // RFC 5321 §6.3
+}
+
+Verdict judge_header_limits(const Evidence& evidence, const Argument& argument) {
+  const auto& limits = std::get<SizeLimits>(argument);
+  const MessageFacts facts = evidence.message.value_or(MessageFacts{});
+  std::string detail = fmt::format("{} fields in {} octets, {} in {} at most", facts.header_fields,
+                                   facts.header_size, limits.count, limits.octets);
+  if (facts.header_fields <= limits.count && facts.header_size <= limits.octets) {
+    return pass_on(std::move(detail));
+  }
+  return refuse(554, {5, 6, 0}, "header section too large: " + detail, detail);
+}
+
+}  // namespace
+
+constexpr Check recipient_known{
+    .name = "recipient_known",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_recipient_known,
+    .help =
+        "A route owns the recipient. Without one the domain decides: ours has no such address, "
+        "any other would be a relay.",
+    .replies = "550 5.1.1, 550 5.7.1",
+    .control = ""};
+constexpr Check webhook_active{.name = "webhook_active",
+                               .stage = Stage::rcpt,
+                               .needs = Need::none,
+                               .judge = judge_webhook_active,
+                               .help = "The recipient's webhook is switched on.",
+                               .replies = "550 5.2.1",
+                               .control = ""};
+constexpr Check policy_loaded{
+    .name = "policy_loaded",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_policy_loaded,
+    .help =
+        "The policy attached to the webhook is there to be asked: a policy that cannot be found "
+        "is no reason to accept all mail.",
+    .replies = "451 4.3.0",
+    .control = ""};
+constexpr Check client_in_networks{
+    .name = "client_in_networks",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_client_in_networks,
+    .help =
+        "The client's address is in one of the networks. IPv6 clients never match IPv4 networks; "
+        "HELO, reverse DNS and Received fields are not asked.",
+    .replies = "550 5.7.1",
+    .control = "source_ip"};
+constexpr Check client_authenticated{
+    .name = "client_authenticated",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_client_authenticated,
+    .help =
+        "The client has authenticated with credentials of this very policy, and they are still "
+        "the same.",
+    .replies = "530 5.7.0, 550 5.7.1",
+    .control = "smtp_auth"};
+constexpr Check rate_available{
+    .name = "rate_available",
+    .stage = Stage::rcpt,
+    .needs = Need::rate_tokens,
+    .judge = judge_rate_available,
+    .help =
+        "The webhook's rate limit has room for a message. Nothing is taken from it: refused mail "
+        "cannot use up an allowance.",
+    .replies = "450 4.2.1",
+    .control = "rate_limit"};
+constexpr Check one_webhook_a_message{
+    .name = "one_webhook_a_message",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_one_webhook,
+    .help =
+        "All recipients of a message belong to the webhook of the first one: a message has one "
+        "final reply. The client repeats the others in a new transaction.",
+    .replies = "452 4.5.3",
+    .control = ""};
+constexpr Check webhook_recipients{
+    .name = "webhook_recipients",
+    .stage = Stage::rcpt,
+    .needs = Need::none,
+    .judge = judge_webhook_recipients,
+    .help = "A message to a webhook has a limited number of recipients.",
+    .replies = "452 4.5.3",
+    .control = ""};
+constexpr Check control_supported{
+    .name = "control_supported",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_control_supported,
+    .help = "Refuses while a policy asks for a control that this server cannot verify.",
+    .replies = "451 4.3.0",
+    .control = ""};
+constexpr Check received_loop{.name = "received_loop",
+                              .stage = Stage::message,
+                              .needs = Need::none,
+                              .judge = judge_received_loop,
+                              .help =
+                                  "The message has not passed so many servers that it must be in "
+                                  "a loop (RFC 5321 §6.3).",
+                              .replies = "554 5.4.6",
+                              .control = ""};
+constexpr Check header_limits{
+    .name = "header_limits",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_header_limits,
+    .help = "The header section is within its limits of fields and octets.",
+    .replies = "554 5.6.0",
+    .control = ""};
+
+std::span<const Check* const> all() {
+  static constexpr const Check* list[] = {
+      &recipient_known,      &webhook_active, &policy_loaded,         &client_in_networks,
+      &client_authenticated, &rate_available, &one_webhook_a_message, &webhook_recipients,
+      &control_supported,    &received_loop,  &header_limits};
+  return list;
+}
+
+const Check* find(std::string_view name) {
+  const auto list = all();
+  const auto found = std::find_if(list.begin(), list.end(),
+                                  [name](const Check* check) { return check->name == name; });
+  return found == list.end() ? nullptr : *found;
+}
+
+std::string_view control_of(std::string_view name) {
+  const Check* check = find(name);
+  return check == nullptr ? std::string_view() : check->control;
+}
+
+namespace {
+
+struct Describe {
+  static constexpr std::size_t shown = 5;
+
+  template <class T, class Text>
+  static std::string list(const std::vector<T>& items, Text text) {
+    std::string result;
+    for (std::size_t i = 0; i < std::min(items.size(), shown); ++i) {
+      if (i > 0) result += ", ";
+      result += text(items[i]);
+    }
+    if (items.size() > shown) result += fmt::format(" and {} more", items.size() - shown);
+    return result;
+  }
+  std::string operator()(std::monostate) const { return {}; }
+  std::string operator()(const CidrSet& set) const {
+    return list(set.networks(), [](const Cidr& network) { return network.to_string(); });
+  }
+  std::string operator()(const std::vector<std::string>& names) const {
+    return list(names, [](const std::string& name) { return name; });
+  }
+  std::string operator()(std::uint64_t number) const { return std::to_string(number); }
+  std::string operator()(const SizeLimits& limits) const {
+    return fmt::format("{} in {} octets", limits.count, limits.octets);
+  }
+};
+
+}  // namespace
+
+std::string describe(const Argument& argument) { return std::visit(Describe{}, argument); }
+
+std::string manual() {
+  std::string page =
+      "# Checks\n\n"
+      "A check is one question with one implementation, whichever dialect asks it. This page is\n"
+      "made from the catalogue in `src/policy/catalogue.cc`; `policy_test` fails when they "
+      "differ.\n"
+      "*Control* is the word used for the check in delivery logs and dry runs.\n";
+  for (std::size_t stage = 0; stage < stage_count; ++stage) {
+    bool first = true;
+    for (const Check* check : all()) {
+      if (check->stage != static_cast<Stage>(stage)) continue;
+      if (first) {
+        page += fmt::format("\n## At stage `{}`\n\n", to_string(check->stage));
+        page += "| check | it holds when | otherwise | control |\n|---|---|---|---|\n";
+        first = false;
+      }
+      page += fmt::format("| `{}` | {} | {} | {} |\n", check->name, check->help, check->replies,
+                          check->control);
+    }
+  }
+  return page;
+}
+
+}  // namespace postern::policy::checks

@@ -1,0 +1,38 @@
+// Every check there is. Dialects name them, explanations print them, docs/checks.md and the labels
+// of /metrics are made from this list.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "policy/plan.h"
+
+namespace postern::policy::checks {
+
+// At RCPT.
+extern const Check recipient_known;
+extern const Check webhook_active;
+extern const Check policy_loaded;
+extern const Check client_in_networks;
+extern const Check client_authenticated;
+extern const Check rate_available;
+extern const Check one_webhook_a_message;
+extern const Check webhook_recipients;
+// At the end of data.
+extern const Check control_supported;
+extern const Check received_loop;
+extern const Check header_limits;
+
+/// All of them, in the order in which the gateway asks them of a webhook's recipient.
+std::span<const Check* const> all();
+/// nullptr without.
+const Check* find(std::string_view name);
+/// The check's word in delivery logs ("source_ip"), "" without.
+std::string_view control_of(std::string_view name);
+/// What a plan needs to know of itself to be read: "198.51.100.0/24, 203.0.113.7/32".
+std::string describe(const Argument& argument);
+/// The catalogue as the page docs/checks.md.
+std::string manual();
+
+}  // namespace postern::policy::checks

@@ -1,0 +1,177 @@
+#include "policy/directory.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "base/text.h"
+#include "base/ulid.h"
+#include "policy/bcrypt.h"
+
+namespace postern::policy {
+
+namespace {
+
+/// Holders of one user name that are looked at: the password budget takes the oldest of them.
+constexpr std::size_t max_holders = 256;
+
+}  // namespace
+
+LoginName split_login(std::string_view name) {
+  constexpr std::string_view marker = "%pol_";
+  const std::size_t at = name.rfind(marker);
+  if (at == std::string_view::npos || !is_ulid(name.substr(at + marker.size()))) {
+    return {name, std::nullopt};
+  }
+  return {name.substr(0, at), name.substr(at + 1)};
+}
+
+std::string address_key(const mail::Mailbox& address) {
+  return lower(address.unquoted_local_part()) + "@" + address.domain;
+}
+
+const Credential* WebhookPolicy::credential(std::string_view username) const {
+  const auto found = std::lower_bound(credentials.begin(), credentials.end(), username,
+                                      [](const Credential& credential, std::string_view name) {
+                                        return credential.username < name;
+                                      });
+  return found != credentials.end() && found->username == username ? &*found : nullptr;
+}
+
+void Directory::apply(Change change) {
+  const std::unique_lock lock(mutex_);
+  for (const std::string& id : change.remove_webhooks) remove_webhook(id);
+  for (const std::string& id : change.remove_policies) remove_policy(id);
+  for (const std::string& domain : change.remove_domains) domains_.erase(domain);
+  for (auto& policy : change.put_policies) put(std::move(policy));
+  for (auto& webhook : change.put_webhooks) put(std::move(webhook));
+  for (std::string& domain : change.put_domains) domains_.put(lower(domain));
+}
+
+void Directory::put(std::shared_ptr<const Webhook> webhook) {
+  remove_webhook(webhook->id);
+  by_address_.put(webhook);
+  by_id_.put(std::move(webhook));
+}
+
+void Directory::remove_webhook(std::string_view id) {
+  const auto* found = by_id_.find(id);
+  if (found == nullptr) return;
+  const std::shared_ptr<const Webhook> webhook = *found;
+  const auto* owner = by_address_.find(webhook->address);
+  if (owner != nullptr && (*owner)->id == webhook->id) by_address_.erase(webhook->address);
+  by_id_.erase(id);
+}
+
+void Directory::put(std::shared_ptr<const WebhookPolicy> policy) {
+  remove_policy(policy->id);
+  learn_credentials(policy);
+  policies_.put(std::move(policy));
+}
+
+void Directory::remove_policy(std::string_view id) {
+  const auto* found = policies_.find(id);
+  if (found == nullptr) return;
+  const std::shared_ptr<const WebhookPolicy> policy = *found;
+  forget_credentials(*policy);
+  policies_.erase(id);
+}
+
+void Directory::learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy) {
+  for (const Credential& credential : policy->credentials) {
+    if (users_.find(credential.username) == nullptr) users_.put({credential.username, {}});
+    std::vector<Holder>& holders = users_.find(credential.username)->holders;
+    const auto place = std::upper_bound(
+        holders.begin(), holders.end(), credential.order,
+        [](std::uint64_t order, const Holder& holder) { return order < holder.order; });
+    holders.insert(place, {credential.order, policy});
+    costs_[static_cast<std::size_t>(bcrypt_cost(credential.hash))] += 1;
+  }
+}
+
+void Directory::forget_credentials(const WebhookPolicy& policy) {
+  for (const Credential& credential : policy.credentials) {
+    const User* user = users_.find(credential.username);
+    if (user == nullptr) continue;
+    std::erase_if(user->holders,
+                  [&](const Holder& holder) { return holder.policy->id == policy.id; });
+    if (user->holders.empty()) users_.erase(credential.username);
+    costs_[static_cast<std::size_t>(bcrypt_cost(credential.hash))] -= 1;
+  }
+}
+
+Route Directory::resolve(const mail::Mailbox& address) const {
+  std::string key = address_key(address);
+  const std::size_t at = key.rfind('@');
+  const std::size_t plus = key.find('+');
+  Route route;
+  const std::shared_lock lock(mutex_);
+  const auto* found = by_address_.find(key);
+  if (found == nullptr && plus != std::string::npos && plus > 0 && plus < at) {
+    found = by_address_.find(key.substr(0, plus) + key.substr(at));
+    if (found != nullptr) route.tag = address.unquoted_local_part().substr(plus + 1);
+  }
+  if (found == nullptr) {
+    if (domains_.find(address.domain) != nullptr) route.missing = Route::Missing::unknown_address;
+    return route;
+  }
+  route.kind = Route::Kind::webhook;
+  route.webhook = *found;
+  if (route.webhook->policy_id) {
+    const auto* policy = policies_.find(*route.webhook->policy_id);
+    if (policy != nullptr) route.policy = *policy;
+  }
+  return route;
+}
+
+std::shared_ptr<const Webhook> Directory::webhook(std::string_view id) const {
+  const std::shared_lock lock(mutex_);
+  const auto* found = by_id_.find(id);
+  return found == nullptr ? nullptr : *found;
+}
+
+std::shared_ptr<const WebhookPolicy> Directory::policy(std::string_view id) const {
+  const std::shared_lock lock(mutex_);
+  const auto* found = policies_.find(id);
+  return found == nullptr ? nullptr : *found;
+}
+
+std::vector<CredentialMatch> Directory::credentials(std::string_view username,
+                                                    std::size_t limit) const {
+  const LoginName login = split_login(username);
+  std::vector<CredentialMatch> matches;
+  std::vector<const std::string*> hashes;
+  const std::shared_lock lock(mutex_);
+  const User* user = users_.find(login.username);
+  if (user == nullptr) return matches;
+  std::size_t looked_at = 0;
+  for (const Holder& holder : user->holders) {
+    if (login.policy_id && holder.policy->id != *login.policy_id) continue;
+    if (++looked_at > max_holders) break;
+    const Credential* credential = holder.policy->credential(login.username);
+    const std::string& hash = credential->hash.reveal();
+    const bool seen = std::any_of(hashes.begin(), hashes.end(),
+                                  [&](const std::string* other) { return *other == hash; });
+    if (!seen && hashes.size() == limit) continue;
+    if (!seen) hashes.push_back(&hash);
+    matches.push_back({holder.policy, credential->hash, credential->stamp, credential->order});
+  }
+  return matches;
+}
+
+int Directory::usual_cost() const {
+  const std::shared_lock lock(mutex_);
+  const auto most = std::max_element(costs_.begin(), costs_.end());
+  return *most == 0 ? default_bcrypt_cost : static_cast<int>(most - costs_.begin());
+}
+
+std::size_t Directory::webhook_count() const {
+  const std::shared_lock lock(mutex_);
+  return by_id_.size();
+}
+
+std::size_t Directory::policy_count() const {
+  const std::shared_lock lock(mutex_);
+  return policies_.size();
+}
+
+}  // namespace postern::policy

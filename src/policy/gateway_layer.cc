@@ -1,0 +1,43 @@
+#include "policy/gateway_layer.h"
+
+#include <fmt/format.h>
+
+#include "policy/catalogue.h"
+
+namespace postern::policy {
+
+namespace {
+
+class GatewayLayer final : public Layer {
+ public:
+  explicit GatewayLayer(const smtp::Limits& limits) : limits_(limits) {
+    plan_.add({&checks::recipient_known, {}, "routes"});
+    plan_.add(
+        {&checks::received_loop, std::uint64_t{limits.received_fields}, "limits.received_fields"});
+    plan_.add({&checks::header_limits, SizeLimits{limits.header_size, limits.header_fields},
+               "limits.header_size, limits.header_fields"});
+  }
+
+  std::string_view name() const override { return "gateway"; }
+  std::string definition() const override {
+    return fmt::format(R"({{"received_fields":{},"header_size":{},"header_fields":{}}})",
+                       limits_.received_fields, limits_.header_size, limits_.header_fields);
+  }
+  bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
+  Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                      std::vector<Step>& steps) const override {
+    return run_plan(name(), plan_, stage, evidence, gatherer, steps);
+  }
+
+ private:
+  smtp::Limits limits_;
+  Plan plan_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Layer> gateway_layer(const smtp::Limits& limits) {
+  return std::make_shared<GatewayLayer>(limits);
+}
+
+}  // namespace postern::policy
