@@ -1,0 +1,107 @@
+#include "base/address_guard.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace postern {
+
+namespace {
+
+struct Special {
+  std::string_view network;
+  std::string_view purpose;
+};
+
+// The IANA special-purpose registries (RFC 6890) with the multicast and reserved ranges.
+constexpr Special special_networks[] = {
+    {"0.0.0.0/8", "this network"},              // RFC 791 §3.2
+    {"10.0.0.0/8", "private network"},          // RFC 1918
+    {"100.64.0.0/10", "shared address space"},  // RFC 6598
+    {"127.0.0.0/8", "loopback"},                // RFC 1122 §3.2.1.3
+    {"169.254.0.0/16", "link-local"},           // RFC 3927; cloud metadata services live here
+    {"172.16.0.0/12", "private network"},       // RFC 1918
+    {"192.0.0.0/24", "protocol assignments"},   // RFC 6890 §2.1
+    {"192.0.2.0/24", "documentation"},          // RFC 5737
+    {"192.88.99.0/24", "6to4 relay"},           // RFC 7526
+    {"192.168.0.0/16", "private network"},      // RFC 1918
+    {"198.18.0.0/15", "benchmarking"},          // RFC 2544
+    {"198.51.100.0/24", "documentation"},       // RFC 5737
+    {"203.0.113.0/24", "documentation"},        // RFC 5737
+    {"224.0.0.0/4", "multicast"},               // RFC 5771
+    {"240.0.0.0/4", "reserved"},                // RFC 1112 §4; the broadcast address too
+    {"::/128", "unspecified"},                  // RFC 4291 §2.5.2
+    {"::1/128", "loopback"},                    // RFC 4291 §2.5.3
+    {"64:ff9b:1::/48", "local NAT64"},          // RFC 8215
+    {"100::/64", "discard"},                    // RFC 6666
+    {"2001::/23", "protocol assignments"},      // RFC 2928; Teredo and ORCHID are inside
+    {"2001:db8::/32", "documentation"},         // RFC 3849
+    {"3fff::/20", "documentation"},             // RFC 9637
+    {"5f00::/16", "segment routing"},           // RFC 9602
+    {"fc00::/7", "private network"},            // RFC 4193
+    {"fe80::/10", "link-local"},                // RFC 4291 §2.5.6
+    {"fec0::/10", "site-local"},                // RFC 3879
+    {"ff00::/8", "multicast"},                  // RFC 4291 §2.7
+};
+
+struct Entry {
+  Cidr network;
+  std::string_view purpose;
+};
+
+const std::vector<Entry>& entries() {
+  static const std::vector<Entry> made = [] {
+    std::vector<Entry> list;
+    for (const Special& special : special_networks) {
+      list.push_back({*Cidr::parse(special.network), special.purpose});
+    }
+    return list;
+  }();
+  return made;
+}
+
+std::uint32_t ipv4_at(std::string_view octets, std::size_t at) {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i) {
+    value = value << 8 | static_cast<std::uint8_t>(octets[at + i]);
+  }
+  return value;
+}
+
+/// The IPv4 address that packets to this IPv6 address would end at.
+std::optional<IpAddress> embedded_ipv4(const IpAddress& address) {
+  static const Cidr nat64 = *Cidr::parse("64:ff9b::/96");     // RFC 6052 §2.1
+  static const Cidr six_to_four = *Cidr::parse("2002::/16");  // RFC 3056 §2
+  static const Cidr compatible = *Cidr::parse("::/96");       // RFC 4291 §2.5.5.1
+  if (address.is_v4())
+    return std::nullopt;  // IPv4-mapped addresses are IPv4 since they were parsed
+  const std::string_view octets = address.octets();
+  if (nat64.contains(address)) return IpAddress::v4(ipv4_at(octets, 12));
+  if (six_to_four.contains(address)) return IpAddress::v4(ipv4_at(octets, 2));
+  // RFC 6145 stateless translation, ::ffff:0:a.b.c.d.
+  static const Cidr translated = *Cidr::parse("::ffff:0:0:0/96");
+  if (translated.contains(address)) return IpAddress::v4(ipv4_at(octets, 12));
+  if (compatible.contains(address) && ipv4_at(octets, 12) > 1) {
+    return IpAddress::v4(ipv4_at(octets, 12));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string_view special_purpose(const IpAddress& address) {
+  if (const auto inner = embedded_ipv4(address)) return special_purpose(*inner);
+  for (const Entry& entry : entries()) {
+    if (entry.network.contains(address)) return entry.purpose;
+  }
+  return {};
+}
+
+bool refused(const IpAddress& address, const CidrSet& allowed) {
+  const IpAddress judged = embedded_ipv4(address).value_or(address);
+  if (allowed.contains(judged)) return false;
+  return !special_purpose(judged).empty();
+}
+
+}  // namespace postern
