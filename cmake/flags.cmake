@@ -14,7 +14,7 @@ else()
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wmisleading-indentation
-                    -fstack-protector-strong -fPIE)
+                    -fstack-protector-strong -fPIE -pthread)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Xclang> $<$<COMPILE_LANGUAGE:CXX>:-fno-pch-timestamp>)
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-pie -Wl,-z,relro,-z,now)
