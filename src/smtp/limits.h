@@ -46,10 +46,10 @@ struct ServerOptions {
   std::string hostname = "localhost";  ///< greeting, EHLO reply
   Limits limits;
   BareNewline bare_newline = BareNewline::reject;
-  bool starttls = false;                   ///< a certificate is loaded
-  bool auth = false;                       ///< some verifier is configured; offered inside TLS only
-  bool xclient = false;                    ///< set per peer by the driver
-  bool reject_unauth_pipelining = false;   ///< RFC 2920 §3.1 enforced: 503 5.5.0
+  bool starttls = false;                  ///< a certificate is loaded
+  bool auth = false;                      ///< some verifier is configured; offered inside TLS only
+  bool xclient = false;                   ///< set per peer by the driver
+  bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
 };
 
 }  // namespace postern::smtp

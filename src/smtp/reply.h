@@ -35,10 +35,16 @@ struct Reply {
   bool closes() const { return code == 421; }
   /// On the wire, CRLF at each end. A line has at most 512 octets with CRLF (RFC 5321 §4.5.3.1.5).
   std::string to_wire() const;
+  /// The same, appended to `out`.
+  void append_wire(std::string& out) const;
   /// One line without CRLF, for logs and traces: `550 5.7.1 source address not allowed`.
   std::string to_string() const;
   bool operator==(const Reply&) const = default;
 };
+
+/// As Reply::append_wire, for a text that is no string of its own.
+void append_wire(std::string& out, std::uint16_t code, EnhancedCode enhanced,
+                 std::string_view text);
 
 /// Client text fit for a reply or a log line: at most 100 octets of printable ASCII; each other
 /// octet is replaced by '?', and so are `<`, `>` and `&`.

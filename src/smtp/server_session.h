@@ -22,7 +22,7 @@ namespace postern::smtp {
 struct NeedInput {};
 /// HELO or EHLO with a syntactically fit argument. Answer with accept() or reply().
 struct Helo {
-  std::string name;    ///< as the client wrote it, at most 255 octets
+  std::string name;       ///< as the client wrote it, at most 255 octets
   bool extended = false;  ///< EHLO
 };
 /// STARTTLS was accepted: output holds the 220. Write it, drop every octet read but not fed, do the
@@ -51,8 +51,8 @@ struct Rcpt {
 struct Data {
   bool chunked = false;  ///< BDAT (RFC 3030)
 };
-/// A piece of the message: dots unstuffed, CRLF line ends. Valid until the next call on the session.
-/// It needs no answer.
+/// A piece of the message: dots unstuffed, CRLF line ends. Valid until the next call on the
+/// session. It needs no answer.
 struct Chunk {
   std::string_view bytes;
 };
@@ -93,7 +93,9 @@ class ServerSession {
   /// Queues `reply` as the last one and ends the session.
   void refuse(const Reply& reply);
 
-  /// Takes what was read. Call only after NeedInput; a copy is kept of what is not yet a line.
+  /// Takes what was read. Call only after NeedInput. `bytes` must stay readable until next() says
+  /// NeedInput, StartTls or Closed: lines and chunks are views into it. Of what is not yet a line a
+  /// copy is kept.
   void feed(std::string_view bytes);
   /// What happened next. After an event that wants an answer, answer before calling again.
   Event next();

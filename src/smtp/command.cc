@@ -1,0 +1,191 @@
+#include "smtp/command.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+
+namespace postern::smtp {
+namespace {
+
+struct VerbName {
+  std::string_view name;
+  Verb verb;
+};
+
+constexpr std::array<VerbName, 25> verbs{{
+    {"MAIL", Verb::mail},       {"RCPT", Verb::rcpt},       {"EHLO", Verb::ehlo},
+    {"DATA", Verb::data},       {"QUIT", Verb::quit},       {"BDAT", Verb::bdat},
+    {"RSET", Verb::rset},       {"NOOP", Verb::noop},       {"STARTTLS", Verb::starttls},
+    {"AUTH", Verb::auth},       {"HELO", Verb::helo},       {"XCLIENT", Verb::xclient},
+    {"VRFY", Verb::vrfy},       {"EXPN", Verb::expn},       {"HELP", Verb::help},
+    {"ETRN", Verb::etrn},       {"TURN", Verb::turn},       {"GET", Verb::foreign},
+    {"POST", Verb::foreign},    {"PUT", Verb::foreign},     {"HEAD", Verb::foreign},
+    {"OPTIONS", Verb::foreign}, {"CONNECT", Verb::foreign}, {"DELETE", Verb::foreign},
+    {"PATCH", Verb::foreign},
+}};
+
+Reply syntax(EnhancedCode enhanced, std::string text) { return {501, enhanced, std::move(text)}; }
+
+/// The argument behind `keyword` ("FROM:"). Blanks behind the colon are against RFC 5321 §3.3 but
+/// common, and harmless.
+std::optional<std::string_view> behind(std::string_view argument, std::string_view keyword) {
+  if (!istarts_with(argument, keyword)) return std::nullopt;
+  argument.remove_prefix(keyword.size());
+  argument.remove_prefix(std::min(argument.find_first_not_of(' '), argument.size()));
+  return argument;
+}
+
+/// `detail` is 7 for a bad sender, 3 for a bad recipient (RFC 3463 §3.2).
+Reply bad_path(const Error& error, std::uint16_t detail) {
+  if (error.fault == Fault::denied) {
+    return {550, {5, 6, 7}, "non-ASCII address needs SMTPUTF8"};  // RFC 6531 §3.5
+  }
+  return syntax({5, 1, detail}, error.message);
+}
+
+struct ParameterView {
+  std::string_view keyword;
+  std::optional<std::string_view> value;
+};
+
+/// RFC 5321 §4.1.2 esmtp-param, values with UTF-8 as RFC 6531 §3.3 allows.
+std::optional<ParameterView> parse_parameter(std::string_view text) {
+  const std::size_t equals = std::min(text.find('='), text.size());
+  ParameterView parameter{.keyword = text.substr(0, equals)};
+  if (parameter.keyword.empty() || !is_alnum(parameter.keyword[0])) return std::nullopt;
+  for (const char c : parameter.keyword) {
+    if (!is_alnum(c) && c != '-') return std::nullopt;
+  }
+  if (equals == text.size()) return parameter;
+  parameter.value = text.substr(equals + 1);
+  for (const char c : *parameter.value) {
+    const bool high = static_cast<unsigned char>(c) >= 0x80;
+    if (!high && (!is_printable_ascii(c) || c == '=' || c == ' ')) return std::nullopt;
+  }
+  if (parameter.value->empty()) return std::nullopt;
+  return parameter;
+}
+
+/// SIZE= of RFC 1870 §3: 1*20 digits; a number too large for us is too large a message as well.
+std::optional<Reply> take_size(std::optional<std::string_view> value, const Offered& offered,
+                               MailArguments& mail) {
+  const bool digits =
+      value && value->size() <= 20 && std::all_of(value->begin(), value->end(), is_digit);
+  if (!digits || mail.size) return syntax({5, 5, 4}, "SIZE is no number");
+  const std::optional<std::uint64_t> size = parse_number(*value);
+  if (!size || *size > offered.message_size) {
+    return Reply{
+        552, {5, 3, 4}, fmt::format("message size exceeds {} octets", offered.message_size)};
+  }
+  mail.size = size;
+  return std::nullopt;
+}
+
+std::optional<Reply> unknown_parameter(std::string_view text) {
+  return Reply{555, {5, 5, 4}, fmt::format("parameter not supported: {}", echo(text))};
+}
+
+std::optional<Reply> take_parameter(std::string_view text, const Offered& offered,
+                                    MailArguments& mail) {
+  const std::optional<ParameterView> parameter = parse_parameter(text);
+  if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
+  if (!offered.extended) return unknown_parameter(text);
+  if (iequals(parameter->keyword, "SIZE")) return take_size(parameter->value, offered, mail);
+  if (iequals(parameter->keyword, "BODY") && parameter->value) {
+    // RFC 6152 §3; BINARYMIME (RFC 3030 §3) is not offered.
+    const bool eight = iequals(*parameter->value, "8BITMIME");
+    if (!eight && !iequals(*parameter->value, "7BIT")) return unknown_parameter(text);
+    mail.body_8bitmime = eight;
+    return std::nullopt;
+  }
+  if (iequals(parameter->keyword, "SMTPUTF8") && !parameter->value) {  // RFC 6531 §3.4
+    mail.smtputf8 = true;
+    return std::nullopt;
+  }
+  // RFC 4954 §5: whom the client says it acts for. We trust nobody with that, as if it were <>.
+  if (offered.auth && iequals(parameter->keyword, "AUTH") && parameter->value) return std::nullopt;
+  return unknown_parameter(text);
+}
+
+}  // namespace
+
+CommandView parse_command(std::string_view line) {
+  CommandView command;
+  const std::size_t end = std::min(line.find_first_of(" \t"), line.size());
+  const std::string_view word = line.substr(0, end);
+  command.argument = trim(line.substr(end));
+  for (const VerbName& known : verbs) {
+    if (iequals(word, known.name)) {
+      command.verb = known.verb;
+      return command;
+    }
+  }
+  if (istarts_with(word, "HOST:")) command.verb = Verb::foreign;
+  return command;
+}
+
+Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered) {
+  const auto rest = behind(argument, "FROM:");
+  if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: MAIL FROM:<address>"));
+  Result<mail::Path> path = mail::parse_path(*rest, mail::Utf8::allowed);
+  if (!path) return tl::unexpected(bad_path(path.error(), 7));
+  if (path->postmaster) return tl::unexpected(syntax({5, 1, 7}, "sender has no domain"));
+
+  std::string_view parameters = rest->substr(path->length);
+  if (!parameters.empty() && parameters[0] != ' ') {
+    return tl::unexpected(syntax({5, 1, 7}, "text behind the path"));
+  }
+  MailArguments mail;
+  for (const std::string_view parameter : split(parameters, ' ')) {
+    if (parameter.empty()) continue;
+    if (auto refusal = take_parameter(parameter, offered, mail)) {
+      return tl::unexpected(std::move(*refusal));
+    }
+  }
+  if (!mail.smtputf8 && !is_ascii(argument)) {
+    return tl::unexpected(bad_path({Fault::denied, {}}, 7));
+  }
+  mail.reverse_path = std::move(path->mailbox);
+  return mail;
+}
+
+Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
+                                 std::string_view hostname) {
+  const auto rest = behind(argument, "TO:");
+  if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
+  Result<mail::Path> path = mail::parse_path(*rest, utf8);
+  if (!path) return tl::unexpected(bad_path(path.error(), 3));
+  const std::string_view parameters = rest->substr(path->length);
+  if (!parameters.empty() && parameters[0] != ' ') {
+    return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
+  }
+  if (const std::string_view first = trim(parameters); !first.empty()) {
+    return tl::unexpected(*unknown_parameter(first.substr(0, first.find(' '))));
+  }
+  if (path->postmaster) return mail::Mailbox{"postmaster", std::string(hostname)};
+  if (!path->mailbox) return tl::unexpected(syntax({5, 1, 3}, "recipient is empty"));
+  return std::move(*path->mailbox);
+}
+
+std::optional<BdatArguments> parse_bdat(std::string_view argument, std::uint64_t max) {
+  const std::size_t end = std::min(argument.find(' '), argument.size());
+  const std::string_view digits = argument.substr(0, end);
+  const std::string_view rest = trim(argument.substr(end));
+  if (digits.size() > 20 || (!rest.empty() && !iequals(rest, "LAST"))) return std::nullopt;
+  const std::optional<std::uint64_t> size = parse_number(digits);
+  if (!size || *size > max) return std::nullopt;
+  return BdatArguments{*size, !rest.empty()};
+}
+
+bool fit_helo_name(std::string_view name) {
+  if (name.empty() || name.size() > 255) return false;
+  if ((name.front() == '[') != (name.back() == ']')) return false;
+  return std::all_of(name.begin(), name.end(), [](char c) {
+    return is_alnum(c) || std::string_view("-._:[]").find(c) != std::string_view::npos;
+  });
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,98 @@
+#include "smtp/line_reader.h"
+
+#include <algorithm>
+
+#include <openssl/crypto.h>
+
+#include "base/text.h"
+
+namespace postern::smtp {
+namespace {
+
+std::size_t limit_for(std::string_view line, const Limits& limits, bool sasl) {
+  return sasl || istarts_with(line, "AUTH ") ? limits.auth_line : limits.command_line;
+}
+
+/// TLS on a plain port, a PROXY v2 header, a terminal's negotiation.
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' && c != '\n';
+  });
+}
+
+}  // namespace
+
+LineReader::LineView LineReader::take(std::string_view& input, const Limits& limits, bool sasl) {
+  if (again_) {
+    again_ = false;
+    return {Status::line, last_};
+  }
+  if (taken_) clear();
+  if (input.empty()) return {Status::need_input, {}};
+
+  const std::size_t lf = input.find('\n');
+  const std::string_view part = input.substr(0, lf == std::string_view::npos ? lf : lf + 1);
+  input.remove_prefix(part.size());
+  if (first_ && seen_ < limits.command_line &&
+      has_control(part.substr(0, limits.command_line - seen_))) {
+    return {Status::foreign, {}};
+  }
+  seen_ += part.size();
+  if (lf != std::string_view::npos) return complete(part, limits, sasl);
+
+  if (seen_ > limits.endless_line) return {Status::endless, {}};
+  before_ = part.back();
+  if (!dropping_) held_ += part;
+  if (!dropping_ && seen_ > limit_for(held_, limits, sasl)) {
+    clear_held();
+    dropping_ = true;
+  }
+  return {Status::need_input, {}};
+}
+
+/// `part` ends in LF and ends the line.
+LineReader::LineView LineReader::complete(std::string_view part, const Limits& limits, bool sasl) {
+  const std::size_t size = seen_;
+  const char before = part.size() > 1 ? part[part.size() - 2] : before_;
+  const bool dropped = dropping_;
+  seen_ = 0;
+  before_ = 0;
+  dropping_ = false;
+  first_ = false;
+  taken_ = true;
+  if (size - 1 > limits.endless_line) return {Status::endless, {}};
+  if (before != '\r') return {Status::bare, {}};
+  if (dropped) return {Status::too_long, {}};
+  if (!held_.empty()) {
+    held_ += part;
+    part = held_;
+  }
+  if (size > limit_for(part, limits, sasl)) return {Status::too_long, {}};
+  part.remove_suffix(2);
+  if (part.find('\r') != std::string_view::npos || part.find('\0') != std::string_view::npos) {
+    return {Status::bare, {}};
+  }
+  last_ = part;
+  return {Status::line, part};
+}
+
+void LineReader::clear_held() {
+  OPENSSL_cleanse(held_.data(), held_.size());
+  held_.clear();
+}
+
+void LineReader::clear() {
+  clear_held();
+  last_ = {};
+  seen_ = 0;
+  before_ = 0;
+  dropping_ = false;
+  taken_ = false;
+  again_ = false;
+}
+
+void LineReader::shrink() {
+  if (held_.empty()) std::string().swap(held_);
+}
+
+}  // namespace postern::smtp

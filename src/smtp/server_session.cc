@@ -1,0 +1,200 @@
+#include "smtp/server_session.h"
+
+#include <cassert>
+
+#include "smtp/session_state.h"
+
+namespace postern::smtp {
+
+Event ServerSession::State::advance() {
+  assert(asked == Asked::nothing && "an event was not answered");
+  for (;;) {
+    if (closing) {
+      input = {};
+      return Closed{*closing};
+    }
+    std::optional<Event> event;
+    switch (phase) {
+      case Phase::command:
+      case Phase::sasl:
+        event = read_line();
+        break;
+      case Phase::data:
+        event = read_data();
+        break;
+      case Phase::chunk:
+        event = read_chunk();
+        break;
+      case Phase::handshake:
+        event = NeedInput{};
+        break;
+    }
+    if (event) return std::move(*event);
+  }
+}
+
+/// Queues a reply. Every error is counted here, and the one too many ends the session.
+void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
+  // RFC 5321 §4.5.3.1.10: "too many recipients" is the server's own limit, not a client's error.
+  const bool own_limit = code == 452 && enhanced == EnhancedCode{4, 5, 3};
+  if (code >= 400 && !own_limit && count_error()) return;
+  append_wire(output, code, enhanced, text);
+  if (code == 421 && !closing) close(Closed::Reason::policy);
+}
+
+/// The error one too many is answered here: true.
+bool ServerSession::State::count_error() {
+  if (++errors <= options.limits.errors || closing) return false;
+  append_wire(output, 421, {4, 7, 0}, "too many errors");
+  close(Closed::Reason::too_many_errors);
+  return true;
+}
+
+void ServerSession::State::close(Closed::Reason reason) {
+  if (!closing) closing = reason;
+}
+
+void ServerSession::State::reset_transaction() {
+  in_transaction = false;
+  smtputf8 = false;
+  recipients = 0;
+  chunks = 0;
+  chunked = false;
+  message_begun = false;
+}
+
+/// RFC 3207 §4.2: nothing learnt before the handshake holds after it; the counters stay.
+void ServerSession::State::reset_session() {
+  reset_transaction();
+  phase = Phase::command;
+  exchange.clear();
+  lines.clear();
+  greeted = false;
+  extended = false;
+  authenticated = false;
+}
+
+void ServerSession::State::answered(const Reply& reply) {
+  const Asked question = asked;
+  asked = Asked::nothing;
+  const bool yes = reply.positive();
+  switch (question) {
+    case Asked::helo:
+      greeted = yes;
+      extended = yes && asked_extended;
+      break;
+    case Asked::auth:
+      authenticated = reply.code == 235;
+      if (reply.code == 535 && ++auth_failures >= options.limits.auth_failures) {
+        close(Closed::Reason::auth_failures);
+        say(421, {4, 7, 0}, "too many failed authentications");
+        return;
+      }
+      break;
+    case Asked::mail:
+      in_transaction = yes;
+      smtputf8 = yes && asked_smtputf8;
+      break;
+    case Asked::rcpt:
+      if (yes) ++recipients;
+      break;
+    case Asked::chunk:
+      if (!yes && !reply.closes()) {
+        chunk_refusal = reply;  // said when its octets are gone (RFC 3030 §2)
+        reset_transaction();
+        return;
+      }
+      break;
+    case Asked::end_of_data:
+      if (yes) ++messages;
+      junk_commands = 0;
+      swallowed_octets = 0;
+      reset_transaction();
+      break;
+    case Asked::xclient:
+      if (yes) {
+        reset_session();
+        authenticated = asked_login;
+      }
+      break;
+    case Asked::data:
+    case Asked::nothing:
+      break;
+  }
+  say(reply);
+}
+
+ServerSession::ServerSession(const ServerOptions& options)
+    : state_(std::make_unique<State>(options)) {}
+ServerSession::~ServerSession() = default;
+ServerSession::ServerSession(ServerSession&&) noexcept = default;
+
+void ServerSession::greet() {
+  append_wire(state_->output, 220, {}, state_->options.hostname + " ESMTP Postern");
+}
+
+void ServerSession::refuse(const Reply& reply) {
+  reply.append_wire(state_->output);
+  state_->close(Closed::Reason::policy);
+}
+
+void ServerSession::feed(std::string_view bytes) {
+  assert(state_->input.empty() && "feed() before NeedInput");
+  if (state_->phase == State::Phase::handshake || state_->closing) return;
+  state_->input = bytes;
+}
+
+Event ServerSession::next() { return state_->advance(); }
+
+void ServerSession::reply(const Reply& reply) {
+  assert(reply.code >= 200 && reply.code <= 599);
+  state_->answered(reply);
+}
+
+void ServerSession::accept() {
+  assert(state_->asked == State::Asked::helo);
+  state_->asked = State::Asked::nothing;
+  state_->greeted = true;
+  state_->extended = state_->asked_extended;
+  state_->say_extensions();
+}
+
+void ServerSession::proceed() {
+  assert(state_->asked == State::Asked::data || state_->asked == State::Asked::chunk);
+  const bool chunk = state_->asked == State::Asked::chunk;
+  state_->asked = State::Asked::nothing;
+  state_->message_begun = true;
+  if (chunk) return;
+  state_->reader =
+      DataReader(DataReader::Framing::dots, state_->options.bare_newline, state_->options.limits);
+  state_->phase = State::Phase::data;
+  state_->say(354, {}, "end with <CRLF>.<CRLF>");
+}
+
+void ServerSession::tls_started() {
+  state_->reset_session();
+  state_->input = {};
+  state_->tls = true;
+}
+
+std::string ServerSession::take_output() {
+  std::string out;
+  out.swap(state_->output);
+  return out;
+}
+
+std::size_t ServerSession::output_size() const { return state_->output.size(); }
+bool ServerSession::closed() const { return state_->closing.has_value(); }
+bool ServerSession::input_waiting() const { return !state_->input.empty(); }
+bool ServerSession::in_tls() const { return state_->tls; }
+bool ServerSession::authenticated() const { return state_->authenticated; }
+bool ServerSession::esmtp() const { return state_->extended; }
+std::size_t ServerSession::errors() const { return state_->errors; }
+bool ServerSession::in_data() const { return state_->message_begun; }
+
+void ServerSession::shrink() {
+  state_->lines.shrink();
+  if (state_->output.empty()) std::string().swap(state_->output);
+}
+
+}  // namespace postern::smtp

@@ -1,0 +1,313 @@
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "smtp/session_state.h"
+#include "smtp/xclient.h"
+
+namespace postern::smtp {
+
+std::optional<Event> ServerSession::State::starve() {
+  input = {};
+  return NeedInput{};
+}
+
+std::optional<Event> ServerSession::State::read_line() {
+  const LineReader::LineView line = lines.take(input, options.limits, phase == Phase::sasl);
+  switch (line.status) {
+    case LineReader::Status::need_input:
+      return input.empty() ? starve() : std::nullopt;
+    case LineReader::Status::line:
+      if (phase == Phase::sasl) return sasl(exchange.respond(line.text));
+      return command(line.text);
+    case LineReader::Status::too_long:
+      if (phase == Phase::sasl) {
+        return sasl(Reply{500, {5, 5, 6}, "authentication line too long"});  // RFC 4954 §4
+      }
+      say(500, {5, 5, 2}, "line too long");  // RFC 5321 §4.5.3.1.9
+      return std::nullopt;
+    case LineReader::Status::bare:
+      close(Closed::Reason::protocol);
+      say(500, {5, 5, 2}, "bare CR, LF or NUL in command");  // RFC 5321 §2.3.8
+      return std::nullopt;
+    case LineReader::Status::foreign:
+      close(Closed::Reason::protocol);
+      say(554, {5, 7, 0}, "this is an SMTP server");
+      return std::nullopt;
+    case LineReader::Status::endless:
+      close(Closed::Reason::limit);
+      say(421, {4, 7, 0}, "line without end");
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::command(std::string_view line) {
+  const CommandView command = parse_command(line);
+  if (refused_by_octets(line, command) || refused_by_pipelining(command.verb)) return std::nullopt;
+  return dispatch(command);
+}
+
+/// RFC 6531 §3.3: UTF-8 has its place in addresses only, once SMTPUTF8 was asked for.
+bool ServerSession::State::refused_by_octets(std::string_view line, const CommandView& command) {
+  if (is_ascii(line)) return false;
+  if (!is_utf8(line)) {
+    say(501, {5, 5, 2}, "command is not UTF-8");
+    return true;
+  }
+  // MAIL says with its parameters whether it may.
+  if (command.verb == Verb::mail || command.verb == Verb::foreign) return false;
+  if (command.verb == Verb::rcpt && (smtputf8 || !in_transaction)) return false;
+  say(550, {5, 6, 7}, "non-ASCII command needs SMTPUTF8");
+  return true;
+}
+
+/// RFC 2920 §3.1: these commands, and all in a session opened with HELO, are the last of a group.
+bool ServerSession::State::refused_by_pipelining(Verb verb) {
+  if (!options.reject_unauth_pipelining || input.empty()) return false;
+  bool waits = !extended;
+  switch (verb) {
+    case Verb::helo:
+    case Verb::ehlo:
+    case Verb::data:
+    case Verb::vrfy:
+    case Verb::expn:
+    case Verb::turn:
+    case Verb::noop:
+    case Verb::auth:
+      waits = true;
+      break;
+    case Verb::quit:
+    case Verb::starttls:  // what stands behind it is discarded
+    case Verb::foreign:
+      return false;
+    default:
+      break;
+  }
+  if (waits) say(503, {5, 5, 0}, "improper use of pipelining");
+  return waits;
+}
+
+std::optional<Event> ServerSession::State::dispatch(const CommandView& command) {
+  switch (command.verb) {
+    case Verb::helo:
+    case Verb::ehlo:
+      return hello(command);
+    case Verb::mail:
+      return mail(command.argument);
+    case Verb::rcpt:
+      return rcpt(command.argument);
+    case Verb::data:
+      return data(command.argument);
+    case Verb::bdat:
+      return bdat(command.argument);
+    case Verb::rset:
+      return reset(command.argument);
+    case Verb::quit:
+      return quit(command.argument);
+    case Verb::starttls:
+      return starttls(command.argument);
+    case Verb::auth:
+      return auth(command.argument);
+    case Verb::xclient:
+      return xclient(command.argument);
+    case Verb::noop:
+      junk(250, {2, 0, 0}, "ok");
+      return std::nullopt;
+    case Verb::help:
+      junk(214, {2, 0, 0}, "see RFC 5321");
+      return std::nullopt;
+    case Verb::vrfy:  // RFC 5321 §3.5.3: whether the user exists is not told
+      junk(252, {2, 5, 0}, "send some mail, I will try my best");
+      return std::nullopt;
+    case Verb::expn:
+    case Verb::etrn:
+    case Verb::turn:
+      say(502, {5, 5, 1}, "command not implemented");
+      return std::nullopt;
+    case Verb::foreign:
+      close(Closed::Reason::protocol);
+      say(554, {5, 7, 0}, "this is an SMTP server");
+      return std::nullopt;
+    case Verb::unknown:
+      say(500, {5, 5, 1}, "command not recognized");
+      return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+void ServerSession::State::junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
+  if (++junk_commands > options.limits.junk_commands && count_error()) return;
+  say(code, enhanced, text);
+}
+
+std::optional<Event> ServerSession::State::hello(const CommandView& command) {
+  if (!fit_helo_name(command.argument)) {
+    say(501, {5, 5, 2}, "syntax: EHLO hostname");
+    return std::nullopt;
+  }
+  if (auto aborted = leave_transaction()) return aborted;
+  asked = Asked::helo;
+  asked_extended = command.verb == Verb::ehlo;
+  return Helo{std::string(command.argument), asked_extended};
+}
+
+/// What ends a transaction by the way (RFC 5321 §4.1.4) is told first; then the line is read again.
+std::optional<Event> ServerSession::State::leave_transaction() {
+  if (!in_transaction) return std::nullopt;
+  reset_transaction();
+  lines.again();
+  return Aborted{Reply{.code = 0}};
+}
+
+void ServerSession::State::say_extensions() {
+  if (!extended) {
+    say(250, {}, options.hostname);
+    return;
+  }
+  std::string text = options.hostname;
+  text += "\nPIPELINING";
+  text += fmt::format("\nSIZE {}", options.limits.message_size);
+  text += "\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING";
+  if (options.starttls && !tls) text += "\nSTARTTLS";
+  if (options.auth && tls) text += "\nAUTH PLAIN LOGIN";
+  if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
+  text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
+  say(250, {}, text);
+}
+
+std::optional<Event> ServerSession::State::mail(std::string_view argument) {
+  if (!greeted || in_transaction) {
+    say(503, {5, 5, 1}, greeted ? "nested MAIL command" : "send HELO or EHLO first");
+    return std::nullopt;
+  }
+  if (messages >= options.limits.messages) {
+    close(Closed::Reason::limit);
+    say(421, {4, 7, 0}, "too many messages in one session");
+    return std::nullopt;
+  }
+  const Offered offered{options.limits.message_size, extended, options.auth && tls};
+  Parsed<MailArguments> parsed = parse_mail(argument, offered);
+  if (!parsed) {
+    say(parsed.error());
+    return std::nullopt;
+  }
+  asked = Asked::mail;
+  asked_smtputf8 = parsed->smtputf8;
+  return Mail{std::move(parsed->reverse_path), parsed->size, parsed->smtputf8,
+              parsed->body_8bitmime};
+}
+
+std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
+  if (!in_transaction || chunked) {
+    say(503, {5, 5, 1}, chunked ? "message has begun" : "send MAIL first");
+    return std::nullopt;
+  }
+  if (recipients >= options.limits.recipients) {
+    say(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
+    return std::nullopt;
+  }
+  Parsed<mail::Mailbox> mailbox =
+      parse_rcpt(argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname);
+  if (!mailbox) {
+    say(mailbox.error());
+    return std::nullopt;
+  }
+  asked = Asked::rcpt;
+  return Rcpt{std::move(*mailbox)};
+}
+
+std::optional<Event> ServerSession::State::reset(std::string_view argument) {
+  if (!argument.empty()) {
+    say(501, {5, 5, 4}, "RSET takes no argument");
+    return std::nullopt;
+  }
+  const bool aborted = in_transaction;
+  reset_transaction();
+  junk(250, {2, 0, 0}, "ok");
+  if (!aborted) return std::nullopt;
+  return Aborted{Reply{.code = 0}};
+}
+
+std::optional<Event> ServerSession::State::quit(std::string_view argument) {
+  if (!argument.empty()) {
+    say(501, {5, 5, 4}, "QUIT takes no argument");
+    return std::nullopt;
+  }
+  say(221, {2, 0, 0}, "bye");
+  close(Closed::Reason::quit);
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
+  if (!argument.empty()) {
+    say(501, {5, 5, 4}, "STARTTLS takes no argument");  // RFC 3207 §4
+    return std::nullopt;
+  }
+  if (tls) {
+    say(503, {5, 5, 1}, "TLS is active");
+    return std::nullopt;
+  }
+  if (!options.starttls) {
+    say(502, {5, 5, 1}, "STARTTLS not offered");
+    return std::nullopt;
+  }
+  if (auto aborted = leave_transaction()) return aborted;
+  say(220, {2, 0, 0}, "ready to start TLS");
+  // Octets that came with the command were not sent through TLS: nobody may run them (RFC 3207 §6,
+  // CVE-2011-0411).
+  input = {};
+  lines.clear();
+  phase = Phase::handshake;
+  return StartTls{};
+}
+
+std::optional<Event> ServerSession::State::auth(std::string_view argument) {
+  if (!tls) {
+    say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
+  } else if (!options.auth) {
+    say(502, {5, 5, 1}, "AUTH not offered");
+  } else if (!extended || authenticated || in_transaction) {  // RFC 4954 §4
+    say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
+  } else {
+    return sasl(exchange.start(argument));
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::sasl(AuthExchange::Step step) {
+  if (auto* credentials = std::get_if<Auth>(&step)) {
+    phase = Phase::command;
+    asked = Asked::auth;
+    return std::move(*credentials);
+  }
+  if (const auto* challenge = std::get_if<ChallengeView>(&step)) {
+    phase = Phase::sasl;
+    say(334, {}, challenge->text);
+    return std::nullopt;
+  }
+  phase = Phase::command;
+  exchange.clear();
+  say(std::get<Reply>(step));
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::xclient(std::string_view argument) {
+  if (!options.xclient) {
+    say(550, {5, 7, 0}, "XCLIENT not allowed");
+    return std::nullopt;
+  }
+  if (in_transaction) {
+    say(503, {5, 5, 1}, "mail transaction in progress");
+    return std::nullopt;
+  }
+  Parsed<Xclient> parsed = parse_xclient(argument);
+  if (!parsed) {
+    say(parsed.error());
+    return std::nullopt;
+  }
+  asked = Asked::xclient;
+  asked_login = parsed->login.has_value();
+  return std::move(*parsed);
+}
+
+}  // namespace postern::smtp

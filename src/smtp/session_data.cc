@@ -1,0 +1,149 @@
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "smtp/session_state.h"
+
+namespace postern::smtp {
+
+namespace {
+
+/// A message this many times the limit is not read to its end.
+constexpr std::uint64_t patience = 4;
+
+}  // namespace
+
+std::optional<Event> ServerSession::State::data(std::string_view argument) {
+  if (!argument.empty()) {
+    say(501, {5, 5, 4}, "DATA takes no argument");
+  } else if (!in_transaction || chunked) {  // RFC 3030 §2: DATA and BDAT do not mix
+    say(503, {5, 5, 1}, chunked ? "message has begun with BDAT" : "send MAIL first");
+  } else if (recipients == 0) {
+    say(554, {5, 5, 1}, "no valid recipients");  // RFC 5321 §3.3
+  } else {
+    asked = Asked::data;
+    return Data{.chunked = false};
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::read_data() {
+  if (input.empty()) return starve();
+  const DataReader::StepView step = reader.read(input);
+  if (reader.octets_read() / patience > options.limits.message_size) {
+    return abort({421, {4, 7, 0}, "message far over the size limit"}, Closed::Reason::limit);
+  }
+  if (step.status == DataReader::Status::piece) return Chunk{step.piece};
+  if (step.status == DataReader::Status::end) return finish_message();
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::bdat(std::string_view argument) {
+  const auto chunk = parse_bdat(argument, options.limits.message_size);
+  if (!chunk) {
+    // How many octets follow is unknown: they must not run as commands.
+    close(Closed::Reason::protocol);
+    say(501, {5, 5, 4}, "bad BDAT size");
+    return std::nullopt;
+  }
+  chunk_left = chunk_size = chunk->size;
+  chunk_last = chunk->last;
+  chunk_refusal.reset();
+  phase = Phase::chunk;
+  if (!in_transaction || recipients == 0) {
+    chunk_refusal =
+        Reply{503, {5, 5, 1}, in_transaction ? "no valid recipients" : "send MAIL first"};
+    return std::nullopt;
+  }
+  const std::uint64_t before = chunked ? reader.size() : 0;
+  if (++chunks > options.limits.chunks) {
+    chunk_refusal = Reply{552, {5, 3, 4}, "too many chunks"};
+  } else if (chunk->size >
+             options.limits.message_size - std::min(before, options.limits.message_size)) {
+    chunk_refusal = Reply{552, {5, 3, 4}, "message too big"};
+  } else if (!chunked) {
+    chunked = true;
+    reader = DataReader(DataReader::Framing::octets, options.bare_newline, options.limits);
+    asked = Asked::chunk;
+    return Data{.chunked = true};
+  }
+  return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::read_chunk() {
+  if (chunk_refusal) return swallow_chunk();
+  while (chunk_left > 0) {
+    if (input.empty()) return starve();
+    std::string_view part = input.substr(0, std::min<std::uint64_t>(chunk_left, input.size()));
+    const std::size_t offered = part.size();
+    const DataReader::StepView step = reader.read(part);
+    const std::size_t used = offered - part.size();
+    input.remove_prefix(used);
+    chunk_left -= used;
+    if (step.status == DataReader::Status::piece) return Chunk{step.piece};
+  }
+  return end_of_chunk();
+}
+
+std::optional<Event> ServerSession::State::end_of_chunk() {
+  phase = Phase::command;
+  if (chunk_last) {
+    reader.finish();
+    return finish_message();
+  }
+  if (auto fault = message_fault()) {
+    return abort(*fault, reader.broken() ? std::optional(Closed::Reason::protocol) : std::nullopt);
+  }
+  // An empty chunk that is not the last one serves nobody.
+  if (chunk_size == 0 && count_error()) return std::nullopt;
+  say(250, {2, 0, 0}, fmt::format("{} octets received", chunk_size));
+  return std::nullopt;
+}
+
+/// RFC 3030 §2: the octets of a refused chunk are consumed all the same.
+std::optional<Event> ServerSession::State::swallow_chunk() {
+  const std::uint64_t octets = std::min<std::uint64_t>(chunk_left, input.size());
+  input.remove_prefix(octets);
+  chunk_left -= octets;
+  swallowed_octets += octets;
+  if (swallowed_octets > options.limits.message_size) {
+    return abort({421, {4, 7, 0}, "too many octets after a refusal"}, Closed::Reason::limit);
+  }
+  if (chunk_left > 0) return starve();
+  const Reply refusal = std::move(*chunk_refusal);
+  chunk_refusal.reset();
+  if (message_begun) return abort(refusal, std::nullopt);
+  phase = Phase::command;
+  say(refusal);
+  return std::nullopt;
+}
+
+std::optional<Reply> ServerSession::State::message_fault() const {
+  if (reader.broken()) return Reply{550, {5, 5, 2}, "bare CR, LF or NUL in message"};
+  if (reader.too_big()) {
+    return Reply{
+        552, {5, 3, 4}, fmt::format("message exceeds {} octets", options.limits.message_size)};
+  }
+  if (reader.line_too_long()) return Reply{554, {5, 6, 0}, "line too long in message"};
+  return std::nullopt;
+}
+
+/// The true end was read: nothing was said since 354, and now one reply is (RFC 5321 §4.1.1.4).
+Event ServerSession::State::finish_message() {
+  if (auto fault = message_fault()) {
+    return abort(*fault, reader.broken() ? std::optional(Closed::Reason::protocol) : std::nullopt);
+  }
+  phase = Phase::command;
+  asked = Asked::end_of_data;
+  return EndOfData{reader.size()};
+}
+
+Event ServerSession::State::abort(const Reply& reply, std::optional<Closed::Reason> close_reason) {
+  phase = Phase::command;
+  reset_transaction();
+  if (close_reason) close(*close_reason);
+  say(reply);
+  return Aborted{reply};
+}
+
+}  // namespace postern::smtp

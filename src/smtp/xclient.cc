@@ -1,0 +1,89 @@
+#include "smtp/xclient.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::smtp {
+namespace {
+
+constexpr std::size_t max_login = 256;
+
+std::optional<int> hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+bool take_address(std::string_view value, Xclient& xclient) {
+  if (istarts_with(value, "IPV6:")) value.remove_prefix(5);
+  const Result<IpAddress> address = IpAddress::parse(value);
+  if (address) xclient.address = *address;
+  return address.has_value();
+}
+
+bool take_name(std::string_view value, Xclient& xclient) {
+  const Result<mail::Domain> domain = mail::Domain::parse(value);
+  if (domain) xclient.name = domain->text();
+  return domain.has_value();
+}
+
+bool take_login(const std::string& value, Xclient& xclient) {
+  const bool fit = !value.empty() && value.size() <= max_login && is_utf8(value) &&
+                   std::none_of(value.begin(), value.end(), [](char c) {
+                     return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+                   });
+  if (fit) xclient.login = value;
+  return fit;
+}
+
+bool take_attribute(std::string_view text, Xclient& xclient) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos) return false;
+  const std::string_view name = text.substr(0, equals);
+  const std::optional<std::string> value = decode_xtext(text.substr(equals + 1));
+  if (!value) return false;
+  const bool unset = iequals(*value, "[UNAVAILABLE]") || iequals(*value, "[TEMPUNAVAIL]");
+  if (iequals(name, "ADDR")) return unset || take_address(*value, xclient);
+  if (iequals(name, "NAME")) return unset || take_name(*value, xclient);
+  if (iequals(name, "LOGIN")) return unset || take_login(*value, xclient);
+  if (iequals(name, "HELO")) {
+    if (!unset) xclient.helo = *value;
+    return unset || fit_helo_name(*value);
+  }
+  if (iequals(name, "PROTO")) return iequals(*value, "SMTP") || iequals(*value, "ESMTP");
+  return false;
+}
+
+}  // namespace
+
+std::optional<std::string> decode_xtext(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (!is_printable_ascii(text[i]) || text[i] == ' ' || text[i] == '=') return std::nullopt;
+    if (text[i] != '+') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3) return std::nullopt;
+    const auto high = hex_digit(text[i + 1]);
+    const auto low = hex_digit(text[i + 2]);
+    if (!high || !low) return std::nullopt;
+    out += static_cast<char>(*high * 16 + *low);
+    i += 2;
+  }
+  return out;
+}
+
+Parsed<Xclient> parse_xclient(std::string_view argument) {
+  Xclient xclient;
+  if (argument.empty())
+    return tl::unexpected(Reply{501, {5, 5, 4}, "syntax: XCLIENT NAME=value ..."});
+  for (const std::string_view attribute : split(argument, ' ')) {
+    if (attribute.empty() || take_attribute(attribute, xclient)) continue;
+    return tl::unexpected(Reply{501, {5, 5, 4}, "bad XCLIENT attribute: " + echo(attribute)});
+  }
+  return xclient;
+}
+
+}  // namespace postern::smtp

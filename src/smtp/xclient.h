@@ -1,0 +1,18 @@
+// XCLIENT attributes (Postfix XCLIENT_README): a trusted proxy tells whom it speaks for.
+#pragma once
+
+#include <string_view>
+
+#include "smtp/command.h"
+#include "smtp/server_session.h"
+
+namespace postern::smtp {
+
+/// `NAME=value ...` with xtext values. Each value is checked as if it had come from the network;
+/// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave the attribute unset.
+Parsed<Xclient> parse_xclient(std::string_view argument);
+
+/// RFC 3461 §4 xtext; nullopt when malformed.
+std::optional<std::string> decode_xtext(std::string_view text);
+
+}  // namespace postern::smtp
