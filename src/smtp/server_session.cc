@@ -142,6 +142,14 @@ void ServerSession::feed(std::string_view bytes) {
   assert(state_->input.empty() && "feed() before NeedInput");
   if (state_->phase == State::Phase::handshake || state_->closing) return;
   state_->input = bytes;
+  state_->input_kept = false;
+}
+
+void ServerSession::keep_input() {
+  if (state_->input_kept || state_->input.empty()) return;
+  state_->kept.assign(state_->input);
+  state_->input = state_->kept;
+  state_->input_kept = true;
 }
 
 Event ServerSession::next() { return state_->advance(); }
@@ -195,6 +203,7 @@ bool ServerSession::in_data() const { return state_->message_begun; }
 void ServerSession::shrink() {
   state_->lines.shrink();
   if (state_->output.empty()) std::string().swap(state_->output);
+  if (state_->input.empty()) std::string().swap(state_->kept);
 }
 
 }  // namespace postern::smtp

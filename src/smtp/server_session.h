@@ -97,6 +97,10 @@ class ServerSession {
   /// NeedInput, StartTls or Closed: lines and chunks are views into it. Of what is not yet a line a
   /// copy is kept.
   void feed(std::string_view bytes);
+  /// Takes a copy of what is left of the fed octets, so that their buffer may be used again: for a
+  /// driver that shares it between sessions and waits before it answers. Costs nothing when the
+  /// input is used up or already kept.
+  void keep_input();
   /// What happened next. After an event that wants an answer, answer before calling again.
   Event next();
   /// Answers the last event that wants one. 421 ends the session.

@@ -74,6 +74,8 @@ struct ServerSession::State {
 
   const ServerOptions& options;
   std::string_view input;  ///< what feed() was given, less what is used up
+  std::string kept;        ///< owns `input` after keep_input()
+  bool input_kept = false;
   std::string output;
   LineReader lines;
   AuthExchange exchange;
