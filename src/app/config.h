@@ -1,0 +1,166 @@
+// The configuration: one TOML file, read once, checked as a whole. A Config that was handed out is
+// complete and consistent; nobody downstream checks it again.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "app/diagnostic.h"
+#include "base/ip.h"
+#include "smtp/limits.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// An address and a port. Text: "127.0.0.1:2525", "[::1]:2525".
+struct Endpoint {
+  IpAddress address;
+  std::uint16_t port = 0;
+
+  /// `default_port` 0: the port must be written.
+  static Result<Endpoint> parse(std::string_view text, std::uint16_t default_port = 0);
+  std::string to_string() const;
+  auto operator<=>(const Endpoint&) const = default;
+};
+
+enum class TlsMode : std::uint8_t { starttls, implicit, none };
+enum class ProxyProtocol : std::uint8_t { off, required };
+enum class Disposition : std::uint8_t { deliver, discard };
+enum class Signup : std::uint8_t { open, closed };
+
+struct ServerConfig {
+  /// When the file does not set it, load_config() puts the machine's name here.
+  std::string hostname = "localhost";
+  std::filesystem::path data_dir = "./postern-data";
+  std::uint64_t threads = 0;  ///< 0: one a core
+  Milliseconds drain_timeout = std::chrono::seconds(30);
+};
+
+struct ListenerConfig {
+  std::string name = "smtp";
+  Endpoint address{IpAddress::v4(0x7f000001), 2525};
+  TlsMode tls = TlsMode::starttls;
+  std::string
+      certificate;  ///< PEM file; empty: self-signed, made in data_dir. "credential:" is resolved
+  std::string key;
+  ProxyProtocol proxy_protocol = ProxyProtocol::off;
+  CidrSet proxy_from;
+  CidrSet xclient_from;
+  bool reject_unauth_pipelining = false;
+  Milliseconds pregreet_wait{0};
+};
+
+struct LimitsConfig {
+  smtp::Limits session;  ///< what smtp::ServerSession counts
+  smtp::BareNewline bare_newline = smtp::BareNewline::reject;
+  std::uint64_t webhook_recipients = 100;
+  Milliseconds error_delay = std::chrono::seconds(1);
+  std::uint64_t sessions = 1000;
+  std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64
+  std::uint64_t new_sessions_per_minute = 30;  ///< likewise
+  CidrSet exempt_networks = loopback();
+  std::uint64_t memory = 0;  ///< octets; 0: a quarter of the machine's memory
+
+ private:
+  static CidrSet loopback();
+};
+
+struct TimeoutsConfig {
+  Milliseconds command = std::chrono::seconds(300);
+  Milliseconds data_block = std::chrono::seconds(180);
+  Milliseconds session = std::chrono::hours(1);
+  Milliseconds write = std::chrono::seconds(30);
+  Milliseconds tls_handshake = std::chrono::seconds(10);
+  Milliseconds proxy_header = std::chrono::seconds(5);
+  std::uint64_t minimum_rate = 100;  ///< octets a second of message data; 0: none
+  Milliseconds minimum_rate_after = std::chrono::seconds(30);
+};
+
+struct AuthConfig {
+  std::uint64_t failures_per_address = 10;  ///< in 10 minutes; 0: no limit
+  std::uint64_t failures_per_account = 50;  ///< in an hour; 0: no limit
+  Milliseconds failure_delay = std::chrono::seconds(1);
+  std::uint64_t workers = 0;  ///< 0: half the cores, at least one
+  std::uint64_t queue = 64;
+};
+
+struct DnsConfig {
+  std::vector<Endpoint> servers;  ///< empty: those of /etc/resolv.conf
+  Milliseconds timeout = std::chrono::seconds(5);
+};
+
+struct WebhooksConfig {
+  std::string public_domain = "localhost.localdomain";
+  bool allow_http = false;
+  CidrSet allow_networks;
+  std::vector<std::uint16_t> allow_ports;
+  Milliseconds connect_timeout = std::chrono::seconds(5);
+  std::uint64_t concurrency = 10;
+  Disposition disposition = Disposition::deliver;
+};
+
+struct ApiConfig {
+  Endpoint address{IpAddress::v4(0x7f000001), 8025};
+  std::string public_url;  ///< without a slash at the end; empty: base_url() says http://<address>
+  Signup signup = Signup::open;
+  bool rate_limits = true;
+  bool behind_proxy = false;
+
+  std::string base_url() const;
+};
+
+struct TracesConfig {
+  Milliseconds keep = std::chrono::hours(24 * 30);
+  std::uint64_t max_size = 1ull << 30;
+};
+
+struct DeliveryLogConfig {
+  Milliseconds keep = std::chrono::hours(24 * 30);
+};
+
+struct Config {
+  ServerConfig server;
+  std::vector<ListenerConfig> listeners;  ///< never empty after a load
+  LimitsConfig limits;
+  TimeoutsConfig timeouts;
+  AuthConfig auth;
+  DnsConfig dns;
+  WebhooksConfig webhooks;
+  ApiConfig api;
+  TracesConfig traces;
+  DeliveryLogConfig delivery_log;
+  telemetry::LogOptions log;
+};
+
+/// What the checks of a load may ask of the machine. Tests set it.
+struct LoadOptions {
+  bool read_files = true;        ///< open certificates and keys
+  std::uint64_t open_files = 0;  ///< RLIMIT_NOFILE hard limit; 0: ask the system
+  std::string machine_name;      ///< empty: ask the system
+  /// What the command line says; runs before the checks of the whole.
+  std::function<void(Config&)> adjust;
+};
+
+struct ConfigResult {
+  Config config;  ///< meaningful only if ok()
+  Diagnostics diagnostics;
+
+  bool ok() const { return diagnostics.errors() == 0; }
+};
+
+/// Every mistake of the file at once, with its place. A file that cannot be read is C002.
+ConfigResult load_config(const std::filesystem::path& file, const LoadOptions& options = {});
+/// `name` is what messages call the text.
+ConfigResult parse_config(std::string_view text, std::string_view name,
+                          const LoadOptions& options = {});
+/// The embedded defaults: the result of an empty file.
+ConfigResult default_config(const LoadOptions& options = {});
+
+}  // namespace postern::app

@@ -1,0 +1,306 @@
+// TOML text to Config, one key of the table after the other. Every mistake is noted and reading
+// goes on; a value that is wrong leaves the default in place.
+#include <fstream>
+#include <sstream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include "app/config.h"
+#include "app/config_positions.h"
+#include "app/config_schema.h"
+#include "app/config_values.h"
+#include "app/config_words.h"
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t max_file_size = 1u << 20;
+
+Place place_of(const toml::source_region& region) {
+  Place place{region.begin.line, region.begin.column, region.end.column};
+  // A value over several lines is marked by its first character.
+  if (region.end.line != region.begin.line) place.end_column = place.column + 1;
+  return place;
+}
+
+std::string_view type_name(const toml::node& node) {
+  switch (node.type()) {
+    case toml::node_type::table:
+      return "a table";
+    case toml::node_type::array:
+      return "a list";
+    case toml::node_type::string:
+      return "text";
+    case toml::node_type::integer:
+      return "a number";
+    case toml::node_type::floating_point:
+      return "a number with a fraction";
+    case toml::node_type::boolean:
+      return "true or false";
+    default:
+      return "a date or time";
+  }
+}
+
+class Reader {
+ public:
+  Reader(Positions& positions, Diagnostics& diagnostics, Config& config)
+      : positions_(positions), diagnostics_(diagnostics), config_(config) {}
+
+  void read_root(const toml::table& root) {
+    for (const auto& [name, node] : root) {
+      if (find_section(name.str())) {
+        read_section(name, node);
+      } else {
+        unknown_at_root(name, node);
+      }
+    }
+  }
+
+ private:
+  static bool find_section(std::string_view name) {
+    for (const std::string_view section : config_sections()) {
+      if (section == name) return true;
+    }
+    return false;
+  }
+
+  void add(const Place& place, std::string code, std::string message, std::string label,
+           std::string hint = {}) {
+    Diagnostic diagnostic = positions_.at(place, std::move(code), std::move(message));
+    diagnostic.label = std::move(label);
+    diagnostic.hint = std::move(hint);
+    diagnostics_.add(std::move(diagnostic));
+  }
+
+  void unknown_at_root(const toml::key& name, const toml::node& node) {
+    const Place place = place_of(name.source());
+    const std::string text = printable(name.str(), 64);
+    if (!node.is_table() && !node.is_array_of_tables()) {
+      unknown_key("", name);
+      return;
+    }
+    const auto near = nearest(name.str(), config_sections());
+    const std::string brackets =
+        near == "listener" ? "[[listener]]" : fmt::format("[{}]", near.value_or(""));
+    add(place, "C011", fmt::format("unknown section `{}`", text),
+        near ? fmt::format("did you mean `{}`?", brackets) : "no section has this name",
+        near ? fmt::format("write `{}`, or see `postern help C011`", brackets)
+             : "remove it; `postern config example` shows every section");
+  }
+
+  void unknown_key(std::string_view section, const toml::key& name) {
+    std::vector<std::string_view> here;
+    for (const Key& key : config_keys()) {
+      if (key.section == section) here.push_back(key.name);
+    }
+    const Place place = place_of(name.source());
+    const std::string message = fmt::format("unknown key `{}`", printable(name.str(), 64));
+    if (const auto near = nearest(name.str(), here)) {
+      add(place, "C012", message, fmt::format("did you mean `{}`?", *near),
+          "rename the key, or see `postern help C012`");
+      return;
+    }
+    for (const Key& key : config_keys()) {
+      if (key.name == name.str()) {
+        add(place, "C012", message, fmt::format("it belongs in `[{}]`", key.section),
+            fmt::format("move it below `[{}]`, or see `postern help C012`", key.section));
+        return;
+      }
+    }
+    add(place, "C012", message,
+        section.empty() ? "a key stands below a `[section]`"
+                        : fmt::format("`[{}]` has no such key", section),
+        "remove it; `postern config example` shows every key");
+  }
+
+  void read_section(const toml::key& name, const toml::node& node) {
+    const std::string section(name.str());
+    positions_.set(section, place_of(name.source()));
+    if (section != "listener") {
+      if (const toml::table* table = node.as_table()) {
+        ListenerConfig unused;
+        read_keys(section, section, *table, unused);
+      } else {
+        wrong_type(place_of(name.source()), fmt::format("`{}`", section), "a section", node,
+                   fmt::format("write `[{}]` on a line of its own and its keys below", section));
+      }
+      return;
+    }
+    const toml::array* listeners = node.as_array();
+    if (!listeners || (!listeners->empty() && !listeners->is_array_of_tables())) {
+      wrong_type(place_of(name.source()), "`listener`", "a list of sections", node,
+                 "write `[[listener]]`, with two brackets, once for each listener");
+      return;
+    }
+    for (const toml::node& element : *listeners) {
+      const std::string path = fmt::format("listener.{}", config_.listeners.size());
+      positions_.set(path, place_of(element.source()));
+      config_.listeners.emplace_back();
+      read_keys("listener", path, *element.as_table(), config_.listeners.back());
+    }
+  }
+
+  void read_keys(const std::string& section, const std::string& path, const toml::table& table,
+                 ListenerConfig& listener) {
+    for (const auto& [name, node] : table) {
+      const Key* key = find_key(section, name.str());
+      if (!key) {
+        unknown_key(section, name);
+        continue;
+      }
+      positions_.set(path + "." + std::string(key->name), place_of(node.source()));
+      read_value(*key, node, key->slot(config_, listener));
+    }
+  }
+
+  void wrong_type(const Place& place, std::string_view what, std::string_view wanted,
+                  const toml::node& node, std::string hint) {
+    add(place, "C013", fmt::format("{} must be {}", what, wanted),
+        fmt::format("this is {}", type_name(node)), std::move(hint));
+  }
+
+  void wrong_type(const Key& key, const toml::node& node) {
+    wrong_type(place_of(node.source()), fmt::format("`{}`", key.name), kind_name(key.kind), node,
+               fmt::format("write for example `{} = {}`", key.name, example_value(key)));
+  }
+
+  void read_value(const Key& key, const toml::node& node, const Slot& slot) {
+    switch (key.kind) {
+      case Kind::flag:
+        if (const auto value = node.value_exact<bool>()) {
+          **std::get_if<bool*>(&slot) = *value;
+        } else {
+          wrong_type(key, node);
+        }
+        return;
+      case Kind::networks:
+      case Kind::servers:
+      case Kind::ports:
+        if (const toml::array* list = node.as_array()) {
+          read_list(key, *list, slot);
+        } else {
+          wrong_type(key, node);
+        }
+        return;
+      default:
+        if (const auto number = node.value_exact<std::int64_t>()) {
+          if (key.kind != Kind::count && key.kind != Kind::size) return wrong_type(key, node);
+          return keep(place_of(node.source()), key, fill_number(key, slot, *number));
+        }
+        const auto text = node.value_exact<std::string_view>();
+        if (!text || key.kind == Kind::count) return wrong_type(key, node);
+        keep(place_of(node.source()), key, fill_text(key, slot, *text));
+    }
+  }
+
+  void read_list(const Key& key, const toml::array& list, const Slot& slot) {
+    ListFiller filler(key, slot);
+    for (const toml::node& element : list) {
+      const auto number = element.value_exact<std::int64_t>();
+      const auto text = element.value_exact<std::string_view>();
+      if (key.kind == Kind::ports ? !number : !text) {
+        wrong_type(place_of(element.source()), fmt::format("each element of `{}`", key.name),
+                   key.kind == Kind::ports ? "a port number" : "text", element,
+                   fmt::format("write for example `{} = {}`", key.name, example_value(key)));
+        continue;
+      }
+      keep(place_of(element.source()), key, number ? filler.add(*number) : filler.add(*text));
+    }
+    filler.finish();
+  }
+
+  /// Notes what fill_*() found, if anything.
+  void keep(const Place& place, const Key& key, const std::optional<Complaint>& complaint) {
+    if (!complaint) return;
+    add(place, complaint->code, fmt::format("`{}`: {}", key.name, complaint->message),
+        complaint->label,
+        complaint->hint.empty()
+            ? fmt::format("write for example `{} = {}`, or see `postern help {}`", key.name,
+                          example_value(key), complaint->code)
+            : complaint->hint);
+  }
+
+  Positions& positions_;
+  Diagnostics& diagnostics_;
+  Config& config_;
+};
+
+std::string machine_name() {
+  char buffer[256] = {};
+  if (gethostname(buffer, sizeof buffer - 1) != 0) return "localhost";
+  const std::string name = lower(buffer);
+  return is_domain_name(name) ? name : "localhost";
+}
+
+Diagnostic unreadable(const std::filesystem::path& file, std::string_view why) {
+  Diagnostic diagnostic;
+  diagnostic.code = "C002";
+  diagnostic.file = file.string();
+  diagnostic.message = fmt::format("cannot read the configuration: {}", why);
+  diagnostic.hint =
+      "name another file with --config, or write one: "
+      "`postern config example > postern.toml`";
+  return diagnostic;
+}
+
+}  // namespace
+
+ConfigResult parse_config(std::string_view text, std::string_view name,
+                          const LoadOptions& options) {
+  ConfigResult result;
+  Positions positions(std::string(name), text);
+  const toml::parse_result parsed = toml::parse(text, name);
+  if (parsed) {
+    Reader(positions, result.diagnostics, result.config).read_root(parsed.table());
+  } else {
+    const toml::parse_error& error = parsed.error();
+    Diagnostic diagnostic =
+        positions.at(place_of(error.source()), "C001",
+                     "this is not TOML: " + printable(error.description(), 300));
+    diagnostic.hint = "mend this line; nothing behind it was read (`postern help C001`)";
+    result.diagnostics.add(std::move(diagnostic));
+  }
+  if (result.config.listeners.empty()) result.config.listeners.emplace_back();
+  if (!positions.has("server.hostname")) {
+    result.config.server.hostname =
+        options.machine_name.empty() ? machine_name() : options.machine_name;
+  }
+  if (options.adjust) options.adjust(result.config);
+  if (parsed) check_config(result.config, options, positions, result.diagnostics);
+  result.diagnostics.sort();
+  return result;
+}
+
+ConfigResult load_config(const std::filesystem::path& file, const LoadOptions& options) {
+  ConfigResult result;
+  std::error_code error;
+  if (std::filesystem::is_directory(file, error)) {
+    result.diagnostics.add(unreadable(file, "it is a directory"));
+    return result;
+  }
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) {
+    result.diagnostics.add(unreadable(file, std::generic_category().message(errno)));
+    return result;
+  }
+  std::string text(max_file_size + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  if (text.size() > max_file_size) {
+    result.diagnostics.add(unreadable(file, "it is larger than 1 MiB"));
+    return result;
+  }
+  return parse_config(text, file.string(), options);
+}
+
+ConfigResult default_config(const LoadOptions& options) { return parse_config("", "", options); }
+
+}  // namespace postern::app

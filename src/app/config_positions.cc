@@ -1,0 +1,56 @@
+#include "app/config_positions.h"
+
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace {
+
+/// A line that seems to set a secret is quoted without its value.
+std::string without_secret(std::string_view line) {
+  const std::size_t equals = line.find('=');
+  if (equals == std::string_view::npos) return std::string(line);
+  const std::string name = lower(line.substr(0, equals));
+  for (const std::string_view word : {"password", "secret", "token", "credential"}) {
+    if (name.find(word) != std::string::npos)
+      return std::string(line.substr(0, equals + 1)) + " ...";
+  }
+  return std::string(line);
+}
+
+}  // namespace
+
+Positions::Positions(std::string file, std::string_view text) : file_(std::move(file)) {
+  for (std::string_view line : split(text, '\n')) {
+    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
+    lines_.push_back(without_secret(line));
+  }
+}
+
+std::string Positions::line_text(std::uint32_t number) const {
+  return number >= 1 && number <= lines_.size() ? lines_[number - 1] : std::string();
+}
+
+Diagnostic Positions::at(const Place& place, std::string code, std::string message) const {
+  Diagnostic diagnostic;
+  diagnostic.code = std::move(code);
+  diagnostic.file = file_;
+  diagnostic.line = place.line;
+  diagnostic.column = place.column;
+  diagnostic.end_column = place.end_column;
+  diagnostic.source_line = line_text(place.line);
+  diagnostic.message = std::move(message);
+  return diagnostic;
+}
+
+Diagnostic Positions::at(const std::string& path, std::string code, std::string message) const {
+  for (std::string around = path; !around.empty();) {
+    const auto found = places_.find(around);
+    if (found != places_.end()) return at(found->second, std::move(code), std::move(message));
+    const std::size_t dot = around.rfind('.');
+    around.resize(dot == std::string::npos ? 0 : dot);
+  }
+  return at(Place{}, std::move(code), std::move(message));
+}
+
+}  // namespace postern::app

@@ -1,0 +1,247 @@
+#include "app/config_schema.h"
+
+#include <algorithm>
+#include <array>
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::uint64_t kib = 1u << 10;
+constexpr std::uint64_t mib = 1u << 20;
+constexpr std::uint64_t gib = 1u << 30;
+constexpr std::uint64_t seconds(std::uint64_t n) { return n * 1000; }
+constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
+
+// In the order of their enumerators.
+constexpr std::array<std::string_view, 3> tls_modes{"starttls", "implicit", "none"};
+constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
+constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
+constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
+constexpr std::array<std::string_view, 2> signups{"open", "closed"};
+constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "journald"};
+constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
+constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
+
+// The member a key fills; `c` is the Config, `l` the listener in hand.
+#define POSTERN_SLOT(member) \
+  [](Config& c [[maybe_unused]], ListenerConfig& l [[maybe_unused]]) -> Slot { return &member; }
+
+const Key keys[] = {
+    {"server", "hostname", Kind::domain, R"("localhost")",
+     "greeting, EHLO reply, Received fields; default: the machine's name",
+     POSTERN_SLOT(c.server.hostname)},
+    {"server", "data_dir", Kind::file, R"("./postern-data")",
+     "databases, generated certificate, temporary message bodies", POSTERN_SLOT(c.server.data_dir)},
+    {"server", "threads", Kind::count, "0", "SMTP event loops; 0 = one a core",
+     POSTERN_SLOT(c.server.threads), 0, 1024},
+    {"server", "drain_timeout", Kind::duration, R"("30s")",
+     "SIGTERM: sessions in hand may finish for this long", POSTERN_SLOT(c.server.drain_timeout), 0,
+     hours(1)},
+    {"listener", "name", Kind::name, R"("smtp")", "used in logs and metrics", POSTERN_SLOT(l.name)},
+    {"listener", "address", Kind::address, R"("127.0.0.1:2525")",
+     R"(an IP address and a port: "0.0.0.0:25", "[::]:25")", POSTERN_SLOT(l.address)},
+    {"listener", "tls", Kind::choice, R"("starttls")", R"("starttls", "implicit" or "none")",
+     POSTERN_SLOT(l.tls), 0, 0, tls_modes},
+    {"listener", "certificate", Kind::file, R"("")",
+     "PEM chain; with tls and no certificate a self-signed one is made in data_dir",
+     POSTERN_SLOT(l.certificate)},
+    {"listener", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+     POSTERN_SLOT(l.key)},
+    {"listener", "proxy_protocol", Kind::choice, R"("off")",
+     R"("required": every connection starts with a PROXY v1/v2 header)",
+     POSTERN_SLOT(l.proxy_protocol), 0, 0, proxy_protocols},
+    {"listener", "proxy_from", Kind::networks, "[]",
+     R"(networks whose PROXY header is believed; needed with "required")",
+     POSTERN_SLOT(l.proxy_from)},
+    {"listener", "xclient_from", Kind::networks, "[]", "networks that may use XCLIENT",
+     POSTERN_SLOT(l.xclient_from)},
+    {"listener", "reject_unauth_pipelining", Kind::flag, "false",
+     "503 5.5.0 to clients that pipeline out of turn", POSTERN_SLOT(l.reject_unauth_pipelining)},
+    {"listener", "pregreet_wait", Kind::duration, R"("0s")",
+     "wait before the greeting; who speaks first gets 554", POSTERN_SLOT(l.pregreet_wait), 0,
+     seconds(60)},
+    {"limits", "message_size", Kind::size, R"("25 MiB")", "announced by SIZE; more is 552 5.3.4",
+     POSTERN_SLOT(c.limits.session.message_size), 1, 4 * gib},
+    {"limits", "recipients", Kind::count, "1000", "a transaction",
+     POSTERN_SLOT(c.limits.session.recipients), 1, 1000000},
+    {"limits", "webhook_recipients", Kind::count, "100", "a transaction to a webhook",
+     POSTERN_SLOT(c.limits.webhook_recipients), 1, 1000000},
+    {"limits", "command_line", Kind::count, "2048", "octets, CRLF included; more is 500 5.5.2",
+     POSTERN_SLOT(c.limits.session.command_line), 64, mib},
+    {"limits", "auth_line", Kind::count, "12288", "octets of an AUTH line",
+     POSTERN_SLOT(c.limits.session.auth_line), 64, mib},
+    {"limits", "text_line", Kind::count, "65536",
+     "octets of a line of message text; more is 554 5.6.0",
+     POSTERN_SLOT(c.limits.session.text_line), 78, 64 * mib},
+    {"limits", "errors", Kind::count, "20", "the next error ends the session with 421 4.7.0",
+     POSTERN_SLOT(c.limits.session.errors), 1, 1000000},
+    {"limits", "soft_errors", Kind::count, "10", "from here on each error reply waits error_delay",
+     POSTERN_SLOT(c.limits.session.soft_errors), 1, 1000000},
+    {"limits", "error_delay", Kind::duration, R"("1s")", "see soft_errors",
+     POSTERN_SLOT(c.limits.error_delay), 0, seconds(60)},
+    {"limits", "junk_commands", Kind::count, "100",
+     "NOOP, RSET, VRFY, HELP between two messages; more count as errors",
+     POSTERN_SLOT(c.limits.session.junk_commands), 0, 1000000},
+    {"limits", "auth_failures", Kind::count, "3", "a session",
+     POSTERN_SLOT(c.limits.session.auth_failures), 1, 1000},
+    {"limits", "messages_per_session", Kind::count, "1000", "then 421 4.7.0",
+     POSTERN_SLOT(c.limits.session.messages), 1, 100000000},
+    {"limits", "chunks", Kind::count, "1000", "BDAT commands of a message",
+     POSTERN_SLOT(c.limits.session.chunks), 1, 100000000},
+    {"limits", "received_fields", Kind::count, "100", "more are a loop: 554 5.4.6",
+     POSTERN_SLOT(c.limits.session.received_fields), 1, 100000},
+    {"limits", "header_size", Kind::size, R"("1 MiB")",
+     "octets of the header section; more is 554 5.6.0", POSTERN_SLOT(c.limits.session.header_size),
+     kib, gib},
+    {"limits", "header_fields", Kind::count, "1000",
+     "fields of the header section; more is 554 5.6.0",
+     POSTERN_SLOT(c.limits.session.header_fields), 1, 1000000},
+    {"limits", "sessions", Kind::count, "1000", "at a time; more are 421 4.7.0 at the greeting",
+     POSTERN_SLOT(c.limits.sessions), 1, 1000000},
+    {"limits", "sessions_per_address", Kind::count, "50", "an IPv4 address or IPv6 /64",
+     POSTERN_SLOT(c.limits.sessions_per_address), 1, 1000000},
+    {"limits", "new_sessions_per_minute", Kind::count, "30", "an IPv4 address or IPv6 /64",
+     POSTERN_SLOT(c.limits.new_sessions_per_minute), 1, 100000000},
+    {"limits", "exempt_networks", Kind::networks, R"(["127.0.0.0/8", "::1/128"])",
+     "no per-address limits, no AUTH back-off by address", POSTERN_SLOT(c.limits.exempt_networks)},
+    {"limits", "memory", Kind::size, R"("0")",
+     "octets of message bodies in memory over all sessions; 0 = a quarter of the machine's memory",
+     POSTERN_SLOT(c.limits.memory), 0, 1024 * gib},
+    {"limits", "bare_newline", Kind::choice, R"("reject")",
+     R"("normalize" mends bare LF inside data (never in a terminator))",
+     POSTERN_SLOT(c.limits.bare_newline), 0, 0, bare_newlines},
+    {"timeouts", "command", Kind::duration, R"("300s")", "for a whole command line; then 421",
+     POSTERN_SLOT(c.timeouts.command), 10, hours(24)},
+    {"timeouts", "data_block", Kind::duration, R"("180s")",
+     "64 KiB of message must arrive in this time", POSTERN_SLOT(c.timeouts.data_block), 10,
+     hours(24)},
+    {"timeouts", "session", Kind::duration, R"("1h")", "whatever the client does",
+     POSTERN_SLOT(c.timeouts.session), 10, hours(24)},
+    {"timeouts", "write", Kind::duration, R"("30s")", "a client that does not read its replies",
+     POSTERN_SLOT(c.timeouts.write), 10, hours(24)},
+    {"timeouts", "tls_handshake", Kind::duration, R"("10s")", "STARTTLS or implicit TLS",
+     POSTERN_SLOT(c.timeouts.tls_handshake), 10, hours(24)},
+    {"timeouts", "proxy_header", Kind::duration, R"("5s")", "the PROXY header of a new connection",
+     POSTERN_SLOT(c.timeouts.proxy_header), 10, hours(24)},
+    {"timeouts", "minimum_rate", Kind::count, "100", "octets/s of message data ...",
+     POSTERN_SLOT(c.timeouts.minimum_rate), 0, gib},
+    {"timeouts", "minimum_rate_after", Kind::duration, R"("30s")", "... once this has passed",
+     POSTERN_SLOT(c.timeouts.minimum_rate_after), 0, hours(24)},
+    {"auth", "failures_per_address", Kind::count, "10",
+     "in 10 minutes, then 454 without hashing; 0 = no limit",
+     POSTERN_SLOT(c.auth.failures_per_address), 0, 1000000},
+    {"auth", "failures_per_account", Kind::count, "50",
+     "in an hour, then 454 without hashing; 0 = no limit",
+     POSTERN_SLOT(c.auth.failures_per_account), 0, 1000000},
+    {"auth", "failure_delay", Kind::duration, R"("1s")", "before a 535",
+     POSTERN_SLOT(c.auth.failure_delay), 0, seconds(60)},
+    {"auth", "workers", Kind::count, "0",
+     "password hashing threads; 0 = half the cores, at least one", POSTERN_SLOT(c.auth.workers), 0,
+     1024},
+    {"auth", "queue", Kind::count, "64", "waiting password checks; more are 454",
+     POSTERN_SLOT(c.auth.queue), 1, 1000000},
+    {"dns", "servers", Kind::servers, "[]",
+     R"("192.0.2.53" or "127.0.0.1:5353"; empty = those of /etc/resolv.conf)",
+     POSTERN_SLOT(c.dns.servers)},
+    {"dns", "timeout", Kind::duration, R"("5s")", "of one question", POSTERN_SLOT(c.dns.timeout),
+     10, seconds(60)},
+    {"webhooks", "public_domain", Kind::domain, R"("localhost.localdomain")",
+     "webhook-<ULID>@ addresses live here", POSTERN_SLOT(c.webhooks.public_domain)},
+    {"webhooks", "allow_http", Kind::flag, "false", "plain http targets",
+     POSTERN_SLOT(c.webhooks.allow_http)},
+    {"webhooks", "allow_networks", Kind::networks, "[]",
+     "otherwise refused target ranges (loopback, private, ...)",
+     POSTERN_SLOT(c.webhooks.allow_networks)},
+    {"webhooks", "allow_ports", Kind::ports, "[]", "otherwise refused target ports below 1024",
+     POSTERN_SLOT(c.webhooks.allow_ports)},
+    {"webhooks", "connect_timeout", Kind::duration, R"("5s")", "TCP and TLS together",
+     POSTERN_SLOT(c.webhooks.connect_timeout), 10, seconds(120)},
+    {"webhooks", "concurrency", Kind::count, "10", "requests at a time to one webhook",
+     POSTERN_SLOT(c.webhooks.concurrency), 1, 10000},
+    {"webhooks", "disposition", Kind::choice, R"("deliver")",
+     R"("discard": decide, trace, then drop (load tests))", POSTERN_SLOT(c.webhooks.disposition), 0,
+     0, dispositions},
+    {"api", "address", Kind::address, R"("127.0.0.1:8025")",
+     "API, /metrics, /healthz; not loopback needs behind_proxy", POSTERN_SLOT(c.api.address)},
+    {"api", "public_url", Kind::url, R"("")", "for links in payloads; default http://<address>",
+     POSTERN_SLOT(c.api.public_url)},
+    {"api", "signup", Kind::choice, R"("open")",
+     R"("closed": only `postern passwd` makes accounts)", POSTERN_SLOT(c.api.signup), 0, 0,
+     signups},
+    {"api", "rate_limits", Kind::flag, "true", "false: tests and load generators",
+     POSTERN_SLOT(c.api.rate_limits)},
+    {"api", "behind_proxy", Kind::flag, "false",
+     "TLS ends in front of us; X-Forwarded-For of a loopback peer is believed",
+     POSTERN_SLOT(c.api.behind_proxy)},
+    {"traces", "keep", Kind::duration, R"("30d")", "older decisions are deleted",
+     POSTERN_SLOT(c.traces.keep), seconds(1), hours(87600)},
+    {"traces", "max_size", Kind::size, R"("1 GiB")", "of the database; the oldest go first",
+     POSTERN_SLOT(c.traces.max_size), mib, 1024 * gib},
+    {"delivery_log", "keep", Kind::duration, R"("30d")",
+     "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), seconds(1),
+     hours(87600)},
+    {"log", "format", Kind::choice, R"("auto")",
+     R"("json", "text", "journald"; auto = text on a terminal, journald under it, else json)",
+     POSTERN_SLOT(c.log.format), 0, 0, log_formats},
+    {"log", "level", Kind::choice, R"("info")", R"("debug", "info", "warning" or "error")",
+     POSTERN_SLOT(c.log.level), 0, 0, log_levels},
+    {"log", "addresses", Kind::choice, R"("full")",
+     R"("domain" or "hash": what logs show of mail addresses)", POSTERN_SLOT(c.log.addresses), 0, 0,
+     address_styles},
+};
+
+#undef POSTERN_SLOT
+
+}  // namespace
+
+std::span<const Key> config_keys() { return keys; }
+
+std::vector<std::string_view> config_sections() {
+  std::vector<std::string_view> sections;
+  for (const Key& key : keys) {
+    if (sections.empty() || sections.back() != key.section) sections.push_back(key.section);
+  }
+  return sections;
+}
+
+const Key* find_key(std::string_view section, std::string_view name) {
+  const auto* found = std::find_if(std::begin(keys), std::end(keys), [&](const Key& key) {
+    return key.section == section && key.name == name;
+  });
+  return found == std::end(keys) ? nullptr : found;
+}
+
+std::string_view kind_name(Kind kind) {
+  switch (kind) {
+    case Kind::name:
+      return "a name";
+    case Kind::domain:
+      return "a domain name";
+    case Kind::file:
+      return "a file name";
+    case Kind::flag:
+      return "true or false";
+    case Kind::count:
+      return "a whole number";
+    case Kind::size:
+      return "a size";
+    case Kind::duration:
+      return "a duration";
+    case Kind::networks:
+      return "a list of networks";
+    case Kind::address:
+      return "an address and port";
+    case Kind::servers:
+      return "a list of addresses";
+    case Kind::ports:
+      return "a list of port numbers";
+    case Kind::url:
+      return "a URL";
+    case Kind::choice:
+      return "a word";
+  }
+  return "";
+}
+
+}  // namespace postern::app

@@ -1,0 +1,224 @@
+#include "app/diagnostic.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t tab_width = 4;
+
+/// One code point and the octets it takes; ill-formed UTF-8 counts octet by octet.
+struct CodePoint {
+  char32_t value;
+  std::size_t octets;
+};
+
+CodePoint decode(std::string_view text) {
+  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = octet(0);
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+  if (length == 0 || length > text.size()) return {0xfffd, 1};
+  char32_t value = length == 1 ? first : first & (0xff >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((octet(i) & 0xc0) != 0x80) return {0xfffd, 1};
+    value = value << 6 | (octet(i) & 0x3f);
+  }
+  return {value, length};
+}
+
+bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
+
+/// Combining marks and zero-width characters take no column.
+bool takes_no_column(char32_t c) {
+  return is_between(c, 0x300, 0x36f) || is_between(c, 0x483, 0x489) ||
+         is_between(c, 0x591, 0x5bd) || is_between(c, 0x64b, 0x65f) ||
+         is_between(c, 0x200b, 0x200f) || is_between(c, 0x202a, 0x202e) ||
+         is_between(c, 0x2060, 0x2064) || is_between(c, 0x20d0, 0x20f0) ||
+         is_between(c, 0xfe00, 0xfe0f) || c == 0xfeff;
+}
+
+/// East Asian Wide and Fullwidth (UAX #11), and emoji.
+bool takes_two_columns(char32_t c) {
+  return is_between(c, 0x1100, 0x115f) || is_between(c, 0x2e80, 0x303e) ||
+         is_between(c, 0x3041, 0xa4cf) || is_between(c, 0xa960, 0xa97f) ||
+         is_between(c, 0xac00, 0xd7a3) || is_between(c, 0xf900, 0xfaff) ||
+         is_between(c, 0xfe30, 0xfe6f) || is_between(c, 0xff00, 0xff60) ||
+         is_between(c, 0xffe0, 0xffe6) || is_between(c, 0x1f300, 0x1faff) ||
+         is_between(c, 0x20000, 0x3fffd);
+}
+
+/// Control and direction-changing characters would let a file paint over the terminal.
+bool is_hidden(char32_t c) {
+  return (c < 0x20 && c != '\t') || is_between(c, 0x7f, 0x9f) || is_between(c, 0x202a, 0x202e) ||
+         is_between(c, 0x2066, 0x2069) || c == 0xfffd;
+}
+
+/// `text` as it is printed: tabs as four blanks, hidden characters as U+FFFD.
+std::string shown(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const CodePoint point = decode(text);
+    if (point.value == '\t') {
+      out.append(tab_width, ' ');
+    } else if (is_hidden(point.value)) {
+      out += "\xef\xbf\xbd";
+    } else {
+      out += text.substr(0, point.octets);
+    }
+    text.remove_prefix(point.octets);
+  }
+  return out;
+}
+
+/// The first `characters` code points of `text`.
+std::string_view first_characters(std::string_view text, std::size_t characters) {
+  std::size_t octets = 0;
+  while (characters-- > 0 && octets < text.size()) octets += decode(text.substr(octets)).octets;
+  return text.substr(0, octets);
+}
+
+struct Paint {
+  std::string_view kind, place, plain;
+};
+
+Paint paint_for(Severity severity, bool color) {
+  if (!color) return {"", "", ""};
+  const std::string_view kind = severity == Severity::error     ? "\x1b[1;31m"
+                                : severity == Severity::warning ? "\x1b[1;33m"
+                                                                : "\x1b[1;36m";
+  return {kind, "\x1b[34m", "\x1b[0m"};
+}
+
+}  // namespace
+
+std::string_view to_string(Severity severity) {
+  switch (severity) {
+    case Severity::error:
+      return "error";
+    case Severity::warning:
+      return "warning";
+    case Severity::note:
+      return "note";
+  }
+  return "error";
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) {
+    const CodePoint point = decode(text);
+    width += point.value == '\t'              ? tab_width
+             : is_hidden(point.value)         ? 1
+             : takes_no_column(point.value)   ? 0
+             : takes_two_columns(point.value) ? 2
+                                              : 1;
+    text.remove_prefix(point.octets);
+  }
+  return width;
+}
+
+std::string_view line_of(std::string_view text, std::uint32_t number) {
+  for (std::uint32_t i = 1; i < number; ++i) {
+    const std::size_t end = text.find('\n');
+    if (end == std::string_view::npos) return {};
+    text.remove_prefix(end + 1);
+  }
+  text = text.substr(0, text.find('\n'));
+  if (!text.empty() && text.back() == '\r') text.remove_suffix(1);
+  return text;
+}
+
+std::string render(const Diagnostic& diagnostic, bool color) {
+  const Paint paint = paint_for(diagnostic.severity, color);
+  std::string out = fmt::format("{}{}[{}]{}: {}\n", paint.kind, to_string(diagnostic.severity),
+                                diagnostic.code, paint.plain, shown(diagnostic.message));
+  const std::string number = diagnostic.line > 0 ? std::to_string(diagnostic.line) : "";
+  const std::string margin(std::max<std::size_t>(number.size(), 1), ' ');
+  if (diagnostic.line > 0) {
+    const std::string_view source = diagnostic.source_line;
+    const std::string_view before = first_characters(source, diagnostic.column - 1);
+    const std::string_view marked = first_characters(
+        source.substr(before.size()),
+        std::max(diagnostic.end_column, diagnostic.column + 1) - diagnostic.column);
+    out += fmt::format("{}{}-->{} {}:{}:{}\n", margin, paint.place, paint.plain,
+                       shown(diagnostic.file), diagnostic.line, diagnostic.column);
+    out += fmt::format("{}{} |{}\n", margin, paint.place, paint.plain);
+    out += fmt::format("{}{} |{} {}\n", paint.place, number, paint.plain, shown(source));
+    out += fmt::format("{}{} |{} {}{}{}{}{}{}\n", margin, paint.place, paint.plain,
+                       std::string(display_width(before), ' '), paint.kind,
+                       std::string(std::max<std::size_t>(display_width(marked), 1), '^'),
+                       diagnostic.label.empty() ? "" : " ", shown(diagnostic.label), paint.plain);
+  } else {
+    if (!diagnostic.file.empty()) {
+      out +=
+          fmt::format("{}{}-->{} {}\n", margin, paint.place, paint.plain, shown(diagnostic.file));
+    }
+    if (!diagnostic.label.empty()) out += fmt::format("{} = {}\n", margin, shown(diagnostic.label));
+  }
+  if (!diagnostic.hint.empty()) {
+    out += fmt::format("{}{} ={} what to do: {}\n", margin, paint.place, paint.plain,
+                       shown(diagnostic.hint));
+  }
+  return out;
+}
+
+std::string to_json(const Diagnostic& diagnostic) {
+  std::string message = shown(diagnostic.message);
+  if (!diagnostic.label.empty()) message += ": " + shown(diagnostic.label);
+  return boost::json::serialize(boost::json::object{
+      {"code", diagnostic.code},
+      {"severity", to_string(diagnostic.severity)},
+      {"file", shown(diagnostic.file)},
+      {"line", diagnostic.line},
+      {"col", diagnostic.column},
+      {"endCol", diagnostic.end_column},
+      {"message", message},
+      {"hint", shown(diagnostic.hint)},
+  });
+}
+
+void Diagnostics::add(Diagnostic diagnostic) {
+  if (diagnostic.severity == Severity::error) ++errors_;
+  if (diagnostic.severity == Severity::warning) ++warnings_;
+  list_.push_back(std::move(diagnostic));
+}
+
+void Diagnostics::sort() {
+  std::vector<std::tuple<std::uint32_t, std::uint32_t, std::size_t>> order;
+  for (std::size_t i = 0; i < list_.size(); ++i) {
+    order.emplace_back(list_[i].line == 0 ? UINT32_MAX : list_[i].line, list_[i].column, i);
+  }
+  std::sort(order.begin(), order.end());
+  std::vector<Diagnostic> sorted;
+  for (const auto& [line, column, i] : order) sorted.push_back(std::move(list_[i]));
+  list_ = std::move(sorted);
+}
+
+std::string Diagnostics::render(bool color) const {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) {
+    if (i > 0) out += '\n';
+    out += app::render(list_[i], color);
+  }
+  if (left_out() > 0) out += fmt::format("\nand {} more\n", left_out());
+  return out;
+}
+
+std::string Diagnostics::json_lines() const {
+  std::string out;
+  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) out += to_json(list_[i]) + '\n';
+  if (left_out() > 0) out += fmt::format("{{\"left_out\":{}}}\n", left_out());
+  return out;
+}
+
+}  // namespace postern::app
