@@ -15,7 +15,7 @@ namespace postern::gateway {
 
 struct AdmissionLimits {
   std::uint64_t sessions = 1000;
-  std::uint64_t sessions_per_address = 50;    ///< an IPv4 address or IPv6 /64
+  std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
   CidrSet exempt;                              ///< no limits by address for these
 };

@@ -1,4 +1,5 @@
-// What the gateway hands on and asks for, as the interfaces its neighbours fill (src/app wires them).
+// What the gateway hands on and asks for, as the interfaces its neighbours fill (src/app wires
+// them).
 #pragma once
 
 #include <string>

@@ -40,6 +40,7 @@ struct ListenerSettings {
   CidrSet proxy_from;
   CidrSet xclient_from;
   Milliseconds pregreet_wait{0};
+  Milliseconds auth_failure_delay{1'000};  ///< before a 535
   Timeouts timeouts;
   std::shared_ptr<const policy::Engine> engine;
   std::string body_directory;  ///< for message bodies over the memory threshold

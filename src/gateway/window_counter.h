@@ -9,8 +9,8 @@
 
 namespace postern::gateway {
 
-/// Counts events a key in fixed windows. Memory is bounded: entries of past windows are swept as the
-/// table grows, and beyond `max_keys` the fullest answer is kept for the newest keys only.
+/// Counts events a key in fixed windows. Memory is bounded: entries of past windows are swept as
+/// the table grows, and beyond `max_keys` the fullest answer is kept for the newest keys only.
 /// Thread-safe.
 class WindowCounter {
  public:

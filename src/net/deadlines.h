@@ -6,9 +6,9 @@ namespace postern::net {
 
 class Stream;
 
-/// Deadlines of the connections of one event loop. Racing every read against a timer costs a quarter
-/// more CPU and 3 KiB a connection; a list that is swept a few times a second costs neither.
-/// Single-threaded.
+/// Deadlines of the connections of one event loop. Racing every read against a timer costs a
+/// quarter more CPU and 3 KiB a connection; a list that is swept a few times a second costs
+/// neither. Single-threaded.
 class Deadlines {
  public:
   using Clock = std::chrono::steady_clock;
@@ -22,6 +22,11 @@ class Deadlines {
     Entry& operator=(const Entry&) = delete;
 
     void set(Clock::time_point at) { at_ = at; }
+    /// As set(), after the stream was cancelled and rearmed.
+    void restart(Clock::time_point at) {
+      at_ = at;
+      expired_ = false;
+    }
     bool expired() const { return expired_; }
     /// Whether a shutdown may cut in: waiting for a command, not amid a message.
     void set_idle(bool idle) { idle_ = idle; }

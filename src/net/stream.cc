@@ -22,6 +22,11 @@ std::span<char> scratch() {
 
 }  // namespace
 
+IpAddress from_asio(const asio::ip::address& address) {
+  if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
+  return IpAddress::v6(address.to_v6().to_bytes());
+}
+
 void Stream::SslFree::operator()(ssl_st* ssl) const { SSL_free(ssl); }
 
 Stream::Stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)) {
@@ -43,8 +48,8 @@ Task<bool> Stream::wait(Ready ready) {
 // Between commands the client thinks: the reactor reads the next line by itself, which saves a
 // system call over waiting and then reading.
 Task<std::string_view> Stream::read_plain_command() {
-  const auto [error, size] = co_await socket_.async_read_some(
-      asio::buffer(small_), asio::as_tuple(asio::use_awaitable));
+  const auto [error, size] =
+      co_await socket_.async_read_some(asio::buffer(small_), asio::as_tuple(asio::use_awaitable));
   if (error || cancelled_) co_return std::string_view();
   co_return std::string_view(small_.data(), size);
 }
@@ -104,15 +109,14 @@ Task<bool> Stream::write(std::string_view bytes) {
     if (ssl_) {
       SSL* ssl = ssl_.get();
       const long size = co_await tls_operation([ssl, bytes] {
-        return SSL_write(ssl, bytes.data(), static_cast<int>(std::min<std::size_t>(
-                                                bytes.size(), 16 * 1024)));
+        return SSL_write(ssl, bytes.data(),
+                         static_cast<int>(std::min<std::size_t>(bytes.size(), 16 * 1024)));
       });
       if (size <= 0) co_return false;
       bytes.remove_prefix(static_cast<std::size_t>(size));
       continue;
     }
-    const ssize_t size =
-        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t size = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (size >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(size));
     } else if (errno == EAGAIN) {
@@ -128,8 +132,8 @@ Task<bool> Stream::write(std::string_view bytes) {
 Task<std::string_view> Stream::peek(std::size_t size) {
   const std::span<char> buffer = scratch();
   for (;;) {
-    const ssize_t got = ::recv(socket_.native_handle(), buffer.data(),
-                               std::min(size, buffer.size()), MSG_PEEK);
+    const ssize_t got =
+        ::recv(socket_.native_handle(), buffer.data(), std::min(size, buffer.size()), MSG_PEEK);
     if (got >= 0) co_return std::string_view(buffer.data(), static_cast<std::size_t>(got));
     if (errno != EAGAIN && errno != EINTR) co_return std::string_view();
     const bool ready = co_await wait(Ready::read);

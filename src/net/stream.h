@@ -18,6 +18,8 @@ struct ssl_st;
 
 namespace postern::net {
 
+IpAddress from_asio(const boost::asio::ip::address& address);
+
 /// What the reader expects next; it chooses how to wait, never what is read.
 enum class Expect { command, bulk };
 

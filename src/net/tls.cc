@@ -105,8 +105,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
   result->context_ = context;
   std::tm when{};
   if (const X509* certificate = SSL_CTX_get0_certificate(context.get());
-      certificate != nullptr &&
-      ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
+      certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
     result->not_after_ = std::chrono::system_clock::from_time_t(::timegm(&when));
   }
   return std::shared_ptr<const TlsContext>(result);
@@ -127,8 +126,7 @@ Result<void> ensure_self_signed(const std::string& certificate, const std::strin
       !written) {
     return written;
   }
-  return write_pem(certificate,
-                   [&](std::FILE* file) { return PEM_write_X509(file, made->get()); });
+  return write_pem(certificate, [&](std::FILE* file) { return PEM_write_X509(file, made->get()); });
 }
 
 }  // namespace postern::net

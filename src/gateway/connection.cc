@@ -1,0 +1,341 @@
+#include "gateway/connection.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "net/proxy_protocol.h"
+#include "telemetry/log.h"
+
+namespace postern::gateway {
+namespace asio = boost::asio;
+namespace log = telemetry::log;
+
+namespace {
+
+constexpr std::uint64_t block_size = 64 * 1024;
+/// Replies waiting for a client that does not read: no command is read beyond this.
+constexpr std::size_t max_output = 64 * 1024;
+constexpr std::chrono::seconds farewell_time{2};
+
+smtp::Reply service_closing(smtp::EnhancedCode enhanced, std::string text) {
+  return {.code = 421, .enhanced = enhanced, .text = std::move(text)};
+}
+
+}  // namespace
+
+Connection::Connection(asio::ip::tcp::socket socket,
+                       std::shared_ptr<const ListenerSettings> settings, Services& services,
+                       Admission& admission, Loop& loop)
+    : stream_(std::move(socket)),
+      settings_(std::move(settings)),
+      admission_(admission),
+      loop_(loop),
+      options_(settings_->session),
+      session_(options_),
+      transaction_(settings_, services),
+      deadline_(loop.deadlines, stream_),
+      started_(Clock::now()) {
+  boost::system::error_code error;
+  const auto remote = stream_.socket().remote_endpoint(error);
+  if (!error) {
+    policy::SessionFacts& facts = transaction_.session();
+    facts.client_ip = net::from_asio(remote.address());
+    facts.client_port = remote.port();
+  }
+}
+
+Task<void> Connection::run() {
+  try {
+    const bool identified = co_await read_proxy_header();
+    if (identified) {
+      Admission::Answer admitted = admission_.admit(transaction_.session().client_ip);
+      if (admitted.refusal) {
+        end_ = "refused";
+        co_await farewell(service_closing({4, 7, 0}, "too many connections, try again later"));
+      } else {
+        ticket_ = std::move(admitted.ticket);
+        co_await converse();
+      }
+    }
+  } catch (const std::exception& error) {
+    end_ = "error";
+    log::error("session.error")
+        .field("session", transaction_.session().id)
+        .field("error", error.what());
+  }
+  transaction_.aborted();
+  stream_.close();
+  log_end();
+}
+
+Task<bool> Connection::read_proxy_header() {
+  if (!settings_->proxy_required) co_return true;
+  policy::SessionFacts& facts = transaction_.session();
+  if (!settings_->proxy_from.contains(facts.client_ip)) co_return false;
+  deadline_.set(started_ + settings_->timeouts.proxy_header);
+  std::size_t seen = 0;
+  for (;;) {
+    const std::string_view bytes = co_await stream_.peek(net::max_proxy_header);
+    if (bytes.empty()) co_return false;
+    const auto header = net::parse_proxy_header(bytes);
+    if (!header) co_return false;
+    if (*header) {
+      const net::ProxyHeader found = **header;
+      stream_.skip(found.length);
+      if (found.kind == net::ProxyHeader::Kind::proxied) {
+        facts.client_ip = found.source;
+        facts.client_port = found.source_port;
+      }
+      // Policies need an address: who cannot name the client is not let in.
+      co_return found.kind != net::ProxyHeader::Kind::unknown;
+    }
+    if (bytes.size() == seen) co_await pause(Milliseconds(5));  // peeking again shows the same
+    if (stream_.cancelled()) co_return false;
+    seen = bytes.size();
+  }
+}
+
+Task<bool> Connection::handshake() {
+  deadline_.set(Clock::now() + settings_->timeouts.tls_handshake);
+  const bool done = co_await stream_.handshake(settings_->certificate);
+  if (!done) {
+    end_ = deadline_.expired() ? "timeout" : "dropped";
+    co_return false;
+  }
+  const auto facts = stream_.tls_facts();
+  transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
+  session_.tls_started();
+  co_return true;
+}
+
+Task<bool> Connection::greet() {
+  options_.starttls = settings_->tls == ListenerTls::starttls;
+  options_.xclient = settings_->xclient_from.contains(transaction_.session().client_ip);
+  if (settings_->tls == ListenerTls::implicit) {
+    const bool secured = co_await handshake();
+    if (!secured) co_return false;
+  }
+  if (settings_->pregreet_wait.count() > 0) {
+    co_await pause(settings_->pregreet_wait);
+    // RFC 5321 §4.3.1: the client waits for the greeting.
+    if (stream_.input_waiting()) {
+      session_.refuse(
+          {.code = 554, .enhanced = {5, 5, 0}, .text = "you spoke before the greeting"});
+      co_return true;
+    }
+  }
+  if (loop_.draining) {
+    session_.refuse(service_closing({4, 3, 2}, "shutting down"));
+    co_return true;
+  }
+  const smtp::Reply refusal = co_await transaction_.connected();
+  if (refusal.code != 0) {
+    session_.refuse(refusal);
+  } else {
+    session_.greet();
+  }
+  co_return true;
+}
+
+Task<void> Connection::converse() {
+  const bool greeted = co_await greet();
+  if (!greeted) co_return;
+  bool open = true;
+  while (open && !session_.closed()) {
+    smtp::Event event = session_.next();
+    if (std::holds_alternative<smtp::NeedInput>(event)) {
+      open = co_await flush();
+      if (open) open = co_await read_more();
+      continue;
+    }
+    if (const auto* closed = std::get_if<smtp::Closed>(&event)) {
+      end_ = closed->reason == smtp::Closed::Reason::quit ? "quit" : "refused";
+      break;
+    }
+    if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) {
+      transaction_.chunk(chunk->bytes);
+      continue;
+    }
+    fresh_wait_ = true;
+    session_.keep_input();  // the read buffer is the loop's: others read while we wait
+    co_await handle(std::move(event));
+    if (session_.output_size() > max_output) open = co_await flush();
+  }
+  if (stream_.cancelled()) {
+    if (deadline_.expired()) end_ = "timeout";
+    co_await farewell(loop_.draining && !deadline_.expired()
+                          ? service_closing({4, 3, 2}, "shutting down")
+                          : service_closing({4, 4, 2}, "timeout, closing the connection"));
+    co_return;
+  }
+  const bool flushed = co_await flush();
+  if (!flushed && end_ == "quit") end_ = "dropped";
+}
+
+void Connection::answer(const smtp::Reply& refusal_or_reply) {
+  if (loop_.draining && refusal_or_reply.code < 400) {
+    session_.reply(service_closing({4, 3, 2}, "shutting down"));
+  } else {
+    session_.reply(refusal_or_reply);
+  }
+}
+
+Task<void> Connection::handle(smtp::Event event) {
+  if (auto* helo = std::get_if<smtp::Helo>(&event)) {
+    const smtp::Reply refusal = co_await transaction_.helo(std::move(*helo));
+    if (refusal.code != 0) {
+      session_.reply(refusal);
+    } else {
+      session_.accept();
+    }
+  } else if (auto* mail = std::get_if<smtp::Mail>(&event)) {
+    const smtp::Reply reply = co_await transaction_.mail(std::move(*mail));
+    answer(reply);
+  } else if (auto* rcpt = std::get_if<smtp::Rcpt>(&event)) {
+    const smtp::Reply reply = co_await transaction_.rcpt(std::move(*rcpt));
+    session_.reply(reply);
+  } else if (std::holds_alternative<smtp::Data>(event)) {
+    co_await begin_message();
+  } else if (const auto* end = std::get_if<smtp::EndOfData>(&event)) {
+    deadline_.set(Clock::time_point::max());  // the delivery has time limits of its own
+    const smtp::Reply reply = co_await transaction_.end_of_data(end->size);
+    session_.reply(reply);
+  } else if (std::holds_alternative<smtp::Aborted>(event)) {
+    transaction_.aborted();
+  } else if (std::holds_alternative<smtp::StartTls>(event)) {
+    co_await start_tls();
+  } else if (auto* auth = std::get_if<smtp::Auth>(&event)) {
+    co_await answer_auth(std::move(*auth));
+  } else if (const auto* xclient = std::get_if<smtp::Xclient>(&event)) {
+    session_.reply(apply_xclient(*xclient));
+  }
+}
+
+Task<void> Connection::begin_message() {
+  const smtp::Reply refusal = co_await transaction_.data();
+  if (refusal.code != 0) {
+    session_.reply(refusal);
+    co_return;
+  }
+  session_.proceed();
+  data_started_ = block_started_ = Clock::now();
+  data_octets_ = block_octets_ = 0;
+}
+
+Task<void> Connection::answer_auth(smtp::Auth event) {
+  deadline_.set(Clock::time_point::max());
+  const smtp::Reply reply = co_await transaction_.auth(std::move(event));
+  if (reply.code == 535) co_await pause(settings_->auth_failure_delay);
+  session_.reply(reply);
+}
+
+Task<void> Connection::start_tls() {
+  // What was sent behind STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
+  stream_.drain_plaintext();
+  const bool flushed = co_await flush();
+  transaction_.forget_session();
+  const bool secured = flushed ? co_await handshake() : false;
+  if (!secured) stream_.cancel();
+}
+
+smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
+  transaction_.forget_session();
+  policy::SessionFacts& facts = transaction_.session();
+  if (event.address) facts.client_ip = *event.address;
+  if (event.helo) facts.helo = *event.helo;
+  if (event.login) {
+    facts.auth =
+        policy::Authentication{.username = *event.login, .mechanism = "XCLIENT", .granted = {}};
+  }
+  return {.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
+}
+
+Task<bool> Connection::flush() {
+  if (session_.output_size() == 0) co_return true;
+  // From the soft limit on each error costs its sender a second.
+  const std::size_t errors = session_.errors();
+  if (errors >= options_.limits.soft_errors && errors > delayed_errors_) {
+    co_await pause(settings_->timeouts.error_delay);
+  }
+  delayed_errors_ = errors;
+  const std::string output = session_.take_output();
+  deadline_.set(Clock::now() + settings_->timeouts.write);
+  const bool written = co_await stream_.write(output);
+  co_return written;
+}
+
+void Connection::set_read_deadline() {
+  const Clock::time_point now = Clock::now();
+  const Timeouts& timeouts = settings_->timeouts;
+  Clock::time_point at = started_ + timeouts.session;
+  if (session_.in_data()) {
+    at = std::min(at, block_started_ + timeouts.data_block);
+    if (timeouts.minimum_rate != 0) {
+      const std::chrono::milliseconds earned(data_octets_ * 1000 / timeouts.minimum_rate);
+      at = std::min(at, data_started_ + std::max(timeouts.minimum_rate_after, earned));
+    }
+  } else {
+    // The whole line has this long, not each octet.
+    if (fresh_wait_) waiting_since_ = now;
+    at = std::min(at, waiting_since_ + timeouts.command);
+  }
+  fresh_wait_ = false;
+  deadline_.set(at);
+}
+
+Task<bool> Connection::read_more() {
+  const bool in_data = session_.in_data();
+  set_read_deadline();
+  if (!in_data) session_.shrink();
+  if (loop_.draining && !in_data) {
+    stream_.cancel();
+    co_return false;
+  }
+  deadline_.set_idle(!in_data);
+  const std::string_view bytes =
+      co_await stream_.read(in_data ? net::Expect::bulk : net::Expect::command);
+  deadline_.set_idle(false);
+  if (bytes.empty()) co_return false;
+  session_.feed(bytes);
+  if (in_data) {
+    data_octets_ += bytes.size();
+    block_octets_ += bytes.size();
+    if (block_octets_ >= block_size) {
+      block_octets_ = 0;
+      block_started_ = Clock::now();
+    }
+  }
+  co_return true;
+}
+
+Task<void> Connection::pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(loop_.context, time);
+  const auto [ignored] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+}
+
+Task<void> Connection::farewell(smtp::Reply reply) {
+  stream_.rearm();
+  session_.refuse(reply);
+  deadline_.restart(Clock::now() + farewell_time);
+  const std::string output = session_.take_output();
+  co_await stream_.write(output);
+}
+
+void Connection::log_end() const {
+  const policy::SessionFacts& facts = const_cast<Connection*>(this)->transaction_.session();
+  auto line = log::info("session.end");
+  if (!line) return;
+  line.field("session", facts.id)
+      .field("listener", facts.listener)
+      .field("client_ip", facts.client_ip)
+      .field("client_port", facts.client_port)
+      .field("helo", facts.helo)
+      .field("end", end_)
+      .field("messages", transaction_.messages())
+      .field("duration_ms", Clock::now() - started_);
+  if (facts.tls) line.field("tls", facts.tls->version);
+  if (facts.auth) line.field("auth_id", facts.auth->username);
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,31 @@
+#include "gateway/resources.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <sys/statvfs.h>
+
+namespace postern::gateway {
+
+Resources::Resources(std::uint64_t memory, std::string directory)
+    : memory_(memory), directory_(std::move(directory)) {}
+
+std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
+  return std::min<std::uint64_t>(256ull << 20, disk_size / 20);
+}
+
+Resources::Shortage Resources::shortage() {
+  if (used_.load(std::memory_order_relaxed) > memory_ / 10 * 8) return Shortage::memory;
+  const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
+                               std::chrono::steady_clock::now().time_since_epoch())
+                               .count();
+  if (looked_.exchange(now, std::memory_order_relaxed) != now) {
+    struct statvfs disk{};
+    if (::statvfs(directory_.c_str(), &disk) == 0) {
+      disk_low_ = disk.f_bavail * disk.f_frsize < disk_floor(disk.f_blocks * disk.f_frsize);
+    }
+  }
+  return disk_low_.load(std::memory_order_relaxed) ? Shortage::disk : Shortage::none;
+}
+
+}  // namespace postern::gateway

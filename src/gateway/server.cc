@@ -1,0 +1,195 @@
+#include "gateway/server.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/stream.h"
+#include "telemetry/log.h"
+
+namespace postern::gateway {
+namespace asio = boost::asio;
+using asio::ip::tcp;
+
+namespace {
+
+constexpr std::chrono::milliseconds sweep_interval{250};
+constexpr std::chrono::milliseconds accept_pause{100};
+constexpr int backlog = 1024;
+
+}  // namespace
+
+struct Server::Worker {
+  asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  Loop loop{.context = context, .deadlines = {}};
+  std::vector<std::shared_ptr<tcp::acceptor>> acceptors;
+  std::thread thread;
+};
+
+Server::Server(std::size_t loops, Services& services, Admission& admission)
+    : services_(services),
+      admission_(admission),
+      spare_descriptor_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(1, loops); ++i) {
+    workers_.push_back(std::make_unique<Worker>());
+  }
+}
+
+Server::~Server() {
+  for (const auto& worker : workers_) worker->context.stop();
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+  if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
+}
+
+asio::io_context& Server::loop(std::size_t index) { return workers_.at(index)->context; }
+
+Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Address& at) {
+  auto acceptor = std::make_shared<tcp::acceptor>(worker.context);
+  const tcp::endpoint endpoint(asio::ip::make_address(at.ip.to_string()), at.port);
+  boost::system::error_code error;
+  acceptor->open(endpoint.protocol(), error);
+  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+  const int one = 1;
+  ::setsockopt(acceptor->native_handle(), SOL_SOCKET, SO_REUSEPORT, &one, sizeof one);
+  if (!error && endpoint.protocol() == tcp::v6()) {
+    acceptor->set_option(asio::ip::v6_only(true), error);
+  }
+  if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->listen(backlog, error);
+  if (!error) return acceptor;
+  const Fault fault = error == asio::error::address_in_use  ? Fault::conflict
+                      : error == asio::error::access_denied ? Fault::denied
+                                                            : Fault::permanent;
+  return fail(fault, error.message());
+}
+
+Result<std::uint16_t> Server::listen(const Address& address,
+                                     std::shared_ptr<const ListenerSettings> settings) {
+  // SO_REUSEPORT lets a second process of ours share the port in silence: ask without it first.
+  if (address.port != 0) {
+    asio::io_context probe_context;
+    tcp::acceptor probe(probe_context);
+    const tcp::endpoint endpoint(asio::ip::make_address(address.ip.to_string()), address.port);
+    boost::system::error_code error;
+    probe.open(endpoint.protocol(), error);
+    if (!error) probe.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) probe.bind(endpoint, error);
+    if (!error) probe.listen(1, error);
+    if (error == asio::error::address_in_use) return fail(Fault::conflict, error.message());
+  }
+  const std::size_t index = listeners_.size();
+  Address actual = address;
+  listeners_.push_back({.address = address, .settings = std::move(settings)});
+  for (const auto& worker : workers_) {
+    auto acceptor = open(*worker, actual);
+    if (!acceptor) return tl::unexpected(acceptor.error());
+    actual.port = (*acceptor)->local_endpoint().port();
+    worker->acceptors.push_back(*acceptor);
+    asio::co_spawn(worker->context, accept(*worker, index, *acceptor), asio::detached);
+  }
+  listeners_[index].address = actual;
+  return actual.port;
+}
+
+std::shared_ptr<const ListenerSettings> Server::settings(std::size_t listener) {
+  const std::lock_guard lock(mutex_);
+  return listeners_[listener].settings;
+}
+
+void Server::replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings) {
+  const std::lock_guard lock(mutex_);
+  listeners_.at(index).settings = std::move(settings);
+}
+
+// With no descriptor left, accept fails at once and for ever while the connection waits: a spare
+// one is given up to take the connection, tell it so and close it.
+void Server::out_of_descriptors(tcp::acceptor& acceptor) {
+  const std::lock_guard lock(mutex_);
+  if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
+  const int connection = ::accept4(acceptor.native_handle(), nullptr, nullptr, SOCK_CLOEXEC);
+  if (connection >= 0) {
+    constexpr std::string_view sorry = "421 4.3.2 too many open files, try again later\r\n";
+    ::send(connection, sorry.data(), sorry.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::close(connection);
+  }
+  spare_descriptor_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+  telemetry::log::error("session.error").field("error", "no file descriptor left");
+}
+
+Task<void> Server::accept(Worker& worker, std::size_t listener,
+                          std::shared_ptr<tcp::acceptor> acceptor) {
+  while (acceptor->is_open()) {
+    auto [error, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
+    if (!error) {
+      auto connection = std::make_unique<Connection>(std::move(socket), settings(listener),
+                                                     services_, admission_, worker.loop);
+      sessions_.fetch_add(1);
+      asio::co_spawn(worker.context, serve(worker, std::move(connection)), asio::detached);
+      continue;
+    }
+    if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
+    if (error == asio::error::no_descriptors || error.value() == ENFILE) {
+      out_of_descriptors(*acceptor);
+    }
+    asio::steady_timer timer(worker.context, accept_pause);
+    const auto [ignored] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  }
+}
+
+Task<void> Server::serve(Worker&, std::unique_ptr<Connection> connection) {
+  co_await connection->run();
+  connection.reset();
+  sessions_.fetch_sub(1);
+}
+
+Task<void> Server::sweep(Worker& worker) {
+  asio::steady_timer timer(worker.context);
+  for (;;) {
+    timer.expires_after(sweep_interval);
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    worker.loop.deadlines.sweep(net::Deadlines::Clock::now());
+  }
+}
+
+void Server::start() {
+  for (const auto& worker : workers_) {
+    asio::co_spawn(worker->context, sweep(*worker), asio::detached);
+    worker->thread = std::thread([loop = worker.get()] { loop->context.run(); });
+  }
+}
+
+std::size_t Server::drain(std::chrono::milliseconds limit) {
+  const auto until = std::chrono::steady_clock::now() + limit;
+  for (const auto& worker : workers_) {
+    asio::post(worker->context, [loop = worker.get()] {
+      for (const auto& acceptor : loop->acceptors) acceptor->close();
+      loop->loop.draining = true;
+      loop->loop.deadlines.cancel_idle();
+    });
+  }
+  while (sessions_.load() > 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  const std::size_t cut = sessions_.load();
+  if (cut > 0) {
+    for (const auto& worker : workers_) {
+      asio::post(worker->context, [loop = worker.get()] { loop->loop.deadlines.cancel_all(); });
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return cut;
+}
+
+}  // namespace postern::gateway

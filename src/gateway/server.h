@@ -1,0 +1,72 @@
+// All event loops and listeners of the process: accepts connections, sweeps deadlines, drains.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "gateway/connection.h"
+
+namespace postern::gateway {
+
+/// One event loop with its thread. Sessions never leave the loop that accepted them.
+class Server {
+ public:
+  struct Address {
+    IpAddress ip;
+    std::uint16_t port = 0;
+  };
+
+  /// `loops`: number of threads, at least one. Services and Admission outlive the Server.
+  Server(std::size_t loops, Services& services, Admission& admission);
+  ~Server();
+
+  /// Opens the address on every loop (SO_REUSEPORT). Port 0 picks one; the answer says which.
+  /// Fault::conflict when it is in use, Fault::denied when the system forbids it.
+  Result<std::uint16_t> listen(const Address& address,
+                               std::shared_ptr<const ListenerSettings> settings);
+  /// New sessions of listener `index` (in the order of listen()) follow these settings.
+  void replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings);
+
+  void start();
+  /// Accepts nothing more, tells idle sessions 421 and waits until the rest are done, `limit` at
+  /// most; then cuts them. Returns how many were cut.
+  std::size_t drain(std::chrono::milliseconds limit);
+  /// Sessions open now.
+  std::size_t sessions() const { return sessions_.load(); }
+  boost::asio::io_context& loop(std::size_t index);
+  std::size_t loops() const { return workers_.size(); }
+
+ private:
+  struct Worker;
+  struct Listener {
+    Address address;
+    std::shared_ptr<const ListenerSettings> settings;
+  };
+
+  Task<void> accept(Worker& worker, std::size_t listener,
+                    std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
+  Task<void> sweep(Worker& worker);
+  Task<void> serve(Worker& worker, std::unique_ptr<Connection> connection);
+  std::shared_ptr<const ListenerSettings> settings(std::size_t listener);
+  void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
+  Result<std::shared_ptr<boost::asio::ip::tcp::acceptor>> open(Worker& worker, const Address& at);
+
+  Services& services_;
+  Admission& admission_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::mutex mutex_;  ///< listeners_' settings, spare_descriptor_
+  std::vector<Listener> listeners_;
+  std::atomic<std::size_t> sessions_{0};
+  int spare_descriptor_ = -1;
+};
+
+}  // namespace postern::gateway

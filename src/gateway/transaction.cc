@@ -1,0 +1,286 @@
+#include "gateway/transaction.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/ulid.h"
+#include "policy/webhook.h"
+#include "telemetry/log.h"
+
+namespace postern::gateway {
+namespace log = telemetry::log;
+using policy::Stage;
+
+namespace {
+
+const smtp::Reply undecided{.code = 0, .enhanced = {}, .text = {}};
+
+smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) {
+  return {.code = code, .enhanced = enhanced, .text = std::move(text)};
+}
+
+std::string reverse_path_text(const policy::Evidence& evidence) {
+  return evidence.reverse_path ? evidence.reverse_path->text() : std::string();
+}
+
+}  // namespace
+
+Transaction::Transaction(std::shared_ptr<const ListenerSettings> settings, Services& services)
+    : settings_(std::move(settings)), services_(services) {
+  evidence_.session.id = new_ulid();
+  evidence_.session.listener = settings_->name;
+}
+
+Transaction::~Transaction() { drop_message(); }
+
+Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
+  if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate &&
+      evidence.candidate->route.webhook) {
+    evidence.rate_tokens = services_.rates.tokens(*evidence.candidate->route.webhook);
+  }
+  co_return;
+}
+
+Task<smtp::Reply> Transaction::decide(Stage stage) {
+  if (!settings_->engine->speaks_at(stage)) co_return undecided;
+  policy::Decision decision = co_await settings_->engine->decide(stage, evidence_, *this);
+  smtp::Reply reply = decision.reply;
+  record(std::move(decision));
+  co_return reply;
+}
+
+void Transaction::record(policy::Decision decision) {
+  if (!trace_) {
+    trace_ = std::make_unique<policy::Trace>();
+    trace_->id = new_ulid();
+    trace_->started = std::chrono::system_clock::now();
+  }
+  if (policy::refused(decision)) log_refusal(decision);
+  if (trace_->decisions.size() < max_decisions) trace_->decisions.push_back(std::move(decision));
+}
+
+void Transaction::log_refusal(const policy::Decision& decision) {
+  auto line = log::info(decision.reply.temporary() ? "decision.deferred" : "decision.refused");
+  if (!line) return;
+  line.field("session", evidence_.session.id)
+      .field("trace", trace_->id)
+      .field("listener", evidence_.session.listener)
+      .field("client_ip", evidence_.session.client_ip)
+      .field("helo", evidence_.session.helo)
+      .field("mail_from", reverse_path_text(evidence_))
+      .field("stage", policy::to_string(decision.stage))
+      .field("code", decision.reply.code)
+      .field("enhanced_code", decision.reply.enhanced.to_string())
+      .field("reply", decision.reply.text)
+      .field("duration_ms", decision.took);
+  if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
+  if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
+  for (const policy::Step& step : decision.steps) {
+    if (!step.verdict.refuses() || !step.enforced) continue;
+    line.field("layer", step.layer).field("rule", step.check);
+    if (!step.origin.empty()) line.field("policy", step.origin);
+    if (!step.verdict.detail.empty()) line.field("error", step.verdict.detail);
+  }
+}
+
+void Transaction::log_accepted(const smtp::Reply& reply) {
+  auto line = log::info("message.accepted");
+  if (!line) return;
+  line.field("session", evidence_.session.id)
+      .field("trace", trace_ ? trace_->id : std::string())
+      .field("client_ip", evidence_.session.client_ip)
+      .field("mail_from", reverse_path_text(evidence_))
+      .field("rcpt_to", evidence_.recipients.front().address.text())
+      .field("recipients", evidence_.recipients.size())
+      .field("code", reply.code)
+      .field("reply", reply.text)
+      .field("bytes", message_ ? message_->body.size() : 0);
+  if (const auto& webhook = evidence_.recipients.front().route.webhook) {
+    line.field("webhook", webhook->id);
+  }
+}
+
+Task<smtp::Reply> Transaction::connected() { return decide(Stage::connect); }
+
+Task<smtp::Reply> Transaction::helo(smtp::Helo event) {
+  aborted();
+  evidence_.session.helo = std::move(event.name);
+  evidence_.session.esmtp = event.extended;
+  return decide(Stage::helo);
+}
+
+Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
+  const std::string mechanism = event.mechanism;
+  // RFC 4616 §2: another authorisation identity needs a rule that grants it; no dialect here does.
+  const bool other_identity = !event.authz_id.empty() && event.authz_id != event.authn_id;
+  Authenticator::Result result;
+  if (!other_identity) {
+    result = co_await services_.authenticator.verify(std::move(event), evidence_.session.client_ip);
+  }
+  switch (result.kind) {
+    case Authenticator::Result::Kind::accepted: {
+      evidence_.session.auth = std::move(result.identity);
+      evidence_.session.auth->mechanism = mechanism;
+      smtp::Reply refusal = co_await decide(Stage::auth);
+      if (refusal.code != 0) {
+        evidence_.session.auth.reset();
+        co_return refusal;
+      }
+      co_return reply_of(235, {2, 7, 0}, "authentication successful");
+    }
+    case Authenticator::Result::Kind::refused: {
+      log::info("auth.failed")
+          .field("session", evidence_.session.id)
+          .field("client_ip", evidence_.session.client_ip)
+          .field("code", 535);
+      co_return reply_of(535, {5, 7, 8}, "authentication failed");
+    }
+    case Authenticator::Result::Kind::throttled: {
+      log::info("auth.throttled")
+          .field("session", evidence_.session.id)
+          .field("client_ip", evidence_.session.client_ip)
+          .field("code", 454);
+      break;
+    }
+    case Authenticator::Result::Kind::unavailable:
+      break;
+  }
+  co_return reply_of(454, {4, 7, 0}, "temporary authentication failure, try again later");
+}
+
+Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
+  evidence_.reset_transaction();
+  evidence_.reverse_path = std::move(event.reverse_path);
+  evidence_.declared_size = event.size.value_or(0);
+  evidence_.smtputf8 = event.smtputf8;
+  evidence_.body_8bitmime = event.body_8bitmime;
+  if (services_.resources.shortage() != Resources::Shortage::none) {
+    log::warning("store.error").msg("too little memory or disk: new messages are deferred");
+    co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
+  }
+  smtp::Reply refusal = co_await decide(Stage::mail);
+  if (refusal.code != 0) co_return refusal;
+  co_return reply_of(250, {2, 1, 0}, "sender ok");
+}
+
+Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
+  policy::Recipient recipient{.address = std::move(event.forward_path), .route = {}};
+  recipient.route = services_.directory.resolve(recipient.address);
+  if (!evidence_.recipients.empty()) {
+    // The first recipient fixed webhook and policy as they were: edits act on the next MAIL.
+    const policy::Route& first = evidence_.recipients.front().route;
+    if (recipient.route.webhook && recipient.route.webhook->id == first.webhook->id) {
+      recipient.route.webhook = first.webhook;
+      recipient.route.policy = first.policy;
+    }
+  }
+  evidence_.rate_tokens.reset();
+  evidence_.candidate = std::move(recipient);
+  smtp::Reply refusal = co_await decide(Stage::rcpt);
+  if (refusal.code != 0) {
+    evidence_.candidate.reset();
+    co_return refusal;
+  }
+  // The same address again is accepted and not repeated; order is that of first sight.
+  const bool known =
+      std::any_of(evidence_.recipients.begin(), evidence_.recipients.end(),
+                  [&](const policy::Recipient& other) {
+                    return iequals(other.address.text(), evidence_.candidate->address.text());
+                  });
+  if (!known) evidence_.recipients.push_back(std::move(*evidence_.candidate));
+  evidence_.candidate.reset();
+  co_return reply_of(250, {2, 1, 5}, "recipient ok");
+}
+
+Task<smtp::Reply> Transaction::data() {
+  smtp::Reply refusal = co_await decide(Stage::data);
+  if (refusal.code != 0) co_return refusal;
+  message_ = std::make_unique<Message>(
+      Message{.body = spool::Body(settings_->body_directory), .scanner = {}, .trouble = {}});
+  co_return undecided;
+}
+
+void Transaction::chunk(std::string_view bytes) {
+  if (!message_ || message_->trouble) return;
+  message_->scanner.feed(bytes);
+  if (Result<void> appended = message_->body.append(bytes); !appended) {
+    message_->trouble = appended.error();
+    return;
+  }
+  const std::uint64_t held = message_->body.in_memory() ? message_->body.size() : 0;
+  if (held > message_->accounted) {
+    services_.resources.take(held - message_->accounted);
+  } else {
+    services_.resources.give_back(message_->accounted - held);
+  }
+  message_->accounted = held;
+}
+
+policy::MessageFacts Transaction::message_facts(std::uint64_t size) const {
+  const mail::HeaderScanner& scanner = message_->scanner;
+  return {.size = size,
+          .header_fields = scanner.fields(),
+          .header_size = scanner.header_octets(),
+          .received_fields = scanner.received_fields(),
+          .from_fields = scanner.from_fields(),
+          .message_id = std::string(scanner.message_id())};
+}
+
+Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
+  ++messages_;
+  if (message_->trouble) {
+    log::error("store.error")
+        .field("session", evidence_.session.id)
+        .field("error", message_->trouble->message);
+    const bool full = message_->trouble->fault == Fault::temporary;
+    finish("deferred");
+    co_return full ? reply_of(452, {4, 3, 1}, "insufficient system storage")
+                   : reply_of(451, {4, 3, 0}, "local storage trouble");
+  }
+  evidence_.message = message_facts(size);
+  smtp::Reply reply = co_await decide(Stage::message);
+  if (reply.code == 0) {
+    reply = co_await services_.sink.take(evidence_, message_->body);
+    if (reply.positive()) log_accepted(reply);
+  }
+  finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
+  co_return reply;
+}
+
+void Transaction::drop_message() {
+  if (message_) services_.resources.give_back(message_->accounted);
+  message_.reset();
+}
+
+void Transaction::finish(std::string_view outcome) {
+  if (trace_) {
+    trace_->outcome = outcome;
+    trace_->evidence = evidence_;
+    services_.recorder.ended(std::move(*trace_));
+    trace_.reset();
+  }
+  drop_message();
+  evidence_.reset_transaction();
+}
+
+void Transaction::aborted() {
+  // Only refusals are worth a trace of their own; an abandoned transaction decided nothing.
+  const bool refused =
+      trace_ && std::any_of(trace_->decisions.begin(), trace_->decisions.end(), policy::refused);
+  if (!refused) trace_.reset();
+  if (refused || message_ || evidence_.reverse_path || !evidence_.recipients.empty()) {
+    finish(refused ? "rejected" : "aborted");
+  } else {
+    evidence_.reset_transaction();
+  }
+}
+
+void Transaction::forget_session() {
+  aborted();
+  evidence_.session.helo.clear();
+  evidence_.session.esmtp = false;
+  evidence_.session.auth.reset();
+}
+
+}  // namespace postern::gateway

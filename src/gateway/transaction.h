@@ -1,0 +1,88 @@
+// One session's business: events of the SMTP core in, replies out. It asks the decision engine at
+// each stage, keeps the message while it arrives, hands it on, and leaves a trace.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/task.h"
+#include "gateway/authenticator.h"
+#include "gateway/ports.h"
+#include "gateway/resources.h"
+#include "gateway/settings.h"
+#include "mail/header_scanner.h"
+#include "policy/directory.h"
+#include "policy/layer.h"
+#include "smtp/server_session.h"
+#include "spool/body.h"
+
+namespace postern::gateway {
+
+/// What every session of the process shares. All outlive the sessions.
+struct Services {
+  const policy::Directory& directory;
+  Authenticator& authenticator;
+  MessageSink& sink;
+  TransactionRecorder& recorder;
+  RateProbe& rates;
+  Resources& resources;
+};
+
+/// Decisions kept in one trace; a client that is refused more often is told, not recorded.
+inline constexpr std::size_t max_decisions = 200;
+
+class Transaction final : private policy::Gatherer {
+ public:
+  Transaction(std::shared_ptr<const ListenerSettings> settings, Services& services);
+  ~Transaction() override;
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+
+  policy::SessionFacts& session() { return evidence_.session; }
+
+  /// Each answers one event. A Reply with code 0 means: nothing against it.
+  Task<smtp::Reply> connected();
+  Task<smtp::Reply> helo(smtp::Helo event);
+  Task<smtp::Reply> auth(smtp::Auth event);
+  Task<smtp::Reply> mail(smtp::Mail event);
+  Task<smtp::Reply> rcpt(smtp::Rcpt event);
+  Task<smtp::Reply> data();
+  void chunk(std::string_view bytes);
+  Task<smtp::Reply> end_of_data(std::uint64_t size);
+  /// The transaction is over without a message: RSET, a new EHLO, a lost connection.
+  void aborted();
+  /// After STARTTLS nothing learnt before counts (RFC 3207 §4.2).
+  void forget_session();
+
+  std::uint64_t messages() const { return messages_; }
+
+ private:
+  /// What a transaction needs only while a message is on its way.
+  struct Message {
+    spool::Body body;
+    mail::HeaderScanner scanner;
+    std::uint64_t accounted = 0;  ///< octets taken from Resources
+    std::optional<Error> trouble;
+  };
+
+  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
+  /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
+  Task<smtp::Reply> decide(policy::Stage stage);
+  void record(policy::Decision decision);
+  void log_refusal(const policy::Decision& decision);
+  void log_accepted(const smtp::Reply& reply);
+  policy::MessageFacts message_facts(std::uint64_t size) const;
+  void finish(std::string_view outcome);
+  void drop_message();
+
+  std::shared_ptr<const ListenerSettings> settings_;
+  Services& services_;
+  policy::Evidence evidence_;
+  std::unique_ptr<policy::Trace> trace_;
+  std::unique_ptr<Message> message_;
+  std::uint64_t messages_ = 0;
+};
+
+}  // namespace postern::gateway
