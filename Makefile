@@ -1,0 +1,53 @@
+# Two commands for a newcomer: `make run` and `make test`. Each installs what is missing first.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+
+.PHONY: help run demo test build bootstrap asan tsan fuzz coverage bench format lint clean
+
+help:
+	@echo "make run       install what is missing, build, start the gateway on this machine only"
+	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
+	@echo "make test      install, build, run every test and suite"
+	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
+	@echo "make coverage  line coverage of the SMTP session core"
+	@echo "make asan | tsan | fuzz | lint | format"
+
+bootstrap:
+	@tools/bootstrap
+
+run: bootstrap
+	@tools/build release postern
+	@exec build/release/postern serve
+
+demo:
+	@tools/demo
+
+build: bootstrap
+	@tools/build release postern
+
+test: bootstrap
+	@tools/test
+
+asan: bootstrap
+	@tools/build asan all && ctest --preset asan
+
+tsan: bootstrap
+	@tools/build tsan all && ctest --preset tsan
+
+fuzz: bootstrap
+	@tools/build fuzz all && tools/fuzz $${SECONDS_EACH:-20}
+
+coverage: bootstrap
+	@tools/coverage
+
+bench: bootstrap
+	@bench/run
+
+format:
+	@git ls-files 'src/*.h' 'src/*.cc' 'fuzz/*.cc' 'bench/*.cc' 'tests/*.cc' | xargs clang-format-19 -i
+
+lint:
+	@tools/lint
+
+clean:
+	rm -rf build
