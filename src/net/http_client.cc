@@ -1,0 +1,364 @@
+#include "net/http_client.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/address_guard.h"
+#include "base/text.h"
+#include "net/curl_loop.h"
+
+namespace postern::net {
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+struct FreeEasy {
+  void operator()(CURL* easy) const { curl_easy_cleanup(easy); }
+};
+struct FreeList {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using List = std::unique_ptr<curl_slist, FreeList>;
+
+void append(List& list, const std::string& line) {
+  curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
+  if (longer == nullptr) throw std::bad_alloc();
+  list.release();
+  list.reset(longer);
+}
+
+std::optional<IpAddress> address_of(const sockaddr& address) {
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4;
+    std::memcpy(&v4, &address, sizeof v4);
+    return IpAddress::v4(ntohl(v4.sin_addr.s_addr));
+  }
+  if (address.sa_family == AF_INET6) {
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &address, sizeof v6);
+    std::array<std::uint8_t, 16> octets;
+    std::memcpy(octets.data(), &v6.sin6_addr, octets.size());
+    return IpAddress::v6(octets);
+  }
+  return std::nullopt;
+}
+
+/// `+host:port:address,…` gives libcurl the addresses for this name and lets it forget them again.
+std::string pin(const HttpTarget& target, const std::vector<IpAddress>& addresses) {
+  std::string line = fmt::format("+{}:{}:", target.host, target.port);
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    if (i > 0) line += ',';
+    line += addresses[i].is_v4() ? addresses[i].to_string() : "[" + addresses[i].to_string() + "]";
+  }
+  return line;
+}
+
+bool fit_for_a_header(const std::pair<std::string, std::string>& field) {
+  const auto& [name, value] = field;
+  constexpr std::string_view separators = "()<>@,;:\\\"/[]?={} \t";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
+    return is_printable_ascii(c) && separators.find(c) == separators.npos;
+  }) && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
+}
+
+}  // namespace
+
+class HttpClient::Loop : public CurlLoop {
+ public:
+  using CurlLoop::CurlLoop;
+};
+
+/// One request under way. libcurl holds pointers to it, so it stays where it is.
+struct HttpClient::Transfer final : CurlWaiter {
+  Transfer(std::shared_ptr<Loop> on, const HttpClientOptions& with, const HttpPost& what,
+           std::vector<IpAddress> checked, Clock::time_point until)
+      : loop(std::move(on)),
+        options(with),
+        request(what),
+        addresses(std::move(checked)),
+        deadline(until),
+        timer(loop->executor(), until),
+        easy(curl_easy_init()) {
+    if (!easy) throw std::bad_alloc();
+  }
+  ~Transfer() {
+    if (added) loop->remove(easy.get());
+  }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  void prepare(const HttpTarget& target);
+  void start() {
+    loop->add(easy.get());
+    added = true;
+  }
+  void finished(CURLcode code) override {
+    result_code = code;
+    done = true;
+    timer.cancel();
+  }
+  bool allowed(const std::optional<IpAddress>& address, bool pinned);
+  std::size_t take_header(std::string_view line);
+  std::size_t take_body(std::string_view octets);
+  HttpResult result();
+
+  template <class T>
+  void set(CURLoption option, T value) {
+    curl_easy_setopt(easy.get(), option, value);
+  }
+
+  std::shared_ptr<Loop> loop;
+  const HttpClientOptions& options;
+  const HttpPost& request;
+  std::vector<IpAddress> addresses;
+  Clock::time_point deadline;
+  asio::steady_timer timer;
+  std::unique_ptr<CURL, FreeEasy> easy;
+  List headers;
+  List pins;
+  std::uint64_t sent = 0;
+  std::size_t header_octets = 0;
+  bool added = false;
+  bool done = false;
+  bool header_done = false;
+  CURLcode result_code = CURLE_OK;
+  std::string blocked;  ///< the address that was refused when connecting
+  HttpResult response;
+};
+
+bool HttpClient::Transfer::allowed(const std::optional<IpAddress>& address, bool pinned) {
+  const bool known = !pinned || (address && std::find(addresses.begin(), addresses.end(),
+                                                      *address) != addresses.end());
+  if (address && known && !refused(*address, options.egress.allow_networks)) return true;
+  blocked = address ? address->to_string() : "of an unknown family";
+  return false;
+}
+
+std::size_t HttpClient::Transfer::take_header(std::string_view line) {
+  constexpr std::size_t limit = 64 * 1024;
+  header_octets += line.size();
+  if (header_octets > limit) return 0;
+  const std::string_view text = trim(line);
+  if (istarts_with(text, "HTTP/")) {  // of an interim response too (RFC 9110 §15.2)
+    response.headers.clear();
+  } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+    response.headers.emplace_back(std::string(trim(text.substr(0, colon))),
+                                  std::string(trim(text.substr(colon + 1))));
+  } else if (text.empty()) {
+    long status = 0;
+    curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
+    if (status >= 200 && !header_done) {
+      header_done = true;
+      response.status = static_cast<int>(status);
+      timer.expires_at(std::min(deadline, Clock::now() + options.body_timeout));
+    }
+  }
+  return line.size();
+}
+
+std::size_t HttpClient::Transfer::take_body(std::string_view octets) {
+  const std::size_t room = options.response_limit - response.body.size();
+  response.body += octets.substr(0, room);
+  if (octets.size() <= room) return octets.size();
+  response.body_cut = true;
+  return 0;  // ends the transfer and its connection
+}
+
+void HttpClient::Transfer::prepare(const HttpTarget& target) {
+  for (const auto& [name, value] : request.headers)
+    append(headers, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
+  append(headers, "Expect:");
+  append(headers, "Accept: */*");
+  if (!target.address) {
+    append(pins, pin(target, addresses));
+    set(CURLOPT_RESOLVE, pins.get());
+  }
+  set(CURLOPT_PRIVATE, static_cast<CurlWaiter*>(this));
+  set(CURLOPT_URL, target.url.c_str());
+  set(CURLOPT_PATH_AS_IS, 1L);
+  set(CURLOPT_PROTOCOLS_STR, options.egress.allow_http ? "https,http" : "https");
+  set(CURLOPT_FOLLOWLOCATION, 0L);
+  set(CURLOPT_PROXY, "");  // else the environment's proxies would go around the guard
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
+  set(CURLOPT_SSL_VERIFYPEER, 1L);
+  set(CURLOPT_SSL_VERIFYHOST, 2L);
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!options.ca_file.empty()) set(CURLOPT_CAINFO, options.ca_file.c_str());
+  set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options.connect_timeout.count()));
+  set(CURLOPT_MAXAGE_CONN, 60L);
+  set(CURLOPT_USERAGENT, options.user_agent.c_str());
+  set(CURLOPT_HTTPHEADER, headers.get());
+
+  set(CURLOPT_POST, 1L);
+  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size));
+  set(CURLOPT_READDATA, this);
+  set(
+      CURLOPT_READFUNCTION,
+      +[](char* into, std::size_t size, std::size_t count, void* data) -> std::size_t {
+        auto& self = *static_cast<Transfer*>(data);
+        const std::uint64_t left = self.request.body.size - self.sent;
+        const std::size_t room =
+            static_cast<std::size_t>(std::min<std::uint64_t>(size * count, left));
+        const std::size_t got = room == 0 ? 0 : self.request.body.read(self.sent, {into, room});
+        if (got == 0 && room > 0) return CURL_READFUNC_ABORT;
+        self.sent += got;
+        return got;
+      });
+  // libcurl would repeat a request that a re-used connection swallowed. Refusing to start the body
+  // again keeps a POST from arriving twice (RFC 9110 §9.2.2); the client's MTA repeats the message.
+  set(CURLOPT_SEEKFUNCTION, +[](void*, curl_off_t, int) -> int { return CURL_SEEKFUNC_FAIL; });
+  set(CURLOPT_HEADERDATA, this);
+  set(
+      CURLOPT_HEADERFUNCTION,
+      +[](char* text, std::size_t size, std::size_t count, void* data) -> std::size_t {
+        return static_cast<Transfer*>(data)->take_header({text, size * count});
+      });
+  set(CURLOPT_WRITEDATA, this);
+  set(
+      CURLOPT_WRITEFUNCTION,
+      +[](char* text, std::size_t size, std::size_t count, void* data) -> std::size_t {
+        return static_cast<Transfer*>(data)->take_body({text, size * count});
+      });
+
+  loop->own_sockets(easy.get());
+  set(CURLOPT_OPENSOCKETDATA, this);
+  set(
+      CURLOPT_OPENSOCKETFUNCTION,
+      +[](void* data, curlsocktype, curl_sockaddr* address) -> curl_socket_t {
+        auto& self = *static_cast<Transfer*>(data);
+        return self.allowed(address_of(address->addr), true) ? self.loop->open(*address)
+                                                             : CURL_SOCKET_BAD;
+      });
+  // Once more before the request is written: a re-used connection passes no other check.
+  set(CURLOPT_PREREQDATA, this);
+  set(
+      CURLOPT_PREREQFUNCTION, +[](void* data, char* peer, char*, int, int) -> int {
+        const Result<IpAddress> address = IpAddress::parse(peer);
+        const bool good = static_cast<Transfer*>(data)->allowed(
+            address ? std::optional<IpAddress>(*address) : std::nullopt, false);
+        return good ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+      });
+}
+
+HttpResult HttpClient::Transfer::result() {
+  if (!blocked.empty())
+    return {.trouble = HttpTrouble::blocked, .detail = "blocked address " + blocked};
+  if (header_done) {
+    // The answer is there; a body that is too long, too slow or broken off does not change it.
+    response.body_cut = response.body_cut || !done || result_code != CURLE_OK;
+    return std::move(response);
+  }
+  if (!done) return {.trouble = HttpTrouble::timeout, .detail = "no response in time"};
+  const std::string detail = curl_easy_strerror(result_code);
+  switch (result_code) {
+    case CURLE_COULDNT_CONNECT:
+      return {.trouble = HttpTrouble::unreachable, .detail = detail};
+    case CURLE_OPERATION_TIMEDOUT:
+      return {.trouble = HttpTrouble::timeout, .detail = "no connection in time"};
+    case CURLE_COULDNT_RESOLVE_HOST:
+      return {.trouble = HttpTrouble::unresolved, .detail = detail};
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CERTPROBLEM:
+      return {.trouble = HttpTrouble::tls, .detail = detail};
+    default:
+      return {.trouble = HttpTrouble::broken, .detail = detail};
+  }
+}
+
+HttpBody HttpBody::of(std::string text) {
+  const std::uint64_t size = text.size();
+  return {.size = size,
+          .read = [text = std::move(text)](std::uint64_t offset, std::span<char> into) {
+            return text.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
+          }};
+}
+
+std::vector<std::string> HttpResult::values(std::string_view name) const {
+  std::vector<std::string> found;
+  for (const auto& [field, value] : headers)
+    if (iequals(field, name)) found.push_back(value);
+  return found;
+}
+
+HttpClient::HttpClient(asio::any_io_executor executor, dns::Resolver& resolver,
+                       HttpClientOptions options)
+    : options_(std::move(options)),
+      resolver_(resolver),
+      loop_(std::make_shared<Loop>(executor, static_cast<long>(options_.idle_connections))) {}
+
+HttpClient::~HttpClient() = default;
+
+Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
+                                                              std::chrono::milliseconds limit,
+                                                              HttpTrouble* trouble) {
+  using namespace asio::experimental::awaitable_operators;
+  *trouble = HttpTrouble::none;
+  if (target.address) co_return std::vector<IpAddress>{*target.address};
+  dns::Question v4{.name = target.host, .type = dns::Type::a};
+  dns::Question v6{.name = target.host, .type = dns::Type::aaaa};
+  Task<dns::Answer> first = resolver_.lookup(std::move(v4), limit);
+  Task<dns::Answer> second = resolver_.lookup(std::move(v6), limit);
+  const auto [a, aaaa] = co_await (std::move(first) && std::move(second));
+  std::vector<IpAddress> addresses;
+  for (const dns::Answer* answer : {&a, &aaaa}) {
+    if (is_localhost_name(answer->canonical_name)) {
+      *trouble = HttpTrouble::blocked;
+      co_return fail(Fault::denied, fmt::format("{} is an alias of this machine", target.host));
+    }
+    for (const std::string& record : answer->records) {
+      const Result<IpAddress> address = IpAddress::parse(record);
+      if (!address) continue;
+      // One refused address refuses the name: whoever chose the others chose this one too.
+      if (refused(*address, options_.egress.allow_networks)) {
+        *trouble = HttpTrouble::blocked;
+        co_return fail(Fault::denied, fmt::format("{} has the blocked address {}", target.host,
+                                                  address->to_string()));
+      }
+      addresses.push_back(*address);
+    }
+  }
+  if (addresses.empty()) {
+    *trouble = HttpTrouble::unresolved;
+    const dns::Status status = a.trouble() ? a.status : aaaa.status;
+    co_return fail(Fault::temporary,
+                   fmt::format("{} has no address ({})", target.host, dns::to_string(status)));
+  }
+  co_return addresses;
+}
+
+Task<HttpResult> HttpClient::post(HttpPost request) {
+  const Clock::time_point deadline = Clock::now() + request.timeout;
+  const Result<HttpTarget> target = parse_target(request.url, options_.egress);
+  if (!target)
+    co_return HttpResult{.trouble = HttpTrouble::blocked, .detail = target.error().message};
+  if (!std::all_of(request.headers.begin(), request.headers.end(), fit_for_a_header))
+    co_return HttpResult{.trouble = HttpTrouble::broken, .detail = "a header field is malformed"};
+  HttpTrouble trouble = HttpTrouble::none;
+  Result<std::vector<IpAddress>> addresses =
+      co_await addresses_of(*target, std::min(options_.connect_timeout, request.timeout), &trouble);
+  if (!addresses) co_return HttpResult{.trouble = trouble, .detail = addresses.error().message};
+
+  Transfer transfer(loop_, options_, request, std::move(*addresses), deadline);
+  transfer.prepare(*target);
+  transfer.start();
+  while (!transfer.done && Clock::now() < transfer.timer.expiry()) {
+    boost::system::error_code woken;
+    co_await transfer.timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
+  }
+  co_return transfer.result();
+}
+
+}  // namespace postern::net

@@ -1,0 +1,106 @@
+// Outgoing HTTP: a POST to an address that was checked. libcurl stays inside.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include "base/ip.h"
+#include "base/task.h"
+#include "dns/resolver.h"
+#include "net/http_target.h"
+
+namespace postern::net {
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpClientOptions {
+  EgressRules egress;
+  std::string user_agent = "Postern";
+  /// For name resolution, and again for TCP and TLS together.
+  std::chrono::milliseconds connect_timeout{5000};
+  /// How long a response body is waited for once its header is there; it is only read so that the
+  /// connection can be used again.
+  std::chrono::milliseconds body_timeout{2000};
+  std::size_t response_limit = 64 * 1024;  ///< octets of a response body; the rest is cut
+  std::size_t idle_connections = 64;       ///< kept open for re-use
+  std::string ca_file;                     ///< PEM; empty: the system's certificate store
+};
+
+/// The octets of a request body, read where they are; what `read` refers to outlives the request.
+struct HttpBody {
+  std::uint64_t size = 0;
+  /// Fills `into` from `offset` on; returns how many octets, 0 only at the end.
+  std::function<std::size_t(std::uint64_t offset, std::span<char> into)> read;
+
+  static HttpBody of(std::string text);
+};
+
+struct HttpPost {
+  std::string url;
+  HttpHeaders headers;
+  HttpBody body;
+  std::chrono::milliseconds timeout{30000};  ///< in all, name resolution included
+};
+
+/// Why there is no response.
+enum class HttpTrouble {
+  none,
+  blocked,      ///< the SSRF guard
+  unresolved,   ///< no address, or DNS trouble
+  unreachable,  ///< no connection
+  tls,          ///< handshake or certificate
+  timeout,
+  broken,  ///< the connection ended, or what came is not HTTP
+};
+
+struct HttpResult {
+  HttpTrouble trouble = HttpTrouble::none;
+  std::string detail;   ///< for the log, when there is trouble
+  int status = 0;       ///< 0 with trouble
+  HttpHeaders headers;  ///< names as received
+  std::string body;
+  bool body_cut = false;  ///< longer or slower than allowed, or the connection ended inside it
+
+  /// Every value of the field, names compared without regard to case.
+  std::vector<std::string> values(std::string_view name) const;
+};
+
+/// One for each event loop: it keeps its connections there, and post() is called there. Redirects
+/// are not followed, no proxy and no cookie is used, certificates are always verified, a request is
+/// never repeated. Names are resolved by `resolver`, once a request; one refused address refuses
+/// the name, and only the addresses checked are connected to.
+class HttpClient {
+ public:
+  /// `resolver` outlives the client.
+  HttpClient(boost::asio::any_io_executor executor, dns::Resolver& resolver,
+             HttpClientOptions options);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
+
+  /// Not while the client is destroyed; a coroutine that is destroyed in here ends its request.
+  Task<HttpResult> post(HttpPost request);
+
+ private:
+  class Loop;
+  struct Transfer;
+
+  Task<Result<std::vector<IpAddress>>> addresses_of(HttpTarget target,
+                                                    std::chrono::milliseconds limit,
+                                                    HttpTrouble* trouble);
+
+  HttpClientOptions options_;
+  dns::Resolver& resolver_;
+  std::shared_ptr<Loop> loop_;
+};
+
+}  // namespace postern::net
