@@ -1,0 +1,210 @@
+"""Hostile messages made by mime_bombs/gen.py: each is sent to a webhook; time, memory, reply and payload are judged."""
+import dataclasses
+import importlib.util
+import json
+import re
+import threading
+import time
+
+from harness import smtp
+from harness.cases import Fail, FormatError, wanted
+from harness.dns import SUITES
+from players.attacks.sites import judge_alive
+
+RCPT = "inbox@postern.test"
+SENDER = "probe@attacker.test"
+ORDINARY = b"From: probe@attacker.test\r\nTo: inbox@postern.test\r\nSubject: ordinary\r\n\r\nordinary\r\n"
+ORDINARY_SECONDS = 1.0
+# One bomb at a time: time and memory are what is measured.
+_one = threading.Lock()
+
+
+@dataclasses.dataclass
+class Bomb:
+    name: str
+    expect: dict
+    content: object  # () -> octets
+
+
+def generator(directory):
+    """The builders: those beside the cases, else the repository's own."""
+    for path in (directory / "mime_bombs" / "gen.py", directory / "gen.py", SUITES / "attacks" / "mime_bombs" / "gen.py"):
+        if path.is_file():
+            spec = importlib.util.spec_from_file_location("mime_bomb_builders", path)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+    raise FormatError("no mime_bombs/gen.py")
+
+
+def load(directory):
+    """All bombs of a directory: gen.py's own set, sets of variants (*.json), or ready-made messages beside expect.json."""
+    folder = directory / "mime_bombs" if (directory / "mime_bombs").is_dir() else directory
+    bombs, made = [], {}
+    own = (folder / "gen.py").is_file()
+    for path in sorted(set(folder.glob("*.json")) | set(directory.glob("*.json"))):
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if path.name == "expect.json":
+            made = document
+        elif isinstance(document, dict) and "format" not in document:
+            bombs += variants(document, generator(directory), path.name)
+    if made:
+        bombs += [Bomb(name, expect, (folder / (name + ".eml")).read_bytes) for name, expect in made.items()]
+    elif own and not bombs:
+        module = generator(directory)
+        bombs = [bomb(module, name, build, args, expect) for name, (build, args, expect) in module.BOMBS.items()]
+    return bombs
+
+
+def variants(document, module, where):
+    found = []
+    for name, entry in document.items():
+        if not isinstance(entry, dict) or "build" not in entry or not hasattr(module, entry["build"]):
+            raise FormatError("%s: %s names no builder" % (where, name))
+        found.append(bomb(module, name, entry["build"], entry.get("args", {}), entry.get("expect", module.OPEN)))
+    return found
+
+
+def bomb(module, name, build, args, expect):
+    return Bomb(name, expect, lambda: getattr(module, build)(**args))
+
+
+class Memory:
+    """Watches the resident memory of a process while a block runs."""
+
+    def __init__(self, postern):
+        self.postern, self.peak, self._stop = postern, 0.0, threading.Event()
+
+    def __enter__(self):
+        self.start = self.peak = self.postern.rss_mb() or 0.0
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._stop.wait(0.02):
+            self.peak = max(self.peak, self.postern.rss_mb() or 0.0)
+
+    def __exit__(self, *exc):
+        self._stop.set()
+        self._thread.join()
+        self.peak = max(self.peak, self.postern.rss_mb() or 0.0)
+
+    @property
+    def grown(self):
+        return self.peak - self.start
+
+
+def submit(site, content, source=None):
+    """Sends one message -> (reply lines or None when the connection ended, seconds from end of data to reply)."""
+    client = smtp.Client(site.port, source=source)
+    try:
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO client.attacker.test", "250")
+        client.command("MAIL FROM:<%s>" % SENDER, "250")
+        client.command("RCPT TO:<%s>" % RCPT, "250")
+        client.command("DATA", "354")
+        if not content.endswith(b"\r\n"):
+            content += b"\r\n"
+        send_all(client, re.sub(rb"(^|\r\n)\.", rb"\1..", content) + b".\r\n")
+        sent = time.monotonic()
+        try:
+            lines = client.reply()
+        except Fail as e:
+            if client.closed:
+                return None, time.monotonic() - sent
+            raise Fail("after the message: %s" % e) from None
+        return lines, time.monotonic() - sent
+    finally:
+        client.close()
+
+
+def send_all(client, data):
+    """Like sendall, but a server that answers and closes early ends it quietly."""
+    client.sock.settimeout(30)
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[client.sock.send(view[:262144]):]
+    except OSError:
+        pass
+
+
+def play(sites, document, entry):
+    with _one:
+        site = sites.get("default")
+        start = site.postern.starts
+        try:
+            explode(site, entry)
+        except (Fail, OSError) as e:
+            judge_alive(site, start, str(e))
+        judge_alive(site, start)
+
+
+def explode(site, entry):
+    site.sink(RCPT)
+    submit(site, ORDINARY)  # warm: first-use allocations are not the bomb's
+    site.receiver.forget("/sink")
+    content, expect, errors = entry.content(), entry.expect, []
+    with Memory(site.postern) as memory:
+        lines, seconds = submit(site, content)
+    requests = site.receiver.requests("/sink")
+    site.receiver.forget("/sink")
+    errors += judge_reply(expect.get("result", ""), lines, requests)
+    if seconds > expect.get("max_secs", 5):
+        errors.append("%.1f s from end of data to reply, limit %s" % (seconds, expect["max_secs"]))
+    if memory.grown > expect.get("max_rss_mb", 120):
+        errors.append("resident memory grew by %.0f MiB, limit %s" % (memory.grown, expect["max_rss_mb"]))
+    if lines and lines[-1].startswith("2"):
+        errors += judge_payload(expect.get("json", {}), requests)
+    errors += judge_ordinary(site)
+    if errors:
+        raise Fail("%s (%d octets, reply %s)" % ("; ".join(errors), len(content), (lines or ["none, closed"])[-1][:120]))
+
+
+def judge_reply(result, lines, requests):
+    code = lines[-1][:3] if lines else "closed"
+    if result == "accepted or 5xx":
+        if code == "250":
+            return [] if len(requests) == 1 else [wanted("webhook", "1 request", "%d" % len(requests))]
+        errors = [] if code[0] == "5" else [wanted("reply", "250 or 5xx", lines[-1] if lines else "closed")]
+        return errors + (["refused, and yet delivered"] if requests else [])
+    # "554 5.4.6": exactly this code and enhanced code
+    smtp.check(result, lines or ["000 closed"], "reply")
+    return ["refused, and yet delivered"] if requests and code != "250" else []
+
+
+def judge_payload(want, requests):
+    try:
+        payload = json.loads(requests[0].body) if requests else {}
+    except ValueError:
+        return ["the webhook body is no JSON"]
+    return [wanted("payload member " + key, value, sorted(map(repr, found(payload, key))))
+            for key, value in want.items() if value not in found(payload, key)]
+
+
+def found(value, key):
+    """Every value that stands under `key`, at any depth outside the message's own headers."""
+    out = []
+    if isinstance(value, dict):
+        for k, v in value.items():
+            if k == key:
+                out.append(v)
+            elif k not in ("headers", "header_list"):
+                out += found(v, key)
+    elif isinstance(value, list):
+        for item in value:
+            out += found(item, key)
+    return out
+
+
+def judge_ordinary(site):
+    began = time.monotonic()
+    try:
+        lines, _ = submit(site, ORDINARY)
+    except (Fail, OSError) as e:
+        return ["the ordinary message after it: %s" % e]
+    took = time.monotonic() - began
+    if not lines or not lines[-1].startswith("250"):
+        return [wanted("the ordinary message after it", "250", lines)]
+    return ["the ordinary message after it took %.1f s, limit %.0f" % (took, ORDINARY_SECONDS)] if took > ORDINARY_SECONDS else []
