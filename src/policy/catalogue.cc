@@ -235,7 +235,7 @@ constexpr Check control_supported{
     .stage = Stage::message,
     .needs = Need::none,
     .judge = judge_control_supported,
-    .help = "Refuses while a policy asks for a control that this server cannot verify.",
+    .help = "Every control that the policy asks for can be verified by this server.",
     .replies = "451 4.3.0",
     .control = ""};
 constexpr Check received_loop{.name = "received_loop",

@@ -1,0 +1,262 @@
+#include "policy/catalogue.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "policy/testing.h"
+
+namespace postern::policy {
+namespace {
+
+using testing::address;
+using testing::from_client;
+using testing::recipient_of;
+using testing::webhook;
+
+/// A case of a check: what it is asked about, and `550 5.7.1 text` or "" when it must pass.
+struct Case {
+  std::string title;
+  Evidence evidence;
+  Argument argument;
+  std::string reply;
+};
+
+void expect(const Check& check, const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
+    const Verdict verdict = check.judge(one.evidence, one.argument);
+    EXPECT_EQ(verdict.refuses() ? verdict.reply.to_string() : "", one.reply)
+        << check.name << ": " << one.title;
+    EXPECT_FALSE(verdict.detail.empty()) << check.name << ": " << one.title;
+    if (!verdict.refuses()) continue;
+    EXPECT_EQ(verdict.kind == Verdict::Kind::defer, verdict.reply.temporary()) << one.title;
+    const std::string code = one.reply.substr(0, one.reply.find(' ', 4));
+    EXPECT_NE(check.replies.find(code), std::string_view::npos)
+        << check.name << " does not list " << code << " in the catalogue";
+  }
+}
+
+CidrSet networks(std::initializer_list<const char*> texts) {
+  std::vector<Cidr> list;
+  for (const char* text : texts) list.push_back(*Cidr::parse(text));
+  return CidrSet(std::move(list));
+}
+
+Evidence about(Recipient recipient, std::string_view client = "203.0.113.10") {
+  Evidence evidence = from_client(client);
+  evidence.consider(std::move(recipient));
+  return evidence;
+}
+
+Evidence unrouted(Route::Missing missing, std::string domain) {
+  Recipient recipient{.address = address("someone", std::move(domain)), .route = {}};
+  recipient.route.missing = missing;
+  return about(std::move(recipient));
+}
+
+TEST(Catalogue, recipient_known) {
+  expect(checks::recipient_known, {{"a webhook", about(recipient_of(webhook("a"))), {}, ""},
+                                   {"our domain",
+                                    unrouted(Route::Missing::unknown_address, "hooks.example.net"),
+                                    {},
+                                    "550 5.1.1 no such recipient here"},
+                                   {"a stranger's domain",
+                                    unrouted(Route::Missing::foreign_domain, "example.org"),
+                                    {},
+                                    "550 5.7.1 relay not permitted to example.org"},
+                                   {"client text is made harmless",
+                                    unrouted(Route::Missing::foreign_domain, "a<b>.example"),
+                                    {},
+                                    "550 5.7.1 relay not permitted to a?b?.example"}});
+}
+
+TEST(Catalogue, webhook_active) {
+  auto off = webhook("off");
+  off->is_active = false;
+  expect(checks::webhook_active,
+         {{"on", about(recipient_of(webhook("on"))), {}, ""},
+          {"off", about(recipient_of(off)), {}, "550 5.2.1 recipient is deactivated"}});
+}
+
+TEST(Catalogue, policy_loaded) {
+  auto policy = std::make_shared<WebhookPolicy>();
+  policy->id = "pol_1";
+  auto attached = webhook("attached");
+  attached->policy_id = "pol_1";
+  expect(checks::policy_loaded, {{"no policy", about(recipient_of(webhook("open"))), {}, ""},
+                                 {"its policy", about(recipient_of(attached, policy)), {}, ""},
+                                 {"a policy that is nowhere",
+                                  about(recipient_of(attached)),
+                                  {},
+                                  "451 4.3.0 temporary local problem, try again later"}});
+}
+
+TEST(Catalogue, client_in_networks) {
+  const Recipient to = recipient_of(webhook("a"));
+  const CidrSet seed = networks({"203.0.113.0/24", "198.51.100.42/32"});
+  const CidrSet v6 = networks({"2001:db8:1::/48"});
+  const std::string outside = "550 5.7.1 source address {} is not in the policy's allowlist";
+  const auto refused = [&](std::string ip) {
+    return std::string(outside).replace(outside.find("{}"), 2, ip);
+  };
+  expect(checks::client_in_networks,
+         {{"first address", about(to, "203.0.113.0"), seed, ""},
+          {"last address", about(to, "203.0.113.255"), seed, ""},
+          {"one above", about(to, "203.0.114.0"), seed, refused("203.0.114.0")},
+          {"one below", about(to, "203.0.112.255"), seed, refused("203.0.112.255")},
+          {"the /32", about(to, "198.51.100.42"), seed, ""},
+          {"its neighbour", about(to, "198.51.100.43"), seed, refused("198.51.100.43")},
+          {"mapped form is IPv4", about(to, "::ffff:203.0.113.7"), seed, ""},
+          {"IPv6 never matches 0.0.0.0/0", about(to, "2001:db8::1"), networks({"0.0.0.0/0"}),
+           refused("2001:db8::1")},
+          {"IPv4 never matches ::/0", about(to, "203.0.113.1"), networks({"::/0"}),
+           refused("203.0.113.1")},
+          {"IPv6 inside", about(to, "2001:db8:1:ffff::1"), v6, ""},
+          {"IPv6 outside", about(to, "2001:db8:2::1"), v6, refused("2001:db8:2::1")}});
+}
+
+std::shared_ptr<WebhookPolicy> policy_with_user(std::string user, std::uint64_t stamp) {
+  auto policy = std::make_shared<WebhookPolicy>();
+  policy->id = "pol_1";
+  policy->credentials.push_back({.username = std::move(user), .hash = {}, .stamp = stamp});
+  return policy;
+}
+
+Evidence authenticated(std::map<std::string, std::uint64_t> granted, std::uint64_t stamp_now) {
+  Evidence evidence = about(recipient_of(webhook("a"), policy_with_user("sender1", stamp_now)));
+  evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  evidence.session.auth = Authentication{"sender1", "PLAIN", std::move(granted)};
+  return evidence;
+}
+
+TEST(Catalogue, client_authenticated) {
+  const Evidence plain = about(recipient_of(webhook("a"), policy_with_user("sender1", 7)));
+  Evidence tls = plain;
+  tls.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  const Argument policy = std::vector<std::string>{"pol_1"};
+  const std::string other = "550 5.7.1 these credentials do not open this recipient's policy";
+  expect(checks::client_authenticated,
+         {{"plain connection", plain, policy,
+           "530 5.7.0 authentication required: use STARTTLS, then AUTH"},
+          {"TLS", tls, policy, "530 5.7.0 authentication required"},
+          {"granted", authenticated({{"pol_1", 7}}, 7), policy, ""},
+          {"granted among others", authenticated({{"pol_0", 1}, {"pol_1", 7}}, 7), policy, ""},
+          {"another policy's", authenticated({{"pol_2", 7}}, 7), policy, other},
+          {"password changed since", authenticated({{"pol_1", 7}}, 8), policy, other},
+          {"any identity will do", authenticated({{"pol_2", 7}}, 7), std::monostate{}, ""},
+          {"no identity", tls, std::monostate{}, "530 5.7.0 authentication required"}});
+  Evidence removed = authenticated({{"pol_1", 7}}, 7);
+  removed.candidate->route.policy = policy_with_user("sender2", 7);
+  Evidence detached = authenticated({{"pol_1", 7}}, 7);
+  detached.candidate->route.policy = nullptr;
+  expect(checks::client_authenticated, {{"user removed since", removed, policy, other},
+                                        {"policy gone", detached, policy, other}});
+}
+
+TEST(Catalogue, rate_available) {
+  auto limited = webhook("limited");
+  limited->rate_limit_per_minute = 60;
+  const auto left = [&](std::optional<double> tokens) {
+    Evidence evidence = about(recipient_of(limited));
+    evidence.rate_tokens = tokens;
+    return evidence;
+  };
+  const std::string reached = "450 4.2.1 rate limit of this recipient is reached, try again later";
+  expect(checks::rate_available, {{"no limit", about(recipient_of(webhook("a"))), {}, ""},
+                                  {"one left", left(1), {}, ""},
+                                  {"less than one", left(0.99), {}, reached},
+                                  {"in debt", left(-3), {}, reached},
+                                  {"not known", left(std::nullopt), {}, reached}});
+}
+
+TEST(Catalogue, one_webhook_a_message) {
+  Evidence second = about(recipient_of(webhook("a")));
+  second.recipients.push_back(recipient_of(webhook("a")));
+  Evidence other = about(recipient_of(webhook("b")));
+  other.recipients.push_back(recipient_of(webhook("a")));
+  expect(checks::one_webhook_a_message,
+         {{"first", about(recipient_of(webhook("a"))), {}, ""},
+          {"same again", second, {}, ""},
+          {"another",
+           other,
+           {},
+           "452 4.5.3 one webhook a message: send to this recipient separately"}});
+}
+
+TEST(Catalogue, webhook_recipients) {
+  const auto with = [](int accepted, std::string local) {
+    Evidence evidence = about(recipient_of(webhook("a")));
+    for (int i = 0; i < accepted; ++i) {
+      Recipient recipient = recipient_of(webhook("a"));
+      recipient.address.local_part = "a+" + std::to_string(i);
+      evidence.recipients.push_back(recipient);
+    }
+    evidence.candidate->address.local_part = std::move(local);
+    return evidence;
+  };
+  const Argument limit = std::uint64_t{100};
+  expect(checks::webhook_recipients, {{"hundredth", with(99, "a+new"), limit, ""},
+                                      {"one more", with(100, "a+new"), limit,
+                                       "452 4.5.3 too many recipients: 100 a message at most"},
+                                      {"a repeated one", with(100, "A+99"), limit, ""}});
+}
+
+TEST(Catalogue, control_supported_never_accepts) {
+  expect(checks::control_supported,
+         {{"SPF", from_client("203.0.113.1"), std::vector<std::string>{"require_spf"},
+           "451 4.3.0 temporary local problem, try again later"}});
+}
+
+Evidence with_header(MessageFacts facts) {
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.message = std::move(facts);
+  return evidence;
+}
+
+TEST(Catalogue, received_loop) {
+  const Argument limit = std::uint64_t{100};
+  expect(checks::received_loop, {{"hundred", with_header({.received_fields = 100}), limit, ""},
+                                 {"one more", with_header({.received_fields = 101}), limit,
+                                  "554 5.4.6 mail loop: 101 Received fields, 100 at most"}});
+}
+
+TEST(Catalogue, header_limits) {
+  const Argument limits = SizeLimits{.octets = 1000, .count = 10};
+  expect(checks::header_limits,
+         {{"at both", with_header({.header_fields = 10, .header_size = 1000}), limits, ""},
+          {"fields", with_header({.header_fields = 11, .header_size = 100}), limits,
+           "554 5.6.0 header section too large: 11 fields in 100 octets, 10 in 1000 at most"},
+          {"octets", with_header({.header_fields = 1, .header_size = 1001}), limits,
+           "554 5.6.0 header section too large: 1 fields in 1001 octets, 10 in 1000 at most"}});
+}
+
+TEST(Catalogue, lists_each_check_once_with_its_words) {
+  std::set<std::string_view> names;
+  for (const Check* check : checks::all()) {
+    EXPECT_TRUE(names.insert(check->name).second) << check->name;
+    EXPECT_EQ(checks::find(check->name), check);
+    EXPECT_FALSE(check->help.empty()) << check->name;
+    EXPECT_FALSE(check->replies.empty()) << check->name;
+  }
+  EXPECT_EQ(names.size(), 11u);
+  EXPECT_EQ(checks::find("no_such_check"), nullptr);
+  EXPECT_EQ(checks::control_of("client_in_networks"), "source_ip");
+  EXPECT_EQ(checks::control_of("client_authenticated"), "smtp_auth");
+  EXPECT_EQ(checks::control_of("rate_available"), "rate_limit");
+  EXPECT_EQ(checks::control_of("internal_error"), "");
+}
+
+TEST(Catalogue, manual_page_is_current) {
+  const char* path = POSTERN_SOURCE_DIR "/docs/checks.md";
+  if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << checks::manual();
+  std::ifstream file(path);
+  std::ostringstream page;
+  page << file.rdbuf();
+  EXPECT_EQ(page.str(), checks::manual()) << "run POSTERN_WRITE_DOCS=1 policy_test";
+}
+
+}  // namespace
+}  // namespace postern::policy
