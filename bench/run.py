@@ -1,0 +1,359 @@
+#!/usr/bin/env python3
+"""Postern beside smtp-sink and Postfix, interleaved, on one machine. Run through bench/run.
+
+Every server takes its turn in each round; compare figures of one round, and CPU rather than rates: the
+load generator shares the cores. CPU is that of the server's processes (cgroup), memory their PSS."""
+import argparse
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "bench"
+LOAD = WORK / "smtpload"
+SERVER, CLIENT, PORT, API = "192.0.2.1", "192.0.2.10", 2525, 8025
+PASSWORD = "bench-password-1"
+# bcrypt, cost 10, of "correct-horse" (made by `htpasswd -nbBC 10`): the hash itself is the ceiling of AUTH.
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, text=True, capture_output=True, **options).stdout
+
+
+class Group:
+    """The server's processes and their CPU time."""
+
+    def __init__(self):
+        base = pathlib.Path("/sys/fs/cgroup")
+        self.v1 = (base / "cpuacct").is_dir()
+        self.path = (base / "cpuacct" if self.v1 else base) / f"postern-bench-{os.getpid()}"
+        self.path.mkdir(exist_ok=True)
+
+    def start(self, command, **options):
+        enter = lambda: (self.path / "cgroup.procs").write_text(str(os.getpid()))
+        return subprocess.Popen(command, preexec_fn=enter, **options)
+
+    def pids(self):
+        return [int(p) for p in (self.path / "cgroup.procs").read_text().split()]
+
+    def cpu(self):
+        if self.v1:
+            return int((self.path / "cpuacct.usage").read_text()) / 1e9
+        return int(re.search(r"usage_usec (\d+)", (self.path / "cpu.stat").read_text())[1]) / 1e6
+
+    def quiet_cpu(self):
+        last = self.cpu()
+        for _ in range(160):
+            time.sleep(0.05)
+            now = self.cpu()
+            if now - last < 0.002:
+                break
+            last = now
+        return self.cpu()
+
+    def pss(self):
+        total = 0
+        for pid in self.pids():
+            try:
+                text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total += int(re.search(r"^Pss:\s+(\d+)", text, re.M)[1])
+            except OSError:
+                pass
+        return total
+
+    def stop(self):
+        for attempt in range(40):
+            pids = self.pids()
+            if not pids:
+                return
+            for pid in pids:
+                try:
+                    os.kill(pid, signal.SIGTERM if attempt < 20 else signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.1)
+
+
+def wait_port(port=PORT):
+    for _ in range(200):
+        try:
+            socket.create_connection((SERVER, port), timeout=1).close()
+            time.sleep(0.3)
+            return
+        except OSError:
+            time.sleep(0.05)
+    sys.exit(f"nothing listens on port {port}")
+
+
+def api(method, path, body=None, token=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{API}/api/v1{path}", method=method,
+                                     data=None if body is None else json.dumps(body).encode())
+    request.add_header("Content-Type", "application/json")
+    if token:
+        request.add_header("Authorization", "Bearer " + token)
+    with urllib.request.urlopen(request) as response:
+        return json.loads(response.read() or b"null")
+
+
+class Sink:
+    name = "smtp-sink"
+    to = "rcpt@example.net"
+
+    def start(self, group):
+        group.start(["smtp-sink", "-u", "nobody", f"{SERVER}:{PORT}", "4096"])
+        wait_port()
+
+
+class Postfix:
+    name = "postfix"
+    to = "rcpt@example.net"
+
+    def start(self, group):
+        top = WORK / "postfix"
+        shutil.rmtree(top, ignore_errors=True)
+        for folder in ("conf", "queue", "data"):
+            (top / folder).mkdir(parents=True)
+        shutil.chown(top / "data", "postfix")
+        for folder in (WORK, top):
+            folder.chmod(0o755)
+        (top / "conf" / "main.cf").write_text(f"""
+compatibility_level = 3.6
+queue_directory = {top}/queue
+data_directory = {top}/data
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+myhostname = mx.example.net
+mydestination =
+alias_maps =
+alias_database =
+inet_interfaces = {SERVER}
+inet_protocols = ipv4
+mynetworks = 127.0.0.9/32
+relay_domains = example.net
+default_transport = discard:
+relay_transport = discard:
+smtpd_relay_restrictions = permit_mynetworks, reject_unauth_destination
+smtpd_client_connection_count_limit = 0
+smtpd_client_connection_rate_limit = 0
+default_process_limit = 100
+smtpd_peername_lookup = no
+maillog_file = {top}/log
+maillog_file_prefixes = {top}
+""")
+        services = f"{SERVER}:{PORT} inet n - n - 100 smtpd\n"
+        services += "postlog unix-dgram n - n - 1 postlogd\n"
+        for line in ("pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup",
+                     "qmgr unix n - n 300 1 qmgr", "tlsmgr unix - - n 1000? 1 tlsmgr",
+                     "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
+                     "defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce",
+                     "verify unix - - n - 1 verify", "proxymap unix - - n - - proxymap",
+                     "error unix - - n - - error", "retry unix - - n - - error",
+                     "discard unix - - n - - discard", "anvil unix - - n - 1 anvil"):
+            services += line + "\n"
+        (top / "conf" / "master.cf").write_text(services)
+        (top / "conf" / "dynamicmaps.cf").write_text("")
+        shutil.copy("/etc/postfix/postfix-files", top / "conf")
+        group.start(["postfix", "-c", str(top / "conf"), "start"],
+                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_port()
+
+
+class Postern:
+    name = "postern"
+
+    def start(self, group):
+        top = WORK / "postern"
+        shutil.rmtree(top, ignore_errors=True)
+        top.mkdir(parents=True)
+        (top / "postern.toml").write_text(f"""
+[server]
+hostname = "mx.example.net"
+data_dir = "{top}/data"
+[[listener]]
+address = "{SERVER}:{PORT}"
+[limits]
+sessions = 20000
+exempt_networks = ["192.0.2.0/24"]
+[auth]
+failure_delay = "0s"
+[webhooks]
+public_domain = "hooks.example.net"
+disposition = "discard"
+[api]
+address = "127.0.0.1:{API}"
+[log]
+format = "json"
+""")
+        self.log = open(top / "log", "w")
+        group.start([str(ROOT / "build/release/postern"), "serve", "--config",
+                     str(top / "postern.toml")], stdout=self.log, stderr=self.log)
+        wait_port()
+        api("POST", "/accounts", {"email": "bench@example.org", "password": PASSWORD})
+        token = api("POST", "/sessions", {"email": "bench@example.org", "password": PASSWORD})["access_token"]
+        policy = api("POST", "/smtp-policies",
+                     {"name": "bench", "allowed_source_ips": "192.0.2.0/24"}, token)
+        hook = api("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, token)
+        self.to = hook["email_address"]
+
+
+def messages():
+    for size in (1024, 4096, 10240, 102400):
+        folder = WORK / "messages" / str(size)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(50):
+            path = folder / f"{number:03}.eml"
+            if path.exists():
+                continue
+            head = (f"From: Sender <sender@example.org>\r\nTo: rcpt@example.net\r\nSubject: message {number}\r\n"
+                    f"Date: Mon, 15 Jan 2024 10:00:00 +0000\r\nMessage-ID: <{number}.{size}@example.org>\r\n"
+                    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n").encode()
+            body = base64.b64encode(os.urandom(size)).decode()
+            lines = "\r\n".join(body[i:i + 70] for i in range(0, len(body), 70)).encode()
+            path.write_bytes(head + lines[:max(0, size - len(head) - 2)] + b"\r\n")
+    return WORK / "messages"
+
+
+def load(server, *arguments):
+    output = subprocess.run([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source", CLIENT,
+                             "--to", server.to, "--json", *map(str, arguments)], text=True, capture_output=True)
+    if output.returncode != 0:
+        print(output.stderr[:500], file=sys.stderr)
+    return json.loads(output.stdout)
+
+
+def ingest(args, group, servers, folder, results):
+    counts = {"smtp-sink": 6000, "postern": 6000, "postfix": 1200}
+    for round_number in range(args.rounds):
+        for server in servers:
+            server.start(group)
+            load(server, "-c", 16, "-m", 20, "-n", 400, "--eml", folder / "4096")
+            for size in (1024, 4096, 10240, 102400):
+                for mode, per_connection in (("new", 1), ("reused", 1000000)):
+                    n = counts[server.name] // (4 if size > 50000 else 1)
+                    per = 900 if mode == "reused" else per_connection
+                    before = group.quiet_cpu()
+                    r = load(server, "-c", 16, "-m", per, "-n", n, "-t", 30, "--eml", folder / str(size))
+                    cpu = (group.quiet_cpu() - before) * 1e6 / max(1, r["accepted"])
+                    results.append({"part": "ingest", "round": round_number, "server": server.name, "size": size,
+                                    "mode": mode, "rate": r["messages_s"], "cpu_us": cpu, "p99_us": r["message_us"]["p99"],
+                                    "refused": r["refused"] + r["broken"]})
+                    print(f'{server.name:10} {size:>7} {mode:7} {r["messages_s"]:9.0f}/s {cpu:8.1f} us CPU'
+                          f'  p99 {r["message_us"]["p99"]} us  refused {r["refused"] + r["broken"]}', flush=True)
+            results.append({"part": "memory", "server": server.name, "round": round_number, "pss_kib": group.pss()})
+            group.stop()
+
+
+def idle(args, group, results):
+    for name, extra in (("plain", []), ("tls", ["--starttls"])):
+        server = Postern()
+        server.start(group)
+        load(server, "-c", 64, "-m", 20, "-n", 2000, "--size", 1024)
+        time.sleep(1.0)
+        before = group.pss()
+        holder = subprocess.Popen([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source", CLIENT, "-c",
+                                   str(args.idle), "--hold", "8", *extra], stdout=subprocess.PIPE, text=True)
+        line = holder.stdout.readline()
+        held = int(re.search(r"READY (\d+)", line)[1])
+        time.sleep(2.5)
+        each = (group.pss() - before) / max(1, held)
+        print(f"idle {name}: {held} sessions, {each:.2f} KiB each", flush=True)
+        results.append({"part": "idle", "mode": name, "sessions": held, "kib": each})
+        holder.wait()
+        group.stop()
+
+
+def tls(args, group, results):
+    for round_number in range(args.rounds):
+        server = Postern()
+        server.start(group)
+        load(server, "-c", 16, "-m", 0, "-n", 300, "--starttls")
+        before = group.quiet_cpu()
+        r = load(server, "-c", 16, "-m", 0, "-n", 3000, "-t", 30, "--starttls")
+        cpu = (group.quiet_cpu() - before) * 1e3 / max(1, r["sessions"])
+        print(f'tls sessions: {r["sessions_s"]:.0f}/s, {cpu:.3f} ms CPU', flush=True)
+        results.append({"part": "tls", "round": round_number, "rate": r["sessions_s"], "cpu_ms": cpu})
+        group.stop()
+
+
+def report(results):
+    lines = []
+    rows = [r for r in results if r["part"] == "ingest"]
+    if rows:
+        lines += ["| size | connections | " + " | ".join(f"{s}: msg/s; CPU µs" for s in ("postern", "smtp-sink", "postfix"))
+                  + " | postern / smtp-sink rate |", "|---|---|---|---|---|---|"]
+        for size in (1024, 4096, 10240, 102400):
+            for mode in ("new", "reused"):
+                cells, rate = [], {}
+                for server in ("postern", "smtp-sink", "postfix"):
+                    chosen = [r for r in rows if (r["server"], r["size"], r["mode"]) == (server, size, mode)]
+                    if not chosen:
+                        cells.append("-")
+                        continue
+                    rate[server] = {r["round"]: r["rate"] for r in chosen}
+                    cells.append(f'{statistics.median(r["rate"] for r in chosen):,.0f}; '
+                                 f'{statistics.median(r["cpu_us"] for r in chosen):.0f}')
+                ratio = "-"
+                if "postern" in rate and "smtp-sink" in rate:
+                    ratios = [rate["postern"][k] / rate["smtp-sink"][k] for k in rate["postern"] if k in rate["smtp-sink"]]
+                    ratio = f"{statistics.median(ratios):.2f}"
+                lines.append(f"| {size} | {mode} | " + " | ".join(cells) + f" | {ratio} |")
+    for r in results:
+        if r["part"] == "idle":
+            lines.append(f'\nIdle {r["mode"]} sessions: {r["sessions"]}, {r["kib"]:.2f} KiB each (PSS).')
+    chosen = [r for r in results if r["part"] == "tls"]
+    if chosen:
+        lines.append(f'\nTLS sessions (connect, STARTTLS, EHLO, QUIT): {statistics.median(r["rate"] for r in chosen):.0f}/s, '
+                     f'{statistics.median(r["cpu_ms"] for r in chosen):.3f} ms of server CPU each.')
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--part", default="ingest,idle,tls")
+    parser.add_argument("--servers", default="smtp-sink,postfix,postern")
+    parser.add_argument("--idle", type=int, default=10000, help="idle sessions held")
+    parser.add_argument("--out", default=str(WORK / "results"))
+    args = parser.parse_args()
+
+    for command in (["ip", "link", "set", "lo", "up"], ["ip", "addr", "add", SERVER + "/24", "dev", "lo"],
+                    ["ip", "addr", "add", CLIENT + "/24", "dev", "lo"],
+                    ["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0",
+                     "net.ipv4.ip_local_port_range=10000 65000"]):
+        run(*command)
+    import resource
+    resource.setrlimit(resource.RLIMIT_NOFILE, (100000, 100000))
+    folder, results, group = messages(), [], Group()
+    known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern}
+    try:
+        parts = args.part.split(",")
+        if "ingest" in parts:
+            ingest(args, group, [known[name]() for name in args.servers.split(",")], folder, results)
+        if "idle" in parts:
+            idle(args, group, results)
+        if "tls" in parts:
+            tls(args, group, results)
+    finally:
+        group.stop()
+        time.sleep(0.3)
+        group.path.rmdir()
+    pathlib.Path(args.out + ".json").write_text(json.dumps(results, indent=1))
+    text = report(results)
+    pathlib.Path(args.out + ".md").write_text(text + "\n")
+    print("\n" + text)
+
+
+if __name__ == "__main__":
+    main()
