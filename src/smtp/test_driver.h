@@ -1,0 +1,140 @@
+// A driver without socket for the session's tests: answers every event and keeps what happened.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "smtp/server_session.h"
+
+namespace postern::smtp {
+
+class TestDriver {
+ public:
+  explicit TestDriver(const ServerOptions& options) : session_(options) {}
+
+  ServerSession& session() { return session_; }
+  /// Overrides the usual answer to `helo auth mail rcpt data message xclient`.
+  void answer(const std::string& what, const Reply& reply) { answers_[what] = reply; }
+  void usual_answer(const std::string& what) { answers_.erase(what); }
+
+  /// Feeds the octets and answers until the session wants more.
+  void say(std::string_view octets) {
+    session_.feed(octets);
+    while (step()) {
+    }
+    const std::string out = session_.take_output();
+    output += out;
+  }
+
+  /// Octets of the server not yet looked at.
+  std::string output;
+  /// One line an event; see tests/sessions/README.md.
+  std::vector<std::string> events;
+  std::vector<std::string> messages;
+
+ private:
+  bool step() {
+    Event event = session_.next();
+    return std::visit([this](auto& e) { return handle(e); }, event);
+  }
+
+  void decide(const std::string& what, const Reply& usual) {
+    const auto found = answers_.find(what);
+    session_.reply(found == answers_.end() ? usual : found->second);
+  }
+
+  bool handle(const NeedInput&) { return false; }
+  bool handle(const Helo& helo) {
+    events.push_back((helo.extended ? "ehlo " : "helo ") + helo.name);
+    if (answers_.contains("helo")) {
+      session_.reply(answers_["helo"]);
+    } else {
+      session_.accept();
+    }
+    return true;
+  }
+  bool handle(const StartTls&) {
+    events.emplace_back("starttls");
+    return false;
+  }
+  bool handle(const Auth& auth) {
+    events.push_back("auth " + auth.mechanism + " " + auth.authz_id + "/" + auth.authn_id);
+    const bool right = auth.password.equals("correct horse");
+    decide("auth", right ? Reply{235, {2, 7, 0}, "authenticated"}
+                         : Reply{535, {5, 7, 8}, "authentication failed"});
+    return true;
+  }
+  bool handle(const Mail& mail) {
+    std::string event = "mail <" + (mail.reverse_path ? mail.reverse_path->text() : "") + ">";
+    if (mail.size) event += " size=" + std::to_string(*mail.size);
+    if (mail.smtputf8) event += " smtputf8";
+    if (mail.body_8bitmime) event += " 8bitmime";
+    events.push_back(event);
+    decide("mail", {250, {2, 1, 0}, "sender ok"});
+    return true;
+  }
+  bool handle(const Rcpt& rcpt) {
+    events.push_back("rcpt <" + rcpt.forward_path.text() + ">");
+    const std::string& local = rcpt.forward_path.local_part;
+    if (local.starts_with("unknown")) {
+      decide("rcpt", {550, {5, 1, 1}, "no such recipient"});
+    } else if (local.starts_with("defer")) {
+      decide("rcpt", {450, {4, 2, 1}, "try later"});
+    } else if (local.starts_with("shut")) {
+      decide("rcpt", {421, {4, 3, 2}, "shutting down"});
+    } else {
+      decide("rcpt", {250, {2, 1, 5}, "recipient ok"});
+    }
+    return true;
+  }
+  bool handle(const Data& data) {
+    events.emplace_back(data.chunked ? "bdat" : "data");
+    message_.clear();
+    if (answers_.contains("data")) {
+      session_.reply(answers_["data"]);
+    } else {
+      session_.proceed();
+    }
+    return true;
+  }
+  bool handle(const Chunk& chunk) {
+    message_ += chunk.bytes;
+    return true;
+  }
+  bool handle(const EndOfData& end) {
+    events.push_back("message " + message_);
+    if (end.size != message_.size()) events.emplace_back("WRONG SIZE");
+    messages.push_back(std::exchange(message_, {}));
+    decide("message", {250, {2, 0, 0}, "accepted"});
+    return true;
+  }
+  bool handle(const Aborted& aborted) {
+    events.push_back(aborted.reply.code == 0 ? "aborted" : "aborted " + aborted.reply.to_string());
+    message_.clear();
+    return true;
+  }
+  bool handle(const Xclient& xclient) {
+    std::string event = "xclient";
+    if (xclient.address) event += " addr=" + xclient.address->to_string();
+    if (xclient.name) event += " name=" + *xclient.name;
+    if (xclient.helo) event += " helo=" + *xclient.helo;
+    if (xclient.login) event += " login=" + *xclient.login;
+    events.push_back(event);
+    decide("xclient", {220, {}, "mx.example.org ESMTP Postern"});
+    return true;
+  }
+  bool handle(const Closed& closed) {
+    static constexpr const char* reasons[] = {"quit",   "too_many_errors", "protocol",
+                                              "policy", "auth_failures",   "limit"};
+    events.push_back(std::string("closed ") + reasons[static_cast<int>(closed.reason)]);
+    return false;
+  }
+
+  ServerSession session_;
+  std::map<std::string, Reply> answers_;
+  std::string message_;
+};
+
+}  // namespace postern::smtp
