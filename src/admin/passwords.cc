@@ -1,0 +1,49 @@
+#include "admin/passwords.h"
+
+#include <new>
+#include <stdexcept>
+
+#include <sodium.h>
+
+#include "admin/digest.h"
+
+namespace postern::admin {
+namespace {
+
+Secret argon2id(const Secret& password, Argon2Cost cost) {
+  char text[crypto_pwhash_STRBYTES] = {};
+  const int failed = crypto_pwhash_str_alg(text, password.reveal().data(), password.size(),
+                                           cost.passes, cost.memory, crypto_pwhash_ALG_ARGON2ID13);
+  if (failed != 0) throw std::bad_alloc();
+  return Secret(text);
+}
+
+}  // namespace
+
+Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost) : pool_(pool), cost_(cost) {
+  if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
+  dummy_ = argon2id(Secret(random_bytes(32)), cost);
+}
+
+Task<Result<Secret>> Passwords::hash(Secret password) {
+  auto work = [password = std::move(password), cost = cost_] { return argon2id(password, cost); };
+  Result<Secret> made = co_await pool_.run(std::move(work));
+  co_return made;
+}
+
+Task<Result<PasswordCheck>> Passwords::check(Secret password, Secret hash) {
+  const bool known = !hash.empty();
+  auto work = [password = std::move(password), stored = known ? std::move(hash) : dummy_, known,
+               cost = cost_] {
+    const bool right = crypto_pwhash_str_verify(stored.reveal().c_str(), password.reveal().data(),
+                                                password.size()) == 0;
+    if (!right || !known) return PasswordCheck::wrong;
+    const bool weak =
+        crypto_pwhash_str_needs_rehash(stored.reveal().c_str(), cost.passes, cost.memory) != 0;
+    return weak ? PasswordCheck::right_but_weak_hash : PasswordCheck::right;
+  };
+  Result<PasswordCheck> checked = co_await pool_.run(std::move(work));
+  co_return checked;
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,35 @@
+// Passwords of accounts: Argon2id, off the event loop.
+#pragma once
+
+#include <string>
+
+#include "base/secret.h"
+#include "net/work_pool.h"
+
+namespace postern::admin {
+
+/// What one hash costs. The defaults take about 50 ms and 64 MiB; tests take the least there is.
+struct Argon2Cost {
+  unsigned long long passes = 2;
+  std::size_t memory = 64 * 1024 * 1024;  ///< octets
+};
+
+enum class PasswordCheck { wrong, right, right_but_weak_hash };
+
+class Passwords {
+ public:
+  /// Makes the hash that unknown accounts are checked against; takes as long as a hash.
+  Passwords(net::WorkPool& pool, Argon2Cost cost);
+
+  /// Fault::temporary when the pool is full.
+  Task<Result<Secret>> hash(Secret password);
+  /// An empty `hash` is one that no password has: it costs what a real one does.
+  Task<Result<PasswordCheck>> check(Secret password, Secret hash);
+
+ private:
+  net::WorkPool& pool_;
+  Argon2Cost cost_;
+  Secret dummy_;
+};
+
+}  // namespace postern::admin

@@ -1,0 +1,76 @@
+#include "admin/refusal.h"
+
+#include <boost/json.hpp>
+
+#include "telemetry/log.h"
+
+namespace postern::admin {
+
+net::HttpResponse to_response(const Refusal& refusal) {
+  boost::json::object body{{"error", refusal.sentence}, {"code", refusal.code}};
+  if (!refusal.fields.empty()) {
+    boost::json::object fields;
+    for (const auto& [name, sentence] : refusal.fields) fields[name] = sentence;
+    body["fields"] = std::move(fields);
+  }
+  net::HttpResponse response;
+  response.status = refusal.status;
+  response.body = boost::json::serialize(body);
+  response.headers = refusal.headers;
+  // RFC 9110 §11.6.1: a 401 names the scheme it wants.
+  if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return response;
+}
+
+Refusal unauthorized(std::string sentence) {
+  return {401, "unauthorized", std::move(sentence), {}, {}};
+}
+
+Refusal forbidden(std::string sentence) { return {403, "forbidden", std::move(sentence), {}, {}}; }
+
+Refusal not_found() {
+  return {404, "not_found", "there is no such object in this account", {}, {}};
+}
+
+Refusal conflict(std::string code, std::string sentence) {
+  return {409, std::move(code), std::move(sentence), {}, {}};
+}
+
+Refusal version_mismatch() {
+  return {412, "version_mismatch", "the object has changed since this version was read", {}, {}};
+}
+
+Refusal invalid(std::string field, std::string sentence) {
+  std::string summary = field + ": " + sentence;
+  return {
+      422, "validation_failed", std::move(summary), {{std::move(field), std::move(sentence)}}, {}};
+}
+
+Refusal missing(std::string field) {
+  std::string summary = field + " is missing";
+  return {400, "missing_field", std::move(summary), {{std::move(field), "is required"}}, {}};
+}
+
+Refusal rate_limited(std::uint64_t retry_after_seconds) {
+  return {429,
+          "rate_limited",
+          "too many requests; try again later",
+          {},
+          {{"Retry-After", std::to_string(retry_after_seconds)}}};
+}
+
+Refusal storage_trouble(const Error& error) {
+  telemetry::log::error("store.error")
+      .field("error", error.message)
+      .msg("the control plane's database failed");
+  if (error.fault == Fault::temporary && error.message.starts_with("the disk is full")) {
+    return {507, "insufficient_storage", "the server's disk is full; nothing was changed", {}, {}};
+  }
+  return {503,
+          "unavailable",
+          "the server cannot do this now; nothing was changed",
+          {},
+          {{"Retry-After", "5"}}};
+}
+
+}  // namespace postern::admin
