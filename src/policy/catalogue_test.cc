@@ -12,10 +12,10 @@
 namespace postern::policy {
 namespace {
 
+using testing::a_webhook;
 using testing::address;
 using testing::from_client;
 using testing::recipient_of;
-using testing::webhook;
 
 /// A case of a check: what it is asked about, and `550 5.7.1 text` or "" when it must pass.
 struct Case {
@@ -58,7 +58,7 @@ Evidence unrouted(Route::Missing missing, std::string domain) {
 }
 
 TEST(Catalogue, recipient_known) {
-  expect(checks::recipient_known, {{"a webhook", about(recipient_of(webhook("a"))), {}, ""},
+  expect(checks::recipient_known, {{"a webhook", about(recipient_of(a_webhook("a"))), {}, ""},
                                    {"our domain",
                                     unrouted(Route::Missing::unknown_address, "hooks.example.net"),
                                     {},
@@ -74,19 +74,19 @@ TEST(Catalogue, recipient_known) {
 }
 
 TEST(Catalogue, webhook_active) {
-  auto off = webhook("off");
+  auto off = a_webhook("off");
   off->is_active = false;
   expect(checks::webhook_active,
-         {{"on", about(recipient_of(webhook("on"))), {}, ""},
+         {{"on", about(recipient_of(a_webhook("on"))), {}, ""},
           {"off", about(recipient_of(off)), {}, "550 5.2.1 recipient is deactivated"}});
 }
 
 TEST(Catalogue, policy_loaded) {
   auto policy = std::make_shared<WebhookPolicy>();
   policy->id = "pol_1";
-  auto attached = webhook("attached");
+  auto attached = a_webhook("attached");
   attached->policy_id = "pol_1";
-  expect(checks::policy_loaded, {{"no policy", about(recipient_of(webhook("open"))), {}, ""},
+  expect(checks::policy_loaded, {{"no policy", about(recipient_of(a_webhook("open"))), {}, ""},
                                  {"its policy", about(recipient_of(attached, policy)), {}, ""},
                                  {"a policy that is nowhere",
                                   about(recipient_of(attached)),
@@ -95,7 +95,7 @@ TEST(Catalogue, policy_loaded) {
 }
 
 TEST(Catalogue, client_in_networks) {
-  const Recipient to = recipient_of(webhook("a"));
+  const Recipient to = recipient_of(a_webhook("a"));
   const CidrSet seed = networks({"203.0.113.0/24", "198.51.100.42/32"});
   const CidrSet v6 = networks({"2001:db8:1::/48"});
   const std::string outside = "550 5.7.1 source address {} is not in the policy's allowlist";
@@ -126,14 +126,14 @@ std::shared_ptr<WebhookPolicy> policy_with_user(std::string user, std::uint64_t 
 }
 
 Evidence authenticated(std::map<std::string, std::uint64_t> granted, std::uint64_t stamp_now) {
-  Evidence evidence = about(recipient_of(webhook("a"), policy_with_user("sender1", stamp_now)));
+  Evidence evidence = about(recipient_of(a_webhook("a"), policy_with_user("sender1", stamp_now)));
   evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   evidence.session.auth = Authentication{"sender1", "PLAIN", std::move(granted)};
   return evidence;
 }
 
 TEST(Catalogue, client_authenticated) {
-  const Evidence plain = about(recipient_of(webhook("a"), policy_with_user("sender1", 7)));
+  const Evidence plain = about(recipient_of(a_webhook("a"), policy_with_user("sender1", 7)));
   Evidence tls = plain;
   tls.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   const Argument policy = std::vector<std::string>{"pol_1"};
@@ -157,7 +157,7 @@ TEST(Catalogue, client_authenticated) {
 }
 
 TEST(Catalogue, rate_available) {
-  auto limited = webhook("limited");
+  auto limited = a_webhook("limited");
   limited->rate_limit_per_minute = 60;
   const auto left = [&](std::optional<double> tokens) {
     Evidence evidence = about(recipient_of(limited));
@@ -165,7 +165,7 @@ TEST(Catalogue, rate_available) {
     return evidence;
   };
   const std::string reached = "450 4.2.1 rate limit of this recipient is reached, try again later";
-  expect(checks::rate_available, {{"no limit", about(recipient_of(webhook("a"))), {}, ""},
+  expect(checks::rate_available, {{"no limit", about(recipient_of(a_webhook("a"))), {}, ""},
                                   {"one left", left(1), {}, ""},
                                   {"less than one", left(0.99), {}, reached},
                                   {"in debt", left(-3), {}, reached},
@@ -173,12 +173,12 @@ TEST(Catalogue, rate_available) {
 }
 
 TEST(Catalogue, one_webhook_a_message) {
-  Evidence second = about(recipient_of(webhook("a")));
-  second.recipients.push_back(recipient_of(webhook("a")));
-  Evidence other = about(recipient_of(webhook("b")));
-  other.recipients.push_back(recipient_of(webhook("a")));
+  Evidence second = about(recipient_of(a_webhook("a")));
+  second.recipients.push_back(recipient_of(a_webhook("a")));
+  Evidence other = about(recipient_of(a_webhook("b")));
+  other.recipients.push_back(recipient_of(a_webhook("a")));
   expect(checks::one_webhook_a_message,
-         {{"first", about(recipient_of(webhook("a"))), {}, ""},
+         {{"first", about(recipient_of(a_webhook("a"))), {}, ""},
           {"same again", second, {}, ""},
           {"another",
            other,
@@ -188,9 +188,9 @@ TEST(Catalogue, one_webhook_a_message) {
 
 TEST(Catalogue, webhook_recipients) {
   const auto with = [](int accepted, std::string local) {
-    Evidence evidence = about(recipient_of(webhook("a")));
+    Evidence evidence = about(recipient_of(a_webhook("a")));
     for (int i = 0; i < accepted; ++i) {
-      Recipient recipient = recipient_of(webhook("a"));
+      Recipient recipient = recipient_of(a_webhook("a"));
       recipient.address.local_part = "a+" + std::to_string(i);
       evidence.recipients.push_back(recipient);
     }

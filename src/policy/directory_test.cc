@@ -11,8 +11,8 @@
 namespace postern::policy {
 namespace {
 
+using testing::a_webhook;
 using testing::address;
-using testing::webhook;
 
 std::shared_ptr<WebhookPolicy> policy(std::string id, std::vector<Credential> credentials = {}) {
   auto made = std::make_shared<WebhookPolicy>();
@@ -33,7 +33,7 @@ Credential credential(std::string user, char filler, std::uint64_t order, int co
 
 TEST(Directory, finds_exact_addresses_first) {
   Directory directory;
-  directory.apply({.put_webhooks = {webhook("alerts"), webhook("alerts+eu")}});
+  directory.apply({.put_webhooks = {a_webhook("alerts"), a_webhook("alerts+eu")}});
   EXPECT_EQ(directory.resolve(address("alerts")).webhook->id, "wh_alerts");
   const Route exact = directory.resolve(address("alerts+eu"));
   EXPECT_EQ(exact.webhook->id, "wh_alerts+eu");
@@ -42,7 +42,7 @@ TEST(Directory, finds_exact_addresses_first) {
 
 TEST(Directory, falls_back_to_the_address_without_tag_and_keeps_the_tags_case) {
   Directory directory;
-  directory.apply({.put_webhooks = {webhook("alerts")}});
+  directory.apply({.put_webhooks = {a_webhook("alerts")}});
   const Route route = directory.resolve(address("ALERTS+Disk+Full"));
   ASSERT_EQ(route.kind, Route::Kind::webhook);
   EXPECT_EQ(route.webhook->id, "wh_alerts");
@@ -63,11 +63,11 @@ TEST(Directory, says_why_nobody_owns_an_address) {
 
 TEST(Directory, attaches_and_detaches_policies) {
   Directory directory;
-  auto attached = webhook("a");
+  auto attached = a_webhook("a");
   attached->policy_id = "pol_1";
   directory.apply({.put_webhooks = {attached}, .put_policies = {policy("pol_1")}});
   EXPECT_EQ(directory.resolve(address("a")).policy->id, "pol_1");
-  directory.apply({.put_webhooks = {webhook("a")}, .remove_policies = {"pol_1"}});
+  directory.apply({.put_webhooks = {a_webhook("a")}, .remove_policies = {"pol_1"}});
   EXPECT_EQ(directory.resolve(address("a")).policy, nullptr);
   EXPECT_EQ(directory.policy_count(), 0u);
   EXPECT_EQ(directory.webhook_count(), 1u);
@@ -75,8 +75,8 @@ TEST(Directory, attaches_and_detaches_policies) {
 
 TEST(Directory, an_address_may_change_hands_in_one_edit) {
   Directory directory;
-  directory.apply({.put_webhooks = {webhook("a")}});
-  auto heir = webhook("b");
+  directory.apply({.put_webhooks = {a_webhook("a")}});
+  auto heir = a_webhook("b");
   heir->address = "a@hooks.example.net";
   directory.apply({.put_webhooks = {heir}, .remove_webhooks = {"wh_a"}});
   EXPECT_EQ(directory.resolve(address("a")).webhook->id, "wh_b");
@@ -87,8 +87,8 @@ TEST(Directory, an_address_may_change_hands_in_one_edit) {
 
 TEST(Directory, a_moved_webhook_leaves_its_old_address) {
   Directory directory;
-  directory.apply({.put_webhooks = {webhook("a")}});
-  auto moved = webhook("a");
+  directory.apply({.put_webhooks = {a_webhook("a")}});
+  auto moved = a_webhook("a");
   moved->address = "new@hooks.example.net";
   directory.apply({.put_webhooks = {moved}});
   EXPECT_EQ(directory.resolve(address("a")).kind, Route::Kind::none);
@@ -156,7 +156,7 @@ TEST(Directory, readers_see_an_edit_as_a_whole) {
   Directory directory;
   const auto version = [](bool strict) {
     Change change;
-    auto one = webhook("a");
+    auto one = a_webhook("a");
     if (strict) one->policy_id = "pol_1";
     change.put_webhooks.push_back(one);
     if (strict) {

@@ -12,11 +12,11 @@
 namespace postern::policy {
 namespace {
 
+using testing::a_webhook;
 using testing::CountingGatherer;
 using testing::from_client;
 using testing::recipient_of;
 using testing::run;
-using testing::webhook;
 
 /// A dialect of one line: says at one stage what the test tells it to.
 class TrivialLayer final : public Layer {
@@ -69,7 +69,7 @@ std::shared_ptr<TrivialLayer> says(std::string name, Verdict verdict, Stage stag
 
 Evidence at_rcpt() {
   Evidence evidence = from_client("203.0.113.10");
-  evidence.consider(recipient_of(webhook("a")));
+  evidence.consider(recipient_of(a_webhook("a")));
   return evidence;
 }
 
@@ -211,7 +211,7 @@ TEST(Engine, evidence_is_gathered_once_whichever_layers_ask) {
   const Engine engine({{std::make_shared<PlanLayer>("one", asks_for_rate(2))},
                        {std::make_shared<PlanLayer>("two", asks_for_rate(1)), Mode::shadow},
                        {std::make_shared<PlanLayer>("three", asks_for_rate(1))}});
-  auto limited = webhook("limited");
+  auto limited = a_webhook("limited");
   limited->rate_limit_per_minute = 10;
   Evidence evidence = from_client("203.0.113.10");
   CountingGatherer gatherer;
@@ -221,7 +221,7 @@ TEST(Engine, evidence_is_gathered_once_whichever_layers_ask) {
   evidence.consider(recipient_of(limited));
   run(engine.decide(Stage::rcpt, evidence, gatherer));
   EXPECT_EQ(gatherer.calls, 1) << "the same webhook again";
-  auto other = webhook("other");
+  auto other = a_webhook("other");
   other->rate_limit_per_minute = 10;
   evidence.consider(recipient_of(other));
   run(engine.decide(Stage::rcpt, evidence, gatherer));
@@ -263,7 +263,7 @@ TEST(Engine, describes_its_layers) {
 
 TEST(GatewayLayer, refuses_loops_and_oversized_headers_at_the_end_of_data) {
   Evidence evidence = from_client("203.0.113.10");
-  evidence.recipients.push_back(recipient_of(webhook("a")));
+  evidence.recipients.push_back(recipient_of(a_webhook("a")));
   evidence.message = MessageFacts{.received_fields = 101};
   EXPECT_EQ(decide({{gateway_layer()}}, evidence, Stage::message).reply.code, 554);
   evidence.message = MessageFacts{.header_fields = 1001};

@@ -43,8 +43,8 @@ class CountingGatherer final : public Gatherer {
   int calls = 0;
 };
 
-inline std::shared_ptr<Webhook> webhook(std::string name,
-                                        std::string domain = "hooks.example.net") {
+inline std::shared_ptr<Webhook> a_webhook(std::string name,
+                                          std::string domain = "hooks.example.net") {
   auto made = std::make_shared<Webhook>();
   made->id = "wh_" + name;
   made->account_id = "acc_1";
