@@ -23,7 +23,7 @@ from harness.cases import Fail  # noqa: E402
 from harness.match import match  # noqa: E402
 from harness.receiver import Request  # noqa: E402
 from players import conduit, messages  # noqa: E402
-from players.attacks import bombs, http, ssrf  # noqa: E402
+from players.attacks import bombs, http_judge, http_tokens, ssrf  # noqa: E402
 from players.attacks import smtp as attack_smtp  # noqa: E402
 
 MAIL = "From: Ann <ann@client.example>\r\nTo: b@hooks.example.net\r\nSubject: hello\r\nMessage-ID: <1@client.example>\r\n\r\nbody\r\n"
@@ -255,17 +255,17 @@ class Attacks(unittest.TestCase):
 
     def test_http_judging(self):
         ok = b"HTTP/1.1 400 Bad\r\nX-A: b\r\n\r\nbody pol_1"
-        self.assertEqual(http.judge_response({"status": [400], "header_present": ["x-a"], "one_response": True}, ok, True), [])
+        self.assertEqual(http_judge.judge_response({"status": [400], "header_present": ["x-a"], "one_response": True}, ok, True), [])
         for expect, out, closed in (({"status": [401]}, ok, True), ({"status": [400], "body_absent": "pol_"}, ok, True), ({"status": [400], "closed": True}, ok, False),
                                     ({"status": [400], "one_response": True}, ok + ok, True), ({"status": [400], "header_present": ["x-b"]}, ok, True),
                                     ({"status": [200]}, b"", True), ({"status": [400], "new": 1}, ok, True)):
             with self.subTest(str(expect)):
-                self.assertTrue(http.judge_response(expect, out, closed))
+                self.assertTrue(http_judge.judge_response(expect, out, closed))
 
     def test_forged_tokens_differ(self):
-        token = http.sealed({"alg": "HS256"}, {"sub": "a"}, b"key")
+        token = http_tokens.sealed({"alg": "HS256"}, {"sub": "a"}, b"key")
         for how in ("flip-last-bit-of-signature", "cut-signature-to-8-octets", "remove-signature-keep-dot", "append-.x", "change-sub-keep-signature"):
-            self.assertNotEqual(http.mutated(token, how), token)
+            self.assertNotEqual(http_tokens.mutated(token, how), token)
 
     def test_public_targets_never_leave_the_machine(self):
         self.assertEqual(ssrf.stand_in("93.184.216.34"), ssrf.STAND_IN)

@@ -56,7 +56,8 @@ class Site:
             account.claim_domain(address.rsplit("@", 1)[1], self.dns.zone)
             body = {"target_url": self.receiver.url + "/sink", "email_address": address}
             if profile == "auth":
-                policy = account.call("POST", "/smtp-policies", {"name": "auth", "require_smtp_auth": True, "smtp_credentials": CREDENTIALS}, expect=201)
+                fields = {"name": "auth", "require_smtp_auth": True, "smtp_credentials": CREDENTIALS}
+                policy = account.call("POST", "/smtp-policies", fields, expect=201)
                 body["smtp_security_policy_id"] = policy["id"]
             self.addresses[address] = account.call("POST", "/webhooks", body, expect=201)
         return self.addresses[address]

@@ -1,0 +1,405 @@
+#!/usr/bin/env python3
+"""Black-box smoke test of the binary: a first run, mail in and webhook out, one refusal explained, exit statuses.
+
+  smoke.py [--binary PATH] [--filter GLOB] [--verbose]
+
+Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+"""
+import argparse
+import contextlib
+import fnmatch
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+sys.dont_write_bytecode = True
+
+from harness import instance, smtp  # noqa: E402
+from harness.cases import Fail, wanted  # noqa: E402
+from harness.receiver import Receiver  # noqa: E402
+from players.conduit import check_standard_signature  # noqa: E402
+
+MULTIPART = (
+    "From: Alerts <alerts@partner.example.com>\r\nTo: {to}\r\nSubject: Report attached\r\nDate: Mon, 15 Jan 2024 10:00:00 +0000\r\n"
+    "Message-ID: <rep-1@partner.example.com>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n"
+    "--b1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nSee the report.\r\n"
+    "--b1\r\nContent-Type: text/csv; name=\"r.csv\"\r\nContent-Disposition: attachment; filename=\"r.csv\"\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nYSxiCjEsMgo=\r\n--b1--\r\n")
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def expect(what, want, got):
+    if want != got:
+        raise Fail(wanted(what, want, got))
+
+
+class Bench:
+    """A directory and the binary; whatever is started through it is stopped with it."""
+
+    def __init__(self, binary):
+        self.binary, self.root = binary, pathlib.Path(tempfile.mkdtemp(prefix="postern-smoke-"))
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def server(self, settings=None):
+        server = instance.Postern(self.binary, settings or {}, root=self.root)
+        self.stack.callback(server.remove)
+        return server.start()
+
+    def receiver(self):
+        receiver = Receiver()
+        self.stack.callback(receiver.stop)
+        return receiver
+
+    def run(self, *arguments, seconds=20, cwd=None):
+        """Runs the binary to its end -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
+        env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "NO_COLOR": "1"}
+        process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise Fail("postern %s still ran after %d s\n%s%s" % (" ".join(map(str, arguments)), seconds, out, err)) from None
+        return process.returncode, out, err
+
+    def config(self, settings, name="postern.toml"):
+        path = self.root / name
+        path.write_text(settings if isinstance(settings, str) else instance.toml(settings), encoding="utf-8")
+        return path
+
+
+LOCAL = {"webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]}}
+
+
+def one_line_error(status, want, err):
+    """The exit status, and an error in words instead of a stack trace."""
+    expect("exit status", want, status)
+    if not err.strip():
+        raise Fail("nothing on stderr")
+    if re.search(r"terminate called|Aborted|core dumped|AddressSanitizer|what\(\):", err):
+        raise Fail("a crash instead of an error: " + err[:500])
+
+
+def send(server, to, sender="alerts@partner.example.com", content=None):
+    """One message -> the reply that ended it."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO mx.partner.example.com", "250")
+        client.command("MAIL FROM:<%s>" % sender, "250 2.1.0")
+        lines = client.command("RCPT TO:<%s>" % to)
+        if not lines[-1].startswith("250"):
+            return lines
+        client.command("DATA", "354")
+        return client.data((content or MULTIPART).format(to=to).encode())
+    finally:
+        client.close()
+
+
+# ---------------------------------------------------------------- a first run
+@check
+def embedded_defaults(bench):
+    """No configuration: it starts, answers on SMTP and HTTP, ends with 0 on SIGTERM."""
+    smtp_port, api_port, data = instance.free_port(), instance.free_port(), bench.root / "fresh"
+    log = open(bench.root / "out.txt", "wb")
+    arguments = ["--data-dir", str(data), "--smtp", "127.0.0.1:%d" % smtp_port, "--api", "127.0.0.1:%d" % api_port]
+    process = subprocess.Popen([str(bench.binary), "serve", *arguments],
+                               cwd=bench.root, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    try:
+        probe = instance.Postern(bench.binary, {}, root=bench.root)
+        probe.smtp_port, probe.api_port = smtp_port, api_port
+        wait_ready(probe, process)
+        expect("GET /api/v1/ping", (200, b'{"status":"ok"}'), probe.http("GET", "/api/v1/ping")[::2])
+        expect("GET /healthz", 200, probe.http("GET", "/healthz")[0])
+        if not probe.http("GET", "/metrics")[2].startswith(b"#") and probe.http("GET", "/metrics")[0] == 200:
+            raise Fail("/metrics is not in the Prometheus text format")
+        smtp.check("550 5.1.1", send(probe, "nobody@localhost.localdomain"), "an unknown recipient")
+        if not any(data.iterdir()):
+            raise Fail("nothing in the data directory")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        status = process.wait(40)
+        log.close()
+    expect("exit status after SIGTERM", 0, status)
+
+
+def wait_ready(server, process):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise Fail("ended with status %d before it was ready" % process.returncode)
+        with contextlib.suppress(OSError):
+            if server.http("GET", "/readyz", timeout=2)[0] == 200:
+                return
+        time.sleep(0.05)
+    raise Fail("not ready within 30 s")
+
+
+@check
+def mail_in_webhook_out(bench):
+    """Sign up, policy, webhook; multipart mail arrives as a signed POST."""
+    receiver, server = bench.receiver(), bench.server(LOCAL)
+    account = instance.Account(server)
+    policy = account.call("POST", "/smtp-policies", {"name": "local clients", "allowed_source_ips": "127.0.0.0/8"}, expect=201)
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "smtp_security_policy_id": policy["id"]}, expect=201)
+    smtp.check("250 2.0.0", send(server, webhook["email_address"]), "end of data")
+    requests = receiver.requests("/hook")
+    expect("requests at the receiver", 1, len(requests))
+    check_standard_signature(webhook["secret"], requests[0])
+    payload = json.loads(requests[0].body)
+    for key, want in (("subject", "Report attached"), ("from", "alerts@partner.example.com"), ("to", [webhook["email_address"]]),
+                      ("text", "See the report.\n"), ("webhook_id", webhook["id"]), ("message_id", "<rep-1@partner.example.com>")):
+        expect("payload member " + key, want, payload.get(key))
+    expect("attachments", [("r.csv", "YSxiCjEsMgo=")], [(a["filename"], a["content"]) for a in payload["attachments"]])
+    expect("policy in the payload", policy["id"], (payload.get("policy") or {}).get("id"))
+    entry = account.call("GET", "/webhooks/%s/logs" % webhook["id"])["data"][0]
+    expect("delivery log", ("delivery", 200, 250), (entry["kind"], entry["http_status"], entry["smtp_code"]))
+    secret_free(server, account, webhook["secret"])
+
+
+@check
+def refusal_explained(bench):
+    """A refusal by source address, explained from its recorded trace."""
+    receiver, server = bench.receiver(), bench.server(LOCAL)
+    account = instance.Account(server)
+    policy = account.call("POST", "/smtp-policies", {"name": "elsewhere only", "allowed_source_ips": "192.0.2.0/24"}, expect=201)
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "smtp_security_policy_id": policy["id"]}, expect=201)
+    smtp.check("550 5.7.1", send(server, webhook["email_address"]), "RCPT from outside the list")
+    expect("requests at the receiver", 0, len(receiver.requests("/hook")))
+    trace = refused_trace(server)
+    config = server.root / "postern.toml"
+    status, out, err = bench.run("explain", trace, "--json", "--config", config)
+    expect("exit status of explain (stderr: %s)" % err, 0, status)
+    for word in ("550", "5.7.1", "elsewhere only"):
+        if word not in json.dumps(json.loads(out)):
+            raise Fail("explain --json does not say %r: %s" % (word, out[:600]))
+    expect("exit status of explain --exit-code", 1, bench.run("explain", trace, "--exit-code", "--config", config)[0])
+    status, out, _ = bench.run("explain", trace, "--config", config)
+    if status != 0 or "5.7.1" not in out:
+        raise Fail("explain in words: status %d, %r" % (status, out[:300]))
+
+
+def refused_trace(server):
+    """The trace id in the log line of the refusal; traces are written behind the reply, the log line as well."""
+    end = time.monotonic() + 5
+    while time.monotonic() < end:
+        for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("event") == "decision.refused":
+                    return entry["trace"]
+        time.sleep(0.1)
+    raise Fail("no decision.refused in the log:\n" + server.tail())
+
+
+def secret_free(server, account, *secrets):
+    """No secret in logs, metrics or listings."""
+    logged = server.log.read_text(encoding="utf-8", errors="replace")
+    metrics = server.http("GET", "/metrics", headers={"Authorization": "Bearer " + account.token})[2].decode("utf-8", "replace")
+    listed = server.http("GET", "/api/v1/webhooks", headers={"Authorization": "Bearer " + account.token})[2].decode("utf-8", "replace")
+    for secret in (account.PASSWORD, account.token, account.refresh_token, *secrets):
+        for where, text in (("log", logged), ("metrics", metrics), ("list of webhooks", listed)):
+            if secret in text:
+                raise Fail("a secret is in the " + where)
+
+
+@check
+def inbox_target(bench):
+    """The built-in inbox keeps what a webhook with the target "inbox" received; `postern inbox` shows it."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)
+    smtp.check("250 2.0.0", send(server, webhook["email_address"]), "end of data")
+    status, out, err = bench.run("inbox", webhook["email_address"], "--json", "--config", server.root / "postern.toml")
+    expect("exit status of inbox (stderr: %s)" % err, 0, status)
+    if "Report attached" not in out:
+        raise Fail("the message is not in the inbox: %r" % out[:400])
+
+
+@check
+def state_survives_a_restart(bench):
+    """Accounts, webhooks and their secrets are there after a stop and a start."""
+    receiver, server = bench.receiver(), bench.server(LOCAL)
+    account = instance.Account(server)
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    expect("exit status", 0, server.stop())
+    server.start()
+    account.sign_in()
+    smtp.check("250 2.0.0", send(server, webhook["email_address"]), "end of data")
+    check_standard_signature(webhook["secret"], receiver.requests("/hook")[0])
+
+
+@check
+def a_session_in_hand_is_finished(bench):
+    """SIGTERM lets a transaction end, greets nobody new, and the status is 0."""
+    receiver, server = bench.receiver(), bench.server({**LOCAL, "server": {"drain_timeout": "20s"}})
+    account = instance.Account(server)
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    client = smtp.Client(server.smtp_port)
+    try:
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO mx.partner.example.com", "250")
+        client.command("MAIL FROM:<a@partner.example.com>", "250")
+        client.command("RCPT TO:<%s>" % webhook["email_address"], "250")
+        client.command("DATA", "354")
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        newcomer(server)
+        smtp.check("250 2.0.0", client.data(b"Subject: last\r\n\r\nx\r\n"), "end of data while stopping")
+    finally:
+        client.close()
+    expect("exit status", 0, server.process.wait(25))
+    expect("requests at the receiver", 1, len(receiver.requests("/hook")))
+
+
+def newcomer(server):
+    try:
+        client = smtp.Client(server.smtp_port)
+    except ConnectionRefusedError:
+        return
+    try:
+        smtp.check("421 4.3.2", client.reply(), "greeting while stopping")
+    finally:
+        client.close()
+
+
+# ---------------------------------------------------------------- what goes wrong at the start
+@check
+def port_in_use(bench):
+    """A taken port: 69, and the address is named."""
+    for key in ("smtp", "api"):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            other = "127.0.0.1:%d" % instance.free_port()
+            ports = {"smtp": other, "api": other, key: address}
+            status, _, err = bench.run("serve", "--data-dir", bench.root / ("data-" + key), "--smtp", ports["smtp"], "--api", ports["api"])
+            one_line_error(status, 69, err)
+            if address not in err:
+                raise Fail("the error does not name %s: %s" % (address, err[:400]))
+
+
+@check
+def bad_configuration(bench):
+    """78, with file, line and column of every mistake, and nothing was started."""
+    port = instance.free_port()
+    path = bench.config('[server]\nhostnam = "mx.example.net"\n\n[[listener]]\naddress = "127.0.0.1:%d"\n\n[limits]\nmessage_size = "much"\n' % port)
+    for command in ("serve", "check"):
+        status, out, err = bench.run(command, "--config", path)
+        one_line_error(status, 78, out + err)
+        for where in ("postern.toml:2:1", "postern.toml:8:"):
+            if where not in out + err:
+                raise Fail("postern %s does not point at %s: %s" % (command, where, (out + err)[:600]))
+        if "hostname" not in out + err:
+            raise Fail("the misspelt key has no suggestion: " + (out + err)[:600])
+    if (bench.root / "postern-data").exists():
+        raise Fail("a bad configuration made a data directory")
+    status, _, err = bench.run("serve", "--config", bench.root / "none.toml")
+    if status not in (66, 78):
+        raise Fail(wanted("exit status for a configuration that is not there", "66 or 78", "%d %s" % (status, err[:200])))
+    good = bench.config({"server": {"hostname": "mx.example.net"}}, "good.toml")
+    expect("exit status of check for a good one", 0, bench.run("check", "--config", good)[0])
+
+
+@check
+def usage_errors(bench):
+    """64 with the nearest word; --help and version are 0."""
+    status, out, err = bench.run("serv")
+    one_line_error(status, 64, err)
+    if "serve" not in out + err:
+        raise Fail("no suggestion: " + err)
+    expect("exit status of an unknown option", 64, bench.run("serve", "--no-such-option")[0])
+    expect("exit status of --help", 0, bench.run("--help")[0])
+    status, out, _ = bench.run("version", "--json")
+    expect("exit status of version", 0, status)
+    if "version" not in json.loads(out):
+        raise Fail("version --json has no member version: " + out)
+
+
+def start_fails(bench, data, want):
+    """Starting with this data directory ends with the status, in words that name the place."""
+    ports = ["127.0.0.1:%d" % instance.free_port() for _ in range(2)]
+    status, _, err = bench.run("serve", "--data-dir", data, "--smtp", ports[0], "--api", ports[1])
+    one_line_error(status, want, err)
+    if pathlib.Path(data).name not in err:
+        raise Fail("the error does not name %s: %s" % (data, err[:400]))
+
+
+@check
+def unwritable_data_directory(bench):
+    """73 when the data directory cannot be made. (A file stands in the way, which stops root as well.)"""
+    (bench.root / "file").write_text("not a directory\n", encoding="utf-8")
+    start_fails(bench, bench.root / "file" / "data", 73)
+
+
+@check
+def corrupt_database(bench):
+    """74 when a database is no database."""
+    server = bench.server(LOCAL)
+    instance.Account(server)
+    server.stop()
+    data = server.root / "data"
+    databases = [p for p in data.rglob("*") if p.is_file() and p.read_bytes()[:15] == b"SQLite format 3"]
+    if not databases:
+        raise Fail("no SQLite database in the data directory: %s" % sorted(p.name for p in data.rglob("*")))
+    for path in databases:
+        with contextlib.suppress(FileNotFoundError):
+            (path.parent / (path.name + "-wal")).unlink()
+        kept = path.read_bytes()
+        path.write_bytes(b"this is no database at all\n" * 400)
+        start_fails(bench, data, 74)
+        path.write_bytes(kept)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default=os.environ.get("POSTERN_BINARY", ROOT / "build" / "release" / "postern"))
+    parser.add_argument("--filter", default="*")
+    parser.add_argument("--verbose", action="store_true")
+    options = parser.parse_args()
+    binary = pathlib.Path(options.binary).resolve()
+    if not binary.is_file():
+        print("no binary at %s" % binary, file=sys.stderr)
+        return 2
+    passed = failed = 0
+    for function in [f for f in CHECKS if fnmatch.fnmatchcase(f.__name__, options.filter)]:
+        try:
+            with Bench(binary) as bench:
+                function(bench)
+            passed += 1
+            print("ok   " + function.__name__, flush=True)
+        except Exception as e:
+            failed += 1
+            kind = "" if isinstance(e, (Fail, instance.StartError)) else type(e).__name__ + ": "
+            print("FAIL %s: %s%s" % (function.__name__, kind, e), flush=True)
+            if options.verbose:
+                traceback.print_exc()
+    print("%d passed, %d failed" % (passed, failed))
+    return 1 if failed or not passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
