@@ -1,0 +1,31 @@
+// Address lists of From, To, Cc, Reply-To (RFC 5322 §3.4) as a receiver wants them: groups
+// flattened, comments and source routes dropped, display names decoded. Lenient, linear and without
+// recursion; what it reads is for display, never for a decision.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "deliver/mime_words.h"
+
+namespace postern::deliver {
+
+/// Addresses taken from one field; the rest is ignored.
+inline constexpr std::size_t max_addresses = 10000;
+
+struct Address {
+  std::string name;     ///< UTF-8; empty without one
+  std::string address;  ///< as written, without comments; empty when the entry is only a name
+};
+
+struct AddressNotes {
+  WordNotes words;
+  bool too_many = false;
+};
+
+/// Appends the addresses of an unfolded field value to `out`.
+void read_addresses(std::string_view field, Charsets& charsets, std::vector<Address>& out,
+                    AddressNotes& notes);
+
+}  // namespace postern::deliver

@@ -1,0 +1,368 @@
+#include "deliver/mime_charset.h"
+
+#include <array>
+#include <cerrno>
+
+#include <iconv.h>
+
+#include "base/text.h"
+
+namespace postern::deliver {
+namespace {
+
+constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
+/// More converters than any honest message needs; beyond it the pool starts again.
+constexpr std::size_t max_open = 32;
+
+/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 §4); 0 when malformed,
+/// -1 when it may become one with more octets.
+int sequence_length(std::string_view text) {
+  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = at(0);
+  if (lead < 0x80) return 1;
+  if (lead < 0xC2 || lead > 0xF4) return 0;
+  const int length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+  unsigned char low = 0x80;
+  unsigned char high = 0xBF;
+  if (lead == 0xE0) low = 0xA0;
+  if (lead == 0xED) high = 0x9F;
+  if (lead == 0xF0) low = 0x90;
+  if (lead == 0xF4) high = 0x8F;
+  for (int i = 1; i < length; ++i) {
+    if (static_cast<std::size_t>(i) >= text.size()) return -1;
+    const unsigned char c = at(static_cast<std::size_t>(i));
+    if (c < low || c > high) return 0;
+    low = 0x80;
+    high = 0xBF;
+  }
+  return length;
+}
+
+class Utf8Converter final : public Converter {
+ public:
+  void feed(std::string_view bytes, std::string& out) override {
+    std::string joined;
+    if (!pending_.empty()) {
+      joined = pending_;
+      joined += bytes;
+      bytes = joined;
+    }
+    std::size_t good = 0;
+    std::size_t i = 0;
+    while (i < bytes.size()) {
+      if (static_cast<unsigned char>(bytes[i]) < 0x80) {
+        ++i;
+        continue;
+      }
+      const int length = sequence_length(bytes.substr(i));
+      if (length > 0) {
+        i += static_cast<std::size_t>(length);
+        continue;
+      }
+      out += bytes.substr(good, i - good);
+      good = i;
+      if (length < 0) break;
+      replacement(out);
+      good = ++i;
+    }
+    out += bytes.substr(good, i - good);
+    pending_ = std::string(bytes.substr(i));
+  }
+
+  void finish(std::string& out) override {
+    if (!pending_.empty()) replacement(out);
+    pending_.clear();
+  }
+
+ private:
+  std::string pending_;
+};
+
+/// Windows-1252 at 0x80..0x9F; 0 where the code page has no character.
+constexpr std::array<char16_t, 32> windows_1252 = {
+    0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
+    0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
+    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
+
+/// What the five holes of windows-1252 become: nothing decodable, or ISO 8859-1's control
+/// characters.
+enum class Holes { replaced, controls };
+
+class LatinConverter final : public Converter {
+ public:
+  explicit LatinConverter(Holes holes) : holes_(holes) {}
+
+  void feed(std::string_view bytes, std::string& out) override {
+    for (const char c : bytes) {
+      const auto octet = static_cast<unsigned char>(c);
+      if (octet < 0x80) {
+        out += c;
+        continue;
+      }
+      char16_t code = octet;
+      if (octet < 0xA0) {
+        const char16_t mapped = windows_1252[octet - 0x80u];
+        if (mapped != 0) code = mapped;
+        if (mapped == 0 && holes_ == Holes::replaced) {
+          replacement(out);
+          continue;
+        }
+      }
+      if (code >= 0x800) {
+        out += static_cast<char>(0xE0 | (code >> 12));
+        out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
+      } else {
+        out += static_cast<char>(0xC0 | (code >> 6));
+      }
+      out += static_cast<char>(0x80 | (code & 0x3F));
+    }
+  }
+
+  void finish(std::string& /*out*/) override {}
+
+ private:
+  Holes holes_;
+};
+
+class IconvConverter final : public Converter {
+ public:
+  IconvConverter(iconv_t handle, std::size_t unit) : handle_(handle), unit_(unit) {}
+  ~IconvConverter() override { ::iconv_close(handle_); }
+  IconvConverter(const IconvConverter&) = delete;
+  IconvConverter& operator=(const IconvConverter&) = delete;
+
+  void feed(std::string_view bytes, std::string& out) override {
+    pending_ += bytes;
+    run(out);
+  }
+
+  void finish(std::string& out) override {
+    if (!pending_.empty()) replacement(out);
+    pending_.clear();
+    std::array<char, 64> buffer{};
+    char* to = buffer.data();
+    std::size_t room = buffer.size();
+    ::iconv(handle_, nullptr, nullptr, &to, &room);
+    out.append(buffer.data(), buffer.size() - room);
+    ::iconv(handle_, nullptr, nullptr, nullptr, nullptr);
+  }
+
+ private:
+  void run(std::string& out) {
+    std::array<char, 8192> buffer;
+    char* from = pending_.data();
+    std::size_t left = pending_.size();
+    while (left > 0) {
+      char* to = buffer.data();
+      std::size_t room = buffer.size();
+      const std::size_t result = ::iconv(handle_, &from, &left, &to, &room);
+      const int error = errno;
+      out.append(buffer.data(), buffer.size() - room);
+      if (result != static_cast<std::size_t>(-1) || error == E2BIG) continue;
+      if (error == EINVAL && left < 16) break;  // an unfinished sequence: wait for more
+      replacement(out);
+      const std::size_t skip = std::min(unit_, left);
+      from += skip;
+      left -= skip;
+    }
+    pending_.erase(0, pending_.size() - left);
+  }
+
+  iconv_t handle_;
+  std::size_t unit_;
+  std::string pending_;
+};
+
+struct Alias {
+  std::string_view label;
+  std::string_view name;
+};
+
+/// Labels whose charset mail uses in a wider form than the label says. Underscores are hyphens
+/// here.
+constexpr Alias aliases[] = {
+    {"utf8", "utf-8"},
+    {"unicode-1-1-utf-8", "utf-8"},
+    {"cp65001", "utf-8"},
+    {"latin1", "iso-8859-1"},
+    {"latin-1", "iso-8859-1"},
+    {"l1", "iso-8859-1"},
+    {"iso8859-1", "iso-8859-1"},
+    {"iso88591", "iso-8859-1"},
+    {"8859-1", "iso-8859-1"},
+    {"iso-8859-1-windows-3.1-latin-1", "iso-8859-1"},
+    {"cp1252", "windows-1252"},
+    {"x-ansi", "windows-1252"},
+    {"gb2312", "GB18030"},
+    {"gbk", "GB18030"},
+    {"x-gbk", "GB18030"},
+    {"cp936", "GB18030"},
+    {"windows-936", "GB18030"},
+    {"euc-cn", "GB18030"},
+    {"gb-2312-80", "GB18030"},
+    {"chinese", "GB18030"},
+    {"gb18030", "GB18030"},
+    {"euc-kr", "CP949"},
+    {"ks-c-5601-1987", "CP949"},
+    {"ks-c-5601-1989", "CP949"},
+    {"ks-c-5601", "CP949"},
+    {"ksc5601", "CP949"},
+    {"ksc-5601", "CP949"},
+    {"korean", "CP949"},
+    {"windows-949", "CP949"},
+    {"uhc", "CP949"},
+    {"cp949", "CP949"},
+    {"shift-jis", "CP932"},
+    {"sjis", "CP932"},
+    {"x-sjis", "CP932"},
+    {"ms-kanji", "CP932"},
+    {"windows-31j", "CP932"},
+    {"windows-932", "CP932"},
+    {"cp932", "CP932"},
+    {"x-euc-jp", "EUC-JP"},
+    {"big5", "BIG5-HKSCS"},
+    {"big5-hkscs", "BIG5-HKSCS"},
+    {"cn-big5", "BIG5-HKSCS"},
+    {"x-x-big5", "BIG5-HKSCS"},
+    {"cp950", "CP950"},
+    {"windows-874", "CP874"},
+    {"tis-620", "CP874"},
+    {"tis620", "CP874"},
+    {"iso-8859-11", "CP874"},
+    {"iso8859-11", "CP874"},
+    {"dos-874", "CP874"},
+    {"cp874", "CP874"},
+    {"iso-8859-9", "CP1254"},
+    {"iso8859-9", "CP1254"},
+    {"latin5", "CP1254"},
+    {"iso-8859-8-i", "ISO-8859-8"},
+    {"iso-8859-8-e", "ISO-8859-8"},
+    {"iso-8859-6-i", "ISO-8859-6"},
+    {"iso-8859-6-e", "ISO-8859-6"},
+    {"x-mac-cyrillic", "MAC-CYRILLIC"},
+    {"x-mac-roman", "MACINTOSH"},
+    {"x-mac-greek", "MACGREEK"},
+    {"x-mac-turkish", "MACTURKISH"},
+    {"x-mac-ce", "MAC-CENTRALEUROPE"},
+    {"mac", "MACINTOSH"},
+    {"unicode", "UTF-16"},
+    {"ucs-2", "UTF-16"},
+    {"iso-10646-ucs-2", "UTF-16"},
+    {"unicode-1-1-utf-7", "UTF-7"},
+};
+
+/// Families that may be handed to iconv under their own name. Its other names (INTERNAL, WCHAR_T,
+/// UCS4, ...) are formats of the machine, not charsets of mail.
+constexpr std::string_view families[] = {
+    "iso-8859-", "iso8859-",    "windows-12", "cp12",        "cp43",        "cp73",     "cp77",
+    "cp85",      "cp86",        "cp10",       "ibm",         "koi8-",       "mac",      "utf-16",
+    "utf-32",    "utf-7",       "euc-",       "iso-2022-jp", "iso-2022-kr", "gb18030",  "big5",
+    "viscii",    "tcvn",        "armscii-8",  "georgian-",   "johab",       "hp-roman", "iso-ir-",
+    "latin",     "koi-8",       "ptcp154",    "cp1133",      "mulelao-1",   "rk1048",   "tscii",
+    "cp9",       "iso-2022-cn", "cyrillic",   "greek",       "hebrew",      "arabic",   "csiso",
+};
+
+std::string normalised(std::string_view label) {
+  label = trim(label);
+  while (!label.empty() && (label.front() == '"' || label.front() == '\'')) label.remove_prefix(1);
+  while (!label.empty() && (label.back() == '"' || label.back() == '\'')) label.remove_suffix(1);
+  std::string name = lower(label.substr(0, 64));
+  for (char& c : name) {
+    if (c == '_') c = '-';
+  }
+  return name;
+}
+
+bool may_open(std::string_view name) {
+  if (name == "iso-2022-cn-ext") return false;
+  for (const char c : name) {
+    if (!is_alnum(c) && c != '-' && c != '.' && c != ':') return false;
+  }
+  for (const std::string_view family : families) {
+    if (istarts_with(name, family)) return true;
+  }
+  return false;
+}
+
+std::unique_ptr<Converter> open_converter(const std::string& label) {
+  std::string name = label;
+  bool trusted = false;
+  for (const Alias& alias : aliases) {
+    if (alias.label != label) continue;
+    name = alias.name;
+    trusted = true;
+  }
+  if (name == "utf-8") return std::make_unique<Utf8Converter>();
+  if (name == "iso-8859-1") return std::make_unique<LatinConverter>(Holes::controls);
+  if (name == "windows-1252") return std::make_unique<LatinConverter>(Holes::replaced);
+  if (!trusted && !may_open(name)) return nullptr;
+  iconv_t handle = ::iconv_open("UTF-8", upper(name).c_str());
+  if (handle == iconv_t(-1)) return nullptr;
+  const std::size_t unit = istarts_with(name, "utf-16") ? 2 : istarts_with(name, "utf-32") ? 4 : 1;
+  return std::make_unique<IconvConverter>(handle, unit);
+}
+
+}  // namespace
+
+void Converter::replacement(std::string& out) {
+  replaced_ = true;
+  out += replacement_character;
+}
+
+bool Charsets::says_nothing(std::string_view label) {
+  const std::string name = normalised(label);
+  return name.empty() || name == "us-ascii" || name == "ascii" || name == "ansi-x3.4-1968" ||
+         name == "iso646-us" || name == "unknown-8bit" || name == "x-unknown" ||
+         name == "unknown" || name == "default" || name == "default-charset";
+}
+
+Converter& Charsets::converter(std::string_view label, bool& known) {
+  std::string name = normalised(label);
+  if (says_nothing(name)) name = "windows-1252";
+  auto found = open_.find(name);
+  if (found == open_.end()) {
+    if (open_.size() >= max_open) open_.clear();
+    found = open_.emplace(name, open_converter(name)).first;
+  }
+  known = found->second != nullptr;
+  if (!known) {
+    const std::string_view stand_in = "windows-1252";
+    auto substitute = open_.find(stand_in);
+    if (substitute == open_.end()) {
+      substitute = open_.emplace(stand_in, open_converter(std::string(stand_in))).first;
+    }
+    found = substitute;
+  }
+  return *found->second;
+}
+
+std::string Charsets::decode(std::string_view label, std::string_view bytes, DecodeNotes& notes) {
+  if (says_nothing(label)) return decode_unlabelled(bytes, notes);
+  bool known = true;
+  Converter& converter = this->converter(label, known);
+  converter.take_replaced();
+  std::string out;
+  out.reserve(bytes.size() + bytes.size() / 2);
+  converter.feed(bytes, out);
+  converter.finish(out);
+  if (!known) notes.unknown_charset = true;
+  if (converter.take_replaced()) notes.undecodable = true;
+  return out;
+}
+
+std::string Charsets::decode_unlabelled(std::string_view bytes, DecodeNotes& notes) {
+  if (is_utf8(bytes)) return std::string(bytes);
+  notes.guessed = true;
+  return decode("windows-1252", bytes, notes);
+}
+
+std::string valid_utf8(std::string_view text) {
+  if (is_utf8(text)) return std::string(text);
+  Utf8Converter converter;
+  std::string out;
+  converter.feed(text, out);
+  converter.finish(out);
+  return out;
+}
+
+}  // namespace postern::deliver

@@ -1,0 +1,64 @@
+// Octets of any charset a message names, as UTF-8. Legacy labels are read as the supersets that
+// mail really uses (gb2312 is GB18030, iso-8859-1 is windows-1252, ...); nothing here ever fails:
+// what cannot be decoded is U+FFFD, what cannot be named is windows-1252, and both are noted.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace postern::deliver {
+
+/// What decoding had to put up with; each becomes a warning of the payload.
+struct DecodeNotes {
+  bool undecodable = false;      ///< U+FFFD stands for at least one octet
+  bool unknown_charset = false;  ///< the label is not known: read as windows-1252
+  bool guessed = false;          ///< 8-bit octets without a usable label, not UTF-8: windows-1252
+};
+
+/// Decodes one stream of octets; feed() may cut anywhere. One stream at a time.
+class Converter {
+ public:
+  virtual ~Converter() = default;
+  /// Appends the UTF-8 form of `bytes` to `out`.
+  virtual void feed(std::string_view bytes, std::string& out) = 0;
+  /// Ends the stream (an unfinished sequence becomes U+FFFD) and gets ready for the next one.
+  virtual void finish(std::string& out) = 0;
+
+  /// Whether U+FFFD was written since this was last asked.
+  bool take_replaced() { return std::exchange(replaced_, false); }
+
+ protected:
+  void replacement(std::string& out);
+
+ private:
+  bool replaced_ = false;
+};
+
+/// The converters one message needs, opened once each.
+class Charsets {
+ public:
+  /// True when the label says nothing about 8-bit octets (absent, us-ascii, unknown-8bit): then
+  /// they are UTF-8 where valid, else windows-1252.
+  static bool says_nothing(std::string_view label);
+
+  /// The converter of a label, ready for a new stream; it stays ours. `known` is false when the
+  /// label names nothing and windows-1252 stands in.
+  Converter& converter(std::string_view label, bool& known);
+
+  /// Decodes a whole string.
+  std::string decode(std::string_view label, std::string_view bytes, DecodeNotes& notes);
+
+  /// Text without a label: UTF-8 where valid, else windows-1252 (RFC 6532 §3.1 allows raw UTF-8).
+  std::string decode_unlabelled(std::string_view bytes, DecodeNotes& notes);
+
+ private:
+  std::map<std::string, std::unique_ptr<Converter>, std::less<>> open_;
+};
+
+/// `text` with every malformed sequence replaced by U+FFFD.
+std::string valid_utf8(std::string_view text);
+
+}  // namespace postern::deliver

@@ -1,0 +1,99 @@
+// The JSON document a webhook receives for one message (docs/payload.md). It is written straight
+// into a spool::Body: memory stays a few MiB whatever the message's size.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/json/value.hpp>
+
+#include "base/error.h"
+#include "deliver/mime.h"
+#include "policy/evidence.h"
+#include "policy/webhook.h"
+#include "spool/body.h"
+
+namespace postern::deliver {
+
+/// A file handed out by link.
+struct Link {
+  std::string url;
+  std::chrono::system_clock::time_point expires_at;
+};
+
+/// Keeps decoded attachments and raw messages for receivers to fetch.
+class AttachmentStore {
+ public:
+  struct File {
+    std::string message_id;    ///< "msg_..."
+    std::string webhook_id;    ///< "wh_..."
+    std::string filename;      ///< for Content-Disposition; never a path on this machine
+    std::string content_type;  ///< without parameters
+    std::uint64_t size = 0;
+  };
+  using Sink = std::function<Result<void>(std::string_view)>;
+  /// Calls the sink with all octets in order, and returns its first error.
+  using Source = std::function<Result<void>(const Sink&)>;
+
+  virtual ~AttachmentStore() = default;
+  /// Called once a file; `source` may be called more than once. An error fails the delivery.
+  virtual Result<Link> keep(const File& file, const Source& source) = 0;
+};
+
+/// What identifies a delivery.
+struct MessageIdentity {
+  std::string id;          ///< "msg_" + ULID
+  std::string webhook_id;  ///< "wh_" + ULID
+  std::chrono::system_clock::time_point received_at;
+  bool simulated = false;  ///< `client` and `policy` are null then
+};
+
+struct PayloadOptions {
+  policy::AttachmentMode attachments = policy::AttachmentMode::inline_content;
+  policy::RawMode include_raw = policy::RawMode::none;
+  std::uint64_t inline_limit = 1024 * 1024;            ///< octets of one attachment
+  std::uint64_t inline_total_limit = 8 * 1024 * 1024;  ///< octets of all of them
+  MimeLimits mime;
+  /// Null: what would go by link is left out with a warning.
+  AttachmentStore* store = nullptr;
+  /// Where the payload goes when it is over 64 KiB.
+  std::string temporary_directory = "/tmp";
+  /// Authentication-Results fields that claim to be ours are removed (RFC 8601 §5); "" removes
+  /// none.
+  std::string authserv_id;
+  /// Domain of the Message-ID made up for a message that has none; "" leaves `message_id` out.
+  std::string message_id_domain;
+};
+
+/// The settings of a webhook, over `defaults`.
+PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults);
+
+struct Payload {
+  spool::Body body;        ///< application/json
+  std::string message_id;  ///< of the message, "" without one
+  std::string subject;
+  bool ambiguous = false;
+  std::string parse_error;
+};
+
+/// Builds the payload of the message in `message` (as the client sent it, without our trace
+/// fields). Fails only when octets cannot be written or a link cannot be made.
+Result<Payload> build_payload(std::string_view message, const policy::Evidence& evidence,
+                              const MessageIdentity& identity, const PayloadOptions& options);
+
+/// The `auth` object: what SPF, DKIM and DMARC found out. A field that no check has filled says so:
+/// "skipped" for SPF, no DKIM results, "none" for DMARC.
+boost::json::value auth_results(const policy::Evidence& evidence, std::string_view author_domain);
+
+/// RFC 3339 in UTC, to the second.
+std::string rfc3339(std::chrono::system_clock::time_point time);
+
+/// A payload as payload templates see it: names in CamelCase (`message_id` is `.MessageID`), the
+/// keys of `headers` as they are.
+boost::json::value template_data(const boost::json::value& payload);
+
+}  // namespace postern::deliver

@@ -1,0 +1,99 @@
+#include "deliver/payload_context.h"
+
+#include <fmt/chrono.h>
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+
+#include "base/text.h"
+#include "deliver/mime_charset.h"
+
+namespace postern::deliver {
+
+namespace json = boost::json;
+
+std::vector<const policy::Recipient*> distinct_recipients(const policy::Evidence& evidence) {
+  std::vector<const policy::Recipient*> distinct;
+  for (const policy::Recipient& recipient : evidence.recipients) {
+    bool known = false;
+    for (const policy::Recipient* other : distinct) {
+      known = known || iequals(other->address.text(), recipient.address.text());
+    }
+    if (!known) distinct.push_back(&recipient);
+  }
+  return distinct;
+}
+
+json::value envelope_object(const policy::Evidence& evidence) {
+  json::array recipients;
+  for (const policy::Recipient* recipient : distinct_recipients(evidence)) {
+    json::value tag;
+    if (recipient->route.tag) tag = valid_utf8(*recipient->route.tag);
+    recipients.push_back(
+        {{"address", valid_utf8(recipient->address.text())}, {"tag", std::move(tag)}});
+  }
+  return {{"mail_from", evidence.reverse_path ? valid_utf8(evidence.reverse_path->text()) : ""},
+          {"rcpt_to", std::move(recipients)},
+          {"smtputf8", evidence.smtputf8},
+          {"body", evidence.body_8bitmime ? "8BITMIME" : "7BIT"}};
+}
+
+json::value client_object(const policy::Evidence& evidence) {
+  const policy::SessionFacts& session = evidence.session;
+  json::value tls;
+  if (session.tls) tls = {{"version", session.tls->version}, {"cipher", session.tls->cipher}};
+  json::value auth;
+  if (session.auth) {
+    auth = {{"username", valid_utf8(session.auth->username)},
+            {"mechanism", session.auth->mechanism}};
+  }
+  return {{"ip", session.client_ip.to_string()},
+          {"helo", valid_utf8(session.helo)},
+          {"rdns", nullptr},
+          {"esmtp", session.esmtp},
+          {"tls", std::move(tls)},
+          {"auth", std::move(auth)}};
+}
+
+json::value policy_object(const policy::Evidence& evidence) {
+  const policy::Recipient* subject = evidence.subject();
+  if (subject == nullptr || subject->route.policy == nullptr) return nullptr;
+  const policy::WebhookPolicy& policy = *subject->route.policy;
+  return {{"id", policy.id}, {"name", policy.name}, {"version", policy.version}};
+}
+
+json::value auth_results(const policy::Evidence& evidence, std::string_view author_domain) {
+  // RFC 7208 §2.4: the null reverse-path is checked by its HELO name.
+  const bool by_helo = !evidence.reverse_path;
+  const std::string domain =
+      valid_utf8(by_helo ? evidence.session.helo : evidence.reverse_path->domain);
+  json::value author;
+  if (!author_domain.empty()) author = valid_utf8(author_domain);
+  return {{"spf",
+           {{"result", "skipped"},
+            {"identity", by_helo ? "helo" : "mailfrom"},
+            {"domain", domain},
+            {"mechanism", nullptr},
+            {"aligned", false},
+            {"reason", "not evaluated by this gateway"}}},
+          {"dkim", json::array()},
+          {"dmarc",
+           {{"result", "none"},
+            {"policy", nullptr},
+            {"domain", std::move(author)},
+            {"record_domain", nullptr},
+            {"spf_aligned", false},
+            {"dkim_aligned", false}}}};
+}
+
+std::string rfc3339(std::chrono::system_clock::time_point time) {
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
+}
+
+PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults) {
+  defaults.attachments = webhook.attachments;
+  defaults.include_raw = webhook.include_raw;
+  return defaults;
+}
+
+}  // namespace postern::deliver
