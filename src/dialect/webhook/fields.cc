@@ -1,0 +1,215 @@
+#include "dialect/webhook/fields.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/webhook/body_reader.h"
+#include "dialect/webhook/smtp_credentials.h"
+#include "mail/address.h"
+
+namespace postern::dialect::webhook {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::array<std::string_view, 8> writable = {
+    "name",        "allowed_source_ips",  "require_smtp_auth", "smtp_credentials",
+    "require_spf", "allowed_spf_domains", "require_dkim",      "allowed_dkim_domains"};
+constexpr std::array<std::string_view, 7> read_only = {
+    "id", "account_id", "smtp_usernames", "version", "webhook_count", "created_at", "updated_at"};
+
+void read_name(BodyReader& body, bool required, std::string& name) {
+  if (body.find("name") == nullptr) {
+    if (required) body.missing("name", "is required: a name for people, 1 to 100 characters");
+    return;
+  }
+  const std::optional<std::string> given = body.title("name");
+  if (!given) return;
+  if (given->empty()) {
+    body.error("name", "must not be empty");
+    return;
+  }
+  name = *given;
+}
+
+void read_networks(BodyReader& body, std::vector<Cidr>& networks) {
+  constexpr std::string_view field = "allowed_source_ips";
+  const std::optional<ListText> list = body.list(field);
+  if (!list) return;
+  std::vector<Cidr> read;
+  for (std::size_t i = 0; i < list->elements.size(); ++i) {
+    const Result<Cidr> network = Cidr::parse(list->elements[i]);
+    if (!network) {
+      body.error(field, fmt::format("element {}: {}", i + 1, network.error().message));
+      return;
+    }
+    if (std::find(read.begin(), read.end(), *network) == read.end()) read.push_back(*network);
+  }
+  networks = std::move(read);
+}
+
+/// One element of an allowed-domain list, normalised; or the sentence that says what is wrong.
+tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
+  const std::string shown = printable(text, 64);
+  const auto wrong = [&](std::string_view why) {
+    return tl::unexpected(fmt::format("`{}` {}", shown, why));
+  };
+  if (text.find('@') != std::string_view::npos) {
+    return wrong("is an address; write the domain behind the @ alone");
+  }
+  if (text.find_first_of(" \t") != std::string_view::npos) return wrong("has a blank inside");
+  std::string_view name = text;
+  const bool subdomains = text.starts_with("*.") || text.starts_with('.');
+  if (subdomains) name.remove_prefix(text[0] == '*' ? 2 : 1);
+  if (name.find('*') != std::string_view::npos) {
+    return wrong("has a `*` that is not its first label; `*.example.com` means any subdomain");
+  }
+  const Result<mail::Domain> domain = mail::Domain::parse(name);
+  if (!domain) return wrong("is not a domain: " + domain.error().message);
+  if (IpAddress::parse(domain->text())) return wrong("is an IP address, not a domain");
+  if (!subdomains) return domain->text();
+  if (domain->text().find('.') == std::string::npos) {
+    return wrong("would match every domain below a top-level name");
+  }
+  return "." + domain->text();
+}
+
+void read_domains(BodyReader& body, std::string_view field, std::vector<std::string>& domains) {
+  const std::optional<ListText> list = body.list(field);
+  if (!list) return;
+  std::vector<std::string> read;
+  for (std::size_t i = 0; i < list->elements.size(); ++i) {
+    tl::expected<std::string, std::string> domain = domain_pattern(list->elements[i]);
+    if (!domain) {
+      body.error(field, fmt::format("element {}: {}", i + 1, domain.error()));
+      return;
+    }
+    if (std::find(read.begin(), read.end(), *domain) == read.end()) {
+      read.push_back(std::move(*domain));
+    }
+  }
+  domains = std::move(read);
+}
+
+/// The rules between fields, on the result of the merge: who lists domains believes that they
+/// restrict something, so a list without its switch is refused rather than ignored.
+void judge_merge(BodyReader& body, const PolicyFields& fields) {
+  const auto off = [&](std::string_view control, bool required) {
+    return !required && !body.errors().has(control);  // a wrong switch has its own sentence
+  };
+  if (off("require_spf", fields.require_spf) && !fields.allowed_spf_domains.empty()) {
+    body.error("allowed_spf_domains",
+               "has no effect while require_spf is false: set require_spf to true, or empty the "
+               "list with \"\" in the same request");
+  }
+  if (off("require_dkim", fields.require_dkim) && !fields.allowed_dkim_domains.empty()) {
+    body.error("allowed_dkim_domains",
+               "has no effect while require_dkim is false: set require_dkim to true, or empty the "
+               "list with \"\" in the same request");
+  }
+  if (fields.require_smtp_auth && fields.smtp_credentials.empty()) {
+    body.error("smtp_credentials",
+               "is empty while require_smtp_auth is true: nobody could ever authenticate");
+  }
+}
+
+void judge_capabilities(BodyReader& body, const PolicyFields& fields,
+                        const Capabilities& capabilities) {
+  constexpr std::string_view sentence =
+      "{} verification is not available in this version yet, so a policy cannot require it: it "
+      "would never be accepted and ignored";
+  if (fields.require_spf && !capabilities.spf) {
+    body.error("require_spf", fmt::format(fmt::runtime(sentence), "SPF"));
+  }
+  if (fields.require_dkim && !capabilities.dkim) {
+    body.error("require_dkim", fmt::format(fmt::runtime(sentence), "DKIM"));
+  }
+}
+
+bool same(const std::vector<CredentialFields>& a, const std::vector<CredentialFields>& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                    [](const CredentialFields& x, const CredentialFields& y) {
+                      return x.username == y.username && x.hash.equals(y.hash.reveal());
+                    });
+}
+
+void note_changes(const PolicyFields& before, PolicyWrite& write) {
+  const PolicyFields& after = write.fields;
+  const auto note = [&](bool differs, const char* field) {
+    if (differs) write.changed.emplace_back(field);
+  };
+  // A new password has no hash yet, so the list differs from a stored one in any case.
+  write.credentials_changed =
+      !write.to_hash.empty() || !same(before.smtp_credentials, after.smtp_credentials);
+  note(before.name != after.name, "name");
+  note(before.allowed_source_ips != after.allowed_source_ips, "allowed_source_ips");
+  note(before.require_smtp_auth != after.require_smtp_auth, "require_smtp_auth");
+  note(write.credentials_changed, "smtp_credentials");
+  note(before.require_spf != after.require_spf, "require_spf");
+  note(before.allowed_spf_domains != after.allowed_spf_domains, "allowed_spf_domains");
+  note(before.require_dkim != after.require_dkim, "require_dkim");
+  note(before.allowed_dkim_domains != after.allowed_dkim_domains, "allowed_dkim_domains");
+}
+
+}  // namespace
+
+Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields* stored,
+                                 const Capabilities& capabilities) {
+  BodyReader body(object);
+  PolicyWrite write;
+  if (stored != nullptr) write.fields = *stored;
+  PolicyFields& fields = write.fields;
+  read_name(body, stored == nullptr, fields.name);
+  read_networks(body, fields.allowed_source_ips);
+  fields.require_smtp_auth = body.boolean("require_smtp_auth").value_or(fields.require_smtp_auth);
+  auto credentials =
+      read_credentials(body, stored == nullptr ? nullptr : &stored->smtp_credentials);
+  if (credentials) {
+    fields.smtp_credentials = std::move(credentials->credentials);
+    write.to_hash = std::move(credentials->to_hash);
+  }
+  fields.require_spf = body.boolean("require_spf").value_or(fields.require_spf);
+  read_domains(body, "allowed_spf_domains", fields.allowed_spf_domains);
+  fields.require_dkim = body.boolean("require_dkim").value_or(fields.require_dkim);
+  read_domains(body, "allowed_dkim_domains", fields.allowed_dkim_domains);
+  body.refuse_unknown(writable, read_only, "policy");
+  judge_merge(body, fields);
+  judge_capabilities(body, fields, capabilities);
+  if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
+  note_changes(stored == nullptr ? PolicyFields() : *stored, write);
+  return write;
+}
+
+void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret&)>& hash) {
+  for (const PasswordToHash& entry : write.to_hash) {
+    write.fields.smtp_credentials.at(entry.at).hash = hash(entry.password);
+  }
+  write.to_hash.clear();
+}
+
+json::object to_json(const PolicyFields& fields) {
+  std::vector<std::string> networks;
+  for (const Cidr& network : fields.allowed_source_ips) networks.push_back(network.to_string());
+  json::array usernames;
+  for (const CredentialFields& credential : fields.smtp_credentials) {
+    usernames.emplace_back(credential.username);
+  }
+  return json::object{
+      {"name", fields.name},
+      {"allowed_source_ips", fmt::format("{}", fmt::join(networks, ","))},
+      {"require_smtp_auth", fields.require_smtp_auth},
+      {"smtp_usernames", std::move(usernames)},
+      {"require_spf", fields.require_spf},
+      {"allowed_spf_domains", fmt::format("{}", fmt::join(fields.allowed_spf_domains, ","))},
+      {"require_dkim", fields.require_dkim},
+      {"allowed_dkim_domains", fmt::format("{}", fmt::join(fields.allowed_dkim_domains, ","))},
+  };
+}
+
+}  // namespace postern::dialect::webhook
