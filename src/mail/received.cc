@@ -1,0 +1,86 @@
+#include "mail/received.h"
+
+#include <array>
+#include <ctime>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+
+namespace postern::mail {
+namespace {
+
+constexpr std::size_t max_comment = 255;
+
+/// The HELO name when it is a Domain or an address literal, in its one spelling.
+std::optional<std::string> proper_helo(const std::string& name) {
+  if (name.starts_with('[')) {
+    // A literal is whatever may stand behind an @.
+    Result<Mailbox> mailbox = parse_mailbox("x@" + name, Utf8::refused);
+    if (!mailbox) return std::nullopt;
+    return std::move(mailbox->domain);
+  }
+  if (!is_ascii(name)) return std::nullopt;
+  const Result<Domain> domain = Domain::parse(name);
+  if (!domain) return std::nullopt;
+  return domain->text();
+}
+
+std::string literal(const IpAddress& address) {
+  return (address.is_v4() ? "[" : "[IPv6:") + address.to_string() + "]";
+}
+
+}  // namespace
+
+std::string comment_text(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, max_comment)) {
+    if (c == '(' || c == ')' || c == '\\') out += '\\';
+    out += is_printable_ascii(c) ? c : '?';
+  }
+  return out;
+}
+
+std::string date_time(std::chrono::system_clock::time_point time) {
+  static constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+  static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  return fmt::format("{}, {} {} {:04} {:02}:{:02}:{:02} +0000",
+                     days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
+                     months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
+                     utc.tm_min, utc.tm_sec);
+}
+
+std::string transmission_type(const Transmission& transmission) {
+  std::string type = transmission.smtputf8 ? "UTF8SMTP" : transmission.extended ? "ESMTP" : "SMTP";
+  // RFC 3848 has no name for these two without ESMTP.
+  if (transmission.extended || transmission.smtputf8) {
+    if (transmission.tls) type += 'S';
+    if (transmission.authenticated) type += 'A';
+  }
+  return type;
+}
+
+std::string received_field(const Arrival& arrival) {
+  const std::string address = literal(arrival.client_address);
+  const std::optional<std::string> helo = proper_helo(arrival.helo_name);
+  // RFC 5321 §4.4 From-domain with its TCP-info.
+  std::string out = "Received: from " + helo.value_or(address) + " (";
+  if (!helo && !arrival.helo_name.empty()) out += "HELO " + comment_text(arrival.helo_name) + ", ";
+  if (const auto name = Domain::parse(arrival.client_name)) out += name->text() + " ";
+  out += address + ")\r\n\tby " + arrival.hostname + " with " + arrival.protocol;
+  if (!arrival.tls.empty()) out += "\r\n\t(" + comment_text(arrival.tls) + ")";
+  if (!arrival.id.empty()) out += "\r\n\tid " + arrival.id;
+  if (arrival.recipient) out += "\r\n\tfor <" + arrival.recipient->text() + ">";
+  out += ";\r\n\t" + date_time(arrival.time) + "\r\n";
+  return out;
+}
+
+std::string return_path_field(const std::optional<Mailbox>& reverse_path) {
+  return "Return-Path: <" + (reverse_path ? reverse_path->text() : "") + ">\r\n";
+}
+
+}  // namespace postern::mail
