@@ -28,7 +28,7 @@ REPLIES = {"5.7.23": "spf", "5.7.24": "spf", "4.7.24": "spf", "5.7.20": "dkim", 
 
 class Player:
     def load(self, directory):
-        files = sorted((directory / "cases").glob("*.json"))
+        files = sorted((directory / "cases").glob("*.json")) or sorted(directory.glob("*.json"))
         if not files:
             raise FormatError("no cases/*.json in %s" % directory)
         cases = []

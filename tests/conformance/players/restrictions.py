@@ -9,21 +9,22 @@ NEEDS = frozenset(["restriction-lists"])
 
 class Player(LaterPlayer):
     def load(self, directory):
-        path = directory / "cases.json"
-        document = json.loads(path.read_text(encoding="utf-8"))
         cases = []
-        for entry in document["cases"]:
-            check(entry, path.name)
-            cases.append(Case(entry["id"], entry.get("about", ""), entry, NEEDS))
-        for entry in document.get("configurations", []):
-            # restrictions-real: whole configurations with their static findings
-            require(entry, ("id", "lint"), path.name)
-            cases.append(Case("lint/" + entry["id"], "static findings of a configuration", entry, NEEDS))
-        lint = directory / "lint.json"
-        if lint.is_file():
-            for entry in json.loads(lint.read_text(encoding="utf-8"))["cases"]:
-                require(entry, ("id", "config", "expect"), lint.name)
-                cases.append(Case("lint/" + entry["id"], entry.get("evidence", ""), entry, NEEDS))
+        for path in sorted(directory.glob("*.json")):
+            document = json.loads(path.read_text(encoding="utf-8"))
+            for entry in document["cases"]:
+                if "dialogue" in entry:
+                    check(entry, path.name)
+                    cases.append(Case(entry["id"], entry.get("about", ""), entry, NEEDS))
+                else:
+                    require(entry, ("id", "config", "expect"), path.name)
+                    cases.append(Case("lint/" + entry["id"], entry.get("evidence", ""), entry, NEEDS))
+            for entry in document.get("configurations", []):
+                # restrictions-real: whole configurations with their static findings
+                require(entry, ("id", "lint"), path.name)
+                cases.append(Case("lint/" + entry["id"], "static findings of a configuration", entry, NEEDS))
+        if not cases:
+            raise FormatError("no cases in %s" % directory)
         return cases
 
 

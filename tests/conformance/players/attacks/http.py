@@ -15,7 +15,7 @@ from harness import instance
 from harness.cases import Fail, wanted
 from players.attacks.http_judge import body_of, judge_response, status_of
 from players.attacks.http_mail import play_mail, send_mail
-from players.attacks.http_tokens import b64url, claim, logged_out, mutated, play_expired, public_keys, sealed, unb64url, wants_past
+from players.attacks.http_tokens import b64url, claim, logged_out, mutated, play_expired, public_keys, sealed, server_key, unb64url, wants_past
 from players.attacks.sites import judge_alive
 
 LOGIN, SESSIONS = "/api/v1/login", "/api/v1/sessions"
@@ -158,7 +158,7 @@ class Attack:
         if sign == "none":
             return [sealed(header, claims, None)]
         if sign == "valid":
-            return self.signed_by_server(spec, header, claims)
+            return self.signed_by_server(header, claims)
         header["alg"] = "HS256"
         keys = {"hmac-empty-key": [b""], "attacker-key": [b"attacker-key", secrets.token_bytes(32)],
                 "hmac-with-public-key-pem": public_keys(self.site)}
@@ -172,11 +172,12 @@ class Attack:
         move = lambda v: re.sub(r"^http://127\.0\.0\.1:9/", ours, v) if isinstance(v, str) else v
         return {k: move(v) for k, v in header.items()}
 
-    def signed_by_server(self, spec, header, claims):
-        """Only the server can sign. A token that has expired comes from its own sign-in, see play_expired; for other claims the
-        signature no longer fits, which must be noticed just as well."""
-        signature = self.tenants.token.split(".")[2]
-        return ["%s.%s.%s" % (b64url(json.dumps(header).encode()), b64url(json.dumps(claims).encode()), signature)]
+    def signed_by_server(self, header, claims):
+        """Signed with the server's own key. Without it the old signature stays, which no longer fits: that must be noticed as well."""
+        key = server_key(self.site, self.tenants.token)
+        if key is not None:
+            return [sealed(header, claims, key)]
+        return ["%s.%s.%s" % (b64url(json.dumps(header).encode()), b64url(json.dumps(claims).encode()), self.tenants.token.split(".")[2])]
 
     # ------------------------------------------------------------ playing
     def play(self):

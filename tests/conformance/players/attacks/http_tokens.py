@@ -1,11 +1,13 @@
 """Session tokens as an attacker makes them, and one that has really expired."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
 import pathlib
 import re
 import shutil
+import sqlite3
 import ssl
 import subprocess
 import tempfile
@@ -76,6 +78,29 @@ def logged_out(site):
         raise Fail(wanted("the token before the sign-out", 200, status))
     account.call("DELETE", "/sessions", {"refresh_token": account.refresh_token}, expect=204)
     return token
+
+
+def server_key(site, token):
+    """The key that signs the server's session tokens, found by trying what its database holds; None when nothing fits.
+
+    An attacker does not have it. The cases with sign = "valid" ask what a token that is signed well but says nonsense is worth.
+    """
+    text, _, signature = token.rpartition(".")
+    want = unb64url(signature)
+    for path in (site.postern.root / "data").rglob("*"):
+        if not path.is_file() or path.read_bytes()[:15] != b"SQLite format 3":
+            continue
+        with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as database:
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%key%'").fetchall():
+                for row in database.execute('SELECT * FROM "%s"' % table):
+                    for key in filter(None, map(as_octets, row)):
+                        if hmac.compare_digest(hmac.new(key, text.encode(), hashlib.sha256).digest(), want):
+                            return key
+    return None
+
+
+def as_octets(value):
+    return value.encode() if isinstance(value, str) else value if isinstance(value, bytes) else None
 
 
 def wants_past(entry):
