@@ -1,0 +1,248 @@
+#include "telemetry/metrics.h"
+
+#include <ctime>
+#include <memory>
+#include <mutex>
+
+namespace postern::telemetry {
+
+namespace {
+
+using enum MetricType;
+
+const std::vector<std::string> stages{"connect", "helo",    "auth",   "mail",    "rcpt",
+                                      "data",    "message", "queued", "delivery"};
+
+/// Reply codes a server may give (RFC 5321 §4.2.2, RFC 4954 §6).
+constexpr std::initializer_list<std::string_view> codes{
+    "214", "220", "221", "235", "250", "252", "334", "354", "421",  "450",
+    "451", "452", "454", "500", "501", "502", "503", "504", "521",  "530",
+    "535", "538", "550", "551", "552", "553", "554", "555", "other"};
+
+/// The reply codes with the enhanced status codes (RFC 3463) that Postern gives them.
+Dimension replies() {
+  struct Row {
+    const char* code;
+    std::vector<std::string> enhanced;
+  };
+  const std::vector<Row> rows{
+      {"220", {"none", "2.0.0"}},
+      {"221", {"2.0.0"}},
+      {"235", {"2.7.0"}},
+      {"250", {"none", "2.0.0", "2.1.0", "2.1.5", "2.6.0"}},
+      {"252", {"2.1.5", "2.0.0"}},
+      {"334", {"none"}},
+      {"354", {"none"}},
+      {"421", {"4.3.0", "4.3.2", "4.4.2", "4.7.0"}},
+      {"450", {"4.2.1", "4.4.1", "4.7.1", "4.7.25"}},
+      {"451", {"4.3.0", "4.4.3", "4.7.0", "4.7.1", "4.7.5", "4.7.24", "4.7.26"}},
+      {"452", {"4.3.1", "4.5.3"}},
+      {"454", {"4.7.0"}},
+      {"500", {"5.5.1", "5.5.2", "5.5.6"}},
+      {"501", {"5.1.3", "5.1.7", "5.5.2", "5.5.4", "5.7.0"}},
+      {"502", {"5.5.1"}},
+      {"503", {"5.5.0", "5.5.1"}},
+      {"504", {"5.5.4", "5.7.4"}},
+      {"530", {"5.7.0"}},
+      {"535", {"5.7.8"}},
+      {"538", {"5.7.11"}},
+      {"550",
+       {"5.1.1", "5.2.1", "5.6.0", "5.7.0", "5.7.1", "5.7.7", "5.7.20", "5.7.21", "5.7.22",
+        "5.7.23", "5.7.24", "5.7.25", "5.7.26"}},
+      {"552", {"5.2.3", "5.3.4"}},
+      {"553", {"5.1.2", "5.1.3", "5.1.7", "5.6.7"}},
+      {"554", {"5.3.0", "5.4.6", "5.5.0", "5.5.1", "5.6.0", "5.7.1"}},
+      {"555", {"5.5.4"}},
+  };
+  Dimension dimension{{"code", "enhanced_code"}, {}};
+  for (const Row& row : rows) {
+    for (const std::string& enhanced : row.enhanced)
+      dimension.values.push_back({row.code, enhanced});
+  }
+  // What a script or a webhook's own header may choose keeps its number.
+  for (const std::string_view code : codes) {
+    dimension.values.push_back({std::string(code), "other"});
+  }
+  return dimension;
+}
+
+Dimension pairs(std::string first, std::string second,
+                const std::vector<std::pair<std::string, std::string>>& values) {
+  Dimension dimension{{std::move(first), std::move(second)}, {}};
+  for (const auto& [a, b] : values) dimension.values.push_back({a, b});
+  return dimension;
+}
+
+std::vector<std::string> dialects(const MetricsSetup& setup) {
+  std::vector<std::string> out;
+  for (const auto& [layer, dialect] : setup.layers) {
+    if (std::find(out.begin(), out.end(), dialect) == out.end()) out.push_back(dialect);
+  }
+  return out;
+}
+
+}  // namespace
+
+Metrics::Metrics(const MetricsSetup& setup)
+    : build_info(
+          registry.add("build_info", "Always 1; what was built, in its labels.", gauge,
+                       {label("version", {setup.version}), label("revision", {setup.revision}),
+                        label("compiler", {setup.compiler})})),
+      config_last_reload_successful(
+          registry.add("config_last_reload_successful",
+                       "1 when the last load of the configuration was good.", gauge)),
+      config_last_reload_success_timestamp(
+          registry.add("config_last_reload_success_timestamp_seconds",
+                       "When the configuration in force was loaded.", gauge)),
+      logs_dropped(registry.add("logs_dropped_total",
+                                "Log lines lost because their reader was too slow.", counter)),
+      tls_certificate_not_after(registry.add(
+          "tls_certificate_not_after_timestamp_seconds", "When the listener's certificate ends.",
+          gauge, {label("name", setup.listeners)}, MetricUnit::none, Show::used)),
+      smtp_connections(
+          registry.add("smtp_connections", "Open SMTP connections.", gauge,
+                       {label("listener", setup.listeners), label("tls", {"plain", "tls"})})),
+      smtp_connections_total(registry.add("smtp_connections_total", "SMTP connections accepted.",
+                                          counter, {label("listener", setup.listeners)})),
+      smtp_connections_refused(
+          registry.add("smtp_connections_refused_total",
+                       "SMTP connections turned away at the greeting.", counter,
+                       {label("listener", setup.listeners),
+                        label("reason", {"limit", "address_limit", "rate", "proxy", "early_talker",
+                                         "draining", "resources"})})),
+      smtp_sessions(registry.add(
+          "smtp_sessions_total", "SMTP sessions by how they ended.", counter,
+          {label("listener", setup.listeners), label("tls_version", {"none", "TLSv1.2", "TLSv1.3"}),
+           label("end", {"quit", "dropped", "timeout", "refused", "shutdown", "error"})})),
+      smtp_session_duration(
+          registry.add("smtp_session_duration_seconds", "Length of SMTP sessions.", histogram,
+                       {label("listener", setup.listeners)}, MetricUnit::seconds)),
+      smtp_message_size(registry.add("smtp_message_size_bytes", "Octets of the messages received.",
+                                     histogram, {label("listener", setup.listeners)},
+                                     MetricUnit::octets)),
+      smtp_commands(registry.add(
+          "smtp_commands_total", "SMTP commands and the codes they were answered with.", counter,
+          {label("verb", {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT",
+                          "VRFY", "HELP", "STARTTLS", "AUTH", "other"}),
+           label("code", codes)},
+          MetricUnit::none, Show::used)),
+      smtp_replies(registry.add("smtp_replies_total", "SMTP replies by the stage they answer.",
+                                counter, {label("stage", stages), replies()}, MetricUnit::none,
+                                Show::all)),
+      smtp_tls_handshakes(registry.add(
+          "smtp_tls_handshakes_total", "TLS handshakes.", counter,
+          {label("listener", setup.listeners), label("version", {"none", "TLSv1.2", "TLSv1.3"}),
+           label("result", {"ok", "failed", "timeout"})})),
+      smtp_auth_attempts(registry.add(
+          "smtp_auth_attempts_total", "AUTH exchanges.", counter,
+          {label("mechanism", {"PLAIN", "LOGIN"}),
+           label("result", {"ok", "failed", "throttled", "busy", "cancelled", "error"})})),
+      smtp_messages_received(registry.add(
+          "smtp_messages_received_total", "Messages whose text arrived, by what became of them.",
+          counter,
+          {label("listener", setup.listeners),
+           label("result", {"accepted", "rejected", "deferred", "quarantined", "aborted"})})),
+      smtp_receive_bytes(registry.add("smtp_receive_bytes_total",
+                                      "Octets of message text received.", counter,
+                                      {label("listener", setup.listeners)})),
+      smtp_protocol_errors(registry.add(
+          "smtp_protocol_errors_total", "What clients did against the protocol.", counter,
+          {label("kind", {"bare_lf", "bare_cr", "nul", "long_line", "unknown_command", "syntax",
+                          "sequence", "base64", "pipelining", "early_talker", "too_many_errors",
+                          "too_many_commands", "proxy_header"})})),
+      decision_verdicts(
+          registry.add("decision_verdicts_total", "Verdicts of the layers.", counter,
+                       {label("stage", stages), pairs("layer", "dialect", setup.layers),
+                        label("mode", {"enforce", "shadow"}),
+                        label("verdict", {"pass_on", "permit", "reject", "defer", "quarantine"})})),
+      decision_duration(registry.add("decision_duration_seconds",
+                                     "Time a stage's decision took, waiting for evidence included.",
+                                     histogram, {label("stage", stages)}, MetricUnit::seconds)),
+      decision_errors(
+          registry.add("decision_errors_total", "Decisions that failed closed.", counter,
+                       {label("dialect", dialects(setup)),
+                        label("kind", {"dns", "store", "timeout", "limit", "script", "bug"})})),
+      check_results(
+          registry.add("check_results_total", "What single checks said.", counter,
+                       {label("check", setup.checks),
+                        label("result", {"pass_on", "permit", "reject", "defer", "quarantine"})})),
+      check_duration(registry.add("check_duration_seconds", "Time a check took to judge.",
+                                  histogram, {label("check", setup.checks)}, MetricUnit::seconds,
+                                  Show::used)),
+      trace_records(
+          registry.add("trace_records_total", "Decision traces written.", counter,
+                       {label("outcome", {"accepted", "rejected", "deferred", "aborted"})})),
+      trace_dropped(registry.add("trace_dropped_total", "Decision traces lost.", counter,
+                                 {label("reason", {"full", "error"})})),
+      dns_queries(registry.add("dns_queries_total", "DNS questions and how they were answered.",
+                               counter,
+                               {label("type", {"A", "AAAA", "CNAME", "MX", "PTR", "TXT", "TLSA"}),
+                                label("result", {"found", "no_data", "nx_domain", "server_failure",
+                                                 "timeout", "bogus"})})),
+      dns_query_duration(
+          registry.add("dns_query_duration_seconds", "Time to a DNS answer.", histogram,
+                       {label("type", {"A", "AAAA", "CNAME", "MX", "PTR", "TXT", "TLSA"})},
+                       MetricUnit::seconds)),
+      cache_lookups(
+          registry.add("cache_lookups_total", "Lookups in caches.", counter,
+                       {label("cache", {"credentials", "dns"}), label("result", {"hit", "miss"})})),
+      cache_entries(registry.add("cache_entries", "Entries of caches.", gauge,
+                                 {label("cache", {"credentials", "dns"})})),
+      delivery_attempts(registry.add("delivery_attempts_total", "Deliveries tried.", counter,
+                                     {label("route", {"webhook", "inbox", "discard"}),
+                                      label("result", {"ok", "retry", "refused", "failed"})})),
+      delivery_duration(registry.add("delivery_duration_seconds", "Time a delivery took.",
+                                     histogram, {label("route", {"webhook", "inbox", "discard"})},
+                                     MetricUnit::seconds)),
+      delivery_dead_letters(registry.add("delivery_dead_letters_total", "Messages given up.",
+                                         counter, {label("route", {"webhook", "inbox"})})),
+      webhook_responses(registry.add(
+          "webhook_responses_total",
+          "What webhook targets answered.", counter,
+          {label("class", {"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "ssrf", "error"})})),
+      api_requests(
+          registry.add("api_requests_total", "API requests.", counter,
+                       {pairs("method", "route", setup.routes),
+                        label("code", {"200", "201", "202", "204", "304", "400", "401",
+                                       "403", "404", "405", "409", "410", "412", "413", "415",
+                                       "422", "429", "431", "500", "503", "507"})},
+                       MetricUnit::none, Show::used)),
+      api_request_duration(registry.add("api_request_duration_seconds", "Time an API request took.",
+                                        histogram, {pairs("method", "route", setup.routes)},
+                                        MetricUnit::seconds, Show::used)),
+      store_policies(registry.add("store_policies", "Policies in memory.", gauge)),
+      store_webhooks(registry.add("store_webhooks", "Webhooks in memory.", gauge)) {
+  build_info.gauge({setup.version, setup.revision, setup.compiler}).set(1);
+}
+
+namespace {
+
+std::mutex made_mutex;
+std::atomic<Metrics*> current{nullptr};
+/// Never destroyed: threads may count until the very end.
+std::vector<std::unique_ptr<Metrics>>& all_made() {
+  static auto* made = new std::vector<std::unique_ptr<Metrics>>();
+  return *made;
+}
+
+Metrics& make(const MetricsSetup& setup) {
+  all_made().push_back(std::make_unique<Metrics>(setup));
+  current.store(all_made().back().get(), std::memory_order_release);
+  return *all_made().back();
+}
+
+}  // namespace
+
+void start_metrics(const MetricsSetup& setup) {
+  const std::lock_guard lock(made_mutex);
+  make(setup);
+}
+
+Metrics& metrics() {
+  if (Metrics* made = current.load(std::memory_order_acquire)) return *made;
+  const std::lock_guard lock(made_mutex);
+  if (Metrics* made = current.load(std::memory_order_acquire)) return *made;
+  return make({});
+}
+
+}  // namespace postern::telemetry

@@ -1,0 +1,94 @@
+// The metrics of the gateway, by name (docs/metrics.md). Metrics are the only globals of the
+// program.
+//
+//   static Counter quits = metrics().smtp_commands.counter({"QUIT", "221"});   // keep the handle
+//   quits.add();                                                                // then count, 5 ns
+//
+// Label values are given in the order of the comment; one outside its set counts as "other".
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "telemetry/registry.h"
+
+namespace postern::telemetry {
+
+/// The closed sets that only the configuration or other rooms know.
+struct MetricsSetup {
+  std::vector<std::string> listeners = {"smtp"};
+  /// Layer and dialect that go together: {"gateway", "gateway"}, {"webhook", "webhook"}.
+  std::vector<std::pair<std::string, std::string>> layers = {{"gateway", "gateway"},
+                                                             {"webhook", "webhook"}};
+  std::vector<std::string> checks;                          ///< names of policy/catalogue.h
+  std::vector<std::pair<std::string, std::string>> routes;  ///< {"GET", "/api/v1/webhooks/{id}"}
+  std::string version = "0.1.0";
+  std::string revision = "unknown";
+  std::string compiler = "unknown";
+};
+
+struct Metrics {
+  explicit Metrics(const MetricsSetup& setup);
+
+  Registry registry;
+
+  // Process
+  Family& build_info;                            ///< G version, revision, compiler
+  Family& config_last_reload_successful;         ///< G
+  Family& config_last_reload_success_timestamp;  ///< G, seconds since 1970
+  Family& logs_dropped;                          ///< C
+  Family& tls_certificate_not_after;             ///< G listener; seconds since 1970
+
+  // SMTP
+  Family& smtp_connections;          ///< G listener, tls (plain, tls)
+  Family& smtp_connections_total;    ///< C listener
+  Family& smtp_connections_refused;  ///< C listener, reason (see metrics.cc)
+  Family& smtp_sessions;             ///< C listener, tls_version, end
+  Family& smtp_session_duration;     ///< H listener
+  Family& smtp_message_size;         ///< H listener
+  Family& smtp_commands;             ///< C verb, code
+  Family& smtp_replies;              ///< C stage, code, enhanced_code
+  Family& smtp_tls_handshakes;       ///< C listener, version, result (ok, failed, timeout)
+  Family& smtp_auth_attempts;        ///< C mechanism, result (ok, failed, throttled, busy, error)
+  Family& smtp_messages_received;    ///< C listener, result (accepted, rejected, deferred, aborted)
+  Family& smtp_receive_bytes;        ///< C listener
+  Family& smtp_protocol_errors;      ///< C kind
+
+  // Decisions
+  Family& decision_verdicts;  ///< C stage, layer, dialect, mode (enforce, shadow), verdict
+  Family& decision_duration;  ///< H stage
+  Family& decision_errors;    ///< C dialect, kind (dns, store, limit, bug)
+  Family& check_results;      ///< C check, result (pass_on, permit, reject, defer, quarantine)
+  Family& check_duration;     ///< H check
+  Family& trace_records;      ///< C outcome (accepted, rejected, deferred, aborted)
+  Family& trace_dropped;      ///< C reason (full, error)
+
+  // DNS and caches
+  Family& dns_queries;         ///< C type, result (found, no_data, nx_domain, ...)
+  Family& dns_query_duration;  ///< H type
+  Family& cache_lookups;       ///< C cache (credentials, dns), result (hit, miss)
+  Family& cache_entries;       ///< G cache
+
+  // Delivery
+  Family& delivery_attempts;  ///< C route (webhook, inbox, discard), result (ok, retry, refused,
+                              ///< failed)
+  Family& delivery_duration;  ///< H route
+  Family& delivery_dead_letters;  ///< C route
+  Family& webhook_responses;      ///< C class (2xx, 3xx, 4xx, 5xx, timeout, refused, ssrf, error)
+
+  // Control plane
+  Family& api_requests;          ///< C method, route, code
+  Family& api_request_duration;  ///< H method, route
+  Family& store_policies;        ///< G
+  Family& store_webhooks;        ///< G
+};
+
+/// Before the first thread that counts: makes the families with these sets. Handles taken before
+/// keep counting, unseen.
+void start_metrics(const MetricsSetup& setup);
+/// Made with the default sets when start_metrics() was not called.
+Metrics& metrics();
+
+}  // namespace postern::telemetry
