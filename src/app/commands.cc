@@ -1,0 +1,175 @@
+#include "app/commands.h"
+
+#include <cstdlib>
+#include <istream>
+#include <iterator>
+#include <ostream>
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "app/config_schema.h"
+#include "app/help.h"
+#include "app/version.h"
+#include "base/text.h"
+
+namespace postern::app {
+
+bool wants_color(const Arguments& arguments) {
+  const char* no_color = std::getenv("NO_COLOR");  // https://no-color.org
+  if (no_color && *no_color) return false;
+  return !arguments.has("--no-color") && isatty(STDERR_FILENO) == 1;
+}
+
+void report(std::string_view message, std::string_view hint, bool json, Streams& streams) {
+  if (json) {
+    streams.err << boost::json::serialize(boost::json::object{{"error", message}, {"hint", hint}})
+                << '\n';
+    return;
+  }
+  streams.err << "error: " << message << '\n';
+  if (!hint.empty()) streams.err << "  = what to do: " << hint << '\n';
+}
+
+int report_usage(const UsageError& error, bool json, Streams& streams) {
+  report(error.message, error.hint, json, streams);
+  return to_int(ExitCode::usage);
+}
+
+namespace {
+
+/// Loads what --config, POSTERN_CONFIG or neither name; prints nothing.
+ConfigResult load_named(const Arguments& arguments, Streams& streams, const LoadOptions& options,
+                        std::string& name) {
+  const char* environment = std::getenv("POSTERN_CONFIG");
+  name = arguments.value("--config").value_or(environment ? environment : "");
+  if (name.empty()) {
+    name = "embedded defaults";
+    return default_config(options);
+  }
+  if (name == "-") {
+    name = "<stdin>";
+    const std::string text(std::istreambuf_iterator<char>(streams.in), {});
+    return parse_config(text, name, options);
+  }
+  return load_config(name, options);
+}
+
+void print(const Diagnostics& diagnostics, const Arguments& arguments, std::ostream& out) {
+  out << (arguments.has("--json") ? diagnostics.json_lines()
+                                  : diagnostics.render(wants_color(arguments)));
+}
+
+std::string counted(std::size_t n, std::string_view word) {
+  return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
+}
+
+/// "2 listeners (127.0.0.1:25 starttls, ...), API 127.0.0.1:8025, data in ./postern-data"
+std::string summary(const Config& config) {
+  static constexpr std::string_view modes[] = {"STARTTLS", "implicit TLS", "no TLS"};
+  std::string list;
+  for (const ListenerConfig& listener : config.listeners) {
+    if (!list.empty()) list += ", ";
+    list += fmt::format("{} {} {}", listener.name, listener.address.to_string(),
+                        modes[static_cast<std::size_t>(listener.tls)]);
+  }
+  return fmt::format("{} ({}), API {}, data in {}", counted(config.listeners.size(), "listener"),
+                     list, config.api.address.to_string(), config.server.data_dir.string());
+}
+
+}  // namespace
+
+std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
+                               const LoadOptions& options) {
+  std::string name;
+  ConfigResult result = load_named(arguments, streams, options, name);
+  if (!arguments.has("--quiet") || !result.ok()) print(result.diagnostics, arguments, streams.err);
+  if (!result.ok()) return std::nullopt;
+  return std::move(result.config);
+}
+
+int run_check(const Arguments& arguments, Streams& streams) {
+  std::string name;
+  const ConfigResult result = load_named(arguments, streams, {}, name);
+  const Diagnostics& found = result.diagnostics;
+  const bool json = arguments.has("--json");
+  const bool quiet = arguments.has("--quiet");
+  if (!result.ok() || !quiet) print(found, arguments, json ? streams.out : streams.err);
+  if (!result.ok()) {
+    if (!json) {
+      streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
+                                 counted(found.warnings(), "warning"));
+    }
+    return to_int(ExitCode::config);
+  }
+  if (json) {
+    streams.out << boost::json::serialize(boost::json::object{
+                       {"ok", true}, {"file", name}, {"warnings", found.warnings()}})
+                << '\n';
+  } else if (!quiet) {
+    streams.out << fmt::format(
+        "{}: ok{}: {}\n", name,
+        found.warnings() > 0 ? " with " + counted(found.warnings(), "warning") : std::string(),
+        summary(result.config));
+  }
+  return to_int(ExitCode::ok);
+}
+
+int run_config(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty() || arguments.words.front() != "example") {
+    return report_usage(
+        {"`postern config` knows one word: example", "`postern config example > postern.toml`"},
+        arguments.has("--json"), streams);
+  }
+  streams.out << example_config();
+  return to_int(ExitCode::ok);
+}
+
+int run_completion(const Arguments& arguments, Streams& streams) {
+  const std::string shell = arguments.words.empty() ? "" : arguments.words.front();
+  const auto script = completion_script(shell);
+  if (!script) {
+    return report_usage(
+        {shell.empty() ? "which shell?"
+                       : fmt::format("no completions for `{}`", printable(shell, 64)),
+         "`postern completion bash`, `zsh` or `fish`"},
+        arguments.has("--json"), streams);
+  }
+  streams.out << *script;
+  return to_int(ExitCode::ok);
+}
+
+int run_help(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty()) {
+    streams.out << short_help();
+    return to_int(ExitCode::ok);
+  }
+  const std::string& subject = arguments.words.front();
+  if (const auto text = help_on(subject)) {
+    streams.out << *text;
+    return to_int(ExitCode::ok);
+  }
+  const auto near = nearest(subject, help_subjects());
+  return report_usage({fmt::format("no help on `{}`{}", printable(subject, 64),
+                                   near ? fmt::format("; did you mean `{}`?", *near) : ""),
+                       "`postern --help` lists commands and topics"},
+                      arguments.has("--json"), streams);
+}
+
+int run_version(const Arguments& arguments, Streams& streams) {
+  const Version version = current_version();
+  if (arguments.has("--json")) {
+    streams.out << boost::json::serialize(boost::json::object{{"version", version.number},
+                                                              {"revision", version.revision},
+                                                              {"compiler", version.compiler}})
+                << '\n';
+  } else {
+    streams.out << fmt::format("postern {} ({}, {})\n", version.number, version.revision,
+                               version.compiler);
+  }
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

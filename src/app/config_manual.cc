@@ -1,0 +1,89 @@
+// The key table as an example file and as a page of the manual.
+#include <fmt/format.h>
+
+#include "app/config_schema.h"
+#include "app/config_values.h"
+
+namespace postern::app {
+
+namespace {
+
+std::string header_of(std::string_view section) {
+  return section == "listener" ? "[[listener]]" : fmt::format("[{}]", section);
+}
+
+std::string range_of(const Key& key) {
+  const auto amount = [&](std::uint64_t value) {
+    if (key.kind == Kind::duration) return duration_text(Milliseconds(value));
+    if (key.kind == Kind::size) return size_text(value);
+    return std::to_string(value);
+  };
+  switch (key.kind) {
+    case Kind::count:
+    case Kind::size:
+    case Kind::duration:
+      return fmt::format("{}, {} to {}", kind_name(key.kind), amount(key.least), amount(key.most));
+    case Kind::choice: {
+      std::string out;
+      for (const std::string_view word : key.choices) {
+        out += fmt::format("{}`\"{}\"`", out.empty() ? "" : ", ", word);
+      }
+      return out;
+    }
+    default:
+      return std::string(kind_name(key.kind));
+  }
+}
+
+constexpr std::string_view manual_head = R"(# Configuration
+
+One TOML file, named with `--config` or `POSTERN_CONFIG`; without one Postern runs on the defaults of this
+page, on loopback only. `postern config example` prints the whole file, `postern check` loads it and names every
+mistake with its line and column, `postern help CODE` explains an error code.
+
+* Every key has a default and may be left out. An unknown key or section is an error.
+* Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
+* Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
+* Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
+  `LoadCredential=` provides.
+* `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
+
+)";
+
+}  // namespace
+
+std::string example_config() {
+  std::string out =
+      "# Postern's configuration. Every key is shown with its default; a commented key may be left "
+      "out.\n"
+      "# Durations: \"250ms\", \"5s\", \"3m\", \"1h\", \"7d\". Sizes: \"64 KiB\", \"25 MiB\", or a "
+      "number of "
+      "octets.\n";
+  std::string_view section;
+  for (const Key& key : config_keys()) {
+    if (key.section != section) {
+      section = key.section;
+      out += fmt::format("\n{}\n", header_of(section));
+    }
+    out +=
+        fmt::format("{:<33} # {}\n", fmt::format("# {} = {}", key.name, key.preset), key.comment);
+  }
+  return out;
+}
+
+std::string config_manual() {
+  std::string out(manual_head);
+  std::string_view section;
+  for (const Key& key : config_keys()) {
+    if (key.section != section) {
+      section = key.section;
+      out += fmt::format("{}## `{}`\n\n| key | default | value | meaning |\n|---|---|---|---|\n",
+                         key.section == "server" ? "" : "\n", header_of(section));
+    }
+    out += fmt::format("| `{}` | `{}` | {} | {} |\n", key.name, key.preset, range_of(key),
+                       key.comment);
+  }
+  return out;
+}
+
+}  // namespace postern::app

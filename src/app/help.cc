@@ -1,0 +1,229 @@
+#include "app/help.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "app/config_schema.h"
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t width = 80;
+
+constexpr std::string_view group_verbs[][2] = {
+    {"Run", "answer SMTP clients"},
+    {"Write policy", "say what is accepted, and see why"},
+    {"Operate", "look after what runs"},
+    {"Set up", "make files and accounts"},
+    {"About", "read more"}};
+
+constexpr ExitCode every_code[] = {ExitCode::ok,
+                                   ExitCode::no,
+                                   ExitCode::changes,
+                                   ExitCode::usage,
+                                   ExitCode::bad_data,
+                                   ExitCode::no_input,
+                                   ExitCode::unavailable,
+                                   ExitCode::bug,
+                                   ExitCode::os,
+                                   ExitCode::cannot_create,
+                                   ExitCode::io,
+                                   ExitCode::try_again,
+                                   ExitCode::no_permission,
+                                   ExitCode::config};
+
+/// `text` in lines of at most 80 columns, each behind `indent` blanks; the first is already begun
+/// at column `begun`.
+std::string wrapped(std::string_view text, std::size_t indent, std::size_t begun = 0) {
+  std::string out;
+  std::size_t column = begun > 0 ? begun : indent;
+  if (begun == 0) out.append(indent, ' ');
+  bool first = true;
+  for (const std::string_view word : split(text, ' ')) {
+    const std::size_t wide = display_width(word);
+    if (!first && column + 1 + wide > width) {
+      out += '\n' + std::string(indent, ' ');
+      column = indent;
+    } else if (!first) {
+      out += ' ';
+      ++column;
+    }
+    out += word;
+    column += wide;
+    first = false;
+  }
+  return out + '\n';
+}
+
+std::string row(std::string_view left, std::string_view right, std::size_t indent) {
+  std::string head = fmt::format("  {}", left);
+  if (display_width(head) + 2 > indent) return head + '\n' + wrapped(right, indent);
+  head.append(indent - display_width(head), ' ');
+  return head + wrapped(right, indent, indent);
+}
+
+std::string option_rows(std::span<const OptionSpec> options) {
+  std::string out;
+  for (const OptionSpec& option : options) {
+    const std::string left = option.value.empty() ? std::string(option.name)
+                                                  : fmt::format("{} {}", option.name, option.value);
+    const std::string right = option.preset.empty()
+                                  ? std::string(option.help)
+                                  : fmt::format("{} (default: {})", option.help, option.preset);
+    out += row(left, right, 22);
+  }
+  return out;
+}
+
+std::string exit_code_topic() {
+  std::string out = "Exit codes, as in sysexits.h:\n\n";
+  for (const ExitCode code : every_code) {
+    out += row(std::to_string(to_int(code)), meaning_of(code), 6);
+  }
+  return out +
+         "\nA unit with RestartPreventExitStatus=64 77 78 stops restart loops on what only a\n"
+         "human can mend.\n";
+}
+
+constexpr std::string_view environment_topic = R"(Environment variables:
+
+  POSTERN_CONFIG          the configuration file when --config is not given
+  NO_COLOR                any value: no colours (https://no-color.org)
+  CREDENTIALS_DIRECTORY   where `key = "credential:NAME"` is looked for; systemd
+                          sets it for a unit with LoadCredential=
+  JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to the
+                          journal with its own protocol
+)";
+
+constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:
+
+  1. Every refusal is one line in the log, event decision.refused or
+     decision.deferred, with the reply, the rule and a trace id.
+  2. `postern explain ID` shows that decision again: each stage, each rule that
+     was asked, the evidence it saw, the reply and the time it took.
+  3. `postern explain --message m.eml --from A --to B --client-ip IP` decides a
+     message that was never sent, with the policies as they are now; with --dns
+     FILE no other DNS answers than those of the file exist.
+
+Traces are kept in the data directory for `traces.keep` and up to
+`traces.max_size`; recording one never delays a reply.
+)";
+
+constexpr std::string_view topic_names[] = {"exit-codes", "config", "environment", "tracing"};
+
+std::string config_topic() {
+  std::string out =
+      "The configuration is one TOML file; every key has a default, and an unknown one is\n"
+      "an error. `postern config example` prints all of them, `postern check` finds\n"
+      "mistakes, `postern help CODE` explains one.\n";
+  std::string_view section;
+  for (const Key& key : config_keys()) {
+    if (key.section != section) {
+      section = key.section;
+      out += section == "listener" ? "\n[[listener]]  (once for each)\n"
+                                   : fmt::format("\n[{}]\n", section);
+    }
+    out += row(fmt::format("{} = {}", key.name, key.preset), key.comment, 36);
+  }
+  return out + "\nDurations: 250ms, 5s, 3m, 1h, 7d. Sizes: 64 KiB, 25 MiB, or octets.\n";
+}
+
+std::string code_text(const CodePage& page) {
+  return fmt::format("{}: {}\n\n{}\nWrong:\n\n{}\nRight:\n\n{}", page.code, page.title,
+                     wrapped(page.text, 0), page.wrong, page.right);
+}
+
+}  // namespace
+
+std::string_view meaning_of(ExitCode code) {
+  switch (code) {
+    case ExitCode::ok:
+      return "done";
+    case ExitCode::no:
+      return "the answer is no: a check or proof failed, a message is refused";
+    case ExitCode::changes:
+      return "the comparison found changes";
+    case ExitCode::usage:
+      return "the command line is wrong";
+    case ExitCode::bad_data:
+      return "a message, trace or other input is not what it should be";
+    case ExitCode::no_input:
+      return "a file, decision or address that was named is not there";
+    case ExitCode::unavailable:
+      return "a service is not available: address taken, server not running";
+    case ExitCode::bug:
+      return "a fault of Postern itself; please report it";
+    case ExitCode::os:
+      return "the system refused: no file descriptors, no threads";
+    case ExitCode::cannot_create:
+      return "a file or directory cannot be made";
+    case ExitCode::io:
+      return "reading or writing failed: disk full, damaged database";
+    case ExitCode::try_again:
+      return "try again: a locked database, DNS trouble";
+    case ExitCode::no_permission:
+      return "not permitted";
+    case ExitCode::config:
+      return "the configuration is wrong";
+  }
+  return "";
+}
+
+std::string short_help() {
+  std::string out =
+      "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n\n"
+      "usage: postern COMMAND [OPTIONS]\n";
+  for (const auto& [group, verb] : group_verbs) {
+    out += fmt::format("\n{}: {}\n", group, verb);
+    for (const CommandSpec& command : commands()) {
+      if (command.group == group) out += row(command.name, command.summary, 14);
+    }
+  }
+  out += "\n";
+  for (const std::string_view name : {"serve", "check", "explain"}) {
+    out += fmt::format("  {}\n", find_command(name)->examples.front().line);
+  }
+  out += "Every command takes --help, --config FILE, --json, --quiet and --no-color.\n";
+  return out + "More: postern help exit-codes|config|environment|tracing\n";
+}
+
+std::string command_help(const CommandSpec& command) {
+  std::string out = wrapped(command.purpose, 0);
+  const std::string usage = fmt::format("usage: postern {} ", command.name);
+  out += "\n" + usage + wrapped(command.usage, usage.size(), usage.size());
+  out += "\nExamples:\n";
+  for (const ExampleSpec& example : command.examples) {
+    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+  }
+  out += "\nOptions:\n" + option_rows(command.options) + option_rows(common_options());
+  out += "\nExit codes:\n";
+  for (const ExitCode code : command.exit_codes) {
+    out += row(std::to_string(to_int(code)), meaning_of(code), 6);
+  }
+  if (!command.see_also.empty()) out += fmt::format("\nSee also: {}\n", command.see_also);
+  return out;
+}
+
+std::optional<std::string> help_on(std::string_view subject) {
+  if (const CommandSpec* command = find_command(subject)) return command_help(*command);
+  if (subject == "exit-codes") return exit_code_topic();
+  if (subject == "config") return config_topic();
+  if (subject == "environment") return std::string(environment_topic);
+  if (subject == "tracing") return std::string(tracing_topic);
+  for (const CodePage& page : code_pages()) {
+    if (iequals(page.code, subject)) return code_text(page);
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string_view> help_subjects() {
+  std::vector<std::string_view> out(std::begin(topic_names), std::end(topic_names));
+  for (const CommandSpec& command : commands()) out.push_back(command.name);
+  for (const CodePage& page : code_pages()) out.push_back(page.code);
+  return out;
+}
+
+}  // namespace postern::app

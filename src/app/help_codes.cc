@@ -1,0 +1,151 @@
+// One page an error code: what it means, and an example that has it and one that has not.
+#include "app/help.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr CodePage pages[] = {
+    {"C001", "not TOML",
+     "The file breaks the rules of TOML (https://toml.io). Reading stops at the first such place, "
+     "so "
+     "mend it and check again. Text stands in double quotes, a section in brackets on a line of "
+     "its "
+     "own.",
+     "[server]\nhostname = mail.example.com\n", "[server]\nhostname = \"mail.example.com\"\n"},
+    {"C002", "the configuration cannot be read",
+     "The file named with --config or POSTERN_CONFIG is missing, a directory, larger than 1 MiB, "
+     "or "
+     "not readable for this user. Without a name Postern runs on embedded defaults.",
+     "", "# postern config example > postern.toml\n"},
+    {"C011", "unknown section",
+     "Every section of the file is known by name, so that a misspelt one cannot silently do "
+     "nothing. "
+     "Listeners are a list: two brackets, once for each.",
+     "[limit]\nsessions = 500\n", "[limits]\nsessions = 500\n"},
+    {"C012", "unknown key",
+     "Every key is known by name, so that a misspelt one cannot silently do nothing. The message "
+     "names "
+     "the nearest key, or the section in which the key belongs.",
+     "[limits]\nmesage_size = \"10 MiB\"\n", "[limits]\nmessage_size = \"10 MiB\"\n"},
+    {"C013", "wrong type",
+     "The key takes another kind of value: text stands in quotes, numbers and true or false do "
+     "not, a "
+     "list stands in brackets.",
+     "[limits]\nrecipients = \"100\"\n", "[limits]\nrecipients = 100\n"},
+    {"C014", "not a duration",
+     "A duration is a whole number and its unit in quotes: ms, s, m (minutes), h or d.",
+     "[timeouts]\ncommand = \"5 minutes\"\n", "[timeouts]\ncommand = \"5m\"\n"},
+    {"C015", "not a size",
+     "A size is a number of octets, or a whole number with KiB, MiB or GiB in quotes. MB and M are "
+     "not "
+     "taken: they mean different things to different programs.",
+     "[limits]\nmessage_size = \"25 MB\"\n", "[limits]\nmessage_size = \"25 MiB\"\n"},
+    {"C016", "out of range",
+     "The value is of the right kind, but too small or too large to make sense.",
+     "[server]\nthreads = -1\n", "[server]\nthreads = 2\n"},
+    {"C017", "not one of the words",
+     "The key takes one of a few words, all of which the message lists.",
+     "[[listener]]\ntls = \"startls\"\n", "[[listener]]\ntls = \"starttls\"\n"},
+    {"C018", "not a network",
+     "A network is an IPv4 or IPv6 address and a prefix length; the bits behind the prefix are "
+     "zero. "
+     "A single address may stand alone.",
+     "[limits]\nexempt_networks = [\"10.1.2.3/8\"]\n",
+     "[limits]\nexempt_networks = [\"10.0.0.0/8\"]\n"},
+    {"C019", "not an address and port",
+     "Listening addresses and DNS servers are written as numbers: 127.0.0.1:2525, or [::1]:2525 "
+     "for "
+     "IPv6. 0.0.0.0 and [::] are all addresses of the machine.",
+     "[[listener]]\naddress = \"localhost:2525\"\n",
+     "[[listener]]\naddress = \"127.0.0.1:2525\"\n"},
+    {"C020", "not a name",
+     "A domain name consists of labels of letters, digits and hyphens, at most 63 octets each; "
+     "other "
+     "scripts are written as xn--. Listener names are labels of metrics: letters, digits, hyphen, "
+     "underscore and dot.",
+     "[server]\nhostname = \"mail_1.example.com\"\n",
+     "[server]\nhostname = \"mail-1.example.com\"\n"},
+    {"C021", "not the address of a server",
+     "public_url is what stands before /api/v1 in links: scheme, host and port, no path.",
+     "[api]\npublic_url = \"mail.example.com/postern\"\n",
+     "[api]\npublic_url = \"https://mail.example.com\"\n"},
+    {"C030", "PROXY protocol without trusted peers",
+     "A PROXY header says which client a balancer speaks for. Who may say so must be named, or "
+     "anybody "
+     "who reaches the port could claim any address and pass an allowlist.",
+     "[[listener]]\nproxy_protocol = \"required\"\n",
+     "[[listener]]\nproxy_protocol = \"required\"\nproxy_from = [\"192.0.2.10/32\"]\n"},
+    {"C031", "certificate without key, or key without certificate",
+     "TLS needs both files. With neither, Postern makes a self-signed certificate in its data "
+     "directory.",
+     "[[listener]]\ncertificate = \"/etc/postern/certificate.pem\"\n",
+     "[[listener]]\ntls = \"starttls\"\n"},
+    {"C032", "address used twice",
+     "Two listeners, or a listener and the API, cannot share an address and port.",
+     "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\nname = "
+     "\"b\"\naddress = "
+     "\"127.0.0.1:2525\"\n",
+     "[[listener]]\nname = \"a\"\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\nname = "
+     "\"b\"\naddress = "
+     "\"127.0.0.1:2526\"\n"},
+    {"C033", "API reachable without TLS",
+     "The API takes passwords and hands out tokens over plain HTTP. Outside of loopback that needs "
+     "a "
+     "TLS proxy in front; behind_proxy = true says that there is one.",
+     "[api]\naddress = \"0.0.0.0:8025\"\n",
+     "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\n"},
+    {"C034", "more sessions than open files allow",
+     "A session may need four descriptors: its socket, a body file, a webhook connection, a DNS "
+     "socket. "
+     "sessions may be (hard limit of open files - 100) / 4 at most, so that the gateway never runs "
+     "out in the middle of a message.",
+     "[limits]\nsessions = 1000000\n", "[limits]\nsessions = 200\n"},
+    {"C035", "two listeners of one name", "Logs and metrics tell listeners apart by their names.",
+     "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\naddress = \"127.0.0.1:2526\"\n",
+     "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\nname = \"second\"\naddress = "
+     "\"127.0.0.1:2526\"\n"},
+    {"C036", "a key without effect",
+     "A warning: another key makes this one meaningless, which is seldom what was meant.",
+     "[[listener]]\nproxy_from = [\"192.0.2.10/32\"]\n",
+     "[[listener]]\nproxy_protocol = \"required\"\nproxy_from = [\"192.0.2.10/32\"]\n"},
+    {"C037", "everybody is trusted",
+     "A warning: with 0.0.0.0/0 or ::/0 here, whoever connects may claim any client address, and "
+     "every "
+     "check of addresses is in vain.",
+     "[[listener]]\nxclient_from = [\"0.0.0.0/0\"]\n",
+     "[[listener]]\nxclient_from = [\"192.0.2.10/32\"]\n"},
+    {"C038", "less than SMTP asks for",
+     "A warning: RFC 5321 §4.5.3.1 names sizes that every server must be able to take; honest "
+     "clients "
+     "may fail below them.",
+     "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
+    {"T001", "certificate or key cannot be read",
+     "The message names the file, its owner and mode, and the user Postern runs as. A private key "
+     "should stay readable for its owner alone: hand it over with systemd's LoadCredential= and "
+     "write "
+     "credential:NAME, or give it to Postern's user. TLS is never switched off silently.",
+     "[[listener]]\ncertificate = \"/nonexistent/certificate.pem\"\nkey = "
+     "\"/nonexistent/key.pem\"\n",
+     "[[listener]]\ntls = \"starttls\"\n"},
+    {"T002", "the key does not belong to the certificate",
+     "The public key in the certificate is another one. Often one of the two files is from an "
+     "earlier "
+     "renewal.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
+    {"T003", "not PEM",
+     "The file holds no certificate, or no private key without a passphrase, in PEM form: text "
+     "that "
+     "begins with -----BEGIN.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
+    {"T004", "outside the certificate's dates",
+     "A warning: clients that check certificates will refuse this one. Opportunistic TLS still "
+     "works.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
+};
+
+}  // namespace
+
+std::span<const CodePage> code_pages() { return pages; }
+
+}  // namespace postern::app

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string_view>
+
+namespace postern::app {
+
+struct Version {
+  std::string_view number;    ///< "0.1.0"
+  std::string_view revision;  ///< commit the build was made of, or "unknown"
+  std::string_view compiler;
+};
+
+Version current_version();
+
+}  // namespace postern::app
