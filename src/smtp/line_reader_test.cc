@@ -1,0 +1,80 @@
+#include "smtp/line_reader.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::smtp {
+namespace {
+
+using Status = LineReader::Status;
+
+struct Read {
+  Status status;
+  std::string text;
+  bool operator==(const Read&) const = default;
+};
+
+std::vector<Read> read_all(const std::string& input, std::size_t step, bool sasl = false) {
+  LineReader reader;
+  std::vector<Read> all;
+  for (std::size_t at = 0; at < input.size(); at += step) {
+    const std::string piece = input.substr(at, step);
+    std::string_view view = piece;
+    for (;;) {
+      const auto line = reader.take(view, Limits{}, sasl);
+      if (line.status == Status::need_input) break;
+      all.push_back({line.status, std::string(line.text)});
+      if (line.status != Status::line && line.status != Status::too_long) return all;
+    }
+  }
+  return all;
+}
+
+TEST(LineReader, gives_lines_whatever_the_pieces) {
+  const std::string input = "EHLO a\r\n\r\nMAIL FROM:<a@b>\r\nrest";
+  for (std::size_t step = 1; step <= input.size(); ++step) {
+    EXPECT_EQ(read_all(input, step), (std::vector<Read>{{Status::line, "EHLO a"},
+                                                        {Status::line, ""},
+                                                        {Status::line, "MAIL FROM:<a@b>"}}));
+  }
+}
+
+TEST(LineReader, has_a_longer_limit_for_auth) {
+  const std::string line = "AUTH PLAIN " + std::string(12288 - 13, 'A') + "\r\n";
+  const std::string longer = "auth PLAIN " + std::string(12288 - 12, 'A') + "\r\n";
+  const std::string other = std::string(2047, 'A') + "\r\n";
+  for (const std::size_t step : {std::size_t{1}, std::size_t{100}, std::size_t{20000}}) {
+    EXPECT_EQ(read_all(line, step)[0].status, Status::line);
+    EXPECT_EQ(read_all(longer, step)[0].status, Status::too_long);
+    EXPECT_EQ(read_all(other, step)[0].status, Status::too_long);
+    EXPECT_EQ(read_all(other, step, true)[0].status, Status::line);
+  }
+}
+
+TEST(LineReader, tells_what_is_no_line) {
+  using namespace std::string_literals;
+  for (const std::size_t step : {std::size_t{1}, std::size_t{1000}, std::size_t{100000}}) {
+    EXPECT_EQ(read_all("NOOP\n", step)[0].status, Status::bare);
+    EXPECT_EQ(read_all("\n", step)[0].status, Status::bare);
+    EXPECT_EQ(read_all("NO\rOP\r\n", step)[0].status, Status::bare);
+    EXPECT_EQ(read_all("NOOP\r\r\n", step)[0].status, Status::bare);
+    EXPECT_EQ(read_all("NOOP\r\nNO\0OP\r\n"s, step)[1].status, Status::bare);
+    EXPECT_EQ(read_all("\x16\x03\x01", step)[0].status, Status::foreign);
+    EXPECT_EQ(read_all("NOOP\r\nNO\x01P\r\n", step)[1].status, Status::line);
+    EXPECT_EQ(read_all(std::string(70000, 'A'), step)[0].status, Status::endless);
+    EXPECT_EQ(read_all(std::string(65536, 'A') + "\r\n", step)[0].status, Status::endless);
+    EXPECT_EQ(read_all(std::string(65535, 'A') + "\r\n", step)[0].status, Status::too_long);
+    EXPECT_EQ(read_all(std::string(5000, 'A') + "\n", step)[0].status, Status::bare);
+  }
+}
+
+TEST(LineReader, gives_a_line_again_when_asked) {
+  LineReader reader;
+  std::string_view input = "ONE\r\nTWO\r\n";
+  reader.take(input, Limits{}, false);
+  reader.again();
+  EXPECT_EQ(reader.take(input, Limits{}, false).text, "ONE");
+  EXPECT_EQ(reader.take(input, Limits{}, false).text, "TWO");
+}
+
+}  // namespace
+}  // namespace postern::smtp

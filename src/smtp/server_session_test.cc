@@ -1,0 +1,121 @@
+// What a transcript cannot show: the contract with the driver.
+#include "smtp/server_session.h"
+
+#include <gtest/gtest.h>
+
+#include "smtp/test_driver.h"
+
+namespace postern::smtp {
+namespace {
+
+ServerOptions example_options() {
+  ServerOptions options;
+  options.hostname = "mx.example.org";
+  return options;
+}
+
+TEST(ServerSession, refuses_a_connection_with_one_reply) {
+  const ServerOptions options = example_options();
+  ServerSession session(options);
+  session.refuse({421, {4, 7, 0}, "too many connections"});
+  EXPECT_TRUE(session.closed());
+  EXPECT_EQ(session.take_output(), "421 4.7.0 too many connections\r\n");
+  EXPECT_EQ(std::get<Closed>(session.next()).reason, Closed::Reason::policy);
+  session.feed("EHLO client.example\r\n");
+  EXPECT_TRUE(std::holds_alternative<Closed>(session.next()));
+  EXPECT_EQ(session.output_size(), 0u);
+}
+
+TEST(ServerSession, tells_where_it_stands) {
+  const ServerOptions options = example_options();
+  TestDriver driver(options);
+  EXPECT_FALSE(driver.session().esmtp());
+  driver.say("EHLO client.example\r\n");
+  EXPECT_TRUE(driver.session().esmtp());
+  driver.say(
+      "MAIL FROM:<a@example.com>\r\nRCPT TO:<unknown@example.org>\r\nRCPT TO:<b@example.org>\r\n");
+  EXPECT_EQ(driver.session().errors(), 1u);
+  EXPECT_FALSE(driver.session().in_data());
+  driver.say("DATA\r\n");
+  EXPECT_TRUE(driver.session().in_data());
+  driver.say("x\r\n.\r\n");
+  EXPECT_FALSE(driver.session().in_data());
+  EXPECT_EQ(driver.messages, std::vector<std::string>{"x\r\n"});
+}
+
+TEST(ServerSession, tells_that_input_waits_behind_a_command) {
+  const ServerOptions options = example_options();
+  ServerSession session(options);
+  session.feed("EHLO client.example\r\nMAIL");
+  EXPECT_TRUE(std::holds_alternative<Helo>(session.next()));
+  EXPECT_TRUE(session.input_waiting());
+  session.accept();
+  EXPECT_TRUE(std::holds_alternative<NeedInput>(session.next()));
+  EXPECT_FALSE(session.input_waiting());
+  session.feed(" FROM:<a@example.com>\r\n");
+  EXPECT_TRUE(std::holds_alternative<Mail>(session.next()));
+  EXPECT_FALSE(session.input_waiting());
+}
+
+TEST(ServerSession, hands_out_data_without_copying_it) {
+  const ServerOptions options = example_options();
+  TestDriver driver(options);
+  driver.say(
+      "HELO client.example\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n");
+  const std::string data = "first line\r\nsecond line\r\n";
+  driver.session().feed(data);
+  EXPECT_EQ(std::get<Chunk>(driver.session().next()).bytes.data(), data.data());
+  EXPECT_TRUE(std::holds_alternative<NeedInput>(driver.session().next()));
+}
+
+TEST(ServerSession, shrinks_without_losing_half_a_line) {
+  const ServerOptions options = example_options();
+  TestDriver driver(options);
+  driver.say("EHLO client.exam");
+  driver.session().shrink();
+  driver.say("ple\r\n");
+  driver.session().shrink();
+  EXPECT_EQ(driver.events, std::vector<std::string>{"ehlo client.example"});
+}
+
+TEST(ServerSession, keeps_nothing_of_the_time_before_tls) {
+  ServerOptions options = example_options();
+  options.starttls = true;
+  options.auth = true;
+  TestDriver driver(options);
+  driver.say("EHLO client.example\r\nXYZZY\r\nSTARTTLS\r\n");
+  EXPECT_FALSE(driver.session().in_tls());
+  driver.session().feed("EHLO evil.example\r\n");  // read before the handshake was done: dropped
+  EXPECT_TRUE(std::holds_alternative<NeedInput>(driver.session().next()));
+  driver.session().tls_started();
+  EXPECT_TRUE(driver.session().in_tls());
+  EXPECT_FALSE(driver.session().esmtp());
+  EXPECT_FALSE(driver.session().authenticated());
+  EXPECT_EQ(driver.session().errors(), 1u);
+  driver.output.clear();
+  driver.say("EHLO client.example\r\nAUTH PLAIN AGFsaWNlAGNvcnJlY3QgaG9yc2U=\r\n");
+  EXPECT_TRUE(driver.session().authenticated());
+  EXPECT_NE(driver.output.find("250-AUTH PLAIN LOGIN\r\n"), std::string::npos);
+}
+
+TEST(ServerSession, takes_a_trusted_login_as_authentication) {
+  ServerOptions options = example_options();
+  options.xclient = true;
+  TestDriver driver(options);
+  driver.say("EHLO proxy.example\r\nXCLIENT LOGIN=alice\r\n");
+  EXPECT_TRUE(driver.session().authenticated());
+  EXPECT_FALSE(driver.session().esmtp());
+  driver.say("XCLIENT NAME=client.example\r\n");
+  EXPECT_FALSE(driver.session().authenticated());
+}
+
+TEST(ServerSession, can_be_moved) {
+  const ServerOptions options = example_options();
+  ServerSession first(options);
+  first.greet();
+  ServerSession second(std::move(first));
+  EXPECT_EQ(second.take_output(), "220 mx.example.org ESMTP Postern\r\n");
+}
+
+}  // namespace
+}  // namespace postern::smtp
