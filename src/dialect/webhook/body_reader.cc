@@ -74,9 +74,9 @@ std::optional<std::int64_t> BodyReader::integer(std::string_view name, std::int6
                                                 std::int64_t most) {
   const json::value* value = find(name);
   if (value == nullptr) return std::nullopt;
-  if (value->is_int64() && value->get_int64() >= least && value->get_int64() <= most) {
-    return value->get_int64();
-  }
+  boost::system::error_code inexact;
+  const auto number = value->is_double() ? most : value->to_number<std::int64_t>(inexact);
+  if (!inexact && !value->is_double() && number >= least && number <= most) return number;
   error(name, fmt::format("must be a whole number from {} to {}", least, most));
   return std::nullopt;
 }
