@@ -1,0 +1,15 @@
+// What a fuzz target says when the code broke its word.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace postern::fuzz {
+
+inline void must(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "invariant broken: %s\n", what);
+  std::abort();
+}
+
+}  // namespace postern::fuzz
