@@ -150,9 +150,12 @@ std::size_t HttpClient::Transfer::take_header(std::string_view line) {
   const std::string_view text = trim(line);
   if (istarts_with(text, "HTTP/")) {  // of an interim response too (RFC 9110 §15.2)
     response.headers.clear();
-  } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
-    response.headers.emplace_back(std::string(trim(text.substr(0, colon))),
-                                  std::string(trim(text.substr(colon + 1))));
+  } else if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
+    std::string_view value = line.substr(colon + 1);
+    while (!value.empty() && (value.front() == ' ' || value.front() == '\t'))
+      value.remove_prefix(1);
+    while (!value.empty() && (value.back() == '\r' || value.back() == '\n')) value.remove_suffix(1);
+    response.headers.emplace_back(std::string(trim(line.substr(0, colon))), std::string(value));
   } else if (text.empty()) {
     long status = 0;
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);

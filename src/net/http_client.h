@@ -66,7 +66,7 @@ struct HttpResult {
   HttpTrouble trouble = HttpTrouble::none;
   std::string detail;   ///< for the log, when there is trouble
   int status = 0;       ///< 0 with trouble
-  HttpHeaders headers;  ///< names as received
+  HttpHeaders headers;  ///< as received; blanks behind a value are kept
   std::string body;
   bool body_cut = false;  ///< longer or slower than allowed, or the connection ended inside it
 

@@ -1,0 +1,336 @@
+#include "dns/recorded_resolver.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+
+namespace postern::dns {
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::seconds default_ttl{60};
+
+std::string normal(std::string_view name) {
+  while (!name.empty() && name.back() == '.') name.remove_suffix(1);
+  return lower(name);
+}
+
+/// Octets: text, or `{"hex": …}` or `{"base64": …}` for what is no UTF-8.
+std::string octets(const json::value& value) {
+  if (value.is_string()) return std::string(value.as_string());
+  const json::object& object = value.as_object();
+  if (const json::value* base64 = object.if_contains("base64"))
+    return base64_decode(base64->as_string()).value();
+  const std::string_view hex = object.at("hex").as_string();
+  std::string out;
+  for (std::size_t i = 0; i + 1 < hex.size(); i += 2)
+    out += static_cast<char>(std::stoi(std::string(hex.substr(i, 2)), nullptr, 16));
+  return out;
+}
+
+std::string word(const json::value& value) {
+  return value.is_string() ? std::string(value.as_string())
+                           : std::to_string(value.to_number<std::uint64_t>());
+}
+
+/// A record of the zone form in the text form of Answer::records; throws when it is none.
+std::string record_text(Type type, const json::value& value) {
+  switch (type) {
+    case Type::a:
+    case Type::aaaa: {
+      const Result<IpAddress> address = IpAddress::parse(value.as_string());
+      if (!address) throw std::invalid_argument(address.error().message);
+      return address->to_string();
+    }
+    case Type::cname:
+    case Type::ptr:
+      return normal(value.as_string());
+    case Type::mx:
+      return word(value.as_array().at(0)) + " " + normal(value.as_array().at(1).as_string());
+    case Type::txt: {
+      if (!value.is_array()) return octets(value);
+      std::string joined;
+      for (const json::value& chunk : value.as_array()) joined += octets(chunk);
+      return joined;
+    }
+    case Type::tlsa: {
+      if (value.is_string()) return lower(value.as_string());
+      std::string text;
+      for (const json::value& part : value.as_array())
+        text += (text.empty() ? "" : " ") + word(part);
+      return lower(text);
+    }
+  }
+  throw std::invalid_argument("unknown type");
+}
+
+Status status_of_fault(std::string_view fault) {
+  const std::string name = upper(fault);
+  if (name == "TIMEOUT") return Status::timeout;
+  if (name == "NXDOMAIN") return Status::nx_domain;
+  if (name == "NODATA" || name == "NOERROR") return Status::no_data;
+  for (const std::string_view known : {"SERVFAIL", "REFUSED", "FORMERR", "NOTIMP", "GARBAGE"})
+    if (name == known) return Status::server_failure;
+  throw std::invalid_argument("unknown fault " + name);
+}
+
+/// Truncation sends a client to TCP, where the answer is whole: no fault to who sees answers only.
+bool is_truncation(std::string_view fault) { return iequals(fault, "TRUNCATE"); }
+
+}  // namespace
+
+/// The zone of the DNS stub, judged when it is loaded.
+class RecordedResolver::Zone {
+ public:
+  void add(std::string_view name, const json::value& entry);
+  Answer answer(const Question& question, std::chrono::milliseconds limit);
+
+ private:
+  struct Options {
+    std::optional<Status> fault;
+    std::chrono::milliseconds delay{0};
+    std::set<std::string> types;  ///< empty: all
+    std::optional<std::uint64_t> times;
+    std::optional<std::chrono::seconds> ttl;
+    bool authentic = false;
+    std::map<Question, std::uint64_t> hits;
+  };
+  struct Entry {
+    std::map<Type, std::vector<std::string>> records;
+    std::map<Type, Status> faults;
+    std::optional<Status> others;  ///< of "*"
+    std::vector<Options> options;
+  };
+
+  static Options options_of(const json::value& value);
+  Entry* find(const std::string& name);
+  Options* options_for(Entry& entry, const Question& question);
+
+  std::mutex mutex_;  ///< guards the hit counters
+  std::map<std::string, Entry> entries_;
+  std::set<std::string> parents_;  ///< names that exist because one below them does
+  Entry empty_;
+};
+
+RecordedResolver::Zone::Options RecordedResolver::Zone::options_of(const json::value& value) {
+  Options options;
+  const auto set_fault = [&](std::string_view fault) {
+    if (!is_truncation(fault)) options.fault = status_of_fault(fault);
+  };
+  if (value.is_string()) {
+    set_fault(value.as_string());
+    return options;
+  }
+  const json::object& object = value.as_object();
+  if (const json::value* fault = object.if_contains("fault")) set_fault(fault->as_string());
+  if (const json::value* delay = object.if_contains("delay_ms"))
+    options.delay = std::chrono::milliseconds(delay->to_number<std::int64_t>());
+  if (const json::value* types = object.if_contains("types"))
+    for (const json::value& type : types->as_array()) options.types.insert(upper(type.as_string()));
+  if (const json::value* times = object.if_contains("times"))
+    options.times = times->to_number<std::uint64_t>();
+  if (const json::value* ttl = object.if_contains("ttl"))
+    options.ttl = std::chrono::seconds(ttl->to_number<std::int64_t>());
+  if (const json::value* ad = object.if_contains("ad")) options.authentic = ad->as_bool();
+  return options;
+}
+
+void RecordedResolver::Zone::add(std::string_view name, const json::value& value) {
+  std::string key = normal(name);
+  Entry& entry = entries_[key];
+  if (value.is_string()) {
+    entry.options.push_back(options_of(value));
+  } else {
+    for (const auto& [member, content] : value.as_object()) {
+      const std::string_view word = member;
+      if (word == "!") {
+        if (content.is_array())
+          for (const json::value& one : content.as_array())
+            entry.options.push_back(options_of(one));
+        else
+          entry.options.push_back(options_of(content));
+        continue;
+      }
+      if (word == "*") {
+        entry.others = status_of_fault(content.as_string());
+        continue;
+      }
+      const std::optional<Type> type = parse_type(word);
+      if (!type) continue;  // NS, SOA, SRV and the like: nobody here asks for them
+      if (content.is_string()) {
+        if (!is_truncation(content.as_string()))
+          entry.faults[*type] = status_of_fault(content.as_string());
+        continue;
+      }
+      for (const json::value& record : content.as_array())
+        entry.records[*type].push_back(record_text(*type, record));
+    }
+  }
+  for (std::size_t dot = key.find('.'); dot != std::string::npos; dot = key.find('.')) {
+    key.erase(0, dot + 1);
+    parents_.insert(key);
+  }
+}
+
+RecordedResolver::Zone::Entry* RecordedResolver::Zone::find(const std::string& name) {
+  if (const auto exact = entries_.find(name); exact != entries_.end()) return &exact->second;
+  if (parents_.contains(name)) return &empty_;
+  std::string up = name;
+  for (std::size_t dot = up.find('.'); dot != std::string::npos; dot = up.find('.')) {
+    up.erase(0, dot + 1);
+    if (const auto wildcard = entries_.find("*." + up); wildcard != entries_.end())
+      return &wildcard->second;
+    // RFC 4592 §3.3.1: the closest name that exists ends the search.
+    if (entries_.contains(up) || parents_.contains(up)) break;
+  }
+  return nullptr;
+}
+
+RecordedResolver::Zone::Options* RecordedResolver::Zone::options_for(Entry& entry,
+                                                                     const Question& question) {
+  for (Options& options : entry.options) {
+    if (!options.types.empty() && !options.types.contains(std::string(to_string(question.type))))
+      continue;
+    if (options.times) {
+      const std::lock_guard lock(mutex_);
+      if (++options.hits[question] > *options.times) continue;
+    }
+    return &options;
+  }
+  return nullptr;
+}
+
+Answer RecordedResolver::Zone::answer(const Question& question, std::chrono::milliseconds limit) {
+  Answer answer{.status = Status::nx_domain, .ttl = default_ttl};
+  std::string name = question.name;
+  std::set<std::string> seen;
+  while (Entry* const entry = find(name)) {
+    if (const Options* const options = options_for(*entry, {name, question.type})) {
+      if (options->ttl) answer.ttl = *options->ttl;
+      answer.secure = options->authentic;
+      if (options->delay > limit) return {.status = Status::timeout};
+      if (options->fault) {
+        answer.status = *options->fault;
+        return answer;
+      }
+    }
+    const auto alias = entry->records.find(Type::cname);
+    const auto records = entry->records.find(question.type);
+    const auto fault = entry->faults.find(question.type);
+    if (records != entry->records.end() && !records->second.empty()) {
+      answer.status = Status::found;
+      answer.records = records->second;
+      return answer;
+    }
+    if (fault != entry->faults.end()) {
+      answer.status = fault->second;
+      return answer;
+    }
+    if (alias == entry->records.end() || alias->second.empty() || question.type == Type::cname ||
+        records != entry->records.end()) {
+      answer.status = entry->others.value_or(Status::no_data);
+      return answer;
+    }
+    name = alias->second.front();
+    answer.canonical_name = name;
+    if (!seen.insert(name).second) {
+      answer.status = Status::server_failure;  // aliases in a circle
+      return answer;
+    }
+  }
+  return answer;
+}
+
+RecordedResolver::RecordedResolver() = default;
+RecordedResolver::~RecordedResolver() = default;
+
+RecordedResolver::RecordedResolver(std::vector<std::pair<Question, Answer>> answers)
+    : answers_(std::move(answers)) {
+  for (auto& [question, answer] : answers_) question.name = normal(question.name);
+  std::sort(answers_.begin(), answers_.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+}
+
+namespace {
+
+std::pair<Question, Answer> recorded_answer(const json::object& object) {
+  Question question{.name = octets(object.at("name"))};
+  const json::value& type = object.at("type");
+  if (type.is_string()) {
+    question.type = parse_type(type.as_string()).value();
+  } else {
+    question.type = static_cast<Type>(type.to_number<std::uint16_t>());
+  }
+  Answer answer{.status = parse_status(object.at("status").as_string()).value()};
+  if (const json::value* records = object.if_contains("records"))
+    for (const json::value& record : records->as_array()) answer.records.push_back(octets(record));
+  if (const json::value* secure = object.if_contains("secure")) answer.secure = secure->as_bool();
+  if (const json::value* ttl = object.if_contains("ttl"))
+    answer.ttl = std::chrono::seconds(ttl->to_number<std::int64_t>());
+  return {std::move(question), std::move(answer)};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_view text) {
+  boost::system::error_code error;
+  const json::value document = json::parse(text, error);
+  if (error) return fail(Fault::malformed, "the DNS data are not JSON: " + error.message());
+  const json::value* data = &document;
+  if (data->is_object()) {
+    for (const char* const wrapper : {"dns", "zone"}) {
+      const json::value* const inner = document.as_object().if_contains(wrapper);
+      const bool is_name =
+          inner != nullptr && inner->is_object() && inner->as_object().contains("A");
+      if (inner != nullptr && !inner->is_string() && !is_name) {
+        data = inner;
+        break;
+      }
+    }
+  }
+  std::string place;
+  try {
+    if (data->is_array()) {
+      std::vector<std::pair<Question, Answer>> answers;
+      for (const json::value& one : data->as_array()) {
+        place = fmt::format("answer {}", answers.size() + 1);
+        answers.push_back(recorded_answer(one.as_object()));
+      }
+      return std::make_unique<RecordedResolver>(std::move(answers));
+    }
+    std::unique_ptr<RecordedResolver> resolver(new RecordedResolver);
+    resolver->zone_ = std::make_unique<Zone>();
+    for (const auto& [name, entry] : data->as_object()) {
+      place = name;
+      resolver->zone_->add(name, entry);
+    }
+    return resolver;
+  } catch (const std::exception&) {
+    return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read",
+                                              place.empty() ? "the file" : printable(place, 300)));
+  }
+}
+
+Task<Answer> RecordedResolver::lookup(Question question, std::chrono::milliseconds limit) {
+  question.name = normal(question.name);
+  if (zone_) co_return zone_->answer(question, limit);
+  const auto found = std::lower_bound(
+      answers_.begin(), answers_.end(), question,
+      [](const auto& entry, const Question& wanted) { return entry.first < wanted; });
+  if (found != answers_.end() && found->first == question) co_return found->second;
+  const bool known = std::any_of(answers_.begin(), answers_.end(), [&](const auto& entry) {
+    return entry.first.name == question.name && entry.second.status != Status::nx_domain;
+  });
+  co_return Answer{.status = known ? Status::no_data : Status::nx_domain};
+}
+
+}  // namespace postern::dns

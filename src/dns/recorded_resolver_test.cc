@@ -1,0 +1,148 @@
+#include "dns/recorded_resolver.h"
+
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace postern::dns {
+namespace {
+
+using namespace std::chrono_literals;
+using Records = std::vector<std::string>;
+
+Task<void> ask(Resolver* resolver, Question question, std::chrono::milliseconds limit,
+               Answer* answer) {
+  *answer = co_await resolver->lookup(std::move(question), limit);
+}
+
+Answer lookup(RecordedResolver& resolver, std::string name, Type type,
+              std::chrono::milliseconds limit = 5s) {
+  boost::asio::io_context loop;
+  Answer answer;
+  boost::asio::co_spawn(loop, ask(&resolver, {std::move(name), type}, limit, &answer),
+                        boost::asio::detached);
+  loop.run();
+  return answer;
+}
+
+constexpr const char* zone = R"({"zone": {
+  "Example.com.": {"A": ["192.0.2.1"], "MX": [[10, "MX.example.com."]], "TXT": [["v=spf1 ", "-all"], {"hex": "00ff"}], "AAAA": "SERVFAIL"},
+  "alias.example.com": {"CNAME": ["example.com"]},
+  "loop.example.com": {"CNAME": ["loop.example.com"]},
+  "*.wild.example.com": {"TXT": ["anything"]},
+  "deep.below.example.com": {"A": ["192.0.2.3"]},
+  "tls.example.com": {"TLSA": [[3, 1, 1, "ABCD"], "2 0 1 EF"], "!": {"ad": true, "ttl": 7}},
+  "silent.example.com": "timeout",
+  "other.example.com": {"A": ["192.0.2.4"], "*": "REFUSED"},
+  "once.example.com": {"A": ["192.0.2.5"], "!": {"fault": "SERVFAIL", "times": 1}},
+  "slow.example.com": {"A": ["192.0.2.6"], "!": {"delay_ms": 3000, "types": ["A"]}, "AAAA": ["2001:DB8::6"]},
+  "big.example.com": {"TXT": ["long"], "!": "TRUNCATE"},
+  "1.2.0.192.in-addr.arpa": {"PTR": ["Host.Example.com."]},
+  "ns.example.com": {"NS": ["whatever"], "SOA": ["a", "b", 1, 2, 3, 4, 5]}
+}})";
+
+class RecordedZone : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto parsed = RecordedResolver::parse(zone);
+    ASSERT_TRUE(parsed) << parsed.error().message;
+    resolver_ = std::move(*parsed);
+  }
+  Answer answer(std::string name, Type type, std::chrono::milliseconds limit = 5s) {
+    return lookup(*resolver_, std::move(name), type, limit);
+  }
+  std::unique_ptr<RecordedResolver> resolver_;
+};
+
+TEST_F(RecordedZone, gives_records_in_their_text_forms) {
+  EXPECT_EQ(answer("EXAMPLE.com", Type::a).records, Records{"192.0.2.1"});
+  EXPECT_EQ(answer("example.com", Type::mx).records, Records{"10 mx.example.com"});
+  EXPECT_EQ(answer("example.com", Type::txt).records,
+            (Records{"v=spf1 -all", std::string("\0\xff", 2)}));
+  EXPECT_EQ(answer("1.2.0.192.in-addr.arpa", Type::ptr).records, Records{"host.example.com"});
+  EXPECT_EQ(answer("slow.example.com", Type::aaaa).records, Records{"2001:db8::6"});
+  const Answer tlsa = answer("tls.example.com", Type::tlsa);
+  EXPECT_EQ(tlsa.records, (Records{"3 1 1 abcd", "2 0 1 ef"}));
+  EXPECT_TRUE(tlsa.secure);
+  EXPECT_EQ(tlsa.ttl, 7s);
+}
+
+TEST_F(RecordedZone, follows_aliases_and_wildcards) {
+  const Answer found = answer("alias.example.com", Type::a);
+  EXPECT_EQ(found.records, Records{"192.0.2.1"});
+  EXPECT_EQ(found.canonical_name, "example.com");
+  EXPECT_EQ(answer("alias.example.com", Type::cname).records, Records{"example.com"});
+  EXPECT_EQ(answer("loop.example.com", Type::a).status, Status::server_failure);
+  EXPECT_EQ(answer("a.b.wild.example.com", Type::txt).records, Records{"anything"});
+  EXPECT_EQ(answer("a.wild.example.com", Type::a).status, Status::no_data);
+}
+
+TEST_F(RecordedZone, tells_no_data_from_no_name_from_faults) {
+  EXPECT_EQ(answer("absent.example.com", Type::a).status, Status::nx_domain);
+  EXPECT_EQ(answer("below.example.com", Type::a).status, Status::no_data);
+  EXPECT_EQ(answer("example.com", Type::tlsa).status, Status::no_data);
+  EXPECT_EQ(answer("example.com", Type::aaaa).status, Status::server_failure);
+  EXPECT_EQ(answer("silent.example.com", Type::txt).status, Status::timeout);
+  EXPECT_EQ(answer("other.example.com", Type::a).status, Status::found);
+  EXPECT_EQ(answer("other.example.com", Type::txt).status, Status::server_failure);
+  EXPECT_EQ(answer("big.example.com", Type::txt).records, Records{"long"});
+  EXPECT_EQ(answer("ns.example.com", Type::a).status, Status::no_data);
+}
+
+TEST_F(RecordedZone, knows_faults_that_pass_and_delays) {
+  EXPECT_EQ(answer("once.example.com", Type::a).status, Status::server_failure);
+  EXPECT_EQ(answer("once.example.com", Type::a).status, Status::found);
+  EXPECT_EQ(answer("slow.example.com", Type::a, 2s).status, Status::timeout);
+  EXPECT_EQ(answer("slow.example.com", Type::a, 4s).status, Status::found);
+}
+
+TEST(RecordedAnswers, are_given_back_as_they_were) {
+  auto parsed = RecordedResolver::parse(R"([
+    {"name": "a.example.com", "type": "TXT", "status": "found", "records": ["v=spf1 -all", {"base64": "/w=="}], "secure": true, "ttl": 30},
+    {"name": "a.example.com", "type": 1, "status": "bogus", "records": [], "secure": false, "ttl": 0},
+    {"name": "gone.example.com", "type": 1, "status": "nx_domain"}])");
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  const Answer text = lookup(**parsed, "A.example.com.", Type::txt);
+  EXPECT_EQ(text, (Answer{.status = Status::found,
+                          .records = {"v=spf1 -all", "\xff"},
+                          .secure = true,
+                          .ttl = 30s}));
+  EXPECT_EQ(lookup(**parsed, "a.example.com", Type::a).status, Status::bogus);
+  EXPECT_EQ(lookup(**parsed, "a.example.com", Type::aaaa).status, Status::no_data);
+  EXPECT_EQ(lookup(**parsed, "b.example.com", Type::a).status, Status::nx_domain);
+  EXPECT_EQ(lookup(**parsed, "gone.example.com", Type::txt).status, Status::nx_domain);
+}
+
+TEST(RecordedResolver, names_what_it_cannot_read) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{", "not JSON"},
+      {"7", "the file"},
+      {R"({"bad.example.com": {"A": ["999.0.2.1"]}})", "bad.example.com"},
+      {R"({"bad.example.com": {"A": "SULKING"}})", "bad.example.com"},
+      {R"({"bad.example.com": {"MX": ["mx"]}})", "bad.example.com"},
+      {R"([{"name": "a", "type": "A", "status": "found"}, {"name": "a", "type": "LOC", "status": "found"}])",
+       "answer 2"}};
+  for (const auto& [text, word] : cases) {
+    const auto parsed = RecordedResolver::parse(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().fault, Fault::malformed);
+    EXPECT_NE(parsed.error().message.find(word), std::string::npos) << parsed.error().message;
+  }
+}
+
+TEST(RecordedResolver, reads_the_zones_of_the_suites) {
+  for (const char* name : {"conduit/dns/zone.json"}) {
+    std::ifstream file(std::string(POSTERN_SOURCE_DIR "/tests/suites/") + name);
+    std::stringstream text;
+    text << file.rdbuf();
+    const auto parsed = RecordedResolver::parse(text.str());
+    EXPECT_TRUE(parsed) << name << ": " << parsed.error().message;
+  }
+}
+
+}  // namespace
+}  // namespace postern::dns
