@@ -124,6 +124,21 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
   co_return decision;
 }
 
+void Trace::note(Decision decision) {
+  const std::size_t limit = max_recipients + (refused(decision) ? max_refusals : 0);
+  if (decision.stage == Stage::rcpt && decisions.size() >= limit) {
+    ++omitted;
+  } else {
+    decisions.push_back(std::move(decision));
+  }
+}
+
+smtp::Reply Trace::settled() const {
+  if (reply.code != 0) return reply;
+  const auto last = std::find_if(decisions.rbegin(), decisions.rend(), refused);
+  return last == decisions.rend() ? reply : last->reply;
+}
+
 bool refused(const Decision& decision) { return is_refusal(decision.reply); }
 
 }  // namespace postern::policy

@@ -42,11 +42,22 @@ struct Decision {
 
 /// A transaction from its first decision to its end. Moved to the trace writer when it is over.
 struct Trace {
+  /// Decisions on recipients kept while all is well, and refusals kept beyond them.
+  static constexpr std::size_t max_recipients = 50;
+  static constexpr std::size_t max_refusals = 100;
+
   std::string id;  ///< ULID, shown in logs; `postern explain` takes it
   std::chrono::system_clock::time_point started;
   std::vector<Decision> decisions;
+  std::size_t omitted = 0;  ///< decisions on recipients that were not kept
   Evidence evidence;
+  smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< to the end of data; code 0: none
   std::string outcome;  ///< accepted, rejected, deferred, aborted
+
+  /// Keeps a decision, or counts it when the transaction has very many recipients.
+  void note(Decision decision);
+  /// The reply that settled it: to the end of data, else the last refusal; code 0 without.
+  smtp::Reply settled() const;
 };
 
 }  // namespace postern::policy

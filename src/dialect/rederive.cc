@@ -1,0 +1,104 @@
+#include "dialect/rederive.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <boost/json.hpp>
+
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/layer.h"
+#include "policy/gateway_layer.h"
+
+namespace postern::dialect {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Offline there is nothing to fetch: what was not recorded was not used.
+class NothingToGather final : public policy::Gatherer {
+ public:
+  Task<void> gather(policy::Need, policy::Evidence&) override {
+    throw std::runtime_error("the evidence this check needs is not in the record");
+  }
+};
+
+std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
+  const std::string_view name = entry.at("layer").as_string();
+  const json::object& definition = entry.at("definition").as_object();
+  const auto limit = [&](std::string_view key) {
+    return definition.at(key).to_number<std::uint64_t>();
+  };
+  if (name == "webhook") return std::make_shared<webhook::WebhookLayer>(limit("recipients"));
+  if (name != "gateway") return nullptr;
+  smtp::Limits limits;
+  limits.received_fields = limit("received_fields");
+  limits.header_size = limit("header_size");
+  limits.header_fields = limit("header_fields");
+  return policy::gateway_layer(limits);
+}
+
+}  // namespace
+
+Result<policy::Engine> engine_from(std::string_view definition) {
+  try {
+    const json::value parsed = json::parse({definition.data(), definition.size()});
+    std::vector<policy::LayerEntry> layers;
+    for (const json::value& one : parsed.as_array()) {
+      const json::object& entry = one.as_object();
+      auto layer = layer_from(entry);
+      if (!layer) {
+        const std::string name(entry.at("layer").as_string());
+        return fail(Fault::not_found, "this version has no layer \"" + name + "\"");
+      }
+      const bool shadow = entry.at("mode").as_string() == "shadow";
+      layers.push_back({std::move(layer), shadow ? policy::Mode::shadow : policy::Mode::enforce});
+    }
+    return policy::Engine(std::move(layers));
+  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+    return fail(Fault::malformed, std::string("a recorded engine: ") + error.what());
+  }
+}
+
+policy::DefinitionSource definition_source(
+    std::function<Result<std::string>(const std::string& id, std::uint64_t version)> text) {
+  using Policy = std::shared_ptr<policy::WebhookPolicy>;
+  const auto policy = [text](const std::string& id, std::uint64_t version) -> Result<Policy> {
+    const Result<std::string> definition = text(id, version);
+    if (!definition) return tl::unexpected(definition.error());
+    const Result<webhook::PolicyFields> fields = webhook::fields_of(*definition);
+    if (!fields) return tl::unexpected(fields.error());
+    return std::make_shared<policy::WebhookPolicy>(*webhook::compile(id, {}, version, 1, *fields));
+  };
+  const auto engine = [text](std::uint64_t version) { return text("engine", version); };
+  return {policy, engine};
+}
+
+bool Rederived::agrees() const {
+  return std::all_of(answers.begin(), answers.end(),
+                     [](const Answer& answer) { return answer.differences.empty(); });
+}
+
+Task<Result<Rederived>> rederive(const policy::Trace& trace) {
+  Rederived result;
+  NothingToGather nothing;
+  std::optional<policy::Engine> engine;
+  std::shared_ptr<const std::string> engine_definition;
+  for (const policy::Decision& recorded : trace.decisions) {
+    Rederived::Answer& answer = result.answers.emplace_back();
+    if (!recorded.engine) continue;
+    if (recorded.engine != engine_definition) {
+      Result<policy::Engine> built = engine_from(*recorded.engine);
+      if (!built) co_return tl::unexpected(built.error());
+      engine.emplace(std::move(*built));
+      engine_definition = recorded.engine;
+    }
+    policy::Evidence evidence = policy::evidence_at(trace, recorded);
+    const policy::Decision derived = co_await engine->decide(recorded.stage, evidence, nothing);
+    answer.asked = true;
+    answer.differences = policy::differences(recorded, derived);
+  }
+  co_return result;
+}
+
+}  // namespace postern::dialect

@@ -1,0 +1,173 @@
+#include "dialect/rederive.h"
+
+#include <gtest/gtest.h>
+
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/layer.h"
+#include "policy/bcrypt.h"
+#include "policy/gateway_layer.h"
+#include "policy/testing.h"
+
+namespace postern::dialect {
+namespace {
+
+using namespace postern::policy::testing;
+using policy::Decision;
+using policy::Evidence;
+using policy::Stage;
+using policy::Trace;
+
+/// Plays a transaction as the gateway does: three recipients, then the end of data.
+struct Played {
+  Trace trace;
+  std::vector<policy::Definition> kept;
+
+  explicit Played(std::string client, bool authenticate, double tokens = 5) {
+    webhook::PolicyFields fields;
+    fields.name = "strict";
+    fields.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
+    fields.require_smtp_auth = true;
+    fields.smtp_credentials = {{"sender1", policy::unmatched_hash(12)}};
+    const auto owner = webhook::compile("pol_1", "acc_1", 7, 2, fields, {5});
+    auto hook = a_webhook("a");
+    hook->policy_id = "pol_1";
+    hook->rate_limit_per_minute = 10;
+    const policy::Engine engine(
+        {{std::make_shared<webhook::WebhookLayer>(2)}, {policy::gateway_layer()}});
+    CountingGatherer gatherer;
+    gatherer.tokens = tokens;
+    Evidence evidence = from_client(client);
+    evidence.session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    if (authenticate) {
+      evidence.session.auth =
+          policy::Authentication{"sender1", "PLAIN", {{"pol_1", owner->credentials[0].stamp}}};
+    }
+    trace.id = "01HX0000000000000000000000";
+    const auto decide = [&](Stage stage) {
+      Decision decision = run(engine.decide(stage, evidence, gatherer));
+      const bool accepted = !policy::refused(decision);
+      trace.note(std::move(decision));
+      return accepted;
+    };
+    std::vector<policy::Recipient> all = {recipient_of(hook, owner),
+                                          recipient_of(hook, owner),
+                                          recipient_of(a_webhook("b")),
+                                          {.address = address("x", "example.org"), .route = {}}};
+    all[1].address.local_part = "a+tag";
+    for (policy::Recipient& one : all) {
+      evidence.consider(one);
+      if (decide(Stage::rcpt)) evidence.recipients.push_back(one);
+    }
+    evidence.candidate.reset();
+    evidence.message = policy::MessageFacts{.received_fields = 101};
+    decide(Stage::message);
+    trace.evidence = evidence;
+    kept = policy::definitions_of(trace);
+  }
+
+  policy::DefinitionSource source() const {
+    return definition_source(
+        [this](const std::string& id, std::uint64_t version) -> Result<std::string> {
+          for (const policy::Definition& one : kept) {
+            if (one.id == id && one.version == version) return one.text;
+          }
+          return fail(Fault::not_found, id + " is not kept");
+        });
+  }
+  std::vector<int> codes() const {
+    std::vector<int> found;
+    for (const Decision& one : trace.decisions) found.push_back(one.reply.code);
+    return found;
+  }
+};
+
+TEST(Rederive, a_recorded_trace_gives_the_same_answers_offline) {
+  struct {
+    Played played;
+    std::vector<int> codes;
+  } const cases[] = {
+      {Played("203.0.113.10", true), {0, 0, 452, 550, 554}},
+      {Played("203.0.113.10", false), {530, 530, 0, 550, 554}},
+      {Played("198.51.100.1", true), {550, 550, 0, 550, 554}},
+      {Played("203.0.113.10", true, 0.5), {450, 450, 0, 550, 554}},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(one.played.codes(), one.codes);
+    const auto trace =
+        policy::read_record(policy::write_record(one.played.trace), one.played.source());
+    ASSERT_TRUE(trace) << trace.error().message;
+    const auto rederived = run(rederive(*trace));
+    ASSERT_TRUE(rederived) << rederived.error().message;
+    ASSERT_EQ(rederived->answers.size(), 5u);
+    EXPECT_TRUE(rederived->agrees());
+    for (const auto& answer : rederived->answers) {
+      EXPECT_TRUE(answer.asked);
+      for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
+    }
+  }
+}
+
+TEST(Rederive, notices_a_record_that_was_tampered_with) {
+  const Played played("198.51.100.1", true);
+  std::string text = policy::write_record(played.trace);
+  const std::string was = R"("client_ip":"198.51.100.1")";
+  text.replace(text.find(was), was.size(), R"("client_ip":"203.0.113.10")");
+  const auto trace = policy::read_record(text, played.source());
+  ASSERT_TRUE(trace);
+  const auto rederived = run(rederive(*trace));
+  ASSERT_TRUE(rederived);
+  EXPECT_FALSE(rederived->agrees());
+  ASSERT_FALSE(rederived->answers[0].differences.empty());
+  EXPECT_NE(rederived->answers[0].differences[0].find("198.51.100.1 is in none of"),
+            std::string::npos);
+}
+
+TEST(Rederive, notices_a_changed_policy) {
+  Played played("203.0.113.10", true);
+  const std::string was = "203.0.113.0/24";
+  for (policy::Definition& one : played.kept) {
+    const std::size_t at = one.text.find(was);
+    if (at != std::string::npos) one.text.replace(at, was.size(), "192.0.2.0/24");
+  }
+  const auto trace = policy::read_record(policy::write_record(played.trace), played.source());
+  ASSERT_TRUE(trace) << trace.error().message;
+  const auto rederived = run(rederive(*trace));
+  ASSERT_TRUE(rederived);
+  EXPECT_FALSE(rederived->agrees());
+}
+
+TEST(Rederive, says_when_evidence_is_missing) {
+  Played played("203.0.113.10", true);
+  played.trace.decisions[0].rate_tokens.reset();
+  const auto rederived = run(rederive(played.trace));
+  ASSERT_TRUE(rederived);
+  EXPECT_FALSE(rederived->agrees());
+}
+
+TEST(Rederive, leaves_out_what_no_engine_decided) {
+  Played played("203.0.113.10", true);
+  for (Decision& one : played.trace.decisions) one.engine = nullptr;
+  const auto rederived = run(rederive(played.trace));
+  ASSERT_TRUE(rederived);
+  EXPECT_FALSE(rederived->answers[0].asked);
+}
+
+TEST(EngineFrom, builds_what_an_engine_says_of_itself) {
+  const policy::Engine engine({{std::make_shared<webhook::WebhookLayer>(7), policy::Mode::shadow},
+                               {policy::gateway_layer({.received_fields = 3})}});
+  const auto again = engine_from(engine.definition());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(again->definition(), engine.definition());
+}
+
+TEST(EngineFrom, refuses_what_it_cannot_build) {
+  EXPECT_EQ(engine_from(R"([{"layer":"lua","mode":"enforce","definition":{}}])").error().message,
+            "this version has no layer \"lua\"");
+  for (const char* bad :
+       {"", "{}", "[1]", "[{}]", R"([{"layer":"webhook","mode":"enforce","definition":{}}])"}) {
+    EXPECT_EQ(engine_from(bad).error().fault, Fault::malformed) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace postern::dialect

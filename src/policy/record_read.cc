@@ -1,0 +1,353 @@
+#include <charconv>
+#include <mutex>
+#include <set>
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "policy/layer.h"
+#include "policy/record.h"
+
+namespace postern::policy {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Leaves the reader for read_record, which makes an Error of it; Boost.JSON throws its own.
+struct BadRecord {
+  Error error;
+};
+
+[[noreturn]] void bad(std::string what) {
+  throw BadRecord{{Fault::malformed, "bad trace record: " + std::move(what)}};
+}
+
+template <class T>
+T take(Result<T> result) {
+  if (!result) throw BadRecord{result.error()};
+  return std::move(*result);
+}
+
+/// A view that lives as long as the process, for names that this version does not know.
+std::string_view interned(std::string_view name) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> names;
+  const std::lock_guard lock(mutex);
+  const auto found = names.find(name);
+  return found != names.end() ? *found : *names.emplace(name).first;
+}
+
+std::string bytes(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string());
+  auto decoded = base64_decode(value.at("base64").as_string());
+  if (!decoded) bad("base64");
+  return std::move(*decoded);
+}
+
+template <class T>
+T number(const json::value& value) {
+  return value.to_number<T>();
+}
+
+template <class Enum, class ToString>
+Enum enumerator(const json::value& value, std::size_t count, ToString to_text) {
+  const std::string_view text = value.as_string();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (to_text(static_cast<Enum>(i)) == text) return static_cast<Enum>(i);
+  }
+  bad("unknown word " + printable(text));
+}
+
+Stage stage_of(const json::value& value) {
+  return enumerator<Stage>(value, stage_count, [](Stage stage) { return to_string(stage); });
+}
+
+bool flag(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value != nullptr && value->as_bool();
+}
+
+smtp::Reply reply_of(const json::value& value) {
+  const json::object& object = value.as_object();
+  smtp::Reply reply{.code = number<std::uint16_t>(object.at("code")),
+                    .enhanced = {},
+                    .text = bytes(object.at("text"))};
+  if (const json::value* enhanced = object.if_contains("enhanced")) {
+    const auto parts = split(enhanced->as_string(), '.');
+    if (parts.size() != 3) bad("enhanced code");
+    reply.enhanced = {static_cast<std::uint8_t>(parse_number(parts[0]).value_or(0)),
+                      static_cast<std::uint16_t>(parse_number(parts[1]).value_or(0)),
+                      static_cast<std::uint16_t>(parse_number(parts[2]).value_or(0))};
+  }
+  return reply;
+}
+
+mail::Mailbox mailbox(const json::value& value) { return {bytes(value.at(0)), bytes(value.at(1))}; }
+
+SessionFacts session_of(const json::object& object) {
+  SessionFacts facts;
+  facts.id = bytes(object.at("id"));
+  facts.listener = bytes(object.at("listener"));
+  facts.client_ip = take(IpAddress::parse(object.at("client_ip").as_string()));
+  facts.client_port = number<std::uint16_t>(object.at("client_port"));
+  facts.helo = bytes(object.at("helo"));
+  facts.esmtp = object.at("esmtp").as_bool();
+  if (const json::value* tls = object.if_contains("tls")) {
+    facts.tls = Tls{bytes(tls->at("version")), bytes(tls->at("cipher"))};
+  }
+  if (const json::value* auth = object.if_contains("auth")) {
+    facts.auth = Authentication{bytes(auth->at("username")), bytes(auth->at("mechanism")), {}};
+    for (const json::value& id : auth->at("granted").as_array()) {
+      facts.auth->granted.emplace(bytes(id), 1);
+    }
+  }
+  return facts;
+}
+
+/// Reads one trace. Stamps of credentials are not recorded: 1 is the one that was granted.
+class Reader {
+ public:
+  explicit Reader(const DefinitionSource& source) : source_(source) {}
+
+  Trace read(const json::object& record) {
+    if (number<int>(record.at("schema")) != record_schema) bad("written by another version");
+    trace_.id = bytes(record.at("id"));
+    const std::chrono::microseconds since_epoch(number<std::int64_t>(record.at("started_us")));
+    trace_.started = std::chrono::system_clock::time_point(since_epoch);
+    trace_.outcome = bytes(record.at("outcome"));
+    if (const json::value* reply = record.if_contains("reply")) trace_.reply = reply_of(*reply);
+    if (const json::value* omitted = record.if_contains("omitted")) {
+      trace_.omitted = number<std::size_t>(*omitted);
+    }
+    Evidence& evidence = trace_.evidence;
+    evidence.session = session_of(record.at("session").as_object());
+    mail(record.at("mail").as_object());
+    for (const json::value& route : record.at("routes").as_array()) {
+      routes_.push_back(route_of(route.as_object()));
+    }
+    for (const json::value& one : record.at("recipients").as_array()) {
+      evidence.recipients.push_back(recipient(one.as_object()));
+    }
+    if (const json::value* message = record.if_contains("message")) {
+      evidence.message = message_of(message->as_object());
+    }
+    if (const json::value* dns = record.if_contains("dns")) {
+      for (const json::value& one : dns->as_array())
+        evidence.dns.push_back(dns_of(one.as_object()));
+    }
+    for (const json::value& one : record.at("decisions").as_array()) {
+      trace_.decisions.push_back(decision(one.as_object()));
+    }
+    return std::move(trace_);
+  }
+
+ private:
+  void mail(const json::object& object) {
+    Evidence& evidence = trace_.evidence;
+    if (const json::value* path = object.if_contains("reverse_path")) {
+      evidence.reverse_path = mailbox(*path);
+    }
+    if (const json::value* size = object.if_contains("size")) {
+      evidence.declared_size = number<std::uint64_t>(*size);
+    }
+    evidence.smtputf8 = flag(object, "smtputf8");
+    evidence.body_8bitmime = flag(object, "8bitmime");
+  }
+
+  Route route_of(const json::object& object) {
+    auto webhook = std::make_shared<Webhook>();
+    webhook->id = bytes(object.at("webhook"));
+    webhook->account_id = bytes(object.at("account"));
+    webhook->address = bytes(object.at("address"));
+    webhook->is_active = object.at("active").as_bool();
+    if (const json::value* limit = object.if_contains("rate_limit")) {
+      webhook->rate_limit_per_minute = number<std::uint32_t>(*limit);
+    }
+    if (const json::value* id = object.if_contains("policy_id")) webhook->policy_id = bytes(*id);
+    Route route{.kind = Route::Kind::webhook, .webhook = std::move(webhook)};
+    if (const json::value* policy = object.if_contains("policy")) {
+      route.policy = policy_of(policy->as_object());
+    }
+    return route;
+  }
+
+  std::shared_ptr<const WebhookPolicy> policy_of(const json::object& object) {
+    const auto version = number<std::uint64_t>(object.at("version"));
+    auto policy = take(source_.policy(bytes(object.at("id")), version));
+    policy->credentials_version = number<std::uint64_t>(object.at("credentials_version"));
+    const json::value* state = object.if_contains("credential");
+    if (state == nullptr || state->as_string() == "absent") return policy;
+    const std::uint64_t stamp = state->as_string() == "current" ? 1 : 2;
+    policy->credentials = {
+        {.username = trace_.evidence.session.auth->username, .hash = {}, .stamp = stamp}};
+    return policy;
+  }
+
+  Recipient recipient(const json::object& object) {
+    Recipient recipient{.address = mailbox(object.at("address")), .route = {}};
+    if (const json::value* missing = object.if_contains("missing")) {
+      recipient.route.missing = missing->as_string() == "foreign_domain"
+                                    ? Route::Missing::foreign_domain
+                                    : Route::Missing::unknown_address;
+      return recipient;
+    }
+    const auto at = number<std::size_t>(object.at("route"));
+    if (at >= routes_.size()) bad("route");
+    recipient.route = routes_[at];
+    if (const json::value* tag = object.if_contains("tag")) recipient.route.tag = bytes(*tag);
+    return recipient;
+  }
+
+  static MessageFacts message_of(const json::object& object) {
+    return {.size = number<std::uint64_t>(object.at("size")),
+            .header_fields = number<std::size_t>(object.at("header_fields")),
+            .header_size = number<std::size_t>(object.at("header_size")),
+            .received_fields = number<std::size_t>(object.at("received_fields")),
+            .from_fields = number<std::size_t>(object.at("from_fields")),
+            .message_id = bytes(object.at("message_id"))};
+  }
+
+  static DnsRecord dns_of(const json::object& object) {
+    constexpr std::size_t statuses = 6;
+    DnsRecord record;
+    record.question = {bytes(object.at("name")),
+                       static_cast<dns::Type>(number<std::uint16_t>(object.at("type")))};
+    record.answer.status = enumerator<dns::Status>(
+        object.at("status"), statuses, [](dns::Status status) { return dns::to_string(status); });
+    for (const json::value& text : object.at("records").as_array()) {
+      record.answer.records.push_back(bytes(text));
+    }
+    record.answer.secure = object.at("secure").as_bool();
+    record.answer.ttl = std::chrono::seconds(number<std::int64_t>(object.at("ttl")));
+    return record;
+  }
+
+  Decision decision(const json::object& object) {
+    Decision decision{.stage = stage_of(object.at("stage"))};
+    decision.reply.code = 0;
+    if (const json::value* one = object.if_contains("recipient")) {
+      decision.candidate = recipient(one->as_object());
+      decision.recipient = decision.candidate->address.text();
+    }
+    decision.accepted = number<std::size_t>(object.at("accepted"));
+    if (const json::value* tokens = object.if_contains("rate_tokens")) {
+      decision.rate_tokens = exact(tokens->as_string());
+    }
+    if (const json::value* engine = object.if_contains("engine")) {
+      decision.engine = engine_of(number<std::uint64_t>(*engine));
+    }
+    if (const json::value* reply = object.if_contains("reply")) decision.reply = reply_of(*reply);
+    if (const json::value* why = object.if_contains("quarantine"))
+      decision.quarantine = bytes(*why);
+    decision.took = std::chrono::nanoseconds(number<std::int64_t>(object.at("took_ns")));
+    for (const json::value& one : object.at("steps").as_array()) {
+      decision.steps.push_back(step(one.as_object()));
+    }
+    return decision;
+  }
+
+  static Step step(const json::object& object) {
+    const json::value* stage = object.if_contains("stage");
+    const json::value* origin = object.if_contains("origin");
+    const json::value* reply = object.if_contains("reply");
+    const json::value* detail = object.if_contains("detail");
+    return {.stage = stage ? stage_of(*stage) : Stage::rcpt,
+            .layer = interned(object.at("layer").as_string()),
+            .check = interned(object.at("check").as_string()),
+            .origin = origin ? bytes(*origin) : std::string(),
+            .verdict = {.kind = enumerator<Verdict::Kind>(
+                            object.at("verdict"), 5,
+                            [](Verdict::Kind kind) { return to_string(kind); }),
+                        .reply = reply ? reply_of(*reply) : smtp::Reply{},
+                        .detail = detail ? bytes(*detail) : std::string()},
+            .enforced = !flag(object, "shadow")};
+  }
+
+  std::shared_ptr<const std::string> engine_of(std::uint64_t version) {
+    if (!engine_ || version != engine_version_) {
+      engine_ = std::make_shared<const std::string>(take(source_.engine(version)));
+      engine_version_ = version;
+    }
+    return engine_;
+  }
+
+  static double exact(std::string_view text) {
+    double number = 0;
+    const auto end = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (end.ec != std::errc() || end.ptr != text.data() + text.size()) bad("rate_tokens");
+    return number;
+  }
+
+  const DefinitionSource& source_;
+  Trace trace_;
+  std::vector<Route> routes_;
+  std::shared_ptr<const std::string> engine_;
+  std::uint64_t engine_version_ = 0;
+};
+
+}  // namespace
+
+Result<Trace> read_record(std::string_view text, const DefinitionSource& source) {
+  boost::system::error_code wrong;
+  const json::value parsed = json::parse({text.data(), text.size()}, wrong);
+  if (wrong) return fail(Fault::malformed, "bad trace record: " + wrong.message());
+  try {
+    return Reader(source).read(parsed.as_object());
+  } catch (const BadRecord& found) {
+    return tl::unexpected(found.error);
+  } catch (const std::exception& error) {
+    return fail(Fault::malformed, std::string("bad trace record: ") + error.what());
+  }
+}
+
+Evidence evidence_at(const Trace& trace, const Decision& decision) {
+  Evidence evidence = trace.evidence;
+  evidence.candidate = decision.candidate;
+  evidence.rate_tokens = decision.rate_tokens;
+  const std::size_t accepted = std::min(decision.accepted, evidence.recipients.size());
+  evidence.recipients.resize(accepted);
+  if (decision.stage < Stage::message) evidence.message.reset();
+  if (decision.stage < Stage::mail) evidence.reverse_path.reset();
+  if (decision.stage < Stage::auth) evidence.session.auth.reset();
+  if (decision.stage < Stage::helo) evidence.session.helo.clear();
+  return evidence;
+}
+
+namespace {
+
+std::string sentence(const Step& step) {
+  std::string text = std::string(step.layer) + " " + std::string(step.check) + ": " +
+                     std::string(to_string(step.verdict.kind));
+  if (step.verdict.refuses()) text += " " + step.verdict.reply.to_string();
+  if (!step.verdict.detail.empty()) text += " (" + step.verdict.detail + ")";
+  return text + (step.enforced ? "" : " [shadow]");
+}
+
+bool same(const Step& a, const Step& b) {
+  return sentence(a) == sentence(b) && a.origin == b.origin && a.stage == b.stage;
+}
+
+}  // namespace
+
+std::vector<std::string> differences(const Decision& recorded, const Decision& derived) {
+  std::vector<std::string> found;
+  const std::size_t steps = std::max(recorded.steps.size(), derived.steps.size());
+  for (std::size_t i = 0; i < steps; ++i) {
+    const Step* was = i < recorded.steps.size() ? &recorded.steps[i] : nullptr;
+    const Step* is = i < derived.steps.size() ? &derived.steps[i] : nullptr;
+    if (was && is && same(*was, *is)) continue;
+    found.push_back("recorded " + (was ? sentence(*was) : "nothing") + ", derived " +
+                    (is ? sentence(*is) : "nothing"));
+  }
+  const auto answer = [](const Decision& one) {
+    if (refused(one)) return one.reply.to_string();
+    return one.quarantine ? "quarantine: " + *one.quarantine : std::string("accepted");
+  };
+  if (answer(recorded) != answer(derived)) {
+    found.push_back("recorded answer " + answer(recorded) + ", derived " + answer(derived));
+  }
+  return found;
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,205 @@
+#include "policy/record.h"
+
+#include <gtest/gtest.h>
+
+#include "policy/bcrypt.h"
+#include "policy/gateway_layer.h"
+#include "policy/testing.h"
+
+namespace postern::policy {
+namespace {
+
+using testing::a_webhook;
+using testing::address;
+using testing::CountingGatherer;
+using testing::from_client;
+using testing::recipient_of;
+using testing::run;
+
+/// Definitions as a database would keep them.
+struct Shelf {
+  std::vector<Definition> kept;
+  DefinitionSource source() {
+    const auto find = [this](const std::string& id, std::uint64_t version) -> Result<std::string> {
+      for (const Definition& one : kept) {
+        if (one.id == id && one.version == version) return one.text;
+      }
+      return fail(Fault::not_found, id + " is not kept");
+    };
+    return {[find](const std::string& id,
+                   std::uint64_t version) -> Result<std::shared_ptr<WebhookPolicy>> {
+              const auto text = find(id, version);
+              if (!text) return tl::unexpected(text.error());
+              auto policy = std::make_shared<WebhookPolicy>();
+              policy->id = id;
+              policy->version = version;
+              policy->definition = *text;
+              return policy;
+            },
+            [find](std::uint64_t version) { return find("engine", version); }};
+  }
+};
+
+Trace full_trace() {
+  auto policy = std::make_shared<WebhookPolicy>();
+  policy->id = "pol_1";
+  policy->version = 3;
+  policy->definition = R"({"name":"p"})";
+  policy->credentials = {{"sender1", unmatched_hash(12), 77, 1}};
+  auto webhook = a_webhook("a");
+  webhook->policy_id = "pol_1";
+  webhook->target_url = "https://example.com/?token=hush-url";
+  webhook->secret = Secret("whsec_hush");
+  webhook->rate_limit_per_minute = 60;
+
+  Trace trace;
+  trace.id = "01HX0000000000000000000000";
+  trace.started =
+      std::chrono::system_clock::time_point(std::chrono::microseconds(1700000000123456));
+  trace.outcome = "rejected";
+  trace.reply = {.code = 550, .enhanced = {5, 7, 1}, .text = "no"};
+  trace.omitted = 4;
+  Evidence& evidence = trace.evidence;
+  evidence = from_client("2001:db8::7");
+  evidence.session.id = "01HX0000000000000000000001";
+  evidence.session.listener = "smtp";
+  evidence.session.client_port = 40001;
+  evidence.session.helo = "caf\xe9 \"quoted\"";
+  evidence.session.esmtp = true;
+  evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  evidence.session.auth = Authentication{"sender1", "PLAIN", {{"pol_1", 77}}};
+  evidence.declared_size = 1234;
+  evidence.smtputf8 = evidence.body_8bitmime = true;
+  evidence.recipients.push_back(recipient_of(webhook, policy));
+  evidence.recipients[0].route.tag = "Tag";
+  evidence.message = MessageFacts{1200, 5, 300, 2, 1, "<m@example.com>"};
+  evidence.dns.push_back(
+      {{"example.com", dns::Type::txt},
+       {dns::Status::found, {"v=spf1 -all", "\xff\x00x"}, true, std::chrono::seconds(60)}});
+  Decision rcpt{.stage = Stage::rcpt, .recipient = "a@hooks.example.net"};
+  rcpt.reply.code = 0;
+  rcpt.candidate = evidence.recipients[0];
+  rcpt.rate_tokens = 59.1;
+  rcpt.took = std::chrono::nanoseconds(4321);
+  rcpt.engine = std::make_shared<const std::string>("[]");
+  rcpt.steps.push_back(
+      {Stage::rcpt, "webhook", "webhook_active", "webhook/is_active", pass_on("active"), true});
+  Decision end{.stage = Stage::message};
+  end.accepted = 1;
+  end.reply = {.code = 550, .enhanced = {5, 7, 1}, .text = "no"};
+  end.engine = rcpt.engine;
+  end.steps.push_back({Stage::message, "lua", "a_check_of_the_future", "main.lua:3:1",
+                       refuse(550, {5, 7, 1}, "no", "seen"), false});
+  trace.decisions = {std::move(rcpt), std::move(end)};
+  return trace;
+}
+
+TEST(Record, reads_back_what_it_wrote) {
+  const Trace trace = full_trace();
+  const std::string text = write_record(trace);
+  Shelf shelf{definitions_of(trace)};
+  const Result<Trace> again = read_record(text, shelf.source());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(write_record(*again), text);
+  const Evidence& evidence = again->evidence;
+  EXPECT_EQ(again->started, trace.started);
+  EXPECT_EQ(evidence.session.client_ip.to_string(), "2001:db8::7");
+  EXPECT_EQ(evidence.session.helo, trace.evidence.session.helo);
+  EXPECT_EQ(evidence.session.tls->cipher, "TLS_AES_256_GCM_SHA384");
+  EXPECT_EQ(evidence.dns[0].answer, trace.evidence.dns[0].answer);
+  EXPECT_EQ(evidence.recipients[0].route.tag, "Tag");
+  EXPECT_EQ(evidence.recipients[0].route.webhook->rate_limit_per_minute, 60u);
+  EXPECT_EQ(again->decisions[0].rate_tokens, 59.1);
+  EXPECT_EQ(again->decisions[0].took.count(), 4321);
+  EXPECT_EQ(again->decisions[1].steps[0].check, "a_check_of_the_future");
+  EXPECT_FALSE(again->decisions[1].steps[0].enforced);
+  EXPECT_EQ(again->settled().to_string(), "550 5.7.1 no");
+}
+
+TEST(Record, holds_no_secret) {
+  const std::string text = write_record(full_trace());
+  for (const char* secret : {"hush", "whsec", "$2", "hash", "\"stamp\""}) {
+    EXPECT_EQ(text.find(secret), std::string::npos) << secret;
+  }
+}
+
+TEST(Record, keeps_each_definition_once) {
+  const auto kept = definitions_of(full_trace());
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].id, "pol_1");
+  EXPECT_EQ(kept[0].version, 3u);
+  EXPECT_EQ(kept[1].id, "engine");
+  EXPECT_EQ(kept[1].text, "[]");
+}
+
+TEST(Record, remembers_whether_the_credential_was_still_the_same) {
+  for (const std::uint64_t now : {77u, 78u, 0u}) {
+    Trace trace = full_trace();
+    auto policy = std::make_shared<WebhookPolicy>(*trace.decisions[0].candidate->route.policy);
+    if (now == 0) {
+      policy->credentials.clear();
+    } else {
+      policy->credentials[0].stamp = now;
+    }
+    trace.decisions[0].candidate->route.policy = policy;
+    Shelf shelf{definitions_of(trace)};
+    const Result<Trace> again = read_record(write_record(trace), shelf.source());
+    ASSERT_TRUE(again);
+    const auto& read = again->decisions[0].candidate->route.policy;
+    const Credential* credential = read->credential("sender1");
+    EXPECT_EQ(credential != nullptr, now != 0);
+    if (credential == nullptr) continue;
+    EXPECT_EQ(credential->stamp == again->evidence.session.auth->granted.at("pol_1"), now == 77);
+  }
+}
+
+TEST(Record, evidence_is_as_it_was_at_each_decision) {
+  const Trace trace = full_trace();
+  const Evidence at_rcpt = evidence_at(trace, trace.decisions[0]);
+  EXPECT_TRUE(at_rcpt.recipients.empty());
+  EXPECT_FALSE(at_rcpt.message);
+  EXPECT_EQ(at_rcpt.candidate->address.text(), "a@hooks.example.net");
+  EXPECT_TRUE(at_rcpt.session.auth);
+  const Evidence at_end = evidence_at(trace, trace.decisions[1]);
+  EXPECT_EQ(at_end.recipients.size(), 1u);
+  EXPECT_TRUE(at_end.message);
+  EXPECT_FALSE(at_end.candidate);
+}
+
+TEST(Record, broken_records_are_errors) {
+  const Trace trace = full_trace();
+  const std::string good = write_record(trace);
+  Shelf shelf{definitions_of(trace)};
+  Shelf empty;
+  EXPECT_FALSE(read_record(good, empty.source())) << "its definitions are gone";
+  EXPECT_FALSE(read_record("", shelf.source()));
+  EXPECT_FALSE(read_record("[]", shelf.source()));
+  EXPECT_FALSE(read_record("{\"schema\":1}", shelf.source()));
+  std::string future = good;
+  future.replace(future.find("\"schema\":1"), 10, "\"schema\":9");
+  EXPECT_EQ(read_record(future, shelf.source()).error().message,
+            "bad trace record: written by another version");
+  for (std::size_t cut = 0; cut < good.size(); ++cut) {
+    EXPECT_FALSE(read_record(std::string_view(good).substr(0, cut), shelf.source()));
+  }
+}
+
+TEST(Trace, keeps_the_refusals_and_the_end_of_a_long_transaction) {
+  Trace trace;
+  Decision accepted{.stage = Stage::rcpt};
+  accepted.reply.code = 0;
+  Decision refused_one{.stage = Stage::rcpt};
+  refused_one.reply.code = 550;
+  Decision end{.stage = Stage::message};
+  end.reply.code = 0;
+  for (int i = 0; i < 1000; ++i) trace.note(accepted);
+  for (int i = 0; i < 200; ++i) trace.note(refused_one);
+  trace.note(end);
+  EXPECT_EQ(trace.decisions.size(), 151u);
+  EXPECT_EQ(trace.omitted, 1050u);
+  EXPECT_EQ(trace.decisions.back().stage, Stage::message);
+  EXPECT_EQ(trace.settled().code, 550);
+}
+
+}  // namespace
+}  // namespace postern::policy
