@@ -1,0 +1,144 @@
+#include "deliver/outcome.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace postern::deliver {
+namespace {
+
+/// Octets of a reply line with CRLF (RFC 5321 §4.5.3.1.5).
+constexpr std::size_t line_limit = 512;
+
+smtp::Reply delivered(const std::string& message_id) {
+  return {.code = 250, .enhanced = {2, 0, 0}, .text = "accepted " + message_id};
+}
+
+smtp::Reply reply_to_status(int status, const std::string& message_id) {
+  if (status >= 200 && status < 300) return delivered(message_id);
+  // Proxies send 408 and 425 by themselves; a bounce for those would lose mail.
+  const bool temporary = status == 408 || status == 425 || status == 429;
+  if (status >= 400 && status < 500 && !temporary)
+    return {.code = 550, .enhanced = {5, 7, 1}, .text = "the webhook refused the message"};
+  return {.code = 450, .enhanced = {4, 3, 0}, .text = "the webhook cannot take the message now"};
+}
+
+std::string_view words_for(net::HttpTrouble trouble) {
+  switch (trouble) {
+    case net::HttpTrouble::none:
+      break;
+    case net::HttpTrouble::blocked:
+      return "target refused";
+    case net::HttpTrouble::unresolved:
+      return "target not found";
+    case net::HttpTrouble::unreachable:
+      return "cannot connect";
+    case net::HttpTrouble::tls:
+      return "TLS error";
+    case net::HttpTrouble::timeout:
+      return "timeout";
+    case net::HttpTrouble::broken:
+      return "connection broken";
+  }
+  return "error";
+}
+
+std::vector<std::string> override_values(const net::HttpResult& result, std::string_view field) {
+  std::vector<std::string> values = result.values(fmt::format("X-Conduit-SMTP-{}", field));
+  std::vector<std::string> alias = result.values(fmt::format("X-Postern-SMTP-{}", field));
+  values.insert(values.end(), std::make_move_iterator(alias.begin()),
+                std::make_move_iterator(alias.end()));
+  return values;
+}
+
+/// Exactly three digits, 200-299 or 400-599.
+std::optional<std::uint16_t> override_code(std::string_view text) {
+  if (text.size() != 3 || !std::all_of(text.begin(), text.end(), is_digit)) return std::nullopt;
+  const auto code = static_cast<std::uint16_t>(*parse_number(text));
+  const bool fits = (code >= 200 && code < 300) || (code >= 400 && code < 600);
+  return fits ? std::optional(code) : std::nullopt;
+}
+
+/// Without control characters; each other character outside ASCII is one `?`.
+std::string clean(std::string_view text) {
+  const bool utf8 = is_utf8(text);
+  std::string cleaned;
+  for (const char c : text) {
+    const auto octet = static_cast<unsigned char>(c);
+    if (octet < 0x20 || octet == 0x7f) continue;
+    if (octet < 0x80)
+      cleaned += c;
+    else if (!utf8 || (octet & 0xc0) != 0x80)
+      cleaned += '?';
+  }
+  return std::string(trim(cleaned));
+}
+
+/// Takes `x.y.z` (RFC 3463 §2) off the front when its class is that of the code.
+std::optional<smtp::EnhancedCode> take_enhanced(std::string& text, std::uint16_t code) {
+  const std::string_view word = std::string_view(text).substr(0, text.find(' '));
+  const std::vector<std::string_view> parts = split(word, '.');
+  if (parts.size() != 3) return std::nullopt;
+  std::uint64_t numbers[3];
+  for (std::size_t i = 0; i < 3; ++i) {
+    const std::optional<std::uint64_t> number =
+        parts[i].size() <= 3 ? parse_number(parts[i]) : std::nullopt;
+    if (!number) return std::nullopt;
+    numbers[i] = *number;
+  }
+  if (numbers[0] != code / 100u) return std::nullopt;
+  text = std::string(trim(std::string_view(text).substr(word.size())));
+  return smtp::EnhancedCode{static_cast<std::uint8_t>(numbers[0]),
+                            static_cast<std::uint16_t>(numbers[1]),
+                            static_cast<std::uint16_t>(numbers[2])};
+}
+
+smtp::Reply override_reply(std::uint16_t code, std::string text, const std::string& message_id) {
+  smtp::Reply reply = code < 300   ? delivered(message_id)
+                      : code < 500 ? smtp::Reply{450, {4, 3, 0}, "deferred by the webhook"}
+                                   : smtp::Reply{550, {5, 7, 1}, "refused by the webhook"};
+  reply.code = code;
+  if (const std::optional<smtp::EnhancedCode> given = take_enhanced(text, code))
+    reply.enhanced = *given;
+  if (!text.empty()) reply.text = std::move(text);
+  // "NNN x.y.z text" CRLF
+  const std::size_t around = 4 + reply.enhanced.to_string().size() + 1 + 2;
+  reply.text = std::string(trim(std::string_view(reply.text).substr(0, line_limit - around)));
+  return reply;
+}
+
+}  // namespace
+
+Outcome outcome_of(const net::HttpResult& result, const std::string& message_id) {
+  Outcome outcome{.message_id = message_id};
+  if (result.trouble != net::HttpTrouble::none) {
+    outcome.trouble = result.trouble;
+    outcome.reply = {
+        .code = 450, .enhanced = {4, 4, 1}, .text = "the webhook cannot be reached now"};
+    outcome.error = fmt::format("{}: {}", words_for(result.trouble), printable(result.detail, 300));
+    return outcome;
+  }
+  outcome.http_status = result.status;
+  outcome.reply = reply_to_status(result.status, message_id);
+  if (result.status < 200 || result.status >= 300)
+    outcome.error = fmt::format("HTTP status {}", result.status);
+
+  const std::vector<std::string> codes = override_values(result, "Code");
+  if (codes.empty()) return outcome;
+  const std::optional<std::uint16_t> code =
+      codes.size() == 1 ? override_code(codes.front()) : std::nullopt;
+  if (!code) {
+    outcome.override = store::Override::ignored;
+    return outcome;
+  }
+  const std::vector<std::string> texts = override_values(result, "Message");
+  outcome.override = store::Override::applied;
+  outcome.reply =
+      override_reply(*code, texts.size() == 1 ? clean(texts.front()) : std::string(), message_id);
+  if (outcome.reply.positive()) outcome.error.reset();
+  return outcome;
+}
+
+}  // namespace postern::deliver

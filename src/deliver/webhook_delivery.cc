@@ -1,0 +1,277 @@
+#include "deliver/webhook_delivery.h"
+
+#include <algorithm>
+#include <mutex>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.h"
+#include "base/ulid.h"
+#include "deliver/delivery_report.h"
+#include "deliver/message_identity.h"
+#include "deliver/signature.h"
+
+namespace postern::deliver {
+namespace asio = boost::asio;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr std::string_view inbox_target = "inbox";
+
+Outcome own_trouble(const Error& error) {
+  // RFC 3463 §3.4: a full disk is X.3.1; it is Fault::temporary, as a full queue is.
+  Outcome outcome{
+      .reply = smtp::reply_for(error.fault == Fault::limit ? Fault::temporary : error.fault)};
+  outcome.error = error.message;
+  return outcome;
+}
+
+/// Fields that this class sets; the API refuses them too.
+bool is_reserved(std::string_view name) {
+  for (const std::string_view taken :
+       {"Host", "Content-Length", "Content-Type", "Transfer-Encoding", "Connection", "Expect",
+        "X-Conduit-Signature"})
+    if (iequals(name, taken)) return true;
+  return istarts_with(name, "webhook-") || istarts_with(name, "X-Postern-");
+}
+
+net::HttpHeaders request_headers(const policy::Webhook& webhook, net::HttpHeaders signature) {
+  net::HttpHeaders headers;
+  std::string content_type = "application/json";
+  for (const auto& [name, value] : webhook.custom_headers) {
+    // Whoever writes the body by a template knows what it is.
+    if (iequals(name, "Content-Type") && !webhook.payload_template.empty()) content_type = value;
+    if (!is_reserved(name)) headers.emplace_back(name, value);
+  }
+  headers.emplace_back("Content-Type", std::move(content_type));
+  headers.insert(headers.end(), std::make_move_iterator(signature.begin()),
+                 std::make_move_iterator(signature.end()));
+  return headers;
+}
+
+net::HttpBody body_of(std::string_view octets) {
+  return {.size = octets.size(), .read = [octets](std::uint64_t offset, std::span<char> into) {
+            return octets.copy(into.data(), into.size(), static_cast<std::size_t>(offset));
+          }};
+}
+
+std::int64_t unix_seconds(std::chrono::system_clock::time_point at) {
+  return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+}
+
+}  // namespace
+
+/// One message under way. The referred belongs to the awaiting caller.
+struct WebhookDelivery::Job {
+  const policy::Evidence& evidence;
+  spool::Body& message;
+  Time received_at;
+  bool simulated = false;
+  std::shared_ptr<const policy::Webhook> webhook;
+  Clock::time_point start = Clock::now();
+  std::string message_id = {};  ///< the message's own
+
+  milliseconds left() const {
+    const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    return std::max(webhook->timeout - used, milliseconds(0));
+  }
+};
+
+WebhookDelivery::WebhookDelivery(DeliveryServices services, DeliveryOptions options)
+    : services_(services), options_(std::move(options)), gate_(options_.concurrency) {}
+
+WebhookDelivery::~WebhookDelivery() = default;
+
+net::HttpClient& WebhookDelivery::client_of(asio::execution_context& loop) {
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = clients_.find(&loop); found != clients_.end()) return *found->second;
+  }
+  const std::unique_lock lock(mutex_);
+  std::unique_ptr<net::HttpClient>& client = clients_[&loop];
+  if (!client)
+    client = std::make_unique<net::HttpClient>(static_cast<asio::io_context&>(loop).get_executor(),
+                                               services_.resolver, options_.http);
+  return *client;
+}
+
+template <class F>
+Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F work) {
+  if (size <= options_.offload_from) co_return work();
+  auto done = co_await services_.workers.run(std::move(work));
+  if (!done) co_return tl::unexpected<Error>(std::move(done.error()));
+  co_return std::move(*done);
+}
+
+void WebhookDelivery::record(const Job& job, Outcome& outcome) {
+  outcome.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - job.start);
+  outcome.log_id = new_id("log_");
+  const DeliveryFacts facts{.evidence = job.evidence,
+                            .webhook = *job.webhook,
+                            .received_at = job.received_at,
+                            .size = job.message.size(),
+                            .message_id = job.message_id,
+                            .simulated = job.simulated};
+  services_.log.append(log_record(facts, outcome));
+  report(facts, outcome);
+}
+
+Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::Body& message,
+                                       Time received_at) {
+  Job job{.evidence = evidence, .message = message, .received_at = received_at};
+  const policy::Recipient* const subject = evidence.subject();
+  if (subject != nullptr && subject->route.webhook)
+    job.webhook = services_.directory.webhook(subject->route.webhook->id);
+  if (!job.webhook)
+    co_return Outcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
+                      .failed_control = "deleted"};
+  if (!job.webhook->is_active) {
+    Outcome refused{.reply = {550, {5, 2, 1}, "the webhook is not active"},
+                    .failed_control = "inactive"};
+    record(job, refused);
+    co_return refused;
+  }
+  if (options_.disposition == Disposition::discard) {
+    Outcome dropped{.message_id = new_id("msg_")};
+    dropped.reply = {250, {2, 0, 0}, "accepted " + dropped.message_id};
+    co_return dropped;
+  }
+  if (evidence.message) job.message_id = evidence.message->message_id;
+  Outcome outcome;
+  try {
+    outcome = co_await attempt(job);
+  } catch (const std::exception& thrown) {
+    outcome = own_trouble({Fault::bug, thrown.what()});
+  }
+  record(job, outcome);
+  co_return outcome;
+}
+
+Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> webhook,
+                                        const policy::Evidence& evidence, spool::Body& message,
+                                        Time received_at) {
+  Job job{.evidence = evidence,
+          .message = message,
+          .received_at = received_at,
+          .simulated = true,
+          .webhook = std::move(webhook)};
+  Outcome outcome;
+  try {
+    outcome = co_await attempt(job);
+  } catch (const std::exception& thrown) {
+    outcome = own_trouble({Fault::bug, thrown.what()});
+  }
+  record(job, outcome);
+  co_return outcome;
+}
+
+Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
+  return offload(job.message.size(), [this, &job, id]() -> Result<Payload> {
+    const Result<std::string_view> message = job.message.view();
+    if (!message) return tl::unexpected<Error>(message.error());
+    *id =
+        job.simulated ? new_id("msg_") : message_identity(job.webhook->id, job.evidence, *message);
+    const MessageIdentity identity{.id = *id,
+                                   .webhook_id = job.webhook->id,
+                                   .received_at = job.received_at,
+                                   .simulated = job.simulated};
+    return build_payload(*message, job.evidence, identity,
+                         options_for(*job.webhook, options_.payload));
+  });
+}
+
+Task<Outcome> WebhookDelivery::attempt(const Job& job) {
+  std::string id;
+  Result<Payload> payload = co_await build(job, &id);
+  if (!payload) co_return own_trouble(payload.error());
+  if (job.webhook->target_url == inbox_target)
+    co_return co_await keep(job, std::move(id), std::move(*payload));
+
+  const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
+  if (!place)
+    co_return outcome_of({.trouble = net::HttpTrouble::timeout,
+                          .detail = "too many deliveries of this webhook under way"},
+                         id);
+  // Waiting may have taken a while: secret and target are those of now.
+  std::shared_ptr<const policy::Webhook> webhook =
+      job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
+  if (!webhook || !webhook->is_active)
+    co_return Outcome{.reply = {550, {5, 2, 1}, "the webhook is not active"},
+                      .failed_control = "inactive"};
+  // Last of all, so that refused mail cannot use up the allowance.
+  if (!job.simulated && !services_.rates.take(webhook->id, webhook->rate_limit_per_minute))
+    co_return Outcome{
+        .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
+        .failed_control = "rate_limit"};
+  co_return co_await post(job, std::move(id), std::move(*payload), std::move(webhook));
+}
+
+Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, Payload payload,
+                                    std::shared_ptr<const policy::Webhook> webhook) {
+  const Result<std::string_view> body = payload.body.view();
+  if (!body) co_return own_trouble(body.error());
+  const Time now = std::chrono::system_clock::now();
+  const SigningKeys keys = SigningKeys::of(*webhook, now);
+  Result<net::HttpHeaders> signature = co_await offload(
+      payload.body.size(),
+      [&keys, &id, now, octets = *body] { return sign(keys, id, unix_seconds(now), octets); });
+  if (!signature) co_return own_trouble(signature.error());
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  net::HttpClient& client = client_of(asio::query(executor, asio::execution::context));
+  net::HttpPost request{.url = webhook->target_url,
+                        .headers = request_headers(*webhook, std::move(*signature)),
+                        .body = body_of(*body),
+                        .timeout = std::max(job.left(), milliseconds(1))};
+  const net::HttpResult result = co_await client.post(std::move(request));
+  co_return outcome_of(result, id);
+}
+
+Task<smtp::Reply> WebhookDelivery::test_reply(const Job& job) {
+  const smtp::Reply none{.code = 0};
+  if (!options_.test_recipients || job.evidence.recipients.empty()) co_return none;
+  const policy::Recipient& recipient = job.evidence.recipients.front();
+  const std::string wish = recipient.route.tag.value_or(recipient.address.local_part);
+  if (wish == "451") co_return smtp::Reply{451, {4, 3, 0}, "test: try again later"};
+  if (wish == "550") co_return smtp::Reply{550, {5, 7, 1}, "test: refused"};
+  if (wish != "timeout") co_return none;
+  const asio::any_io_executor executor = co_await asio::this_coro::executor;
+  asio::steady_timer timer(executor, job.left());
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return smtp::Reply{450, {4, 4, 1}, "test: no answer in time"};
+}
+
+Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payload) {
+  if (!job.simulated && !services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute))
+    co_return Outcome{
+        .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
+        .failed_control = "rate_limit"};
+  smtp::Reply test = co_await test_reply(job);
+  if (test.code != 0)
+    co_return Outcome{
+        .reply = std::move(test), .message_id = std::move(id), .error = "test recipient"};
+  const Result<std::string_view> body = payload.body.view();
+  if (!body) co_return own_trouble(body.error());
+  store::InboxMessage message{.id = id,
+                              .webhook_id = job.webhook->id,
+                              .received_at = job.received_at,
+                              .subject = payload.subject,
+                              .payload = std::string(*body),
+                              .payload_size = body->size()};
+  if (job.evidence.reverse_path) message.sender = job.evidence.reverse_path->text();
+  // The disk is waited for on a worker: a 250 promises that the message is kept.
+  auto stored = co_await services_.workers.run(
+      [&log = services_.log, message = std::move(message)] { return log.put_inbox(message); });
+  if (!stored) co_return own_trouble(stored.error());
+  if (!*stored) co_return own_trouble(stored->error());
+  net::HttpResult taken{.status = 200};
+  co_return outcome_of(taken, id);
+}
+
+}  // namespace postern::deliver

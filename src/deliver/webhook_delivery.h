@@ -1,0 +1,93 @@
+// A message on its way to its webhook, in sync mode: what the endpoint answers is what the SMTP
+// client hears.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include <boost/asio/execution_context.hpp>
+
+#include "deliver/delivery_gate.h"
+#include "deliver/outcome.h"
+#include "deliver/payload.h"
+#include "deliver/rate_limiter.h"
+#include "dns/resolver.h"
+#include "net/http_client.h"
+#include "net/work_pool.h"
+#include "policy/directory.h"
+#include "store/delivery_log.h"
+
+namespace postern::deliver {
+
+enum class Disposition {
+  deliver,
+  discard,  ///< accept and drop: nothing is built, sent or logged
+};
+
+struct DeliveryOptions {
+  net::HttpClientOptions http;
+  /// What no webhook sets: limits, attachment store, temporary directory, own names.
+  PayloadOptions payload;
+  std::size_t concurrency = 10;  ///< deliveries of one webhook at a time
+  Disposition disposition = Disposition::deliver;
+  /// Inbox webhooks answer by the recipient's local part or tag: `451@`, `550@`, `timeout@`.
+  bool test_recipients = false;
+  /// Messages over this many octets are worked on off the event loop.
+  std::uint64_t offload_from = 64 * 1024;
+};
+
+/// What a delivery works with; all outlive it.
+struct DeliveryServices {
+  const policy::Directory& directory;
+  dns::Resolver& resolver;
+  net::WorkPool& workers;
+  RateLimiter& rates;
+  store::DeliveryLog& log;
+};
+
+/// One for the process; called on any event loop of one thread. Each loop gets an HTTP client of
+/// its own when it first delivers. Destroy it after the loops have stopped and before they are
+/// destroyed.
+class WebhookDelivery {
+ public:
+  using Time = std::chrono::system_clock::time_point;
+
+  WebhookDelivery(DeliveryServices services, DeliveryOptions options);
+  ~WebhookDelivery();
+  WebhookDelivery(const WebhookDelivery&) = delete;
+  WebhookDelivery& operator=(const WebhookDelivery&) = delete;
+
+  /// Delivers an accepted message to the webhook of its first recipient. Never throws: trouble of
+  /// our own is a 451. `evidence` and `message` belong to the awaiting transaction.
+  Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at);
+
+  /// POSTs a message of the API, without rate limit; logged as a simulation. `evidence` has the
+  /// envelope only.
+  Task<Outcome> simulate(std::shared_ptr<const policy::Webhook> webhook,
+                         const policy::Evidence& evidence, spool::Body& message, Time received_at);
+
+ private:
+  struct Job;
+
+  Task<Outcome> attempt(const Job& job);
+  Task<Outcome> post(const Job& job, std::string id, Payload payload,
+                     std::shared_ptr<const policy::Webhook> webhook);
+  Task<Outcome> keep(const Job& job, std::string id, Payload payload);
+  Task<Result<Payload>> build(const Job& job, std::string* id);
+  Task<smtp::Reply> test_reply(const Job& job);
+  template <class F>
+  Task<std::invoke_result_t<F>> offload(std::uint64_t size, F work);
+  net::HttpClient& client_of(boost::asio::execution_context& loop);
+  void record(const Job& job, Outcome& outcome);
+
+  DeliveryServices services_;
+  const DeliveryOptions options_;
+  DeliveryGate gate_;
+  std::shared_mutex mutex_;  ///< guards the map, not the clients
+  std::unordered_map<boost::asio::execution_context*, std::unique_ptr<net::HttpClient>> clients_;
+};
+
+}  // namespace postern::deliver
