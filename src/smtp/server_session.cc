@@ -35,9 +35,16 @@ Event ServerSession::State::advance() {
 
 /// Queues a reply. Every error is counted here, and the one too many ends the session.
 void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
-  // RFC 5321 §4.5.3.1.10: "too many recipients" is the server's own limit, not a client's error.
+  // RFC 5321 §4.5.3.1.10: "too many recipients" is the server's own limit, not a client's error,
+  // until the client has ignored it for as many recipients again.
   const bool own_limit = code == 452 && enhanced == EnhancedCode{4, 5, 3};
-  if (code >= 400 && !own_limit && count_error()) return;
+  if (own_limit && ++recipients_over > options.limits.recipients && !closing) {
+    close(Closed::Reason::limit);
+    code = 421;
+    enhanced = {4, 7, 0};
+  } else if (code >= 400 && !own_limit && count_error()) {
+    return;
+  }
   append_wire(output, code, enhanced, text);
   if (code == 421 && !closing) close(Closed::Reason::policy);
 }
@@ -58,6 +65,7 @@ void ServerSession::State::reset_transaction() {
   in_transaction = false;
   smtputf8 = false;
   recipients = 0;
+  recipients_over = 0;
   chunks = 0;
   chunked = false;
   message_begun = false;
