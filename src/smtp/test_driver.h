@@ -19,8 +19,9 @@ class TestDriver {
   void answer(const std::string& what, const Reply& reply) { answers_[what] = reply; }
   void usual_answer(const std::string& what) { answers_.erase(what); }
 
-  /// Feeds the octets and answers until the session wants more.
+  /// Feeds the octets and answers until the session wants more. Nothing happens after Closed.
   void say(std::string_view octets) {
+    if (over_) return;
     session_.feed(octets);
     while (step()) {
     }
@@ -129,12 +130,14 @@ class TestDriver {
     static constexpr const char* reasons[] = {"quit",   "too_many_errors", "protocol",
                                               "policy", "auth_failures",   "limit"};
     events.push_back(std::string("closed ") + reasons[static_cast<int>(closed.reason)]);
+    over_ = true;
     return false;
   }
 
   ServerSession session_;
   std::map<std::string, Reply> answers_;
   std::string message_;
+  bool over_ = false;
 };
 
 }  // namespace postern::smtp
