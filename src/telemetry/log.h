@@ -123,6 +123,8 @@ class Logger {
 
   bool enabled(Level level) const { return level >= level_; }
   Line line(Level level, EventName event);
+  /// A line that goes nowhere.
+  static Line nothing() { return Line(nullptr, Level::debug, {}); }
   /// The face that `automatic` became.
   LogFormat format() const;
   std::uint64_t dropped() const;
@@ -138,7 +140,8 @@ class Logger {
   std::unique_ptr<State> state_;
 };
 
-/// The process's own log. Before start() and after stop() lines vanish.
+/// The process's own log. Before start() and after stop() lines vanish; both are called while no
+/// other thread logs.
 namespace log {
 
 void start(const LogOptions& options, const LogOutput& output = {});

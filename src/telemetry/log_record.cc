@@ -1,0 +1,166 @@
+#include "telemetry/log_record.h"
+
+#include <ctime>
+
+#include <fmt/format.h>
+#include <sodium.h>
+#include <boost/json/serialize.hpp>
+#include <boost/json/value.hpp>
+
+#include "base/text.h"
+
+namespace postern::telemetry {
+
+namespace {
+
+/// Octets of the well-formed UTF-8 character at the front (RFC 3629); 0: none.
+std::size_t character_length(std::string_view text) {
+  for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
+    if (is_utf8(text.substr(0, length))) return length;
+  }
+  return 0;
+}
+
+/// C1 controls, and the characters that turn or hide text (bidi controls, zero width, BOM).
+bool hides(std::string_view character) {
+  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 2) return octet(0) == 0xc2 && octet(1) < 0xa0;
+  if (character.size() != 3) return false;
+  if (octet(0) == 0xef) return octet(1) == 0xbb && octet(2) == 0xbf;
+  if (octet(0) != 0xe2) return false;
+  return (octet(1) == 0x80 &&
+          (octet(2) >= 0xaa ? octet(2) <= 0xae : octet(2) >= 0x8b && octet(2) <= 0x8f)) ||
+         (octet(1) == 0x81 && octet(2) >= 0xa0 && octet(2) <= 0xaf) ||
+         (octet(1) == 0x80 && (octet(2) == 0xa8 || octet(2) == 0xa9));
+}
+
+bool is_address_character(char c) {
+  return static_cast<unsigned char>(c) > 0x20 && c != '<' && c != '>' && c != '"' && c != ',' &&
+         c != ';' && c != '(' && c != ')' && c != 0x7f;
+}
+
+std::string shown_address(std::string_view address, const Discretion& discretion) {
+  const std::size_t at = address.rfind('@');
+  if (discretion.style == AddressStyle::domain) {
+    return fmt::format("...@{}", address.substr(at + 1));
+  }
+  unsigned char hash[8];
+  const std::string folded = lower(address);
+  crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(folded.data()),
+                     folded.size(), discretion.key.data(), discretion.key.size());
+  return "h:" + hex_encode({reinterpret_cast<const char*>(hash), sizeof hash});
+}
+
+void append_json(std::string& out, std::string_view name, std::string_view value) {
+  out += fmt::format(",\"{}\":{}", name, boost::json::serialize(boost::json::string_view(value)));
+}
+
+}  // namespace
+
+std::string_view LogRecord::find(std::string_view name) const {
+  for (const LogField& field : fields) {
+    if (field_names[field.name] == name) return field.value;
+  }
+  return {};
+}
+
+std::string clean(std::string_view value) {
+  std::string out;
+  out.reserve(std::min(value.size(), max_value));
+  while (!value.empty()) {
+    const std::size_t length = character_length(value);
+    const std::string_view character = value.substr(0, std::max<std::size_t>(length, 1));
+    const unsigned char first = static_cast<unsigned char>(character.front());
+    const bool plain = length > 0 && first >= 0x20 && first != 0x7f && !hides(character);
+    const std::size_t wide = plain ? character.size() : 4 * character.size();
+    if (out.size() + wide > max_value - 3) {
+      out += "...";
+      return out;
+    }
+    if (plain) {
+      out += character;
+    } else {
+      for (const char c : character) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+    value.remove_prefix(character.size());
+  }
+  return out;
+}
+
+std::string discreet(std::string text, const Discretion& discretion) {
+  if (discretion.style == AddressStyle::full || text.find('@') == std::string::npos) return text;
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    std::size_t end = i;
+    // A quoted local part may hold anything (RFC 5321 §4.1.2).
+    const bool quoted = text[i] == '"' && (i == 0 || !is_address_character(text[i - 1]));
+    if (quoted) {
+      const std::size_t close = text.find("\"@", i + 1);
+      if (close != std::string::npos) end = close + 1;
+    }
+    while (end < text.size() && is_address_character(text[end])) ++end;
+    const std::string_view word(text.data() + i, end - i);
+    const std::size_t at = word.rfind('@');
+    const bool is_address = at != std::string_view::npos && at > 0 && at + 1 < word.size();
+    if (end == i) {
+      out += text[i++];
+    } else {
+      out += is_address ? shown_address(word, discretion) : std::string(word);
+      i = end;
+    }
+  }
+  return out;
+}
+
+std::string rfc3339(std::chrono::system_clock::time_point time) {
+  const auto micros =
+      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+  const std::time_t seconds = micros / 1'000'000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     micros % 1'000'000);
+}
+
+std::string as_json(const LogRecord& record) {
+  std::string out = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\"",
+                                rfc3339(record.time), to_string(record.level), record.event);
+  if (!record.msg.empty()) append_json(out, "msg", record.msg);
+  for (const LogField& field : record.fields) {
+    if (field.is_bare) {
+      out += fmt::format(",\"{}\":{}", field_names[field.name], field.value);
+    } else {
+      append_json(out, field_names[field.name], field.value);
+    }
+  }
+  return out + "}\n";
+}
+
+std::string message_id_of(std::string_view event) {
+  const std::string name = "postern:" + std::string(event);
+  unsigned char hash[16];
+  crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(name.data()),
+                     name.size(), nullptr, 0);
+  // A UUID of version 8 (RFC 9562 §5.8), as the journal wants its message ids.
+  hash[6] = static_cast<unsigned char>((hash[6] & 0x0f) | 0x80);
+  hash[8] = static_cast<unsigned char>((hash[8] & 0x3f) | 0x80);
+  return hex_encode({reinterpret_cast<const char*>(hash), sizeof hash});
+}
+
+std::string as_journal(const LogRecord& record) {
+  // Values hold no LF any more, so NAME=value lines suffice.
+  static constexpr int priorities[] = {7, 6, 4, 3};
+  std::string sentence = record.msg.empty() ? as_text(record, false) : record.msg;
+  sentence = sentence.substr(0, std::min(max_value, sentence.find('\n')));
+  std::string out = fmt::format(
+      "PRIORITY={}\nSYSLOG_IDENTIFIER=postern\nPOSTERN_EVENT={}\nMESSAGE_ID={}\nMESSAGE={}\n",
+      priorities[static_cast<std::size_t>(record.level)], record.event, message_id_of(record.event),
+      sentence);
+  for (const LogField& field : record.fields) {
+    out += fmt::format("POSTERN_{}={}\n", upper(field_names[field.name]), field.value);
+  }
+  return out;
+}
+
+}  // namespace postern::telemetry
