@@ -1,0 +1,203 @@
+#include "store/traces.h"
+
+#include <filesystem>
+
+#include "policy/record.h"
+#include "policy/webhook.h"
+
+namespace postern::store {
+
+namespace {
+
+constexpr const char* migrations[] = {
+    // `seq` is the order of writing, which is that of time but for moments. A definition's `used`
+    // is
+    // the last day (since 1970) on which a trace referred to it.
+    R"(CREATE TABLE trace (
+         seq INTEGER PRIMARY KEY,
+         id TEXT NOT NULL UNIQUE,
+         time INTEGER NOT NULL,
+         outcome TEXT NOT NULL,
+         client_ip TEXT NOT NULL,
+         mail_from TEXT NOT NULL,
+         rcpt TEXT NOT NULL,
+         webhook_id TEXT,
+         account_id TEXT,
+         code INTEGER NOT NULL,
+         record BLOB NOT NULL
+       );
+       CREATE INDEX trace_of_webhook ON trace (webhook_id) WHERE webhook_id IS NOT NULL;
+       CREATE INDEX trace_of_account ON trace (account_id) WHERE account_id IS NOT NULL;
+       CREATE TABLE definition (
+         id TEXT NOT NULL,
+         version INTEGER NOT NULL,
+         used INTEGER NOT NULL,
+         text TEXT NOT NULL,
+         PRIMARY KEY (id, version)
+       ) WITHOUT ROWID;)",
+};
+constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
+
+/// Old rows taken away at a time, and traces written between two looks for old ones. Taking away
+/// twice what came in, the file shrinks to its bound, and no look takes long.
+constexpr std::int64_t rows_a_look = 512;
+constexpr std::uint64_t traces_a_look = 256;
+
+std::int64_t day_of(Time time) { return to_millis(time) / (24 * 3600 * 1000); }
+
+/// The recipient a trace is about: the first accepted one, else the last refused one.
+const policy::Recipient* subject_of(const policy::Trace& trace) {
+  if (!trace.evidence.recipients.empty()) return &trace.evidence.recipients.front();
+  for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
+    if (one->candidate) return &*one->candidate;
+  }
+  return nullptr;
+}
+
+/// Errors are kept by the database until the commit, which then fails and counts this row as lost.
+void insert(Database& database, const policy::Trace& trace) {
+  const policy::Recipient* subject = subject_of(trace);
+  const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
+  std::optional<std::string> webhook_id;
+  std::optional<std::string> account_id;
+  if (webhook != nullptr) {
+    webhook_id = webhook->id;
+    account_id = webhook->account_id;
+  }
+  const auto& from = trace.evidence.reverse_path;
+  const Time time = from_millis(to_millis(trace.started));
+  for (const policy::Definition& one : policy::definitions_of(trace)) {
+    (void)database.execute(
+        "INSERT INTO definition (id, version, used, text) VALUES (?1, ?2, ?3, ?4)"
+        " ON CONFLICT (id, version) DO UPDATE SET used = excluded.used WHERE used < excluded.used",
+        one.id, one.version, day_of(time), one.text);
+  }
+  (void)database.execute(
+      "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
+      " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      trace.id, time, trace.outcome, trace.evidence.session.client_ip.to_string(),
+      from ? from->text() : std::string(), subject ? subject->address.text() : std::string(),
+      webhook_id, account_id, trace.settled().code, Blob{policy::write_record(trace)});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
+                                                       const TraceOptions& options) {
+  // A power failure may cost the last moments of traces, never the file.
+  auto database = Database::open(path, schema, {.sync = Sync::normal});
+  if (!database) return tl::unexpected(database.error());
+  return std::unique_ptr<TraceWriter>(new TraceWriter(std::move(*database), options));
+}
+
+TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options)
+    : database_(std::move(database)),
+      retention_(std::make_shared<Retention>(Retention{options.keep, options.max_size})),
+      writer_(std::make_unique<BatchWriter>(*database_, options.batch)) {
+  writer_->post(
+      [retention = retention_](Database& writing) { retention->enforce(writing, now()); });
+}
+
+TraceWriter::~TraceWriter() = default;
+
+bool TraceWriter::post(policy::Trace trace) {
+  return writer_->post(
+      [trace = std::move(trace), retention = retention_.get()](Database& database) {
+        insert(database, trace);
+        retention->after_insert(database);
+      });
+}
+
+bool TraceWriter::forget_account(std::string account_id) {
+  return writer_->post([account_id = std::move(account_id)](Database& database) {
+    (void)database.execute("DELETE FROM trace WHERE account_id = ?1", account_id);
+  });
+}
+
+void TraceWriter::Retention::after_insert(Database& database) {
+  if (++since_last < traces_a_look) return;
+  since_last = 0;
+  enforce(database, now());
+}
+
+void TraceWriter::Retention::enforce(Database& database, Time now) {
+  (void)database.execute(
+      "DELETE FROM trace WHERE seq IN"
+      " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
+      rows_a_look, now - keep);
+  const auto pages = database.number("PRAGMA page_count");
+  const auto free = database.number("PRAGMA freelist_count");
+  const auto size = database.number("PRAGMA page_size");
+  if (!pages || !free || !size) return;
+  if (static_cast<std::uint64_t>((*pages - *free) * *size) > max_size) {
+    (void)database.execute(
+        "DELETE FROM trace WHERE seq IN (SELECT seq FROM trace ORDER BY seq LIMIT ?1)",
+        rows_a_look);
+  }
+  const auto oldest = database.number("SELECT time FROM trace ORDER BY seq LIMIT 1");
+  if (!oldest || *oldest == 0) return;
+  (void)database.execute("DELETE FROM definition WHERE used < ?1",
+                         day_of(from_millis(*oldest)) - 1);
+}
+
+Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {
+  std::error_code unreadable;
+  if (!std::filesystem::exists(path, unreadable)) {
+    return fail(Fault::not_found, "there is no " + path);
+  }
+  auto database = Database::open(path, schema, {.sync = Sync::normal, .quick_check_limit = 0});
+  if (!database) return tl::unexpected(database.error());
+  return std::unique_ptr<TraceReader>(new TraceReader(std::move(*database)));
+}
+
+Result<std::optional<std::string>> TraceReader::record(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  return database_->one(
+      "SELECT record FROM trace WHERE id = ?1", [](const Row& row) { return row.text(0); }, id);
+}
+
+Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t version) {
+  const std::lock_guard lock(mutex_);
+  const auto found = database_->one(
+      "SELECT text FROM definition WHERE id = ?1 AND version = ?2",
+      [](const Row& row) { return row.text(0); }, id, version);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) {
+    return fail(Fault::not_found, "version " + std::to_string(version) + " of " + id +
+                                      " is not among the kept definitions");
+  }
+  return **found;
+}
+
+Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
+  const auto read = [](const Row& row) {
+    return TraceRow{.id = row.text(0),
+                    .time = row.time(1),
+                    .outcome = row.text(2),
+                    .client_ip = row.text(3),
+                    .mail_from = row.text(4),
+                    .rcpt = row.text(5),
+                    .webhook_id = row.optional_text(6),
+                    .account_id = row.optional_text(7),
+                    .code = static_cast<int>(row.integer(8))};
+  };
+  // The unary plus keeps SQLite from choosing the index of the looser condition.
+  constexpr const char* rest =
+      " AND (?2 IS NULL OR outcome = ?2) AND (?3 IS NULL OR time >= ?3) ORDER BY seq DESC LIMIT ?4";
+  static const std::string columns =
+      "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code"
+      " FROM trace WHERE ";
+  static const std::string by_webhook =
+      columns + "webhook_id = ?1 AND (?5 IS NULL OR +account_id = ?5)" + rest;
+  static const std::string by_account = columns + "account_id = ?1" + rest;
+  static const std::string any = columns + "?1 IS NULL" + rest;
+  const std::lock_guard lock(mutex_);
+  if (filter.webhook_id) {
+    return database_->all(by_webhook, read, *filter.webhook_id, filter.outcome, filter.since,
+                          filter.limit, filter.account_id);
+  }
+  const std::string& sql = filter.account_id ? by_account : any;
+  return database_->all(sql, read, filter.account_id, filter.outcome, filter.since, filter.limit);
+}
+
+}  // namespace postern::store

@@ -1,0 +1,102 @@
+// Decision traces in a database of their own (traces.db): written in batches behind the replies,
+// bounded by age and by size, read by `postern explain` and the API.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "policy/trace.h"
+#include "store/batch_writer.h"
+#include "store/database.h"
+
+namespace postern::store {
+
+struct TraceOptions {
+  std::chrono::seconds keep{std::chrono::hours(24 * 30)};
+  std::uint64_t max_size = 1ull << 30;  ///< octets of the database file, its free pages aside
+  BatchWriterOptions batch;
+};
+
+/// Takes traces from event loops. post() costs a few moves: the record is written and the rows of
+/// old traces are taken away on the writer's own thread.
+class TraceWriter {
+ public:
+  static Result<std::unique_ptr<TraceWriter>> open(const std::string& path,
+                                                   const TraceOptions& options = {});
+  ~TraceWriter();
+
+  /// False, and counted, when the disk does not keep up. Never waits for it.
+  bool post(policy::Trace trace);
+  /// Takes away what concerns an account that is deleted.
+  bool forget_account(std::string account_id);
+  /// Waits until everything posted before can be read.
+  void flush() { writer_->flush(); }
+
+  std::uint64_t dropped() const { return writer_->dropped(); }
+  std::uint64_t failed() const { return writer_->failed(); }
+  std::string last_error() const { return writer_->last_error(); }
+
+ private:
+  /// What the writer's thread knows: it alone uses it once the thread runs.
+  struct Retention {
+    std::chrono::seconds keep;
+    std::uint64_t max_size;
+    std::uint64_t since_last = 0;  ///< traces written since the last look
+    void after_insert(Database& database);
+    void enforce(Database& database, Time now);
+  };
+
+  TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options);
+
+  std::unique_ptr<Database> database_;
+  std::shared_ptr<Retention> retention_;
+  std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
+};
+
+/// A trace as lists show it.
+struct TraceRow {
+  std::string id;
+  Time time;
+  std::string outcome;
+  std::string client_ip;
+  std::string mail_from;  ///< "" is the null reverse-path
+  std::string rcpt;       ///< the recipient it was about, "" without
+  std::optional<std::string> webhook_id;
+  std::optional<std::string> account_id;
+  int code = 0;  ///< of the reply that settled it, 0 without
+};
+
+struct TraceFilter {
+  std::optional<std::string> account_id;
+  std::optional<std::string> webhook_id;
+  std::optional<std::string> outcome;
+  std::optional<Time> since;
+  std::size_t limit = 50;
+};
+
+/// Reads the file while the server writes it, from any process. Safe from any thread.
+class TraceReader {
+ public:
+  /// Fault::not_found when there is no such file.
+  static Result<std::unique_ptr<TraceReader>> open(const std::string& path);
+
+  /// The record of one trace (policy/record.h); nullopt when there is none (any more).
+  Result<std::optional<std::string>> record(const std::string& id);
+  /// A definition that records refer to. Fault::not_found without.
+  Result<std::string> definition(const std::string& id, std::uint64_t version);
+  /// Newest first.
+  Result<std::vector<TraceRow>> recent(const TraceFilter& filter);
+
+ private:
+  explicit TraceReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+
+  std::mutex mutex_;
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace postern::store

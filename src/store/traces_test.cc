@@ -1,0 +1,209 @@
+#include "store/traces.h"
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+
+#include "base/ulid.h"
+#include "policy/record.h"
+#include "policy/webhook.h"
+
+namespace postern::store {
+namespace {
+
+using policy::Decision;
+using policy::Stage;
+using policy::Trace;
+
+class Traces : public ::testing::Test {
+ protected:
+  Traces() {
+    std::string name = (std::filesystem::temp_directory_path() / "traces-XXXXXX").string();
+    directory_ = ::mkdtemp(name.data());
+  }
+  ~Traces() override { std::filesystem::remove_all(directory_); }
+
+  std::string path() const { return (directory_ / "traces.db").string(); }
+  std::unique_ptr<TraceWriter> writer(const TraceOptions& options = {}) {
+    auto opened = TraceWriter::open(path(), options);
+    EXPECT_TRUE(opened) << opened.error().message;
+    return std::move(*opened);
+  }
+  std::unique_ptr<TraceReader> reader() {
+    auto opened = TraceReader::open(path());
+    EXPECT_TRUE(opened) << opened.error().message;
+    return std::move(*opened);
+  }
+  std::size_t count() { return reader()->recent({.limit = 1000000})->size(); }
+
+  std::filesystem::path directory_;
+};
+
+/// A refusal at RCPT for the webhook wh_<name> of acc_<account>.
+Trace trace(std::string name, std::string account, std::string outcome = "rejected",
+            std::chrono::system_clock::time_point at = std::chrono::system_clock::now()) {
+  auto policy = std::make_shared<policy::WebhookPolicy>();
+  policy->id = "pol_" + account;
+  policy->version = 2;
+  policy->definition = "{}";
+  auto webhook = std::make_shared<policy::Webhook>();
+  webhook->id = "wh_" + name;
+  webhook->account_id = "acc_" + account;
+  webhook->address = name + "@hooks.example.net";
+  Trace made;
+  made.id = new_ulid();
+  made.started = at;
+  made.outcome = std::move(outcome);
+  made.evidence.session.client_ip = *IpAddress::parse("203.0.113.9");
+  made.evidence.reverse_path = mail::Mailbox{"alerts", "example.com"};
+  Decision decision{.stage = Stage::rcpt, .recipient = webhook->address};
+  decision.reply = {.code = 550, .enhanced = {5, 7, 1}, .text = "no"};
+  decision.candidate = policy::Recipient{{name, "hooks.example.net"}, {}};
+  decision.candidate->route = {.kind = policy::Route::Kind::webhook,
+                               .webhook = std::move(webhook),
+                               .policy = std::move(policy)};
+  made.note(std::move(decision));
+  return made;
+}
+
+TEST_F(Traces, can_be_read_by_id_while_the_writer_runs) {
+  const auto writing = writer();
+  const Trace posted = trace("a", "1");
+  ASSERT_TRUE(writing->post(posted));
+  writing->flush();
+  const auto reading = reader();
+  const auto record = reading->record(posted.id);
+  ASSERT_TRUE(record && *record);
+  EXPECT_EQ(**record, policy::write_record(posted));
+  EXPECT_EQ(reading->definition("pol_1", 2), "{}");
+  EXPECT_EQ(reading->definition("pol_1", 3).error().fault, Fault::not_found);
+  EXPECT_EQ(*reading->record("01HX0000000000000000000000"), std::nullopt);
+}
+
+TEST_F(Traces, are_committed_without_a_flush_within_their_interval) {
+  const auto writing = writer({.batch = {.interval = std::chrono::milliseconds(5)}});
+  writing->post(trace("a", "1"));
+  for (int tries = 0; tries < 200 && count() == 0; ++tries) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(count(), 1u);
+}
+
+TEST_F(Traces, are_listed_newest_first_by_what_is_asked) {
+  const auto writing = writer();
+  const auto then = std::chrono::system_clock::now() - std::chrono::hours(5);
+  writing->post(trace("a", "1", "accepted", then));
+  writing->post(trace("b", "1"));
+  writing->post(trace("c", "2"));
+  writing->post(trace("a", "1", "deferred"));
+  writing->flush();
+  const auto reading = reader();
+  const auto webhooks = [&](const TraceFilter& filter) {
+    std::string found;
+    const auto rows = reading->recent(filter);
+    EXPECT_TRUE(rows) << rows.error().message;
+    for (const TraceRow& row : *rows) found += row.webhook_id->substr(3);
+    return found;
+  };
+  EXPECT_EQ(webhooks({}), "acba");
+  EXPECT_EQ(webhooks({.limit = 2}), "ac");
+  EXPECT_EQ(webhooks({.account_id = "acc_1"}), "aba");
+  EXPECT_EQ(webhooks({.webhook_id = "wh_a"}), "aa");
+  EXPECT_EQ(webhooks({.account_id = "acc_2", .webhook_id = "wh_a"}), "");
+  EXPECT_EQ(webhooks({.account_id = "acc_1", .webhook_id = "wh_a", .outcome = "accepted"}), "a");
+  EXPECT_EQ(webhooks({.outcome = "rejected"}), "cb");
+  EXPECT_EQ(webhooks({.since = then + std::chrono::hours(1)}), "acb");
+  EXPECT_EQ(webhooks({.account_id = "acc_1", .since = then + std::chrono::hours(1)}), "ab");
+  const TraceRow row = reading->recent({.webhook_id = "wh_c"})->front();
+  EXPECT_EQ(row.client_ip, "203.0.113.9");
+  EXPECT_EQ(row.mail_from, "alerts@example.com");
+  EXPECT_EQ(row.rcpt, "c@hooks.example.net");
+  EXPECT_EQ(row.account_id, "acc_2");
+  EXPECT_EQ(row.code, 550);
+}
+
+TEST_F(Traces, without_a_webhook_belong_to_nobody) {
+  const auto writing = writer();
+  Trace foreign = trace("x", "1");
+  foreign.decisions[0].candidate->route = {};
+  foreign.evidence.reverse_path.reset();
+  writing->post(foreign);
+  writing->flush();
+  const TraceRow row = reader()->recent({})->front();
+  EXPECT_EQ(row.webhook_id, std::nullopt);
+  EXPECT_EQ(row.account_id, std::nullopt);
+  EXPECT_EQ(row.mail_from, "");
+}
+
+TEST_F(Traces, older_than_their_time_go_with_what_comes_in) {
+  const auto old = std::chrono::system_clock::now() - std::chrono::hours(24 * 31);
+  {
+    const auto writing = writer({.keep = std::chrono::hours(24 * 365)});
+    for (int i = 0; i < 600; ++i) writing->post(trace("old", "1", "accepted", old));
+    for (int i = 0; i < 10; ++i) writing->post(trace("new", "2"));
+  }
+  EXPECT_EQ(count(), 610u);
+  const auto writing = writer({.keep = std::chrono::hours(24 * 30)});
+  for (int i = 0; i < 256; ++i) writing->post(trace("new", "2"));
+  writing->flush();
+  EXPECT_EQ(count(), 266u);
+  EXPECT_EQ(reader()->definition("pol_1", 2).error().fault, Fault::not_found);
+  EXPECT_TRUE(reader()->definition("pol_2", 2));
+}
+
+TEST_F(Traces, the_oldest_go_when_the_file_reaches_its_bound) {
+  const std::uint64_t bound = 1u << 20;
+  const auto writing = writer({.max_size = bound});
+  std::string last;
+  for (int i = 0; i < 6000; ++i) {
+    Trace one = trace("a", "1");
+    last = one.id;
+    ASSERT_TRUE(writing->post(std::move(one)));
+    if (i % 1000 == 0) writing->flush();
+  }
+  writing->flush();
+  EXPECT_LT(count(), 4000u);
+  EXPECT_GT(count(), 300u);
+  EXPECT_TRUE(reader()->record(last)->has_value());
+  EXPECT_LT(std::filesystem::file_size(path()), 2 * bound);
+}
+
+TEST_F(Traces, of_a_deleted_account_are_forgotten) {
+  const auto writing = writer();
+  writing->post(trace("a", "1"));
+  writing->post(trace("b", "2"));
+  writing->forget_account("acc_1");
+  writing->flush();
+  EXPECT_EQ(count(), 1u);
+  EXPECT_TRUE(reader()->recent({.account_id = "acc_1"})->empty());
+}
+
+TEST_F(Traces, that_do_not_fit_the_queue_are_counted) {
+  const auto writing =
+      writer({.batch = {.capacity = 4, .batch = 4, .interval = std::chrono::milliseconds(50)}});
+  int refused = 0;
+  for (int i = 0; i < 2000; ++i) refused += writing->post(trace("a", "1")) ? 0 : 1;
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(writing->dropped(), static_cast<std::uint64_t>(refused));
+  writing->flush();
+  EXPECT_EQ(count(), 2000u - static_cast<std::size_t>(refused));
+}
+
+TEST_F(Traces, a_missing_file_is_not_created_by_looking) {
+  const auto opened = TraceReader::open(path());
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().fault, Fault::not_found);
+  EXPECT_FALSE(std::filesystem::exists(path()));
+}
+
+TEST_F(Traces, are_for_the_owners_eyes_only) {
+  writer();
+  struct stat facts{};
+  ASSERT_EQ(::stat(path().c_str(), &facts), 0);
+  EXPECT_EQ(facts.st_mode & 0777u, 0600u);
+}
+
+}  // namespace
+}  // namespace postern::store
