@@ -8,9 +8,8 @@
 #include "admin/digest.h"
 
 namespace postern::admin {
-namespace {
 
-Secret argon2id(const Secret& password, Argon2Cost cost) {
+Secret hash_password(const Secret& password, Argon2Cost cost) {
   char text[crypto_pwhash_STRBYTES] = {};
   const int failed = crypto_pwhash_str_alg(text, password.reveal().data(), password.size(),
                                            cost.passes, cost.memory, crypto_pwhash_ALG_ARGON2ID13);
@@ -18,15 +17,13 @@ Secret argon2id(const Secret& password, Argon2Cost cost) {
   return Secret(text);
 }
 
-}  // namespace
-
 Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost) : pool_(pool), cost_(cost) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
-  dummy_ = argon2id(Secret(random_bytes(32)), cost);
+  dummy_ = hash_password(Secret(random_bytes(32)), cost);
 }
 
 Task<Result<Secret>> Passwords::hash(Secret password) {
-  auto work = [password = std::move(password), cost = cost_] { return argon2id(password, cost); };
+  auto work = [password = std::move(password), cost = cost_] { return hash_password(password, cost); };
   Result<Secret> made = co_await pool_.run(std::move(work));
   co_return made;
 }

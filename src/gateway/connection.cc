@@ -151,6 +151,7 @@ Task<void> Connection::converse() {
     }
     if (const auto* closed = std::get_if<smtp::Closed>(&event)) {
       end_ = closed->reason == smtp::Closed::Reason::quit ? "quit" : "refused";
+      transaction_.aborted();  // before the last reply: who has read it finds the trace
       break;
     }
     if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) {
@@ -311,7 +312,7 @@ Task<bool> Connection::read_more() {
 
 Task<void> Connection::pause(std::chrono::milliseconds time) {
   asio::steady_timer timer(loop_.context, time);
-  const auto [ignored] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 Task<void> Connection::farewell(smtp::Reply reply) {

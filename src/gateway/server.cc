@@ -44,11 +44,15 @@ Server::Server(std::size_t loops, Services& services, Admission& admission)
   }
 }
 
-Server::~Server() {
+void Server::halt() {
   for (const auto& worker : workers_) worker->context.stop();
   for (const auto& worker : workers_) {
     if (worker->thread.joinable()) worker->thread.join();
   }
+}
+
+Server::~Server() {
+  halt();
   if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
 }
 
@@ -143,7 +147,7 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
       out_of_descriptors(*acceptor);
     }
     asio::steady_timer timer(worker.context, accept_pause);
-    const auto [ignored] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
   }
 }
 

@@ -40,6 +40,8 @@ class Server {
   /// Accepts nothing more, tells idle sessions 421 and waits until the rest are done, `limit` at
   /// most; then cuts them. Returns how many were cut.
   std::size_t drain(std::chrono::milliseconds limit);
+  /// Stops the event loops and ends their threads; sessions stay as they are until the Server goes.
+  void halt();
   /// Sessions open now.
   std::size_t sessions() const { return sessions_.load(); }
   boost::asio::io_context& loop(std::size_t index);

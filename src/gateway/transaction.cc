@@ -1,9 +1,8 @@
 #include "gateway/transaction.h"
 
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
+#include <algorithm>
 
+#include "base/text.h"
 #include "base/ulid.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
@@ -61,7 +60,8 @@ void Transaction::record(policy::Decision decision) {
 }
 
 void Transaction::log_refusal(const policy::Decision& decision) {
-  auto line = log::info(decision.reply.temporary() ? "decision.deferred" : "decision.refused");
+  auto line = decision.reply.temporary() ? log::info("decision.deferred")
+                                         : log::info("decision.refused");
   if (!line) return;
   line.field("session", evidence_.session.id)
       .field("trace", trace_->id)
@@ -167,14 +167,6 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   policy::Recipient recipient{.address = std::move(event.forward_path), .route = {}};
   recipient.route = services_.directory.resolve(recipient.address);
-  if (!evidence_.recipients.empty()) {
-    // The first recipient fixed webhook and policy as they were: edits act on the next MAIL.
-    const policy::Route& first = evidence_.recipients.front().route;
-    if (recipient.route.webhook && recipient.route.webhook->id == first.webhook->id) {
-      recipient.route.webhook = first.webhook;
-      recipient.route.policy = first.policy;
-    }
-  }
   evidence_.rate_tokens.reset();
   evidence_.candidate = std::move(recipient);
   smtp::Reply refusal = co_await decide(Stage::rcpt);
@@ -217,14 +209,15 @@ void Transaction::chunk(std::string_view bytes) {
   message_->accounted = held;
 }
 
-policy::MessageFacts Transaction::message_facts(std::uint64_t size) const {
-  const mail::HeaderScanner& scanner = message_->scanner;
+policy::MessageFacts Transaction::message_facts(std::uint64_t size) {
+  mail::HeaderScanner& scanner = message_->scanner;
+  scanner.finish();
   return {.size = size,
           .header_fields = scanner.fields(),
-          .header_size = scanner.header_octets(),
+          .header_size = scanner.size(),
           .received_fields = scanner.received_fields(),
           .from_fields = scanner.from_fields(),
-          .message_id = std::string(scanner.message_id())};
+          .message_id = scanner.message_id()};
 }
 
 Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {

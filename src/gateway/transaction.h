@@ -73,7 +73,7 @@ class Transaction final : private policy::Gatherer {
   void record(policy::Decision decision);
   void log_refusal(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
-  policy::MessageFacts message_facts(std::uint64_t size) const;
+  policy::MessageFacts message_facts(std::uint64_t size);
   void finish(std::string_view outcome);
   void drop_message();
 

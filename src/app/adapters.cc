@@ -1,0 +1,91 @@
+#include "app/adapters.h"
+
+#include <algorithm>
+
+#include "policy/catalogue.h"
+#include "policy/webhook.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace {
+
+store::Time now() {
+  return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
+}
+
+/// The enforced step that refused; null when none did.
+const policy::Step* refusing_step(const policy::Decision& decision) {
+  const auto found = std::find_if(
+      decision.steps.begin(), decision.steps.end(),
+      [](const policy::Step& step) { return step.enforced && step.verdict.refuses(); });
+  return found == decision.steps.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+Task<smtp::Reply> WebhookSink::take(const policy::Evidence& evidence, spool::Body& message) {
+  deliver::Outcome outcome =
+      co_await delivery_.deliver(evidence, message, std::chrono::system_clock::now());
+  co_return std::move(outcome.reply);
+}
+
+double WebhookRates::tokens(const policy::Webhook& webhook) {
+  return limiter_.tokens(webhook.id, webhook.rate_limit_per_minute);
+}
+
+void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& decision) {
+  const policy::Evidence& evidence = trace.evidence;
+  const policy::Recipient* subject = decision.candidate ? &*decision.candidate : evidence.subject();
+  if (subject == nullptr || !subject->route.webhook) return;  // nobody's log to write into
+  const policy::Step* step = refusing_step(decision);
+  const std::string_view control = step ? policy::checks::control_of(step->check) : "";
+
+  store::LogRecord record{.id = new_id("log_"), .webhook_id = subject->route.webhook->id};
+  record.created_at = now();
+  record.kind = store::LogKind::rejection;
+  if (evidence.message) record.message_id = evidence.message->message_id;
+  record.sender = evidence.reverse_path ? evidence.reverse_path->text() : "";
+  if (decision.candidate) {
+    record.recipients = {decision.candidate->address.text()};
+  } else {
+    for (const policy::Recipient& one : evidence.recipients) {
+      record.recipients.push_back(one.address.text());
+    }
+  }
+  record.client_ip = evidence.session.client_ip.to_string();
+  record.helo = evidence.session.helo;
+  if (evidence.session.tls) record.tls = evidence.session.tls->version;
+  if (evidence.session.auth) record.auth_username = evidence.session.auth->username;
+  if (evidence.message) record.size = evidence.message->size;
+  record.smtp_code = decision.reply.code;
+  record.smtp_text = decision.reply.enhanced.to_string() + " " + decision.reply.text;
+  if (subject->route.policy) {
+    record.policy_id = subject->route.policy->id;
+    record.policy_version = subject->route.policy->version;
+  }
+  if (!control.empty()) record.failed_control = std::string(control);
+  record.trace_id = trace.id;
+  if (control == "source_ip") {
+    log_.append_source_ip_refusal(std::move(record));
+  } else {
+    log_.append(std::move(record));
+  }
+}
+
+void Recorder::ended(policy::Trace trace) {
+  // Once a transaction and webhook: a client that repeats a refused RCPT fills nobody's log.
+  std::vector<const policy::Webhook*> logged;
+  for (const policy::Decision& decision : trace.decisions) {
+    if (!policy::refused(decision)) continue;
+    const policy::Recipient* subject =
+        decision.candidate ? &*decision.candidate : trace.evidence.subject();
+    const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
+    if (std::find(logged.begin(), logged.end(), webhook) != logged.end()) continue;
+    logged.push_back(webhook);
+    log_refusal(trace, decision);
+  }
+  traces_.put(std::move(trace));
+}
+
+}  // namespace postern::app

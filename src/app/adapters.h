@@ -1,0 +1,75 @@
+// Rooms that must not know each other meet here: each class fills one room's port with another's
+// work.
+#pragma once
+
+#include "admin/ports.h"
+#include "deliver/rate_limiter.h"
+#include "deliver/webhook_delivery.h"
+#include "gateway/ports.h"
+#include "policy/directory.h"
+#include "store/delivery_log.h"
+#include "store/traces.h"
+
+namespace postern::app {
+
+/// Accepted messages go to their webhook.
+class WebhookSink final : public gateway::MessageSink {
+ public:
+  explicit WebhookSink(deliver::WebhookDelivery& delivery) : delivery_(delivery) {}
+  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message) override;
+
+ private:
+  deliver::WebhookDelivery& delivery_;
+};
+
+class WebhookRates final : public gateway::RateProbe {
+ public:
+  explicit WebhookRates(deliver::RateLimiter& limiter) : limiter_(limiter) {}
+  double tokens(const policy::Webhook& webhook) override;
+
+ private:
+  deliver::RateLimiter& limiter_;
+};
+
+/// Ended transactions: refusals into the delivery log, everything into the trace database.
+class Recorder final : public gateway::TransactionRecorder {
+ public:
+  Recorder(store::DeliveryLog& log, store::TraceWriter& traces) : log_(log), traces_(traces) {}
+  void ended(policy::Trace trace) override;
+
+ private:
+  void log_refusal(const policy::Trace& trace, const policy::Decision& decision);
+
+  store::DeliveryLog& log_;
+  store::TraceWriter& traces_;
+};
+
+/// POST /webhooks/{id}/simulate.
+class SimulatorPort final : public admin::Simulator {
+ public:
+  SimulatorPort(const policy::Directory& directory, deliver::WebhookDelivery& delivery,
+                std::string temporary_directory)
+      : directory_(directory),
+        delivery_(delivery),
+        temporary_directory_(std::move(temporary_directory)) {}
+  Task<Result<admin::SimulationResult>> simulate(admin::SimulationRequest request) override;
+
+ private:
+  const policy::Directory& directory_;
+  deliver::WebhookDelivery& delivery_;
+  const std::string temporary_directory_;
+};
+
+/// POST /smtp-policies/{id}/dry-run: every control of the policy is judged, not only the first that
+/// refuses.
+class DryRunPort final : public admin::DryRun {
+ public:
+  Task<Result<boost::json::object>> decide(admin::DryRunRequest request) override;
+};
+
+/// The message that a simulation delivers: RFC 5322, UTF-8, with what the request leaves out made
+/// up.
+std::string simulated_message(const admin::SimulationRequest& request, const std::string& from,
+                              const std::string& to);
+
+}  // namespace postern::app

@@ -1,0 +1,132 @@
+#include "app/first_steps.h"
+
+#include <fstream>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include "admin/digest.h"
+#include "admin/passwords.h"
+#include "app/instance.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::string_view owner_email = "owner@localhost.localdomain";
+constexpr std::string_view open_name = "first inbox";
+constexpr std::string_view closed_name = "refuses this machine";
+/// A documentation network (RFC 5737): no client of this machine is in it.
+constexpr std::string_view far_network = "203.0.113.0/24";
+
+store::Time now() {
+  return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
+}
+
+store::AuditRow audit(const std::string& account, std::string_view action) {
+  return {.id = new_id("al_"),
+          .account_id = account,
+          .action = std::string(action),
+          .details = "{}",
+          .ip = "127.0.0.1",
+          .actor = account,
+          .created_at = now()};
+}
+
+store::WebhookRow webhook_row(const std::string& account, std::string_view name,
+                              const std::string& domain) {
+  store::WebhookRow row{.id = new_id("wh_"), .account_id = account, .name = std::string(name)};
+  row.address = lower(fmt::format("webhook-{}@{}", row.id.substr(3), domain));
+  row.target_url = "inbox";
+  row.secret = Secret("whsec_" + base64_encode(admin::random_bytes(32)));
+  row.created_at = row.updated_at = now();
+  return row;
+}
+
+/// Account, policy and two webhooks; the password's file is written first, so that an account whose
+/// password nobody knows never exists.
+Result<void> make_first_objects(Instance& instance) {
+  const std::string password = base64url_encode(admin::random_bytes(18));
+  const std::string file = instance.config().server.data_dir.string() + "/owner-password";
+  const ::mode_t before = ::umask(0077);
+  std::ofstream out(file);
+  ::umask(before);
+  out << password << '\n';
+  if (!out.flush()) return fail(Fault::permanent, "cannot write " + file);
+
+  store::AccountRow account{
+      .id = new_id("acc_"), .email = std::string(owner_email), .password_hash = admin::hash_password(Secret(password))};
+  account.created_at = account.updated_at = now();
+  auto audit_row = audit(account.id, "account.created");
+  if (auto made = instance.store().create_account(account, &audit_row); !made) {
+    return tl::unexpected(made.error());
+  }
+  store::PolicyRow policy{.id = new_id("pol_"), .account_id = account.id, .name = "office-only"};
+  policy.definition = fmt::format(
+      R"({{"name":"office-only","allowed_source_ips":"{}","require_smtp_auth":false,)"
+      R"("require_spf":false,"allowed_spf_domains":"","require_dkim":false,"allowed_dkim_domains":""}})",
+      far_network);
+  policy.created_at = policy.updated_at = now();
+  if (auto made =
+          instance.publisher().create_policy(policy, audit(account.id, "smtp_policy.created"));
+      !made) {
+    return tl::unexpected(made.error());
+  }
+  const std::string& domain = instance.config().webhooks.public_domain;
+  store::WebhookRow open = webhook_row(account.id, open_name, domain);
+  store::WebhookRow closed = webhook_row(account.id, closed_name, domain);
+  closed.policy_id = policy.id;
+  for (const store::WebhookRow& row : {open, closed}) {
+    if (auto made = instance.publisher().create_webhook(row, audit(account.id, "webhook.created"));
+        !made) {
+      return tl::unexpected(made.error());
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+std::optional<std::string> first_steps(Instance& instance) {
+  auto owner = instance.store().account_by_email(owner_email);
+  if (!owner) return std::nullopt;
+  if (!*owner) {
+    const auto accounts = instance.store().accounts({.offset = 0, .limit = 1});
+    if (!accounts || accounts->total > 0) return std::nullopt;  // somebody is at home already
+    if (auto made = make_first_objects(instance); !made) {
+      telemetry::log::warning("server.ready").field("error", made.error().message);
+      return std::nullopt;
+    }
+    owner = instance.store().account_by_email(owner_email);
+    if (!owner || !*owner) return std::nullopt;
+  }
+  const auto webhooks = instance.store().webhooks((*owner)->id, store::WebhookFilter::active, {});
+  if (!webhooks) return std::nullopt;
+  std::string open;
+  std::string closed;
+  for (const store::WebhookRow& row : webhooks->rows) {
+    if (row.name == open_name) open = row.address;
+    if (row.name == closed_name) closed = row.address;
+  }
+  if (open.empty() || closed.empty()) return std::nullopt;
+  Endpoint smtp = instance.config().listeners.front().address;
+  smtp.port = instance.smtp_ports().front();
+  const std::string data = instance.config().server.data_dir.string();
+  return fmt::format(
+      "Send a first message, then read it:\n"
+      "  swaks --server {0} --from you@example.org --to {1}\n"
+      "  postern inbox --data-dir {3}\n"
+      "See one refused, then ask why (the log below names the ID):\n"
+      "  swaks --server {0} --from you@example.org --to {2}\n"
+      "  postern explain --data-dir {3} ID\n"
+      "Sign in to the API as {4}; the password is in {3}/owner-password:\n"
+      "  curl -s {5}/api/v1/sessions -H 'Content-Type: application/json' -d \"{{\\\"email\\\":"
+      "\\\"{4}\\\",\\\"password\\\":\\\"$(cat {3}/owner-password)\\\"}}\"\n"
+      "Stop with Ctrl-C. What is decided from here on:\n\n",
+      smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url());
+}
+
+}  // namespace postern::app

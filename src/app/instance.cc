@@ -1,0 +1,432 @@
+#include "app/instance.h"
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "app/version.h"
+#include "dialect/webhook/layer.h"
+#include "policy/catalogue.h"
+#include "policy/gateway_layer.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using telemetry::metrics;
+
+namespace {
+
+constexpr std::chrono::minutes housekeeping_interval{1};
+/// Jobs that wait for a database thread: beyond it the API answers 503.
+constexpr std::size_t disk_queue = 1024;
+constexpr std::size_t account_queue = 64;
+constexpr std::size_t payload_queue = 1024;
+
+tl::unexpected<StartError> cannot(ExitCode code, std::string message, std::string hint) {
+  return tl::unexpected<StartError>(
+      StartError{.code = code, .message = std::move(message), .hint = std::move(hint)});
+}
+
+std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+std::uint64_t body_memory(const Config& config) {
+  if (config.limits.memory != 0) return config.limits.memory;
+  const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
+  return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 4;
+}
+
+tl::unexpected<StartError> database_error(const std::string& path, const Error& error) {
+  const bool corrupt = error.fault == Fault::permanent;
+  return cannot(
+      error.fault == Fault::denied ? ExitCode::cannot_create
+      : corrupt                    ? ExitCode::io
+                                   : ExitCode::try_again,
+      error.message,
+      corrupt ? fmt::format("restore {} from a backup, or move it away to begin with an empty one",
+                            path)
+              : "see that the disk has room and that no other program holds the file");
+}
+
+}  // namespace
+
+/// /readyz: the store can write, and mail is taken.
+class Instance::Readiness final : public admin::ReadinessProbe {
+ public:
+  explicit Readiness(Instance& instance) : instance_(instance) {}
+
+  Task<std::vector<std::pair<std::string, std::string>>> problems() override {
+    std::vector<std::pair<std::string, std::string>> found;
+    store::Store* store = instance_.store_.get();
+    const auto probed = co_await instance_.disk_pool_->run([store] { return store->probe(); });
+    if (!probed) {
+      found.emplace_back("database", probed.error().message);
+    } else if (!*probed) {
+      found.emplace_back("database", probed->error().message);
+    }
+    if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
+      found.emplace_back("resources", "too little memory or disk: new mail is deferred");
+    }
+    co_return found;
+  }
+
+ private:
+  Instance& instance_;
+};
+
+class Instance::MetricsPort final : public admin::MetricsSource {
+ public:
+  explicit MetricsPort(Instance& instance) : instance_(instance) {}
+
+  std::string text() override {
+    metrics().store_policies.gauge({}).set(
+        static_cast<std::int64_t>(instance_.directory_.policy_count()));
+    metrics().store_webhooks.gauge({}).set(
+        static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    return metrics().registry.text();
+  }
+  void count_request(std::string_view method, std::string_view route, int status,
+                     std::chrono::nanoseconds took) override {
+    metrics().api_requests.counter({method, route, std::to_string(status)}).add();
+    metrics().api_request_duration.histogram({method, route}).observe(took);
+  }
+
+ private:
+  Instance& instance_;
+};
+
+Instance::Instance(const Config& config)
+    : config_(config), data_dir_(config.server.data_dir.string()) {}
+
+Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
+
+tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(const Config& config) {
+  std::unique_ptr<Instance> instance(new Instance(config));
+  for (const auto step : {&Instance::open_directory, &Instance::open_databases,
+                          &Instance::open_resolver, &Instance::open_gateway, &Instance::open_api}) {
+    if (Started started = ((*instance).*step)(); !started) {
+      return tl::unexpected(started.error());
+    }
+  }
+  instance->server_->start();
+  instance->api_thread_ = std::thread([raw = instance.get()] { raw->run_api_loop(); });
+  return instance;
+}
+
+Instance::Started Instance::open_directory() {
+  std::error_code error;
+  for (const char* name : {"", "/attachments", "/tmp"}) {
+    fs::create_directories(data_dir_ + name, error);
+    if (error) {
+      return cannot(ExitCode::cannot_create,
+                    fmt::format("cannot create the data directory {}{}: {}", data_dir_, name,
+                                error.message()),
+                    "choose another with --data-dir DIR or `server.data_dir`");
+    }
+  }
+  fs::permissions(data_dir_, fs::perms::owner_all, error);
+  lock_ = ::open((data_dir_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (lock_ < 0) {
+    return cannot(
+        ExitCode::cannot_create,
+        fmt::format("cannot write in the data directory {}: {}", data_dir_, std::strerror(errno)),
+        fmt::format("make it writable for uid {}, or choose another with --data-dir DIR",
+                    ::getuid()));
+  }
+  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
+    return cannot(ExitCode::try_again,
+                  fmt::format("another postern uses the data directory {}", data_dir_),
+                  "stop it first, or choose another with --data-dir DIR");
+  }
+  return {};
+}
+
+Instance::Started Instance::open_databases() {
+  const std::string control = data_dir_ + "/postern.db";
+  auto store = store::SqliteStore::open(control);
+  if (!store) return database_error(control, store.error());
+  store_ = std::move(*store);
+
+  const std::string delivery = data_dir_ + "/delivery.db";
+  store::DeliveryLogOptions log_options;
+  log_options.retention = std::chrono::duration_cast<std::chrono::hours>(config_.delivery_log.keep);
+  auto log = store::DeliveryLog::open(delivery, log_options);
+  if (!log) return database_error(delivery, log.error());
+  delivery_log_ = std::move(*log);
+
+  const std::string traces = data_dir_ + "/traces.db";
+  auto writer = store::TraceWriter::open(
+      traces, {.keep = config_.traces.keep, .max_size = config_.traces.max_size});
+  if (!writer) return database_error(traces, writer.error());
+  traces_ = std::move(*writer);
+
+  publisher_ =
+      std::make_unique<admin::Publisher>(*store_, directory_, config_.webhooks.public_domain);
+  if (Result<void> loaded = publisher_->load(); !loaded) {
+    return database_error(control, loaded.error());
+  }
+  attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
+                                                   config_.api.base_url());
+  return {};
+}
+
+Instance::Started Instance::open_resolver() {
+  net::UnboundOptions options;
+  for (const Endpoint& server : config_.dns.servers) options.servers.push_back(server.to_string());
+  options.trust_anchor_file = "/usr/share/dns/root.key";
+  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), options);
+  if (!resolver) {
+    return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `dns.servers`");
+  }
+  resolver_ = std::move(*resolver);
+  return {};
+}
+
+Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
+                                                     const Config& config) const {
+  auto settings = std::make_shared<gateway::ListenerSettings>();
+  settings->name = listener.name;
+  settings->session.hostname = config.server.hostname;
+  settings->session.limits = config.limits.session;
+  settings->session.bare_newline = config.limits.bare_newline;
+  settings->session.auth = true;
+  settings->session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
+  settings->tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
+                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
+                                                      : gateway::ListenerTls::starttls;
+  settings->proxy_required = listener.proxy_protocol == ProxyProtocol::required;
+  settings->proxy_from = listener.proxy_from;
+  settings->xclient_from = listener.xclient_from;
+  settings->pregreet_wait = listener.pregreet_wait;
+  settings->auth_failure_delay = config.auth.failure_delay;
+  const TimeoutsConfig& timeouts = config.timeouts;
+  settings->timeouts = {.command = timeouts.command,
+                        .data_block = timeouts.data_block,
+                        .session = timeouts.session,
+                        .write = timeouts.write,
+                        .tls_handshake = timeouts.tls_handshake,
+                        .proxy_header = timeouts.proxy_header,
+                        .minimum_rate = timeouts.minimum_rate,
+                        .minimum_rate_after = timeouts.minimum_rate_after,
+                        .error_delay = config.limits.error_delay};
+  settings->engine = std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+      {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)},
+      {policy::gateway_layer(config.limits.session)}});
+  settings->body_directory = data_dir_ + "/tmp";
+  if (listener.tls != TlsMode::none) {
+    std::string certificate = listener.certificate;
+    std::string key = listener.key;
+    if (certificate.empty()) {
+      certificate = data_dir_ + "/tls.crt";
+      key = data_dir_ + "/tls.key";
+      if (auto made = net::ensure_self_signed(certificate, key, config.server.hostname); !made) {
+        return cannot(ExitCode::cannot_create, made.error().message, "");
+      }
+    }
+    auto loaded = net::TlsContext::load(certificate, key);
+    if (!loaded) return cannot(ExitCode::config, loaded.error().message, "");
+    settings->certificate = *loaded;
+    metrics()
+        .tls_certificate_not_after.gauge({listener.name})
+        .set(std::chrono::system_clock::to_time_t((*loaded)->not_after()));
+  }
+  return settings;
+}
+
+Instance::Started Instance::open_gateway() {
+  const AuthConfig& auth = config_.auth;
+  const std::size_t hashers =
+      auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
+  auth_pool_ = std::make_unique<net::WorkPool>(hashers, auth.queue);
+  payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue);
+  resources_ = std::make_unique<gateway::Resources>(body_memory(config_), data_dir_);
+  admission_ = std::make_unique<gateway::Admission>(
+      gateway::AdmissionLimits{.sessions = config_.limits.sessions,
+                               .sessions_per_address = config_.limits.sessions_per_address,
+                               .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
+                               .exempt = config_.limits.exempt_networks});
+  authenticator_ = std::make_unique<gateway::Authenticator>(
+      directory_, *auth_pool_,
+      gateway::AuthLimits{.failures_per_address = auth.failures_per_address,
+                          .failures_per_account = auth.failures_per_account,
+                          .exempt = config_.limits.exempt_networks});
+
+  deliver::DeliveryOptions options;
+  options.http.egress.allow_http = config_.webhooks.allow_http;
+  options.http.egress.allow_networks = config_.webhooks.allow_networks;
+  options.http.egress.allow_ports = config_.webhooks.allow_ports;
+  options.http.user_agent = fmt::format("Postern/{}", current_version().number);
+  options.http.connect_timeout = config_.webhooks.connect_timeout;
+  options.payload.store = attachments_.get();
+  options.payload.temporary_directory = data_dir_ + "/tmp";
+  options.payload.authserv_id = config_.server.hostname;
+  options.concurrency = config_.webhooks.concurrency;
+  options.disposition = config_.webhooks.disposition == Disposition::discard
+                            ? deliver::Disposition::discard
+                            : deliver::Disposition::deliver;
+  delivery_ = std::make_unique<deliver::WebhookDelivery>(
+      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
+      options);
+  sink_ = std::make_unique<WebhookSink>(*delivery_);
+  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
+  rate_probe_ = std::make_unique<WebhookRates>(rates_);
+  services_ = std::make_unique<gateway::Services>(gateway::Services{
+      directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_});
+  server_ = std::make_unique<gateway::Server>(
+      config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
+  for (const ListenerConfig& listener : config_.listeners) {
+    ListenerResult settings = listener_settings(listener, config_);
+    if (!settings) return tl::unexpected(settings.error());
+    const auto port =
+        server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
+    if (!port) {
+      return cannot(
+          port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
+          fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
+                      port.error().message),
+          "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
+    }
+    smtp_ports_.push_back(*port);
+  }
+  return {};
+}
+
+Instance::Started Instance::open_api() {
+  account_pool_ = std::make_unique<net::WorkPool>(1, account_queue);
+  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue);
+  simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
+  dry_run_ = std::make_unique<DryRunPort>();
+  trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
+  readiness_ = std::make_unique<Readiness>(*this);
+  metrics_port_ = std::make_unique<MetricsPort>(*this);
+
+  admin::Options options;
+  options.public_domain = config_.webhooks.public_domain;
+  options.public_url = config_.api.base_url();
+  options.open_signup = config_.api.signup == Signup::open;
+  options.rate_limits = config_.api.rate_limits;
+  options.behind_proxy = config_.api.behind_proxy;
+  options.attachment_dir = data_dir_ + "/attachments";
+  options.allow_http = config_.webhooks.allow_http;
+  options.allow_networks = config_.webhooks.allow_networks.networks();
+  options.allow_ports = config_.webhooks.allow_ports;
+  auto api = admin::AdminApi::open({.store = *store_,
+                                    .delivery_log = *delivery_log_,
+                                    .publisher = *publisher_,
+                                    .resolver = *resolver_,
+                                    .hashing = *account_pool_,
+                                    .disk = *disk_pool_,
+                                    .simulator = simulator_.get(),
+                                    .dry_run = dry_run_.get(),
+                                    .traces = trace_port_.get(),
+                                    .readiness = readiness_.get(),
+                                    .metrics = metrics_port_.get()},
+                                   options);
+  if (!api) return database_error(data_dir_ + "/postern.db", api.error());
+  api_ = std::move(*api);
+  admin::AdminApi* handler = api_.get();
+  http_ = std::make_unique<net::HttpServer>(api_loop_, [handler](net::HttpRequest request) {
+    return handler->handle(std::move(request));
+  });
+  const auto port = http_->listen(config_.api.address.to_string());
+  if (!port) {
+    return cannot(
+        port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
+        fmt::format("cannot listen for the API on {}: {}", config_.api.address.to_string(),
+                    port.error().message),
+        "stop what uses the port, or choose another with --api ADDRESS:PORT");
+  }
+  api_port_ = *port;
+  return {};
+}
+
+void Instance::run_api_loop() {
+  asio::co_spawn(api_loop_, housekeeping(), asio::detached);
+  auto work = asio::make_work_guard(api_loop_);
+  for (;;) {
+    try {
+      api_loop_.run();
+      return;
+    } catch (const std::exception& error) {
+      telemetry::log::error("api.error").field("error", error.what());
+    }
+  }
+}
+
+Task<void> Instance::housekeeping() {
+  asio::steady_timer timer(api_loop_);
+  for (;;) {
+    timer.expires_after(housekeeping_interval);
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    co_await api_->housekeeping();
+    store::DeliveryLog* log = delivery_log_.get();
+    const auto purged = co_await disk_pool_->run([log] {
+      return log->purge(
+          std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
+    });
+    if (!purged || !*purged) continue;
+    for (const std::string& file : (**purged).files) {
+      std::error_code ignored;
+      fs::remove(data_dir_ + "/attachments/" + file, ignored);
+    }
+  }
+}
+
+tl::expected<void, StartError> Instance::reload(const Config& config) {
+  std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
+  for (const ListenerConfig& listener : config.listeners) {
+    ListenerResult made = listener_settings(listener, config);
+    if (!made) return tl::unexpected(made.error());
+    settings.push_back(*made);
+  }
+  const bool same_addresses = std::equal(
+      config.listeners.begin(), config.listeners.end(), config_.listeners.begin(),
+      config_.listeners.end(),
+      [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
+  if (!same_addresses) {
+    return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
+                  "restart to change addresses; nothing was changed now");
+  }
+  for (std::size_t i = 0; i < settings.size(); ++i) server_->replace_settings(i, settings[i]);
+  return {};
+}
+
+std::size_t Instance::stop(std::chrono::milliseconds limit) {
+  std::size_t cut = 0;
+  if (server_) cut = server_->drain(limit);
+  if (http_) http_->stop();
+  for (auto* pool :
+       {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get()}) {
+    if (pool != nullptr) pool->stop();
+  }
+  if (server_) server_->halt();
+  api_loop_.stop();
+  if (api_thread_.joinable()) api_thread_.join();
+  resolver_.reset();
+  delivery_.reset();
+  server_.reset();
+  http_.reset();
+  traces_.reset();
+  delivery_log_.reset();
+  store_.reset();
+  if (lock_ >= 0) ::close(lock_);
+  lock_ = -1;
+  return cut;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,107 @@
+// One running gateway: every room's objects, in the order in which they need each other.
+#pragma once
+
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "admin/api.h"
+#include "admin/publisher.h"
+#include "app/adapters.h"
+#include "app/attachment_files.h"
+#include "app/config.h"
+#include "app/exit_code.h"
+#include "app/trace_port.h"
+#include "gateway/server.h"
+#include "net/http_server.h"
+#include "net/unbound_resolver.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+
+/// Why it did not start: one sentence, what to do, and the exit code.
+struct StartError {
+  ExitCode code = ExitCode::bug;
+  std::string message;
+  std::string hint;
+};
+
+class Instance {
+ public:
+  /// Opens everything: data directory, databases, certificates, addresses. Nothing is half started:
+  /// after an error all that was opened is closed again.
+  static tl::expected<std::unique_ptr<Instance>, StartError> start(const Config& config);
+  ~Instance();
+
+  /// Ports as they are, for the table that is printed.
+  const Config& config() const { return config_; }
+  const std::vector<std::uint16_t>& smtp_ports() const { return smtp_ports_; }
+  std::uint16_t api_port() const { return api_port_; }
+  std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
+  store::Store& store() { return *store_; }
+  admin::Publisher& publisher() { return *publisher_; }
+
+  /// Takes over what a changed configuration may change while running: limits, time-outs and
+  /// certificates. New sessions follow it. The error leaves everything as it was.
+  tl::expected<void, StartError> reload(const Config& config);
+  /// Sessions in hand may finish for `limit`; returns how many were cut.
+  std::size_t stop(std::chrono::milliseconds limit);
+
+ private:
+  using Started = tl::expected<void, StartError>;
+  using ListenerResult = tl::expected<std::shared_ptr<const gateway::ListenerSettings>, StartError>;
+
+  explicit Instance(const Config& config);
+  Started open_directory();
+  Started open_databases();
+  Started open_resolver();
+  Started open_gateway();
+  Started open_api();
+  void run_api_loop();
+  Task<void> housekeeping();
+  ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
+
+  class Readiness;
+  class MetricsPort;
+
+  Config config_;
+  std::string data_dir_;
+  int lock_ = -1;
+
+  std::unique_ptr<store::SqliteStore> store_;
+  std::unique_ptr<store::DeliveryLog> delivery_log_;
+  std::unique_ptr<store::TraceWriter> traces_;
+  policy::Directory directory_;
+  std::unique_ptr<admin::Publisher> publisher_;
+  std::unique_ptr<AttachmentFiles> attachments_;
+  std::unique_ptr<gateway::Resources> resources_;
+  std::unique_ptr<gateway::Admission> admission_;
+  deliver::RateLimiter rates_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<WebhookRates> rate_probe_;
+
+  // From here on things run on event loops; the pools end before the loops do.
+  boost::asio::io_context api_loop_{1};
+  std::unique_ptr<net::UnboundResolver> resolver_;
+  std::unique_ptr<net::WorkPool> auth_pool_;
+  std::unique_ptr<net::WorkPool> account_pool_;
+  std::unique_ptr<net::WorkPool> disk_pool_;
+  std::unique_ptr<net::WorkPool> payload_pool_;
+  std::unique_ptr<gateway::Authenticator> authenticator_;
+  std::unique_ptr<deliver::WebhookDelivery> delivery_;
+  std::unique_ptr<WebhookSink> sink_;
+  std::unique_ptr<gateway::Services> services_;
+  std::unique_ptr<gateway::Server> server_;
+  std::unique_ptr<SimulatorPort> simulator_;
+  std::unique_ptr<DryRunPort> dry_run_;
+  std::unique_ptr<TracePort> trace_port_;
+  std::unique_ptr<Readiness> readiness_;
+  std::unique_ptr<MetricsPort> metrics_port_;
+  std::unique_ptr<admin::AdminApi> api_;
+  std::unique_ptr<net::HttpServer> http_;
+  std::thread api_thread_;
+  std::vector<std::uint16_t> smtp_ports_;
+  std::uint16_t api_port_ = 0;
+};
+
+}  // namespace postern::app

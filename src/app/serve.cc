@@ -1,0 +1,185 @@
+#include "app/serve.h"
+
+#include <csignal>
+#include <iostream>
+
+#include <fmt/color.h>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "app/commands.h"
+#include "app/first_steps.h"
+#include "app/instance.h"
+#include "app/version.h"
+#include "policy/catalogue.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+namespace log = telemetry::log;
+
+namespace {
+
+/// sd_notify(3) without its library: one datagram to the socket that systemd names.
+void notify_systemd(std::string_view state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path == nullptr || std::strlen(path) >= sizeof address.sun_path) return;
+  std::strcpy(address.sun_path, path);
+  if (address.sun_path[0] == '@') address.sun_path[0] = '\0';
+  const int fd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return;
+  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
+  ::sendto(fd, state.data(), state.size(), MSG_NOSIGNAL,
+           reinterpret_cast<const sockaddr*>(&address), length);
+  ::close(fd);
+}
+
+void print_table(const Instance& instance, const ServeOptions& options,
+                 std::chrono::milliseconds took) {
+  const Config& config = instance.config();
+  std::ostream& out = std::cerr;
+  out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
+                     static_cast<double>(took.count()) / 1000);
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const ListenerConfig& listener = config.listeners[i];
+    Endpoint at = listener.address;
+    at.port = instance.smtp_ports()[i];
+    const std::string_view tls = listener.tls == TlsMode::none       ? "no TLS"
+                                 : listener.tls == TlsMode::implicit ? "TLS from the start"
+                                                                     : "STARTTLS";
+    out << fmt::format("  SMTP    {:<28} {}{}\n", at.to_string(), tls,
+                       listener.tls != TlsMode::none && listener.certificate.empty()
+                           ? ", self-made certificate"
+                           : "");
+  }
+  out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
+                     config.api.base_url());
+  out << fmt::format("  data    {}\n", config.server.data_dir.string());
+  if (options.config_file) {
+    out << fmt::format("  config  {}\n\n", options.config_file->string());
+  } else {
+    out << "  config  none, embedded defaults; write one: postern config example > "
+           "postern.toml\n\n";
+  }
+}
+
+ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
+  // A log collector wants lines of one shape; the table is for people.
+  if (options.json) options.quiet = true;
+  return options;
+}
+
+int report_start_error(const StartError& error, const ServeOptions& options) {
+  Streams streams{std::cin, std::cout, std::cerr};
+  report(error.message, error.hint, options.json, streams);
+  return to_int(error.code);
+}
+
+void reload(Instance& instance, const ServeOptions& options) {
+  if (!options.config_file) {
+    log::warning("reload.failed").msg("there is no configuration file to read again");
+    return;
+  }
+  LoadOptions load;
+  load.adjust = [&](Config& config) {
+    if (options.data_dir) config.server.data_dir = *options.data_dir;
+    if (options.smtp) config.listeners.front().address = *options.smtp;
+    if (options.api) config.api.address = *options.api;
+  };
+  const ConfigResult result = load_config(*options.config_file, load);
+  const auto failed = [](std::string_view why) {
+    telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
+    log::error("reload.failed").msg("the old configuration stays").field("error", why);
+  };
+  if (!result.ok()) return failed(result.diagnostics.first_error());
+  if (auto done = instance.reload(result.config); !done) return failed(done.error().message);
+  telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
+  telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+  log::info("reload.ok").msg("new sessions follow the new configuration");
+}
+
+/// Waits for signals until one ends the process; a second one ends it at once.
+void wait_for_the_end(Instance& instance, const ServeOptions& options, const sigset_t& signals) {
+  for (;;) {
+    int signal = 0;
+    if (::sigwait(&signals, &signal) != 0) continue;
+    if (signal == SIGHUP) {
+      notify_systemd("RELOADING=1");
+      reload(instance, options);
+      notify_systemd("READY=1");
+      continue;
+    }
+    const auto limit = instance.config().server.drain_timeout;
+    if (!options.quiet) {
+      std::cerr << fmt::format("stopping: {} sessions in hand, up to {} s (Ctrl-C again to cut)\n",
+                               instance.sessions(), limit.count() / 1000);
+    }
+    notify_systemd("STOPPING=1");
+    log::info("server.stopping").field("count", instance.sessions());
+    // From here on the default action ends the process: that is "again".
+    std::signal(SIGINT, SIG_DFL);
+    std::signal(SIGTERM, SIG_DFL);
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    const std::size_t cut = instance.stop(limit);
+    if (cut > 0) log::warning("server.stopping").msg("sessions were cut").field("count", cut);
+    return;
+  }
+}
+
+void start_telemetry(const Config& config) {
+  telemetry::MetricsSetup setup;
+  setup.listeners.clear();
+  for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
+  for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  setup.version = current_version().number;
+  setup.revision = current_version().revision;
+  setup.compiler = current_version().compiler;
+  telemetry::start_metrics(setup);
+  log::start(config.log);
+}
+
+}  // namespace
+
+int serve(const Config& config, const ServeOptions& given) {
+  const ServeOptions options = quiet_if_not_a_terminal(given);
+  const auto begun = std::chrono::steady_clock::now();
+  std::signal(SIGPIPE, SIG_IGN);
+  // Blocked before the first thread, so that only wait_for_the_end() sees them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  start_telemetry(config);
+
+  auto started = Instance::start(config);
+  if (!started) {
+    log::stop();
+    return report_start_error(started.error(), options);
+  }
+  Instance& instance = **started;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::steady_clock::now() - begun);
+  if (!options.quiet) print_table(instance, options, took);
+  if (!options.config_file) {
+    const auto steps = first_steps(instance);
+    if (steps && !options.quiet) std::cerr << *steps;
+  }
+  log::info("server.ready")
+      .msg("Postern is ready")
+      .field("version", current_version().number)
+      .field("duration_ms", took);
+  notify_systemd("READY=1");
+  wait_for_the_end(instance, options, signals);
+  started->reset();
+  log::stop();
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,286 @@
+#include "gateway/server.h"
+
+#include <filesystem>
+#include <mutex>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/layer.h"
+#include "gateway/test_client.h"
+#include "policy/bcrypt.h"
+#include "policy/gateway_layer.h"
+
+namespace postern::gateway {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view message =
+    "From: a@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";
+
+/// Keeps what it is given; answers 250, or what the test sets.
+class KeepingSink final : public MessageSink {
+ public:
+  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& body) override {
+    const std::lock_guard lock(mutex);
+    const auto view = body.view();
+    messages.emplace_back(view ? *view : "unreadable");
+    senders.push_back(evidence.session.client_ip.to_string());
+    co_return answer;
+  }
+  std::mutex mutex;
+  std::vector<std::string> messages;
+  std::vector<std::string> senders;
+  smtp::Reply answer{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
+};
+
+class KeepingRecorder final : public TransactionRecorder {
+ public:
+  void ended(policy::Trace trace) override {
+    const std::lock_guard lock(mutex);
+    traces.push_back(std::move(trace));
+  }
+  std::mutex mutex;
+  std::vector<policy::Trace> traces;
+};
+
+class FullBuckets final : public RateProbe {
+ public:
+  double tokens(const policy::Webhook&) override { return 1; }
+};
+
+/// A gateway on an ephemeral port with two webhooks: open@ without a policy, closed@ with one.
+class ServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_path = std::filesystem::temp_directory_path() /
+                     ("postern-gateway-test-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(directory_path);
+    const std::string certificate = directory_path / "tls.crt";
+    const std::string key = directory_path / "tls.key";
+    ASSERT_TRUE(net::ensure_self_signed(certificate, key, "mx.example.net"));
+    settings.certificate = *net::TlsContext::load(certificate, key);
+    settings.tls = ListenerTls::starttls;
+    settings.session.hostname = "mx.example.net";
+    settings.session.auth = true;
+    settings.auth_failure_delay = milliseconds(0);
+    settings.timeouts.error_delay = milliseconds(0);
+    settings.body_directory = directory_path;
+    settings.engine = std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+        {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}});
+    add_webhook("open", {});
+    dialect::webhook::PolicyFields office{.name = "office"};
+    office.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
+    add_webhook("closed", office);
+    dialect::webhook::PolicyFields users{.name = "users", .require_smtp_auth = true};
+    users.smtp_credentials = {
+        {.username = "sender1", .hash = *policy::bcrypt_hash(Secret("s3cr3t"), 10)}};
+    add_webhook("users", users);
+  }
+
+  void TearDown() override {
+    server.reset();
+    pool.stop();
+    std::filesystem::remove_all(directory_path);
+  }
+
+  void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields) {
+    policy::Change change;
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_" + name;
+    webhook->address = name + "@hooks.example.net";
+    if (fields) {
+      webhook->policy_id = "pol_" + name;
+      change.put_policies.push_back(
+          dialect::webhook::compile("pol_" + name, "acc_1", 1, 1, *fields));
+    }
+    change.put_webhooks.push_back(webhook);
+    change.put_domains.push_back("hooks.example.net");
+    directory.apply(std::move(change));
+  }
+
+  void start() {
+    server = std::make_unique<Server>(2, services, admission);
+    const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                       std::make_shared<const ListenerSettings>(settings));
+    ASSERT_TRUE(opened);
+    port = *opened;
+    server->start();
+  }
+
+  /// Connected, greeted, EHLO said.
+  std::unique_ptr<TestClient> greeted() {
+    auto client = std::make_unique<TestClient>(port);
+    EXPECT_EQ(client->reply().substr(0, 3), "220");
+    EXPECT_EQ(client->ask("EHLO client.example.org").substr(0, 3), "250");
+    return client;
+  }
+
+  std::filesystem::path directory_path;
+  ListenerSettings settings;
+  policy::Directory directory;
+  net::WorkPool pool{1, 8};
+  Authenticator authenticator{directory, pool, {}};
+  KeepingSink sink;
+  KeepingRecorder recorder;
+  FullBuckets rates;
+  Resources resources{1u << 30, "/tmp"};
+  Services services{directory, authenticator, sink, recorder, rates, resources};
+  Admission admission{{.sessions = 100, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
+  std::unique_ptr<Server> server;
+  std::uint16_t port = 0;
+};
+
+TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
+  start();
+  auto client = greeted();
+  EXPECT_EQ(client->transact("open@hooks.example.net", message),
+            "250 2.1.0 sender ok|250 2.1.5 recipient ok|354 end with <CRLF>.<CRLF>|250 2.0.0 taken");
+  EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
+  ASSERT_EQ(sink.messages.size(), 1u);
+  EXPECT_EQ(sink.messages[0], message);
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  EXPECT_EQ(recorder.traces[0].outcome, "accepted");
+  EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
+}
+
+TEST_F(ServerTest, a_large_message_survives_pipelining_behind_it) {
+  start();
+  auto client = greeted();
+  std::string large(message);
+  for (int i = 0; i < 40'000; ++i) large += "line " + std::to_string(i) + "\r\n";
+  client->send("MAIL FROM:<a@example.org>\r\nRCPT TO:<open@hooks.example.net>\r\nDATA\r\n");
+  client->reply();
+  client->reply();
+  EXPECT_EQ(client->reply().substr(0, 3), "354");
+  client->send(large + ".\r\nMAIL FROM:<b@example.org>\r\nRSET\r\nQUIT\r\n");
+  for (const char* code : {"250", "250", "250", "221"}) {
+    EXPECT_EQ(client->reply().substr(0, 3), code);
+  }
+  ASSERT_EQ(sink.messages.size(), 1u);
+  EXPECT_EQ(sink.messages[0].size(), large.size());
+  EXPECT_TRUE(sink.messages[0] == large);
+}
+
+TEST_F(ServerTest, refuses_by_policy_and_records_why) {
+  start();
+  auto client = greeted();
+  EXPECT_NE(client->transact("closed@hooks.example.net", message).find("|550 5.7.1"),
+            std::string::npos);
+  EXPECT_NE(client->transact("nobody@hooks.example.net", message).find("|550 5.1.1"),
+            std::string::npos);
+  EXPECT_NE(client->transact("someone@elsewhere.example.com", message).find("|550 5.7.1"),
+            std::string::npos);
+  client->ask("QUIT");
+  EXPECT_TRUE(sink.messages.empty());
+  ASSERT_GE(recorder.traces.size(), 1u);
+  EXPECT_EQ(recorder.traces[0].outcome, "rejected");
+}
+
+TEST_F(ServerTest, an_edit_acts_on_the_next_command_of_an_open_session) {
+  start();
+  auto client = greeted();
+  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
+            std::string::npos);
+  dialect::webhook::PolicyFields office{.name = "office"};
+  office.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
+  add_webhook("open", office);
+  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|550 5.7.1"),
+            std::string::npos);
+}
+
+TEST_F(ServerTest, starttls_forgets_and_drops_what_was_sent_behind_it) {
+  start();
+  auto client = greeted();
+  client->send("STARTTLS\r\nEHLO injected\r\nMAIL FROM:<inject@example.org>\r\n");
+  EXPECT_EQ(client->reply().substr(0, 3), "220");
+  ASSERT_TRUE(client->start_tls());
+  EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "503");
+  const std::string offer = client->ask("EHLO client.example.org");
+  EXPECT_EQ(offer.find("STARTTLS"), std::string::npos);
+  EXPECT_NE(offer.find("AUTH PLAIN LOGIN"), std::string::npos);
+  EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
+            std::string::npos);
+}
+
+TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
+  start();
+  auto client = greeted();
+  EXPECT_NE(client->transact("users@hooks.example.net", message).find("|530 5.7.0"),
+            std::string::npos);
+  client->ask("RSET");
+  client->ask("STARTTLS");
+  ASSERT_TRUE(client->start_tls());
+  client->ask("EHLO client.example.org");
+  const auto plain = [](std::string_view password) {
+    return "AUTH PLAIN " + base64_encode(std::string("\0sender1\0", 9) + std::string(password));
+  };
+  EXPECT_EQ(client->ask(plain("wrong")).substr(0, 9), "535 5.7.8");
+  EXPECT_EQ(client->ask(plain("s3cr3t")).substr(0, 9), "235 2.7.0");
+  EXPECT_NE(client->transact("users@hooks.example.net", message).find("|250 2.0.0"),
+            std::string::npos);
+  ASSERT_EQ(recorder.traces.size(), 2u);
+  EXPECT_EQ(recorder.traces[1].evidence.session.auth->username, "sender1");
+}
+
+TEST_F(ServerTest, a_slow_command_line_times_out_as_a_whole) {
+  settings.timeouts.command = milliseconds(600);
+  start();
+  auto client = greeted();
+  const auto begin = std::chrono::steady_clock::now();
+  for (int i = 0; i < 4; ++i) {
+    client->send("N");
+    std::this_thread::sleep_for(milliseconds(200));
+  }
+  EXPECT_EQ(client->reply().substr(0, 9), "421 4.4.2");
+  EXPECT_EQ(client->reply(), "closed");
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(2500));
+}
+
+TEST_F(ServerTest, the_proxy_header_names_the_client) {
+  settings.proxy_required = true;
+  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  start();
+  TestClient client(port);
+  client.send("PROXY TCP4 192.0.2.44 192.0.2.1 4000 25\r\n");
+  EXPECT_EQ(client.reply().substr(0, 3), "220");
+  client.ask("EHLO client.example.org");
+  EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|250 2.0.0"),
+            std::string::npos);
+  EXPECT_EQ(sink.senders.at(0), "192.0.2.44");
+
+  TestClient without(port);
+  EXPECT_EQ(without.ask("EHLO client.example.org"), "closed");
+}
+
+TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {
+  start();
+  auto idle = greeted();
+  auto busy = greeted();
+  busy->ask("MAIL FROM:<a@example.org>");
+  busy->ask("RCPT TO:<open@hooks.example.net>");
+  EXPECT_EQ(busy->ask("DATA").substr(0, 3), "354");
+  std::thread drainer([this] { EXPECT_EQ(server->drain(std::chrono::seconds(5)), 0u); });
+  EXPECT_EQ(idle->reply().substr(0, 9), "421 4.3.2");
+  busy->send(message);
+  EXPECT_EQ(busy->ask(".").substr(0, 3), "250");
+  EXPECT_EQ(busy->reply().substr(0, 9), "421 4.3.2");
+  drainer.join();
+  EXPECT_EQ(sink.messages.size(), 1u);
+  EXPECT_THROW(TestClient{port}, std::runtime_error);
+}
+
+TEST_F(ServerTest, a_port_in_use_is_a_conflict) {
+  start();
+  Server second(1, services, admission);
+  const auto opened = second.listen({.ip = IpAddress::v4(0x7f000001), .port = port},
+                                    std::make_shared<const ListenerSettings>(settings));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().fault, Fault::conflict);
+}
+
+}  // namespace
+}  // namespace postern::gateway
