@@ -1,0 +1,324 @@
+#include "admin/accounts.h"
+
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include <boost/json.hpp>
+
+#include "admin/digest.h"
+#include "admin/publisher.h"
+#include "admin/signing_key.h"
+#include "admin/totp.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "mail/address.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+using store::Outcome;
+
+constexpr std::size_t min_password = 12;
+constexpr std::size_t max_password = 1024;
+constexpr std::size_t max_email = 254;  // RFC 5321 §4.5.3.1.3 less the brackets
+
+boost::json::object to_json(const store::AccountRow& account) {
+  boost::json::object out{{"id", account.id},
+                          {"email", account.email},
+                          {"timezone", account.timezone},
+                          {"totp_enabled", account.totp_enabled},
+                          {"created_at", to_rfc3339(account.created_at)},
+                          {"updated_at", to_rfc3339(account.updated_at)}};
+  out["signing_public_key"] = account.signing_public_key.empty()
+                                  ? boost::json::value(nullptr)
+                                  : boost::json::value(account.signing_public_key);
+  return out;
+}
+
+std::string checked_email(BodyReader& body) {
+  std::string email(trim(required_text(body, "email")));
+  const Result<mail::Mailbox> mailbox = mail::parse_mailbox(email, mail::Utf8::allowed);
+  if (!mailbox || mailbox->is_literal() || email.size() > max_email)
+    throw invalid("email", "is not an e-mail address");
+  return email;
+}
+
+Secret checked_new_password(BodyReader& body, std::string_view name) {
+  Secret password(required_text(body, name));
+  if (password.size() < min_password) throw invalid(std::string(name), "needs at least 12 octets");
+  if (password.size() > max_password) throw invalid(std::string(name), "has more than 1024 octets");
+  return password;
+}
+
+std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
+  std::vector<Secret> hashes;
+  for (const std::string& code : codes) hashes.push_back(backup_code_hash(code));
+  return hashes;
+}
+
+}  // namespace
+
+bool is_timezone(std::string_view name, const std::string& zoneinfo) {
+  if (name.empty() || name.size() > 64) return false;
+  for (const std::string_view part : split(name, '/')) {
+    if (part.empty() || !is_alpha(part.front())) return false;
+    for (const char c : part) {
+      if (!is_alnum(c) && c != '_' && c != '-' && c != '+') return false;
+    }
+  }
+  // RFC 8536 §3.1: a compiled zone begins with these four octets; other files lie there too.
+  std::ifstream file(std::filesystem::path(zoneinfo) / std::string(name), std::ios::binary);
+  char magic[4] = {};
+  return file.read(magic, 4) && std::string_view(magic, 4) == "TZif";
+}
+
+void Accounts::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
+                       auto member) {
+    router.add(
+        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+  };
+  add("POST", "/api/v1/accounts", Access::open, Body::json, &Accounts::create);
+  add("GET", "/api/v1/accounts/me", Access::read, Body::none, &Accounts::show);
+  add("DELETE", "/api/v1/accounts/me", Access::session, Body::json, &Accounts::remove);
+  add("PUT", "/api/v1/accounts/me/password", Access::session, Body::json,
+      &Accounts::change_password);
+  add("PUT", "/api/v1/accounts/me/timezone", Access::write, Body::json, &Accounts::set_timezone);
+  add("GET", "/api/v1/accounts/me/audit-log", Access::read, Body::none, &Accounts::audit_log);
+  add("POST", "/api/v1/accounts/me/2fa", Access::session, Body::none, &Accounts::begin_totp);
+  add("DELETE", "/api/v1/accounts/me/2fa", Access::session, Body::json, &Accounts::disable_totp);
+  add("POST", "/api/v1/accounts/me/2fa/confirm", Access::session, Body::json,
+      &Accounts::confirm_totp);
+  add("POST", "/api/v1/accounts/me/2fa/backup-codes", Access::session, Body::json,
+      &Accounts::renew_backup_codes);
+  add("POST", "/api/v1/accounts/me/signing-key", Access::session, Body::none,
+      &Accounts::enable_signing_key);
+  add("DELETE", "/api/v1/accounts/me/signing-key", Access::session, Body::none,
+      &Accounts::disable_signing_key);
+}
+
+Task<store::AccountRow> Accounts::own(const Call& call) {
+  auto look = [&store = core_.deps.store, id = call.caller.account_id] {
+    return store.account(id);
+  };
+  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  if (!account) throw unauthorized("the account is gone");
+  co_return std::move(*account);
+}
+
+Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow& account,
+                                      Secret password) {
+  const std::string key = "confirm:" + call.caller.account_id;
+  core_.count_guess(key);
+  const Result<PasswordCheck> checked =
+      co_await core_.passwords.check(std::move(password), account.password_hash);
+  if (!checked) throw busy();
+  if (*checked == PasswordCheck::wrong)
+    throw Refusal{401, "invalid_credentials", "the password is wrong", {}, {}};
+  core_.guess_was_right(key);
+}
+
+Task<net::HttpResponse> Accounts::create(Call& call) {
+  if (!core_.options.open_signup) throw forbidden("sign-up is closed on this server");
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{"email", "password"}, {}, "account");
+  check(body);
+  store::AccountRow account;
+  account.id = new_id("acc_");
+  account.email = checked_email(body);
+  Secret password = checked_new_password(body, "password");
+  if (const auto wait = core_.signups.take(limit_key(call.client))) throw rate_limited(*wait);
+  Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
+  if (!hash) throw busy();
+  account.password_hash = std::move(*hash);
+  account.created_at = account.updated_at = call.now;
+  auto keep = [&store = core_.deps.store, account] {
+    return store.create_account(account, nullptr);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept == Outcome::taken)
+    throw conflict("email_taken", "an account with this e-mail address exists");
+  co_return json_response(201, to_json(account));
+}
+
+Task<net::HttpResponse> Accounts::show(Call& call) {
+  const store::AccountRow account = co_await own(call);
+  co_return json_response(200, to_json(account));
+}
+
+Task<net::HttpResponse> Accounts::remove(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"password"}, {}, "request");
+  check(body);
+  Secret password(required_text(body, "password"));
+  const store::AccountRow account = co_await own(call);
+  co_await confirm_password(call, account, std::move(password));
+  auto erase = [&deps = core_.deps, id = account.id,
+                audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
+    const Result<store::AccountDeleted> deleted = deps.publisher.delete_account(id, audit);
+    if (!deleted) return tl::unexpected(deleted.error());
+    const auto files = deps.delivery_log.forget_webhooks(deleted->webhooks);
+    if (!files) return tl::unexpected(files.error());
+    return {};
+  };
+  co_await core_.disk(std::move(erase));
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Accounts::change_password(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(
+      std::array<std::string_view, 3>{"current_password", "new_password", "revoke_tokens"}, {},
+      "request");
+  const bool revoke = body.boolean("revoke_tokens").value_or(false);
+  check(body);
+  Secret current(required_text(body, "current_password"));
+  Secret next = checked_new_password(body, "new_password");
+  const store::AccountRow account = co_await own(call);
+  co_await confirm_password(call, account, std::move(current));
+  Result<Secret> hash = co_await core_.passwords.hash(std::move(next));
+  if (!hash) throw busy();
+  auto set = [&store = core_.deps.store, id = account.id, hash = std::move(*hash), revoke,
+              session = call.caller.session_id,
+              audit = core_.audit(call, "account.password_changed", {{"revoked_tokens", revoke}})] {
+    return store.set_password(id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep,
+                              session, &audit);
+  };
+  co_await core_.disk(std::move(set));
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"timezone"}, {}, "request");
+  check(body);
+  const std::string timezone = required_text(body, "timezone");
+  if (!is_timezone(timezone, core_.options.zoneinfo)) {
+    throw invalid("timezone",
+                  "is not a time zone of the IANA database, like \"Europe/Copenhagen\"");
+  }
+  auto set = [&store = core_.deps.store, id = call.caller.account_id, timezone] {
+    return store.set_timezone(id, timezone);
+  };
+  co_await core_.disk(std::move(set));
+  const store::AccountRow account = co_await own(call);
+  co_return json_response(200, to_json(account));
+}
+
+Task<net::HttpResponse> Accounts::audit_log(Call& call) {
+  const std::uint64_t limit = number_parameter(call, "limit", 1, 200).value_or(50);
+  auto read = [&store = core_.deps.store, id = call.caller.account_id, limit] {
+    return store.audit_log(id, {0, limit});
+  };
+  const store::Listed<store::AuditRow> entries = co_await core_.disk(std::move(read));
+  boost::json::array data;
+  for (const store::AuditRow& entry : entries.rows) {
+    boost::system::error_code bad;
+    boost::json::value details = boost::json::parse(entry.details, bad);
+    if (bad) details = boost::json::object();
+    data.push_back({{"id", entry.id},
+                    {"action", entry.action},
+                    {"details", std::move(details)},
+                    {"ip", entry.ip},
+                    {"actor", entry.actor},
+                    {"created_at", to_rfc3339(entry.created_at)}});
+  }
+  co_return json_response(200, {{"data", std::move(data)}, {"total", entries.total}});
+}
+
+Task<net::HttpResponse> Accounts::begin_totp(Call& call) {
+  const store::AccountRow account = co_await own(call);
+  if (account.totp_enabled) throw conflict("conflict", "two-factor sign-in is on already");
+  const Secret secret = new_totp_secret();
+  auto keep = [&store = core_.deps.store, id = account.id, secret] {
+    return store.begin_totp(id, secret);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
+  co_return json_response(
+      200, {{"secret", secret.reveal()}, {"otpauth_url", otpauth_url(account.email, secret)}});
+}
+
+Task<net::HttpResponse> Accounts::confirm_totp(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
+  check(body);
+  const std::string code = required_text(body, "code");
+  const store::AccountRow account = co_await own(call);
+  if (account.totp_enabled) throw conflict("conflict", "two-factor sign-in is on already");
+  if (account.totp_pending.empty())
+    throw conflict("conflict", "begin with POST /api/v1/accounts/me/2fa");
+  const std::string key = "2fa:" + account.id;
+  core_.count_guess(key);
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(call.now.time_since_epoch()).count();
+  const std::optional<std::int64_t> step = match_totp(account.totp_pending, code, now);
+  if (!step) throw invalid("code", "is not the code of this moment");
+  core_.guess_was_right(key);
+  const std::vector<std::string> codes = new_backup_codes();
+  auto enable = [&store = core_.deps.store, id = account.id, step = *step,
+                 hashes = hashes_of(codes), audit = core_.audit(call, "2fa.enabled")] {
+    return store.enable_totp(id, step, hashes, &audit);
+  };
+  const Outcome enabled = co_await core_.disk(std::move(enable));
+  if (enabled != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
+  co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
+}
+
+Task<net::HttpResponse> Accounts::disable_totp(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
+  check(body);
+  const std::string code = required_text(body, "code");
+  const store::AccountRow account = co_await own(call);
+  if (!account.totp_enabled) throw conflict("conflict", "two-factor sign-in is off");
+  const bool taken = co_await sessions_.take_second_factor(account, code, call.now);
+  if (!taken) throw invalid("code", "is not a valid code");
+  auto disable = [&store = core_.deps.store, id = account.id,
+                  audit = core_.audit(call, "2fa.disabled")] {
+    return store.disable_totp(id, &audit);
+  };
+  co_await core_.disk(std::move(disable));
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Accounts::renew_backup_codes(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"code"}, {}, "request");
+  check(body);
+  const std::string code = required_text(body, "code");
+  const store::AccountRow account = co_await own(call);
+  if (!account.totp_enabled) throw conflict("conflict", "two-factor sign-in is off");
+  const bool taken = co_await sessions_.take_second_factor(account, code, call.now);
+  if (!taken) throw invalid("code", "is not a valid code");
+  const std::vector<std::string> codes = new_backup_codes();
+  auto set = [&store = core_.deps.store, id = account.id, hashes = hashes_of(codes),
+              audit = core_.audit(call, "2fa.backup_codes_regenerated")] {
+    return store.set_backup_codes(id, hashes, &audit);
+  };
+  co_await core_.disk(std::move(set));
+  co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
+}
+
+Task<net::HttpResponse> Accounts::enable_signing_key(Call& call) {
+  const SigningKeyPair pair = new_signing_key();
+  auto set = [&publisher = core_.deps.publisher, id = call.caller.account_id, pair,
+              audit = core_.audit(call, "signing_key.created", {{"public_key", pair.public_key}})] {
+    return publisher.set_signing_key(id, pair.seed, pair.public_key, audit);
+  };
+  co_await core_.disk(std::move(set));
+  co_return json_response(200, {{"signing_public_key", pair.public_key}});
+}
+
+Task<net::HttpResponse> Accounts::disable_signing_key(Call& call) {
+  auto set = [&publisher = core_.deps.publisher, id = call.caller.account_id,
+              audit = core_.audit(call, "signing_key.deleted")] {
+    return publisher.set_signing_key(id, Secret(), "", audit);
+  };
+  co_await core_.disk(std::move(set));
+  co_return no_content();
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,40 @@
+// The own account: sign-up, password, time zone, second factor, signing key, audit log.
+#pragma once
+
+#include "admin/core.h"
+#include "admin/router.h"
+#include "admin/sessions.h"
+
+namespace postern::admin {
+
+class Accounts {
+ public:
+  Accounts(Core& core, Sessions& sessions) : core_(core), sessions_(sessions) {}
+  void add_routes(Router& router);
+
+ private:
+  Task<net::HttpResponse> create(Call& call);
+  Task<net::HttpResponse> show(Call& call);
+  Task<net::HttpResponse> remove(Call& call);
+  Task<net::HttpResponse> change_password(Call& call);
+  Task<net::HttpResponse> set_timezone(Call& call);
+  Task<net::HttpResponse> audit_log(Call& call);
+  Task<net::HttpResponse> begin_totp(Call& call);
+  Task<net::HttpResponse> confirm_totp(Call& call);
+  Task<net::HttpResponse> disable_totp(Call& call);
+  Task<net::HttpResponse> renew_backup_codes(Call& call);
+  Task<net::HttpResponse> enable_signing_key(Call& call);
+  Task<net::HttpResponse> disable_signing_key(Call& call);
+
+  Task<store::AccountRow> own(const Call& call);
+  /// Throws 401 unless the password is the account's.
+  Task<void> confirm_password(const Call& call, const store::AccountRow& account, Secret password);
+
+  Core& core_;
+  Sessions& sessions_;
+};
+
+/// True for a name of the IANA database below `zoneinfo`, like "Europe/Copenhagen".
+bool is_timezone(std::string_view name, const std::string& zoneinfo);
+
+}  // namespace postern::admin

@@ -1,0 +1,77 @@
+// The control plane over HTTP (docs/api.md, docs/openapi.yaml): accounts, policies, webhooks, and
+// what became of mail. One call in, one answer out; the server around it is net::HttpServer.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/passwords.h"
+#include "admin/ports.h"
+#include "dialect/webhook/field_errors.h"
+#include "dns/resolver.h"
+#include "net/http_message.h"
+#include "net/work_pool.h"
+#include "store/delivery_log.h"
+#include "store/store.h"
+
+namespace postern::admin {
+
+class Publisher;
+
+struct Options {
+  std::string public_domain = "localhost.localdomain";  ///< webhook-<ULID>@ addresses
+  std::string public_url = "http://127.0.0.1:8025";     ///< no slash at its end
+  bool open_signup = true;
+  bool rate_limits = true;
+  bool behind_proxy = false;  ///< X-Forwarded-For of a loopback peer is believed
+  Secret metrics_token;       ///< bearer token of GET /metrics; empty: nobody may
+  std::string attachment_dir;
+  bool allow_http = false;           ///< plain http targets
+  std::vector<Cidr> allow_networks;  ///< otherwise refused target addresses
+  std::vector<std::uint16_t> allow_ports;
+  dialect::webhook::Capabilities capabilities;
+  Argon2Cost argon2;
+  std::string zoneinfo = "/usr/share/zoneinfo";
+};
+
+/// Everything outlives the API. Ports that are null answer 503.
+struct Dependencies {
+  store::Store& store;
+  store::DeliveryLog& delivery_log;
+  Publisher& publisher;
+  dns::Resolver& resolver;
+  net::WorkPool& hashing;  ///< Argon2 and bcrypt
+  net::WorkPool& disk;     ///< database calls
+  /// What is wrong with a payload template, with line and column; unset: templates are refused.
+  std::function<std::optional<std::string>(std::string_view text)> template_error;
+  Simulator* simulator = nullptr;
+  DryRun* dry_run = nullptr;
+  TraceReader* traces = nullptr;
+  ReadinessProbe* readiness = nullptr;
+  MetricsSource* metrics = nullptr;
+};
+
+class AdminApi {
+ public:
+  /// Reads (or makes) the signing keys; blocks and takes as long as one password hash.
+  static Result<std::unique_ptr<AdminApi>> open(const Dependencies& dependencies,
+                                                const Options& options);
+  ~AdminApi();
+
+  Task<net::HttpResponse> handle(net::HttpRequest request);
+  /// GET /metrics alone, without a token: for a listener of its own.
+  Task<net::HttpResponse> handle_metrics(net::HttpRequest request);
+  /// Housekeeping that a timer calls every few minutes: domains due for a check, expired sessions,
+  /// old signing keys.
+  Task<void> housekeeping();
+
+ private:
+  struct Parts;
+  explicit AdminApi(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace postern::admin

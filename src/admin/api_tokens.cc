@@ -1,0 +1,159 @@
+#include "admin/api_tokens.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/json.hpp>
+
+#include "admin/digest.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+
+constexpr std::string_view token_prefix = "postern_";
+constexpr std::size_t shown_octets = 14;  ///< of a token, prefix included: to tell tokens apart
+constexpr std::size_t max_networks = 100;
+constexpr std::uint64_t max_tokens = 200;
+
+boost::json::object to_json(const store::ApiTokenRow& row) {
+  return {{"id", row.id},
+          {"name", row.name},
+          {"prefix", row.prefix},
+          {"scopes", boost::json::value_from(row.scopes)},
+          {"allowed_ips", boost::json::value_from(row.allowed_ips)},
+          {"expires_at", admin::to_json(row.expires_at)},
+          {"last_used_at", admin::to_json(row.last_used_at)},
+          {"created_at", to_rfc3339(row.created_at)}};
+}
+
+std::optional<store::Time> read_expiry(BodyReader& body, store::Time now) {
+  const boost::json::value* value = body.find("expires_at");
+  if (value == nullptr || value->is_null()) return std::nullopt;
+  const std::optional<std::string> text = body.text("expires_at");
+  check(body);
+  const std::optional<store::Time> time = from_rfc3339(*text);
+  if (!time) throw invalid("expires_at", "is not a time like \"2030-01-31T00:00:00Z\"");
+  if (*time <= now) throw invalid("expires_at", "is over already");
+  return time;
+}
+
+/// The strings of an array member; throws 422 when it is something else.
+std::vector<std::string> read_strings(BodyReader& body, std::string_view name) {
+  std::vector<std::string> list;
+  const boost::json::value* value = body.find(name);
+  if (value == nullptr) return list;
+  if (!value->is_array()) throw invalid(std::string(name), "must be an array of strings");
+  for (const boost::json::value& element : value->get_array()) {
+    if (!element.is_string()) throw invalid(std::string(name), "must be an array of strings");
+    list.emplace_back(element.get_string());
+  }
+  return list;
+}
+
+std::vector<std::string> read_networks(BodyReader& body) {
+  std::vector<std::string> networks;
+  for (const std::string& text : read_strings(body, "allowed_ips")) {
+    const Result<Cidr> network = Cidr::parse(text);
+    if (!network) throw invalid("allowed_ips", network.error().message);
+    networks.push_back(network->to_string());
+  }
+  if (networks.size() > max_networks) throw invalid("allowed_ips", "has more than 100 elements");
+  return networks;
+}
+
+std::vector<std::string> read_scopes(BodyReader& body) {
+  // Left out: what most programs need. An empty list would be a token that may do nothing.
+  if (body.find("scopes") == nullptr) return {"read", "write"};
+  std::vector<std::string> scopes = read_strings(body, "scopes");
+  if (scopes.empty())
+    throw invalid("scopes", "names no scope; leave it out for \"read\" and \"write\"");
+  for (const std::string& scope : scopes) {
+    if (scope != "read" && scope != "write")
+      throw invalid("scopes", "knows \"read\" and \"write\" only");
+  }
+  std::sort(scopes.begin(), scopes.end());
+  scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
+  return scopes;
+}
+
+store::ApiTokenRow read_token(const Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(
+      std::array<std::string_view, 4>{"name", "expires_at", "allowed_ips", "scopes"}, {},
+      "API token");
+  check(body);
+  if (body.find("name") == nullptr) throw missing("name");
+  const std::optional<std::string> name = body.title("name");
+  check(body);
+  if (name->empty()) throw invalid("name", "is empty");
+  store::ApiTokenRow row;
+  row.id = new_id("tok_");
+  row.account_id = call.caller.account_id;
+  row.name = *name;
+  row.scopes = read_scopes(body);
+  row.allowed_ips = read_networks(body);
+  row.expires_at = read_expiry(body, call.now);
+  row.created_at = call.now;
+  return row;
+}
+
+}  // namespace
+
+void ApiTokens::add_routes(Router& router) {
+  router.add(
+      {"GET", "/api/v1/api-tokens", Access::read, Body::none, [this](Call& c) { return list(c); }});
+  router.add({"POST", "/api/v1/api-tokens", Access::session, Body::json,
+              [this](Call& c) { return create(c); }});
+  router.add({"DELETE", "/api/v1/api-tokens/{id}", Access::session, Body::none,
+              [this](Call& c) { return revoke(c); }});
+}
+
+Task<net::HttpResponse> ApiTokens::create(Call& call) {
+  store::ApiTokenRow row = read_token(call);
+  const Secret token(std::string(token_prefix) + base64url_encode(random_bytes(32)));
+  row.prefix = token.reveal().substr(0, shown_octets);
+  row.hash = Secret(sha256(token.reveal()));
+  auto keep = [&store = core_.deps.store, row,
+               audit =
+                   core_.audit(call, "api_token.created",
+                               {{"id", row.id}, {"name", row.name}})]() -> Result<store::Outcome> {
+    const auto present = store.api_tokens(row.account_id, {0, 1});
+    if (!present) return tl::unexpected(present.error());
+    if (present->total >= max_tokens) return store::Outcome::in_use;
+    return store.create_api_token(row, &audit);
+  };
+  const store::Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept == store::Outcome::in_use)
+    throw conflict("conflict", "the account has 200 API tokens; revoke one first");
+  if (kept != store::Outcome::done) throw unauthorized("the account is gone");
+  boost::json::object body = to_json(row);
+  body["token"] = token.reveal();
+  co_return json_response(201, body);
+}
+
+Task<net::HttpResponse> ApiTokens::list(Call& call) {
+  auto read = [&store = core_.deps.store, id = call.caller.account_id] {
+    return store.api_tokens(id, {0, max_tokens});
+  };
+  const store::Listed<store::ApiTokenRow> tokens = co_await core_.disk(std::move(read));
+  boost::json::array data;
+  for (const store::ApiTokenRow& row : tokens.rows) data.push_back(to_json(row));
+  co_return json_response(200, {{"data", std::move(data)}, {"total", tokens.total}});
+}
+
+Task<net::HttpResponse> ApiTokens::revoke(Call& call) {
+  auto erase = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0],
+                audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}})] {
+    return store.delete_api_token(account, id, &audit);
+  };
+  const store::Outcome erased = co_await core_.disk(std::move(erase));
+  if (erased != store::Outcome::done) throw not_found();
+  co_return no_content();
+}
+
+}  // namespace postern::admin

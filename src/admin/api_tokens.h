@@ -1,0 +1,22 @@
+// Long-lived bearer tokens for programs.
+#pragma once
+
+#include "admin/core.h"
+#include "admin/router.h"
+
+namespace postern::admin {
+
+class ApiTokens {
+ public:
+  explicit ApiTokens(Core& core) : core_(core) {}
+  void add_routes(Router& router);
+
+ private:
+  Task<net::HttpResponse> create(Call& call);
+  Task<net::HttpResponse> list(Call& call);
+  Task<net::HttpResponse> revoke(Call& call);
+
+  Core& core_;
+};
+
+}  // namespace postern::admin

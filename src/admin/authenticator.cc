@@ -1,0 +1,148 @@
+#include "admin/authenticator.h"
+
+#include <algorithm>
+
+#include "admin/digest.h"
+#include "base/text.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+std::optional<std::string> cookie_of(const Call& call) {
+  const auto header = call.request.header("cookie");
+  if (!header) return std::nullopt;
+  for (const std::string_view pair : split(*header, ';')) {
+    const std::string_view cookie = trim(pair);
+    const std::size_t equals = cookie.find('=');
+    if (equals != std::string_view::npos && cookie.substr(0, equals) == cookie_name) {
+      return std::string(cookie.substr(equals + 1));
+    }
+  }
+  return std::nullopt;
+}
+
+/// RFC 6750 §2.1. Throws 401 for another scheme.
+std::optional<std::string> bearer_of(const Call& call) {
+  const auto header = call.request.header("authorization");
+  if (!header) return std::nullopt;
+  if (!istarts_with(*header, "Bearer "))
+    throw unauthorized("the Authorization header is not a bearer token");
+  const std::string_view token = trim(header->substr(7));
+  if (token.empty()) throw unauthorized("the bearer token is empty");
+  return std::string(token);
+}
+
+bool listed(const std::vector<std::string>& list, std::string_view word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+/// An empty list is "everywhere"; an entry that does not parse matches nobody.
+bool address_allowed(const std::vector<std::string>& networks, const IpAddress& client) {
+  if (networks.empty()) return true;
+  return std::any_of(networks.begin(), networks.end(), [&](const std::string& text) {
+    const Result<Cidr> network = Cidr::parse(text);
+    return network && network->contains(client);
+  });
+}
+
+bool is_write(const Call& call) { return call.request.method != "GET"; }
+
+}  // namespace
+
+Task<bool> Authenticator::session_lives(const Claims& claims, store::Time now) {
+  auto look = [&store = core_.deps.store, id = claims.session_id, now] {
+    return store.session(id, now);
+  };
+  const std::optional<store::SessionRow> session = co_await core_.disk(std::move(look));
+  co_return session && session->account_id == claims.account_id;
+}
+
+Task<Caller> Authenticator::session_caller(const Call& call, std::string token) {
+  const auto claims = core_.keys().verify(token, TokenUse::access, call.now);
+  if (!claims && claims.error() == TokenFault::expired) {
+    throw Refusal{
+        401, "token_expired", "the access token has expired; refresh the session", {}, {}};
+  }
+  if (!claims) throw unauthorized("the access token is not valid");
+  const bool lives = co_await session_lives(*claims, call.now);
+  if (!lives) throw unauthorized("the session has ended");
+  co_return Caller{Caller::Kind::session, claims->account_id, claims->account_id,
+                   claims->session_id};
+}
+
+Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token, Access access) {
+  auto look = [&store = core_.deps.store, hash = Secret(sha256(token))] {
+    return store.api_token_by_hash(hash);
+  };
+  const std::optional<store::ApiTokenRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw unauthorized("the token is not valid");
+  if (row->expires_at && *row->expires_at <= call.now) {
+    throw Refusal{401, "token_expired", "the API token has expired", {}, {}};
+  }
+  if (!address_allowed(row->allowed_ips, call.client)) {
+    throw unauthorized("the API token may not be used from this address");
+  }
+  if (access == Access::session) throw forbidden("this needs a sign-in; API tokens may not do it");
+  const std::string_view scope = access == Access::write ? "write" : "read";
+  if (!listed(row->scopes, scope))
+    throw forbidden("the API token lacks the scope \"" + std::string(scope) + "\"");
+  auto touch = [&store = core_.deps.store, id = row->id, now = call.now] {
+    return store.touch_api_token(id, now);
+  };
+  co_await core_.disk(std::move(touch));
+  co_return Caller{Caller::Kind::api_token, row->account_id, row->id, {}};
+}
+
+Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {
+  const std::optional<std::string> cookie = cookie_of(call);
+  if (!cookie) co_return std::nullopt;
+  const auto claims = core_.keys().verify(*cookie, TokenUse::cookie, call.now);
+  if (!claims) co_return std::nullopt;
+  const bool lives = co_await session_lives(*claims, call.now);
+  if (!lives) co_return std::nullopt;
+  co_return Caller{Caller::Kind::cookie, claims->account_id, claims->account_id,
+                   claims->session_id};
+}
+
+void Authenticator::check_origin(const Call& call) const {
+  const Refusal foreign = forbidden("the request comes from another site");
+  if (const auto site = call.request.header("sec-fetch-site");
+      site && *site != "same-origin" && *site != "none") {
+    throw foreign;
+  }
+  const auto origin = call.request.header("origin");
+  if (!origin || iequals(*origin, core_.options.public_url)) return;
+  const std::size_t authority = origin->find("://");
+  const auto host = call.request.header("host");
+  if (authority == std::string_view::npos || !host ||
+      !iequals(origin->substr(authority + 3), *host))
+    throw foreign;
+}
+
+void Authenticator::check_same_site(const Call& call, std::string_view session_id) const {
+  check_origin(call);
+  const auto given = call.request.header("x-csrf-token");
+  if (!given || !equal_in_constant_time(*given, core_.csrf_token(session_id))) {
+    throw forbidden("the X-CSRF-Token header is missing or wrong");
+  }
+}
+
+Task<void> Authenticator::admit(Call& call, Access access) {
+  if (access == Access::open) co_return;
+  if (const std::optional<std::string> bearer = bearer_of(call)) {
+    // Only session tokens have dots: each kind is looked for where it can be.
+    if (bearer->find('.') != std::string::npos) {
+      call.caller = co_await session_caller(call, *bearer);
+    } else {
+      call.caller = co_await api_token_caller(call, *bearer, access);
+    }
+    co_return;
+  }
+  std::optional<Caller> caller = co_await cookie_caller(call);
+  if (!caller) throw unauthorized("sign in, or send a bearer token");
+  if (is_write(call)) check_same_site(call, caller->session_id);
+  call.caller = std::move(*caller);
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,32 @@
+// One request on its way through the API: who calls, from where, with what.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "base/ip.h"
+#include "net/http_message.h"
+#include "store/records.h"
+
+namespace postern::admin {
+
+struct Caller {
+  enum class Kind { nobody, session, cookie, api_token };
+  Kind kind = Kind::nobody;
+  std::string account_id;
+  std::string actor;       ///< the account's id or the API token's: who stands in the audit log
+  std::string session_id;  ///< of Kind::session and Kind::cookie
+};
+
+struct Call {
+  net::HttpRequest request;
+  IpAddress client;  ///< the peer, or whom a trusted proxy names
+  store::Time now;
+  Caller caller;
+  std::vector<std::string> ids;  ///< of the path
+  boost::json::object body;
+};
+
+}  // namespace postern::admin

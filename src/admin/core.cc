@@ -1,0 +1,143 @@
+#include "admin/core.h"
+
+#include <limits>
+
+#include <boost/json.hpp>
+
+#include "admin/digest.h"
+#include "base/text.h"
+#include "base/ulid.h"
+
+namespace postern::admin {
+namespace {
+
+constexpr std::uint32_t no_limit = std::numeric_limits<std::uint32_t>::max();
+
+std::uint32_t limit(const Options& options, std::uint32_t events) {
+  return options.rate_limits ? events : no_limit;
+}
+
+}  // namespace
+
+Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys token_keys,
+           Secret csrf_key)
+    : deps(dependencies),
+      options(given),
+      passwords(dependencies.hashing, given.argon2),
+      guesses(limit(given, 10), std::chrono::minutes(10)),
+      signups(limit(given, 30), std::chrono::minutes(10)),
+      anonymous_calls(limit(given, 300), std::chrono::minutes(1)),
+      account_calls(limit(given, 1200), std::chrono::minutes(1)),
+      keys_(std::move(token_keys)),
+      csrf_key_(std::move(csrf_key)) {}
+
+store::AuditRow Core::audit(const Call& call, std::string action,
+                            boost::json::object details) const {
+  return {new_id("al_"),
+          call.caller.account_id,
+          std::move(action),
+          boost::json::serialize(details),
+          call.client.to_string(),
+          call.caller.actor,
+          call.now};
+}
+
+void Core::count_guess(const std::string& key) {
+  if (const auto wait = guesses.take(key)) throw rate_limited(*wait);
+}
+
+void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
+
+TokenKeys Core::keys() const {
+  const std::lock_guard lock(mutex_);
+  return keys_;
+}
+
+void Core::set_keys(TokenKeys keys) {
+  const std::lock_guard lock(mutex_);
+  keys_ = std::move(keys);
+}
+
+std::string Core::csrf_token(std::string_view session_id) const {
+  return base64url_encode(hmac_sha256(csrf_key_, "csrf:" + std::string(session_id)));
+}
+
+Refusal unavailable(std::string sentence) {
+  return {503, "unavailable", std::move(sentence), {}, {{"Retry-After", "5"}}};
+}
+
+Refusal busy() { return unavailable("the server is busy; try again in a moment"); }
+
+net::HttpResponse json_response(int status, const boost::json::object& body) {
+  net::HttpResponse response;
+  response.status = status;
+  response.body = boost::json::serialize(body);
+  return response;
+}
+
+net::HttpResponse no_content() {
+  net::HttpResponse response;
+  response.status = 204;
+  return response;
+}
+
+void check(dialect::webhook::BodyReader& body) {
+  if (!body.errors().fields.empty()) refuse(body.errors());
+}
+
+void refuse(const dialect::webhook::FieldErrors& errors) {
+  const bool absent = errors.kind == dialect::webhook::FieldErrors::Kind::missing_field;
+  Refusal refusal{
+      absent ? 400 : 422, absent ? "missing_field" : "validation_failed", errors.summary(), {}, {}};
+  for (const auto& [name, sentence] : errors.fields) refusal.fields.emplace(name, sentence);
+  throw refusal;
+}
+
+std::string required_text(dialect::webhook::BodyReader& body, std::string_view name) {
+  if (body.find(name) == nullptr) throw missing(std::string(name));
+  std::optional<std::string> text = body.text(name);
+  check(body);
+  return std::move(*text);
+}
+
+std::optional<std::uint64_t> number_parameter(const Call& call, std::string_view name,
+                                              std::uint64_t least, std::uint64_t most) {
+  const auto text = call.request.parameter(name);
+  if (!text) return std::nullopt;
+  const std::optional<std::uint64_t> number = parse_number(*text);
+  if (!number || *number < least || *number > most) {
+    throw invalid(std::string(name), "must be a whole number from " + std::to_string(least) +
+                                         " to " + std::to_string(most));
+  }
+  return number;
+}
+
+std::optional<bool> boolean_parameter(const Call& call, std::string_view name) {
+  const auto text = call.request.parameter(name);
+  if (!text) return std::nullopt;
+  if (*text != "true" && *text != "false")
+    throw invalid(std::string(name), "must be true or false");
+  return *text == "true";
+}
+
+PageQuery page_of(const Call& call) {
+  constexpr std::uint64_t last_page = 1'000'000'000;
+  PageQuery query;
+  query.page = number_parameter(call, "page", 1, last_page).value_or(query.page);
+  query.page_size = number_parameter(call, "page_size", 1, 200).value_or(query.page_size);
+  return query;
+}
+
+std::string etag(std::uint64_t version) { return "\"" + std::to_string(version) + "\""; }
+
+bool version_matches(const Call& call, std::uint64_t version) {
+  const auto given = call.request.header("if-match");
+  if (!given) return true;
+  for (const std::string_view element : split(*given, ',')) {
+    const std::string_view tag = trim(element);
+    if (tag == "*" || tag == etag(version)) return true;
+  }
+  return false;
+}
+
+}  // namespace postern::admin

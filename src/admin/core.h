@@ -1,0 +1,96 @@
+// What all endpoints share: the database off the loop, limits, keys, audit entries.
+#pragma once
+
+#include <mutex>
+#include <optional>
+#include <type_traits>
+
+#include <boost/json/value.hpp>
+
+#include "admin/access_token.h"
+#include "admin/api.h"
+#include "admin/call.h"
+#include "admin/limiter.h"
+#include "admin/refusal.h"
+#include "admin/time_text.h"
+#include "dialect/webhook/body_reader.h"
+
+namespace postern::admin {
+
+class Core {
+ public:
+  Core(const Dependencies& dependencies, const Options& options, TokenKeys token_keys,
+       Secret csrf_key);
+
+  /// Runs `work`, which returns a Result and owns what it uses, on the disk pool. Throws the
+  /// Refusal that its Error amounts to.
+  template <class F>
+  auto disk(F work) -> Task<typename std::invoke_result_t<F>::value_type>;
+
+  store::AuditRow audit(const Call& call, std::string action,
+                        boost::json::object details = {}) const;
+
+  /// Counts an attempt to guess a password, before it is judged; throws 429 when there were too
+  /// many.
+  void count_guess(const std::string& key);
+  void guess_was_right(const std::string& key);
+
+  TokenKeys keys() const;
+  void set_keys(TokenKeys keys);
+  /// What a browser session must send back with every write.
+  std::string csrf_token(std::string_view session_id) const;
+
+  Dependencies deps;
+  Options options;
+  Passwords passwords;
+  Limiter guesses;          ///< failed sign-ins by address, wrong confirmations by account
+  Limiter signups;          ///< by address
+  Limiter anonymous_calls;  ///< by address
+  Limiter account_calls;    ///< by account
+
+ private:
+  mutable std::mutex mutex_;
+  TokenKeys keys_;
+  Secret csrf_key_;
+};
+
+/// The server cannot do it now: 503.
+Refusal unavailable(std::string sentence);
+/// A password pool that is full.
+Refusal busy();
+
+template <class F>
+auto Core::disk(F work) -> Task<typename std::invoke_result_t<F>::value_type> {
+  using R = std::invoke_result_t<F>;
+  Result<R> ran = co_await deps.disk.run(std::move(work));
+  if (!ran) throw busy();
+  if (!*ran) throw storage_trouble(ran->error());
+  if constexpr (!std::is_void_v<typename R::value_type>) co_return std::move(**ran);
+}
+
+net::HttpResponse json_response(int status, const boost::json::object& body);
+net::HttpResponse no_content();
+
+/// Throws 400 or 422 when the reader has found something.
+void check(dialect::webhook::BodyReader& body);
+[[noreturn]] void refuse(const dialect::webhook::FieldErrors& errors);
+/// A member that must be there; throws 400 missing_field, 422 when it is no text.
+std::string required_text(dialect::webhook::BodyReader& body, std::string_view name);
+
+/// ?page and ?page_size; throws 422.
+struct PageQuery {
+  std::uint64_t page = 1;
+  std::uint64_t page_size = 20;
+  store::Page as_page() const { return {(page - 1) * page_size, page_size}; }
+};
+PageQuery page_of(const Call& call);
+/// A query parameter that is a whole number of this range; throws 422.
+std::optional<std::uint64_t> number_parameter(const Call& call, std::string_view name,
+                                              std::uint64_t least, std::uint64_t most);
+std::optional<bool> boolean_parameter(const Call& call, std::string_view name);
+
+/// RFC 9110 §13.1.1: false when If-Match is given and names another version.
+bool version_matches(const Call& call, std::uint64_t version);
+std::string etag(std::uint64_t version);
+
+}  // namespace postern::admin

@@ -1,0 +1,250 @@
+#include "admin/policies.h"
+
+#include <array>
+
+#include <boost/json.hpp>
+
+#include "admin/publisher.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/fields.h"
+#include "mail/address.h"
+#include "policy/bcrypt.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+using dialect::webhook::PolicyFields;
+using dialect::webhook::PolicyWrite;
+using store::Outcome;
+
+/// Concurrent edits of one policy that are merged before the last writer is told to try again.
+constexpr int update_tries = 3;
+
+PolicyFields fields_of(const store::PolicyRow& row) {
+  Result<PolicyFields> fields = dialect::webhook::fields_of(row.definition);
+  if (!fields) throw storage_trouble(fields.error());
+  for (const store::CredentialRow& credential : row.credentials) {
+    fields->smtp_credentials.push_back({credential.username, credential.hash});
+  }
+  return std::move(*fields);
+}
+
+boost::json::object to_json(const store::PolicyRow& row) {
+  boost::json::object out{{"id", row.id}, {"account_id", row.account_id}};
+  for (const auto& member : dialect::webhook::to_json(fields_of(row)))
+    out[member.key()] = member.value();
+  out["version"] = row.version;
+  out["webhook_count"] = row.webhook_count;
+  out["created_at"] = to_rfc3339(row.created_at);
+  out["updated_at"] = to_rfc3339(row.updated_at);
+  return out;
+}
+
+net::HttpResponse answer(int status, const store::PolicyRow& row) {
+  net::HttpResponse response = json_response(status, to_json(row));
+  response.headers.emplace_back("ETag", etag(row.version));
+  return response;
+}
+
+/// Puts the judged fields into the row; versions and times are the caller's.
+void assign(store::PolicyRow& row, const PolicyFields& fields) {
+  row.name = fields.name;
+  row.definition = dialect::webhook::compile(row.id, row.account_id, row.version,
+                                             row.credentials_version, fields)
+                       ->definition;
+  row.credentials.clear();
+  for (const auto& credential : fields.smtp_credentials)
+    row.credentials.push_back({credential.username, credential.hash, 0});
+}
+
+boost::json::object audit_details(const store::PolicyRow& row,
+                                  const std::vector<std::string>& changed) {
+  return {{"id", row.id}, {"name", row.name}, {"changed", boost::json::value_from(changed)}};
+}
+
+DryRunRequest read_dry_run(const Call& call) {
+  BodyReader body(call.body);
+  constexpr std::array<std::string_view, 7> known = {
+      "client_ip", "helo", "mail_from", "tls", "auth_username", "message", "message_base64"};
+  body.refuse_unknown(known, {}, "dry run");
+  check(body);
+  DryRunRequest request;
+  const Result<IpAddress> client = IpAddress::parse(required_text(body, "client_ip"));
+  if (!client) throw invalid("client_ip", "is not an IPv4 or IPv6 address");
+  request.client_ip = *client;
+  request.helo = required_text(body, "helo");
+  request.mail_from = required_text(body, "mail_from");
+  if (!request.mail_from.empty() && !mail::parse_mailbox(request.mail_from, mail::Utf8::allowed)) {
+    throw invalid("mail_from", "is not an e-mail address; \"\" is the null sender");
+  }
+  if (dialect::webhook::has_control(request.helo))
+    throw invalid("helo", "must not hold control characters");
+  request.tls = body.boolean("tls").value_or(false);
+  const boost::json::value* user = body.find("auth_username");
+  if (user != nullptr && !user->is_null()) request.auth_username = body.text("auth_username");
+  request.message = body.text("message");
+  const std::optional<std::string> encoded = body.text("message_base64");
+  check(body);
+  if (request.message && encoded) throw invalid("message_base64", "and message exclude each other");
+  if (encoded) request.message = base64_decode(*encoded);
+  if (encoded && !request.message) throw invalid("message_base64", "is not base64");
+  return request;
+}
+
+}  // namespace
+
+void Policies::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
+                       auto member) {
+    router.add(
+        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+  };
+  add("GET", "/api/v1/smtp-policies", Access::read, Body::none, &Policies::list);
+  add("POST", "/api/v1/smtp-policies", Access::write, Body::json, &Policies::create);
+  add("GET", "/api/v1/smtp-policies/{id}", Access::read, Body::none, &Policies::show);
+  add("PUT", "/api/v1/smtp-policies/{id}", Access::write, Body::json, &Policies::update);
+  add("DELETE", "/api/v1/smtp-policies/{id}", Access::write, Body::none, &Policies::remove);
+  add("POST", "/api/v1/smtp-policies/{id}/dry-run", Access::read, Body::json, &Policies::dry_run);
+}
+
+Task<PolicyWrite> Policies::with_hashes(PolicyWrite write) {
+  if (write.to_hash.empty()) co_return write;
+  auto work = [write = std::move(write)]() mutable -> Result<PolicyWrite> {
+    std::optional<Error> trouble;
+    dialect::webhook::hash_passwords(write, [&](const Secret& password) {
+      Result<Secret> hash = policy::bcrypt_hash(password);
+      if (!hash) trouble = hash.error();
+      return hash ? std::move(*hash) : Secret();
+    });
+    if (trouble) return tl::unexpected(*trouble);
+    return std::move(write);
+  };
+  Result<Result<PolicyWrite>> hashed = co_await core_.deps.hashing.run(std::move(work));
+  if (!hashed || !*hashed) throw busy();
+  co_return std::move(**hashed);
+}
+
+Task<store::PolicyRow> Policies::stored(const Call& call) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+    return store.policy(account, id);
+  };
+  std::optional<store::PolicyRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw not_found();
+  co_return std::move(*row);
+}
+
+Task<net::HttpResponse> Policies::list(Call& call) {
+  const PageQuery query = page_of(call);
+  auto read = [&store = core_.deps.store, account = call.caller.account_id,
+               page = query.as_page()] { return store.policies(account, page); };
+  const store::Listed<store::PolicyRow> rows = co_await core_.disk(std::move(read));
+  boost::json::array data;
+  for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
+  co_return json_response(200, {{"data", std::move(data)},
+                                {"total", rows.total},
+                                {"page", query.page},
+                                {"page_size", query.page_size}});
+}
+
+Task<net::HttpResponse> Policies::create(Call& call) {
+  dialect::webhook::Parsed<PolicyWrite> parsed =
+      dialect::webhook::parse_policy(call.body, nullptr, core_.options.capabilities);
+  if (!parsed) refuse(parsed.error());
+  const PolicyWrite write = co_await with_hashes(std::move(*parsed));
+  store::PolicyRow row;
+  row.id = new_id("pol_");
+  row.account_id = call.caller.account_id;
+  row.created_at = row.updated_at = call.now;
+  assign(row, write.fields);
+  auto keep = [&publisher = core_.deps.publisher, row,
+               audit =
+                   core_.audit(call, "smtp_policy.created", audit_details(row, write.changed))] {
+    return publisher.create_policy(row, audit);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept != Outcome::done) throw unauthorized("the account is gone");
+  co_return answer(201, row);
+}
+
+Task<net::HttpResponse> Policies::show(Call& call) {
+  const store::PolicyRow row = co_await stored(call);
+  co_return answer(200, row);
+}
+
+Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
+  store::PolicyRow row = co_await stored(call);
+  const std::uint64_t version = row.version;
+  if (!version_matches(call, version)) throw version_mismatch();
+  const PolicyFields before = fields_of(row);
+  dialect::webhook::Parsed<PolicyWrite> parsed =
+      dialect::webhook::parse_policy(call.body, &before, core_.options.capabilities);
+  if (!parsed) refuse(parsed.error());
+  if (parsed->changed.empty()) co_return row;
+  const PolicyWrite write = co_await with_hashes(std::move(*parsed));
+  row.version += 1;
+  if (write.credentials_changed) row.credentials_version += 1;
+  row.updated_at = call.now;
+  assign(row, write.fields);
+  auto keep = [&publisher = core_.deps.publisher, row, version,
+               audit =
+                   core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))] {
+    return publisher.update_policy(row, version, audit);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept == Outcome::stale) co_return std::nullopt;
+  if (kept != Outcome::done) throw not_found();
+  co_return row;
+}
+
+Task<net::HttpResponse> Policies::update(Call& call) {
+  for (int i = 0; i < update_tries; ++i) {
+    const std::optional<store::PolicyRow> row = co_await try_update(call);
+    if (row) co_return answer(200, *row);
+  }
+  throw version_mismatch();
+}
+
+Task<net::HttpResponse> Policies::remove(Call& call) {
+  const bool if_unused = boolean_parameter(call, "if_unused").value_or(false);
+  const store::PolicyRow row = co_await stored(call);
+  if (!version_matches(call, row.version)) throw version_mismatch();
+  std::optional<std::uint64_t> expected;
+  if (call.request.header("if-match")) expected = row.version;
+  const auto if_used = if_unused ? store::IfUsed::refuse : store::IfUsed::detach;
+  auto erase = [&publisher = core_.deps.publisher, row, expected, if_used, now = call.now,
+                entry = core_.audit(call, "smtp_policy.deleted")] {
+    const auto audit = [&](const std::vector<std::string>& detached) {
+      store::AuditRow named = entry;
+      named.details = boost::json::serialize(
+          boost::json::object{{"id", row.id},
+                              {"name", row.name},
+                              {"detached_webhooks", boost::json::value_from(detached)}});
+      return named;
+    };
+    return publisher.delete_policy(row.account_id, row.id, expected, if_used, now, audit);
+  };
+  const store::PolicyDeleted deleted = co_await core_.disk(std::move(erase));
+  if (deleted.outcome == Outcome::in_use)
+    throw conflict("policy_in_use", "webhooks use this policy");
+  if (deleted.outcome == Outcome::stale) throw version_mismatch();
+  if (deleted.outcome != Outcome::done) throw not_found();
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Policies::dry_run(Call& call) {
+  const store::PolicyRow row = co_await stored(call);
+  DryRunRequest request = read_dry_run(call);
+  if (core_.deps.dry_run == nullptr) throw unavailable("dry runs are not available on this server");
+  Result<std::shared_ptr<const policy::WebhookPolicy>> compiled = to_policy(row);
+  if (!compiled) throw storage_trouble(compiled.error());
+  request.policy = std::move(*compiled);
+  Result<boost::json::object> verdict = co_await core_.deps.dry_run->decide(std::move(request));
+  if (!verdict) throw unavailable("the dry run could not be finished; try again");
+  co_return json_response(200, *verdict);
+}
+
+}  // namespace postern::admin

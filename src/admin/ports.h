@@ -1,0 +1,104 @@
+// What the API asks of the rest of the house. Implemented where delivery and decisions live; the
+// app wires them in.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "base/task.h"
+#include "policy/webhook.h"
+
+namespace postern::admin {
+
+/// A synthetic message for a webhook; what is not given is made up by the simulator.
+struct SimulationRequest {
+  std::string webhook_id;
+  std::optional<std::string> from;
+  std::optional<std::string> subject;
+  std::optional<std::string> text;
+  std::optional<std::string> html;
+  std::vector<std::pair<std::string, std::vector<std::string>>> headers;
+};
+
+struct SimulationResult {
+  std::optional<int> http_status;  ///< nullopt: no answer came
+  std::uint64_t duration_ms = 0;
+  std::optional<std::string> error;
+  std::string log_id;
+};
+
+/// Posts to a webhook's target without SMTP and policy, and writes the log record.
+class Simulator {
+ public:
+  virtual ~Simulator() = default;
+  virtual Task<Result<SimulationResult>> simulate(SimulationRequest request) = 0;
+};
+
+struct DryRunRequest {
+  std::shared_ptr<const policy::WebhookPolicy> policy;
+  IpAddress client_ip;
+  std::string helo;
+  std::string mail_from;  ///< empty: the null sender
+  bool tls = false;
+  std::optional<std::string> auth_username;  ///< as if authenticated under this name
+  std::optional<std::string> message;        ///< RFC 5322 octets
+};
+
+/// Decides without mail, log or rate token. The object is the answer of the contract §4.7.
+class DryRun {
+ public:
+  virtual ~DryRun() = default;
+  virtual Task<Result<boost::json::object>> decide(DryRunRequest request) = 0;
+};
+
+struct TraceQuery {
+  std::string account_id;  ///< only traces whose webhook belongs to it
+  std::optional<std::string> webhook_id;
+  std::optional<std::string> outcome;  ///< accepted, rejected, deferred, aborted
+  std::uint64_t offset = 0;
+  std::uint64_t limit = 20;
+};
+
+struct TraceList {
+  std::vector<boost::json::object> traces;  ///< newest first, without steps
+  std::uint64_t total = 0;
+};
+
+class TraceReader {
+ public:
+  virtual ~TraceReader() = default;
+  virtual Task<Result<TraceList>> list(TraceQuery query) = 0;
+  /// nullopt: no such trace in this account.
+  virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
+                                                                std::string id) = 0;
+};
+
+/// What keeps the gateway from doing its work; nothing when it is ready.
+class ReadinessProbe {
+ public:
+  virtual ~ReadinessProbe() = default;
+  /// One word and one sentence each: {"database", "..."}.
+  virtual Task<std::vector<std::pair<std::string, std::string>>> problems() = 0;
+};
+
+class MetricsSource {
+ public:
+  virtual ~MetricsSource() = default;
+  /// Prometheus text format.
+  virtual std::string text() = 0;
+  /// `route` is a template of ours, or "other": a closed set.
+  virtual void count_request(std::string_view method, std::string_view route, int status,
+                             std::chrono::nanoseconds took) = 0;
+};
+
+}  // namespace postern::admin

@@ -1,0 +1,287 @@
+#include "admin/publisher.h"
+
+#include "base/text.h"
+#include "dialect/webhook/compile.h"
+#include "telemetry/log.h"
+
+namespace postern::admin {
+namespace {
+
+using store::Outcome;
+
+/// At the start rows are applied in pieces: memory for a million webhooks is needed once, not
+/// twice.
+constexpr std::size_t load_batch = 4096;
+constexpr std::uint64_t page_rows = 200;
+
+policy::AttachmentMode attachment_mode(std::string_view word) {
+  if (word == "link") return policy::AttachmentMode::link;
+  if (word == "none") return policy::AttachmentMode::none;
+  return policy::AttachmentMode::inline_content;
+}
+
+policy::RawMode raw_mode(std::string_view word) {
+  if (word == "link") return policy::RawMode::link;
+  if (word == "inline") return policy::RawMode::inline_content;
+  return policy::RawMode::none;
+}
+
+/// The database has the change but memory could not follow: loud, because both differ until the
+/// next edit of the object or the next start.
+tl::unexpected<Error> diverged(Error error) {
+  telemetry::log::error("store.error")
+      .field("error", error.message)
+      .msg("a stored change could not be put into force");
+  return tl::unexpected<Error>(std::move(error));
+}
+
+}  // namespace
+
+std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
+                                                  const Secret& signing_seed) {
+  auto webhook = std::make_shared<policy::Webhook>();
+  webhook->id = row.id;
+  webhook->account_id = row.account_id;
+  webhook->name = row.name;
+  webhook->address = row.address;
+  webhook->is_active = row.is_active;
+  webhook->target_url = row.target_url;
+  webhook->policy_id = row.policy_id;
+  webhook->custom_headers = row.custom_headers;
+  webhook->payload_template = row.payload_template;
+  webhook->rate_limit_per_minute = row.rate_limit_per_minute;
+  webhook->attachments = attachment_mode(row.attachments);
+  webhook->include_raw = raw_mode(row.include_raw);
+  webhook->timeout = std::chrono::milliseconds(row.timeout_ms);
+  webhook->secret = row.secret;
+  webhook->previous_secret = row.previous_secret;
+  if (row.previous_expires_at) webhook->previous_expires_at = *row.previous_expires_at;
+  webhook->signing_key = signing_seed;
+  return webhook;
+}
+
+Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::PolicyRow& row) {
+  Result<dialect::webhook::PolicyFields> fields = dialect::webhook::fields_of(row.definition);
+  if (!fields) return tl::unexpected(fields.error());
+  std::vector<std::uint64_t> orders;
+  for (const store::CredentialRow& credential : row.credentials) {
+    fields->smtp_credentials.push_back({credential.username, credential.hash});
+    orders.push_back(credential.order);
+  }
+  return dialect::webhook::compile(row.id, row.account_id, row.version, row.credentials_version,
+                                   *fields, orders);
+}
+
+Publisher::Publisher(store::Store& store, policy::Directory& directory, std::string public_domain)
+    : store_(store), directory_(directory), public_domain_(lower(public_domain)) {}
+
+Secret Publisher::seed_of(const std::string& account) const {
+  const auto found = seeds_.find(account);
+  return found == seeds_.end() ? Secret() : found->second;
+}
+
+Result<void> Publisher::load() {
+  const std::lock_guard lock(mutex_);
+  policy::Change change;
+  change.put_domains.push_back(public_domain_);
+  std::optional<Error> trouble;
+  const auto flush = [&](std::size_t pending, std::size_t limit) {
+    if (pending < limit) return;
+    directory_.apply(std::move(change));
+    change = {};
+  };
+  Result<void> read = store_.each_verified_domain(
+      [&](store::DomainRow row) { change.put_domains.push_back(row.name); });
+  if (!read) return read;
+  read = store_.each_signing_seed(
+      [&](std::string account, Secret seed) { seeds_[account] = std::move(seed); });
+  if (!read) return read;
+  read = store_.each_policy([&](store::PolicyRow row) {
+    auto compiled = to_policy(row);
+    if (!compiled) {
+      trouble = Error{Fault::permanent, row.id + ": " + compiled.error().message};
+      return;
+    }
+    change.put_policies.push_back(std::move(*compiled));
+    flush(change.put_policies.size(), load_batch);
+  });
+  if (!read) return read;
+  // A policy that cannot be read would leave its webhooks open: better no start at all.
+  if (trouble) return tl::unexpected(*trouble);
+  read = store_.each_webhook([&](store::WebhookRow row) {
+    change.put_webhooks.push_back(to_webhook(row, seed_of(row.account_id)));
+    flush(change.put_webhooks.size(), load_batch);
+  });
+  if (!read) return read;
+  flush(1, 1);
+  return {};
+}
+
+Result<void> Publisher::publish_policy(const std::string& account, const std::string& id) {
+  // Read back: the store gives the credentials their order.
+  const auto row = store_.policy(account, id);
+  if (!row) return diverged(row.error());
+  if (!*row) return {};
+  auto compiled = to_policy(**row);
+  if (!compiled) return diverged(compiled.error());
+  policy::Change change;
+  change.put_policies.push_back(std::move(*compiled));
+  directory_.apply(std::move(change));
+  return {};
+}
+
+Result<void> Publisher::publish_webhooks(const std::string& account,
+                                         const std::vector<std::string>& ids,
+                                         policy::Change change) {
+  for (const std::string& id : ids) {
+    const auto row = store_.webhook(account, id);
+    if (!row) return diverged(row.error());
+    if (*row) change.put_webhooks.push_back(to_webhook(**row, seed_of(account)));
+  }
+  directory_.apply(std::move(change));
+  return {};
+}
+
+Result<Outcome> Publisher::create_policy(const store::PolicyRow& policy,
+                                         const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.create_policy(policy, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  if (auto published = publish_policy(policy.account_id, policy.id); !published)
+    return tl::unexpected(published.error());
+  return outcome;
+}
+
+Result<Outcome> Publisher::update_policy(const store::PolicyRow& policy,
+                                         std::uint64_t expected_version,
+                                         const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.update_policy(policy, expected_version, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  if (auto published = publish_policy(policy.account_id, policy.id); !published)
+    return tl::unexpected(published.error());
+  return outcome;
+}
+
+Result<store::PolicyDeleted> Publisher::delete_policy(
+    const std::string& account, const std::string& id,
+    std::optional<std::uint64_t> expected_version, store::IfUsed if_used, store::Time at,
+    const std::function<store::AuditRow(const std::vector<std::string>&)>& audit) {
+  const std::lock_guard lock(mutex_);
+  Result<store::PolicyDeleted> deleted =
+      store_.delete_policy(account, id, expected_version, if_used, at, audit);
+  if (!deleted || deleted->outcome != Outcome::done) return deleted;
+  policy::Change change;
+  change.remove_policies.push_back(id);
+  auto published = publish_webhooks(account, deleted->detached_webhooks, std::move(change));
+  if (!published) return tl::unexpected(published.error());
+  return deleted;
+}
+
+Result<Outcome> Publisher::create_webhook(const store::WebhookRow& webhook,
+                                          const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.create_webhook(webhook, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
+  if (!published) return tl::unexpected(published.error());
+  return outcome;
+}
+
+Result<Outcome> Publisher::update_webhook(const store::WebhookRow& webhook,
+                                          std::uint64_t expected_version,
+                                          const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.update_webhook(webhook, expected_version, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
+  if (!published) return tl::unexpected(published.error());
+  return outcome;
+}
+
+Result<Outcome> Publisher::delete_webhook(const std::string& account, const std::string& id,
+                                          std::optional<std::uint64_t> expected_version,
+                                          const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  policy::Change change;
+  change.remove_webhooks.push_back(id);
+  directory_.apply(std::move(change));
+  return outcome;
+}
+
+Result<store::DomainVerified> Publisher::verify_domain(const std::string& account,
+                                                       const store::DomainRow& domain,
+                                                       store::Time at,
+                                                       const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
+  if (!verified || verified->outcome != Outcome::done) return verified;
+  policy::Change change;
+  change.put_domains.push_back(domain.name);
+  for (const std::string& id : verified->deactivated_webhooks) {
+    const auto known = directory_.webhook(id);
+    if (!known) continue;
+    const auto row = store_.webhook(known->account_id, id);
+    if (!row) return diverged(row.error());
+    if (*row) change.put_webhooks.push_back(to_webhook(**row, seed_of(known->account_id)));
+  }
+  directory_.apply(std::move(change));
+  return verified;
+}
+
+Result<Outcome> Publisher::delete_domain(const std::string& account, const store::DomainRow& domain,
+                                         const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.delete_domain(account, domain.id, &audit);
+  if (!outcome || *outcome != Outcome::done || !domain.verified) return outcome;
+  policy::Change change;
+  change.remove_domains.push_back(domain.name);
+  directory_.apply(std::move(change));
+  return outcome;
+}
+
+Result<store::AccountDeleted> Publisher::delete_account(const std::string& account,
+                                                        const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  Result<store::AccountDeleted> deleted = store_.delete_account(account, &audit);
+  if (!deleted || deleted->outcome != Outcome::done) return deleted;
+  policy::Change change;
+  change.remove_webhooks = deleted->webhooks;
+  change.remove_policies = deleted->policies;
+  change.remove_domains = deleted->domains;
+  seeds_.erase(account);
+  directory_.apply(std::move(change));
+  return deleted;
+}
+
+Result<void> Publisher::publish_all_webhooks(const std::string& account) {
+  for (store::Page page{0, page_rows};; page.offset += page.limit) {
+    const auto rows = store_.webhooks(account, store::WebhookFilter::all, page);
+    if (!rows) return diverged(rows.error());
+    policy::Change change;
+    for (const store::WebhookRow& row : rows->rows)
+      change.put_webhooks.push_back(to_webhook(row, seed_of(account)));
+    directory_.apply(std::move(change));
+    if (page.offset + page.limit >= rows->total) return {};
+  }
+}
+
+Result<Outcome> Publisher::set_signing_key(const std::string& account, const Secret& seed,
+                                           const std::string& public_key,
+                                           const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  const Result<Outcome> outcome = store_.set_signing_key(account, seed, public_key, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  if (seed.empty()) {
+    seeds_.erase(account);
+  } else {
+    seeds_[account] = seed;
+  }
+  if (auto published = publish_all_webhooks(account); !published)
+    return tl::unexpected(published.error());
+  return outcome;
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,53 @@
+// Which endpoint a request means. Templates name the routes in metrics too: a closed set.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "admin/call.h"
+
+namespace postern::admin {
+
+/// Who may call.
+enum class Access {
+  open,     ///< anybody
+  read,     ///< a session, or an API token with the scope "read"
+  write,    ///< a session, or an API token with the scope "write"
+  session,  ///< a session: what would let a stolen API token take the account over
+};
+
+/// What an endpoint wants of the body.
+enum class Body { none, optional_json, json };
+
+struct Route {
+  std::string_view method;
+  std::string_view path;  ///< "/api/v1/webhooks/{id}"; "{*}" as the last piece takes any rest
+  Access access = Access::read;
+  Body body = Body::none;
+  std::function<Task<net::HttpResponse>(Call&)> handler;
+};
+
+class Router {
+ public:
+  void add(Route route);
+
+  struct Match {
+    const Route* route = nullptr;
+    std::vector<std::string> ids;  ///< what stood for {…}, in order
+    std::string allow;      ///< without a route: methods that the path has, "" for no such path
+    std::string_view path;  ///< the template that the path matched, also for another method
+  };
+  Match find(const std::string& method, const std::vector<std::string>& segments) const;
+
+ private:
+  struct Entry {
+    Route route;
+    std::vector<std::string_view> pieces;
+  };
+  std::vector<Entry> entries_;
+};
+
+}  // namespace postern::admin

@@ -1,0 +1,296 @@
+#include "admin/sessions.h"
+
+#include <boost/json.hpp>
+
+#include "admin/digest.h"
+#include "admin/totp.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+
+constexpr std::chrono::hours refresh_lifetime{30 * 24};
+constexpr std::chrono::minutes challenge_lifetime{5};
+constexpr int challenge_tries = 5;
+constexpr std::size_t max_challenges = 10'000;
+constexpr std::size_t max_password = 1024;
+
+Secret new_refresh_token() { return Secret("rt_" + base64url_encode(random_bytes(32))); }
+
+/// One answer for an unknown address and a wrong password.
+Refusal invalid_credentials() {
+  return {401, "invalid_credentials", "the e-mail address or the password is wrong", {}, {}};
+}
+
+std::int64_t unix_seconds(store::Time time) {
+  return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+struct Credentials {
+  std::string email;
+  Secret password;
+};
+
+/// `{email, password}`; `name` is what the first member is called.
+Credentials read_credentials(const Call& call, std::string_view name) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{name, "password"}, {}, "sign-in");
+  check(body);
+  Credentials given{required_text(body, name), Secret(required_text(body, "password"))};
+  if (given.password.size() > max_password) throw invalid("password", "has more than 1024 octets");
+  return given;
+}
+
+}  // namespace
+
+std::string Challenges::open(const std::string& account, store::Time now) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(open_, [&](const auto& entry) { return entry.second.expires <= now; });
+  if (open_.size() >= max_challenges) throw busy();
+  std::string token = "tt_" + base64url_encode(random_bytes(32));
+  open_[token] = {account, now + challenge_lifetime, 0};
+  return token;
+}
+
+std::optional<std::string> Challenges::attempt(const std::string& token, store::Time now) {
+  const std::lock_guard lock(mutex_);
+  const auto found = open_.find(token);
+  if (found == open_.end()) return std::nullopt;
+  if (found->second.expires <= now || ++found->second.tries > challenge_tries) {
+    open_.erase(found);
+    return std::nullopt;
+  }
+  return found->second.account;
+}
+
+void Challenges::close(const std::string& token) {
+  const std::lock_guard lock(mutex_);
+  open_.erase(token);
+}
+
+void Sessions::add_routes(Router& router) {
+  router.add({"POST", "/api/v1/sessions", Access::open, Body::json,
+              [this](Call& c) { return create(c); }});
+  router.add(
+      {"DELETE", "/api/v1/sessions", Access::read, Body::json, [this](Call& c) { return end(c); }});
+  router.add({"POST", "/api/v1/sessions/2fa", Access::open, Body::json,
+              [this](Call& c) { return complete(c); }});
+  router.add({"POST", "/api/v1/sessions/refresh", Access::open, Body::json,
+              [this](Call& c) { return refresh(c); }});
+  // The same sign-in under the name and member that many clients try first: it must not be a door
+  // without the limiter.
+  router.add(
+      {"POST", "/api/v1/login", Access::open, Body::json, [this](Call& c) { return login(c); }});
+  router.add({"POST", "/app/session", Access::open, Body::json,
+              [this](Call& c) { return create_cookie(c); }});
+  router.add({"POST", "/app/session/2fa", Access::open, Body::json,
+              [this](Call& c) { return complete_cookie(c); }});
+  router.add({"GET", "/app/session", Access::session, Body::none,
+              [this](Call& c) { return show_cookie(c); }});
+  router.add({"DELETE", "/app/session", Access::session, Body::none,
+              [this](Call& c) { return end_cookie(c); }});
+}
+
+Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
+  const std::string key = limit_key(call.client);
+  core_.count_guess(key);
+  auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
+  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  const Secret stored = account ? account->password_hash : Secret();
+  const Result<PasswordCheck> checked = co_await core_.passwords.check(password, stored);
+  if (!checked) {
+    core_.guess_was_right(key);  // nothing was judged
+    throw busy();
+  }
+  if (*checked == PasswordCheck::wrong || !account) throw invalid_credentials();
+  core_.guess_was_right(key);
+  if (*checked == PasswordCheck::right_but_weak_hash) {
+    const Result<Secret> stronger = co_await core_.passwords.hash(std::move(password));
+    if (stronger) {
+      auto keep = [&store = core_.deps.store, id = account->id, hash = *stronger] {
+        return store.rehash_password(id, hash);
+      };
+      co_await core_.disk(std::move(keep));
+    }
+  }
+  co_return std::move(*account);
+}
+
+Task<bool> Sessions::take_second_factor(const store::AccountRow& account, std::string code,
+                                        store::Time now) {
+  const std::string key = "2fa:" + account.id;
+  core_.count_guess(key);
+  bool taken = false;
+  if (const auto step = match_totp(account.totp_secret, code, unix_seconds(now))) {
+    auto use = [&store = core_.deps.store, id = account.id, step = *step] {
+      return store.use_totp_step(id, step);
+    };
+    taken = co_await core_.disk(std::move(use));
+  } else if (code.size() > 6) {
+    auto use = [&store = core_.deps.store, id = account.id, hash = backup_code_hash(code)] {
+      return store.use_backup_code(id, hash);
+    };
+    taken = co_await core_.disk(std::move(use));
+  }
+  if (taken) core_.guess_was_right(key);
+  co_return taken;
+}
+
+std::string Sessions::cookie(const std::string& value, std::chrono::seconds lifetime) const {
+  std::string text =
+      std::string(cookie_name) + "=" + value +
+      "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(lifetime.count());
+  if (istarts_with(core_.options.public_url, "https://")) text += "; Secure";
+  return text;
+}
+
+net::HttpResponse Sessions::token_pair(const Call& call, std::string account, std::string session,
+                                       const Secret& refresh) {
+  const Claims claims{TokenUse::access, std::move(account), std::move(session), call.now,
+                      call.now + access_lifetime};
+  return json_response(200, {{"access_token", core_.keys().sign(claims)},
+                             {"refresh_token", refresh.reveal()},
+                             {"expires_in", access_lifetime.count()}});
+}
+
+Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& account,
+                                        Carrier carrier) {
+  const std::string agent(call.request.header("user-agent").value_or(""));
+  const auto lifetime =
+      carrier == Carrier::cookie ? std::chrono::hours(cookie_lifetime) : refresh_lifetime;
+  const store::SessionRow session{new_id("ses_"),        account.id, call.client.to_string(),
+                                  printable(agent, 200), call.now,   call.now,
+                                  call.now + lifetime};
+  const Secret token = new_refresh_token();
+  auto keep = [&store = core_.deps.store, session, hash = Secret(sha256(token.reveal()))] {
+    return store.create_session(session, hash);
+  };
+  const store::Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept != store::Outcome::done) throw invalid_credentials();
+  if (carrier == Carrier::tokens) co_return token_pair(call, account.id, session.id, token);
+  // The page's refresh token is never handed out: the session lives as long as its cookie.
+  const Claims claims{TokenUse::cookie, account.id, session.id, call.now,
+                      call.now + cookie_lifetime};
+  net::HttpResponse response = json_response(
+      200, {{"account_id", account.id}, {"csrf_token", core_.csrf_token(session.id)}});
+  response.headers.emplace_back("Set-Cookie", cookie(core_.keys().sign(claims), cookie_lifetime));
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::first_step(Call& call, std::string email, Secret password,
+                                             Carrier carrier) {
+  const store::AccountRow account = co_await sign_in(call, std::move(email), std::move(password));
+  if (account.totp_enabled) {
+    co_return json_response(
+        200, {{"totp_required", true}, {"totp_token", challenges_.open(account.id, call.now)}});
+  }
+  net::HttpResponse response = co_await start(call, account, carrier);
+  co_return response;
+}
+
+Task<store::AccountRow> Sessions::second_step(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{"totp_token", "code"}, {}, "sign-in");
+  check(body);
+  const std::string token = required_text(body, "totp_token");
+  const std::string code = required_text(body, "code");
+  const std::optional<std::string> id = challenges_.attempt(token, call.now);
+  const Refusal refused{
+      401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
+  if (!id) throw refused;
+  auto look = [&store = core_.deps.store, id = *id] { return store.account(id); };
+  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  if (!account) throw refused;
+  if (account->totp_enabled) {
+    const bool taken = co_await take_second_factor(*account, code, call.now);
+    if (!taken) throw refused;
+  }
+  challenges_.close(token);
+  co_return std::move(*account);
+}
+
+Task<net::HttpResponse> Sessions::create(Call& call) {
+  Credentials given = read_credentials(call, "email");
+  net::HttpResponse response =
+      co_await first_step(call, std::move(given.email), std::move(given.password), Carrier::tokens);
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::login(Call& call) {
+  const bool by_name = call.body.contains("username");
+  Credentials given = read_credentials(call, by_name ? "username" : "email");
+  net::HttpResponse response =
+      co_await first_step(call, std::move(given.email), std::move(given.password), Carrier::tokens);
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::complete(Call& call) {
+  const store::AccountRow account = co_await second_step(call);
+  net::HttpResponse response = co_await start(call, account, Carrier::tokens);
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::refresh(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"refresh_token"}, {}, "refresh request");
+  check(body);
+  const Secret given(required_text(body, "refresh_token"));
+  const Secret next = new_refresh_token();
+  auto renew = [&store = core_.deps.store, old = Secret(sha256(given.reveal())),
+                fresh = Secret(sha256(next.reveal())), now = call.now] {
+    return store.refresh_session(old, fresh, now, now + refresh_lifetime);
+  };
+  const store::Refreshed refreshed = co_await core_.disk(std::move(renew));
+  if (refreshed.result != store::Refreshed::Result::renewed) {
+    throw unauthorized("the refresh token is not valid, or was used before");
+  }
+  co_return token_pair(call, refreshed.account_id, refreshed.session_id, next);
+}
+
+Task<net::HttpResponse> Sessions::end(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"refresh_token"}, {}, "refresh request");
+  check(body);
+  const Secret given(required_text(body, "refresh_token"));
+  auto finish = [&store = core_.deps.store, hash = Secret(sha256(given.reveal()))] {
+    return store.end_session_by_token(hash);
+  };
+  const std::optional<store::SessionRow> ended = co_await core_.disk(std::move(finish));
+  if (!ended) throw unauthorized("the refresh token is not valid");
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
+  authenticator_.check_origin(call);
+  Credentials given = read_credentials(call, "email");
+  net::HttpResponse response =
+      co_await first_step(call, std::move(given.email), std::move(given.password), Carrier::cookie);
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::complete_cookie(Call& call) {
+  authenticator_.check_origin(call);
+  const store::AccountRow account = co_await second_step(call);
+  net::HttpResponse response = co_await start(call, account, Carrier::cookie);
+  co_return response;
+}
+
+Task<net::HttpResponse> Sessions::show_cookie(Call& call) {
+  co_return json_response(200, {{"account_id", call.caller.account_id},
+                                {"csrf_token", core_.csrf_token(call.caller.session_id)}});
+}
+
+Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
+  auto finish = [&store = core_.deps.store, account = call.caller.account_id,
+                 id = call.caller.session_id] { return store.end_session(account, id); };
+  co_await core_.disk(std::move(finish));
+  net::HttpResponse response = no_content();
+  response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));
+  co_return response;
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,335 @@
+#include "admin/webhooks.h"
+
+#include <array>
+
+#include <boost/json.hpp>
+
+#include "admin/publisher.h"
+#include "admin/signing_key.h"
+#include "base/text.h"
+#include "base/ulid.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+using dialect::webhook::FieldErrors;
+using dialect::webhook::Parsed;
+using dialect::webhook::WebhookFields;
+using dialect::webhook::WebhookWrite;
+using store::Outcome;
+
+constexpr int update_tries = 3;
+constexpr std::int64_t default_overlap = 86'400;
+constexpr std::int64_t max_overlap = 604'800;
+
+WebhookFields fields_of(const store::WebhookRow& row) {
+  return {.name = row.name,
+          .target_url = row.target_url,
+          .email_address = row.address,
+          .is_active = row.is_active,
+          .policy_id = row.policy_id,
+          .custom_headers = row.custom_headers,
+          .payload_template = row.payload_template,
+          .rate_limit_per_minute = row.rate_limit_per_minute,
+          .delivery_mode = row.delivery_mode,
+          .attachments = row.attachments,
+          .include_raw = row.include_raw,
+          .timeout_ms = row.timeout_ms};
+}
+
+void assign(store::WebhookRow& row, const WebhookFields& fields) {
+  row.name = fields.name;
+  row.target_url = fields.target_url;
+  row.address = fields.email_address;
+  row.is_active = fields.is_active;
+  row.policy_id = fields.policy_id;
+  row.custom_headers = fields.custom_headers;
+  row.payload_template = fields.payload_template;
+  row.rate_limit_per_minute = fields.rate_limit_per_minute;
+  row.delivery_mode = fields.delivery_mode;
+  row.attachments = fields.attachments;
+  row.include_raw = fields.include_raw;
+  row.timeout_ms = fields.timeout_ms;
+}
+
+boost::json::object to_json(const store::WebhookRow& row, const std::string& signing_public_key) {
+  boost::json::object out{{"id", row.id}, {"account_id", row.account_id}};
+  for (const auto& member : dialect::webhook::to_json(fields_of(row)))
+    out[member.key()] = member.value();
+  out["signing_public_key"] = signing_public_key.empty() ? boost::json::value(nullptr)
+                                                         : boost::json::value(signing_public_key);
+  out["version"] = row.version;
+  out["created_at"] = to_rfc3339(row.created_at);
+  out["updated_at"] = to_rfc3339(row.updated_at);
+  return out;
+}
+
+/// The account's key for `v1a` signatures, or nothing.
+Result<std::string> public_key_of(store::Store& store, const std::string& account) {
+  const auto row = store.account(account);
+  if (!row) return tl::unexpected(row.error());
+  return *row ? (*row)->signing_public_key : std::string();
+}
+
+net::HttpResponse answer(int status, const store::WebhookRow& row, const std::string& key) {
+  net::HttpResponse response = json_response(status, to_json(row, key));
+  response.headers.emplace_back("ETag", etag(row.version));
+  return response;
+}
+
+/// The refusals that a row's write may meet besides "not found".
+void check_outcome(Outcome outcome) {
+  if (outcome == Outcome::taken)
+    throw conflict("address_taken", "another webhook has this address");
+  if (outcome == Outcome::no_such_policy) {
+    throw invalid("smtp_security_policy_id", "there is no such policy in this account");
+  }
+  if (outcome != Outcome::done) throw not_found();
+}
+
+}  // namespace
+
+void Webhooks::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
+                       auto member) {
+    router.add(
+        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+  };
+  add("GET", "/api/v1/webhooks", Access::read, Body::none, &Webhooks::list);
+  add("POST", "/api/v1/webhooks", Access::write, Body::json, &Webhooks::create);
+  add("GET", "/api/v1/webhooks/{id}", Access::read, Body::none, &Webhooks::show);
+  add("PUT", "/api/v1/webhooks/{id}", Access::write, Body::json, &Webhooks::update);
+  add("DELETE", "/api/v1/webhooks/{id}", Access::write, Body::none, &Webhooks::remove);
+  add("POST", "/api/v1/webhooks/{id}/activate", Access::write, Body::none, &Webhooks::activate);
+  add("POST", "/api/v1/webhooks/{id}/deactivate", Access::write, Body::none, &Webhooks::deactivate);
+  add("POST", "/api/v1/webhooks/{id}/rotate-secret", Access::write, Body::optional_json,
+      &Webhooks::rotate_secret);
+}
+
+dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) const {
+  store::Store& store = core_.deps.store;
+  dialect::webhook::WebhookRules rules;
+  rules.target.allow_http = core_.options.allow_http;
+  rules.target.allow_networks = CidrSet(core_.options.allow_networks);
+  rules.target.allow_ports = core_.options.allow_ports;
+  rules.capabilities = core_.options.capabilities;
+  rules.public_domain = core_.options.public_domain;
+  // Trouble while asking is "no" here; the write that follows then says what it is.
+  rules.owns_domain = [&store, account](std::string_view domain) {
+    return store.owns_verified_domain(account, domain).value_or(false);
+  };
+  rules.has_policy = [&store, account](std::string_view id) {
+    const auto row = store.policy(account, id);
+    return row && row->has_value();
+  };
+  rules.template_error = core_.deps.template_error;
+  return rules;
+}
+
+Task<Webhooks::Shown> Webhooks::stored(const Call& call) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id,
+               id = call.ids[0]]() -> Result<std::optional<Shown>> {
+    const auto row = store.webhook(account, id);
+    if (!row) return tl::unexpected(row.error());
+    if (!*row) return std::optional<Shown>();
+    const auto key = public_key_of(store, account);
+    if (!key) return tl::unexpected(key.error());
+    return Shown{**row, *key};
+  };
+  std::optional<Shown> shown = co_await core_.disk(std::move(look));
+  if (!shown) throw not_found();
+  co_return std::move(*shown);
+}
+
+Result<Webhooks::Edited> Webhooks::edit_row(const Dependencies& deps, const Call& call,
+                                            const std::string& action, const Change& change,
+                                            store::AuditRow audit) {
+  Edited edited;
+  const auto row = deps.store.webhook(call.caller.account_id, call.ids[0]);
+  if (!row) return tl::unexpected(row.error());
+  if (!*row) return edited;
+  edited.shown.row = **row;
+  const std::uint64_t version = edited.shown.row.version;
+  edited.version_differs = !version_matches(call, version);
+  if (edited.version_differs) return edited;
+  const Parsed<std::vector<std::string>> changed = change(edited.shown.row);
+  if (!changed) {
+    edited.errors = changed.error();
+    return edited;
+  }
+  edited.outcome = Outcome::done;
+  if (!changed->empty()) {
+    edited.shown.row.version += 1;
+    edited.shown.row.updated_at = call.now;
+    audit.action = action;
+    audit.details = boost::json::serialize(boost::json::object{
+        {"id", edited.shown.row.id}, {"changed", boost::json::value_from(*changed)}});
+    const Result<Outcome> kept = deps.publisher.update_webhook(edited.shown.row, version, audit);
+    if (!kept) return tl::unexpected(kept.error());
+    edited.outcome = *kept;
+  }
+  const auto key = public_key_of(deps.store, call.caller.account_id);
+  if (!key) return tl::unexpected(key.error());
+  edited.shown.signing_public_key = *key;
+  return edited;
+}
+
+Task<Webhooks::Shown> Webhooks::edit(Call& call, std::string action, Change change) {
+  for (int i = 0; i < update_tries; ++i) {
+    auto work = [&deps = core_.deps, call, action, change, audit = core_.audit(call, action)] {
+      return edit_row(deps, call, action, change, audit);
+    };
+    Edited edited = co_await core_.disk(std::move(work));
+    if (edited.version_differs) throw version_mismatch();
+    if (edited.errors) refuse(*edited.errors);
+    if (edited.outcome == Outcome::stale) continue;
+    check_outcome(edited.outcome);
+    co_return std::move(edited.shown);
+  }
+  throw version_mismatch();
+}
+
+Task<net::HttpResponse> Webhooks::list(Call& call) {
+  const PageQuery query = page_of(call);
+  const std::optional<bool> active = boolean_parameter(call, "active");
+  auto filter = store::WebhookFilter::all;
+  if (active) filter = *active ? store::WebhookFilter::active : store::WebhookFilter::inactive;
+  using Rows = std::pair<store::Listed<store::WebhookRow>, std::string>;
+  auto read = [&store = core_.deps.store, account = call.caller.account_id, filter,
+               page = query.as_page()]() -> Result<Rows> {
+    auto rows = store.webhooks(account, filter, page);
+    if (!rows) return tl::unexpected(rows.error());
+    const auto key = public_key_of(store, account);
+    if (!key) return tl::unexpected(key.error());
+    return Rows{std::move(*rows), *key};
+  };
+  const Rows found = co_await core_.disk(std::move(read));
+  boost::json::array data;
+  for (const store::WebhookRow& row : found.first.rows) data.push_back(to_json(row, found.second));
+  co_return json_response(200, {{"data", std::move(data)},
+                                {"total", found.first.total},
+                                {"page", query.page},
+                                {"page_size", query.page_size}});
+}
+
+Task<net::HttpResponse> Webhooks::create(Call& call) {
+  auto judge = [rules = rules_for(call.caller.account_id),
+                body = call.body]() -> Result<Parsed<WebhookWrite>> {
+    return dialect::webhook::parse_webhook(body, nullptr, rules);
+  };
+  const Parsed<WebhookWrite> parsed = co_await core_.disk(std::move(judge));
+  if (!parsed) refuse(parsed.error());
+  store::WebhookRow row;
+  const std::string ulid = new_ulid();
+  row.id = "wh_" + ulid;
+  row.account_id = call.caller.account_id;
+  row.created_at = row.updated_at = call.now;
+  assign(row, parsed->fields);
+  if (row.address.empty())
+    row.address = "webhook-" + lower(ulid) + "@" + lower(core_.options.public_domain);
+  row.secret = new_webhook_secret();
+  auto keep =
+      [&deps = core_.deps, row,
+       audit = core_.audit(call, "webhook.created",
+                           {{"id", row.id}, {"email_address", row.address}})]() -> Result<Edited> {
+    const Result<Outcome> kept = deps.publisher.create_webhook(row, audit);
+    if (!kept) return tl::unexpected(kept.error());
+    const auto key = public_key_of(deps.store, row.account_id);
+    if (!key) return tl::unexpected(key.error());
+    Edited made;
+    made.outcome = *kept;
+    made.shown = {row, *key};
+    return made;
+  };
+  const Edited made = co_await core_.disk(std::move(keep));
+  check_outcome(made.outcome);
+  boost::json::object body = to_json(made.shown.row, made.shown.signing_public_key);
+  body["secret"] = row.secret.reveal();
+  net::HttpResponse response = json_response(201, body);
+  response.headers.emplace_back("ETag", etag(row.version));
+  co_return response;
+}
+
+Task<net::HttpResponse> Webhooks::show(Call& call) {
+  const Shown shown = co_await stored(call);
+  co_return answer(200, shown.row, shown.signing_public_key);
+}
+
+Task<net::HttpResponse> Webhooks::update(Call& call) {
+  Change change = [rules = rules_for(call.caller.account_id),
+                   body = call.body](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
+    const WebhookFields before = fields_of(row);
+    const Parsed<WebhookWrite> write = dialect::webhook::parse_webhook(body, &before, rules);
+    if (!write) return tl::unexpected(write.error());
+    assign(row, write->fields);
+    return write->changed;
+  };
+  const Shown shown = co_await edit(call, "webhook.updated", std::move(change));
+  co_return answer(200, shown.row, shown.signing_public_key);
+}
+
+Task<net::HttpResponse> Webhooks::remove(Call& call) {
+  const Shown shown = co_await stored(call);
+  if (!version_matches(call, shown.row.version)) throw version_mismatch();
+  std::optional<std::uint64_t> expected;
+  if (call.request.header("if-match")) expected = shown.row.version;
+  auto erase = [&deps = core_.deps, row = shown.row, expected,
+                audit = core_.audit(call, "webhook.deleted",
+                                    {{"id", shown.row.id},
+                                     {"email_address", shown.row.address}})]() -> Result<Outcome> {
+    const Result<Outcome> erased =
+        deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);
+    if (!erased || *erased != Outcome::done) return erased;
+    const std::array<std::string, 1> gone = {row.id};
+    const auto files = deps.delivery_log.forget_webhooks(gone);
+    if (!files) return tl::unexpected(files.error());
+    return erased;
+  };
+  const Outcome erased = co_await core_.disk(std::move(erase));
+  if (erased == Outcome::stale) throw version_mismatch();
+  if (erased != Outcome::done) throw not_found();
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Webhooks::set_active(Call& call, bool active) {
+  Change change = [active](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
+    if (row.is_active == active) return std::vector<std::string>();
+    row.is_active = active;
+    return std::vector<std::string>{"is_active"};
+  };
+  const Shown shown = co_await edit(call, "webhook.updated", std::move(change));
+  co_return answer(200, shown.row, shown.signing_public_key);
+}
+
+Task<net::HttpResponse> Webhooks::activate(Call& call) { return set_active(call, true); }
+
+Task<net::HttpResponse> Webhooks::deactivate(Call& call) { return set_active(call, false); }
+
+Task<net::HttpResponse> Webhooks::rotate_secret(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 1>{"overlap_seconds"}, {}, "request");
+  const std::int64_t overlap =
+      body.integer("overlap_seconds", 0, max_overlap).value_or(default_overlap);
+  check(body);
+  const Secret fresh = new_webhook_secret();
+  const store::Time until = call.now + std::chrono::seconds(overlap);
+  Change change = [fresh, until,
+                   overlap](store::WebhookRow& row) -> Parsed<std::vector<std::string>> {
+    row.previous_secret.reset();
+    row.previous_expires_at.reset();
+    if (overlap > 0) {
+      row.previous_secret = row.secret;
+      row.previous_expires_at = until;
+    }
+    row.secret = fresh;
+    return std::vector<std::string>{"secret"};
+  };
+  const Shown shown = co_await edit(call, "webhook.secret_rotated", std::move(change));
+  net::HttpResponse response =
+      json_response(200, {{"secret", fresh.reveal()}, {"previous_expires_at", to_rfc3339(until)}});
+  response.headers.emplace_back("ETag", etag(shown.row.version));
+  co_return response;
+}
+
+}  // namespace postern::admin
