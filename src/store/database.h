@@ -192,7 +192,8 @@ class Database {
     return found->value_or(0);
   }
 
-  bool in_transaction() const { return in_transaction_; }
+  /// The first error since the open transaction began: what its commit will say.
+  const std::optional<Error>& transaction_error() const { return broken_; }
 
  private:
   friend class Statement;

@@ -1,0 +1,204 @@
+#include "store/sqlite_schema.h"
+
+namespace postern::store {
+
+namespace {
+
+// `seq` is the order of creation: lists go by it, newest first, since ULIDs of one millisecond are
+// in no order. Counts are kept by triggers, so that no list has to count a million rows.
+constexpr const char* first = R"sql(
+CREATE TABLE account (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  email TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  password_hash TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  totp_secret TEXT NOT NULL DEFAULT '',
+  totp_pending TEXT NOT NULL DEFAULT '',
+  totp_last_step INTEGER NOT NULL DEFAULT 0,
+  signing_seed BLOB NOT NULL DEFAULT x'',
+  signing_public_key TEXT NOT NULL DEFAULT '',
+  policy_count INTEGER NOT NULL DEFAULT 0,
+  webhook_count INTEGER NOT NULL DEFAULT 0,
+  active_webhook_count INTEGER NOT NULL DEFAULT 0,
+  audit_count INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE INDEX account_signing ON account(seq) WHERE length(signing_seed) > 0;
+
+CREATE TABLE backup_code (
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  hash BLOB NOT NULL,
+  PRIMARY KEY (account_id, hash)
+) WITHOUT ROWID;
+
+CREATE TABLE session (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  ip TEXT NOT NULL,
+  user_agent TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  refreshed_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL
+);
+CREATE INDEX session_account ON session(account_id, seq);
+CREATE INDEX session_expiry ON session(expires_at);
+
+CREATE TABLE refresh_token (
+  hash BLOB PRIMARY KEY,
+  session_id TEXT NOT NULL REFERENCES session(id) ON DELETE CASCADE,
+  spent INTEGER NOT NULL DEFAULT 0,
+  expires_at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX refresh_token_session ON refresh_token(session_id);
+
+CREATE TABLE api_token (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  prefix TEXT NOT NULL,
+  hash BLOB NOT NULL UNIQUE,
+  scopes TEXT NOT NULL,
+  allowed_ips TEXT NOT NULL,
+  expires_at INTEGER,
+  last_used_at INTEGER,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX api_token_account ON api_token(account_id, seq);
+
+CREATE TABLE policy (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  credentials_version INTEGER NOT NULL,
+  webhook_count INTEGER NOT NULL DEFAULT 0,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE INDEX policy_account ON policy(account_id, seq);
+CREATE TRIGGER policy_added AFTER INSERT ON policy BEGIN
+  UPDATE account SET policy_count = policy_count + 1 WHERE id = NEW.account_id;
+END;
+CREATE TRIGGER policy_gone AFTER DELETE ON policy BEGIN
+  UPDATE account SET policy_count = policy_count - 1 WHERE id = OLD.account_id;
+END;
+
+-- `ord` is the creation order over all policies: AUTH tries older credentials first.
+CREATE TABLE credential (
+  ord INTEGER PRIMARY KEY AUTOINCREMENT,
+  policy_id TEXT NOT NULL REFERENCES policy(id) ON DELETE CASCADE,
+  position INTEGER NOT NULL,
+  username TEXT NOT NULL,
+  hash TEXT NOT NULL,
+  UNIQUE (policy_id, username)
+);
+
+CREATE TABLE webhook (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  address TEXT NOT NULL UNIQUE,
+  domain TEXT NOT NULL,
+  target_url TEXT NOT NULL,
+  is_active INTEGER NOT NULL,
+  policy_id TEXT REFERENCES policy(id),
+  custom_headers TEXT,
+  payload_template TEXT,
+  rate_limit_per_minute INTEGER NOT NULL,
+  delivery_mode TEXT NOT NULL,
+  attachments TEXT NOT NULL,
+  include_raw TEXT NOT NULL,
+  timeout_ms INTEGER NOT NULL,
+  secret TEXT NOT NULL,
+  previous_secret TEXT,
+  previous_expires_at INTEGER,
+  version INTEGER NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+);
+CREATE INDEX webhook_account ON webhook(account_id, seq);
+CREATE INDEX webhook_account_active ON webhook(account_id, is_active, seq);
+CREATE INDEX webhook_policy ON webhook(policy_id, seq) WHERE policy_id IS NOT NULL;
+CREATE INDEX webhook_domain ON webhook(domain, account_id);
+CREATE TRIGGER webhook_added AFTER INSERT ON webhook BEGIN
+  UPDATE account SET webhook_count = webhook_count + 1,
+    active_webhook_count = active_webhook_count + NEW.is_active WHERE id = NEW.account_id;
+  UPDATE policy SET webhook_count = webhook_count + 1 WHERE id = NEW.policy_id;
+END;
+CREATE TRIGGER webhook_gone AFTER DELETE ON webhook BEGIN
+  UPDATE account SET webhook_count = webhook_count - 1,
+    active_webhook_count = active_webhook_count - OLD.is_active WHERE id = OLD.account_id;
+  UPDATE policy SET webhook_count = webhook_count - 1 WHERE id = OLD.policy_id;
+END;
+CREATE TRIGGER webhook_switched AFTER UPDATE OF is_active ON webhook
+  WHEN OLD.is_active <> NEW.is_active BEGIN
+  UPDATE account SET active_webhook_count = active_webhook_count + NEW.is_active - OLD.is_active
+    WHERE id = NEW.account_id;
+END;
+CREATE TRIGGER webhook_moved AFTER UPDATE OF policy_id ON webhook
+  WHEN OLD.policy_id IS NOT NEW.policy_id BEGIN
+  UPDATE policy SET webhook_count = webhook_count - 1 WHERE id = OLD.policy_id;
+  UPDATE policy SET webhook_count = webhook_count + 1 WHERE id = NEW.policy_id;
+END;
+
+CREATE TABLE domain (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL REFERENCES account(id) ON DELETE CASCADE,
+  name TEXT NOT NULL,
+  verified INTEGER NOT NULL,
+  verification_token TEXT NOT NULL,
+  checked_at INTEGER,
+  failing_since INTEGER,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (account_id, name)
+);
+-- Many may claim a domain, one has it.
+CREATE UNIQUE INDEX domain_verified ON domain(name) WHERE verified;
+CREATE INDEX domain_due ON domain(checked_at) WHERE verified;
+
+-- No foreign key: the entry that says an account was deleted outlives it.
+CREATE TABLE audit (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  account_id TEXT NOT NULL,
+  action TEXT NOT NULL,
+  details TEXT NOT NULL,
+  ip TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX audit_account ON audit(account_id, seq);
+CREATE TRIGGER audit_added AFTER INSERT ON audit BEGIN
+  UPDATE account SET audit_count = audit_count + 1 WHERE id = NEW.account_id;
+END;
+
+CREATE TABLE signing_key (
+  kid TEXT PRIMARY KEY,
+  key BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  retired_at INTEGER
+) WITHOUT ROWID;
+
+CREATE TABLE server_secret (
+  name TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* migrations[] = {first};
+constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
+
+}  // namespace
+
+const Schema& control_schema() { return schema; }
+
+}  // namespace postern::store

@@ -1,0 +1,173 @@
+// SqliteStore: sessions with their refresh tokens, and API tokens.
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace postern::store {
+
+using rows::affected;
+using rows::exists;
+
+Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Secret& token_hash) {
+  return write(nullptr, [&] {
+    database_->execute("INSERT INTO session (" POSTERN_SESSION_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
+                       session.id, session.account_id, session.ip, session.user_agent,
+                       session.created_at, session.refreshed_at, session.expires_at);
+    database_->execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
+                       Blob{token_hash.reveal()}, session.id, session.expires_at);
+    return Outcome::done;
+  });
+}
+
+namespace {
+
+struct Token {
+  std::string session_id;
+  std::string account_id;
+  bool spent = false;
+  Time expires_at;
+};
+
+Result<std::optional<Token>> find_token(Database& database, const Secret& hash) {
+  return database.one(
+      "SELECT t.session_id, s.account_id, t.spent, t.expires_at FROM refresh_token t "
+      "JOIN session s ON s.id = t.session_id WHERE t.hash = ?",
+      [](const Row& row) { return Token{row.text(0), row.text(1), row.boolean(2), row.time(3)}; },
+      Blob{hash.reveal()});
+}
+
+}  // namespace
+
+Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const Secret& next_hash,
+                                               Time at, Time next_expires_at) {
+  Refreshed refreshed;
+  const Result<Outcome> outcome = write(nullptr, [&] {
+    const auto token = find_token(*database_, token_hash);
+    if (!rows::found(token)) return Outcome::not_found;
+    const Token& given = **token;
+    refreshed.session_id = given.session_id;
+    refreshed.account_id = given.account_id;
+    if (given.spent) {
+      // Two parties hold this token: one of them stole it, so both are signed out.
+      refreshed.result = Refreshed::Result::reused;
+      database_->execute("DELETE FROM session WHERE id = ?", given.session_id);
+      return Outcome::done;
+    }
+    if (given.expires_at <= at) return Outcome::not_found;
+    database_->execute("UPDATE refresh_token SET spent = 1 WHERE hash = ?",
+                       Blob{token_hash.reveal()});
+    database_->execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
+                       Blob{next_hash.reveal()}, given.session_id, next_expires_at);
+    database_->execute("UPDATE session SET refreshed_at = ?, expires_at = ? WHERE id = ?", at,
+                       next_expires_at, given.session_id);
+    // A token that nobody could use any more needs no memory of having been spent.
+    database_->execute("DELETE FROM refresh_token WHERE session_id = ? AND expires_at <= ?",
+                       given.session_id, at);
+    refreshed.result = Refreshed::Result::renewed;
+    return Outcome::done;
+  });
+  if (!outcome) return tl::unexpected(outcome.error());
+  if (*outcome != Outcome::done) return Refreshed{};
+  return refreshed;
+}
+
+Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(const Secret& token_hash) {
+  std::optional<SessionRow> ended;
+  const Result<Outcome> outcome = write(nullptr, [&] {
+    auto session = database_->one(
+        "SELECT " POSTERN_SESSION_COLUMNS
+        " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
+        rows::session, Blob{token_hash.reveal()});
+    if (!rows::found(session)) return Outcome::not_found;
+    ended = std::move(**session);
+    database_->execute("DELETE FROM session WHERE id = ?", ended->id);
+    return Outcome::done;
+  });
+  if (!outcome) return tl::unexpected(outcome.error());
+  return ended;
+}
+
+Result<Outcome> SqliteStore::end_session(std::string_view account, std::string_view id) {
+  return write(nullptr, [&] {
+    const auto gone =
+        database_->execute("DELETE FROM session WHERE account_id = ? AND id = ?", account, id);
+    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+  });
+}
+
+Result<std::optional<SessionRow>> SqliteStore::session(std::string_view id, Time at) {
+  const std::lock_guard lock(mutex_);
+  return database_->one("SELECT " POSTERN_SESSION_COLUMNS
+                        " FROM session WHERE id = ? AND expires_at > ?",
+                        rows::session, id, at);
+}
+
+Result<Listed<SessionRow>> SqliteStore::sessions(std::string_view account, Time at) {
+  const std::lock_guard lock(mutex_);
+  auto found = database_->all("SELECT " POSTERN_SESSION_COLUMNS
+                              " FROM session WHERE account_id = ? AND expires_at > ? "
+                              "ORDER BY seq DESC LIMIT 1000",
+                              rows::session, account, at);
+  if (!found) return tl::unexpected(found.error());
+  const std::uint64_t total = found->size();
+  return Listed<SessionRow>{std::move(*found), total};
+}
+
+Result<std::uint64_t> SqliteStore::purge_sessions(Time expired_before) {
+  const std::lock_guard lock(mutex_);
+  const auto gone = database_->execute("DELETE FROM session WHERE expires_at < ?", expired_before);
+  if (!gone) return tl::unexpected(gone.error());
+  return static_cast<std::uint64_t>(*gone);
+}
+
+// API tokens
+
+Result<Outcome> SqliteStore::create_api_token(const ApiTokenRow& token, const AuditRow* audit) {
+  return write(audit, [&] {
+    database_->execute(
+        "INSERT INTO api_token (" POSTERN_API_TOKEN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?)",
+        token.id, token.account_id, token.name, token.prefix, Blob{token.hash.reveal()},
+        rows::join(token.scopes), rows::join(token.allowed_ips), token.expires_at,
+        token.last_used_at, token.created_at);
+    return Outcome::done;
+  });
+}
+
+Result<Listed<ApiTokenRow>> SqliteStore::api_tokens(std::string_view account, const Page& page) {
+  const std::lock_guard lock(mutex_);
+  auto found = database_->all("SELECT " POSTERN_API_TOKEN_COLUMNS
+                              " FROM api_token WHERE account_id = ? "
+                              "ORDER BY seq DESC LIMIT ? OFFSET ?",
+                              rows::api_token, account, page.limit, page.offset);
+  if (!found) return tl::unexpected(found.error());
+  const auto total =
+      database_->number("SELECT count(*) FROM api_token WHERE account_id = ?", account);
+  if (!total) return tl::unexpected(total.error());
+  return Listed<ApiTokenRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+Result<std::optional<ApiTokenRow>> SqliteStore::api_token_by_hash(const Secret& hash) {
+  const std::lock_guard lock(mutex_);
+  return database_->one("SELECT " POSTERN_API_TOKEN_COLUMNS " FROM api_token WHERE hash = ?",
+                        rows::api_token, Blob{hash.reveal()});
+}
+
+Result<Outcome> SqliteStore::delete_api_token(std::string_view account, std::string_view id,
+                                              const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto gone =
+        database_->execute("DELETE FROM api_token WHERE account_id = ? AND id = ?", account, id);
+    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+  });
+}
+
+Result<void> SqliteStore::touch_api_token(std::string_view id, Time at) {
+  const std::lock_guard lock(mutex_);
+  const auto done = database_->execute(
+      "UPDATE api_token SET last_used_at = ?1 WHERE id = ?2 "
+      "AND (last_used_at IS NULL OR last_used_at <= ?3)",
+      at, id, at - std::chrono::minutes(1));
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+}  // namespace postern::store

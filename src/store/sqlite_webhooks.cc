@@ -1,0 +1,143 @@
+// SqliteStore: webhooks.
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace postern::store {
+
+using rows::affected;
+using rows::exists;
+
+namespace {
+
+std::string domain_of(const std::string& address) { return address.substr(address.rfind('@') + 1); }
+
+std::optional<std::string> headers(const WebhookRow& webhook) {
+  if (webhook.custom_headers.empty()) return std::nullopt;
+  return rows::headers_to_json(webhook.custom_headers);
+}
+
+std::optional<std::string> unless_empty(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
+}  // namespace
+
+bool SqliteStore::owns_policy(const WebhookRow& webhook) {
+  return !webhook.policy_id ||
+         exists(database_->number("SELECT count(*) FROM policy WHERE id = ? AND account_id = ?",
+                                  *webhook.policy_id, webhook.account_id));
+}
+
+Result<Outcome> SqliteStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
+  return write(audit, [&] {
+    if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    if (exists(
+            database_->number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address))) {
+      return Outcome::taken;
+    }
+    database_->execute("INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
+                       ", domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                       webhook.id, webhook.account_id, webhook.name, webhook.address,
+                       webhook.target_url, webhook.is_active, webhook.policy_id, headers(webhook),
+                       unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
+                       webhook.delivery_mode, webhook.attachments, webhook.include_raw,
+                       webhook.timeout_ms, webhook.secret, webhook.previous_secret,
+                       webhook.previous_expires_at, webhook.version, webhook.created_at,
+                       webhook.updated_at, domain_of(webhook.address));
+    return Outcome::done;
+  });
+}
+
+Result<std::optional<WebhookRow>> SqliteStore::webhook(std::string_view account,
+                                                       std::string_view id) {
+  const std::lock_guard lock(mutex_);
+  return database_->one("SELECT " POSTERN_WEBHOOK_COLUMNS
+                        " FROM webhook WHERE id = ? AND account_id = ?",
+                        rows::webhook, id, account);
+}
+
+Result<Listed<WebhookRow>> SqliteStore::webhooks(std::string_view account, WebhookFilter filter,
+                                                 const Page& page) {
+  const std::lock_guard lock(mutex_);
+  auto found = filter == WebhookFilter::all
+                   ? database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
+                                    " FROM webhook WHERE account_id = ? "
+                                    "ORDER BY seq DESC LIMIT ? OFFSET ?",
+                                    rows::webhook, account, page.limit, page.offset)
+                   : database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
+                                    " FROM webhook WHERE account_id = ? AND is_active = ? "
+                                    "ORDER BY seq DESC LIMIT ? OFFSET ?",
+                                    rows::webhook, account, filter == WebhookFilter::active,
+                                    page.limit, page.offset);
+  if (!found) return tl::unexpected(found.error());
+  constexpr std::string_view counts[] = {
+      "SELECT webhook_count FROM account WHERE id = ?",
+      "SELECT active_webhook_count FROM account WHERE id = ?",
+      "SELECT webhook_count - active_webhook_count FROM account WHERE id = ?"};
+  const auto total = database_->number(counts[static_cast<std::size_t>(filter)], account);
+  if (!total) return tl::unexpected(total.error());
+  return Listed<WebhookRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+Result<std::vector<WebhookRow>> SqliteStore::webhooks_of_policy(std::string_view account,
+                                                                std::string_view policy) {
+  const std::lock_guard lock(mutex_);
+  return database_->all("SELECT " POSTERN_WEBHOOK_COLUMNS
+                        " FROM webhook WHERE policy_id = ? AND account_id = ? ORDER BY seq",
+                        rows::webhook, policy, account);
+}
+
+namespace {
+
+/// Why an UPDATE or DELETE with a version in its WHERE touched nothing.
+Outcome untouched(Database& database, std::string_view account, std::string_view id) {
+  const auto there =
+      database.number("SELECT count(*) FROM webhook WHERE id = ? AND account_id = ?", id, account);
+  return exists(there) ? Outcome::stale : Outcome::not_found;
+}
+
+}  // namespace
+
+Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
+                                            std::uint64_t expected_version, const AuditRow* audit) {
+  return write(audit, [&] {
+    if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    if (exists(database_->number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
+                                 webhook.address, webhook.id))) {
+      return Outcome::taken;
+    }
+    const auto changed = database_->execute(
+        "UPDATE webhook SET name = ?, address = ?, domain = ?, target_url = ?, is_active = ?, "
+        "policy_id = ?, custom_headers = ?, payload_template = ?, rate_limit_per_minute = ?, "
+        "delivery_mode = ?, attachments = ?, include_raw = ?, timeout_ms = ?, secret = ?, "
+        "previous_secret = ?, previous_expires_at = ?, version = ?, updated_at = ? "
+        "WHERE id = ? AND account_id = ? AND version = ?",
+        webhook.name, webhook.address, domain_of(webhook.address), webhook.target_url,
+        webhook.is_active, webhook.policy_id, headers(webhook),
+        unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
+        webhook.delivery_mode, webhook.attachments, webhook.include_raw, webhook.timeout_ms,
+        webhook.secret, webhook.previous_secret, webhook.previous_expires_at, webhook.version,
+        webhook.updated_at, webhook.id, webhook.account_id, expected_version);
+    if (affected(changed) == 0) return untouched(*database_, webhook.account_id, webhook.id);
+    return Outcome::done;
+  });
+}
+
+Result<Outcome> SqliteStore::delete_webhook(std::string_view account, std::string_view id,
+                                            std::optional<std::uint64_t> expected_version,
+                                            const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto gone = database_->execute(
+        "DELETE FROM webhook WHERE id = ?1 AND account_id = ?2 AND (?3 IS NULL OR version = ?3)",
+        id, account, expected_version);
+    return affected(gone) == 0 ? untouched(*database_, account, id) : Outcome::done;
+  });
+}
+
+Result<void> SqliteStore::each_webhook(const std::function<void(WebhookRow)>& take) {
+  const std::lock_guard lock(mutex_);
+  return database_->each("SELECT " POSTERN_WEBHOOK_COLUMNS " FROM webhook ORDER BY seq",
+                         [&](const Row& row) { take(rows::webhook(row)); });
+}
+
+}  // namespace postern::store
