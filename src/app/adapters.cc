@@ -85,7 +85,7 @@ void Recorder::ended(policy::Trace trace) {
     logged.push_back(webhook);
     log_refusal(trace, decision);
   }
-  traces_.put(std::move(trace));
+  traces_.post(std::move(trace));
 }
 
 }  // namespace postern::app

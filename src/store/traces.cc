@@ -169,35 +169,48 @@ Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t
   return **found;
 }
 
+namespace {
+
+constexpr const char* row_columns =
+    "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code"
+    " FROM trace WHERE ";
+
+TraceRow read_row(const Row& row) {
+  return {.id = row.text(0),
+          .time = row.time(1),
+          .outcome = row.text(2),
+          .client_ip = row.text(3),
+          .mail_from = row.text(4),
+          .rcpt = row.text(5),
+          .webhook_id = row.optional_text(6),
+          .account_id = row.optional_text(7),
+          .code = static_cast<int>(row.integer(8))};
+}
+
+}  // namespace
+
+Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {
+  static const std::string sql = std::string(row_columns) + "id = ?1";
+  const std::lock_guard lock(mutex_);
+  return database_->one(sql, read_row, id);
+}
+
 Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
-  const auto read = [](const Row& row) {
-    return TraceRow{.id = row.text(0),
-                    .time = row.time(1),
-                    .outcome = row.text(2),
-                    .client_ip = row.text(3),
-                    .mail_from = row.text(4),
-                    .rcpt = row.text(5),
-                    .webhook_id = row.optional_text(6),
-                    .account_id = row.optional_text(7),
-                    .code = static_cast<int>(row.integer(8))};
-  };
   // The unary plus keeps SQLite from choosing the index of the looser condition.
   constexpr const char* rest =
       " AND (?2 IS NULL OR outcome = ?2) AND (?3 IS NULL OR time >= ?3) ORDER BY seq DESC LIMIT ?4";
-  static const std::string columns =
-      "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code"
-      " FROM trace WHERE ";
+  static const std::string columns = row_columns;
   static const std::string by_webhook =
       columns + "webhook_id = ?1 AND (?5 IS NULL OR +account_id = ?5)" + rest;
   static const std::string by_account = columns + "account_id = ?1" + rest;
   static const std::string any = columns + "?1 IS NULL" + rest;
   const std::lock_guard lock(mutex_);
   if (filter.webhook_id) {
-    return database_->all(by_webhook, read, *filter.webhook_id, filter.outcome, filter.since,
+    return database_->all(by_webhook, read_row, *filter.webhook_id, filter.outcome, filter.since,
                           filter.limit, filter.account_id);
   }
   const std::string& sql = filter.account_id ? by_account : any;
-  return database_->all(sql, read, filter.account_id, filter.outcome, filter.since, filter.limit);
+  return database_->all(sql, read_row, filter.account_id, filter.outcome, filter.since, filter.limit);
 }
 
 }  // namespace postern::store

@@ -89,6 +89,8 @@ class TraceReader {
   Result<std::optional<std::string>> record(const std::string& id);
   /// A definition that records refer to. Fault::not_found without.
   Result<std::string> definition(const std::string& id, std::uint64_t version);
+  /// What lists show of one trace.
+  Result<std::optional<TraceRow>> row(const std::string& id);
   /// Newest first.
   Result<std::vector<TraceRow>> recent(const TraceFilter& filter);
 
