@@ -30,7 +30,8 @@ class Scanner {
   MessageView run() {
     std::size_t at = top_header();
     while (at < message_.size() && !stopped_) at = line(at);
-    if (!stopped_) close_to(0, message_.size(), Newline::kept);
+    // A missing last delimiter is taken to stand at the end: its line end is the last one.
+    if (!stopped_) close_to(0, message_.size(), open_.empty() ? Newline::kept : Newline::dropped);
     return std::move(view_);
   }
 

@@ -110,7 +110,14 @@ class Reader {
 
   /// Reads up to ">"; without one, up to the next separator.
   void angle() {
+    if (has_address_) {  // a comma was forgotten: what stands since the last ">" is the next name
+      std::string next = phrase_.substr(name_end_);
+      phrase_.resize(name_end_);
+      emit();
+      phrase_ = std::move(next);
+    }
     raw_.clear();
+    has_at_sign_ = false;
     blank_ = false;
     std::string unused;
     while (at_ < in_.size()) {
@@ -129,11 +136,16 @@ class Reader {
         raw_.clear();
         continue;
       }
-      if (!is_space(c)) raw_ += c;
+      if (is_space(c)) {
+        blank_ = !raw_.empty();
+      } else {
+        raw_char(c);
+      }
     }
     address_ = std::exchange(raw_, std::string());
     has_address_ = true;
     blank_ = false;
+    name_end_ = phrase_.size();
   }
 
   void forget() {
@@ -147,15 +159,19 @@ class Reader {
   }
 
   std::string name_of(std::string_view phrase) {
-    const std::string decoded = decode_words(trim(phrase), charsets_, notes_.words);
+    const std::string text = unfold(phrase, charsets_, notes_.words);
+    const std::string decoded = decode_words(text, charsets_, notes_.words);
     return std::string(trim(decoded));
   }
 
   void emit() {
     Address entry;
     if (has_address_) {
-      entry.address = address_;
-      entry.name = name_of(phrase_);
+      // Text behind ">" is a name only when none stands in front.
+      entry.name = name_of(phrase_.substr(0, name_end_));
+      if (entry.name.empty()) entry.name = name_of(phrase_);
+      const bool only_name = address_.find(' ') != std::string::npos && !has_at_sign_;
+      (only_name && entry.name.empty() ? entry.name : entry.address) = address_;
     } else if (has_at_sign_) {
       split_bare(entry);
     } else if (raw_.find_first_of(" \"") == std::string::npos &&
@@ -165,6 +181,7 @@ class Reader {
       entry.name = name_of(phrase_);
     }
     if (entry.name.empty() && !entry.address.empty()) entry.name = name_of(comment_);
+    entry.address = valid_utf8(entry.address);
     forget();
     if (entry.name.empty() && entry.address.empty()) return;
     if (out_.size() >= limit_) {
@@ -219,6 +236,7 @@ class Reader {
   std::string comment_;  ///< the first comment
   std::string address_;  ///< what stood in <...>
   bool has_address_ = false;
+  std::size_t name_end_ = 0;  ///< how much of phrase_ stands in front of <...>
   bool has_at_sign_ = false;
   bool blank_ = false;
 };

@@ -24,7 +24,9 @@ struct AddressNotes {
   bool too_many = false;
 };
 
-/// Appends the addresses of an unfolded field value to `out`.
+/// Appends the addresses of an unfolded field value, octets as they came, to `out`. The charset of
+/// a name is guessed as elsewhere; that of an address is not, since a guess would be another
+/// address: what is not UTF-8 (RFC 6532 §3.2) there is U+FFFD.
 void read_addresses(std::string_view field, Charsets& charsets, std::vector<Address>& out,
                     AddressNotes& notes);
 

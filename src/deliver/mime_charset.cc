@@ -173,6 +173,20 @@ class IconvConverter final : public Converter {
   std::string pending_;
 };
 
+/// Whether damaged text is UTF-8 all the same, as when it was cut inside a character: it has more
+/// well-formed characters beyond ASCII than stray octets.
+bool mostly_utf8(std::string_view text) {
+  std::size_t good = 0;
+  std::size_t bad = 0;
+  while (!text.empty()) {
+    const int length = sequence_length(text);
+    if (length > 1) ++good;
+    if (length < 1) ++bad;
+    text.remove_prefix(length < 1 ? 1 : static_cast<std::size_t>(length));
+  }
+  return good > bad;
+}
+
 struct Alias {
   std::string_view label;
   std::string_view name;
@@ -245,6 +259,16 @@ constexpr Alias aliases[] = {
     {"x-mac-turkish", "MACTURKISH"},
     {"x-mac-ce", "MAC-CENTRALEUROPE"},
     {"mac", "MACINTOSH"},
+    {"ms949", "CP949"},
+    {"x-windows-949", "CP949"},
+    {"ms936", "GB18030"},
+    {"cskoi8r", "KOI8-R"},
+    {"koi8r", "KOI8-R"},
+    {"l2", "ISO-8859-2"},
+    {"iso2022jp", "ISO-2022-JP"},
+    {"iso-2022-jp-ms", "ISO-2022-JP"},
+    {"cp50220", "ISO-2022-JP"},
+    {"cp50221", "ISO-2022-JP"},
     {"unicode", "UTF-16"},
     {"ucs-2", "UTF-16"},
     {"iso-10646-ucs-2", "UTF-16"},
@@ -352,6 +376,7 @@ std::string Charsets::decode(std::string_view label, std::string_view bytes, Dec
 
 std::string Charsets::decode_unlabelled(std::string_view bytes, DecodeNotes& notes) {
   if (is_utf8(bytes)) return std::string(bytes);
+  if (mostly_utf8(bytes)) return decode("utf-8", bytes, notes);
   notes.guessed = true;
   return decode("windows-1252", bytes, notes);
 }

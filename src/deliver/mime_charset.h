@@ -51,7 +51,8 @@ class Charsets {
   /// Decodes a whole string.
   std::string decode(std::string_view label, std::string_view bytes, DecodeNotes& notes);
 
-  /// Text without a label: UTF-8 where valid, else windows-1252 (RFC 6532 §3.1 allows raw UTF-8).
+  /// Header text without a label: UTF-8 (RFC 6532 §3.1) where valid or merely damaged, else
+  /// windows-1252.
   std::string decode_unlabelled(std::string_view bytes, DecodeNotes& notes);
 
  private:

@@ -13,8 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 12> months = {"jan", "feb", "mar", "apr", "may", "jun",
                                                      "jul", "aug", "sep", "oct", "nov", "dec"};
-constexpr std::array<std::string_view, 7> weekdays = {"mon", "tue", "wed", "thu",
-                                                      "fri", "sat", "sun"};
 struct Zone {
   std::string_view name;
   int hours;
@@ -58,13 +56,6 @@ std::optional<int> month_of(std::string_view word) {
   return std::nullopt;
 }
 
-bool is_weekday(std::string_view word) {
-  for (const std::string_view day : weekdays) {
-    if (istarts_with(word, day)) return true;
-  }
-  return false;
-}
-
 std::optional<int> small_number(std::string_view text, std::size_t max_digits) {
   if (text.empty() || text.size() > max_digits) return std::nullopt;
   const std::optional<std::uint64_t> value = parse_number(text);
@@ -106,7 +97,8 @@ std::optional<std::chrono::minutes> zone_of(std::string_view word) {
 
 std::optional<std::string> date_to_rfc3339(std::string_view field) {
   std::vector<std::string> words = words_of(field);
-  if (!words.empty() && is_weekday(words[0])) words.erase(words.begin());
+  // The day of the week, checked no further: a wrong one is no reason to lose the date.
+  if (!words.empty() && is_alpha(words[0][0]) && !month_of(words[0])) words.erase(words.begin());
   // RFC 850: 06-Nov-94.
   if (!words.empty() && words[0].find('-') != std::string::npos) {
     const std::string joint = words[0];

@@ -53,7 +53,9 @@ std::optional<Piece> next_piece(std::string_view& rest) {
       rest.remove_prefix(std::min(rest.find(';'), rest.size()));
     } else {
       const std::size_t end = std::min(rest.find(';'), rest.size());
-      piece.value = std::string(trim(rest.substr(0, end)));
+      std::string_view value = trim(rest.substr(0, end));
+      if (!value.empty() && value.back() == '"') value.remove_suffix(1);  // its partner is missing
+      piece.value = std::string(value);
       rest.remove_prefix(end);
     }
     return piece;

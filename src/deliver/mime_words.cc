@@ -99,7 +99,7 @@ class Run {
 
 }  // namespace
 
-std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
+std::string unfold_octets(std::string_view raw) {
   raw = trim(raw);
   std::string out;
   out.reserve(raw.size());
@@ -107,6 +107,11 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
     if (raw[i] == '\n' || (raw[i] == '\r' && i + 1 < raw.size() && raw[i + 1] == '\n')) continue;
     out += raw[i];
   }
+  return out;
+}
+
+std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
+  std::string out = unfold_octets(raw);
   if (is_ascii(out)) return out;
   return charsets.decode_unlabelled(out, notes.charset);
 }

@@ -17,7 +17,10 @@ struct WordNotes {
   bool too_many_words = false;
 };
 
-/// Without the line ends of folding (RFC 5322 §2.2.3), 8-bit octets made UTF-8.
+/// Without the line ends of folding (RFC 5322 §2.2.3) and the blanks at both ends; octets as they
+/// are.
+std::string unfold_octets(std::string_view raw);
+/// The same, 8-bit octets made UTF-8.
 std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes);
 
 /// `text` with its encoded words decoded, broken forms included: inside quotes or words, with

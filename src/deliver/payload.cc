@@ -171,7 +171,7 @@ class Builder {
     AddressNotes notes;
     for (const FieldView& field : view_.fields) {
       if (!iequals(field.name, name)) continue;
-      read_addresses(unfold(field.value, charsets_, words_), charsets_, list, notes);
+      read_addresses(unfold_octets(field.value), charsets_, list, notes);
     }
     if (notes.too_many)
       warnings_.add(

@@ -11,6 +11,47 @@ namespace postern::deliver {
 
 namespace json = boost::json;
 
+namespace {
+
+/// Words that stand in capitals in a name.
+constexpr std::string_view capitals[] = {"id",   "html",  "url",    "ip",       "tls", "spf",
+                                         "dkim", "dmarc", "sha256", "smtputf8", "rdns"};
+
+std::string camel_case(std::string_view name) {
+  std::string camel;
+  for (const std::string_view word : split(name, '_')) {
+    bool all = false;
+    for (const std::string_view other : capitals) all = all || word == other;
+    if (all) {
+      camel += upper(word);
+    } else if (!word.empty()) {
+      camel += to_upper(word.front());
+      camel += word.substr(1);
+    }
+  }
+  return camel;
+}
+
+/// Payloads nest seven levels at most.
+json::value camel_cased(const json::value& value) {
+  if (value.is_array()) {
+    json::array list;
+    for (const json::value& element : value.get_array()) list.push_back(camel_cased(element));
+    return list;
+  }
+  if (!value.is_object()) return value;
+  json::object object;
+  for (const json::key_value_pair& member : value.get_object()) {
+    object.emplace(camel_case(member.key()),
+                   member.key() == "headers" ? member.value() : camel_cased(member.value()));
+  }
+  return object;
+}
+
+}  // namespace
+
+json::value template_data(const json::value& payload) { return camel_cased(payload); }
+
 std::vector<const policy::Recipient*> distinct_recipients(const policy::Evidence& evidence) {
   std::vector<const policy::Recipient*> distinct;
   for (const policy::Recipient& recipient : evidence.recipients) {

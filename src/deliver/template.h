@@ -1,0 +1,45 @@
+// Payload templates: the part of Go's text/template that a webhook needs (docs/payload.md).
+//   {{.Field}} {{.Auth.SPF.Result}} {{$.Subject}}  a value; what is absent is empty
+//   {{json .Field}} {{index .Headers "X-Tag" 0}} {{eq .A "b" "c"}} {{default "none" .Subject}}
+//   {{.Field | json}}  {{if ..}} {{else if ..}} {{else}} {{end}}  {{range ..}}  {{with ..}}
+//   {{- trims blanks before, behind -}}  {{/* comment */}}
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <boost/json/fwd.hpp>
+
+#include "base/error.h"
+
+namespace postern::deliver {
+
+/// Longest template text, in octets.
+inline constexpr std::size_t max_template_size = 64 * 1024;
+/// Passes through `range` bodies in one rendering.
+inline constexpr std::size_t max_template_iterations = 10000;
+/// Longest output, in octets.
+inline constexpr std::size_t max_template_output = 10 * 1024 * 1024;
+
+struct TemplateTree;
+
+/// A parsed template; copies share it.
+class Template {
+ public:
+  /// Errors are Fault::malformed (or Fault::limit for the size) and begin with `line:column: `.
+  static Result<Template> parse(std::string_view text);
+
+  const TemplateTree& tree() const { return *tree_; }
+
+ private:
+  explicit Template(std::shared_ptr<const TemplateTree> tree) : tree_(std::move(tree)) {}
+  std::shared_ptr<const TemplateTree> tree_;
+};
+
+/// Renders over `data` (template_data() of a payload). Errors are Fault::limit when a limit is
+/// exceeded and Fault::malformed when a value does not fit what is done with it; both begin with
+/// `line:column: `.
+Result<std::string> render(const Template& parsed, const boost::json::value& data);
+
+}  // namespace postern::deliver
