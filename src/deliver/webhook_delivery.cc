@@ -9,12 +9,14 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/json/parse.hpp>
 
 #include "base/text.h"
 #include "base/ulid.h"
 #include "deliver/delivery_report.h"
 #include "deliver/message_identity.h"
 #include "deliver/signature.h"
+#include "deliver/template.h"
 
 namespace postern::deliver {
 namespace asio = boost::asio;
@@ -64,6 +66,21 @@ net::HttpBody body_of(std::string_view octets) {
 
 std::int64_t unix_seconds(std::chrono::system_clock::time_point at) {
   return std::chrono::duration_cast<std::chrono::seconds>(at.time_since_epoch()).count();
+}
+
+/// Puts what the webhook's template makes of the payload in its place.
+Result<void> apply_template(const policy::Webhook& webhook, const std::string& directory,
+                            Payload& payload) {
+  const Result<Template> parsed = Template::parse(webhook.payload_template);
+  if (!parsed) return tl::unexpected<Error>(parsed.error());
+  const Result<std::string_view> text = payload.body.view();
+  if (!text) return tl::unexpected<Error>(text.error());
+  const Result<std::string> rendered = render(*parsed, template_data(boost::json::parse(*text)));
+  if (!rendered) return tl::unexpected<Error>(rendered.error());
+  spool::Body body(directory);
+  if (Result<void> written = body.append(*rendered); !written) return written;
+  payload.body = std::move(body);
+  return {};
 }
 
 }  // namespace
@@ -173,7 +190,11 @@ Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> w
 }
 
 Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
-  return offload(job.message.size(), [this, &job, id]() -> Result<Payload> {
+  // Files behind links are flushed to disk, whatever their size.
+  const bool writes_files = job.webhook->attachments == policy::AttachmentMode::link ||
+                            job.webhook->include_raw == policy::RawMode::link;
+  const std::uint64_t weight = writes_files ? options_.offload_from + 1 : job.message.size();
+  return offload(weight, [this, &job, id]() -> Result<Payload> {
     const Result<std::string_view> message = job.message.view();
     if (!message) return tl::unexpected<Error>(message.error());
     *id =
@@ -193,6 +214,18 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
   if (!payload) co_return own_trouble(payload.error());
   if (job.webhook->target_url == inbox_target)
     co_return co_await keep(job, std::move(id), std::move(*payload));
+
+  if (!job.webhook->payload_template.empty()) {
+    const Result<void> shaped = co_await offload(payload->body.size(), [this, &job, &payload] {
+      return apply_template(*job.webhook, options_.payload.temporary_directory, *payload);
+    });
+    if (!shaped) {
+      Outcome failed{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
+                     .message_id = std::move(id)};
+      failed.error = "payload template: " + shaped.error().message;
+      co_return failed;
+    }
+  }
 
   const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
   if (!place)
