@@ -1,6 +1,7 @@
 #include "net/unbound_resolver.h"
 
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -90,6 +91,14 @@ Result<std::string> forwarder(std::string_view server) {
   return fmt::format("{}@{}", address->to_string(), number);
 }
 
+/// Whether a resolv.conf has a name server (resolv.conf(5)).
+bool names_servers(const std::string& file) {
+  std::ifstream lines(file);
+  for (std::string line; std::getline(lines, line);)
+    if (istarts_with(trim(line), "nameserver")) return true;
+  return false;
+}
+
 /// One caller that waits. Owned by its coroutine; touched on its executor only.
 struct Waiter {
   explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
@@ -169,7 +178,8 @@ Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
     if (Result<void> done = set(option, value); !done) return done;
   // Everything below up to the zones must precede the first use of the context.
   std::error_code ignored;
-  if (!options.trust_anchor_file.empty() &&
+  const bool forwards = !options.servers.empty() || names_servers(options.resolv_conf);
+  if (!forwards && !options.trust_anchor_file.empty() &&
       std::filesystem::is_regular_file(options.trust_anchor_file, ignored)) {
     const int error = ub_ctx_add_ta_file(context_, options.trust_anchor_file.c_str());
     if (error != 0)

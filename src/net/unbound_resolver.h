@@ -19,8 +19,9 @@ struct UnboundOptions {
   /// `resolv_conf`; when that file names none, the context asks the root servers itself.
   std::vector<std::string> servers;
   std::string resolv_conf = "/etc/resolv.conf";
-  /// Root trust anchor (RFC 4033 §3.1); answers are validated when the file is there, else every
-  /// answer is insecure.
+  /// Root trust anchor (RFC 4033 §3.1), used when the file is there and the context asks the root
+  /// servers itself. Behind a forwarder answers are as trustworthy as the forwarder, and one that
+  /// strips signatures would make every name bogus.
   std::string trust_anchor_file;
   std::size_t message_cache_bytes = 64u << 20;
   std::size_t record_cache_bytes = 128u << 20;

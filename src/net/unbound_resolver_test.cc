@@ -105,6 +105,7 @@ class UnboundResolverTest : public testing::Test {
   static StubServer* server;
   asio::io_context loop_{1};
   std::unique_ptr<UnboundResolver> resolver_;
+  std::unique_ptr<UnboundResolver> retired_;  ///< goes when the loop has stopped, as it must
   std::thread runner_;
 };
 StubServer* UnboundResolverTest::server = nullptr;
@@ -170,6 +171,27 @@ TEST_F(UnboundResolverTest, answers_many_loops_at_once) {
     });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(right, 200);
+}
+
+TEST_F(UnboundResolverTest, a_trust_anchor_does_not_spoil_what_a_forwarder_says) {
+  const std::filesystem::path file =
+      std::filesystem::temp_directory_path() / ("anchor." + std::to_string(::getpid()));
+  std::ofstream(file) << ". IN DS 20326 8 2 "
+                         "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
+  const std::filesystem::path conf =
+      std::filesystem::temp_directory_path() / ("resolv." + std::to_string(::getpid()));
+  std::ofstream(conf) << "# none\nnameserver 127.0.0.1\n";
+  auto opened = UnboundResolver::open(loop_.get_executor(),
+                                      {.servers = {server->address()}, .trust_anchor_file = file});
+  ASSERT_TRUE(opened) << opened.error().message;
+  retired_ = std::exchange(resolver_, std::move(*opened));
+  EXPECT_EQ(answer("empty.example.com", dns::Type::txt).records, Records{"only text"});
+  EXPECT_TRUE(UnboundResolver::open(loop_.get_executor(),
+                                    {.resolv_conf = conf, .trust_anchor_file = file}));
+  EXPECT_TRUE(UnboundResolver::open(loop_.get_executor(),
+                                    {.resolv_conf = "/nonexistent", .trust_anchor_file = file}));
+  std::filesystem::remove(file);
+  std::filesystem::remove(conf);
 }
 
 TEST(UnboundResolverOptions, name_what_is_wrong_with_a_server) {
