@@ -66,7 +66,7 @@ std::string example_config() {
       out += fmt::format("\n{}\n", header_of(section));
     }
     out +=
-        fmt::format("{:<33} # {}\n", fmt::format("# {} = {}", key.name, key.preset), key.comment);
+        fmt::format("{:<32}  # {}\n", fmt::format("# {} = {}", key.name, key.preset), key.comment);
   }
   return out;
 }

@@ -204,6 +204,18 @@ void Diagnostics::sort() {
   list_ = std::move(sorted);
 }
 
+std::string Diagnostics::first_error() const {
+  for (const Diagnostic& each : list_) {
+    if (each.severity != Severity::error) continue;
+    const std::string place = each.line > 0
+                                  ? fmt::format("{}:{}:{}: ", each.file, each.line, each.column)
+                              : each.file.empty() ? std::string()
+                                                  : each.file + ": ";
+    return shown(place + each.message);
+  }
+  return {};
+}
+
 std::string Diagnostics::render(bool color) const {
   std::string out;
   for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) {

@@ -51,6 +51,8 @@ class Diagnostics {
   bool empty() const { return list_.empty(); }
   const std::vector<Diagnostic>& list() const { return list_; }
   std::size_t left_out() const { return list_.size() > cap ? list_.size() - cap : 0; }
+  /// The first error on one line, for a log: "postern.toml:3:1: unknown key `x`". Empty: none.
+  std::string first_error() const;
   /// By place in the file; those without a place come last.
   void sort();
 

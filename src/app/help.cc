@@ -94,8 +94,8 @@ constexpr std::string_view environment_topic = R"(Environment variables:
   NO_COLOR                any value: no colours (https://no-color.org)
   CREDENTIALS_DIRECTORY   where `key = "credential:NAME"` is looked for; systemd
                           sets it for a unit with LoadCredential=
-  JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to the
-                          journal with its own protocol
+  JOURNAL_STREAM          set by systemd: `log.format = "auto"` then writes to
+                          the journal with its own protocol
 )";
 
 constexpr std::string_view tracing_topic = R"(How to find out why a message was refused:

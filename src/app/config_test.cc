@@ -1,0 +1,441 @@
+#include "app/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <regex>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "app/config_schema.h"
+#include "app/config_values.h"
+#include "app/help.h"
+
+namespace postern::app {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+LoadOptions options() {
+  LoadOptions out;
+  out.open_files = 1'000'000;
+  out.machine_name = "localhost";
+  return out;
+}
+
+ConfigResult parse(std::string_view text) { return parse_config(text, "postern.toml", options()); }
+
+std::vector<std::string> codes(const ConfigResult& result) {
+  std::vector<std::string> out;
+  for (const Diagnostic& diagnostic : result.diagnostics.list()) out.push_back(diagnostic.code);
+  return out;
+}
+
+std::string file_text(const std::string& path) {
+  std::ifstream stream(path);
+  EXPECT_TRUE(stream) << path;
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+const std::string source_dir = POSTERN_SOURCE_DIR;
+
+bool same(const Slot& a, const Slot& b) {
+  return std::visit(
+      [&]<class T>(T* left) {
+        if constexpr (std::is_same_v<T, CidrSet>) {
+          return left->networks() == std::get<T*>(b)->networks();
+        } else {
+          return *left == *std::get<T*>(b);
+        }
+      },
+      a);
+}
+
+/// A value of the key that is not its default.
+std::string another_value(const Key& key) {
+  switch (key.kind) {
+    case Kind::name:
+      return "\"another\"";
+    case Kind::domain:
+      return "\"other.example.com\"";
+    case Kind::file:
+      return "\"/nonexistent\"";
+    case Kind::flag:
+      return key.preset == "true" ? "false" : "true";
+    case Kind::count:
+    case Kind::size:
+      return std::to_string(key.least + 1);
+    case Kind::duration:
+      return fmt::format("\"{}ms\"", key.least + 1);
+    case Kind::networks:
+      return "[\"192.0.2.0/24\"]";
+    case Kind::address:
+      return "\"[::1]:4321\"";
+    case Kind::servers:
+      return "[\"192.0.2.53\"]";
+    case Kind::ports:
+      return "[81]";
+    case Kind::url:
+      return "\"https://mail.example.com\"";
+    case Kind::choice:
+      return fmt::format("\"{}\"", key.choices[1] == "info" ? "debug" : key.choices[1]);
+  }
+  return "";
+}
+
+std::string file_with(const Key& key, std::string_view value) {
+  return fmt::format("{}\n{} = {}\n",
+                     key.section == "listener" ? "[[listener]]" : fmt::format("[{}]", key.section),
+                     key.name, value);
+}
+
+TEST(Config, every_default_that_is_printed_is_the_default_of_the_struct) {
+  for (const Key& key : config_keys()) {
+    Config defaults;
+    ListenerConfig listener;
+    LoadOptions bare = options();
+    bare.read_files = false;
+    ConfigResult result = parse_config(file_with(key, key.preset), "x", bare);
+    ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+    EXPECT_TRUE(
+        same(key.slot(defaults, listener), key.slot(result.config, result.config.listeners[0])))
+        << key.section << "." << key.name;
+  }
+}
+
+TEST(Config, every_key_reaches_a_member_of_its_own) {
+  for (const Key& key : config_keys()) {
+    LoadOptions bare = options();
+    bare.read_files = false;
+    ConfigResult result = parse_config(file_with(key, another_value(key)), "x", bare);
+    for (const Key& each : config_keys()) {
+      Config defaults;
+      ListenerConfig listener;
+      const bool is_same =
+          same(each.slot(defaults, listener), each.slot(result.config, result.config.listeners[0]));
+      EXPECT_EQ(is_same, &each != &key) << file_with(key, another_value(key)) << each.name << "\n"
+                                        << result.diagnostics.render();
+    }
+  }
+}
+
+TEST(Config, the_example_file_is_made_from_the_table) {
+  EXPECT_EQ(file_text(source_dir + "/config/postern.example.toml"), example_config())
+      << "postern config example > config/postern.example.toml";
+}
+
+TEST(Config, the_manual_page_is_made_from_the_table) {
+  EXPECT_EQ(file_text(source_dir + "/docs/configuration.md"), config_manual())
+      << "POSTERN_WRITE_DOCS=1 app_test writes it";
+}
+
+TEST(Config, every_line_of_the_example_can_be_uncommented_alone_and_all_together) {
+  std::istringstream example(example_config());
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(example, line);) lines.push_back(line);
+  const std::regex key_line(R"(# ([a-z_0-9]+ = .*))");
+  std::string all;
+  std::size_t keys = 0;
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    std::smatch match;
+    if (!std::regex_match(lines[i], match, key_line)) {
+      all += lines[i] + "\n";
+      continue;
+    }
+    ++keys;
+    all += match[1].str() + "\n";
+    std::string one;
+    for (std::size_t j = 0; j < lines.size(); ++j)
+      one += (i == j ? match[1].str() : lines[j]) + "\n";
+    const ConfigResult result = parse(one);
+    EXPECT_TRUE(result.ok()) << lines[i] << "\n" << result.diagnostics.render();
+    EXPECT_EQ(result.diagnostics.warnings(), 0u) << lines[i];
+  }
+  EXPECT_EQ(keys, config_keys().size());
+  EXPECT_TRUE(parse(all).ok()) << parse(all).diagnostics.render();
+  EXPECT_TRUE(parse(all).diagnostics.empty());
+}
+
+TEST(Config, an_empty_file_is_one_listener_on_loopback) {
+  const ConfigResult result = default_config(options());
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  ASSERT_EQ(result.config.listeners.size(), 1u);
+  EXPECT_EQ(result.config.listeners[0].address.to_string(), "127.0.0.1:2525");
+  EXPECT_EQ(result.config.api.base_url(), "http://127.0.0.1:8025");
+  EXPECT_TRUE(result.config.limits.exempt_networks.contains(*IpAddress::parse("::1")));
+  EXPECT_TRUE(result.config.limits.exempt_networks.contains(*IpAddress::parse("127.9.9.9")));
+}
+
+TEST(Config, the_machine_gives_the_host_name_when_the_file_does_not) {
+  LoadOptions named = options();
+  named.machine_name = "gw.example.com";
+  EXPECT_EQ(default_config(named).config.server.hostname, "gw.example.com");
+  EXPECT_EQ(
+      parse_config("[server]\nhostname = \"MX.Example.com\"", "x", named).config.server.hostname,
+      "mx.example.com");
+  EXPECT_FALSE(default_config({}).config.server.hostname.empty());
+}
+
+TEST(Config, several_listeners_keep_their_order) {
+  const ConfigResult result = parse(
+      "[[listener]]\nname = \"mx\"\naddress = \"0.0.0.0:25\"\n"
+      "[[listener]]\nname = \"submissions\"\naddress = \"[2001:db8::1]:465\"\ntls = "
+      "\"implicit\"\n");
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  ASSERT_EQ(result.config.listeners.size(), 2u);
+  EXPECT_EQ(result.config.listeners[0].name, "mx");
+  EXPECT_EQ(result.config.listeners[1].tls, TlsMode::implicit);
+  EXPECT_EQ(result.config.listeners[1].address.to_string(), "[2001:db8::1]:465");
+}
+
+TEST(Config, a_misspelt_key_is_shown_with_its_place_and_the_nearest) {
+  const ConfigResult result = parse("[server]\n[limits]\nmesage_size = \"1 MiB\"\n");
+  EXPECT_EQ(result.diagnostics.render(),
+            "error[C012]: unknown key `mesage_size`\n"
+            " --> postern.toml:3:1\n"
+            "  |\n"
+            "3 | mesage_size = \"1 MiB\"\n"
+            "  | ^^^^^^^^^^^ did you mean `message_size`?\n"
+            "  = what to do: rename the key, or see `postern help C012`\n");
+}
+
+TEST(Config, a_key_in_the_wrong_section_is_told_where_it_belongs) {
+  const ConfigResult result = parse("hostname = \"a.example.com\"\n[server]\nsessions = 5\n");
+  ASSERT_EQ(codes(result), (std::vector<std::string>{"C012", "C012"}));
+  EXPECT_EQ(result.diagnostics.list()[0].label, "it belongs in `[server]`");
+  EXPECT_EQ(result.diagnostics.list()[1].label, "it belongs in `[limits]`");
+}
+
+TEST(Config, all_mistakes_are_found_at_once_in_the_order_of_the_file) {
+  const ConfigResult result = parse(
+      "[limits]\nrecipients = \"many\"\nmessage_size = \"25 MB\"\nsessions = 0\nbogus = 1\n"
+      "exempt_networks = [\"10.0.0.0/99\", \"10.1.2.3/8\", 5]\nbare_newline = \"rejcet\"\n"
+      "[timeouts]\ncommand = \"5 minutes\"\nwrite = 30\n[[listener]]\naddress = \"localhost:25\"\n"
+      "[nonsense]\n");
+  EXPECT_EQ(codes(result),
+            (std::vector<std::string>{"C013", "C015", "C016", "C012", "C018", "C018", "C013",
+                                      "C017", "C014", "C013", "C019", "C011"}))
+      << result.diagnostics.render();
+}
+
+TEST(Config, a_bad_network_says_what_is_bad_and_what_would_be_good) {
+  const ConfigResult result =
+      parse("[limits]\nexempt_networks = [\"10.0.0.0/99\", \"10.1.2.3/8\"]\n");
+  ASSERT_EQ(result.diagnostics.list().size(), 2u);
+  EXPECT_THAT(result.diagnostics.list()[0].message,
+              HasSubstr("prefix length 99 exceeds 32 for IPv4"));
+  EXPECT_THAT(result.diagnostics.list()[1].message, HasSubstr("did you mean `10.0.0.0/8`"));
+  EXPECT_EQ(result.diagnostics.list()[1].line, 2u);
+  EXPECT_EQ(result.diagnostics.list()[1].column, 35u);
+  EXPECT_EQ(result.diagnostics.list()[1].end_column, 47u);
+}
+
+TEST(Config, what_is_not_toml_is_told_where) {
+  const ConfigResult result = parse("[server]\nhostname = mail.example.com\n");
+  ASSERT_EQ(codes(result), std::vector<std::string>{"C001"});
+  EXPECT_EQ(result.diagnostics.list()[0].line, 2u);
+  EXPECT_EQ(result.diagnostics.list()[0].source_line, "hostname = mail.example.com");
+}
+
+TEST(Config, wrong_types_are_errors_everywhere) {
+  for (const std::string_view text :
+       {"server = 5", "listener = 5", "[listener]\nname = \"x\"", "listener = [1]",
+        "[api]\nbehind_proxy = \"true\"", "[limits]\nrecipients = 1.5",
+        "[dns]\nservers = \"192.0.2.1\"", "[webhooks]\nallow_ports = [\"80\"]", "[log]\nlevel = 3",
+        "[server]\nhostname = 1979-05-27", "[server]\ndata_dir = []", "[server.data_dir]\nx = 1"}) {
+    const ConfigResult result = parse(text);
+    EXPECT_THAT(codes(result), testing::Contains("C013")) << text << "\n"
+                                                          << result.diagnostics.render();
+  }
+}
+
+TEST(Config, values_that_make_no_sense_are_errors) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"[limits]\nsessions = -1", "C016"},
+      {"[limits]\nsessions = 9223372036854775807", "C016"},
+      {"[limits]\nmessage_size = \"99999999999 GiB\"", "C015"},
+      {"[timeouts]\ncommand = \"\"", "C014"},
+      {"[timeouts]\ncommand = \"-5s\"", "C014"},
+      {"[timeouts]\ncommand = \"5\"", "C014"},
+      {"[timeouts]\ncommand = \"99999999999999d\"", "C014"},
+      {"[webhooks]\nallow_ports = [0]", "C016"},
+      {"[webhooks]\nallow_ports = [65536]", "C016"},
+      {"[server]\nhostname = \"\"", "C020"},
+      {"[server]\nhostname = \"a..b\"", "C020"},
+      {"[server]\nhostname = \"b\u00fccher.example\"", "C020"},
+      {"[server]\ndata_dir = \"\"", "C020"},
+      {"[[listener]]\nname = \"a b\"", "C020"},
+      {"[[listener]]\naddress = \"127.0.0.1\"", "C019"},
+      {"[[listener]]\naddress = \"127.0.0.1:\"", "C019"},
+      {"[[listener]]\naddress = \"127.0.0.1:99999\"", "C019"},
+      {"[[listener]]\naddress = \"::1:25\"", "C019"},
+      {"[[listener]]\naddress = \"[::1\"", "C019"},
+      {"[[listener]]\naddress = \"[::1]25\"", "C019"},
+      {"[dns]\nservers = [\"dns.example.com\"]", "C019"},
+      {"[api]\npublic_url = \"ftp://x\"", "C021"},
+      {"[api]\npublic_url = \"https://x/path\"", "C021"},
+      {"[api]\npublic_url = \"https://user@x\"", "C021"},
+      {"[log]\nformat = \"JSON\"", "C017"},
+  };
+  for (const auto& [text, code] : cases) {
+    const ConfigResult result = parse(text);
+    EXPECT_EQ(codes(result), std::vector<std::string>{std::string(code)})
+        << text << "\n"
+        << result.diagnostics.render();
+  }
+}
+
+TEST(Config, dns_servers_may_leave_out_the_port) {
+  const ConfigResult result = parse(
+      "[dns]\nservers = [\"192.0.2.53\", \"127.0.0.1:5353\", \"2001:db8::53\", \"[::1]:5353\"]");
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  std::vector<std::string> texts;
+  for (const Endpoint& server : result.config.dns.servers) texts.push_back(server.to_string());
+  EXPECT_EQ(texts, (std::vector<std::string>{"192.0.2.53:53", "127.0.0.1:5353", "[2001:db8::53]:53",
+                                             "[::1]:5353"}));
+}
+
+TEST(Config, proxy_protocol_needs_to_know_whom_to_believe) {
+  EXPECT_EQ(codes(parse("[[listener]]\nproxy_protocol = \"required\"")),
+            std::vector<std::string>{"C030"});
+  EXPECT_TRUE(
+      parse("[[listener]]\nproxy_protocol = \"required\"\nproxy_from = [\"192.0.2.1\"]").ok());
+}
+
+TEST(Config, an_api_outside_of_loopback_needs_a_tls_proxy) {
+  const ConfigResult refused = parse("[api]\naddress = \"0.0.0.0:8025\"");
+  ASSERT_EQ(codes(refused), std::vector<std::string>{"C033"});
+  EXPECT_THAT(refused.diagnostics.list()[0].message, HasSubstr("in clear"));
+  EXPECT_EQ(refused.diagnostics.list()[0].line, 2u);
+  EXPECT_TRUE(parse("[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true").ok());
+  EXPECT_TRUE(parse("[api]\naddress = \"[::1]:8025\"").ok());
+}
+
+TEST(Config, sessions_must_fit_into_the_open_files) {
+  LoadOptions few = options();
+  few.open_files = 4100;
+  EXPECT_TRUE(parse_config("", "", few).ok());
+  few.open_files = 4099;
+  const ConfigResult refused = parse_config("", "", few);
+  ASSERT_EQ(codes(refused), std::vector<std::string>{"C034"});
+  EXPECT_THAT(refused.diagnostics.list()[0].message,
+              HasSubstr("1000 sessions need 4100 open files"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 4100"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("sessions = 999"));
+}
+
+TEST(Config, addresses_and_names_are_used_once) {
+  EXPECT_EQ(codes(parse("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"127.0.0.1:2525\"")),
+            std::vector<std::string>{"C032"});
+  EXPECT_EQ(codes(parse("[[listener]]\naddress = \"127.0.0.1:8025\"")),
+            std::vector<std::string>{"C032"});
+  EXPECT_EQ(codes(parse("[[listener]]\n[[listener]]\naddress = \"127.0.0.1:2526\"")),
+            std::vector<std::string>{"C035"});
+  EXPECT_TRUE(
+      parse("[[listener]]\naddress = \"127.0.0.1:0\"\n[api]\naddress = \"127.0.0.1:0\"").ok());
+}
+
+TEST(Config, what_has_no_effect_or_trusts_everybody_is_a_warning) {
+  const ConfigResult result = parse(
+      "[[listener]]\nproxy_from = [\"0.0.0.0/0\"]\nxclient_from = [\"::/0\"]\n[limits]\nrecipients "
+      "= 5\n"
+      "soft_errors = 30\n");
+  EXPECT_TRUE(result.ok());
+  EXPECT_EQ(result.diagnostics.warnings(), 5u) << result.diagnostics.render();
+}
+
+TEST(Config, command_line_values_are_checked_with_the_file) {
+  LoadOptions adjusted = options();
+  adjusted.adjust = [](Config& config) { config.api.address = *Endpoint::parse("192.0.2.1:80"); };
+  EXPECT_EQ(codes(parse_config("", "", adjusted)), std::vector<std::string>{"C033"});
+}
+
+TEST(Config, files_that_cannot_be_read_are_named) {
+  EXPECT_EQ(codes(load_config("/nonexistent/postern.toml")), std::vector<std::string>{"C002"});
+  const ConfigResult directory = load_config("/tmp");
+  ASSERT_EQ(codes(directory), std::vector<std::string>{"C002"});
+  EXPECT_THAT(directory.diagnostics.render(), HasSubstr("--> /tmp\n"));
+  const std::string path = fmt::format("/tmp/config_test.{}.toml", getpid());
+  std::ofstream(path) << "[server]\nhostname = \"mx.example.com\"\n";
+  EXPECT_EQ(load_config(path, options()).config.server.hostname, "mx.example.com");
+  std::ofstream(path) << std::string((1u << 20) + 1, '#');
+  EXPECT_EQ(codes(load_config(path, options())), std::vector<std::string>{"C002"});
+  std::filesystem::remove(path);
+}
+
+TEST(Config, secrets_in_a_misspelt_key_are_not_repeated) {
+  const std::string text = parse("[api]\nadmin_password = \"hunter2\"\n").diagnostics.render();
+  EXPECT_THAT(text, HasSubstr("admin_password = ..."));
+  EXPECT_THAT(text, Not(HasSubstr("hunter2")));
+}
+
+TEST(Config, every_error_code_has_a_page_whose_examples_are_true) {
+  for (const CodePage& page : code_pages()) {
+    if (!page.wrong.empty()) {
+      EXPECT_THAT(codes(parse(page.wrong)), testing::Contains(std::string(page.code))) << page.code;
+    }
+    LoadOptions few = options();
+    few.open_files = 4100;
+    const ConfigResult right = parse_config(page.right, "x", few);
+    EXPECT_TRUE(right.diagnostics.empty()) << page.code << "\n" << right.diagnostics.render();
+  }
+}
+
+TEST(Config, every_code_in_the_sources_has_a_page) {
+  const std::regex code("\"([CT][0-9]{3})\"");
+  for (const auto& entry : std::filesystem::directory_iterator(source_dir + "/src/app")) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;
+    const std::string text = file_text(entry.path());
+    for (auto it = std::sregex_iterator(text.begin(), text.end(), code);
+         it != std::sregex_iterator(); ++it) {
+      EXPECT_TRUE(help_on((*it)[1].str())) << (*it)[1] << " in " << name;
+    }
+  }
+}
+
+TEST(ConfigValues, durations_are_whole_numbers_with_units) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(*parse_duration("250ms"), milliseconds(250));
+  EXPECT_EQ(*parse_duration("0s"), milliseconds(0));
+  EXPECT_EQ(*parse_duration("3 m"), milliseconds(180'000));
+  EXPECT_EQ(*parse_duration("7d"), milliseconds(604'800'000));
+  EXPECT_THAT(parse_duration("30").error().message, HasSubstr("write `30s`"));
+  for (const std::string_view bad :
+       {"", "s", "1.5s", "5 S", "5sec", "-1s", "1h30m", "18446744073709551616s"}) {
+    EXPECT_FALSE(parse_duration(bad)) << bad;
+  }
+  EXPECT_EQ(duration_text(milliseconds(90'000)), "90s");
+  EXPECT_EQ(duration_text(milliseconds(0)), "0s");
+  EXPECT_EQ(duration_text(milliseconds(1500)), "1500ms");
+}
+
+TEST(ConfigValues, sizes_are_octets_or_binary_units) {
+  EXPECT_EQ(*parse_size("0"), 0u);
+  EXPECT_EQ(*parse_size("64 KiB"), 65536u);
+  EXPECT_EQ(*parse_size("25MiB"), 26214400u);
+  EXPECT_THAT(parse_size("25 MB").error().message, HasSubstr("did you mean `25 MiB`"));
+  EXPECT_THAT(parse_size("25m").error().message, HasSubstr("did you mean `25 MiB`"));
+  for (const std::string_view bad : {"", "KiB", "1.5 MiB", "-1", "1 TiB", "18446744073709551616"}) {
+    EXPECT_FALSE(parse_size(bad)) << bad;
+  }
+  EXPECT_EQ(size_text(65536), "64 KiB");
+  EXPECT_EQ(size_text(1000), "1000");
+}
+
+/// Not a check: `POSTERN_WRITE_DOCS=1 app_test` brings the generated pages up to date.
+class WriteDocs : public testing::Environment {
+  void SetUp() override {
+    if (!std::getenv("POSTERN_WRITE_DOCS")) return;
+    std::ofstream(source_dir + "/config/postern.example.toml") << example_config();
+    std::ofstream(source_dir + "/docs/configuration.md") << config_manual();
+  }
+};
+[[maybe_unused]] auto* const write_docs = testing::AddGlobalTestEnvironment(new WriteDocs);
+
+}  // namespace
+}  // namespace postern::app
