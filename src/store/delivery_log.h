@@ -99,7 +99,8 @@ struct AttachmentRow {
 
 struct DeliveryLogOptions {
   std::chrono::hours retention{30 * 24};
-  std::uint64_t inbox_size = 200;  ///< messages kept for each webhook
+  std::uint64_t inbox_size = 200;         ///< messages kept for each webhook
+  std::uint64_t inbox_octets = 64 << 20;  ///< and octets of payload; the newest is always kept
   BatchWriterOptions writer;
 };
 
@@ -147,12 +148,14 @@ class DeliveryLog {
     bool more = false;
   };
   Result<Purged> purge(Time at);
-  /// Removes all traces of deleted webhooks; returns the paths of the files to remove.
+  /// Removes all records of deleted webhooks; returns the paths of the files to remove.
   Result<std::vector<std::string>> forget_webhooks(std::span<const std::string> webhooks);
 
  private:
   DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
               const DeliveryLogOptions& options);
+  Result<void> trim_inbox(std::string_view webhook);
+  Result<std::vector<std::string>> take_expired_files(Time at);
 
   const DeliveryLogOptions options_;
   std::unique_ptr<Database> log_;   ///< the writer's

@@ -1,0 +1,268 @@
+#include "store/delivery_log.h"
+
+#include <boost/json.hpp>
+
+#include "store/delivery_schema.h"
+
+namespace postern::store {
+
+namespace {
+
+constexpr std::size_t max_recipients = 100;
+constexpr std::size_t max_text = 1024;
+constexpr std::int64_t purge_rows = 5000;
+
+/// At most `max_text` octets, not ending inside a UTF-8 character.
+void cut(std::string& text) {
+  if (text.size() <= max_text) return;
+  std::size_t end = max_text;
+  while (end > 0 && (text[end] & 0xc0) == 0x80) --end;
+  text.resize(end);
+}
+
+void cut(std::optional<std::string>& text) {
+  if (text) cut(*text);
+}
+
+void cut(LogRecord& record) {
+  if (record.recipients.size() > max_recipients) record.recipients.resize(max_recipients);
+  for (std::string& recipient : record.recipients) cut(recipient);
+  for (std::string& result : record.dkim_results) cut(result);
+  cut(record.sender);
+  for (auto* text : {&record.message_id, &record.helo, &record.auth_username, &record.error,
+                     &record.smtp_text}) {
+    cut(*text);
+  }
+}
+
+std::string to_json(const std::vector<std::string>& words) {
+  return boost::json::serialize(boost::json::value_from(words));
+}
+
+std::vector<std::string> from_json(const std::string& text) {
+  boost::system::error_code bad;
+  const boost::json::value value = boost::json::parse(text, bad);
+  if (bad) return {};
+  const auto words = boost::json::try_value_to<std::vector<std::string>>(value);
+  return words.has_value() ? *words : std::vector<std::string>();
+}
+
+#define POSTERN_LOG_COLUMNS                                                                      \
+  "id, webhook_id, created_at, kind, attempt, message_id, sender, recipients, client_ip, helo, " \
+  "tls, auth_username, size, http_status, duration_ms, error, smtp_code, smtp_text, override, "  \
+  "policy_id, policy_version, failed_control, spf_result, dkim_results, dmarc_result, "          \
+  "next_attempt_at, trace_id, count"
+
+template <class T>
+std::optional<T> number(const Row& row, int column) {
+  const auto value = row.optional_integer(column);
+  return value ? std::optional<T>(static_cast<T>(*value)) : std::nullopt;
+}
+
+LogRecord read(const Row& row) {
+  LogRecord record;
+  record.id = row.text(0);
+  record.webhook_id = row.text(1);
+  record.created_at = row.time(2);
+  record.kind = static_cast<LogKind>(row.integer(3));
+  record.attempt = static_cast<std::uint32_t>(row.integer(4));
+  record.message_id = row.optional_text(5);
+  record.sender = row.text(6);
+  record.recipients = from_json(row.text(7));
+  record.client_ip = row.optional_text(8);
+  record.helo = row.optional_text(9);
+  record.tls = row.optional_text(10);
+  record.auth_username = row.optional_text(11);
+  record.size = number<std::uint64_t>(row, 12);
+  record.http_status = number<int>(row, 13);
+  record.duration_ms = number<std::uint64_t>(row, 14);
+  record.error = row.optional_text(15);
+  record.smtp_code = number<int>(row, 16);
+  record.smtp_text = row.optional_text(17);
+  record.override = static_cast<Override>(row.integer(18));
+  record.policy_id = row.optional_text(19);
+  record.policy_version = number<std::uint64_t>(row, 20);
+  record.failed_control = row.optional_text(21);
+  record.spf_result = row.optional_text(22);
+  record.dkim_results = from_json(row.text(23));
+  record.dmarc_result = row.optional_text(24);
+  record.next_attempt_at = row.optional_time(25);
+  record.trace_id = row.optional_text(26);
+  record.count = static_cast<std::uint64_t>(row.integer(27));
+  return record;
+}
+
+constexpr std::string_view insert =
+    "INSERT INTO log (" POSTERN_LOG_COLUMNS
+    ", outcome, hour) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+    "ON CONFLICT (webhook_id, client_ip, hour) WHERE hour IS NOT NULL "
+    "DO UPDATE SET count = count + excluded.count";
+
+void store_record(Database& database, const LogRecord& record, std::optional<std::int64_t> hour) {
+  // An error is the batch writer's to count: it finds it in the transaction.
+  static_cast<void>(database.execute(
+      insert, record.id, record.webhook_id, record.created_at, static_cast<int>(record.kind),
+      record.attempt, record.message_id, record.sender, to_json(record.recipients),
+      record.client_ip, record.helo, record.tls, record.auth_username, record.size,
+      record.http_status, record.duration_ms, record.error, record.smtp_code, record.smtp_text,
+      static_cast<int>(record.override), record.policy_id, record.policy_version,
+      record.failed_control, record.spf_result, to_json(record.dkim_results), record.dmarc_result,
+      record.next_attempt_at, record.trace_id, record.count, static_cast<int>(record.outcome()),
+      hour));
+}
+
+}  // namespace
+
+std::string_view to_text(LogKind kind) {
+  constexpr std::string_view words[] = {"delivery", "rejection", "simulation"};
+  return words[static_cast<std::size_t>(kind)];
+}
+
+std::string_view to_text(LogOutcome outcome) {
+  constexpr std::string_view words[] = {"success", "failure", "rejected"};
+  return words[static_cast<std::size_t>(outcome)];
+}
+
+std::string_view to_text(Override override) {
+  constexpr std::string_view words[] = {"none", "applied", "ignored"};
+  return words[static_cast<std::size_t>(override)];
+}
+
+LogOutcome LogRecord::outcome() const {
+  if (kind == LogKind::rejection) return LogOutcome::rejected;
+  const int code = smtp_code ? *smtp_code : http_status.value_or(0);
+  return code >= 200 && code <= 299 ? LogOutcome::success : LogOutcome::failure;
+}
+
+Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(const std::string& path,
+                                                       const DeliveryLogOptions& options) {
+  auto log = Database::open(path, delivery_schema(), {.sync = Sync::normal});
+  if (!log) return tl::unexpected(log.error());
+  // In WAL mode each connection has its own idea of durability: this one waits for the disk.
+  auto rest = Database::open(path, delivery_schema(), {.sync = Sync::full, .quick_check_limit = 0});
+  if (!rest) return tl::unexpected(rest.error());
+  std::unique_ptr<DeliveryLog> made(new DeliveryLog(std::move(*log), std::move(*rest), options));
+  const auto newest = made->rest_->number("SELECT coalesce(max(seq), 0) FROM inbox");
+  if (!newest) return tl::unexpected(newest.error());
+  made->inbox_sequence_ = static_cast<std::uint64_t>(*newest);
+  return made;
+}
+
+DeliveryLog::DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
+                         const DeliveryLogOptions& options)
+    : options_(options),
+      log_(std::move(log)),
+      rest_(std::move(rest)),
+      writer_(std::make_unique<BatchWriter>(*log_, options.writer)) {}
+
+DeliveryLog::~DeliveryLog() = default;
+
+bool DeliveryLog::append(LogRecord record) {
+  cut(record);
+  return writer_->post([record = std::move(record)](Database& database) {
+    store_record(database, record, std::nullopt);
+  });
+}
+
+bool DeliveryLog::append_source_ip_refusal(LogRecord record) {
+  cut(record);
+  const std::int64_t hour =
+      std::chrono::floor<std::chrono::hours>(record.created_at.time_since_epoch()).count();
+  return writer_->post([record = std::move(record), hour](Database& database) {
+    store_record(database, record, hour);
+  });
+}
+
+Result<Listed<LogRecord>> DeliveryLog::list(std::string_view webhook, const LogFilter& filter,
+                                            const Page& page) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  std::string rows = "SELECT " POSTERN_LOG_COLUMNS " FROM log WHERE webhook_id = ?1";
+  std::string total = "SELECT coalesce(sum(n), 0) FROM log_count WHERE webhook_id = ?1";
+  // Numbers of our own enumerations, no foreign text.
+  if (filter.outcome) {
+    const std::string condition =
+        fmt::format(" AND outcome = {}", static_cast<int>(*filter.outcome));
+    rows += condition;
+    total += condition;
+  }
+  if (filter.simulated) {
+    rows += *filter.simulated ? " AND kind = 2" : " AND kind <> 2";
+    total += *filter.simulated ? " AND simulated = 1" : " AND simulated = 0";
+  }
+  rows += " ORDER BY seq DESC LIMIT ?2 OFFSET ?3";
+  auto found = rest_->all(rows, read, webhook, page.limit, page.offset);
+  if (!found) return tl::unexpected(found.error());
+  const auto count = rest_->number(total, webhook);
+  if (!count) return tl::unexpected(count.error());
+  return Listed<LogRecord>{std::move(*found), static_cast<std::uint64_t>(*count)};
+}
+
+Result<std::optional<LogRecord>> DeliveryLog::find(std::string_view webhook, std::string_view id) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  return rest_->one("SELECT " POSTERN_LOG_COLUMNS " FROM log WHERE id = ? AND webhook_id = ?", read,
+                    id, webhook);
+}
+
+Result<LogCounts> DeliveryLog::counts(std::string_view webhook, Time since) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  LogCounts counts;
+  const Result<void> done = rest_->each(
+      "SELECT outcome, sum(count) FROM log WHERE webhook_id = ? AND created_at >= ? AND kind <> 2 "
+      "GROUP BY outcome",
+      [&](const Row& row) {
+        std::uint64_t* const fields[] = {&counts.success, &counts.failure, &counts.rejected};
+        *fields[row.integer(0)] = static_cast<std::uint64_t>(row.integer(1));
+      },
+      webhook, since);
+  if (!done) return tl::unexpected(done.error());
+  const auto last = rest_->one(
+      "SELECT created_at FROM log WHERE webhook_id = ? AND kind = 0 ORDER BY seq DESC LIMIT 1",
+      [](const Row& row) { return row.time(0); }, webhook);
+  if (!last) return tl::unexpected(last.error());
+  counts.last_delivery_at = *last;
+  return counts;
+}
+
+Result<DeliveryLog::Purged> DeliveryLog::purge(Time at) {
+  const std::lock_guard lock(mutex_);
+  Purged purged;
+  const auto gone = rest_->execute(
+      "DELETE FROM log WHERE seq IN "
+      "(SELECT seq FROM log WHERE created_at < ? ORDER BY created_at LIMIT ?)",
+      at - options_.retention, purge_rows);
+  if (!gone) return tl::unexpected(gone.error());
+  purged.records = static_cast<std::uint64_t>(*gone);
+  auto files = take_expired_files(at);
+  if (!files) return tl::unexpected(files.error());
+  purged.files = std::move(*files);
+  purged.more = *gone == purge_rows || static_cast<std::int64_t>(purged.files.size()) == purge_rows;
+  return purged;
+}
+
+Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
+    std::span<const std::string> webhooks) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> files;
+  Result<Transaction> transaction = Transaction::begin(*rest_);
+  if (!transaction) return tl::unexpected(transaction.error());
+  for (const std::string& webhook : webhooks) {
+    rest_->execute("DELETE FROM log WHERE webhook_id = ?", webhook);
+    rest_->execute("DELETE FROM log_count WHERE webhook_id = ?", webhook);
+    rest_->execute("DELETE FROM inbox WHERE webhook_id = ?", webhook);
+    static_cast<void>(rest_->each(
+        "SELECT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
+        [&](const Row& row) { files.push_back(row.text(0)); }, webhook));
+    // Expired since ever: should the caller not come to remove the files, purge() names them again.
+    rest_->execute(
+        "UPDATE attachment SET webhook_id = '', filename = '', expires_at = 0 WHERE webhook_id = ?",
+        webhook);
+  }
+  if (const Result<void> done = transaction->commit(); !done) return tl::unexpected(done.error());
+  return files;
+}
+
+}  // namespace postern::store

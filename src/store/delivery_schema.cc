@@ -1,0 +1,102 @@
+#include "store/delivery_schema.h"
+
+namespace postern::store {
+
+namespace {
+
+// `hour` is set on the records that stand for all refusals of one address in that hour. log_count
+// answers "how many" for lists without reading the log.
+constexpr const char* first = R"sql(
+CREATE TABLE log (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  webhook_id TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  kind INTEGER NOT NULL,
+  outcome INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  message_id TEXT,
+  sender TEXT NOT NULL,
+  recipients TEXT NOT NULL,
+  client_ip TEXT,
+  helo TEXT,
+  tls TEXT,
+  auth_username TEXT,
+  size INTEGER,
+  http_status INTEGER,
+  duration_ms INTEGER,
+  error TEXT,
+  smtp_code INTEGER,
+  smtp_text TEXT,
+  override INTEGER NOT NULL,
+  policy_id TEXT,
+  policy_version INTEGER,
+  failed_control TEXT,
+  spf_result TEXT,
+  dkim_results TEXT NOT NULL,
+  dmarc_result TEXT,
+  next_attempt_at INTEGER,
+  trace_id TEXT,
+  count INTEGER NOT NULL,
+  hour INTEGER
+);
+CREATE INDEX log_webhook ON log(webhook_id, seq);
+CREATE INDEX log_outcome ON log(webhook_id, outcome, seq);
+CREATE INDEX log_kind ON log(webhook_id, kind, seq);
+CREATE INDEX log_time ON log(created_at);
+CREATE INDEX log_recent ON log(webhook_id, created_at);
+CREATE UNIQUE INDEX log_refusals ON log(webhook_id, client_ip, hour) WHERE hour IS NOT NULL;
+
+CREATE TABLE log_count (
+  webhook_id TEXT NOT NULL,
+  outcome INTEGER NOT NULL,
+  simulated INTEGER NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (webhook_id, outcome, simulated)
+) WITHOUT ROWID;
+CREATE TRIGGER log_added AFTER INSERT ON log BEGIN
+  INSERT INTO log_count VALUES (NEW.webhook_id, NEW.outcome, NEW.kind = 2, 1)
+    ON CONFLICT DO UPDATE SET n = n + 1;
+END;
+CREATE TRIGGER log_gone AFTER DELETE ON log BEGIN
+  UPDATE log_count SET n = n - 1
+    WHERE webhook_id = OLD.webhook_id AND outcome = OLD.outcome AND simulated = (OLD.kind = 2);
+END;
+
+CREATE TABLE inbox (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  webhook_id TEXT NOT NULL,
+  id TEXT NOT NULL,
+  received_at INTEGER NOT NULL,
+  sender TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  payload_size INTEGER NOT NULL,
+  payload TEXT NOT NULL,
+  UNIQUE (webhook_id, id)
+);
+CREATE INDEX inbox_webhook ON inbox(webhook_id, seq, payload_size);
+
+CREATE TABLE attachment (
+  id TEXT PRIMARY KEY,
+  webhook_id TEXT NOT NULL,
+  path TEXT NOT NULL,
+  filename TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  token_hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  file_gone INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE INDEX attachment_webhook ON attachment(webhook_id);
+CREATE INDEX attachment_expiry ON attachment(file_gone, expires_at);
+)sql";
+
+constexpr const char* migrations[] = {first};
+constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
+
+}  // namespace
+
+const Schema& delivery_schema() { return schema; }
+
+}  // namespace postern::store
