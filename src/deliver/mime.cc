@@ -157,7 +157,8 @@ class Scanner {
       view_.warnings.push_back("a multipart whose boundary never occurs is read as one text part");
       view_.ambiguous = true;
       leaf_ = PartView{};
-      add_leaf(message_.size() - multipart.body.size(), end, newline);
+      add_leaf(message_.size() - multipart.body.size(), end,
+               open_.empty() ? Newline::kept : newline);
     }
     state_ = State::epilogue;
   }

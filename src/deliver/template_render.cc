@@ -12,7 +12,7 @@ namespace json = boost::json;
 
 /// What one rendering may cost: a unit for each node and argument, and one for each 64 octets that
 /// a value copies or serialises. Templates that nest loops around large values end here.
-constexpr std::size_t max_work = 20'000'000;
+constexpr std::size_t max_work = 4'000'000;
 
 const json::value null_value;
 
