@@ -199,6 +199,13 @@ class Reader {
     return recipient;
   }
 
+  Recipient candidate(const json::value& value) {
+    if (value.is_object()) return recipient(value.get_object());
+    const auto at = number<std::size_t>(value);
+    if (at >= trace_.evidence.recipients.size()) bad("recipient");
+    return trace_.evidence.recipients[at];
+  }
+
   static MessageFacts message_of(const json::object& object) {
     return {.size = number<std::uint64_t>(object.at("size")),
             .header_fields = number<std::size_t>(object.at("header_fields")),
@@ -227,10 +234,12 @@ class Reader {
     Decision decision{.stage = stage_of(object.at("stage"))};
     decision.reply.code = 0;
     if (const json::value* one = object.if_contains("recipient")) {
-      decision.candidate = recipient(one->as_object());
+      decision.candidate = candidate(*one);
       decision.recipient = decision.candidate->address.text();
     }
-    decision.accepted = number<std::size_t>(object.at("accepted"));
+    if (const json::value* accepted = object.if_contains("accepted")) {
+      decision.accepted = number<std::size_t>(*accepted);
+    }
     if (const json::value* tokens = object.if_contains("rate_tokens")) {
       decision.rate_tokens = exact(tokens->as_string());
     }
@@ -242,26 +251,29 @@ class Reader {
       decision.quarantine = bytes(*why);
     decision.took = std::chrono::nanoseconds(number<std::int64_t>(object.at("took_ns")));
     for (const json::value& one : object.at("steps").as_array()) {
-      decision.steps.push_back(step(one.as_object()));
+      decision.steps.push_back(step(one.as_array(), decision.stage));
     }
     return decision;
   }
 
-  static Step step(const json::object& object) {
-    const json::value* stage = object.if_contains("stage");
-    const json::value* origin = object.if_contains("origin");
-    const json::value* reply = object.if_contains("reply");
-    const json::value* detail = object.if_contains("detail");
-    return {.stage = stage ? stage_of(*stage) : Stage::rcpt,
-            .layer = interned(object.at("layer").as_string()),
-            .check = interned(object.at("check").as_string()),
-            .origin = origin ? bytes(*origin) : std::string(),
-            .verdict = {.kind = enumerator<Verdict::Kind>(
-                            object.at("verdict"), 5,
-                            [](Verdict::Kind kind) { return to_string(kind); }),
-                        .reply = reply ? reply_of(*reply) : smtp::Reply{},
-                        .detail = detail ? bytes(*detail) : std::string()},
-            .enforced = !flag(object, "shadow")};
+  static Step step(const json::array& given, Stage stage) {
+    Step step{.stage = stage,
+              .layer = interned(given.at(0).as_string()),
+              .check = interned(given.at(1).as_string()),
+              .origin = bytes(given.at(2)),
+              .verdict = pass_on(bytes(given.at(3)))};
+    if (given.size() < 5) return step;
+    const json::object& more = given[4].as_object();
+    if (const json::value* kind = more.if_contains("verdict")) {
+      step.verdict.kind =
+          enumerator<Verdict::Kind>(*kind, 5, [](Verdict::Kind one) { return to_string(one); });
+    }
+    if (const json::value* reply = more.if_contains("reply")) {
+      step.verdict.reply = reply_of(*reply);
+    }
+    if (const json::value* other = more.if_contains("stage")) step.stage = stage_of(*other);
+    step.enforced = !flag(more, "shadow");
+    return step;
   }
 
   std::shared_ptr<const std::string> engine_of(std::uint64_t version) {

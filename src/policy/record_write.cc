@@ -185,32 +185,52 @@ class Writer {
     return out;
   }
 
+  /// The place among the recipients of one that was accepted then, else the recipient itself.
+  json::value candidate(const Decision& given) {
+    const auto& recipients = trace_.evidence.recipients;
+    const Recipient& asked = *given.candidate;
+    if (!refused(given) && given.accepted < recipients.size()) {
+      const Recipient& next = recipients[given.accepted];
+      if (next.address == asked.address && next.route.webhook == asked.route.webhook &&
+          next.route.policy == asked.route.policy && next.route.tag == asked.route.tag) {
+        return given.accepted;
+      }
+    }
+    return recipient(asked);
+  }
+
   json::object decision(const Decision& given) {
     json::object out = object();
     out["stage"] = to_string(given.stage);
-    if (given.candidate) out["recipient"] = recipient(*given.candidate);
-    out["accepted"] = given.accepted;
+    if (given.candidate) out["recipient"] = candidate(given);
+    if (given.accepted > 0) out["accepted"] = given.accepted;
     if (given.rate_tokens) out["rate_tokens"] = exact(*given.rate_tokens);
     if (given.engine) out["engine"] = version_of(*given.engine);
     if (refused(given)) out["reply"] = reply(given.reply);
     if (given.quarantine) out["quarantine"] = bytes(*given.quarantine);
     out["took_ns"] = given.took.count();
     json::array steps(&memory_);
-    for (const Step& one : given.steps) steps.push_back(step(one));
+    for (const Step& one : given.steps) steps.push_back(step(one, given.stage));
     out["steps"] = std::move(steps);
     return out;
   }
 
-  json::object step(const Step& given) {
-    json::object out = object();
-    if (given.stage != Stage::rcpt) out["stage"] = to_string(given.stage);
-    out["layer"] = given.layer;
-    out["check"] = given.check;
-    if (!given.origin.empty()) out["origin"] = bytes(given.origin);
-    out["verdict"] = to_string(given.verdict.kind);
-    if (given.verdict.refuses()) out["reply"] = reply(given.verdict.reply);
-    if (!given.verdict.detail.empty()) out["detail"] = bytes(given.verdict.detail);
-    if (!given.enforced) out["shadow"] = true;
+  /// `[layer, check, origin, detail]`, and `{...}` with whatever is not usual: most rules pass.
+  json::array step(const Step& given, Stage stage) {
+    json::array out(&memory_);
+    out.reserve(5);
+    out.emplace_back(given.layer);
+    out.emplace_back(given.check);
+    out.push_back(bytes(given.origin));
+    out.push_back(bytes(given.verdict.detail));
+    json::object more = object();
+    if (given.verdict.kind != Verdict::Kind::pass_on) {
+      more["verdict"] = to_string(given.verdict.kind);
+    }
+    if (given.verdict.refuses()) more["reply"] = reply(given.verdict.reply);
+    if (given.stage != stage) more["stage"] = to_string(given.stage);
+    if (!given.enforced) more["shadow"] = true;
+    if (!more.empty()) out.push_back(std::move(more));
     return out;
   }
 
