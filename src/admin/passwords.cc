@@ -23,7 +23,9 @@ Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost) : pool_(pool), cost_(
 }
 
 Task<Result<Secret>> Passwords::hash(Secret password) {
-  auto work = [password = std::move(password), cost = cost_] { return hash_password(password, cost); };
+  auto work = [password = std::move(password), cost = cost_] {
+    return hash_password(password, cost);
+  };
   Result<Secret> made = co_await pool_.run(std::move(work));
   co_return made;
 }

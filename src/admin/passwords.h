@@ -14,8 +14,8 @@ struct Argon2Cost {
   std::size_t memory = 64 * 1024 * 1024;  ///< octets
 };
 
-/// The hash to store, made on the calling thread. Throws std::bad_alloc when its memory is not to be
-/// had.
+/// The hash to store, made on the calling thread. Throws std::bad_alloc when its memory is not to
+/// be had.
 Secret hash_password(const Secret& password, Argon2Cost cost = {});
 
 enum class PasswordCheck { wrong, right, right_but_weak_hash };

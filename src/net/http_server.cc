@@ -184,7 +184,12 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
               "default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
   for (const auto& [name, value] : response.headers) {
     // A value with a line end would be a second header field; nothing we send needs one.
-    if (value.find_first_of("\r\n") == std::string::npos) message.insert(name, value);
+    if (value.find_first_of("\r\n") != std::string::npos) continue;
+    if (iequals(name, "Set-Cookie")) {
+      message.insert(name, value);
+    } else {
+      message.set(name, value);
+    }
   }
   const bool bodiless = response.status == 204 || response.status == 304;
   if (!bodiless) {

@@ -1,0 +1,236 @@
+#include "admin/api.h"
+
+#include <boost/json.hpp>
+
+#include "admin/accounts.h"
+#include "admin/api_tokens.h"
+#include "admin/authenticator.h"
+#include "admin/deliveries.h"
+#include "admin/digest.h"
+#include "admin/domains.h"
+#include "admin/json_body.h"
+#include "admin/pages.h"
+#include "admin/policies.h"
+#include "admin/sessions.h"
+#include "admin/system.h"
+#include "admin/webhooks.h"
+#include "base/text.h"
+#include "store/store.h"
+#include "telemetry/log.h"
+
+namespace postern::admin {
+namespace {
+
+bool is_json(std::string_view content_type) {
+  return iequals(trim(content_type.substr(0, content_type.find(';'))), "application/json");
+}
+
+/// RFC 9110 §12.5.1, as far as an API with one representation needs it.
+bool accepts_json(std::string_view accept) {
+  for (const std::string_view element : split(accept, ',')) {
+    const std::vector<std::string_view> parts = split(element, ';');
+    const std::string_view range = trim(parts[0]);
+    if (!iequals(range, "application/json") && !iequals(range, "application/*") && range != "*/*")
+      continue;
+    bool refused = false;
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+      const std::string_view parameter = trim(parts[i]);
+      refused = refused || parameter == "q=0" || parameter == "q=0.0" || parameter == "q=0.00" ||
+                parameter == "q=0.000";
+    }
+    if (!refused) return true;
+  }
+  return false;
+}
+
+/// The method as a metrics label: a closed set, whatever was sent.
+std::string_view method_label(std::string_view method) {
+  for (const std::string_view known : {"GET", "POST", "PUT", "DELETE"}) {
+    if (method == known) return known;
+  }
+  return "other";
+}
+
+bool is_api(const net::HttpRequest& request) {
+  return request.segments.size() > 1 && request.segments[0] == "api";
+}
+
+/// Whom the limits and the audit log name. A proxy appends the address it saw: the last one counts.
+IpAddress client_of(const net::HttpRequest& request, bool behind_proxy) {
+  if (!behind_proxy || !request.peer.is_loopback()) return request.peer;
+  std::string_view last;
+  for (const auto& [name, value] : request.headers) {
+    if (name == "x-forwarded-for") last = value;
+  }
+  const std::size_t comma = last.rfind(',');
+  const Result<IpAddress> named =
+      IpAddress::parse(trim(comma == std::string_view::npos ? last : last.substr(comma + 1)));
+  return named ? *named : request.peer;
+}
+
+void read_body(Call& call, Body wanted) {
+  if (wanted == Body::none) return;
+  const std::string& text = call.request.body;
+  const auto type = call.request.header("content-type");
+  if (wanted == Body::optional_json && text.empty()) return;
+  if (!type ? !text.empty() : !is_json(*type)) {
+    throw Refusal{415, "unsupported_media_type", "the body must be application/json", {}, {}};
+  }
+  Result<boost::json::object> parsed = parse_json_object(text);
+  if (!parsed) throw Refusal{400, "invalid_json", parsed.error().message, {}, {}};
+  call.body = std::move(*parsed);
+}
+
+}  // namespace
+
+struct AdminApi::Parts {
+  Parts(const Dependencies& dependencies, const Options& options, TokenKeys keys, Secret csrf_key)
+      : core(dependencies, options, std::move(keys), std::move(csrf_key)),
+        authenticator(core),
+        sessions(core, authenticator),
+        accounts(core, sessions),
+        api_tokens(core),
+        policies(core),
+        webhooks(core),
+        domains(core),
+        deliveries(core),
+        system(core),
+        pages(authenticator) {
+    system.add_routes(router);
+    sessions.add_routes(router);
+    accounts.add_routes(router);
+    api_tokens.add_routes(router);
+    policies.add_routes(router);
+    webhooks.add_routes(router);
+    domains.add_routes(router);
+    deliveries.add_routes(router);
+    pages.add_routes(router);
+  }
+
+  Task<net::HttpResponse> dispatch(Call& call, const Router::Match& match);
+  Task<net::HttpResponse> answer(Call& call, const Router::Match& match);
+  void count_call(const Call& call);
+
+  Core core;
+  Authenticator authenticator;
+  Router router;
+  Sessions sessions;
+  Accounts accounts;
+  ApiTokens api_tokens;
+  Policies policies;
+  Webhooks webhooks;
+  Domains domains;
+  Deliveries deliveries;
+  System system;
+  Pages pages;
+};
+
+void AdminApi::Parts::count_call(const Call& call) {
+  std::optional<std::uint64_t> wait;
+  if (call.caller.kind != Caller::Kind::nobody) {
+    wait = core.account_calls.take(call.caller.account_id);
+  } else if (is_api(call.request)) {
+    wait = core.anonymous_calls.take(limit_key(call.client));
+  }
+  if (wait) throw rate_limited(*wait);
+}
+
+Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
+  if (match.route == nullptr && match.allow.empty()) {
+    count_call(call);
+    throw Refusal{404, "not_found", "there is nothing at this path", {}, {}};
+  }
+  if (match.route == nullptr) {
+    throw Refusal{
+        405, "method_not_allowed", "this path takes " + match.allow, {}, {{"Allow", match.allow}}};
+  }
+  const Route& route = *match.route;
+  try {
+    co_await authenticator.admit(call, route.access);
+  } catch (const Refusal&) {
+    count_call(call);  // guessing at tokens is limited too
+    throw;
+  }
+  count_call(call);
+  const auto accept = call.request.header("accept");
+  if (is_api(call.request) && accept && route.path != "/api/v1/attachments/{id}" &&
+      !accepts_json(*accept)) {
+    throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
+  }
+  read_body(call, route.body);
+  net::HttpResponse response = co_await route.handler(call);
+  co_return response;
+}
+
+Task<net::HttpResponse> AdminApi::Parts::answer(Call& call, const Router::Match& match) {
+  try {
+    net::HttpResponse response = co_await dispatch(call, match);
+    co_return response;
+  } catch (const Refusal& refusal) {
+    co_return to_response(refusal);
+  } catch (const std::exception& error) {
+    telemetry::log::error("api.failed")
+        .field("method", call.request.method)
+        .field("path", match.path)
+        .field("error", error.what())
+        .msg("a request ended in an exception");
+    co_return to_response(Refusal{500, "internal", "internal error", {}, {}});
+  }
+}
+
+AdminApi::AdminApi(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+AdminApi::~AdminApi() = default;
+
+Result<std::unique_ptr<AdminApi>> AdminApi::open(const Dependencies& dependencies,
+                                                 const Options& options) {
+  Result<TokenKeys> keys = TokenKeys::load(dependencies.store, store::now());
+  if (!keys) return tl::unexpected(keys.error());
+  Result<Secret> csrf =
+      dependencies.store.server_secret("csrf", Secret(base64_encode(random_bytes(32))));
+  if (!csrf) return tl::unexpected(csrf.error());
+  auto parts = std::make_unique<Parts>(dependencies, options, std::move(*keys), std::move(*csrf));
+  return std::unique_ptr<AdminApi>(new AdminApi(std::move(parts)));
+}
+
+Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
+  const auto start = std::chrono::steady_clock::now();
+  Call call;
+  call.client = client_of(request, parts_->core.options.behind_proxy);
+  call.now = store::now();
+  call.request = std::move(request);
+  const Router::Match match = parts_->router.find(call.request.method, call.request.segments);
+  call.ids = match.ids;
+  net::HttpResponse response = co_await parts_->answer(call, match);
+  if (parts_->core.deps.metrics != nullptr) {
+    const std::string_view route = match.path.empty() ? std::string_view("other") : match.path;
+    parts_->core.deps.metrics->count_request(method_label(call.request.method), route,
+                                             response.status,
+                                             std::chrono::steady_clock::now() - start);
+  }
+  co_return response;
+}
+
+Task<net::HttpResponse> AdminApi::handle_metrics(net::HttpRequest request) {
+  const bool asked = request.method == "GET" && request.path == "/metrics";
+  if (!asked || parts_->core.deps.metrics == nullptr) {
+    co_return to_response(Refusal{404, "not_found", "there is nothing at this path", {}, {}});
+  }
+  co_return parts_->system.metrics_text();
+}
+
+Task<void> AdminApi::housekeeping() {
+  try {
+    Core& core = parts_->core;
+    const store::Time now = store::now();
+    auto tidy = [&store = core.deps.store, now]() -> Result<TokenKeys> {
+      if (auto purged = store.purge_sessions(now); !purged) return tl::unexpected(purged.error());
+      return TokenKeys::load(store, now);
+    };
+    TokenKeys keys = co_await core.disk(std::move(tidy));
+    core.set_keys(std::move(keys));
+    co_await parts_->domains.recheck(now);
+  } catch (const Refusal&) {  // the database's trouble is in the log; the next round tries again
+  }
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,369 @@
+#include "admin/deliveries.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <fstream>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include "admin/digest.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+
+constexpr std::chrono::milliseconds inbox_poll{100};
+constexpr int max_attachments_in_hand = 8;
+
+template <class T>
+boost::json::value or_null(const std::optional<T>& value) {
+  return value ? boost::json::value_from(*value) : boost::json::value(nullptr);
+}
+
+boost::json::object to_json(const store::LogRecord& record) {
+  boost::json::object out{{"id", record.id},
+                          {"webhook_id", record.webhook_id},
+                          {"created_at", to_rfc3339(record.created_at)},
+                          {"kind", to_text(record.kind)},
+                          {"simulated", record.simulated()},
+                          {"attempt", record.attempt},
+                          {"message_id", or_null(record.message_id)},
+                          {"sender", record.sender},
+                          {"recipients", boost::json::value_from(record.recipients)},
+                          {"client_ip", or_null(record.client_ip)},
+                          {"helo", or_null(record.helo)},
+                          {"tls", or_null(record.tls)},
+                          {"auth_username", or_null(record.auth_username)},
+                          {"size", or_null(record.size)},
+                          {"http_status", or_null(record.http_status)},
+                          {"duration_ms", or_null(record.duration_ms)},
+                          {"error", or_null(record.error)},
+                          {"smtp_code", or_null(record.smtp_code)},
+                          {"smtp_text", or_null(record.smtp_text)},
+                          {"override", to_text(record.override)}};
+  out["policy_id"] = or_null(record.policy_id);
+  out["policy_version"] = or_null(record.policy_version);
+  out["failed_control"] = or_null(record.failed_control);
+  out["spf_result"] = or_null(record.spf_result);
+  out["dkim_results"] = boost::json::value_from(record.dkim_results);
+  out["dmarc_result"] = or_null(record.dmarc_result);
+  out["next_attempt_at"] = admin::to_json(record.next_attempt_at);
+  out["trace_id"] = or_null(record.trace_id);
+  out["count"] = record.count;
+  return out;
+}
+
+boost::json::object to_json(const store::InboxMessage& message) {
+  return {{"id", message.id},
+          {"sequence", message.sequence},
+          {"webhook_id", message.webhook_id},
+          {"received_at", to_rfc3339(message.received_at)},
+          {"sender", message.sender},
+          {"subject", message.subject},
+          {"size", message.payload_size}};
+}
+
+store::LogFilter read_filter(const Call& call) {
+  store::LogFilter filter;
+  filter.simulated = boolean_parameter(call, "simulated");
+  const auto outcome = call.request.parameter("outcome");
+  if (!outcome) return filter;
+  for (const auto known :
+       {store::LogOutcome::success, store::LogOutcome::failure, store::LogOutcome::rejected}) {
+    if (*outcome == to_text(known)) filter.outcome = known;
+  }
+  if (!filter.outcome) throw invalid("outcome", "must be success, failure or rejected");
+  return filter;
+}
+
+/// `headers`: name -> array of values.
+std::vector<std::pair<std::string, std::vector<std::string>>> read_headers(BodyReader& body) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> headers;
+  const boost::json::value* value = body.find("headers");
+  if (value == nullptr) return headers;
+  const Refusal wrong = invalid("headers", "must map names to arrays of strings");
+  if (!value->is_object()) throw wrong;
+  for (const auto& member : value->get_object()) {
+    if (!member.value().is_array()) throw wrong;
+    std::vector<std::string> values;
+    for (const boost::json::value& element : member.value().get_array()) {
+      if (!element.is_string()) throw wrong;
+      values.emplace_back(element.get_string());
+      if (dialect::webhook::has_control(values.back()))
+        throw invalid("headers", "must not hold control characters");
+    }
+    const std::string name(member.key());
+    const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+      return is_printable_ascii(c) && c != ':' && c != ' ';  // RFC 5322 §2.2
+    });
+    if (!plain) throw invalid("headers", "has a name that is no header field name");
+    headers.emplace_back(name, std::move(values));
+  }
+  return headers;
+}
+
+/// RFC 6266 §4: a plain name for old readers, the real one percent-encoded.
+std::string disposition(const std::string& filename) {
+  std::string plain;
+  std::string encoded;
+  for (const char c : filename.empty() ? std::string("attachment") : filename) {
+    plain.push_back(is_alnum(c) || c == '.' || c == '-' || c == '_' || c == ' ' ? c : '_');
+    if (is_alnum(c) || c == '.' || c == '-' || c == '_') {
+      encoded.push_back(c);
+    } else {
+      encoded += "%" + upper(hex_encode(std::string_view(&c, 1)));
+    }
+  }
+  return "attachment; filename=\"" + plain + "\"; filename*=UTF-8''" + encoded;
+}
+
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t size) {
+  std::ifstream file(path, std::ios::binary);
+  std::string content(size, '\0');
+  if (!file.read(content.data(), static_cast<std::streamsize>(size))) {
+    return fail(Fault::not_found, "an attachment file is missing or short");
+  }
+  return content;
+}
+
+/// Gives a slot back, however the request ends.
+class Slot {
+ public:
+  explicit Slot(std::atomic<int>& used)
+      : used_(used), free_(used.fetch_add(1) < max_attachments_in_hand) {}
+  ~Slot() { used_.fetch_sub(1); }
+  Slot(const Slot&) = delete;
+  Slot& operator=(const Slot&) = delete;
+  bool free() const { return free_; }
+
+ private:
+  std::atomic<int>& used_;
+  bool free_;
+};
+
+}  // namespace
+
+void Deliveries::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,
+                       Body body = Body::none) {
+    router.add(
+        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+  };
+  add("POST", "/api/v1/webhooks/{id}/simulate", Access::write, &Deliveries::simulate,
+      Body::optional_json);
+  add("GET", "/api/v1/webhooks/{id}/logs", Access::read, &Deliveries::logs);
+  add("POST", "/api/v1/webhooks/{id}/logs/{log_id}/retry", Access::write, &Deliveries::retry);
+  add("GET", "/api/v1/webhooks/{id}/inbox", Access::read, &Deliveries::inbox);
+  add("GET", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::read, &Deliveries::inbox_message);
+  add("DELETE", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::write,
+      &Deliveries::delete_inbox_message);
+  add("GET", "/api/v1/attachments/{id}", Access::open, &Deliveries::attachment);
+  add("GET", "/api/v1/traces", Access::read, &Deliveries::traces);
+  add("GET", "/api/v1/traces/{id}", Access::read, &Deliveries::trace);
+}
+
+Task<void> Deliveries::check_owner(const Call& call) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+    return store.webhook(account, id);
+  };
+  const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw not_found();
+}
+
+Task<net::HttpResponse> Deliveries::simulate(Call& call) {
+  co_await check_owner(call);
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 5>{"from", "subject", "text", "html", "headers"},
+                      {}, "simulation");
+  SimulationRequest request;
+  request.webhook_id = call.ids[0];
+  request.from = body.text("from");
+  request.subject = body.text("subject");
+  request.text = body.text("text");
+  request.html = body.text("html");
+  check(body);
+  request.headers = read_headers(body);
+  if (request.from && dialect::webhook::has_control(*request.from))
+    throw invalid("from", "must not hold control characters");
+  if (request.subject && dialect::webhook::has_control(*request.subject)) {
+    throw invalid("subject", "must not hold control characters");
+  }
+  if (core_.deps.simulator == nullptr)
+    throw unavailable("simulations are not available on this server");
+  const Result<SimulationResult> result =
+      co_await core_.deps.simulator->simulate(std::move(request));
+  if (!result && result.error().fault == Fault::not_found) throw not_found();
+  if (!result && result.error().fault == Fault::limit) throw rate_limited(10);
+  if (!result) throw unavailable("the simulation could not be made; try again");
+  co_return json_response(200, {{"http_status", or_null(result->http_status)},
+                                {"duration_ms", result->duration_ms},
+                                {"error", or_null(result->error)},
+                                {"simulated", true},
+                                {"log_id", result->log_id}});
+}
+
+Task<net::HttpResponse> Deliveries::logs(Call& call) {
+  const PageQuery query = page_of(call);
+  const store::LogFilter filter = read_filter(call);
+  co_await check_owner(call);
+  auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
+    return log.list(id, filter, page);
+  };
+  const store::Listed<store::LogRecord> records = co_await core_.disk(std::move(read));
+  boost::json::array data;
+  for (const store::LogRecord& record : records.rows) data.push_back(to_json(record));
+  co_return json_response(200, {{"data", std::move(data)},
+                                {"page", query.page},
+                                {"page_size", query.page_size},
+                                {"total", records.total}});
+}
+
+Task<net::HttpResponse> Deliveries::retry(Call& call) {
+  co_await check_owner(call);
+  auto look = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
+    return log.find(webhook, id);
+  };
+  const std::optional<store::LogRecord> record = co_await core_.disk(std::move(look));
+  if (!record) throw not_found();
+  // In sync mode the sender's server has kept or bounced the message; there is nothing to send
+  // again.
+  throw conflict(
+      "conflict",
+      "the message of this record is not stored; its sender's server repeats or returns it");
+}
+
+Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
+  while (core_.deps.delivery_log.inbox_sequence() <= sequence &&
+         std::chrono::steady_clock::now() < end) {
+    timer.expires_after(inbox_poll);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
+  }
+}
+
+Task<net::HttpResponse> Deliveries::inbox(Call& call) {
+  const PageQuery query = page_of(call);
+  constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
+  const std::uint64_t after = number_parameter(call, "after", 0, last).value_or(0);
+  const std::uint64_t wait = number_parameter(call, "wait", 0, 30).value_or(0);
+  co_await check_owner(call);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
+  store::Listed<store::InboxMessage> messages;
+  while (true) {
+    const std::uint64_t seen = core_.deps.delivery_log.inbox_sequence();
+    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], after, page = query.as_page()] {
+      return log.inbox(id, after, page);
+    };
+    messages = co_await core_.disk(std::move(read));
+    const auto left =
+        std::chrono::ceil<std::chrono::seconds>(end - std::chrono::steady_clock::now());
+    if (!messages.rows.empty() || left.count() <= 0) break;
+    co_await wait_for_inbox(seen, left);  // the message may be for another webhook: look again
+  }
+  boost::json::array data;
+  for (const store::InboxMessage& message : messages.rows) data.push_back(to_json(message));
+  co_return json_response(200, {{"data", std::move(data)},
+                                {"page", query.page},
+                                {"page_size", query.page_size},
+                                {"total", messages.total}});
+}
+
+Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
+  co_await check_owner(call);
+  auto read = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
+    return log.inbox_message(webhook, id);
+  };
+  const std::optional<store::InboxMessage> message = co_await core_.disk(std::move(read));
+  if (!message) throw not_found();
+  boost::json::object body = to_json(*message);
+  boost::system::error_code bad;
+  boost::json::value payload = boost::json::parse(message->payload, bad);
+  // A webhook's own template may render something that is no JSON.
+  body["payload"] = bad ? boost::json::value(message->payload) : std::move(payload);
+  co_return json_response(200, body);
+}
+
+Task<net::HttpResponse> Deliveries::delete_inbox_message(Call& call) {
+  co_await check_owner(call);
+  auto erase = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
+    return log.delete_inbox_message(webhook, id);
+  };
+  const bool erased = co_await core_.disk(std::move(erase));
+  if (!erased) throw not_found();
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Deliveries::attachment(Call& call) {
+  const std::string token(call.request.parameter("t").value_or(""));
+  auto look = [&log = core_.deps.delivery_log, id = call.ids[0]] { return log.attachment(id); };
+  const std::optional<store::AttachmentRow> row = co_await core_.disk(std::move(look));
+  // Without the right token even an expired link is unknown.
+  if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
+  if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
+  if (row->size > max_attachment) throw unavailable("the attachment is too large to be served");
+  const Slot slot(attachments_in_hand_);
+  if (!slot.free()) throw busy();
+  const std::filesystem::path name = std::filesystem::path(row->path).filename();
+  auto read = [path = std::filesystem::path(core_.options.attachment_dir) / name,
+               size = row->size] { return read_file(path, size); };
+  Result<Result<std::string>> content = co_await core_.deps.disk.run(std::move(read));
+  if (!content) throw busy();
+  if (!*content) throw not_found();
+  net::HttpResponse response;
+  response.body = std::move(**content);
+  // Never shown by a browser as what the sender says it is.
+  response.content_type = "application/octet-stream";
+  response.headers.emplace_back("Content-Disposition", disposition(row->filename));
+  response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");
+  co_return response;
+}
+
+Task<net::HttpResponse> Deliveries::traces(Call& call) {
+  const PageQuery query = page_of(call);
+  TraceQuery wanted;
+  wanted.account_id = call.caller.account_id;
+  wanted.offset = query.as_page().offset;
+  wanted.limit = query.page_size;
+  if (const auto webhook = call.request.parameter("webhook_id"))
+    wanted.webhook_id = std::string(*webhook);
+  if (const auto outcome = call.request.parameter("outcome")) {
+    constexpr std::array<std::string_view, 4> known = {"accepted", "rejected", "deferred",
+                                                       "aborted"};
+    if (std::find(known.begin(), known.end(), *outcome) == known.end()) {
+      throw invalid("outcome", "must be accepted, rejected, deferred or aborted");
+    }
+    wanted.outcome = std::string(*outcome);
+  }
+  if (core_.deps.traces == nullptr) throw unavailable("traces are not available on this server");
+  Result<TraceList> list = co_await core_.deps.traces->list(std::move(wanted));
+  if (!list) throw storage_trouble(list.error());
+  boost::json::array data;
+  for (boost::json::object& one : list->traces) data.push_back(std::move(one));
+  co_return json_response(200, {{"data", std::move(data)},
+                                {"page", query.page},
+                                {"page_size", query.page_size},
+                                {"total", list->total}});
+}
+
+Task<net::HttpResponse> Deliveries::trace(Call& call) {
+  if (!is_ulid(call.ids[0])) throw not_found();
+  if (core_.deps.traces == nullptr) throw unavailable("traces are not available on this server");
+  const Result<std::optional<boost::json::object>> found =
+      co_await core_.deps.traces->find(call.caller.account_id, call.ids[0]);
+  if (!found) throw storage_trouble(found.error());
+  if (!*found) throw not_found();
+  co_return json_response(200, **found);
+}
+
+}  // namespace postern::admin

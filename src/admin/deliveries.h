@@ -1,0 +1,39 @@
+// What became of mail: simulations, the delivery log, the built-in inbox, attachment links, traces.
+#pragma once
+
+#include <atomic>
+
+#include "admin/core.h"
+#include "admin/router.h"
+
+namespace postern::admin {
+
+/// Attachments larger than this are refused rather than read into memory.
+inline constexpr std::uint64_t max_attachment = 64ULL * 1024 * 1024;
+
+class Deliveries {
+ public:
+  explicit Deliveries(Core& core) : core_(core) {}
+  void add_routes(Router& router);
+
+ private:
+  Task<net::HttpResponse> simulate(Call& call);
+  Task<net::HttpResponse> logs(Call& call);
+  Task<net::HttpResponse> retry(Call& call);
+  Task<net::HttpResponse> inbox(Call& call);
+  Task<net::HttpResponse> inbox_message(Call& call);
+  Task<net::HttpResponse> delete_inbox_message(Call& call);
+  Task<net::HttpResponse> attachment(Call& call);
+  Task<net::HttpResponse> traces(Call& call);
+  Task<net::HttpResponse> trace(Call& call);
+
+  /// Throws 404 unless the webhook is the caller's.
+  Task<void> check_owner(const Call& call);
+  /// Returns when a message has come into any inbox since `sequence`, or the time is over.
+  Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);
+
+  Core& core_;
+  std::atomic<int> attachments_in_hand_{0};
+};
+
+}  // namespace postern::admin

@@ -1,0 +1,53 @@
+#include "admin/system.h"
+
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "store/store.h"
+
+namespace postern::admin {
+
+void System::add_routes(Router& router) {
+  router.add(
+      {"GET", "/api/v1/ping", Access::open, Body::none, [this](Call& c) { return ping(c); }});
+  router.add({"GET", "/healthz", Access::open, Body::none, [this](Call& c) { return health(c); }});
+  router.add({"GET", "/readyz", Access::open, Body::none, [this](Call& c) { return ready(c); }});
+  router.add({"GET", "/metrics", Access::open, Body::none, [this](Call& c) { return metrics(c); }});
+}
+
+Task<net::HttpResponse> System::ping(Call&) { co_return json_response(200, {{"status", "ok"}}); }
+
+/// The process answers; nothing else is asked, or a slow disk would get it restarted.
+Task<net::HttpResponse> System::health(Call&) { co_return json_response(200, {{"status", "ok"}}); }
+
+Task<net::HttpResponse> System::ready(Call&) {
+  std::vector<std::pair<std::string, std::string>> problems;
+  if (core_.deps.readiness != nullptr) problems = co_await core_.deps.readiness->problems();
+  auto write = [&store = core_.deps.store] { return store.probe(); };
+  Result<Result<void>> probed = co_await core_.deps.disk.run(std::move(write));
+  if (!probed || !*probed) problems.emplace_back("database", "does not take writes");
+  if (problems.empty()) co_return json_response(200, {{"status", "ready"}});
+  boost::json::object named;
+  for (const auto& [word, sentence] : problems) named[word] = sentence;
+  co_return json_response(503, {{"status", "not ready"}, {"problems", std::move(named)}});
+}
+
+net::HttpResponse System::metrics_text() const {
+  if (core_.deps.metrics == nullptr) throw not_found();
+  net::HttpResponse response;
+  response.body = core_.deps.metrics->text();
+  response.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  return response;
+}
+
+Task<net::HttpResponse> System::metrics(Call& call) {
+  const auto header = call.request.header("authorization");
+  const bool bearer = header && istarts_with(*header, "Bearer ");
+  const Secret& token = core_.options.metrics_token;
+  if (!bearer || token.empty() || !token.equals(trim(header->substr(7)))) {
+    throw unauthorized("metrics need the server's metrics token");
+  }
+  co_return metrics_text();
+}
+
+}  // namespace postern::admin

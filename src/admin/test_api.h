@@ -1,0 +1,179 @@
+// The API over a real SQLite store in a directory of its own; for tests.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <stdexcept>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <boost/json.hpp>
+
+#include "admin/api.h"
+#include "admin/digest.h"
+#include "admin/publisher.h"
+#include "base/text.h"
+#include "net/http_head.h"
+#include "store/sqlite_store.h"
+
+namespace postern::admin {
+
+/// TXT records by name; everything else does not exist.
+class ZoneResolver : public dns::Resolver {
+ public:
+  std::map<std::string, std::vector<std::string>> txt;
+  bool broken = false;
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    dns::Answer answer;
+    answer.status = dns::Status::nx_domain;
+    if (broken) answer.status = dns::Status::timeout;
+    if (const auto found = txt.find(question.name); found != txt.end()) {
+      answer.status = dns::Status::found;
+      answer.records = found->second;
+    }
+    co_return answer;
+  }
+};
+
+struct Answer {
+  int status = 0;
+  boost::json::value json;
+  std::string body;
+  net::HttpResponse raw;
+
+  std::string text(std::string_view pointer) const {
+    return std::string(json.at_pointer(pointer).as_string());
+  }
+  std::string code() const { return text("/code"); }
+  bool has_field(std::string_view name) const {
+    const auto* fields = json.as_object().if_contains("fields");
+    return fields != nullptr && fields->as_object().contains(name);
+  }
+};
+
+class TestApi {
+ public:
+  struct Request {
+    std::string method;
+    std::string target;
+    std::string body;
+    std::string token;
+    std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case
+    std::string peer = "192.0.2.1";
+  };
+
+  explicit TestApi(const std::function<void(Options&, Dependencies&)>& adjust = {}) {
+    directory_ =
+        std::filesystem::temp_directory_path() / ("postern-admin-" + hex_encode(random_bytes(8)));
+    std::filesystem::create_directory(directory_);
+    store = take(store::SqliteStore::open((directory_ / "postern.db").string()));
+    log = take(store::DeliveryLog::open((directory_ / "delivery.db").string(), {}));
+    options.public_domain = "hooks.example.net";
+    options.public_url = "https://postern.example.net";
+    options.rate_limits = false;
+    options.argon2 = {1, 8192};
+    options.attachment_dir = (directory_ / "attachments").string();
+    std::filesystem::create_directory(options.attachment_dir);
+    options.allow_http = true;
+    options.allow_networks = {*Cidr::parse("127.0.0.1/32")};
+    options.capabilities = {true, true, true};
+    publisher = std::make_unique<Publisher>(*store, directory, options.public_domain);
+    Dependencies dependencies{*store, *log, *publisher, resolver, hashing, disk};
+    dependencies.template_error = [](std::string_view text) -> std::optional<std::string> {
+      if (text.find("{{bad") != std::string_view::npos) return "1:1: no such field";
+      return std::nullopt;
+    };
+    if (adjust) adjust(options, dependencies);
+    if (auto loaded = publisher->load(); !loaded) throw std::runtime_error(loaded.error().message);
+    api = take(AdminApi::open(dependencies, options));
+  }
+  ~TestApi() {
+    api.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  Answer call(const Request& given) {
+    net::HttpRequest request;
+    request.method = given.method;
+    if (net::parse_target(given.target, request))
+      throw std::runtime_error("bad target in a test: " + given.target);
+    request.headers = given.headers;
+    if (!given.token.empty())
+      request.headers.emplace_back("authorization", "Bearer " + given.token);
+    if (!given.body.empty() && !request.header("content-type")) {
+      request.headers.emplace_back("content-type", "application/json");
+    }
+    request.body = given.body;
+    request.peer = *IpAddress::parse(given.peer);
+    return finish(api->handle(std::move(request)));
+  }
+  Answer get(const std::string& target, const std::string& token = {}) {
+    return call({"GET", target, "", token, {}});
+  }
+  Answer post(const std::string& target, const std::string& body, const std::string& token = {}) {
+    return call({"POST", target, body, token, {}});
+  }
+  Answer put(const std::string& target, const std::string& body, const std::string& token) {
+    return call({"PUT", target, body, token, {}});
+  }
+  Answer del(const std::string& target, const std::string& token, const std::string& body = {}) {
+    return call({"DELETE", target, body, token, {}});
+  }
+
+  /// Signs up and in; the access token.
+  std::string account(const std::string& email = "a@example.com") {
+    post("/api/v1/accounts", R"({"email":")" + email + R"(","password":"correct-horse-battery"})");
+    return post("/api/v1/sessions",
+                R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
+        .text("/access_token");
+  }
+  std::string policy(const std::string& token, const std::string& body = R"({"name":"p"})") {
+    return post("/api/v1/smtp-policies", body, token).text("/id");
+  }
+  Answer webhook(const std::string& token, const std::string& more = "") {
+    return post("/api/v1/webhooks", R"({"target_url":"http://127.0.0.1/x")" + more + "}", token);
+  }
+
+  template <class T>
+  T run(Task<T> task) {
+    auto future = boost::asio::co_spawn(loop, std::move(task), boost::asio::use_future);
+    loop.restart();
+    loop.run();
+    return future.get();
+  }
+
+  boost::asio::io_context loop;
+  net::WorkPool hashing{1, 100};
+  net::WorkPool disk{1, 100};
+  ZoneResolver resolver;
+  policy::Directory directory;
+  Options options;
+  std::unique_ptr<store::SqliteStore> store;
+  std::unique_ptr<store::DeliveryLog> log;
+  std::unique_ptr<Publisher> publisher;
+  std::unique_ptr<AdminApi> api;
+
+  Answer finish(Task<net::HttpResponse> task) {
+    Answer answer;
+    answer.raw = run(std::move(task));
+    answer.status = answer.raw.status;
+    answer.body = answer.raw.body;
+    boost::system::error_code ignored;
+    answer.json = boost::json::parse(answer.body, ignored);
+    return answer;
+  }
+
+ private:
+  template <class T>
+  static T take(Result<T> result) {
+    if (!result) throw std::runtime_error(result.error().message);
+    return std::move(*result);
+  }
+
+  std::filesystem::path directory_;
+};
+
+}  // namespace postern::admin
