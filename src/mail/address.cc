@@ -84,7 +84,7 @@ Result<std::string> to_a_labels(std::string_view text) {
 Result<std::string> any_domain(std::string_view text) {
   if (text.find('\0') != std::string_view::npos) return malformed("domain holds a NUL");
   if (is_ascii(text)) return ascii_domain(text);
-  const Result<std::string> ascii = to_a_labels(text);
+  Result<std::string> ascii = to_a_labels(text);
   if (!ascii) return ascii;
   // The mapping may have produced anything that STD 3 forbids; it is checked like ASCII input.
   return ascii_domain(*ascii);
@@ -119,7 +119,8 @@ Result<std::size_t> local_part_length(std::string_view text, std::uint8_t utf8) 
   for (i = 1; i < text.size(); ++i) {
     if (text[i] == '"') return i + 1;
     if (text[i] == '\\') {
-      if (++i == text.size() || !is_printable_ascii(text[i])) {
+      ++i;
+      if (i == text.size() || !is_printable_ascii(text[i])) {
         return malformed("backslash before an octet that cannot be quoted");
       }
     } else if (!is(text[i], qtext | utf8)) {

@@ -44,7 +44,7 @@ struct Bad {
   std::string text;
   Fault fault;
 };
-void PrintTo(const Bad& bad, std::ostream* out) { *out << bad.text; }
+std::ostream& operator<<(std::ostream& out, const Bad& bad) { return out << bad.text; }
 class BadMailbox : public testing::TestWithParam<Bad> {};
 
 TEST_P(BadMailbox, is_refused_with_its_fault) {

@@ -12,9 +12,10 @@ struct Counts {
   bool operator==(const Counts&) const = default;
 };
 
-void PrintTo(const Counts& c, std::ostream* out) {
-  *out << "fields " << c.fields << " received " << c.received << " from " << c.from << " odd "
-       << c.odd << " size " << c.size << " in_body " << c.in_body << " message_id " << c.message_id;
+std::ostream& operator<<(std::ostream& out, const Counts& c) {
+  return out << "fields " << c.fields << " received " << c.received << " from " << c.from << " odd "
+             << c.odd << " size " << c.size << " in_body " << c.in_body << " message_id "
+             << c.message_id;
 }
 
 Counts scan(std::string_view message, std::size_t step) {

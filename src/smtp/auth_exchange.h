@@ -26,8 +26,6 @@ class AuthExchange {
   Step start(std::string_view argument);
   /// A line of the client, without CRLF.
   Step respond(std::string_view line);
-  /// The client owes a line.
-  bool waiting() const { return state_ != State::idle; }
   void clear();
 
  private:

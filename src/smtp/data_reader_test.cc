@@ -19,9 +19,9 @@ struct Outcome {
   bool operator==(const Outcome&) const = default;
 };
 
-void PrintTo(const Outcome& o, std::ostream* out) {
-  *out << (o.ended ? "ended " : "open ") << (o.broken ? "broken" : printable(o.message)) << " rest "
-       << printable(o.rest);
+std::ostream& operator<<(std::ostream& out, const Outcome& o) {
+  return out << (o.ended ? "ended " : "open ") << (o.broken ? "broken" : printable(o.message))
+             << " rest " << printable(o.rest);
 }
 
 /// RFC 5321 §4.1.1.4 and §4.5.2 word for word, without any thought of speed.
@@ -137,7 +137,7 @@ struct Variant {
   std::string end;
   bool is_data;  ///< clean data rather than a broken message
 };
-void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
+std::ostream& operator<<(std::ostream& out, const Variant& variant) { return out << variant.name; }
 class EndOfDataVariant : public testing::TestWithParam<Variant> {};
 
 /// SMTP smuggling: what one server or another took for the end of data.
@@ -193,7 +193,8 @@ TEST(DataReader, measures_lines_over_pieces) {
   limits.text_line = 100;
   for (const std::size_t length : {97, 98, 99, 100, 200}) {
     const std::string line(length, 'x');
-    const std::string input = "short\r\n" + line + "\r\n" + line + "\r\nshort\r\n.\r\n";
+    std::string input = "short\r\n";
+    input.append(line).append("\r\n").append(line).append("\r\nshort\r\n.\r\n");
     for (const std::size_t step :
          {std::size_t{1}, std::size_t{10}, std::size_t{64}, input.size()}) {
       DataReader reader(DataReader::Framing::dots, BareNewline::reject, limits);

@@ -28,8 +28,6 @@ class LineReader {
   LineView take(std::string_view& input, const Limits& limits, bool sasl);
   /// The next take() gives the last line once more.
   void again() { again_ = true; }
-  /// Octets of a line that has begun are kept.
-  bool holds_input() const { return seen_ != 0; }
   /// Forgets everything (RFC 3207 §4.2), wiping it: it may be an AUTH line.
   void clear();
   void shrink();

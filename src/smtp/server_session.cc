@@ -165,8 +165,10 @@ void ServerSession::keep_input() {
 Event ServerSession::next() { return state_->advance(); }
 
 void ServerSession::reply(const Reply& reply) {
-  assert(reply.code >= 200 && reply.code <= 599);
-  state_->answered(reply);
+  // 1xx and 3xx would leave the client waiting for more; whoever made such a reply is at fault.
+  const unsigned kind = reply.code / 100u;
+  const bool fit = kind == 2 || kind == 4 || kind == 5;
+  state_->answered(fit ? reply : reply_for(Fault::bug));
 }
 
 void ServerSession::accept() {

@@ -109,6 +109,21 @@ TEST(ServerSession, takes_a_trusted_login_as_authentication) {
   EXPECT_FALSE(driver.session().authenticated());
 }
 
+TEST(ServerSession, does_not_pass_on_a_reply_that_is_none) {
+  const ServerOptions options = example_options();
+  TestDriver driver(options);
+  driver.say("HELO client.example\r\nMAIL FROM:<a@example.com>\r\n");
+  driver.output.clear();
+  for (const std::uint16_t code : {0, 99, 150, 354, 600, 1000}) {
+    driver.answer("rcpt", {code, {}, "nonsense"});
+    driver.say("RCPT TO:<b@example.org>\r\n");
+    EXPECT_TRUE(driver.output.starts_with("451 4.3.0 ")) << driver.output;
+    driver.output.clear();
+  }
+  driver.say("DATA\r\n");
+  EXPECT_TRUE(driver.output.starts_with("554 5.5.1 ")) << driver.output;
+}
+
 TEST(ServerSession, can_be_moved) {
   const ServerOptions options = example_options();
   ServerSession first(options);
