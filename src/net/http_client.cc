@@ -180,7 +180,6 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
   for (const auto& [name, value] : request.headers)
     append(headers, value.empty() ? name + ";" : fmt::format("{}: {}", name, value));
   append(headers, "Expect:");
-  append(headers, "Accept: */*");
   if (!target.address) {
     append(pins, pin(target, addresses));
     set(CURLOPT_RESOLVE, pins.get());
