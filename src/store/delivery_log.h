@@ -158,9 +158,10 @@ class DeliveryLog {
   Result<std::vector<std::string>> take_expired_files(Time at);
 
   const DeliveryLogOptions options_;
-  std::unique_ptr<Database> log_;   ///< the writer's
-  std::mutex mutex_;                ///< guards rest_
-  std::unique_ptr<Database> rest_;  ///< reads, inbox and links, synchronous=FULL
+  std::unique_ptr<Database> log_;        ///< the writer's
+  std::mutex mutex_;                     ///< guards rest_ and handed_out_
+  std::vector<std::string> handed_out_;  ///< expired links whose files the caller is removing
+  std::unique_ptr<Database> rest_;       ///< reads, inbox and links, synchronous=FULL
   std::atomic<std::uint64_t> inbox_sequence_{0};
   std::unique_ptr<BatchWriter> writer_;  ///< last: ends first
 };
