@@ -126,7 +126,8 @@ Record by_octets(const Scene& scene, const std::string& client) {
 }
 
 Record in_pieces(const Scene& scene, const std::string& client, std::uint8_t seed) {
-  smtp::TestDriver driver(scene.options);
+  smtp::TestDriver driver(scene.options, seed % 2 == 0 ? smtp::TestDriver::Buffer::stays
+                                                       : smtp::TestDriver::Buffer::is_overwritten);
   if (scene.tls) driver.session().tls_started();
   driver.session().greet();
   unsigned step = seed;

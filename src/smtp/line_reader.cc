@@ -76,6 +76,12 @@ LineReader::LineView LineReader::complete(std::string_view part, const Limits& l
   return {Status::line, part};
 }
 
+void LineReader::again() {
+  again_ = true;
+  held_ = std::string(last_);
+  last_ = held_;
+}
+
 void LineReader::clear_held() {
   OPENSSL_cleanse(held_.data(), held_.size());
   held_.clear();

@@ -26,8 +26,8 @@ class LineReader {
 
   /// Takes octets from the front of `input`, a line at most. `sasl`: the limit for AUTH holds.
   LineView take(std::string_view& input, const Limits& limits, bool sasl);
-  /// The next take() gives the last line once more.
-  void again() { again_ = true; }
+  /// The next take() gives the last line once more, from a copy: the input may be gone by then.
+  void again();
   /// Forgets everything (RFC 3207 §4.2), wiping it: it may be an AUTH line.
   void clear();
   void shrink();

@@ -12,7 +12,12 @@ namespace postern::smtp {
 
 class TestDriver {
  public:
-  explicit TestDriver(const ServerOptions& options) : session_(options) {}
+  /// What becomes of the fed octets once an event has been seen: a driver may wait then, and
+  /// another session uses the buffer.
+  enum class Buffer { stays, is_overwritten };
+
+  explicit TestDriver(const ServerOptions& options, Buffer buffer = Buffer::stays)
+      : session_(options), buffer_(buffer) {}
 
   ServerSession& session() { return session_; }
   /// Overrides the usual answer to `helo auth mail rcpt data message xclient`.
@@ -22,9 +27,11 @@ class TestDriver {
   /// Feeds the octets and answers until the session wants more. Nothing happens after Closed.
   void say(std::string_view octets) {
     if (over_) return;
-    session_.feed(octets);
+    fed_.assign(octets);
+    session_.feed(fed_);
     while (step()) {
     }
+    fed_.assign(fed_.size(), '!');
     const std::string out = session_.take_output();
     output += out;
   }
@@ -38,6 +45,10 @@ class TestDriver {
  private:
   bool step() {
     Event event = session_.next();
+    if (buffer_ == Buffer::is_overwritten && !std::holds_alternative<Chunk>(event)) {
+      session_.keep_input();
+      fed_.assign(fed_.size(), '!');
+    }
     return std::visit([this](auto& e) { return handle(e); }, event);
   }
 
@@ -135,6 +146,8 @@ class TestDriver {
   }
 
   ServerSession session_;
+  Buffer buffer_;
+  std::string fed_;
   std::map<std::string, Reply> answers_;
   std::string message_;
   bool over_ = false;

@@ -221,8 +221,8 @@ class Player {
 
 /// What the client says up to the next handshake or change of answers, in one piece; and all that
 /// the server should have said by then.
-void play_in_one_piece(const Transcript& transcript) {
-  TestDriver driver(transcript.options);
+void play_in_one_piece(const Transcript& transcript, TestDriver::Buffer buffer) {
+  TestDriver driver(transcript.options, buffer);
   if (transcript.tls) driver.session().tls_started();
   driver.session().greet();
   driver.say("");
@@ -270,7 +270,12 @@ TEST_P(Sessions, octet_by_octet) {
 
 TEST_P(Sessions, in_one_piece) {
   const Transcript transcript = read_transcript(GetParam());
-  if (transcript.split) play_in_one_piece(transcript);
+  if (transcript.split) play_in_one_piece(transcript, TestDriver::Buffer::stays);
+}
+
+TEST_P(Sessions, in_one_piece_of_a_shared_buffer) {
+  const Transcript transcript = read_transcript(GetParam());
+  if (transcript.split) play_in_one_piece(transcript, TestDriver::Buffer::is_overwritten);
 }
 
 std::vector<fs::path> transcripts() {
