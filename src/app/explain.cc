@@ -1,0 +1,158 @@
+#include "app/explain.h"
+
+#include <unistd.h>
+
+#include <iostream>
+#include <thread>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "admin/publisher.h"
+#include "app/commands_store.h"
+#include "app/explain_live.h"
+#include "app/explain_report.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "policy/record.h"
+#include "store/sqlite_store.h"
+#include "store/traces.h"
+
+namespace postern::app {
+
+namespace {
+
+/// The gateway commits traces some moments after the reply.
+constexpr std::chrono::milliseconds patience{1000};
+constexpr std::chrono::milliseconds pause{50};
+
+using DefinitionText = std::function<Result<std::string>(const std::string&, std::uint64_t)>;
+
+int fail_with(ExitCode code, std::string_view message, std::string_view hint, bool json) {
+  if (json) {
+    std::cerr << boost::json::serialize(boost::json::object{{"error", message}, {"hint", hint}})
+              << '\n';
+  } else {
+    std::cerr << "error: " << message << '\n';
+    if (!hint.empty()) std::cerr << "  = what to do: " << hint << '\n';
+  }
+  return to_int(code);
+}
+
+Result<dialect::Rederived> made_again(const policy::Trace& trace) {
+  Result<dialect::Rederived> result = fail(Fault::bug, "it was not made");
+  boost::asio::io_context loop;
+  boost::asio::co_spawn(loop, dialect::rederive(trace),
+                        [&](std::exception_ptr error, Result<dialect::Rederived> again) {
+                          if (!error) result = std::move(again);
+                        });
+  loop.run();
+  return result;
+}
+
+/// Reads the record with its definitions and makes its decisions again.
+Result<Explanation> from_record(const std::string& record, DefinitionText definitions) {
+  const auto source = dialect::definition_source(std::move(definitions));
+  Result<policy::Trace> trace = policy::read_record(record, source);
+  if (!trace) return tl::unexpected(trace.error());
+  Result<dialect::Rederived> again = made_again(*trace);
+  return Explanation{.trace = std::move(*trace), .live = false, .again = std::move(again)};
+}
+
+Result<std::string> wait_for_record(store::TraceReader& reader, const std::string& id) {
+  const auto until = std::chrono::steady_clock::now() + patience;
+  while (true) {
+    auto record = reader.record(id);
+    if (!record) return tl::unexpected(record.error());
+    if (*record) return std::move(**record);
+    if (std::chrono::steady_clock::now() >= until) return fail(Fault::not_found, "no trace " + id);
+    std::this_thread::sleep_for(pause);
+  }
+}
+
+Result<Explanation> recorded(const std::string& path, const std::string& id) {
+  auto reader = store::TraceReader::open(path);
+  if (!reader) return tl::unexpected(reader.error());
+  const Result<std::string> record = wait_for_record(**reader, id);
+  if (!record) return tl::unexpected(record.error());
+  return from_record(*record, [&](const std::string& name, std::uint64_t version) {
+    return (*reader)->definition(name, version);
+  });
+}
+
+/// Decides by the store's policies, then goes through the record like a trace of the gateway's.
+Result<Explanation> live(const Config& config, const ExplainOptions& options) {
+  const std::filesystem::path path = config.server.data_dir / "postern.db";
+  std::error_code unreadable;
+  if (!std::filesystem::exists(path, unreadable)) {
+    return fail(Fault::not_found, "there is no " + path.string());
+  }
+  auto store = store::SqliteStore::open(path.string());
+  if (!store) return tl::unexpected(store.error());
+  policy::Directory directory;
+  admin::Publisher publisher(**store, directory, config.webhooks.public_domain);
+  if (const Result<void> loaded = publisher.load(); !loaded) {
+    return tl::unexpected(loaded.error());
+  }
+  const Result<policy::Trace> trace = decide_live(config, options, directory);
+  if (!trace) return tl::unexpected(trace.error());
+  const auto kept = policy::definitions_of(*trace);
+  Result<Explanation> explanation =
+      from_record(policy::write_record(*trace),
+                  [&kept](const std::string& id, std::uint64_t version) -> Result<std::string> {
+                    for (const policy::Definition& one : kept) {
+                      if (one.id == id && one.version == version) return one.text;
+                    }
+                    return fail(Fault::bug, id + " is not kept");
+                  });
+  if (explanation) explanation->live = true;
+  return explanation;
+}
+
+int explain_error(const Error& error, const Config& config, const ExplainOptions& options) {
+  const std::string data_dir = config.server.data_dir.string();
+  if (error.fault == Fault::not_found) {
+    const std::string hint =
+        options.id ? fmt::format(
+                         "the id stands in the log as `trace`; {} keeps traces for `traces.keep`"
+                         "; --data-dir names another directory",
+                         data_dir)
+                   : std::string(
+                         "name a file that is there; --data-dir says where the gateway keeps "
+                         "its databases");
+    const std::string where = options.id ? fmt::format(" in {}/traces.db", data_dir) : "";
+    const bool unknown = error.message.starts_with("no trace");
+    return fail_with(ExitCode::no_input, error.message + (unknown ? where : ""), hint,
+                     options.json);
+  }
+  if (error.fault == Fault::malformed) {
+    return fail_with(ExitCode::bad_data, error.message, "", options.json);
+  }
+  return fail_with(exit_code_of(error.fault), error.message, "", options.json);
+}
+
+}  // namespace
+
+int explain(const Config& config, const ExplainOptions& options) {
+  const std::string id = upper(options.id.value_or(""));
+  if (options.id && !is_ulid(id)) {
+    return fail_with(
+        ExitCode::usage, fmt::format("`{}` is no trace id", printable(*options.id, 64)),
+        "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
+  }
+  const std::string traces = (config.server.data_dir / "traces.db").string();
+  const Result<Explanation> explanation = options.id ? recorded(traces, id) : live(config, options);
+  if (!explanation) return explain_error(explanation.error(), config, options);
+  if (options.json) {
+    std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';
+  } else {
+    std::cout << explanation_text(*explanation, !options.no_color && ::isatty(STDOUT_FILENO) == 1);
+  }
+  std::cout.flush();
+  if (options.exit_code && was_refused(explanation->trace)) return to_int(ExitCode::no);
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,356 @@
+#include "app/explain_report.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "policy/layer.h"
+#include "policy/webhook.h"
+#include "telemetry/log_record.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace json = boost::json;
+using policy::Decision;
+using policy::Evidence;
+using policy::Recipient;
+using policy::Stage;
+using policy::Step;
+using policy::Trace;
+using policy::Verdict;
+
+std::string shown(std::string_view text) {
+  return is_utf8(text) ? std::string(text) : printable(text);
+}
+
+std::string reverse_path(const Evidence& evidence) {
+  return "<" + (evidence.reverse_path ? shown(evidence.reverse_path->text()) : "") + ">";
+}
+
+std::string client_line(const Evidence& evidence) {
+  const policy::SessionFacts& session = evidence.session;
+  std::string line = session.client_ip.to_string();
+  if (session.client_port != 0) line += fmt::format(" port {}", session.client_port);
+  line += fmt::format(", {} {}", session.esmtp ? "EHLO" : "HELO", shown(session.helo));
+  line += session.tls ? ", " + session.tls->version : ", no TLS";
+  if (!session.auth) return line + ", not authenticated";
+  line += fmt::format(", authenticated as {} ({})", shown(session.auth->username),
+                      session.auth->mechanism);
+  if (session.auth->granted.empty()) return line + " for no policy";
+  std::string policies;
+  for (const auto& [id, stamp] : session.auth->granted) policies += " " + id;
+  return line + " for" + policies;
+}
+
+std::string message_line(const policy::MessageFacts& facts) {
+  return fmt::format("{} octets, {} header fields in {} octets, {} Received{}{}", facts.size,
+                     facts.header_fields, facts.header_size, facts.received_fields,
+                     facts.message_id.empty() ? "" : ", ", shown(facts.message_id));
+}
+
+std::string stage_title(const Decision& decision) {
+  switch (decision.stage) {
+    case Stage::connect:
+      return "Connection";
+    case Stage::helo:
+      return "HELO";
+    case Stage::auth:
+      return "AUTH";
+    case Stage::mail:
+      return "MAIL FROM";
+    case Stage::rcpt:
+      return "RCPT TO:<" + shown(decision.recipient) + ">";
+    case Stage::data:
+      return "DATA";
+    case Stage::message:
+      return "End of data";
+    case Stage::queued:
+      return "Queued";
+    case Stage::delivery:
+      break;
+  }
+  return "Delivery";
+}
+
+std::string route_line(const Recipient& recipient) {
+  const policy::Route& route = recipient.route;
+  if (route.kind == policy::Route::Kind::none) {
+    return route.missing == policy::Route::Missing::foreign_domain
+               ? "none: the domain is not one of this server's"
+               : "none: no such address in a domain of this server";
+  }
+  std::string line = "webhook " + route.webhook->id;
+  if (route.tag) line += " with tag " + shown(*route.tag);
+  if (route.policy)
+    return line + fmt::format(", policy {} version {}", route.policy->id, route.policy->version);
+  return line + (route.webhook->policy_id
+                     ? ", policy " + *route.webhook->policy_id + " (not loaded)"
+                     : ", no policy");
+}
+
+std::string verdict_word(const Step& step) {
+  std::string word;
+  switch (step.verdict.kind) {
+    case Verdict::Kind::pass_on:
+      word = "pass";
+      break;
+    case Verdict::Kind::permit:
+      word = "permit";
+      break;
+    case Verdict::Kind::reject:
+      word = "REJECT";
+      break;
+    case Verdict::Kind::defer:
+      word = "DEFER";
+      break;
+    case Verdict::Kind::quarantine:
+      word = "QUARANTINE";
+      break;
+  }
+  return step.enforced ? word : word + " (shadow)";
+}
+
+/// Rows of text under a header, each column as wide as its widest cell, the last one free.
+class Table {
+ public:
+  using Line = std::array<std::string, 5>;
+  void add(Line line) {
+    for (std::size_t i = 0; i + 1 < line.size(); ++i)
+      width_[i] = std::max(width_[i], columns(line[i]));
+    lines_.push_back(std::move(line));
+  }
+  std::string text(std::string_view indent) const {
+    std::string out;
+    for (const Line& line : lines_) {
+      std::string row(indent);
+      for (std::size_t i = 0; i < line.size(); ++i) {
+        row += line[i];
+        if (i + 1 < line.size()) row.append(width_[i] - columns(line[i]) + 2, ' ');
+      }
+      row.erase(row.find_last_not_of(' ') + 1);
+      out += row + "\n";
+    }
+    return out;
+  }
+
+ private:
+  /// Code points; escape sequences never stand in a table.
+  static std::size_t columns(std::string_view text) {
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+    }));
+  }
+  std::array<std::size_t, 5> width_{};
+  std::vector<Line> lines_;
+};
+
+struct Paint {
+  bool color;
+  std::string red(std::string text) const { return wrap("\x1b[31m", std::move(text)); }
+  std::string green(std::string text) const { return wrap("\x1b[32m", std::move(text)); }
+  std::string bold(std::string text) const { return wrap("\x1b[1m", std::move(text)); }
+  std::string wrap(const char* start, std::string text) const {
+    return color ? start + std::move(text) + "\x1b[0m" : text;
+  }
+};
+
+std::string accepted_line(const Trace& trace, bool live) {
+  const std::string would = live ? "would be accepted" : "accepted";
+  if (trace.evidence.recipients.empty()) return would;
+  const policy::Route& route = trace.evidence.recipients.front().route;
+  return route.webhook ? would + " → webhook " + route.webhook->id : would;
+}
+
+std::string decision_text(const Explanation& explanation, const Decision& decision,
+                          const Paint& paint) {
+  const bool refused = policy::refused(decision);
+  std::string out =
+      fmt::format("\n{}   {}\n", paint.bold(stage_title(decision)),
+                  fmt::format("stage {}, {:.0f} us", policy::to_string(decision.stage),
+                              static_cast<double>(decision.took.count()) / 1000));
+  if (decision.candidate) out += "  route: " + route_line(*decision.candidate) + "\n";
+  Table table;
+  table.add({"layer", "rule", "verdict", "where it stands", "evidence"});
+  for (const Step& step : decision.steps) {
+    table.add({std::string(step.layer), std::string(step.check), verdict_word(step),
+               shown(step.origin), shown(step.verdict.detail)});
+  }
+  if (!decision.steps.empty()) out += table.text("  ");
+  if (refused) {
+    out += "  => " + paint.red(decision.reply.to_string()) + "\n";
+  } else if (decision.quarantine) {
+    out += "  => " + paint.red("accepted, held: " + shown(*decision.quarantine)) + "\n";
+  } else if (decision.stage == Stage::message) {
+    out += "  => " + paint.green(accepted_line(explanation.trace, explanation.live)) + "\n";
+  } else {
+    out += "  => " + paint.green(explanation.live ? "would be accepted" : "accepted") + "\n";
+  }
+  return out;
+}
+
+std::string rederived_text(const Explanation& explanation, const Paint& paint) {
+  if (!explanation.again) {
+    return paint.red("Cannot be made again offline: " + explanation.again.error().message) + "\n";
+  }
+  const auto& answers = explanation.again->answers;
+  const auto asked = std::count_if(answers.begin(), answers.end(),
+                                   [](const auto& answer) { return answer.asked; });
+  const auto same = std::count_if(answers.begin(), answers.end(), [](const auto& answer) {
+    return answer.asked && answer.differences.empty();
+  });
+  std::string out = fmt::format("Made again from the record alone: {} of {} {} the same.\n", same,
+                                asked, asked == 1 ? "decision" : "decisions");
+  if (explanation.again->agrees()) return out;
+  out = paint.red(out);
+  for (const auto& answer : answers) {
+    for (const std::string& difference : answer.differences) out += "  " + shown(difference) + "\n";
+  }
+  return out;
+}
+
+std::string outcome_line(const Explanation& explanation) {
+  const Trace& trace = explanation.trace;
+  const smtp::Reply reply = trace.settled();
+  const bool refused = was_refused(trace);
+  if (explanation.live) {
+    return refused ? "would be refused: " + reply.to_string() : accepted_line(trace, true);
+  }
+  std::string line = trace.outcome;
+  if (refused || trace.reply.code != 0) line += ": " + reply.to_string();
+  return line;
+}
+
+}  // namespace
+
+bool was_refused(const Trace& trace) {
+  if (trace.reply.code != 0) return !trace.reply.positive();
+  if (trace.outcome == "accepted") return false;
+  return trace.settled().code != 0;
+}
+
+std::string explanation_text(const Explanation& explanation, bool color) {
+  const Trace& trace = explanation.trace;
+  const Evidence& evidence = trace.evidence;
+  const Paint paint{color};
+  std::string out;
+  if (explanation.live) {
+    out += paint.bold("A message that was never sent, by the policies as they are now") + "\n";
+  } else {
+    out += fmt::format("{}   {}\n", paint.bold("Trace " + trace.id),
+                       telemetry::rfc3339(trace.started));
+  }
+  out += "  client   " + client_line(evidence) + "\n";
+  out += "  from     " + reverse_path(evidence) + "\n";
+  if (evidence.message) out += "  message  " + message_line(*evidence.message) + "\n";
+  for (const Decision& decision : trace.decisions) {
+    out += decision_text(explanation, decision, paint);
+  }
+  if (trace.omitted > 0) out += fmt::format("\n{} more recipients were not kept\n", trace.omitted);
+  const std::string outcome = outcome_line(explanation);
+  out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
+  return out + rederived_text(explanation, paint);
+}
+
+namespace {
+
+json::object reply_json(const smtp::Reply& reply) {
+  return {
+      {"code", reply.code}, {"enhanced", reply.enhanced.to_string()}, {"text", shown(reply.text)}};
+}
+
+json::object step_json(const Step& step) {
+  json::object out{{"layer", step.layer},
+                   {"rule", step.check},
+                   {"origin", shown(step.origin)},
+                   {"evidence", shown(step.verdict.detail)},
+                   {"verdict", policy::to_string(step.verdict.kind)},
+                   {"enforced", step.enforced}};
+  if (step.verdict.refuses()) out["reply"] = reply_json(step.verdict.reply);
+  return out;
+}
+
+json::object decision_json(const Decision& decision) {
+  json::object out{{"stage", policy::to_string(decision.stage)},
+                   {"took_ns", decision.took.count()}};
+  if (decision.candidate) {
+    const policy::Route& route = decision.candidate->route;
+    out["recipient"] = shown(decision.recipient);
+    out["route"] = route_line(*decision.candidate);
+    out["webhook_id"] = route.webhook ? json::value(route.webhook->id) : json::value();
+    out["policy_id"] = route.policy ? json::value(route.policy->id) : json::value();
+    if (route.policy) out["policy_version"] = route.policy->version;
+  }
+  json::array steps;
+  for (const Step& step : decision.steps) steps.push_back(step_json(step));
+  out["steps"] = std::move(steps);
+  out["accepted"] = !policy::refused(decision);
+  if (policy::refused(decision)) out["reply"] = reply_json(decision.reply);
+  if (decision.quarantine) out["quarantine"] = shown(*decision.quarantine);
+  return out;
+}
+
+json::object client_json(const policy::SessionFacts& session) {
+  json::object out{{"ip", session.client_ip.to_string()},
+                   {"port", session.client_port},
+                   {"helo", shown(session.helo)},
+                   {"esmtp", session.esmtp},
+                   {"tls", nullptr},
+                   {"auth", nullptr}};
+  if (session.tls) {
+    out["tls"] = {{"version", session.tls->version}, {"cipher", session.tls->cipher}};
+  }
+  if (!session.auth) return out;
+  json::array policies;
+  for (const auto& [id, stamp] : session.auth->granted) policies.emplace_back(id);
+  out["auth"] = {{"username", shown(session.auth->username)},
+                 {"mechanism", session.auth->mechanism},
+                 {"policies", std::move(policies)}};
+  return out;
+}
+
+json::object rederived_json(const Result<dialect::Rederived>& again) {
+  if (!again) return {{"agrees", false}, {"error", again.error().message}};
+  json::array differences;
+  for (const auto& answer : again->answers) {
+    for (const std::string& one : answer.differences) differences.emplace_back(shown(one));
+  }
+  return {{"agrees", again->agrees()}, {"differences", std::move(differences)}};
+}
+
+}  // namespace
+
+json::object explanation_json(const Explanation& explanation) {
+  const Trace& trace = explanation.trace;
+  const Evidence& evidence = trace.evidence;
+  json::object out{
+      {"id", trace.id},
+      {"live", explanation.live},
+      {"time", telemetry::rfc3339(trace.started)},
+      {"client", client_json(evidence.session)},
+      {"mail_from", evidence.reverse_path ? shown(evidence.reverse_path->text()) : ""}};
+  if (evidence.message) {
+    const policy::MessageFacts& facts = *evidence.message;
+    out["message"] = {{"size", facts.size},
+                      {"header_fields", facts.header_fields},
+                      {"header_size", facts.header_size},
+                      {"received_fields", facts.received_fields},
+                      {"message_id", shown(facts.message_id)}};
+  }
+  json::array decisions;
+  for (const Decision& decision : trace.decisions) decisions.push_back(decision_json(decision));
+  out["decisions"] = std::move(decisions);
+  out["omitted"] = trace.omitted;
+  out["outcome"] = trace.outcome;
+  out["refused"] = was_refused(trace);
+  const smtp::Reply reply = trace.settled();
+  out["reply"] = reply.code == 0 ? json::value() : json::value(reply_json(reply));
+  out["rederived"] = rederived_json(explanation.again);
+  return out;
+}
+
+}  // namespace postern::app
