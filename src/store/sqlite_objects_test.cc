@@ -1,0 +1,361 @@
+#include "store/sqlite_store.h"
+
+#include <thread>
+
+#include "store/sqlite_schema.h"
+#include "store/sqlite_store_fixture.h"
+
+namespace postern::store {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::minutes;
+
+TEST_F(SqliteStoreTest, policies_belong_to_their_account) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  PolicyRow row = add_policy(ann, "p");
+  EXPECT_TRUE(store_->policy(ann, row.id).value());
+  EXPECT_EQ(store_->policy(bob, row.id).value(), std::nullopt);
+  EXPECT_EQ(store_->policies(bob, {}).value().total, 0u);
+  PolicyRow stolen = row;
+  stolen.account_id = bob;
+  EXPECT_EQ(store_->update_policy(stolen, 1, nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(
+      store_->delete_policy(bob, row.id, std::nullopt, IfUsed::detach, at_, {}).value().outcome,
+      Outcome::not_found);
+  PolicyRow orphan = policy("acc_gone", "q");
+  EXPECT_EQ(store_->create_policy(orphan, nullptr).value(), Outcome::not_found);
+}
+
+TEST_F(SqliteStoreTest, policies_are_listed_newest_first) {
+  const std::string ann = add_account("ann@example.com");
+  for (int i = 0; i < 5; ++i) add_policy(ann, std::to_string(i));
+  const auto page = store_->policies(ann, {.offset = 1, .limit = 2}).value();
+  EXPECT_EQ(page.total, 5u);
+  ASSERT_EQ(page.rows.size(), 2u);
+  EXPECT_EQ(page.rows[0].name, "3");
+  EXPECT_EQ(page.rows[1].name, "2");
+}
+
+TEST_F(SqliteStoreTest, an_update_needs_the_version_it_was_made_from) {
+  const std::string ann = add_account("ann@example.com");
+  PolicyRow row = add_policy(ann, "p");
+  row.name = "q";
+  row.version = 2;
+  row.updated_at = at_ + minutes(1);
+  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->update_policy(row, 1, nullptr).value(), Outcome::stale);
+  const auto found = store_->policy(ann, row.id).value();
+  EXPECT_EQ(found->name, "q");
+  EXPECT_EQ(found->version, 2u);
+  EXPECT_EQ(found->updated_at, at_ + minutes(1));
+  EXPECT_EQ(found->created_at, at_);
+  EXPECT_EQ(store_->delete_policy(ann, row.id, 1, IfUsed::detach, at_, {}).value().outcome,
+            Outcome::stale);
+  EXPECT_EQ(store_->delete_policy(ann, row.id, 2, IfUsed::detach, at_, {}).value().outcome,
+            Outcome::done);
+}
+
+TEST_F(SqliteStoreTest, concurrent_updates_never_lose_one) {
+  const std::string ann = add_account("ann@example.com");
+  const PolicyRow row = add_policy(ann, "p");
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 10;) {
+        PolicyRow mine = *store_->policy(ann, row.id).value();
+        const std::uint64_t expected = mine.version++;
+        if (store_->update_policy(mine, expected, nullptr).value() == Outcome::done) ++i;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(store_->policy(ann, row.id).value()->version, 41u);
+}
+
+TEST_F(SqliteStoreTest, credentials_keep_their_order_over_all_policies) {
+  const std::string ann = add_account("ann@example.com");
+  PolicyRow first = policy(ann, "first");
+  first.credentials = {{"shared", Secret("h1")}, {"x", Secret("h2")}};
+  ASSERT_EQ(store_->create_policy(first, nullptr).value(), Outcome::done);
+  PolicyRow second = policy(ann, "second");
+  second.credentials = {{"shared", Secret("h3")}};
+  ASSERT_EQ(store_->create_policy(second, nullptr).value(), Outcome::done);
+  // A new password and a new user in the first policy, listed in another order.
+  first.credentials = {{"y", Secret("h4")}, {"shared", Secret("h5")}};
+  first.version = 2;
+  ASSERT_EQ(store_->update_policy(first, 1, nullptr).value(), Outcome::done);
+  const auto one = store_->policy(ann, first.id).value()->credentials;
+  const auto two = store_->policies(ann, {}).value().rows[0].credentials;
+  ASSERT_EQ(one.size(), 2u);
+  ASSERT_EQ(two.size(), 1u);
+  EXPECT_EQ(one[0].username, "y");
+  EXPECT_EQ(one[1].username, "shared");
+  EXPECT_TRUE(one[1].hash.equals("h5"));
+  EXPECT_LT(one[1].order, two[0].order) << "a changed password keeps its place";
+  EXPECT_GT(one[0].order, two[0].order) << "a new user stands behind";
+}
+
+TEST_F(SqliteStoreTest, deleting_a_policy_detaches_its_webhooks_in_the_same_transaction) {
+  const std::string ann = add_account("ann@example.com");
+  PolicyRow row = policy(ann, "p");
+  row.credentials = {{"u", Secret("h")}};
+  ASSERT_EQ(store_->create_policy(row, nullptr).value(), Outcome::done);
+  const WebhookRow a = add_webhook(ann, "a@example.com", row.id);
+  const WebhookRow b = add_webhook(ann, "b@example.com", row.id);
+  const WebhookRow c = add_webhook(ann, "c@example.com");
+  EXPECT_EQ(store_->policy(ann, row.id).value()->webhook_count, 2u);
+  EXPECT_EQ(store_->webhooks_of_policy(ann, row.id).value().size(), 2u);
+  const auto refused =
+      store_->delete_policy(ann, row.id, std::nullopt, IfUsed::refuse, at_, {}).value();
+  EXPECT_EQ(refused.outcome, Outcome::in_use);
+  EXPECT_EQ(store_->webhook(ann, a.id).value()->policy_id, row.id);
+  std::vector<std::string> told;
+  const auto deleted =
+      store_
+          ->delete_policy(ann, row.id, std::nullopt, IfUsed::detach, at_ + hours(1),
+                          [&](const std::vector<std::string>& ids) {
+                            told = ids;
+                            return audit(ann, "smtp_policy.deleted");
+                          })
+          .value();
+  EXPECT_EQ(deleted.outcome, Outcome::done);
+  EXPECT_EQ(deleted.detached_webhooks, (std::vector<std::string>{a.id, b.id}));
+  EXPECT_EQ(told, deleted.detached_webhooks);
+  EXPECT_EQ(actions(ann), std::vector<std::string>{"smtp_policy.deleted"});
+  const auto detached = store_->webhook(ann, a.id).value();
+  EXPECT_EQ(detached->policy_id, std::nullopt);
+  EXPECT_EQ(detached->version, 2u);
+  EXPECT_EQ(detached->updated_at, at_ + hours(1));
+  EXPECT_EQ(store_->webhook(ann, c.id).value()->version, 1u);
+  EXPECT_EQ(store_->policies(ann, {}).value().total, 0u);
+}
+
+TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
+  const std::string ann = add_account("ann@example.com");
+  const PolicyRow rule = add_policy(ann, "p");
+  WebhookRow row = webhook(ann, "in@example.com");
+  row.is_active = false;
+  row.policy_id = rule.id;
+  row.custom_headers = {{"X-A", "1 \" 2"}, {"X-B", "ü"}};
+  row.payload_template = "{{.Subject}}";
+  row.rate_limit_per_minute = 7;
+  row.delivery_mode = "queued";
+  row.attachments = "link";
+  row.include_raw = "inline";
+  row.timeout_ms = 1000;
+  row.previous_secret = Secret("whsec_old");
+  row.previous_expires_at = at_ + hours(1);
+  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+  reopen();
+  const auto found = store_->webhook(ann, row.id).value();
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->name, "n");
+  EXPECT_EQ(found->address, "in@example.com");
+  EXPECT_EQ(found->target_url, "inbox");
+  EXPECT_FALSE(found->is_active);
+  EXPECT_EQ(found->policy_id, rule.id);
+  EXPECT_EQ(found->custom_headers, row.custom_headers);
+  EXPECT_EQ(found->payload_template, "{{.Subject}}");
+  EXPECT_EQ(found->rate_limit_per_minute, 7u);
+  EXPECT_EQ(found->delivery_mode, "queued");
+  EXPECT_EQ(found->attachments, "link");
+  EXPECT_EQ(found->include_raw, "inline");
+  EXPECT_EQ(found->timeout_ms, 1000u);
+  EXPECT_TRUE(found->secret.equals(row.secret.reveal()));
+  EXPECT_TRUE(found->previous_secret->equals("whsec_old"));
+  EXPECT_EQ(found->previous_expires_at, row.previous_expires_at);
+  WebhookRow changed = *found;
+  changed.custom_headers.clear();
+  changed.previous_secret.reset();
+  changed.previous_expires_at.reset();
+  changed.policy_id.reset();
+  changed.version = 2;
+  ASSERT_EQ(store_->update_webhook(changed, 1, nullptr).value(), Outcome::done);
+  const auto cleared = store_->webhook(ann, row.id).value();
+  EXPECT_TRUE(cleared->custom_headers.empty());
+  EXPECT_EQ(cleared->previous_secret.has_value(), false);
+  EXPECT_EQ(cleared->policy_id, std::nullopt);
+}
+
+TEST_F(SqliteStoreTest, a_webhook_may_name_its_own_accounts_policies_only) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  const PolicyRow rule = add_policy(ann, "p");
+  WebhookRow row = webhook(bob, "in@example.com");
+  row.policy_id = rule.id;
+  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::no_such_policy);
+  row.policy_id = "pol_none";
+  EXPECT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::no_such_policy);
+  row.policy_id.reset();
+  ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
+  row.policy_id = rule.id;
+  EXPECT_EQ(store_->update_webhook(row, 1, nullptr).value(), Outcome::no_such_policy);
+}
+
+TEST_F(SqliteStoreTest, addresses_are_unique_over_all_accounts) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  add_webhook(ann, "in@example.com");
+  EXPECT_EQ(store_->create_webhook(webhook(bob, "in@example.com"), nullptr).value(),
+            Outcome::taken);
+  WebhookRow other = add_webhook(bob, "other@example.com");
+  other.address = "in@example.com";
+  EXPECT_EQ(store_->update_webhook(other, 1, nullptr).value(), Outcome::taken);
+  EXPECT_EQ(store_->delete_webhook(ann, other.id, std::nullopt, nullptr).value(),
+            Outcome::not_found);
+  EXPECT_EQ(store_->delete_webhook(bob, other.id, 9, nullptr).value(), Outcome::stale);
+  EXPECT_EQ(store_->delete_webhook(bob, other.id, 1, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->delete_webhook(bob, other.id, std::nullopt, nullptr).value(),
+            Outcome::not_found);
+}
+
+TEST_F(SqliteStoreTest, totals_follow_every_change) {
+  const std::string ann = add_account("ann@example.com");
+  const PolicyRow p = add_policy(ann, "p");
+  const PolicyRow q = add_policy(ann, "q");
+  WebhookRow a = add_webhook(ann, "a@example.com", p.id);
+  WebhookRow b = add_webhook(ann, "b@example.com");
+  const auto totals = [&] {
+    std::vector<std::uint64_t> list;
+    for (const auto filter : {WebhookFilter::all, WebhookFilter::active, WebhookFilter::inactive}) {
+      const auto page = store_->webhooks(ann, filter, {}).value();
+      EXPECT_EQ(page.total, page.rows.size());
+      list.push_back(page.total);
+    }
+    list.push_back(store_->policy(ann, p.id).value()->webhook_count);
+    list.push_back(store_->policy(ann, q.id).value()->webhook_count);
+    return list;
+  };
+  using Totals = std::vector<std::uint64_t>;
+  EXPECT_EQ(totals(), (Totals{2, 2, 0, 1, 0}));
+  a.policy_id = q.id;
+  a.is_active = false;
+  a.version = 2;
+  ASSERT_EQ(store_->update_webhook(a, 1, nullptr).value(), Outcome::done);
+  EXPECT_EQ(totals(), (Totals{2, 1, 1, 0, 1}));
+  b.policy_id = q.id;
+  b.version = 2;
+  ASSERT_EQ(store_->update_webhook(b, 1, nullptr).value(), Outcome::done);
+  EXPECT_EQ(totals(), (Totals{2, 1, 1, 0, 2}));
+  ASSERT_EQ(store_->delete_webhook(ann, a.id, std::nullopt, nullptr).value(), Outcome::done);
+  EXPECT_EQ(totals(), (Totals{1, 1, 0, 0, 1}));
+  EXPECT_EQ(store_->account(ann).value()->policy_count, 2u);
+}
+
+TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  const auto claim = [&](const std::string& account, const std::string& id) {
+    return store_
+        ->create_domain({.id = id,
+                         .account_id = account,
+                         .name = "mail.example.com",
+                         .verification_token = "conduit-verify-" + id,
+                         .created_at = at_,
+                         .updated_at = at_},
+                        nullptr)
+        .value();
+  };
+  EXPECT_EQ(claim(ann, "dom_a"), Outcome::done);
+  EXPECT_EQ(claim(ann, "dom_a2"), Outcome::taken);
+  EXPECT_EQ(claim(bob, "dom_b"), Outcome::done);
+  EXPECT_FALSE(store_->owns_verified_domain(ann, "mail.example.com").value());
+  EXPECT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, Outcome::done);
+  EXPECT_TRUE(store_->owns_verified_domain(ann, "mail.example.com").value());
+  EXPECT_EQ(store_->verify_domain(bob, "dom_b", at_, nullptr).value().outcome, Outcome::taken);
+  EXPECT_EQ(store_->verify_domain(bob, "dom_a", at_, nullptr).value().outcome, Outcome::not_found);
+  const std::string eve = add_account("eve@example.com");
+  EXPECT_EQ(claim(eve, "dom_e"), Outcome::taken);
+  std::vector<std::string> names;
+  ASSERT_TRUE(store_->each_verified_domain([&](DomainRow row) { names.push_back(row.name); }));
+  EXPECT_EQ(names, std::vector<std::string>{"mail.example.com"});
+  EXPECT_EQ(store_->domains(ann).value().rows[0].verification_token, "conduit-verify-dom_a");
+}
+
+TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  for (const auto& [account, id] : {std::pair(ann, "dom_a"), std::pair(bob, "dom_b")}) {
+    ASSERT_EQ(store_
+                  ->create_domain({.id = id,
+                                   .account_id = account,
+                                   .name = "mail.example.com",
+                                   .created_at = at_,
+                                   .updated_at = at_},
+                                  nullptr)
+                  .value(),
+              Outcome::done);
+  }
+  ASSERT_EQ(store_->verify_domain(ann, "dom_a", at_, nullptr).value().outcome, Outcome::done);
+  const WebhookRow hook = add_webhook(ann, "in@mail.example.com");
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::in_use);
+  EXPECT_TRUE(store_->domains_due(at_, 10).value().empty());
+  EXPECT_EQ(store_->domains_due(at_ + hours(24), 10).value().size(), 1u);
+  ASSERT_EQ(store_->note_domain_check("dom_a", at_ + hours(24), at_ + hours(24), true).value(),
+            Outcome::done);
+  EXPECT_EQ(store_->domain(ann, "dom_a").value()->failing_since, at_ + hours(24));
+  ASSERT_EQ(store_->note_domain_check("dom_a", at_ + hours(200), at_ + hours(24), false).value(),
+            Outcome::done);
+  EXPECT_TRUE(store_->webhook(ann, hook.id).value()->is_active) << "mail still flows";
+  const auto taken_over = store_->verify_domain(bob, "dom_b", at_, nullptr).value();
+  EXPECT_EQ(taken_over.outcome, Outcome::done);
+  EXPECT_EQ(taken_over.deactivated_webhooks, std::vector<std::string>{hook.id});
+  EXPECT_FALSE(store_->webhook(ann, hook.id).value()->is_active);
+  ASSERT_EQ(store_->delete_webhook(ann, hook.id, std::nullopt, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->delete_domain(ann, "dom_a", nullptr).value(), Outcome::not_found);
+}
+
+TEST_F(SqliteStoreTest, start_up_reads_everything_in_order_of_creation) {
+  const std::string ann = add_account("ann@example.com");
+  PolicyRow rule = policy(ann, "p");
+  rule.credentials = {{"u", Secret("h")}, {"v", Secret("i")}};
+  ASSERT_EQ(store_->create_policy(rule, nullptr).value(), Outcome::done);
+  for (int i = 0; i < 5; ++i) add_webhook(ann, std::to_string(i) + "@example.com", rule.id);
+  std::vector<std::string> seen;
+  ASSERT_TRUE(store_->each_policy([&](PolicyRow row) {
+    EXPECT_EQ(row.credentials.size(), 2u);
+    seen.push_back(row.name);
+  }));
+  ASSERT_TRUE(store_->each_webhook([&](WebhookRow row) { seen.push_back(row.address); }));
+  EXPECT_EQ(seen, (std::vector<std::string>{"p", "0@example.com", "1@example.com", "2@example.com",
+                                            "3@example.com", "4@example.com"}));
+}
+
+TEST_F(SqliteStoreTest, the_common_questions_use_an_index) {
+  store_.reset();
+  const auto database = std::move(*Database::open(directory_ + "/postern.db", control_schema()));
+  const char* const questions[] = {
+      "SELECT id FROM webhook WHERE account_id = 'a' ORDER BY seq DESC LIMIT 20",
+      "SELECT id FROM webhook WHERE account_id = 'a' AND is_active = 1 ORDER BY seq DESC LIMIT 20",
+      "SELECT id FROM webhook WHERE address = 'a'",
+      "SELECT id FROM webhook WHERE policy_id = 'p' ORDER BY seq",
+      "UPDATE webhook SET policy_id = NULL WHERE policy_id = 'p'",
+      "SELECT id FROM webhook WHERE domain = 'd' AND account_id <> 'a' AND is_active",
+      "SELECT id FROM policy WHERE account_id = 'a' ORDER BY seq DESC LIMIT 20",
+      "SELECT username FROM credential WHERE policy_id = 'p' ORDER BY position",
+      "SELECT id FROM audit WHERE account_id = 'a' ORDER BY seq DESC LIMIT 50",
+      "SELECT id FROM api_token WHERE hash = 'h'",
+      "SELECT id FROM account WHERE email = 'e'",
+      "SELECT id FROM account WHERE length(signing_seed) > 0",
+      "DELETE FROM session WHERE expires_at < 5",
+      "SELECT id FROM domain WHERE verified AND checked_at < 5 ORDER BY checked_at LIMIT 5",
+  };
+  for (const char* question : questions) {
+    const auto plan = database->all(std::string("EXPLAIN QUERY PLAN ") + question,
+                                    [](const Row& row) { return row.text(3); });
+    ASSERT_TRUE(plan) << plan.error().message;
+    for (const std::string& step : *plan) {
+      EXPECT_TRUE(!step.starts_with("SCAN") || step.find("account_signing") != std::string::npos)
+          << question << " -> " << step;
+      if (std::string(question).find("position") == std::string::npos) {
+        EXPECT_EQ(step.find("TEMP B-TREE"), std::string::npos) << question << " -> " << step;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace postern::store
