@@ -87,7 +87,8 @@ constexpr ExampleSpec passwd_examples[] = {
     {"postern passwd owner@example.com", "asks for the password twice"},
     {"postern passwd owner@example.com < password.txt", "reads its first line"},
 };
-constexpr OptionSpec data_dir_option[] = {
+constexpr OptionSpec passwd_options[] = {
+    {"--revoke-tokens", "", "the account's API tokens end too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
 constexpr ExitCode passwd_exits[] = {
@@ -144,7 +145,8 @@ constexpr CommandSpec table[] = {
      "postern check, postern help config"},
     {"passwd", "Set up", "set an account's password",
      "Sets the API password of an account, or makes the account when there is none.",
-     "EMAIL [--data-dir DIR]", 1, passwd_examples, data_dir_option, passwd_exits, "postern serve"},
+     "EMAIL [--data-dir DIR] [--revoke-tokens]", 1, passwd_examples, passwd_options, passwd_exits,
+     "postern serve"},
     {"completion",
      "Set up",
      "completions for bash, zsh and fish",

@@ -15,6 +15,7 @@ struct Streams {
   std::istream& in;
   std::ostream& out;
   std::ostream& err;
+  bool terminal = false;  ///< a person types on `in`: passwords are asked for, unseen
 };
 
 /// True when `err` should be coloured: a terminal, no --no-color, no NO_COLOR.

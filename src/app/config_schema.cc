@@ -179,7 +179,7 @@ const Key keys[] = {
     {"traces", "max_size", Kind::size, R"("1 GiB")", "of the database; the oldest go first",
      POSTERN_SLOT(c.traces.max_size), mib, 1024 * gib},
     {"delivery_log", "keep", Kind::duration, R"("30d")",
-     "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), seconds(1),
+     "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), hours(1),
      hours(87600)},
     {"log", "format", Kind::choice, R"("auto")",
      R"("json", "text", "journald"; auto = text on a terminal, journald under it, else json)",

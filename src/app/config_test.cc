@@ -124,12 +124,12 @@ TEST(Config, every_key_reaches_a_member_of_its_own) {
 }
 
 TEST(Config, the_example_file_is_made_from_the_table) {
-  EXPECT_EQ(file_text(source_dir + "/config/postern.example.toml"), example_config())
+  EXPECT_TRUE(file_text(source_dir + "/config/postern.example.toml") == example_config())
       << "postern config example > config/postern.example.toml";
 }
 
 TEST(Config, the_manual_page_is_made_from_the_table) {
-  EXPECT_EQ(file_text(source_dir + "/docs/configuration.md"), config_manual())
+  EXPECT_TRUE(file_text(source_dir + "/docs/configuration.md") == config_manual())
       << "POSTERN_WRITE_DOCS=1 app_test writes it";
 }
 

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "app/cli.h"
 #include "app/commands.h"
@@ -130,7 +131,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
 }  // namespace
 
 int run(int argc, char** argv) {
-  Streams streams{std::cin, std::cout, std::cerr};
+  Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};
   try {
     const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
     const auto parsed = parse_command_line(words);

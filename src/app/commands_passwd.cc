@@ -1,0 +1,205 @@
+#include <cerrno>
+#include <csignal>
+#include <istream>
+#include <ostream>
+
+#include <termios.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "admin/passwords.h"
+#include "app/commands.h"
+#include "app/commands_store.h"
+#include "base/text.h"
+#include "base/ulid.h"
+#include "mail/address.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+
+namespace {
+
+volatile std::sig_atomic_t interrupted = 0;
+void note_interrupt(int) { interrupted = 1; }
+
+/// A terminal that does not show what is typed, as it was again when this goes, Ctrl-C included.
+class SilentTerminal {
+ public:
+  SilentTerminal() {
+    struct sigaction action{};
+    action.sa_handler = note_interrupt;  // without SA_RESTART: read(2) ends
+    sigaction(SIGINT, &action, &old_interrupt_);
+    tcgetattr(STDIN_FILENO, &old_);
+    termios silent = old_;
+    silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+  }
+  ~SilentTerminal() {
+    tcsetattr(STDIN_FILENO, TCSAFLUSH, &old_);
+    sigaction(SIGINT, &old_interrupt_, nullptr);
+  }
+  SilentTerminal(const SilentTerminal&) = delete;
+  SilentTerminal& operator=(const SilentTerminal&) = delete;
+
+  /// A line without its end; empty at the end of input or after Ctrl-C.
+  static Secret read_line() {
+    std::string line;
+    char c = 0;
+    while (line.size() <= max_password && interrupted == 0 && ::read(STDIN_FILENO, &c, 1) == 1) {
+      if (c == '\n') break;
+      line += c;
+    }
+    return interrupted != 0 ? Secret() : Secret(std::move(line));
+  }
+
+ private:
+  termios old_{};
+  struct sigaction old_interrupt_{};
+};
+
+Result<Secret> ask_twice(const std::string& email, Streams& streams) {
+  const SilentTerminal terminal;
+  streams.err << fmt::format("New password of {}: ", email) << std::flush;
+  const Secret first = SilentTerminal::read_line();
+  streams.err << "\n" << std::flush;
+  if (first.empty()) return fail(Fault::denied, "no password was given");
+  streams.err << "Once more: " << std::flush;
+  const Secret second = SilentTerminal::read_line();
+  streams.err << "\n" << std::flush;
+  if (!first.equals(second.reveal())) return fail(Fault::denied, "the two passwords differ");
+  return first;
+}
+
+Result<Secret> read_password(const std::string& email, Streams& streams) {
+  if (streams.terminal) return ask_twice(email, streams);
+  std::string line;
+  std::getline(streams.in, line);
+  if (!line.empty() && line.back() == '\r') line.pop_back();
+  if (line.empty()) return fail(Fault::denied, "no password on standard input");
+  return Secret(std::move(line));
+}
+
+store::AuditRow audit_of(const std::string& account, std::string action, RevokeTokens revoke) {
+  store::AuditRow row;
+  row.id = new_id("al_");
+  row.account_id = account;
+  row.action = std::move(action);
+  row.details = boost::json::serialize(boost::json::object{
+      {"by", "postern passwd"}, {"revoked_tokens", revoke == RevokeTokens::yes}});
+  row.actor = "command line";
+  row.created_at = store::now();
+  return row;
+}
+
+Result<PasswordSet> create_account(store::Store& store, const std::string& email, Secret hash) {
+  store::AccountRow account;
+  account.id = new_id("acc_");
+  account.email = email;
+  account.password_hash = std::move(hash);
+  account.created_at = account.updated_at = store::now();
+  const Result<store::Outcome> kept = store.create_account(account, nullptr);
+  if (!kept) return tl::unexpected(kept.error());
+  if (*kept != store::Outcome::done) {
+    return fail(Fault::conflict, "the account was made by somebody else just now");
+  }
+  return PasswordSet{account.id, true};
+}
+
+}  // namespace
+
+ExitCode exit_code_of(Fault fault) {
+  switch (fault) {
+    case Fault::malformed:
+    case Fault::denied:
+    case Fault::limit:
+      return ExitCode::bad_data;
+    case Fault::temporary:
+    case Fault::conflict:
+      return ExitCode::try_again;
+    case Fault::not_found:
+      return ExitCode::no_input;
+    case Fault::permanent:
+      return ExitCode::io;
+    case Fault::bug:
+      return ExitCode::bug;
+  }
+  return ExitCode::bug;
+}
+
+Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
+                                         const std::string& email, const Secret& password,
+                                         RevokeTokens revoke) {
+  const Result<mail::Mailbox> mailbox = mail::parse_mailbox(email, mail::Utf8::allowed);
+  // RFC 5321 §4.5.3.1.3 less the brackets of a path.
+  if (!mailbox || mailbox->is_literal() || email.size() > 254) {
+    return fail(Fault::malformed,
+                fmt::format("`{}` is not an e-mail address", printable(email, 64)));
+  }
+  if (password.size() < min_password || password.size() > max_password) {
+    return fail(Fault::denied,
+                fmt::format("a password has {} to {} octets", min_password, max_password));
+  }
+  std::error_code error;
+  if (std::filesystem::create_directories(data_dir, error)) {
+    std::filesystem::permissions(data_dir, std::filesystem::perms::owner_all, error);
+  }
+  if (error) {
+    return fail(Fault::permanent,
+                fmt::format("cannot create {}: {}", data_dir.string(), error.message()));
+  }
+  const auto opened = store::SqliteStore::open((data_dir / "postern.db").string());
+  if (!opened) return tl::unexpected(opened.error());
+  store::Store& store = **opened;
+  const Result<std::optional<store::AccountRow>> account = store.account_by_email(email);
+  if (!account) return tl::unexpected(account.error());
+  Secret hash = admin::hash_password(password);
+  if (!account->has_value()) return create_account(store, email, std::move(hash));
+  const std::string& id = (*account)->id;
+  const store::AuditRow audit = audit_of(id, "account.password_changed", revoke);
+  const Result<store::Outcome> kept = store.set_password(
+      id, hash, revoke == RevokeTokens::yes ? store::Tokens::revoke : store::Tokens::keep, "",
+      &audit);
+  if (!kept) return tl::unexpected(kept.error());
+  if (*kept != store::Outcome::done)
+    return fail(Fault::conflict, "the account was deleted just now");
+  return PasswordSet{id, false};
+}
+
+int run_passwd(const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json");
+  const auto failed = [&](const Error& error) {
+    report(error.message, "`postern passwd --help`", json, streams);
+    return to_int(exit_code_of(error.fault));
+  };
+  if (arguments.words.empty()) {
+    return report_usage({"whose password?", "`postern passwd owner@example.com`"}, json, streams);
+  }
+  LoadOptions load;
+  load.read_files = false;
+  load.adjust = [&](Config& config) {
+    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
+  };
+  const std::optional<Config> config = load_for(arguments, streams, load);
+  if (!config) return to_int(ExitCode::config);
+  const std::string& email = arguments.words.front();
+  const Result<Secret> password = read_password(email, streams);
+  if (!password) return failed(password.error());
+  const auto revoke = arguments.has("--revoke-tokens") ? RevokeTokens::yes : RevokeTokens::no;
+  const auto set = set_account_password(config->server.data_dir, email, *password, revoke);
+  if (!set) return failed(set.error());
+  if (json) {
+    streams.out << boost::json::serialize(boost::json::object{{"account_id", set->account_id},
+                                                              {"email", email},
+                                                              {"created", set->created}})
+                << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << (set->created
+                        ? fmt::format("account {} made\n", email)
+                        : fmt::format("password of {} set; its sessions have ended\n", email));
+  }
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,237 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <sodium.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "app/commands.h"
+#include "app/commands_store.h"
+#include "store/delivery_log.h"
+#include "store/sqlite_store.h"
+
+namespace postern::app {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Answer {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+class DataDirectory : public testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_GE(sodium_init(), 0);
+    path_ = fmt::format("/tmp/commands_store_test.{}", getpid());
+    std::filesystem::remove_all(path_);
+  }
+  void TearDown() override { std::filesystem::remove_all(path_); }
+
+  Answer run(int (*command)(const Arguments&, Streams&), std::vector<std::string> words,
+             const std::string& input = "") {
+    words.insert(words.end(), {"--data-dir", path_});
+    const auto parsed = parse_command_line(words);
+    EXPECT_TRUE(std::holds_alternative<Arguments>(parsed));
+    std::istringstream in(input);
+    std::ostringstream out;
+    std::ostringstream err;
+    Streams streams{in, out, err};
+    const int code = command(std::get<Arguments>(parsed), streams);
+    return {code, out.str(), err.str()};
+  }
+
+  std::unique_ptr<store::SqliteStore> open_store() {
+    auto opened = store::SqliteStore::open(path_ + "/postern.db");
+    EXPECT_TRUE(opened) << opened.error().message;
+    return std::move(*opened);
+  }
+
+  bool opens(const std::string& email, const std::string& password) {
+    const auto account = open_store()->account_by_email(email);
+    return account && *account &&
+           crypto_pwhash_str_verify((*account)->password_hash.reveal().c_str(), password.data(),
+                                    password.size()) == 0;
+  }
+
+  std::string path_;
+};
+
+TEST_F(DataDirectory, passwd_makes_an_account_and_then_changes_its_password) {
+  const Answer made = run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_EQ(made.out, "account owner@example.com made\n");
+  EXPECT_TRUE(opens("owner@example.com", "correct horse battery"));
+  const Answer changed =
+      run(run_passwd, {"passwd", "Owner@example.com", "--json"}, "another long password\r\n");
+  EXPECT_EQ(changed.code, 0) << changed.err;
+  EXPECT_EQ(boost::json::parse(changed.out).at("created"), false);
+  EXPECT_TRUE(opens("owner@example.com", "another long password"));
+  EXPECT_FALSE(opens("owner@example.com", "correct horse battery"));
+}
+
+TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
+  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  const auto store = open_store();
+  const auto account = store->account_by_email("owner@example.com");
+  ASSERT_TRUE(account && *account);
+  store::SessionRow session;
+  session.id = "ses_1";
+  session.account_id = (*account)->id;
+  session.created_at = store::now();
+  session.expires_at = store::now() + std::chrono::hours(1);
+  ASSERT_TRUE(store->create_session(session, Secret("hash")));
+  ASSERT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 1u);
+  run(run_passwd, {"passwd", "owner@example.com"}, "another long password\n");
+  EXPECT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 0u);
+  const auto audit = store->audit_log((*account)->id, {});
+  ASSERT_EQ(audit->rows.size(), 1u);
+  EXPECT_EQ(audit->rows[0].action, "account.password_changed");
+  EXPECT_THAT(audit->rows[0].details, Not(HasSubstr("another")));
+}
+
+TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {
+  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, "short\n").code, 65);
+  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, std::string(1025, 'x') + "\n").code,
+            65);
+  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, "").code, 65);
+  const Answer bad = run(run_passwd, {"passwd", "not an address"}, "correct horse battery\n");
+  EXPECT_EQ(bad.code, 65);
+  EXPECT_THAT(bad.err, HasSubstr("`not an address` is not an e-mail address"));
+  EXPECT_EQ(run(run_passwd, {"passwd"}).code, 64);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(DataDirectory, passwd_never_shows_the_password) {
+  for (const std::string password : {"hunter2", "hunter2hunter2"}) {
+    const Answer answer = run(run_passwd, {"passwd", "owner@example.com"}, password + "\n");
+    EXPECT_THAT(answer.out + answer.err, Not(HasSubstr("hunter2")));
+  }
+}
+
+TEST_F(DataDirectory, a_damaged_database_is_one_clear_line_and_74) {
+  std::filesystem::create_directories(path_);
+  std::ofstream(path_ + "/postern.db") << std::string(5000, 'x');
+  const Answer answer = run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  EXPECT_EQ(answer.code, 74);
+  EXPECT_THAT(answer.err, HasSubstr("postern.db"));
+}
+
+TEST_F(DataDirectory, inbox_says_where_it_looked_when_there_is_nothing) {
+  const Answer answer = run(run_inbox, {"inbox"});
+  EXPECT_EQ(answer.code, 66);
+  EXPECT_THAT(answer.err, HasSubstr("there is no postern.db in " + path_));
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  EXPECT_EQ(run(run_inbox, {"inbox", "--limit", "0"}).code, 64);
+}
+
+/// A data directory with two inbox webhooks, one other and three messages.
+class Inbox : public DataDirectory {
+ protected:
+  void SetUp() override {
+    DataDirectory::SetUp();
+    std::filesystem::create_directories(path_);
+    const auto store = open_store();
+    store::AccountRow account;
+    account.id = account_ = "acc_1";
+    account.email = "owner@example.com";
+    account.password_hash = Secret("none");
+    account.created_at = account.updated_at = store::now();
+    ASSERT_TRUE(store->create_account(account, nullptr));
+    add_webhook(*store, "wh_1", "invoices@in.example.net", "inbox");
+    add_webhook(*store, "wh_2", "orders@in.example.net", "inbox");
+    add_webhook(*store, "wh_3", "other@in.example.net", "https://hooks.example.com/x");
+    auto opened = store::DeliveryLog::open(path_ + "/delivery.db");
+    ASSERT_TRUE(opened) << opened.error().message;
+    log_ = std::move(*opened);
+    put("msg_1", "wh_1", "first\x1b[2J", R"({"n":1})");
+    put("msg_2", "wh_2", "second", R"({"n":2})");
+    put("msg_3", "wh_1", "", "not json");
+  }
+
+  void add_webhook(store::Store& store, const std::string& id, const std::string& address,
+                   const std::string& target) {
+    store::WebhookRow row;
+    row.id = id;
+    row.account_id = account_;
+    row.name = id;
+    row.address = address;
+    row.target_url = target;
+    row.secret = Secret("whsec_x");
+    row.created_at = row.updated_at = store::now();
+    const auto made = store.create_webhook(row, nullptr);
+    ASSERT_TRUE(made) << made.error().message;
+    ASSERT_EQ(*made, store::Outcome::done);
+  }
+
+  void put(const std::string& id, const std::string& webhook, const std::string& subject,
+           const std::string& payload) {
+    store::InboxMessage message;
+    message.id = id;
+    message.webhook_id = webhook;
+    message.received_at = store::now();
+    message.sender = "sender@example.com";
+    message.subject = subject;
+    message.payload = payload;
+    message.payload_size = payload.size();
+    const auto stored = log_->put_inbox(message);
+    ASSERT_TRUE(stored) << stored.error().message;
+  }
+
+  static std::size_t lines(const std::string& text) {
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  std::string account_;
+  std::unique_ptr<store::DeliveryLog> log_;
+};
+
+TEST_F(Inbox, shows_the_messages_of_all_inboxes_oldest_first) {
+  const Answer answer = run(run_inbox, {"inbox"});
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  EXPECT_EQ(lines(answer.out), 3u);
+  EXPECT_LT(answer.out.find("msg_1"), answer.out.find("msg_2"));
+  EXPECT_LT(answer.out.find("msg_2"), answer.out.find("msg_3"));
+  EXPECT_THAT(
+      answer.out,
+      HasSubstr(
+          "sender@example.com \xe2\x86\x92 orders@in.example.net  second  (7 octets, msg_2)\n"));
+  EXPECT_THAT(answer.out, HasSubstr("(no subject)"));
+  EXPECT_THAT(answer.out, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Inbox, of_one_address_or_webhook_id) {
+  EXPECT_EQ(lines(run(run_inbox, {"inbox", "Invoices@in.example.net"}).out), 2u);
+  EXPECT_EQ(lines(run(run_inbox, {"inbox", "wh_2"}).out), 1u);
+  EXPECT_THAT(run(run_inbox, {"inbox", "wh_3"}).err, HasSubstr("does not deliver to the inbox"));
+  const Answer unknown = run(run_inbox, {"inbox", "nobody@in.example.net"});
+  EXPECT_EQ(unknown.code, 66);
+  EXPECT_THAT(unknown.err, HasSubstr("no webhook has the address or id `nobody@in.example.net`"));
+}
+
+TEST_F(Inbox, json_lines_hold_the_payload) {
+  const Answer answer = run(run_inbox, {"inbox", "wh_1", "--json"});
+  std::istringstream stream(answer.out);
+  std::string line;
+  ASSERT_TRUE(std::getline(stream, line));
+  EXPECT_EQ(boost::json::parse(line).at("payload").at("n").to_number<int>(), 1);
+  ASSERT_TRUE(std::getline(stream, line));
+  EXPECT_EQ(boost::json::parse(line).at("payload"), "not json");
+}
+
+TEST_F(Inbox, the_last_messages_up_to_the_limit) {
+  const Answer answer = run(run_inbox, {"inbox", "--limit", "1"});
+  EXPECT_EQ(lines(answer.out), 1u);
+  EXPECT_THAT(answer.out, HasSubstr("msg_3"));
+}
+
+}  // namespace
+}  // namespace postern::app
