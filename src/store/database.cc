@@ -85,7 +85,8 @@ Result<void> create_private(const std::string& path) {
     const int code = errno;
     const bool full = code == ENOSPC || code == EDQUOT;
     return fail(full ? Fault::temporary : Fault::permanent,
-                fmt::format("cannot open the database {}: {}", path, std::strerror(code)));
+                fmt::format("cannot open the database {}: {}", path,
+                            code == ELOOP ? "it is a symbolic link" : std::strerror(code)));
   }
   ::close(fd);
   return {};

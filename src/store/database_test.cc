@@ -234,7 +234,10 @@ TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
   open();
   const std::string link = directory_ + "/link.db";
   ASSERT_EQ(symlink(path_.c_str(), link.c_str()), 0);
-  EXPECT_EQ(Database::open(link, schema).error().fault, Fault::permanent);
+  const auto linked = Database::open(link, schema);
+  ASSERT_FALSE(linked);
+  EXPECT_EQ(linked.error().fault, Fault::permanent);
+  EXPECT_NE(linked.error().message.find("symbolic link"), std::string::npos);
 }
 
 }  // namespace
