@@ -60,6 +60,10 @@ TEST(HeaderScanner, counts_lines_that_are_no_field) {
   EXPECT_EQ(scan("From : a\r\nFrom: b\r\n\r\n").from, 1u);
 }
 
+TEST(HeaderScanner, ends_the_header_at_an_empty_line_only) {
+  EXPECT_EQ(scan("\rFrom: x\r\nFrom: y\r\n\r\n"), (Counts{1, 0, 1, 0, 21, true, ""}));
+}
+
 TEST(HeaderScanner, keeps_the_first_message_id_unfolded) {
   EXPECT_EQ(
       scan("Message-Id:\r\n <a@example.com> \r\nMessage-ID: <b@example.com>\r\n\r\n").message_id,

@@ -83,7 +83,8 @@ TEST(ServerSession, keeps_nothing_of_the_time_before_tls) {
   options.starttls = true;
   options.auth = true;
   TestDriver driver(options);
-  driver.say("EHLO client.example\r\nXYZZY\r\nSTARTTLS\r\n");
+  driver.say("EHLO client.example\r\nXYZZY\r\nSTARTTLS\r\nMAIL FROM:<evil@example.net>\r\n");
+  EXPECT_FALSE(driver.session().input_waiting());
   EXPECT_FALSE(driver.session().in_tls());
   driver.session().feed("EHLO evil.example\r\n");  // read before the handshake was done: dropped
   EXPECT_TRUE(std::holds_alternative<NeedInput>(driver.session().next()));
@@ -101,11 +102,15 @@ TEST(ServerSession, keeps_nothing_of_the_time_before_tls) {
 TEST(ServerSession, takes_a_trusted_login_as_authentication) {
   ServerOptions options = example_options();
   options.xclient = true;
+  options.starttls = true;
   TestDriver driver(options);
   driver.say("EHLO proxy.example\r\nXCLIENT LOGIN=alice\r\n");
   EXPECT_TRUE(driver.session().authenticated());
   EXPECT_FALSE(driver.session().esmtp());
   driver.say("XCLIENT NAME=client.example\r\n");
+  EXPECT_FALSE(driver.session().authenticated());
+  driver.say("XCLIENT LOGIN=alice\r\nSTARTTLS\r\n");
+  driver.session().tls_started();
   EXPECT_FALSE(driver.session().authenticated());
 }
 

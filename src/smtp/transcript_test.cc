@@ -126,8 +126,9 @@ class Player {
  public:
   enum class Feeding { as_written, by_octets };
 
-  Player(const Transcript& transcript, Feeding feeding)
-      : transcript_(transcript), driver_(transcript.options), feeding_(feeding) {
+  Player(const Transcript& transcript, Feeding feeding,
+         TestDriver::Buffer buffer = TestDriver::Buffer::stays)
+      : transcript_(transcript), driver_(transcript.options, buffer), feeding_(feeding) {
     if (transcript.tls) driver_.session().tls_started();
     driver_.session().greet();
     driver_.say("");
@@ -261,6 +262,11 @@ TEST_P(Sessions, as_written) {
   const Transcript transcript = read_transcript(GetParam());
   ASSERT_FALSE(transcript.lines.empty());
   Player(transcript, Player::Feeding::as_written).play();
+}
+
+TEST_P(Sessions, as_written_with_a_shared_buffer) {
+  const Transcript transcript = read_transcript(GetParam());
+  Player(transcript, Player::Feeding::as_written, TestDriver::Buffer::is_overwritten).play();
 }
 
 TEST_P(Sessions, octet_by_octet) {
