@@ -1,0 +1,267 @@
+#include "admin/sessions.h"
+
+#include <gtest/gtest.h>
+
+#include "admin/test_api.h"
+#include "admin/totp.h"
+
+namespace postern::admin {
+namespace {
+
+constexpr const char* good = R"({"email":"a@example.com","password":"correct-horse-battery"})";
+constexpr const char* wrong = R"({"email":"a@example.com","password":"wrong-horse-battery"})";
+constexpr const char* unknown =
+    R"({"email":"nobody@example.com","password":"wrong-horse-battery"})";
+
+std::int64_t step_now() {
+  return totp_step(
+      std::chrono::duration_cast<std::chrono::seconds>(store::now().time_since_epoch()).count());
+}
+
+std::string refresh_body(const std::string& token) {
+  return R"({"refresh_token":")" + token + "\"}";
+}
+
+class SessionsTest : public ::testing::Test {
+ protected:
+  void SetUp() override { api_.post("/api/v1/accounts", good); }
+
+  TestApi api_;
+};
+
+TEST_F(SessionsTest, signs_in_with_a_token_pair) {
+  const Answer signed_in = api_.post("/api/v1/sessions", good);
+  ASSERT_EQ(signed_in.status, 200) << signed_in.body;
+  EXPECT_EQ(signed_in.json.at("expires_in").as_int64(), 900);
+  EXPECT_EQ(api_.get("/api/v1/accounts/me", signed_in.text("/access_token")).status, 200);
+  EXPECT_EQ(api_.get("/api/v1/accounts/me", signed_in.text("/refresh_token")).status, 401)
+      << "no bearer token";
+}
+
+TEST_F(SessionsTest, the_address_is_found_whatever_its_case) {
+  EXPECT_EQ(api_.post("/api/v1/sessions",
+                      R"({"email":"A@Example.COM","password":"correct-horse-battery"})")
+                .status,
+            200);
+}
+
+TEST_F(SessionsTest, unknown_address_and_wrong_password_look_the_same) {
+  const Answer first = api_.post("/api/v1/sessions", wrong);
+  const Answer second = api_.post("/api/v1/sessions", unknown);
+  EXPECT_EQ(first.status, 401);
+  EXPECT_EQ(first.code(), "invalid_credentials");
+  EXPECT_EQ(first.body, second.body);
+  EXPECT_EQ(second.status, 401);
+}
+
+TEST_F(SessionsTest, refuses_malformed_sign_ins) {
+  EXPECT_EQ(api_.post("/api/v1/sessions", R"({"email":"a@example.com"})").code(), "missing_field");
+  EXPECT_EQ(api_.post("/api/v1/sessions", R"({"email":1,"password":"x"})").code(),
+            "validation_failed");
+  EXPECT_EQ(api_.post("/api/v1/sessions", R"({"email":"a","password":"x","remember":true})").code(),
+            "validation_failed");
+  const Answer long_password = api_.post(
+      "/api/v1/sessions", R"({"email":"a","password":")" + std::string(900'000, 'a') + "\"}");
+  EXPECT_EQ(long_password.status, 422);
+  EXPECT_TRUE(long_password.has_field("password"));
+}
+
+TEST_F(SessionsTest, refresh_tokens_rotate_and_reuse_ends_the_family) {
+  const Answer first = api_.post("/api/v1/sessions", good);
+  const Answer second =
+      api_.post("/api/v1/sessions/refresh", refresh_body(first.text("/refresh_token")));
+  ASSERT_EQ(second.status, 200) << second.body;
+  EXPECT_NE(second.text("/refresh_token"), first.text("/refresh_token"));
+  const std::string access = second.text("/access_token");
+  EXPECT_EQ(api_.get("/api/v1/accounts/me", access).status, 200);
+
+  EXPECT_EQ(
+      api_.post("/api/v1/sessions/refresh", refresh_body(first.text("/refresh_token"))).status,
+      401);
+  EXPECT_EQ(
+      api_.post("/api/v1/sessions/refresh", refresh_body(second.text("/refresh_token"))).status,
+      401);
+  const Answer ended = api_.get("/api/v1/accounts/me", access);
+  EXPECT_EQ(ended.status, 401) << "the access tokens of the family stop too";
+  EXPECT_EQ(ended.code(), "unauthorized");
+}
+
+TEST_F(SessionsTest, refresh_refuses_what_it_does_not_know) {
+  EXPECT_EQ(api_.post("/api/v1/sessions/refresh", refresh_body("rt_x")).status, 401);
+  EXPECT_EQ(api_.post("/api/v1/sessions/refresh", "{}").code(), "missing_field");
+  EXPECT_EQ(api_.post("/api/v1/sessions/refresh", R"({"refresh_token":null})").status, 422);
+}
+
+TEST_F(SessionsTest, sign_out_ends_the_session_and_its_access_token) {
+  const Answer session = api_.post("/api/v1/sessions", good);
+  const std::string access = session.text("/access_token");
+  EXPECT_EQ(api_.del("/api/v1/sessions", "", refresh_body(session.text("/refresh_token"))).status,
+            401);
+  EXPECT_EQ(api_.del("/api/v1/sessions", access, refresh_body("rt_x")).status, 401);
+  EXPECT_EQ(
+      api_.del("/api/v1/sessions", access, refresh_body(session.text("/refresh_token"))).status,
+      204);
+  EXPECT_EQ(api_.get("/api/v1/smtp-policies", access).status, 401);
+}
+
+TEST_F(SessionsTest, second_factor_is_asked_for_and_spent) {
+  const std::string token = api_.post("/api/v1/sessions", good).text("/access_token");
+  const Answer begun = api_.call({"POST", "/api/v1/accounts/me/2fa", "", token, {}});
+  ASSERT_EQ(begun.status, 200) << begun.body;
+  EXPECT_NE(begun.text("/otpauth_url").find(begun.text("/secret")), std::string::npos);
+  const Secret secret(begun.text("/secret"));
+  EXPECT_EQ(api_.post("/api/v1/accounts/me/2fa/confirm", R"({"code":"000000x"})", token).status,
+            422);
+  const std::int64_t step = step_now();
+  const Answer confirmed = api_.post("/api/v1/accounts/me/2fa/confirm",
+                                     R"({"code":")" + totp_code(secret, step - 1) + "\"}", token);
+  ASSERT_EQ(confirmed.status, 200) << confirmed.body;
+  ASSERT_EQ(confirmed.json.at("backup_codes").as_array().size(), 10u);
+  EXPECT_EQ(api_.call({"POST", "/api/v1/accounts/me/2fa", "", token, {}}).status, 409);
+  EXPECT_TRUE(api_.get("/api/v1/accounts/me", token).json.at("totp_enabled").as_bool());
+
+  const Answer challenge = api_.post("/api/v1/sessions", good);
+  ASSERT_TRUE(challenge.json.at("totp_required").as_bool());
+  EXPECT_EQ(challenge.json.as_object().if_contains("access_token"), nullptr);
+  const auto complete = [&](const std::string& challenge_token, const std::string& code) {
+    return api_.post("/api/v1/sessions/2fa",
+                     R"({"totp_token":")" + challenge_token + R"(","code":")" + code + "\"}");
+  };
+  const std::string first = challenge.text("/totp_token");
+  EXPECT_EQ(complete(first, totp_code(secret, step - 1)).status, 401)
+      << "the step was spent by the confirmation";
+  EXPECT_EQ(complete(first, totp_code(secret, step)).status, 200);
+  EXPECT_EQ(complete(first, totp_code(secret, step + 1)).status, 401) << "the challenge is closed";
+
+  const std::string second = api_.post("/api/v1/sessions", good).text("/totp_token");
+  EXPECT_EQ(complete(second, totp_code(secret, step)).status, 401) << "no code works twice";
+  const std::string backup(confirmed.json.at("backup_codes").as_array()[3].as_string());
+  EXPECT_EQ(complete(second, backup).status, 200);
+  const std::string third = api_.post("/api/v1/sessions", good).text("/totp_token");
+  EXPECT_EQ(complete(third, backup).status, 401) << "nor a backup code";
+
+  EXPECT_EQ(api_.del("/api/v1/accounts/me/2fa", token, R"({"code":"123456"})").status, 422);
+  const Answer renewed = api_.post("/api/v1/accounts/me/2fa/backup-codes",
+                                   R"({"code":")" + totp_code(secret, step + 1) + "\"}", token);
+  ASSERT_EQ(renewed.status, 200) << renewed.body;
+  const std::string fresh(renewed.json.at("backup_codes").as_array()[0].as_string());
+  EXPECT_EQ(api_.del("/api/v1/accounts/me/2fa", token, R"({"code":")" + fresh + "\"}").status, 204);
+  EXPECT_EQ(api_.del("/api/v1/accounts/me/2fa", token, R"({"code":")" + fresh + "\"}").status, 409);
+  EXPECT_NE(api_.post("/api/v1/sessions", good).json.as_object().if_contains("access_token"),
+            nullptr);
+}
+
+TEST(Challenges, allow_five_tries_in_five_minutes) {
+  Challenges challenges;
+  const store::Time start = store::now();
+  const std::string token = challenges.open("acc_1", start);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(challenges.attempt(token, start), "acc_1");
+  EXPECT_FALSE(challenges.attempt(token, start));
+  const std::string late = challenges.open("acc_1", start);
+  EXPECT_TRUE(challenges.attempt(late, start + std::chrono::seconds(299)));
+  EXPECT_FALSE(challenges.attempt(late, start + std::chrono::minutes(5)));
+  EXPECT_FALSE(challenges.attempt("tt_x", start));
+}
+
+TEST(SessionLimits, ten_wrong_passwords_close_the_address_for_a_while) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  const std::string body = R"({"username":"admin","password":"wrong"})";
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(api.post("/api/v1/login", body).status, 401) << i;
+  const Answer closed = api.post("/api/v1/login", body);
+  EXPECT_EQ(closed.status, 429);
+  EXPECT_EQ(closed.code(), "rate_limited");
+  EXPECT_TRUE(closed.raw.header("Retry-After"));
+  EXPECT_EQ(api.post("/api/v1/sessions", good).status, 429) << "both doors have one limiter";
+  EXPECT_EQ(api.post("/app/session", good).status, 429);
+  EXPECT_EQ(api.call({"POST", "/api/v1/sessions", good, "", {}, "192.0.2.2"}).status, 401)
+      << "other addresses may try";
+}
+
+TEST(SessionLimits, right_passwords_do_not_count) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  api.post("/api/v1/accounts", good);
+  for (int i = 0; i < 12; ++i) EXPECT_EQ(api.post("/api/v1/login", good).status, 200) << i;
+}
+
+TEST(SessionLimits, forwarded_addresses_are_believed_of_a_loopback_proxy_only) {
+  TestApi api([](Options& options, Dependencies&) {
+    options.rate_limits = true;
+    options.behind_proxy = true;
+  });
+  const auto attempt = [&](const std::string& forwarded, const std::string& peer) {
+    return api
+        .call({"POST", "/api/v1/sessions", unknown, "", {{"x-forwarded-for", forwarded}}, peer})
+        .status;
+  };
+  for (int i = 0; i < 10; ++i) attempt("203.0.113.99, 198.51.100.7", "127.0.0.1");
+  EXPECT_EQ(attempt("203.0.113.98, 198.51.100.7", "127.0.0.1"), 429)
+      << "the address the proxy saw counts";
+  EXPECT_EQ(attempt("198.51.100.7, 198.51.100.8", "127.0.0.1"), 401);
+  EXPECT_EQ(attempt("198.51.100.7", "192.0.2.9"), 401) << "not from a stranger";
+}
+
+TEST_F(SessionsTest, the_cookie_works_with_its_csrf_token_only) {
+  const Answer signed_in = api_.post("/app/session", good);
+  ASSERT_EQ(signed_in.status, 200) << signed_in.body;
+  EXPECT_EQ(signed_in.json.as_object().if_contains("access_token"), nullptr);
+  const std::string set(signed_in.raw.header("Set-Cookie").value_or(""));
+  for (const char* attribute : {"; HttpOnly", "; SameSite=Strict", "; Secure", "; Path=/"}) {
+    EXPECT_NE(set.find(attribute), std::string::npos) << attribute;
+  }
+  const std::string cookie = set.substr(0, set.find(';'));
+  const std::string csrf = signed_in.text("/csrf_token");
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  const auto create = [&](Headers headers) {
+    headers.emplace_back("cookie", "other=1; " + cookie);
+    headers.emplace_back("host", "postern.example.net");
+    return api_.call({"POST", "/api/v1/smtp-policies", R"({"name":"p"})", "", headers}).status;
+  };
+  EXPECT_EQ(create({}), 403);
+  EXPECT_EQ(create({{"x-csrf-token", "x"}}), 403);
+  EXPECT_EQ(create({{"x-csrf-token", csrf}}), 201);
+  EXPECT_EQ(create({{"x-csrf-token", csrf}, {"origin", "https://postern.example.net"}}), 201);
+  EXPECT_EQ(create({{"x-csrf-token", csrf}, {"origin", "https://evil.example"}}), 403);
+  EXPECT_EQ(create({{"x-csrf-token", csrf}, {"origin", "null"}}), 403);
+  EXPECT_EQ(create({{"x-csrf-token", csrf}, {"sec-fetch-site", "cross-site"}}), 403);
+  EXPECT_EQ(api_.call({"GET", "/api/v1/smtp-policies", "", "", {{"cookie", cookie}}}).status, 200)
+      << "reads need none";
+  const std::string value = cookie.substr(cookie.find('=') + 1);
+  EXPECT_EQ(api_.get("/api/v1/smtp-policies", value).status, 401) << "a cookie is no bearer token";
+
+  const Answer shown = api_.call({"GET", "/app/session", "", "", {{"cookie", cookie}}});
+  EXPECT_EQ(shown.text("/csrf_token"), csrf);
+  EXPECT_EQ(api_.call({"DELETE", "/app/session", "", "", {{"cookie", cookie}}}).status, 403);
+  EXPECT_EQ(
+      api_.call({"DELETE", "/app/session", "", "", {{"cookie", cookie}, {"x-csrf-token", csrf}}})
+          .status,
+      204);
+  EXPECT_EQ(api_.call({"GET", "/api/v1/smtp-policies", "", "", {{"cookie", cookie}}}).status, 401);
+}
+
+TEST_F(SessionsTest, pages_sign_in_from_their_own_origin_only) {
+  const auto sign_in = [&](const std::string& origin) {
+    return api_
+        .call({"POST", "/app/session", good, "", {{"origin", origin}, {"host", "127.0.0.1:8025"}}})
+        .status;
+  };
+  EXPECT_EQ(sign_in("http://127.0.0.1:8025"), 200);
+  EXPECT_EQ(sign_in("https://evil.example"), 403);
+}
+
+TEST_F(SessionsTest, forged_tokens_are_refused) {
+  const std::string token = api_.post("/api/v1/sessions", good).text("/access_token");
+  EXPECT_EQ(api_.get("/api/v1/smtp-policies", token + ".x").status, 401);
+  EXPECT_EQ(api_.get("/api/v1/smtp-policies", token.substr(0, token.rfind('.') + 1)).status, 401);
+  EXPECT_EQ(api_.get("/api/v1/smtp-policies", "a.b.c").status, 401);
+  const auto with = [&](const std::string& value) {
+    return api_.call({"GET", "/api/v1/smtp-policies", "", "", {{"authorization", value}}});
+  };
+  EXPECT_EQ(with("Bearer ").status, 401);
+  EXPECT_EQ(with("Basic YTpi").status, 401);
+  EXPECT_EQ(with(token).status, 401);
+  EXPECT_EQ(with("bearer " + token).status, 200) << "the scheme has no case";
+  EXPECT_EQ(with("").raw.header("WWW-Authenticate"), "Bearer");
+}
+
+}  // namespace
+}  // namespace postern::admin
