@@ -1,5 +1,6 @@
 // TOML text to Config, one key of the table after the other. Every mistake is noted and reading
 // goes on; a value that is wrong leaves the default in place.
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -7,6 +8,14 @@
 
 #include <fmt/format.h>
 
+// toml++ 3.3 asserts where it should report: "[{" ends the process, or is undefined behaviour with
+// NDEBUG. Here a broken assertion is an exception, and parse_toml() makes it a syntax error. No
+// other file may include toml++ with other settings.
+#undef NDEBUG
+namespace postern::app {
+struct ParserGaveUp {};
+}  // namespace postern::app
+#define TOML_ASSERT(condition) ((condition) ? void() : throw postern::app::ParserGaveUp())
 #define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
@@ -46,6 +55,44 @@ std::string_view type_name(const toml::node& node) {
       return "true or false";
     default:
       return "a date or time";
+  }
+}
+
+struct SyntaxError {
+  Place place;
+  std::string why;
+};
+
+/// The line at which the parser gives up: it reads forward only, so every text that holds the line
+/// makes it give up and none before.
+std::uint32_t line_of_trouble(std::string_view text) {
+  std::uint32_t good = 0;
+  auto bad = static_cast<std::uint32_t>(std::count(text.begin(), text.end(), '\n') + 1);
+  while (good + 1 < bad) {
+    const std::uint32_t middle = good + (bad - good) / 2;
+    const std::string_view last = line_of(text, middle);
+    const std::string_view start =
+        text.substr(0, static_cast<std::size_t>(last.data() + last.size() - text.data()));
+    try {
+      (void)toml::parse(start);
+      good = middle;
+    } catch (const ParserGaveUp&) {
+      bad = middle;
+    }
+  }
+  return bad;
+}
+
+tl::expected<toml::table, SyntaxError> parse_toml(std::string_view text, std::string_view name) {
+  try {
+    toml::parse_result parsed = toml::parse(text, name);
+    if (parsed) return std::move(parsed).table();
+    const toml::parse_error& error = parsed.error();
+    return tl::unexpected(
+        SyntaxError{place_of(error.source()), printable(error.description(), 300)});
+  } catch (const ParserGaveUp&) {
+    const std::uint32_t line = line_of_trouble(text);
+    return tl::unexpected(SyntaxError{{line, 1, 2}, "nothing of TOML begins like this"});
   }
 }
 
@@ -257,14 +304,12 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
                           const LoadOptions& options) {
   ConfigResult result;
   Positions positions(std::string(name), text);
-  const toml::parse_result parsed = toml::parse(text, name);
+  const auto parsed = parse_toml(text, name);
   if (parsed) {
-    Reader(positions, result.diagnostics, result.config).read_root(parsed.table());
+    Reader(positions, result.diagnostics, result.config).read_root(*parsed);
   } else {
-    const toml::parse_error& error = parsed.error();
     Diagnostic diagnostic =
-        positions.at(place_of(error.source()), "C001",
-                     "this is not TOML: " + printable(error.description(), 300));
+        positions.at(parsed.error().place, "C001", "this is not TOML: " + parsed.error().why);
     diagnostic.hint = "mend this line; nothing behind it was read (`postern help C001`)";
     result.diagnostics.add(std::move(diagnostic));
   }

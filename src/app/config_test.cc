@@ -241,6 +241,13 @@ TEST(Config, what_is_not_toml_is_told_where) {
   EXPECT_EQ(result.diagnostics.list()[0].source_line, "hostname = mail.example.com");
 }
 
+TEST(Config, what_ends_the_toml_parser_is_a_syntax_error_of_its_line) {
+  const ConfigResult result = parse("[server]\nthreads = 1\n[{limits]\nsessions = 5\n");
+  ASSERT_EQ(codes(result), std::vector<std::string>{"C001"});
+  EXPECT_EQ(result.diagnostics.list()[0].line, 3u);
+  EXPECT_EQ(result.diagnostics.list()[0].source_line, "[{limits]");
+}
+
 TEST(Config, wrong_types_are_errors_everywhere) {
   for (const std::string_view text :
        {"server = 5", "listener = 5", "[listener]\nname = \"x\"", "listener = [1]",
