@@ -76,7 +76,6 @@ void ServerSession::State::reset_session() {
   reset_transaction();
   phase = Phase::command;
   exchange.clear();
-  lines.clear();
   greeted = false;
   extended = false;
   authenticated = false;

@@ -54,9 +54,9 @@ bool ServerSession::State::refused_by_octets(std::string_view line, const Comman
     say(501, {5, 5, 2}, "command is not UTF-8");
     return true;
   }
-  // MAIL says with its parameters whether it may.
-  if (command.verb == Verb::mail || command.verb == Verb::foreign) return false;
-  if (command.verb == Verb::rcpt && (smtputf8 || !in_transaction)) return false;
+  // MAIL says with its parameters whether it may, RCPT follows MAIL.
+  const Verb verb = command.verb;
+  if (verb == Verb::mail || verb == Verb::rcpt || verb == Verb::foreign) return false;
   say(550, {5, 6, 7}, "non-ASCII command needs SMTPUTF8");
   return true;
 }
