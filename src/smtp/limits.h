@@ -24,7 +24,7 @@ struct Limits {
   std::size_t errors = 20;
   /// From this error on the driver waits a second before each error reply.
   std::size_t soft_errors = 10;
-  /// NOOP, RSET, VRFY and HELP between two messages; more count as errors.
+  /// NOOP, RSET, VRFY, HELP and EHLO said again between two messages; more count as errors.
   std::size_t junk_commands = 100;
   std::size_t auth_failures = 3;
   std::size_t messages = 1000;

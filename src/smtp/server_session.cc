@@ -143,6 +143,7 @@ void ServerSession::greet() {
 }
 
 void ServerSession::refuse(const Reply& reply) {
+  if (state_->closing) return;
   reply.append_wire(state_->output);
   state_->close(Closed::Reason::policy);
 }

@@ -90,7 +90,7 @@ class ServerSession {
 
   /// Queues the 220 greeting. Not called for a connection that is refused: use refuse().
   void greet();
-  /// Queues `reply` as the last one and ends the session.
+  /// Queues `reply` as the last one and ends the session; nothing when it is over.
   void refuse(const Reply& reply);
 
   /// Takes what was read. Call only after NeedInput. `bytes` must stay readable until next() says

@@ -20,6 +20,8 @@ TEST(ServerSession, refuses_a_connection_with_one_reply) {
   session.refuse({421, {4, 7, 0}, "too many connections"});
   EXPECT_TRUE(session.closed());
   EXPECT_EQ(session.take_output(), "421 4.7.0 too many connections\r\n");
+  session.refuse({421, {4, 4, 2}, "timeout"});
+  EXPECT_EQ(session.output_size(), 0u);
   EXPECT_EQ(std::get<Closed>(session.next()).reason, Closed::Reason::policy);
   session.feed("EHLO client.example\r\n");
   EXPECT_TRUE(std::holds_alternative<Closed>(session.next()));

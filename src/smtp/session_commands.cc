@@ -136,8 +136,12 @@ std::optional<Event> ServerSession::State::dispatch(const CommandView& command) 
 }
 
 void ServerSession::State::junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text) {
-  if (++junk_commands > options.limits.junk_commands && count_error()) return;
-  say(code, enhanced, text);
+  if (!is_junk()) say(code, enhanced, text);
+}
+
+/// One more command that brings no message nearer; true when it was the one too many.
+bool ServerSession::State::is_junk() {
+  return ++junk_commands > options.limits.junk_commands && count_error();
 }
 
 std::optional<Event> ServerSession::State::hello(const CommandView& command) {
@@ -146,6 +150,7 @@ std::optional<Event> ServerSession::State::hello(const CommandView& command) {
     return std::nullopt;
   }
   if (auto aborted = leave_transaction()) return aborted;
+  if (greeted && is_junk()) return std::nullopt;
   asked = Asked::helo;
   asked_extended = command.verb == Verb::ehlo;
   return Helo{std::string(command.argument), asked_extended};

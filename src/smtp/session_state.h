@@ -58,6 +58,7 @@ struct ServerSession::State {
   std::optional<Event> auth(std::string_view argument);
   std::optional<Event> sasl(AuthExchange::Step step);
   std::optional<Event> xclient(std::string_view argument);
+  bool is_junk();
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say_extensions();
 
