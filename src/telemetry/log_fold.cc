@@ -10,8 +10,9 @@ namespace {
 
 bool is_foldable(const LogRecord& record) {
   static constexpr std::string_view events[] = {
-      "decision.refused", "decision.deferred", "auth.failed",      "auth.throttled",
-      "delivery.retry",   "store.error",       "budget.exhausted", "session.error"};
+      "decision.refused", "decision.deferred", "auth.failed",
+      "auth.throttled",   "delivery.retry",    "delivery.failed",
+      "store.error",      "budget.exhausted",  "session.error"};
   if (record.event == "session.end") return record.find("end") == "refused";
   return std::find(std::begin(events), std::end(events), record.event) != std::end(events);
 }

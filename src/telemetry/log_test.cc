@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -349,6 +350,30 @@ TEST(Log, before_start_lines_vanish) {
   EXPECT_EQ(parse_lines(file.text()).size(), 1u);
   EXPECT_EQ(log::format(), LogFormat::json);
   log::stop();
+}
+
+std::string text_of(const std::filesystem::path& path) {
+  std::ifstream stream(path);
+  return {std::istreambuf_iterator<char>(stream), {}};
+}
+
+TEST(Log, the_manual_names_every_field_and_every_event_of_the_sources) {
+  const std::filesystem::path root = POSTERN_SOURCE_DIR;
+  const std::string page = text_of(root / "docs/logs.md");
+  for (const std::string_view name : field_names) {
+    EXPECT_THAT(page, HasSubstr(fmt::format("`{}`", name)));
+  }
+  const std::regex call("log::(debug|info|warning|error)\\(\"([a-z_.]+)\"");
+  std::size_t calls = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "src")) {
+    if (entry.path().extension() != ".cc") continue;
+    const std::string source = text_of(entry.path());
+    for (std::sregex_iterator it(source.begin(), source.end(), call), end; it != end; ++it) {
+      EXPECT_THAT(page, HasSubstr("`" + (*it)[2].str() + "`")) << entry.path();
+      ++calls;
+    }
+  }
+  EXPECT_GT(calls, 5u);
 }
 
 LogRecord refusal(std::string_view ip) {

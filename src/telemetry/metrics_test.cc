@@ -225,6 +225,36 @@ TEST(Metrics, the_exposition_is_well_formed) {
   EXPECT_EQ(remarks_of_promtool(text), "");
 }
 
+std::string page_of(const Metrics& made) {
+  static constexpr std::string_view kinds[] = {"counter", "gauge", "histogram"};
+  std::string page =
+      "# Metrics\n\n`GET /metrics` on the API's address answers in the Prometheus text format "
+      "0.0.4. Label values come from closed sets:\nenumerations, and names in the configuration "
+      "file. Nothing from the wire becomes a label; what is outside its set counts\nas `other`. "
+      "Times are in seconds (buckets 0.1 ms to 100 s), sizes in octets (1 KiB to 256 MiB). "
+      "Series start at 0, except those\nof large products, which appear when first used. "
+      "Figures by webhook or policy are in the API, where they cannot hurt.\n\n"
+      "| name | type | labels | meaning |\n|---|---|---|---|\n";
+  for (const auto& family : made.registry.families()) {
+    std::string labels;
+    for (const std::string& name : family->label_names()) {
+      labels += (labels.empty() ? "`" : ", `") + name + "`";
+    }
+    page += fmt::format("| `{}` | {} | {} | {} |\n", family->name(),
+                        kinds[static_cast<std::size_t>(family->type())], labels, family->help());
+  }
+  return page;
+}
+
+TEST(Metrics, the_manual_lists_every_family) {
+  const std::string path = POSTERN_SOURCE_DIR "/docs/metrics.md";
+  const std::string page = page_of(Metrics{MetricsSetup{}});
+  if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << page;
+  std::ifstream stream(path);
+  const std::string written{std::istreambuf_iterator<char>(stream), {}};
+  EXPECT_TRUE(written == page) << "run POSTERN_WRITE_DOCS=1 telemetry_test";
+}
+
 TEST(Metrics, handles_outlive_a_new_start) {
   Counter before = metrics().smtp_receive_bytes.counter({"smtp"});
   MetricsSetup setup;

@@ -119,6 +119,7 @@ class Family {
          std::vector<Dimension> dimensions, Show show, std::size_t shards);
 
   const std::string& name() const { return name_; }
+  const std::string& help() const { return help_; }
   MetricType type() const { return type_; }
   /// Lines of the exposition at most, "other" included.
   std::size_t lines() const;
