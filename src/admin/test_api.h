@@ -15,6 +15,7 @@
 #include "admin/digest.h"
 #include "admin/publisher.h"
 #include "base/text.h"
+#include "base/ulid.h"
 #include "net/http_head.h"
 #include "store/sqlite_store.h"
 

@@ -1,0 +1,306 @@
+#include "admin/deliveries.h"
+
+#include <gtest/gtest.h>
+#include <fstream>
+#include <thread>
+
+#include "admin/test_api.h"
+
+namespace postern::admin {
+namespace {
+
+class FakeSimulator : public Simulator {
+ public:
+  SimulationRequest seen;
+  Result<SimulationResult> result = SimulationResult{200, 12, std::nullopt, "log_1"};
+  Task<Result<SimulationResult>> simulate(SimulationRequest request) override {
+    seen = std::move(request);
+    co_return result;
+  }
+};
+
+class FakeTraces : public TraceReader {
+ public:
+  TraceQuery seen;
+  Task<Result<TraceList>> list(TraceQuery query) override {
+    seen = query;
+    co_return TraceList{{{{"id", "01HX0000000000000000000000"}}}, 1};
+  }
+  Task<Result<std::optional<boost::json::object>>> find(std::string account,
+                                                        std::string id) override {
+    seen.account_id = account;
+    if (id != "01HX0000000000000000000000") co_return std::optional<boost::json::object>();
+    co_return boost::json::object{{"id", id}};
+  }
+};
+
+class FakeMetrics : public MetricsSource {
+ public:
+  std::vector<std::string> counted;
+  std::string text() override { return "postern_build_info 1\n"; }
+  void count_request(std::string_view method, std::string_view route, int status,
+                     std::chrono::nanoseconds) override {
+    counted.push_back(std::string(method) + " " + std::string(route) + " " +
+                      std::to_string(status));
+  }
+};
+
+class FakeProbe : public ReadinessProbe {
+ public:
+  std::vector<std::pair<std::string, std::string>> found;
+  Task<std::vector<std::pair<std::string, std::string>>> problems() override { co_return found; }
+};
+
+class DeliveriesTest : public ::testing::Test {
+ protected:
+  std::string one() { return "/api/v1/webhooks/" + webhook_; }
+  store::LogRecord record(store::LogKind kind, int http, int smtp) {
+    store::LogRecord made;
+    made.id = new_id("log_");
+    made.webhook_id = webhook_;
+    made.created_at = store::now();
+    made.kind = kind;
+    made.sender = "alerts@partner.example.com";
+    made.recipients = {"x@hooks.example.net"};
+    if (http != 0) made.http_status = http;
+    made.smtp_code = smtp;
+    return made;
+  }
+
+  FakeSimulator simulator_;
+  FakeTraces traces_;
+  FakeMetrics metrics_;
+  FakeProbe probe_;
+  TestApi api_{[this](Options& options, Dependencies& dependencies) {
+    dependencies.simulator = &simulator_;
+    dependencies.traces = &traces_;
+    dependencies.metrics = &metrics_;
+    dependencies.readiness = &probe_;
+    options.metrics_token = Secret("metrics-token");
+  }};
+  std::string token_ = api_.account();
+  std::string webhook_ = api_.webhook(token_).text("/id");
+};
+
+TEST_F(DeliveriesTest, simulates_with_what_was_given) {
+  const Answer answer = api_.post(
+      one() + "/simulate",
+      R"({"from":"a@example.com","subject":"S","text":"T","headers":{"X-A":["1","2"]}})", token_);
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json.at("http_status").to_number<int>(), 200);
+  EXPECT_TRUE(answer.json.at("error").is_null());
+  EXPECT_TRUE(answer.json.at("simulated").as_bool());
+  EXPECT_EQ(simulator_.seen.webhook_id, webhook_);
+  EXPECT_EQ(simulator_.seen.subject, "S");
+  EXPECT_FALSE(simulator_.seen.html);
+  EXPECT_EQ(simulator_.seen.headers.at(0).second.size(), 2u);
+  simulator_.result = SimulationResult{std::nullopt, 5, "connection refused", "log_2"};
+  const Answer failed = api_.post(one() + "/simulate", "", token_);
+  EXPECT_EQ(failed.status, 200) << "a failing endpoint is an answer";
+  EXPECT_TRUE(failed.json.at("http_status").is_null());
+  EXPECT_EQ(failed.text("/error"), "connection refused");
+  for (const char* body : {R"({"to":"x"})", R"({"subject":1})", R"({"headers":{"X":"1"}})",
+                           R"({"headers":{"X: y":["1"]}})", R"({"headers":{"X":["a\r\nb"]}})",
+                           R"({"subject":"a\nb"})"}) {
+    EXPECT_EQ(api_.post(one() + "/simulate", body, token_).status, 422) << body;
+  }
+  simulator_.result = fail(Fault::temporary, "queue");
+  EXPECT_EQ(api_.post(one() + "/simulate", "", token_).status, 503);
+}
+
+TEST_F(DeliveriesTest, lists_the_log_with_filters) {
+  api_.log->append(record(store::LogKind::delivery, 200, 250));
+  api_.log->append(record(store::LogKind::delivery, 503, 450));
+  api_.log->append(record(store::LogKind::rejection, 0, 550));
+  const Answer all = api_.get(one() + "/logs?page=1&page_size=20", token_);
+  ASSERT_EQ(all.status, 200) << all.body;
+  EXPECT_EQ(all.json.at("total").to_number<int>(), 3);
+  EXPECT_EQ(all.json.at("page_size").to_number<int>(), 20);
+  EXPECT_EQ(all.json.at_pointer("/data/0/kind").as_string(), "rejection");
+  EXPECT_TRUE(all.json.at_pointer("/data/0/http_status").is_null());
+  EXPECT_EQ(api_.get(one() + "/logs?outcome=success", token_).json.at("total").to_number<int>(), 1);
+  EXPECT_EQ(api_.get(one() + "/logs?outcome=failure", token_).text("/data/0/sender"),
+            "alerts@partner.example.com");
+  EXPECT_EQ(api_.get(one() + "/logs?simulated=true", token_).json.at("total").to_number<int>(), 0);
+  for (const char* query : {"?outcome=x", "?simulated=x", "?page=0", "?page_size=1000"}) {
+    EXPECT_EQ(api_.get(one() + "/logs" + query, token_).status, 422) << query;
+  }
+}
+
+TEST_F(DeliveriesTest, retry_needs_a_stored_message) {
+  const store::LogRecord kept = record(store::LogKind::delivery, 503, 450);
+  api_.log->append(kept);
+  EXPECT_EQ(api_.post(one() + "/logs/" + kept.id + "/retry", "", token_).status, 409);
+  EXPECT_EQ(api_.post(one() + "/logs/log_01HX0000000000000000000000/retry", "", token_).status,
+            404);
+}
+
+TEST_F(DeliveriesTest, shows_the_inbox_and_waits_for_mail) {
+  EXPECT_EQ(api_.get(one() + "/inbox", token_).json.at("total").to_number<int>(), 0);
+  store::InboxMessage message;
+  message.id = "msg_01HX0000000000000000000000";
+  message.webhook_id = webhook_;
+  message.received_at = store::now();
+  message.sender = "alerts@partner.example.com";
+  message.subject = "Report";
+  message.payload = R"({"subject":"Report"})";
+  std::thread sender([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ASSERT_TRUE(api_.log->put_inbox(message));
+  });
+  const Answer waited = api_.get(one() + "/inbox?after=0&wait=20", token_);
+  sender.join();
+  ASSERT_EQ(waited.json.at("data").as_array().size(), 1u) << waited.body;
+  EXPECT_EQ(waited.text("/data/0/subject"), "Report");
+  const auto sequence = std::to_string(waited.json.at_pointer("/data/0/sequence").to_number<int>());
+  EXPECT_TRUE(
+      api_.get(one() + "/inbox?after=" + sequence, token_).json.at("data").as_array().empty());
+  const std::string path = one() + "/inbox/" + message.id;
+  EXPECT_EQ(api_.get(path, token_).text("/payload/subject"), "Report");
+  EXPECT_EQ(api_.get(one() + "/inbox/msg_x", token_).status, 404);
+  EXPECT_EQ(api_.get(one() + "/inbox?wait=31", token_).status, 422);
+  EXPECT_EQ(api_.del(path, token_).status, 204);
+  EXPECT_EQ(api_.del(path, token_).status, 404);
+}
+
+TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
+  store::AttachmentRow row;
+  row.id = "att_01HX0000000000000000000000";
+  row.webhook_id = webhook_;
+  row.path = "blob-1";
+  row.filename = "r\"\r\nép.csv";
+  row.content_type = "text/html";
+  row.size = 5;
+  row.token_hash = Secret(sha256("good-token"));
+  row.created_at = store::now();
+  row.expires_at = row.created_at + std::chrono::hours(1);
+  std::ofstream(api_.options.attachment_dir + "/blob-1") << "hello";
+  ASSERT_TRUE(api_.log->add_attachment(row));
+  const std::string path = "/api/v1/attachments/" + row.id;
+  const Answer served = api_.get(path + "?t=good-token");
+  ASSERT_EQ(served.status, 200) << served.body;
+  EXPECT_EQ(served.body, "hello");
+  EXPECT_EQ(served.raw.content_type, "application/octet-stream");
+  EXPECT_EQ(served.raw.header("Content-Disposition"),
+            "attachment; filename=\"r_____p.csv\"; filename*=UTF-8''r%22%0D%0A%C3%A9p.csv");
+  EXPECT_EQ(api_.get(path).status, 404);
+  EXPECT_EQ(api_.get(path + "?t=bad-token").status, 404);
+  EXPECT_EQ(api_.get("/api/v1/attachments/att_01HX0000000000000000000001?t=good-token").status,
+            404);
+  store::AttachmentRow old = row;
+  old.id = "att_01HX0000000000000000000002";
+  old.expires_at = row.created_at - std::chrono::hours(1);
+  ASSERT_TRUE(api_.log->add_attachment(old));
+  EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=good-token").status, 410);
+  EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=x").status, 404);
+}
+
+TEST_F(DeliveriesTest, traces_are_asked_for_in_the_own_account) {
+  const Answer list =
+      api_.get("/api/v1/traces?webhook_id=" + webhook_ + "&outcome=rejected&page=2", token_);
+  ASSERT_EQ(list.status, 200) << list.body;
+  EXPECT_EQ(list.text("/data/0/id"), "01HX0000000000000000000000");
+  EXPECT_EQ(traces_.seen.webhook_id, webhook_);
+  EXPECT_EQ(traces_.seen.offset, 20u);
+  EXPECT_TRUE(traces_.seen.account_id.starts_with("acc_"));
+  EXPECT_EQ(api_.get("/api/v1/traces?outcome=lost", token_).status, 422);
+  EXPECT_EQ(api_.get("/api/v1/traces/01HX0000000000000000000000", token_).status, 200);
+  EXPECT_EQ(api_.get("/api/v1/traces/01HX0000000000000000000001", token_).status, 404);
+  EXPECT_EQ(api_.get("/api/v1/traces/not-an-id", token_).status, 404);
+}
+
+TEST_F(DeliveriesTest, metrics_need_their_token) {
+  EXPECT_EQ(api_.get("/metrics").status, 401);
+  EXPECT_EQ(api_.get("/metrics", token_).status, 401) << "a tenant is not the operator";
+  const Answer metrics = api_.get("/metrics", "metrics-token");
+  EXPECT_EQ(metrics.status, 200);
+  EXPECT_EQ(metrics.body, "postern_build_info 1\n");
+  EXPECT_EQ(metrics.raw.content_type, "text/plain; version=0.0.4; charset=utf-8");
+  net::HttpRequest request;
+  request.method = "GET";
+  ASSERT_FALSE(net::parse_target("/metrics", request));
+  EXPECT_EQ(api_.finish(api_.api->handle_metrics(request)).status, 200) << "on its own listener";
+  ASSERT_FALSE(net::parse_target("/api/v1/webhooks", request));
+  EXPECT_EQ(api_.finish(api_.api->handle_metrics(request)).status, 404);
+}
+
+TEST_F(DeliveriesTest, requests_are_counted_under_templates) {
+  metrics_.counted.clear();
+  api_.get(one(), token_);
+  api_.get("/api/v1/whatever/" + webhook_, token_);
+  api_.call({"BREW", one(), "", token_, {}});
+  EXPECT_EQ(metrics_.counted,
+            (std::vector<std::string>{"GET /api/v1/webhooks/{id} 200", "GET other 404",
+                                      "other /api/v1/webhooks/{id} 405"}));
+}
+
+TEST_F(DeliveriesTest, says_whether_it_is_ready) {
+  EXPECT_EQ(api_.get("/api/v1/ping").text("/status"), "ok");
+  EXPECT_EQ(api_.get("/healthz").status, 200);
+  EXPECT_EQ(api_.get("/readyz").text("/status"), "ready");
+  probe_.found.emplace_back("listener", "is not open");
+  const Answer late = api_.get("/readyz");
+  EXPECT_EQ(late.status, 503);
+  EXPECT_EQ(late.text("/problems/listener"), "is not open");
+}
+
+class PagesTest : public ::testing::Test {
+ protected:
+  TestApi api_;
+};
+
+TEST_F(PagesTest, public_pages_have_no_inline_script) {
+  const Answer signin = api_.get("/app/signin");
+  EXPECT_EQ(signin.status, 200);
+  EXPECT_TRUE(signin.raw.content_type.starts_with("text/html"));
+  EXPECT_NE(signin.body.find("password"), std::string::npos);
+  EXPECT_NE(api_.get("/app/signup").body.find("Create account"), std::string::npos);
+  for (const char* path : {"/app/signin", "/app/signup"}) {
+    const std::string body = api_.get(path).body;
+    for (const char* inline_part :
+         {"<script>", "<style", " style=", " onclick", " onload", "http://", "https://"}) {
+      EXPECT_EQ(body.find(inline_part), std::string::npos) << path << " " << inline_part;
+    }
+  }
+  EXPECT_TRUE(api_.get("/app/assets/pages.js").raw.content_type.starts_with("text/javascript"));
+  EXPECT_TRUE(api_.get("/app/assets/style.css").raw.content_type.starts_with("text/css"));
+}
+
+TEST_F(PagesTest, other_pages_lead_to_the_sign_in) {
+  for (const char* path : {"/app/smtp-policies", "/app/webhooks", "/app/settings/domains",
+                           "/app/settings/account", "/app/messages", "/app/"}) {
+    const Answer moved = api_.call({"GET", path, "", "", {{"host", "evil.test"}}});
+    EXPECT_EQ(moved.status, 302) << path;
+    EXPECT_EQ(moved.raw.header("Location"), "/app/signin") << path;
+  }
+  EXPECT_EQ(api_.get("/").raw.header("Location"), "/app/");
+  EXPECT_EQ(api_.get("/app").raw.header("Location"), "/app/");
+}
+
+TEST_F(PagesTest, with_a_session_pages_open_and_forms_are_refused) {
+  api_.account();
+  const Answer signed_in =
+      api_.post("/app/session", R"({"email":"a@example.com","password":"correct-horse-battery"})");
+  const std::string set(*signed_in.raw.header("Set-Cookie"));
+  const std::string cookie = set.substr(0, set.find(';'));
+  const Answer page = api_.call({"GET", "/app/smtp-policies", "", "", {{"cookie", cookie}}});
+  EXPECT_EQ(page.status, 200);
+  EXPECT_EQ(api_.call({"GET", "/app/", "", "", {{"cookie", cookie}}}).raw.header("Location"),
+            "/app/webhooks");
+  EXPECT_EQ(api_.call({"POST",
+                       "/app/smtp-policies",
+                       "name=x",
+                       "",
+                       {{"cookie", cookie},
+                        {"origin", "https://evil.test"},
+                        {"content-type", "application/x-www-form-urlencoded"}}})
+                .status,
+            403);
+  EXPECT_EQ(
+      api_.call({"POST", "/app/smtp-policies", "name=x", "", {{"cookie", "postern_session=x"}}})
+          .status,
+      403);
+}
+
+}  // namespace
+}  // namespace postern::admin
