@@ -195,6 +195,7 @@ void hash_passwords(PolicyWrite& write, const std::function<Secret(const Secret&
 
 json::object to_json(const PolicyFields& fields) {
   std::vector<std::string> networks;
+  networks.reserve(fields.allowed_source_ips.size());
   for (const Cidr& network : fields.allowed_source_ips) networks.push_back(network.to_string());
   json::array usernames;
   for (const CredentialFields& credential : fields.smtp_credentials) {
