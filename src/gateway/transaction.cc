@@ -56,7 +56,7 @@ void Transaction::record(policy::Decision decision) {
     trace_->started = std::chrono::system_clock::now();
   }
   if (policy::refused(decision)) log_refusal(decision);
-  if (trace_->decisions.size() < max_decisions) trace_->decisions.push_back(std::move(decision));
+  trace_->note(std::move(decision));
 }
 
 void Transaction::log_refusal(const policy::Decision& decision) {
@@ -227,9 +227,10 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
         .field("session", evidence_.session.id)
         .field("error", message_->trouble->message);
     const bool full = message_->trouble->fault == Fault::temporary;
-    finish("deferred");
-    co_return full ? reply_of(452, {4, 3, 1}, "insufficient system storage")
-                   : reply_of(451, {4, 3, 0}, "local storage trouble");
+    smtp::Reply deferred = full ? reply_of(452, {4, 3, 1}, "insufficient system storage")
+                                : reply_of(451, {4, 3, 0}, "local storage trouble");
+    settle(deferred);
+    co_return deferred;
   }
   evidence_.message = message_facts(size);
   smtp::Reply reply = co_await decide(Stage::message);
@@ -237,8 +238,13 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     reply = co_await services_.sink.take(evidence_, message_->body);
     if (reply.positive()) log_accepted(reply);
   }
-  finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
+  settle(reply);
   co_return reply;
+}
+
+void Transaction::settle(const smtp::Reply& reply) {
+  if (trace_) trace_->reply = reply;
+  finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
 }
 
 void Transaction::drop_message() {
@@ -263,7 +269,7 @@ void Transaction::aborted() {
       trace_ && std::any_of(trace_->decisions.begin(), trace_->decisions.end(), policy::refused);
   if (!refused) trace_.reset();
   if (refused || message_ || evidence_.reverse_path || !evidence_.recipients.empty()) {
-    finish(refused ? "rejected" : "aborted");
+    finish(!refused ? "aborted" : trace_->settled().temporary() ? "deferred" : "rejected");
   } else {
     evidence_.reset_transaction();
   }

@@ -30,9 +30,6 @@ struct Services {
   Resources& resources;
 };
 
-/// Decisions kept in one trace; a client that is refused more often is told, not recorded.
-inline constexpr std::size_t max_decisions = 200;
-
 class Transaction final : private policy::Gatherer {
  public:
   Transaction(std::shared_ptr<const ListenerSettings> settings, Services& services);
@@ -74,6 +71,8 @@ class Transaction final : private policy::Gatherer {
   void log_refusal(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
   policy::MessageFacts message_facts(std::uint64_t size);
+  /// Ends the transaction with the reply to its end of data.
+  void settle(const smtp::Reply& reply);
   void finish(std::string_view outcome);
   void drop_message();
 
