@@ -50,7 +50,7 @@ Result<void> DeliveryLog::trim_inbox(std::string_view webhook) {
   std::uint64_t messages = 0;
   std::uint64_t octets = 0;
   std::int64_t last = 0;  // the newest message that is too much
-  const auto done = rest_->each(
+  auto done = rest_->each(
       "SELECT seq, payload_size FROM inbox WHERE webhook_id = ? ORDER BY seq DESC",
       [&](const Row& row) {
         octets += static_cast<std::uint64_t>(row.integer(1));

@@ -147,7 +147,7 @@ Result<PolicyDeleted> SqliteStore::delete_policy(
 Result<void> SqliteStore::each_policy(const std::function<void(PolicyRow)>& take) {
   const std::lock_guard lock(mutex_);
   std::optional<Error> trouble;
-  const Result<void> done = database_->each(
+  Result<void> done = database_->each(
       "SELECT " POSTERN_POLICY_COLUMNS " FROM policy ORDER BY seq", [&](const Row& row) {
         PolicyRow policy = rows::policy(row);
         if (const auto added = add_credentials(*database_, policy); !added) {

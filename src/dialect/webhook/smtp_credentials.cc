@@ -45,7 +45,7 @@ bool is_elided(std::string_view hash) {
 
 std::string elision_error(std::string_view username, std::string_view hash) {
   // Quoted only when nothing of a real hash is in it.
-  const bool bare = hash.size() >= 7 && hash.find_first_not_of(".", 7) == std::string_view::npos;
+  const bool bare = hash.size() >= 7 && hash.find_first_not_of('.', 7) == std::string_view::npos;
   return fmt::format(
       "has {} for `{}`, which is an elision and not a hash; in its place belong the 60 characters "
       "that "

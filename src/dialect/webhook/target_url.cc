@@ -131,7 +131,7 @@ Refusal refuse_target(std::string_view text, const TargetRules& rules) {
   if (parsed.has_error()) {
     return "is not a URL; write for example https://hooks.example.com/mail, or \"inbox\"";
   }
-  const boost::urls::url_view url = *parsed;
+  const boost::urls::url_view& url = *parsed;
   const bool http = url.scheme_id() == boost::urls::scheme::http;
   if (!http && url.scheme_id() != boost::urls::scheme::https) return "must begin with https://";
   if (http && !rules.allow_http) {
