@@ -1,0 +1,368 @@
+#include "deliver/webhook_delivery.h"
+
+#include <filesystem>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+#include "base/text.h"
+#include "deliver/signature.h"
+#include "dns/recorded_resolver.h"
+#include "net/scripted_http_server.h"
+
+namespace postern::deliver {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using Request = net::ScriptedHttpServer::Request;
+using Response = net::ScriptedHttpServer::Response;
+
+constexpr const char* message_text =
+    "Message-ID: <abc@example.com>\r\nFrom: alerts@example.com\r\nSubject: Disk\r\n\r\nfull\r\n";
+
+Task<void> run_delivery(WebhookDelivery* delivery, const policy::Evidence* evidence,
+                        spool::Body* message, Outcome* outcome) {
+  *outcome = co_await delivery->deliver(*evidence, *message, std::chrono::system_clock::now());
+}
+Task<void> run_simulation(WebhookDelivery* delivery, std::shared_ptr<const policy::Webhook> webhook,
+                          const policy::Evidence* evidence, spool::Body* message,
+                          Outcome* outcome) {
+  *outcome = co_await delivery->simulate(std::move(webhook), *evidence, *message,
+                                         std::chrono::system_clock::now());
+}
+
+class WebhookDeliveryTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ =
+        std::filesystem::temp_directory_path() / ("delivery_test." + std::to_string(::getpid()));
+    std::filesystem::create_directories(directory_);
+    auto log = store::DeliveryLog::open(directory_ / "delivery.db");
+    ASSERT_TRUE(log) << log.error().message;
+    log_ = std::move(*log);
+    options_.http.egress.allow_http = true;
+    options_.http.egress.allow_networks = CidrSet({*Cidr::parse("127.0.0.1/32")});
+    options_.payload.temporary_directory = directory_;
+    webhook_.id = "wh_01HX0000000000000000000000";
+    webhook_.account_id = "acc_1";
+    webhook_.address = "hook@hooks.example.net";
+    webhook_.secret = Secret("whsec_" + base64_encode(std::string(32, 's')));
+    webhook_.timeout = 5s;
+  }
+  void TearDown() override {
+    delivery_.reset();
+    log_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void serve(net::ScriptedHttpServer::Script script) {
+    server_ = std::make_unique<net::ScriptedHttpServer>(std::move(script));
+    webhook_.target_url = server_->url();
+    publish();
+  }
+  std::shared_ptr<const policy::Webhook> publish() {
+    auto webhook = std::make_shared<const policy::Webhook>(webhook_);
+    known_.apply({.put_webhooks = {webhook}});
+    return webhook;
+  }
+  WebhookDelivery& delivery() {
+    if (!delivery_)
+      delivery_ = std::make_unique<WebhookDelivery>(DeliveryServices{.directory = known_,
+                                                                     .resolver = resolver_,
+                                                                     .workers = workers_,
+                                                                     .rates = rates_,
+                                                                     .log = *log_},
+                                                    options_);
+    return *delivery_;
+  }
+  policy::Evidence evidence(std::string local_part = "hook") {
+    policy::Evidence made;
+    made.session.client_ip = *IpAddress::parse("203.0.113.10");
+    made.session.helo = "mx.example.com";
+    made.reverse_path = mail::Mailbox{"alerts", "example.com"};
+    made.recipients.push_back(
+        {.address = {std::move(local_part), "hooks.example.net"},
+         .route = {.kind = policy::Route::Kind::webhook,
+                   .webhook = std::make_shared<const policy::Webhook>(webhook_)}});
+    made.message.emplace().message_id = "<abc@example.com>";
+    return made;
+  }
+  Outcome deliver(const policy::Evidence& given, const std::string& text = message_text) {
+    spool::Body message(directory_);
+    EXPECT_TRUE(message.append(text));
+    Outcome outcome;
+    asio::co_spawn(loop_, run_delivery(&delivery(), &given, &message, &outcome), asio::detached);
+    loop_.restart();
+    loop_.run();
+    return outcome;
+  }
+  Outcome deliver() { return deliver(evidence()); }
+  store::LogRecord last_record() {
+    const auto listed = log_->list(webhook_.id, {}, {});
+    if (!listed || listed->rows.empty()) return {};
+    return listed->rows.front();
+  }
+
+  std::filesystem::path directory_;
+  std::unique_ptr<store::DeliveryLog> log_;
+  policy::Directory known_;
+  dns::RecordedResolver resolver_{{}};
+  RateLimiter rates_;
+  asio::io_context loop_{1};
+  net::WorkPool workers_{2, 16};  // stops before the loop goes
+  DeliveryOptions options_;
+  policy::Webhook webhook_;
+  std::unique_ptr<net::ScriptedHttpServer> server_;
+  std::unique_ptr<WebhookDelivery> delivery_;
+};
+
+TEST_F(WebhookDeliveryTest, posts_a_signed_payload_and_passes_the_answer_on) {
+  webhook_.custom_headers = {{"X-Env", "prod"},
+                             {"Authorization", "Bearer abc"},
+                             {"Host", "elsewhere.example"},
+                             {"Content-Type", "text/plain"}};
+  serve([](const Request&) { return Response{.status = 201}; });
+  const Outcome outcome = deliver();
+  EXPECT_EQ(outcome.reply.to_string(), "250 2.0.0 accepted " + outcome.message_id);
+  const std::vector<Request> seen = server_->requests();
+  ASSERT_EQ(seen.size(), 1u);
+  EXPECT_EQ(seen[0].header("Content-Type"), "application/json");
+  EXPECT_EQ(seen[0].header("X-Env"), "prod");
+  EXPECT_EQ(seen[0].header("Authorization"), "Bearer abc");
+  EXPECT_TRUE(seen[0].header("Host").starts_with("127.0.0.1:"));
+  EXPECT_EQ(seen[0].header("webhook-id"), outcome.message_id);
+  const auto at = parse_number(seen[0].header("webhook-timestamp"));
+  ASSERT_TRUE(at);
+  const auto fields = sign(SigningKeys::of(webhook_, std::chrono::system_clock::now()),
+                           outcome.message_id, static_cast<std::int64_t>(*at), seen[0].body);
+  ASSERT_TRUE(fields);
+  EXPECT_EQ(seen[0].header("webhook-signature"), (*fields)[2].second);
+  EXPECT_EQ(seen[0].header("X-Conduit-Signature"), (*fields)[3].second);
+  const boost::json::value payload = boost::json::parse(seen[0].body);
+  EXPECT_EQ(payload.at("id").as_string(), outcome.message_id);
+  EXPECT_EQ(payload.at("subject").as_string(), "Disk");
+  EXPECT_EQ(payload.at("from").as_string(), "alerts@example.com");
+}
+
+TEST_F(WebhookDeliveryTest, leaves_a_record_of_each_attempt) {
+  serve([](const Request&) { return Response{.status = 503}; });
+  const Outcome outcome = deliver();
+  EXPECT_EQ(outcome.reply.code, 450);
+  const store::LogRecord record = last_record();
+  EXPECT_EQ(record.id, outcome.log_id);
+  EXPECT_EQ(record.kind, store::LogKind::delivery);
+  EXPECT_EQ(record.http_status, 503);
+  EXPECT_EQ(record.smtp_code, 450);
+  EXPECT_EQ(record.smtp_text, "4.3.0 the webhook cannot take the message now");
+  EXPECT_EQ(record.sender, "alerts@example.com");
+  EXPECT_EQ(record.recipients, std::vector<std::string>{"hook@hooks.example.net"});
+  EXPECT_EQ(record.message_id, "<abc@example.com>");
+  EXPECT_EQ(record.client_ip, "203.0.113.10");
+  EXPECT_EQ(record.error, "HTTP status 503");
+  EXPECT_EQ(record.size, std::string_view(message_text).size());
+  EXPECT_TRUE(record.duration_ms);
+}
+
+TEST_F(WebhookDeliveryTest, repeats_the_id_of_a_repeated_message) {
+  serve([](const Request&) { return Response{.status = 503}; });
+  const Outcome first = deliver();
+  const Outcome second = deliver();
+  EXPECT_EQ(first.message_id, second.message_id);
+  EXPECT_NE(first.log_id, second.log_id);
+  EXPECT_EQ(server_->connections(), 1);
+}
+
+TEST_F(WebhookDeliveryTest, uses_the_webhook_as_it_is_now) {
+  serve([](const Request&) { return Response{}; });
+  const policy::Evidence old = evidence();
+  net::ScriptedHttpServer moved([](const Request&) { return Response{}; });
+  webhook_.target_url = moved.url();
+  publish();
+  EXPECT_EQ(deliver(old).reply.code, 250);
+  EXPECT_EQ(server_->requests().size(), 0u);
+  EXPECT_EQ(moved.requests().size(), 1u);
+  webhook_.is_active = false;
+  publish();
+  EXPECT_EQ(deliver(old).reply.to_string(), "550 5.2.1 the webhook is not active");
+  EXPECT_EQ(last_record().kind, store::LogKind::rejection);
+  known_.apply({.remove_webhooks = {webhook_.id}});
+  EXPECT_EQ(deliver(old).reply.to_string(), "550 5.2.1 no such webhook any more");
+}
+
+TEST_F(WebhookDeliveryTest, takes_a_rate_token_just_before_the_post) {
+  webhook_.rate_limit_per_minute = 2;
+  serve([](const Request&) { return Response{}; });
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(deliver().reply.code, 250);
+  const Outcome third = deliver();
+  EXPECT_EQ(third.reply.code, 450);
+  EXPECT_EQ(third.reply.enhanced, (smtp::EnhancedCode{4, 2, 1}));
+  EXPECT_EQ(server_->requests().size(), 2u);
+  EXPECT_EQ(last_record().failed_control, "rate_limit");
+}
+
+TEST_F(WebhookDeliveryTest, gives_up_when_the_endpoint_is_slow_or_blocked) {
+  webhook_.timeout = 150ms;
+  serve([](const Request&) { return Response{.delay = 3s}; });
+  const Outcome slow = deliver();
+  EXPECT_EQ(slow.reply.enhanced, (smtp::EnhancedCode{4, 4, 1}));
+  EXPECT_LT(slow.duration, 1s);
+  webhook_.target_url = "https://10.0.0.1/";
+  publish();
+  const Outcome blocked = deliver();
+  EXPECT_EQ(blocked.reply.code, 450);
+  ASSERT_TRUE(blocked.error);
+  EXPECT_TRUE(blocked.error->starts_with("target refused")) << *blocked.error;
+  EXPECT_EQ(blocked.reply.text.find("10.0.0.1"), std::string::npos);
+}
+
+TEST_F(WebhookDeliveryTest, carries_a_large_message) {
+  serve([](const Request&) { return Response{}; });
+  std::string text = message_text;
+  for (int i = 0; i < 20'000; ++i)
+    text += "a line of some length, so that the message is over the threshold\r\n";
+  const Outcome outcome = deliver(evidence(), text);
+  EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
+  const boost::json::value payload = boost::json::parse(server_->requests().at(0).body);
+  EXPECT_GT(payload.at("text").as_string().size(), 1'000'000u);
+}
+
+TEST_F(WebhookDeliveryTest, limits_the_deliveries_of_a_webhook_at_a_time) {
+  options_.concurrency = 2;
+  std::atomic<int> inside{0};
+  std::atomic<int> most{0};
+  serve([&](const Request&) {
+    most = std::max(most.load(), ++inside);
+    std::this_thread::sleep_for(20ms);
+    --inside;
+    return Response{};
+  });
+  const policy::Evidence given = evidence();
+  std::vector<spool::Body> messages;
+  std::vector<Outcome> outcomes(8);
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    messages.emplace_back(directory_);
+    ASSERT_TRUE(messages.back().append(message_text));
+  }
+  for (std::size_t i = 0; i < outcomes.size(); ++i)
+    asio::co_spawn(loop_, run_delivery(&delivery(), &given, &messages[i], &outcomes[i]),
+                   asio::detached);
+  loop_.run();
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
+  EXPECT_LE(most, 2);
+}
+
+TEST_F(WebhookDeliveryTest, delivers_on_several_loops) {
+  serve([](const Request&) { return Response{}; });
+  std::vector<std::thread> threads;
+  std::atomic<int> good{0};
+  // The loops outlive the delivery, as those of the gateway do.
+  std::vector<std::unique_ptr<asio::io_context>> loops;
+  for (int t = 0; t < 3; ++t) loops.push_back(std::make_unique<asio::io_context>(1));
+  WebhookDelivery& shared = delivery();
+  for (const auto& loop : loops)
+    threads.emplace_back([&, loop = loop.get()] {
+      const policy::Evidence given = evidence();
+      for (int i = 0; i < 10; ++i) {
+        spool::Body message(directory_);
+        if (!message.append(message_text)) continue;
+        Outcome outcome;
+        asio::co_spawn(*loop, run_delivery(&shared, &given, &message, &outcome), asio::detached);
+        loop->restart();
+        loop->run();
+        good += outcome.reply.code == 250;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  delivery_.reset();
+  EXPECT_EQ(good, 30);
+  EXPECT_EQ(server_->connections(), 3);
+}
+
+TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
+  webhook_.target_url = "inbox";
+  publish();
+  const Outcome outcome = deliver();
+  EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
+  const auto kept = log_->inbox_message(webhook_.id, outcome.message_id);
+  ASSERT_TRUE(kept && *kept);
+  EXPECT_EQ((*kept)->subject, "Disk");
+  EXPECT_EQ((*kept)->sender, "alerts@example.com");
+  EXPECT_EQ(boost::json::parse((*kept)->payload).at("id").as_string(), outcome.message_id);
+  EXPECT_EQ(deliver().message_id, outcome.message_id);
+}
+
+TEST_F(WebhookDeliveryTest, answers_test_recipients_of_an_inbox_only_when_told_to) {
+  webhook_.target_url = "inbox";
+  webhook_.timeout = 50ms;
+  publish();
+  EXPECT_EQ(deliver(evidence("451")).reply.code, 250);
+  options_.test_recipients = true;
+  delivery_.reset();
+  EXPECT_EQ(deliver(evidence("451")).reply.code, 451);
+  EXPECT_EQ(deliver(evidence("550")).reply.code, 550);
+  EXPECT_EQ(deliver(evidence("timeout")).reply.to_string(), "450 4.4.1 test: no answer in time");
+  policy::Evidence tagged = evidence();
+  tagged.recipients.front().route.tag = "550";
+  EXPECT_EQ(deliver(tagged).reply.code, 550);
+  EXPECT_EQ(deliver().reply.code, 250);
+}
+
+TEST_F(WebhookDeliveryTest, discards_without_a_post_or_a_record) {
+  options_.disposition = Disposition::discard;
+  serve([](const Request&) { return Response{}; });
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(server_->connections(), 0);
+  EXPECT_EQ(last_record().id, "");
+}
+
+TEST_F(WebhookDeliveryTest, simulates_without_limit_and_marks_it) {
+  webhook_.rate_limit_per_minute = 1;
+  serve([](const Request&) { return Response{}; });
+  const auto webhook = publish();
+  policy::Evidence envelope;
+  envelope.reverse_path = mail::Mailbox{"alerts", "example.com"};
+  envelope.recipients.push_back(
+      {.address = {"hook", "hooks.example.net"},
+       .route = {.kind = policy::Route::Kind::webhook, .webhook = webhook}});
+  for (int i = 0; i < 3; ++i) {
+    spool::Body message(directory_);
+    ASSERT_TRUE(message.append(message_text));
+    Outcome outcome;
+    asio::co_spawn(loop_, run_simulation(&delivery(), webhook, &envelope, &message, &outcome),
+                   asio::detached);
+    loop_.restart();
+    loop_.run();
+    EXPECT_EQ(outcome.http_status, 200);
+    EXPECT_FALSE(outcome.error);
+    EXPECT_EQ(last_record().id, outcome.log_id);
+    EXPECT_EQ(last_record().kind, store::LogKind::simulation);
+    EXPECT_FALSE(last_record().client_ip);
+  }
+  const boost::json::value payload = boost::json::parse(server_->requests().at(0).body);
+  EXPECT_TRUE(payload.at("simulated").as_bool());
+}
+
+TEST_F(WebhookDeliveryTest, posts_what_a_template_makes_of_the_payload) {
+  webhook_.payload_template = "{\"title\": {{json .Subject}}}";
+  webhook_.custom_headers = {{"Content-Type", "application/vnd.example+json"}};
+  serve([](const Request&) { return Response{}; });
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(server_->requests().at(0).body, "{\"title\": \"Disk\"}");
+  EXPECT_EQ(server_->requests().at(0).header("Content-Type"), "application/vnd.example+json");
+  webhook_.payload_template = "{{range .To}}{{.Name.Nothing.At | unknown}}{{end}}";
+  publish();
+  const Outcome failed = deliver();
+  EXPECT_EQ(failed.reply.to_string(), "450 4.3.0 the webhook's payload template failed");
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
+}  // namespace
+}  // namespace postern::deliver
