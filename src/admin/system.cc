@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
-#include "store/store.h"
 
 namespace postern::admin {
 
@@ -21,11 +20,9 @@ Task<net::HttpResponse> System::ping(Call&) { co_return json_response(200, {{"st
 Task<net::HttpResponse> System::health(Call&) { co_return json_response(200, {{"status", "ok"}}); }
 
 Task<net::HttpResponse> System::ready(Call&) {
-  std::vector<std::pair<std::string, std::string>> problems;
-  if (core_.deps.readiness != nullptr) problems = co_await core_.deps.readiness->problems();
-  auto write = [&store = core_.deps.store] { return store.probe(); };
-  Result<Result<void>> probed = co_await core_.deps.disk.run(std::move(write));
-  if (!probed || !*probed) problems.emplace_back("database", "does not take writes");
+  if (core_.deps.readiness == nullptr) throw unavailable("nobody watches the gateway");
+  const std::vector<std::pair<std::string, std::string>> problems =
+      co_await core_.deps.readiness->problems();
   if (problems.empty()) co_return json_response(200, {{"status", "ready"}});
   boost::json::object named;
   for (const auto& [word, sentence] : problems) named[word] = sentence;
