@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include "base/ulid.h"
 #include "policy/catalogue.h"
+#include "policy/layer.h"
 #include "policy/webhook.h"
-#include "telemetry/metrics.h"
 
 namespace postern::app {
 

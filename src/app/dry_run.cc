@@ -102,7 +102,7 @@ Task<Result<json::object>> DryRunPort::decide(admin::DryRunRequest request) {
   for (const std::string_view control : {"source_ip", "smtp_auth", "spf", "dkim"}) {
     const bool there =
         std::any_of(judgement.checks.begin(), judgement.checks.end(),
-                    [control](const json::value& check) { return check.at("control") == control; });
+                    [control](const json::value& check) { return check.at("control").as_string() == control; });
     if (there) continue;
     judgement.checks.push_back(json::object{
         {"control", control}, {"enabled", false}, {"result", "skipped"}, {"detail", ""}});

@@ -97,7 +97,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.webhook_count()));
-    return metrics().registry.text();
+    return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,
                      std::chrono::nanoseconds took) override {
@@ -169,8 +169,10 @@ Instance::Started Instance::open_databases() {
   delivery_log_ = std::move(*log);
 
   const std::string traces = data_dir_ + "/traces.db";
-  auto writer = store::TraceWriter::open(
-      traces, {.keep = config_.traces.keep, .max_size = config_.traces.max_size});
+  store::TraceOptions trace_options;
+  trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
+  trace_options.max_size = config_.traces.max_size;
+  auto writer = store::TraceWriter::open(traces, trace_options);
   if (!writer) return database_error(traces, writer.error());
   traces_ = std::move(*writer);
 
