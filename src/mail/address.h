@@ -14,8 +14,8 @@ namespace postern::mail {
 class Domain {
  public:
   Domain() = default;
-  /// LDH labels (underscore too when `underscore` allows it), each 1-63 octets, 255 in all; U-labels
-  /// are converted by IDNA2008. An address literal is not a domain.
+  /// Labels of letters, digits, hyphens inside and underscores, each 1-63 octets, 255 in all; one
+  /// trailing dot is dropped, U-labels are converted by IDNA2008. An address literal is no domain.
   static Result<Domain> parse(std::string_view text);
   const std::string& text() const { return text_; }
   bool empty() const { return text_.empty(); }
