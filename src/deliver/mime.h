@@ -9,11 +9,10 @@
 #include <string_view>
 #include <vector>
 
+#include "deliver/mime_charset.h"
 #include "deliver/mime_transfer.h"
 
 namespace postern::deliver {
-
-class Charsets;
 
 /// What a message may ask of the parser; beyond it parsing stops and what was found so far stands.
 struct MimeLimits {
@@ -49,6 +48,7 @@ struct MessageView {
   std::vector<FieldView> fields;  ///< of the top header
   std::vector<PartView> parts;    ///< leaves in order
   std::vector<std::string> warnings;
+  DecodeNotes names;        ///< what decoding file names and parameters had to put up with
   bool ambiguous = false;   ///< other readers may see another message
   std::string parse_error;  ///< which limit stopped the parser, "" when none did
 

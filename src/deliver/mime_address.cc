@@ -129,7 +129,7 @@ class Reader {
         comment_ = std::move(name);
         continue;
       }
-      if (c == ',' && raw_.find('@') != std::string::npos && raw_.front() != '@') break;
+      if (c == ',' && has_at_sign_ && raw_.front() != '@') break;
       ++at_;
       if (c == '>') break;
       if (c == ':' && !raw_.empty() && raw_.front() == '@') {  // RFC 5322 §4.4: obs-route

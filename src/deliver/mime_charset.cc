@@ -11,8 +11,9 @@ namespace postern::deliver {
 namespace {
 
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
-/// More converters than any honest message needs; beyond it the pool starts again.
-constexpr std::size_t max_open = 32;
+/// More labels than any honest message has; those beyond it are unknown. Opening a converter may
+/// mean loading a module.
+constexpr std::size_t max_open = 200;
 
 /// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 §4); 0 when malformed,
 /// -1 when it may become one with more octets.
@@ -333,6 +334,8 @@ void Converter::replacement(std::string& out) {
   out += replacement_character;
 }
 
+Charsets::Charsets() : stand_in_(open_converter("windows-1252")) {}
+
 bool Charsets::says_nothing(std::string_view label) {
   const std::string name = normalised(label);
   return name.empty() || name == "us-ascii" || name == "ascii" || name == "ansi-x3.4-1968" ||
@@ -344,20 +347,11 @@ Converter& Charsets::converter(std::string_view label, bool& known) {
   std::string name = normalised(label);
   if (says_nothing(name)) name = "windows-1252";
   auto found = open_.find(name);
-  if (found == open_.end()) {
-    if (open_.size() >= max_open) open_.clear();
+  if (found == open_.end() && open_.size() < max_open) {
     found = open_.emplace(name, open_converter(name)).first;
   }
-  known = found->second != nullptr;
-  if (!known) {
-    const std::string_view stand_in = "windows-1252";
-    auto substitute = open_.find(stand_in);
-    if (substitute == open_.end()) {
-      substitute = open_.emplace(stand_in, open_converter(std::string(stand_in))).first;
-    }
-    found = substitute;
-  }
-  return *found->second;
+  known = found != open_.end() && found->second != nullptr;
+  return known ? *found->second : *stand_in_;
 }
 
 std::string Charsets::decode(std::string_view label, std::string_view bytes, DecodeNotes& notes) {

@@ -16,6 +16,12 @@ struct DecodeNotes {
   bool undecodable = false;      ///< U+FFFD stands for at least one octet
   bool unknown_charset = false;  ///< the label is not known: read as windows-1252
   bool guessed = false;          ///< 8-bit octets without a usable label, not UTF-8: windows-1252
+
+  void add(const DecodeNotes& other) {
+    undecodable = undecodable || other.undecodable;
+    unknown_charset = unknown_charset || other.unknown_charset;
+    guessed = guessed || other.guessed;
+  }
 };
 
 /// Decodes one stream of octets; feed() may cut anywhere. One stream at a time.
@@ -40,6 +46,8 @@ class Converter {
 /// The converters one message needs, opened once each.
 class Charsets {
  public:
+  Charsets();
+
   /// True when the label says nothing about 8-bit octets (absent, us-ascii, unknown-8bit): then
   /// they are UTF-8 where valid, else windows-1252.
   static bool says_nothing(std::string_view label);
@@ -57,6 +65,7 @@ class Charsets {
 
  private:
   std::map<std::string, std::unique_ptr<Converter>, std::less<>> open_;
+  std::unique_ptr<Converter> stand_in_;  ///< windows-1252, for labels that name nothing
 };
 
 /// `text` with every malformed sequence replaced by U+FFFD.

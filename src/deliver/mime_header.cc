@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
-#include "deliver/mime_params.h"
 
 namespace postern::deliver {
 namespace {
@@ -134,6 +133,16 @@ const FieldView* HeaderReader::only(const std::vector<FieldView>& fields, std::s
   return first;
 }
 
+void HeaderReader::add_notes(const ParameterNotes& notes) {
+  view_.names.add(notes.words.charset);
+  if (notes.too_many) {
+    warn_once(warned_parameters_, "more than 100 parameters in a field: the rest is ignored");
+  }
+  if (notes.gap) {
+    warn_once(warned_gap_, "parameter segments (RFC 2231) do not follow each other");
+  }
+}
+
 void HeaderReader::content_type(std::string_view value, std::string_view fallback, Entity& entity) {
   ParameterNotes notes;
   const std::string field = unfold(value, charsets_, notes.words);
@@ -162,9 +171,7 @@ void HeaderReader::content_type(std::string_view value, std::string_view fallbac
     view_.warnings.emplace_back(
         "a Content-Type parameter occurs more than once: the first one counts");
   }
-  if (notes.too_many)
-    warn_once(warned_parameters_, "more than 100 parameters in a field: the rest is ignored");
-  if (notes.gap) warn_once(warned_gap_, "parameter segments (RFC 2231) do not follow each other");
+  add_notes(notes);
 }
 
 void HeaderReader::disposition(std::string_view value, Entity& entity) {
@@ -177,9 +184,7 @@ void HeaderReader::disposition(std::string_view value, Entity& entity) {
       entity.part.filename = std::move(cleaned);
     }
   }
-  if (notes.too_many)
-    warn_once(warned_parameters_, "more than 100 parameters in a field: the rest is ignored");
-  if (notes.gap) warn_once(warned_gap_, "parameter segments (RFC 2231) do not follow each other");
+  add_notes(notes);
 }
 
 Entity HeaderReader::entity(const std::vector<FieldView>& fields, std::string_view fallback) {

@@ -7,6 +7,7 @@
 
 #include "deliver/mime.h"
 #include "deliver/mime_charset.h"
+#include "deliver/mime_params.h"
 
 namespace postern::deliver {
 
@@ -47,6 +48,7 @@ class HeaderReader {
   const FieldView* only(const std::vector<FieldView>& fields, std::string_view name);
   void content_type(std::string_view value, std::string_view fallback, Entity& entity);
   void disposition(std::string_view value, Entity& entity);
+  void add_notes(const ParameterNotes& notes);
   void warn_once(bool& done, const char* text);
 
   Charsets& charsets_;

@@ -173,6 +173,7 @@ class Builder {
       if (!iequals(field.name, name)) continue;
       read_addresses(unfold_octets(field.value), charsets_, list, notes);
     }
+    words_.charset.add(notes.words.charset);
     if (notes.too_many)
       warnings_.add(
           fmt::format("more than {} addresses in a field: the rest is left out", max_addresses));
@@ -214,6 +215,7 @@ class Builder {
 
   void trouble_members() {
     warnings_.add(words_.charset, "header", "");
+    warnings_.add(view_.names, "file name", "");
     if (words_.too_many_words) {
       warnings_.add(fmt::format(
           "more than {} encoded words in a field: the rest is left as written", max_encoded_words));

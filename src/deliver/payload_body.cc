@@ -107,7 +107,9 @@ void Warnings::add(std::string text) {
 }
 
 void Warnings::add(const DecodeNotes& notes, std::string_view where, std::string_view label) {
-  if (notes.unknown_charset) {
+  if (notes.unknown_charset && label.empty()) {
+    add(fmt::format("{}: an unknown charset read as windows-1252", where));
+  } else if (notes.unknown_charset) {
     add(fmt::format("{}: unknown charset \"{}\" read as windows-1252", where,
                     printable(label, 40)));
   }
