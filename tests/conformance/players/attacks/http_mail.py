@@ -64,7 +64,7 @@ def judge_mail_payload(site, content, body):
         return [wanted("the webhook body", "an object", payload)]
     errors = []
     head = content.partition(b"\r\n\r\n")[0]
-    subject = re.search(rb"(?im)^subject:[ \t]*((?:.*)(?:\r\n[ \t].*)*)", head)
+    subject = re.search(rb"(?im)^subject:[ \t]*([^\r\n]*(?:\r\n[ \t][^\r\n]*)*)", head)
     if subject:
         # RFC 5322 2.2.3: unfolding takes out the CRLF. Words of RFC 2047 do not occur in these subjects.
         want = re.sub(rb"\r\n([ \t])", rb"\1", subject.group(1)).decode("utf-8", "replace").strip(" \t\r\n")
