@@ -24,6 +24,18 @@ struct Continued {
   std::vector<Segment> segments;  ///< by index, equal ones in their order
 };
 
+/// Where an unquoted value that would end at `end` ends when another parameter, without a semicolon
+/// in front, follows after a blank: `name=a.txt charset=utf-8`.
+std::size_t before_forgotten_semicolon(std::string_view text, std::size_t end) {
+  std::size_t word = 0;
+  for (std::size_t i = 0; i < end; ++i) {
+    if (is_space(text[i])) word = i + 1;
+    if (text[i] == '=' && word > 0 && i > word) return word;
+    if (!is_alnum(text[i]) && text[i] != '-' && text[i] != '*' && !is_space(text[i])) word = 0;
+  }
+  return end;
+}
+
 /// Takes the next parameter off `rest`; nullopt at the end.
 std::optional<Piece> next_piece(std::string_view& rest) {
   while (!rest.empty()) {
@@ -53,10 +65,10 @@ std::optional<Piece> next_piece(std::string_view& rest) {
       rest.remove_prefix(std::min(rest.find(';'), rest.size()));
     } else {
       const std::size_t end = std::min(rest.find(';'), rest.size());
-      std::string_view value = trim(rest.substr(0, end));
+      std::string_view value = trim(rest.substr(0, before_forgotten_semicolon(rest, end)));
       if (!value.empty() && value.back() == '"') value.remove_suffix(1);  // its partner is missing
       piece.value = std::string(value);
-      rest.remove_prefix(end);
+      rest.remove_prefix(before_forgotten_semicolon(rest, end));
     }
     return piece;
   }
