@@ -27,13 +27,24 @@ namespace {
 
 constexpr std::string_view inbox_target = "inbox";
 
+/// Nothing was sent, and it is not the webhook's doing.
 Outcome own_trouble(const Error& error) {
-  // RFC 3463 §3.4: a full disk is X.3.1; it is Fault::temporary, as a full queue is.
-  Outcome outcome{
-      .reply = smtp::reply_for(error.fault == Fault::limit ? Fault::temporary : error.fault)};
+  Outcome outcome;
+  switch (error.fault) {
+    case Fault::temporary:  // no room on the disk (RFC 3463 §3.4)
+      outcome.reply = {452, {4, 3, 1}, "insufficient system storage"};
+      break;
+    case Fault::limit:  // the worker pool's queue
+      outcome.reply = smtp::reply_for(Fault::temporary);
+      break;
+    default:
+      outcome.reply = smtp::reply_for(Fault::bug);
+  }
   outcome.error = error.message;
   return outcome;
 }
+
+Error busy() { return {Fault::limit, "too much work is waiting"}; }
 
 /// Fields that this class sets; the API refuses them too.
 bool is_reserved(std::string_view name) {
@@ -123,7 +134,7 @@ template <class F>
 Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F work) {
   if (size <= options_.offload_from) co_return work();
   auto done = co_await services_.workers.run(std::move(work));
-  if (!done) co_return tl::unexpected<Error>(std::move(done.error()));
+  if (!done) co_return tl::unexpected<Error>(busy());
   co_return std::move(*done);
 }
 
@@ -161,6 +172,12 @@ Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::
     co_return dropped;
   }
   if (evidence.message) job.message_id = evidence.message->message_id;
+  Outcome outcome = co_await recorded(job);
+  co_return outcome;
+}
+
+/// Where exceptions end.
+Task<Outcome> WebhookDelivery::recorded(const Job& job) {
   Outcome outcome;
   try {
     outcome = co_await attempt(job);
@@ -179,13 +196,7 @@ Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> w
           .received_at = received_at,
           .simulated = true,
           .webhook = std::move(webhook)};
-  Outcome outcome;
-  try {
-    outcome = co_await attempt(job);
-  } catch (const std::exception& thrown) {
-    outcome = own_trouble({Fault::bug, thrown.what()});
-  }
-  record(job, outcome);
+  Outcome outcome = co_await recorded(job);
   co_return outcome;
 }
 
@@ -301,7 +312,7 @@ Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payl
   // The disk is waited for on a worker: a 250 promises that the message is kept.
   auto stored = co_await services_.workers.run(
       [&log = services_.log, message = std::move(message)] { return log.put_inbox(message); });
-  if (!stored) co_return own_trouble(stored.error());
+  if (!stored) co_return own_trouble(busy());
   if (!*stored) co_return own_trouble(stored->error());
   net::HttpResult taken{.status = 200};
   co_return outcome_of(taken, id);

@@ -72,6 +72,7 @@ class WebhookDelivery {
  private:
   struct Job;
 
+  Task<Outcome> recorded(const Job& job);
   Task<Outcome> attempt(const Job& job);
   Task<Outcome> post(const Job& job, std::string id, Payload payload,
                      std::shared_ptr<const policy::Webhook> webhook);

@@ -299,6 +299,22 @@ TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
   EXPECT_EQ(deliver().message_id, outcome.message_id);
 }
 
+TEST_F(WebhookDeliveryTest, tells_trouble_of_its_own_from_the_webhooks) {
+  serve([](const Request&) { return Response{}; });
+  const std::string large = message_text + std::string(100'000, 'x') + "\r\n";
+  workers_.stop();
+  const Outcome busy = deliver(evidence(), large);
+  EXPECT_EQ(busy.reply.code, 451);
+  EXPECT_EQ(busy.error, "too much work is waiting");
+  EXPECT_EQ(deliver().reply.code, 250);
+  webhook_.secret = Secret("not a secret");
+  publish();
+  const Outcome broken = deliver();
+  EXPECT_EQ(broken.reply.to_string(), "451 4.3.0 temporary local problem, try again later");
+  EXPECT_EQ(last_record().error, "the webhook's secret is malformed");
+  EXPECT_EQ(server_->requests().size(), 1u);
+}
+
 TEST_F(WebhookDeliveryTest, answers_test_recipients_of_an_inbox_only_when_told_to) {
   webhook_.target_url = "inbox";
   webhook_.timeout = 50ms;

@@ -97,6 +97,8 @@ struct HttpClient::Transfer final : CurlWaiter {
   Transfer& operator=(const Transfer&) = delete;
 
   void prepare(const HttpTarget& target);
+  void prepare_octets();
+  void prepare_guard();
   void start() {
     loop->add(easy.get());
     added = true;
@@ -200,7 +202,12 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
   set(CURLOPT_MAXAGE_CONN, 60L);
   set(CURLOPT_USERAGENT, options.user_agent.c_str());
   set(CURLOPT_HTTPHEADER, headers.get());
+  prepare_octets();
+  prepare_guard();
+}
 
+/// Where the body comes from and the response goes.
+void HttpClient::Transfer::prepare_octets() {
   set(CURLOPT_POST, 1L);
   set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size));
   set(CURLOPT_READDATA, this);
@@ -231,7 +238,10 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
       +[](char* text, std::size_t size, std::size_t count, void* data) -> std::size_t {
         return static_cast<Transfer*>(data)->take_body({text, size * count});
       });
+}
 
+/// The sockets are ours, and only an address that was checked gets one.
+void HttpClient::Transfer::prepare_guard() {
   loop->own_sockets(easy.get());
   set(CURLOPT_OPENSOCKETDATA, this);
   set(
