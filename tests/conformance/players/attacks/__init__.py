@@ -31,7 +31,7 @@ class Player:
                 needs = module.needs(entry) if module else NEEDS[kind]
                 cases.append(Case("%s/%s" % (path.stem, entry["id"]), entry.get("title") or entry.get("why", ""), (module, document, entry),
                                   needs, slow=bool(module and module.slow(entry))))
-        cases += [Case("mime_bombs/" + bomb.name, json.dumps(bomb.expect), (bombs, None, bomb), slow=True) for bomb in bombs.load(directory)]
+        cases += [Case(bomb.name, json.dumps(bomb.expect), (bombs, None, bomb), slow=True) for bomb in bombs.load(directory)]
         if not cases:
             raise FormatError("no attack cases in %s" % directory)
         return cases

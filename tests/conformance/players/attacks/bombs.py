@@ -41,27 +41,26 @@ def load(directory):
     """All bombs of a directory: gen.py's own set, sets of variants (*.json), or ready-made messages beside expect.json."""
     folder = directory / "mime_bombs" if (directory / "mime_bombs").is_dir() else directory
     bombs, made = [], {}
-    own = (folder / "gen.py").is_file()
     for path in sorted(set(folder.glob("*.json")) | set(directory.glob("*.json"))):
         document = json.loads(path.read_text(encoding="utf-8"))
         if path.name == "expect.json":
             made = document
         elif isinstance(document, dict) and "format" not in document:
-            bombs += variants(document, generator(directory), path.name)
+            bombs += variants(document, generator(directory), path)
     if made:
-        bombs += [Bomb(name, expect, (folder / (name + ".eml")).read_bytes) for name, expect in made.items()]
-    elif own and not bombs:
+        bombs += [Bomb("mime_bombs/" + name, expect, (folder / (name + ".eml")).read_bytes) for name, expect in made.items()]
+    elif (folder / "gen.py").is_file():
         module = generator(directory)
-        bombs = [bomb(module, name, build, args, expect) for name, (build, args, expect) in module.BOMBS.items()]
+        bombs += [bomb(module, "mime_bombs/" + name, build, args, expect) for name, (build, args, expect) in module.BOMBS.items()]
     return bombs
 
 
-def variants(document, module, where):
+def variants(document, module, path):
     found = []
     for name, entry in document.items():
         if not isinstance(entry, dict) or "build" not in entry or not hasattr(module, entry["build"]):
-            raise FormatError("%s: %s names no builder" % (where, name))
-        found.append(bomb(module, name, entry["build"], entry.get("args", {}), entry.get("expect", module.OPEN)))
+            raise FormatError("%s: %s names no builder" % (path.name, name))
+        found.append(bomb(module, "%s/%s" % (path.stem, name), entry["build"], entry.get("args", {}), entry.get("expect", module.OPEN)))
     return found
 
 

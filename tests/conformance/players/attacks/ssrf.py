@@ -100,7 +100,8 @@ def stand_in(address):
 
 def zone_of(document, entry):
     """-> ({name: entry} for the stub, {name: later A records})"""
-    zone, later = {}, {}
+    # A CNAME to localhost must have something to lead to.
+    zone, later = {"localhost": {"A": ["127.0.0.1"]}}, {}
     merged = {**document.get("default_dns", {}), **entry.get("dns", {})}
     for name, records in merged.items():
         zone[name] = {}
