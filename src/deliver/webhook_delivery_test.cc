@@ -170,6 +170,18 @@ TEST_F(WebhookDeliveryTest, leaves_a_record_of_each_attempt) {
   EXPECT_TRUE(record.duration_ms);
 }
 
+TEST_F(WebhookDeliveryTest, gives_a_message_without_message_id_one_of_its_own) {
+  serve([](const Request&) { return Response{}; });
+  policy::Evidence given = evidence();
+  given.message->message_id.clear();
+  EXPECT_NE(deliver(given, "Subject: x\r\n\r\nhi\r\n").message_id,
+            deliver(given, "Subject: x\r\n\r\nhi\r\n").message_id);
+  const boost::json::value payload = boost::json::parse(server_->requests().at(0).body);
+  const std::string made(payload.at("message_id").as_string());
+  EXPECT_TRUE(made.starts_with("<") && made.ends_with("@hooks.example.net>")) << made;
+  EXPECT_FALSE(last_record().message_id);
+}
+
 TEST_F(WebhookDeliveryTest, repeats_the_id_of_a_repeated_message) {
   serve([](const Request&) { return Response{.status = 503}; });
   const Outcome first = deliver();
