@@ -200,6 +200,8 @@ constexpr Refusal refusals[] = {
      "control"},
     {R"("smtp_credentials":[{"username":"a%pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X","password":"hunter2"}])",
      "smtp_credentials", "policy selector"},
+    {R"("smtp_credentials":")" HASH12 R"(:bob")", "smtp_credentials",
+     "where the user name belongs"},
     {R"("smtp_credentials":[{"username":"a","password":""}])", "smtp_credentials",
      "empty password"},
     {R"("smtp_credentials":[{"username":"a","password":7}])", "smtp_credentials", "not a string"},

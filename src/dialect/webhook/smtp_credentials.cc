@@ -21,6 +21,10 @@ constexpr std::size_t max_password = 72;  // bcrypt reads no further
 constexpr int least_cost = 10;
 constexpr int most_cost = 14;
 
+bool is_bcrypt(std::string_view text) {
+  return text.starts_with("$2a$") || text.starts_with("$2b$") || text.starts_with("$2y$");
+}
+
 std::string user_error(std::string_view username) {
   if (username.empty()) return "has an empty user name";
   if (username.size() > max_username) return "has a user name over 128 octets";
@@ -28,6 +32,7 @@ std::string user_error(std::string_view username) {
     return "has a user name with `:` or `,`";
   }
   if (has_control(username)) return "has a user name with control characters";
+  if (is_bcrypt(username)) return "has a hash where the user name belongs";
   // At AUTH time `user%pol_<ULID>` names a policy (contract of AUTH, docs/webhook-policies.md).
   const std::size_t percent = username.rfind('%');
   if (percent != std::string_view::npos && username.substr(percent + 1, 4) == "pol_" &&
@@ -56,9 +61,7 @@ std::string elision_error(std::string_view username, std::string_view hash) {
 std::string hash_error(std::string_view username, std::string_view hash) {
   if (is_elided(hash)) return elision_error(username, hash);
   const std::string user = printable(username, 64);
-  const bool bcrypt =
-      hash.starts_with("$2a$") || hash.starts_with("$2b$") || hash.starts_with("$2y$");
-  if (!bcrypt) {
+  if (!is_bcrypt(hash)) {
     return fmt::format(
         "has no bcrypt hash ($2a$, $2b$ or $2y$) for `{}`; make one with "
         "`htpasswd -bnBC 12 \"\" \"the password\" | tr -d ':\\n'`",
