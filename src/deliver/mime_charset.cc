@@ -322,7 +322,7 @@ std::unique_ptr<Converter> open_converter(const std::string& label) {
   if (name == "windows-1252") return std::make_unique<LatinConverter>(Holes::replaced);
   if (!trusted && !may_open(name)) return nullptr;
   iconv_t handle = ::iconv_open("UTF-8", upper(name).c_str());
-  if (handle == iconv_t(-1)) return nullptr;
+  if (reinterpret_cast<std::intptr_t>(handle) == -1) return nullptr;
   const std::size_t unit = istarts_with(name, "utf-16") ? 2 : istarts_with(name, "utf-32") ? 4 : 1;
   return std::make_unique<IconvConverter>(handle, unit);
 }

@@ -50,8 +50,7 @@ bool HeaderReader::take_line(std::string_view line, std::vector<FieldView>& fiel
     if (fields.empty()) skip(line);
     if (skipping_) return true;
     FieldView& field = fields.back();
-    field.value = {field.value.data(),
-                   static_cast<std::size_t>(line.data() + line.size() - field.value.data())};
+    field.value = {field.value.begin(), line.end()};  // lines of a field follow each other
     if (field.value.size() > limits_.field_size) {
       view_.parse_error = fmt::format("a header field of more than {} octets", limits_.field_size);
       fields.pop_back();

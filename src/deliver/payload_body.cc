@@ -262,7 +262,7 @@ Result<void> BodyWriter::raw(std::string_view message, bool parsing_stopped) {
     const AttachmentStore::File file{identity_.id, identity_.webhook_id, "message.eml",
                                      "message/rfc822", message.size()};
     const Result<void> linked = link(file, [message](const AttachmentStore::Sink& sink) {
-      constexpr std::size_t piece = 64 * 1024;
+      constexpr std::size_t piece = std::size_t{64} * 1024;
       Result<void> result;
       for (std::size_t at = 0; at < message.size() && result; at += piece) {
         result = sink(message.substr(at, piece));

@@ -8,9 +8,9 @@
 namespace postern::deliver {
 namespace {
 
-constexpr std::size_t buffer_size = 32 * 1024;
+constexpr std::size_t buffer_size = std::size_t{32} * 1024;
 /// Octets encoded at a time; a multiple of three, so that no padding stands in the middle.
-constexpr std::size_t base64_chunk = 12 * 1024;
+constexpr std::size_t base64_chunk = std::size_t{12} * 1024;
 
 }  // namespace
 
