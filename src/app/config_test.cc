@@ -246,6 +246,10 @@ TEST(Config, what_ends_the_toml_parser_is_a_syntax_error_of_its_line) {
   ASSERT_EQ(codes(result), std::vector<std::string>{"C001"});
   EXPECT_EQ(result.diagnostics.list()[0].line, 3u);
   EXPECT_EQ(result.diagnostics.list()[0].source_line, "[{limits]");
+  for (const std::string_view text :
+       {"\u00fc = 1", "[\u0370]", "x = \u3042", "7 \u0370x", "\xff"}) {
+    EXPECT_EQ(codes(parse(text)), std::vector<std::string>{"C001"}) << text;
+  }
 }
 
 TEST(Config, wrong_types_are_errors_everywhere) {
