@@ -3,6 +3,7 @@
 #include <boost/json/parse.hpp>
 
 #include "deliver/payload.h"
+#include "policy/record.h"
 
 namespace postern::app {
 
@@ -57,7 +58,8 @@ Result<std::optional<json::object>> read_one(const std::string& path, const std:
   boost::system::error_code error;
   json::value value = json::parse(**record, error);
   if (error || !value.is_object()) return fail(Fault::permanent, "a trace record is damaged");
-  return std::optional<json::object>(std::move(value.as_object()));
+  policy::hide_other_accounts(value.get_object(), account);
+  return std::optional<json::object>(std::move(value.get_object()));
 }
 
 }  // namespace

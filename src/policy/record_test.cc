@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json.hpp>
+
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
@@ -164,6 +166,43 @@ TEST(Record, evidence_is_as_it_was_at_each_decision) {
   EXPECT_EQ(at_end.recipients.size(), 1u);
   EXPECT_TRUE(at_end.message);
   EXPECT_FALSE(at_end.candidate);
+}
+
+TEST(Record, one_account_does_not_see_the_others) {
+  Trace trace = full_trace();
+  auto others = a_webhook("b");
+  others->account_id = "acc_2";
+  auto policy = std::make_shared<WebhookPolicy>();
+  policy->id = "pol_2";
+  others->policy_id = "pol_2";
+  trace.evidence.session.auth->granted.emplace("pol_2", 5);
+  Decision decision{.stage = Stage::rcpt, .recipient = "b@hooks.example.net"};
+  decision.reply = {
+      .code = 452, .enhanced = {4, 5, 3}, .text = "send to this recipient separately"};
+  decision.candidate = recipient_of(others, policy);
+  decision.steps.push_back({Stage::rcpt, "webhook", "client_in_networks",
+                            "pol_2/allowed_source_ips", pass_on("203.0.113.9 is in 203.0.113.8/30"),
+                            true});
+  trace.decisions.insert(trace.decisions.begin() + 1, std::move(decision));
+  const std::string text = write_record(trace);
+  const auto seen_by = [&](const char* account) {
+    auto record = boost::json::parse(text).as_object();
+    hide_other_accounts(record, account);
+    return boost::json::serialize(record);
+  };
+  const std::string first = seen_by("acc_1");
+  for (const char* foreign : {"pol_2", "wh_b", "acc_2", "203.0.113.8"}) {
+    EXPECT_NE(text.find(foreign), std::string::npos) << foreign;
+    EXPECT_EQ(first.find(foreign), std::string::npos) << foreign;
+  }
+  for (const char* own :
+       {"pol_1", "wh_a", "webhook/is_active", "send to this recipient separately"}) {
+    EXPECT_NE(first.find(own), std::string::npos) << own;
+  }
+  const std::string second = seen_by("acc_2");
+  EXPECT_EQ(second.find("pol_1"), std::string::npos);
+  EXPECT_EQ(second.find("wh_a"), std::string::npos);
+  EXPECT_NE(second.find("203.0.113.8/30"), std::string::npos);
 }
 
 TEST(Record, broken_records_are_errors) {

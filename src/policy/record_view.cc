@@ -1,0 +1,79 @@
+#include <boost/json.hpp>
+
+#include "policy/record.h"
+
+namespace postern::policy {
+
+namespace {
+
+namespace json = boost::json;
+
+/// Which of the record's routes belong to the account.
+std::vector<bool> own_routes(const json::array& routes, std::string_view account_id) {
+  std::vector<bool> own;
+  for (const json::value& route : routes) {
+    own.push_back(route.at("account").as_string() == account_id);
+  }
+  return own;
+}
+
+bool is_foreign(const json::value& recipient, const std::vector<bool>& own) {
+  const json::value* route = recipient.as_object().if_contains("route");
+  return route != nullptr && !own.at(route->to_number<std::size_t>());
+}
+
+void hide_route(json::value& recipient) {
+  recipient.as_object().erase("route");
+  recipient.as_object().erase("tag");
+  recipient.as_object()["hidden"] = true;
+}
+
+/// Policies of other accounts that the same user name and password open.
+void hide_grants(json::object& session, const json::array& routes) {
+  json::value* auth = session.if_contains("auth");
+  if (auth == nullptr) return;
+  json::array kept;
+  for (const json::value& id : auth->at("granted").as_array()) {
+    for (const json::value& route : routes) {
+      const json::value* policy = route.as_object().if_contains("policy_id");
+      if (policy == nullptr || *policy != id) continue;
+      kept.push_back(id);
+      break;
+    }
+  }
+  auth->as_object()["granted"] = std::move(kept);
+}
+
+}  // namespace
+
+void hide_other_accounts(json::object& record, std::string_view account_id) {
+  json::array& routes = record.at("routes").as_array();
+  const std::vector<bool> own = own_routes(routes, account_id);
+  json::array& recipients = record.at("recipients").as_array();
+  for (json::value& decision : record.at("decisions").as_array()) {
+    json::value* recipient = decision.as_object().if_contains("recipient");
+    if (recipient == nullptr) {
+      // What follows RCPT was judged by the first recipient's policy.
+      if (!recipients.empty() && is_foreign(recipients.at(0), own)) {
+        decision.as_object()["steps"] = json::array();
+      }
+      continue;
+    }
+    const bool accepted = recipient->is_number();
+    const json::value& asked =
+        accepted ? recipients.at(recipient->to_number<std::size_t>()) : *recipient;
+    if (!is_foreign(asked, own)) continue;
+    decision.as_object()["steps"] = json::array();
+    decision.as_object().erase("rate_tokens");
+    if (!accepted) hide_route(*recipient);
+  }
+  for (json::value& recipient : recipients) {
+    if (is_foreign(recipient, own)) hide_route(recipient);
+  }
+  for (std::size_t i = 0; i < routes.size(); ++i) {
+    if (!own[i]) routes[i] = json::object{{"hidden", true}};
+  }
+  hide_grants(record.at("session").as_object(), routes);
+}
+
+}  // namespace postern::policy
