@@ -10,6 +10,8 @@
 #include "app/instance.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/fields.h"
 #include "telemetry/log.h"
 
 namespace postern::app {
@@ -65,10 +67,10 @@ Result<void> make_first_objects(Instance& instance) {
     return tl::unexpected(made.error());
   }
   store::PolicyRow policy{.id = new_id("pol_"), .account_id = account.id, .name = "office-only"};
-  policy.definition = fmt::format(
-      R"({{"name":"office-only","allowed_source_ips":"{}","require_smtp_auth":false,)"
-      R"("require_spf":false,"allowed_spf_domains":"","require_dkim":false,"allowed_dkim_domains":""}})",
-      far_network);
+  dialect::webhook::PolicyFields fields{.name = policy.name};
+  fields.allowed_source_ips = {*Cidr::parse(far_network)};
+  policy.definition =
+      dialect::webhook::compile(policy.id, account.id, 1, 1, fields)->definition;
   policy.created_at = policy.updated_at = now();
   if (auto made =
           instance.publisher().create_policy(policy, audit(account.id, "smtp_policy.created"));
