@@ -155,13 +155,11 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
   Secret password(required_text(body, "password"));
   const store::AccountRow account = co_await own(call);
   co_await confirm_password(call, account, std::move(password));
-  auto erase = [&deps = core_.deps, id = account.id,
+  auto erase = [&core = core_, id = account.id,
                 audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
-    const Result<store::AccountDeleted> deleted = deps.publisher.delete_account(id, audit);
+    const Result<store::AccountDeleted> deleted = core.deps.publisher.delete_account(id, audit);
     if (!deleted) return tl::unexpected(deleted.error());
-    const auto files = deps.delivery_log.forget_webhooks(deleted->webhooks);
-    if (!files) return tl::unexpected(files.error());
-    return {};
+    return core.forget_deliveries(deleted->webhooks);
   };
   co_await core_.disk(std::move(erase));
   co_return no_content();

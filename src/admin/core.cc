@@ -1,5 +1,6 @@
 #include "admin/core.h"
 
+#include <filesystem>
 #include <limits>
 
 #include <boost/json.hpp>
@@ -40,6 +41,18 @@ store::AuditRow Core::audit(const Call& call, std::string action,
           call.client.to_string(),
           call.caller.actor,
           call.now};
+}
+
+Result<void> Core::forget_deliveries(std::span<const std::string> webhooks) const {
+  const auto files = deps.delivery_log.forget_webhooks(webhooks);
+  if (!files) return tl::unexpected(files.error());
+  for (const std::string& file : *files) {
+    // A file that stays is disk space, not a way in: its link is gone.
+    std::error_code ignored;
+    const std::filesystem::path name = std::filesystem::path(file).filename();
+    std::filesystem::remove(std::filesystem::path(options.attachment_dir) / name, ignored);
+  }
+  return {};
 }
 
 void Core::count_guess(const std::string& key) {

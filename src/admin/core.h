@@ -3,6 +3,8 @@
 
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <type_traits>
 
 #include <boost/json/value.hpp>
@@ -34,6 +36,9 @@ class Core {
   /// many.
   void count_guess(const std::string& key);
   void guess_was_right(const std::string& key);
+
+  /// Forgets what deliveries left of deleted webhooks, their attachment files too. Blocks.
+  Result<void> forget_deliveries(std::span<const std::string> webhooks) const;
 
   TokenKeys keys() const;
   void set_keys(TokenKeys keys);

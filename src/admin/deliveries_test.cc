@@ -193,6 +193,9 @@ TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
   ASSERT_TRUE(api_.log->add_attachment(old));
   EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=good-token").status, 410);
   EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=x").status, 404);
+  EXPECT_EQ(api_.del(one(), token_).status, 204);
+  EXPECT_EQ(api_.get(path + "?t=good-token").status, 404) << "goes with its webhook";
+  EXPECT_FALSE(std::filesystem::exists(api_.options.attachment_dir + "/blob-1"));
 }
 
 TEST_F(DeliveriesTest, traces_are_asked_for_in_the_own_account) {

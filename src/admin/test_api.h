@@ -88,6 +88,7 @@ class TestApi {
       return std::nullopt;
     };
     if (adjust) adjust(options, dependencies);
+    deps = std::make_unique<Dependencies>(dependencies);
     if (auto loaded = publisher->load(); !loaded) throw std::runtime_error(loaded.error().message);
     api = take(AdminApi::open(dependencies, options));
   }
@@ -155,6 +156,7 @@ class TestApi {
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::DeliveryLog> log;
   std::unique_ptr<Publisher> publisher;
+  std::unique_ptr<Dependencies> deps;
   std::unique_ptr<AdminApi> api;
 
   Answer finish(Task<net::HttpResponse> task) {

@@ -274,16 +274,17 @@ Task<net::HttpResponse> Webhooks::remove(Call& call) {
   if (!version_matches(call, shown.row.version)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
   if (call.request.header("if-match")) expected = shown.row.version;
-  auto erase = [&deps = core_.deps, row = shown.row, expected,
+  auto erase = [&core = core_, row = shown.row, expected,
                 audit = core_.audit(call, "webhook.deleted",
                                     {{"id", shown.row.id},
                                      {"email_address", shown.row.address}})]() -> Result<Outcome> {
     const Result<Outcome> erased =
-        deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);
+        core.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);
     if (!erased || *erased != Outcome::done) return erased;
     const std::array<std::string, 1> gone = {row.id};
-    const auto files = deps.delivery_log.forget_webhooks(gone);
-    if (!files) return tl::unexpected(files.error());
+    if (auto forgotten = core.forget_deliveries(gone); !forgotten) {
+      return tl::unexpected(forgotten.error());
+    }
     return erased;
   };
   const Outcome erased = co_await core_.disk(std::move(erase));

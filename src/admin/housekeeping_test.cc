@@ -1,0 +1,143 @@
+// What happens with time, and with a server in trouble.
+#include <gtest/gtest.h>
+
+#include "admin/access_token.h"
+#include "admin/core.h"
+#include "admin/domains.h"
+#include "admin/test_api.h"
+
+namespace postern::admin {
+namespace {
+
+using std::chrono::hours;
+
+constexpr const char* good = R"({"email":"a@example.com","password":"correct-horse-battery"})";
+
+class RecheckTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    token_ = api_.account();
+    const Answer claimed = api_.post("/api/v1/domains", R"({"name":"mail.example"})", token_);
+    path_ = "/api/v1/domains/" + claimed.text("/id");
+    record_ = claimed.text("/verification_record/name");
+    value_ = claimed.text("/verification_token");
+    api_.resolver.txt[record_] = {value_};
+    ASSERT_EQ(api_.post(path_ + "/verify", "", token_).status, 200);
+  }
+  void recheck(std::chrono::hours later) {
+    Core core(*api_.deps, api_.options, *TokenKeys::load(*api_.store, store::now()), Secret("k"));
+    Domains domains(core);
+    api_.run(domains.recheck(store::now() + later));
+  }
+  bool verified() { return api_.get(path_, token_).json.at("verified").as_bool(); }
+  bool failing() { return !api_.get(path_, token_).json.at("failing_since").is_null(); }
+
+  TestApi api_;
+  std::string token_, path_, record_, value_;
+};
+
+TEST_F(RecheckTest, a_record_missing_for_seven_days_unverifies) {
+  api_.resolver.txt.clear();
+  recheck(hours(1));
+  EXPECT_FALSE(failing()) << "not due yet";
+  recheck(hours(25));
+  EXPECT_TRUE(failing());
+  EXPECT_TRUE(verified());
+  recheck(hours(25 + 8 * 24));
+  EXPECT_FALSE(verified());
+  const auto unknown = mail::parse_mailbox("x@mail.example", mail::Utf8::refused);
+  EXPECT_EQ(api_.directory.resolve(*unknown).missing, policy::Route::Missing::unknown_address)
+      << "mail still flows";
+}
+
+TEST_F(RecheckTest, a_record_that_comes_back_is_forgiven) {
+  api_.resolver.txt.clear();
+  recheck(hours(25));
+  EXPECT_TRUE(failing());
+  api_.resolver.txt[record_] = {value_};
+  recheck(hours(50));
+  EXPECT_FALSE(failing());
+  EXPECT_TRUE(verified());
+}
+
+TEST_F(RecheckTest, silent_name_servers_decide_nothing) {
+  api_.resolver.txt.clear();
+  api_.resolver.broken = true;
+  recheck(hours(25));
+  EXPECT_FALSE(failing());
+  EXPECT_TRUE(verified());
+}
+
+TEST(SigningKeys, rotate_after_thirty_days_and_are_forgotten_later) {
+  TestApi api;
+  const store::Time now = store::now();
+  const auto first = TokenKeys::load(*api.store, now);
+  ASSERT_TRUE(first);
+  const Claims claims{TokenUse::cookie, "acc_1", "ses_1", now + hours(31 * 24),
+                      now + hours(31 * 24) + cookie_lifetime};
+  const std::string old_token = first->sign(claims);
+  EXPECT_EQ(api.store->signing_keys()->size(), 1u) << "one key is enough";
+  const auto second = TokenKeys::load(*api.store, now + hours(31 * 24));
+  EXPECT_EQ(api.store->signing_keys()->size(), 2u);
+  EXPECT_TRUE(second->verify(old_token, TokenUse::cookie, now + hours(31 * 24)));
+  EXPECT_FALSE(first->verify(second->sign(claims), TokenUse::cookie, now + hours(31 * 24)))
+      << "the new key signs";
+  const auto third = TokenKeys::load(*api.store, now + hours(40 * 24));
+  EXPECT_EQ(api.store->signing_keys()->size(), 1u);
+  EXPECT_FALSE(third->verify(old_token, TokenUse::cookie, now + hours(31 * 24)));
+}
+
+TEST(Housekeeping, runs_over_the_api) {
+  TestApi api;
+  const std::string token = api.account();
+  api.run(api.api->housekeeping());
+  EXPECT_EQ(api.get("/api/v1/accounts/me", token).status, 200) << "sessions go on";
+}
+
+TEST(Trouble, a_full_password_pool_is_503_and_counts_no_failure) {
+  TestApi api;
+  api.account();
+  api.hashing.stop();
+  const Answer refused = api.post("/api/v1/sessions", good);
+  EXPECT_EQ(refused.status, 503);
+  EXPECT_EQ(refused.code(), "unavailable");
+  EXPECT_TRUE(refused.raw.header("Retry-After"));
+}
+
+TEST(Trouble, a_full_disk_pool_is_503) {
+  TestApi api;
+  const std::string token = api.account();
+  api.disk.stop();
+  EXPECT_EQ(api.get("/api/v1/smtp-policies", token).status, 503);
+}
+
+TEST(Trouble, a_full_disk_is_507_and_other_trouble_503) {
+  EXPECT_EQ(storage_trouble({Fault::temporary, "the disk is full, x.db cannot grow"}).status, 507);
+  EXPECT_EQ(storage_trouble({Fault::temporary, "x.db is locked"}).status, 503);
+  const Refusal damaged = storage_trouble({Fault::permanent, "x.db is damaged"});
+  EXPECT_EQ(damaged.status, 503);
+  EXPECT_EQ(damaged.sentence.find("x.db"), std::string::npos);
+}
+
+TEST(Limits, calls_are_limited_by_address_and_account) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  for (int i = 0; i < 300; ++i) ASSERT_EQ(api.get("/api/v1/ping").status, 200);
+  EXPECT_EQ(api.get("/api/v1/ping").status, 429);
+  EXPECT_EQ(api.get("/api/v1/smtp-policies").status, 429) << "guessing at tokens counts";
+  EXPECT_EQ(api.call({"GET", "/api/v1/ping", "", "", {}, "192.0.2.2"}).status, 200);
+}
+
+TEST(Limits, sign_ups_are_limited_by_address) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  for (int i = 0; i < 30; ++i) {
+    const std::string email = "u" + std::to_string(i) + "@example.com";
+    ASSERT_EQ(api.post("/api/v1/accounts",
+                       R"({"email":")" + email + R"(","password":"correct-horse-battery"})")
+                  .status,
+              201);
+  }
+  EXPECT_EQ(api.post("/api/v1/accounts", good).status, 429);
+}
+
+}  // namespace
+}  // namespace postern::admin
