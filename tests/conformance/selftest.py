@@ -268,8 +268,8 @@ class Attacks(unittest.TestCase):
             self.assertNotEqual(http_tokens.mutated(token, how), token)
 
     def test_public_targets_never_leave_the_machine(self):
-        self.assertEqual(ssrf.stand_in("93.184.216.34"), ssrf.STAND_IN)
-        self.assertEqual(ssrf.stand_in("10.0.0.1"), "10.0.0.1")
+        records = {"A": ["93.184.216.34", "10.0.0.1"], "AAAA": ["2606:2800:220:1::1", "64:ff9b::7f00:1", "2002:7f00:1::", "::1"]}
+        self.assertEqual(ssrf.local_records(records), {"A": [ssrf.STAND_IN, "10.0.0.1", ssrf.STAND_IN], "AAAA": ["64:ff9b::7f00:1", "2002:7f00:1::", "::1"]})
         zone, later = ssrf.zone_of({}, {"dns": {"rb.example.test": {"A": ["93.184.216.34"], "A_second_query": ["127.0.0.1"]}}})
         zone.pop("localhost")
         self.assertEqual((zone, later), ({"rb.example.test": {"A": [ssrf.STAND_IN]}}, {"rb.example.test": ("A_second_query", ["127.0.0.1"])}))

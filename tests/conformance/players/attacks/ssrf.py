@@ -93,23 +93,43 @@ def create(site, url):
 
 
 # ---------------------------------------------------------------- delivery
-def stand_in(address):
-    """A public address becomes the stand-in, any other stays."""
-    return STAND_IN if ipaddress.ip_address(address).is_global else address
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+def public(address):
+    """Whether an address is one that a webhook may point at; embedded IPv4 addresses count as themselves."""
+    ip = ipaddress.ip_address(address)
+    if ip.version == 6:
+        inner = ip.ipv4_mapped or ip.sixtofour or (ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF) if ip in NAT64 else None)
+        if inner is not None:
+            return False
+    return ip.is_global
+
+
+def local_records(records):
+    """The records of a name with every public address replaced by the stand-in (which is an A record, there is no second IPv6 loopback)."""
+    out = {}
+    for kind, values in records.items():
+        if kind not in ("A", "AAAA"):
+            out[kind] = values
+            continue
+        for value in values:
+            if public(value):
+                out.setdefault("A", []).append(STAND_IN)
+            else:
+                out.setdefault(kind, []).append(value)
+    return out
 
 
 def zone_of(document, entry):
-    """-> ({name: entry} for the stub, {name: later A records})"""
+    """-> ({name: entry} for the stub, {name: (kind, later A records)})"""
     # A CNAME to localhost must have something to lead to.
     zone, later = {"localhost": {"A": ["127.0.0.1"]}}, {}
-    merged = {**document.get("default_dns", {}), **entry.get("dns", {})}
-    for name, records in merged.items():
-        zone[name] = {}
-        for kind, values in records.items():
-            if kind in ("A_second_query", "A_after_create"):
-                later[name] = (kind, [stand_in(v) for v in values])
-            else:
-                zone[name][kind] = [stand_in(v) for v in values] if kind in ("A", "AAAA") else values
+    for name, records in {**document.get("default_dns", {}), **entry.get("dns", {})}.items():
+        for kind in ("A_second_query", "A_after_create"):
+            if kind in records:
+                later[name] = (kind, local_records({"A": records[kind]}).get("A", []))
+        zone[name] = local_records({k: v for k, v in records.items() if k not in ("A_second_query", "A_after_create")})
     return zone, later
 
 
