@@ -4,6 +4,8 @@
 #include <memory>
 #include <mutex>
 
+#include "telemetry/smtp_metrics.h"
+
 namespace postern::telemetry {
 
 namespace {
@@ -212,6 +214,28 @@ Metrics::Metrics(const MetricsSetup& setup)
       store_policies(registry.add("store_policies", "Policies in memory.", gauge)),
       store_webhooks(registry.add("store_webhooks", "Webhooks in memory.", gauge)) {
   build_info.gauge({setup.version, setup.revision, setup.compiler}).set(1);
+  for (const std::string& name : setup.listeners) {
+    listeners_.emplace_back(name, std::make_unique<ListenerMetrics>(*this, name));
+  }
+  listeners_.emplace_back("other", std::make_unique<ListenerMetrics>(*this, "other"));
+  dialogue_ = std::make_unique<DialogueMetrics>(*this);
+}
+
+Metrics::~Metrics() = default;
+
+ListenerMetrics& Metrics::listener(std::string_view name) {
+  for (const auto& [known, listener] : listeners_) {
+    if (known == name) return *listener;
+  }
+  return *listeners_.back().second;
+}
+
+std::vector<std::string> reply_codes() {
+  return {codes.begin(), codes.end() - 1};  // without "other"
+}
+
+std::string_view stage_name(std::size_t stage) {
+  return stage < stages.size() ? std::string_view(stages[stage]) : std::string_view("other");
 }
 
 namespace {

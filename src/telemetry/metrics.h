@@ -29,8 +29,17 @@ struct MetricsSetup {
   std::string compiler = "unknown";
 };
 
+class ListenerMetrics;
+class DialogueMetrics;
+
 struct Metrics {
   explicit Metrics(const MetricsSetup& setup);
+
+  ~Metrics();
+
+  /// telemetry/smtp_metrics.h. A name outside of MetricsSetup::listeners counts as "other".
+  ListenerMetrics& listener(std::string_view name);
+  DialogueMetrics& dialogue() { return *dialogue_; }
 
   Registry registry;
 
@@ -83,7 +92,16 @@ struct Metrics {
   Family& api_request_duration;  ///< H method, route
   Family& store_policies;        ///< G
   Family& store_webhooks;        ///< G
+
+ private:
+  std::vector<std::pair<std::string, std::unique_ptr<ListenerMetrics>>> listeners_;
+  std::unique_ptr<DialogueMetrics> dialogue_;
 };
+
+/// The reply codes with a series of their own.
+std::vector<std::string> reply_codes();
+/// The name of the stage with this number; "other" beyond the last.
+std::string_view stage_name(std::size_t stage);
 
 /// Before the first thread that counts: makes the families with these sets. Handles taken before
 /// keep counting, unseen.

@@ -14,6 +14,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "telemetry/smtp_metrics.h"
+
 namespace postern::telemetry {
 namespace {
 
@@ -253,6 +255,58 @@ TEST(Metrics, the_manual_lists_every_family) {
   std::ifstream stream(path);
   const std::string written{std::istreambuf_iterator<char>(stream), {}};
   EXPECT_TRUE(written == page) << "run POSTERN_WRITE_DOCS=1 telemetry_test";
+}
+
+TEST(Metrics, a_listener_counts_its_connections_sessions_and_messages) {
+  Metrics made{MetricsSetup{}};
+  ListenerMetrics& listener = made.listener("smtp");
+  listener.connected();
+  listener.connected();
+  listener.connected();
+  listener.handshake(Handshake::ok, "TLSv1.3");
+  listener.handshake(Handshake::timeout, "");
+  listener.message("accepted", 5000);
+  listener.turned_away(Turned::rate);
+  listener.ended("", "timeout", std::chrono::seconds(3));
+  const std::string text = made.registry.render();
+  for (const std::string_view line :
+       {R"(postern_smtp_connections_total{listener="smtp"} 3)",
+        R"(postern_smtp_connections{listener="smtp",tls="plain"} 1)",
+        R"(postern_smtp_connections{listener="smtp",tls="tls"} 1)",
+        R"(postern_smtp_tls_handshakes_total{listener="smtp",version="TLSv1.3",result="ok"} 1)",
+        R"(postern_smtp_tls_handshakes_total{listener="smtp",version="none",result="timeout"} 1)",
+        R"(postern_smtp_messages_received_total{listener="smtp",result="accepted"} 1)",
+        R"(postern_smtp_receive_bytes_total{listener="smtp"} 5000)",
+        R"(postern_smtp_connections_refused_total{listener="smtp",reason="rate"} 1)",
+        R"(postern_smtp_sessions_total{listener="smtp",tls_version="none",end="timeout"} 1)",
+        R"(postern_smtp_session_duration_seconds_sum{listener="smtp"} 3)"}) {
+    EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
+  }
+  made.listener("nobody configured this").connected();
+  EXPECT_THAT(made.registry.render(),
+              HasSubstr("postern_smtp_connections_total{listener=\"other\"} 1\n"));
+}
+
+TEST(Metrics, the_dialogue_counts_commands_and_replies) {
+  Metrics made{MetricsSetup{}};
+  made.dialogue().command(Verb::rcpt, 550);
+  made.dialogue().command(Verb::rcpt, 599);
+  made.dialogue().command(Verb::other, 65535);
+  for (int i = 0; i < 3; ++i) made.dialogue().reply(4, 550, 5, 7, 1);
+  made.dialogue().reply(4, 550, 5, 99, 99);
+  made.dialogue().reply(0, 220, 0, 0, 0);
+  made.dialogue().reply(77, 220, 0, 0, 0);
+  const std::string text = made.registry.render();
+  for (const std::string_view line :
+       {R"(postern_smtp_commands_total{verb="RCPT",code="550"} 1)",
+        R"(postern_smtp_commands_total{verb="RCPT",code="other"} 1)",
+        R"(postern_smtp_commands_total{verb="other",code="other"} 1)",
+        R"(postern_smtp_replies_total{stage="rcpt",code="550",enhanced_code="5.7.1"} 3)",
+        R"(postern_smtp_replies_total{stage="rcpt",code="550",enhanced_code="other"} 1)",
+        R"(postern_smtp_replies_total{stage="connect",code="220",enhanced_code="none"} 1)",
+        R"(postern_smtp_replies_total{stage="other",code="220",enhanced_code="none"} 1)"}) {
+    EXPECT_THAT(text, HasSubstr(std::string(line) + "\n"));
+  }
 }
 
 TEST(Metrics, handles_outlive_a_new_start) {
