@@ -121,10 +121,14 @@ void TraceWriter::Retention::after_insert(Database& database) {
 }
 
 void TraceWriter::Retention::enforce(Database& database, Time now) {
-  (void)database.execute(
-      "DELETE FROM trace WHERE seq IN"
-      " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
-      rows_a_look, now - keep);
+  constexpr const char* oldest_time = "SELECT time FROM trace ORDER BY seq LIMIT 1";
+  const auto first = database.number(oldest_time);
+  if (first && *first < to_millis(now - keep)) {
+    (void)database.execute(
+        "DELETE FROM trace WHERE seq IN"
+        " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
+        rows_a_look, now - keep);
+  }
   const auto pages = database.number("PRAGMA page_count");
   const auto free = database.number("PRAGMA freelist_count");
   const auto size = database.number("PRAGMA page_size");
@@ -134,7 +138,7 @@ void TraceWriter::Retention::enforce(Database& database, Time now) {
         "DELETE FROM trace WHERE seq IN (SELECT seq FROM trace ORDER BY seq LIMIT ?1)",
         rows_a_look);
   }
-  const auto oldest = database.number("SELECT time FROM trace ORDER BY seq LIMIT 1");
+  const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
   (void)database.execute("DELETE FROM definition WHERE used < ?1",
                          day_of(from_millis(*oldest)) - 1);
@@ -210,7 +214,8 @@ Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
                           filter.limit, filter.account_id);
   }
   const std::string& sql = filter.account_id ? by_account : any;
-  return database_->all(sql, read_row, filter.account_id, filter.outcome, filter.since, filter.limit);
+  return database_->all(sql, read_row, filter.account_id, filter.outcome, filter.since,
+                        filter.limit);
 }
 
 }  // namespace postern::store
