@@ -1,0 +1,57 @@
+// Authentication-Results: whatever the bytes, parsing ends; what was read is written in lines a
+// message may have, reads back as the same data up to blanks, and is written as the same text then.
+#include "base/text.h"
+#include "invariant.h"
+#include "mailauth/ar/parse.h"
+#include "mailauth/ar/strip.h"
+#include "mailauth/ar/write.h"
+
+namespace {
+
+using namespace mailauth;
+using postern::fuzz::must;
+
+std::string without_blanks(std::string text) {
+  std::erase_if(text, postern::is_space);
+  return text;
+}
+
+void check_written(const ar::AuthenticationResults& results) {
+  const std::string text = ar::write_field(results);
+  const std::string_view lines = std::string_view(text).substr(0, text.size() - 1);
+  for (const std::string_view line : postern::split(lines, '\n')) {
+    must(line.size() <= 999 && line.ends_with('\r'), "lines are 998 octets and CRLF");
+    const bool folded = line.starts_with(' ') || line.starts_with('\t');
+    must(folded || line.data() == text.data(), "one field");
+    must(!postern::trim(line).empty(), "no line is blank");
+  }
+  const auto again = ar::parse(text.substr(24));
+  must(again.has_value(), "what is written can be read");
+  must(again->results.size() == results.results.size(), "no result appears or vanishes");
+  must(ar::parse(ar::write(*again)).has_value(), "and written again");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  const ar::OwnIds own({"mx.example.org", "mx.xn--bcher-kva.example"});
+  const bool removed = ar::must_remove(text, own);
+  const auto parsed = ar::parse(text);
+  if (parsed) {
+    must(removed == own.contains(parsed->authserv_id), "a readable field is whose it says");
+    check_written(*parsed);
+    const auto again = ar::parse(ar::write(*parsed));
+    must(again && without_blanks(again->authserv_id) == without_blanks(parsed->authserv_id),
+         "the same host");
+  }
+  (void)ar::parse_arc(text);
+  // Every value hostile.
+  const std::string word(text);
+  check_written({.authserv_id = word,
+                 .results = {{.method = word,
+                              .result = word,
+                              .reason = word,
+                              .properties = {{.ptype = word, .property = word, .value = word}}}}});
+  return 0;
+}

@@ -1,0 +1,61 @@
+#include "mailauth/ar/strip.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "mailauth/ar/parse.h"
+#include "mailauth/ar/scanner.h"
+#include "mailauth/names.h"
+
+namespace mailauth::ar {
+
+namespace {
+
+/// An authserv-id need not be a domain name; then only case and a final dot are evened out.
+std::string comparable(std::string_view id) {
+  if (auto domain = normalize_domain(id)) return *domain;
+  if (id.ends_with('.')) id.remove_suffix(1);
+  return postern::lower(id);
+}
+
+/// What a careless reader may take for the beginning: everything up to the first semicolon, without
+/// comments (closed or not), quotes, backslashes, blanks and control characters.
+std::string careless_head(std::string_view body) {
+  std::string out;
+  std::size_t depth = 0;
+  for (const char c : body) {
+    if (c == '(') ++depth;
+    if (c == ')' && depth > 0) --depth;
+    if (depth > 0) continue;
+    if (c == ';') break;
+    const bool noise = static_cast<unsigned char>(c) <= ' ' || c == 0x7f || c == '"' || c == '\\' ||
+                       c == '(' || c == ')';
+    if (!noise) out += c;
+  }
+  return postern::lower(out);
+}
+
+}  // namespace
+
+OwnIds::OwnIds(const std::vector<std::string>& ids) {
+  for (const auto& id : ids) ids_.push_back(comparable(id));
+}
+
+bool OwnIds::contains(std::string_view authserv_id) const {
+  return std::find(ids_.begin(), ids_.end(), comparable(authserv_id)) != ids_.end();
+}
+
+bool must_remove(std::string_view body, const OwnIds& own) {
+  const auto head = parse_head(body);
+  if (head) return own.contains(head->authserv_id);
+  // RFC 8601 §5 lets a border remove what it cannot read with certainty. "mx.example.org spf=pass",
+  // "mx.(x)example.org", "mx.example.org:25": ours to somebody.
+  Scanner scan(body);
+  const auto id = scan.skip_cfws() ? scan.value() : std::nullopt;
+  if (!id || !postern::is_utf8(*id) || own.contains(*id)) return true;
+  const std::string claimed = careless_head(body);
+  return std::any_of(own.ids_.begin(), own.ids_.end(),
+                     [&](const std::string& id) { return claimed.find(id) != std::string::npos; });
+}
+
+}  // namespace mailauth::ar

@@ -1,0 +1,166 @@
+#include "mailauth/ar/write.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "mailauth/ar/scanner.h"
+
+namespace mailauth::ar {
+
+namespace {
+
+constexpr std::string_view field_name = "Authentication-Results: ";
+constexpr std::size_t wished_line = 78;  ///< RFC 5322 §2.1.1 SHOULD
+// Together below 998, RFC 5322 §2.1.1 MUST: `keyword.keyword=` and a word stand in one line.
+constexpr std::size_t longest_word = 800;
+constexpr std::size_t longest_keyword = 60;
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+}
+
+/// pvalue: `[ [ local-part ] "@" ] domain-name`, the parts narrowed to tokens.
+bool is_plain_mailbox(std::string_view text) {
+  const std::size_t at = text.find('@');
+  if (at == std::string_view::npos) return false;
+  const std::string_view local = text.substr(0, at);
+  return (local.empty() || is_token(local)) && is_token(text.substr(at + 1));
+}
+
+/// Octets of the UTF-8 character at the start of `text`; 0 when there is none.
+std::size_t utf8_size(std::string_view text) {
+  const auto lead = static_cast<unsigned char>(text.front());
+  const std::size_t size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  return size <= text.size() && postern::is_utf8(text.substr(0, size)) ? size : 0;
+}
+
+/// Octets of the run of blanks and line ends at the start of `text`.
+std::size_t blanks_size(std::string_view text) {
+  return std::min(text.find_first_not_of(" \t\r\n"), text.size());
+}
+
+/// A run that is one line's blanks stays, unless it could fill a line.
+std::string_view blanks_for(std::string_view run) {
+  const bool plain = run.size() <= 16 && run.find_first_of("\r\n") == std::string_view::npos;
+  return plain ? run : " ";
+}
+
+/// RFC 5322 §3.2.4; UTF-8 by RFC 6532 §3.2. A word too long for a line is broken by a fold.
+std::string quoted(std::string_view value) {
+  std::string out = "\"";
+  std::size_t word = 0;
+  while (!value.empty()) {
+    if (const std::size_t run = blanks_size(value); run > 0) {
+      out += blanks_for(value.substr(0, run));
+      value.remove_prefix(run);
+      word = 0;
+      continue;
+    }
+    if (word >= longest_word) {
+      out += ' ';
+      word = 0;
+    }
+    const std::size_t size = utf8_size(value);
+    const char c = value.front();
+    const bool control = static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+    const std::size_t before = out.size();
+    if (c == '"' || c == '\\') out += '\\';
+    out += size == 0 || control ? "?" : value.substr(0, size);
+    value.remove_prefix(std::max<std::size_t>(size, 1));
+    word += out.size() - before;
+  }
+  return out += '"';
+}
+
+/// Method, result, ptype, property: a word that is none is made one.
+std::string keyword(std::string_view text) {
+  std::string out;
+  for (const char c : text.substr(0, longest_keyword)) {
+    out += is_keyword_char(c) ? postern::to_lower(c) : '-';
+  }
+  return out.empty() ? "unknown" : out;
+}
+
+/// Text in lines. A fold goes in front of a blank that is already there, so that unfolding gives
+/// the text back.
+class Folder {
+ public:
+  explicit Folder(std::size_t column) : column_(column) {}
+
+  /// One piece of text with the blank in front of it; may be folded before and inside.
+  void add(std::string_view piece) {
+    while (!piece.empty()) {
+      const std::size_t blanks = blanks_size(piece);
+      const std::size_t size = std::min(piece.find_first_of(" \t", blanks), piece.size());
+      put(piece.substr(0, size), size > blanks);
+      piece.remove_prefix(size);
+    }
+  }
+  void new_line() {
+    out_ += "\r\n\t";
+    column_ = 8;
+    fresh_ = true;
+  }
+  std::string take() { return std::move(out_); }
+
+ private:
+  /// Blanks and a word. A line that would hold nothing but blanks is never made.
+  void put(std::string_view text, bool has_word) {
+    const bool blank_first = text.starts_with(' ') || text.starts_with('\t');
+    if (blank_first && has_word && !fresh_ && column_ + text.size() > wished_line) {
+      out_ += "\r\n";
+      column_ = 0;
+    }
+    if (fresh_ && blank_first) text.remove_prefix(1);
+    out_ += text;
+    column_ += text.size();
+    fresh_ = false;
+  }
+
+  std::string out_;
+  std::size_t column_;
+  bool fresh_ = false;  ///< the line has only its own blank
+};
+
+void write_result(Folder& out, const MethodResult& result) {
+  out.new_line();
+  std::string head = " " + keyword(result.method);
+  if (result.version != 1) head += "/" + std::to_string(result.version);
+  out.add(head + "=" + keyword(result.result));
+  if (result.reason) {
+    const bool plain = is_token(*result.reason) && result.reason->size() <= longest_word;
+    out.add(" reason=" + (plain ? *result.reason : quoted(*result.reason)));
+  }
+  for (const Property& property : result.properties) {
+    out.add(" " + keyword(property.ptype) + "." + keyword(property.property) + "=" +
+            write_value(property.value));
+  }
+}
+
+}  // namespace
+
+std::string write_value(std::string_view value) {
+  const bool plain = is_token(value) || is_plain_mailbox(value);
+  return plain && value.size() <= longest_word ? std::string(value) : quoted(value);
+}
+
+std::string write(const AuthenticationResults& results) {
+  Folder out(field_name.size());
+  // A field that names nobody could not be read.
+  const std::string_view id = results.authserv_id.empty() ? "unknown" : results.authserv_id;
+  const bool plain = is_token(id) && id.size() <= longest_word;
+  out.add(plain ? std::string(id) : quoted(id));
+  if (results.version != 1) out.add(" " + std::to_string(results.version));
+  if (results.results.empty()) out.add("; none");
+  for (const MethodResult& result : results.results) {
+    out.add(";");
+    write_result(out, result);
+  }
+  return out.take();
+}
+
+std::string write_field(const AuthenticationResults& results) {
+  return std::string(field_name) + write(results) + "\r\n";
+}
+
+}  // namespace mailauth::ar
