@@ -147,7 +147,8 @@ std::string write_value(std::string_view value) {
 std::string write(const AuthenticationResults& results) {
   Folder out(field_name.size());
   // A field that names nobody could not be read.
-  const std::string_view id = results.authserv_id.empty() ? "unknown" : results.authserv_id;
+  std::string_view id = results.authserv_id;
+  if (id.empty()) id = "unknown";
   const bool plain = is_token(id) && id.size() <= longest_word;
   out.add(plain ? std::string(id) : quoted(id));
   if (results.version != 1) out.add(" " + std::to_string(results.version));
