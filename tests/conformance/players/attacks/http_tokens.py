@@ -65,9 +65,11 @@ def public_keys(site):
     finally:
         client.close()
     pem = ssl.DER_cert_to_PEM_cert(der)
-    openssl = subprocess.run(["openssl", "x509", "-pubkey", "-noout"], input=pem.encode(), capture_output=True, check=False)
     keys = [pem.encode(), pem.strip().encode(), der]
-    return keys + ([openssl.stdout, openssl.stdout.strip()] if openssl.returncode == 0 else [])
+    if shutil.which("openssl"):
+        extracted = subprocess.run(["openssl", "x509", "-pubkey", "-noout"], input=pem.encode(), capture_output=True, check=True).stdout
+        keys += [extracted, extracted.strip()]
+    return keys
 
 
 def logged_out(site):
