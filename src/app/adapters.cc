@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "app/trace_metrics.h"
 #include "base/ulid.h"
 #include "policy/catalogue.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
+#include "telemetry/metrics.h"
 
 namespace postern::app {
 
@@ -86,7 +88,13 @@ void Recorder::ended(policy::Trace trace) {
     logged.push_back(webhook);
     log_refusal(trace, decision);
   }
-  traces_.post(std::move(trace));
+  count_decisions(trace);
+  const std::string outcome = trace.outcome;
+  if (traces_.post(std::move(trace))) {
+    telemetry::metrics().trace_records.counter({outcome}).add();
+  } else {
+    telemetry::metrics().trace_dropped.counter({"full"}).add();
+  }
 }
 
 }  // namespace postern::app

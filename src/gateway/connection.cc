@@ -18,6 +18,22 @@ constexpr std::uint64_t block_size = 64 * 1024;
 constexpr std::size_t max_output = 64 * 1024;
 constexpr std::chrono::seconds farewell_time{2};
 
+telemetry::Turned reason_of(Admission::Refusal refusal) {
+  switch (refusal) {
+    case Admission::Refusal::too_many_sessions:
+      return telemetry::Turned::limit;
+    case Admission::Refusal::too_many_from_address:
+      return telemetry::Turned::address_limit;
+    case Admission::Refusal::too_many_new:
+      return telemetry::Turned::rate;
+  }
+  return telemetry::Turned::limit;
+}
+
+std::string_view result_of(const smtp::Reply& reply) {
+  return reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected";
+}
+
 smtp::Reply service_closing(smtp::EnhancedCode enhanced, std::string text) {
   return {.code = 421, .enhanced = enhanced, .text = std::move(text)};
 }
@@ -31,6 +47,7 @@ Connection::Connection(asio::ip::tcp::socket socket,
       settings_(std::move(settings)),
       admission_(admission),
       loop_(loop),
+      metrics_(telemetry::metrics().listener(settings_->name)),
       options_(settings_->session),
       session_(options_),
       transaction_(settings_, services),
@@ -46,12 +63,16 @@ Connection::Connection(asio::ip::tcp::socket socket,
 }
 
 Task<void> Connection::run() {
+  metrics_.connected();
   try {
     const bool identified = co_await read_proxy_header();
-    if (identified) {
+    if (!identified) {
+      metrics_.turned_away(telemetry::Turned::proxy);
+    } else {
       Admission::Answer admitted = admission_.admit(transaction_.session().client_ip);
       if (admitted.refusal) {
         end_ = "refused";
+        metrics_.turned_away(reason_of(*admitted.refusal));
         co_await farewell(service_closing({4, 7, 0}, "too many connections, try again later"));
       } else {
         ticket_ = std::move(admitted.ticket);
@@ -66,6 +87,9 @@ Task<void> Connection::run() {
   }
   transaction_.aborted();
   stream_.close();
+  const auto& tls = transaction_.session().tls;
+  metrics_.ended(tls ? std::string_view(tls->version) : std::string_view(), end_,
+                 Clock::now() - started_);
   log_end();
 }
 
@@ -101,9 +125,12 @@ Task<bool> Connection::handshake() {
   const bool done = co_await stream_.handshake(settings_->certificate);
   if (!done) {
     end_ = deadline_.expired() ? "timeout" : "dropped";
+    metrics_.handshake(
+        deadline_.expired() ? telemetry::Handshake::timeout : telemetry::Handshake::failed, "");
     co_return false;
   }
   const auto facts = stream_.tls_facts();
+  metrics_.handshake(telemetry::Handshake::ok, facts->version);
   transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
   session_.tls_started();
   co_return true;
@@ -120,17 +147,20 @@ Task<bool> Connection::greet() {
     co_await pause(settings_->pregreet_wait);
     // RFC 5321 §4.3.1: the client waits for the greeting.
     if (stream_.input_waiting()) {
-      session_.refuse(
-          {.code = 554, .enhanced = {5, 5, 0}, .text = "you spoke before the greeting"});
+      turn_away(telemetry::Turned::early_talker,
+                {.code = 554, .enhanced = {5, 5, 0}, .text = "you spoke before the greeting"});
       co_return true;
     }
   }
   if (loop_.draining) {
-    session_.refuse(service_closing({4, 3, 2}, "shutting down"));
+    turn_away(telemetry::Turned::draining, service_closing({4, 3, 2}, "shutting down"));
     co_return true;
   }
   const smtp::Reply refusal = co_await transaction_.connected();
   if (refusal.code != 0) {
+    telemetry::metrics().dialogue().reply(static_cast<std::size_t>(policy::Stage::connect),
+                                          refusal.code, refusal.enhanced.klass,
+                                          refusal.enhanced.subject, refusal.enhanced.detail);
     session_.refuse(refusal);
   } else {
     session_.greet();
@@ -150,7 +180,9 @@ Task<void> Connection::converse() {
       continue;
     }
     if (const auto* closed = std::get_if<smtp::Closed>(&event)) {
-      end_ = closed->reason == smtp::Closed::Reason::quit ? "quit" : "refused";
+      const bool quit = closed->reason == smtp::Closed::Reason::quit;
+      end_ = quit ? "quit" : "refused";
+      if (quit) telemetry::metrics().dialogue().command(telemetry::Verb::quit, 221);
       transaction_.aborted();  // before the last reply: who has read it finds the trace
       break;
     }
@@ -164,7 +196,11 @@ Task<void> Connection::converse() {
     if (session_.output_size() > max_output) open = co_await flush();
   }
   if (stream_.cancelled()) {
-    if (deadline_.expired()) end_ = "timeout";
+    if (deadline_.expired()) {
+      end_ = "timeout";
+    } else if (loop_.draining) {
+      end_ = "shutdown";
+    }
     co_await farewell(loop_.draining && !deadline_.expired()
                           ? service_closing({4, 3, 2}, "shutting down")
                           : service_closing({4, 4, 2}, "timeout, closing the connection"));
@@ -174,49 +210,65 @@ Task<void> Connection::converse() {
   if (!flushed && end_ == "quit") end_ = "dropped";
 }
 
-void Connection::answer(const smtp::Reply& refusal_or_reply) {
-  if (loop_.draining && refusal_or_reply.code < 400) {
-    session_.reply(service_closing({4, 3, 2}, "shutting down"));
-  } else {
-    session_.reply(refusal_or_reply);
-  }
+void Connection::turn_away(telemetry::Turned why, const smtp::Reply& reply) {
+  metrics_.turned_away(why);
+  session_.refuse(reply);
+}
+
+void Connection::count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply) {
+  telemetry::DialogueMetrics& dialogue = telemetry::metrics().dialogue();
+  dialogue.command(verb, reply.code);
+  dialogue.reply(static_cast<std::size_t>(stage), reply.code, reply.enhanced.klass,
+                 reply.enhanced.subject, reply.enhanced.detail);
+}
+
+void Connection::answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply) {
+  count(stage, verb, reply);
+  session_.reply(reply);
 }
 
 Task<void> Connection::handle(smtp::Event event) {
+  using policy::Stage;
+  using telemetry::Verb;
   if (auto* helo = std::get_if<smtp::Helo>(&event)) {
+    const Verb verb = helo->extended ? Verb::ehlo : Verb::helo;
     const smtp::Reply refusal = co_await transaction_.helo(std::move(*helo));
     if (refusal.code != 0) {
-      session_.reply(refusal);
+      answer(Stage::helo, verb, refusal);
     } else {
+      count(Stage::helo, verb, {.code = 250, .enhanced = {}, .text = {}});
       session_.accept();
     }
   } else if (auto* mail = std::get_if<smtp::Mail>(&event)) {
     const smtp::Reply reply = co_await transaction_.mail(std::move(*mail));
-    answer(reply);
+    const bool too_late = loop_.draining && reply.code < 400;
+    answer(Stage::mail, Verb::mail, too_late ? service_closing({4, 3, 2}, "shutting down") : reply);
   } else if (auto* rcpt = std::get_if<smtp::Rcpt>(&event)) {
     const smtp::Reply reply = co_await transaction_.rcpt(std::move(*rcpt));
-    session_.reply(reply);
+    answer(Stage::rcpt, Verb::rcpt, reply);
   } else if (std::holds_alternative<smtp::Data>(event)) {
     co_await begin_message();
   } else if (const auto* end = std::get_if<smtp::EndOfData>(&event)) {
     deadline_.set(Clock::time_point::max());  // the delivery has time limits of its own
     const smtp::Reply reply = co_await transaction_.end_of_data(end->size);
-    session_.reply(reply);
+    metrics_.message(result_of(reply), end->size);
+    answer(Stage::message, Verb::data, reply);
   } else if (std::holds_alternative<smtp::Aborted>(event)) {
     transaction_.aborted();
   } else if (std::holds_alternative<smtp::StartTls>(event)) {
+    telemetry::metrics().dialogue().command(Verb::starttls, 220);
     co_await start_tls();
   } else if (auto* auth = std::get_if<smtp::Auth>(&event)) {
     co_await answer_auth(std::move(*auth));
   } else if (const auto* xclient = std::get_if<smtp::Xclient>(&event)) {
-    session_.reply(apply_xclient(*xclient));
+    answer(Stage::connect, Verb::other, apply_xclient(*xclient));
   }
 }
 
 Task<void> Connection::begin_message() {
   const smtp::Reply refusal = co_await transaction_.data();
   if (refusal.code != 0) {
-    session_.reply(refusal);
+    answer(policy::Stage::data, telemetry::Verb::data, refusal);
     co_return;
   }
   session_.proceed();
@@ -228,7 +280,7 @@ Task<void> Connection::answer_auth(smtp::Auth event) {
   deadline_.set(Clock::time_point::max());
   const smtp::Reply reply = co_await transaction_.auth(std::move(event));
   if (reply.code == 535) co_await pause(settings_->auth_failure_delay);
-  session_.reply(reply);
+  answer(policy::Stage::auth, telemetry::Verb::auth, reply);
 }
 
 Task<void> Connection::start_tls() {

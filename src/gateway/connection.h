@@ -15,6 +15,7 @@
 #include "net/deadlines.h"
 #include "net/stream.h"
 #include "smtp/server_session.h"
+#include "telemetry/smtp_metrics.h"
 
 namespace postern::gateway {
 
@@ -50,7 +51,11 @@ class Connection {
   Task<void> pause(std::chrono::milliseconds time);
   Task<void> farewell(smtp::Reply reply);
   smtp::Reply apply_xclient(const smtp::Xclient& event);
-  void answer(const smtp::Reply& refusal_or_reply);
+  /// Answers the event in hand and counts command and reply.
+  void answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
+  void count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
+  /// Ends the session before it began.
+  void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();
   void log_end() const;
 
@@ -58,6 +63,7 @@ class Connection {
   std::shared_ptr<const ListenerSettings> settings_;
   Admission& admission_;
   Loop& loop_;
+  telemetry::ListenerMetrics& metrics_;
   smtp::ServerOptions options_;  ///< this connection's copy: what it may be offered
   smtp::ServerSession session_;
   Transaction transaction_;

@@ -12,6 +12,7 @@
 #include "gateway/test_client.h"
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
+#include "telemetry/metrics.h"
 
 namespace postern::gateway {
 namespace {
@@ -137,8 +138,9 @@ class ServerTest : public testing::Test {
 TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   start();
   auto client = greeted();
-  EXPECT_EQ(client->transact("open@hooks.example.net", message),
-            "250 2.1.0 sender ok|250 2.1.5 recipient ok|354 end with <CRLF>.<CRLF>|250 2.0.0 taken");
+  EXPECT_EQ(
+      client->transact("open@hooks.example.net", message),
+      "250 2.1.0 sender ok|250 2.1.5 recipient ok|354 end with <CRLF>.<CRLF>|250 2.0.0 taken");
   EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
   ASSERT_EQ(sink.messages.size(), 1u);
   EXPECT_EQ(sink.messages[0], message);
@@ -271,6 +273,33 @@ TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {
   drainer.join();
   EXPECT_EQ(sink.messages.size(), 1u);
   EXPECT_THROW(TestClient{port}, std::runtime_error);
+}
+
+TEST_F(ServerTest, what_happens_is_counted) {
+  start();
+  // Handles into the families that other tests of this process count in too.
+  telemetry::Metrics& metrics = telemetry::metrics();
+  telemetry::Counter accepted = metrics.smtp_messages_received.counter({settings.name, "accepted"});
+  telemetry::Counter refused = metrics.smtp_replies.counter({"rcpt", "550", "5.7.1"});
+  telemetry::Counter commands = metrics.smtp_commands.counter({"RCPT", "550"});
+  telemetry::Counter quits = metrics.smtp_sessions.counter({settings.name, "none", "quit"});
+  telemetry::Gauge open = metrics.smtp_connections.gauge({settings.name, "plain"});
+  const std::uint64_t before[] = {accepted.value(), refused.value(), commands.value(),
+                                  quits.value()};
+  const std::int64_t open_before = open.value();
+  auto client = greeted();
+  EXPECT_EQ(open.value(), open_before + 1);
+  client->transact("open@hooks.example.net", message);
+  client->ask("MAIL FROM:<a@example.org>");
+  EXPECT_EQ(client->ask("RCPT TO:<nobody@elsewhere.example>").substr(0, 9), "550 5.7.1");
+  EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
+  EXPECT_EQ(client->reply(), "closed");
+  server->drain(std::chrono::seconds(2));
+  EXPECT_EQ(accepted.value(), before[0] + 1);
+  EXPECT_EQ(refused.value(), before[1] + 1);
+  EXPECT_EQ(commands.value(), before[2] + 1);
+  EXPECT_EQ(quits.value(), before[3] + 1);
+  EXPECT_EQ(open.value(), open_before);
 }
 
 TEST_F(ServerTest, a_port_in_use_is_a_conflict) {

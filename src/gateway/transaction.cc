@@ -6,6 +6,7 @@
 #include "base/ulid.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 namespace postern::gateway {
 namespace log = telemetry::log;
@@ -17,6 +18,20 @@ const smtp::Reply undecided{.code = 0, .enhanced = {}, .text = {}};
 
 smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) {
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
+}
+
+std::string_view word_of(Authenticator::Result::Kind kind) {
+  switch (kind) {
+    case Authenticator::Result::Kind::accepted:
+      return "ok";
+    case Authenticator::Result::Kind::refused:
+      return "failed";
+    case Authenticator::Result::Kind::throttled:
+      return "throttled";
+    case Authenticator::Result::Kind::unavailable:
+      return "busy";
+  }
+  return "error";
 }
 
 std::string reverse_path_text(const policy::Evidence& evidence) {
@@ -60,8 +75,8 @@ void Transaction::record(policy::Decision decision) {
 }
 
 void Transaction::log_refusal(const policy::Decision& decision) {
-  auto line = decision.reply.temporary() ? log::info("decision.deferred")
-                                         : log::info("decision.refused");
+  auto line =
+      decision.reply.temporary() ? log::info("decision.deferred") : log::info("decision.refused");
   if (!line) return;
   line.field("session", evidence_.session.id)
       .field("trace", trace_->id)
@@ -118,6 +133,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   if (!other_identity) {
     result = co_await services_.authenticator.verify(std::move(event), evidence_.session.client_ip);
   }
+  telemetry::metrics().smtp_auth_attempts.counter({mechanism, word_of(result.kind)}).add();
   switch (result.kind) {
     case Authenticator::Result::Kind::accepted: {
       evidence_.session.auth = std::move(result.identity);
