@@ -104,6 +104,7 @@ struct WebhooksConfig {
   Milliseconds connect_timeout = std::chrono::seconds(5);
   std::uint64_t concurrency = 10;
   Disposition disposition = Disposition::deliver;
+  bool make_message_id = true;  ///< for messages that come without one
 };
 
 struct ApiConfig {

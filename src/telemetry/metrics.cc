@@ -123,7 +123,8 @@ Metrics::Metrics(const MetricsSetup& setup)
                                      histogram, {label("listener", setup.listeners)},
                                      MetricUnit::octets)),
       smtp_commands(registry.add(
-          "smtp_commands_total", "SMTP commands and the codes they were answered with.", counter,
+          "smtp_commands_total", "SMTP commands that ask a policy, STARTTLS and QUIT, by answer.",
+          counter,
           {label("verb", {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT",
                           "VRFY", "HELP", "STARTTLS", "AUTH", "other"}),
            label("code", codes)},

@@ -231,11 +231,16 @@ std::string page_of(const Metrics& made) {
   static constexpr std::string_view kinds[] = {"counter", "gauge", "histogram"};
   std::string page =
       "# Metrics\n\n`GET /metrics` on the API's address answers in the Prometheus text format "
-      "0.0.4. Label values come from closed sets:\nenumerations, and names in the configuration "
-      "file. Nothing from the wire becomes a label; what is outside its set counts\nas `other`. "
-      "Times are in seconds (buckets 0.1 ms to 100 s), sizes in octets (1 KiB to 256 MiB). "
-      "Series start at 0, except those\nof large products, which appear when first used. "
-      "Figures by webhook or policy are in the API, where they cannot hurt.\n\n"
+      "0.0.4 to "
+      "who shows the token of the file\n`metrics.token` in the data directory "
+      "(`credentials_file` of a Prometheus scrape; [why](decisions/0010-metrics-access.md)).\n\n"
+      "Label values come from closed sets: enumerations, and names in the configuration file. "
+      "Nothing from the wire becomes a label;\nwhat is outside its set counts as `other`. Times "
+      "are "
+      "in seconds (buckets 0.1 ms to 100 s), sizes in octets (1 KiB to 256 MiB).\nSeries start at "
+      "0, except those of large products, which appear when first used. Figures by webhook or "
+      "policy "
+      "are in the API,\nwhere they cannot hurt.\n\n"
       "| name | type | labels | meaning |\n|---|---|---|---|\n";
   for (const auto& family : made.registry.families()) {
     std::string labels;

@@ -155,7 +155,7 @@ std::vector<std::string> Family::label_names() const {
 
 std::size_t Family::Axis::find(const std::string_view* values) const {
   const std::size_t width = dimension.names.size();
-  auto found = index.find(joined(values, width));
+  auto found = width == 1 ? index.find(values[0]) : index.find(joined(values, width));
   if (found != index.end()) return found->second;
   // A known code with an unknown companion keeps its code.
   if (width > 1) {

@@ -136,11 +136,18 @@ class Family {
   std::string labels_of(std::size_t series, bool& is_other) const;
   void render_histogram(std::string& out, std::size_t series, const std::string& labels) const;
 
+  /// Lets a string_view be looked up without a copy.
+  struct TextHash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>{}(text);
+    }
+  };
   /// A dimension with "other" behind its values and an index from the joined value to its place.
   struct Axis {
     Dimension dimension;
     std::size_t other = 0;  ///< index of the appended "other", or size when the set has its own
-    std::unordered_map<std::string, std::size_t> index;
+    std::unordered_map<std::string, std::size_t, TextHash, std::equal_to<>> index;
     std::size_t size() const { return dimension.values.size(); }
     std::size_t find(const std::string_view* values) const;
   };
