@@ -10,6 +10,7 @@
 #include "mailauth/ar/parse.h"
 #include "mailauth/ar/strip.h"
 #include "mailauth/ar/write.h"
+#include "mailauth/suite_zone_test.h"
 
 namespace mailauth::ar {
 namespace {
@@ -19,20 +20,8 @@ namespace json = boost::json;
 /// Calls `play` with every case of the suite files of this format; says how many there were.
 template <class Play>
 std::size_t for_each_case(std::string_view format, Play play) {
-  std::size_t count = 0;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(POSTERN_SOURCE_DIR "/tests/suites/mailauth/ar")) {
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const json::value file = json::parse(text.str());
-    if (file.at("format").as_string() != format) continue;
-    for (const json::value& test : file.at("cases").as_array()) {
-      SCOPED_TRACE(std::string(test.at("name").as_string()));
-      play(test.as_object());
-      ++count;
-    }
-  }
-  return count;
+  return testing::for_each_suite_case(
+      "ar", format, [&](const json::object&, const json::object& test) { play(test); });
 }
 
 std::string text_of(const json::value& value) { return std::string(value.as_string()); }
