@@ -46,8 +46,8 @@ std::optional<json::object> decode_part(std::string_view part) {
 std::optional<store::Time> time_member(const json::object& object, std::string_view name) {
   const json::value* value = object.if_contains(name);
   if (value == nullptr || !value->is_int64()) return std::nullopt;
-  constexpr std::int64_t year_3000 = 32'503'680'000;
-  if (value->get_int64() < 0 || value->get_int64() > year_3000) return std::nullopt;
+  constexpr std::int64_t year_2200 = 7'258'118'400;  // a clock of nanoseconds ends in 2262
+  if (value->get_int64() < 0 || value->get_int64() > year_2200) return std::nullopt;
   return from_unix(value->get_int64());
 }
 

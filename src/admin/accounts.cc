@@ -54,6 +54,7 @@ Secret checked_new_password(BodyReader& body, std::string_view name) {
 
 std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   std::vector<Secret> hashes;
+  hashes.reserve(codes.size());
   for (const std::string& code : codes) hashes.push_back(backup_code_hash(code));
   return hashes;
 }

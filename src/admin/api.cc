@@ -229,7 +229,10 @@ Task<void> AdminApi::housekeeping() {
     TokenKeys keys = co_await core.disk(std::move(tidy));
     core.set_keys(std::move(keys));
     co_await parts_->domains.recheck(now);
-  } catch (const Refusal&) {  // the database's trouble is in the log; the next round tries again
+  } catch (const Refusal& refusal) {
+    telemetry::log::warning("api.housekeeping")
+        .field("error", refusal.sentence)
+        .msg("housekeeping was cut short; the next round tries again");
   }
 }
 

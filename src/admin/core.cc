@@ -33,7 +33,7 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
       csrf_key_(std::move(csrf_key)) {}
 
 store::AuditRow Core::audit(const Call& call, std::string action,
-                            boost::json::object details) const {
+                            const boost::json::object& details) const {
   return {new_id("al_"),
           call.caller.account_id,
           std::move(action),

@@ -30,7 +30,7 @@ class Core {
   auto disk(F work) -> Task<typename std::invoke_result_t<F>::value_type>;
 
   store::AuditRow audit(const Call& call, std::string action,
-                        boost::json::object details = {}) const;
+                        const boost::json::object& details = {}) const;
 
   /// Counts an attempt to guess a password, before it is judged; throws 429 when there were too
   /// many.

@@ -11,7 +11,7 @@ namespace postern::admin {
 /// What one hash costs. The defaults take about 50 ms and 64 MiB; tests take the least there is.
 struct Argon2Cost {
   unsigned long long passes = 2;
-  std::size_t memory = 64 * 1024 * 1024;  ///< octets
+  std::size_t memory = std::size_t{64} << 20;  ///< octets
 };
 
 /// The hash to store, made on the calling thread. Throws std::bad_alloc when its memory is not to

@@ -72,7 +72,8 @@ Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::Poli
                                    *fields, orders);
 }
 
-Publisher::Publisher(store::Store& store, policy::Directory& directory, std::string public_domain)
+Publisher::Publisher(store::Store& store, policy::Directory& directory,
+                     const std::string& public_domain)
     : store_(store), directory_(directory), public_domain_(lower(public_domain)) {}
 
 Secret Publisher::seed_of(const std::string& account) const {
@@ -91,12 +92,12 @@ Result<void> Publisher::load() {
     change = {};
   };
   Result<void> read = store_.each_verified_domain(
-      [&](store::DomainRow row) { change.put_domains.push_back(row.name); });
+      [&](const store::DomainRow& row) { change.put_domains.push_back(row.name); });
   if (!read) return read;
   read = store_.each_signing_seed(
-      [&](std::string account, Secret seed) { seeds_[account] = std::move(seed); });
+      [&](const std::string& account, Secret seed) { seeds_[account] = std::move(seed); });
   if (!read) return read;
-  read = store_.each_policy([&](store::PolicyRow row) {
+  read = store_.each_policy([&](const store::PolicyRow& row) {
     auto compiled = to_policy(row);
     if (!compiled) {
       trouble = Error{Fault::permanent, row.id + ": " + compiled.error().message};
@@ -108,7 +109,7 @@ Result<void> Publisher::load() {
   if (!read) return read;
   // A policy that cannot be read would leave its webhooks open: better no start at all.
   if (trouble) return tl::unexpected(*trouble);
-  read = store_.each_webhook([&](store::WebhookRow row) {
+  read = store_.each_webhook([&](const store::WebhookRow& row) {
     change.put_webhooks.push_back(to_webhook(row, seed_of(row.account_id)));
     flush(change.put_webhooks.size(), load_batch);
   });
@@ -145,7 +146,7 @@ Result<void> Publisher::publish_webhooks(const std::string& account,
 Result<Outcome> Publisher::create_policy(const store::PolicyRow& policy,
                                          const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.create_policy(policy, &audit);
+  Result<Outcome> outcome = store_.create_policy(policy, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   if (auto published = publish_policy(policy.account_id, policy.id); !published)
     return tl::unexpected(published.error());
@@ -156,7 +157,7 @@ Result<Outcome> Publisher::update_policy(const store::PolicyRow& policy,
                                          std::uint64_t expected_version,
                                          const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.update_policy(policy, expected_version, &audit);
+  Result<Outcome> outcome = store_.update_policy(policy, expected_version, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   if (auto published = publish_policy(policy.account_id, policy.id); !published)
     return tl::unexpected(published.error());
@@ -181,7 +182,7 @@ Result<store::PolicyDeleted> Publisher::delete_policy(
 Result<Outcome> Publisher::create_webhook(const store::WebhookRow& webhook,
                                           const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.create_webhook(webhook, &audit);
+  Result<Outcome> outcome = store_.create_webhook(webhook, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
   if (!published) return tl::unexpected(published.error());
@@ -192,7 +193,7 @@ Result<Outcome> Publisher::update_webhook(const store::WebhookRow& webhook,
                                           std::uint64_t expected_version,
                                           const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.update_webhook(webhook, expected_version, &audit);
+  Result<Outcome> outcome = store_.update_webhook(webhook, expected_version, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
   if (!published) return tl::unexpected(published.error());
@@ -203,7 +204,7 @@ Result<Outcome> Publisher::delete_webhook(const std::string& account, const std:
                                           std::optional<std::uint64_t> expected_version,
                                           const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
+  Result<Outcome> outcome = store_.delete_webhook(account, id, expected_version, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   policy::Change change;
   change.remove_webhooks.push_back(id);
@@ -234,7 +235,7 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
 Result<Outcome> Publisher::delete_domain(const std::string& account, const store::DomainRow& domain,
                                          const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.delete_domain(account, domain.id, &audit);
+  Result<Outcome> outcome = store_.delete_domain(account, domain.id, &audit);
   if (!outcome || *outcome != Outcome::done || !domain.verified) return outcome;
   policy::Change change;
   change.remove_domains.push_back(domain.name);
@@ -272,7 +273,7 @@ Result<Outcome> Publisher::set_signing_key(const std::string& account, const Sec
                                            const std::string& public_key,
                                            const store::AuditRow& audit) {
   const std::lock_guard lock(mutex_);
-  const Result<Outcome> outcome = store_.set_signing_key(account, seed, public_key, &audit);
+  Result<Outcome> outcome = store_.set_signing_key(account, seed, public_key, &audit);
   if (!outcome || *outcome != Outcome::done) return outcome;
   if (seed.empty()) {
     seeds_.erase(account);

@@ -23,7 +23,7 @@ Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::Poli
 class Publisher {
  public:
   /// `public_domain` is ours from the start: unknown addresses there are 550 5.1.1.
-  Publisher(store::Store& store, policy::Directory& directory, std::string public_domain);
+  Publisher(store::Store& store, policy::Directory& directory, const std::string& public_domain);
 
   /// Fills the directory from the store; once, before mail is taken.
   Result<void> load();

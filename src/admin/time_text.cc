@@ -53,7 +53,8 @@ std::optional<store::Time> from_rfc3339(std::string_view text) {
   const auto h = digits(text, 11, 2);
   const auto mi = digits(text, 14, 2);
   const auto s = digits(text, 17, 2);
-  if (!y || !mo || !d || !h || !mi || !s || *y < 1970 || *h > 23 || *mi > 59 || *s > 60)
+  if (!y || !mo || !d || !h || !mi || !s || *y < 1970 || *y > 2199 || *h > 23 || *mi > 59 ||
+      *s > 60)
     return std::nullopt;
   const year_month_day date(year(*y), month(static_cast<unsigned>(*mo)),
                             day(static_cast<unsigned>(*d)));

@@ -278,7 +278,7 @@ Task<net::HttpResponse> Webhooks::remove(Call& call) {
                 audit = core_.audit(call, "webhook.deleted",
                                     {{"id", shown.row.id},
                                      {"email_address", shown.row.address}})]() -> Result<Outcome> {
-    const Result<Outcome> erased =
+    Result<Outcome> erased =
         core.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);
     if (!erased || *erased != Outcome::done) return erased;
     const std::array<std::string, 1> gone = {row.id};

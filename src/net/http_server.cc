@@ -22,7 +22,7 @@ using boost::system::error_code;
 
 /// Refused requests may still be sending; so much is read and dropped before the close, else the
 /// peer's kernel could throw our answer away with the connection (RFC 9112 §9.6).
-constexpr std::size_t drain_octets = 8 * 1024 * 1024;
+constexpr std::size_t drain_octets = std::size_t{8} << 20;
 constexpr std::chrono::seconds drain_deadline{3};
 
 IpAddress to_ip(const asio::ip::address& address) {
@@ -248,7 +248,8 @@ template <class Shared>
 Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection) {
   try {
     co_await shared->converse(*connection);
-  } catch (const std::exception&) {  // memory, or a library: this connection ends, the others live
+  } catch (const std::exception&) {
+    connection->stream.close();  // memory, or a library: this connection ends, the others live
   }
   shared->leave(connection);
 }

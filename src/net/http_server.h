@@ -17,8 +17,8 @@ class io_context;
 namespace postern::net {
 
 struct HttpLimits {
-  std::size_t body = 1024 * 1024;  ///< octets, then 413
-  std::size_t connections = 256;   ///< beyond them a new connection is closed at once
+  std::size_t body = std::size_t{1} << 20;  ///< octets, then 413
+  std::size_t connections = 256;            ///< beyond them a new connection is closed at once
   std::chrono::milliseconds head_deadline{
       10'000};  ///< from the first octet of a request to its last header line
   std::chrono::milliseconds body_deadline{20'000};  ///< for the whole body
