@@ -35,7 +35,7 @@ tsan: bootstrap
 	@tools/build tsan all && ctest --preset tsan
 
 fuzz: bootstrap
-	@tools/build fuzz all && tools/fuzz $${SECONDS_EACH:-20}
+	@tools/build asan all && tools/fuzz $${SECONDS_EACH:-20}
 
 coverage: bootstrap
 	@tools/coverage

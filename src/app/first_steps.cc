@@ -38,6 +38,14 @@ store::AuditRow audit(const std::string& account, std::string_view action) {
           .created_at = now()};
 }
 
+/// The program as it was called, so that the commands shown can be pasted.
+std::string program_name() {
+  std::ifstream line("/proc/self/cmdline", std::ios::binary);
+  std::string name;
+  std::getline(line, name, '\0');
+  return name.empty() ? "postern" : name;
+}
+
 store::WebhookRow webhook_row(const std::string& account, std::string_view name,
                               const std::string& domain) {
   store::WebhookRow row{.id = new_id("wh_"), .account_id = account, .name = std::string(name)};
@@ -120,15 +128,16 @@ std::optional<std::string> first_steps(Instance& instance) {
   return fmt::format(
       "Send a first message, then read it:\n"
       "  swaks --server {0} --from you@example.org --to {1}\n"
-      "  postern inbox --data-dir {3}\n"
+      "  {6} inbox --data-dir {3}\n"
       "See one refused, then ask why (the log below names the ID):\n"
       "  swaks --server {0} --from you@example.org --to {2}\n"
-      "  postern explain --data-dir {3} ID\n"
+      "  {6} explain --data-dir {3} ID\n"
       "Sign in to the API as {4}; the password is in {3}/owner-password:\n"
       "  curl -s {5}/api/v1/sessions -H 'Content-Type: application/json' -d \"{{\\\"email\\\":"
       "\\\"{4}\\\",\\\"password\\\":\\\"$(cat {3}/owner-password)\\\"}}\"\n"
       "Stop with Ctrl-C. What is decided from here on:\n\n",
-      smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url());
+      smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url(),
+      program_name());
 }
 
 }  // namespace postern::app

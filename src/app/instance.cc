@@ -114,8 +114,9 @@ Instance::Instance(const Config& config)
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
-tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(const Config& config) {
+tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(const Config& config, TestRecipients test_recipients) {
   std::unique_ptr<Instance> instance(new Instance(config));
+  instance->test_recipients_ = test_recipients == TestRecipients::on;
   for (const auto step : {&Instance::open_directory, &Instance::open_databases,
                           &Instance::open_resolver, &Instance::open_gateway, &Instance::open_api}) {
     if (Started started = ((*instance).*step)(); !started) {
@@ -280,6 +281,8 @@ Instance::Started Instance::open_gateway() {
   options.disposition = config_.webhooks.disposition == Disposition::discard
                             ? deliver::Disposition::discard
                             : deliver::Disposition::deliver;
+  options.make_message_id = config_.webhooks.make_message_id;
+  options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
       options);

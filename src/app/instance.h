@@ -26,11 +26,15 @@ struct StartError {
   std::string hint;
 };
 
+enum class TestRecipients { off, on };
+
 class Instance {
  public:
   /// Opens everything: data directory, databases, certificates, addresses. Nothing is half started:
   /// after an error all that was opened is closed again.
-  static tl::expected<std::unique_ptr<Instance>, StartError> start(const Config& config);
+  /// `test_recipients`: inboxes answer by magic tags (docs/delivery.md).
+  static tl::expected<std::unique_ptr<Instance>, StartError> start(
+      const Config& config, TestRecipients test_recipients = TestRecipients::off);
   ~Instance();
 
   /// Ports as they are, for the table that is printed.
@@ -66,6 +70,7 @@ class Instance {
 
   Config config_;
   std::string data_dir_;
+  bool test_recipients_ = false;
   int lock_ = -1;
 
   std::unique_ptr<store::SqliteStore> store_;

@@ -158,7 +158,8 @@ int serve(const Config& config, const ServeOptions& given) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   start_telemetry(config);
 
-  auto started = Instance::start(config);
+  auto started = Instance::start(
+      config, options.config_file ? TestRecipients::off : TestRecipients::on);
   if (!started) {
     log::stop();
     return report_start_error(started.error(), options);

@@ -215,9 +215,9 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
                                    .received_at = job.received_at,
                                    .simulated = job.simulated};
     PayloadOptions options = options_for(*job.webhook, options_.payload);
-    // A message without a Message-ID gets one in the domain it was sent to.
-    if (options.message_id_domain.empty())
+    if (options_.make_message_id) {
       options.message_id_domain = job.webhook->address.substr(job.webhook->address.rfind('@') + 1);
+    }
     return build_payload(*message, job.evidence, identity, options);
   });
 }

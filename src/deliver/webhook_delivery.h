@@ -35,6 +35,8 @@ struct DeliveryOptions {
   Disposition disposition = Disposition::deliver;
   /// Inbox webhooks answer by the recipient's local part or tag: `451@`, `550@`, `timeout@`.
   bool test_recipients = false;
+  /// A message without a Message-ID gets one in the domain it was sent to.
+  bool make_message_id = true;
   /// Messages over this many octets are worked on off the event loop.
   std::uint64_t offload_from = 64 * 1024;
 };
