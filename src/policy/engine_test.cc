@@ -22,8 +22,8 @@ using testing::run;
 class TrivialLayer final : public Layer {
  public:
   using Answer = std::function<Verdict(const Evidence&)>;
-  TrivialLayer(std::string name, Stage stage, Answer answer)
-      : name_(std::move(name)), stage_(stage), answer_(std::move(answer)) {}
+  TrivialLayer(std::string_view name, Stage stage, Answer answer)
+      : name_(name), stage_(stage), answer_(std::move(answer)) {}
 
   std::string_view name() const override { return name_; }
   bool speaks_at(Stage stage) const override { return stage == stage_; }
@@ -41,7 +41,7 @@ class TrivialLayer final : public Layer {
   mutable int asked = 0;
 
  private:
-  std::string name_;
+  std::string_view name_;
   Stage stage_;
   Answer answer_;
 };
@@ -49,7 +49,7 @@ class TrivialLayer final : public Layer {
 /// A second dialect over the shared checks: a plan and nothing else.
 class PlanLayer final : public Layer {
  public:
-  PlanLayer(std::string name, Plan plan) : name_(std::move(name)), plan_(std::move(plan)) {}
+  PlanLayer(std::string_view name, Plan plan) : name_(name), plan_(std::move(plan)) {}
   std::string_view name() const override { return name_; }
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
   Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
@@ -58,12 +58,13 @@ class PlanLayer final : public Layer {
   }
 
  private:
-  std::string name_;
+  std::string_view name_;
   Plan plan_;
 };
 
-std::shared_ptr<TrivialLayer> says(std::string name, Verdict verdict, Stage stage = Stage::rcpt) {
-  return std::make_shared<TrivialLayer>(std::move(name), stage,
+std::shared_ptr<TrivialLayer> says(std::string_view name, Verdict verdict,
+                                   Stage stage = Stage::rcpt) {
+  return std::make_shared<TrivialLayer>(name, stage,
                                         [verdict](const Evidence&) { return verdict; });
 }
 
@@ -100,7 +101,7 @@ TEST(Engine, layers_and_and_the_first_refusal_answers) {
     std::vector<std::shared_ptr<TrivialLayer>> layers;
     std::vector<LayerEntry> entries;
     for (const Verdict& verdict : one.verdicts) {
-      layers.push_back(says("layer" + std::to_string(layers.size()), verdict));
+      layers.push_back(says("trivial", verdict));
       entries.push_back({layers.back()});
     }
     Evidence evidence = at_rcpt();

@@ -29,6 +29,7 @@ Need missing(Need needs, const Evidence& evidence);
 class Layer {
  public:
   virtual ~Layer() = default;
+  /// Outlives the layer: traces hold it.
   virtual std::string_view name() const = 0;
   /// What is needed to build the layer again offline, as JSON; webhook policies are kept apart.
   virtual std::string definition() const { return "{}"; }

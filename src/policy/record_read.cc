@@ -1,4 +1,5 @@
 #include <charconv>
+#include <limits>
 #include <mutex>
 #include <set>
 
@@ -13,6 +14,9 @@ namespace postern::policy {
 namespace {
 
 namespace json = boost::json;
+
+/// The year 2262, in microseconds since 1970: what the clock's nanoseconds can hold.
+constexpr std::int64_t latest_start = std::numeric_limits<std::int64_t>::max() / 1000;
 
 /// Leaves the reader for read_record, which makes an Error of it; Boost.JSON throws its own.
 struct BadRecord {
@@ -113,8 +117,9 @@ class Reader {
   Trace read(const json::object& record) {
     if (number<int>(record.at("schema")) != record_schema) bad("written by another version");
     trace_.id = bytes(record.at("id"));
-    const std::chrono::microseconds since_epoch(number<std::int64_t>(record.at("started_us")));
-    trace_.started = std::chrono::system_clock::time_point(since_epoch);
+    const auto started = number<std::int64_t>(record.at("started_us"));
+    if (started < 0 || started > latest_start) bad("started_us");
+    trace_.started = std::chrono::system_clock::time_point(std::chrono::microseconds(started));
     trace_.outcome = bytes(record.at("outcome"));
     if (const json::value* reply = record.if_contains("reply")) trace_.reply = reply_of(*reply);
     if (const json::value* omitted = record.if_contains("omitted")) {

@@ -180,6 +180,7 @@ TEST(Record, one_account_does_not_see_the_others) {
   decision.reply = {
       .code = 452, .enhanced = {4, 5, 3}, .text = "send to this recipient separately"};
   decision.candidate = recipient_of(others, policy);
+  decision.rate_tokens = 3;
   decision.steps.push_back({Stage::rcpt, "webhook", "client_in_networks",
                             "pol_2/allowed_source_ips", pass_on("203.0.113.9 is in 203.0.113.8/30"),
                             true});
@@ -191,7 +192,7 @@ TEST(Record, one_account_does_not_see_the_others) {
     return boost::json::serialize(record);
   };
   const std::string first = seen_by("acc_1");
-  for (const char* foreign : {"pol_2", "wh_b", "acc_2", "203.0.113.8"}) {
+  for (const char* foreign : {"pol_2", "wh_b", "acc_2", "203.0.113.8", "\"rate_tokens\":\"3\""}) {
     EXPECT_NE(text.find(foreign), std::string::npos) << foreign;
     EXPECT_EQ(first.find(foreign), std::string::npos) << foreign;
   }

@@ -63,9 +63,9 @@ void hide_other_accounts(json::object& record, std::string_view account_id) {
     const json::value& asked =
         accepted ? recipients.at(recipient->to_number<std::size_t>()) : *recipient;
     if (!is_foreign(asked, own)) continue;
-    decision.as_object()["steps"] = json::array();
-    decision.as_object().erase("rate_tokens");
     if (!accepted) hide_route(*recipient);
+    decision.as_object()["steps"] = json::array();
+    decision.as_object().erase("rate_tokens");  // moves other members: `recipient` is gone
   }
   for (json::value& recipient : recipients) {
     if (is_foreign(recipient, own)) hide_route(recipient);
