@@ -334,7 +334,8 @@ def main():
                      "net.ipv4.ip_local_port_range=10000 65000"]):
         run(*command)
     import resource
-    resource.setrlimit(resource.RLIMIT_NOFILE, (100000, 100000))
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
     folder, results, group = messages(), [], Group()
     known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern}
     try:

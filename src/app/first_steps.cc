@@ -122,8 +122,7 @@ std::optional<std::string> first_steps(Instance& instance) {
     if (row.name == closed_name) closed = row.address;
   }
   if (open.empty() || closed.empty()) return std::nullopt;
-  Endpoint smtp = instance.config().listeners.front().address;
-  smtp.port = instance.smtp_ports().front();
+  const Endpoint& smtp = instance.config().listeners.front().address;
   const std::string data = instance.config().server.data_dir.string();
   return fmt::format(
       "Send a first message, then read it:\n"

@@ -16,7 +16,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "admin/metrics_token.h"
 #include "app/version.h"
+#include "deliver/template.h"
 #include "dialect/webhook/layer.h"
 #include "policy/catalogue.h"
 #include "policy/gateway_layer.h"
@@ -293,7 +295,7 @@ Instance::Started Instance::open_gateway() {
       directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
-  for (const ListenerConfig& listener : config_.listeners) {
+  for (ListenerConfig& listener : config_.listeners) {
     ListenerResult settings = listener_settings(listener, config_);
     if (!settings) return tl::unexpected(settings.error());
     const auto port =
@@ -305,7 +307,7 @@ Instance::Started Instance::open_gateway() {
                       port.error().message),
           "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
     }
-    smtp_ports_.push_back(*port);
+    listener.address.port = *port;  // 0 in the file: the system chose one
   }
   return {};
 }
@@ -329,12 +331,22 @@ Instance::Started Instance::open_api() {
   options.allow_http = config_.webhooks.allow_http;
   options.allow_networks = config_.webhooks.allow_networks.networks();
   options.allow_ports = config_.webhooks.allow_ports;
+  if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
+    options.metrics_token = *token;
+  } else {
+    return cannot(ExitCode::cannot_create, token.error().message, "");
+  }
+  const auto template_error = [](std::string_view text) -> std::optional<std::string> {
+    const auto parsed = deliver::Template::parse(text);
+    return parsed ? std::nullopt : std::optional(parsed.error().message);
+  };
   auto api = admin::AdminApi::open({.store = *store_,
                                     .delivery_log = *delivery_log_,
                                     .publisher = *publisher_,
                                     .resolver = *resolver_,
                                     .hashing = *account_pool_,
                                     .disk = *disk_pool_,
+                                    .template_error = template_error,
                                     .simulator = simulator_.get(),
                                     .dry_run = dry_run_.get(),
                                     .traces = trace_port_.get(),
@@ -355,7 +367,7 @@ Instance::Started Instance::open_api() {
                     port.error().message),
         "stop what uses the port, or choose another with --api ADDRESS:PORT");
   }
-  api_port_ = *port;
+  config_.api.address.port = *port;
   return {};
 }
 

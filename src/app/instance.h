@@ -37,10 +37,8 @@ class Instance {
       const Config& config, TestRecipients test_recipients = TestRecipients::off);
   ~Instance();
 
-  /// Ports as they are, for the table that is printed.
+  /// With the ports that listen.
   const Config& config() const { return config_; }
-  const std::vector<std::uint16_t>& smtp_ports() const { return smtp_ports_; }
-  std::uint16_t api_port() const { return api_port_; }
   std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
   store::Store& store() { return *store_; }
   admin::Publisher& publisher() { return *publisher_; }
@@ -105,8 +103,6 @@ class Instance {
   std::unique_ptr<admin::AdminApi> api_;
   std::unique_ptr<net::HttpServer> http_;
   std::thread api_thread_;
-  std::vector<std::uint16_t> smtp_ports_;
-  std::uint16_t api_port_ = 0;
 };
 
 }  // namespace postern::app

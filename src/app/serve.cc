@@ -46,14 +46,11 @@ void print_table(const Instance& instance, const ServeOptions& options,
   std::ostream& out = std::cerr;
   out << fmt::format("Postern {} is ready in {:.1f} s\n\n", current_version().number,
                      static_cast<double>(took.count()) / 1000);
-  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
-    const ListenerConfig& listener = config.listeners[i];
-    Endpoint at = listener.address;
-    at.port = instance.smtp_ports()[i];
+  for (const ListenerConfig& listener : config.listeners) {
     const std::string_view tls = listener.tls == TlsMode::none       ? "no TLS"
                                  : listener.tls == TlsMode::implicit ? "TLS from the start"
                                                                      : "STARTTLS";
-    out << fmt::format("  SMTP    {:<28} {}{}\n", at.to_string(), tls,
+    out << fmt::format("  SMTP    {:<28} {}{}\n", listener.address.to_string(), tls,
                        listener.tls != TlsMode::none && listener.certificate.empty()
                            ? ", self-made certificate"
                            : "");
