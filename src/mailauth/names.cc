@@ -115,6 +115,12 @@ bool SuffixList::is_public_suffix(std::string_view name) const {
   return psl_is_public_suffix(context(list_), std::string(name).c_str()) == 1;
 }
 
+bool SuffixList::is_registry_suffix(std::string_view name) const {
+  const std::size_t labels = label_count(name);
+  if (!list_ || labels <= 1) return labels <= 1;
+  return psl_is_public_suffix2(context(list_), std::string(name).c_str(), PSL_TYPE_ICANN) == 1;
+}
+
 std::string SuffixList::organizational_domain(std::string_view name) const {
   const std::string text(name);
   const char* registrable = list_ ? psl_registrable_domain(context(list_), text.c_str()) : nullptr;

@@ -37,6 +37,8 @@ class SuffixList {
 
   /// A public suffix, an unlisted top-level domain included. `name` in normal form.
   bool is_public_suffix(std::string_view name) const;
+  /// The same without the list's private section: companies there send mail of their own.
+  bool is_registry_suffix(std::string_view name) const;
   /// RFC 7489 §3.2: the suffix and one label more; the name itself when that is a public suffix.
   std::string organizational_domain(std::string_view name) const;
 

@@ -36,7 +36,7 @@ enum class Reason : std::uint8_t {
   // It could be used, but may not be.
   over_limit,  ///< not evaluated: more signatures than the limit
   expired,
-  from_future,
+  from_future,  ///< of ARC sets alone; a DKIM result has a flag
   domain_is_public_suffix,
   // The key (RFC 6376 §6.1.2).
   key_unavailable,  ///< DNS did not answer: try later

@@ -101,8 +101,7 @@ Reason read_hash_and_value(const TagListView& tags, Signature& signature) {
   const auto value = tags.find("b");
   if (!hash || !value) return Reason::tag_missing;
   const auto hash_octets = decode_base64(*hash);
-  const std::size_t digest_octets = signature.algorithm == Algorithm::rsa_sha1 ? 20 : 32;
-  if (!hash_octets || hash_octets->size() != digest_octets) return Reason::body_hash_malformed;
+  if (!hash_octets) return Reason::body_hash_malformed;
   const auto value_octets = decode_base64(*value);
   if (!value_octets) return Reason::value_malformed;
   signature.body_hash = *hash_octets;

@@ -24,8 +24,8 @@ struct Signature {
   std::string identity;         ///< i= as written, or "@" and the domain
   std::string identity_domain;  ///< what is behind its "@"
   std::vector<std::string> fields;
-  std::string body_hash;  ///< octets
-  std::string value;      ///< octets
+  std::string body_hash;  ///< octets, of any number
+  std::string value;      ///< octets, of any number
   std::optional<std::uint64_t> length;
   std::optional<std::int64_t> signed_at;
   std::optional<std::int64_t> expires_at;
