@@ -1,0 +1,258 @@
+#include "mailauth/arc/validate.h"
+
+#include <algorithm>
+#include <map>
+
+namespace mailauth::arc {
+
+using dkim::Canonicalization;
+
+/// The keys one evaluation has asked for, each once.
+struct Validator::Keys {
+  const Options& options;
+  std::map<std::string, dkim::ParsedKey, std::less<>> found;
+
+  /// Nullopt: over the limit.
+  Evaluation<std::optional<dkim::ParsedKey>> get(std::string name) {
+    if (const auto at = found.find(name); at != found.end()) co_return at->second;
+    if (found.size() >= options.max_keys) co_return std::nullopt;
+    dkim::ParsedKey key = co_await dkim::find_key(name, options.keys);
+    co_return found.emplace(std::move(name), std::move(key)).first->second;
+  }
+};
+
+Validator::Validator(Options options) : options_(options), collector_(options.header) {}
+
+void Validator::feed(std::string_view chunk) {
+  if (!collector_.complete()) {
+    chunk.remove_prefix(collector_.feed(chunk));
+    if (collector_.complete()) read_header();
+  }
+  for (const auto& hasher : hashers_) hasher->feed(chunk);
+}
+
+void Validator::finish() {
+  if (!collector_.complete()) {
+    collector_.finish();
+    read_header();
+  }
+  for (const auto& hasher : hashers_) hasher->finish();
+}
+
+void Validator::read_header() {
+  if (header_read_) return;
+  header_read_ = true;
+  if (collector_.too_long()) {
+    trouble_.reason = Reason::header_too_long;
+    return;
+  }
+  header_ = HeaderView::parse(collector_.text(), options_.header);
+  if (const auto trouble = read_sets()) trouble_ = *trouble;
+}
+
+/// RFC 8617 §5.2 steps 1 to 3. Bodies are hashed for what can still matter.
+std::optional<Trouble> Validator::read_sets() {
+  const auto found = find_sets(header_);
+  if (!found) return found.error();
+  for (const ArcSet& fields : *found) {
+    auto seal = parse_seal(header_.fields()[fields.seal].body);
+    const auto instance = static_cast<std::uint32_t>(sets_.size() + 1);
+    if (!seal) {
+      seal.error().instance = instance;
+      return seal.error();
+    }
+    Set& set = sets_.emplace_back(Set{.fields = fields, .seal = std::move(*seal)});
+    auto readings = parse_message_signature(header_.fields()[fields.message_signature].body);
+    if (!readings) {
+      set.unreadable = readings.error();
+      set.unreadable.instance = instance;
+      continue;
+    }
+    for (dkim::Signature& signature : *readings) {
+      set.readings.push_back({.signature = std::move(signature)});
+    }
+  }
+  if (sets_.empty()) return std::nullopt;
+  if (const auto trouble = check_chain_statuses()) return trouble;
+  if (sets_.back().readings.empty()) return sets_.back().unreadable;
+  // The newest first: it must have its hash.
+  for (auto set = sets_.rbegin(); set != sets_.rend(); ++set) {
+    for (Reading& reading : set->readings) reading.body = hasher_for(reading.signature);
+    if (!options_.find_oldest_pass) break;
+  }
+  return std::nullopt;
+}
+
+std::optional<Trouble> Validator::check_chain_statuses() const {
+  if (sets_.back().seal.chain_status == Status::fail) {
+    return Trouble{.reason = Reason::failed_before,
+                   .instance = static_cast<std::uint32_t>(sets_.size())};
+  }
+  for (std::size_t i = 0; i < sets_.size(); ++i) {
+    if (sets_[i].seal.chain_status == (i == 0 ? Status::none : Status::pass)) continue;
+    return Trouble{.reason = Reason::status_wrong, .instance = static_cast<std::uint32_t>(i + 1)};
+  }
+  return std::nullopt;
+}
+
+const dkim::BodyHasher* Validator::hasher_for(const dkim::Signature& signature) {
+  for (const auto& hasher : hashers_) {
+    if (hasher->serves(signature.forms.body, signature.length)) return hasher.get();
+  }
+  if (hashers_.size() >= std::max<std::size_t>(options_.max_body_hashes, 1)) return nullptr;
+  hashers_.push_back(std::make_unique<dkim::BodyHasher>(signature.forms.body, signature.length));
+  return hashers_.back().get();
+}
+
+/// RFC 8617 §4.1.2 and RFC 6376 §6.1.3; the cheap questions first.
+dkim::Reason Validator::check_reading(const Set& set, const Reading& reading,
+                                      const dkim::KeyRecord& key) const {
+  const dkim::Signature& signature = reading.signature;
+  if (options_.now) {
+    const std::int64_t now = *options_.now;
+    if (signature.expires_at && *signature.expires_at < now - options_.skew) {
+      return dkim::Reason::expired;
+    }
+    if (signature.signed_at && *signature.signed_at > now + options_.skew) {
+      return dkim::Reason::from_future;
+    }
+  }
+  if (!reading.body) return dkim::Reason::over_limit;
+  if (const auto trouble = dkim::key_trouble(key, signature.algorithm);
+      trouble != dkim::Reason::ok) {
+    return trouble;
+  }
+  if (reading.body->length_beyond_body()) return dkim::Reason::length_beyond_body;
+  const dkim::Digest& hash = reading.body->digest();
+  if (!std::equal(hash.begin(), hash.end(), signature.body_hash.begin(), signature.body_hash.end(),
+                  [](unsigned char a, char b) { return a == static_cast<unsigned char>(b); })) {
+    return dkim::Reason::body_hash_mismatch;
+  }
+  std::string text;
+  dkim::append_selected_fields(signature.forms.header, header_, signature.fields,
+                               set.fields.message_signature, text);
+  dkim::append_signature_field(signature.forms.header,
+                               header_.fields()[set.fields.message_signature], text);
+  return dkim::verify_digest(key, dkim::sha256(text), signature.value)
+             ? dkim::Reason::ok
+             : dkim::Reason::value_mismatch;
+}
+
+dkim::Reason Validator::check_message_signature(const Set& set, const dkim::KeyRecord& key) const {
+  dkim::Reason first = dkim::Reason::ok;
+  for (const Reading& reading : set.readings) {
+    const dkim::Reason reason = check_reading(set, reading, key);
+    if (reason == dkim::Reason::ok) return reason;
+    if (first == dkim::Reason::ok) first = reason;
+  }
+  return first;
+}
+
+Evaluation<Trouble> Validator::verify_message_signature(std::uint32_t instance, Keys& keys) {
+  const Set& set = sets_[instance - 1];
+  if (set.readings.empty()) co_return set.unreadable;
+  const std::string name = set.readings.front().signature.key_name();
+  const std::optional<dkim::ParsedKey> key = co_await keys.get(name);
+  Trouble trouble{.instance = instance};
+  if (!key) {
+    trouble.reason = Reason::too_many_keys;
+    co_return trouble;
+  }
+  trouble.detail = *key ? check_message_signature(set, ***key) : key->error();
+  if (trouble.detail == dkim::Reason::key_unavailable) {
+    trouble.reason = Reason::key_unavailable;
+  } else if (trouble.detail != dkim::Reason::ok) {
+    trouble.reason = Reason::message_signature_failed;
+  }
+  co_return trouble;
+}
+
+/// RFC 8617 §5.1.1: every set up to the seal's own, in the order results, message signature, seal,
+/// in relaxed form; its own seal last, without b= and CRLF.
+std::vector<dkim::Digest> Validator::seal_digests() const {
+  std::vector<dkim::Digest> digests;
+  std::string text;
+  for (const Set& set : sets_) {
+    const auto field = [&](std::size_t index) -> const FieldView& {
+      return header_.fields()[index];
+    };
+    dkim::append_field(Canonicalization::relaxed, field(set.fields.results), text);
+    dkim::append_field(Canonicalization::relaxed, field(set.fields.message_signature), text);
+    const std::size_t before_seal = text.size();
+    dkim::append_signature_field(Canonicalization::relaxed, field(set.fields.seal), text);
+    digests.push_back(dkim::sha256(text));
+    text.resize(before_seal);
+    dkim::append_field(Canonicalization::relaxed, field(set.fields.seal), text);
+  }
+  return digests;
+}
+
+/// RFC 8617 §5.2 step 6, from the newest down.
+Evaluation<Trouble> Validator::verify_seals(Keys& keys) {
+  const std::vector<dkim::Digest> digests = seal_digests();
+  for (std::size_t i = sets_.size(); i-- > 0;) {
+    const Seal& seal = sets_[i].seal;
+    const std::optional<dkim::ParsedKey> key = co_await keys.get(seal.key_name());
+    Trouble trouble{.reason = Reason::seal_failed, .instance = static_cast<std::uint32_t>(i + 1)};
+    if (!key) {
+      trouble.reason = Reason::too_many_keys;
+      co_return trouble;
+    }
+    trouble.detail = *key ? dkim::key_trouble(***key, seal.algorithm) : key->error();
+    if (trouble.detail == dkim::Reason::key_unavailable) trouble.reason = Reason::key_unavailable;
+    if (trouble.detail != dkim::Reason::ok) co_return trouble;
+    if (!dkim::verify_digest(***key, digests[i], seal.value)) {
+      trouble.detail = dkim::Reason::value_mismatch;
+      co_return trouble;
+    }
+  }
+  co_return Trouble{};
+}
+
+/// RFC 8617 §5.2 step 5. An older signature that cannot be judged counts as broken.
+Evaluation<std::uint32_t> Validator::find_oldest_pass(Keys& keys) {
+  for (auto instance = static_cast<std::uint32_t>(sets_.size()); --instance > 0;) {
+    const Trouble trouble = co_await verify_message_signature(instance, keys);
+    if (trouble.reason != Reason::ok) co_return instance + 1;
+  }
+  co_return 0;
+}
+
+Evaluation<Verdict> Validator::evaluate() {
+  Verdict verdict{.instance = highest_instance(header_), .ended = is_ended(header_)};
+  if (trouble_.reason != Reason::ok) {
+    verdict.status = Status::fail;
+    verdict.trouble = trouble_;
+    co_return verdict;
+  }
+  if (sets_.empty()) co_return verdict;
+  for (const Set& set : sets_) verdict.sealers.push_back(set.seal.domain);
+  Keys keys{.options = options_};
+  // RFC 8617 §5.2 step 4.
+  verdict.trouble = co_await verify_message_signature(verdict.instance, keys);
+  if (verdict.trouble.reason == Reason::ok) {
+    verdict.trouble = co_await verify_seals(keys);
+  }
+  if (verdict.trouble.reason != Reason::ok) {
+    const bool later = verdict.trouble.reason == Reason::key_unavailable;
+    verdict.status = later ? Status::temperror : Status::fail;
+    co_return verdict;
+  }
+  verdict.trouble = {};
+  verdict.status = Status::pass;
+  verdict.unsigned_octets = sets_.back().readings.front().body->unsigned_octets();
+  if (options_.find_oldest_pass) {
+    verdict.oldest_pass = co_await find_oldest_pass(keys);
+  }
+  co_return verdict;
+}
+
+Evaluation<Verdict> validate(std::string_view message, Options options) {
+  Validator validator(options);
+  validator.feed(message);
+  validator.finish();
+  Verdict verdict = co_await validator.evaluate();
+  co_return verdict;
+}
+
+}  // namespace mailauth::arc
