@@ -11,113 +11,28 @@ import fnmatch
 import json
 import os
 import pathlib
-import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
 
-from harness import instance, smtp  # noqa: E402
+from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
+from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
-from harness.receiver import Receiver  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-MULTIPART = (
-    "From: Alerts <alerts@partner.example.com>\r\nTo: {to}\r\nSubject: Report attached\r\nDate: Mon, 15 Jan 2024 10:00:00 +0000\r\n"
-    "Message-ID: <rep-1@partner.example.com>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n"
-    "--b1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nSee the report.\r\n"
-    "--b1\r\nContent-Type: text/csv; name=\"r.csv\"\r\nContent-Disposition: attachment; filename=\"r.csv\"\r\n"
-    "Content-Transfer-Encoding: base64\r\n\r\nYSxiCjEsMgo=\r\n--b1--\r\n")
 CHECKS = []
 
 
 def check(function):
     CHECKS.append(function)
     return function
-
-
-def expect(what, want, got):
-    if want != got:
-        raise Fail(wanted(what, want, got))
-
-
-class Bench:
-    """A directory and the binary; whatever is started through it is stopped with it."""
-
-    def __init__(self, binary):
-        self.binary, self.root = binary, pathlib.Path(tempfile.mkdtemp(prefix="postern-smoke-"))
-        self.stack = contextlib.ExitStack()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.stack.close()
-        shutil.rmtree(self.root, ignore_errors=True)
-
-    def server(self, settings=None):
-        server = instance.Postern(self.binary, settings or {}, root=self.root)
-        self.stack.callback(server.remove)
-        return server.start()
-
-    def receiver(self):
-        receiver = Receiver()
-        self.stack.callback(receiver.stop)
-        return receiver
-
-    def run(self, *arguments, seconds=20, cwd=None):
-        """Runs the binary to its end -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
-        env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "NO_COLOR": "1"}
-        process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env, stdin=subprocess.DEVNULL,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        try:
-            out, err = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise Fail("postern %s still ran after %d s\n%s%s" % (" ".join(map(str, arguments)), seconds, out, err)) from None
-        return process.returncode, out, err
-
-    def config(self, settings, name="postern.toml"):
-        path = self.root / name
-        path.write_text(settings if isinstance(settings, str) else instance.toml(settings), encoding="utf-8")
-        return path
-
-
-LOCAL = {"webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]}}
-
-
-def one_line_error(status, want, err):
-    """The exit status, and an error in words instead of a stack trace."""
-    expect("exit status", want, status)
-    if not err.strip():
-        raise Fail("nothing on stderr")
-    if re.search(r"terminate called|Aborted|core dumped|AddressSanitizer|what\(\):", err):
-        raise Fail("a crash instead of an error: " + err[:500])
-
-
-def send(server, to, sender="alerts@partner.example.com", content=None):
-    """One message -> the reply that ended it."""
-    client = smtp.Client(server.smtp_port)
-    try:
-        smtp.check("220", client.reply(), "greeting")
-        client.command("EHLO mx.partner.example.com", "250")
-        client.command("MAIL FROM:<%s>" % sender, "250 2.1.0")
-        lines = client.command("RCPT TO:<%s>" % to)
-        if not lines[-1].startswith("250"):
-            return lines
-        client.command("DATA", "354")
-        return client.data((content or MULTIPART).format(to=to).encode())
-    finally:
-        client.close()
 
 
 # ---------------------------------------------------------------- a first run
@@ -145,18 +60,6 @@ def embedded_defaults(bench):
         status = process.wait(40)
         log.close()
     expect("exit status after SIGTERM", 0, status)
-
-
-def wait_ready(server, process):
-    end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise Fail("ended with status %d before it was ready" % process.returncode)
-        with contextlib.suppress(OSError):
-            if server.http("GET", "/readyz", timeout=2)[0] == 200:
-                return
-        time.sleep(0.05)
-    raise Fail("not ready within 30 s")
 
 
 @check
@@ -372,6 +275,65 @@ def corrupt_database(bench):
         path.write_bytes(b"this is no database at all\n" * 400)
         start_fails(bench, data, 74)
         path.write_bytes(kept)
+
+
+# ---------------------------------------------------------------- a full disk
+def failing_writes(bench, server, rule):
+    """Starts the server again with a shim under which the writes that `rule` names find no space."""
+    server.stop()
+    server.env = {"LD_PRELOAD": str(shim.build(bench.root)), "POSTERN_FAULT": "call=write,err=ENOSPC,times=forever," + rule}
+    server.start()
+
+
+@check
+def disk_full_for_messages(bench):
+    """No room for a large message: 452 4.3.1, the session goes on, small mail is still taken."""
+    receiver, server = bench.receiver(), bench.server(LOCAL)
+    webhook = instance.Account(server).call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)
+    failing_writes(bench, server, "path=/data/tmp")
+    large = "Subject: large\r\n\r\n" + ("0123456789" * 7 + "\r\n") * 20000
+    smtp.check("452 4.3.1", send(server, webhook["email_address"], content=large), "end of a large message")
+    expect("requests at the receiver", 0, len(receiver.requests("/hook")))
+    smtp.check("250 2.0.0", send(server, webhook["email_address"]), "end of a small message")
+
+
+@check
+def disk_full_for_the_database(bench):
+    """No room for the database: the API answers 507, nothing that it acknowledged is lost, reading goes on."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    acknowledged = start_before_the_fault(bench, server, account)
+    listed = account.call("GET", "/smtp-policies?page_size=200")
+    expect("policies while the disk is full", acknowledged, {p["name"] for p in listed["data"]})
+    server.stop()
+    server.env = {}
+    server.start()
+    account.sign_in()
+    listed = account.call("GET", "/smtp-policies?page_size=200")
+    expect("policies after a restart with room", acknowledged, {p["name"] for p in listed["data"]})
+    account.call("POST", "/smtp-policies", {"name": "room again"}, expect=201)
+
+
+def start_before_the_fault(bench, server, account):
+    """Lets the disk fill up some writes after the start; returns the names of the policies that were acknowledged until 507."""
+    for first in range(8, 80, 8):
+        try:
+            failing_writes(bench, server, "path=postern.db,at=%d" % first)
+            break
+        except instance.StartError:
+            continue  # the start itself writes more than that
+    else:
+        raise Fail("it never starts")
+    names = set()
+    for i in range(200):
+        body = json.dumps({"name": "p%d" % i}).encode()
+        head = {"Content-Type": "application/json", "Authorization": "Bearer " + account.token}
+        status, _, out = server.http("POST", "/api/v1/smtp-policies", body, head)
+        if status == 507:
+            return names
+        expect("POST /smtp-policies (%s)" % out[:200], 201, status)
+        names.add("p%d" % i)
+    raise Fail("200 policies and the disk is still not full")
 
 
 def main():

@@ -129,6 +129,8 @@ def body_needs(body, found):
             found.add(word)
     if body.get("delivery_mode") == "queued":
         found.add("queued")
+    if body.get("payload_template"):
+        found.add("template")
 
 
 def result_needs(expected, found, path=()):

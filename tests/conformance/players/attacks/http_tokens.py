@@ -13,9 +13,8 @@ import subprocess
 import tempfile
 import time
 
-from harness import instance, smtp
+from harness import instance, shim, smtp
 from harness.cases import Fail, wanted
-from harness.dns import SUITES
 from players.attacks.http_judge import judge_response
 
 
@@ -119,7 +118,7 @@ def play_expired(sites, entry, ago):
     try:
         clock = folder / "clock"
         clock.write_text("0\n")
-        env = {"LD_PRELOAD": str(clock_shim(sites.context.directory, folder)), "POSTERN_CLOCK_FILE": str(clock)}
+        env = {"LD_PRELOAD": str(shim.build(folder)), "POSTERN_CLOCK_FILE": str(clock)}
         site = sites.fresh({"api": {"rate_limits": False}}, env=env)
         try:
             errors = let_expire(site, entry, ago, clock)
@@ -129,19 +128,6 @@ def play_expired(sites, entry, ago):
         shutil.rmtree(folder)
     if errors:
         raise Fail("; ".join(errors))
-
-
-def clock_shim(directory, folder):
-    """Builds the fault shim of the suite, which adds an offset to the process's clock."""
-    source = next(p for p in (directory / "faults" / "fault.c", SUITES / "attacks" / "faults" / "fault.c") if p.is_file())
-    compiler = next((c for c in ("clang-19", "cc", "gcc", "clang") if shutil.which(c)), None)
-    if compiler is None:
-        raise Fail("no C compiler to build the clock shim with")
-    shim = folder / "fault.so"
-    built = subprocess.run([compiler, "-O2", "-fPIC", "-shared", "-o", str(shim), str(source), "-ldl"], capture_output=True, text=True, check=False)
-    if built.returncode != 0:
-        raise Fail("cannot build the clock shim: " + built.stderr)
-    return shim
 
 
 def let_expire(site, entry, ago, clock):

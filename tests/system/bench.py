@@ -1,0 +1,106 @@
+"""What the system tests share: a directory with the binary, a message, and how to judge an error of the start."""
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import instance, smtp
+from harness.cases import Fail, wanted
+from harness.receiver import Receiver
+
+MULTIPART = (
+    "From: Alerts <alerts@partner.example.com>\r\nTo: {to}\r\nSubject: Report attached\r\nDate: Mon, 15 Jan 2024 10:00:00 +0000\r\n"
+    "Message-ID: <rep-1@partner.example.com>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"b1\"\r\n\r\n"
+    "--b1\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nSee the report.\r\n"
+    "--b1\r\nContent-Type: text/csv; name=\"r.csv\"\r\nContent-Disposition: attachment; filename=\"r.csv\"\r\n"
+    "Content-Transfer-Encoding: base64\r\n\r\nYSxiCjEsMgo=\r\n--b1--\r\n")
+LOCAL = {"webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]}}
+
+
+def expect(what, want, got):
+    if want != got:
+        raise Fail(wanted(what, want, got))
+
+
+class Bench:
+    """A directory and the binary; whatever is started through it is stopped with it."""
+
+    def __init__(self, binary):
+        self.binary, self.root = binary, pathlib.Path(tempfile.mkdtemp(prefix="postern-smoke-"))
+        self.stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stack.close()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def server(self, settings=None):
+        server = instance.Postern(self.binary, settings or {}, root=self.root)
+        self.stack.callback(server.remove)
+        return server.start()
+
+    def receiver(self):
+        receiver = Receiver()
+        self.stack.callback(receiver.stop)
+        return receiver
+
+    def run(self, *arguments, seconds=20, cwd=None):
+        """Runs the binary to its end -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
+        env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "NO_COLOR": "1"}
+        process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env, stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise Fail("postern %s still ran after %d s\n%s%s" % (" ".join(map(str, arguments)), seconds, out, err)) from None
+        return process.returncode, out, err
+
+    def config(self, settings, name="postern.toml"):
+        path = self.root / name
+        path.write_text(settings if isinstance(settings, str) else instance.toml(settings), encoding="utf-8")
+        return path
+
+
+def one_line_error(status, want, err):
+    """The exit status, and an error in words instead of a stack trace."""
+    expect("exit status", want, status)
+    if not err.strip():
+        raise Fail("nothing on stderr")
+    if re.search(r"terminate called|Aborted|core dumped|AddressSanitizer|what\(\):", err):
+        raise Fail("a crash instead of an error: " + err[:500])
+
+
+def send(server, to, sender="alerts@partner.example.com", content=None):
+    """One message -> the reply that ended it."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO mx.partner.example.com", "250")
+        client.command("MAIL FROM:<%s>" % sender, "250 2.1.0")
+        lines = client.command("RCPT TO:<%s>" % to)
+        if not lines[-1].startswith("250"):
+            return lines
+        client.command("DATA", "354")
+        return client.data((content or MULTIPART).format(to=to).encode())
+    finally:
+        client.close()
+
+
+def wait_ready(server, process):
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise Fail("ended with status %d before it was ready" % process.returncode)
+        with contextlib.suppress(OSError):
+            if server.http("GET", "/readyz", timeout=2)[0] == 200:
+                return
+        time.sleep(0.05)
+    raise Fail("not ready within 30 s")
