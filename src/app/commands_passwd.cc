@@ -62,7 +62,7 @@ class SilentTerminal {
 Result<Secret> ask_twice(const std::string& email, Streams& streams) {
   const SilentTerminal terminal;
   streams.err << fmt::format("New password of {}: ", email) << std::flush;
-  const Secret first = SilentTerminal::read_line();
+  Secret first = SilentTerminal::read_line();
   streams.err << "\n" << std::flush;
   if (first.empty()) return fail(Fault::denied, "no password was given");
   streams.err << "Once more: " << std::flush;

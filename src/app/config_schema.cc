@@ -25,7 +25,7 @@ constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash
 
 // The member a key fills; `c` is the Config, `l` the listener in hand.
 #define POSTERN_SLOT(member) \
-  [](Config& c [[maybe_unused]], ListenerConfig& l [[maybe_unused]]) -> Slot { return &member; }
+  [](Config& c [[maybe_unused]], ListenerConfig& l [[maybe_unused]]) -> Slot { return &(member); }
 
 const Key keys[] = {
     {"server", "hostname", Kind::domain, R"("localhost")",

@@ -195,11 +195,13 @@ void Diagnostics::add(Diagnostic diagnostic) {
 
 void Diagnostics::sort() {
   std::vector<std::tuple<std::uint32_t, std::uint32_t, std::size_t>> order;
+  order.reserve(list_.size());
   for (std::size_t i = 0; i < list_.size(); ++i) {
     order.emplace_back(list_[i].line == 0 ? UINT32_MAX : list_[i].line, list_[i].column, i);
   }
   std::sort(order.begin(), order.end());
   std::vector<Diagnostic> sorted;
+  sorted.reserve(list_.size());
   for (const auto& [line, column, i] : order) sorted.push_back(std::move(list_[i]));
   list_ = std::move(sorted);
 }

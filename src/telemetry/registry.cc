@@ -67,7 +67,7 @@ std::string with_labels(const std::string& labels, std::string_view more = {}) {
 
 }  // namespace
 
-std::atomic<std::size_t> Cells::next_thread_{0};
+std::atomic<std::size_t> Cells::next_thread{0};
 
 Cells::Cells(std::size_t series, std::size_t shards)
     : shards_(shards),

@@ -29,10 +29,10 @@ class Cells {
 
  private:
   std::size_t shard() const {
-    static thread_local const std::size_t thread = next_thread_.fetch_add(1);
+    static thread_local const std::size_t thread = next_thread.fetch_add(1);
     return thread % shards_;
   }
-  static std::atomic<std::size_t> next_thread_;
+  static std::atomic<std::size_t> next_thread;
 
   std::size_t shards_;
   std::size_t stride_;

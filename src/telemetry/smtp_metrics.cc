@@ -75,10 +75,10 @@ void ListenerMetrics::message(std::string_view result, std::uint64_t octets) {
   octets_.add(octets);
 }
 
-std::atomic<std::uint64_t> DialogueMetrics::next_id_{1};
+std::atomic<std::uint64_t> DialogueMetrics::next_id{1};
 
 DialogueMetrics::DialogueMetrics(Metrics& families)
-    : families_(families), id_(next_id_.fetch_add(1)) {
+    : families_(families), id_(next_id.fetch_add(1)) {
   const std::vector<std::string> codes = reply_codes();
   for (std::size_t place = 0; place < codes.size(); ++place) {
     if (const auto code = parse_number(codes[place])) {

@@ -84,7 +84,7 @@ class DialogueMetrics {
              unsigned detail);
 
  private:
-  static std::atomic<std::uint64_t> next_id_;
+  static std::atomic<std::uint64_t> next_id;
 
   Metrics& families_;
   std::uint64_t id_;  ///< tells the caches of threads whose they are
