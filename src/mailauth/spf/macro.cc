@@ -170,7 +170,10 @@ void Expansion::run(std::string_view text) {
     const std::size_t percent = std::min(text.find('%', i), text.size());
     out += text.substr(i, percent - i);
     i = percent;
-    if (i + 1 >= text.size()) break;
+    if (i + 1 >= text.size()) {
+      i = text.size();
+      continue;
+    }
     const char kind = text[i + 1];
     i += 2;
     if (kind == '%') {
