@@ -14,11 +14,6 @@ PENDING = {
     ("restrictions", "restriction-lists"): "restriction lists",
     ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",
-    ("mailauth", "spf"): "SPF verification (mailauth)",
-    ("mailauth", "dkim"): "DKIM verification (mailauth)",
-    ("mailauth", "arc"): "ARC validation and sealing (mailauth)",
-    ("mailauth", "dmarc"): "DMARC evaluation (mailauth)",
-    ("mailauth", "ar"): "Authentication-Results (mailauth)",
     ("relay", "relay"): "outbound relay",
 }
 

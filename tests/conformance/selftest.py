@@ -19,10 +19,10 @@ sys.dont_write_bytecode = True
 
 import pending  # noqa: E402
 from harness import instance, smtp  # noqa: E402
-from harness.cases import Fail  # noqa: E402
+from harness.cases import Case, Fail  # noqa: E402
 from harness.match import match  # noqa: E402
 from harness.receiver import Request  # noqa: E402
-from players import conduit, messages  # noqa: E402
+from players import conduit, mailauth, messages  # noqa: E402
 from players.attacks import bombs, http_judge, http_tokens, ssrf  # noqa: E402
 from players.attacks import smtp as attack_smtp  # noqa: E402
 
@@ -273,6 +273,76 @@ class Attacks(unittest.TestCase):
         zone, later = ssrf.zone_of({}, {"dns": {"rb.example.test": {"A": ["93.184.216.34"], "A_second_query": ["127.0.0.1"]}}})
         zone.pop("localhost")
         self.assertEqual((zone, later), ({"rb.example.test": {"A": [ssrf.STAND_IN]}}, {"rb.example.test": ("A_second_query", ["127.0.0.1"])}))
+
+
+class Mailauth(unittest.TestCase):
+    """The player of the mailauth suite, with answers from a table in place of the library's face."""
+
+    DOCUMENT = {"zones": {"z": {}}, "public_suffix_rules": ["com"]}
+    AR = {"authserv_id": "mx.example", "version": 1, "results": [
+        {"method": "spf", "version": 1, "result": "pass", "reason": None, "properties": [{"ptype": "smtp", "property": "helo", "value": "a b"}]}]}
+    SEAL = {"arc_seal": "i=1; b=AA", "arc_message_signature": "i=1", "arc_authentication_results": "i=1; x"}
+    # kind -> (case, the right answers, what to change in one of them)
+    TABLE = {
+        "spf": ({"ip": "192.0.2.1", "helo": "h", "mailfrom": "", "results": ["fail", "none"], "explanation": "no"},
+                {"spf": {"result": "fail", "reason": "", "explanation": "no"}},
+                [("spf", "result", "pass"), ("spf", "explanation", "yes"), ("spf", "error", "x")]),
+        "dkim": ({"eml": "m.eml", "now": 1, "dns": {}, "overall": "pass", "signatures": [{"results": ["pass"]}]},
+                 {"dkim": {"overall": "pass", "signatures": [{"result": "pass", "reason": ""}]}},
+                 [("dkim", "overall", "none"), ("dkim", "signatures", []), ("dkim", "signatures", [{"result": "fail", "reason": ""}])]),
+        "dkim-canon": ({"kind": "body", "input_b64": "", "simple_b64": "AA==", "relaxed_sha256": "x"},
+                       {"dkim-canon": {"simple_b64": "AA==", "relaxed_sha256": "x"}},
+                       [("dkim-canon", "simple_b64", ""), ("dkim-canon", "relaxed_sha256", "y")]),
+        "dkim-sign": ({"message_b64": "", "keys": [{}], "timestamp": 1, "dns": {}, "expect": {"bh": "h", "verifies": True}},
+                      {"dkim-sign": {"fields": "f"}, "dkim": {"signatures": [{"result": "pass", "reason": "", "bh": "h"}]}},
+                      [("dkim", "signatures", []), ("dkim", "signatures", [{"result": "fail", "reason": "", "bh": "h"}]),
+                       ("dkim", "signatures", [{"result": "pass", "reason": "", "bh": "g"}])]),
+        "arc-validate": ({"message": "m", "scenario": "z", "results": ["pass"], "oldest_pass": 2},
+                         {"arc-validate": {"result": "pass", "reason": "", "detail": "", "oldest_pass": 2}},
+                         [("arc-validate", "result", "fail"), ("arc-validate", "oldest_pass", 0)]),
+        "arc-sign": ({"message": "m", "scenario": "z", "domain": "d", "selector": "s", "private_key": "k", "timestamp": 1, "headers": [], "authserv_id": "x",
+                      "expect": {**SEAL, "arc_seal": "b=A\n A; i=1"}},
+                     {"arc-sign": SEAL}, [("arc-sign", m, "i=2") for m in SEAL]),
+        "dmarc": ({"mode": "rfc9989", "from_domain": "a.com", "spf": {}, "dkim": [], "random": 0, "dns": {},
+                   "expect": {"results": ["fail"], "disposition": ["none", "reject"], "queries": ["_dmarc.a.com"]}},
+                  {"dmarc": {"result": "fail", "reason": "", "disposition": "reject", "queries": ["_dmarc.a.com"]}},
+                  [("dmarc", "result", "pass"), ("dmarc", "disposition", "quarantine"), ("dmarc", "queries", [])]),
+        "from": ({"headers": ["a@b.com"], "domains": ["b.com"], "valid": True}, {"from": {"domains": ["b.com"], "valid": True}},
+                 [("from", "domains", []), ("from", "valid", False)]),
+        "ar-parse": ({"header": "h", "valid": True, **AR}, {"ar-parse": {"valid": True, **AR}},
+                     [("ar-parse", "valid", False), ("ar-parse", "authserv_id", "x"), ("ar-parse", "version", 2), ("ar-parse", "results", [])]),
+        "ar-strip": ({"own_authserv_ids": [], "header": "h", "remove": True}, {"ar-strip": {"remove": True}}, [("ar-strip", "remove", False)]),
+        "ar-write": ({**AR, "must_not_contain": ["bad"]}, {"ar-write": {"text": "t"}, "ar-parse": {"valid": True, **AR}},
+                     [("ar-write", "text", "bad"), ("ar-write", "text", "x" * 999), ("ar-parse", "valid", False), ("ar-parse", "results", [])]),
+    }
+
+    def play(self, kind, case, answers):
+        player = mailauth.Player()
+        player.face = lambda: self
+        self.answers = answers
+        path = pathlib.Path(tempfile.mkdtemp(prefix="postern-selftest-"))
+        self.addCleanup(shutil.rmtree, path)
+        (path / "m.eml").write_bytes(b"")
+        player.play(Case(kind, "", (path / "x.json", self.DOCUMENT, {"name": "n", **case}, kind)), None)
+
+    def ask(self, kind, **request):
+        if "error" in self.answers[kind]:
+            raise Fail("refused")
+        return self.answers[kind]
+
+    def test_right_answers_pass_and_each_wrong_one_fails(self):
+        self.assertEqual(set(self.TABLE), set(mailauth.KINDS))
+        for kind, (case, answers, changes) in self.TABLE.items():
+            with self.subTest(kind):
+                self.play(kind, case, answers)
+            for asked, member, value in changes:
+                with self.subTest("%s %s" % (kind, member)), self.assertRaises(Fail):
+                    self.play(kind, case, {**answers, asked: {**answers[asked], member: value}})
+
+    def test_a_contested_case_says_so_when_it_fails(self):
+        case, answers, _ = self.TABLE["ar-strip"]
+        with self.assertRaisesRegex(Fail, "contested: why"):
+            self.play("ar-strip", {**case, "contested": "why"}, {"ar-strip": {"remove": False}})
 
 
 class Configuration(unittest.TestCase):
