@@ -308,7 +308,8 @@ class AddressListReader {
 
 /// The body without the line end of the field.
 std::string_view without_line_end(std::string_view body) {
-  if (body.ends_with('\n')) body.remove_suffix(1);
+  if (!body.ends_with('\n')) return body;
+  body.remove_suffix(1);
   if (body.ends_with('\r')) body.remove_suffix(1);
   return body;
 }

@@ -82,6 +82,7 @@ TEST(FromHeader, that_two_readers_may_read_differently_has_none) {
                                       ": a@one.example;"sv,
                                       "ann@example.com\r\nBcc: x@y.example"sv,
                                       "ann@example.com\rx"sv,
+                                      "ann@example.com\r"sv,
                                       "ann@\nexample.com"sv,
                                       "ann@[192.0.2.1"sv,
                                       "a\\@b@example.com"sv,
