@@ -8,7 +8,9 @@ set(mailauth_cmake ${CMAKE_INSTALL_LIBDIR}/cmake/mailauth)
 install(TARGETS postern_mailauth postern_base ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         COMPONENT mailauth)
 install(DIRECTORY ${CMAKE_SOURCE_DIR}/src/mailauth DESTINATION ${MAILAUTH_INCLUDEDIR}
-        COMPONENT mailauth FILES_MATCHING PATTERN *.h PATTERN *_test.h EXCLUDE)
+        COMPONENT mailauth FILES_MATCHING PATTERN *.h PATTERN *_test.h EXCLUDE
+        PATTERN ar/scanner.h EXCLUDE PATTERN dkim/octet_search.h EXCLUDE
+        PATTERN dmarc/discovery.h EXCLUDE PATTERN spf/state.h EXCLUDE)
 install(FILES ${CMAKE_SOURCE_DIR}/src/base/error.h ${CMAKE_SOURCE_DIR}/src/base/ip.h
               ${CMAKE_SOURCE_DIR}/src/base/secret.h ${CMAKE_SOURCE_DIR}/src/base/text.h
         DESTINATION ${MAILAUTH_INCLUDEDIR}/base COMPONENT mailauth)

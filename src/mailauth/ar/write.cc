@@ -81,19 +81,22 @@ std::string keyword(std::string_view text) {
   return out.empty() ? "unknown" : out;
 }
 
-/// Text in lines. A fold goes in front of a blank that is already there, so that unfolding gives
-/// the text back.
+/// Text in lines.
 class Folder {
  public:
   explicit Folder(std::size_t column) : column_(column) {}
 
-  /// One piece of text with the blank in front of it; may be folded before and inside.
+  /// One piece of text with a blank in front of it. Before it a fold may take the blank's place;
+  /// inside, where quotes may stand, it goes in front of one, so that unfolding gives the text
+  /// back.
   void add(std::string_view piece) {
+    bool inside = false;
     while (!piece.empty()) {
       const std::size_t blanks = blanks_size(piece);
       const std::size_t size = std::min(piece.find_first_of(" \t", blanks), piece.size());
-      put(piece.substr(0, size), size > blanks);
+      put(piece.substr(0, size), blanks > 0 && size > blanks, inside);
       piece.remove_prefix(size);
+      inside = true;
     }
   }
   void new_line() {
@@ -105,13 +108,16 @@ class Folder {
 
  private:
   /// Blanks and a word. A line that would hold nothing but blanks is never made.
-  void put(std::string_view text, bool has_word) {
-    const bool blank_first = text.starts_with(' ') || text.starts_with('\t');
-    if (blank_first && has_word && !fresh_ && column_ + text.size() > wished_line) {
-      out_ += "\r\n";
-      column_ = 0;
+  void put(std::string_view text, bool may_fold, bool inside) {
+    if (may_fold && !fresh_ && column_ + text.size() > wished_line) {
+      if (inside) {
+        out_ += "\r\n";
+        column_ = 0;
+      } else {
+        new_line();
+      }
     }
-    if (fresh_ && blank_first) text.remove_prefix(1);
+    if (fresh_ && may_fold) text.remove_prefix(1);
     out_ += text;
     column_ += text.size();
     fresh_ = false;
