@@ -258,10 +258,15 @@ Result<std::string> sign_message(const std::vector<KeyAndSelector>& keys,
   const std::size_t body_at = collector.feed(message);
   collector.finish();
   if (collector.too_long()) return postern::fail(Fault::limit, "the header section is too long");
+  const HeaderView header = HeaderView::parse(collector.text());
+  if (header.truncated()) return postern::fail(Fault::limit, "the header has too many fields");
+  // It would become a part of the field that is put before it.
+  if (message.starts_with(' ') || message.starts_with('\t')) {
+    return postern::fail(Fault::malformed, "the message begins with white space");
+  }
   BodyHasher body(options.forms.body, options.length);
   body.feed(message.substr(body_at));
   body.finish();
-  const HeaderView header = HeaderView::parse(collector.text());
   std::string fields;
   for (const KeyAndSelector& one : keys) {
     SignOptions own = options;

@@ -128,6 +128,10 @@ TEST(Sign, refuses_options_nobody_could_verify) {
   EXPECT_TRUE(refused([](SignOptions& o) { o.identity = "a\r\nX: @example.org"; }));
   EXPECT_TRUE(refused([](SignOptions& o) { o.length = 1000; }));
   EXPECT_TRUE(refused([](SignOptions& o) { o.signed_at = o.expires_at = 5; }));
+  EXPECT_TRUE(refused([](SignOptions&) {}, " fold\r\n" + message));
+  std::string many;
+  for (int i = 0; i < 10'000; ++i) many += "X: y\r\n";
+  EXPECT_TRUE(refused([](SignOptions&) {}, many + message));
   EXPECT_TRUE(refused([](SignOptions&) {}, "To: x@example.org\r\n\r\n"));
 }
 
