@@ -129,7 +129,7 @@ std::string_view to_string(Identity identity) {
   return identity == Identity::mail_from ? "mailfrom" : "helo";
 }
 
-// NOLINTNEXTLINE(readability-function-size): the algorithm of RFC 7208 §4, in its order.
+/// RFC 7208 §4.4 to §4.7, in their order.
 Evaluation<Status> evaluate(State& state, std::string domain, int depth) {
   for (bool redirected = false;;) {
     if (!state.count_query()) {
