@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -105,6 +106,11 @@ def api(method, path, body=None, token=None):
         return json.loads(response.read() or b"null")
 
 
+def session_limit():
+    """Postern keeps four descriptors a session in reserve and refuses to start beyond that."""
+    return min(20000, (resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 100) // 4)
+
+
 class Sink:
     name = "smtp-sink"
     to = "rcpt@example.net"
@@ -184,7 +190,7 @@ data_dir = "{top}/data"
 [[listener]]
 address = "{SERVER}:{PORT}"
 [limits]
-sessions = 20000
+sessions = {session_limit()}
 exempt_networks = ["192.0.2.0/24"]
 [auth]
 failure_delay = "0s"
@@ -263,7 +269,7 @@ def idle(args, group, results):
         time.sleep(1.0)
         before = group.pss()
         holder = subprocess.Popen([str(LOAD), "--host", SERVER, "--port", str(PORT), "--source", CLIENT, "-c",
-                                   str(args.idle), "--hold", "8", *extra], stdout=subprocess.PIPE, text=True)
+                                   str(min(args.idle, session_limit() - 50)), "--hold", "8", *extra], stdout=subprocess.PIPE, text=True)
         line = holder.stdout.readline()
         held = int(re.search(r"READY (\d+)", line)[1])
         time.sleep(2.5)
@@ -333,7 +339,6 @@ def main():
                     ["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0",
                      "net.ipv4.ip_local_port_range=10000 65000"]):
         run(*command)
-    import resource
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
     folder, results, group = messages(), [], Group()

@@ -160,6 +160,7 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
                 audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
     const Result<store::AccountDeleted> deleted = core.deps.publisher.delete_account(id, audit);
     if (!deleted) return tl::unexpected(deleted.error());
+    if (core.deps.traces != nullptr) core.deps.traces->forget_account(id);
     return core.forget_deliveries(deleted->webhooks);
   };
   co_await core_.disk(std::move(erase));

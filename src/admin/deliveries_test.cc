@@ -21,6 +21,8 @@ class FakeSimulator : public Simulator {
 
 class FakeTraces : public TraceReader {
  public:
+  void forget_account(std::string account_id) override { forgotten = std::move(account_id); }
+  std::string forgotten;
   TraceQuery seen;
   Task<Result<TraceList>> list(TraceQuery query) override {
     seen = query;

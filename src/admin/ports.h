@@ -78,6 +78,8 @@ class TraceReader {
  public:
   virtual ~TraceReader() = default;
   virtual Task<Result<TraceList>> list(TraceQuery query) = 0;
+  /// Takes away what a deleted account left; soon, and without waiting.
+  virtual void forget_account(std::string account_id) = 0;
   /// nullopt: no such trace in this account.
   virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
                                                                 std::string id) = 0;

@@ -17,11 +17,10 @@
 #include <unistd.h>
 
 #include "admin/metrics_token.h"
+#include "app/explain_live.h"
 #include "app/version.h"
 #include "deliver/template.h"
-#include "dialect/webhook/layer.h"
 #include "policy/catalogue.h"
-#include "policy/gateway_layer.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -228,9 +227,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
                         .minimum_rate = timeouts.minimum_rate,
                         .minimum_rate_after = timeouts.minimum_rate_after,
                         .error_delay = config.limits.error_delay};
-  settings->engine = std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
-      {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)},
-      {policy::gateway_layer(config.limits.session)}});
+  settings->engine = std::make_shared<const policy::Engine>(engine_for(config));
   settings->body_directory = data_dir_ + "/tmp";
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;

@@ -6,6 +6,7 @@
 #include <fmt/color.h>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -130,6 +131,14 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
   }
 }
 
+/// Sessions may use every descriptor the system grants; the configuration was checked against that.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 void start_telemetry(const Config& config) {
   telemetry::MetricsSetup setup;
   setup.listeners.clear();
@@ -154,6 +163,7 @@ int serve(const Config& config, const ServeOptions& given) {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   start_telemetry(config);
+  raise_descriptor_limit();
 
   auto started = Instance::start(
       config, options.config_file ? TestRecipients::off : TestRecipients::on);

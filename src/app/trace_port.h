@@ -16,6 +16,9 @@ class TracePort final : public admin::TraceReader {
   TracePort(store::TraceWriter& writer, std::string path, net::WorkPool& disk)
       : writer_(writer), path_(std::move(path)), disk_(disk) {}
 
+  void forget_account(std::string account_id) override {
+    writer_.forget_account(std::move(account_id));
+  }
   Task<Result<admin::TraceList>> list(admin::TraceQuery query) override;
   Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
                                                         std::string id) override;

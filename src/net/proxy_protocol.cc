@@ -67,8 +67,8 @@ Parsed parse_v2(std::string_view bytes) {
   if ((version_command & 15) != 1) return bad("unknown command");
   if (family == 0x11 && length >= 16 + 12) {  // TCP over IPv4
     header.kind = ProxyHeader::Kind::proxied;
-    header.source = IpAddress::v4(static_cast<std::uint32_t>(read_u16(bytes, 16)) << 16 |
-                                  read_u16(bytes, 18));
+    header.source =
+        IpAddress::v4(static_cast<std::uint32_t>(read_u16(bytes, 16)) << 16 | read_u16(bytes, 18));
     header.source_port = read_u16(bytes, 24);
   } else if (family == 0x21 && length >= 16 + 36) {  // TCP over IPv6
     std::array<std::uint8_t, 16> octets;

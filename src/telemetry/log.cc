@@ -51,6 +51,8 @@ bool may_color(const LogOptions& options, int fd) {
 }
 
 /// PIPE_BUF: what a pipe takes whole or not at all.
+/// How long the writer lets lines gather before it writes them.
+constexpr std::chrono::milliseconds gathering{10};
 constexpr std::size_t pipe_piece = 4096;
 
 bool is_regular_file(int fd) {
@@ -131,6 +133,14 @@ struct Logger::State {
       {
         std::unique_lock lock(mutex);
         work.wait_for(lock, std::chrono::seconds(1), [&] { return stopping || !queue.empty(); });
+        // Under load a wake-up for each line costs more than the line: what comes within a few
+        // milliseconds is written at once.
+        if (!queue.empty()) {
+          work.wait_for(lock, gathering, [&] {
+            return stopping || hurried || queue.size() >= output.queue / 4;
+          });
+        }
+        hurried = false;
         batch.swap(queue);
         last = stopping && batch.empty();
       }
@@ -216,6 +226,7 @@ struct Logger::State {
   std::uint64_t handed = 0;
   std::uint64_t written = 0;
   bool stopping = false;
+  bool hurried = false;  ///< somebody waits in flush()
   Clock::time_point give_up_at;
   std::atomic<std::uint64_t> dropped{0};
 
@@ -244,7 +255,7 @@ void Logger::submit(std::unique_ptr<LogRecord> record) {
   {
     const std::lock_guard lock(state_->mutex);
     if (state_->queue.size() < state_->output.queue) {
-      wake = state_->queue.empty();
+      wake = state_->queue.empty() || state_->queue.size() == state_->output.queue / 4;
       state_->queue.push_back(std::move(record));
       ++state_->handed;
     }
@@ -256,6 +267,8 @@ void Logger::submit(std::unique_ptr<LogRecord> record) {
 void Logger::flush(std::chrono::milliseconds limit) {
   std::unique_lock lock(state_->mutex);
   const std::uint64_t until = state_->handed;
+  state_->hurried = true;
+  state_->work.notify_one();
   state_->done.wait_for(lock, limit, [&] { return state_->written >= until; });
 }
 
