@@ -132,9 +132,7 @@ std::string_view to_string(Identity identity) {
 /// RFC 7208 §4.4 to §4.7, in their order.
 Evaluation<Status> evaluate(State& state, std::string domain, int depth) {
   for (bool redirected = false;;) {
-    if (!state.count_query()) {
-      co_return stop(state, ended(state.refusal()), "no DNS queries are left for this message");
-    }
+    if (!state.count_query()) co_return ended(state.out_of_queries());
     const Answer answer = co_await Question{.name = domain, .type = RecordType::txt};
     const Found found = select_record(state, answer, domain);
     if (!found.record) {

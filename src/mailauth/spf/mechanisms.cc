@@ -46,20 +46,13 @@ Match dns_trouble(State& state, const std::string& name) {
                     fmt::format("DNS gave no answer about {}", postern::printable(name, 260)));
 }
 
-Match out_of_queries(State& state) {
-  const Match refusal = state.refusal();
-  return state.stop(refusal, refusal == Match::permerror
-                                 ? "the records ask for more than 64 DNS queries"
-                                 : "no DNS queries are left for this message");
-}
-
 Match too_many_voids(State& state) {
   return state.stop(Match::permerror, "more than 2 terms have empty DNS answers");
 }
 
 /// RFC 7208 §5.3 and §5.7.
 Evaluation<Match> match_address(State& state, const Term& term, std::string target) {
-  if (!state.count_query()) co_return out_of_queries(state);
+  if (!state.count_query()) co_return state.out_of_queries();
   const bool exists = term.mechanism == Mechanism::exists;
   // RFC 7208 §5.7: exists looks for an A record, also of IPv6 clients.
   const RecordType type = exists ? RecordType::a : address_type(state.values.client);
@@ -72,7 +65,7 @@ Evaluation<Match> match_address(State& state, const Term& term, std::string targ
 
 /// RFC 7208 §5.4.
 Evaluation<Match> match_mx(State& state, const Term& term, std::string target) {
-  if (!state.count_query()) co_return out_of_queries(state);
+  if (!state.count_query()) co_return state.out_of_queries();
   const Answer exchanges = co_await Question{.name = target, .type = RecordType::mx};
   if (exchanges.status == Answer::Status::failure) co_return dns_trouble(state, target);
   if (is_void(exchanges)) co_return state.count_void() ? Match::no : too_many_voids(state);
@@ -83,7 +76,7 @@ Evaluation<Match> match_mx(State& state, const Term& term, std::string target) {
   for (const std::string& record : exchanges.records) {
     const std::string host = exchange_of(record);
     if (host.empty()) continue;  // RFC 7505 §3: a null MX is no host
-    if (!state.count_query()) co_return out_of_queries(state);
+    if (!state.count_query()) co_return state.out_of_queries();
     const Answer answer =
         co_await Question{.name = host, .type = address_type(state.values.client)};
     if (answer.status == Answer::Status::failure) co_return dns_trouble(state, host);
@@ -162,6 +155,14 @@ bool State::count_query() {
   if (result.queries >= max_queries || result.queries >= options.queries) return false;
   ++result.queries;
   return true;
+}
+
+Match State::out_of_queries() {
+  // The sender's records are to blame for 64; a smaller budget is the caller's own.
+  if (result.queries >= max_queries) {
+    return stop(Match::permerror, "the records ask for more than 64 DNS queries");
+  }
+  return stop(Match::temperror, "no DNS queries are left for this message");
 }
 
 bool same_network(std::string_view a, std::string_view b, int bits) {

@@ -26,12 +26,9 @@ struct State {
   bool count_term();
   /// Counts a term that got an empty answer; false beyond the limit.
   bool count_void();
-  /// Counts a question; false when there are none left, `Match` for that in refusal().
+  /// Counts a question; false when there are none left.
   bool count_query();
-  Match refusal() const {
-    return result.queries >= max_queries ? Match::permerror : Match::temperror;
-  }
-
+  Match out_of_queries();
   /// Notes why the evaluation ends and says `match` again.
   Match stop(Match match, std::string reason) {
     result.reason = std::move(reason);
