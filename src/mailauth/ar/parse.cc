@@ -43,6 +43,12 @@ Result<Head> read_head(Scanner& scan) {
   return head;
 }
 
+/// `header.d= header.s=x`: what stands behind the blank is the next property, not a value.
+bool is_property(std::string_view text) {
+  Scanner scan(text);
+  return scan.keyword() && scan.take('.') && scan.keyword() && scan.take('=');
+}
+
 /// `[CFWS] "." [CFWS] property [CFWS] "=" pvalue`, behind a ptype.
 Result<Property> read_property(Scanner& scan, std::string ptype) {
   Property property{.ptype = std::move(ptype)};
@@ -51,9 +57,13 @@ Result<Property> read_property(Scanner& scan, std::string ptype) {
   if (!name) return malformed("no property name");
   property.property = std::move(*name);
   if (!scan.skip_cfws() || !scan.take('=')) return malformed("no value behind a property");
+  const std::size_t before_blank = scan.position();
   if (!scan.skip_cfws()) return malformed("broken comment or fold");
+  const bool apart = scan.position() > before_blank;
   auto value = scan.property_value();
-  if (!value) return malformed("a property's value is missing or broken");
+  if (!value || (apart && is_property(*value))) {
+    return malformed("a property's value is missing or broken");
+  }
   property.value = std::move(*value);
   return property;
 }
@@ -149,10 +159,8 @@ Result<ArcResults> parse_arc(std::string_view body) {
   if (auto good = check_text(body); !good) return tl::unexpected(good.error());
   Scanner scan(body);
   // RFC 8617 §4.1.1, §4.2.1: the instance comes first.
-  const bool named = scan.skip_cfws() && scan.keyword() == "i" && scan.skip_cfws() &&
-                     scan.take('=') && scan.skip_cfws();
-  const auto instance = named ? scan.number() : std::nullopt;
-  if (!instance || !scan.skip_cfws() || !scan.take(';')) return malformed("no instance");
+  const auto instance = scan.instance();
+  if (!instance) return malformed("no instance");
   auto results = read_payload(scan);
   if (!results) return tl::unexpected(results.error());
   return ArcResults{.instance = *instance, .results = std::move(*results)};

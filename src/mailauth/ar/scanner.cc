@@ -91,6 +91,13 @@ std::optional<std::uint32_t> Scanner::number() {
   return static_cast<std::uint32_t>(*value);
 }
 
+std::optional<std::uint32_t> Scanner::instance() {
+  if (!skip_cfws() || !take('i') || !skip_cfws() || !take('=') || !skip_cfws()) return std::nullopt;
+  const auto value = number();
+  if (!value || !skip_cfws() || !take(';')) return std::nullopt;
+  return value;
+}
+
 std::optional<std::string> Scanner::quoted_string() {
   if (!take('"')) return std::nullopt;
   std::string out;

@@ -13,8 +13,8 @@ bool is_token_char(char c);
 /// RFC 5321 §4.1.2 "Keyword", and the underscore that is seen in the wild.
 bool is_keyword_char(char c);
 
-/// Reads from a text that must outlive it. A function that says nothing (nullopt, false) leaves the
-/// position where it was found wanting; `bad()` then says whether the text is broken for good.
+/// Reads from a text that must outlive it. A function that finds nothing (nullopt, false) leaves
+/// the position where the text was found wanting.
 class Scanner {
  public:
   explicit Scanner(std::string_view text) : text_(text) {}
@@ -30,6 +30,8 @@ class Scanner {
   /// Lower-cased.
   std::optional<std::string> keyword();
   std::optional<std::uint32_t> number();
+  /// RFC 8617 §4.2.1 "instance": `i=1;`, the semicolon included. The name is lower case.
+  std::optional<std::uint32_t> instance();
   /// RFC 5322 §3.2.4, without its quotes and backslashes.
   std::optional<std::string> quoted_string();
   /// RFC 8601 §2.2 "value": a token (or UTF-8, RFC 6532 §3.1), or a quoted-string.

@@ -107,7 +107,8 @@ TEST(Arc, changes_break_the_chain_and_say_where) {
   };
   EXPECT_EQ(trouble("this is", "this was").detail, dkim::Reason::body_hash_mismatch);
   EXPECT_EQ(trouble("hello", "goodbye").detail, dkim::Reason::value_mismatch);
-  EXPECT_EQ(trouble("\r\nSubject:", "\r\nSubject: a\r\nSubject:").reason, Reason::message_signature_failed);
+  EXPECT_EQ(trouble("\r\nSubject:", "\r\nSubject: a\r\nSubject:").reason,
+            Reason::message_signature_failed);
   EXPECT_EQ(trouble("i=1; one.example; spf=pass", "i=1; one.example; spf=fail").reason,
             Reason::seal_failed);
   EXPECT_EQ(trouble("cv=none", "cv=pass").reason, Reason::status_wrong);

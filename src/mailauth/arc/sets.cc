@@ -33,11 +33,7 @@ std::optional<std::uint32_t> instance_of(Kind kind, std::string_view body) {
     return in_range(postern::parse_number(tags->value_or("i", "")));
   }
   ar::Scanner scan(body);
-  const bool named = scan.skip_cfws() && scan.keyword() == "i" && scan.skip_cfws() &&
-                     scan.take('=') && scan.skip_cfws();
-  const auto number = named ? scan.number() : std::nullopt;
-  if (!number || !scan.skip_cfws() || !scan.take(';')) return std::nullopt;
-  return in_range(*number);
+  return in_range(scan.instance());
 }
 
 std::size_t& place(ArcSet& set, Kind kind) {
