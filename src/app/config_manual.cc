@@ -48,6 +48,17 @@ mistake with its line and column, `postern help CODE` explains an error code.
   `LoadCredential=` provides.
 * `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
 
+```console
+$ printf '[server]\nhostname = "mx.example.net"\n[limits]\nrecipients = 0\n' > postern.toml
+$ postern check --config postern.toml; echo $?
+…
+postern.toml: 1 error, 0 warnings
+78
+$ sed -i 's/recipients = 0/recipients = 500/' postern.toml
+$ postern check --config postern.toml
+postern.toml: ok: …
+```
+
 )";
 
 }  // namespace
