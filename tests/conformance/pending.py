@@ -10,7 +10,6 @@ PENDING = {
     ("conduit", "queued"): "queued delivery (spool)",
     ("conduit", "browser"): "web UI pages",
     ("attacks", "auth-spoof"): "SPF, DKIM, DMARC and ARC verification (mailauth)",
-    ("attacks", "browser-session"): "web UI pages",
     ("restrictions", "restriction-lists"): "restriction lists",
     ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",

@@ -24,7 +24,7 @@ ANY_ID = re.compile(r"\b(?:pol|wh)_[0-9A-Z]{26}\b")
 
 
 def needs(entry):
-    return frozenset(["browser-session"]) if entry["request"].get("auth") == "cookie" else frozenset()
+    return frozenset()
 
 
 def slow(entry):
@@ -135,6 +135,8 @@ class Attack:
             return [[]]
         if auth == "valid":
             return [bearer(self.tenants.token)]
+        if auth == "cookie":
+            return [["Cookie: " + browser_session(self.site, self.tenants.accounts["valid"])]]
         if isinstance(auth, str) and auth in self.tenants.accounts:
             return [bearer(self.tenants.accounts[auth].token)]
         if isinstance(auth, dict) and "raw" in auth:
@@ -277,6 +279,16 @@ class Attack:
             return [wanted("the ordinary request after it", 200, status)]
         took = time.monotonic() - began
         return ["the ordinary request after it took %.1f s" % took] if took > ORDINARY_SECONDS else []
+
+
+def browser_session(site, account):
+    """Signs in as the pages do -> the cookie, as a browser sends it back."""
+    body = json.dumps({"email": account.email, "password": account.PASSWORD}).encode()
+    status, headers, out = site.postern.http("POST", "/app/session", body, {"Content-Type": "application/json"})
+    cookie = headers.get("set-cookie", "")
+    if status != 200 or "HttpOnly" not in cookie:
+        raise Fail(wanted("the sign-in of the pages", "200 and a cookie", "%d %r %r" % (status, cookie, out[:200])))
+    return cookie.partition(";")[0]
 
 
 def gone(sock, octet):
