@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/x509.h>
@@ -118,6 +119,16 @@ TEST(KeyRecord, what_a_key_may_verify) {
   EXPECT_EQ(key_trouble(key, Algorithm::rsa_sha256), Reason::key_service_not_email);
   key.allows_sha256 = false;
   EXPECT_EQ(key_trouble(key, Algorithm::rsa_sha256), Reason::key_hash_not_allowed);
+}
+
+TEST(KeyRecord, trouble_leaves_nothing_in_the_error_queue_of_the_thread) {
+  ERR_clear_error();
+  EXPECT_EQ(reason_of("p=" + ed25519_key), Reason::key_malformed);
+  EXPECT_EQ(ERR_peek_error(), 0u);
+  const auto key = parse_key_record("p=" + rsa_data(1024, "010001"));
+  ASSERT_TRUE(key);
+  EXPECT_FALSE(verify_digest(*key, sha256(""), std::string(128, 'x')));
+  EXPECT_EQ(ERR_peek_error(), 0u);
 }
 
 TEST(KeyCache, gives_the_same_key_for_the_same_text_and_forgets_the_oldest) {
