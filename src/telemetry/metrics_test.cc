@@ -227,13 +227,27 @@ TEST(Metrics, the_exposition_is_well_formed) {
   EXPECT_EQ(remarks_of_promtool(text), "");
 }
 
+/// Executed by tools/check-docs.
+constexpr std::string_view example = R"~(```console gateway
+$ curl -s -o /dev/null -w '%{http_code}\n' http://127.0.0.1:8025/metrics
+401
+$ curl -s -H "Authorization: Bearer $(cat postern-data/metrics.token)" http://127.0.0.1:8025/metrics | grep -A2 'smtp_connections_total counter'
+# TYPE postern_smtp_connections_total counter
+postern_smtp_connections_total{listener="smtp"} 0
+…
+```
+
+)~";
+
 std::string page_of(const Metrics& made) {
   static constexpr std::string_view kinds[] = {"counter", "gauge", "histogram"};
   std::string page =
       "# Metrics\n\n`GET /metrics` on the API's address answers in the Prometheus text format "
       "0.0.4 to "
       "who shows the token of the file\n`metrics.token` in the data directory "
-      "(`credentials_file` of a Prometheus scrape; [why](decisions/0010-metrics-access.md)).\n\n"
+      "(`credentials_file` of a Prometheus scrape; [why](decisions/0010-metrics-access.md)).\n\n";
+  page += example;
+  page +=
       "Label values come from closed sets: enumerations, and names in the configuration file. "
       "Nothing from the wire becomes a label;\nwhat is outside its set counts as `other`. Times "
       "are "
