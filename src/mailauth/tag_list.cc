@@ -57,10 +57,13 @@ std::string_view TagListView::value_or(std::string_view name, std::string_view o
 }
 
 std::string without_white_space(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  std::copy_if(text.begin(), text.end(), std::back_inserter(out),
-               [](char c) { return !postern::is_space(c); });
+  std::string out(text.size(), '\0');
+  std::size_t size = 0;
+  for (const char c : text) {
+    out[size] = c;
+    size += postern::is_space(c) ? 0 : 1;
+  }
+  out.resize(size);
   return out;
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <openssl/evp.h>
+
 #include "base/text.h"
 #include "mailauth/names.h"
 #include "mailauth/tag_list.h"
@@ -174,9 +176,20 @@ ParsedSignature parse_signature(std::string_view field_body, SignatureKind kind)
 }
 
 std::optional<std::string> decode_base64(std::string_view text) {
-  std::string packed = without_white_space(text);
-  if (packed.empty()) return std::nullopt;
-  return postern::base64_decode(packed);
+  const std::string packed = without_white_space(text);
+  // RFC 4648 §4. libcrypto takes "=" anywhere, and "-" as an end.
+  const std::size_t padding = packed.size() - std::min(packed.find('='), packed.size());
+  const bool well_formed = !packed.empty() && packed.size() % 4 == 0 && padding <= 2 &&
+                           packed.find('-') == std::string::npos &&
+                           (padding < 2 || packed.back() == '=');
+  if (!well_formed) return std::nullopt;
+  std::string octets(packed.size() / 4 * 3, '\0');
+  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(octets.data()),
+                                   reinterpret_cast<const unsigned char*>(packed.data()),
+                                   static_cast<int>(packed.size()));
+  if (size < 0) return std::nullopt;
+  octets.resize(static_cast<std::size_t>(size) - padding);
+  return octets;
 }
 
 }  // namespace mailauth::dkim

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
+
 namespace mailauth::dkim {
 namespace {
 
@@ -118,6 +120,22 @@ TEST(Signature, a_broken_one_still_names_its_domain) {
   EXPECT_EQ(parsed.reason, Reason::algorithm_unknown);
   EXPECT_EQ(parsed.signature.domain, "example.org");
   EXPECT_EQ(parsed.signature.selector, "sel");
+}
+
+TEST(Signature, base64_is_read_strictly_but_for_white_space) {
+  EXPECT_EQ(decode_base64(" Q U\r\n\tJ D"), "ABC");
+  EXPECT_EQ(decode_base64("QUI="), "AB");
+  EXPECT_EQ(decode_base64("QQ=="), "A");
+  EXPECT_EQ(decode_base64("+/+/"), "\xfb\xff\xbf");
+  for (const char* text : {"", " ", "Q", "QU", "QUI", "Q===", "====", "Q=I=", "QUI=QUI=", "QU-D",
+                           "QUI-", "QU_D", "QUJD\x80", "Q\x0bJD", "*UJD"}) {
+    EXPECT_FALSE(decode_base64(text)) << text;
+  }
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  for (std::size_t size = 1; size <= all.size(); ++size) {
+    EXPECT_EQ(decode_base64(postern::base64_encode(all.substr(0, size))), all.substr(0, size));
+  }
 }
 
 TEST(Signature, the_list_of_fields_has_an_end) {
