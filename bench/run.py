@@ -272,7 +272,7 @@ def idle(args, group, results):
                                    str(min(args.idle, session_limit() - 50)), "--hold", "8", *extra], stdout=subprocess.PIPE, text=True)
         line = holder.stdout.readline()
         held = int(re.search(r"READY (\d+)", line)[1])
-        time.sleep(2.5)
+        time.sleep(4.0)
         each = (group.pss() - before) / max(1, held)
         print(f"idle {name}: {held} sessions, {each:.2f} KiB each", flush=True)
         results.append({"part": "idle", "mode": name, "sessions": held, "kib": each})

@@ -9,6 +9,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -24,6 +25,9 @@ namespace {
 constexpr std::chrono::milliseconds sweep_interval{250};
 constexpr std::chrono::milliseconds accept_pause{100};
 constexpr int backlog = 1024;
+/// Connections after which a quiet moment is used to give memory back.
+constexpr std::uint64_t trim_after = 512;
+constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes are over
 
 }  // namespace
 
@@ -139,6 +143,7 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
       auto connection = std::make_unique<Connection>(std::move(socket), settings(listener),
                                                      services_, admission_, worker.loop);
       sessions_.fetch_add(1);
+      accepted_.fetch_add(1, std::memory_order_relaxed);
       asio::co_spawn(worker.context, serve(worker, std::move(connection)), asio::detached);
       continue;
     }
@@ -157,6 +162,17 @@ Task<void> Server::serve(Worker&, std::unique_ptr<Connection> connection) {
   sessions_.fetch_sub(1);
 }
 
+// A burst of handshakes leaves the heap full of holes: buffers that OpenSSL gave back lie between
+// objects that stay. Once the burst is over the holes go back to the system.
+void Server::return_memory() {
+  const std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
+  quiet_sweeps_ = accepted == accepted_seen_ ? quiet_sweeps_ + 1 : 0;
+  accepted_seen_ = accepted;
+  if (quiet_sweeps_ < trim_after_sweeps || accepted - accepted_trimmed_ < trim_after) return;
+  ::malloc_trim(0);
+  accepted_trimmed_ = accepted;
+}
+
 Task<void> Server::sweep(Worker& worker) {
   asio::steady_timer timer(worker.context);
   for (;;) {
@@ -164,6 +180,7 @@ Task<void> Server::sweep(Worker& worker) {
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
     worker.loop.deadlines.sweep(net::Deadlines::Clock::now());
+    if (&worker == workers_.front().get()) return_memory();
   }
 }
 

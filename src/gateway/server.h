@@ -59,6 +59,7 @@ class Server {
   Task<void> sweep(Worker& worker);
   Task<void> serve(Worker& worker, std::unique_ptr<Connection> connection);
   std::shared_ptr<const ListenerSettings> settings(std::size_t listener);
+  void return_memory();
   void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
   Result<std::shared_ptr<boost::asio::ip::tcp::acceptor>> open(Worker& worker, const Address& at);
 
@@ -68,6 +69,10 @@ class Server {
   std::mutex mutex_;  ///< listeners_' settings, spare_descriptor_
   std::vector<Listener> listeners_;
   std::atomic<std::size_t> sessions_{0};
+  std::atomic<std::uint64_t> accepted_{0};
+  std::uint64_t accepted_seen_ = 0;  ///< the first loop's, as is the next
+  std::uint64_t accepted_trimmed_ = 0;
+  unsigned quiet_sweeps_ = 0;
   int spare_descriptor_ = -1;
 };
 
