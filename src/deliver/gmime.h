@@ -1,0 +1,19 @@
+// GMime behind plain types: only gmime.cc and mime.cc include its headers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace postern::deliver::gmime {
+
+/// Starts GMime up once. Enclosed messages are leaves for it as for us: their octets stay together.
+void start();
+
+struct ContentType {
+  bool multipart = false;
+  std::string boundary;
+};
+/// What a Content-Type value says, as GMime's parser reads it.
+ContentType content_type(std::string_view value);
+
+}  // namespace postern::deliver::gmime
