@@ -20,11 +20,21 @@ void start() {
   });
 }
 
-ContentType content_type(std::string_view value) {
+::_GMimeParserOptions* options() {
   start();
+  static ::_GMimeParserOptions* const shared = [] {
+    ::_GMimeParserOptions* made = g_mime_parser_options_new();
+    const char* charsets[] = {"utf-8", "windows-1252", nullptr};
+    g_mime_parser_options_set_fallback_charsets(made, charsets);
+    return made;
+  }();
+  return shared;
+}
+
+ContentType content_type(std::string_view value) {
   ContentType result;
   const std::unique_ptr<GMimeContentType, decltype(&g_object_unref)> type(
-      g_mime_content_type_parse(nullptr, std::string(trim(value)).c_str()), &g_object_unref);
+      g_mime_content_type_parse(options(), std::string(trim(value)).c_str()), &g_object_unref);
   const char* media = g_mime_content_type_get_media_type(type.get());
   result.multipart = media != nullptr && iequals(media, "multipart");
   if (const char* boundary = g_mime_content_type_get_parameter(type.get(), "boundary")) {

@@ -4,10 +4,15 @@
 #include <string>
 #include <string_view>
 
+struct _GMimeParserOptions;
+
 namespace postern::deliver::gmime {
 
 /// Starts GMime up once. Enclosed messages are leaves for it as for us: their octets stay together.
 void start();
+
+/// Octets without a charset are UTF-8 where valid, else windows-1252.
+::_GMimeParserOptions* options();
 
 struct ContentType {
   bool multipart = false;

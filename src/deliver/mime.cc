@@ -36,7 +36,7 @@ class Reader {
     const Ref<GMimeStream> stream(gmime::new_piece_stream(prescan_.pieces()));
     const Ref<GMimeParser> parser(g_mime_parser_new_with_stream(stream.get()));
     g_mime_parser_set_persist_stream(parser.get(), TRUE);
-    const Ref<GMimeObject> root(g_mime_parser_construct_part(parser.get(), nullptr));
+    const Ref<GMimeObject> root(g_mime_parser_construct_part(parser.get(), gmime::options()));
     if (root) walk(root.get());
   }
 

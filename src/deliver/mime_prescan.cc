@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "deliver/gmime.h"
+#include "deliver/mime_words.h"
 
 namespace postern::deliver {
 namespace {
@@ -17,6 +18,23 @@ constexpr std::size_t max_boundary = 256;
 /// Fields of which a part may have one.
 constexpr std::string_view single_fields[] = {"Content-Type", "Content-Transfer-Encoding",
                                               "Content-Disposition", "Content-ID"};
+
+std::string_view trim_end(std::string_view text) {
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+/// RFC 2045 §5.2: what is no type is plain text.
+std::string with_type(std::string value) {
+  const std::string_view type = trim(std::string_view(value).substr(0, value.find_first_of("; \t(")));
+  const std::size_t slash = type.find('/');
+  if (value.empty() || (slash != std::string_view::npos && slash > 0 && slash + 1 < type.size() &&
+                        type.find('/', slash + 1) == std::string_view::npos)) {
+    return value;
+  }
+  const std::size_t parameters = value.find(';');
+  return "text/plain" + (parameters == std::string::npos ? "" : value.substr(parameters));
+}
 
 }  // namespace
 
@@ -69,7 +87,7 @@ void Prescan::line(std::string_view line, std::size_t at) {
 /// Hands the MIME fields of an entity on, the first one of each name.
 void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body) {
   const std::size_t mark = pieces_.size();
-  std::string_view type;
+  std::string type;
   added_.emplace_back();
   for (const std::string_view name : single_fields) {
     bool found = false;
@@ -82,9 +100,9 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
         break;
       }
       found = true;
-      if (name == "Content-Type") type = field.value;
-      added_.back() += fmt::format("{}:{}", name, field.value);
-      if (field.value.empty() || field.value.back() != '\n') added_.back() += "\r\n";
+      std::string value = unfold_octets(field.value);
+      if (name == "Content-Type") type = value = with_type(value);
+      if (!value.empty()) added_.back() += fmt::format("{}: {}\r\n", name, value);
     }
   }
   added_.back() += "\r\n";
@@ -92,7 +110,7 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
   emitted_ = body;
   const gmime::ContentType content = gmime::content_type(type);
   leaf_ = !content.multipart;
-  if (content.multipart && (content.boundary.empty() || content.boundary.size() > max_boundary)) {
+  if (content.multipart && (trim_end(content.boundary).empty() || content.boundary.size() > max_boundary)) {
     view_.warnings.emplace_back("a multipart without a usable boundary is read as one text part");
     view_.ambiguous = true;
     leaf_ = true;
@@ -114,10 +132,9 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
 
 /// If `line` is the delimiter of an open multipart, the outermost one that it fits, acts on it.
 bool Prescan::delimiter(std::string_view line, std::size_t at) {
-  std::string_view rest = line.substr(2);
-  while (!rest.empty() && is_space(rest.back())) rest.remove_suffix(1);
+  const std::string_view rest = trim_end(line.substr(2));
   for (std::size_t level = 0; level < open_.size(); ++level) {
-    const std::string& boundary = open_[level].boundary;
+    const std::string_view boundary = trim_end(open_[level].boundary);
     if (rest.size() < boundary.size() || rest.substr(0, boundary.size()) != boundary) continue;
     const std::string_view tail = rest.substr(boundary.size());
     if (!tail.empty() && tail != "--") continue;
