@@ -1,5 +1,6 @@
 #include "deliver/mime_address.h"
 
+#include <algorithm>
 #include <memory>
 
 #include <gmime/gmime.h>
@@ -40,15 +41,40 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
   }
 }
 
+/// As GMime wants it: it stops at a semicolon outside a group and drops an address with octets that
+/// are not UTF-8.
+std::string repaired(std::string_view field, Charsets& charsets, AddressNotes& notes) {
+  std::string out;
+  const bool group = field.find(':') != std::string_view::npos;
+  bool quoted = false;
+  for (std::size_t at = 0; at < field.size();) {
+    const std::size_t end = std::min(field.find_first_of(" <>,;\"", at), field.size());
+    const std::string_view word = field.substr(at, end - at);
+    const bool address = word.find('@') != std::string_view::npos;
+    out += address ? valid_utf8(word) : charsets.decode_unlabelled(word, notes.words.charset);
+    at = end + 1;
+    if (end == field.size()) break;
+    if (field[end] == '"') quoted = !quoted;
+    out += field[end] == ';' && !quoted && !group ? ',' : field[end];
+  }
+  return out;
+}
+
 }  // namespace
 
 void read_addresses(std::string_view field, Charsets& charsets, std::vector<Address>& out,
                     AddressNotes& notes) {
-  (void)charsets;
-  const std::string value(field);
+  const std::string value = repaired(field, charsets, notes);
   const std::unique_ptr<InternetAddressList, decltype(&g_object_unref)> list(
       internet_address_list_parse(gmime::options(), value.c_str()), &g_object_unref);
+  const std::size_t before = out.size();
   if (list) flatten(list.get(), out, notes);
+  // A name alone is no address for GMime.
+  if (out.size() == before && value.find_first_of("@<:;(),\"") == std::string::npos) {
+    if (std::string name = decode_words(value, charsets, notes.words); !trim(name).empty()) {
+      out.push_back({std::string(trim(name)), ""});
+    }
+  }
 }
 
 }  // namespace postern::deliver
