@@ -43,13 +43,14 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
 
 /// As GMime wants it: it stops at a semicolon outside a group and drops an address with octets that
 /// are not UTF-8.
-std::string repaired(std::string_view field, Charsets& charsets, AddressNotes& notes) {
+std::string repaired(std::string_view text, Charsets& charsets, AddressNotes& notes) {
+  const std::string field = relabelled(text, notes.words);
   std::string out;
   const bool group = field.find(':') != std::string_view::npos;
   bool quoted = false;
   for (std::size_t at = 0; at < field.size();) {
     const std::size_t end = std::min(field.find_first_of(" <>,;\"", at), field.size());
-    const std::string_view word = field.substr(at, end - at);
+    const std::string_view word = std::string_view(field).substr(at, end - at);
     const bool address = word.find('@') != std::string_view::npos;
     out += address ? valid_utf8(word) : charsets.decode_unlabelled(word, notes.words.charset);
     at = end + 1;
@@ -70,10 +71,10 @@ void read_addresses(std::string_view field, Charsets& charsets, std::vector<Addr
   const std::size_t before = out.size();
   if (list) flatten(list.get(), out, notes);
   // A name alone is no address for GMime.
-  if (out.size() == before && value.find_first_of("@<:;(),\"") == std::string::npos) {
-    if (std::string name = decode_words(value, charsets, notes.words); !trim(name).empty()) {
-      out.push_back({std::string(trim(name)), ""});
-    }
+  if (out.size() == before && value.find_first_of("@:;(),") == std::string::npos) {
+    std::string name = decode_words(value, charsets, notes.words);
+    std::erase_if(name, [](char c) { return c == '"' || c == '<' || c == '>'; });
+    if (!trim(name).empty()) out.push_back({std::string(trim(name)), ""});
   }
 }
 

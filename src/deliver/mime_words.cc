@@ -6,26 +6,6 @@
 #include "deliver/gmime.h"
 
 namespace postern::deliver {
-namespace {
-
-/// `text` with the charset labels of its encoded words as iconv knows them; false beyond the limit.
-bool relabel(std::string_view text, std::string& out) {
-  std::size_t words = 0;
-  for (std::size_t start = 0; (start = text.find("=?")) != std::string_view::npos;) {
-    out += text.substr(0, start + 2);
-    text.remove_prefix(start + 2);
-    const std::size_t end = text.find_first_of("?* =");
-    if (end == std::string_view::npos || (text[end] != '?' && text[end] != '*')) continue;
-    if (++words > max_encoded_words) return false;
-    out += Charsets::name(text.substr(0, end));
-    text.remove_prefix(end);
-  }
-  out += text;
-  return true;
-}
-
-}  // namespace
-
 std::string unfold_octets(std::string_view raw) {
   raw = trim(raw);
   std::string out;
@@ -43,20 +23,39 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
   return charsets.decode_unlabelled(out, notes.charset);
 }
 
-std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& notes) {
-  if (text.find("=?") == std::string_view::npos) return std::string(text);
-  std::string labelled;
-  if (!relabel(text, labelled)) {
-    notes.too_many_words = true;
-    return std::string(text);
+std::string relabelled(std::string_view text, WordNotes& notes, std::string_view* rest_out) {
+  std::string out;
+  std::string_view rest = text;
+  std::size_t words = 0;
+  for (std::size_t start = 0; (start = rest.find("=?")) != std::string_view::npos;) {
+    const std::size_t end = rest.find_first_of("?* =", start + 2);
+    const bool word = end != std::string_view::npos && (rest[end] == '?' || rest[end] == '*');
+    if (word && ++words > max_encoded_words) {
+      notes.too_many_words = true;
+      out += rest.substr(0, start);
+      rest.remove_prefix(start);
+      break;
+    }
+    out += rest.substr(0, start + 2);
+    if (word) out += Charsets::name(rest.substr(start + 2, end - start - 2));
+    rest.remove_prefix(word ? end : start + 2);
   }
+  if (words <= max_encoded_words) out += std::exchange(rest, {});
+  if (rest_out != nullptr) *rest_out = rest;
+  return out;
+}
+
+std::string decode_words(std::string_view text, Charsets& /*charsets*/, WordNotes& notes) {
+  if (text.find("=?") == std::string_view::npos) return std::string(text);
+  std::string_view rest;
+  const std::string labelled = relabelled(text, notes, &rest);
   char* decoded = g_mime_utils_header_decode_text(gmime::options(), labelled.c_str());
   std::string out = valid_utf8(decoded);
   g_free(decoded);
   for (char& c : out) {
     if (c == '\r' || c == '\n' || c == '\0') c = ' ';
   }
-  return out;
+  return out.append(rest);
 }
 
 }  // namespace postern::deliver
