@@ -33,8 +33,19 @@ void start() {
 
 ContentType content_type(std::string_view value) {
   ContentType result;
+  const std::unique_ptr<GMimeParserOptions, decltype(&g_mime_parser_options_free)> noting(
+      g_mime_parser_options_clone(options()), &g_mime_parser_options_free);
+  g_mime_parser_options_set_warning_callback(
+      noting.get(),
+      [](gint64, GMimeParserWarning warning, const gchar*, gpointer doubled) {
+        if (warning == GMIME_WARN_DUPLICATED_PARAMETER ||
+            warning == GMIME_CRIT_CONFLICTING_PARAMETER) {
+          *static_cast<bool*>(doubled) = true;
+        }
+      },
+      &result.doubled);
   const std::unique_ptr<GMimeContentType, decltype(&g_object_unref)> type(
-      g_mime_content_type_parse(options(), std::string(trim(value)).c_str()), &g_object_unref);
+      g_mime_content_type_parse(noting.get(), std::string(trim(value)).c_str()), &g_object_unref);
   const char* media = g_mime_content_type_get_media_type(type.get());
   result.multipart = media != nullptr && iequals(media, "multipart");
   if (const char* boundary = g_mime_content_type_get_parameter(type.get(), "boundary")) {

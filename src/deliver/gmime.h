@@ -17,6 +17,7 @@ void start();
 struct ContentType {
   bool multipart = false;
   std::string boundary;
+  bool doubled = false;  ///< a parameter occurs twice
 };
 /// What a Content-Type value says, as GMime's parser reads it.
 ContentType content_type(std::string_view value);

@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "deliver/gmime.h"
 #include "deliver/gmime_stream.h"
-#include "deliver/mime_params.h"
+#include "deliver/mime_filename.h"
 #include "deliver/mime_prescan.h"
 
 namespace postern::deliver {
@@ -21,8 +21,7 @@ using Ref = std::unique_ptr<T, Unref>;
 
 class Reader {
  public:
-  Reader(std::string_view message, Charsets& charsets, const MimeLimits& limits)
-      : charsets_(charsets), prescan_(message, limits, view_) {}
+  Reader(std::string_view message, const MimeLimits& limits) : prescan_(message, limits, view_) {}
 
   MessageView run() {
     prescan_.run();
@@ -84,8 +83,7 @@ class Reader {
 
   void name(PartView& part, const char* value) {
     if (value == nullptr) return;
-    WordNotes notes;
-    if (std::optional<std::string> clean = clean_filename(valid_utf8(value), charsets_, notes)) {
+    if (std::optional<std::string> clean = clean_filename(valid_utf8(value))) {
       part.filename = std::move(clean);
     }
   }
@@ -112,7 +110,6 @@ class Reader {
     part.body = gmime::octets_of(g_mime_data_wrapper_get_stream(wrapper));
   }
 
-  Charsets& charsets_;
   MessageView view_;
   Prescan prescan_;
   bool warned_transfer_ = false;
@@ -132,9 +129,9 @@ const FieldView* MessageView::find(std::string_view name) const {
   return nullptr;
 }
 
-MessageView scan_message(std::string_view message, Charsets& charsets, const MimeLimits& limits) {
+MessageView scan_message(std::string_view message, Charsets& /*charsets*/, const MimeLimits& limits) {
   gmime::start();
-  return Reader(message, charsets, limits).run();
+  return Reader(message, limits).run();
 }
 
 }  // namespace postern::deliver

@@ -14,6 +14,8 @@ namespace {
 /// Longest boundary that RFC 2046 §5.1.1 allows, and the longest we still go by.
 constexpr std::size_t rfc_boundary = 70;
 constexpr std::size_t max_boundary = 256;
+/// Parameters of one field; the rest is ignored.
+constexpr std::size_t max_parameters = 100;
 
 /// Fields of which a part may have one.
 constexpr std::string_view single_fields[] = {"Content-Type", "Content-Transfer-Encoding",
@@ -37,6 +39,23 @@ std::string with_type(std::string value) {
 }
 
 }  // namespace
+
+/// `value` up to the parameter that is one too many.
+std::string Prescan::within_limits(std::string value) {
+  std::size_t parameters = 0;
+  bool quoted = false;
+  for (std::size_t at = 0; at < value.size(); ++at) {
+    if (value[at] == '"') quoted = !quoted;
+    if (value[at] == '\\') ++at;
+    if (at >= value.size() || value[at] != ';' || quoted || ++parameters <= max_parameters) continue;
+    value.resize(at);
+    if (!warned_parameters_) {
+      view_.warnings.emplace_back("more than 100 parameters in a field: the rest is ignored");
+    }
+    warned_parameters_ = true;
+  }
+  return value;
+}
 
 bool Prescan::stop(std::string reason) {
   stopped_ = true;
@@ -100,7 +119,8 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
         break;
       }
       found = true;
-      std::string value = unfold_octets(field.value);
+      WordNotes notes;
+      std::string value = relabelled(within_limits(unfold_octets(field.value)), notes);
       if (name == "Content-Type") type = value = with_type(value);
       if (!value.empty()) added_.back() += fmt::format("{}: {}\r\n", name, value);
     }
@@ -109,6 +129,11 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
   state_ = State::body;
   emitted_ = body;
   const gmime::ContentType content = gmime::content_type(type);
+  if (content.doubled) {
+    view_.ambiguous = true;
+    view_.warnings.emplace_back(
+        "a Content-Type parameter occurs more than once: the first one counts");
+  }
   leaf_ = !content.multipart;
   if (content.multipart && (trim_end(content.boundary).empty() || content.boundary.size() > max_boundary)) {
     view_.warnings.emplace_back("a multipart without a usable boundary is read as one text part");

@@ -40,6 +40,7 @@ class Prescan {
   void close_to(std::size_t level, std::size_t end);
   void emit(std::string_view text);
   void emit_message(std::size_t from, std::size_t to);
+  std::string within_limits(std::string value);
   bool stop(std::string reason);
 
   std::string_view message_;
@@ -55,6 +56,7 @@ class Prescan {
   std::size_t emitted_ = 0;     ///< the message up to here is in pieces_, or left out
   std::size_t leaves_ = 0;
   bool stopped_ = false;
+  bool warned_parameters_ = false;
 };
 
 }  // namespace postern::deliver
