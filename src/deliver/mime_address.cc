@@ -41,22 +41,28 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
   }
 }
 
-/// As GMime wants it: it stops at a semicolon outside a group and drops an address with octets that
-/// are not UTF-8.
+/// As GMime wants it: it stops at a semicolon outside a group, drops an address with octets that are
+/// not UTF-8, and recurses into groups inside groups (which RFC 5322 §3.4 does not have) until the
+/// stack ends.
 std::string repaired(std::string_view text, Charsets& charsets, AddressNotes& notes) {
   const std::string field = relabelled(text, notes.words);
   std::string out;
-  const bool group = field.find(':') != std::string_view::npos;
   bool quoted = false;
+  bool group = false;
+  bool angle = false;
   for (std::size_t at = 0; at < field.size();) {
-    const std::size_t end = std::min(field.find_first_of(" <>,;\"", at), field.size());
+    const std::size_t end = std::min(field.find_first_of(" <>,;:\"", at), field.size());
     const std::string_view word = std::string_view(field).substr(at, end - at);
     const bool address = word.find('@') != std::string_view::npos;
     out += address ? valid_utf8(word) : charsets.decode_unlabelled(word, notes.words.charset);
     at = end + 1;
     if (end == field.size()) break;
-    if (field[end] == '"') quoted = !quoted;
-    out += field[end] == ';' && !quoted && !group ? ',' : field[end];
+    char c = field[end];
+    if (c == '"') quoted = !quoted;
+    if (c == '<' || c == '>') angle = c == '<';
+    if (c == ';' && !quoted && !std::exchange(group, false)) c = ',';
+    if (c == ':' && !angle && std::exchange(group, true)) c = ' ';
+    out += c;
   }
   return out;
 }

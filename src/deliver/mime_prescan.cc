@@ -57,13 +57,13 @@ std::string Prescan::within_limits(std::string value) {
   return value;
 }
 
-bool Prescan::stop(std::string reason) {
+void Prescan::stop(std::string reason) {
   stopped_ = true;
+  pieces_.resize(std::min(pieces_.size(), entity_mark_));
   if (view_.parse_error.empty()) {
     view_.parse_error = reason;
     view_.warnings.push_back("parsing stopped: " + std::move(reason));
   }
-  return false;
 }
 
 void Prescan::emit(std::string_view text) {
@@ -100,7 +100,7 @@ void Prescan::line(std::string_view line, std::size_t at) {
   if (line == "\r\n" || line == "\n") return end_header(header_.take_fields(), at + line.size());
   const std::string_view rest = message_.substr(at + line.size());
   if (!header_.add_line(line, rest.substr(0, rest.find('\n')))) end_header(header_.take_fields(), at);
-  if (!view_.parse_error.empty()) stopped_ = true;
+  if (!view_.parse_error.empty()) stop({});
 }
 
 /// Hands the MIME fields of an entity on, the first one of each name.
@@ -148,7 +148,6 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
     view_.ambiguous = true;
   }
   if (open_.size() >= limits_.depth) {
-    pieces_.resize(mark);
     stop(fmt::format("multiparts nested deeper than {}", limits_.depth));
     return;
   }
@@ -176,6 +175,7 @@ void Prescan::on_delimiter(std::size_t level, bool close, std::string_view line,
   if (empty_part) pieces_.pop_back();  // the delimiter before this one
   open_[level].started = true;
   // With line ends of its own: GMime takes the one in front of it to be like its own.
+  entity_mark_ = pieces_.size();
   added_.push_back(fmt::format("\r\n--{}{}\r\n", open_[level].boundary, close ? "--" : ""));
   pieces_.push_back(added_.back());
   emitted_ = at + line.size();

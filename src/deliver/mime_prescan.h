@@ -41,7 +41,7 @@ class Prescan {
   void emit(std::string_view text);
   void emit_message(std::size_t from, std::size_t to);
   std::string within_limits(std::string value);
-  bool stop(std::string reason);
+  void stop(std::string reason);
 
   std::string_view message_;
   MimeLimits limits_;
@@ -54,6 +54,7 @@ class Prescan {
   bool any_line_ = false;       ///< in the header being read
   bool leaf_ = true;            ///< the entity being read is no multipart
   std::size_t emitted_ = 0;     ///< the message up to here is in pieces_, or left out
+  std::size_t entity_mark_ = 0;  ///< number of pieces before the delimiter of this part
   std::size_t leaves_ = 0;
   bool stopped_ = false;
   bool warned_parameters_ = false;

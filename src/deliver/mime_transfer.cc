@@ -14,6 +14,28 @@ GMimeContentEncoding encoding_of(Transfer transfer) {
   return GMIME_CONTENT_ENCODING_UUENCODE;
 }
 
+/// Longest line held back until it is whole.
+constexpr std::size_t max_line = 4096;
+
+/// RFC 2045 §6.7 rule 3: blanks behind the "=" of a soft line break are not data. GMime keeps them.
+void drop_padding(std::string& lines) {
+  std::size_t to = 0;
+  std::size_t equals = std::string::npos;  // behind the last "=" with nothing but blanks since
+  for (const char c : lines) {
+    if (c == '\r' || c == '\n') {
+      if (equals != std::string::npos) to = equals;
+      equals = std::string::npos;
+    }
+    lines[to++] = c;
+    if (c == '=') {
+      equals = to;
+    } else if (c != ' ' && c != '\t') {
+      equals = std::string::npos;
+    }
+  }
+  lines.resize(to);
+}
+
 }  // namespace
 
 Transfer transfer_named(std::string_view value, bool& known) {
@@ -45,23 +67,46 @@ void TransferDecoder::feed(std::string_view bytes, std::string& out) {
     out += bytes;
     return;
   }
-  char* decoded = nullptr;
-  size_t size = 0;
-  size_t prespace = 0;
-  // The decoders read their input only.
-  g_mime_filter_filter(filter_, const_cast<char*>(bytes.data()), bytes.size(), 0, &decoded, &size,
-                       &prespace);
-  out.append(decoded, size);
+  if (transfer_ == Transfer::base64) return filter(bytes, out, g_mime_filter_filter);
+  // GMime decodes lines right only where it gets them whole.
+  const std::size_t end = bytes.rfind('\n') + 1;
+  if (end == 0 && held_.size() + bytes.size() < max_line) {
+    held_ += bytes;
+    return;
+  }
+  held_ += bytes.substr(0, end == 0 ? bytes.size() : end);
+  if (transfer_ == Transfer::quoted_printable) drop_padding(held_);
+  if (transfer_ == Transfer::uuencode) to_end(held_);
+  filter(held_, out, g_mime_filter_filter);
+  held_ = end == 0 ? std::string_view() : bytes.substr(end);
 }
 
 void TransferDecoder::finish(std::string& out) {
   if (filter_ == nullptr) return;
-  // Without it GMime drops a last group that is not padded.
-  std::string padding = transfer_ == Transfer::base64 ? "==" : "";
+  if (transfer_ == Transfer::quoted_printable) drop_padding(held_ += '\n');
+  // Without padding GMime drops a last group that has none.
+  filter(transfer_ == Transfer::base64 ? "==" : held_, out, g_mime_filter_complete);
+  if (transfer_ == Transfer::quoted_printable && !out.empty() && out.back() == '\n') out.pop_back();
+}
+
+/// Cuts what follows the "end" of a file: GMime reads the line as data at the start of a piece.
+void TransferDecoder::to_end(std::string& lines) {
+  std::size_t at = lines.substr(0, 3) == "end" ? 0 : lines.find("\nend");
+  if (at != 0 && at != std::string::npos) ++at;
+  if (!ended_ && at != std::string::npos && lines.find_first_of("\r\n", at) == at + 3) {
+    lines.resize(at);
+    ended_ = true;
+  } else if (ended_) {
+    lines.clear();
+  }
+}
+
+void TransferDecoder::filter(std::string_view bytes, std::string& out, FilterStep step) {
   char* decoded = nullptr;
   size_t size = 0;
   size_t prespace = 0;
-  g_mime_filter_complete(filter_, padding.data(), padding.size(), 0, &decoded, &size, &prespace);
+  // The decoders read their input only.
+  step(filter_, const_cast<char*>(bytes.data()), bytes.size(), 0, &decoded, &size, &prespace);
   out.append(decoded, size);
 }
 

@@ -24,8 +24,16 @@ class TransferDecoder {
   void finish(std::string& out);
 
  private:
+  using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**, std::size_t*,
+                              std::size_t*);
+  void filter(std::string_view bytes, std::string& out, FilterStep step);
+
+  void to_end(std::string& lines);
+
   Transfer transfer_;
   ::_GMimeFilter* filter_ = nullptr;
+  std::string held_;  ///< a line that is not whole yet
+  bool ended_ = false;
 };
 
 /// Hands the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size; stops

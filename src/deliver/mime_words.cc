@@ -37,7 +37,11 @@ std::string relabelled(std::string_view text, WordNotes& notes, std::string_view
       break;
     }
     out += rest.substr(0, start + 2);
-    if (word) out += Charsets::name(rest.substr(start + 2, end - start - 2));
+    if (word) {
+      const std::string_view label = rest.substr(start + 2, end - start - 2);
+      const std::string name = Charsets::name(label);
+      out += iequals(name, label) ? label : name;
+    }
     rest.remove_prefix(word ? end : start + 2);
   }
   if (words <= max_encoded_words) out += std::exchange(rest, {});
