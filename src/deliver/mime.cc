@@ -83,6 +83,7 @@ class Reader {
 
   void name(PartView& part, const char* value) {
     if (value == nullptr) return;
+    if (!is_utf8(value)) view_.names.undecodable = true;
     if (std::optional<std::string> clean = clean_filename(valid_utf8(value))) {
       part.filename = std::move(clean);
     }

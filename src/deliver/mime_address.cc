@@ -11,7 +11,13 @@
 namespace postern::deliver {
 namespace {
 
-std::string text(const char* value) { return value == nullptr ? std::string() : std::string(value); }
+std::string text(const char* value) {
+  std::string out = valid_utf8(value == nullptr ? "" : value);
+  for (char& c : out) {
+    if (c == '\r' || c == '\n') c = ' ';
+  }
+  return out;
+}
 
 /// Groups are flattened; GMime nests them, so this has a stack.
 void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes& notes) {
@@ -37,7 +43,7 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
       return;
     }
     const char* address = internet_address_mailbox_get_addr(INTERNET_ADDRESS_MAILBOX(entry));
-    out.push_back({valid_utf8(text(internet_address_get_name(entry))), valid_utf8(text(address))});
+    out.push_back({text(internet_address_get_name(entry)), text(address)});
   }
 }
 
@@ -67,15 +73,25 @@ std::string repaired(std::string_view text, Charsets& charsets, AddressNotes& no
   return out;
 }
 
+void parse(const std::string& value, std::vector<Address>& out, AddressNotes& notes) {
+  const std::unique_ptr<InternetAddressList, decltype(&g_object_unref)> list(
+      internet_address_list_parse(gmime::options(), value.c_str()), &g_object_unref);
+  if (list) flatten(list.get(), out, notes);
+}
+
 }  // namespace
 
 void read_addresses(std::string_view field, Charsets& charsets, std::vector<Address>& out,
                     AddressNotes& notes) {
   const std::string value = repaired(field, charsets, notes);
-  const std::unique_ptr<InternetAddressList, decltype(&g_object_unref)> list(
-      internet_address_list_parse(gmime::options(), value.c_str()), &g_object_unref);
   const std::size_t before = out.size();
-  if (list) flatten(list.get(), out, notes);
+  parse(value, out, notes);
+  // For GMime there is no address in `John Doe john@example.com` either.
+  if (out.size() == before && value.find('@') != std::string::npos &&
+      value.find_first_of("<:;(),\"") == std::string::npos) {
+    const std::size_t word = value.rfind(' ', value.rfind('@')) + 1;
+    if (word > 0) parse(std::string(value).insert(word, "<"), out, notes);
+  }
   // A name alone is no address for GMime.
   if (out.size() == before && value.find_first_of("@:;(),") == std::string::npos) {
     std::string name = decode_words(value, charsets, notes.words);

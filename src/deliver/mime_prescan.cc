@@ -40,21 +40,29 @@ std::string with_type(std::string value) {
 
 }  // namespace
 
-/// `value` up to the parameter that is one too many.
-std::string Prescan::within_limits(std::string value) {
+/// `value` up to the parameter that is one too many. Backslashes that mailers write in Windows paths
+/// are escaped: only \" and \\ are escapes there.
+std::string Prescan::within_limits(std::string_view value) {
+  std::string out;
   std::size_t parameters = 0;
   bool quoted = false;
   for (std::size_t at = 0; at < value.size(); ++at) {
-    if (value[at] == '"') quoted = !quoted;
-    if (value[at] == '\\') ++at;
-    if (at >= value.size() || value[at] != ';' || quoted || ++parameters <= max_parameters) continue;
-    value.resize(at);
-    if (!warned_parameters_) {
-      view_.warnings.emplace_back("more than 100 parameters in a field: the rest is ignored");
+    const char c = value[at];
+    const char next = at + 1 < value.size() ? value[at + 1] : '\0';
+    if (c == '"') quoted = !quoted;
+    if (c == '\\' && quoted) {
+      out += c;
+      if (next == '"' || next == c) ++at;
     }
-    warned_parameters_ = true;
+    if (c == ';' && !quoted && ++parameters > max_parameters) {
+      if (!std::exchange(warned_parameters_, true)) {
+        view_.warnings.emplace_back("more than 100 parameters in a field: the rest is ignored");
+      }
+      break;
+    }
+    out += value[at];
   }
-  return value;
+  return out;
 }
 
 void Prescan::stop(std::string reason) {
@@ -156,11 +164,11 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
 
 /// If `line` is the delimiter of an open multipart, the outermost one that it fits, acts on it.
 bool Prescan::delimiter(std::string_view line, std::size_t at) {
-  const std::string_view rest = trim_end(line.substr(2));
+  const std::string_view rest = line.substr(2, line.find_last_not_of("\r\n") - 1);
   for (std::size_t level = 0; level < open_.size(); ++level) {
-    const std::string_view boundary = trim_end(open_[level].boundary);
-    if (rest.size() < boundary.size() || rest.substr(0, boundary.size()) != boundary) continue;
-    const std::string_view tail = rest.substr(boundary.size());
+    const std::string& boundary = open_[level].boundary;
+    if (rest.substr(0, boundary.size()) != boundary) continue;
+    const std::string_view tail = trim_end(rest.substr(boundary.size()));
     if (!tail.empty() && tail != "--") continue;
     on_delimiter(level, !tail.empty(), line, at);
     return true;

@@ -40,7 +40,7 @@ class Prescan {
   void close_to(std::size_t level, std::size_t end);
   void emit(std::string_view text);
   void emit_message(std::size_t from, std::size_t to);
-  std::string within_limits(std::string value);
+  std::string within_limits(std::string_view value);
   void stop(std::string reason);
 
   std::string_view message_;

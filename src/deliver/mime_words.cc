@@ -1,9 +1,11 @@
 #include "deliver/mime_words.h"
 
+#include <fmt/core.h>
 #include <gmime/gmime.h>
 
 #include "base/text.h"
 #include "deliver/gmime.h"
+#include "deliver/mime_transfer.h"
 
 namespace postern::deliver {
 std::string unfold_octets(std::string_view raw) {
@@ -22,6 +24,29 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
   if (is_ascii(out)) return out;
   return charsets.decode_unlabelled(out, notes.charset);
 }
+
+namespace {
+
+/// The word in front of `text` with octets in hex, if it is one of base64: GMime decodes such words in
+/// a row as one, and stops at the padding of the first. Takes it off `text`.
+std::string as_hex(std::string_view& text) {
+  const std::size_t mark = text.find('?');
+  const std::size_t end = text.find("?=", std::min(mark + 3, text.size()));
+  if (mark == std::string_view::npos || end == std::string_view::npos ||
+      to_lower(text[mark + 1]) != 'b' || text[mark + 2] != '?') {
+    return {};
+  }
+  std::string octets;
+  TransferDecoder decoder(Transfer::base64);
+  decoder.feed(text.substr(mark + 3, end - mark - 3), octets);
+  decoder.finish(octets);
+  std::string out = "?Q?";
+  for (const char c : octets) out += fmt::format("={:02X}", static_cast<unsigned char>(c));
+  text.remove_prefix(end);
+  return out;
+}
+
+}  // namespace
 
 std::string relabelled(std::string_view text, WordNotes& notes, std::string_view* rest_out) {
   std::string out;
@@ -43,6 +68,7 @@ std::string relabelled(std::string_view text, WordNotes& notes, std::string_view
       out += iequals(name, label) ? label : name;
     }
     rest.remove_prefix(word ? end : start + 2);
+    if (word) out += as_hex(rest);
   }
   if (words <= max_encoded_words) out += std::exchange(rest, {});
   if (rest_out != nullptr) *rest_out = rest;
