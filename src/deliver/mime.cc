@@ -130,7 +130,8 @@ const FieldView* MessageView::find(std::string_view name) const {
   return nullptr;
 }
 
-MessageView scan_message(std::string_view message, Charsets& /*charsets*/, const MimeLimits& limits) {
+MessageView scan_message(std::string_view message, Charsets& /*charsets*/,
+                         const MimeLimits& limits) {
   gmime::start();
   return Reader(message, limits).run();
 }

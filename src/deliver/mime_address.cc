@@ -47,9 +47,9 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
   }
 }
 
-/// As GMime wants it: it stops at a semicolon outside a group, drops an address with octets that are
-/// not UTF-8, and recurses into groups inside groups (which RFC 5322 §3.4 does not have) until the
-/// stack ends.
+/// As GMime wants it: it stops at a semicolon outside a group, drops an address with octets that
+/// are not UTF-8, and recurses into groups inside groups (which RFC 5322 §3.4 does not have) until
+/// the stack ends.
 std::string repaired(std::string_view text, Charsets& charsets, AddressNotes& notes) {
   const std::string field = relabelled(text, notes.words);
   std::string out;

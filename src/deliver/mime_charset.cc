@@ -197,7 +197,8 @@ void Converter::feed(std::string_view bytes, std::string& out) {
     std::size_t room = buffer.size();
     const std::size_t result = g_mime_iconv(handle_, &from, &left, &to, &room);
     const int error = errno;
-    out.append(buffer.data(), buffer.size() - room);
+    // iconv lets code points beyond U+10FFFF pass.
+    out += valid_utf8({buffer.data(), buffer.size() - room});
     if (result != static_cast<std::size_t>(-1) || error == E2BIG) continue;
     if (error == EINVAL && left < 16) break;  // an unfinished sequence: wait for more
     replacement(out);

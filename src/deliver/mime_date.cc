@@ -29,11 +29,10 @@ std::optional<std::string> date_to_rfc3339(std::string_view field) {
   GDateTime* utc = g_date_time_to_utc(local);
   g_date_time_unref(local);
   if (utc == nullptr) return std::nullopt;
-  std::string instant =
-      fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", g_date_time_get_year(utc),
-                  g_date_time_get_month(utc), g_date_time_get_day_of_month(utc),
-                  g_date_time_get_hour(utc), g_date_time_get_minute(utc),
-                  g_date_time_get_second(utc));
+  std::string instant = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+                                    g_date_time_get_year(utc), g_date_time_get_month(utc),
+                                    g_date_time_get_day_of_month(utc), g_date_time_get_hour(utc),
+                                    g_date_time_get_minute(utc), g_date_time_get_second(utc));
   g_date_time_unref(utc);
   return instant;
 }

@@ -10,9 +10,9 @@ namespace postern::deliver {
 /// Longest file name handed on, in octets.
 inline constexpr std::size_t max_filename = 255;
 
-/// A file name that is safe to show and to use as a suggestion, from a decoded one: directory parts,
-/// control and bidirectional characters removed, at most max_filename octets. Nullopt when nothing
-/// is left.
+/// A file name that is safe to show and to use as a suggestion, from a decoded one: directory
+/// parts, control and bidirectional characters removed, at most max_filename octets. Nullopt when
+/// nothing is left.
 std::optional<std::string> clean_filename(std::string_view name);
 
 }  // namespace postern::deliver

@@ -28,7 +28,8 @@ std::string_view trim_end(std::string_view text) {
 
 /// RFC 2045 §5.2: what is no type is plain text.
 std::string with_type(std::string value) {
-  const std::string_view type = trim(std::string_view(value).substr(0, value.find_first_of("; \t(")));
+  const std::string_view type =
+      trim(std::string_view(value).substr(0, value.find_first_of("; \t(")));
   const std::size_t slash = type.find('/');
   if (value.empty() || (slash != std::string_view::npos && slash > 0 && slash + 1 < type.size() &&
                         type.find('/', slash + 1) == std::string_view::npos)) {
@@ -40,8 +41,8 @@ std::string with_type(std::string value) {
 
 }  // namespace
 
-/// `value` up to the parameter that is one too many. Backslashes that mailers write in Windows paths
-/// are escaped: only \" and \\ are escapes there.
+/// `value` up to the parameter that is one too many. Backslashes that mailers write in Windows
+/// paths are escaped: only \" and \\ are escapes there.
 std::string Prescan::within_limits(std::string_view value) {
   std::string out;
   std::size_t parameters = 0;
@@ -107,7 +108,8 @@ void Prescan::line(std::string_view line, std::size_t at) {
   any_line_ = true;
   if (line == "\r\n" || line == "\n") return end_header(header_.take_fields(), at + line.size());
   const std::string_view rest = message_.substr(at + line.size());
-  if (!header_.add_line(line, rest.substr(0, rest.find('\n')))) end_header(header_.take_fields(), at);
+  if (!header_.add_line(line, rest.substr(0, rest.find('\n'))))
+    end_header(header_.take_fields(), at);
   if (!view_.parse_error.empty()) stop({});
 }
 
@@ -122,8 +124,7 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
       if (!iequals(field.name, name)) continue;
       if (found) {
         view_.ambiguous = true;
-        view_.warnings.push_back(
-            fmt::format("more than one {} field: the first one counts", name));
+        view_.warnings.push_back(fmt::format("more than one {} field: the first one counts", name));
         break;
       }
       found = true;
@@ -143,7 +144,8 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
         "a Content-Type parameter occurs more than once: the first one counts");
   }
   leaf_ = !content.multipart;
-  if (content.multipart && (trim_end(content.boundary).empty() || content.boundary.size() > max_boundary)) {
+  if (content.multipart &&
+      (trim_end(content.boundary).empty() || content.boundary.size() > max_boundary)) {
     view_.warnings.emplace_back("a multipart without a usable boundary is read as one text part");
     view_.ambiguous = true;
     leaf_ = true;
@@ -197,16 +199,15 @@ void Prescan::on_delimiter(std::size_t level, bool close, std::string_view line,
 /// Ends the current part and every multipart from `level` on, at offset `end`.
 void Prescan::close_to(std::size_t level, std::size_t end) {
   if (state_ == State::header && any_line_) end_header(header_.take_fields(), end);
-  // RFC 2046 §5.1.1: the line end before a delimiter belongs to it. A missing last delimiter is taken
-  // to stand at the end.
+  // RFC 2046 §5.1.1: the line end before a delimiter belongs to it. A missing last delimiter is
+  // taken to stand at the end.
   std::size_t from = emitted_;
   bool newline_kept = open_.empty();
   while (open_.size() > level && !stopped_) {
     const Open multipart = std::move(open_.back());
     open_.pop_back();
     if (multipart.started) continue;
-    view_.warnings.emplace_back(
-        "a multipart whose boundary never occurs is read as one text part");
+    view_.warnings.emplace_back("a multipart whose boundary never occurs is read as one text part");
     view_.ambiguous = true;
     pieces_.resize(multipart.header_piece);
     pieces_.emplace_back("\r\n");

@@ -51,9 +51,9 @@ class Prescan {
   std::deque<std::string> added_;
   std::vector<Open> open_;
   State state_ = State::header;
-  bool any_line_ = false;       ///< in the header being read
-  bool leaf_ = true;            ///< the entity being read is no multipart
-  std::size_t emitted_ = 0;     ///< the message up to here is in pieces_, or left out
+  bool any_line_ = false;        ///< in the header being read
+  bool leaf_ = true;             ///< the entity being read is no multipart
+  std::size_t emitted_ = 0;      ///< the message up to here is in pieces_, or left out
   std::size_t entity_mark_ = 0;  ///< number of pieces before the delimiter of this part
   std::size_t leaves_ = 0;
   bool stopped_ = false;

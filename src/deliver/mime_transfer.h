@@ -24,8 +24,8 @@ class TransferDecoder {
   void finish(std::string& out);
 
  private:
-  using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**, std::size_t*,
-                              std::size_t*);
+  using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**,
+                              std::size_t*, std::size_t*);
   void filter(std::string_view bytes, std::string& out, FilterStep step);
 
   void to_end(std::string& lines);

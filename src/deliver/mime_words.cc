@@ -1,5 +1,7 @@
 #include "deliver/mime_words.h"
 
+#include <algorithm>
+
 #include <fmt/core.h>
 #include <gmime/gmime.h>
 
@@ -27,8 +29,8 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
 
 namespace {
 
-/// The word in front of `text` with octets in hex, if it is one of base64: GMime decodes such words in
-/// a row as one, and stops at the padding of the first. Takes it off `text`.
+/// The word in front of `text` with octets in hex, if it is one of base64: GMime decodes such words
+/// in a row as one, and stops at the padding of the first. Takes it off `text`.
 std::string as_hex(std::string_view& text) {
   const std::size_t mark = text.find('?');
   const std::size_t end = text.find("?=", std::min(mark + 3, text.size()));
@@ -48,8 +50,14 @@ std::string as_hex(std::string_view& text) {
 
 }  // namespace
 
-std::string relabelled(std::string_view text, WordNotes& notes, std::string_view* rest_out) {
+std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest_out) {
   std::string out;
+  std::string clean;
+  if (text.find('\0') != std::string_view::npos) {  // GMime reads no further than a NUL
+    clean = text;
+    std::replace(clean.begin(), clean.end(), '\0', ' ');
+    text = clean;
+  }
   std::string_view rest = text;
   std::size_t words = 0;
   for (std::size_t start = 0; (start = rest.find("=?")) != std::string_view::npos;) {
@@ -77,7 +85,7 @@ std::string relabelled(std::string_view text, WordNotes& notes, std::string_view
 
 std::string decode_words(std::string_view text, Charsets& /*charsets*/, WordNotes& notes) {
   if (text.find("=?") == std::string_view::npos) return std::string(text);
-  std::string_view rest;
+  std::string rest;
   const std::string labelled = relabelled(text, notes, &rest);
   char* decoded = g_mime_utils_header_decode_text(gmime::options(), labelled.c_str());
   std::string out = valid_utf8(decoded);

@@ -30,6 +30,6 @@ std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& n
 
 /// `text` with the charset labels of its encoded words as iconv knows them, up to the word that is
 /// one too many; from there it is `rest`.
-std::string relabelled(std::string_view text, WordNotes& notes, std::string_view* rest = nullptr);
+std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest = nullptr);
 
 }  // namespace postern::deliver
