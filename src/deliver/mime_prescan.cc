@@ -41,27 +41,38 @@ std::string with_type(std::string value) {
 
 }  // namespace
 
-/// `value` up to the parameter that is one too many. Backslashes that mailers write in Windows
-/// paths are escaped: only \" and \\ are escapes there.
+/// `value` up to the parameter that is one too many, without what is no parameter: GMime reads no
+/// further than that. Backslashes of Windows paths are escaped: only \" and \\ are escapes there.
 std::string Prescan::within_limits(std::string_view value) {
   std::string out;
   std::size_t parameters = 0;
-  bool quoted = false;
-  for (std::size_t at = 0; at < value.size(); ++at) {
-    const char c = value[at];
-    const char next = at + 1 < value.size() ? value[at + 1] : '\0';
-    if (c == '"') quoted = !quoted;
-    if (c == '\\' && quoted) {
-      out += c;
-      if (next == '"' || next == c) ++at;
+  for (std::size_t at = 0; at < value.size();) {
+    std::string one;
+    bool quoted = false;
+    bool closed = false;  // what follows a quoted value belongs to nothing
+    for (; at < value.size() && (quoted || value[at] != ';'); ++at) {
+      const char c = value[at];
+      if (closed) continue;
+      one += c;
+      closed = quoted && c == '"' && parameters > 0;
+      if (c == '"') quoted = !quoted;
+      if (!quoted || c != '\\') continue;
+      one += at + 1 < value.size() && value[at + 1] == '"' ? value[++at] : c;
+      if (at + 1 < value.size() && value[at] == c && value[at + 1] == c) ++at;
     }
-    if (c == ';' && !quoted && ++parameters > max_parameters) {
+    ++at;
+    const std::size_t equals = one.find('=');
+    if (parameters > 0 && (equals == std::string::npos || trim(one.substr(0, equals)).empty())) {
+      continue;
+    }
+    if (parameters++ > max_parameters) {
       if (!std::exchange(warned_parameters_, true)) {
         view_.warnings.emplace_back("more than 100 parameters in a field: the rest is ignored");
       }
       break;
     }
-    out += value[at];
+    if (parameters > 1) out += ';';
+    out += one;
   }
   return out;
 }

@@ -59,10 +59,15 @@ std::string relabelled(std::string_view text, WordNotes& notes, std::string* res
     text = clean;
   }
   std::string_view rest = text;
+  const std::size_t last_close = text.rfind("?=") + 1;  // 0 without one
   std::size_t words = 0;
   for (std::size_t start = 0; (start = rest.find("=?")) != std::string_view::npos;) {
     const std::size_t end = rest.find_first_of("?* =", start + 2);
-    const bool word = end != std::string_view::npos && (rest[end] == '?' || rest[end] == '*');
+    const std::size_t mark = end == std::string_view::npos ? end : rest.find('?', end);
+    const bool word = mark != std::string_view::npos && (rest[end] == '?' || rest[end] == '*') &&
+                      text.size() - rest.size() + mark + 3 < last_close &&
+                      std::string_view("bBqQ").find(rest[mark + 1]) != std::string_view::npos &&
+                      rest[mark + 2] == '?';
     if (word && ++words > max_encoded_words) {
       notes.too_many_words = true;
       out += rest.substr(0, start);
