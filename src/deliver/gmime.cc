@@ -7,11 +7,18 @@
 
 #include "base/text.h"
 
+#if __has_feature(address_sanitizer)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 namespace postern::deliver::gmime {
 
 void start() {
   static std::once_flag once;
   std::call_once(once, [] {
+#if __has_feature(address_sanitizer)
+    const __lsan::ScopedDisabler once_only;  // GMime forgets the entries that these replace
+#endif
     g_mime_init();
     for (const char* subtype : {"*", "rfc822", "rfc2822", "global", "global-headers", "news",
                                 "partial", "external-body"}) {
