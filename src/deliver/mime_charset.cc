@@ -225,8 +225,9 @@ Charsets::Charsets() {
   stand_in_ = open_converter("windows-1252");
 }
 
-std::string Charsets::name(std::string_view label) {
+std::string Charsets::name(std::string_view label, DecodeNotes& notes) {
   const std::string name = iconv_name(normalised(label));
+  if (name.empty() && !says_nothing(label)) notes.unknown_charset = true;
   return name.empty() ? "CP1252" : name;
 }
 

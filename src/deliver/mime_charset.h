@@ -61,7 +61,7 @@ class Charsets {
   static bool says_nothing(std::string_view label);
 
   /// iconv's name of what a label means; windows-1252's when it names nothing.
-  static std::string name(std::string_view label);
+  static std::string name(std::string_view label, DecodeNotes& notes);
 
   /// The converter of a label, ready for a new stream; it stays ours. `known` is false when the
   /// label names nothing and windows-1252 stands in.

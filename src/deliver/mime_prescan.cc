@@ -141,6 +141,7 @@ void Prescan::end_header(const std::vector<FieldView>& fields, std::size_t body)
       found = true;
       WordNotes notes;
       std::string value = relabelled(within_limits(unfold_octets(field.value)), notes);
+      view_.names.add(notes.charset);
       if (name == "Content-Type") type = value = with_type(value);
       if (!value.empty()) added_.back() += fmt::format("{}: {}\r\n", name, value);
     }

@@ -77,7 +77,7 @@ std::string relabelled(std::string_view text, WordNotes& notes, std::string* res
     out += rest.substr(0, start + 2);
     if (word) {
       const std::string_view label = rest.substr(start + 2, end - start - 2);
-      const std::string name = Charsets::name(label);
+      const std::string name = Charsets::name(label, notes.charset);
       out += iequals(name, label) ? label : name;
     }
     rest.remove_prefix(word ? end : start + 2);
