@@ -7,8 +7,11 @@
 
 #include "base/text.h"
 
+#ifdef __has_feature
 #if __has_feature(address_sanitizer)
+#define POSTERN_LEAK_CHECK
 #include <sanitizer/lsan_interface.h>
+#endif
 #endif
 
 namespace postern::deliver::gmime {
@@ -16,7 +19,7 @@ namespace postern::deliver::gmime {
 void start() {
   static std::once_flag once;
   std::call_once(once, [] {
-#if __has_feature(address_sanitizer)
+#ifdef POSTERN_LEAK_CHECK
     const __lsan::ScopedDisabler once_only;  // GMime forgets the entries that these replace
 #endif
     g_mime_init();

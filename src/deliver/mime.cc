@@ -1,5 +1,6 @@
 #include "deliver/mime.h"
 
+#include <functional>
 #include <memory>
 
 #include <gmime/gmime.h>
@@ -21,7 +22,8 @@ using Ref = std::unique_ptr<T, Unref>;
 
 class Reader {
  public:
-  Reader(std::string_view message, const MimeLimits& limits) : prescan_(message, limits, view_) {}
+  Reader(std::string_view message, const MimeLimits& limits)
+      : rest_(message), prescan_(message, limits, view_) {}
 
   MessageView run() {
     prescan_.run();
@@ -107,10 +109,18 @@ class Reader {
   /// The octets of a part are where GMime's substream says, in the message itself.
   void content(PartView& part, GMimePart* object) {
     GMimeDataWrapper* wrapper = g_mime_part_get_content(object);
+    part.body = rest_.substr(0, 0);
     if (wrapper == nullptr) return;
-    part.body = gmime::octets_of(g_mime_data_wrapper_get_stream(wrapper));
+    const std::string_view octets = gmime::octets_of(g_mime_data_wrapper_get_stream(wrapper));
+    const std::less_equal<const char*> before;
+    if (!octets.empty() && before(rest_.data(), octets.data()) &&
+        before(octets.data() + octets.size(), rest_.data() + rest_.size())) {
+      part.body = octets;
+      rest_.remove_prefix(static_cast<std::size_t>(octets.data() + octets.size() - rest_.data()));
+    }
   }
 
+  std::string_view rest_;  ///< the message behind the last part
   MessageView view_;
   Prescan prescan_;
   bool warned_transfer_ = false;
