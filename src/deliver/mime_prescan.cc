@@ -26,6 +26,13 @@ std::string_view trim_end(std::string_view text) {
   return text;
 }
 
+/// Whether `text`, behind a blank, is `name=...`: then a semicolon was forgotten.
+bool starts_parameter(std::string_view text) {
+  std::size_t end = 0;
+  while (end < text.size() && (is_alnum(text[end]) || text[end] == '-' || text[end] == '*')) ++end;
+  return end > 0 && end < text.size() && text[end] == '=';
+}
+
 /// RFC 2045 §5.2: what is no type is plain text.
 std::string with_type(std::string value) {
   const std::string_view type =
@@ -49,9 +56,14 @@ std::string Prescan::within_limits(std::string_view value) {
   for (std::size_t at = 0; at < value.size();) {
     std::string one;
     bool quoted = false;
+    bool equals = false;
+    bool has_value = false;
     bool closed = false;  // what follows a quoted value belongs to nothing
     for (; at < value.size() && (quoted || value[at] != ';'); ++at) {
       const char c = value[at];
+      if (is_space(c) && !quoted && has_value && starts_parameter(value.substr(at + 1))) break;
+      if (!is_space(c)) has_value = has_value || (parameters > 0 && equals);
+      equals = equals || c == '=';
       if (closed) continue;
       one += c;
       closed = quoted && c == '"' && parameters > 0;
@@ -61,8 +73,7 @@ std::string Prescan::within_limits(std::string_view value) {
       if (at + 1 < value.size() && value[at] == c && value[at + 1] == c) ++at;
     }
     ++at;
-    const std::size_t equals = one.find('=');
-    if (parameters > 0 && (equals == std::string::npos || trim(one.substr(0, equals)).empty())) {
+    if (parameters > 0 && (!equals || trim(one).front() == '=')) {
       continue;
     }
     if (parameters++ > max_parameters) {
@@ -210,6 +221,7 @@ void Prescan::on_delimiter(std::size_t level, bool close, std::string_view line,
 
 /// Ends the current part and every multipart from `level` on, at offset `end`.
 void Prescan::close_to(std::size_t level, std::size_t end) {
+  if (state_ == State::header && !any_line_) pieces_.pop_back();  // a delimiter without a part
   if (state_ == State::header && any_line_) end_header(header_.take_fields(), end);
   // RFC 2046 §5.1.1: the line end before a delimiter belongs to it. A missing last delimiter is
   // taken to stand at the end.

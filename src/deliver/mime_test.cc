@@ -141,6 +141,8 @@ TEST(Mime, reads_parameters) {
       {"filename=with blanks.txt; x=1", "with blanks.txt"},
       {"no parameter; filename=a.txt", "a.txt"},
       {"x=\"y\" z; filename=a.txt", "a.txt"},
+      {"filename=two words.txt charset=utf-8", "two words.txt"},
+      {"x=\"y\" filename=a.txt", "a.txt"},
       {"filename=\"fol\r\n ded\"", "fol ded"},
       {"filename==?utf-8?q?x=41?=", "xA"},
       {"filename=\"=?utf-8?B?YWI=?= =?utf-8?B?Y2Rl?=\"", "abcde"},
