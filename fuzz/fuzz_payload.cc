@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "deliver/mime.h"
 #include "deliver/mime_charset.h"
-#include "deliver/mime_params.h"
+#include "deliver/mime_filename.h"
 #include "deliver/payload.h"
 #include "invariant.h"
 

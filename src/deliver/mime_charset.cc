@@ -3,9 +3,10 @@
 #include <array>
 #include <cerrno>
 
-#include <iconv.h>
+#include <gmime/gmime.h>
 
 #include "base/text.h"
+#include "deliver/gmime.h"
 
 namespace postern::deliver {
 namespace {
@@ -15,164 +16,13 @@ constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 /// mean loading a module.
 constexpr std::size_t max_open = 200;
 
-/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 §4); 0 when malformed,
-/// -1 when it may become one with more octets.
+/// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629 §4); 0 when malformed.
 int sequence_length(std::string_view text) {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead < 0xC2 || lead > 0xF4) return 0;
-  const int length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  if (lead == 0xE0) low = 0xA0;
-  if (lead == 0xED) high = 0x9F;
-  if (lead == 0xF0) low = 0x90;
-  if (lead == 0xF4) high = 0x8F;
-  for (int i = 1; i < length; ++i) {
-    if (static_cast<std::size_t>(i) >= text.size()) return -1;
-    const unsigned char c = at(static_cast<std::size_t>(i));
-    if (c < low || c > high) return 0;
-    low = 0x80;
-    high = 0xBF;
-  }
-  return length;
+  if (static_cast<unsigned char>(text.front()) < 0x80) return 1;
+  const auto size = static_cast<gssize>(text.size());
+  const gunichar code = g_utf8_get_char_validated(text.data(), size);
+  return code >= 0x80000000u ? 0 : g_unichar_to_utf8(code, nullptr);
 }
-
-class Utf8Converter final : public Converter {
- public:
-  void feed(std::string_view bytes, std::string& out) override {
-    std::string joined;
-    if (!pending_.empty()) {
-      joined = pending_;
-      joined += bytes;
-      bytes = joined;
-    }
-    std::size_t good = 0;
-    std::size_t i = 0;
-    while (i < bytes.size()) {
-      if (static_cast<unsigned char>(bytes[i]) < 0x80) {
-        ++i;
-        continue;
-      }
-      const int length = sequence_length(bytes.substr(i));
-      if (length > 0) {
-        i += static_cast<std::size_t>(length);
-        continue;
-      }
-      out += bytes.substr(good, i - good);
-      good = i;
-      if (length < 0) break;
-      replacement(out);
-      good = ++i;
-    }
-    out += bytes.substr(good, i - good);
-    pending_ = std::string(bytes.substr(i));
-  }
-
-  void finish(std::string& out) override {
-    if (!pending_.empty()) replacement(out);
-    pending_.clear();
-  }
-
- private:
-  std::string pending_;
-};
-
-/// Windows-1252 at 0x80..0x9F; 0 where the code page has no character.
-constexpr std::array<char16_t, 32> windows_1252 = {
-    0x20AC, 0,      0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021, 0x02C6, 0x2030, 0x0160,
-    0x2039, 0x0152, 0,      0x017D, 0,      0,      0x2018, 0x2019, 0x201C, 0x201D, 0x2022,
-    0x2013, 0x2014, 0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0,      0x017E, 0x0178};
-
-/// What the five holes of windows-1252 become: nothing decodable, or ISO 8859-1's control
-/// characters.
-enum class Holes { replaced, controls };
-
-class LatinConverter final : public Converter {
- public:
-  explicit LatinConverter(Holes holes) : holes_(holes) {}
-
-  void feed(std::string_view bytes, std::string& out) override {
-    for (const char c : bytes) {
-      const auto octet = static_cast<unsigned char>(c);
-      if (octet < 0x80) {
-        out += c;
-        continue;
-      }
-      char16_t code = octet;
-      if (octet < 0xA0) {
-        const char16_t mapped = windows_1252[octet - 0x80u];
-        if (mapped != 0) code = mapped;
-        if (mapped == 0 && holes_ == Holes::replaced) {
-          replacement(out);
-          continue;
-        }
-      }
-      if (code >= 0x800) {
-        out += static_cast<char>(0xE0 | (code >> 12));
-        out += static_cast<char>(0x80 | ((code >> 6) & 0x3F));
-      } else {
-        out += static_cast<char>(0xC0 | (code >> 6));
-      }
-      out += static_cast<char>(0x80 | (code & 0x3F));
-    }
-  }
-
-  void finish(std::string& /*out*/) override {}
-
- private:
-  Holes holes_;
-};
-
-class IconvConverter final : public Converter {
- public:
-  IconvConverter(iconv_t handle, std::size_t unit) : handle_(handle), unit_(unit) {}
-  ~IconvConverter() override { ::iconv_close(handle_); }
-  IconvConverter(const IconvConverter&) = delete;
-  IconvConverter& operator=(const IconvConverter&) = delete;
-
-  void feed(std::string_view bytes, std::string& out) override {
-    pending_ += bytes;
-    run(out);
-  }
-
-  void finish(std::string& out) override {
-    if (!pending_.empty()) replacement(out);
-    pending_.clear();
-    std::array<char, 64> buffer{};
-    char* to = buffer.data();
-    std::size_t room = buffer.size();
-    ::iconv(handle_, nullptr, nullptr, &to, &room);
-    out.append(buffer.data(), buffer.size() - room);
-    ::iconv(handle_, nullptr, nullptr, nullptr, nullptr);
-  }
-
- private:
-  void run(std::string& out) {
-    std::array<char, 8192> buffer;
-    char* from = pending_.data();
-    std::size_t left = pending_.size();
-    while (left > 0) {
-      char* to = buffer.data();
-      std::size_t room = buffer.size();
-      const std::size_t result = ::iconv(handle_, &from, &left, &to, &room);
-      const int error = errno;
-      out.append(buffer.data(), buffer.size() - room);
-      if (result != static_cast<std::size_t>(-1) || error == E2BIG) continue;
-      if (error == EINVAL && left < 16) break;  // an unfinished sequence: wait for more
-      replacement(out);
-      const std::size_t skip = std::min(unit_, left);
-      from += skip;
-      left -= skip;
-    }
-    pending_.erase(0, pending_.size() - left);
-  }
-
-  iconv_t handle_;
-  std::size_t unit_;
-  std::string pending_;
-};
 
 /// Whether damaged text is UTF-8 all the same, as when it was cut inside a character: it has more
 /// well-formed characters beyond ASCII than stray octets.
@@ -196,18 +46,21 @@ struct Alias {
 /// Labels whose charset mail uses in a wider form than the label says. Underscores are hyphens
 /// here.
 constexpr Alias aliases[] = {
-    {"utf8", "utf-8"},
-    {"unicode-1-1-utf-8", "utf-8"},
-    {"cp65001", "utf-8"},
-    {"latin1", "iso-8859-1"},
-    {"latin-1", "iso-8859-1"},
-    {"l1", "iso-8859-1"},
-    {"iso8859-1", "iso-8859-1"},
-    {"iso88591", "iso-8859-1"},
-    {"8859-1", "iso-8859-1"},
-    {"iso-8859-1-windows-3.1-latin-1", "iso-8859-1"},
-    {"cp1252", "windows-1252"},
-    {"x-ansi", "windows-1252"},
+    {"utf-8", "UTF-8"},
+    {"utf8", "UTF-8"},
+    {"unicode-1-1-utf-8", "UTF-8"},
+    {"cp65001", "UTF-8"},
+    {"iso-8859-1", "CP1252"},
+    {"windows-1252", "CP1252"},
+    {"latin1", "CP1252"},
+    {"latin-1", "CP1252"},
+    {"l1", "CP1252"},
+    {"iso8859-1", "CP1252"},
+    {"iso88591", "CP1252"},
+    {"8859-1", "CP1252"},
+    {"iso-8859-1-windows-3.1-latin-1", "CP1252"},
+    {"cp1252", "CP1252"},
+    {"x-ansi", "CP1252"},
     {"gb2312", "GB18030"},
     {"gbk", "GB18030"},
     {"x-gbk", "GB18030"},
@@ -309,32 +162,74 @@ bool may_open(std::string_view name) {
   return false;
 }
 
-std::unique_ptr<Converter> open_converter(const std::string& label) {
-  std::string name = label;
-  bool trusted = false;
+std::string iconv_name(const std::string& label) {
   for (const Alias& alias : aliases) {
-    if (alias.label != label) continue;
-    name = alias.name;
-    trusted = true;
+    if (alias.label == label) return std::string(alias.name);
   }
-  if (name == "utf-8") return std::make_unique<Utf8Converter>();
-  if (name == "iso-8859-1") return std::make_unique<LatinConverter>(Holes::controls);
-  if (name == "windows-1252") return std::make_unique<LatinConverter>(Holes::replaced);
-  if (!trusted && !may_open(name)) return nullptr;
-  iconv_t handle = ::iconv_open("UTF-8", upper(name).c_str());
+  return may_open(label) ? upper(label) : std::string();
+}
+
+std::unique_ptr<Converter> open_converter(const std::string& label) {
+  std::string name = iconv_name(label);
+  if (name.empty()) return nullptr;
+  iconv_t handle = g_mime_iconv_open("UTF-8", name.c_str());
   if (reinterpret_cast<std::intptr_t>(handle) == -1) return nullptr;
   const std::size_t unit = istarts_with(name, "utf-16") ? 2 : istarts_with(name, "utf-32") ? 4 : 1;
-  return std::make_unique<IconvConverter>(handle, unit);
+  return std::make_unique<Converter>(handle, unit);
 }
 
 }  // namespace
+
+Converter::~Converter() { g_mime_iconv_close(handle_); }
 
 void Converter::replacement(std::string& out) {
   replaced_ = true;
   out += replacement_character;
 }
 
-Charsets::Charsets() : stand_in_(open_converter("windows-1252")) {}
+void Converter::feed(std::string_view bytes, std::string& out) {
+  pending_ += bytes;
+  std::array<char, 8192> buffer;
+  char* from = pending_.data();
+  std::size_t left = pending_.size();
+  while (left > 0) {
+    char* to = buffer.data();
+    std::size_t room = buffer.size();
+    const std::size_t result = g_mime_iconv(handle_, &from, &left, &to, &room);
+    const int error = errno;
+    // iconv lets code points beyond U+10FFFF pass.
+    out += valid_utf8({buffer.data(), buffer.size() - room});
+    if (result != static_cast<std::size_t>(-1) || error == E2BIG) continue;
+    if (error == EINVAL && left < 16) break;  // an unfinished sequence: wait for more
+    replacement(out);
+    const std::size_t skip = std::min(unit_, left);
+    from += skip;
+    left -= skip;
+  }
+  pending_.erase(0, pending_.size() - left);
+}
+
+void Converter::finish(std::string& out) {
+  if (!pending_.empty()) replacement(out);
+  pending_.clear();
+  std::array<char, 64> buffer{};
+  char* to = buffer.data();
+  std::size_t room = buffer.size();
+  g_mime_iconv(handle_, nullptr, nullptr, &to, &room);
+  out.append(buffer.data(), buffer.size() - room);
+  g_mime_iconv(handle_, nullptr, nullptr, nullptr, nullptr);
+}
+
+Charsets::Charsets() {
+  gmime::start();
+  stand_in_ = open_converter("windows-1252");
+}
+
+std::string Charsets::name(std::string_view label, DecodeNotes& notes) {
+  const std::string name = iconv_name(normalised(label));
+  if (name.empty() && !says_nothing(label)) notes.unknown_charset = true;
+  return name.empty() ? "CP1252" : name;
+}
 
 bool Charsets::says_nothing(std::string_view label) {
   const std::string name = normalised(label);
@@ -377,10 +272,12 @@ std::string Charsets::decode_unlabelled(std::string_view bytes, DecodeNotes& not
 
 std::string valid_utf8(std::string_view text) {
   if (is_utf8(text)) return std::string(text);
-  Utf8Converter converter;
   std::string out;
-  converter.feed(text, out);
-  converter.finish(out);
+  while (!text.empty()) {
+    const int length = sequence_length(text);
+    out += length > 0 ? text.substr(0, static_cast<std::size_t>(length)) : replacement_character;
+    text.remove_prefix(length > 0 ? static_cast<std::size_t>(length) : 1);
+  }
   return out;
 }
 

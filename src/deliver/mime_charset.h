@@ -24,22 +24,30 @@ struct DecodeNotes {
   }
 };
 
-/// Decodes one stream of octets; feed() may cut anywhere. One stream at a time.
+/// Decodes one stream of octets through GMime's iconv; feed() may cut anywhere. GMime's own charset
+/// filter would write "?" for what it cannot decode. One stream at a time.
 class Converter {
  public:
-  virtual ~Converter() = default;
+  /// Takes the handle; what cannot be decoded is skipped in units of so many octets.
+  Converter(void* handle, std::size_t unit) : handle_(handle), unit_(unit) {}
+  ~Converter();
+  Converter(const Converter&) = delete;
+  Converter& operator=(const Converter&) = delete;
+
   /// Appends the UTF-8 form of `bytes` to `out`.
-  virtual void feed(std::string_view bytes, std::string& out) = 0;
+  void feed(std::string_view bytes, std::string& out);
   /// Ends the stream (an unfinished sequence becomes U+FFFD) and gets ready for the next one.
-  virtual void finish(std::string& out) = 0;
+  void finish(std::string& out);
 
   /// Whether U+FFFD was written since this was last asked.
   bool take_replaced() { return std::exchange(replaced_, false); }
 
- protected:
+ private:
   void replacement(std::string& out);
 
- private:
+  void* handle_;
+  std::size_t unit_;
+  std::string pending_;
   bool replaced_ = false;
 };
 
@@ -51,6 +59,9 @@ class Charsets {
   /// True when the label says nothing about 8-bit octets (absent, us-ascii, unknown-8bit): then
   /// they are UTF-8 where valid, else windows-1252.
   static bool says_nothing(std::string_view label);
+
+  /// iconv's name of what a label means; windows-1252's when it names nothing.
+  static std::string name(std::string_view label, DecodeNotes& notes);
 
   /// The converter of a label, ready for a new stream; it stays ours. `known` is false when the
   /// label names nothing and windows-1252 stands in.

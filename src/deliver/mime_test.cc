@@ -129,6 +129,40 @@ TEST(Mime, tells_text_from_attachments) {
   }
 }
 
+TEST(Mime, reads_parameters) {
+  const struct {
+    std::string_view field, name;
+  } cases[] = {
+      {"filename=a.txt", "a.txt"},
+      {"FILENAME = \"a.txt\" ; x=y", "a.txt"},
+      {"filename=\"a \\\"quoted\\\" name\"", "a \"quoted\" name"},
+      {"filename=\"C:\\temp\\x.txt\"", "x.txt"},
+      {"filename=\"with;semicolon\"; x=1", "with;semicolon"},
+      {"filename=with blanks.txt; x=1", "with blanks.txt"},
+      {"no parameter; filename=a.txt", "a.txt"},
+      {"x=\"y\" z; filename=a.txt", "a.txt"},
+      {"filename=two words.txt charset=utf-8", "two words.txt"},
+      {"x=\"y\" filename=a.txt", "a.txt"},
+      {"filename=\"fol\r\n ded\"", "fol ded"},
+      {"filename==?utf-8?q?x=41?=", "xA"},
+      {"filename=\"=?utf-8?B?YWI=?= =?utf-8?B?Y2Rl?=\"", "abcde"},
+      {"filename=\"=?iso-8859-1?Q?=80?=\"", "€"},
+      {"filename*=utf-8''r%C3%A9sum%C3%A9.pdf", "résumé.pdf"},
+      {"filename*0=ab; filename*1=cd", "abcd"},
+      {"filename*1=cd; filename*0=ab", "abcd"},
+      {"filename*0*=utf-8'en'%C3; filename*1*=%A9; filename*2=%20x", "é%20x"},
+  };
+  for (const auto& c : cases) {
+    const std::string message =
+        "Content-Disposition: attachment; " + std::string(c.field) + "\r\n\r\nx";
+    EXPECT_EQ(shape(message), "[text/plain|" + std::string(c.name) + "|x]") << c.field;
+  }
+  std::string flood = "Content-Type: a/b";
+  for (int i = 0; i < 99; ++i) flood += "; p" + std::to_string(i) + "=v";
+  EXPECT_EQ(shape(flood + "; name=n\r\n\r\nx"), "[a/b|n|x]");
+  EXPECT_EQ(shape(flood + "; p=v; name=n\r\n\r\nx"), "[a/b||x]");
+}
+
 TEST(Mime, stops_at_its_limits) {
   std::string deep;
   for (int i = 0; i < 60; ++i) {

@@ -1,10 +1,10 @@
 // Content-Transfer-Encodings, decoded as a stream (RFC 2045 §6).
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <string>
 #include <string_view>
+
+struct _GMimeFilter;
 
 namespace postern::deliver {
 
@@ -13,29 +13,27 @@ enum class Transfer { identity, base64, quoted_printable, uuencode };
 /// The encoding a Content-Transfer-Encoding value names; an unknown one is the identity.
 Transfer transfer_named(std::string_view value, bool& known);
 
-/// Decodes one body; feed() may cut anywhere. Malformed input never fails: what is no code is
-/// skipped (base64) or kept as it stands (quoted-printable).
+/// Decodes one body with GMime's filters; feed() may cut anywhere. Malformed input never fails.
 class TransferDecoder {
  public:
-  explicit TransferDecoder(Transfer transfer) : transfer_(transfer) {}
+  explicit TransferDecoder(Transfer transfer);
+  ~TransferDecoder();
+  TransferDecoder(const TransferDecoder&) = delete;
+  TransferDecoder& operator=(const TransferDecoder&) = delete;
   void feed(std::string_view bytes, std::string& out);
   void finish(std::string& out);
 
  private:
-  void base64(std::string_view bytes, std::string& out);
-  void quoted_printable(std::string_view bytes, std::string& out);
-  void uuencode(std::string_view bytes, std::string& out);
-  void uuencoded_line(std::string_view line, std::string& out);
+  using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**,
+                              std::size_t*, std::size_t*);
+  void filter(std::string_view bytes, std::string& out, FilterStep step);
+
+  void to_end(std::string& lines);
 
   Transfer transfer_;
-  // base64: bits not yet written, how many digits of the group are in, and whether "=" ended it.
-  std::uint32_t bits_ = 0;
-  int digits_ = 0;
-  int pads_ = 0;
+  ::_GMimeFilter* filter_ = nullptr;
+  std::string held_;  ///< a line that is not whole yet
   bool ended_ = false;
-  // quoted-printable and uuencode: what the next piece may complete.
-  std::string held_;
-  bool in_file_ = false;
 };
 
 /// Hands the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size; stops

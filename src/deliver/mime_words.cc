@@ -1,104 +1,15 @@
 #include "deliver/mime_words.h"
 
-#include <optional>
+#include <algorithm>
+
+#include <fmt/core.h>
+#include <gmime/gmime.h>
 
 #include "base/text.h"
+#include "deliver/gmime.h"
 #include "deliver/mime_transfer.h"
 
 namespace postern::deliver {
-namespace {
-
-/// An encoded word: `=?charset*language?encoding?text?=` (RFC 2047 §2, RFC 2231 §5).
-struct EncodedWord {
-  std::string_view charset;
-  bool base64 = false;
-  std::string_view text;
-  std::size_t length = 0;  ///< octets from "=?" to "?=", both included
-};
-
-bool is_hex(char c) { return is_digit(c) || (to_lower(c) >= 'a' && to_lower(c) <= 'f'); }
-
-/// Reads the encoded word at the start of `in`, which begins with "=?".
-std::optional<EncodedWord> read_word(std::string_view in) {
-  EncodedWord word;
-  std::size_t at = 2;
-  while (at < in.size() && at < 80 && in[at] != '?' && in[at] != ' ' && in[at] != '=') ++at;
-  if (at >= in.size() || in[at] != '?') return std::nullopt;
-  word.charset = in.substr(2, at - 2);
-  word.charset = word.charset.substr(0, word.charset.find('*'));
-  if (at + 2 >= in.size() || in[at + 2] != '?') return std::nullopt;
-  const char encoding = to_lower(in[at + 1]);
-  if (encoding != 'b' && encoding != 'q') return std::nullopt;
-  word.base64 = encoding == 'b';
-  const std::size_t start = at + 3;
-  for (std::size_t i = start; i + 1 < in.size(); ++i) {
-    // Another word begins inside this one: this one was never closed. ("=?=" ends a padded one.)
-    if (in[i] == '=' && in[i + 1] == '?' && in.substr(i + 2, 1) != "=") return std::nullopt;
-    if (in[i] != '?' || in[i + 1] != '=') continue;
-    word.text = in.substr(start, i - start);
-    word.length = i + 2;
-    return word;
-  }
-  return std::nullopt;
-}
-
-std::string octets(const EncodedWord& word) {
-  std::string out;
-  if (word.base64) {
-    TransferDecoder decoder(Transfer::base64);
-    decoder.feed(word.text, out);
-    decoder.finish(out);
-    return out;
-  }
-  // RFC 2047 §4.2: "_" is a blank, "=XX" an octet.
-  for (std::size_t i = 0; i < word.text.size(); ++i) {
-    const char c = word.text[i];
-    if (c == '=' && i + 2 < word.text.size() && is_hex(word.text[i + 1]) &&
-        is_hex(word.text[i + 2])) {
-      const auto digit = [&](char d) { return is_digit(d) ? d - '0' : to_lower(d) - 'a' + 10; };
-      out += static_cast<char>(digit(word.text[i + 1]) << 4 | digit(word.text[i + 2]));
-      i += 2;
-    } else {
-      out += c == '_' ? ' ' : c;
-    }
-  }
-  return out;
-}
-
-/// Encoded words of one charset in a row: their octets are decoded together, since mailers cut
-/// multi-byte characters between words.
-class Run {
- public:
-  Run(Charsets& charsets, WordNotes& notes) : charsets_(charsets), notes_(notes) {}
-
-  void add(const EncodedWord& word, std::string& out) {
-    if (!iequals(charset_, word.charset)) flush(out);
-    charset_ = std::string(word.charset);
-    octets_ += octets(word);
-    open_ = true;
-  }
-  bool open() const { return open_; }
-  void flush(std::string& out) {
-    if (!open_) return;
-    std::string text = charsets_.decode(charset_, octets_, notes_.charset);
-    for (char& c : text) {
-      if (c == '\r' || c == '\n' || c == '\0') c = ' ';
-    }
-    out += text;
-    octets_.clear();
-    open_ = false;
-  }
-
- private:
-  Charsets& charsets_;
-  WordNotes& notes_;
-  std::string charset_;
-  std::string octets_;
-  bool open_ = false;
-};
-
-}  // namespace
-
 std::string unfold_octets(std::string_view raw) {
   raw = trim(raw);
   std::string out;
@@ -116,40 +27,78 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes) {
   return charsets.decode_unlabelled(out, notes.charset);
 }
 
-std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& notes) {
-  if (text.find("=?") == std::string_view::npos) return std::string(text);
+namespace {
+
+/// The word in front of `text` with octets in hex, if it is one of base64: GMime decodes such words
+/// in a row as one, and stops at the padding of the first. Takes it off `text`.
+std::string as_hex(std::string_view& text) {
+  const std::size_t mark = text.find('?');
+  const std::size_t end = text.find("?=", std::min(mark + 3, text.size()));
+  if (mark == std::string_view::npos || end == std::string_view::npos ||
+      to_lower(text[mark + 1]) != 'b' || text[mark + 2] != '?') {
+    return {};
+  }
+  std::string octets;
+  TransferDecoder decoder(Transfer::base64);
+  decoder.feed(text.substr(mark + 3, end - mark - 3), octets);
+  decoder.finish(octets);
+  std::string out = "?Q?";
+  for (const char c : octets) out += fmt::format("={:02X}", static_cast<unsigned char>(c));
+  text.remove_prefix(end);
+  return out;
+}
+
+}  // namespace
+
+std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest_out) {
   std::string out;
-  Run run(charsets, notes);
+  std::string clean;
+  if (text.find('\0') != std::string_view::npos) {  // GMime reads no further than a NUL
+    clean = text;
+    std::replace(clean.begin(), clean.end(), '\0', ' ');
+    text = clean;
+  }
+  std::string_view rest = text;
+  const std::size_t last_close = text.rfind("?=") + 1;  // 0 without one
   std::size_t words = 0;
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t start = text.find("=?", at);
-    const std::string_view between = text.substr(at, start - at);
-    // RFC 2047 §6.2: blanks between two encoded words are not part of the text.
-    const bool blank = trim(between).empty();
-    if (start == std::string_view::npos) {
-      run.flush(out);
-      out += between;
+  for (std::size_t start = 0; (start = rest.find("=?")) != std::string_view::npos;) {
+    const std::size_t end = rest.find_first_of("?* =", start + 2);
+    const std::size_t mark = end == std::string_view::npos ? end : rest.find('?', end);
+    const bool word = mark != std::string_view::npos && (rest[end] == '?' || rest[end] == '*') &&
+                      text.size() - rest.size() + mark + 3 < last_close &&
+                      std::string_view("bBqQ").find(rest[mark + 1]) != std::string_view::npos &&
+                      rest[mark + 2] == '?';
+    if (word && ++words > max_encoded_words) {
+      notes.too_many_words = true;
+      out += rest.substr(0, start);
+      rest.remove_prefix(start);
       break;
     }
-    const std::optional<EncodedWord> word =
-        words < max_encoded_words ? read_word(text.substr(start)) : std::nullopt;
-    if (!word || !blank || !run.open()) {
-      run.flush(out);
-      out += between;
+    out += rest.substr(0, start + 2);
+    if (word) {
+      const std::string_view label = rest.substr(start + 2, end - start - 2);
+      const std::string name = Charsets::name(label, notes.charset);
+      out += iequals(name, label) ? label : name;
     }
-    if (!word) {
-      notes.too_many_words = notes.too_many_words || words >= max_encoded_words;
-      out += text.substr(start, 2);
-      at = start + 2;
-      continue;
-    }
-    ++words;
-    run.add(*word, out);
-    at = start + word->length;
+    rest.remove_prefix(word ? end : start + 2);
+    if (word) out += as_hex(rest);
   }
-  run.flush(out);
+  if (words <= max_encoded_words) out += std::exchange(rest, {});
+  if (rest_out != nullptr) *rest_out = rest;
   return out;
+}
+
+std::string decode_words(std::string_view text, Charsets& /*charsets*/, WordNotes& notes) {
+  if (text.find("=?") == std::string_view::npos) return std::string(text);
+  std::string rest;
+  const std::string labelled = relabelled(text, notes, &rest);
+  char* decoded = g_mime_utils_header_decode_text(gmime::options(), labelled.c_str());
+  std::string out = valid_utf8(decoded);
+  g_free(decoded);
+  for (char& c : out) {
+    if (c == '\r' || c == '\n' || c == '\0') c = ' ';
+  }
+  return out.append(rest);
 }
 
 }  // namespace postern::deliver

@@ -28,4 +28,8 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes);
 /// at again. Line ends and NULs that come out of them become blanks.
 std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& notes);
 
+/// `text` with the charset labels of its encoded words as iconv knows them, up to the word that is
+/// one too many; from there it is `rest`.
+std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest = nullptr);
+
 }  // namespace postern::deliver
