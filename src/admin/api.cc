@@ -192,6 +192,10 @@ Result<std::unique_ptr<AdminApi>> AdminApi::open(const Dependencies& dependencie
   return std::unique_ptr<AdminApi>(new AdminApi(std::move(parts)));
 }
 
+std::vector<std::pair<std::string, std::string>> AdminApi::routes() const {
+  return parts_->router.templates();
+}
+
 Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
   const auto start = std::chrono::steady_clock::now();
   Call call;

@@ -62,6 +62,8 @@ class AdminApi {
   ~AdminApi();
 
   Task<net::HttpResponse> handle(net::HttpRequest request);
+  /// Method and template of every route: the closed set that MetricsSource::count_request() gets.
+  std::vector<std::pair<std::string, std::string>> routes() const;
   /// GET /metrics alone, without a token: for a listener of its own.
   Task<net::HttpResponse> handle_metrics(net::HttpRequest request);
   /// Housekeeping that a timer calls every few minutes: domains due for a check, expired sessions,

@@ -29,6 +29,14 @@ void Router::add(Route route) {
   entries_.push_back({std::move(route), pieces});
 }
 
+std::vector<std::pair<std::string, std::string>> Router::templates() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  for (const Entry& entry : entries_) {
+    all.emplace_back(std::string(entry.route.method), std::string(entry.route.path));
+  }
+  return all;
+}
+
 Router::Match Router::find(const std::string& method,
                            const std::vector<std::string>& segments) const {
   Match match;

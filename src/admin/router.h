@@ -40,6 +40,8 @@ class Router {
     std::string allow;      ///< without a route: methods that the path has, "" for no such path
     std::string_view path;  ///< the template that the path matched, also for another method
   };
+  /// Method and template of every route, for the labels of metrics.
+  std::vector<std::pair<std::string, std::string>> templates() const;
   Match find(const std::string& method, const std::vector<std::string>& segments) const;
 
  private:

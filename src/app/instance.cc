@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "admin/metrics_token.h"
-#include "app/explain_live.h"
+#include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
 #include "policy/catalogue.h"
@@ -37,6 +37,18 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t payload_queue = 1024;
+
+void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
+  telemetry::MetricsSetup setup;
+  setup.listeners.clear();
+  for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
+  for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  setup.routes = std::move(routes);
+  setup.version = current_version().number;
+  setup.revision = current_version().revision;
+  setup.compiler = current_version().compiler;
+  telemetry::start_metrics(setup);
+}
 
 tl::unexpected<StartError> cannot(ExitCode code, std::string message, std::string hint) {
   return tl::unexpected<StartError>(
@@ -115,11 +127,13 @@ Instance::Instance(const Config& config)
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
-tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(const Config& config, TestRecipients test_recipients) {
+tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
+    const Config& config, TestRecipients test_recipients) {
   std::unique_ptr<Instance> instance(new Instance(config));
   instance->test_recipients_ = test_recipients == TestRecipients::on;
-  for (const auto step : {&Instance::open_directory, &Instance::open_databases,
-                          &Instance::open_resolver, &Instance::open_gateway, &Instance::open_api}) {
+  for (const auto step :
+       {&Instance::open_directory, &Instance::open_databases, &Instance::open_resolver,
+        &Instance::open_delivery, &Instance::open_api, &Instance::open_listeners}) {
     if (Started started = ((*instance).*step)(); !started) {
       return tl::unexpected(started.error());
     }
@@ -202,32 +216,7 @@ Instance::Started Instance::open_resolver() {
 
 Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
                                                      const Config& config) const {
-  auto settings = std::make_shared<gateway::ListenerSettings>();
-  settings->name = listener.name;
-  settings->session.hostname = config.server.hostname;
-  settings->session.limits = config.limits.session;
-  settings->session.bare_newline = config.limits.bare_newline;
-  settings->session.auth = true;
-  settings->session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
-  settings->tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
-                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
-                                                      : gateway::ListenerTls::starttls;
-  settings->proxy_required = listener.proxy_protocol == ProxyProtocol::required;
-  settings->proxy_from = listener.proxy_from;
-  settings->xclient_from = listener.xclient_from;
-  settings->pregreet_wait = listener.pregreet_wait;
-  settings->auth_failure_delay = config.auth.failure_delay;
-  const TimeoutsConfig& timeouts = config.timeouts;
-  settings->timeouts = {.command = timeouts.command,
-                        .data_block = timeouts.data_block,
-                        .session = timeouts.session,
-                        .write = timeouts.write,
-                        .tls_handshake = timeouts.tls_handshake,
-                        .proxy_header = timeouts.proxy_header,
-                        .minimum_rate = timeouts.minimum_rate,
-                        .minimum_rate_after = timeouts.minimum_rate_after,
-                        .error_delay = config.limits.error_delay};
-  settings->engine = std::make_shared<const policy::Engine>(engine_for(config));
+  auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
   settings->body_directory = data_dir_ + "/tmp";
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
@@ -249,7 +238,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   return settings;
 }
 
-Instance::Started Instance::open_gateway() {
+Instance::Started Instance::open_delivery() {
   const AuthConfig& auth = config_.auth;
   const std::size_t hashers =
       auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
@@ -267,20 +256,8 @@ Instance::Started Instance::open_gateway() {
                           .failures_per_account = auth.failures_per_account,
                           .exempt = config_.limits.exempt_networks});
 
-  deliver::DeliveryOptions options;
-  options.http.egress.allow_http = config_.webhooks.allow_http;
-  options.http.egress.allow_networks = config_.webhooks.allow_networks;
-  options.http.egress.allow_ports = config_.webhooks.allow_ports;
-  options.http.user_agent = fmt::format("Postern/{}", current_version().number);
-  options.http.connect_timeout = config_.webhooks.connect_timeout;
+  deliver::DeliveryOptions options = delivery_options(config_);
   options.payload.store = attachments_.get();
-  options.payload.temporary_directory = data_dir_ + "/tmp";
-  options.payload.authserv_id = config_.server.hostname;
-  options.concurrency = config_.webhooks.concurrency;
-  options.disposition = config_.webhooks.disposition == Disposition::discard
-                            ? deliver::Disposition::discard
-                            : deliver::Disposition::deliver;
-  options.make_message_id = config_.webhooks.make_message_id;
   options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
@@ -292,20 +269,6 @@ Instance::Started Instance::open_gateway() {
       directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
-  for (ListenerConfig& listener : config_.listeners) {
-    ListenerResult settings = listener_settings(listener, config_);
-    if (!settings) return tl::unexpected(settings.error());
-    const auto port =
-        server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
-    if (!port) {
-      return cannot(
-          port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
-          fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
-                      port.error().message),
-          "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
-    }
-    listener.address.port = *port;  // 0 in the file: the system chose one
-  }
   return {};
 }
 
@@ -318,16 +281,7 @@ Instance::Started Instance::open_api() {
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);
 
-  admin::Options options;
-  options.public_domain = config_.webhooks.public_domain;
-  options.public_url = config_.api.base_url();
-  options.open_signup = config_.api.signup == Signup::open;
-  options.rate_limits = config_.api.rate_limits;
-  options.behind_proxy = config_.api.behind_proxy;
-  options.attachment_dir = data_dir_ + "/attachments";
-  options.allow_http = config_.webhooks.allow_http;
-  options.allow_networks = config_.webhooks.allow_networks.networks();
-  options.allow_ports = config_.webhooks.allow_ports;
+  admin::Options options = api_options(config_);
   if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
@@ -352,6 +306,26 @@ Instance::Started Instance::open_api() {
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
+  return {};
+}
+
+/// The addresses come last: who can connect finds everything else in its place.
+Instance::Started Instance::open_listeners() {
+  start_metrics(config_, api_->routes());
+  for (ListenerConfig& listener : config_.listeners) {
+    ListenerResult settings = listener_settings(listener, config_);
+    if (!settings) return tl::unexpected(settings.error());
+    const auto port =
+        server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
+    if (!port) {
+      return cannot(
+          port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
+          fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
+                      port.error().message),
+          "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
+    }
+    listener.address.port = *port;  // 0 in the file: the system chose one
+  }
   admin::AdminApi* handler = api_.get();
   http_ = std::make_unique<net::HttpServer>(api_loop_, [handler](net::HttpRequest request) {
     return handler->handle(std::move(request));

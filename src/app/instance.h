@@ -57,8 +57,9 @@ class Instance {
   Started open_directory();
   Started open_databases();
   Started open_resolver();
-  Started open_gateway();
+  Started open_delivery();
   Started open_api();
+  Started open_listeners();
   void run_api_loop();
   Task<void> housekeeping();
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;

@@ -15,7 +15,6 @@
 #include "app/first_steps.h"
 #include "app/instance.h"
 #include "app/version.h"
-#include "policy/catalogue.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -139,18 +138,6 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-void start_telemetry(const Config& config) {
-  telemetry::MetricsSetup setup;
-  setup.listeners.clear();
-  for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
-  for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
-  setup.version = current_version().number;
-  setup.revision = current_version().revision;
-  setup.compiler = current_version().compiler;
-  telemetry::start_metrics(setup);
-  log::start(config.log);
-}
-
 }  // namespace
 
 int serve(const Config& config, const ServeOptions& given) {
@@ -162,11 +149,11 @@ int serve(const Config& config, const ServeOptions& given) {
   sigemptyset(&signals);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  start_telemetry(config);
+  log::start(config.log);
   raise_descriptor_limit();
 
-  auto started = Instance::start(
-      config, options.config_file ? TestRecipients::off : TestRecipients::on);
+  auto started =
+      Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on);
   if (!started) {
     log::stop();
     return report_start_error(started.error(), options);

@@ -1,0 +1,72 @@
+#include "app/room_options.h"
+
+#include <fmt/format.h>
+
+#include "app/explain_live.h"
+#include "app/version.h"
+
+namespace postern::app {
+
+gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config) {
+  gateway::ListenerSettings settings;
+  settings.name = listener.name;
+  settings.session.hostname = config.server.hostname;
+  settings.session.limits = config.limits.session;
+  settings.session.bare_newline = config.limits.bare_newline;
+  settings.session.auth = true;
+  settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
+  settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
+                 : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
+                                                     : gateway::ListenerTls::starttls;
+  settings.proxy_required = listener.proxy_protocol == ProxyProtocol::required;
+  settings.proxy_from = listener.proxy_from;
+  settings.xclient_from = listener.xclient_from;
+  settings.pregreet_wait = listener.pregreet_wait;
+  settings.auth_failure_delay = config.auth.failure_delay;
+  const TimeoutsConfig& timeouts = config.timeouts;
+  settings.timeouts = {.command = timeouts.command,
+                       .data_block = timeouts.data_block,
+                       .session = timeouts.session,
+                       .write = timeouts.write,
+                       .tls_handshake = timeouts.tls_handshake,
+                       .proxy_header = timeouts.proxy_header,
+                       .minimum_rate = timeouts.minimum_rate,
+                       .minimum_rate_after = timeouts.minimum_rate_after,
+                       .error_delay = config.limits.error_delay};
+  settings.engine = std::make_shared<const policy::Engine>(engine_for(config));
+  return settings;
+}
+
+deliver::DeliveryOptions delivery_options(const Config& config) {
+  const WebhooksConfig& webhooks = config.webhooks;
+  deliver::DeliveryOptions options;
+  options.http.egress.allow_http = webhooks.allow_http;
+  options.http.egress.allow_networks = webhooks.allow_networks;
+  options.http.egress.allow_ports = webhooks.allow_ports;
+  options.http.user_agent = fmt::format("Postern/{}", current_version().number);
+  options.http.connect_timeout = webhooks.connect_timeout;
+  options.payload.temporary_directory = config.server.data_dir.string() + "/tmp";
+  options.payload.authserv_id = config.server.hostname;
+  options.concurrency = webhooks.concurrency;
+  options.disposition = webhooks.disposition == Disposition::discard
+                            ? deliver::Disposition::discard
+                            : deliver::Disposition::deliver;
+  options.make_message_id = webhooks.make_message_id;
+  return options;
+}
+
+admin::Options api_options(const Config& config) {
+  admin::Options options;
+  options.public_domain = config.webhooks.public_domain;
+  options.public_url = config.api.base_url();
+  options.open_signup = config.api.signup == Signup::open;
+  options.rate_limits = config.api.rate_limits;
+  options.behind_proxy = config.api.behind_proxy;
+  options.attachment_dir = config.server.data_dir.string() + "/attachments";
+  options.allow_http = config.webhooks.allow_http;
+  options.allow_networks = config.webhooks.allow_networks.networks();
+  options.allow_ports = config.webhooks.allow_ports;
+  return options;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "admin/api.h"
+#include "app/config.h"
+#include "deliver/webhook_delivery.h"
+#include "gateway/settings.h"
+
+namespace postern::app {
+
+// The configuration in the words of each room. What is not a key (stores, certificates, folders)
+// the caller adds.
+gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
+deliver::DeliveryOptions delivery_options(const Config& config);
+admin::Options api_options(const Config& config);
+
+}  // namespace postern::app
