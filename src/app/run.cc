@@ -132,7 +132,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
 }  // namespace
 
 int run(int argc, char** argv) {
-  net::separate_tls_buffers();
+  (void)net::separate_tls_buffers();
   Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};
   try {
     const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);

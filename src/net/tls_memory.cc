@@ -99,6 +99,8 @@ void* resize(void* address, std::size_t size, const char* file, int line) {
 
 }  // namespace
 
-void separate_tls_buffers() { CRYPTO_set_mem_functions(allocate, resize, release); }
+bool separate_tls_buffers() {
+  return CRYPTO_set_mem_functions(allocate, resize, release) == 1;
+}
 
 }  // namespace postern::net
