@@ -10,6 +10,7 @@
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
 #include "admin/totp.h"
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "mail/address.h"
@@ -130,7 +131,7 @@ Task<net::HttpResponse> Accounts::create(Call& call) {
   account.id = new_id("acc_");
   account.email = checked_email(body);
   Secret password = checked_new_password(body, "password");
-  if (const auto wait = core_.signups.take(limit_key(call.client))) throw rate_limited(*wait);
+  if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
   Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
   if (!hash) throw busy();
   account.password_hash = std::move(*hash);

@@ -14,6 +14,7 @@
 #include "admin/sessions.h"
 #include "admin/system.h"
 #include "admin/webhooks.h"
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "store/store.h"
 #include "telemetry/log.h"
@@ -130,7 +131,7 @@ void AdminApi::Parts::count_call(const Call& call) {
   if (call.caller.kind != Caller::Kind::nobody) {
     wait = core.account_calls.take(call.caller.account_id);
   } else if (is_api(call.request)) {
-    wait = core.anonymous_calls.take(limit_key(call.client));
+    wait = core.anonymous_calls.take(subscriber_key(call.client));
   }
   if (wait) throw rate_limited(*wait);
 }

@@ -4,10 +4,6 @@
 
 namespace postern::admin {
 
-std::string limit_key(const IpAddress& address) {
-  return Cidr(address, address.is_v4() ? 32 : 64).to_string();
-}
-
 std::optional<std::uint64_t> Limiter::take(const std::string& key, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   auto found = windows_.find(key);

@@ -9,12 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "base/ip.h"
-
 namespace postern::admin {
-
-/// An IPv4 address, or the /64 of an IPv6 address: what one subscriber holds.
-std::string limit_key(const IpAddress& address);
 
 /// So many events a window and key. The window begins with the key's first event. Thread-safe.
 class Limiter {

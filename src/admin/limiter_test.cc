@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/subscriber.h"
+
 namespace postern::admin {
 namespace {
 
@@ -34,9 +36,10 @@ TEST(Limiter, stays_bounded) {
 }
 
 TEST(Limiter, an_ipv6_subscriber_is_its_64) {
-  EXPECT_EQ(limit_key(*IpAddress::parse("2001:db8::1")),
-            limit_key(*IpAddress::parse("2001:db8::ffff:2")));
-  EXPECT_NE(limit_key(*IpAddress::parse("192.0.2.1")), limit_key(*IpAddress::parse("192.0.2.2")));
+  EXPECT_EQ(subscriber_key(*IpAddress::parse("2001:db8::1")),
+            subscriber_key(*IpAddress::parse("2001:db8::ffff:2")));
+  EXPECT_NE(subscriber_key(*IpAddress::parse("192.0.2.1")),
+            subscriber_key(*IpAddress::parse("192.0.2.2")));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "admin/digest.h"
 #include "admin/totp.h"
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "store/store.h"
@@ -96,7 +97,7 @@ void Sessions::add_routes(Router& router) {
 }
 
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
-  const std::string key = limit_key(call.client);
+  const std::string key = subscriber_key(call.client);
   core_.count_guess(key);
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
   std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));

@@ -2,11 +2,9 @@
 
 #include <utility>
 
-namespace postern::gateway {
+#include "base/subscriber.h"
 
-std::string address_key(const IpAddress& address) {
-  return std::string(address.octets().substr(0, address.is_v4() ? 4 : 8));
-}
+namespace postern::gateway {
 
 Admission::Admission(AdmissionLimits limits)
     : limits_(std::move(limits)),
@@ -32,7 +30,7 @@ Admission::Answer Admission::admit(const IpAddress& address) {
   }
   if (exempt(address)) return {.ticket = Ticket(this, {}), .refusal = {}};
 
-  std::string key = address_key(address);
+  std::string key = subscriber_key(address);
   std::optional<Refusal> refusal;
   if (!recent_.add(key, WindowCounter::Clock::now())) refusal = Refusal::too_many_new;
   if (!refusal && limits_.sessions_per_address != 0) {

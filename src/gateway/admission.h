@@ -20,9 +20,6 @@ struct AdmissionLimits {
   CidrSet exempt;                              ///< no limits by address for these
 };
 
-/// The octets that limits by address count under: an IPv4 address, or the first 64 bits of IPv6.
-std::string address_key(const IpAddress& address);
-
 /// Who may have another session. Thread-safe; shared by all event loops.
 class Admission {
  public:

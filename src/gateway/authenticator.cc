@@ -1,7 +1,7 @@
 #include "gateway/authenticator.h"
 
+#include "base/subscriber.h"
 #include "base/text.h"
-#include "gateway/admission.h"
 #include "policy/credentials.h"
 
 namespace postern::gateway {
@@ -18,7 +18,7 @@ Authenticator::Authenticator(const policy::Directory& directory, net::WorkPool& 
 
 void Authenticator::note_failure(const IpAddress& client, const std::string& username) {
   const auto now = WindowCounter::Clock::now();
-  if (!limits_.exempt.contains(client)) by_address_.add(address_key(client), now);
+  if (!limits_.exempt.contains(client)) by_address_.add(subscriber_key(client), now);
   by_account_.add(username, now);
 }
 
@@ -26,7 +26,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth attempt, IpAddress 
   const std::string username = lower(attempt.authn_id);
   const auto now = WindowCounter::Clock::now();
   const bool address_blocked =
-      !limits_.exempt.contains(client) && by_address_.exceeded(address_key(client), now);
+      !limits_.exempt.contains(client) && by_address_.exceeded(subscriber_key(client), now);
   if (address_blocked || by_account_.exceeded(username, now)) {
     co_return Result{.kind = Kind::throttled, .identity = {}};
   }

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "base/ip.h"
+
+namespace postern {
+
+/// What every limit by address counts under: the octets of an IPv4 address, or of the /64 of an
+/// IPv6 address, which is what one subscriber holds. Not for people: it is no text.
+inline std::string subscriber_key(const IpAddress& address) {
+  return std::string(address.octets().substr(0, address.is_v4() ? 4 : 8));
+}
+
+}  // namespace postern
