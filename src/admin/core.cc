@@ -133,6 +133,13 @@ std::optional<bool> boolean_parameter(const Call& call, std::string_view name) {
   return *text == "true";
 }
 
+net::HttpResponse paged(boost::json::array data, const PageQuery& query, std::uint64_t total) {
+  return json_response(200, {{"data", std::move(data)},
+                             {"page", query.page},
+                             {"page_size", query.page_size},
+                             {"total", total}});
+}
+
 PageQuery page_of(const Call& call) {
   constexpr std::uint64_t last_page = 1'000'000'000;
   PageQuery query;

@@ -89,6 +89,8 @@ struct PageQuery {
   store::Page as_page() const { return {(page - 1) * page_size, page_size}; }
 };
 PageQuery page_of(const Call& call);
+/// 200 with a page of a list: `total` is over all pages.
+net::HttpResponse paged(boost::json::array data, const PageQuery& query, std::uint64_t total);
 /// A query parameter that is a whole number of this range; throws 422.
 std::optional<std::uint64_t> number_parameter(const Call& call, std::string_view name,
                                               std::uint64_t least, std::uint64_t most);

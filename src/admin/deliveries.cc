@@ -221,10 +221,7 @@ Task<net::HttpResponse> Deliveries::logs(Call& call) {
   const store::Listed<store::LogRecord> records = co_await core_.disk(std::move(read));
   boost::json::array data;
   for (const store::LogRecord& record : records.rows) data.push_back(to_json(record));
-  co_return json_response(200, {{"data", std::move(data)},
-                                {"page", query.page},
-                                {"page_size", query.page_size},
-                                {"total", records.total}});
+  co_return paged(std::move(data), query, records.total);
 }
 
 Task<net::HttpResponse> Deliveries::retry(Call& call) {
@@ -273,10 +270,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   }
   boost::json::array data;
   for (const store::InboxMessage& message : messages.rows) data.push_back(to_json(message));
-  co_return json_response(200, {{"data", std::move(data)},
-                                {"page", query.page},
-                                {"page_size", query.page_size},
-                                {"total", messages.total}});
+  co_return paged(std::move(data), query, messages.total);
 }
 
 Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
@@ -350,10 +344,7 @@ Task<net::HttpResponse> Deliveries::traces(Call& call) {
   if (!list) throw storage_trouble(list.error());
   boost::json::array data;
   for (boost::json::object& one : list->traces) data.push_back(std::move(one));
-  co_return json_response(200, {{"data", std::move(data)},
-                                {"page", query.page},
-                                {"page_size", query.page_size},
-                                {"total", list->total}});
+  co_return paged(std::move(data), query, list->total);
 }
 
 Task<net::HttpResponse> Deliveries::trace(Call& call) {

@@ -144,10 +144,7 @@ Task<net::HttpResponse> Policies::list(Call& call) {
   const store::Listed<store::PolicyRow> rows = co_await core_.disk(std::move(read));
   boost::json::array data;
   for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
-  co_return json_response(200, {{"data", std::move(data)},
-                                {"total", rows.total},
-                                {"page", query.page},
-                                {"page_size", query.page_size}});
+  co_return paged(std::move(data), query, rows.total);
 }
 
 Task<net::HttpResponse> Policies::create(Call& call) {

@@ -207,10 +207,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
   const Rows found = co_await core_.disk(std::move(read));
   boost::json::array data;
   for (const store::WebhookRow& row : found.first.rows) data.push_back(to_json(row, found.second));
-  co_return json_response(200, {{"data", std::move(data)},
-                                {"total", found.first.total},
-                                {"page", query.page},
-                                {"page_size", query.page_size}});
+  co_return paged(std::move(data), query, found.first.total);
 }
 
 Task<net::HttpResponse> Webhooks::create(Call& call) {
