@@ -35,7 +35,8 @@ std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
   limits.received_fields = limit("received_fields");
   limits.header_size = limit("header_size");
   limits.header_fields = limit("header_fields");
-  return policy::gateway_layer(limits);
+  const json::value* enforce = definition.if_contains("enforce_dmarc");
+  return policy::gateway_layer(limits, enforce != nullptr && enforce->as_bool());
 }
 
 }  // namespace

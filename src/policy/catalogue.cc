@@ -128,12 +128,6 @@ Verdict judge_webhook_recipients(const Evidence& evidence, const Argument& argum
                 fmt::format("{} accepted", accepted));
 }
 
-/// The argument names the controls that this build cannot verify. Never accepted and ignored.
-Verdict judge_control_supported(const Evidence&, const Argument& argument) {
-  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
-                describe(argument) + " cannot be verified by this server");
-}
-
 Verdict judge_received_loop(const Evidence& evidence, const Argument& argument) {
   const std::uint64_t limit = std::get<std::uint64_t>(argument);
   const std::uint64_t seen = evidence.message ? evidence.message->received_fields : 0;
@@ -230,14 +224,6 @@ constexpr Check webhook_recipients{
     .help = "A message to a webhook has a limited number of recipients.",
     .replies = "452 4.5.3",
     .control = ""};
-constexpr Check control_supported{
-    .name = "control_supported",
-    .stage = Stage::message,
-    .needs = Need::none,
-    .judge = judge_control_supported,
-    .help = "Every control that the policy asks for can be verified by this server.",
-    .replies = "451 4.3.0",
-    .control = ""};
 constexpr Check received_loop{.name = "received_loop",
                               .stage = Stage::message,
                               .needs = Need::none,
@@ -260,7 +246,8 @@ std::span<const Check* const> all() {
   static constexpr const Check* list[] = {
       &recipient_known,      &webhook_active, &policy_loaded,         &client_in_networks,
       &client_authenticated, &rate_available, &one_webhook_a_message, &webhook_recipients,
-      &control_supported,    &received_loop,  &header_limits};
+      &spf_domain_listed,    &spf_authorised, &dkim_signed,           &dmarc_aligned,
+      &received_loop,        &header_limits};
   return list;
 }
 
@@ -298,6 +285,7 @@ struct Describe {
   std::string operator()(const std::vector<std::string>& names) const {
     return list(names, [](const std::string& name) { return name; });
   }
+  std::string operator()(const DomainSet& set) const { return (*this)(set.entries()); }
   std::string operator()(std::uint64_t number) const { return std::to_string(number); }
   std::string operator()(const SizeLimits& limits) const {
     return fmt::format("{} in {} octets", limits.count, limits.octets);

@@ -20,7 +20,10 @@ extern const Check rate_available;
 extern const Check one_webhook_a_message;
 extern const Check webhook_recipients;
 // At the end of data.
-extern const Check control_supported;
+extern const Check spf_domain_listed;
+extern const Check spf_authorised;
+extern const Check dkim_signed;
+extern const Check dmarc_aligned;
 extern const Check received_loop;
 extern const Check header_limits;
 

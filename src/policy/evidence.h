@@ -13,6 +13,10 @@
 #include "base/ip.h"
 #include "dns/dns.h"
 #include "mail/address.h"
+#include "mailauth/arc/validate.h"
+#include "mailauth/dkim/verify.h"
+#include "mailauth/dmarc/evaluate.h"
+#include "mailauth/spf/check_host.h"
 
 namespace postern::policy {
 
@@ -91,6 +95,13 @@ struct Evidence {
 
   // Gathered (see Need).
   std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket
+  /// Of the MAIL FROM identity; of the HELO name when the reverse-path is null (RFC 7208 §2.4).
+  std::optional<mailauth::spf::Result> spf;
+  std::optional<mailauth::dmarc::Author> author;  ///< what the From fields say
+  std::optional<mailauth::dkim::Results> dkim;    ///< every signature
+  std::optional<mailauth::dmarc::Result> dmarc;
+  std::optional<mailauth::arc::Verdict> arc;
+  /// Every DNS answer that the items above were made of, each question once.
   std::vector<DnsRecord> dns;
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
@@ -105,9 +116,16 @@ struct Evidence {
 enum class Need : std::uint32_t {
   none = 0,
   rate_tokens = 1u << 0,
+  spf = 1u << 1,
+  dkim = 1u << 2,
+  dmarc = 1u << 3,  ///< takes SPF and DKIM with it
+  arc = 1u << 4,
 };
 constexpr Need operator|(Need a, Need b) {
   return static_cast<Need>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+constexpr Need without(Need set, Need some) {
+  return static_cast<Need>(static_cast<std::uint32_t>(set) & ~static_cast<std::uint32_t>(some));
 }
 constexpr bool has(Need set, Need one) {
   return (static_cast<std::uint32_t>(set) & static_cast<std::uint32_t>(one)) != 0;

@@ -42,20 +42,33 @@ Need missing(Need needs, const Evidence& evidence) {
   if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {
     result = result | Need::rate_tokens;
   }
+  const auto want = [&](Need item, bool there) {
+    if (has(needs, item) && !there) result = result | item;
+  };
+  want(Need::spf, evidence.spf.has_value());
+  want(Need::dkim, evidence.dkim.has_value());
+  want(Need::dmarc, evidence.dmarc.has_value());
+  want(Need::arc, evidence.arc.has_value());
   return result;
+}
+
+Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Evidence& evidence,
+                       Gatherer& gatherer, std::vector<Step>& steps) {
+  const Need needs = missing(rule.check->needs, evidence);
+  if (needs != Need::none) co_await gatherer.gather(needs, evidence);
+  Verdict verdict = rule.check->judge(evidence, rule.argument);
+  steps.push_back({.stage = rule.check->stage,
+                   .layer = layer,
+                   .check = rule.check->name,
+                   .origin = rule.origin,
+                   .verdict = verdict});
+  co_return verdict;
 }
 
 Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Evidence& evidence,
                        Gatherer& gatherer, std::vector<Step>& steps) {
   for (const Rule& rule : plan.at(stage)) {
-    const Need needs = missing(rule.check->needs, evidence);
-    if (needs != Need::none) co_await gatherer.gather(needs, evidence);
-    Verdict verdict = rule.check->judge(evidence, rule.argument);
-    steps.push_back({.stage = stage,
-                     .layer = layer,
-                     .check = rule.check->name,
-                     .origin = rule.origin,
-                     .verdict = verdict});
+    Verdict verdict = co_await run_rule(layer, rule, evidence, gatherer, steps);
     if (verdict.decides()) co_return verdict;
   }
   co_return pass_on();

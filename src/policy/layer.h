@@ -40,6 +40,10 @@ class Layer {
                               std::vector<Step>& steps) const = 0;
 };
 
+/// Asks one rule: what it needs is gathered, its answer becomes a step.
+Task<Verdict> run_rule(std::string_view layer, const Rule& rule, Evidence& evidence,
+                       Gatherer& gatherer, std::vector<Step>& steps);
+
 /// Runs the rules of `plan` at `stage` in order until one decides.
 Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Evidence& evidence,
                        Gatherer& gatherer, std::vector<Step>& steps);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "policy/domain_set.h"
 #include "policy/evidence.h"
 #include "policy/verdict.h"
 
@@ -22,9 +23,9 @@ struct SizeLimits {
   bool operator==(const SizeLimits&) const = default;
 };
 
-/// What a dialect hands to a check: networks, names, a number, limits, or nothing.
-using Argument =
-    std::variant<std::monostate, CidrSet, std::vector<std::string>, std::uint64_t, SizeLimits>;
+/// What a dialect hands to a check: networks, names, domains, a number, limits, or nothing.
+using Argument = std::variant<std::monostate, CidrSet, std::vector<std::string>, DomainSet,
+                              std::uint64_t, SizeLimits>;
 
 /// One question with one implementation, whichever dialect asks it. `judge` is pure: it looks at
 /// evidence that is there (the engine has gathered `needs`) and fetches nothing.

@@ -32,6 +32,11 @@ void Evidence::reset_transaction() {
   candidate.reset();
   message.reset();
   rate_tokens.reset();
+  spf.reset();
+  author.reset();
+  dkim.reset();
+  dmarc.reset();
+  arc.reset();
   dns.clear();
 }
 

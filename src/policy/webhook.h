@@ -33,6 +33,7 @@ struct WebhookPolicy {
   bool require_smtp_auth = false;
   std::vector<Credential> credentials;  ///< sorted by user name
   Plan plan;
+  DomainSet dkim_domains;  ///< allowed_dkim_domains: their signatures are evaluated first
   /// The policy's fields as JSON without credentials: what a trace keeps to judge again offline.
   std::string definition;
 

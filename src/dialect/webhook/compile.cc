@@ -55,13 +55,15 @@ policy::Plan plan_of(const std::string& id, const PolicyFields& fields) {
     plan.add({&policy::checks::client_authenticated, std::vector<std::string>{id},
               id + "/require_smtp_auth"});
   }
-  if (fields.require_spf) {
-    plan.add({&policy::checks::control_supported, std::vector<std::string>{"require_spf"},
-              id + "/require_spf"});
+  if (!fields.allowed_spf_domains.empty()) {
+    plan.add({&policy::checks::spf_domain_listed, policy::DomainSet(fields.allowed_spf_domains),
+              id + "/allowed_spf_domains"});
   }
+  if (fields.require_spf) plan.add({&policy::checks::spf_authorised, {}, id + "/require_spf"});
   if (fields.require_dkim) {
-    plan.add({&policy::checks::control_supported, std::vector<std::string>{"require_dkim"},
-              id + "/require_dkim"});
+    const bool any = fields.allowed_dkim_domains.empty();
+    plan.add({&policy::checks::dkim_signed, policy::DomainSet(fields.allowed_dkim_domains),
+              id + (any ? "/require_dkim" : "/allowed_dkim_domains")});
   }
   return plan;
 }
@@ -82,6 +84,7 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
   policy->credentials_version = credentials_version;
   policy->require_smtp_auth = fields.require_smtp_auth;
   policy->credentials = credentials_of(fields, orders);
+  policy->dkim_domains = policy::DomainSet(fields.allowed_dkim_domains);
   policy->definition = definition_of(fields);
   return policy;
 }

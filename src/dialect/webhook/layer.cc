@@ -1,5 +1,7 @@
 #include "dialect/webhook/layer.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "policy/catalogue.h"
@@ -35,10 +37,40 @@ bool WebhookLayer::speaks_at(Stage stage) const {
 Task<Verdict> WebhookLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                                   std::vector<Step>& steps) const {
   if (stage == Stage::rcpt) return judge_recipient(evidence, gatherer, steps);
-  static const Plan no_policy;
+  return judge_message(evidence, gatherer, steps);
+}
+
+Verdict combine(std::vector<Verdict> refusals) {
+  const auto permanent = [](const Verdict& one) { return one.kind == Verdict::Kind::reject; };
+  const auto count = std::count_if(refusals.begin(), refusals.end(), permanent);
+  if (count > 1) {  // RFC 7372 §3.3
+    std::string detail;
+    for (const Verdict& one : refusals) detail += (detail.empty() ? "" : "; ") + one.detail;
+    return policy::refuse(550, {5, 7, 26}, "neither SPF nor DKIM vouches for this message",
+                          std::move(detail));
+  }
+  const auto first = std::find_if(refusals.begin(), refusals.end(), permanent);
+  if (first != refusals.end()) return std::move(*first);
+  return refusals.empty() ? policy::pass_on() : std::move(refusals.front());
+}
+
+/// All controls are asked, so that the trace and the log have each one's word; within a control the
+/// first refusal is its answer.
+Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer,
+                                          std::vector<Step>& steps) const {
   const Recipient* subject = evidence.recipients.empty() ? nullptr : &evidence.recipients.front();
-  const Plan& plan = subject && subject->route.policy ? subject->route.policy->plan : no_policy;
-  return policy::run_plan(name(), plan, stage, evidence, gatherer, steps);
+  const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over the waits
+  if (!owner) co_return policy::pass_on();
+  std::vector<Verdict> refusals;
+  std::string_view refused_control;
+  for (const policy::Rule& rule : owner->plan.at(Stage::message)) {
+    if (!refused_control.empty() && rule.check->control == refused_control) continue;
+    Verdict verdict = co_await policy::run_rule(name(), rule, evidence, gatherer, steps);
+    if (!verdict.refuses()) continue;
+    refused_control = rule.check->control;
+    refusals.push_back(std::move(verdict));
+  }
+  co_return combine(std::move(refusals));
 }
 
 Task<Verdict> WebhookLayer::judge_recipient(Evidence& evidence, Gatherer& gatherer,

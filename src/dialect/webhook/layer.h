@@ -10,6 +10,11 @@ namespace postern::dialect::webhook {
 /// Recipients of one message to one webhook.
 inline constexpr std::uint64_t default_webhook_recipients = 100;
 
+/// The one answer to a message whose controls gave these refusals, one a control, in the policy's
+/// order: two that no retry can help are 550 5.7.26; a permanent one comes before a temporary one;
+/// else the first. Passes on without a refusal.
+policy::Verdict combine(std::vector<policy::Verdict> refusals);
+
 /// The webhook dialect as a layer: judges the recipients that webhooks own and has no opinion on
 /// others. The order of its checks at RCPT is part of the contract (docs/webhook-policies.md).
 class WebhookLayer final : public policy::Layer {
@@ -26,6 +31,8 @@ class WebhookLayer final : public policy::Layer {
                               std::vector<policy::Step>& steps) const override;
 
  private:
+  Task<policy::Verdict> judge_message(policy::Evidence& evidence, policy::Gatherer& gatherer,
+                                      std::vector<policy::Step>& steps) const;
   Task<policy::Verdict> judge_recipient(policy::Evidence& evidence, policy::Gatherer& gatherer,
                                         std::vector<policy::Step>& steps) const;
 

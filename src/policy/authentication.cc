@@ -1,0 +1,203 @@
+#include "policy/authentication.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace postern::policy {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::int64_t unix_time() {
+  return std::chrono::duration_cast<std::chrono::seconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+mailauth::Answer to_mailauth(const dns::Answer& answer) {
+  using Status = mailauth::Answer::Status;
+  switch (answer.status) {
+    case dns::Status::found:
+      return {.status = Status::found, .records = answer.records};
+    case dns::Status::no_data:
+      return {.status = Status::no_data, .records = {}};
+    case dns::Status::nx_domain:
+      return {.status = Status::nx_domain, .records = {}};
+    case dns::Status::server_failure:
+    case dns::Status::timeout:
+    case dns::Status::bogus:  // RFC 4035 §5.5: what fails validation is not there to be used
+      break;
+  }
+  return {.status = Status::failure, .records = {}};
+}
+
+}  // namespace
+
+Task<mailauth::Answer> DnsDesk::ask(mailauth::Question question) {
+  static_assert(static_cast<int>(mailauth::RecordType::txt) == static_cast<int>(dns::Type::txt));
+  dns::Question asked{.name = std::move(question.name),
+                      .type = static_cast<dns::Type>(question.type)};
+  const auto known = std::find_if(records_.begin(), records_.end(),
+                                  [&](const DnsRecord& one) { return one.question == asked; });
+  if (known != records_.end()) co_return to_mailauth(known->answer);
+  dns::Answer answer;
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
+  if (left <= std::chrono::milliseconds::zero()) {
+    answer.status = dns::Status::timeout;
+  } else if (queries_ == 0) {
+    answer.status = dns::Status::server_failure;
+  } else {
+    --queries_;
+    answer = co_await resolver_.lookup(asked, std::min(left, question_within_));
+  }
+  mailauth::Answer result = to_mailauth(answer);
+  records_.push_back({std::move(asked), std::move(answer)});
+  co_return result;
+}
+
+struct MessageAuthentication::Message {
+  mailauth::dkim::Verifier dkim;
+  mailauth::arc::Validator arc;
+  bool over = false;
+
+  Message(mailauth::dkim::VerifyOptions dkim_options, mailauth::arc::Options arc_options)
+      : dkim(std::move(dkim_options)), arc(std::move(arc_options)) {}
+
+  /// No octet follows.
+  void end(Evidence& evidence) {
+    if (std::exchange(over, true)) return;
+    arc.finish();
+    evidence.author = mailauth::dmarc::author_of(arc.header());
+    // A line that is no field, above all a first line that begins with a blank, is read as part of
+    // the header by some and as its end by others: no author is certain then.
+    if (arc.header().not_fields() > 0) evidence.author->obsolete = true;
+  }
+};
+
+MessageAuthentication::MessageAuthentication(const AuthenticationOptions& options,
+                                             AuthenticationCaches& caches, dns::Resolver& resolver)
+    : options_(options), caches_(caches), resolver_(resolver), questions_left_(options.queries) {}
+
+MessageAuthentication::~MessageAuthentication() = default;
+
+void MessageAuthentication::begin(const DomainSet* preferred) {
+  std::vector<std::string> domains;
+  if (preferred != nullptr) {
+    for (const std::string& entry : preferred->entries()) {
+      domains.push_back(entry.starts_with('.') ? entry.substr(1) : entry);
+    }
+  }
+  message_ = std::make_unique<Message>(
+      mailauth::dkim::VerifyOptions{.max_signatures = options_.signatures,
+                                    .preferred_domains = std::move(domains),
+                                    .skew_seconds = options_.skew_seconds,
+                                    .header = {},
+                                    .cache = &caches_.keys},
+      mailauth::arc::Options{
+          .now = unix_time(), .skew = options_.skew_seconds, .header = {}, .keys = &caches_.keys});
+}
+
+void MessageAuthentication::feed(std::string_view chunk) {
+  message_->dkim.feed(chunk);
+  message_->arc.feed(chunk);
+}
+
+Task<void> find_spf(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options,
+                    mailauth::spf::RecordCache* cache) {
+  mailauth::spf::Request request{
+      .client = evidence.session.client_ip,
+      .helo = evidence.session.helo,
+      .mail_from = evidence.reverse_path ? evidence.reverse_path->text() : std::string()};
+  auto check = mailauth::spf::check_host(
+      std::move(request),
+      {.queries = static_cast<int>(std::min<std::size_t>(desk.left(), mailauth::spf::max_queries)),
+       .want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
+       .receiver = options.receiver,
+       .now = unix_time(),
+       .cache = cache});
+  evidence.spf = co_await desk.run(check);
+}
+
+Task<void> MessageAuthentication::find_dkim(Evidence& evidence, DnsDesk& desk) {
+  if (!message_) {
+    evidence.author.emplace();
+    evidence.dkim.emplace();
+    co_return;
+  }
+  message_->end(evidence);
+  auto check = message_->dkim.finish(unix_time());
+  evidence.dkim = co_await desk.run(check);
+}
+
+Task<void> MessageAuthentication::find_arc(Evidence& evidence, DnsDesk& desk) {
+  if (!message_) {
+    evidence.arc.emplace();
+    co_return;
+  }
+  message_->end(evidence);
+  auto check = message_->arc.evaluate();
+  evidence.arc = co_await desk.run(check);
+}
+
+Task<void> find_dmarc(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options) {
+  using mailauth::dmarc::Identifier;
+  using Outcome = Identifier::Outcome;
+  mailauth::dmarc::Request request;
+  if (evidence.spf) {
+    request.spf.domain = evidence.spf->domain;
+    request.spf.outcome = evidence.spf->status == mailauth::spf::Status::pass ? Outcome::pass
+                          : evidence.spf->status == mailauth::spf::Status::temperror
+                              ? Outcome::temperror
+                              : Outcome::other;
+  }
+  for (const mailauth::dkim::SignatureResult& one : evidence.dkim->signatures) {
+    // DESIGN §9.5: what is not acceptable vouches for nobody.
+    request.dkim.push_back({.outcome = one.acceptable ? Outcome::pass
+                                       : one.status == mailauth::dkim::Status::temperror
+                                           ? Outcome::temperror
+                                           : Outcome::other,
+                            .domain = one.signature.domain});
+  }
+  auto check =
+      mailauth::dmarc::evaluate_author(evidence.author.value_or(mailauth::dmarc::Author{}),
+                                       std::move(request), {.mode = options.dmarc, .draw = {}});
+  evidence.dmarc = co_await desk.run(check);
+}
+
+Task<void> MessageAuthentication::find(Need needs, Evidence& evidence,
+                                       std::optional<Clock::time_point> deadline) {
+  if (has(needs, Need::dmarc)) needs = needs | Need::spf | Need::dkim;
+  needs = missing(needs, evidence);
+  DnsDesk desk(resolver_, evidence.dns, questions_left_, options_.question_within);
+  const auto allow = [&](std::chrono::milliseconds time) {
+    desk.set_deadline(deadline.value_or(Clock::now() + time));
+  };
+  if (has(needs, Need::spf)) {
+    allow(options_.decide_within);
+    co_await find_spf(evidence, desk, options_, &caches_.records);
+  }
+  if (has(needs, Need::dkim)) {
+    allow(options_.decide_within / 2);
+    co_await find_dkim(evidence, desk);
+  }
+  if (has(needs, Need::dmarc)) {
+    allow(options_.decide_within / 2);
+    co_await find_dmarc(evidence, desk, options_);
+  }
+  if (has(needs, Need::arc)) {
+    allow(options_.decide_within / 2);
+    co_await find_arc(evidence, desk);
+  }
+  questions_left_ = desk.left();
+}
+
+Task<void> MessageAuthentication::gather(Need needs, Evidence& evidence) {
+  return find(needs, evidence, std::nullopt);
+}
+
+Task<void> MessageAuthentication::report(Need needs, Evidence& evidence) {
+  return find(needs, evidence, Clock::now() + options_.report_within);
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,220 @@
+// The checks on who vouches for a message: what they ask of SPF, DKIM and DMARC, and the replies of
+// RFC 7372. Their evidence is gathered by MessageAuthentication.
+#include <algorithm>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "policy/catalogue.h"
+
+namespace postern::policy::checks {
+
+namespace {
+
+namespace spf = mailauth::spf;
+namespace dkim = mailauth::dkim;
+namespace dmarc = mailauth::dmarc;
+
+constexpr std::size_t shown = 128;  ///< octets of a foreign name in a reply or a trace
+
+/// RFC 7208 §2.4: with a null reverse-path the HELO name is the identity.
+std::string_view spf_domain(const Evidence& evidence) {
+  return evidence.reverse_path ? std::string_view(evidence.reverse_path->domain)
+                               : std::string_view(evidence.session.helo);
+}
+
+Verdict judge_spf_domain_listed(const Evidence& evidence, const Argument& argument) {
+  const auto& listed = std::get<DomainSet>(argument);
+  const auto domain = mailauth::normalize_domain(spf_domain(evidence));
+  const std::string seen = printable(spf_domain(evidence), shown);
+  if (domain && listed.contains(*domain)) return pass_on(seen + " is listed");
+  return refuse(
+      550, {5, 7, 1},
+      fmt::format("sender domain {} is not in the policy's list",
+                  seen.empty() ? "(none)" : smtp::echo(spf_domain(evidence))),
+      fmt::format("{} is none of {}", seen.empty() ? "no domain" : seen, describe(argument)));
+}
+
+std::string describe_spf(const spf::Result& result) {
+  std::string text =
+      fmt::format("SPF {} for {}", spf::to_string(result.status),
+                  result.domain.empty() ? "no domain" : printable(result.domain, shown));
+  if (!result.mechanism.empty()) text += " by " + printable(result.mechanism, shown);
+  if (!result.record_domain.empty() && result.record_domain != result.domain) {
+    text += " of " + printable(result.record_domain, shown);
+  }
+  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
+  return text;
+}
+
+Verdict judge_spf_authorised(const Evidence& evidence, const Argument&) {
+  if (!evidence.spf) return refuse(451, {4, 7, 24}, "SPF could not be verified, try again later");
+  const spf::Result& result = *evidence.spf;
+  std::string seen = describe_spf(result);
+  const std::string domain = result.domain.empty() ? "the sender" : smtp::echo(result.domain);
+  switch (result.status) {
+    case spf::Status::pass:
+      return pass_on(std::move(seen));
+    case spf::Status::temperror:
+      return refuse(
+          451, {4, 7, 24},
+          fmt::format("SPF of {} could not be verified (temperror), try again later", domain),
+          std::move(seen));
+    case spf::Status::permerror:  // RFC 7372 §3.2
+      return refuse(550, {5, 7, 24},
+                    fmt::format("SPF record of {} is in error (permerror)", domain),
+                    std::move(seen));
+    case spf::Status::none:
+    case spf::Status::neutral:
+    case spf::Status::fail:
+    case spf::Status::softfail:
+      break;
+  }
+  return refuse(
+      550, {5, 7, 23},
+      fmt::format("SPF validation failed: {} for {} from {}", spf::to_string(result.status), domain,
+                  evidence.session.client_ip.to_string()),
+      std::move(seen));
+}
+
+std::string describe_signature(const dkim::SignatureResult& one) {
+  std::string text =
+      fmt::format("{} {}/{}", dkim::to_text(one.reported()),
+                  one.signature.domain.empty() ? "(no domain)" : one.signature.domain,
+                  one.signature.selector.empty() ? "(no selector)" : one.signature.selector);
+  if (one.status != dkim::Status::pass) return text + ": " + std::string(dkim::to_text(one.reason));
+  if (one.acceptable) return text;
+  return text + (one.testing               ? ": the key is for tests only (t=y)"
+                 : one.unsigned_octets > 0 ? ": body octets are left unsigned (l=)"
+                 : one.uncovered_field     ? ": a field was added that is not signed"
+                 : one.from_future         ? ": signed in the future"
+                                           : ": not exactly one From field");
+}
+
+std::string describe_dkim(const dkim::Results& results) {
+  if (results.header_too_long) return "the header is too long to be looked at";
+  if (results.signatures.empty()) return "no DKIM signature";
+  constexpr std::size_t most = 5;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(results.signatures.size(), most); ++i) {
+    text += (i == 0 ? "" : "; ") + describe_signature(results.signatures[i]);
+  }
+  if (results.signatures.size() > most) {
+    text += fmt::format("; and {} more", results.signatures.size() - most);
+  }
+  return printable(text, 6 * shown);
+}
+
+/// RFC 7372 §3.1. Any one signature will do.
+Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
+  if (!evidence.dkim) return refuse(451, {4, 7, 5}, "DKIM could not be verified, try again later");
+  const auto* listed = std::get_if<DomainSet>(&argument);
+  const auto counts = [&](const dkim::SignatureResult& one) {
+    return listed == nullptr || listed->empty() || listed->contains(one.signature.domain);
+  };
+  const auto any = [&](auto&& holds) {
+    const auto& all = evidence.dkim->signatures;
+    return std::any_of(all.begin(), all.end(), holds);
+  };
+  using Signature = const dkim::SignatureResult&;
+  std::string seen = describe_dkim(*evidence.dkim);
+  if (any([&](Signature one) { return one.acceptable && counts(one); })) {
+    return pass_on(std::move(seen));
+  }
+  // A later attempt may succeed, but not with several authors.
+  const bool may_help = evidence.dkim->from_fields == 1;
+  if (may_help &&
+      any([&](Signature one) { return one.status == dkim::Status::temperror && counts(one); })) {
+    return refuse(451, {4, 7, 5}, "DKIM key could not be fetched, try again later",
+                  std::move(seen));
+  }
+  if (any([&](Signature one) { return one.status == dkim::Status::pass; })) {
+    return refuse(550, {5, 7, 21}, "no acceptable DKIM signature of a permitted domain found",
+                  std::move(seen));
+  }
+  return refuse(550, {5, 7, 20}, "no valid DKIM signature found", std::move(seen));
+}
+
+std::string describe_dmarc(const dmarc::Result& result) {
+  std::string text = fmt::format(
+      "DMARC {} for {}", dmarc::to_string(result.status),
+      result.from_domain.empty() ? "no author domain" : printable(result.from_domain, shown));
+  if (result.record) {
+    text += fmt::format(", policy {} of {}", dmarc::to_string(result.policy),
+                        printable(result.record_domain, shown));
+  }
+  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
+  return text;
+}
+
+/// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.3.
+Verdict judge_dmarc_aligned(const Evidence& evidence, const Argument&) {
+  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, "DMARC could not be evaluated");
+  const dmarc::Result& result = *evidence.dmarc;
+  std::string seen = describe_dmarc(result);
+  const std::string domain = smtp::echo(result.from_domain);
+  switch (result.status) {
+    case dmarc::Status::none:
+    case dmarc::Status::pass:
+      return pass_on(std::move(seen));
+    case dmarc::Status::temperror:
+      return refuse(451, {4, 7, 26}, "DMARC could not be evaluated, try again later",
+                    std::move(seen));
+    case dmarc::Status::permerror:
+      return refuse(550, {5, 6, 0}, "invalid From: one address that all read alike is required",
+                    std::move(seen));
+    case dmarc::Status::fail:
+      break;
+  }
+  // A policy of "quarantine" refuses too: there is no folder here to put the message in.
+  if (result.policy == dmarc::Policy::none) return pass_on(std::move(seen));
+  return refuse(550, {5, 7, 26},
+                fmt::format("unauthenticated mail from {} is refused by its DMARC policy", domain),
+                std::move(seen));
+}
+
+}  // namespace
+
+constexpr Check spf_domain_listed{
+    .name = "spf_domain_listed",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_spf_domain_listed,
+    .help =
+        "The domain of the reverse-path (of HELO, when that is null) is in the list. Asked before "
+        "SPF, so that DNS is not asked about anybody else.",
+    .replies = "550 5.7.1",
+    .control = "spf"};
+constexpr Check spf_authorised{
+    .name = "spf_authorised",
+    .stage = Stage::message,
+    .needs = Need::spf,
+    .judge = judge_spf_authorised,
+    .help =
+        "The domain's SPF record says that this client may send for it: the result is pass. None, "
+        "neutral and softfail authorise nobody (RFC 7208).",
+    .replies = "550 5.7.23, 550 5.7.24, 451 4.7.24",
+    .control = "spf"};
+constexpr Check dkim_signed{
+    .name = "dkim_signed",
+    .stage = Stage::message,
+    .needs = Need::dkim,
+    .judge = judge_dkim_signed,
+    .help =
+        "A DKIM signature verifies, is acceptable (nothing unsigned behind l=, no test key, one "
+        "From field, RFC 6376) and, with a list, its d= is in it.",
+    .replies = "550 5.7.20, 550 5.7.21, 451 4.7.5",
+    .control = "dkim"};
+constexpr Check dmarc_aligned{
+    .name = "dmarc_aligned",
+    .stage = Stage::message,
+    .needs = Need::dmarc,
+    .judge = judge_dmarc_aligned,
+    .help =
+        "SPF or an acceptable DKIM signature vouches for the author's domain, or its DMARC policy "
+        "does not mind (RFC 7489).",
+    .replies = "550 5.7.26, 550 5.6.0, 451 4.7.26",
+    .control = "dmarc"};
+
+}  // namespace postern::policy::checks
