@@ -1,8 +1,6 @@
 #include "app/explain_live.h"
 
-#include <fstream>
 #include <iostream>
-#include <iterator>
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
@@ -10,6 +8,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/json/parse.hpp>
 
+#include "app/input_file.h"
 #include "base/ulid.h"
 #include "dialect/webhook/layer.h"
 #include "mail/header_scanner.h"
@@ -39,27 +38,6 @@ class LiveGatherer final : public policy::Gatherer {
     co_return;
   }
 };
-
-Result<std::string> read_file(const std::string& name) {
-  if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::ifstream file(name, std::ios::binary);
-  std::string text(std::istreambuf_iterator<char>(file), {});
-  if (!file.is_open() || file.bad()) return fail(Fault::not_found, "cannot read " + name);
-  return text;
-}
-
-/// A message on disk may end its lines in LF; on the wire they end in CRLF.
-std::string with_crlf(const std::string& text) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 40);
-  char before = '\0';
-  for (const char c : text) {
-    if (c == '\n' && before != '\r') out += '\r';
-    out += c;
-    before = c;
-  }
-  return out;
-}
 
 policy::MessageFacts facts_of(const std::string& message) {
   mail::HeaderScanner scanner;
@@ -106,7 +84,7 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
 /// has to be what it should be and no more.
 Result<void> check_dns(const ExplainOptions& options) {
   if (!options.dns) return {};
-  const Result<std::string> text = read_file(options.dns->string());
+  const Result<std::string> text = read_input(options.dns->string(), std::cin);
   if (!text) return tl::unexpected(text.error());
   boost::system::error_code wrong;
   const boost::json::value parsed = boost::json::parse(*text, wrong);
@@ -165,7 +143,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   }
   std::optional<policy::MessageFacts> message;
   if (options.message) {
-    const Result<std::string> text = read_file(*options.message);
+    const Result<std::string> text = read_input(*options.message, std::cin);
     if (!text) return tl::unexpected(text.error());
     message = facts_of(with_crlf(*text));
   }
