@@ -34,6 +34,7 @@ enum class TlsMode : std::uint8_t { starttls, implicit, none };
 enum class ProxyProtocol : std::uint8_t { off, required };
 enum class Disposition : std::uint8_t { deliver, discard };
 enum class Signup : std::uint8_t { open, closed };
+enum class DmarcDiscovery : std::uint8_t { public_suffix, tree_walk };
 
 struct ServerConfig {
   /// When the file does not set it, load_config() puts the machine's name here.
@@ -96,6 +97,15 @@ struct DnsConfig {
   Milliseconds timeout = std::chrono::seconds(5);
 };
 
+struct AuthenticationConfig {
+  bool enforce_dmarc = false;
+  DmarcDiscovery dmarc_discovery = DmarcDiscovery::public_suffix;
+  std::uint64_t questions = 100;  ///< to DNS, a message
+  std::uint64_t signatures = 10;  ///< DKIM, a message
+  Milliseconds decide_within = std::chrono::seconds(20);
+  Milliseconds report_within = std::chrono::seconds(5);
+};
+
 struct WebhooksConfig {
   std::string public_domain = "localhost.localdomain";
   bool allow_http = false;
@@ -133,6 +143,7 @@ struct Config {
   TimeoutsConfig timeouts;
   AuthConfig auth;
   DnsConfig dns;
+  AuthenticationConfig authentication;
   WebhooksConfig webhooks;
   ApiConfig api;
   TracesConfig traces;

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, 3> tls_modes{"starttls", "implicit", "non
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
+constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_walk"};
 constexpr std::array<std::string_view, 2> signups{"open", "closed"};
 constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "journald"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
@@ -146,6 +147,22 @@ const Key keys[] = {
      POSTERN_SLOT(c.dns.servers)},
     {"dns", "timeout", Kind::duration, R"("5s")", "of one question", POSTERN_SLOT(c.dns.timeout),
      10, seconds(60)},
+    {"authentication", "enforce_dmarc", Kind::flag, "false",
+     "refuse mail that fails DMARC under p=reject or p=quarantine",
+     POSTERN_SLOT(c.authentication.enforce_dmarc)},
+    {"authentication", "dmarc_discovery", Kind::choice, R"("public_suffix")",
+     "where records are looked for: RFC 7489, or tree_walk, RFC 9989",
+     POSTERN_SLOT(c.authentication.dmarc_discovery), 0, UINT64_MAX, discoveries},
+    {"authentication", "questions", Kind::count, "100", "to DNS about one message",
+     POSTERN_SLOT(c.authentication.questions), 1, 10000},
+    {"authentication", "signatures", Kind::count, "10", "DKIM signatures evaluated of one message",
+     POSTERN_SLOT(c.authentication.signatures), 1, 100},
+    {"authentication", "decide_within", Kind::duration, R"("20s")",
+     "a verdict that a policy needs; then temporary failure",
+     POSTERN_SLOT(c.authentication.decide_within), 100, seconds(120)},
+    {"authentication", "report_within", Kind::duration, R"("5s")",
+     "verdicts that are only reported, all together", POSTERN_SLOT(c.authentication.report_within),
+     0, seconds(60)},
     {"webhooks", "public_domain", Kind::domain, R"("localhost.localdomain")",
      "webhook-<ULID>@ addresses live here", POSTERN_SLOT(c.webhooks.public_domain)},
     {"webhooks", "allow_http", Kind::flag, "false", "plain http targets",

@@ -35,8 +35,8 @@ enum class Kind : std::uint8_t {
 using Slot =
     std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
                  CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*, TlsMode*,
-                 ProxyProtocol*, smtp::BareNewline*, Disposition*, Signup*, telemetry::LogFormat*,
-                 telemetry::Level*, telemetry::AddressStyle*>;
+                 ProxyProtocol*, smtp::BareNewline*, DmarcDiscovery*, Disposition*, Signup*,
+                 telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
 
 struct Key {
   std::string_view section;

@@ -6,12 +6,15 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/json/parse.hpp>
 
 #include "app/input_file.h"
+#include "app/room_options.h"
 #include "base/ulid.h"
 #include "dialect/webhook/layer.h"
+#include "dns/recorded_resolver.h"
 #include "mail/header_scanner.h"
+#include "net/unbound_resolver.h"
+#include "policy/authentication.h"
 #include "policy/gateway_layer.h"
 
 namespace postern::app {
@@ -23,7 +26,7 @@ using policy::Trace;
 policy::Engine engine_for(const Config& config) {
   return policy::Engine(
       {{std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)},
-       {policy::gateway_layer(config.limits.session)}});
+       {policy::gateway_layer(config.limits.session, config.authentication.enforce_dmarc)}});
 }
 
 namespace {
@@ -31,12 +34,21 @@ namespace {
 /// A full bucket: what other mail has used of a rate limit only the running gateway knows.
 class LiveGatherer final : public policy::Gatherer {
  public:
+  LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
+               dns::Resolver& resolver)
+      : authentication_(options, caches, resolver) {}
+
+  policy::MessageAuthentication& authentication() { return authentication_; }
+
   Task<void> gather(policy::Need needs, Evidence& evidence) override {
     if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate) {
       evidence.rate_tokens = evidence.candidate->route.webhook->rate_limit_per_minute;
     }
-    co_return;
+    co_await authentication_.gather(policy::without(needs, policy::Need::rate_tokens), evidence);
   }
+
+ private:
+  policy::MessageAuthentication authentication_;
 };
 
 policy::MessageFacts facts_of(const std::string& message) {
@@ -80,22 +92,32 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
   return session;
 }
 
-/// The DNS answers given are the only ones there are; the checks of today ask for none, so the file
-/// has to be what it should be and no more.
-Result<void> check_dns(const ExplainOptions& options) {
-  if (!options.dns) return {};
+/// The answers of --dns alone, else the configured name servers.
+Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
+                                                    const ExplainOptions& options,
+                                                    boost::asio::io_context& loop) {
+  if (!options.dns) {
+    auto opened = net::UnboundResolver::open(loop.get_executor(), resolver_options(config));
+    if (!opened) return tl::unexpected(opened.error());
+    return std::unique_ptr<dns::Resolver>(std::move(*opened));
+  }
   const Result<std::string> text = read_input(options.dns->string(), std::cin);
   if (!text) return tl::unexpected(text.error());
-  boost::system::error_code wrong;
-  const boost::json::value parsed = boost::json::parse(*text, wrong);
-  if (!wrong && parsed.is_object()) return {};
-  return fail(Fault::malformed, options.dns->string() + ": not a JSON object of names");
+  auto recorded = dns::RecordedResolver::parse(*text);
+  if (!recorded) {
+    return fail(Fault::malformed, options.dns->string() + ": " + recorded.error().message);
+  }
+  return std::unique_ptr<dns::Resolver>(std::move(*recorded));
 }
 
-Task<bool> decide(const policy::Engine& engine, std::vector<mail::Mailbox> recipients,
+struct Sent {
+  std::vector<mail::Mailbox> recipients;
+  std::optional<std::string> message;  ///< CRLF at line ends
+};
+
+Task<bool> decide(const policy::Engine& engine, const Sent& sent,
                   const policy::Directory& directory, Evidence& evidence, Trace& trace,
-                  std::optional<policy::MessageFacts> message) {
-  LiveGatherer gatherer;
+                  LiveGatherer& gatherer) {
   const auto ask = [&](policy::Decision decision) {
     const bool accepted = !policy::refused(decision);
     trace.note(std::move(decision));
@@ -106,28 +128,33 @@ Task<bool> decide(const policy::Engine& engine, std::vector<mail::Mailbox> recip
     policy::Decision decision = co_await engine.decide(stage, evidence, gatherer);
     if (!ask(std::move(decision))) co_return false;
   }
-  for (mail::Mailbox& recipient : recipients) {
+  for (const mail::Mailbox& recipient : sent.recipients) {
     policy::Route route = directory.resolve(recipient);
-    evidence.consider({.address = std::move(recipient), .route = std::move(route)});
+    evidence.consider({.address = recipient, .route = std::move(route)});
     policy::Decision decision = co_await engine.decide(Stage::rcpt, evidence, gatherer);
     if (ask(std::move(decision))) evidence.recipients.push_back(*evidence.candidate);
   }
   evidence.candidate.reset();
   if (evidence.recipients.empty()) co_return false;
-  for (const Stage stage : {Stage::data, Stage::message}) {
-    if (stage == Stage::message) evidence.message = message;
-    if (!engine.speaks_at(stage) || (stage == Stage::message && !message)) continue;
-    policy::Decision decision = co_await engine.decide(stage, evidence, gatherer);
+  if (engine.speaks_at(Stage::data)) {
+    policy::Decision decision = co_await engine.decide(Stage::data, evidence, gatherer);
     if (!ask(std::move(decision))) co_return false;
   }
-  co_return true;
+  if (!sent.message) co_return true;
+  const auto policy = evidence.recipients.front().route.policy;
+  gatherer.authentication().begin(policy ? &policy->dkim_domains : nullptr);
+  gatherer.authentication().feed(*sent.message);
+  evidence.message = facts_of(*sent.message);
+  policy::Decision decision = co_await engine.decide(Stage::message, evidence, gatherer);
+  const bool accepted = ask(std::move(decision));
+  co_await gatherer.authentication().report(policy::reported_needs(!accepted, evidence), evidence);
+  co_return accepted;
 }
 
 }  // namespace
 
 Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
                           const policy::Directory& directory) {
-  if (const Result<void> dns = check_dns(options); !dns) return tl::unexpected(dns.error());
   Evidence evidence;
   evidence.session = session_of(config, options, directory);
   if (options.mail_from && !options.mail_from->empty()) {
@@ -135,31 +162,37 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
     if (!path) return tl::unexpected(path.error());
     evidence.reverse_path = std::move(*path);
   }
-  std::vector<mail::Mailbox> recipients;
+  Sent sent;
   for (const std::string& text : options.recipients) {
     Result<mail::Mailbox> recipient = address("--to", text);
     if (!recipient) return tl::unexpected(recipient.error());
-    recipients.push_back(std::move(*recipient));
+    sent.recipients.push_back(std::move(*recipient));
   }
-  std::optional<policy::MessageFacts> message;
   if (options.message) {
     const Result<std::string> text = read_input(*options.message, std::cin);
     if (!text) return tl::unexpected(text.error());
-    message = facts_of(with_crlf(*text));
+    sent.message = with_crlf(*text);
   }
 
   Trace trace;
   trace.id = new_ulid();
   trace.started = std::chrono::system_clock::now();
   const policy::Engine engine = engine_for(config);
+  boost::asio::io_context loop(1);
+  const auto resolver = resolver_for(config, options, loop);
+  if (!resolver) return tl::unexpected(resolver.error());
+  const policy::AuthenticationOptions authentication = authentication_options(config);
+  policy::AuthenticationCaches caches;
+  LiveGatherer gatherer(authentication, caches, **resolver);
   bool accepted = false;
-  boost::asio::io_context loop;
-  boost::asio::co_spawn(
-      loop, decide(engine, std::move(recipients), directory, evidence, trace, message),
-      [&accepted](std::exception_ptr error, bool result) { accepted = !error && result; });
+  boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
+                        [&](std::exception_ptr error, bool result) {
+                          accepted = !error && result;
+                          loop.stop();  // the resolver would wait for more
+                        });
   loop.run();
   const std::uint64_t limit = config.limits.session.message_size;
-  if (accepted && message && message->size > limit) {  // the session refuses it (RFC 1870 §6.3)
+  if (accepted && sent.message && sent.message->size() > limit) {  // RFC 1870 §6.3
     trace.reply = {.code = 552,
                    .enhanced = {5, 3, 4},
                    .text = fmt::format("message exceeds {} octets", limit)};

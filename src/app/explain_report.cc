@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "policy/authentication_text.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
@@ -193,6 +194,36 @@ std::string decision_text(const Explanation& explanation, const Decision& decisi
   return out;
 }
 
+/// One DNS answer: `found "v=spf1 -all" (ttl 300 s, DNSSEC)`.
+std::string answer_line(const dns::Answer& answer) {
+  constexpr std::size_t most = 200;
+  std::string line(dns::to_string(answer.status));
+  for (const std::string& record : answer.records) line += " \"" + printable(record, most) + "\"";
+  if (answer.trouble()) return line;
+  return line + fmt::format(" (ttl {} s, {})", answer.ttl.count(),
+                            answer.secure ? "DNSSEC-validated" : "not DNSSEC-signed");
+}
+
+std::string authentication_text(const Evidence& evidence, const Paint& paint) {
+  std::string out;
+  const auto line = [&](const std::string& text) { out += "  " + text + "\n"; };
+  if (evidence.spf) line(policy::describe(*evidence.spf));
+  if (evidence.dkim) {
+    if (evidence.dkim->signatures.empty()) line("DKIM none: no signature");
+    for (const auto& one : evidence.dkim->signatures) line("DKIM " + policy::describe(one));
+  }
+  if (evidence.dmarc) line(policy::describe(*evidence.dmarc));
+  if (evidence.arc) line(policy::describe(*evidence.arc));
+  if (!out.empty()) out = "\n" + paint.bold("Who vouches for it") + "\n" + out;
+  if (evidence.dns.empty()) return out;
+  out += "\n" + paint.bold("DNS answers used") + "\n";
+  for (const policy::DnsRecord& one : evidence.dns) {
+    line(fmt::format("{} {}: {}", printable(one.question.name, 255),
+                     dns::to_string(one.question.type), answer_line(one.answer)));
+  }
+  return out;
+}
+
 std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   if (!explanation.again) {
     return paint.red("Cannot be made again offline: " + explanation.again.error().message) + "\n";
@@ -251,6 +282,7 @@ std::string explanation_text(const Explanation& explanation, bool color) {
     out += decision_text(explanation, decision, paint);
   }
   if (trace.omitted > 0) out += fmt::format("\n{} more recipients were not kept\n", trace.omitted);
+  out += authentication_text(evidence, paint);
   const std::string outcome = outcome_line(explanation);
   out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
   return out + rederived_text(explanation, paint);
@@ -313,6 +345,51 @@ json::object client_json(const policy::SessionFacts& session) {
   return out;
 }
 
+json::object authentication_json(const Evidence& evidence) {
+  json::object out;
+  const auto verdict = [](std::string_view result, std::string text) {
+    return json::object{{"result", result}, {"text", std::move(text)}};
+  };
+  if (evidence.spf) {
+    out["spf"] =
+        verdict(mailauth::spf::to_string(evidence.spf->status), policy::describe(*evidence.spf));
+  }
+  if (evidence.dkim) {
+    json::array list;
+    for (const auto& one : evidence.dkim->signatures) {
+      json::object entry = verdict(mailauth::dkim::to_text(one.reported()), policy::describe(one));
+      entry["acceptable"] = one.acceptable;
+      list.push_back(std::move(entry));
+    }
+    out["dkim"] = std::move(list);
+  }
+  if (evidence.dmarc) {
+    out["dmarc"] = verdict(mailauth::dmarc::to_string(evidence.dmarc->status),
+                           policy::describe(*evidence.dmarc));
+  }
+  if (evidence.arc) {
+    out["arc"] =
+        verdict(mailauth::arc::to_text(evidence.arc->status), policy::describe(*evidence.arc));
+  }
+  return out;
+}
+
+/// In the form that --dns takes.
+json::array dns_json(const std::vector<policy::DnsRecord>& answers) {
+  json::array out;
+  for (const policy::DnsRecord& one : answers) {
+    json::array records;
+    for (const std::string& record : one.answer.records) records.emplace_back(shown(record));
+    out.push_back(json::object{{"name", shown(one.question.name)},
+                               {"type", dns::to_string(one.question.type)},
+                               {"status", dns::to_string(one.answer.status)},
+                               {"records", std::move(records)},
+                               {"secure", one.answer.secure},
+                               {"ttl", one.answer.ttl.count()}});
+  }
+  return out;
+}
+
 json::object rederived_json(const Result<dialect::Rederived>& again) {
   if (!again) return {{"agrees", false}, {"error", again.error().message}};
   json::array differences;
@@ -344,6 +421,8 @@ json::object explanation_json(const Explanation& explanation) {
   json::array decisions;
   for (const Decision& decision : trace.decisions) decisions.push_back(decision_json(decision));
   out["decisions"] = std::move(decisions);
+  out["authentication"] = authentication_json(evidence);
+  out["dns"] = dns_json(evidence.dns);
   out["omitted"] = trace.omitted;
   out["outcome"] = trace.outcome;
   out["refused"] = was_refused(trace);

@@ -203,10 +203,7 @@ Instance::Started Instance::open_databases() {
 }
 
 Instance::Started Instance::open_resolver() {
-  net::UnboundOptions options;
-  for (const Endpoint& server : config_.dns.servers) options.servers.push_back(server.to_string());
-  options.trust_anchor_file = "/usr/share/dns/root.key";
-  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), options);
+  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), resolver_options(config_));
   if (!resolver) {
     return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `dns.servers`");
   }
@@ -266,7 +263,8 @@ Instance::Started Instance::open_delivery() {
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(gateway::Services{
-      directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_});
+      directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_, *resolver_,
+      authentication_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};

@@ -76,6 +76,7 @@ class Instance {
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
   policy::Directory directory_;
+  policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;

@@ -33,8 +33,29 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
                        .minimum_rate = timeouts.minimum_rate,
                        .minimum_rate_after = timeouts.minimum_rate_after,
                        .error_delay = config.limits.error_delay};
+  settings.authentication = authentication_options(config);
   settings.engine = std::make_shared<const policy::Engine>(engine_for(config));
   return settings;
+}
+
+policy::AuthenticationOptions authentication_options(const Config& config) {
+  const AuthenticationConfig& given = config.authentication;
+  return {.receiver = config.server.hostname,
+          .queries = given.questions,
+          .decide_within = given.decide_within,
+          .report_within = given.report_within,
+          .question_within = config.dns.timeout,
+          .signatures = given.signatures,
+          .dmarc = given.dmarc_discovery == DmarcDiscovery::tree_walk
+                       ? mailauth::dmarc::Mode::tree_walk
+                       : mailauth::dmarc::Mode::public_suffix};
+}
+
+net::UnboundOptions resolver_options(const Config& config) {
+  net::UnboundOptions options;
+  for (const Endpoint& server : config.dns.servers) options.servers.push_back(server.to_string());
+  options.trust_anchor_file = "/usr/share/dns/root.key";
+  return options;
 }
 
 deliver::DeliveryOptions delivery_options(const Config& config) {

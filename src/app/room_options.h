@@ -4,12 +4,16 @@
 #include "app/config.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/settings.h"
+#include "net/unbound_resolver.h"
+#include "policy/authentication.h"
 
 namespace postern::app {
 
 // The configuration in the words of each room. What is not a key (stores, certificates, folders)
 // the caller adds.
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
+policy::AuthenticationOptions authentication_options(const Config& config);
+net::UnboundOptions resolver_options(const Config& config);
 deliver::DeliveryOptions delivery_options(const Config& config);
 admin::Options api_options(const Config& config);
 

@@ -7,6 +7,7 @@
 
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
+#include "policy/authentication.h"
 #include "policy/gateway_layer.h"
 
 namespace postern::dialect {
@@ -15,12 +16,42 @@ namespace {
 
 namespace json = boost::json;
 
-/// Offline there is nothing to fetch: what was not recorded was not used.
-class NothingToGather final : public policy::Gatherer {
+/// A record has all the DNS answers there were.
+class NoResolver final : public dns::Resolver {
  public:
-  Task<void> gather(policy::Need, policy::Evidence&) override {
-    throw std::runtime_error("the evidence this check needs is not in the record");
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    throw std::runtime_error("the answer about " + question.name + " is not in the record");
   }
+};
+
+/// SPF and DMARC are evaluated anew, from the recorded DNS answers alone. The message itself is not
+/// kept: what its signatures said is taken from the record, and what is not there was not used.
+class RecordGatherer final : public policy::Gatherer {
+ public:
+  explicit RecordGatherer(const policy::Evidence& recorded) {
+    if (recorded.dmarc) options_.dmarc = recorded.dmarc->mode;
+  }
+
+  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
+    using policy::Need;
+    NoResolver resolver;
+    policy::DnsDesk desk(resolver, evidence.dns, mailauth::spf::max_queries,
+                         std::chrono::milliseconds(0));
+    if (policy::has(needs, Need::spf)) {
+      co_await policy::find_spf(evidence, desk, options_, nullptr);
+      needs = policy::without(needs, Need::spf);
+    }
+    if (policy::has(needs, Need::dmarc) && evidence.spf && evidence.dkim) {
+      co_await policy::find_dmarc(evidence, desk, options_);
+      needs = policy::without(needs, Need::dmarc);
+    }
+    if (needs != Need::none) {
+      throw std::runtime_error("the evidence this check needs is not in the record");
+    }
+  }
+
+ private:
+  policy::AuthenticationOptions options_;
 };
 
 std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
@@ -82,7 +113,7 @@ bool Rederived::agrees() const {
 
 Task<Result<Rederived>> rederive(const policy::Trace& trace) {
   Rederived result;
-  NothingToGather nothing;
+  RecordGatherer gatherer(trace.evidence);
   std::optional<policy::Engine> engine;
   std::shared_ptr<const std::string> engine_definition;
   for (const policy::Decision& recorded : trace.decisions) {
@@ -95,7 +126,9 @@ Task<Result<Rederived>> rederive(const policy::Trace& trace) {
       engine_definition = recorded.engine;
     }
     policy::Evidence evidence = policy::evidence_at(trace, recorded);
-    const policy::Decision derived = co_await engine->decide(recorded.stage, evidence, nothing);
+    evidence.spf.reset();
+    evidence.dmarc.reset();
+    const policy::Decision derived = co_await engine->decide(recorded.stage, evidence, gatherer);
     answer.asked = true;
     answer.differences = policy::differences(recorded, derived);
   }

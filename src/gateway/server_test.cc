@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
+#include "dns/recorded_resolver.h"
 #include "gateway/test_client.h"
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
@@ -129,7 +130,9 @@ class ServerTest : public testing::Test {
   KeepingRecorder recorder;
   FullBuckets rates;
   Resources resources{1u << 30, "/tmp"};
-  Services services{directory, authenticator, sink, recorder, rates, resources};
+  dns::RecordedResolver resolver{{}};
+  policy::AuthenticationCaches caches;
+  Services services{directory, authenticator, sink, recorder, rates, resources, resolver, caches};
   Admission admission{{.sessions = 100, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
   std::unique_ptr<Server> server;
   std::uint16_t port = 0;

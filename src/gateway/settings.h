@@ -8,6 +8,7 @@
 
 #include "base/ip.h"
 #include "net/tls.h"
+#include "policy/authentication.h"
 #include "policy/layer.h"
 #include "smtp/limits.h"
 
@@ -43,6 +44,7 @@ struct ListenerSettings {
   Milliseconds auth_failure_delay{1'000};  ///< before a 535
   Timeouts timeouts;
   std::shared_ptr<const policy::Engine> engine;
+  policy::AuthenticationOptions authentication;
   std::string body_directory;  ///< for message bodies over the memory threshold
 };
 

@@ -53,7 +53,16 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
       evidence.candidate->route.webhook) {
     evidence.rate_tokens = services_.rates.tokens(*evidence.candidate->route.webhook);
   }
-  co_return;
+  needs = policy::without(needs, policy::Need::rate_tokens);
+  if (needs != policy::Need::none) co_await authentication().gather(needs, evidence);
+}
+
+policy::MessageAuthentication& Transaction::authentication() {
+  if (!authentication_) {
+    authentication_ = std::make_unique<policy::MessageAuthentication>(
+        settings_->authentication, services_.authentication, services_.resolver);
+  }
+  return *authentication_;
 }
 
 Task<smtp::Reply> Transaction::decide(Stage stage) {
@@ -91,12 +100,24 @@ void Transaction::log_refusal(const policy::Decision& decision) {
       .field("duration_ms", decision.took);
   if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
   if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
+  // Two controls of one policy may refuse together.
+  std::string_view layer;
+  std::string rules, origins, details;
+  const auto join = [](std::string& list, std::string_view text) {
+    if (!list.empty() && !text.empty()) list += "; ";
+    list += text;
+  };
   for (const policy::Step& step : decision.steps) {
     if (!step.verdict.refuses() || !step.enforced) continue;
-    line.field("layer", step.layer).field("rule", step.check);
-    if (!step.origin.empty()) line.field("policy", step.origin);
-    if (!step.verdict.detail.empty()) line.field("error", step.verdict.detail);
+    layer = step.layer;
+    join(rules, step.check);
+    join(origins, step.origin);
+    join(details, step.verdict.detail);
   }
+  if (layer.empty()) return;
+  line.field("layer", layer).field("rule", rules);
+  if (!origins.empty()) line.field("policy", origins);
+  if (!details.empty()) line.field("error", details);
 }
 
 void Transaction::log_accepted(const smtp::Reply& reply) {
@@ -206,12 +227,16 @@ Task<smtp::Reply> Transaction::data() {
   if (refusal.code != 0) co_return refusal;
   message_ = std::make_unique<Message>(
       Message{.body = spool::Body(settings_->body_directory), .scanner = {}, .trouble = {}});
+  const policy::Recipient* subject = evidence_.subject();
+  const auto policy = subject ? subject->route.policy : nullptr;
+  authentication().begin(policy ? &policy->dkim_domains : nullptr);
   co_return undecided;
 }
 
 void Transaction::chunk(std::string_view bytes) {
   if (!message_ || message_->trouble) return;
   message_->scanner.feed(bytes);
+  authentication_->feed(bytes);
   if (Result<void> appended = message_->body.append(bytes); !appended) {
     message_->trouble = appended.error();
     return;
@@ -250,6 +275,7 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   }
   evidence_.message = message_facts(size);
   smtp::Reply reply = co_await decide(Stage::message);
+  co_await authentication_->report(policy::reported_needs(reply.code != 0, evidence_), evidence_);
   if (reply.code == 0) {
     reply = co_await services_.sink.take(evidence_, message_->body);
     if (reply.positive()) log_accepted(reply);
@@ -266,6 +292,7 @@ void Transaction::settle(const smtp::Reply& reply) {
 void Transaction::drop_message() {
   if (message_) services_.resources.give_back(message_->accounted);
   message_.reset();
+  authentication_.reset();
 }
 
 void Transaction::finish(std::string_view outcome) {

@@ -13,6 +13,7 @@
 #include "gateway/resources.h"
 #include "gateway/settings.h"
 #include "mail/header_scanner.h"
+#include "policy/authentication.h"
 #include "policy/directory.h"
 #include "policy/layer.h"
 #include "smtp/server_session.h"
@@ -28,6 +29,8 @@ struct Services {
   TransactionRecorder& recorder;
   RateProbe& rates;
   Resources& resources;
+  dns::Resolver& resolver;
+  policy::AuthenticationCaches& authentication;
 };
 
 class Transaction final : private policy::Gatherer {
@@ -65,6 +68,7 @@ class Transaction final : private policy::Gatherer {
   };
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
+  policy::MessageAuthentication& authentication();
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
   Task<smtp::Reply> decide(policy::Stage stage);
   void record(policy::Decision decision);
@@ -81,6 +85,7 @@ class Transaction final : private policy::Gatherer {
   policy::Evidence evidence_;
   std::unique_ptr<policy::Trace> trace_;
   std::unique_ptr<Message> message_;
+  std::unique_ptr<policy::MessageAuthentication> authentication_;
   std::uint64_t messages_ = 0;
 };
 

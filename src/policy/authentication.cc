@@ -56,6 +56,11 @@ Task<mailauth::Answer> DnsDesk::ask(mailauth::Question question) {
   co_return result;
 }
 
+Need reported_needs(bool refused, const Evidence& evidence) {
+  if (refused && !evidence.spf) return Need::dkim;
+  return Need::spf | Need::dkim | Need::dmarc | Need::arc;
+}
+
 struct MessageAuthentication::Message {
   mailauth::dkim::Verifier dkim;
   mailauth::arc::Validator arc;
@@ -110,12 +115,10 @@ Task<void> find_spf(Evidence& evidence, DnsDesk& desk, const AuthenticationOptio
       .helo = evidence.session.helo,
       .mail_from = evidence.reverse_path ? evidence.reverse_path->text() : std::string()};
   auto check = mailauth::spf::check_host(
-      std::move(request),
-      {.queries = static_cast<int>(std::min<std::size_t>(desk.left(), mailauth::spf::max_queries)),
-       .want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
-       .receiver = options.receiver,
-       .now = unix_time(),
-       .cache = cache});
+      std::move(request), {.want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
+                           .receiver = options.receiver,
+                           .now = unix_time(),
+                           .cache = cache});
   evidence.spf = co_await desk.run(check);
 }
 

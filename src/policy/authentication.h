@@ -78,6 +78,10 @@ class DnsDesk {
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 
+/// What is found out for the log and the payload beyond what rules asked for. Of refused mail SPF
+/// is not: a domain that its policy does not list is refused without a look at its record.
+Need reported_needs(bool refused, const Evidence& evidence);
+
 /// One message's authentication. Not thread-safe; lives as long as its message.
 class MessageAuthentication {
  public:

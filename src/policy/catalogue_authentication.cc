@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "policy/authentication_text.h"
 #include "policy/catalogue.h"
 
 namespace postern::policy::checks {
@@ -36,22 +37,10 @@ Verdict judge_spf_domain_listed(const Evidence& evidence, const Argument& argume
       fmt::format("{} is none of {}", seen.empty() ? "no domain" : seen, describe(argument)));
 }
 
-std::string describe_spf(const spf::Result& result) {
-  std::string text =
-      fmt::format("SPF {} for {}", spf::to_string(result.status),
-                  result.domain.empty() ? "no domain" : printable(result.domain, shown));
-  if (!result.mechanism.empty()) text += " by " + printable(result.mechanism, shown);
-  if (!result.record_domain.empty() && result.record_domain != result.domain) {
-    text += " of " + printable(result.record_domain, shown);
-  }
-  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
-  return text;
-}
-
 Verdict judge_spf_authorised(const Evidence& evidence, const Argument&) {
   if (!evidence.spf) return refuse(451, {4, 7, 24}, "SPF could not be verified, try again later");
   const spf::Result& result = *evidence.spf;
-  std::string seen = describe_spf(result);
+  std::string seen = policy::describe(result);
   const std::string domain = result.domain.empty() ? "the sender" : smtp::echo(result.domain);
   switch (result.status) {
     case spf::Status::pass:
@@ -78,34 +67,6 @@ Verdict judge_spf_authorised(const Evidence& evidence, const Argument&) {
       std::move(seen));
 }
 
-std::string describe_signature(const dkim::SignatureResult& one) {
-  std::string text =
-      fmt::format("{} {}/{}", dkim::to_text(one.reported()),
-                  one.signature.domain.empty() ? "(no domain)" : one.signature.domain,
-                  one.signature.selector.empty() ? "(no selector)" : one.signature.selector);
-  if (one.status != dkim::Status::pass) return text + ": " + std::string(dkim::to_text(one.reason));
-  if (one.acceptable) return text;
-  return text + (one.testing               ? ": the key is for tests only (t=y)"
-                 : one.unsigned_octets > 0 ? ": body octets are left unsigned (l=)"
-                 : one.uncovered_field     ? ": a field was added that is not signed"
-                 : one.from_future         ? ": signed in the future"
-                                           : ": not exactly one From field");
-}
-
-std::string describe_dkim(const dkim::Results& results) {
-  if (results.header_too_long) return "the header is too long to be looked at";
-  if (results.signatures.empty()) return "no DKIM signature";
-  constexpr std::size_t most = 5;
-  std::string text;
-  for (std::size_t i = 0; i < std::min(results.signatures.size(), most); ++i) {
-    text += (i == 0 ? "" : "; ") + describe_signature(results.signatures[i]);
-  }
-  if (results.signatures.size() > most) {
-    text += fmt::format("; and {} more", results.signatures.size() - most);
-  }
-  return printable(text, 6 * shown);
-}
-
 /// RFC 7372 §3.1. Any one signature will do.
 Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
   if (!evidence.dkim) return refuse(451, {4, 7, 5}, "DKIM could not be verified, try again later");
@@ -118,7 +79,7 @@ Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
     return std::any_of(all.begin(), all.end(), holds);
   };
   using Signature = const dkim::SignatureResult&;
-  std::string seen = describe_dkim(*evidence.dkim);
+  std::string seen = policy::describe(*evidence.dkim);
   if (any([&](Signature one) { return one.acceptable && counts(one); })) {
     return pass_on(std::move(seen));
   }
@@ -136,23 +97,11 @@ Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
   return refuse(550, {5, 7, 20}, "no valid DKIM signature found", std::move(seen));
 }
 
-std::string describe_dmarc(const dmarc::Result& result) {
-  std::string text = fmt::format(
-      "DMARC {} for {}", dmarc::to_string(result.status),
-      result.from_domain.empty() ? "no author domain" : printable(result.from_domain, shown));
-  if (result.record) {
-    text += fmt::format(", policy {} of {}", dmarc::to_string(result.policy),
-                        printable(result.record_domain, shown));
-  }
-  if (!result.reason.empty()) text += ": " + printable(result.reason, shown);
-  return text;
-}
-
 /// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.3.
 Verdict judge_dmarc_aligned(const Evidence& evidence, const Argument&) {
   if (!evidence.dmarc) return refuse(451, {4, 7, 26}, "DMARC could not be evaluated");
   const dmarc::Result& result = *evidence.dmarc;
-  std::string seen = describe_dmarc(result);
+  std::string seen = policy::describe(result);
   const std::string domain = smtp::echo(result.from_domain);
   switch (result.status) {
     case dmarc::Status::none:

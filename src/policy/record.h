@@ -46,8 +46,8 @@ struct DefinitionSource {
 /// Fault::malformed when the text is no record, or whatever the source says.
 Result<Trace> read_record(std::string_view text, const DefinitionSource& source);
 
-/// Leaves of a parsed record what one account may see: other accounts' recipients keep their address
-/// and reply, which the client has seen, and lose their route, rules and evidence.
+/// Leaves of a parsed record what one account may see: other accounts' recipients keep their
+/// address and reply, which the client has seen, and lose their route, rules and evidence.
 void hide_other_accounts(boost::json::object& record, std::string_view account_id);
 
 /// The evidence as it was when this decision of the trace was made.

@@ -72,6 +72,17 @@ bool flag(const json::object& object, std::string_view name) {
   return value != nullptr && value->as_bool();
 }
 
+std::string text(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? std::string() : bytes(*value);
+}
+
+template <class T>
+T optional_number(const json::object& object, std::string_view name) {
+  const json::value* value = object.if_contains(name);
+  return value == nullptr ? T{} : number<T>(*value);
+}
+
 smtp::Reply reply_of(const json::value& value) {
   const json::object& object = value.as_object();
   smtp::Reply reply{.code = number<std::uint16_t>(object.at("code")),
@@ -137,6 +148,7 @@ class Reader {
     if (const json::value* message = record.if_contains("message")) {
       evidence.message = message_of(message->as_object());
     }
+    authentication(record);
     if (const json::value* dns = record.if_contains("dns")) {
       for (const json::value& one : dns->as_array())
         evidence.dns.push_back(dns_of(one.as_object()));
@@ -218,6 +230,131 @@ class Reader {
             .received_fields = number<std::size_t>(object.at("received_fields")),
             .from_fields = number<std::size_t>(object.at("from_fields")),
             .message_id = bytes(object.at("message_id"))};
+  }
+
+  void authentication(const json::object& record) {
+    Evidence& evidence = trace_.evidence;
+    if (const json::value* one = record.if_contains("spf")) evidence.spf = spf_of(one->as_object());
+    if (const json::value* one = record.if_contains("author")) {
+      evidence.author = author_of(one->as_object());
+    }
+    if (const json::value* one = record.if_contains("dkim")) {
+      evidence.dkim = dkim_of(one->as_object());
+    }
+    if (const json::value* one = record.if_contains("dmarc")) {
+      evidence.dmarc = dmarc_of(one->as_object());
+    }
+    if (const json::value* one = record.if_contains("arc")) evidence.arc = arc_of(one->as_object());
+  }
+
+  static mailauth::spf::Result spf_of(const json::object& object) {
+    using mailauth::spf::Status;
+    mailauth::spf::Result result;
+    result.status = enumerator<Status>(object.at("result"), 7,
+                                       [](Status one) { return mailauth::spf::to_string(one); });
+    if (flag(object, "helo")) result.identity = mailauth::spf::Identity::helo;
+    result.domain = text(object, "domain");
+    result.sender = text(object, "sender");
+    result.mechanism = text(object, "mechanism");
+    result.record_domain = text(object, "record_domain");
+    if (result.record_domain.empty() && !result.mechanism.empty()) {
+      result.record_domain = result.domain;
+    }
+    result.reason = text(object, "reason");
+    result.lookup_terms = optional_number<int>(object, "terms");
+    result.void_terms = optional_number<int>(object, "void");
+    return result;
+  }
+
+  static mailauth::dmarc::Author author_of(const json::object& object) {
+    using mailauth::dmarc::AuthorFault;
+    mailauth::dmarc::Author author;
+    for (const json::value& domain : object.at("domains").as_array()) {
+      author.domains.push_back(bytes(domain));
+    }
+    author.addresses = optional_number<std::size_t>(object, "addresses");
+    author.valid = object.if_contains("fault") == nullptr;
+    author.fault = static_cast<AuthorFault>(optional_number<std::uint8_t>(object, "fault"));
+    author.obsolete = flag(object, "obsolete");
+    return author;
+  }
+
+  static mailauth::dkim::SignatureResult signature_of(const json::object& object) {
+    using mailauth::dkim::Reason;
+    using mailauth::dkim::Status;
+    mailauth::dkim::SignatureResult result;
+    result.status = enumerator<Status>(object.at("result"), 7,
+                                       [](Status one) { return mailauth::dkim::to_text(one); });
+    if (const json::value* reason = object.if_contains("reason")) {
+      constexpr auto reasons = static_cast<std::size_t>(Reason::value_mismatch) + 1;
+      result.reason = enumerator<Reason>(*reason, reasons,
+                                         [](Reason one) { return mailauth::dkim::to_text(one); });
+    }
+    result.signature.domain = text(object, "domain");
+    result.signature.selector = text(object, "selector");
+    result.signature.identity = text(object, "identity");
+    if (const auto algorithm =
+            mailauth::dkim::parse_algorithm(std::string_view(object.at("algorithm").as_string()))) {
+      result.signature.algorithm = *algorithm;
+    }
+    result.key_bits = optional_number<unsigned>(object, "key_bits");
+    result.unsigned_octets = optional_number<std::uint64_t>(object, "unsigned_octets");
+    result.testing = flag(object, "testing");
+    result.uncovered_field = flag(object, "uncovered_field");
+    result.from_future = flag(object, "from_future");
+    result.acceptable = flag(object, "acceptable");
+    return result;
+  }
+
+  static mailauth::dkim::Results dkim_of(const json::object& object) {
+    mailauth::dkim::Results results;
+    results.from_fields = number<std::size_t>(object.at("from_fields"));
+    results.header_too_long = flag(object, "header_too_long");
+    for (const json::value& one : object.at("signatures").as_array()) {
+      results.signatures.push_back(signature_of(one.as_object()));
+    }
+    return results;
+  }
+
+  static mailauth::dmarc::Result dmarc_of(const json::object& object) {
+    using mailauth::dmarc::Policy;
+    using mailauth::dmarc::Status;
+    const auto policy = [&](std::string_view name) {
+      return enumerator<Policy>(object.at(name), 3,
+                                [](Policy one) { return mailauth::dmarc::to_string(one); });
+    };
+    mailauth::dmarc::Result result;
+    result.status = enumerator<Status>(object.at("result"), 5,
+                                       [](Status one) { return mailauth::dmarc::to_string(one); });
+    if (flag(object, "tree_walk")) result.mode = mailauth::dmarc::Mode::tree_walk;
+    result.policy = policy("policy");
+    result.disposition = policy("disposition");
+    result.from_domain = text(object, "from_domain");
+    result.record_domain = text(object, "record_domain");
+    if (flag(object, "record")) result.record.emplace();
+    result.spf_aligned = flag(object, "spf_aligned");
+    result.dkim_aligned = flag(object, "dkim_aligned");
+    result.reason = text(object, "reason");
+    return result;
+  }
+
+  static mailauth::arc::Verdict arc_of(const json::object& object) {
+    using mailauth::arc::Reason;
+    using mailauth::arc::Status;
+    mailauth::arc::Verdict verdict;
+    verdict.status = enumerator<Status>(object.at("result"), 4,
+                                        [](Status one) { return mailauth::arc::to_text(one); });
+    verdict.instance = optional_number<std::uint32_t>(object, "instance");
+    verdict.oldest_pass = optional_number<std::uint32_t>(object, "oldest_pass");
+    if (const json::value* reason = object.if_contains("reason")) {
+      constexpr auto reasons = static_cast<std::size_t>(Reason::key_unavailable) + 1;
+      verdict.trouble.reason = enumerator<Reason>(
+          *reason, reasons, [](Reason one) { return mailauth::arc::to_text(one); });
+    }
+    if (const json::value* sealers = object.if_contains("sealers")) {
+      for (const json::value& one : sealers->as_array()) verdict.sealers.push_back(bytes(one));
+    }
+    return verdict;
   }
 
   static DnsRecord dns_of(const json::object& object) {
@@ -324,7 +461,13 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   evidence.rate_tokens = decision.rate_tokens;
   const std::size_t accepted = std::min(decision.accepted, evidence.recipients.size());
   evidence.recipients.resize(accepted);
-  if (decision.stage < Stage::message) evidence.message.reset();
+  if (decision.stage < Stage::message) {
+    evidence.message.reset();
+    evidence.author.reset();
+    evidence.dkim.reset();
+    evidence.dmarc.reset();
+    evidence.arc.reset();
+  }
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
   if (decision.stage < Stage::helo) evidence.session.helo.clear();

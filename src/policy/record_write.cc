@@ -14,6 +14,10 @@ namespace {
 
 namespace json = boost::json;
 
+/// Signatures kept of one message. A rule that let the message pass by a later one is made again
+/// differently; no real message has as many.
+constexpr std::size_t max_signatures = 100;
+
 /// FNV-1a: names an engine definition; it protects nothing.
 std::uint64_t version_of(std::string_view text) {
   std::uint64_t hash = 14695981039346656037u;
@@ -44,6 +48,11 @@ class Writer {
     for (const Recipient& one : evidence.recipients) recipients.push_back(recipient(one));
     record["recipients"] = std::move(recipients);
     if (evidence.message) record["message"] = message(*evidence.message);
+    if (evidence.spf) record["spf"] = spf(*evidence.spf);
+    if (evidence.author) record["author"] = author(*evidence.author);
+    if (evidence.dkim) record["dkim"] = dkim(*evidence.dkim);
+    if (evidence.dmarc) record["dmarc"] = dmarc(*evidence.dmarc);
+    if (evidence.arc) record["arc"] = arc(*evidence.arc);
     if (!evidence.dns.empty()) record["dns"] = dns(evidence.dns);
     json::array decisions(&memory_);
     for (const Decision& one : trace_.decisions) decisions.push_back(decision(one));
@@ -168,6 +177,103 @@ class Writer {
     return out;
   }
 
+  /// What of a verdict is not its usual value: most messages have one plain signature.
+  void text(json::object& out, std::string_view name, std::string_view value) {
+    if (!value.empty()) out[name] = bytes(value);
+  }
+  template <class T>
+  static void number(json::object& out, std::string_view name, T value) {
+    if (value != T{}) out[name] = value;
+  }
+
+  json::object spf(const mailauth::spf::Result& given) {
+    json::object out = object();
+    out["result"] = mailauth::spf::to_string(given.status);
+    if (given.identity == mailauth::spf::Identity::helo) out["helo"] = true;
+    text(out, "domain", given.domain);
+    text(out, "sender", given.sender);
+    text(out, "mechanism", given.mechanism);
+    if (given.record_domain != given.domain) text(out, "record_domain", given.record_domain);
+    text(out, "reason", given.reason);
+    number(out, "terms", given.lookup_terms);
+    number(out, "void", given.void_terms);
+    return out;
+  }
+
+  json::object author(const mailauth::dmarc::Author& given) {
+    json::object out = object();
+    json::array domains(&memory_);
+    for (const std::string& domain : given.domains) domains.push_back(bytes(domain));
+    out["domains"] = std::move(domains);
+    number(out, "addresses", given.addresses);
+    if (!given.valid) out["fault"] = static_cast<unsigned>(given.fault);
+    if (given.obsolete) out["obsolete"] = true;
+    return out;
+  }
+
+  json::object signature(const mailauth::dkim::SignatureResult& given) {
+    json::object out = object();
+    out["result"] = mailauth::dkim::to_text(given.status);
+    if (given.reason != mailauth::dkim::Reason::ok) {
+      out["reason"] = mailauth::dkim::to_text(given.reason);
+    }
+    text(out, "domain", given.signature.domain);
+    text(out, "selector", given.signature.selector);
+    text(out, "identity", given.signature.identity);
+    out["algorithm"] = mailauth::dkim::to_text(given.signature.algorithm);
+    number(out, "key_bits", given.key_bits);
+    number(out, "unsigned_octets", given.unsigned_octets);
+    if (given.testing) out["testing"] = true;
+    if (given.uncovered_field) out["uncovered_field"] = true;
+    if (given.from_future) out["from_future"] = true;
+    if (given.acceptable) out["acceptable"] = true;
+    return out;
+  }
+
+  json::object dkim(const mailauth::dkim::Results& given) {
+    json::object out = object();
+    out["from_fields"] = given.from_fields;
+    if (given.header_too_long) out["header_too_long"] = true;
+    json::array signatures(&memory_);
+    for (const auto& one : given.signatures) {
+      if (signatures.size() == max_signatures) break;
+      signatures.push_back(signature(one));
+    }
+    out["signatures"] = std::move(signatures);
+    return out;
+  }
+
+  json::object dmarc(const mailauth::dmarc::Result& given) {
+    json::object out = object();
+    out["result"] = mailauth::dmarc::to_string(given.status);
+    if (given.mode == mailauth::dmarc::Mode::tree_walk) out["tree_walk"] = true;
+    out["policy"] = mailauth::dmarc::to_string(given.policy);
+    out["disposition"] = mailauth::dmarc::to_string(given.disposition);
+    text(out, "from_domain", given.from_domain);
+    text(out, "record_domain", given.record_domain);
+    if (given.record) out["record"] = true;
+    if (given.spf_aligned) out["spf_aligned"] = true;
+    if (given.dkim_aligned) out["dkim_aligned"] = true;
+    text(out, "reason", given.reason);
+    return out;
+  }
+
+  json::object arc(const mailauth::arc::Verdict& given) {
+    json::object out = object();
+    out["result"] = mailauth::arc::to_text(given.status);
+    number(out, "instance", given.instance);
+    number(out, "oldest_pass", given.oldest_pass);
+    if (given.trouble.reason != mailauth::arc::Reason::ok) {
+      out["reason"] = mailauth::arc::to_text(given.trouble.reason);
+    }
+    if (!given.sealers.empty()) {
+      json::array sealers(&memory_);
+      for (const std::string& one : given.sealers) sealers.push_back(bytes(one));
+      out["sealers"] = std::move(sealers);
+    }
+    return out;
+  }
+
   json::array dns(const std::vector<DnsRecord>& answers) {
     json::array out(&memory_);
     for (const DnsRecord& one : answers) {
@@ -235,10 +341,10 @@ class Writer {
   }
 
   /// The shortest text that reads back as the same number, which JSON readers do not promise.
-  static std::string exact(double number) {
-    std::array<char, 32> text{};
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), number);
-    return {text.data(), end.ptr};
+  static std::string exact(double given) {
+    std::array<char, 32> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), given);
+    return {digits.data(), end.ptr};
   }
 
   const Trace& trace_;

@@ -246,6 +246,7 @@ std::string_view to_string(Status status) {
 Evaluation<Result> evaluate(Request request, Options options) {
   State state;
   state.options = options;
+  state.result.mode = options.mode;
   state.findings.limit = options.queries;
   const Status status = co_await run(state, request);
   state.result.status = status;

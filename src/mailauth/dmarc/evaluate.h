@@ -64,6 +64,7 @@ struct Options {
 
 struct Result {
   Status status = Status::none;
+  Mode mode = Mode::public_suffix;  ///< how the record was looked for
   Policy policy = Policy::none;       ///< that applies to the author's domain by p, sp or np
   Policy disposition = Policy::none;  ///< what is asked for this message, after pct= or t=
   std::string from_domain;            ///< in normal form
