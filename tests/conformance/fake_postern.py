@@ -5,6 +5,11 @@ FAKE_FAULT (set by the self-test's wrapper) makes it misbehave:
   wrong-reply     RCPT answers 251        wrong-payload   the subject is altered     no-webhook  250 without any POST
   two-webhooks    POSTs each message twice                bad-signature              die-on-data exits at the end of data
   never-ready     /readyz is 503          die-at-start    exits with status 78       wrong-status  201 becomes 200
+  spoof-accepted  no policy refuses       control-refused every policy refuses       false-verdict all of auth is pass
+  no-verdict      no auth in payloads     split-reply     a 250 behind a refusal     refused-delivered  550, and a POST
+  loose-source    allowed_source_ips lets everybody in
+
+Of sender authentication it knows one fact: 192.0.2.10, and nobody else, sends for legit.test, which asks to reject what others send.
 """
 import base64
 import email
@@ -13,6 +18,7 @@ import hashlib
 import hmac
 import http.client
 import http.server
+import ipaddress
 import json
 import os
 import re
@@ -24,7 +30,8 @@ import tomllib
 import urllib.parse
 
 FAULT = os.environ.get("FAKE_FAULT", "")
-accounts, sessions, webhooks, domains = {}, {}, {}, {}
+FAITHFUL, PROTECTED = "192.0.2.10", "legit.test"
+accounts, sessions, webhooks, domains, policies = {}, {}, {}, {}, {}
 lock = threading.Lock()
 
 
@@ -48,7 +55,7 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
         handler = {"/api/v1/accounts": self.sign_up, "/api/v1/sessions": self.sign_in, "/api/v1/webhooks": self.webhook,
-                   "/api/v1/domains": self.domain}.get(self.path)
+                   "/api/v1/domains": self.domain, "/api/v1/smtp-policies": self.policy}.get(self.path)
         if handler:
             return handler(body)
         if self.path.endswith("/verify"):
@@ -68,12 +75,18 @@ class Api(http.server.BaseHTTPRequestHandler):
         record = {"type": "TXT", "name": "_conduit-verify." + body["name"], "value": "conduit-verify-0"}
         self.answer(201, {"id": fresh("dom_"), "name": body["name"], "verification_record": record})
 
+    def policy(self, body):
+        ident = fresh("pol_")
+        policies[ident] = body
+        self.answer(201, {"id": ident, **body})
+
     def webhook(self, body):
         if (self.headers.get("Authorization") or "")[7:] not in sessions:
             return self.answer(401, {"error": "sign in first", "code": "unauthorized"})
         address = body.get("email_address") or "webhook-%s@hooks.example.net" % fresh("").lower()
         secret = "whsec_" + base64.b64encode(os.urandom(32)).decode()
-        entry = {"id": fresh("wh_"), "email_address": address, "target_url": body["target_url"], "secret": secret}
+        entry = {"id": fresh("wh_"), "email_address": address, "target_url": body["target_url"], "secret": secret,
+                 "policy": policies.get(body.get("smtp_security_policy_id"), {})}
         with lock:
             webhooks[address.lower()] = entry
         return self.answer(200 if FAULT == "wrong-status" else 201, entry)
@@ -85,6 +98,30 @@ class Api(http.server.BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(out)))
         self.end_headers()
         self.wfile.write(out)
+
+
+def verdicts(message, sender, client):
+    """auth of the payload, from the one fact."""
+    sends_for, addresses = sender.rpartition("@")[2], [a for h in message.get_all("From", []) for a in h.addresses]
+    author = addresses[0].domain if addresses else None
+    spf = "pass" if sends_for == PROTECTED and client == FAITHFUL else "fail"
+    dmarc = "none" if author != PROTECTED else "pass" if spf == "pass" else "fail"
+    if FAULT == "false-verdict":
+        spf = dmarc = "pass"
+    return {"spf": {"result": spf, "domain": sends_for}, "dkim": [], "dmarc": {"result": dmarc, "domain": author}}
+
+
+def refusal(policy, enforced, auth):
+    """The reply of a policy that does not hold, or None."""
+    if FAULT == "spoof-accepted":
+        return None
+    if FAULT == "control-refused" and (policy or enforced):
+        return "550 5.7.26 nobody may"
+    if policy.get("require_spf") and auth["spf"]["result"] != "pass":
+        return "550 5.7.23 SPF"
+    if policy.get("require_dkim"):
+        return "550 5.7.20 not signed"
+    return "550 5.7.26 DMARC" if enforced and auth["dmarc"]["result"] == "fail" else None
 
 
 def payload(message, sender, recipients):
@@ -128,8 +165,7 @@ class Smtp(socketserver.StreamRequestHandler):
         self.wfile.write(text.encode() + b"\r\n")
 
     def handle(self):
-        if self.server.proxy:
-            self.rfile.readline()
+        self.client = self.rfile.readline().decode().split()[2] if self.server.proxy else "127.0.0.1"
         self.say("220 mx.hooks.example.net ESMTP")
         sender, recipients = None, []
         while line := self.rfile.readline(70000):
@@ -143,9 +179,16 @@ class Smtp(socketserver.StreamRequestHandler):
             elif verb == "RCPT":
                 address = re.search("<(.*?)>", word).group(1)
                 known = address.lower() in webhooks
+                network = known and webhooks[address.lower()]["policy"].get("allowed_source_ips")
+                if network and FAULT != "loose-source" and ipaddress.ip_address(self.client.rpartition(":")[2]) not in ipaddress.ip_network(network):
+                    self.say("550 5.7.1 not from there")
+                    continue
                 recipients += [address] if known else []
                 self.say(("251 2.1.5 ok" if FAULT == "wrong-reply" else "250 2.1.5 ok") if known else "550 5.1.1 no such address")
             elif verb == "DATA":
+                if not recipients:
+                    self.say("503 5.5.1 no recipient")
+                    continue
                 self.say("354 go on")
                 self.say(self.data(sender, recipients))
             elif verb == "QUIT":
@@ -162,15 +205,19 @@ class Smtp(socketserver.StreamRequestHandler):
             print("fake: fatal error while reading data", file=sys.stderr, flush=True)
             os._exit(134)
         message = email.message_from_bytes(b"".join(lines), policy=email.policy.default)
-        body = json.dumps(payload(message, sender, recipients)).encode()
+        webhook, auth = webhooks[recipients[0].lower()], verdicts(message, sender, self.client)
+        refused = refusal(webhook["policy"], self.server.enforced, auth)
+        if refused and FAULT != "refused-delivered":
+            return refused + ("\r\n250 2.0.0 taken" if FAULT == "split-reply" else "")
+        body = json.dumps({**payload(message, sender, recipients), **({"auth": auth} if FAULT != "no-verdict" else {})}).encode()
         for _ in range({"no-webhook": 0, "two-webhooks": 2}.get(FAULT, 1)):
-            if post(webhooks[recipients[0].lower()], body) >= 300:
+            if post(webhook, body) >= 300:
                 return "450 4.3.0 try later"
-        return "250 2.0.0 taken"
+        return refused or "250 2.0.0 taken"
 
 
 class Server(socketserver.ThreadingTCPServer):
-    allow_reuse_address, daemon_threads, proxy = True, True, False
+    allow_reuse_address, daemon_threads, proxy, enforced = True, True, False, False
 
 
 def main():
@@ -182,6 +229,7 @@ def main():
     address = lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1]))
     smtp = Server(address(config["listener"][0]["address"]), Smtp)
     smtp.proxy = config["listener"][0].get("proxy_protocol") == "required"
+    smtp.enforced = config.get("authentication", {}).get("enforce_dmarc", False)
     threading.Thread(target=smtp.serve_forever, daemon=True).start()
     http.server.ThreadingHTTPServer(address(config["api"]["address"]), Api).serve_forever()
     return 0

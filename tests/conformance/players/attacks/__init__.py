@@ -1,16 +1,15 @@
-"""Attack cases: message boundaries, dialogue abuse, MIME bombs, SSRF, hostile HTTP (format: tests/suites/attacks/README.md).
+"""Attack cases: message boundaries, dialogue abuse, MIME bombs, spoofed mail, SSRF, hostile HTTP (format: tests/suites/attacks/README.md).
 
 Every case of every file is loaded exactly once, whatever the files are called: the member "format" tells what a file holds.
 """
 import json
 
-from harness.cases import Case, Fail, FormatError
-from players.attacks import bombs, http, smtp, ssrf
+from harness.cases import Case, FormatError
+from players.attacks import auth_spoof, bombs, http, smtp, ssrf
 from players.attacks.sites import Sites
 
-# format of a file -> module that plays it; None = known, but nothing plays it yet (see pending.py)
-FORMATS = {"postern-attack/1": smtp, "postern-ssrf/1": ssrf, "postern-http/1": http, "postern-auth-spoof/1": None}
-NEEDS = {"postern-auth-spoof/1": frozenset(["auth-spoof"])}
+# format of a file -> module that plays it
+FORMATS = {"postern-attack/1": smtp, "postern-ssrf/1": ssrf, "postern-http/1": http, "postern-auth-spoof/1": auth_spoof}
 
 
 class Player:
@@ -28,9 +27,8 @@ class Player:
             for entry in document["cases"]:
                 if "id" not in entry or "expect" not in entry:
                     raise FormatError("%s: a case without id or expect" % path.name)
-                needs = module.needs(entry) if module else NEEDS[kind]
                 cases.append(Case("%s/%s" % (path.stem, entry["id"]), entry.get("title") or entry.get("why", ""), (module, document, entry),
-                                  needs, slow=bool(module and module.slow(entry))))
+                                  module.needs(entry), slow=module.slow(entry)))
         cases += [Case(bomb.name, json.dumps(bomb.expect), (bombs, None, bomb), slow=True) for bomb in bombs.load(directory)]
         if not cases:
             raise FormatError("no attack cases in %s" % directory)
@@ -41,8 +39,6 @@ class Player:
 
     def play(self, case, context):
         module, document, entry = case.data
-        if module is None:
-            raise Fail("there is no player for %s" % document["format"])
         module.play(self.sites, document, entry)
 
     def close(self):

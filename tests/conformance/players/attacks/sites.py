@@ -71,6 +71,7 @@ class Site:
 class Sites:
     def __init__(self, context):
         self.context, self._sites, self._lock = context, {}, threading.Lock()
+        self._kept, self._making = {}, {}
 
     def get(self, profile):
         """This worker's site of a profile, with a live server."""
@@ -86,12 +87,21 @@ class Sites:
         site.postern.ensure()
         return site
 
+    def kept(self, key, make):
+        """What all workers share under a key: made when first asked for, closed at the end."""
+        with self._lock:
+            making = self._making.setdefault(key, threading.Lock())
+        with making:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
+
     def fresh(self, settings, zones=(), env=None):
         """A site for one case; the caller closes it."""
         return Site(self.context, settings, zones, env)
 
     def close(self):
-        for site in self._sites.values():
+        for site in [*self._sites.values(), *self._kept.values()]:
             site.close()
 
 
