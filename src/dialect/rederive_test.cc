@@ -107,6 +107,79 @@ TEST(Rederive, a_recorded_trace_gives_the_same_answers_offline) {
   }
 }
 
+/// A message under a policy that requires SPF, with the DNS answers that its record has.
+Trace spf_trace(std::vector<policy::DnsRecord> answers, std::string reply) {
+  webhook::PolicyFields fields;
+  fields.require_spf = true;
+  const auto owner = webhook::compile("pol_1", "acc_1", 1, 1, fields, {});
+  const policy::Engine engine(
+      {{std::make_shared<webhook::WebhookLayer>(2)}, {policy::gateway_layer({}, true)}});
+  CountingGatherer gatherer;
+  Trace trace;
+  trace.id = "01HX0000000000000000000000";
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.recipients.push_back(recipient_of(a_webhook("a"), owner));
+  evidence.message = policy::MessageFacts{};
+  evidence.spf = mailauth::spf::Result{.status = mailauth::spf::Status::pass,
+                                       .domain = "example.com",
+                                       .mechanism = "ip4:203.0.113.0/24",
+                                       .record_domain = "example.com"};
+  evidence.author = mailauth::dmarc::Author{
+      .domains = {"example.com"}, .valid = true, .fault = {}, .addresses = 1};
+  evidence.dkim.emplace();
+  evidence.dmarc.emplace();
+  evidence.dmarc->status = mailauth::dmarc::Status::pass;
+  evidence.dmarc->from_domain = evidence.dmarc->record_domain = "example.com";
+  evidence.dmarc->policy = mailauth::dmarc::Policy::reject;
+  evidence.dmarc->record.emplace();
+  evidence.dns = std::move(answers);
+  Decision decision = run(engine.decide(Stage::message, evidence, gatherer));
+  EXPECT_EQ(policy::refused(decision) ? decision.reply.to_string() : "", reply);
+  trace.note(std::move(decision));
+  trace.evidence = std::move(evidence);
+  return trace;
+}
+
+policy::DnsRecord txt(std::string name, std::string text) {
+  return {{std::move(name), dns::Type::txt},
+          {.status = dns::Status::found, .records = {std::move(text)}}};
+}
+
+Result<Rederived> again(const Trace& trace) {
+  const auto kept = policy::definitions_of(trace);
+  const auto source =
+      definition_source([&](const std::string& id, std::uint64_t version) -> Result<std::string> {
+        for (const policy::Definition& one : kept) {
+          if (one.id == id && one.version == version) return one.text;
+        }
+        return fail(Fault::not_found, id);
+      });
+  const auto read = policy::read_record(policy::write_record(trace), source);
+  if (!read) return tl::unexpected(read.error());
+  return run(rederive(*read));
+}
+
+TEST(Rederive, evaluates_spf_and_dmarc_anew_from_the_recorded_answers) {
+  const auto dmarc = txt("_dmarc.example.com", "v=DMARC1; p=reject");
+  const auto same =
+      again(spf_trace({txt("example.com", "v=spf1 ip4:203.0.113.0/24 -all"), dmarc}, ""));
+  ASSERT_TRUE(same) << same.error().message;
+  EXPECT_TRUE(same->agrees());
+  for (const auto& answer : same->answers) {
+    for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
+  }
+  // The record says that SPF passed; its own answers say otherwise.
+  const auto forged = again(spf_trace({txt("example.com", "v=spf1 -all"), dmarc}, ""));
+  ASSERT_TRUE(forged);
+  EXPECT_FALSE(forged->agrees());
+  // An answer is missing: nothing is asked of the network.
+  const auto incomplete = again(spf_trace({dmarc}, ""));
+  ASSERT_TRUE(incomplete);
+  EXPECT_FALSE(incomplete->agrees());
+  ASSERT_FALSE(incomplete->answers[0].differences.empty());
+  EXPECT_NE(incomplete->answers[0].differences.back().find("451 4.3.0"), std::string::npos);
+}
+
 TEST(Rederive, notices_a_record_that_was_tampered_with) {
   const Played played("198.51.100.1", true);
   std::string text = policy::write_record(played.trace);

@@ -204,10 +204,158 @@ TEST(Catalogue, webhook_recipients) {
                                       {"a repeated one", with(100, "A+99"), limit, ""}});
 }
 
-TEST(Catalogue, control_supported_never_accepts) {
-  expect(checks::control_supported,
-         {{"SPF", from_client("203.0.113.1"), std::vector<std::string>{"require_spf"},
-           "451 4.3.0 temporary local problem, try again later"}});
+Evidence with_spf(mailauth::spf::Status status, std::string mechanism = "-all") {
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.spf = mailauth::spf::Result{.status = status,
+                                       .domain = "example.com",
+                                       .mechanism = std::move(mechanism),
+                                       .record_domain = "example.com",
+                                       .explanation = "call 555"};
+  return evidence;
+}
+
+TEST(Catalogue, spf_authorised) {
+  using mailauth::spf::Status;
+  const auto refused = [](std::string word) {
+    return "550 5.7.23 SPF validation failed: " + word + " for example.com from 203.0.113.10";
+  };
+  expect(checks::spf_authorised,
+         {{"pass", with_spf(Status::pass), {}, ""},
+          {"none", with_spf(Status::none), {}, refused("none")},
+          {"neutral", with_spf(Status::neutral), {}, refused("neutral")},
+          {"softfail", with_spf(Status::softfail), {}, refused("softfail")},
+          {"fail", with_spf(Status::fail), {}, refused("fail")},
+          {"permerror",
+           with_spf(Status::permerror),
+           {},
+           "550 5.7.24 SPF record of example.com is in error (permerror)"},
+          {"temperror",
+           with_spf(Status::temperror),
+           {},
+           "451 4.7.24 SPF of example.com could not be verified (temperror), try again later"}});
+  const Verdict verdict = checks::spf_authorised.judge(with_spf(Status::fail), {});
+  EXPECT_EQ(verdict.detail, "SPF fail for example.com by -all");
+}
+
+TEST(Catalogue, spf_domain_listed) {
+  const Argument listed = DomainSet({"partner.example.com", ".example.net"});
+  const auto from = [](std::optional<std::string> domain, std::string helo = "mx.example.com") {
+    Evidence evidence = from_client("203.0.113.10");
+    evidence.session.helo = std::move(helo);
+    evidence.reverse_path.reset();
+    if (domain) evidence.reverse_path = mail::Mailbox{"alerts", *domain};
+    return evidence;
+  };
+  const auto refused = [](std::string domain) {
+    return "550 5.7.1 sender domain " + domain + " is not in the policy's list";
+  };
+  expect(checks::spf_domain_listed,
+         {{"itself", from("partner.example.com"), listed, ""},
+          {"case", from("Partner.EXAMPLE.com"), listed, ""},
+          {"below a name alone", from("a.partner.example.com"), listed,
+           refused("a.partner.example.com")},
+          {"below a dotted one", from("a.b.example.net"), listed, ""},
+          {"the dotted one", from("example.net"), listed, refused("example.net")},
+          {"a longer name that ends alike", from("evilpartner.example.com"), listed,
+           refused("evilpartner.example.com")},
+          {"null reverse-path: HELO", from({}, "mx.example.net"), listed, ""},
+          {"null reverse-path, other HELO", from({}, "mx.example.org"), listed,
+           refused("mx.example.org")},
+          {"address literal", from("[192.0.2.1]"), listed, refused("[192.0.2.1]")},
+          {"no name at all", from({}, ""), listed, refused("(none)")}});
+}
+
+mailauth::dkim::SignatureResult signature(std::string domain, mailauth::dkim::Status status,
+                                          bool acceptable) {
+  mailauth::dkim::SignatureResult result;
+  result.signature.domain = std::move(domain);
+  result.signature.selector = "s1";
+  result.status = status;
+  result.acceptable = acceptable;
+  if (status == mailauth::dkim::Status::temperror) {
+    result.reason = mailauth::dkim::Reason::key_unavailable;
+  }
+  return result;
+}
+
+Evidence with_dkim(std::vector<mailauth::dkim::SignatureResult> signatures,
+                   std::size_t from_fields = 1) {
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.dkim.emplace();
+  evidence.dkim->signatures = std::move(signatures);
+  evidence.dkim->from_fields = from_fields;
+  return evidence;
+}
+
+TEST(Catalogue, dkim_signed) {
+  using mailauth::dkim::Status;
+  const Argument any = DomainSet();
+  const Argument listed = DomainSet({"example.com"});
+  const auto good = signature("example.com", Status::pass, true);
+  const auto foreign = signature("example.org", Status::pass, true);
+  const auto weak = signature("example.com", Status::pass, false);
+  const auto broken = signature("example.com", Status::fail, false);
+  const auto unknown = signature("example.com", Status::temperror, false);
+  const auto foreign_unknown = signature("example.org", Status::temperror, false);
+  const std::string none = "550 5.7.20 no valid DKIM signature found";
+  const std::string unacceptable =
+      "550 5.7.21 no acceptable DKIM signature of a permitted domain found";
+  const std::string later = "451 4.7.5 DKIM key could not be fetched, try again later";
+  expect(checks::dkim_signed, {{"none", with_dkim({}), any, none},
+                               {"good", with_dkim({good}), any, ""},
+                               {"good and listed", with_dkim({foreign, broken, good}), listed, ""},
+                               {"good, not listed", with_dkim({foreign}), listed, unacceptable},
+                               {"broken", with_dkim({broken}), any, none},
+                               {"valid and not acceptable", with_dkim({weak}), any, unacceptable},
+                               {"unknown", with_dkim({unknown}), listed, later},
+                               {"unknown and broken", with_dkim({broken, unknown}), listed, later},
+                               {"unknown, not listed", with_dkim({foreign_unknown}), listed, none},
+                               {"unknown and good", with_dkim({unknown, good}), listed, ""},
+                               {"unknown, two authors", with_dkim({unknown}, 2), listed, none}});
+}
+
+Evidence with_dmarc(mailauth::dmarc::Status status, mailauth::dmarc::Policy policy) {
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.dmarc.emplace();
+  evidence.dmarc->status = status;
+  evidence.dmarc->policy = policy;
+  evidence.dmarc->from_domain = evidence.dmarc->record_domain = "example.com";
+  evidence.dmarc->record.emplace();
+  return evidence;
+}
+
+TEST(Catalogue, dmarc_aligned) {
+  using mailauth::dmarc::Policy;
+  using mailauth::dmarc::Status;
+  const std::string refused =
+      "550 5.7.26 unauthenticated mail from example.com is refused by its DMARC policy";
+  expect(checks::dmarc_aligned,
+         {{"pass", with_dmarc(Status::pass, Policy::reject), {}, ""},
+          {"no record", with_dmarc(Status::none, Policy::none), {}, ""},
+          {"fail, p=none", with_dmarc(Status::fail, Policy::none), {}, ""},
+          {"fail, p=quarantine", with_dmarc(Status::fail, Policy::quarantine), {}, refused},
+          {"fail, p=reject", with_dmarc(Status::fail, Policy::reject), {}, refused},
+          {"no certain author",
+           with_dmarc(Status::permerror, Policy::none),
+           {},
+           "550 5.6.0 invalid From: one address that all read alike is required"},
+          {"no answer",
+           with_dmarc(Status::temperror, Policy::none),
+           {},
+           "451 4.7.26 DMARC could not be evaluated, try again later"}});
+}
+
+TEST(DomainSet, compares_whole_labels) {
+  const DomainSet set({"example.com", ".example.net", ".a.example.org"});
+  for (const char* in :
+       {"example.com", "EXAMPLE.com", "x.example.net", "x.y.example.net", "b.a.example.org"}) {
+    EXPECT_TRUE(set.contains(in)) << in;
+  }
+  for (const char* out : {"", ".", "com", "x.example.com", "anexample.com", "example.net",
+                          ".example.net", "xexample.net", "a.example.org", "example.org"}) {
+    EXPECT_FALSE(set.contains(out)) << out;
+  }
+  EXPECT_FALSE(DomainSet().contains("example.com"));
 }
 
 Evidence with_header(MessageFacts facts) {
@@ -241,11 +389,14 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
     EXPECT_FALSE(check->help.empty()) << check->name;
     EXPECT_FALSE(check->replies.empty()) << check->name;
   }
-  EXPECT_EQ(names.size(), 11u);
+  EXPECT_EQ(names.size(), 14u);
   EXPECT_EQ(checks::find("no_such_check"), nullptr);
   EXPECT_EQ(checks::control_of("client_in_networks"), "source_ip");
   EXPECT_EQ(checks::control_of("client_authenticated"), "smtp_auth");
   EXPECT_EQ(checks::control_of("rate_available"), "rate_limit");
+  EXPECT_EQ(checks::control_of("spf_domain_listed"), "spf");
+  EXPECT_EQ(checks::control_of("spf_authorised"), "spf");
+  EXPECT_EQ(checks::control_of("dkim_signed"), "dkim");
   EXPECT_EQ(checks::control_of("internal_error"), "");
 }
 

@@ -256,10 +256,11 @@ TEST(Engine, a_plan_stops_at_the_rule_that_decides_and_says_where_it_stands) {
 
 TEST(Engine, describes_its_layers) {
   const Engine engine({{says("a", permit()), Mode::shadow}, {gateway_layer()}});
-  EXPECT_EQ(engine.definition(),
-            R"([{"layer":"a","mode":"shadow","definition":{}},)"
-            R"({"layer":"gateway","mode":"enforce","definition":)"
-            R"({"received_fields":100,"header_size":1048576,"header_fields":1000}}])");
+  EXPECT_EQ(
+      engine.definition(),
+      R"([{"layer":"a","mode":"shadow","definition":{}},)"
+      R"({"layer":"gateway","mode":"enforce","definition":)"
+      R"({"received_fields":100,"header_size":1048576,"header_fields":1000,"enforce_dmarc":false}}])");
 }
 
 TEST(GatewayLayer, refuses_loops_and_oversized_headers_at_the_end_of_data) {

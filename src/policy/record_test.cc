@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "policy/authentication_text.h"
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
@@ -75,6 +76,40 @@ Trace full_trace() {
   evidence.recipients.push_back(recipient_of(webhook, policy));
   evidence.recipients[0].route.tag = "Tag";
   evidence.message = MessageFacts{1200, 5, 300, 2, 1, "<m@example.com>"};
+  evidence.spf = mailauth::spf::Result{.status = mailauth::spf::Status::softfail,
+                                       .domain = "example.com",
+                                       .sender = "alerts@example.com",
+                                       .mechanism = "~all",
+                                       .record_domain = "_spf.example.com",
+                                       .lookup_terms = 3,
+                                       .void_terms = 1};
+  evidence.author.emplace();
+  evidence.author->domains = {"example.com"};
+  evidence.author->valid = evidence.author->obsolete = true;
+  evidence.author->addresses = 1;
+  evidence.dkim.emplace();
+  evidence.dkim->from_fields = 1;
+  evidence.dkim->signatures.resize(2);
+  auto& signature = evidence.dkim->signatures[1];
+  signature.signature.domain = "example.com";
+  signature.signature.selector = "s1";
+  signature.signature.algorithm = mailauth::dkim::Algorithm::ed25519_sha256;
+  signature.status = mailauth::dkim::Status::fail;
+  signature.reason = mailauth::dkim::Reason::expired;
+  signature.key_bits = 256;
+  signature.unsigned_octets = 7;
+  signature.testing = signature.uncovered_field = signature.from_future = true;
+  evidence.dmarc.emplace();
+  evidence.dmarc->status = mailauth::dmarc::Status::fail;
+  evidence.dmarc->mode = mailauth::dmarc::Mode::tree_walk;
+  evidence.dmarc->policy = mailauth::dmarc::Policy::reject;
+  evidence.dmarc->from_domain = evidence.dmarc->record_domain = "example.com";
+  evidence.dmarc->record.emplace();
+  evidence.arc.emplace();
+  evidence.arc->status = mailauth::arc::Status::fail;
+  evidence.arc->instance = 2;
+  evidence.arc->trouble.reason = mailauth::arc::Reason::seal_failed;
+  evidence.arc->sealers = {"a.example.com", "b.example.com"};
   evidence.dns.push_back(
       {{"example.com", dns::Type::txt},
        {dns::Status::found, {"v=spf1 -all", "\xff\x00x"}, true, std::chrono::seconds(60)}});
@@ -109,6 +144,13 @@ TEST(Record, reads_back_what_it_wrote) {
   EXPECT_EQ(evidence.session.helo, trace.evidence.session.helo);
   EXPECT_EQ(evidence.session.tls->cipher, "TLS_AES_256_GCM_SHA384");
   EXPECT_EQ(evidence.dns[0].answer, trace.evidence.dns[0].answer);
+  EXPECT_EQ(describe(*evidence.spf), describe(*trace.evidence.spf));
+  EXPECT_EQ(evidence.spf->void_terms, 1);
+  EXPECT_EQ(describe(*evidence.dkim), describe(*trace.evidence.dkim));
+  EXPECT_EQ(evidence.dkim->signatures[1].unsigned_octets, 7u);
+  EXPECT_EQ(describe(*evidence.dmarc), describe(*trace.evidence.dmarc));
+  EXPECT_EQ(describe(*evidence.arc), describe(*trace.evidence.arc));
+  EXPECT_TRUE(evidence.author->valid);
   EXPECT_EQ(evidence.recipients[0].route.tag, "Tag");
   EXPECT_EQ(evidence.recipients[0].route.webhook->rate_limit_per_minute, 60u);
   EXPECT_EQ(again->decisions[0].rate_tokens, 59.1);

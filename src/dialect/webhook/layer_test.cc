@@ -113,15 +113,73 @@ TEST(WebhookLayer, a_webhook_without_policy_and_an_empty_policy_accept) {
   }
 }
 
-TEST(WebhookLayer, controls_that_cannot_be_verified_defer_at_the_end_of_data) {
-  PolicyFields fields;
-  fields.require_dkim = true;
+/// A message whose SPF and DKIM came out like this, under a policy that requires both.
+Judged authenticated(mailauth::spf::Status spf, std::optional<mailauth::dkim::Status> dkim,
+                     const PolicyFields& fields) {
   Evidence evidence = from_client("203.0.113.10");
   evidence.recipients.push_back(recipient_of(a_webhook("a"), compiled(fields)));
   evidence.message = policy::MessageFacts{};
-  const Judged judged = judge(evidence, Stage::message);
-  EXPECT_EQ(judged.reply, "451 4.3.0 temporary local problem, try again later");
-  EXPECT_EQ(judged.steps, Names{"control_supported"});
+  evidence.spf = mailauth::spf::Result{.status = spf, .domain = "example.com"};
+  evidence.dkim.emplace();
+  evidence.dkim->from_fields = 1;
+  if (dkim) {
+    mailauth::dkim::SignatureResult signature;
+    signature.signature.domain = "example.com";
+    signature.status = *dkim;
+    signature.acceptable = *dkim == mailauth::dkim::Status::pass;
+    evidence.dkim->signatures.push_back(std::move(signature));
+  }
+  Judged judged = judge(evidence, Stage::message);
+  judged.reply = judged.reply.substr(0, judged.reply.find(' ', 4));
+  return judged;
+}
+
+TEST(WebhookLayer, both_controls_are_asked_and_give_one_answer) {
+  using Spf = mailauth::spf::Status;
+  using Dkim = mailauth::dkim::Status;
+  PolicyFields both;
+  both.require_spf = both.require_dkim = true;
+  struct {
+    Spf spf;
+    std::optional<Dkim> dkim;
+    std::string reply;
+  } const cases[] = {
+      {Spf::pass, Dkim::pass, ""},
+      {Spf::fail, Dkim::pass, "550 5.7.23"},
+      {Spf::permerror, Dkim::pass, "550 5.7.24"},
+      {Spf::temperror, Dkim::pass, "451 4.7.24"},
+      {Spf::pass, {}, "550 5.7.20"},
+      {Spf::pass, Dkim::temperror, "451 4.7.5"},
+      {Spf::fail, {}, "550 5.7.26"},
+      {Spf::permerror, Dkim::fail, "550 5.7.26"},
+      {Spf::fail, Dkim::temperror, "550 5.7.23"},
+      {Spf::temperror, Dkim::fail, "550 5.7.20"},
+      {Spf::temperror, Dkim::temperror, "451 4.7.24"},
+  };
+  for (const auto& one : cases) {
+    const Judged judged = authenticated(one.spf, one.dkim, both);
+    EXPECT_EQ(judged.reply, one.reply);
+    EXPECT_EQ(judged.steps.at(0), "spf_authorised");
+    EXPECT_EQ(judged.steps.at(1), "dkim_signed");
+    EXPECT_EQ(judged.gathered, 0) << "everything was there";
+  }
+}
+
+TEST(WebhookLayer, a_domain_that_is_not_listed_is_refused_without_spf) {
+  PolicyFields fields;
+  fields.require_spf = true;
+  fields.allowed_spf_domains = {"example.net"};
+  const Judged refused = authenticated(mailauth::spf::Status::pass, {}, fields);
+  EXPECT_EQ(refused.reply, "550 5.7.1");
+  EXPECT_EQ(refused.steps, Names{"spf_domain_listed"});
+  fields.require_dkim = true;
+  const Judged both = authenticated(mailauth::spf::Status::pass, {}, fields);
+  EXPECT_EQ(both.reply, "550 5.7.26");
+  EXPECT_EQ(both.steps, (Names{"spf_domain_listed", "dkim_signed"}));
+  fields.allowed_spf_domains = {"example.com"};
+  const Judged listed =
+      authenticated(mailauth::spf::Status::pass, mailauth::dkim::Status::pass, fields);
+  EXPECT_EQ(listed.reply, "");
 }
 
 TEST(WebhookLayer, authentication_and_directory_work_together) {

@@ -1,0 +1,184 @@
+#include "policy/results_field.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "mailauth/names.h"
+
+namespace postern::policy {
+
+namespace {
+
+namespace ar = mailauth::ar;
+namespace arc = mailauth::arc;
+namespace dkim = mailauth::dkim;
+namespace dmarc = mailauth::dmarc;
+namespace spf = mailauth::spf;
+
+constexpr std::size_t longest_reason = 200;
+
+void add(ar::MethodResult& result, const char* ptype, const char* property, std::string value) {
+  if (value.empty()) return;
+  result.properties.push_back({ptype, property, std::move(value)});
+}
+
+void explain(ar::MethodResult& result, std::string_view reason) {
+  if (!reason.empty()) result.reason = printable(reason, longest_reason);
+}
+
+/// RFC 7489 §3.1.1, §3.1.2.
+bool belongs(const Evidence& evidence, std::string_view domain, dmarc::Alignment mode) {
+  const std::string author = author_domain(evidence);
+  if (author.empty() || domain.empty()) return false;
+  if (iequals(domain, author)) return true;
+  if (mode == dmarc::Alignment::strict) return false;
+  const auto normal = mailauth::normalize_domain(domain);
+  const mailauth::SuffixList& suffixes = mailauth::SuffixList::system();
+  return normal &&
+         suffixes.organizational_domain(*normal) == suffixes.organizational_domain(author);
+}
+
+/// RFC 8601 §2.7.2. The local part is not anybody else's business.
+ar::MethodResult spf_result(const Evidence& evidence) {
+  ar::MethodResult result{.method = "spf",
+                          .result = std::string(spf::to_string(evidence.spf->status))};
+  explain(result, evidence.spf->reason);
+  add(result, "smtp", spf_by_helo(evidence) ? "helo" : "mailfrom", evidence.spf->domain);
+  return result;
+}
+
+/// RFC 8601 §2.7.1; header.b by RFC 6008 §4.
+ar::MethodResult signature_result(const dkim::SignatureResult& one) {
+  ar::MethodResult result{.method = "dkim", .result = std::string(dkim::to_text(one.reported()))};
+  explain(result, trouble_of(one));
+  const dkim::Signature& signature = one.signature;
+  add(result, "header", "d", signature.domain);
+  if (signature.identity != "@" + signature.domain) add(result, "header", "i", signature.identity);
+  add(result, "header", "s", signature.selector);
+  add(result, "header", "a", std::string(algorithm_of(one)));
+  constexpr std::size_t told = 6;  // octets: eight characters of base64
+  if (signature.value.size() > told)
+    add(result, "header", "b", base64_encode(signature.value.substr(0, told)));
+  return result;
+}
+
+void add_dkim(const dkim::Results& results, std::vector<ar::MethodResult>& list) {
+  if (results.signatures.empty()) {
+    list.push_back({.method = "dkim", .result = std::string(dkim::to_text(results.overall()))});
+    if (results.header_too_long) explain(list.back(), dkim::to_text(dkim::Reason::header_too_long));
+  }
+  for (const dkim::SignatureResult* one : told_signatures(results, max_told_in_field)) {
+    list.push_back(signature_result(*one));
+  }
+}
+
+/// RFC 8601 §2.7.6; policy.dmarc is the policy after sp=, pct= and t= (RFC 7489 §11.1).
+ar::MethodResult dmarc_result(const dmarc::Result& verdict) {
+  ar::MethodResult result{.method = "dmarc",
+                          .result = std::string(dmarc::to_string(verdict.status))};
+  explain(result, verdict.reason);
+  add(result, "header", "from", verdict.from_domain);
+  if (verdict.record) {
+    add(result, "policy", "dmarc", std::string(dmarc::to_string(verdict.disposition)));
+  }
+  return result;
+}
+
+/// RFC 8617 §10.1, §10.2.
+ar::MethodResult arc_result(const Evidence& evidence) {
+  const arc::Verdict& verdict = *evidence.arc;
+  ar::MethodResult result{.method = "arc", .result = std::string(arc::to_text(verdict.status))};
+  explain(result, trouble_of(verdict));
+  if (verdict.status == arc::Status::none) return result;
+  add(result, "smtp", "remote-ip", evidence.session.client_ip.to_string());
+  if (verdict.status == arc::Status::pass) {
+    add(result, "header", "oldest-pass", std::to_string(verdict.oldest_pass));
+  }
+  return result;
+}
+
+}  // namespace
+
+std::vector<const dkim::SignatureResult*> told_signatures(const dkim::Results& results,
+                                                          std::size_t most) {
+  const auto verified = [](const dkim::SignatureResult& one) {
+    return one.status == dkim::Status::pass;
+  };
+  const auto& all = results.signatures;
+  const auto passed = static_cast<std::size_t>(std::count_if(all.begin(), all.end(), verified));
+  std::size_t others = most - std::min(most, passed);
+  std::vector<const dkim::SignatureResult*> told;
+  for (const dkim::SignatureResult& one : all) {
+    if (told.size() == most) break;
+    if (!verified(one) && others == 0) continue;
+    if (!verified(one)) --others;
+    told.push_back(&one);
+  }
+  return told;
+}
+
+std::string_view algorithm_of(const dkim::SignatureResult& one) {
+  const bool known = !one.signature.domain.empty() && !one.signature.selector.empty() &&
+                     one.reason != dkim::Reason::algorithm_unknown &&
+                     one.reason != dkim::Reason::tag_missing;
+  return known ? dkim::to_text(one.signature.algorithm) : std::string_view();
+}
+
+std::string_view trouble_of(const dkim::SignatureResult& one) {
+  if (one.status != dkim::Status::pass) return dkim::to_text(one.reason);
+  if (one.acceptable) return "";
+  return one.testing               ? "the key is for tests only"
+         : one.unsigned_octets > 0 ? "body octets are left unsigned"
+         : one.uncovered_field     ? "a field was added that is not signed"
+         : one.from_future         ? "signed in the future"
+                                   : "not exactly one From field";
+}
+
+std::string trouble_of(const arc::Verdict& verdict) {
+  if (verdict.trouble.reason == arc::Reason::ok) return "";
+  std::string text(arc::to_text(verdict.trouble.reason));
+  if (verdict.trouble.instance != 0) text += fmt::format(", i={}", verdict.trouble.instance);
+  if (verdict.trouble.detail != dkim::Reason::ok) {
+    text += fmt::format(": {}", dkim::to_text(verdict.trouble.detail));
+  }
+  return text;
+}
+
+bool spf_by_helo(const Evidence& evidence) { return !evidence.reverse_path; }
+
+std::string author_domain(const Evidence& evidence) {
+  if (evidence.dmarc && !evidence.dmarc->from_domain.empty()) return evidence.dmarc->from_domain;
+  return evidence.author && evidence.author->is_strict() ? evidence.author->domains.front() : "";
+}
+
+bool spf_aligned(const Evidence& evidence) {
+  if (!evidence.spf || evidence.spf->status != spf::Status::pass) return false;
+  const bool recorded = evidence.dmarc && evidence.dmarc->record;
+  return belongs(evidence, evidence.spf->domain,
+                 recorded ? evidence.dmarc->record->aspf : dmarc::Alignment::relaxed);
+}
+
+bool aligned(const Evidence& evidence, const dkim::SignatureResult& one) {
+  if (!one.acceptable) return false;
+  const bool recorded = evidence.dmarc && evidence.dmarc->record;
+  return belongs(evidence, one.signature.domain,
+                 recorded ? evidence.dmarc->record->adkim : dmarc::Alignment::relaxed);
+}
+
+ar::AuthenticationResults results_of(const Evidence& evidence, std::string_view authserv_id) {
+  ar::AuthenticationResults results{.authserv_id = std::string(authserv_id)};
+  if (evidence.spf) results.results.push_back(spf_result(evidence));
+  if (evidence.dkim) add_dkim(*evidence.dkim, results.results);
+  if (evidence.dmarc) results.results.push_back(dmarc_result(*evidence.dmarc));
+  if (evidence.arc) results.results.push_back(arc_result(evidence));
+  if (evidence.session.auth) {  // RFC 8601 §2.7.4
+    ar::MethodResult result{.method = "auth", .result = "pass"};
+    add(result, "smtp", "auth", evidence.session.auth->username);
+    results.results.push_back(std::move(result));
+  }
+  return results;
+}
+
+}  // namespace postern::policy
