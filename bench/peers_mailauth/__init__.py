@@ -1,0 +1,1 @@
+"""What bench/peers-mailauth is made of: the cases, the libraries, the pipe between."""
