@@ -10,7 +10,6 @@
 
 #include "admin/passwords.h"
 #include "admin/ports.h"
-#include "dialect/webhook/field_errors.h"
 #include "dns/resolver.h"
 #include "net/http_message.h"
 #include "net/work_pool.h"
@@ -32,7 +31,7 @@ struct Options {
   bool allow_http = false;           ///< plain http targets
   std::vector<Cidr> allow_networks;  ///< otherwise refused target addresses
   std::vector<std::uint16_t> allow_ports;
-  dialect::webhook::Capabilities capabilities;
+  bool has_queue = false;  ///< webhooks may ask for queued delivery
   Argon2Cost argon2;
   std::string zoneinfo = "/usr/share/zoneinfo";
 };

@@ -148,8 +148,7 @@ Task<net::HttpResponse> Policies::list(Call& call) {
 }
 
 Task<net::HttpResponse> Policies::create(Call& call) {
-  dialect::webhook::Parsed<PolicyWrite> parsed =
-      dialect::webhook::parse_policy(call.body, nullptr, core_.options.capabilities);
+  dialect::webhook::Parsed<PolicyWrite> parsed = dialect::webhook::parse_policy(call.body, nullptr);
   if (!parsed) refuse(parsed.error());
   const PolicyWrite write = co_await with_hashes(std::move(*parsed));
   store::PolicyRow row;
@@ -177,8 +176,7 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
   const std::uint64_t version = row.version;
   if (!version_matches(call, version)) throw version_mismatch();
   const PolicyFields before = fields_of(row);
-  dialect::webhook::Parsed<PolicyWrite> parsed =
-      dialect::webhook::parse_policy(call.body, &before, core_.options.capabilities);
+  dialect::webhook::Parsed<PolicyWrite> parsed = dialect::webhook::parse_policy(call.body, &before);
   if (!parsed) refuse(parsed.error());
   if (parsed->changed.empty()) co_return row;
   const PolicyWrite write = co_await with_hashes(std::move(*parsed));

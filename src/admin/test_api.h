@@ -80,7 +80,7 @@ class TestApi {
     std::filesystem::create_directory(options.attachment_dir);
     options.allow_http = true;
     options.allow_networks = {*Cidr::parse("127.0.0.1/32")};
-    options.capabilities = {true, true, true};
+    options.has_queue = true;
     publisher = std::make_unique<Publisher>(*store, directory, options.public_domain);
     Dependencies dependencies{*store, *log, *publisher, resolver, hashing, disk};
     dependencies.template_error = [](std::string_view text) -> std::optional<std::string> {

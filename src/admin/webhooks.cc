@@ -113,7 +113,7 @@ dialect::webhook::WebhookRules Webhooks::rules_for(const std::string& account) c
   rules.target.allow_http = core_.options.allow_http;
   rules.target.allow_networks = CidrSet(core_.options.allow_networks);
   rules.target.allow_ports = core_.options.allow_ports;
-  rules.capabilities = core_.options.capabilities;
+  rules.has_queue = core_.options.has_queue;
   rules.public_domain = core_.options.public_domain;
   // Trouble while asking is "no" here; the write that follows then says what it is.
   rules.owns_domain = [&store, account](std::string_view domain) {

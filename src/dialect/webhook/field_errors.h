@@ -38,12 +38,4 @@ struct FieldErrors {
 template <class T>
 using Parsed = tl::expected<T, FieldErrors>;
 
-/// What this build can do. A field that needs more is refused with a sentence that says so, never
-/// accepted and ignored.
-struct Capabilities {
-  bool spf = false;
-  bool dkim = false;
-  bool queue = false;
-};
-
 }  // namespace postern::dialect::webhook

@@ -119,19 +119,6 @@ void judge_merge(BodyReader& body, const PolicyFields& fields) {
   }
 }
 
-void judge_capabilities(BodyReader& body, const PolicyFields& fields,
-                        const Capabilities& capabilities) {
-  constexpr std::string_view sentence =
-      "{} verification is not available in this version yet, so a policy cannot require it: it "
-      "would never be accepted and ignored";
-  if (fields.require_spf && !capabilities.spf) {
-    body.error("require_spf", fmt::format(fmt::runtime(sentence), "SPF"));
-  }
-  if (fields.require_dkim && !capabilities.dkim) {
-    body.error("require_dkim", fmt::format(fmt::runtime(sentence), "DKIM"));
-  }
-}
-
 bool same(const std::vector<CredentialFields>& a, const std::vector<CredentialFields>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),
                     [](const CredentialFields& x, const CredentialFields& y) {
@@ -159,8 +146,7 @@ void note_changes(const PolicyFields& before, PolicyWrite& write) {
 
 }  // namespace
 
-Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields* stored,
-                                 const Capabilities& capabilities) {
+Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields* stored) {
   BodyReader body(object);
   PolicyWrite write;
   if (stored != nullptr) write.fields = *stored;
@@ -180,7 +166,6 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   read_domains(body, "allowed_dkim_domains", fields.allowed_dkim_domains);
   body.refuse_unknown(writable, read_only, "policy");
   judge_merge(body, fields);
-  judge_capabilities(body, fields, capabilities);
   if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
   note_changes(stored == nullptr ? PolicyFields() : *stored, write);
   return write;

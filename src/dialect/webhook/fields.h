@@ -51,8 +51,7 @@ struct PolicyWrite {
 /// Judges a body. With `stored` (PUT) omitted fields keep their value and the result of the merge
 /// is judged; without (POST) `name` is required. Read-only fields are ignored, unknown ones
 /// refused.
-Parsed<PolicyWrite> parse_policy(const boost::json::object& body, const PolicyFields* stored,
-                                 const Capabilities& capabilities);
+Parsed<PolicyWrite> parse_policy(const boost::json::object& body, const PolicyFields* stored);
 
 /// Replaces each password by its hash and wipes it. `hash` (bcrypt, cost 12) takes 0.2 s a
 /// password: not on an event loop.

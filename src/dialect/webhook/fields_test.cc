@@ -9,7 +9,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Capabilities everything{.spf = true, .dkim = true, .queue = true};
 // Hashes of the conduit suite: `s3cr3t-p@ssw0rd` at cost 12 and `correct horse` at cost 10.
 #define HASH12 "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"
 #define HASH10 "$2y$10$yTA2X1er0fvfwBKii6OuNu8PHu27hBGPr9.8yjcXaYWzXlifvTrnG"
@@ -18,9 +17,7 @@ json::object object(std::string_view text) {
   return json::parse({text.data(), text.size()}).as_object();
 }
 
-Parsed<PolicyWrite> create(std::string_view body, const Capabilities& can = everything) {
-  return parse_policy(object(body), nullptr, can);
-}
+Parsed<PolicyWrite> create(std::string_view body) { return parse_policy(object(body), nullptr); }
 
 PolicyFields made(std::string_view body) {
   auto write = create(body);
@@ -62,8 +59,7 @@ TEST(PolicyFields, each_body_of_the_documentation) {
   EXPECT_TRUE(both.require_spf && both.require_dkim);
   const PolicyFields minimal = made(R"({"name": "trusted-senders"})");
   const auto update = parse_policy(
-      object(R"({"name": "high-security", "require_spf": true, "require_dkim": true})"), &minimal,
-      everything);
+      object(R"({"name": "high-security", "require_spf": true, "require_dkim": true})"), &minimal);
   ASSERT_TRUE(update);
   EXPECT_EQ(update->changed, (std::vector<std::string>{"name", "require_spf", "require_dkim"}));
 }
@@ -94,7 +90,7 @@ TEST(PolicyFields, a_missing_name_is_400_and_everything_else_422) {
   ASSERT_FALSE(empty);
   EXPECT_EQ(empty.error().kind, FieldErrors::Kind::validation_failed);
   const PolicyFields stored = made(R"({"name": "kept"})");
-  const auto put = parse_policy(object("{}"), &stored, everything);
+  const auto put = parse_policy(object("{}"), &stored);
   ASSERT_TRUE(put);
   EXPECT_EQ(put->fields.name, "kept");
   EXPECT_TRUE(put->changed.empty());
@@ -288,7 +284,7 @@ TEST(PolicyFields, accepts_every_form_of_credentials) {
   auto write = parse_policy(object(R"({"smtp_credentials":["a:)" HASH12
                                    R"(",{"username":"b","password_hash":")" HASH12 R"("},)"
                                    R"({"username":"c","password":"hunter2"},{"username":"old"}]})"),
-                            &stored, everything);
+                            &stored);
   ASSERT_TRUE(write) << write.error().summary();
   ASSERT_EQ(write->fields.smtp_credentials.size(), 4u);
   ASSERT_EQ(write->to_hash.size(), 1u);
@@ -320,9 +316,7 @@ TEST(PolicyFields, put_merges_and_judges_the_result) {
   const PolicyFields stored =
       made(R"({"name":"p","require_spf":true,"allowed_spf_domains":"a.example",)"
            R"("require_smtp_auth":true,"smtp_credentials":"bob:)" HASH12 R"("})");
-  const auto put = [&](std::string_view body) {
-    return parse_policy(object(body), &stored, everything);
-  };
+  const auto put = [&](std::string_view body) { return parse_policy(object(body), &stored); };
   EXPECT_NE(sentence(put(R"({"require_spf":false})"), "allowed_spf_domains"), "");
   const auto emptied = put(R"({"require_spf":false,"allowed_spf_domains":""})");
   ASSERT_TRUE(emptied);
@@ -347,30 +341,13 @@ TEST(PolicyFields, sending_back_what_was_shown_changes_nothing) {
   whole["webhook_count"] = 0;
   whole["created_at"] = "2024-01-15T10:00:00Z";
   whole["updated_at"] = "2024-01-15T10:00:00Z";
-  const auto put = parse_policy(whole, &stored, everything);
+  const auto put = parse_policy(whole, &stored);
   ASSERT_TRUE(put) << put.error().summary();
   EXPECT_TRUE(put->changed.empty());
   const auto same_hash =
-      parse_policy(object(R"({"smtp_credentials":"bob:)" HASH12 R"("})"), &stored, everything);
+      parse_policy(object(R"({"smtp_credentials":"bob:)" HASH12 R"("})"), &stored);
   ASSERT_TRUE(same_hash);
   EXPECT_TRUE(same_hash->changed.empty());
-}
-
-TEST(PolicyFields, what_cannot_be_enforced_is_refused_and_its_fields_still_judged) {
-  const auto spf = create(R"({"name":"p","require_spf":true})", Capabilities{.dkim = true});
-  EXPECT_NE(sentence(spf, "require_spf").find("SPF verification is not available in this version"),
-            std::string::npos);
-  const auto dkim = create(R"({"name":"p","require_dkim":true})", Capabilities{.spf = true});
-  EXPECT_NE(sentence(dkim, "require_dkim").find("DKIM verification is not available"),
-            std::string::npos);
-  EXPECT_TRUE(create(R"({"name":"p","require_spf":true})", Capabilities{.spf = true}));
-  EXPECT_TRUE(create(R"({"name":"p","require_spf":false})", Capabilities{}));
-  const auto both =
-      create(R"({"name":"p","require_spf":true,"allowed_spf_domains":"@"})", Capabilities{});
-  EXPECT_NE(sentence(both, "require_spf"), "");
-  EXPECT_NE(sentence(both, "allowed_spf_domains").find("is an address"), std::string::npos);
-  const auto wrong = create(R"({"name":"p","require_spf":"yes"})", Capabilities{});
-  EXPECT_NE(sentence(wrong, "require_spf").find("true or false"), std::string::npos);
 }
 
 TEST(PolicyFields, reports_every_field_at_fault_in_order) {
@@ -385,7 +362,7 @@ TEST(PolicyFields, reports_every_field_at_fault_in_order) {
 TEST(PolicyFields, a_long_unknown_name_is_not_echoed_whole) {
   json::object body = object(R"({"name":"p"})");
   body[std::string(100000, 'x')] = true;
-  const auto write = parse_policy(body, nullptr, everything);
+  const auto write = parse_policy(body, nullptr);
   ASSERT_FALSE(write);
   EXPECT_LT(write.error().fields[0].first.size() + write.error().fields[0].second.size(), 300u);
 }

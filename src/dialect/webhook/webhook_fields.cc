@@ -151,10 +151,10 @@ void read_template(BodyReader& body, const WebhookRules& rules, std::string& tex
   text = std::move(*given);
 }
 
-void read_delivery(BodyReader& body, const Capabilities& capabilities, WebhookFields& fields) {
+void read_delivery(BodyReader& body, bool has_queue, WebhookFields& fields) {
   fields.delivery_mode =
       body.word("delivery_mode", delivery_modes).value_or(std::move(fields.delivery_mode));
-  if (fields.delivery_mode == "queued" && !capabilities.queue) {
+  if (fields.delivery_mode == "queued" && !has_queue) {
     body.error("delivery_mode",
                "queued delivery is not available in this version yet, it comes with the spool; use "
                "\"sync\"");
@@ -203,7 +203,7 @@ Parsed<WebhookWrite> parse_webhook(const json::object& object, const WebhookFiel
   read_policy(body, stored, rules, fields.policy_id);
   if (auto headers = read_custom_headers(body)) fields.custom_headers = std::move(*headers);
   read_template(body, rules, fields.payload_template);
-  read_delivery(body, rules.capabilities, fields);
+  read_delivery(body, rules.has_queue, fields);
   if (fields.payload_template.empty() && names_content_type(fields.custom_headers)) {
     body.error("custom_headers",
                "`Content-Type` is set by the server unless payload_template is set");

@@ -36,7 +36,7 @@ struct WebhookFields {
 /// What the judgement of a body depends on besides the body.
 struct WebhookRules {
   TargetRules target;
-  Capabilities capabilities;
+  bool has_queue = false;     ///< "queued" is refused without, never accepted and ignored
   std::string public_domain;  ///< addresses there are assigned, not chosen
   /// Whether this account has verified the domain.
   std::function<bool(std::string_view domain)> owns_domain;

@@ -14,7 +14,7 @@ namespace json = boost::json;
 constexpr std::string_view known_policy = "pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X";
 
 WebhookRules rules() {
-  return {.capabilities = {.spf = true, .dkim = true, .queue = true},
+  return {.has_queue = true,
           .public_domain = "hooks.example.net",
           .owns_domain = [](std::string_view name) { return name == "mail.example.com"; },
           .has_policy = [](std::string_view id) { return id == known_policy; },
@@ -295,7 +295,7 @@ TEST(WebhookFields, limits_of_headers_and_templates) {
 
 TEST(WebhookFields, what_this_build_lacks_is_refused) {
   WebhookRules plain = rules();
-  plain.capabilities = {};
+  plain.has_queue = false;
   plain.template_error = nullptr;
   EXPECT_NE(sentence(create(R"(,"delivery_mode":"queued")", plain), "delivery_mode").find("spool"),
             std::string::npos);
