@@ -4,6 +4,7 @@
 
 #include "app/trace_metrics.h"
 #include "base/ulid.h"
+#include "deliver/verdicts.h"
 #include "policy/catalogue.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
@@ -68,6 +69,7 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
     record.policy_version = subject->route.policy->version;
   }
   if (!control.empty()) record.failed_control = std::string(control);
+  if (decision.stage == policy::Stage::message) deliver::log_verdicts(evidence, record);
   record.trace_id = trace.id;
   if (control == "source_ip") {
     log_.append_source_ip_refusal(std::move(record));

@@ -3,7 +3,7 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
-#include "deliver/payload.h"
+#include "deliver/verdicts.h"
 #include "mail/header_scanner.h"
 #include "policy/catalogue.h"
 #include "policy/plan.h"
@@ -117,7 +117,7 @@ Task<Result<json::object>> DryRunPort::decide(admin::DryRunRequest request) {
                       {"stage", judgement.stage},
                       {"reply", reply_object(reply)},
                       {"checks", std::move(judgement.checks)}};
-  const json::value verdicts = deliver::auth_results(evidence, "");
+  const json::value verdicts = deliver::auth_results(evidence);
   for (const auto& [name, value] : verdicts.as_object()) answer[name] = value;
   co_return answer;
 }

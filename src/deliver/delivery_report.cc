@@ -1,5 +1,6 @@
 #include "deliver/delivery_report.h"
 
+#include "deliver/verdicts.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -76,6 +77,7 @@ store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) 
     record.policy_id = subject->route.policy->id;
     record.policy_version = subject->route.policy->version;
   }
+  log_verdicts(evidence, record);
   return record;
 }
 

@@ -13,6 +13,8 @@
 #include "deliver/payload_body.h"
 #include "deliver/payload_context.h"
 #include "deliver/payload_json.h"
+#include "deliver/verdicts.h"
+#include "mailauth/ar/strip.h"
 
 namespace postern::deliver {
 namespace {
@@ -32,16 +34,6 @@ std::string canonical_name(std::string_view name) {
     capital = c == '-';
   }
   return canonical;
-}
-
-/// The authserv-id of an Authentication-Results value (RFC 8601 §2.2).
-std::string_view authserv_id(std::string_view value) {
-  value = trim(value);
-  if (!value.empty() && value.front() == '"') {
-    value.remove_prefix(1);
-    return value.substr(0, value.find('"'));
-  }
-  return value.substr(0, value.find_first_of("; \t\r\n("));
 }
 
 class Builder {
@@ -69,7 +61,7 @@ class Builder {
     header_members();
     session_members();
     if (Result<void> done = parts_.attachments(view_.parts); !done) return unexpected(done);
-    if (Result<void> done = parts_.raw(message_, !view_.parse_error.empty()); !done) {
+    if (Result<void> done = parts_.raw(message_, evidence_, !view_.parse_error.empty()); !done) {
       return unexpected(done);
     }
     trouble_members();
@@ -93,9 +85,10 @@ class Builder {
   /// RFC 8601 §5: fields that bear our own name came from outside and are not ours.
   void remove_our_results() {
     if (options_.authserv_id.empty()) return;
-    std::erase_if(view_.fields, [this](const FieldView& field) {
+    const mailauth::ar::OwnIds own({options_.authserv_id});
+    std::erase_if(view_.fields, [&own](const FieldView& field) {
       return iequals(field.name, "Authentication-Results") &&
-             iequals(authserv_id(field.value), options_.authserv_id);
+             mailauth::ar::must_remove(field.value, own);
     });
   }
 
@@ -165,8 +158,8 @@ class Builder {
     member("size", message_.size());
   }
 
-  /// Writes the addresses of every field of that name, and returns the first one's domain.
-  std::string addresses(std::string_view key, std::string_view name) {
+  /// Writes the addresses of every field of that name.
+  void addresses(std::string_view key, std::string_view name) {
     std::vector<Address> list;
     AddressNotes notes;
     for (const FieldView& field : view_.fields) {
@@ -183,13 +176,10 @@ class Builder {
       writer_.value({{"name", address.name}, {"address", address.address}});
     }
     writer_.end_array();
-    if (list.size() != 1) return {};
-    const std::size_t at = list[0].address.rfind('@');
-    return at == std::string::npos ? std::string() : lower(list[0].address.substr(at + 1));
   }
 
   void header_members() {
-    author_domain_ = addresses("header_from", "From");
+    addresses("header_from", "From");
     addresses("header_to", "To");
     addresses("cc", "Cc");
     addresses("reply_to", "Reply-To");
@@ -210,7 +200,7 @@ class Builder {
     member("envelope", envelope_object(evidence_));
     member("client", identity_.simulated ? json::value() : client_object(evidence_));
     member("policy", identity_.simulated ? json::value() : policy_object(evidence_));
-    member("auth", auth_results(evidence_, author_domain_));
+    member("auth", auth_results(evidence_));
   }
 
   void trouble_members() {
@@ -239,7 +229,6 @@ class Builder {
   BodyWriter parts_;
   WordNotes words_;
   std::vector<std::string> values_;  ///< decoded, beside view_.fields
-  std::string author_domain_;
 };
 
 }  // namespace

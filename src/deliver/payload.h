@@ -62,8 +62,8 @@ struct PayloadOptions {
   AttachmentStore* store = nullptr;
   /// Where the payload goes when it is over 64 KiB.
   std::string temporary_directory = "/tmp";
-  /// Authentication-Results fields that claim to be ours are removed (RFC 8601 §5); "" removes
-  /// none.
+  /// Received Authentication-Results that claim to be ours are left out (RFC 8601 §5), and `raw`
+  /// has our own; "" does neither.
   std::string authserv_id;
   /// Domain of the Message-ID made up for a message that has none; "" leaves `message_id` out.
   std::string message_id_domain;
@@ -84,10 +84,6 @@ struct Payload {
 /// fields). Fails only when octets cannot be written or a link cannot be made.
 Result<Payload> build_payload(std::string_view message, const policy::Evidence& evidence,
                               const MessageIdentity& identity, const PayloadOptions& options);
-
-/// The `auth` object: what SPF, DKIM and DMARC found out. A field that no check has filled says so:
-/// "skipped" for SPF, no DKIM results, "none" for DMARC.
-boost::json::value auth_results(const policy::Evidence& evidence, std::string_view author_domain);
 
 /// RFC 3339 in UTC, to the second.
 std::string rfc3339(std::chrono::system_clock::time_point time);

@@ -7,6 +7,8 @@
 #include <boost/json/value.hpp>
 
 #include "base/text.h"
+#include "mailauth/ar/write.h"
+#include "policy/results_field.h"
 
 namespace postern::deliver {
 namespace {
@@ -245,12 +247,17 @@ Result<void> BodyWriter::attachments(const std::vector<PartView>& parts) {
   return {};
 }
 
-Result<void> BodyWriter::raw(std::string_view message, bool parsing_stopped) {
+Result<void> BodyWriter::raw(std::string_view message, const policy::Evidence& evidence,
+                             bool parsing_stopped) {
   if (options_.include_raw == policy::RawMode::none && !parsing_stopped) return {};
   writer_.key("raw");
   writer_.begin_object();
   writer_.key("size");
   writer_.value(message.size());
+  if (!options_.authserv_id.empty()) {
+    writer_.key("trace_fields");
+    writer_.string(mailauth::ar::write_field(policy::results_of(evidence, options_.authserv_id)));
+  }
   if (options_.include_raw == policy::RawMode::inline_content) {
     writer_.key("encoding");
     writer_.string("base64");

@@ -37,8 +37,10 @@ class BodyWriter {
   /// Writes `key` with all body parts of `type`, joined by one newline; nothing without such parts.
   void text(std::string_view key, std::string_view type, const std::vector<PartView>& parts);
   Result<void> attachments(const std::vector<PartView>& parts);
-  /// `raw`, as the options say; by link also when parsing was cut short.
-  Result<void> raw(std::string_view message, bool parsing_stopped);
+  /// `raw`, as the options say, with the trace fields that would go on top of it; by link also when
+  /// parsing was cut short.
+  Result<void> raw(std::string_view message, const policy::Evidence& evidence,
+                   bool parsing_stopped);
 
  private:
   void text_part(const PartView& part, bool& written);

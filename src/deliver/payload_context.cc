@@ -14,8 +14,8 @@ namespace json = boost::json;
 namespace {
 
 /// Words that stand in capitals in a name.
-constexpr std::string_view capitals[] = {"id",   "html",  "url",    "ip",       "tls", "spf",
-                                         "dkim", "dmarc", "sha256", "smtputf8", "rdns"};
+constexpr std::string_view capitals[] = {"id",   "html",  "url", "ip",     "tls",      "spf",
+                                         "dkim", "dmarc", "arc", "sha256", "smtputf8", "rdns"};
 
 std::string camel_case(std::string_view name) {
   std::string camel;
@@ -100,30 +100,6 @@ json::value policy_object(const policy::Evidence& evidence) {
   if (subject == nullptr || subject->route.policy == nullptr) return nullptr;
   const policy::WebhookPolicy& policy = *subject->route.policy;
   return {{"id", policy.id}, {"name", policy.name}, {"version", policy.version}};
-}
-
-json::value auth_results(const policy::Evidence& evidence, std::string_view author_domain) {
-  // RFC 7208 §2.4: the null reverse-path is checked by its HELO name.
-  const bool by_helo = !evidence.reverse_path;
-  const std::string domain =
-      valid_utf8(by_helo ? evidence.session.helo : evidence.reverse_path->domain);
-  json::value author;
-  if (!author_domain.empty()) author = valid_utf8(author_domain);
-  return {{"spf",
-           {{"result", "skipped"},
-            {"identity", by_helo ? "helo" : "mailfrom"},
-            {"domain", domain},
-            {"mechanism", nullptr},
-            {"aligned", false},
-            {"reason", "not evaluated by this gateway"}}},
-          {"dkim", json::array()},
-          {"dmarc",
-           {{"result", "none"},
-            {"policy", nullptr},
-            {"domain", std::move(author)},
-            {"record_domain", nullptr},
-            {"spf_aligned", false},
-            {"dkim_aligned", false}}}};
 }
 
 std::string rfc3339(std::chrono::system_clock::time_point time) {

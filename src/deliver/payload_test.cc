@@ -100,10 +100,11 @@ TEST(Payload, has_the_members_of_the_contract) {
       "tls": null, "auth": null},
     "policy": {"id": "pol_01HX0000000000000000000000", "name": "high-security", "version": 3},
     "auth": {"spf": {"result": "skipped", "identity": "mailfrom", "domain": "partner.example.com",
-        "mechanism": null, "aligned": false, "reason": "not evaluated by this gateway"},
+        "mechanism": null, "aligned": false, "reason": "not evaluated"},
       "dkim": [],
-      "dmarc": {"result": "none", "policy": null, "domain": "partner.example.com",
-        "record_domain": null, "spf_aligned": false, "dkim_aligned": false}},
+      "dmarc": {"result": "none", "policy": null, "domain": null,
+        "record_domain": null, "spf_aligned": false, "dkim_aligned": false},
+      "arc": {"result": "none", "instance": 0, "sealers": [], "oldest_pass": 0, "reason": null}},
     "attachments": []})");
   for (const json::key_value_pair& member : want.as_object()) {
     const json::value* got = payload.as_object().if_contains(member.key());
@@ -287,10 +288,34 @@ TEST(Payload, delivers_what_it_stops_parsing_by_link) {
   EXPECT_EQ(store.files.at(0).second, message);
 }
 
+TEST(Payload, has_our_results_beside_raw) {
+  policy::Evidence facts = evidence();
+  facts.spf =
+      mailauth::spf::Result{.status = mailauth::spf::Status::fail, .domain = "partner.example.com"};
+  const std::string message = "Subject: x\r\n\r\ny\r\n";
+  MemoryStore store;
+  PayloadOptions options;
+  options.store = &store;
+  options.include_raw = policy::RawMode::inline_content;
+  options.authserv_id = "gw.example";
+  const json::value field =
+      "Authentication-Results: gw.example;\r\n\tspf=fail smtp.mailfrom=partner.example.com\r\n";
+  const json::value inlined = payload_of(message, options, facts).at("raw");
+  EXPECT_EQ(inlined.at("trace_fields"), field);
+  EXPECT_EQ(base64_decode(inlined.at("content").as_string()), message);
+  options.include_raw = policy::RawMode::link;
+  EXPECT_EQ(payload_of(message, options, facts).at("raw").at("trace_fields"), field);
+  EXPECT_EQ(store.files.at(0).second, message);
+  options.authserv_id = "";
+  EXPECT_FALSE(payload_of(message, options, facts).at("raw").as_object().contains("trace_fields"));
+}
+
 TEST(Payload, removes_results_that_claim_to_be_ours) {
   const std::string message =
       "Authentication-Results: gw.example; spf=pass\r\n"
       "Authentication-Results: \"GW.example\" 1; spf=pass\r\n"
+      "authentication-results : (c) gw.example.\r\n ; dmarc=pass\r\n"
+      "Authentication-Results: gw.(x)example; dkim=pass\r\n"
       "Authentication-Results: other.example; spf=fail\r\n\r\n";
   PayloadOptions options;
   options.authserv_id = "gw.example";
