@@ -128,6 +128,57 @@ TEST(ArStrip, what_is_somebody_elses_stays) {
   EXPECT_TRUE(must_remove("\"Our\\ Relay\" 1; none", own));
 }
 
+struct Header {
+  std::string_view received;
+  std::string_view kept;
+};
+
+TEST(ArStrip, takes_whole_fields_out_of_a_header) {
+  const OwnIds own({"mx.example.org"});
+  const Header cases[] = {
+      {"", ""},
+      {"Subject: x\r\n", "Subject: x\r\n"},
+      {"Authentication-Results: mx.example.org; none\r\nSubject: x\r\n", "Subject: x\r\n"},
+      {"Subject: x\r\nAUTHENTICATION-results : MX.example.org. 1; none\r\n", "Subject: x\r\n"},
+      // Without its last line end, too.
+      {"Subject: x\r\nAuthentication-Results: mx.example.org; none", "Subject: x\r\n"},
+      {"A: 1\r\nAuthentication-Results:\r\n\tmx.example.org;\r\n spf=pass\r\n smtp.helo=b\r\nB: "
+       "2\r\n",
+       "A: 1\r\nB: 2\r\n"},
+      {"Authentication-Results: mx.example.org; none\r\n"
+       "Authentication-Results: mx.example.org; none\r\n"
+       "A: 1\r\n folded\r\n"
+       "Authentication-Results: mx.example.net; none\r\n"
+       "Authentication-Results: mx.example.org; spf=pass\r\n",
+       "A: 1\r\n folded\r\nAuthentication-Results: mx.example.net; none\r\n"},
+      // Malformed, and ours or nobody's to a generous reader.
+      {"Authentication-Results: mx.(x)example.org; spf=pass\r\nA: 1\r\n", "A: 1\r\n"},
+      {"Authentication-Results: spf=pass\r\nA: 1\r\n", "A: 1\r\n"},
+      {"Authentication-Results:\r\nA: 1\r\n", "A: 1\r\n"},
+      // Malformed, and another's.
+      {"Authentication-Results: other.example spf=pass\r\n",
+       "Authentication-Results: other.example spf=pass\r\n"},
+      // Not Authentication-Results, and no fields at all.
+      {"X-Authentication-Results: mx.example.org; none\r\n",
+       "X-Authentication-Results: mx.example.org; none\r\n"},
+      {"ARC-Authentication-Results: i=1; mx.example.org; none\r\n",
+       "ARC-Authentication-Results: i=1; mx.example.org; none\r\n"},
+      {" leading\r\nno field\r\nAuthentication-Results: mx.example.org; none\r\nA: 1\r\n",
+       " leading\r\nno field\r\nA: 1\r\n"},
+  };
+  for (const Header& c : cases) {
+    EXPECT_EQ(strip_own(c.received, own), c.kept) << c.received;
+    EXPECT_EQ(strip_own(c.kept, own), c.kept) << c.kept;
+  }
+}
+
+TEST(ArStrip, sees_the_last_of_very_many_fields) {
+  const OwnIds own({"mx.example.org"});
+  std::string header;
+  for (int i = 0; i < 20'000; ++i) header += "X: 1\r\n";
+  EXPECT_EQ(strip_own(header + "Authentication-Results: mx.example.org; none\r\n", own), header);
+}
+
 AuthenticationResults one_value(std::string value) {
   return {.authserv_id = "mx.example.org",
           .results = {{.method = "spf",

@@ -1,10 +1,12 @@
 #include "mailauth/ar/strip.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/text.h"
 #include "mailauth/ar/parse.h"
 #include "mailauth/ar/scanner.h"
+#include "mailauth/header.h"
 #include "mailauth/names.h"
 
 namespace mailauth::ar {
@@ -58,6 +60,24 @@ bool must_remove(std::string_view body, const OwnIds& own) {
   const std::string claimed = careless_head(body);
   return std::any_of(own.ids_.begin(), own.ids_.end(),
                      [&](const std::string& id) { return claimed.find(id) != std::string::npos; });
+}
+
+std::string strip_own(std::string_view header, const OwnIds& own) {
+  // A field behind a limit would be a field that nobody looked at.
+  constexpr std::size_t all = std::numeric_limits<std::size_t>::max();
+  const HeaderView view = HeaderView::parse(header, {.octets = all, .fields = all});
+  std::string kept;
+  kept.reserve(header.size());
+  std::size_t from = 0;
+  for (const FieldView& field : view.fields()) {
+    if (!field.is("Authentication-Results") || !must_remove(field.body, own)) continue;
+    const auto start = static_cast<std::size_t>(field.raw.data() - header.data());
+    kept += header.substr(from, start - from);
+    from = start + field.raw.size();
+    if (header.substr(from).starts_with("\r\n")) from += 2;
+  }
+  kept += header.substr(from);
+  return kept;
 }
 
 }  // namespace mailauth::ar

@@ -25,4 +25,8 @@ class OwnIds {
 /// names nobody at all. The fields of others stay, malformed or not.
 bool must_remove(std::string_view body, const OwnIds& own);
 
+/// A header section (lines before the empty one, CRLF at their ends) without the
+/// Authentication-Results fields that must be removed. All else stays, octet for octet.
+std::string strip_own(std::string_view header, const OwnIds& own);
+
 }  // namespace mailauth::ar
