@@ -110,6 +110,11 @@ class Instance::MetricsPort final : public admin::MetricsSource {
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    const auto catch_up = [](telemetry::Counter counter, std::uint64_t total) {
+      counter.add(total - counter.value());
+    };
+    catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
+    catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
     return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,
@@ -207,7 +212,9 @@ Instance::Started Instance::open_resolver() {
   if (!resolver) {
     return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `dns.servers`");
   }
-  resolver_ = std::move(*resolver);
+  name_servers_ = std::move(*resolver);
+  metered_ = std::make_unique<MeteredResolver>(*name_servers_);
+  resolver_ = std::make_unique<dns::CachingResolver>(*metered_);
   return {};
 }
 
@@ -262,9 +269,9 @@ Instance::Started Instance::open_delivery() {
   sink_ = std::make_unique<WebhookSink>(*delivery_);
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
-  services_ = std::make_unique<gateway::Services>(gateway::Services{
-      directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_, *resolver_,
-      authentication_});
+  services_ = std::make_unique<gateway::Services>(
+      gateway::Services{directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_,
+                        *resolver_, authentication_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};
@@ -274,7 +281,8 @@ Instance::Started Instance::open_api() {
   account_pool_ = std::make_unique<net::WorkPool>(1, account_queue);
   disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue);
   simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
-  dry_run_ = std::make_unique<DryRunPort>();
+  dry_run_ =
+      std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);
@@ -403,7 +411,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   if (server_) server_->halt();
   api_loop_.stop();
   if (api_thread_.joinable()) api_thread_.join();
-  resolver_.reset();
+  name_servers_.reset();
   delivery_.reset();
   server_.reset();
   http_.reset();

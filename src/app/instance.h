@@ -11,7 +11,9 @@
 #include "app/attachment_files.h"
 #include "app/config.h"
 #include "app/exit_code.h"
+#include "app/metered_resolver.h"
 #include "app/trace_port.h"
+#include "dns/caching_resolver.h"
 #include "gateway/server.h"
 #include "net/http_server.h"
 #include "net/unbound_resolver.h"
@@ -87,7 +89,9 @@ class Instance {
 
   // From here on things run on event loops; the pools end before the loops do.
   boost::asio::io_context api_loop_{1};
-  std::unique_ptr<net::UnboundResolver> resolver_;
+  std::unique_ptr<net::UnboundResolver> name_servers_;
+  std::unique_ptr<MeteredResolver> metered_;
+  std::unique_ptr<dns::CachingResolver> resolver_;
   std::unique_ptr<net::WorkPool> auth_pool_;
   std::unique_ptr<net::WorkPool> account_pool_;
   std::unique_ptr<net::WorkPool> disk_pool_;

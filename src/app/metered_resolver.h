@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+
+#include "dns/resolver.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+/// Counts and times the questions that reach the name servers.
+class MeteredResolver final : public dns::Resolver {
+ public:
+  explicit MeteredResolver(dns::Resolver& inner) : inner_(inner) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    const std::string_view type = dns::to_string(question.type);
+    const auto started = std::chrono::steady_clock::now();
+    dns::Answer answer = co_await inner_.lookup(std::move(question), limit);
+    telemetry::Metrics& metrics = telemetry::metrics();
+    metrics.dns_queries.counter({type, dns::to_string(answer.status)}).add();
+    metrics.dns_query_duration.histogram({type}).observe(std::chrono::steady_clock::now() -
+                                                         started);
+    co_return answer;
+  }
+
+ private:
+  dns::Resolver& inner_;
+};
+
+}  // namespace postern::app

@@ -1,0 +1,72 @@
+#include "dns/caching_resolver.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::dns {
+
+namespace {
+
+/// RFC 2181 §8 and RFC 8767 §4: a week is more than any answer deserves.
+constexpr std::chrono::seconds longest{7 * 24 * 3600};
+
+}  // namespace
+
+std::size_t CachingResolver::Hash::operator()(const Question& question) const {
+  return std::hash<std::string>()(question.name) ^
+         static_cast<std::size_t>(question.type) * 2654435761u;
+}
+
+Task<Answer> CachingResolver::lookup(Question question, std::chrono::milliseconds limit) {
+  question.name = lower(question.name);  // RFC 4343: names are equal whatever their case
+  Shard& shard = shards_[Hash()(question) % shard_count];
+  if (std::optional<Answer> known = find(shard, question)) {
+    hits_.fetch_add(1, std::memory_order_relaxed);
+    co_return std::move(*known);
+  }
+  misses_.fetch_add(1, std::memory_order_relaxed);
+  Answer answer = co_await inner_.lookup(question, limit);
+  if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero()) {
+    keep(shard, question, answer);
+  }
+  co_return answer;
+}
+
+std::optional<Answer> CachingResolver::find(Shard& shard, const Question& question) {
+  const Clock::time_point now = Clock::now();
+  const std::lock_guard lock(shard.mutex);
+  auto found = shard.young.find(question);
+  if (found == shard.young.end()) {
+    const auto older = shard.old.find(question);
+    if (older == shard.old.end()) return std::nullopt;
+    Entry entry = std::move(older->second);
+    shard.old.erase(older);
+    if (entry.expires <= now) return std::nullopt;
+    put(shard, question, std::move(entry));
+    found = shard.young.find(question);
+  }
+  if (found->second.expires <= now) {
+    shard.young.erase(found);
+    return std::nullopt;
+  }
+  Answer answer = found->second.answer;
+  answer.ttl = std::chrono::duration_cast<std::chrono::seconds>(found->second.expires - now);
+  return answer;
+}
+
+void CachingResolver::keep(Shard& shard, const Question& question, Answer answer) {
+  const auto ttl = std::min(answer.ttl, longest);
+  const std::lock_guard lock(shard.mutex);
+  put(shard, question, {std::move(answer), Clock::now() + ttl});
+}
+
+void CachingResolver::put(Shard& shard, const Question& question, Entry entry) {
+  if (shard.young.size() >= generation_) {
+    shard.old = std::move(shard.young);
+    shard.young.clear();
+  }
+  shard.young.insert_or_assign(question, std::move(entry));
+}
+
+}  // namespace postern::dns

@@ -1,0 +1,105 @@
+#include "dns/caching_resolver.h"
+
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+namespace postern::dns {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Counting final : public Resolver {
+ public:
+  Task<Answer> lookup(Question question, std::chrono::milliseconds) override {
+    ++asked;
+    Answer made = answer;
+    if (made.status == Status::found) made.records = {question.name};
+    co_return made;
+  }
+  Answer answer{.status = Status::found, .records = {}, .secure = true, .ttl = 60s};
+  int asked = 0;
+};
+
+Task<void> ask(Resolver* resolver, Question question, Answer* answer) {
+  *answer = co_await resolver->lookup(std::move(question), 1s);
+}
+
+Answer lookup(Resolver& resolver, std::string name, Type type = Type::txt) {
+  boost::asio::io_context loop;
+  Answer answer;
+  boost::asio::co_spawn(loop, ask(&resolver, {std::move(name), type}, &answer),
+                        boost::asio::detached);
+  loop.run();
+  return answer;
+}
+
+TEST(CachingResolver, answers_from_memory_within_the_ttl) {
+  Counting inner;
+  CachingResolver cache(inner);
+  const Answer first = lookup(cache, "example.com");
+  const Answer second = lookup(cache, "EXAMPLE.com");
+  EXPECT_EQ(inner.asked, 1);
+  EXPECT_EQ(second.records, first.records);
+  EXPECT_TRUE(second.secure);
+  EXPECT_LE(second.ttl, 60s);
+  EXPECT_GE(second.ttl, 50s);
+  lookup(cache, "example.com", Type::a);
+  lookup(cache, "example.net");
+  EXPECT_EQ(inner.asked, 3) << "another type and another name are other questions";
+  EXPECT_EQ(cache.hits(), 1u);
+  EXPECT_EQ(cache.misses(), 3u);
+}
+
+TEST(CachingResolver, keeps_that_a_name_does_not_exist) {
+  Counting inner;
+  inner.answer.status = Status::nx_domain;
+  CachingResolver cache(inner);
+  lookup(cache, "no.example.com");
+  EXPECT_EQ(lookup(cache, "no.example.com").status, Status::nx_domain);
+  EXPECT_EQ(inner.asked, 1);
+}
+
+TEST(CachingResolver, keeps_neither_trouble_nor_what_has_no_ttl) {
+  for (const Status status : {Status::server_failure, Status::timeout, Status::bogus}) {
+    Counting inner;
+    inner.answer.status = status;
+    CachingResolver cache(inner);
+    lookup(cache, "example.com");
+    lookup(cache, "example.com");
+    EXPECT_EQ(inner.asked, 2) << to_string(status);
+  }
+  Counting inner;
+  inner.answer.ttl = 0s;
+  CachingResolver cache(inner);
+  lookup(cache, "example.com");
+  lookup(cache, "example.com");
+  EXPECT_EQ(inner.asked, 2);
+}
+
+TEST(CachingResolver, forgets_an_answer_when_its_time_is_over) {
+  Counting inner;
+  inner.answer.ttl = 1s;
+  CachingResolver cache(inner);
+  lookup(cache, "example.com");
+  const auto end = CachingResolver::Clock::now() + 5s;
+  while (inner.asked == 1 && CachingResolver::Clock::now() < end) lookup(cache, "example.com");
+  EXPECT_EQ(inner.asked, 2);
+}
+
+TEST(CachingResolver, is_bounded_and_keeps_what_is_asked_for) {
+  Counting inner;
+  CachingResolver cache(inner, 160);  // 10 a shard, twice
+  lookup(cache, "popular.example.com");
+  for (int i = 0; i < 2000; ++i) {
+    lookup(cache, "n" + std::to_string(i) + ".example.com");
+    lookup(cache, "popular.example.com");
+  }
+  EXPECT_EQ(inner.asked, 2001) << "the popular name was asked for once";
+  for (int i = 0; i < 2000; ++i) lookup(cache, "n" + std::to_string(i) + ".example.com");
+  EXPECT_GT(inner.asked, 2001 + 2000 - 320) << "more than the bound was kept";
+}
+
+}  // namespace
+}  // namespace postern::dns
