@@ -6,6 +6,7 @@
 #include "deliver/rate_limiter.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/ports.h"
+#include "policy/authentication.h"
 #include "policy/directory.h"
 #include "store/delivery_log.h"
 #include "store/traces.h"
@@ -61,10 +62,19 @@ class SimulatorPort final : public admin::Simulator {
 };
 
 /// POST /smtp-policies/{id}/dry-run: every control of the policy is judged, not only the first that
-/// refuses.
+/// refuses. Asks DNS; no mail, no log record, no rate token.
 class DryRunPort final : public admin::DryRun {
  public:
+  /// Caches and resolver are borrowed.
+  DryRunPort(policy::AuthenticationOptions options, policy::AuthenticationCaches& caches,
+             dns::Resolver& resolver)
+      : options_(std::move(options)), caches_(caches), resolver_(resolver) {}
   Task<Result<boost::json::object>> decide(admin::DryRunRequest request) override;
+
+ private:
+  const policy::AuthenticationOptions options_;
+  policy::AuthenticationCaches& caches_;
+  dns::Resolver& resolver_;
 };
 
 /// The message that a simulation delivers: RFC 5322, UTF-8, with what the request leaves out made

@@ -1,9 +1,12 @@
 #include "app/adapters.h"
 
+#include <map>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "deliver/verdicts.h"
+#include "dialect/webhook/layer.h"
 #include "mail/header_scanner.h"
 #include "policy/catalogue.h"
 #include "policy/plan.h"
@@ -12,6 +15,7 @@
 namespace postern::app {
 
 namespace json = boost::json;
+using policy::Need;
 using policy::Stage;
 
 namespace {
@@ -63,60 +67,136 @@ policy::Evidence evidence_of(const admin::DryRunRequest& request) {
   return evidence;
 }
 
+/// A file with LF alone at its line ends is what an MTA would send with CRLF (RFC 5321 §2.3.8). Any
+/// other message is taken as it is.
+void use_crlf(std::string& message) {
+  if (message.find("\r\n") != std::string::npos) return;
+  std::string sent;
+  sent.reserve(message.size() + message.size() / 32);
+  for (const char c : message) {
+    if (c == '\n') sent += '\r';
+    sent += c;
+  }
+  message = std::move(sent);
+}
+
 json::object reply_object(const smtp::Reply& reply) {
   return {{"code", reply.code}, {"enhanced", reply.enhanced.to_string()}, {"text", reply.text}};
 }
 
-struct Judgement {
-  json::array checks;
-  smtp::Reply refusal{.code = 0, .enhanced = {}, .text = {}};
-  std::string_view stage = "data";
-
-  void look(Stage at, const policy::Rule& rule, const policy::Evidence& evidence) {
-    const policy::Verdict verdict = rule.check->judge(evidence, rule.argument);
-    const std::string_view control = rule.check->control;
-    checks.push_back(
-        json::object{{"control", control.empty() ? rule.check->name : control},
-                     {"enabled", true},
-                     {"result", !verdict.refuses()                             ? "pass"
-                                : verdict.kind == policy::Verdict::Kind::defer ? "tempfail"
-                                                                               : "fail"},
-                     {"detail", verdict.detail}});
-    if (verdict.refuses() && refusal.code == 0) {
-      refusal = verdict.reply;
-      stage = at == Stage::rcpt ? "rcpt" : "data";
-    }
+/// What became of each control.
+class Judgement {
+ public:
+  bool refused(std::string_view control) const {
+    const auto found = entries_.find(control);
+    return found != entries_.end() && found->second.refused;
   }
+
+  void look(const policy::Rule& rule, const policy::Evidence& evidence) {
+    policy::Verdict verdict = rule.check->judge(evidence, rule.argument);
+    Entry& entry = entries_[rule.check->control];
+    const bool temporary = verdict.kind == policy::Verdict::Kind::defer;
+    entry.refused = verdict.refuses();
+    entry.result = !entry.refused ? "pass" : temporary ? "temperror" : "fail";
+    entry.say(verdict.detail);
+    if (!entry.refused) return;
+    auto& refusals = rule.check->stage == Stage::rcpt ? at_rcpt_ : at_end_of_data_;
+    refusals.push_back(std::move(verdict));
+  }
+
+  /// The control waits for a message.
+  void leave_open(const policy::Rule& rule) {
+    Entry& entry = entries_[rule.check->control];
+    entry.result = "not_evaluated";
+    entry.say("no message given");
+    open_ = true;
+  }
+
+  json::array checks() const {
+    json::array list;
+    for (const std::string_view control : {"source_ip", "smtp_auth", "spf", "dkim"}) {
+      const auto found = entries_.find(control);
+      const bool enabled = found != entries_.end();
+      const Entry entry = enabled ? found->second : Entry();
+      list.push_back(json::object{{"control", control},
+                                  {"enabled", enabled},
+                                  {"result", entry.result},
+                                  {"detail", entry.detail}});
+    }
+    return list;
+  }
+
+  std::string_view stage() const { return at_rcpt_.empty() ? "data" : "rcpt"; }
+
+  /// At RCPT the first refusal answers; at the end of data all controls have been asked.
+  smtp::Reply reply() const {
+    if (!at_rcpt_.empty()) return at_rcpt_.front().reply;
+    const policy::Verdict verdict = dialect::webhook::combine(at_end_of_data_);
+    if (verdict.refuses()) return verdict.reply;
+    return {.code = 250,
+            .enhanced = {2, 0, 0},
+            .text = open_ ? "would be accepted, if the message fulfils what is not evaluated"
+                          : "would be accepted"};
+  }
+
+ private:
+  struct Entry {
+    bool refused = false;
+    std::string_view result = "not_evaluated";
+    std::string detail;
+
+    void say(std::string_view more) {
+      if (!detail.empty() && !more.empty()) detail += "; ";
+      detail += more;
+    }
+  };
+
+  std::map<std::string_view, Entry> entries_;
+  std::vector<policy::Verdict> at_rcpt_;
+  std::vector<policy::Verdict> at_end_of_data_;
+  bool open_ = false;
 };
+
+/// The verdicts that no rule asked for. A domain that the policy does not list is not asked about.
+Need unasked(const admin::DryRunRequest& request, const Judgement& judgement,
+             const policy::Evidence& evidence) {
+  const bool unlisted = judgement.refused("spf") && !evidence.spf;
+  const Need spf = unlisted ? Need::none : Need::spf | Need::dmarc;
+  return request.message ? spf | Need::dkim | Need::arc : policy::without(spf, Need::dmarc);
+}
 
 }  // namespace
 
 Task<Result<json::object>> DryRunPort::decide(admin::DryRunRequest request) {
-  const policy::Evidence evidence = evidence_of(request);
+  if (request.message) use_crlf(*request.message);
+  policy::Evidence evidence = evidence_of(request);
+  policy::MessageAuthentication authentication(options_, caches_, resolver_);
+  if (request.message) {
+    authentication.begin(&request.policy->dkim_domains);
+    authentication.feed(*request.message);
+  }
   Judgement judgement;
   for (const Stage stage : {Stage::rcpt, Stage::message}) {
     for (const policy::Rule& rule : request.policy->plan.at(stage)) {
-      judgement.look(stage, rule, evidence);
+      if (judgement.refused(rule.check->control)) continue;
+      const Need needs = rule.check->needs;
+      if (!request.message && policy::without(needs, Need::spf) != Need::none) {
+        judgement.leave_open(rule);
+        continue;
+      }
+      co_await authentication.gather(needs, evidence);
+      judgement.look(rule, evidence);
     }
   }
-  for (const std::string_view control : {"source_ip", "smtp_auth", "spf", "dkim"}) {
-    const bool there =
-        std::any_of(judgement.checks.begin(), judgement.checks.end(),
-                    [control](const json::value& check) { return check.at("control").as_string() == control; });
-    if (there) continue;
-    judgement.checks.push_back(json::object{
-        {"control", control}, {"enabled", false}, {"result", "skipped"}, {"detail", ""}});
-  }
-  const bool accepted = judgement.refusal.code == 0;
-  const smtp::Reply reply =
-      accepted ? smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "would be accepted"}
-               : judgement.refusal;
-  json::object answer{{"decision", accepted            ? "accept"
+  co_await authentication.report(unasked(request, judgement, evidence), evidence);
+
+  const smtp::Reply reply = judgement.reply();
+  json::object answer{{"decision", reply.positive()    ? "accept"
                                    : reply.temporary() ? "defer"
                                                        : "reject"},
-                      {"stage", judgement.stage},
+                      {"stage", judgement.stage()},
                       {"reply", reply_object(reply)},
-                      {"checks", std::move(judgement.checks)}};
+                      {"checks", judgement.checks()}};
   const json::value verdicts = deliver::auth_results(evidence);
   for (const auto& [name, value] : verdicts.as_object()) answer[name] = value;
   co_return answer;
