@@ -153,7 +153,9 @@ TEST_F(WebhookDeliveryTest, posts_a_signed_payload_and_passes_the_answer_on) {
 
 TEST_F(WebhookDeliveryTest, leaves_a_record_of_each_attempt) {
   serve([](const Request&) { return Response{.status = 503}; });
-  const Outcome outcome = deliver();
+  policy::Evidence given = evidence();
+  given.spf = mailauth::spf::Result{.status = mailauth::spf::Status::neutral};
+  const Outcome outcome = deliver(given);
   EXPECT_EQ(outcome.reply.code, 450);
   const store::LogRecord record = last_record();
   EXPECT_EQ(record.id, outcome.log_id);
@@ -168,6 +170,8 @@ TEST_F(WebhookDeliveryTest, leaves_a_record_of_each_attempt) {
   EXPECT_EQ(record.error, "HTTP status 503");
   EXPECT_EQ(record.size, std::string_view(message_text).size());
   EXPECT_TRUE(record.duration_ms);
+  EXPECT_EQ(record.spf_result, "neutral");
+  EXPECT_FALSE(record.dmarc_result);
 }
 
 TEST_F(WebhookDeliveryTest, gives_a_message_without_message_id_one_of_its_own) {
