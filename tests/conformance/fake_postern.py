@@ -229,7 +229,7 @@ def main():
     address = lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1]))
     smtp = Server(address(config["listener"][0]["address"]), Smtp)
     smtp.proxy = config["listener"][0].get("proxy_protocol") == "required"
-    smtp.enforced = config.get("authentication", {}).get("enforce_dmarc", False)
+    smtp.enforced = config.get("authentication", {}).get("dmarc") == "require"
     threading.Thread(target=smtp.serve_forever, daemon=True).start()
     http.server.ThreadingHTTPServer(address(config["api"]["address"]), Api).serve_forever()
     return 0

@@ -1,5 +1,4 @@
 """Self-test of the player of spoofed mail: a wrong answer of the server fails the case that it belongs to. Needs no Postern."""
-import base64
 import json
 import unittest
 
@@ -115,12 +114,11 @@ class Claims(unittest.TestCase):
                 auth_claims.results({"auth": auth})
 
     def test_fields(self):
-        raw = base64.b64encode(b"A: b\r\nAuthentication-Results: mx;\r\n dmarc=pass\r\nC: d\r\n\r\nAuthentication-Results: body").decode()
         payload = {"header_list": [{"name": "authentication-results", "value": "one"}, {"name": "Subject", "value": "x"}],
-                   "headers": {"Authentication-Results": ["two", "three"]}, "raw": {"content": raw}}
-        fields = auth_claims.result_fields(payload)
-        self.assertEqual(fields[:3], ["one", "two", "three"])
-        self.assertEqual([" ".join(f.split()) for f in fields[3:]], ["mx; dmarc=pass"])
+                   "headers": {"Authentication-Results": ["two", "three"]},
+                   "raw": {"content": "aGVsbG8=", "trace_fields": "Authentication-Results: mx;\r\n\tspf=pass;\r\n\tdmarc=pass\r\nReceived: x\r\n"}}
+        self.assertEqual(auth_claims.result_fields(payload), ["one", "two", "three", " mx;\tspf=pass;\tdmarc=pass"])
+        self.assertEqual(auth_claims.own_fields({"raw": None}), [])
         written = lambda text, field: auth_claims.written(auth_claims.parse(text), field)
         self.assertTrue(written("dmarc=pass", "mx.postern.test; DMARC = pass header.from=legit.test"))
         self.assertFalse(written("dmarc=pass", "mx.postern.test; dmarc=fail; x-dmarc=pass"))
@@ -128,8 +126,17 @@ class Claims(unittest.TestCase):
         self.assertFalse(written("header.from=legit.test", "mx; dmarc=none header.from=legit.test.attack.test"))
         self.assertTrue(written(NEVER[1], "mx; dkim=pass header.d=mail.legit.test; dmarc=fail header.from=legit.test"))
         self.assertFalse(written(NEVER[1], "mx; dkim=pass header.d=attack.test; dkim=fail header.d=legit.test; dmarc=fail header.from=legit.test"))
-        with self.assertRaises(Fail):
-            auth_spoof.judge_payload({"never": ["dmarc=pass"]}, [], {**self.payload(), "headers": {"Authentication-Results": ["mx; dmarc=pass"]}})
+
+    def test_fields_are_judged(self):
+        own = lambda text: {"raw": {"trace_fields": "Authentication-Results: mx; " + text}}
+        judge = lambda expect, payload: auth_spoof.judge_payload({"never": [], **expect}, [], payload)
+        never, must = {"never": ["dmarc=pass"]}, {"must": "dmarc=pass"}
+        judge(never, self.payload(**own("dmarc=fail")))
+        judge(must, self.payload(dmarc="pass", **own("dmarc=pass")))
+        for expect, payload in ((never, self.payload(headers={"Authentication-Results": ["mx; dmarc=pass"]})), (never, self.payload(**own("dmarc=pass"))),
+                                (must, self.payload(dmarc="pass", **own("dmarc=none"))), (must, self.payload(**own("dmarc=pass")))):
+            with self.subTest(str(payload)), self.assertRaises(Fail):
+                judge(expect, payload)
 
 
 class Judging(unittest.TestCase):

@@ -9,7 +9,6 @@ A text is one or more of these words, and holds when all of them hold:
 
 "with" only joins words. Anything else is an error of the case: what is not understood is not held true or false.
 """
-import base64
 import re
 
 from harness.cases import Fail, short
@@ -77,16 +76,21 @@ def holds(claim, payload, controls):
 
 
 def result_fields(payload):
-    """The values of every Authentication-Results field in a payload, wherever it holds them."""
+    """The values of the Authentication-Results fields of a payload: those that the sender's message kept, then the server's own.
+
+    raw.content is not asked: it is what the client sent, octet by octet.
+    """
     found = [str(f.get("value")) for f in payload.get("header_list") or [] if str(f.get("name")).lower() == AUTHENTICATION_RESULTS]
     for name, values in (payload.get("headers") or {}).items():
         if name.lower() == AUTHENTICATION_RESULTS:
             found += [str(v) for v in (values if isinstance(values, list) else [values])]
-    content = (payload.get("raw") or {}).get("content")
-    if content:
-        head = base64.b64decode(content).split(b"\r\n\r\n")[0].decode("utf-8", "replace")
-        found += re.findall(r"(?im)^authentication-results[ \t]*:((?:.*\n?)(?:[ \t].*\n?)*)", head.replace("\r\n", "\n"))
-    return found
+    return found + own_fields(payload)
+
+
+def own_fields(payload):
+    """The values of the Authentication-Results fields that the server puts on top of the raw message."""
+    trace = re.sub(r"\r?\n(?=[ \t])", "", str((payload.get("raw") or {}).get("trace_fields") or ""))
+    return re.findall(r"(?im)^authentication-results[ \t]*:([^\r\n]*)", trace)
 
 
 def written(claim, field):

@@ -30,7 +30,7 @@ SETTINGS = {
     "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": [RECEIVER_NETWORK]},
     "api": {"rate_limits": False},
 }
-ENFORCED = {"authentication": {"enforce_dmarc": True}}
+ENFORCED = {"authentication": {"dmarc": "require"}}
 SERVER_CONTROL = "check_dmarc"
 CONTROLS = {"require_spf", "require_dkim", "allowed_spf_domains", "allowed_dkim_domains"}
 EXPECTATIONS = {"never", "policies", "protected_domain", "allowed_outcome", "control", "must"}
@@ -144,7 +144,7 @@ class Server(Site):
             if fields and key not in self._policies:
                 self._policies[key] = self._account.call("POST", "/smtp-policies", {"name": "p%d" % number, **fields}, expect=201)["id"]
         address, path = "%s-%d@%s" % (local, number, domain), "/%d" % number
-        body = {"target_url": self.receiver.url + path, "email_address": address}
+        body = {"target_url": self.receiver.url + path, "email_address": address, "include_raw": "inline"}
         if fields:
             body["smtp_security_policy_id"] = self._policies[key]
         self._account.call("POST", "/webhooks", body, expect=201)
@@ -251,8 +251,13 @@ def judge_payload(expect, controls, payload):
         for field in auth_claims.result_fields(payload):
             if auth_claims.written(claim, field):
                 raise Fail("an Authentication-Results field says %r: %s" % (text, short(field)))
-    if "must" in expect and not auth_claims.holds(auth_claims.parse(expect["must"]), payload, controls):
-        raise Fail(wanted("verdicts of the payload", expect["must"], short(json.dumps(payload["auth"]), 900)))
+    if "must" in expect:
+        claim = auth_claims.parse(expect["must"])
+        if not auth_claims.holds(claim, payload, controls):
+            raise Fail(wanted("verdicts of the payload", expect["must"], short(json.dumps(payload["auth"]), 900)))
+        for field in auth_claims.own_fields(payload):
+            if not auth_claims.written(claim, field):
+                raise Fail(wanted("the server's Authentication-Results", expect["must"], short(field)))
 
 
 def limits(note):
