@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "bench"
 LOAD = WORK / "smtpload"
 SERVER, CLIENT, PORT, API = "192.0.2.1", "192.0.2.10", 2525, 8025
+DNS = "127.0.0.1:5300"
 PASSWORD = "bench-password-1"
 THREADS = 0  # of Postern's event loops; 0: its default, one a core
 
@@ -179,6 +180,9 @@ maillog_file_prefixes = {top}
 class Postern:
     name = "postern"
 
+    def __init__(self, strict=False):
+        self.strict = strict  # SPF, DKIM and DMARC are required, not only reported
+
     def start(self, group):
         top = WORK / "postern"
         shutil.rmtree(top, ignore_errors=True)
@@ -195,6 +199,10 @@ sessions = {session_limit()}
 exempt_networks = ["192.0.2.0/24"]
 [auth]
 failure_delay = "0s"
+[dns]
+servers = ["{DNS}"]
+[authentication]
+dmarc = "{"enforce" if self.strict else "report"}"
 [webhooks]
 public_domain = "hooks.example.net"
 disposition = "discard"
@@ -209,8 +217,9 @@ format = "json"
         wait_port()
         api("POST", "/accounts", {"email": "bench@example.org", "password": PASSWORD})
         token = api("POST", "/sessions", {"email": "bench@example.org", "password": PASSWORD})["access_token"]
+        rules = {"require_spf": True, "require_dkim": True, "allowed_dkim_domains": "example.org"} if self.strict else {}
         policy = api("POST", "/smtp-policies",
-                     {"name": "bench", "allowed_source_ips": "192.0.2.0/24"}, token)
+                     {"name": "bench", "allowed_source_ips": "192.0.2.0/24", **rules}, token)
         # Hashed by the server at cost 12: the hash is the ceiling of AUTH, whatever surrounds it.
         api("POST", "/smtp-policies", {"name": "users", "require_smtp_auth": True,
                                        "smtp_credentials": [{"username": "bench", "password": "correct-horse"}]}, token)
@@ -233,6 +242,65 @@ def messages():
             lines = "\r\n".join(body[i:i + 70] for i in range(0, len(body), 70)).encode()
             path.write_bytes(head + lines[:max(0, size - len(head) - 2)] + b"\r\n")
     return WORK / "messages"
+
+
+def signed_messages(folder):
+    """Messages of 4 KB signed with an RSA key of 2048 bits, the same with one octet changed, and the key's record."""
+    postern, key = str(ROOT / "build/release/postern"), WORK / "s1.pem"
+    good, forged = WORK / "messages" / "signed", WORK / "messages" / "forged"
+    shutil.rmtree(good, ignore_errors=True)
+    shutil.rmtree(forged, ignore_errors=True)
+    good.mkdir()
+    forged.mkdir()
+    key.unlink(missing_ok=True)
+    made = json.loads(run(postern, "dkim", "keygen", "--domain", "example.org", "--selector", "s1", "--out", str(key), "--json"))
+    for path in sorted((folder / "4096").iterdir()):
+        text = subprocess.run([postern, "dkim", "sign", "--key", str(key), "--domain", "example.org", "--selector", "s1", str(path)],
+                              check=True, capture_output=True).stdout
+        (good / path.name).write_bytes(text)
+        (forged / path.name).write_bytes(text[:-3] + (b"A" if text[-3:-2] != b"A" else b"B") + text[-2:])
+    return good, forged, made["keys"][0]["record"]
+
+
+def name_server(record=None):
+    """The suites' DNS stub with the benchmark's few names; Postern keeps the answers."""
+    zone = {"example.org": {"TXT": ["v=spf1 include:_spf.example.org -all"]},
+            "_spf.example.org": {"TXT": ["v=spf1 ip4:198.51.100.0/24 ip4:192.0.2.0/24 -all"]},
+            "_dmarc.example.org": {"TXT": ["v=DMARC1; p=reject"]}}
+    if record:
+        zone["s1._domainkey.example.org"] = {"TXT": [record]}
+    path = WORK / "zone.json"
+    path.write_text(json.dumps(zone))
+    host, port = DNS.split(":")
+    return subprocess.Popen([sys.executable, str(ROOT / "tests/suites/dns_stub.py"), "--listen", host, "--port", port,
+                             "--ttl", "3600", str(path)], stdout=subprocess.DEVNULL)
+
+
+def verify(args, group, folder, results):
+    """SPF, DKIM and DMARC required of signed mail, names cached; what they cost beside mail that is only looked at."""
+    good, forged, record = signed_messages(folder)
+    stub = name_server(record)
+    try:
+        for round_number in range(args.rounds):
+            for name, strict, eml in (("unsigned, reported", False, folder / "4096"), ("signed, required", True, good)):
+                server = Postern(strict)
+                server.start(group)
+                load(server, "-c", 16, "-m", 20, "-n", 400, "--from", "sender@example.org", "--eml", eml)
+                before = group.quiet_cpu()
+                r = load(server, "-c", 16, "-m", 900, "-n", 6000, "-t", 30, "--from", "sender@example.org", "--eml", eml)
+                cpu = (group.quiet_cpu() - before) * 1e6 / max(1, r["accepted"])
+                results.append({"part": "verify", "round": round_number, "name": name, "cpu_us": cpu, "rate": r["messages_s"],
+                                "accepted": r["accepted"], "refused": r["refused"] + r["broken"]})
+                print(f'verify {name:20} {r["messages_s"]:9.0f}/s {cpu:8.1f} us CPU  refused {r["refused"] + r["broken"]}', flush=True)
+                if strict:
+                    r = load(server, "-c", 4, "-m", 50, "-n", 200, "-t", 30, "--from", "sender@example.org", "--eml", forged)
+                    results.append({"part": "verify", "round": round_number, "name": "forged", "accepted": r["accepted"],
+                                    "refused": r["refused"]})
+                    print(f'verify forged: {r["accepted"]} accepted, {r["refused"]} refused', flush=True)
+                group.stop()
+    finally:
+        stub.terminate()
+        stub.wait()
 
 
 def load(server, *arguments):
@@ -341,13 +409,21 @@ def report(results):
         if r["part"] == "auth":
             lines.append(f'\nTLS + AUTH PLAIN sessions: {r["rate"]:.1f}/s, {r["cpu_ms"]:.1f} ms of server CPU each '
                          '(bcrypt, cost 12, is all of it).')
+    for name in ("unsigned, reported", "signed, required"):
+        chosen = [r for r in results if r["part"] == "verify" and r["name"] == name]
+        if chosen:
+            lines.append(f'\n4 KB message, {name}: {statistics.median(r["cpu_us"] for r in chosen):.0f} µs of server CPU, '
+                         f'{statistics.median(r["rate"] for r in chosen):,.0f}/s.')
+    forged = [r for r in results if r["part"] == "verify" and r["name"] == "forged"]
+    if forged:
+        lines.append(f'\nForged: {sum(r["accepted"] for r in forged)} accepted, {sum(r["refused"] for r in forged)} refused.')
     return "\n".join(lines)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--part", default="ingest,idle,tls,auth")
+    parser.add_argument("--part", default="ingest,idle,tls,auth,verify")
     parser.add_argument("--servers", default="smtp-sink,postfix,postern")
     parser.add_argument("--idle", type=int, default=10000, help="idle sessions held")
     parser.add_argument("--out", default=str(WORK / "results"))
@@ -367,6 +443,9 @@ def main():
     known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern}
     try:
         parts = args.part.split(",")
+        if "verify" in parts:
+            verify(args, group, folder, results)
+        stub = name_server()
         if "ingest" in parts:
             ingest(args, group, [known[name]() for name in args.servers.split(",")], folder, results)
         if "idle" in parts:
@@ -375,6 +454,7 @@ def main():
             tls(args, group, results)
         if "auth" in parts:
             auth(args, group, results)
+        stub.terminate()
     finally:
         group.stop()
         time.sleep(0.3)

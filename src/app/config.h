@@ -12,6 +12,7 @@
 
 #include "app/diagnostic.h"
 #include "base/ip.h"
+#include "policy/dmarc_rule.h"
 #include "smtp/limits.h"
 #include "telemetry/log.h"
 
@@ -98,7 +99,7 @@ struct DnsConfig {
 };
 
 struct AuthenticationConfig {
-  bool enforce_dmarc = false;
+  policy::DmarcRule dmarc = policy::DmarcRule::report;
   DmarcDiscovery dmarc_discovery = DmarcDiscovery::public_suffix;
   std::uint64_t questions = 100;  ///< to DNS, a message
   std::uint64_t signatures = 10;  ///< DKIM, a message

@@ -35,7 +35,7 @@ enum class Kind : std::uint8_t {
 using Slot =
     std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
                  CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*, TlsMode*,
-                 ProxyProtocol*, smtp::BareNewline*, DmarcDiscovery*, Disposition*, Signup*,
+                 ProxyProtocol*, smtp::BareNewline*, policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
                  telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
 
 struct Key {

@@ -26,7 +26,7 @@ using policy::Trace;
 policy::Engine engine_for(const Config& config) {
   return policy::Engine(
       {{std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)},
-       {policy::gateway_layer(config.limits.session, config.authentication.enforce_dmarc)}});
+       {policy::gateway_layer(config.limits.session, config.authentication.dmarc)}});
 }
 
 namespace {

@@ -66,8 +66,12 @@ std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
   limits.received_fields = limit("received_fields");
   limits.header_size = limit("header_size");
   limits.header_fields = limit("header_fields");
-  const json::value* enforce = definition.if_contains("enforce_dmarc");
-  return policy::gateway_layer(limits, enforce != nullptr && enforce->as_bool());
+  policy::DmarcRule dmarc = policy::DmarcRule::report;
+  if (const json::value* rule = definition.if_contains("dmarc")) {
+    if (rule->as_string() == "enforce") dmarc = policy::DmarcRule::enforce;
+    if (rule->as_string() == "require") dmarc = policy::DmarcRule::require;
+  }
+  return policy::gateway_layer(limits, dmarc);
 }
 
 }  // namespace

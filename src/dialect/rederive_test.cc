@@ -113,7 +113,7 @@ Trace spf_trace(std::vector<policy::DnsRecord> answers, std::string reply) {
   fields.require_spf = true;
   const auto owner = webhook::compile("pol_1", "acc_1", 1, 1, fields, {});
   const policy::Engine engine(
-      {{std::make_shared<webhook::WebhookLayer>(2)}, {policy::gateway_layer({}, true)}});
+      {{std::make_shared<webhook::WebhookLayer>(2)}, {policy::gateway_layer({}, policy::DmarcRule::enforce)}});
   CountingGatherer gatherer;
   Trace trace;
   trace.id = "01HX0000000000000000000000";

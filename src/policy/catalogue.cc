@@ -247,7 +247,7 @@ std::span<const Check* const> all() {
       &recipient_known,      &webhook_active, &policy_loaded,         &client_in_networks,
       &client_authenticated, &rate_available, &one_webhook_a_message, &webhook_recipients,
       &spf_domain_listed,    &spf_authorised, &dkim_signed,           &dmarc_aligned,
-      &received_loop,        &header_limits};
+      &dmarc_passed,         &received_loop,  &header_limits};
   return list;
 }
 

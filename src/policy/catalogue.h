@@ -24,6 +24,7 @@ extern const Check spf_domain_listed;
 extern const Check spf_authorised;
 extern const Check dkim_signed;
 extern const Check dmarc_aligned;
+extern const Check dmarc_passed;
 extern const Check received_loop;
 extern const Check header_limits;
 

@@ -97,30 +97,50 @@ Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
   return refuse(550, {5, 7, 20}, "no valid DKIM signature found", std::move(seen));
 }
 
+constexpr auto dmarc_later = "DMARC could not be evaluated, try again later";
+constexpr auto dmarc_invalid = "invalid From: one address that all read alike is required";
+
 /// RFC 7489 §6.6.2 with §10.3; the codes are those of RFC 7372 §3.3.
 Verdict judge_dmarc_aligned(const Evidence& evidence, const Argument&) {
-  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, "DMARC could not be evaluated");
+  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, dmarc_later);
   const dmarc::Result& result = *evidence.dmarc;
   std::string seen = policy::describe(result);
-  const std::string domain = smtp::echo(result.from_domain);
   switch (result.status) {
     case dmarc::Status::none:
     case dmarc::Status::pass:
       return pass_on(std::move(seen));
     case dmarc::Status::temperror:
-      return refuse(451, {4, 7, 26}, "DMARC could not be evaluated, try again later",
-                    std::move(seen));
+      return refuse(451, {4, 7, 26}, dmarc_later, std::move(seen));
     case dmarc::Status::permerror:
-      return refuse(550, {5, 6, 0}, "invalid From: one address that all read alike is required",
-                    std::move(seen));
+      return refuse(550, {5, 6, 0}, dmarc_invalid, std::move(seen));
     case dmarc::Status::fail:
       break;
   }
   // A policy of "quarantine" refuses too: there is no folder here to put the message in.
   if (result.policy == dmarc::Policy::none) return pass_on(std::move(seen));
   return refuse(550, {5, 7, 26},
-                fmt::format("unauthenticated mail from {} is refused by its DMARC policy", domain),
+                fmt::format("unauthenticated mail from {} is refused by its DMARC policy",
+                            smtp::echo(result.from_domain)),
                 std::move(seen));
+}
+
+Verdict judge_dmarc_passed(const Evidence& evidence, const Argument&) {
+  if (!evidence.dmarc) return refuse(451, {4, 7, 26}, dmarc_later);
+  const dmarc::Result& result = *evidence.dmarc;
+  std::string seen = policy::describe(result);
+  if (result.status == dmarc::Status::pass) return pass_on(std::move(seen));
+  if (result.status == dmarc::Status::permerror) {
+    return refuse(550, {5, 6, 0}, dmarc_invalid, std::move(seen));
+  }
+  // Whoever would vouch may only be silent for now.
+  const bool silent = result.status == dmarc::Status::temperror ||
+                      (evidence.spf && evidence.spf->status == spf::Status::temperror) ||
+                      (evidence.dkim && evidence.dkim->overall() == dkim::Status::temperror);
+  if (silent) return refuse(451, {4, 7, 26}, dmarc_later, std::move(seen));
+  return refuse(
+      550, {5, 7, 26},
+      fmt::format("DMARC does not vouch for mail from {}", smtp::echo(result.from_domain)),
+      std::move(seen));
 }
 
 }  // namespace
@@ -163,6 +183,16 @@ constexpr Check dmarc_aligned{
     .help =
         "SPF or an acceptable DKIM signature vouches for the author's domain, or its DMARC policy "
         "does not mind (RFC 7489).",
+    .replies = "550 5.7.26, 550 5.6.0, 451 4.7.26",
+    .control = "dmarc"};
+constexpr Check dmarc_passed{
+    .name = "dmarc_passed",
+    .stage = Stage::message,
+    .needs = Need::dmarc,
+    .judge = judge_dmarc_passed,
+    .help =
+        "The author's domain publishes a DMARC record, and SPF or an acceptable DKIM signature "
+        "vouches for it.",
     .replies = "550 5.7.26, 550 5.6.0, 451 4.7.26",
     .control = "dmarc"};
 

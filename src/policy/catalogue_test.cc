@@ -345,6 +345,28 @@ TEST(Catalogue, dmarc_aligned) {
            "451 4.7.26 DMARC could not be evaluated, try again later"}});
 }
 
+TEST(Catalogue, dmarc_passed) {
+  using mailauth::dmarc::Policy;
+  using mailauth::dmarc::Status;
+  const std::string refused = "550 5.7.26 DMARC does not vouch for mail from example.com";
+  const std::string later = "451 4.7.26 DMARC could not be evaluated, try again later";
+  Evidence no_record = with_dmarc(Status::none, Policy::none);
+  no_record.dmarc->record.reset();
+  Evidence silent = no_record;
+  silent.spf = mailauth::spf::Result{.status = mailauth::spf::Status::temperror};
+  expect(checks::dmarc_passed,
+         {{"pass", with_dmarc(Status::pass, Policy::none), {}, ""},
+          {"no record", no_record, {}, refused},
+          {"no record and no answer about SPF", silent, {}, later},
+          {"fail, p=none", with_dmarc(Status::fail, Policy::none), {}, refused},
+          {"fail, p=reject", with_dmarc(Status::fail, Policy::reject), {}, refused},
+          {"no certain author",
+           with_dmarc(Status::permerror, Policy::none),
+           {},
+           "550 5.6.0 invalid From: one address that all read alike is required"},
+          {"no answer", with_dmarc(Status::temperror, Policy::none), {}, later}});
+}
+
 TEST(DomainSet, compares_whole_labels) {
   const DomainSet set({"example.com", ".example.net", ".a.example.org"});
   for (const char* in :
@@ -389,7 +411,7 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
     EXPECT_FALSE(check->help.empty()) << check->name;
     EXPECT_FALSE(check->replies.empty()) << check->name;
   }
-  EXPECT_EQ(names.size(), 14u);
+  EXPECT_EQ(names.size(), 15u);
   EXPECT_EQ(checks::find("no_such_check"), nullptr);
   EXPECT_EQ(checks::control_of("client_in_networks"), "source_ip");
   EXPECT_EQ(checks::control_of("client_authenticated"), "smtp_auth");

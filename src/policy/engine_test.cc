@@ -260,7 +260,7 @@ TEST(Engine, describes_its_layers) {
       engine.definition(),
       R"([{"layer":"a","mode":"shadow","definition":{}},)"
       R"({"layer":"gateway","mode":"enforce","definition":)"
-      R"({"received_fields":100,"header_size":1048576,"header_fields":1000,"enforce_dmarc":false}}])");
+      R"({"received_fields":100,"header_size":1048576,"header_fields":1000,"dmarc":"report"}}])");
 }
 
 TEST(GatewayLayer, refuses_loops_and_oversized_headers_at_the_end_of_data) {

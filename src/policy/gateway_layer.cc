@@ -10,21 +10,23 @@ namespace {
 
 class GatewayLayer final : public Layer {
  public:
-  GatewayLayer(const smtp::Limits& limits, bool enforce_dmarc)
-      : limits_(limits), enforce_dmarc_(enforce_dmarc) {
+  GatewayLayer(const smtp::Limits& limits, DmarcRule dmarc) : limits_(limits), dmarc_(dmarc) {
     plan_.add({&checks::recipient_known, {}, "routes"});
     plan_.add(
         {&checks::received_loop, std::uint64_t{limits.received_fields}, "limits.received_fields"});
     plan_.add({&checks::header_limits, SizeLimits{limits.header_size, limits.header_fields},
                "limits.header_size, limits.header_fields"});
-    if (enforce_dmarc) plan_.add({&checks::dmarc_aligned, {}, "authentication.enforce_dmarc"});
+    if (dmarc == DmarcRule::enforce)
+      plan_.add({&checks::dmarc_aligned, {}, "authentication.dmarc"});
+    if (dmarc == DmarcRule::require) plan_.add({&checks::dmarc_passed, {}, "authentication.dmarc"});
   }
 
   std::string_view name() const override { return "gateway"; }
   std::string definition() const override {
     return fmt::format(
-        R"({{"received_fields":{},"header_size":{},"header_fields":{},"enforce_dmarc":{}}})",
-        limits_.received_fields, limits_.header_size, limits_.header_fields, enforce_dmarc_);
+        R"({{"received_fields":{},"header_size":{},"header_fields":{},"dmarc":"{}"}})",
+        limits_.received_fields, limits_.header_size, limits_.header_fields,
+        dmarc_rule_words[static_cast<std::size_t>(dmarc_)]);
   }
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
   Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
@@ -34,14 +36,14 @@ class GatewayLayer final : public Layer {
 
  private:
   smtp::Limits limits_;
-  bool enforce_dmarc_;
+  DmarcRule dmarc_;
   Plan plan_;
 };
 
 }  // namespace
 
-std::shared_ptr<const Layer> gateway_layer(const smtp::Limits& limits, bool enforce_dmarc) {
-  return std::make_shared<GatewayLayer>(limits, enforce_dmarc);
+std::shared_ptr<const Layer> gateway_layer(const smtp::Limits& limits, DmarcRule dmarc) {
+  return std::make_shared<GatewayLayer>(limits, dmarc);
 }
 
 }  // namespace postern::policy

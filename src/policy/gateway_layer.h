@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "policy/dmarc_rule.h"
 #include "policy/layer.h"
 #include "smtp/limits.h"
 
@@ -10,9 +11,9 @@ namespace postern::policy {
 
 /// At RCPT a recipient that no route owns is refused, so that no configuration is an open relay by
 /// omission. It comes after all other layers: one of theirs may refuse first, none may overrule it.
-/// At the end of data mail loops and oversized headers are refused and, with `enforce_dmarc`, mail
-/// that its author's DMARC policy disowns.
+/// At the end of data mail loops and oversized headers are refused and, by `dmarc`, mail that
+/// nobody vouches for.
 std::shared_ptr<const Layer> gateway_layer(const smtp::Limits& limits = {},
-                                           bool enforce_dmarc = false);
+                                           DmarcRule dmarc = DmarcRule::report);
 
 }  // namespace postern::policy

@@ -4,12 +4,8 @@ To switch the cases on, delete the line. The words are what a player's `load` fo
 """
 
 PENDING = {
-    ("conduit", "spf"): "SPF verification (mailauth)",
-    ("conduit", "dkim"): "DKIM verification (mailauth)",
-    ("conduit", "dmarc"): "DMARC evaluation (mailauth)",
     ("conduit", "queued"): "queued delivery (spool)",
     ("conduit", "browser"): "web UI pages",
-    ("attacks", "auth-spoof"): "SPF, DKIM, DMARC and ARC verification (mailauth)",
     ("restrictions", "restriction-lists"): "restriction lists",
     ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",
