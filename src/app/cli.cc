@@ -57,8 +57,9 @@ class LineParser {
   }
 
   std::string help_line() const {
-    return out_.command ? fmt::format("`postern {} --help`", out_.command->name)
-                        : std::string("`postern --help`");
+    if (out_.command) return fmt::format("`postern {} --help`", out_.command->name);
+    return family_ ? fmt::format("`postern {} --help`", family_->name)
+                   : std::string("`postern --help`");
   }
 
   bool take_option(const std::string& word) {
@@ -109,15 +110,7 @@ class LineParser {
   }
 
   bool take_word(const std::string& word) {
-    if (!out_.command) {
-      out_.command = find_command(word);
-      if (out_.command) return true;
-      std::vector<std::string_view> names;
-      for (const CommandSpec& command : commands()) names.push_back(command.name);
-      return refuse(
-          fmt::format("unknown command `{}`{}", printable(word, 64), did_you_mean(word, names)),
-          "`postern --help` lists the commands");
-    }
+    if (!out_.command) return take_command(word);
     if (out_.words.size() == out_.command->most_arguments) {
       return refuse(fmt::format("`{}` is one word too many for `postern {}`", printable(word, 64),
                                 out_.command->name),
@@ -127,14 +120,38 @@ class LineParser {
     return true;
   }
 
+  bool take_command(const std::string& word) {
+    out_.command = find_command(family_ ? fmt::format("{} {}", family_->name, word) : word);
+    if (out_.command) return true;
+    if (!family_ && (family_ = find_family(word))) return true;
+    std::vector<std::string_view> names;
+    for (const CommandSpec& command : commands()) {
+      const FamilySpec* family = family_of(command);
+      if (family == family_) names.push_back(last_word(command));
+    }
+    if (family_) {
+      return refuse(fmt::format("unknown command `{}` of `postern {}`{}", printable(word, 64),
+                                family_->name, did_you_mean(word, names)),
+                    fmt::format("`postern {} --help` lists them", family_->name));
+    }
+    for (const FamilySpec& family : families()) names.push_back(family.name);
+    return refuse(
+        fmt::format("unknown command `{}`{}", printable(word, 64), did_you_mean(word, names)),
+        "`postern --help` lists the commands");
+  }
+
   std::variant<Arguments, UsageError, NoCommand> finish() {
     if (out_.has("--help")) {
-      if (out_.command) out_.words = {std::string(out_.command->name)};
+      if (out_.command) {
+        out_.words = {std::string(out_.command->name)};
+      } else if (family_) {
+        out_.words = {std::string(family_->name)};
+      }
       out_.command = find_command("help");
     } else if (wants_version_) {
       out_.command = find_command("version");
     }
-    if (!out_.command) return NoCommand{};
+    if (!out_.command) return NoCommand{family_};
     return out_;
   }
 
@@ -142,6 +159,7 @@ class LineParser {
   std::size_t at_ = 0;
   bool wants_version_ = false;
   Arguments out_;
+  const FamilySpec* family_ = nullptr;  ///< read, and its command not yet
   std::optional<UsageError> error_;
 };
 

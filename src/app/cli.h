@@ -26,6 +26,7 @@ struct ExampleSpec {
   std::string_view what;
 };
 
+/// A command's name is one word, or two: a family and what it does, "dkim keygen".
 struct CommandSpec {
   std::string_view name;
   std::string_view group;    ///< "Run", "Write policy", "Operate", "Set up", "About"
@@ -39,10 +40,23 @@ struct CommandSpec {
   std::string_view see_also;
 };
 
+/// The first word of commands of two. The list of commands has the family only.
+struct FamilySpec {
+  std::string_view name;
+  std::string_view summary;  ///< a few words for the list of commands
+  std::string_view purpose;  ///< one sentence
+};
+
 std::span<const CommandSpec> commands();
+std::span<const FamilySpec> families();
 /// Those every command takes.
 std::span<const OptionSpec> common_options();
 const CommandSpec* find_command(std::string_view name);
+const FamilySpec* find_family(std::string_view name);
+/// Null for a command of one word.
+const FamilySpec* family_of(const CommandSpec& command);
+/// The word behind the family's; the name of a command of one word.
+std::string_view last_word(const CommandSpec& command);
 
 /// A command line that fits the table.
 class Arguments {
@@ -65,8 +79,10 @@ struct UsageError {
   std::string hint;
 };
 
-/// No command at all.
-struct NoCommand {};
+/// No command at all, or a family alone.
+struct NoCommand {
+  const FamilySpec* family = nullptr;
+};
 
 /// `--help` gives the command "help", `--version` "version".
 std::variant<Arguments, UsageError, NoCommand> parse_command_line(

@@ -1,7 +1,5 @@
-#include <algorithm>
-#include <array>
-
 #include "app/cli.h"
+#include "app/cli_table_mail.h"
 
 namespace postern::app {
 
@@ -162,7 +160,7 @@ constexpr CommandSpec table[] = {
      "a command, a topic or an error code",
      "Explains a command, a topic (exit-codes, config, environment, tracing) or an error code.",
      "[COMMAND|TOPIC|CODE]",
-     1,
+     2,
      help_examples,
      {},
      plain_exits,
@@ -181,13 +179,40 @@ constexpr CommandSpec table[] = {
 
 }  // namespace
 
-std::span<const CommandSpec> commands() { return table; }
+std::span<const CommandSpec> commands() {
+  static const std::vector<CommandSpec> all = [] {
+    std::vector<CommandSpec> out(std::begin(table), std::end(table));
+    const auto mail = mail_commands();
+    out.insert(out.end(), mail.begin(), mail.end());
+    return out;
+  }();
+  return all;
+}
+
 std::span<const OptionSpec> common_options() { return shared; }
 
 const CommandSpec* find_command(std::string_view name) {
-  const auto* found = std::find_if(std::begin(table), std::end(table),
-                                   [&](const CommandSpec& spec) { return spec.name == name; });
-  return found == std::end(table) ? nullptr : found;
+  for (const CommandSpec& command : commands()) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+const FamilySpec* find_family(std::string_view name) {
+  for (const FamilySpec& family : families()) {
+    if (family.name == name) return &family;
+  }
+  return nullptr;
+}
+
+const FamilySpec* family_of(const CommandSpec& command) {
+  const std::size_t blank = command.name.find(' ');
+  return blank == std::string_view::npos ? nullptr : find_family(command.name.substr(0, blank));
+}
+
+std::string_view last_word(const CommandSpec& command) {
+  const std::size_t blank = command.name.find(' ');
+  return blank == std::string_view::npos ? command.name : command.name.substr(blank + 1);
 }
 
 }  // namespace postern::app

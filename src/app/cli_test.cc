@@ -88,6 +88,30 @@ TEST(CommandLine, mistakes_name_the_nearest) {
   EXPECT_EQ(refused({"\x1b[2J"}), "unknown command `\\x1b[2J`");
 }
 
+TEST(CommandLine, a_command_may_have_two_words) {
+  const Arguments arguments = good({"--json", "dkim", "--quiet", "verify", "m.eml"});
+  EXPECT_EQ(arguments.command->name, "dkim verify");
+  EXPECT_EQ(arguments.words, std::vector<std::string>{"m.eml"});
+  EXPECT_EQ(good({"dkim", "verify", "--help"}).words, std::vector<std::string>{"dkim verify"});
+  EXPECT_EQ(good({"dkim", "--help"}).words, std::vector<std::string>{"dkim"});
+  EXPECT_EQ(good({"help", "dkim", "verify"}).command->name, "help");
+  const auto alone = parse_command_line({"dkim"});
+  ASSERT_TRUE(std::holds_alternative<NoCommand>(alone));
+  EXPECT_EQ(std::get<NoCommand>(alone).family, find_family("dkim"));
+}
+
+TEST(CommandLine, mistakes_in_two_words_name_the_nearest) {
+  EXPECT_EQ(refused({"dkmi"}), "unknown command `dkmi`; did you mean `dkim`?");
+  EXPECT_EQ(refused({"dkim", "keygn"}),
+            "unknown command `keygn` of `postern dkim`; did you mean `keygen`?");
+  EXPECT_EQ(refused({"spf", "keygen"}), "unknown command `keygen` of `postern spf`");
+  EXPECT_EQ(refused({"keygen"}), "unknown command `keygen`");
+  EXPECT_EQ(refused({"dkim", "--domain", "example.com", "keygen"}),
+            "option `--domain` stands behind its command");
+  EXPECT_EQ(refused({"dkim", "keygen", "--domian", "x"}),
+            "unknown option `--domian` of `postern dkim keygen`; did you mean `--domain`?");
+}
+
 TEST(CommandLine, help_and_version_are_options_too) {
   EXPECT_EQ(good({"serve", "--help"}).command->name, "help");
   EXPECT_EQ(good({"serve", "-h"}).words, std::vector<std::string>{"serve"});
@@ -105,7 +129,12 @@ TEST(Help, the_short_help_fits_on_a_screen) {
 
 TEST(Help, every_command_is_in_the_short_help_and_has_help_of_its_own) {
   for (const CommandSpec& command : commands()) {
-    EXPECT_THAT(short_help(), HasSubstr("\n  " + std::string(command.name) + " ")) << command.name;
+    const FamilySpec* family = family_of(command);
+    const std::string_view listed = family ? family->name : command.name;
+    EXPECT_THAT(short_help(), HasSubstr("\n  " + std::string(listed) + " ")) << command.name;
+    if (family) {
+      EXPECT_THAT(family_help(*family), HasSubstr("\n  " + std::string(last_word(command)) + " "));
+    }
     const auto text = help_on(command.name);
     ASSERT_TRUE(text);
     EXPECT_LT(text->find("Examples:"), text->find("Options:")) << command.name;
@@ -126,7 +155,7 @@ TEST(Help, every_example_is_a_command_line_we_take) {
       ASSERT_EQ(words.front(), "postern");
       words.erase(words.begin());
       // What the shell does with > and < is not ours.
-      for (const char* sign : {">", "<"}) {
+      for (const char* sign : {">", ">>", "<"}) {
         words.erase(std::find(words.begin(), words.end(), sign), words.end());
       }
       EXPECT_EQ(good(words).command, &command) << example.line;
@@ -151,7 +180,7 @@ TEST(Help, completions_know_every_command_and_option) {
     const auto script = completion_script(shell);
     ASSERT_TRUE(script);
     for (const CommandSpec& command : commands()) {
-      EXPECT_THAT(*script, HasSubstr(std::string(command.name)));
+      EXPECT_THAT(*script, HasSubstr(std::string(last_word(command))));
       for (const OptionSpec& option : command.options) {
         EXPECT_THAT(*script, HasSubstr(std::string(option.name.substr(2)))) << shell;
       }
@@ -168,6 +197,10 @@ TEST(Help, bash_accepts_its_script) {
                               "\"${COMPREPLY[*]}\" = check ] || exit 1\n"
                               "COMP_WORDS=(postern serve --sm); COMP_CWORD=2; _postern; [ "
                               "\"${COMPREPLY[*]}\" = --smtp ] || exit 1\n"
+                              "COMP_WORDS=(postern dkim k); COMP_CWORD=2; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = keygen ] || exit 1\n"
+                              "COMP_WORDS=(postern dkim keygen --b); COMP_CWORD=3; _postern; [ "
+                              "\"${COMPREPLY[*]}\" = --bits ] || exit 1\n"
                               "POSTERN_END\n";
   EXPECT_EQ(std::system(command.c_str()), 0);
 }
@@ -228,6 +261,9 @@ TEST(Commands, the_printed_example_is_a_good_configuration) {
 
 TEST(Commands, help_completion_and_version) {
   EXPECT_THAT(run_with(run_help, {"help"}).out, HasSubstr("usage: postern COMMAND"));
+  EXPECT_THAT(run_with(run_help, {"help", "dkim"}).out, HasSubstr("usage: postern dkim COMMAND"));
+  EXPECT_EQ(run_with(run_help, {"help", "dkim", "keygen"}).out,
+            run_with(run_help, {"dkim", "keygen", "--help"}).out);
   const Answer unknown = run_with(run_help, {"help", "enviroment"});
   EXPECT_EQ(unknown.code, 64);
   EXPECT_THAT(unknown.err, HasSubstr("did you mean `environment`?"));

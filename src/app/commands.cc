@@ -146,7 +146,8 @@ int run_help(const Arguments& arguments, Streams& streams) {
     streams.out << short_help();
     return to_int(ExitCode::ok);
   }
-  const std::string& subject = arguments.words.front();
+  std::string subject;
+  for (const std::string& word : arguments.words) subject += (subject.empty() ? "" : " ") + word;
   if (const auto text = help_on(subject)) {
     streams.out << *text;
     return to_int(ExitCode::ok);

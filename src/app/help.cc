@@ -17,7 +17,7 @@ constexpr std::string_view group_verbs[][2] = {
     {"Run", "answer SMTP clients"},
     {"Write policy", "say what is accepted, and see why"},
     {"Operate", "look after what runs"},
-    {"Set up", "make files and accounts"},
+    {"Set up", "make files, keys and accounts; try DNS records"},
     {"About", "read more"}};
 
 constexpr ExitCode every_code[] = {ExitCode::ok,
@@ -174,12 +174,17 @@ std::string_view meaning_of(ExitCode code) {
 
 std::string short_help() {
   std::string out =
-      "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n\n"
+      "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n"
       "usage: postern COMMAND [OPTIONS]\n";
   for (const auto& [group, verb] : group_verbs) {
     out += fmt::format("\n{}: {}\n", group, verb);
+    const FamilySpec* last = nullptr;
     for (const CommandSpec& command : commands()) {
-      if (command.group == group) out += row(command.name, command.summary, 14);
+      if (command.group != group) continue;
+      const FamilySpec* family = family_of(command);
+      if (!family) out += row(command.name, command.summary, 14);
+      if (family && family != last) out += row(family->name, family->summary, 14);
+      last = family;
     }
   }
   out += "\n";
@@ -207,8 +212,24 @@ std::string command_help(const CommandSpec& command) {
   return out;
 }
 
+std::string family_help(const FamilySpec& family) {
+  std::string out = wrapped(family.purpose, 0);
+  out += fmt::format("\nusage: postern {} COMMAND [OPTIONS]\n\nCommands:\n", family.name);
+  for (const CommandSpec& command : commands()) {
+    if (family_of(command) == &family) out += row(last_word(command), command.summary, 14);
+  }
+  out += "\nExamples:\n";
+  for (const CommandSpec& command : commands()) {
+    if (family_of(command) != &family) continue;
+    const ExampleSpec& example = command.examples.front();
+    out += wrapped("$ " + std::string(example.line), 2) + wrapped(example.what, 6);
+  }
+  return out + fmt::format("\nMore: postern help {} COMMAND\n", family.name);
+}
+
 std::optional<std::string> help_on(std::string_view subject) {
   if (const CommandSpec* command = find_command(subject)) return command_help(*command);
+  if (const FamilySpec* family = find_family(subject)) return family_help(*family);
   if (subject == "exit-codes") return exit_code_topic();
   if (subject == "config") return config_topic();
   if (subject == "environment") return std::string(environment_topic);
@@ -222,6 +243,7 @@ std::optional<std::string> help_on(std::string_view subject) {
 std::vector<std::string_view> help_subjects() {
   std::vector<std::string_view> out(std::begin(topic_names), std::end(topic_names));
   for (const CommandSpec& command : commands()) out.push_back(command.name);
+  for (const FamilySpec& family : families()) out.push_back(family.name);
   for (const CodePage& page : code_pages()) out.push_back(page.code);
   return out;
 }

@@ -12,7 +12,10 @@ std::vector<std::string> argument_words(const CommandSpec& command) {
   if (command.name == "completion") return {"bash", "zsh", "fish"};
   std::vector<std::string> out;
   if (command.name == "help") {
-    for (const std::string_view subject : help_subjects()) out.emplace_back(subject);
+    // A shell completes words: `dkim keygen` is reached by `dkim`.
+    for (const std::string_view subject : help_subjects()) {
+      if (subject.find(' ') == std::string_view::npos) out.emplace_back(subject);
+    }
   }
   return out;
 }
@@ -21,16 +24,37 @@ bool takes_path(const OptionSpec& option) {
   return option.value == "FILE" || option.value == "DIR";
 }
 
-std::string joined_words(const CommandSpec& command) {
+/// The positional argument of these is a message.
+bool takes_message(const CommandSpec& command) {
+  return command.name == "dkim sign" || command.name == "dkim verify";
+}
+
+std::string joined(const std::vector<std::string>& words) {
   std::string out;
-  const auto add = [&](std::string_view word) {
-    if (!out.empty()) out += ' ';
-    out += word;
-  };
-  for (const OptionSpec& option : command.options) add(option.name);
-  for (const OptionSpec& option : common_options()) add(option.name);
-  for (const std::string& word : argument_words(command)) add(word);
+  for (const std::string& word : words) out += (out.empty() ? "" : " ") + word;
   return out;
+}
+
+std::string joined_words(const CommandSpec& command) {
+  std::vector<std::string> out;
+  for (const OptionSpec& option : command.options) out.emplace_back(option.name);
+  for (const OptionSpec& option : common_options()) out.emplace_back(option.name);
+  for (const std::string& word : argument_words(command)) out.push_back(word);
+  return joined(out);
+}
+
+std::vector<const CommandSpec*> members(const FamilySpec& family) {
+  std::vector<const CommandSpec*> out;
+  for (const CommandSpec& command : commands()) {
+    if (family_of(command) == &family) out.push_back(&command);
+  }
+  return out;
+}
+
+std::string member_words(const FamilySpec& family) {
+  std::vector<std::string> out;
+  for (const CommandSpec* member : members(family)) out.emplace_back(last_word(*member));
+  return joined(out);
 }
 
 std::string bash_script() {
@@ -45,9 +69,20 @@ std::string bash_script() {
   };
   for (const OptionSpec& option : common_options()) note_path(option);
   for (const CommandSpec& command : commands()) {
+    for (const OptionSpec& option : command.options) note_path(option);
+    if (family_of(command)) continue;
     names += (names.empty() ? "" : " ") + std::string(command.name);
     cases += fmt::format("    {}) words=\"{}\" ;;\n", command.name, joined_words(command));
-    for (const OptionSpec& option : command.options) note_path(option);
+  }
+  for (const FamilySpec& family : families()) {
+    names += " " + std::string(family.name);
+    cases += fmt::format("    {}) case $COMP_CWORD.${{COMP_WORDS[2]}} in\n", family.name);
+    cases += fmt::format("      2.*) words=\"{} --help\" ;;\n", member_words(family));
+    for (const CommandSpec* member : members(family)) {
+      cases +=
+          fmt::format("      *.{}) words=\"{}\" ;;\n", last_word(*member), joined_words(*member));
+    }
+    cases += "      esac ;;\n";
   }
   return fmt::format(
       "# bash completion for postern, made by `postern completion bash`\n"
@@ -84,31 +119,53 @@ std::string zsh_text(std::string_view text) {
   return out;
 }
 
+/// What `_arguments` takes for a command; `at` is the place of its argument on the line.
+std::string zsh_arguments(const CommandSpec& command, int at) {
+  std::string out = "_arguments";
+  const auto add = [&](const OptionSpec& option) {
+    out += fmt::format(" '{}[{}]{}'", option.name, zsh_text(option.help),
+                       option.value.empty() ? std::string()
+                       : takes_path(option) ? fmt::format(":{}:_files", option.value)
+                                            : fmt::format(":{}:", zsh_text(option.value)));
+  };
+  for (const OptionSpec& option : command.options) add(option);
+  for (const OptionSpec& option : common_options()) add(option);
+  const std::string words = joined(argument_words(command));
+  if (!words.empty()) out += fmt::format(" '{}:argument:({})'", at, words);
+  if (takes_message(command)) out += fmt::format(" '{}:message:_files'", at);
+  return out;
+}
+
 std::string zsh_script() {
   std::string out =
       "#compdef postern\n# zsh completion for postern, made by `postern completion zsh`\n"
       "_postern() {\n  local -a names\n  names=(\n";
+  const auto describe = [&](std::string_view name, std::string_view summary) {
+    out += fmt::format("    '{}:{}'\n", name, zsh_text(summary));
+  };
   for (const CommandSpec& command : commands()) {
-    out += fmt::format("    '{}:{}'\n", command.name, zsh_text(command.summary));
+    if (!family_of(command)) describe(command.name, command.summary);
   }
+  for (const FamilySpec& family : families()) describe(family.name, family.summary);
   out +=
       "  )\n  if (( CURRENT == 2 )); then\n    _describe command names\n    return\n  fi\n"
       "  case $words[2] in\n";
   for (const CommandSpec& command : commands()) {
-    out += fmt::format("    {}) _arguments", command.name);
-    const auto add = [&](const OptionSpec& option) {
-      out += fmt::format(" '{}[{}]{}'", option.name, zsh_text(option.help),
-                         option.value.empty() ? std::string()
-                         : takes_path(option) ? fmt::format(":{}:_files", option.value)
-                                              : fmt::format(":{}:", zsh_text(option.value)));
-    };
-    for (const OptionSpec& option : command.options) add(option);
-    for (const OptionSpec& option : common_options()) add(option);
-    std::string words;
-    for (const std::string& word : argument_words(command))
-      words += (words.empty() ? "" : " ") + word;
-    if (!words.empty()) out += fmt::format(" '2:argument:({})'", words);
-    out += " ;;\n";
+    if (family_of(command)) continue;
+    out += fmt::format("    {}) {} ;;\n", command.name, zsh_arguments(command, 2));
+  }
+  for (const FamilySpec& family : families()) {
+    out += fmt::format("    {})\n  names=(\n", family.name);
+    for (const CommandSpec* member : members(family)) {
+      describe(last_word(*member), member->summary);
+    }
+    out +=
+        "  )\n  if (( CURRENT == 3 )); then\n    _describe command names\n    return\n  fi\n"
+        "  case $words[3] in\n";
+    for (const CommandSpec* member : members(family)) {
+      out += fmt::format("    {}) {} ;;\n", last_word(*member), zsh_arguments(*member, 3));
+    }
+    out += "  esac ;;\n";
   }
   return out + "  esac\n}\n_postern \"$@\"\n";
 }
@@ -122,27 +179,52 @@ std::string fish_text(std::string_view text) {
   return out;
 }
 
+/// When the words of a command stand on the line.
+std::string fish_condition(const CommandSpec& command) {
+  const FamilySpec* family = family_of(command);
+  const std::string own = fmt::format("__fish_seen_subcommand_from {}", last_word(command));
+  return family ? fmt::format("__fish_seen_subcommand_from {}; and {}", family->name, own) : own;
+}
+
+std::string fish_options(const CommandSpec& command) {
+  std::string out;
+  const std::string condition = fish_condition(command);
+  const auto add = [&](const OptionSpec& option) {
+    out += fmt::format("complete -c postern -n '{}' -l {} {}-d '{}'\n", condition,
+                       option.name.substr(2),
+                       option.value.empty() ? ""
+                       : takes_path(option) ? "-r -F "
+                                            : "-x ",
+                       fish_text(option.help));
+  };
+  for (const OptionSpec& option : command.options) add(option);
+  for (const OptionSpec& option : common_options()) add(option);
+  for (const std::string& word : argument_words(command)) {
+    out += fmt::format("complete -c postern -n '{}' -a {}\n", condition, word);
+  }
+  if (takes_message(command)) out += fmt::format("complete -c postern -n '{}' -F\n", condition);
+  return out;
+}
+
 std::string fish_script() {
   std::string out =
       "# fish completion for postern, made by `postern completion fish`\n"
       "complete -c postern -f\n";
+  const auto first_word = [&](std::string_view name, std::string_view summary) {
+    out += fmt::format("complete -c postern -n __fish_use_subcommand -a {} -d '{}'\n", name,
+                       fish_text(summary));
+  };
   for (const CommandSpec& command : commands()) {
-    out += fmt::format("complete -c postern -n __fish_use_subcommand -a {} -d '{}'\n", command.name,
-                       fish_text(command.summary));
-    const auto add = [&](const OptionSpec& option) {
-      out +=
-          fmt::format("complete -c postern -n '__fish_seen_subcommand_from {}' -l {} {}-d '{}'\n",
-                      command.name, option.name.substr(2),
-                      option.value.empty() ? ""
-                      : takes_path(option) ? "-r -F "
-                                           : "-x ",
-                      fish_text(option.help));
-    };
-    for (const OptionSpec& option : command.options) add(option);
-    for (const OptionSpec& option : common_options()) add(option);
-    for (const std::string& word : argument_words(command)) {
-      out += fmt::format("complete -c postern -n '__fish_seen_subcommand_from {}' -a {}\n",
-                         command.name, word);
+    if (!family_of(command)) first_word(command.name, command.summary);
+    out += fish_options(command);
+  }
+  for (const FamilySpec& family : families()) {
+    first_word(family.name, family.summary);
+    for (const CommandSpec* member : members(family)) {
+      out += fmt::format(
+          "complete -c postern -n '__fish_seen_subcommand_from {}; and not "
+          "__fish_seen_subcommand_from {}' -a {} -d '{}'\n",
+          family.name, member_words(family), last_word(*member), fish_text(member->summary));
     }
   }
   return out;

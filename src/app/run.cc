@@ -9,6 +9,7 @@
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "app/commands_mail.h"
 #include "app/explain.h"
 #include "app/help.h"
 #include "app/serve.h"
@@ -119,9 +120,21 @@ int run_explain(const Arguments& arguments, Streams& streams) {
 int dispatch(const Arguments& arguments, Streams& streams) {
   using Runner = int (*)(const Arguments&, Streams&);
   static constexpr std::pair<std::string_view, Runner> runners[] = {
-      {"serve", run_serve}, {"check", run_check},           {"explain", run_explain},
-      {"inbox", run_inbox}, {"config", run_config},         {"passwd", run_passwd},
-      {"help", run_help},   {"completion", run_completion}, {"version", run_version},
+      {"serve", run_serve},
+      {"check", run_check},
+      {"explain", run_explain},
+      {"inbox", run_inbox},
+      {"config", run_config},
+      {"passwd", run_passwd},
+      {"help", run_help},
+      {"completion", run_completion},
+      {"version", run_version},
+      {"dkim keygen", run_dkim_keygen},
+      {"dkim sign", run_dkim_sign},
+      {"dkim verify", run_dkim_verify},
+      {"dkim check", run_dkim_check},
+      {"spf check", run_spf_check},
+      {"dmarc check", run_dmarc_check},
   };
   for (const auto& [name, runner] : runners) {
     if (name == arguments.command->name) return runner(arguments, streams);
@@ -141,8 +154,8 @@ int run(int argc, char** argv) {
       const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
       return report_usage(*error, json, streams);
     }
-    if (std::holds_alternative<NoCommand>(parsed)) {
-      streams.err << short_help();
+    if (const auto* none = std::get_if<NoCommand>(&parsed)) {
+      streams.err << (none->family ? family_help(*none->family) : short_help());
       return to_int(ExitCode::usage);
     }
     return dispatch(std::get<Arguments>(parsed), streams);

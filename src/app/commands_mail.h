@@ -1,0 +1,15 @@
+// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC. They need no gateway.
+#pragma once
+
+#include "app/commands.h"
+
+namespace postern::app {
+
+int run_dkim_keygen(const Arguments& arguments, Streams& streams);
+int run_dkim_sign(const Arguments& arguments, Streams& streams);
+int run_dkim_verify(const Arguments& arguments, Streams& streams);
+int run_dkim_check(const Arguments& arguments, Streams& streams);
+int run_spf_check(const Arguments& arguments, Streams& streams);
+int run_dmarc_check(const Arguments& arguments, Streams& streams);
+
+}  // namespace postern::app

@@ -1,0 +1,119 @@
+#include "app/mail_dns.h"
+
+#include <algorithm>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <boost/asio/co_spawn.hpp>
+
+#include "app/commands_store.h"
+#include "app/input_file.h"
+#include "app/room_options.h"
+#include "app/zone_file.h"
+#include "base/text.h"
+#include "dns/recorded_resolver.h"
+#include "net/unbound_resolver.h"
+
+namespace postern::app {
+
+namespace {
+
+/// A person waits: all questions of a command have this, each a quarter of it.
+constexpr std::chrono::seconds patience{20};
+constexpr std::chrono::seconds question_patience{5};
+constexpr std::size_t max_questions = 200;
+
+Result<std::unique_ptr<dns::Resolver>> from_file(const std::string& name, Streams& streams) {
+  const Result<std::string> text = read_input(name, streams.in);
+  if (!text) return tl::unexpected(text.error());
+  const std::string_view begin = trim(*text);
+  const bool is_json = begin.starts_with('{') || begin.starts_with('[');
+  const Result<std::string> data = is_json ? *text : zone_to_json(*text);
+  if (!data) return fail(Fault::malformed, fmt::format("{}: {}", name, data.error().message));
+  auto parsed = dns::RecordedResolver::parse(*data);
+  if (!parsed) return fail(parsed.error().fault, name + ": " + parsed.error().message);
+  return std::move(*parsed);
+}
+
+}  // namespace
+
+MailDns::MailDns() = default;
+MailDns::~MailDns() = default;
+
+tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& arguments,
+                                                          const Config& config, Streams& streams) {
+  const bool json = arguments.has("--json");
+  std::unique_ptr<MailDns> out(new MailDns);
+  if (const auto file = arguments.value("--dns")) {
+    auto resolver = from_file(*file, streams);
+    if (!resolver) {
+      report(resolver.error().message,
+             "it holds lines of a zone, `example.org. IN TXT \"v=spf1 -all\"`, or JSON: "
+             "{\"example.org\": {\"TXT\": [\"v=spf1 -all\"]}}",
+             json, streams);
+      return tl::unexpected(to_int(exit_code_of(resolver.error().fault)));
+    }
+    out->resolver_ = std::move(*resolver);
+  } else {
+    net::UnboundOptions options = resolver_options(config);
+    const std::vector<std::string> named = arguments.values("--dns-server");
+    if (!named.empty()) options.servers = named;
+    auto resolver = net::UnboundResolver::open(out->loop_.get_executor(), std::move(options));
+    if (!resolver && resolver.error().fault == Fault::malformed) {
+      return tl::unexpected(report_usage({"--dns-server: " + resolver.error().message,
+                                          "--dns-server 192.0.2.53 or 192.0.2.53:5353"},
+                                         json, streams));
+    }
+    if (!resolver) {
+      report("DNS: " + resolver.error().message, "see `dns.servers` and /etc/resolv.conf", json,
+             streams);
+      return tl::unexpected(to_int(ExitCode::unavailable));
+    }
+    out->resolver_ = std::move(*resolver);
+  }
+  out->desk_ = std::make_unique<policy::DnsDesk>(*out->resolver_, out->records_, max_questions,
+                                                 question_patience);
+  out->desk_->set_deadline(std::chrono::steady_clock::now() + patience);
+  return out;
+}
+
+void MailDns::run(Task<void> task) {
+  std::exception_ptr thrown;
+  boost::asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error) {
+    thrown = error;
+    loop_.stop();  // the resolver waits for its pipe as long as it lives
+  });
+  loop_.restart();
+  loop_.run();
+  if (thrown) std::rethrow_exception(thrown);
+}
+
+namespace {
+
+Task<void> ask_into(policy::DnsDesk& desk, mailauth::Question question, mailauth::Answer& into) {
+  into = co_await desk.ask(std::move(question));
+}
+
+}  // namespace
+
+mailauth::Answer MailDns::ask(mailauth::Question question) {
+  mailauth::Answer answer;
+  run(ask_into(*desk_, std::move(question), answer));
+  return answer;
+}
+
+void note_silence(const std::vector<policy::DnsRecord>& records, const Arguments& arguments,
+                  Streams& streams) {
+  const bool silent = !records.empty() &&
+                      std::all_of(records.begin(), records.end(), [](const policy::DnsRecord& one) {
+                        return one.answer.trouble();
+                      });
+  if (!silent || arguments.has("--dns") || arguments.has("--json")) return;
+  report(
+      "no question got an answer from DNS",
+      "is there a name server that this machine can reach? --dns-server ADDR:PORT names another, "
+      "--dns FILE works without",
+      false, streams);
+}
+
+}  // namespace postern::app
