@@ -1,0 +1,71 @@
+// Lookup tables as Postfix names them: "type:name". A table takes a whole key and gives a value; what
+// keys to try in which order is the caller's business (access.h).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ip.h"
+
+namespace postern::dialect::restrictions {
+
+/// What a look-up found out.
+struct Found {
+  enum class Status { found, absent, failed };
+  Status status = Status::absent;
+  std::string value;  ///< of a found key, $1 and the like filled in
+  std::string trouble;  ///< of a failed look-up, one sentence without secrets
+};
+
+/// A loaded table. Immutable; look-ups are safe from any thread and take bounded time.
+class Table {
+ public:
+  virtual ~Table() = default;
+  /// "cidr:/etc/postfix/clients.cidr", for messages and traces.
+  virtual const std::string& name() const = 0;
+  /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up addresses
+  /// in text form and knows no other key.
+  virtual Found lookup(std::string_view key) const = 0;
+  /// Whether keys are patterns (regexp, pcre, static): then a search asks for the whole key alone,
+  /// never for its parts.
+  virtual bool is_pattern() const = 0;
+  /// cidr, and nothing else: keys are addresses.
+  virtual bool is_network() const { return false; }
+  /// Every value that a look-up can give, each once, for the linter and for compiling them ahead;
+  /// nullopt when nobody can tell (a database, $1 in a value). The order is that of the source.
+  virtual std::optional<std::vector<std::string>> values() const = 0;
+  /// Whether every key (every address, for cidr) finds something: static; cidr with 0.0.0.0/0 and
+  /// ::/0; regexp and pcre whose last pattern matches everything.
+  virtual bool is_total() const = 0;
+  /// Rows that an earlier row hides: a repeated key, a network within an earlier one. Their line
+  /// numbers, at most 100.
+  virtual std::vector<std::size_t> hidden_rows() const { return {}; }
+  virtual std::size_t rows() const = 0;
+  /// Octets of memory, roughly.
+  virtual std::size_t memory() const = 0;
+};
+
+/// How table sources are read; tests hand in texts.
+struct TableSources {
+  /// The text of a file; Fault::not_found and why.
+  std::function<Result<std::string>(const std::string& path)> read;
+};
+/// From the file system.
+TableSources file_sources();
+
+/// Opens "type:name": hash, btree, lmdb, dbm, texthash (the source file beside the compiled one is
+/// read: "hash:/etc/postfix/access" is /etc/postfix/access), inline ("inline:{ {k = v}, k=v }"),
+/// cidr, regexp, pcre, static, unionmap ("unionmap:{t:a, t:b}"), sqlite. "proxy:" in front is taken
+/// off. Fault::malformed with file and line of the first mistake, Fault::not_found for a file,
+/// Fault::denied for a type that is known and not carried (nis, ldap, mysql, ...).
+Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
+
+/// Whether a word looks like "type:name".
+bool is_table_spec(std::string_view word);
+
+}  // namespace postern::dialect::restrictions
