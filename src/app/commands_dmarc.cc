@@ -100,6 +100,44 @@ std::vector<std::string> several(const std::vector<policy::DnsRecord>& answers) 
   return out;
 }
 
+/// The host of a `mailto:` address; empty for any other.
+std::string report_host(std::string_view uri) {
+  if (!istarts_with(uri, "mailto:")) return {};
+  const std::size_t at = uri.rfind('@');
+  if (at == std::string_view::npos) return {};
+  std::string_view host = uri.substr(at + 1);
+  host = host.substr(0, host.find_first_of("!?"));  // RFC 7489 §6.2: "!10m" limits the size
+  return mailauth::normalize_domain(host).value_or("");
+}
+
+/// RFC 7489 §7.1: another organization says with this record that it wants the reports.
+mailauth::Evaluation<mailauth::Answer> ask_consent(std::string name) {
+  const mailauth::Answer answer =
+      co_await mailauth::Question{.name = std::move(name), .type = mailauth::RecordType::txt};
+  co_return answer;
+}
+
+void judge_report_hosts(const dmarc::Result& result, MailDns& dns, Remarks& out) {
+  const auto& suffixes = mailauth::SuffixList::system();
+  const std::string own = suffixes.organizational_domain(result.record_domain);
+  std::vector<std::string> asked;
+  for (const auto* uris : {&result.record->rua, &result.record->ruf}) {
+    for (const std::string& uri : *uris) {
+      const std::string host = report_host(uri);
+      if (host.empty() || suffixes.organizational_domain(host) == own) continue;
+      const std::string name = result.record_domain + "._report._dmarc." + host;
+      if (std::find(asked.begin(), asked.end(), name) != asked.end()) continue;
+      asked.push_back(name);
+      const mailauth::Answer answer = dns.resolve(ask_consent(name));
+      const bool wanted = std::any_of(
+          answer.records.begin(), answer.records.end(),
+          [](const std::string& text) { return dmarc::Record::parse(text).has_value(); });
+      if (wanted || answer.status == mailauth::Answer::Status::failure) continue;
+      out.warnings.push_back(fmt::format("{} gets no reports: it has no record at {}", host, name));
+    }
+  }
+}
+
 struct DomainCheck {
   dmarc::Result result;
   std::string text;  ///< of the record
@@ -116,6 +154,7 @@ DomainCheck check_domain(const std::string& domain, dmarc::Mode mode, MailDns& d
     const auto texts = records_at(out.result.record_domain, dns.records());
     if (!texts.empty()) out.text = texts.front();
     out.remarks = remarks_on(out.result);
+    judge_report_hosts(out.result, dns, out.remarks);
   }
   const auto more = several(dns.records());
   out.remarks.warnings.insert(out.remarks.warnings.begin(), more.begin(), more.end());
@@ -173,10 +212,6 @@ json::object record_json(const dmarc::Record& record) {
           {"aspf", to_text(record.aspf)}, {"pct", record.pct},
           {"testing", record.testing},    {"rua", strings(record.rua)},
           {"ruf", strings(record.ruf)}};
-}
-
-json::value or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : octets_json(text);
 }
 
 json::object domain_json(const DomainCheck& check) {

@@ -18,9 +18,8 @@ namespace postern::app {
 
 namespace {
 
-/// A person waits: all questions of a command have this, each a quarter of it.
+/// A person waits: all questions of a command have this together.
 constexpr std::chrono::seconds patience{20};
-constexpr std::chrono::seconds question_patience{5};
 constexpr std::size_t max_questions = 200;
 
 Result<std::unique_ptr<dns::Resolver>> from_file(const std::string& name, Streams& streams) {
@@ -72,7 +71,7 @@ tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& argum
     out->resolver_ = std::move(*resolver);
   }
   out->desk_ = std::make_unique<policy::DnsDesk>(*out->resolver_, out->records_, max_questions,
-                                                 question_patience);
+                                                 config.dns.timeout);
   out->desk_->set_deadline(std::chrono::steady_clock::now() + patience);
   return out;
 }

@@ -27,10 +27,6 @@ std::string joined(const std::vector<std::string>& words, std::string_view betwe
   return out;
 }
 
-json::value or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : octets_json(text);
-}
-
 }  // namespace
 
 std::string fact(std::string_view name, std::string_view value) {
@@ -40,6 +36,10 @@ std::string fact(std::string_view name, std::string_view value) {
 json::value octets_json(std::string_view octets) {
   if (is_utf8(octets)) return json::value(octets);
   return json::object{{"base64", base64_encode(octets)}};
+}
+
+json::value or_null(std::string_view octets) {
+  return octets.empty() ? json::value(nullptr) : octets_json(octets);
 }
 
 namespace {
@@ -68,9 +68,12 @@ std::string dns_text(const std::vector<policy::DnsRecord>& records) {
   if (records.empty()) return {};
   std::string out = "DNS answers in the order asked:\n";
   for (const policy::DnsRecord& one : records) {
-    out += fmt::format("  {:<5}{}: {}{}\n", dns::to_string(one.question.type),
+    out += fmt::format("  {:<5}{}: {}{}{}\n", dns::to_string(one.question.type),
                        printable(one.question.name, longest), words_for(one.answer.status),
-                       one.answer.secure ? ", DNSSEC secure" : "");
+                       one.answer.secure ? ", DNSSEC secure" : "",
+                       one.answer.canonical_name.empty()
+                           ? ""
+                           : ", an alias of " + printable(one.answer.canonical_name, longest));
     for (const std::string& text : one.answer.records) {
       out += fmt::format("         {}\n", printable(text, longest));
     }

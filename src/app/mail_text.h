@@ -59,6 +59,8 @@ std::string dns_text(const std::vector<policy::DnsRecord>& records);
 boost::json::array dns_json(const std::vector<policy::DnsRecord>& records);
 /// Octets of a message or record as JSON: text, or what base64 makes of it.
 boost::json::value octets_json(std::string_view octets);
+/// The same, null when there is none.
+boost::json::value or_null(std::string_view octets);
 
 std::string spf_text(const mailauth::spf::Result& spf, const IpAddress& client);
 boost::json::object spf_json(const mailauth::spf::Result& spf);

@@ -56,6 +56,8 @@ class Lexer {
       } else if (c == '(' || c == ')') {
         open += c == '(' ? 1 : -1;
         ++at_;
+        if (open < 0) trouble_ = fmt::format("line {}: a parenthesis was not opened", line_);
+        if (open < 0) return;
       } else if (is_blank(c)) {
         ++at_;
       } else if (!read_word(entry)) {
@@ -123,7 +125,8 @@ class ZoneReader {
       }
     }
     if (!lexer.trouble().empty()) return fail(Fault::malformed, lexer.trouble());
-    return json::serialize(zone_);
+    // Wrapped, since names such as "dns" would be taken for a wrapper.
+    return json::serialize(json::object{{"zone", std::move(zone_)}});
   }
 
  private:
@@ -137,7 +140,7 @@ class ZoneReader {
     const std::vector<std::string>& words = entry.words;
     if (words.front().starts_with('$')) return take_directive(words);
     std::size_t i = 0;
-    if (entry.own_name) owner_ = complete(words[i++]);
+    if (entry.own_name) owner_ = lower(complete(words[i++]));
     if (owner_.empty()) return fail(Fault::malformed, "a record needs a name");
     while (i < words.size() && (is_ttl(words[i]) || iequals(words[i], "IN"))) ++i;
     if (i == words.size()) return fail(Fault::malformed, "a record needs a type");

@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 boost::json::value good(std::string_view text) {
   const Result<std::string> out = zone_to_json(text);
   EXPECT_TRUE(out) << out.error().message;
-  return boost::json::parse(out.value_or("{}"));
+  return boost::json::parse(out.value_or("{}")).at("zone");
 }
 
 std::string refused(std::string_view text) {
@@ -70,6 +70,7 @@ TEST(ZoneFile, mistakes_have_a_line) {
   EXPECT_EQ(refused("a. A 192.0.2.1\nb. TXT \"open\nc. A 192.0.2.1\n"),
             "line 2: a quotation mark is missing");
   EXPECT_EQ(refused("\na. TXT ( x\n"), "line 2: a parenthesis is not closed");
+  EXPECT_EQ(refused("a. TXT x )\n"), "line 1: a parenthesis was not opened");
   EXPECT_EQ(refused("  TXT x\n"), "line 1: a record needs a name");
   EXPECT_EQ(refused("a. IN 300\n"), "line 1: a record needs a type");
   EXPECT_THAT(refused("a. A 192.0.2\n"), HasSubstr("line 1: "));

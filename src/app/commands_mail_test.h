@@ -1,0 +1,74 @@
+// What the tests of `dkim`, `spf` and `dmarc` share.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "app/commands_mail.h"
+
+namespace postern::app::testing_mail {
+
+struct Answer {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+using Command = int (*)(const Arguments&, Streams&);
+
+/// A directory of its own for the files of a test; commands run in it.
+class MailCommands : public testing::Test {
+ protected:
+  void SetUp() override {
+    path_ = std::filesystem::temp_directory_path() / fmt::format("commands_mail_test.{}", getpid());
+    std::filesystem::remove_all(path_);
+    std::filesystem::create_directories(path_);
+    before_ = std::filesystem::current_path();
+    std::filesystem::current_path(path_);
+  }
+  void TearDown() override {
+    std::filesystem::current_path(before_);
+    std::filesystem::remove_all(path_);
+  }
+
+  static Answer run(Command command, const std::vector<std::string>& words,
+                    const std::string& input = "", bool terminal = false) {
+    const auto parsed = parse_command_line(words);
+    const auto* error = std::get_if<UsageError>(&parsed);
+    EXPECT_FALSE(error) << (error ? error->message : "");
+    if (error) return {};
+    std::istringstream in(input);
+    std::ostringstream out;
+    std::ostringstream err;
+    Streams streams{in, out, err, terminal};
+    const int code = command(std::get<Arguments>(parsed), streams);
+    return {code, out.str(), err.str()};
+  }
+
+  static void write(const std::string& name, const std::string& text) {
+    std::ofstream(name, std::ios::binary) << text;
+  }
+  static std::string read(const std::string& name) {
+    std::ifstream file(name, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  }
+  static unsigned mode_of(const std::string& name) {
+    struct stat about{};
+    EXPECT_EQ(::stat(name.c_str(), &about), 0) << name;
+    return about.st_mode & 07777;
+  }
+
+  std::filesystem::path path_;
+  std::filesystem::path before_;
+};
+
+}  // namespace postern::app::testing_mail
