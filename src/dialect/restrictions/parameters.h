@@ -1,9 +1,10 @@
-// The parameters of a Postfix configuration, as text: names to values, `$name` expanded, defaults by
-// compatibility level. Nothing here knows what a parameter means.
+// The parameters of a Postfix configuration, as text: names to values, `$name` expanded, defaults
+// by compatibility level. Nothing here knows what a parameter means.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,8 +28,8 @@ Result<std::vector<Word>> split_words(std::string_view value);
 /// One logical line of a main.cf.
 struct Setting {
   std::string name;
-  std::string value;      ///< continuation lines joined by a blank, outer blanks gone
-  std::size_t line = 0;   ///< of the name, from 1
+  std::string value;     ///< continuation lines joined by a blank, outer blanks gone
+  std::size_t line = 0;  ///< of the name, from 1
 };
 
 /// The logical lines of a main.cf: comments and empty lines left out, lines that begin with a blank
@@ -38,7 +39,16 @@ std::vector<Setting> parse_main_cf(std::string_view text, Diagnostics& diagnosti
 
 /// The built-in defaults of Postfix 3.7 that restriction lists depend on, before expansion, for a
 /// compatibility level ("0", "1", "2", "3.6" ...). Null when the parameter has none we know.
+/// mynetworks, whose default Postfix takes from the interfaces of the machine, is loopback alone.
 std::optional<std::string_view> default_value(std::string_view name, std::string_view level);
+
+/// The parameters that decide what an SMTP client is answered, sorted: what `[restrictions]` may
+/// set besides restriction classes and parameters that only these refer to.
+std::span<const std::string_view> restriction_parameters();
+bool is_restriction_parameter(std::string_view name);
+
+/// Compares "3.10" with "3.6" number by number; what is no number counts as 0.
+int compare_levels(std::string_view a, std::string_view b);
 
 /// Settings over defaults. Immutable once filled.
 class Parameters {
@@ -51,8 +61,10 @@ class Parameters {
   /// As written; the default when it is not set; "" when it has none.
   std::string raw(std::string_view name) const;
   /// With every $name, ${name}, $(name), ${name?text}, ${name:text} and ${name?{a}:{b}} expanded,
-  /// recursively. "$$" is "$". Unknown names expand to nothing. Fault::malformed for an expansion
-  /// that never ends.
+  /// and ${{a} == {b} ? {yes} : {no}} (also != < <= >= > and <level ... >level) expanded,
+  /// recursively.
+  /// "$$" is "$". Unknown names expand to nothing. Fault::malformed for a mistake in the syntax and
+  /// for an expansion that never ends.
   Result<std::string> value(std::string_view name) const;
   /// value(), "" on an error: for parameters that load() has looked at already.
   std::string text(std::string_view name) const;

@@ -1,0 +1,207 @@
+// What is known of each parameter: its default in Postfix 3.7 and whether it decides what an SMTP
+// client is answered.
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "dialect/restrictions/parameters.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+struct Known {
+  std::string_view name;
+  std::string_view value;
+};
+
+// What decides about a client's commands, sorted.
+constexpr Known deciding[] = {
+    {"access_map_defer_code", "450"},
+    {"access_map_reject_code", "554"},
+    // Other defaults name the machine's own files; none here.
+    {"alias_database", ""},
+    {"alias_maps", ""},
+    {"allow_min_user", "no"},
+    {"allow_percent_hack", "yes"},
+    {"allow_untrusted_routing", "no"},
+    {"append_at_myorigin", "yes"},
+    {"append_dot_mydomain", "no"},
+    {"compatibility_level", "0"},
+    {"default_rbl_reply",
+     "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
+     "$rbl_domain${rbl_reason?; $rbl_reason}"},
+    {"defer_code", "450"},
+    {"disable_vrfy_command", "no"},
+    {"inet_interfaces", "all"},
+    {"invalid_hostname_reject_code", "501"},
+    {"local_recipient_maps", "proxy:unix:passwd.byname $alias_maps"},
+    {"maps_rbl_domains", ""},
+    {"maps_rbl_reject_code", "554"},
+    {"multi_recipient_bounce_reject_code", "550"},
+    {"mydestination", "$myhostname, localhost.$mydomain, localhost"},
+    {"mydomain", ""},
+    {"myhostname", ""},
+    {"mynetworks", "127.0.0.0/8 [::1]/128"},
+    {"myorigin", "$myhostname"},
+    {"non_fqdn_reject_code", "504"},
+    {"parent_domain_matches_subdomains",
+     "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,"
+     "qmqpd_authorized_clients,relay_domains,smtpd_access_maps"},
+    {"permit_mx_backup_networks", ""},
+    {"plaintext_reject_code", "450"},
+    {"proxy_interfaces", ""},
+    {"rbl_reply_maps", ""},
+    {"recipient_delimiter", ""},
+    {"reject_code", "554"},
+    {"reject_tempfail_action", "defer_if_permit"},
+    {"relay_clientcerts", ""},
+    {"relay_domains", ""},
+    {"relay_domains_reject_code", "554"},
+    {"relay_recipient_maps", ""},
+    {"smtpd_client_restrictions", ""},
+    {"smtpd_data_restrictions", ""},
+    {"smtpd_delay_reject", "yes"},
+    {"smtpd_end_of_data_restrictions", ""},
+    {"smtpd_enforce_tls", "no"},
+    {"smtpd_etrn_restrictions", ""},
+    {"smtpd_forbid_unauth_pipelining", "no"},
+    {"smtpd_helo_required", "no"},
+    {"smtpd_helo_restrictions", ""},
+    {"smtpd_null_access_lookup_key", "<>"},
+    {"smtpd_peername_lookup", "yes"},
+    {"smtpd_policy_service_default_action", "451 4.3.5 Server configuration problem"},
+    {"smtpd_policy_service_max_idle", "300s"},
+    {"smtpd_policy_service_max_ttl", "1000s"},
+    {"smtpd_policy_service_policy_context", ""},
+    {"smtpd_policy_service_request_limit", "0"},
+    {"smtpd_policy_service_retry_delay", "1s"},
+    {"smtpd_policy_service_timeout", "100s"},
+    {"smtpd_policy_service_try_limit", "2"},
+    {"smtpd_recipient_restrictions", ""},
+    {"smtpd_reject_footer", ""},
+    {"smtpd_reject_unlisted_recipient", "yes"},
+    {"smtpd_reject_unlisted_sender", "no"},
+    {"smtpd_relay_before_recipient_restrictions", "yes"},
+    {"smtpd_relay_restrictions",
+     "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination"},
+    {"smtpd_restriction_classes", ""},
+    {"smtpd_sasl_auth_enable", "no"},
+    {"smtpd_sender_login_maps", ""},
+    {"smtpd_sender_restrictions", ""},
+    {"smtpd_tls_ask_ccert", "no"},
+    {"smtpd_tls_auth_only", "no"},
+    {"smtpd_tls_fingerprint_digest", "sha256"},
+    {"smtpd_tls_req_ccert", "no"},
+    {"smtpd_tls_security_level", ""},
+    {"smtpd_use_tls", "no"},
+    {"soft_bounce", "no"},
+    {"strict_rfc821_envelopes", "no"},
+    {"swap_bangpath", "yes"},
+    {"unknown_address_reject_code", "450"},
+    {"unknown_address_tempfail_action", "$reject_tempfail_action"},
+    {"unknown_client_reject_code", "450"},
+    {"unknown_helo_hostname_tempfail_action", "$reject_tempfail_action"},
+    {"unknown_hostname_reject_code", "450"},
+    {"unknown_local_recipient_reject_code", "550"},
+    {"unknown_relay_recipient_reject_code", "550"},
+    {"unknown_virtual_alias_reject_code", "550"},
+    {"unknown_virtual_mailbox_reject_code", "550"},
+    {"unverified_recipient_defer_code", "450"},
+    {"unverified_recipient_reject_code", "450"},
+    {"unverified_recipient_reject_reason", ""},
+    {"unverified_recipient_tempfail_action", "$reject_tempfail_action"},
+    {"unverified_sender_defer_code", "450"},
+    {"unverified_sender_reject_code", "450"},
+    {"unverified_sender_reject_reason", ""},
+    {"unverified_sender_tempfail_action", "$reject_tempfail_action"},
+    {"virtual_alias_domains", "$virtual_alias_maps"},
+    {"virtual_alias_maps", "$virtual_maps"},
+    {"virtual_mailbox_domains", "$virtual_mailbox_maps"},
+    {"virtual_mailbox_maps", ""},
+    {"virtual_maps", ""},
+};
+
+// What values refer to, and what other settings of a server start from. Sorted.
+constexpr Known others[] = {
+    {"broken_sasl_auth_clients", "no"},
+    {"command_directory", "/usr/sbin"},
+    {"config_directory", "/etc/postfix"},
+    {"daemon_directory", "/usr/lib/postfix/sbin"},
+    {"data_directory", "/var/lib/postfix"},
+    {"default_database_type", "hash"},
+    {"local_login_sender_maps", "static:*"},
+    {"mail_name", "Postfix"},
+    {"mail_owner", "postfix"},
+    {"mail_version", "3.7.11"},
+    {"mynetworks_style", "host"},
+    {"queue_directory", "/var/spool/postfix"},
+    {"smtpd_discard_ehlo_keywords", ""},
+    {"smtpd_sasl_path", "smtpd"},
+    {"smtpd_sasl_security_options", "noanonymous"},
+    {"smtpd_sasl_tls_security_options", "$smtpd_sasl_security_options"},
+    {"smtpd_sasl_type", "cyrus"},
+    {"smtpd_tls_cert_file", ""},
+    {"smtpd_tls_key_file", "$smtpd_tls_cert_file"},
+    {"smtputf8_enable", "yes"},
+    {"stress", ""},
+};
+
+/// A default that was another one below a level.
+struct Older {
+  std::string_view name;
+  std::string_view below;
+  std::string_view value;
+};
+constexpr Older older[] = {
+    {"append_dot_mydomain", "1", "yes"},
+    {"mynetworks_style", "2", "subnet"},
+    {"relay_domains", "2", "$mydestination"},
+    {"smtpd_relay_before_recipient_restrictions", "3.6", "no"},
+    {"smtpd_relay_restrictions", "1", ""},
+    {"smtpd_tls_fingerprint_digest", "3.6", "md5"},
+    {"smtputf8_enable", "1", "no"},
+};
+
+static_assert(std::ranges::is_sorted(deciding, {}, &Known::name));
+static_assert(std::ranges::is_sorted(others, {}, &Known::name));
+
+const Known* find(std::span<const Known> known, std::string_view name) {
+  const auto found = std::ranges::lower_bound(known, name, {}, &Known::name);
+  return found != known.end() && found->name == name ? &*found : nullptr;
+}
+
+constexpr auto deciding_names = [] {
+  std::array<std::string_view, std::size(deciding)> names;
+  std::ranges::transform(deciding, names.begin(), &Known::name);
+  return names;
+}();
+
+}  // namespace
+
+std::optional<std::string_view> default_value(std::string_view name, std::string_view level) {
+  for (const Older& before : older) {
+    if (before.name == name && compare_levels(level, before.below) < 0) return before.value;
+  }
+  const Known* known = find(deciding, name);
+  if (known == nullptr) known = find(others, name);
+  if (known == nullptr) return std::nullopt;
+  return known->value;
+}
+
+std::span<const std::string_view> restriction_parameters() { return deciding_names; }
+
+bool is_restriction_parameter(std::string_view name) { return find(deciding, name) != nullptr; }
+
+int compare_levels(std::string_view a, std::string_view b) {
+  const auto left = split(trim(a), '.');
+  const auto right = split(trim(b), '.');
+  for (std::size_t i = 0; i < std::max(left.size(), right.size()); ++i) {
+    const auto x = i < left.size() ? parse_number(left[i]).value_or(0) : 0;
+    const auto y = i < right.size() ? parse_number(right[i]).value_or(0) : 0;
+    if (x != y) return x < y ? -1 : 1;
+  }
+  return 0;
+}
+
+}  // namespace postern::dialect::restrictions
