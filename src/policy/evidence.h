@@ -45,6 +45,7 @@ struct SessionFacts {
   std::uint16_t client_port = 0;
   std::string helo;
   bool esmtp = false;
+  bool early_talker = false;  ///< sent commands where it had to wait (RFC 2920 §3.1)
   std::optional<Tls> tls;
   std::optional<Authentication> auth;
 };
@@ -81,6 +82,14 @@ struct DnsRecord {
   dns::Answer answer;
 };
 
+/// What another program was asked while deciding, and said.
+struct Consultation {
+  std::string service;  ///< "inet:127.0.0.1:10023"
+  std::string request;
+  std::string answer;   ///< its one line; of a failed one the reason
+  bool failed = false;
+};
+
 struct Evidence {
   SessionFacts session;
 
@@ -103,6 +112,10 @@ struct Evidence {
   std::optional<mailauth::arc::Verdict> arc;
   /// Every DNS answer that the items above were made of, each question once.
   std::vector<DnsRecord> dns;
+  std::vector<Consultation> consulted;
+
+  /// A rule said that the message is to be taken and thrown away: why.
+  std::optional<std::string> discard;
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
   void consider(Recipient recipient);

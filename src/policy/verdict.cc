@@ -38,6 +38,8 @@ void Evidence::reset_transaction() {
   dmarc.reset();
   arc.reset();
   dns.clear();
+  consulted.clear();
+  discard.reset();
 }
 
 void Evidence::consider(Recipient recipient) {

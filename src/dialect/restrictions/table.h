@@ -1,5 +1,5 @@
-// Lookup tables as Postfix names them: "type:name". A table takes a whole key and gives a value; what
-// keys to try in which order is the caller's business (access.h).
+// Lookup tables as Postfix names them: "type:name". A table takes a whole key and gives a value;
+// what keys to try in which order is the caller's business (access.h).
 #pragma once
 
 #include <functional>
@@ -18,7 +18,7 @@ namespace postern::dialect::restrictions {
 struct Found {
   enum class Status { found, absent, failed };
   Status status = Status::absent;
-  std::string value;  ///< of a found key, $1 and the like filled in
+  std::string value;    ///< of a found key, $1 and the like filled in
   std::string trouble;  ///< of a failed look-up, one sentence without secrets
 };
 
@@ -28,8 +28,8 @@ class Table {
   virtual ~Table() = default;
   /// "cidr:/etc/postfix/clients.cidr", for messages and traces.
   virtual const std::string& name() const = 0;
-  /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up addresses
-  /// in text form and knows no other key.
+  /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up
+  /// addresses in text form and knows no other key.
   virtual Found lookup(std::string_view key) const = 0;
   /// Whether keys are patterns (regexp, pcre, static): then a search asks for the whole key alone,
   /// never for its parts.

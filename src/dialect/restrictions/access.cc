@@ -1,0 +1,206 @@
+// Access tables: which keys are tried in which order, and what a value means (reference §4).
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/compile_list.h"
+#include "dialect/restrictions/context.h"
+#include "dialect/restrictions/rbl_reply.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+Action with_text(Action::Kind kind, std::uint16_t code, std::string_view text,
+                 std::string_view preset) {
+  Action action{.kind = kind, .code = code};
+  action.enhanced = take_enhanced(text);
+  action.text = text.empty() ? std::string(preset) : printable(text, 400);
+  return action;
+}
+
+/// Reference §4: codes of the address kind are those of what is judged.
+smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
+  if (code.subject != 1) return code;
+  const auto n = code.detail;
+  if (subject == Subject::sender) {
+    if (n == 1 || n == 3 || n == 4 || n == 6 || n == 7) return {code.klass, 1, 7};
+    return n == 2 || n == 8 ? smtp::EnhancedCode{code.klass, 1, 8}
+                            : smtp::EnhancedCode{code.klass, 1, 0};
+  }
+  if (subject == Subject::recipient) {
+    if (n == 7) return {code.klass, 1, 3};
+    if (n == 8) return {code.klass, 1, 2};
+    return n >= 1 && n <= 6 ? code : smtp::EnhancedCode{code.klass, 1, 0};
+  }
+  return {code.klass, 0, 0};
+}
+
+/// Looks a key up and applies what is found. nullopt: the table does not know it.
+std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subject,
+                               const std::string& key) {
+  const Found found = rule.table->lookup(key);
+  if (found.status == Found::Status::absent) return std::nullopt;
+  if (found.status == Found::Status::failed) {
+    return context.configuration_error(rule, rule.table->name() + ": " + found.trouble);
+  }
+  if (rule.actions) {
+    const auto known = rule.actions->find(found.value);
+    if (known != rule.actions->end()) return apply(context, rule, subject, known->second);
+  }
+  return apply(context, rule, subject, parse_action(found.value, context.policy()));
+}
+
+/// A name and what is above it (reference §4.2).
+std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject subject,
+                                 std::string_view given) {
+  const std::string name = lower(given);
+  if (auto outcome = try_key(context, rule, subject, name)) return outcome;
+  const bool is_address = IpAddress::parse(name).has_value();
+  if (rule.table->is_pattern() || rule.table->is_network() || is_address || name.starts_with('[')) {
+    return std::nullopt;
+  }
+  for (std::size_t dot = name.find('.'); dot != std::string::npos && dot + 1 < name.size();
+       dot = name.find('.', dot + 1)) {
+    const bool plain = context.policy().access_parents_by_name;
+    if (auto outcome = try_key(context, rule, subject, name.substr(plain ? dot + 1 : dot))) {
+      return outcome;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<Outcome> try_client_address(Context& context, const Rule& rule) {
+  std::string text = context.evidence().session.client_ip.to_string();
+  const char separator = context.evidence().session.client_ip.is_v4() ? '.' : ':';
+  for (;;) {
+    if (auto outcome = try_key(context, rule, Subject::client, text)) return outcome;
+    const std::size_t cut = text.rfind(separator);
+    if (rule.table->is_pattern() || rule.table->is_network() || cut == std::string::npos) {
+      return std::nullopt;
+    }
+    text.resize(cut);
+  }
+}
+
+constexpr std::string_view nothing_found = "no key of it is in the table";
+
+}  // namespace
+
+Action parse_action(std::string_view value, const Policy& policy) {
+  using Kind = Action::Kind;
+  value = trim(value);
+  if (all_digits(value)) return {.kind = Kind::permit, .text = "OK"};
+  const std::size_t end = std::min(value.find_first_of(" \t"), value.size());
+  const std::string word = upper(value.substr(0, end));
+  const std::string_view rest = trim(value.substr(end));
+  if (word == "OK" || word == "RELAY") return {.kind = Kind::permit, .text = word};
+  if (word == "DUNNO") return {.kind = Kind::pass, .text = word};
+  if (word == "REJECT") {
+    return with_text(Kind::refuse, policy.access_reject_code, rest, "Access denied");
+  }
+  if (word == "DEFER") {
+    return with_text(Kind::refuse, policy.access_defer_code, rest, "Access denied");
+  }
+  if (word == "DEFER_IF_PERMIT") {
+    return with_text(Kind::defer_if_permit, policy.access_defer_code, rest, "Service unavailable");
+  }
+  if (word == "DEFER_IF_REJECT") {
+    return with_text(Kind::defer_if_reject, policy.access_defer_code, rest, "Service unavailable");
+  }
+  if (word == "DISCARD") return {.kind = Kind::discard, .text = printable(rest, 400)};
+  if (word == "HOLD") return {.kind = Kind::hold, .text = printable(rest, 400)};
+  for (const std::string_view note : {"WARN", "INFO", "PREPEND", "FILTER", "REDIRECT", "BCC"}) {
+    if (word == note) return {.kind = Kind::note, .text = printable(value, 400)};
+  }
+  if (word.size() == 3 && all_digits(word) && (word[0] == '4' || word[0] == '5') && !rest.empty()) {
+    const auto code = static_cast<std::uint16_t>(*parse_number(word));
+    return with_text(Kind::refuse, code, rest, "Access denied");
+  }
+  auto list = compile_action_list(value, policy);
+  if (!list) return {.kind = Kind::invalid, .text = list.error().message};
+  return {.kind = Kind::rules, .text = printable(value, 400), .list = std::move(*list)};
+}
+
+Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action) {
+  using Kind = Action::Kind;
+  const auto enhanced = [&](smtp::EnhancedCode preset) {
+    return action.enhanced ? adjusted(*action.enhanced, subject) : preset;
+  };
+  switch (action.kind) {
+    case Kind::permit:
+      return context.permit(action.text);
+    case Kind::pass:
+      return context.pass(action.text);
+    case Kind::refuse:
+      return context.refuse(rule, action.code, enhanced({5, 7, 1}), action.text);
+    case Kind::defer_if_permit:
+      return context.defer_if_permit(rule, action.code, enhanced({4, 7, 1}), action.text);
+    case Kind::defer_if_reject:
+      return context.defer_if_reject(rule, action.code, enhanced({4, 7, 1}), action.text);
+    case Kind::discard:
+      context.discard(action.text.empty() ? rule.words : action.text);
+      return context.permit("DISCARD " + action.text);
+    case Kind::hold:
+      context.hold(action.text.empty() ? rule.words : action.text);
+      return context.pass("HOLD " + action.text);
+    case Kind::note:
+      return context.pass(action.text);
+    case Kind::rules:
+      return context.run(*action.list);
+    case Kind::invalid:
+      break;
+  }
+  return context.configuration_error(rule, action.text);
+}
+
+Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject) {
+  const auto found = [&](const std::string& key) { return try_key(context, rule, subject, key); };
+  if (address.text.empty()) {
+    const std::string& key = context.policy().null_access_lookup_key;
+    const auto outcome = found(key);
+    return outcome ? *outcome : context.pass(nothing_found);
+  }
+  const std::string domain = address.domain;
+  const std::string local = lower(address.local);
+  const std::string& delimiters = context.policy().recipient_delimiter;
+  const std::size_t extension =
+      delimiters.empty() ? std::string::npos : local.find_first_of(delimiters, 1);
+  const std::string base = local.substr(0, extension);
+  std::optional<Outcome> outcome = found(local + "@" + domain);
+  const bool whole_only = rule.table->is_pattern();
+  if (!outcome && !whole_only && base != local) outcome = found(base + "@" + domain);
+  if (!outcome && !whole_only) outcome = try_names(context, rule, subject, domain);
+  if (!outcome && !whole_only && base != local) outcome = found(local + "@");
+  if (!outcome && !whole_only) outcome = found(base + "@");
+  if (!outcome) return context.pass(nothing_found);
+  // Reference §3: OK says nothing of an address that holds a route of the sender's own.
+  const bool untrusted =
+      subject == Subject::recipient && address.routed && !context.policy().allow_untrusted_routing;
+  if (*outcome == Outcome::permit && untrusted) {
+    return context.pass("OK is not for addresses with a route");
+  }
+  return *outcome;
+}
+
+Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject) {
+  const auto outcome = try_names(context, rule, subject, name);
+  return outcome ? *outcome : context.pass(nothing_found);
+}
+
+Outcome check_client(Context& context, const Rule& rule) {
+  const policy::ClientName client = context.client_name();
+  if (client.status == policy::ClientName::Status::waiting) return Outcome::wait;
+  const bool verified = client.status == policy::ClientName::Status::verified;
+  if (auto outcome =
+          try_names(context, rule, Subject::client, verified ? client.name : "unknown")) {
+    return *outcome;
+  }
+  const auto outcome = try_client_address(context, rule);
+  return outcome ? *outcome : context.pass(nothing_found);
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,408 @@
+// Parameters to lists. Everything that can be wrong is said at once, each with its place.
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/compile_list.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Severity = Diagnostic::Severity;
+using Takes = Keyword::Takes;
+
+constexpr std::string_view list_parameters[list_count] = {
+    "smtpd_client_restrictions",      "smtpd_helo_restrictions",      "smtpd_sender_restrictions",
+    "smtpd_relay_restrictions",       "smtpd_recipient_restrictions", "smtpd_data_restrictions",
+    "smtpd_end_of_data_restrictions", "smtpd_etrn_restrictions"};
+
+/// What a bare `type:name` means in a list; "" where it means nothing (reference §2.14).
+std::string_view keyword_of_bare_table(std::string_view parameter) {
+  if (parameter == "smtpd_client_restrictions") return "check_client_access";
+  if (parameter == "smtpd_helo_restrictions") return "check_helo_access";
+  if (parameter == "smtpd_sender_restrictions") return "check_sender_access";
+  if (parameter == "smtpd_relay_restrictions" || parameter == "smtpd_recipient_restrictions") {
+    return "check_recipient_access";
+  }
+  if (parameter == "smtpd_etrn_restrictions") return "check_etrn_access";
+  return "";
+}
+
+/// The reply code of a keyword's refusals.
+std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
+  const auto found = policy.codes.find(keyword.code_parameter);
+  if (found == policy.codes.end()) return 0;
+  const bool later = keyword.name == "defer_unauth_destination" && found->second >= 500;
+  return static_cast<std::uint16_t>(found->second - (later ? 100 : 0));
+}
+
+class Compiler {
+ public:
+  Compiler(const Parameters& parameters, const TableSources& sources, Errors errors)
+      : parameters_(parameters), sources_(sources), errors_(errors) {}
+
+  Compiled run() {
+    read_settings();
+    for (const Word& name : words_of("smtpd_restriction_classes")) compile_class(name.text);
+    for (std::size_t i = 0; i < list_count; ++i) {
+      policy_.lists[i] = rules_of(std::string(list_parameters[i]));
+    }
+    for (List& list : policy_.lists) fill_actions(list);
+    for (const auto& list : class_lists_) fill_actions(*list);
+    policy_.policy_service_trouble =
+        parse_action(parameters_.text("smtpd_policy_service_default_action"), policy_);
+    Compiled compiled{.policy = nullptr, .diagnostics = std::move(diagnostics_)};
+    const bool failed =
+        std::any_of(compiled.diagnostics.begin(), compiled.diagnostics.end(),
+                    [](const Diagnostic& one) { return one.severity == Severity::error; });
+    if (!failed) compiled.policy = std::make_shared<const Policy>(std::move(policy_));
+    return compiled;
+  }
+
+ private:
+  void say(Severity severity, std::string code, Place place, std::string message,
+           std::string hint = {}) {
+    diagnostics_.push_back(
+        {severity, std::move(code), std::move(place), std::move(message), std::move(hint)});
+  }
+  /// What Postfix notices while it answers: an error here, unless it is to answer as Postfix does.
+  void say_late(std::string code, Place place, std::string message, std::string hint = {}) {
+    say(errors_ == Errors::refuse ? Severity::error : Severity::warning, std::move(code),
+        std::move(place), std::move(message), std::move(hint));
+  }
+
+  std::vector<Word> words_of(const std::string& parameter) {
+    auto words = parameters_.words(parameter);
+    if (words) return std::move(*words);
+    say(Severity::error, "R010", {parameter, 0}, words.error().message, "close every { with a }");
+    return {};
+  }
+
+  bool flag(const std::string& parameter) {
+    const auto value = parameters_.flag(parameter);
+    if (value) return *value;
+    say(Severity::error, "R008", {parameter, 0}, value.error().message, "write yes or no");
+    return false;
+  }
+
+  std::uint16_t code(std::string_view parameter) {
+    const auto value = parameters_.number(parameter, 400, 599);
+    if (value) return static_cast<std::uint16_t>(*value);
+    say(Severity::error, "R008", {std::string(parameter), 0}, value.error().message,
+        "a reply code from 400 to 599");
+    return 554;
+  }
+
+  void troubles(const std::string& parameter, std::vector<std::string>& found) {
+    for (std::string& one : found) {
+      say_late("R006", {parameter, 0}, std::move(one), "Postfix would answer 451 to everybody");
+    }
+    found.clear();
+  }
+
+  Domains domains(const std::string& parameter) {
+    const auto names = words_of("parent_domain_matches_subdomains");
+    const bool parents = std::any_of(names.begin(), names.end(),
+                                     [&](const Word& one) { return one.text == parameter; });
+    std::vector<std::string> trouble;
+    Domains made = Domains::parse(words_of(parameter), parents, sources_, trouble);
+    troubles(parameter, trouble);
+    return made;
+  }
+
+  Maps maps(const std::string& parameter) {
+    std::vector<std::string> trouble;
+    Maps made = Maps::parse(words_of(parameter), sources_, trouble);
+    troubles(parameter, trouble);
+    return made;
+  }
+
+  void read_settings() {
+    std::vector<std::string> trouble;
+    policy_.mynetworks = Networks::parse(words_of("mynetworks"), sources_, trouble);
+    troubles("mynetworks", trouble);
+    policy_.mydestination = domains("mydestination");
+    policy_.relay_domains = domains("relay_domains");
+    policy_.virtual_alias_domains = domains("virtual_alias_domains");
+    policy_.virtual_mailbox_domains = domains("virtual_mailbox_domains");
+    policy_.local_recipient_maps = maps("local_recipient_maps");
+    policy_.relay_recipient_maps = maps("relay_recipient_maps");
+    policy_.virtual_alias_maps = maps("virtual_alias_maps");
+    policy_.virtual_mailbox_maps = maps("virtual_mailbox_maps");
+    policy_.rbl_reply_maps = maps("rbl_reply_maps");
+    policy_.myhostname = lower(parameters_.text("myhostname"));
+    policy_.myorigin = lower(parameters_.text("myorigin"));
+    policy_.recipient_delimiter = parameters_.text("recipient_delimiter");
+    policy_.null_access_lookup_key = parameters_.text("smtpd_null_access_lookup_key");
+    policy_.default_rbl_reply = parameters_.raw("default_rbl_reply");
+    policy_.delay_reject = flag("smtpd_delay_reject");
+    policy_.helo_required = flag("smtpd_helo_required");
+    policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");
+    policy_.soft_bounce = flag("soft_bounce");
+    policy_.sasl = flag("smtpd_sasl_auth_enable");
+    policy_.reject_unlisted_recipient = flag("smtpd_reject_unlisted_recipient");
+    policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
+    policy_.allow_untrusted_routing = flag("allow_untrusted_routing");
+    policy_.swap_bangpath = flag("swap_bangpath");
+    policy_.allow_percent_hack = flag("allow_percent_hack");
+    policy_.defer_unknown_address = parameters_.text("unknown_address_tempfail_action") == "defer";
+    policy_.defer_unknown_helo =
+        parameters_.text("unknown_helo_hostname_tempfail_action") == "defer";
+    const auto parents = words_of("parent_domain_matches_subdomains");
+    policy_.access_parents_by_name =
+        std::any_of(parents.begin(), parents.end(),
+                    [](const Word& one) { return one.text == "smtpd_access_maps"; });
+    for (const Keyword& one : keywords()) {
+      if (one.code_parameter.empty() || policy_.codes.contains(one.code_parameter)) continue;
+      policy_.codes.emplace(one.code_parameter, code(one.code_parameter));
+    }
+    policy_.access_reject_code = code("access_map_reject_code");
+    policy_.access_defer_code = code("access_map_defer_code");
+    policy_.unknown_local_code = code("unknown_local_recipient_reject_code");
+    policy_.unknown_relay_code = code("unknown_relay_recipient_reject_code");
+    policy_.unknown_virtual_alias_code = code("unknown_virtual_alias_reject_code");
+    policy_.unknown_virtual_mailbox_code = code("unknown_virtual_mailbox_reject_code");
+  }
+
+  void compile_class(const std::string& name) {
+    if (policy_.classes.contains(name) || !compiling_.insert(name).second) return;
+    auto list = std::make_shared<List>();
+    if (name == "reject_sender_login_mismatch") return;
+    if (!parameters_.is_set(name)) {
+      say(Severity::error, "R007", {"smtpd_restriction_classes", 0},
+          fmt::format("the class {} is listed and not defined", printable(name, 64)),
+          fmt::format("set the parameter {}", printable(name, 64)));
+      return;
+    }
+    *list = rules_of(name);
+    class_lists_.push_back(list);
+    policy_.classes.emplace(name, list);
+  }
+
+  List rules_of(const std::string& parameter) {
+    List list;
+    const auto words = words_of(parameter);
+    bool warn_only = false;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (iequals(words[i].text, "warn_if_reject")) {
+        warn_only = true;
+        continue;
+      }
+      Rule rule = rule_of(parameter, words, i);
+      rule.warn_only = warn_only;
+      warn_only = false;
+      rule.origin = fmt::format("{}:{}", parameter, list.size() + 1);
+      list.push_back(std::move(rule));
+    }
+    return list;
+  }
+
+  Rule broken(Rule rule, std::string code, std::string trouble, std::string hint) {
+    say_late(std::move(code), rule.place, trouble, std::move(hint));
+    rule.trouble = std::move(trouble);
+    rule.keyword = nullptr;
+    return rule;
+  }
+
+  /// The rule that begins at words[i]; `i` is left at its last word.
+  Rule rule_of(const std::string& parameter, const std::vector<Word>& words, std::size_t& i) {
+    const Word& word = words[i];
+    Rule rule{.words = word.text, .place = {parameter, word.offset}};
+    if (word.text.starts_with('<')) {
+      return broken(std::move(rule), "R009",
+                    fmt::format("{} is a placeholder", printable(word.text, 64)),
+                    "put a real value in its place, for example zen.example.net");
+    }
+    if (is_table_spec(word.text)) {
+      rule.keyword = find_keyword(keyword_of_bare_table(parameter));
+      if (rule.keyword == nullptr) {
+        return broken(
+            std::move(rule), "R003",
+            fmt::format("{} stands alone in {}", printable(word.text, 64), parameter),
+            "say which check it is for, as in check_recipient_access " + printable(word.text, 64));
+      }
+      return with_table(std::move(rule), word.text);
+    }
+    if (const auto known = class_of(word.text)) {
+      rule.list = known;
+      return rule;
+    }
+    rule.keyword = find_keyword(word.text);
+    if (rule.keyword == nullptr) return unknown(std::move(rule), word.text);
+    rule.code = code_of(*rule.keyword, policy_);
+    if (rule.keyword->takes == Takes::nothing) return rule;
+    const bool more = i + 1 < words.size();
+    const std::string argument = more ? words[i + 1].text : std::string();
+    const bool table = rule.keyword->takes == Takes::table;
+    if (!more || (table && !is_table_spec(argument))) {
+      // Reference §2.13: a zone that is missing is skipped, all else is an error.
+      const bool zone = rule.keyword->takes == Takes::zone;
+      const Keyword* keyword = rule.keyword;
+      if (table && more) ++i;
+      rule = broken(std::move(rule), "R003",
+                    fmt::format("{} lacks its {}", keyword->name,
+                                zone    ? "zone"
+                                : table ? "table, as type:name"
+                                        : "server, as inet:host:port"),
+                    "");
+      if (zone) rule.keyword = keyword;
+      return rule;
+    }
+    ++i;
+    rule.words += " " + argument;
+    switch (rule.keyword->takes) {
+      case Takes::zone:
+        return with_zone(std::move(rule), argument);
+      case Takes::service:
+        rule.service = argument;
+        if (!argument.starts_with("inet:") && !argument.starts_with("unix:")) {
+          return broken(std::move(rule), "R003",
+                        fmt::format("{} is no server", printable(argument, 64)),
+                        "write inet:host:port or unix:/path");
+        }
+        return rule;
+      case Takes::table:
+        return with_table(std::move(rule), argument);
+      case Takes::nothing:
+        break;
+    }
+    return rule;
+  }
+
+  std::shared_ptr<const List> class_of(const std::string& word) {
+    const auto names = words_of("smtpd_restriction_classes");
+    const auto found = std::find_if(names.begin(), names.end(),
+                                    [&](const Word& one) { return iequals(one.text, word); });
+    if (found == names.end()) return nullptr;
+    compile_class(found->text);
+    const auto known = policy_.classes.find(found->text);
+    if (known != policy_.classes.end()) return known->second;
+    if (compiling_.contains(found->text) && parameters_.is_set(found->text)) {
+      say(Severity::error, "R007", {found->text, 0},
+          fmt::format("the class {} names itself", printable(found->text, 64)), "");
+    }
+    return nullptr;
+  }
+
+  Rule unknown(Rule rule, const std::string& word) {
+    if (is_known_elsewhere(word)) {
+      say(Severity::error, "R002", rule.place,
+          fmt::format("{} is a keyword of Postfix that Postern does not carry", lower(word)),
+          "take it out, or say what it is for: docs/postfix.md lists what is carried");
+      rule.trouble = word + " is not carried";
+      return rule;
+    }
+    std::vector<std::string_view> names;
+    for (const Keyword& one : keywords()) names.push_back(one.name);
+    const auto near = nearest(lower(word), names);
+    return broken(std::move(rule), "R001", fmt::format("unknown keyword {}", printable(word, 64)),
+                  near ? fmt::format("did you mean {}?", *near) : "");
+  }
+
+  Rule with_zone(Rule rule, const std::string& text) {
+    if (text.starts_with('<')) {
+      return broken(std::move(rule), "R009",
+                    fmt::format("{} is a placeholder", printable(text, 64)),
+                    "put the DNS list's zone in its place, for example zen.example.net");
+    }
+    auto zone = policy::DnsList::parse(text);
+    if (!zone) return broken(std::move(rule), "R005", zone.error().message, "");
+    rule.zone = std::move(*zone);
+    return rule;
+  }
+
+  Rule with_table(Rule rule, const std::string& spec) {
+    auto table = open_table(spec, sources_);
+    if (!table) {
+      return broken(std::move(rule), "R004", table.error().message,
+                    "see that the file is there and can be read");
+    }
+    rule.table = std::move(*table);
+    return rule;
+  }
+
+  /// Values are compiled once, as far as they are known.
+  void fill_actions(List& list) {
+    for (Rule& rule : list) {
+      if (!rule.table) continue;
+      const auto values = rule.table->values();
+      if (!values || values->size() > most_actions) continue;
+      Actions actions;
+      for (const std::string& value : *values) {
+        Action action = parse_action(value, policy_);
+        if (action.kind == Action::Kind::invalid) {
+          say_late("R011", rule.place, fmt::format("{}: {}", rule.table->name(), action.text), "");
+        }
+        actions.emplace(value, std::move(action));
+      }
+      rule.actions = std::make_shared<const Actions>(std::move(actions));
+    }
+  }
+
+  static constexpr std::size_t most_actions = 10'000;
+
+  const Parameters& parameters_;
+  const TableSources& sources_;
+  const Errors errors_;
+  Policy policy_;
+  std::vector<std::shared_ptr<List>> class_lists_;
+  std::set<std::string> compiling_;
+  Diagnostics diagnostics_;
+};
+
+}  // namespace
+
+std::string_view parameter_of(ListKind kind) {
+  return list_parameters[static_cast<std::size_t>(kind)];
+}
+
+Compiled compile(const Parameters& parameters, const TableSources& sources, Errors errors) {
+  return Compiler(parameters, sources, errors).run();
+}
+
+Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
+                                                        const Policy& policy) {
+  const auto words = split_words(value);
+  if (!words) return tl::unexpected(words.error());
+  auto list = std::make_shared<List>();
+  bool warn_only = false;
+  for (std::size_t i = 0; i < words->size(); ++i) {
+    const std::string& word = (*words)[i].text;
+    if (iequals(word, "warn_if_reject")) {
+      warn_only = true;
+      continue;
+    }
+    Rule rule{.warn_only = std::exchange(warn_only, false),
+              .words = word,
+              .origin = "a table's " + printable(value, 64)};
+    const auto known = policy.classes.find(word);
+    if (known != policy.classes.end()) {
+      rule.list = known->second;
+      list->push_back(std::move(rule));
+      continue;
+    }
+    rule.keyword = find_keyword(word);
+    if (rule.keyword == nullptr) {
+      return fail(Fault::malformed, "unknown keyword " + printable(word, 64) + " in a table");
+    }
+    if (rule.keyword->takes == Takes::table || rule.keyword->takes == Takes::service) {
+      return fail(Fault::malformed, std::string(rule.keyword->name) + " may not stand in a table");
+    }
+    if (rule.keyword->takes == Takes::zone) {
+      if (i + 1 == words->size()) return fail(Fault::malformed, word + " lacks its zone");
+      auto zone = policy::DnsList::parse((*words)[++i].text);
+      if (!zone) return tl::unexpected(zone.error());
+      rule.zone = std::move(*zone);
+    }
+    rule.code = code_of(*rule.keyword, policy);
+    list->push_back(std::move(rule));
+  }
+  if (list->empty()) return fail(Fault::malformed, "an empty action");
+  return std::shared_ptr<const List>(std::move(list));
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,16 @@
+// Words to rules. Private to this folder.
+#pragma once
+
+#include <memory>
+#include <string_view>
+
+#include "base/error.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+/// The keywords and classes that an access table's value names; tables may not stand there.
+Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
+                                                        const Policy& policy);
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,264 @@
+#include "dialect/restrictions/context.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+Subject subject_of_list(ListKind kind) {
+  switch (kind) {
+    case ListKind::client:
+      return Subject::client;
+    case ListKind::helo:
+      return Subject::helo;
+    case ListKind::sender:
+      return Subject::sender;
+    case ListKind::relay:
+    case ListKind::recipient:
+      return Subject::recipient;
+    case ListKind::data:
+      return Subject::data;
+    case ListKind::end_of_data:
+      return Subject::end_of_data;
+    case ListKind::etrn:
+      break;
+  }
+  return Subject::etrn;
+}
+
+std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
+
+}  // namespace
+
+Context::Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+                 std::string_view etrn, Result& result)
+    : policy_(policy),
+      evidence_(evidence),
+      protocol_(protocol),
+      etrn_(lower(etrn)),
+      answers_(evidence.dns),
+      result_(result) {
+  const bool in_transaction = protocol == Protocol::mail || protocol == Protocol::rcpt ||
+                              protocol == Protocol::data || protocol == Protocol::end_of_data;
+  if (in_transaction) {
+    sender_ = evidence.reverse_path ? address_of(*evidence.reverse_path) : Address{};
+  }
+  if (protocol == Protocol::rcpt || protocol == Protocol::vrfy) {
+    if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
+  } else if (evidence.recipients.size() == 1) {
+    // Reference §2.5: with several recipients there is none to judge.
+    recipient_ = address_of(evidence.recipients.front().address);
+  }
+}
+
+Address Context::address_of(const mail::Mailbox& mailbox) const {
+  Address address{.text = mailbox.domain.empty() ? mailbox.local_part : mailbox.text(),
+                  .local = mailbox.unquoted_local_part(),
+                  .domain = lower(mailbox.domain),
+                  .bare = mailbox.domain.empty()};
+  if (address.bare) address.domain = policy_.myorigin;
+  // Address rewriting: a route through one of our own domains is undone first (reference §7).
+  for (int i = 0; i < 8; ++i) {
+    const bool ours = policy_.domain_class(address.domain) == DomainClass::local;
+    if (!ours) break;
+    const std::size_t at = address.local.rfind('@');
+    const std::size_t bang = address.local.find('!');
+    const std::size_t percent = address.local.rfind('%');
+    if (at != std::string::npos) {
+      address.domain = lower(address.local.substr(at + 1));
+      address.local.resize(at);
+    } else if (policy_.swap_bangpath && bang != std::string::npos) {
+      address.domain = lower(address.local.substr(0, bang));
+      address.local.erase(0, bang + 1);
+    } else if (policy_.allow_percent_hack && percent != std::string::npos) {
+      address.domain = lower(address.local.substr(percent + 1));
+      address.local.resize(percent);
+    } else {
+      break;
+    }
+  }
+  address.routed = address.local.find_first_of("@%!") != std::string::npos;
+  return address;
+}
+
+policy::ClientName Context::client_name() {
+  return policy::client_name(evidence_.session.client_ip, answers_);
+}
+
+std::string Context::client_label() const {
+  policy::Answers known(evidence_.dns);
+  const auto name = policy::client_name(evidence_.session.client_ip, known);
+  return name.status == policy::ClientName::Status::verified ? name.name : "unknown";
+}
+
+Subject Context::subject_of(const Rule& rule) const {
+  const Subject own = rule.keyword != nullptr ? rule.keyword->subject : Subject::list;
+  return own == Subject::list ? subject_of_list(list_) : own;
+}
+
+std::string Context::judged(Subject subject) const {
+  switch (subject) {
+    case Subject::client:
+      return fmt::format("<{}[{}]>: Client host", client_label(),
+                         evidence_.session.client_ip.to_string());
+    case Subject::helo:
+      return bracketed(helo()) + ": Helo command";
+    case Subject::sender:
+      return bracketed(sender_ ? sender_->text : "") + ": Sender address";
+    case Subject::recipient:
+      return bracketed(recipient_ ? recipient_->text : "") + ": Recipient address";
+    case Subject::data:
+      return "<DATA>: Data command";
+    case Subject::end_of_data:
+      return "<END-OF-MESSAGE>: End-of-data";
+    case Subject::etrn:
+    case Subject::list:
+      break;
+  }
+  return bracketed(etrn_) + ": Etrn command";
+}
+
+smtp::Reply Context::reply_of(std::uint16_t code, smtp::EnhancedCode enhanced,
+                              std::string text) const {
+  if (policy_.soft_bounce && code >= 500) code = static_cast<std::uint16_t>(code - 100);
+  // Reference §2.10: the first digits agree, whatever the rule or table said.
+  enhanced.klass = static_cast<std::uint8_t>(code / 100);
+  return {.code = code, .enhanced = enhanced, .text = std::move(text)};
+}
+
+Outcome Context::refuse(const Rule& rule, std::string_view reason) {
+  return refuse(rule, rule.code, rule.keyword->enhanced, reason);
+}
+
+Outcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                        std::string_view reason) {
+  return refuse_with(rule, code, enhanced,
+                     fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
+}
+
+Outcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
+                             std::string text) {
+  detail_ = text;
+  if (warn_only_) {
+    warned_ = true;
+    return Outcome::pass;
+  }
+  // Reference §2.7: a 5xx is replaced while the list has a reason to defer it.
+  result_.reply = code >= 500 && defer_if_reject_ ? *defer_if_reject_
+                                                  : reply_of(code, enhanced, std::move(text));
+  return Outcome::refuse;
+}
+
+Outcome Context::defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                                 std::string_view reason) {
+  detail_ = std::string(reason);
+  if (warn_only_) return Outcome::pass;  // reference §2.9
+  raised_permit_ = true;
+  if (!defer_if_permit_) {
+    defer_if_permit_ =
+        reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
+  }
+  return Outcome::pass;
+}
+
+Outcome Context::defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                                 std::string_view reason) {
+  detail_ = std::string(reason);
+  raised_reject_ = true;
+  if (!defer_if_reject_) {
+    defer_if_reject_ =
+        reply_of(code, enhanced, fmt::format("{} rejected: {}", judged(subject_of(rule)), reason));
+  }
+  return Outcome::pass;
+}
+
+Outcome Context::configuration_error(const Rule&, std::string_view why) {
+  detail_ = std::string(why);
+  result_.reply = reply_of(451, {4, 3, 5}, "Server configuration error");
+  return Outcome::refuse;
+}
+
+Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
+  detail_ = std::string(why);
+  const std::string subject = judged(subject_of(rule));
+  result_.reply = reply_of(451, {4, 3, 0},
+                           subject.substr(0, subject.find(": ")) + ": Temporary lookup failure");
+  return Outcome::refuse;
+}
+
+Outcome Context::pass(std::string_view why) {
+  detail_ = std::string(why);
+  return Outcome::pass;
+}
+
+Outcome Context::permit(std::string_view why) {
+  detail_ = std::string(why);
+  return Outcome::permit;
+}
+
+const policy::Consultation* Context::consult(const std::string& service, std::string request) {
+  const auto known = std::find_if(
+      evidence_.consulted.begin(), evidence_.consulted.end(),
+      [&](const auto& one) { return one.service == service && one.request == request; });
+  if (known != evidence_.consulted.end()) return &*known;
+  result_.wanted_service = policy::Consultation{.service = service, .request = std::move(request)};
+  return nullptr;
+}
+
+Match Context::is_authorised(const Address& address) {
+  const DomainClass known = policy_.domain_class(address.domain);
+  if (known == DomainClass::foreign) return Match::no;
+  if (address.routed && !policy_.allow_untrusted_routing) return Match::no;
+  return Match::yes;
+}
+
+Outcome Context::run_rule(const Rule& rule) {
+  detail_.clear();
+  warned_ = raised_permit_ = raised_reject_ = false;
+  const bool outer = warn_only_;
+  warn_only_ = outer || rule.warn_only;
+  Outcome outcome = Outcome::pass;
+  if (rule.list) {
+    outcome = run(*rule.list);
+    detail_ = "its rules stand above";
+    warned_ = raised_permit_ = raised_reject_ = false;
+  } else if (rule.keyword == nullptr) {
+    outcome = configuration_error(rule, rule.trouble);
+  } else {
+    outcome = rule.keyword->judge(*this, rule);
+  }
+  warn_only_ = outer;
+  if (outcome == Outcome::wait) return outcome;
+  using Was = Mark::Result;
+  const Was was = outcome == Outcome::refuse   ? Was::refused
+                  : outcome == Outcome::permit ? Was::permitted
+                  : warned_                    ? Was::warned
+                  : raised_permit_             ? Was::defers_if_permit
+                  : raised_reject_             ? Was::defers_if_reject
+                                               : Was::passed;
+  result_.marks.push_back({.rule = &rule, .result = was, .detail = std::move(detail_)});
+  return outcome;
+}
+
+Outcome Context::run(const List& list) {
+  for (const Rule& rule : list) {
+    const Outcome outcome = run_rule(rule);
+    if (outcome != Outcome::pass) return outcome;
+    // Reference §2.8: with both reasons up nothing can change any more.
+    if (discarded() || (defer_if_permit_ && defer_if_reject_)) break;
+  }
+  return Outcome::pass;
+}
+
+Outcome Context::run_list(ListKind kind, bool fresh) {
+  list_ = kind;
+  if (fresh) defer_if_reject_.reset();
+  return run(policy_.list(kind));
+}
+
+}  // namespace postern::dialect::restrictions

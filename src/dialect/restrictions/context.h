@@ -1,0 +1,113 @@
+// What a rule sees while it is evaluated, and the two deferrals that a list can raise. Private to
+// this folder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+/// An envelope address as rules judge it.
+struct Address {
+  std::string text;     ///< as the client gave it, less source routes
+  std::string local;    ///< rewritten: unquoted, percent hack and bang path undone for our domains
+  std::string domain;   ///< lower case; `[literal]`; of a bare local part myorigin
+  bool bare = false;    ///< the client gave no domain
+  bool routed = false;  ///< the local part still holds a route: x%other, other!x
+};
+
+class Context {
+ public:
+  Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+          std::string_view etrn, Result& result);
+
+  const Policy& policy() const { return policy_; }
+  const policy::Evidence& evidence() const { return evidence_; }
+  Protocol protocol() const { return protocol_; }
+  ListKind list() const { return list_; }
+  policy::Answers& answers() { return answers_; }
+  /// Null: not given yet. An empty text is the null reverse-path.
+  const Address* sender() const { return sender_ ? &*sender_ : nullptr; }
+  const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
+  std::string_view helo() const { return evidence_.session.helo; }
+  std::string_view etrn() const { return etrn_; }
+  /// From DNS; waiting when it has to be asked.
+  policy::ClientName client_name();
+  /// The verified name if a rule has asked for it, else "unknown".
+  std::string client_label() const;
+
+  // What a judge answers with. Each text is the reason alone: "Access denied".
+  Outcome refuse(const Rule& rule, std::string_view reason);
+  Outcome refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                 std::string_view reason);
+  /// The whole text is given.
+  Outcome refuse_with(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                      std::string text);
+  Outcome defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                          std::string_view reason);
+  Outcome defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
+                          std::string_view reason);
+  /// 451 4.3.5: the configuration is in error; warn_if_reject does not cover it.
+  Outcome configuration_error(const Rule& rule, std::string_view why);
+  /// 451 4.3.0: a look-up failed.
+  Outcome lookup_trouble(const Rule& rule, std::string_view why);
+  /// Why the rule passed or permitted, for the trace. Static text or what was seen.
+  Outcome pass(std::string_view why);
+  Outcome permit(std::string_view why);
+  void hold(std::string_view why) { result_.hold = std::string(why); }
+  void discard(std::string_view why) { result_.discard = std::string(why); }
+  bool discarded() const { return result_.discard.has_value(); }
+  /// The answer of a policy server; nullopt: it has to be asked.
+  const policy::Consultation* consult(const std::string& service, std::string request);
+
+  /// Every rule of one of the policy's lists, in order. `fresh`: a raised defer_if_reject ends
+  /// here.
+  Outcome run_list(ListKind kind, bool fresh);
+  Outcome run(const List& list);
+  /// A recipient or sender that its domain's table does not know. Null rule: the implicit check.
+  Outcome judge_listed(const Rule* rule, const Address& address, Subject subject);
+
+  /// Whether mail to this address is for us or for those we relay to.
+  Match is_authorised(const Address& address);
+  const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
+  const smtp::Reply& reply() const { return result_.reply; }
+  Result& result() { return result_; }
+
+ private:
+  Address address_of(const mail::Mailbox& mailbox) const;
+  Outcome run_rule(const Rule& rule);
+  std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
+  Subject subject_of(const Rule& rule) const;
+  smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
+
+  const Policy& policy_;
+  const policy::Evidence& evidence_;
+  const Protocol protocol_;
+  const std::string etrn_;
+  policy::Answers answers_;
+  Result& result_;
+  std::optional<Address> sender_;
+  std::optional<Address> recipient_;
+  ListKind list_ = ListKind::client;
+  bool warn_only_ = false;
+  bool warned_ = false;
+  std::optional<smtp::Reply> defer_if_permit_;
+  std::optional<smtp::Reply> defer_if_reject_;
+  std::string detail_;
+  bool raised_permit_ = false;
+  bool raised_reject_ = false;
+};
+
+/// What an access table says about a key that was found.
+Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action);
+
+// Keys are tried in Postfix's order (reference §4).
+Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject);
+Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject);
+Outcome check_client(Context& context, const Rule& rule);
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,75 @@
+#include "dialect/restrictions/delegation.h"
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+std::string_view state_of(const Context& context) {
+  switch (context.protocol()) {
+    case Protocol::connect:
+      return "CONNECT";
+    case Protocol::helo:
+      return context.evidence().session.esmtp ? "EHLO" : "HELO";
+    case Protocol::mail:
+      return "MAIL";
+    case Protocol::rcpt:
+      return "RCPT";
+    case Protocol::data:
+      return "DATA";
+    case Protocol::end_of_data:
+      return "END-OF-MESSAGE";
+    case Protocol::vrfy:
+      return "VRFY";
+    case Protocol::etrn:
+      break;
+  }
+  return "ETRN";
+}
+
+}  // namespace
+
+std::string delegation_request(const Context& context, const policy::ClientName& client) {
+  const policy::Evidence& evidence = context.evidence();
+  const policy::SessionFacts& session = evidence.session;
+  std::string text;
+  const auto line = [&text](std::string_view name, std::string_view value) {
+    text += name;
+    text += '=';
+    for (const char c : value) text += c == '\n' || c == '\r' || c == '\0' ? '?' : c;
+    text += '\n';
+  };
+  line("request", "smtpd_access_policy");
+  line("protocol_state", state_of(context));
+  line("protocol_name", session.esmtp ? "ESMTP" : "SMTP");
+  line("client_address", session.client_ip.to_string());
+  line("client_name", client.name.empty() ? "unknown" : client.name);
+  line("reverse_client_name", client.reverse_name.empty() ? "unknown" : client.reverse_name);
+  line("client_port", std::to_string(session.client_port));
+  line("helo_name", session.helo);
+  line("sender", context.sender() != nullptr ? context.sender()->text : "");
+  line("recipient", context.recipient() != nullptr ? context.recipient()->text : "");
+  const bool counted =
+      context.protocol() == Protocol::data || context.protocol() == Protocol::end_of_data;
+  line("recipient_count", std::to_string(counted ? evidence.recipients.size() : 0));
+  line("queue_id", "");
+  line("instance", session.id);
+  line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
+  line("etrn_domain", context.etrn());
+  line("stress", "");
+  line("sasl_method", session.auth ? session.auth->mechanism : "");
+  line("sasl_username", session.auth ? session.auth->username : "");
+  line("sasl_sender", "");
+  line("ccert_subject", "");
+  line("ccert_issuer", "");
+  line("ccert_fingerprint", "");
+  line("ccert_pubkey_fingerprint", "");
+  line("encryption_protocol", session.tls ? session.tls->version : "");
+  line("encryption_cipher", session.tls ? session.tls->cipher : "");
+  line("encryption_keysize", "0");
+  line("policy_context", "");
+  return text + '\n';
+}
+
+}  // namespace postern::dialect::restrictions

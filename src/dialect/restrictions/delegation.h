@@ -1,0 +1,14 @@
+// Postfix's policy delegation protocol: attributes a line, an empty line, `action=...` back.
+// Private to this folder; the exchange itself is the gateway's.
+#pragma once
+
+#include <string>
+
+#include "dialect/restrictions/context.h"
+
+namespace postern::dialect::restrictions {
+
+/// The request as it goes over the wire, empty line included.
+std::string delegation_request(const Context& context, const policy::ClientName& client);
+
+}  // namespace postern::dialect::restrictions

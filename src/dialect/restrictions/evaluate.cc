@@ -1,0 +1,171 @@
+#include "dialect/restrictions/evaluate.h"
+
+#include "base/text.h"
+#include "dialect/restrictions/context.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// The keys of an address in its domain's table (reference §7).
+std::vector<std::string> listed_keys(const Address& address, const Policy& policy, bool local) {
+  std::vector<std::string> locals{address.local};
+  const std::size_t extension = policy.recipient_delimiter.empty()
+                                    ? std::string::npos
+                                    : address.local.find_first_of(policy.recipient_delimiter, 1);
+  if (extension != std::string::npos) locals.push_back(address.local.substr(0, extension));
+  std::vector<std::string> keys;
+  for (const std::string& one : locals) keys.push_back(one + "@" + address.domain);
+  if (local) keys.insert(keys.end(), locals.begin(), locals.end());
+  keys.push_back("@" + address.domain);
+  return keys;
+}
+
+/// Runs the lists in their order until one refuses. False: it is decided, or something is missing.
+bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
+  for (const ListKind kind : kinds) {
+    // The relay and the recipient list share a reason to defer (reference §2.7).
+    const Policy& policy = context.policy();
+    const bool second = kind == (policy.relay_first ? ListKind::recipient : ListKind::relay);
+    const Outcome outcome = context.run_list(kind, !second);
+    if (outcome == Outcome::refuse || outcome == Outcome::wait) return false;
+    if (context.discarded()) return false;
+    if (kind == ListKind::sender && policy.reject_unlisted_sender && context.sender() != nullptr &&
+        !context.sender()->text.empty()) {
+      if (context.judge_listed(nullptr, *context.sender(), Subject::sender) != Outcome::pass) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+/// What happens when no list has refused.
+bool settle(Context& context) {
+  if (!context.deferral()) return true;
+  context.result().reply = *context.deferral();
+  context.result().marks.push_back({.rule = nullptr,
+                                    .result = Mark::Result::refused,
+                                    .detail = "no rule refused, and one had a reason to defer"});
+  return false;
+}
+
+void judge_recipient(Context& context) {
+  const Policy& policy = context.policy();
+  if (policy.delay_reject &&
+      !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
+    return;
+  }
+  const bool passed = policy.relay_first
+                          ? run_lists(context, {ListKind::relay, ListKind::recipient})
+                          : run_lists(context, {ListKind::recipient, ListKind::relay});
+  if (!passed || !settle(context)) return;
+  if (policy.reject_unlisted_recipient && context.recipient() != nullptr) {
+    context.judge_listed(nullptr, *context.recipient(), Subject::recipient);
+  }
+}
+
+}  // namespace
+
+DomainClass Policy::domain_class(std::string_view domain) const {
+  if (domain.starts_with('[')) return DomainClass::foreign;
+  if (mydestination.contains(domain) == Match::yes) return DomainClass::local;
+  if (virtual_alias_domains.contains(domain) == Match::yes) return DomainClass::virtual_alias;
+  if (virtual_mailbox_domains.contains(domain) == Match::yes) return DomainClass::virtual_mailbox;
+  if (relay_domains.contains(domain) == Match::yes) return DomainClass::relay;
+  return DomainClass::foreign;
+}
+
+Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject subject) {
+  struct Known {
+    const Maps* maps;
+    std::uint16_t code;
+    std::string_view name;
+    bool needed;  ///< without maps nobody is known, or everybody
+  };
+  const auto table = [&]() -> std::optional<Known> {
+    switch (policy_.domain_class(address.domain)) {
+      case DomainClass::local:
+        return Known{&policy_.local_recipient_maps, policy_.unknown_local_code, "local recipient",
+                     false};
+      case DomainClass::relay:
+        return Known{&policy_.relay_recipient_maps, policy_.unknown_relay_code, "relay recipient",
+                     false};
+      case DomainClass::virtual_alias:
+        return Known{&policy_.virtual_alias_maps, policy_.unknown_virtual_alias_code,
+                     "virtual alias", true};
+      case DomainClass::virtual_mailbox:
+        return Known{&policy_.virtual_mailbox_maps, policy_.unknown_virtual_mailbox_code,
+                     "virtual mailbox", false};
+      case DomainClass::foreign:
+        break;
+    }
+    return std::nullopt;
+  }();
+  static const Rule implicit;
+  const Rule& asked = rule != nullptr ? *rule : implicit;
+  const bool is_local = policy_.domain_class(address.domain) == DomainClass::local;
+  if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
+  const auto keys = listed_keys(address, policy_, is_local);
+  // Virtual aliases may name addresses of every domain.
+  Found found = policy_.virtual_alias_maps.lookup(keys);
+  if (found.status == Found::Status::absent) found = table->maps->lookup(keys);
+  Outcome outcome = Outcome::pass;
+  if (found.status == Found::Status::failed) {
+    outcome = lookup_trouble(asked, found.trouble);
+  } else if (found.status == Found::Status::absent) {
+    const bool sender = subject == Subject::sender;
+    outcome = refuse_with(
+        asked, table->code, sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
+        judged(subject) + " rejected: User unknown in " + std::string(table->name) + " table");
+  } else {
+    detail_ = "known to its domain's table";
+  }
+  if (rule == nullptr && outcome == Outcome::refuse) {
+    result_.marks.push_back(
+        {.rule = nullptr, .result = Mark::Result::refused, .detail = std::move(detail_)});
+  }
+  return outcome;
+}
+
+Result evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+                std::string_view etrn) {
+  Result result;
+  Context context(policy, evidence, protocol, etrn, result);
+  const auto alone = [&](ListKind kind) {
+    if (run_lists(context, {kind})) settle(context);
+  };
+  switch (protocol) {
+    case Protocol::connect:
+      if (!policy.delay_reject) alone(ListKind::client);
+      break;
+    case Protocol::helo:
+      if (!policy.delay_reject) alone(ListKind::helo);
+      break;
+    case Protocol::mail:
+      if (!policy.delay_reject) alone(ListKind::sender);
+      break;
+    case Protocol::rcpt:
+    case Protocol::vrfy:
+      judge_recipient(context);
+      break;
+    case Protocol::data:
+      alone(ListKind::data);
+      break;
+    case Protocol::end_of_data:
+      alone(ListKind::end_of_data);
+      break;
+    case Protocol::etrn: {
+      const bool passed =
+          !policy.delay_reject || run_lists(context, {ListKind::client, ListKind::helo});
+      if (passed) alone(ListKind::etrn);
+      break;
+    }
+  }
+  if (context.answers().wanted() && !result.wanted_service) {
+    result.wanted_dns = context.answers().wanted();
+  }
+  return result;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,268 @@
+#include "dialect/restrictions/matches.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// A file named in a list holds more elements, one or more a line, `#` begins a comment.
+std::vector<Word> words_of_file(const std::string& path, const TableSources& sources,
+                                std::vector<std::string>& trouble) {
+  const Result<std::string> text = sources.read(path);
+  if (!text) {
+    trouble.push_back(path + ": " + text.error().message);
+    return {};
+  }
+  std::vector<Word> words;
+  for (std::string_view line : split(*text, '\n')) {
+    line = trim(line.substr(0, line.find('#')));
+    const auto more = split_words(line);
+    if (more) words.insert(words.end(), more->begin(), more->end());
+  }
+  return words;
+}
+
+/// `!` in front, files looked into.
+using Take = std::function<void(std::string_view text, bool negated)>;
+
+void each_element(const std::vector<Word>& words, const TableSources& sources,
+                  std::vector<std::string>& trouble, const Take& take, int depth = 0) {
+  for (const Word& word : words) {
+    std::string_view text = word.text;
+    bool negated = false;
+    while (text.starts_with('!')) {
+      negated = !negated;
+      text.remove_prefix(1);
+    }
+    if (text.starts_with('/') && depth < 4) {
+      each_element(
+          words_of_file(std::string(text), sources, trouble), sources, trouble,
+          [&](std::string_view inner, bool inner_negated) {
+            take(inner, inner_negated != negated);
+          },
+          depth + 1);
+      continue;
+    }
+    take(text, negated);
+  }
+}
+
+bool looks_like_address(std::string_view text) {
+  return text.find_first_not_of("0123456789./") == std::string_view::npos ||
+         text.find(':') != std::string_view::npos;
+}
+
+/// "10.1" and the like: Postfix compares it with the whole address and never finds it.
+bool is_incomplete_address(std::string_view text) {
+  return text.find_first_not_of("0123456789.") == std::string_view::npos &&
+         std::count(text.begin(), text.end(), '.') < 3;
+}
+
+bool is_below(std::string_view name, std::string_view parent) {
+  return name.size() > parent.size() && name.ends_with(parent) &&
+         name[name.size() - parent.size() - 1] == '.';
+}
+
+}  // namespace
+
+Networks Networks::parse(const std::vector<Word>& words, const TableSources& sources,
+                         std::vector<std::string>& trouble) {
+  Networks made;
+  each_element(words, sources, trouble, [&](std::string_view text, bool negated) {
+    Element element{.negated = negated};
+    if (is_table_spec(text) && !text.starts_with('[')) {
+      auto table = open_table(text, sources);
+      if (table) {
+        element.kind = Element::Kind::table;
+        element.table = *table;
+      } else {
+        element.kind = Element::Kind::bad;
+        trouble.push_back(table.error().message);
+      }
+      made.elements_.push_back(std::move(element));
+      return;
+    }
+    std::string plain(text);
+    const bool bracket = text.starts_with('[');
+    if (bracket) {
+      const std::size_t close = text.find(']');
+      plain = close == std::string_view::npos
+                  ? std::string()
+                  : std::string(text.substr(1, close - 1)) + std::string(text.substr(close + 1));
+    }
+    if (bracket || looks_like_address(text)) {
+      if (!bracket && is_incomplete_address(text)) return;
+      const auto network = Cidr::parse(plain);
+      // An IPv6 address without brackets is a table's name to Postfix.
+      if (network && (bracket || network->network().is_v4())) {
+        element.network = *network;
+      } else {
+        element.kind = Element::Kind::bad;
+        trouble.push_back(
+            printable(text, 64) + ": " +
+            (network ? "write an IPv6 network as [address]/bits" : network.error().message));
+      }
+    } else {
+      element.kind = Element::Kind::name;
+      element.name = lower(text);
+    }
+    made.elements_.push_back(std::move(element));
+  });
+  made.is_plain_ = std::all_of(
+      made.elements_.begin(), made.elements_.end(),
+      [](const Element& one) { return one.kind == Element::Kind::network && !one.negated; });
+  if (made.is_plain_) made.plain_ = CidrSet(made.networks());
+  return made;
+}
+
+std::vector<Cidr> Networks::networks() const {
+  std::vector<Cidr> list;
+  for (const Element& one : elements_) {
+    if (one.kind == Element::Kind::network && !one.negated) list.push_back(one.network);
+  }
+  return list;
+}
+
+bool Networks::needs_name() const {
+  return std::any_of(elements_.begin(), elements_.end(),
+                     [](const Element& one) { return one.kind == Element::Kind::name; });
+}
+
+Match Networks::contains(const IpAddress& client, const std::string* name) const {
+  if (is_plain_) return plain_.contains(client) ? Match::yes : Match::no;
+  for (const Element& one : elements_) {
+    bool in = false;
+    switch (one.kind) {
+      case Element::Kind::bad:
+        return Match::trouble;
+      case Element::Kind::network:
+        in = one.network.contains(client);
+        break;
+      case Element::Kind::name:
+        if (name == nullptr) return Match::need_name;
+        // mynetworks is in parent_domain_matches_subdomains: names match what is below them.
+        in = *name == one.name || is_below(*name, one.name);
+        break;
+      case Element::Kind::table: {
+        const Found found = one.table->lookup(client.to_string());
+        if (found.status == Found::Status::failed) return Match::trouble;
+        in = found.status == Found::Status::found;
+        break;
+      }
+    }
+    if (in) return one.negated ? Match::no : Match::yes;
+  }
+  return Match::no;
+}
+
+Domains Domains::parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
+                       std::vector<std::string>& trouble) {
+  Domains made;
+  made.parents_ = parents;
+  each_element(words, sources, trouble, [&](std::string_view text, bool negated) {
+    Element element{.negated = negated, .name = lower(text), .table = {}};
+    if (is_table_spec(text)) {
+      auto table = open_table(text, sources);
+      if (table) {
+        element.kind = Element::Kind::table;
+        element.table = *table;
+      } else {
+        element.kind = Element::Kind::bad;
+        trouble.push_back(table.error().message);
+      }
+    }
+    made.elements_.push_back(std::move(element));
+  });
+  made.is_plain_ = std::all_of(
+      made.elements_.begin(), made.elements_.end(),
+      [](const Element& one) { return one.kind == Element::Kind::name && !one.negated; });
+  if (made.is_plain_) {
+    for (const Element& one : made.elements_) made.plain_.insert(one.name);
+  }
+  return made;
+}
+
+std::vector<std::string> Domains::names() const {
+  std::vector<std::string> list;
+  for (const Element& one : elements_) {
+    if (one.kind == Element::Kind::name && !one.negated) list.push_back(one.name);
+  }
+  return list;
+}
+
+Match Domains::match(const Element& element, std::string_view domain) const {
+  switch (element.kind) {
+    case Element::Kind::bad:
+      return Match::trouble;
+    case Element::Kind::name:
+      if (domain == element.name) return Match::yes;
+      if (element.name.starts_with('.')) {
+        return !parents_ && domain.size() > element.name.size() && domain.ends_with(element.name)
+                   ? Match::yes
+                   : Match::no;
+      }
+      return parents_ && is_below(domain, element.name) ? Match::yes : Match::no;
+    case Element::Kind::table:
+      break;
+  }
+  std::string_view key = domain;
+  for (bool first = true;; first = false) {
+    const std::string asked = first || parents_ ? std::string(key) : "." + std::string(key);
+    const Found found = element.table->lookup(asked);
+    if (found.status == Found::Status::failed) return Match::trouble;
+    if (found.status == Found::Status::found) return Match::yes;
+    const std::size_t dot = key.find('.');
+    if (element.table->is_pattern() || dot == std::string_view::npos) return Match::no;
+    key.remove_prefix(dot + 1);
+  }
+}
+
+Match Domains::contains(std::string_view given) const {
+  if (elements_.empty()) return Match::no;
+  const std::string domain = lower(given);
+  if (is_plain_) {
+    if (plain_.contains(domain)) return Match::yes;
+    for (std::size_t dot = domain.find('.'); dot != std::string::npos;
+         dot = domain.find('.', dot + 1)) {
+      if (plain_.contains(domain.substr(parents_ ? dot + 1 : dot))) return Match::yes;
+    }
+    return Match::no;
+  }
+  for (const Element& one : elements_) {
+    const Match found = match(one, domain);
+    if (found == Match::trouble) return found;
+    if (found == Match::yes) return one.negated ? Match::no : Match::yes;
+  }
+  return Match::no;
+}
+
+Maps Maps::parse(const std::vector<Word>& words, const TableSources& sources,
+                 std::vector<std::string>& trouble) {
+  Maps made;
+  for (const Word& word : words) {
+    auto table = open_table(word.text, sources);
+    if (table) {
+      made.tables_.push_back(*table);
+    } else {
+      trouble.push_back(table.error().message);
+    }
+  }
+  return made;
+}
+
+Found Maps::lookup(const std::vector<std::string>& keys) const {
+  for (const std::string& key : keys) {
+    for (const auto& table : tables_) {
+      if (table->is_pattern() && &key != &keys.front()) continue;
+      Found found = table->lookup(key);
+      if (found.status != Found::Status::absent) return found;
+    }
+  }
+  return {};
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,90 @@
+// The three kinds of lists that parameters hold: networks, domains, look-up tables. First match
+// wins in each.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ip.h"
+#include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/table.h"
+
+namespace postern::dialect::restrictions {
+
+enum class Match : std::uint8_t {
+  no,
+  yes,
+  trouble,    ///< a look-up failed, or an element cannot be read
+  need_name,  ///< depends on the client's verified name, which was not given
+};
+
+/// mynetworks: addresses, networks, `[v6]/bits`, `!` exceptions, files, tables, host names.
+class Networks {
+ public:
+  /// Elements that cannot be read are listed in `trouble` and make every match behind them
+  /// Match::trouble.
+  static Networks parse(const std::vector<Word>& words, const TableSources& sources,
+                        std::vector<std::string>& trouble);
+  /// `name`: the client's verified name, "" when it has none; null when it is not known yet.
+  Match contains(const IpAddress& client, const std::string* name) const;
+  /// Networks that count as inside, in order, for the linter; without exceptions and tables.
+  std::vector<Cidr> networks() const;
+  bool needs_name() const;
+
+ private:
+  struct Element {
+    enum class Kind : std::uint8_t { network, name, table, bad } kind = Kind::network;
+    bool negated = false;
+    Cidr network{IpAddress::v4(0), 32};
+    std::string name;
+    std::shared_ptr<const Table> table;
+  };
+  std::vector<Element> elements_;
+  /// All elements when they are plain networks.
+  CidrSet plain_;
+  bool is_plain_ = false;
+};
+
+/// mydestination, relay_domains and the like: names, `.name`, files, tables, `!` exceptions.
+class Domains {
+ public:
+  /// `parents`: a plain name matches what is below it too.
+  static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
+                       std::vector<std::string>& trouble);
+  Match contains(std::string_view domain) const;
+  /// The plain names, as written.
+  std::vector<std::string> names() const;
+  bool empty() const { return elements_.empty(); }
+
+ private:
+  struct Element {
+    enum class Kind : std::uint8_t { name, table, bad } kind = Kind::name;
+    bool negated = false;
+    std::string name;
+    std::shared_ptr<const Table> table;
+  };
+  Match match(const Element& element, std::string_view domain) const;
+  std::vector<Element> elements_;
+  std::unordered_set<std::string> plain_;
+  bool is_plain_ = false;
+  bool parents_ = false;
+};
+
+/// A list of tables that hold addresses: local_recipient_maps and the like.
+class Maps {
+ public:
+  static Maps parse(const std::vector<Word>& words, const TableSources& sources,
+                    std::vector<std::string>& trouble);
+  bool empty() const { return tables_.empty(); }
+  /// The first that knows one of these keys, tried key by key.
+  Found lookup(const std::vector<std::string>& keys) const;
+
+ private:
+  std::vector<std::shared_ptr<const Table>> tables_;
+};
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,190 @@
+// Compiled restriction lists: data that the evaluation walks through (evaluate.h), the linter reads
+// (lint.h) and an explanation prints.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dialect/restrictions/diagnostic.h"
+#include "dialect/restrictions/matches.h"
+#include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/table.h"
+#include "policy/answers.h"
+#include "smtp/reply.h"
+
+namespace postern::dialect::restrictions {
+
+enum class ListKind : std::uint8_t {
+  client,
+  helo,
+  sender,
+  relay,
+  recipient,
+  data,
+  end_of_data,
+  etrn
+};
+inline constexpr std::size_t list_count = 8;
+std::string_view parameter_of(ListKind kind);  ///< "smtpd_client_restrictions"
+
+/// What a rule looks at, as replies name it.
+enum class Subject : std::uint8_t {
+  list,  ///< whatever the list it stands in is about
+  client,
+  helo,
+  sender,
+  recipient,
+  data,
+  end_of_data,
+  etrn
+};
+
+class Context;
+enum class Outcome : std::uint8_t {
+  pass,    ///< DUNNO
+  permit,  ///< ends its list
+  refuse,  ///< ends the decision; Context has the reply
+  wait,    ///< something has to be found out first
+};
+
+struct Rule;
+using List = std::vector<Rule>;
+
+/// A word of the language. `judge` is pure: it looks at what is there.
+struct Keyword {
+  enum class Class : std::uint8_t { permit, reject, check, other };
+  enum class Takes : std::uint8_t { nothing, zone, table, service };
+
+  std::string_view name;
+  std::string_view former;  ///< the old spelling, which works identically; "" without
+  Class kind;
+  Subject subject;
+  Takes takes;
+  std::string_view code_parameter;  ///< whose value is the reply code of a refusal; "" without
+  smtp::EnhancedCode enhanced;      ///< its first digit follows the code
+  Outcome (*judge)(Context& context, const Rule& rule);
+  std::string_view help;
+};
+std::span<const Keyword> keywords();
+/// By either spelling, in any case of letters; null without.
+const Keyword* find_keyword(std::string_view word);
+/// A keyword of Postfix that Postern does not carry (tier C of the reference).
+bool is_known_elsewhere(std::string_view word);
+
+/// What an access table says about a key.
+struct Action {
+  enum class Kind : std::uint8_t {
+    permit,
+    pass,
+    refuse,
+    defer_if_permit,
+    defer_if_reject,
+    discard,
+    hold,
+    note,   ///< a side effect that is logged: WARN, INFO, PREPEND, FILTER, REDIRECT, BCC
+    rules,  ///< keywords, evaluated in place
+    invalid,
+  };
+  Kind kind = Kind::pass;
+  std::uint16_t code = 0;
+  std::optional<smtp::EnhancedCode> enhanced;  ///< as the table gave it
+  std::string text;
+  std::shared_ptr<const List> list;
+};
+
+/// Values of a table compiled ahead; those that come up later are compiled then.
+using Actions = std::unordered_map<std::string, Action>;
+
+struct Rule {
+  const Keyword* keyword = nullptr;  ///< null: a word nobody knows, or one that lacks something
+  bool warn_only = false;            ///< behind warn_if_reject
+  std::string words;                 ///< as written: "reject_rbl_client bl.example.net"
+  std::string origin;                ///< "smtpd_client_restrictions:3", counted from 1
+  Place place;
+  std::uint16_t code = 0;
+  std::shared_ptr<const Table> table;
+  std::shared_ptr<const Actions> actions;
+  std::optional<policy::DnsList> zone;
+  std::string service;  ///< "inet:127.0.0.1:10023"
+  /// A restriction class: its rules are evaluated in place.
+  std::shared_ptr<const List> list;
+  std::string trouble;  ///< of a rule without keyword
+};
+
+/// Who gets mail of a domain (restrictions reference §7).
+enum class DomainClass : std::uint8_t { local, virtual_alias, virtual_mailbox, relay, foreign };
+
+/// Everything compiled. Immutable; shared by all sessions.
+struct Policy {
+  std::array<List, list_count> lists;
+  std::map<std::string, std::shared_ptr<const List>, std::less<>> classes;
+
+  Networks mynetworks;
+  Domains mydestination;
+  Domains relay_domains;
+  Domains virtual_alias_domains;
+  Domains virtual_mailbox_domains;
+  Maps local_recipient_maps;
+  Maps relay_recipient_maps;
+  Maps virtual_alias_maps;
+  Maps virtual_mailbox_maps;
+  Maps rbl_reply_maps;
+
+  std::string myhostname;
+  std::string myorigin;
+  std::string recipient_delimiter;
+  std::string null_access_lookup_key;  ///< "<>"
+  std::string default_rbl_reply;
+  bool delay_reject = true;
+  bool helo_required = true;
+  bool relay_first = true;
+  bool soft_bounce = false;
+  bool sasl = true;
+  bool reject_unlisted_recipient = true;
+  bool reject_unlisted_sender = false;
+  bool access_parents_by_name = true;  ///< smtpd_access_maps in parent_domain_matches_subdomains
+  bool allow_untrusted_routing = false;
+  bool swap_bangpath = true;
+  bool allow_percent_hack = true;
+  bool defer_unknown_address = false;  ///< unknown_address_tempfail_action = defer
+  bool defer_unknown_helo = false;
+  std::uint16_t access_reject_code = 554;
+  std::uint16_t access_defer_code = 450;
+  std::uint16_t unknown_local_code = 550;
+  std::uint16_t unknown_relay_code = 550;
+  std::uint16_t unknown_virtual_alias_code = 550;
+  std::uint16_t unknown_virtual_mailbox_code = 550;
+  /// The code parameters of all keywords, for rules that tables name.
+  std::map<std::string_view, std::uint16_t> codes;
+  Action policy_service_trouble;  ///< smtpd_policy_service_default_action
+
+  const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
+  DomainClass domain_class(std::string_view domain) const;
+};
+
+/// What an access table's value means. `classes` for keyword lists in it; tables are not allowed
+/// there.
+Action parse_action(std::string_view value, const Policy& policy);
+
+/// How compile() takes what Postfix would only notice while it answers.
+enum class Errors : std::uint8_t {
+  refuse,  ///< an error of the configuration
+  defer,   ///< a warning; the rule answers 451 4.3.5, as Postfix does
+};
+
+struct Compiled {
+  std::shared_ptr<const Policy> policy;  ///< null when there are errors
+  Diagnostics diagnostics;
+};
+Compiled compile(const Parameters& parameters, const TableSources& sources,
+                 Errors errors = Errors::refuse);
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,197 @@
+#include "policy/answers.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::policy {
+
+const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
+  dns::Question question{.name = lower(name), .type = type};
+  const auto known = std::find_if(records_.begin(), records_.end(),
+                                  [&](const DnsRecord& one) { return one.question == question; });
+  if (known != records_.end()) return &known->answer;
+  if (!wanted_) wanted_ = std::move(question);
+  return nullptr;
+}
+
+namespace {
+
+using Status = ClientName::Status;
+constexpr std::size_t max_names = 10;  ///< PTR records looked at, as RFC 7208 §4.6.4 has it
+
+dns::Type address_type(const IpAddress& address) {
+  return address.is_v4() ? dns::Type::a : dns::Type::aaaa;
+}
+
+std::string reversed(const IpAddress& address) {
+  std::string name;
+  const std::string_view octets = address.octets();
+  for (std::size_t i = octets.size(); i-- > 0;) {
+    const auto octet = static_cast<unsigned char>(octets[i]);
+    if (address.is_v4()) {
+      name += std::to_string(octet) + '.';
+      continue;
+    }
+    constexpr std::string_view digits = "0123456789abcdef";
+    name += digits[octet & 15];
+    name += '.';
+    name += digits[octet >> 4];
+    name += '.';
+  }
+  return name;
+}
+
+}  // namespace
+
+std::string reverse_name(const IpAddress& address) {
+  return reversed(address) + (address.is_v4() ? "in-addr.arpa" : "ip6.arpa");
+}
+
+ClientName client_name(const IpAddress& client, Answers& answers) {
+  const dns::Answer* names = answers.find(reverse_name(client), dns::Type::ptr);
+  if (names == nullptr) return {};
+  if (names->trouble()) return {.status = Status::trouble, .reverse_trouble = true};
+  if (names->status != dns::Status::found || names->records.empty()) {
+    return {.status = Status::none};
+  }
+  ClientName result{.status = Status::unverified, .name = {}, .reverse_name = names->records[0]};
+  const std::size_t count = std::min(names->records.size(), max_names);
+  for (std::size_t i = 0; i < count; ++i) {
+    const dns::Answer* addresses = answers.find(names->records[i], address_type(client));
+    if (addresses == nullptr) return {};
+    if (addresses->trouble()) result.status = Status::trouble;
+    for (const std::string& text : addresses->records) {
+      const auto address = IpAddress::parse(text);
+      if (!address || *address != client) continue;
+      result.status = Status::verified;
+      result.name = result.reverse_name = names->records[i];
+      return result;
+    }
+  }
+  return result;
+}
+
+MailDomain mail_domain(std::string_view domain, Answers& answers) {
+  const dns::Answer* hosts = answers.find(domain, dns::Type::mx);
+  if (hosts == nullptr) return MailDomain::waiting;
+  if (hosts->trouble()) return MailDomain::trouble;
+  if (hosts->status == dns::Status::found && !hosts->records.empty()) {
+    // RFC 7505 §3: one MX, whose host is the root.
+    const std::string& first = hosts->records[0];
+    const std::string_view host = trim(std::string_view(first).substr(first.find(' ') + 1));
+    const bool null = hosts->records.size() == 1 && (host.empty() || host == ".");
+    return null ? MailDomain::null_mx : MailDomain::exists;
+  }
+  bool trouble = false;
+  for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
+    const dns::Answer* answer = answers.find(domain, type);
+    if (answer == nullptr) return MailDomain::waiting;
+    if (answer->status == dns::Status::found && !answer->records.empty()) return MailDomain::exists;
+    trouble |= answer->trouble();
+  }
+  return trouble ? MailDomain::trouble : MailDomain::missing;
+}
+
+Result<DnsList> DnsList::parse(std::string_view text) {
+  DnsList list;
+  list.text_ = std::string(text);
+  const std::size_t equals = text.find('=');
+  list.zone_ = lower(text.substr(0, equals));
+  const auto bad = [&](std::string what) -> Result<DnsList> {
+    return fail(Fault::malformed, "DNS list \"" + printable(text, 128) + "\": " + what);
+  };
+  if (!list.zone_.empty() && list.zone_.back() == '.') list.zone_.pop_back();
+  const bool name = std::all_of(list.zone_.begin(), list.zone_.end(), [](char c) {
+    return is_alnum(c) || c == '-' || c == '.' || c == '_';
+  });
+  if (list.zone_.empty() || !name) return bad("the zone is no domain name");
+  if (equals == std::string_view::npos) return list;
+
+  std::string_view rest = text.substr(equals + 1);
+  const auto number = [&rest]() -> std::optional<std::uint8_t> {
+    std::size_t digits = 0;
+    while (digits < rest.size() && digits < 4 && is_digit(rest[digits])) ++digits;
+    const auto value = parse_number(rest.substr(0, digits));
+    if (!value || *value > 255) return std::nullopt;
+    rest.remove_prefix(digits);
+    return static_cast<std::uint8_t>(*value);
+  };
+  const auto range = [&]() -> std::optional<Range> {
+    const auto first = number();
+    if (!first) return std::nullopt;
+    if (!rest.starts_with("..")) return Range{*first, *first};
+    rest.remove_prefix(2);
+    const auto last = number();
+    if (!last || *last < *first) return std::nullopt;
+    return Range{*first, *last};
+  };
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) {
+      if (!rest.starts_with('.'))
+        return bad("a filter has four numbers or [lists] with dots between");
+      rest.remove_prefix(1);
+    }
+    std::vector<Range> ranges;
+    const bool bracket = rest.starts_with('[');
+    if (bracket) rest.remove_prefix(1);
+    for (;;) {
+      const auto one = range();
+      if (!one) return bad("a filter's numbers go from 0 to 255, ranges as [2..11]");
+      ranges.push_back(*one);
+      if (!bracket || !rest.starts_with(';')) break;
+      rest.remove_prefix(1);
+    }
+    if (bracket) {
+      if (!rest.starts_with(']')) return bad("a [list] is not closed");
+      rest.remove_prefix(1);
+    } else if (ranges[0].first != ranges[0].last) {
+      return bad("a range stands in brackets, as in [2..11]");
+    }
+    list.filter_.push_back(std::move(ranges));
+  }
+  if (!rest.empty()) return bad("something follows the filter");
+  return list;
+}
+
+bool DnsList::counts(const dns::Answer& answer) const {
+  return std::any_of(answer.records.begin(), answer.records.end(), [&](const std::string& text) {
+    const auto address = IpAddress::parse(text);
+    if (!address || !address->is_v4()) return false;
+    for (std::size_t i = 0; i < filter_.size(); ++i) {
+      const auto octet = static_cast<unsigned char>(address->octets()[i]);
+      const bool in = std::any_of(filter_[i].begin(), filter_[i].end(), [octet](const Range& one) {
+        return octet >= one.first && octet <= one.last;
+      });
+      if (!in) return false;
+    }
+    return true;
+  });
+}
+
+DnsList::Listing DnsList::ask(const std::string& name, Answers& answers) const {
+  const dns::Answer* answer = answers.find(name, dns::Type::a);
+  if (answer == nullptr) return {};
+  if (answer->trouble()) return {.status = Status::trouble, .reason = {}};
+  if (answer->status != dns::Status::found || !counts(*answer)) {
+    return {.status = Status::not_listed, .reason = {}};
+  }
+  const dns::Answer* text = answers.find(name, dns::Type::txt);
+  if (text == nullptr) return {};
+  Listing listing{.status = Status::listed, .reason = {}};
+  for (const std::string& one : text->records) {
+    if (!listing.reason.empty()) listing.reason += " / ";
+    listing.reason += printable(one, 255);
+  }
+  return listing;
+}
+
+DnsList::Listing DnsList::look_up(const IpAddress& address, Answers& answers) const {
+  return ask(reversed(address) + zone_, answers);
+}
+
+DnsList::Listing DnsList::look_up(std::string_view domain, Answers& answers) const {
+  return ask(std::string(domain) + "." + zone_, answers);
+}
+
+}  // namespace postern::policy
