@@ -123,18 +123,21 @@ class LineParser {
   bool take_command(const std::string& word) {
     out_.command = find_command(family_ ? fmt::format("{} {}", family_->name, word) : word);
     if (out_.command) return true;
-    if (!family_ && (family_ = find_family(word))) return true;
+    const FamilySpec* family = find_family(word);
+    if (!family_ && family) {
+      family_ = family;
+      return true;
+    }
     std::vector<std::string_view> names;
     for (const CommandSpec& command : commands()) {
-      const FamilySpec* family = family_of(command);
-      if (family == family_) names.push_back(last_word(command));
+      if (family_of(command) == family_) names.push_back(last_word(command));
     }
     if (family_) {
       return refuse(fmt::format("unknown command `{}` of `postern {}`{}", printable(word, 64),
                                 family_->name, did_you_mean(word, names)),
                     fmt::format("`postern {} --help` lists them", family_->name));
     }
-    for (const FamilySpec& family : families()) names.push_back(family.name);
+    for (const FamilySpec& one : families()) names.push_back(one.name);
     return refuse(
         fmt::format("unknown command `{}`{}", printable(word, 64), did_you_mean(word, names)),
         "`postern --help` lists the commands");

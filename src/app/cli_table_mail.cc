@@ -58,7 +58,7 @@ constexpr OptionSpec sign_options[] = {
     {"--header-only", "", "print the new field alone", ""},
     now,
 };
-constexpr ExitCode sign_exits[] = {ok, usage, ExitCode::bad_data, ExitCode::no_input};
+constexpr ExitCode sign_exits[] = {ok, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::io};
 
 constexpr ExampleSpec verify_examples[] = {
     {"postern dkim verify m.eml", "every signature: its result, why, and what it covers"},
@@ -66,8 +66,14 @@ constexpr ExampleSpec verify_examples[] = {
     {"postern dkim verify --dns zone m.eml", "with the records of a file, before they are out"},
 };
 constexpr OptionSpec verify_options[] = {dns_file, dns_server, now};
-constexpr ExitCode verify_exits[] = {
-    ok, no, usage, ExitCode::bad_data, ExitCode::no_input, ExitCode::try_again, config};
+constexpr ExitCode verify_exits[] = {ok,
+                                     no,
+                                     usage,
+                                     ExitCode::bad_data,
+                                     ExitCode::no_input,
+                                     ExitCode::unavailable,
+                                     ExitCode::try_again,
+                                     config};
 
 constexpr ExampleSpec key_examples[] = {
     {"postern dkim check --domain example.com --selector s1 --key s1.example.com.pem",

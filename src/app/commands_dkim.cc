@@ -87,6 +87,7 @@ int run_dkim_sign(const Arguments& arguments, Streams& streams) {
     keys.push_back(std::move(*key));
   }
   std::vector<dkim::KeyAndSelector> pairs;
+  pairs.reserve(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) pairs.push_back({&keys[i], selectors[i]});
   const std::optional<std::string> file =
       arguments.words.empty() ? std::nullopt : std::optional(arguments.words.front());

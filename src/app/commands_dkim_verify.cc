@@ -46,25 +46,26 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams) {
   const auto dns = MailDns::open(arguments, *config, streams);
   if (!dns) return dns.error();
 
-  const dkim::Results results = (*dns)->resolve(dkim::verify_message(message, *now));
-  const auto arc = (*dns)->resolve(mailauth::arc::validate(message, {.now = *now}));
-  const ExitCode code = code_of(results);
-  const std::string field =
-      results_field(config->server.hostname, nullptr, &results, nullptr, &arc);
+  policy::Evidence evidence;
+  evidence.dkim = (*dns)->resolve(dkim::verify_message(message, *now));
+  evidence.arc = (*dns)->resolve(mailauth::arc::validate(message, {.now = *now}));
+  const dkim::Results& results = *evidence.dkim;
+  const std::string field = results_text(evidence, config->server.hostname);
   if (as_json) {
     streams.out << json::serialize(json::object{{"acceptable", results.any_acceptable()},
                                                 {"result", dkim::to_text(results.overall())},
                                                 {"from_fields", results.from_fields},
                                                 {"signatures", dkim_json(results)},
-                                                {"arc", arc_json(arc)},
+                                                {"arc", arc_json(*evidence.arc)},
                                                 {"authentication_results", octets_json(field)},
                                                 {"dns", dns_json((*dns)->records())}})
                 << '\n';
   } else if (!arguments.has("--quiet")) {
-    streams.out << dkim_text(results) << arc_text(arc) << dns_text((*dns)->records()) << field;
+    streams.out << dkim_text(results) << arc_text(*evidence.arc) << dns_text((*dns)->records())
+                << field;
   }
   note_silence((*dns)->records(), arguments, streams);
-  return to_int(code);
+  return to_int(code_of(results));
 }
 
 namespace {

@@ -329,8 +329,7 @@ int check_message(const Arguments& arguments, Streams& streams) {
   policy::AuthenticationOptions options = authentication_options(*config);
   options.dmarc = mode_for(arguments, *config);
   const policy::Evidence found = judge(*envelope, with_crlf(*text), options, **dns);
-  const std::string field =
-      results_field(config->server.hostname, &*found.spf, &*found.dkim, &*found.dmarc, &*found.arc);
+  const std::string field = results_text(found, config->server.hostname);
   if (as_json) {
     streams.out << json::serialize(message_json(found, field)) << '\n';
   } else if (!arguments.has("--quiet")) {

@@ -10,6 +10,7 @@ namespace {
 
 using namespace testing_mail;
 using ::testing::HasSubstr;
+using ::testing::Not;
 namespace json = boost::json;
 
 constexpr const char* zone = R"($ORIGIN example.org.
@@ -294,6 +295,22 @@ TEST_F(Records, a_message_gets_every_verdict) {
   std::vector<std::string> silent = words;
   silent.insert(silent.end(), {"--dns", "silent.json"});
   EXPECT_EQ(dmarc(silent, text).code, 75);
+}
+
+TEST_F(Records, the_client_is_named_only_where_it_is_known) {
+  const std::string text =
+      "ARC-Seal: i=1; cv=none; b=\nDKIM-Signature: v=1; d=example.org\n"
+      "From: ann@example.org\n\nHello\n";
+  const Answer alone = run(run_dkim_verify, {"dkim", "verify", "--dns", "zone"}, text);
+  EXPECT_EQ(alone.code, 1);
+  EXPECT_THAT(alone.out, HasSubstr("ARC fail: "));
+  EXPECT_THAT(alone.out, HasSubstr("DKIM signature 1 of 1: permerror: required tag missing\n"));
+  EXPECT_THAT(alone.out, Not(HasSubstr("rsa-sha256")));
+  EXPECT_THAT(alone.out, Not(HasSubstr("remote-ip")));
+  const Answer whole = dmarc(
+      {"--message", "-", "--ip", "192.0.2.10", "--from", "ann@example.org", "--tree-walk"}, text);
+  EXPECT_EQ(whole.code, 0) << whole.out;
+  EXPECT_THAT(whole.out, HasSubstr("smtp.remote-ip=192.0.2.10"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <utility>
 
 #include <fmt/format.h>
 #include <boost/asio/co_spawn.hpp>
@@ -79,7 +80,7 @@ tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& argum
 void MailDns::run(Task<void> task) {
   std::exception_ptr thrown;
   boost::asio::co_spawn(loop_, std::move(task), [&](std::exception_ptr error) {
-    thrown = error;
+    thrown = std::move(error);
     loop_.stop();  // the resolver waits for its pipe as long as it lives
   });
   loop_.restart();

@@ -6,6 +6,8 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "mailauth/ar/write.h"
+#include "policy/results_field.h"
 
 namespace postern::app {
 
@@ -205,9 +207,12 @@ std::string dkim_text(const mailauth::dkim::Results& results) {
       out += fact("domain", fmt::format("d={} s={}", signature.domain, signature.selector));
       out += fact("identity", "i=" + printable(signature.identity, longest));
     }
-    out += fact("algorithm",
-                fmt::format("{}{}", mailauth::dkim::to_text(signature.algorithm),
-                            one.key_bits > 0 ? fmt::format(", key of {} bits", one.key_bits) : ""));
+    const std::string_view algorithm = policy::algorithm_of(one);
+    if (!algorithm.empty()) {
+      const std::string bits =
+          one.key_bits > 0 ? fmt::format(", key of {} bits", one.key_bits) : std::string();
+      out += fact("algorithm", std::string(algorithm) + bits);
+    }
     if (!signature.fields.empty()) {
       out += fact("covers", printable(signed_fields(signature.fields), longest));
       out += fact(
@@ -246,7 +251,7 @@ json::array dkim_json(const mailauth::dkim::Results& results) {
         {"domain", or_null(signature.domain)},
         {"selector", or_null(signature.selector)},
         {"identity", or_null(signature.identity)},
-        {"algorithm", mailauth::dkim::to_text(signature.algorithm)},
+        {"algorithm", or_null(policy::algorithm_of(one))},
         {"key_bits", one.key_bits},
         {"canonicalization", mailauth::dkim::to_text(signature.forms)},
         {"signed_headers", std::move(fields)},
@@ -290,6 +295,20 @@ json::object arc_json(const mailauth::arc::Verdict& verdict) {
           {"oldest_pass", verdict.oldest_pass},
           {"sealers", std::move(sealers)},
           {"unsigned_octets", verdict.unsigned_octets}};
+}
+
+std::string results_text(const policy::Evidence& evidence, const std::string& hostname) {
+  mailauth::ar::AuthenticationResults results = policy::results_of(evidence, hostname);
+  if (evidence.session.client_ip == IpAddress()) {
+    for (mailauth::ar::MethodResult& one : results.results) {
+      std::erase_if(one.properties, [](const mailauth::ar::Property& property) {
+        return property.property == "remote-ip";
+      });
+    }
+  }
+  std::string out = mailauth::ar::write_field(results);
+  std::erase(out, '\r');
+  return out;
 }
 
 }  // namespace postern::app

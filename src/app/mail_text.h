@@ -69,10 +69,8 @@ boost::json::array dkim_json(const mailauth::dkim::Results& results);
 std::string arc_text(const mailauth::arc::Verdict& verdict);
 boost::json::object arc_json(const mailauth::arc::Verdict& verdict);
 
-/// The Authentication-Results field a gateway of this name would write, in lines that end in LF.
-/// What is null was not looked at.
-std::string results_field(const std::string& hostname, const mailauth::spf::Result* spf,
-                          const mailauth::dkim::Results* dkim, const mailauth::dmarc::Result* dmarc,
-                          const mailauth::arc::Verdict* arc);
+/// The Authentication-Results field that a gateway of this name would write about the evidence, in
+/// lines that end in LF. With a client of no address it says nothing of the client.
+std::string results_text(const policy::Evidence& evidence, const std::string& hostname);
 
 }  // namespace postern::app
