@@ -199,6 +199,13 @@ Task<void> MessageAuthentication::gather(Need needs, Evidence& evidence) {
   return find(needs, evidence, std::nullopt);
 }
 
+Task<void> MessageAuthentication::ask(dns::Question question, Evidence& evidence) {
+  DnsDesk desk(resolver_, evidence.dns, questions_left_, options_.question_within);
+  co_await desk.ask({.name = std::move(question.name),
+                     .type = static_cast<mailauth::RecordType>(question.type)});
+  questions_left_ = desk.left();
+}
+
 Task<void> MessageAuthentication::report(Need needs, Evidence& evidence) {
   return find(needs, evidence, Clock::now() + options_.report_within);
 }

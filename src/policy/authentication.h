@@ -98,6 +98,8 @@ class MessageAuthentication {
   /// Fills in those of `needs` that are SPF, DKIM, DMARC or ARC and are missing. DKIM and ARC of a
   /// message that was not fed have no signatures.
   Task<void> gather(Need needs, Evidence& evidence);
+  /// One question more, within the message's budget; the answer is in evidence.dns.
+  Task<void> ask(dns::Question question, Evidence& evidence);
   /// The same for the log and the payload alone: within report_within in all.
   Task<void> report(Need needs, Evidence& evidence);
 

@@ -19,7 +19,8 @@ const Webhook* candidate_webhook(const Evidence& evidence) {
 Verdict judge_recipient_known(const Evidence& evidence, const Argument&) {
   if (!evidence.candidate) return pass_on("no recipient");
   const Route& route = evidence.candidate->route;
-  if (route.kind != Route::Kind::none) return pass_on("owned by " + route.webhook->id);
+  if (route.kind == Route::Kind::webhook) return pass_on("owned by " + route.webhook->id);
+  if (route.kind == Route::Kind::relay) return pass_on("let through by the restriction lists");
   if (route.missing == Route::Missing::unknown_address) {
     return refuse(550, {5, 1, 1}, "no such recipient here",
                   "no webhook has this address in a domain of ours");
@@ -107,10 +108,13 @@ Verdict judge_rate_available(const Evidence& evidence, const Argument&) {
 }
 
 Verdict judge_one_webhook(const Evidence& evidence, const Argument&) {
+  if (evidence.recipients.empty()) return pass_on("first recipient");
   const Webhook* webhook = candidate_webhook(evidence);
-  if (webhook == nullptr || evidence.recipients.empty()) return pass_on("first recipient");
   const Webhook* first = evidence.recipients.front().route.webhook.get();
-  if (first != nullptr && first->id == webhook->id) return pass_on("same webhook");
+  if (first == nullptr && webhook == nullptr) return pass_on("no webhook");
+  if (first != nullptr && webhook != nullptr && first->id == webhook->id) {
+    return pass_on("same webhook");
+  }
   return refuse(
       452, {4, 5, 3}, "one webhook a message: send to this recipient separately",
       fmt::format("the first recipient belongs to {}", first ? first->id : "another route"));

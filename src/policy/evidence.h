@@ -52,7 +52,11 @@ struct SessionFacts {
 
 /// Who owns a recipient. Unknown recipients have Route::Kind::none and the reason.
 struct Route {
-  enum class Kind { none, webhook };
+  enum class Kind {
+    none,
+    webhook,
+    relay,  ///< no webhook's; granted by a layer that judges whom mail is passed on for
+  };
   enum class Missing { foreign_domain, unknown_address };
   Kind kind = Kind::none;
   Missing missing = Missing::foreign_domain;

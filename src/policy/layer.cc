@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <stdexcept>
 
 #include "policy/webhook.h"
 
@@ -36,6 +37,14 @@ std::string describe(const std::vector<LayerEntry>& layers) {
 }
 
 }  // namespace
+
+Task<void> Gatherer::ask(dns::Question question, Evidence&) {
+  throw std::runtime_error("nobody here answers a question about " + question.name);
+}
+
+Task<void> Gatherer::consult(Consultation question, Evidence&) {
+  throw std::runtime_error("nobody here asks " + question.service);
+}
 
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;

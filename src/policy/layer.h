@@ -21,6 +21,10 @@ class Gatherer {
   /// Fills in every item of `needs` that is still missing. Trouble is recorded in the evidence, not
   /// thrown: each item's type has a value for "could not be known".
   virtual Task<void> gather(Need needs, Evidence& evidence) = 0;
+  /// Asks DNS; the answer is added to evidence.dns.
+  virtual Task<void> ask(dns::Question question, Evidence& evidence);
+  /// Asks another program; the answer is added to evidence.consulted.
+  virtual Task<void> consult(Consultation question, Evidence& evidence);
 };
 
 /// Which items of `needs` are missing in `evidence`.

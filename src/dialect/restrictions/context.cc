@@ -36,7 +36,7 @@ std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + "
 }  // namespace
 
 Context::Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
-                 std::string_view etrn, Result& result)
+                 std::string_view etrn, Evaluated& result)
     : policy_(policy),
       evidence_(evidence),
       protocol_(protocol),
@@ -211,10 +211,15 @@ const policy::Consultation* Context::consult(const std::string& service, std::st
 }
 
 Match Context::is_authorised(const Address& address) {
+  if (is_webhook()) return Match::yes;
   const DomainClass known = policy_.domain_class(address.domain);
   if (known == DomainClass::foreign) return Match::no;
   if (address.routed && !policy_.allow_untrusted_routing) return Match::no;
   return Match::yes;
+}
+
+bool Context::is_webhook() const {
+  return recipient_ && evidence_.candidate && evidence_.candidate->route.webhook != nullptr;
 }
 
 Outcome Context::run_rule(const Rule& rule) {

@@ -23,7 +23,7 @@ struct Address {
 class Context {
  public:
   Context(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
-          std::string_view etrn, Result& result);
+          std::string_view etrn, Evaluated& result);
 
   const Policy& policy() const { return policy_; }
   const policy::Evidence& evidence() const { return evidence_; }
@@ -73,9 +73,11 @@ class Context {
 
   /// Whether mail to this address is for us or for those we relay to.
   Match is_authorised(const Address& address);
+  /// The recipient under judgement is a webhook's address.
+  bool is_webhook() const;
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
   const smtp::Reply& reply() const { return result_.reply; }
-  Result& result() { return result_; }
+  Evaluated& result() { return result_; }
 
  private:
   Address address_of(const mail::Mailbox& mailbox) const;
@@ -89,7 +91,7 @@ class Context {
   const Protocol protocol_;
   const std::string etrn_;
   policy::Answers answers_;
-  Result& result_;
+  Evaluated& result_;
   std::optional<Address> sender_;
   std::optional<Address> recipient_;
   ListKind list_ = ListKind::client;

@@ -60,7 +60,7 @@ void judge_recipient(Context& context) {
                           ? run_lists(context, {ListKind::relay, ListKind::recipient})
                           : run_lists(context, {ListKind::recipient, ListKind::relay});
   if (!passed || !settle(context)) return;
-  if (policy.reject_unlisted_recipient && context.recipient() != nullptr) {
+  if (policy.reject_unlisted_recipient && context.recipient() != nullptr && !context.is_webhook()) {
     context.judge_listed(nullptr, *context.recipient(), Subject::recipient);
   }
 }
@@ -128,9 +128,9 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   return outcome;
 }
 
-Result evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
-                std::string_view etrn) {
-  Result result;
+Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+                   std::string_view etrn) {
+  Evaluated result;
   Context context(policy, evidence, protocol, etrn, result);
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);

@@ -32,7 +32,7 @@ struct Mark {
   std::string detail;
 };
 
-struct Result {
+struct Evaluated {
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< code 0: nothing refuses
   std::vector<Mark> marks;
   std::optional<std::string> hold;     ///< HOLD: why the message is to be held
@@ -44,7 +44,7 @@ struct Result {
 };
 
 /// `etrn`: the domain of an ETRN command.
-Result evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
-                std::string_view etrn = {});
+Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
+                   std::string_view etrn = {});
 
 }  // namespace postern::dialect::restrictions

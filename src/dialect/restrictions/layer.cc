@@ -1,0 +1,207 @@
+#include "dialect/restrictions/layer.h"
+
+#include <boost/json.hpp>
+
+#include "policy/catalogue.h"
+
+namespace postern::dialect::restrictions {
+
+namespace json = boost::json;
+using policy::Evidence;
+using policy::Gatherer;
+using policy::Route;
+using policy::Stage;
+using policy::Step;
+using policy::Verdict;
+
+namespace {
+
+constexpr std::size_t most_rounds = 200;  ///< questions of one evaluation
+
+Protocol protocol_of(Stage stage) {
+  switch (stage) {
+    case Stage::connect:
+      return Protocol::connect;
+    case Stage::helo:
+      return Protocol::helo;
+    case Stage::mail:
+      return Protocol::mail;
+    case Stage::data:
+      return Protocol::data;
+    case Stage::message:
+      return Protocol::end_of_data;
+    case Stage::auth:
+    case Stage::rcpt:
+    case Stage::queued:
+    case Stage::delivery:
+      break;
+  }
+  return Protocol::rcpt;
+}
+
+Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
+  using Was = Mark::Result;
+  switch (mark.result) {
+    case Was::refused:
+      return policy::refuse(reply.code, reply.enhanced, reply.text, mark.detail);
+    case Was::permitted:
+      return policy::permit(mark.detail);
+    case Was::warned:
+      return policy::pass_on("would refuse, warn_if_reject: " + mark.detail);
+    case Was::defers_if_permit:
+      return policy::pass_on("defers unless a later rule refuses: " + mark.detail);
+    case Was::defers_if_reject:
+      return policy::pass_on("makes a refusal temporary: " + mark.detail);
+    case Was::passed:
+      break;
+  }
+  return policy::pass_on(mark.detail);
+}
+
+void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {
+  static constexpr std::string_view after_all = "end_of_lists";
+  for (Mark& mark : result.marks) {
+    const Rule* rule = mark.rule;
+    const bool named = rule != nullptr && rule->keyword != nullptr;
+    steps.push_back({.stage = stage,
+                     .layer = "restrictions",
+                     .check = named ? rule->keyword->name
+                              : rule != nullptr && rule->list
+                                  ? std::string_view("restriction_class")
+                              : rule != nullptr ? std::string_view("configuration_error")
+                                                : after_all,
+                     .origin = rule != nullptr ? rule->origin : std::string(),
+                     .verdict = verdict_of(mark, result.reply)});
+  }
+}
+
+}  // namespace
+
+RestrictionsLayer::RestrictionsLayer(std::shared_ptr<const Policy> policy, std::string definition)
+    : policy_(std::move(policy)), definition_(std::move(definition)) {}
+
+bool RestrictionsLayer::speaks_at(Stage stage) const {
+  switch (stage) {
+    case Stage::connect:
+      return !policy_->delay_reject && !policy_->list(ListKind::client).empty();
+    case Stage::helo:
+      return !policy_->delay_reject && !policy_->list(ListKind::helo).empty();
+    case Stage::mail:
+      return !policy_->delay_reject && !policy_->list(ListKind::sender).empty();
+    case Stage::rcpt:
+      return true;
+    case Stage::data:
+      return !policy_->list(ListKind::data).empty();
+    case Stage::message:
+      return !policy_->list(ListKind::end_of_data).empty();
+    case Stage::auth:
+    case Stage::queued:
+    case Stage::delivery:
+      break;
+  }
+  return false;
+}
+
+Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                                       std::vector<Step>& steps) const {
+  // Reference §2.17: after DISCARD nothing more is asked about the message.
+  if (evidence.discard) {
+    if (stage == Stage::rcpt) evidence.candidate->route.kind = Route::Kind::relay;
+    co_return policy::permit("the message is discarded: " + *evidence.discard);
+  }
+  Evaluated result;
+  for (std::size_t round = 0;; ++round) {
+    result = evaluate(*policy_, evidence, protocol_of(stage));
+    if (result.complete()) break;
+    if (round == most_rounds) {
+      co_return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                               "more questions than one evaluation may ask");
+    }
+    if (result.wanted_service) {
+      co_await gatherer.consult(std::move(*result.wanted_service), evidence);
+    } else {
+      co_await gatherer.ask(std::move(*result.wanted_dns), evidence);
+    }
+  }
+  note_steps(stage, result, steps);
+  if (result.discard) evidence.discard = std::move(result.discard);
+  if (result.reply.code != 0) {
+    co_return policy::refuse(result.reply.code, result.reply.enhanced, result.reply.text);
+  }
+  if (stage == Stage::rcpt) {
+    Verdict verdict = co_await give_route(evidence, gatherer, steps);
+    if (verdict.refuses()) co_return verdict;
+  }
+  if (result.hold) co_return Verdict{Verdict::Kind::quarantine, {}, std::move(*result.hold)};
+  co_return policy::pass_on();
+}
+
+Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gatherer,
+                                            std::vector<Step>& steps) const {
+  static const policy::Rule one_route{&policy::checks::one_webhook_a_message, {}, "restrictions"};
+  if (!evidence.candidate || evidence.candidate->route.kind != Route::Kind::none) {
+    co_return policy::pass_on();
+  }
+  // An address that does not exist in a webhook domain stays unknown.
+  const bool unknown = evidence.candidate->route.missing == Route::Missing::unknown_address;
+  const bool listed =
+      policy_->domain_class(evidence.candidate->address.domain) != DomainClass::foreign;
+  if (unknown && !listed) co_return policy::pass_on();
+  Verdict verdict = co_await policy::run_rule(name(), one_route, evidence, gatherer, steps);
+  if (!verdict.refuses()) evidence.candidate->route.kind = Route::Kind::relay;
+  co_return verdict;
+}
+
+std::string definition_of(const Parameters& parameters,
+                          const std::map<std::string, std::string>& files, std::size_t largest) {
+  json::object settings;
+  for (const auto& [name, value] : parameters.settings()) settings[name] = value;
+  json::object kept;
+  for (const auto& [path, text] : files) {
+    if (text.size() <= largest) kept[path] = text;
+  }
+  return json::serialize(
+      json::object{{"parameters", std::move(settings)}, {"files", std::move(kept)}});
+}
+
+Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors) {
+  auto files = std::make_shared<std::map<std::string, std::string>>();
+  TableSources keeping;
+  keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
+    auto text = sources.read(path);
+    if (text) files->emplace(path, *text);
+    return text;
+  };
+  Loaded loaded;
+  loaded.compiled = compile(parameters, keeping, errors);
+  loaded.definition = definition_of(parameters, *files);
+  return loaded;
+}
+
+Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_view definition) {
+  try {
+    const json::value parsed = json::parse({definition.data(), definition.size()});
+    std::map<std::string, std::string, std::less<>> settings;
+    for (const auto& [name, value] : parsed.at("parameters").as_object()) {
+      settings.emplace(name, json::value_to<std::string>(value));
+    }
+    const json::object files = parsed.at("files").as_object();
+    TableSources sources;
+    sources.read = [files](const std::string& path) -> Result<std::string> {
+      if (const json::value* text = files.if_contains(path)) {
+        return json::value_to<std::string>(*text);
+      }
+      return file_sources().read(path);
+    };
+    Compiled compiled = compile(Parameters(std::move(settings)), sources, Errors::defer);
+    if (!compiled.policy) {
+      return fail(Fault::malformed, "recorded restriction lists do not compile any more");
+    }
+    return std::shared_ptr<const policy::Layer>(
+        std::make_shared<RestrictionsLayer>(compiled.policy, std::string(definition)));
+  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+    return fail(Fault::malformed, std::string("recorded restriction lists: ") + error.what());
+  }
+}
+
+}  // namespace postern::dialect::restrictions
