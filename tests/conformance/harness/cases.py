@@ -1,10 +1,14 @@
-"""What every suite shares: a case, and the two ways in which playing it can end early."""
+"""What every suite shares: a case, and the ways in which playing it can end early."""
 import dataclasses
 import typing
 
 
 class Fail(Exception):
     """The server did not do what the case expects; the text says what was expected and what came."""
+
+
+class Skip(Exception):
+    """What the case uses is not there, and the server said so itself, beforehand and by name; the text is the reason."""
 
 
 class FormatError(Exception):

@@ -93,6 +93,7 @@ class Postern:
         self.binary = str(binary)
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="postern-run-", dir=root))
         self.env, self.process, self.log = env or {}, None, None
+        self.smtp_port, self.api_port = None, None
         self.starts = 0
         self._settings = settings
         self._lock = threading.Lock()
@@ -113,7 +114,12 @@ class Postern:
                     break
         raise error
 
-    def _spawn(self):
+    def write_config(self, settings=None):
+        """Writes the configuration (of `settings`, when given, from now on); returns its path. Ports are those of the last start."""
+        if settings is not None:
+            self._settings = settings
+        if self.smtp_port is None:
+            self.smtp_port, self.api_port = free_port(), free_port()
         base = {
             "server": {"hostname": "mx.hooks.example.net", "data_dir": str(self.root / "data"), "drain_timeout": "2s"},
             "listener": [{"name": "smtp", "address": "127.0.0.1:%d" % self.smtp_port}],
@@ -122,11 +128,23 @@ class Postern:
         }
         config = self.root / "postern.toml"
         config.write_text(toml(merge(base, self._settings)), encoding="utf-8")
+        return config
+
+    def _environment(self):
+        return {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", **self.env}
+
+    def command(self, *words, timeout=60):
+        """Runs the binary with other words than `serve`, in this server's directory -> (status, output, error output)."""
+        done = subprocess.run([self.binary, *map(str, words)], cwd=self.root, env=self._environment(), stdin=subprocess.DEVNULL, timeout=timeout,
+                              capture_output=True, check=False)
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+    def _spawn(self):
+        config = self.write_config()
         self.starts += 1
         self.log = self.root / ("log-%d.txt" % self.starts)
-        env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", **self.env}
         with open(self.log, "wb") as out:
-            self.process = subprocess.Popen([self.binary, "serve", "--config", str(config)], cwd=self.root, env=env,
+            self.process = subprocess.Popen([self.binary, "serve", "--config", str(config)], cwd=self.root, env=self._environment(),
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end:

@@ -1,31 +1,158 @@
-"""Restriction-list dialogues and lint findings (format: tests/suites/restrictions/README.md)."""
-import json
+"""Restriction-list dialogues and static findings (formats: tests/suites/restrictions/README.md, restrictions-real/README.md).
 
-from harness.cases import Case, FormatError
-from players.later import LaterPlayer, one_of, require
+A case passes when every reply is as it was measured on Postfix. A keyword of tier C may be missing: then the configuration must be
+refused with an error that names it, and the case is skipped with that reason.
+"""
+import json
+import re
+
+from harness import instance
+from harness.cases import Case, Fail, FormatError, Skip, wanted
+from players.later import one_of, require
+from players.lists import findings, imports
+from players.lists.dialogue import Dialogue
+from players.lists.site import Site, Sites, Tools, key_of, served
 
 NEEDS = frozenset(["restriction-lists"])
+TIER_C = frozenset("""sleep permit_inet_interfaces permit_tls_clientcerts permit_tls_all_clientcerts permit_rhswl_client
+    check_client_a_access check_client_mx_access check_client_ns_access check_reverse_client_hostname_access
+    check_reverse_client_hostname_a_access check_reverse_client_hostname_mx_access check_reverse_client_hostname_ns_access
+    check_ccert_access check_sasl_access reject_maps_rbl check_helo_a_access check_helo_mx_access check_helo_ns_access
+    permit_naked_ip_address check_sender_a_access check_sender_mx_access check_sender_ns_access reject_unverified_sender
+    reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch reject_known_sender_login_mismatch
+    reject_sender_login_mismatch permit_mx_backup check_recipient_a_access check_recipient_mx_access check_recipient_ns_access
+    reject_unverified_recipient check_relay_domains check_etrn_access""".split())
+# Keywords that newer versions refuse where they are evaluated: the suite accepts both.
+OBSOLETE = frozenset(["permit_naked_ip_address", "check_relay_domains"])
 
 
-class Player(LaterPlayer):
+class Player:
     def load(self, directory):
-        cases = []
+        cases, base = [], {}
         for path in sorted(directory.glob("*.json")):
             document = json.loads(path.read_text(encoding="utf-8"))
+            base.update(document.get("base", {}))
             for entry in document["cases"]:
-                if "dialogue" in entry:
-                    check(entry, path.name)
-                    cases.append(Case(entry["id"], entry.get("about", ""), entry, NEEDS))
-                else:
-                    require(entry, ("id", "config", "expect"), path.name)
-                    cases.append(Case("lint/" + entry["id"], entry.get("evidence", ""), entry, NEEDS))
-            for entry in document.get("configurations", []):
-                # restrictions-real: whole configurations with their static findings
-                require(entry, ("id", "lint"), path.name)
-                cases.append(Case("lint/" + entry["id"], "static findings of a configuration", entry, NEEDS))
+                cases += dialogues(entry, path.name) if "dialogue" in entry else [lint(entry, path.name)]
+            cases += [configuration(entry, document["cases"], path.name) for entry in document.get("configurations", [])]
         if not cases:
             raise FormatError("no cases in %s" % directory)
-        return cases
+        self.base, self.cases = base, together(cases)
+        return self.cases
+
+    def open(self, context):
+        self.context, self.tools = context, Tools()
+        self.sites = Sites([c.data for c in self.cases], self.make)
+
+    def make(self, case):
+        """The site of a case: started, where it has a dialogue to play."""
+        site = Site(self.context, self.tools, case, {} if case["how"] == "import" else self.base)
+        try:
+            if case["how"] == "import":
+                return imports.start(site) if "dialogue" in case else site
+            return site.start() if "dialogue" in case else site
+        except Skip as e:
+            site.missing = str(e)
+            return site
+        except BaseException:
+            site.close()
+            raise
+
+    def play(self, case, context):
+        with self.sites.of(case.data) as site:
+            if "dialogue" not in case.data:
+                self.find(case.data, site)
+            elif case.data["how"] == "import":
+                self.play_imported(case.data, site)
+            else:
+                self.play_dialogue(case.data, site)
+
+    def find(self, case, site):
+        """Static findings."""
+        if case["how"] == "import":
+            imported = imports.run(site)
+            if imported.settings is None:
+                if case["lint"]["starts"]:
+                    raise Fail("postern import ended with status %d: %s" % (imported.status, imported.text[:1000]))
+                return
+            site.postern.write_config(instance.merge(imported.settings, site.surroundings()))
+            findings.judge_configuration(case["lint"], site.check())
+            return
+        site.make(site.settings())
+        findings.judge(case["expect"], site.check())
+
+    def play_dialogue(self, case, site):
+        words = words_of(case)
+        if not case["served"]:
+            judge_refusal(site)
+            return
+        if site.problem:
+            named = site.problem.named(words & TIER_C) if case["tier"] == "C" else []
+            if named:
+                raise Skip("tier C: %s is not carried: the load error names it" % ", ".join(named))
+            if refusing_is_right(case):
+                return
+            raise Fail(wanted("the configuration", "served", "refused: " + site.problem.short()))
+        start = site.postern.ensure()
+        try:
+            Dialogue(site.postern.smtp_port, case, self.tools.certificates, obsolete=bool(words & OBSOLETE)).play()
+        except Exception as e:
+            if site.postern.died(start, patience=1.0):
+                raise Fail("%s\n%s" % (e, site.postern.death_note())) from None
+            raise
+        # Where the dialogue ends with a broken connection, the death of the server shows a little later.
+        if site.postern.died(start, patience=1.0 if refusing_is_right(case) else 0.0):
+            raise Fail(site.postern.death_note())
+
+    def play_imported(self, case, site):
+        if site.missing:
+            raise Skip(site.missing)
+        if not case["served"]:
+            return  # the import was judged when the site was made
+        try:
+            self.play_dialogue(case, site)
+        except Fail:
+            missing = [row for row in site.imported.not_carried() if set(re.findall(r"[\w-]+", row)) & keywords_of(case)]
+            if missing:
+                raise Skip("the import report names it: " + "; ".join(missing)) from None
+            raise
+
+    def close(self):
+        self.sites.close()
+        self.tools.remove()
+
+
+# ---------------------------------------------------------------- reading the suite
+def dialogues(entry, where):
+    """The case of an entry; of a whole configuration two: from its parameters, and from its main.cf."""
+    check(entry, where)
+    ways = ("config", "import") if "main_cf" in entry else ("",)
+    cases = []
+    for how in ways:
+        data = {**entry, "how": how, "served": served(entry)}
+        if how == "config":
+            data.pop("main_cf")
+            data.pop("files", None)
+        cases.append(Case((how + "/" if how else "") + entry["id"], entry.get("about", ""), data, NEEDS))
+    return cases
+
+
+def lint(entry, where):
+    require(entry, ("id", "config", "expect"), where)
+    require(entry["expect"], findings.MEMBERS, "%s: %s" % (where, entry["id"]))
+    return Case("lint/" + entry["id"], entry.get("evidence", ""), {**entry, "how": "lint"}, NEEDS)
+
+
+def configuration(entry, cases, where):
+    """restrictions-real: the static findings of a configuration, whose main.cf stands in its cases."""
+    require(entry, ("id", "lint", "cases"), where)
+    require(entry["lint"], ("lists", "starts", "open_relay", "unknown_keywords"), "%s: %s" % (where, entry["id"]))
+    own = [c for c in cases if c.get("origin_id") == entry["id"]]
+    if not own:
+        raise FormatError("%s: %s has no case" % (where, entry["id"]))
+    data = {k: own[0].get(k) for k in ("id", "main_cf", "tables", "files", "policy_services", "config")}
+    # A main.cf that is not served cannot be imported without a word on the missing relay protection: see play_imported.
+    return Case("lint/" + entry["id"], "static findings of a configuration", {**data, "id": entry["id"], "lint": entry["lint"], "how": "import"}, NEEDS)
 
 
 def check(entry, where):
@@ -36,3 +163,37 @@ def check(entry, where):
     for step in entry["dialogue"]:
         one_of(step, ("event", "send", "pipelined", "body"), where)
         require(step, ("expect",), where)
+
+
+def together(cases):
+    """Cases that share a server one behind the other, so that few servers live at a time."""
+    order = {}
+    for case in cases:
+        order.setdefault(key_of(case.data), len(order))
+    return sorted(cases, key=lambda c: order[key_of(c.data)])
+
+
+# ---------------------------------------------------------------- what a case says
+def words_of(case):
+    """Every word of the parameters and tables."""
+    texts = [*case["config"].values(), *(t["text"] for t in (case.get("tables") or {}).values())]
+    return {word.lower() for text in texts for word in re.findall(r"[\w-]+", text)}
+
+
+def keywords_of(case):
+    """The words of the restriction lists."""
+    texts = [v for k, v in case["config"].items() if k.startswith("smtpd_") and k.endswith("_restrictions")]
+    return {word for text in texts for word in re.findall(r"[a-z]\w*_\w+", text)}
+
+
+def refusing_is_right(case):
+    """Whether the measured engine died while it answered: then refusing the configuration is equally right."""
+    return any(step["expect"] == {"closed": True} for step in case["dialogue"])
+
+
+def judge_refusal(site):
+    """The case wants a configuration that is not served."""
+    if not site.problem:
+        raise Fail(wanted("the configuration", "refused by postern check and postern serve", "served"))
+    if not site.problem.errors():
+        raise Fail(wanted("postern check", "an error", site.problem.text or "status %d and no words" % site.problem.status))

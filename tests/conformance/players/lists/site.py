@@ -1,0 +1,176 @@
+"""A server under the settings of a case, with what surrounds it. Cases of equal settings share one."""
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import tempfile
+import threading
+
+from harness import dns, instance
+from harness.cases import Fail
+from players.lists import stubs
+from players.lists.check import Checked
+
+# Nothing of Postern itself may stand between a dialogue and the lists.
+OUT_OF_THE_WAY = {
+    "limits": {"sessions": 2000, "sessions_per_address": 1000, "new_sessions_per_minute": 100000, "errors": 1000000, "soft_errors": 1000000,
+               "auth_failures": 1000},
+    "auth": {"failures_per_address": 0, "failures_per_account": 0, "failure_delay": "0s"},
+    "webhooks": {"disposition": "discard"},
+    "api": {"signup": "open", "rate_limits": False},
+}
+LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
+
+
+class Tools:
+    """What all sites of a run share."""
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-lists-"))
+        self.certificates, self.hashes = stubs.Certificates(self.folder), stubs.Hashes()
+
+    def remove(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def key_of(case):
+    """Cases with the same key can share a server."""
+    return json.dumps(["dialogue" in case] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
+
+
+def served(case):
+    """False for a configuration that must be refused."""
+    return not case["dialogue"][0]["expect"].get("no_service")
+
+
+class Site:
+    """One configuration: its files, stubs and server. `problem` is None when the server runs, else what `postern check` said."""
+
+    def __init__(self, context, tools, case, base):
+        self.tools, self.case, self.base, self.context = tools, case, base, context
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-case-"))
+        self.dns, self.policy = dns.start([stubs.stub_zone(case.get("dns"))]), stubs.PolicyStub(case.get("policy") or [])
+        self.postern, self.problem, self.imported, self.missing = None, None, None, None
+        for name, table in (case.get("tables") or {}).items():
+            path = self.table_path(name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(tools.certificates.fill_in(table["text"]), encoding="utf-8")
+
+    def table_path(self, name):
+        return self.folder / "tables" / name
+
+    # ------------------------------------------------------------ the configuration
+    def parameters(self):
+        """base + config, verbatim but for what stands for a place of this run."""
+        return {name: self.fill_in(value) for name, value in {**self.base, **self.case.get("config", {})}.items()}
+
+    def fill_in(self, value):
+        value = self.tools.certificates.fill_in(value).replace("@policy", "inet:127.0.0.1:%d" % self.policy.port)
+        return re.sub(r"(?<=:)@([A-Za-z0-9_]+)", lambda m: str(self.table_path(m.group(1))), value)
+
+    def surroundings(self):
+        """What is the same however the lists came into the configuration."""
+        return instance.merge(OUT_OF_THE_WAY, {"dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}, "listener": [dict(LISTENER)]})
+
+    def settings(self):
+        parameters = self.parameters()
+        tls = parameters.get("smtpd_tls_security_level", "none") not in ("", "none")
+        certificates = self.tools.certificates
+        listener = {"tls": "starttls" if tls else "none", "auth_without_tls": parameters.get("smtpd_tls_auth_only") != "yes"}
+        if tls:
+            listener.update(certificate=certificates.path("server.pem"), key=certificates.path("server.key"))
+            parameters.setdefault("smtpd_tls_CAfile", certificates.path("ca.pem"))
+        own = {"server": {"hostname": expand(parameters["myhostname"], parameters)}, "listener": [listener], "restrictions": parameters}
+        return instance.merge(self.surroundings(), own)
+
+    # ------------------------------------------------------------ the server
+    def make(self, settings):
+        # For a stand-in, and for who looks at the process: the case it is for. Postern does not read this.
+        self.postern = self.context.postern(settings, {"CONFORMANCE_CASE": self.case["id"]})
+        return self.postern
+
+    def start(self, settings=None):
+        """Starts the server. An open relay that the case wants served is confirmed, once it was refused for nothing else."""
+        settings = settings or self.settings()
+        self.make(settings)
+        self.problem = self.try_start()
+        if self.problem and self.case.get("served", True) and self.problem.only_open_relay():
+            self.postern.write_config(instance.merge(settings, {"restrictions": {"i_know_this_is_an_open_relay": True}}))
+            self.problem = self.try_start()
+        if not self.problem and self.case.get("users"):
+            self.add_users(self.case["users"])
+        return self
+
+    def try_start(self):
+        try:
+            self.postern.start()
+            return None
+        except instance.StartError as e:
+            checked = self.check()
+            if not checked.refused:
+                raise Fail("`postern check` has nothing against a configuration with which `postern serve` does not start: %s" % e) from None
+            return checked
+
+    def check(self):
+        return Checked(*self.postern.command("check", "--config", self.postern.write_config(), "--json"))
+
+    def add_users(self, users):
+        """SASL users are the credentials of a policy."""
+        account = instance.Account(self.postern)
+        credentials = ",".join("%s:%s" % (user, self.tools.hashes.of(password)) for user, password in users.items())
+        account.call("POST", "/smtp-policies", {"name": "users", "require_smtp_auth": True, "smtp_credentials": credentials}, expect=201)
+
+    def close(self):
+        if self.postern:
+            self.postern.remove()
+        self.policy.stop()
+        self.dns.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def expand(value, parameters):
+    """$name and ${name} in a value; enough for a host name."""
+    for _ in range(10):
+        value = re.sub(r"\$(?:\{(\w+)\}|(\w+))", lambda m: parameters.get(m.group(1) or m.group(2), ""), value)
+    return value
+
+
+class Sites:
+    """The sites of a run: made when the first case of a key comes, closed behind the last one."""
+
+    def __init__(self, cases, make):
+        self._make, self._lock, self._sites = make, threading.Lock(), {}
+        self._left, self._making = {}, {}
+        for case in cases:
+            key = key_of(case)
+            self._left[key] = self._left.get(key, 0) + 1
+            self._making.setdefault(key, threading.Lock())
+
+    @contextlib.contextmanager
+    def of(self, case):
+        key = key_of(case)
+        try:
+            with self._making[key]:
+                if key not in self._sites:
+                    self._sites[key] = self.made(case)
+            if isinstance(self._sites[key], Exception):
+                raise self._sites[key]
+            yield self._sites[key]
+        finally:
+            with self._lock:
+                self._left[key] -= 1
+                site = self._sites.pop(key, None) if self._left[key] == 0 else None
+            if isinstance(site, Site):
+                site.close()
+
+    def made(self, case):
+        try:
+            return self._make(case)
+        except (Fail, instance.StartError, OSError) as e:
+            return e  # every case of this site fails the same way
+
+    def close(self):
+        for site in self._sites.values():
+            if isinstance(site, Site):
+                site.close()
