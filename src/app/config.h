@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "app/config_restrictions.h"
 #include "app/diagnostic.h"
 #include "base/ip.h"
 #include "policy/dmarc_rule.h"
@@ -55,6 +56,7 @@ struct ListenerConfig {
   ProxyProtocol proxy_protocol = ProxyProtocol::off;
   CidrSet proxy_from;
   CidrSet xclient_from;
+  bool auth_without_tls = false;
   bool reject_unauth_pipelining = false;
   Milliseconds pregreet_wait{0};
 };
@@ -145,6 +147,7 @@ struct Config {
   AuthConfig auth;
   DnsConfig dns;
   AuthenticationConfig authentication;
+  RestrictionsConfig restrictions;
   WebhooksConfig webhooks;
   ApiConfig api;
   TracesConfig traces;

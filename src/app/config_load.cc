@@ -110,7 +110,9 @@ class Reader {
 
   void read_root(const toml::table& root) {
     for (const auto& [name, node] : root) {
-      if (find_section(name.str())) {
+      if (name.str() == "restrictions") {
+        read_restrictions(name, node);
+      } else if (find_section(name.str())) {
         read_section(name, node);
       } else {
         unknown_at_root(name, node);
@@ -199,6 +201,39 @@ class Reader {
       positions_.set(path, place_of(element.source()));
       config_.listeners.emplace_back();
       read_keys("listener", path, *element.as_table(), config_.listeners.back());
+    }
+  }
+
+  /// Its keys are main.cf's: texts, and for convenience numbers and true or false.
+  void read_restrictions(const toml::key& name, const toml::node& node) {
+    positions_.set("restrictions", place_of(name.source()));
+    const toml::table* table = node.as_table();
+    if (!table) {
+      wrong_type(place_of(name.source()), "`restrictions`", "a section", node,
+                 "write `[restrictions]` on a line of its own and its keys below");
+      return;
+    }
+    RestrictionsConfig& config = config_.restrictions;
+    config.present = true;
+    for (const auto& [key, value] : *table) {
+      const auto text = value.value_exact<std::string_view>();
+      const auto flag = value.value_exact<bool>();
+      const auto number = value.value_exact<std::int64_t>();
+      if (!text && !flag && !number) {
+        wrong_type(place_of(value.source()), fmt::format("`{}`", printable(key.str(), 64)), "text",
+                   value, "write the value as it stands in main.cf, between quotes");
+        continue;
+      }
+      const std::string given = text   ? std::string(*text)
+                                : flag ? std::string(*flag ? "yes" : "no")
+                                       : std::to_string(*number);
+      positions_.set("restrictions." + std::string(parameter_named(key.str())),
+                     place_of(value.source()));
+      const std::string refusal = take_restriction(config, key.str(), given, flag.has_value());
+      if (!refusal.empty()) {
+        add(place_of(value.source()), "C017",
+            fmt::format("`{}`: {}", printable(key.str(), 64), refusal), "");
+      }
     }
   }
 
@@ -326,6 +361,8 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
         options.machine_name.empty() ? machine_name() : options.machine_name;
   }
   if (options.adjust) options.adjust(result.config);
+  compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
+                       result.diagnostics);
   if (parsed) check_config(result.config, options, positions, result.diagnostics);
   result.diagnostics.sort();
   return result;

@@ -53,4 +53,37 @@ Diagnostic Positions::at(const std::string& path, std::string code, std::string 
   return at(Place{}, std::move(code), std::move(message));
 }
 
+Diagnostic Positions::at_offset(const std::string& path, std::size_t offset, std::string code,
+                                std::string message) const {
+  const auto found = places_.find(path);
+  if (found == places_.end()) return at(path, std::move(code), std::move(message));
+  Place place = found->second;
+  std::string line = line_text(place.line);
+  const auto quotes_at = [&](std::size_t column) {
+    const std::string_view rest = std::string_view(line).substr(std::min(column, line.size()));
+    return rest.starts_with("\"\"\"") || rest.starts_with("'''");
+  };
+  std::size_t column = place.column - 1;
+  if (quotes_at(column)) {
+    column += 3;
+    if (column >= line.size()) {  // the text begins on the next line
+      line = line_text(++place.line);
+      column = 0;
+    }
+    while (column + offset > line.size() && place.line < lines_.size()) {
+      offset -= std::min(offset, line.size() - column + 1);
+      line = line_text(++place.line);
+      column = 0;
+    }
+  } else {
+    ++column;
+  }
+  column = std::min(column + offset, line.size());
+  const std::size_t end =
+      std::min(line.find_first_of(" \t,\"'", std::min(column + 1, line.size())), line.size());
+  place.column = static_cast<std::uint32_t>(column + 1);
+  place.end_column = static_cast<std::uint32_t>(std::max(end, column + 1) + 1);
+  return at(place, std::move(code), std::move(message));
+}
+
 }  // namespace postern::app

@@ -29,6 +29,9 @@ class Positions {
   /// without a place.
   Diagnostic at(const std::string& path, std::string code, std::string message) const;
   Diagnostic at(const Place& place, std::string code, std::string message) const;
+  /// An error at an octet of the text at `path`, marking the word that begins there.
+  Diagnostic at_offset(const std::string& path, std::size_t offset, std::string code,
+                       std::string message) const;
 
  private:
   std::string line_text(std::uint32_t number) const;

@@ -57,6 +57,8 @@ const Key keys[] = {
      POSTERN_SLOT(l.proxy_from)},
     {"listener", "xclient_from", Kind::networks, "[]", "networks that may use XCLIENT",
      POSTERN_SLOT(l.xclient_from)},
+    {"listener", "auth_without_tls", Kind::flag, "false",
+     "AUTH in the clear: anybody on the way reads the passwords", POSTERN_SLOT(l.auth_without_tls)},
     {"listener", "reject_unauth_pipelining", Kind::flag, "false",
      "503 5.5.0 to clients that pipeline out of turn", POSTERN_SLOT(l.reject_unauth_pipelining)},
     {"listener", "pregreet_wait", Kind::duration, R"("0s")",

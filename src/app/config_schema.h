@@ -32,11 +32,11 @@ enum class Kind : std::uint8_t {
 };
 
 /// Where a value goes. Choices are enums whose values count from 0 in the order of Key::choices.
-using Slot =
-    std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
-                 CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*, TlsMode*,
-                 ProxyProtocol*, smtp::BareNewline*, policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
-                 telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
+using Slot = std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*,
+                          Milliseconds*, CidrSet*, Endpoint*, std::vector<Endpoint>*,
+                          std::vector<std::uint16_t>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
+                          policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
+                          telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
 
 struct Key {
   std::string_view section;

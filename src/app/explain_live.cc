@@ -10,9 +10,11 @@
 #include "app/input_file.h"
 #include "app/room_options.h"
 #include "base/ulid.h"
+#include "dialect/restrictions/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
 #include "mail/header_scanner.h"
+#include "net/policy_client.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
@@ -24,9 +26,16 @@ using policy::Stage;
 using policy::Trace;
 
 policy::Engine engine_for(const Config& config) {
-  return policy::Engine(
-      {{std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)},
-       {policy::gateway_layer(config.limits.session, config.authentication.dmarc)}});
+  std::vector<policy::LayerEntry> layers;
+  if (const auto& loaded = config.restrictions.loaded) {
+    layers.push_back({std::make_shared<dialect::restrictions::RestrictionsLayer>(
+                          loaded->compiled.policy, loaded->definition),
+                      config.restrictions.shadow ? policy::Mode::shadow : policy::Mode::enforce});
+  }
+  layers.push_back(
+      {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)});
+  layers.push_back({policy::gateway_layer(config.limits.session, config.authentication.dmarc)});
+  return policy::Engine(std::move(layers));
 }
 
 namespace {
@@ -47,7 +56,20 @@ class LiveGatherer final : public policy::Gatherer {
     co_await authentication_.gather(policy::without(needs, policy::Need::rate_tokens), evidence);
   }
 
+  Task<void> ask(dns::Question question, Evidence& evidence) override {
+    co_await authentication_.ask(std::move(question), evidence);
+  }
+
+  Task<void> consult(policy::Consultation question, Evidence& evidence) override {
+    Result<std::string> answer =
+        co_await net::ask_policy_server(question.service, question.request, patience);
+    question.failed = !answer;
+    question.answer = answer ? std::move(*answer) : answer.error().message;
+    evidence.consulted.push_back(std::move(question));
+  }
+
  private:
+  static constexpr std::chrono::seconds patience{20};
   policy::MessageAuthentication authentication_;
 };
 

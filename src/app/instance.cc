@@ -266,7 +266,8 @@ Instance::Started Instance::open_delivery() {
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
       options);
-  sink_ = std::make_unique<WebhookSink>(*delivery_);
+  sink_ = std::make_unique<WebhookSink>(*delivery_,
+                                        config_.webhooks.disposition == Disposition::discard);
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(

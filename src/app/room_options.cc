@@ -4,6 +4,7 @@
 
 #include "app/explain_live.h"
 #include "app/version.h"
+#include "dialect/restrictions/layer.h"
 
 namespace postern::app {
 
@@ -14,6 +15,11 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.limits = config.limits.session;
   settings.session.bare_newline = config.limits.bare_newline;
   settings.session.auth = true;
+  settings.session.auth_without_tls = listener.auth_without_tls;
+  if (config.restrictions.loaded && !config.restrictions.shadow) {
+    settings.session.bare_addresses = true;
+    settings.session.helo_required = config.restrictions.loaded->compiled.policy->helo_required;
+  }
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
   settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit

@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "dialect/restrictions/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "policy/authentication.h"
@@ -61,6 +62,11 @@ std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
     return definition.at(key).to_number<std::uint64_t>();
   };
   if (name == "webhook") return std::make_shared<webhook::WebhookLayer>(limit("recipients"));
+  if (name == "restrictions") {
+    auto layer = restrictions::layer_from_definition(json::serialize(definition));
+    if (!layer) throw std::runtime_error(layer.error().message);
+    return *layer;
+  }
   if (name != "gateway") return nullptr;
   smtp::Limits limits;
   limits.received_fields = limit("received_fields");

@@ -161,7 +161,7 @@ Task<bool> Connection::greet() {
     telemetry::metrics().dialogue().reply(static_cast<std::size_t>(policy::Stage::connect),
                                           refusal.code, refusal.enhanced.klass,
                                           refusal.enhanced.subject, refusal.enhanced.detail);
-    session_.refuse(refusal);
+    session_.turn_away(refusal);
   } else {
     session_.greet();
   }
@@ -191,6 +191,7 @@ Task<void> Connection::converse() {
       continue;
     }
     fresh_wait_ = true;
+    transaction_.session().early_talker = session_.early_talker();
     session_.keep_input();  // the read buffer is the loop's: others read while we wait
     co_await handle(std::move(event));
     if (session_.output_size() > max_output) open = co_await flush();

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "net/policy_client.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -55,6 +56,18 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
   }
   needs = policy::without(needs, policy::Need::rate_tokens);
   if (needs != policy::Need::none) co_await authentication().gather(needs, evidence);
+}
+
+Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) {
+  co_await authentication().ask(std::move(question), evidence);
+}
+
+Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
+  Result<std::string> answer = co_await net::ask_policy_server(
+      question.service, question.request, settings_->authentication.decide_within);
+  question.failed = !answer;
+  question.answer = answer ? std::move(*answer) : answer.error().message;
+  evidence.consulted.push_back(std::move(question));
 }
 
 policy::MessageAuthentication& Transaction::authentication() {
@@ -203,7 +216,10 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
 
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   policy::Recipient recipient{.address = std::move(event.forward_path), .route = {}};
-  recipient.route = services_.directory.resolve(recipient.address);
+  recipient.route = services_.directory.resolve(
+      recipient.address.domain.empty()
+          ? mail::Mailbox{recipient.address.local_part, settings_->session.hostname}
+          : recipient.address);
   evidence_.rate_tokens.reset();
   evidence_.candidate = std::move(recipient);
   smtp::Reply refusal = co_await decide(Stage::rcpt);
@@ -277,7 +293,11 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   smtp::Reply reply = co_await decide(Stage::message);
   co_await authentication_->report(policy::reported_needs(reply.code != 0, evidence_), evidence_);
   if (reply.code == 0) {
-    reply = co_await services_.sink.take(evidence_, message_->body);
+    if (evidence_.discard) {
+      reply = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
+    } else {
+      reply = co_await services_.sink.take(evidence_, message_->body);
+    }
     if (reply.positive()) log_accepted(reply);
   }
   settle(reply);

@@ -68,6 +68,8 @@ class Transaction final : private policy::Gatherer {
   };
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
+  Task<void> ask(dns::Question question, policy::Evidence& evidence) override;
+  Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
   Task<smtp::Reply> decide(policy::Stage stage);

@@ -196,7 +196,21 @@ Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
   return mailbox;
 }
 
-Result<Path> parse_path(std::string_view text, Utf8 utf8) {
+namespace {
+
+/// `user>` without a domain, as if one stood behind it.
+Result<Mailbox> read_bare(std::string_view rest, Utf8 utf8, std::size_t& length) {
+  length = rest.find('>');
+  if (length == std::string_view::npos) return malformed("path is not closed");
+  const std::string whole = std::string(rest.substr(0, length)) + "@localhost";
+  Result<Mailbox> mailbox = parse_mailbox(whole, utf8);
+  if (mailbox) mailbox->domain.clear();
+  return mailbox;
+}
+
+}  // namespace
+
+Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
   if (text.empty() || text[0] != '<') return malformed("path does not begin with <");
   if (auto error = refuse_octets(text, utf8)) return tl::unexpected(std::move(*error));
   if (text.size() > 1 && text[1] == '>') return Path{.length = 2};  // RFC 5321 §4.5.5
@@ -210,7 +224,9 @@ Result<Path> parse_path(std::string_view text, Utf8 utf8) {
     return Path{.postmaster = true, .length = 1 + postmaster.size()};
   }
   std::size_t length = 0;
-  Result<Mailbox> mailbox = read_mailbox(rest, utf8, length);
+  const bool domain = rest.substr(0, rest.find('>')).find('@') != std::string_view::npos;
+  Result<Mailbox> mailbox = bare == Bare::allowed && !domain ? read_bare(rest, utf8, length)
+                                                             : read_mailbox(rest, utf8, length);
   if (!mailbox) return tl::unexpected(std::move(mailbox.error()));
   if (length == rest.size()) return malformed("path is not closed");
   const std::size_t whole = 1 + *route + length + 1;

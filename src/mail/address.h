@@ -54,7 +54,10 @@ struct Path {
   std::size_t length = 0;          ///< octets read, brackets included
 };
 
+/// Whether `<user>` is taken too: a Mailbox with an empty domain.
+enum class Bare { refused, allowed };
+
 /// Reads a path at the start of `text`. Faults as parse_mailbox.
-Result<Path> parse_path(std::string_view text, Utf8 utf8);
+Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare = Bare::refused);
 
 }  // namespace postern::mail

@@ -130,7 +130,17 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
+    std::optional<Recipient> candidate;
+    std::optional<std::string> discard;
+    if (shadow) {  // what such a layer decides stays its own affair; what it found out is kept
+      candidate = evidence.candidate;
+      discard = evidence.discard;
+    }
     Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
+    if (shadow) {
+      evidence.candidate = std::move(candidate);
+      evidence.discard = std::move(discard);
+    }
     if (shadow) {
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
         decision.steps[i].enforced = false;

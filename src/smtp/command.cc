@@ -130,9 +130,14 @@ CommandView parse_command(std::string_view line) {
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered) {
   const auto rest = behind(argument, "FROM:");
   if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: MAIL FROM:<address>"));
-  Result<mail::Path> path = mail::parse_path(*rest, mail::Utf8::allowed);
+  Result<mail::Path> path = mail::parse_path(*rest, mail::Utf8::allowed, offered.bare);
   if (!path) return tl::unexpected(bad_path(path.error(), 7));
-  if (path->postmaster) return tl::unexpected(syntax({5, 1, 7}, "sender has no domain"));
+  if (path->postmaster) {
+    if (offered.bare == mail::Bare::refused) {
+      return tl::unexpected(syntax({5, 1, 7}, "sender has no domain"));
+    }
+    path->mailbox = mail::Mailbox{"postmaster", {}};
+  }
 
   std::string_view parameters = rest->substr(path->length);
   if (!parameters.empty() && parameters[0] != ' ') {
@@ -153,10 +158,10 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offer
 }
 
 Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname) {
+                                 std::string_view hostname, mail::Bare bare) {
   const auto rest = behind(argument, "TO:");
   if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
-  Result<mail::Path> path = mail::parse_path(*rest, utf8);
+  Result<mail::Path> path = mail::parse_path(*rest, utf8, bare);
   if (!path) return tl::unexpected(bad_path(path.error(), 3));
   const std::string_view parameters = rest->substr(path->length);
   if (!parameters.empty() && parameters[0] != ' ') {
@@ -165,7 +170,10 @@ Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
   if (const std::string_view first = trim(parameters); !first.empty()) {
     return tl::unexpected(*unknown_parameter(first.substr(0, first.find(' '))));
   }
-  if (path->postmaster) return mail::Mailbox{"postmaster", std::string(hostname)};
+  if (path->postmaster) {
+    const bool complete = bare == mail::Bare::refused;
+    return mail::Mailbox{"postmaster", complete ? std::string(hostname) : std::string()};
+  }
   if (!path->mailbox) return tl::unexpected(syntax({5, 1, 3}, "recipient is empty"));
   return std::move(*path->mailbox);
 }

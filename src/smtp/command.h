@@ -46,6 +46,7 @@ struct Offered {
   std::uint64_t message_size = 0;
   bool extended = true;  ///< EHLO was said
   bool auth = false;     ///< AUTH= is known (RFC 4954 §5)
+  mail::Bare bare = mail::Bare::refused;
 };
 
 struct MailArguments {
@@ -61,10 +62,10 @@ using Parsed = tl::expected<T, Reply>;
 
 /// `FROM:<path> [parameters]`.
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered);
-/// `TO:<path>`; `<Postmaster>` becomes postmaster@`hostname`. No parameter is known: DSN is not
-/// offered.
+/// `TO:<path>`; `<Postmaster>` becomes postmaster@`hostname`, or stays bare where that is allowed.
+/// No parameter is known: DSN is not offered.
 Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname);
+                                 std::string_view hostname, mail::Bare bare = mail::Bare::refused);
 
 struct BdatArguments {
   std::uint64_t size = 0;

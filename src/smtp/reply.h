@@ -31,8 +31,8 @@ struct Reply {
   bool positive() const { return code < 400; }
   bool temporary() const { return code >= 400 && code < 500; }
   bool permanent() const { return code >= 500; }
-  /// RFC 5321 §4.2.1: 421 is the last reply of a connection.
-  bool closes() const { return code == 421; }
+  /// RFC 5321 §4.2.1 and RFC 7504 §4: 421 and 521 are the last reply of a connection.
+  bool closes() const { return code == 421 || code == 521; }
   /// On the wire, CRLF at each end. A line has at most 512 octets with CRLF (RFC 5321 §4.5.3.1.5).
   std::string to_wire() const;
   /// The same, appended to `out`.

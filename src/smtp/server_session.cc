@@ -142,6 +142,14 @@ void ServerSession::greet() {
   append_wire(state_->output, 220, {}, state_->options.hostname + " ESMTP Postern");
 }
 
+void ServerSession::turn_away(const Reply& reply) {
+  if (reply.closes()) return refuse(reply);
+  reply.append_wire(state_->output);
+  state_->turned_away = true;
+}
+
+bool ServerSession::early_talker() const { return state_->early_talker; }
+
 void ServerSession::refuse(const Reply& reply) {
   if (state_->closing) return;
   reply.append_wire(state_->output);

@@ -90,6 +90,9 @@ class ServerSession {
 
   /// Queues the 220 greeting. Not called for a connection that is refused: use refuse().
   void greet();
+  /// Queues `reply` in the greeting's place: RFC 5321 §3.1, every command but QUIT is then
+  /// 503 5.7.0. 421 and 521 end the session.
+  void turn_away(const Reply& reply);
   /// Queues `reply` as the last one and ends the session; nothing when it is over.
   void refuse(const Reply& reply);
 
@@ -120,6 +123,8 @@ class ServerSession {
   /// Input is waiting behind the command just answered or asked about (RFC 2920): evidence for
   /// reject_unauth_pipelining.
   bool input_waiting() const;
+  /// The client has sent commands behind one it has to wait for (RFC 2920 §3.1), now or before.
+  bool early_talker() const;
   bool in_tls() const;
   bool authenticated() const;
   bool esmtp() const;

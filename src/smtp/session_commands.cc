@@ -63,7 +63,7 @@ bool ServerSession::State::refused_by_octets(std::string_view line, const Comman
 
 /// RFC 2920 §3.1: these commands, and all in a session opened with HELO, are the last of a group.
 bool ServerSession::State::refused_by_pipelining(Verb verb) {
-  if (!options.reject_unauth_pipelining || input.empty()) return false;
+  if (input.empty()) return false;
   bool waits = !extended;
   switch (verb) {
     case Verb::helo:
@@ -83,11 +83,17 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
     default:
       break;
   }
-  if (waits) say(503, {5, 5, 0}, "improper use of pipelining");
-  return waits;
+  early_talker |= waits;
+  if (!waits || !options.reject_unauth_pipelining) return false;
+  say(503, {5, 5, 0}, "improper use of pipelining");
+  return true;
 }
 
 std::optional<Event> ServerSession::State::dispatch(const CommandView& command) {
+  if (turned_away && command.verb != Verb::quit) {  // RFC 5321 §3.1
+    say(503, {5, 7, 0}, "access denied");
+    return std::nullopt;
+  }
   switch (command.verb) {
     case Verb::helo:
     case Verb::ehlo:
@@ -174,15 +180,15 @@ void ServerSession::State::say_extensions() {
   text += fmt::format("\nSIZE {}", options.limits.message_size);
   text += "\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING";
   if (options.starttls && !tls) text += "\nSTARTTLS";
-  if (options.auth && tls) text += "\nAUTH PLAIN LOGIN";
+  if (options.auth && (tls || options.auth_without_tls)) text += "\nAUTH PLAIN LOGIN";
   if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
   text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
   say(250, {}, text);
 }
 
 std::optional<Event> ServerSession::State::mail(std::string_view argument) {
-  if (!greeted || in_transaction) {
-    say(503, {5, 5, 1}, greeted ? "nested MAIL command" : "send HELO or EHLO first");
+  if ((!greeted && options.helo_required) || in_transaction) {
+    say(503, {5, 5, 1}, in_transaction ? "nested MAIL command" : "send HELO or EHLO first");
     return std::nullopt;
   }
   if (messages >= options.limits.messages) {
@@ -190,7 +196,8 @@ std::optional<Event> ServerSession::State::mail(std::string_view argument) {
     say(421, {4, 7, 0}, "too many messages in one session");
     return std::nullopt;
   }
-  const Offered offered{options.limits.message_size, extended, options.auth && tls};
+  const Offered offered{options.limits.message_size, extended,
+                        options.auth && (tls || options.auth_without_tls), bare()};
   Parsed<MailArguments> parsed = parse_mail(argument, offered);
   if (!parsed) {
     say(parsed.error());
@@ -211,8 +218,8 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
     say(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
     return std::nullopt;
   }
-  Parsed<mail::Mailbox> mailbox =
-      parse_rcpt(argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname);
+  Parsed<mail::Mailbox> mailbox = parse_rcpt(
+      argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname, bare());
   if (!mailbox) {
     say(mailbox.error());
     return std::nullopt;
@@ -267,7 +274,7 @@ std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
 }
 
 std::optional<Event> ServerSession::State::auth(std::string_view argument) {
-  if (!tls) {
+  if (!tls && !options.auth_without_tls) {
     say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
   } else if (!options.auth) {
     say(502, {5, 5, 1}, "AUTH not offered");

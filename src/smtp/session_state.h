@@ -59,6 +59,9 @@ struct ServerSession::State {
   std::optional<Event> sasl(AuthExchange::Step step);
   std::optional<Event> xclient(std::string_view argument);
   bool is_junk();
+  mail::Bare bare() const {
+    return options.bare_addresses ? mail::Bare::allowed : mail::Bare::refused;
+  }
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say_extensions();
 
@@ -108,6 +111,8 @@ struct ServerSession::State {
   bool smtputf8 = false;
   bool chunked = false;  ///< BDAT has begun this message
   bool chunk_last = false;
+  bool turned_away = false;    ///< the greeting was a refusal
+  bool early_talker = false;   ///< see ServerSession::early_talker()
   bool message_begun = false;  ///< Data was answered, no final reply yet
 };
 
