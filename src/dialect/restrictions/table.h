@@ -2,6 +2,7 @@
 // what keys to try in which order is the caller's business (access.h).
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -31,8 +32,12 @@ class Table {
   /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up
   /// addresses in text form and knows no other key.
   virtual Found lookup(std::string_view key) const = 0;
-  /// Whether keys are patterns (regexp, pcre, static): then a search asks for the whole key alone,
-  /// never for its parts.
+  /// The same as lookup(address.to_string()); cidr spares itself the text.
+  virtual Found lookup_address(const IpAddress& address) const {
+    return lookup(address.to_string());
+  }
+  /// Whether keys are patterns (regexp, pcre, static, cidr): then a search asks for the whole key
+  /// alone, never for its parts ("2001:db8::1" is a part of "2001:db8::1:2").
   virtual bool is_pattern() const = 0;
   /// cidr, and nothing else: keys are addresses.
   virtual bool is_network() const { return false; }
@@ -45,24 +50,44 @@ class Table {
   /// Rows that an earlier row hides: a repeated key, a network within an earlier one. Their line
   /// numbers, at most 100.
   virtual std::vector<std::size_t> hidden_rows() const { return {}; }
+  /// What the source has that is harmless or was skipped, "FILE line N: what", at most 100.
+  virtual std::vector<std::string> warnings() const { return {}; }
+  struct Row {
+    std::string key;   ///< cidr: the first address; regexp, pcre: the pattern without its slashes
+    std::string last;  ///< cidr: the last address
+  };
+  /// The rows that give such a value, at most `most`, for the linter's witness; nullopt when nobody
+  /// can tell.
+  virtual std::optional<std::vector<Row>> rows_with(std::string_view /*value*/,
+                                                    std::size_t /*most*/) const {
+    return std::nullopt;
+  }
   virtual std::size_t rows() const = 0;
   /// Octets of memory, roughly.
   virtual std::size_t memory() const = 0;
+};
+
+/// What becomes of a row with a mistake.
+enum class BadRows : std::uint8_t {
+  refuse,  ///< the table does not load
+  skip,    ///< as Postfix has it: the row is left out and becomes a warning
 };
 
 /// How table sources are read; tests hand in texts.
 struct TableSources {
   /// The text of a file; Fault::not_found and why.
   std::function<Result<std::string>(const std::string& path)> read;
+  BadRows bad_rows = BadRows::refuse;
 };
 /// From the file system.
 TableSources file_sources();
 
 /// Opens "type:name": hash, btree, lmdb, dbm, texthash (the source file beside the compiled one is
-/// read: "hash:/etc/postfix/access" is /etc/postfix/access), inline ("inline:{ {k = v}, k=v }"),
-/// cidr, regexp, pcre, static, unionmap ("unionmap:{t:a, t:b}"), sqlite. "proxy:" in front is taken
-/// off. Fault::malformed with file and line of the first mistake, Fault::not_found for a file,
-/// Fault::denied for a type that is known and not carried (nis, ldap, mysql, ...).
+/// read: "hash:/etc/postfix/access" is /etc/postfix/access; cdb and sdbm too), inline ("inline:{ {k
+/// = v}, k=v }"), cidr, regexp, pcre (a file, or "cidr:{ {rule}, {rule} }"), static, unionmap
+/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite. "proxy:" in front is taken off. Fault::malformed
+/// with file and line of the first mistake, Fault::not_found for a file, Fault::denied for a type
+/// that is known and not carried (nis, ldap, mysql, ...).
 Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
 
 /// Whether a word looks like "type:name".

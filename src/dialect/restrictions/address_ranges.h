@@ -1,0 +1,164 @@
+// First match in file order, folded into disjoint ranges: each carries the value of the row that
+// wins there, and a look-up is a search among their starts.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+namespace postern::dialect::restrictions {
+
+/// Addresses from `first` to `last`, both included.
+template <class Address>
+struct Range {
+  Address first;
+  Address last;
+};
+
+template <class Address>
+using Ranges = std::vector<Range<Address>>;  ///< sorted and disjoint
+
+template <class Address>
+Ranges<Address> common(const Ranges<Address>& ranges, Range<Address> one) {
+  Ranges<Address> left;
+  auto at = std::lower_bound(ranges.begin(), ranges.end(), one.first,
+                             [](const auto& range, Address first) { return range.last < first; });
+  for (; at != ranges.end() && at->first <= one.last; ++at) {
+    left.push_back({std::max(at->first, one.first), std::min(at->last, one.last)});
+  }
+  return left;
+}
+
+template <class Address>
+Ranges<Address> without(const Ranges<Address>& ranges, Range<Address> one) {
+  Ranges<Address> left;
+  for (const Range<Address>& range : ranges) {
+    if (range.last < one.first || range.first > one.last) {
+      left.push_back(range);
+      continue;
+    }
+    if (range.first < one.first) left.push_back({range.first, one.first - 1});
+    if (range.last > one.last) left.push_back({one.last + 1, range.last});
+  }
+  return left;
+}
+
+template <class Address>
+class AddressRanges {
+ public:
+  static constexpr std::uint32_t none = 0xffffffff;
+  /// A row claims a range. Rows are numbered from 0 in file order.
+  struct Claim {
+    Range<Address> range;
+    std::uint32_t row;
+  };
+
+  /// `claims` in file order. `value_of` gives the value of a row; `wins` has an entry for each row
+  /// and is set for those that win somewhere.
+  void build(const std::vector<Claim>& claims, const std::vector<std::uint32_t>& value_of,
+             std::vector<bool>& wins) {
+    const std::vector<Address> bounds = bounds_of(claims);
+    const std::vector<std::uint32_t> winner = paint(claims, bounds, wins);
+    for (std::size_t i = 0; i < bounds.size(); ++i) {
+      const std::uint32_t value = winner[i] == none ? none : value_of[winner[i]];
+      if (!starts_.empty() && values_.back() == value) continue;
+      starts_.push_back(bounds[i]);
+      values_.push_back(value);
+    }
+    starts_.shrink_to_fit();
+    values_.shrink_to_fit();
+    build_roots();
+  }
+
+  /// The value of an address, or none.
+  std::uint32_t find(Address address) const {
+    if (starts_.empty()) return none;
+    std::size_t begin = 0;
+    std::size_t size = starts_.size();
+    if (!roots_.empty()) {
+      const auto top = static_cast<std::size_t>(address >> root_shift);
+      begin = roots_[top];
+      size = roots_[top + 1] + 1 - begin;
+    }
+    while (size > 1) {
+      const std::size_t half = size / 2;
+      begin += starts_[begin + half] <= address ? half : 0;
+      size -= half;
+    }
+    return values_[begin];
+  }
+  bool is_total() const {
+    return !values_.empty() && std::find(values_.begin(), values_.end(), none) == values_.end();
+  }
+  std::size_t memory() const {
+    return starts_.capacity() * sizeof(Address) +
+           (values_.capacity() + roots_.capacity()) * sizeof(std::uint32_t);
+  }
+
+ private:
+  static constexpr unsigned root_shift = sizeof(Address) * 8 - 16;
+
+  /// Where the winner may change; 0 is always among them when there are claims.
+  static std::vector<Address> bounds_of(const std::vector<Claim>& claims) {
+    std::vector<Address> bounds;
+    if (claims.empty()) return bounds;
+    bounds.push_back(0);
+    for (const Claim& claim : claims) {
+      bounds.push_back(claim.range.first);
+      if (claim.range.last != ~Address{0}) bounds.push_back(claim.range.last + 1);
+    }
+    std::sort(bounds.begin(), bounds.end());
+    bounds.erase(std::unique(bounds.begin(), bounds.end()), bounds.end());
+    return bounds;
+  }
+
+  /// Each piece between bounds goes to the first claim that covers it. `next` leads to the next
+  /// piece that is free, by ever shorter paths, so that the whole is about linear.
+  static std::vector<std::uint32_t> paint(const std::vector<Claim>& claims,
+                                          const std::vector<Address>& bounds,
+                                          std::vector<bool>& wins) {
+    std::vector<std::uint32_t> winner(bounds.size(), none);
+    std::vector<std::uint32_t> next(bounds.size() + 1);
+    for (std::size_t i = 0; i < next.size(); ++i) next[i] = static_cast<std::uint32_t>(i);
+    const auto free_from = [&](std::size_t at) {
+      while (next[at] != at) {
+        next[at] = next[next[at]];
+        at = next[at];
+      }
+      return at;
+    };
+    const auto index = [&](Address address) {
+      return static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), address) -
+                                      bounds.begin());
+    };
+    for (const Claim& claim : claims) {
+      const std::size_t end =
+          claim.range.last == ~Address{0} ? bounds.size() : index(claim.range.last + 1);
+      for (std::size_t at = free_from(index(claim.range.first)); at < end; at = free_from(at)) {
+        winner[at] = claim.row;
+        wins[claim.row] = true;
+        next[at] = static_cast<std::uint32_t>(at + 1);
+      }
+    }
+    return winner;
+  }
+
+  /// For each upper 16 bits: the range that holds its first address.
+  void build_roots() {
+    if (starts_.size() < 64) return;
+    roots_.resize((std::size_t{1} << 16) + 1);
+    std::size_t at = 0;
+    for (std::size_t top = 0; top + 1 < roots_.size(); ++top) {
+      while (at + 1 < starts_.size() && starts_[at + 1] <= static_cast<Address>(top) << root_shift)
+        ++at;
+      roots_[top] = static_cast<std::uint32_t>(at);
+    }
+    roots_.back() = static_cast<std::uint32_t>(starts_.size() - 1);
+  }
+
+  std::vector<Address> starts_;
+  std::vector<std::uint32_t> values_;
+  std::vector<std::uint32_t> roots_;
+};
+
+}  // namespace postern::dialect::restrictions

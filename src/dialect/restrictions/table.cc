@@ -1,0 +1,257 @@
+#include "dialect/restrictions/table.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <sstream>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/table_source.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+/// static: every key has this value.
+class StaticTable final : public NamedTable {
+ public:
+  StaticTable(std::string name, std::string_view value)
+      : NamedTable(std::move(name)), value_(value) {}
+  Found lookup(std::string_view) const override { return {Found::Status::found, value_, {}}; }
+  bool is_pattern() const override { return true; }
+  std::optional<std::vector<std::string>> values() const override { return {{value_}}; }
+  bool is_total() const override { return true; }
+  std::size_t rows() const override { return 1; }
+  std::size_t memory() const override { return sizeof *this + value_.capacity(); }
+
+ private:
+  std::string value_;
+};
+
+/// fail: every look-up goes wrong, for trying out what happens then.
+class FailTable final : public NamedTable {
+ public:
+  using NamedTable::NamedTable;
+  Found lookup(std::string_view) const override {
+    return {Found::Status::failed, {}, name() + " always fails"};
+  }
+  bool is_pattern() const override { return true; }
+  std::optional<std::vector<std::string>> values() const override {
+    return std::vector<std::string>();
+  }
+  bool is_total() const override { return false; }
+  std::size_t rows() const override { return 0; }
+  std::size_t memory() const override { return sizeof *this; }
+};
+
+using Parts = std::vector<std::shared_ptr<const Table>>;
+
+class CompoundTable : public NamedTable {
+ public:
+  CompoundTable(std::string name, Parts parts)
+      : NamedTable(std::move(name)), parts_(std::move(parts)) {}
+  bool is_pattern() const override {
+    return std::any_of(parts_.begin(), parts_.end(), [](const auto& p) { return p->is_pattern(); });
+  }
+  std::size_t rows() const override {
+    std::size_t sum = 0;
+    for (const auto& part : parts_) sum += part->rows();
+    return sum;
+  }
+  std::size_t memory() const override {
+    std::size_t sum = sizeof *this;
+    for (const auto& part : parts_) sum += part->memory();
+    return sum;
+  }
+  std::vector<std::string> warnings() const override {
+    std::vector<std::string> all;
+    for (const auto& part : parts_) {
+      for (std::string& warning : part->warnings()) all.push_back(std::move(warning));
+    }
+    return all;
+  }
+
+ protected:
+  const Parts& parts() const { return parts_; }
+
+ private:
+  Parts parts_;
+};
+
+/// unionmap: what all the tables found, with commas between.
+class UnionTable final : public CompoundTable {
+ public:
+  using CompoundTable::CompoundTable;
+  Found lookup(std::string_view key) const override {
+    Found all;
+    for (const auto& part : parts()) {
+      Found one = part->lookup(key);
+      if (one.status == Found::Status::failed) return one;
+      if (one.status == Found::Status::absent) continue;
+      if (all.status == Found::Status::found) all.value += ',';
+      all.status = Found::Status::found;
+      all.value += one.value;
+    }
+    return all;
+  }
+  std::optional<std::vector<std::string>> values() const override {
+    // Several may answer at once, so the values of one part are not all there is.
+    if (parts().size() == 1) return parts().front()->values();
+    return std::nullopt;
+  }
+  bool is_total() const override {
+    return std::any_of(parts().begin(), parts().end(),
+                       [](const auto& part) { return part->is_total(); });
+  }
+};
+
+/// pipemap: what one table finds is the key for the next.
+class PipeTable final : public CompoundTable {
+ public:
+  using CompoundTable::CompoundTable;
+  Found lookup(std::string_view key) const override {
+    Found found{Found::Status::found, std::string(key), {}};
+    for (const auto& part : parts()) {
+      found = part->lookup(found.value);
+      if (found.status != Found::Status::found) break;
+    }
+    return found;
+  }
+  std::optional<std::vector<std::string>> values() const override {
+    return parts().back()->values();
+  }
+  bool is_total() const override {
+    return std::all_of(parts().begin(), parts().end(),
+                       [](const auto& part) { return part->is_total(); });
+  }
+};
+
+template <class Made>
+OpenedTable open_compound(std::string spec, std::string_view name, const TableSources& sources,
+                          std::size_t depth) {
+  const auto words = braced_words(name);
+  if (!words || words->empty()) {
+    return fail(Fault::malformed,
+                fmt::format("{}: write {}:{{type:name, type:name}}", printable(spec, 200),
+                            spec.substr(0, spec.find(':'))));
+  }
+  Parts parts;
+  for (const BracedWord& word : *words) {
+    if (word.group || !is_table_spec(word.text)) {
+      return fail(Fault::malformed,
+                  fmt::format("{}: `{}` is not type:name", spec, printable(word.text, 64)));
+    }
+    auto part = open_nested(word.text, sources, depth + 1);
+    if (!part) return part;
+    parts.push_back(std::move(*part));
+  }
+  return std::make_shared<Made>(std::move(spec), std::move(parts));
+}
+
+OpenedTable open_static(std::string spec, std::string_view name) {
+  if (!name.starts_with('{')) return std::make_shared<StaticTable>(std::move(spec), name);
+  std::size_t depth = 0;
+  std::size_t end = 0;
+  do {
+    if (name[end] == '{') ++depth;
+    if (name[end] == '}') --depth;
+  } while (++end < name.size() && depth > 0);
+  if (depth > 0 || end != name.size()) {
+    return fail(Fault::malformed, fmt::format("{}: {}", printable(spec, 200),
+                                              depth > 0 ? "`{` without `}`" : "text behind `}`"));
+  }
+  const std::string_view value = trim_blanks(name.substr(1, name.size() - 2));
+  if (value.empty()) return fail(Fault::malformed, spec + ": an empty value");
+  return std::make_shared<StaticTable>(std::move(spec), value);
+}
+
+constexpr std::array exact_types{"hash", "btree", "lmdb", "dbm", "texthash", "cdb", "sdbm"};
+
+struct Foreign {
+  std::string_view type;
+  std::string_view instead;
+};
+constexpr std::string_view export_it = "export the rows into a text file and use texthash:";
+constexpr std::array foreign_types{
+    Foreign{"ldap", export_it},
+    Foreign{"mysql", "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
+    Foreign{"pgsql", "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
+    Foreign{"mongodb", export_it},
+    Foreign{"memcache", "name the backing table itself"},
+    Foreign{"nis", export_it},
+    Foreign{"nisplus", export_it},
+    Foreign{"netinfo", export_it},
+    Foreign{"unix", export_it},
+    Foreign{"environ", "write the value with static: or inline:"},
+    Foreign{"internal", "write the values with inline:"},
+    Foreign{"randmap", "a decision must not be drawn by lot: choose one of its values"},
+    Foreign{"tcp", export_it},
+    Foreign{"socketmap", "ask with check_policy_service, or use texthash:"},
+};
+
+}  // namespace
+
+OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth) {
+  if (depth > 8) return fail(Fault::limit, "tables are nested more than 8 deep");
+  spec = trim_blanks(spec);
+  while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+  if (!is_table_spec(spec)) {
+    return fail(Fault::malformed,
+                fmt::format("`{}` is not a table; write type:name", printable(spec, 64)));
+  }
+  const std::size_t colon = spec.find(':');
+  const std::string_view type = spec.substr(0, colon);
+  const std::string_view name = spec.substr(colon + 1);
+  std::string whole(spec);
+  if (std::find(exact_types.begin(), exact_types.end(), type) != exact_types.end()) {
+    return open_exact(std::move(whole), name, sources);
+  }
+  if (type == "inline") return open_inline(std::move(whole), name, sources);
+  if (type == "cidr") return open_cidr(std::move(whole), name, sources);
+  if (type == "regexp") return open_pattern(std::move(whole), PatternKind::posix, name, sources);
+  if (type == "pcre") return open_pattern(std::move(whole), PatternKind::perl, name, sources);
+  if (type == "static") return open_static(std::move(whole), name);
+  if (type == "sqlite") return open_sqlite(std::move(whole), name, sources);
+  if (type == "fail") return std::make_shared<FailTable>(std::move(whole));
+  if (type == "unionmap") {
+    return open_compound<UnionTable>(std::move(whole), name, sources, depth);
+  }
+  if (type == "pipemap") return open_compound<PipeTable>(std::move(whole), name, sources, depth);
+  for (const Foreign& foreign : foreign_types) {
+    if (foreign.type != type) continue;
+    return fail(Fault::denied, fmt::format("{}: type {} is not carried by Postern; {}",
+                                           printable(spec, 200), type, foreign.instead));
+  }
+  return fail(Fault::malformed, fmt::format("{}: there is no table type `{}`", printable(spec, 200),
+                                            printable(type, 64)));
+}
+
+OpenedTable open_table(std::string_view spec, const TableSources& sources) {
+  return open_nested(spec, sources, 0);
+}
+
+bool is_table_spec(std::string_view word) {
+  const std::size_t colon = word.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == word.size()) return false;
+  const std::string_view type = word.substr(0, colon);
+  return std::all_of(type.begin(), type.end(),
+                     [](char c) { return is_alnum(c) || c == '_' || c == '-'; });
+}
+
+TableSources file_sources() {
+  const auto read = [](const std::string& path) -> Result<std::string> {
+    errno = 0;
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    // A directory opens and cannot be read; an empty file sets failbit alone.
+    if (!file || (file.peek(), file.bad())) {
+      return fail(Fault::not_found, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
+    }
+    if (!file.eof()) text << file.rdbuf();
+    return std::move(text).str();
+  };
+  return {.read = read};
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,362 @@
+// regexp and pcre: patterns in file order, the first that matches gives the result.
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/posix_regex.h"
+#include "dialect/restrictions/regex.h"
+#include "dialect/restrictions/table_source.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+/// A result text: literal pieces, each followed by a group (0: none).
+struct Template {
+  struct Piece {
+    std::string text;
+    unsigned group = 0;
+  };
+  std::vector<Piece> pieces;
+  unsigned highest = 0;
+
+  bool is_constant() const { return highest == 0; }
+  std::string expand(std::string_view subject) const {
+    std::string out;
+    for (const Piece& piece : pieces) {
+      out += piece.text;
+      if (piece.group > 0) out += Regex::group(subject, piece.group);
+    }
+    return out;
+  }
+};
+
+constexpr unsigned highest_group = 99;
+
+/// `$1`, `${1}`, `$(1)`, `$$`. A name that is not a number is an error, as in Postfix.
+Result<Template> parse_template(std::string_view text) {
+  Template made{{{}}, 0};
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '$') {
+      made.pieces.back().text += text[at];
+      continue;
+    }
+    if (text.substr(at).starts_with("$$")) {
+      made.pieces.back().text += '$';
+      ++at;
+      continue;
+    }
+    std::string_view name = text.substr(at + 1);
+    std::size_t taken = 0;
+    if (name.starts_with('{') || name.starts_with('(')) {
+      const std::size_t close = name.find(name[0] == '{' ? '}' : ')');
+      if (close == std::string_view::npos) {
+        return fail(Fault::malformed, "the bracket behind `$` is not closed");
+      }
+      name = name.substr(1, close - 1);
+      taken = close + 1;
+    } else {
+      while (taken < name.size() && (is_alnum(name[taken]) || name[taken] == '_')) ++taken;
+      name = name.substr(0, taken);
+    }
+    const auto number = parse_number(name);
+    if (!number || *number == 0 || *number > highest_group) {
+      return fail(Fault::malformed,
+                  fmt::format("`${}` in the result is not the number of a group; write $1, ${{1}} "
+                              "in front of letters, or $$ for a dollar sign",
+                              printable(name, 32)));
+    }
+    made.pieces.back().group = static_cast<unsigned>(*number);
+    made.highest = std::max(made.highest, made.pieces.back().group);
+    made.pieces.push_back({});
+    at += taken;
+  }
+  return made;
+}
+
+struct Rule {
+  enum class Kind : std::uint8_t { row, block, end };
+  Kind kind = Kind::row;
+  bool negated = false;
+  std::optional<Regex> regex;
+  Template result;
+  std::size_t line = 0;
+  std::size_t behind = 0;  ///< of a block: the rule behind its endif
+};
+
+class PatternTable final : public NamedTable {
+ public:
+  using NamedTable::NamedTable;
+
+  Found lookup(std::string_view key) const override {
+    for (std::size_t i = 0; i < rules_.size();) {
+      const Rule& rule = rules_[i];
+      if (rule.kind == Rule::Kind::end) {
+        ++i;
+        continue;
+      }
+      const Regex::Outcome outcome = rule.regex->match(key);
+      if (outcome == Regex::Outcome::failed) {
+        return {Found::Status::failed,
+                {},
+                fmt::format("{} line {}: the pattern took more steps than are allowed", name(),
+                            rule.line)};
+      }
+      const bool holds = (outcome == Regex::Outcome::yes) != rule.negated;
+      if (rule.kind == Rule::Kind::block) {
+        i = holds ? i + 1 : rule.behind;
+      } else if (holds) {
+        return {Found::Status::found, rule.result.expand(key), {}};
+      } else {
+        ++i;
+      }
+    }
+    return {};
+  }
+  bool is_pattern() const override { return true; }
+  std::optional<std::vector<std::string>> values() const override {
+    std::vector<std::string> list;
+    std::set<std::string> seen;
+    for (const Rule& rule : rules_) {
+      if (!rule.result.is_constant()) return std::nullopt;
+      if (rule.kind != Rule::Kind::row) continue;
+      std::string value = rule.result.expand({});
+      if (seen.insert(value).second) list.push_back(std::move(value));
+    }
+    return list;
+  }
+  bool is_total() const override { return total_; }
+  std::size_t rows() const override { return rows_; }
+  std::size_t memory() const override {
+    std::size_t octets = sizeof *this + rules_.capacity() * sizeof(Rule);
+    for (const Rule& rule : rules_) {
+      if (rule.regex) octets += rule.regex->memory();
+      for (const auto& piece : rule.result.pieces) octets += sizeof piece + piece.text.capacity();
+    }
+    return octets;
+  }
+
+ private:
+  friend class PatternReader;
+  std::vector<Rule> rules_;
+  std::size_t rows_ = 0;
+  bool total_ = false;
+};
+
+class PatternReader {
+ public:
+  PatternReader(PatternTable& table, RowReport& report, PatternKind kind)
+      : table_(table), report_(report), kind_(kind) {}
+
+  Result<void> read(std::string_view text) {
+    for (LogicalLines lines(text); lines.next();) {
+      line_ = lines.number();
+      if (!row(lines.text())) return report_.error();
+    }
+    for (; !open_.empty(); open_.pop_back()) {
+      const std::size_t line = table_.rules_[open_.back()].line;
+      if (!report_.bad(line, "`if` without `endif`")) return report_.error();
+      table_.rules_[open_.back()].behind = table_.rules_.size();
+    }
+    table_.keep(report_);
+    return {};
+  }
+
+ private:
+  struct Pattern {
+    std::string_view text;
+    RegexOptions options;
+    bool extended = true;  ///< POSIX: not basic
+    bool negated = false;
+  };
+
+  /// False: the table does not load.
+  bool row(std::string_view text) {
+    if (is_blank(text.front())) {
+      return report_.bad(line_, "a line that begins with blank has nothing to continue");
+    }
+    if (is_word(text, "endif")) return end_block(trim_blanks(text.substr(5)));
+    if (is_word(text, "if")) {
+      text = trim_blanks(text.substr(2));
+      return add(text, Rule::Kind::block);
+    }
+    return add(text, Rule::Kind::row);
+  }
+  static bool is_word(std::string_view text, std::string_view word) {
+    return istarts_with(text, word) && (text.size() == word.size() || !is_alnum(text[word.size()]));
+  }
+
+  bool end_block(std::string_view rest) {
+    if (open_.empty()) return report_.bad(line_, "`endif` without `if`");
+    if (!rest.empty()) report_.warn(line_, "text behind `endif` is ignored");
+    Rule rule;
+    rule.kind = Rule::Kind::end;
+    rule.line = line_;
+    table_.rules_.push_back(std::move(rule));
+    table_.rules_[open_.back()].behind = table_.rules_.size();
+    open_.pop_back();
+    return true;
+  }
+
+  bool add(std::string_view text, Rule::Kind kind) {
+    Rule rule;
+    rule.kind = kind;
+    rule.line = line_;
+    const auto pattern = take_pattern(text);
+    if (!pattern) return report_.bad(line_, pattern.error().message);
+    rule.negated = pattern->negated;
+    if (kind == Rule::Kind::block && open_.size() >= max_table_nesting) {
+      return report_.bad(line_, "`if` is nested too deep");
+    }
+    auto regex = compile(*pattern);
+    if (!regex) return report_.bad(line_, regex.error().message);
+    rule.regex = std::move(*regex);
+    if (kind == Rule::Kind::block) {
+      if (!text.empty()) report_.warn(line_, "text behind the pattern of `if` is ignored");
+      open_.push_back(table_.rules_.size());
+      table_.rules_.push_back(std::move(rule));
+      return true;
+    }
+    if (text.empty()) return report_.bad(line_, "a pattern without a result");
+    auto result = parse_template(text);
+    if (!result) return report_.bad(line_, result.error().message);
+    if (rule.negated && !result->is_constant()) {
+      return report_.bad(line_, "a pattern that must not match has no groups for the result");
+    }
+    if (result->highest > rule.regex->groups()) {
+      return report_.bad(line_, fmt::format("`${}` in the result, but the pattern has {} group(s)",
+                                            result->highest, rule.regex->groups()));
+    }
+    rule.result = std::move(*result);
+    note_hidden(*pattern);
+    table_.rules_.push_back(std::move(rule));
+    ++table_.rows_;
+    return true;
+  }
+
+  /// `!/pattern/flags`; what is behind it stays in `text`.
+  Result<Pattern> take_pattern(std::string_view& text) const {
+    Pattern pattern;
+    pattern.options.dollar_end_only = kind_ == PatternKind::posix;
+    while (text.starts_with('!')) {
+      pattern.negated = !pattern.negated;
+      text = trim_blanks(text.substr(1));
+    }
+    if (text.empty() || is_alnum(text.front())) {
+      return fail(Fault::malformed, "a row begins with /pattern/, !/pattern/, if or endif");
+    }
+    const char delimiter = text.front();
+    std::size_t end = 1;
+    while (end < text.size() && text[end] != delimiter) end += text[end] == '\\' ? 2 : 1;
+    if (end >= text.size()) {
+      return fail(Fault::malformed, fmt::format("the second `{}` of the pattern is missing",
+                                                printable({&delimiter, 1})));
+    }
+    pattern.text = text.substr(1, end - 1);
+    text.remove_prefix(end + 1);
+    for (const char flag : take_word(text)) {
+      if (!toggle(pattern, flag)) {
+        return fail(Fault::malformed,
+                    fmt::format("`{}` is not a flag of {} patterns", printable({&flag, 1}),
+                                kind_ == PatternKind::perl ? "pcre" : "regexp"));
+      }
+    }
+    return pattern;
+  }
+
+  bool toggle(Pattern& pattern, char flag) const {
+    const auto flip = [](bool& which) {
+      which = !which;
+      return true;
+    };
+    RegexOptions& options = pattern.options;
+    if (flag == 'i') return flip(options.caseless);
+    if (flag == 'm' && kind_ == PatternKind::posix) flip(options.dot_all);
+    if (flag == 'm') return flip(options.multiline);
+    if (kind_ == PatternKind::posix) return flag == 'x' && flip(pattern.extended);
+    switch (flag) {
+      case 's':
+        return flip(options.dot_all);
+      case 'x':
+        return flip(options.extended);
+      case 'A':
+        return flip(options.anchored);
+      case 'E':
+        return flip(options.dollar_end_only);
+      case 'U':
+        return flip(options.ungreedy);
+      // PCRE2 always refuses unknown escapes, which is what this asked for.
+      case 'X':
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  Result<Regex> compile(const Pattern& pattern) {
+    const auto named = [&](const Error& error) {
+      return fail(error.fault,
+                  fmt::format("the pattern `{}` {}", printable(pattern.text, 128), error.message));
+    };
+    std::string text(pattern.text);
+    if (kind_ == PatternKind::posix) {
+      auto posix = translate_posix(pattern.text, {.extended = pattern.extended,
+                                                  .caseless = pattern.options.caseless,
+                                                  .multiline = pattern.options.multiline});
+      if (!posix) return named(posix.error());
+      for (const std::string& warning : posix->warnings) report_.warn(line_, warning);
+      text = std::move(posix->perl);
+    }
+    auto regex = Regex::compile(text, pattern.options);
+    if (!regex) return named(regex.error());
+    return regex;
+  }
+
+  /// Patterns that match every key there can be.
+  static bool matches_all(const Pattern& pattern) {
+    static constexpr std::array all{"",    "^",    "$",    ".",      "^.",   ".$",
+                                    ".*",  "^.*",  ".*$",  "^.*$",   ".+",   "^.+",
+                                    ".+$", "^.+$", "(.*)", "^(.*)$", "(.+)", "^(.+)$"};
+    return !pattern.negated && pattern.extended && !pattern.options.extended &&
+           pattern.options.dot_all && std::find(all.begin(), all.end(), pattern.text) != all.end();
+  }
+  void note_hidden(const Pattern& pattern) {
+    const std::string key =
+        fmt::format("{}{}{}{}{}{}{}{}{}{}", pattern.negated, pattern.extended,
+                    pattern.options.caseless, pattern.options.multiline, pattern.options.dot_all,
+                    pattern.options.extended, pattern.options.anchored,
+                    pattern.options.dollar_end_only, pattern.options.ungreedy, pattern.text);
+    const bool repeated = seen_.contains(key);
+    if (table_.total_ || repeated) report_.hidden(line_);
+    // What stands in a block hides nothing outside of it.
+    if (!open_.empty()) return;
+    seen_.insert(key);
+    if (matches_all(pattern)) table_.total_ = true;
+  }
+
+  PatternTable& table_;
+  RowReport& report_;
+  PatternKind kind_;
+  std::size_t line_ = 0;
+  std::vector<std::size_t> open_;  ///< rules that are blocks not ended
+  std::set<std::string> seen_;
+};
+
+}  // namespace
+
+OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view name,
+                         const TableSources& sources) {
+  const auto source = read_source(kind == PatternKind::perl ? "pcre" : "regexp", name, sources);
+  if (!source) return tl::unexpected(source.error());
+  RowReport report(source->file, sources.bad_rows);
+  auto table = std::make_shared<PatternTable>(std::move(spec));
+  if (const auto read = PatternReader(*table, report, kind).read(source->text); !read) {
+    return tl::unexpected(read.error());
+  }
+  return table;
+}
+
+}  // namespace postern::dialect::restrictions

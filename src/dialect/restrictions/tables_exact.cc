@@ -1,0 +1,274 @@
+// Exact keys: one arena with every key, one with every distinct value, and an open-addressing index
+// of offsets. A million keys of 20 octets take about 36 MB and a look-up two cache misses.
+#include <algorithm>
+#include <array>
+#include <functional>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/table_source.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+std::uint32_t hash_of(std::string_view text) {
+  return static_cast<std::uint32_t>(std::hash<std::string_view>{}(text) >> 32);
+}
+
+/// Hashes and where in an arena their text is. The hash stands beside the offset, so that growing
+/// needs no texts and a miss seldom looks at the arena.
+class OffsetIndex {
+ public:
+  static constexpr std::uint32_t none = 0xffffffff;
+
+  template <class Same>
+  std::uint32_t find(std::uint32_t hash, const Same& same) const {
+    if (slots_.empty()) return none;
+    for (std::size_t at = place(hash);; at = at + 1 == slots_.size() ? 0 : at + 1) {
+      const Slot& slot = slots_[at];
+      if (slot.offset == none || (slot.hash == hash && same(slot.offset))) return slot.offset;
+    }
+  }
+  void insert(std::uint32_t hash, std::uint32_t offset) {
+    if ((count_ + 1) * 10 > slots_.size() * 7) resize(slots_.size() * 3 / 2 + 16);
+    put({hash, offset});
+    ++count_;
+  }
+  /// As small as it may be: 70 % full.
+  void shrink() { resize(count_ * 10 / 7 + 2); }
+  std::size_t count() const { return count_; }
+  std::size_t memory() const { return slots_.capacity() * sizeof(Slot); }
+
+ private:
+  struct Slot {
+    std::uint32_t hash = 0;
+    std::uint32_t offset = none;
+  };
+  std::size_t place(std::uint32_t hash) const {
+    return static_cast<std::size_t>((std::uint64_t{hash} * slots_.size()) >> 32);
+  }
+  void put(Slot slot) {
+    std::size_t at = place(slot.hash);
+    while (slots_[at].offset != none) at = at + 1 == slots_.size() ? 0 : at + 1;
+    slots_[at] = slot;
+  }
+  void resize(std::size_t size) {
+    std::vector<Slot> old(size);
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.offset != none) put(slot);
+    }
+  }
+
+  std::vector<Slot> slots_;
+  std::size_t count_ = 0;
+};
+
+/// Texts behind one another, each with its length in front, seven bits an octet.
+class Arena {
+ public:
+  std::uint32_t end() const { return static_cast<std::uint32_t>(octets_.size()); }
+  void add_number(std::uint32_t number) {
+    for (; number >= 0x80; number >>= 7) octets_ += static_cast<char>(number | 0x80);
+    octets_ += static_cast<char>(number);
+  }
+  void add(std::string_view text) {
+    add_number(static_cast<std::uint32_t>(text.size()));
+    octets_ += text;
+  }
+  std::uint32_t number(std::uint32_t& at) const {
+    std::uint32_t number = 0;
+    for (unsigned shift = 0;; shift += 7) {
+      const auto octet = static_cast<unsigned char>(octets_[at++]);
+      number |= std::uint32_t{octet & 0x7fu} << shift;
+      if (octet < 0x80) return number;
+    }
+  }
+  std::string_view text(std::uint32_t& at) const {
+    const std::uint32_t size = number(at);
+    const std::string_view found = std::string_view(octets_).substr(at, size);
+    at += size;
+    return found;
+  }
+  void shrink() { octets_.shrink_to_fit(); }
+  std::size_t memory() const { return octets_.capacity(); }
+
+ private:
+  std::string octets_;
+};
+
+/// What a key is compared as.
+std::string_view folded(std::string_view key, std::array<char, 320>& room, std::string& more) {
+  if (key.size() > room.size()) return more = lower(key);
+  std::transform(key.begin(), key.end(), room.begin(), to_lower);
+  return {room.data(), key.size()};
+}
+
+class ExactTable final : public NamedTable {
+ public:
+  using NamedTable::NamedTable;
+
+  /// False: the key was there before.
+  bool add(std::string_view key, std::string_view value) {
+    const std::string low = lower(key);
+    const std::uint32_t hash = hash_of(low);
+    if (row_of(low, hash) != OffsetIndex::none) return false;
+    const std::uint32_t where = value_offset(value);
+    index_.insert(hash, keys_.end());
+    keys_.add(low);
+    keys_.add_number(where);
+    return true;
+  }
+  void finish(RowReport& report) {
+    index_.shrink();
+    keys_.shrink();
+    values_.shrink();
+    value_index_ = OffsetIndex();
+    keep(report);
+  }
+
+  Found lookup(std::string_view key) const override {
+    std::array<char, 320> room;
+    std::string more;
+    const std::string_view low = folded(key, room, more);
+    std::uint32_t at = row_of(low, hash_of(low));
+    if (at == OffsetIndex::none) return {};
+    keys_.text(at);
+    std::uint32_t where = keys_.number(at);
+    return {Found::Status::found, std::string(values_.text(where)), {}};
+  }
+  bool is_pattern() const override { return false; }
+  std::optional<std::vector<std::string>> values() const override {
+    std::vector<std::string> list;
+    for (std::uint32_t at = 0; at < values_.end();) list.emplace_back(values_.text(at));
+    return list;
+  }
+  bool is_total() const override { return false; }
+  std::size_t rows() const override { return index_.count(); }
+  std::size_t memory() const override {
+    return sizeof *this + index_.memory() + keys_.memory() + values_.memory();
+  }
+
+ private:
+  std::uint32_t row_of(std::string_view low, std::uint32_t hash) const {
+    return index_.find(hash, [&](std::uint32_t at) { return keys_.text(at) == low; });
+  }
+  std::uint32_t value_offset(std::string_view value) {
+    const std::uint32_t hash = hash_of(value);
+    const std::uint32_t known =
+        value_index_.find(hash, [&](std::uint32_t at) { return values_.text(at) == value; });
+    if (known != OffsetIndex::none) return known;
+    const std::uint32_t where = values_.end();
+    value_index_.insert(hash, where);
+    values_.add(value);
+    return where;
+  }
+
+  OffsetIndex index_;        ///< key to its row in keys_
+  Arena keys_;               ///< rows: key, offset of the value
+  Arena values_;             ///< distinct values in the order of the source
+  OffsetIndex value_index_;  ///< while rows are added
+};
+
+/// How many octets of a line are its key: up to the first blank outside quotes that no backslash
+/// protects. npos: a quote is not closed.
+std::size_t key_length(std::string_view line) {
+  bool quoted = false;
+  std::size_t at = 0;
+  for (; at < line.size(); ++at) {
+    if (line[at] == '\\') {
+      ++at;
+    } else if (line[at] == '"') {
+      quoted = !quoted;
+    } else if (!quoted && is_blank(line[at])) {
+      break;
+    }
+  }
+  return quoted ? std::string_view::npos : std::min(at, line.size());
+}
+
+}  // namespace
+
+OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources) {
+  Result<std::string> text = sources.read(std::string(path));
+  if (!text && text.error().fault == Fault::not_found && !spec.starts_with("texthash:")) {
+    text.error().message += fmt::format(
+        " (Postern reads the source text, not the compiled table; `postmap -s {}` "
+        "prints it)",
+        spec);
+  }
+  if (!text) return tl::unexpected(text.error());
+  if (text->size() > max_table_text) {
+    return fail(Fault::limit, fmt::format("{}: longer than 1 GiB", path));
+  }
+  RowReport report{std::string(path), sources.bad_rows};
+  auto table = std::make_shared<ExactTable>(std::move(spec));
+  for (LogicalLines lines(*text); lines.next();) {
+    const std::string_view line = lines.text();
+    const std::size_t number = lines.number();
+    const std::size_t key = key_length(line);
+    std::string_view what;
+    if (is_blank(line.front())) what = "a line that begins with blank has nothing to continue";
+    if (key == std::string_view::npos) what = "a quote is not closed";
+    if (key == line.size()) what = "a key without a value";
+    if (!what.empty()) {
+      if (!report.bad(number, what)) return report.error();
+      continue;
+    }
+    if (!table->add(line.substr(0, key), trim_blanks(line.substr(key)))) {
+      report.hidden(number);
+      report.warn(number, fmt::format("the key `{}` stands on an earlier line, which counts",
+                                      printable(line.substr(0, key), 64)));
+    }
+  }
+  table->finish(report);
+  return table;
+}
+
+OpenedTable open_inline(std::string spec, std::string_view name, const TableSources& sources) {
+  const auto words = braced_words(name);
+  if (!words || words->empty()) {
+    return fail(Fault::malformed,
+                fmt::format("{}: {}; write inline:{{ {{key = value}}, key=value }}",
+                            printable(spec, 200), words ? "no keys" : words.error().message));
+  }
+  RowReport report{"inline:{...}", sources.bad_rows};
+  struct Row {
+    std::string key;
+    std::string value;
+    std::size_t number;
+  };
+  std::vector<Row> rows;
+  std::size_t number = 0;
+  for (const BracedWord& word : *words) {
+    ++number;
+    const std::size_t equals = word.text.find('=');
+    const std::string_view key = trim_blanks(std::string_view(word.text).substr(0, equals));
+    if (equals == std::string::npos || std::any_of(key.begin(), key.end(), is_blank)) {
+      return fail(Fault::malformed, fmt::format("{}: `{}` is not key=value; with blanks it needs "
+                                                "braces of its own",
+                                                printable(spec, 200), printable(word.text, 64)));
+    }
+    const std::string_view value = trim_blanks(std::string_view(word.text).substr(equals + 1));
+    if (key.empty() || value.empty()) {
+      if (!report.bad(number, key.empty() ? "an empty key" : "a key without a value")) {
+        return report.error();
+      }
+      continue;
+    }
+    rows.push_back({std::string(key), std::string(value), number});
+  }
+  // As measured: here the last value of a key counts, in files the first.
+  auto table = std::make_shared<ExactTable>(std::move(spec));
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
+    if (table->add(row->key, row->value)) continue;
+    report.hidden(row->number);
+    report.warn(row->number, fmt::format("the key `{}` is given again, the last value counts",
+                                         printable(row->key, 64)));
+  }
+  table->finish(report);
+  return table;
+}
+
+}  // namespace postern::dialect::restrictions
