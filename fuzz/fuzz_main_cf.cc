@@ -1,7 +1,8 @@
-// A main.cf: its lines, the words of every value, and every value expanded.
+// A main.cf: its lines, the words of every value, every value expanded, and all of it imported.
 #include "base/text.h"
 #include "dialect/restrictions/expansion.h"
 #include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/postfix_import.h"
 #include "invariant.h"
 
 namespace {
@@ -18,6 +19,20 @@ void check_words(std::string_view value) {
     must(value.substr(word.offset, word.text.size()) == word.text, "a word stands at its offset");
     must(word.grouped || !word.text.empty(), "only braces hold nothing");
     last = word.offset + word.text.size();
+  }
+}
+
+void check_import(std::string_view text, const Parameters& parameters) {
+  const PostfixImport import = import_postfix(text);
+  if (!import.ok()) {
+    must(import.toml.empty(), "mistakes prevent an import");
+    return;
+  }
+  must(postern::is_utf8(import.toml), "TOML is UTF-8");
+  must(import.parameters.size() == parameters.settings().size(), "each parameter is reported once");
+  for (const ImportedParameter& one : import.parameters) {
+    must(parameters.is_set(one.name), "only what is there is reported");
+    must(one.fate == Fate::carried || !one.note.empty(), "what is not simply carried says why");
   }
 }
 
@@ -49,5 +64,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parameters.number(name, 400, 599);
   }
   for (const std::string_view name : restriction_parameters()) (void)parameters.words(name);
+  check_import(text, parameters);
   return 0;
 }

@@ -65,13 +65,14 @@ std::optional<Setting> take_setting(const Line& line, Diagnostics& diagnostics) 
   const std::string_view name = trim(line.text.substr(0, equals));
   const bool broken = std::any_of(name.begin(), name.end(), is_space);
   if (equals == std::string_view::npos || name.empty() || broken) {
-    complain(diagnostics, Diagnostic::Severity::error, "R001", line.offset,
+    complain(diagnostics, Diagnostic::Severity::error, "R051", line.offset,
              "line " + std::to_string(line.number) + " is not \"name = value\": \"" +
                  printable(trim(line.text), 60) + "\"",
              "a line that continues the one before starts with a blank");
     return std::nullopt;
   }
-  return Setting{std::string(name), std::string(trim(line.text.substr(equals + 1))), line.number};
+  const std::string value(trim(line.text.substr(equals + 1)));
+  return Setting{std::string(name), value, line.number, {value}};
 }
 
 }  // namespace
@@ -108,13 +109,14 @@ std::vector<Setting> parse_main_cf(std::string_view text, Diagnostics& diagnosti
     const bool continues = is_space(line.text.front());
     if (continues && before == Before::mistake) continue;
     if (continues && before == Before::setting) {
-      std::string& value = settings.back().value;
-      if (!value.empty()) value += ' ';
-      value += content;
+      Setting& setting = settings.back();
+      if (!setting.value.empty()) setting.value += ' ';
+      setting.value += content;
+      setting.lines.emplace_back(content);
       continue;
     }
     if (continues) {
-      complain(diagnostics, Diagnostic::Severity::warning, "R002", line.offset,
+      complain(diagnostics, Diagnostic::Severity::warning, "R052", line.offset,
                "line " + std::to_string(line.number) + " starts with a blank and continues nothing",
                "start it in the first column");
     }

@@ -28,8 +28,9 @@ Result<std::vector<Word>> split_words(std::string_view value);
 /// One logical line of a main.cf.
 struct Setting {
   std::string name;
-  std::string value;     ///< continuation lines joined by a blank, outer blanks gone
-  std::size_t line = 0;  ///< of the name, from 1
+  std::string value;               ///< continuation lines joined by a blank, outer blanks gone
+  std::size_t line = 0;            ///< of the name, from 1
+  std::vector<std::string> lines;  ///< the value as it was laid out, without comments; never empty
 };
 
 /// The logical lines of a main.cf: comments and empty lines left out, lines that begin with a blank

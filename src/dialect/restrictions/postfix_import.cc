@@ -1,0 +1,376 @@
+#include "dialect/restrictions/postfix_import.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/expansion.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Settings = std::map<std::string, std::string, std::less<>>;
+
+/// Parameters whose value is a list of words: line ends in it do not matter.
+bool is_list(std::string_view name) {
+  return name.ends_with("_restrictions") || name.ends_with("_maps") || name.ends_with("_domains") ||
+         name == "mynetworks" || name == "mydestination";
+}
+
+bool is_restriction_list(std::string_view name) { return name.ends_with("_restrictions"); }
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+class Importer {
+ public:
+  Importer(std::vector<Setting> settings, const ImportOptions& options)
+      : options_(options),
+        settings_(unique(std::move(settings))),
+        parameters_(values(settings_), "myhostname.invalid") {}
+
+  void run(PostfixImport& result) {
+    find_restrictions();
+    for (const Setting& setting : settings_) {
+      ImportedParameter report = judge(setting);
+      report.name = setting.name;
+      report.line = setting.line;
+      report.overridden = overridden_[setting.name];
+      if (!report.overridden.empty()) {
+        if (!report.note.empty()) report.note += "; ";
+        report.note += "set several times, the last counts";
+      }
+      result.parameters.push_back(std::move(report));
+    }
+    result.notes = notes();
+    result.toml = toml();
+  }
+
+ private:
+  /// The setting that counts of each name.
+  std::vector<Setting> unique(std::vector<Setting> all) {
+    std::map<std::string, std::size_t, std::less<>> last;
+    for (std::size_t i = 0; i < all.size(); ++i) last[all[i].name] = i;
+    std::vector<Setting> kept;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (last[all[i].name] == i) {
+        lines_[all[i].name] = all[i].line;
+        kept.push_back(std::move(all[i]));
+      } else {
+        overridden_[all[i].name].push_back(all[i].line);
+      }
+    }
+    return kept;
+  }
+
+  static Settings values(const std::vector<Setting>& settings) {
+    Settings out;
+    for (const Setting& setting : settings) out.emplace(setting.name, setting.value);
+    return out;
+  }
+
+  // --- what goes into [restrictions] ---
+
+  void find_restrictions() {
+    if (const auto words = parameters_.words("smtpd_restriction_classes")) {
+      for (const Word& word : *words) classes_.insert(word.text);
+    }
+    for (const Setting& setting : settings_) {
+      if (is_restriction_parameter(setting.name) || classes_.contains(setting.name)) {
+        follow(setting.name);
+      } else if (const auto own = judge_setting(setting.name, parameters_)) {
+        if (own->fate == Fate::carried || own->fate == Fate::changed) note_users(setting.name);
+      }
+    }
+  }
+
+  /// A name and what its value refers to.
+  void follow(const std::string& first) {
+    std::vector<std::string> open{first};
+    while (!open.empty()) {
+      const std::string name = std::move(open.back());
+      open.pop_back();
+      if (!restrictions_.insert(name).second) continue;
+      for (std::string& other : references(parameters_.raw(name))) {
+        if (!parameters_.is_set(other)) continue;
+        users_[other].insert(name);
+        open.push_back(std::move(other));
+      }
+    }
+  }
+
+  /// The same for one that is carried outside [restrictions].
+  void note_users(const std::string& first) {
+    std::vector<std::string> open{first};
+    while (!open.empty()) {
+      const std::string name = std::move(open.back());
+      open.pop_back();
+      for (std::string& other : references(parameters_.raw(name))) {
+        if (!parameters_.is_set(other)) continue;
+        if (elsewhere_[other].insert(name).second) open.push_back(std::move(other));
+      }
+    }
+  }
+
+  // --- what became of each ---
+
+  ImportedParameter judge(const Setting& setting) {
+    const std::string& name = setting.name;
+    auto own = judge_setting(name, parameters_);
+    if (own) entries_.insert(entries_.end(), own->entries.begin(), own->entries.end());
+    if (restrictions_.contains(name)) return judge_restriction(setting, own);
+    if (!own) own = judge_by_name(name);
+    if (own) return with_users(name, *std::move(own));
+    if (elsewhere_.contains(name)) {
+      return {.name = name, .fate = Fate::carried, .note = "used by " + users(elsewhere_[name])};
+    }
+    for (const Setting& other : settings_) {
+      const auto names = references(other.value);
+      if (other.name != name && std::find(names.begin(), names.end(), name) != names.end()) {
+        return {.name = name,
+                .fate = Fate::meaningless,
+                .note = fmt::format("only {} refers to it", other.name)};
+      }
+    }
+    return {.name = name,
+            .fate = Fate::meaningless,
+            .note = "no parameter of Postfix 3.7, and nothing refers to it"};
+  }
+
+  /// A parameter of its own that a carried one refers to.
+  ImportedParameter with_users(const std::string& name, Judgement own) {
+    if (own.fate == Fate::meaningless && elsewhere_.contains(name)) {
+      own.fate = Fate::carried;
+      own.note = "used by " + users(elsewhere_[name]);
+    }
+    return {.name = name, .fate = own.fate, .note = std::move(own.note)};
+  }
+
+  ImportedParameter judge_restriction(const Setting& setting, const std::optional<Judgement>& own) {
+    const std::string& name = setting.name;
+    ImportedParameter out{.name = name};
+    if (auto problem = problem_of(setting); !problem.empty()) {
+      out.fate = Fate::not_supported;
+      out.note = std::move(problem);
+    } else if (is_restriction_parameter(name)) {
+      if (own) {
+        out.fate = own->fate;
+        out.note = own->note;
+      }
+      describe(name, out);
+    } else if (classes_.contains(name)) {
+      out.note = "a restriction class";
+    } else {
+      out.note = "used by " + users(users_[name]);
+      auto other = own ? own : judge_by_name(name);
+      if (other && (other->fate == Fate::not_supported || other->fate == Fate::changed)) {
+        out.fate = Fate::changed;
+        out.note += "; itself: " + other->note;
+      }
+    }
+    return out;
+  }
+
+  static std::string users(const std::set<std::string>& names) {
+    return joined({names.begin(), names.end()});
+  }
+
+  /// What stands in the way of carrying a value as it is; "" for nothing.
+  std::string problem_of(const Setting& setting) {
+    if (!is_utf8(setting.name) || !is_utf8(setting.value)) {
+      return "not UTF-8, so not in the postern.toml; write it in UTF-8";
+    }
+    if (const auto value = parameters_.value(setting.name);
+        !value && setting.name != "default_rbl_reply") {
+      return fmt::format("stays as it is and prevents the start: {}", value.error().message);
+    }
+    const bool rules = is_restriction_list(setting.name) || classes_.contains(setting.name);
+    const auto [keywords, types, indexed] = foreign_words(setting.value, rules);
+    has_indexed_ = has_indexed_ || indexed;
+    if (keywords.empty() && types.empty()) return {};
+    std::string out = "stays as it is and prevents the start: ";
+    if (!keywords.empty()) out += fmt::format("{} is not carried, take it out", users(keywords));
+    if (!keywords.empty() && !types.empty()) out += "; ";
+    if (!types.empty()) {
+      out += fmt::format("{} tables are not read, export them to texthash: files", users(types));
+    }
+    return out;
+  }
+
+  void describe(const std::string& name, ImportedParameter& out) {
+    if (name == "virtual_alias_maps" || name == "virtual_maps" || name == "alias_maps") {
+      out.fate = Fate::changed;
+      out.note = "says which recipients exist; addresses are not rewritten";
+    } else if (name == "smtpd_sasl_auth_enable") {
+      out.note = "the logins are Postern's own (docs/webhook-policies.md)";
+    } else if (name == "myorigin" && parameters_.raw(name).starts_with('/')) {
+      const std::string path = parameters_.raw(name);
+      const auto text = options_.read
+                            ? options_.read(path)
+                            : Result<std::string>(fail(Fault::not_found, "not looked at"));
+      const std::string first = text ? std::string(trim(split(*text, '\n').front())) : "";
+      if (first.empty() || !is_utf8(first)) {
+        out.fate = Fate::not_supported;
+        out.note = fmt::format("{} could not be read; write the domain itself", printable(path));
+      } else {
+        out.fate = Fate::changed;
+        out.note = fmt::format("the name in {}, as it is now", printable(path));
+        replaced_[name] = first;
+      }
+    }
+  }
+
+  std::vector<std::string> notes() const {
+    std::vector<std::string> out;
+    if (!parameters_.is_set("compatibility_level")) {
+      std::string note =
+          "no compatibility_level: level 0 is carried, as Postfix takes it; relay_domains is then "
+          "$mydestination and the recipient list comes before the relay list";
+      if (!parameters_.is_set("smtpd_relay_restrictions")) {
+        note +=
+            ", and the relay list is empty: unless the recipient list refuses what is to be "
+            "relayed, nothing starts; set compatibility_level = \"3.6\" after a look at the lists";
+      }
+      out.push_back(std::move(note));
+    }
+    if (!parameters_.is_set("mynetworks")) {
+      out.push_back(
+          "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern loopback "
+          "alone; list the networks that may send mail out");
+    }
+    if (!parameters_.is_set("local_recipient_maps")) {
+      out.push_back(
+          "no local_recipient_maps: Postfix knows the accounts of the machine (unix:passwd.byname) "
+          "and $alias_maps; name a table, or nothing to take every local recipient");
+    }
+    if (!parameters_.is_set("smtpd_client_connection_rate_limit")) {
+      out.push_back(
+          "no smtpd_client_connection_rate_limit: Postfix has no such limit by default, Postern "
+          "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute)");
+    }
+    if (!parameters_.is_set("message_size_limit")) {
+      out.push_back(
+          "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
+          "(limits.message_size)");
+    }
+    if (has_indexed_) {
+      out.push_back(
+          "hash:, btree:, lmdb: and dbm: tables are read from their source files (the names "
+          "without .db), at the paths that main.cf names; postmap is not needed");
+    }
+    return out;
+  }
+
+  // --- the file ---
+
+  std::string origin(std::string_view name) const {
+    const auto found = lines_.find(name);
+    if (found == lines_.end()) return {};
+    return fmt::format("  # {}:{}", options_.file_name, found->second);
+  }
+
+  std::string section(std::string_view name) const {
+    std::string out;
+    for (const TomlEntry& entry : entries_) {
+      if (entry.section != name) continue;
+      out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
+    }
+    return out.empty() ? out : fmt::format("\n[{}]\n{}", name, out);
+  }
+
+  std::string restrictions() const {
+    std::string out = "\n[restrictions]\n";
+    if (!parameters_.is_set("compatibility_level")) {
+      out += fmt::format("compatibility_level = \"0\"  # what Postfix takes when {} says nothing\n",
+                         options_.file_name);
+    }
+    for (const Setting& setting : settings_) {
+      if (!restrictions_.contains(setting.name)) continue;
+      const bool laid_out = (is_list(setting.name) || classes_.contains(setting.name)) &&
+                            setting.value.find('{') == std::string::npos;
+      std::vector<std::string> lines = laid_out ? setting.lines : std::vector{setting.value};
+      if (const auto other = replaced_.find(setting.name); other != replaced_.end()) {
+        lines = {other->second};
+      }
+      const auto value = toml_string(lines);
+      if (!value || !is_utf8(setting.name)) continue;  // reported as not supported
+      out += fmt::format("{} = {}{}\n", toml_key(setting.name), *value, origin(setting.name));
+    }
+    return out;
+  }
+
+  static std::string toml_key(std::string_view name) {
+    const bool bare = std::all_of(name.begin(), name.end(),
+                                  [](char c) { return is_alnum(c) || c == '_' || c == '-'; });
+    return bare ? std::string(name) : toml_quoted(name);
+  }
+
+  std::string toml() const {
+    std::string out =
+        fmt::format("# Made from {} by `postern import postfix`.\n", options_.file_name);
+    out += section("server");
+    for (const auto& listener : listener_entries(parameters_)) {
+      out += "\n[[listener]]\n";
+      for (const TomlEntry& entry : listener) {
+        out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
+      }
+    }
+    return out + section("limits") + section("timeouts") + restrictions();
+  }
+
+  const ImportOptions& options_;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> overridden_;
+  std::map<std::string, std::size_t, std::less<>> lines_;
+  std::vector<Setting> settings_;
+  Parameters parameters_;
+  std::set<std::string, std::less<>> classes_;
+  std::set<std::string, std::less<>> restrictions_;
+  std::map<std::string, std::set<std::string>> users_;      ///< within [restrictions]
+  std::map<std::string, std::set<std::string>> elsewhere_;  ///< of carried ones outside
+  std::map<std::string, std::string, std::less<>> replaced_;
+  std::vector<TomlEntry> entries_;
+  bool has_indexed_ = false;
+};
+
+}  // namespace
+
+std::string_view fate_word(Fate fate) {
+  static constexpr std::string_view words[] = {"carried", "carried with a change", "not supported",
+                                               "has no meaning here"};
+  return words[static_cast<std::size_t>(fate)];
+}
+
+std::string_view fate_key(Fate fate) {
+  static constexpr std::string_view keys[] = {"carried", "carried_with_change", "not_supported",
+                                              "no_meaning"};
+  return keys[static_cast<std::size_t>(fate)];
+}
+
+bool PostfixImport::ok() const {
+  return std::none_of(diagnostics.begin(), diagnostics.end(), [](const Diagnostic& one) {
+    return one.severity == Diagnostic::Severity::error;
+  });
+}
+
+std::size_t PostfixImport::count(Fate fate) const {
+  return static_cast<std::size_t>(
+      std::count_if(parameters.begin(), parameters.end(),
+                    [&](const ImportedParameter& one) { return one.fate == fate; }));
+}
+
+PostfixImport import_postfix(std::string_view main_cf, const ImportOptions& options) {
+  PostfixImport result;
+  std::vector<Setting> settings = parse_main_cf(main_cf, result.diagnostics);
+  if (result.ok()) Importer(std::move(settings), options).run(result);
+  return result;
+}
+
+}  // namespace postern::dialect::restrictions

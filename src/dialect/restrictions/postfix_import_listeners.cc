@@ -1,0 +1,217 @@
+// What listens where, with which certificate.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// The first certificate chain that is configured, and its key.
+struct Certificate {
+  std::string chain;
+  std::string key;
+  std::string_view origin;
+  std::string_view key_origin;
+};
+
+std::optional<Certificate> certificate_of(const Parameters& parameters) {
+  static constexpr std::pair<std::string_view, std::string_view> pairs[] = {
+      {"smtpd_tls_chain_files", "smtpd_tls_chain_files"},
+      {"smtpd_tls_cert_file", "smtpd_tls_key_file"},
+      {"smtpd_tls_eccert_file", "smtpd_tls_eckey_file"},
+  };
+  for (const auto& [chain_name, key_name] : pairs) {
+    const auto files = parameters.words(chain_name);
+    if (!files || files->empty() || files->front().text == "none") continue;
+    const std::string chain = files->front().text;
+    const std::string key = parameters.text(key_name);
+    if (chain_name == key_name || key.empty() || key == "none") {
+      return Certificate{chain, chain, chain_name, chain_name};
+    }
+    return Certificate{chain, key, chain_name, key_name};
+  }
+  return std::nullopt;
+}
+
+/// "none", "may" or "encrypt", as smtpd reads the older switches too.
+std::string tls_level(const Parameters& parameters) {
+  const std::string level = lower(parameters.text("smtpd_tls_security_level"));
+  if (!level.empty()) return level;
+  if (parameters.flag("smtpd_enforce_tls").value_or(false)) return "encrypt";
+  return parameters.flag("smtpd_use_tls").value_or(false) ? "may" : "none";
+}
+
+bool is_wrapped(const Parameters& parameters) {
+  return iequals(parameters.text("smtpd_tls_wrappermode"), "yes");
+}
+
+std::string_view tls_mode(const Parameters& parameters) {
+  if (!certificate_of(parameters)) return "none";
+  if (is_wrapped(parameters)) return "implicit";
+  return tls_level(parameters) == "none" ? "none" : "starttls";
+}
+
+Judgement judge_level(std::string_view name, const Parameters& parameters) {
+  if (name != "smtpd_tls_security_level" && !parameters.text("smtpd_tls_security_level").empty()) {
+    return meaningless("smtpd_tls_security_level decides");
+  }
+  const std::string level = tls_level(parameters);
+  const std::string key = fmt::format("listener.tls = \"{}\"", tls_mode(parameters));
+  if (level == "none") return carried(key);
+  if (!certificate_of(parameters)) {
+    return changed(key +
+                   ": without a certificate Postfix offers no STARTTLS; name one, or set "
+                   "\"starttls\" and Postern makes one");
+  }
+  if (level == "encrypt" && !is_wrapped(parameters)) {
+    return changed(key +
+                   ": TLS is offered, not insisted on; to insist, put "
+                   "reject_plaintext_session first in the lists");
+  }
+  if (level != "may" && level != "encrypt") {
+    return changed(fmt::format("{}: `{}` is not a level of a server", key, printable(level, 40)));
+  }
+  return carried(key);
+}
+
+Judgement judge_certificate(std::string_view name, const Parameters& parameters) {
+  const auto used = certificate_of(parameters);
+  const std::string value = parameters.text(name);
+  if (value.empty() || value == "none") return carried("no such file");
+  if (!used || (used->origin != name && used->key_origin != name)) {
+    return not_supported(fmt::format("a listener has one certificate; that of {} is taken",
+                                     used ? used->origin : "none of them"));
+  }
+  if (tls_mode(parameters) == "none") return meaningless("TLS is switched off");
+  const bool is_key = used->key_origin == name && used->origin != name;
+  if (name == "smtpd_tls_chain_files") {
+    const auto files = parameters.words(name);
+    if (files && files->size() > 1) {
+      return changed("listener.certificate and key: the first file alone");
+    }
+  }
+  return carried(is_key ? "listener.key" : "listener.certificate");
+}
+
+std::vector<std::string> listen_addresses(const Parameters& parameters) {
+  const auto words = parameters.words("inet_interfaces");
+  const std::string protocols = lower(parameters.text("inet_protocols"));
+  const bool v4 = protocols != "ipv6";
+  const bool v6 = protocols != "ipv4";
+  std::vector<std::string> out;
+  const auto add = [&](std::string address) {
+    if (std::find(out.begin(), out.end(), address) == out.end()) out.push_back(std::move(address));
+  };
+  const auto add_pair = [&](std::string_view four, std::string_view six) {
+    if (v4) add(fmt::format("{}:25", four));
+    if (v6) add(fmt::format("[{}]:25", six));
+  };
+  if (!words) return {"127.0.0.1:25"};
+  for (const Word& word : *words) {
+    std::string text = lower(word.text);
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    if (text == "all") add_pair("0.0.0.0", "::");
+    if (text == "loopback-only" || text == "localhost") add_pair("127.0.0.1", "::1");
+    const auto address = IpAddress::parse(text);
+    if (address && address->is_v4() && v4) add(fmt::format("{}:25", address->to_string()));
+    if (address && !address->is_v4() && v6) add(fmt::format("[{}]:25", address->to_string()));
+  }
+  if (out.empty()) out.emplace_back("127.0.0.1:25");
+  return out;
+}
+
+Judgement judge_interfaces(const Parameters& parameters) {
+  const auto words = parameters.words("inet_interfaces");
+  const auto known = [](const Word& word) {
+    std::string text = lower(word.text);
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    return text == "all" || text == "loopback-only" || text == "localhost" ||
+           IpAddress::parse(text).has_value();
+  };
+  if (!words || !std::all_of(words->begin(), words->end(), known)) {
+    return not_supported(
+        "only addresses are understood, no names; set listener.address, loopback until then");
+  }
+  return changed("listener.address, port 25; further ports of master.cf are further listeners");
+}
+
+}  // namespace
+
+/// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
+std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters) {
+  const auto words = parameters.words(name);
+  if (!words) return std::nullopt;
+  std::string out;
+  for (const Word& word : *words) {
+    std::string text = word.text;
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    const auto network = Cidr::parse(text);
+    if (!network) return std::nullopt;
+    out += fmt::format("{}\"{}\"", out.empty() ? "" : ", ", network->to_string());
+  }
+  return "[" + out + "]";
+}
+
+Judgement judge_networks(std::string_view name, std::string_view key,
+                         const Parameters& parameters) {
+  if (networks_toml(name, parameters)) return carried(std::string(key));
+  return not_supported(fmt::format("{} takes networks alone; set it by hand", key));
+}
+
+std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters) {
+  std::vector<std::vector<TomlEntry>> listeners;
+  const auto certificate = certificate_of(parameters);
+  const std::string_view mode = tls_mode(parameters);
+  const auto xclient = networks_toml("smtpd_authorized_xclient_hosts", parameters);
+  const bool strict = parameters.flag("smtpd_forbid_unauth_pipelining").value_or(false);
+  for (const std::string& address : listen_addresses(parameters)) {
+    auto& out = listeners.emplace_back();
+    const std::string name =
+        listeners.size() == 1 ? "smtp" : fmt::format("smtp{}", listeners.size());
+    out.push_back({"listener", "name", toml_quoted(name), ""});
+    out.push_back({"listener", "address", toml_quoted(address), "inet_interfaces"});
+    out.push_back({"listener", "tls", toml_quoted(mode), "smtpd_tls_security_level"});
+    if (certificate && mode != "none") {
+      out.push_back(
+          {"listener", "certificate", toml_quoted(certificate->chain), certificate->origin});
+      out.push_back({"listener", "key", toml_quoted(certificate->key), certificate->key_origin});
+    }
+    if (xclient && *xclient != "[]") {
+      out.push_back({"listener", "xclient_from", *xclient, "smtpd_authorized_xclient_hosts"});
+    }
+    if (strict) {
+      out.push_back(
+          {"listener", "reject_unauth_pipelining", "true", "smtpd_forbid_unauth_pipelining"});
+    }
+  }
+  return listeners;
+}
+
+std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters) {
+  if (name == "inet_interfaces") return judge_interfaces(parameters);
+  if (name == "inet_protocols") return changed("listener.address: which families are listened on");
+  if (name == "smtpd_tls_security_level" || name == "smtpd_use_tls" ||
+      name == "smtpd_enforce_tls") {
+    return judge_level(name, parameters);
+  }
+  if (name == "smtpd_tls_wrappermode") {
+    return carried(fmt::format("listener.tls = \"{}\"", tls_mode(parameters)));
+  }
+  if (name == "smtpd_tls_cert_file" || name == "smtpd_tls_key_file" ||
+      name == "smtpd_tls_chain_files" || name == "smtpd_tls_eccert_file" ||
+      name == "smtpd_tls_eckey_file") {
+    return judge_certificate(name, parameters);
+  }
+  if (name == "smtpd_authorized_xclient_hosts") {
+    return judge_networks(name, "listener.xclient_from", parameters);
+  }
+  if (name == "smtpd_forbid_unauth_pipelining") return carried("listener.reject_unauth_pipelining");
+  return std::nullopt;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,333 @@
+// Parameters of Postfix that have no key here: what is lost with each, if anything is. The first
+// pattern that fits counts.
+#include <algorithm>
+#include <span>
+
+#include "dialect/restrictions/postfix_import_parts.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Patterns = std::span<const std::string_view>;
+
+struct Group {
+  Fate fate;
+  std::string_view note;
+  Patterns patterns;  ///< a name; with a * in front or behind, its end or beginning
+};
+
+constexpr std::string_view filters[] = {"content_filter", "smtpd_proxy_filter"};
+constexpr std::string_view milters[] = {"smtpd_milters", "non_smtpd_milters", "smtpd_milter_maps"};
+constexpr std::string_view checks[] = {"header_checks", "mime_header_checks",
+                                       "nested_header_checks", "body_checks",
+                                       "milter_header_checks"};
+constexpr std::string_view copies[] = {"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"};
+constexpr std::string_view rewrites[] = {
+    "canonical_maps",     "sender_canonical_maps", "recipient_canonical_maps",
+    "masquerade_domains", "relocated_maps",        "remote_header_rewrite_domain"};
+constexpr std::string_view routes[] = {"relayhost",
+                                       "transport_maps",
+                                       "fallback_transport",
+                                       "fallback_transport_maps",
+                                       "sender_dependent_default_transport_maps",
+                                       "sender_dependent_relayhost_maps",
+                                       "default_transport",
+                                       "relay_transport",
+                                       "best_mx_transport",
+                                       "default_filter_nexthop"};
+constexpr std::string_view mailboxes[] = {
+    "home_mailbox",         "mail_spool_directory", "mailbox_command",
+    "mailbox_command_maps", "mailbox_transport",    "mailbox_transport_maps",
+    "local_transport",      "virtual_transport",    "virtual_mailbox_base",
+    "luser_relay",          "forward_path"};
+constexpr std::string_view logins[] = {"smtpd_sasl_type",
+                                       "smtpd_sasl_path",
+                                       "smtpd_sasl_local_domain",
+                                       "smtpd_sasl_service",
+                                       "smtpd_sasl_mechanism_filter",
+                                       "smtpd_sasl_exceptions_networks",
+                                       "cyrus_sasl_config_path"};
+constexpr std::string_view owners[] = {"local_login_sender_maps", "smtpd_sender_login_maps"};
+constexpr std::string_view probes[] = {"address_verify_*", "unverified_recipient_*",
+                                       "unverified_sender_*"};
+constexpr std::string_view backups[] = {"permit_mx_backup_networks", "proxy_interfaces"};
+constexpr std::string_view client_certificates[] = {
+    "relay_clientcerts", "smtpd_tls_CAfile", "smtpd_tls_CApath", "smtpd_tls_ccert_verifydepth",
+    "smtpd_tls_fingerprint_digest"};
+constexpr std::string_view further_certificates[] = {"smtpd_tls_dcert_file", "smtpd_tls_dkey_file",
+                                                     "tls_server_sni_maps"};
+constexpr std::string_view lists_of_old[] = {"maps_rbl_domains"};
+constexpr std::string_view proxies[] = {"smtpd_upstream_proxy_protocol"};
+constexpr std::string_view rates[] = {
+    "smtpd_client_message_rate_limit", "smtpd_client_recipient_rate_limit",
+    "smtpd_client_auth_rate_limit", "smtpd_client_new_tls_session_rate_limit"};
+constexpr std::string_view delegates[] = {"smtpd_policy_service_*"};
+constexpr std::string_view screens[] = {"postscreen_*", "dnsblog_*"};
+constexpr std::string_view banners[] = {"smtpd_banner"};
+constexpr std::string_view dialogue[] = {"smtpd_discard_ehlo_keywords",
+                                         "smtpd_discard_ehlo_keyword_address_maps",
+                                         "smtpd_command_filter",
+                                         "smtpd_forbidden_commands",
+                                         "smtpd_noop_commands",
+                                         "smtpd_authorized_verp_clients",
+                                         "smtpd_authorized_xforward_hosts",
+                                         "smtpd_dns_reply_filter"};
+constexpr std::string_view footers[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
+constexpr std::string_view header_sizes[] = {"header_size_limit", "mime_nesting_limit"};
+constexpr std::string_view data_rates[] = {"smtpd_min_data_rate", "smtpd_per_request_deadline"};
+constexpr std::string_view newline_details[] = {"smtpd_forbid_bare_newline_*"};
+constexpr std::string_view strictness[] = {
+    "cleanup_replace_stray_cr_lf", "force_mime_input_conversion",
+    "strict_7bit_headers",         "strict_8bitmime",
+    "strict_8bitmime_body",        "strict_mime_*",
+    "message_reject_characters",   "message_strip_characters",
+    "message_drop_headers",        "resolve_dequoted_address",
+    "resolve_null_domain",         "resolve_numeric_domain"};
+
+constexpr std::string_view sending[] = {"smtp_*",
+                                        "lmtp_*",
+                                        "tlsproxy_*",
+                                        "connection_cache_*",
+                                        "ignore_mx_lookup_error",
+                                        "disable_dns_lookups",
+                                        "transport_retry_time",
+                                        "detect_8bit_encoding_header"};
+constexpr std::string_view milter_details[] = {"milter_*"};
+constexpr std::string_view filter_details[] = {"receive_override_options", "smtpd_proxy_*",
+                                               "internal_mail_filter_classes"};
+constexpr std::string_view check_details[] = {"body_checks_size_limit",
+                                              "mime_boundary_length_limit",
+                                              "header_address_token_limit", "disable_mime_*"};
+constexpr std::string_view rewrite_details[] = {"canonical_classes",
+                                                "sender_canonical_classes",
+                                                "recipient_canonical_classes",
+                                                "masquerade_classes",
+                                                "masquerade_exceptions",
+                                                "propagate_unmatched_extensions",
+                                                "local_header_rewrite_clients",
+                                                "always_add_missing_headers",
+                                                "undisclosed_recipients_header",
+                                                "header_from_format",
+                                                "enable_original_recipient",
+                                                "virtual_alias_*_limit",
+                                                "virtual_alias_address_length_limit",
+                                                "virtual_alias_expansion_limit",
+                                                "virtual_alias_recursion_limit"};
+constexpr std::string_view mailbox_details[] = {"command_expansion_filter",
+                                                "local_command_shell",
+                                                "local_delivery_status_filter",
+                                                "virtual_delivery_status_filter",
+                                                "mailbox_*",
+                                                "virtual_mailbox_limit",
+                                                "virtual_mailbox_lock",
+                                                "virtual_uid_maps",
+                                                "virtual_gid_maps",
+                                                "virtual_minimum_uid",
+                                                "allow_mail_to_*",
+                                                "default_privs",
+                                                "export_environment",
+                                                "expand_owner_alias",
+                                                "owner_request_special",
+                                                "reset_owner_alias",
+                                                "require_home_directory",
+                                                "strict_mailbox_ownership",
+                                                "deliver_lock_*",
+                                                "stale_lock_time",
+                                                "dovecot_*",
+                                                "prepend_delivered_header",
+                                                "frozen_delivered_to",
+                                                "biff",
+                                                "forward_expansion_filter",
+                                                "execution_directory_expansion_filter",
+                                                "sun_mailtool_compatibility",
+                                                "send_cyrus_sasl_authzid",
+                                                "pipe_delivery_status_filter",
+                                                "alias_database",
+                                                "duplicate_filter_limit"};
+constexpr std::string_view queue_details[] = {"bounce_size_limit",
+                                              "bounce_template_file",
+                                              "default_delivery_status_filter",
+                                              "default_verp_delimiters",
+                                              "defer_transports",
+                                              "delay_logging_resolution_limit",
+                                              "delay_warning_time",
+                                              "queue_file_attribute_count_limit",
+                                              "queue_minfree",
+                                              "queue_run_delay",
+                                              "*_queue_lifetime",
+                                              "*_backoff_time",
+                                              "qmgr_*",
+                                              "*_destination_*",
+                                              "*_delivery_slot_*",
+                                              "*_recipient_limit",
+                                              "*_recipient_refill_*",
+                                              "*_time_limit",
+                                              "*_extra_recipient_*",
+                                              "*_minimum_delivery_slots",
+                                              "*_transport_rate_delay",
+                                              "*_initial_destination_*",
+                                              "initial_destination_concurrency",
+                                              "destination_concurrency_*",
+                                              "*_notice_recipient",
+                                              "2bounce_*",
+                                              "notify_classes",
+                                              "double_bounce_sender",
+                                              "confirm_delay_cleared",
+                                              "hash_queue_*",
+                                              "in_flow_delay",
+                                              "fast_flush_*",
+                                              "enable_threaded_bounces",
+                                              "enable_long_queue_ids",
+                                              "disable_verp_bounces",
+                                              "verp_*",
+                                              "dont_remove",
+                                              "backwards_bounce_logfile_compatibility"};
+constexpr std::string_view tls_details[] = {"tlsrpt_*", "smtpd_tls_*", "tls_*", "openssl_path",
+                                            "tlsmgr_*"};
+constexpr std::string_view login_details[] = {"broken_sasl_auth_clients",
+                                              "smtpd_sasl_authenticated_header"};
+constexpr std::string_view logs[] = {"postlogd_*",
+                                     "syslog_*",
+                                     "maillog_*",
+                                     "debug_*",
+                                     "debugger_command",
+                                     "helpful_warnings",
+                                     "respectful_logging",
+                                     "info_log_address_format",
+                                     "smtpd_client_port_logging",
+                                     "smtpd_log_access_permit_actions",
+                                     "postlog_*"};
+constexpr std::string_view programs[] = {"*_directory",
+                                         "*_directories",
+                                         "*_path",
+                                         "setgid_group",
+                                         "mail_owner",
+                                         "multi_instance_*",
+                                         "postmulti_*",
+                                         "authorized_*",
+                                         "mail_name",
+                                         "mail_version",
+                                         "mail_release_date",
+                                         "meta_directory",
+                                         "sendmail_fix_line_endings",
+                                         "import_environment"};
+constexpr std::string_view internals[] = {"daemon_table_open_error_is_fatal",
+                                          "daemon_timeout",
+                                          "process_name",
+                                          "default_database_type",
+                                          "*_service_name",
+                                          "ipc_*",
+                                          "max_idle",
+                                          "max_use",
+                                          "fork_*",
+                                          "application_event_drain_time",
+                                          "trigger_timeout",
+                                          "berkeley_db_*",
+                                          "lmdb_map_size",
+                                          "proxy_read_maps",
+                                          "proxy_write_maps",
+                                          "stress",
+                                          "anvil_*",
+                                          "service_throttle_time",
+                                          "process_id",
+                                          "master_service_disable",
+                                          "fault_injection_code",
+                                          "tcp_windowsize",
+                                          "known_tcp_ports",
+                                          "dns_ncache_ttl_fix_enable",
+                                          "dnssec_probe",
+                                          "enable_idna2003_compatibility",
+                                          "service_name",
+                                          "qmqpd_*",
+                                          "empty_address_*",
+                                          "strict_smtputf8",
+                                          "smtputf8_autodetect_classes",
+                                          "smtpd_service_name",
+                                          "smtpd_expansion_filter",
+                                          "smtpd_history_flush_threshold",
+                                          "smtpd_recipient_overshoot_limit",
+                                          "smtpd_delay_open_until_valid_rcpt",
+                                          "show_user_unknown_table_name",
+                                          "shlib_directory"};
+
+constexpr std::string_view other_switches[] = {"smtpd_*"};
+
+constexpr Fate lost = Fate::not_supported;
+constexpr Fate nothing = Fate::meaningless;
+
+constexpr Group groups[] = {
+    {lost, "no content filters; a webhook sees each message and may refuse it (docs/delivery.md)",
+     filters},
+    {lost, "no milters are called; SPF, DKIM, DMARC and ARC are built in (docs/mailauth.md)",
+     milters},
+    {lost,
+     "headers and bodies are not matched; a webhook sees them and may refuse (docs/delivery.md)",
+     checks},
+    {lost, "no copies are made; let the webhook make them", copies},
+    {lost, "addresses are not rewritten; the webhook gets them as they came", rewrites},
+    {lost, "mail is handed to webhooks, not to other servers (docs/delivery.md)", routes},
+    {lost, "there are no mailboxes; mail is handed to webhooks (docs/delivery.md)", mailboxes},
+    {lost, "logins are Postern's own, the smtp_credentials of a policy (docs/webhook-policies.md)",
+     logins},
+    {lost, "who may use which sender is not checked; take the *_sender_login_mismatch rules out",
+     owners},
+    {lost, "addresses are not verified by probes; name the recipients in tables", probes},
+    {lost, "permit_mx_backup and addresses of other machines are not known; list relay_domains",
+     backups},
+    {lost, "no client certificates; let clients log in instead", client_certificates},
+    {lost, "a listener has one certificate", further_certificates},
+    {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
+    {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
+    {lost, "[limits] counts sessions; policies have rate limits (docs/webhook-policies.md)", rates},
+    {lost, "one question a rule, answered within the limits of [policy_services] or as failed",
+     delegates},
+    {lost,
+     "no postscreen; listener.pregreet_wait catches early talkers, reject_rbl_client asks "
+     "DNS lists",
+     screens},
+    {lost, "the greeting is server.hostname and a fixed text", banners},
+    {lost, "the SMTP dialogue is not adjustable here", dialogue},
+    {lost, "replies have no footer", footers},
+    {lost, "limits.header_size and limits.header_fields bound the header section", header_sizes},
+    {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
+    {lost, "limits.bare_newline holds for all clients; a refusal is 554", newline_details},
+    {lost, "messages and addresses are judged as with the parameter's default", strictness},
+    {nothing, "Postern does not send mail on by SMTP or LMTP", sending},
+    {nothing, "only milters are told", milter_details},
+    {nothing, "there are no content filters", filter_details},
+    {nothing, "headers and bodies are not searched", check_details},
+    {nothing, "addresses and headers are not rewritten", rewrite_details},
+    {nothing, "there is no queue; the client hears what became of a message", queue_details},
+    {nothing, "there are no mailboxes", mailbox_details},
+    {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", tls_details},
+    {nothing, "clients that need it or show it are not served specially", login_details},
+    {nothing, "Postern logs in its own way (docs/logs.md)", logs},
+    {nothing, "about the files and programs of Postfix", programs},
+    {nothing, "about the inner workings of Postfix", internals},
+    {lost, "Postern has no such switch", other_switches},
+};
+
+bool fits(std::string_view pattern, std::string_view name) {
+  const bool open_front = pattern.starts_with('*');
+  const bool open_back = pattern.size() > 1 && pattern.ends_with('*');
+  if (open_front) pattern.remove_prefix(1);
+  if (open_back) pattern.remove_suffix(1);
+  if (open_front && open_back) return name.find(pattern) != std::string_view::npos;
+  if (open_front) return name.ends_with(pattern);
+  if (open_back) return name.starts_with(pattern);
+  return name == pattern;
+}
+
+}  // namespace
+
+std::optional<Judgement> judge_by_name(std::string_view name) {
+  for (const Group& group : groups) {
+    const auto found = std::any_of(group.patterns.begin(), group.patterns.end(),
+                                   [&](std::string_view pattern) { return fits(pattern, name); });
+    if (found) return Judgement{group.fate, std::string(group.note), {}};
+  }
+  return std::nullopt;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,67 @@
+// Inside of postfix_import: what is known about single parameters.
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/postfix_import.h"
+
+namespace postern::dialect::restrictions {
+
+/// A key of the postern.toml, its value in TOML, and the parameter that it comes from ("" for
+/// none).
+struct TomlEntry {
+  std::string_view section;
+  std::string_view key;
+  std::string value;
+  std::string_view origin;
+};
+
+struct Judgement {
+  Fate fate = Fate::carried;
+  std::string note;
+  std::vector<TomlEntry> entries;
+};
+
+inline Judgement carried(std::string note = "") { return {Fate::carried, std::move(note), {}}; }
+inline Judgement changed(std::string note) { return {Fate::changed, std::move(note), {}}; }
+inline Judgement not_supported(std::string note) {
+  return {Fate::not_supported, std::move(note), {}};
+}
+inline Judgement meaningless(std::string note) { return {Fate::meaningless, std::move(note), {}}; }
+
+/// Parameters that have a key outside [restrictions], or say what Postern does anyway. Null when
+/// it is none of these.
+std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters);
+
+/// The part of judge_setting() that is about listeners; their entries are listener_entries().
+std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters);
+
+/// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
+std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters);
+/// Whether networks_toml() can say it in `key`.
+Judgement judge_networks(std::string_view name, std::string_view key, const Parameters& parameters);
+
+/// What Postern does not carry among the words of a value.
+struct ForeignWords {
+  std::set<std::string> keywords;  ///< of a restriction list: "reject_unverified_sender"
+  std::set<std::string> types;     ///< of tables: "mysql:"
+  bool indexed = false;            ///< a hash: table or the like, whose source is read instead
+};
+ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
+
+/// Parameters without any key: by their names alone. Null for a name that Postfix does not know.
+std::optional<Judgement> judge_by_name(std::string_view name);
+
+/// A [[listener]] for each address, in order: the entries of each.
+std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters);
+
+/// A text as a TOML string. Nullopt when it is not UTF-8. Several lines become a multi-line string.
+std::optional<std::string> toml_string(const std::vector<std::string>& lines);
+std::string toml_quoted(std::string_view text);
+
+}  // namespace postern::dialect::restrictions

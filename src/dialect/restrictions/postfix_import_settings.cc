@@ -1,0 +1,217 @@
+// Parameters that have a key outside [restrictions], and those that ask for what Postern does
+// anyway.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+#include "mail/hostname.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+// --- amounts ---
+
+struct Amount {
+  enum class Kind : std::uint8_t { count, size, seconds };
+  std::string_view name;
+  std::string_view section;
+  std::string_view key;
+  Kind kind;
+  std::uint64_t least;
+  std::uint64_t most;
+  bool zero_is_no_limit;
+  std::string_view difference;  ///< what is not the same; "" for nothing
+};
+
+constexpr std::uint64_t gib = 1u << 30;
+constexpr std::uint64_t million = 1'000'000;
+constexpr std::uint64_t day = 86'400;
+using enum Amount::Kind;
+
+constexpr Amount amounts[] = {
+    {"default_process_limit", "limits", "sessions", count, 1, million, false,
+     "SMTP sessions at a time; other services have no limit here"},
+    {"hopcount_limit", "limits", "received_fields", count, 1, 100'000, false, ""},
+    {"line_length_limit", "limits", "command_line", count, 64, 1u << 20, false,
+     "a longer command is refused, not cut"},
+    {"message_size_limit", "limits", "message_size", size, 1, 4 * gib, true, ""},
+    {"smtpd_client_connection_count_limit", "limits", "sessions_per_address", count, 1, million,
+     true, "an IPv6 client counts by its /64"},
+    {"smtpd_client_connection_rate_limit", "limits", "new_sessions_per_minute", count, 1,
+     100 * million, true, "an IPv6 client counts by its /64"},
+    {"smtpd_error_sleep_time", "limits", "error_delay", seconds, 0, 60, false, ""},
+    {"smtpd_hard_error_limit", "limits", "errors", count, 1, million, false, ""},
+    {"smtpd_junk_command_limit", "limits", "junk_commands", count, 0, million, false, ""},
+    {"smtpd_recipient_limit", "limits", "recipients", count, 1, million, false, ""},
+    {"smtpd_sasl_response_limit", "limits", "auth_line", count, 64, 1u << 20, false, ""},
+    {"smtpd_soft_error_limit", "limits", "soft_errors", count, 1, million, false, ""},
+    {"smtpd_starttls_timeout", "timeouts", "tls_handshake", seconds, 1, day, false, ""},
+    {"smtpd_timeout", "timeouts", "command", seconds, 1, day, false,
+     "for a whole command; message data has timeouts.data_block"},
+    {"smtpd_upstream_proxy_timeout", "timeouts", "proxy_header", seconds, 1, day, false, ""},
+};
+
+/// "300", "300s", "5m", "1h", "1d", "1w".
+std::optional<std::uint64_t> parse_seconds(std::string_view text) {
+  static constexpr std::pair<char, std::uint64_t> units[] = {
+      {'s', 1}, {'m', 60}, {'h', 3600}, {'d', day}, {'w', 7 * day}};
+  std::uint64_t factor = 1;
+  for (const auto& [letter, length] : units) {
+    if (!text.empty() && to_lower(text.back()) == letter) {
+      factor = length;
+      text.remove_suffix(1);
+      break;
+    }
+  }
+  const auto number = parse_number(text);
+  if (!number || *number > 100 * 365 * day) return std::nullopt;
+  return *number * factor;
+}
+
+std::string amount_toml(const Amount& amount, std::uint64_t number) {
+  switch (amount.kind) {
+    case count:
+      return std::to_string(number);
+    case size:
+      return fmt::format("\"{}\"", number);
+    case seconds:
+      return fmt::format("\"{}s\"", number);
+  }
+  return {};
+}
+
+Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
+  const auto text = parameters.value(amount.name);
+  if (!text) return not_supported(text.error().message);
+  const auto number = amount.kind == seconds ? parse_seconds(*text) : parse_number(*text);
+  if (!number) {
+    return not_supported(fmt::format("`{}` is no {} here; set {}.{}", printable(*text, 40),
+                                     amount.kind == seconds ? "time" : "number", amount.section,
+                                     amount.key));
+  }
+  std::uint64_t wanted = *number;
+  std::string note = fmt::format("{}.{}", amount.section, amount.key);
+  std::string difference(amount.difference);
+  if (amount.zero_is_no_limit && wanted == 0) {
+    wanted = amount.most;
+    difference = "there is always a limit; this is the highest";
+  } else if (wanted < amount.least || wanted > amount.most) {
+    wanted = std::clamp(wanted, amount.least, amount.most);
+    difference = fmt::format("{} is out of range, this is the nearest", *number);
+  }
+  Judgement out = difference.empty() ? carried(note) : changed(note + ": " + difference);
+  out.entries.push_back({amount.section, amount.key, amount_toml(amount, wanted), amount.name});
+  return out;
+}
+
+// --- what Postern does anyway ---
+
+struct Always {
+  std::string_view name;
+  bool on;
+  std::string_view instead;  ///< what is lost when the other is asked for, and what to do
+};
+constexpr Always always[] = {
+    {"allow_min_user", true,
+     "addresses that start with a hyphen are taken; a list can refuse them"},
+    {"append_at_myorigin", true, "an address without a domain is one at myorigin"},
+    {"append_dot_mydomain", false, "names are not completed; write mydestination out in full"},
+    {"disable_vrfy_command", true, "VRFY is answered with 252 and tells nothing"},
+    {"smtpd_peername_lookup", true, "client names are looked up when a rule asks for one"},
+    {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
+    {"smtpd_tls_auth_only", true, "AUTH is offered inside TLS only"},
+    {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
+    {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
+    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT stand in angle brackets"},
+};
+
+Judgement judge_always(const Always& fixed, const Parameters& parameters) {
+  const auto wanted = parameters.flag(fixed.name);
+  if (!wanted) return not_supported(wanted.error().message);
+  if (*wanted == fixed.on) return carried("Postern always does so");
+  return not_supported(std::string(fixed.instead));
+}
+
+// --- single parameters ---
+
+Judgement judge_hostname(const Parameters& parameters) {
+  const std::string name = parameters.text("myhostname");
+  // The configuration takes no underscores (RFC 1123 §2.1).
+  if (!mail::is_hostname(name) || name.find('_') != std::string::npos || name.ends_with('.')) {
+    return changed(fmt::format("`{}` is no domain name; set server.hostname for the greeting",
+                               printable(name, 64)));
+  }
+  Judgement out = carried("also server.hostname");
+  out.entries.push_back({"server", "hostname", toml_quoted(name), "myhostname"});
+  return out;
+}
+
+Judgement judge_bare_newline(const Parameters& parameters) {
+  const std::string wanted = lower(parameters.text("smtpd_forbid_bare_newline"));
+  const bool mends = wanted == "yes" || wanted == "normalize";
+  if (!mends && wanted != "reject") {
+    return not_supported(
+        "a bare LF never ends a line; limits.bare_newline says what becomes of it");
+  }
+  Judgement out = carried("limits.bare_newline");
+  out.entries.push_back({"limits", "bare_newline", mends ? "\"normalize\"" : "\"reject\"",
+                         "smtpd_forbid_bare_newline"});
+  return out;
+}
+
+Judgement judge_style(const Parameters& parameters) {
+  if (parameters.is_set("mynetworks")) return meaningless("mynetworks is set");
+  return not_supported("networks are not read from the interfaces; list them in mynetworks");
+}
+
+Judgement judge_rate_unit(const Parameters& parameters) {
+  if (parse_seconds(parameters.text("anvil_rate_time_unit")) == 60) {
+    return carried("rates are counted a minute");
+  }
+  return not_supported("rates are counted a minute; adjust limits.new_sessions_per_minute");
+}
+
+Judgement judge_sasl_options(std::string_view name, const Parameters& parameters) {
+  const auto words = parameters.words(name);
+  const auto fine = [](const Word& word) { return iequals(word.text, "noanonymous"); };
+  const bool outside = name == "smtpd_sasl_security_options";
+  if (words && std::all_of(words->begin(), words->end(), fine)) {
+    return carried("Postern always does so");
+  }
+  // Without TLS there is no AUTH at all, so what is forbidden there does not matter.
+  if (words && outside) return carried("Postern offers no AUTH outside TLS");
+  return not_supported("AUTH inside TLS is PLAIN and LOGIN");
+}
+
+}  // namespace
+
+std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters) {
+  for (const Amount& amount : amounts) {
+    if (amount.name == name) return judge_amount(amount, parameters);
+  }
+  for (const Always& fixed : always) {
+    if (fixed.name == name) return judge_always(fixed, parameters);
+  }
+  if (name == "myhostname") return judge_hostname(parameters);
+  if (auto listening = judge_listener(name, parameters)) return listening;
+  if (name == "smtpd_client_event_limit_exceptions") {
+    Judgement out = judge_networks(name, "limits.exempt_networks", parameters);
+    if (out.fate == Fate::carried) {
+      out.entries.push_back({"limits", "exempt_networks", *networks_toml(name, parameters),
+                             "smtpd_client_event_limit_exceptions"});
+    }
+    return out;
+  }
+  if (name == "smtpd_forbid_bare_newline") return judge_bare_newline(parameters);
+  if (name == "mynetworks_style") return judge_style(parameters);
+  if (name == "anvil_rate_time_unit") return judge_rate_unit(parameters);
+  if (name == "smtpd_sasl_security_options" || name == "smtpd_sasl_tls_security_options") {
+    return judge_sasl_options(name, parameters);
+  }
+  return std::nullopt;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,359 @@
+#include "dialect/restrictions/postfix_import.h"
+
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <toml++/toml.h>
+#include <boost/json.hpp>
+
+#include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+PostfixImport imported(std::string_view text) {
+  ImportOptions options;
+  options.read = [](const std::string& path) -> Result<std::string> {
+    if (path == "/etc/mailname") return std::string("example.com\n");
+    return fail(Fault::not_found, path + ": no such file");
+  };
+  PostfixImport out = import_postfix(text, options);
+  EXPECT_TRUE(out.ok()) << text;
+  return out;
+}
+
+/// "carried: note" of a parameter.
+std::string fate_of(const PostfixImport& from, std::string_view name) {
+  std::string out;
+  for (const ImportedParameter& one : from.parameters) {
+    if (one.name != name) continue;
+    if (!out.empty()) return "twice";
+    out = std::string(fate_word(one.fate)) + (one.note.empty() ? "" : ": ") + one.note;
+  }
+  return out;
+}
+
+std::string fate_of(std::string_view line) {
+  const std::string_view name = line.substr(0, line.find(' '));
+  return fate_of(imported(line), name);
+}
+
+toml::table parsed(const PostfixImport& from) {
+  try {
+    return toml::parse(from.toml);
+  } catch (const toml::parse_error& error) {
+    ADD_FAILURE() << error.what() << "\n" << from.toml;
+    return {};
+  }
+}
+
+constexpr std::string_view example = R"(# A gateway.
+compatibility_level = 3.6
+myhostname = mx.example.com
+mydomain = example.com
+myorigin = $mydomain
+mynetworks = 127.0.0.0/8,
+    192.0.2.0/24
+message_size_limit = 52428800
+smtpd_tls_cert_file = /etc/ssl/mx.pem
+smtpd_tls_key_file = /etc/ssl/mx.key
+smtpd_tls_security_level = may
+our_lists = reject_rbl_client bl.example.net
+smtpd_recipient_restrictions =
+    permit_mynetworks
+    # strangers
+    check_client_access cidr:/etc/postfix/clients.cidr
+    $our_lists
+    reject_unauth_destination
+smtpd_milters = inet:127.0.0.1:8891
+maillog_file = /var/log/mail.log
+)";
+
+TEST(PostfixImport, AnExample) {
+  const PostfixImport out = imported(example);
+  EXPECT_EQ(out.toml, R"(# Made from main.cf by `postern import postfix`.
+
+[server]
+hostname = "mx.example.com"  # main.cf:3
+
+[[listener]]
+name = "smtp"
+address = "0.0.0.0:25"
+tls = "starttls"  # main.cf:11
+certificate = "/etc/ssl/mx.pem"  # main.cf:9
+key = "/etc/ssl/mx.key"  # main.cf:10
+
+[[listener]]
+name = "smtp2"
+address = "[::]:25"
+tls = "starttls"  # main.cf:11
+certificate = "/etc/ssl/mx.pem"  # main.cf:9
+key = "/etc/ssl/mx.key"  # main.cf:10
+
+[limits]
+message_size = "52428800"  # main.cf:8
+
+[restrictions]
+compatibility_level = "3.6"  # main.cf:2
+myhostname = "mx.example.com"  # main.cf:3
+mydomain = "example.com"  # main.cf:4
+myorigin = "$mydomain"  # main.cf:5
+mynetworks = """
+  127.0.0.0/8,
+  192.0.2.0/24
+"""  # main.cf:6
+our_lists = "reject_rbl_client bl.example.net"  # main.cf:12
+smtpd_recipient_restrictions = """
+  permit_mynetworks
+  check_client_access cidr:/etc/postfix/clients.cidr
+  $our_lists
+  reject_unauth_destination
+"""  # main.cf:13
+)");
+  parsed(out);
+  EXPECT_EQ(fate_of(out, "our_lists"), "carried: used by smtpd_recipient_restrictions");
+  EXPECT_EQ(fate_of(out, "smtpd_tls_security_level"), "carried: listener.tls = \"starttls\"");
+  EXPECT_THAT(fate_of(out, "smtpd_milters"), HasSubstr("not supported: no milters"));
+  EXPECT_THAT(fate_of(out, "maillog_file"), HasSubstr("has no meaning here"));
+  EXPECT_EQ(out.count(Fate::carried), 11U);
+  EXPECT_EQ(out.count(Fate::not_supported), 1U);
+}
+
+TEST(PostfixImport, WithoutALevelItIsZero) {
+  const PostfixImport out = imported("myhostname = mx.example.com\n");
+  EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
+  ASSERT_FALSE(out.notes.empty());
+  EXPECT_THAT(out.notes.front(), HasSubstr("the relay list is empty"));
+  const PostfixImport protects = imported("smtpd_relay_restrictions = reject\n");
+  EXPECT_THAT(protects.notes.front(), HasSubstr("level 0 is carried"));
+  EXPECT_THAT(protects.notes.front(), Not(HasSubstr("relay list is empty")));
+}
+
+TEST(PostfixImport, TheLastSettingCounts) {
+  const PostfixImport out = imported("reject_code = 550\nsoft_bounce = no\nreject_code = 551\n");
+  ASSERT_EQ(out.parameters.size(), 2U);
+  EXPECT_EQ(out.parameters[1].name, "reject_code");
+  EXPECT_EQ(out.parameters[1].line, 3U);
+  EXPECT_EQ(out.parameters[1].overridden, (std::vector<std::size_t>{1}));
+  EXPECT_THAT(out.parameters[1].note, HasSubstr("set several times"));
+  EXPECT_THAT(out.toml, HasSubstr("reject_code = \"551\"  # main.cf:3"));
+  EXPECT_THAT(out.toml, Not(HasSubstr("550")));
+}
+
+TEST(PostfixImport, ClassesAndMacrosGoWithWhatUsesThem) {
+  const PostfixImport out = imported(
+      "smtpd_restriction_classes = strict\n"
+      "strict = check_sender_access $type:/etc/postfix/strict, reject\n"
+      "type = texthash\n"
+      "size = 1000000\n"
+      "message_size_limit = ${size}\n"
+      "lonely = 1\n"
+      "relay_host_name = next.example.net\n"
+      "relayhost = [$relay_host_name]\n"
+      "virtual_mailbox_base = /srv\n"
+      "smtpd_helo_restrictions = check_helo_access hash:$virtual_mailbox_base/helo\n");
+  EXPECT_EQ(fate_of(out, "strict"), "carried: a restriction class");
+  EXPECT_EQ(fate_of(out, "type"), "carried: used by strict");
+  EXPECT_EQ(fate_of(out, "size"), "carried: used by message_size_limit");
+  EXPECT_THAT(fate_of(out, "lonely"), HasSubstr("nothing refers to it"));
+  EXPECT_EQ(fate_of(out, "relay_host_name"), "has no meaning here: only relayhost refers to it");
+  EXPECT_THAT(fate_of(out, "virtual_mailbox_base"),
+              HasSubstr("carried with a change: used by smtpd_helo_restrictions; itself: there"));
+  const toml::table file = parsed(out);
+  EXPECT_EQ(file["restrictions"]["type"].value_or(""), std::string("texthash"));
+  EXPECT_FALSE(file["restrictions"]["size"]);
+  EXPECT_FALSE(file["restrictions"]["relay_host_name"]);
+  EXPECT_EQ(file["limits"]["message_size"].value_or(""), std::string("1000000"));
+}
+
+TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
+  const PostfixImport out = imported(
+      "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
+      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mysql:/etc/postfix/users.cf }\n"
+      "relay_recipient_maps = ldap:/etc/postfix/ldap.cf\n"
+      "relay_domains = ${broken\n");
+  EXPECT_EQ(fate_of(out, "smtpd_sender_restrictions"),
+            "not supported: stays as it is and prevents the start: reject_unverified_sender is not "
+            "carried, take it out");
+  EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
+  EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("ldap: tables are not read"));
+  EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
+  EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 5U) << "the four, and the level";
+  EXPECT_THAT(out.notes.back(), HasSubstr("postmap is not needed"));
+}
+
+TEST(PostfixImport, TlsAsItIsServed) {
+  const auto mode = [](std::string_view text) {
+    return parsed(imported(text))["listener"][0]["tls"].value_or(std::string());
+  };
+  const std::string pem = "smtpd_tls_cert_file = /c.pem\n";
+  EXPECT_EQ(mode(""), "none");
+  EXPECT_EQ(mode(pem), "none");
+  EXPECT_EQ(mode(pem + "smtpd_use_tls = yes\n"), "starttls");
+  EXPECT_EQ(mode(pem + "smtpd_use_tls = yes\nsmtpd_tls_security_level = none\n"), "none");
+  EXPECT_EQ(mode(pem + "smtpd_enforce_tls = yes\n"), "starttls");
+  EXPECT_EQ(mode(pem + "smtpd_tls_wrappermode = yes\n"), "implicit");
+  EXPECT_EQ(mode("smtpd_tls_security_level = may\n"), "none") << "no certificate, no STARTTLS";
+  const PostfixImport one = imported(pem + "smtpd_tls_security_level = encrypt\n");
+  EXPECT_THAT(fate_of(one, "smtpd_tls_security_level"), HasSubstr("reject_plaintext_session"));
+  EXPECT_EQ(parsed(one)["listener"][0]["key"].value_or(""), std::string("/c.pem"));
+  const PostfixImport two = imported(pem +
+                                     "smtpd_tls_security_level = may\n"
+                                     "smtpd_tls_eccert_file = /ec.pem\n");
+  EXPECT_EQ(fate_of(two, "smtpd_tls_eccert_file"),
+            "not supported: a listener has one certificate; that of smtpd_tls_cert_file is taken");
+}
+
+TEST(PostfixImport, Listeners) {
+  const auto addresses = [](std::string_view text) {
+    const toml::table file = parsed(imported(text));
+    std::string out;
+    for (const toml::node& one : *file["listener"].as_array()) {
+      out += (*one.as_table())["address"].value_or("") + std::string(" ");
+    }
+    return out;
+  };
+  EXPECT_EQ(addresses("inet_interfaces = loopback-only"), "127.0.0.1:25 [::1]:25 ");
+  EXPECT_EQ(addresses("inet_interfaces = 192.0.2.1, [2001:db8::1]"),
+            "192.0.2.1:25 [2001:db8::1]:25 ");
+  EXPECT_EQ(addresses("inet_protocols = ipv4"), "0.0.0.0:25 ");
+  EXPECT_THAT(fate_of("inet_interfaces = $myhostname"), HasSubstr("not supported: only addresses"));
+  const PostfixImport out = imported(
+      "smtpd_authorized_xclient_hosts = 192.0.2.0/24 [::1]\n"
+      "smtpd_forbid_unauth_pipelining = yes\n");
+  EXPECT_THAT(out.toml, HasSubstr(R"(xclient_from = ["192.0.2.0/24", "::1/128"])"));
+  EXPECT_THAT(out.toml, HasSubstr("reject_unauth_pipelining = true"));
+}
+
+TEST(PostfixImport, AmountsWithinTheirBounds) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"message_size_limit = 0",
+       "carried with a change: limits.message_size: there is always a "
+       "limit; this is the highest"},
+      {"smtpd_recipient_limit = 0",
+       "carried with a change: limits.recipients: 0 is out of range, this is the nearest"},
+      {"smtpd_error_sleep_time = 2m",
+       "carried with a change: limits.error_delay: 120 is out of range, this is the nearest"},
+      {"hopcount_limit = 50", "carried: limits.received_fields"},
+      {"hopcount_limit = many",
+       "not supported: `many` is no number here; set limits.received_fields"},
+      {"smtpd_starttls_timeout = ${stress?{10}:{300}}s", "carried: timeouts.tls_handshake"},
+  };
+  for (const auto& [line, fate] : cases) EXPECT_EQ(fate_of(line), fate) << line;
+  EXPECT_THAT(imported("smtpd_starttls_timeout = ${stress?{10}:{300}}s").toml,
+              HasSubstr("tls_handshake = \"300s\""));
+}
+
+TEST(PostfixImport, WhatPosternDoesAnyway) {
+  EXPECT_EQ(fate_of("append_dot_mydomain = no"), "carried: Postern always does so");
+  EXPECT_THAT(fate_of("append_dot_mydomain = yes"), HasSubstr("not supported"));
+  EXPECT_THAT(fate_of("smtputf8_enable = no"), HasSubstr("not supported"));
+  EXPECT_THAT(fate_of("disable_vrfy_command = maybe"), HasSubstr("is yes or no"));
+  EXPECT_EQ(fate_of("smtpd_sasl_security_options = noanonymous"),
+            "carried: Postern always does so");
+  EXPECT_EQ(fate_of("smtpd_forbid_bare_newline = reject"), "carried: limits.bare_newline");
+  EXPECT_THAT(fate_of("smtpd_forbid_bare_newline = no"), HasSubstr("not supported"));
+}
+
+TEST(PostfixImport, NamesOfTheHost) {
+  EXPECT_EQ(fate_of("myorigin = /etc/mailname"),
+            "carried with a change: the name in /etc/mailname, as it is now");
+  EXPECT_THAT(imported("myorigin = /etc/mailname").toml, HasSubstr("myorigin = \"example.com\""));
+  EXPECT_THAT(fate_of("myorigin = /etc/elsewhere"), HasSubstr("could not be read"));
+  const PostfixImport odd = imported("myhostname = under_score.example.com");
+  EXPECT_THAT(fate_of(odd, "myhostname"), HasSubstr("set server.hostname"));
+  EXPECT_FALSE(parsed(odd)["server"]);
+}
+
+TEST(PostfixImport, MistakesPreventIt) {
+  const PostfixImport out = import_postfix("myhostname = a.example\nsmtpd_helo_required\n");
+  EXPECT_FALSE(out.ok());
+  EXPECT_TRUE(out.toml.empty());
+  ASSERT_EQ(out.diagnostics.size(), 1U);
+  EXPECT_THAT(out.diagnostics[0].message, HasSubstr("line 2"));
+}
+
+TEST(PostfixImport, AnyTextIsAString) {
+  const std::vector<std::string> texts[] = {
+      {"plain"},         {R"(regexp: /^\w+"x"/)"},          {R"(it's "both" \)"}, {""},
+      {"tab\there"},     {std::string("nul\0byte\x7f", 9)}, {"a", "b \"\"\" c"},  {"x\\", "it's"},
+      {"x\\d", "\"y\""},
+  };
+  for (const auto& lines : texts) {
+    const auto text = toml_string(lines);
+    ASSERT_TRUE(text.has_value());
+    std::string expected;
+    for (const std::string& line : lines) {
+      expected += lines.size() == 1 ? line : "  " + line + "\n";
+    }
+    try {
+      EXPECT_EQ(toml::parse("x = " + *text)["x"].value_or(std::string("?")), expected) << *text;
+    } catch (const toml::parse_error& error) {
+      ADD_FAILURE() << error.what() << ": " << *text;
+    }
+  }
+  EXPECT_FALSE(toml_string({"\xff"}).has_value());
+  EXPECT_THAT(fate_of("mydestination = \xff"), HasSubstr("not supported: not UTF-8"));
+}
+
+/// What must hold for any main.cf that can be read.
+void check_import(const std::string& text) {
+  const PostfixImport out = imported(text);
+  Diagnostics diagnostics;
+  std::map<std::string, std::string, std::less<>> settings;
+  for (Setting& one : parse_main_cf(text, diagnostics)) {
+    settings.insert_or_assign(one.name, one.value);
+  }
+  std::multiset<std::string> reported;
+  const toml::table file = parsed(out);
+  for (const ImportedParameter& one : out.parameters) {
+    reported.insert(one.name);
+    EXPECT_TRUE(one.fate == Fate::carried || !one.note.empty()) << one.name;
+    const auto written = file["restrictions"][one.name].value<std::string>();
+    EXPECT_EQ(is_restriction_parameter(one.name), written && is_restriction_parameter(one.name))
+        << one.name << " is not in [restrictions]";
+    if (!written || (one.name == "myorigin" && one.fate == Fate::changed)) continue;
+    // Line ends aside, the value is the one of main.cf.
+    const auto there = split_words(*written);
+    const auto here = split_words(settings.at(one.name));
+    ASSERT_TRUE(there.has_value() && here.has_value()) << one.name;
+    ASSERT_EQ(there->size(), here->size()) << one.name;
+    for (std::size_t i = 0; i < there->size(); ++i) EXPECT_EQ((*there)[i].text, (*here)[i].text);
+  }
+  EXPECT_EQ(reported.size(), settings.size());
+  for (const auto& [name, value] : settings) EXPECT_EQ(reported.count(name), 1U) << name;
+}
+
+TEST(PostfixImport, EveryParameterOnce) { check_import(std::string(example)); }
+
+// The configurations are of many licences or none, so they are not in this repository
+// (tests/suites/README.md); where they stand beside it they are all imported.
+TEST(PostfixImport, ConfigurationsFoundInTheOpen) {
+  const auto path = std::filesystem::path(POSTERN_SOURCE_DIR).parent_path() /
+                    "shared/suites/restrictions-real/cases.json";
+  std::ifstream in(path);
+  if (!in) GTEST_SKIP() << "not beside the repository";
+  std::stringstream text;
+  text << in.rdbuf();
+  std::map<std::string, std::string> configurations;
+  const boost::json::value suite = boost::json::parse(text.str());
+  for (const auto& one : suite.at("cases").as_array()) {
+    configurations[one.at("origin_id").as_string().c_str()] = one.at("main_cf").as_string().c_str();
+  }
+  EXPECT_GE(configurations.size(), 108U);
+  for (const auto& [id, main_cf] : configurations) {
+    SCOPED_TRACE(id);
+    check_import(main_cf);
+  }
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions

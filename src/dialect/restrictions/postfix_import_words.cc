@@ -1,0 +1,66 @@
+// What Postern does not carry of the words of a value.
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+// Table types of Postfix that Postern does not read.
+constexpr std::string_view foreign_types[] = {
+    "mysql", "pgsql",     "ldap",    "mongodb", "memcache", "nis", "nisplus", "netinfo",
+    "tcp",   "socketmap", "pipemap", "randmap", "environ",  "cdb", "sdbm",    "fail"};
+// Those of which the source is read, not what postmap made of it.
+constexpr std::string_view indexed_types[] = {"hash", "btree", "lmdb", "dbm"};
+
+/// "mysql" of "proxy:mysql:/etc/postfix/users.cf"; "" when the word is no table.
+std::string_view table_type(std::string_view word) {
+  while (word.starts_with("proxy:")) word.remove_prefix(6);
+  const std::size_t colon = word.find(':');
+  if (colon == std::string_view::npos) return {};
+  const std::string_view type = word.substr(0, colon);
+  const bool plain = std::all_of(type.begin(), type.end(), [](char c) { return is_alnum(c); });
+  return plain ? type : std::string_view();
+}
+
+/// Words of a value, and those within the braces of unionmap.
+void flatten(std::string_view value, std::vector<std::string>& out, int depth = 0) {
+  const auto words = split_words(value);
+  if (!words || depth > 8) return;
+  for (const Word& word : *words) {
+    const std::string_view type = table_type(word.text);
+    if (word.grouped) {
+      flatten(word.text, out, depth + 1);
+    } else if (type == "unionmap") {
+      const std::size_t open = word.text.find('{');
+      const std::size_t close = word.text.rfind('}');
+      if (open != std::string::npos && close != std::string::npos && open < close) {
+        flatten(std::string_view(word.text).substr(open + 1, close - open - 1), out, depth + 1);
+      }
+    } else {
+      out.push_back(word.text);
+    }
+  }
+}
+
+}  // namespace
+
+ForeignWords foreign_words(std::string_view value, bool is_restriction_list) {
+  std::vector<std::string> words;
+  flatten(value, words);
+  ForeignWords out;
+  for (const std::string& word : words) {
+    if (is_restriction_list && is_known_elsewhere(word)) out.keywords.insert(lower(word));
+    const std::string_view type = table_type(word);
+    if (std::ranges::find(foreign_types, type) != std::end(foreign_types)) {
+      out.types.insert(std::string(type) + ":");
+    }
+    if (std::ranges::find(indexed_types, type) != std::end(indexed_types)) out.indexed = true;
+  }
+  return out;
+}
+
+}  // namespace postern::dialect::restrictions
