@@ -247,6 +247,9 @@ Task<void> Connection::handle(smtp::Event event) {
   } else if (auto* rcpt = std::get_if<smtp::Rcpt>(&event)) {
     const smtp::Reply reply = co_await transaction_.rcpt(std::move(*rcpt));
     answer(Stage::rcpt, Verb::rcpt, reply);
+  } else if (auto* vrfy = std::get_if<smtp::Vrfy>(&event)) {
+    const smtp::Reply reply = co_await transaction_.vrfy(std::move(*vrfy));
+    answer(Stage::rcpt, Verb::other, reply);
   } else if (std::holds_alternative<smtp::Data>(event)) {
     co_await begin_message();
   } else if (const auto* end = std::get_if<smtp::EndOfData>(&event)) {

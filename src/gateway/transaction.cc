@@ -238,6 +238,16 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   co_return reply_of(250, {2, 1, 5}, "recipient ok");
 }
 
+Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
+  policy::Recipient recipient{.address = std::move(event.mailbox), .route = {}};
+  recipient.route = services_.directory.resolve(recipient.address);
+  evidence_.candidate = std::move(recipient);
+  const smtp::Reply refusal = co_await decide(Stage::rcpt);
+  evidence_.candidate.reset();
+  if (refusal.code != 0) co_return refusal;
+  co_return reply_of(252, {2, 0, 0}, "send some mail, I will try my best");
+}
+
 Task<smtp::Reply> Transaction::data() {
   smtp::Reply refusal = co_await decide(Stage::data);
   if (refusal.code != 0) co_return refusal;

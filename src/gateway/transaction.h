@@ -48,6 +48,8 @@ class Transaction final : private policy::Gatherer {
   Task<smtp::Reply> auth(smtp::Auth event);
   Task<smtp::Reply> mail(smtp::Mail event);
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
+  /// VRFY: what RCPT of this address would be told, without a recipient.
+  Task<smtp::Reply> vrfy(smtp::Vrfy event);
   Task<smtp::Reply> data();
   void chunk(std::string_view bytes);
   Task<smtp::Reply> end_of_data(std::uint64_t size);

@@ -124,6 +124,7 @@ void ServerSession::State::answered(const Reply& reply) {
         authenticated = asked_login;
       }
       break;
+    case Asked::vrfy:
     case Asked::data:
     case Asked::nothing:
       break;

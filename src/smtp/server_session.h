@@ -46,6 +46,10 @@ struct Mail {
 struct Rcpt {
   mail::Mailbox forward_path;  ///< `<Postmaster>` arrives as postmaster@hostname
 };
+/// VRFY of an address, where ServerOptions::judged_vrfy asks. Answer with reply().
+struct Vrfy {
+  mail::Mailbox mailbox;
+};
 /// DATA, or the first BDAT, with a recipient accepted: the message begins. Answer DATA with
 /// proceed() or reply(); after a negative reply to BDAT its octets are swallowed.
 struct Data {
@@ -77,7 +81,7 @@ struct Closed {
   enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
 };
 
-using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Data, Chunk, EndOfData,
+using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Data, Chunk, EndOfData,
                            Aborted, Xclient, Closed>;
 
 /// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.

@@ -122,9 +122,8 @@ std::optional<Event> ServerSession::State::dispatch(const CommandView& command) 
     case Verb::help:
       junk(214, {2, 0, 0}, "see RFC 5321");
       return std::nullopt;
-    case Verb::vrfy:  // RFC 5321 §3.5.3: whether the user exists is not told
-      junk(252, {2, 5, 0}, "send some mail, I will try my best");
-      return std::nullopt;
+    case Verb::vrfy:
+      return vrfy(command.argument);
     case Verb::expn:
     case Verb::etrn:
     case Verb::turn:
@@ -226,6 +225,21 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
   }
   asked = Asked::rcpt;
   return Rcpt{std::move(*mailbox)};
+}
+
+/// RFC 5321 §3.5.3: whether the user exists is not told; whether mail to it is passed on may be.
+std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
+  if (options.judged_vrfy && !is_junk()) {
+    const std::string path = argument.starts_with('<') ? std::string(argument)
+                                                       : "<" + std::string(argument) + ">";
+    const auto parsed = mail::parse_path(path, mail::Utf8::refused, bare());
+    if (parsed && parsed->mailbox && parsed->length == path.size()) {
+      asked = Asked::vrfy;
+      return Vrfy{*parsed->mailbox};
+    }
+  }
+  junk(252, {2, 5, 0}, "send some mail, I will try my best");
+  return std::nullopt;
 }
 
 std::optional<Event> ServerSession::State::reset(std::string_view argument) {

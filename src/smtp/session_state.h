@@ -23,6 +23,7 @@ struct ServerSession::State {
     auth,
     mail,
     rcpt,
+    vrfy,
     data,
     chunk,
     end_of_data,
@@ -52,6 +53,7 @@ struct ServerSession::State {
   std::optional<Event> hello(const CommandView& command);
   std::optional<Event> mail(std::string_view argument);
   std::optional<Event> rcpt(std::string_view argument);
+  std::optional<Event> vrfy(std::string_view argument);
   std::optional<Event> reset(std::string_view argument);
   std::optional<Event> quit(std::string_view argument);
   std::optional<Event> starttls(std::string_view argument);

@@ -101,6 +101,11 @@ class TestDriver {
     }
     return true;
   }
+  bool handle(const Vrfy& vrfy) {
+    events.push_back("vrfy <" + vrfy.mailbox.text() + ">");
+    decide("vrfy", {252, {2, 0, 0}, "perhaps"});
+    return true;
+  }
   bool handle(const Data& data) {
     events.emplace_back(data.chunked ? "bdat" : "data");
     message_.clear();

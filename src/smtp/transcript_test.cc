@@ -82,6 +82,12 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
     options.xclient = value == "on";
   } else if (name == "reject_unauth_pipelining") {
     options.reject_unauth_pipelining = value == "on";
+  } else if (name == "auth_without_tls") {
+    options.auth_without_tls = value == "on";
+  } else if (name == "helo_required") {
+    options.helo_required = value == "on";
+  } else if (name == "bare_addresses") {
+    options.bare_addresses = options.judged_vrfy = value == "on";
   } else if (name == "bare_newline") {
     options.bare_newline = value == "normalize" ? BareNewline::normalize : BareNewline::reject;
   } else if (name == "message_size") {
