@@ -129,7 +129,10 @@ class Compiler {
     policy_.relay_domains = domains("relay_domains");
     policy_.virtual_alias_domains = domains("virtual_alias_domains");
     policy_.virtual_mailbox_domains = domains("virtual_mailbox_domains");
-    policy_.local_recipient_maps = maps("local_recipient_maps");
+    // Postfix's default is the accounts of the machine; mail for them is not delivered here.
+    if (parameters_.is_set("local_recipient_maps")) {
+      policy_.local_recipient_maps = maps("local_recipient_maps");
+    }
     policy_.relay_recipient_maps = maps("relay_recipient_maps");
     policy_.virtual_alias_maps = maps("virtual_alias_maps");
     policy_.virtual_mailbox_maps = maps("virtual_mailbox_maps");
