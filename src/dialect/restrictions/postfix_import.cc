@@ -30,6 +30,24 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+/// Keys that [restrictions] has besides parameters; a macro or class cannot have their names.
+constexpr std::string_view own_keys[] = {"client",
+                                         "data",
+                                         "domain_name_table",
+                                         "end_of_data",
+                                         "errors",
+                                         "hello_restrictions",
+                                         "helo",
+                                         "i_know_this_is_an_open_relay",
+                                         "mode",
+                                         "networks_served_by_mail_relay",
+                                         "recipient",
+                                         "recipient_restrictions",
+                                         "relay",
+                                         "require_complete_lists",
+                                         "sender",
+                                         "sender_restrictions"};
+
 class Importer {
  public:
   Importer(std::vector<Setting> settings, const ImportOptions& options)
@@ -39,6 +57,8 @@ class Importer {
 
   void run(PostfixImport& result) {
     find_restrictions();
+    refuse_names(result.diagnostics);
+    if (!result.ok()) return;
     for (const Setting& setting : settings_) {
       ImportedParameter report = judge(setting);
       report.name = setting.name;
@@ -50,7 +70,7 @@ class Importer {
       }
       result.parameters.push_back(std::move(report));
     }
-    result.notes = notes();
+    result.notes = import_notes(parameters_, has_indexed_);
     result.toml = toml();
   }
 
@@ -117,6 +137,19 @@ class Importer {
         if (!parameters_.is_set(other)) continue;
         if (elsewhere_[other].insert(name).second) open.push_back(std::move(other));
       }
+    }
+  }
+
+  void refuse_names(Diagnostics& diagnostics) const {
+    for (const std::string_view name : own_keys) {
+      if (!restrictions_.contains(name)) continue;
+      diagnostics.push_back({Diagnostic::Severity::error,
+                             "R053",
+                             {std::string(name), 0},
+                             fmt::format("line {}: {} is a key of [restrictions] with another "
+                                         "meaning",
+                                         lines_.find(name)->second, name),
+                             "give it another name in main.cf, and where it is used"});
     }
   }
 
@@ -226,47 +259,6 @@ class Importer {
         replaced_[name] = first;
       }
     }
-  }
-
-  std::vector<std::string> notes() const {
-    std::vector<std::string> out;
-    if (!parameters_.is_set("compatibility_level")) {
-      std::string note =
-          "no compatibility_level: level 0 is carried, as Postfix takes it; relay_domains is then "
-          "$mydestination and the recipient list comes before the relay list";
-      if (!parameters_.is_set("smtpd_relay_restrictions")) {
-        note +=
-            ", and the relay list is empty: unless the recipient list refuses what is to be "
-            "relayed, nothing starts; set compatibility_level = \"3.6\" after a look at the lists";
-      }
-      out.push_back(std::move(note));
-    }
-    if (!parameters_.is_set("mynetworks")) {
-      out.push_back(
-          "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern loopback "
-          "alone; list the networks that may send mail out");
-    }
-    if (!parameters_.is_set("local_recipient_maps")) {
-      out.push_back(
-          "no local_recipient_maps: Postfix knows the accounts of the machine (unix:passwd.byname) "
-          "and $alias_maps; name a table, or nothing to take every local recipient");
-    }
-    if (!parameters_.is_set("smtpd_client_connection_rate_limit")) {
-      out.push_back(
-          "no smtpd_client_connection_rate_limit: Postfix has no such limit by default, Postern "
-          "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute)");
-    }
-    if (!parameters_.is_set("message_size_limit")) {
-      out.push_back(
-          "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
-          "(limits.message_size)");
-    }
-    if (has_indexed_) {
-      out.push_back(
-          "hash:, btree:, lmdb: and dbm: tables are read from their source files (the names "
-          "without .db), at the paths that main.cf names; postmap is not needed");
-    }
-    return out;
   }
 
   // --- the file ---

@@ -79,6 +79,24 @@ Judgement judge_level(std::string_view name, const Parameters& parameters) {
   return carried(key);
 }
 
+/// Whether a client may log in before STARTTLS, as it is with Postfix unless something forbids it.
+bool is_auth_in_the_clear(const Parameters& parameters) {
+  if (!parameters.flag("smtpd_sasl_auth_enable").value_or(false)) return false;
+  if (parameters.flag("smtpd_tls_auth_only").value_or(true)) return false;
+  if (tls_level(parameters) == "encrypt" || tls_mode(parameters) == "implicit") return false;
+  const auto forbidden = parameters.words("smtpd_sasl_security_options");
+  return forbidden && std::none_of(forbidden->begin(), forbidden->end(), [](const Word& word) {
+           return iequals(word.text, "noplaintext");
+         });
+}
+
+Judgement judge_auth_only(const Parameters& parameters) {
+  const auto only = parameters.flag("smtpd_tls_auth_only");
+  if (!only) return not_supported(only.error().message);
+  return carried(is_auth_in_the_clear(parameters) ? "listener.auth_without_tls"
+                                                  : "no AUTH outside TLS");
+}
+
 Judgement judge_certificate(std::string_view name, const Parameters& parameters) {
   const auto used = certificate_of(parameters);
   const std::string value = parameters.text(name);
@@ -181,6 +199,9 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
           {"listener", "certificate", toml_quoted(certificate->chain), certificate->origin});
       out.push_back({"listener", "key", toml_quoted(certificate->key), certificate->key_origin});
     }
+    if (is_auth_in_the_clear(parameters)) {
+      out.push_back({"listener", "auth_without_tls", "true", "smtpd_tls_auth_only"});
+    }
     if (xclient && *xclient != "[]") {
       out.push_back({"listener", "xclient_from", *xclient, "smtpd_authorized_xclient_hosts"});
     }
@@ -199,6 +220,7 @@ std::optional<Judgement> judge_listener(std::string_view name, const Parameters&
       name == "smtpd_enforce_tls") {
     return judge_level(name, parameters);
   }
+  if (name == "smtpd_tls_auth_only") return judge_auth_only(parameters);
   if (name == "smtpd_tls_wrappermode") {
     return carried(fmt::format("listener.tls = \"{}\"", tls_mode(parameters)));
   }

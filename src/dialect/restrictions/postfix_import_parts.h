@@ -60,6 +60,9 @@ std::optional<Judgement> judge_by_name(std::string_view name);
 /// A [[listener]] for each address, in order: the entries of each.
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters);
 
+/// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
+std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);
+
 /// A text as a TOML string. Nullopt when it is not UTF-8. Several lines become a multi-line string.
 std::optional<std::string> toml_string(const std::vector<std::string>& lines);
 std::string toml_quoted(std::string_view text);

@@ -122,10 +122,9 @@ constexpr Always always[] = {
     {"disable_vrfy_command", true, "VRFY is answered with 252 and tells nothing"},
     {"smtpd_peername_lookup", true, "client names are looked up when a rule asks for one"},
     {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
-    {"smtpd_tls_auth_only", true, "AUTH is offered inside TLS only"},
     {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
-    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT stand in angle brackets"},
+    {"strict_rfc821_envelopes", false, "addresses without a domain are taken too"},
 };
 
 Judgement judge_always(const Always& fixed, const Parameters& parameters) {

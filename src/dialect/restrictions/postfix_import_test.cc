@@ -212,6 +212,21 @@ TEST(PostfixImport, TlsAsItIsServed) {
             "not supported: a listener has one certificate; that of smtpd_tls_cert_file is taken");
 }
 
+TEST(PostfixImport, AuthWithoutTlsAsItIsServed) {
+  const auto in_the_clear = [](std::string_view text) {
+    return parsed(imported(text))["listener"][0]["auth_without_tls"].value_or(false);
+  };
+  const std::string sasl = "smtpd_sasl_auth_enable = yes\n";
+  EXPECT_FALSE(in_the_clear(""));
+  EXPECT_TRUE(in_the_clear(sasl));
+  EXPECT_FALSE(in_the_clear(sasl + "smtpd_tls_auth_only = yes\n"));
+  EXPECT_FALSE(in_the_clear(sasl + "smtpd_tls_security_level = encrypt\n"));
+  EXPECT_FALSE(in_the_clear(sasl + "smtpd_sasl_security_options = noplaintext, noanonymous\n"));
+  EXPECT_EQ(fate_of("smtpd_tls_auth_only = no"), "carried: no AUTH outside TLS");
+  const PostfixImport out = imported(sasl + "smtpd_tls_auth_only = no\n");
+  EXPECT_EQ(fate_of(out, "smtpd_tls_auth_only"), "carried: listener.auth_without_tls");
+}
+
 TEST(PostfixImport, Listeners) {
   const auto addresses = [](std::string_view text) {
     const toml::table file = parsed(imported(text));
@@ -279,6 +294,15 @@ TEST(PostfixImport, MistakesPreventIt) {
   EXPECT_TRUE(out.toml.empty());
   ASSERT_EQ(out.diagnostics.size(), 1U);
   EXPECT_THAT(out.diagnostics[0].message, HasSubstr("line 2"));
+}
+
+TEST(PostfixImport, NamesThatMeanSomethingElse) {
+  const PostfixImport out = import_postfix(
+      "smtpd_restriction_classes = data, fine\nfine = permit\ndata = reject\nmode = unused\n");
+  EXPECT_FALSE(out.ok());
+  ASSERT_EQ(out.diagnostics.size(), 1U) << "what is not carried may have any name";
+  EXPECT_EQ(out.diagnostics[0].message,
+            "line 3: data is a key of [restrictions] with another meaning");
 }
 
 TEST(PostfixImport, AnyTextIsAString) {
