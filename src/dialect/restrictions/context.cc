@@ -31,6 +31,9 @@ Subject subject_of_list(ListKind kind) {
   return Subject::etrn;
 }
 
+/// Lists within lists; Postfix gives up at the same number.
+constexpr int max_depth = 100;
+
 std::string bracketed(std::string_view text) { return "<" + smtp::echo(text) + ">"; }
 
 }  // namespace
@@ -251,6 +254,16 @@ Outcome Context::run_rule(const Rule& rule) {
 }
 
 Outcome Context::run(const List& list) {
+  if (depth_ >= max_depth) {
+    return configuration_error({}, "a restriction class comes back to itself through a table");
+  }
+  ++depth_;
+  const Outcome outcome = run_rules(list);
+  --depth_;
+  return outcome;
+}
+
+Outcome Context::run_rules(const List& list) {
   for (const Rule& rule : list) {
     const Outcome outcome = run_rule(rule);
     if (outcome != Outcome::pass) return outcome;

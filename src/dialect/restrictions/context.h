@@ -67,6 +67,7 @@ class Context {
   /// Every rule of one of the policy's lists, in order. `fresh`: a raised defer_if_reject ends
   /// here.
   Outcome run_list(ListKind kind, bool fresh);
+  /// A class that comes back to itself through a table is an error, after 100 lists.
   Outcome run(const List& list);
   /// A recipient or sender that its domain's table does not know. Null rule: the implicit check.
   Outcome judge_listed(const Rule* rule, const Address& address, Subject subject);
@@ -82,6 +83,7 @@ class Context {
  private:
   Address address_of(const mail::Mailbox& mailbox) const;
   Outcome run_rule(const Rule& rule);
+  Outcome run_rules(const List& list);
   std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
   Subject subject_of(const Rule& rule) const;
   smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
@@ -102,6 +104,7 @@ class Context {
   std::string detail_;
   bool raised_permit_ = false;
   bool raised_reject_ = false;
+  int depth_ = 0;  ///< of lists within lists
 };
 
 /// What an access table says about a key that was found.
