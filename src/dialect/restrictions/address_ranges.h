@@ -87,6 +87,14 @@ class AddressRanges {
     }
     return values_[begin];
   }
+  /// Each range that has a value, in order: first, last, value.
+  template <class Take>
+  void each(const Take& take) const {
+    for (std::size_t i = 0; i < starts_.size(); ++i) {
+      const Address last = i + 1 < starts_.size() ? starts_[i + 1] - 1 : ~Address{0};
+      if (values_[i] != none) take(starts_[i], last, values_[i]);
+    }
+  }
   bool is_total() const {
     return !values_.empty() && std::find(values_.begin(), values_.end(), none) == values_.end();
   }

@@ -32,6 +32,14 @@ std::string_view keyword_of_bare_table(std::string_view parameter) {
   return "";
 }
 
+/// Of the keywords that are not carried, those with a word behind them.
+bool takes_word_elsewhere(std::string_view word) {
+  const std::string name = lower(word);
+  if (!is_known_elsewhere(name)) return false;
+  return name == "sleep" || name == "permit_rhswl_client" ||
+         (name.starts_with("check_") && name.ends_with("_access"));
+}
+
 /// The reply code of a keyword's refusals.
 std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
   const auto found = policy.codes.find(keyword.code_parameter);
@@ -55,11 +63,12 @@ class Compiler {
     for (const auto& list : class_lists_) fill_actions(*list);
     policy_.policy_service_trouble =
         parse_action(parameters_.text("smtpd_policy_service_default_action"), policy_);
-    Compiled compiled{.policy = nullptr, .diagnostics = std::move(diagnostics_)};
+    Compiled compiled{.policy = nullptr, .draft = nullptr, .diagnostics = std::move(diagnostics_)};
     const bool failed =
         std::any_of(compiled.diagnostics.begin(), compiled.diagnostics.end(),
                     [](const Diagnostic& one) { return one.severity == Severity::error; });
-    if (!failed) compiled.policy = std::make_shared<const Policy>(std::move(policy_));
+    compiled.draft = std::make_shared<const Policy>(std::move(policy_));
+    if (!failed) compiled.policy = compiled.draft;
     return compiled;
   }
 
@@ -235,7 +244,12 @@ class Compiler {
       return rule;
     }
     rule.keyword = find_keyword(word.text);
-    if (rule.keyword == nullptr) return unknown(std::move(rule), word.text);
+    if (rule.keyword == nullptr) {
+      const bool more = i + 1 < words.size() && takes_word_elsewhere(word.text);
+      rule = unknown(std::move(rule), word.text);
+      if (more) rule.words += " " + words[++i].text;
+      return rule;
+    }
     rule.code = code_of(*rule.keyword, policy_);
     if (rule.keyword->takes == Takes::nothing) return rule;
     const bool more = i + 1 < words.size();

@@ -127,6 +127,14 @@ std::vector<Cidr> Networks::networks() const {
   return list;
 }
 
+std::vector<Networks::Written> Networks::written() const {
+  std::vector<Written> list;
+  for (const Element& one : elements_) {
+    if (one.kind == Element::Kind::network) list.push_back({one.network, one.negated});
+  }
+  return list;
+}
+
 bool Networks::needs_name() const {
   return std::any_of(elements_.begin(), elements_.end(),
                      [](const Element& one) { return one.kind == Element::Kind::name; });

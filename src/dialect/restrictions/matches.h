@@ -34,6 +34,14 @@ class Networks {
   /// Networks that count as inside, in order, for the linter; without exceptions and tables.
   std::vector<Cidr> networks() const;
   bool needs_name() const;
+  /// Networks and nothing else, without exceptions.
+  bool is_plain() const { return is_plain_; }
+  /// Networks in the order written, exceptions too.
+  struct Written {
+    Cidr network;
+    bool negated;
+  };
+  std::vector<Written> written() const;
 
  private:
   struct Element {
@@ -59,6 +67,8 @@ class Domains {
   /// The plain names, as written.
   std::vector<std::string> names() const;
   bool empty() const { return elements_.empty(); }
+  /// Whether every subdomain of a domain that it contains is contained as well, for sure.
+  bool covers_subdomains() const { return is_plain_ && parents_; }
 
  private:
   struct Element {

@@ -182,6 +182,7 @@ enum class Errors : std::uint8_t {
 
 struct Compiled {
   std::shared_ptr<const Policy> policy;  ///< null when there are errors
+  std::shared_ptr<const Policy> draft;   ///< with errors too, for the linter alone
   Diagnostics diagnostics;
 };
 Compiled compile(const Parameters& parameters, const TableSources& sources,

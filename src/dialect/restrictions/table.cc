@@ -100,6 +100,11 @@ class UnionTable final : public CompoundTable {
     if (parts().size() == 1) return parts().front()->values();
     return std::nullopt;
   }
+  std::optional<std::vector<Row>> rows_with(std::string_view value,
+                                            std::size_t most) const override {
+    if (parts().size() == 1) return parts().front()->rows_with(value, most);
+    return std::nullopt;
+  }
   bool is_total() const override {
     return std::any_of(parts().begin(), parts().end(),
                        [](const auto& part) { return part->is_total(); });

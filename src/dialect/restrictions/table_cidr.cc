@@ -1,4 +1,5 @@
 // cidr: the rows and their if ... endif blocks become disjoint ranges (address_ranges.h).
+#include <array>
 #include <cstring>
 
 #include <fmt/core.h>
@@ -32,6 +33,15 @@ Range<Address> range_of(const Cidr& network) {
   const int bits = network.network().bits();
   const Address hosts = host_bits == bits ? ~Address{0} : (Address{1} << host_bits) - 1;
   return {first, first | hosts};
+}
+
+std::string text_of(V4 number) { return IpAddress::v4(number).to_string(); }
+std::string text_of(V6 number) {
+  std::array<std::uint8_t, 16> octets{};
+  for (std::size_t i = octets.size(); i-- > 0; number >>= 8) {
+    octets[i] = static_cast<std::uint8_t>(number);
+  }
+  return IpAddress::v6(octets).to_string();
 }
 
 /// Dotted quad without leading zeros, nothing else; Cidr::parse is strict the same way.
@@ -73,6 +83,17 @@ class CidrTable final : public NamedTable {
   bool is_pattern() const override { return true; }
   bool is_network() const override { return true; }
   std::optional<std::vector<std::string>> values() const override { return values_.list(); }
+  std::optional<std::vector<Row>> rows_with(std::string_view value,
+                                            std::size_t most) const override {
+    std::vector<Row> rows;
+    const auto take = [&](auto first, auto last, std::uint32_t id) {
+      if (rows.size() >= most || values_[id] != value) return;
+      rows.push_back({.key = text_of(first), .last = text_of(last)});
+    };
+    v4_.each(take);
+    v6_.each(take);
+    return rows;
+  }
   bool is_total() const override { return v4_.is_total() && v6_.is_total(); }
   std::size_t rows() const override { return rows_; }
   std::size_t memory() const override {

@@ -82,6 +82,7 @@ struct Rule {
   Kind kind = Kind::row;
   bool negated = false;
   std::optional<Regex> regex;
+  std::string pattern;  ///< as written
   Template result;
   std::size_t line = 0;
   std::size_t behind = 0;  ///< of a block: the rule behind its endif
@@ -127,6 +128,17 @@ class PatternTable final : public NamedTable {
       if (seen.insert(value).second) list.push_back(std::move(value));
     }
     return list;
+  }
+  std::optional<std::vector<Row>> rows_with(std::string_view value,
+                                            std::size_t most) const override {
+    std::vector<Row> rows;
+    for (const Rule& rule : rules_) {
+      if (rows.size() >= most) break;
+      if (rule.kind != Rule::Kind::row || rule.negated || !rule.result.is_constant()) continue;
+      if (rule.result.expand({}) != value) continue;
+      rows.push_back({.key = rule.pattern, .last = {}});
+    }
+    return rows;
   }
   bool is_total() const override { return total_; }
   std::size_t rows() const override { return rows_; }
@@ -208,6 +220,7 @@ class PatternReader {
     const auto pattern = take_pattern(text);
     if (!pattern) return report_.bad(line_, pattern.error().message);
     rule.negated = pattern->negated;
+    rule.pattern = std::string(pattern->text);
     if (kind == Rule::Kind::block && open_.size() >= max_table_nesting) {
       return report_.bad(line_, "`if` is nested too deep");
     }

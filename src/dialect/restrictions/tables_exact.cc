@@ -144,6 +144,16 @@ class ExactTable final : public NamedTable {
     for (std::uint32_t at = 0; at < values_.end();) list.emplace_back(values_.text(at));
     return list;
   }
+  std::optional<std::vector<Row>> rows_with(std::string_view value,
+                                            std::size_t most) const override {
+    std::vector<Row> rows;
+    for (std::uint32_t at = 0; at < keys_.end() && rows.size() < most;) {
+      const std::string_view key = keys_.text(at);
+      std::uint32_t where = keys_.number(at);
+      if (values_.text(where) == value) rows.push_back({.key = std::string(key), .last = {}});
+    }
+    return rows;
+  }
   bool is_total() const override { return false; }
   std::size_t rows() const override { return index_.count(); }
   std::size_t memory() const override {

@@ -1,0 +1,179 @@
+#include "dialect/restrictions/lint.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/lint_checks.h"
+#include "dialect/restrictions/lint_model.h"
+#include "dialect/restrictions/lint_relay.h"
+#include "mailauth/names.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Severity = Finding::Severity;
+
+/// What Postfix asks for before it serves (reference §2.16).
+bool protects(const Rule& rule) {
+  if (rule.keyword == nullptr) return iequals(rule.words, "check_relay_domains");
+  const std::string_view name = rule.keyword->name;
+  return name == "reject_unauth_destination" || name == "defer_unauth_destination" ||
+         name == "reject" || name == "defer" || name == "defer_if_permit";
+}
+
+bool has_protection(const List& list, int depth = 0) {
+  if (depth > 16) return false;
+  for (const Rule& rule : list) {
+    if (rule.warn_only) continue;
+    if (rule.list) {
+      if (has_protection(*rule.list, depth + 1)) return true;
+      continue;
+    }
+    if (protects(rule)) return true;
+    if (rule.keyword != nullptr && rule.keyword->name == "permit") return false;
+  }
+  return false;
+}
+
+class Linter {
+ public:
+  Linter(const Policy& policy, const Diagnostics& diagnostics, const mailauth::SuffixList& suffixes)
+      : policy_(policy), diagnostics_(diagnostics), suffixes_(suffixes) {}
+
+  LintReport run() {
+    take_errors();
+    report_.starts = has_protection(policy_.list(ListKind::relay)) ||
+                     has_protection(policy_.list(ListKind::recipient));
+    if (!report_.starts) {
+      say(Severity::warning, "L013", "smtpd_relay_restrictions", std::nullopt,
+          "Postfix would not serve with these lists: neither the relay nor the recipient list "
+          "refuses other people's destinations",
+          "end smtpd_relay_restrictions with reject_unauth_destination");
+    }
+    judge_open_relay();
+    for (std::size_t i = 0; i < list_count; ++i) check_list(static_cast<ListKind>(i));
+    check_settings(policy_, suffixes_, report_.findings);
+    std::vector<Finding> sorted;
+    for (const auto severity : {Severity::error, Severity::warning, Severity::note}) {
+      for (Finding& one : report_.findings) {
+        if (one.severity == severity) sorted.push_back(std::move(one));
+      }
+    }
+    report_.findings = std::move(sorted);
+    return std::move(report_);
+  }
+
+ private:
+  void say(Severity severity, std::string code, std::string list, std::optional<std::size_t> index,
+           std::string message, std::string hint = {}) {
+    report_.findings.push_back(
+        {severity, std::move(code), std::move(list), index, std::move(message), std::move(hint)});
+  }
+
+  /// What the compiler said, with the elements its places are in. A keyword that is merely not
+  /// carried is right by Postfix, so it is a finding.
+  void take_errors() {
+    for (const Diagnostic& one : diagnostics_) {
+      if (one.severity == Severity::note) continue;
+      Finding finding{one.severity,       one.code,    one.place.parameter,
+                      element(one.place), one.message, one.hint};
+      if (one.code != "R002" && !one.code.starts_with("W")) report_.errors.push_back(finding);
+      report_.findings.push_back(std::move(finding));
+    }
+  }
+  std::optional<std::size_t> element(const Place& place) const {
+    const auto in = [&](const List& list) -> std::optional<std::size_t> {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        if (list[i].place == place) return i;
+      }
+      return std::nullopt;
+    };
+    for (const List& list : policy_.lists) {
+      if (const auto found = in(list)) return found;
+    }
+    for (const auto& [name, list] : policy_.classes) {
+      if (const auto found = in(*list)) return found;
+    }
+    return std::nullopt;
+  }
+
+  void judge_open_relay() {
+    RelayVerdict verdict = judge_relay(policy_);
+    report_.open_relay = verdict.open;
+    report_.witness = std::move(verdict.witness);
+    if (verdict.open == OpenRelay::yes) {
+      say(Severity::error, "L010", "smtpd_relay_restrictions", std::nullopt,
+          "an open relay: anybody may send to any destination",
+          "put reject_unauth_destination in front of what permits; the dialogue below gets "
+          "through");
+    }
+    for (const Opening& one : verdict.openings) {
+      const Rule& rule = policy_.list(one.list)[one.index];
+      if (verdict.open != OpenRelay::keyed) break;
+      say(Severity::warning, "L011", std::string(parameter_of(one.list)), one.index,
+          fmt::format("{} can let strangers send to destinations that are not ours",
+                      printable(rule.words, 200)),
+          "put it behind reject_unauth_destination unless that is meant");
+    }
+    if (verdict.open == OpenRelay::keyed && verdict.openings.empty()) {
+      say(Severity::warning, "L011", "smtpd_relay_restrictions", std::nullopt,
+          "it cannot be proved that strangers are refused for destinations that are not ours",
+          "end smtpd_relay_restrictions with reject_unauth_destination");
+    }
+    for (const Opening& one : verdict.discards) {
+      say(Severity::warning, "L012", std::string(parameter_of(one.list)), one.index,
+          "DISCARD takes a message and throws it away, for all its recipients, unseen and foreign "
+          "ones too",
+          "REJECT tells the sender");
+    }
+  }
+
+  void check_list(ListKind kind) {
+    const List& list = policy_.list(kind);
+    const std::string parameter(parameter_of(kind));
+    const ListCheck check =
+        check_rules(policy_, list, moment_of(policy_, kind), parameter, report_.findings);
+    report_.complete[parameter] = check.complete;
+    for (const std::size_t index : check.unreachable) {
+      report_.unreachable.emplace_back(parameter, index);
+    }
+    if (!list.empty() && !check.complete) {
+      say(Severity::note, "L001", parameter, std::nullopt,
+          "the list does not decide every request: its end permits",
+          "say so with a last permit, or refuse the rest with reject");
+    }
+  }
+
+  const Policy& policy_;
+  const Diagnostics& diagnostics_;
+  const mailauth::SuffixList& suffixes_;
+  LintReport report_;
+};
+
+}  // namespace
+
+std::string_view to_string(OpenRelay verdict) {
+  switch (verdict) {
+    case OpenRelay::no:
+      return "no";
+    case OpenRelay::keyed:
+      return "keyed";
+    case OpenRelay::yes:
+      break;
+  }
+  return "yes";
+}
+
+LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
+                const mailauth::SuffixList& suffixes) {
+  return Linter(policy, diagnostics, suffixes).run();
+}
+
+LintReport lint(const Policy& policy, const Diagnostics& diagnostics) {
+  return lint(policy, diagnostics, mailauth::SuffixList::system());
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,182 @@
+#include "dialect/restrictions/lint_checks.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Severity = Finding::Severity;
+
+class RuleChecker {
+ public:
+  RuleChecker(const Policy& policy, const List& list, const Moment& moment,
+              const std::string& parameter, std::vector<Finding>& findings)
+      : policy_(policy), list_(list), moment_(moment), parameter_(parameter), findings_(findings) {}
+
+  ListCheck run() {
+    bool ended = false;
+    for (std::size_t i = 0; i < list_.size(); ++i) {
+      const Can one = can(policy_, list_[i], moment_);
+      if (decides(one)) check_.complete = true;
+      if (ended) {
+        dead(i, "L002",
+             fmt::format("never asked: {} in front of it always decides", quoted(list_[end_])),
+             "take it out, or put it in front");
+        continue;
+      }
+      check_reach(i);
+      check_words(i);
+      check_table(i);
+      if (!goes_on(one, moment_)) {
+        ended = true;
+        end_ = i;
+        check_constant(i, one);
+      }
+    }
+    return std::move(check_);
+  }
+
+ private:
+  static std::string quoted(const Rule& rule) {
+    return (rule.warn_only ? "warn_if_reject " : "") + printable(rule.words, 200);
+  }
+  void say(Severity severity, std::string code, std::size_t index, std::string message,
+           std::string hint = {}) {
+    findings_.push_back(
+        {severity, std::move(code), parameter_, index, std::move(message), std::move(hint)});
+  }
+  void dead(std::size_t index, std::string code, std::string message, std::string hint) {
+    check_.unreachable.push_back(index);
+    say(Severity::warning, std::move(code), index, quoted(list_[index]) + ": " + std::move(message),
+        std::move(hint));
+  }
+
+  /// Nothing that a second, equal rule could find out.
+  bool repeats(const Rule& rule, const Rule& earlier) const {
+    const bool stateful = rule.keyword == nullptr || rule.keyword->kind == Keyword::Class::other ||
+                          rule.keyword->takes == Keyword::Takes::service;
+    if (rule.list) return rule.list == earlier.list && earlier.warn_only <= rule.warn_only;
+    if (stateful || earlier.keyword != rule.keyword) return false;
+    const auto argument = [](const Rule& one) {
+      const std::size_t blank = one.words.find(' ');
+      return blank == std::string::npos ? std::string() : one.words.substr(blank);
+    };
+    // Behind warn_if_reject the first one refuses nothing.
+    return argument(rule) == argument(earlier) && earlier.warn_only <= rule.warn_only;
+  }
+
+  void check_reach(std::size_t i) {
+    const Rule& rule = list_[i];
+    if (lacks_subject(rule, moment_)) {
+      dead(i, "L004",
+           policy_.delay_reject ? "what it looks at is not known in this list"
+                                : "what it looks at is not known yet when this list runs",
+           "smtpd_delay_reject = yes runs the client, HELO and sender lists at RCPT");
+      return;
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!repeats(rule, list_[j])) continue;
+      dead(i, "L003", fmt::format("the same as element {}, which was asked before", j),
+           "take one of them out");
+      return;
+    }
+    const bool at_data = moment_.recipient == Known::maybe;
+    if (at_data && rule.keyword != nullptr && rule.keyword->subject == Subject::recipient) {
+      say(Severity::warning, "L032", i,
+          quoted(rule) + " is skipped here for messages with several recipients",
+          "smtpd_recipient_restrictions sees each of them");
+    }
+  }
+
+  void check_words(std::size_t i) {
+    const Rule& rule = list_[i];
+    if (rule.keyword == nullptr) return;
+    const std::string_view word = std::string_view(rule.words).substr(0, rule.words.find(' '));
+    if (!rule.keyword->former.empty() && iequals(word, rule.keyword->former)) {
+      say(Severity::note, "L031", i,
+          fmt::format("{} is an old name of {}", printable(word, 64), rule.keyword->name),
+          "both work and mean the same");
+    }
+    if (rule.warn_only && rule.keyword->kind == Keyword::Class::permit) {
+      say(Severity::warning, "L033", i,
+          fmt::format("warn_if_reject in front of {} changes nothing: it permits all the same",
+                      rule.keyword->name),
+          "");
+    }
+    const bool redundant = rule.keyword->kind == Keyword::Class::permit &&
+                           rule.keyword->name != "permit" && i + 2 == list_.size() &&
+                           list_.back().keyword != nullptr &&
+                           list_.back().keyword->name == "permit";
+    if (redundant) {
+      say(Severity::note, "L006", i,
+          quoted(rule) + " makes no difference: the permit behind it permits everybody", "");
+    }
+    if (rule.code / 100 == 4 && rule.keyword->kind == Keyword::Class::reject &&
+        rule.keyword->name != "defer" && rule.keyword->name != "defer_unauth_destination" &&
+        !rule.keyword->code_parameter.empty() && !rule.warn_only) {
+      say(Severity::note, "L030", i,
+          fmt::format("{} answers {}, so that clients come back and try again", rule.keyword->name,
+                      rule.code),
+          fmt::format("{} = 550 refuses for good", rule.keyword->code_parameter));
+    }
+  }
+
+  void check_table(std::size_t i) {
+    const Rule& rule = list_[i];
+    if (!rule.table) return;
+    const auto hidden = rule.table->hidden_rows();
+    if (!hidden.empty()) {
+      std::string lines;
+      for (std::size_t n = 0; n < hidden.size() && n < 10; ++n) {
+        lines += (n > 0 ? ", " : "") + std::to_string(hidden[n]);
+      }
+      if (hidden.size() > 10) lines += ", ...";
+      say(Severity::warning, "L007", i,
+          fmt::format("{}: an earlier row hides line {}", printable(rule.table->name(), 200),
+                      lines),
+          "the first row that matches counts");
+    }
+    const Can one = can(policy_, rule, moment_);
+    if (one == Can{.pass = true} && rule.actions && !has_effect(*rule.actions)) {
+      say(Severity::note, "L008", i, quoted(rule) + " never decides anything", "");
+    }
+  }
+  static bool has_effect(const Actions& actions) {
+    return std::any_of(actions.begin(), actions.end(), [](const auto& one) {
+      const Action::Kind kind = one.second.kind;
+      return kind == Action::Kind::hold || kind == Action::Kind::note ||
+             kind == Action::Kind::defer_if_reject;
+    });
+  }
+
+  void check_constant(std::size_t end, const Can& last) {
+    if (!decides(last) || (last.permit && last.refuse)) return;
+    for (std::size_t i = 0; i < end; ++i) {
+      if (!(can(policy_, list_[i], moment_) == Can{.pass = true})) return;
+    }
+    say(Severity::note, "L005", end,
+        fmt::format("the list {} every request", last.permit ? "permits" : "refuses"), "");
+  }
+
+  const Policy& policy_;
+  const List& list_;
+  const Moment& moment_;
+  const std::string& parameter_;
+  std::vector<Finding>& findings_;
+  std::size_t end_ = 0;
+  ListCheck check_;
+};
+
+}  // namespace
+
+ListCheck check_rules(const Policy& policy, const List& list, const Moment& moment,
+                      const std::string& parameter, std::vector<Finding>& findings) {
+  return RuleChecker(policy, list, moment, parameter, findings).run();
+}
+
+}  // namespace postern::dialect::restrictions

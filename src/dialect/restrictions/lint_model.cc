@@ -1,0 +1,335 @@
+#include "dialect/restrictions/lint_model.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Class = Keyword::Class;
+
+/// Classes name each other through tables no deeper; beyond, anything may happen.
+constexpr int max_depth = 16;
+/// Rows of a table that are looked at one by one.
+constexpr std::size_t max_rows = 20'000;
+/// Permitting values whose rows are looked at.
+constexpr std::size_t max_values = 50;
+
+constexpr Can only_permit{.permit = true};
+constexpr Can only_refuse{.refuse = true};
+constexpr Can only_pass{.pass = true};
+constexpr Can only_fail{.fail = true};
+constexpr Can permit_or_pass{.permit = true, .pass = true};
+constexpr Can refuse_or_pass{.refuse = true, .pass = true};
+/// Rules that ask DNS: trouble raises defer_if_permit.
+constexpr Can refuse_pass_or_defer{.refuse = true, .pass = true, .defer = true};
+constexpr Can anything_but_permit{
+    .refuse = true, .pass = true, .defer = true, .fail = true, .discard = true};
+
+Known known(Subject subject, const Moment& moment) {
+  switch (subject) {
+    case Subject::helo:
+      return moment.helo;
+    case Subject::sender:
+      return moment.sender;
+    case Subject::recipient:
+      return moment.recipient;
+    case Subject::etrn:
+      return moment.etrn;
+    default:
+      return Known::yes;
+  }
+}
+
+/// Whether an exact key of a recipient table can belong to an address that is not ours. Keys are
+/// tried as user@domain, domain and what is above it, user@ (reference §4.1).
+bool opens_foreign(const Policy& policy, std::string_view key) {
+  const std::size_t at = key.rfind('@');
+  const bool is_address = at != std::string_view::npos;
+  const std::string domain = lower(is_address ? key.substr(at + 1) : key);
+  if (domain.empty()) return true;
+  if (is_address) return policy.domain_class(domain) == DomainClass::foreign;
+  const bool below = domain.starts_with('.');
+  const std::string_view name = std::string_view(domain).substr(below ? 1 : 0);
+  if (!policy.access_parents_by_name && !below) {
+    return policy.domain_class(name) == DomainClass::foreign;
+  }
+  // What is below a domain of ours is ours too only where a list says so.
+  return !(policy.relay_domains.covers_subdomains() &&
+           policy.relay_domains.contains(name) == Match::yes);
+}
+
+/// Whether a row of a client table can be about somebody outside mynetworks.
+bool opens_stranger(const Policy& policy, const Table::Row& row) {
+  if (!policy.mynetworks.is_plain()) return true;
+  const auto first = IpAddress::parse(row.key);
+  const auto last = row.last.empty() ? first : IpAddress::parse(row.last);
+  if (!first || !last) return true;
+  const auto networks = policy.mynetworks.networks();
+  return std::none_of(networks.begin(), networks.end(),
+                      [&](const Cidr& one) { return one.contains(*first) && one.contains(*last); });
+}
+
+/// Whether a stranger, or mail to a foreign destination, can come upon this value at all.
+bool is_reachable(const Policy& policy, const Rule& rule, const std::string& value,
+                  const Moment& moment) {
+  const Subject subject = rule.keyword->subject;
+  const Table& table = *rule.table;
+  const bool by_client = subject == Subject::client;
+  const bool by_recipient = subject == Subject::recipient;
+  if (!by_client && !by_recipient) return true;
+  if (by_client && moment.swallowed) return true;
+  if (table.is_pattern() && !table.is_network()) return true;
+  const auto rows = table.rows_with(value, max_rows);
+  if (!rows || rows->size() == max_rows) return true;
+  return std::any_of(rows->begin(), rows->end(), [&](const Table::Row& row) {
+    if (by_client) return opens_stranger(policy, row);
+    return !table.is_network() && opens_foreign(policy, row.key);
+  });
+}
+
+/// Whether every key that the rule looks up finds something.
+bool is_total(const Rule& rule) {
+  if (!rule.table->is_total()) return false;
+  const bool addresses_only =
+      rule.table->is_network() || rule.table->name().find("cidr:") != std::string::npos;
+  return !addresses_only || rule.keyword->subject == Subject::client;
+}
+
+Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
+  if (!rule.table || !rule.actions) return can_say_anything;
+  Can all;
+  std::size_t looked_at = 0;
+  for (const auto& [value, action] : *rule.actions) {
+    Can one = can_say(policy, action, moment);
+    const bool asks = moment.stranger && one.permit && !all.permit && ++looked_at <= max_values;
+    if (asks && !is_reachable(policy, rule, value, moment)) one.permit = false;
+    all |= one;
+  }
+  if (!is_total(rule)) all.pass = true;
+  // Reference §3: OK says nothing of an address with a route of the sender's own.
+  const bool routed =
+      rule.keyword->subject == Subject::recipient && !policy.allow_untrusted_routing;
+  if (routed && all.permit) all.pass = true;
+  return all;
+}
+
+/// Keywords of Postfix that are not carried: lists that hold one do not load, and are still judged
+/// for what they would be.
+Can can_elsewhere(std::string_view word, const Moment& moment) {
+  if (word == "sleep") return only_pass;
+  if (word == "check_relay_domains") {
+    return moment.stranger ? only_refuse : Can{.permit = true, .refuse = true};
+  }
+  const bool needs_identity = word == "permit_inet_interfaces" || word.starts_with("permit_tls_") ||
+                              word == "permit_rhswl_client" || word == "check_ccert_access" ||
+                              word == "check_sasl_access";
+  if (needs_identity && moment.stranger) return only_pass;
+  if (word.starts_with("permit_")) return permit_or_pass;
+  if (word == "check_ccert_access" || word == "check_sasl_access") return can_say_anything;
+  // The tables of server names and addresses: OK is not allowed there (reference §4.4).
+  if (word.starts_with("check_")) return anything_but_permit;
+  return refuse_pass_or_defer;
+}
+
+Can can_permit(const Rule& rule, const Moment& moment) {
+  const std::string_view name = rule.keyword->name;
+  if (name == "permit") return only_permit;
+  if (name == "permit_dnswl_client") {
+    // For destinations of ours alone, where there is one to judge.
+    if (!rule.zone || (moment.stranger && moment.recipient == Known::yes)) return only_pass;
+    return permit_or_pass;
+  }
+  if (!moment.stranger) return permit_or_pass;
+  if (name == "permit_mynetworks") return moment.swallowed ? permit_or_pass : only_pass;
+  if (name == "permit_sasl_authenticated" || name == "permit_auth_destination") return only_pass;
+  return permit_or_pass;
+}
+
+Can can_reject(const Rule& rule, const Moment& moment) {
+  const std::string_view name = rule.keyword->name;
+  if (name == "reject" || name == "defer") return only_refuse;
+  if (rule.keyword->takes == Keyword::Takes::zone && !rule.zone) return only_pass;
+  const bool relays = name == "reject_unauth_destination" || name == "defer_unauth_destination";
+  if (relays && moment.stranger) return only_refuse;
+  if (name.starts_with("reject_unknown_") && rule.keyword->subject != Subject::client) {
+    return refuse_pass_or_defer;
+  }
+  return refuse_or_pass;
+}
+
+Can can_keyword(const Policy& policy, const Rule& rule, const Moment& moment) {
+  const std::string_view name = rule.keyword->name;
+  switch (rule.keyword->kind) {
+    case Class::permit:
+      return can_permit(rule, moment);
+    case Class::reject:
+      return can_reject(rule, moment);
+    case Class::check:
+      return rule.keyword->takes == Keyword::Takes::service ? can_say_anything
+                                                            : can_check(policy, rule, moment);
+    case Class::other:
+      break;
+  }
+  if (name == "defer_if_permit") return {.defer = true};
+  if (name == "defer_if_reject") return only_pass;
+  return can_say_anything;
+}
+
+std::string first_word(const Rule& rule) {
+  return lower(rule.words.substr(0, rule.words.find(' ')));
+}
+
+}  // namespace
+
+Can& Can::operator|=(const Can& other) {
+  permit |= other.permit;
+  refuse |= other.refuse;
+  pass |= other.pass;
+  defer |= other.defer;
+  fail |= other.fail;
+  discard |= other.discard;
+  return *this;
+}
+
+Moment moment_of(const Policy& policy, ListKind list) {
+  const Known helo = policy.helo_required ? Known::yes : Known::maybe;
+  Moment moment{.helo = helo};
+  switch (list) {
+    case ListKind::client:
+      if (!policy.delay_reject) moment = {Known::no, Known::no, Known::no};
+      break;
+    case ListKind::helo:
+      if (!policy.delay_reject) moment = {Known::yes, Known::no, Known::no};
+      break;
+    case ListKind::sender:
+      if (!policy.delay_reject) moment.recipient = Known::no;
+      break;
+    case ListKind::relay:
+    case ListKind::recipient:
+      break;
+    case ListKind::data:
+    case ListKind::end_of_data:
+      moment.recipient = Known::maybe;
+      break;
+    case ListKind::etrn:
+      moment = {Known::maybe, Known::no, Known::no, Known::yes};
+      break;
+  }
+  return moment;
+}
+
+bool lacks_subject(const Rule& rule, const Moment& moment) {
+  return rule.keyword != nullptr && known(rule.keyword->subject, moment) == Known::no;
+}
+
+bool goes_on(const Can& can, const Moment& moment) {
+  return can.pass || (can.defer && !moment.stranger);
+}
+
+bool decides(const Can& can) {
+  return !can.pass && !can.defer && (can.permit || can.refuse || can.discard);
+}
+
+Can can_say(const Policy& policy, const Action& action, const Moment& moment) {
+  switch (action.kind) {
+    case Action::Kind::permit:
+      return only_permit;
+    case Action::Kind::pass:
+    case Action::Kind::hold:
+    case Action::Kind::note:
+    case Action::Kind::defer_if_reject:
+      return only_pass;
+    case Action::Kind::refuse:
+      return only_refuse;
+    case Action::Kind::defer_if_permit:
+      return {.defer = true};
+    case Action::Kind::discard:
+      return {.discard = true};
+    case Action::Kind::rules:
+      return action.list ? fold(policy, *action.list, moment) : can_say_anything;
+    case Action::Kind::invalid:
+      break;
+  }
+  return only_fail;
+}
+
+Can can(const Policy& policy, const Rule& rule, const Moment& outer) {
+  Moment moment = outer;
+  moment.warn_only = outer.warn_only || rule.warn_only;
+  Can result;
+  if (rule.list) {
+    result = fold(policy, *rule.list, moment);
+  } else if (rule.keyword == nullptr) {
+    const std::string word = first_word(rule);
+    result = is_known_elsewhere(word) ? can_elsewhere(word, moment) : only_fail;
+  } else {
+    const Known there = known(rule.keyword->subject, moment);
+    if (there == Known::no) return only_pass;
+    result = can_keyword(policy, rule, moment);
+    if (there == Known::maybe) result.pass = true;
+  }
+  // Reference §2.9: refusals and deferrals become warnings.
+  if (moment.warn_only && (result.refuse || result.defer)) {
+    result.refuse = result.defer = false;
+    result.pass = true;
+  }
+  return result;
+}
+
+Can fold(const Policy& policy, const List& list, const Moment& outer) {
+  if (outer.depth >= max_depth) return can_say_anything;
+  Moment moment = outer;
+  ++moment.depth;
+  Can all;
+  for (const Rule& rule : list) {
+    Can one = can(policy, rule, moment);
+    const bool more = goes_on(one, moment);
+    one.pass = false;
+    all |= one;
+    if (!more) return all;
+  }
+  all.pass = true;
+  return all;
+}
+
+bool is_wide(const Cidr& network) {
+  return network.prefix() < (network.network().is_v4() ? 8 : 32);
+}
+
+std::optional<IpAddress> swallowed_stranger(const Policy& policy) {
+  const auto inside = [&](const IpAddress& one) {
+    const std::string nameless;
+    return policy.mynetworks.contains(one, &nameless) == Match::yes;
+  };
+  const auto is_public = [](std::uint32_t first) {
+    return first > 0 && first != 10 && first != 127 && first < 224;
+  };
+  // A /7 and wider holds two neighbours at least; what is listed by hand seldom does.
+  std::optional<IpAddress> last;
+  for (std::uint32_t first = 1; first < 224; ++first) {
+    const IpAddress one = IpAddress::v4(first << 24 | 0x00a35b4d);
+    if (!is_public(first) || !inside(one)) {
+      last.reset();
+      continue;
+    }
+    if (last) {
+      for (const std::uint32_t usual : {0xc000020au, 0xc633644du, 0xcb0071c8u}) {
+        if (inside(IpAddress::v4(usual))) return IpAddress::v4(usual);
+      }
+      return last;
+    }
+    last = one;
+  }
+  for (const auto& [network, negated] : policy.mynetworks.written()) {
+    if (negated || network.network().is_v4() || !is_wide(network)) continue;
+    for (const auto& usual : {IpAddress::parse("2001:db8:77::a"), IpAddress::parse("2600:77::a")}) {
+      if (usual && inside(*usual)) return *usual;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace postern::dialect::restrictions

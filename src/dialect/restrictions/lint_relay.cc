@@ -1,0 +1,64 @@
+#include "dialect/restrictions/lint_relay.h"
+
+#include <optional>
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+constexpr ListKind on_the_way[] = {ListKind::client,     ListKind::helo,      ListKind::sender,
+                                   ListKind::relay,      ListKind::recipient, ListKind::data,
+                                   ListKind::end_of_data};
+
+Moment strangers_moment(const Policy& policy, ListKind kind, bool swallowed) {
+  Moment moment = moment_of(policy, kind);
+  moment.stranger = true;
+  moment.swallowed = swallowed;
+  return moment;
+}
+
+/// With smtpd_delay_reject = no a refused HELO is as if none was given, and mail may go on.
+bool can_be_skipped(const Policy& policy, ListKind kind) {
+  return kind == ListKind::helo && !policy.delay_reject && !policy.helo_required;
+}
+
+}  // namespace
+
+RelayVerdict judge_relay(const Policy& policy) {
+  RelayVerdict verdict;
+  const bool swallowed = swallowed_stranger(policy).has_value();
+  std::optional<ListKind> barrier;
+  for (const ListKind kind : on_the_way) {
+    const Moment moment = strangers_moment(policy, kind, swallowed);
+    const Can all = fold(policy, policy.list(kind), moment);
+    if (!all.permit && !all.pass && !can_be_skipped(policy, kind)) {
+      // The relay list is the usual one: name it where it is among them.
+      if (!barrier || kind == ListKind::relay) barrier = kind;
+    }
+    const List& list = policy.list(kind);
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      const Can one = can(policy, list[i], moment);
+      if (one.discard && list[i].keyword != nullptr && !list[i].table) {
+        // A policy server may say anything; that is no finding.
+      } else if (one.discard) {
+        verdict.discards.push_back({kind, i});
+      }
+      const bool relays = kind == ListKind::relay || kind == ListKind::recipient;
+      if (one.permit && relays) verdict.openings.push_back({kind, i});
+      if (!goes_on(one, moment)) break;
+    }
+  }
+  if (barrier) {
+    verdict.open = OpenRelay::no;
+    verdict.barrier = *barrier;
+    verdict.openings.clear();
+    return verdict;
+  }
+  if (auto way = find_way(policy)) {
+    verdict.open = way->anybody ? OpenRelay::yes : OpenRelay::keyed;
+    verdict.witness = std::move(way->witness);
+  }
+  return verdict;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,124 @@
+#include "dialect/restrictions/lint_report.h"
+
+#include <fmt/format.h>
+#include <boost/json/array.hpp>
+
+#include "base/text.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+namespace json = boost::json;
+
+std::string_view word(Finding::Severity severity) {
+  switch (severity) {
+    case Finding::Severity::error:
+      return "error";
+    case Finding::Severity::warning:
+      return "warning";
+    case Finding::Severity::note:
+      break;
+  }
+  return "note";
+}
+
+json::value index_of(const Finding& finding) {
+  return finding.index ? json::value(*finding.index) : json::value(nullptr);
+}
+
+/// "smtpd_relay_restrictions, element 2".
+std::string place_of(const Finding& finding) {
+  return finding.index ? fmt::format("{}, element {}", finding.list, *finding.index) : finding.list;
+}
+
+std::string conclusion(const LintReport& report) {
+  switch (report.open_relay) {
+    case OpenRelay::no:
+      return "closed: no client outside mynetworks that has not authenticated can relay to a "
+             "foreign destination\n";
+    case OpenRelay::keyed:
+      if (report.witness.empty()) {
+        return "not proved closed: no dialogue to a foreign destination was found to get through, "
+               "and the rules named above may let one through\n";
+      }
+      return "closed but for listed recipients, listed clients, or what a policy server allows; "
+             "this gets through:\n";
+    case OpenRelay::yes:
+      break;
+  }
+  return "OPEN RELAY: anybody can send to any destination; this gets through:\n";
+}
+
+}  // namespace
+
+std::vector<std::string> dialogue(const Witness& witness) {
+  std::vector<std::string> lines;
+  if (witness.empty()) return lines;
+  lines.push_back(fmt::format("client {} [{}]",
+                              witness.client_name.empty() ? "unknown" : witness.client_name,
+                              witness.client.to_string()));
+  if (!witness.provided.empty()) lines.push_back("provided that " + witness.provided);
+  if (!witness.helo.empty()) lines.push_back("C: EHLO " + printable(witness.helo, 255));
+  if (witness.tls) {
+    lines.emplace_back("C: STARTTLS");
+    if (!witness.helo.empty()) lines.push_back("C: EHLO " + printable(witness.helo, 255));
+  }
+  lines.push_back("C: MAIL FROM:<" + printable(witness.sender, 320) + ">");
+  lines.emplace_back("S: 250");
+  for (const std::string& recipient : witness.recipients) {
+    lines.push_back("C: RCPT TO:<" + printable(recipient, 320) + ">");
+    lines.emplace_back("S: 250");
+  }
+  lines.emplace_back("C: DATA");
+  lines.emplace_back("S: 354");
+  lines.emplace_back("C: .");
+  lines.emplace_back("S: 250");
+  for (const auto& [list, why] : witness.passed) lines.push_back(list + ": " + why);
+  return lines;
+}
+
+json::object to_json(const LintReport& report) {
+  json::object complete;
+  for (const auto& [list, is] : report.complete) complete[list] = is;
+  json::array unreachable;
+  for (const auto& [list, index] : report.unreachable) {
+    unreachable.push_back(json::array{list, index});
+  }
+  json::array witness;
+  for (const std::string& line : dialogue(report.witness)) witness.emplace_back(line);
+  json::array errors;
+  for (const Finding& one : report.errors) {
+    errors.push_back(json::array{one.list, index_of(one), one.message});
+  }
+  json::array findings;
+  for (const Finding& one : report.findings) {
+    findings.push_back(json::object{{"severity", word(one.severity)},
+                                    {"code", one.code},
+                                    {"list", one.list},
+                                    {"index", index_of(one)},
+                                    {"message", one.message},
+                                    {"hint", one.hint}});
+  }
+  return {{"starts", report.starts},
+          {"complete", std::move(complete)},
+          {"unreachable", std::move(unreachable)},
+          {"open_relay", to_string(report.open_relay)},
+          {"witness", std::move(witness)},
+          {"errors", std::move(errors)},
+          {"findings", std::move(findings)}};
+}
+
+std::string to_text(const LintReport& report) {
+  std::string text;
+  for (const Finding& one : report.findings) {
+    text +=
+        fmt::format("{}[{}] {}: {}\n", word(one.severity), one.code, place_of(one), one.message);
+    if (!one.hint.empty()) text += fmt::format("  hint: {}\n", one.hint);
+  }
+  text += conclusion(report);
+  for (const std::string& line : dialogue(report.witness)) text += "  " + line + "\n";
+  return text;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,20 @@
+// A lint report for people and for programs.
+#pragma once
+
+#include <string>
+
+#include <boost/json/object.hpp>
+
+#include "dialect/restrictions/lint.h"
+
+namespace postern::dialect::restrictions {
+
+/// {"starts", "complete": {list: bool}, "unreachable": [[list, index]], "open_relay", "witness":
+/// [lines], "errors": [[parameter, index or null, message]], "findings": [{severity, code, list,
+/// index, message, hint}]}.
+boost::json::object to_json(const LintReport& report);
+
+/// The findings with their hints, then the proof or the dialogue that gets through.
+std::string to_text(const LintReport& report);
+
+}  // namespace postern::dialect::restrictions

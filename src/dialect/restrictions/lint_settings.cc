@@ -1,0 +1,122 @@
+// Networks that swallow the Internet, destinations that are nobody's, and what opens side doors.
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/lint_checks.h"
+#include "mailauth/names.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using Severity = Finding::Severity;
+
+class SettingsChecker {
+ public:
+  SettingsChecker(const Policy& policy, const mailauth::SuffixList& suffixes,
+                  std::vector<Finding>& findings)
+      : policy_(policy), suffixes_(suffixes), findings_(findings) {}
+
+  void run() {
+    check_networks();
+    check_suffixes();
+    check_classes();
+    if (policy_.allow_untrusted_routing) {
+      say(Severity::warning, "L025", "allow_untrusted_routing",
+          "addresses with a route of the sender's own (user%elsewhere@ours) count as ours",
+          "write no: the servers behind this one may follow the route");
+    }
+    if (policy_.soft_bounce) {
+      say(Severity::warning, "L034", "soft_bounce",
+          "every refusal is a temporary one: clients come back for days", "for trying out alone");
+    }
+  }
+
+ private:
+  void say(Severity severity, std::string code, std::string parameter, std::string message,
+           std::string hint) {
+    findings_.push_back({severity, std::move(code), std::move(parameter), std::nullopt,
+                         std::move(message), std::move(hint)});
+  }
+
+  void check_networks() {
+    const auto written = policy_.mynetworks.written();
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      const Cidr& network = written[i].network;
+      if (!written[i].negated) {
+        if (!is_wide(network)) continue;
+        say(Severity::warning, "L020", "mynetworks",
+            fmt::format("{} holds {}: strangers are inside and may send anywhere",
+                        network.to_string(),
+                        network.prefix() == 0 ? "every address" : "a large part of the Internet"),
+            "name your own networks, for example 192.0.2.0/24");
+        continue;
+      }
+      const auto container = std::find_if(
+          written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i), [&](const auto& one) {
+            return !one.negated && one.network.prefix() <= network.prefix() &&
+                   one.network.contains(network.network());
+          });
+      if (container == written.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+      say(Severity::warning, "L021", "mynetworks",
+          fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),
+                      container->network.to_string()),
+          "put the exception in front");
+    }
+  }
+
+  void check_suffixes() {
+    for (const std::string& name : policy_.relay_domains.names()) {
+      const std::string_view bare = std::string_view(name).substr(name.starts_with('.') ? 1 : 0);
+      const bool everything = bare.empty() || bare == ".";
+      if (!everything && !suffixes_.is_registry_suffix(bare)) continue;
+      // Private networks use names that no registry gives out.
+      const bool whole = everything || bare.find('.') == std::string_view::npos;
+      say(Severity::warning, "L022", "relay_domains",
+          everything
+              ? "\".\" is no domain: it matches nothing"
+              : fmt::format("{} is {}: mail to whatever is registered below it is relayed "
+                            "for everybody",
+                            printable(name, 200), whole ? "a top-level name" : "a public suffix"),
+          "name the domains themselves");
+    }
+  }
+
+  void check_classes() {
+    const std::pair<const char*, const Domains*> classes[] = {
+        {"mydestination", &policy_.mydestination},
+        {"virtual_alias_domains", &policy_.virtual_alias_domains},
+        {"virtual_mailbox_domains", &policy_.virtual_mailbox_domains},
+        {"relay_domains", &policy_.relay_domains}};
+    std::map<std::string, std::string> first;
+    for (const auto& [parameter, domains] : classes) {
+      for (const std::string& name : domains->names()) {
+        const auto [other, is_new] = first.emplace(name, parameter);
+        // Postfix's old default: relay_domains = $mydestination.
+        const bool usual = other->second == "mydestination" && parameter == relay_domains;
+        if (is_new || usual || other->second == parameter) continue;
+        say(Severity::warning, "L024", parameter,
+            fmt::format("{} is in {} too, which counts", printable(name, 200), other->second),
+            "name each domain in one of them");
+      }
+    }
+  }
+
+  static constexpr std::string_view relay_domains = "relay_domains";
+
+  const Policy& policy_;
+  const mailauth::SuffixList& suffixes_;
+  std::vector<Finding>& findings_;
+};
+
+}  // namespace
+
+void check_settings(const Policy& policy, const mailauth::SuffixList& suffixes,
+                    std::vector<Finding>& findings) {
+  SettingsChecker(policy, suffixes, findings).run();
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,273 @@
+// The search for a dialogue that gets through. What it tries comes from the tables' own keys; what
+// it finds has gone through evaluate().
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/lint_candidates.h"
+#include "dialect/restrictions/lint_relay.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// The DNS of a stranger who has put his house in order, and is in no list.
+dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
+  const auto found = [](std::string record) {
+    return dns::Answer{.status = dns::Status::found, .records = {std::move(record)}};
+  };
+  const dns::Answer nothing{.status = dns::Status::nx_domain, .records = {}};
+  const bool named = !dialogue.client_name.empty();
+  const dns::Type family = dialogue.client.is_v4() ? dns::Type::a : dns::Type::aaaa;
+  switch (question.type) {
+    case dns::Type::ptr:
+      return named ? found(dialogue.client_name) : nothing;
+    case dns::Type::mx:
+      return found("10 mx." + question.name);
+    default:
+      break;
+  }
+  if (named && question.name == dialogue.client_name && question.type == family) {
+    return found(dialogue.client.to_string());
+  }
+  return nothing;
+}
+
+/// Evaluates until nothing is missing any more.
+class Player {
+ public:
+  Player(const Policy& policy, Witness& dialogue, const std::string& service)
+      : policy_(policy), dialogue_(dialogue), service_(service) {}
+
+  bool run() {
+    policy::SessionFacts& session = evidence_.session;
+    session.id = "witness";
+    session.client_ip = dialogue_.client;
+    session.client_port = 40000;
+    session.esmtp = true;
+    dialogue_.passed.clear();
+    if (!passes(Protocol::connect)) return false;
+    session.helo = dialogue_.helo;
+    if (dialogue_.tls) session.tls = policy::Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+    if (!session.helo.empty() && !passes(Protocol::helo)) return false;
+    if (session.helo.empty() && policy_.helo_required) return false;
+    if (!dialogue_.sender.empty()) {
+      auto sender = mail::parse_mailbox(dialogue_.sender, mail::Utf8::refused);
+      if (!sender) return false;
+      evidence_.reverse_path = std::move(*sender);
+    }
+    if (!passes(Protocol::mail)) return false;
+    for (const std::string& text : dialogue_.recipients) {
+      auto mailbox = mail::parse_mailbox(text, mail::Utf8::refused);
+      if (!mailbox) return false;
+      const policy::Recipient recipient{.address = std::move(*mailbox), .route = {}};
+      evidence_.candidate = recipient;
+      if (!passes(Protocol::rcpt)) return false;
+      evidence_.candidate.reset();
+      evidence_.recipients.push_back(recipient);
+    }
+    if (!passes(Protocol::data)) return false;
+    evidence_.message = policy::MessageFacts{};
+    return passes(Protocol::end_of_data);
+  }
+
+ private:
+  bool passes(Protocol protocol) {
+    // More questions than lists could ask for any one dialogue.
+    for (int round = 0; round < 500; ++round) {
+      const Evaluated result = evaluate(policy_, evidence_, protocol);
+      if (result.wanted_service) {
+        policy::Consultation answer = *result.wanted_service;
+        services_.insert(answer.service);
+        answer.answer = service_;
+        evidence_.consulted.push_back(std::move(answer));
+        continue;
+      }
+      if (result.wanted_dns) {
+        evidence_.dns.push_back({*result.wanted_dns, answer_of(dialogue_, *result.wanted_dns)});
+        continue;
+      }
+      if (result.reply.code != 0 || result.discard) return false;
+      note(protocol, result);
+      return true;
+    }
+    return false;
+  }
+
+  void note(Protocol protocol, const Evaluated& result) {
+    const bool delayed = policy_.delay_reject;
+    switch (protocol) {
+      case Protocol::connect:
+        if (!delayed) note(ListKind::client, result);
+        break;
+      case Protocol::helo:
+        if (!delayed) note(ListKind::helo, result);
+        break;
+      case Protocol::mail:
+        if (!delayed) note(ListKind::sender, result);
+        break;
+      case Protocol::rcpt:
+        if (!evidence_.recipients.empty()) break;
+        if (delayed) {
+          for (const auto kind : {ListKind::client, ListKind::helo, ListKind::sender}) {
+            note(kind, result);
+          }
+        }
+        note(policy_.relay_first ? ListKind::relay : ListKind::recipient, result);
+        note(policy_.relay_first ? ListKind::recipient : ListKind::relay, result);
+        break;
+      case Protocol::data:
+        note(ListKind::data, result);
+        break;
+      case Protocol::end_of_data:
+        note(ListKind::end_of_data, result);
+        break;
+      default:
+        break;
+    }
+  }
+
+  void note(ListKind kind, const Evaluated& result) {
+    const std::string list(parameter_of(kind));
+    if (policy_.list(kind).empty()) {
+      const bool relays = kind == ListKind::relay || kind == ListKind::recipient;
+      if (relays) dialogue_.passed.emplace_back(list, "the list is empty");
+      return;
+    }
+    std::string why = "no rule refuses, and the end of the list permits";
+    for (const Mark& mark : result.marks) {
+      const bool decided = mark.rule != nullptr && mark.result == Mark::Result::permitted &&
+                           mark.rule->origin.starts_with(list + ":");
+      if (decided) why = fmt::format("{} permits", printable(mark.rule->words, 200));
+    }
+    dialogue_.passed.emplace_back(list, std::move(why));
+    if (!services_.empty() && service_ != "DUNNO") {
+      dialogue_.provided =
+          fmt::format("{} answers {}", printable(*services_.begin(), 128), service_);
+    }
+  }
+
+  const Policy& policy_;
+  Witness& dialogue_;
+  const std::string& service_;
+  policy::Evidence evidence_;
+  std::set<std::string> services_;
+};
+
+/// How many dialogues are tried before nothing more is expected.
+constexpr int most_dialogues = 600;
+
+class Search {
+ public:
+  Search(const Policy& policy, const Candidates& candidates)
+      : policy_(policy), candidates_(candidates) {}
+
+  /// Baseline first, then what differs from it in one thing, in two, in more.
+  std::optional<Way> run() {
+    for (std::size_t changes = 0; changes < dimensions && left_ > 0; ++changes) {
+      std::array<std::size_t, dimensions> choice{};
+      if (choose(choice, 0, changes)) return std::move(best_);
+    }
+    return std::move(best_);
+  }
+
+ private:
+  static constexpr std::size_t dimensions = 8;
+
+  std::array<std::size_t, dimensions> sizes() const {
+    return {candidates_.recipients.size(),
+            candidates_.senders.size(),
+            candidates_.helos.size(),
+            candidates_.clients.size(),
+            candidates_.client_names.size(),
+            2,
+            2,
+            candidates_.services.size()};
+  }
+
+  /// True: a way for anybody is found, the search is over.
+  bool choose(std::array<std::size_t, dimensions>& choice, std::size_t at, std::size_t changes) {
+    if (at == dimensions) return changes == 0 && attempt(choice);
+    choice[at] = 0;
+    if (choose(choice, at + 1, changes)) return true;
+    if (changes == 0) return false;
+    const std::size_t size = sizes()[at];
+    for (std::size_t i = 1; i < size && left_ > 0; ++i) {
+      choice[at] = i;
+      if (choose(choice, at + 1, changes - 1)) return true;
+    }
+    choice[at] = 0;
+    return false;
+  }
+
+  bool attempt(const std::array<std::size_t, dimensions>& choice) {
+    if (left_ <= 0) return false;
+    --left_;
+    Witness dialogue{.client = candidates_.clients[choice[3]],
+                     .client_name = candidates_.client_names[choice[4]],
+                     .helo = candidates_.helos[choice[2]],
+                     .tls = choice[6] == 1,
+                     .sender = candidates_.senders[choice[1]],
+                     .recipients = {candidates_.recipients[choice[0]]},
+                     .passed = {},
+                     .provided = {}};
+    if (choice[5] == 1) dialogue.recipients.push_back("another-" + dialogue.recipients[0]);
+    const std::string& service = candidates_.services[choice[7]];
+    if (!goes_through(policy_, dialogue, service)) return false;
+    if (service == "DUNNO" && is_anybodys(dialogue, service, choice[3], choice[4])) {
+      best_ = Way{.witness = std::move(dialogue), .anybody = true};
+      return true;
+    }
+    if (!best_) best_ = Way{.witness = std::move(dialogue), .anybody = false};
+    return false;
+  }
+
+  /// The same dialogue goes through for other destinations and from other networks: what let it
+  /// through is no entry about this recipient or this client.
+  bool is_anybodys(const Witness& dialogue, const std::string& service, std::size_t client,
+                   std::size_t name) {
+    if (listed_clients_.contains(client) || candidates_.is_listed_name(name)) return false;
+    std::size_t others = 0;
+    for (const std::string& recipient : candidates_.anywhere) {
+      Witness other = dialogue;
+      other.recipients[0] = recipient;
+      if (other.recipients.size() > 1) other.recipients[1] = "another-" + recipient;
+      others += goes_through(policy_, other, service) ? 1 : 0;
+    }
+    if (others + 1 < candidates_.anywhere.size()) return false;
+    const std::string_view own = dialogue.client.octets();
+    for (const IpAddress& elsewhere : candidates_.elsewhere) {
+      // Neighbours may share an entry; another /8 does not, or it is wide.
+      if (elsewhere.is_v4() != dialogue.client.is_v4() || elsewhere.octets()[0] == own[0]) continue;
+      Witness other = dialogue;
+      other.client = elsewhere;
+      if (goes_through(policy_, other, service)) return true;
+    }
+    listed_clients_.insert(client);
+    return false;
+  }
+
+  const Policy& policy_;
+  const Candidates& candidates_;
+  int left_ = most_dialogues;
+  std::set<std::size_t> listed_clients_;
+  std::optional<Way> best_;
+};
+
+}  // namespace
+
+bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service) {
+  return Player(policy, dialogue, service).run();
+}
+
+std::optional<Way> find_way(const Policy& policy) {
+  const Candidates candidates = candidates_of(policy);
+  if (candidates.clients.empty() || candidates.recipients.empty()) return std::nullopt;
+  return Search(policy, candidates).run();
+}
+
+}  // namespace postern::dialect::restrictions
