@@ -119,9 +119,9 @@ def bring(argv, case):
     if FAULT == "import-fails" or (case["dialogue"][0]["expect"].get("no_service") and FAULT != "serves-all"):
         print("error: nothing stops relaying" if FAULT != "import-vague" else "error", file=sys.stderr)
         return 1
-    rows = [{"name": "smtpd_sender_restrictions", "status": "carried"}]
+    rows = [{"name": "smtpd_sender_restrictions", "fate": "carried"}]
     if FAULTS[0] in ("import-names", "import-names-other"):
-        rows.append({"name": "check_sender_mx_access" if FAULTS[0] == "import-names" else "html_directory", "status": "not_supported"})
+        rows.append({"name": "check_sender_mx_access" if FAULTS[0] == "import-names" else "html_directory", "fate": "not_supported", "note": None})
     if "/etc/postfix/" in text:
         print("error: a path was not moved: " + text, file=sys.stderr)
         return 1
@@ -131,7 +131,7 @@ def bring(argv, case):
         settings["[listener]"] = {"tls": "starttls", **dict(zip(("certificate", "key") if files[0].endswith(".pem") else ("key", "certificate"), files))}
     toml = "".join("[%s]\n%s\n" % (name, "\n".join("%s = %s" % (k, json.dumps(v)) for k, v in part.items())) for name, part in settings.items())
     pathlib.Path(argv[argv.index("--out") + 1]).write_text(toml, encoding="utf-8")
-    print(json.dumps({"parameters": rows}))
+    print(json.dumps({"parameters": rows, "notes": ["no local_recipient_maps"]}))
     return 0
 
 

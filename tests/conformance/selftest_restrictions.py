@@ -201,9 +201,9 @@ class Parts(unittest.TestCase):
             ask(good, {**lint, "open_relay": True})
 
     def test_import_report(self):
-        report = {"parameters": [{"name": "a", "status": "carried"}, {"name": "sleep", "status": "not_supported", "why": "slow"}], "not supported": [{"keyword": "x"}, "y"]}
-        self.assertEqual(imports.rows(report), ["sleep not_supported slow", "x", "y"])
-        self.assertEqual(imports.rows({"note": "everything is supported"}), [])
+        report = {"counts": {"not_supported": 1}, "parameters": [{"name": "a", "fate": "carried", "note": "not supported"}, {"name": "b", "fate": "not_supported", "note": "slow"}]}
+        imported = imports.Imported(0, json.dumps(report), "", selftest.pathlib.Path("/nonexistent"))
+        self.assertEqual((imported.not_carried(), imported.settings), (["b: slow"], None))
 
     def test_host_names(self):
         self.assertEqual(site.expand("mail.$mydomain", {"mydomain": "${d}.test", "d": "a"}), "mail.a.test")

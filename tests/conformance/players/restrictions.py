@@ -6,7 +6,6 @@ refused with an error that names it, and the case is skipped with that reason.
 import json
 import re
 
-from harness import instance
 from harness.cases import Case, Fail, FormatError, Skip, wanted
 from players.later import one_of, require
 from players.lists import findings, imports
@@ -75,7 +74,7 @@ class Player:
                 if case["lint"]["starts"]:
                     raise Fail("postern import ended with status %d: %s" % (imported.status, imported.text[:1000]))
                 return
-            site.postern.write_config(instance.merge(imported.settings, site.surroundings()))
+            site.postern.write_config(imports.settings_of(site, imported))
             findings.judge_configuration(case["lint"], site.check())
             return
         site.make(site.settings())

@@ -1,0 +1,155 @@
+"""The two sides of the comparison: the real Postfix, in a network of its own, and Postern."""
+import contextlib
+import copy
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+CONFORMANCE = HERE.parent / "conformance"
+MEASURE = HERE.parent / "suites" / "restrictions" / "measure.py"
+sys.path.insert(0, str(CONFORMANCE))
+
+from harness import instance  # noqa: E402
+from harness.cases import Fail, Skip  # noqa: E402
+from players import restrictions  # noqa: E402
+from players.lists.dialogue import Difference, show  # noqa: E402
+from players.lists.site import Tools, served  # noqa: E402
+
+INSIDE = "POSTFIX_DIFFERENTIAL_INSIDE"
+NEEDED = ("postfix", "postmap", "postconf", "unshare", "ip", "mount", "openssl")
+
+
+class Impossible(Exception):
+    """Postfix cannot be measured on this machine; the text says what is missing."""
+
+
+def enter():
+    """Runs this program again in a network and mount namespace of its own, once."""
+    if os.environ.get(INSIDE) == "1":
+        return
+    if os.geteuid() != 0:
+        raise Impossible("it must run as root")
+    missing = [tool for tool in NEEDED if not shutil.which(tool)]
+    if missing:
+        raise Impossible("these programs are not installed: " + " ".join(missing))
+    missing = [path for path in ("/usr/lib/postfix/sbin/smtpd", "/usr/lib/postfix/postfix-pcre.so") if not pathlib.Path(path).is_file()]
+    if missing:
+        raise Impossible("these files of Debian's packages postfix and postfix-pcre are missing: " + " ".join(missing))
+    if subprocess.run(["unshare", "-n", "-m", "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode != 0:
+        raise Impossible("the kernel does not allow a network namespace here")
+    os.environ[INSIDE] = "1"
+    os.execvp("unshare", ["unshare", "-n", "-m", sys.executable, "-B", *sys.argv])
+
+
+def measure_module():
+    """The suite's own measuring program, as a module; as a script it would begin at once."""
+    source = MEASURE.read_text(encoding="utf-8")
+    program, _, last = source.rstrip().rpartition("\n")
+    if last != "main()":
+        raise Impossible("%s does not end as expected" % MEASURE)
+    module = type(sys)("measure")
+    module.__file__ = str(MEASURE)
+    exec(compile(program, str(MEASURE), "exec"), module.__dict__)  # noqa: S102 - a file of this repository
+    return module
+
+
+class Postfix:
+    """One Postfix instance; every address is local, so that clients connect from their own."""
+
+    def __init__(self):
+        self.measure = measure_module()
+        for command in ("ip link set lo up", "ip route add local 0.0.0.0/0 dev lo", "ip -6 route add local ::/0 dev lo"):
+            subprocess.run(command.split(), stdin=subprocess.DEVNULL, check=True)
+        self.private = pathlib.Path(instance.tempfile.mkdtemp(prefix="postfix-etc-"))
+        self.private.chmod(0o755)
+        for name, text in (("resolv.conf", "nameserver 127.0.0.1\noptions timeout:2 attempts:1\n"), ("hosts", "127.0.0.1 localhost\n"),
+                           ("nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\nservices: files\nprotocols: files\n")):
+            (self.private / name).write_text(text, encoding="utf-8")
+            (self.private / name).chmod(0o644)
+            subprocess.run(["mount", "--bind", str(self.private / name), "/etc/" + name], stdin=subprocess.DEVNULL, check=True)
+        self.rig = self.measure.Rig()
+        first = self.measure.PORT0
+        instance._given.update(range(first - 2, first + self.measure.BATCH + 1))  # Postern keeps off Postfix's ports
+        self.base = self.measure.BASE
+
+    @property
+    def batch(self):
+        return self.measure.BATCH
+
+    def measured(self, cases):
+        """Each case as Postfix plays it, its replies in `expect`."""
+        for start in range(0, len(cases), self.batch):
+            part = cases[start:start + self.batch]
+            self.rig.batch(part)
+            time.sleep(0.3)
+            for number, case in enumerate(part):
+                log = pathlib.Path(self.rig.log)
+                self.rig.logpos = log.stat().st_size if log.exists() else 0
+                # What goes wrong with the connection is in the case's `error`.
+                with contextlib.redirect_stderr(io.StringIO()):
+                    measured = self.measure.run_case(self.rig, number, copy.deepcopy(case))
+                yield measured
+
+    def close(self):
+        self.rig.stop()
+        shutil.rmtree(self.rig.dir, ignore_errors=True)
+        shutil.rmtree(self.private, ignore_errors=True)
+
+
+class Outcome:
+    """How Postern did on a measured case."""
+
+    def __init__(self, kind, text="", line=""):
+        self.kind, self.text, self.line = kind, text, line  # kind: same, different, skipped
+
+
+class Postern:
+    """Postern, a server for each case."""
+
+    def __init__(self, binary, base):
+        self.binary, self.player = binary, restrictions.Player()
+        self.player.base, self.player.context, self.player.tools = base, self, Tools()
+
+    def postern(self, settings, env=None):
+        return instance.Postern(self.binary, settings, env=env)
+
+    def play(self, measured):
+        """Plays a measured case."""
+        case = {**measured, "how": "", "served": served(measured)}
+        if measured.get("error"):
+            return Outcome("skipped", "Postfix: " + measured["error"])
+        try:
+            site = self.player.make(case)
+        except (Fail, instance.StartError) as e:
+            return Outcome("different", str(e), "start: " + first_line(e))
+        try:
+            self.player.play_dialogue(case, site)
+            return Outcome("same")
+        except Difference as e:
+            return Outcome("different", str(e), line_of(e))
+        except Skip as e:
+            return Outcome("skipped", str(e))
+        except Fail as e:
+            return Outcome("different", str(e), "configuration: " + " ".join(str(e).split()))
+        finally:
+            site.close()
+
+    def close(self):
+        self.player.tools.remove()
+        instance.stop_all()
+
+
+def first_line(error):
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def line_of(difference):
+    """RCPT: postfix 554 5.7.1, postern 250 2.1.5"""
+    verb = difference.what.split(" ")[0].upper() if difference.what != "the message" else "MESSAGE"
+    return "%s: postfix %s, postern %s" % (verb, show(difference.expected), show(difference.got))
+

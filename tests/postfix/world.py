@@ -1,0 +1,73 @@
+"""The names that random cases are made of: clients, HELO names, addresses, DNS data, DNS lists."""
+
+BASE_USERS = {"bob": "pw"}
+
+CLIENTS = {
+    "192.0.2.10": 8,        # a name that holds in both directions, listed in bl1.test
+    "192.0.2.11": 3,        # a name whose address is another
+    "192.0.2.12": 3,        # no name
+    "192.0.2.13": 1,        # the look-up of its name fails for now
+    "198.51.100.7": 3,      # a name that holds, listed nowhere
+    "10.1.2.3": 3,          # mynetworks
+    "127.0.0.1": 1,
+    "2001:db8::10": 2,      # IPv6, listed in bl2.test
+}
+
+HELO_NAMES = {
+    "client.example.net": 6, "c.example": 4, "mx.postern.test": 1, "localhost": 2, "unknown.invalid": 2, "192.0.2.10": 1, "[192.0.2.10]": 2, "[192.0.2.300]": 1,
+    "[IPv6:2001:db8::10]": 1, "a..b": 1, "-x.example": 1, "under_score.example": 1, "friend.example.": 1, "sub.friend.example": 2, "friend.example": 2, "nullmx.example": 1,
+    "tempfail.example": 1, "12345": 1, "listed.example": 1,
+}
+
+SENDERS = {
+    "u@sender.example": 8, "": 3, "u@nomx.example": 2, "u@nodns.example": 3, "u@nullmx.example": 2, "u@tempfail.example": 2, "u@host": 2, "u": 1, "u@local.test": 2,
+    "nobody@local.test": 1, "u@relay.test": 1, "u@sub.sender.example": 2, "U@Sender.Example": 1, "u+tag@sender.example": 1, "u@[192.0.2.10]": 1, "u@listed.example": 2,
+    "u@under_score.example": 1, "other@sender.example": 2,
+}
+
+RECIPIENTS = {
+    "user@relay.test": 8, "u@sub.relay.test": 3, "a@local.test": 4, "nobody@local.test": 2, "x@other.test": 6, "x@nodns.test": 2, "x@nullmx.example": 1,
+    "x@tempfail.example": 1, "a@host": 1, "a": 1, "postmaster": 1, "user+tag@relay.test": 1, "x%other.test@relay.test": 1, "x%other.test@local.test": 1,
+    "x@[127.0.0.1]": 1, "x@[192.0.2.10]": 1, "b@mx.postern.test": 1, "v@virtual.test": 2, "w@virtual.test": 1, "al@alias.test": 1, "User@Relay.Test": 1,
+    "@hop.test:x@relay.test": 1, "other@listed.example": 1, "postmaster@relay.test": 1, '"x@other.test"@relay.test': 1,
+}
+
+DNS = {
+    "10.2.0.192.in-addr.arpa": {"PTR": ["client.example.net"]}, "client.example.net": {"A": ["192.0.2.10"]},
+    "11.2.0.192.in-addr.arpa": {"PTR": ["liar.example.net"]}, "liar.example.net": {"A": ["192.0.2.99"]},
+    "13.2.0.192.in-addr.arpa": {"rcode": "SERVFAIL"},
+    "7.100.51.198.in-addr.arpa": {"PTR": ["mail.friend.example"]}, "mail.friend.example": {"A": ["198.51.100.7"]},
+    "3.2.1.10.in-addr.arpa": {"PTR": ["inside.postern.test"]}, "inside.postern.test": {"A": ["10.1.2.3"]},
+    "1.0.0.127.in-addr.arpa": {"PTR": ["localhost"]},
+    "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa": {"PTR": ["six.example.net"]}, "six.example.net": {"AAAA": ["2001:db8::10"]},
+    "c.example": {"A": ["192.0.2.10"]}, "friend.example": {"A": ["198.51.100.7"], "MX": ["10 mail.friend.example"]}, "sub.friend.example": {"AAAA": ["2001:db8::20"]},
+    "under_score.example": {"A": ["192.0.2.20"]},
+    "sender.example": {"MX": ["10 mail.sender.example"]}, "mail.sender.example": {"A": ["192.0.2.40"]}, "sub.sender.example": {"A": ["192.0.2.41"]},
+    "nomx.example": {"A": ["192.0.2.42"]}, "nullmx.example": {"MX": ["0 ."]}, "tempfail.example": {"rcode": "SERVFAIL"}, "listed.example": {"A": ["192.0.2.43"]},
+    "relay.test": {"MX": ["10 mx.postern.test"]}, "sub.relay.test": {"MX": ["10 mx.postern.test"]}, "mx.postern.test": {"A": ["192.0.2.1"]},
+    "other.test": {"MX": ["10 mail.other.test"]}, "mail.other.test": {"A": ["192.0.2.50"]}, "local.test": {"MX": ["10 mx.postern.test"]},
+    "10.2.0.192.bl1.test": {"A": ["127.0.0.4"], "TXT": ["see https://bl1.test/"]}, "11.2.0.192.bl1.test": {"A": ["127.0.0.2", "127.0.0.10"]},
+    "0.1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.bl2.test": {"A": ["127.0.0.3"]}, "7.100.51.198.bl2.test": {"rcode": "SERVFAIL"},
+    "listed.example.rhs.test": {"A": ["127.0.0.2"], "TXT": ["spam", "more spam"]}, "client.example.net.rhs.test": {"A": ["127.0.0.5"]},
+    "liar.example.net.rhs.test": {"A": ["127.0.0.6"]}, "tempfail.example.rhs.test": {"rcode": "SERVFAIL"},
+    "10.2.0.192.wl.test": {"A": ["127.0.0.2"]}, "7.100.51.198.wl.test": {"rcode": "SERVFAIL"},
+}
+
+RBL_ZONES = ["bl1.test", "bl2.test", "bl1.test=127.0.0.4", "bl1.test=127.0.0.[2..3]", "bl1.test=127.0.0.[2;10]", "bl2.test=127.0.[0;1].[1..9]", "nothing.test"]
+RHSBL_ZONES = ["rhs.test", "rhs.test=127.0.0.2", "rhs.test=127.0.0.[4..9]", "nothing.test"]
+WHITE_ZONES = ["wl.test", "wl.test=127.0.0.2", "nothing.test"]
+
+# Keys of access tables, by what is looked up.
+KEYS = {
+    "client": ["client.example.net", "example.net", ".example.net", "friend.example", "192.0.2.10", "192.0.2", "192.0", "10.1.2.3", "10", "2001:db8::10", "2001:db8", "net", "unknown", "198.51.100"],
+    "helo": ["client.example.net", "c.example", "friend.example", ".friend.example", "localhost", "example", "[192.0.2.10]", "192.0.2.10", "a..b", "unknown.invalid"],
+    "sender": ["u@sender.example", "sender.example", ".sender.example", "example", "u@", "<>", "other@sender.example", "local.test", "u@host", "listed.example", "u+tag@sender.example"],
+    "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test"],
+}
+NETWORKS = ["192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "0.0.0.0/0", "::/0", "2001:db8::/32", "198.51.100.0/24", "!192.0.2.0/28"]
+PATTERNS = {
+    "client": ["/^192\\.0\\.2\\./", "/example\\.net$/", "/^unknown$/", "/friend/", "!/^10\\./"],
+    "helo": ["/^\\[/", "/\\.example\\.?$/", "/^[0-9.]+$/", "/LOCALHOST/", "!/\\./"],
+    "sender": ["/@sender\\.example$/", "/^$/", "/^u@/", "/HOST$/", "/^(.*)@listed\\.example$/"],
+    "recipient": ["/@relay\\.test$/", "/%/", "/^x@/", "/^(.*)@other\\.test$/", "/TEST$/"],
+}
