@@ -1,0 +1,222 @@
+#include "dialect/restrictions/table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "dialect/restrictions/table_test_support.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(Table, knows_what_a_table_looks_like) {
+  EXPECT_TRUE(is_table_spec("hash:/etc/postfix/access"));
+  EXPECT_TRUE(is_table_spec("inline:{ a=b }"));
+  EXPECT_FALSE(is_table_spec("permit"));
+  EXPECT_FALSE(is_table_spec("hash:"));
+  EXPECT_FALSE(is_table_spec(":x"));
+  EXPECT_FALSE(is_table_spec("bl.example.net=127.0.0.2"));
+  EXPECT_FALSE(is_table_spec("two words:x"));
+}
+
+TEST(Table, types_that_need_no_file) {
+  const Case cases[] = {
+      {"static:REJECT", "whatever", "REJECT"},
+      {"static:two words", "", "two words"},
+      {"static:{ a b  c }", "x", "a b  c"},
+      {"proxy:static:x", "k", "x"},
+      {"inline:{ x=y }", "x", "y"},
+      {"inline:{ X=y }", "x", "y"},
+      {"inline:{ x=y }", "X", "y"},
+      {"inline:{ {x = y z }, {a=2} }", "x", "y z"},
+      {"inline:{ {x = 1}, {x=2}}", "x", "2"},
+      {"inline:{ x=y=z }", "x", "y=z"},
+      {"inline:{ {x={a b}} }", "x", "{a b}"},
+      {"inline:{ x=y, z=w }", "w", nullptr},
+      {"unionmap:{static:a,static:b}", "x", "a,b"},
+      {"unionmap:{ inline:{ {x = 1} } static:{2 3} }", "x", "1,2 3"},
+      {"unionmap:{ inline:{ x=1 } }", "y", nullptr},
+      {"pipemap:{inline:{x=d}, inline:{d=e}}", "x", "e"},
+      {"pipemap:{inline:{x=d}, inline:{e=e}}", "x", nullptr},
+      {"cidr:{ {192.0.2.0/24 a b}, {198.51.100.0/24 c} }", "192.0.2.7", "a b"},
+      {"pcre:{ {/^a{2}$/ two}, {/./ other} }", "aa", "two"},
+      {"regexp:{ {/^b$/ b} }", "a", nullptr},
+  };
+  for (const Case& one : cases) check(one, Texts());
+}
+
+TEST(Table, look_ups_that_fail_say_why) {
+  for (const char* spec : {"fail:x", "unionmap:{static:a, fail:x}", "pipemap:{fail:x, static:a}"}) {
+    const auto table = open_table(spec, Texts().sources());
+    ASSERT_TRUE(table) << table.error().message;
+    const Found found = (*table)->lookup("k");
+    EXPECT_EQ(found.status, Found::Status::failed);
+    EXPECT_THAT(found.trouble, HasSubstr("fail:x"));
+  }
+}
+
+TEST(Table, refuses_what_cannot_be_read) {
+  const struct {
+    const char* spec;
+    Fault fault;
+    const char* says;
+  } cases[] = {
+      {"static:{a b", Fault::malformed, "without"},
+      {"static:{a}b", Fault::malformed, "behind"},
+      {"static:{ }", Fault::malformed, "empty"},
+      {"inline:x=y", Fault::malformed, "inline:{"},
+      {"inline:{}", Fault::malformed, "no keys"},
+      {"inline:{ x }", Fault::malformed, "`x` is not key=value"},
+      {"inline:{ x=y , b = c}", Fault::malformed, "`b` is not key=value"},
+      {"inline:{ {x y = s} }", Fault::malformed, "not key=value"},
+      {"inline:{ {x = } }", Fault::malformed, "without a value"},
+      {"inline:{ {x=y }", Fault::malformed, "`{` without `}`"},
+      {"unionmap:{}", Fault::malformed, "unionmap:{type:name"},
+      {"unionmap:static:a", Fault::malformed, "unionmap:{type:name"},
+      {"unionmap:{x}", Fault::malformed, "`x` is not type:name"},
+      {"unionmap:{{static:a}}", Fault::malformed, "not type:name"},
+      {"cidr:{192.0.2.0/24 a}", Fault::malformed, "braces of its own"},
+      {"quantum:/x", Fault::malformed, "no table type `quantum`"},
+      {"ldap:/etc/ldap.cf", Fault::denied, "type ldap is not carried by Postern"},
+      {"mysql:/x", Fault::denied, "sqlite:"},
+      {"proxy:pgsql:/x", Fault::denied, "pgsql"},
+      {"randmap:{a,b}", Fault::denied, "randmap"},
+      {"unionmap:{static:a, tcp:host:1}", Fault::denied, "tcp"},
+      {"texthash:/none", Fault::not_found, "/none"},
+      {"hash:/none", Fault::not_found, "postmap -s hash:/none"},
+      {"cidr:/none", Fault::not_found, "/none"},
+  };
+  for (const auto& one : cases) {
+    const auto table = open_table(one.spec, Texts().sources());
+    ASSERT_FALSE(table) << one.spec;
+    EXPECT_EQ(table.error().fault, one.fault) << one.spec << ": " << table.error().message;
+    EXPECT_THAT(table.error().message, HasSubstr(one.says)) << one.spec;
+  }
+}
+
+TEST(Table, nesting_has_an_end) {
+  std::string spec = "static:x";
+  for (int i = 0; i < 20; ++i) spec = "unionmap:{" + spec + "}";
+  const auto table = open_table(spec, Texts().sources());
+  ASSERT_FALSE(table);
+  EXPECT_EQ(table.error().fault, Fault::limit);
+}
+
+TEST(Table, exact_keys_from_a_file) {
+  const Texts texts{{"/t",
+                     "# comment\n"
+                     "   # indented comment\n"
+                     "A@Example.com\tREJECT   no  way  \n"
+                     "b\n"
+                     "  continued value\n"
+                     "   \n"
+                     "  after blank\n"
+                     "c   v1\n"
+                     "# inside\n"
+                     "  v2\n"
+                     "\"q k\" val\n"
+                     "a\\ b escaped\n"
+                     "e\ttab\ttab\n"
+                     "g val\r\n"
+                     "last v"}};
+  const Case cases[] = {
+      {"hash:/t", "a@example.com", "REJECT   no  way"},
+      {"hash:/t", "A@EXAMPLE.COM", "REJECT   no  way"},
+      {"btree:/t", "b", "continued value  after blank"},
+      {"lmdb:/t", "c", "v1  v2"},
+      {"dbm:/t", "\"q k\"", "val"},
+      {"texthash:/t", "q k", nullptr},
+      {"texthash:/t", "a\\ b", "escaped"},
+      {"texthash:/t", "e", "tab\ttab"},
+      {"proxy:hash:/t", "g", "val"},
+      {"hash:/t", "last", "v"},
+      {"hash:/t", "", nullptr},
+      {"hash:/t", "example.com", nullptr},
+  };
+  for (const Case& one : cases) check(one, texts);
+}
+
+TEST(Table, the_first_of_repeated_keys_counts) {
+  const auto table = Texts{{"/t", "a 1\nB 2\nA 3\nb 1\n"}}.open("hash:/t");
+  EXPECT_EQ(table->lookup("a").value, "1");
+  EXPECT_EQ(table->lookup("b").value, "2");
+  EXPECT_THAT(table->hidden_rows(), ElementsAre(3, 4));
+  EXPECT_THAT(table->warnings(), ElementsAre(HasSubstr("/t line 3"), HasSubstr("/t line 4")));
+  EXPECT_THAT(table->values().value(), ElementsAre("1", "2"));
+  EXPECT_EQ(table->rows(), 2u);
+  EXPECT_FALSE(table->is_pattern() || table->is_network() || table->is_total());
+}
+
+TEST(Table, bad_rows_of_exact_tables) {
+  const struct {
+    const char* text;
+    const char* says;
+  } cases[] = {
+      {"a b\nc\n", "/t line 2: a key without a value"},
+      {"  leading\nx y\n", "/t line 1: a line that begins with blank"},
+      {"# c\n\nx y\n\"open z\n", "/t line 4: a quote is not closed"},
+  };
+  for (const auto& one : cases) {
+    const Texts texts{{"/t", one.text}};
+    const auto refused = open_table("hash:/t", texts.sources());
+    ASSERT_FALSE(refused) << one.text;
+    EXPECT_EQ(refused.error().fault, Fault::malformed);
+    EXPECT_THAT(refused.error().message, HasSubstr(one.says));
+    const auto skipped = open_table("hash:/t", texts.sources(BadRows::skip));
+    ASSERT_TRUE(skipped);
+    EXPECT_EQ((*skipped)->rows(), 1u);
+    EXPECT_THAT((*skipped)->warnings(), ElementsAre(HasSubstr(one.says)));
+  }
+}
+
+TEST(Table, many_keys_are_all_found) {
+  std::string text;
+  for (int i = 0; i < 20'000; ++i) text += fmt::format("Key{} value {}\n", i, i % 300);
+  const auto table = Texts{{"/t", text}}.open("hash:/t");
+  EXPECT_EQ(table->rows(), 20'000u);
+  EXPECT_EQ(table->values()->size(), 300u);
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_EQ(table->lookup(fmt::format("kEY{}", i)).value, fmt::format("value {}", i % 300));
+    ASSERT_EQ(table->lookup(fmt::format("key{}x", i)).status, Found::Status::absent);
+  }
+  EXPECT_EQ(table->lookup(std::string(5'000, 'x')).status, Found::Status::absent);
+  EXPECT_LT(table->memory(), 20'000 * 40u);
+}
+
+TEST(Table, an_empty_file_is_an_empty_table) {
+  const Texts texts{{"/t", ""}};
+  for (const char* spec : {"hash:/t", "cidr:/t", "regexp:/t", "pcre:/t"}) {
+    const auto table = texts.open(spec);
+    EXPECT_EQ(table->rows(), 0u);
+    EXPECT_EQ(table->lookup("192.0.2.1").status, Found::Status::absent);
+    EXPECT_THAT(table->values().value(), IsEmpty());
+    EXPECT_FALSE(table->is_total());
+    EXPECT_EQ(table->name(), spec);
+  }
+}
+
+TEST(Table, static_tables_are_total) {
+  EXPECT_TRUE(Texts().open("static:x")->is_total());
+  EXPECT_TRUE(Texts().open("static:x")->is_pattern());
+  EXPECT_THAT(Texts().open("static:x")->values().value(), ElementsAre("x"));
+  EXPECT_TRUE(Texts().open("unionmap:{inline:{a=b}, static:x}")->is_total());
+  EXPECT_FALSE(Texts().open("pipemap:{inline:{a=b}, static:x}")->is_total());
+  EXPECT_EQ(Texts().open("unionmap:{inline:{a=b}, static:x}")->values(), std::nullopt);
+}
+
+TEST(Table, files_are_read_whole) {
+  const auto missing = file_sources().read("/nonexistent/postern-table");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().fault, Fault::not_found);
+  EXPECT_THAT(missing.error().message, HasSubstr("/nonexistent/postern-table"));
+  EXPECT_FALSE(file_sources().read("/tmp"));
+  EXPECT_EQ(file_sources().read("/dev/null").value(), "");
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
