@@ -34,7 +34,7 @@ class FailTable final : public NamedTable {
  public:
   using NamedTable::NamedTable;
   Found lookup(std::string_view) const override {
-    return {Found::Status::failed, {}, name() + " always fails"};
+    return {Found::Status::failed, {}, printable(name(), 200) + " always fails"};
   }
   bool is_pattern() const override { return true; }
   std::optional<std::vector<std::string>> values() const override {
@@ -144,8 +144,8 @@ OpenedTable open_compound(std::string spec, std::string_view name, const TableSo
   Parts parts;
   for (const BracedWord& word : *words) {
     if (word.group || !is_table_spec(word.text)) {
-      return fail(Fault::malformed,
-                  fmt::format("{}: `{}` is not type:name", spec, printable(word.text, 64)));
+      return fail(Fault::malformed, fmt::format("{}: `{}` is not type:name", printable(spec, 200),
+                                                printable(word.text, 64)));
     }
     auto part = open_nested(word.text, sources, depth + 1);
     if (!part) return part;
@@ -167,7 +167,7 @@ OpenedTable open_static(std::string spec, std::string_view name) {
                                               depth > 0 ? "`{` without `}`" : "text behind `}`"));
   }
   const std::string_view value = trim_blanks(name.substr(1, name.size() - 2));
-  if (value.empty()) return fail(Fault::malformed, spec + ": an empty value");
+  if (value.empty()) return fail(Fault::malformed, printable(spec, 200) + ": an empty value");
   return std::make_shared<StaticTable>(std::move(spec), value);
 }
 

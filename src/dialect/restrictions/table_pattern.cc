@@ -103,8 +103,8 @@ class PatternTable final : public NamedTable {
       if (outcome == Regex::Outcome::failed) {
         return {Found::Status::failed,
                 {},
-                fmt::format("{} line {}: the pattern took more steps than are allowed", name(),
-                            rule.line)};
+                fmt::format("{} line {}: the pattern took more steps than are allowed",
+                            printable(name(), 200), rule.line)};
       }
       const bool holds = (outcome == Regex::Outcome::yes) != rule.negated;
       if (rule.kind == Rule::Kind::block) {

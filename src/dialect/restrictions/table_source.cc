@@ -63,6 +63,9 @@ bool LogicalLines::next() {
   return true;
 }
 
+RowReport::RowReport(std::string_view file, BadRows mode)
+    : file_(printable(file, 200)), mode_(mode) {}
+
 bool RowReport::bad(std::size_t line, std::string_view what) {
   if (mode_ == BadRows::skip) {
     warn(line, fmt::format("{}; the row is skipped", what));

@@ -51,7 +51,7 @@ class LogicalLines {
 /// Collects what is wrong with the rows of one source.
 class RowReport {
  public:
-  RowReport(std::string file, BadRows mode) : file_(std::move(file)), mode_(mode) {}
+  RowReport(std::string_view file, BadRows mode);
   /// A bad row. Reading goes on when it returns true; otherwise error() says why not.
   [[nodiscard]] bool bad(std::size_t line, std::string_view what);
   void warn(std::size_t line, std::string_view what);

@@ -130,8 +130,10 @@ class SqliteTable final : public NamedTable {
   static int one_step(void* steps) { return ++*static_cast<unsigned*>(steps) > most_steps ? 1 : 0; }
 
   Found failed() const {
-    return {
-        Found::Status::failed, {}, fmt::format("{}: {}", name(), sqlite3_errmsg(handle_.get()))};
+    return {Found::Status::failed,
+            {},
+            fmt::format("{}: {}", printable(name(), 200),
+                        printable(sqlite3_errmsg(handle_.get()), 200))};
   }
 
   /// Set when `domain` keeps the key out, or cannot be asked.
@@ -169,13 +171,16 @@ class SqliteTable final : public NamedTable {
       const auto value = expand(settings_.result_format, Parts(text), key, unquoted);
       if (!value || value->empty()) continue;
       if (settings_.expansion_limit > 0 && ++count > settings_.expansion_limit) {
-        return {Found::Status::failed, {}, name() + ": more results than expansion_limit"};
+        return {Found::Status::failed,
+                {},
+                printable(name(), 200) + ": more results than expansion_limit"};
       }
       if (all.status == Found::Status::found) all.value += ',';
       all.status = Found::Status::found;
       all.value += *value;
       if (all.value.size() > longest_result) {
-        return {Found::Status::failed, {}, name() + ": a result longer than 64 KiB"};
+        return {
+            Found::Status::failed, {}, printable(name(), 200) + ": a result longer than 64 KiB"};
       }
     }
   }
@@ -226,9 +231,10 @@ Result<void> add_domains(Settings& settings, std::string_view list, const TableS
   for (const BracedWord& word : *words) {
     if (!is_table_spec(word.text)) {
       if (word.text.starts_with('/')) {
-        return fail(Fault::malformed, fmt::format("domain: `{}`: a file of domains is not carried; "
-                                                  "use texthash:{} with `name x` lines",
-                                                  word.text, word.text));
+        return fail(Fault::malformed,
+                    fmt::format("domain: `{}`: a file of domains is not carried; "
+                                "use texthash:{} with `name x` lines",
+                                printable(word.text, 200), printable(word.text, 200)));
       }
       settings.domains.push_back(lower(word.text));
       continue;
@@ -283,7 +289,8 @@ Result<Handle> open_database(std::string_view path, const Settings& settings) {
   Handle handle(raw);
   if (code != SQLITE_OK) {
     return fail(Fault::not_found,
-                fmt::format("{}: cannot open {}: {}", path, settings.dbpath, sqlite3_errstr(code)));
+                fmt::format("{}: cannot open {}: {}", path, printable(settings.dbpath, 200),
+                            sqlite3_errstr(code)));
   }
   sqlite3_busy_timeout(handle.get(), busy_milliseconds);
   sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
@@ -303,7 +310,8 @@ Result<void> check_query(std::string_view path, const Settings& settings, sqlite
   // Somebody writes just now: the look-ups will tell.
   if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED) return {};
   if (code != SQLITE_OK) {
-    return fail(Fault::malformed, fmt::format("{}: query: {}", path, sqlite3_errmsg(handle)));
+    return fail(Fault::malformed,
+                fmt::format("{}: query: {}", path, printable(sqlite3_errmsg(handle), 200)));
   }
   if (raw == nullptr || sqlite3_stmt_readonly(raw) == 0 || sqlite3_column_count(raw) == 0) {
     return fail(Fault::malformed, fmt::format("{}: query: it must select something", path));
@@ -316,6 +324,9 @@ Result<void> check_query(std::string_view path, const Settings& settings, sqlite
 OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources) {
   const auto text = sources.read(std::string(path));
   if (!text) return tl::unexpected(text.error());
+  if (text->find('\0') != std::string::npos) {
+    return fail(Fault::malformed, fmt::format("{}: a NUL octet", path));
+  }
   const auto lines = parse_lines(path, *text);
   if (!lines) return tl::unexpected(lines.error());
   auto settings = settings_of(path, *lines, sources);
