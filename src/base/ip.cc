@@ -31,16 +31,20 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& octets) {
 }
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
-  const std::string zero_terminated(text.substr(0, 64));
+  std::array<char, 65> zero_terminated{};
   std::array<std::uint8_t, 16> octets{};
   // glibc's inet_pton already refuses leading zeros, short forms and zones.
-  if (text.size() <= 64 && text.find('\0') == std::string_view::npos) {
-    if (inet_pton(AF_INET, zero_terminated.c_str(), octets.data()) == 1) {
+  if (text.size() < zero_terminated.size() && text.find('\0') == std::string_view::npos) {
+    std::copy(text.begin(), text.end(), zero_terminated.begin());
+    const bool colon = text.find(':') != std::string_view::npos;
+    if (!colon && inet_pton(AF_INET, zero_terminated.data(), octets.data()) == 1) {
       IpAddress address;
       std::copy_n(octets.begin(), 4, address.octets_.begin());
       return address;
     }
-    if (inet_pton(AF_INET6, zero_terminated.c_str(), octets.data()) == 1) return v6(octets);
+    if (colon && inet_pton(AF_INET6, zero_terminated.data(), octets.data()) == 1) {
+      return v6(octets);
+    }
   }
   return fail(Fault::malformed, fmt::format("`{}` is not an IP address", printable(text, 64)));
 }
@@ -115,9 +119,7 @@ bool Cidr::contains(const IpAddress& address) const {
   return address.is_v4() == network_.is_v4() && masked(address, prefix_) == network_;
 }
 
-std::string Cidr::to_string() const {
-  return fmt::format("{}/{}", network_.to_string(), prefix_);
-}
+std::string Cidr::to_string() const { return fmt::format("{}/{}", network_.to_string(), prefix_); }
 
 CidrSet::CidrSet(std::vector<Cidr> networks) {
   std::sort(networks.begin(), networks.end());
@@ -128,9 +130,9 @@ CidrSet::CidrSet(std::vector<Cidr> networks) {
 
 bool CidrSet::contains(const IpAddress& address) const {
   const Cidr key(address, address.bits());
-  auto after = std::upper_bound(
-      networks_.begin(), networks_.end(), key,
-      [](const Cidr& a, const Cidr& b) { return a.network() < b.network(); });
+  auto after =
+      std::upper_bound(networks_.begin(), networks_.end(), key,
+                       [](const Cidr& a, const Cidr& b) { return a.network() < b.network(); });
   return after != networks_.begin() && std::prev(after)->contains(address);
 }
 
