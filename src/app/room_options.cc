@@ -18,6 +18,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.auth_without_tls = listener.auth_without_tls;
   if (config.restrictions.loaded && !config.restrictions.shadow) {
     settings.session.bare_addresses = true;
+    settings.session.any_helo = true;
     settings.session.judged_vrfy = true;
     settings.session.helo_required = config.restrictions.loaded->compiled.policy->helo_required;
   }

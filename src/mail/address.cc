@@ -198,14 +198,44 @@ Result<Mailbox> parse_mailbox(std::string_view text, Utf8 utf8) {
 
 namespace {
 
-/// `user>` without a domain, as if one stood behind it.
-Result<Mailbox> read_bare(std::string_view rest, Utf8 utf8, std::size_t& length) {
-  length = rest.find('>');
-  if (length == std::string_view::npos) return malformed("path is not closed");
-  const std::string whole = std::string(rest.substr(0, length)) + "@localhost";
+/// A path as lists of Postfix's take it (Bare::allowed); `text` is what stands between the
+/// brackets.
+Result<Mailbox> read_lenient(std::string_view text, Utf8 utf8) {
+  const std::size_t at = text.rfind('@');
+  std::string_view domain = at == std::string_view::npos ? "" : text.substr(at + 1);
+  if (domain.size() > 1 && domain.ends_with('.')) domain.remove_suffix(1);
+  if (!domain.empty() && domain.find_first_not_of("0123456789.") == std::string_view::npos) {
+    return malformed("an address stands in brackets");
+  }
+  const std::string_view local = text.substr(0, at);
+  const bool odd = local.empty() || (local.find('@') != std::string_view::npos &&
+                                     local.find('"') == std::string_view::npos);
+  if (odd && local.find_first_of(" \t<>()\\,;:") != std::string_view::npos) {
+    return malformed("local part holds an octet that needs quotes");
+  }
+  if (odd && at == std::string_view::npos) return malformed("empty path");
+  const std::string whole = (odd ? std::string("x") : std::string(local)) + "@" +
+                            (domain.empty() ? "localhost" : std::string(domain));
   Result<Mailbox> mailbox = parse_mailbox(whole, utf8);
-  if (mailbox) mailbox->domain.clear();
+  if (!mailbox) return mailbox;
+  if (odd) mailbox->local_part = std::string(local);
+  if (domain.empty()) mailbox->domain.clear();
   return mailbox;
+}
+
+/// The octets up to the `>` that is outside of quotes; npos without.
+std::size_t end_of_path(std::string_view rest) {
+  bool quoted = false;
+  for (std::size_t i = 0; i < rest.size(); ++i) {
+    if (rest[i] == '\\') {
+      ++i;
+    } else if (rest[i] == '"') {
+      quoted = !quoted;
+    } else if (rest[i] == '>' && !quoted) {
+      return i;
+    }
+  }
+  return std::string_view::npos;
 }
 
 }  // namespace
@@ -215,7 +245,8 @@ Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
   if (auto error = refuse_octets(text, utf8)) return tl::unexpected(std::move(*error));
   if (text.size() > 1 && text[1] == '>') return Path{.length = 2};  // RFC 5321 §4.5.5
   std::string_view rest = text.substr(1);
-  const Result<std::size_t> route = source_route_length(rest);
+  const bool no_route = bare == Bare::allowed && rest.find(':') == std::string_view::npos;
+  const Result<std::size_t> route = no_route ? Result<std::size_t>(0) : source_route_length(rest);
   if (!route) return tl::unexpected(route.error());
   rest.remove_prefix(*route);
 
@@ -224,9 +255,14 @@ Result<Path> parse_path(std::string_view text, Utf8 utf8, Bare bare) {
     return Path{.postmaster = true, .length = 1 + postmaster.size()};
   }
   std::size_t length = 0;
-  const bool domain = rest.substr(0, rest.find('>')).find('@') != std::string_view::npos;
-  Result<Mailbox> mailbox = bare == Bare::allowed && !domain ? read_bare(rest, utf8, length)
-                                                             : read_mailbox(rest, utf8, length);
+  Result<Mailbox> mailbox = Mailbox{};
+  if (bare == Bare::allowed) {
+    length = end_of_path(rest);
+    if (length == std::string_view::npos) return malformed("path is not closed");
+    mailbox = read_lenient(rest.substr(0, length), utf8);
+  } else {
+    mailbox = read_mailbox(rest, utf8, length);
+  }
   if (!mailbox) return tl::unexpected(std::move(mailbox.error()));
   if (length == rest.size()) return malformed("path is not closed");
   const std::size_t whole = 1 + *route + length + 1;

@@ -54,7 +54,10 @@ struct Path {
   std::size_t length = 0;          ///< octets read, brackets included
 };
 
-/// Whether `<user>` is taken too: a Mailbox with an empty domain.
+/// How paths are read. `allowed` is for whoever judges addresses by lists of Postfix's: `<user>`
+/// has an empty domain, a dot at the domain's end is dropped, `<@domain>` has an empty local part,
+/// and an
+/// @ in the local part stays there; a domain of digits and dots is refused.
 enum class Bare { refused, allowed };
 
 /// Reads a path at the start of `text`. Faults as parse_mailbox.

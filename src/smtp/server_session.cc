@@ -46,7 +46,7 @@ void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::s
     return;
   }
   append_wire(output, code, enhanced, text);
-  if (code == 421 && !closing) close(Closed::Reason::policy);
+  if ((code == 421 || code == 521) && !closing) close(Closed::Reason::policy);
 }
 
 /// The error one too many is answered here: true.

@@ -81,8 +81,8 @@ struct Closed {
   enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
 };
 
-using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Data, Chunk, EndOfData,
-                           Aborted, Xclient, Closed>;
+using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Data, Chunk,
+                           EndOfData, Aborted, Xclient, Closed>;
 
 /// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.
 class ServerSession {

@@ -150,7 +150,9 @@ bool ServerSession::State::is_junk() {
 }
 
 std::optional<Event> ServerSession::State::hello(const CommandView& command) {
-  if (!fit_helo_name(command.argument)) {
+  const bool fit = options.any_helo ? is_ascii(command.argument) && !command.argument.empty()
+                                    : fit_helo_name(command.argument);
+  if (!fit) {
     say(501, {5, 5, 2}, "syntax: EHLO hostname");
     return std::nullopt;
   }
@@ -230,8 +232,8 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
 /// RFC 5321 §3.5.3: whether the user exists is not told; whether mail to it is passed on may be.
 std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
   if (options.judged_vrfy && !is_junk()) {
-    const std::string path = argument.starts_with('<') ? std::string(argument)
-                                                       : "<" + std::string(argument) + ">";
+    const std::string path =
+        argument.starts_with('<') ? std::string(argument) : "<" + std::string(argument) + ">";
     const auto parsed = mail::parse_path(path, mail::Utf8::refused, bare());
     if (parsed && parsed->mailbox && parsed->length == path.size()) {
       asked = Asked::vrfy;

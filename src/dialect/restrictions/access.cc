@@ -127,6 +127,7 @@ Action parse_action(std::string_view value, const Policy& policy) {
 
 Outcome apply(Context& context, const Rule& rule, Subject subject, const Action& action) {
   using Kind = Action::Kind;
+  if (subject == Subject::list) subject = context.subject_of(rule);
   const auto enhanced = [&](smtp::EnhancedCode preset) {
     return action.enhanced ? adjusted(*action.enhanced, subject) : preset;
   };
@@ -150,6 +151,7 @@ Outcome apply(Context& context, const Rule& rule, Subject subject, const Action&
     case Kind::note:
       return context.pass(action.text);
     case Kind::rules:
+      context.result().kept.push_back(action.list);
       return context.run(*action.list);
     case Kind::invalid:
       break;

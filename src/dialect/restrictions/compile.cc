@@ -101,9 +101,9 @@ class Compiler {
   std::uint16_t code(std::string_view parameter) {
     const auto value = parameters_.number(parameter, 400, 599);
     if (value) return static_cast<std::uint16_t>(*value);
-    say(Severity::error, "R008", {std::string(parameter), 0}, value.error().message,
-        "a reply code from 400 to 599");
-    return 554;
+    say_late("R008", {std::string(parameter), 0}, value.error().message,
+             "a reply code from 400 to 599");
+    return 450;  // as Postfix answers then
   }
 
   void troubles(const std::string& parameter, std::vector<std::string>& found) {
@@ -151,6 +151,12 @@ class Compiler {
     policy_.recipient_delimiter = parameters_.text("recipient_delimiter");
     policy_.null_access_lookup_key = parameters_.text("smtpd_null_access_lookup_key");
     policy_.default_rbl_reply = parameters_.raw("default_rbl_reply");
+    for (const std::string parameter : {"inet_interfaces", "proxy_interfaces"}) {
+      for (const Word& word : words_of(parameter)) {
+        const auto address = IpAddress::parse(word.text);
+        if (address) policy_.own_addresses.push_back(*address);
+      }
+    }
     policy_.delay_reject = flag("smtpd_delay_reject");
     policy_.helo_required = flag("smtpd_helo_required");
     policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");
@@ -292,8 +298,8 @@ class Compiler {
 
   std::shared_ptr<const List> class_of(const std::string& word) {
     const auto names = words_of("smtpd_restriction_classes");
-    const auto found = std::find_if(names.begin(), names.end(),
-                                    [&](const Word& one) { return iequals(one.text, word); });
+    const auto found =
+        std::find_if(names.begin(), names.end(), [&](const Word& one) { return one.text == word; });
     if (found == names.end()) return nullptr;
     compile_class(found->text);
     const auto known = policy_.classes.find(found->text);
@@ -325,6 +331,11 @@ class Compiler {
       return broken(std::move(rule), "R009",
                     fmt::format("{} is a placeholder", printable(text, 64)),
                     "put the DNS list's zone in its place, for example zen.example.net");
+    }
+    if (text.ends_with('.')) {  // Postfix finds nothing in it
+      say_late("R005", rule.place, fmt::format("{} ends in a dot", printable(text, 64)),
+               "take the dot off");
+      return rule;
     }
     auto zone = policy::DnsList::parse(text);
     if (!zone) return broken(std::move(rule), "R005", zone.error().message, "");

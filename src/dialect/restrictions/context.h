@@ -74,6 +74,8 @@ class Context {
 
   /// Whether mail to this address is for us or for those we relay to.
   Match is_authorised(const Address& address);
+  /// What the rule is about, in the list it stands in.
+  Subject subject_of(const Rule& rule) const;
   /// The recipient under judgement is a webhook's address.
   bool is_webhook() const;
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
@@ -85,7 +87,6 @@ class Context {
   Outcome run_rule(const Rule& rule);
   Outcome run_rules(const List& list);
   std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
-  Subject subject_of(const Rule& rule) const;
   smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
 
   const Policy& policy_;

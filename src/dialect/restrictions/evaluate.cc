@@ -1,5 +1,7 @@
 #include "dialect/restrictions/evaluate.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "dialect/restrictions/context.h"
 
@@ -50,8 +52,15 @@ bool settle(Context& context) {
   return false;
 }
 
+bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
+
 void judge_recipient(Context& context) {
   const Policy& policy = context.policy();
+  // RFC 5321 §4.5.1: <postmaster> without a domain is always taken (reference §2.6).
+  if (context.recipient() != nullptr && context.recipient()->bare &&
+      is_postmaster(*context.recipient())) {
+    return;
+  }
   if (policy.delay_reject &&
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
@@ -67,8 +76,18 @@ void judge_recipient(Context& context) {
 
 }  // namespace
 
+bool Policy::is_own(const IpAddress& address) const {
+  return address.is_loopback() ||
+         std::find(own_addresses.begin(), own_addresses.end(), address) != own_addresses.end();
+}
+
 DomainClass Policy::domain_class(std::string_view domain) const {
-  if (domain.starts_with('[')) return DomainClass::foreign;
+  if (domain.starts_with('[')) {  // this server's own addresses, as far as they are known
+    const bool tagged = istarts_with(domain, "[ipv6:");
+    const auto address =
+        IpAddress::parse(domain.substr(tagged ? 6 : 1, domain.size() - (tagged ? 7 : 2)));
+    return address && is_own(*address) ? DomainClass::local : DomainClass::foreign;
+  }
   if (mydestination.contains(domain) == Match::yes) return DomainClass::local;
   if (virtual_alias_domains.contains(domain) == Match::yes) return DomainClass::virtual_alias;
   if (virtual_mailbox_domains.contains(domain) == Match::yes) return DomainClass::virtual_mailbox;
@@ -106,6 +125,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   const Rule& asked = rule != nullptr ? *rule : implicit;
   const bool is_local = policy_.domain_class(address.domain) == DomainClass::local;
   if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
+  if (is_local && is_postmaster(address)) return pass("postmaster");
   const auto keys = listed_keys(address, policy_, is_local);
   // Virtual aliases may name addresses of every domain.
   Found found = policy_.virtual_alias_maps.lookup(keys);

@@ -40,6 +40,8 @@ struct Evaluated {
   /// What is missing; then nothing else of the result counts.
   std::optional<dns::Question> wanted_dns;
   std::optional<policy::Consultation> wanted_service;
+  /// Rules that a look-up at run time made; marks refer to them.
+  std::vector<std::shared_ptr<const List>> kept;
   bool complete() const { return !wanted_dns && !wanted_service; }
 };
 

@@ -175,14 +175,8 @@ Outcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
                        "Unverified Client host");
 }
 
-Outcome judge_dnswl_client(Context& context, const Rule& rule) {
-  if (!rule.zone) return context.pass("there is no zone");
-  // Reference §3: at RCPT it vouches for mail to ourselves alone.
-  const Address* recipient = context.recipient();
-  if (recipient != nullptr && context.is_authorised(*recipient) != Match::yes) {
-    return context.pass("the recipient is not ours");
-  }
-  const auto listing = rule.zone->look_up(context.evidence().session.client_ip, context.answers());
+/// What an allow list says.
+Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
   switch (listing.status) {
     case DnsList::Status::waiting:
       return Outcome::wait;
@@ -198,8 +192,47 @@ Outcome judge_dnswl_client(Context& context, const Rule& rule) {
   return context.permit("in " + rule.zone->zone());
 }
 
+Outcome judge_dnswl_client(Context& context, const Rule& rule) {
+  if (!rule.zone) return context.pass("there is no zone");
+  // Reference §3: at RCPT it vouches for mail to ourselves alone.
+  const Address* recipient = context.recipient();
+  if (recipient != nullptr && context.is_authorised(*recipient) != Match::yes) {
+    return context.pass("the recipient is not ours");
+  }
+  return allowed(context, rule,
+                 rule.zone->look_up(context.evidence().session.client_ip, context.answers()));
+}
+
 Outcome judge_client_access(Context& context, const Rule& rule) {
   return check_client(context, rule);
+}
+
+Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  const std::string_view known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
+  const Outcome outcome = check_name(context, rule, known, Subject::client);
+  // Who sets up a reverse zone may write what he likes there.
+  if (outcome != Outcome::permit) return outcome;
+  return context.configuration_error(rule, "a name nobody verified may not permit");
+}
+
+Outcome judge_rhswl_client(Context& context, const Rule& rule) {
+  if (!rule.zone) return context.pass("there is no zone");
+  const Address* recipient = context.recipient();
+  if (recipient != nullptr && context.is_authorised(*recipient) != Match::yes) {
+    return context.pass("the recipient is not ours");
+  }
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.name.empty()) return context.pass("the client has no verified name");
+  return allowed(context, rule, rule.zone->look_up(name.name, context.answers()));
+}
+
+Outcome judge_inet_interfaces(Context& context, const Rule&) {
+  return context.policy().is_own(context.evidence().session.client_ip)
+             ? context.permit("the client is this server")
+             : context.pass("the client is another host");
 }
 
 // --- HELO ---
@@ -217,12 +250,20 @@ Outcome judge_invalid_helo(Context& context, const Rule& rule) {
   return context.refuse(rule, "Invalid name");
 }
 
+/// The code of a HELO that is broken rather than short of what the rule asks for.
+Outcome bad_literal(Context& context, const Rule& rule) {
+  const auto code = context.policy().codes.find("invalid_hostname_reject_code");
+  const bool known = code != context.policy().codes.end();
+  return context.refuse(rule, known ? code->second : std::uint16_t{501}, {5, 5, 2},
+                        "invalid ip address");
+}
+
 Outcome judge_non_fqdn_helo(Context& context, const Rule& rule) {
   const std::string_view helo = context.helo();
   if (helo.empty()) return context.pass(not_known_yet);
   if (helo.starts_with('[')) {
     if (mail::is_address_literal(helo)) return context.pass("an address literal");
-    return context.refuse(rule, "invalid ip address");
+    return bad_literal(context, rule);
   }
   if (mail::is_fqdn(helo)) return context.pass("fully qualified");
   return context.refuse(rule, "need fully-qualified hostname");
@@ -233,7 +274,7 @@ Outcome judge_unknown_helo(Context& context, const Rule& rule) {
   if (helo.empty()) return context.pass(not_known_yet);
   if (helo.starts_with('[')) {
     if (mail::is_address_literal(helo)) return context.pass("an address literal");
-    return context.refuse(rule, 501, {5, 5, 2}, "invalid ip address");
+    return bad_literal(context, rule);
   }
   switch (policy::mail_domain(helo, context.answers())) {
     case MailDomain::waiting:
@@ -382,6 +423,13 @@ Outcome judge_auth_destination(Context& context, const Rule&) {
     return context.is_authorised(one) == Match::yes ? context.permit("a destination of ours")
                                                     : context.pass("no destination of ours");
   });
+}
+
+/// The seed's "check rules always accept or reject" is true of this one.
+Outcome judge_relay_domains(Context& context, const Rule& rule) {
+  const Outcome outcome = judge_auth_destination(context, rule);
+  if (outcome == Outcome::permit || context.recipient() == nullptr) return outcome;
+  return judge_unauth_destination(context, rule);
 }
 
 Outcome judge_etrn_access(Context& context, const Rule& rule) {
@@ -555,6 +603,33 @@ constexpr Keyword table[] = {
      {5, 7, 1},
      judge_client_access,
      "a table knows the client's name or address"},
+    {"check_reverse_client_hostname_access",
+     "",
+     Class::check,
+     Subject::client,
+     Takes::table,
+     "",
+     {5, 7, 1},
+     judge_reverse_client_access,
+     "a table knows the unverified name of the client"},
+    {"permit_rhswl_client",
+     "",
+     Class::permit,
+     Subject::client,
+     Takes::zone,
+     "",
+     {},
+     judge_rhswl_client,
+     "the client's name is in a DNS list, for mail to destinations of ours"},
+    {"permit_inet_interfaces",
+     "",
+     Class::permit,
+     Subject::client,
+     Takes::nothing,
+     "",
+     {},
+     judge_inet_interfaces,
+     "the client is this server"},
     {"reject_invalid_helo_hostname",
      "reject_invalid_hostname",
      Class::reject,
@@ -717,6 +792,15 @@ constexpr Keyword table[] = {
      {5, 7, 1},
      judge_recipient_access,
      "a table knows the recipient"},
+    {"check_relay_domains",
+     "",
+     Class::check,
+     Subject::recipient,
+     Takes::nothing,
+     "relay_domains_reject_code",
+     {5, 7, 1},
+     judge_relay_domains,
+     "permits destinations of ours and refuses all others"},
     {"check_etrn_access",
      "",
      Class::check,
@@ -730,14 +814,11 @@ constexpr Keyword table[] = {
 
 constexpr std::string_view elsewhere[] = {
     "sleep",
-    "permit_inet_interfaces",
     "permit_tls_clientcerts",
     "permit_tls_all_clientcerts",
-    "permit_rhswl_client",
     "check_client_a_access",
     "check_client_mx_access",
     "check_client_ns_access",
-    "check_reverse_client_hostname_access",
     "check_reverse_client_hostname_a_access",
     "check_reverse_client_hostname_mx_access",
     "check_reverse_client_hostname_ns_access",
@@ -761,7 +842,6 @@ constexpr std::string_view elsewhere[] = {
     "check_recipient_mx_access",
     "check_recipient_ns_access",
     "reject_unverified_recipient",
-    "check_relay_domains",
 };
 
 }  // namespace

@@ -166,6 +166,9 @@ struct Policy {
   std::map<std::string_view, std::uint16_t> codes;
   Action policy_service_trouble;  ///< smtpd_policy_service_default_action
 
+  std::vector<IpAddress> own_addresses;  ///< inet_interfaces, proxy_interfaces; loopback is implied
+
+  bool is_own(const IpAddress& address) const;
   const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
   DomainClass domain_class(std::string_view domain) const;
 };
