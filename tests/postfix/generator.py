@@ -16,7 +16,7 @@ import world
 LISTS = ("client", "helo", "sender", "relay", "recipient", "data", "end_of_data")
 PARAMETER = {name: "smtpd_%s_restrictions" % name for name in LISTS}
 
-GENERIC = {"permit": 2, "reject": 1, "defer": 1, "defer_if_permit": 2, "defer_if_reject": 2, "reject_unauth_pipelining": 2, "reject_plaintext_session": 1,
+GENERIC = {"permit": 4, "reject": 1, "defer": 1, "defer_if_permit": 1, "defer_if_reject": 2, "reject_unauth_pipelining": 2, "reject_plaintext_session": 1,
            "reject_multi_recipient_bounce": 1, "check_policy_service @policy": 1}
 NATIVE = {
     "client": {"permit_mynetworks": 4, "permit_sasl_authenticated": 2, "reject_unknown_client_hostname": 3, "reject_unknown_reverse_client_hostname": 3,
@@ -31,7 +31,7 @@ NATIVE = {
 }
 HOME = {"client": ["client"], "helo": ["helo"], "sender": ["sender"], "relay": ["recipient", "client"], "recipient": ["recipient", "client", "sender"],
         "data": ["client", "sender", "recipient"], "end_of_data": ["client", "sender", "recipient"]}
-LENGTHS = {"client": (0, 3), "helo": (0, 3), "sender": (0, 4), "relay": (0, 3), "recipient": (0, 4), "data": (0, 2), "end_of_data": (0, 2)}
+LENGTHS = {"client": (0, 2), "helo": (0, 2), "sender": (0, 3), "relay": (0, 3), "recipient": (0, 4), "data": (0, 2), "end_of_data": (0, 2)}
 
 ACTIONS = {
     "OK": 6, "DUNNO": 4, "REJECT": 5, "REJECT not you": 2, "REJECT 5.7.9 not you": 1, "REJECT 5.1.1 unknown": 1, "550 5.1.8 no such place": 1, "450 4.7.3 later": 1,
@@ -101,7 +101,7 @@ class Maker:
         low, high = LENGTHS.get(name, (1, 3))
         if name in ("data", "end_of_data") and self.chance(0.7):
             return []
-        if not least and name in ("client", "helo", "sender") and self.chance(0.25):
+        if not least and name in ("client", "helo", "sender") and self.chance(0.35):
             return []
         return [self.element(name, classes) for _ in range(max(least, self.random.randint(low, high)))]
 

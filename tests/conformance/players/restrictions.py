@@ -21,6 +21,9 @@ TIER_C = frozenset("""sleep permit_inet_interfaces permit_tls_clientcerts permit
     reject_authenticated_sender_login_mismatch reject_unauthenticated_sender_login_mismatch reject_known_sender_login_mismatch
     reject_sender_login_mismatch permit_mx_backup check_recipient_a_access check_recipient_mx_access check_recipient_ns_access
     reject_unverified_recipient check_relay_domains check_etrn_access""".split())
+# Parameters that nothing but such a keyword reads: where it is missing, they are not known either.
+TIER_C_PARAMETERS = frozenset("""maps_rbl_domains permit_mx_backup_networks relay_clientcerts smtpd_sender_login_maps
+    unverified_recipient_reject_code unverified_sender_reject_code""".split())
 # Keywords that newer versions refuse where they are evaluated: the suite accepts both.
 OBSOLETE = frozenset(["permit_naked_ip_address", "check_relay_domains"])
 
@@ -86,7 +89,7 @@ class Player:
             judge_refusal(site)
             return
         if site.problem:
-            named = site.problem.named(words & TIER_C) if case["tier"] == "C" else []
+            named = [w for w in site.problem.named(words & (TIER_C | TIER_C_PARAMETERS)) if w in TIER_C]
             if named:
                 raise Skip("tier C: %s is not carried: the load error names it" % ", ".join(named))
             if refusing_is_right(case):
@@ -174,8 +177,8 @@ def together(cases):
 
 # ---------------------------------------------------------------- what a case says
 def words_of(case):
-    """Every word of the parameters and tables."""
-    texts = [*case["config"].values(), *(t["text"] for t in (case.get("tables") or {}).values())]
+    """Every word of the parameters, their names, and tables."""
+    texts = [*case["config"], *case["config"].values(), *(t["text"] for t in (case.get("tables") or {}).values())]
     return {word.lower() for text in texts for word in re.findall(r"[\w-]+", text)}
 
 

@@ -19,7 +19,15 @@ OUT_OF_THE_WAY = {
     "auth": {"failures_per_address": 0, "failures_per_account": 0, "failure_delay": "0s"},
     "webhooks": {"disposition": "discard"},
     "api": {"signup": "open", "rate_limits": False},
+    # As Postfix: a mistake in a list shows where it is evaluated, not at the start.
+    "restrictions": {"errors": "defer"},
 }
+# Parameters that are no matter of lists: the listener's, or those of parts that Postern does not have. They are not written into [restrictions].
+LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_cert_file smtpd_tls_key_file
+    smtpd_forbid_unauth_pipelining""".split())
+ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin append_dot_mydomain broken_sasl_auth_clients
+    disable_vrfy_command smtpd_discard_ehlo_keywords smtpd_peername_lookup smtpd_sasl_security_options smtpd_sasl_tls_security_options
+    smtputf8_enable strict_rfc821_envelopes""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
 
 
@@ -80,8 +88,10 @@ class Site:
         listener = {"tls": "starttls" if tls else "none", "auth_without_tls": parameters.get("smtpd_tls_auth_only") != "yes"}
         if tls:
             listener.update(certificate=certificates.path("server.pem"), key=certificates.path("server.key"))
-            parameters.setdefault("smtpd_tls_CAfile", certificates.path("ca.pem"))
-        own = {"server": {"hostname": expand(parameters["myhostname"], parameters)}, "listener": [listener], "restrictions": parameters}
+        if parameters.get("smtpd_forbid_unauth_pipelining") == "yes":
+            listener["reject_unauth_pipelining"] = True
+        restrictions = {name: value for name, value in parameters.items() if name not in ELSEWHERE}
+        own = {"server": {"hostname": expand(parameters["myhostname"], parameters)}, "listener": [listener], "restrictions": restrictions}
         return instance.merge(self.surroundings(), own)
 
     # ------------------------------------------------------------ the server
