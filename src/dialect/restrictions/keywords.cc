@@ -210,7 +210,7 @@ Outcome judge_client_access(Context& context, const Rule& rule) {
 Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return Outcome::wait;
-  const std::string_view known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
+  const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
   const Outcome outcome = check_name(context, rule, known, Subject::client);
   // Who sets up a reverse zone may write what he likes there.
   if (outcome != Outcome::permit) return outcome;
