@@ -18,10 +18,11 @@ using Severity = Finding::Severity;
 
 /// What Postfix asks for before it serves (reference §2.16).
 bool protects(const Rule& rule) {
-  if (rule.keyword == nullptr) return iequals(rule.words, "check_relay_domains");
+  if (rule.keyword == nullptr) return false;
   const std::string_view name = rule.keyword->name;
   return name == "reject_unauth_destination" || name == "defer_unauth_destination" ||
-         name == "reject" || name == "defer" || name == "defer_if_permit";
+         name == "reject" || name == "defer" || name == "defer_if_permit" ||
+         name == "check_relay_domains";
 }
 
 bool has_protection(const List& list, int depth = 0) {
@@ -48,7 +49,7 @@ class Linter {
     report_.starts = has_protection(policy_.list(ListKind::relay)) ||
                      has_protection(policy_.list(ListKind::recipient));
     if (!report_.starts) {
-      say(Severity::warning, "L013", "smtpd_relay_restrictions", std::nullopt,
+      say(Severity::warning, "R113", "smtpd_relay_restrictions", std::nullopt,
           "Postfix would not serve with these lists: neither the relay nor the recipient list "
           "refuses other people's destinations",
           "end smtpd_relay_restrictions with reject_unauth_destination");
@@ -105,7 +106,7 @@ class Linter {
     report_.open_relay = verdict.open;
     report_.witness = std::move(verdict.witness);
     if (verdict.open == OpenRelay::yes) {
-      say(Severity::error, "L010", "smtpd_relay_restrictions", std::nullopt,
+      say(Severity::error, "R110", "smtpd_relay_restrictions", std::nullopt,
           "an open relay: anybody may send to any destination",
           "put reject_unauth_destination in front of what permits; the dialogue below gets "
           "through");
@@ -113,18 +114,18 @@ class Linter {
     for (const Opening& one : verdict.openings) {
       const Rule& rule = policy_.list(one.list)[one.index];
       if (verdict.open != OpenRelay::keyed) break;
-      say(Severity::warning, "L011", std::string(parameter_of(one.list)), one.index,
+      say(Severity::warning, "R111", std::string(parameter_of(one.list)), one.index,
           fmt::format("{} can let strangers send to destinations that are not ours",
                       printable(rule.words, 200)),
           "put it behind reject_unauth_destination unless that is meant");
     }
     if (verdict.open == OpenRelay::keyed && verdict.openings.empty()) {
-      say(Severity::warning, "L011", "smtpd_relay_restrictions", std::nullopt,
+      say(Severity::warning, "R111", "smtpd_relay_restrictions", std::nullopt,
           "it cannot be proved that strangers are refused for destinations that are not ours",
           "end smtpd_relay_restrictions with reject_unauth_destination");
     }
     for (const Opening& one : verdict.discards) {
-      say(Severity::warning, "L012", std::string(parameter_of(one.list)), one.index,
+      say(Severity::warning, "R112", std::string(parameter_of(one.list)), one.index,
           "DISCARD takes a message and throws it away, for all its recipients, unseen and foreign "
           "ones too",
           "REJECT tells the sender");
@@ -141,7 +142,7 @@ class Linter {
       report_.unreachable.emplace_back(parameter, index);
     }
     if (!list.empty() && !check.complete) {
-      say(Severity::note, "L001", parameter, std::nullopt,
+      say(Severity::note, "R101", parameter, std::nullopt,
           "the list does not decide every request: its end permits",
           "say so with a last permit, or refuse the rest with reject");
     }

@@ -30,7 +30,7 @@ std::string_view to_string(OpenRelay verdict);
 struct Finding {
   using Severity = Diagnostic::Severity;
   Severity severity = Severity::note;
-  std::string code;                  ///< "L003", docs/restriction-lists.md
+  std::string code;                  ///< "R103", docs/restriction-lists.md
   std::string list;                  ///< the parameter
   std::optional<std::size_t> index;  ///< its element, from 0; warn_if_reject goes with its rule
   std::string message;

@@ -24,7 +24,7 @@ class RuleChecker {
       const Can one = can(policy_, list_[i], moment_);
       if (decides(one)) check_.complete = true;
       if (ended) {
-        dead(i, "L002",
+        dead(i, "R102",
              fmt::format("never asked: {} in front of it always decides", quoted(list_[end_])),
              "take it out, or put it in front");
         continue;
@@ -73,7 +73,7 @@ class RuleChecker {
   void check_reach(std::size_t i) {
     const Rule& rule = list_[i];
     if (lacks_subject(rule, moment_)) {
-      dead(i, "L004",
+      dead(i, "R104",
            policy_.delay_reject ? "what it looks at is not known in this list"
                                 : "what it looks at is not known yet when this list runs",
            "smtpd_delay_reject = yes runs the client, HELO and sender lists at RCPT");
@@ -81,13 +81,13 @@ class RuleChecker {
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (!repeats(rule, list_[j])) continue;
-      dead(i, "L003", fmt::format("the same as element {}, which was asked before", j),
+      dead(i, "R103", fmt::format("the same as element {}, which was asked before", j),
            "take one of them out");
       return;
     }
     const bool at_data = moment_.recipient == Known::maybe;
     if (at_data && rule.keyword != nullptr && rule.keyword->subject == Subject::recipient) {
-      say(Severity::warning, "L032", i,
+      say(Severity::warning, "R132", i,
           quoted(rule) + " is skipped here for messages with several recipients",
           "smtpd_recipient_restrictions sees each of them");
     }
@@ -98,12 +98,12 @@ class RuleChecker {
     if (rule.keyword == nullptr) return;
     const std::string_view word = std::string_view(rule.words).substr(0, rule.words.find(' '));
     if (!rule.keyword->former.empty() && iequals(word, rule.keyword->former)) {
-      say(Severity::note, "L031", i,
+      say(Severity::note, "R131", i,
           fmt::format("{} is an old name of {}", printable(word, 64), rule.keyword->name),
           "both work and mean the same");
     }
     if (rule.warn_only && rule.keyword->kind == Keyword::Class::permit) {
-      say(Severity::warning, "L033", i,
+      say(Severity::warning, "R133", i,
           fmt::format("warn_if_reject in front of {} changes nothing: it permits all the same",
                       rule.keyword->name),
           "");
@@ -113,13 +113,13 @@ class RuleChecker {
                            list_.back().keyword != nullptr &&
                            list_.back().keyword->name == "permit";
     if (redundant) {
-      say(Severity::note, "L006", i,
+      say(Severity::note, "R106", i,
           quoted(rule) + " makes no difference: the permit behind it permits everybody", "");
     }
     if (rule.code / 100 == 4 && rule.keyword->kind == Keyword::Class::reject &&
         rule.keyword->name != "defer" && rule.keyword->name != "defer_unauth_destination" &&
         !rule.keyword->code_parameter.empty() && !rule.warn_only) {
-      say(Severity::note, "L030", i,
+      say(Severity::note, "R130", i,
           fmt::format("{} answers {}, so that clients come back and try again", rule.keyword->name,
                       rule.code),
           fmt::format("{} = 550 refuses for good", rule.keyword->code_parameter));
@@ -136,14 +136,14 @@ class RuleChecker {
         lines += (n > 0 ? ", " : "") + std::to_string(hidden[n]);
       }
       if (hidden.size() > 10) lines += ", ...";
-      say(Severity::warning, "L007", i,
+      say(Severity::warning, "R107", i,
           fmt::format("{}: an earlier row hides line {}", printable(rule.table->name(), 200),
                       lines),
           "the first row that matches counts");
     }
     const Can one = can(policy_, rule, moment_);
     if (one == Can{.pass = true} && rule.actions && !has_effect(*rule.actions)) {
-      say(Severity::note, "L008", i, quoted(rule) + " never decides anything", "");
+      say(Severity::note, "R108", i, quoted(rule) + " never decides anything", "");
     }
   }
   static bool has_effect(const Actions& actions) {
@@ -159,7 +159,7 @@ class RuleChecker {
     for (std::size_t i = 0; i < end; ++i) {
       if (!(can(policy_, list_[i], moment_) == Can{.pass = true})) return;
     }
-    say(Severity::note, "L005", end,
+    say(Severity::note, "R105", end,
         fmt::format("the list {} every request", last.permit ? "permits" : "refuses"), "");
   }
 

@@ -95,7 +95,7 @@ bool is_total(const Rule& rule) {
   if (!rule.table->is_total()) return false;
   const bool addresses_only =
       rule.table->is_network() || rule.table->name().find("cidr:") != std::string::npos;
-  return !addresses_only || rule.keyword->subject == Subject::client;
+  return !addresses_only || rule.keyword->name == "check_client_access";
 }
 
 Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
@@ -113,6 +113,11 @@ Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
   const bool routed =
       rule.keyword->subject == Subject::recipient && !policy.allow_untrusted_routing;
   if (routed && all.permit) all.pass = true;
+  // A name that nobody verified may not permit: that is an error.
+  if (rule.keyword->name == "check_reverse_client_hostname_access" && all.permit) {
+    all.permit = false;
+    all.fail = true;
+  }
   return all;
 }
 
@@ -120,11 +125,7 @@ Can can_check(const Policy& policy, const Rule& rule, const Moment& moment) {
 /// for what they would be.
 Can can_elsewhere(std::string_view word, const Moment& moment) {
   if (word == "sleep") return only_pass;
-  if (word == "check_relay_domains") {
-    return moment.stranger ? only_refuse : Can{.permit = true, .refuse = true};
-  }
-  const bool needs_identity = word == "permit_inet_interfaces" || word.starts_with("permit_tls_") ||
-                              word == "permit_rhswl_client" || word == "check_ccert_access" ||
+  const bool needs_identity = word.starts_with("permit_tls_") || word == "check_ccert_access" ||
                               word == "check_sasl_access";
   if (needs_identity && moment.stranger) return only_pass;
   if (word.starts_with("permit_")) return permit_or_pass;
@@ -137,15 +138,16 @@ Can can_elsewhere(std::string_view word, const Moment& moment) {
 Can can_permit(const Rule& rule, const Moment& moment) {
   const std::string_view name = rule.keyword->name;
   if (name == "permit") return only_permit;
-  if (name == "permit_dnswl_client") {
+  if (name == "permit_dnswl_client" || name == "permit_rhswl_client") {
     // For destinations of ours alone, where there is one to judge.
     if (!rule.zone || (moment.stranger && moment.recipient == Known::yes)) return only_pass;
     return permit_or_pass;
   }
   if (!moment.stranger) return permit_or_pass;
   if (name == "permit_mynetworks") return moment.swallowed ? permit_or_pass : only_pass;
-  if (name == "permit_sasl_authenticated" || name == "permit_auth_destination") return only_pass;
-  return permit_or_pass;
+  const bool for_others = name == "permit_sasl_authenticated" ||
+                          name == "permit_auth_destination" || name == "permit_inet_interfaces";
+  return for_others ? only_pass : permit_or_pass;
 }
 
 Can can_reject(const Rule& rule, const Moment& moment) {
@@ -168,6 +170,9 @@ Can can_keyword(const Policy& policy, const Rule& rule, const Moment& moment) {
     case Class::reject:
       return can_reject(rule, moment);
     case Class::check:
+      if (name == "check_relay_domains") {
+        return moment.stranger ? only_refuse : Can{.permit = true, .refuse = true};
+      }
       return rule.keyword->takes == Keyword::Takes::service ? can_say_anything
                                                             : can_check(policy, rule, moment);
     case Class::other:

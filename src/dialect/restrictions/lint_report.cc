@@ -35,7 +35,7 @@ std::string place_of(const Finding& finding) {
 std::string conclusion(const LintReport& report) {
   switch (report.open_relay) {
     case OpenRelay::no:
-      return "closed: no client outside mynetworks that has not authenticated can relay to a "
+      return "closed: no client outside mynetworks, that has not authenticated, can relay to a "
              "foreign destination\n";
     case OpenRelay::keyed:
       if (report.witness.empty()) {

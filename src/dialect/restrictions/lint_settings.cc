@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/lint_checks.h"
+#include "mail/hostname.h"
 #include "mailauth/names.h"
 
 namespace postern::dialect::restrictions {
@@ -25,12 +26,12 @@ class SettingsChecker {
     check_suffixes();
     check_classes();
     if (policy_.allow_untrusted_routing) {
-      say(Severity::warning, "L025", "allow_untrusted_routing",
+      say(Severity::warning, "R125", "allow_untrusted_routing",
           "addresses with a route of the sender's own (user%elsewhere@ours) count as ours",
           "write no: the servers behind this one may follow the route");
     }
     if (policy_.soft_bounce) {
-      say(Severity::warning, "L034", "soft_bounce",
+      say(Severity::warning, "R134", "soft_bounce",
           "every refusal is a temporary one: clients come back for days", "for trying out alone");
     }
   }
@@ -48,7 +49,7 @@ class SettingsChecker {
       const Cidr& network = written[i].network;
       if (!written[i].negated) {
         if (!is_wide(network)) continue;
-        say(Severity::warning, "L020", "mynetworks",
+        say(Severity::warning, "R120", "mynetworks",
             fmt::format("{} holds {}: strangers are inside and may send anywhere",
                         network.to_string(),
                         network.prefix() == 0 ? "every address" : "a large part of the Internet"),
@@ -61,7 +62,7 @@ class SettingsChecker {
                    one.network.contains(network.network());
           });
       if (container == written.begin() + static_cast<std::ptrdiff_t>(i)) continue;
-      say(Severity::warning, "L021", "mynetworks",
+      say(Severity::warning, "R121", "mynetworks",
           fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),
                       container->network.to_string()),
           "put the exception in front");
@@ -70,19 +71,19 @@ class SettingsChecker {
 
   void check_suffixes() {
     for (const std::string& name : policy_.relay_domains.names()) {
-      const std::string_view bare = std::string_view(name).substr(name.starts_with('.') ? 1 : 0);
-      const bool everything = bare.empty() || bare == ".";
-      if (!everything && !suffixes_.is_registry_suffix(bare)) continue;
-      // Private networks use names that no registry gives out.
-      const bool whole = everything || bare.find('.') == std::string_view::npos;
-      say(Severity::warning, "L022", "relay_domains",
-          everything
-              ? "\".\" is no domain: it matches nothing"
-              : fmt::format("{} is {}: mail to whatever is registered below it is relayed "
-                            "for everybody",
-                            printable(name, 200), whole ? "a top-level name" : "a public suffix"),
+      const std::string_view bare = bare_name(name);
+      if (bare == "localhost" || !mail::is_hostname(bare)) continue;
+      if (!suffixes_.is_registry_suffix(bare)) continue;
+      const bool top = bare.find('.') == std::string_view::npos;
+      say(Severity::warning, "R122", "relay_domains",
+          fmt::format("{} is {}: mail to whatever is registered below it is relayed for everybody",
+                      printable(name, 200), top ? "a top-level name" : "a public suffix"),
           "name the domains themselves");
     }
+  }
+  /// ".example.net" stands for what is below it.
+  static std::string_view bare_name(std::string_view name) {
+    return name.substr(name.starts_with('.') ? 1 : 0);
   }
 
   void check_classes() {
@@ -94,11 +95,17 @@ class SettingsChecker {
     std::map<std::string, std::string> first;
     for (const auto& [parameter, domains] : classes) {
       for (const std::string& name : domains->names()) {
+        if (!mail::is_hostname(bare_name(name))) {
+          say(Severity::warning, "R123", parameter,
+              fmt::format("{} is no domain name: it matches nothing", printable(name, 200)),
+              "commas or blanks stand between domains; # begins no comment within a value");
+          continue;
+        }
         const auto [other, is_new] = first.emplace(name, parameter);
         // Postfix's old default: relay_domains = $mydestination.
         const bool usual = other->second == "mydestination" && parameter == relay_domains;
         if (is_new || usual || other->second == parameter) continue;
-        say(Severity::warning, "L024", parameter,
+        say(Severity::warning, "R124", parameter,
             fmt::format("{} is in {} too, which counts", printable(name, 200), other->second),
             "name each domain in one of them");
       }

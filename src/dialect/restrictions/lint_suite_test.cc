@@ -1,5 +1,8 @@
 // Plays lint.json of tests/suites/restrictions: fifty configurations and what a linter has to say.
+#include <algorithm>
 #include <fstream>
+#include <map>
+#include <set>
 #include <sstream>
 
 #include <gtest/gtest.h>
@@ -12,8 +15,9 @@ namespace {
 
 namespace json = boost::json;
 
-json::value read_suite(const std::string& file) {
-  std::ifstream in(POSTERN_SOURCE_DIR "/tests/suites/restrictions/" + file);
+json::value read_suite(const std::string& path) {
+  std::ifstream in(POSTERN_SOURCE_DIR "/" + path);
+  if (!in) return nullptr;
   std::ostringstream text;
   text << in.rdbuf();
   return json::parse(text.str());
@@ -29,7 +33,10 @@ Case case_of(const json::object& base, const json::object& test) {
   Case made;
   for (const auto& from : {&base, &test.at("config").as_object()}) {
     for (const auto& [name, value] : *from) {
-      made.settings[std::string(name)] = std::string(value.as_string());
+      std::string text(value.as_string());
+      const std::size_t at = text.find("@policy");
+      if (at != std::string::npos) text.replace(at, 7, "inet:127.0.0.1:10023");
+      made.settings[std::string(name)] = std::move(text);
     }
   }
   if (const auto* tables = test.if_contains("tables")) {
@@ -41,11 +48,12 @@ Case case_of(const json::object& base, const json::object& test) {
 }
 
 TableSources sources_of(const Case& test) {
-  return {.read = [&test](const std::string& path) -> Result<std::string> {
+  const auto read = [&test](const std::string& path) -> Result<std::string> {
     const auto found = test.files.find(path);
     if (found == test.files.end()) return fail(Fault::not_found, path + " is not there");
     return found->second;
-  }};
+  };
+  return {.read = read, .bad_rows = BadRows::skip};
 }
 
 using Places = std::set<std::pair<std::string, std::int64_t>>;
@@ -61,8 +69,8 @@ Places places(const json::value& rows) {
 }
 
 TEST(LintSuite, SaysWhatIsExpected) {
-  const json::value cases = read_suite("cases.json");
-  const json::value expected = read_suite("lint.json");
+  const json::value cases = read_suite("tests/suites/restrictions/cases.json");
+  const json::value expected = read_suite("tests/suites/restrictions/lint.json");
   std::size_t played = 0;
   for (const json::value& value : expected.at("cases").as_array()) {
     const json::object& test = value.as_object();
@@ -85,6 +93,48 @@ TEST(LintSuite, SaysWhatIsExpected) {
     ++played;
   }
   EXPECT_EQ(played, 50u);
+}
+
+/// A configuration as its first case has it.
+void judge_real(const json::object& base, const json::object& test, const json::object& expect) {
+  const Case made = case_of(base, test);
+  const Parameters parameters(made.settings, "mx.postern.test");
+  const Compiled compiled = compile(parameters, sources_of(made), Errors::defer);
+  const LintReport report = lint(*compiled.draft, compiled.diagnostics);
+  for (const auto& [list, is] : expect.at("lists").as_object()) {
+    const bool complete = report.complete.find(std::string_view(list))->second;
+    if (is == "complete") EXPECT_TRUE(complete) << list << "\n" << to_text(report);
+    if (is == "empty") EXPECT_FALSE(complete) << list;
+  }
+  EXPECT_EQ(json::value(report.starts), expect.at("starts"));
+  if (expect.at("open_relay").as_bool()) {
+    EXPECT_EQ(to_string(report.open_relay), "yes") << to_text(report);
+  } else if (report.starts) {
+    EXPECT_NE(to_string(report.open_relay), "yes") << to_text(report);
+  }
+  for (const json::value& keyword : expect.at("unknown_keywords").as_array()) {
+    const bool named =
+        std::any_of(report.errors.begin(), report.errors.end(), [&](const Finding& one) {
+          return one.message.find(std::string_view(keyword.as_string())) != std::string::npos;
+        });
+    EXPECT_TRUE(named) << keyword;
+  }
+}
+
+// Configurations found in the open: not part of this repository.
+TEST(LintSuite, AgreesAboutRealConfigurations) {
+  const json::value suite = read_suite("../shared/suites/restrictions-real/cases.json");
+  if (suite.is_null()) GTEST_SKIP() << "restrictions-real is not beside this repository";
+  std::map<std::string, const json::object*> first;
+  for (const json::value& test : suite.at("cases").as_array()) {
+    first.try_emplace(std::string(test.at("origin_id").as_string()), &test.as_object());
+  }
+  for (const json::value& one : suite.at("configurations").as_array()) {
+    const std::string id(one.at("id").as_string());
+    SCOPED_TRACE(id);
+    ASSERT_TRUE(first.contains(id));
+    judge_real(suite.at("base").as_object(), *first[id], one.at("lint").as_object());
+  }
 }
 
 }  // namespace

@@ -1,0 +1,250 @@
+#include "dialect/restrictions/lint.h"
+
+#include <algorithm>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "dialect/restrictions/lint_candidates.h"
+#include "dialect/restrictions/lint_report.h"
+#include "mailauth/names.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using Settings = std::map<std::string, std::string, std::less<>>;
+
+/// A server with a sound relay list, with some settings changed.
+LintReport lint_of(const Settings& changed) {
+  Settings settings{{"compatibility_level", "3.6"},
+                    {"myhostname", "mx.example.net"},
+                    {"mydestination", "example.net"},
+                    {"mynetworks", "192.0.2.0/24"},
+                    {"relay_domains", "relay.example.net"},
+                    {"local_recipient_maps", ""},
+                    {"smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"}};
+  for (const auto& [name, value] : changed) settings[name] = value;
+  const TableSources sources{.read = [](const std::string& path) -> Result<std::string> {
+    if (path != "/access") return fail(Fault::not_found, "no such file");
+    return std::string("a.example OK\nb.example REJECT\na.example REJECT\n");
+  }};
+  const Compiled compiled = compile(Parameters(settings), sources, Errors::defer);
+  return lint(*compiled.draft, compiled.diagnostics,
+              mailauth::SuffixList::from_rules("// ===BEGIN ICANN DOMAINS===\ncom\nnet\nuk\nco.uk\n"
+                                               "// ===END ICANN DOMAINS===\n"));
+}
+
+/// The findings of a code, each as "list:index message".
+std::vector<std::string> found(const LintReport& report, std::string_view code) {
+  std::vector<std::string> all;
+  for (const Finding& one : report.findings) {
+    if (one.code != code) continue;
+    const std::string index = one.index ? std::to_string(*one.index) : "-";
+    all.push_back(one.list + ":" + index + " " + one.message);
+  }
+  return all;
+}
+
+using Texts = std::vector<std::string>;
+
+TEST(Lint, NothingIsWrongWithASoundServer) {
+  const LintReport report = lint_of({});
+  EXPECT_TRUE(report.starts);
+  EXPECT_EQ(report.open_relay, OpenRelay::no);
+  EXPECT_TRUE(report.witness.empty());
+  ASSERT_EQ(report.findings.size(), 1u) << to_text(report);
+  EXPECT_EQ(report.findings[0].code, "R101");
+}
+
+struct Case {
+  Settings settings;
+  const char* code;
+  Texts findings;
+};
+
+TEST(Lint, Finds) {
+  const Case cases[] = {
+      {{{"smtpd_sender_restrictions", "permit, reject_non_fqdn_sender"}},
+       "R102",
+       {"smtpd_sender_restrictions:1 reject_non_fqdn_sender: never asked: permit in front of it "
+        "always decides"}},
+      {{{"smtpd_helo_restrictions",
+         "reject_invalid_hostname, warn_if_reject reject_invalid_helo_hostname, permit"}},
+       "R103",
+       {"smtpd_helo_restrictions:1 warn_if_reject reject_invalid_helo_hostname: the same as "
+        "element "
+        "0, which was asked before"}},
+      {{{"smtpd_helo_restrictions",
+         "warn_if_reject reject_invalid_helo_hostname, reject_invalid_helo_hostname"}},
+       "R103",
+       {}},
+      {{{"smtpd_delay_reject", "no"}, {"smtpd_client_restrictions", "reject_unlisted_recipient"}},
+       "R104",
+       {"smtpd_client_restrictions:0 reject_unlisted_recipient: what it looks at is not known yet "
+        "when this list runs"}},
+      {{{"smtpd_client_restrictions", "warn_if_reject reject, reject"}},
+       "R105",
+       {"smtpd_client_restrictions:1 the list refuses every request"}},
+      {{{"smtpd_client_restrictions", "reject_unknown_client_hostname, permit_mynetworks, permit"}},
+       "R106",
+       {"smtpd_client_restrictions:1 permit_mynetworks makes no difference: the permit behind it "
+        "permits everybody"}},
+      {{{"smtpd_sender_restrictions", "check_sender_access texthash:/access"}},
+       "R107",
+       {"smtpd_sender_restrictions:0 texthash:/access: an earlier row hides line 3"}},
+      {{{"smtpd_sender_restrictions", "check_sender_access static:DUNNO"}},
+       "R108",
+       {"smtpd_sender_restrictions:0 check_sender_access static:DUNNO never decides anything"}},
+      {{{"smtpd_relay_restrictions",
+         "check_recipient_access { inline:{ {foreign.example = OK} } }, "
+         "reject_unauth_destination"}},
+       "R111",
+       {"smtpd_relay_restrictions:0 check_recipient_access inline:{ {foreign.example = OK} } can "
+        "let "
+        "strangers send to destinations that are not ours"}},
+      {{{"smtpd_client_restrictions", "check_client_access static:DISCARD"}},
+       "R112",
+       {"smtpd_client_restrictions:0 DISCARD takes a message and throws it away, for all its "
+        "recipients, unseen and foreign ones too"}},
+      {{{"mynetworks", "192.0.2.0/24, 128.0.0.0/2"}},
+       "R120",
+       {"mynetworks:- 128.0.0.0/2 holds a large part of the Internet: strangers are inside and may "
+        "send anywhere"}},
+      {{{"mynetworks", "!192.0.2.9, 192.0.2.0/24, !192.0.2.7"}},
+       "R121",
+       {"mynetworks:- !192.0.2.7/32 comes too late: 192.0.2.0/24 in front of it has let it in"}},
+      {{{"relay_domains", "co.uk, example.co.uk, lan"}},
+       "R122",
+       {"relay_domains:- co.uk is a public suffix: mail to whatever is registered below it is "
+        "relayed for everybody",
+        "relay_domains:- lan is a top-level name: mail to whatever is registered below it is "
+        "relayed "
+        "for everybody"}},
+      {{{"relay_domains", ". relay.example.net"}},
+       "R123",
+       {"relay_domains:- . is no domain name: it matches nothing"}},
+      {{{"virtual_mailbox_domains", "example.net"}},
+       "R124",
+       {"virtual_mailbox_domains:- example.net is in mydestination too, which counts"}},
+      {{{"smtpd_sender_restrictions", "reject_unknown_sender_domain, reject_unknown_address"}},
+       "R130",
+       {"smtpd_sender_restrictions:0 reject_unknown_sender_domain answers 450, so that clients "
+        "come "
+        "back and try again",
+        "smtpd_sender_restrictions:1 reject_unknown_sender_domain answers 450, so that clients "
+        "come "
+        "back and try again"}},
+      {{{"smtpd_client_restrictions", "Reject_Unknown_Client"}},
+       "R131",
+       {"smtpd_client_restrictions:0 Reject_Unknown_Client is an old name of "
+        "reject_unknown_client_hostname"}},
+      {{{"smtpd_data_restrictions", "reject_unlisted_recipient"}},
+       "R132",
+       {"smtpd_data_restrictions:0 reject_unlisted_recipient is skipped here for messages with "
+        "several recipients"}},
+      {{{"smtpd_client_restrictions", "warn_if_reject permit_mynetworks"}},
+       "R133",
+       {"smtpd_client_restrictions:0 warn_if_reject in front of permit_mynetworks changes nothing: "
+        "it "
+        "permits all the same"}},
+      {{{"smtpd_client_restrictions", "sleep 5, reject_unverified_sender"}},
+       "R002",
+       {"smtpd_client_restrictions:0 sleep is a keyword of Postfix that Postern does not carry",
+        "smtpd_client_restrictions:1 reject_unverified_sender is a keyword of Postfix that Postern "
+        "does not carry"}},
+  };
+  for (const Case& one : cases) {
+    const LintReport report = lint_of(one.settings);
+    EXPECT_EQ(found(report, one.code), one.findings) << one.code << "\n" << to_text(report);
+  }
+}
+
+TEST(Lint, OpensForWhomTheTablesName) {
+  const auto verdict = [](const std::string& relay, Settings more = {}) {
+    more["smtpd_relay_restrictions"] = relay + ", reject_unauth_destination";
+    return lint_of(more).open_relay;
+  };
+  // Foreign below a domain of ours: mydestination does not match subdomains, relay_domains does.
+  EXPECT_EQ(verdict("check_recipient_access { inline:{ {u@example.net = OK} } }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access { inline:{ {relay.example.net = OK} } }"),
+            OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access { inline:{ {example.net = OK} } }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_recipient_access { inline:{ {postmaster@ = OK} } }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_recipient_access static:OK"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_recipient_access { regexp:{ {/^/ OK} } }"), OpenRelay::yes);
+  // Clients: listed ones, those who are inside anyway, half of the Internet, whoever has no name.
+  EXPECT_EQ(verdict("check_client_access { cidr:{ {203.0.113.0/24 OK} } }"), OpenRelay::keyed);
+  EXPECT_EQ(verdict("check_client_access { cidr:{ {192.0.2.0/25 OK} } }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_client_access { cidr:{ {128.0.0.0/1 OK} } }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_client_access { inline:{ {unknown = OK} } }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_client_access { inline:{ {friend.example = OK} } }"), OpenRelay::keyed);
+  // What a stranger says himself.
+  EXPECT_EQ(verdict("check_sender_access { inline:{ {boss@ = OK} } }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_sender_access { inline:{ {<> = OK} } }"), OpenRelay::yes);
+  EXPECT_EQ(verdict("check_helo_access { pcre:{ {/^mail[0-9]+\\.friend\\.example$$/ OK} } }"),
+            OpenRelay::yes);
+  EXPECT_EQ(verdict("reject_plaintext_session, check_helo_access static:OK"), OpenRelay::yes);
+  // Two forgeries at once, and mail to several where DATA looks at single recipients.
+  EXPECT_EQ(verdict("check_sender_access { inline:{ {a.example = OK} } }",
+                    {{"smtpd_helo_restrictions",
+                      "check_helo_access { inline:{ {b.example = OK} } }, reject"},
+                     {"smtpd_data_restrictions", "reject_unauth_destination"}}),
+            OpenRelay::yes);
+  // Anybody's guess.
+  EXPECT_EQ(verdict("check_policy_service inet:127.0.0.1:10023"), OpenRelay::keyed);
+}
+
+TEST(Lint, AListThatStopsStrangersClosesTheRest) {
+  for (const char* list : {"smtpd_client_restrictions", "smtpd_helo_restrictions",
+                           "smtpd_sender_restrictions", "smtpd_recipient_restrictions",
+                           "smtpd_data_restrictions", "smtpd_end_of_data_restrictions"}) {
+    const Settings settings{{"smtpd_relay_restrictions", "permit"},
+                            {list, "permit_mynetworks, permit_sasl_authenticated, reject"}};
+    EXPECT_EQ(lint_of(settings).open_relay, OpenRelay::no) << list;
+  }
+  // Without delay a refused HELO is as none, and none may be needed.
+  Settings skipped{{"smtpd_relay_restrictions", "permit"},
+                   {"smtpd_delay_reject", "no"},
+                   {"smtpd_helo_restrictions", "reject"}};
+  EXPECT_EQ(lint_of(skipped).open_relay, OpenRelay::yes);
+  skipped["smtpd_helo_required"] = "yes";
+  EXPECT_EQ(lint_of(skipped).open_relay, OpenRelay::no);
+}
+
+TEST(Lint, AClassThatComesBackToItselfIsNotFollowedForEver) {
+  const LintReport report = lint_of({{"smtpd_restriction_classes", "k"},
+                                     {"k", "check_sender_access static:k"},
+                                     {"smtpd_relay_restrictions", "k, reject_unauth_destination"}});
+  EXPECT_NE(report.open_relay, OpenRelay::yes);
+}
+
+TEST(Lint, AWitnessReadsAsADialogue) {
+  const LintReport report =
+      lint_of({{"smtpd_relay_restrictions",
+                "permit_mynetworks, check_helo_access { inline:{ {friend.example = OK} } }, "
+                "reject_unauth_destination"}});
+  EXPECT_EQ(
+      dialogue(report.witness),
+      (Texts{"client mail.stranger.example [198.51.100.77]", "C: EHLO friend.example",
+             "C: MAIL FROM:<someone@stranger.example>", "S: 250",
+             "C: RCPT TO:<victim@foreign.example>", "S: 250", "C: DATA", "S: 354", "C: .", "S: 250",
+             "smtpd_relay_restrictions: check_helo_access inline:{ {friend.example = OK} } "
+             "permits",
+             "smtpd_recipient_restrictions: the list is empty"}));
+  const std::string text = to_text(report);
+  EXPECT_NE(text.find("OPEN RELAY: anybody can send"), std::string::npos);
+  EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions: an open relay"), std::string::npos);
+  EXPECT_NE(to_text(lint_of({})).find("closed: no client outside mynetworks"), std::string::npos);
+}
+
+TEST(Lint, PatternsAreSampled) {
+  EXPECT_EQ(sample_of_pattern("^mail\\.example\\.com$"), "mail.example.com");
+  EXPECT_EQ(sample_of_pattern("@(a|b)\\.example$"), "@a.example");
+  EXPECT_EQ(sample_of_pattern("^[a-z]{3}[^.]+?x*(?:\\d\\.)?$"), "aaaxx");
+  EXPECT_EQ(sample_of_pattern("[unclosed("), "u");
+  EXPECT_EQ(sample_of_pattern("(((a{99999}"), std::string(64, 'a'));
+  EXPECT_EQ(sample_of_pattern(")x"), "");
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
