@@ -135,6 +135,9 @@ def dialogues(entry, where):
         if how == "config":
             data.pop("main_cf")
             data.pop("files", None)
+        if not words_of({**data, "config": {k: v for k, v in entry["config"].items() if k not in TIER_C_PARAMETERS}}) & TIER_C:
+            # Nothing reads them here.
+            data["config"] = {k: v for k, v in entry["config"].items() if k not in TIER_C_PARAMETERS}
         cases.append(Case((how + "/" if how else "") + entry["id"], entry.get("about", ""), data, NEEDS))
     return cases
 
