@@ -1,4 +1,5 @@
 #include "app/cli.h"
+#include "app/cli_table_import.h"
 #include "app/cli_table_mail.h"
 
 namespace postern::app {
@@ -184,6 +185,19 @@ std::span<const CommandSpec> commands() {
     std::vector<CommandSpec> out(std::begin(table), std::end(table));
     const auto mail = mail_commands();
     out.insert(out.end(), mail.begin(), mail.end());
+    const auto import = import_commands();
+    out.insert(out.end(), import.begin(), import.end());
+    return out;
+  }();
+  return all;
+}
+
+std::span<const FamilySpec> families() {
+  static const std::vector<FamilySpec> all = [] {
+    const auto mail = mail_families();
+    std::vector<FamilySpec> out(mail.begin(), mail.end());
+    const auto import = import_families();
+    out.insert(out.end(), import.begin(), import.end());
     return out;
   }();
   return all;

@@ -153,6 +153,6 @@ constexpr CommandSpec table[] = {
 }  // namespace
 
 std::span<const CommandSpec> mail_commands() { return table; }
-std::span<const FamilySpec> families() { return family_table; }
+std::span<const FamilySpec> mail_families() { return family_table; }
 
 }  // namespace postern::app

@@ -188,7 +188,7 @@ std::string short_help() {
     }
   }
   out += "\n";
-  for (const std::string_view name : {"serve", "check", "explain"}) {
+  for (const std::string_view name : {"serve", "check"}) {
     out += fmt::format("  {}\n", find_command(name)->examples.front().line);
   }
   out += "Every command takes --help, --config FILE, --json, --quiet and --no-color.\n";

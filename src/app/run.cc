@@ -9,6 +9,7 @@
 
 #include "app/cli.h"
 #include "app/commands.h"
+#include "app/commands_import.h"
 #include "app/commands_mail.h"
 #include "app/explain.h"
 #include "app/help.h"
@@ -135,6 +136,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"dkim check", run_dkim_check},
       {"spf check", run_spf_check},
       {"dmarc check", run_dmarc_check},
+      {"import postfix", run_import_postfix},
   };
   for (const auto& [name, runner] : runners) {
     if (name == arguments.command->name) return runner(arguments, streams);

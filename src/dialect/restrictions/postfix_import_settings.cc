@@ -124,7 +124,7 @@ constexpr Always always[] = {
     {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
     {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},
-    {"strict_rfc821_envelopes", false, "addresses without a domain are taken too"},
+    {"strict_rfc821_envelopes", true, "addresses in MAIL and RCPT stand in angle brackets"},
 };
 
 Judgement judge_always(const Always& fixed, const Parameters& parameters) {

@@ -1,0 +1,164 @@
+#include "app/commands_import.h"
+
+#include <cerrno>
+#include <filesystem>
+#include <ostream>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "app/commands_store.h"
+#include "app/input_file.h"
+#include "app/mail_text.h"
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import.h"
+
+namespace postern::app {
+
+namespace {
+
+namespace json = boost::json;
+using dialect::restrictions::Fate;
+using dialect::restrictions::fate_key;
+using dialect::restrictions::fate_word;
+using dialect::restrictions::fates;
+using dialect::restrictions::ImportedParameter;
+using dialect::restrictions::PostfixImport;
+
+std::string counts_text(const PostfixImport& import) {
+  std::string out;
+  for (const Fate fate : fates) {
+    const std::size_t count = import.count(fate);
+    if (count == 0) continue;
+    const bool singular = fate != Fate::meaningless || count == 1;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", count,
+                       singular ? fate_word(fate) : "have no meaning here");
+  }
+  return out;
+}
+
+/// Name and line, then the note where there is one.
+std::string parameter_text(const ImportedParameter& one) {
+  std::string out = fmt::format("  {}:{}", one.line, printable(one.name, 80));
+  if (!one.note.empty()) out += fmt::format(": {}", one.note);
+  return out + "\n";
+}
+
+std::string report_text(const PostfixImport& import, const std::string& name) {
+  std::string out = fmt::format("{}: {} parameters: {}\n", name, import.parameters.size(),
+                                import.parameters.empty() ? "none set" : counts_text(import));
+  // What needs a hand comes last, where a terminal shows it.
+  for (const Fate fate : {Fate::meaningless, Fate::carried, Fate::changed, Fate::not_supported}) {
+    if (import.count(fate) == 0) continue;
+    out += fmt::format("\n{} (line:name)\n", fate_word(fate));
+    for (const ImportedParameter& one : import.parameters) {
+      if (one.fate == fate) out += parameter_text(one);
+    }
+  }
+  if (!import.notes.empty()) out += "\nnotes\n";
+  for (const std::string& note : import.notes) out += fmt::format("  {}\n", note);
+  return out;
+}
+
+json::object report_json(const PostfixImport& import, const std::string& name) {
+  json::object counts;
+  for (const Fate fate : fates) counts[fate_key(fate)] = import.count(fate);
+  json::array parameters;
+  for (const ImportedParameter& one : import.parameters) {
+    parameters.push_back({{"name", octets_json(one.name)},
+                          {"line", one.line},
+                          {"overridden_lines", json::value_from(one.overridden)},
+                          {"fate", fate_key(one.fate)},
+                          {"note", or_null(one.note)}});
+  }
+  return {{"file", name},
+          {"counts", std::move(counts)},
+          {"parameters", std::move(parameters)},
+          {"notes", json::value_from(import.notes)}};
+}
+
+Result<void> write_new(const std::string& file, const std::string& text) {
+  const auto why = [] { return std::generic_category().message(errno); };
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (descriptor < 0 && errno == EEXIST) return fail(Fault::conflict, file + " exists already");
+  if (descriptor < 0) return fail(Fault::denied, fmt::format("cannot make {}: {}", file, why()));
+  std::size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t written = ::write(descriptor, text.data() + done, text.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) break;
+    done += static_cast<std::size_t>(written);
+  }
+  const std::string trouble = why();
+  if (::close(descriptor) == 0 && done == text.size()) return {};
+  ::unlink(file.c_str());
+  return fail(Fault::permanent, fmt::format("cannot write {}: {}", file, trouble));
+}
+
+/// The first mistake with what to do about it, and those behind it.
+int report_mistakes(const PostfixImport& import, const std::string& name,
+                    const Arguments& arguments, Streams& streams) {
+  using Severity = dialect::restrictions::Diagnostic::Severity;
+  for (const auto& one : import.diagnostics) {
+    if (one.severity != Severity::error) continue;
+    report(fmt::format("{}: {}", name, one.message), one.hint, arguments.has("--json"), streams);
+  }
+  return to_int(ExitCode::bad_data);
+}
+
+int write_result(const PostfixImport& import, const std::string& name, const Arguments& arguments,
+                 Streams& streams) {
+  const auto out = arguments.value("--out");
+  const bool to_file = out && *out != "-";
+  const bool as_json = arguments.has("--json");
+  if (to_file) {
+    if (const Result<void> written = write_new(*out, import.toml); !written) {
+      report(written.error().message, "--out names a file that is not there yet", as_json, streams);
+      return to_int(written.error().fault == Fault::permanent ? ExitCode::io
+                                                              : ExitCode::cannot_create);
+    }
+  }
+  if (as_json) {
+    json::object report = report_json(import, name);
+    report["out"] = to_file ? json::value(*out) : json::value(nullptr);
+    if (!to_file) report["toml"] = import.toml;
+    streams.out << json::serialize(report) << '\n';
+    return to_int(ExitCode::ok);
+  }
+  if (!to_file) streams.out << import.toml;
+  if (!arguments.has("--quiet")) {
+    streams.err << report_text(import, name);
+    if (to_file) {
+      streams.err << fmt::format("\nWritten to {}. Next: postern check --config {}\n", *out, *out);
+    }
+  }
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace
+
+int run_import_postfix(const Arguments& arguments, Streams& streams) {
+  const bool as_json = arguments.has("--json");
+  if (arguments.words.empty() && streams.terminal) {
+    return report_usage({"which file?", "`postern import postfix /etc/postfix/main.cf`"}, as_json,
+                        streams);
+  }
+  const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
+  const Result<std::string> text = read_input(file, streams.in);
+  if (!text) {
+    report(text.error().message, help_of(arguments), as_json, streams);
+    return to_int(exit_code_of(text.error().fault));
+  }
+  const std::string name =
+      file == "-" ? "main.cf" : printable(std::filesystem::path(file).filename().string(), 80);
+  const PostfixImport import = dialect::restrictions::import_postfix(
+      *text, {.file_name = name,
+              .read = [&](const std::string& path) { return read_input(path, streams.in); }});
+  if (!import.ok()) return report_mistakes(import, name, arguments, streams);
+  return write_result(import, name, arguments, streams);
+}
+
+}  // namespace postern::app

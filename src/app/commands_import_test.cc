@@ -1,0 +1,96 @@
+#include "app/commands_import.h"
+
+#include "app/commands_mail_test.h"
+#include "app/config.h"
+
+namespace postern::app {
+namespace {
+
+using namespace testing_mail;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+namespace json = boost::json;
+
+constexpr const char* main_cf = R"(compatibility_level = 3.6
+myhostname = mx.example.com
+mynetworks = 127.0.0.0/8, 192.0.2.0/24
+local_recipient_maps =
+message_size_limit = 52428800
+smtpd_recipient_restrictions =
+    permit_mynetworks
+    reject_unauth_destination
+smtpd_milters = inet:127.0.0.1:8891
+maillog_file = /var/log/mail.log
+)";
+
+class Import : public MailCommands {
+ protected:
+  void SetUp() override {
+    MailCommands::SetUp();
+    write("main.cf", main_cf);
+  }
+  static Answer import(std::vector<std::string> more, const std::string& input = "",
+                       bool terminal = false) {
+    more.insert(more.begin(), {"import", "postfix"});
+    return run(run_import_postfix, more, input, terminal);
+  }
+};
+
+TEST_F(Import, FileAndReport) {
+  const Answer answer = import({"main.cf", "--out", "postern.toml"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(answer.out, IsEmpty());
+  EXPECT_THAT(answer.err, HasSubstr("main.cf: 8 parameters: 6 carried, 1 not supported, 1 has no "
+                                    "meaning here\n"));
+  EXPECT_THAT(answer.err, HasSubstr("\nnot supported (line:name)\n  9:smtpd_milters: no milters"));
+  EXPECT_THAT(answer.err, HasSubstr("Next: postern check --config postern.toml"));
+  EXPECT_THAT(read("postern.toml"), HasSubstr("[restrictions]\ncompatibility_level = \"3.6\""));
+  const ConfigResult loaded = load_config(std::filesystem::path("postern.toml"));
+  EXPECT_EQ(loaded.diagnostics.errors(), 0U) << loaded.diagnostics.render();
+  EXPECT_EQ(loaded.config.server.hostname, "mx.example.com");
+  EXPECT_EQ(loaded.config.limits.session.message_size, 52428800U);
+}
+
+TEST_F(Import, NothingIsOverwritten) {
+  write("postern.toml", "mine");
+  const Answer answer = import({"main.cf", "--out", "postern.toml"});
+  EXPECT_EQ(answer.code, 73);
+  EXPECT_THAT(answer.err, HasSubstr("postern.toml exists already"));
+  EXPECT_EQ(read("postern.toml"), "mine");
+  EXPECT_EQ(import({"main.cf", "--out", "no/such/folder"}).code, 73);
+}
+
+TEST_F(Import, StandardInputAndOutput) {
+  const Answer answer = import({"--quiet"}, main_cf);
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(answer.err, IsEmpty());
+  EXPECT_EQ(answer.out, import({"main.cf"}).out);
+  EXPECT_EQ(answer.out, import({"-", "--out", "-"}, main_cf).out);
+  EXPECT_EQ(import({}, "", true).code, 64) << "nobody types a main.cf";
+}
+
+TEST_F(Import, Json) {
+  const json::value report = json::parse(import({"main.cf", "--json"}).out);
+  EXPECT_EQ(report.at("counts").at("carried").as_int64(), 6);
+  EXPECT_EQ(report.at("counts").at("carried_with_change").as_int64(), 0);
+  EXPECT_EQ(report.at("parameters").as_array().size(), 8U);
+  EXPECT_EQ(report.at("parameters").at(7).at("fate").as_string(), "no_meaning");
+  EXPECT_EQ(report.at("parameters").at(7).at("line").as_int64(), 10);
+  EXPECT_EQ(report.at("toml").as_string(), import({"main.cf", "--quiet"}).out);
+  const json::value to_file = json::parse(import({"main.cf", "--json", "--out", "new"}).out);
+  EXPECT_EQ(to_file.at("out").as_string(), "new");
+  EXPECT_FALSE(to_file.as_object().contains("toml"));
+}
+
+TEST_F(Import, Mistakes) {
+  const Answer answer = import({"-"}, "a = 1\nsmtpd_helo_required\n= x\n");
+  EXPECT_EQ(answer.code, 65);
+  EXPECT_THAT(answer.out, IsEmpty());
+  EXPECT_THAT(answer.err, HasSubstr("main.cf: line 2 is not"));
+  EXPECT_THAT(answer.err, HasSubstr("line 3"));
+  EXPECT_EQ(import({"missing.cf"}).code, 66);
+}
+
+}  // namespace
+}  // namespace postern::app
