@@ -12,7 +12,8 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
     if (!parameters.is_set("smtpd_relay_restrictions")) {
       note +=
           ", and the relay list is empty: unless the recipient list refuses what is to be "
-          "relayed, nothing starts; set compatibility_level = \"3.6\" after a look at the lists";
+          "relayed, Postfix does not start; set compatibility_level = \"3.6\" after a look at the "
+          "lists";
     }
     out.push_back(std::move(note));
   }

@@ -361,10 +361,10 @@ TEST(PostfixImport, EveryParameterOnce) { check_import(std::string(example)); }
 // The configurations are of many licences or none, so they are not in this repository
 // (tests/suites/README.md); where they stand beside it they are all imported.
 TEST(PostfixImport, ConfigurationsFoundInTheOpen) {
-  const auto path = std::filesystem::path(POSTERN_SOURCE_DIR).parent_path() /
-                    "shared/suites/restrictions-real/cases.json";
-  std::ifstream in(path);
-  if (!in) GTEST_SKIP() << "not beside the repository";
+  const auto suites = std::filesystem::path(POSTERN_SOURCE_DIR).parent_path() / "shared/suites";
+  if (!std::filesystem::exists(suites)) return;
+  std::ifstream in(suites / "restrictions-real/cases.json");
+  ASSERT_TRUE(in.is_open());
   std::stringstream text;
   text << in.rdbuf();
   std::map<std::string, std::string> configurations;
