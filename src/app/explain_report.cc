@@ -85,6 +85,7 @@ std::string route_line(const Recipient& recipient) {
                ? "none: the domain is not one of this server's"
                : "none: no such address in a domain of this server";
   }
+  if (route.kind == policy::Route::Kind::relay) return "another host, by the restriction lists";
   std::string line = "webhook " + route.webhook->id;
   if (route.tag) line += " with tag " + shown(*route.tag);
   if (route.policy)

@@ -108,6 +108,7 @@ SessionFacts session_of(const json::object& object) {
   facts.client_port = number<std::uint16_t>(object.at("client_port"));
   facts.helo = bytes(object.at("helo"));
   facts.esmtp = object.at("esmtp").as_bool();
+  facts.early_talker = flag(object, "early_talker");
   if (const json::value* tls = object.if_contains("tls")) {
     facts.tls = Tls{bytes(tls->at("version")), bytes(tls->at("cipher"))};
   }
@@ -153,6 +154,15 @@ class Reader {
       for (const json::value& one : dns->as_array())
         evidence.dns.push_back(dns_of(one.as_object()));
     }
+    if (const json::value* consulted = record.if_contains("consulted")) {
+      for (const json::value& one : consulted->as_array()) {
+        evidence.consulted.push_back({.service = bytes(one.at("service")),
+                                      .request = bytes(one.at("request")),
+                                      .answer = bytes(one.at("answer")),
+                                      .failed = flag(one.as_object(), "failed")});
+      }
+    }
+    if (const json::value* why = record.if_contains("discard")) evidence.discard = bytes(*why);
     for (const json::value& one : record.at("decisions").as_array()) {
       trace_.decisions.push_back(decision(one.as_object()));
     }
@@ -207,6 +217,10 @@ class Reader {
       recipient.route.missing = missing->as_string() == "foreign_domain"
                                     ? Route::Missing::foreign_domain
                                     : Route::Missing::unknown_address;
+      return recipient;
+    }
+    if (flag(object, "relay")) {
+      recipient.route.kind = Route::Kind::relay;
       return recipient;
     }
     const auto at = number<std::size_t>(object.at("route"));
@@ -468,6 +482,8 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
     evidence.dmarc.reset();
     evidence.arc.reset();
   }
+  // A later recipient's DISCARD says nothing of the ones before: those are judged as they were.
+  if (decision.stage == Stage::rcpt && refused(decision)) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
   if (decision.stage < Stage::helo) evidence.session.helo.clear();

@@ -197,6 +197,21 @@ TEST(Record, remembers_whether_the_credential_was_still_the_same) {
   }
 }
 
+TEST(Record, recipients_of_other_hosts_have_no_webhook) {
+  Trace trace = full_trace();
+  Recipient relayed{.address = address("b", "relay.example.org"), .route = {}};
+  relayed.route.kind = Route::Kind::relay;
+  trace.evidence.recipients.push_back(relayed);
+  trace.decisions[0].candidate = relayed;
+  const std::string text = write_record(trace);
+  Shelf shelf{definitions_of(trace)};
+  const Result<Trace> again = read_record(text, shelf.source());
+  ASSERT_TRUE(again) << again.error().message;
+  EXPECT_EQ(write_record(*again), text);
+  EXPECT_EQ(again->evidence.recipients[1].route.kind, Route::Kind::relay);
+  EXPECT_EQ(again->decisions[0].candidate->route.webhook, nullptr);
+}
+
 TEST(Record, evidence_is_as_it_was_at_each_decision) {
   const Trace trace = full_trace();
   const Evidence at_rcpt = evidence_at(trace, trace.decisions[0]);

@@ -54,6 +54,8 @@ class Writer {
     if (evidence.dmarc) record["dmarc"] = dmarc(*evidence.dmarc);
     if (evidence.arc) record["arc"] = arc(*evidence.arc);
     if (!evidence.dns.empty()) record["dns"] = dns(evidence.dns);
+    if (!evidence.consulted.empty()) record["consulted"] = consulted(evidence.consulted);
+    if (evidence.discard) record["discard"] = bytes(*evidence.discard);
     json::array decisions(&memory_);
     for (const Decision& one : trace_.decisions) decisions.push_back(decision(one));
     record["decisions"] = std::move(decisions);
@@ -86,6 +88,7 @@ class Writer {
     out["client_port"] = facts.client_port;
     out["helo"] = bytes(facts.helo);
     out["esmtp"] = facts.esmtp;
+    if (facts.early_talker) out["early_talker"] = true;
     if (facts.tls) out["tls"] = {{"version", facts.tls->version}, {"cipher", facts.tls->cipher}};
     if (facts.auth) {
       json::array granted(&memory_);
@@ -121,6 +124,10 @@ class Writer {
     if (given.route.kind == Route::Kind::none) {
       const bool foreign = given.route.missing == Route::Missing::foreign_domain;
       out["missing"] = foreign ? "foreign_domain" : "unknown_address";
+      return out;
+    }
+    if (given.route.kind == Route::Kind::relay) {
+      out["relay"] = true;
       return out;
     }
     out["route"] = route(given.route);
@@ -270,6 +277,19 @@ class Writer {
       json::array sealers(&memory_);
       for (const std::string& one : given.sealers) sealers.push_back(bytes(one));
       out["sealers"] = std::move(sealers);
+    }
+    return out;
+  }
+
+  json::array consulted(const std::vector<Consultation>& list) {
+    json::array out(&memory_);
+    for (const Consultation& one : list) {
+      json::object entry = object();
+      entry["service"] = bytes(one.service);
+      entry["request"] = bytes(one.request);
+      entry["answer"] = bytes(one.answer);
+      if (one.failed) entry["failed"] = true;
+      out.push_back(std::move(entry));
     }
     return out;
   }
