@@ -305,8 +305,8 @@ class Compiler {
     const auto known = policy_.classes.find(found->text);
     if (known != policy_.classes.end()) return known->second;
     if (compiling_.contains(found->text) && parameters_.is_set(found->text)) {
-      say(Severity::error, "R007", {found->text, 0},
-          fmt::format("the class {} names itself", printable(found->text, 64)), "");
+      say_late("R007", {found->text, 0},
+               fmt::format("the class {} names itself", printable(found->text, 64)));
     }
     return nullptr;
   }
@@ -338,7 +338,11 @@ class Compiler {
       return rule;
     }
     auto zone = policy::DnsList::parse(text);
-    if (!zone) return broken(std::move(rule), "R005", zone.error().message, "");
+    if (!zone) {  // Postfix dies when it comes to such a filter: an error in either mode
+      say(Severity::error, "R005", rule.place, zone.error().message);
+      rule.keyword = nullptr;
+      return rule;
+    }
     rule.zone = std::move(*zone);
     return rule;
   }

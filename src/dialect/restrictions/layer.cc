@@ -160,13 +160,15 @@ std::string definition_of(const Parameters& parameters,
   for (const auto& [path, text] : files) {
     if (text.size() <= largest) kept[path] = text;
   }
-  return json::serialize(
-      json::object{{"parameters", std::move(settings)}, {"files", std::move(kept)}});
+  return json::serialize(json::object{{"hostname", parameters.text("myhostname")},
+                                      {"parameters", std::move(settings)},
+                                      {"files", std::move(kept)}});
 }
 
 Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors) {
   auto files = std::make_shared<std::map<std::string, std::string>>();
   TableSources keeping;
+  keeping.bad_rows = errors == Errors::defer ? BadRows::skip : sources.bad_rows;
   keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
     auto text = sources.read(path);
     if (text) files->emplace(path, *text);
@@ -187,13 +189,16 @@ Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_v
     }
     const json::object files = parsed.at("files").as_object();
     TableSources sources;
+    sources.bad_rows = BadRows::skip;
     sources.read = [files](const std::string& path) -> Result<std::string> {
       if (const json::value* text = files.if_contains(path)) {
         return json::value_to<std::string>(*text);
       }
       return file_sources().read(path);
     };
-    Compiled compiled = compile(Parameters(std::move(settings)), sources, Errors::defer);
+    Compiled compiled =
+        compile(Parameters(std::move(settings), json::value_to<std::string>(parsed.at("hostname"))),
+                sources, Errors::defer);
     if (!compiled.policy) {
       return fail(Fault::malformed, "recorded restriction lists do not compile any more");
     }
