@@ -29,6 +29,7 @@ constexpr Known deciding[] = {
      "$rbl_code Service unavailable; $rbl_class [$rbl_what] blocked using "
      "$rbl_domain${rbl_reason?; $rbl_reason}"},
     {"defer_code", "450"},
+    {"inet_interfaces", "all"},
     {"invalid_hostname_reject_code", "501"},
     {"local_recipient_maps", "proxy:unix:passwd.byname $alias_maps"},
     {"maps_rbl_reject_code", "554"},
@@ -43,6 +44,7 @@ constexpr Known deciding[] = {
      "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,"
      "qmqpd_authorized_clients,relay_domains,smtpd_access_maps"},
     {"plaintext_reject_code", "450"},
+    {"proxy_interfaces", ""},
     {"rbl_reply_maps", ""},
     {"recipient_delimiter", ""},
     {"reject_code", "554"},
@@ -99,7 +101,6 @@ constexpr Known others[] = {
     {"data_directory", "/var/lib/postfix"},
     {"default_database_type", "hash"},
     {"disable_vrfy_command", "no"},
-    {"inet_interfaces", "all"},
     {"inet_protocols", "all"},
     {"local_login_sender_maps", "static:*"},
     {"mail_name", "Postfix"},
@@ -108,7 +109,6 @@ constexpr Known others[] = {
     {"maps_rbl_domains", ""},
     {"mynetworks_style", "host"},
     {"permit_mx_backup_networks", ""},
-    {"proxy_interfaces", ""},
     {"queue_directory", "/var/spool/postfix"},
     {"relay_clientcerts", ""},
     {"smtpd_discard_ehlo_keywords", ""},

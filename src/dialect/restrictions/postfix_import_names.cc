@@ -51,7 +51,7 @@ constexpr std::string_view logins[] = {"smtpd_sasl_type",
 constexpr std::string_view owners[] = {"local_login_sender_maps", "smtpd_sender_login_maps"};
 constexpr std::string_view probes[] = {"address_verify_*", "unverified_recipient_*",
                                        "unverified_sender_*"};
-constexpr std::string_view backups[] = {"permit_mx_backup_networks", "proxy_interfaces"};
+constexpr std::string_view backups[] = {"permit_mx_backup_networks"};
 constexpr std::string_view client_certificates[] = {
     "relay_clientcerts", "smtpd_tls_CAfile", "smtpd_tls_CApath", "smtpd_tls_ccert_verifydepth",
     "smtpd_tls_fingerprint_digest"};
@@ -273,8 +273,7 @@ constexpr Group groups[] = {
     {lost, "who may use which sender is not checked; take the *_sender_login_mismatch rules out",
      owners},
     {lost, "addresses are not verified by probes; name the recipients in tables", probes},
-    {lost, "permit_mx_backup and addresses of other machines are not known; list relay_domains",
-     backups},
+    {lost, "permit_mx_backup is not carried; list the domains in relay_domains", backups},
     {lost, "no client certificates; let clients log in instead", client_certificates},
     {lost, "a listener has one certificate", further_certificates},
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
