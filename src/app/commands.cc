@@ -14,6 +14,7 @@
 #include "app/help.h"
 #include "app/version.h"
 #include "base/text.h"
+#include "dialect/restrictions/lint_report.h"
 
 namespace postern::app {
 
@@ -97,7 +98,22 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
   if (!result.ok() || !quiet) print(found, arguments, json ? streams.out : streams.err);
+  const auto& lint = result.config.restrictions.lint;
+  if (lint && !json && !quiet) {
+    using Level = dialect::restrictions::Finding::Severity;
+    streams.err << dialect::restrictions::findings_text(*lint, Level::note)
+                << "restriction lists are " << dialect::restrictions::conclusion_text(*lint);
+  }
   if (!result.ok()) {
+    if (json && lint) {
+      streams.out << boost::json::serialize(boost::json::object{
+                         {"ok", false},
+                         {"file", name},
+                         {"errors", found.errors()},
+                         {"warnings", found.warnings()},
+                         {"restrictions", dialect::restrictions::to_json(*lint)}})
+                  << '\n';
+    }
     if (!json) {
       streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
                                  counted(found.warnings(), "warning"));
@@ -105,9 +121,9 @@ int run_check(const Arguments& arguments, Streams& streams) {
     return to_int(ExitCode::config);
   }
   if (json) {
-    streams.out << boost::json::serialize(boost::json::object{
-                       {"ok", true}, {"file", name}, {"warnings", found.warnings()}})
-                << '\n';
+    boost::json::object answer{{"ok", true}, {"file", name}, {"warnings", found.warnings()}};
+    if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
+    streams.out << boost::json::serialize(answer) << '\n';
   } else if (!quiet) {
     streams.out << fmt::format(
         "{}: ok{}: {}\n", name,

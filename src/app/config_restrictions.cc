@@ -134,6 +134,7 @@ void compile_restrictions(RestrictionsConfig& config, const std::string& hostnam
     diagnostics.add(std::move(diagnostic));
   }
   config.loaded = std::move(loaded);
+  lint_restrictions(config, positions, diagnostics);
 }
 
 }  // namespace postern::app

@@ -12,6 +12,7 @@
 
 namespace postern::dialect::restrictions {
 struct Loaded;
+struct LintReport;
 }
 
 namespace postern::app {
@@ -26,6 +27,8 @@ struct RestrictionsConfig {
   bool open_relay_is_known = false;  ///< i_know_this_is_an_open_relay = true
   /// Null when it does not compile.
   std::shared_ptr<const dialect::restrictions::Loaded> loaded;
+  /// Of what was loaded, mistakes and all; null without the section.
+  std::shared_ptr<const dialect::restrictions::LintReport> lint;
 };
 
 /// Takes one key; the sentence that refuses it, empty when it was taken. `is_flag`: TOML true or
@@ -39,5 +42,8 @@ std::vector<std::string_view> restriction_keys();
 /// Compiles, and notes what is wrong at its place.
 void compile_restrictions(RestrictionsConfig& config, const std::string& hostname,
                           const Positions& positions, Diagnostics& diagnostics);
+/// What the linter says of the compiled lists; an open relay is an error unless it is known.
+void lint_restrictions(RestrictionsConfig& config, const Positions& positions,
+                       Diagnostics& diagnostics);
 
 }  // namespace postern::app
