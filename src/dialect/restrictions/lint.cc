@@ -48,13 +48,15 @@ class Linter {
     take_errors();
     report_.starts = has_protection(policy_.list(ListKind::relay)) ||
                      has_protection(policy_.list(ListKind::recipient));
+    judge_open_relay();
     if (!report_.starts) {
-      say(Severity::warning, "R113", "smtpd_relay_restrictions", std::nullopt,
+      const bool closed = report_.open_relay == OpenRelay::no;
+      say(closed ? Severity::warning : Severity::error, "R113", "smtpd_relay_restrictions",
+          std::nullopt,
           "Postfix would not serve with these lists: neither the relay nor the recipient list "
           "refuses other people's destinations",
           "end smtpd_relay_restrictions with reject_unauth_destination");
     }
-    judge_open_relay();
     for (std::size_t i = 0; i < list_count; ++i) check_list(static_cast<ListKind>(i));
     check_settings(policy_, suffixes_, report_.findings);
     std::vector<Finding> sorted;
@@ -171,6 +173,17 @@ std::string_view to_string(OpenRelay verdict) {
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
                 const mailauth::SuffixList& suffixes) {
   return Linter(policy, diagnostics, suffixes).run();
+}
+
+Place place_of(const Policy& policy, const Finding& finding) {
+  if (finding.index) {
+    for (std::size_t i = 0; i < list_count; ++i) {
+      const List& list = policy.lists[i];
+      const bool here = parameter_of(static_cast<ListKind>(i)) == finding.list;
+      if (here && *finding.index < list.size()) return list[*finding.index].place;
+    }
+  }
+  return {finding.list, 0};
 }
 
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics) {

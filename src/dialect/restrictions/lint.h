@@ -73,5 +73,7 @@ struct LintReport {
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics,
                 const mailauth::SuffixList& suffixes);
 LintReport lint(const Policy& policy, const Diagnostics& diagnostics);
+/// Where a finding's words stand.
+Place place_of(const Policy& policy, const Finding& finding);
 
 }  // namespace postern::dialect::restrictions

@@ -109,16 +109,27 @@ json::object to_json(const LintReport& report) {
           {"findings", std::move(findings)}};
 }
 
-std::string to_text(const LintReport& report) {
+std::string findings_text(const LintReport& report, Finding::Severity severity) {
   std::string text;
   for (const Finding& one : report.findings) {
+    if (one.severity != severity) continue;
     text +=
         fmt::format("{}[{}] {}: {}\n", word(one.severity), one.code, place_of(one), one.message);
     if (!one.hint.empty()) text += fmt::format("  hint: {}\n", one.hint);
   }
-  text += conclusion(report);
+  return text;
+}
+
+std::string conclusion_text(const LintReport& report) {
+  std::string text = conclusion(report);
   for (const std::string& line : dialogue(report.witness)) text += "  " + line + "\n";
   return text;
+}
+
+std::string to_text(const LintReport& report) {
+  using Severity = Finding::Severity;
+  return findings_text(report, Severity::error) + findings_text(report, Severity::warning) +
+         findings_text(report, Severity::note) + conclusion_text(report);
 }
 
 }  // namespace postern::dialect::restrictions

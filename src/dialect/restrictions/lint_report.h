@@ -14,6 +14,10 @@ namespace postern::dialect::restrictions {
 /// index, message, hint}]}.
 boost::json::object to_json(const LintReport& report);
 
+/// The findings of a severity, each with its hint.
+std::string findings_text(const LintReport& report, Finding::Severity severity);
+/// "closed: ...", or the dialogue that gets through.
+std::string conclusion_text(const LintReport& report);
 /// The findings with their hints, then the proof or the dialogue that gets through.
 std::string to_text(const LintReport& report);
 
