@@ -40,9 +40,8 @@ smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
 }
 
 /// Looks a key up and applies what is found. nullopt: the table does not know it.
-std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subject,
-                               const std::string& key) {
-  const Found found = rule.table->lookup(key);
+std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
+                            const Found& found) {
   if (found.status == Found::Status::absent) return std::nullopt;
   if (found.status == Found::Status::failed) {
     return context.configuration_error(rule, rule.table->name() + ": " + found.trouble);
@@ -54,19 +53,26 @@ std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subje
   return apply(context, rule, subject, parse_action(found.value, context.policy()));
 }
 
+std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subject,
+                               std::string_view key) {
+  return take(context, rule, subject, rule.table->lookup(key));
+}
+
 /// A name and what is above it (reference §4.2).
 std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject subject,
                                  std::string_view given) {
+  if (rule.table->is_network() && !looks_like_address(given)) return std::nullopt;
   const std::string name = lower(given);
   if (auto outcome = try_key(context, rule, subject, name)) return outcome;
-  const bool is_address = IpAddress::parse(name).has_value();
+  const bool is_address = looks_like_address(name) && IpAddress::parse(name);
   if (rule.table->is_pattern() || rule.table->is_network() || is_address || name.starts_with('[')) {
     return std::nullopt;
   }
   for (std::size_t dot = name.find('.'); dot != std::string::npos && dot + 1 < name.size();
        dot = name.find('.', dot + 1)) {
     const bool plain = context.policy().access_parents_by_name;
-    if (auto outcome = try_key(context, rule, subject, name.substr(plain ? dot + 1 : dot))) {
+    if (auto outcome =
+            try_key(context, rule, subject, std::string_view(name).substr(plain ? dot + 1 : dot))) {
       return outcome;
     }
   }
@@ -74,19 +80,23 @@ std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject sub
 }
 
 std::optional<Outcome> try_client_address(Context& context, const Rule& rule) {
+  if (rule.table->is_network()) {
+    return take(context, rule, Subject::client,
+                rule.table->lookup_address(context.evidence().session.client_ip));
+  }
   std::string text = context.evidence().session.client_ip.to_string();
   const char separator = context.evidence().session.client_ip.is_v4() ? '.' : ':';
   for (;;) {
     if (auto outcome = try_key(context, rule, Subject::client, text)) return outcome;
     const std::size_t cut = text.rfind(separator);
-    if (rule.table->is_pattern() || rule.table->is_network() || cut == std::string::npos) {
+    if (rule.table->is_pattern() || cut == std::string::npos) {
       return std::nullopt;
     }
     text.resize(cut);
   }
 }
 
-constexpr std::string_view nothing_found = "no key of it is in the table";
+constexpr const char* nothing_found = "no key of it is in the table";
 
 }  // namespace
 

@@ -67,8 +67,8 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   if (address.bare) address.domain = policy_.myorigin;
   // Address rewriting: a route through one of our own domains is undone first (reference §7).
   for (int i = 0; i < 8; ++i) {
-    const bool ours = policy_.domain_class(address.domain) == DomainClass::local;
-    if (!ours) break;
+    address.known = policy_.domain_class(address.domain);
+    if (address.known != DomainClass::local) break;
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
     const std::size_t percent = address.local.rfind('%');
@@ -87,6 +87,19 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   }
   address.routed = address.local.find_first_of("@%!") != std::string::npos;
   return address;
+}
+
+Match Context::in_mynetworks() {
+  if (in_mynetworks_) return *in_mynetworks_;
+  const IpAddress& client = evidence_.session.client_ip;
+  Match in = policy_.mynetworks.contains(client, nullptr);
+  if (in == Match::need_name) {
+    const policy::ClientName name = client_name();
+    if (name.status == policy::ClientName::Status::waiting) return Match::need_name;
+    in = policy_.mynetworks.contains(client, &name.name);
+  }
+  in_mynetworks_ = in;
+  return in;
 }
 
 policy::ClientName Context::client_name() {
@@ -146,7 +159,7 @@ Outcome Context::refuse(const Rule& rule, std::uint16_t code, smtp::EnhancedCode
 
 Outcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode enhanced,
                              std::string text) {
-  detail_ = text;
+  made_detail_ = text;
   if (warn_only_) {
     warned_ = true;
     return Outcome::pass;
@@ -159,7 +172,7 @@ Outcome Context::refuse_with(const Rule&, std::uint16_t code, smtp::EnhancedCode
 
 Outcome Context::defer_if_permit(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                                  std::string_view reason) {
-  detail_ = std::string(reason);
+  made_detail_ = std::string(reason);
   if (warn_only_) return Outcome::pass;  // reference §2.9
   raised_permit_ = true;
   if (!defer_if_permit_) {
@@ -171,7 +184,7 @@ Outcome Context::defer_if_permit(const Rule& rule, std::uint16_t code, smtp::Enh
 
 Outcome Context::defer_if_reject(const Rule& rule, std::uint16_t code, smtp::EnhancedCode enhanced,
                                  std::string_view reason) {
-  detail_ = std::string(reason);
+  made_detail_ = std::string(reason);
   raised_reject_ = true;
   if (!defer_if_reject_) {
     defer_if_reject_ =
@@ -181,27 +194,17 @@ Outcome Context::defer_if_reject(const Rule& rule, std::uint16_t code, smtp::Enh
 }
 
 Outcome Context::configuration_error(const Rule&, std::string_view why) {
-  detail_ = std::string(why);
+  made_detail_ = std::string(why);
   result_.reply = reply_of(451, {4, 3, 5}, "Server configuration error");
   return Outcome::refuse;
 }
 
 Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
-  detail_ = std::string(why);
+  made_detail_ = std::string(why);
   const std::string subject = judged(subject_of(rule));
   result_.reply = reply_of(451, {4, 3, 0},
                            subject.substr(0, subject.find(": ")) + ": Temporary lookup failure");
   return Outcome::refuse;
-}
-
-Outcome Context::pass(std::string_view why) {
-  detail_ = std::string(why);
-  return Outcome::pass;
-}
-
-Outcome Context::permit(std::string_view why) {
-  detail_ = std::string(why);
-  return Outcome::permit;
 }
 
 const policy::Consultation* Context::consult(const std::string& service, std::string request) {
@@ -215,8 +218,7 @@ const policy::Consultation* Context::consult(const std::string& service, std::st
 
 Match Context::is_authorised(const Address& address) {
   if (is_webhook()) return Match::yes;
-  const DomainClass known = policy_.domain_class(address.domain);
-  if (known == DomainClass::foreign) return Match::no;
+  if (address.known == DomainClass::foreign) return Match::no;
   if (address.routed && !policy_.allow_untrusted_routing) return Match::no;
   return Match::yes;
 }
@@ -226,14 +228,15 @@ bool Context::is_webhook() const {
 }
 
 Outcome Context::run_rule(const Rule& rule) {
-  detail_.clear();
+  detail_ = {};
+  made_detail_.clear();
   warned_ = raised_permit_ = raised_reject_ = false;
   const bool outer = warn_only_;
   warn_only_ = outer || rule.warn_only;
   Outcome outcome = Outcome::pass;
   if (rule.list) {
     outcome = run(*rule.list);
-    detail_ = "its rules stand above";
+    settle(outcome, "its rules stand above", {});
     warned_ = raised_permit_ = raised_reject_ = false;
   } else if (rule.keyword == nullptr) {
     outcome = configuration_error(rule, rule.trouble);
@@ -249,7 +252,8 @@ Outcome Context::run_rule(const Rule& rule) {
                   : raised_permit_             ? Was::defers_if_permit
                   : raised_reject_             ? Was::defers_if_reject
                                                : Was::passed;
-  result_.marks.push_back({.rule = &rule, .result = was, .detail = std::move(detail_)});
+  result_.marks.push_back(
+      {.rule = &rule, .result = was, .fixed = detail_, .made = std::move(made_detail_)});
   return outcome;
 }
 

@@ -13,10 +13,11 @@ namespace postern::dialect::restrictions {
 
 /// An envelope address as rules judge it.
 struct Address {
-  std::string text;     ///< as the client gave it, less source routes
-  std::string local;    ///< rewritten: unquoted, percent hack and bang path undone for our domains
-  std::string domain;   ///< lower case; `[literal]`; of a bare local part myorigin
-  bool bare = false;    ///< the client gave no domain
+  std::string text;    ///< as the client gave it, less source routes
+  std::string local;   ///< rewritten: unquoted, percent hack and bang path undone for our domains
+  std::string domain;  ///< lower case; `[literal]`; of a bare local part myorigin
+  bool bare = false;   ///< the client gave no domain
+  DomainClass known = DomainClass::foreign;  ///< of `domain`
   bool routed = false;  ///< the local part still holds a route: x%other, other!x
 };
 
@@ -31,6 +32,8 @@ class Context {
   ListKind list() const { return list_; }
   policy::Answers& answers() { return answers_; }
   /// Null: not given yet. An empty text is the null reverse-path.
+  /// Whether the client is in mynetworks; looked up once.
+  Match in_mynetworks();
   const Address* sender() const { return sender_ ? &*sender_ : nullptr; }
   const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
   std::string_view helo() const { return evidence_.session.helo; }
@@ -55,9 +58,13 @@ class Context {
   Outcome configuration_error(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a look-up failed.
   Outcome lookup_trouble(const Rule& rule, std::string_view why);
-  /// Why the rule passed or permitted, for the trace. Static text or what was seen.
-  Outcome pass(std::string_view why);
-  Outcome permit(std::string_view why);
+  /// Why the rule passed or permitted, for the trace: text that outlives everything, or what was
+  /// seen.
+  Outcome pass(std::string_view always) { return settle(Outcome::pass, always, {}); }
+  Outcome pass(const char* always) { return settle(Outcome::pass, always, {}); }
+  Outcome pass(std::string seen) { return settle(Outcome::pass, {}, std::move(seen)); }
+  Outcome permit(const char* always) { return settle(Outcome::permit, always, {}); }
+  Outcome permit(std::string seen) { return settle(Outcome::permit, {}, std::move(seen)); }
   void hold(std::string_view why) { result_.hold = std::string(why); }
   void discard(std::string_view why) { result_.discard = std::string(why); }
   bool discarded() const { return result_.discard.has_value(); }
@@ -85,6 +92,11 @@ class Context {
  private:
   Address address_of(const mail::Mailbox& mailbox) const;
   Outcome run_rule(const Rule& rule);
+  Outcome settle(Outcome outcome, std::string_view always, std::string seen) {
+    detail_ = always;
+    made_detail_ = std::move(seen);
+    return outcome;
+  }
   Outcome run_rules(const List& list);
   std::string judged(Subject subject) const;  ///< "<u@example>: Sender address"
   smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) const;
@@ -100,9 +112,11 @@ class Context {
   ListKind list_ = ListKind::client;
   bool warn_only_ = false;
   bool warned_ = false;
+  std::optional<Match> in_mynetworks_;
   std::optional<smtp::Reply> defer_if_permit_;
   std::optional<smtp::Reply> defer_if_reject_;
-  std::string detail_;
+  std::string_view detail_;
+  std::string made_detail_;
   bool raised_permit_ = false;
   bool raised_reject_ = false;
   int depth_ = 0;  ///< of lists within lists

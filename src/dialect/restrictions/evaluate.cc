@@ -48,7 +48,7 @@ bool settle(Context& context) {
   context.result().reply = *context.deferral();
   context.result().marks.push_back({.rule = nullptr,
                                     .result = Mark::Result::refused,
-                                    .detail = "no rule refused, and one had a reason to defer"});
+                                    .fixed = "no rule refused, and one had a reason to defer"});
   return false;
 }
 
@@ -103,7 +103,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
     bool needed;  ///< without maps nobody is known, or everybody
   };
   const auto table = [&]() -> std::optional<Known> {
-    switch (policy_.domain_class(address.domain)) {
+    switch (address.known) {
       case DomainClass::local:
         return Known{&policy_.local_recipient_maps, policy_.unknown_local_code, "local recipient",
                      false};
@@ -123,7 +123,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   }();
   static const Rule implicit;
   const Rule& asked = rule != nullptr ? *rule : implicit;
-  const bool is_local = policy_.domain_class(address.domain) == DomainClass::local;
+  const bool is_local = address.known == DomainClass::local;
   if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
   if (is_local && is_postmaster(address)) return pass("postmaster");
   const auto keys = listed_keys(address, policy_, is_local);
@@ -139,11 +139,11 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
         asked, table->code, sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
         judged(subject) + " rejected: User unknown in " + std::string(table->name) + " table");
   } else {
-    detail_ = "known to its domain's table";
+    settle(outcome, "known to its domain's table", {});
   }
   if (rule == nullptr && outcome == Outcome::refuse) {
     result_.marks.push_back(
-        {.rule = nullptr, .result = Mark::Result::refused, .detail = std::move(detail_)});
+        {.rule = nullptr, .result = Mark::Result::refused, .made = std::move(made_detail_)});
   }
   return outcome;
 }
@@ -151,6 +151,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
 Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Protocol protocol,
                    std::string_view etrn) {
   Evaluated result;
+  result.marks.reserve(32);
   Context context(policy, evidence, protocol, etrn, result);
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);

@@ -29,7 +29,9 @@ struct Mark {
   };
   const Rule* rule = nullptr;  ///< null: what is checked after all lists
   Result result = Result::passed;
-  std::string detail;
+  std::string_view fixed;  ///< static text, or what stands in `made`
+  std::string made;
+  std::string_view detail() const { return made.empty() ? fixed : std::string_view(made); }
 };
 
 struct Evaluated {

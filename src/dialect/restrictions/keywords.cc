@@ -19,7 +19,7 @@ using policy::ClientName;
 using policy::DnsList;
 using policy::MailDomain;
 
-constexpr std::string_view not_known_yet = "not known at this point of the dialogue";
+constexpr const char* not_known_yet = "not known at this point of the dialogue";
 
 // --- generic ---
 
@@ -74,17 +74,17 @@ Outcome judge_policy_service(Context& context, const Rule& rule) {
 // --- client ---
 
 Outcome judge_mynetworks(Context& context, const Rule& rule) {
-  const IpAddress& client = context.evidence().session.client_ip;
-  const Networks& networks = context.policy().mynetworks;
-  Match in = networks.contains(client, nullptr);
-  if (in == Match::need_name) {
-    const ClientName name = context.client_name();
-    if (name.status == ClientName::Status::waiting) return Outcome::wait;
-    in = networks.contains(client, &name.name);
+  switch (context.in_mynetworks()) {
+    case Match::need_name:
+      return Outcome::wait;
+    case Match::trouble:
+      return context.lookup_trouble(rule, "mynetworks cannot be read");
+    case Match::yes:
+      return context.permit("the client is in mynetworks");
+    case Match::no:
+      break;
   }
-  if (in == Match::trouble) return context.lookup_trouble(rule, "mynetworks cannot be read");
-  return in == Match::yes ? context.permit("the client is in mynetworks")
-                          : context.pass("the client is not in mynetworks");
+  return context.pass("the client is not in mynetworks");
 }
 
 Outcome judge_authenticated(Context& context, const Rule&) {
@@ -237,7 +237,9 @@ Outcome judge_inet_interfaces(Context& context, const Rule&) {
 
 // --- HELO ---
 
-bool is_address(std::string_view text) { return IpAddress::parse(text).has_value(); }
+bool is_address(std::string_view text) {
+  return looks_like_address(text) && IpAddress::parse(text);
+}
 
 Outcome judge_invalid_helo(Context& context, const Rule& rule) {
   const std::string_view helo = context.helo();
@@ -304,7 +306,7 @@ Outcome judge_helo_access(Context& context, const Rule& rule) {
 
 // --- sender and recipient ---
 
-constexpr std::string_view null_sender = "the null reverse-path";
+constexpr const char* null_sender = "the null reverse-path";
 
 Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
@@ -317,8 +319,7 @@ Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
 Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
                        std::uint16_t null_code, smtp::EnhancedCode null_mx) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
-  const DomainClass known = context.policy().domain_class(address.domain);
-  if (known != DomainClass::foreign && known != DomainClass::relay) {
+  if (address.known != DomainClass::foreign && address.known != DomainClass::relay) {
     return context.pass("a domain of this server");
   }
   switch (policy::mail_domain(address.domain, context.answers())) {

@@ -40,22 +40,23 @@ Protocol protocol_of(Stage stage) {
 }
 
 Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
+  const std::string detail(mark.detail());
   using Was = Mark::Result;
   switch (mark.result) {
     case Was::refused:
-      return policy::refuse(reply.code, reply.enhanced, reply.text, mark.detail);
+      return policy::refuse(reply.code, reply.enhanced, reply.text, detail);
     case Was::permitted:
-      return policy::permit(mark.detail);
+      return policy::permit(detail);
     case Was::warned:
-      return policy::pass_on("would refuse, warn_if_reject: " + mark.detail);
+      return policy::pass_on("would refuse, warn_if_reject: " + detail);
     case Was::defers_if_permit:
-      return policy::pass_on("defers unless a later rule refuses: " + mark.detail);
+      return policy::pass_on("defers unless a later rule refuses: " + detail);
     case Was::defers_if_reject:
-      return policy::pass_on("makes a refusal temporary: " + mark.detail);
+      return policy::pass_on("makes a refusal temporary: " + detail);
     case Was::passed:
       break;
   }
-  return policy::pass_on(mark.detail);
+  return policy::pass_on(detail);
 }
 
 void note_steps(Stage stage, Evaluated& result, std::vector<Step>& steps) {

@@ -51,11 +51,6 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
   }
 }
 
-bool looks_like_address(std::string_view text) {
-  return text.find_first_not_of("0123456789./") == std::string_view::npos ||
-         text.find(':') != std::string_view::npos;
-}
-
 /// "10.1" and the like: Postfix compares it with the whole address and never finds it.
 bool is_incomplete_address(std::string_view text) {
   return text.find_first_not_of("0123456789.") == std::string_view::npos &&
@@ -68,6 +63,11 @@ bool is_below(std::string_view name, std::string_view parent) {
 }
 
 }  // namespace
+
+bool looks_like_address(std::string_view text) {
+  return text.find_first_not_of("0123456789./") == std::string_view::npos ||
+         text.find(':') != std::string_view::npos;
+}
 
 Networks Networks::parse(const std::vector<Word>& words, const TableSources& sources,
                          std::vector<std::string>& trouble) {

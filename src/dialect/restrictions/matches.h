@@ -15,6 +15,9 @@
 
 namespace postern::dialect::restrictions {
 
+/// Digits and dots, or a colon: worth parsing as an address.
+bool looks_like_address(std::string_view text);
+
 enum class Match : std::uint8_t {
   no,
   yes,
