@@ -102,7 +102,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
   if (lint && !json && !quiet) {
     using Level = dialect::restrictions::Finding::Severity;
     streams.err << dialect::restrictions::findings_text(*lint, Level::note)
-                << "restriction lists are " << dialect::restrictions::conclusion_text(*lint);
+                << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
   }
   if (!result.ok()) {
     if (json && lint) {

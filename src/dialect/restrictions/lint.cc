@@ -107,12 +107,7 @@ class Linter {
     RelayVerdict verdict = judge_relay(policy_);
     report_.open_relay = verdict.open;
     report_.witness = std::move(verdict.witness);
-    if (verdict.open == OpenRelay::yes) {
-      say(Severity::error, "R110", "smtpd_relay_restrictions", std::nullopt,
-          "an open relay: anybody may send to any destination",
-          "put reject_unauth_destination in front of what permits; the dialogue below gets "
-          "through");
-    }
+    if (verdict.open == OpenRelay::yes) say_open(verdict);
     for (const Opening& one : verdict.openings) {
       const Rule& rule = policy_.list(one.list)[one.index];
       if (verdict.open != OpenRelay::keyed) break;
@@ -132,6 +127,24 @@ class Linter {
           "ones too",
           "REJECT tells the sender");
     }
+  }
+
+  /// At the rule that lets the witness through, where there is one.
+  void say_open(const RelayVerdict& verdict) {
+    const Opening* rule = nullptr;
+    for (const Opening& one : verdict.openings) {
+      const std::string list(parameter_of(one.list));
+      const std::string words = printable(policy_.list(one.list)[one.index].words, 200);
+      for (const auto& [passed, why] : report_.witness.passed) {
+        if (rule == nullptr && passed == list && why == words + " permits") rule = &one;
+      }
+    }
+    const ListKind kind = rule != nullptr ? rule->list : ListKind::relay;
+    say(Severity::error, "R110", std::string(parameter_of(kind)),
+        rule != nullptr ? std::optional(rule->index) : std::nullopt,
+        "an open relay: anybody may send to any destination",
+        "put reject_unauth_destination in front of what permits; `postern check` shows a dialogue "
+        "that gets through");
   }
 
   void check_list(ListKind kind) {

@@ -233,7 +233,8 @@ TEST(Lint, AWitnessReadsAsADialogue) {
              "smtpd_recipient_restrictions: the list is empty"}));
   const std::string text = to_text(report);
   EXPECT_NE(text.find("OPEN RELAY: anybody can send"), std::string::npos);
-  EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions: an open relay"), std::string::npos);
+  EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions, element 1: an open relay"),
+            std::string::npos);
   EXPECT_NE(to_text(lint_of({})).find("closed: no client outside mynetworks"), std::string::npos);
 }
 

@@ -1,0 +1,103 @@
+#include <sstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <boost/json.hpp>
+
+#include "app/commands.h"
+#include "app/config.h"
+
+namespace postern::app {
+namespace {
+
+using testing::HasSubstr;
+
+ConfigResult load(const std::string& restrictions) {
+  return parse_config("[server]\nhostname = \"mx.example.net\"\n[restrictions]\n" + restrictions,
+                      "postern.toml");
+}
+
+/// The codes of what was found, each with where it is: "R110 4:11".
+std::vector<std::string> codes(const ConfigResult& result, Severity severity) {
+  std::vector<std::string> all;
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    if (one.severity != severity) continue;
+    all.push_back(one.code + " " + std::to_string(one.line) + ":" + std::to_string(one.column));
+  }
+  return all;
+}
+
+using Codes = std::vector<std::string>;
+
+TEST(ConfigLint, AnOpenRelayIsAnErrorAtTheRuleUnlessItIsKnown) {
+  const std::string open =
+      "relay = \"permit_mynetworks, check_sender_access static:OK, reject_unauth_destination\"\n";
+  const ConfigResult refused = load(open);
+  EXPECT_EQ(codes(refused, Severity::error), Codes{"R110 4:29"});
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("i_know_this_is_an_open_relay = true"));
+  for (const char* said : {"i_know_this_is_an_open_relay = true\n", "mode = \"shadow\"\n"}) {
+    const ConfigResult known = load(said + open);
+    EXPECT_TRUE(known.ok()) << said << known.diagnostics.render();
+    EXPECT_THAT(codes(known, Severity::warning), testing::Contains("R110 5:29")) << said;
+  }
+}
+
+TEST(ConfigLint, ListsMayHaveToBeComplete) {
+  const std::string lists =
+      "relay = \"permit_auth_destination, reject\"\nsender = \"reject_non_fqdn_sender\"\n";
+  EXPECT_EQ(codes(load(lists), Severity::error), Codes{});
+  EXPECT_EQ(codes(load("require_complete_lists = true\n" + lists), Severity::error),
+            Codes{"R101 6:11"});
+}
+
+struct Answer {
+  int code;
+  std::string out;
+  std::string err;
+};
+
+Answer check(std::vector<std::string> words, const std::string& restrictions) {
+  words.insert(words.begin(), {"check", "--config", "-"});
+  std::istringstream in("[restrictions]\n" + restrictions);
+  std::ostringstream out;
+  std::ostringstream err;
+  Streams streams{in, out, err};
+  const auto parsed = parse_command_line(words);
+  const int code = run_check(std::get<Arguments>(parsed), streams);
+  return {code, out.str(), err.str()};
+}
+
+TEST(ConfigLint, CheckSaysWhatIsProved) {
+  const Answer closed = check({}, "relay = \"permit_mynetworks, reject_unauth_destination\"\n");
+  EXPECT_EQ(closed.code, 0) << closed.err;
+  EXPECT_THAT(closed.err, HasSubstr("note[R101] smtpd_relay_restrictions: "));
+  EXPECT_THAT(closed.err, HasSubstr("restriction lists: closed: no client outside mynetworks"));
+  const Answer open = check({}, "relay = \"permit\"\n");
+  EXPECT_EQ(open.code, 78);
+  EXPECT_THAT(open.err, HasSubstr("error[R110]"));
+  EXPECT_THAT(open.err, HasSubstr("\n  C: RCPT TO:<victim@foreign.example>\n"));
+}
+
+TEST(ConfigLint, CheckSaysItInJsonWhetherTheConfigurationIsGoodOrNot) {
+  const auto last = [](const std::string& text) {
+    const std::size_t end = text.find_last_not_of('\n');
+    const std::size_t begin = text.rfind('\n', end);
+    return boost::json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
+  };
+  const Answer closed =
+      check({"--json"}, "relay = \"permit_mynetworks, reject_unauth_destination\"\n");
+  EXPECT_EQ(closed.code, 0);
+  EXPECT_EQ(last(closed.out).at("restrictions").at("open_relay"), "no");
+  const Answer open = check({"--json"}, "relay = \"permit, reject_bogus_thing\"\n");
+  EXPECT_EQ(open.code, 78);
+  const boost::json::value said = last(open.out);
+  EXPECT_EQ(said.at("ok"), false);
+  EXPECT_EQ(said.at("restrictions").at("open_relay"), "yes");
+  EXPECT_FALSE(said.at("restrictions").at("witness").as_array().empty());
+  const auto& error = said.at("restrictions").at("errors").at(0).as_array();
+  EXPECT_EQ(error[0], "smtpd_relay_restrictions");
+  EXPECT_EQ(error[1], 1);
+}
+
+}  // namespace
+}  // namespace postern::app
