@@ -250,6 +250,9 @@ Task<void> Connection::handle(smtp::Event event) {
   } else if (auto* vrfy = std::get_if<smtp::Vrfy>(&event)) {
     const smtp::Reply reply = co_await transaction_.vrfy(std::move(*vrfy));
     answer(Stage::rcpt, Verb::other, reply);
+  } else if (auto* etrn = std::get_if<smtp::Etrn>(&event)) {
+    const smtp::Reply reply = co_await transaction_.etrn(std::move(*etrn));
+    answer(Stage::rcpt, Verb::other, reply);
   } else if (std::holds_alternative<smtp::Data>(event)) {
     co_await begin_message();
   } else if (const auto* end = std::get_if<smtp::EndOfData>(&event)) {

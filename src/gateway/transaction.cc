@@ -248,6 +248,17 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   co_return reply_of(252, {2, 0, 0}, "send some mail, I will try my best");
 }
 
+Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
+  evidence_.etrn = event.domain;
+  const policy::Decision decision =
+      co_await settings_->engine->decide(Stage::rcpt, evidence_, *this);
+  evidence_.reset_transaction();
+  evidence_.etrn.reset();
+  if (policy::refused(decision)) co_return decision.reply;
+  co_return reply_of(250, {2, 0, 0},
+                     "what waits for " + smtp::echo(event.domain) + " is tried now");
+}
+
 Task<smtp::Reply> Transaction::data() {
   smtp::Reply refusal = co_await decide(Stage::data);
   if (refusal.code != 0) co_return refusal;

@@ -50,6 +50,7 @@ class Transaction final : private policy::Gatherer {
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
   /// VRFY: what RCPT of this address would be told, without a recipient.
   Task<smtp::Reply> vrfy(smtp::Vrfy event);
+  Task<smtp::Reply> etrn(smtp::Etrn event);
   Task<smtp::Reply> data();
   void chunk(std::string_view bytes);
   Task<smtp::Reply> end_of_data(std::uint64_t size);

@@ -105,6 +105,7 @@ struct Evidence {
   std::vector<Recipient> recipients;    ///< accepted so far
   std::optional<Recipient> candidate;   ///< under judgement at Stage::rcpt
   std::optional<MessageFacts> message;  ///< from Stage::message on
+  std::optional<std::string> etrn;      ///< the domain of an ETRN under judgement at Stage::rcpt
 
   // Gathered (see Need).
   std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket

@@ -54,8 +54,9 @@ struct ServerOptions {
   bool helo_required = true;              ///< MAIL before HELO is 503 5.5.1
   /// Addresses without a domain are handed on with an empty one, for whoever completes them.
   bool bare_addresses = false;
-  bool any_helo = false;     ///< any printable HELO argument is taken, for lists to judge
-  bool judged_vrfy = false;  ///< VRFY of an address is asked about; 252 to all without
+  bool any_helo = false;  ///< any printable HELO argument is taken, for lists to judge
+  /// VRFY of an address and ETRN are asked about; without, 252 and 502 to all.
+  bool judged_vrfy = false;
 };
 
 }  // namespace postern::smtp

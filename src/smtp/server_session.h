@@ -50,6 +50,10 @@ struct Rcpt {
 struct Vrfy {
   mail::Mailbox mailbox;
 };
+/// ETRN of a domain (RFC 1985), where ServerOptions::judged_vrfy asks. Answer with reply().
+struct Etrn {
+  std::string domain;
+};
 /// DATA, or the first BDAT, with a recipient accepted: the message begins. Answer DATA with
 /// proceed() or reply(); after a negative reply to BDAT its octets are swallowed.
 struct Data {
@@ -81,7 +85,7 @@ struct Closed {
   enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
 };
 
-using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Data, Chunk,
+using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Etrn, Data, Chunk,
                            EndOfData, Aborted, Xclient, Closed>;
 
 /// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.

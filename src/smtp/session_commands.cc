@@ -124,8 +124,10 @@ std::optional<Event> ServerSession::State::dispatch(const CommandView& command) 
       return std::nullopt;
     case Verb::vrfy:
       return vrfy(command.argument);
-    case Verb::expn:
     case Verb::etrn:
+      if (options.judged_vrfy) return etrn(command.argument);
+      [[fallthrough]];
+    case Verb::expn:
     case Verb::turn:
       say(502, {5, 5, 1}, "command not implemented");
       return std::nullopt;
@@ -242,6 +244,21 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
   }
   junk(252, {2, 5, 0}, "send some mail, I will try my best");
   return std::nullopt;
+}
+
+std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
+  if (in_transaction) {  // RFC 1985 §5.1
+    say(503, {5, 5, 1}, "mail transaction in progress");
+    return std::nullopt;
+  }
+  if (argument.starts_with('@') || argument.starts_with('#')) argument.remove_prefix(1);
+  auto domain = mail::Domain::parse(argument);
+  if (!domain) {
+    say(501, {5, 5, 4}, "syntax: ETRN domain");
+    return std::nullopt;
+  }
+  asked = Asked::vrfy;
+  return Etrn{domain->text()};
 }
 
 std::optional<Event> ServerSession::State::reset(std::string_view argument) {

@@ -54,6 +54,7 @@ struct ServerSession::State {
   std::optional<Event> mail(std::string_view argument);
   std::optional<Event> rcpt(std::string_view argument);
   std::optional<Event> vrfy(std::string_view argument);
+  std::optional<Event> etrn(std::string_view argument);
   std::optional<Event> reset(std::string_view argument);
   std::optional<Event> quit(std::string_view argument);
   std::optional<Event> starttls(std::string_view argument);

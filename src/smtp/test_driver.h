@@ -106,6 +106,11 @@ class TestDriver {
     decide("vrfy", {252, {2, 0, 0}, "perhaps"});
     return true;
   }
+  bool handle(const Etrn& etrn) {
+    events.push_back("etrn " + etrn.domain);
+    decide("etrn", {250, {2, 0, 0}, "queuing started"});
+    return true;
+  }
   bool handle(const Data& data) {
     events.emplace_back(data.chunked ? "bdat" : "data");
     message_.clear();

@@ -112,7 +112,8 @@ Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer
   }
   Evaluated result;
   for (std::size_t round = 0;; ++round) {
-    result = evaluate(*policy_, evidence, protocol_of(stage));
+    result = evaluate(*policy_, evidence, evidence.etrn ? Protocol::etrn : protocol_of(stage),
+                      evidence.etrn.value_or(""));
     if (result.complete()) break;
     if (round == most_rounds) {
       co_return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
