@@ -32,7 +32,7 @@ struct Endpoint {
   auto operator<=>(const Endpoint&) const = default;
 };
 
-enum class TlsMode : std::uint8_t { starttls, implicit, none };
+enum class TlsMode : std::uint8_t { starttls, implicit, none, required };
 enum class ProxyProtocol : std::uint8_t { off, required };
 enum class Disposition : std::uint8_t { deliver, discard };
 enum class Signup : std::uint8_t { open, closed };

@@ -14,7 +14,7 @@ constexpr std::uint64_t seconds(std::uint64_t n) { return n * 1000; }
 constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
 
 // In the order of their enumerators.
-constexpr std::array<std::string_view, 3> tls_modes{"starttls", "implicit", "none"};
+constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
@@ -42,8 +42,9 @@ const Key keys[] = {
     {"listener", "name", Kind::name, R"("smtp")", "used in logs and metrics", POSTERN_SLOT(l.name)},
     {"listener", "address", Kind::address, R"("127.0.0.1:2525")",
      R"(an IP address and a port: "0.0.0.0:25", "[::]:25")", POSTERN_SLOT(l.address)},
-    {"listener", "tls", Kind::choice, R"("starttls")", R"("starttls", "implicit" or "none")",
-     POSTERN_SLOT(l.tls), 0, 0, tls_modes},
+    {"listener", "tls", Kind::choice, R"("starttls")",
+     R"("starttls", "required" (530 without), "implicit", "none")", POSTERN_SLOT(l.tls), 0, 0,
+     tls_modes},
     {"listener", "certificate", Kind::file, R"("")",
      "PEM chain; with tls and no certificate a self-signed one is made in data_dir",
      POSTERN_SLOT(l.certificate)},

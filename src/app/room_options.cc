@@ -15,8 +15,10 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.limits = config.limits.session;
   settings.session.bare_newline = config.limits.bare_newline;
   settings.session.auth = true;
+  settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
   if (config.restrictions.loaded && !config.restrictions.shadow) {
+    settings.session.auth = config.restrictions.loaded->compiled.policy->sasl;
     settings.session.bare_addresses = true;
     settings.session.any_helo = true;
     settings.session.judged_vrfy = true;

@@ -255,8 +255,7 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   evidence_.reset_transaction();
   evidence_.etrn.reset();
   if (policy::refused(decision)) co_return decision.reply;
-  co_return reply_of(250, {2, 0, 0},
-                     "what waits for " + smtp::echo(event.domain) + " is tried now");
+  co_return reply_of(250, {}, "what waits for " + smtp::echo(event.domain) + " is tried now");
 }
 
 Task<smtp::Reply> Transaction::data() {

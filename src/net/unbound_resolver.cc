@@ -30,6 +30,7 @@ namespace {
 /// §6.3).
 std::vector<std::string> built_in_zones() {
   std::vector<std::string> zones{"test.",
+                                 "localhost.",
                                  "invalid.",
                                  "onion.",
                                  "home.arpa.",

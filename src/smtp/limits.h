@@ -50,6 +50,7 @@ struct ServerOptions {
   bool auth = false;                      ///< some verifier is configured; offered inside TLS only
   bool xclient = false;                   ///< set per peer by the driver
   bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
+  bool tls_required = false;              ///< 530 5.7.0 before STARTTLS (RFC 3207 §4)
   bool auth_without_tls = false;          ///< AUTH is offered in the clear too
   bool helo_required = true;              ///< MAIL before HELO is 503 5.5.1
   /// Addresses without a domain are handed on with an empty one, for whoever completes them.

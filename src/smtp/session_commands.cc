@@ -89,9 +89,35 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
   return true;
 }
 
+namespace {
+
+/// RFC 3207 §4: what a server that insists on TLS still answers without it.
+bool needs_tls(Verb verb) {
+  switch (verb) {
+    case Verb::helo:
+    case Verb::ehlo:
+    case Verb::noop:
+    case Verb::quit:
+    case Verb::rset:
+    case Verb::help:
+    case Verb::starttls:
+    case Verb::foreign:
+    case Verb::unknown:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
 std::optional<Event> ServerSession::State::dispatch(const CommandView& command) {
   if (turned_away && command.verb != Verb::quit) {  // RFC 5321 §3.1
     say(503, {5, 7, 0}, "access denied");
+    return std::nullopt;
+  }
+  if (options.tls_required && !tls && needs_tls(command.verb)) {
+    say(530, {5, 7, 0}, "must issue a STARTTLS command first");
     return std::nullopt;
   }
   switch (command.verb) {
@@ -310,8 +336,9 @@ std::optional<Event> ServerSession::State::auth(std::string_view argument) {
   if (!tls && !options.auth_without_tls) {
     say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
   } else if (!options.auth) {
-    say(502, {5, 5, 1}, "AUTH not offered");
-  } else if (!extended || authenticated || in_transaction) {  // RFC 4954 §4
+    say(options.bare_addresses ? 503 : 502, {5, 5, 1}, "AUTH not offered");
+  } else if ((!extended && !options.bare_addresses) || authenticated ||
+             in_transaction) {  // RFC 4954 §4
     say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
   } else {
     return sasl(exchange.start(argument));

@@ -84,6 +84,8 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
     options.reject_unauth_pipelining = value == "on";
   } else if (name == "auth_without_tls") {
     options.auth_without_tls = value == "on";
+  } else if (name == "tls_required") {
+    options.tls_required = value == "on";
   } else if (name == "helo_required") {
     options.helo_required = value == "on";
   } else if (name == "bare_addresses") {

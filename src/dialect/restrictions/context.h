@@ -85,6 +85,10 @@ class Context {
   Subject subject_of(const Rule& rule) const;
   /// The recipient under judgement is a webhook's address.
   bool is_webhook() const;
+  /// Takes over the reason to defer of an evaluation before.
+  void inherit(const Context& earlier) {
+    if (!defer_if_permit_) defer_if_permit_ = earlier.defer_if_permit_;
+  }
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
   const smtp::Reply& reply() const { return result_.reply; }
   Evaluated& result() { return result_; }

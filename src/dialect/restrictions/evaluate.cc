@@ -52,6 +52,27 @@ bool settle(Context& context) {
   return false;
 }
 
+/// With smtpd_delay_reject = no the client, HELO and sender lists ran at their own commands; what
+/// they gave as a reason to defer holds at RCPT (reference §2.8). False: something is missing.
+bool recall_deferral(Context& context) {
+  const std::pair<Protocol, ListKind> before[] = {{Protocol::connect, ListKind::client},
+                                                  {Protocol::helo, ListKind::helo},
+                                                  {Protocol::mail, ListKind::sender}};
+  for (const auto& [protocol, kind] : before) {
+    if (context.policy().list(kind).empty()) continue;
+    Evaluated then;
+    Context earlier(context.policy(), context.evidence(), protocol, {}, then);
+    run_lists(earlier, {kind});
+    if (then.wanted_service || earlier.answers().wanted()) {
+      context.result().wanted_service = std::move(then.wanted_service);
+      context.result().wanted_dns = earlier.answers().wanted();
+      return false;
+    }
+    context.inherit(earlier);
+  }
+  return true;
+}
+
 bool is_postmaster(const Address& address) { return iequals(address.local, "postmaster"); }
 
 void judge_recipient(Context& context) {
@@ -65,6 +86,7 @@ void judge_recipient(Context& context) {
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
   }
+  if (!policy.delay_reject && !recall_deferral(context)) return;
   const bool passed = policy.relay_first
                           ? run_lists(context, {ListKind::relay, ListKind::recipient})
                           : run_lists(context, {ListKind::recipient, ListKind::relay});
@@ -157,14 +179,15 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
     if (run_lists(context, {kind})) settle(context);
   };
   switch (protocol) {
+    // At these three a reason to defer waits for RCPT.
     case Protocol::connect:
-      if (!policy.delay_reject) alone(ListKind::client);
+      if (!policy.delay_reject) run_lists(context, {ListKind::client});
       break;
     case Protocol::helo:
-      if (!policy.delay_reject) alone(ListKind::helo);
+      if (!policy.delay_reject) run_lists(context, {ListKind::helo});
       break;
     case Protocol::mail:
-      if (!policy.delay_reject) alone(ListKind::sender);
+      if (!policy.delay_reject) run_lists(context, {ListKind::sender});
       break;
     case Protocol::rcpt:
     case Protocol::vrfy:

@@ -278,6 +278,8 @@ Outcome judge_unknown_helo(Context& context, const Rule& rule) {
     if (mail::is_address_literal(helo)) return context.pass("an address literal");
     return bad_literal(context, rule);
   }
+  // A name with a dot at its end is none to be looked up.
+  if (helo.ends_with('.')) return context.refuse(rule, "Host not found");
   switch (policy::mail_domain(helo, context.answers())) {
     case MailDomain::waiting:
       return Outcome::wait;

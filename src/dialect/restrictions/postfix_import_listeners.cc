@@ -53,7 +53,8 @@ bool is_wrapped(const Parameters& parameters) {
 std::string_view tls_mode(const Parameters& parameters) {
   if (!certificate_of(parameters)) return "none";
   if (is_wrapped(parameters)) return "implicit";
-  return tls_level(parameters) == "none" ? "none" : "starttls";
+  const std::string level = tls_level(parameters);
+  return level == "none" ? "none" : level == "encrypt" ? "required" : "starttls";
 }
 
 Judgement judge_level(std::string_view name, const Parameters& parameters) {
@@ -67,11 +68,6 @@ Judgement judge_level(std::string_view name, const Parameters& parameters) {
     return changed(key +
                    ": without a certificate Postfix offers no STARTTLS; name one, or set "
                    "\"starttls\" and Postern makes one");
-  }
-  if (level == "encrypt" && !is_wrapped(parameters)) {
-    return changed(key +
-                   ": TLS is offered, not insisted on; to insist, put "
-                   "reject_plaintext_session first in the lists");
   }
   if (level != "may" && level != "encrypt") {
     return changed(fmt::format("{}: `{}` is not a level of a server", key, printable(level, 40)));
