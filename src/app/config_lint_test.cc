@@ -1,3 +1,7 @@
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <regex>
 #include <sstream>
 
 #include <gmock/gmock.h>
@@ -6,6 +10,7 @@
 
 #include "app/commands.h"
 #include "app/config.h"
+#include "app/help.h"
 
 namespace postern::app {
 namespace {
@@ -65,6 +70,24 @@ Answer check(std::vector<std::string> words, const std::string& restrictions) {
   const auto parsed = parse_command_line(words);
   const int code = run_check(std::get<Arguments>(parsed), streams);
   return {code, out.str(), err.str()};
+}
+
+TEST(ConfigLint, EveryCodeHasAPage) {
+  const std::regex code("\"(R[01][0-4][0-9])\"");
+  std::size_t found = 0;
+  for (const auto& entry :
+       std::filesystem::directory_iterator(POSTERN_SOURCE_DIR "/src/dialect/restrictions")) {
+    const std::string name = entry.path().filename().string();
+    if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;
+    std::ifstream file(entry.path());
+    const std::string text(std::istreambuf_iterator<char>(file), {});
+    for (auto it = std::sregex_iterator(text.begin(), text.end(), code);
+         it != std::sregex_iterator(); ++it) {
+      EXPECT_TRUE(help_on((*it)[1].str())) << (*it)[1] << " in " << name;
+      ++found;
+    }
+  }
+  EXPECT_GT(found, 30u);
 }
 
 TEST(ConfigLint, CheckSaysWhatIsProved) {

@@ -31,5 +31,7 @@ struct CodePage {
   std::string_view right;
 };
 std::span<const CodePage> code_pages();
+/// Those about restriction lists, which code_pages() has too.
+std::span<const CodePage> restriction_code_pages();
 
 }  // namespace postern::app

@@ -1,4 +1,7 @@
 // One page an error code: what it means, and an example that has it and one that has not.
+#include <iterator>
+#include <vector>
+
 #include "app/help.h"
 
 namespace postern::app {
@@ -146,6 +149,14 @@ constexpr CodePage pages[] = {
 
 }  // namespace
 
-std::span<const CodePage> code_pages() { return pages; }
+std::span<const CodePage> code_pages() {
+  static const std::vector<CodePage> all = [] {
+    std::vector<CodePage> list(std::begin(pages), std::end(pages));
+    const auto lists = restriction_code_pages();
+    list.insert(list.end(), lists.begin(), lists.end());
+    return list;
+  }();
+  return all;
+}
 
 }  // namespace postern::app
