@@ -330,9 +330,9 @@ std::optional<IpAddress> swallowed_stranger(const Policy& policy) {
   }
   for (const auto& [network, negated] : policy.mynetworks.written()) {
     if (negated || network.network().is_v4() || !is_wide(network)) continue;
-    for (const auto& usual : {IpAddress::parse("2001:db8:77::a"), IpAddress::parse("2600:77::a")}) {
-      if (usual && inside(*usual)) return *usual;
-    }
+    const auto usual = IpAddress::parse("2001:db8:77::a");
+    if (usual && inside(*usual)) return *usual;
+    if (inside(network.network())) return network.network();
   }
   return std::nullopt;
 }
