@@ -17,9 +17,11 @@ bool is_about_relay(const Finding& finding) {
 
 Severity severity_of(const Finding& finding, const RestrictionsConfig& config) {
   if (finding.code == "R101" && config.require_complete_lists) return Severity::error;
+  const bool harmless = config.open_relay_is_known || config.shadow;
+  // What Postfix would not serve with is not served here either, even where it is proved closed.
+  if (finding.code == "R113") return harmless ? Severity::warning : Severity::error;
   if (finding.severity == Finding::Severity::note) return Severity::note;
   if (finding.severity == Finding::Severity::warning) return Severity::warning;
-  const bool harmless = config.open_relay_is_known || config.shadow;
   return is_about_relay(finding) && harmless ? Severity::warning : Severity::error;
 }
 
