@@ -333,10 +333,12 @@ std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
 }
 
 std::optional<Event> ServerSession::State::auth(std::string_view argument) {
-  if (!tls && !options.auth_without_tls) {
+  if (!options.auth && options.bare_addresses) {
+    say(503, {5, 5, 1}, "AUTH not offered");
+  } else if (!tls && !options.auth_without_tls) {
     say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
   } else if (!options.auth) {
-    say(options.bare_addresses ? 503 : 502, {5, 5, 1}, "AUTH not offered");
+    say(502, {5, 5, 1}, "AUTH not offered");
   } else if ((!extended && !options.bare_addresses) || authenticated ||
              in_transaction) {  // RFC 4954 §4
     say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
