@@ -110,6 +110,9 @@ class Played(selftest.Runner):
         self.play(TIER_C, "refuses", False, "refused: something is wrong")
         self.play(TIER_C, "wrong-code", False, "expected 250 2.1.5")
         self.skips({**TIER_C, "tier": "B"}, "refuses-tier-c", "tier C: check_sender_mx_access")
+        footer = case("footer", EHLO, MAIL, REFUSED, config={**RELAY, "smtpd_reject_footer": "bye"}, tier="C")
+        self.skips(footer, "refuses-parameter", "tier C: smtpd_reject_footer is not carried")
+        self.play({**footer, "tier": "B"}, "refuses-parameter", False, "expected served")
         self.play(PLAIN, "refuses-tier-c", False, "refused: no such keyword")
 
     def test_obsolete_keywords_may_be_refused_where_they_stand(self):

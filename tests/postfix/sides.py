@@ -126,7 +126,7 @@ class Postern:
         try:
             site = self.player.make(case)
         except (Fail, instance.StartError) as e:
-            return Outcome("different", str(e), "start: " + first_line(e))
+            return Outcome("different", str(e), first_line(e))
         try:
             self.player.play_dialogue(case, site)
             return Outcome("same")
@@ -135,7 +135,7 @@ class Postern:
         except Skip as e:
             return Outcome("skipped", str(e))
         except Fail as e:
-            return Outcome("different", str(e), "configuration: " + " ".join(str(e).split()))
+            return Outcome("different", str(e), "Postern died" if "Postern died" in str(e) else " ".join(str(e).split("\n      |")[0].split()))
         finally:
             site.close()
 

@@ -44,7 +44,8 @@ class Tools:
 
 def key_of(case):
     """Cases with the same key can share a server."""
-    return json.dumps(["dialogue" in case] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
+    at_home = (case.get("client") or {}).get("addr") == "127.0.0.1"  # such a client brings a name of its own: stubs.stub_zone
+    return json.dumps(["dialogue" in case, at_home] + [case.get(k) for k in ("how", "config", "main_cf", "tables", "files", "dns", "users", "policy", "served", "client_cert")], sort_keys=True)
 
 
 def served(case):
@@ -58,7 +59,7 @@ class Site:
     def __init__(self, context, tools, case, base):
         self.tools, self.case, self.base, self.context = tools, case, base, context
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-case-"))
-        self.dns, self.policy = dns.start([stubs.stub_zone(case.get("dns"))]), stubs.PolicyStub(case.get("policy") or [])
+        self.dns, self.policy = dns.start([stubs.stub_zone(case.get("dns"), case.get("client"))]), stubs.PolicyStub(case.get("policy") or [])
         self.postern, self.problem, self.imported, self.missing = None, None, None, None
         for name, table in (case.get("tables") or {}).items():
             path = self.table_path(name)
