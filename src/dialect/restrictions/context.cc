@@ -53,7 +53,7 @@ Context::Context(const Policy& policy, const policy::Evidence& evidence, Protoco
   }
   if (protocol == Protocol::rcpt || protocol == Protocol::vrfy) {
     if (evidence.candidate) recipient_ = address_of(evidence.candidate->address);
-  } else if (evidence.recipients.size() == 1) {
+  } else if (in_transaction && protocol != Protocol::mail && evidence.recipients.size() == 1) {
     // Reference §2.5: with several recipients there is none to judge.
     recipient_ = address_of(evidence.recipients.front().address);
   }

@@ -36,7 +36,10 @@ class Context {
   Match in_mynetworks();
   const Address* sender() const { return sender_ ? &*sender_ : nullptr; }
   const Address* recipient() const { return recipient_ ? &*recipient_ : nullptr; }
-  std::string_view helo() const { return evidence_.session.helo; }
+  /// "" at the greeting, whatever came later.
+  std::string_view helo() const {
+    return protocol_ == Protocol::connect ? std::string_view() : evidence_.session.helo;
+  }
   std::string_view etrn() const { return etrn_; }
   /// From DNS; waiting when it has to be asked.
   policy::ClientName client_name();

@@ -47,7 +47,7 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("client_name", client.name.empty() ? "unknown" : client.name);
   line("reverse_client_name", client.reverse_name.empty() ? "unknown" : client.reverse_name);
   line("client_port", std::to_string(session.client_port));
-  line("helo_name", session.helo);
+  line("helo_name", context.helo());
   line("sender", context.sender() != nullptr ? context.sender()->text : "");
   line("recipient", context.recipient() != nullptr ? context.recipient()->text : "");
   const bool counted =

@@ -59,13 +59,21 @@ bool recall_deferral(Context& context) {
                                                   {Protocol::helo, ListKind::helo},
                                                   {Protocol::mail, ListKind::sender}};
   for (const auto& [protocol, kind] : before) {
-    if (context.policy().list(kind).empty()) continue;
+    const bool skipped = kind == ListKind::helo && context.helo().empty();
+    if (skipped || context.policy().list(kind).empty()) continue;
     Evaluated then;
     Context earlier(context.policy(), context.evidence(), protocol, {}, then);
-    run_lists(earlier, {kind});
+    const bool passed = run_lists(earlier, {kind});
     if (then.wanted_service || earlier.answers().wanted()) {
       context.result().wanted_service = std::move(then.wanted_service);
       context.result().wanted_dns = earlier.answers().wanted();
+      return false;
+    }
+    // What it knows now can end the list in front of a rule that deferred then: the session has
+    // become one that is refused.
+    if (!passed && then.reply.code != 0) {
+      context.result().reply = std::move(then.reply);
+      context.result().marks = std::move(then.marks);
       return false;
     }
     context.inherit(earlier);
