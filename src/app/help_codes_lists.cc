@@ -147,7 +147,7 @@ constexpr CodePage pages[] = {
      "\"check_client_access static:REJECT\"\n"},
     {"R113", "Postfix would not serve with these lists",
      "Neither the relay nor the recipient list refuses foreign destinations by a rule of its own. "
-     "An error while the proof shows no other barrier, a warning otherwise.",
+     "An error even where the proof shows another barrier.",
      "[restrictions]\nrelay = \"permit_mynetworks\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\n"},
     {"R120", "mynetworks holds the Internet",

@@ -50,9 +50,7 @@ class Linter {
                      has_protection(policy_.list(ListKind::recipient));
     judge_open_relay();
     if (!report_.starts) {
-      const bool closed = report_.open_relay == OpenRelay::no;
-      say(closed ? Severity::warning : Severity::error, "R113", "smtpd_relay_restrictions",
-          std::nullopt,
+      say(Severity::error, "R113", "smtpd_relay_restrictions", std::nullopt,
           "Postfix would not serve with these lists: neither the relay nor the recipient list "
           "refuses other people's destinations",
           "end smtpd_relay_restrictions with reject_unauth_destination");

@@ -247,13 +247,14 @@ class Dialogue {
   /// Whether a message to a foreign destination goes through.
   bool relays() {
     policy::SessionFacts& session = evidence_.session;
-    session.early_talker = random_.one_in(8);
+    const bool early = random_.one_in(8);
     if (!passes(Protocol::connect)) return false;
     const bool speaks = !random_.one_in(6);
     if (speaks) session.helo = random_.from(helos);
     // A refused HELO is as none (reference §1).
     if (speaks && !passes(Protocol::helo)) session.helo.clear();
     if (session.helo.empty() && policy_.helo_required) return false;
+    session.early_talker = early;
     if (random_.one_in(2)) session.tls = policy::Tls{"TLSv1.3", "x"};
     const std::string& sender = random_.from(senders);
     if (!sender.empty()) evidence_.reverse_path = mailbox(sender);

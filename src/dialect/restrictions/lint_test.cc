@@ -190,6 +190,11 @@ TEST(Lint, OpensForWhomTheTablesName) {
                       "check_helo_access { inline:{ {b.example = OK} } }, reject"},
                      {"smtpd_data_restrictions", "reject_unauth_destination"}}),
             OpenRelay::yes);
+  // Groups: what is behind a REJECT does not matter, what makes a keyword does.
+  EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ REJECT not $$1} } }"), OpenRelay::no);
+  EXPECT_EQ(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 no $$1} } }"), OpenRelay::no);
+  EXPECT_NE(verdict("check_recipient_access { pcre:{ {/@(.*)/ 550 $$1} } }"), OpenRelay::no);
+  EXPECT_NE(verdict("check_recipient_access { pcre:{ {/^(.*)@/ $$1} } }"), OpenRelay::no);
   // Anybody's guess.
   EXPECT_EQ(verdict("check_policy_service inet:127.0.0.1:10023"), OpenRelay::keyed);
 }

@@ -42,7 +42,8 @@ class Table {
   /// cidr, and nothing else: keys are addresses.
   virtual bool is_network() const { return false; }
   /// Every value that a look-up can give, each once, for the linter and for compiling them ahead;
-  /// nullopt when nobody can tell (a database, $1 in a value). The order is that of the source.
+  /// nullopt when nobody can tell (a database). A value with groups stands as written ("REJECT $1")
+  /// where they cannot change its action; else nobody can tell. The order is that of the source.
   virtual std::optional<std::vector<std::string>> values() const = 0;
   /// Whether every key (every address, for cidr) finds something: static; cidr with 0.0.0.0/0 and
   /// ::/0; regexp and pcre whose last pattern matches everything.

@@ -34,6 +34,33 @@ struct Template {
   }
 };
 
+/// Actions that are what they are whatever text a group puts behind them. Keywords are not: a group
+/// could name a zone.
+constexpr std::array fixed_actions{"OK",   "DUNNO", "REJECT",  "DEFER",  "DEFER_IF_PERMIT",
+                                   "HOLD", "WARN",  "DISCARD", "INFO",   "DEFER_IF_REJECT",
+                                   "BCC",  "RELAY", "PREPEND", "FILTER", "REDIRECT"};
+
+/// A result with groups as `REJECT ... $1`, where its action is certain; nullopt otherwise.
+std::optional<std::string> certain_value(const Template& result) {
+  std::string written;
+  std::string literal;
+  for (const Template::Piece& piece : result.pieces) {
+    written += piece.text;
+    literal += piece.text;
+    if (piece.group > 0) written += fmt::format("${}", piece.group);
+  }
+  const std::string& first = result.pieces.front().text;
+  const std::size_t blank = first.find_first_of(" \t");
+  if (blank == std::string::npos) return std::nullopt;
+  const std::string word = upper(first.substr(0, blank));
+  const bool fixed =
+      std::find(fixed_actions.begin(), fixed_actions.end(), word) != fixed_actions.end();
+  // "550 $1" is a permit where the group is empty (reference §4).
+  const bool code = word.size() == 3 && (word[0] == '4' || word[0] == '5') && is_digit(word[1]) &&
+                    is_digit(word[2]) && !trim(literal.substr(blank)).empty();
+  return fixed || code ? std::optional(written) : std::nullopt;
+}
+
 constexpr unsigned highest_group = 99;
 
 /// `$1`, `${1}`, `$(1)`, `$$`. A name that is not a number is an error, as in Postfix.
@@ -122,10 +149,12 @@ class PatternTable final : public NamedTable {
     std::vector<std::string> list;
     std::set<std::string> seen;
     for (const Rule& rule : rules_) {
-      if (!rule.result.is_constant()) return std::nullopt;
       if (rule.kind != Rule::Kind::row) continue;
-      std::string value = rule.result.expand({});
-      if (seen.insert(value).second) list.push_back(std::move(value));
+      const bool constant = rule.result.is_constant();
+      std::optional<std::string> value =
+          constant ? rule.result.expand({}) : certain_value(rule.result);
+      if (!value) return std::nullopt;
+      if (seen.insert(*value).second) list.push_back(std::move(*value));
     }
     return list;
   }
