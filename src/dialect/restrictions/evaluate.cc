@@ -70,8 +70,9 @@ bool recall_deferral(Context& context) {
       return false;
     }
     // What it knows now can end the list in front of a rule that deferred then: the session has
-    // become one that is refused.
-    if (!passed && then.reply.code != 0) {
+    // become one that is refused. A HELO that was refused is as none, where none is needed.
+    const bool forgiven = kind == ListKind::helo && !context.policy().helo_required;
+    if (!passed && then.reply.code != 0 && !forgiven) {
       context.result().reply = std::move(then.reply);
       context.result().marks = std::move(then.marks);
       return false;
