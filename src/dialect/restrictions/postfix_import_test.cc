@@ -199,11 +199,11 @@ TEST(PostfixImport, TlsAsItIsServed) {
   EXPECT_EQ(mode(pem), "none");
   EXPECT_EQ(mode(pem + "smtpd_use_tls = yes\n"), "starttls");
   EXPECT_EQ(mode(pem + "smtpd_use_tls = yes\nsmtpd_tls_security_level = none\n"), "none");
-  EXPECT_EQ(mode(pem + "smtpd_enforce_tls = yes\n"), "starttls");
+  EXPECT_EQ(mode(pem + "smtpd_enforce_tls = yes\n"), "required");
   EXPECT_EQ(mode(pem + "smtpd_tls_wrappermode = yes\n"), "implicit");
   EXPECT_EQ(mode("smtpd_tls_security_level = may\n"), "none") << "no certificate, no STARTTLS";
   const PostfixImport one = imported(pem + "smtpd_tls_security_level = encrypt\n");
-  EXPECT_THAT(fate_of(one, "smtpd_tls_security_level"), HasSubstr("reject_plaintext_session"));
+  EXPECT_THAT(fate_of(one, "smtpd_tls_security_level"), HasSubstr("listener.tls = \"required\""));
   EXPECT_EQ(parsed(one)["listener"][0]["key"].value_or(""), std::string("/c.pem"));
   const PostfixImport two = imported(pem +
                                      "smtpd_tls_security_level = may\n"
