@@ -86,10 +86,12 @@ Result<Explanation> recorded(const std::string& path, const std::string& id) {
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
   std::error_code unreadable;
-  if (!std::filesystem::exists(path, unreadable)) {
+  const bool there = std::filesystem::exists(path, unreadable);
+  // Restriction lists stand in the configuration: they decide before any webhook was made.
+  if (!there && !config.restrictions.present) {
     return fail(Fault::not_found, "there is no " + path.string());
   }
-  auto store = store::SqliteStore::open(path.string());
+  auto store = store::SqliteStore::open(there ? path.string() : std::string(":memory:"));
   if (!store) return tl::unexpected(store.error());
   policy::Directory directory;
   admin::Publisher publisher(**store, directory, config.webhooks.public_domain);
