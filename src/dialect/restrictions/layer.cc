@@ -141,7 +141,8 @@ Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer
 Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gatherer,
                                             std::vector<Step>& steps) const {
   static const policy::Rule one_route{&policy::checks::one_webhook_a_message, {}, "restrictions"};
-  if (!evidence.candidate || evidence.candidate->route.kind != Route::Kind::none) {
+  // A recorded recipient has the route that it was given then.
+  if (!evidence.candidate || evidence.candidate->route.kind == Route::Kind::webhook) {
     co_return policy::pass_on();
   }
   // An address that does not exist in a webhook domain stays unknown.

@@ -358,25 +358,29 @@ void check_import(const std::string& text) {
 
 TEST(PostfixImport, EveryParameterOnce) { check_import(std::string(example)); }
 
-// The configurations are of many licences or none, so they are not in this repository
-// (tests/suites/README.md); where they stand beside it they are all imported.
-TEST(PostfixImport, ConfigurationsFoundInTheOpen) {
-  const auto suites = std::filesystem::path(POSTERN_SOURCE_DIR).parent_path() / "shared/suites";
-  if (!std::filesystem::exists(suites)) return;
-  std::ifstream in(suites / "restrictions-real/cases.json");
-  ASSERT_TRUE(in.is_open());
+/// The configurations of POSTERN_REAL_CONFIGURATIONS (see lint_suite_test.cc), by id.
+std::map<std::string, std::string> real_main_cfs() {
+  std::map<std::string, std::string> configurations;
+  const char* file = std::getenv("POSTERN_REAL_CONFIGURATIONS");
+  if (file == nullptr) return configurations;
+  std::ifstream in(file);
   std::stringstream text;
   text << in.rdbuf();
-  std::map<std::string, std::string> configurations;
   const boost::json::value suite = boost::json::parse(text.str());
   for (const auto& one : suite.at("cases").as_array()) {
     configurations[one.at("origin_id").as_string().c_str()] = one.at("main_cf").as_string().c_str();
   }
-  EXPECT_GE(configurations.size(), 108U);
-  for (const auto& [id, main_cf] : configurations) {
-    SCOPED_TRACE(id);
-    check_import(main_cf);
-  }
+  return configurations;
+}
+
+class RealMainCf : public ::testing::TestWithParam<std::pair<const std::string, std::string>> {};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(RealMainCf);
+INSTANTIATE_TEST_SUITE_P(Open, RealMainCf, ::testing::ValuesIn(real_main_cfs()),
+                         [](const auto& one) { return "n" + std::to_string(one.index); });
+
+TEST_P(RealMainCf, IsImportedWithEveryParameterReportedOnce) {
+  SCOPED_TRACE(GetParam().first);
+  check_import(GetParam().second);
 }
 
 }  // namespace
