@@ -1,0 +1,218 @@
+#include "dialect/restrictions/layer.h"
+
+#include <gtest/gtest.h>
+
+#include "dialect/rederive.h"
+#include "dialect/webhook/layer.h"
+#include "policy/gateway_layer.h"
+#include "policy/testing.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using namespace postern::policy::testing;
+using policy::Decision;
+using policy::Engine;
+using policy::Evidence;
+using policy::Mode;
+using policy::Route;
+using policy::Stage;
+
+using Settings = std::map<std::string, std::string, std::less<>>;
+
+Loaded loaded(Settings settings) {
+  settings.emplace("compatibility_level", "3.6");
+  settings.emplace("mynetworks", "10.0.0.0/8");
+  settings.emplace("mydestination", "");
+  settings.emplace("relay_domains", "relay.example");
+  return load(Parameters(settings, "mx.example.net"), file_sources(), Errors::refuse);
+}
+
+Engine engine(Settings settings, Mode mode = Mode::enforce) {
+  const Loaded made = loaded(std::move(settings));
+  for (const Diagnostic& one : made.compiled.diagnostics) {
+    if (one.severity == Diagnostic::Severity::error) ADD_FAILURE() << one.message;
+  }
+  return Engine({{std::make_shared<RestrictionsLayer>(made.compiled.policy, made.definition), mode},
+                 {std::make_shared<webhook::WebhookLayer>()},
+                 {policy::gateway_layer()}});
+}
+
+/// Answers DNS from a list, everything else does not exist; policy servers say `action`.
+class Outside final : public policy::Gatherer {
+ public:
+  Task<void> gather(policy::Need, Evidence&) override { co_return; }
+  Task<void> ask(dns::Question question, Evidence& evidence) override {
+    ++asked;
+    dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
+    const auto found = zone.find(question.name + " " + std::string(dns::to_string(question.type)));
+    if (found != zone.end()) answer = {.status = dns::Status::found, .records = {found->second}};
+    evidence.dns.push_back({std::move(question), std::move(answer)});
+    co_return;
+  }
+  Task<void> consult(policy::Consultation question, Evidence& evidence) override {
+    question.answer = action;
+    requests.push_back(question.request);
+    evidence.consulted.push_back(std::move(question));
+    co_return;
+  }
+  std::map<std::string, std::string> zone;
+  std::string action = "DUNNO";
+  std::vector<std::string> requests;
+  int asked = 0;
+};
+
+policy::Recipient to(std::string local, std::string domain) {
+  return {.address = address(std::move(local), std::move(domain)), .route = {}};
+}
+
+struct Played {
+  Evidence evidence;
+  Decision decision;
+  std::string reply;
+};
+
+Played rcpt(const Engine& judged, policy::Recipient recipient, policy::Gatherer& outside,
+            std::string client = "192.0.2.7") {
+  Played played{.evidence = from_client(client)};
+  played.evidence.consider(std::move(recipient));
+  played.decision = run(judged.decide(Stage::rcpt, played.evidence, outside));
+  if (policy::refused(played.decision)) played.reply = played.decision.reply.to_string();
+  return played;
+}
+
+TEST(RestrictionsLayer, what_no_list_refuses_gets_a_route) {
+  const Engine lists = engine({});
+  Outside outside;
+  const Played ours = rcpt(lists, to("a", "relay.example"), outside);
+  EXPECT_EQ(ours.reply, "");
+  EXPECT_EQ(ours.evidence.candidate->route.kind, Route::Kind::relay);
+  EXPECT_EQ(rcpt(lists, to("a", "sub.relay.example"), outside).reply, "");
+  EXPECT_EQ(rcpt(lists, to("x", "foreign.example"), outside, "10.1.2.3").reply, "");
+  const Played foreign = rcpt(lists, to("x", "foreign.example"), outside);
+  EXPECT_EQ(foreign.reply, "454 4.7.1 <x@foreign.example>: Relay access denied");
+  EXPECT_EQ(foreign.evidence.candidate->route.kind, Route::Kind::none);
+  EXPECT_EQ(outside.asked, 0);
+}
+
+TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_recipient_restrictions", "reject_unauth_destination"}});
+  const Played played = rcpt(lists, recipient_of(a_webhook("a")), outside);
+  EXPECT_EQ(played.reply, "");
+  EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::webhook);
+}
+
+TEST(RestrictionsLayer, a_shadow_gives_no_route) {
+  Outside outside;
+  const Engine lists = engine({}, Mode::shadow);
+  const Played played = rcpt(lists, to("a", "relay.example"), outside);
+  EXPECT_EQ(played.reply, "550 5.7.1 relay not permitted to relay.example");
+  ASSERT_FALSE(played.decision.steps.empty());
+  EXPECT_FALSE(played.decision.steps[0].enforced);
+  EXPECT_EQ(played.decision.steps[0].check, "permit_mynetworks");
+}
+
+TEST(RestrictionsLayer, one_message_has_one_kind_of_route) {
+  Outside outside;
+  const Engine lists = engine({});
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.recipients.push_back(recipient_of(a_webhook("a")));
+  evidence.consider(to("a", "relay.example"));
+  const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+  EXPECT_EQ(decision.reply.code, 452);
+}
+
+TEST(RestrictionsLayer, every_rule_leaves_a_step_that_says_why) {
+  Outside outside;
+  outside.zone["7.2.0.192.bl.example.net A"] = "127.0.0.2";
+  const Engine lists = engine({{"smtpd_client_restrictions",
+                                "permit_mynetworks, warn_if_reject reject, reject_rbl_client "
+                                "bl.example.net"}});
+  const Played played = rcpt(lists, to("a", "relay.example"), outside);
+  EXPECT_EQ(played.reply.substr(0, 9), "554 5.7.1");
+  std::vector<std::string> seen;
+  for (const policy::Step& step : played.decision.steps) {
+    seen.push_back(step.origin + " " + std::string(step.check) + ": " + step.verdict.detail);
+  }
+  ASSERT_EQ(seen.size(), 3u);
+  EXPECT_EQ(seen[0],
+            "smtpd_client_restrictions:1 permit_mynetworks: the client is not in mynetworks");
+  EXPECT_EQ(seen[1].substr(0, 64),
+            "smtpd_client_restrictions:2 reject: would refuse, warn_if_reject");
+  EXPECT_NE(seen[2].find("smtpd_client_restrictions:3 reject_rbl_client"), std::string::npos);
+  EXPECT_EQ(outside.asked, 2) << "the address, then the reason";
+}
+
+TEST(RestrictionsLayer, discard_takes_everything_unseen) {
+  Outside outside;
+  const Engine lists =
+      engine({{"smtpd_sender_restrictions",
+               "check_sender_access inline:{ {alerts@example.com = DISCARD loop} }"}});
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.consider(to("x", "foreign.example"));
+  EXPECT_FALSE(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))));
+  EXPECT_EQ(evidence.discard, "loop");
+}
+
+TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
+  Outside outside;
+  outside.action = "550 5.1.1 nope";
+  const Engine lists =
+      engine({{"smtpd_recipient_restrictions", "check_policy_service inet:127.0.0.1:10023"}});
+  EXPECT_EQ(rcpt(lists, to("a", "relay.example"), outside).reply,
+            "550 5.1.1 <a@relay.example>: Recipient address rejected: nope");
+  ASSERT_EQ(outside.requests.size(), 1u);
+  for (const char* line : {"request=smtpd_access_policy\n", "protocol_state=RCPT\n",
+                           "client_address=192.0.2.7\n", "recipient=a@relay.example\n"}) {
+    EXPECT_NE(outside.requests[0].find(line), std::string::npos) << line;
+  }
+  EXPECT_TRUE(outside.requests[0].ends_with("\n\n"));
+}
+
+TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
+  Outside outside;
+  outside.zone["7.2.0.192.bl.example.net A"] = "127.0.0.2";
+  outside.action = "DUNNO";
+  const Engine lists =
+      engine({{"smtpd_restriction_classes", "strict"},
+              {"strict", "check_policy_service inet:127.0.0.1:10023, reject_non_fqdn_sender"},
+              {"smtpd_recipient_restrictions",
+               "strict, check_recipient_access inline:{ {ok@relay.example = OK} }, "
+               "reject_rbl_client bl.example.net"}});
+  policy::Trace trace;
+  trace.id = "01HX0000000000000000000000";
+  trace.outcome = "rejected";
+  Evidence evidence = from_client("192.0.2.7");
+  for (const char* local : {"ok", "bad"}) {
+    evidence.consider(to(local, "relay.example"));
+    Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+    EXPECT_EQ(policy::refused(decision), std::string(local) == "bad");
+    if (!policy::refused(decision)) {
+      decision.candidate = evidence.candidate;
+      evidence.recipients.push_back(*evidence.candidate);
+    }
+    trace.note(std::move(decision));
+  }
+  evidence.candidate.reset();
+  trace.evidence = evidence;
+  const auto kept = policy::definitions_of(trace);
+  const auto source =
+      definition_source([&](const std::string& id, std::uint64_t version) -> Result<std::string> {
+        for (const policy::Definition& one : kept) {
+          if (one.id == id && one.version == version) return one.text;
+        }
+        return fail(Fault::not_found, id);
+      });
+  const auto read = policy::read_record(policy::write_record(trace), source);
+  ASSERT_TRUE(read) << read.error().message;
+  const auto again = run(rederive(*read));
+  ASSERT_TRUE(again) << again.error().message;
+  for (const auto& answer : again->answers) {
+    EXPECT_TRUE(answer.asked);
+    for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
+  }
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
