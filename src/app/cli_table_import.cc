@@ -18,9 +18,10 @@ constexpr ExampleSpec postfix_examples[] = {
 constexpr OptionSpec postfix_options[] = {
     {"--out", "FILE", "where the configuration goes; never overwritten", "standard output"},
 };
-constexpr ExitCode postfix_exits[] = {
-    ExitCode::ok,       ExitCode::usage,         ExitCode::bad_data,
-    ExitCode::no_input, ExitCode::cannot_create, ExitCode::io};
+constexpr ExitCode postfix_exits[] = {ExitCode::ok,       ExitCode::no,
+                                      ExitCode::usage,    ExitCode::bad_data,
+                                      ExitCode::no_input, ExitCode::cannot_create,
+                                      ExitCode::io};
 
 constexpr CommandSpec table[] = {
     {"import postfix", "Set up", "a main.cf becomes a postern.toml and a report",

@@ -109,11 +109,27 @@ int report_mistakes(const PostfixImport& import, const std::string& name,
   return to_int(ExitCode::bad_data);
 }
 
+/// What keeps the result from being served: lists that leave strangers a way through, or that
+/// Postfix itself would not serve with.
+std::vector<std::string> relay_troubles(const PostfixImport& import, const std::string& name) {
+  LoadOptions options;
+  options.read_files = false;
+  const ConfigResult result = parse_config(import.toml, name, options);
+  std::vector<std::string> troubles;
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    const bool relay = one.code == "R110" || one.code == "R113";
+    if (relay && one.severity == Severity::error) troubles.push_back(one.message);
+  }
+  return troubles;
+}
+
 int write_result(const PostfixImport& import, const std::string& name, const Arguments& arguments,
                  Streams& streams) {
   const auto out = arguments.value("--out");
   const bool to_file = out && *out != "-";
   const bool as_json = arguments.has("--json");
+  const std::vector<std::string> troubles = relay_troubles(import, name);
+  const ExitCode verdict = troubles.empty() ? ExitCode::ok : ExitCode::no;
   if (to_file) {
     if (const Result<void> written = write_new(*out, import.toml); !written) {
       report(written.error().message, "--out names a file that is not there yet", as_json, streams);
@@ -125,8 +141,9 @@ int write_result(const PostfixImport& import, const std::string& name, const Arg
     json::object report = report_json(import, name);
     report["out"] = to_file ? json::value(*out) : json::value(nullptr);
     if (!to_file) report["toml"] = import.toml;
+    report["relay"] = json::value_from(troubles);
     streams.out << json::serialize(report) << '\n';
-    return to_int(ExitCode::ok);
+    return to_int(verdict);
   }
   if (!to_file) streams.out << import.toml;
   if (!arguments.has("--quiet")) {
@@ -135,7 +152,12 @@ int write_result(const PostfixImport& import, const std::string& name, const Arg
       streams.err << fmt::format("\nWritten to {}. Next: postern check --config {}\n", *out, *out);
     }
   }
-  return to_int(ExitCode::ok);
+  for (const std::string& one : troubles) {
+    report(one,
+           "end smtpd_relay_restrictions with reject_unauth_destination; serve refuses to start",
+           false, streams);
+  }
+  return to_int(verdict);
 }
 
 }  // namespace

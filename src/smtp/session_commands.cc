@@ -274,7 +274,7 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
 
 std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
   if (in_transaction) {  // RFC 1985 §5.1
-    say(503, {5, 5, 1}, "mail transaction in progress");
+    say(503, {}, "mail transaction in progress");
     return std::nullopt;
   }
   if (argument.starts_with('@') || argument.starts_with('#')) argument.remove_prefix(1);
