@@ -140,6 +140,8 @@ class Played(selftest.Runner):
         options = ["--pending", "--filter", "import/*"]
         self.expect("restrictions", "import-names", 0, "1 passed, 0 failed, 0 skipped", options=options)
         self.expect("restrictions", "import-names,wrong-code", 0, "0 passed, 0 failed, 1 skipped", "the import report names it: check_sender_mx_access", options=options)
+        self.expect("restrictions", "import-names,refuses-tier-c", 0, "0 passed, 0 failed, 1 skipped", "and so does the report of the import", options=options)
+        self.expect("restrictions", "import-names-other,refuses-tier-c", 1, "0 passed, 1 failed, 0 skipped", "a word on check_sender_mx_access", options=options)
         self.expect("restrictions", "import-names-other,wrong-code", 1, "0 passed, 1 failed, 0 skipped", options=options)
 
     def test_the_import_refuses_what_is_not_served(self):

@@ -1,16 +1,18 @@
 """Makes a case that differs small: parts are taken away while it still differs in the same way."""
+import time
+
 import generator
 
 
-def minimise(draft, line, differ, rounds=12):
+def minimise(draft, line, differ, until=None, rounds=12):
     """`differ(drafts)` -> the line of each draft's difference, None where the sides agree. Returns the smallest draft found, None when
-    the draft itself does not differ any more (the difference is not stable)."""
+    the draft itself does not differ any more (the difference is not stable). Behind the monotonic time `until` no new round begins."""
     if differ([draft])[0] != line:
         return None
     chunk = None
     for _ in range(rounds):
         parts = generator.parts(draft)
-        if not parts:
+        if not parts or (until is not None and time.monotonic() >= until):
             break
         chunk = max(1, min(chunk or len(parts) // 2, len(parts)))
         groups = [parts[i:i + chunk] for i in range(0, len(parts), chunk)]

@@ -114,10 +114,16 @@ class Player:
             raise Skip(site.missing)
         if not case["served"]:
             return  # the import was judged when the site was made
+        reported = site.imported.not_carried()
         try:
             self.play_dialogue(case, site)
+        except Skip as e:
+            unnamed = [w for w in site.problem.named(words_of(case) & TIER_C) if not any(w in row for row in reported)]
+            if unnamed:
+                raise Fail(wanted("the report of postern import", "a word on " + ", ".join(unnamed), reported)) from None
+            raise Skip("%s, and so does the report of the import beforehand" % e) from None
         except Fail:
-            missing = [row for row in site.imported.not_carried() if set(re.findall(r"[\w-]+", row)) & keywords_of(case)]
+            missing = [row for row in reported if set(re.findall(r"[\w-]+", row)) & keywords_of(case)]
             if missing:
                 raise Skip("the import report names it: " + "; ".join(missing)) from None
             raise

@@ -84,10 +84,10 @@ class Site:
 
     def settings(self):
         parameters = self.parameters()
-        tls = parameters.get("smtpd_tls_security_level", "none") not in ("", "none")
+        tls = {"": "none", "may": "starttls", "encrypt": "required"}.get(parameters.get("smtpd_tls_security_level", ""), "none")
         certificates = self.tools.certificates
-        listener = {"tls": "starttls" if tls else "none", "auth_without_tls": parameters.get("smtpd_tls_auth_only") != "yes"}
-        if tls:
+        listener = {"tls": tls, "auth_without_tls": parameters.get("smtpd_tls_auth_only") != "yes"}
+        if tls != "none":
             listener.update(certificate=certificates.path("server.pem"), key=certificates.path("server.key"))
         if parameters.get("smtpd_forbid_unauth_pipelining") == "yes":
             listener["reject_unauth_pipelining"] = True
