@@ -1,6 +1,7 @@
 #include "app/cli.h"
 #include "app/cli_table_import.h"
 #include "app/cli_table_mail.h"
+#include "app/cli_table_replay.h"
 
 namespace postern::app {
 
@@ -187,6 +188,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();
     out.insert(out.end(), import.begin(), import.end());
+    const auto replay = replay_commands();
+    out.insert(out.end(), replay.begin(), replay.end());
     return out;
   }();
   return all;

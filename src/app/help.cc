@@ -175,7 +175,7 @@ std::string_view meaning_of(ExitCode code) {
 std::string short_help() {
   std::string out =
       "Postern: an SMTP gateway whose acceptance policy is yours, and explained.\n"
-      "usage: postern COMMAND [OPTIONS]\n";
+      "usage: postern COMMAND [--config FILE] [--json] [--quiet] [--no-color] [--help]\n";
   for (const auto& [group, verb] : group_verbs) {
     out += fmt::format("\n{}: {}\n", group, verb);
     const FamilySpec* last = nullptr;
@@ -191,7 +191,6 @@ std::string short_help() {
   for (const std::string_view name : {"serve", "check"}) {
     out += fmt::format("  {}\n", find_command(name)->examples.front().line);
   }
-  out += "Every command takes --help, --config FILE, --json, --quiet and --no-color.\n";
   return out + "More: postern help exit-codes|config|environment|tracing\n";
 }
 

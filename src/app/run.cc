@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/commands_import.h"
 #include "app/commands_mail.h"
+#include "app/commands_replay.h"
 #include "app/explain.h"
 #include "app/help.h"
 #include "app/serve.h"
@@ -137,6 +138,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"spf check", run_spf_check},
       {"dmarc check", run_dmarc_check},
       {"import postfix", run_import_postfix},
+      {"replay", run_replay},
   };
   for (const auto& [name, runner] : runners) {
     if (name == arguments.command->name) return runner(arguments, streams);

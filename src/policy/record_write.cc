@@ -317,8 +317,10 @@ class Writer {
     const Recipient& asked = *given.candidate;
     if (!refused(given) && given.accepted < recipients.size()) {
       const Recipient& next = recipients[given.accepted];
-      if (next.address == asked.address && next.route.webhook == asked.route.webhook &&
-          next.route.policy == asked.route.policy && next.route.tag == asked.route.tag) {
+      // One that the lists let through was nobody's when it was asked about.
+      if (next.address == asked.address && next.route.kind == asked.route.kind &&
+          next.route.webhook == asked.route.webhook && next.route.policy == asked.route.policy &&
+          next.route.tag == asked.route.tag) {
         return given.accepted;
       }
     }

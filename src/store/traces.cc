@@ -218,4 +218,34 @@ Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
                         filter.limit);
 }
 
+Result<TraceSpan> TraceReader::span(std::optional<Time> since, std::optional<std::uint64_t> limit) {
+  constexpr std::int64_t all = -1;
+  const std::lock_guard lock(mutex_);
+  TraceSpan span{.since = since};
+  const auto found = database_->one(
+      "SELECT COUNT(*), MIN(seq), MAX(seq) FROM (SELECT seq FROM trace WHERE ?1 IS NULL OR"
+      " time >= ?1 ORDER BY seq DESC LIMIT ?2)",
+      [&](const Row& row) {
+        span.count = static_cast<std::uint64_t>(row.integer(0));
+        if (span.count == 0) return true;
+        span.after = static_cast<std::uint64_t>(row.integer(1)) - 1;
+        span.last = static_cast<std::uint64_t>(row.integer(2));
+        return true;
+      },
+      since, limit ? static_cast<std::int64_t>(*limit) : all);
+  if (!found) return tl::unexpected(found.error());
+  return span;
+}
+
+Result<std::vector<NumberedRecord>> TraceReader::records(const TraceSpan& span, std::size_t most) {
+  const std::lock_guard lock(mutex_);
+  return database_->all(
+      "SELECT seq, record FROM trace WHERE seq > ?1 AND seq <= ?2 AND (?3 IS NULL OR time >= ?3)"
+      " ORDER BY seq LIMIT ?4",
+      [](const Row& row) {
+        return NumberedRecord{static_cast<std::uint64_t>(row.integer(0)), row.text(1)};
+      },
+      span.after, span.last, span.since, most);
+}
+
 }  // namespace postern::store

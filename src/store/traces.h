@@ -79,6 +79,20 @@ struct TraceFilter {
   std::size_t limit = 50;
 };
 
+/// A run of traces in the order of their writing.
+struct TraceSpan {
+  std::uint64_t after = 0;  ///< the number before the first
+  std::uint64_t last = 0;
+  std::uint64_t count = 0;
+  std::optional<Time> since;
+};
+
+/// One of them, to be read with policy/record.h.
+struct NumberedRecord {
+  std::uint64_t number = 0;
+  std::string text;
+};
+
 /// Reads the file while the server writes it, from any process. Safe from any thread.
 class TraceReader {
  public:
@@ -93,6 +107,10 @@ class TraceReader {
   Result<std::optional<TraceRow>> row(const std::string& id);
   /// Newest first.
   Result<std::vector<TraceRow>> recent(const TraceFilter& filter);
+  /// What is there now: from a time on, and of that the newest `limit`.
+  Result<TraceSpan> span(std::optional<Time> since, std::optional<std::uint64_t> limit);
+  /// The oldest `most` records of the span; none when there are no more.
+  Result<std::vector<NumberedRecord>> records(const TraceSpan& span, std::size_t most);
 
  private:
   explicit TraceReader(std::unique_ptr<Database> database) : database_(std::move(database)) {}

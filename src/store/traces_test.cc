@@ -205,5 +205,40 @@ TEST_F(Traces, are_for_the_owners_eyes_only) {
   EXPECT_EQ(facts.st_mode & 0777u, 0600u);
 }
 
+TEST_F(Traces, spans_are_read_oldest_first_in_parts) {
+  const auto now = std::chrono::system_clock::now();
+  {
+    auto writing = writer();
+    for (int i = 0; i < 5; ++i) {
+      writing->post(trace("a", "1", "rejected", now - std::chrono::hours(5 - i)));
+    }
+    writing->flush();
+  }
+  const auto reading = reader();
+  const auto numbers = [&](TraceSpan span) {
+    std::vector<std::uint64_t> found;
+    while (true) {
+      const auto part = reading->records(span, 2);
+      EXPECT_TRUE(part) << part.error().message;
+      if (!part || part->empty()) return found;
+      for (const NumberedRecord& one : *part) {
+        EXPECT_EQ(one.text.front(), '{');
+        found.push_back(one.number);
+      }
+      span.after = part->back().number;
+    }
+  };
+  const auto all = reading->span(std::nullopt, std::nullopt);
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(all->count, 5u);
+  EXPECT_EQ(numbers(*all), (std::vector<std::uint64_t>{1, 2, 3, 4, 5}));
+  const auto late = reading->span(now - std::chrono::minutes(150), std::nullopt);
+  ASSERT_TRUE(late);
+  EXPECT_EQ(late->count, 2u);
+  EXPECT_EQ(numbers(*late), (std::vector<std::uint64_t>{4, 5}));
+  EXPECT_EQ(numbers(*reading->span(std::nullopt, 3)), (std::vector<std::uint64_t>{3, 4, 5}));
+  EXPECT_EQ(reading->span(now + std::chrono::hours(1), std::nullopt)->count, 0u);
+}
+
 }  // namespace
 }  // namespace postern::store

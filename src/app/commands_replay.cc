@@ -1,0 +1,167 @@
+#include "app/commands_replay.h"
+
+#include <chrono>
+#include <cstdlib>
+#include <ostream>
+
+#include <fmt/format.h>
+#include <unistd.h>
+#include <boost/json.hpp>
+
+#include "app/commands_store.h"
+#include "app/config_values.h"
+#include "app/explain_live.h"
+#include "app/mail_text.h"
+#include "app/replay_run.h"
+#include "app/room_options.h"
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  std::string draft;
+  std::optional<store::Time> since;
+  std::optional<std::uint64_t> limit;
+  std::size_t samples = 5;
+};
+
+tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& arguments) {
+  const auto text = arguments.value("--since");
+  if (!text) return std::nullopt;
+  if (const auto back = parse_duration(*text)) return store::now() - *back;
+  const auto time = text->find('T') == std::string::npos ? std::nullopt : parse_time(*text);
+  if (time) return store::from_millis(*time * 1000);
+  return tl::unexpected(UsageError{fmt::format("--since: `{}` is no time", printable(*text, 64)),
+                                   "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
+}
+
+/// `most` keeps a slip of the keyboard from filling the memory.
+tl::expected<std::optional<std::uint64_t>, UsageError> number_of(const Arguments& arguments,
+                                                                 std::string_view option,
+                                                                 std::uint64_t least,
+                                                                 std::uint64_t most) {
+  const auto text = arguments.value(option);
+  if (!text) return std::nullopt;
+  const auto number = parse_number(*text);
+  if (number && *number >= least && *number <= most) return *number;
+  return tl::unexpected(UsageError{
+      fmt::format("{}: `{}` is no number from {} to {}", option, printable(*text, 64), least, most),
+      help_of(arguments)});
+}
+
+tl::expected<Options, UsageError> read_options(const Arguments& arguments) {
+  constexpr std::uint64_t most_traces = 1'000'000'000;
+  constexpr std::uint64_t most_samples = 1000;
+  Options options;
+  const char* named = std::getenv("POSTERN_CONFIG");
+  options.draft = arguments.value("--config").value_or(named != nullptr ? named : "");
+  if (options.draft.empty()) {
+    return tl::unexpected(
+        UsageError{"which draft?", "`postern replay --config draft.toml --since 24h`"});
+  }
+  const auto since = since_of(arguments);
+  if (!since) return tl::unexpected(since.error());
+  options.since = *since;
+  const auto limit = number_of(arguments, "--limit", 1, most_traces);
+  if (!limit) return tl::unexpected(limit.error());
+  options.limit = *limit;
+  const auto samples = number_of(arguments, "--samples", 0, most_samples);
+  if (!samples) return tl::unexpected(samples.error());
+  options.samples = samples->value_or(options.samples);
+  return options;
+}
+
+/// A line on the terminal that is written over itself.
+class Progress {
+ public:
+  Progress(std::ostream& out, bool wanted, std::uint64_t all)
+      : out_(out), wanted_(wanted && all > 0), all_(all) {}
+  ~Progress() {
+    if (shown_) out_ << "\r\x1b[K" << std::flush;
+  }
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(std::uint64_t done) {
+    constexpr std::chrono::milliseconds pause{200};
+    constexpr std::uint64_t width = 30;
+    const auto now = Clock::now();
+    if (!wanted_ || now < next_) return;
+    next_ = now + pause;
+    shown_ = true;
+    const double seconds = std::chrono::duration<double>(now - began_).count();
+    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    const double left = rate > 0 ? static_cast<double>(all_ - std::min(done, all_)) / rate : 0;
+    const auto filled = static_cast<std::size_t>(std::min(done, all_) * width / all_);
+    out_ << fmt::format("\r\x1b[K[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left", std::string(filled, '#'),
+                        width, done, all_, rate, left)
+         << std::flush;
+  }
+
+ private:
+  std::ostream& out_;
+  bool wanted_;
+  std::uint64_t all_;
+  bool shown_ = false;
+  Clock::time_point began_ = Clock::now();
+  Clock::time_point next_ = began_;
+};
+
+int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
+  const bool missing = error.fault == Fault::not_found;
+  report(error.message,
+         missing ? fmt::format("{} has no traces: name the gateway's directory with --data-dir",
+                               data_dir)
+                 : std::string(),
+         json, streams);
+  return to_int(missing ? ExitCode::no_input : exit_code_of(error.fault));
+}
+
+}  // namespace
+
+int run_replay(const Arguments& arguments, Streams& streams) {
+  const bool json = arguments.has("--json");
+  const auto options = read_options(arguments);
+  if (!options) return report_usage(options.error(), json, streams);
+  LoadOptions load;
+  load.read_files = false;
+  load.adjust = [&](Config& config) {
+    if (const auto named = arguments.value("--data-dir")) config.server.data_dir = *named;
+  };
+  const std::optional<Config> config = load_for(arguments, streams, load);
+  if (!config) return to_int(ExitCode::config);
+
+  const std::string data_dir = config->server.data_dir.string();
+  const auto traces = store::TraceReader::open((config->server.data_dir / "traces.db").string());
+  if (!traces) return trouble(traces.error(), data_dir, json, streams);
+  const auto span = (*traces)->span(options->since, options->limit);
+  if (!span) return trouble(span.error(), data_dir, json, streams);
+
+  const dialect::Draft draft{engine_for(*config), authentication_options(*config)};
+  const auto began = Clock::now();
+  const bool watched = isatty(STDERR_FILENO) == 1 && !json && !arguments.has("--quiet");
+  const auto tally = [&] {
+    Progress progress(streams.err, watched, span->count);
+    return replay_traces(**traces, *span, draft, options->samples,
+                         [&](std::uint64_t done) { progress.show(done); });
+  }();
+  if (!tally) return trouble(tally.error(), data_dir, json, streams);
+  const double seconds = std::chrono::duration<double>(Clock::now() - began).count();
+  if (json) {
+    boost::json::object answer{{"draft", options->draft}};
+    for (auto& [name, value] : tally->json()) answer[name] = std::move(value);
+    answer["seconds"] = seconds;
+    streams.out << boost::json::serialize(answer) << '\n';
+  } else if (!arguments.has("--quiet")) {
+    streams.out << tally->text(options->draft == "-" ? "<stdin>" : printable(options->draft, 120));
+    streams.err << fmt::format("{:.1f} s, {:.0f} decisions a second\n", seconds,
+                               static_cast<double>(tally->decisions()) / std::max(seconds, 1e-3));
+  }
+  return to_int(tally->changes() ? ExitCode::no : ExitCode::ok);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,162 @@
+#include "app/replay_run.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "policy/record.h"
+
+namespace postern::app {
+
+namespace {
+
+constexpr std::size_t batch_size = 256;
+constexpr std::size_t batches_ahead = 4;  ///< for each worker
+
+using Batch = std::vector<store::NumberedRecord>;
+
+/// Batches on their way from the reader to the workers.
+class Queue {
+ public:
+  explicit Queue(std::size_t most) : most_(most) {}
+
+  void push(Batch batch) {
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return waiting_.size() < most_; });
+    waiting_.push_back(std::move(batch));
+    work_.notify_one();
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+    work_.notify_all();
+  }
+  /// Nothing: it is over.
+  std::optional<Batch> pop() {
+    std::unique_lock lock(mutex_);
+    work_.wait(lock, [this] { return closed_ || !waiting_.empty(); });
+    if (waiting_.empty()) return std::nullopt;
+    Batch batch = std::move(waiting_.front());
+    waiting_.pop_front();
+    room_.notify_one();
+    return batch;
+  }
+
+ private:
+  std::size_t most_;
+  std::mutex mutex_;
+  std::condition_variable room_;
+  std::condition_variable work_;
+  std::deque<Batch> waiting_;
+  bool closed_ = false;
+};
+
+/// One thread's share.
+class Worker {
+ public:
+  Worker(store::TraceReader& traces, const dialect::Draft& draft, std::size_t samples, Queue& queue)
+      : draft_(draft),
+        queue_(queue),
+        tally_(samples),
+        source_(dialect::replay_source([&traces](const std::string& id, std::uint64_t version) {
+          return traces.definition(id, version);
+        })),
+        thread_([this] { work(); }) {}
+
+  Result<ReplayTally> finish() {
+    thread_.join();
+    if (trouble_) return tl::unexpected(*trouble_);
+    return std::move(tally_);
+  }
+
+ private:
+  void work() {
+    boost::asio::io_context loop(1);
+    while (std::optional<Batch> batch = queue_.pop()) {
+      if (trouble_) continue;  // the reader must not wait for room for ever
+      boost::asio::co_spawn(loop, decide(*batch),
+                            [this](std::exception_ptr error) { note(error); });
+      loop.run();
+      loop.restart();
+    }
+  }
+
+  Task<void> decide(const Batch& batch) {
+    for (const store::NumberedRecord& one : batch) {
+      const Result<policy::Trace> trace = policy::read_record(one.text, source_);
+      if (!trace) {
+        tally_.add_unreadable(trace.error().message);
+        continue;
+      }
+      const std::vector<dialect::Replayed> found = co_await dialect::replay(*trace, draft_);
+      tally_.add(one.number, *trace, found);
+    }
+  }
+
+  void note(const std::exception_ptr& error) {
+    if (!error) return;
+    try {
+      std::rethrow_exception(error);
+    } catch (const std::exception& thrown) {
+      trouble_ = Error{Fault::bug, thrown.what()};
+    }
+  }
+
+  const dialect::Draft& draft_;
+  Queue& queue_;
+  ReplayTally tally_;
+  policy::DefinitionSource source_;
+  std::optional<Error> trouble_;
+  std::thread thread_;  ///< last: it uses the others
+};
+
+}  // namespace
+
+Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::TraceSpan& span,
+                                  const dialect::Draft& draft, std::size_t samples,
+                                  const std::function<void(std::uint64_t done)>& progress) {
+  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t needed = static_cast<std::size_t>(span.count) / batch_size + 1;
+  Queue queue(cores * batches_ahead);
+  std::vector<std::unique_ptr<Worker>> workers;
+  for (std::size_t i = 0; i < std::min(cores, needed); ++i) {
+    workers.push_back(std::make_unique<Worker>(traces, draft, samples, queue));
+  }
+  std::optional<Error> trouble;
+  store::TraceSpan left = span;
+  std::uint64_t done = 0;
+  while (!trouble) {
+    Result<Batch> batch = traces.records(left, batch_size);
+    if (!batch) {
+      trouble = batch.error();
+    } else if (batch->empty()) {
+      break;
+    } else {
+      left.after = batch->back().number;
+      done += batch->size();
+      queue.push(std::move(*batch));
+      progress(done);
+    }
+  }
+  queue.close();
+  ReplayTally sum(samples);
+  for (const auto& worker : workers) {
+    Result<ReplayTally> share = worker->finish();
+    if (share) {
+      sum.add(std::move(*share));
+    } else if (!trouble) {
+      trouble = share.error();
+    }
+  }
+  if (trouble) return tl::unexpected(*trouble);
+  return sum;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,382 @@
+#include "dialect/replay.h"
+
+#include <algorithm>
+#include <map>
+#include <stdexcept>
+
+#include "base/text.h"
+#include "dialect/rederive.h"
+#include "mailauth/spf/check_host.h"
+
+namespace postern::dialect {
+
+namespace {
+
+using policy::Decision;
+using policy::Evidence;
+using policy::Need;
+using policy::Recipient;
+using policy::Route;
+using policy::Stage;
+
+const Lack earlier_recipient{"what became of an earlier recipient", {}};
+
+/// Thrown for what the record does not hold. The engine makes a refusal of it, which says so in its
+/// step's words: these.
+struct LacksEvidence : std::runtime_error {
+  explicit LacksEvidence(const Lack& lack)
+      : std::runtime_error("not in the record: " + lack.kind + " " + lack.example) {}
+};
+
+/// Answers from the record alone, and remembers what it could not answer.
+class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
+ public:
+  explicit ReplayGatherer(const policy::AuthenticationOptions& options) : options_(options) {}
+
+  Task<void> gather(Need needs, Evidence& evidence) override {
+    if (policy::has(needs, Need::rate_tokens)) lack({"how full a rate limit was", {}});
+    if (policy::has(needs, Need::arc)) lack({"the message's ARC chain", {}});
+    const bool dmarc = policy::has(needs, Need::dmarc);
+    if (!evidence.dkim && (dmarc || policy::has(needs, Need::dkim))) {
+      lack({"the message's DKIM signatures", {}});
+    }
+    policy::DnsDesk desk(*this, evidence.dns, mailauth::spf::max_queries,
+                         std::chrono::milliseconds(0));
+    if (!evidence.spf && (dmarc || policy::has(needs, Need::spf))) {
+      co_await policy::find_spf(evidence, desk, options_, nullptr);
+    }
+    if (dmarc) co_await policy::find_dmarc(evidence, desk, options_);
+  }
+
+  Task<void> ask(dns::Question question, Evidence&) override {
+    lack_answer(question);
+    co_return;
+  }
+
+  Task<void> consult(policy::Consultation question, Evidence&) override {
+    lack({"answers of the policy server " + question.service, {}});
+    co_return;
+  }
+
+  void forget() { lacks_.clear(); }
+
+  /// What kept an enforced layer from deciding.
+  std::optional<Lack> lack_of(const Decision& decision) const {
+    for (const policy::Step& step : decision.steps) {
+      if (!step.enforced || !step.verdict.refuses()) continue;
+      for (const Lack& one : lacks_) {
+        if (step.verdict.detail == LacksEvidence(one).what()) return one;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
+    lack_answer(question);
+    co_return dns::Answer{};
+  }
+
+  void lack_answer(const dns::Question& question) {
+    lack({"DNS answers of type " + std::string(dns::to_string(question.type)), question.name});
+  }
+
+  void lack(Lack what) {
+    lacks_.push_back(std::move(what));
+    throw LacksEvidence(lacks_.back());
+  }
+
+  const policy::AuthenticationOptions& options_;
+  std::vector<Lack> lacks_;
+};
+
+/// What a client, and the message, get.
+struct Answer {
+  bool refused = false;
+  std::string text;
+  std::optional<RuleName> rule;
+};
+
+const Answer let_through{.refused = false, .text = "accepted", .rule = {}};
+
+Answer answer_of(const Decision& decision, bool discarded) {
+  Answer answer = let_through;
+  answer.refused = policy::refused(decision);
+  if (answer.refused) {
+    answer.text = decision.reply.to_string();
+  } else if (discarded) {
+    answer.text = "accepted, thrown away";
+  } else if (decision.quarantine) {
+    answer.text = "accepted, held";
+  }
+  for (const policy::Step& step : decision.steps) {
+    const bool holds = step.verdict.kind == policy::Verdict::Kind::quarantine;
+    if (!step.enforced || !(step.verdict.refuses() || holds)) continue;
+    answer.rule = RuleName{std::string(step.layer), std::string(step.check), step.origin};
+    break;
+  }
+  return answer;
+}
+
+/// One transaction under the draft.
+class Replay {
+ public:
+  Replay(const policy::Trace& trace, const Draft& draft)
+      : trace_(trace), draft_(draft), gatherer_(draft.authentication) {}
+
+  Task<std::vector<Replayed>> run() {
+    for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
+      const bool goes_on = co_await command(stage);
+      if (!goes_on) co_return std::move(found_);
+    }
+    for (const Decision& one : trace_.decisions) {
+      if (one.stage == Stage::rcpt) co_await recipient(one);
+    }
+    for (std::size_t i = 0; i < trace_.omitted; ++i) {
+      undecided(Stage::rcpt, {}, {"recipients beyond those that a trace keeps", {}});
+    }
+    if (!listed_.empty()) co_await after_recipients();
+    co_return std::move(found_);
+  }
+
+ private:
+  /// A recipient that the draft accepts, or may accept.
+  struct Listed {
+    Recipient recipient;
+    bool certain;
+  };
+
+  struct Made {
+    Answer answer;
+    std::optional<Lack> lack;
+    std::optional<Recipient> candidate;  ///< with the route that the draft gave it
+    std::optional<std::string> discard;
+  };
+
+  const Decision* recorded_at(Stage stage) const {
+    const auto last = std::find_if(trace_.decisions.rbegin(), trace_.decisions.rend(),
+                                   [&](const Decision& one) { return one.stage == stage; });
+    return last == trace_.decisions.rend() ? nullptr : &*last;
+  }
+
+  bool reached(Stage stage) const {
+    if (stage == Stage::data && trace_.evidence.message) return true;
+    return std::any_of(trace_.decisions.begin(), trace_.decisions.end(),
+                       [&](const Decision& one) { return one.stage >= stage; });
+  }
+
+  /// Whether anything from `stage` on was let through, as far as the record goes.
+  bool went_through(Stage stage) const {
+    bool refused = false;
+    bool passed = false;
+    for (const Decision& one : trace_.decisions) {
+      if (one.stage < stage) continue;
+      if (one.stage == Stage::message && policy::refused(one)) return false;
+      (policy::refused(one) ? refused : passed) = true;
+    }
+    return passed || !refused;
+  }
+
+  Evidence evidence_at(const Decision& at) const {
+    Evidence evidence = policy::evidence_at(trace_, at);
+    evidence.discard = discard_;
+    // Another way to find the DMARC record may lead to another one.
+    if (evidence.dmarc && evidence.dmarc->mode != draft_.authentication.dmarc) {
+      evidence.dmarc.reset();
+    }
+    evidence.recipients.clear();
+    return evidence;
+  }
+
+  Task<Made> decide(Stage stage, Evidence evidence) {
+    gatherer_.forget();
+    const Decision decision = co_await draft_.engine.decide(stage, evidence, gatherer_);
+    const bool discarded = stage == Stage::message && evidence.discard;
+    co_return Made{.answer = answer_of(decision, discarded),
+                   .lack = gatherer_.lack_of(decision),
+                   .candidate = std::move(evidence.candidate),
+                   .discard = std::move(evidence.discard)};
+  }
+
+  /// Decides with the recipients so far. Those that may have been accepted must make no difference.
+  Task<Made> settle(Stage stage, Evidence evidence) {
+    bool unsure = false;
+    Evidence fewer;
+    for (const Listed& one : listed_) unsure |= !one.certain;
+    if (unsure) fewer = evidence;
+    for (const Listed& one : listed_) {
+      evidence.recipients.push_back(one.recipient);
+      if (unsure && one.certain) fewer.recipients.push_back(one.recipient);
+    }
+    const bool none_certain = unsure && fewer.recipients.empty();
+    Made made = co_await decide(stage, std::move(evidence));
+    if (!unsure || made.lack) co_return made;
+    if (none_certain && stage > Stage::rcpt) {
+      made.lack = earlier_recipient;
+      co_return made;
+    }
+    const Made other = co_await decide(stage, std::move(fewer));
+    if (other.lack || other.answer.text != made.answer.text) made.lack = earlier_recipient;
+    co_return made;
+  }
+
+  void undecided(Stage stage, std::string recipient, Lack lack) {
+    Replayed& one = found_.emplace_back();
+    one.stage = stage;
+    one.change = Change::undecidable;
+    one.recipient = std::move(recipient);
+    one.lack = std::move(lack);
+  }
+
+  Change note(Stage stage, std::string recipient, Answer was, Answer is) {
+    Replayed& one = found_.emplace_back();
+    one.stage = stage;
+    one.recipient = std::move(recipient);
+    if (was.text == is.text && was.refused == is.refused) return one.change;
+    one.change = was.refused == is.refused ? Change::changed
+                 : is.refused              ? Change::newly_refused
+                                           : Change::newly_accepted;
+    one.recorded = std::move(was.text);
+    one.draft = std::move(is.text);
+    one.recorded_rule = std::move(was.rule);
+    one.draft_rule = std::move(is.rule);
+    return one.change;
+  }
+
+  void never_came(Stage stage) { undecided(stage, {}, {"what the client never sent", {}}); }
+
+  /// Whoever was refused later anyway hears another reply, earlier.
+  Answer recorded_from(Stage stage) const {
+    if (went_through(stage)) return let_through;
+    for (auto one = trace_.decisions.rbegin(); one != trace_.decisions.rend(); ++one) {
+      if (one->stage >= stage && policy::refused(*one)) return answer_of(*one, false);
+    }
+    return let_through;
+  }
+
+  /// A command that stands for the whole transaction; false: nothing comes after it.
+  Task<bool> command(Stage stage) {
+    const Decision* recorded = recorded_at(stage);
+    const bool speaks = draft_.engine.speaks_at(stage);
+    if (!reached(stage) || (!speaks && recorded == nullptr)) co_return true;
+    if (stage == Stage::auth && !trace_.evidence.session.auth) co_return true;
+    for (const Decision& one : trace_.decisions) {
+      if (one.stage != stage || &one == recorded) continue;
+      undecided(stage, {}, {"what a command said that was given again", {}});
+    }
+    Made made{.answer = let_through, .lack = {}, .candidate = {}, .discard = discard_};
+    if (speaks) {
+      Decision at{.stage = stage};
+      Made decided = co_await settle(stage, evidence_at(at));
+      made = std::move(decided);
+    }
+    if (made.lack) {
+      undecided(stage, {}, *made.lack);
+      for (const Decision& one : trace_.decisions) {
+        if (one.stage > stage) undecided(one.stage, one.recipient, *made.lack);
+      }
+      co_return false;
+    }
+    discard_ = std::move(made.discard);
+    const bool was_refused = recorded != nullptr && policy::refused(*recorded);
+    if (made.answer.refused) {
+      note(stage, {}, was_refused ? answer_of(*recorded, false) : recorded_from(stage),
+           std::move(made.answer));
+      co_return false;
+    }
+    if (recorded != nullptr) {
+      note(stage, {}, answer_of(*recorded, false), std::move(made.answer));
+    }
+    if (was_refused && !reached(static_cast<Stage>(static_cast<int>(stage) + 1))) {
+      never_came(stage == Stage::data ? Stage::message : Stage::rcpt);
+      co_return false;
+    }
+    co_return true;
+  }
+
+  Task<void> recipient(const Decision& recorded) {
+    if (!recorded.candidate) co_return;
+    const bool was_refused = policy::refused(recorded);
+    Evidence evidence = evidence_at(recorded);
+    if (evidence.candidate->route.kind == Route::Kind::relay) {
+      undecided(Stage::rcpt, recorded.recipient, {"whose a relayed recipient would be", {}});
+      listed_.push_back({*recorded.candidate, false});
+      co_return;
+    }
+    Made made = co_await settle(Stage::rcpt, std::move(evidence));
+    if (made.lack) {
+      undecided(Stage::rcpt, recorded.recipient, *made.lack);
+      listed_.push_back({*recorded.candidate, false});
+      co_return;
+    }
+    discard_ = std::move(made.discard);
+    const bool accepted = !made.answer.refused;
+    note(Stage::rcpt, recorded.recipient, answer_of(recorded, false), std::move(made.answer));
+    if (!accepted) co_return;
+    more_accepted_ |= was_refused;
+    const bool known = std::any_of(listed_.begin(), listed_.end(), [&](const Listed& other) {
+      return other.certain &&
+             iequals(other.recipient.address.text(), made.candidate->address.text());
+    });
+    if (!known) listed_.push_back({std::move(*made.candidate), true});
+  }
+
+  Task<void> after_recipients() {
+    if (!reached(Stage::data)) {
+      if (more_accepted_) never_came(Stage::message);
+      co_return;
+    }
+    const bool goes_on = co_await command(Stage::data);
+    if (!goes_on) co_return;
+    if (!trace_.evidence.message) {
+      if (more_accepted_) never_came(Stage::message);
+      co_return;
+    }
+    const Decision* recorded = recorded_at(Stage::message);
+    if (recorded == nullptr && !draft_.engine.speaks_at(Stage::message)) co_return;
+    const Decision at{.stage = Stage::message};
+    Made made = co_await settle(Stage::message, evidence_at(at));
+    if (made.lack) {
+      undecided(Stage::message, {}, *made.lack);
+      co_return;
+    }
+    Answer was = recorded != nullptr ? answer_of(*recorded, trace_.evidence.discard.has_value())
+                                     : let_through;
+    note(Stage::message, {}, std::move(was), std::move(made.answer));
+  }
+
+  const policy::Trace& trace_;
+  const Draft& draft_;
+  ReplayGatherer gatherer_;
+  std::vector<Replayed> found_;
+  std::vector<Listed> listed_;
+  std::optional<std::string> discard_;
+  bool more_accepted_ = false;  ///< recipients that the record refused
+};
+
+}  // namespace
+
+Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft) {
+  Replay transaction(trace, draft);
+  std::vector<Replayed> found = co_await transaction.run();
+  co_return found;
+}
+
+policy::DefinitionSource replay_source(
+    std::function<Result<std::string>(const std::string& id, std::uint64_t version)> text) {
+  using Policy = std::shared_ptr<policy::WebhookPolicy>;
+  using Known = std::map<std::pair<std::string, std::uint64_t>, Result<Policy>>;
+  const auto known = std::make_shared<Known>();
+  const auto compile = definition_source(std::move(text)).policy;
+  const auto policy = [known, compile](const std::string& id,
+                                       std::uint64_t version) -> Result<Policy> {
+    auto at = known->find({id, version});
+    if (at == known->end()) at = known->emplace(std::pair(id, version), compile(id, version)).first;
+    if (!at->second) return tl::unexpected(at->second.error());
+    return std::make_shared<policy::WebhookPolicy>(**at->second);  // the record adds credentials
+  };
+  const auto engine = [](std::uint64_t) -> Result<std::string> { return std::string("[]"); };
+  return {policy, engine};
+}
+
+}  // namespace postern::dialect

@@ -1,0 +1,64 @@
+// Recorded traffic under a draft: what another engine would have answered, from the record alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/task.h"
+#include "policy/authentication.h"
+#include "policy/layer.h"
+#include "policy/record.h"
+
+namespace postern::dialect {
+
+/// Outlives the replays that use it; shared by threads.
+struct Draft {
+  policy::Engine engine;
+  /// For verdicts that the record has no value for but all DNS answers of.
+  policy::AuthenticationOptions authentication;
+};
+
+enum class Change { same, newly_refused, newly_accepted, changed, undecidable };
+inline constexpr std::size_t change_count = 5;
+
+/// Which rule refused, as its step names it.
+struct RuleName {
+  std::string layer;
+  std::string check;
+  std::string origin;
+  auto operator<=>(const RuleName&) const = default;
+};
+
+/// What the record would have to hold for the draft to be decided.
+struct Lack {
+  std::string kind;     ///< "DNS answers of type A"
+  std::string example;  ///< "7.100.51.198.bl.example.org"; may be empty
+};
+
+/// One decision under the draft.
+struct Replayed {
+  policy::Stage stage = policy::Stage::connect;
+  Change change = Change::same;
+  std::string recipient;  ///< at Stage::rcpt
+  // Of what is not the same:
+  std::string recorded;  ///< "550 5.7.1 …", "accepted", "accepted, held"
+  std::string draft;     ///< likewise; empty when it is undecidable
+  std::optional<RuleName> recorded_rule;
+  std::optional<RuleName> draft_rule;
+  Lack lack;  ///< of Change::undecidable
+};
+
+/// Decides a recorded transaction again. A command that the draft newly refuses ends what hangs on
+/// it: nothing after it is reported. Where the draft would have let the client go on and the record
+/// ends, one undecidable entry stands for what never came. Shadow layers of the draft change
+/// nothing. Policies of webhooks are those the trace was read with.
+Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft);
+
+/// Like definition_source() for many traces: `text` is asked once for each policy, and engines,
+/// which no draft needs, are not asked for at all. Not for several threads at a time.
+policy::DefinitionSource replay_source(
+    std::function<Result<std::string>(const std::string& id, std::uint64_t version)> text);
+
+}  // namespace postern::dialect
