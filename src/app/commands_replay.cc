@@ -2,12 +2,13 @@
 
 #include <chrono>
 #include <cstdlib>
-#include <ostream>
+#include <iostream>
 
 #include <fmt/format.h>
 #include <unistd.h>
 #include <boost/json.hpp>
 
+#include "admin/time_text.h"
 #include "app/commands_store.h"
 #include "app/config_values.h"
 #include "app/explain_live.h"
@@ -33,8 +34,7 @@ tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& a
   const auto text = arguments.value("--since");
   if (!text) return std::nullopt;
   if (const auto back = parse_duration(*text)) return store::now() - *back;
-  const auto time = text->find('T') == std::string::npos ? std::nullopt : parse_time(*text);
-  if (time) return store::from_millis(*time * 1000);
+  if (const auto time = admin::from_rfc3339(*text)) return *time;
   return tl::unexpected(UsageError{fmt::format("--since: `{}` is no time", printable(*text, 64)),
                                    "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
 }
@@ -143,7 +143,8 @@ int run_replay(const Arguments& arguments, Streams& streams) {
 
   const dialect::Draft draft{engine_for(*config), authentication_options(*config)};
   const auto began = Clock::now();
-  const bool watched = isatty(STDERR_FILENO) == 1 && !json && !arguments.has("--quiet");
+  const bool watched = &streams.err == &std::cerr && isatty(STDERR_FILENO) == 1 && !json &&
+                       !arguments.has("--quiet");
   const auto tally = [&] {
     Progress progress(streams.err, watched, span->count);
     return replay_traces(**traces, *span, draft, options->samples,

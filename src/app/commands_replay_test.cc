@@ -141,7 +141,7 @@ TEST_F(ReplayCommand, answers_in_one_json_object) {
 TEST_F(ReplayCommand, takes_a_time_and_a_number) {
   EXPECT_THAT(replay(refusing, {"--since", "1h"}).out, HasSubstr("of 20 transactions"));
   EXPECT_THAT(replay(refusing, {"--since", "7d"}).out, HasSubstr("of 40 transactions"));
-  EXPECT_THAT(replay(refusing, {"--since", "2020-01-01T00:00:00Z"}).out,
+  EXPECT_THAT(replay(refusing, {"--since", "2020-01-01T00:00:00+01:00"}).out,
               HasSubstr("of 40 transactions"));
   EXPECT_THAT(replay(refusing, {"--limit", "4"}).out, HasSubstr("         1  newly refused\n"));
   EXPECT_THAT(replay("", {"--since", "2100-01-01T00:00:00Z"}).out,

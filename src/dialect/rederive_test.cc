@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "dialect/restrictions/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "policy/bcrypt.h"
@@ -112,8 +113,8 @@ Trace spf_trace(std::vector<policy::DnsRecord> answers, std::string reply) {
   webhook::PolicyFields fields;
   fields.require_spf = true;
   const auto owner = webhook::compile("pol_1", "acc_1", 1, 1, fields, {});
-  const policy::Engine engine(
-      {{std::make_shared<webhook::WebhookLayer>(2)}, {policy::gateway_layer({}, policy::DmarcRule::enforce)}});
+  const policy::Engine engine({{std::make_shared<webhook::WebhookLayer>(2)},
+                               {policy::gateway_layer({}, policy::DmarcRule::enforce)}});
   CountingGatherer gatherer;
   Trace trace;
   trace.id = "01HX0000000000000000000000";
@@ -207,6 +208,29 @@ TEST(Rederive, notices_a_changed_policy) {
   const auto rederived = run(rederive(*trace));
   ASSERT_TRUE(rederived);
   EXPECT_FALSE(rederived->agrees());
+}
+
+TEST(Rederive, a_recipient_that_the_lists_let_through_is_asked_about_as_it_was) {
+  const restrictions::Loaded loaded = restrictions::load(
+      restrictions::Parameters({{"relay_domains", "example.org"}}, "mx.example.net"),
+      restrictions::file_sources(), restrictions::Errors::defer);
+  const policy::Engine engine({{std::make_shared<restrictions::RestrictionsLayer>(
+                                   loaded.compiled.policy, loaded.definition)},
+                               {policy::gateway_layer()}});
+  CountingGatherer gatherer;
+  Trace trace;
+  trace.id = "01HX0000000000000000000000";
+  Evidence evidence = from_client("203.0.113.10");
+  evidence.consider({.address = address("b", "example.org"), .route = {}});
+  trace.note(run(engine.decide(Stage::rcpt, evidence, gatherer)));
+  evidence.recipients.push_back(*evidence.candidate);
+  EXPECT_EQ(evidence.recipients[0].route.kind, policy::Route::Kind::relay);
+  evidence.candidate.reset();
+  trace.evidence = std::move(evidence);
+  const auto made = again(trace);
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(made->answers.size(), 1u);
+  for (const std::string& difference : made->answers[0].differences) ADD_FAILURE() << difference;
 }
 
 TEST(Rederive, says_when_evidence_is_missing) {
