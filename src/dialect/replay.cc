@@ -198,25 +198,34 @@ class Replay {
                    .discard = std::move(evidence.discard)};
   }
 
-  /// Decides with the recipients so far. Those that may have been accepted must make no difference.
+  /// The evidence with the certain recipients, and of the others those that `also` names.
+  template <class Also>
+  Evidence with_recipients(const Evidence& evidence, Also also) const {
+    Evidence made = evidence;
+    for (std::size_t i = 0; i < listed_.size(); ++i) {
+      if (listed_[i].certain || also(i)) made.recipients.push_back(listed_[i].recipient);
+    }
+    return made;
+  }
+
+  /// Decides with the recipients so far. Those that may have been accepted must make no difference:
+  /// answers depend on how many there are and on the first, so all, none and each alone are tried.
   Task<Made> settle(Stage stage, Evidence evidence) {
-    bool unsure = false;
-    Evidence fewer;
-    for (const Listed& one : listed_) unsure |= !one.certain;
-    if (unsure) fewer = evidence;
-    for (const Listed& one : listed_) {
-      evidence.recipients.push_back(one.recipient);
-      if (unsure && one.certain) fewer.recipients.push_back(one.recipient);
+    const auto all = [](std::size_t) { return true; };
+    Made made = co_await decide(stage, with_recipients(evidence, all));
+    const auto unsure = std::count_if(listed_.begin(), listed_.end(),
+                                      [](const Listed& one) { return !one.certain; });
+    if (unsure == 0) co_return made;
+    for (std::size_t i = 0; i <= listed_.size() && !made.lack; ++i) {
+      if (i < listed_.size() && (listed_[i].certain || unsure == 1)) continue;
+      Evidence fewer = with_recipients(evidence, [i](std::size_t at) { return at == i; });
+      if (fewer.recipients.empty() && stage > Stage::rcpt) {
+        made.lack = earlier_recipient;
+        break;
+      }
+      const Made other = co_await decide(stage, std::move(fewer));
+      if (other.lack || other.answer.text != made.answer.text) made.lack = earlier_recipient;
     }
-    const bool none_certain = unsure && fewer.recipients.empty();
-    Made made = co_await decide(stage, std::move(evidence));
-    if (!unsure || made.lack) co_return made;
-    if (none_certain && stage > Stage::rcpt) {
-      made.lack = earlier_recipient;
-      co_return made;
-    }
-    const Made other = co_await decide(stage, std::move(fewer));
-    if (other.lack || other.answer.text != made.answer.text) made.lack = earlier_recipient;
     co_return made;
   }
 

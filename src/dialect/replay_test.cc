@@ -261,6 +261,22 @@ TEST(Replay, an_undecided_recipient_leaves_others_be) {
   EXPECT_EQ(summary(found), "rcpt undecidable, rcpt same, message same");
 }
 
+TEST(Replay, any_of_several_undecided_recipients_may_have_come_first) {
+  Settings listed = open_to_networks;
+  listed["smtpd_recipient_restrictions"] =
+      "check_recipient_access inline:{c@hooks.example.net=OK}, reject_rbl_client bl.example.net";
+  const auto hook = a_webhook("a");
+  policy::Recipient third = recipient_of(hook);
+  third.address.local_part = "c";
+  // The second is another webhook's: 452, unless the first is refused.
+  const Sent sent{.recipients = {recipient_of(hook), recipient_of(a_webhook("b")), third}};
+  const Trace trace = recorded(engine(open_to_networks), sent);
+  const auto found = under(engine(listed), trace);
+  ASSERT_EQ(summary(found),
+            "rcpt undecidable, rcpt undecidable, rcpt undecidable, message undecidable");
+  EXPECT_EQ(found[2].lack.kind, "what became of an earlier recipient");
+}
+
 TEST(Replay, shadow_layers_of_the_draft_change_nothing) {
   const Settings shadowed = {
       {"smtpd_client_restrictions", "reject_rbl_client bl.example.net, reject"}};
