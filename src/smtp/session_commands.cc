@@ -98,7 +98,6 @@ bool needs_tls(Verb verb) {
     case Verb::ehlo:
     case Verb::noop:
     case Verb::quit:
-    case Verb::rset:
     case Verb::help:
     case Verb::starttls:
     case Verb::foreign:

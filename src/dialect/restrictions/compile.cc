@@ -296,14 +296,14 @@ class Compiler {
     return rule;
   }
 
-  std::shared_ptr<const List> class_of(const std::string& word) {
+  const List* class_of(const std::string& word) {
     const auto names = words_of("smtpd_restriction_classes");
     const auto found =
         std::find_if(names.begin(), names.end(), [&](const Word& one) { return one.text == word; });
     if (found == names.end()) return nullptr;
     compile_class(found->text);
     const auto known = policy_.classes.find(found->text);
-    if (known != policy_.classes.end()) return known->second;
+    if (known != policy_.classes.end()) return known->second.get();
     if (compiling_.contains(found->text) && parameters_.is_set(found->text)) {
       say_late("R007", {found->text, 0},
                fmt::format("the class {} names itself", printable(found->text, 64)));
@@ -413,7 +413,7 @@ Result<std::shared_ptr<const List>> compile_action_list(std::string_view value,
               .origin = "a table's " + printable(value, 64)};
     const auto known = policy.classes.find(word);
     if (known != policy.classes.end()) {
-      rule.list = known->second;
+      rule.list = known->second.get();
       list->push_back(std::move(rule));
       continue;
     }

@@ -215,6 +215,11 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
       break;
     }
   }
+  // A reason to defer that came before a DISCARD holds: nothing is thrown away then.
+  const bool asked = result.wanted_service || context.answers().wanted();
+  if (result.discard && !asked && result.reply.code == 0 && !settle(context)) {
+    result.discard.reset();
+  }
   if (context.answers().wanted() && !result.wanted_service) {
     result.wanted_dns = context.answers().wanted();
   }

@@ -114,8 +114,8 @@ struct Rule {
   std::shared_ptr<const Actions> actions;
   std::optional<policy::DnsList> zone;
   std::string service;  ///< "inet:127.0.0.1:10023"
-  /// A restriction class: its rules are evaluated in place.
-  std::shared_ptr<const List> list;
+  /// A restriction class of the policy, which owns it: its rules are evaluated in place.
+  const List* list = nullptr;
   std::string trouble;  ///< of a rule without keyword
 };
 
