@@ -25,6 +25,17 @@ std::uint64_t version_of(std::string_view text) {
   return hash >> 1;  // fits SQLite's signed integers
 }
 
+/// The same of an engine that all decisions share: its text may hold tables, so it is read once.
+std::uint64_t version_of(const std::shared_ptr<const std::string>& engine) {
+  thread_local std::weak_ptr<const std::string> last;
+  thread_local std::uint64_t version = 0;
+  if (last.lock() != engine) {
+    version = version_of(std::string_view(*engine));
+    last = engine;
+  }
+  return version;
+}
+
 /// Writes one trace. Routes are written once and referred to by number: recipients share them.
 class Writer {
  public:
@@ -333,7 +344,7 @@ class Writer {
     if (given.candidate) out["recipient"] = candidate(given);
     if (given.accepted > 0) out["accepted"] = given.accepted;
     if (given.rate_tokens) out["rate_tokens"] = exact(*given.rate_tokens);
-    if (given.engine) out["engine"] = version_of(*given.engine);
+    if (given.engine) out["engine"] = version_of(given.engine);
     if (refused(given)) out["reply"] = reply(given.reply);
     if (given.quarantine) out["quarantine"] = bytes(*given.quarantine);
     out["took_ns"] = given.took.count();
@@ -395,7 +406,7 @@ std::vector<Definition> definitions_of(const Trace& trace) {
   for (const Recipient& recipient : trace.evidence.recipients) add_policy(recipient);
   for (const Decision& decision : trace.decisions) {
     if (decision.candidate) add_policy(*decision.candidate);
-    if (decision.engine) add("engine", version_of(*decision.engine), *decision.engine);
+    if (decision.engine) add("engine", version_of(decision.engine), *decision.engine);
   }
   return found;
 }

@@ -161,7 +161,9 @@ std::string definition_of(const Parameters& parameters,
   for (const auto& [name, value] : parameters.settings()) settings[name] = value;
   json::object kept;
   for (const auto& [path, text] : files) {
-    if (text.size() <= largest) kept[path] = text;
+    if (text.size() > largest) continue;
+    largest -= text.size();
+    kept[path] = text;
   }
   return json::serialize(json::object{{"hostname", parameters.text("myhostname")},
                                       {"parameters", std::move(settings)},

@@ -34,10 +34,10 @@ class RestrictionsLayer final : public policy::Layer {
 };
 
 /// Parameters and the table files they name, for a trace to be judged again offline. Files beyond
-/// `largest` octets are left to be read from their place.
+/// `largest` octets all together are left to be read from their place.
 std::string definition_of(const Parameters& parameters,
                           const std::map<std::string, std::string>& files,
-                          std::size_t largest = 256 * 1024);
+                          std::size_t largest = 64 * 1024);
 
 struct Loaded {
   Compiled compiled;
