@@ -2,13 +2,14 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo test build bootstrap asan tsan fuzz coverage bench format lint clean
+.PHONY: help run demo test build bootstrap asan tsan fuzz coverage bench differential format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
 	@echo "make test      install, build, run every test and suite"
 	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
+	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
 
@@ -36,6 +37,10 @@ tsan: bootstrap
 
 fuzz: bootstrap
 	@tools/build asan all && tools/fuzz $${SECONDS_EACH:-20}
+
+differential: bootstrap
+	@tools/build release postern
+	@tests/postfix/differential --seed $${SEED:-1} --cases $${CASES:-500}
 
 coverage: bootstrap
 	@tools/coverage
