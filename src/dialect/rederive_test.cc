@@ -210,10 +210,12 @@ TEST(Rederive, notices_a_changed_policy) {
   EXPECT_FALSE(rederived->agrees());
 }
 
-TEST(Rederive, a_recipient_that_the_lists_let_through_is_asked_about_as_it_was) {
-  const restrictions::Loaded loaded = restrictions::load(
-      restrictions::Parameters({{"relay_domains", "example.org"}}, "mx.example.net"),
-      restrictions::file_sources(), restrictions::Errors::defer);
+/// RCPT commands as restriction lists answer them, and the end of data.
+Trace recipients_under(std::map<std::string, std::string, std::less<>> settings,
+                       const std::vector<policy::Recipient>& recipients) {
+  const restrictions::Loaded loaded =
+      restrictions::load(restrictions::Parameters(std::move(settings), "mx.example.net"),
+                         restrictions::file_sources(), restrictions::Errors::defer);
   const policy::Engine engine({{std::make_shared<restrictions::RestrictionsLayer>(
                                    loaded.compiled.policy, loaded.definition)},
                                {policy::gateway_layer()}});
@@ -221,16 +223,60 @@ TEST(Rederive, a_recipient_that_the_lists_let_through_is_asked_about_as_it_was) 
   Trace trace;
   trace.id = "01HX0000000000000000000000";
   Evidence evidence = from_client("203.0.113.10");
-  evidence.consider({.address = address("b", "example.org"), .route = {}});
-  trace.note(run(engine.decide(Stage::rcpt, evidence, gatherer)));
-  evidence.recipients.push_back(*evidence.candidate);
-  EXPECT_EQ(evidence.recipients[0].route.kind, policy::Route::Kind::relay);
+  const auto decide = [&](Stage stage) {
+    Decision decision = run(engine.decide(stage, evidence, gatherer));
+    const bool accepted = !policy::refused(decision);
+    trace.note(std::move(decision));
+    return accepted;
+  };
+  for (const policy::Recipient& one : recipients) {
+    evidence.consider(one);
+    if (decide(Stage::rcpt)) evidence.recipients.push_back(*evidence.candidate);
+  }
   evidence.candidate.reset();
+  evidence.message.emplace();
+  decide(Stage::message);
   trace.evidence = std::move(evidence);
+  return trace;
+}
+
+TEST(Rederive, a_recipient_that_the_lists_let_through_is_asked_about_as_it_was) {
+  const Trace trace = recipients_under({{"relay_domains", "example.org"}},
+                                       {{.address = address("b", "example.org"), .route = {}}});
+  ASSERT_EQ(trace.evidence.recipients.size(), 1u);
+  EXPECT_EQ(trace.evidence.recipients[0].route.kind, policy::Route::Kind::relay);
   const auto made = again(trace);
   ASSERT_TRUE(made) << made.error().message;
-  ASSERT_EQ(made->answers.size(), 1u);
-  for (const std::string& difference : made->answers[0].differences) ADD_FAILURE() << difference;
+  ASSERT_EQ(made->answers.size(), 2u);
+  for (const auto& answer : made->answers) {
+    EXPECT_TRUE(answer.asked);
+    for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
+  }
+}
+
+TEST(Rederive, what_came_before_a_discard_is_judged_without_it) {
+  const Trace trace =
+      recipients_under({{"compatibility_level", "3.6"},
+                        {"relay_domains", "example.org"},
+                        {"smtpd_recipient_restrictions",
+                         "check_recipient_access inline:{ {b@example.org = DISCARD loop} }"}},
+                       {{.address = address("a", "example.org"), .route = {}},
+                        {.address = address("x", "example.com"), .route = {}},
+                        {.address = address("b", "example.org"), .route = {}},
+                        {.address = address("y", "example.com"), .route = {}}});
+  ASSERT_EQ(trace.evidence.discard, "loop");
+  std::vector<bool> discarded;
+  for (const Decision& one : trace.decisions) discarded.push_back(one.discarded);
+  EXPECT_EQ(discarded, (std::vector<bool>{false, false, false, true, true}));
+  EXPECT_TRUE(policy::refused(trace.decisions[1]));
+  EXPECT_FALSE(policy::refused(trace.decisions[3])) << "nothing more is asked";
+  const auto made = again(trace);
+  ASSERT_TRUE(made) << made.error().message;
+  ASSERT_EQ(made->answers.size(), 5u);
+  for (const auto& answer : made->answers) {
+    EXPECT_TRUE(answer.asked);
+    for (const std::string& difference : answer.differences) ADD_FAILURE() << difference;
+  }
 }
 
 TEST(Rederive, says_when_evidence_is_missing) {

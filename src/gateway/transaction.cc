@@ -253,7 +253,6 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   const policy::Decision decision =
       co_await settings_->engine->decide(Stage::rcpt, evidence_, *this);
   evidence_.reset_transaction();
-  evidence_.etrn.reset();
   if (policy::refused(decision)) co_return decision.reply;
   co_return reply_of(250, {}, "what waits for " + smtp::echo(event.domain) + " is tried now");
 }

@@ -121,6 +121,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
   decision.reply.code = 0;
   decision.engine = definition_;
   decision.accepted = evidence.recipients.size();
+  decision.discarded = evidence.discard.has_value();
   if (stage == Stage::rcpt && evidence.candidate) {
     decision.recipient = evidence.candidate->address.text();
     decision.candidate = evidence.candidate;

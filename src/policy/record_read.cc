@@ -396,6 +396,7 @@ class Reader {
     if (const json::value* accepted = object.if_contains("accepted")) {
       decision.accepted = number<std::size_t>(*accepted);
     }
+    decision.discarded = flag(object, "discarded");
     if (const json::value* tokens = object.if_contains("rate_tokens")) {
       decision.rate_tokens = exact(tokens->as_string());
     }
@@ -482,8 +483,7 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
     evidence.dmarc.reset();
     evidence.arc.reset();
   }
-  // A later recipient's DISCARD says nothing of the ones before: those are judged as they were.
-  if (decision.stage == Stage::rcpt && refused(decision)) evidence.discard.reset();
+  if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
   if (decision.stage < Stage::helo) evidence.session.helo.clear();

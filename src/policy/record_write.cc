@@ -343,6 +343,7 @@ class Writer {
     out["stage"] = to_string(given.stage);
     if (given.candidate) out["recipient"] = candidate(given);
     if (given.accepted > 0) out["accepted"] = given.accepted;
+    if (given.discarded) out["discarded"] = true;
     if (given.rate_tokens) out["rate_tokens"] = exact(*given.rate_tokens);
     if (given.engine) out["engine"] = version_of(given.engine);
     if (refused(given)) out["reply"] = reply(given.reply);

@@ -35,6 +35,7 @@ struct Decision {
 
   std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route as it was then
   std::size_t accepted = 0;            ///< recipients accepted before this decision
+  bool discarded = false;              ///< a rule had said before it: take it and throw it away
   std::optional<double> rate_tokens;
   /// The layers that decided (Engine::definition); shared by all decisions of an engine.
   std::shared_ptr<const std::string> engine;

@@ -40,6 +40,7 @@ void Evidence::reset_transaction() {
   dns.clear();
   consulted.clear();
   discard.reset();
+  etrn.reset();
 }
 
 void Evidence::consider(Recipient recipient) {

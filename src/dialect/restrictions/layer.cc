@@ -107,7 +107,7 @@ Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer
                                        std::vector<Step>& steps) const {
   // Reference §2.17: after DISCARD nothing more is asked about the message.
   if (evidence.discard) {
-    if (stage == Stage::rcpt) evidence.candidate->route.kind = Route::Kind::relay;
+    if (evidence.candidate) evidence.candidate->route.kind = Route::Kind::relay;
     co_return policy::permit("the message is discarded: " + *evidence.discard);
   }
   Evaluated result;

@@ -155,6 +155,16 @@ TEST(RestrictionsLayer, discard_takes_everything_unseen) {
   EXPECT_EQ(evidence.discard, "loop");
 }
 
+TEST(RestrictionsLayer, an_etrn_command_has_no_recipient_that_a_discard_could_send_on) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_etrn_restrictions", "reject"}});
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.discard = "loop";
+  evidence.etrn = "example.org";
+  EXPECT_FALSE(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))));
+  EXPECT_FALSE(evidence.candidate);
+}
+
 TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
   Outside outside;
   outside.action = "550 5.1.1 nope";
