@@ -5,9 +5,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "app/input_file.h"
 #include "deliver/verdicts.h"
 #include "dialect/webhook/layer.h"
-#include "mail/header_scanner.h"
 #include "policy/catalogue.h"
 #include "policy/plan.h"
 #include "policy/webhook.h"
@@ -53,31 +53,8 @@ policy::Evidence evidence_of(const admin::DryRunRequest& request) {
                      .policy = request.policy,
                      .tag = {}};
   evidence.candidate = std::move(recipient);
-  if (request.message) {
-    mail::HeaderScanner scanner;
-    scanner.feed(*request.message);
-    scanner.finish();
-    evidence.message = policy::MessageFacts{.size = request.message->size(),
-                                            .header_fields = scanner.fields(),
-                                            .header_size = scanner.size(),
-                                            .received_fields = scanner.received_fields(),
-                                            .from_fields = scanner.from_fields(),
-                                            .message_id = scanner.message_id()};
-  }
+  if (request.message) evidence.message = policy::facts_of(*request.message);
   return evidence;
-}
-
-/// A file with LF alone at its line ends is what an MTA would send with CRLF (RFC 5321 §2.3.8). Any
-/// other message is taken as it is.
-void use_crlf(std::string& message) {
-  if (message.find("\r\n") != std::string::npos) return;
-  std::string sent;
-  sent.reserve(message.size() + message.size() / 32);
-  for (const char c : message) {
-    if (c == '\n') sent += '\r';
-    sent += c;
-  }
-  message = std::move(sent);
 }
 
 json::object reply_object(const smtp::Reply& reply) {
@@ -168,7 +145,11 @@ Need unasked(const admin::DryRunRequest& request, const Judgement& judgement,
 }  // namespace
 
 Task<Result<json::object>> DryRunPort::decide(admin::DryRunRequest request) {
-  if (request.message) use_crlf(*request.message);
+  // A file with LF alone is what an MTA would send with CRLF (RFC 5321 §2.3.8); any other message
+  // is taken as it is.
+  if (request.message && request.message->find("\r\n") == std::string::npos) {
+    request.message = with_crlf(*request.message);
+  }
   policy::Evidence evidence = evidence_of(request);
   policy::MessageAuthentication authentication(options_, caches_, resolver_);
   if (request.message) {

@@ -13,7 +13,6 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
-#include "mail/header_scanner.h"
 #include "net/policy_client.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
@@ -72,18 +71,6 @@ class LiveGatherer final : public policy::Gatherer {
   static constexpr std::chrono::seconds patience{20};
   policy::MessageAuthentication authentication_;
 };
-
-policy::MessageFacts facts_of(const std::string& message) {
-  mail::HeaderScanner scanner;
-  scanner.feed(message);
-  scanner.finish();
-  return {.size = message.size(),
-          .header_fields = scanner.fields(),
-          .header_size = scanner.size(),
-          .received_fields = scanner.received_fields(),
-          .from_fields = scanner.from_fields(),
-          .message_id = scanner.message_id()};
-}
 
 Result<mail::Mailbox> address(const std::string& option, const std::string& text) {
   Result<mail::Mailbox> parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
@@ -166,7 +153,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
   const auto policy = evidence.recipients.front().route.policy;
   gatherer.authentication().begin(policy ? &policy->dkim_domains : nullptr);
   gatherer.authentication().feed(*sent.message);
-  evidence.message = facts_of(*sent.message);
+  evidence.message = policy::facts_of(*sent.message);
   policy::Decision decision = co_await engine.decide(Stage::message, evidence, gatherer);
   const bool accepted = ask(std::move(decision));
   co_await gatherer.authentication().report(policy::reported_needs(!accepted, evidence), evidence);

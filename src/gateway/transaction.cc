@@ -285,17 +285,6 @@ void Transaction::chunk(std::string_view bytes) {
   message_->accounted = held;
 }
 
-policy::MessageFacts Transaction::message_facts(std::uint64_t size) {
-  mail::HeaderScanner& scanner = message_->scanner;
-  scanner.finish();
-  return {.size = size,
-          .header_fields = scanner.fields(),
-          .header_size = scanner.size(),
-          .received_fields = scanner.received_fields(),
-          .from_fields = scanner.from_fields(),
-          .message_id = scanner.message_id()};
-}
-
 Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   ++messages_;
   if (message_->trouble) {
@@ -308,7 +297,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     settle(deferred);
     co_return deferred;
   }
-  evidence_.message = message_facts(size);
+  message_->scanner.finish();
+  evidence_.message = policy::facts_of(size, message_->scanner);
   smtp::Reply reply = co_await decide(Stage::message);
   co_await authentication_->report(policy::reported_needs(reply.code != 0, evidence_), evidence_);
   if (reply.code == 0) {

@@ -79,7 +79,6 @@ class Transaction final : private policy::Gatherer {
   void record(policy::Decision decision);
   void log_refusal(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
-  policy::MessageFacts message_facts(std::uint64_t size);
   /// Ends the transaction with the reply to its end of data.
   void settle(const smtp::Reply& reply);
   void finish(std::string_view outcome);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.h"
@@ -17,6 +18,10 @@
 #include "mailauth/dkim/verify.h"
 #include "mailauth/dmarc/evaluate.h"
 #include "mailauth/spf/check_host.h"
+
+namespace postern::mail {
+class HeaderScanner;
+}
 
 namespace postern::policy {
 
@@ -80,6 +85,11 @@ struct MessageFacts {
   std::string message_id;
 };
 
+/// Of a message of `size` octets that passed by a scanner, which is finished.
+MessageFacts facts_of(std::uint64_t size, const mail::HeaderScanner& scanner);
+/// Of a whole message; its lines end in CRLF.
+MessageFacts facts_of(std::string_view message);
+
 /// A DNS answer that a decision used; kept so that it can be made again offline.
 struct DnsRecord {
   dns::Question question;
@@ -90,7 +100,7 @@ struct DnsRecord {
 struct Consultation {
   std::string service;  ///< "inet:127.0.0.1:10023"
   std::string request;
-  std::string answer;   ///< its one line; of a failed one the reason
+  std::string answer;  ///< its one line; of a failed one the reason
   bool failed = false;
 };
 

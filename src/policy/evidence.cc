@@ -1,0 +1,55 @@
+#include "policy/evidence.h"
+
+#include "mail/header_scanner.h"
+#include "policy/webhook.h"
+
+namespace postern::policy {
+
+MessageFacts facts_of(std::uint64_t size, const mail::HeaderScanner& scanner) {
+  return {.size = size,
+          .header_fields = scanner.fields(),
+          .header_size = scanner.size(),
+          .received_fields = scanner.received_fields(),
+          .from_fields = scanner.from_fields(),
+          .message_id = scanner.message_id()};
+}
+
+MessageFacts facts_of(std::string_view message) {
+  mail::HeaderScanner scanner;
+  scanner.feed(message);
+  scanner.finish();
+  return facts_of(message.size(), scanner);
+}
+
+void Evidence::reset_transaction() {
+  reverse_path.reset();
+  declared_size = 0;
+  smtputf8 = body_8bitmime = false;
+  recipients.clear();
+  candidate.reset();
+  message.reset();
+  rate_tokens.reset();
+  spf.reset();
+  author.reset();
+  dkim.reset();
+  dmarc.reset();
+  arc.reset();
+  dns.clear();
+  consulted.clear();
+  discard.reset();
+  etrn.reset();
+}
+
+void Evidence::consider(Recipient recipient) {
+  const bool same = candidate && candidate->route.webhook && recipient.route.webhook &&
+                    candidate->route.webhook->id == recipient.route.webhook->id;
+  if (!same) rate_tokens.reset();
+  candidate = std::move(recipient);
+}
+
+const Recipient* Evidence::subject() const {
+  if (!recipients.empty()) return &recipients.front();
+  return candidate ? &*candidate : nullptr;
+}
+
+}  // namespace postern::policy
