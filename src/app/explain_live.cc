@@ -13,7 +13,7 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
-#include "net/policy_client.h"
+#include "gateway/consultation.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
@@ -44,7 +44,7 @@ class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
                dns::Resolver& resolver)
-      : authentication_(options, caches, resolver) {}
+      : patience_(options.decide_within), authentication_(options, caches, resolver) {}
 
   policy::MessageAuthentication& authentication() { return authentication_; }
 
@@ -60,15 +60,11 @@ class LiveGatherer final : public policy::Gatherer {
   }
 
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
-    Result<std::string> answer =
-        co_await net::ask_policy_server(question.service, question.request, patience);
-    question.failed = !answer;
-    question.answer = answer ? std::move(*answer) : answer.error().message;
-    evidence.consulted.push_back(std::move(question));
+    co_await gateway::consult_policy_server(std::move(question), patience_, evidence);
   }
 
  private:
-  static constexpr std::chrono::seconds patience{20};
+  const std::chrono::milliseconds patience_;
   policy::MessageAuthentication authentication_;
 };
 

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
-#include "net/policy_client.h"
+#include "gateway/consultation.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -63,11 +63,8 @@ Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) 
 }
 
 Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
-  Result<std::string> answer = co_await net::ask_policy_server(
-      question.service, question.request, settings_->authentication.decide_within);
-  question.failed = !answer;
-  question.answer = answer ? std::move(*answer) : answer.error().message;
-  evidence.consulted.push_back(std::move(question));
+  co_await consult_policy_server(std::move(question), settings_->authentication.decide_within,
+                                 evidence);
 }
 
 policy::MessageAuthentication& Transaction::authentication() {
