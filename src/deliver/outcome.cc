@@ -76,32 +76,17 @@ std::string clean(std::string_view text) {
   return std::string(trim(cleaned));
 }
 
-/// Takes `x.y.z` (RFC 3463 §2) off the front when its class is that of the code.
-std::optional<smtp::EnhancedCode> take_enhanced(std::string& text, std::uint16_t code) {
-  const std::string_view word = std::string_view(text).substr(0, text.find(' '));
-  const std::vector<std::string_view> parts = split(word, '.');
-  if (parts.size() != 3) return std::nullopt;
-  std::uint64_t numbers[3];
-  for (std::size_t i = 0; i < 3; ++i) {
-    const std::optional<std::uint64_t> number =
-        parts[i].size() <= 3 ? parse_number(parts[i]) : std::nullopt;
-    if (!number) return std::nullopt;
-    numbers[i] = *number;
-  }
-  if (numbers[0] != code / 100u) return std::nullopt;
-  text = std::string(trim(std::string_view(text).substr(word.size())));
-  return smtp::EnhancedCode{static_cast<std::uint8_t>(numbers[0]),
-                            static_cast<std::uint16_t>(numbers[1]),
-                            static_cast<std::uint16_t>(numbers[2])};
-}
-
 smtp::Reply override_reply(std::uint16_t code, std::string text, const std::string& message_id) {
   smtp::Reply reply = code < 300   ? delivered(message_id)
                       : code < 500 ? smtp::Reply{450, {4, 3, 0}, "deferred by the webhook"}
                                    : smtp::Reply{550, {5, 7, 1}, "refused by the webhook"};
   reply.code = code;
-  if (const std::optional<smtp::EnhancedCode> given = take_enhanced(text, code))
+  std::string_view rest = text;
+  const std::optional<smtp::EnhancedCode> given = smtp::take_enhanced(rest);
+  if (given && given->klass == code / 100) {
     reply.enhanced = *given;
+    text = std::string(rest);
+  }
   if (!text.empty()) reply.text = std::move(text);
   // "NNN x.y.z text" CRLF
   const std::size_t around = 4 + reply.enhanced.to_string().size() + 1 + 2;

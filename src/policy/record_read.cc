@@ -89,11 +89,10 @@ smtp::Reply reply_of(const json::value& value) {
                     .enhanced = {},
                     .text = bytes(object.at("text"))};
   if (const json::value* enhanced = object.if_contains("enhanced")) {
-    const auto parts = split(enhanced->as_string(), '.');
-    if (parts.size() != 3) bad("enhanced code");
-    reply.enhanced = {static_cast<std::uint8_t>(parse_number(parts[0]).value_or(0)),
-                      static_cast<std::uint16_t>(parse_number(parts[1]).value_or(0)),
-                      static_cast<std::uint16_t>(parse_number(parts[2]).value_or(0))};
+    std::string_view text = enhanced->as_string();
+    const auto code = smtp::take_enhanced(text);
+    if (!code || !text.empty()) bad("enhanced code");
+    reply.enhanced = *code;
   }
   return reply;
 }

@@ -1,6 +1,7 @@
 #include "smtp/reply.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -39,6 +40,22 @@ std::string_view take_line(std::string_view& text, std::size_t room) {
 
 std::string EnhancedCode::to_string() const {
   return fmt::format("{}.{}.{}", klass, subject, detail);
+}
+
+std::optional<EnhancedCode> take_enhanced(std::string_view& text) {
+  const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
+  const auto parts = split(text.substr(0, end), '.');
+  if (parts.size() != 3) return std::nullopt;
+  std::array<std::uint64_t, 3> numbers{};
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto number = parts[i].size() <= 3 ? parse_number(parts[i]) : std::nullopt;
+    if (!number) return std::nullopt;
+    numbers[i] = *number;
+  }
+  if (numbers[0] != 2 && numbers[0] != 4 && numbers[0] != 5) return std::nullopt;
+  text = trim(text.substr(end));
+  return EnhancedCode{static_cast<std::uint8_t>(numbers[0]), static_cast<std::uint16_t>(numbers[1]),
+                      static_cast<std::uint16_t>(numbers[2])};
 }
 
 void append_wire(std::string& out, std::uint16_t code, EnhancedCode enhanced,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,10 @@ struct EnhancedCode {
   std::string to_string() const;
   bool operator==(const EnhancedCode&) const = default;
 };
+
+/// Takes `5.7.1` and the blanks behind it off the front of a reply's text: RFC 3463 §2, class 2, 4
+/// or 5. Without one, `text` stays as it is.
+std::optional<EnhancedCode> take_enhanced(std::string_view& text);
 
 /// One reply. `text` is printable ASCII; more lines are separated by '\n'. What a client sent is
 /// echoed only through `echo()`.

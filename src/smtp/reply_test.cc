@@ -55,6 +55,30 @@ TEST(Reply, has_lines_of_512_octets_at_most) {
   }
 }
 
+TEST(TakeEnhanced, takes_a_code_of_a_known_class_and_its_blanks) {
+  struct {
+    std::string_view text, code, rest;
+  } const cases[] = {
+      {"5.7.1 no", "5.7.1", "no"},
+      {"4.123.999\t later ", "4.123.999", "later"},
+      {"2.0.0", "2.0.0", ""},
+      {"3.7.1 no", "", "3.7.1 no"},
+      {"5.7.1000 no", "", "5.7.1000 no"},
+      {"5.7 no", "", "5.7 no"},
+      {"5.7.1.1 no", "", "5.7.1.1 no"},
+      {"5.-7.1 no", "", "5.-7.1 no"},
+      {"5.7.1no", "", "5.7.1no"},
+      {" 5.7.1 no", "", " 5.7.1 no"},
+      {"", "", ""},
+  };
+  for (const auto& one : cases) {
+    std::string_view rest = one.text;
+    const auto code = take_enhanced(rest);
+    EXPECT_EQ(code ? code->to_string() : "", one.code) << one.text;
+    EXPECT_EQ(rest, one.rest) << one.text;
+  }
+}
+
 TEST(Echo, is_short_and_harmless) {
   EXPECT_EQ(echo("RET=<a&b>\r\n\x1b"), "RET=?a?b????");
   EXPECT_EQ(echo(std::string(500, 'a')), std::string(100, 'a'));

@@ -17,7 +17,7 @@ bool all_digits(std::string_view text) {
 Action with_text(Action::Kind kind, std::uint16_t code, std::string_view text,
                  std::string_view preset) {
   Action action{.kind = kind, .code = code};
-  action.enhanced = take_enhanced(text);
+  action.enhanced = smtp::take_enhanced(text);
   action.text = text.empty() ? std::string(preset) : printable(text, 400);
   return action;
 }

@@ -1,7 +1,5 @@
 #include "dialect/restrictions/rbl_reply.h"
 
-#include <array>
-
 #include "base/text.h"
 
 namespace postern::dialect::restrictions {
@@ -86,23 +84,6 @@ struct Attributes {
 
 }  // namespace
 
-std::optional<smtp::EnhancedCode> take_enhanced(std::string_view& text) {
-  const std::size_t end = std::min(text.find_first_of(" \t"), text.size());
-  const auto parts = split(text.substr(0, end), '.');
-  if (parts.size() != 3) return std::nullopt;
-  std::array<std::uint64_t, 3> numbers{};
-  for (std::size_t i = 0; i < 3; ++i) {
-    const auto number = parts[i].size() <= 3 ? parse_number(parts[i]) : std::nullopt;
-    if (!number) return std::nullopt;
-    numbers[i] = *number;
-  }
-  if (numbers[0] != 2 && numbers[0] != 4 && numbers[0] != 5) return std::nullopt;
-  text = trim(text.substr(end));
-  return smtp::EnhancedCode{static_cast<std::uint8_t>(numbers[0]),
-                            static_cast<std::uint16_t>(numbers[1]),
-                            static_cast<std::uint16_t>(numbers[2])};
-}
-
 RblReply rbl_reply(const Context& context, const Rule& rule, std::string_view what,
                    std::string_view kind, std::string_view reason) {
   const Found own = context.policy().rbl_reply_maps.lookup({rule.zone->text()});
@@ -117,7 +98,7 @@ RblReply rbl_reply(const Context& context, const Rule& rule, std::string_view wh
   RblReply reply;
   reply.code = static_cast<std::uint16_t>(*parse_number(std::string_view(text).substr(0, 3)));
   std::string_view rest = trim(std::string_view(text).substr(4));
-  if (const auto enhanced = take_enhanced(rest)) reply.enhanced = *enhanced;
+  if (const auto enhanced = smtp::take_enhanced(rest)) reply.enhanced = *enhanced;
   reply.text = printable(rest, 400);
   return reply;
 }

@@ -14,9 +14,6 @@ struct RblReply {
   std::string text;
 };
 
-/// Takes "5.7.1 " off the front of a reply's text (RFC 3463 §2).
-std::optional<smtp::EnhancedCode> take_enhanced(std::string_view& text);
-
 /// `what` is listed, `kind` is "Client host" or the like.
 RblReply rbl_reply(const Context& context, const Rule& rule, std::string_view what,
                    std::string_view kind, std::string_view reason);
