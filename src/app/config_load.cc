@@ -227,9 +227,11 @@ class Reader {
       const std::string given = text   ? std::string(*text)
                                 : flag ? std::string(*flag ? "yes" : "no")
                                        : std::to_string(*number);
-      positions_.set("restrictions." + std::string(parameter_named(key.str())),
-                     place_of(value.source()));
-      const std::string refusal = take_restriction(config, key.str(), given, flag.has_value());
+      positions_.set(
+          "restrictions." + std::string(dialect::restrictions::parameter_named(key.str())),
+          place_of(value.source()));
+      const std::string refusal =
+          dialect::restrictions::take(config.section, key.str(), given, flag.has_value());
       if (!refusal.empty()) {
         add(place_of(value.source()), "C017",
             fmt::format("`{}`: {}", printable(key.str(), 64), refusal), "");

@@ -27,9 +27,10 @@ using policy::Trace;
 policy::Engine engine_for(const Config& config) {
   std::vector<policy::LayerEntry> layers;
   if (const auto& loaded = config.restrictions.loaded) {
-    layers.push_back({std::make_shared<dialect::restrictions::RestrictionsLayer>(
-                          loaded->compiled.policy, loaded->definition),
-                      config.restrictions.shadow ? policy::Mode::shadow : policy::Mode::enforce});
+    layers.push_back(
+        {std::make_shared<dialect::restrictions::RestrictionsLayer>(loaded->compiled.policy,
+                                                                    loaded->definition),
+         config.restrictions.section.shadow ? policy::Mode::shadow : policy::Mode::enforce});
   }
   layers.push_back(
       {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)});

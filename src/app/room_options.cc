@@ -17,7 +17,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.auth = true;
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
-  if (config.restrictions.loaded && !config.restrictions.shadow) {
+  if (config.restrictions.loaded && !config.restrictions.section.shadow) {
     settings.session.auth = config.restrictions.loaded->compiled.policy->sasl;
     settings.session.bare_addresses = true;
     settings.session.any_helo = true;

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/expansion.h"
 #include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/section.h"
 
 namespace postern::dialect::restrictions {
 
@@ -29,24 +30,6 @@ std::string joined(const std::vector<std::string>& words) {
   for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
   return out;
 }
-
-/// Keys that [restrictions] has besides parameters; a macro or class cannot have their names.
-constexpr std::string_view own_keys[] = {"client",
-                                         "data",
-                                         "domain_name_table",
-                                         "end_of_data",
-                                         "errors",
-                                         "hello_restrictions",
-                                         "helo",
-                                         "i_know_this_is_an_open_relay",
-                                         "mode",
-                                         "networks_served_by_mail_relay",
-                                         "recipient",
-                                         "recipient_restrictions",
-                                         "relay",
-                                         "require_complete_lists",
-                                         "sender",
-                                         "sender_restrictions"};
 
 class Importer {
  public:
@@ -141,7 +124,8 @@ class Importer {
   }
 
   void refuse_names(Diagnostics& diagnostics) const {
-    for (const std::string_view name : own_keys) {
+    // A macro or a class cannot have their names.
+    for (const std::string_view name : own_keys()) {
       if (!restrictions_.contains(name)) continue;
       diagnostics.push_back({Diagnostic::Severity::error,
                              "R053",

@@ -1,0 +1,221 @@
+#include "dialect/restrictions/section.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/lint.h"
+
+namespace postern::dialect::restrictions {
+
+namespace json = boost::json;
+
+namespace {
+
+struct OtherName {
+  std::string_view name;
+  std::string_view parameter;
+};
+constexpr OtherName list_names[] = {
+    {"client", "smtpd_client_restrictions"},           {"helo", "smtpd_helo_restrictions"},
+    {"sender", "smtpd_sender_restrictions"},           {"relay", "smtpd_relay_restrictions"},
+    {"recipient", "smtpd_recipient_restrictions"},     {"data", "smtpd_data_restrictions"},
+    {"end_of_data", "smtpd_end_of_data_restrictions"}, {"etrn", "smtpd_etrn_restrictions"},
+};
+/// Those of the appliance whose manual is our seed.
+constexpr OtherName seed_names[] = {
+    {"hello_restrictions", "smtpd_helo_restrictions"},
+    {"sender_restrictions", "smtpd_sender_restrictions"},
+    {"recipient_restrictions", "smtpd_recipient_restrictions"},
+    {"networks_served_by_mail_relay", "mynetworks"},
+    {"domain_name_table", "relay_domains"},
+};
+
+struct Flag {
+  std::string_view name;
+  bool Section::* slot;
+};
+constexpr Flag flags[] = {
+    {"require_complete_lists", &Section::require_complete_lists},
+    {"i_know_this_is_an_open_relay", &Section::open_relay_is_known},
+};
+
+struct Choice {
+  std::string_view name;
+  std::string_view plain;
+  std::string_view other;
+  bool Section::* slot;
+};
+constexpr Choice choices[] = {
+    {"mode", "enforce", "shadow", &Section::shadow},
+    {"errors", "refuse", "defer", &Section::defer_errors},
+};
+
+/// What holds where nothing says anything: the defaults of the seed, which are stricter than
+/// Postfix's.
+void add_own_defaults(std::map<std::string, std::string, std::less<>>& parameters) {
+  if (parameters.contains("compatibility_level")) return;
+  parameters.emplace("compatibility_level", "3.6");
+  parameters.emplace("smtpd_sender_restrictions",
+                     "permit_mynetworks, reject_non_fqdn_sender, permit");
+  parameters.emplace("smtpd_helo_required", "yes");
+}
+
+/// Macros of the user's own are parameters too, when something uses them.
+bool is_used(const Section& section, std::string_view name) {
+  const auto word = [](char c) { return is_alnum(c) || c == '_'; };
+  return std::any_of(section.parameters.begin(), section.parameters.end(), [&](const auto& one) {
+    const std::string& value = one.second;
+    for (std::size_t at = value.find(name); at != std::string::npos;
+         at = value.find(name, at + 1)) {
+      const std::size_t end = at + name.size();
+      if ((at == 0 || !word(value[at - 1])) && (end == value.size() || !word(value[end]))) {
+        return true;
+      }
+    }
+    return false;
+  });
+}
+
+using Severity = Diagnostic::Severity;
+
+bool names_relay(std::string_view code) { return code == "R110" || code == "R113"; }
+
+Severity severity_of(const Finding& finding, const Section& section) {
+  if (finding.code == "R101" && section.require_complete_lists) return Severity::error;
+  // What Postfix would not serve with is not served here either, even where it is proved closed.
+  const bool serious = finding.severity == Severity::error || finding.code == "R113";
+  const bool harmless = section.open_relay_is_known || section.shadow;
+  if (serious && names_relay(finding.code) && harmless) return Severity::warning;
+  return serious ? Severity::error : finding.severity;
+}
+
+}  // namespace
+
+std::string_view parameter_named(std::string_view key) {
+  for (const auto& [name, parameter] : list_names) {
+    if (key == name) return parameter;
+  }
+  for (const auto& [name, parameter] : seed_names) {
+    if (key == name) return parameter;
+  }
+  return key;
+}
+
+std::string_view short_name(std::string_view parameter) {
+  for (const OtherName& one : list_names) {
+    if (parameter == one.parameter) return one.name;
+  }
+  return {};
+}
+
+std::vector<std::string_view> own_keys() {
+  std::vector<std::string_view> keys;
+  for (const Choice& choice : choices) keys.push_back(choice.name);
+  for (const Flag& flag : flags) keys.push_back(flag.name);
+  for (const OtherName& one : list_names) keys.push_back(one.name);
+  for (const OtherName& one : seed_names) keys.push_back(one.name);
+  return keys;
+}
+
+std::vector<std::string_view> section_keys() {
+  std::vector<std::string_view> keys = own_keys();
+  for (const std::string_view name : restriction_parameters()) keys.push_back(name);
+  return keys;
+}
+
+std::string take(Section& section, std::string_view key, std::string value, bool is_flag) {
+  for (const Choice& choice : choices) {
+    if (key != choice.name) continue;
+    if (value != choice.plain && value != choice.other) {
+      return fmt::format("write \"{}\" or \"{}\"", choice.plain, choice.other);
+    }
+    section.*choice.slot = value == choice.other;
+    return {};
+  }
+  for (const Flag& flag : flags) {
+    if (key != flag.name) continue;
+    if (!is_flag) return "write true or false";
+    section.*flag.slot = value == "yes";
+    return {};
+  }
+  key = parameter_named(key);
+  const bool fresh = section.parameters.emplace(std::string(key), std::move(value)).second;
+  return fresh ? std::string() : fmt::format("{} is set twice, under two names", key);
+}
+
+std::string to_json(const Section& section) {
+  json::object out;
+  for (const Choice& choice : choices) {
+    out[choice.name] = section.*choice.slot ? choice.other : choice.plain;
+  }
+  for (const Flag& flag : flags) out[flag.name] = section.*flag.slot;
+  json::object parameters;
+  for (const auto& [name, value] : section.parameters) parameters[name] = value;
+  out["parameters"] = std::move(parameters);
+  return json::serialize(out);
+}
+
+Result<Section> section_from_json(std::string_view text) {
+  try {
+    const json::value parsed = json::parse({text.data(), text.size()});
+    Section section;
+    for (const Choice& choice : choices) {
+      section.*choice.slot = parsed.at(choice.name).as_string() == choice.other;
+    }
+    for (const Flag& flag : flags) section.*flag.slot = parsed.at(flag.name).as_bool();
+    for (const auto& [name, value] : parsed.at("parameters").as_object()) {
+      section.parameters.emplace(name, json::value_to<std::string>(value));
+    }
+    return section;
+  } catch (const std::exception& error) {  // Boost.JSON's way of saying "missing" or "wrong type"
+    return fail(Fault::malformed, std::string("kept restriction lists: ") + error.what());
+  }
+}
+
+Parameters parameters_of(const Section& section, const std::string& hostname) {
+  auto parameters = section.parameters;
+  add_own_defaults(parameters);
+  return Parameters(std::move(parameters), hostname);
+}
+
+bool is_about_relay(const Diagnostic& diagnostic) {
+  return diagnostic.severity == Severity::error && names_relay(diagnostic.code);
+}
+
+bool Judged::ok() const {
+  return unknown.empty() && loaded->compiled.policy &&
+         std::none_of(diagnostics.begin(), diagnostics.end(),
+                      [](const Diagnostic& one) { return one.severity == Severity::error; });
+}
+
+Judged judge(const Section& section, const std::string& hostname) {
+  Judged judged;
+  for (const auto& [name, value] : section.parameters) {
+    if (!is_restriction_parameter(name) && !is_used(section, name)) judged.unknown.push_back(name);
+  }
+  auto loaded =
+      std::make_shared<Loaded>(load(parameters_of(section, hostname), file_sources(),
+                                    section.defer_errors ? Errors::defer : Errors::refuse));
+  const Compiled& compiled = loaded->compiled;
+  auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
+  judged.diagnostics = compiled.diagnostics;
+  for (const Finding& finding : report->findings) {
+    if (!finding.code.starts_with("R1")) continue;  // the compiler's own, which are there already
+    Diagnostic one{.severity = severity_of(finding, section),
+                   .code = finding.code,
+                   .place = place_of(*compiled.draft, finding),
+                   .message = finding.message,
+                   .hint = finding.hint};
+    judged.opens_relay = judged.opens_relay || is_about_relay(one);
+    judged.diagnostics.push_back(std::move(one));
+  }
+  judged.loaded = std::move(loaded);
+  judged.lint = std::move(report);
+  return judged;
+}
+
+}  // namespace postern::dialect::restrictions
