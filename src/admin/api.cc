@@ -5,6 +5,7 @@
 #include "admin/accounts.h"
 #include "admin/api_tokens.h"
 #include "admin/authenticator.h"
+#include "admin/connection_policies.h"
 #include "admin/deliveries.h"
 #include "admin/digest.h"
 #include "admin/domains.h"
@@ -92,6 +93,7 @@ struct AdminApi::Parts {
         accounts(core, sessions),
         api_tokens(core),
         policies(core),
+        connection_policies(core),
         webhooks(core),
         domains(core),
         deliveries(core),
@@ -102,6 +104,7 @@ struct AdminApi::Parts {
     accounts.add_routes(router);
     api_tokens.add_routes(router);
     policies.add_routes(router);
+    connection_policies.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
     deliveries.add_routes(router);
@@ -119,6 +122,7 @@ struct AdminApi::Parts {
   Accounts accounts;
   ApiTokens api_tokens;
   Policies policies;
+  ConnectionPolicies connection_policies;
   Webhooks webhooks;
   Domains domains;
   Deliveries deliveries;
@@ -148,6 +152,7 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   const Route& route = *match.route;
   try {
     co_await authenticator.admit(call, route.access);
+    if (route.operators_only) co_await authenticator.admit_operator(call);
   } catch (const Refusal&) {
     count_call(call);  // guessing at tokens is limited too
     throw;

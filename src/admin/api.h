@@ -19,6 +19,7 @@
 namespace postern::admin {
 
 class Publisher;
+class RunningLists;
 
 struct Options {
   std::string public_domain = "localhost.localdomain";  ///< webhook-<ULID>@ addresses
@@ -32,6 +33,9 @@ struct Options {
   std::vector<Cidr> allow_networks;  ///< otherwise refused target addresses
   std::vector<std::uint16_t> allow_ports;
   bool has_queue = false;  ///< webhooks may ask for queued delivery
+  /// Ids of the accounts that may see and change what is the gateway's. Empty: the first account
+  /// that the store ever had.
+  std::vector<std::string> operators;
   Argon2Cost argon2;
   std::string zoneinfo = "/usr/share/zoneinfo";
 };
@@ -51,6 +55,7 @@ struct Dependencies {
   TraceReader* traces = nullptr;
   ReadinessProbe* readiness = nullptr;
   MetricsSource* metrics = nullptr;
+  RunningLists* lists = nullptr;
 };
 
 class AdminApi {

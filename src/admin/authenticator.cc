@@ -145,4 +145,19 @@ Task<void> Authenticator::admit(Call& call, Access access) {
   call.caller = std::move(*caller);
 }
 
+Task<void> Authenticator::admit_operator(const Call& call) {
+  const std::string& account = call.caller.account_id;
+  if (listed(core_.options.operators, account)) co_return;
+  if (core_.options.operators.empty()) {
+    auto look = [&store = core_.deps.store] { return store.first_account(); };
+    const std::string first = co_await core_.disk(std::move(look));
+    if (!first.empty() && first == account) co_return;
+  }
+  throw Refusal{403,
+                "operators_only",
+                "this is the gateway's: only the accounts of api.operators may, or the first one",
+                {},
+                {}};
+}
+
 }  // namespace postern::admin

@@ -13,6 +13,7 @@ net::HttpResponse to_response(const Refusal& refusal) {
     for (const auto& [name, sentence] : refusal.fields) fields[name] = sentence;
     body["fields"] = std::move(fields);
   }
+  for (const auto& [name, value] : refusal.more) body[name] = value;
   net::HttpResponse response;
   response.status = refusal.status;
   response.body = boost::json::serialize(body);

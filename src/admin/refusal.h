@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/json/object.hpp>
+
 #include "base/error.h"
 #include "net/http_message.h"
 
@@ -18,6 +20,7 @@ struct Refusal {
   std::string sentence;                       ///< for people; holds no secret
   std::map<std::string, std::string> fields;  ///< field -> sentence, on 400 and 422
   std::vector<std::pair<std::string, std::string>> headers;
+  boost::json::object more = {};  ///< further members of the answer
 };
 
 net::HttpResponse to_response(const Refusal& refusal);

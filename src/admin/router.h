@@ -28,6 +28,8 @@ struct Route {
   Access access = Access::read;
   Body body = Body::none;
   std::function<Task<net::HttpResponse>(Call&)> handler;
+  /// What is the gateway's, not an account's: Options::operators alone.
+  bool operators_only = false;
 };
 
 class Router {

@@ -98,7 +98,8 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
   if (!result.ok() || !quiet) print(found, arguments, json ? streams.out : streams.err);
-  const auto& lint = result.config.restrictions.lint;
+  const auto& judged = result.config.restrictions.judged;
+  const auto* lint = judged ? judged->lint.get() : nullptr;
   if (lint && !json && !quiet) {
     using Level = dialect::restrictions::Finding::Severity;
     streams.err << dialect::restrictions::findings_text(*lint, Level::note)

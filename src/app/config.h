@@ -126,6 +126,7 @@ struct ApiConfig {
   Signup signup = Signup::open;
   bool rate_limits = true;
   bool behind_proxy = false;
+  std::vector<std::string> operators;
 
   std::string base_url() const;
 };

@@ -275,6 +275,7 @@ class Reader {
       case Kind::networks:
       case Kind::servers:
       case Kind::ports:
+      case Kind::names:
         if (const toml::array* list = node.as_array()) {
           read_list(key, *list, slot);
         } else {

@@ -34,11 +34,12 @@ Severity severity_of(const restrictions::Diagnostic& one) {
 void compile_restrictions(RestrictionsConfig& config, const std::string& hostname,
                           const Positions& positions, Diagnostics& diagnostics) {
   if (!config.present) return;
-  restrictions::Judged judged = restrictions::judge(config.section, hostname);
-  for (const std::string& name : judged.unknown) {
+  config.judged =
+      std::make_shared<const restrictions::Judged>(restrictions::judge(config.section, hostname));
+  for (const std::string& name : config.judged->unknown) {
     diagnostics.add(unknown_parameter(name, positions));
   }
-  for (const restrictions::Diagnostic& one : judged.diagnostics) {
+  for (const restrictions::Diagnostic& one : config.judged->diagnostics) {
     // The linter's notes are for `postern check` to print.
     const bool linted = one.code.starts_with("R1");
     if (linted && one.severity == restrictions::Diagnostic::Severity::note) continue;
@@ -51,8 +52,6 @@ void compile_restrictions(RestrictionsConfig& config, const std::string& hostnam
     }
     diagnostics.add(std::move(diagnostic));
   }
-  config.loaded = std::move(judged.loaded);
-  config.lint = std::move(judged.lint);
 }
 
 }  // namespace postern::app

@@ -12,10 +12,13 @@ namespace postern::app {
 struct RestrictionsConfig {
   bool present = false;
   dialect::restrictions::Section section;
-  /// Null without the section; its policy is null when it does not compile.
-  std::shared_ptr<const dialect::restrictions::Loaded> loaded;
-  /// Of what was loaded, mistakes and all; null without the section.
-  std::shared_ptr<const dialect::restrictions::LintReport> lint;
+  /// Null without the section.
+  std::shared_ptr<const dialect::restrictions::Judged> judged;
+
+  /// What decides; null without the section.
+  const dialect::restrictions::Loaded* loaded() const {
+    return judged ? judged->loaded.get() : nullptr;
+  }
 };
 
 /// Compiles and lints, and notes what is wrong at its place; an open relay is an error unless it is

@@ -197,6 +197,9 @@ const Key keys[] = {
     {"api", "behind_proxy", Kind::flag, "false",
      "TLS ends in front of us; X-Forwarded-For of a loopback peer is believed",
      POSTERN_SLOT(c.api.behind_proxy)},
+    {"api", "operators", Kind::names, "[]",
+     "ids of accounts that may change what is the gateway's; default the first account",
+     POSTERN_SLOT(c.api.operators)},
     {"traces", "keep", Kind::duration, R"("30d")", "older decisions are deleted",
      POSTERN_SLOT(c.traces.keep), seconds(1), hours(87600)},
     {"traces", "max_size", Kind::size, R"("1 GiB")", "of the database; the oldest go first",
@@ -259,6 +262,8 @@ std::string_view kind_name(Kind kind) {
       return "a list of addresses";
     case Kind::ports:
       return "a list of port numbers";
+    case Kind::names:
+      return "a list of names";
     case Kind::url:
       return "a URL";
     case Kind::choice:

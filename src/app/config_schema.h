@@ -27,16 +27,18 @@ enum class Kind : std::uint8_t {
   address,   ///< "127.0.0.1:25"
   servers,   ///< a list of addresses, port 53 unless written
   ports,     ///< a list of port numbers
+  names,     ///< a list of names
   url,       ///< http:// or https://, no path
   choice,    ///< one of a few words
 };
 
 /// Where a value goes. Choices are enums whose values count from 0 in the order of Key::choices.
-using Slot = std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*,
-                          Milliseconds*, CidrSet*, Endpoint*, std::vector<Endpoint>*,
-                          std::vector<std::uint16_t>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
-                          policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
-                          telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
+using Slot =
+    std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
+                 CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*,
+                 std::vector<std::string>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
+                 policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*, telemetry::LogFormat*,
+                 telemetry::Level*, telemetry::AddressStyle*>;
 
 struct Key {
   std::string_view section;

@@ -79,6 +79,8 @@ std::string another_value(const Key& key) {
       return "[\"192.0.2.53\"]";
     case Kind::ports:
       return "[81]";
+    case Kind::names:
+      return "[\"acc_1\"]";
     case Kind::url:
       return "\"https://mail.example.com\"";
     case Kind::choice:

@@ -61,11 +61,13 @@ bool is_name(std::string_view text) {
                      [](char c) { return is_alnum(c) || c == '-' || c == '_' || c == '.'; });
 }
 
+Complaint not_a_name(std::string_view text) {
+  return {"C020", fmt::format("{} is not a name", quoted(text)),
+          "1 to 64 letters, digits, `-`, `_`, `.`", ""};
+}
+
 std::optional<Complaint> fill_name(const Slot& slot, std::string_view text) {
-  if (!is_name(text)) {
-    return Complaint{"C020", fmt::format("{} is not a name", quoted(text)),
-                     "1 to 64 letters, digits, `-`, `_`, `.`", ""};
-  }
+  if (!is_name(text)) return not_a_name(text);
   *std::get<std::string*>(slot) = text;
   return std::nullopt;
 }
@@ -203,6 +205,11 @@ std::optional<Complaint> ListFiller::add(std::string_view text) {
     servers_.push_back(*server);
     return std::nullopt;
   }
+  if (key_.kind == Kind::names) {
+    if (!is_name(text)) return not_a_name(text);
+    names_.emplace_back(text);
+    return std::nullopt;
+  }
   const Result<Cidr> network = Cidr::parse(text);
   if (!network) {
     return Complaint{"C018", network.error().message, "", ""};
@@ -225,6 +232,8 @@ void ListFiller::finish() {
   if (auto* const* list = std::get_if<std::vector<std::uint16_t>*>(&slot_)) {
     **list = std::move(ports_);
   }
+  if (auto* const* list = std::get_if<std::vector<std::string>*>(&slot_))
+    **list = std::move(names_);
 }
 
 std::string example_value(const Key& key) {
@@ -235,6 +244,8 @@ std::string example_value(const Key& key) {
       return R"(["192.0.2.53"])";
     case Kind::ports:
       return "[8080]";
+    case Kind::names:
+      return R"(["acc_01HX0000000000000000000000"])";
     case Kind::url:
       return R"("https://mail.example.com")";
     case Kind::domain:

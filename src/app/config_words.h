@@ -35,6 +35,7 @@ class ListFiller {
   std::vector<Cidr> networks_;
   std::vector<Endpoint> servers_;
   std::vector<std::uint16_t> ports_;
+  std::vector<std::string> names_;
 };
 
 /// A right value of the key, for a hint.

@@ -11,6 +11,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "admin/publisher.h"
+#include "admin/running_lists.h"
 #include "app/commands_store.h"
 #include "app/explain_live.h"
 #include "app/explain_report.h"
@@ -82,6 +83,26 @@ Result<Explanation> recorded(const std::string& path, const std::string& id) {
   });
 }
 
+/// The lists that were put over the API, where they are what runs.
+Result<void> take_running_lists(Config& config, store::Store& store) {
+  RestrictionsConfig& lists = config.restrictions;
+  auto over =
+      admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt);
+  if (!over) return tl::unexpected(over.error());
+  if (!*over) return {};
+  auto running = admin::judged_again(std::move(**over), config.server.hostname);
+  if (!running) return tl::unexpected(running.error());
+  lists = {.present = running->section.has_value(),
+           .section = running->section.value_or(dialect::restrictions::Section{}),
+           .judged = running->judged};
+  if (lists.judged && !lists.judged->ok()) {
+    return fail(Fault::malformed,
+                "the lists that were put over the API can no longer be read; "
+                "see the log of the gateway");
+  }
+  return {};
+}
+
 /// Decides by the store's policies, then goes through the record like a trace of the gateway's.
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
@@ -93,12 +114,16 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   }
   auto store = store::SqliteStore::open(there ? path.string() : std::string(":memory:"));
   if (!store) return tl::unexpected(store.error());
+  Config running = config;
+  if (const Result<void> put = take_running_lists(running, **store); !put) {
+    return tl::unexpected(put.error());
+  }
   policy::Directory directory;
   admin::Publisher publisher(**store, directory, config.webhooks.public_domain);
   if (const Result<void> loaded = publisher.load(); !loaded) {
     return tl::unexpected(loaded.error());
   }
-  const Result<policy::Trace> trace = decide_live(config, options, directory);
+  const Result<policy::Trace> trace = decide_live(running, options, directory);
   if (!trace) return tl::unexpected(trace.error());
   const auto kept = policy::definitions_of(*trace);
   Result<Explanation> explanation =

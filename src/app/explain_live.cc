@@ -26,7 +26,7 @@ using policy::Trace;
 
 policy::Engine engine_for(const Config& config) {
   std::vector<policy::LayerEntry> layers;
-  if (const auto& loaded = config.restrictions.loaded) {
+  if (const auto* loaded = config.restrictions.loaded()) {
     layers.push_back(
         {std::make_shared<dialect::restrictions::RestrictionsLayer>(loaded->compiled.policy,
                                                                     loaded->definition),

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "admin/metrics_token.h"
+#include "app/explain_live.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
@@ -128,7 +129,11 @@ class Instance::MetricsPort final : public admin::MetricsSource {
 };
 
 Instance::Instance(const Config& config)
-    : config_(config), data_dir_(config.server.data_dir.string()) {}
+    : config_(config),
+      data_dir_(config.server.data_dir.string()),
+      deciding_(config),
+      engine_(std::make_shared<policy::CurrentEngine>(
+          std::make_shared<const policy::Engine>(engine_for(config)))) {}
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
@@ -202,6 +207,9 @@ Instance::Started Instance::open_databases() {
   if (Result<void> loaded = publisher_->load(); !loaded) {
     return database_error(control, loaded.error());
   }
+  lists_ = std::make_unique<admin::RunningLists>(
+      *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
+  if (Started followed = follow_file(config_.restrictions); !followed) return followed;
   attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
                                                    config_.api.base_url());
   return {};
@@ -218,10 +226,37 @@ Instance::Started Instance::open_resolver() {
   return {};
 }
 
+void Instance::follow_lists(const admin::Lists& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  deciding_.restrictions = {.present = lists.section.has_value(),
+                            .section = lists.section.value_or(dialect::restrictions::Section{}),
+                            .judged = lists.judged};
+  engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
+    app::follow_lists(next->session, deciding_.restrictions);
+    listeners_[i] = next;
+    server_->replace_settings(i, std::move(next));
+  }
+}
+
+Instance::Started Instance::follow_file(const RestrictionsConfig& restrictions) {
+  const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
+  const Result<void> followed = lists_->follow_file(section, restrictions.judged);
+  if (followed) return {};
+  if (followed.error().fault != Fault::malformed) {
+    return database_error(data_dir_ + "/postern.db", followed.error());
+  }
+  return cannot(ExitCode::config, followed.error().message,
+                "mend what its tables lack, or write the lists into [restrictions]: a changed "
+                "section replaces them");
+}
+
 Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
                                                      const Config& config) const {
   auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
   settings->body_directory = data_dir_ + "/tmp";
+  settings->engine = engine_;
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;
@@ -309,7 +344,8 @@ Instance::Started Instance::open_api() {
                                     .dry_run = dry_run_.get(),
                                     .traces = trace_port_.get(),
                                     .readiness = readiness_.get(),
-                                    .metrics = metrics_port_.get()},
+                                    .metrics = metrics_port_.get(),
+                                    .lists = lists_.get()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
@@ -320,8 +356,9 @@ Instance::Started Instance::open_api() {
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
   for (ListenerConfig& listener : config_.listeners) {
-    ListenerResult settings = listener_settings(listener, config_);
+    ListenerResult settings = listener_settings(listener, deciding_);
     if (!settings) return tl::unexpected(settings.error());
+    listeners_.push_back(*settings);
     const auto port =
         server_->listen({.ip = listener.address.address, .port = listener.address.port}, *settings);
     if (!port) {
@@ -397,8 +434,19 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
                   "restart to change addresses; nothing was changed now");
   }
-  for (std::size_t i = 0; i < settings.size(); ++i) server_->replace_settings(i, settings[i]);
-  return {};
+  Config before = config;
+  {
+    const std::lock_guard lock(deciding_mutex_);
+    std::swap(deciding_, before);
+    std::swap(listeners_, settings);
+  }
+  Started followed = follow_file(config.restrictions);
+  if (!followed) {
+    const std::lock_guard lock(deciding_mutex_);
+    deciding_ = std::move(before);
+    listeners_ = std::move(settings);
+  }
+  return followed;
 }
 
 std::size_t Instance::stop(std::chrono::milliseconds limit) {

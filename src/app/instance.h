@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "admin/api.h"
 #include "admin/publisher.h"
+#include "admin/running_lists.h"
 #include "app/adapters.h"
 #include "app/attachment_files.h"
 #include "app/config.h"
@@ -64,6 +66,9 @@ class Instance {
   Started open_listeners();
   void run_api_loop();
   Task<void> housekeeping();
+  /// Makes the gateway decide by these lists.
+  void follow_lists(const admin::Lists& lists);
+  Started follow_file(const RestrictionsConfig& restrictions);
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
 
   class Readiness;
@@ -71,6 +76,10 @@ class Instance {
 
   Config config_;
   std::string data_dir_;
+  std::mutex deciding_mutex_;  ///< the next three
+  Config deciding_;            ///< as loaded last, with the lists that run
+  std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
+  std::shared_ptr<policy::CurrentEngine> engine_;
   bool test_recipients_ = false;
   int lock_ = -1;
 
@@ -80,6 +89,7 @@ class Instance {
   policy::Directory directory_;
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
+  std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::Admission> admission_;

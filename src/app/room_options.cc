@@ -8,22 +8,26 @@
 
 namespace postern::app {
 
+void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions) {
+  const auto* lists = restrictions.loaded();
+  const bool judge = lists != nullptr && !restrictions.section.shadow;
+  session.auth = judge ? lists->compiled.policy->sasl : true;
+  session.bare_addresses = judge;
+  session.any_helo = judge;
+  session.judged_vrfy = judge;
+  session.helo_required =
+      judge ? lists->compiled.policy->helo_required : smtp::ServerOptions{}.helo_required;
+}
+
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config) {
   gateway::ListenerSettings settings;
   settings.name = listener.name;
   settings.session.hostname = config.server.hostname;
   settings.session.limits = config.limits.session;
   settings.session.bare_newline = config.limits.bare_newline;
-  settings.session.auth = true;
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
-  if (config.restrictions.loaded && !config.restrictions.section.shadow) {
-    settings.session.auth = config.restrictions.loaded->compiled.policy->sasl;
-    settings.session.bare_addresses = true;
-    settings.session.any_helo = true;
-    settings.session.judged_vrfy = true;
-    settings.session.helo_required = config.restrictions.loaded->compiled.policy->helo_required;
-  }
+  follow_lists(settings.session, config.restrictions);
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
   settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
@@ -44,7 +48,6 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
                        .minimum_rate_after = timeouts.minimum_rate_after,
                        .error_delay = config.limits.error_delay};
   settings.authentication = authentication_options(config);
-  settings.engine = std::make_shared<const policy::Engine>(engine_for(config));
   return settings;
 }
 
@@ -93,6 +96,7 @@ admin::Options api_options(const Config& config) {
   options.open_signup = config.api.signup == Signup::open;
   options.rate_limits = config.api.rate_limits;
   options.behind_proxy = config.api.behind_proxy;
+  options.operators = config.api.operators;
   options.attachment_dir = config.server.data_dir.string() + "/attachments";
   options.allow_http = config.webhooks.allow_http;
   options.allow_networks = config.webhooks.allow_networks.networks();

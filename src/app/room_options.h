@@ -12,6 +12,8 @@ namespace postern::app {
 // The configuration in the words of each room. What is not a key (stores, certificates, folders)
 // the caller adds.
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
+/// What a session of a listener takes and offers is up to the lists that judge it.
+void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions);
 policy::AuthenticationOptions authentication_options(const Config& config);
 net::UnboundOptions resolver_options(const Config& config);
 deliver::DeliveryOptions delivery_options(const Config& config);

@@ -71,8 +71,9 @@ class ServerTest : public testing::Test {
     settings.auth_failure_delay = milliseconds(0);
     settings.timeouts.error_delay = milliseconds(0);
     settings.body_directory = directory_path;
-    settings.engine = std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
-        {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}});
+    settings.engine = std::make_shared<policy::CurrentEngine>(
+        std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+            {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}}));
     add_webhook("open", {});
     dialect::webhook::PolicyFields office{.name = "office"};
     office.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};

@@ -43,7 +43,7 @@ struct ListenerSettings {
   Milliseconds pregreet_wait{0};
   Milliseconds auth_failure_delay{1'000};  ///< before a 535
   Timeouts timeouts;
-  std::shared_ptr<const policy::Engine> engine;
+  std::shared_ptr<const policy::CurrentEngine> engine;
   policy::AuthenticationOptions authentication;
   std::string body_directory;  ///< for message bodies over the memory threshold
 };

@@ -76,8 +76,9 @@ policy::MessageAuthentication& Transaction::authentication() {
 }
 
 Task<smtp::Reply> Transaction::decide(Stage stage) {
-  if (!settings_->engine->speaks_at(stage)) co_return undecided;
-  policy::Decision decision = co_await settings_->engine->decide(stage, evidence_, *this);
+  const auto engine = settings_->engine->get();
+  if (!engine->speaks_at(stage)) co_return undecided;
+  policy::Decision decision = co_await engine->decide(stage, evidence_, *this);
   smtp::Reply reply = decision.reply;
   record(std::move(decision));
   co_return reply;
@@ -247,8 +248,8 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
 
 Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   evidence_.etrn = event.domain;
-  const policy::Decision decision =
-      co_await settings_->engine->decide(Stage::rcpt, evidence_, *this);
+  const auto engine = settings_->engine->get();
+  const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
   evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
   co_return reply_of(250, {}, "what waits for " + smtp::echo(event.domain) + " is tried now");

@@ -1,6 +1,7 @@
 // A layer is a compiled policy in one dialect. The engine knows nothing else about it.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -80,6 +81,18 @@ class Engine {
 
   std::vector<LayerEntry> layers_;
   std::shared_ptr<const std::string> definition_;
+};
+
+/// The engine that decides now. Whoever decides asks for it at each command, so that a change holds
+/// from the next command on. Safe from any thread.
+class CurrentEngine {
+ public:
+  explicit CurrentEngine(std::shared_ptr<const Engine> engine) : engine_(std::move(engine)) {}
+  std::shared_ptr<const Engine> get() const { return engine_.load(); }
+  void set(std::shared_ptr<const Engine> engine) { engine_.store(std::move(engine)); }
+
+ private:
+  std::atomic<std::shared_ptr<const Engine>> engine_;
 };
 
 /// Whether the decision, shadow layers aside, is a refusal.

@@ -111,6 +111,18 @@ struct DomainRow {
   Time updated_at;
 };
 
+/// One state of the gateway's restriction lists. They are the gateway's, not an account's.
+struct ListRevisionRow {
+  enum class Source { file, api, rollback };
+  std::uint64_t revision = 0;  ///< from 1, without gaps; given by the store
+  Source source = Source::file;
+  std::string definition;  ///< restrictions::to_json(); empty: there are no lists
+  std::string actor;       ///< account id or API token id; empty for Source::file
+  std::string note;        ///< by whom wrote it, for people
+  Time created_at;
+};
+std::string_view to_string(ListRevisionRow::Source source);
+
 /// What a write leaves in the audit log, written in the same transaction.
 struct AuditRow {
   std::string id;  ///< al_

@@ -194,7 +194,19 @@ CREATE TABLE server_secret (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr const char* migrations[] = {first};
+constexpr const char* list_revisions = R"sql(
+CREATE TABLE list_revision (
+  revision INTEGER PRIMARY KEY,
+  source TEXT NOT NULL,
+  definition TEXT NOT NULL,
+  actor TEXT NOT NULL,
+  note TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+);
+CREATE INDEX list_revision_source ON list_revision(source, revision);
+)sql";
+
+constexpr const char* migrations[] = {first, list_revisions};
 constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
 
 }  // namespace

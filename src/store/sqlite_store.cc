@@ -87,6 +87,15 @@ Result<Listed<AccountRow>> SqliteStore::accounts(const Page& page) {
   return Listed<AccountRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
 }
 
+Result<std::string> SqliteStore::first_account() {
+  const std::lock_guard lock(mutex_);
+  // AUTOINCREMENT never gives a number twice: who comes after a deleted first account is not it.
+  auto found = database_->one("SELECT id FROM account WHERE seq = 1",
+                              [](const Row& row) { return row.text(0); });
+  if (!found) return tl::unexpected(found.error());
+  return found->value_or("");
+}
+
 Result<Outcome> SqliteStore::set_password(std::string_view account, const Secret& hash,
                                           Tokens tokens, std::string_view keep_session,
                                           const AuditRow* audit) {

@@ -23,6 +23,7 @@ class SqliteStore final : public Store {
   Result<std::optional<AccountRow>> account(std::string_view id) override;
   Result<std::optional<AccountRow>> account_by_email(std::string_view email) override;
   Result<Listed<AccountRow>> accounts(const Page& page) override;
+  Result<std::string> first_account() override;
   Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                std::string_view keep_session, const AuditRow* audit) override;
   Result<Outcome> rehash_password(std::string_view account, const Secret& hash) override;
@@ -91,6 +92,13 @@ class SqliteStore final : public Store {
   Result<std::vector<DomainRow>> domains_due(Time checked_before, std::uint64_t limit) override;
   Result<Outcome> note_domain_check(std::string_view id, Time at, std::optional<Time> failing_since,
                                     bool verified) override;
+
+  Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
+                                    const AuditRow* audit) override;
+  Result<std::optional<ListRevisionRow>> newest_list_revision() override;
+  Result<std::optional<ListRevisionRow>> newest_file_revision() override;
+  Result<std::optional<ListRevisionRow>> list_revision(std::uint64_t revision) override;
+  Result<Listed<ListRevisionRow>> list_revisions(const Page& page) override;
 
   Result<void> append_audit(const AuditRow& entry) override;
   Result<Listed<AuditRow>> audit_log(std::string_view account, const Page& page) override;

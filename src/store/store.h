@@ -68,6 +68,8 @@ class Store {
   virtual Result<std::optional<AccountRow>> account(std::string_view id) = 0;
   virtual Result<std::optional<AccountRow>> account_by_email(std::string_view email) = 0;
   virtual Result<Listed<AccountRow>> accounts(const Page& page) = 0;
+  /// The id of the first account that this store ever had; "" when it is gone or never was.
+  virtual Result<std::string> first_account() = 0;
   /// Ends all sessions but `keep_session` (may be empty); with Tokens::revoke the API tokens too.
   virtual Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                        std::string_view keep_session, const AuditRow* audit) = 0;
@@ -167,6 +169,16 @@ class Store {
   /// makes it unverified (`verified` false), its mail still flows.
   virtual Result<Outcome> note_domain_check(std::string_view id, Time at,
                                             std::optional<Time> failing_since, bool verified) = 0;
+
+  // Restriction lists: every state that ever ran, newest first
+  /// Gives `row` its number and stores it, if the newest revision still is `newest` (0: none is).
+  virtual Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
+                                            const AuditRow* audit) = 0;
+  virtual Result<std::optional<ListRevisionRow>> newest_list_revision() = 0;
+  /// The newest that came from the configuration file.
+  virtual Result<std::optional<ListRevisionRow>> newest_file_revision() = 0;
+  virtual Result<std::optional<ListRevisionRow>> list_revision(std::uint64_t revision) = 0;
+  virtual Result<Listed<ListRevisionRow>> list_revisions(const Page& page) = 0;
 
   // Audit
   virtual Result<void> append_audit(const AuditRow& entry) = 0;

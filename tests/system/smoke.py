@@ -22,12 +22,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
 
+import lists  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = []
+CHECKS = [*lists.CHECKS]
 
 
 def check(function):

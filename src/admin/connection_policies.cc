@@ -1,0 +1,287 @@
+#include "admin/connection_policies.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/lint.h"
+#include "dialect/restrictions/section_report.h"
+
+namespace postern::admin {
+
+namespace restrictions = dialect::restrictions;
+namespace json = boost::json;
+using dialect::webhook::BodyReader;
+using store::ListRevisionRow;
+using store::Outcome;
+
+namespace {
+
+constexpr std::string_view base = "/api/v1/connection-policies";
+constexpr std::size_t longest_note = 500;
+/// Of one value, in octets: far beyond any list written by hand.
+constexpr std::size_t longest_value = 256 * 1024;
+
+json::object row_json(const ListRevisionRow& row) {
+  if (row.revision == 0) return {{"revision", 0}, {"source", nullptr}};
+  return {{"revision", row.revision},
+          {"source", to_string(row.source)},
+          {"actor", row.actor.empty() ? json::value(nullptr) : json::value(row.actor)},
+          {"note", row.note},
+          {"created_at", to_rfc3339(row.created_at)}};
+}
+
+json::object lists_json(const Lists& lists, const std::string& hostname) {
+  json::object out = row_json(lists.row);
+  // Where no lists run, an empty section says what writing one would begin with.
+  for (auto& [name, value] : restrictions::written(lists.section.value_or(restrictions::Section{})))
+    out[name] = std::move(value);
+  out["enabled"] = lists.section.has_value();
+  out["lint"] = lists.judged
+                    ? json::value(restrictions::lint_json(*lists.section, *lists.judged, hostname))
+                    : json::value(nullptr);
+  return out;
+}
+
+net::HttpResponse answer(const Lists& lists, const std::string& hostname) {
+  net::HttpResponse response = json_response(200, lists_json(lists, hostname));
+  response.headers.emplace_back("ETag", etag(lists.row.revision));
+  return response;
+}
+
+std::string note_of(BodyReader& body) {
+  const std::string note = body.text("note").value_or("");
+  if (note.size() > longest_note || dialect::webhook::has_control(note)) {
+    body.error("note", "must be at most 500 octets without control characters");
+  }
+  return note;
+}
+
+/// A parameter's value: text, and for convenience numbers and true or false.
+std::optional<std::string> value_of(const json::value& value) {
+  if (value.is_string()) return json::value_to<std::string>(value);
+  if (value.is_bool()) return value.as_bool() ? "yes" : "no";
+  if (value.is_int64()) return std::to_string(value.as_int64());
+  if (value.is_uint64()) return std::to_string(value.as_uint64());
+  return std::nullopt;
+}
+
+/// The members of "lists" or "parameters".
+void take_values(BodyReader& body, std::string_view member, restrictions::Section& section) {
+  const json::value* given = body.find(member);
+  if (given == nullptr || given->is_null()) return;
+  if (!given->is_object()) {
+    body.error(member, "must be an object");
+    return;
+  }
+  const bool of_lists = member == "lists";
+  for (const auto& [key, value] : given->get_object()) {
+    const std::string field = fmt::format("{}.{}", member, printable(key, 64));
+    const std::string_view parameter = restrictions::parameter_named(key);
+    const bool is_list = !restrictions::short_name(parameter).empty();
+    const auto text = value_of(value);
+    if (of_lists != is_list) {
+      body.error(field, of_lists ? "is no list: client, helo, sender, relay, recipient, data, "
+                                   "end_of_data, etrn"
+                                 : "is a list: it stands in \"lists\"");
+    } else if (!text || text->size() > longest_value) {
+      body.error(field, "must be text, as it stands in main.cf");
+    } else if (text->find('\0') != std::string::npos) {
+      body.error(field, "must not hold NUL");
+    } else if (!section.parameters.emplace(std::string(parameter), *text).second) {
+      body.error(field, "is set twice, under two names");
+    }
+  }
+}
+
+void take_word(BodyReader& body, std::string_view name, restrictions::Section& section) {
+  const std::optional<std::string> word = body.text(name);
+  if (!word) return;
+  if (const std::string refusal = restrictions::take(section, name, *word, false); !refusal.empty())
+    body.error(name, refusal);
+}
+
+/// 409 for lists that anybody could send through, 422 for those that cannot run.
+void refuse_if_wrong(const Lists& lists, const std::string& hostname) {
+  const restrictions::Judged& judged = *lists.judged;
+  if (judged.ok()) return;
+  json::array marks = restrictions::error_marks(*lists.section, judged, hostname);
+  Refusal refusal{422, "validation_failed", {}, {}, {}};
+  for (const json::value& one : marks) {
+    const json::object& mark = one.as_object();
+    const json::value& list = mark.at("list");
+    const std::string field =
+        list.is_string() ? fmt::format("lists.{}", list.as_string().c_str())
+                         : fmt::format("parameters.{}", mark.at("parameter").as_string().c_str());
+    refusal.fields.emplace(field, fmt::format("{}:{}: {}", mark.at("line").to_number<int>(),
+                                              mark.at("column").to_number<int>(),
+                                              mark.at("text").as_string().c_str()));
+  }
+  refusal.more["marks"] = std::move(marks);
+  if (judged.opens_relay) {
+    refusal.status = 409;
+    refusal.code = "open_relay";
+    refusal.sentence =
+        "these lists would relay for strangers, or are not safe to serve with; what runs stays";
+    json::array witness;
+    for (const std::string& line : restrictions::dialogue(judged.lint->witness))
+      witness.emplace_back(line);
+    refusal.more["witness"] = std::move(witness);
+  } else {
+    refusal.sentence = refusal.fields.empty() ? "the lists cannot be served with"
+                                              : fmt::format("{}: {}", refusal.fields.begin()->first,
+                                                            refusal.fields.begin()->second);
+  }
+  throw refusal;
+}
+
+}  // namespace
+
+restrictions::Section section_of(const json::object& given,
+                                 std::span<const std::string_view> more) {
+  static constexpr std::array<std::string_view, 6> writable = {
+      "lists", "parameters", "mode", "errors", "require_complete_lists", "note"};
+  static constexpr std::array<std::string_view, 6> read_only = {"revision",   "source",  "actor",
+                                                                "created_at", "enabled", "lint"};
+  std::vector<std::string_view> known(writable.begin(), writable.end());
+  known.insert(known.end(), more.begin(), more.end());
+  BodyReader body(given);
+  body.refuse_unknown(known, read_only, "connection policies");
+  restrictions::Section section;
+  take_values(body, "lists", section);
+  take_values(body, "parameters", section);
+  take_word(body, "mode", section);
+  take_word(body, "errors", section);
+  section.require_complete_lists = body.boolean("require_complete_lists").value_or(false);
+  note_of(body);
+  check(body);
+  return section;
+}
+
+void ConnectionPolicies::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
+                       auto member) {
+    router.add({.method = method,
+                .path = path,
+                .access = access,
+                .body = body,
+                .handler = [this, member](Call& call) { return (this->*member)(call); },
+                .operators_only = true});
+  };
+  using Self = ConnectionPolicies;
+  add("GET", base, Access::read, Body::none, &Self::show);
+  add("PUT", base, Access::write, Body::json, &Self::replace);
+  add("POST", "/api/v1/connection-policies/lint", Access::read, Body::json, &Self::lint);
+  add("GET", "/api/v1/connection-policies/revisions", Access::read, Body::none, &Self::revisions);
+  add("GET", "/api/v1/connection-policies/revisions/{id}", Access::read, Body::none,
+      &Self::revision);
+  add("POST", "/api/v1/connection-policies/rollback", Access::write, Body::json, &Self::roll_back);
+}
+
+RunningLists& ConnectionPolicies::lists() const {
+  if (core_.deps.lists == nullptr) throw unavailable("this server has no connection policies");
+  return *core_.deps.lists;
+}
+
+Task<Lists> ConnectionPolicies::judged(restrictions::Section section) const {
+  auto work = [section = std::move(section), hostname = lists().hostname()]() -> Result<Lists> {
+    auto judged =
+        std::make_shared<const restrictions::Judged>(restrictions::judge(section, hostname));
+    return Lists{.row = {}, .section = section, .judged = std::move(judged)};
+  };
+  co_return co_await core_.disk(std::move(work));
+}
+
+Task<ListRevisionRow> ConnectionPolicies::stored(std::uint64_t revision) const {
+  auto look = [&store = core_.deps.store, revision] { return store.list_revision(revision); };
+  std::optional<ListRevisionRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw Refusal{404, "not_found", "there is no such revision", {}, {}};
+  co_return std::move(*row);
+}
+
+Task<net::HttpResponse> ConnectionPolicies::show(Call&) {
+  co_return answer(*lists().current(), lists().hostname());
+}
+
+Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::string action) {
+  refuse_if_wrong(next, lists().hostname());
+  const std::uint64_t before = lists().current()->row.revision;
+  if (!version_matches(call, before)) throw version_mismatch();
+  std::optional<std::uint64_t> expected;
+  if (call.request.header("if-match")) expected = before;
+  next.row.actor = call.caller.actor;
+  next.row.created_at = call.now;
+  json::object details{{"replaces", before}, {"source", to_string(next.row.source)}};
+  if (!next.row.note.empty()) details["note"] = next.row.note;
+  auto keep = [&running = lists(), next, expected,
+               audit = core_.audit(call, std::move(action), details)] {
+    return running.put(next, expected, audit);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept != Outcome::done) throw version_mismatch();
+  co_return answer(*lists().current(), lists().hostname());
+}
+
+Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
+  Lists next = co_await judged(section_of(call.body));
+  BodyReader body(call.body);
+  next.row.note = note_of(body);
+  next.row.source = ListRevisionRow::Source::api;
+  co_return co_await put(call, std::move(next), "connection_policies.updated");
+}
+
+Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
+  const Lists draft = co_await judged(section_of(call.body));
+  co_return json_response(
+      200, restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
+}
+
+Task<net::HttpResponse> ConnectionPolicies::revisions(Call& call) {
+  const PageQuery query = page_of(call);
+  auto read = [&store = core_.deps.store, page = query.as_page()] {
+    return store.list_revisions(page);
+  };
+  const store::Listed<ListRevisionRow> rows = co_await core_.disk(std::move(read));
+  json::array data;
+  for (const ListRevisionRow& row : rows.rows) data.push_back(row_json(row));
+  co_return paged(std::move(data), query, rows.total);
+}
+
+Task<net::HttpResponse> ConnectionPolicies::revision(Call& call) {
+  ListRevisionRow row = co_await stored(parse_number(call.ids[0]).value_or(0));
+  auto work = [row = std::move(row), hostname = lists().hostname()] {
+    return judged_again(row, hostname);
+  };
+  const Lists then = co_await core_.disk(std::move(work));
+  co_return answer(then, lists().hostname());
+}
+
+Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
+  BodyReader body(call.body);
+  static constexpr std::array<std::string_view, 2> known = {"revision", "note"};
+  body.refuse_unknown(known, {}, "rollback");
+  if (body.find("revision") == nullptr) throw missing("revision");
+  const auto number = body.integer("revision", 1, std::numeric_limits<std::int64_t>::max());
+  const std::string note = note_of(body);
+  check(body);
+  const ListRevisionRow then = co_await stored(static_cast<std::uint64_t>(*number));
+  if (then.definition.empty()) {
+    throw conflict("no_lists",
+                   "this revision has no lists; take [restrictions] out of the "
+                   "configuration file to run without any");
+  }
+  auto section = restrictions::section_from_json(then.definition);
+  if (!section) throw storage_trouble(section.error());
+  // Only the file may say that an open relay is meant.
+  section->open_relay_is_known = false;
+  Lists next = co_await judged(std::move(*section));
+  next.row.note = note.empty() ? fmt::format("back to revision {}", then.revision) : note;
+  next.row.source = ListRevisionRow::Source::rollback;
+  co_return co_await put(call, std::move(next), "connection_policies.rolled_back");
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,38 @@
+// The gateway's restriction lists over the API: what runs, drafts, changes, history. They judge all
+// accounts' mail, so only operators may see and change them.
+#pragma once
+
+#include "admin/core.h"
+#include "admin/router.h"
+#include "admin/running_lists.h"
+
+namespace postern::admin {
+
+class ConnectionPolicies {
+ public:
+  explicit ConnectionPolicies(Core& core) : core_(core) {}
+  void add_routes(Router& router);
+
+ private:
+  Task<net::HttpResponse> show(Call& call);
+  Task<net::HttpResponse> replace(Call& call);
+  Task<net::HttpResponse> lint(Call& call);
+  Task<net::HttpResponse> revisions(Call& call);
+  Task<net::HttpResponse> revision(Call& call);
+  Task<net::HttpResponse> roll_back(Call& call);
+
+  RunningLists& lists() const;
+  Task<Lists> judged(dialect::restrictions::Section section) const;
+  Task<store::ListRevisionRow> stored(std::uint64_t revision) const;
+  Task<net::HttpResponse> put(Call& call, Lists next, std::string action);
+
+  Core& core_;
+};
+
+/// The section of a request body: "lists" by their short names, "parameters" by those of main.cf,
+/// and "mode", "errors", "require_complete_lists". Read-only members of an answer may come back.
+/// `more`: members that the endpoint has besides. Throws 422.
+dialect::restrictions::Section section_of(const boost::json::object& body,
+                                          std::span<const std::string_view> more = {});
+
+}  // namespace postern::admin

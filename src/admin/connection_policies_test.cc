@@ -1,0 +1,262 @@
+#include "admin/connection_policies.h"
+
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "admin/test_api.h"
+
+namespace postern::admin {
+namespace {
+
+namespace restrictions = dialect::restrictions;
+using ::testing::HasSubstr;
+
+constexpr const char* path = "/api/v1/connection-policies";
+
+/// An API with lists, and what was made to run by it.
+struct ListsApi {
+  ListsApi()
+      : api([this](Options& options, Dependencies& deps) {
+          options.operators = operators;
+          lists = std::make_unique<RunningLists>(
+              deps.store, "mx.example.net",
+              [this](const Lists& now) { applied.push_back(now.row.revision); });
+          deps.lists = lists.get();
+        }) {
+    token = api.account();
+  }
+  Answer put(const std::string& body,
+             std::vector<std::pair<std::string, std::string>> headers = {}) {
+    return api.call({"PUT", path, body, token, std::move(headers)});
+  }
+  /// A section of a file, judged as the configuration's load does.
+  Result<void> follow(std::optional<restrictions::Section> section) {
+    std::shared_ptr<const restrictions::Judged> judged;
+    if (section)
+      judged = std::make_shared<const restrictions::Judged>(
+          restrictions::judge(*section, "mx.example.net"));
+    return lists->follow_file(section, judged);
+  }
+
+  std::vector<std::string> operators;
+  std::vector<std::uint64_t> applied;
+  std::unique_ptr<RunningLists> lists;
+  TestApi api;
+  std::string token;
+};
+
+restrictions::Section section(std::map<std::string, std::string, std::less<>> parameters) {
+  restrictions::Section made;
+  made.parameters = std::move(parameters);
+  return made;
+}
+
+TEST(ConnectionPolicies, begin_without_lists) {
+  ListsApi api;
+  const Answer answer = api.api.get(path, api.token);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.json.at("revision").as_int64(), 0);
+  EXPECT_EQ(answer.json.at("enabled").as_bool(), false);
+  EXPECT_TRUE(answer.json.at("lint").is_null());
+}
+
+TEST(ConnectionPolicies, a_put_runs_and_says_what_the_linter_thinks) {
+  ListsApi api;
+  const Answer answer = api.put(
+      R"({"lists":{"sender":"permit_mynetworks,\nreject_non_fqdn_hostname"},
+          "parameters":{"mynetworks":"192.0.2.0/24","smtpd_helo_required":true},"note":"first"})");
+  ASSERT_EQ(answer.status, 200) << answer.body;
+  EXPECT_EQ(answer.json.at("revision").as_int64(), 1);
+  EXPECT_EQ(answer.text("/source"), "api");
+  EXPECT_EQ(answer.text("/note"), "first");
+  EXPECT_EQ(answer.text("/parameters/smtpd_helo_required"), "yes");
+  EXPECT_EQ(answer.text("/lint/open_relay"), "no");
+  EXPECT_EQ(answer.json.at_pointer("/lint/lists/sender/complete").as_bool(), false);
+  EXPECT_THAT(answer.text("/lint/lists/relay/in_effect"), HasSubstr("defer_unauth_destination"));
+  EXPECT_EQ(api.applied, std::vector<std::uint64_t>{1});
+  bool old_name = false;
+  for (const auto& mark : answer.json.at_pointer("/lint/marks").as_array()) {
+    if (mark.as_object().if_contains("fix") == nullptr) continue;
+    old_name = true;
+    EXPECT_EQ(mark.at("list").as_string(), "sender");
+    EXPECT_EQ(mark.at("line").as_int64(), 2);
+    EXPECT_EQ(mark.at("column").as_int64(), 1);
+    EXPECT_EQ(mark.at("length").as_int64(), 24);
+    EXPECT_EQ(mark.at("fix").as_string(), "reject_non_fqdn_helo_hostname");
+  }
+  EXPECT_TRUE(old_name) << answer.body;
+  // What was read may be written back.
+  EXPECT_EQ(api.put(answer.body).status, 200);
+  EXPECT_EQ(api.api.get(path, api.token).json.at("revision").as_int64(), 2);
+}
+
+TEST(ConnectionPolicies, what_does_not_compile_is_422_at_its_place) {
+  ListsApi api;
+  const Answer answer =
+      api.put(R"({"lists":{"recipient":"permit_mynetworks,\n reject_unauth_destinatio, permit"}})");
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_EQ(answer.code(), "validation_failed");
+  EXPECT_TRUE(answer.has_field("lists.recipient")) << answer.body;
+  const auto& mark = answer.json.at_pointer("/marks/0");
+  EXPECT_EQ(mark.at("list").as_string(), "recipient");
+  EXPECT_EQ(mark.at("line").as_int64(), 2);
+  EXPECT_EQ(mark.at("column").as_int64(), 2);
+  EXPECT_TRUE(api.applied.empty());
+  EXPECT_EQ(api.api.get(path, api.token).json.at("revision").as_int64(), 0);
+}
+
+TEST(ConnectionPolicies, what_opens_a_relay_is_409_with_the_dialogue) {
+  ListsApi api;
+  const Answer answer = api.put(
+      R"({"lists":{"relay":"permit_mynetworks, check_sender_access inline:{example.com=OK}, reject_unauth_destination"}})");
+  EXPECT_EQ(answer.status, 409) << answer.body;
+  EXPECT_EQ(answer.code(), "open_relay");
+  EXPECT_THAT(boost::json::serialize(answer.json.at("witness")), HasSubstr("MAIL FROM:<"));
+  EXPECT_TRUE(api.applied.empty());
+  // Only the file may say that it is meant.
+  EXPECT_EQ(api.put(R"({"lists":{"relay":"permit"},"i_know_this_is_an_open_relay":true})").status,
+            422);
+  // A shadow enforces nothing, so it opens nothing.
+  EXPECT_EQ(api.put(R"({"lists":{"relay":"permit"},"mode":"shadow"})").status, 200);
+}
+
+TEST(ConnectionPolicies, refuse_what_is_no_list_and_no_parameter) {
+  ListsApi api;
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"lists":{"senders":"permit"}})", "lists.senders"},
+      {R"({"lists":{"sender":["permit"]}})", "lists.sender"},
+      {R"({"lists":"permit"})", "lists"},
+      {R"({"parameters":{"smtpd_sender_restrictions":"permit"}})",
+       "parameters.smtpd_sender_restrictions"},
+      {R"({"parameters":{"my_networks":"10.0.0.0/8"}})", "parameters.my_networks"},
+      {R"({"lists":{"sender":"permit","sender_restrictions":"permit"}})",
+       "lists.sender_restrictions"},
+      {R"({"mode":"off"})", "mode"},
+      {R"({"sender":"permit"})", "sender"},
+      {R"({"note":"a\nb"})", "note"},
+  };
+  for (const auto& [body, field] : cases) {
+    const Answer answer = api.put(body);
+    EXPECT_EQ(answer.status, 422) << body;
+    EXPECT_TRUE(answer.has_field(field)) << body << ' ' << answer.body;
+  }
+  EXPECT_TRUE(api.applied.empty());
+}
+
+TEST(ConnectionPolicies, an_edit_of_another_revision_is_412) {
+  ListsApi api;
+  EXPECT_EQ(api.put(R"({"lists":{"client":"permit"}})", {{"if-match", "\"0\""}}).status, 200);
+  EXPECT_EQ(api.put(R"({"lists":{"client":"reject"}})", {{"if-match", "\"0\""}}).status, 412);
+  EXPECT_EQ(api.put(R"({"lists":{"client":"reject"}})", {{"if-match", "\"1\""}}).status, 200);
+}
+
+TEST(ConnectionPolicies, a_draft_is_linted_and_not_kept) {
+  ListsApi api;
+  const Answer answer =
+      api.api.post(std::string(path) + "/lint", R"({"lists":{"relay":"permit"}})", api.token);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.json.at("ok").as_bool(), false);
+  EXPECT_EQ(answer.text("/open_relay"), "yes");
+  EXPECT_FALSE(answer.json.at("witness").as_array().empty());
+  EXPECT_TRUE(api.applied.empty());
+}
+
+TEST(ConnectionPolicies, history_can_be_gone_back_to) {
+  ListsApi api;
+  api.put(R"({"lists":{"client":"permit"},"note":"one"})");
+  api.put(R"({"lists":{"client":"reject"},"note":"two"})");
+  const Answer list = api.api.get(std::string(path) + "/revisions", api.token);
+  EXPECT_EQ(list.json.at("total").as_int64(), 2);
+  EXPECT_EQ(list.text("/data/0/note"), "two");
+  const Answer one = api.api.get(std::string(path) + "/revisions/1", api.token);
+  EXPECT_EQ(one.text("/lists/client"), "permit");
+  EXPECT_EQ(one.text("/lint/open_relay"), "no");
+  EXPECT_EQ(api.api.get(std::string(path) + "/revisions/3", api.token).status, 404);
+  const Answer back = api.api.post(std::string(path) + "/rollback", R"({"revision":1})", api.token);
+  EXPECT_EQ(back.status, 200) << back.body;
+  EXPECT_EQ(back.json.at("revision").as_int64(), 3);
+  EXPECT_EQ(back.text("/source"), "rollback");
+  EXPECT_EQ(back.text("/lists/client"), "permit");
+  EXPECT_EQ(api.applied, (std::vector<std::uint64_t>{1, 2, 3}));
+  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":9})", api.token).status,
+            404);
+  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", "{}", api.token).status, 400);
+  const Answer log = api.api.get("/api/v1/accounts/me/audit-log", api.token);
+  EXPECT_EQ(log.text("/data/0/action"), "connection_policies.rolled_back");
+}
+
+TEST(ConnectionPolicies, a_known_open_relay_of_the_file_cannot_be_gone_back_to) {
+  ListsApi api;
+  restrictions::Section open = section({{"smtpd_relay_restrictions", "permit"}});
+  open.open_relay_is_known = true;
+  ASSERT_TRUE(api.follow(open));
+  api.put(R"({"lists":{"client":"permit"}})");
+  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":1})", api.token).status,
+            409);
+}
+
+TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
+  ListsApi api;
+  ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit"}})));
+  EXPECT_EQ(api.lists->current()->row.source, store::ListRevisionRow::Source::file);
+  api.put(R"({"lists":{"client":"reject"}})");
+  // The same file again: what was put over the API stays.
+  ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit"}})));
+  EXPECT_EQ(api.lists->current()->row.revision, 2u);
+  EXPECT_EQ(api.lists->current()->section->parameters.at("smtpd_client_restrictions"), "reject");
+  // A changed one replaces it, and so does one without the section.
+  ASSERT_TRUE(api.follow(section({{"smtpd_client_restrictions", "permit, reject"}})));
+  EXPECT_EQ(api.lists->current()->row.revision, 3u);
+  ASSERT_TRUE(api.follow(std::nullopt));
+  EXPECT_EQ(api.lists->current()->row.revision, 4u);
+  EXPECT_FALSE(api.lists->current()->section);
+  EXPECT_EQ(api.api.get(path, api.token).json.at("enabled").as_bool(), false);
+  EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":4})", api.token).status,
+            409);
+}
+
+TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
+  ListsApi api;
+  const std::string table = api.api.options.attachment_dir + "/clients";
+  std::ofstream(table) << "192.0.2.1 REJECT\n";
+  ASSERT_EQ(api.put(R"({"lists":{"client":"check_client_access cidr:)" + table + "\"}}").status,
+            200);
+  std::ofstream(table) << "192.0.2.1 REJECT\n192.0.2.2 OK\n";
+  ASSERT_TRUE(api.follow(std::nullopt));  // read again
+  std::filesystem::remove(table);
+  const Result<void> followed = api.follow(std::nullopt);
+  ASSERT_FALSE(followed);
+  EXPECT_EQ(followed.error().fault, Fault::malformed);
+  EXPECT_THAT(followed.error().message, HasSubstr("revision 1"));
+  EXPECT_EQ(api.lists->current()->row.revision, 1u);
+}
+
+TEST(ConnectionPolicies, are_the_operators) {
+  ListsApi api;
+  const std::string stranger = api.api.account("b@example.com");
+  for (const char* rest : {"", "/revisions", "/revisions/1"}) {
+    const Answer answer = api.api.get(std::string(path) + rest, stranger);
+    EXPECT_EQ(answer.status, 403);
+    EXPECT_EQ(answer.code(), "operators_only");
+  }
+  EXPECT_EQ(api.api.put(path, R"({"lists":{}})", stranger).status, 403);
+  EXPECT_EQ(api.api.get(path).status, 401);
+  // Who comes after the first account is gone is not the first account.
+  ASSERT_TRUE(api.api.store->delete_account(api.api.store->first_account().value(), nullptr));
+  EXPECT_EQ(api.api.get(path, stranger).status, 403);
+}
+
+TEST(ConnectionPolicies, operators_may_be_named) {
+  ListsApi api;
+  const std::string other = api.api.account("b@example.com");
+  const std::string id = api.api.get("/api/v1/accounts/me", other).text("/id");
+  api.api.options.operators = {id};
+  api.api.api = std::move(AdminApi::open(*api.api.deps, api.api.options).value());
+  EXPECT_EQ(api.api.get(path, other).status, 200);
+  EXPECT_EQ(api.api.get(path, api.token).status, 403);
+}
+
+}  // namespace
+}  // namespace postern::admin

@@ -1,0 +1,108 @@
+"""System checks of restriction lists that change while the gateway runs: over the API, by the file, by a rollback."""
+import json
+import signal
+import time
+
+from bench import LOCAL, expect
+from harness import instance, smtp
+from harness.cases import Fail
+
+CLOSED = {"lists": {"client": "check_client_access inline:{ {127.0.0.1=REJECT go away} }"}}
+
+
+def rcpt(client, to="a@hooks.example.net"):
+    """The reply to RCPT in a new transaction of this session."""
+    client.command("RSET", "250")
+    client.command("MAIL FROM:<a@partner.example.com>", "250")
+    return client.command("RCPT TO:<%s>" % to)
+
+
+def connect(bench, server):
+    client = smtp.Client(server.smtp_port)
+    bench.stack.callback(client.close)
+    smtp.check("220", client.reply(), "greeting")
+    client.command("EHLO mx.partner.example.com", "250")
+    return client
+
+
+def wait_for(what, want, got, seconds=10):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if got() == want:
+            return
+        time.sleep(0.05)
+    raise Fail("%s is not %r but %r after %d s" % (what, want, got(), seconds))
+
+
+def lists_over_the_api(bench):
+    """PUT holds from the next command of an open session on; a rollback too; a restart keeps what runs; explain knows it."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)["email_address"]
+    client = connect(bench, server)
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT without lists")
+    first = account.call("PUT", "/connection-policies", {"lists": {"client": "permit"}, "note": "nothing refused"})
+    expect("first revision", (1, "no"), (first["revision"], first["lint"]["open_relay"]))
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT under lists that permit")
+    account.call("PUT", "/connection-policies", CLOSED)
+    smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT in the open session, after the PUT")
+    opened = account.call("PUT", "/connection-policies", {"lists": {"relay": "permit"}}, expect=409)
+    if not any("RCPT TO" in line for line in opened["witness"]):
+        raise Fail("no dialogue in the 409: %r" % opened)
+    smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT after a PUT that was refused")
+
+    expect("exit status", 0, server.stop())
+    server.start()
+    account.sign_in()
+    client = connect(bench, server)
+    smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT after a restart")
+    options = ["--from", "a@partner.example.com", "--to", webhook, "--client-ip", "127.0.0.1", "--config", server.root / "postern.toml"]
+    status, out, err = bench.run("explain", *options)
+    if status != 0 or "check_client_access" not in out or "go away" not in out:
+        raise Fail("explain does not go by the lists that run: %d %s %s" % (status, out, err))
+    account.call("POST", "/connection-policies/rollback", {"revision": 1})
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT after the rollback")
+    notes = [row["note"] for row in account.call("GET", "/connection-policies/revisions")["data"]]
+    expect("history", ["back to revision 1", "", "nothing refused"], notes)
+
+
+def lists_of_the_file(bench):
+    """A changed file replaces what the API put, at SIGHUP; the same file again does not; what does not load changes nothing."""
+    table = bench.root / "clients"
+    table.write_text("127.0.0.1 REJECT by the table\n")
+    settings = {**LOCAL, "restrictions": {"client": "permit"}}
+    server = bench.server(settings)
+    account = instance.Account(server)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)["email_address"]
+    client = connect(bench, server)
+
+    def reply():
+        return rcpt(client, webhook)[-1][:9]
+
+    def hang_up(event):
+        before = server.log.read_text().count(event)
+        server.process.send_signal(signal.SIGHUP)
+        wait_for("lines %s" % event, True, lambda: server.log.read_text().count(event) > before)
+
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT under the file")
+    account.call("PUT", "/connection-policies", {"lists": {"client": "check_client_access texthash:%s" % table}})
+    expect("reply under the API's lists", "554 5.7.1", reply())
+    hang_up("reload.ok")
+    expect("reply after SIGHUP with the same file", "554 5.7.1", reply())
+    table.write_text("127.0.0.1 450 4.7.1 changed table\n")
+    hang_up("reload.ok")
+    expect("reply after SIGHUP with another table", "450 4.7.1", reply())
+    table.unlink()
+    hang_up("reload.failed")
+    expect("reply after SIGHUP without the table", "450 4.7.1", reply())
+    server.write_config({**settings, "restrictions": {"client": "permit", "sender": "permit"}})
+    hang_up("reload.ok")
+    expect("reply under the changed file", "250 2.1.5", reply())
+    sources = [row["source"] for row in account.call("GET", "/connection-policies/revisions")["data"]]
+    expect("history", ["file", "api", "file"], sources)
+    entry = json.dumps(account.call("GET", "/accounts/me/audit-log"))
+    if "connection_policies.updated" not in entry:
+        raise Fail("the change is not in the audit log")
+
+
+CHECKS = [lists_over_the_api, lists_of_the_file]
