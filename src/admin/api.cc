@@ -12,6 +12,7 @@
 #include "admin/json_body.h"
 #include "admin/pages.h"
 #include "admin/policies.h"
+#include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
 #include "admin/webhooks.h"
@@ -94,6 +95,7 @@ struct AdminApi::Parts {
         api_tokens(core),
         policies(core),
         connection_policies(core),
+        replays(core),
         webhooks(core),
         domains(core),
         deliveries(core),
@@ -105,6 +107,7 @@ struct AdminApi::Parts {
     api_tokens.add_routes(router);
     policies.add_routes(router);
     connection_policies.add_routes(router);
+    replays.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
     deliveries.add_routes(router);
@@ -123,6 +126,7 @@ struct AdminApi::Parts {
   ApiTokens api_tokens;
   Policies policies;
   ConnectionPolicies connection_policies;
+  Replays replays;
   Webhooks webhooks;
   Domains domains;
   Deliveries deliveries;

@@ -56,6 +56,7 @@ struct Dependencies {
   ReadinessProbe* readiness = nullptr;
   MetricsSource* metrics = nullptr;
   RunningLists* lists = nullptr;
+  Replayer* replayer = nullptr;
 };
 
 class AdminApi {

@@ -105,10 +105,10 @@ void take_word(BodyReader& body, std::string_view name, restrictions::Section& s
     body.error(name, refusal);
 }
 
-/// 409 for lists that anybody could send through, 422 for those that cannot run.
-void refuse_if_wrong(const Lists& lists, const std::string& hostname) {
+}  // namespace
+
+void refuse_wrong(const Lists& lists, const std::string& hostname) {
   const restrictions::Judged& judged = *lists.judged;
-  if (judged.ok()) return;
   json::array marks = restrictions::error_marks(*lists.section, judged, hostname);
   Refusal refusal{422, "validation_failed", {}, {}, {}};
   for (const json::value& one : marks) {
@@ -138,8 +138,6 @@ void refuse_if_wrong(const Lists& lists, const std::string& hostname) {
   }
   throw refusal;
 }
-
-}  // namespace
 
 restrictions::Section section_of(const json::object& given,
                                  std::span<const std::string_view> more) {
@@ -187,11 +185,9 @@ RunningLists& ConnectionPolicies::lists() const {
   return *core_.deps.lists;
 }
 
-Task<Lists> ConnectionPolicies::judged(restrictions::Section section) const {
+Task<Lists> ConnectionPolicies::judge(restrictions::Section section) const {
   auto work = [section = std::move(section), hostname = lists().hostname()]() -> Result<Lists> {
-    auto judged =
-        std::make_shared<const restrictions::Judged>(restrictions::judge(section, hostname));
-    return Lists{.row = {}, .section = section, .judged = std::move(judged)};
+    return judged(section, hostname);
   };
   co_return co_await core_.disk(std::move(work));
 }
@@ -208,7 +204,7 @@ Task<net::HttpResponse> ConnectionPolicies::show(Call&) {
 }
 
 Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::string action) {
-  refuse_if_wrong(next, lists().hostname());
+  if (!next.judged->ok()) refuse_wrong(next, lists().hostname());
   const std::uint64_t before = lists().current()->row.revision;
   if (!version_matches(call, before)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
@@ -227,7 +223,7 @@ Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::str
 }
 
 Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
-  Lists next = co_await judged(section_of(call.body));
+  Lists next = co_await judge(section_of(call.body));
   BodyReader body(call.body);
   next.row.note = note_of(body);
   next.row.source = ListRevisionRow::Source::api;
@@ -235,7 +231,7 @@ Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
 }
 
 Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
-  const Lists draft = co_await judged(section_of(call.body));
+  const Lists draft = co_await judge(section_of(call.body));
   co_return json_response(
       200, restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
 }
@@ -278,7 +274,7 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   if (!section) throw storage_trouble(section.error());
   // Only the file may say that an open relay is meant.
   section->open_relay_is_known = false;
-  Lists next = co_await judged(std::move(*section));
+  Lists next = co_await judge(std::move(*section));
   next.row.note = note.empty() ? fmt::format("back to revision {}", then.revision) : note;
   next.row.source = ListRevisionRow::Source::rollback;
   co_return co_await put(call, std::move(next), "connection_policies.rolled_back");

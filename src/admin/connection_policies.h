@@ -22,7 +22,7 @@ class ConnectionPolicies {
   Task<net::HttpResponse> roll_back(Call& call);
 
   RunningLists& lists() const;
-  Task<Lists> judged(dialect::restrictions::Section section) const;
+  Task<Lists> judge(dialect::restrictions::Section section) const;
   Task<store::ListRevisionRow> stored(std::uint64_t revision) const;
   Task<net::HttpResponse> put(Call& call, Lists next, std::string action);
 
@@ -34,5 +34,9 @@ class ConnectionPolicies {
 /// `more`: members that the endpoint has besides. Throws 422.
 dialect::restrictions::Section section_of(const boost::json::object& body,
                                           std::span<const std::string_view> more = {});
+
+/// Throws what is wrong with lists that cannot be served with: 409 with the dialogue when anybody
+/// could send through them, else 422 with the marks.
+[[noreturn]] void refuse_wrong(const Lists& lists, const std::string& hostname);
 
 }  // namespace postern::admin

@@ -13,6 +13,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "admin/running_lists.h"
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/task.h"
@@ -83,6 +84,41 @@ class TraceReader {
   /// nullopt: no such trace in this account.
   virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
                                                                 std::string id) = 0;
+};
+
+/// Recorded traffic under a draft.
+struct ReplayRequest {
+  /// Judged; nullopt: those that run.
+  std::optional<Lists> lists;
+  /// In the place of those recorded under the same id.
+  std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies;
+  std::optional<store::Time> since;
+  std::optional<std::uint64_t> limit;  ///< the newest transactions of those
+  std::size_t samples = 5;             ///< of each kind of change
+};
+
+struct ReplayState {
+  enum class Status { running, done, stopped, failed };
+  std::string id;  ///< rep_
+  Status status = Status::running;
+  std::uint64_t done = 0;  ///< transactions
+  std::uint64_t all = 0;
+  double seconds = 0;
+  boost::json::object result;  ///< of a done one: docs/replay.md
+  std::string error;           ///< of a failed one
+  store::Time created_at;
+};
+
+/// One replay at a time, beside running mail at low priority. The last ones are kept in memory.
+class Replayer {
+ public:
+  virtual ~Replayer() = default;
+  /// The id of the replay that was started; Fault::conflict while another runs.
+  virtual Result<std::string> start(ReplayRequest request) = 0;
+  virtual std::optional<ReplayState> state(const std::string& id) = 0;
+  /// Newest first.
+  virtual std::vector<ReplayState> states() = 0;
+  virtual void stop(const std::string& id) = 0;
 };
 
 /// What keeps the gateway from doing its work; nothing when it is ready.

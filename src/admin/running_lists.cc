@@ -111,14 +111,18 @@ Result<std::optional<ListRevisionRow>> revision_over_file(
   return newest;
 }
 
+Lists judged(restrictions::Section section, const std::string& hostname) {
+  auto judged =
+      std::make_shared<const restrictions::Judged>(restrictions::judge(section, hostname));
+  return {.row = {}, .section = std::move(section), .judged = std::move(judged)};
+}
+
 Result<Lists> judged_again(ListRevisionRow row, const std::string& hostname) {
-  Lists lists{.row = std::move(row), .section = {}, .judged = {}};
-  if (lists.row.definition.empty()) return lists;
-  auto section = restrictions::section_from_json(lists.row.definition);
+  if (row.definition.empty()) return Lists{.row = std::move(row), .section = {}, .judged = {}};
+  auto section = restrictions::section_from_json(row.definition);
   if (!section) return tl::unexpected(section.error());
-  lists.judged =
-      std::make_shared<const restrictions::Judged>(restrictions::judge(*section, hostname));
-  lists.section = std::move(*section);
+  Lists lists = judged(std::move(*section), hostname);
+  lists.row = std::move(row);
   return lists;
 }
 

@@ -62,6 +62,8 @@ class RunningLists {
 /// section does: it has changed since, or nothing else was ever put.
 Result<std::optional<store::ListRevisionRow>> revision_over_file(
     store::Store& store, const std::optional<dialect::restrictions::Section>& section);
+/// A draft.
+Lists judged(dialect::restrictions::Section section, const std::string& hostname);
 /// What the revision says, judged anew. Fault::malformed when it cannot be read.
 Result<Lists> judged_again(store::ListRevisionRow row, const std::string& hostname);
 

@@ -6,10 +6,10 @@
 
 #include "app/commands_mail.h"
 #include "app/commands_store.h"
-#include "app/config_values.h"
 #include "app/input_file.h"
 #include "app/key_file.h"
 #include "app/mail_text.h"
+#include "base/amount.h"
 #include "base/text.h"
 #include "mailauth/dkim/sign.h"
 

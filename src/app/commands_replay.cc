@@ -10,11 +10,11 @@
 
 #include "admin/time_text.h"
 #include "app/commands_store.h"
-#include "app/config_values.h"
 #include "app/explain_live.h"
 #include "app/mail_text.h"
 #include "app/replay_run.h"
 #include "app/room_options.h"
+#include "base/amount.h"
 #include "base/text.h"
 
 namespace postern::app {
@@ -147,8 +147,11 @@ int run_replay(const Arguments& arguments, Streams& streams) {
                        !arguments.has("--quiet");
   const auto tally = [&] {
     Progress progress(streams.err, watched, span->count);
-    return replay_traces(**traces, *span, draft, options->samples,
-                         [&](std::uint64_t done) { progress.show(done); });
+    return replay_traces(**traces, *span, draft, {.samples = options->samples},
+                         [&](std::uint64_t done) {
+                           progress.show(done);
+                           return true;
+                         });
   }();
   if (!tally) return trouble(tally.error(), data_dir, json, streams);
   const double seconds = std::chrono::duration<double>(Clock::now() - began).count();

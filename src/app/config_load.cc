@@ -29,8 +29,8 @@ struct ParserGaveUp {};
 #include "app/config.h"
 #include "app/config_positions.h"
 #include "app/config_schema.h"
-#include "app/config_values.h"
 #include "app/config_words.h"
+#include "base/amount.h"
 #include "base/text.h"
 
 namespace postern::app {

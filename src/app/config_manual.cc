@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "app/config_schema.h"
-#include "app/config_values.h"
+#include "base/amount.h"
 
 namespace postern::app {
 

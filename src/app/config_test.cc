@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "app/config_schema.h"
-#include "app/config_values.h"
 #include "app/help.h"
+#include "base/amount.h"
 
 namespace postern::app {
 namespace {

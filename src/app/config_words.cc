@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "app/config_values.h"
+#include "base/amount.h"
 #include "base/text.h"
 
 namespace postern::app {

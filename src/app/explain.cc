@@ -15,6 +15,7 @@
 #include "app/commands_store.h"
 #include "app/explain_live.h"
 #include "app/explain_report.h"
+#include "app/room_options.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "policy/record.h"
@@ -92,9 +93,7 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
   if (!*over) return {};
   auto running = admin::judged_again(std::move(**over), config.server.hostname);
   if (!running) return tl::unexpected(running.error());
-  lists = {.present = running->section.has_value(),
-           .section = running->section.value_or(dialect::restrictions::Section{}),
-           .judged = running->judged};
+  lists = restrictions_of(*running);
   if (lists.judged && !lists.judged->ok()) {
     return fail(Fault::malformed,
                 "the lists that were put over the API can no longer be read; "

@@ -226,11 +226,16 @@ Instance::Started Instance::open_resolver() {
   return {};
 }
 
+dialect::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  Config draft = deciding_;
+  if (lists) draft.restrictions = restrictions_of(*lists);
+  return {engine_for(draft), authentication_options(draft)};
+}
+
 void Instance::follow_lists(const admin::Lists& lists) {
   const std::lock_guard lock(deciding_mutex_);
-  deciding_.restrictions = {.present = lists.section.has_value(),
-                            .section = lists.section.value_or(dialect::restrictions::Section{}),
-                            .judged = lists.judged};
+  deciding_.restrictions = restrictions_of(lists);
   engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
@@ -320,6 +325,9 @@ Instance::Started Instance::open_api() {
   dry_run_ =
       std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
+  replay_port_ = std::make_unique<ReplayPort>(
+      *traces_, data_dir_ + "/traces.db",
+      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);
 
@@ -345,7 +353,8 @@ Instance::Started Instance::open_api() {
                                     .traces = trace_port_.get(),
                                     .readiness = readiness_.get(),
                                     .metrics = metrics_port_.get(),
-                                    .lists = lists_.get()},
+                                    .lists = lists_.get(),
+                                    .replayer = replay_port_.get()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
@@ -464,6 +473,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   delivery_.reset();
   server_.reset();
   http_.reset();
+  replay_port_.reset();
   traces_.reset();
   delivery_log_.reset();
   store_.reset();

@@ -14,6 +14,7 @@
 #include "app/config.h"
 #include "app/exit_code.h"
 #include "app/metered_resolver.h"
+#include "app/replay_port.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
@@ -69,6 +70,7 @@ class Instance {
   /// Makes the gateway decide by these lists.
   void follow_lists(const admin::Lists& lists);
   Started follow_file(const RestrictionsConfig& restrictions);
+  dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
 
   class Readiness;
@@ -114,6 +116,7 @@ class Instance {
   std::unique_ptr<SimulatorPort> simulator_;
   std::unique_ptr<DryRunPort> dry_run_;
   std::unique_ptr<TracePort> trace_port_;
+  std::unique_ptr<ReplayPort> replay_port_;
   std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<MetricsPort> metrics_port_;
   std::unique_ptr<admin::AdminApi> api_;

@@ -11,6 +11,9 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include "policy/record.h"
 
 namespace postern::app {
@@ -61,13 +64,19 @@ class Queue {
 /// One thread's share.
 class Worker {
  public:
-  Worker(store::TraceReader& traces, const dialect::Draft& draft, std::size_t samples, Queue& queue)
+  Worker(store::TraceReader& traces, const dialect::Draft& draft, const ReplayOptions& options,
+         Queue& queue)
       : draft_(draft),
         queue_(queue),
-        tally_(samples),
-        source_(dialect::replay_source([&traces](const std::string& id, std::uint64_t version) {
-          return traces.definition(id, version);
-        })),
+        in_background_(options.in_background),
+        tally_(options.samples),
+        source_(dialect::replay_source(
+            [&traces, &options](const std::string& id, std::uint64_t version) {
+              for (const auto& policy : options.policies) {
+                if (policy->id == id) return Result<std::string>(policy->definition);
+              }
+              return traces.definition(id, version);
+            })),
         thread_([this] { work(); }) {}
 
   Result<ReplayTally> finish() {
@@ -78,6 +87,10 @@ class Worker {
 
  private:
   void work() {
+    constexpr int low_priority = 10;  // nice(2), of this thread alone
+    if (in_background_) {
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), low_priority);
+    }
     boost::asio::io_context loop(1);
     while (std::optional<Batch> batch = queue_.pop()) {
       if (trouble_) continue;  // the reader must not wait for room for ever
@@ -111,6 +124,7 @@ class Worker {
 
   const dialect::Draft& draft_;
   Queue& queue_;
+  bool in_background_;
   ReplayTally tally_;
   policy::DefinitionSource source_;
   std::optional<Error> trouble_;
@@ -120,14 +134,15 @@ class Worker {
 }  // namespace
 
 Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::TraceSpan& span,
-                                  const dialect::Draft& draft, std::size_t samples,
-                                  const std::function<void(std::uint64_t done)>& progress) {
-  const std::size_t cores = std::max(1u, std::thread::hardware_concurrency());
+                                  const dialect::Draft& draft, const ReplayOptions& options,
+                                  const std::function<bool(std::uint64_t done)>& progress) {
+  const std::size_t cores =
+      options.in_background ? 1 : std::max(1u, std::thread::hardware_concurrency());
   const std::size_t needed = static_cast<std::size_t>(span.count) / batch_size + 1;
   Queue queue(cores * batches_ahead);
   std::vector<std::unique_ptr<Worker>> workers;
   for (std::size_t i = 0; i < std::min(cores, needed); ++i) {
-    workers.push_back(std::make_unique<Worker>(traces, draft, samples, queue));
+    workers.push_back(std::make_unique<Worker>(traces, draft, options, queue));
   }
   std::optional<Error> trouble;
   store::TraceSpan left = span;
@@ -142,11 +157,11 @@ Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::Trace
       left.after = batch->back().number;
       done += batch->size();
       queue.push(std::move(*batch));
-      progress(done);
+      if (!progress(done)) break;
     }
   }
   queue.close();
-  ReplayTally sum(samples);
+  ReplayTally sum(options.samples);
   for (const auto& worker : workers) {
     Result<ReplayTally> share = worker->finish();
     if (share) {

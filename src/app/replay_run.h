@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <vector>
 
 #include "app/replay_tally.h"
 #include "base/error.h"
@@ -10,9 +12,17 @@
 
 namespace postern::app {
 
-/// `progress` is called between batches on the calling thread with the transactions read so far.
+struct ReplayOptions {
+  std::size_t samples = 5;  ///< kept of each kind
+  /// Policies of webhooks to judge by in the place of those recorded under the same id.
+  std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies = {};
+  bool in_background = false;  ///< beside running mail: one worker, at low priority
+};
+
+/// `progress` is called between batches on the calling thread with the transactions read so far;
+/// when it answers false the rest is left out.
 Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::TraceSpan& span,
-                                  const dialect::Draft& draft, std::size_t samples,
-                                  const std::function<void(std::uint64_t done)>& progress);
+                                  const dialect::Draft& draft, const ReplayOptions& options,
+                                  const std::function<bool(std::uint64_t done)>& progress);
 
 }  // namespace postern::app

@@ -8,6 +8,12 @@
 
 namespace postern::app {
 
+RestrictionsConfig restrictions_of(const admin::Lists& lists) {
+  return {.present = lists.section.has_value(),
+          .section = lists.section.value_or(dialect::restrictions::Section{}),
+          .judged = lists.judged};
+}
+
 void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions) {
   const auto* lists = restrictions.loaded();
   const bool judge = lists != nullptr && !restrictions.section.shadow;

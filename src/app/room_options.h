@@ -1,6 +1,7 @@
 #pragma once
 
 #include "admin/api.h"
+#include "admin/running_lists.h"
 #include "app/config.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/settings.h"
@@ -12,6 +13,7 @@ namespace postern::app {
 // The configuration in the words of each room. What is not a key (stores, certificates, folders)
 // the caller adds.
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
+RestrictionsConfig restrictions_of(const admin::Lists& lists);
 /// What a session of a listener takes and offers is up to the lists that judge it.
 void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions);
 policy::AuthenticationOptions authentication_options(const Config& config);

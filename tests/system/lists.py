@@ -3,7 +3,7 @@ import json
 import signal
 import time
 
-from bench import LOCAL, expect
+from bench import LOCAL, expect, send
 from harness import instance, smtp
 from harness.cases import Fail
 
@@ -105,4 +105,51 @@ def lists_of_the_file(bench):
         raise Fail("the change is not in the audit log")
 
 
-CHECKS = [lists_over_the_api, lists_of_the_file]
+def replay(account, draft, **more):
+    """Starts a replay over the API and waits for its end -> what it found."""
+    started = account.call("POST", "/replay", {"draft": draft, **more}, expect=202)
+    state = started
+    end = time.monotonic() + 20
+    while state["status"] == "running" and time.monotonic() < end:
+        time.sleep(0.05)
+        state = account.call("GET", "/replay/" + started["id"])
+    expect("status of the replay", "done", state["status"])
+    expect("transactions of the replay", state["all"], state["done"])
+    return state["result"]
+
+
+def replay_over_the_api(bench):
+    """Recorded mail under draft lists, under a draft of a webhook's policy, and under drafts that are refused."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    policy = account.call("POST", "/smtp-policies", {"name": "local", "allowed_source_ips": "127.0.0.0/8"}, expect=201)
+    webhook = account.call("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, expect=201)["email_address"]
+    for number in range(3):
+        smtp.check("250 2.0.0", send(server, webhook, sender="s%d@partner.example.com" % number), "end of data")
+
+    def counts(draft, **more):
+        return {kind: count for kind, count in replay(account, draft, **more)["counts"].items() if count}
+
+    expect("nothing changed", {"same": 6}, counts({}))
+    lists = {"lists": {"sender": "check_sender_access inline:{ {s1@partner.example.com=REJECT go away} }"}}
+    expect("under draft lists", {"same": 4, "newly_refused": 1}, counts({"connection_policies": lists}))
+    expect("an open relay may be tried", {"same": 6}, counts({"connection_policies": {"lists": {"relay": "permit"}}}))
+    elsewhere = {policy["id"]: {"allowed_source_ips": "192.0.2.0/24"}}
+    expect("under a draft of the policy", {"newly_refused": 3}, counts({"smtp_policies": elsewhere}))
+    expect("of the newest alone", {"newly_refused": 1}, counts({"smtp_policies": elsewhere}, limit=1))
+    expect("of the future", {}, counts({"smtp_policies": elsewhere}, since="2099-01-01T00:00:00Z"))
+    smtp.check("250 2.0.0", send(server, webhook), "end of data after the replays")
+
+    wrong = account.call("POST", "/replay", {"draft": {"connection_policies": {"lists": {"sender": "rejekt"}}}}, expect=422)
+    expect("column of the mark", ("sender", 1, 1), tuple(wrong["marks"][0][key] for key in ("list", "line", "column")))
+    for draft in ({"smtp_policies": {"pol_0": {}}}, {"smtp_policies": {policy["id"]: {"require_spf": 1}}},
+                  {"smtp_policies": {policy["id"]: {"smtp_credentials": "a:b"}}}, {"lists": {}}, []):
+        account.call("POST", "/replay", {"draft": draft}, expect=422)
+    account.call("POST", "/replay", {}, expect=400)
+    account.call("POST", "/replay", {"draft": {}, "since": "yesterday"}, expect=422)
+    account.call("GET", "/replay/rep_0", expect=404)
+    expect("kept replays", 6, account.call("GET", "/replay")["total"])
+    instance.Account(server).call("POST", "/replay", {"draft": {}}, expect=403)
+
+
+CHECKS = [lists_over_the_api, lists_of_the_file, replay_over_the_api]

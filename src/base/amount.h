@@ -1,4 +1,4 @@
-// The notations of single values in the configuration file.
+// Durations and sizes as people write them, in the configuration, on the command line, in the API.
 #pragma once
 
 #include <chrono>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-namespace postern::app {
+namespace postern {
 
 /// "250ms", "5s", "3m", "1h", "7d": a whole number and its unit; ten years at most.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
@@ -19,4 +19,4 @@ Result<std::uint64_t> parse_size(std::string_view text);
 std::string duration_text(std::chrono::milliseconds duration);
 std::string size_text(std::uint64_t octets);
 
-}  // namespace postern::app
+}  // namespace postern

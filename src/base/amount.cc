@@ -1,4 +1,4 @@
-#include "app/config_values.h"
+#include "base/amount.h"
 
 #include <array>
 
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace postern::app {
+namespace postern {
 
 namespace {
 
@@ -90,4 +90,4 @@ std::string duration_text(std::chrono::milliseconds duration) {
 
 std::string size_text(std::uint64_t octets) { return in_units(octets, size_units, " "); }
 
-}  // namespace postern::app
+}  // namespace postern

@@ -1,0 +1,190 @@
+#include "admin/replays.h"
+
+#include <algorithm>
+#include <array>
+
+#include <boost/json.hpp>
+
+#include "admin/connection_policies.h"
+#include "admin/publisher.h"
+#include "base/amount.h"
+#include "base/text.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/webhook/compile.h"
+
+namespace postern::admin {
+namespace {
+
+namespace restrictions = dialect::restrictions;
+namespace json = boost::json;
+using dialect::webhook::BodyReader;
+using Status = ReplayState::Status;
+
+constexpr std::int64_t most_traces = 1'000'000'000;
+constexpr std::int64_t most_samples = 1000;
+constexpr std::size_t most_policies = 100;
+
+std::string_view word_of(Status status) {
+  switch (status) {
+    case Status::running:
+      return "running";
+    case Status::done:
+      return "done";
+    case Status::stopped:
+      return "stopped";
+    case Status::failed:
+      break;
+  }
+  return "failed";
+}
+
+json::object to_json(const ReplayState& state, bool whole) {
+  json::object out{{"id", state.id},
+                   {"status", word_of(state.status)},
+                   {"created_at", to_rfc3339(state.created_at)},
+                   {"done", state.done},
+                   {"all", state.all}};
+  if (state.status != Status::running) out["seconds"] = state.seconds;
+  if (state.status == Status::failed) out["error"] = state.error;
+  if (whole && !state.result.empty()) out["result"] = state.result;
+  return out;
+}
+
+/// A draft need not be one that may run: what it would let through is what a replay shows.
+bool can_decide(const restrictions::Judged& judged) {
+  return judged.unknown.empty() && judged.loaded->compiled.policy != nullptr;
+}
+
+}  // namespace
+
+void Replays::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
+                       auto member) {
+    router.add({.method = method,
+                .path = path,
+                .access = access,
+                .body = body,
+                .handler = [this, member](Call& call) { return (this->*member)(call); },
+                .operators_only = true});
+  };
+  add("POST", "/api/v1/replay", Access::write, Body::json, &Replays::start);
+  add("GET", "/api/v1/replay", Access::read, Body::none, &Replays::list);
+  add("GET", "/api/v1/replay/{id}", Access::read, Body::none, &Replays::show);
+  add("DELETE", "/api/v1/replay/{id}", Access::write, Body::none, &Replays::stop);
+}
+
+Replayer& Replays::replayer() const {
+  if (core_.deps.replayer == nullptr || core_.deps.lists == nullptr) {
+    throw unavailable("replays are not available on this server");
+  }
+  return *core_.deps.replayer;
+}
+
+/// The stored policy with the members of `body` over it, as a PUT of them would make it.
+/// Credentials stay: who had signed in is the record's to say.
+Task<std::shared_ptr<const policy::WebhookPolicy>> Replays::draft_policy(const Call& call,
+                                                                         std::string id,
+                                                                         json::object body) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id] {
+    return store.policy(account, id);
+  };
+  const std::optional<store::PolicyRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw invalid("draft.smtp_policies." + printable(id, 64), "there is no such policy");
+  if (body.contains("smtp_credentials")) {
+    throw invalid("draft.smtp_policies." + id + ".smtp_credentials",
+                  "cannot be tried on recorded mail: no password is recorded");
+  }
+  Result<dialect::webhook::PolicyFields> before = dialect::webhook::fields_of(row->definition);
+  if (!before) throw storage_trouble(before.error());
+  for (const store::CredentialRow& one : row->credentials) {
+    before->smtp_credentials.push_back({one.username, one.hash});
+  }
+  auto parsed = dialect::webhook::parse_policy(body, &*before);
+  if (!parsed) refuse(parsed.error());
+  co_return dialect::webhook::compile(row->id, row->account_id, row->version,
+                                      row->credentials_version, parsed->fields);
+}
+
+Task<ReplayRequest> Replays::read(Call& call) {
+  BodyReader body(call.body);
+  static constexpr std::array<std::string_view, 4> known = {"draft", "since", "limit", "samples"};
+  body.refuse_unknown(known, {}, "replay");
+  const json::value* draft = body.find("draft");
+  if (draft == nullptr) throw missing("draft");
+  if (!draft->is_object()) throw invalid("draft", "must be an object");
+  static constexpr std::array<std::string_view, 2> drafts = {"connection_policies",
+                                                             "smtp_policies"};
+  BodyReader parts(draft->get_object());
+  parts.refuse_unknown(drafts, {}, "draft");
+  check(parts);
+  ReplayRequest request;
+  if (const auto since = body.text("since")) {
+    const Result<std::chrono::milliseconds> back = parse_duration(*since);
+    const std::optional<store::Time> time = from_rfc3339(*since);
+    if (!back && !time) body.error("since", "is a duration (24h, 7d) or a time in RFC 3339");
+    request.since = back ? call.now - *back : time.value_or(call.now);
+  }
+  if (const auto limit = body.integer("limit", 1, most_traces)) {
+    request.limit = static_cast<std::uint64_t>(*limit);
+  }
+  const auto samples = body.integer("samples", 0, most_samples);
+  if (samples) request.samples = static_cast<std::size_t>(*samples);
+  check(body);
+
+  if (const json::value* lists = parts.find("connection_policies")) {
+    if (!lists->is_object()) throw invalid("draft.connection_policies", "must be an object");
+    auto judge = [section = section_of(lists->get_object()),
+                  hostname = core_.deps.lists->hostname()]() -> Result<Lists> {
+      return judged(section, hostname);
+    };
+    request.lists = co_await core_.disk(std::move(judge));
+    if (!can_decide(*request.lists->judged)) {
+      refuse_wrong(*request.lists, core_.deps.lists->hostname());
+    }
+  }
+  if (const json::value* policies = parts.find("smtp_policies")) {
+    if (!policies->is_object() || policies->get_object().size() > most_policies) {
+      throw invalid("draft.smtp_policies",
+                    "must be an object of at most 100 policies by their ids");
+    }
+    for (const auto& [id, fields] : policies->get_object()) {
+      if (!fields.is_object()) throw invalid("draft.smtp_policies", "each policy is an object");
+      request.policies.push_back(co_await draft_policy(call, id, fields.get_object()));
+    }
+  }
+  co_return request;
+}
+
+Task<net::HttpResponse> Replays::start(Call& call) {
+  Replayer& replays = replayer();
+  ReplayRequest request = co_await read(call);
+  const Result<std::string> id = replays.start(std::move(request));
+  if (!id) throw conflict("replay_running", id.error().message);
+  net::HttpResponse response =
+      json_response(202, to_json(replays.state(*id).value_or(ReplayState{}), false));
+  response.headers.emplace_back("Location", "/api/v1/replay/" + *id);
+  co_return response;
+}
+
+Task<net::HttpResponse> Replays::list(Call&) {
+  json::array data;
+  for (const ReplayState& state : replayer().states()) data.push_back(to_json(state, false));
+  const std::size_t total = data.size();
+  co_return json_response(200, {{"data", std::move(data)}, {"total", total}});
+}
+
+Task<net::HttpResponse> Replays::show(Call& call) {
+  const std::optional<ReplayState> state = replayer().state(call.ids[0]);
+  if (!state) throw Refusal{404, "not_found", "there is no such replay", {}, {}};
+  co_return json_response(200, to_json(*state, true));
+}
+
+Task<net::HttpResponse> Replays::stop(Call& call) {
+  if (!replayer().state(call.ids[0])) {
+    throw Refusal{404, "not_found", "there is no such replay", {}, {}};
+  }
+  replayer().stop(call.ids[0]);
+  co_return no_content();
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,102 @@
+#include "app/replay_port.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "app/replay_run.h"
+#include "base/ulid.h"
+
+namespace postern::app {
+
+namespace {
+
+using Status = admin::ReplayState::Status;
+
+constexpr std::size_t most_kept = 20;
+
+}  // namespace
+
+ReplayPort::ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of)
+    : writer_(writer), path_(std::move(path)), draft_of_(std::move(draft_of)) {}
+
+ReplayPort::~ReplayPort() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
+  const std::lock_guard lock(mutex_);
+  if (!states_.empty() && states_.front().status == Status::running) {
+    return fail(Fault::conflict, "a replay is running: " + states_.front().id);
+  }
+  if (thread_.joinable()) thread_.join();  // it has said its last word already
+  stop_ = false;
+  states_.push_front({.id = new_id("rep_"), .created_at = store::now()});
+  if (states_.size() > most_kept) states_.pop_back();
+  thread_ =
+      std::thread([this, request = std::move(request)]() mutable { run(std::move(request)); });
+  return states_.front().id;
+}
+
+std::optional<admin::ReplayState> ReplayPort::state(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::find_if(states_.begin(), states_.end(),
+                                  [&](const admin::ReplayState& one) { return one.id == id; });
+  return found == states_.end() ? std::nullopt : std::optional(*found);
+}
+
+std::vector<admin::ReplayState> ReplayPort::states() {
+  const std::lock_guard lock(mutex_);
+  return {states_.begin(), states_.end()};
+}
+
+void ReplayPort::stop(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  if (!states_.empty() && states_.front().id == id) stop_ = true;
+}
+
+bool ReplayPort::note_progress(std::uint64_t done) {
+  const std::lock_guard lock(mutex_);
+  states_.front().done = done;
+  return !stop_;
+}
+
+Result<boost::json::object> ReplayPort::replay(const admin::ReplayRequest& request) {
+  writer_.flush();
+  const auto traces = store::TraceReader::open(path_);
+  if (!traces) return tl::unexpected(traces.error());
+  const auto span = (*traces)->span(request.since, request.limit);
+  if (!span) return tl::unexpected(span.error());
+  {
+    const std::lock_guard lock(mutex_);
+    states_.front().all = span->count;
+  }
+  const dialect::Draft draft = draft_of_(request.lists);
+  const auto tally = replay_traces(
+      **traces, *span, draft,
+      {.samples = request.samples, .policies = request.policies, .in_background = true},
+      [this](std::uint64_t done) { return note_progress(done); });
+  if (!tally) return tl::unexpected(tally.error());
+  return tally->json();
+}
+
+void ReplayPort::run(admin::ReplayRequest request) {
+  const auto began = std::chrono::steady_clock::now();
+  Result<boost::json::object> found = fail(Fault::bug, "internal error");
+  try {
+    found = replay(request);
+  } catch (const std::exception& error) {
+    found = fail(Fault::bug, error.what());
+  }
+  const std::lock_guard lock(mutex_);
+  admin::ReplayState& state = states_.front();
+  state.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  state.status = !found ? Status::failed : stop_ ? Status::stopped : Status::done;
+  if (found) {
+    state.result = std::move(*found);
+  } else {
+    state.error = found.error().message;
+  }
+}
+
+}  // namespace postern::app

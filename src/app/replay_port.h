@@ -1,0 +1,45 @@
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "admin/ports.h"
+#include "dialect/replay.h"
+#include "store/traces.h"
+
+namespace postern::app {
+
+/// POST /replay: replay_traces() on a thread of its own. Safe from any thread.
+class ReplayPort final : public admin::Replayer {
+ public:
+  /// `draft_of`: what decides with these lists, or with those that run. `writer` outlives this; the
+  /// database at `path` exists.
+  using DraftOf = std::function<dialect::Draft(const std::optional<admin::Lists>& lists)>;
+  ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of);
+  /// Stops what runs and waits for it.
+  ~ReplayPort() override;
+
+  Result<std::string> start(admin::ReplayRequest request) override;
+  std::optional<admin::ReplayState> state(const std::string& id) override;
+  std::vector<admin::ReplayState> states() override;
+  void stop(const std::string& id) override;
+
+ private:
+  void run(admin::ReplayRequest request);
+  Result<boost::json::object> replay(const admin::ReplayRequest& request);
+  bool note_progress(std::uint64_t done);
+
+  store::TraceWriter& writer_;
+  const std::string path_;
+  const DraftOf draft_of_;
+  std::mutex mutex_;
+  std::deque<admin::ReplayState> states_;  ///< newest first; only the first may be running
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+}  // namespace postern::app
