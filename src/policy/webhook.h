@@ -31,6 +31,7 @@ struct WebhookPolicy {
   std::uint64_t version = 1;
   std::uint64_t credentials_version = 1;  ///< grows when the credential list changes
   bool require_smtp_auth = false;
+  bool shadow = false;                  ///< its plan is judged and traced, and refuses nothing
   std::vector<Credential> credentials;  ///< sorted by user name
   Plan plan;
   DomainSet dkim_domains;  ///< allowed_dkim_domains: their signatures are evaluated first

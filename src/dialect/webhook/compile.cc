@@ -16,7 +16,7 @@ namespace json = boost::json;
 std::string definition_of(const PolicyFields& fields) {
   json::array networks;
   for (const Cidr& network : fields.allowed_source_ips) networks.emplace_back(network.to_string());
-  return json::serialize(json::object{
+  json::object definition{
       {"name", fields.name},
       {"allowed_source_ips", std::move(networks)},
       {"require_smtp_auth", fields.require_smtp_auth},
@@ -24,7 +24,9 @@ std::string definition_of(const PolicyFields& fields) {
       {"allowed_spf_domains", json::value_from(fields.allowed_spf_domains)},
       {"require_dkim", fields.require_dkim},
       {"allowed_dkim_domains", json::value_from(fields.allowed_dkim_domains)},
-  });
+  };
+  if (fields.shadow) definition["mode"] = "shadow";
+  return json::serialize(definition);
 }
 
 std::vector<policy::Credential> credentials_of(const PolicyFields& fields,
@@ -83,6 +85,7 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
   policy->version = version;
   policy->credentials_version = credentials_version;
   policy->require_smtp_auth = fields.require_smtp_auth;
+  policy->shadow = fields.shadow;
   policy->credentials = credentials_of(fields, orders);
   policy->dkim_domains = policy::DomainSet(fields.allowed_dkim_domains);
   policy->definition = definition_of(fields);
@@ -107,6 +110,9 @@ Result<PolicyFields> fields_of(std::string_view definition) {
     fields.require_smtp_auth = object.at("require_smtp_auth").as_bool();
     fields.require_spf = object.at("require_spf").as_bool();
     fields.require_dkim = object.at("require_dkim").as_bool();
+    if (const json::value* mode = object.if_contains("mode")) {
+      fields.shadow = mode->as_string() == "shadow";
+    }
     using Names = std::vector<std::string>;
     fields.allowed_spf_domains = json::value_to<Names>(object.at("allowed_spf_domains"));
     fields.allowed_dkim_domains = json::value_to<Names>(object.at("allowed_dkim_domains"));

@@ -18,9 +18,11 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 8> writable = {
+constexpr std::array<std::string_view, 9> writable = {
     "name",        "allowed_source_ips",  "require_smtp_auth", "smtp_credentials",
-    "require_spf", "allowed_spf_domains", "require_dkim",      "allowed_dkim_domains"};
+    "require_spf", "allowed_spf_domains", "require_dkim",      "allowed_dkim_domains",
+    "mode"};
+constexpr std::array<std::string_view, 2> modes = {"enforce", "shadow"};
 constexpr std::array<std::string_view, 7> read_only = {
     "id", "account_id", "smtp_usernames", "version", "webhook_count", "created_at", "updated_at"};
 
@@ -142,6 +144,7 @@ void note_changes(const PolicyFields& before, PolicyWrite& write) {
   note(before.allowed_spf_domains != after.allowed_spf_domains, "allowed_spf_domains");
   note(before.require_dkim != after.require_dkim, "require_dkim");
   note(before.allowed_dkim_domains != after.allowed_dkim_domains, "allowed_dkim_domains");
+  note(before.shadow != after.shadow, "mode");
 }
 
 }  // namespace
@@ -164,6 +167,7 @@ Parsed<PolicyWrite> parse_policy(const json::object& object, const PolicyFields*
   read_domains(body, "allowed_spf_domains", fields.allowed_spf_domains);
   fields.require_dkim = body.boolean("require_dkim").value_or(fields.require_dkim);
   read_domains(body, "allowed_dkim_domains", fields.allowed_dkim_domains);
+  if (const auto mode = body.word("mode", modes)) fields.shadow = *mode == "shadow";
   body.refuse_unknown(writable, read_only, "policy");
   judge_merge(body, fields);
   if (!body.errors().fields.empty()) return tl::unexpected(std::move(body.errors()));
@@ -195,6 +199,7 @@ json::object to_json(const PolicyFields& fields) {
       {"allowed_spf_domains", fmt::format("{}", fmt::join(fields.allowed_spf_domains, ","))},
       {"require_dkim", fields.require_dkim},
       {"allowed_dkim_domains", fmt::format("{}", fmt::join(fields.allowed_dkim_domains, ","))},
+      {"mode", fields.shadow ? "shadow" : "enforce"},
   };
 }
 

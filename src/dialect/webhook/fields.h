@@ -32,6 +32,7 @@ struct PolicyFields {
   std::vector<std::string> allowed_spf_domains;  ///< A-labels; ".example.com" is any subdomain
   bool require_dkim = false;
   std::vector<std::string> allowed_dkim_domains;
+  bool shadow = false;  ///< mode = "shadow": the controls are judged and traced, and refuse nothing
 };
 
 /// A password sent in the clear for `fields.smtp_credentials[at]`, whose hash is still empty.

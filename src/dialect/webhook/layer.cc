@@ -54,6 +54,16 @@ Verdict combine(std::vector<Verdict> refusals) {
   return refusals.empty() ? policy::pass_on() : std::move(refusals.front());
 }
 
+namespace {
+
+/// A policy in shadow mode: its steps stay in the trace, and its word does not count.
+Verdict overlook(std::vector<Step>& steps, std::size_t first) {
+  for (std::size_t i = first; i < steps.size(); ++i) steps[i].enforced = false;
+  return policy::pass_on();
+}
+
+}  // namespace
+
 /// All controls are asked, so that the trace and the log have each one's word; within a control the
 /// first refusal is its answer.
 Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer,
@@ -61,6 +71,7 @@ Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer
   const Recipient* subject = evidence.recipients.empty() ? nullptr : &evidence.recipients.front();
   const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over the waits
   if (!owner) co_return policy::pass_on();
+  const std::size_t first = steps.size();
   std::vector<Verdict> refusals;
   std::string_view refused_control;
   for (const policy::Rule& rule : owner->plan.at(Stage::message)) {
@@ -70,6 +81,7 @@ Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer
     refused_control = rule.check->control;
     refusals.push_back(std::move(verdict));
   }
+  if (owner->shadow) co_return overlook(steps, first);
   co_return combine(std::move(refusals));
 }
 
@@ -80,8 +92,10 @@ Task<Verdict> WebhookLayer::judge_recipient(Evidence& evidence, Gatherer& gather
   const Plan* plans[] = {&before_, owner ? &owner->plan : nullptr, &after_};
   for (const Plan* plan : plans) {
     if (plan == nullptr) continue;
+    const std::size_t first = steps.size();
     Verdict verdict =
         co_await policy::run_plan(name(), *plan, Stage::rcpt, evidence, gatherer, steps);
+    if (owner && plan == &owner->plan && owner->shadow) verdict = overlook(steps, first);
     if (verdict.decides()) co_return verdict;
   }
   co_return policy::pass_on();

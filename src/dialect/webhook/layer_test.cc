@@ -94,6 +94,40 @@ TEST(WebhookLayer, an_earlier_check_answers_for_a_later_one) {
   EXPECT_EQ(reply(1), "");
 }
 
+TEST(WebhookLayer, a_policy_in_shadow_mode_is_judged_and_refuses_nothing) {
+  PolicyFields fields = fields_with({"203.0.113.0/24"}, false);
+  fields.require_spf = true;
+  fields.shadow = true;
+  const auto owner = compiled(fields);
+  EXPECT_TRUE(fields_of(owner->definition)->shadow);
+  Evidence evidence = from_client("198.51.100.43");
+  evidence.consider(recipient_of(a_webhook("a"), owner));
+  evidence.spf = mailauth::spf::Result{.status = mailauth::spf::Status::fail};
+  const policy::Engine engine({{std::make_shared<WebhookLayer>()}, {policy::gateway_layer()}});
+  CountingGatherer gatherer;
+  for (const Stage stage : {Stage::rcpt, Stage::message}) {
+    const Decision decision = run(engine.decide(stage, evidence, gatherer));
+    EXPECT_FALSE(refused(decision));
+    std::vector<std::string> overlooked;
+    for (const policy::Step& step : decision.steps) {
+      if (step.enforced) {
+        EXPECT_FALSE(step.verdict.refuses());
+      } else if (step.verdict.refuses()) {
+        overlooked.emplace_back(step.check);
+      }
+    }
+    EXPECT_EQ(overlooked, Names{stage == Stage::rcpt ? "client_in_networks" : "spf_authorised"});
+    evidence.recipients.push_back(*evidence.candidate);
+    evidence.message = policy::MessageFacts{};
+  }
+  // What is not the policy's stays enforced.
+  auto inactive = a_webhook("b");
+  inactive->is_active = false;
+  Evidence other = from_client("198.51.100.43");
+  other.consider(recipient_of(inactive, owner));
+  EXPECT_EQ(judge(other).reply, "550 5.2.1 recipient is deactivated");
+}
+
 TEST(WebhookLayer, has_no_opinion_on_recipients_of_others) {
   Evidence evidence = from_client("203.0.113.10");
   evidence.consider({.address = address("nobody"), .route = {}});
