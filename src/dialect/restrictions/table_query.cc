@@ -162,16 +162,21 @@ Result<QueryTable> QueryTable::read(const TableConfig& config, const TableSource
   return table;
 }
 
-std::optional<Found> QueryTable::outside(const KeyParts& key) const {
+bool QueryTable::is_remote() const {
+  return std::any_of(domain_tables_.begin(), domain_tables_.end(),
+                     [](const auto& table) { return table->is_remote(); });
+}
+
+std::optional<Found> QueryTable::outside(const KeyParts& key, policy::Replies* replies) const {
   if (domains_.empty() && domain_tables_.empty()) return std::nullopt;
   if (key.user.empty() || key.domain.empty()) return Found{};
   if (std::find(domains_.begin(), domains_.end(), key.domain) != domains_.end()) {
     return std::nullopt;
   }
   for (const auto& table : domain_tables_) {
-    Found found = table->lookup(key.domain);
+    Found found = table->find(key.domain, replies);
     if (found.status == Found::Status::found) return std::nullopt;
-    if (found.status == Found::Status::failed) return found;
+    if (found.status != Found::Status::absent) return found;
   }
   return Found{};
 }

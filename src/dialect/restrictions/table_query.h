@@ -65,7 +65,9 @@ class QueryTable {
   static Result<QueryTable> read(const TableConfig& config, const TableSources& sources);
 
   /// Set when `domain` keeps the key out, or cannot be asked.
-  std::optional<Found> outside(const KeyParts& key) const;
+  std::optional<Found> outside(const KeyParts& key, policy::Replies* replies) const;
+  /// Whether one of the tables in `domain` is another program's.
+  bool is_remote() const;
   const std::string& result_format() const { return result_format_; }
   std::uint64_t expansion_limit() const { return expansion_limit_; }
 

@@ -42,13 +42,16 @@ std::string sql_quoted(std::string_view text) {
 class SqliteTable final : public NamedTable {
  public:
   SqliteTable(std::string name, Settings settings, Handle handle)
-      : NamedTable(std::move(name)), settings_(std::move(settings)), handle_(std::move(handle)) {}
+      : NamedTable(std::move(name)), settings_(std::move(settings)), handle_(std::move(handle)) {
+    set_remote(settings_.common.is_remote());
+  }
 
-  Found lookup(std::string_view key) const override {
+  Found lookup(std::string_view key) const override { return lookup_alone(key); }
+  Found lookup_among(std::string_view key, policy::Replies* replies) const override {
     if (key.empty() || key.find('\0') != std::string_view::npos) return {};
     const std::string low = lower(key);
     const KeyParts parts(low);
-    if (const auto other = settings_.common.outside(parts)) return *other;
+    if (const auto other = settings_.common.outside(parts, replies)) return *other;
     const auto sql = expand(settings_.query, parts, parts, sql_quoted);
     if (!sql) return {};
     const std::lock_guard guard(mutex_);
