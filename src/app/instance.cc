@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "admin/metrics_token.h"
+#include "app/explain_live.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
@@ -37,6 +38,9 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t payload_queue = 1024;
+/// Look-ups in databases: threads, which is connections a table, and how many wait for them.
+constexpr std::size_t lookup_threads = 4;
+constexpr std::size_t lookup_queue = 256;
 
 void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
   telemetry::MetricsSetup setup;
@@ -222,6 +226,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
                                                      const Config& config) const {
   auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
   settings->body_directory = data_dir_ + "/tmp";
+  settings->tables = remote_tables(config, *lookup_pool_);
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;
@@ -248,6 +253,7 @@ Instance::Started Instance::open_delivery() {
       auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
   auth_pool_ = std::make_unique<net::WorkPool>(hashers, auth.queue);
   payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue);
+  lookup_pool_ = std::make_unique<net::WorkPool>(lookup_threads, lookup_queue);
   resources_ = std::make_unique<gateway::Resources>(body_memory(config_), data_dir_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
@@ -405,8 +411,8 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   std::size_t cut = 0;
   if (server_) cut = server_->drain(limit);
   if (http_) http_->stop();
-  for (auto* pool :
-       {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get()}) {
+  for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
+                     lookup_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   if (server_) server_->halt();

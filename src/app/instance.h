@@ -96,6 +96,7 @@ class Instance {
   std::unique_ptr<net::WorkPool> account_pool_;
   std::unique_ptr<net::WorkPool> disk_pool_;
   std::unique_ptr<net::WorkPool> payload_pool_;
+  std::unique_ptr<net::WorkPool> lookup_pool_;
   std::unique_ptr<gateway::Authenticator> authenticator_;
   std::unique_ptr<deliver::WebhookDelivery> delivery_;
   std::unique_ptr<WebhookSink> sink_;
