@@ -100,6 +100,31 @@ bool holds_password(std::string_view uri) {
          lower(rest).find("password") != std::string::npos;
 }
 
+/// Keys are quoted for the inside of '...' and are safe nowhere else: not in E'...', "...",
+/// $$...$$, a comment or as a number. What is wrong with a query in that regard; empty: nothing.
+std::string_view unsafe_place(std::string_view query) {
+  char inside = '\0';  // which quote is open
+  for (std::size_t at = 0; at < query.size(); ++at) {
+    const char c = query[at];
+    if (c == '%') {
+      const bool is_percent_sign = query[++at] == '%';
+      if (!is_percent_sign && inside != '\'') return "a key stands within '...' and nowhere else";
+    } else if (inside != '\0') {
+      if (c == inside) inside = '\0';
+    } else if (c == '\'' || c == '"') {
+      const bool letter = at > 0 && to_lower(query[at - 1]) == 'e';
+      if (c == '\'' && letter && (at == 1 || !is_alnum(query[at - 2]))) {
+        return "E'...' is not carried: write '...'";
+      }
+      inside = c;
+    } else if (c == '$' || query.substr(at).starts_with("--") ||
+               query.substr(at).starts_with("/*")) {
+      return "dollar quotes and comments are not carried";
+    }
+  }
+  return inside == '\0' ? std::string_view() : "a quote is not closed";
+}
+
 Result<PgsqlTable> pgsql_of(const TableConfig& config) {
   PgsqlTable table;
   table.hosts = config.words("hosts", "localhost");
@@ -134,6 +159,9 @@ Result<PgsqlTable> pgsql_of(const TableConfig& config) {
   }
   if (table.query.empty()) return config.wrong("query is missing");
   if (!is_template(table.query)) return config.wrong("query has a `%` without a meaning");
+  if (const auto unsafe = unsafe_place(table.query); !unsafe.empty()) {
+    return config.wrong(fmt::format("query: {}", unsafe));
+  }
   return table;
 }
 

@@ -141,6 +141,15 @@ TEST(RemoteTable, statements_filters_and_names_are_quoted) {
   EXPECT_EQ(filter_quoted(std::string("a\0", 2)), "a\\00");
 }
 
+TEST(RemoteTable, queries_in_which_a_key_is_safe) {
+  for (const char* query :
+       {"SELECT 1 WHERE '%s' = 'it''s' AND '100%%' = k",
+        "SELECT \"it's\" FROM t WHERE the='%u' AND n LIKE '%%@%d'", "SELECT f('%s', 'e$--')"}) {
+    const Texts texts = files("query = " + std::string(query) + "\n");
+    EXPECT_EQ(error_of("pgsql:/pg", texts), "opened") << query;
+  }
+}
+
 TEST(RemoteTable, results_are_formatted_and_limited) {
   const auto table = remote("pgsql:/pg", files("result_format = <%s>\nexpansion_limit = 2\n"));
   const auto made = [&](std::vector<std::string> results) {
@@ -197,6 +206,12 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"pgsql:/pg", "pg-hunter2\n", "/pg line 6: write name = value"},
       {"pgsql:/pg", "query =\n", "query is missing"},
       {"pgsql:/pg", "query = SELECT '%q'\n", "`%` without a meaning"},
+      {"pgsql:/pg", "query = SELECT v FROM t WHERE k = %u\n", "within '...'"},
+      {"pgsql:/pg", "query = SELECT v FROM t WHERE k = E'%s'\n", "E'...' is not carried"},
+      {"pgsql:/pg", "query = SELECT v FROM \"%d\"\n", "within '...'"},
+      {"pgsql:/pg", "query = SELECT $$%s$$\n", "dollar quotes"},
+      {"pgsql:/pg", "query = SELECT '%s' -- it's\n", "comments"},
+      {"pgsql:/pg", "query = SELECT '%s\n", "a quote is not closed"},
       {"pgsql:/pg", "dbname =\n", "dbname is missing"},
       {"pgsql:/pg", "dbname = password=pg-hunter2\n", "no connection string"},
       {"pgsql:/pg", "encoding = LATIN1\n", "UTF8"},
