@@ -294,6 +294,16 @@ def logged(server, words):
         time.sleep(0.1)
 
 
+def reload(server):
+    before = server.log.read_text(encoding="utf-8", errors="replace").count('"reload.ok"')
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while server.log.read_text(encoding="utf-8", errors="replace").count('"reload.ok"') == before:
+        if time.monotonic() > end:
+            raise Fail("no reload: " + server.tail())
+        time.sleep(0.1)
+
+
 def explained_offline(bench, server, trace, words):
     """`explain` makes the recorded decision again, with no server to ask."""
     config = server.root / "postern.toml"
@@ -406,14 +416,12 @@ def openldap(bench):
     directory.start()
     answers(server, cases)
     config.write_text(config.read_text().replace(LDAP_SECRET, "wrong-" + LDAP_SECRET))
-    server.process.send_signal(signal.SIGHUP)
-    time.sleep(1)
+    reload(server)
     answers(server, {"ann@ours.example": "451 4.3.0"})
     logged(server, "Invalid credentials")
     # A certificate that nobody vouches for is not taken.
     config.write_text("\n".join(line for line in config.read_text().splitlines() if not line.startswith("tls_ca")) + "\n")
-    server.process.send_signal(signal.SIGHUP)
-    time.sleep(1)
+    reload(server)
     answers(server, {"ann@ours.example": "451 4.3.0"})
     logged(server, "certificate")
     server.stop()

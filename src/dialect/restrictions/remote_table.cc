@@ -86,8 +86,12 @@ OpenedTable open_socketmap(std::string spec, std::string_view name, const TableS
 }
 
 Result<std::string> read_secret(const TableSources& sources, std::string_view path) {
-  return sources.read_secret ? sources.read_secret(std::string(path))
-                             : sources.read(std::string(path));
+  auto text = sources.read_secret ? sources.read_secret(std::string(path))
+                                  : sources.read(std::string(path));
+  if (!text && path.find('/') == std::string_view::npos) {
+    text.error().message += "; settings of tables in main.cf are not read, write them into a file";
+  }
+  return text;
 }
 
 /// A URI is handed to the library as it is, and stands in its messages.
@@ -233,6 +237,10 @@ Result<LdapTable> ldap_of(const TableConfig& config) {
   table.bind = *bind;
   table.bind_dn = config.text("bind_dn");
   table.bind_password = Secret(config.text("bind_pw"));
+  // RFC 4513 §5.1.2: a server may take that for a success, and show nothing.
+  if (table.bind && !table.bind_dn.empty() && table.bind_password.empty()) {
+    return config.wrong("bind_dn without bind_pw");
+  }
   table.start_tls = *start_tls;
   table.ca_file = config.text("tls_ca_cert_file");
   table.verify_certificate = *verify;

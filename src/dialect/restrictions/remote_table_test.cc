@@ -222,6 +222,8 @@ TEST(RemoteTable, refuses_what_it_cannot_mean) {
       {"ldap:/ldap", "special_result_attribute = member\n", "special_result_attribute"},
       {"ldap:/ldap", "leaf_result_attribute = x\n", "leaf_result_attribute"},
       {"ldap:/ldap", "bind = sasl\n", "SASL is not carried"},
+      {"ldap:/ldap", "bind_pw =\n", "bind_dn without bind_pw"},
+      {"ldap:accounts", "", "settings of tables in main.cf are not read"},
       {"ldap:/ldap", "search_base =\n", "search_base is missing"},
       {"ldap:/ldap", "query_filter = (a=%q)\n", "query_filter"},
       {"ldap:/ldap", "scope = children\n", "scope is sub, one or base"},
