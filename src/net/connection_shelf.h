@@ -1,13 +1,29 @@
 // Connections to a database that wait for their next use. Blocking: for the threads of a WorkPool.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "base/error.h"
 
 namespace postern::net {
+
+/// Tries `connect(server, deadline)` with each in turn until one gives a connection. The time that
+/// is left is shared among those that are left, so that one that hangs leaves the others theirs.
+template <class Connection, class Connect>
+Result<std::unique_ptr<Connection>> first_that_connects(
+    const std::vector<std::string>& servers, std::chrono::steady_clock::time_point deadline,
+    Connect connect) {
+  Result<std::unique_ptr<Connection>> made = fail(Fault::malformed, "no servers");
+  for (std::size_t i = 0; i < servers.size() && !made; ++i) {
+    const auto now = std::chrono::steady_clock::now();
+    made = connect(servers[i], now + (deadline - now) / static_cast<int>(servers.size() - i));
+  }
+  return made;
+}
 
 /// What a connection was good for.
 template <class T>

@@ -1,7 +1,12 @@
 #include "net/ldap_client.h"
 
 #include <ldap.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include "base/text.h"
 #include "net/connection_shelf.h"
@@ -85,6 +90,61 @@ int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) 
   return parsed == LDAP_SUCCESS ? code : parsed;
 }
 
+/// Ends a connection when its time is up. The library has no limit for a TLS handshake: with a
+/// network timeout it asks again and again without a pause, without one it waits for ever.
+class Watch {
+ public:
+  Watch(LDAP* handle, Clock::time_point deadline)
+      : handle_(handle), callbacks_{.lc_add = opened, .lc_del = closed, .lc_arg = this} {
+    ldap_set_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);
+    thread_ = std::thread([this, deadline] { guard(deadline); });
+  }
+  ~Watch() {
+    ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // takes it away
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  /// Between TCP and TLS.
+  static int opened(LDAP* handle, Sockbuf* socket, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
+    auto& watch = *static_cast<Watch*>(self->lc_arg);
+    ber_socket_t descriptor = -1;
+    ber_sockbuf_ctrl(socket, LBER_SB_OPT_GET_FD, &descriptor);
+    ldap_set_option(handle, LDAP_OPT_NETWORK_TIMEOUT, nullptr);
+    const std::lock_guard lock(watch.mutex_);
+    watch.descriptor_ = descriptor;
+    if (watch.late_) ::shutdown(descriptor, SHUT_RDWR);
+    return 0;
+  }
+  static void closed(LDAP*, Sockbuf*, ldap_conncb* self) {
+    auto& watch = *static_cast<Watch*>(self->lc_arg);
+    const std::lock_guard lock(watch.mutex_);
+    watch.descriptor_ = -1;
+  }
+  void guard(Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_until(lock, deadline, [this] { return over_; })) return;
+    late_ = true;
+    if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+  }
+
+  LDAP* const handle_;
+  ldap_conncb callbacks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int descriptor_ = -1;
+  bool over_ = false;
+  bool late_ = false;
+  std::thread thread_;
+};
+
 int bind(LDAP* handle, const LdapServers& servers, Clock::time_point deadline) {
   berval password{.bv_len = servers.bind_password.size(),
                   .bv_val = const_cast<char*>(servers.bind_password.reveal().c_str())};
@@ -106,22 +166,13 @@ Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const st
     return fail(Fault::temporary, printable(uri, 200) + ": cannot set options; is " +
                                       printable(servers.ca_file, 200) + " readable?");
   }
+  const Watch watch(raw, deadline);
   // ldap_connect() makes the difference between servers here, before anything is searched.
   code = ldap_connect(raw);
   if (code == LDAP_SUCCESS && servers.start_tls) code = ldap_start_tls_s(raw, nullptr, nullptr);
   if (code == LDAP_SUCCESS && servers.bind) code = bind(raw, servers, deadline);
   if (code != LDAP_SUCCESS) return trouble(uri, raw, code);
   return std::make_unique<Connection>(Connection{std::move(handle), uri});
-}
-
-Result<std::unique_ptr<Connection>> connect(const LdapServers& servers,
-                                            Clock::time_point deadline) {
-  Result<std::unique_ptr<Connection>> made = fail(Fault::malformed, "no servers");
-  for (const std::string& uri : servers.uris) {
-    made = connect(servers, uri, deadline);
-    if (made) break;
-  }
-  return made;
 }
 
 Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
@@ -177,8 +228,12 @@ LdapClient::LdapClient(LdapServers servers) : state_(std::make_unique<State>()) 
 LdapClient::~LdapClient() = default;
 
 Result<Values> LdapClient::search(const LdapSearch& search, Clock::time_point deadline) {
+  const LdapServers& servers = state_->servers;
+  const auto connect_one = [&](const std::string& uri, Clock::time_point until) {
+    return connect(servers, uri, until);
+  };
   return state_->shelf.with(
-      [&] { return connect(state_->servers, deadline); },
+      [&] { return first_that_connects<Connection>(servers.uris, deadline, connect_one); },
       [&](Connection& connection) { return run(connection, search, deadline); });
 }
 

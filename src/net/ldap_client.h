@@ -42,8 +42,8 @@ class LdapClient {
   LdapClient& operator=(const LdapClient&) = delete;
 
   /// The values of the attributes, entry by entry. Keeps its connections for the next call.
-  /// Thread-safe. Waits until `deadline` at the longest for each server, but for the system's
-  /// resolver of host names. Fault::temporary; the sentence holds no secret.
+  /// Thread-safe. Waits until `deadline`, but for the system's resolver of host names.
+  /// Fault::temporary; the sentence holds no secret.
   Result<std::vector<std::string>> search(const LdapSearch& search, Clock::time_point deadline);
 
  private:

@@ -95,16 +95,6 @@ Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const s
   return trouble(host, PQerrorMessage(handle.get()));
 }
 
-Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers,
-                                            Clock::time_point deadline) {
-  Result<std::unique_ptr<Connection>> made = fail(Fault::malformed, "no hosts");
-  for (const std::string& host : servers.hosts) {
-    made = connect(servers, host, deadline);
-    if (made) break;
-  }
-  return made;
-}
-
 /// The results of one statement, as they come.
 class Fetch {
  public:
@@ -213,8 +203,12 @@ PgsqlClient::PgsqlClient(PgsqlServers servers) : state_(std::make_unique<State>(
 PgsqlClient::~PgsqlClient() = default;
 
 Result<Rows> PgsqlClient::select(const Statement& statement, Clock::time_point deadline) {
+  const PgsqlServers& servers = state_->servers;
+  const auto connect_one = [&](const std::string& host, Clock::time_point until) {
+    return connect(servers, host, until);
+  };
   return state_->shelf.with(
-      [&] { return connect(state_->servers, deadline); },
+      [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
       [&](Connection& connection) { return Fetch(connection, deadline).run(statement); });
 }
 

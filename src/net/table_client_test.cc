@@ -117,6 +117,48 @@ TEST(ConnectionShelf, tries_again_once_where_a_connection_has_died) {
   EXPECT_EQ(shelf.with(connect, works).value(), 4);
 }
 
+TEST(DatabaseClients, a_server_that_hangs_leaves_the_next_its_time) {
+  std::vector<std::string> tried;
+  const auto begun = std::chrono::steady_clock::now();
+  const auto connect = [&](const std::string& server, auto until) -> Result<std::unique_ptr<int>> {
+    tried.push_back(server + (until - begun < 8s ? " soon" : " later"));
+    if (server == "c") return std::make_unique<int>(3);
+    return fail(Fault::temporary, server + " hangs");
+  };
+  const std::vector<std::string> servers = {"a", "b", "c", "d"};
+  EXPECT_EQ(**first_that_connects<int>(servers, begun + 12s, connect), 3);
+  EXPECT_THAT(tried, testing::ElementsAre("a soon", "b soon", "c soon"));
+  EXPECT_FALSE(first_that_connects<int>({"b"}, begun + 12s, connect));
+  EXPECT_EQ(tried.back(), "b later");
+  EXPECT_FALSE(first_that_connects<int>({}, begun + 12s, connect));
+}
+
+/// A server whose kernel accepts and who never says a word.
+TEST(DatabaseClients, silence_ends_with_the_deadline) {
+  asio::io_context loop;
+  tcp::acceptor silent(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  const std::string port = std::to_string(silent.local_endpoint().port());
+  const auto begun = std::chrono::steady_clock::now();
+  PgsqlClient pgsql({.hosts = {"127.0.0.1:" + port}, .user = "u", .password = {}, .dbname = "d"});
+  const auto one = [](const PgsqlClient::Quote&) { return "SELECT 1"; };
+  const auto rows = pgsql.select(one, begun + 200ms);
+  ASSERT_FALSE(rows);
+  EXPECT_THAT(rows.error().message, HasSubstr("no connection in time"));
+  LdapClient ldap({.uris = {"ldap://127.0.0.1:" + port},
+                   .bind_dn = "cn=x",
+                   .bind_password = Secret("p"),
+                   .ca_file = {}});
+  const LdapSearch search{.base = "o=x", .filter = "(a=b)", .attributes = {"a"}, .size_limit = 0};
+  EXPECT_FALSE(ldap.search(search, std::chrono::steady_clock::now() + 200ms));
+  LdapClient tls({.uris = {"ldaps://127.0.0.1:" + port},
+                  .bind = false,
+                  .bind_dn = {},
+                  .bind_password = {},
+                  .ca_file = {}});
+  EXPECT_FALSE(tls.search(search, std::chrono::steady_clock::now() + 200ms));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+}
+
 TEST(DatabaseClients, say_what_is_wrong_without_secrets) {
   const auto soon = std::chrono::steady_clock::now() + 2s;
   // Nobody listens on the discard port of the loopback network.
