@@ -26,7 +26,8 @@ demo:
 build: bootstrap
 	@tools/build release postern
 
-test: bootstrap
+test:
+	@tools/bootstrap test
 	@tools/test
 
 asan: bootstrap

@@ -3,6 +3,7 @@
 // through to a foreign destination.
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/lint.h"
+#include "dialect/restrictions/remote_table.h"
 #include "invariant.h"
 
 namespace {
@@ -19,7 +20,8 @@ Evaluated ask(const Policy& policy, policy::Evidence& evidence, Protocol protoco
     Evaluated result = evaluate(policy, evidence, protocol);
     if (result.complete() || i == most_questions) return result;
     if (result.wanted_service) {
-      result.wanted_service->answer = "OK";
+      const bool is_table = is_remote_table(result.wanted_service->service);
+      result.wanted_service->answer = is_table ? "found OK" : "OK";
       evidence.consulted.push_back(std::move(*result.wanted_service));
     } else {
       dns::Answer answer{.status = dns::Status::nx_domain, .records = {}};
@@ -71,6 +73,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
        {Protocol::connect, Protocol::helo, Protocol::mail, Protocol::data, Protocol::end_of_data}) {
     const Evaluated result = ask(*compiled.policy, evidence, later);
     if (!result.complete() || result.reply.code != 0 || result.discard) return 0;
+  }
+  // What another program's table calls ours is ours.
+  policy::Replies said(evidence.consulted);
+  if (compiled.policy->domain_class("foreign.example", &said) != DomainClass::foreign) return 0;
+  const std::string nameless;
+  if (compiled.policy->mynetworks.contains(evidence.session.client_ip, &nameless, &said) !=
+      Match::no) {
+    return 0;
   }
   must(report.open_relay != OpenRelay::no, "closed lets no stranger through");
   return 0;

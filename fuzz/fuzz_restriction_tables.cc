@@ -12,12 +12,21 @@ using fuzz::must;
 
 constexpr const char* kinds[] = {"texthash:/t", "cidr:/t", "regexp:/t", "pcre:/t",
                                  "sqlite:/t",   "inline:", "unionmap:", "pipemap:",
-                                 "static:",     "cidr:",   "pcre:",     ""};
+                                 "static:",     "cidr:",   "pcre:",     "",
+                                 "pgsql:/t",    "ldap:/t", "tcp:",      "socketmap:"};
 
 void check_answers(const Table& table, std::string_view key) {
   const Found found = table.lookup(key);
   must(found.status == Found::Status::failed || found.trouble.empty(), "trouble is a failure's");
   must(found.status == Found::Status::found || found.value.empty(), "a value is found");
+  must(found.status != Found::Status::waiting || table.is_remote(), "nobody else waits");
+  if (table.is_remote()) {
+    const std::vector<policy::Consultation> nothing;
+    policy::Replies replies(nothing);
+    must(table.find(key, &replies).status == found.status, "nothing was said");
+    must((found.status == Found::Status::waiting) == replies.wanted().has_value(), "who is asked");
+    must(table.find(key, nullptr).status != Found::Status::waiting, "nobody can be asked");
+  }
   must(found.status != Found::Status::absent || !table.is_total() || table.is_pattern(),
        "a total table finds every key");
   if (const auto values = table.values(); values && found.status == Found::Status::found) {

@@ -13,7 +13,6 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
-#include "gateway/consultation.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
@@ -38,14 +37,22 @@ policy::Engine engine_for(const Config& config) {
   return policy::Engine(std::move(layers));
 }
 
+gateway::RemoteTables::Named remote_tables(const Config& config) {
+  const auto* loaded = config.restrictions.loaded();
+  if (loaded == nullptr || !loaded->compiled.policy) return {};
+  return loaded->compiled.policy->remote_tables;
+}
+
 namespace {
 
 /// A full bucket: what other mail has used of a rate limit only the running gateway knows.
 class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
-               dns::Resolver& resolver)
-      : patience_(options.decide_within), authentication_(options, caches, resolver) {}
+               dns::Resolver& resolver, std::shared_ptr<gateway::RemoteTables> tables)
+      : patience_(options.decide_within),
+        tables_(std::move(tables)),
+        authentication_(options, caches, resolver) {}
 
   policy::MessageAuthentication& authentication() { return authentication_; }
 
@@ -61,11 +68,12 @@ class LiveGatherer final : public policy::Gatherer {
   }
 
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
-    co_await gateway::consult_policy_server(std::move(question), patience_, evidence);
+    co_await gateway::consult(std::move(question), patience_, tables_, evidence);
   }
 
  private:
   const std::chrono::milliseconds patience_;
+  const std::shared_ptr<gateway::RemoteTables> tables_;
   policy::MessageAuthentication authentication_;
 };
 
@@ -189,7 +197,10 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   if (!resolver) return tl::unexpected(resolver.error());
   const policy::AuthenticationOptions authentication = authentication_options(config);
   policy::AuthenticationCaches caches;
-  LiveGatherer gatherer(authentication, caches, **resolver);
+  net::WorkPool lookups(1, 1);
+  const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
+  tables->replace(remote_tables(config));
+  LiveGatherer gatherer(authentication, caches, **resolver, tables);
   bool accepted = false;
   boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
                         [&](std::exception_ptr error, bool result) {

@@ -216,6 +216,15 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   if (evidence.dmarc) line(policy::describe(*evidence.dmarc));
   if (evidence.arc) line(policy::describe(*evidence.arc));
   if (!out.empty()) out = "\n" + paint.bold("Who vouches for it") + "\n" + out;
+  if (!evidence.consulted.empty()) {
+    out += "\n" + paint.bold("Other programs asked") + "\n";
+    for (const policy::Consultation& one : evidence.consulted) {
+      // A table is asked for a key; what a policy server is told stands in the decision.
+      const bool is_line = one.request.find('\n') == std::string::npos;
+      line(fmt::format("{}{}: {}{}", shown(one.service), is_line ? " " + shown(one.request) : "",
+                       one.failed ? "failed: " : "", shown(one.answer)));
+    }
+  }
   if (evidence.dns.empty()) return out;
   out += "\n" + paint.bold("DNS answers used") + "\n";
   for (const policy::DnsRecord& one : evidence.dns) {
@@ -375,6 +384,17 @@ json::object authentication_json(const Evidence& evidence) {
   return out;
 }
 
+json::array consulted_json(const std::vector<policy::Consultation>& consulted) {
+  json::array out;
+  for (const policy::Consultation& one : consulted) {
+    out.push_back(json::object{{"service", shown(one.service)},
+                               {"request", shown(one.request)},
+                               {"answer", shown(one.answer)},
+                               {"failed", one.failed}});
+  }
+  return out;
+}
+
 /// In the form that --dns takes.
 json::array dns_json(const std::vector<policy::DnsRecord>& answers) {
   json::array out;
@@ -423,6 +443,7 @@ json::object explanation_json(const Explanation& explanation) {
   for (const Decision& decision : trace.decisions) decisions.push_back(decision_json(decision));
   out["decisions"] = std::move(decisions);
   out["authentication"] = authentication_json(evidence);
+  out["consulted"] = consulted_json(evidence.consulted);
   out["dns"] = dns_json(evidence.dns);
   out["omitted"] = trace.omitted;
   out["outcome"] = trace.outcome;

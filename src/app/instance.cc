@@ -38,6 +38,9 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
 constexpr std::size_t payload_queue = 1024;
+/// Look-ups in databases: threads, which is connections a table, and how many wait for them.
+constexpr std::size_t lookup_threads = 4;
+constexpr std::size_t lookup_queue = 256;
 
 void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
   telemetry::MetricsSetup setup;
@@ -133,7 +136,9 @@ Instance::Instance(const Config& config)
       data_dir_(config.server.data_dir.string()),
       deciding_(config),
       engine_(std::make_shared<policy::CurrentEngine>(
-          std::make_shared<const policy::Engine>(engine_for(config)))) {}
+          std::make_shared<const policy::Engine>(engine_for(config)))),
+      lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue)),
+      tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)) {}
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
@@ -236,6 +241,7 @@ dialect::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
 void Instance::follow_lists(const admin::Lists& lists) {
   const std::lock_guard lock(deciding_mutex_);
   deciding_.restrictions = restrictions_of(lists);
+  tables_->replace(remote_tables(deciding_));
   engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
@@ -262,6 +268,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
   settings->body_directory = data_dir_ + "/tmp";
   settings->engine = engine_;
+  settings->tables = tables_;
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;
@@ -462,8 +469,8 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   std::size_t cut = 0;
   if (server_) cut = server_->drain(limit);
   if (http_) http_->stop();
-  for (auto* pool :
-       {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get()}) {
+  for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
+                     lookup_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   if (server_) server_->halt();

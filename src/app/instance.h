@@ -82,6 +82,8 @@ class Instance {
   Config deciding_;            ///< as loaded last, with the lists that run
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
   std::shared_ptr<policy::CurrentEngine> engine_;
+  std::unique_ptr<net::WorkPool> lookup_pool_;
+  std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists that run
   bool test_recipients_ = false;
   int lock_ = -1;
 

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/rederive.h"
+#include "dialect/restrictions/remote_table.h"
 #include "mailauth/spf/check_host.h"
 
 namespace postern::dialect {
@@ -54,7 +55,9 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   }
 
   Task<void> consult(policy::Consultation question, Evidence&) override {
-    lack({"answers of the policy server " + question.service, {}});
+    const bool is_table = restrictions::is_remote_table(question.service);
+    lack({(is_table ? "answers of the table " : "answers of the policy server ") + question.service,
+          is_table ? question.request : std::string()});
     co_return;
   }
 

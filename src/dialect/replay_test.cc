@@ -40,7 +40,8 @@ policy::Engine engine(std::optional<Settings> settings, Mode mode = Mode::enforc
   return policy::Engine(std::move(layers));
 }
 
-/// Answers DNS questions with a name that is not there, as the record keeps it.
+/// Answers DNS questions with a name that is not there, as the record keeps it, and tables of other
+/// programs with REJECT.
 class NoSuchName final : public policy::Gatherer {
  public:
   Task<void> gather(policy::Need, Evidence& evidence) override {
@@ -50,6 +51,11 @@ class NoSuchName final : public policy::Gatherer {
   Task<void> ask(dns::Question question, Evidence& evidence) override {
     evidence.dns.push_back(
         {std::move(question), dns::Answer{.status = dns::Status::nx_domain, .records = {}}});
+    co_return;
+  }
+  Task<void> consult(policy::Consultation question, Evidence& evidence) override {
+    question.answer = "found REJECT";
+    evidence.consulted.push_back(std::move(question));
     co_return;
   }
 };
@@ -250,6 +256,20 @@ TEST(Replay, a_policy_server_that_was_not_asked_is_not_guessed) {
   ASSERT_FALSE(found.empty());
   EXPECT_EQ(found[0].change, Change::undecidable);
   EXPECT_EQ(found[0].lack.kind, "answers of the policy server inet:127.0.0.1:10023");
+}
+
+TEST(Replay, a_table_of_another_program_that_was_not_asked_is_not_guessed) {
+  Settings asking = open_to_networks;
+  asking["smtpd_recipient_restrictions"] = "check_recipient_access tcp:127.0.0.1:7777";
+  const auto found = under(engine(asking), recorded(engine(open_to_networks), {}));
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].change, Change::undecidable);
+  EXPECT_EQ(found[0].lack.kind, "answers of the table tcp:127.0.0.1:7777");
+  EXPECT_EQ(found[0].lack.example, "b@example.org");
+  // A shadow layer has asked, and that is in the record.
+  const auto known = under(engine(asking), recorded(engine(asking, Mode::shadow), {}));
+  ASSERT_FALSE(known.empty());
+  EXPECT_EQ(known[0].draft.substr(0, 9), "554 5.7.1");
 }
 
 TEST(Replay, an_undecided_recipient_leaves_others_be) {

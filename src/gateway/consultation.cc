@@ -1,15 +1,168 @@
 #include "gateway/consultation.h"
 
+#include <boost/asio.hpp>
+
+#include "base/text.h"
 #include "net/policy_client.h"
+#include "net/table_client.h"
 
 namespace postern::gateway {
 
-Task<void> consult_policy_server(policy::Consultation question, std::chrono::milliseconds patience,
-                                 policy::Evidence& evidence) {
-  Result<std::string> answer =
-      co_await net::ask_policy_server(question.service, question.request, patience);
+namespace asio = boost::asio;
+using namespace dialect::restrictions;
+using Clock = std::chrono::steady_clock;
+using Answer = Result<std::string>;
+
+namespace {
+
+net::PgsqlServers servers_of(const PgsqlTable& table) {
+  return {
+      .hosts = table.hosts, .user = table.user, .password = table.password, .dbname = table.dbname};
+}
+
+net::LdapServers servers_of(const LdapTable& table) {
+  return {.uris = table.servers,
+          .bind = table.bind,
+          .bind_dn = table.bind_dn,
+          .bind_password = table.bind_password,
+          .start_tls = table.start_tls,
+          .ca_file = table.ca_file,
+          .verify_certificate = table.verify_certificate};
+}
+
+net::LdapSearch::Scope scope_of(LdapTable::Scope scope) {
+  switch (scope) {
+    case LdapTable::Scope::base:
+      return net::LdapSearch::Scope::base;
+    case LdapTable::Scope::one:
+      return net::LdapSearch::Scope::one;
+    case LdapTable::Scope::subtree:
+      break;
+  }
+  return net::LdapSearch::Scope::subtree;
+}
+
+Answer answer_of(const Found& found) {
+  if (found.status == Found::Status::failed) return fail(Fault::temporary, found.trouble);
+  return recorded(found);
+}
+
+Answer answer_of(const net::TableReply& reply) {
+  if (!reply) return tl::unexpected(reply.error());
+  return *reply ? recorded({Found::Status::found, **reply, {}}) : recorded({});
+}
+
+/// A job on a pool's thread, and who waits for it, for as long as he does.
+struct Wait {
+  explicit Wait(asio::steady_timer when) : timer(std::move(when)) {}
+  asio::steady_timer timer;
+  std::optional<Answer> answer;
+};
+
+Task<void> run_job(net::WorkPool& pool, std::function<Answer()> job, std::shared_ptr<Wait> wait) {
+  Result<Answer> ran = co_await pool.run(std::move(job));
+  wait->answer = ran ? std::move(*ran) : Answer(tl::unexpected(ran.error()));
+  wait->timer.cancel();
+}
+
+/// The answer, or that it did not come in time; then the job ends for itself.
+Task<Answer> within(net::WorkPool& pool, std::function<Answer()> job, Clock::time_point deadline) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto wait = std::make_shared<Wait>(asio::steady_timer(executor, deadline));
+  asio::co_spawn(executor, run_job(pool, std::move(job), wait), asio::detached);
+  if (!wait->answer) {
+    const auto ignored = co_await wait->timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    static_cast<void>(ignored);
+  }
+  if (wait->answer) co_return std::move(*wait->answer);
+  co_return fail(Fault::temporary, "no answer in time");
+}
+
+}  // namespace
+
+void RemoteTables::replace(const Named& tables) {
+  std::map<std::string, Known, std::less<>> next;
+  for (const auto& [name, table] : tables) {
+    Known known{.table = table, .pgsql = nullptr, .ldap = nullptr};
+    if (const auto* pgsql = std::get_if<PgsqlTable>(&table->kind())) {
+      known.pgsql = std::make_shared<net::PgsqlClient>(servers_of(*pgsql));
+    } else if (const auto* ldap = std::get_if<LdapTable>(&table->kind())) {
+      known.ldap = std::make_shared<net::LdapClient>(servers_of(*ldap));
+    }
+    next.emplace(name, std::move(known));
+  }
+  const std::lock_guard lock(mutex_);
+  tables_.swap(next);
+}
+
+bool RemoteTables::knows(std::string_view service) const {
+  const std::lock_guard lock(mutex_);
+  return tables_.contains(service);
+}
+
+Answer RemoteTables::select(const Known& known, const std::string& key,
+                            Clock::time_point deadline) {
+  // It waited for a thread until nobody waited for it any more.
+  if (Clock::now() >= deadline) return fail(Fault::temporary, "no thread in time");
+  Result<std::vector<std::string>> results;
+  if (known.pgsql) {
+    const auto statement = [&](const net::PgsqlClient::Quote& quote) {
+      return known.table->statement(key, quote);
+    };
+    results = known.pgsql->select(statement, deadline);
+  } else {
+    const auto& settings = std::get<LdapTable>(known.table->kind());
+    RemoteTable::Search search = known.table->search(key);
+    results = known.ldap->search({.base = std::move(search.base),
+                                  .scope = scope_of(settings.scope),
+                                  .filter = std::move(search.filter),
+                                  .attributes = settings.attributes,
+                                  .size_limit = static_cast<int>(settings.size_limit),
+                                  .base_may_lack = !search.fixed_base},
+                                 std::min(deadline, Clock::now() + settings.timeout));
+  }
+  if (!results) return tl::unexpected(results.error());
+  return answer_of(known.table->value_of(*results, key));
+}
+
+Task<Answer> RemoteTables::look_up(std::string service, std::string key,
+                                   std::chrono::milliseconds patience) {
+  Known known;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = tables_.find(service);
+    if (found == tables_.end()) co_return fail(Fault::temporary, "the lists have changed");
+    known = found->second;
+  }
+  const RemoteTable::Kind& kind = known.table->kind();
+  if (const auto* tcp = std::get_if<TcpTable>(&kind)) {
+    const net::TableReply reply =
+        co_await net::ask_tcp_table(tcp->service, std::move(key), patience);
+    co_return answer_of(reply);
+  }
+  if (const auto* map = std::get_if<SocketmapTable>(&kind)) {
+    const net::TableReply reply =
+        co_await net::ask_socketmap(map->service, map->map, std::move(key), patience);
+    co_return answer_of(reply);
+  }
+  const Clock::time_point deadline = Clock::now() + patience;
+  std::function<Answer()> job = [known, key = std::move(key), deadline] {
+    return select(known, key, deadline);
+  };
+  Answer answer = co_await within(pool_, std::move(job), deadline);
+  co_return answer;
+}
+
+Task<void> consult(policy::Consultation question, std::chrono::milliseconds patience,
+                   std::shared_ptr<RemoteTables> tables, policy::Evidence& evidence) {
+  Answer answer;
+  if (tables && tables->knows(question.service)) {
+    answer = co_await tables->look_up(question.service, question.request, patience);
+  } else {
+    answer = co_await net::ask_policy_server(question.service, question.request, patience);
+  }
   question.failed = !answer;
-  question.answer = answer ? std::move(*answer) : answer.error().message;
+  question.answer = answer ? std::move(*answer) : printable(answer.error().message, 600);
   evidence.consulted.push_back(std::move(question));
 }
 

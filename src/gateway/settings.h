@@ -14,6 +14,8 @@
 
 namespace postern::gateway {
 
+class RemoteTables;
+
 using Milliseconds = std::chrono::milliseconds;
 
 /// Waits of one session (RFC 5321 §4.5.3.2 says what a client may count on).
@@ -45,7 +47,8 @@ struct ListenerSettings {
   Timeouts timeouts;
   std::shared_ptr<const policy::CurrentEngine> engine;
   policy::AuthenticationOptions authentication;
-  std::string body_directory;  ///< for message bodies over the memory threshold
+  std::shared_ptr<RemoteTables> tables;  ///< of the engine's lists; null: none
+  std::string body_directory;            ///< for message bodies over the memory threshold
 };
 
 }  // namespace postern::gateway

@@ -63,8 +63,8 @@ Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) 
 }
 
 Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
-  co_await consult_policy_server(std::move(question), settings_->authentication.decide_within,
-                                 evidence);
+  co_await gateway::consult(std::move(question), settings_->authentication.decide_within,
+                            settings_->tables, evidence);
 }
 
 policy::MessageAuthentication& Transaction::authentication() {

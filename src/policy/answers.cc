@@ -15,6 +15,15 @@ const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
   return nullptr;
 }
 
+const Consultation* Replies::find(std::string_view service, std::string_view request) {
+  const auto known = std::find_if(known_.begin(), known_.end(), [&](const Consultation& one) {
+    return one.service == service && one.request == request;
+  });
+  if (known != known_.end()) return &*known;
+  if (!wanted_) wanted_ = {.service = std::string(service), .request = std::string(request)};
+  return nullptr;
+}
+
 namespace {
 
 using Status = ClientName::Status;

@@ -26,6 +26,21 @@ class Answers {
   std::optional<dns::Question> wanted_;
 };
 
+/// The same for what other programs were asked.
+class Replies {
+ public:
+  /// `known` outlives it.
+  explicit Replies(const std::vector<Consultation>& known) : known_(known) {}
+
+  /// Null when it has not been asked; then wanted() is the first such question.
+  const Consultation* find(std::string_view service, std::string_view request);
+  const std::optional<Consultation>& wanted() const { return wanted_; }
+
+ private:
+  const std::vector<Consultation>& known_;
+  std::optional<Consultation> wanted_;
+};
+
 // The questions that several dialects put to DNS. Each says `waiting` when an answer is missing.
 
 /// What a client is called (RFC 1912 §2.1).

@@ -98,9 +98,9 @@ struct DnsRecord {
 
 /// What another program was asked while deciding, and said.
 struct Consultation {
-  std::string service;  ///< "inet:127.0.0.1:10023"
-  std::string request;
-  std::string answer;  ///< its one line; of a failed one the reason
+  std::string service;  ///< "inet:127.0.0.1:10023"; a table: "ldap:/etc/postfix/people.cf"
+  std::string request;  ///< of a table the key
+  std::string answer;   ///< its one line; of a failed one the reason
   bool failed = false;
 };
 

@@ -337,8 +337,8 @@ def start_before_the_fault(bench, server, account):
     raise Fail("200 policies and the disk is still not full")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main(checks=CHECKS, about=__doc__):
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--binary", default=os.environ.get("POSTERN_BINARY", ROOT / "build" / "release" / "postern"))
     parser.add_argument("--filter", default="*")
     parser.add_argument("--verbose", action="store_true")
@@ -348,7 +348,7 @@ def main():
         print("no binary at %s" % binary, file=sys.stderr)
         return 2
     passed = failed = 0
-    for function in [f for f in CHECKS if fnmatch.fnmatchcase(f.__name__, options.filter)]:
+    for function in [f for f in checks if fnmatch.fnmatchcase(f.__name__, options.filter)]:
         try:
             with Bench(binary) as bench:
                 function(bench)

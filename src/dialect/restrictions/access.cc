@@ -43,6 +43,7 @@ smtp::EnhancedCode adjusted(smtp::EnhancedCode code, Subject subject) {
 std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
                             const Found& found) {
   if (found.status == Found::Status::absent) return std::nullopt;
+  if (found.status == Found::Status::waiting) return Outcome::wait;
   if (found.status == Found::Status::failed) {
     return context.configuration_error(rule, rule.table->name() + ": " + found.trouble);
   }
@@ -55,7 +56,7 @@ std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
 
 std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subject,
                                std::string_view key) {
-  return take(context, rule, subject, rule.table->lookup(key));
+  return take(context, rule, subject, rule.table->find(key, &context.replies()));
 }
 
 /// A name and what is above it (reference §4.2).

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/compile_list.h"
+#include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rules.h"
 
 namespace postern::dialect::restrictions {
@@ -51,7 +52,13 @@ std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
 class Compiler {
  public:
   Compiler(const Parameters& parameters, const TableSources& sources, Errors errors)
-      : parameters_(parameters), sources_(sources), errors_(errors) {}
+      : parameters_(parameters), sources_(sources), errors_(errors) {
+    sources_.opened_remote = [this](std::shared_ptr<const RemoteTable> table) {
+      policy_.remote_tables.emplace(table->name(), table);
+    };
+  }
+  Compiler(const Compiler&) = delete;
+  Compiler& operator=(const Compiler&) = delete;
 
   Compiled run() {
     read_settings();
@@ -378,7 +385,7 @@ class Compiler {
   static constexpr std::size_t most_actions = 10'000;
 
   const Parameters& parameters_;
-  const TableSources& sources_;
+  TableSources sources_;
   const Errors errors_;
   Policy policy_;
   std::vector<std::shared_ptr<List>> class_lists_;

@@ -45,6 +45,7 @@ Context::Context(const Policy& policy, const policy::Evidence& evidence, Protoco
       protocol_(protocol),
       etrn_(lower(etrn)),
       answers_(evidence.dns),
+      replies_(evidence.consulted),
       result_(result) {
   const bool in_transaction = protocol == Protocol::mail || protocol == Protocol::rcpt ||
                               protocol == Protocol::data || protocol == Protocol::end_of_data;
@@ -67,7 +68,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   if (address.bare) address.domain = policy_.myorigin;
   // Address rewriting: a route through one of our own domains is undone first (reference §7).
   for (int i = 0; i < 8; ++i) {
-    address.known = policy_.domain_class(address.domain);
+    address.known = policy_.domain_class(address.domain, &replies_);
     if (address.known != DomainClass::local) break;
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
@@ -92,12 +93,13 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
 Match Context::in_mynetworks() {
   if (in_mynetworks_) return *in_mynetworks_;
   const IpAddress& client = evidence_.session.client_ip;
-  Match in = policy_.mynetworks.contains(client, nullptr);
+  Match in = policy_.mynetworks.contains(client, nullptr, &replies_);
   if (in == Match::need_name) {
     const policy::ClientName name = client_name();
     if (name.status == policy::ClientName::Status::waiting) return Match::need_name;
-    in = policy_.mynetworks.contains(client, &name.name);
+    in = policy_.mynetworks.contains(client, &name.name, &replies_);
   }
+  if (in == Match::waiting) return in;
   in_mynetworks_ = in;
   return in;
 }
@@ -207,17 +209,9 @@ Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {
   return Outcome::refuse;
 }
 
-const policy::Consultation* Context::consult(const std::string& service, std::string request) {
-  const auto known = std::find_if(
-      evidence_.consulted.begin(), evidence_.consulted.end(),
-      [&](const auto& one) { return one.service == service && one.request == request; });
-  if (known != evidence_.consulted.end()) return &*known;
-  result_.wanted_service = policy::Consultation{.service = service, .request = std::move(request)};
-  return nullptr;
-}
-
 Match Context::is_authorised(const Address& address) {
   if (is_webhook()) return Match::yes;
+  if (address.known == DomainClass::unknown) return Match::trouble;
   if (address.known == DomainClass::foreign) return Match::no;
   if (address.routed && !policy_.allow_untrusted_routing) return Match::no;
   return Match::yes;

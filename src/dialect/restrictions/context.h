@@ -31,6 +31,8 @@ class Context {
   Protocol protocol() const { return protocol_; }
   ListKind list() const { return list_; }
   policy::Answers& answers() { return answers_; }
+  policy::Replies& replies() { return replies_; }
+  bool waits() const { return answers_.wanted() || replies_.wanted(); }
   /// Null: not given yet. An empty text is the null reverse-path.
   /// Whether the client is in mynetworks; looked up once.
   Match in_mynetworks();
@@ -61,6 +63,10 @@ class Context {
   Outcome configuration_error(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a look-up failed.
   Outcome lookup_trouble(const Rule& rule, std::string_view why);
+  /// It is not known whose mail an address' domain gets: not yet, or a look-up failed.
+  Outcome domain_trouble(const Rule& rule) {
+    return waits() ? Outcome::wait : lookup_trouble(rule, "the lists of domains cannot be read");
+  }
   /// Why the rule passed or permitted, for the trace: text that outlives everything, or what was
   /// seen.
   Outcome pass(std::string_view always) { return settle(Outcome::pass, always, {}); }
@@ -71,9 +77,6 @@ class Context {
   void hold(std::string_view why) { result_.hold = std::string(why); }
   void discard(std::string_view why) { result_.discard = std::string(why); }
   bool discarded() const { return result_.discard.has_value(); }
-  /// The answer of a policy server; nullopt: it has to be asked.
-  const policy::Consultation* consult(const std::string& service, std::string request);
-
   /// Every rule of one of the policy's lists, in order. `fresh`: a raised defer_if_reject ends
   /// here.
   Outcome run_list(ListKind kind, bool fresh);
@@ -113,6 +116,7 @@ class Context {
   const Protocol protocol_;
   const std::string etrn_;
   policy::Answers answers_;
+  mutable policy::Replies replies_;
   Evaluated& result_;
   std::optional<Address> sender_;
   std::optional<Address> recipient_;

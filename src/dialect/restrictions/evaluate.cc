@@ -64,8 +64,8 @@ bool recall_deferral(Context& context) {
     Evaluated then;
     Context earlier(context.policy(), context.evidence(), protocol, {}, then);
     const bool passed = run_lists(earlier, {kind});
-    if (then.wanted_service || earlier.answers().wanted()) {
-      context.result().wanted_service = std::move(then.wanted_service);
+    if (earlier.waits()) {
+      context.result().wanted_service = earlier.replies().wanted();
       context.result().wanted_dns = earlier.answers().wanted();
       return false;
     }
@@ -112,17 +112,23 @@ bool Policy::is_own(const IpAddress& address) const {
          std::find(own_addresses.begin(), own_addresses.end(), address) != own_addresses.end();
 }
 
-DomainClass Policy::domain_class(std::string_view domain) const {
+DomainClass Policy::domain_class(std::string_view domain, policy::Replies* replies) const {
   if (domain.starts_with('[')) {  // this server's own addresses, as far as they are known
     const bool tagged = istarts_with(domain, "[ipv6:");
     const auto address =
         IpAddress::parse(domain.substr(tagged ? 6 : 1, domain.size() - (tagged ? 7 : 2)));
     return address && is_own(*address) ? DomainClass::local : DomainClass::foreign;
   }
-  if (mydestination.contains(domain) == Match::yes) return DomainClass::local;
-  if (virtual_alias_domains.contains(domain) == Match::yes) return DomainClass::virtual_alias;
-  if (virtual_mailbox_domains.contains(domain) == Match::yes) return DomainClass::virtual_mailbox;
-  if (relay_domains.contains(domain) == Match::yes) return DomainClass::relay;
+  const std::pair<const Domains*, DomainClass> in_order[] = {
+      {&mydestination, DomainClass::local},
+      {&virtual_alias_domains, DomainClass::virtual_alias},
+      {&virtual_mailbox_domains, DomainClass::virtual_mailbox},
+      {&relay_domains, DomainClass::relay}};
+  for (const auto& [domains, its_class] : in_order) {
+    const Match found = domains->contains(domain, replies);
+    if (found == Match::yes) return its_class;
+    if (found != Match::no) return DomainClass::unknown;
+  }
   return DomainClass::foreign;
 }
 
@@ -148,6 +154,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
         return Known{&policy_.virtual_mailbox_maps, policy_.unknown_virtual_mailbox_code,
                      "virtual mailbox", false};
       case DomainClass::foreign:
+      case DomainClass::unknown:
         break;
     }
     return std::nullopt;
@@ -155,12 +162,14 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
   static const Rule implicit;
   const Rule& asked = rule != nullptr ? *rule : implicit;
   const bool is_local = address.known == DomainClass::local;
+  if (address.known == DomainClass::unknown) return domain_trouble(asked);
   if (!table || (table->maps->empty() && !table->needed)) return pass("its domain has no table");
   if (is_local && is_postmaster(address)) return pass("postmaster");
   const auto keys = listed_keys(address, policy_, is_local);
   // Virtual aliases may name addresses of every domain.
-  Found found = policy_.virtual_alias_maps.lookup(keys);
-  if (found.status == Found::Status::absent) found = table->maps->lookup(keys);
+  Found found = policy_.virtual_alias_maps.find(keys, &replies_);
+  if (found.status == Found::Status::absent) found = table->maps->find(keys, &replies_);
+  if (found.status == Found::Status::waiting) return Outcome::wait;
   Outcome outcome = Outcome::pass;
   if (found.status == Found::Status::failed) {
     outcome = lookup_trouble(asked, found.trouble);
@@ -184,6 +193,10 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
   Evaluated result;
   result.marks.reserve(32);
   Context context(policy, evidence, protocol, etrn, result);
+  if (context.waits()) {  // for whose the addresses are
+    result.wanted_service = context.replies().wanted();
+    return result;
+  }
   const auto alone = [&](ListKind kind) {
     if (run_lists(context, {kind})) settle(context);
   };
@@ -216,6 +229,7 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
     }
   }
   // A reason to defer that came before a DISCARD holds: nothing is thrown away then.
+  if (!result.wanted_service) result.wanted_service = context.replies().wanted();
   const bool asked = result.wanted_service || context.answers().wanted();
   if (result.discard && !asked && result.reply.code == 0 && !settle(context)) {
     result.discard.reset();

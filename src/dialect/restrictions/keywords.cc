@@ -63,7 +63,7 @@ Outcome judge_policy_service(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return Outcome::wait;
   const policy::Consultation* answer =
-      context.consult(rule.service, delegation_request(context, name));
+      context.replies().find(rule.service, delegation_request(context, name));
   if (answer == nullptr) return Outcome::wait;
   if (answer->failed) {
     return apply(context, rule, Subject::list, context.policy().policy_service_trouble);
@@ -76,6 +76,7 @@ Outcome judge_policy_service(Context& context, const Rule& rule) {
 Outcome judge_mynetworks(Context& context, const Rule& rule) {
   switch (context.in_mynetworks()) {
     case Match::need_name:
+    case Match::waiting:
       return Outcome::wait;
     case Match::trouble:
       return context.lookup_trouble(rule, "mynetworks cannot be read");
@@ -321,6 +322,7 @@ Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
 Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
                        std::uint16_t null_code, smtp::EnhancedCode null_mx) {
   if (address.domain.starts_with('[')) return context.pass("an address literal");
+  if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
   if (address.known != DomainClass::foreign && address.known != DomainClass::relay) {
     return context.pass("a domain of this server");
   }
@@ -415,23 +417,27 @@ Outcome judge_recipient_access(Context& context, const Rule& rule) {
 
 Outcome judge_unauth_destination(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
-    if (context.is_authorised(one) == Match::yes) return context.pass("a destination of ours");
+    const Match ours = context.is_authorised(one);
+    if (ours == Match::yes) return context.pass("a destination of ours");
+    if (ours != Match::no) return context.domain_trouble(rule);
     return context.refuse_with(rule, rule.code, {5, 7, 1},
                                fmt::format("<{}>: Relay access denied", smtp::echo(one.text)));
   });
 }
 
-Outcome judge_auth_destination(Context& context, const Rule&) {
+Outcome judge_auth_destination(Context& context, const Rule& rule) {
   return of_recipient(context, [&](const Address& one) {
-    return context.is_authorised(one) == Match::yes ? context.permit("a destination of ours")
-                                                    : context.pass("no destination of ours");
+    const Match ours = context.is_authorised(one);
+    if (ours == Match::yes) return context.permit("a destination of ours");
+    return ours == Match::no ? context.pass("no destination of ours")
+                             : context.domain_trouble(rule);
   });
 }
 
 /// The seed's "check rules always accept or reject" is true of this one.
 Outcome judge_relay_domains(Context& context, const Rule& rule) {
   const Outcome outcome = judge_auth_destination(context, rule);
-  if (outcome == Outcome::permit || context.recipient() == nullptr) return outcome;
+  if (outcome != Outcome::pass || context.recipient() == nullptr) return outcome;
   return judge_unauth_destination(context, rule);
 }
 

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "dialect/restrictions/remote_table.h"
 #include "policy/catalogue.h"
 
 namespace postern::dialect::restrictions {
@@ -146,10 +147,17 @@ Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gather
     co_return policy::pass_on();
   }
   // An address that does not exist in a webhook domain stays unknown.
-  const bool unknown = evidence.candidate->route.missing == Route::Missing::unknown_address;
-  const bool listed =
-      policy_->domain_class(evidence.candidate->address.domain) != DomainClass::foreign;
-  if (unknown && !listed) co_return policy::pass_on();
+  if (evidence.candidate->route.missing == Route::Missing::unknown_address) {
+    // What another program says of the domain was asked while the lists were evaluated.
+    policy::Replies replies(evidence.consulted);
+    const DomainClass of_domain =
+        policy_->domain_class(evidence.candidate->address.domain, &replies);
+    if (of_domain == DomainClass::foreign) co_return policy::pass_on();
+    if (of_domain == DomainClass::unknown) {
+      co_return policy::refuse(451, {4, 3, 0}, "temporary lookup failure",
+                               "the lists of domains cannot be read");
+    }
+  }
   Verdict verdict = co_await policy::run_rule(name(), one_route, evidence, gatherer, steps);
   if (!verdict.refuses()) evidence.candidate->route.kind = Route::Kind::relay;
   co_return verdict;
@@ -177,6 +185,11 @@ Loaded load(const Parameters& parameters, const TableSources& sources, Errors er
   keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
     auto text = sources.read(path);
     if (text) files->emplace(path, *text);
+    return text;
+  };
+  keeping.read_secret = [&sources, files](const std::string& path) -> Result<std::string> {
+    auto text = sources.read(path);
+    if (text) files->insert_or_assign(path, without_secrets(*text));
     return text;
   };
   Loaded loaded;

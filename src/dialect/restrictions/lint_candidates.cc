@@ -68,7 +68,7 @@ class Collector {
   void add_recipient(const std::string& text) {
     const std::size_t at = text.rfind('@');
     const bool plain = text.find_first_of("%!\"\\") == std::string::npos && text.find('@') == at;
-    if (!plain || policy_.domain_class(lower(text.substr(at + 1))) != DomainClass::foreign) return;
+    if (!plain || is_ours(policy_.domain_class(lower(text.substr(at + 1))))) return;
     add(all_.recipients, text);
   }
 

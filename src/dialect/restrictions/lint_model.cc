@@ -50,11 +50,11 @@ bool opens_foreign(const Policy& policy, std::string_view key) {
   const bool is_address = at != std::string_view::npos;
   const std::string domain = lower(is_address ? key.substr(at + 1) : key);
   if (domain.empty()) return true;
-  if (is_address) return policy.domain_class(domain) == DomainClass::foreign;
+  if (is_address) return !is_ours(policy.domain_class(domain));
   const bool below = domain.starts_with('.');
   const std::string_view name = std::string_view(domain).substr(below ? 1 : 0);
   if (!policy.access_parents_by_name && !below) {
-    return policy.domain_class(name) == DomainClass::foreign;
+    return !is_ours(policy.domain_class(name));
   }
   // What is below a domain of ours is ours too only where a list says so.
   return !(policy.relay_domains.covers_subdomains() &&

@@ -10,6 +10,7 @@
 #include "dialect/restrictions/evaluate.h"
 #include "dialect/restrictions/lint_candidates.h"
 #include "dialect/restrictions/lint_relay.h"
+#include "dialect/restrictions/remote_table.h"
 
 namespace postern::dialect::restrictions {
 
@@ -82,8 +83,12 @@ class Player {
       const Evaluated result = evaluate(policy_, evidence_, protocol);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
-        services_.insert(answer.service);
-        answer.answer = service_;
+        if (is_remote_table(answer.service)) {
+          answer.answer = recorded({});
+        } else {
+          services_.insert(answer.service);
+          answer.answer = service_;
+        }
         evidence_.consulted.push_back(std::move(answer));
         continue;
       }

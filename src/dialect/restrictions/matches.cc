@@ -140,7 +140,8 @@ bool Networks::needs_name() const {
                      [](const Element& one) { return one.kind == Element::Kind::name; });
 }
 
-Match Networks::contains(const IpAddress& client, const std::string* name) const {
+Match Networks::contains(const IpAddress& client, const std::string* name,
+                         policy::Replies* replies) const {
   if (is_plain_) return plain_.contains(client) ? Match::yes : Match::no;
   for (const Element& one : elements_) {
     bool in = false;
@@ -156,8 +157,9 @@ Match Networks::contains(const IpAddress& client, const std::string* name) const
         in = *name == one.name || is_below(*name, one.name);
         break;
       case Element::Kind::table: {
-        const Found found = one.table->lookup(client.to_string());
+        const Found found = one.table->find(client.to_string(), replies);
         if (found.status == Found::Status::failed) return Match::trouble;
+        if (found.status == Found::Status::waiting) return Match::waiting;
         in = found.status == Found::Status::found;
         break;
       }
@@ -202,7 +204,8 @@ std::vector<std::string> Domains::names() const {
   return list;
 }
 
-Match Domains::match(const Element& element, std::string_view domain) const {
+Match Domains::match(const Element& element, std::string_view domain,
+                     policy::Replies* replies) const {
   switch (element.kind) {
     case Element::Kind::bad:
       return Match::trouble;
@@ -220,8 +223,9 @@ Match Domains::match(const Element& element, std::string_view domain) const {
   std::string_view key = domain;
   for (bool first = true;; first = false) {
     const std::string asked = first || parents_ ? std::string(key) : "." + std::string(key);
-    const Found found = element.table->lookup(asked);
+    const Found found = element.table->find(asked, replies);
     if (found.status == Found::Status::failed) return Match::trouble;
+    if (found.status == Found::Status::waiting) return Match::waiting;
     if (found.status == Found::Status::found) return Match::yes;
     const std::size_t dot = key.find('.');
     if (element.table->is_pattern() || dot == std::string_view::npos) return Match::no;
@@ -229,7 +233,7 @@ Match Domains::match(const Element& element, std::string_view domain) const {
   }
 }
 
-Match Domains::contains(std::string_view given) const {
+Match Domains::contains(std::string_view given, policy::Replies* replies) const {
   if (elements_.empty()) return Match::no;
   const std::string domain = lower(given);
   if (is_plain_) {
@@ -241,8 +245,8 @@ Match Domains::contains(std::string_view given) const {
     return Match::no;
   }
   for (const Element& one : elements_) {
-    const Match found = match(one, domain);
-    if (found == Match::trouble) return found;
+    const Match found = match(one, domain, replies);
+    if (found == Match::trouble || found == Match::waiting) return found;
     if (found == Match::yes) return one.negated ? Match::no : Match::yes;
   }
   return Match::no;
@@ -262,11 +266,11 @@ Maps Maps::parse(const std::vector<Word>& words, const TableSources& sources,
   return made;
 }
 
-Found Maps::lookup(const std::vector<std::string>& keys) const {
+Found Maps::find(const std::vector<std::string>& keys, policy::Replies* replies) const {
   for (const std::string& key : keys) {
     for (const auto& table : tables_) {
       if (table->is_pattern() && &key != &keys.front()) continue;
-      Found found = table->lookup(key);
+      Found found = table->find(key, replies);
       if (found.status != Found::Status::absent) return found;
     }
   }

@@ -23,6 +23,7 @@ enum class Match : std::uint8_t {
   yes,
   trouble,    ///< a look-up failed, or an element cannot be read
   need_name,  ///< depends on the client's verified name, which was not given
+  waiting,    ///< another program has to be asked first
 };
 
 /// mynetworks: addresses, networks, `[v6]/bits`, `!` exceptions, files, tables, host names.
@@ -33,7 +34,9 @@ class Networks {
   static Networks parse(const std::vector<Word>& words, const TableSources& sources,
                         std::vector<std::string>& trouble);
   /// `name`: the client's verified name, "" when it has none; null when it is not known yet.
-  Match contains(const IpAddress& client, const std::string* name) const;
+  /// `replies`: as Table::find() has it.
+  Match contains(const IpAddress& client, const std::string* name,
+                 policy::Replies* replies = nullptr) const;
   /// Networks that count as inside, in order, for the linter; without exceptions and tables.
   std::vector<Cidr> networks() const;
   bool needs_name() const;
@@ -66,7 +69,8 @@ class Domains {
   /// `parents`: a plain name matches what is below it too.
   static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
                        std::vector<std::string>& trouble);
-  Match contains(std::string_view domain) const;
+  /// `replies`: as Table::find() has it.
+  Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
   /// The plain names, as written.
   std::vector<std::string> names() const;
   bool empty() const { return elements_.empty(); }
@@ -80,7 +84,7 @@ class Domains {
     std::string name;
     std::shared_ptr<const Table> table;
   };
-  Match match(const Element& element, std::string_view domain) const;
+  Match match(const Element& element, std::string_view domain, policy::Replies* replies) const;
   std::vector<Element> elements_;
   std::unordered_set<std::string> plain_;
   bool is_plain_ = false;
@@ -94,7 +98,7 @@ class Maps {
                     std::vector<std::string>& trouble);
   bool empty() const { return tables_.empty(); }
   /// The first that knows one of these keys, tried key by key.
-  Found lookup(const std::vector<std::string>& keys) const;
+  Found find(const std::vector<std::string>& keys, policy::Replies* replies) const;
 
  private:
   std::vector<std::shared_ptr<const Table>> tables_;

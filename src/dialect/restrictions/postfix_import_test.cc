@@ -178,16 +178,30 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
       "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:mysql:/etc/postfix/users.cf }\n"
-      "relay_recipient_maps = ldap:/etc/postfix/ldap.cf\n"
+      "relay_recipient_maps = memcache:/etc/postfix/memcache.cf\n"
       "relay_domains = ${broken\n");
   EXPECT_EQ(fate_of(out, "smtpd_sender_restrictions"),
             "not supported: stays as it is and prevents the start: reject_unverified_sender is not "
             "carried, take it out");
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
-  EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("ldap: tables are not read"));
+  EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
   EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 5U) << "the four, and the level";
   EXPECT_THAT(out.notes.back(), HasSubstr("postmap is not needed"));
+}
+
+TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {
+  const PostfixImport out = imported(
+      "virtual_mailbox_maps = unionmap:{ hash:/a, proxy:pgsql:/etc/postfix/users.cf }\n"
+      "relay_recipient_maps = ldap:/etc/postfix/ldap.cf\n"
+      "smtpd_client_restrictions = check_client_access tcp:127.0.0.1:7000,\n"
+      "  check_client_access socketmap:unix:/run/maps:clients\n");
+  for (const char* name :
+       {"virtual_mailbox_maps", "relay_recipient_maps", "smtpd_client_restrictions"}) {
+    EXPECT_THAT(fate_of(out, name), testing::StartsWith("carried")) << name;
+  }
+  EXPECT_EQ(parsed(out)["restrictions"]["relay_recipient_maps"].value_or(""),
+            std::string("ldap:/etc/postfix/ldap.cf"));
 }
 
 TEST(PostfixImport, TlsAsItIsServed) {

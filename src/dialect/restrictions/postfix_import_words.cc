@@ -10,9 +10,9 @@ namespace postern::dialect::restrictions {
 namespace {
 
 // Table types of Postfix that Postern does not read.
-constexpr std::string_view foreign_types[] = {
-    "mysql", "pgsql",     "ldap",    "mongodb", "memcache", "nis", "nisplus", "netinfo",
-    "tcp",   "socketmap", "pipemap", "randmap", "environ",  "cdb", "sdbm",    "fail"};
+constexpr std::string_view foreign_types[] = {"mysql",   "mongodb", "memcache", "nis",
+                                              "nisplus", "netinfo", "pipemap",  "randmap",
+                                              "environ", "cdb",     "sdbm",     "fail"};
 // Those of which the source is read, not what postmap made of it.
 constexpr std::string_view indexed_types[] = {"hash", "btree", "lmdb", "dbm"};
 

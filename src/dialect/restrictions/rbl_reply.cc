@@ -84,9 +84,9 @@ struct Attributes {
 
 }  // namespace
 
-RblReply rbl_reply(const Context& context, const Rule& rule, std::string_view what,
-                   std::string_view kind, std::string_view reason) {
-  const Found own = context.policy().rbl_reply_maps.lookup({rule.zone->text()});
+RblReply rbl_reply(Context& context, const Rule& rule, std::string_view what, std::string_view kind,
+                   std::string_view reason) {
+  const Found own = context.policy().rbl_reply_maps.find({rule.zone->text()}, &context.replies());
   const std::string& chosen =
       own.status == Found::Status::found ? own.value : context.policy().default_rbl_reply;
   const std::string text = Attributes{context, rule, what, kind, reason}.expand(chosen);

@@ -15,7 +15,7 @@ struct RblReply {
 };
 
 /// `what` is listed, `kind` is "Client host" or the like.
-RblReply rbl_reply(const Context& context, const Rule& rule, std::string_view what,
-                   std::string_view kind, std::string_view reason);
+RblReply rbl_reply(Context& context, const Rule& rule, std::string_view what, std::string_view kind,
+                   std::string_view reason);
 
 }  // namespace postern::dialect::restrictions

@@ -120,7 +120,18 @@ struct Rule {
 };
 
 /// Who gets mail of a domain (restrictions reference §7).
-enum class DomainClass : std::uint8_t { local, virtual_alias, virtual_mailbox, relay, foreign };
+enum class DomainClass : std::uint8_t {
+  local,
+  virtual_alias,
+  virtual_mailbox,
+  relay,
+  foreign,
+  unknown,  ///< a look-up failed, or another program has to be asked first
+};
+
+constexpr bool is_ours(DomainClass its_class) {
+  return its_class != DomainClass::foreign && its_class != DomainClass::unknown;
+}
 
 /// Everything compiled. Immutable; shared by all sessions.
 struct Policy {
@@ -166,11 +177,15 @@ struct Policy {
   std::map<std::string_view, std::uint16_t> codes;
   Action policy_service_trouble;  ///< smtpd_policy_service_default_action
 
+  /// By their names; whoever gathers evidence asks them.
+  std::map<std::string, std::shared_ptr<const RemoteTable>, std::less<>> remote_tables;
+
   std::vector<IpAddress> own_addresses;  ///< inet_interfaces, proxy_interfaces; loopback is implied
 
   bool is_own(const IpAddress& address) const;
   const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
-  DomainClass domain_class(std::string_view domain) const;
+  /// `replies`: as Table::find() has it.
+  DomainClass domain_class(std::string_view domain, policy::Replies* replies = nullptr) const;
 };
 
 /// What an access table's value means. `classes` for keyword lists in it; tables are not allowed

@@ -8,6 +8,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/table_source.h"
 
 namespace postern::dialect::restrictions {
@@ -50,7 +51,11 @@ using Parts = std::vector<std::shared_ptr<const Table>>;
 class CompoundTable : public NamedTable {
  public:
   CompoundTable(std::string name, Parts parts)
-      : NamedTable(std::move(name)), parts_(std::move(parts)) {}
+      : NamedTable(std::move(name)), parts_(std::move(parts)) {
+    set_remote(std::any_of(parts_.begin(), parts_.end(),
+                           [](const auto& part) { return part->is_remote(); }));
+  }
+  Found lookup(std::string_view key) const override { return lookup_alone(key); }
   bool is_pattern() const override {
     return std::any_of(parts_.begin(), parts_.end(), [](const auto& p) { return p->is_pattern(); });
   }
@@ -83,11 +88,11 @@ class CompoundTable : public NamedTable {
 class UnionTable final : public CompoundTable {
  public:
   using CompoundTable::CompoundTable;
-  Found lookup(std::string_view key) const override {
+  Found lookup_among(std::string_view key, policy::Replies* replies) const override {
     Found all;
     for (const auto& part : parts()) {
-      Found one = part->lookup(key);
-      if (one.status == Found::Status::failed) return one;
+      Found one = part->find(key, replies);
+      if (one.status == Found::Status::failed || one.status == Found::Status::waiting) return one;
       if (one.status == Found::Status::absent) continue;
       if (all.status == Found::Status::found) all.value += ',';
       all.status = Found::Status::found;
@@ -115,10 +120,10 @@ class UnionTable final : public CompoundTable {
 class PipeTable final : public CompoundTable {
  public:
   using CompoundTable::CompoundTable;
-  Found lookup(std::string_view key) const override {
+  Found lookup_among(std::string_view key, policy::Replies* replies) const override {
     Found found{Found::Status::found, std::string(key), {}};
     for (const auto& part : parts()) {
-      found = part->lookup(found.value);
+      found = part->find(found.value, replies);
       if (found.status != Found::Status::found) break;
     }
     return found;
@@ -179,9 +184,7 @@ struct Foreign {
 };
 constexpr std::string_view export_it = "export the rows into a text file and use texthash:";
 constexpr std::array foreign_types{
-    Foreign{"ldap", export_it},
     Foreign{"mysql", "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
-    Foreign{"pgsql", "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
     Foreign{"mongodb", export_it},
     Foreign{"memcache", "name the backing table itself"},
     Foreign{"nis", export_it},
@@ -191,8 +194,6 @@ constexpr std::array foreign_types{
     Foreign{"environ", "write the value with static: or inline:"},
     Foreign{"internal", "write the values with inline:"},
     Foreign{"randmap", "a decision must not be drawn by lot: choose one of its values"},
-    Foreign{"tcp", export_it},
-    Foreign{"socketmap", "ask with check_policy_service, or use texthash:"},
 };
 
 }  // namespace
@@ -218,6 +219,7 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
   if (type == "pcre") return open_pattern(std::move(whole), PatternKind::perl, name, sources);
   if (type == "static") return open_static(std::move(whole), name);
   if (type == "sqlite") return open_sqlite(std::move(whole), name, sources);
+  if (is_remote_type(type)) return open_remote(std::move(whole), type, name, sources);
   if (type == "fail") return std::make_shared<FailTable>(std::move(whole));
   if (type == "unionmap") {
     return open_compound<UnionTable>(std::move(whole), name, sources, depth);

@@ -12,18 +12,25 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "policy/answers.h"
 
 namespace postern::dialect::restrictions {
 
 /// What a look-up found out.
 struct Found {
-  enum class Status { found, absent, failed };
+  enum class Status {
+    found,
+    absent,
+    failed,
+    waiting,  ///< the table is another program's, which has to be asked
+  };
   Status status = Status::absent;
   std::string value;    ///< of a found key, $1 and the like filled in
   std::string trouble;  ///< of a failed look-up, one sentence without secrets
 };
 
-/// A loaded table. Immutable; look-ups are safe from any thread and take bounded time.
+/// A loaded table. Immutable; look-ups are safe from any thread and take bounded time. What a table
+/// of another program says (RemoteTable) comes from what was asked before, never from a socket.
 class Table {
  public:
   virtual ~Table() = default;
@@ -32,6 +39,14 @@ class Table {
   /// Exact-key tables fold ASCII case; regexp and pcre see the key as it is. cidr looks up
   /// addresses in text form and knows no other key.
   virtual Found lookup(std::string_view key) const = 0;
+  /// Whether it, or a table within it, is another program's: then find() is the way to look up,
+  /// and lookup() only ever waits.
+  bool is_remote() const { return is_remote_; }
+  /// lookup(), with what other programs said before. What they have to be asked is noted there, and
+  /// the result is `waiting`. Null: nobody can be asked, and what is theirs counts as absent.
+  Found find(std::string_view key, policy::Replies* replies) const {
+    return is_remote_ ? lookup_among(key, replies) : lookup(key);
+  }
   /// The same as lookup(address.to_string()); cidr spares itself the text.
   virtual Found lookup_address(const IpAddress& address) const {
     return lookup(address.to_string());
@@ -66,6 +81,17 @@ class Table {
   virtual std::size_t rows() const = 0;
   /// Octets of memory, roughly.
   virtual std::size_t memory() const = 0;
+
+ protected:
+  /// For constructors.
+  void set_remote(bool remote) { is_remote_ = remote; }
+  /// Of a remote table.
+  virtual Found lookup_among(std::string_view key, policy::Replies* /*replies*/) const {
+    return lookup(key);
+  }
+
+ private:
+  bool is_remote_ = false;
 };
 
 /// What becomes of a row with a mistake.
@@ -74,11 +100,17 @@ enum class BadRows : std::uint8_t {
   skip,    ///< as Postfix has it: the row is left out and becomes a warning
 };
 
+class RemoteTable;
+
 /// How table sources are read; tests hand in texts.
 struct TableSources {
   /// The text of a file; Fault::not_found and why.
   std::function<Result<std::string>(const std::string& path)> read;
   BadRows bad_rows = BadRows::refuse;
+  /// The same for a file that holds passwords, which nobody may keep; `read` where it is empty.
+  std::function<Result<std::string>(const std::string& path)> read_secret = {};
+  /// Told of every table of another program that is opened; may be empty.
+  std::function<void(std::shared_ptr<const RemoteTable>)> opened_remote = {};
 };
 /// From the file system.
 TableSources file_sources();
@@ -86,9 +118,10 @@ TableSources file_sources();
 /// Opens "type:name": hash, btree, lmdb, dbm, texthash (the source file beside the compiled one is
 /// read: "hash:/etc/postfix/access" is /etc/postfix/access; cdb and sdbm too), inline ("inline:{ {k
 /// = v}, k=v }"), cidr, regexp, pcre (a file, or "cidr:{ {rule}, {rule} }"), static, unionmap
-/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite. "proxy:" in front is taken off. Fault::malformed
-/// with file and line of the first mistake, Fault::not_found for a file, Fault::denied for a type
-/// that is known and not carried (nis, ldap, mysql, ...).
+/// ("unionmap:{t:a, t:b}"), pipemap, fail, sqlite, and tables of other programs: pgsql, ldap, tcp,
+/// socketmap. "proxy:" in front is taken off. Fault::malformed with file and line of the first
+/// mistake, Fault::not_found for a file, Fault::denied for a type that is known and not carried
+/// (nis, mysql, ...). No program is asked.
 Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
 
 /// Whether a word looks like "type:name".

@@ -79,6 +79,12 @@ class NamedTable : public Table {
   std::vector<std::size_t> hidden_rows() const override { return hidden_; }
 
  protected:
+  /// lookup() of a table that may hold another program's: with nothing said yet.
+  Found lookup_alone(std::string_view key) const {
+    const std::vector<policy::Consultation> nothing;
+    policy::Replies replies(nothing);
+    return lookup_among(key, &replies);
+  }
   void keep(RowReport& report) {
     warnings_ = report.take_warnings();
     hidden_ = report.take_hidden();
@@ -128,6 +134,9 @@ enum class PatternKind : std::uint8_t { posix, perl };
 OpenedTable open_pattern(std::string spec, PatternKind kind, std::string_view name,
                          const TableSources& sources);
 OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSources& sources);
+bool is_remote_type(std::string_view type);
+OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
+                        const TableSources& sources);
 /// Tables that `unionmap:` and `pipemap:` hold, and the like.
 OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth);
 

@@ -1,0 +1,387 @@
+#include "dialect/restrictions/remote_table.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dialect/restrictions/evaluate.h"
+#include "dialect/restrictions/layer.h"
+#include "dialect/restrictions/lint.h"
+#include "dialect/restrictions/table_test_support.h"
+#include "policy/testing.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using policy::Consultation;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+using Status = Found::Status;
+
+constexpr const char* pgsql =
+    "hosts = db1, db2:5433\nuser = postern\npassword = pg-hunter2\ndbname = mail\n"
+    "query = SELECT v FROM access WHERE k = '%s' AND d = '%d'\n";
+constexpr const char* ldap =
+    "server_host = ldap://one ldaps://two\nbind_dn = cn=postern\nbind_pw = ldap-hunter2\n"
+    "search_base = ou=people,dc=example,dc=org\nquery_filter = (&(mail=%s)(active=yes))\n"
+    "result_attribute = a, b\n";
+
+Texts files(std::string more_pgsql = {}, std::string more_ldap = {}) {
+  return {{"/pg", pgsql + more_pgsql}, {"/ldap", ldap + more_ldap}};
+}
+
+std::shared_ptr<const RemoteTable> remote(const std::string& spec, const Texts& texts) {
+  std::shared_ptr<const RemoteTable> made;
+  TableSources sources = texts.sources();
+  sources.opened_remote = [&made](auto table) { made = table; };
+  const auto opened = open_table(spec, sources);
+  EXPECT_TRUE(opened) << opened.error().message;
+  return made;
+}
+
+std::string error_of(const std::string& spec, const Texts& texts) {
+  const auto table = open_table(spec, texts.sources());
+  return table ? "opened" : table.error().message;
+}
+
+TEST(RemoteTable, waits_until_it_was_asked) {
+  const auto table = files().open("pgsql:/pg");
+  EXPECT_TRUE(table->is_remote());
+  EXPECT_EQ(table->lookup("U@Example.org").status, Status::waiting);
+  std::vector<Consultation> said;
+  {
+    policy::Replies replies(said);
+    EXPECT_EQ(table->find("U@Example.org", &replies).status, Status::waiting);
+    ASSERT_TRUE(replies.wanted());
+    EXPECT_EQ(replies.wanted()->service, "pgsql:/pg");
+    EXPECT_EQ(replies.wanted()->request, "u@example.org");
+  }
+  said = {{"pgsql:/pg", "u@example.org", "found REJECT no", false},
+          {"pgsql:/pg", "v@example.org", "absent", false},
+          {"pgsql:/pg", "w@example.org", "no connection", true},
+          {"pgsql:/pg", "x@example.org", "nonsense", false}};
+  policy::Replies replies(said);
+  EXPECT_EQ(table->find("U@example.ORG", &replies).value, "REJECT no");
+  EXPECT_EQ(table->find("v@example.org", &replies).status, Status::absent);
+  EXPECT_EQ(table->find("w@example.org", &replies).trouble, "no connection");
+  EXPECT_EQ(table->find("x@example.org", &replies).status, Status::failed);
+  EXPECT_FALSE(replies.wanted());
+  EXPECT_EQ(table->find("y@example.org", nullptr).status, Status::absent);
+}
+
+TEST(RemoteTable, keys_that_nobody_is_asked_about) {
+  const std::vector<Consultation> nothing;
+  policy::Replies replies(nothing);
+  const auto table = files("domain = example.org\n").open("pgsql:/pg");
+  for (const std::string key : {"", "no-domain", "u@example.net", "@example.org", "u@\xff"}) {
+    EXPECT_EQ(table->find(key, &replies).status, Status::absent) << key;
+  }
+  EXPECT_EQ(table->find(std::string("a\0b@example.org", 15), &replies).status, Status::absent);
+  EXPECT_FALSE(replies.wanted());
+}
+
+TEST(RemoteTable, tables_within_others_wait_too) {
+  const std::vector<Consultation> said = {{"tcp:127.0.0.1:7", "k", "found x", false},
+                                          {"tcp:127.0.0.1:7", "gone", "absent", false}};
+  const struct {
+    const char* spec;
+    const char* key;
+    Status status;
+    const char* value;
+  } cases[] = {
+      {"unionmap:{static:a, tcp:127.0.0.1:7}", "k", Status::found, "a,x"},
+      {"unionmap:{static:a, tcp:127.0.0.1:7}", "gone", Status::found, "a"},
+      {"unionmap:{static:a, tcp:127.0.0.1:7}", "other", Status::waiting, ""},
+      {"pipemap:{tcp:127.0.0.1:7, inline:{x=y}}", "k", Status::found, "y"},
+      {"pipemap:{inline:{a=k}, tcp:127.0.0.1:7}", "a", Status::found, "x"},
+      {"pipemap:{inline:{a=k}, tcp:127.0.0.1:7}", "b", Status::absent, ""},
+      {"pipemap:{inline:{a=q}, tcp:127.0.0.1:7}", "a", Status::waiting, ""},
+      {"proxy:tcp:127.0.0.1:7", "k", Status::found, "x"},
+  };
+  for (const auto& one : cases) {
+    policy::Replies replies(said);
+    const auto table = Texts().open(one.spec);
+    const Found found = table->find(one.key, &replies);
+    EXPECT_EQ(found.status, one.status) << one.spec << " " << one.key;
+    EXPECT_EQ(found.value, one.value) << one.spec << " " << one.key;
+    EXPECT_EQ(replies.wanted().has_value(), one.status == Status::waiting) << one.spec;
+    EXPECT_EQ(table->values().has_value(), std::string(one.spec).find("{x=y}") != std::string::npos)
+        << one.spec;
+  }
+}
+
+TEST(RemoteTable, domain_may_be_another_programs_as_well) {
+  const auto table = files("domain = tcp:127.0.0.1:7\n").open("pgsql:/pg");
+  std::vector<Consultation> said;
+  policy::Replies first(said);
+  EXPECT_EQ(table->find("u@example.org", &first).status, Status::waiting);
+  EXPECT_EQ(first.wanted()->service, "tcp:127.0.0.1:7");
+  said = {{"tcp:127.0.0.1:7", "example.org", "found x", false}};
+  policy::Replies second(said);
+  EXPECT_EQ(table->find("u@example.org", &second).status, Status::waiting);
+  EXPECT_EQ(second.wanted()->service, "pgsql:/pg");
+  said[0] = {"tcp:127.0.0.1:7", "example.org", "no answer", true};
+  policy::Replies third(said);
+  EXPECT_EQ(table->find("u@example.org", &third).status, Status::failed);
+}
+
+TEST(RemoteTable, statements_filters_and_names_are_quoted) {
+  const auto quote = [](std::string_view text) { return "<" + std::string(text) + ">"; };
+  EXPECT_EQ(remote("pgsql:/pg", files())->statement("o'neil@example.org", quote),
+            "SELECT v FROM access WHERE k = '<o'neil@example.org>' AND d = '<example.org>'");
+  const auto fixed = remote("ldap:/ldap", files())->search("*)(x=\\@example.org");
+  EXPECT_EQ(fixed.filter, "(&(mail=\\2a\\29\\28x=\\5c@example.org)(active=yes))");
+  EXPECT_EQ(fixed.base, "ou=people,dc=example,dc=org");
+  EXPECT_TRUE(fixed.fixed_base);
+  const auto moving = remote("ldap:/ldap", files({}, "search_base = o=%d\nquery_filter = uid=%u\n"))
+                          ->search("a@ x,dc=y ");
+  EXPECT_EQ(moving.base, "o=\\20x\\2cdc\\3dy\\20");
+  EXPECT_EQ(moving.filter, "(uid=a)");
+  EXPECT_FALSE(moving.fixed_base);
+  EXPECT_EQ(filter_quoted(std::string("a\0", 2)), "a\\00");
+}
+
+TEST(RemoteTable, queries_in_which_a_key_is_safe) {
+  for (const char* query :
+       {"SELECT 1 WHERE '%s' = 'it''s' AND '100%%' = k",
+        "SELECT \"it's\" FROM t WHERE the='%u' AND n LIKE '%%@%d'", "SELECT f('%s', 'e$--')"}) {
+    const Texts texts = files("query = " + std::string(query) + "\n");
+    EXPECT_EQ(error_of("pgsql:/pg", texts), "opened") << query;
+  }
+}
+
+TEST(RemoteTable, results_are_formatted_and_limited) {
+  const auto table = remote("pgsql:/pg", files("result_format = <%s>\nexpansion_limit = 2\n"));
+  const auto made = [&](std::vector<std::string> results) {
+    return table->value_of(results, "u@example.org");
+  };
+  EXPECT_EQ(made({"1", "", "2"}).value, "<1>,<2>");
+  EXPECT_EQ(made({}).status, Status::absent);
+  EXPECT_EQ(made({""}).status, Status::absent);
+  EXPECT_THAT(made({"1", "2", "3"}).trouble, HasSubstr("expansion_limit"));
+  EXPECT_EQ(recorded(made({"1"})), "found <1>");
+  EXPECT_EQ(recorded(made({})), "absent");
+}
+
+TEST(RemoteTable, settings_as_they_are_meant) {
+  const auto table = remote("ldap:/ldap", files({}, "start_tls = yes\ntimeout = 3\nscope = one\n"));
+  const auto& settings = std::get<LdapTable>(table->kind());
+  EXPECT_THAT(settings.servers, ElementsAre("ldap://one", "ldaps://two"));
+  EXPECT_THAT(settings.attributes, ElementsAre("a", "b"));
+  EXPECT_TRUE(settings.start_tls && settings.verify_certificate && settings.bind);
+  EXPECT_EQ(settings.timeout, std::chrono::seconds(3));
+  EXPECT_EQ(settings.bind_password.reveal(), "ldap-hunter2");
+  const Texts short_form{{"/l", "server_host = a b:99\nserver_port = 390\nsearch_base = o=x\n"}};
+  EXPECT_THAT(std::get<LdapTable>(remote("ldap:/l", short_form)->kind()).servers,
+              ElementsAre("ldap://a:390", "ldap://b:99"));
+  const auto database = remote("pgsql:/pg", files());
+  EXPECT_THAT(std::get<PgsqlTable>(database->kind()).hosts, ElementsAre("db1", "db2:5433"));
+  EXPECT_FALSE(database->is_pattern());
+  const Texts older{{"/o", "dbname = d\nselect_function = f\n"},
+                    {"/t", "dbname = d\ntable = t\nselect_field = v\nwhere_field = k\n"}};
+  EXPECT_EQ(std::get<PgsqlTable>(remote("pgsql:/o", older)->kind()).query, "SELECT f('%s')");
+  EXPECT_EQ(std::get<PgsqlTable>(remote("pgsql:/t", older)->kind()).query,
+            "SELECT v FROM t WHERE k = '%s' ");
+  const auto map = remote("socketmap:unix:/run/a:b:name", Texts());
+  EXPECT_EQ(std::get<SocketmapTable>(map->kind()).service, "unix:/run/a:b");
+  EXPECT_EQ(std::get<SocketmapTable>(map->kind()).map, "name");
+  EXPECT_TRUE(map->is_pattern());
+  EXPECT_EQ(std::get<TcpTable>(remote("tcp:[::1]:9", Texts())->kind()).service, "inet:[::1]:9");
+}
+
+TEST(RemoteTable, refuses_what_it_cannot_mean) {
+  const struct {
+    const char* spec;
+    const char* more;
+    const char* says;
+  } cases[] = {
+      {"tcp:mail.example.org:9", "", "tcp:address:port"},
+      {"tcp:127.0.0.1", "", "tcp:address:port"},
+      {"tcp:127.0.0.1:99999", "", "tcp:address:port"},
+      {"tcp:::1:9", "", "tcp:address:port"},
+      {"socketmap:127.0.0.1:9:m", "", "socketmap:inet:address:port:name"},
+      {"socketmap:inet:127.0.0.1:9:", "", "socketmap:inet:address:port:name"},
+      {"socketmap:unix:relative:m", "", "socketmap:unix:/path:name"},
+      {"pgsql:/pg", "colour = red\n", "/pg line 6: `colour` is not a setting of pgsql tables"},
+      {"pgsql:/pg", "pg-hunter2\n", "/pg line 6: write name = value"},
+      {"pgsql:/pg", "query =\n", "query is missing"},
+      {"pgsql:/pg", "query = SELECT '%q'\n", "`%` without a meaning"},
+      {"pgsql:/pg", "query = SELECT v FROM t WHERE k = %u\n", "within '...'"},
+      {"pgsql:/pg", "query = SELECT v FROM t WHERE k = E'%s'\n", "E'...' is not carried"},
+      {"pgsql:/pg", "query = SELECT v FROM \"%d\"\n", "within '...'"},
+      {"pgsql:/pg", "query = SELECT $$%s$$\n", "dollar quotes"},
+      {"pgsql:/pg", "query = SELECT '%s' -- it's\n", "comments"},
+      {"pgsql:/pg", "query = SELECT '%s\n", "a quote is not closed"},
+      {"pgsql:/pg", "dbname =\n", "dbname is missing"},
+      {"pgsql:/pg", "dbname = password=pg-hunter2\n", "no connection string"},
+      {"pgsql:/pg", "encoding = LATIN1\n", "UTF8"},
+      {"pgsql:/pg", "hosts = postgresql://u:pg-hunter2@h/d\n", "a URI with a password"},
+      {"pgsql:/pg", "hosts = postgresql://h/d?password=pg-hunter2\n", "a URI with a password"},
+      {"pgsql:/pg", "hosts = http://h\n", "postgresql://"},
+      {"pgsql:/pg", "domain = /etc/domains\n", "texthash:/etc/domains"},
+      {"ldap:/ldap", "special_result_attribute = member\n", "special_result_attribute"},
+      {"ldap:/ldap", "leaf_result_attribute = x\n", "leaf_result_attribute"},
+      {"ldap:/ldap", "bind = sasl\n", "SASL is not carried"},
+      {"ldap:/ldap", "bind_pw =\n", "bind_dn without bind_pw"},
+      {"ldap:accounts", "", "settings of tables in main.cf are not read"},
+      {"ldap:/ldap", "search_base =\n", "search_base is missing"},
+      {"ldap:/ldap", "query_filter = (a=%q)\n", "query_filter"},
+      {"ldap:/ldap", "scope = children\n", "scope is sub, one or base"},
+      {"ldap:/ldap", "timeout = 0\n", "timeout"},
+      {"ldap:/ldap", "version = 4\n", "version"},
+      {"ldap:/ldap", "server_host = http://x\n", "server_host"},
+      {"ldap:/ldap", "server_port = many\n", "server_port"},
+      {"ldap:/ldap", "cache = yes\n", "`cache` is not a setting of ldap tables"},
+      {"ldap:/ldap", "start_tls = perhaps\n", "start_tls is neither yes nor no"},
+      {"ldap:/ldap", "result_attribute =\n", "result_attribute is empty"},
+  };
+  for (const auto& one : cases) {
+    const std::string error = error_of(one.spec, files(one.more, one.more));
+    EXPECT_THAT(error, HasSubstr(one.says)) << one.spec << " " << one.more;
+    EXPECT_THAT(error, Not(HasSubstr("hunter2"))) << one.spec << " " << one.more;
+  }
+}
+
+// --- in lists ---
+
+std::map<std::string, std::string, std::less<>> lists() {
+  return {{"compatibility_level", "3.6"},
+          {"mynetworks", "tcp:127.0.0.1:1"},
+          {"mydestination", ""},
+          {"relay_domains", "pgsql:/pg"},
+          {"relay_recipient_maps", "ldap:/ldap"},
+          {"rbl_reply_maps", "socketmap:inet:127.0.0.1:2:rbl"},
+          {"smtpd_sender_restrictions", "check_sender_access tcp:127.0.0.1:3"},
+          {"smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination"},
+          {"smtpd_recipient_restrictions", "reject_rbl_client bl.example.net"}};
+}
+
+/// A server that says what a test wrote down, and "absent" otherwise.
+struct Server {
+  std::map<std::pair<std::string, std::string>, std::string> says;
+  std::set<std::string> down;
+  std::vector<std::string> asked;
+
+  void answer(Consultation question, policy::Evidence& evidence) {
+    asked.push_back(question.service + " " + question.request);
+    const auto known = says.find({question.service, question.request});
+    question.failed = down.contains(question.service);
+    question.answer = question.failed       ? "nobody listens"
+                      : known == says.end() ? recorded({})
+                                            : "found " + known->second;
+    evidence.consulted.push_back(std::move(question));
+  }
+
+  Evaluated evaluate(const Policy& policy, policy::Evidence& evidence) {
+    for (;;) {
+      Evaluated result = restrictions::evaluate(policy, evidence, Protocol::rcpt);
+      if (result.wanted_service) {
+        answer(std::move(*result.wanted_service), evidence);
+      } else if (result.wanted_dns) {
+        const bool listed = result.wanted_dns->name.ends_with("bl.example.net") &&
+                            result.wanted_dns->type == dns::Type::a;
+        dns::Answer answer{.status = listed ? dns::Status::found : dns::Status::nx_domain,
+                           .records = {}};
+        if (listed) answer.records.push_back("127.0.0.2");
+        evidence.dns.push_back({std::move(*result.wanted_dns), std::move(answer)});
+      } else {
+        return result;
+      }
+    }
+  }
+};
+
+struct Lists : testing::Test {
+  Compiled compiled = compile(Parameters(lists(), "mx.example.net"),
+                              files("query = SELECT 1 WHERE '%s'\n").sources());
+  Server server;
+
+  std::string reply(const char* recipient) {
+    policy::Evidence evidence = policy::testing::from_client("192.0.2.10");
+    evidence.reverse_path = *mail::parse_mailbox("sender@example.com", mail::Utf8::refused);
+    evidence.candidate = policy::Recipient{
+        .address = *mail::parse_mailbox(recipient, mail::Utf8::refused), .route = {}};
+    const Evaluated result = server.evaluate(*compiled.policy, evidence);
+    return result.reply.code == 0 ? "accepted" : result.reply.to_string();
+  }
+};
+
+TEST_F(Lists, decide_by_what_other_programs_say) {
+  ASSERT_TRUE(compiled.policy);
+  EXPECT_THAT(reply("u@elsewhere.example"), HasSubstr("554 5.7.1 <u@elsewhere.example>: Relay"));
+  server.says[{"pgsql:/pg", "ours.example"}] = "x";
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("Service unavailable; Client host"));
+  server.says[{"socketmap:inet:127.0.0.1:2:rbl", "bl.example.net"}] = "521 5.7.9 go away";
+  EXPECT_EQ(reply("u@ours.example"), "521 5.7.9 go away");
+  server.says[{"tcp:127.0.0.1:3", "sender@example.com"}] = "REJECT not you";
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("554 5.7.1 <sender@example.com>: Sender address "
+                                                 "rejected: not you"));
+  server.asked.clear();
+  server.says[{"tcp:127.0.0.1:3", "sender@example.com"}] = "OK";
+  server.says[{"tcp:127.0.0.1:1", "192.0.2.10"}] = "inside";
+  reply("u@ours.example");
+  // Each is asked once, tcp tables for whole keys.
+  EXPECT_THAT(server.asked,
+              ElementsAre("pgsql:/pg example.com", "pgsql:/pg com", "pgsql:/pg ours.example",
+                          "tcp:127.0.0.1:3 sender@example.com", "tcp:127.0.0.1:1 192.0.2.10",
+                          "socketmap:inet:127.0.0.1:2:rbl bl.example.net"));
+}
+
+TEST_F(Lists, unlisted_recipients_of_a_relay_domain) {
+  auto settings = lists();
+  settings["smtpd_recipient_restrictions"] = "";
+  compiled = compile(Parameters(settings, "mx.example.net"),
+                     files("query = SELECT 1 WHERE '%s'\n").sources());
+  server.says[{"pgsql:/pg", "ours.example"}] = "x";
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("550 5.1.1 <u@ours.example>: Recipient address "
+                                                 "rejected: User unknown in relay recipient"));
+  server.says[{"ldap:/ldap", "u@ours.example"}] = "x";
+  EXPECT_EQ(reply("u@ours.example"), "accepted");
+  server.down = {"ldap:/ldap"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0"));
+}
+
+TEST_F(Lists, defer_while_a_server_is_down) {
+  server.says[{"pgsql:/pg", "ours.example"}] = "x";
+  server.down = {"tcp:127.0.0.1:3"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.5"));
+  server.down = {"tcp:127.0.0.1:1"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0"));
+  // Not "relay access denied": whether the domain is ours is unknown.
+  server.down = {"pgsql:/pg"};
+  EXPECT_THAT(reply("u@ours.example"), HasSubstr("451 4.3.0 <u@ours.example>: Temporary lookup"));
+}
+
+TEST_F(Lists, a_definition_holds_no_secret_and_connects_to_nothing) {
+  const Loaded loaded =
+      load(Parameters(lists(), "mx.example.net"), files().sources(), Errors::refuse);
+  ASSERT_TRUE(loaded.compiled.policy);
+  EXPECT_EQ(loaded.compiled.policy->remote_tables.size(), 5u);
+  for (const char* secret : {"hunter2", "db1", "ldaps://two", "cn=postern"}) {
+    EXPECT_THAT(loaded.definition, Not(HasSubstr(secret)));
+  }
+  EXPECT_THAT(loaded.definition, HasSubstr("SELECT v FROM access"));
+  const auto layer = layer_from_definition(loaded.definition);
+  ASSERT_TRUE(layer) << layer.error().message;
+  EXPECT_EQ((*layer)->definition(), loaded.definition);
+  EXPECT_EQ(without_secrets("query = a\n  b\npassword = x\n  y\nquery_filter=z\nbind_pw = q\n"),
+            "query = a  b\nquery_filter=z\n");
+}
+
+TEST_F(Lists, the_linter_takes_them_for_anything) {
+  auto settings = lists();
+  const auto report = [&] {
+    const Compiled made = compile(Parameters(settings, "mx.example.net"),
+                                  files("query = SELECT 1 WHERE '%s'\n").sources());
+    return lint(*made.draft, made.diagnostics);
+  };
+  EXPECT_EQ(report().open_relay, OpenRelay::no);
+  settings["smtpd_relay_restrictions"] = "check_recipient_access pgsql:/pg, reject";
+  settings["smtpd_recipient_restrictions"] = "permit";
+  EXPECT_EQ(report().open_relay, OpenRelay::keyed);
+  settings["smtpd_relay_restrictions"] = "check_recipient_access pgsql:/pg";
+  EXPECT_EQ(report().open_relay, OpenRelay::yes);
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions

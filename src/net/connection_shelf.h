@@ -1,0 +1,74 @@
+// Connections to a database that wait for their next use. Blocking: for the threads of a WorkPool.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace postern::net {
+
+/// Tries `connect(server, deadline)` with each in turn until one gives a connection. The time that
+/// is left is shared among those that are left, so that one that hangs leaves the others theirs.
+template <class Connection, class Connect>
+Result<std::unique_ptr<Connection>> first_that_connects(
+    const std::vector<std::string>& servers, std::chrono::steady_clock::time_point deadline,
+    Connect connect) {
+  Result<std::unique_ptr<Connection>> made = fail(Fault::malformed, "no servers");
+  for (std::size_t i = 0; i < servers.size() && !made; ++i) {
+    const auto now = std::chrono::steady_clock::now();
+    made = connect(servers[i], now + (deadline - now) / static_cast<int>(servers.size() - i));
+  }
+  return made;
+}
+
+/// What a connection was good for.
+template <class T>
+struct Used {
+  Result<T> result;
+  bool broken = false;  ///< the connection cannot be used again
+};
+
+/// As many as were ever in use at a time, which is the number of threads at most. Thread-safe.
+template <class Connection>
+class ConnectionShelf {
+ public:
+  /// `use(Connection&)` gives a Used<T>; `connect()` a Result<std::unique_ptr<Connection>>. A
+  /// connection that waited here may have died meanwhile: then a new one gets a second try.
+  template <class Connect, class Use>
+  auto with(Connect connect, Use use) -> decltype(use(std::declval<Connection&>()).result) {
+    if (std::unique_ptr<Connection> waiting = take()) {
+      auto used = use(*waiting);
+      if (!used.broken) {
+        put(std::move(waiting));
+        return std::move(used.result);
+      }
+    }
+    Result<std::unique_ptr<Connection>> fresh = connect();
+    if (!fresh) return tl::unexpected(fresh.error());
+    auto used = use(**fresh);
+    if (!used.broken) put(std::move(*fresh));
+    return std::move(used.result);
+  }
+
+ private:
+  std::unique_ptr<Connection> take() {
+    const std::lock_guard lock(mutex_);
+    if (waiting_.empty()) return nullptr;
+    std::unique_ptr<Connection> last = std::move(waiting_.back());
+    waiting_.pop_back();
+    return last;
+  }
+  void put(std::unique_ptr<Connection> connection) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(connection));
+  }
+
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Connection>> waiting_;
+};
+
+}  // namespace postern::net

@@ -1,0 +1,240 @@
+#include "net/ldap_client.h"
+
+#include <ldap.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "base/text.h"
+#include "net/connection_shelf.h"
+
+namespace postern::net {
+
+namespace {
+
+using Clock = LdapClient::Clock;
+using Values = std::vector<std::string>;
+
+struct Unbind {
+  void operator()(LDAP* handle) const { ldap_unbind_ext(handle, nullptr, nullptr); }
+};
+struct FreeMessage {
+  void operator()(LDAPMessage* message) const { ldap_msgfree(message); }
+};
+struct FreeValues {
+  void operator()(berval** values) const { ldap_value_free_len(values); }
+};
+using Handle = std::unique_ptr<LDAP, Unbind>;
+using Message = std::unique_ptr<LDAPMessage, FreeMessage>;
+
+struct Connection {
+  Handle handle;
+  std::string uri;
+};
+
+timeval left_until(Clock::time_point deadline) {
+  const auto left =
+      std::max(std::chrono::microseconds(1),
+               std::chrono::duration_cast<std::chrono::microseconds>(deadline - Clock::now()));
+  return {.tv_sec = static_cast<time_t>(left.count() / 1'000'000),
+          .tv_usec = static_cast<suseconds_t>(left.count() % 1'000'000)};
+}
+
+/// What the library or the server says of a code; `handle` may be null.
+tl::unexpected<Error> trouble(const std::string& uri, LDAP* handle, int code) {
+  std::string why = ldap_err2string(code);
+  char* more = nullptr;
+  if (handle != nullptr) ldap_get_option(handle, LDAP_OPT_DIAGNOSTIC_MESSAGE, &more);
+  if (more != nullptr && *more != '\0') why += std::string(" (") + more + ")";
+  ldap_memfree(more);
+  return fail(Fault::temporary, printable(uri, 200) + ": " + printable(why, 300));
+}
+
+int set_options(LDAP* handle, const LdapServers& servers, const std::string& uri,
+                Clock::time_point deadline) {
+  const int version = LDAP_VERSION3;
+  const timeval limit = left_until(deadline);
+  int code = LDAP_OPT_SUCCESS;
+  const auto set = [&](int option, const void* value) {
+    if (code == LDAP_OPT_SUCCESS) code = ldap_set_option(handle, option, value);
+  };
+  set(LDAP_OPT_PROTOCOL_VERSION, &version);
+  set(LDAP_OPT_NETWORK_TIMEOUT, &limit);
+  set(LDAP_OPT_TIMEOUT, &limit);
+  set(LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+  if (!servers.start_tls && !uri.starts_with("ldaps:")) return code;
+  const int verify = servers.verify_certificate ? LDAP_OPT_X_TLS_DEMAND : LDAP_OPT_X_TLS_NEVER;
+  set(LDAP_OPT_X_TLS_REQUIRE_CERT, &verify);
+  if (!servers.ca_file.empty()) set(LDAP_OPT_X_TLS_CACERTFILE, servers.ca_file.c_str());
+  const int client = 0;
+  set(LDAP_OPT_X_TLS_NEWCTX, &client);
+  return code;
+}
+
+/// Waits for the answer to `id`; LDAP_TIMEOUT, or the answer's code.
+int wait_for(LDAP* handle, int id, Clock::time_point deadline, Message& answer) {
+  timeval limit = left_until(deadline);
+  LDAPMessage* raw = nullptr;
+  const int type = ldap_result(handle, id, LDAP_MSG_ALL, &limit, &raw);
+  answer.reset(raw);
+  if (type == 0) return LDAP_TIMEOUT;
+  int code = LDAP_OTHER;
+  if (type < 0) {
+    ldap_get_option(handle, LDAP_OPT_RESULT_CODE, &code);
+    return code == LDAP_SUCCESS ? LDAP_SERVER_DOWN : code;
+  }
+  const int parsed = ldap_parse_result(handle, raw, &code, nullptr, nullptr, nullptr, nullptr, 0);
+  return parsed == LDAP_SUCCESS ? code : parsed;
+}
+
+/// Ends a connection when its time is up. The library has no limit for a TLS handshake: with a
+/// network timeout it asks again and again without a pause, without one it waits for ever.
+class Watch {
+ public:
+  Watch(LDAP* handle, Clock::time_point deadline)
+      : handle_(handle), callbacks_{.lc_add = opened, .lc_del = closed, .lc_arg = this} {
+    ldap_set_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);
+    thread_ = std::thread([this, deadline] { guard(deadline); });
+  }
+  ~Watch() {
+    ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // takes it away
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+  }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  /// Between TCP and TLS.
+  static int opened(LDAP* handle, Sockbuf* socket, LDAPURLDesc*, sockaddr*, ldap_conncb* self) {
+    auto& watch = *static_cast<Watch*>(self->lc_arg);
+    ber_socket_t descriptor = -1;
+    ber_sockbuf_ctrl(socket, LBER_SB_OPT_GET_FD, &descriptor);
+    ldap_set_option(handle, LDAP_OPT_NETWORK_TIMEOUT, nullptr);
+    const std::lock_guard lock(watch.mutex_);
+    watch.descriptor_ = descriptor;
+    if (watch.late_) ::shutdown(descriptor, SHUT_RDWR);
+    return 0;
+  }
+  static void closed(LDAP*, Sockbuf*, ldap_conncb* self) {
+    auto& watch = *static_cast<Watch*>(self->lc_arg);
+    const std::lock_guard lock(watch.mutex_);
+    watch.descriptor_ = -1;
+  }
+  void guard(Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    if (wake_.wait_until(lock, deadline, [this] { return over_; })) return;
+    late_ = true;
+    if (descriptor_ >= 0) ::shutdown(descriptor_, SHUT_RDWR);
+  }
+
+  LDAP* const handle_;
+  ldap_conncb callbacks_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  int descriptor_ = -1;
+  bool over_ = false;
+  bool late_ = false;
+  std::thread thread_;
+};
+
+int bind(LDAP* handle, const LdapServers& servers, Clock::time_point deadline) {
+  berval password{.bv_len = servers.bind_password.size(),
+                  .bv_val = const_cast<char*>(servers.bind_password.reveal().c_str())};
+  int id = 0;
+  const int sent = ldap_sasl_bind(handle, servers.bind_dn.c_str(), LDAP_SASL_SIMPLE, &password,
+                                  nullptr, nullptr, &id);
+  if (sent != LDAP_SUCCESS) return sent;
+  Message answer;
+  return wait_for(handle, id, deadline, answer);
+}
+
+Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const std::string& uri,
+                                            Clock::time_point deadline) {
+  LDAP* raw = nullptr;
+  int code = ldap_initialize(&raw, uri.c_str());
+  Handle handle(raw);
+  if (code != LDAP_SUCCESS) return trouble(uri, nullptr, code);
+  if (set_options(raw, servers, uri, deadline) != LDAP_OPT_SUCCESS) {
+    return fail(Fault::temporary, printable(uri, 200) + ": cannot set options; is " +
+                                      printable(servers.ca_file, 200) + " readable?");
+  }
+  const Watch watch(raw, deadline);
+  // ldap_connect() makes the difference between servers here, before anything is searched.
+  code = ldap_connect(raw);
+  if (code == LDAP_SUCCESS && servers.start_tls) code = ldap_start_tls_s(raw, nullptr, nullptr);
+  if (code == LDAP_SUCCESS && servers.bind) code = bind(raw, servers, deadline);
+  if (code != LDAP_SUCCESS) return trouble(uri, raw, code);
+  return std::make_unique<Connection>(Connection{std::move(handle), uri});
+}
+
+Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
+  Values found;
+  for (LDAPMessage* entry = ldap_first_entry(handle, answer); entry != nullptr;
+       entry = ldap_next_entry(handle, entry)) {
+    for (const std::string& attribute : search.attributes) {
+      const std::unique_ptr<berval*, FreeValues> values(
+          ldap_get_values_len(handle, entry, attribute.c_str()));
+      for (berval** one = values.get(); one != nullptr && *one != nullptr; ++one) {
+        found.emplace_back((*one)->bv_val, (*one)->bv_len);
+      }
+    }
+  }
+  return found;
+}
+
+Used<Values> run(Connection& connection, const LdapSearch& search, Clock::time_point deadline) {
+  LDAP* const handle = connection.handle.get();
+  std::vector<char*> attributes;
+  for (const std::string& one : search.attributes) {
+    attributes.push_back(const_cast<char*>(one.c_str()));
+  }
+  attributes.push_back(nullptr);
+  const int scope = search.scope == LdapSearch::Scope::base  ? LDAP_SCOPE_BASE
+                    : search.scope == LdapSearch::Scope::one ? LDAP_SCOPE_ONELEVEL
+                                                             : LDAP_SCOPE_SUBTREE;
+  timeval limit = left_until(deadline);
+  int id = 0;
+  Message answer;
+  int code =
+      ldap_search_ext(handle, search.base.c_str(), scope, search.filter.c_str(), attributes.data(),
+                      0, nullptr, nullptr, &limit, search.size_limit, &id);
+  if (code == LDAP_SUCCESS) code = wait_for(handle, id, deadline, answer);
+  if (code == LDAP_NO_SUCH_OBJECT && search.base_may_lack) return {Values()};
+  if (code == LDAP_SUCCESS) return {values_in(handle, answer.get(), search)};
+  // Codes of the client itself are negative: the connection is of no use any more.
+  const bool broken = code < 0 || code == LDAP_UNAVAILABLE || code == LDAP_BUSY;
+  return {trouble(connection.uri, handle, code), broken};
+}
+
+}  // namespace
+
+struct LdapClient::State {
+  LdapServers servers;
+  ConnectionShelf<Connection> shelf;
+};
+
+LdapClient::LdapClient(LdapServers servers) : state_(std::make_unique<State>()) {
+  state_->servers = std::move(servers);
+}
+
+LdapClient::~LdapClient() = default;
+
+Result<Values> LdapClient::search(const LdapSearch& search, Clock::time_point deadline) {
+  const LdapServers& servers = state_->servers;
+  const auto connect_one = [&](const std::string& uri, Clock::time_point until) {
+    return connect(servers, uri, until);
+  };
+  return state_->shelf.with(
+      [&] { return first_that_connects<Connection>(servers.uris, deadline, connect_one); },
+      [&](Connection& connection) { return run(connection, search, deadline); });
+}
+
+}  // namespace postern::net

@@ -1,0 +1,215 @@
+#include "net/pgsql_client.h"
+
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include "base/text.h"
+#include "net/connection_shelf.h"
+
+namespace postern::net {
+
+namespace {
+
+using Clock = PgsqlClient::Clock;
+using Rows = std::vector<std::string>;
+constexpr int most_rows = 1000;
+
+struct Finish {
+  void operator()(PGconn* connection) const { PQfinish(connection); }
+};
+struct Clear {
+  void operator()(PGresult* result) const { PQclear(result); }
+};
+using Handle = std::unique_ptr<PGconn, Finish>;
+using Answer = std::unique_ptr<PGresult, Clear>;
+
+struct Connection {
+  Handle handle;
+  std::string host;  ///< as it was configured
+};
+
+tl::unexpected<Error> trouble(const std::string& host, std::string_view what) {
+  return fail(Fault::temporary, host + ": " + printable(trim(what), 300));
+}
+
+/// False: the time is up.
+bool wait_for(PGconn* connection, short events, Clock::time_point deadline) {
+  for (;;) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0) return false;
+    pollfd descriptor{.fd = PQsocket(connection), .events = events, .revents = 0};
+    const int ready = ::poll(&descriptor, 1, static_cast<int>(std::min<long>(left, 60'000)));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+}
+
+/// "host:port" and what else PgsqlServers::hosts may hold, as the library's keywords.
+std::vector<std::pair<const char*, std::string>> address_of(std::string_view host) {
+  if (host.find("://") != std::string_view::npos) return {{"dbname", std::string(host)}};
+  if (host.starts_with("inet:")) host.remove_prefix(5);
+  if (host.starts_with("unix:")) host.remove_prefix(5);
+  std::string_view port;
+  const std::size_t colon = host.rfind(':');
+  if (colon != std::string_view::npos && parse_number(host.substr(colon + 1))) {
+    port = host.substr(colon + 1);
+    host = host.substr(0, colon);
+  }
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  return {{"host", std::string(host)}, {"port", std::string(port)}};
+}
+
+Result<std::unique_ptr<Connection>> connect(const PgsqlServers& servers, const std::string& host,
+                                            Clock::time_point deadline) {
+  auto settings = address_of(host);
+  settings.emplace_back("dbname", servers.dbname);
+  settings.emplace_back("user", servers.user);
+  settings.emplace_back("password", servers.password.reveal());
+  settings.emplace_back("client_encoding", "UTF8");
+  settings.emplace_back("application_name", "postern");
+  std::vector<const char*> names;
+  std::vector<const char*> values;
+  for (const auto& [name, value] : settings) {
+    if (value.empty()) continue;
+    names.push_back(name);
+    values.push_back(value.c_str());
+  }
+  names.push_back(nullptr);
+  values.push_back(nullptr);
+  // The first dbname is expanded when it is a URI; what comes behind it counts more.
+  Handle handle(PQconnectStartParams(names.data(), values.data(), 1));
+  if (!handle) return trouble(host, "out of memory");
+  PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+  while (PQstatus(handle.get()) != CONNECTION_BAD) {
+    if (next == PGRES_POLLING_OK) {
+      PQsetnonblocking(handle.get(), 1);
+      return std::make_unique<Connection>(Connection{std::move(handle), host});
+    }
+    if (next == PGRES_POLLING_FAILED) break;
+    const short events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!wait_for(handle.get(), events, deadline)) return trouble(host, "no connection in time");
+    next = PQconnectPoll(handle.get());
+  }
+  return trouble(host, PQerrorMessage(handle.get()));
+}
+
+/// The results of one statement, as they come.
+class Fetch {
+ public:
+  Fetch(Connection& connection, Clock::time_point deadline)
+      : host_(connection.host), handle_(connection.handle.get()), deadline_(deadline) {}
+
+  Used<Rows> run(const PgsqlClient::Statement& statement) {
+    bool quoted = true;
+    const std::string sql = statement([&](std::string_view value) {
+      std::string made(value.size() * 2 + 1, '\0');
+      int error = 0;
+      made.resize(PQescapeStringConn(handle_, made.data(), value.data(), value.size(), &error));
+      quoted = quoted && error == 0;
+      return made;
+    });
+    if (!quoted) return {trouble(host_, "a key that cannot be quoted")};
+    // With parameters, even none, there is one statement and no more.
+    if (PQsendQueryParams(handle_, sql.c_str(), 0, nullptr, nullptr, nullptr, nullptr, 0) != 1 ||
+        PQsetSingleRowMode(handle_) != 1 || !flush()) {
+      return broken();
+    }
+    for (;;) {
+      if (!input()) return broken();
+      const Answer answer(PQgetResult(handle_));
+      if (!answer) return done();
+      if (!take(answer.get())) return broken();
+    }
+  }
+
+ private:
+  bool flush() {
+    for (int left = PQflush(handle_); left != 0; left = PQflush(handle_)) {
+      if (left < 0) return false;
+      if (!wait(POLLOUT)) return false;
+    }
+    return true;
+  }
+
+  bool input() {
+    while (PQisBusy(handle_) != 0) {
+      if (!wait(POLLIN) || PQconsumeInput(handle_) != 1) return false;
+    }
+    return true;
+  }
+
+  bool wait(short events) {
+    late_ = !wait_for(handle_, events, deadline_);
+    return !late_;
+  }
+
+  /// False: there is no use in reading on.
+  bool take(const PGresult* answer) {
+    const ExecStatusType status = PQresultStatus(answer);
+    if (status != PGRES_TUPLES_OK && status != PGRES_SINGLE_TUPLE) {
+      const char* why = PQresultErrorField(answer, PG_DIAG_MESSAGE_PRIMARY);
+      error_ = why != nullptr ? why : "the statement gives no rows";
+      return PQstatus(handle_) == CONNECTION_OK;
+    }
+    rows_ += PQntuples(answer);
+    if (rows_ > most_rows) {
+      error_ = "more than 1000 rows";
+      return false;
+    }
+    for (int row = 0; row < PQntuples(answer); ++row) {
+      for (int column = 0; column < PQnfields(answer); ++column) {
+        if (PQgetisnull(answer, row, column) != 0) continue;
+        found_.emplace_back(PQgetvalue(answer, row, column),
+                            static_cast<std::size_t>(PQgetlength(answer, row, column)));
+      }
+    }
+    return true;
+  }
+
+  Used<Rows> done() {
+    if (!error_.empty()) return {trouble(host_, error_)};
+    return {std::move(found_)};
+  }
+
+  Used<Rows> broken() {
+    const std::string why = late_             ? "no answer in time"
+                            : !error_.empty() ? error_
+                                              : std::string(PQerrorMessage(handle_));
+    return {trouble(host_, why), true};
+  }
+
+  const std::string& host_;
+  PGconn* const handle_;
+  const Clock::time_point deadline_;
+  Rows found_;
+  std::string error_;
+  int rows_ = 0;
+  bool late_ = false;
+};
+
+}  // namespace
+
+struct PgsqlClient::State {
+  PgsqlServers servers;
+  ConnectionShelf<Connection> shelf;
+};
+
+PgsqlClient::PgsqlClient(PgsqlServers servers) : state_(std::make_unique<State>()) {
+  state_->servers = std::move(servers);
+}
+
+PgsqlClient::~PgsqlClient() = default;
+
+Result<Rows> PgsqlClient::select(const Statement& statement, Clock::time_point deadline) {
+  const PgsqlServers& servers = state_->servers;
+  const auto connect_one = [&](const std::string& host, Clock::time_point until) {
+    return connect(servers, host, until);
+  };
+  return state_->shelf.with(
+      [&] { return first_that_connects<Connection>(servers.hosts, deadline, connect_one); },
+      [&](Connection& connection) { return Fetch(connection, deadline).run(statement); });
+}
+
+}  // namespace postern::net

@@ -1,0 +1,187 @@
+#include "net/table_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio.hpp>
+
+#include "net/connection_shelf.h"
+#include "net/ldap_client.h"
+#include "net/pgsql_client.h"
+
+namespace postern::net {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+/// Takes one connection, keeps what it reads up to `until`, sends `pieces` one by one.
+Task<void> serve(tcp::acceptor& acceptor, char until, std::vector<std::string> pieces,
+                 std::string& got, bool stay) {
+  tcp::socket socket = co_await acceptor.async_accept(asio::use_awaitable);
+  co_await asio::async_read_until(socket, asio::dynamic_buffer(got), until, asio::use_awaitable);
+  for (const std::string& piece : pieces) {
+    co_await asio::async_write(socket, asio::buffer(piece), asio::use_awaitable);
+    asio::steady_timer pause(socket.get_executor(), 5ms);
+    co_await pause.async_wait(asio::use_awaitable);
+  }
+  if (!stay) co_return;
+  char more = 0;
+  co_await socket.async_read_some(asio::buffer(&more, 1), asio::as_tuple(asio::use_awaitable));
+}
+
+struct Asked {
+  TableReply reply = fail(Fault::bug, "not asked");
+  std::string got;
+};
+
+enum class Protocol { tcp, socketmap };
+
+Asked ask(Protocol protocol, std::vector<std::string> pieces, bool stay = true) {
+  asio::io_context loop;
+  tcp::acceptor acceptor(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  const std::string service = "inet:127.0.0.1:" + std::to_string(acceptor.local_endpoint().port());
+  Asked asked;
+  asio::co_spawn(
+      loop,
+      serve(acceptor, protocol == Protocol::tcp ? '\n' : ',', std::move(pieces), asked.got, stay),
+      asio::detached);
+  asio::co_spawn(loop,
+                 protocol == Protocol::tcp ? ask_tcp_table(service, "a key", 200ms)
+                                           : ask_socketmap(service, "map", "a key", 200ms),
+                 [&](std::exception_ptr, TableReply reply) {
+                   asked.reply = std::move(reply);
+                   loop.stop();
+                 });
+  loop.run();
+  return asked;
+}
+
+TEST(TableClient, asks_and_understands) {
+  const Asked line = ask(Protocol::tcp, {"20", "0 REJECT%20no", "\nmore"});
+  EXPECT_EQ(line.got, "get a%20key\n");
+  ASSERT_TRUE(line.reply) << line.reply.error().message;
+  EXPECT_EQ(line.reply->value_or("absent"), "REJECT no");
+  const Asked framed = ask(Protocol::socketmap, {"9", ":NOTFOUND", " ,"});
+  EXPECT_EQ(framed.got, "9:map a key,");
+  ASSERT_TRUE(framed.reply) << framed.reply.error().message;
+  EXPECT_FALSE(*framed.reply);
+}
+
+TEST(TableClient, servers_that_do_not_answer) {
+  const struct {
+    std::vector<std::string> pieces;
+    bool stay;
+    Fault fault;
+    const char* says;
+  } cases[] = {
+      {{}, true, Fault::temporary, "no answer in time"},
+      {{"200 half"}, true, Fault::temporary, "no answer in time"},
+      {{"200 half"}, false, Fault::temporary, "End of file"},
+      {{std::string(5000, 'x')}, true, Fault::malformed, "longer than 4096"},
+      {{"okay\n"}, true, Fault::malformed, "not understood"},
+      {{"400 busy\n"}, true, Fault::temporary, "the server says: busy"},
+  };
+  for (const auto& one : cases) {
+    const Asked asked = ask(Protocol::tcp, one.pieces, one.stay);
+    ASSERT_FALSE(asked.reply) << one.says;
+    EXPECT_EQ(asked.reply.error().fault, one.fault) << one.says;
+    EXPECT_THAT(asked.reply.error().message, HasSubstr(one.says));
+  }
+  EXPECT_THAT(ask(Protocol::socketmap, {std::string("200000:") + std::string(100'100, 'x')})
+                  .reply.error()
+                  .message,
+              HasSubstr("longer than"));
+}
+
+TEST(ConnectionShelf, tries_again_once_where_a_connection_has_died) {
+  ConnectionShelf<int> shelf;
+  int made = 0;
+  const auto connect = [&]() -> Result<std::unique_ptr<int>> {
+    return std::make_unique<int>(++made);
+  };
+  const auto works = [](int& number) { return Used<int>{number}; };
+  EXPECT_EQ(shelf.with(connect, works).value(), 1);
+  EXPECT_EQ(shelf.with(connect, works).value(), 1);
+  const auto dead_once = [](int& number) {
+    if (number == 1) return Used<int>{fail(Fault::temporary, "gone"), true};
+    return Used<int>{number};
+  };
+  EXPECT_EQ(shelf.with(connect, dead_once).value(), 2);
+  const auto dead = [](int&) { return Used<int>{fail(Fault::temporary, "gone"), true}; };
+  EXPECT_FALSE(shelf.with(connect, dead));
+  EXPECT_EQ(made, 3);
+  EXPECT_EQ(shelf.with(connect, works).value(), 4);
+}
+
+TEST(DatabaseClients, a_server_that_hangs_leaves_the_next_its_time) {
+  std::vector<std::string> tried;
+  const auto begun = std::chrono::steady_clock::now();
+  const auto connect = [&](const std::string& server, auto until) -> Result<std::unique_ptr<int>> {
+    tried.push_back(server + (until - begun < 8s ? " soon" : " later"));
+    if (server == "c") return std::make_unique<int>(3);
+    return fail(Fault::temporary, server + " hangs");
+  };
+  const std::vector<std::string> servers = {"a", "b", "c", "d"};
+  EXPECT_EQ(**first_that_connects<int>(servers, begun + 12s, connect), 3);
+  EXPECT_THAT(tried, testing::ElementsAre("a soon", "b soon", "c soon"));
+  EXPECT_FALSE(first_that_connects<int>({"b"}, begun + 12s, connect));
+  EXPECT_EQ(tried.back(), "b later");
+  EXPECT_FALSE(first_that_connects<int>({}, begun + 12s, connect));
+}
+
+/// A server whose kernel accepts and who never says a word.
+TEST(DatabaseClients, silence_ends_with_the_deadline) {
+  asio::io_context loop;
+  tcp::acceptor silent(loop, tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0));
+  const std::string port = std::to_string(silent.local_endpoint().port());
+  const auto begun = std::chrono::steady_clock::now();
+  PgsqlClient pgsql({.hosts = {"127.0.0.1:" + port}, .user = "u", .password = {}, .dbname = "d"});
+  const auto one = [](const PgsqlClient::Quote&) { return "SELECT 1"; };
+  const auto rows = pgsql.select(one, begun + 200ms);
+  ASSERT_FALSE(rows);
+  EXPECT_THAT(rows.error().message, HasSubstr("no connection in time"));
+  LdapClient ldap({.uris = {"ldap://127.0.0.1:" + port},
+                   .bind_dn = "cn=x",
+                   .bind_password = Secret("p"),
+                   .ca_file = {}});
+  const LdapSearch search{.base = "o=x", .filter = "(a=b)", .attributes = {"a"}, .size_limit = 0};
+  EXPECT_FALSE(ldap.search(search, std::chrono::steady_clock::now() + 200ms));
+  LdapClient tls({.uris = {"ldaps://127.0.0.1:" + port},
+                  .bind = false,
+                  .bind_dn = {},
+                  .bind_password = {},
+                  .ca_file = {}});
+  EXPECT_FALSE(tls.search(search, std::chrono::steady_clock::now() + 200ms));
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+}
+
+TEST(DatabaseClients, say_what_is_wrong_without_secrets) {
+  const auto soon = std::chrono::steady_clock::now() + 2s;
+  // Nobody listens on the discard port of the loopback network.
+  PgsqlClient pgsql({.hosts = {"127.0.0.77:9", "unix:/nonexistent"},
+                     .user = "u",
+                     .password = Secret("hunter2"),
+                     .dbname = "d"});
+  const auto rows = pgsql.select([](const PgsqlClient::Quote&) { return "SELECT 1"; }, soon);
+  ASSERT_FALSE(rows);
+  EXPECT_EQ(rows.error().fault, Fault::temporary);
+  EXPECT_THAT(rows.error().message, HasSubstr("/nonexistent"));
+  EXPECT_THAT(rows.error().message, Not(HasSubstr("hunter2")));
+  LdapClient ldap({.uris = {"ldap://127.0.0.77:9"},
+                   .bind_dn = "cn=x",
+                   .bind_password = Secret("hunter2"),
+                   .ca_file = {}});
+  const auto values =
+      ldap.search({.base = "o=x", .filter = "(a=b)", .attributes = {"a"}, .size_limit = 0}, soon);
+  ASSERT_FALSE(values);
+  EXPECT_EQ(values.error().fault, Fault::temporary);
+  EXPECT_THAT(values.error().message, HasSubstr("ldap://127.0.0.77:9: Can't contact LDAP server"));
+  EXPECT_THAT(values.error().message, Not(HasSubstr("hunter2")));
+}
+
+}  // namespace
+}  // namespace postern::net

@@ -1,0 +1,127 @@
+#include "net/table_protocols.h"
+
+#include "base/text.h"
+
+namespace postern::net {
+
+namespace {
+
+constexpr std::size_t max_length_digits = 6;
+
+std::optional<unsigned> hex_value(char c) {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  const char low = to_lower(c);
+  if (low >= 'a' && low <= 'f') return static_cast<unsigned>(low - 'a') + 10;
+  return std::nullopt;
+}
+
+std::optional<std::string> percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (text[at] != '%') {
+      decoded += text[at];
+      continue;
+    }
+    if (at + 2 >= text.size()) return std::nullopt;
+    const auto high = hex_value(text[at + 1]);
+    const auto low = hex_value(text[at + 2]);
+    if (!high || !low) return std::nullopt;
+    decoded += static_cast<char>(*high * 16 + *low);
+    at += 2;
+  }
+  return decoded;
+}
+
+tl::unexpected<Error> not_understood(std::string_view reply) {
+  return fail(Fault::malformed, "not understood: " + printable(reply, 100));
+}
+
+tl::unexpected<Error> not_known(std::string_view reason) {
+  return fail(Fault::temporary, "the server says: " + printable(trim(reason), 200));
+}
+
+struct Netstring {
+  std::size_t begin;
+  std::size_t length;
+};
+
+/// Its head; nullopt: there is none, or it is not all here.
+std::optional<Netstring> netstring_head(std::string_view text) {
+  const std::size_t colon = text.substr(0, max_length_digits + 1).find(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  const auto length = parse_number(text.substr(0, colon));
+  if (!length) return std::nullopt;
+  return Netstring{colon + 1, static_cast<std::size_t>(*length)};
+}
+
+}  // namespace
+
+std::string tcp_table_request(std::string_view key) {
+  static constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string request = "get ";
+  for (const char c : key) {
+    if (c > ' ' && c < 0x7f && c != '%') {
+      request += c;
+      continue;
+    }
+    const auto octet = static_cast<unsigned char>(c);
+    request += '%';
+    request += digits[octet >> 4];
+    request += digits[octet & 15];
+  }
+  return request + '\n';
+}
+
+std::size_t tcp_table_reply_size(std::string_view so_far) {
+  const std::size_t end = so_far.find('\n');
+  return end == std::string_view::npos ? 0 : end + 1;
+}
+
+TableReply tcp_table_reply(std::string_view reply) {
+  if (!reply.ends_with('\n')) return not_understood(reply);
+  reply.remove_suffix(1);
+  const std::string_view status = reply.substr(0, 3);
+  const std::string_view rest = reply.substr(status.size());
+  if (!rest.empty() && rest[0] != ' ' && rest[0] != '\t') return not_understood(reply);
+  const auto text = percent_decoded(rest.substr(rest.empty() ? 0 : 1));
+  if (!text) return not_understood(reply);
+  if (status == "200") return text;
+  if (status == "500") return std::nullopt;
+  if (status == "400") return not_known(*text);
+  return not_understood(reply);
+}
+
+std::string socketmap_request(std::string_view map, std::string_view key) {
+  std::string request = std::to_string(map.size() + 1 + key.size()) + ':';
+  request.append(map).append(" ").append(key);
+  return request + ',';
+}
+
+std::size_t socketmap_reply_size(std::string_view so_far) {
+  const auto head = netstring_head(so_far);
+  if (head) {
+    const std::size_t size = head->begin + head->length + 1;
+    return so_far.size() < size ? 0 : size;
+  }
+  const bool may_come = so_far.size() <= max_length_digits &&
+                        so_far.find_first_not_of("0123456789") == std::string_view::npos;
+  return may_come ? 0 : so_far.size();
+}
+
+TableReply socketmap_reply(std::string_view reply) {
+  const auto head = netstring_head(reply);
+  if (!head || reply.size() != head->begin + head->length + 1 || !reply.ends_with(',')) {
+    return not_understood(reply);
+  }
+  const std::string_view text = reply.substr(head->begin, head->length);
+  const std::size_t blank = text.find(' ');
+  const std::string_view word = text.substr(0, blank);
+  const std::string_view rest =
+      blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
+  if (word == "OK") return std::string(rest);
+  if (word == "NOTFOUND") return std::nullopt;
+  if (word == "TEMP" || word == "TIMEOUT" || word == "PERM") return not_known(rest);
+  return not_understood(text);
+}
+
+}  // namespace postern::net

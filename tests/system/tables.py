@@ -1,0 +1,460 @@
+#!/usr/bin/env python3
+"""Restriction lists whose tables other programs hold: a real PostgreSQL, a real OpenLDAP, and small tcp and socketmap servers.
+
+  tables.py [--binary PATH] [--filter GLOB] [--verbose]
+
+The servers are private ones on loopback ports, in a directory of their own; as root they run as `postgres` and `openldap`. Needs the
+packages of tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+"""
+import contextlib
+import functools
+import glob
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import socketserver
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
+sys.dont_write_bytecode = True
+
+import smoke  # noqa: E402
+from bench import expect  # noqa: E402
+from harness import instance, smtp  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+
+PG_SECRET, LDAP_SECRET = "pg-hunter2-secret", "ldap-hunter2-secret"
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+# ---------------------------------------------------------------- private servers
+class Daemon:
+    """A server of Debian's, run by an unprivileged user in a directory of its own."""
+    user = ""
+
+    def __init__(self, bench):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="postern-%s-" % self.user))
+        self.port, self.process = instance.free_port(), None
+        bench.stack.callback(shutil.rmtree, self.home, ignore_errors=True)
+        bench.stack.callback(self.stop)
+        self.own()
+
+    def own(self):
+        if os.getuid() == 0:
+            for path in [self.home, *self.home.rglob("*")]:
+                shutil.chown(path, self.user, self.user)
+
+    def identity(self):
+        return {"user": self.user, "group": self.user, "extra_groups": []} if os.getuid() == 0 else {}
+
+    def run(self, *words, **env):
+        done = subprocess.run([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **env},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, **self.identity())
+        if done.returncode != 0:
+            raise Fail("%s: %s%s" % (words[0], done.stdout, done.stderr))
+        return done.stdout
+
+    def spawn(self, *words):
+        with open(self.home / "log", "ab") as log:
+            self.process = subprocess.Popen([str(w) for w in words], cwd=self.home, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.identity())
+        end = time.monotonic() + 30
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                break
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            time.sleep(0.05)
+        raise Fail("%s did not start: %s" % (words[0], (self.home / "log").read_text(errors="replace")[-2000:]))
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(20)
+        self.process = None
+
+
+class Postgres(Daemon):
+    user = "postgres"
+
+    def __init__(self, bench, sql):
+        super().__init__(bench)
+        self.bin = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+        (self.home / "pw").write_text(PG_SECRET)
+        self.own()
+        self.run(self.bin / "initdb", "-D", self.home / "db", "-U", "mail", "-A", "scram-sha-256", "--pwfile", self.home / "pw",
+                 "-E", "UTF8", "--locale", "C", "--no-sync")
+        self.start()
+        self.sql(sql)
+
+    def start(self):
+        self.spawn(self.bin / "postgres", "-D", self.home / "db", "-p", self.port, "-c", "listen_addresses=127.0.0.1",
+                   "-c", "unix_socket_directories=" + str(self.home), "-c", "fsync=off")
+        # It listens before it answers.
+        end = time.monotonic() + 20
+        while True:
+            try:
+                return self.sql("SELECT 1")
+            except Fail:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def sql(self, text):
+        return self.run(self.bin / "psql", "-h", "127.0.0.1", "-p", self.port, "-U", "mail", "-d", "postgres", "-v", "ON_ERROR_STOP=1",
+                        "-qAtc", text, PGPASSWORD=PG_SECRET)
+
+
+SLAPD_CONFIG = """dn: cn=config
+objectClass: olcGlobal
+cn: config
+olcTLSCACertificateFile: {home}/cert.pem
+olcTLSCertificateFile: {home}/cert.pem
+olcTLSCertificateKeyFile: {home}/key.pem
+
+dn: cn=module,cn=config
+objectClass: olcModuleList
+cn: module
+olcModulePath: /usr/lib/ldap
+olcModuleLoad: back_mdb
+
+dn: cn=schema,cn=config
+objectClass: olcSchemaConfig
+cn: schema
+
+include: file:///etc/ldap/schema/core.ldif
+include: file:///etc/ldap/schema/cosine.ldif
+include: file:///etc/ldap/schema/inetorgperson.ldif
+
+dn: olcDatabase=mdb,cn=config
+objectClass: olcDatabaseConfig
+objectClass: olcMdbConfig
+olcDatabase: mdb
+olcDbDirectory: {home}/data
+olcSuffix: dc=example,dc=org
+olcRootDN: cn=postern,dc=example,dc=org
+olcRootPW: {secret}
+olcAccess: to * by * none
+"""
+PEOPLE = """dn: dc=example,dc=org
+objectClass: dcObject
+objectClass: organization
+o: example
+dc: example
+
+dn: cn=Ann,dc=example,dc=org
+objectClass: inetOrgPerson
+sn: Ann
+mail: ann@ours.example
+description: known
+
+dn: cn=Bob,dc=example,dc=org
+objectClass: inetOrgPerson
+sn: Bob
+mail: bob*@ours.example
+description: starred
+"""
+
+
+class Slapd(Daemon):
+    user = "openldap"
+
+    def __init__(self, bench):
+        super().__init__(bench)
+        self.binary = shutil.which("slapd", path="/usr/sbin:/usr/bin")
+        for name in ("config", "data"):
+            (self.home / name).mkdir()
+        (self.home / "config.ldif").write_text(SLAPD_CONFIG.format(home=self.home, secret=LDAP_SECRET))
+        (self.home / "people.ldif").write_text(PEOPLE)
+        self.own()
+        self.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+                 "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem")
+        os.chmod(self.home, 0o755)  # the gateway reads the certificate
+        self.run("/usr/sbin/slapadd", "-F", self.home / "config", "-n", "0", "-l", "config.ldif")
+        self.run("/usr/sbin/slapadd", "-F", self.home / "config", "-n", "1", "-l", "people.ldif")
+        self.start()
+
+    def start(self):
+        self.spawn(self.binary, "-F", self.home / "config", "-h", "ldap://127.0.0.1:%d" % self.port, "-d", "0")
+
+
+class Lines(socketserver.ThreadingTCPServer):
+    """tcp_table(5) or socketmap_table(5); `rows` may be changed while it runs; the row `silence` is never answered."""
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self, bench, protocol, rows, port=0):
+        self.rows, self.asked = rows, []
+        super().__init__(("127.0.0.1", port), functools.partial(Answering, protocol))
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        bench.stack.callback(self.end)
+
+    def end(self):
+        self.shutdown()
+        self.server_close()
+
+
+class Answering(socketserver.StreamRequestHandler):
+    def __init__(self, protocol, *arguments):
+        self.protocol = protocol
+        super().__init__(*arguments)
+
+    def handle(self):
+        if self.protocol == "tcp":
+            key = self.rfile.readline().decode()[4:-1]
+        else:
+            size = b""
+            while not size.endswith(b":"):
+                size += self.rfile.read(1)
+            key = self.rfile.read(int(size[:-1])).decode()
+            self.rfile.read(1)
+        self.server.asked.append(key)
+        value = self.server.rows.get(key)
+        if value == "silence":
+            time.sleep(30)
+            return
+        if self.protocol == "tcp":
+            reply = "500 none\n" if value is None else value if value[:4] == "400 " else "200 %s\n" % value.replace(" ", "%20")
+        else:
+            text = "NOTFOUND " if value is None else value if value[:5] == "TEMP " else "OK " + value
+            reply = "%d:%s," % (len(text), text)
+        self.wfile.write(reply.encode())
+
+
+# ---------------------------------------------------------------- the gateway beside them
+def gateway(bench, restrictions, **more):
+    lists = {"compatibility_level": "3.6", "mynetworks": "192.0.2.0/24", "mydestination": "", "relay_domains": "ours.example",
+             "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination", **restrictions}
+    return bench.server({"authentication": {"decide_within": "2s"}, "restrictions": lists, **more})
+
+
+def recipient(server, to, sender="x@partner.example.com"):
+    """The reply to RCPT."""
+    client = smtp.Client(server.smtp_port)
+    try:
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO mx.partner.example.com", "250")
+        client.command("MAIL FROM:<%s>" % sender, "250 2.1.0")
+        return client.command("RCPT TO:<%s>" % to)[-1]
+    finally:
+        client.close()
+
+
+def answers(server, cases):
+    for to, want in cases.items():
+        got = recipient(server, to)
+        if not re.match(want, got):
+            raise Fail("RCPT TO:<%s>: %r expected, %r given; log:\n%s" % (to, want, got, server.tail()))
+
+
+def refusals(server, count):
+    """The traces of the refusals in the log, when there are `count` of them."""
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        found = []
+        for line in server.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            with contextlib.suppress(ValueError):
+                entry = json.loads(line)
+                if entry.get("event") in ("decision.refused", "decision.deferred"):
+                    found.append(entry["trace"])
+        if len(found) >= count:
+            time.sleep(0.5)  # traces are written behind the log
+            return found
+        time.sleep(0.1)
+    raise Fail("fewer than %d refusals in the log:\n%s" % (count, server.tail()))
+
+
+def logged(server, words):
+    """The log is written behind the replies."""
+    end = time.monotonic() + 5
+    while words not in server.log.read_text(encoding="utf-8", errors="replace"):
+        if time.monotonic() > end:
+            raise Fail("the log does not say %r:\n%s" % (words, server.tail()))
+        time.sleep(0.1)
+
+
+def reload(server):
+    before = server.log.read_text(encoding="utf-8", errors="replace").count('"reload.ok"')
+    server.process.send_signal(signal.SIGHUP)
+    end = time.monotonic() + 10
+    while server.log.read_text(encoding="utf-8", errors="replace").count('"reload.ok"') == before:
+        if time.monotonic() > end:
+            raise Fail("no reload: " + server.tail())
+        time.sleep(0.1)
+
+
+def explained_offline(bench, server, trace, words):
+    """`explain` makes the recorded decision again, with no server to ask."""
+    config = server.root / "postern.toml"
+    status, out, err = bench.run("explain", trace, "--json", "--config", config)
+    expect("exit status of explain (stderr: %s)" % err, 0, status)
+    for word in words:
+        if word not in out:
+            raise Fail("explain --json does not say %r: %s" % (word, out[:3000]))
+    said = json.loads(out)
+    expect("the decision made again", {"agrees": True, "differences": []}, said["rederived"])
+    status, text, _ = bench.run("explain", trace, "--config", config)
+    expect("exit status of explain in words", 0, status)
+    return out + text
+
+
+def no_secrets(server, secrets, *texts):
+    files = [p for p in server.root.rglob("*") if p.is_file() and p.suffix != ".cf"]
+    for where, text in [(str(p), p.read_bytes()) for p in files] + [("explain", t.encode()) for t in texts]:
+        for secret in secrets:
+            if secret.encode() in text:
+                raise Fail("a password stands in " + where)
+
+
+@check
+def postgresql(bench):
+    """Keys from SQL; quotes stay quoted; gone is 451, back works without a restart; explained offline; no password anywhere."""
+    database = Postgres(bench, """CREATE TABLE people(address text, action text);
+        INSERT INTO people VALUES ('ann@ours.example', 'DUNNO'), ('o''neil@ours.example', 'REJECT that is you, O''Neil'),
+          ('two@ours.example', 'REJECT one'), ('two@ours.example', 'two'), ('back\\slash@ours.example', 'REJECT slashed');
+        CREATE TABLE domains(name text); INSERT INTO domains VALUES ('more.example')""")
+    config = bench.root / "people.cf"
+    config.write_text("hosts = 127.0.0.1:9 127.0.0.1:%d\nuser = mail\npassword = %s\ndbname = postgres\n"
+                      "query = SELECT action FROM people\n  WHERE address = '%%s'\n" % (database.port, PG_SECRET))
+    domains = bench.root / "domains.cf"
+    domains.write_text("hosts = unix:%s:%d\nuser = mail\npassword = %s\ndbname = postgres\n"
+                       "query = SELECT name FROM domains WHERE name = '%%s'\n" % (database.home, database.port, PG_SECRET))
+    os.chmod(database.home, 0o755)
+    server = gateway(bench, {"relay_domains": "ours.example, proxy:pgsql:%s" % domains,
+                             "smtpd_recipient_restrictions": "check_recipient_access pgsql:%s" % config})
+    cases = {"ann@ours.example": "250", "o'neil@ours.example": "554 5.7.1 .*that is you, O'Neil", "two@ours.example": "554 .*one,two",
+             "\"back\\\\slash\"@ours.example": "554 .*slashed", "x'or'1'='1@ours.example": "250", "u@more.example": "250",
+             "u@elsewhere.example": "554 5.7.1 .*Relay access denied"}
+    answers(server, cases)
+    trace = refusals(server, 4)[0]
+    database.stop()
+    answers(server, {"ann@ours.example": "451 4.3.5", "u@more.example": "451 4.3.0", "u@elsewhere.example": "451 4.3.0"})
+    refused = explained_offline(bench, server, trace, ["that is you", "pgsql:"])
+    deferred = explained_offline(bench, server, refusals(server, 5)[4], ["451", "pgsql:"])
+    database.start()
+    answers(server, cases)
+    # Connections that died while they waited are made anew, also when the server restarts unseen.
+    database.stop()
+    database.start()
+    answers(server, cases)
+    status, live, err = bench.run("explain", "--config", server.root / "postern.toml", "--client-ip", "203.0.113.9", "--from",
+                                  "x@partner.example.com", "--to", "o'neil@ours.example")
+    if "that is you" not in live:
+        raise Fail("explain does not ask the table: %d %s %s" % (status, live[:1000], err))
+    server.stop()
+    no_secrets(server, [PG_SECRET], refused, deferred, live)
+
+
+@check
+def a_slow_database_holds_up_nobody(bench):
+    """While one look-up waits for the database, the same event loop serves others; the waiting one is told 451 in time."""
+    database = Postgres(bench, "CREATE FUNCTION slow(key text) RETURNS text LANGUAGE sql AS "
+                               "$$ SELECT CASE WHEN key LIKE 'slow%' THEN pg_sleep(20)::text ELSE 'DUNNO' END $$")
+    config = bench.root / "slow.cf"
+    config.write_text("hosts = 127.0.0.1:%d\nuser = mail\npassword = %s\ndbname = postgres\nselect_function = slow\n" %
+                      (database.port, PG_SECRET))
+    server = gateway(bench, {"smtpd_recipient_restrictions": "check_recipient_access pgsql:%s" % config}, server={"threads": 1})
+    answers(server, {"quick@ours.example": "250"})
+    slow = {}
+
+    def wait():
+        begun = time.monotonic()
+        slow["reply"] = recipient(server, "slow@ours.example")
+        slow["took"] = time.monotonic() - begun
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    time.sleep(0.5)
+    begun = time.monotonic()
+    answers(server, {"quick@ours.example": "250"})
+    quick = time.monotonic() - begun
+    if not waiting.is_alive() or quick > 1:
+        raise Fail("a quick look-up took %.1f s beside a slow one (%r)" % (quick, slow))
+    waiting.join(15)
+    if not slow.get("reply", "").startswith("451 4.3.5") or slow["took"] > 6:
+        raise Fail("the slow look-up: %r" % slow)
+
+
+@check
+def openldap(bench):
+    """STARTTLS and a simple bind; filters are escaped; gone is 451, back works without a restart."""
+    directory = Slapd(bench)
+    config = bench.root / "people.cf"
+    config.write_text("server_host = ldap://127.0.0.1:9 ldap://127.0.0.1:%d\nversion = 3\nstart_tls = yes\ntls_ca_cert_file = %s\n"
+                      "bind = yes\nbind_dn = cn=postern,dc=example,dc=org\nbind_pw = %s\nsearch_base = dc=example,dc=org\n"
+                      "query_filter = (&(objectClass=inetOrgPerson)(mail=%%s))\nresult_attribute = description\nresult_format = <%%s>\n"
+                      "timeout = 3\n" % (directory.port, directory.home / "cert.pem", LDAP_SECRET))
+    server = gateway(bench, {"relay_recipient_maps": "ldap:%s" % config})
+    cases = {"ann@ours.example": "250", "nobody@ours.example": "550 5.1.1", "*@ours.example": "550 5.1.1", "bob*@ours.example": "250",
+             "\"a)(mail=ann\"@ours.example": "550 5.1.1"}
+    answers(server, cases)
+    trace = refusals(server, 3)[0]
+    directory.stop()
+    answers(server, {"ann@ours.example": "451 4.3.0", "nobody@ours.example": "451 4.3.0"})
+    refused = explained_offline(bench, server, trace, ["User unknown in relay recipient table", "ldap:"])
+    directory.start()
+    answers(server, cases)
+    config.write_text(config.read_text().replace(LDAP_SECRET, "wrong-" + LDAP_SECRET))
+    reload(server)
+    answers(server, {"ann@ours.example": "451 4.3.0"})
+    logged(server, "Invalid credentials")
+    # A certificate that nobody vouches for is not taken.
+    config.write_text("\n".join(line for line in config.read_text().splitlines() if not line.startswith("tls_ca")) + "\n")
+    reload(server)
+    answers(server, {"ann@ours.example": "451 4.3.0"})
+    logged(server, "certificate")
+    server.stop()
+    no_secrets(server, [LDAP_SECRET], refused)
+
+
+@check
+def tcp_and_socketmap(bench):
+    """Both protocols; the server's own trouble, silence and absence are 451; back works; explained offline."""
+    table = Lines(bench, "tcp", {"ann@ours.example": "REJECT not today", "busy@ours.example": "400 later\n", "mute@ours.example": "silence"})
+    maps = Lines(bench, "socketmap", {"senders bad@partner.example.com": "REJECT bad sender", "senders odd@partner.example.com": "TEMP later"})
+    server = gateway(bench, {
+        "smtpd_sender_restrictions": "check_sender_access socketmap:inet:127.0.0.1:%d:senders" % maps.port,
+        "smtpd_recipient_restrictions": "check_recipient_access unionmap:{ tcp:127.0.0.1:%d }" % table.port})
+    cases = {"ann@ours.example": "554 5.7.1 .*not today", "busy@ours.example": "451 4.3.5", "other@ours.example": "250"}
+    answers(server, cases)
+    begun = time.monotonic()
+    answers(server, {"mute@ours.example": "451 4.3.5"})
+    if time.monotonic() - begun > 6:
+        raise Fail("a silent server was waited for too long")
+    for sender, want in {"bad@partner.example.com": "554 .*bad sender", "odd@partner.example.com": "451 4.3.5"}.items():
+        got = recipient(server, "other@ours.example", sender)
+        if not re.match(want, got):
+            raise Fail("MAIL FROM:<%s>: %r" % (sender, got))
+    expect("keys are asked for whole", [], [key for key in table.asked if "@" not in key])
+    trace = refusals(server, 4)[0]
+    table.end()
+    answers(server, {"ann@ours.example": "451 4.3.5"})
+    explained_offline(bench, server, trace, ["not today", "tcp:127.0.0.1"])
+    back = Lines(bench, "tcp", {"ann@ours.example": "REJECT again"}, table.port)
+    answers(server, {"ann@ours.example": "554 .*again"})
+    expect("asked once a recipient", ["ann@ours.example"], back.asked)
+
+
+if __name__ == "__main__":
+    sys.exit(smoke.main(CHECKS, __doc__))
