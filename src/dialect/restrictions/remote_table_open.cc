@@ -1,0 +1,284 @@
+// The settings of tables that other programs hold: from a name or a configuration file.
+#include <algorithm>
+
+#include <fmt/core.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/remote_table.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// "127.0.0.1:7777", "[::1]:7777" or "localhost:7777".
+bool is_address_and_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return false;
+  const auto port = parse_number(text.substr(colon + 1));
+  if (!port || *port == 0 || *port > 65535) return false;
+  std::string_view host = text.substr(0, colon);
+  if (host == "localhost") return true;
+  const bool bracket = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracket) host = host.substr(1, host.size() - 2);
+  const auto address = IpAddress::parse(host);
+  return address && address->is_v4() != bracket;
+}
+
+OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
+                   const TableSources& sources) {
+  auto table =
+      std::make_shared<const RemoteTable>(std::move(spec), std::move(kind), std::move(common));
+  if (sources.opened_remote) sources.opened_remote(table);
+  return table;
+}
+
+OpenedTable open_tcp(std::string spec, std::string_view name, const TableSources& sources) {
+  if (!is_address_and_port(name)) {
+    return fail(Fault::malformed,
+                printable(spec, 200) + ": write tcp:address:port, or tcp:localhost:port");
+  }
+  TcpTable table{.service = fmt::format("inet:{}", name)};
+  return opened(std::move(spec), std::move(table), {}, sources);
+}
+
+OpenedTable open_socketmap(std::string spec, std::string_view name, const TableSources& sources) {
+  const std::size_t colon = name.rfind(':');
+  const std::string_view service = name.substr(0, colon);
+  const std::string_view map =
+      colon == std::string_view::npos ? std::string_view() : name.substr(colon + 1);
+  const bool is_inet = service.starts_with("inet:") && is_address_and_port(service.substr(5));
+  const bool is_unix = service.starts_with("unix:/");
+  if (map.empty() || map.find(' ') != std::string_view::npos || (!is_inet && !is_unix)) {
+    return fail(Fault::malformed,
+                printable(spec, 200) +
+                    ": write socketmap:inet:address:port:name or socketmap:unix:/path:name");
+  }
+  SocketmapTable table{.service = std::string(service), .map = std::string(map)};
+  return opened(std::move(spec), std::move(table), {}, sources);
+}
+
+Result<std::string> read_secret(const TableSources& sources, std::string_view path) {
+  auto text = sources.read_secret ? sources.read_secret(std::string(path))
+                                  : sources.read(std::string(path));
+  if (!text && path.find('/') == std::string_view::npos) {
+    text.error().message += "; settings of tables in main.cf are not read, write them into a file";
+  }
+  return text;
+}
+
+/// A URI is handed to the library as it is, and stands in its messages.
+bool holds_password(std::string_view uri) {
+  const std::string_view rest = uri.substr(uri.find("//") + 2);
+  const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
+  const std::size_t at = authority.rfind('@');
+  const bool user = at != std::string_view::npos;
+  return (user && authority.substr(0, at).find(':') != std::string_view::npos) ||
+         lower(rest).find("password") != std::string::npos;
+}
+
+/// Keys are quoted for the inside of '...' and are safe nowhere else: not in E'...', "...",
+/// $$...$$, a comment or as a number. What is wrong with a query in that regard; empty: nothing.
+std::string_view unsafe_place(std::string_view query) {
+  char inside = '\0';  // which quote is open
+  for (std::size_t at = 0; at < query.size(); ++at) {
+    const char c = query[at];
+    if (c == '%') {
+      const bool is_percent_sign = query[++at] == '%';
+      if (!is_percent_sign && inside != '\'') return "a key stands within '...' and nowhere else";
+    } else if (inside != '\0') {
+      if (c == inside) inside = '\0';
+    } else if (c == '\'' || c == '"') {
+      const bool letter = at > 0 && to_lower(query[at - 1]) == 'e';
+      if (c == '\'' && letter && (at == 1 || !is_alnum(query[at - 2]))) {
+        return "E'...' is not carried: write '...'";
+      }
+      inside = c;
+    } else if (c == '$' || query.substr(at).starts_with("--") ||
+               query.substr(at).starts_with("/*")) {
+      return "dollar quotes and comments are not carried";
+    }
+  }
+  return inside == '\0' ? std::string_view() : "a quote is not closed";
+}
+
+Result<PgsqlTable> pgsql_of(const TableConfig& config) {
+  PgsqlTable table;
+  table.hosts = config.words("hosts", "localhost");
+  for (const std::string& host : table.hosts) {
+    const bool is_uri = host.find("://") != std::string::npos;
+    if (is_uri && !host.starts_with("postgresql://") && !host.starts_with("postgres://")) {
+      return config.wrong("hosts: a URI begins with postgresql://");
+    }
+    if (is_uri && holds_password(host)) {
+      return config.wrong("hosts: a URI with a password; write it as `password =`");
+    }
+  }
+  if (table.hosts.empty()) return config.wrong("hosts is empty");
+  table.user = config.text("user");
+  table.password = Secret(config.text("password"));
+  table.dbname = config.text("dbname");
+  if (table.dbname.empty()) return config.wrong("dbname is missing");
+  if (table.dbname.find_first_of("=/") != std::string::npos) {
+    return config.wrong("dbname is a name, no connection string");
+  }
+  if (lower(config.text("encoding", "utf8")) != "utf8") {
+    return config.wrong("encoding: keys are asked for as UTF8");
+  }
+  table.query = config.text("query");
+  // What the query was made of before there was `query`.
+  if (table.query.empty() && config.has("select_function")) {
+    table.query = fmt::format("SELECT {}('%s')", config.text("select_function"));
+  } else if (table.query.empty() && config.has("table")) {
+    table.query = fmt::format("SELECT {} FROM {} WHERE {} = '%s' {}", config.text("select_field"),
+                              config.text("table"), config.text("where_field"),
+                              config.text("additional_conditions"));
+  }
+  if (table.query.empty()) return config.wrong("query is missing");
+  if (!is_template(table.query)) return config.wrong("query has a `%` without a meaning");
+  if (const auto unsafe = unsafe_place(table.query); !unsafe.empty()) {
+    return config.wrong(fmt::format("query: {}", unsafe));
+  }
+  return table;
+}
+
+OpenedTable open_pgsql(std::string spec, std::string_view path, const TableSources& sources) {
+  static constexpr std::string_view known[] = {"hosts",           "user",
+                                               "password",        "dbname",
+                                               "encoding",        "query",
+                                               "domain",          "table",
+                                               "where_field",     "result_format",
+                                               "expansion_limit", "select_field",
+                                               "select_function", "additional_conditions"};
+  const auto text = read_secret(sources, path);
+  if (!text) return tl::unexpected(text.error());
+  const auto config = TableConfig::parse("pgsql", path, *text, known);
+  if (!config) return tl::unexpected(config.error());
+  auto table = pgsql_of(*config);
+  if (!table) return tl::unexpected(table.error());
+  auto common = QueryTable::read(*config, sources);
+  if (!common) return tl::unexpected(common.error());
+  return opened(std::move(spec), std::move(*table), std::move(*common), sources);
+}
+
+/// Of `server_host`, whose parts may be host names.
+Result<std::vector<std::string>> ldap_uris(const TableConfig& config) {
+  const auto port = config.number("server_port", 389);
+  if (!port || *port == 0 || *port > 65535) return config.wrong("server_port is no port");
+  std::vector<std::string> uris;
+  for (const std::string& host : config.words("server_host", "localhost")) {
+    if (host.find("://") == std::string::npos) {
+      uris.push_back(host.find(':') != std::string::npos
+                         ? "ldap://" + host
+                         : fmt::format("ldap://{}:{}", host, *port));
+    } else if (host.starts_with("ldap://") || host.starts_with("ldaps://") ||
+               host.starts_with("ldapi://")) {
+      uris.push_back(host);
+    } else {
+      return config.wrong("server_host: a URI begins with ldap://, ldaps:// or ldapi://");
+    }
+  }
+  if (uris.empty()) return config.wrong("server_host is empty");
+  return uris;
+}
+
+Result<LdapTable> ldap_of(const TableConfig& config) {
+  for (const char* special :
+       {"special_result_attribute", "terminal_result_attribute", "leaf_result_attribute"}) {
+    if (!config.text(special).empty()) {
+      return config.wrong(fmt::format("{} is not carried: results are not followed", special));
+    }
+  }
+  LdapTable table;
+  auto uris = ldap_uris(config);
+  if (!uris) return tl::unexpected(uris.error());
+  table.servers = std::move(*uris);
+  const auto bind = config.flag("bind", true);
+  if (!bind) return config.wrong("bind: write yes or no; SASL is not carried");
+  const auto start_tls = config.flag("start_tls", false);
+  if (!start_tls) return tl::unexpected(start_tls.error());
+  const auto verify = config.flag("tls_require_cert", true);
+  if (!verify) return tl::unexpected(verify.error());
+  const auto timeout = config.number("timeout", 10);
+  if (!timeout || *timeout == 0 || *timeout > 3600) {
+    return config.wrong("timeout: write 1 to 3600, in seconds");
+  }
+  const auto size_limit = config.number("size_limit", 0);
+  if (!size_limit || *size_limit > 1'000'000) return config.wrong("size_limit is no such number");
+  const auto version = config.number("version", 3);
+  if (!version || (*version != 2 && *version != 3)) return config.wrong("version is 2 or 3");
+  table.bind = *bind;
+  table.bind_dn = config.text("bind_dn");
+  table.bind_password = Secret(config.text("bind_pw"));
+  // RFC 4513 §5.1.2: a server may take that for a success, and show nothing.
+  if (table.bind && !table.bind_dn.empty() && table.bind_password.empty()) {
+    return config.wrong("bind_dn without bind_pw");
+  }
+  table.start_tls = *start_tls;
+  table.ca_file = config.text("tls_ca_cert_file");
+  table.verify_certificate = *verify;
+  table.timeout = std::chrono::seconds(*timeout);
+  table.size_limit = *size_limit;
+  table.search_base = config.text("search_base");
+  if (table.search_base.empty()) return config.wrong("search_base is missing");
+  table.filter = config.text("query_filter", "(mailacceptinggeneralid=%s)");
+  // RFC 4515 §3 has parentheses around all of it.
+  if (!table.filter.starts_with('(')) table.filter = fmt::format("({})", table.filter);
+  if (!is_template(table.search_base)) {
+    return config.wrong("search_base has a `%` without a meaning");
+  }
+  if (!is_template(table.filter)) return config.wrong("query_filter has a `%` without a meaning");
+  table.attributes = config.words("result_attribute", "maildrop");
+  if (table.attributes.empty()) return config.wrong("result_attribute is empty");
+  const std::string scope = lower(config.text("scope", "sub"));
+  using Scope = LdapTable::Scope;
+  if (scope != "sub" && scope != "one" && scope != "base") {
+    return config.wrong("scope is sub, one or base");
+  }
+  table.scope = scope == "sub" ? Scope::subtree : scope == "one" ? Scope::one : Scope::base;
+  return table;
+}
+
+OpenedTable open_ldap(std::string spec, std::string_view path, const TableSources& sources) {
+  static constexpr std::string_view known[] = {"server_host",
+                                               "server_port",
+                                               "bind",
+                                               "bind_dn",
+                                               "bind_pw",
+                                               "search_base",
+                                               "scope",
+                                               "query_filter",
+                                               "result_attribute",
+                                               "result_format",
+                                               "start_tls",
+                                               "tls_ca_cert_file",
+                                               "tls_require_cert",
+                                               "timeout",
+                                               "version",
+                                               "domain",
+                                               "size_limit",
+                                               "expansion_limit",
+                                               "leaf_result_attribute",
+                                               "special_result_attribute",
+                                               "terminal_result_attribute"};
+  const auto text = read_secret(sources, path);
+  if (!text) return tl::unexpected(text.error());
+  const auto config = TableConfig::parse("ldap", path, *text, known);
+  if (!config) return tl::unexpected(config.error());
+  auto table = ldap_of(*config);
+  if (!table) return tl::unexpected(table.error());
+  auto common = QueryTable::read(*config, sources);
+  if (!common) return tl::unexpected(common.error());
+  return opened(std::move(spec), std::move(*table), std::move(*common), sources);
+}
+
+}  // namespace
+
+OpenedTable open_remote(std::string spec, std::string_view type, std::string_view name,
+                        const TableSources& sources) {
+  if (type == "tcp") return open_tcp(std::move(spec), name, sources);
+  if (type == "socketmap") return open_socketmap(std::move(spec), name, sources);
+  if (type == "pgsql") return open_pgsql(std::move(spec), name, sources);
+  return open_ldap(std::move(spec), name, sources);
+}
+
+}  // namespace postern::dialect::restrictions
