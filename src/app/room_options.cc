@@ -18,11 +18,15 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
   if (config.restrictions.loaded && !config.restrictions.shadow) {
-    settings.session.auth = config.restrictions.loaded->compiled.policy->sasl;
+    const auto& policy = *config.restrictions.loaded->compiled.policy;
+    // Where TLS is a condition and not to be had, AUTH is as good as switched off.
+    settings.session.auth =
+        policy.sasl && (listener.tls != TlsMode::none || listener.auth_without_tls);
     settings.session.bare_addresses = true;
     settings.session.any_helo = true;
-    settings.session.judged_vrfy = true;
-    settings.session.helo_required = config.restrictions.loaded->compiled.policy->helo_required;
+    settings.session.judged_vrfy = policy.judge_vrfy;
+    settings.session.judged_etrn = true;
+    settings.session.helo_required = policy.helo_required;
   }
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
   settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
