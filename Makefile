@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo test build bootstrap asan tsan fuzz coverage bench differential format lint clean
+.PHONY: help run demo test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -16,6 +16,9 @@ help:
 bootstrap:
 	@tools/bootstrap
 
+bootstrap-test:
+	@tools/bootstrap test
+
 run: bootstrap
 	@tools/build release postern
 	@exec build/release/postern serve
@@ -26,8 +29,7 @@ demo:
 build: bootstrap
 	@tools/build release postern
 
-test:
-	@tools/bootstrap test
+test: bootstrap-test
 	@tools/test
 
 asan: bootstrap
@@ -39,7 +41,7 @@ tsan: bootstrap
 fuzz: bootstrap
 	@tools/build asan all && tools/fuzz $${SECONDS_EACH:-20}
 
-differential: bootstrap
+differential: bootstrap-test
 	@tools/build release postern
 	@tests/postfix/differential --seed $${SEED:-1} --cases $${CASES:-500}
 

@@ -245,7 +245,7 @@ void Instance::follow_lists(const admin::Lists& lists) {
   engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
-    app::follow_lists(next->session, deciding_.restrictions);
+    app::follow_lists(*next, deciding_.restrictions);
     listeners_[i] = next;
     server_->replace_settings(i, std::move(next));
   }

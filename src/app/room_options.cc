@@ -14,15 +14,19 @@ RestrictionsConfig restrictions_of(const admin::Lists& lists) {
           .judged = lists.judged};
 }
 
-void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions) {
+void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig& restrictions) {
   const auto* lists = restrictions.loaded();
-  const bool judge = lists != nullptr && !restrictions.section.shadow;
-  session.auth = judge ? lists->compiled.policy->sasl : true;
-  session.bare_addresses = judge;
-  session.any_helo = judge;
-  session.judged_vrfy = judge;
-  session.helo_required =
-      judge ? lists->compiled.policy->helo_required : smtp::ServerOptions{}.helo_required;
+  const auto* policy =
+      lists != nullptr && !restrictions.section.shadow ? lists->compiled.policy.get() : nullptr;
+  smtp::ServerOptions& session = listener.session;
+  // Where TLS is a condition and not to be had, AUTH is as good as switched off.
+  const bool auth_can_be = listener.tls != gateway::ListenerTls::none || session.auth_without_tls;
+  session.auth = policy == nullptr || (policy->sasl && auth_can_be);
+  session.bare_addresses = policy != nullptr;
+  session.any_helo = policy != nullptr;
+  session.judged_vrfy = policy != nullptr && policy->judge_vrfy;
+  session.judged_etrn = policy != nullptr;
+  session.helo_required = policy == nullptr || policy->helo_required;
 }
 
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config) {
@@ -33,11 +37,11 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.bare_newline = config.limits.bare_newline;
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
-  follow_lists(settings.session, config.restrictions);
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
   settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
                                                      : gateway::ListenerTls::starttls;
+  follow_lists(settings, config.restrictions);
   settings.proxy_required = listener.proxy_protocol == ProxyProtocol::required;
   settings.proxy_from = listener.proxy_from;
   settings.xclient_from = listener.xclient_from;

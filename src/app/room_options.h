@@ -15,7 +15,7 @@ namespace postern::app {
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
 RestrictionsConfig restrictions_of(const admin::Lists& lists);
 /// What a session of a listener takes and offers is up to the lists that judge it.
-void follow_lists(smtp::ServerOptions& session, const RestrictionsConfig& restrictions);
+void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig& restrictions);
 policy::AuthenticationOptions authentication_options(const Config& config);
 net::UnboundOptions resolver_options(const Config& config);
 deliver::DeliveryOptions delivery_options(const Config& config);

@@ -99,7 +99,7 @@ void Transaction::log_refusal(const policy::Decision& decision) {
       decision.reply.temporary() ? log::info("decision.deferred") : log::info("decision.refused");
   if (!line) return;
   line.field("session", evidence_.session.id)
-      .field("trace", trace_->id)
+      .field("trace", trace_ ? trace_->id : std::string())
       .field("listener", evidence_.session.listener)
       .field("client_ip", evidence_.session.client_ip)
       .field("helo", evidence_.session.helo)
@@ -212,14 +212,18 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   co_return reply_of(250, {2, 1, 0}, "sender ok");
 }
 
-Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
-  policy::Recipient recipient{.address = std::move(event.forward_path), .route = {}};
+policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
+  policy::Recipient recipient{.address = std::move(address), .route = {}};
   recipient.route = services_.directory.resolve(
       recipient.address.domain.empty()
           ? mail::Mailbox{recipient.address.local_part, settings_->session.hostname}
           : recipient.address);
+  return recipient;
+}
+
+Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.rate_tokens.reset();
-  evidence_.candidate = std::move(recipient);
+  evidence_.candidate = recipient_of(std::move(event.forward_path));
   smtp::Reply refusal = co_await decide(Stage::rcpt);
   if (refusal.code != 0) {
     evidence_.candidate.reset();
@@ -237,12 +241,20 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
 }
 
 Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
-  policy::Recipient recipient{.address = std::move(event.mailbox), .route = {}};
-  recipient.route = services_.directory.resolve(recipient.address);
-  evidence_.candidate = std::move(recipient);
-  const smtp::Reply refusal = co_await decide(Stage::rcpt);
+  using Vrfy = policy::Evidence::Vrfy;
+  if (!event.in_transaction) evidence_.reset_transaction();
+  evidence_.rate_tokens.reset();
+  evidence_.candidate = recipient_of(std::move(event.mailbox));
+  evidence_.vrfy = event.in_transaction ? Vrfy::in_transaction : Vrfy::before_mail;
+  // Not part of the message's record: no recipient comes of it.
+  const auto engine = settings_->engine->get();
+  const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
+  if (policy::refused(decision)) log_refusal(decision);
   evidence_.candidate.reset();
-  if (refusal.code != 0) co_return refusal;
+  evidence_.vrfy = Vrfy::no;
+  // What a rule said about the message, DISCARD, is said of one that has begun.
+  if (!event.in_transaction) evidence_.reset_transaction();
+  if (policy::refused(decision)) co_return decision.reply;
   co_return reply_of(252, {2, 0, 0}, "send some mail, I will try my best");
 }
 

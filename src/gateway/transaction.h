@@ -74,6 +74,8 @@ class Transaction final : private policy::Gatherer {
   Task<void> ask(dns::Question question, policy::Evidence& evidence) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
+  /// With the webhook that the address belongs to, if any.
+  policy::Recipient recipient_of(mail::Mailbox address) const;
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
   Task<smtp::Reply> decide(policy::Stage stage);
   void record(policy::Decision decision);

@@ -38,6 +38,7 @@ void Evidence::reset_transaction() {
   consulted.clear();
   discard.reset();
   etrn.reset();
+  vrfy = Vrfy::no;
 }
 
 void Evidence::consider(Recipient recipient) {

@@ -116,6 +116,9 @@ struct Evidence {
   std::optional<Recipient> candidate;   ///< under judgement at Stage::rcpt
   std::optional<MessageFacts> message;  ///< from Stage::message on
   std::optional<std::string> etrn;      ///< the domain of an ETRN under judgement at Stage::rcpt
+  /// The candidate is the address of VRFY: asked about, not taken. In front of MAIL there is no
+  /// sender, not even the null one.
+  enum class Vrfy { no, before_mail, in_transaction } vrfy = Vrfy::no;
 
   // Gathered (see Need).
   std::optional<double> rate_tokens;  ///< left in the candidate webhook's bucket

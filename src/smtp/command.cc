@@ -178,6 +178,25 @@ Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
   return std::move(*path->mailbox);
 }
 
+Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare) {
+  static constexpr std::string_view keyword = "SMTPUTF8";
+  mail::Utf8 utf8 = mail::Utf8::refused;
+  const std::size_t last = argument.find_last_of(" \t") + 1;
+  if (iequals(argument.substr(last), keyword)) {
+    utf8 = mail::Utf8::allowed;
+    argument = trim(argument.substr(0, last));
+  }
+  if (argument.empty()) return tl::unexpected(syntax({5, 5, 4}, "syntax: VRFY address"));
+  const std::string text =
+      argument.starts_with('<') ? std::string(argument) : fmt::format("<{}>", argument);
+  Result<mail::Path> path = mail::parse_path(text, utf8, bare);
+  if (!path) return tl::unexpected(bad_path(path.error(), 3));
+  if (path->length != text.size()) return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
+  if (path->postmaster) return mail::Mailbox{"postmaster", {}};
+  if (!path->mailbox) return tl::unexpected(syntax({5, 1, 3}, "address is empty"));
+  return std::move(*path->mailbox);
+}
+
 std::optional<BdatArguments> parse_bdat(std::string_view argument, std::uint64_t max) {
   const std::size_t end = std::min(argument.find(' '), argument.size());
   const std::string_view digits = argument.substr(0, end);

@@ -62,6 +62,9 @@ using Parsed = tl::expected<T, Reply>;
 
 /// `FROM:<path> [parameters]`.
 Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offered);
+/// `address [SMTPUTF8]` (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2), in angle brackets or not. Without
+/// the keyword the address is ASCII.
+Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare);
 /// `TO:<path>`; `<Postmaster>` becomes postmaster@`hostname`, or stays bare where that is allowed.
 /// No parameter is known: DSN is not offered.
 Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,

@@ -56,8 +56,10 @@ struct ServerOptions {
   /// Addresses without a domain are handed on with an empty one, for whoever completes them.
   bool bare_addresses = false;
   bool any_helo = false;  ///< any printable HELO argument is taken, for lists to judge
-  /// VRFY of an address and ETRN are asked about; without, 252 and 502 to all.
+  /// VRFY of an address is asked about; without, 252 to all.
   bool judged_vrfy = false;
+  /// ETRN is asked about; without, 502 to all.
+  bool judged_etrn = false;
 };
 
 }  // namespace postern::smtp

@@ -48,9 +48,10 @@ struct Rcpt {
 };
 /// VRFY of an address, where ServerOptions::judged_vrfy asks. Answer with reply().
 struct Vrfy {
-  mail::Mailbox mailbox;
+  mail::Mailbox mailbox;  ///< `Postmaster` has no domain
+  bool in_transaction = false;
 };
-/// ETRN of a domain (RFC 1985), where ServerOptions::judged_vrfy asks. Answer with reply().
+/// ETRN of a domain (RFC 1985), where ServerOptions::judged_etrn asks. Answer with reply().
 struct Etrn {
   std::string domain;
 };

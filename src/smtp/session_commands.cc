@@ -54,9 +54,10 @@ bool ServerSession::State::refused_by_octets(std::string_view line, const Comman
     say(501, {5, 5, 2}, "command is not UTF-8");
     return true;
   }
-  // MAIL says with its parameters whether it may, RCPT follows MAIL.
+  // MAIL and VRFY say with their parameters whether they may, RCPT follows MAIL.
   const Verb verb = command.verb;
   if (verb == Verb::mail || verb == Verb::rcpt || verb == Verb::foreign) return false;
+  if (verb == Verb::vrfy && options.judged_vrfy) return false;
   say(550, {5, 6, 7}, "non-ASCII command needs SMTPUTF8");
   return true;
 }
@@ -150,7 +151,7 @@ std::optional<Event> ServerSession::State::dispatch(const CommandView& command) 
     case Verb::vrfy:
       return vrfy(command.argument);
     case Verb::etrn:
-      if (options.judged_vrfy) return etrn(command.argument);
+      if (options.judged_etrn) return etrn(command.argument);
       [[fallthrough]];
     case Verb::expn:
     case Verb::turn:
@@ -258,17 +259,18 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
 
 /// RFC 5321 §3.5.3: whether the user exists is not told; whether mail to it is passed on may be.
 std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
-  if (options.judged_vrfy && !is_junk()) {
-    const std::string path =
-        argument.starts_with('<') ? std::string(argument) : "<" + std::string(argument) + ">";
-    const auto parsed = mail::parse_path(path, mail::Utf8::refused, bare());
-    if (parsed && parsed->mailbox && parsed->length == path.size()) {
-      asked = Asked::vrfy;
-      return Vrfy{*parsed->mailbox};
-    }
+  if (!options.judged_vrfy) {
+    junk(252, {2, 5, 0}, "send some mail, I will try my best");
+    return std::nullopt;
   }
-  junk(252, {2, 5, 0}, "send some mail, I will try my best");
-  return std::nullopt;
+  if (is_junk()) return std::nullopt;
+  Parsed<mail::Mailbox> mailbox = parse_vrfy(argument, bare());
+  if (!mailbox) {
+    say(mailbox.error());
+    return std::nullopt;
+  }
+  asked = Asked::vrfy;
+  return Vrfy{std::move(*mailbox), in_transaction};
 }
 
 std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
@@ -338,8 +340,8 @@ std::optional<Event> ServerSession::State::auth(std::string_view argument) {
     say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
   } else if (!options.auth) {
     say(502, {5, 5, 1}, "AUTH not offered");
-  } else if ((!extended && !options.bare_addresses) || authenticated ||
-             in_transaction) {  // RFC 4954 §4
+  } else if (!(options.bare_addresses ? greeted || !options.helo_required : extended) ||
+             authenticated || in_transaction) {  // RFC 4954 §4
     say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
   } else {
     return sasl(exchange.start(argument));

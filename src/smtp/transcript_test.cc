@@ -89,7 +89,8 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
   } else if (name == "helo_required") {
     options.helo_required = value == "on";
   } else if (name == "bare_addresses") {
-    options.bare_addresses = options.judged_vrfy = options.any_helo = value == "on";
+    options.bare_addresses = options.any_helo = value == "on";
+    options.judged_vrfy = options.judged_etrn = value == "on";
   } else if (name == "bare_newline") {
     options.bare_newline = value == "normalize" ? BareNewline::normalize : BareNewline::reject;
   } else if (name == "message_size") {

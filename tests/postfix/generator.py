@@ -42,14 +42,14 @@ ACTIONS = {
 }
 
 PLAIN = {
-    "smtpd_delay_reject": ["no"], "smtpd_helo_required": ["yes"], "smtpd_relay_before_recipient_restrictions": ["no", "yes"], "soft_bounce": ["yes"],
+    "smtpd_delay_reject": ["no"], "smtpd_peername_lookup": ["no"], "smtpd_helo_required": ["yes"], "smtpd_relay_before_recipient_restrictions": ["no", "yes"], "soft_bounce": ["yes"],
     "reject_code": ["571", "450"], "non_fqdn_reject_code": ["550", "450"], "defer_code": ["451"], "invalid_hostname_reject_code": ["550", "450"],
     "unknown_address_reject_code": ["550"], "unknown_client_reject_code": ["550"], "unknown_hostname_reject_code": ["550"], "access_map_reject_code": ["550", "450"],
     "access_map_defer_code": ["451"], "maps_rbl_reject_code": ["550", "450"], "relay_domains_reject_code": ["550", "455"], "plaintext_reject_code": ["550"],
     "multi_recipient_bounce_reject_code": ["554"], "unknown_local_recipient_reject_code": ["450", "551"], "unknown_relay_recipient_reject_code": ["551"],
     "reject_tempfail_action": ["defer", "defer_if_permit"], "unknown_helo_hostname_tempfail_action": ["defer"], "unknown_address_tempfail_action": ["defer"],
     "smtpd_reject_unlisted_recipient": ["no"], "smtpd_reject_unlisted_sender": ["yes"], "smtpd_null_access_lookup_key": ["null"], "recipient_delimiter": ["+"],
-    "parent_domain_matches_subdomains": ["", "relay_domains", "smtpd_access_maps"], "mynetworks": ["10.0.0.0/8", "!192.0.2.10, 192.0.2.0/24", "[2001:db8::]/32 198.51.100.7", ""],
+    "parent_domain_matches_subdomains": ["", "relay_domains", "smtpd_access_maps"], "mynetworks": ["10.0.0.0/8", "!192.0.2.10, 192.0.2.0/24", "[2001:db8::]/32 198.51.100.7", "[::ffff:192.0.2.0]/120", ""],
     "local_recipient_maps": ["inline:{a=x, u=x}"], "relay_recipient_maps": ["inline:{ {user@relay.test = x} {@sub.relay.test = x} }"],
     "relay_domains": ["relay.test, listed.example", ".relay.test", "inline:{relay.test=x}", ""], "mydestination": ["local.test", "mx.postern.test, local.test, sender.example"],
     "default_rbl_reply": ["$rbl_code blocked $rbl_what${rbl_reason?: $rbl_reason}", "$rbl_code 4.7.9 $rbl_class listed in $rbl_domain"],
@@ -158,7 +158,7 @@ class Maker:
     # ------------------------------------------------------------ dialogues
     def steps(self, sasl):
         steps = []
-        if not self.chance(0.05):
+        if not self.chance(0.07):
             steps.append("%s %s" % ("HELO" if self.chance(0.12) else "EHLO", pick(self.random, world.HELO_NAMES)))
         if sasl and self.chance(0.7):
             steps.append("AUTH PLAIN " + self.random.choice(["AGJvYgBwdw=="] * 4 + ["AGJvYgBubw=="]))
@@ -167,8 +167,18 @@ class Maker:
         for _ in range(self.random.choice([1, 1, 1, 2])):
             steps += self.transaction()
         if self.chance(0.05):
-            steps.append(self.random.choice(["VRFY user@relay.test", "VRFY x@other.test", "NOOP", "ETRN relay.test"]))
+            steps.insert(self.place(steps), self.random.choice(["NOOP", "ETRN relay.test"]))
+        if self.chance(0.15):
+            steps.insert(self.place(steps), self.vrfy())
         return steps + (["QUIT"] if self.chance(0.3) else [])
+
+    def place(self, steps):
+        """Anywhere but between DATA and the message."""
+        return self.random.choice([i for i in range(len(steps) + 1) if i == len(steps) or not isinstance(steps[i], list)])
+
+    def vrfy(self):
+        address = pick(self.random, world.RECIPIENTS)
+        return "VRFY %s" % address if self.chance(0.6) and address[0] not in '@"' else "VRFY <%s>" % address
 
     def transaction(self):
         mail = "MAIL FROM:<%s>" % pick(self.random, world.SENDERS)

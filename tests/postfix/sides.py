@@ -1,13 +1,13 @@
 """The two sides of the comparison: the real Postfix, in a network of its own, and Postern."""
-import contextlib
+import concurrent.futures
 import copy
-import io
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import time
+import types
 
 HERE = pathlib.Path(__file__).resolve().parent
 CONFORMANCE = HERE.parent / "conformance"
@@ -17,8 +17,11 @@ sys.path.insert(0, str(CONFORMANCE))
 from harness import instance  # noqa: E402
 from harness.cases import Fail, Skip  # noqa: E402
 from players import restrictions  # noqa: E402
+from players.lists import stubs  # noqa: E402
 from players.lists.dialogue import Difference, show  # noqa: E402
 from players.lists.site import Tools, served  # noqa: E402
+
+import world  # noqa: E402
 
 INSIDE = "POSTFIX_DIFFERENTIAL_INSIDE"
 NEEDED = ("postfix", "postmap", "postconf", "unshare", "ip", "mount", "openssl")
@@ -58,8 +61,27 @@ def measure_module():
     return module
 
 
+def rig_of(measure):
+    """The suite's Postfix instance, but with a policy server for each case, so that cases can be measured beside each other."""
+
+    class Rig(measure.Rig):
+        policies = {}
+
+        def expand(self, v, n):
+            return super().expand(v.replace("@policy", service(self.policies[n])) if n in self.policies else v, n)
+
+    return Rig()
+
+
+def service(policy):
+    return "inet:127.0.0.1:%d" % policy.port
+
+
 class Postfix:
     """One Postfix instance; every address is local, so that clients connect from their own."""
+
+    BATCH = 250     # cases that one start of Postfix serves, each on a port of its own
+    AT_ONCE = 16    # of these, measured at a time: most of the time Postfix and the client wait
 
     def __init__(self):
         self.measure = measure_module()
@@ -72,28 +94,50 @@ class Postfix:
             (self.private / name).write_text(text, encoding="utf-8")
             (self.private / name).chmod(0o644)
             subprocess.run(["mount", "--bind", str(self.private / name), "/etc/" + name], stdin=subprocess.DEVNULL, check=True)
-        self.rig = self.measure.Rig()
+        self.rig = rig_of(self.measure)
         first = self.measure.PORT0
-        instance._given.update(range(first - 2, first + self.measure.BATCH + 1))  # Postern keeps off Postfix's ports
+        instance._given.update(range(first - 2, first + self.BATCH + 1))  # Postern keeps off Postfix's ports
         self.base = self.measure.BASE
 
-    @property
-    def batch(self):
-        return self.measure.BATCH
-
     def measured(self, cases):
-        """Each case as Postfix plays it, its replies in `expect`."""
-        for start in range(0, len(cases), self.batch):
-            part = cases[start:start + self.batch]
-            self.rig.batch(part)
-            time.sleep(0.3)
-            for number, case in enumerate(part):
-                log = pathlib.Path(self.rig.log)
-                self.rig.logpos = log.stat().st_size if log.exists() else 0
-                # What goes wrong with the connection is in the case's `error`.
-                with contextlib.redirect_stderr(io.StringIO()):
-                    measured = self.measure.run_case(self.rig, number, copy.deepcopy(case))
-                yield measured
+        """Each case as Postfix plays it, in order, its replies in `expect`. All cases have the same DNS data."""
+        for start in range(0, len(cases), self.BATCH):
+            part = cases[start:start + self.BATCH]
+            self.rig.dns.load(part[0]["dns"])
+            self.rig.auth.users = world.BASE_USERS
+            self.rig.policies = {n: stubs.PolicyStub(c.get("policy") or []) for n, c in enumerate(part) if "@policy" in repr(c["config"])}
+            try:
+                self.rig.batch(part)
+                time.sleep(0.3)
+                with concurrent.futures.ThreadPoolExecutor(self.AT_ONCE) as pool:
+                    yield from pool.map(self.measured_one, range(len(part)), part, [len(part) == 1] * len(part))
+            finally:
+                for policy in self.rig.policies.values():
+                    policy.stop()
+
+    def measured_one(self, number, case, alone):
+        """A case of the running batch. That Postfix does not serve it must stand in the log: a slow machine is no refusal."""
+        for _ in range(3):
+            measured = self.once(number, case, alone)
+            if measured.get("error") or served(measured) or any(line.startswith("fatal: ") for line in measured["log"]):
+                return measured
+        measured["error"] = "it neither greets nor says why"
+        return measured
+
+    def once(self, number, case, alone):
+        log, policy = pathlib.Path(self.rig.log), self.rig.policies.get(number)
+        # What the measuring program wants of the instance. DNS data and users are those of all cases; what was asked of the DNS is
+        # known of a case that is played alone.
+        own = types.SimpleNamespace(dir=self.rig.dir, tab=self.rig.tab, log=self.rig.log, logpos=log.stat().st_size if log.exists() else 0,
+                                    dns=types.SimpleNamespace(load=lambda zone: None, seen=self.rig.dns.seen), auth=types.SimpleNamespace(),
+                                    pol=policy or types.SimpleNamespace())
+        # What goes wrong with the connection is in the case's `error`.
+        measured = self.measure.run_case(own, number, copy.deepcopy(case))
+        if policy:
+            measured["log"] = [line.replace(service(policy), "@policy") for line in measured["log"]]
+        if not alone:
+            del measured["dns_queries"]
+        return measured
 
     def close(self):
         self.rig.stop()

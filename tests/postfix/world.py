@@ -64,7 +64,7 @@ KEYS = {
     "sender": ["u@sender.example", "sender.example", ".sender.example", "example", "u@", "<>", "other@sender.example", "local.test", "u@host", "listed.example", "u+tag@sender.example"],
     "recipient": ["user@relay.test", "relay.test", ".relay.test", "sub.relay.test", "other.test", "x@", "x@other.test", "local.test", "a@local.test", "test", "virtual.test", "user+tag@relay.test"],
 }
-NETWORKS = ["192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "0.0.0.0/0", "::/0", "2001:db8::/32", "198.51.100.0/24", "!192.0.2.0/28"]
+NETWORKS = ["192.0.2.0/24", "192.0.2.10", "10.0.0.0/8", "0.0.0.0/0", "::/0", "2001:db8::/32", "198.51.100.0/24", "!192.0.2.0/28", "::ffff:192.0.2.0/120"]
 PATTERNS = {
     "client": ["/^192\\.0\\.2\\./", "/example\\.net$/", "/^unknown$/", "/friend/", "!/^10\\./"],
     "helo": ["/^\\[/", "/\\.example\\.?$/", "/^[0-9.]+$/", "/LOCALHOST/", "!/\\./"],

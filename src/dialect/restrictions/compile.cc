@@ -45,8 +45,9 @@ bool takes_word_elsewhere(std::string_view word) {
 std::uint16_t code_of(const Keyword& keyword, const Policy& policy) {
   const auto found = policy.codes.find(keyword.code_parameter);
   if (found == policy.codes.end()) return 0;
-  const bool later = keyword.name == "defer_unauth_destination" && found->second >= 500;
-  return static_cast<std::uint16_t>(found->second - (later ? 100 : 0));
+  if (keyword.name != "defer_unauth_destination") return found->second;
+  // Postfix takes 100 off, and 450 for what is no reply code then.
+  return found->second >= 500 ? static_cast<std::uint16_t>(found->second - 100) : 450;
 }
 
 class Compiler {
@@ -164,6 +165,8 @@ class Compiler {
         if (address) policy_.own_addresses.push_back(*address);
       }
     }
+    policy_.client_names = flag("smtpd_peername_lookup");
+    policy_.judge_vrfy = !flag("disable_vrfy_command");
     policy_.delay_reject = flag("smtpd_delay_reject");
     policy_.helo_required = flag("smtpd_helo_required");
     policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");

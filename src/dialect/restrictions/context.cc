@@ -47,8 +47,10 @@ Context::Context(const Policy& policy, const policy::Evidence& evidence, Protoco
       answers_(evidence.dns),
       replies_(evidence.consulted),
       result_(result) {
-  const bool in_transaction = protocol == Protocol::mail || protocol == Protocol::rcpt ||
-                              protocol == Protocol::data || protocol == Protocol::end_of_data;
+  const bool in_transaction =
+      protocol == Protocol::mail || protocol == Protocol::rcpt || protocol == Protocol::data ||
+      protocol == Protocol::end_of_data ||
+      (protocol == Protocol::vrfy && evidence.vrfy == policy::Evidence::Vrfy::in_transaction);
   if (in_transaction) {
     sender_ = evidence.reverse_path ? address_of(*evidence.reverse_path) : Address{};
   }
@@ -105,10 +107,12 @@ Match Context::in_mynetworks() {
 }
 
 policy::ClientName Context::client_name() {
+  if (!policy_.client_names) return {.status = policy::ClientName::Status::none};
   return policy::client_name(evidence_.session.client_ip, answers_);
 }
 
 std::string Context::client_label() const {
+  if (!policy_.client_names) return "unknown";
   policy::Answers known(evidence_.dns);
   const auto name = policy::client_name(evidence_.session.client_ip, known);
   return name.status == policy::ClientName::Status::verified ? name.name : "unknown";

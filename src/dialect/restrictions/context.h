@@ -95,6 +95,7 @@ class Context {
   void inherit(const Context& earlier) {
     if (!defer_if_permit_) defer_if_permit_ = earlier.defer_if_permit_;
   }
+  void forget_deferral() { defer_if_permit_.reset(); }
   const std::optional<smtp::Reply>& deferral() const { return defer_if_permit_; }
   const smtp::Reply& reply() const { return result_.reply; }
   Evaluated& result() { return result_; }

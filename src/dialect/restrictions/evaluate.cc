@@ -1,6 +1,7 @@
 #include "dialect/restrictions/evaluate.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/text.h"
 #include "dialect/restrictions/context.h"
@@ -26,6 +27,9 @@ std::vector<std::string> listed_keys(const Address& address, const Policy& polic
 /// Runs the lists in their order until one refuses. False: it is decided, or something is missing.
 bool run_lists(Context& context, std::initializer_list<ListKind> kinds) {
   for (const ListKind kind : kinds) {
+    // Without HELO its list is not asked, nor at VRFY in front of MAIL the sender's.
+    if (kind == ListKind::helo && context.helo().empty()) continue;
+    if (kind == ListKind::sender && context.sender() == nullptr) continue;
     // The relay and the recipient list share a reason to defer (reference §2.7).
     const Policy& policy = context.policy();
     const bool second = kind == (policy.relay_first ? ListKind::recipient : ListKind::relay);
@@ -52,15 +56,17 @@ bool settle(Context& context) {
   return false;
 }
 
+constexpr std::pair<Protocol, ListKind> before_rcpt[] = {{Protocol::connect, ListKind::client},
+                                                         {Protocol::helo, ListKind::helo},
+                                                         {Protocol::mail, ListKind::sender}};
+constexpr std::size_t before_mail = 2;  ///< of these
+
 /// With smtpd_delay_reject = no the client, HELO and sender lists ran at their own commands; what
-/// they gave as a reason to defer holds at RCPT (reference §2.8). False: something is missing.
-bool recall_deferral(Context& context) {
-  const std::pair<Protocol, ListKind> before[] = {{Protocol::connect, ListKind::client},
-                                                  {Protocol::helo, ListKind::helo},
-                                                  {Protocol::mail, ListKind::sender}};
+/// they gave as a reason to defer holds at RCPT (reference §2.8), that of the first two at ETRN.
+/// False: something is missing.
+bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListKind>> before) {
   for (const auto& [protocol, kind] : before) {
-    const bool skipped = kind == ListKind::helo && context.helo().empty();
-    if (skipped || context.policy().list(kind).empty()) continue;
+    if (context.policy().list(kind).empty()) continue;
     Evaluated then;
     Context earlier(context.policy(), context.evidence(), protocol, {}, then);
     const bool passed = run_lists(earlier, {kind});
@@ -95,7 +101,10 @@ void judge_recipient(Context& context) {
       !run_lists(context, {ListKind::client, ListKind::helo, ListKind::sender})) {
     return;
   }
-  if (!policy.delay_reject && !recall_deferral(context)) return;
+  // At VRFY in front of MAIL what these lists raised does not count.
+  const bool begun = context.sender() != nullptr;
+  if (!begun) context.forget_deferral();
+  if (!policy.delay_reject && begun && !recall_deferral(context, before_rcpt)) return;
   const bool passed = policy.relay_first
                           ? run_lists(context, {ListKind::relay, ListKind::recipient})
                           : run_lists(context, {ListKind::recipient, ListKind::relay});
@@ -223,7 +232,9 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
       break;
     case Protocol::etrn: {
       const bool passed =
-          !policy.delay_reject || run_lists(context, {ListKind::client, ListKind::helo});
+          policy.delay_reject
+              ? run_lists(context, {ListKind::client, ListKind::helo})
+              : recall_deferral(context, std::span(before_rcpt).first<before_mail>());
       if (passed) alone(ListKind::etrn);
       break;
     }

@@ -113,11 +113,12 @@ Outcome judge_unknown_client(Context& context, const Rule& rule) {
 }
 
 Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
+  const std::string reason = fmt::format("cannot find your reverse hostname, [{}]",
+                                         context.evidence().session.client_ip.to_string());
+  if (!context.policy().client_names) return context.refuse(rule, reason);
   const dns::Answer* names = context.answers().find(
       policy::reverse_name(context.evidence().session.client_ip), dns::Type::ptr);
   if (names == nullptr) return Outcome::wait;
-  const std::string reason = fmt::format("cannot find your reverse hostname, [{}]",
-                                         context.evidence().session.client_ip.to_string());
   if (names->trouble()) return context.refuse(rule, 450, {4, 7, 1}, reason);
   if (names->status == dns::Status::found && !names->records.empty()) {
     return context.pass("the address has the name " + printable(names->records[0], 255));
@@ -193,13 +194,16 @@ Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& list
   return context.permit("in " + rule.zone->zone());
 }
 
+/// Reference §3: an allow list vouches for mail to ourselves alone. VRFY is no mail.
+bool goes_elsewhere(Context& context) {
+  const Address* recipient = context.recipient();
+  return recipient != nullptr && context.protocol() != Protocol::vrfy &&
+         context.is_authorised(*recipient) != Match::yes;
+}
+
 Outcome judge_dnswl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
-  // Reference §3: at RCPT it vouches for mail to ourselves alone.
-  const Address* recipient = context.recipient();
-  if (recipient != nullptr && context.is_authorised(*recipient) != Match::yes) {
-    return context.pass("the recipient is not ours");
-  }
+  if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
   return allowed(context, rule,
                  rule.zone->look_up(context.evidence().session.client_ip, context.answers()));
 }
@@ -220,10 +224,7 @@ Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
 
 Outcome judge_rhswl_client(Context& context, const Rule& rule) {
   if (!rule.zone) return context.pass("there is no zone");
-  const Address* recipient = context.recipient();
-  if (recipient != nullptr && context.is_authorised(*recipient) != Match::yes) {
-    return context.pass("the recipient is not ours");
-  }
+  if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return Outcome::wait;
   if (name.name.empty()) return context.pass("the client has no verified name");

@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::size_t most_rounds = 200;  ///< questions of one evaluation
 
-Protocol protocol_of(Stage stage) {
+Protocol protocol_of(Stage stage, const Evidence& evidence) {
+  if (evidence.etrn) return Protocol::etrn;
+  if (evidence.vrfy != Evidence::Vrfy::no) return Protocol::vrfy;
   switch (stage) {
     case Stage::connect:
       return Protocol::connect;
@@ -113,8 +115,7 @@ Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer
   }
   Evaluated result;
   for (std::size_t round = 0;; ++round) {
-    result = evaluate(*policy_, evidence, evidence.etrn ? Protocol::etrn : protocol_of(stage),
-                      evidence.etrn.value_or(""));
+    result = evaluate(*policy_, evidence, protocol_of(stage, evidence), evidence.etrn.value_or(""));
     if (result.complete()) break;
     if (round == most_rounds) {
       co_return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",

@@ -165,6 +165,91 @@ TEST(RestrictionsLayer, an_etrn_command_has_no_recipient_that_a_discard_could_se
   EXPECT_FALSE(evidence.candidate);
 }
 
+/// What VRFY of a@relay.example is told; "" when nothing refuses.
+std::string vrfy(const Engine& lists, Evidence evidence, policy::Gatherer& outside) {
+  evidence.candidate = to("a", "relay.example");
+  const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+  return policy::refused(decision) ? decision.reply.to_string() : "";
+}
+
+TEST(RestrictionsLayer, vrfy_in_front_of_mail_has_no_sender) {
+  Outside outside;
+  Evidence before = from_client("192.0.2.7"), within = before;
+  before.vrfy = Evidence::Vrfy::before_mail;
+  within.vrfy = Evidence::Vrfy::in_transaction;
+  const std::string denied =
+      "554 5.7.1 <alerts@example.com>: Sender address rejected: Access denied";
+  for (const char* list : {"smtpd_sender_restrictions", "smtpd_recipient_restrictions"}) {
+    const Engine lists = engine({{list, "check_sender_access static:REJECT"}});
+    EXPECT_EQ(vrfy(lists, before, outside), "") << list;
+    EXPECT_EQ(vrfy(lists, within, outside), denied) << list;
+  }
+  EXPECT_EQ(vrfy(engine({{"smtpd_sender_restrictions", "reject"}}), before, outside), "");
+}
+
+TEST(RestrictionsLayer, vrfy_in_front_of_mail_takes_reasons_to_defer_from_the_last_lists_alone) {
+  Outside outside;
+  Evidence before = from_client("192.0.2.7");
+  before.session.helo = "client.example";
+  before.vrfy = Evidence::Vrfy::before_mail;
+  Evidence within = before;
+  within.vrfy = Evidence::Vrfy::in_transaction;
+  for (const char* delay : {"yes", "no"}) {
+    for (const char* list : {"smtpd_client_restrictions", "smtpd_helo_restrictions"}) {
+      const Engine lists = engine({{list, "defer_if_permit"}, {"smtpd_delay_reject", delay}});
+      EXPECT_EQ(vrfy(lists, before, outside), "") << list;
+      EXPECT_TRUE(vrfy(lists, within, outside).starts_with("450 4.7.0 ")) << list;
+    }
+  }
+  const Engine last = engine({{"smtpd_recipient_restrictions", "defer_if_permit"}});
+  EXPECT_TRUE(vrfy(last, before, outside).starts_with("450 4.7.0 "));
+}
+
+TEST(RestrictionsLayer, a_policy_server_is_told_of_vrfy) {
+  Outside outside;
+  Evidence before = from_client("192.0.2.7");
+  before.vrfy = Evidence::Vrfy::before_mail;
+  const Engine lists =
+      engine({{"smtpd_recipient_restrictions", "check_policy_service inet:127.0.0.1:10023"}});
+  EXPECT_EQ(vrfy(lists, before, outside), "");
+  ASSERT_EQ(outside.requests.size(), 1u);
+  EXPECT_NE(outside.requests[0].find("protocol_state=VRFY\n"), std::string::npos);
+}
+
+TEST(RestrictionsLayer, a_client_that_says_no_helo_meets_no_helo_list) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_helo_restrictions", "reject"}});
+  for (const std::string helo : {"", "client.example"}) {
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.session.helo = helo;
+    evidence.candidate = to("a", "relay.example");
+    EXPECT_EQ(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))), !helo.empty());
+  }
+}
+
+// As measured: clients come as IPv4.
+TEST(RestrictionsLayer, a_mapped_network_in_mynetworks_holds_no_client) {
+  Outside outside;
+  for (const std::string networks : {"[::ffff:192.0.2.0]/120", "192.0.2.0/24"}) {
+    const Engine lists = engine(
+        {{"mynetworks", networks}, {"smtpd_client_restrictions", "permit_mynetworks, reject"}});
+    EXPECT_EQ(rcpt(lists, to("a", "relay.example"), outside).reply.empty(), networks[0] != '[');
+  }
+}
+
+TEST(RestrictionsLayer, without_look_ups_every_client_is_unknown) {
+  Outside outside;
+  outside.zone["7.2.0.192.in-addr.arpa PTR"] = "mail.client.example";
+  outside.zone["mail.client.example A"] = "192.0.2.7";
+  for (const char* rule : {"reject_unknown_client_hostname", "check_client_access static:REJECT",
+                           "reject_unknown_reverse_client_hostname"}) {
+    const Engine lists =
+        engine({{"smtpd_client_restrictions", rule}, {"smtpd_peername_lookup", "no"}});
+    EXPECT_NE(rcpt(lists, to("a", "relay.example"), outside).reply, "") << rule;
+  }
+  EXPECT_EQ(outside.asked, 0);
+}
+
 TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
   Outside outside;
   outside.action = "550 5.1.1 nope";

@@ -17,9 +17,9 @@ Moment strangers_moment(const Policy& policy, ListKind kind, bool swallowed) {
   return moment;
 }
 
-/// With smtpd_delay_reject = no a refused HELO is as if none was given, and mail may go on.
+/// Nobody has to say HELO; and with smtpd_delay_reject = no a refused one is as none.
 bool can_be_skipped(const Policy& policy, ListKind kind) {
-  return kind == ListKind::helo && !policy.delay_reject && !policy.helo_required;
+  return kind == ListKind::helo && !policy.helo_required;
 }
 
 }  // namespace

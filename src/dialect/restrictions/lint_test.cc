@@ -200,20 +200,24 @@ TEST(Lint, OpensForWhomTheTablesName) {
 }
 
 TEST(Lint, AListThatStopsStrangersClosesTheRest) {
-  for (const char* list : {"smtpd_client_restrictions", "smtpd_helo_restrictions",
-                           "smtpd_sender_restrictions", "smtpd_recipient_restrictions",
-                           "smtpd_data_restrictions", "smtpd_end_of_data_restrictions"}) {
+  for (const char* list :
+       {"smtpd_client_restrictions", "smtpd_sender_restrictions", "smtpd_recipient_restrictions",
+        "smtpd_data_restrictions", "smtpd_end_of_data_restrictions"}) {
     const Settings settings{{"smtpd_relay_restrictions", "permit"},
                             {list, "permit_mynetworks, permit_sasl_authenticated, reject"}};
     EXPECT_EQ(lint_of(settings).open_relay, OpenRelay::no) << list;
   }
-  // Without delay a refused HELO is as none, and none may be needed.
-  Settings skipped{{"smtpd_relay_restrictions", "permit"},
-                   {"smtpd_delay_reject", "no"},
-                   {"smtpd_helo_restrictions", "reject"}};
-  EXPECT_EQ(lint_of(skipped).open_relay, OpenRelay::yes);
-  skipped["smtpd_helo_required"] = "yes";
-  EXPECT_EQ(lint_of(skipped).open_relay, OpenRelay::no);
+  // A client that says no HELO meets no HELO list; without delay a refused HELO is as none.
+  for (const char* delay : {"yes", "no"}) {
+    Settings skipped{{"smtpd_relay_restrictions", "permit"},
+                     {"smtpd_delay_reject", delay},
+                     {"smtpd_helo_restrictions", "reject"}};
+    const LintReport open = lint_of(skipped);
+    EXPECT_EQ(open.open_relay, OpenRelay::yes);
+    EXPECT_EQ(open.witness.helo, delay == std::string("yes") ? "" : open.witness.helo);
+    skipped["smtpd_helo_required"] = "yes";
+    EXPECT_EQ(lint_of(skipped).open_relay, OpenRelay::no);
+  }
 }
 
 TEST(Lint, AClassThatComesBackToItselfIsNotFollowedForEver) {

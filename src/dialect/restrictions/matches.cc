@@ -97,8 +97,11 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
     if (bracket || looks_like_address(text)) {
       if (!bracket && is_incomplete_address(text)) return;
       const auto network = Cidr::parse(plain);
+      const bool is_six = plain.find(':') != std::string::npos;
+      // As measured, ::ffff:a.b.c.d matches no client: those come as IPv4.
+      if (network && bracket && is_six && network->network().is_v4()) return;
       // An IPv6 address without brackets is a table's name to Postfix.
-      if (network && (bracket || network->network().is_v4())) {
+      if (network && (bracket || !is_six)) {
         element.network = *network;
       } else {
         element.kind = Element::Kind::bad;

@@ -119,8 +119,6 @@ constexpr Always always[] = {
      "addresses that start with a hyphen are taken; a list can refuse them"},
     {"append_at_myorigin", true, "an address without a domain is one at myorigin"},
     {"append_dot_mydomain", false, "names are not completed; write mydestination out in full"},
-    {"disable_vrfy_command", true, "VRFY is answered with 252 and tells nothing"},
-    {"smtpd_peername_lookup", true, "client names are looked up when a rule asks for one"},
     {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
     {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
     {"smtputf8_enable", true, "SMTPUTF8 is always offered"},

@@ -285,7 +285,7 @@ TEST(PostfixImport, WhatPosternDoesAnyway) {
   EXPECT_EQ(fate_of("append_dot_mydomain = no"), "carried: Postern always does so");
   EXPECT_THAT(fate_of("append_dot_mydomain = yes"), HasSubstr("not supported"));
   EXPECT_THAT(fate_of("smtputf8_enable = no"), HasSubstr("not supported"));
-  EXPECT_THAT(fate_of("disable_vrfy_command = maybe"), HasSubstr("is yes or no"));
+  EXPECT_THAT(fate_of("smtputf8_enable = maybe"), HasSubstr("is yes or no"));
   EXPECT_EQ(fate_of("smtpd_sasl_security_options = noanonymous"),
             "carried: Postern always does so");
   EXPECT_EQ(fate_of("smtpd_forbid_bare_newline = reject"), "carried: limits.bare_newline");

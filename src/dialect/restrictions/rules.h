@@ -154,6 +154,8 @@ struct Policy {
   std::string recipient_delimiter;
   std::string null_access_lookup_key;  ///< "<>"
   std::string default_rbl_reply;
+  bool client_names = true;  ///< smtpd_peername_lookup: without, every client is "unknown"
+  bool judge_vrfy = true;    ///< disable_vrfy_command = no
   bool delay_reject = true;
   bool helo_required = true;
   bool relay_first = true;

@@ -152,6 +152,7 @@ class CidrReader {
   struct Pattern {
     Cidr network;
     bool negated;
+    bool mapped;  ///< ::ffff:a.b.c.d: clients come as IPv4, so that no client is in it
   };
 
   /// False: the table does not load.
@@ -167,7 +168,8 @@ class CidrReader {
     const auto pattern = take_pattern(rest);
     if (!pattern) return report_.bad(line_, pattern.error().message);
     if (rest.empty()) return report_.bad(line_, "a network without a result");
-    claim(*pattern, rest);
+    note_mapped(*pattern);
+    if (!pattern->mapped || pattern->negated) claim(*pattern, rest);
     return true;
   }
 
@@ -180,7 +182,12 @@ class CidrReader {
     const std::string_view word = take_word(rest);
     const Result<Cidr> network = Cidr::parse(unbracketed(word));
     if (!network) return tl::unexpected(network.error());
-    return Pattern{*network, negated};
+    const bool mapped = network->network().is_v4() && word.find(':') != std::string_view::npos;
+    return Pattern{*network, negated, mapped};
+  }
+  void note_mapped(const Pattern& pattern) {
+    if (!pattern.mapped) return;
+    report_.warn(line_, "no client is in this network: IPv4 is written a.b.c.d here");
   }
   /// `[2001:db8::]/32` and `[2001:db8::/32]` are written too.
   static std::string unbracketed(std::string_view word) {
@@ -195,6 +202,7 @@ class CidrReader {
     if (!pattern) return report_.bad(line_, pattern.error().message);
     if (!rest.empty()) return report_.bad(line_, "text behind the network of `if`");
     if (blocks_.size() > max_table_nesting) return report_.bad(line_, "`if` is nested too deep");
+    note_mapped(*pattern);
     Block block{v4_within(*pattern), v6_within(*pattern), line_};
     blocks_.push_back(std::move(block));
     return true;
@@ -208,11 +216,12 @@ class CidrReader {
 
   /// As measured, a negated network matches the other addresses of its own family only.
   Ranges<V4> v4_within(const Pattern& pattern) const {
-    if (!pattern.network.network().is_v4()) return {};
+    if (!pattern.network.network().is_v4() || pattern.mapped) return {};
     const auto one = range_of<V4>(pattern.network);
     return pattern.negated ? without(blocks_.back().v4, one) : common(blocks_.back().v4, one);
   }
   Ranges<V6> v6_within(const Pattern& pattern) const {
+    if (pattern.mapped && pattern.negated) return blocks_.back().v6;
     if (pattern.network.network().is_v4()) return {};
     const auto one = range_of<V6>(pattern.network);
     return pattern.negated ? without(blocks_.back().v6, one) : common(blocks_.back().v6, one);

@@ -99,6 +99,26 @@ TEST(CidrTable, the_last_addresses_belong_to_their_networks) {
   for (const Case& one : cases) check(one, texts);
 }
 
+// As measured: clients come as IPv4, and such a network is one of IPv6.
+TEST(CidrTable, a_mapped_address_matches_no_client) {
+  const Texts texts{{"/t",
+                     "::ffff:192.0.2.10 a\n"
+                     "[::ffff:192.0.2.0]/120 b\n"
+                     "if ::ffff:192.0.2.0/120\n"
+                     "0.0.0.0/0 c\n"
+                     "endif\n"},
+                    {"/n", "!::ffff:192.0.2.10 six\n"}};
+  const Case cases[] = {
+      {"cidr:/t", "192.0.2.10", nullptr},
+      {"cidr:/t", "::ffff:192.0.2.10", nullptr},
+      {"cidr:/n", "192.0.2.11", nullptr},
+      {"cidr:/n", "2001:db8::1", "six"},
+  };
+  for (const Case& one : cases) check(one, texts);
+  EXPECT_EQ(texts.open("cidr:/t")->warnings().size(), 3u);
+  EXPECT_THAT(texts.open("cidr:/t")->warnings()[0], testing::HasSubstr("line 1"));
+}
+
 TEST(CidrTable, bad_rows_name_their_line) {
   const struct {
     const char* text;

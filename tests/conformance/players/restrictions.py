@@ -56,9 +56,6 @@ class Player:
             if case["how"] == "import":
                 return imports.start(site) if "dialogue" in case else site
             return site.start() if "dialogue" in case else site
-        except Skip as e:
-            site.missing = str(e)
-            return site
         except BaseException:
             site.close()
             raise
@@ -110,15 +107,14 @@ class Player:
             raise Fail(site.postern.death_note())
 
     def play_imported(self, case, site):
-        if site.missing:
-            raise Skip(site.missing)
         if not case["served"]:
             return  # the import was judged when the site was made
         reported = site.imported.not_carried()
         try:
             self.play_dialogue(case, site)
         except Skip as e:
-            unnamed = [w for w in site.problem.named(words_of(case) & TIER_C) if not any(w in row for row in reported)]
+            named = site.problem.named(words_of(case) & may_be_missing(case))
+            unnamed = [w for w in named if not any(re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(w), row) for row in reported)]
             if unnamed:
                 raise Fail(wanted("the report of postern import", "a word on " + ", ".join(unnamed), reported)) from None
             raise Skip("%s, and so does the report of the import beforehand" % e) from None

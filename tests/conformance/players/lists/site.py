@@ -26,8 +26,7 @@ OUT_OF_THE_WAY = {
 LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_cert_file smtpd_tls_key_file
     smtpd_forbid_unauth_pipelining""".split())
 ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin append_dot_mydomain broken_sasl_auth_clients
-    disable_vrfy_command smtpd_discard_ehlo_keywords smtpd_peername_lookup smtpd_sasl_security_options smtpd_sasl_tls_security_options
-    smtputf8_enable strict_rfc821_envelopes""".split())
+    smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable strict_rfc821_envelopes""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
 
 
@@ -60,7 +59,7 @@ class Site:
         self.tools, self.case, self.base, self.context = tools, case, base, context
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="postern-case-"))
         self.dns, self.policy = dns.start([stubs.stub_zone(case.get("dns"), case.get("client"))]), stubs.PolicyStub(case.get("policy") or [])
-        self.postern, self.problem, self.imported, self.missing = None, None, None, None
+        self.postern, self.problem, self.imported = None, None, None
         for name, table in (case.get("tables") or {}).items():
             path = self.table_path(name)
             path.parent.mkdir(exist_ok=True)
