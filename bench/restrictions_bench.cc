@@ -1,7 +1,9 @@
 // What one recipient costs in restriction lists: 30 rules, none deciding, no DNS
 // (docs/benchmarks.md).
-#include <chrono>
+//   restrictions_bench [evaluations in each of five attempts]
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <string>
 
 #include "dialect/restrictions/evaluate.h"
@@ -49,9 +51,16 @@ std::map<std::string, std::string, std::less<>> thirty_rules() {
                tables}};
 }
 
+/// Time of this thread alone: other programs may be running.
+double thread_nanoseconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
 }  // namespace
 
-int main() {
+int main(int count, char** words) {
   auto settings = thirty_rules();
   // The client's name is not asked for: only addresses are in the CIDR table.
   const Compiled compiled = compile(Parameters(settings, "mx.example.net"), file_sources());
@@ -64,18 +73,16 @@ int main() {
                           {.status = dns::Status::nx_domain, .records = {}}});
   evidence.candidate = policy::Recipient{.address = {"user", "relay.example"}, .route = {}};
   std::size_t rules = 0;
-  constexpr int rounds = 200'000;
+  const int rounds = count > 1 ? std::atoi(words[1]) : 200'000;
   double best = 1e9;
   for (int attempt = 0; attempt < 5; ++attempt) {
-    const auto started = std::chrono::steady_clock::now();
+    const double started = thread_nanoseconds();
     for (int i = 0; i < rounds; ++i) {
       const Evaluated result = evaluate(*compiled.policy, evidence, Protocol::rcpt);
       if (!result.complete() || result.reply.code != 0) return 2;
       rules = result.marks.size();
     }
-    const std::chrono::duration<double, std::nano> took =
-        std::chrono::steady_clock::now() - started;
-    best = std::min(best, took.count() / rounds);
+    best = std::min(best, (thread_nanoseconds() - started) / rounds);
   }
   std::printf("%zu rules, none deciding: %.0f ns a recipient, %.1f ns a rule\n", rules, best,
               best / static_cast<double>(rules));

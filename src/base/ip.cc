@@ -1,6 +1,7 @@
 #include "base/ip.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include <arpa/inet.h>
@@ -30,22 +31,99 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& octets) {
   return address;
 }
 
-Result<IpAddress> IpAddress::parse(std::string_view text) {
-  std::array<char, 65> zero_terminated{};
-  std::array<std::uint8_t, 16> octets{};
-  // glibc's inet_pton already refuses leading zeros, short forms and zones.
-  if (text.size() < zero_terminated.size() && text.find('\0') == std::string_view::npos) {
-    std::copy(text.begin(), text.end(), zero_terminated.begin());
-    const bool colon = text.find(':') != std::string_view::npos;
-    if (!colon && inet_pton(AF_INET, zero_terminated.data(), octets.data()) == 1) {
-      IpAddress address;
-      std::copy_n(octets.begin(), 4, address.octets_.begin());
-      return address;
+namespace {
+
+using Octets = std::array<std::uint8_t, 16>;
+
+/// The value of a hexadecimal digit; 16 and more: it is none.
+constexpr unsigned hex_value(char c) {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  const char low = to_lower(c);
+  return low >= 'a' && low <= 'f' ? static_cast<unsigned>(low - 'a') + 10 : 16;
+}
+
+/// Four decimal numbers up to 255 without leading zeros, into `octets` from `at` on, where there is
+/// room for four.
+bool parse_quad(std::string_view text, Octets& octets, std::size_t at) {
+  unsigned number = 0;
+  unsigned digits = 0;
+  unsigned dots = 0;
+  for (const char c : text) {
+    if (c == '.') {
+      if (digits == 0 || ++dots > 3) return false;
+      octets[at++] = static_cast<std::uint8_t>(number);
+      number = digits = 0;
+      continue;
     }
-    if (colon && inet_pton(AF_INET6, zero_terminated.data(), octets.data()) == 1) {
-      return v6(octets);
+    if (!is_digit(c) || (digits == 1 && number == 0) || ++digits > 3) return false;
+    number = number * 10 + static_cast<unsigned>(c - '0');
+    if (number > 255) return false;
+  }
+  if (dots != 3 || digits == 0) return false;
+  octets[at] = static_cast<std::uint8_t>(number);
+  return true;
+}
+
+/// RFC 4291 §2.2: eight groups of up to four hexadecimal digits, of which one run of at least one
+/// may be left out as "::", and the last two may be an IPv4 address.
+bool parse_groups(std::string_view text, Octets& octets) {
+  constexpr std::size_t none = 17;
+  std::size_t filled = 0;
+  std::size_t gap = none;
+  unsigned group = 0;
+  unsigned digits = 0;
+  std::size_t begin = 0;  // of the group
+  const auto put = [&] {
+    if (filled == octets.size()) return false;
+    octets[filled++] = static_cast<std::uint8_t>(group >> 8);
+    octets[filled++] = static_cast<std::uint8_t>(group);
+    group = digits = 0;
+    return true;
+  };
+  std::size_t at = 0;
+  if (text.starts_with(':') && !text.substr(++at).starts_with(':')) return false;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (const unsigned value = hex_value(c); value < 16) {
+      if (++digits > 4) return false;
+      group = group << 4 | value;
+    } else if (c == ':' && digits == 0) {
+      if (gap != none) return false;
+      gap = filled;
+      begin = at + 1;
+    } else if (c == ':') {
+      if (at + 1 == text.size() || !put()) return false;
+      begin = at + 1;
+    } else {
+      if (c != '.' || filled + 4 > octets.size()) return false;
+      if (!parse_quad(text.substr(begin), octets, filled)) return false;
+      filled += 4;
+      digits = 0;
+      break;
     }
   }
+  if (digits > 0 && !put()) return false;
+  if (gap == none) return filled == octets.size();
+  if (filled == octets.size()) return false;
+  const auto tail =
+      std::copy_backward(octets.begin() + static_cast<std::ptrdiff_t>(gap),
+                         octets.begin() + static_cast<std::ptrdiff_t>(filled), octets.end());
+  std::fill(octets.begin() + static_cast<std::ptrdiff_t>(gap), tail, 0);
+  return true;
+}
+
+}  // namespace
+
+std::optional<IpAddress> IpAddress::from_text(std::string_view text) {
+  IpAddress address;
+  if (parse_quad(text, address.octets_, 0)) return address;
+  Octets octets{};
+  if (!parse_groups(text, octets)) return std::nullopt;
+  return v6(octets);
+}
+
+Result<IpAddress> IpAddress::parse(std::string_view text) {
+  if (const auto address = from_text(text)) return *address;
   return fail(Fault::malformed, fmt::format("`{}` is not an IP address", printable(text, 64)));
 }
 
@@ -57,7 +135,14 @@ bool IpAddress::is_loopback() const {
 
 std::string IpAddress::to_string() const {
   char buffer[INET6_ADDRSTRLEN];
-  return inet_ntop(v4_ ? AF_INET : AF_INET6, octets_.data(), buffer, sizeof buffer);
+  if (!v4_) return inet_ntop(AF_INET6, octets_.data(), buffer, sizeof buffer);
+  // What most clients have; glibc would print it with sprintf.
+  char* end = buffer;
+  for (int i = 0; i < 4; ++i) {
+    if (i > 0) *end++ = '.';
+    end = std::to_chars(end, std::end(buffer), octets_[i]).ptr;
+  }
+  return {buffer, end};
 }
 
 namespace {

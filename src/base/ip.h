@@ -4,6 +4,7 @@
 #include <array>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,8 @@ class IpAddress {
   IpAddress() = default;
   /// Strict: four decimal numbers without leading zeros, or RFC 4291 text without a zone.
   static Result<IpAddress> parse(std::string_view text);
+  /// The same where text that is no address is nothing unusual: no sentence about it is made.
+  static std::optional<IpAddress> from_text(std::string_view text);
   static IpAddress v4(std::uint32_t host_order);
   static IpAddress v6(const std::array<std::uint8_t, 16>& octets);
 

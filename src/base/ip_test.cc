@@ -1,5 +1,6 @@
 #include "base/ip.h"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
 namespace postern {
@@ -18,11 +19,98 @@ TEST(Cidr, takes_mapped_networks_as_ipv4) {
 }
 
 TEST(Cidr, refuses_what_is_not_exactly_a_network) {
-  for (const char* text : {"", "/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/+8",
-                           "010.0.0.0/8", "10.0.0/8", "fe80::1%eth0", "example.com", "10.0.0.0/8 ",
-                           "2001:db8::/129", "1.2.3.4/3a"}) {
+  for (const char* text :
+       {"", "/8", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/08", "10.0.0.0/+8", "010.0.0.0/8",
+        "10.0.0/8", "fe80::1%eth0", "example.com", "10.0.0.0/8 ", "2001:db8::/129", "1.2.3.4/3a"}) {
     EXPECT_FALSE(Cidr::parse(text)) << text;
   }
+}
+
+TEST(IpAddress, takes_the_texts_of_addresses_and_no_others) {
+  for (const char* text :
+       {"0.0.0.0", "255.255.255.255", "192.0.2.10", "::", "::1", "1::", "2001:db8::1:2",
+        "2001:DB8:0:0:8:800:200C:417A", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "::192.0.2.1",
+        "1:2:3:4:5:6:192.0.2.1", "64:ff9b::192.0.2.33", "::ffff:192.0.2.7"}) {
+    EXPECT_TRUE(IpAddress::parse(text)) << text;
+  }
+  for (const char* text : {"",
+                           ".",
+                           ":",
+                           ":::",
+                           "1",
+                           "1.2.3",
+                           "1.2.3.4.",
+                           ".1.2.3.4",
+                           "1..2.3",
+                           "1.2.3.04",
+                           "00.0.0.0",
+                           "1.2.3.256",
+                           "1.2.3.1000",
+                           "1.2.3.4 ",
+                           "1:2:3:4:5:6:7",
+                           "1:2:3:4:5:6:7:8:9",
+                           "1:2:3:4:5:6:7:8:",
+                           ":1:2:3:4:5:6:7:8",
+                           "1:2:3:4:5:6:7:8::",
+                           "1::2::3",
+                           "12345::",
+                           "g::",
+                           "::1%lo",
+                           "1:2:3:4:5:6:7:192.0.2.1",
+                           "::192.0.2.1:1",
+                           "::192.0.2",
+                           "::.1.2.3",
+                           "::1\n",
+                           "1:2:3:4:5:6:7:",
+                           "::192.0.02.1",
+                           "::12345.0.2.1",
+                           "::a.0.2.1"}) {
+    EXPECT_FALSE(IpAddress::parse(text)) << text;
+    EXPECT_FALSE(IpAddress::from_text(text)) << text;
+  }
+  EXPECT_FALSE(IpAddress::parse(std::string_view("::1\0", 4)));
+  EXPECT_EQ(IpAddress::parse("::ffff:192.0.2.7")->to_string(), "192.0.2.7");
+}
+
+TEST(IpAddress, agrees_with_the_system_on_random_texts) {
+  std::uint32_t seed = 11;
+  const auto next = [&seed](std::uint32_t below) {
+    seed = seed * 1664525u + 1013904223u;
+    return static_cast<std::uint32_t>((std::uint64_t{seed} * below) >> 32);
+  };
+  constexpr std::string_view pieces[] = {":",  ":",  ":",   "::",  ".", "0", "1",   "ab",
+                                         "ff", "00", "256", "255", "7", "c", "beef"};
+  std::size_t addresses = 0;
+  for (int i = 0; i < 400'000; ++i) {
+    std::string text;
+    const std::uint32_t shape = next(4);
+    for (std::uint32_t n = next(12) + 4; n > 0; --n) {
+      if (shape == 0) {
+        text += pieces[next(std::size(pieces))];
+      } else {  // mostly well-formed: groups between colons or dots
+        text += pieces[5 + next(10)];
+        text += shape == 1 || (shape == 2 && n > 4) ? ":" : ".";
+        if (next(9) == 0) text += ':';
+      }
+    }
+    if (shape != 0 && next(8) != 0) text.pop_back();
+    std::array<std::uint8_t, 16> octets{};
+    std::optional<IpAddress> expected;
+    if (inet_pton(AF_INET6, text.c_str(), octets.data()) == 1) {
+      expected = IpAddress::v6(octets);
+    } else if (inet_pton(AF_INET, text.c_str(), octets.data()) == 1) {
+      std::uint32_t number = 0;
+      for (int k = 0; k < 4; ++k) number = number << 8 | octets[k];
+      expected = IpAddress::v4(number);
+    }
+    ASSERT_EQ(IpAddress::from_text(text), expected) << text;
+    if (!expected) continue;
+    ++addresses;
+    char shown[INET6_ADDRSTRLEN];
+    ASSERT_EQ(expected->to_string(), inet_ntop(expected->is_v4() ? AF_INET : AF_INET6,
+                                               expected->octets().data(), shown, sizeof shown));
+  }
+  EXPECT_GT(addresses, 1000u);
 }
 
 TEST(CidrSet, families_never_match_each_other) {

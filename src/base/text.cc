@@ -2,14 +2,45 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include <sodium.h>
 
 namespace postern {
 
+namespace {
+
+/// Eight octets at once, for names are short and looked up often: the bit 0x80 where there is a
+/// capital letter of ASCII.
+std::uint64_t capitals(std::uint64_t octets) {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  constexpr std::uint64_t high = 0x80 * each;
+  const std::uint64_t low = octets & ~high;
+  const std::uint64_t from_a = low + (0x80 - 'A') * each;
+  const std::uint64_t beyond_z = low + (0x80 - 'Z' - 1) * each;
+  return from_a & ~beyond_z & ~octets & high;
+}
+
+std::uint64_t eight_octets(const char* text) {
+  std::uint64_t octets = 0;
+  std::memcpy(&octets, text, sizeof octets);
+  return octets;
+}
+
+}  // namespace
+
+void lower_into(std::string_view text, char* out) {
+  for (; text.size() >= 8; text.remove_prefix(8), out += 8) {
+    const std::uint64_t octets = eight_octets(text.data());
+    const std::uint64_t lowered = octets | capitals(octets) >> 2;
+    std::memcpy(out, &lowered, sizeof lowered);
+  }
+  std::transform(text.begin(), text.end(), out, to_lower);
+}
+
 std::string lower(std::string_view text) {
-  std::string out(text);
-  std::transform(out.begin(), out.end(), out.begin(), to_lower);
+  std::string out(text.size(), '\0');
+  lower_into(text, out.data());
   return out;
 }
 

@@ -17,6 +17,8 @@ constexpr bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c
 constexpr bool is_printable_ascii(char c) { return c >= 0x20 && c < 0x7f; }
 
 std::string lower(std::string_view text);
+/// The same into `out`, where there is room for `text.size()` octets.
+void lower_into(std::string_view text, char* out);
 std::string upper(std::string_view text);
 /// Equal when ASCII case is ignored.
 bool iequals(std::string_view a, std::string_view b);
@@ -28,7 +30,8 @@ std::vector<std::string_view> split(std::string_view text, char separator);
 /// A decimal number of digits only, that fits; no sign, no blanks.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 
-/// For logs and replies: octets outside printable ASCII become \xNN; cut to `max` octets with "...".
+/// For logs and replies: octets outside printable ASCII become \xNN; cut to `max` octets with
+/// "...".
 std::string printable(std::string_view text, std::size_t max = 1024);
 /// Well-formed UTF-8 by RFC 3629: no overlong form, surrogate, or code point above U+10FFFF.
 bool is_utf8(std::string_view text);

@@ -7,9 +7,21 @@
 namespace postern {
 namespace {
 
+TEST(Text, lower_changes_ascii_letters_alone) {
+  for (int octet = 0; octet < 256; ++octet) {
+    const char c = static_cast<char>(octet);
+    for (std::size_t size = 1; size < 20; ++size) {
+      EXPECT_EQ(lower(std::string(size, c)), std::string(size, to_lower(c))) << octet;
+    }
+  }
+  EXPECT_EQ(lower("MX.Example-1.COM[@`{Z\xc3\x89"), "mx.example-1.com[@`{z\xc3\x89");
+  EXPECT_EQ(lower(""), "");
+}
+
 TEST(Text, utf8_is_strict) {
   EXPECT_TRUE(is_utf8("caf\xc3\xa9 \xf0\x9f\x98\x80"));
-  for (const char* text : {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3", "\x80"}) {
+  for (const char* text :
+       {"\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xc3", "\x80"}) {
     EXPECT_FALSE(is_utf8(text));
   }
 }

@@ -8,12 +8,10 @@
 #include <boost/json/fwd.hpp>
 
 #include "base/error.h"
+#include "base/json_text.h"
 #include "spool/body.h"
 
 namespace postern::deliver {
-
-/// Appends `text` (valid UTF-8) to `out` as the inside of a JSON string (RFC 8259 §7).
-void json_escape(std::string_view text, std::string& out);
 
 /// Writes one JSON document from front to back. After an I/O error it writes nothing more and
 /// finish() returns the error.
@@ -21,16 +19,16 @@ class JsonWriter {
  public:
   explicit JsonWriter(spool::Body& body) : body_(body) {}
 
-  void begin_object() { open('{'); }
-  void begin_array() { open('['); }
-  void end_object() { close('}'); }
-  void end_array() { close(']'); }
-  void key(std::string_view name);
+  void begin_object() { json_.begin_object(); }
+  void begin_array() { json_.begin_array(); }
+  void end_object() { json_.end_object(), flush_if_full(); }
+  void end_array() { json_.end_array(), flush_if_full(); }
+  void key(std::string_view name) { json_.key(name); }
   void string(std::string_view text);  ///< valid UTF-8
   void value(const boost::json::value& value);
 
   /// A string in pieces; they may cut anywhere, even inside a character.
-  void begin_string();
+  void begin_string() { json_.begin_string(); }
   void string_piece(std::string_view text);
   /// Octets as base64, between begin_string() and end_string(); any sizes.
   void base64_piece(std::string_view octets);
@@ -40,15 +38,11 @@ class JsonWriter {
   Result<void> finish();
 
  private:
-  void open(char bracket);
-  void close(char bracket);
-  void separate();
   void flush_if_full();
 
   spool::Body& body_;
-  std::string buffer_;
+  JsonText json_;        ///< what is not in the body yet
   std::string carried_;  ///< octets that do not fill a base64 group yet
-  bool comma_ = false;   ///< the next element needs one
   Result<void> result_;
 };
 

@@ -153,6 +153,35 @@ TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
 }
 
+TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) {
+  start();
+  auto client = greeted();
+  const auto name_it = [&] {
+    EXPECT_EQ(client->ask("MAIL FROM:<a@example.org>").substr(0, 3), "250");
+    for (const char* address : {"open", "OPEN", "open+tag", "open"}) {
+      const std::string path = std::string(address) + "@Hooks.example.net";
+      EXPECT_EQ(client->ask("RCPT TO:<" + path + ">").substr(0, 3), "250");
+    }
+  };
+  name_it();
+  EXPECT_EQ(client->ask("RSET").substr(0, 3), "250");
+  for (int i = 0; i < 2; ++i) {
+    name_it();
+    EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+    EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
+  }
+  client->ask("QUIT");
+  ASSERT_EQ(recorder.traces.size(), 2u);  // what RSET ends without a refusal leaves none
+  for (const policy::Trace& trace : recorder.traces) {
+    ASSERT_EQ(trace.evidence.recipients.size(), 2u) << trace.outcome;
+    EXPECT_EQ(trace.evidence.recipients[0].address.text(), "open@hooks.example.net");
+    EXPECT_EQ(trace.evidence.recipients[1].address.text(), "open+tag@hooks.example.net");
+    EXPECT_EQ(trace.evidence.session.helo, "client.example.org");
+    EXPECT_FALSE(trace.evidence.session.id.empty());
+  }
+  EXPECT_EQ(recorder.traces[0].evidence.session.id, recorder.traces[1].evidence.session.id);
+}
+
 TEST_F(ServerTest, a_large_message_survives_pipelining_behind_it) {
   start();
   auto client = greeted();

@@ -1,6 +1,7 @@
 #include "gateway/transaction.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/text.h"
 #include "base/ulid.h"
@@ -230,12 +231,8 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
     co_return refusal;
   }
   // The same address again is accepted and not repeated; order is that of first sight.
-  const bool known =
-      std::any_of(evidence_.recipients.begin(), evidence_.recipients.end(),
-                  [&](const policy::Recipient& other) {
-                    return iequals(other.address.text(), evidence_.candidate->address.text());
-                  });
-  if (!known) evidence_.recipients.push_back(std::move(*evidence_.candidate));
+  const bool is_new = accepted_.insert(lower(evidence_.candidate->address.text())).second;
+  if (is_new) evidence_.recipients.push_back(std::move(*evidence_.candidate));
   evidence_.candidate.reset();
   co_return reply_of(250, {2, 1, 5}, "recipient ok");
 }
@@ -337,12 +334,15 @@ void Transaction::drop_message() {
 void Transaction::finish(std::string_view outcome) {
   if (trace_) {
     trace_->outcome = outcome;
-    trace_->evidence = evidence_;
+    policy::SessionFacts session = evidence_.session;
+    trace_->evidence = std::exchange(evidence_, {});
+    evidence_.session = std::move(session);
     services_.recorder.ended(std::move(*trace_));
     trace_.reset();
   }
   drop_message();
   evidence_.reset_transaction();
+  accepted_ = {};
 }
 
 void Transaction::aborted() {

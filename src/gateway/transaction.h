@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 #include "base/task.h"
 #include "gateway/authenticator.h"
@@ -89,6 +90,7 @@ class Transaction final : private policy::Gatherer {
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;
   policy::Evidence evidence_;
+  std::unordered_set<std::string> accepted_;  ///< addresses of the recipients, in lower case
   std::unique_ptr<policy::Trace> trace_;
   std::unique_ptr<Message> message_;
   std::unique_ptr<policy::MessageAuthentication> authentication_;

@@ -178,6 +178,12 @@ Result<Domain> Domain::parse(std::string_view text) {
   return domain;
 }
 
+std::string Mailbox::text() const {
+  std::string out;
+  out.reserve(local_part.size() + 1 + domain.size());
+  return out.append(local_part).append(1, '@').append(domain);
+}
+
 std::string Mailbox::unquoted_local_part() const {
   if (local_part.size() < 2 || local_part.front() != '"') return local_part;
   std::string out;

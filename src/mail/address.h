@@ -35,7 +35,7 @@ struct Mailbox {
   std::string domain;      ///< at most 255 octets (RFC 5321 §4.5.3.1.2)
 
   /// As the client wrote it, less source routes: `local@domain`.
-  std::string text() const { return local_part + "@" + domain; }
+  std::string text() const;
   bool is_literal() const { return !domain.empty() && domain.front() == '['; }
   /// The local part without quotes and backslashes: `"a\ b"` is `a b`.
   std::string unquoted_local_part() const;

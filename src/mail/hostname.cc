@@ -1,5 +1,7 @@
 #include "mail/hostname.h"
 
+#include <array>
+
 #include "base/ip.h"
 #include "base/text.h"
 
@@ -12,26 +14,38 @@ std::string_view without_last_dot(std::string_view text) {
   return text;
 }
 
+enum Kind : unsigned char { other, letter, digit = 2, hyphen = 4, dot = 8 };
+
+/// What each octet is in a name; lists of restrictions ask for the same few names again and again.
+constexpr std::array<Kind, 256> kinds = [] {
+  std::array<Kind, 256> made{};
+  for (int c = 'a'; c <= 'z'; ++c) made[c] = made[c - 'a' + 'A'] = letter;
+  for (int c = '0'; c <= '9'; ++c) made[c] = digit;
+  made['_'] = letter;
+  made['-'] = hyphen;
+  made['.'] = dot;
+  return made;
+}();
+
 }  // namespace
 
 bool is_hostname(std::string_view text) {
   text = without_last_dot(text);
   if (text.empty() || text.size() > 255) return false;
-  bool only_digits = true;
-  std::size_t label = 0;
+  unsigned seen = 0;
+  std::size_t begin = 0;  // of the label
+  const auto is_label = [&](std::size_t end) {
+    return end > begin && end - begin <= 63 && text[begin] != '-' && text[end - 1] != '-';
+  };
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '.') {
-      if (label == 0 || text[i - 1] == '-') return false;
-      label = 0;
-      continue;
-    }
-    if (!is_alnum(c) && c != '-' && c != '_') return false;
-    if (c == '-' && label == 0) return false;
-    if (++label > 63) return false;
-    only_digits &= is_digit(c);
+    const Kind kind = kinds[static_cast<unsigned char>(text[i])];
+    if (kind == other) return false;
+    seen |= kind;
+    if (kind != dot) continue;
+    if (!is_label(i)) return false;
+    begin = i + 1;
   }
-  return label > 0 && text.back() != '-' && !only_digits;
+  return is_label(text.size()) && (seen & (letter | hyphen)) != 0;
 }
 
 bool is_fqdn(std::string_view text) {
@@ -46,7 +60,7 @@ bool is_address_literal(std::string_view text) {
   if (tagged) text.remove_prefix(tag.size());
   // Only the tag makes it IPv6 (RFC 5321 §4.1.3).
   if (tagged != (text.find(':') != std::string_view::npos)) return false;
-  return IpAddress::parse(text).has_value();
+  return IpAddress::from_text(text).has_value();
 }
 
 }  // namespace postern::mail

@@ -1,17 +1,18 @@
 #include "policy/answers.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 
 namespace postern::policy {
 
 const dns::Answer* Answers::find(std::string_view name, dns::Type type) {
-  dns::Question question{.name = lower(name), .type = type};
-  const auto known = std::find_if(records_.begin(), records_.end(),
-                                  [&](const DnsRecord& one) { return one.question == question; });
+  const auto known = std::find_if(records_.begin(), records_.end(), [&](const DnsRecord& one) {
+    return one.question.type == type && iequals(one.question.name, name);
+  });
   if (known != records_.end()) return &known->answer;
-  if (!wanted_) wanted_ = std::move(question);
+  if (!wanted_) wanted_ = dns::Question{.name = lower(name), .type = type};
   return nullptr;
 }
 
@@ -34,21 +35,23 @@ dns::Type address_type(const IpAddress& address) {
 }
 
 std::string reversed(const IpAddress& address) {
-  std::string name;
+  char name[64];
+  char* end = name;
   const std::string_view octets = address.octets();
   for (std::size_t i = octets.size(); i-- > 0;) {
     const auto octet = static_cast<unsigned char>(octets[i]);
     if (address.is_v4()) {
-      name += std::to_string(octet) + '.';
+      end = std::to_chars(end, std::end(name), octet).ptr;
+      *end++ = '.';
       continue;
     }
     constexpr std::string_view digits = "0123456789abcdef";
-    name += digits[octet & 15];
-    name += '.';
-    name += digits[octet >> 4];
-    name += '.';
+    *end++ = digits[octet & 15];
+    *end++ = '.';
+    *end++ = digits[octet >> 4];
+    *end++ = '.';
   }
-  return name;
+  return {name, end};
 }
 
 }  // namespace

@@ -29,6 +29,10 @@ struct Definition {
 
 /// What the trace refers to, each once.
 std::vector<Definition> definitions_of(const Trace& trace);
+/// The same without copies, for definitions may hold whole tables; some come several times.
+using TakeDefinition =
+    std::function<void(const std::string& id, std::uint64_t version, const std::string& text)>;
+void each_definition(const Trace& trace, const TakeDefinition& take);
 
 /// One line of JSON.
 std::string write_record(const Trace& trace);

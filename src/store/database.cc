@@ -284,6 +284,7 @@ Transaction::~Transaction() {
 
 void Transaction::rollback() {
   database_->in_transaction_ = false;
+  ++database_->rollbacks_;
   database_->broken_.reset();
   // SQLite may have rolled back by itself (disk full, I/O error): then there is nothing to undo.
   if (sqlite3_get_autocommit(database_->handle_) == 0) {

@@ -194,6 +194,8 @@ class Database {
 
   /// The first error since the open transaction began: what its commit will say.
   const std::optional<Error>& transaction_error() const { return broken_; }
+  /// Transactions that came to nothing. While it stays the same, what was written is there.
+  std::uint64_t rollbacks() const { return rollbacks_; }
 
  private:
   friend class Statement;
@@ -220,6 +222,7 @@ class Database {
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*, Hash, std::equal_to<>> idle_;
   bool in_transaction_ = false;
+  std::uint64_t rollbacks_ = 0;
   std::optional<Error> broken_;  ///< the first error inside the open transaction
 };
 

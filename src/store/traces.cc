@@ -55,7 +55,7 @@ const policy::Recipient* subject_of(const policy::Trace& trace) {
 }
 
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
-void insert(Database& database, const policy::Trace& trace) {
+void insert_row(Database& database, const policy::Trace& trace) {
   const policy::Recipient* subject = subject_of(trace);
   const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
   std::optional<std::string> webhook_id;
@@ -66,12 +66,6 @@ void insert(Database& database, const policy::Trace& trace) {
   }
   const auto& from = trace.evidence.reverse_path;
   const Time time = from_millis(to_millis(trace.started));
-  for (const policy::Definition& one : policy::definitions_of(trace)) {
-    (void)database.execute(
-        "INSERT INTO definition (id, version, used, text) VALUES (?1, ?2, ?3, ?4)"
-        " ON CONFLICT (id, version) DO UPDATE SET used = excluded.used WHERE used < excluded.used",
-        one.id, one.version, day_of(time), one.text);
-  }
   (void)database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -92,20 +86,17 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
 
 TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options)
     : database_(std::move(database)),
-      retention_(std::make_shared<Retention>(Retention{options.keep, options.max_size})),
+      keeper_(std::make_shared<Keeper>(Keeper{options.keep, options.max_size})),
       writer_(std::make_unique<BatchWriter>(*database_, options.batch)) {
-  writer_->post(
-      [retention = retention_](Database& writing) { retention->enforce(writing, now()); });
+  writer_->post([keeper = keeper_](Database& writing) { keeper->enforce(writing, now()); });
 }
 
 TraceWriter::~TraceWriter() = default;
 
 bool TraceWriter::post(policy::Trace trace) {
-  return writer_->post(
-      [trace = std::move(trace), retention = retention_.get()](Database& database) {
-        insert(database, trace);
-        retention->after_insert(database);
-      });
+  return writer_->post([trace = std::move(trace), keeper = keeper_.get()](Database& database) {
+    keeper->insert(database, trace);
+  });
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
@@ -114,13 +105,33 @@ bool TraceWriter::forget_account(std::string account_id) {
   });
 }
 
-void TraceWriter::Retention::after_insert(Database& database) {
+void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace) {
+  define(database, trace);
+  insert_row(database, trace);
   if (++since_last < traces_a_look) return;
   since_last = 0;
   enforce(database, now());
 }
 
-void TraceWriter::Retention::enforce(Database& database, Time now) {
+/// Once a definition and day: what it is does not change, and traces have few of them.
+void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace) {
+  // What a transaction wrote that failed is not there.
+  if (rollbacks != database.rollbacks()) written.clear();
+  rollbacks = database.rollbacks();
+  const std::int64_t day = day_of(from_millis(to_millis(trace.started)));
+  policy::each_definition(
+      trace, [&](const std::string& id, std::uint64_t version, const std::string& text) {
+        const auto [entry, is_new] = written[id].try_emplace(version, day);
+        if (!is_new && entry->second >= day) return;
+        entry->second = day;
+        (void)database.execute(
+            "INSERT INTO definition (id, version, used, text) VALUES (?1, ?2, ?3, ?4) ON CONFLICT"
+            " (id, version) DO UPDATE SET used = excluded.used WHERE used < excluded.used",
+            id, version, day, text);
+      });
+}
+
+void TraceWriter::Keeper::enforce(Database& database, Time now) {
   constexpr const char* oldest_time = "SELECT time FROM trace ORDER BY seq LIMIT 1";
   const auto first = database.number(oldest_time);
   if (first && *first < to_millis(now - keep)) {
@@ -140,8 +151,12 @@ void TraceWriter::Retention::enforce(Database& database, Time now) {
   }
   const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
-  (void)database.execute("DELETE FROM definition WHERE used < ?1",
-                         day_of(from_millis(*oldest)) - 1);
+  const std::int64_t needed = day_of(from_millis(*oldest)) - 1;
+  (void)database.execute("DELETE FROM definition WHERE used < ?1", needed);
+  for (auto& [id, versions] : written) {
+    std::erase_if(versions, [&](const auto& entry) { return entry.second < needed; });
+  }
+  std::erase_if(written, [](const auto& entry) { return entry.second.empty(); });
 }
 
 Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -43,18 +44,23 @@ class TraceWriter {
 
  private:
   /// What the writer's thread knows: it alone uses it once the thread runs.
-  struct Retention {
+  struct Keeper {
     std::chrono::seconds keep;
     std::uint64_t max_size;
     std::uint64_t since_last = 0;  ///< traces written since the last look
-    void after_insert(Database& database);
+    /// Definitions that are in the file: id, version, the day they were last said to be used.
+    std::map<std::string, std::map<std::uint64_t, std::int64_t>> written;
+    std::uint64_t rollbacks = 0;  ///< of the database, when `written` was begun
+
+    void insert(Database& database, const policy::Trace& trace);
+    void define(Database& database, const policy::Trace& trace);
     void enforce(Database& database, Time now);
   };
 
   TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options);
 
   std::unique_ptr<Database> database_;
-  std::shared_ptr<Retention> retention_;
+  std::shared_ptr<Keeper> keeper_;
   std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
 };
 

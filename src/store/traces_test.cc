@@ -1,6 +1,7 @@
 #include "store/traces.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -151,6 +152,49 @@ TEST_F(Traces, older_than_their_time_go_with_what_comes_in) {
   EXPECT_EQ(count(), 266u);
   EXPECT_EQ(reader()->definition("pol_1", 2).error().fault, Fault::not_found);
   EXPECT_TRUE(reader()->definition("pol_2", 2));
+}
+
+TEST_F(Traces, a_definition_that_was_taken_away_is_written_again_when_it_is_used) {
+  const auto old = std::chrono::system_clock::now() - std::chrono::hours(24 * 31);
+  const auto writing = writer({.keep = std::chrono::hours(24 * 30)});
+  // The age limit takes the traces away; then nothing is as old as the definition is.
+  for (int i = 0; i < 256; ++i) writing->post(trace("a", "1", "accepted", old));
+  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));
+  writing->flush();
+  ASSERT_EQ(reader()->definition("pol_1", 2).error().fault, Fault::not_found);
+  writing->post(trace("a", "1"));
+  writing->flush();
+  EXPECT_EQ(reader()->definition("pol_1", 2), "{}");
+}
+
+TEST_F(Traces, a_definition_stays_as_long_as_it_is_used) {
+  const auto old = std::chrono::system_clock::now() - std::chrono::hours(24 * 31);
+  const auto writing = writer({.keep = std::chrono::hours(24 * 30)});
+  // Written by an old trace first: a later day counts, an earlier one does not.
+  writing->post(trace("a", "1", "accepted", old));
+  writing->post(trace("a", "1"));
+  for (int i = 0; i < 255; ++i) writing->post(trace("a", "1", "accepted", old));
+  for (int i = 0; i < 512; ++i) writing->post(trace("b", "2"));
+  writing->flush();
+  EXPECT_EQ(reader()->definition("pol_1", 2), "{}");
+}
+
+TEST_F(Traces, a_definition_of_a_batch_that_failed_is_written_with_the_next_trace) {
+  const auto writing = writer();
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other,
+                         "CREATE TRIGGER refuse BEFORE INSERT ON trace WHEN NEW.outcome = 'bad' "
+                         "BEGIN SELECT RAISE(ABORT, 'no'); END",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(other);
+  writing->post(trace("a", "1", "bad"));
+  writing->post(trace("a", "1", "accepted"));
+  writing->flush();
+  EXPECT_EQ(writing->failed(), 1u);
+  EXPECT_EQ(count(), 1u);
+  EXPECT_EQ(reader()->definition("pol_1", 2), "{}");
 }
 
 TEST_F(Traces, the_oldest_go_when_the_file_reaches_its_bound) {

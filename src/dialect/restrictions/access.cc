@@ -59,21 +59,19 @@ std::optional<Outcome> try_key(Context& context, const Rule& rule, Subject subje
   return take(context, rule, subject, rule.table->find(key, &context.replies()));
 }
 
-/// A name and what is above it (reference §4.2).
+/// A name in lower case and what is above it (reference §4.2).
 std::optional<Outcome> try_names(Context& context, const Rule& rule, Subject subject,
-                                 std::string_view given) {
-  if (rule.table->is_network() && !looks_like_address(given)) return std::nullopt;
-  const std::string name = lower(given);
+                                 std::string_view name) {
+  if (rule.table->is_network() && !looks_like_address(name)) return std::nullopt;
   if (auto outcome = try_key(context, rule, subject, name)) return outcome;
-  const bool is_address = looks_like_address(name) && IpAddress::parse(name);
+  const bool is_address = looks_like_address(name) && IpAddress::from_text(name);
   if (rule.table->is_pattern() || rule.table->is_network() || is_address || name.starts_with('[')) {
     return std::nullopt;
   }
-  for (std::size_t dot = name.find('.'); dot != std::string::npos && dot + 1 < name.size();
+  for (std::size_t dot = name.find('.'); dot != std::string_view::npos && dot + 1 < name.size();
        dot = name.find('.', dot + 1)) {
     const bool plain = context.policy().access_parents_by_name;
-    if (auto outcome =
-            try_key(context, rule, subject, std::string_view(name).substr(plain ? dot + 1 : dot))) {
+    if (auto outcome = try_key(context, rule, subject, name.substr(plain ? dot + 1 : dot))) {
       return outcome;
     }
   }
@@ -170,25 +168,40 @@ Outcome apply(Context& context, const Rule& rule, Subject subject, const Action&
   return context.configuration_error(rule, action.text);
 }
 
+namespace {
+
+/// After the whole address (reference §4.1): without its extension, the domain and what is above
+/// it, the local part.
+std::optional<Outcome> try_parts(Context& context, const Rule& rule, Subject subject,
+                                 const Address& address) {
+  const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
+  const std::string_view key = address.key;
+  const std::size_t at = address.local.size();
+  const std::string& delimiters = context.policy().recipient_delimiter;
+  const std::size_t extension =
+      delimiters.empty() ? std::string_view::npos : key.substr(0, at).find_first_of(delimiters, 1);
+  std::string without;  // the extension
+  if (extension != std::string_view::npos) {
+    without.append(key.substr(0, extension)).append(key.substr(at));
+    if (auto outcome = found(without)) return outcome;
+  }
+  if (auto outcome = try_names(context, rule, subject, address.domain)) return outcome;
+  if (auto outcome = found(key.substr(0, at + 1))) return outcome;
+  if (extension == std::string_view::npos) return std::nullopt;
+  return found(std::string_view(without).substr(0, extension + 1));
+}
+
+}  // namespace
+
 Outcome check_address(Context& context, const Rule& rule, const Address& address, Subject subject) {
-  const auto found = [&](const std::string& key) { return try_key(context, rule, subject, key); };
+  const auto found = [&](std::string_view key) { return try_key(context, rule, subject, key); };
   if (address.text.empty()) {
     const std::string& key = context.policy().null_access_lookup_key;
     const auto outcome = found(key);
     return outcome ? *outcome : context.pass(nothing_found);
   }
-  const std::string domain = address.domain;
-  const std::string local = lower(address.local);
-  const std::string& delimiters = context.policy().recipient_delimiter;
-  const std::size_t extension =
-      delimiters.empty() ? std::string::npos : local.find_first_of(delimiters, 1);
-  const std::string base = local.substr(0, extension);
-  std::optional<Outcome> outcome = found(local + "@" + domain);
-  const bool whole_only = rule.table->is_pattern();
-  if (!outcome && !whole_only && base != local) outcome = found(base + "@" + domain);
-  if (!outcome && !whole_only) outcome = try_names(context, rule, subject, domain);
-  if (!outcome && !whole_only && base != local) outcome = found(local + "@");
-  if (!outcome && !whole_only) outcome = found(base + "@");
+  std::optional<Outcome> outcome = found(address.key);
+  if (!outcome && !rule.table->is_pattern()) outcome = try_parts(context, rule, subject, address);
   if (!outcome) return context.pass(nothing_found);
   // Reference §3: OK says nothing of an address that holds a route of the sender's own.
   const bool untrusted =
@@ -200,7 +213,7 @@ Outcome check_address(Context& context, const Rule& rule, const Address& address
 }
 
 Outcome check_name(Context& context, const Rule& rule, std::string_view name, Subject subject) {
-  const auto outcome = try_names(context, rule, subject, name);
+  const auto outcome = try_names(context, rule, subject, lower(name));
   return outcome ? *outcome : context.pass(nothing_found);
 }
 
@@ -209,7 +222,7 @@ Outcome check_client(Context& context, const Rule& rule) {
   if (client.status == policy::ClientName::Status::waiting) return Outcome::wait;
   const bool verified = client.status == policy::ClientName::Status::verified;
   if (auto outcome =
-          try_names(context, rule, Subject::client, verified ? client.name : "unknown")) {
+          try_names(context, rule, Subject::client, verified ? lower(client.name) : "unknown")) {
     return *outcome;
   }
   const auto outcome = try_client_address(context, rule);

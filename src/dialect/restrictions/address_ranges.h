@@ -76,7 +76,10 @@ class AddressRanges {
     std::size_t begin = 0;
     std::size_t size = starts_.size();
     if (!roots_.empty()) {
-      const auto top = static_cast<std::size_t>(address >> root_shift);
+      // Below the second start and from the last one on there is nothing to search.
+      if (address < starts_[1]) return values_[0];
+      if (address >= starts_.back()) return values_.back();
+      const std::size_t top = root_of(address);
       begin = roots_[top];
       size = roots_[top + 1] + 1 - begin;
     }
@@ -104,8 +107,6 @@ class AddressRanges {
   }
 
  private:
-  static constexpr unsigned root_shift = sizeof(Address) * 8 - 16;
-
   /// Where the winner may change; 0 is always among them when there are claims.
   static std::vector<Address> bounds_of(const std::vector<Claim>& claims) {
     std::vector<Address> bounds;
@@ -151,14 +152,25 @@ class AddressRanges {
     return winner;
   }
 
-  /// For each upper 16 bits: the range that holds its first address.
+  /// All starts but the first, which is 0, share their upper bits (2001::/16, say): the 16 bits
+  /// behind those choose a root.
+  std::size_t root_of(Address address) const {
+    return static_cast<std::size_t>(address >> root_shift_) & 0xffff;
+  }
+
+  /// For each of these 16 bits: the range that holds its first address.
   void build_roots() {
     if (starts_.size() < 64) return;
+    const Address differing = starts_[1] ^ starts_.back();
+    unsigned bits = 0;  // from the lowest to the highest that differs
+    while (bits < sizeof(Address) * 8 && differing >> bits != 0) ++bits;
+    root_shift_ = bits > 16 ? bits - 16 : 0;
+    const Address base = starts_[1] & ~((Address{0x10000} << root_shift_) - 1);
     roots_.resize((std::size_t{1} << 16) + 1);
     std::size_t at = 0;
     for (std::size_t top = 0; top + 1 < roots_.size(); ++top) {
-      while (at + 1 < starts_.size() && starts_[at + 1] <= static_cast<Address>(top) << root_shift)
-        ++at;
+      const Address first = base | static_cast<Address>(top) << root_shift_;
+      while (at + 1 < starts_.size() && starts_[at + 1] <= first) ++at;
       roots_[top] = static_cast<std::uint32_t>(at);
     }
     roots_.back() = static_cast<std::uint32_t>(starts_.size() - 1);
@@ -167,6 +179,7 @@ class AddressRanges {
   std::vector<Address> starts_;
   std::vector<std::uint32_t> values_;
   std::vector<std::uint32_t> roots_;
+  unsigned root_shift_ = 0;
 };
 
 }  // namespace postern::dialect::restrictions

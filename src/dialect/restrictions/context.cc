@@ -88,7 +88,11 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
       break;
     }
   }
-  address.routed = address.local.find_first_of("@%!") != std::string::npos;
+  address.routed = std::any_of(address.local.begin(), address.local.end(),
+                               [](char c) { return c == '@' || c == '%' || c == '!'; });
+  address.key.resize(address.local.size() + 1 + address.domain.size(), '@');
+  lower_into(address.local, address.key.data());
+  address.domain.copy(address.key.data() + address.local.size() + 1, address.domain.size());
   return address;
 }
 
@@ -234,7 +238,7 @@ Outcome Context::run_rule(const Rule& rule) {
   Outcome outcome = Outcome::pass;
   if (rule.list) {
     outcome = run(*rule.list);
-    settle(outcome, "its rules stand above", {});
+    settle(outcome, std::string_view("its rules stand above"));
     warned_ = raised_permit_ = raised_reject_ = false;
   } else if (rule.keyword == nullptr) {
     outcome = configuration_error(rule, rule.trouble);
@@ -250,8 +254,11 @@ Outcome Context::run_rule(const Rule& rule) {
                   : raised_permit_             ? Was::defers_if_permit
                   : raised_reject_             ? Was::defers_if_reject
                                                : Was::passed;
-  result_.marks.push_back(
-      {.rule = &rule, .result = was, .fixed = detail_, .made = std::move(made_detail_)});
+  Mark& mark = result_.marks.emplace_back();
+  mark.rule = &rule;
+  mark.result = was;
+  mark.fixed = detail_;
+  if (!made_detail_.empty()) mark.made = std::move(made_detail_);
   return outcome;
 }
 

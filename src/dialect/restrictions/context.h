@@ -16,6 +16,7 @@ struct Address {
   std::string text;    ///< as the client gave it, less source routes
   std::string local;   ///< rewritten: unquoted, percent hack and bang path undone for our domains
   std::string domain;  ///< lower case; `[literal]`; of a bare local part myorigin
+  std::string key;     ///< `local@domain` in lower case, as tables are asked for it
   bool bare = false;   ///< the client gave no domain
   DomainClass known = DomainClass::foreign;  ///< of `domain`
   bool routed = false;  ///< the local part still holds a route: x%other, other!x
@@ -69,11 +70,11 @@ class Context {
   }
   /// Why the rule passed or permitted, for the trace: text that outlives everything, or what was
   /// seen.
-  Outcome pass(std::string_view always) { return settle(Outcome::pass, always, {}); }
-  Outcome pass(const char* always) { return settle(Outcome::pass, always, {}); }
-  Outcome pass(std::string seen) { return settle(Outcome::pass, {}, std::move(seen)); }
-  Outcome permit(const char* always) { return settle(Outcome::permit, always, {}); }
-  Outcome permit(std::string seen) { return settle(Outcome::permit, {}, std::move(seen)); }
+  Outcome pass(std::string_view always) { return settle(Outcome::pass, always); }
+  Outcome pass(const char* always) { return settle(Outcome::pass, std::string_view(always)); }
+  Outcome pass(std::string seen) { return settle(Outcome::pass, std::move(seen)); }
+  Outcome permit(const char* always) { return settle(Outcome::permit, std::string_view(always)); }
+  Outcome permit(std::string seen) { return settle(Outcome::permit, std::move(seen)); }
   void hold(std::string_view why) { result_.hold = std::string(why); }
   void discard(std::string_view why) { result_.discard = std::string(why); }
   bool discarded() const { return result_.discard.has_value(); }
@@ -103,8 +104,13 @@ class Context {
  private:
   Address address_of(const mail::Mailbox& mailbox) const;
   Outcome run_rule(const Rule& rule);
-  Outcome settle(Outcome outcome, std::string_view always, std::string seen) {
+  Outcome settle(Outcome outcome, std::string_view always) {
     detail_ = always;
+    made_detail_.clear();
+    return outcome;
+  }
+  Outcome settle(Outcome outcome, std::string&& seen) {
+    detail_ = {};
     made_detail_ = std::move(seen);
     return outcome;
   }

@@ -188,7 +188,7 @@ Outcome Context::judge_listed(const Rule* rule, const Address& address, Subject 
         asked, table->code, sender ? smtp::EnhancedCode{5, 1, 0} : smtp::EnhancedCode{5, 1, 1},
         judged(subject) + " rejected: User unknown in " + std::string(table->name) + " table");
   } else {
-    settle(outcome, "known to its domain's table", {});
+    settle(outcome, std::string_view("known to its domain's table"));
   }
   if (rule == nullptr && outcome == Outcome::refuse) {
     result_.marks.push_back(

@@ -240,7 +240,7 @@ Outcome judge_inet_interfaces(Context& context, const Rule&) {
 // --- HELO ---
 
 bool is_address(std::string_view text) {
-  return looks_like_address(text) && IpAddress::parse(text);
+  return looks_like_address(text) && IpAddress::from_text(text);
 }
 
 Outcome judge_invalid_helo(Context& context, const Rule& rule) {

@@ -44,36 +44,12 @@ std::string text_of(V6 number) {
   return IpAddress::v6(octets).to_string();
 }
 
-/// Dotted quad without leading zeros, nothing else; Cidr::parse is strict the same way.
-std::optional<V4> quick_v4(std::string_view text) {
-  V4 address = 0;
-  unsigned dots = 0;
-  unsigned octet = 0;
-  unsigned digits = 0;
-  for (const char c : text) {
-    if (c == '.') {
-      if (digits == 0 || ++dots > 3) return std::nullopt;
-      address = address << 8 | octet;
-      octet = digits = 0;
-      continue;
-    }
-    if (!is_digit(c) || (digits == 1 && octet == 0) || ++digits > 3) return std::nullopt;
-    octet = octet * 10 + static_cast<unsigned>(c - '0');
-    if (octet > 255) return std::nullopt;
-  }
-  if (dots != 3 || digits == 0) return std::nullopt;
-  return address << 8 | octet;
-}
-
 class CidrTable final : public NamedTable {
  public:
   using NamedTable::NamedTable;
 
   Found lookup(std::string_view key) const override {
-    if (const auto v4 = quick_v4(key)) return found(v4_.find(*v4));
-    // Host names come here too; only what has a colon can be an address.
-    if (key.find(':') == std::string_view::npos) return {};
-    const Result<IpAddress> address = IpAddress::parse(key);
+    const auto address = IpAddress::from_text(key);  // host names come here too
     return address ? lookup_address(*address) : Found{};
   }
   Found lookup_address(const IpAddress& address) const override {
