@@ -1,6 +1,7 @@
 // What one recipient costs in restriction lists: 30 rules, none deciding, no DNS
 // (docs/benchmarks.md).
 //   restrictions_bench [evaluations in each of five attempts]
+//   restrictions_bench settings    prints the lists, a parameter a line, for whoever runs them too
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -62,6 +63,11 @@ double thread_nanoseconds() {
 
 int main(int count, char** words) {
   auto settings = thirty_rules();
+  if (count > 1 && std::string_view(words[1]) == "settings") {
+    for (const auto& [name, value] : settings)
+      std::printf("%s = %s\n", name.c_str(), value.c_str());
+    return 0;
+  }
   // The client's name is not asked for: only addresses are in the CIDR table.
   const Compiled compiled = compile(Parameters(settings, "mx.example.net"), file_sources());
   if (!compiled.policy) {

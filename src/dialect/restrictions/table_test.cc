@@ -50,6 +50,32 @@ TEST(Table, types_that_need_no_file) {
   for (const Case& one : cases) check(one, Texts());
 }
 
+TEST(Table, a_large_one_knows_what_a_small_one_does) {
+  // On both sides of the size from which the index is another.
+  for (const int rows : {49'999, 50'000, 50'001, 120'000}) {
+    std::string text = "Key0 first\n";
+    for (int i = 0; i < rows; ++i) {
+      text += "key" + std::to_string(i) + " value" + std::to_string(i % 1000) + "\n";
+    }
+    const auto table = Texts({{"/t", text}}).open("hash:/t");
+    EXPECT_EQ(table->rows(), static_cast<std::size_t>(rows));
+    EXPECT_EQ(table->hidden_rows().size(), 1u);  // key0 again
+    EXPECT_EQ(table->lookup("key0").value, "first");
+    for (int i = 1; i < rows; ++i) {
+      const std::string key = "key" + std::to_string(i);
+      ASSERT_EQ(table->lookup(key).value, "value" + std::to_string(i % 1000)) << key;
+    }
+    EXPECT_EQ(table->lookup("KEY7").value, "value7");
+    EXPECT_EQ(table->lookup(std::string(500, 'k')).status, Found::Status::absent);
+    for (int i = 0; i < rows; ++i) {
+      const std::string key = "key" + std::to_string(i) + "x";
+      ASSERT_EQ(table->lookup(key).status, Found::Status::absent) << key;
+    }
+    ASSERT_TRUE(table->rows_with("value1", 2));
+    EXPECT_EQ(table->rows_with("value1", 2)->front().key, "key1");
+  }
+}
+
 TEST(Table, look_ups_that_fail_say_why) {
   for (const char* spec : {"fail:x", "unionmap:{static:a, fail:x}", "pipemap:{fail:x, static:a}"}) {
     const auto table = open_table(spec, Texts().sources());

@@ -1,6 +1,7 @@
-// Exact keys: one arena with every key, one with every distinct value, and an index that answers
-// from one cache line: a key is known by 96 bits of a keyed hash, beside which its value stands. A
-// million keys of 20 octets take about 47 MB.
+// Exact keys: one arena with every key, one with every distinct value, and an open-addressing index
+// of offsets. A large table, which no cache holds, has another index, which answers from one cache
+// line: a key is known by 96 bits of a keyed hash, beside which its value stands. A million keys of
+// 20 octets take about 54 MB.
 #include <algorithm>
 #include <array>
 #include <cstdlib>
@@ -15,6 +16,9 @@
 
 namespace postern::dialect::restrictions {
 namespace {
+
+/// A table of so many rows and its keys fit into a few MB.
+constexpr std::size_t most_cached_rows = 50'000;
 
 std::uint32_t hash_of(std::string_view text) {
   return static_cast<std::uint32_t>(std::hash<std::string_view>{}(text) >> 32);
@@ -40,6 +44,7 @@ class OffsetIndex {
     ++count_;
   }
   std::size_t count() const { return count_; }
+  std::size_t memory() const { return slots_.capacity() * sizeof(Slot); }
 
  private:
   struct Slot {
@@ -184,12 +189,14 @@ class ExactTable final : public NamedTable {
     keys_.shrink();
     values_.shrink();
     rows_ = rows_index_.count();
-    index_.reserve(rows_);
-    for (std::uint32_t at = 0; at < keys_.end();) {
-      const Fingerprint print = fingerprint_of(keys_.text(at));
-      index_.insert(print, keys_.number(at));
+    if (rows_ > most_cached_rows) {
+      large_.reserve(rows_);
+      for (std::uint32_t at = 0; at < keys_.end();) {
+        const Fingerprint print = fingerprint_of(keys_.text(at));
+        large_.insert(print, keys_.number(at));
+      }
+      rows_index_ = OffsetIndex();
     }
-    rows_index_ = OffsetIndex();
     value_index_ = OffsetIndex();
     keep(report);
   }
@@ -198,7 +205,8 @@ class ExactTable final : public NamedTable {
     std::array<char, 320> room;
     std::string more;
     const std::string_view low = folded(key, room, more);
-    std::uint32_t where = index_.find(fingerprint_of(low));
+    std::uint32_t where = rows_ > most_cached_rows ? large_.find(fingerprint_of(low))
+                                                   : value_of(row_of(low, hash_of(low)));
     if (where == ValueIndex::none) return {};
     return {Found::Status::found, std::string(values_.text(where)), {}};
   }
@@ -221,12 +229,18 @@ class ExactTable final : public NamedTable {
   bool is_total() const override { return false; }
   std::size_t rows() const override { return rows_; }
   std::size_t memory() const override {
-    return sizeof *this + index_.memory() + keys_.memory() + values_.memory();
+    return sizeof *this + rows_index_.memory() + large_.memory() + keys_.memory() +
+           values_.memory();
   }
 
  private:
   std::uint32_t row_of(std::string_view low, std::uint32_t hash) const {
     return rows_index_.find(hash, [&](std::uint32_t at) { return keys_.text(at) == low; });
+  }
+  std::uint32_t value_of(std::uint32_t row) const {
+    if (row == OffsetIndex::none) return ValueIndex::none;
+    keys_.text(row);
+    return keys_.number(row);
   }
   std::uint32_t value_offset(std::string_view value) {
     const std::uint32_t hash = hash_of(value);
@@ -239,12 +253,12 @@ class ExactTable final : public NamedTable {
     return where;
   }
 
-  ValueIndex index_;  ///< key to its value in values_
-  Arena keys_;        ///< rows: key, offset of the value
-  Arena values_;      ///< distinct values in the order of the source
+  Arena keys_;    ///< rows: key, offset of the value
+  Arena values_;  ///< distinct values in the order of the source
   std::size_t rows_ = 0;
-  OffsetIndex rows_index_;   ///< key to its row in keys_, while rows are added
-  OffsetIndex value_index_;  ///< the same of values
+  OffsetIndex rows_index_;   ///< key to its row in keys_; while rows are added, and of small tables
+  OffsetIndex value_index_;  ///< the same of values, while rows are added
+  ValueIndex large_;         ///< of large tables: key to its value in values_
 };
 
 /// How many octets of a line are its key: up to the first blank outside quotes that no backslash
