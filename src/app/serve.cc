@@ -99,7 +99,8 @@ void reload(Instance& instance, const ServeOptions& options) {
   telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
   telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
-  log::info("reload.ok").msg("new sessions follow the new configuration");
+  log::info("reload.ok")
+      .msg("decisions follow the new configuration at once, limits in new sessions");
 }
 
 /// Waits for signals until one ends the process; a second one ends it at once.
