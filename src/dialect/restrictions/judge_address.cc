@@ -1,0 +1,153 @@
+// Keywords about sender, recipient and destination (reference §3).
+#include "dialect/restrictions/judges.h"
+
+#include <fmt/format.h>
+
+#include "mail/hostname.h"
+
+namespace postern::dialect::restrictions {
+
+using policy::MailDomain;
+
+namespace {
+
+constexpr const char* null_sender = "the null reverse-path";
+
+Outcome non_fqdn(Context& context, const Rule& rule, const Address& address) {
+  if (address.domain.starts_with('[')) return context.pass("an address literal");
+  if (!address.bare && mail::is_fqdn(address.domain)) return context.pass("fully qualified");
+  return context.refuse(rule, "need fully-qualified address");
+}
+
+/// `bad`: the enhanced code of a domain that is not there; `null_mx` the reply of one that takes no
+/// mail (RFC 7505 §4.2).
+Outcome unknown_domain(Context& context, const Rule& rule, const Address& address,
+                       std::uint16_t null_code, smtp::EnhancedCode null_mx) {
+  if (address.domain.starts_with('[')) return context.pass("an address literal");
+  if (address.known == DomainClass::unknown) return context.domain_trouble(rule);
+  if (address.known != DomainClass::foreign && address.known != DomainClass::relay) {
+    return context.pass("a domain of this server");
+  }
+  switch (policy::mail_domain(address.domain, context.answers())) {
+    case MailDomain::waiting:
+      return Outcome::wait;
+    case MailDomain::exists:
+      return context.pass("the domain takes mail");
+    case MailDomain::null_mx:
+      return context.refuse(rule, null_code, null_mx, "Domain does not accept mail (nullMX)");
+    case MailDomain::trouble:
+      return context.policy().defer_unknown_address
+                 ? context.refuse(rule, 450, rule.keyword->enhanced, "Domain not found, try again")
+                 : context.defer_if_permit(rule, 450, rule.keyword->enhanced,
+                                           "Domain not found, try again");
+    case MailDomain::missing:
+      break;
+  }
+  return context.refuse(rule, "Domain not found");
+}
+
+/// Judges the sender unless it is unknown yet or null.
+template <class Judge>
+Outcome of_sender(Context& context, const Judge& judge) {
+  const Address* sender = context.sender();
+  if (sender == nullptr) return context.pass(not_known_yet);
+  if (sender->text.empty()) return context.pass(null_sender);
+  return judge(*sender);
+}
+
+template <class Judge>
+Outcome of_recipient(Context& context, const Judge& judge) {
+  const Address* recipient = context.recipient();
+  if (recipient == nullptr) return context.pass(not_known_yet);
+  return judge(*recipient);
+}
+
+}  // namespace
+
+Outcome judge_non_fqdn_sender(Context& context, const Rule& rule) {
+  return of_sender(context, [&](const Address& one) { return non_fqdn(context, rule, one); });
+}
+
+Outcome judge_non_fqdn_recipient(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) { return non_fqdn(context, rule, one); });
+}
+
+Outcome judge_unknown_sender_domain(Context& context, const Rule& rule) {
+  return of_sender(context, [&](const Address& one) {
+    return unknown_domain(context, rule, one, 550, {5, 7, 27});
+  });
+}
+
+Outcome judge_unknown_recipient_domain(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    return unknown_domain(context, rule, one, 556, {5, 1, 10});
+  });
+}
+
+Outcome judge_unlisted_sender(Context& context, const Rule& rule) {
+  return of_sender(context, [&](const Address& one) {
+    return context.judge_listed(&rule, one, Subject::sender);
+  });
+}
+
+Outcome judge_unlisted_recipient(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    return context.judge_listed(&rule, one, Subject::recipient);
+  });
+}
+
+Outcome judge_rhsbl_sender(Context& context, const Rule& rule) {
+  return of_sender(context, [&](const Address& one) {
+    return domain_listed(context, rule, one.domain, one.text, "Sender address");
+  });
+}
+
+Outcome judge_rhsbl_recipient(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    return domain_listed(context, rule, one.domain, one.text, "Recipient address");
+  });
+}
+
+Outcome judge_sender_access(Context& context, const Rule& rule) {
+  if (context.sender() == nullptr) return context.pass(not_known_yet);
+  return check_address(context, rule, *context.sender(), Subject::sender);
+}
+
+Outcome judge_recipient_access(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    return check_address(context, rule, one, Subject::recipient);
+  });
+}
+
+Outcome judge_unauth_destination(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    const Match ours = context.is_authorised(one);
+    if (ours == Match::yes) return context.pass("a destination of ours");
+    if (ours != Match::no) return context.domain_trouble(rule);
+    return context.refuse_with(rule, rule.code, {5, 7, 1},
+                               fmt::format("<{}>: Relay access denied", smtp::echo(one.text)));
+  });
+}
+
+Outcome judge_auth_destination(Context& context, const Rule& rule) {
+  return of_recipient(context, [&](const Address& one) {
+    const Match ours = context.is_authorised(one);
+    if (ours == Match::yes) return context.permit("a destination of ours");
+    return ours == Match::no ? context.pass("no destination of ours")
+                             : context.domain_trouble(rule);
+  });
+}
+
+/// The seed's "check rules always accept or reject" is true of this one.
+Outcome judge_relay_domains(Context& context, const Rule& rule) {
+  const Outcome outcome = judge_auth_destination(context, rule);
+  if (outcome != Outcome::pass || context.recipient() == nullptr) return outcome;
+  return judge_unauth_destination(context, rule);
+}
+
+Outcome judge_etrn_access(Context& context, const Rule& rule) {
+  if (context.etrn().empty()) return context.pass(not_known_yet);
+  return check_name(context, rule, context.etrn(), Subject::etrn);
+}
+
+}  // namespace postern::dialect::restrictions

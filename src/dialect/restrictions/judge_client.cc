@@ -1,0 +1,236 @@
+// Keywords about everything and about the client (reference §3).
+#include "dialect/restrictions/judges.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/delegation.h"
+#include "dialect/restrictions/rbl_reply.h"
+#include "mail/hostname.h"
+
+namespace postern::dialect::restrictions {
+
+using policy::ClientName;
+using policy::DnsList;
+
+Outcome judge_permit(Context& context, const Rule&) { return context.permit("always"); }
+
+Outcome judge_reject(Context& context, const Rule& rule) {
+  return context.refuse(rule, "Access denied");
+}
+
+Outcome judge_defer(Context& context, const Rule& rule) {
+  return context.refuse(rule, "Try again later");
+}
+
+Outcome judge_defer_if_permit(Context& context, const Rule& rule) {
+  return context.defer_if_permit(rule, 450, {4, 7, 0}, "defer_if_permit requested");
+}
+
+Outcome judge_defer_if_reject(Context& context, const Rule& rule) {
+  return context.defer_if_reject(rule, 450, {4, 7, 0}, "defer_if_reject requested");
+}
+
+Outcome judge_unauth_pipelining(Context& context, const Rule& rule) {
+  if (!context.evidence().session.early_talker) return context.pass("no command came ahead");
+  return context.refuse_with(rule, 503, {5, 5, 0}, "Improper use of SMTP command pipelining");
+}
+
+Outcome judge_plaintext(Context& context, const Rule& rule) {
+  if (context.evidence().session.tls) return context.pass("the session is encrypted");
+  return context.refuse(rule, "Session encryption is required");
+}
+
+Outcome judge_multi_recipient_bounce(Context& context, const Rule& rule) {
+  const bool at_rcpt = context.protocol() == Protocol::rcpt;
+  const std::size_t recipients = context.evidence().recipients.size() + (at_rcpt ? 1 : 0);
+  const bool null_sender = context.sender() != nullptr && context.sender()->text.empty();
+  if (!null_sender || recipients <= 1) return context.pass("no notification to several");
+  return context.refuse(rule, "Multi-recipient bounce");
+}
+
+Outcome judge_policy_service(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  const policy::Consultation* answer =
+      context.replies().find(rule.service, delegation_request(context, name));
+  if (answer == nullptr) return Outcome::wait;
+  if (answer->failed) {
+    return apply(context, rule, Subject::list, context.policy().policy_service_trouble);
+  }
+  return apply(context, rule, Subject::list, parse_action(answer->answer, context.policy()));
+}
+
+Outcome judge_mynetworks(Context& context, const Rule& rule) {
+  switch (context.in_mynetworks()) {
+    case Match::need_name:
+    case Match::waiting:
+      return Outcome::wait;
+    case Match::trouble:
+      return context.lookup_trouble(rule, "mynetworks cannot be read");
+    case Match::yes:
+      return context.permit("the client is in mynetworks");
+    case Match::no:
+      break;
+  }
+  return context.pass("the client is not in mynetworks");
+}
+
+Outcome judge_authenticated(Context& context, const Rule&) {
+  const auto& auth = context.evidence().session.auth;
+  if (!context.policy().sasl) return context.pass("AUTH is switched off");
+  if (!auth) return context.pass("the client has not authenticated");
+  return context.permit("authenticated as " + printable(auth->username, 128));
+}
+
+Outcome judge_unknown_client(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  const std::string seen = fmt::format("[{}]", context.evidence().session.client_ip.to_string());
+  switch (name.status) {
+    case ClientName::Status::waiting:
+      return Outcome::wait;
+    case ClientName::Status::verified:
+      return context.pass("the client is " + name.name);
+    case ClientName::Status::trouble:
+      return context.refuse(rule, 450, {4, 7, 25}, "cannot find your hostname, " + seen);
+    case ClientName::Status::unverified:
+    case ClientName::Status::none:
+      break;
+  }
+  return context.refuse(rule, "cannot find your hostname, " + seen);
+}
+
+Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
+  const std::string reason = fmt::format("cannot find your reverse hostname, [{}]",
+                                         context.evidence().session.client_ip.to_string());
+  if (!context.policy().client_names) return context.refuse(rule, reason);
+  const dns::Answer* names = context.answers().find(
+      policy::reverse_name(context.evidence().session.client_ip), dns::Type::ptr);
+  if (names == nullptr) return Outcome::wait;
+  if (names->trouble()) return context.refuse(rule, 450, {4, 7, 1}, reason);
+  if (names->status == dns::Status::found && !names->records.empty()) {
+    return context.pass("the address has the name " + printable(names->records[0], 255));
+  }
+  return context.refuse(rule, reason);
+}
+
+namespace {
+
+/// What a list in DNS says, with the reply that its template makes.
+Outcome listed(Context& context, const Rule& rule, const DnsList::Listing& listing,
+               std::string_view what, std::string_view kind) {
+  switch (listing.status) {
+    case DnsList::Status::waiting:
+      return Outcome::wait;
+    case DnsList::Status::trouble:  // reference §5: not listed
+      return context.pass("no answer from " + rule.zone->zone());
+    case DnsList::Status::not_listed:
+      return context.pass("not in " + rule.zone->zone());
+    case DnsList::Status::listed:
+      break;
+  }
+  const RblReply reply = rbl_reply(context, rule, what, kind, listing.reason);
+  return context.refuse_with(rule, reply.code, reply.enhanced, reply.text);
+}
+
+}  // namespace
+
+Outcome judge_rbl_client(Context& context, const Rule& rule) {
+  if (!rule.zone) return context.pass("there is no zone");
+  const auto& client = context.evidence().session.client_ip;
+  const auto listing = rule.zone->look_up(client, context.answers());
+  return listed(context, rule, listing, client.to_string(), "Client host");
+}
+
+/// A domain in a list; names that are none are not asked for (reference §5).
+Outcome domain_listed(Context& context, const Rule& rule, std::string_view domain,
+                      std::string_view what, std::string_view kind) {
+  if (!rule.zone) return context.pass("there is no zone");
+  if (domain.ends_with('.')) domain.remove_suffix(1);
+  const std::string_view last = domain.substr(domain.rfind('.') + 1);
+  const bool numeric =
+      !last.empty() && last.find_first_not_of("0123456789") == std::string_view::npos;
+  if (!mail::is_hostname(domain) || numeric) return context.pass("no domain to look up");
+  return listed(context, rule, rule.zone->look_up(domain, context.answers()), what, kind);
+}
+
+Outcome judge_rhsbl_client(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.name.empty()) return context.pass("the client has no verified name");
+  return domain_listed(context, rule, name.name, name.name, "Client host");
+}
+
+Outcome judge_rhsbl_reverse_client(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.reverse_name.empty()) return context.pass("the client's address has no name");
+  return domain_listed(context, rule, name.reverse_name, name.reverse_name,
+                       "Unverified Client host");
+}
+
+namespace {
+
+/// What an allow list says.
+Outcome allowed(Context& context, const Rule& rule, const DnsList::Listing& listing) {
+  switch (listing.status) {
+    case DnsList::Status::waiting:
+      return Outcome::wait;
+    case DnsList::Status::trouble:
+      return context.defer_if_reject(
+          rule, 450, {4, 7, 1},
+          "Service unavailable; allow list " + rule.zone->zone() + " did not answer");
+    case DnsList::Status::not_listed:
+      return context.pass("not in " + rule.zone->zone());
+    case DnsList::Status::listed:
+      break;
+  }
+  return context.permit("in " + rule.zone->zone());
+}
+
+/// Reference §3: an allow list vouches for mail to ourselves alone. VRFY is no mail.
+bool goes_elsewhere(Context& context) {
+  const Address* recipient = context.recipient();
+  return recipient != nullptr && context.protocol() != Protocol::vrfy &&
+         context.is_authorised(*recipient) != Match::yes;
+}
+
+}  // namespace
+
+Outcome judge_dnswl_client(Context& context, const Rule& rule) {
+  if (!rule.zone) return context.pass("there is no zone");
+  if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
+  return allowed(context, rule,
+                 rule.zone->look_up(context.evidence().session.client_ip, context.answers()));
+}
+
+Outcome judge_client_access(Context& context, const Rule& rule) {
+  return check_client(context, rule);
+}
+
+Outcome judge_reverse_client_access(Context& context, const Rule& rule) {
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  const std::string known = name.reverse_name.empty() ? "unknown" : name.reverse_name;
+  const Outcome outcome = check_name(context, rule, known, Subject::client);
+  // Who sets up a reverse zone may write what he likes there.
+  if (outcome != Outcome::permit) return outcome;
+  return context.configuration_error(rule, "a name nobody verified may not permit");
+}
+
+Outcome judge_rhswl_client(Context& context, const Rule& rule) {
+  if (!rule.zone) return context.pass("there is no zone");
+  if (goes_elsewhere(context)) return context.pass("the recipient is not ours");
+  const ClientName name = context.client_name();
+  if (name.status == ClientName::Status::waiting) return Outcome::wait;
+  if (name.name.empty()) return context.pass("the client has no verified name");
+  return allowed(context, rule, rule.zone->look_up(name.name, context.answers()));
+}
+
+Outcome judge_inet_interfaces(Context& context, const Rule&) {
+  return context.policy().is_own(context.evidence().session.client_ip)
+             ? context.permit("the client is this server")
+             : context.pass("the client is another host");
+}
+
+}  // namespace postern::dialect::restrictions
