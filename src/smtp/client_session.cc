@@ -110,6 +110,8 @@ const std::vector<RecipientResult>& ClientSession::results() const { return stat
 
 bool ClientSession::in_tls() const { return state_->tls; }
 
+std::size_t ClientSession::replies() const { return state_->replies; }
+
 std::string ClientSession::take_output() {
   if (!state_->out.empty()) state_->taken = false;
   return std::exchange(state_->out, {});
@@ -198,6 +200,7 @@ void ClientSession::feed(std::string_view bytes) {
         s.protocol_error("a reply that is no SMTP");
         return;
       case ReplyReader::Status::reply:
+        ++s.replies;
         s.on_reply(s.reader.reply());
         if (s.phase == Phase::handshake || s.phase == Phase::idle) return feed(bytes);
     }

@@ -128,6 +128,8 @@ class ClientSession {
   /// One for each recipient of the message, in its order.
   const std::vector<RecipientResult>& results() const;
   bool in_tls() const;
+  /// Replies taken so far: a time limit holds for a whole reply, not for its octets.
+  std::size_t replies() const;
 
  private:
   struct State;

@@ -55,6 +55,7 @@ struct ClientSession::State {
   ReplyReader reader;
   std::string out;
   bool taken = true;  ///< what take_output() gave is written
+  std::size_t replies = 0;
   bool tls = false;
   bool authenticated = false;
   bool greeted_as_us = false;

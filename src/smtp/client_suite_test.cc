@@ -17,52 +17,11 @@
 #include <openssl/x509v3.h>
 
 #include "smtp/client_attempt.h"
+#include "smtp/relay_suite_test.h"
 #include "smtp/scripted_host_test.h"
 
 namespace postern::smtp {
 namespace {
-
-namespace json = boost::json;
-
-const std::string folder = POSTERN_SOURCE_DIR "/tests/suites/relay/";
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream all;
-  all << file.rdbuf();
-  return all.str();
-}
-
-const json::object& suite() {
-  static const json::value parsed = json::parse(read_file(folder + "dialogue.json"));
-  return parsed.as_object();
-}
-
-std::string text(const json::value& value) { return std::string(value.as_string()); }
-
-std::string text_or(const json::object& object, std::string_view key, std::string otherwise = {}) {
-  const auto* found = object.if_contains(key);
-  return found != nullptr ? text(*found) : otherwise;
-}
-
-bool flag(const json::object& object, std::string_view key) {
-  const auto* found = object.if_contains(key);
-  return found != nullptr && found->as_bool();
-}
-
-std::string content(std::string_view name) {
-  const json::value& found = suite().at("contents").as_object().at(name);
-  if (found.is_string()) return text(found);
-  std::string out = text(found.at("head"));
-  const std::string line = text(found.at("line"));
-  for (auto n = found.at("times").to_number<int>(); n > 0; --n) out += line;
-  return out;
-}
-
-void only_keys(const json::object& object, const std::set<std::string>& known) {
-  for (const auto& [key, value] : object) EXPECT_TRUE(known.contains(std::string(key))) << key;
-}
 
 // ---- certificates
 
@@ -199,24 +158,7 @@ class Player {
         client_(test.at("client").as_object()),
         octets_(content(text(test.at("message").at("content")))),
         piece_(piece) {
-    only_keys(client_, {"tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"});
-    const auto& message = test.at("message").as_object();
-    only_keys(message, {"from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls"});
-    message_.reverse_path = text(message.at("from"));
-    for (const auto& value : message.at("rcpts").as_array()) {
-      const auto& rcpt = value.as_object();
-      only_keys(rcpt, {"addr", "notify", "orcpt"});
-      message_.recipients.push_back(
-          {text(rcpt.at("addr")), text_or(rcpt, "notify"), text_or(rcpt, "orcpt")});
-    }
-    message_.ret = text_or(message, "ret");
-    message_.envid = text_or(message, "envid");
-    message_.smtputf8 = flag(message, "smtputf8");
-    message_.requiretls = flag(message, "requiretls");
-    message_.size = octets_.size();
-    const std::size_t body = octets_.find("\r\n\r\n") + 4;
-    message_.header_8bit = !is_ascii(std::string_view(octets_).substr(0, body));
-    message_.body_8bit = !is_ascii(std::string_view(octets_).substr(body));
+    message_ = suite_message(test);
   }
 
   void play() {
@@ -246,20 +188,8 @@ class Player {
 
  private:
   ClientOptions options(const DeliveryAttempt::Dial& dial) const {
-    static const std::map<std::string, TlsLevel> levels{{"none", TlsLevel::none},
-                                                        {"may", TlsLevel::may},
-                                                        {"encrypt", TlsLevel::encrypt},
-                                                        {"verify", TlsLevel::verify},
-                                                        {"dane", TlsLevel::verify}};
-    ClientOptions out;
-    out.ehlo_name = "relay.sender.test";
-    out.tls = dial.without_tls ? TlsLevel::none : levels.at(text(client_.at("tls")));
-    out.chunking = text_or(client_, "chunking") == "auto";
-    out.send_8bit = text_or(client_, "eightbit") == "send";
-    if (const auto* auth = client_.if_contains("auth")) {
-      out.credentials =
-          ClientCredentials{text(auth->at("user")), Secret(text(auth->at("password"))), "nonce"};
-    }
+    ClientOptions out = suite_options(client_);
+    if (dial.without_tls) out.tls = TlsLevel::none;
     return out;
   }
 
@@ -332,20 +262,6 @@ class Player {
   std::string octets_;
   std::size_t piece_;
 };
-
-std::string class_name(ResultClass klass) {
-  switch (klass) {
-    case ResultClass::none:
-      return "none";
-    case ResultClass::delivered:
-      return "delivered";
-    case ResultClass::temporary:
-      return "temporary";
-    case ResultClass::permanent:
-      return "permanent";
-  }
-  return "";
-}
 
 std::string compare(const json::array& wanted, const std::deque<ScriptedHost>& got) {
   if (wanted.size() != got.size()) {
