@@ -167,8 +167,15 @@ Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& messa
       send_text(dialogue, *text, source);
     } else if (std::holds_alternative<smtp::NeedTls>(event) && host.tls == nullptr) {
       session.tls_failed("TLS is not set up here");
+    } else if (std::holds_alternative<smtp::NeedTls>(event) && dialogue.stream.input_waiting()) {
+      // In TLS the client speaks first: this is injected, or the end.
+      const auto octets = dialogue.stream.read_waiting();
+      if (octets && !octets->empty()) {
+        session.feed(*octets);
+      } else {
+        dialogue.lost();
+      }
     } else if (std::holds_alternative<smtp::NeedTls>(event)) {
-      // Octets behind the 220 that are still in the kernel are taken for TLS and break it.
       dialogue.watch.set(smtp::handshake_time_limit);
       const Result<void> shaken = co_await dialogue.stream.handshake_as_client(host.tls, host.peer);
       if (shaken) {

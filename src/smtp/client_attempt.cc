@@ -37,9 +37,10 @@ void DeliveryAttempt::finished(const std::vector<RecipientResult>& results,
     const std::size_t recipient = open_[i];
     const RecipientResult& result = results[i];
     if (result.lacking) ++lacking_[recipient];
-    // What a host said tells more than that the next could not be reached.
+    // What a host said, or lacked, tells more than that the next could not be reached.
     RecipientResult& kept = results_[recipient];
-    if (result.code != 0 || kept.code == 0 || !result.next_host || result.lacking) kept = result;
+    const bool says_more = result.code != 0 || result.lacking || !result.next_host;
+    if (says_more || (kept.code == 0 && !kept.lacking)) kept = result;
     if (result.next_host || (done.retry_without_tls && !result.lacking)) {
       still_open.push_back(recipient);
     }

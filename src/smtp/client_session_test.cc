@@ -361,6 +361,25 @@ TEST(ClientSession, MailmaxEndsTheConnectionAndTheAttemptDialsAgain) {
   EXPECT_EQ(attempt.remaining().recipients[0].address, "r1@example.org");
 }
 
+TEST(ClientSession, AfterA452NobodyElseIsAskedInThisTransaction) {
+  Client client;
+  client.recipients(3);
+  client.greeted("250 SIZE\r\n");
+  client.say("250 ok\r\n");
+  EXPECT_EQ(client.say("250 ok\r\n"), "RCPT TO:<r1@example.org>\r\n");
+  EXPECT_EQ(client.say("452 too many\r\n"), "DATA\r\n");
+  client.say("354 go\r\n");
+  EXPECT_EQ(client.say("250 ok\r\n"), "MAIL FROM:<a@example.com> SIZE=21\r\n");
+  EXPECT_EQ(client.say("250 ok\r\n"), "RCPT TO:<r1@example.org>\r\n");
+  EXPECT_EQ(client.say("250 ok\r\n"), "RCPT TO:<r2@example.org>\r\n");
+  EXPECT_EQ(client.say("250 ok\r\n"), "DATA\r\n");
+  client.say("354 go\r\n");
+  client.say("250 ok\r\n");
+  for (const RecipientResult& one : client.session.results()) {
+    EXPECT_EQ(one.klass, ResultClass::delivered);
+  }
+}
+
 TEST(ClientSession, PuttingOffEndsAtSomeTime) {
   Client client;
   client.recipients(40);
@@ -424,7 +443,19 @@ TEST(DeliveryAttempt, ALackIsPermanentOnlyWhereEveryHostHasIt) {
   attempt.unreachable("connection refused");
   EXPECT_FALSE(attempt.next());
   EXPECT_EQ(attempt.results()[0].klass, ResultClass::temporary);
-  EXPECT_EQ(attempt.results()[0].enhanced, (EnhancedCode{4, 4, 1}));
+  EXPECT_EQ(attempt.results()[0].enhanced, (EnhancedCode{4, 6, 7}));
+}
+
+TEST(DeliveryAttempt, WhatAHostSaidIsKeptWhereTheNextIsNotReached) {
+  Client client;
+  DeliveryAttempt attempt(client.message, 2);
+  client.greeted();
+  client.say("250 ok\r\n450 4.7.1 greylisted\r\n503 no\r\n");
+  attempt.finished(client.session.results(), client.done());
+  ASSERT_TRUE(attempt.next());
+  attempt.unreachable("connection refused");
+  EXPECT_FALSE(attempt.next());
+  EXPECT_EQ(attempt.results()[0].code, 450);
 }
 
 }  // namespace
