@@ -78,6 +78,7 @@ struct Dialogue {
   net::Stream stream;
   Watch watch;
   smtp::ClientSession session;
+  std::optional<std::size_t> timed;  ///< the number of replies when the time for one was set
 };
 
 /// What the host said before the connection broke: a refusal, most likely.
@@ -122,6 +123,55 @@ void send_text(Dialogue& dialogue, const smtp::NeedText& wanted, const TextSourc
   dialogue.session.text(source(wanted.offset, wanted.room));
 }
 
+Task<void> write(Dialogue& dialogue, const std::string& said) {
+  dialogue.timed.reset();
+  dialogue.watch.set(smtp::text_time_limit);
+  const bool written = co_await dialogue.stream.write(said);
+  if (written) {
+    dialogue.session.written();
+  } else {
+    dialogue.feed_waiting();
+    dialogue.lost();
+  }
+}
+
+Task<void> begin_tls(Dialogue& dialogue, const Host& host) {
+  if (dialogue.stream.input_waiting()) {
+    // In TLS the client speaks first: this is injected, or the end.
+    const auto octets = dialogue.stream.read_waiting();
+    if (octets && !octets->empty()) {
+      dialogue.session.feed(*octets);
+    } else {
+      dialogue.lost();
+    }
+    co_return;
+  }
+  if (host.tls == nullptr) {
+    dialogue.session.tls_failed("TLS is not set up here");
+    co_return;
+  }
+  dialogue.watch.set(smtp::handshake_time_limit);
+  const Result<void> shaken = co_await dialogue.stream.handshake_as_client(host.tls, host.peer);
+  if (shaken) {
+    dialogue.session.tls_started();
+  } else {
+    dialogue.session.tls_failed(shaken.error().message);
+  }
+}
+
+Task<void> hear(Dialogue& dialogue, smtp::ClientWait wait) {
+  if (dialogue.timed != dialogue.session.replies()) {
+    dialogue.timed = dialogue.session.replies();
+    dialogue.watch.set(smtp::time_limit(wait));
+  }
+  const std::string_view octets = co_await dialogue.stream.read(net::Expect::command);
+  if (octets.empty()) {
+    dialogue.lost();
+  } else {
+    dialogue.session.feed(octets);
+  }
+}
+
 Task<void> say_last(Dialogue& dialogue) {
   const std::string last = dialogue.session.take_output();
   if (!last.empty()) {
@@ -142,20 +192,9 @@ Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& messa
   Dialogue dialogue(executor, std::move(*socket), host, message.size);
   smtp::ClientSession& session = dialogue.session;
   session.deliver(message);
-  std::optional<std::size_t> timed;  // the number of replies when the time was set
   for (;;) {
     const std::string said = session.take_output();
-    if (!said.empty()) {
-      timed.reset();
-      dialogue.watch.set(smtp::text_time_limit);
-      const bool written = co_await dialogue.stream.write(said);
-      if (written) {
-        session.written();
-      } else {
-        dialogue.feed_waiting();
-        dialogue.lost();
-      }
-    }
+    if (!said.empty()) co_await write(dialogue, said);
     const smtp::ClientEvent event = session.next();
     if (const auto* done = std::get_if<smtp::DeliveryDone>(&event)) {
       Conversation conversation{session.results(), *done};
@@ -165,35 +204,10 @@ Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& messa
     }
     if (const auto* text = std::get_if<smtp::NeedText>(&event)) {
       send_text(dialogue, *text, source);
-    } else if (std::holds_alternative<smtp::NeedTls>(event) && host.tls == nullptr) {
-      session.tls_failed("TLS is not set up here");
-    } else if (std::holds_alternative<smtp::NeedTls>(event) && dialogue.stream.input_waiting()) {
-      // In TLS the client speaks first: this is injected, or the end.
-      const auto octets = dialogue.stream.read_waiting();
-      if (octets && !octets->empty()) {
-        session.feed(*octets);
-      } else {
-        dialogue.lost();
-      }
-    } else if (std::holds_alternative<smtp::NeedTls>(event)) {
-      dialogue.watch.set(smtp::handshake_time_limit);
-      const Result<void> shaken = co_await dialogue.stream.handshake_as_client(host.tls, host.peer);
-      if (shaken) {
-        session.tls_started();
-      } else {
-        session.tls_failed(shaken.error().message);
-      }
+    } else if (const auto* reply = std::get_if<smtp::NeedReply>(&event)) {
+      co_await hear(dialogue, reply->wait);
     } else {
-      if (timed != session.replies()) {
-        timed = session.replies();
-        dialogue.watch.set(smtp::time_limit(std::get<smtp::NeedReply>(event).wait));
-      }
-      const std::string_view octets = co_await dialogue.stream.read(net::Expect::command);
-      if (octets.empty()) {
-        dialogue.lost();
-      } else {
-        session.feed(octets);
-      }
+      co_await begin_tls(dialogue, host);
     }
   }
 }
