@@ -4,6 +4,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -168,6 +169,49 @@ Task<bool> Stream::handshake(std::shared_ptr<const TlsContext> context) {
   SSL* ssl = ssl_.get();
   const long done = co_await tls_operation([ssl] { return SSL_accept(ssl); });
   co_return done > 0;
+}
+
+Task<Result<void>> Stream::handshake_as_client(std::shared_ptr<const TlsClientContext> context,
+                                               const TlsPeer& peer) {
+  ssl_.reset(SSL_new(context->handle()));  // holds the context itself
+  SSL* ssl = ssl_.get();
+  bool ready = ssl != nullptr && SSL_set_fd(ssl, static_cast<int>(socket_.native_handle())) == 1;
+  if (ready && !peer.names.empty()) {
+    ready = SSL_set_tlsext_host_name(ssl, peer.names.front().c_str()) == 1;
+  }
+  if (ready && peer.verify) {
+    SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ready = !peer.names.empty();  // without a name any certificate of any root would do
+    for (const std::string& name : peer.names)
+      ready = ready && SSL_add1_host(ssl, name.c_str()) == 1;
+  }
+  if (!ready) co_return fail(Fault::temporary, "TLS could not be set up");
+  const long done = co_await tls_operation([ssl] { return SSL_connect(ssl); });
+  if (done > 0) co_return Result<void>();
+  const long verdict = SSL_get_verify_result(ssl);
+  co_return fail(Fault::temporary,
+                 verdict != X509_V_OK && peer.verify
+                     ? std::string("the certificate: ") + X509_verify_cert_error_string(verdict)
+                     : "the TLS handshake failed");
+}
+
+std::optional<std::string_view> Stream::read_waiting() {
+  const std::span<char> buffer = scratch();
+  if (!ssl_) {
+    const ssize_t size =
+        ::recv(socket_.native_handle(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (size > 0) return std::string_view(buffer.data(), static_cast<std::size_t>(size));
+    if (size < 0 && (errno == EAGAIN || errno == EINTR)) return std::string_view();
+    return std::nullopt;
+  }
+  ERR_clear_error();
+  const int size = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+  if (size > 0) return std::string_view(buffer.data(), static_cast<std::size_t>(size));
+  const int why = SSL_get_error(ssl_.get(), size);
+  if (why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE) return std::string_view();
+  return std::nullopt;
 }
 
 std::optional<TlsFacts> Stream::tls_facts() const {

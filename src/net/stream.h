@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/task.h"
 #include "net/tls.h"
+#include "net/tls_client.h"
 
 struct ssl_st;
 
@@ -44,6 +45,13 @@ class Stream {
   /// Drops whatever the kernel holds unread: octets sent behind STARTTLS (RFC 3207 §4.2).
   void drain_plaintext();
   Task<bool> handshake(std::shared_ptr<const TlsContext> context);
+  /// As the client. Fault::temporary: no handshake, or the peer is not who it should be; the
+  /// connection is then of no more use. `peer` must outlive the await.
+  Task<Result<void>> handshake_as_client(std::shared_ptr<const TlsClientContext> context,
+                                         const TlsPeer& peer);
+  /// What has come, without waiting; empty: nothing yet. nullopt: the end of the stream, or an
+  /// error. The view is as read()'s.
+  std::optional<std::string_view> read_waiting();
 
   bool is_tls() const { return ssl_ != nullptr; }
   std::optional<TlsFacts> tls_facts() const;

@@ -1,0 +1,144 @@
+#include "smtp/client_auth.h"
+
+#include <algorithm>
+#include <array>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/sha.h>
+
+#include "base/text.h"
+
+namespace postern::smtp {
+namespace {
+
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+std::string_view view(const Digest& digest) {
+  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
+}
+
+const unsigned char* octets(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+Digest hmac(const Digest& key, std::string_view text) {
+  Digest out{};
+  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets(text), text.size(),
+       out.data(), nullptr);
+  return out;
+}
+
+/// RFC 5802 §5.1: a user name in SCRAM has no bare `,` and `=`.
+std::string sasl_name(std::string_view user) {
+  std::string out;
+  for (const char c : user) {
+    if (c == ',') {
+      out += "=2C";
+    } else if (c == '=') {
+      out += "=3D";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+/// The value of `name=` in a SCRAM message; nullopt when it is not there.
+std::optional<std::string_view> attribute(std::string_view message, char name) {
+  for (const std::string_view part : split(message, ',')) {
+    if (part.size() >= 2 && part[0] == name && part[1] == '=') return part.substr(2);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ClientAuth> ClientAuth::choose(const std::vector<std::string>& offered,
+                                             const ClientCredentials& credentials) {
+  const auto has = [&](std::string_view name) {
+    return std::any_of(offered.begin(), offered.end(),
+                       [&](const std::string& word) { return iequals(word, name); });
+  };
+  // A nonce is the driver's to give: without one, no SCRAM.
+  if (has("SCRAM-SHA-256") && !credentials.nonce.empty()) {
+    return ClientAuth(Mechanism::scram_sha_256, credentials);
+  }
+  if (has("PLAIN")) return ClientAuth(Mechanism::plain, credentials);
+  if (has("LOGIN")) return ClientAuth(Mechanism::login, credentials);
+  return std::nullopt;
+}
+
+std::string ClientAuth::command() {
+  switch (mechanism_) {
+    case Mechanism::scram_sha_256:
+      first_bare_ = "n=" + sasl_name(credentials_->user) + ",r=" + credentials_->nonce;
+      return "AUTH SCRAM-SHA-256 " + base64_encode("n,," + first_bare_);
+    case Mechanism::plain: {
+      const Secret message(std::string(1, '\0') + credentials_->user + '\0' +
+                           credentials_->password.reveal());
+      step_ = Step::done;
+      return "AUTH PLAIN " + base64_encode(message.reveal());
+    }
+    case Mechanism::login:
+      return "AUTH LOGIN";
+  }
+  return {};
+}
+
+std::optional<std::string> ClientAuth::respond(std::string_view challenge) {
+  if (step_ == Step::done) return std::nullopt;
+  if (mechanism_ == Mechanism::login) {
+    const bool name = step_ == Step::first;
+    step_ = name ? Step::second : Step::done;
+    return base64_encode(name ? credentials_->user : credentials_->password.reveal());
+  }
+  const auto message = base64_decode(trim(challenge));
+  if (!message) return std::nullopt;
+  if (step_ == Step::first) {
+    step_ = Step::second;
+    return scram_final(*message);
+  }
+  const auto proof = attribute(*message, 'v');
+  if (!proof || server_signature_.empty() || *proof != server_signature_) return std::nullopt;
+  step_ = Step::done;
+  return std::string();
+}
+
+bool ClientAuth::complete() const { return step_ == Step::done; }
+
+/// RFC 5802 §3.
+std::optional<std::string> ClientAuth::scram_final(std::string_view server_first) {
+  const auto nonce = attribute(server_first, 'r');
+  const auto salt64 = attribute(server_first, 's');
+  const auto rounds = attribute(server_first, 'i');
+  if (!nonce || !salt64 || !rounds || server_first.starts_with("m=")) return std::nullopt;
+  if (!nonce->starts_with(credentials_->nonce) || nonce->size() == credentials_->nonce.size()) {
+    return std::nullopt;
+  }
+  const auto salt = base64_decode(*salt64);
+  const auto iterations = parse_number(*rounds);
+  if (!salt || salt->empty() || !iterations || *iterations == 0 || *iterations > max_iterations) {
+    return std::nullopt;
+  }
+  const std::string& password = credentials_->password.reveal();
+  Digest salted{};
+  if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets(*salt),
+                        static_cast<int>(salt->size()), static_cast<int>(*iterations), EVP_sha256(),
+                        static_cast<int>(salted.size()), salted.data()) != 1) {
+    return std::nullopt;
+  }
+  const std::string without_proof = "c=biws,r=" + std::string(*nonce);
+  const std::string signed_text =
+      first_bare_ + "," + std::string(server_first) + "," + without_proof;
+  const Digest client_key = hmac(salted, "Client Key");
+  Digest stored{};
+  SHA256(client_key.data(), client_key.size(), stored.data());
+  Digest proof = hmac(stored, signed_text);
+  for (std::size_t i = 0; i < proof.size(); ++i) proof[i] ^= client_key[i];
+  server_signature_ = base64_encode(view(hmac(hmac(salted, "Server Key"), signed_text)));
+  OPENSSL_cleanse(salted.data(), salted.size());
+  return base64_encode(without_proof + ",p=" + base64_encode(view(proof)));
+}
+
+}  // namespace postern::smtp
