@@ -123,9 +123,11 @@ Fault fault_for(int extended) {
 Error Database::error(int code) {
   const int extended = sqlite3_extended_errcode(handle_);
   int which = (extended & 0xff) == (code & 0xff) ? extended : code;
-  // Growing the shared-memory file of the WAL reports a full disk as an I/O error.
+  // Growing the shared-memory file of the WAL reports a full disk as an I/O error, and so do quotas
+  // and size limits everywhere.
   const int system = sqlite3_system_errno(handle_);
-  if ((which & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT)) which = SQLITE_FULL;
+  if ((which & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT || system == EFBIG))
+    which = SQLITE_FULL;
   Error made{.fault = fault_for(which)};
   switch (which & 0xff) {
     case SQLITE_FULL:
