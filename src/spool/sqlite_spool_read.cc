@@ -81,24 +81,26 @@ Result<std::vector<DueRecipient>> SqliteSpool::due(const Destination& destinatio
 
 Result<std::vector<DueDestination>> SqliteSpool::due_destinations(
     Time now, std::size_t limit, const std::optional<Destination>& after) {
+  // A row value, (kind, destination) > (?, ?), would step over every row of the destination before.
+  constexpr std::string_view same_kind =
+      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
+      "WHERE state = 0 AND kind = ? AND destination > ? ORDER BY destination, next_at LIMIT 1";
+  constexpr std::string_view next_kind =
+      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
+      "WHERE state = 0 AND kind > ? ORDER BY kind, destination, next_at LIMIT 1";
+  const auto read = [](const Row& row) {
+    return DueDestination{{static_cast<RouteKind>(row.integer(0)), row.text(1)}, row.time(2)};
+  };
   std::vector<DueDestination> found;
-  // No kind is below 0, and no key is smaller than the empty one.
-  std::int64_t kind = after ? static_cast<int>(after->kind) : -1;
-  std::string key = after ? after->key : "";
+  std::optional<Destination> at = after;
   while (found.size() < limit) {
     const std::lock_guard guard(mutex_);  // each look-up for itself: others may come between
-    const auto next = reading_->one(
-        "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
-        "WHERE state = 0 AND (kind, destination) > (?, ?) "
-        "ORDER BY kind, destination, next_at LIMIT 1",
-        [](const Row& row) {
-          return DueDestination{{static_cast<RouteKind>(row.integer(0)), row.text(1)}, row.time(2)};
-        },
-        kind, key);
+    Result<std::optional<DueDestination>> next;
+    if (at) next = reading_->one(same_kind, read, static_cast<int>(at->kind), at->key);
+    if (next && !*next) next = reading_->one(next_kind, read, at ? static_cast<int>(at->kind) : -1);
     if (!next) return tl::unexpected(next.error());
     if (!*next) break;
-    kind = static_cast<int>((*next)->destination.kind);
-    key = (*next)->destination.key;
+    at = (*next)->destination;
     if ((*next)->due <= now) found.push_back(std::move(**next));
   }
   return found;
@@ -114,29 +116,38 @@ Result<std::optional<Time>> SqliteSpool::next_due() {
 
 Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const MessageId& before,
                                                std::size_t limit) {
-  std::string sql =
-      "SELECT " POSTERN_MESSAGE_COLUMNS " FROM message AS m WHERE (?1 = '' OR m.id < ?1)";
-  if (!before.empty()) sql += " AND m.id < ?1";
-  // Numbers of our own enumerations, no foreign text. What waits for a person is found by its
-  // index; of what is queued there is so much that a walk from the newest on meets enough of it.
+  // Numbers of our own enumerations, no foreign text. What waits for a person is found by its index
+  // (SQLite does not see that 4 >= 3, so the query says it); of what is queued there is so much
+  // that a walk from the newest on meets enough of it.
+  std::string from = "message AS m";
+  std::string where;
   if (filter.state) {
     const int state = static_cast<int>(*filter.state);
-    sql += state >= 3 ? fmt::format(
-                            " AND m.seq IN (SELECT message FROM recipient WHERE state = {})", state)
-                      : fmt::format(
-                            " AND EXISTS (SELECT 1 FROM recipient AS s "
-                            "WHERE s.message = m.seq AND s.state = {})",
-                            state);
+    if (state >= static_cast<int>(State::held)) {
+      from = fmt::format(
+          "(SELECT DISTINCT message FROM recipient INDEXED BY recipient_kept "
+          "WHERE state = {} AND state >= 3) AS k CROSS JOIN message AS m ON m.seq = k.message",
+          state);
+    } else {
+      where = fmt::format(
+          " AND EXISTS (SELECT 1 FROM recipient AS s WHERE s.message = m.seq AND s.state = {})",
+          state);
+    }
   }
+  if (!before.empty()) where += " AND m.id < ?1";
   if (filter.destination) {
-    sql += fmt::format(
+    where += fmt::format(
         " AND EXISTS (SELECT 1 FROM recipient AS d WHERE d.message = m.seq AND "
         "d.kind = {} AND d.destination = ?3)",
         static_cast<int>(filter.destination->kind));
   }
-  if (filter.account) sql += " AND m.account = ?4";
-  // Every parameter is named, so that all of them can be bound.
-  sql += " AND ?3 IS NOT NULL AND ?4 IS NOT NULL ORDER BY m.id DESC LIMIT ?2";
+  if (filter.account) where += " AND m.account = ?4";
+  // Every parameter stands somewhere, so that all can be bound.
+  const std::string sql =
+      fmt::format("SELECT " POSTERN_MESSAGE_COLUMNS
+                  " FROM {} WHERE ?1 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL{} "
+                  "ORDER BY m.id DESC LIMIT ?2",
+                  from, where);
   const std::lock_guard guard(mutex_);
   return reading_->all(sql, read_message, before, limit,
                        filter.destination ? filter.destination->key : std::string(),
