@@ -1,25 +1,14 @@
 #include "spool/body.h"
 
-#include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include <fcntl.h>
-#include <fmt/core.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "spool/io_error.h"
+
 namespace postern::spool {
-namespace {
-
-tl::unexpected<Error> io_error(const char* what) {
-  const bool full = errno == ENOSPC || errno == EDQUOT;
-  return fail(full ? Fault::temporary : Fault::permanent,
-              fmt::format("{} a temporary message file: {}", what, std::strerror(errno)));
-}
-
-}  // namespace
-
 Body::Body(std::string directory, std::size_t memory_limit)
     : directory_(std::move(directory)), memory_limit_(memory_limit) {}
 
@@ -61,7 +50,7 @@ void Body::unmap() {
 
 Result<void> Body::spill() {
   fd_ = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (fd_ < 0) return io_error("opening");
+  if (fd_ < 0) return io_error("opening a temporary message file");
   const std::string start = std::exchange(memory_, std::string());
   size_ -= start.size();
   return append(start);
@@ -81,7 +70,7 @@ Result<void> Body::append(std::string_view bytes) {
     const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
-      return io_error("writing");
+      return io_error("writing a temporary message file");
     }
     size_ += static_cast<std::uint64_t>(written);
     bytes.remove_prefix(static_cast<std::size_t>(written));
@@ -93,7 +82,7 @@ Result<std::string_view> Body::view() {
   if (fd_ < 0 || size_ == 0) return std::string_view(memory_);
   if (mapping_ == nullptr) {
     void* address = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd_, 0);
-    if (address == MAP_FAILED) return io_error("mapping");
+    if (address == MAP_FAILED) return io_error("mapping a temporary message file");
     mapping_ = static_cast<const char*>(address);
   }
   return std::string_view(mapping_, size_);

@@ -19,12 +19,12 @@ class Body {
   Body& operator=(Body&& other) noexcept;
   ~Body();
 
-  /// Fault::temporary for ENOSPC and EDQUOT (452 4.3.1), Fault::permanent for other I/O errors.
+  /// Fault::temporary without room on the disk (452 4.3.1), Fault::permanent for other I/O errors.
   Result<void> append(std::string_view bytes);
   std::uint64_t size() const { return size_; }
   bool in_memory() const { return fd_ < 0; }
-  /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with the
-  /// Body). Valid until the next append or the Body's end.
+  /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with
+  /// the Body). Valid until the next append or the Body's end.
   Result<std::string_view> view();
   void clear();
 

@@ -121,11 +121,16 @@ Fault fault_for(int extended) {
 }  // namespace
 
 Error Database::error(int code) {
+  const int last = errno;
   const int extended = sqlite3_extended_errcode(handle_);
   int which = (extended & 0xff) == (code & 0xff) ? extended : code;
-  // Growing the shared-memory file of the WAL reports a full disk as an I/O error.
-  const int system = sqlite3_system_errno(handle_);
-  if ((which & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT)) which = SQLITE_FULL;
+  // A full disk is an I/O error to SQLite when the shared-memory file of the WAL cannot grow, and
+  // so are quotas and size limits on any file. It does not always keep the number of the call that
+  // failed; no call after that one has succeeded in a way that changes errno.
+  const int kept = sqlite3_system_errno(handle_);
+  const int system = kept != 0 ? kept : last;
+  const bool full = system == ENOSPC || system == EDQUOT || system == EFBIG;
+  if ((which & 0xff) == SQLITE_IOERR && which != SQLITE_IOERR_FSYNC && full) which = SQLITE_FULL;
   Error made{.fault = fault_for(which)};
   switch (which & 0xff) {
     case SQLITE_FULL:

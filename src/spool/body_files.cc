@@ -1,0 +1,110 @@
+#include "spool/body_files.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ulid.h"
+#include "spool/io_error.h"
+
+namespace postern::spool {
+namespace {
+
+constexpr std::size_t write_octets = 1 << 20;
+
+Result<void> write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), write_octets));
+    if (written < 0) {
+      if (errno == EINTR) continue;
+      return io_error("writing a message body");
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  if (::fdatasync(fd) != 0) return io_error("flushing a message body");
+  return {};
+}
+
+}  // namespace
+
+Result<void> flush_directory(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return io_error(fmt::format("opening {}", path));
+  Result<void> done;
+  if (::fsync(fd) != 0) done = io_error(fmt::format("flushing {}", path));
+  ::close(fd);
+  return done;
+}
+
+std::string BodyFiles::folder_of(std::string_view id) const {
+  return fmt::format("{}/{}", directory_, id.substr(id.size() - 2));
+}
+
+std::string BodyFiles::path_of(const std::string& id) const { return folder_of(id) + "/" + id; }
+
+Result<void> BodyFiles::prepare() {
+  if (::mkdir(directory_.c_str(), 0700) != 0 && errno != EEXIST) {
+    return io_error(fmt::format("making {}", directory_));
+  }
+  return flush_directory(directory_);
+}
+
+Result<void> BodyFiles::make_folder(const std::string& folder) {
+  const std::lock_guard lock(mutex_);
+  if (folders_.contains(folder)) return {};
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    return io_error(fmt::format("making {}", folder));
+  }
+  if (Result<void> flushed = flush_directory(directory_); !flushed) return flushed;
+  folders_.insert(folder);
+  return {};
+}
+
+Result<void> BodyFiles::write(const std::string& id, std::string_view bytes) {
+  const std::string folder = folder_of(id);
+  if (Result<void> made = make_folder(folder); !made) return made;
+  const std::string path = path_of(id);
+  const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+  const int fd = ::open(path.c_str(), flags, 0600);
+  if (fd < 0) return io_error("making a message body's file");
+  Result<void> done = write_all(fd, bytes);
+  ::close(fd);
+  if (done) done = flush_directory(folder);
+  if (!done) ::unlink(path.c_str());
+  return done;
+}
+
+Result<int> BodyFiles::open(const std::string& id, std::uint64_t size) const {
+  const int fd = ::open(path_of(id).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) return io_error("opening a message body's file");
+  struct stat status{};
+  if (::fstat(fd, &status) == 0 && static_cast<std::uint64_t>(status.st_size) == size) return fd;
+  ::close(fd);
+  return fail(Fault::permanent, fmt::format("a message body's file has {} octets instead of {}",
+                                            status.st_size, size));
+}
+
+bool BodyFiles::remove(const std::string& id) {
+  return ::unlink(path_of(id).c_str()) == 0 || errno == ENOENT;
+}
+
+Result<void> BodyFiles::each(const std::function<void(const std::string& id)>& see) const {
+  std::error_code bad;
+  for (std::filesystem::directory_iterator folder(directory_, bad), end; !bad && folder != end;
+       folder.increment(bad)) {
+    for (std::filesystem::directory_iterator file(folder->path(), bad); !bad && file != end;
+         file.increment(bad)) {
+      const std::string name = file->path().filename().string();
+      if (is_ulid(name) && file->path() == path_of(name)) see(name);
+    }
+  }
+  if (bad) {
+    return fail(Fault::permanent, fmt::format("reading {}: {}", directory_, bad.message()));
+  }
+  return {};
+}
+
+}  // namespace postern::spool

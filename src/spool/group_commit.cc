@@ -1,0 +1,80 @@
+#include "spool/group_commit.h"
+
+#include <utility>
+
+namespace postern::spool {
+
+GroupCommit::GroupCommit(store::Database& database)
+    : database_(database), thread_([this] { run(); }) {}
+
+GroupCommit::~GroupCommit() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_one();
+  thread_.join();
+}
+
+void GroupCommit::submit(Write write, Done done) {
+  bool wake = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back({std::move(write), std::move(done), {}});
+    wake = queue_.size() == 1;
+  }
+  if (wake) work_.notify_one();
+}
+
+void GroupCommit::distrust(Error error) {
+  const std::lock_guard lock(mutex_);
+  if (!trouble_) trouble_ = std::move(error);
+}
+
+std::optional<Error> GroupCommit::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
+void GroupCommit::run() {
+  std::vector<Job> jobs;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      jobs.swap(queue_);
+    }
+    settle(jobs);
+    for (Job& job : jobs) job.done(job.result);
+    jobs.clear();
+  }
+}
+
+Result<void> GroupCommit::attempt(std::span<Job> jobs) {
+  if (std::optional<Error> known = trouble()) return tl::unexpected(std::move(*known));
+  Result<store::Transaction> transaction = store::Transaction::begin(database_);
+  if (!transaction) return tl::unexpected(transaction.error());
+  for (Job& job : jobs) {
+    job.result = job.write(database_);
+    if (database_.transaction_error()) break;
+  }
+  Result<void> done = transaction->commit();
+  if (done) commits_.fetch_add(1, std::memory_order_relaxed);
+  return done;
+}
+
+void GroupCommit::settle(std::span<Job> jobs) {
+  const Result<void> done = attempt(jobs);
+  if (done) return;
+  const bool disk = done.error().fault == Fault::permanent;
+  if (disk) distrust(done.error());
+  if (disk || jobs.size() == 1) {
+    for (Job& job : jobs) job.result = done;
+    return;
+  }
+  // One bad row, or one too large for what is left, must not take the others with it.
+  for (Job& job : jobs) settle({&job, 1});
+}
+
+}  // namespace postern::spool

@@ -1,0 +1,187 @@
+// Accepted messages between their 250 and their delivery. What put() has acknowledged is on stable
+// storage: after a crash it is delivered, or visible in the queue.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "spool/body.h"
+#include "spool/body_reader.h"
+
+namespace postern::spool {
+
+/// Wall-clock time in whole milliseconds; the spool has no clock of its own for what is due.
+using Time = std::chrono::system_clock::time_point;
+/// A ULID, given by put(), never used again: a delivery's Idempotency-Key.
+using MessageId = std::string;
+
+/// Stored as numbers: never reordered.
+enum class RouteKind { webhook = 0, relay = 1, local = 2 };
+
+/// What is delivered together and slowed down together.
+struct Destination {
+  RouteKind kind = RouteKind::webhook;
+  std::string key;  ///< a webhook's id, a next hop, or a domain
+  auto operator<=>(const Destination&) const = default;
+};
+
+/// Stored as numbers: never reordered. `queued` waits for delivery or is under way; `delivered` and
+/// `failed` (given up, and the sender was told) are over; `held` (by an operator), `dead` (given
+/// up, kept) and `quarantined` (by a policy, or damaged) stay until somebody decides.
+enum class State { queued = 0, delivered = 1, failed = 2, held = 3, dead = 4, quarantined = 5 };
+
+struct Recipient {
+  std::string address;
+  Destination destination;
+  State state = State::queued;  ///< to begin with: queued, held or quarantined
+  std::string notify;           ///< RFC 3461 §4.1; empty: not given
+  std::string orcpt;            ///< RFC 3461 §4.2; empty: not given
+  // The spool's:
+  std::uint32_t attempts = 0;  ///< begun, the one under way included
+  bool claimed = false;        ///< an attempt is under way
+  Time next_attempt;           ///< of a claimed one: when the claim ends
+  std::string last_reply;
+};
+
+struct Envelope {
+  Time received;
+  std::string reverse_path;  ///< empty: the null reverse-path
+  bool eight_bit = false;    ///< BODY=8BITMIME, RFC 6152
+  bool smtputf8 = false;     ///< RFC 6531
+  bool require_tls = false;  ///< RFC 8689
+  std::string ret;           ///< RFC 3461 §4.3: FULL, HDRS or empty
+  std::string envid;         ///< RFC 3461 §4.4
+  std::string trace_id;
+  std::string account;   ///< the tenant; may be empty
+  std::string authn_id;  ///< who the client proved to be; may be empty
+  std::string evidence;  ///< JSON: authentication results and verdicts
+  std::vector<Recipient> recipients;
+};
+
+struct Message {
+  MessageId id;
+  std::uint64_t size = 0;  ///< octets of the body
+  bool in_file = false;    ///< the body is a file of its own
+  std::string damage;      ///< why it can never be delivered; empty: it can
+  Envelope envelope;       ///< list() leaves `evidence` and `recipients` empty
+};
+
+/// A recipient of a message; `index` is its place in the envelope.
+struct RecipientKey {
+  MessageId message;
+  std::uint32_t index = 0;
+  auto operator<=>(const RecipientKey&) const = default;
+};
+
+struct DueRecipient {
+  RecipientKey key;
+  std::string address;
+  Destination destination;
+  std::uint32_t attempts = 0;
+  Time due;
+};
+
+struct DueDestination {
+  Destination destination;
+  Time due;  ///< of its first recipient
+};
+
+struct Claim {
+  RecipientKey key;
+  std::uint32_t attempt = 0;  ///< counts from 1; settle() wants it back
+};
+
+enum class Outcome { delivered, failed, dead, retry };
+
+struct Settlement {
+  RecipientKey key;
+  std::uint32_t attempt = 0;  ///< of the claim
+  Outcome outcome = Outcome::delivered;
+  Time next_attempt;  ///< with Outcome::retry
+  std::string reply;  ///< the last words of the other side, or what went wrong
+};
+
+/// What an operator does to a whole message. `hold` stops queued recipients; `release` queues held
+/// and quarantined ones; `retry` makes queued ones due now and queues dead ones; `drop` deletes it.
+/// `release` and `retry` of a damaged message are Fault::conflict.
+enum class Action { hold, release, retry, drop };
+
+struct ListFilter {
+  std::optional<State> state;  ///< messages with a recipient in this state
+  std::optional<Destination> destination;
+  std::optional<std::string> account;
+};
+
+/// What verify() found. `findings` holds the first 1000.
+struct Verification {
+  struct Finding {
+    MessageId message;  ///< empty: the database itself
+    std::string what;
+  };
+  std::uint64_t messages = 0;
+  std::uint64_t recipients = 0;
+  std::uint64_t octets = 0;
+  std::uint64_t wrong = 0;
+  std::vector<Finding> findings;
+};
+
+/// Safe from any thread. Faults everywhere: `temporary` no room (reply 452 4.3.1), `permanent` the
+/// disk failed, is read-only or damaged (451 4.3.0); never an answer of success without a commit.
+/// Completions run once, on a thread of the spool or, when refused at once, on the caller's; they
+/// must not wait, and the spool must outlive them.
+class Spool {
+ public:
+  template <class T>
+  using Done = std::function<void(Result<T>)>;
+
+  virtual ~Spool() = default;
+
+  /// Whether a message of so many octets could be taken now: for MAIL FROM, before its data comes.
+  virtual Result<void> ready(std::uint64_t octets) const = 0;
+  /// Stores a message; `done` means what a 250 says (RFC 5321 §6.1). Never waits for the disk.
+  /// Fault::malformed without recipients or with one in a state that is over.
+  virtual void put(Envelope envelope, Body body, Done<MessageId> done) = 0;
+
+  /// Reading waits for the disk, and for no more than an index look-up and the rows returned.
+  /// Recipients due, the earliest first; of all destinations or of one.
+  virtual Result<std::vector<DueRecipient>> due(Time now, std::size_t limit) = 0;
+  virtual Result<std::vector<DueRecipient>> due(const Destination& destination, Time now,
+                                                std::size_t limit) = 0;
+  /// Destinations with something due, in their own order, beginning behind `after`; one index
+  /// look-up for each destination with queued mail.
+  virtual Result<std::vector<DueDestination>> due_destinations(
+      Time now, std::size_t limit, const std::optional<Destination>& after) = 0;
+  /// When the next recipient is due, or a claim ends; nullopt: nothing is queued.
+  virtual Result<std::optional<Time>> next_due() = 0;
+  /// Newest first, those before the message `before` (the last id of the page before; empty: all).
+  virtual Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
+                                            std::size_t limit) = 0;
+  virtual Result<std::optional<Message>> get(const MessageId& id) = 0;
+  /// Fault::not_found without such a message, Fault::permanent when its body is damaged: then call
+  /// quarantine().
+  virtual Result<BodyReader> body(const MessageId& id) = 0;
+
+  /// Begins an attempt for each of `keys` that is due still, and answers with those: of two who
+  /// claim the same, one gets it. The claim ends at `until` or with the process; then it is due
+  /// again.
+  virtual void claim(std::vector<RecipientKey> keys, Time now, Time until,
+                     Done<std::vector<Claim>> done) = 0;
+  /// Ends attempts. Once settled, a second settlement changes nothing; one of an attempt that is
+  /// not the last neither, except Outcome::delivered, which is believed whenever it comes. A
+  /// message whose recipients are all over is deleted, then its file.
+  virtual void settle(std::vector<Settlement> settlements, Done<void> done) = 0;
+  /// Fault::not_found without such a message.
+  virtual void act(Action action, const MessageId& id, Time now, Done<void> done) = 0;
+  /// Marks a message as damaged: it is never delivered, and it stays until it is dropped.
+  virtual void quarantine(const MessageId& id, std::string damage, Done<void> done) = 0;
+
+  /// Reads every row and every body. Takes as long as the disk needs; mail goes on meanwhile.
+  virtual Result<Verification> verify() = 0;
+};
+
+}  // namespace postern::spool

@@ -1,0 +1,155 @@
+// Kills a process that puts and delivers at random moments, and looks at what it had promised.
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <random>
+#include <set>
+#include <sstream>
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include "spool/checksum.h"
+#include "spool/spool_fixture.h"
+
+namespace postern::spool {
+namespace {
+
+constexpr std::size_t sizes[] = {10, 5'000, 100'000, 262'144, 262'145, 700'000};
+
+/// The body tells in its first octets which it is, and the rest follows from that.
+std::string body_of(unsigned round, unsigned number) {
+  std::string bytes = fmt::format("{}-{}\n", round, number);
+  std::mt19937 random(round * 1'000'003 + number);
+  const std::size_t size = bytes.size() + sizes[random() % std::size(sizes)];
+  while (bytes.size() < size) bytes.push_back(static_cast<char>(random()));
+  return bytes;
+}
+
+class SpoolCrashTest : public SpoolTest {
+ protected:
+  /// Puts messages until it is killed; every acknowledged id goes into the pipe as "put ROUND
+  /// NUMBER ID", every third is delivered and then "gone ID" written.
+  [[noreturn]] void child(unsigned round, int out) {
+    open();
+    for (unsigned number = 0;; ++number) {
+      std::string bytes = body_of(round, number);
+      spool_->put(envelope(1 + number % 3), body(bytes), [=, this](Result<MessageId> id) {
+        if (!id) _exit(3);
+        say(out, fmt::format("put {} {} {}\n", round, number, *id));
+        if (number % 3 != 0) return;
+        // Settled without a claim: Outcome::delivered is believed.
+        const MessageId gone = *id;
+        say(out, fmt::format("settling {}\n", gone));
+        spool_->settle({{.key = {gone, 0}}}, [=](const Result<void>& done) {
+          if (!done) _exit(4);
+          say(out, fmt::format("gone {}\n", gone));
+        });
+      });
+      // Refusals would end the child; it pauses before too many wait.
+      while (!spool_->ready(0)) usleep(200);
+      if (number % 20 == 19) usleep(2000);
+    }
+  }
+  static void say(int out, const std::string& line) {
+    if (::write(out, line.data(), line.size()) != static_cast<ssize_t>(line.size())) _exit(5);
+  }
+
+  struct Promised {
+    std::map<MessageId, std::string> put;  ///< the checksum of its body
+    std::set<MessageId> settling;
+    std::set<MessageId> gone;
+  };
+
+  /// Lets a child run for a moment, kills it and reads what it said. False: it ended by itself.
+  bool run(unsigned round, unsigned microseconds, Promised& promised) {
+    // A file takes any amount without a reader, and a line is written by one call.
+    const std::string said = directory_ + "/said";
+    const int out = ::open(said.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    const pid_t pid = fork();
+    if (pid == 0) child(round, out);
+    ::close(out);
+    usleep(microseconds);
+    ::kill(pid, SIGKILL);
+    int status = 0;
+    waitpid(pid, &status, 0);
+    std::ifstream lines(said);
+    for (std::string line; std::getline(lines, line);) {
+      std::istringstream words(line);
+      std::string what;
+      words >> what;
+      if (what == "put") {
+        unsigned of = 0;
+        unsigned number = 0;
+        std::string id;
+        words >> of >> number >> id;
+        promised.put[id] = checksum(body_of(of, number));
+      } else {
+        std::string id;
+        words >> id;
+        (what == "gone" ? promised.gone : promised.settling).insert(id);
+      }
+    }
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  }
+
+  void check(const Promised& promised) {
+    open();
+    const auto found = spool_->verify();
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_EQ(found->wrong, 0u) << found->findings.front().what;
+    EXPECT_EQ(spool_->counters().damaged, 0u);
+    std::size_t in_files = 0;
+    std::set<MessageId> there;
+    MessageId before;
+    while (true) {
+      const auto messages = *spool_->list({}, before, 100);
+      if (messages.empty()) break;
+      before = messages.back().id;
+      for (const Message& message : messages) {
+        EXPECT_TRUE(there.insert(message.id).second);
+        in_files += message.in_file ? 1 : 0;
+        const auto body = read(message.id);
+        ASSERT_TRUE(body) << body.error().message;
+        // Those that were committed but not acknowledged any more are whole too: see verify().
+        const auto known = promised.put.find(message.id);
+        if (known != promised.put.end()) EXPECT_TRUE(checksum(*body) == known->second);
+      }
+    }
+    EXPECT_EQ(files().size(), in_files);
+    for (const auto& [id, digest] : promised.put) {
+      if (there.contains(id)) continue;
+      // Only a message of one recipient that was being settled may be missing.
+      EXPECT_TRUE(promised.settling.contains(id)) << id << " was acknowledged and is lost";
+    }
+    for (const MessageId& id : promised.gone) {
+      const auto message = *spool_->get(id);
+      if (message) EXPECT_EQ(message->envelope.recipients[0].state, State::delivered) << id;
+    }
+  }
+};
+
+// POSTERN_CRASH_ROUNDS says how many kills; every round ends with a look at all that was promised.
+TEST_F(SpoolCrashTest, what_was_acknowledged_survives_kill_9) {
+  const char* wanted = std::getenv("POSTERN_CRASH_ROUNDS");
+  const unsigned rounds = wanted != nullptr ? static_cast<unsigned>(std::atoi(wanted)) : 10;
+  std::random_device seed;
+  std::mt19937 random(seed());
+  Promised promised;
+  for (unsigned round = 0; round < rounds; ++round) {
+    // Some die while the spool is being opened.
+    const unsigned life = round % 4 == 3 ? random() % 15'000 : 20'000 + random() % 150'000;
+    SCOPED_TRACE(fmt::format("round {}, killed after {} us", round, life));
+    ASSERT_TRUE(run(round, life, promised)) << "the child ended by itself";
+    check(promised);
+    if (HasFailure()) return;
+    // A spool open here would be inherited by the next child, lock and threads and all.
+    spool_.reset();
+  }
+  EXPECT_GT(promised.put.size(), rounds);
+  EXPECT_FALSE(promised.gone.empty());
+}
+
+}  // namespace
+}  // namespace postern::spool

@@ -1,0 +1,62 @@
+#include "spool/spool_schema.h"
+
+namespace postern::spool {
+namespace {
+
+// Bodies stand apart, so that who walks the messages does not step over them. The partial indexes
+// hold what waits (state 0), what is under way, and what waits for a person; rows of recipients
+// that are over are in none.
+constexpr const char* first = R"sql(
+CREATE TABLE message (
+  seq INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
+  received_at INTEGER NOT NULL,
+  reverse_path TEXT NOT NULL,
+  eight_bit INTEGER NOT NULL,
+  smtputf8 INTEGER NOT NULL,
+  require_tls INTEGER NOT NULL,
+  ret TEXT NOT NULL,
+  envid TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  in_file INTEGER NOT NULL,
+  digest BLOB NOT NULL,
+  damage TEXT NOT NULL,
+  trace_id TEXT NOT NULL,
+  account TEXT NOT NULL,
+  authn_id TEXT NOT NULL,
+  evidence TEXT NOT NULL
+) STRICT;
+CREATE INDEX message_in_file ON message (seq) WHERE in_file = 1;
+CREATE TABLE body (
+  message INTEGER PRIMARY KEY REFERENCES message (seq) ON DELETE CASCADE,
+  bytes BLOB NOT NULL
+) STRICT;
+CREATE TABLE recipient (
+  message INTEGER NOT NULL REFERENCES message (seq) ON DELETE CASCADE,
+  idx INTEGER NOT NULL,
+  address TEXT NOT NULL,
+  kind INTEGER NOT NULL,
+  destination TEXT NOT NULL,
+  state INTEGER NOT NULL,
+  claimed INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  next_at INTEGER NOT NULL,
+  last_reply TEXT NOT NULL,
+  notify TEXT NOT NULL,
+  orcpt TEXT NOT NULL,
+  PRIMARY KEY (message, idx)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX recipient_due ON recipient (next_at) WHERE state = 0;
+CREATE INDEX recipient_destination ON recipient (kind, destination, next_at) WHERE state = 0;
+CREATE INDEX recipient_claimed ON recipient (message) WHERE claimed = 1;
+CREATE INDEX recipient_kept ON recipient (state, message) WHERE state >= 3;
+)sql";
+
+constexpr const char* migrations[] = {first};
+constexpr store::Schema schema{.application_id = 0x5073706c, .migrations = migrations};  // "Pspl"
+
+}  // namespace
+
+const store::Schema& spool_schema() { return schema; }
+
+}  // namespace postern::spool

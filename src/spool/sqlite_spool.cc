@@ -1,0 +1,265 @@
+#include "spool/sqlite_spool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/ulid.h"
+#include "spool/checksum.h"
+#include "spool/io_error.h"
+#include "spool/spool_schema.h"
+
+namespace postern::spool {
+
+using store::Database;
+
+/// A message on its way into the spool. It may hold up to max_waiting_octets together with others.
+struct SqliteSpool::Put {
+  MessageId id;
+  Envelope envelope;
+  Body body;
+  std::uint64_t size = 0;
+  std::uint64_t octets = 0;  ///< of a body that goes into its row
+  bool in_file = false;
+  bool file_written = false;
+  std::string digest;
+  Done<MessageId> done;
+};
+
+SqliteSpool::SqliteSpool(const SqliteSpoolOptions& options)
+    : options_(options), files_(options.directory + "/bodies") {}
+
+SqliteSpool::~SqliteSpool() {
+  // First the files, whose ends are rows to write; then the writer, which removes the last files
+  // itself.
+  if (workers_) workers_->stop();
+  writer_.reset();
+  if (lock_ >= 0) ::close(lock_);
+}
+
+Result<std::unique_ptr<SqliteSpool>> SqliteSpool::open(const SqliteSpoolOptions& options) {
+  std::unique_ptr<SqliteSpool> spool(new SqliteSpool(options));
+  if (const Result<void> locked = spool->lock(); !locked) return tl::unexpected(locked.error());
+  if (const Result<void> made = spool->files_.prepare(); !made) {
+    return tl::unexpected(made.error());
+  }
+  const std::string path = options.directory + "/spool.db";
+  auto writing = Database::open(path, spool_schema(), {.sync = store::Sync::full});
+  if (!writing) return tl::unexpected(writing.error());
+  spool->writing_ = std::move(*writing);
+  if (const Result<void> done = spool->recover(*spool->writing_); !done) {
+    return tl::unexpected(done.error());
+  }
+  auto reading = Database::open(path, spool_schema(), {.quick_check_limit = 0});
+  if (!reading) return tl::unexpected(reading.error());
+  spool->reading_ = std::move(*reading);
+  if (const Result<void> flushed = flush_directory(options.directory); !flushed) {
+    return tl::unexpected(flushed.error());
+  }
+  spool->writer_ = std::make_unique<GroupCommit>(*spool->writing_);
+  spool->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads));
+  return spool;
+}
+
+Result<void> SqliteSpool::lock() {
+  const std::string path = options_.directory + "/lock";
+  lock_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  if (lock_ < 0) return io_error(fmt::format("opening {}", path));
+  if (::flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
+  if (errno != EWOULDBLOCK) return io_error(fmt::format("locking {}", path));
+  return fail(Fault::conflict,
+              fmt::format("the spool {} belongs to another process", options_.directory));
+}
+
+Result<void> SqliteSpool::recover(Database& database) {
+  // Bodies are no secrets worth a second write of their pages. Larger steps between checkpoints
+  // write pages that change often (indexes) less often.
+  for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA wal_autocheckpoint=4000"}) {
+    if (const auto set = database.execute(pragma); !set) return tl::unexpected(set.error());
+  }
+  const auto ended = database.execute(
+      "UPDATE recipient SET claimed = 0, next_at = min(next_at, ?) WHERE claimed = 1",
+      store::now());
+  if (!ended) return tl::unexpected(ended.error());
+  return sweep(database);
+}
+
+/// With the lock held and no writer yet, every file without a row is from before.
+Result<void> SqliteSpool::sweep(Database& database) {
+  std::vector<MessageId> orphans;
+  Result<void> read;
+  const Result<void> seen = files_.each([&](const std::string& id) {
+    const auto known =
+        database.number("SELECT count(*) FROM message WHERE id = ? AND in_file = 1", id);
+    if (!known) read = tl::unexpected(known.error());
+    if (known && *known == 0) orphans.push_back(id);
+  });
+  if (!seen) return seen;
+  if (!read) return read;
+  remove_files(orphans);
+  orphans_ = orphans.size();
+
+  std::vector<MessageId> missing;
+  const Result<void> checked = database.each(
+      "SELECT id, size FROM message INDEXED BY message_in_file WHERE in_file = 1 AND damage = ''",
+      [&](const store::Row& row) {
+        const Result<int> fd = files_.open(row.text(0), static_cast<std::uint64_t>(row.integer(1)));
+        if (fd) ::close(*fd);
+        // Out of descriptors is no damage.
+        if (!fd && fd.error().fault == Fault::permanent) missing.push_back(row.text(0));
+      });
+  if (!checked) return checked;
+  for (const MessageId& id : missing) {
+    const auto marked = database.execute(
+        "UPDATE message SET damage = 'its file is missing or has another size' WHERE id = ?", id);
+    if (!marked) return tl::unexpected(marked.error());
+    const auto stopped = database.execute(
+        "UPDATE recipient SET state = 5, claimed = 0 WHERE state IN (0, 3, 4) AND message = "
+        "(SELECT seq FROM message WHERE id = ?)",
+        id);
+    if (!stopped) return tl::unexpected(stopped.error());
+  }
+  damaged_ = missing.size();
+  return {};
+}
+
+SpoolCounters SqliteSpool::counters() const {
+  return {.commits = writer_->commits(),
+          .orphans = orphans_.load(),
+          .damaged = damaged_.load(),
+          .not_removed = not_removed_.load()};
+}
+
+Result<void> SqliteSpool::ready(std::uint64_t octets) const {
+  if (std::optional<Error> trouble = writer_->trouble()) return tl::unexpected(std::move(*trouble));
+  struct statvfs disk{};
+  if (::statvfs(options_.directory.c_str(), &disk) != 0) return io_error("asking for free space");
+  const std::uint64_t room = static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize;
+  const bool inodes = disk.f_files == 0 || disk.f_favail >= 16;  // some file systems count none
+  if (room < options_.min_free || room - options_.min_free < octets || !inodes) {
+    return fail(Fault::temporary, fmt::format("the disk of the spool {} is almost full: {} octets "
+                                              "and {} files are left",
+                                              options_.directory, room, disk.f_favail));
+  }
+  if (waiting_ >= options_.max_waiting || waiting_octets_ > options_.max_waiting_octets) {
+    return fail(Fault::temporary, "too many messages wait for the spool's disk");
+  }
+  return {};
+}
+
+void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
+  const bool fit = std::all_of(
+      envelope.recipients.begin(), envelope.recipients.end(), [](const Recipient& recipient) {
+        return recipient.state == State::queued || recipient.state == State::held ||
+               recipient.state == State::quarantined;
+      });
+  if (envelope.recipients.empty() || !fit) {
+    return done(fail(Fault::malformed,
+                     "a message needs recipients, and to begin with they are "
+                     "queued, held or quarantined"));
+  }
+  if (Result<void> able = ready(body.size()); !able) return done(tl::unexpected(able.error()));
+
+  const bool in_file = body.size() > options_.file_threshold;
+  const auto put = std::make_shared<Put>(Put{.id = new_ulid(),
+                                             .envelope = std::move(envelope),
+                                             .body = std::move(body),
+                                             .in_file = in_file,
+                                             .done = std::move(done)});
+  put->size = put->body.size();
+  put->octets = in_file ? 0 : put->size;
+  waiting_ += 1;
+  waiting_octets_ += put->octets;
+  const auto store = [this, put] {
+    Result<std::string_view> bytes = put->body.view();
+    Result<void> stored;
+    if (!bytes) stored = tl::unexpected(bytes.error());
+    if (stored) put->digest = checksum(*bytes);
+    if (stored && put->in_file) {
+      stored = files_.write(put->id, *bytes);
+      put->file_written = stored.has_value();
+      if (stored) put->body.clear();
+    }
+    if (!stored && stored.error().fault == Fault::permanent) writer_->distrust(stored.error());
+    stored ? write_row(put) : finish(*put, stored);
+  };
+  in_file ? workers_->post(store) : store();
+}
+
+namespace {
+
+Result<void> insert(Database& database, const MessageId& id, const Envelope& envelope,
+                    std::uint64_t size, bool in_file, const std::string& digest,
+                    std::string_view bytes) {
+  const auto seq = database.one(
+      "INSERT INTO message (id, received_at, reverse_path, eight_bit, smtputf8, require_tls, ret, "
+      "envid, size, in_file, digest, damage, trace_id, account, authn_id, evidence) "
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,'',?,?,?,?) RETURNING seq",
+      [](const store::Row& row) { return row.integer(0); }, id, envelope.received,
+      envelope.reverse_path, envelope.eight_bit, envelope.smtputf8, envelope.require_tls,
+      envelope.ret, envelope.envid, size, in_file, store::Blob{digest}, envelope.trace_id,
+      envelope.account, envelope.authn_id, envelope.evidence);
+  if (!seq) return tl::unexpected(seq.error());
+  if (!in_file) {
+    const auto kept = database.execute("INSERT INTO body (message, bytes) VALUES (?,?)", **seq,
+                                       store::Blob{bytes});
+    if (!kept) return tl::unexpected(kept.error());
+  }
+  std::int64_t index = 0;
+  for (const Recipient& to : envelope.recipients) {
+    // Due at once: the times of the envelope are the clock's that put() was called by.
+    const auto added = database.execute(
+        "INSERT INTO recipient (message, idx, address, kind, destination, state, claimed, "
+        "attempts, "
+        "next_at, last_reply, notify, orcpt) VALUES (?,?,?,?,?,?,0,0,?,?,?,?)",
+        **seq, index++, to.address, static_cast<int>(to.destination.kind), to.destination.key,
+        static_cast<int>(to.state), std::max(to.next_attempt, envelope.received), to.last_reply,
+        to.notify, to.orcpt);
+    if (!added) return tl::unexpected(added.error());
+  }
+  return {};
+}
+
+}  // namespace
+
+void SqliteSpool::write_row(const std::shared_ptr<Put>& put) {
+  writer_->submit(
+      [put](Database& database) -> Result<void> {
+        std::string_view bytes;
+        if (!put->in_file) {
+          const Result<std::string_view> view = put->body.view();
+          if (!view) return tl::unexpected(view.error());
+          bytes = *view;
+        }
+        return insert(database, put->id, put->envelope, put->size, put->in_file, put->digest,
+                      bytes);
+      },
+      [this, put](const Result<void>& result) { finish(*put, result); });
+}
+
+void SqliteSpool::finish(Put& put, Result<void> result) {
+  // After a disk error nobody knows whether the row is there: then the file stays too, and the next
+  // open() decides. Without room SQLite has rolled back, and the file would only take space.
+  if (!result && put.file_written && result.error().fault != Fault::permanent) {
+    remove_files({put.id});
+  }
+  waiting_ -= 1;
+  waiting_octets_ -= put.octets;
+  if (result) {
+    put.done(std::move(put.id));
+  } else {
+    put.done(tl::unexpected(std::move(result.error())));
+  }
+}
+
+void SqliteSpool::remove_files(const std::vector<MessageId>& ids) {
+  for (const MessageId& id : ids) {
+    if (!files_.remove(id)) not_removed_ += 1;  // the next open() sweeps it
+  }
+}
+
+}  // namespace postern::spool

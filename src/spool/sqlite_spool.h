@@ -1,0 +1,97 @@
+// The spool of one node: DIRECTORY/spool.db (SQLite, write-ahead log, synchronous=FULL, group
+// commit), large bodies as files below DIRECTORY/bodies, and a lock, for it has one owner.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "spool/body_files.h"
+#include "spool/group_commit.h"
+#include "spool/spool.h"
+#include "spool/workers.h"
+#include "store/database.h"
+
+namespace postern::spool {
+
+struct SqliteSpoolOptions {
+  std::string directory;                     ///< must exist; bodies of files must fit there
+  std::uint64_t file_threshold = 256 << 10;  ///< larger bodies are files, in octets
+  /// Below so many free octets nothing is taken: deliveries need some to write down what became of
+  /// them, and so free the rest.
+  std::uint64_t min_free = 64 << 20;
+  /// Messages in put() at a time, and octets of those whose bodies go into rows.
+  std::uint64_t max_waiting = 4096;
+  std::uint64_t max_waiting_octets = 128 << 20;
+  unsigned file_threads = 2;
+};
+
+struct SpoolCounters {
+  std::uint64_t commits = 0;      ///< of the database, a flush each
+  std::uint64_t orphans = 0;      ///< files without a message, removed when it was opened
+  std::uint64_t damaged = 0;      ///< messages whose file was missing when it was opened
+  std::uint64_t not_removed = 0;  ///< files of deleted messages that could not be removed yet
+};
+
+class SqliteSpool final : public Spool {
+ public:
+  /// Takes the lock (Fault::conflict while another process has it), brings the schema up to date,
+  /// ends the claims of the process before, removes files without a message and marks messages
+  /// without their file as damaged. Reads no other message: the time does not depend on how many
+  /// wait, only on how many have files.
+  static Result<std::unique_ptr<SqliteSpool>> open(const SqliteSpoolOptions& options);
+  /// Waits for what was put or settled.
+  ~SqliteSpool() override;
+
+  Result<void> ready(std::uint64_t octets) const override;
+  void put(Envelope envelope, Body body, Done<MessageId> done) override;
+  Result<std::vector<DueRecipient>> due(Time now, std::size_t limit) override;
+  Result<std::vector<DueRecipient>> due(const Destination& destination, Time now,
+                                        std::size_t limit) override;
+  Result<std::vector<DueDestination>> due_destinations(
+      Time now, std::size_t limit, const std::optional<Destination>& after) override;
+  Result<std::optional<Time>> next_due() override;
+  Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
+                                    std::size_t limit) override;
+  Result<std::optional<Message>> get(const MessageId& id) override;
+  Result<BodyReader> body(const MessageId& id) override;
+  void claim(std::vector<RecipientKey> keys, Time now, Time until,
+             Done<std::vector<Claim>> done) override;
+  void settle(std::vector<Settlement> settlements, Done<void> done) override;
+  void act(Action action, const MessageId& id, Time now, Done<void> done) override;
+  void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
+  Result<Verification> verify() override;
+
+  SpoolCounters counters() const;
+
+ private:
+  struct Put;
+  explicit SqliteSpool(const SqliteSpoolOptions& options);
+
+  Result<void> lock();
+  Result<void> recover(store::Database& database);
+  Result<void> sweep(store::Database& database);
+  void write_row(const std::shared_ptr<Put>& put);
+  void finish(Put& put, Result<void> result);
+  void remove_files(const std::vector<MessageId>& ids);
+  void verify_message(const Message& message, Verification& found);
+  Result<void> verify_database(Verification& found);
+
+  const SqliteSpoolOptions options_;
+  BodyFiles files_;
+  int lock_ = -1;
+  std::unique_ptr<store::Database> writing_;
+  std::mutex mutex_;  ///< guards `reading_`
+  std::unique_ptr<store::Database> reading_;
+  std::atomic<std::uint64_t> waiting_{0};
+  std::atomic<std::uint64_t> waiting_octets_{0};
+  std::atomic<std::uint64_t> orphans_{0};
+  std::atomic<std::uint64_t> damaged_{0};
+  std::atomic<std::uint64_t> not_removed_{0};
+  std::unique_ptr<GroupCommit> writer_;
+  std::unique_ptr<Workers> workers_;
+};
+
+}  // namespace postern::spool

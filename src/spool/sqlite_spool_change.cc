@@ -1,0 +1,198 @@
+// What becomes of messages after put(): attempts and what operators do. All of it goes through the
+// same group commit.
+#include <algorithm>
+#include <utility>
+
+#include "spool/sqlite_spool.h"
+
+namespace postern::spool {
+namespace {
+
+using store::Database;
+
+/// Files of messages that a job has deleted, for the time after its commit.
+using Files = std::shared_ptr<std::vector<MessageId>>;
+
+struct Place {
+  std::int64_t seq = 0;
+  bool in_file = false;
+  bool damaged = false;
+};
+
+Result<std::optional<Place>> find(Database& database, const MessageId& id) {
+  return database.one(
+      "SELECT seq, in_file, damage <> '' FROM message WHERE id = ?",
+      [](const store::Row& row) { return Place{row.integer(0), row.boolean(1), row.boolean(2)}; },
+      id);
+}
+
+Result<void> none(const Result<std::int64_t>& changed) {
+  if (!changed) return tl::unexpected(changed.error());
+  return {};
+}
+
+/// Deletes a message, its body and its recipients.
+Result<void> remove(Database& database, const MessageId& id, const Place& place,
+                    const Files& files) {
+  if (place.in_file) files->push_back(id);
+  return none(database.execute("DELETE FROM message WHERE seq = ?", place.seq));
+}
+
+/// A claim of the last attempt is settled if it is open still; what was delivered is delivered.
+Result<void> settle_one(Database& database, const Place& place, const Settlement& settled) {
+  const auto index = settled.key.index;
+  switch (settled.outcome) {
+    case Outcome::delivered:
+      return none(
+          database.execute("UPDATE recipient SET state = 1, claimed = 0, last_reply = ? "
+                           "WHERE message = ? AND idx = ? AND state NOT IN (1, 2)",
+                           settled.reply, place.seq, index));
+    case Outcome::retry:
+      return none(database.execute(
+          "UPDATE recipient SET claimed = 0, next_at = ?, last_reply = ? "
+          "WHERE message = ? AND idx = ? AND state = 0 AND claimed = 1 AND attempts = ?",
+          settled.next_attempt, settled.reply, place.seq, index, settled.attempt));
+    case Outcome::failed:
+    case Outcome::dead:
+      return none(database.execute(
+          "UPDATE recipient SET state = ?, claimed = 0, last_reply = ? "
+          "WHERE message = ? AND idx = ? AND state = 0 AND claimed = 1 AND attempts = ?",
+          static_cast<int>(settled.outcome == Outcome::dead ? State::dead : State::failed),
+          settled.reply, place.seq, index, settled.attempt));
+  }
+  return fail(Fault::bug, "an unknown outcome");
+}
+
+/// Deletes a message when nothing is left to do for it.
+Result<void> retire(Database& database, const MessageId& id, const Files& files) {
+  const auto place = find(database, id);
+  if (!place) return tl::unexpected(place.error());
+  if (!*place) return {};
+  const auto open = database.number(
+      "SELECT EXISTS (SELECT 1 FROM recipient WHERE message = ? AND state NOT IN (1, 2))",
+      (*place)->seq);
+  if (!open) return tl::unexpected(open.error());
+  return *open != 0 ? Result<void>() : remove(database, id, **place, files);
+}
+
+Result<void> settle_all(Database& database, const std::vector<Settlement>& settlements,
+                        const Files& files) {
+  files->clear();
+  std::vector<MessageId> touched;
+  for (const Settlement& settled : settlements) {
+    const auto place = find(database, settled.key.message);
+    if (!place) return tl::unexpected(place.error());
+    if (!*place) continue;  // settled before, or dropped
+    if (Result<void> done = settle_one(database, **place, settled); !done) return done;
+    touched.push_back(settled.key.message);
+  }
+  std::sort(touched.begin(), touched.end());
+  touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
+  for (const MessageId& id : touched) {
+    if (Result<void> done = retire(database, id, files); !done) return done;
+  }
+  return {};
+}
+
+Result<void> act_on(Database& database, Action action, const MessageId& id, Time now,
+                    const Files& files) {
+  files->clear();
+  const auto found = find(database, id);
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return fail(Fault::not_found, "no such message is queued");
+  const Place& place = **found;
+  if (place.damaged && (action == Action::release || action == Action::retry)) {
+    return fail(Fault::conflict, "the message is damaged and can only be dropped");
+  }
+  switch (action) {
+    case Action::hold:
+      return none(database.execute(
+          "UPDATE recipient SET state = 3, claimed = 0 WHERE message = ? AND state = 0",
+          place.seq));
+    case Action::release:
+      return none(database.execute(
+          "UPDATE recipient SET state = 0, next_at = ? WHERE message = ? AND state IN (3, 5)", now,
+          place.seq));
+    case Action::retry:
+      // One that is under way goes on; it is not begun a second time.
+      return none(
+          database.execute("UPDATE recipient SET state = 0, next_at = ? "
+                           "WHERE message = ? AND claimed = 0 AND state IN (0, 4)",
+                           now, place.seq));
+    case Action::drop:
+      return remove(database, id, place, files);
+  }
+  return fail(Fault::bug, "an unknown action");
+}
+
+Result<void> claim_all(Database& database, const std::vector<RecipientKey>& keys, Time now,
+                       Time until, std::vector<Claim>& claims) {
+  claims.clear();
+  for (const RecipientKey& key : keys) {
+    const auto attempt = database.one(
+        "UPDATE recipient SET claimed = 1, attempts = attempts + 1, next_at = ? "
+        "WHERE message = (SELECT seq FROM message WHERE id = ?) AND idx = ? AND state = 0 "
+        "AND next_at <= ? RETURNING attempts",
+        [](const store::Row& row) { return static_cast<std::uint32_t>(row.integer(0)); }, until,
+        key.message, key.index, now);
+    if (!attempt) return tl::unexpected(attempt.error());
+    if (*attempt) claims.push_back({key, **attempt});
+  }
+  return {};
+}
+
+}  // namespace
+
+void SqliteSpool::claim(std::vector<RecipientKey> keys, Time now, Time until,
+                        Done<std::vector<Claim>> done) {
+  const auto claims = std::make_shared<std::vector<Claim>>();
+  writer_->submit(
+      [keys = std::move(keys), now, until, claims](Database& database) {
+        return claim_all(database, keys, now, until, *claims);
+      },
+      [claims, done = std::move(done)](const Result<void>& result) {
+        if (!result) return done(tl::unexpected(result.error()));
+        done(std::move(*claims));
+      });
+}
+
+void SqliteSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
+  const auto files = std::make_shared<std::vector<MessageId>>();
+  writer_->submit([settlements = std::move(settlements),
+                   files](Database& database) { return settle_all(database, settlements, files); },
+                  [this, files, done = std::move(done)](const Result<void>& result) {
+                    // The rows are gone for good, so the files have no owner; a crash here leaves
+                    // orphans.
+                    if (result && !files->empty())
+                      workers_->post([this, files] { remove_files(*files); });
+                    done(result);
+                  });
+}
+
+void SqliteSpool::act(Action action, const MessageId& id, Time now, Done<void> done) {
+  const auto files = std::make_shared<std::vector<MessageId>>();
+  writer_->submit([action, id, now,
+                   files](Database& database) { return act_on(database, action, id, now, files); },
+                  [this, files, done = std::move(done)](const Result<void>& result) {
+                    if (result && !files->empty())
+                      workers_->post([this, files] { remove_files(*files); });
+                    done(result);
+                  });
+}
+
+void SqliteSpool::quarantine(const MessageId& id, std::string damage, Done<void> done) {
+  writer_->submit(
+      [id, damage = std::move(damage)](Database& database) -> Result<void> {
+        const auto marked =
+            database.execute("UPDATE message SET damage = ? WHERE id = ?", damage, id);
+        if (!marked) return tl::unexpected(marked.error());
+        if (*marked == 0) return fail(Fault::not_found, "no such message is queued");
+        return none(database.execute(
+            "UPDATE recipient SET state = 5, claimed = 0 WHERE state IN (0, 3, 4) AND message = "
+            "(SELECT seq FROM message WHERE id = ?)",
+            id));
+      },
+      std::move(done));
+}
+
+}  // namespace postern::spool

@@ -1,0 +1,215 @@
+// What the scheduler and operators see: a connection of its own, which the writer does not wait
+// for.
+#include <utility>
+
+#include "spool/sqlite_spool.h"
+
+namespace postern::spool {
+namespace {
+
+using store::Database;
+using store::Row;
+
+#define POSTERN_MESSAGE_COLUMNS                                                     \
+  "m.id, m.size, m.in_file, m.damage, m.received_at, m.reverse_path, m.eight_bit, " \
+  "m.smtputf8, m.require_tls, m.ret, m.envid, m.trace_id, m.account, m.authn_id"
+
+Message read_message(const Row& row) {
+  Message message{.id = row.text(0),
+                  .size = static_cast<std::uint64_t>(row.integer(1)),
+                  .in_file = row.boolean(2),
+                  .damage = row.text(3)};
+  Envelope& envelope = message.envelope;
+  envelope.received = row.time(4);
+  envelope.reverse_path = row.text(5);
+  envelope.eight_bit = row.boolean(6);
+  envelope.smtputf8 = row.boolean(7);
+  envelope.require_tls = row.boolean(8);
+  envelope.ret = row.text(9);
+  envelope.envid = row.text(10);
+  envelope.trace_id = row.text(11);
+  envelope.account = row.text(12);
+  envelope.authn_id = row.text(13);
+  return message;
+}
+
+Recipient read_recipient(const Row& row) {
+  return {.address = row.text(0),
+          .destination = {static_cast<RouteKind>(row.integer(1)), row.text(2)},
+          .state = static_cast<State>(row.integer(3)),
+          .notify = row.text(4),
+          .orcpt = row.text(5),
+          .attempts = static_cast<std::uint32_t>(row.integer(6)),
+          .claimed = row.boolean(7),
+          .next_attempt = row.time(8),
+          .last_reply = row.text(9)};
+}
+
+#define POSTERN_DUE_COLUMNS "m.id, r.idx, r.address, r.kind, r.destination, r.attempts, r.next_at"
+
+DueRecipient read_due(const Row& row) {
+  return {.key = {row.text(0), static_cast<std::uint32_t>(row.integer(1))},
+          .address = row.text(2),
+          .destination = {static_cast<RouteKind>(row.integer(3)), row.text(4)},
+          .attempts = static_cast<std::uint32_t>(row.integer(5)),
+          .due = row.time(6)};
+}
+
+}  // namespace
+
+// INDEXED BY makes a query that has lost its index an error instead of a scan of the queue, and
+// CROSS JOIN keeps its table in front.
+Result<std::vector<DueRecipient>> SqliteSpool::due(Time now, std::size_t limit) {
+  const std::lock_guard guard(mutex_);
+  return reading_->all(
+      "SELECT " POSTERN_DUE_COLUMNS
+      " FROM recipient AS r INDEXED BY recipient_due CROSS JOIN message AS m ON m.seq = r.message "
+      "WHERE r.state = 0 AND r.next_at <= ? ORDER BY r.next_at LIMIT ?",
+      read_due, now, limit);
+}
+
+Result<std::vector<DueRecipient>> SqliteSpool::due(const Destination& destination, Time now,
+                                                   std::size_t limit) {
+  const std::lock_guard guard(mutex_);
+  return reading_->all("SELECT " POSTERN_DUE_COLUMNS
+                       " FROM recipient AS r INDEXED BY recipient_destination "
+                       "CROSS JOIN message AS m ON m.seq = r.message "
+                       "WHERE r.state = 0 AND r.kind = ? AND r.destination = ? AND r.next_at <= ? "
+                       "ORDER BY r.next_at LIMIT ?",
+                       read_due, static_cast<int>(destination.kind), destination.key, now, limit);
+}
+
+Result<std::vector<DueDestination>> SqliteSpool::due_destinations(
+    Time now, std::size_t limit, const std::optional<Destination>& after) {
+  // A row value, (kind, destination) > (?, ?), would step over every row of the destination before.
+  constexpr std::string_view same_kind =
+      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
+      "WHERE state = 0 AND kind = ? AND destination > ? ORDER BY destination, next_at LIMIT 1";
+  constexpr std::string_view next_kind =
+      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
+      "WHERE state = 0 AND kind > ? ORDER BY kind, destination, next_at LIMIT 1";
+  const auto read = [](const Row& row) {
+    return DueDestination{{static_cast<RouteKind>(row.integer(0)), row.text(1)}, row.time(2)};
+  };
+  std::vector<DueDestination> found;
+  std::optional<Destination> at = after;
+  while (found.size() < limit) {
+    const std::lock_guard guard(mutex_);  // each look-up for itself: others may come between
+    Result<std::optional<DueDestination>> next;
+    if (at) next = reading_->one(same_kind, read, static_cast<int>(at->kind), at->key);
+    if (next && !*next) next = reading_->one(next_kind, read, at ? static_cast<int>(at->kind) : -1);
+    if (!next) return tl::unexpected(next.error());
+    if (!*next) break;
+    at = (*next)->destination;
+    if ((*next)->due <= now) found.push_back(std::move(**next));
+  }
+  return found;
+}
+
+Result<std::optional<Time>> SqliteSpool::next_due() {
+  const std::lock_guard guard(mutex_);
+  return reading_->one(
+      "SELECT next_at FROM recipient INDEXED BY recipient_due WHERE state = 0 "
+      "ORDER BY next_at LIMIT 1",
+      [](const Row& row) { return row.time(0); });
+}
+
+Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const MessageId& before,
+                                               std::size_t limit) {
+  // Numbers of our own enumerations, no foreign text. What waits for a person is found by its index
+  // (SQLite does not see that 4 >= 3, so the query says it); of what is queued there is so much
+  // that a walk from the newest on meets enough of it.
+  std::string from = "message AS m";
+  std::string where;
+  if (filter.state) {
+    const int state = static_cast<int>(*filter.state);
+    if (state >= static_cast<int>(State::held)) {
+      from = fmt::format(
+          "(SELECT DISTINCT message FROM recipient INDEXED BY recipient_kept "
+          "WHERE state = {} AND state >= 3) AS k CROSS JOIN message AS m ON m.seq = k.message",
+          state);
+    } else {
+      where = fmt::format(
+          " AND EXISTS (SELECT 1 FROM recipient AS s WHERE s.message = m.seq AND s.state = {})",
+          state);
+    }
+  }
+  if (!before.empty()) where += " AND m.id < ?1";
+  if (filter.destination) {
+    where += fmt::format(
+        " AND EXISTS (SELECT 1 FROM recipient AS d WHERE d.message = m.seq AND "
+        "d.kind = {} AND d.destination = ?3)",
+        static_cast<int>(filter.destination->kind));
+  }
+  if (filter.account) where += " AND m.account = ?4";
+  // Every parameter stands somewhere, so that all can be bound.
+  const std::string sql =
+      fmt::format("SELECT " POSTERN_MESSAGE_COLUMNS
+                  " FROM {} WHERE ?1 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL{} "
+                  "ORDER BY m.id DESC LIMIT ?2",
+                  from, where);
+  const std::lock_guard guard(mutex_);
+  return reading_->all(sql, read_message, before, limit,
+                       filter.destination ? filter.destination->key : std::string(),
+                       filter.account.value_or(""));
+}
+
+Result<std::optional<Message>> SqliteSpool::get(const MessageId& id) {
+  const std::lock_guard guard(mutex_);
+  auto found = reading_->one(
+      "SELECT " POSTERN_MESSAGE_COLUMNS ", m.evidence FROM message AS m WHERE m.id = ?",
+      [](const Row& row) {
+        Message message = read_message(row);
+        message.envelope.evidence = row.text(14);
+        return message;
+      },
+      id);
+  if (!found || !*found) return found;
+  auto recipients = reading_->all(
+      "SELECT address, kind, destination, state, notify, orcpt, attempts, claimed, next_at, "
+      "last_reply FROM recipient WHERE message = (SELECT seq FROM message WHERE id = ?) "
+      "ORDER BY idx",
+      read_recipient, id);
+  if (!recipients) return tl::unexpected(recipients.error());
+  // Between the two statements the message may have been settled and deleted.
+  if (recipients->empty()) return std::optional<Message>();
+  (*found)->envelope.recipients = std::move(*recipients);
+  return found;
+}
+
+Result<BodyReader> SqliteSpool::body(const MessageId& id) {
+  struct Stored {
+    std::uint64_t size;
+    bool in_file;
+    std::string digest;
+    std::string damage;
+    std::optional<std::string> bytes;
+  };
+  Result<std::optional<Stored>> found;
+  {
+    const std::lock_guard guard(mutex_);
+    found = reading_->one(
+        "SELECT m.size, m.in_file, m.digest, m.damage, b.bytes FROM message AS m "
+        "LEFT JOIN body AS b ON b.message = m.seq WHERE m.id = ?",
+        [](const Row& row) {
+          return Stored{static_cast<std::uint64_t>(row.integer(0)), row.boolean(1), row.text(2),
+                        row.text(3), row.optional_text(4)};
+        },
+        id);
+  }
+  if (!found) return tl::unexpected(found.error());
+  if (!*found) return fail(Fault::not_found, "no such message is queued");
+  Stored& stored = **found;
+  if (!stored.damage.empty()) return fail(Fault::permanent, stored.damage);
+  if (stored.in_file) {
+    const Result<int> fd = files_.open(id, stored.size);
+    if (!fd) return tl::unexpected(fd.error());
+    return BodyReader(*fd, stored.size, std::move(stored.digest));
+  }
+  if (!stored.bytes || stored.bytes->size() != stored.size) {
+    return fail(Fault::permanent, "a message body is missing or has another size");
+  }
+  return BodyReader(std::move(*stored.bytes), std::move(stored.digest));
+}
+
+}  // namespace postern::spool

@@ -1,0 +1,380 @@
+#include "spool/sqlite_spool.h"
+
+#include <atomic>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "spool/spool_fixture.h"
+#include "spool/spool_schema.h"
+
+namespace postern::spool {
+namespace {
+
+class SqliteSpoolTest : public SpoolTest {
+ protected:
+  SqliteSpoolTest() { open(); }
+
+  State state(const MessageId& id, std::size_t index = 0) {
+    const auto message = spool_->get(id);
+    EXPECT_TRUE(message && *message);
+    return (*message)->envelope.recipients[index].state;
+  }
+  bool gone(const MessageId& id) { return !*spool_->get(id); }
+  /// Claims the first recipient of a message.
+  std::uint32_t begin(const MessageId& id, Time now = at(0)) {
+    const auto claims = claim({{id, 0}}, now, now + std::chrono::seconds(60));
+    EXPECT_TRUE(claims && claims->size() == 1);
+    return claims->front().attempt;
+  }
+};
+
+TEST_F(SqliteSpoolTest, keeps_every_field_over_a_restart) {
+  Envelope sent = envelope(2);
+  sent.eight_bit = sent.smtputf8 = sent.require_tls = true;
+  sent.ret = "HDRS";
+  sent.envid = "env-1";
+  sent.trace_id = "trace-1";
+  sent.account = "acc_1";
+  sent.authn_id = "user@example.org";
+  sent.evidence = R"({"spf":"pass"})";
+  sent.recipients[1] = {.address = "other@example.com",
+                        .destination = {RouteKind::relay, "example.com"},
+                        .state = State::held,
+                        .notify = "FAILURE",
+                        .orcpt = "rfc822;o@example.com"};
+  const auto id = put(sent, "Subject: a\r\n\r\nbody\r\n");
+  ASSERT_TRUE(id) << id.error().message;
+  open();
+  const auto found = spool_->get(*id);
+  ASSERT_TRUE(found && *found);
+  const Message& message = **found;
+  EXPECT_EQ(message.size, 20u);
+  EXPECT_FALSE(message.in_file);
+  EXPECT_EQ(message.damage, "");
+  const Envelope& kept = message.envelope;
+  EXPECT_EQ(kept.received, sent.received);
+  EXPECT_EQ(kept.reverse_path, sent.reverse_path);
+  EXPECT_TRUE(kept.eight_bit && kept.smtputf8 && kept.require_tls);
+  EXPECT_EQ(kept.ret, sent.ret);
+  EXPECT_EQ(kept.envid, sent.envid);
+  EXPECT_EQ(kept.trace_id, sent.trace_id);
+  EXPECT_EQ(kept.account, sent.account);
+  EXPECT_EQ(kept.authn_id, sent.authn_id);
+  EXPECT_EQ(kept.evidence, sent.evidence);
+  ASSERT_EQ(kept.recipients.size(), 2u);
+  EXPECT_EQ(kept.recipients[0].state, State::queued);
+  EXPECT_EQ(kept.recipients[0].next_attempt, sent.received);
+  EXPECT_EQ(kept.recipients[1].address, "other@example.com");
+  EXPECT_EQ(kept.recipients[1].destination, sent.recipients[1].destination);
+  EXPECT_EQ(kept.recipients[1].state, State::held);
+  EXPECT_EQ(kept.recipients[1].notify, "FAILURE");
+  EXPECT_EQ(kept.recipients[1].orcpt, "rfc822;o@example.com");
+  EXPECT_EQ(read(*id).value(), "Subject: a\r\n\r\nbody\r\n");
+}
+
+TEST_F(SqliteSpoolTest, bodies_beyond_the_threshold_are_files) {
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, BodyReader::piece, std::size_t{(256 << 10) - 1},
+        std::size_t{256 << 10}, std::size_t{(256 << 10) + 1}, std::size_t{3'000'001}}) {
+    std::string bytes(size, 'x');
+    for (std::size_t i = 0; i < size; i += 777) bytes[i] = static_cast<char>(i % 251);
+    const std::size_t before = files().size();
+    const auto id = put(envelope(), bytes);
+    ASSERT_TRUE(id) << id.error().message;
+    EXPECT_EQ(files().size() - before, size > (256 << 10) ? 1u : 0u) << size;
+    EXPECT_EQ((*spool_->get(*id))->in_file, size > (256 << 10));
+    EXPECT_TRUE(read(*id).value() == bytes) << size;
+  }
+}
+
+TEST_F(SqliteSpoolTest, refuses_a_message_without_recipients_or_with_one_that_is_over) {
+  EXPECT_EQ(put(envelope(0), "x").error().fault, Fault::malformed);
+  Envelope over = envelope();
+  over.recipients[0].state = State::delivered;
+  EXPECT_EQ(put(over, "x").error().fault, Fault::malformed);
+}
+
+TEST_F(SqliteSpoolTest, many_that_wait_share_a_commit) {
+  constexpr int count = 500;
+  std::atomic<int> left = count;
+  std::promise<void> all;
+  const std::uint64_t before = spool_->counters().commits;
+  for (int i = 0; i < count; ++i) {
+    spool_->put(envelope(), body("x"), [&](const Result<MessageId>& id) {
+      EXPECT_TRUE(id);
+      if (--left == 0) all.set_value();
+    });
+  }
+  all.get_future().wait();
+  EXPECT_LT(spool_->counters().commits - before, count / 2u);
+}
+
+TEST_F(SqliteSpoolTest, due_is_in_order_of_time_and_by_destination) {
+  Envelope late = envelope(1, at(20));
+  Envelope early = envelope(1, at(10));
+  early.recipients[0].destination = {RouteKind::webhook, "wh_2"};
+  Envelope held = envelope(1, at(5));
+  held.recipients[0].state = State::held;
+  Envelope relayed = envelope(1, at(15));
+  relayed.recipients[0].destination = {RouteKind::relay, "example.com"};
+  const MessageId a = *put(late, "a");
+  const MessageId b = *put(early, "b");
+  const MessageId c = *put(relayed, "c");
+  ASSERT_TRUE(put(held, "held"));
+  EXPECT_EQ(*spool_->next_due(), at(10));
+  EXPECT_TRUE(spool_->due(at(9), 10)->empty());
+  const auto due = *spool_->due(at(20), 10);
+  ASSERT_EQ(due.size(), 3u);
+  EXPECT_EQ(due[0].key.message, b);
+  EXPECT_EQ(due[1].key.message, c);
+  EXPECT_EQ(due[2].key.message, a);
+  EXPECT_EQ(spool_->due(at(20), 2)->size(), 2u);
+  const auto one = *spool_->due({RouteKind::webhook, "wh_1"}, at(20), 10);
+  ASSERT_EQ(one.size(), 1u);
+  EXPECT_EQ(one[0].key.message, a);
+  EXPECT_EQ(one[0].address, "user0@example.net");
+
+  const auto first = *spool_->due_destinations(at(20), 2, std::nullopt);
+  ASSERT_EQ(first.size(), 2u);
+  EXPECT_EQ(first[0].destination, (Destination{RouteKind::webhook, "wh_1"}));
+  EXPECT_EQ(first[1].destination, (Destination{RouteKind::webhook, "wh_2"}));
+  EXPECT_EQ(first[1].due, at(10));
+  const auto rest = *spool_->due_destinations(at(20), 2, first[1].destination);
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].destination, (Destination{RouteKind::relay, "example.com"}));
+  EXPECT_EQ(spool_->due_destinations(at(10), 10, std::nullopt)->size(), 1u);
+}
+
+TEST_F(SqliteSpoolTest, of_two_who_claim_one_gets_it) {
+  const MessageId id = *put(envelope(), "x");
+  std::atomic<int> got = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] { got += static_cast<int>(claim({{id, 0}}, at(1), at(60))->size()); });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(got, 1);
+  EXPECT_TRUE(spool_->due(at(59), 10)->empty());
+  // The claim ends: it is due again, and the next attempt has the next number.
+  ASSERT_EQ(spool_->due(at(60), 10)->size(), 1u);
+  EXPECT_EQ(claim({{id, 0}}, at(60), at(90))->front().attempt, 2u);
+}
+
+TEST_F(SqliteSpoolTest, claims_end_with_the_process) {
+  const MessageId id = *put(envelope(), "x");
+  const Time now = store::now();
+  ASSERT_EQ(claim({{id, 0}}, now, now + std::chrono::hours(24))->size(), 1u);
+  ASSERT_TRUE(spool_->due(now, 10)->empty());
+  open();
+  const auto due = *spool_->due(store::now(), 10);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(due[0].attempts, 1u);
+}
+
+TEST_F(SqliteSpoolTest, the_last_delivery_deletes_message_and_file) {
+  const MessageId id = *put(envelope(2), std::string(300'000, 'x'));
+  ASSERT_EQ(files().size(), 1u);
+  ASSERT_EQ(claim({{id, 0}, {id, 1}}, at(0), at(60))->size(), 2u);
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .reply = "200"}}));
+  EXPECT_EQ(state(id, 0), State::delivered);
+  EXPECT_EQ(state(id, 1), State::queued);
+  ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1, .outcome = Outcome::failed}}));
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(spool_->body(id).error().fault, Fault::not_found);
+  spool_.reset();  // waits for the file's removal
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(SqliteSpoolTest, settling_again_changes_nothing) {
+  const MessageId id = *put(envelope(2), "x");
+  const std::uint32_t attempt = begin(id);
+  const Settlement retry{.key = {id, 0},
+                         .attempt = attempt,
+                         .outcome = Outcome::retry,
+                         .next_attempt = at(100),
+                         .reply = "503"};
+  ASSERT_TRUE(settle({retry}));
+  Settlement again = retry;
+  again.next_attempt = at(900);
+  ASSERT_TRUE(settle({again, again}));
+  const auto kept = (*spool_->get(id))->envelope.recipients[0];
+  EXPECT_EQ(kept.next_attempt, at(100));
+  EXPECT_EQ(kept.last_reply, "503");
+  EXPECT_EQ(kept.attempts, 1u);
+  EXPECT_FALSE(kept.claimed);
+
+  // A second attempt has begun: a late failure of the first is nothing, a late delivery is one.
+  EXPECT_EQ(begin(id, at(100)), 2u);
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1, .outcome = Outcome::dead}}));
+  EXPECT_EQ(state(id), State::queued);
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 1}}));
+  EXPECT_EQ(state(id), State::delivered);
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = 2, .outcome = Outcome::dead}}));
+  EXPECT_EQ(state(id), State::delivered);
+  ASSERT_EQ(claim({{id, 1}}, at(0), at(60))->size(), 1u);
+  ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1}}));
+  EXPECT_TRUE(gone(id));
+  ASSERT_TRUE(settle({{.key = {id, 1}, .attempt = 1}}));
+}
+
+TEST_F(SqliteSpoolTest, three_hundred_recipients) {
+  const MessageId id = *put(envelope(300), std::string(300'000, 'x'));
+  const auto due = *spool_->due(at(0), 1000);
+  ASSERT_EQ(due.size(), 300u);
+  std::vector<RecipientKey> keys;
+  for (const DueRecipient& one : due) keys.push_back(one.key);
+  const auto claims = *claim(keys, at(0), at(60));
+  ASSERT_EQ(claims.size(), 300u);
+  std::vector<Settlement> settlements;
+  for (const Claim& one : claims) settlements.push_back({.key = one.key, .attempt = one.attempt});
+  const Settlement last = settlements.back();
+  settlements.pop_back();
+  ASSERT_TRUE(settle(settlements));
+  EXPECT_FALSE(gone(id));
+  ASSERT_TRUE(settle({last}));
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(spool_->verify()->wrong, 0u);
+}
+
+TEST_F(SqliteSpoolTest, operators_hold_release_retry_and_drop) {
+  const MessageId id = *put(envelope(), std::string(300'000, 'x'));
+  ASSERT_TRUE(act(Action::hold, id));
+  EXPECT_EQ(state(id), State::held);
+  EXPECT_TRUE(spool_->due(at(100), 10)->empty());
+  ASSERT_TRUE(act(Action::release, id, at(7)));
+  EXPECT_EQ(spool_->due(at(7), 10)->size(), 1u);
+  const std::uint32_t attempt = begin(id, at(7));
+  ASSERT_TRUE(act(Action::retry, id, at(7)));  // under way: not begun twice
+  EXPECT_TRUE(spool_->due(at(7), 10)->empty());
+  ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = attempt, .outcome = Outcome::dead}}));
+  EXPECT_EQ(state(id), State::dead);
+  ASSERT_TRUE(act(Action::retry, id, at(8)));
+  EXPECT_EQ(state(id), State::queued);
+  ASSERT_TRUE(act(Action::drop, id));
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(act(Action::drop, id).error().fault, Fault::not_found);
+  spool_.reset();
+  EXPECT_TRUE(files().empty());
+}
+
+TEST_F(SqliteSpoolTest, lists_pages_newest_first_by_filter) {
+  std::set<MessageId> all;
+  for (int i = 0; i < 25; ++i) {
+    Envelope sent = envelope();
+    sent.account = i % 2 == 0 ? "acc_even" : "acc_odd";
+    if (i == 3) sent.recipients[0].state = State::quarantined;
+    if (i == 4) sent.recipients[0].destination = {RouteKind::relay, "example.com"};
+    all.insert(*put(sent, "x"));
+  }
+  std::vector<MessageId> seen;
+  MessageId before;
+  while (true) {
+    const auto messages = *spool_->list({}, before, 10);
+    if (messages.empty()) break;
+    for (const Message& message : messages) seen.push_back(message.id);
+    before = messages.back().id;
+  }
+  EXPECT_EQ(seen, std::vector<MessageId>(all.rbegin(), all.rend()));
+  EXPECT_EQ(spool_->list({.state = State::quarantined}, "", 99)->size(), 1u);
+  EXPECT_EQ(spool_->list({.state = State::queued}, "", 99)->size(), 24u);
+  EXPECT_EQ(spool_->list({.state = State::dead}, "", 99)->size(), 0u);
+  EXPECT_EQ(spool_->list({.account = "acc_odd"}, "", 99)->size(), 12u);
+  EXPECT_EQ(
+      spool_->list({.destination = Destination{RouteKind::relay, "example.com"}}, "", 99)->size(),
+      1u);
+}
+
+TEST_F(SqliteSpoolTest, a_second_process_does_not_get_the_spool) {
+  const auto second = SqliteSpool::open(options_);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().fault, Fault::conflict);
+}
+
+TEST_F(SqliteSpoolTest, files_without_a_message_are_swept_when_it_opens) {
+  const MessageId id = *put(envelope(), std::string(300'000, 'x'));
+  const std::string ours = files().front();
+  const std::string folder = directory_ + "/bodies/AV";
+  std::filesystem::create_directory(folder);
+  const std::string orphan = folder + "/01ARZ3NDEKTSV4RRFFQ69G5FAV";
+  std::ofstream(orphan) << "left behind";
+  std::ofstream(folder + "/notes.txt") << "not ours";
+  open();
+  EXPECT_EQ(spool_->counters().orphans, 1u);
+  EXPECT_FALSE(std::filesystem::exists(orphan));
+  EXPECT_TRUE(std::filesystem::exists(ours));
+  EXPECT_TRUE(std::filesystem::exists(folder + "/notes.txt"));
+  EXPECT_EQ(read(id)->size(), 300'000u);
+}
+
+TEST_F(SqliteSpoolTest, a_message_without_its_file_is_quarantined_and_listed) {
+  const MessageId lost = *put(envelope(), std::string(300'000, 'x'));
+  const std::string file = files().front();
+  const MessageId whole = *put(envelope(), std::string(300'000, 'y'));
+  std::filesystem::remove(file);
+  open();
+  EXPECT_EQ(spool_->counters().damaged, 1u);
+  EXPECT_EQ(state(lost), State::quarantined);
+  EXPECT_NE((*spool_->get(lost))->damage, "");
+  const auto due = *spool_->due(at(100), 10);
+  ASSERT_EQ(due.size(), 1u);
+  EXPECT_EQ(due[0].key.message, whole);
+  EXPECT_EQ(spool_->list({.state = State::quarantined}, "", 10)->size(), 1u);
+  EXPECT_EQ(act(Action::release, lost).error().fault, Fault::conflict);
+  EXPECT_EQ(act(Action::retry, lost).error().fault, Fault::conflict);
+  const auto found = *spool_->verify();
+  EXPECT_EQ(found.messages, 2u);
+  ASSERT_EQ(found.findings.size(), 1u);
+  EXPECT_EQ(found.findings[0].message, lost);
+  ASSERT_TRUE(act(Action::drop, lost));
+  EXPECT_EQ(spool_->verify()->wrong, 0u);
+}
+
+TEST_F(SqliteSpoolTest, a_changed_body_is_never_read_to_its_end) {
+  const MessageId in_file = *put(envelope(), std::string(300'000, 'x'));
+  const MessageId in_row = *put(envelope(), std::string(100'000, 'y'));
+  {
+    std::fstream file(files().front(), std::ios::in | std::ios::out);
+    file.seekp(1000);
+    file.put('z');
+  }
+  spool_.reset();
+  {
+    auto database = store::Database::open(directory_ + "/spool.db", spool_schema());
+    ASSERT_TRUE((*database)->execute("UPDATE body SET bytes = zeroblob(100000)"));
+  }
+  open();
+  EXPECT_EQ(read(in_file).error().fault, Fault::permanent);
+  EXPECT_EQ(read(in_row).error().fault, Fault::permanent);
+  EXPECT_EQ(spool_->verify()->wrong, 2u);
+  ASSERT_TRUE(wait<void>([&](auto done) { spool_->quarantine(in_file, "bit rot", done); }));
+  EXPECT_EQ(state(in_file), State::quarantined);
+  EXPECT_EQ((*spool_->get(in_file))->damage, "bit rot");
+}
+
+TEST_F(SqliteSpoolTest, many_threads_put_and_settle_at_once) {
+  std::atomic<int> delivered = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([&, t] {
+      for (int i = 0; i < 40; ++i) {
+        const std::string bytes(i % 8 == 0 ? 300'000 : 1000, static_cast<char>('a' + t));
+        const auto id = put(envelope(), bytes);
+        ASSERT_TRUE(id) << id.error().message;
+        EXPECT_TRUE(read(*id).value() == bytes);
+        if (i % 2 == 0) continue;
+        ASSERT_EQ(claim({{*id, 0}}, at(0), at(60))->size(), 1u);
+        ASSERT_TRUE(settle({{.key = {*id, 0}, .attempt = 1}}));
+        delivered += 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(spool_->list({}, "", 1000)->size(), 320u - static_cast<unsigned>(delivered));
+  const auto found = *spool_->verify();
+  EXPECT_EQ(found.wrong, 0u);
+  EXPECT_EQ(found.messages, 160u);
+}
+
+}  // namespace
+}  // namespace postern::spool

@@ -1,0 +1,63 @@
+#include "spool/sqlite_spool.h"
+
+namespace postern::spool {
+namespace {
+
+constexpr std::size_t page = 100;
+constexpr std::size_t max_findings = 1000;
+
+void add(Verification& found, const MessageId& message, std::string what) {
+  found.wrong += 1;
+  if (found.findings.size() < max_findings) found.findings.push_back({message, std::move(what)});
+}
+
+}  // namespace
+
+void SqliteSpool::verify_message(const Message& message, Verification& found) {
+  std::string wrong = message.damage;
+  Result<BodyReader> reader = body(message.id);
+  while (reader && wrong.empty()) {
+    const Result<std::string_view> bytes = reader->next();
+    if (!bytes) wrong = bytes.error().message;
+    if (!bytes || bytes->empty()) break;
+    found.octets += bytes->size();
+  }
+  if (!reader && wrong.empty()) wrong = reader.error().message;
+  const Result<std::optional<Message>> whole = get(message.id);
+  if (!whole) return add(found, message.id, whole.error().message);
+  if (!*whole) return;  // delivered meanwhile, so nothing can be wrong with it
+  found.messages += 1;
+  found.recipients += (*whole)->envelope.recipients.size();
+  if (!wrong.empty()) add(found, message.id, wrong);
+}
+
+Result<void> SqliteSpool::verify_database(Verification& found) {
+  const std::lock_guard guard(mutex_);
+  // Messages without recipients, and those over but still there: no commit leaves such behind.
+  const Result<void> over = reading_->each(
+      "SELECT id FROM message AS m WHERE NOT EXISTS "
+      "(SELECT 1 FROM recipient AS r WHERE r.message = m.seq AND r.state NOT IN (1, 2))",
+      [&](const store::Row& row) { add(found, row.text(0), "nothing is left to do for it"); });
+  if (!over) return over;
+  return reading_->each("PRAGMA integrity_check(100)", [&](const store::Row& row) {
+    if (row.text(0) != "ok") add(found, "", row.text(0));
+  });
+}
+
+Result<Verification> SqliteSpool::verify() {
+  Verification found;
+  MessageId before;
+  while (true) {
+    const Result<std::vector<Message>> messages = list({}, before, page);
+    if (!messages) return tl::unexpected(messages.error());
+    for (const Message& message : *messages) verify_message(message, found);
+    if (messages->size() < page) break;
+    before = messages->back().id;
+  }
+  if (const Result<void> sound = verify_database(found); !sound) {
+    return tl::unexpected(sound.error());
+  }
+  return found;
+}
+
+}  // namespace postern::spool
