@@ -1,5 +1,6 @@
 #include "relay/route.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::array<std::string_view, 7> level_names{"none",        "may", "encrypt", "verify",
                                                       "sts-testing", "sts", "dane"};
+
+constexpr std::size_t max_error_text = 400;  ///< a reply line has 512 (RFC 5321 §4.5.3.1.5)
 
 tl::unexpected<Error> malformed(std::string_view what, std::string_view text) {
   return fail(Fault::malformed, fmt::format("{}: {}", what, printable(text, 100)));
@@ -30,7 +33,11 @@ Result<Route> error_route(std::string_view text) {
   if (!enhanced || enhanced->klass != 5) return malformed("a reply needs its 5.y.z", whole);
   route.refusal.code = static_cast<std::uint16_t>(*code);
   route.refusal.enhanced = *enhanced;
-  route.refusal.text = printable(trim(text), 400);
+  text = trim(text);
+  if (text.size() > max_error_text || !std::all_of(text.begin(), text.end(), is_printable_ascii))
+    return malformed("the text of a reply is one line of printable ASCII, 400 octets at most",
+                     whole);
+  route.refusal.text = text;
   return route;
 }
 
@@ -75,6 +82,22 @@ std::string to_text(const RouteHost& host) {
   std::string text = "[" + host.name + "]";
   if (host.port != smtp_port) text += fmt::format(":{}", host.port);
   return text;
+}
+
+/// A key of the table: `*`, `.parent`, `domain` or `local@domain`, lower case, A-labels.
+std::optional<std::string> normal_key(std::string_view key) {
+  if (key == "*") return std::string(key);
+  const std::size_t at = key.rfind('@');
+  const bool address = at != std::string_view::npos;
+  const bool parent = key.starts_with('.');
+  if (at == 0 || (parent && address)) return std::nullopt;
+  const Result<mail::Domain> domain =
+      mail::Domain::parse(address ? key.substr(at + 1) : key.substr(parent ? 1 : 0));
+  if (!domain) return std::nullopt;
+  return (address  ? lower(key.substr(0, at)) + "@"
+          : parent ? std::string(".")
+                   : std::string()) +
+         domain->text();
 }
 
 }  // namespace
@@ -130,23 +153,11 @@ std::vector<std::string> to_texts(const Route& route) {
 }
 
 Result<void> RouteTable::add(std::string_view key, Route route) {
-  std::string normal;
-  if (key == "*") {
-    normal = key;
-  } else {
-    const std::size_t at = key.rfind('@');
-    const bool parent = key.starts_with('.');
-    std::string_view name = at == std::string_view::npos ? key : key.substr(at + 1);
-    if (parent) name.remove_prefix(1);
-    const Result<mail::Domain> domain = mail::Domain::parse(name);
-    if (!domain || at == 0 || (parent && at != std::string_view::npos))
-      return malformed("not an address, a domain, .parent or *", key);
-    if (at != std::string_view::npos) normal = lower(key.substr(0, at)) + "@";
-    if (parent) normal = ".";
-    normal += domain->text();
-  }
-  if (!routes_.try_emplace(std::move(normal), std::move(route)).second)
-    return fail(Fault::conflict, fmt::format("two routes for {}", printable(key, 100)));
+  const std::optional<std::string> normal = normal_key(key);
+  if (!normal) return malformed("not an address, a domain, .parent or *", key);
+  const auto [place, fresh] = routes_.try_emplace(*normal);
+  if (!fresh) return fail(Fault::conflict, fmt::format("two routes for {}", printable(key, 100)));
+  place->second = std::move(route);
   return {};
 }
 

@@ -57,6 +57,8 @@ TEST(ParseRoute, refuses_everything_else) {
                                                     {"error:450 4.7.1 later"},
                                                     {"error:550 4.7.1 mixed"},
                                                     {"error:550 no code"},
+                                                    {"error:550 5.7.1 two\r\n250 lines"},
+                                                    {"error:550 5.7.1 " + std::string(401, 'x')},
                                                     {"discard", "mx:a.example"}};
   for (const auto& to : wrong) {
     const Result<Route> route = parse_route(to);
@@ -93,7 +95,7 @@ TEST(RouteTable, finds_the_nearest_key) {
 TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
   RouteTable table;
   for (const char* key : {"", ".", "@example.org", "**", "*.example.org", "[192.0.2.1]", "a b",
-                          "user@.example.org", ".user@example.org"}) {
+                          "user@.example.org", ".user@example.org", ".user@", "user@"}) {
     const auto added = table.add(key, Route{});
     ASSERT_FALSE(added) << key;
     EXPECT_EQ(added.error().fault, Fault::malformed);

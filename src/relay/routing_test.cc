@@ -65,6 +65,36 @@ TEST_F(Routing, mistakes_in_our_own_routes_never_bounce_mail) {
   }
 }
 
+TEST_F(Routing, name_in_a_route_may_lead_to_loopback_and_an_mx_may_not) {
+  zone_text = R"({"filter.test": {"A": ["127.0.0.1"], "MX": [[1, "filter.test"]]}})";
+  EXPECT_EQ(reasons(routed("filter.test")), "filter.test:forbidden-address ");
+  add_route("e.test", "filter.test");
+  EXPECT_EQ(routed("e.test").kind, Routed::Kind::targets);
+  add_route("m.test", "mx:filter.test");
+  EXPECT_EQ(reasons(routed("m.test")), "filter.test:forbidden-address ");
+}
+
+TEST_F(Routing, private_addresses_are_for_hosts_that_a_route_names) {
+  zone_text = R"({"in.test": {"A": ["10.1.2.3"], "AAAA": ["fd00::1"]}})";
+  add_route("e.test", "in.test");
+  EXPECT_EQ(routed("e.test").kind, Routed::Kind::targets);
+  EXPECT_EQ(reasons(routed("in.test")), "in.test:forbidden-address ");
+  config_.private_addresses = true;
+  EXPECT_EQ(routed("in.test").kind, Routed::Kind::targets);
+  config_.private_addresses = false;
+  EXPECT_EQ(reasons(routed("e.test")), "in.test:forbidden-address ");
+  add_route("l.test", "[10.1.2.3]");
+  EXPECT_EQ(routed("l.test").kind, Routed::Kind::targets) << "written as an address";
+}
+
+TEST_F(Routing, bogus_family_makes_the_host_unreachable) {
+  zone_text = R"({"e.test": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]}})";
+  sec_text = R"({"default": "secure", "overrides": {"e.test/AAAA": "bogus"}})";
+  const Routed result = routed("e.test");
+  EXPECT_EQ(reasons(result), "e.test:dns-bogus ");
+  EXPECT_EQ(result.reply.enhanced, (smtp::EnhancedCode{4, 4, 3}));
+}
+
 TEST_F(Routing, self_is_an_address_at_the_port_that_would_be_used) {
   zone_text = R"({"us.test": {"A": ["192.0.2.25"]}})";
   config_.hostname = "us.test";

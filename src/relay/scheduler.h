@@ -69,8 +69,8 @@ class Scheduler {
   /// For a destination that has messages, with the last of which they are forgotten. Applies from
   /// the next start on.
   void limit(std::string_view destination, const DestinationLimits& limits, Time now);
-  /// New times for a message; `never`, `never` for one on hold. Of one that is being attempted only
-  /// the deadline is taken, finished() says the rest.
+  /// New times for a message; `never`, `never` for one on hold. Of one that is being attempted, or
+  /// about to be by retry(), only the deadline is taken; finished() says the rest.
   void reschedule(Place place, Times times, Time now);
   void set_deadline(Place place, Time deadline);
   /// Forgets a message that is not being attempted.

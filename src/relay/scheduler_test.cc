@@ -124,6 +124,19 @@ TEST(Scheduler, sleeps_double_up_to_half_an_hour) {
   EXPECT_EQ(slept, (std::vector<std::int64_t>{60, 120, 240, 480, 960, 1800, 1800, 1800}));
 }
 
+TEST(Scheduler, attempts_that_fail_after_it_fell_asleep_do_not_make_sleep_longer) {
+  Scheduler scheduler({.initial_connections = 20});
+  for (std::uint64_t i = 1; i <= 20; ++i) scheduler.add(i, "t", "x.test", at_once, Time{0});
+  std::vector<Scheduler::Place> running;
+  while (const auto work = scheduler.next(Time{0})) running.push_back(work->place);
+  ASSERT_EQ(running.size(), 20u);
+  for (std::size_t i = 0; i < running.size(); ++i) {
+    const Time now = std::chrono::seconds(i);
+    scheduler.finished(running[i], Contact::connection_failed, at_once, now);
+  }
+  EXPECT_EQ(scheduler.sleeps_until("x.test"), Time{4s + 60s});
+}
+
 TEST(Scheduler, operators_retry_ignores_sleep_and_connections) {
   Scheduler scheduler({.initial_connections = 1});
   const auto held = scheduler.add(1, "t", "x.test", {never, never}, Time{0});
