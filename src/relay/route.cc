@@ -1,0 +1,184 @@
+#include "relay/route.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/hostname.h"
+
+namespace postern::relay {
+
+namespace {
+
+constexpr std::array<std::string_view, 7> level_names{"none",        "may", "encrypt", "verify",
+                                                      "sts-testing", "sts", "dane"};
+
+constexpr std::size_t max_error_text = 400;  ///< a reply line has 512 (RFC 5321 §4.5.3.1.5)
+
+tl::unexpected<Error> malformed(std::string_view what, std::string_view text) {
+  return fail(Fault::malformed, fmt::format("{}: {}", what, printable(text, 100)));
+}
+
+/// `550 5.7.1 not here`
+Result<Route> error_route(std::string_view text) {
+  Route route{.kind = Route::Kind::error};
+  const std::string_view whole = text;
+  const auto code = text.size() < 3 ? std::nullopt : parse_number(text.substr(0, 3));
+  if (!code || *code < 500 || *code > 599) return malformed("not a 5xx reply", whole);
+  text = trim(text.substr(3));
+  const auto enhanced = smtp::take_enhanced(text);
+  if (!enhanced || enhanced->klass != 5) return malformed("a reply needs its 5.y.z", whole);
+  route.refusal.code = static_cast<std::uint16_t>(*code);
+  route.refusal.enhanced = *enhanced;
+  text = trim(text);
+  if (text.size() > max_error_text || !std::all_of(text.begin(), text.end(), is_printable_ascii))
+    return malformed("the text of a reply is one line of printable ASCII, 400 octets at most",
+                     whole);
+  route.refusal.text = text;
+  return route;
+}
+
+/// Whatever stands in brackets or before a port: an address or a host name.
+Result<RouteHost> host_of(std::string_view text, bool bracketed) {
+  std::string_view address = text;
+  if (bracketed && istarts_with(address, "IPv6:")) address.remove_prefix(5);
+  if (bracketed) {
+    if (const auto parsed = IpAddress::from_text(address))
+      return RouteHost{.name = parsed->to_string(), .address = parsed};
+  }
+  const Result<mail::Domain> domain = mail::Domain::parse(text);
+  // Digits and dots alone are an address somebody forgot the brackets of.
+  if (!domain || !mail::is_hostname(domain->text())) return malformed("not a host", text);
+  return RouteHost{.name = domain->text(), .address = std::nullopt};
+}
+
+Result<RouteHost> parse_host(std::string_view text) {
+  std::string_view host = text;
+  std::string_view port;
+  const bool bracketed = text.starts_with('[');
+  if (bracketed) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return malformed("no ']' in a next hop", text);
+    host = text.substr(1, end - 1);
+    port = text.substr(end + 1);
+  } else if (const std::size_t colon = text.find(':'); colon != std::string_view::npos) {
+    host = text.substr(0, colon);
+    port = text.substr(colon);
+  }
+  Result<RouteHost> made = host_of(host, bracketed);
+  if (!made || port.empty()) return made;
+  const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;
+  if (!number || *number == 0 || *number > 65535)
+    return malformed("not a port in a next hop", text);
+  made->port = static_cast<std::uint16_t>(*number);
+  return made;
+}
+
+std::string to_text(const RouteHost& host) {
+  // Brackets always: a host may be called `mx`.
+  std::string text = "[" + host.name + "]";
+  if (host.port != smtp_port) text += fmt::format(":{}", host.port);
+  return text;
+}
+
+/// A key of the table: `*`, `.parent`, `domain` or `local@domain`, lower case, A-labels.
+std::optional<std::string> normal_key(std::string_view key) {
+  if (key == "*") return std::string(key);
+  const std::size_t at = key.rfind('@');
+  const bool address = at != std::string_view::npos;
+  const bool parent = key.starts_with('.');
+  if (at == 0 || (parent && address)) return std::nullopt;
+  const Result<mail::Domain> domain =
+      mail::Domain::parse(address ? key.substr(at + 1) : key.substr(parent ? 1 : 0));
+  if (!domain) return std::nullopt;
+  return (address  ? lower(key.substr(0, at)) + "@"
+          : parent ? std::string(".")
+                   : std::string()) +
+         domain->text();
+}
+
+}  // namespace
+
+std::string_view to_string(TlsLevel level) { return level_names[static_cast<std::size_t>(level)]; }
+
+std::optional<TlsLevel> parse_tls_level(std::string_view text) {
+  for (std::size_t i = 0; i <= static_cast<std::size_t>(TlsLevel::verify); ++i) {
+    if (level_names[i] == text) return static_cast<TlsLevel>(i);
+  }
+  return std::nullopt;
+}
+
+Result<Route> parse_route(const std::vector<std::string>& to) {
+  if (to.empty()) return fail(Fault::malformed, "a route without next hops");
+  if (to.size() == 1) {
+    const std::string_view text = to.front();
+    if (text == "mx") return Route{};
+    if (text == "discard") return Route{.kind = Route::Kind::discard};
+    if (text.starts_with("error:")) return error_route(text.substr(6));
+    if (text.starts_with("mx:")) {
+      Result<mail::Domain> domain = mail::Domain::parse(text.substr(3));
+      if (!domain) return malformed("not a domain", text.substr(3));
+      return Route{.mx_domain = domain->text()};
+    }
+  }
+  Route route{.kind = Route::Kind::hosts};
+  for (const std::string& group : to) {
+    std::vector<RouteHost>& hosts = route.hosts.emplace_back();
+    for (const std::string_view piece : split(group, '|')) {
+      Result<RouteHost> host = parse_host(trim(piece));
+      if (!host) return tl::unexpected(std::move(host.error()));
+      hosts.push_back(std::move(*host));
+    }
+  }
+  return route;
+}
+
+std::vector<std::string> to_texts(const Route& route) {
+  if (route.kind == Route::Kind::discard) return {"discard"};
+  if (route.kind == Route::Kind::mx)
+    return {route.mx_domain.empty() ? std::string("mx") : "mx:" + route.mx_domain};
+  if (route.kind == Route::Kind::error) {
+    return {fmt::format("error:{} {} {}", route.refusal.code, route.refusal.enhanced.to_string(),
+                        route.refusal.text)};
+  }
+  std::vector<std::string> texts;
+  for (const auto& group : route.hosts) {
+    std::string& text = texts.emplace_back();
+    for (const RouteHost& host : group) text += (text.empty() ? "" : "|") + to_text(host);
+  }
+  return texts;
+}
+
+Result<void> RouteTable::add(std::string_view key, Route route) {
+  const std::optional<std::string> normal = normal_key(key);
+  if (!normal) return malformed("not an address, a domain, .parent or *", key);
+  const auto [place, fresh] = routes_.try_emplace(*normal);
+  if (!fresh) return fail(Fault::conflict, fmt::format("two routes for {}", printable(key, 100)));
+  place->second = std::move(route);
+  return {};
+}
+
+const Route* RouteTable::at(const std::string& key) const {
+  const auto found = routes_.find(key);
+  return found == routes_.end() ? nullptr : &found->second;
+}
+
+const Route& RouteTable::find(std::string_view local_part, std::string_view domain) const {
+  static const Route plain;
+  if (routes_.empty()) return plain;
+  std::string key = lower(local_part) + "@";
+  key += domain;
+  if (const Route* route = at(key)) return *route;
+  if (const Route* route = at(std::string(domain))) return *route;
+  for (std::size_t dot = domain.find('.'); dot != std::string_view::npos;
+       dot = domain.find('.', dot + 1)) {
+    if (const Route* route = at(std::string(domain.substr(dot)))) return *route;
+  }
+  const Route* const rest = at("*");
+  return rest != nullptr ? *rest : plain;
+}
+
+}  // namespace postern::relay

@@ -1,0 +1,110 @@
+#include "relay/route.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::relay {
+namespace {
+
+Route parsed(const std::vector<std::string>& to) {
+  const Result<Route> route = parse_route(to);
+  EXPECT_TRUE(route) << route.error().message;
+  return route.value_or(Route{});
+}
+
+TEST(ParseRoute, reads_what_a_route_may_say) {
+  EXPECT_EQ(parsed({"mx"}), Route{});
+  EXPECT_EQ(parsed({"mx:Hub.Example."}).mx_domain, "hub.example");
+  EXPECT_EQ(parsed({"discard"}).kind, Route::Kind::discard);
+  const Route error = parsed({"error:550 5.7.1 not here"});
+  EXPECT_EQ(error.refusal.code, 550);
+  EXPECT_EQ(error.refusal.enhanced, (smtp::EnhancedCode{5, 7, 1}));
+  EXPECT_EQ(error.refusal.text, "not here");
+}
+
+TEST(ParseRoute, reads_hosts_in_their_order) {
+  const Route route = parsed({"A.example|[192.0.2.1]:2525", "[IPv6:2001:db8::1]:26", "[b.example]",
+                              "c.example:587", "[mx]"});
+  ASSERT_EQ(route.hosts.size(), 5u);
+  EXPECT_EQ(route.hosts[0][0], (RouteHost{.name = "a.example"}));
+  EXPECT_EQ(route.hosts[0][1].address, IpAddress::from_text("192.0.2.1"));
+  EXPECT_EQ(route.hosts[0][1].port, 2525);
+  EXPECT_EQ(route.hosts[1][0].name, "2001:db8::1");
+  EXPECT_EQ(route.hosts[1][0].port, 26);
+  EXPECT_EQ(route.hosts[2][0], (RouteHost{.name = "b.example"}));
+  EXPECT_EQ(route.hosts[3][0], (RouteHost{.name = "c.example", .port = 587}));
+  EXPECT_EQ(route.hosts[4][0], (RouteHost{.name = "mx"})) << "brackets: a host of that name";
+  EXPECT_EQ(parsed(to_texts(route)), route);
+}
+
+TEST(ParseRoute, refuses_everything_else) {
+  const std::vector<std::vector<std::string>> wrong{{},
+                                                    {""},
+                                                    {"mx:"},
+                                                    {"mx:[192.0.2.1]"},
+                                                    {"a.example", ""},
+                                                    {"a.example|"},
+                                                    {"192.0.2.1"},
+                                                    {"[192.0.2.1"},
+                                                    {"[192.0.2.1]25"},
+                                                    {"[192.0.2.1]:"},
+                                                    {"[2001:db8::1"},
+                                                    {"2001:db8::1"},
+                                                    {"a.example:0"},
+                                                    {"a.example:65536"},
+                                                    {"a.example:25:26"},
+                                                    {"a b.example"},
+                                                    {"error:"},
+                                                    {"error:450 4.7.1 later"},
+                                                    {"error:550 4.7.1 mixed"},
+                                                    {"error:550 no code"},
+                                                    {"error:550 5.7.1 two\r\n250 lines"},
+                                                    {"error:550 5.7.1 " + std::string(401, 'x')},
+                                                    {"discard", "mx:a.example"}};
+  for (const auto& to : wrong) {
+    const Result<Route> route = parse_route(to);
+    EXPECT_FALSE(route) << (to.empty() ? "nothing" : to.front());
+    if (!route) {
+      EXPECT_EQ(route.error().fault, Fault::malformed);
+    }
+  }
+}
+
+TEST(RouteTable, finds_the_nearest_key) {
+  RouteTable table;
+  const auto add = [&](const std::string& key) {
+    const auto added = table.add(key, Route{.mx_domain = "at." + std::to_string(key.size())});
+    EXPECT_TRUE(added) << key;
+  };
+  const auto found = [&](const char* local, const char* domain) {
+    return table.find(local, domain).mx_domain;
+  };
+  EXPECT_EQ(found("u", "other.example"), "") << "plain MX without any route";
+  add("Boss@Example.ORG");  // 16
+  add("example.org");       // 11
+  add(".example.org");      // 12
+  add(".b.example.org");    // 14
+  add("*");                 // 1
+  EXPECT_EQ(found("bOSS", "example.org"), "at.16");
+  EXPECT_EQ(found("user", "example.org"), "at.11");
+  EXPECT_EQ(found("boss", "a.example.org"), "at.12");
+  EXPECT_EQ(found("user", "a.b.example.org"), "at.14");
+  EXPECT_EQ(found("user", "b.example.org"), "at.12") << ".b does not match b itself";
+  EXPECT_EQ(found("user", "notexample.org"), "at.1");
+}
+
+TEST(RouteTable, refuses_keys_that_are_none_and_keys_twice) {
+  RouteTable table;
+  for (const char* key : {"", ".", "@example.org", "**", "*.example.org", "[192.0.2.1]", "a b",
+                          "user@.example.org", ".user@example.org", ".user@", "user@"}) {
+    const auto added = table.add(key, Route{});
+    ASSERT_FALSE(added) << key;
+    EXPECT_EQ(added.error().fault, Fault::malformed);
+  }
+  EXPECT_TRUE(table.add("example.org", Route{}));
+  const auto twice = table.add("EXAMPLE.org.", Route{});
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().fault, Fault::conflict);
+}
+
+}  // namespace
+}  // namespace postern::relay

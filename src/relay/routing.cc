@@ -1,0 +1,490 @@
+#include "relay/routing.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "base/address_guard.h"
+#include "base/text.h"
+#include "mail/address.h"
+#include "mail/hostname.h"
+
+namespace postern::relay {
+
+namespace {
+
+using dns::Type;
+
+constexpr int max_aliases = 8;  // R3
+
+bool is_literal(std::string_view domain) { return domain.starts_with('['); }
+
+/// A name in a record, as everything compares it.
+std::string normal(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return lower(name);
+}
+
+/// A host on its way to become a target, or to be skipped.
+struct Candidate {
+  Target target;
+  bool address_only = false;  ///< nobody looks it up, and it has no names
+  bool named = false;         ///< by a route of ours: R10 asks less of its addresses
+  std::string expanded;       ///< where aliases of its name led
+  bool addresses_secure = false;
+  bool reported = false;  ///< is in the list of skipped hosts
+  std::optional<Why> out;
+};
+
+class Router {
+ public:
+  Router(const RoutingConfig& config, const RouteTable& routes, const Recipient& recipient,
+         const Answers& answers)
+      : config_(config), routes_(routes), recipient_(recipient), answers_(answers) {}
+
+  std::variant<Questions, Routed> run() {
+    decide();
+    if (!wanted_.empty()) return Questions(wanted_.begin(), wanted_.end());
+    return std::move(routed_);
+  }
+
+ private:
+  /// The answer, or null: then the question is noted and this round ends in questions.
+  const dns::Answer* ask(const std::string& name, Type type) {
+    const dns::Question question{.name = name, .type = type};
+    const auto known = answers_.find(question);
+    if (known != answers_.end()) return &known->second;
+    wanted_.insert(question);
+    return nullptr;
+  }
+
+  void decide();
+  void give_up(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
+  /// The same where a route of ours led here: our mistake never bounces somebody's mail (R7).
+  void give_up_for_good(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text);
+  void skip(Candidate& candidate, Why why);
+
+  void decide_literal();
+  void decide_mx(const std::string& domain);
+  void mx_failed(const std::string& domain, const dns::Answer& answer);
+  void read_mx(const dns::Answer& answer);
+  void decide_hosts();
+
+  void resolve();
+  void look_up(Candidate& candidate);
+  bool forbidden(const Candidate& candidate, const IpAddress& address) const;
+  bool self_by_name(const Candidate& candidate) const;
+  bool self_by_address(const Candidate& candidate) const;
+  bool ends_behind_self();
+  void set_levels();
+  void set_level(Candidate& candidate);
+  std::vector<std::string> tlsa_bases(Candidate& candidate);
+  bool find_tlsa(Candidate& candidate, const std::string& base);
+  void conclude();
+  void nothing_left();
+
+  const RoutingConfig& config_;
+  const RouteTable& routes_;
+  const Recipient& recipient_;
+  const Answers& answers_;
+  std::set<dns::Question> wanted_;
+  const Route* route_ = nullptr;
+  bool by_mx_ = false;
+  std::string domain_;  ///< whose MX are used
+  std::vector<Candidate> candidates_;
+  Routed routed_;
+};
+
+void Router::give_up(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) {
+  routed_.kind = code < 500 ? Routed::Kind::temporary : Routed::Kind::permanent;
+  routed_.reply = {.code = code, .enhanced = enhanced, .text = std::move(text)};
+}
+
+void Router::give_up_for_good(std::uint16_t code, smtp::EnhancedCode enhanced, std::string text) {
+  const bool ours =
+      route_ != nullptr && (route_->kind == Route::Kind::hosts || !route_->mx_domain.empty());
+  if (!ours) return give_up(code, enhanced, std::move(text));
+  routed_.our_fault = true;
+  give_up(451, {4, 3, 5}, "the route for this recipient leads nowhere: " + text);
+}
+
+void Router::skip(Candidate& candidate, Why why) {
+  candidate.out = why;
+  if (std::exchange(candidate.reported, true)) return;
+  routed_.skipped.push_back({candidate.target.host, why});
+}
+
+void Router::decide() {
+  if (is_literal(recipient_.domain)) {
+    decide_literal();
+    if (candidates_.empty()) return;
+  } else {
+    const Result<mail::Domain> domain = mail::Domain::parse(recipient_.domain);
+    if (!domain) return give_up(501, {5, 1, 3}, "the domain of the address is malformed");
+    route_ = &routes_.find(recipient_.local_part, domain->text());
+    switch (route_->kind) {
+      case Route::Kind::discard:
+        routed_.kind = Routed::Kind::discard;
+        return;
+      case Route::Kind::error:
+        routed_.kind = Routed::Kind::permanent;
+        routed_.reply = route_->refusal;
+        return;
+      case Route::Kind::hosts:
+        decide_hosts();
+        break;
+      case Route::Kind::mx:
+        decide_mx(route_->mx_domain.empty() ? domain->text() : route_->mx_domain);
+        if (candidates_.empty()) return;
+        break;
+    }
+  }
+  resolve();
+  if (!wanted_.empty()) return;
+  if (ends_behind_self()) return;
+  set_levels();
+  if (wanted_.empty()) conclude();
+}
+
+/// R2: that address only, no MX, no DANE, no MTA-STS.
+void Router::decide_literal() {
+  if (!mail::is_address_literal(recipient_.domain))
+    return give_up(501, {5, 1, 3}, "the address literal is malformed");
+  if (!config_.literals) return give_up(550, {5, 1, 2}, "mail to address literals is not relayed");
+  std::string_view text = recipient_.domain;
+  text = text.substr(1, text.size() - 2);
+  if (istarts_with(text, "IPv6:")) text.remove_prefix(5);
+  const IpAddress address = IpAddress::from_text(text).value();
+  Candidate candidate{.target = {.host = recipient_.domain}, .address_only = true};
+  (address.is_v4() ? candidate.target.v4 : candidate.target.v6) = {address};
+  candidates_.push_back(std::move(candidate));
+}
+
+void Router::decide_hosts() {
+  std::uint32_t preference = 0;
+  for (const auto& group : route_->hosts) {
+    for (const RouteHost& host : group) {
+      Candidate candidate{
+          .target = {.host = host.name, .preference = preference, .port = host.port},
+          .address_only = host.address.has_value(),
+          .named = true};
+      if (host.address)
+        (host.address->is_v4() ? candidate.target.v4 : candidate.target.v6) = {*host.address};
+      candidates_.push_back(std::move(candidate));
+    }
+    ++preference;
+  }
+}
+
+void Router::decide_mx(const std::string& domain) {
+  by_mx_ = true;
+  domain_ = domain;
+  const dns::Answer* const answer = ask(domain, Type::mx);
+  if (answer == nullptr) return;
+  if (answer->trouble()) return mx_failed(domain, *answer);
+  routed_.mx_secure = answer->secure;  // of the denial too (A2)
+  routed_.expanded_domain = normal(answer->canonical_name);
+  switch (answer->status) {
+    case dns::Status::nx_domain:
+      return give_up_for_good(550, {5, 1, 2}, "the domain does not exist");
+    case dns::Status::found:
+      return read_mx(*answer);
+    default:  // RFC 5321 §5.1: no MX, then the domain itself is its MX, with preference 0
+      candidates_.push_back({.target = {.host = domain}});
+  }
+}
+
+/// RFC 5321 §5.1: trouble is temporary and never falls back to address records. Aliases that lead
+/// in a circle look like trouble to a resolver; they are told apart for the log.
+void Router::mx_failed(const std::string& domain, const dns::Answer& answer) {
+  std::string name = domain;
+  if (answer.status == dns::Status::server_failure) {
+    for (int step = 0;; ++step) {
+      if (step == max_aliases) return give_up(451, {4, 4, 4}, "the domain is an alias without end");
+      const dns::Answer* const alias = ask(name, Type::cname);
+      if (alias == nullptr) return;
+      if (alias->status != dns::Status::found || alias->records.empty()) break;
+      name = normal(alias->records.front());
+    }
+  }
+  give_up(451, {4, 4, 3}, fmt::format("MX lookup: {}", dns::to_string(answer.status)));
+}
+
+void Router::read_mx(const dns::Answer& answer) {
+  for (const std::string& record : answer.records) {
+    const std::size_t blank = record.find(' ');
+    const auto preference = parse_number(std::string_view(record).substr(0, blank));
+    if (blank == std::string::npos || !preference || *preference > 65535) continue;
+    Candidate made{.target = {.host = normal(std::string_view(record).substr(blank + 1)),
+                              .preference = static_cast<std::uint32_t>(*preference)}};
+    const bool root = made.target.host.empty();
+    // RFC 7505 §3: a single record with the root as its target
+    if (root && answer.records.size() == 1)
+      return give_up_for_good(556, {5, 1, 10}, "the domain accepts no mail (null MX)");
+    if (root) made.target.host = ".";
+    if (root || !mail::is_hostname(made.target.host)) made.out = Why::bad_name;  // R8
+    candidates_.push_back(std::move(made));
+  }
+  // By name among equals: their order is drawn for each attempt (RFC 5321 §5.1), here it is only
+  // fixed.
+  std::sort(candidates_.begin(), candidates_.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.target.preference, a.target.host) <
+           std::tie(b.target.preference, b.target.host);
+  });
+  std::set<std::string> seen;  // R4: a host counts at its best preference
+  std::erase_if(candidates_,
+                [&](const Candidate& each) { return !seen.insert(each.target.host).second; });
+  std::size_t usable = 0;
+  for (Candidate& each : candidates_) {
+    if (!each.out && ++usable > max_looked_up) each.out = Why::too_many;
+    if (each.out) skip(each, *each.out);
+  }
+  if (candidates_.empty()) give_up_for_good(550, {5, 4, 4}, "the domain's MX records are unusable");
+}
+
+bool Router::self_by_name(const Candidate& candidate) const {
+  const Target& target = candidate.target;
+  // On another port something else may well answer under our name.
+  const bool our_port = target.port == smtp_port ||
+                        std::any_of(config_.self.begin(), config_.self.end(),
+                                    [&](const Endpoint& e) { return e.port == target.port; });
+  return our_port && !candidate.address_only &&
+         (iequals(target.host, config_.hostname) ||
+          std::any_of(config_.self_names.begin(), config_.self_names.end(),
+                      [&](const std::string& name) { return iequals(name, target.host); }));
+}
+
+bool Router::self_by_address(const Candidate& candidate) const {
+  const auto ours = [&](const IpAddress& address) {
+    const Endpoint endpoint{.address = address, .port = candidate.target.port};
+    return std::find(config_.self.begin(), config_.self.end(), endpoint) != config_.self.end();
+  };
+  const Target& target = candidate.target;
+  return std::any_of(target.v4.begin(), target.v4.end(), ours) ||
+         std::any_of(target.v6.begin(), target.v6.end(), ours);
+}
+
+/// R10. RFC 5735 and RFC 6890 name the ranges; what a route names is the operator's own affair.
+bool Router::forbidden(const Candidate& candidate, const IpAddress& address) const {
+  const std::string_view purpose = special_purpose(address);
+  if (purpose == "private network" || purpose == "shared address space")
+    return !config_.private_addresses.value_or(candidate.named);
+  if (candidate.named) return false;
+  constexpr std::array<std::string_view, 5> never{"this network", "loopback", "unspecified",
+                                                  "multicast", "link-local"};
+  return std::find(never.begin(), never.end(), purpose) != never.end();
+}
+
+/// Addresses of every host that may count, all of them asked at once.
+void Router::resolve() {
+  for (Candidate& candidate : candidates_) {
+    if (candidate.out) continue;
+    if (self_by_name(candidate)) {
+      candidate.out = Why::self;
+      // Nothing behind it is tried, so nothing behind it is asked.
+      for (Candidate& other : candidates_)
+        if (!other.out && other.target.preference >= candidate.target.preference)
+          other.out = Why::behind_self;
+      break;
+    }
+  }
+  for (Candidate& candidate : candidates_)
+    if (!candidate.out) look_up(candidate);
+}
+
+void Router::look_up(Candidate& candidate) {
+  Target& target = candidate.target;
+  if (!candidate.address_only) {
+    bool bogus = false;
+    bool trouble = false;
+    candidate.addresses_secure = true;
+    const auto take = [&](Type type, std::vector<IpAddress>& into) {
+      const dns::Answer* const answer = ask(target.host, type);
+      if (answer == nullptr) return;
+      bogus |= answer->status == dns::Status::bogus;
+      trouble |= answer->trouble();
+      if (answer->status != dns::Status::found) return;
+      for (const std::string& record : answer->records)
+        if (const auto address = IpAddress::from_text(record)) into.push_back(*address);
+      candidate.addresses_secure &= answer->secure;
+      if (!answer->canonical_name.empty()) candidate.expanded = normal(answer->canonical_name);
+    };
+    if (config_.ipv6) take(Type::aaaa, target.v6);
+    if (config_.ipv4) take(Type::a, target.v4);
+    const bool none = target.v4.empty() && target.v6.empty();
+    // Bogus addresses make the host unreachable (RFC 7672 §2.1.1). A family that fails beside one
+    // that has addresses is no error (R11); beside one that has none it may hide the addresses.
+    if (bogus || none)
+      candidate.out = bogus ? Why::dns_bogus : trouble ? Why::dns_error : Why::no_address;
+    target.secure = !none && candidate.addresses_secure;
+  } else {
+    if (!config_.ipv6) target.v6.clear();
+    if (!config_.ipv4) target.v4.clear();
+    if (target.v4.empty() && target.v6.empty()) candidate.out = Why::no_address;
+    // A route that writes an address means it, private or not.
+    if (candidate.named) return;
+  }
+  if (candidate.out) return;
+  const auto refuse = [&](const IpAddress& address) { return forbidden(candidate, address); };
+  std::erase_if(target.v4, refuse);
+  std::erase_if(target.v6, refuse);
+  if (target.v4.empty() && target.v6.empty()) candidate.out = Why::forbidden_address;
+}
+
+/// RFC 5321 §5.1: when we are an MX of the domain ourselves, only better ones are tried (R9).
+bool Router::ends_behind_self() {
+  std::optional<std::uint32_t> ours;
+  for (Candidate& candidate : candidates_) {
+    if (!candidate.out && self_by_address(candidate)) candidate.out = Why::self;
+    if (candidate.out == Why::self)
+      ours = std::min(ours.value_or(UINT32_MAX), candidate.target.preference);
+  }
+  bool better = false;
+  for (Candidate& candidate : candidates_) {
+    const bool behind = ours && candidate.target.preference >= *ours;
+    if (behind && candidate.out != Why::self && !candidate.reported)
+      candidate.out = Why::behind_self;
+    if (candidate.out) skip(candidate, *candidate.out);
+    if (!behind && candidate.out != Why::bad_name) better = true;
+  }
+  if (!ours || better) return false;
+  give_up_for_good(550, {5, 4, 6}, "mail for the domain would come back to this host");
+  return true;
+}
+
+void Router::set_levels() {
+  for (Candidate& candidate : candidates_)
+    if (!candidate.out) set_level(candidate);
+}
+
+/// T1: the route's own level, else DANE, else MTA-STS, else the default.
+void Router::set_level(Candidate& candidate) {
+  Target& target = candidate.target;
+  if (!candidate.address_only) target.sni = target.host;
+  target.secure &= !by_mx_ || routed_.mx_secure;
+  target.tls = config_.default_tls;
+  const bool set_by_route = route_ != nullptr && route_->tls;
+  if (set_by_route) target.tls = *route_->tls;
+  if (!set_by_route && !candidate.address_only) {
+    const std::vector<std::string> bases = tlsa_bases(candidate);
+    for (const std::string& base : bases)
+      if (find_tlsa(candidate, base)) break;
+    // RFC 8461 §2: MTA-STS filters what DANE verifies, and does not rescue what DANE refuses.
+    const bool policy = by_mx_ && recipient_.sts && !candidate.out;
+    const bool allowed = policy && sts_allows(*recipient_.sts, target.host);
+    if (policy && recipient_.sts->mode == StsPolicy::Mode::enforce) {
+      if (!allowed) return skip(candidate, Why::sts_mx);
+      if (target.tls != TlsLevel::dane) target.tls = TlsLevel::sts;
+    }
+    if (policy && recipient_.sts->mode == StsPolicy::Mode::testing && allowed &&
+        target.tls <= TlsLevel::may)
+      target.tls = TlsLevel::sts_testing;
+  }
+  if (target.tls == TlsLevel::sts || target.tls == TlsLevel::sts_testing)
+    target.names = {target.host};
+  if (target.tls == TlsLevel::verify) {
+    if (set_by_route) target.names = route_->names;
+    if (target.names.empty() && !candidate.address_only) target.names = {target.host};
+    if (!target.names.empty()) target.sni = target.names.front();
+  }
+}
+
+/// RFC 7672 §2.2: only with MX and addresses that were validated is TLSA asked at all; servers of
+/// unsigned zones are known to hang on it.
+std::vector<std::string> Router::tlsa_bases(Candidate& candidate) {
+  if (!config_.dane || (by_mx_ && !routed_.mx_secure)) return {};
+  const std::string& host = candidate.target.host;
+  const bool aliased = !candidate.expanded.empty() && candidate.expanded != host;
+  if (candidate.addresses_secure && aliased) return {candidate.expanded, host};
+  if (candidate.addresses_secure) return {host};
+  if (!aliased) return {};
+  // RFC 7672 §2.2.2: the first alias is signed though the end is not: the host's own name counts.
+  const dns::Answer* const alias = ask(host, Type::cname);
+  if (alias == nullptr) return {};
+  if (alias->trouble()) skip(candidate, Why::tlsa_lookup);
+  return alias->status == dns::Status::found && alias->secure ? std::vector{host}
+                                                              : std::vector<std::string>{};
+}
+
+/// True when this base settles it; false: there is no TLSA, or the answer is not known yet.
+bool Router::find_tlsa(Candidate& candidate, const std::string& base) {
+  Target& target = candidate.target;
+  const dns::Answer* const answer = ask(fmt::format("_{}._tcp.{}", target.port, base), Type::tlsa);
+  if (answer == nullptr) return true;
+  if (answer->trouble()) {  // RFC 7672 §2.1.2: never a downgrade
+    skip(candidate, Why::tlsa_lookup);
+    return true;
+  }
+  if (answer->status != dns::Status::found || !answer->secure) return false;
+  if (std::none_of(answer->records.begin(), answer->records.end(), is_usable_tlsa)) {
+    // RFC 7672 §2.2: TLS is needed all the same, whatever the certificate
+    target.tls = std::max(target.tls, TlsLevel::encrypt);
+    return true;
+  }
+  target.tls = TlsLevel::dane;
+  target.tlsa = answer->records;
+  target.sni = base;  // RFC 7672 §8.1
+  // RFC 7672 §3.2.2: what a certificate of usage 2 may be for
+  target.names = {base, target.host};
+  if (by_mx_) target.names.push_back(domain_);
+  if (by_mx_ && !routed_.expanded_domain.empty()) target.names.push_back(routed_.expanded_domain);
+  std::set<std::string> seen;
+  std::erase_if(target.names, [&](const std::string& name) { return !seen.insert(name).second; });
+  return true;
+}
+
+void Router::conclude() {
+  for (Candidate& candidate : candidates_) {
+    if (candidate.out) continue;
+    const bool same = !routed_.groups.empty() &&
+                      routed_.groups.back().front().preference == candidate.target.preference;
+    if (!same) routed_.groups.emplace_back();
+    routed_.groups.back().push_back(std::move(candidate.target));
+  }
+  if (routed_.groups.empty()) nothing_left();
+}
+
+/// Security trouble first, then what time may cure; only what is certain is permanent.
+void Router::nothing_left() {
+  const auto any = [&](Why why) {
+    return std::any_of(routed_.skipped.begin(), routed_.skipped.end(),
+                       [&](const Skipped& skipped) { return skipped.why == why; });
+  };
+  if (any(Why::tlsa_lookup)) return give_up(451, {4, 7, 5}, "TLSA records cannot be looked up");
+  if (any(Why::dns_bogus)) return give_up(451, {4, 4, 3}, "addresses fail DNSSEC validation");
+  if (any(Why::dns_error) || any(Why::too_many))
+    return give_up(451, {4, 4, 4}, "addresses cannot be looked up");
+  if (any(Why::sts_mx))
+    return give_up(451, {4, 4, 4}, "no host is named by the domain's MTA-STS policy");
+  // R9: we are a backup, and the better hosts have no address now
+  if (any(Why::self)) return give_up(451, {4, 4, 4}, "no better MX host has an address");
+  give_up_for_good(550, {5, 4, 4}, "no host of the domain has a usable address");
+}
+
+}  // namespace
+
+std::optional<std::string> policy_domain(const RouteTable& routes, const Recipient& recipient) {
+  if (is_literal(recipient.domain)) return std::nullopt;
+  const Result<mail::Domain> domain = mail::Domain::parse(recipient.domain);
+  if (!domain) return std::nullopt;
+  const Route& route = routes.find(recipient.local_part, domain->text());
+  if (route.kind != Route::Kind::mx || route.tls) return std::nullopt;
+  return route.mx_domain.empty() ? domain->text() : route.mx_domain;
+}
+
+std::string_view to_string(Why why) {
+  constexpr std::array<std::string_view, 10> names{
+      "bad-name", "no-address",  "dns-error",   "dns-bogus", "forbidden-address",
+      "self",     "behind-self", "tlsa-lookup", "sts-mx",    "too-many"};
+  return names[static_cast<std::size_t>(why)];
+}
+
+std::variant<Questions, Routed> route(const RoutingConfig& config, const RouteTable& routes,
+                                      const Recipient& recipient, const Answers& answers) {
+  return Router(config, routes, recipient, answers).run();
+}
+
+}  // namespace postern::relay

@@ -1,0 +1,200 @@
+// What the suite's routing.json does not ask.
+#include "relay/routing.h"
+
+#include <gtest/gtest.h>
+
+#include "relay/suite_zone_test.h"
+
+namespace postern::relay {
+namespace {
+
+namespace json = boost::json;
+
+class Routing : public ::testing::Test {
+ protected:
+  Routed routed(const char* domain) {
+    testing::SuiteZone zone(json::parse(zone_text), json::parse(sec_text).as_object());
+    answers_.clear();
+    Recipient recipient{.local_part = "user", .domain = domain, .sts = sts_};
+    return testing::drive(config_, routes_, recipient, zone, answers_);
+  }
+  void add_route(const char* key, const char* to, std::optional<TlsLevel> tls = std::nullopt) {
+    Route route = parse_route({to}).value();
+    route.tls = tls;
+    ASSERT_TRUE(routes_.add(key, std::move(route)));
+  }
+  static std::string reasons(const Routed& routed) {
+    std::string out;
+    for (const Skipped& each : routed.skipped)
+      out += each.host + ":" + std::string(to_string(each.why)) + " ";
+    return out;
+  }
+
+  std::string zone_text = "{}";
+  std::string sec_text = R"({"default": "insecure"})";
+  RoutingConfig config_;
+  RouteTable routes_;
+  std::optional<StsPolicy> sts_;
+  Answers answers_;
+};
+
+TEST_F(Routing, malformed_domain_is_refused) {
+  EXPECT_EQ(routed("a b.example").reply.code, 501);
+  EXPECT_EQ(routed("").reply.enhanced, (smtp::EnhancedCode{5, 1, 3}));
+  EXPECT_TRUE(answers_.empty()) << "nothing was asked";
+}
+
+TEST_F(Routing, family_in_trouble_beside_one_without_addresses_is_no_proof) {
+  zone_text = R"({"e.test": {"MX": [[1, "mx.e.test"]]}, "mx.e.test": {"AAAA": "SERVFAIL"}})";
+  const Routed result = routed("e.test");
+  EXPECT_EQ(result.kind, Routed::Kind::temporary);
+  EXPECT_EQ(reasons(result), "mx.e.test:dns-error ");
+}
+
+TEST_F(Routing, mistakes_in_our_own_routes_never_bounce_mail) {
+  zone_text = R"({"null.test": {"MX": [[0, "."]]}, "us.test": {"A": ["192.0.2.25"]}})";
+  config_.self = {{*IpAddress::from_text("192.0.2.25"), 25}};
+  add_route("a.test", "mx:null.test");
+  add_route("b.test", "mx:absent.test");
+  add_route("c.test", "us.test");
+  for (const char* domain : {"a.test", "b.test", "c.test"}) {
+    const Routed result = routed(domain);
+    EXPECT_EQ(result.kind, Routed::Kind::temporary) << domain;
+    EXPECT_EQ(result.reply.enhanced, (smtp::EnhancedCode{4, 3, 5})) << domain;
+    EXPECT_TRUE(result.our_fault) << domain;
+  }
+}
+
+TEST_F(Routing, name_in_a_route_may_lead_to_loopback_and_an_mx_may_not) {
+  zone_text = R"({"filter.test": {"A": ["127.0.0.1"], "MX": [[1, "filter.test"]]}})";
+  EXPECT_EQ(reasons(routed("filter.test")), "filter.test:forbidden-address ");
+  add_route("e.test", "filter.test");
+  EXPECT_EQ(routed("e.test").kind, Routed::Kind::targets);
+  add_route("m.test", "mx:filter.test");
+  EXPECT_EQ(reasons(routed("m.test")), "filter.test:forbidden-address ");
+}
+
+TEST_F(Routing, private_addresses_are_for_hosts_that_a_route_names) {
+  zone_text = R"({"in.test": {"A": ["10.1.2.3"], "AAAA": ["fd00::1"]}})";
+  add_route("e.test", "in.test");
+  EXPECT_EQ(routed("e.test").kind, Routed::Kind::targets);
+  EXPECT_EQ(reasons(routed("in.test")), "in.test:forbidden-address ");
+  config_.private_addresses = true;
+  EXPECT_EQ(routed("in.test").kind, Routed::Kind::targets);
+  config_.private_addresses = false;
+  EXPECT_EQ(reasons(routed("e.test")), "in.test:forbidden-address ");
+  add_route("l.test", "[10.1.2.3]");
+  EXPECT_EQ(routed("l.test").kind, Routed::Kind::targets) << "written as an address";
+}
+
+TEST_F(Routing, bogus_family_makes_the_host_unreachable) {
+  zone_text = R"({"e.test": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]}})";
+  sec_text = R"({"default": "secure", "overrides": {"e.test/AAAA": "bogus"}})";
+  const Routed result = routed("e.test");
+  EXPECT_EQ(reasons(result), "e.test:dns-bogus ");
+  EXPECT_EQ(result.reply.enhanced, (smtp::EnhancedCode{4, 4, 3}));
+}
+
+TEST_F(Routing, self_is_an_address_at_the_port_that_would_be_used) {
+  zone_text = R"({"us.test": {"A": ["192.0.2.25"]}})";
+  config_.hostname = "us.test";
+  config_.self = {{*IpAddress::from_text("192.0.2.25"), 25}};
+  add_route("filter.test", "us.test:10024");
+  const Routed result = routed("filter.test");
+  ASSERT_EQ(result.kind, Routed::Kind::targets) << result.reply.text;
+  EXPECT_EQ(result.groups[0][0].port, 10024);
+}
+
+TEST_F(Routing, literals_are_judged_as_addresses_of_strangers) {
+  config_.literals = true;
+  config_.self = {{*IpAddress::from_text("192.0.2.25"), 25}};
+  EXPECT_EQ(routed("[127.0.0.1]").reply.enhanced, (smtp::EnhancedCode{5, 4, 4}));
+  EXPECT_EQ(routed("[10.0.0.1]").reply.enhanced, (smtp::EnhancedCode{5, 4, 4}));
+  EXPECT_EQ(routed("[192.0.2.25]").reply.enhanced, (smtp::EnhancedCode{5, 4, 6}));
+  EXPECT_EQ(routed("[192.0.2.9]").kind, Routed::Kind::targets);
+}
+
+TEST_F(Routing, thousands_of_mx_are_not_all_looked_up) {
+  json::object zone;
+  json::array records;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "mx" + std::to_string(i) + ".e.test";
+    records.push_back(json::array{i, name});
+    zone[name] = json::object{{"A", json::array{"192.0.2.1"}}};
+  }
+  zone["e.test"] = json::object{{"MX", records}};
+  zone_text = json::serialize(zone);
+  const Routed result = routed("e.test");
+  EXPECT_EQ(result.groups.size(), max_looked_up);
+  EXPECT_EQ(answers_.size(), 1 + 2 * max_looked_up);
+}
+
+TEST_F(Routing, host_counts_once_at_its_best_preference) {
+  zone_text =
+      R"({"e.test": {"MX": [[20, "MX.e.test"], [10, "mx.e.test."]]}, "mx.e.test": {"A": ["192.0.2.1"]}})";
+  const Routed result = routed("e.test");
+  ASSERT_EQ(result.groups.size(), 1u);
+  ASSERT_EQ(result.groups[0].size(), 1u);
+  EXPECT_EQ(result.groups[0][0].preference, 10u);
+}
+
+TEST_F(Routing, level_of_a_route_asks_no_policy) {
+  zone_text = R"({"e.test": {"MX": [[1, "mx.e.test"]]}, "mx.e.test": {"A": ["192.0.2.1"]},
+                  "_25._tcp.mx.e.test": {"TLSA": "SERVFAIL"}})";
+  sec_text = R"({"default": "secure"})";
+  EXPECT_EQ(routed("e.test").reply.enhanced, (smtp::EnhancedCode{4, 7, 5}));
+  add_route("e.test", "mx", TlsLevel::encrypt);
+  const Routed result = routed("e.test");
+  ASSERT_EQ(result.kind, Routed::Kind::targets);
+  EXPECT_EQ(result.groups[0][0].tls, TlsLevel::encrypt);
+  EXPECT_TRUE(result.groups[0][0].secure);
+  EXPECT_FALSE(policy_domain(routes_, {.local_part = "user", .domain = "e.test"}));
+}
+
+TEST_F(Routing, default_level_is_raised_by_policies_and_never_lowered) {
+  zone_text = R"({"e.test": {"MX": [[1, "mx.e.test"]]}, "mx.e.test": {"A": ["192.0.2.1"]}})";
+  config_.default_tls = TlsLevel::verify;
+  sts_ = StsPolicy{.mode = StsPolicy::Mode::testing, .mx = {"mx.e.test"}};
+  EXPECT_EQ(routed("e.test").groups[0][0].tls, TlsLevel::verify);
+  EXPECT_EQ(routed("e.test").groups[0][0].names, std::vector<std::string>{"mx.e.test"});
+  sts_->mode = StsPolicy::Mode::enforce;
+  EXPECT_EQ(routed("e.test").groups[0][0].tls, TlsLevel::sts);
+}
+
+TEST_F(Routing, bogus_alias_of_a_host_is_no_way_round_dane) {
+  zone_text = R"({"e.test": {"MX": [[1, "mx.e.test"]]}, "mx.e.test": {"CNAME": ["x.plain.test"]},
+                  "x.plain.test": {"A": ["192.0.2.1"]}})";
+  sec_text = R"({"default": "insecure", "secure": ["e.test"],
+                 "overrides": {"mx.e.test/CNAME": "bogus"}})";
+  EXPECT_EQ(reasons(routed("e.test")), "mx.e.test:dns-bogus ");
+}
+
+TEST(TlsPolicy, tlsa_records_that_smtp_can_use) {
+  const std::string sha256(64, 'a');
+  const std::string sha512(128, 'B');
+  EXPECT_TRUE(is_usable_tlsa("3 1 1 " + sha256));
+  EXPECT_TRUE(is_usable_tlsa("2 0 2 " + sha512));
+  EXPECT_TRUE(is_usable_tlsa("3 0 0 3003020105"));
+  EXPECT_TRUE(is_usable_tlsa("2 1 0 308103020105"));
+  for (const std::string& record :
+       {"0 1 1 " + sha256, "1 1 1 " + sha256, "255 1 1 " + sha256, "3 2 1 " + sha256,
+        "3 1 3 " + sha256, "3 1 2 " + sha256, "3 1 1 " + sha512, "3 1 1 " + sha256 + "a",
+        "3 1 1 " + std::string(64, 'g'), std::string("3 1 1"), std::string("3 1 1 "),
+        std::string(""), std::string("3 0 0 "), std::string("3 0 0 3004020105"),
+        std::string("3 0 0 0203020105"), std::string("3 0 0 3080020105"), "3 1 1 x " + sha256}) {
+    EXPECT_FALSE(is_usable_tlsa(record)) << record;
+  }
+}
+
+TEST(TlsPolicy, asterisk_stands_for_one_label) {
+  const StsPolicy policy{.mode = StsPolicy::Mode::enforce, .mx = {"Mail.example", "*.mx.example"}};
+  EXPECT_TRUE(sts_allows(policy, "mail.EXAMPLE"));
+  EXPECT_TRUE(sts_allows(policy, "a.MX.example"));
+  EXPECT_FALSE(sts_allows(policy, "mx.example"));
+  EXPECT_FALSE(sts_allows(policy, "a.b.mx.example"));
+  EXPECT_FALSE(sts_allows(policy, "amx.example"));
+  EXPECT_FALSE(sts_allows(policy, ".mx.example"));
+}
+
+}  // namespace
+}  // namespace postern::relay

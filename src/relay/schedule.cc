@@ -1,0 +1,95 @@
+#include "relay/schedule.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace postern::relay {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr milliseconds last_attempt_before = 60s;   // Q2
+constexpr milliseconds last_attempt_after = 5min;   // Q2: none when another ended so recently
+constexpr milliseconds owed_attempt_waits = 30min;  // the longest sleep of a destination (Q4)
+constexpr milliseconds wall_jump = 60s;             // Q8
+
+Time later(Time time, milliseconds by) { return time == never ? never : time + by; }
+
+}  // namespace
+
+milliseconds retry_delay(const RetryPolicy& policy, std::uint32_t n, double draw) {
+  const double initial = static_cast<double>(milliseconds(policy.initial).count());
+  const double longest = static_cast<double>(milliseconds(policy.max).count());
+  // Beyond 2^40 the maximum is reached whatever the first delay was.
+  const double plain =
+      std::min(longest, std::ldexp(initial, static_cast<int>(std::min(n, 41u)) - 1));
+  return milliseconds(std::llround(plain * (1 + policy.jitter * std::clamp(draw, -1.0, 1.0))));
+}
+
+Retry::Retry(const RetryPolicy& policy, Time arrival)
+    : natural_(arrival),
+      expires_(arrival + policy.ttl),
+      notice_(policy.delay_notice ? arrival + *policy.delay_notice : never) {}
+
+Time Retry::due() const {
+  if (held_since_) return never;
+  if (natural_ < expires_) return natural_;
+  const Time last = expires_ - last_attempt_before;
+  // Compared this way round since last_end_ may be as small as a Time can be.
+  return last_end_ > last - last_attempt_after ? never : last;
+}
+
+Deadline Retry::deadline() const {
+  if (held_since_) return {};
+  if (owed_until_) return {Deadline::What::expiry, *owed_until_};
+  if (tried_ && notice_ < expires_) return {Deadline::What::delay_notice, notice_};
+  return {Deadline::What::expiry, expires_};
+}
+
+void Retry::begin(Time now, AttemptKind kind) {
+  started_ = now;
+  extra_ = kind == AttemptKind::extra;
+  tried_ = true;
+}
+
+void Retry::failed(const RetryPolicy& policy, Time now, double draw) {
+  if (!extra_) ++failed_;  // Q9: the operator's attempt does not change the count
+  extra_ = false;
+  started_.reset();
+  last_end_ = now;
+  natural_ = now + retry_delay(policy, std::max(failed_, 1u), draw);
+  if (owed_until_) {
+    owed_until_.reset();
+    notice_ = never;
+  }
+}
+
+void Retry::resume(const RetryPolicy& policy, Time now, double draw) {
+  if (started_) failed(policy, *started_, draw);
+  owed_until_.reset();
+  if (!held_since_ && now >= expires_ && due() < expires_) owed_until_ = now + owed_attempt_waits;
+}
+
+void Retry::hold(Time now) {
+  if (!held_since_) held_since_ = now;
+}
+
+void Retry::release(Time now) {
+  if (!held_since_) return;
+  const milliseconds held = std::max(milliseconds(0), now - *held_since_);
+  held_since_.reset();
+  expires_ = later(expires_, held);
+  notice_ = later(notice_, held);
+  if (owed_until_) owed_until_ = later(*owed_until_, held);
+}
+
+std::optional<milliseconds> QueueClock::look(Time wall, Time steady) {
+  const milliseconds step = wall - steady - offset_;
+  offset_ = wall - steady;
+  if (std::chrono::abs(step) <= wall_jump) return std::nullopt;
+  return step;
+}
+
+}  // namespace postern::relay
