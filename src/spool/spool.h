@@ -126,6 +126,9 @@ struct Verification {
   std::uint64_t messages = 0;
   std::uint64_t recipients = 0;
   std::uint64_t octets = 0;
+  /// Files without a message: being written or removed at the moment, else for the next start to
+  /// sweep. No mistake.
+  std::uint64_t loose_files = 0;
   std::uint64_t wrong = 0;
   std::vector<Finding> findings;
 };

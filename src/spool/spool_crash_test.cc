@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "spool/checksum.h"
@@ -32,6 +33,7 @@ class SpoolCrashTest : public SpoolTest {
   /// Puts messages until it is killed; every acknowledged id goes into the pipe as "put ROUND
   /// NUMBER ID", every third is delivered and then "gone ID" written.
   [[noreturn]] void child(unsigned round, int out) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // it ends with the test, however that ends
     open();
     for (unsigned number = 0;; ++number) {
       std::string bytes = body_of(round, number);

@@ -78,6 +78,7 @@ class SqliteSpool final : public Spool {
   void remove_files(const std::vector<MessageId>& ids);
   void verify_message(const Message& message, Verification& found);
   Result<void> verify_database(Verification& found);
+  Result<void> verify_files(Verification& found);
 
   const SqliteSpoolOptions options_;
   BodyFiles files_;

@@ -299,7 +299,9 @@ TEST_F(SqliteSpoolTest, files_without_a_message_are_swept_when_it_opens) {
   const std::string orphan = folder + "/01ARZ3NDEKTSV4RRFFQ69G5FAV";
   std::ofstream(orphan) << "left behind";
   std::ofstream(folder + "/notes.txt") << "not ours";
+  EXPECT_EQ(spool_->verify()->loose_files, 1u);
   open();
+  EXPECT_EQ(spool_->verify()->loose_files, 0u);
   EXPECT_EQ(spool_->counters().orphans, 1u);
   EXPECT_FALSE(std::filesystem::exists(orphan));
   EXPECT_TRUE(std::filesystem::exists(ours));

@@ -44,6 +44,18 @@ Result<void> SqliteSpool::verify_database(Verification& found) {
   });
 }
 
+Result<void> SqliteSpool::verify_files(Verification& found) {
+  Result<void> asked;
+  const Result<void> seen = files_.each([&](const MessageId& id) {
+    const std::lock_guard guard(mutex_);
+    const auto known =
+        reading_->number("SELECT count(*) FROM message WHERE id = ? AND in_file = 1", id);
+    if (!known) asked = tl::unexpected(known.error());
+    if (known && *known == 0) found.loose_files += 1;
+  });
+  return seen ? asked : seen;
+}
+
 Result<Verification> SqliteSpool::verify() {
   Verification found;
   MessageId before;
@@ -56,6 +68,9 @@ Result<Verification> SqliteSpool::verify() {
   }
   if (const Result<void> sound = verify_database(found); !sound) {
     return tl::unexpected(sound.error());
+  }
+  if (const Result<void> counted = verify_files(found); !counted) {
+    return tl::unexpected(counted.error());
   }
   return found;
 }
