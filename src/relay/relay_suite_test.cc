@@ -3,6 +3,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <utility>
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -119,8 +120,13 @@ TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
                      });
     }
     loop.run();
-    // A server reads on for a second behind its last reply before it writes its transcript.
-    ::sleep(3);
+    // A server reads on for a while behind its last reply before it writes its transcript.
+    std::uintmax_t seen = 0;
+    for (int i = 0; i < 20; ++i) {
+      ::sleep(2);
+      const std::uintmax_t size = fs::file_size(folder / "transcripts");
+      if (size == std::exchange(seen, size)) break;
+    }
   }
   EXPECT_EQ(outcomes.size(), cases.size());
   std::ofstream(folder / "outcomes") << boost::json::serialize(outcomes);
