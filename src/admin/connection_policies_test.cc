@@ -75,6 +75,8 @@ TEST(ConnectionPolicies, a_put_runs_and_says_what_the_linter_thinks) {
   EXPECT_EQ(answer.text("/lint/open_relay"), "no");
   EXPECT_EQ(answer.json.at_pointer("/lint/lists/sender/complete").as_bool(), false);
   EXPECT_THAT(answer.text("/lint/lists/relay/in_effect"), HasSubstr("defer_unauth_destination"));
+  EXPECT_THAT(boost::json::serialize(answer.json.at_pointer("/lint/lists/sender/marks")),
+              HasSubstr("reject_non_fqdn_helo_hostname"));
   EXPECT_EQ(api.applied, std::vector<std::uint64_t>{1});
   bool old_name = false;
   for (const auto& mark : answer.json.at_pointer("/lint/marks").as_array()) {

@@ -111,17 +111,23 @@ json::object lint_json(const Section& section, const Judged& judged, const std::
   for (const char* name : {"starts", "open_relay", "witness", "unreachable"}) {
     out[name] = std::move(report[name]);
   }
+  json::array all = marks(section, judged, hostname, [](const Diagnostic&) { return true; });
   json::object lists;
   for (std::size_t i = 0; i < list_count; ++i) {
     const std::string_view parameter = parameter_of(static_cast<ListKind>(i));
     const auto complete = judged.lint->complete.find(parameter);
+    json::array own;
+    for (const json::value& one : all) {
+      if (one.at("parameter").as_string() == parameter) own.push_back(one);
+    }
     lists[short_name(parameter)] =
         json::object{{"parameter", parameter},
                      {"in_effect", parameters.raw(parameter)},
-                     {"complete", complete != judged.lint->complete.end() && complete->second}};
+                     {"complete", complete != judged.lint->complete.end() && complete->second},
+                     {"marks", std::move(own)}};
   }
   out["lists"] = std::move(lists);
-  out["marks"] = marks(section, judged, hostname, [](const Diagnostic&) { return true; });
+  out["marks"] = std::move(all);
   return out;
 }
 

@@ -15,9 +15,10 @@ namespace postern::dialect::restrictions {
 boost::json::object written(const Section& section);
 
 /// {"ok", "starts", "open_relay", "witness", "unreachable"} as in lint_report.h, "lists": {short
-/// name: {"parameter", "in_effect", "complete"}} and "marks": [{list, parameter, line, column,
-/// length, severity, code, text, hint, fix}]. Lines and columns count from 1; columns and lengths
-/// are in characters of the parameter's value.
+/// name: {"parameter", "in_effect", "complete", "marks"}} and, of all lists and parameters,
+/// "marks":
+/// [{list, parameter, line, column, length, severity, code, text, hint, fix}]. Lines and columns
+/// count from 1; columns and lengths are in characters of the parameter's value.
 boost::json::object lint_json(const Section& section, const Judged& judged,
                               const std::string& hostname);
 /// The marks alone, errors only.
