@@ -4,10 +4,10 @@
 //   restrictions_bench settings    prints the lists, a parameter a line, for whoever runs them too
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <string>
 
 #include "dialect/restrictions/evaluate.h"
+#include "measure.h"
 #include "policy/testing.h"
 
 using namespace postern;
@@ -52,13 +52,6 @@ std::map<std::string, std::string, std::less<>> thirty_rules() {
                tables}};
 }
 
-/// Time of this thread alone: other programs may be running.
-double thread_nanoseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
 }  // namespace
 
 int main(int count, char** words) {
@@ -82,13 +75,13 @@ int main(int count, char** words) {
   const int rounds = count > 1 ? std::atoi(words[1]) : 200'000;
   double best = 1e9;
   for (int attempt = 0; attempt < 5; ++attempt) {
-    const double started = thread_nanoseconds();
+    const double started = bench::thread_nanoseconds();
     for (int i = 0; i < rounds; ++i) {
       const Evaluated result = evaluate(*compiled.policy, evidence, Protocol::rcpt);
       if (!result.complete() || result.reply.code != 0) return 2;
       rules = result.marks.size();
     }
-    best = std::min(best, (thread_nanoseconds() - started) / rounds);
+    best = std::min(best, (bench::thread_nanoseconds() - started) / rounds);
   }
   std::printf("%zu rules, none deciding: %.0f ns a recipient, %.1f ns a rule\n", rules, best,
               best / static_cast<double>(rules));

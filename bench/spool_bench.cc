@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <future>
 #include <mutex>
 #include <string>
@@ -15,9 +14,8 @@
 #include <vector>
 
 #include <fmt/format.h>
-#include <malloc.h>
-#include <unistd.h>
 
+#include "measure.h"
 #include "spool/sqlite_spool.h"
 
 namespace {
@@ -99,15 +97,6 @@ void puts(const std::string& directory, std::size_t octets, unsigned putters, do
       at(0.5), at(0.99));
 }
 
-double resident_mib() {
-  malloc_trim(0);
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  double resident = 0;
-  file >> pages >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
-
 template <class Run>
 void timed(const char* what, Run run) {
   const auto begin = Clock::now();
@@ -135,7 +124,7 @@ void restart(const std::string& directory, std::size_t messages) {
     fmt::print("{} messages queued in {:.1f} s\n", messages,
                milliseconds(Clock::now() - begin) / 1000);
   }
-  const double before = resident_mib();
+  const double before = bench::resident_mib();
   std::unique_ptr<SqliteSpool> spool;
   const Time now = std::chrono::system_clock::now();
   timed("open", [&] {
@@ -166,8 +155,9 @@ void restart(const std::string& directory, std::size_t messages) {
   timed("a page of the list", [&] { return spool->list({}, "", 100).value().size(); });
   timed("a page of what is dead",
         [&] { return spool->list({.state = State::dead}, "", 100).value().size(); });
-  fmt::print("memory: {:+.1f} MiB, {:.1f} octets a queued message\n", resident_mib() - before,
-             (resident_mib() - before) * (1 << 20) / static_cast<double>(messages));
+  fmt::print("memory: {:+.1f} MiB, {:.1f} octets a queued message\n",
+             bench::resident_mib() - before,
+             (bench::resident_mib() - before) * (1 << 20) / static_cast<double>(messages));
 }
 
 }  // namespace

@@ -6,32 +6,20 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <random>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
-#include <malloc.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dialect/restrictions/table.h"
+#include "measure.h"
 
 namespace {
 
 using namespace postern;
 using namespace postern::dialect::restrictions;
 using Clock = std::chrono::steady_clock;
-
-double resident_mib() {
-  malloc_trim(0);
-  std::ifstream file("/proc/self/statm");
-  double pages = 0;
-  double resident = 0;
-  file >> pages >> resident;
-  return resident * static_cast<double>(sysconf(_SC_PAGESIZE)) / (1 << 20);
-}
 
 /// Keys behind one another, in the order they are asked for: a session has its key at hand, so that
 /// fetching it is no part of the look-up.
@@ -61,12 +49,6 @@ struct Keys {
   KeyList absent;
 };
 
-double thread_nanoseconds() {
-  timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
-}
-
 /// The median of eleven rounds, in time of this thread alone: other programs may be running.
 double nanoseconds(const Table& table, const KeyList& keys, std::size_t lookups,
                    std::size_t& found) {
@@ -74,11 +56,11 @@ double nanoseconds(const Table& table, const KeyList& keys, std::size_t lookups,
   std::vector<double> each;
   found = 0;
   for (std::size_t round = 0; round < rounds; ++round) {
-    const double begin = thread_nanoseconds();
+    const double begin = bench::thread_nanoseconds();
     keys.each(lookups, [&](std::string_view key) {
       found += table.lookup(key).status == Found::Status::found ? 1 : 0;
     });
-    each.push_back((thread_nanoseconds() - begin) / static_cast<double>(lookups));
+    each.push_back((bench::thread_nanoseconds() - begin) / static_cast<double>(lookups));
   }
   found /= rounds;
   std::sort(each.begin(), each.end());
@@ -88,7 +70,7 @@ double nanoseconds(const Table& table, const KeyList& keys, std::size_t lookups,
 void measure(const char* what, const std::string& spec, std::string text, const Keys& keys,
              std::size_t lookups) {
   const std::size_t octets = text.size();
-  const double before = resident_mib();
+  const double before = bench::resident_mib();
   const auto begin = Clock::now();
   const auto table = open_table(
       spec, {.read = [&](const std::string&) { return Result<std::string>(std::move(text)); }});
@@ -107,8 +89,8 @@ void measure(const char* what, const std::string& spec, std::string text, const 
       "{:<28} {:>9} rows  loaded in {:>6.0f} ms  hit {:>6.1f} ns  miss {:>6.1f} ns  table "
       "{:>5.1f} MiB  RSS {:+.1f} MiB (source {:.1f} MiB freed)\n",
       what, (*table)->rows(), loading.count(), hit, miss,
-      static_cast<double>((*table)->memory()) / (1 << 20), resident_mib() - (before - source),
-      source);
+      static_cast<double>((*table)->memory()) / (1 << 20),
+      bench::resident_mib() - (before - source), source);
   if (hits != lookups || misses != 0) {
     fmt::print("{}: {} of {} found, {} of the others\n", what, hits, lookups, misses);
     std::exit(1);

@@ -23,14 +23,6 @@ std::string random_bytes(std::size_t n) {
   return out;
 }
 
-std::string sha256(std::string_view bytes) {
-  std::string out(32, '\0');
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(out.data()), &size,
-             EVP_sha256(), nullptr);
-  return out;
-}
-
 std::string hmac_sha256(const Secret& key, std::string_view bytes) {
   std::string out(32, '\0');
   unsigned int size = 0;

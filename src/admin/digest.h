@@ -4,12 +4,11 @@
 #include <string_view>
 
 #include "base/secret.h"
+#include "base/sha256.h"
 
 namespace postern::admin {
 
 std::string random_bytes(std::size_t n);
-/// SHA-256, as octets.
-std::string sha256(std::string_view bytes);
 /// HMAC-SHA256 (RFC 2104), as octets.
 std::string hmac_sha256(const Secret& key, std::string_view bytes);
 bool equal_in_constant_time(std::string_view a, std::string_view b);

@@ -65,7 +65,7 @@ Result<deliver::Link> AttachmentFiles::keep(const File& file, const Source& sour
   row.filename = file.filename;
   row.content_type = file.content_type;
   row.size = file.size;
-  row.token_hash = Secret(admin::sha256(token));
+  row.token_hash = Secret(sha256(token));
   row.created_at =
       std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
   row.expires_at = row.created_at + link_life;

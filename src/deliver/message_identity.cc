@@ -1,10 +1,6 @@
 #include "deliver/message_identity.h"
 
-#include <memory>
-#include <new>
-
-#include <openssl/evp.h>
-
+#include "base/sha256.h"
 #include "base/ulid.h"
 
 namespace postern::deliver {
@@ -13,25 +9,14 @@ namespace {
 /// SHA-256 over strings, each with its length in front, so that no two lists give the same octets.
 class ListHash {
  public:
-  ListHash() : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-    if (!context_ || EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) != 1)
-      throw std::bad_alloc();
-  }
   void add(std::string_view text) {
-    const std::string size = std::to_string(text.size()) + ":";
-    EVP_DigestUpdate(context_.get(), size.data(), size.size());
-    EVP_DigestUpdate(context_.get(), text.data(), text.size());
+    sum_.add(std::to_string(text.size()) + ":");
+    sum_.add(text);
   }
-  std::string finish() {
-    std::string hash(EVP_MAX_MD_SIZE, '\0');
-    unsigned size = 0;
-    EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(hash.data()), &size);
-    hash.resize(size);
-    return hash;
-  }
+  std::string finish() { return sum_.finish(); }
 
  private:
-  std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+  Sha256 sum_;
 };
 
 }  // namespace

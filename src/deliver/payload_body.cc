@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include <fmt/core.h>
-#include <openssl/evp.h>
 #include <boost/json/value.hpp>
 
+#include "base/sha256.h"
 #include "base/text.h"
 #include "mailauth/ar/write.h"
 #include "policy/results_field.h"
@@ -14,24 +14,6 @@ namespace postern::deliver {
 namespace {
 
 constexpr std::size_t max_warnings = 50;
-
-class Sha256 {
- public:
-  Sha256() : context_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(context_, EVP_sha256(), nullptr); }
-  ~Sha256() { EVP_MD_CTX_free(context_); }
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-
-  void update(std::string_view octets) { EVP_DigestUpdate(context_, octets.data(), octets.size()); }
-  std::string hex() {
-    std::array<unsigned char, 32> digest{};
-    EVP_DigestFinal_ex(context_, digest.data(), nullptr);
-    return hex_encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
-  }
-
- private:
-  EVP_MD_CTX* context_;
-};
 
 /// Whether the decoded octets of a part are UTF-8; they are never held as a whole.
 bool decodes_to_utf8(const PartView& part, Charsets& charsets) {
@@ -189,7 +171,7 @@ Result<void> BodyWriter::attachment(const PartView& part) {
   std::uint64_t size = 0;
   std::string kept;
   decode_transfer(part.transfer, part.body, [&](std::string_view octets) {
-    digest.update(octets);
+    digest.add(octets);
     size += octets.size();
     fits = fits && size <= room;
     if (fits) {
@@ -212,7 +194,7 @@ Result<void> BodyWriter::attachment(const PartView& part) {
   writer_.key("size");
   writer_.value(size);
   writer_.key("sha256");
-  writer_.string(digest.hex());
+  writer_.string(hex_encode(digest.finish()));
   if (fits) {
     inlined_ += size;
     writer_.key("content");

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
-#include "spool/checksum.h"
+#include "base/sha256.h"
 
 namespace postern::spool {
 
@@ -37,7 +37,7 @@ class BodyReader {
   std::uint64_t size_ = 0;
   std::uint64_t at_ = 0;
   int fd_ = -1;
-  Checksum sum_;
+  Sha256 sum_;
 };
 
 }  // namespace postern::spool

@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "spool/checksum.h"
+#include "base/sha256.h"
 #include "spool/spool_fixture.h"
 
 namespace postern::spool {
@@ -86,7 +86,7 @@ class SpoolCrashTest : public SpoolTest {
         unsigned number = 0;
         std::string id;
         words >> of >> number >> id;
-        promised.put[id] = checksum(body_of(of, number));
+        promised.put[id] = sha256(body_of(of, number));
       } else {
         std::string id;
         words >> id;
@@ -116,7 +116,7 @@ class SpoolCrashTest : public SpoolTest {
         ASSERT_TRUE(body) << body.error().message;
         // Those that were committed but not acknowledged any more are whole too: see verify().
         const auto known = promised.put.find(message.id);
-        if (known != promised.put.end()) EXPECT_TRUE(checksum(*body) == known->second);
+        if (known != promised.put.end()) EXPECT_TRUE(sha256(*body) == known->second);
       }
     }
     EXPECT_EQ(files().size(), in_files);

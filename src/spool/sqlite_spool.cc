@@ -8,8 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
 #include "base/ulid.h"
-#include "spool/checksum.h"
 #include "spool/io_error.h"
 #include "spool/spool_schema.h"
 
@@ -178,7 +178,7 @@ void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
     Result<std::string_view> bytes = put->body.view();
     Result<void> stored;
     if (!bytes) stored = tl::unexpected(bytes.error());
-    if (stored) put->digest = checksum(*bytes);
+    if (stored) put->digest = sha256(*bytes);
     if (stored && put->in_file) {
       stored = files_.write(put->id, *bytes);
       put->file_written = stored.has_value();

@@ -1,14 +1,14 @@
-#include "spool/checksum.h"
+#include "base/sha256.h"
 
 #include <new>
 
 #include <openssl/evp.h>
 
-namespace postern::spool {
+namespace postern {
 
-void Checksum::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
+void Sha256::Free::operator()(evp_md_ctx_st* context) const { EVP_MD_CTX_free(context); }
 
-Checksum::Checksum() : context_(EVP_MD_CTX_new()) {
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
   // Fetched once: OpenSSL 3 looks an algorithm up at each EVP_sha256() use.
   static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
   if (!context_ || EVP_DigestInit_ex(context_.get(), algorithm, nullptr) != 1) {
@@ -16,20 +16,20 @@ Checksum::Checksum() : context_(EVP_MD_CTX_new()) {
   }
 }
 
-void Checksum::add(std::string_view bytes) {
-  EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size());
+void Sha256::add(std::string_view octets) {
+  EVP_DigestUpdate(context_.get(), octets.data(), octets.size());
 }
 
-std::string Checksum::finish() {
+std::string Sha256::finish() {
   std::string digest(32, '\0');
   EVP_DigestFinal_ex(context_.get(), reinterpret_cast<unsigned char*>(digest.data()), nullptr);
   return digest;
 }
 
-std::string checksum(std::string_view bytes) {
-  Checksum sum;
-  sum.add(bytes);
+std::string sha256(std::string_view octets) {
+  Sha256 sum;
+  sum.add(octets);
   return sum.finish();
 }
 
-}  // namespace postern::spool
+}  // namespace postern

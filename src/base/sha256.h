@@ -1,4 +1,4 @@
-// SHA-256 of a body, taken when it is put and compared whenever it is read.
+// SHA-256 (FIPS 180-4) of octets that come in pieces.
 #pragma once
 
 #include <memory>
@@ -7,12 +7,13 @@
 
 struct evp_md_ctx_st;
 
-namespace postern::spool {
+namespace postern {
 
-class Checksum {
+class Sha256 {
  public:
-  Checksum();
-  void add(std::string_view bytes);
+  /// Throws std::bad_alloc.
+  Sha256();
+  void add(std::string_view octets);
   /// 32 octets; ends the computation.
   std::string finish();
 
@@ -23,6 +24,7 @@ class Checksum {
   std::unique_ptr<evp_md_ctx_st, Free> context_;
 };
 
-std::string checksum(std::string_view bytes);
+/// Of all of it, as 32 octets.
+std::string sha256(std::string_view octets);
 
-}  // namespace postern::spool
+}  // namespace postern
