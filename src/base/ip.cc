@@ -35,13 +35,6 @@ namespace {
 
 using Octets = std::array<std::uint8_t, 16>;
 
-/// The value of a hexadecimal digit; 16 and more: it is none.
-constexpr unsigned hex_value(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char low = to_lower(c);
-  return low >= 'a' && low <= 'f' ? static_cast<unsigned>(low - 'a') + 10 : 16;
-}
-
 /// Four decimal numbers up to 255 without leading zeros, into `octets` from `at` on, where there is
 /// room for four.
 bool parse_quad(std::string_view text, Octets& octets, std::size_t at) {
@@ -84,9 +77,9 @@ bool parse_groups(std::string_view text, Octets& octets) {
   if (text.starts_with(':') && !text.substr(++at).starts_with(':')) return false;
   for (; at < text.size(); ++at) {
     const char c = text[at];
-    if (const unsigned value = hex_value(c); value < 16) {
+    if (const auto value = hex_value(c)) {
       if (++digits > 4) return false;
-      group = group << 4 | value;
+      group = group << 4 | *value;
     } else if (c == ':' && digits == 0) {
       if (gap != none) return false;
       gap = filled;

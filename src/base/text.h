@@ -44,6 +44,13 @@ std::optional<std::string> base64_decode(std::string_view text);
 std::string base64url_encode(std::string_view bytes);
 std::optional<std::string> base64url_decode(std::string_view text);
 std::string hex_encode(std::string_view bytes);
+/// The value of a hexadecimal digit in either case; nullopt: it is none.
+constexpr std::optional<unsigned> hex_value(char c) {
+  if (is_digit(c)) return static_cast<unsigned>(c - '0');
+  const char low = to_lower(c);
+  if (low >= 'a' && low <= 'f') return static_cast<unsigned>(low - 'a') + 10;
+  return std::nullopt;
+}
 
 /// Insertions, deletions and replacements between two words; for "did you mean".
 std::size_t edit_distance(std::string_view a, std::string_view b);

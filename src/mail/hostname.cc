@@ -52,15 +52,17 @@ bool is_fqdn(std::string_view text) {
   return is_hostname(text) && without_last_dot(text).find('.') != std::string_view::npos;
 }
 
-bool is_address_literal(std::string_view text) {
-  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return false;
+std::optional<IpAddress> literal_address(std::string_view text) {
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']') return std::nullopt;
   text = text.substr(1, text.size() - 2);
   constexpr std::string_view tag = "IPv6:";
   const bool tagged = istarts_with(text, tag);
   if (tagged) text.remove_prefix(tag.size());
   // Only the tag makes it IPv6 (RFC 5321 §4.1.3).
-  if (tagged != (text.find(':') != std::string_view::npos)) return false;
-  return IpAddress::from_text(text).has_value();
+  if (tagged != (text.find(':') != std::string_view::npos)) return std::nullopt;
+  return IpAddress::from_text(text);
 }
+
+bool is_address_literal(std::string_view text) { return literal_address(text).has_value(); }
 
 }  // namespace postern::mail

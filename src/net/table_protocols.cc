@@ -8,13 +8,6 @@ namespace {
 
 constexpr std::size_t max_length_digits = 6;
 
-std::optional<unsigned> hex_value(char c) {
-  if (is_digit(c)) return static_cast<unsigned>(c - '0');
-  const char low = to_lower(c);
-  if (low >= 'a' && low <= 'f') return static_cast<unsigned>(low - 'a') + 10;
-  return std::nullopt;
-}
-
 std::optional<std::string> percent_decoded(std::string_view text) {
   std::string decoded;
   for (std::size_t at = 0; at < text.size(); ++at) {

@@ -151,15 +151,11 @@ void Router::decide() {
 
 /// R2: that address only, no MX, no DANE, no MTA-STS.
 void Router::decide_literal() {
-  if (!mail::is_address_literal(recipient_.domain))
-    return give_up(501, {5, 1, 3}, "the address literal is malformed");
+  const std::optional<IpAddress> address = mail::literal_address(recipient_.domain);
+  if (!address) return give_up(501, {5, 1, 3}, "the address literal is malformed");
   if (!config_.literals) return give_up(550, {5, 1, 2}, "mail to address literals is not relayed");
-  std::string_view text = recipient_.domain;
-  text = text.substr(1, text.size() - 2);
-  if (istarts_with(text, "IPv6:")) text.remove_prefix(5);
-  const IpAddress address = IpAddress::from_text(text).value();
   Candidate candidate{.target = {.host = recipient_.domain}, .address_only = true};
-  (address.is_v4() ? candidate.target.v4 : candidate.target.v6) = {address};
+  (address->is_v4() ? candidate.target.v4 : candidate.target.v6) = {*address};
   candidates_.push_back(std::move(candidate));
 }
 
