@@ -139,16 +139,13 @@ void refuse_wrong(const Lists& lists, const std::string& hostname) {
   throw refusal;
 }
 
-restrictions::Section section_of(const json::object& given,
-                                 std::span<const std::string_view> more) {
+restrictions::Section section_of(const json::object& given) {
   static constexpr std::array<std::string_view, 6> writable = {
       "lists", "parameters", "mode", "errors", "require_complete_lists", "note"};
   static constexpr std::array<std::string_view, 6> read_only = {"revision",   "source",  "actor",
                                                                 "created_at", "enabled", "lint"};
-  std::vector<std::string_view> known(writable.begin(), writable.end());
-  known.insert(known.end(), more.begin(), more.end());
   BodyReader body(given);
-  body.refuse_unknown(known, read_only, "connection policies");
+  body.refuse_unknown(writable, read_only, "connection policies");
   restrictions::Section section;
   take_values(body, "lists", section);
   take_values(body, "parameters", section);
@@ -163,12 +160,7 @@ restrictions::Section section_of(const json::object& given,
 void ConnectionPolicies::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
                        auto member) {
-    router.add({.method = method,
-                .path = path,
-                .access = access,
-                .body = body,
-                .handler = [this, member](Call& call) { return (this->*member)(call); },
-                .operators_only = true});
+    router.add_for_operators(*this, method, path, access, body, member);
   };
   using Self = ConnectionPolicies;
   add("GET", base, Access::read, Body::none, &Self::show);

@@ -31,9 +31,8 @@ class ConnectionPolicies {
 
 /// The section of a request body: "lists" by their short names, "parameters" by those of main.cf,
 /// and "mode", "errors", "require_complete_lists". Read-only members of an answer may come back.
-/// `more`: members that the endpoint has besides. Throws 422.
-dialect::restrictions::Section section_of(const boost::json::object& body,
-                                          std::span<const std::string_view> more = {});
+/// Throws 422.
+dialect::restrictions::Section section_of(const boost::json::object& body);
 
 /// Throws what is wrong with lists that cannot be served with: 409 with the dialogue when anybody
 /// could send through them, else 422 with the marks.

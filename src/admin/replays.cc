@@ -60,12 +60,7 @@ bool can_decide(const restrictions::Judged& judged) {
 void Replays::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
                        auto member) {
-    router.add({.method = method,
-                .path = path,
-                .access = access,
-                .body = body,
-                .handler = [this, member](Call& call) { return (this->*member)(call); },
-                .operators_only = true});
+    router.add_for_operators(*this, method, path, access, body, member);
   };
   add("POST", "/api/v1/replay", Access::write, Body::json, &Replays::start);
   add("GET", "/api/v1/replay", Access::read, Body::none, &Replays::list);

@@ -35,6 +35,18 @@ struct Route {
 class Router {
  public:
   void add(Route route);
+  /// A member function of `endpoints`, which outlives the router, for operators alone.
+  template <class Endpoints>
+  void add_for_operators(Endpoints& endpoints, std::string_view method, std::string_view path,
+                         Access access, Body body,
+                         Task<net::HttpResponse> (Endpoints::*member)(Call&)) {
+    add({.method = method,
+         .path = path,
+         .access = access,
+         .body = body,
+         .handler = [&endpoints, member](Call& call) { return (endpoints.*member)(call); },
+         .operators_only = true});
+  }
 
   struct Match {
     const Route* route = nullptr;

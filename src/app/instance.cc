@@ -135,8 +135,7 @@ Instance::Instance(const Config& config)
     : config_(config),
       data_dir_(config.server.data_dir.string()),
       deciding_(config),
-      engine_(std::make_shared<policy::CurrentEngine>(
-          std::make_shared<const policy::Engine>(engine_for(config)))),
+      engine_(std::make_shared<policy::CurrentEngine>()),
       lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue)),
       tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)) {}
 

@@ -87,7 +87,9 @@ class Engine {
 /// from the next command on. Safe from any thread.
 class CurrentEngine {
  public:
-  explicit CurrentEngine(std::shared_ptr<const Engine> engine) : engine_(std::move(engine)) {}
+  /// Null until the first set(): before anybody decides.
+  explicit CurrentEngine(std::shared_ptr<const Engine> engine = nullptr)
+      : engine_(std::move(engine)) {}
   std::shared_ptr<const Engine> get() const { return engine_.load(); }
   void set(std::shared_ptr<const Engine> engine) { engine_.store(std::move(engine)); }
 
