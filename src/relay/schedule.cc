@@ -22,16 +22,31 @@ Time later(Time time, milliseconds by) { return time == never ? never : time + b
 milliseconds retry_delay(const RetryPolicy& policy, std::uint32_t n, double draw) {
   const double initial = static_cast<double>(milliseconds(policy.initial).count());
   const double longest = static_cast<double>(milliseconds(policy.max).count());
+  const double factor = 1 + policy.jitter * std::clamp(draw, -1.0, 1.0);
+  if (!policy.delays.empty()) {
+    const milliseconds plain = policy.delays[std::min<std::size_t>(n, policy.delays.size()) - 1];
+    return milliseconds(std::llround(static_cast<double>(plain.count()) * factor));
+  }
   // Beyond 2^40 the maximum is reached whatever the first delay was.
   const double plain =
       std::min(longest, std::ldexp(initial, static_cast<int>(std::min(n, 41u)) - 1));
-  return milliseconds(std::llround(plain * (1 + policy.jitter * std::clamp(draw, -1.0, 1.0))));
+  return milliseconds(std::llround(plain * factor));
 }
 
 Retry::Retry(const RetryPolicy& policy, Time arrival)
     : natural_(arrival),
       expires_(arrival + policy.ttl),
       notice_(policy.delay_notice ? arrival + *policy.delay_notice : never) {}
+
+Retry::Retry(const RetryPolicy& policy, const Stored& stored) : Retry(policy, stored.arrival) {
+  natural_ = stored.due;
+  expires_ = later(expires_, stored.held);
+  notice_ = stored.noticed ? never : later(notice_, stored.held);
+  failed_ = stored.attempts;
+  tried_ = failed_ > 0;
+  // When the latest one ended is not stored: the delay after it says, but for its jitter.
+  if (tried_) last_end_ = natural_ - retry_delay(policy, failed_, 0);
+}
 
 Time Retry::due() const {
   if (held_since_) return never;

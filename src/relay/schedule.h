@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "smtp/reply.h"
 
@@ -22,6 +23,8 @@ inline constexpr Time never = Time::max();
 inline constexpr smtp::EnhancedCode expired_status{4, 4, 7};
 
 struct RetryPolicy {
+  /// The delay after each failed attempt, the last one for all that follow; empty: the next two.
+  std::vector<std::chrono::milliseconds> delays;
   std::chrono::seconds initial{300};  ///< delay after the first failed attempt
   std::chrono::seconds max{14400};    ///< longest delay; each is twice the one before
   double jitter = 0.1;                ///< of the delay, either way; 0 to 1
@@ -33,7 +36,7 @@ struct RetryPolicy {
 };
 
 /// The delay after the n-th failed attempt, n >= 1: min(max, initial * 2^(n-1)), moved by `draw`, a
-/// number of [-1, 1] that is drawn once per failed attempt (Q1).
+/// number of [-1, 1] that is drawn once per failed attempt (Q1); or the n-th of `delays`.
 std::chrono::milliseconds retry_delay(const RetryPolicy& policy, std::uint32_t n, double draw);
 
 /// Whether an attempt is one of the schedule's or the operator's own (Q9).
@@ -51,6 +54,17 @@ class Retry {
  public:
   /// A message that has just come: its first attempt is due at once.
   Retry(const RetryPolicy& policy, Time arrival);
+
+  /// What is stored beside a message says where it stands.
+  struct Stored {
+    Time arrival{0};
+    Time due{0};                 ///< of the next attempt
+    std::uint32_t attempts = 0;  ///< that failed or were cut off
+    std::chrono::milliseconds held{0};
+    bool noticed = false;
+  };
+  /// As it was when it was stored; then resume() if the process has started meanwhile.
+  Retry(const RetryPolicy& policy, const Stored& stored);
 
   /// When the next attempt is due: may be past, and is `never` while the message is held and when
   /// only expiry is left. One last attempt precedes expiry by a minute, unless one ended in the

@@ -17,8 +17,10 @@ namespace postern::spool {
 
 /// Wall-clock time in whole milliseconds; the spool has no clock of its own for what is due.
 using Time = std::chrono::system_clock::time_point;
-/// A ULID, given by put(), never used again: a delivery's Idempotency-Key.
+/// A ULID, never used again: a delivery's Idempotency-Key.
 using MessageId = std::string;
+/// Grows with each message taken and is never used again, not even when the queue was empty.
+using Sequence = std::int64_t;
 
 /// Stored as numbers: never reordered.
 enum class RouteKind { webhook = 0, relay = 1, local = 2 };
@@ -41,17 +43,23 @@ struct Recipient {
   State state = State::queued;  ///< to begin with: queued, held or quarantined
   std::string notify;           ///< RFC 3461 §4.1; empty: not given
   std::string orcpt;            ///< RFC 3461 §4.2; empty: not given
+  std::string quarantine;       ///< whose decision it waits for, in a word; empty without one
   // The spool's:
-  std::uint32_t attempts = 0;  ///< begun, the one under way included
-  bool claimed = false;        ///< an attempt is under way
-  Time next_attempt;           ///< of a claimed one: when the claim ends
+  std::uint32_t attempts = 0;         ///< begun, the one under way included
+  bool claimed = false;               ///< an attempt is under way
+  Time next_attempt;                  ///< of a claimed one: when the claim ends
+  Time held_at;                       ///< since when an operator holds it
+  std::chrono::milliseconds held{0};  ///< how long it was held before: not part of its age
+  bool noticed = false;               ///< the sender was told of the delay
   std::string last_reply;
 };
 
 struct Envelope {
+  MessageId id;  ///< of a caller that names it in the message; empty: put() makes one
   Time received;
   std::string reverse_path;  ///< empty: the null reverse-path
-  bool eight_bit = false;    ///< BODY=8BITMIME, RFC 6152
+  bool header_8bit = false;  ///< octets above 127 in the header section
+  bool body_8bit = false;    ///< and behind it
   bool smtputf8 = false;     ///< RFC 6531
   bool require_tls = false;  ///< RFC 8689
   std::string ret;           ///< RFC 3461 §4.3: FULL, HDRS or empty
@@ -65,10 +73,25 @@ struct Envelope {
 
 struct Message {
   MessageId id;
+  Sequence sequence = 0;
   std::uint64_t size = 0;  ///< octets of the body
   bool in_file = false;    ///< the body is a file of its own
   std::string damage;      ///< why it can never be delivered; empty: it can
   Envelope envelope;       ///< list() leaves `evidence` and `recipients` empty
+};
+
+/// The queued recipients that one message has at one destination: what a scheduler schedules.
+struct Parcel {
+  Sequence sequence = 0;
+  std::uint32_t first = 0;  ///< the least index of its recipients
+  Destination destination;
+  std::string account;
+  std::uint32_t attempts = 0;
+  Time received;
+  Time due;
+  std::chrono::milliseconds held{0};
+  bool noticed = false;
+  bool null_path = false;  ///< its reverse-path is the null one
 };
 
 /// A recipient of a message; `index` is its place in the envelope.
@@ -100,10 +123,11 @@ enum class Outcome { delivered, failed, dead, retry };
 
 struct Settlement {
   RecipientKey key;
-  std::uint32_t attempt = 0;  ///< of the claim
+  std::uint32_t attempt = 0;  ///< of the claim; 0: of one that is not under way
   Outcome outcome = Outcome::delivered;
-  Time next_attempt;  ///< with Outcome::retry
-  std::string reply;  ///< the last words of the other side, or what went wrong
+  Time next_attempt;   ///< with Outcome::retry
+  std::string reply;   ///< the last words of the other side, or what went wrong
+  bool extra = false;  ///< with Outcome::retry: the operator's attempt is not counted
 };
 
 /// What an operator does to a whole message. `hold` stops queued recipients; `release` queues held
@@ -150,6 +174,11 @@ class Spool {
   /// Fault::malformed without recipients or with one in a state that is over.
   virtual void put(Envelope envelope, Body body, Done<MessageId> done) = 0;
 
+  /// Parcels of the messages behind `after`, in the order of their sequence: of at most `limit`
+  /// messages that are queued for somebody. All of a message's parcels come together. Whoever calls
+  /// it again and again with the last sequence sees every message once.
+  virtual Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) = 0;
+
   /// Reading waits for the disk, and for no more than an index look-up and the rows returned.
   /// Recipients due, the earliest first; of all destinations or of one.
   virtual Result<std::vector<DueRecipient>> due(Time now, std::size_t limit) = 0;
@@ -165,19 +194,22 @@ class Spool {
   virtual Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                             std::size_t limit) = 0;
   virtual Result<std::optional<Message>> get(const MessageId& id) = 0;
+  virtual Result<std::optional<Message>> get(Sequence sequence) = 0;
   /// Fault::not_found without such a message, Fault::permanent when its body is damaged: then call
   /// quarantine().
   virtual Result<BodyReader> body(const MessageId& id) = 0;
 
   /// Begins an attempt for each of `keys` that is due still, and answers with those: of two who
-  /// claim the same, one gets it. The claim ends at `until` or with the process; then it is due
-  /// again.
+  /// claim the same, one gets it. The claim ends at `until`, when it is due again; after a crash
+  /// too, for the attempt has begun and a message that ends the process must not do so at once.
   virtual void claim(std::vector<RecipientKey> keys, Time now, Time until,
                      Done<std::vector<Claim>> done) = 0;
   /// Ends attempts. Once settled, a second settlement changes nothing; one of an attempt that is
   /// not the last neither, except Outcome::delivered, which is believed whenever it comes. A
   /// message whose recipients are all over is deleted, then its file.
   virtual void settle(std::vector<Settlement> settlements, Done<void> done) = 0;
+  /// Notes that the sender of a message was told of the delay of these.
+  virtual void notice(std::vector<RecipientKey> keys, Done<void> done) = 0;
   /// Fault::not_found without such a message.
   virtual void act(Action action, const MessageId& id, Time now, Done<void> done) = 0;
   /// Marks a message as damaged: it is never delivered, and it stays until it is dropped.

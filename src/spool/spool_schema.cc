@@ -8,11 +8,12 @@ namespace {
 // that are over are in none.
 constexpr const char* first = R"sql(
 CREATE TABLE message (
-  seq INTEGER PRIMARY KEY,
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL UNIQUE,
   received_at INTEGER NOT NULL,
   reverse_path TEXT NOT NULL,
-  eight_bit INTEGER NOT NULL,
+  header_8bit INTEGER NOT NULL,
+  body_8bit INTEGER NOT NULL,
   smtputf8 INTEGER NOT NULL,
   require_tls INTEGER NOT NULL,
   ret TEXT NOT NULL,
@@ -41,6 +42,10 @@ CREATE TABLE recipient (
   claimed INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
   next_at INTEGER NOT NULL,
+  held_at INTEGER NOT NULL,
+  held_ms INTEGER NOT NULL,
+  noticed INTEGER NOT NULL,
+  quarantine TEXT NOT NULL,
   last_reply TEXT NOT NULL,
   notify TEXT NOT NULL,
   orcpt TEXT NOT NULL,

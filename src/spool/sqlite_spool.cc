@@ -82,8 +82,7 @@ Result<void> SqliteSpool::recover(Database& database) {
     if (const auto set = database.execute(pragma); !set) return tl::unexpected(set.error());
   }
   const auto ended = database.execute(
-      "UPDATE recipient SET claimed = 0, next_at = min(next_at, ?) WHERE claimed = 1",
-      store::now());
+      "UPDATE recipient INDEXED BY recipient_claimed SET claimed = 0 WHERE claimed = 1");
   if (!ended) return tl::unexpected(ended.error());
   return sweep(database);
 }
@@ -165,7 +164,7 @@ void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
   if (Result<void> able = ready(body.size()); !able) return done(tl::unexpected(able.error()));
 
   const bool in_file = body.size() > options_.file_threshold;
-  const auto put = std::make_shared<Put>(Put{.id = new_ulid(),
+  const auto put = std::make_shared<Put>(Put{.id = envelope.id.empty() ? new_ulid() : envelope.id,
                                              .envelope = std::move(envelope),
                                              .body = std::move(body),
                                              .in_file = in_file,
@@ -196,13 +195,14 @@ Result<void> insert(Database& database, const MessageId& id, const Envelope& env
                     std::uint64_t size, bool in_file, const std::string& digest,
                     std::string_view bytes) {
   const auto seq = database.one(
-      "INSERT INTO message (id, received_at, reverse_path, eight_bit, smtputf8, require_tls, ret, "
+      "INSERT INTO message (id, received_at, reverse_path, header_8bit, body_8bit, smtputf8, "
+      "require_tls, ret, "
       "envid, size, in_file, digest, damage, trace_id, account, authn_id, evidence) "
-      "VALUES (?,?,?,?,?,?,?,?,?,?,?,'',?,?,?,?) RETURNING seq",
+      "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'',?,?,?,?) RETURNING seq",
       [](const store::Row& row) { return row.integer(0); }, id, envelope.received,
-      envelope.reverse_path, envelope.eight_bit, envelope.smtputf8, envelope.require_tls,
-      envelope.ret, envelope.envid, size, in_file, store::Blob{digest}, envelope.trace_id,
-      envelope.account, envelope.authn_id, envelope.evidence);
+      envelope.reverse_path, envelope.header_8bit, envelope.body_8bit, envelope.smtputf8,
+      envelope.require_tls, envelope.ret, envelope.envid, size, in_file, store::Blob{digest},
+      envelope.trace_id, envelope.account, envelope.authn_id, envelope.evidence);
   if (!seq) return tl::unexpected(seq.error());
   if (!in_file) {
     const auto kept = database.execute("INSERT INTO body (message, bytes) VALUES (?,?)", **seq,
@@ -215,10 +215,11 @@ Result<void> insert(Database& database, const MessageId& id, const Envelope& env
     const auto added = database.execute(
         "INSERT INTO recipient (message, idx, address, kind, destination, state, claimed, "
         "attempts, "
-        "next_at, last_reply, notify, orcpt) VALUES (?,?,?,?,?,?,0,0,?,?,?,?)",
+        "next_at, held_at, held_ms, noticed, quarantine, last_reply, notify, orcpt) "
+        "VALUES (?,?,?,?,?,?,0,0,?,?,0,0,?,?,?,?)",
         **seq, index++, to.address, static_cast<int>(to.destination.kind), to.destination.key,
-        static_cast<int>(to.state), std::max(to.next_attempt, envelope.received), to.last_reply,
-        to.notify, to.orcpt);
+        static_cast<int>(to.state), std::max(to.next_attempt, envelope.received), envelope.received,
+        to.quarantine, to.last_reply, to.notify, to.orcpt);
     if (!added) return tl::unexpected(added.error());
   }
   return {};

@@ -56,10 +56,13 @@ class SqliteSpool final : public Spool {
   Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
+  Result<std::optional<Message>> get(Sequence sequence) override;
+  Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) override;
   Result<BodyReader> body(const MessageId& id) override;
   void claim(std::vector<RecipientKey> keys, Time now, Time until,
              Done<std::vector<Claim>> done) override;
   void settle(std::vector<Settlement> settlements, Done<void> done) override;
+  void notice(std::vector<RecipientKey> keys, Done<void> done) override;
   void act(Action action, const MessageId& id, Time now, Done<void> done) override;
   void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
   Result<Verification> verify() override;
@@ -79,6 +82,8 @@ class SqliteSpool final : public Spool {
   void verify_message(const Message& message, Verification& found);
   Result<void> verify_database(Verification& found);
   Result<void> verify_files(Verification& found);
+  template <class Id>
+  Result<std::optional<Message>> read(const char* sql, const Id& id);
 
   const SqliteSpoolOptions options_;
   BodyFiles files_;

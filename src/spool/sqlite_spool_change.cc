@@ -49,14 +49,16 @@ Result<void> settle_one(Database& database, const Place& place, const Settlement
                            settled.reply, place.seq, index));
     case Outcome::retry:
       return none(database.execute(
-          "UPDATE recipient SET claimed = 0, next_at = ?, last_reply = ? "
-          "WHERE message = ? AND idx = ? AND state = 0 AND claimed = 1 AND attempts = ?",
-          settled.next_attempt, settled.reply, place.seq, index, settled.attempt));
+          "UPDATE recipient SET claimed = 0, next_at = ?1, last_reply = ?2, attempts = attempts - "
+          "?6 "
+          "WHERE message = ?3 AND idx = ?4 AND state = 0 AND claimed = 1 AND attempts = ?5",
+          settled.next_attempt, settled.reply, place.seq, index, settled.attempt, settled.extra));
     case Outcome::failed:
     case Outcome::dead:
       return none(database.execute(
-          "UPDATE recipient SET state = ?, claimed = 0, last_reply = ? "
-          "WHERE message = ? AND idx = ? AND state = 0 AND claimed = 1 AND attempts = ?",
+          "UPDATE recipient SET state = ?1, claimed = 0, last_reply = ?2 "
+          "WHERE message = ?3 AND idx = ?4 AND state = 0 "
+          "AND (claimed = 1 AND attempts = ?5 OR claimed = 0 AND ?5 = 0)",
           static_cast<int>(settled.outcome == Outcome::dead ? State::dead : State::failed),
           settled.reply, place.seq, index, settled.attempt));
   }
@@ -106,13 +108,15 @@ Result<void> act_on(Database& database, Action action, const MessageId& id, Time
   }
   switch (action) {
     case Action::hold:
-      return none(database.execute(
-          "UPDATE recipient SET state = 3, claimed = 0 WHERE message = ? AND state = 0",
-          place.seq));
+      return none(
+          database.execute("UPDATE recipient SET state = 3, claimed = 0, held_at = ? WHERE message "
+                           "= ? AND state = 0",
+                           now, place.seq));
     case Action::release:
       return none(database.execute(
-          "UPDATE recipient SET state = 0, next_at = ? WHERE message = ? AND state IN (3, 5)", now,
-          place.seq));
+          "UPDATE recipient SET state = 0, next_at = ?1, held_ms = held_ms + max(0, ?1 - held_at) "
+          "WHERE message = ?2 AND state IN (3, 5)",
+          now, place.seq));
     case Action::retry:
       // One that is under way goes on; it is not begun a second time.
       return none(
@@ -167,6 +171,21 @@ void SqliteSpool::settle(std::vector<Settlement> settlements, Done<void> done) {
                       workers_->post([this, files] { remove_files(*files); });
                     done(result);
                   });
+}
+
+void SqliteSpool::notice(std::vector<RecipientKey> keys, Done<void> done) {
+  writer_->submit(
+      [keys = std::move(keys)](Database& database) -> Result<void> {
+        for (const RecipientKey& key : keys) {
+          const auto noted = database.execute(
+              "UPDATE recipient SET noticed = 1 "
+              "WHERE message = (SELECT seq FROM message WHERE id = ?) AND idx = ?",
+              key.message, key.index);
+          if (!noted) return tl::unexpected(noted.error());
+        }
+        return {};
+      },
+      std::move(done));
 }
 
 void SqliteSpool::act(Action action, const MessageId& id, Time now, Done<void> done) {

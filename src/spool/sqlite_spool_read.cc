@@ -10,26 +10,29 @@ namespace {
 using store::Database;
 using store::Row;
 
-#define POSTERN_MESSAGE_COLUMNS                                                     \
-  "m.id, m.size, m.in_file, m.damage, m.received_at, m.reverse_path, m.eight_bit, " \
-  "m.smtputf8, m.require_tls, m.ret, m.envid, m.trace_id, m.account, m.authn_id"
+#define POSTERN_MESSAGE_COLUMNS                                                                 \
+  "m.id, m.size, m.in_file, m.damage, m.received_at, m.reverse_path, m.header_8bit, "           \
+  "m.body_8bit, m.smtputf8, m.require_tls, m.ret, m.envid, m.trace_id, m.account, m.authn_id, " \
+  "m.seq"
 
 Message read_message(const Row& row) {
   Message message{.id = row.text(0),
+                  .sequence = row.integer(15),
                   .size = static_cast<std::uint64_t>(row.integer(1)),
                   .in_file = row.boolean(2),
                   .damage = row.text(3)};
   Envelope& envelope = message.envelope;
   envelope.received = row.time(4);
   envelope.reverse_path = row.text(5);
-  envelope.eight_bit = row.boolean(6);
-  envelope.smtputf8 = row.boolean(7);
-  envelope.require_tls = row.boolean(8);
-  envelope.ret = row.text(9);
-  envelope.envid = row.text(10);
-  envelope.trace_id = row.text(11);
-  envelope.account = row.text(12);
-  envelope.authn_id = row.text(13);
+  envelope.header_8bit = row.boolean(6);
+  envelope.body_8bit = row.boolean(7);
+  envelope.smtputf8 = row.boolean(8);
+  envelope.require_tls = row.boolean(9);
+  envelope.ret = row.text(10);
+  envelope.envid = row.text(11);
+  envelope.trace_id = row.text(12);
+  envelope.account = row.text(13);
+  envelope.authn_id = row.text(14);
   return message;
 }
 
@@ -39,9 +42,13 @@ Recipient read_recipient(const Row& row) {
           .state = static_cast<State>(row.integer(3)),
           .notify = row.text(4),
           .orcpt = row.text(5),
+          .quarantine = row.text(10),
           .attempts = static_cast<std::uint32_t>(row.integer(6)),
           .claimed = row.boolean(7),
           .next_attempt = row.time(8),
+          .held_at = row.time(11),
+          .held = std::chrono::milliseconds(row.integer(12)),
+          .noticed = row.boolean(13),
           .last_reply = row.text(9)};
 }
 
@@ -154,27 +161,63 @@ Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const M
                        filter.account.value_or(""));
 }
 
-Result<std::optional<Message>> SqliteSpool::get(const MessageId& id) {
+template <class Id>
+Result<std::optional<Message>> SqliteSpool::read(const char* sql, const Id& id) {
   const std::lock_guard guard(mutex_);
   auto found = reading_->one(
-      "SELECT " POSTERN_MESSAGE_COLUMNS ", m.evidence FROM message AS m WHERE m.id = ?",
+      sql,
       [](const Row& row) {
         Message message = read_message(row);
-        message.envelope.evidence = row.text(14);
+        message.envelope.evidence = row.text(16);
         return message;
       },
       id);
   if (!found || !*found) return found;
   auto recipients = reading_->all(
       "SELECT address, kind, destination, state, notify, orcpt, attempts, claimed, next_at, "
-      "last_reply FROM recipient WHERE message = (SELECT seq FROM message WHERE id = ?) "
+      "last_reply, quarantine, held_at, held_ms, noticed FROM recipient WHERE message = ? "
       "ORDER BY idx",
-      read_recipient, id);
+      read_recipient, (*found)->sequence);
   if (!recipients) return tl::unexpected(recipients.error());
   // Between the two statements the message may have been settled and deleted.
   if (recipients->empty()) return std::optional<Message>();
   (*found)->envelope.recipients = std::move(*recipients);
   return found;
+}
+
+Result<std::optional<Message>> SqliteSpool::get(const MessageId& id) {
+  return read("SELECT " POSTERN_MESSAGE_COLUMNS ", m.evidence FROM message AS m WHERE m.id = ?",
+              id);
+}
+
+Result<std::optional<Message>> SqliteSpool::get(Sequence sequence) {
+  return read("SELECT " POSTERN_MESSAGE_COLUMNS ", m.evidence FROM message AS m WHERE m.seq = ?",
+              sequence);
+}
+
+Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t limit) {
+  const std::lock_guard guard(mutex_);
+  return reading_->all(
+      "SELECT m.seq, min(r.idx), r.kind, r.destination, m.account, max(r.attempts), "
+      "m.received_at, min(r.next_at), max(r.held_ms), min(r.noticed), m.reverse_path = '' "
+      "FROM (SELECT seq, account, received_at, reverse_path FROM message AS n WHERE seq > ?1 "
+      "AND EXISTS (SELECT 1 FROM recipient AS q WHERE q.message = n.seq AND q.state = 0) "
+      "ORDER BY seq LIMIT ?2) AS m "
+      "CROSS JOIN recipient AS r ON r.message = m.seq WHERE r.state = 0 "
+      "GROUP BY m.seq, r.kind, r.destination ORDER BY m.seq",
+      [](const Row& row) {
+        return Parcel{.sequence = row.integer(0),
+                      .first = static_cast<std::uint32_t>(row.integer(1)),
+                      .destination = {static_cast<RouteKind>(row.integer(2)), row.text(3)},
+                      .account = row.text(4),
+                      .attempts = static_cast<std::uint32_t>(row.integer(5)),
+                      .received = row.time(6),
+                      .due = row.time(7),
+                      .held = std::chrono::milliseconds(row.integer(8)),
+                      .noticed = row.boolean(9),
+                      .null_path = row.boolean(10)};
+      },
+      after, limit);
 }
 
 Result<BodyReader> SqliteSpool::body(const MessageId& id) {

@@ -31,7 +31,7 @@ class SqliteSpoolTest : public SpoolTest {
 
 TEST_F(SqliteSpoolTest, keeps_every_field_over_a_restart) {
   Envelope sent = envelope(2);
-  sent.eight_bit = sent.smtputf8 = sent.require_tls = true;
+  sent.body_8bit = sent.smtputf8 = sent.require_tls = true;
   sent.ret = "HDRS";
   sent.envid = "env-1";
   sent.trace_id = "trace-1";
@@ -55,7 +55,7 @@ TEST_F(SqliteSpoolTest, keeps_every_field_over_a_restart) {
   const Envelope& kept = message.envelope;
   EXPECT_EQ(kept.received, sent.received);
   EXPECT_EQ(kept.reverse_path, sent.reverse_path);
-  EXPECT_TRUE(kept.eight_bit && kept.smtputf8 && kept.require_tls);
+  EXPECT_TRUE(kept.body_8bit && kept.smtputf8 && kept.require_tls);
   EXPECT_EQ(kept.ret, sent.ret);
   EXPECT_EQ(kept.envid, sent.envid);
   EXPECT_EQ(kept.trace_id, sent.trace_id);
@@ -161,15 +161,60 @@ TEST_F(SqliteSpoolTest, of_two_who_claim_one_gets_it) {
   EXPECT_EQ(claim({{id, 0}}, at(60), at(90))->front().attempt, 2u);
 }
 
-TEST_F(SqliteSpoolTest, claims_end_with_the_process) {
+TEST_F(SqliteSpoolTest, an_attempt_that_a_crash_ended_counts_and_its_delay_runs_from_its_start) {
   const MessageId id = *put(envelope(), "x");
-  const Time now = store::now();
-  ASSERT_EQ(claim({{id, 0}}, now, now + std::chrono::hours(24))->size(), 1u);
-  ASSERT_TRUE(spool_->due(now, 10)->empty());
+  ASSERT_EQ(claim({{id, 0}}, at(0), at(300))->size(), 1u);
   open();
-  const auto due = *spool_->due(store::now(), 10);
+  EXPECT_TRUE(spool_->due(at(299), 10)->empty());
+  const auto due = *spool_->due(at(300), 10);
   ASSERT_EQ(due.size(), 1u);
   EXPECT_EQ(due[0].attempts, 1u);
+  EXPECT_FALSE(spool_->get(id)->value().envelope.recipients[0].claimed);
+  const MessageId other = *put(envelope(), "x");
+  ASSERT_EQ(claim({{other, 0}}, at(0), at(300))->size(), 1u);
+  EXPECT_TRUE(settle({{.key = {id, 0}, .attempt = 0, .outcome = Outcome::failed}}));
+  EXPECT_TRUE(gone(id));
+  EXPECT_TRUE(settle({{.key = {other, 0}, .attempt = 0, .outcome = Outcome::failed}}));
+  EXPECT_EQ(state(other), State::queued) << "it is under way";
+}
+
+TEST_F(SqliteSpoolTest, parcels_are_what_one_destination_gets_of_one_message) {
+  Envelope mixed = envelope(4, at(3));
+  mixed.account = "acc_1";
+  mixed.recipients[1].destination = {RouteKind::relay, "example.net"};
+  mixed.recipients[2].destination = {RouteKind::relay, "example.net"};
+  mixed.recipients[3].state = State::held;
+  const MessageId id = *put(mixed, "x");
+  const MessageId second = *put(envelope(), "y");
+  const auto parcels = *spool_->parcels(0, 10);
+  ASSERT_EQ(parcels.size(), 3u);
+  EXPECT_EQ(parcels[0].first, 0u);
+  EXPECT_EQ(parcels[0].account, "acc_1");
+  EXPECT_EQ(parcels[0].due, at(3));
+  EXPECT_EQ(parcels[1].first, 1u);
+  EXPECT_EQ(parcels[1].destination, (Destination{RouteKind::relay, "example.net"}));
+  EXPECT_EQ(parcels[2].sequence, parcels[1].sequence + 1);
+  EXPECT_EQ(spool_->get(parcels[2].sequence)->value().id, second);
+  EXPECT_EQ(spool_->parcels(0, 1)->size(), 2u) << "a message's parcels come together";
+  EXPECT_EQ(spool_->parcels(parcels[0].sequence, 10)->size(), 1u);
+
+  // An empty queue does not start again: whoever read up to here misses nothing.
+  const Sequence last = parcels[2].sequence;
+  ASSERT_TRUE(act(Action::drop, id));
+  ASSERT_TRUE(act(Action::drop, second));
+  open();
+  ASSERT_TRUE(put(envelope(), "z"));
+  EXPECT_EQ(spool_->parcels(last, 10)->size(), 1u);
+}
+
+TEST_F(SqliteSpoolTest, time_on_hold_and_notices_are_kept) {
+  const MessageId id = *put(envelope(1, at(0)), "x");
+  ASSERT_TRUE(act(Action::hold, id, at(10)));
+  ASSERT_TRUE(act(Action::release, id, at(25)));
+  EXPECT_EQ(spool_->parcels(0, 10)->at(0).held, std::chrono::seconds(15));
+  EXPECT_FALSE(spool_->parcels(0, 10)->at(0).noticed);
+  ASSERT_TRUE(wait<void>([&](auto done) { spool_->notice({{id, 0}}, done); }));
+  EXPECT_TRUE(spool_->parcels(0, 10)->at(0).noticed);
 }
 
 TEST_F(SqliteSpoolTest, the_last_delivery_deletes_message_and_file) {
