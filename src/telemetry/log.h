@@ -41,7 +41,8 @@ inline constexpr std::string_view field_names[] = {
     "tls",     "auth_id",       "mail_from",  "rcpt_to",    "stage",     "layer",       "rule",
     "code",    "enhanced_code", "reply",      "route",      "attempt",   "duration_ms", "bytes",
     "error",   "end",           "messages",   "recipients", "webhook",   "policy",      "status",
-    "address", "file",          "method",     "path",       "name",      "version",     "count"};
+    "address", "file",          "method",     "path",       "name",      "version",     "count",
+    "remote",  "original"};
 
 /// The name of an event: lower-case words with dots, "decision.refused".
 struct EventName {

@@ -1,0 +1,602 @@
+#include "queue/runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+#include "queue/stored.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::queue {
+namespace asio = boost::asio;
+namespace log = telemetry::log;
+using relay::Contact;
+using relay::Scheduler;
+using spool::RouteKind;
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr unsigned index_bits = 16;
+constexpr milliseconds after_trouble = 60s;  ///< of our own: the disk, a bug
+constexpr milliseconds when_busy = 1s;
+
+std::uint64_t number_of(spool::Sequence message, std::uint32_t first) {
+  return static_cast<std::uint64_t>(message) << index_bits | (first & 0xffff);
+}
+spool::Sequence message_of(std::uint64_t number) {
+  return static_cast<spool::Sequence>(number >> index_bits);
+}
+
+relay::Time since_epoch(spool::Time time) {
+  return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
+}
+relay::Time steady() {
+  return std::chrono::duration_cast<relay::Time>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
+/// Kinds are part of the name: a webhook's id is no domain.
+std::string lane_name(const spool::Destination& destination) {
+  return std::string(1, static_cast<char>('0' + static_cast<int>(destination.kind))) +
+         destination.key;
+}
+
+std::string_view route_word(RouteKind kind) {
+  switch (kind) {
+    case RouteKind::webhook:
+      return "webhook";
+    case RouteKind::relay:
+      return "relay";
+    case RouteKind::local:
+      return "local";
+  }
+  return "other";
+}
+
+std::string reply_text(const smtp::RecipientResult& result) {
+  std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
+  text += result.enhanced.to_string();
+  if (!result.text.empty()) text += " " + result.text;
+  return text;
+}
+
+smtp::RecipientResult own_result(smtp::ResultClass klass, smtp::EnhancedCode code,
+                                 std::string text) {
+  return {.klass = klass, .code = 0, .enhanced = code, .text = std::move(text)};
+}
+
+}  // namespace
+
+/// A parcel as it is now, for an attempt.
+struct Runner::Fetched {
+  enum class State : std::uint8_t { there, gone, damaged, trouble };
+  State state = State::gone;
+  spool::Message message;
+  spool::Destination destination;
+  std::vector<std::uint32_t> recipients;  ///< queued ones
+  std::optional<Text> text;
+  Error error;
+};
+
+/// When a parcel is tried next: nullopt, it is given up.
+struct Runner::Next {
+  std::optional<Scheduler::Times> times;
+  spool::Time stored;  ///< for the spool
+};
+
+struct Runner::Ended {
+  Contact contact = Contact::answered;
+  std::optional<Scheduler::Times> times;
+};
+
+Runner::Runner(asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk, Couriers couriers,
+               Reporter* reporter, RunnerOptions options)
+    : loop_(loop),
+      spool_(spool),
+      disk_(disk),
+      couriers_(couriers),
+      reporter_(reporter),
+      options_(std::move(options)),
+      clock_(since_epoch(std::chrono::system_clock::now()), steady()),
+      scheduler_(options_.limits),
+      timer_(loop) {}
+
+Runner::~Runner() = default;
+
+relay::Time Runner::now() const { return clock_.now(steady()); }
+
+spool::Time Runner::wall(relay::Time queue) const {
+  return spool::Time(queue == relay::never ? relay::Time(std::chrono::hours(24 * 365 * 200))
+                                           : clock_.wall(queue));
+}
+
+Courier& Runner::courier_of(const spool::Destination& destination) const {
+  switch (destination.kind) {
+    case RouteKind::webhook:
+      return couriers_.webhook;
+    case RouteKind::relay:
+      return couriers_.relay;
+    case RouteKind::local:
+      break;
+  }
+  return couriers_.local;
+}
+
+relay::RetryPolicy Runner::policy_of(const spool::Destination& destination, bool null_path) const {
+  relay::RetryPolicy policy =
+      destination.kind == RouteKind::webhook ? options_.webhook : options_.relay;
+  if (destination.kind == RouteKind::webhook) {
+    // Its end is the number of its attempts, not its age.
+    policy.ttl = std::chrono::hours(24 * 365 * 100);
+    policy.delay_notice.reset();
+  } else if (null_path) {
+    policy.ttl = std::min(policy.ttl, options_.null_path_ttl);
+    policy.delay_notice.reset();
+  }
+  if (reporter_ == nullptr) policy.delay_notice.reset();
+  return policy;
+}
+
+Scheduler::Times Runner::times_of(const spool::Parcel& parcel) const {
+  const relay::RetryPolicy policy = policy_of(parcel.destination, parcel.null_path);
+  relay::Retry retry(policy, {.arrival = since_epoch(parcel.received),
+                              .due = since_epoch(parcel.due),
+                              .attempts = parcel.attempts,
+                              .held = parcel.held,
+                              .noticed = parcel.noticed});
+  if (spread_) retry.resume(policy, now(), 0);
+  return {retry.due(), retry.deadline().at};
+}
+
+Runner::Next Runner::next_of(const Fetched& fetched, std::uint32_t attempts, relay::Time at,
+                             bool extra) {
+  const spool::Recipient& first = fetched.message.envelope.recipients[fetched.recipients.front()];
+  const relay::RetryPolicy policy =
+      policy_of(fetched.destination, fetched.message.envelope.reverse_path.empty());
+  if (!extra && !policy.delays.empty() && attempts > policy.delays.size()) return {};
+  relay::Retry retry(policy, {.arrival = since_epoch(fetched.message.envelope.received),
+                              .due = at,
+                              .attempts = attempts - 1,
+                              .held = first.held,
+                              .noticed = first.noticed});
+  retry.begin(at, extra ? relay::AttemptKind::extra : relay::AttemptKind::regular);
+  retry.failed(policy, at, std::uniform_real_distribution<double>(-1, 1)(random_));
+  const Scheduler::Times times{retry.due(), retry.deadline().at};
+  return {times, wall(std::min(times.due, times.deadline))};
+}
+
+std::optional<spool::Time> Runner::sleeps_until(const spool::Destination& destination) const {
+  const auto until = scheduler_.sleeps_until(lane_name(destination));
+  return until ? std::optional(wall(*until)) : std::nullopt;
+}
+
+// ---- what is stored comes before the scheduler
+
+void Runner::start() {
+  spread_.emplace(now());
+  wake();
+}
+
+void Runner::stop() {
+  stopping_ = true;
+  timer_.cancel();
+}
+
+void Runner::wake() {
+  if (fresh_.exchange(true)) return;  // the loop has not looked yet
+  asio::post(loop_, [this] {
+    if (!loading_ && !stopping_) asio::co_spawn(loop_, load(), asio::detached);
+  });
+}
+
+Task<void> Runner::load() {
+  loading_ = true;
+  while (!stopping_) {
+    fresh_ = false;
+    auto page = co_await disk_.run(
+        [this, after = loaded_] { return spool_.parcels(after, options_.page); });
+    if (!page || !*page) {
+      if (page) log::error("store.error").field("error", page->error().message);
+      asio::steady_timer later(loop_, when_busy);
+      co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
+      continue;
+    }
+    for (const spool::Parcel& parcel : **page) add(parcel, spread_ ? &*spread_ : nullptr);
+    pump();
+    if ((*page)->empty()) {
+      if (spread_) log::info("queue.loaded").field("messages", scheduler_.size());
+      spread_.reset();
+      if (!fresh_) break;
+    } else {
+      loaded_ = (*page)->back().sequence;
+    }
+  }
+  loading_ = false;
+}
+
+void Runner::add(const spool::Parcel& parcel, relay::StartupSpread* spread) {
+  const Number number = number_of(parcel.sequence, parcel.first);
+  if (places_.contains(number)) return;
+  Scheduler::Times times = times_of(parcel);
+  if (spread != nullptr && times.due != relay::never) times.due = spread->place(times.due);
+  const std::string lane = lane_name(parcel.destination);
+  places_.emplace(number, scheduler_.add(number, parcel.account, lane, times, now()));
+  if (parcel.destination.kind == RouteKind::webhook) {
+    scheduler_.limit(lane, options_.webhook_limits, now());
+  } else if (options_.limits_of) {
+    scheduler_.limit(lane, options_.limits_of(parcel.destination), now());
+  }
+}
+
+void Runner::told(spool::Sequence message, bool urgent) {
+  asio::post(loop_, [this, message, urgent] {
+    if (!stopping_) asio::co_spawn(loop_, reload(message, urgent), asio::detached);
+  });
+}
+
+Task<void> Runner::reload(spool::Sequence message, bool urgent) {
+  if (message > loaded_) co_return;  // load() will see it as it is now
+  auto found = co_await disk_.run([this, message] { return spool_.parcels(message - 1, 1); });
+  if (!found || !*found) co_return told(message, urgent);
+  for (auto at = places_.lower_bound(number_of(message, 0));
+       at != places_.end() && message_of(at->first) == message;) {
+    if (const auto running = running_.find(at->first); running != running_.end()) {
+      running->second.changed = true;
+      running->second.urgent = urgent;
+      ++at;
+    } else {
+      scheduler_.remove(at->second, now());
+      at = places_.erase(at);
+    }
+  }
+  for (const spool::Parcel& parcel : **found) {
+    if (parcel.sequence != message) break;
+    const bool is_running =
+        std::any_of(running_.begin(), running_.end(), [&](const auto& one) {
+          return message_of(one.first) == message && one.second.destination == parcel.destination;
+        });
+    if (is_running) continue;  // its end reads it again
+    add(parcel, nullptr);
+    if (urgent) scheduler_.retry(places_.at(number_of(parcel.sequence, parcel.first)));
+  }
+  pump();
+}
+
+void Runner::forget(Number number) { places_.erase(number); }
+
+// ---- the scheduler's word goes to the couriers
+
+void Runner::pump() {
+  if (stopping_) return;
+  if (const auto jump = clock_.look(since_epoch(std::chrono::system_clock::now()), steady())) {
+    log::warning("queue.clock").field("duration_ms", *jump).msg("the wall clock was set");
+  }
+  while (const auto work = scheduler_.next(now())) start_work(*work);
+  const relay::Time wake = scheduler_.wake_at();
+  if (wake == relay::never) {
+    timer_.cancel();
+    return;
+  }
+  const relay::Time from_now = std::clamp<relay::Time>(wake - now(), 0ms, 10min);
+  timer_.expires_after(from_now);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) pump();
+  });
+}
+
+void Runner::start_work(const Scheduler::Work& work) {
+  if (work.what == Scheduler::Work::What::deadline) {
+    if (running_.contains(work.message)) {  // its end comes first
+      scheduler_.set_deadline(work.place, now() + after_trouble);
+    } else {
+      asio::co_spawn(loop_, deadline(work.message), asio::detached);
+    }
+    return;
+  }
+  running_.emplace(work.message, Running{.place = work.place, .destination = {}});
+  asio::co_spawn(loop_,
+                 attempt(work.message, work.what == Scheduler::Work::What::extra_attempt),
+                 asio::detached);
+}
+
+Task<Runner::Fetched> Runner::fetch(Number number) {
+  auto fetched = co_await disk_.run([this, number]() -> Fetched {
+    Fetched out;
+    auto message = spool_.get(message_of(number));
+    if (!message) return {.state = Fetched::State::trouble, .error = message.error()};
+    if (!*message) return {};
+    out.message = std::move(**message);
+    const auto& recipients = out.message.envelope.recipients;
+    const std::size_t first = number & 0xffff;
+    if (first >= recipients.size()) return {};
+    out.destination = recipients[first].destination;
+    for (std::uint32_t i = 0; i < recipients.size(); ++i) {
+      if (recipients[i].destination == out.destination &&
+          recipients[i].state == spool::State::queued) {
+        out.recipients.push_back(i);
+      }
+    }
+    if (out.recipients.empty()) return {};
+    Result<spool::BodyReader> body = spool_.body(out.message.id);
+    if (!body) {
+      const bool damaged = body.error().fault == Fault::permanent;
+      out.state = damaged ? Fetched::State::damaged : Fetched::State::trouble;
+      out.error = body.error();
+      return out;
+    }
+    out.text.emplace(spool_, out.message.id, std::move(*body));
+    out.state = Fetched::State::there;
+    return out;
+  });
+  if (!fetched) co_return Fetched{.state = Fetched::State::trouble, .error = fetched.error()};
+  co_return std::move(*fetched);
+}
+
+Task<void> Runner::attempt(Number number, bool extra) {
+  Ended ended;
+  try {
+    ended = co_await try_once(number, extra);
+  } catch (const std::exception& thrown) {
+    log::error("queue.error").field("error", thrown.what());
+    ended.times = Scheduler::Times{now() + after_trouble, relay::never};
+  }
+  const Running running = running_.extract(number).mapped();
+  // What somebody else changed meanwhile is read from the spool, whatever became of the attempt.
+  if (running.changed) ended.times.reset();
+  scheduler_.finished(running.place, ended.contact, ended.times, now());
+  if (!ended.times) forget(number);
+  if (running.changed) co_await reload(message_of(number), running.urgent);
+  pump();
+}
+
+Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
+  Fetched fetched = co_await fetch(number);
+  switch (fetched.state) {
+    case Fetched::State::gone:
+      co_return Ended{};
+    case Fetched::State::trouble:
+      log::error("store.error").field("error", fetched.error.message);
+      co_return Ended{.times = Scheduler::Times{now() + after_trouble, relay::never}};
+    case Fetched::State::damaged: {
+      log::error("queue.damaged")
+          .field("message_id", fetched.message.id)
+          .field("error", fetched.error.message);
+      const Result<void> marked = co_await stored<void>([&](auto done) {
+        spool_.quarantine(fetched.message.id, fetched.error.message, std::move(done));
+      });
+      if (!marked) log::error("store.error").field("error", marked.error().message);
+      co_return Ended{};
+    }
+    case Fetched::State::there:
+      break;
+  }
+  running_.at(number).destination = fetched.destination;
+  const std::uint32_t before =
+      fetched.message.envelope.recipients[fetched.recipients.front()].attempts;
+  const Next next = next_of(fetched, before + 1, now(), extra);
+
+  // Written down before anything is said to anybody (Q8): an attempt that a crash cuts off counts.
+  std::vector<spool::RecipientKey> keys;
+  for (const std::uint32_t index : fetched.recipients) keys.push_back({fetched.message.id, index});
+  const auto claims = co_await stored<std::vector<spool::Claim>>([&](auto done) {
+    spool_.claim(keys, spool::Time::max(), next.times ? next.stored : wall(now() + after_trouble),
+                 std::move(done));
+  });
+  if (!claims) {
+    log::error("store.error").field("error", claims.error().message);
+    co_return Ended{.times = Scheduler::Times{now() + after_trouble, relay::never}};
+  }
+  fetched.recipients.clear();
+  for (const spool::Claim& claim : *claims) fetched.recipients.push_back(claim.key.index);
+  if (fetched.recipients.empty()) co_return Ended{};
+
+  const Errand errand{.message = fetched.message,
+                      .destination = fetched.destination,
+                      .recipients = fetched.recipients,
+                      .attempt = claims->front().attempt,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = next.times ? std::optional(next.stored) : std::nullopt};
+  Carried carried;
+  const auto begun = std::chrono::steady_clock::now();
+  try {
+    carried = co_await courier_of(fetched.destination).carry(errand, *fetched.text);
+  } catch (const std::exception& thrown) {
+    carried = {};
+    carried.results.assign(fetched.recipients.size(),
+                           own_result(smtp::ResultClass::temporary, {4, 3, 0}, thrown.what()));
+  }
+  carried.results.resize(fetched.recipients.size());
+  const bool damaged =
+      fetched.text->trouble() && fetched.text->trouble()->fault == Fault::permanent;
+  if (damaged) {
+    const Result<void> marked = co_await stored<void>([&](auto done) {
+      spool_.quarantine(fetched.message.id, fetched.text->trouble()->message, std::move(done));
+    });
+    log::error("queue.damaged")
+        .field("message_id", fetched.message.id)
+        .field("error", fetched.text->trouble()->message);
+    if (!marked) log::error("store.error").field("error", marked.error().message);
+    co_return Ended{.contact = carried.contact};
+  }
+
+  // Delays run from the end of the attempt.
+  Next again = next_of(fetched, before + 1, now(), extra);
+  if (again.times && carried.retry_after) {
+    const relay::Time not_before = now() + *carried.retry_after;
+    again.times->due = std::max(again.times->due, not_before);
+    again.stored = std::max(again.stored, wall(not_before));
+  }
+  const bool webhook = fetched.destination.kind == RouteKind::webhook;
+  std::vector<spool::Settlement> settlements;
+  Carried failed{.results = {}, .contact = carried.contact, .remote = carried.remote};
+  std::vector<std::uint32_t> failed_recipients;
+  bool stays = false;
+  for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
+    const smtp::RecipientResult& result = carried.results[i];
+    spool::Settlement settlement{.key = {fetched.message.id, fetched.recipients[i]},
+                                 .attempt = (*claims)[i].attempt,
+                                 .reply = reply_text(result)};
+    if (result.klass == smtp::ResultClass::delivered) {
+      settlement.outcome = spool::Outcome::delivered;
+    } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
+      settlement.outcome = webhook ? spool::Outcome::dead : spool::Outcome::failed;
+      failed.results.push_back(result);
+      failed_recipients.push_back(fetched.recipients[i]);
+    } else {
+      settlement.outcome = spool::Outcome::retry;
+      settlement.next_attempt = again.stored;
+      settlement.extra = extra;
+      stays = true;
+    }
+    settlements.push_back(std::move(settlement));
+  }
+  if (!failed_recipients.empty() && !webhook) {
+    const Errand about{.message = fetched.message,
+                       .destination = fetched.destination,
+                       .recipients = failed_recipients,
+                       .attempt = errand.attempt,
+                       .started = errand.started,
+                       .next_attempt = {}};
+    co_await report(Reporter::Event::failed, about, failed, *fetched.text);
+  }
+  if (webhook && !failed_recipients.empty()) {
+    telemetry::metrics().delivery_dead_letters.counter({"webhook"}).add();
+  }
+  if (!webhook) {
+    for (const smtp::RecipientResult& result : carried.results) {
+      const std::string_view word = result.klass == smtp::ResultClass::delivered   ? "ok"
+                                    : result.klass == smtp::ResultClass::permanent ? "refused"
+                                                                                   : "retry";
+      telemetry::metrics()
+          .delivery_attempts.counter({route_word(fetched.destination.kind), word})
+          .add();
+    }
+    telemetry::metrics()
+        .delivery_duration.histogram({route_word(fetched.destination.kind)})
+        .observe(std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun));
+    for (std::size_t i = 0; i < settlements.size(); ++i) {
+      const smtp::RecipientResult& result = carried.results[i];
+      auto line = settlements[i].outcome == spool::Outcome::delivered ? log::info("delivery.sent")
+                  : settlements[i].outcome == spool::Outcome::retry   ? log::info("delivery.deferred")
+                                                                      : log::info("delivery.bounced");
+      if (!line) continue;
+      line.field("message_id", fetched.message.id)
+          .field("mail_from", fetched.message.envelope.reverse_path)
+          .field("rcpt_to", fetched.message.envelope.recipients[fetched.recipients[i]].address)
+          .field("route", fetched.destination.key)
+          .field("remote", carried.remote)
+          .field("attempt", settlements[i].attempt)
+          .field("code", result.code)
+          .field("enhanced_code", result.enhanced.to_string())
+          .field("reply", result.text);
+    }
+  }
+  co_await settle(std::move(settlements), fetched.message.id);
+  if (!stays) co_return Ended{.contact = carried.contact};
+  co_return Ended{.contact = carried.contact, .times = again.times};
+}
+
+/// What cannot be written down leaves the scheduler all the same: who delivered once does not
+/// deliver again before the next start has looked at what is really stored.
+Task<void> Runner::settle(std::vector<spool::Settlement> settlements, std::string_view what) {
+  const Result<void> settled = co_await stored<void>(
+      [&](auto done) { spool_.settle(std::move(settlements), std::move(done)); });
+  if (settled) co_return;
+  log::error("store.error").field("message_id", what).field("error", settled.error().message);
+}
+
+/// The report is stored before the failure is: a crash between the two may tell the sender twice,
+/// never not at all.
+Task<void> Runner::report(Reporter::Event event, const Errand& errand, const Carried& carried,
+                          Text& text) {
+  if (reporter_ == nullptr) co_return;
+  std::optional<Reporter::Report> made = reporter_->report(event, errand, carried, text);
+  if (!made) co_return;
+  const auto kept = co_await stored<spool::MessageId>([&](auto done) {
+    spool_.put(std::move(made->envelope), std::move(made->body), std::move(done));
+  });
+  if (!kept) {
+    log::error("store.error").field("error", kept.error().message);
+    co_return;
+  }
+  log::info("report.queued").field("message_id", *kept).field("original", errand.message.id);
+  wake();
+}
+
+Task<void> Runner::deadline(Number number) {
+  Fetched fetched = co_await fetch(number);
+  const auto place = places_.find(number);
+  if (place == places_.end() || running_.contains(number)) {
+    if (place != places_.end()) scheduler_.set_deadline(place->second, now() + after_trouble);
+    co_return pump();
+  }
+  if (fetched.state != Fetched::State::there) {
+    if (fetched.state == Fetched::State::trouble) {
+      scheduler_.set_deadline(place->second, now() + after_trouble);
+    }
+    co_return pump();  // gone or damaged: its attempt will see
+  }
+  const spool::Recipient& first = fetched.message.envelope.recipients[fetched.recipients.front()];
+  const relay::RetryPolicy policy =
+      policy_of(fetched.destination, fetched.message.envelope.reverse_path.empty());
+  relay::Retry retry(policy, {.arrival = since_epoch(fetched.message.envelope.received),
+                              .due = since_epoch(first.next_attempt),
+                              .attempts = first.attempts,
+                              .held = first.held,
+                              .noticed = first.noticed});
+  const relay::Deadline due = retry.deadline();
+  if (due.at > now()) {
+    scheduler_.set_deadline(place->second, due.at);
+    co_return pump();
+  }
+  const bool expires = due.what == relay::Deadline::What::expiry;
+  Carried carried;
+  std::vector<spool::Settlement> settlements;
+  std::vector<spool::RecipientKey> keys;
+  for (const std::uint32_t index : fetched.recipients) {
+    const spool::Recipient& recipient = fetched.message.envelope.recipients[index];
+    carried.results.push_back(own_result(
+        expires ? smtp::ResultClass::permanent : smtp::ResultClass::temporary,
+        expires ? relay::expired_status : smtp::EnhancedCode{4, 4, 1},
+        recipient.last_reply.empty() ? "no host took the message in time" : recipient.last_reply));
+    keys.push_back({fetched.message.id, index});
+    settlements.push_back({.key = keys.back(),
+                           .attempt = 0,
+                           .outcome = spool::Outcome::failed,
+                           .reply = "expired: " + recipient.last_reply});
+  }
+  const Errand errand{.message = fetched.message,
+                      .destination = fetched.destination,
+                      .recipients = fetched.recipients,
+                      .attempt = first.attempts,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
+  co_await report(expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried,
+                  *fetched.text);
+  if (expires) {
+    log::info("delivery.expired")
+        .field("message_id", fetched.message.id)
+        .field("route", fetched.destination.key)
+        .field("reply", first.last_reply);
+    co_await settle(std::move(settlements), fetched.message.id);
+    co_await reload(message_of(number), false);
+    co_return;
+  }
+  const Result<void> noted = co_await stored<void>(
+      [&](auto done) { spool_.notice(keys, std::move(done)); });
+  if (!noted) log::error("store.error").field("error", noted.error().message);
+  retry.noticed();
+  if (const auto still = places_.find(number); still != places_.end()) {
+    scheduler_.set_deadline(still->second, retry.deadline().at);
+  }
+  pump();
+}
+
+}  // namespace postern::queue

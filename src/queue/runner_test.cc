@@ -1,0 +1,343 @@
+#include "queue/runner.h"
+
+#include <deque>
+#include <filesystem>
+#include <mutex>
+#include <thread>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "queue/stored.h"
+#include "spool/sqlite_spool.h"
+
+namespace postern::queue {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using smtp::ResultClass;
+using spool::RouteKind;
+
+smtp::RecipientResult result(ResultClass klass, std::string text = "said so") {
+  const std::uint8_t digit = klass == ResultClass::delivered ? 2
+                             : klass == ResultClass::temporary ? 4
+                                                               : 5;
+  return {.klass = klass,
+          .code = static_cast<std::uint16_t>(digit * 100 + 50),
+          .enhanced = {digit, 0, 0},
+          .text = std::move(text)};
+}
+
+/// Says what the test laid down, the last word again and again, and notes what it was given.
+class ScriptedCourier final : public Courier {
+ public:
+  struct Call {
+    spool::MessageId id;
+    std::vector<std::string> recipients;
+    std::uint32_t attempt;
+    std::string text;
+  };
+  std::function<Task<void>()> during;
+  std::deque<std::vector<smtp::RecipientResult>> answers;
+  relay::Contact contact = relay::Contact::answered;
+
+  Task<Carried> carry(const Errand& errand, Text& text) override {
+    Call call{.id = errand.message.id, .recipients = {}, .attempt = errand.attempt, .text = {}};
+    for (const std::uint32_t index : errand.recipients) {
+      call.recipients.push_back(errand.message.envelope.recipients[index].address);
+    }
+    // Twice, as for a second host.
+    for (int round = 0; round < 2; ++round) {
+      call.text.clear();
+      while (true) {
+        const std::string_view piece = text.read(call.text.size(), 1000);
+        if (piece.empty()) break;
+        call.text += piece;
+      }
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      calls_.push_back(call);
+    }
+    if (during) co_await during();
+    Carried carried{.results = {}, .contact = contact, .remote = "mx.example.net"};
+    carried.results = answers.empty() ? std::vector{result(ResultClass::delivered)}
+                                      : answers.front();
+    if (answers.size() > 1) answers.pop_front();
+    carried.results.resize(call.recipients.size(), carried.results.front());
+    co_return carried;
+  }
+  std::vector<Call> calls() const {
+    const std::lock_guard lock(mutex_);
+    return calls_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Call> calls_;
+};
+
+class NotingReporter final : public Reporter {
+ public:
+  explicit NotingReporter(std::string directory) : directory_(std::move(directory)) {}
+  std::optional<Report> report(Event event, const Errand& errand, const Carried& carried,
+                               Text& text) override {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
+      said.push_back(std::string(event == Event::failed ? "failed " : "delayed ") +
+                     errand.message.envelope.recipients[errand.recipients[i]].address + " " +
+                     carried.results[i].enhanced.to_string());
+    }
+    EXPECT_FALSE(text.read(0, 10).empty());
+    if (errand.message.envelope.reverse_path.empty()) return std::nullopt;
+    Report made{.envelope = {.received = std::chrono::system_clock::now()},
+                .body = spool::Body(directory_)};
+    made.envelope.recipients.push_back(
+        {.address = errand.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
+    EXPECT_TRUE(made.body.append("a report\r\n"));
+    return made;
+  }
+  std::mutex mutex_;
+  std::vector<std::string> said;
+
+ private:
+  std::string directory_;
+};
+
+class RunnerTest : public ::testing::Test {
+ protected:
+  RunnerTest() {
+    char name[] = "/tmp/postern-queue-XXXXXX";
+    directory_ = mkdtemp(name);
+    options_.webhook.delays = {10ms, 10ms};
+    options_.relay.initial = 1s;
+    options_.relay.jitter = 0;
+    options_.relay.delay_notice.reset();
+    reporter_ = std::make_unique<NotingReporter>(directory_);
+  }
+  ~RunnerTest() override {
+    down();
+    std::filesystem::remove_all(directory_);
+  }
+
+  void up() {
+    auto opened = spool::SqliteSpool::open({.directory = directory_, .min_free = 0});
+    ASSERT_TRUE(opened) << opened.error().message;
+    spool_ = std::move(*opened);
+    loop_ = std::make_unique<asio::io_context>(1);
+    disk_ = std::make_unique<net::WorkPool>(2, 100);
+    runner_ = std::make_unique<Runner>(*loop_, *spool_, *disk_,
+                                       Runner::Couriers{webhook_, relay_, local_},
+                                       reporter_.get(), options_);
+    runner_->start();
+    thread_ = std::thread([this] {
+      auto work = asio::make_work_guard(*loop_);
+      loop_->run();
+    });
+  }
+  void down() {
+    if (!thread_.joinable()) return;
+    disk_->stop();
+    loop_->stop();
+    thread_.join();
+    spool_.reset();  // its completions still post to the loop
+    runner_.reset();
+    loop_.reset();
+  }
+
+  template <class T, class Start>
+  static Result<T> wait(Start start) {
+    std::promise<Result<T>> answer;
+    start([&](Result<T> given) { answer.set_value(std::move(given)); });
+    return answer.get_future().get();
+  }
+  spool::MessageId put(std::vector<spool::Recipient> recipients,
+                       std::string path = "author@example.org",
+                       std::chrono::system_clock::time_point received =
+                           std::chrono::system_clock::now(),
+                       const std::string& bytes = "Subject: hello\r\n\r\nhi\r\n") {
+    spool::Envelope envelope{.received = received, .reverse_path = std::move(path)};
+    envelope.recipients = std::move(recipients);
+    spool::Body body(directory_);
+    EXPECT_TRUE(body.append(bytes));
+    auto id = wait<spool::MessageId>(
+        [&](auto done) { spool_->put(std::move(envelope), std::move(body), done); });
+    EXPECT_TRUE(id) << id.error().message;
+    runner_->wake();
+    return *id;
+  }
+  static spool::Recipient to(std::string address, RouteKind kind, std::string key) {
+    return {.address = std::move(address), .destination = {kind, std::move(key)}};
+  }
+  void act(spool::Action action, const spool::MessageId& id) {
+    const auto sequence = spool_->get(id)->value().sequence;
+    ASSERT_TRUE(wait<void>([&](auto done) {
+      spool_->act(action, id, std::chrono::system_clock::now(), done);
+    }));
+    runner_->told(sequence, action == spool::Action::retry);
+  }
+  template <class Condition>
+  static bool soon(Condition condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(5ms);
+    }
+    return false;
+  }
+  bool gone(const spool::MessageId& id) {
+    return soon([&] { return !spool_->get(id)->has_value(); });
+  }
+  spool::State state(const spool::MessageId& id) {
+    return spool_->get(id)->value().envelope.recipients[0].state;
+  }
+
+  std::string directory_;
+  RunnerOptions options_;
+  ScriptedCourier webhook_, relay_, local_;
+  std::unique_ptr<NotingReporter> reporter_;
+  std::unique_ptr<spool::SqliteSpool> spool_;
+  std::unique_ptr<asio::io_context> loop_;
+  std::unique_ptr<net::WorkPool> disk_;
+  std::unique_ptr<Runner> runner_;
+  std::thread thread_;
+};
+
+TEST_F(RunnerTest, what_is_put_is_delivered_and_leaves) {
+  up();
+  const std::string large(700'000, 'x');
+  const auto small = put({to("a@example.com", RouteKind::webhook, "wh_1")});
+  const auto big = put({to("b@example.com", RouteKind::relay, "example.com")}, "", {}, large);
+  EXPECT_TRUE(gone(small));
+  EXPECT_TRUE(gone(big));
+  ASSERT_EQ(webhook_.calls().size(), 1u);
+  EXPECT_EQ(webhook_.calls()[0].text, "Subject: hello\r\n\r\nhi\r\n");
+  EXPECT_EQ(webhook_.calls()[0].attempt, 1u);
+  ASSERT_EQ(relay_.calls().size(), 1u);
+  EXPECT_EQ(relay_.calls()[0].text, large) << "read from the start again";
+  EXPECT_TRUE(soon([&] { return runner_->scheduled() == 0; }));
+}
+
+TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_retried) {
+  webhook_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
+  ASSERT_EQ(webhook_.calls().size(), 3u) << "the first and two retries";
+  EXPECT_EQ(webhook_.calls()[2].attempt, 3u);
+  EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].last_reply, "450 4.0.0 said so");
+  webhook_.answers = {{result(ResultClass::delivered)}};
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(reporter_->said.size(), 0u) << "nobody is told of a webhook's trouble";
+}
+
+TEST_F(RunnerTest, a_webhook_that_says_no_gets_a_dead_letter_at_once) {
+  webhook_.answers = {{result(ResultClass::permanent)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
+  EXPECT_EQ(webhook_.calls().size(), 1u);
+}
+
+TEST_F(RunnerTest, recipients_part_by_destination_and_by_result_and_the_sender_is_told) {
+  relay_.answers = {{result(ResultClass::delivered), result(ResultClass::temporary),
+                     result(ResultClass::permanent)},
+                    {result(ResultClass::delivered)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com"),
+                       to("b@example.com", RouteKind::relay, "example.com"),
+                       to("l@example.com", RouteKind::local, "box"),
+                       to("c@example.com", RouteKind::relay, "example.com")});
+  EXPECT_TRUE(gone(id));
+  const auto calls = relay_.calls();
+  ASSERT_EQ(calls.size(), 2u);
+  EXPECT_EQ(calls[0].recipients,
+            (std::vector<std::string>{"a@example.com", "b@example.com", "c@example.com"}));
+  EXPECT_EQ(calls[1].recipients, std::vector<std::string>{"b@example.com"});
+  EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed c@example.com 5.0.0"});
+  ASSERT_TRUE(soon([&] { return local_.calls().size() == 2; }));
+  bool told = false;
+  for (const auto& call : local_.calls()) told = told || call.text == "a report\r\n";
+  EXPECT_TRUE(told);
+}
+
+TEST_F(RunnerTest, a_restart_goes_on_where_it_was) {
+  options_.relay.initial = 3600s;
+  relay_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto waiting = put({to("a@example.com", RouteKind::relay, "example.com")});
+  EXPECT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
+  EXPECT_TRUE(soon([&] { return !spool_->get(waiting)->value().envelope.recipients[0].claimed; }));
+  const auto due = spool_->get(waiting)->value().envelope.recipients[0].next_attempt;
+  down();
+  up();
+  const auto fresh = put({to("b@example.org", RouteKind::local, "box")});
+  EXPECT_TRUE(gone(fresh));
+  EXPECT_TRUE(soon([&] { return runner_->scheduled() == 1; }));
+  EXPECT_EQ(relay_.calls().size(), 1u) << "its hour is not over";
+  EXPECT_EQ(spool_->get(waiting)->value().envelope.recipients[0].next_attempt, due);
+  relay_.answers = {{result(ResultClass::delivered)}};
+  act(spool::Action::retry, waiting);
+  EXPECT_TRUE(gone(waiting));
+  EXPECT_EQ(relay_.calls().back().attempt, 2u);
+}
+
+TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
+  std::atomic<bool> inside{false}, leave{false};
+  relay_.during = [&]() -> Task<void> {
+    inside = true;
+    while (!leave) {
+      asio::steady_timer pause(*loop_, 5ms);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  };
+  relay_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
+  ASSERT_TRUE(soon([&] { return inside.load(); }));
+  act(spool::Action::hold, id);
+  leave = true;
+  EXPECT_TRUE(soon([&] { return runner_->running() == 0; }));
+  EXPECT_EQ(state(id), spool::State::held);
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(runner_->scheduled(), 0u);
+  relay_.answers = {{result(ResultClass::delivered)}};
+  act(spool::Action::release, id);
+  EXPECT_TRUE(gone(id));
+}
+
+TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
+  options_.relay.ttl = 3600s;
+  relay_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")},
+                      "author@example.org", std::chrono::system_clock::now() - 2h);
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed a@example.com 4.4.7"});
+}
+
+TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
+  options_.relay.initial = 3600s;
+  relay_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "",
+                      std::chrono::system_clock::now(), std::string(700'000, 'x'));
+  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
+  for (const auto& entry :
+       std::filesystem::recursive_directory_iterator(directory_ + "/bodies")) {
+    if (!entry.is_regular_file()) continue;
+    FILE* file = std::fopen(entry.path().c_str(), "r+");
+    std::fseek(file, 600'000, SEEK_SET);
+    std::fputc('y', file);
+    std::fclose(file);
+  }
+  relay_.answers = {{result(ResultClass::delivered)}};
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::quarantined; }));
+  EXPECT_FALSE(spool_->get(id)->value().damage.empty());
+}
+
+}  // namespace
+}  // namespace postern::queue

@@ -1,0 +1,44 @@
+// The spool's answers for coroutines.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/error.h"
+#include "base/task.h"
+
+namespace postern::queue {
+
+/// Calls `start(done)` with a completion of the spool's and resumes the caller on its own executor
+/// with what it was given. The caller's event loop must run until then.
+template <class T, class Start>
+Task<Result<T>> stored(Start start) {
+  auto begin = [](auto handler, Start* call) {
+    using Handler = decltype(handler);
+    auto executor = boost::asio::prefer(
+        boost::asio::any_io_executor(boost::asio::get_associated_executor(handler)),
+        boost::asio::execution::outstanding_work.tracked);
+    // std::function wants copies; the handler can only be moved.
+    auto shared = std::make_shared<Handler>(std::move(handler));
+    (*call)([shared, executor](Result<T> result) {
+      boost::asio::post(executor, [shared, result = std::move(result)]() mutable {
+        std::move (*shared)(std::optional<Result<T>>(std::move(result)));
+      });
+    });
+  };
+  // An optional, since what an awaitable carries needs a default.
+  auto answer = co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
+                                                     void(std::optional<Result<T>>)>(
+      begin, boost::asio::use_awaitable, &start);
+  co_return std::move(*answer);
+}
+
+}  // namespace postern::queue
