@@ -1,6 +1,9 @@
 #include "admin/publisher.h"
 
+#include <boost/json.hpp>
+
 #include "base/text.h"
+#include "base/ulid.h"
 #include "dialect/webhook/compile.h"
 #include "telemetry/log.h"
 
@@ -53,6 +56,7 @@ std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
   webhook->attachments = attachment_mode(row.attachments);
   webhook->include_raw = raw_mode(row.include_raw);
   webhook->timeout = std::chrono::milliseconds(row.timeout_ms);
+  webhook->queued = row.delivery_mode == "queued";
   webhook->secret = row.secret;
   webhook->previous_secret = row.previous_secret;
   if (row.previous_expires_at) webhook->previous_expires_at = *row.previous_expires_at;
@@ -198,6 +202,32 @@ Result<Outcome> Publisher::update_webhook(const store::WebhookRow& webhook,
   auto published = publish_webhooks(webhook.account_id, {webhook.id}, {});
   if (!published) return tl::unexpected(published.error());
   return outcome;
+}
+
+Result<void> Publisher::switch_off_webhook(const std::string& account, const std::string& id,
+                                           const std::string& why) {
+  // Somebody may edit it at the same time: then once more, from what they made of it.
+  for (int round = 0; round < 3; ++round) {
+    auto row = store_.webhook(account, id);
+    if (!row) return tl::unexpected(row.error());
+    if (!*row || !(*row)->is_active) return {};
+    store::WebhookRow changed = **row;
+    changed.is_active = false;
+    changed.version += 1;
+    changed.updated_at = store::now();
+    const store::AuditRow audit{
+        .id = new_id("al_"),
+        .account_id = account,
+        .action = "webhook.switched_off",
+        .details = boost::json::serialize(boost::json::object{{"webhook", id}, {"why", why}}),
+        .ip = "",
+        .actor = "postern",
+        .created_at = changed.updated_at};
+    const Result<Outcome> outcome = update_webhook(changed, (*row)->version, audit);
+    if (!outcome) return tl::unexpected(outcome.error());
+    if (*outcome == Outcome::done) return {};
+  }
+  return fail(Fault::conflict, "the webhook is being edited");
 }
 
 Result<Outcome> Publisher::delete_webhook(const std::string& account, const std::string& id,

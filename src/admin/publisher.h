@@ -43,6 +43,9 @@ class Publisher {
   Result<store::Outcome> update_webhook(const store::WebhookRow& webhook,
                                         std::uint64_t expected_version,
                                         const store::AuditRow& audit);
+  /// For an endpoint that says it is gone (HTTP 410): no mail until its owner activates it again.
+  Result<void> switch_off_webhook(const std::string& account, const std::string& id,
+                                  const std::string& why);
   Result<store::Outcome> delete_webhook(const std::string& account, const std::string& id,
                                         std::optional<std::uint64_t> expected_version,
                                         const store::AuditRow& audit);

@@ -50,11 +50,12 @@ store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) 
   store::LogRecord record;
   record.id = outcome.log_id;
   record.webhook_id = facts.webhook.id;
-  record.created_at = facts.received_at;
+  record.created_at = facts.attempt > 1 ? std::chrono::system_clock::now() : facts.received_at;
   record.kind = facts.simulated                  ? store::LogKind::simulation
                 : outcome.failed_control.empty() ? store::LogKind::delivery
                                                  : store::LogKind::rejection;
-  record.attempt = record.kind == store::LogKind::rejection ? 0 : 1;
+  record.attempt = record.kind == store::LogKind::rejection ? 0 : facts.attempt;
+  record.next_attempt_at = facts.next_attempt;
   if (!facts.message_id.empty()) record.message_id = facts.message_id;
   record.sender = reverse_path_text(evidence);
   for (const policy::Recipient& recipient : evidence.recipients)

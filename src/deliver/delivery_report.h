@@ -19,6 +19,8 @@ struct DeliveryFacts {
   std::uint64_t size = 0;
   std::string message_id;  ///< the message's own, "" when it has none
   bool simulated = false;
+  std::uint32_t attempt = 1;
+  std::optional<std::chrono::system_clock::time_point> next_attempt;  ///< from the queue
 };
 
 /// The record of an attempt; `outcome.log_id` is its id. No secret and no body is in it.

@@ -12,6 +12,9 @@ namespace {
 /// Octets of a reply line with CRLF (RFC 5321 §4.5.3.1.5).
 constexpr std::size_t line_limit = 512;
 
+/// An endpoint may put its mail off by this much at a time.
+constexpr std::chrono::hours longest_retry_after{24};
+
 smtp::Reply delivered(const std::string& message_id) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = "accepted " + message_id};
 }
@@ -107,6 +110,8 @@ Outcome outcome_of(const net::HttpResult& result, const std::string& message_id)
   }
   outcome.http_status = result.status;
   outcome.reply = reply_to_status(result.status, message_id);
+  if (result.retry_after)
+    outcome.retry_after = std::min<std::chrono::seconds>(*result.retry_after, longest_retry_after);
   if (result.status < 200 || result.status >= 300)
     outcome.error = fmt::format("HTTP status {}", result.status);
 

@@ -22,6 +22,8 @@ struct Outcome {
   net::HttpTrouble trouble = net::HttpTrouble::none;
   /// Which control of ours refused before anything was sent: "inactive", "rate_limit", else empty.
   std::string failed_control;
+  /// The endpoint's Retry-After, a day at most.
+  std::optional<std::chrono::seconds> retry_after;
   std::chrono::milliseconds duration{0};  ///< of the whole delivery
   std::string log_id;                     ///< log_…, empty when nothing is logged
 };

@@ -105,6 +105,9 @@ struct WebhookDelivery::Job {
   std::shared_ptr<const policy::Webhook> webhook;
   Clock::time_point start = Clock::now();
   std::string message_id = {};  ///< the message's own
+  std::uint64_t size = 0;       ///< of the message when `message` is its payload
+  std::uint32_t attempt = 1;
+  std::optional<Time> next_attempt = {};
 
   milliseconds left() const {
     const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
@@ -141,12 +144,15 @@ Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F wor
 void WebhookDelivery::record(const Job& job, Outcome& outcome) {
   outcome.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - job.start);
   outcome.log_id = new_id("log_");
-  const DeliveryFacts facts{.evidence = job.evidence,
-                            .webhook = *job.webhook,
-                            .received_at = job.received_at,
-                            .size = job.message.size(),
-                            .message_id = job.message_id,
-                            .simulated = job.simulated};
+  const DeliveryFacts facts{
+      .evidence = job.evidence,
+      .webhook = *job.webhook,
+      .received_at = job.received_at,
+      .size = job.size != 0 ? job.size : job.message.size(),
+      .message_id = job.message_id,
+      .simulated = job.simulated,
+      .attempt = job.attempt,
+      .next_attempt = outcome.reply.temporary() ? job.next_attempt : std::nullopt};
   services_.log.append(log_record(facts, outcome));
   report(facts, outcome);
 }
@@ -172,15 +178,16 @@ Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::
     co_return dropped;
   }
   if (evidence.message) job.message_id = evidence.message->message_id;
-  Outcome outcome = co_await recorded(job);
+  Outcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
   co_return outcome;
 }
 
 /// Where exceptions end.
-Task<Outcome> WebhookDelivery::recorded(const Job& job) {
+template <class Work>
+Task<Outcome> WebhookDelivery::recorded(const Job& job, Work work) {
   Outcome outcome;
   try {
-    outcome = co_await attempt(job);
+    outcome = co_await work();
   } catch (const std::exception& thrown) {
     outcome = own_trouble({Fault::bug, thrown.what()});
   }
@@ -196,7 +203,7 @@ Task<Outcome> WebhookDelivery::simulate(std::shared_ptr<const policy::Webhook> w
           .received_at = received_at,
           .simulated = true,
           .webhook = std::move(webhook)};
-  Outcome outcome = co_await recorded(job);
+  Outcome outcome = co_await recorded(job, [this, &job] { return attempt(job); });
   co_return outcome;
 }
 
@@ -222,24 +229,105 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
   });
 }
 
-Task<Outcome> WebhookDelivery::attempt(const Job& job) {
+/// Payload and template; an error has its Outcome in `refused`.
+Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Outcome& refused) {
   std::string id;
   Result<Payload> payload = co_await build(job, &id);
-  if (!payload) co_return own_trouble(payload.error());
-  if (job.webhook->target_url == inbox_target)
-    co_return co_await keep(job, std::move(id), std::move(*payload));
-
-  if (!job.webhook->payload_template.empty()) {
-    const Result<void> shaped = co_await offload(payload->body.size(), [this, &job, &payload] {
-      return apply_template(*job.webhook, options_.payload.temporary_directory, *payload);
-    });
-    if (!shaped) {
-      Outcome failed{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
-                     .message_id = std::move(id)};
-      failed.error = "payload template: " + shaped.error().message;
-      co_return failed;
-    }
+  if (!payload) {
+    refused = own_trouble(payload.error());
+    co_return tl::unexpected<Error>(payload.error());
   }
+  Prepared prepared{std::move(id), std::move(*payload)};
+  if (job.webhook->payload_template.empty() || job.webhook->target_url == inbox_target) {
+    co_return Result<Prepared>(std::move(prepared));
+  }
+  const Result<void> shaped =
+      co_await offload(prepared.payload.body.size(), [this, &job, &prepared]() -> Result<void> {
+        return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload);
+      });
+  if (!shaped) {
+    refused = Outcome{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
+                      .message_id = std::move(prepared.id)};
+    refused.error = "payload template: " + shaped.error().message;
+    co_return tl::unexpected<Error>(shaped.error());
+  }
+  co_return Result<Prepared>(std::move(prepared));
+}
+
+Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::Evidence& evidence,
+                                                                 spool::Body& message,
+                                                                 Time received_at,
+                                                                 Outcome& refused) {
+  Job job{.evidence = evidence, .message = message, .received_at = received_at};
+  job.webhook = services_.directory.webhook(evidence.subject()->route.webhook->id);
+  if (evidence.message) job.message_id = evidence.message->message_id;
+  refused = {};
+  if (!job.webhook) {
+    refused.reply = {550, {5, 2, 1}, "no such webhook any more"};
+    co_return fail(Fault::not_found, refused.reply.text);
+  }
+  if (!job.webhook->is_active) {
+    refused.reply = {550, {5, 2, 1}, "the webhook is not active"};
+    refused.failed_control = "inactive";
+  } else if (!services_.rates.take(job.webhook->id, job.webhook->rate_limit_per_minute)) {
+    // Taken once a message: its retries are no new mail.
+    refused.reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"};
+    refused.failed_control = "rate_limit";
+  }
+  if (refused.reply.code != 0) {
+    record(job, refused);
+    co_return fail(Fault::denied, refused.reply.text);
+  }
+  try {
+    Result<Prepared> prepared = co_await made(job, refused);
+    if (!prepared) record(job, refused);
+    co_return prepared;
+  } catch (const std::exception& thrown) {
+    refused = own_trouble({Fault::bug, thrown.what()});
+  }
+  record(job, refused);
+  co_return fail(Fault::bug, *refused.error);
+}
+
+Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body payload) {
+  Job job{.evidence = attempt.evidence, .message = payload, .received_at = attempt.received_at};
+  job.attempt = attempt.number;
+  job.next_attempt = attempt.next;
+  job.webhook = services_.directory.webhook(attempt.webhook_id);
+  if (!job.webhook) {
+    co_return Outcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},
+                      .failed_control = "deleted"};
+  }
+  if (job.evidence.message) {
+    job.message_id = job.evidence.message->message_id;
+    job.size = job.evidence.message->size;
+  }
+  if (!job.webhook->is_active) {
+    // Switched off for a while, its mail waits as for one that does not answer.
+    Outcome waits{.reply = {450, {4, 2, 1}, "the webhook is not active"},
+                  .failed_control = "inactive"};
+    record(job, waits);
+    co_return waits;
+  }
+  Outcome outcome = co_await recorded(job, [this, &job, &attempt, &payload]() -> Task<Outcome> {
+    const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
+    if (!place) {
+      co_return outcome_of({.trouble = net::HttpTrouble::timeout,
+                            .detail = "too many deliveries of this webhook under way"},
+                           attempt.id);
+    }
+    co_return co_await post(job, attempt.id, std::move(payload), job.webhook);
+  });
+  co_return outcome;
+}
+
+Task<Outcome> WebhookDelivery::attempt(const Job& job) {
+  Outcome refused;
+  Result<Prepared> prepared = co_await made(job, refused);
+  if (!prepared) co_return refused;
+  std::string id = std::move(prepared->id);
+  if (job.webhook->target_url == inbox_target)
+    co_return co_await keep(job, std::move(id), std::move(prepared->payload));
 
   const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
   if (!place)
@@ -257,17 +345,18 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
     co_return Outcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};
-  co_return co_await post(job, std::move(id), std::move(*payload), std::move(webhook));
+  co_return co_await post(job, std::move(id), std::move(prepared->payload.body),
+                          std::move(webhook));
 }
 
-Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, Payload payload,
+Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body payload,
                                     std::shared_ptr<const policy::Webhook> webhook) {
-  const Result<std::string_view> body = payload.body.view();
+  const Result<std::string_view> body = payload.view();
   if (!body) co_return own_trouble(body.error());
   const Time now = std::chrono::system_clock::now();
   const SigningKeys keys = SigningKeys::of(*webhook, now);
   Result<net::HttpHeaders> signature = co_await offload(
-      payload.body.size(),
+      payload.size(),
       [&keys, &id, now, octets = *body] { return sign(keys, id, unix_seconds(now), octets); });
   if (!signature) co_return own_trouble(signature.error());
   const asio::any_io_executor executor = co_await asio::this_coro::executor;

@@ -1,5 +1,5 @@
-// A message on its way to its webhook, in sync mode: what the endpoint answers is what the SMTP
-// client hears.
+// A message on its way to its webhook. In sync mode what the endpoint answers is what the SMTP
+// client hears; in queued mode the payload is made when the message comes and sent from the queue.
 #pragma once
 
 #include <chrono>
@@ -66,6 +66,26 @@ class WebhookDelivery {
   /// our own is a 451. `evidence` and `message` belong to the awaiting transaction.
   Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at);
 
+  /// What a queued message is kept as.
+  struct Prepared {
+    std::string id;  ///< the webhook-id of every attempt
+    Payload payload;
+  };
+  /// Makes the payload of a message for the queue. `refused` says why not: the reply to the client.
+  Task<Result<Prepared>> prepare(const policy::Evidence& evidence, spool::Body& message,
+                                 Time received_at, Outcome& refused);
+
+  /// One attempt from the queue.
+  struct Attempt {
+    std::string webhook_id;
+    std::string id;                    ///< of prepare()
+    const policy::Evidence& evidence;  ///< as recorded when the message came
+    Time received_at;
+    std::uint32_t number = 1;
+    std::optional<Time> next;  ///< when this one fails
+  };
+  Task<Outcome> redeliver(const Attempt& attempt, spool::Body payload);
+
   /// POSTs a message of the API, without rate limit; logged as a simulation. `evidence` has the
   /// envelope only.
   Task<Outcome> simulate(std::shared_ptr<const policy::Webhook> webhook,
@@ -74,9 +94,11 @@ class WebhookDelivery {
  private:
   struct Job;
 
-  Task<Outcome> recorded(const Job& job);
+  template <class Work>
+  Task<Outcome> recorded(const Job& job, Work work);
+  Task<Result<Prepared>> made(const Job& job, Outcome& refused);
   Task<Outcome> attempt(const Job& job);
-  Task<Outcome> post(const Job& job, std::string id, Payload payload,
+  Task<Outcome> post(const Job& job, std::string id, spool::Body payload,
                      std::shared_ptr<const policy::Webhook> webhook);
   Task<Outcome> keep(const Job& job, std::string id, Payload payload);
   Task<Result<Payload>> build(const Job& job, std::string* id);

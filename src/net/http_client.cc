@@ -164,6 +164,9 @@ std::size_t HttpClient::Transfer::take_header(std::string_view line) {
     if (status >= 200 && !header_done) {
       header_done = true;
       response.status = static_cast<int>(status);
+      curl_off_t wait = 0;
+      curl_easy_getinfo(easy.get(), CURLINFO_RETRY_AFTER, &wait);
+      if (wait > 0) response.retry_after = std::chrono::seconds(wait);
       timer.expires_at(std::min(deadline, Clock::now() + options.body_timeout));
     }
   }

@@ -68,6 +68,8 @@ struct HttpResult {
   int status = 0;       ///< 0 with trouble
   HttpHeaders headers;  ///< as received; blanks behind a value are kept
   std::string body;
+  /// What Retry-After says, from now on; nullopt without.
+  std::optional<std::chrono::seconds> retry_after;
   bool body_cut = false;  ///< longer or slower than allowed, or the connection ended inside it
 
   /// Every value of the field, names compared without regard to case.

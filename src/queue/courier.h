@@ -80,8 +80,8 @@ class Reporter {
   };
   virtual ~Reporter() = default;
   /// The report about recipients of a message, or nullopt when none is sent.
-  virtual std::optional<Report> report(Event event, const Errand& errand,
-                                       const Carried& carried, Text& text) = 0;
+  virtual std::optional<Report> report(Event event, const Errand& errand, const Carried& carried,
+                                       Text& text) = 0;
 };
 
 }  // namespace postern::queue

@@ -258,10 +258,9 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
   }
   for (const spool::Parcel& parcel : **found) {
     if (parcel.sequence != message) break;
-    const bool is_running =
-        std::any_of(running_.begin(), running_.end(), [&](const auto& one) {
-          return message_of(one.first) == message && one.second.destination == parcel.destination;
-        });
+    const bool is_running = std::any_of(running_.begin(), running_.end(), [&](const auto& one) {
+      return message_of(one.first) == message && one.second.destination == parcel.destination;
+    });
     if (is_running) continue;  // its end reads it again
     add(parcel, nullptr);
     if (urgent) scheduler_.retry(places_.at(number_of(parcel.sequence, parcel.first)));
@@ -301,8 +300,7 @@ void Runner::start_work(const Scheduler::Work& work) {
     return;
   }
   running_.emplace(work.message, Running{.place = work.place, .destination = {}});
-  asio::co_spawn(loop_,
-                 attempt(work.message, work.what == Scheduler::Work::What::extra_attempt),
+  asio::co_spawn(loop_, attempt(work.message, work.what == Scheduler::Work::What::extra_attempt),
                  asio::detached);
 }
 
@@ -480,12 +478,13 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
     }
     telemetry::metrics()
         .delivery_duration.histogram({route_word(fetched.destination.kind)})
-        .observe(std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun));
+        .observe(
+            std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun));
     for (std::size_t i = 0; i < settlements.size(); ++i) {
       const smtp::RecipientResult& result = carried.results[i];
       auto line = settlements[i].outcome == spool::Outcome::delivered ? log::info("delivery.sent")
-                  : settlements[i].outcome == spool::Outcome::retry   ? log::info("delivery.deferred")
-                                                                      : log::info("delivery.bounced");
+                  : settlements[i].outcome == spool::Outcome::retry ? log::info("delivery.deferred")
+                                                                    : log::info("delivery.bounced");
       if (!line) continue;
       line.field("message_id", fetched.message.id)
           .field("mail_from", fetched.message.envelope.reverse_path)
@@ -589,8 +588,8 @@ Task<void> Runner::deadline(Number number) {
     co_await reload(message_of(number), false);
     co_return;
   }
-  const Result<void> noted = co_await stored<void>(
-      [&](auto done) { spool_.notice(keys, std::move(done)); });
+  const Result<void> noted =
+      co_await stored<void>([&](auto done) { spool_.notice(keys, std::move(done)); });
   if (!noted) log::error("store.error").field("error", noted.error().message);
   retry.noticed();
   if (const auto still = places_.find(number); still != places_.end()) {

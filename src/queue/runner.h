@@ -49,8 +49,8 @@ class Runner {
   };
 
   /// All are borrowed. `disk` runs what waits for the spool.
-  Runner(boost::asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk,
-         Couriers couriers, Reporter* reporter, RunnerOptions options);
+  Runner(boost::asio::io_context& loop, spool::Spool& spool, net::WorkPool& disk, Couriers couriers,
+         Reporter* reporter, RunnerOptions options);
   ~Runner();
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -62,8 +62,9 @@ class Runner {
   void stop();
   /// A message was put. From any thread.
   void wake();
-  /// Something was done to a stored message behind the scheduler's back: it is read again. `urgent`:
-  /// and tried at once, whatever its destination's state (relay rule Q9). From any thread.
+  /// Something was done to a stored message behind the scheduler's back: it is read again.
+  /// `urgent`: and tried at once, whatever its destination's state (relay rule Q9). From any
+  /// thread.
   void told(spool::Sequence message, bool urgent);
 
   std::size_t scheduled() const { return scheduler_.size(); }

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <thread>
 
-#include <boost/asio/executor_work_guard.hpp>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <boost/asio/executor_work_guard.hpp>
 
 #include "queue/stored.h"
 #include "spool/sqlite_spool.h"
@@ -21,7 +21,7 @@ using smtp::ResultClass;
 using spool::RouteKind;
 
 smtp::RecipientResult result(ResultClass klass, std::string text = "said so") {
-  const std::uint8_t digit = klass == ResultClass::delivered ? 2
+  const std::uint8_t digit = klass == ResultClass::delivered   ? 2
                              : klass == ResultClass::temporary ? 4
                                                                : 5;
   return {.klass = klass,
@@ -63,8 +63,8 @@ class ScriptedCourier final : public Courier {
     }
     if (during) co_await during();
     Carried carried{.results = {}, .contact = contact, .remote = "mx.example.net"};
-    carried.results = answers.empty() ? std::vector{result(ResultClass::delivered)}
-                                      : answers.front();
+    carried.results =
+        answers.empty() ? std::vector{result(ResultClass::delivered)} : answers.front();
     if (answers.size() > 1) answers.pop_front();
     carried.results.resize(call.recipients.size(), carried.results.front());
     co_return carried;
@@ -129,8 +129,8 @@ class RunnerTest : public ::testing::Test {
     loop_ = std::make_unique<asio::io_context>(1);
     disk_ = std::make_unique<net::WorkPool>(2, 100);
     runner_ = std::make_unique<Runner>(*loop_, *spool_, *disk_,
-                                       Runner::Couriers{webhook_, relay_, local_},
-                                       reporter_.get(), options_);
+                                       Runner::Couriers{webhook_, relay_, local_}, reporter_.get(),
+                                       options_);
     runner_->start();
     thread_ = std::thread([this] {
       auto work = asio::make_work_guard(*loop_);
@@ -153,11 +153,10 @@ class RunnerTest : public ::testing::Test {
     start([&](Result<T> given) { answer.set_value(std::move(given)); });
     return answer.get_future().get();
   }
-  spool::MessageId put(std::vector<spool::Recipient> recipients,
-                       std::string path = "author@example.org",
-                       std::chrono::system_clock::time_point received =
-                           std::chrono::system_clock::now(),
-                       const std::string& bytes = "Subject: hello\r\n\r\nhi\r\n") {
+  spool::MessageId put(
+      std::vector<spool::Recipient> recipients, std::string path = "author@example.org",
+      std::chrono::system_clock::time_point received = std::chrono::system_clock::now(),
+      const std::string& bytes = "Subject: hello\r\n\r\nhi\r\n") {
     spool::Envelope envelope{.received = received, .reverse_path = std::move(path)};
     envelope.recipients = std::move(recipients);
     spool::Body body(directory_);
@@ -173,9 +172,8 @@ class RunnerTest : public ::testing::Test {
   }
   void act(spool::Action action, const spool::MessageId& id) {
     const auto sequence = spool_->get(id)->value().sequence;
-    ASSERT_TRUE(wait<void>([&](auto done) {
-      spool_->act(action, id, std::chrono::system_clock::now(), done);
-    }));
+    ASSERT_TRUE(wait<void>(
+        [&](auto done) { spool_->act(action, id, std::chrono::system_clock::now(), done); }));
     runner_->told(sequence, action == spool::Action::retry);
   }
   template <class Condition>
@@ -312,8 +310,8 @@ TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
   options_.relay.ttl = 3600s;
   relay_.answers = {{result(ResultClass::temporary)}};
   up();
-  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")},
-                      "author@example.org", std::chrono::system_clock::now() - 2h);
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org",
+                      std::chrono::system_clock::now() - 2h);
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed a@example.com 4.4.7"});
 }
@@ -325,8 +323,7 @@ TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "",
                       std::chrono::system_clock::now(), std::string(700'000, 'x'));
   ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
-  for (const auto& entry :
-       std::filesystem::recursive_directory_iterator(directory_ + "/bodies")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/bodies")) {
     if (!entry.is_regular_file()) continue;
     FILE* file = std::fopen(entry.path().c_str(), "r+");
     std::fseek(file, 600'000, SEEK_SET);

@@ -1,0 +1,135 @@
+#include "deliver/queued_webhooks.h"
+
+#include <boost/json.hpp>
+
+#include "policy/record.h"
+
+namespace postern::deliver {
+namespace {
+
+namespace json = boost::json;
+
+constexpr int http_gone = 410;
+
+/// What attempts need to know of the message: its webhook-id, and the transaction as traces have
+/// it.
+std::string remembered(const std::string& id, const policy::Evidence& evidence,
+                       const std::string& trace_id) {
+  policy::Trace trace;
+  trace.id = trace_id;
+  trace.started = std::chrono::system_clock::now();
+  trace.evidence = evidence;
+  trace.evidence.dns.clear();  // the trace itself has them
+  trace.evidence.consulted.clear();
+  trace.outcome = "accepted";
+  return id + " " + policy::write_record(trace);
+}
+
+struct Remembered {
+  std::string id;
+  policy::Evidence evidence;
+};
+
+/// A record names policies by id and version; their controls have been judged.
+Result<Remembered> recall(const std::string& text) {
+  const std::size_t blank = text.find(' ');
+  if (blank == std::string::npos) return fail(Fault::malformed, "no webhook-id is stored");
+  const policy::DefinitionSource names{
+      .policy = [](const std::string& id,
+                   std::uint64_t version) -> Result<std::shared_ptr<policy::WebhookPolicy>> {
+        auto policy = std::make_shared<policy::WebhookPolicy>();
+        policy->id = id;
+        policy->version = version;
+        return policy;
+      },
+      .engine = [](std::uint64_t) -> Result<std::string> { return std::string(); }};
+  auto trace = policy::read_record(std::string_view(text).substr(blank + 1), names);
+  if (!trace) return tl::unexpected(trace.error());
+  return Remembered{text.substr(0, blank), std::move(trace->evidence)};
+}
+
+smtp::RecipientResult result_of(const Outcome& outcome) {
+  smtp::RecipientResult result;
+  result.klass = outcome.reply.positive()    ? smtp::ResultClass::delivered
+                 : outcome.reply.temporary() ? smtp::ResultClass::temporary
+                                             : smtp::ResultClass::permanent;
+  result.code = outcome.reply.code;
+  result.enhanced = outcome.reply.enhanced;
+  // The reply is the SMTP client's view; who looks at the queue wants to know what the endpoint
+  // said.
+  result.text = outcome.error ? *outcome.error : outcome.reply.text;
+  return result;
+}
+
+relay::Contact contact_of(const Outcome& outcome) {
+  if (outcome.reply.positive()) return relay::Contact::delivered;
+  if (outcome.trouble != net::HttpTrouble::none) return relay::Contact::connection_failed;
+  if (outcome.http_status == 429) return relay::Contact::pushed_back;
+  return relay::Contact::answered;
+}
+
+}  // namespace
+
+Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& evidence,
+                                                        spool::Body& message,
+                                                        WebhookDelivery::Time received_at,
+                                                        const std::string& trace_id,
+                                                        spool::State state, Outcome& refused) {
+  auto prepared = co_await delivery_.prepare(evidence, message, received_at, refused);
+  if (!prepared) co_return tl::unexpected(prepared.error());
+  const policy::Webhook& webhook = *evidence.subject()->route.webhook;
+  spool::Envelope envelope{.received = received_at,
+                           .trace_id = trace_id,
+                           .account = webhook.account_id,
+                           .evidence = remembered(prepared->id, evidence, trace_id)};
+  if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
+  if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
+  // One POST, whatever the number of addresses.
+  envelope.recipients.push_back({.address = webhook.address,
+                                 .destination = {spool::RouteKind::webhook, webhook.id},
+                                 .state = state});
+  co_return Kept{std::move(prepared->id), std::move(envelope), std::move(prepared->payload.body)};
+}
+
+Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::Text& text) {
+  queue::Carried carried;
+  const auto all = [&](const smtp::RecipientResult& result) {
+    carried.results.assign(errand.recipients.size(), result);
+  };
+  const auto ours = [&](std::string why) {
+    all({.klass = smtp::ResultClass::temporary, .enhanced = {4, 3, 0}, .text = std::move(why)});
+  };
+  Result<Remembered> known = recall(errand.message.envelope.evidence);
+  if (!known) {
+    ours(known.error().message);
+    co_return carried;
+  }
+  spool::Body payload(directory_);
+  for (std::uint64_t at = 0; at < text.size();) {
+    const std::string_view piece = text.read(at, spool::BodyReader::piece);
+    if (piece.empty()) {
+      ours(text.trouble() ? text.trouble()->message : "the stored payload is cut off");
+      co_return carried;
+    }
+    if (Result<void> kept = payload.append(piece); !kept) {
+      ours(kept.error().message);
+      co_return carried;
+    }
+    at += piece.size();
+  }
+  const auto webhook = webhooks_.webhook(errand.destination.key);
+  const WebhookDelivery::Attempt attempt{.webhook_id = errand.destination.key,
+                                         .id = known->id,
+                                         .evidence = known->evidence,
+                                         .received_at = errand.message.envelope.received,
+                                         .number = errand.attempt,
+                                         .next = errand.next_attempt};
+  const Outcome outcome = co_await delivery_.redeliver(attempt, std::move(payload));
+  if (outcome.http_status == http_gone && webhook) gone_(*webhook);
+  all(result_of(outcome));
+  carried.contact = contact_of(outcome);
+  carried.retry_after = outcome.retry_after;
+  co_return carried;
+}
+
+}  // namespace postern::deliver
