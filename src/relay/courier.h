@@ -22,6 +22,8 @@ struct ConnectionReport {
   IpAddress address;
   std::uint16_t port = smtp_port;
   std::string source;     ///< our address in text; empty: there was no connection
+  std::string pool;       ///< of egress addresses; empty: none
+  std::string egress;     ///< the source of that pool; empty: the machine chose the address
   std::string ehlo_name;  ///< what we called ourselves
   TlsLevel level = TlsLevel::may;
   bool without_tls = false;  ///< level may, and a handshake had failed at this host lately
@@ -31,16 +33,8 @@ struct ConnectionReport {
   bool verified = false;         ///< the certificate is right for the names, or the TLSA records
   bool dsn_offered = false;      ///< the host reports success itself (RFC 3461 §5.2.2)
   std::string error;             ///< why there was no connection
+  bool chunking_failed = false;  ///< lost in BDAT: the host gets DATA for a day
   smtp::RecipientResult result;  ///< of the first recipient that was tried here
-};
-
-/// A question that was asked, and how it was answered.
-struct DnsReport {
-  dns::Question question;
-  dns::Status status = dns::Status::server_failure;
-  bool secure = false;
-  std::chrono::seconds ttl{0};
-  std::size_t records = 0;
 };
 
 inline constexpr std::size_t no_connection = SIZE_MAX;
@@ -54,33 +48,32 @@ struct AttemptReport {
 
   std::string route;  ///< RouteSettings::name
   std::vector<std::string>
-      next_hop;  ///< the route as to_texts() has it; `discard` and `error:` too
-  std::vector<DnsReport> dns;
+      next_hop;                  ///< the route as to_texts() has it; `discard` and `error:` too
+  Answers dns;                   ///< all that was asked: with it route() says the same again
   std::vector<Skipped> skipped;  ///< hosts that were not tried, and why
   std::vector<ConnectionReport> connections;
-  std::string pool;                  ///< of egress addresses; empty: none
   bool our_fault = false;            ///< a route of ours leads nowhere: for an alarm
   bool credentials_refused = false;  ///< ours, by a smart host: for an alarm
-  bool chunking_failed = false;      ///< lost in BDAT: the host gets DATA for a day
+};
+
+struct CourierOptions {
+  /// Of one DNS question.
+  std::chrono::milliseconds question_limit = std::chrono::seconds(5);
+  /// RFC 5321 §4.5.3.2 wants minutes, so only tests set it.
+  std::chrono::milliseconds longest_wait = std::chrono::hours(1);
+  /// Connections kept for the next message, in all, and each for how long (relay rule C2).
+  std::size_t idle_connections = 200;
+  std::chrono::milliseconds idle_limit = std::chrono::seconds(5);
+  Random random;  ///< empty: one of its own
 };
 
 /// Lives on one event loop and is not thread-safe: make one for each loop, of one shared
 /// configuration. Everything it starts ends with its loop.
 class Courier {
  public:
-  struct Options {
-    /// Of one DNS question.
-    std::chrono::milliseconds question_limit = std::chrono::seconds(5);
-    /// RFC 5321 §4.5.3.2 wants minutes, so only tests set it.
-    std::chrono::milliseconds longest_wait = std::chrono::hours(1);
-    /// Kept for the next message, in all (relay rule C2).
-    std::size_t idle_connections = 200;
-    std::chrono::milliseconds idle_limit = std::chrono::seconds(5);
-    Random random;  ///< empty: one of its own
-  };
-
   /// `resolver` must outlive it.
-  Courier(std::shared_ptr<const RelayConfig> config, dns::Resolver& resolver, Options options);
+  Courier(std::shared_ptr<const RelayConfig> config, dns::Resolver& resolver,
+          CourierOptions options = {});
   ~Courier();
 
   /// Tries every recipient of `message` once. They should have the same destination_of(); those of
