@@ -8,6 +8,8 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "base/text.h"
+
 namespace postern::net {
 namespace asio = boost::asio;
 
@@ -19,6 +21,62 @@ constexpr std::size_t scratch_size = 64 * 1024;
 std::span<char> scratch() {
   thread_local std::vector<char> buffer(scratch_size);
   return buffer;
+}
+
+std::string octets_of_hex(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    const auto high = hex_value(text[i]);
+    const auto low = hex_value(text[i + 1]);
+    if (!high || !low) return {};
+    out += static_cast<char>(*high * 16 + *low);
+  }
+  return out;
+}
+
+/// False when a certificate could not be held to the records: then there is no connection.
+bool expect_tlsa(SSL* ssl, const TlsPeer& peer) {
+  // RFC 7672 §3.1.1: a record of usage 3 is enough, whatever names the certificate has.
+  if (SSL_dane_enable(ssl, peer.names.empty() ? nullptr : peer.names.front().c_str()) != 1)
+    return false;
+  SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
+  bool usable = false;
+  for (const std::string& record : peer.tlsa) {
+    const auto fields = split(record, ' ');
+    if (fields.size() != 4) continue;
+    const auto usage = parse_number(fields[0]);
+    const auto selector = parse_number(fields[1]);
+    const auto matching = parse_number(fields[2]);
+    const std::string data = octets_of_hex(fields[3]);
+    // RFC 7672 §3.1.3: the usages 0 and 1 are not for SMTP. Usage 2 needs a name to compare.
+    if (!usage || *usage > 3 || *usage < (peer.names.empty() ? 3u : 2u) || !selector ||
+        *selector > 255 || !matching || *matching > 255 || data.empty()) {
+      continue;
+    }
+    usable |= SSL_dane_tlsa_add(
+                  ssl, static_cast<std::uint8_t>(*usage), static_cast<std::uint8_t>(*selector),
+                  static_cast<std::uint8_t>(*matching),
+                  reinterpret_cast<const unsigned char*>(data.data()), data.size()) == 1;
+  }
+  ERR_clear_error();
+  return usable;
+}
+
+/// The names are compared in any case, so that peer_verified() can tell.
+bool expect_peer(SSL* ssl, const TlsPeer& peer) {
+  const bool dane = !peer.tlsa.empty();
+  if (dane && !expect_tlsa(ssl, peer)) return false;
+  SSL_set_hostflags(ssl,
+                    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  // Without a name any certificate of any root would do.
+  if (peer.verify && peer.names.empty() && !dane) return false;
+  if (peer.verify) SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
+  if (!peer.names.empty() && SSL_set_tlsext_host_name(ssl, peer.names.front().c_str()) != 1)
+    return false;
+  // SSL_dane_enable() has taken the first one.
+  for (std::size_t i = dane ? 1 : 0; i < peer.names.size(); ++i)
+    if (SSL_add1_host(ssl, peer.names[i].c_str()) != 1) return false;
+  return true;
 }
 
 }  // namespace
@@ -175,18 +233,9 @@ Task<Result<void>> Stream::handshake_as_client(std::shared_ptr<const TlsClientCo
                                                const TlsPeer& peer) {
   ssl_.reset(SSL_new(context->handle()));  // holds the context itself
   SSL* ssl = ssl_.get();
-  bool ready = ssl != nullptr && SSL_set_fd(ssl, static_cast<int>(socket_.native_handle())) == 1;
-  if (ready && !peer.names.empty()) {
-    ready = SSL_set_tlsext_host_name(ssl, peer.names.front().c_str()) == 1;
-  }
-  if (ready && peer.verify) {
-    SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
-    SSL_set_hostflags(ssl,
-                      X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-    ready = !peer.names.empty();  // without a name any certificate of any root would do
-    for (const std::string& name : peer.names)
-      ready = ready && SSL_add1_host(ssl, name.c_str()) == 1;
-  }
+  const bool ready = ssl != nullptr &&
+                     SSL_set_fd(ssl, static_cast<int>(socket_.native_handle())) == 1 &&
+                     expect_peer(ssl, peer);
   if (!ready) co_return fail(Fault::temporary, "TLS could not be set up");
   const long done = co_await tls_operation([ssl] { return SSL_connect(ssl); });
   if (done > 0) co_return Result<void>();
@@ -217,6 +266,14 @@ std::optional<std::string_view> Stream::read_waiting() {
 std::optional<TlsFacts> Stream::tls_facts() const {
   if (!ssl_) return std::nullopt;
   return TlsFacts{SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get())};
+}
+
+bool Stream::peer_verified() const {
+  if (!ssl_) return false;
+  X509* const certificate = SSL_get0_peer_certificate(ssl_.get());
+  return certificate != nullptr && SSL_get_verify_result(ssl_.get()) == X509_V_OK &&
+         (SSL_get0_peername(ssl_.get()) != nullptr ||
+          SSL_get0_dane_authority(ssl_.get(), nullptr, nullptr) >= 0);
 }
 
 bool Stream::input_waiting() const {

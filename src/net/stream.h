@@ -55,6 +55,9 @@ class Stream {
 
   bool is_tls() const { return ssl_ != nullptr; }
   std::optional<TlsFacts> tls_facts() const;
+  /// As the client: the certificate is what the peer's names or TLSA records ask for, demanded or
+  /// not.
+  bool peer_verified() const;
   bool input_waiting() const;
   void cancel();
   void rearm() { cancelled_ = false; }

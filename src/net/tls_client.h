@@ -28,6 +28,9 @@ class TlsClientContext {
 struct TlsPeer {
   std::vector<std::string> names;  ///< A-labels; the first goes out as SNI, none: no SNI
   bool verify = false;  ///< chain to a root, and one of `names` among its DNS-IDs (RFC 6125)
+  /// TLSA records, `usage selector matching hex`, of usage 2 or 3 (RFC 7672 §3.1): with them it is
+  /// they that `verify` looks for, the first of `names` being their base domain.
+  std::vector<std::string> tlsa;
 };
 
 }  // namespace postern::net

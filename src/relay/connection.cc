@@ -26,12 +26,11 @@ constexpr std::uint64_t octets_per_second = 10'000;
 constexpr milliseconds quit_limit = std::chrono::seconds(2);
 
 /// Cancels a stream when its time is up. The timer's handler may outlive the connection, so what it
-/// looks at is shared.
+/// looks at is shared. A limit that is put off costs nothing: the timer looks again when it fires.
 class Watch {
  public:
-  Watch(const asio::any_io_executor& executor, net::Stream& stream, Clock::time_point end,
-        milliseconds longest)
-      : shared_(std::make_shared<Shared>(executor, &stream)), end_(end), longest_(longest) {}
+  Watch(const asio::any_io_executor& executor, net::Stream& stream, milliseconds longest)
+      : shared_(std::make_shared<Shared>(executor, &stream)), longest_(longest) {}
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
   ~Watch() {
@@ -39,15 +38,14 @@ class Watch {
     shared_->timer.cancel();
   }
 
+  /// Caps what set() says from here on.
+  void set_end(Clock::time_point end) { end_ = end; }
   void set(milliseconds limit) {
-    shared_->timer.expires_at(std::min(Clock::now() + std::min(limit, longest_), end_));
-    shared_->timer.async_wait([shared = shared_](const boost::system::error_code& error) {
-      // The handler may be on its way already when the time is set anew.
-      if (error || shared->stream == nullptr || shared->timer.expiry() > Clock::now()) return;
-      shared->late = true;
-      shared->stream->cancel();
-    });
+    shared_->deadline = std::min(Clock::now() + std::min(limit, longest_), end_);
+    if (!shared_->armed || shared_->deadline < shared_->timer.expiry()) arm(shared_);
   }
+  /// Nothing is waited for.
+  void rest() { shared_->deadline = Clock::time_point::max(); }
   bool late() const { return shared_->late; }
 
  private:
@@ -56,25 +54,48 @@ class Watch {
         : timer(executor), stream(given) {}
     asio::steady_timer timer;
     net::Stream* stream;
+    Clock::time_point deadline = Clock::time_point::max();
+    bool armed = false;
     bool late = false;
   };
+
+  static void arm(const std::shared_ptr<Shared>& shared) {
+    shared->timer.expires_at(shared->deadline);  // ends an earlier wait
+    shared->armed = true;
+    shared->timer.async_wait([shared](const boost::system::error_code& error) {
+      // The handler may be on its way already when the time is set anew.
+      if (error || shared->stream == nullptr || shared->timer.expiry() > Clock::now()) return;
+      shared->armed = false;
+      if (shared->deadline == Clock::time_point::max()) return;
+      if (shared->deadline > Clock::now()) return arm(shared);
+      shared->late = true;
+      shared->stream->cancel();
+    });
+  }
+
   std::shared_ptr<Shared> shared_;
-  Clock::time_point end_;
+  Clock::time_point end_ = Clock::time_point::max();
   milliseconds longest_;
 };
 
-struct Dialogue {
-  Dialogue(const asio::any_io_executor& executor, tcp::socket socket, const Host& host,
-           std::uint64_t size)
-      : stream(std::move(socket)),
-        watch(executor, stream,
-              Clock::now() + session_limit + std::chrono::seconds(size / octets_per_second),
-              host.longest_wait),
+}  // namespace
+
+struct Connection::Dialogue {
+  Dialogue(const asio::any_io_executor& executor, tcp::socket socket, Host given)
+      : host(std::move(given)),
+        stream(std::move(socket)),
+        watch(executor, stream, host.longest_wait),
         session(host.options) {}
 
   void feed_waiting();
   void lost() { session.lost(watch.late() ? smtp::Lost::timeout : smtp::Lost::closed); }
+  void send_text(const smtp::NeedText& wanted, const TextSource& source);
+  Task<void> write(const std::string& said);
+  Task<void> begin_tls();
+  Task<void> hear(smtp::ClientWait wait);
+  Task<void> say_last();
 
+  Host host;
   net::Stream stream;
   Watch watch;
   smtp::ClientSession session;
@@ -82,7 +103,7 @@ struct Dialogue {
 };
 
 /// What the host said before the connection broke: a refusal, most likely.
-void Dialogue::feed_waiting() {
+void Connection::Dialogue::feed_waiting() {
   stream.rearm();
   for (;;) {
     const auto octets = stream.read_waiting();
@@ -91,125 +112,206 @@ void Dialogue::feed_waiting() {
   }
 }
 
+namespace {
+
 asio::ip::address to_asio(const IpAddress& address) {
-  return asio::ip::make_address(address.to_string());
+  if (address.is_v4()) {
+    asio::ip::address_v4::bytes_type octets;
+    std::copy_n(address.octets().begin(), octets.size(), octets.begin());
+    return asio::ip::address_v4(octets);
+  }
+  asio::ip::address_v6::bytes_type octets;
+  std::copy_n(address.octets().begin(), octets.size(), octets.begin());
+  return asio::ip::address_v6(octets);
 }
 
-Task<Result<tcp::socket>> dial(IpAddress address, std::uint16_t port, milliseconds limit) {
+DialFailure failure(const boost::system::error_code& error) {
+  namespace errc = boost::system::errc;
+  using Kind = DialFailure::Kind;
+  const Kind kind = error == errc::network_unreachable     ? Kind::unreachable
+                    : error == errc::address_not_available ? Kind::local  // ports are used up
+                    : error == errc::too_many_files_open   ? Kind::local
+                    : error == errc::no_buffer_space       ? Kind::local
+                                                           : Kind::refused;
+  return {kind, error.message()};
+}
+
+/// RFC 5321 leaves the choice of our address to us; the port is chosen at connect(2), when the
+/// other end is known, so that a port serves many destinations.
+boost::system::error_code bind(tcp::socket& socket, const IpAddress& source) {
+  boost::system::error_code error;
+  const int on = 1;
+  ::setsockopt(socket.native_handle(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  socket.bind(tcp::endpoint(to_asio(source), 0), error);
+  return error;
+}
+
+using Dialled = tl::expected<tcp::socket, DialFailure>;
+
+Task<Dialled> dial(const Host& host) {
   const auto executor = co_await asio::this_coro::executor;
   const auto socket = std::make_shared<tcp::socket>(executor);
-  const auto timer = std::make_shared<asio::steady_timer>(executor, limit);
+  boost::system::error_code opened;
+  socket->open(host.address.is_v4() ? tcp::v4() : tcp::v6(), opened);
+  if (opened) co_return tl::unexpected(DialFailure{DialFailure::Kind::local, opened.message()});
+  if (host.source) {
+    const auto error = bind(*socket, *host.source);
+    if (error) co_return tl::unexpected(DialFailure{DialFailure::Kind::source, error.message()});
+  }
+  const auto timer = std::make_shared<asio::steady_timer>(executor, host.connect_limit);
   timer->async_wait([socket](const boost::system::error_code& error) {
     boost::system::error_code ignored;
     if (!error) socket->close(ignored);
   });
-  const tcp::endpoint endpoint(to_asio(address), port);
+  const tcp::endpoint endpoint(to_asio(host.address), host.port);
   const auto [error] =
       co_await socket->async_connect(endpoint, asio::as_tuple(asio::use_awaitable));
   const bool in_time = timer->cancel() > 0;
-  if (error || !in_time) {
-    co_return fail(Fault::temporary, in_time ? error.message() : "no connection in time");
+  if (!in_time) {
+    co_return tl::unexpected(DialFailure{DialFailure::Kind::timeout, "no connection in time"});
   }
+  if (error) co_return tl::unexpected(failure(error));
   co_return std::move(*socket);
-}
-
-/// The octets of NeedText; or, when the host has said something, that first.
-void send_text(Dialogue& dialogue, const smtp::NeedText& wanted, const TextSource& source) {
-  if (dialogue.stream.input_waiting()) {
-    const auto octets = dialogue.stream.read_waiting();
-    if (!octets) return dialogue.lost();
-    if (!octets->empty()) return dialogue.session.feed(*octets);
-  }
-  dialogue.session.text(source(wanted.offset, wanted.room));
-}
-
-Task<void> write(Dialogue& dialogue, const std::string& said) {
-  dialogue.timed.reset();
-  dialogue.watch.set(smtp::text_time_limit);
-  const bool written = co_await dialogue.stream.write(said);
-  if (written) {
-    dialogue.session.written();
-  } else {
-    dialogue.feed_waiting();
-    dialogue.lost();
-  }
-}
-
-Task<void> begin_tls(Dialogue& dialogue, const Host& host) {
-  if (dialogue.stream.input_waiting()) {
-    // In TLS the client speaks first: this is injected, or the end.
-    const auto octets = dialogue.stream.read_waiting();
-    if (octets && !octets->empty()) {
-      dialogue.session.feed(*octets);
-    } else {
-      dialogue.lost();
-    }
-    co_return;
-  }
-  if (host.tls == nullptr) {
-    dialogue.session.tls_failed("TLS is not set up here");
-    co_return;
-  }
-  dialogue.watch.set(smtp::handshake_time_limit);
-  const Result<void> shaken = co_await dialogue.stream.handshake_as_client(host.tls, host.peer);
-  if (shaken) {
-    dialogue.session.tls_started();
-  } else {
-    dialogue.session.tls_failed(shaken.error().message);
-  }
-}
-
-Task<void> hear(Dialogue& dialogue, smtp::ClientWait wait) {
-  if (dialogue.timed != dialogue.session.replies()) {
-    dialogue.timed = dialogue.session.replies();
-    dialogue.watch.set(smtp::time_limit(wait));
-  }
-  const std::string_view octets = co_await dialogue.stream.read(net::Expect::command);
-  if (octets.empty()) {
-    dialogue.lost();
-  } else {
-    dialogue.session.feed(octets);
-  }
-}
-
-Task<void> say_last(Dialogue& dialogue) {
-  const std::string last = dialogue.session.take_output();
-  if (!last.empty()) {
-    dialogue.stream.rearm();
-    dialogue.watch.set(quit_limit);
-    co_await dialogue.stream.write(last);
-  }
-  dialogue.stream.close();
 }
 
 }  // namespace
 
-Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& message,
-                                   TextSource source) {
-  auto socket = co_await dial(host.address, host.port, host.connect_limit);
-  if (!socket) co_return tl::unexpected(socket.error());
+/// The octets of NeedText; or, when the host has said something, that first.
+void Connection::Dialogue::send_text(const smtp::NeedText& wanted, const TextSource& source) {
+  if (stream.input_waiting()) {
+    const auto octets = stream.read_waiting();
+    if (!octets) return lost();
+    if (!octets->empty()) return session.feed(*octets);
+  }
+  session.text(source(wanted.offset, wanted.room));
+}
+
+Task<void> Connection::Dialogue::write(const std::string& said) {
+  timed.reset();
+  watch.set(smtp::text_time_limit);
+  const bool written = co_await stream.write(said);
+  if (written) {
+    session.written();
+  } else {
+    feed_waiting();
+    lost();
+  }
+}
+
+Task<void> Connection::Dialogue::begin_tls() {
+  if (stream.input_waiting()) {
+    // In TLS the client speaks first: this is injected, or the end.
+    const auto octets = stream.read_waiting();
+    if (octets && !octets->empty()) {
+      session.feed(*octets);
+    } else {
+      lost();
+    }
+    co_return;
+  }
+  if (host.tls == nullptr) {
+    session.tls_failed("TLS is not set up here");
+    co_return;
+  }
+  watch.set(smtp::handshake_time_limit);
+  const Result<void> shaken = co_await stream.handshake_as_client(host.tls, host.peer);
+  if (shaken) {
+    session.tls_started();
+  } else {
+    session.tls_failed(shaken.error().message);
+  }
+}
+
+Task<void> Connection::Dialogue::hear(smtp::ClientWait wait) {
+  if (timed != session.replies()) {
+    timed = session.replies();
+    watch.set(smtp::time_limit(wait));
+  }
+  const std::string_view octets = co_await stream.read(net::Expect::command);
+  if (octets.empty()) {
+    lost();
+  } else {
+    session.feed(octets);
+  }
+}
+
+Task<void> Connection::Dialogue::say_last() {
+  const std::string last = session.take_output();
+  if (!last.empty()) {
+    stream.rearm();
+    watch.set(quit_limit);
+    co_await stream.write(last);
+  }
+  stream.close();
+}
+
+Connection::Connection(std::unique_ptr<Dialogue> dialogue) : dialogue_(std::move(dialogue)) {}
+Connection::~Connection() = default;
+
+Task<tl::expected<std::unique_ptr<Connection>, DialFailure>> Connection::open(Host host) {
+  Dialled socket = co_await dial(host);
+  if (!socket) co_return tl::unexpected(std::move(socket.error()));
   const auto executor = co_await asio::this_coro::executor;
-  Dialogue dialogue(executor, std::move(*socket), host, message.size);
+  co_return std::unique_ptr<Connection>(
+      new Connection(std::make_unique<Dialogue>(executor, std::move(*socket), std::move(host))));
+}
+
+Task<Conversation> Connection::deliver(const smtp::OutboundMessage& message,
+                                       const TextSource& source) {
+  Dialogue& dialogue = *dialogue_;
   smtp::ClientSession& session = dialogue.session;
+  dialogue.watch.set_end(Clock::now() + session_limit +
+                         std::chrono::seconds(message.size / octets_per_second));
+  dialogue.timed.reset();
   session.deliver(message);
   for (;;) {
     const std::string said = session.take_output();
-    if (!said.empty()) co_await write(dialogue, said);
+    if (!said.empty()) co_await dialogue.write(said);
     const smtp::ClientEvent event = session.next();
     if (const auto* done = std::get_if<smtp::DeliveryDone>(&event)) {
       Conversation conversation{session.results(), *done};
-      if (done->reusable) session.quit();
-      co_await say_last(dialogue);
+      if (done->reusable) {
+        dialogue.watch.rest();
+      } else {
+        co_await dialogue.say_last();
+      }
       co_return conversation;
     }
     if (const auto* text = std::get_if<smtp::NeedText>(&event)) {
-      send_text(dialogue, *text, source);
+      dialogue.send_text(*text, source);
     } else if (const auto* reply = std::get_if<smtp::NeedReply>(&event)) {
-      co_await hear(dialogue, reply->wait);
+      co_await dialogue.hear(reply->wait);
     } else {
-      co_await begin_tls(dialogue, host);
+      co_await dialogue.begin_tls();
     }
   }
+}
+
+bool Connection::is_quiet() const { return !dialogue_->stream.input_waiting(); }
+
+Task<void> Connection::quit() {
+  dialogue_->session.quit();
+  co_await dialogue_->say_last();
+}
+
+const Host& Connection::host() const { return dialogue_->host; }
+
+IpAddress Connection::local_address() const {
+  boost::system::error_code ignored;
+  return net::from_asio(dialogue_->stream.socket().local_endpoint(ignored).address());
+}
+
+std::optional<net::TlsFacts> Connection::tls_facts() const { return dialogue_->stream.tls_facts(); }
+
+bool Connection::peer_verified() const { return dialogue_->stream.peer_verified(); }
+
+Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& message,
+                                   TextSource source) {
+  auto connection = co_await Connection::open(std::move(host));
+  if (!connection) co_return fail(Fault::temporary, connection.error().text);
+  Conversation conversation = co_await (*connection)->deliver(message, source);
+  if (conversation.done.reusable) co_await (*connection)->quit();
+  co_return conversation;
 }
 
 }  // namespace postern::relay

@@ -1,10 +1,12 @@
-// One connection to one address: drives smtp::ClientSession over a socket.
+// One connection to one address: drives smtp::ClientSession over a socket, for one message after
+// the other.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +14,7 @@
 #include "base/error.h"
 #include "base/ip.h"
 #include "base/task.h"
+#include "net/tls.h"
 #include "net/tls_client.h"
 #include "smtp/client_session.h"
 
@@ -21,6 +24,7 @@ namespace postern::relay {
 struct Host {
   IpAddress address;
   std::uint16_t port = 25;
+  std::optional<IpAddress> source;  ///< to connect from; nullopt: the machine's own choice
   smtp::ClientOptions options;
   /// `verify` must be set at level smtp::TlsLevel::verify.
   net::TlsPeer peer;
@@ -34,15 +38,58 @@ struct Host {
 /// holds until the next call.
 using TextSource = std::function<std::string_view(std::uint64_t offset, std::size_t room)>;
 
-/// What became of the connection. `results` is parallel to the message's recipients.
+/// What became of a message. `results` is parallel to its recipients.
 struct Conversation {
   std::vector<smtp::RecipientResult> results;
   smtp::DeliveryDone done;
 };
 
-/// Delivers and says QUIT. `message` must outlive the await. Fault::temporary: no connection.
-/// Limits: those of smtp::time_limit() for each reply, and 30 minutes and a second for each 10 KB
-/// in all. Runs on the caller's event loop.
+/// Why there is no connection.
+struct DialFailure {
+  enum class Kind : std::uint8_t {
+    refused,      ///< by the host, or no way to it
+    unreachable,  ///< the network of its family is (R13)
+    timeout,
+    source,  ///< `source` is not an address of this machine
+    local,   ///< no socket, no port
+  };
+  Kind kind = Kind::refused;
+  std::string text;
+};
+
+/// Lives on one event loop. Limits: those of smtp::time_limit() for each reply, and for each
+/// message 30 minutes and a second for each 10 KB.
+class Connection {
+ public:
+  /// Connects; nothing is said or read yet.
+  static Task<tl::expected<std::unique_ptr<Connection>, DialFailure>> open(Host host);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Delivers one message. When the result is not `reusable`, the connection is closed behind it.
+  /// `message` must outlive the await.
+  Task<Conversation> deliver(const smtp::OutboundMessage& message, const TextSource& source);
+  /// After a `reusable` one: whether the host has neither spoken nor gone since.
+  bool is_quiet() const;
+  /// Says QUIT, waits for no answer, closes.
+  Task<void> quit();
+
+  const Host& host() const;
+  IpAddress local_address() const;
+  /// Nullopt in the clear.
+  std::optional<net::TlsFacts> tls_facts() const;
+  /// The certificate is what names or TLSA records ask for, demanded or not.
+  bool peer_verified() const;
+
+ private:
+  struct Dialogue;
+  explicit Connection(std::unique_ptr<Dialogue> dialogue);
+  std::unique_ptr<Dialogue> dialogue_;
+};
+
+/// Connects, delivers one message and says QUIT. `message` must outlive the await.
+/// Fault::temporary: no connection.
 Task<Result<Conversation>> deliver(Host host, const smtp::OutboundMessage& message,
                                    TextSource source);
 

@@ -50,6 +50,7 @@ struct Route {
   /// Set by the route itself: then neither DANE nor MTA-STS is asked.
   std::optional<TlsLevel> tls;
   std::vector<std::string> names;  ///< reference names of `verify`; empty: the host's name
+  std::size_t settings = 0;        ///< how to speak to its hosts: of RelayConfig::settings
   bool operator==(const Route&) const = default;
 };
 

@@ -127,6 +127,7 @@ void ClientSession::deliver(const OutboundMessage& message) {
   s.message = &message;
   s.results.assign(message.recipients.size(), {});
   s.done = {};
+  s.done.greeted = s.phase == State::Phase::idle;
   if (s.phase == State::Phase::idle) s.begin_delivery();
   if (s.phase == State::Phase::over) {
     s.fail(own_result({4, 4, 2}, "the connection is gone", true), false);
@@ -279,6 +280,7 @@ void ClientSession::State::on_reply(const ServerReply& reply) {
 void ClientSession::State::on_greeting(const ServerReply& reply) {
   if (reply.intermediate()) return protocol_error("a greeting with a 3xx code");
   if (!reply.positive()) return fail(result_of(reply, ResultClass::temporary, true), true);
+  done.greeted = true;
   greeted_as_us = iequals(first_word(reply), options.ehlo_name);
   say_ehlo();
 }

@@ -75,6 +75,10 @@ struct DeliveryDone {
   bool chunking_failed = false;      ///< lost in BDAT: use DATA with this host for a day
   bool credentials_refused = false;  ///< ours; somebody should be told
   bool dsn_offered = false;          ///< the host reports success itself (RFC 3461 §5.2.2)
+  bool greeted = false;              ///< the host let us in: a session, not only a connection
+  /// MAIL had a reply, or was not said since the host cannot take the message: what became of it
+  /// is the message's own affair.
+  bool mail_answered = false;
 };
 
 using ClientEvent = std::variant<NeedReply, NeedText, NeedTls, DeliveryDone>;

@@ -458,5 +458,60 @@ TEST(DeliveryAttempt, WhatAHostSaidIsKeptWhereTheNextIsNotReached) {
   EXPECT_EQ(attempt.results()[0].code, 450);
 }
 
+TEST(DeliveryAttempt, AddressesOfAHostAreOneHost) {
+  Client client;
+  client.message.recipients = {{"jö@example.org", "", ""}};
+  // Two addresses of a first host, three of a second.
+  DeliveryAttempt attempt(client.message, std::vector<std::size_t>{0, 0, 1, 1, 1});
+  attempt.unreachable("connection refused");
+  ASSERT_TRUE(attempt.next());
+  EXPECT_EQ(attempt.next()->host, 1u);
+  client.greeted();
+  attempt.finished(client.session.results(), client.done());
+  ASSERT_TRUE(attempt.next());
+  EXPECT_EQ(attempt.next()->host, 2u);
+  attempt.unreachable("connection refused");
+  ASSERT_TRUE(attempt.next());
+  EXPECT_EQ(attempt.next()->host, 3u);
+  attempt.finished(client.session.results(), client.done());
+  // What it lacks at one address is not asked for at the next.
+  EXPECT_FALSE(attempt.next());
+  EXPECT_EQ(attempt.results()[0].klass, ResultClass::permanent);
+  EXPECT_EQ(attempt.calls()[0], 3u);
+}
+
+TEST(DeliveryAttempt, AnUnreachedHostMayHaveWhatTwoAddressesOfAnotherLack) {
+  Client client;
+  client.message.recipients = {{"jö@example.org", "", ""}, {"b@example.org", "", ""}};
+  DeliveryAttempt attempt(client.message, std::vector<std::size_t>{0, 1, 1});
+  attempt.unreachable("connection refused");
+  RecipientResult lack{
+      .klass = ResultClass::permanent, .enhanced = {5, 6, 7}, .next_host = true, .lacking = true};
+  RecipientResult later{
+      .klass = ResultClass::temporary, .code = 450, .enhanced = {4, 2, 0}, .next_host = true};
+  attempt.finished({lack, later}, {});
+  ASSERT_TRUE(attempt.next());
+  attempt.finished({lack, later}, {});
+  EXPECT_FALSE(attempt.next());
+  EXPECT_EQ(attempt.results()[0].klass, ResultClass::temporary);
+}
+
+TEST(DeliveryAttempt, HostsBehindTheLimitsDoNotCount) {
+  Client client;
+  client.message.recipients = {{"jö@example.org", "", ""}};
+  DeliveryAttempt attempt(client.message, 3);
+  client.greeted();
+  attempt.finished(client.session.results(), client.done());
+  attempt.end();
+  EXPECT_FALSE(attempt.next());
+  EXPECT_EQ(attempt.results()[0].klass, ResultClass::permanent);
+
+  DeliveryAttempt other(client.message, 3);
+  other.unreachable("connection refused");
+  other.finished(client.session.results(), client.done());
+  other.end();
+  EXPECT_EQ(other.results()[0].klass, ResultClass::temporary);
+}
+
 }  // namespace
 }  // namespace postern::smtp

@@ -51,6 +51,7 @@ void ClientSession::State::begin_delivery() {
 bool ClientSession::State::fits_host() {
   const OutboundMessage& m = *message;
   const auto refuse = [&](const RecipientResult& result) {
+    done.mail_answered = true;
     fail(result, true);
     return false;
   };
@@ -89,8 +90,10 @@ bool ClientSession::State::fits_host() {
     }
     return results[i].klass != ResultClass::none;
   });
-  if (waiting.empty()) close(true);
-  return !waiting.empty();
+  if (!waiting.empty()) return true;
+  done.mail_answered = true;
+  close(true);
+  return false;
 }
 
 void ClientSession::State::begin_transaction() {
@@ -207,6 +210,7 @@ void ClientSession::State::on_transaction(const ServerReply& reply) {
 
 void ClientSession::State::on_mail(const ServerReply& reply) {
   if (reply.intermediate()) return protocol_error("a 3xx reply to MAIL");
+  done.mail_answered = true;
   if (reply.positive()) {
     mail_taken = dirty = true;
     return;
