@@ -204,6 +204,9 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.declared_size = event.size.value_or(0);
   evidence_.smtputf8 = event.smtputf8;
   evidence_.body_8bitmime = event.body_8bitmime;
+  evidence_.require_tls = event.requiretls;
+  evidence_.ret = std::move(event.ret);
+  evidence_.envid = std::move(event.envid);
   if (services_.resources.shortage() != Resources::Shortage::none) {
     log::warning("store.error").msg("too little memory or disk: new messages are deferred");
     co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
@@ -225,6 +228,8 @@ policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.forward_path));
+  evidence_.candidate->notify = std::move(event.notify);
+  evidence_.candidate->orcpt = std::move(event.orcpt);
   smtp::Reply refusal = co_await decide(Stage::rcpt);
   if (refusal.code != 0) {
     evidence_.candidate.reset();

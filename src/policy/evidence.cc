@@ -24,7 +24,9 @@ MessageFacts facts_of(std::string_view message) {
 void Evidence::reset_transaction() {
   reverse_path.reset();
   declared_size = 0;
-  smtputf8 = body_8bitmime = false;
+  smtputf8 = body_8bitmime = require_tls = false;
+  ret.clear();
+  envid.clear();
   recipients.clear();
   candidate.reset();
   message.reset();

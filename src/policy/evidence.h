@@ -73,6 +73,8 @@ struct Route {
 struct Recipient {
   mail::Mailbox address;
   Route route;
+  std::string notify;  ///< RFC 3461 §4.1, octet for octet; empty: not given
+  std::string orcpt;   ///< RFC 3461 §4.2, xtext
 };
 
 /// What the header scanner counted; known at Stage::message.
@@ -112,6 +114,9 @@ struct Evidence {
   std::uint64_t declared_size = 0;
   bool smtputf8 = false;
   bool body_8bitmime = false;
+  bool require_tls = false;             ///< REQUIRETLS was said (RFC 8689)
+  std::string ret;                      ///< RFC 3461 §4.3, octet for octet; empty: not given
+  std::string envid;                    ///< RFC 3461 §4.4, xtext
   std::vector<Recipient> recipients;    ///< accepted so far
   std::optional<Recipient> candidate;   ///< under judgement at Stage::rcpt
   std::optional<MessageFacts> message;  ///< from Stage::message on

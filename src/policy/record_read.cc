@@ -179,6 +179,9 @@ class Reader {
     }
     evidence.smtputf8 = flag(object, "smtputf8");
     evidence.body_8bitmime = flag(object, "8bitmime");
+    evidence.require_tls = flag(object, "requiretls");
+    if (const json::value* ret = object.if_contains("ret")) evidence.ret = bytes(*ret);
+    if (const json::value* envid = object.if_contains("envid")) evidence.envid = bytes(*envid);
   }
 
   Route route_of(const json::object& object) {
@@ -211,7 +214,9 @@ class Reader {
   }
 
   Recipient recipient(const json::object& object) {
-    Recipient recipient{.address = mailbox(object.at("address")), .route = {}};
+    Recipient recipient{.address = mailbox(object.at("address"))};
+    if (const json::value* notify = object.if_contains("notify")) recipient.notify = bytes(*notify);
+    if (const json::value* orcpt = object.if_contains("orcpt")) recipient.orcpt = bytes(*orcpt);
     if (const json::value* missing = object.if_contains("missing")) {
       recipient.route.missing = missing->as_string() == "foreign_domain"
                                     ? Route::Missing::foreign_domain

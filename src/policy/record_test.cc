@@ -72,9 +72,13 @@ Trace full_trace() {
   evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
   evidence.session.auth = Authentication{"sender1", "PLAIN", {{"pol_1", 77}}};
   evidence.declared_size = 1234;
-  evidence.smtputf8 = evidence.body_8bitmime = true;
+  evidence.smtputf8 = evidence.body_8bitmime = evidence.require_tls = true;
+  evidence.ret = "HDRS";
+  evidence.envid = "QQ+2B314159";
   evidence.recipients.push_back(recipient_of(webhook, policy));
   evidence.recipients[0].route.tag = "Tag";
+  evidence.recipients[0].notify = "Success,DELAY";
+  evidence.recipients[0].orcpt = "utf-8;caf\xc3\xa9@example.org";
   evidence.message = MessageFacts{1200, 5, 300, 2, 1, "<m@example.com>"};
   evidence.spf = mailauth::spf::Result{.status = mailauth::spf::Status::softfail,
                                        .domain = "example.com",

@@ -149,6 +149,9 @@ class Writer {
     number("size", evidence.declared_size);
     flag("smtputf8", evidence.smtputf8);
     flag("8bitmime", evidence.body_8bitmime);
+    flag("requiretls", evidence.require_tls);
+    text("ret", evidence.ret);
+    text("envid", evidence.envid);
     out_.end_object();
   }
 
@@ -177,6 +180,8 @@ class Writer {
         if (given.route.tag) bytes("tag", *given.route.tag);
         break;
     }
+    text("notify", given.notify);
+    text("orcpt", given.orcpt);
     out_.end_object();
   }
 

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "smtp/xtext.h"
 
 namespace postern::smtp {
 namespace {
@@ -26,6 +27,10 @@ constexpr std::array<VerbName, 25> verbs{{
     {"OPTIONS", Verb::foreign}, {"CONNECT", Verb::foreign}, {"DELETE", Verb::foreign},
     {"PATCH", Verb::foreign},
 }};
+
+constexpr std::size_t max_envid = 100;  // RFC 3461 §4.4
+constexpr std::size_t max_orcpt = 500;  // RFC 3461 §4.2
+constexpr std::size_t max_notify = 28;  // RFC 3461 §4.1
 
 Reply syntax(EnhancedCode enhanced, std::string text) { return {501, enhanced, std::move(text)}; }
 
@@ -88,6 +93,77 @@ std::optional<Reply> unknown_parameter(std::string_view text) {
   return Reply{555, {5, 5, 4}, fmt::format("parameter not supported: {}", echo(text))};
 }
 
+Reply bad_parameter(std::string_view keyword) {
+  return syntax({5, 5, 4}, fmt::format("bad or repeated {}", keyword));
+}
+
+/// RFC 3461 §4.3.
+std::optional<Reply> take_ret(std::optional<std::string_view> value, MailArguments& mail) {
+  const bool fit = value && (iequals(*value, "FULL") || iequals(*value, "HDRS"));
+  if (!fit || !mail.ret.empty()) return bad_parameter("RET");
+  mail.ret = *value;
+  return std::nullopt;
+}
+
+/// RFC 3461 §4.4: xtext of printable characters.
+std::optional<Reply> take_envid(std::optional<std::string_view> value, MailArguments& mail) {
+  if (!value || value->size() > max_envid || !mail.envid.empty()) return bad_parameter("ENVID");
+  const auto decoded = decode_xtext(*value);
+  const bool fit = decoded && std::all_of(decoded->begin(), decoded->end(), is_printable_ascii);
+  if (!fit) return bad_parameter("ENVID");
+  mail.envid = *value;
+  return std::nullopt;
+}
+
+/// RFC 3461 §4.1: NEVER, or a list of the others.
+std::optional<Reply> take_notify(std::optional<std::string_view> value, RcptArguments& rcpt) {
+  if (!value || !rcpt.notify.empty()) return bad_parameter("NOTIFY");
+  bool fit = iequals(*value, "NEVER");
+  if (!fit) {
+    const auto words = split(*value, ',');
+    fit = std::all_of(words.begin(), words.end(), [](std::string_view word) {
+      return iequals(word, "SUCCESS") || iequals(word, "FAILURE") || iequals(word, "DELAY");
+    });
+  }
+  if (!fit || value->size() > max_notify) return bad_parameter("NOTIFY");
+  rcpt.notify = *value;
+  return std::nullopt;
+}
+
+/// RFC 3461 §4.2: an address type and an xtext of printable characters. A utf-8 address may hold
+/// UTF-8 as it is, where SMTPUTF8 was said (RFC 6533 §3).
+std::optional<Reply> take_orcpt(std::optional<std::string_view> value, mail::Utf8 utf8,
+                                RcptArguments& rcpt) {
+  const std::size_t semicolon = value ? value->find(';') : std::string_view::npos;
+  if (semicolon == std::string_view::npos || semicolon == 0 || value->size() > max_orcpt ||
+      !rcpt.orcpt.empty()) {
+    return bad_parameter("ORCPT");
+  }
+  const std::string_view type = value->substr(0, semicolon);
+  const std::string_view address = value->substr(semicolon + 1);
+  bool fit = !address.empty() &&
+             std::all_of(type.begin(), type.end(), [](char c) { return is_alnum(c) || c == '-'; });
+  if (is_ascii(address)) {
+    const auto decoded = decode_xtext(address);
+    fit = fit && decoded && std::all_of(decoded->begin(), decoded->end(), is_printable_ascii);
+  } else {
+    fit = fit && utf8 == mail::Utf8::allowed && iequals(type, "utf-8") && is_utf8(address);
+  }
+  if (!fit) return bad_parameter("ORCPT");
+  rcpt.orcpt = *value;
+  return std::nullopt;
+}
+
+/// RFC 8689 §2: only inside TLS; outside, 530 as for what needs STARTTLS first (RFC 3207 §4) with
+/// the code that says why.
+std::optional<Reply> take_requiretls(std::optional<std::string_view> value, const Offered& offered,
+                                     MailArguments& mail) {
+  if (!offered.tls) return Reply{530, {5, 7, 10}, "REQUIRETLS needs TLS, use STARTTLS first"};
+  if (value || mail.requiretls) return bad_parameter("REQUIRETLS");
+  mail.requiretls = true;
+  return std::nullopt;
+}
+
 std::optional<Reply> take_parameter(std::string_view text, const Offered& offered,
                                     MailArguments& mail) {
   const std::optional<ParameterView> parameter = parse_parameter(text);
@@ -105,8 +181,25 @@ std::optional<Reply> take_parameter(std::string_view text, const Offered& offere
     mail.smtputf8 = true;
     return std::nullopt;
   }
+  if (offered.dsn && iequals(parameter->keyword, "RET")) return take_ret(parameter->value, mail);
+  if (offered.dsn && iequals(parameter->keyword, "ENVID")) {
+    return take_envid(parameter->value, mail);
+  }
+  if (offered.requiretls && iequals(parameter->keyword, "REQUIRETLS")) {
+    return take_requiretls(parameter->value, offered, mail);
+  }
   // RFC 4954 §5: whom the client says it acts for. We trust nobody with that, as if it were <>.
   if (offered.auth && iequals(parameter->keyword, "AUTH") && parameter->value) return std::nullopt;
+  return unknown_parameter(text);
+}
+
+std::optional<Reply> take_parameter(std::string_view text, const Offered& offered, mail::Utf8 utf8,
+                                    RcptArguments& rcpt) {
+  const std::optional<ParameterView> parameter = parse_parameter(text);
+  if (!parameter) return syntax({5, 5, 4}, "malformed parameter");
+  if (!offered.extended || !offered.dsn) return unknown_parameter(text);
+  if (iequals(parameter->keyword, "NOTIFY")) return take_notify(parameter->value, rcpt);
+  if (iequals(parameter->keyword, "ORCPT")) return take_orcpt(parameter->value, utf8, rcpt);
   return unknown_parameter(text);
 }
 
@@ -157,25 +250,30 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offer
   return mail;
 }
 
-Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname, mail::Bare bare) {
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
+                                 std::string_view hostname, const Offered& offered) {
   const auto rest = behind(argument, "TO:");
   if (!rest) return tl::unexpected(syntax({5, 5, 4}, "syntax: RCPT TO:<address>"));
-  Result<mail::Path> path = mail::parse_path(*rest, utf8, bare);
+  Result<mail::Path> path = mail::parse_path(*rest, utf8, offered.bare);
   if (!path) return tl::unexpected(bad_path(path.error(), 3));
   const std::string_view parameters = rest->substr(path->length);
   if (!parameters.empty() && parameters[0] != ' ') {
     return tl::unexpected(syntax({5, 1, 3}, "text behind the path"));
   }
-  if (const std::string_view first = trim(parameters); !first.empty()) {
-    return tl::unexpected(*unknown_parameter(first.substr(0, first.find(' '))));
+  RcptArguments rcpt;
+  for (const std::string_view parameter : split(parameters, ' ')) {
+    if (parameter.empty()) continue;
+    if (auto refusal = take_parameter(parameter, offered, utf8, rcpt)) {
+      return tl::unexpected(std::move(*refusal));
+    }
   }
   if (path->postmaster) {
-    const bool complete = bare == mail::Bare::refused;
-    return mail::Mailbox{"postmaster", complete ? std::string(hostname) : std::string()};
+    const bool complete = offered.bare == mail::Bare::refused;
+    path->mailbox = mail::Mailbox{"postmaster", complete ? std::string(hostname) : std::string()};
   }
   if (!path->mailbox) return tl::unexpected(syntax({5, 1, 3}, "recipient is empty"));
-  return std::move(*path->mailbox);
+  rcpt.forward_path = std::move(*path->mailbox);
+  return rcpt;
 }
 
 Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare) {

@@ -46,6 +46,10 @@ struct Offered {
   std::uint64_t message_size = 0;
   bool extended = true;  ///< EHLO was said
   bool auth = false;     ///< AUTH= is known (RFC 4954 §5)
+  bool dsn = false;      ///< RET, ENVID, NOTIFY and ORCPT are known (RFC 3461)
+  /// REQUIRETLS (RFC 8689) is known, and whether the session is in TLS, as it has to be.
+  bool requiretls = false;
+  bool tls = false;
   mail::Bare bare = mail::Bare::refused;
 };
 
@@ -54,6 +58,15 @@ struct MailArguments {
   std::optional<std::uint64_t> size;
   bool smtputf8 = false;
   bool body_8bitmime = false;
+  bool requiretls = false;
+  std::string ret;    ///< RFC 3461 §4.3, octet for octet; empty: not given
+  std::string envid;  ///< RFC 3461 §4.4, still xtext
+};
+
+struct RcptArguments {
+  mail::Mailbox forward_path;
+  std::string notify;  ///< RFC 3461 §4.1, octet for octet; empty: not given
+  std::string orcpt;   ///< RFC 3461 §4.2: address type, semicolon, xtext (or RFC 6533 §3)
 };
 
 /// Either what was asked for, or the reply that says why not.
@@ -65,10 +78,10 @@ Parsed<MailArguments> parse_mail(std::string_view argument, const Offered& offer
 /// `address [SMTPUTF8]` (RFC 5321 §4.1.1.6, RFC 6531 §3.7.4.2), in angle brackets or not. Without
 /// the keyword the address is ASCII.
 Parsed<mail::Mailbox> parse_vrfy(std::string_view argument, mail::Bare bare);
-/// `TO:<path>`; `<Postmaster>` becomes postmaster@`hostname`, or stays bare where that is allowed.
-/// No parameter is known: DSN is not offered.
-Parsed<mail::Mailbox> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
-                                 std::string_view hostname, mail::Bare bare = mail::Bare::refused);
+/// `TO:<path> [parameters]`; `<Postmaster>` becomes postmaster@`hostname`, or stays bare where that
+/// is allowed.
+Parsed<RcptArguments> parse_rcpt(std::string_view argument, mail::Utf8 utf8,
+                                 std::string_view hostname, const Offered& offered);
 
 struct BdatArguments {
   std::uint64_t size = 0;

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "smtp/xclient.h"
+#include "smtp/xtext.h"
 
 namespace postern::smtp {
 namespace {

@@ -48,6 +48,8 @@ struct ServerOptions {
   BareNewline bare_newline = BareNewline::reject;
   bool starttls = false;                  ///< a certificate is loaded
   bool auth = false;                      ///< some verifier is configured; offered inside TLS only
+  bool dsn = true;                        ///< RFC 3461 is offered
+  bool requiretls = true;                 ///< RFC 8689 is offered, inside TLS
   bool xclient = false;                   ///< set per peer by the driver
   bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
   bool tls_required = false;              ///< 530 5.7.0 before STARTTLS (RFC 3207 §4)

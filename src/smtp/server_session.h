@@ -41,10 +41,15 @@ struct Mail {
   std::optional<std::uint64_t> size;          ///< SIZE= (RFC 1870)
   bool smtputf8 = false;                      ///< RFC 6531
   bool body_8bitmime = false;                 ///< RFC 6152
+  bool requiretls = false;                    ///< RFC 8689
+  std::string ret;    ///< RET= (RFC 3461 §4.3) octet for octet; empty: not given
+  std::string envid;  ///< ENVID= (RFC 3461 §4.4), xtext
 };
 /// RCPT. Answer with reply(); a positive one adds the recipient.
 struct Rcpt {
   mail::Mailbox forward_path;  ///< `<Postmaster>` arrives as postmaster@hostname
+  std::string notify;          ///< NOTIFY= (RFC 3461 §4.1) octet for octet; empty: not given
+  std::string orcpt;           ///< ORCPT= (RFC 3461 §4.2), xtext
 };
 /// VRFY of an address, where ServerOptions::judged_vrfy asks. Answer with reply().
 struct Vrfy {

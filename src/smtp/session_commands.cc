@@ -208,11 +208,23 @@ void ServerSession::State::say_extensions() {
   text += "\nPIPELINING";
   text += fmt::format("\nSIZE {}", options.limits.message_size);
   text += "\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING";
+  if (options.dsn) text += "\nDSN";
+  if (options.requiretls && tls) text += "\nREQUIRETLS";  // RFC 8689 §2: never outside TLS
   if (options.starttls && !tls) text += "\nSTARTTLS";
   if (options.auth && (tls || options.auth_without_tls)) text += "\nAUTH PLAIN LOGIN";
   if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
   text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
   say(250, {}, text);
+}
+
+Offered ServerSession::State::offered() const {
+  return {.message_size = options.limits.message_size,
+          .extended = extended,
+          .auth = options.auth && (tls || options.auth_without_tls),
+          .dsn = options.dsn,
+          .requiretls = options.requiretls,
+          .tls = tls,
+          .bare = bare()};
 }
 
 std::optional<Event> ServerSession::State::mail(std::string_view argument) {
@@ -225,17 +237,20 @@ std::optional<Event> ServerSession::State::mail(std::string_view argument) {
     say(421, {4, 7, 0}, "too many messages in one session");
     return std::nullopt;
   }
-  const Offered offered{options.limits.message_size, extended,
-                        options.auth && (tls || options.auth_without_tls), bare()};
-  Parsed<MailArguments> parsed = parse_mail(argument, offered);
+  Parsed<MailArguments> parsed = parse_mail(argument, offered());
   if (!parsed) {
     say(parsed.error());
     return std::nullopt;
   }
   asked = Asked::mail;
   asked_smtputf8 = parsed->smtputf8;
-  return Mail{std::move(parsed->reverse_path), parsed->size, parsed->smtputf8,
-              parsed->body_8bitmime};
+  return Mail{.reverse_path = std::move(parsed->reverse_path),
+              .size = parsed->size,
+              .smtputf8 = parsed->smtputf8,
+              .body_8bitmime = parsed->body_8bitmime,
+              .requiretls = parsed->requiretls,
+              .ret = std::move(parsed->ret),
+              .envid = std::move(parsed->envid)};
 }
 
 std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
@@ -247,14 +262,16 @@ std::optional<Event> ServerSession::State::rcpt(std::string_view argument) {
     say(452, {4, 5, 3}, "too many recipients");  // RFC 5321 §4.5.3.1.10
     return std::nullopt;
   }
-  Parsed<mail::Mailbox> mailbox = parse_rcpt(
-      argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname, bare());
-  if (!mailbox) {
-    say(mailbox.error());
+  Parsed<RcptArguments> parsed = parse_rcpt(
+      argument, smtputf8 ? mail::Utf8::allowed : mail::Utf8::refused, options.hostname, offered());
+  if (!parsed) {
+    say(parsed.error());
     return std::nullopt;
   }
   asked = Asked::rcpt;
-  return Rcpt{std::move(*mailbox)};
+  return Rcpt{.forward_path = std::move(parsed->forward_path),
+              .notify = std::move(parsed->notify),
+              .orcpt = std::move(parsed->orcpt)};
 }
 
 /// RFC 5321 §3.5.3: whether the user exists is not told; whether mail to it is passed on may be.

@@ -65,6 +65,7 @@ struct ServerSession::State {
   mail::Bare bare() const {
     return options.bare_addresses ? mail::Bare::allowed : mail::Bare::refused;
   }
+  Offered offered() const;
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say_extensions();
 

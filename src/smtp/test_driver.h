@@ -83,12 +83,18 @@ class TestDriver {
     if (mail.size) event += " size=" + std::to_string(*mail.size);
     if (mail.smtputf8) event += " smtputf8";
     if (mail.body_8bitmime) event += " 8bitmime";
+    if (mail.requiretls) event += " requiretls";
+    if (!mail.ret.empty()) event += " ret=" + mail.ret;
+    if (!mail.envid.empty()) event += " envid=" + mail.envid;
     events.push_back(event);
     decide("mail", {250, {2, 1, 0}, "sender ok"});
     return true;
   }
   bool handle(const Rcpt& rcpt) {
-    events.push_back("rcpt <" + rcpt.forward_path.text() + ">");
+    std::string event = "rcpt <" + rcpt.forward_path.text() + ">";
+    if (!rcpt.notify.empty()) event += " notify=" + rcpt.notify;
+    if (!rcpt.orcpt.empty()) event += " orcpt=" + rcpt.orcpt;
+    events.push_back(event);
     const std::string& local = rcpt.forward_path.local_part;
     if (local.starts_with("unknown")) {
       decide("rcpt", {550, {5, 1, 1}, "no such recipient"});

@@ -80,6 +80,10 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
     options.auth = value == "on";
   } else if (name == "xclient") {
     options.xclient = value == "on";
+  } else if (name == "dsn") {
+    options.dsn = value == "on";
+  } else if (name == "requiretls") {
+    options.requiretls = value == "on";
   } else if (name == "reject_unauth_pipelining") {
     options.reject_unauth_pipelining = value == "on";
   } else if (name == "auth_without_tls") {

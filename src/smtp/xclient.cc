@@ -3,17 +3,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "smtp/xtext.h"
 
 namespace postern::smtp {
 namespace {
 
 constexpr std::size_t max_login = 256;
-
-std::optional<int> hex_digit(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
 
 bool take_address(std::string_view value, Xclient& xclient) {
   if (istarts_with(value, "IPV6:")) value.remove_prefix(5);
@@ -56,24 +51,6 @@ bool take_attribute(std::string_view text, Xclient& xclient) {
 }
 
 }  // namespace
-
-std::optional<std::string> decode_xtext(std::string_view text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (!is_printable_ascii(text[i]) || text[i] == ' ' || text[i] == '=') return std::nullopt;
-    if (text[i] != '+') {
-      out += text[i];
-      continue;
-    }
-    if (text.size() - i < 3) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high * 16 + *low);
-    i += 2;
-  }
-  return out;
-}
 
 Parsed<Xclient> parse_xclient(std::string_view argument) {
   Xclient xclient;

@@ -12,7 +12,4 @@ namespace postern::smtp {
 /// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave the attribute unset.
 Parsed<Xclient> parse_xclient(std::string_view argument);
 
-/// RFC 3461 §4 xtext; nullopt when malformed.
-std::optional<std::string> decode_xtext(std::string_view text);
-
 }  // namespace postern::smtp
