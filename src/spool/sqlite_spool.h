@@ -56,6 +56,8 @@ class SqliteSpool final : public Spool {
   Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
+  Result<std::vector<DestinationCount>> counts() override;
+  Result<std::uint64_t> size() override;
   Result<BodyReader> body(const MessageId& id) override;
   void claim(std::vector<RecipientKey> keys, Time now, Time until,
              Done<std::vector<Claim>> done) override;
@@ -86,6 +88,9 @@ class SqliteSpool final : public Spool {
   std::unique_ptr<store::Database> writing_;
   std::mutex mutex_;  ///< guards `reading_`
   std::unique_ptr<store::Database> reading_;
+  std::mutex asking_mutex_;  ///< guards `asking_`
+  /// For people's questions, which may take long: deliveries do not wait for their answers.
+  std::unique_ptr<store::Database> asking_;
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};
   std::atomic<std::uint64_t> orphans_{0};
