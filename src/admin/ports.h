@@ -157,7 +157,7 @@ struct BulkResult {
 class QueueControl {
  public:
   virtual ~QueueControl() = default;
-  /// As spool::Spool::list().
+  /// As spool::Spool::list(), with recipients.
   virtual Task<Result<std::vector<spool::Message>>> list(spool::ListFilter filter,
                                                          spool::MessageId before,
                                                          std::size_t limit) = 0;
@@ -169,6 +169,7 @@ class QueueControl {
   /// Newest first; as many messages as one call may change, then BulkResult::next.
   virtual Task<Result<BulkResult>> act_on_all(spool::Action action, spool::ListFilter filter,
                                               spool::MessageId before, Notify notify) = 0;
+  /// Fault::conflict while another is under way.
   virtual Task<Result<spool::Verification>> verify() = 0;
   /// In the order of destinations.
   virtual Task<Result<std::vector<DestinationState>>> destinations() = 0;

@@ -70,6 +70,19 @@ Result<std::vector<admin::DestinationState>> destination_states(Spool& spool,
   return states;
 }
 
+Result<std::vector<spool::Message>> list_whole(Spool& spool, const spool::ListFilter& filter,
+                                               const MessageId& before, std::size_t limit) {
+  auto messages = spool.list(filter, before, limit);
+  if (!messages) return messages;
+  for (spool::Message& message : *messages) {
+    auto whole = spool.get(message.id);
+    if (!whole) return tl::unexpected(whole.error());
+    // One that went meanwhile stays in the page, or the page would look like the last.
+    if (*whole) message.envelope.recipients = std::move((**whole).envelope.recipients);
+  }
+  return messages;
+}
+
 Result<void> act_and_wait(Spool& spool, const QueueHooks& hooks, Action action, const MessageId& id,
                           admin::Notify notify) {
   if (notify == admin::Notify::yes) {
@@ -133,7 +146,7 @@ Task<Result<std::vector<spool::Message>>> SpoolQueuePort::list(spool::ListFilter
                                                                MessageId before,
                                                                std::size_t limit) {
   auto ask = [this, filter = std::move(filter), before = std::move(before), limit] {
-    return spool_.list(filter, before, limit);
+    return list_whole(spool_, filter, before, limit);
   };
   co_return co_await on_disk(std::move(ask));
 }
@@ -189,7 +202,14 @@ Task<Result<admin::BulkResult>> SpoolQueuePort::act_on_all(Action action, spool:
 }
 
 Task<Result<spool::Verification>> SpoolQueuePort::verify() {
-  auto ask = [this] { return spool_.verify(); };
+  auto ask = [this]() -> Result<spool::Verification> {
+    if (verifying_.exchange(true)) {
+      return fail(Fault::conflict, "a verification is under way; wait for its end");
+    }
+    auto found = spool_.verify();
+    verifying_ = false;
+    return found;
+  };
   co_return co_await on_disk(std::move(ask));
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -25,6 +26,10 @@ struct QueueHooks {
 /// The state of each destination, from the spool's counts; in their order. Blocks.
 Result<std::vector<admin::DestinationState>> destination_states(spool::Spool& spool,
                                                                 const QueueHooks& hooks = {});
+
+/// spool::Spool::list() with the recipients of each message. Blocks.
+Result<std::vector<spool::Message>> list_whole(spool::Spool& spool, const spool::ListFilter& filter,
+                                               const spool::MessageId& before, std::size_t limit);
 
 /// spool::Spool::act() waited for, the report before it and the hook after it included. Blocks.
 Result<void> act_and_wait(spool::Spool& spool, const QueueHooks& hooks, spool::Action action,
@@ -61,6 +66,7 @@ class SpoolQueuePort final : public admin::QueueControl {
   spool::Spool& spool_;
   net::WorkPool& disk_;
   const QueueHooks hooks_;
+  std::atomic<bool> verifying_{false};  ///< one at a time: it keeps a disk busy
 };
 
 }  // namespace postern::app
