@@ -12,6 +12,7 @@
 #include "admin/json_body.h"
 #include "admin/pages.h"
 #include "admin/policies.h"
+#include "admin/queue.h"
 #include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
@@ -96,6 +97,7 @@ struct AdminApi::Parts {
         policies(core),
         connection_policies(core),
         replays(core),
+        queue(core),
         webhooks(core),
         domains(core),
         deliveries(core),
@@ -108,6 +110,7 @@ struct AdminApi::Parts {
     policies.add_routes(router);
     connection_policies.add_routes(router);
     replays.add_routes(router);
+    queue.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
     deliveries.add_routes(router);
@@ -127,6 +130,7 @@ struct AdminApi::Parts {
   Policies policies;
   ConnectionPolicies connection_policies;
   Replays replays;
+  Queue queue;
   Webhooks webhooks;
   Domains domains;
   Deliveries deliveries;
@@ -136,6 +140,7 @@ struct AdminApi::Parts {
 
 void AdminApi::Parts::count_call(const Call& call) {
   std::optional<std::uint64_t> wait;
+  if (call.caller.kind == Caller::Kind::control) return;
   if (call.caller.kind != Caller::Kind::nobody) {
     wait = core.account_calls.take(call.caller.account_id);
   } else if (is_api(call.request)) {
@@ -155,16 +160,19 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   }
   const Route& route = *match.route;
   try {
-    co_await authenticator.admit(call, route.access);
-    if (route.operators_only) co_await authenticator.admit_operator(call);
+    const bool control =
+        route.control_token == ControlToken::taken && authenticator.admit_control(call);
+    if (!control) co_await authenticator.admit(call, route.access);
+    if (!control && route.operators_only) co_await authenticator.admit_operator(call);
   } catch (const Refusal&) {
     count_call(call);  // guessing at tokens is limited too
     throw;
   }
   count_call(call);
   const auto accept = call.request.header("accept");
-  if (is_api(call.request) && accept && route.path != "/api/v1/attachments/{id}" &&
-      !accepts_json(*accept)) {
+  const bool is_download =
+      route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message";
+  if (is_api(call.request) && accept && !is_download && !accepts_json(*accept)) {
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }
   read_body(call, route.body);

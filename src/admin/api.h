@@ -28,6 +28,8 @@ struct Options {
   bool rate_limits = true;
   bool behind_proxy = false;  ///< X-Forwarded-For of a loopback peer is believed
   Secret metrics_token;       ///< bearer token of GET /metrics; empty: nobody may
+  /// Bearer token of the queue's routes, for who may read the control file; empty: nobody.
+  Secret control_token;
   std::string attachment_dir;
   bool allow_http = false;           ///< plain http targets
   std::vector<Cidr> allow_networks;  ///< otherwise refused target addresses
@@ -57,6 +59,7 @@ struct Dependencies {
   MetricsSource* metrics = nullptr;
   RunningLists* lists = nullptr;
   Replayer* replayer = nullptr;
+  QueueControl* queue = nullptr;
 };
 
 class AdminApi {

@@ -145,6 +145,14 @@ Task<void> Authenticator::admit(Call& call, Access access) {
   call.caller = std::move(*caller);
 }
 
+bool Authenticator::admit_control(Call& call) const {
+  const std::optional<std::string> bearer = bearer_of(call);
+  const Secret& token = core_.options.control_token;
+  if (!bearer || token.empty() || !token.equals(*bearer)) return false;
+  call.caller = Caller{Caller::Kind::control, {}, "control", {}};
+  return true;
+}
+
 Task<void> Authenticator::admit_operator(const Call& call) {
   const std::string& account = call.caller.account_id;
   if (listed(core_.options.operators, account)) co_return;

@@ -15,6 +15,8 @@ class Authenticator {
   /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has; for
   /// Access::open nobody is asked for anything.
   Task<void> admit(Call& call, Access access);
+  /// True when the bearer token is that of the control file: then the caller is the command line.
+  bool admit_control(Call& call) const;
   /// Throws 403 unless the caller, who was admitted, is an operator.
   Task<void> admit_operator(const Call& call);
   /// The account and session behind the cookie, if it is good; for pages, which redirect instead.

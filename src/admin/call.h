@@ -13,9 +13,9 @@
 namespace postern::admin {
 
 struct Caller {
-  enum class Kind { nobody, session, cookie, api_token };
+  enum class Kind { nobody, session, cookie, api_token, control };
   Kind kind = Kind::nobody;
-  std::string account_id;
+  std::string account_id;  ///< empty for nobody, and for the command line (Kind::control)
   std::string actor;       ///< the account's id or the API token's: who stands in the audit log
   std::string session_id;  ///< of Kind::session and Kind::cookie
 };

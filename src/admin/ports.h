@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "base/ip.h"
 #include "base/task.h"
 #include "policy/webhook.h"
+#include "spool/spool.h"
 
 namespace postern::admin {
 
@@ -119,6 +121,58 @@ class Replayer {
   /// Newest first.
   virtual std::vector<ReplayState> states() = 0;
   virtual void stop(const std::string& id) = 0;
+};
+
+/// What waits for one destination, and what its deliveries do.
+struct DestinationState {
+  spool::Destination destination;
+  std::uint64_t queued = 0;  ///< recipients, in each state
+  std::uint64_t held = 0;
+  std::uint64_t dead = 0;
+  std::uint64_t quarantined = 0;
+  spool::Time oldest;                         ///< when the oldest of them was received
+  std::optional<spool::Time> due;             ///< of the next attempt; nullopt: nothing is queued
+  std::optional<spool::Time> sleeping_until;  ///< nothing is tried before, after repeated trouble
+};
+
+/// A stored message's octets. `next` gives pieces, an empty one at the end; Fault::permanent
+/// instead of the last one when they are damaged.
+struct StoredText {
+  std::uint64_t size = 0;
+  std::function<Task<Result<std::string>>()> next;
+};
+
+/// Whether the sender is told that a message was dropped.
+enum class Notify { no, yes };
+
+/// What an action did to those that a filter meets.
+struct BulkResult {
+  std::uint64_t changed = 0;
+  std::uint64_t skipped = 0;  ///< gone meanwhile, or damaged
+  spool::MessageId next;      ///< where to go on: `before` of the next call; empty: all were seen
+};
+
+/// The queue as its operators see and change it. Called on the API's event loop, which never waits
+/// for the disk. Faults as of spool::Spool; Fault::temporary also when too many ask at a time.
+class QueueControl {
+ public:
+  virtual ~QueueControl() = default;
+  /// As spool::Spool::list(), with recipients.
+  virtual Task<Result<std::vector<spool::Message>>> list(spool::ListFilter filter,
+                                                         spool::MessageId before,
+                                                         std::size_t limit) = 0;
+  /// With recipients and evidence.
+  virtual Task<Result<std::optional<spool::Message>>> show(spool::MessageId id) = 0;
+  virtual Task<Result<StoredText>> text(spool::MessageId id) = 0;
+  /// Notify::yes is for Action::drop alone; Fault::denied when no report can be written.
+  virtual Task<Result<void>> act(spool::Action action, spool::MessageId id, Notify notify) = 0;
+  /// Newest first; as many messages as one call may change, then BulkResult::next.
+  virtual Task<Result<BulkResult>> act_on_all(spool::Action action, spool::ListFilter filter,
+                                              spool::MessageId before, Notify notify) = 0;
+  /// Fault::conflict while another is under way.
+  virtual Task<Result<spool::Verification>> verify() = 0;
+  /// In the order of destinations.
+  virtual Task<Result<std::vector<DestinationState>>> destinations() = 0;
 };
 
 /// What keeps the gateway from doing its work; nothing when it is ready.

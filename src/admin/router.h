@@ -22,6 +22,9 @@ enum class Access {
 /// What an endpoint wants of the body.
 enum class Body { none, optional_json, json };
 
+/// Whether the token of the running gateway's control file is taken instead of an account's.
+enum class ControlToken { refused, taken };
+
 struct Route {
   std::string_view method;
   std::string_view path;  ///< "/api/v1/webhooks/{id}"; "{*}" as the last piece takes any rest
@@ -30,6 +33,7 @@ struct Route {
   std::function<Task<net::HttpResponse>(Call&)> handler;
   /// What is the gateway's, not an account's: Options::operators alone.
   bool operators_only = false;
+  ControlToken control_token = ControlToken::refused;
 };
 
 class Router {
@@ -39,13 +43,15 @@ class Router {
   template <class Endpoints>
   void add_for_operators(Endpoints& endpoints, std::string_view method, std::string_view path,
                          Access access, Body body,
-                         Task<net::HttpResponse> (Endpoints::*member)(Call&)) {
+                         Task<net::HttpResponse> (Endpoints::*member)(Call&),
+                         ControlToken control_token = ControlToken::refused) {
     add({.method = method,
          .path = path,
          .access = access,
          .body = body,
          .handler = [&endpoints, member](Call& call) { return (endpoints.*member)(call); },
-         .operators_only = true});
+         .operators_only = true,
+         .control_token = control_token});
   }
 
   struct Match {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error.h"
 #include "base/ip.h"
 #include "base/task.h"
 
@@ -40,10 +41,17 @@ struct HttpRequest {
 };
 
 struct HttpResponse {
+  /// A long body in pieces. An error in the middle closes the connection, short of `size`.
+  struct Stream {
+    std::uint64_t size = 0;
+    std::function<Task<Result<std::string>>()> next;  ///< an empty piece is the end
+  };
+
   int status = 200;
   std::string body;
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  ///< beyond those the server adds
+  std::optional<Stream> stream;                              ///< instead of `body`
 
   std::optional<std::string_view> header(std::string_view name) const {
     for (const auto& [key, value] : headers) {

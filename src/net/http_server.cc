@@ -100,6 +100,7 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   Task<void> read_body(Connection& connection, Incoming& in);
   Task<HttpResponse> answer(HttpRequest request);
   Task<bool> write(Connection& connection, HttpResponse response, bool head_only, bool keep_alive);
+  Task<bool> write_pieces(Connection& connection, const HttpResponse::Stream& body);
   Task<void> drain(Connection& connection);
   Task<void> converse(Connection& connection);
 };
@@ -195,15 +196,39 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
   if (!bodiless) {
     if (!response.content_type.empty())
       message.set(http::field::content_type, response.content_type);
-    message.content_length(response.body.size());
+    message.content_length(response.stream ? response.stream->size : response.body.size());
     if (!head_only) message.body() = std::move(response.body);
   }
   message.set(http::field::connection, keep_alive ? "keep-alive" : "close");
   connection.stream.expires_after(limits.write_deadline);
   error_code error;
+  if (response.stream && !bodiless) {
+    http::response_serializer<http::string_body> head(message);
+    co_await http::async_write_header(connection.stream, head,
+                                      asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return false;
+    const bool whole = head_only || co_await write_pieces(connection, *response.stream);
+    co_return whole;
+  }
   co_await http::async_write(connection.stream, message,
                              asio::redirect_error(asio::use_awaitable, error));
   co_return !error;
+}
+
+/// False when the body has not gone out in its announced length.
+Task<bool> HttpServer::Shared::write_pieces(Connection& connection,
+                                            const HttpResponse::Stream& body) {
+  for (std::uint64_t written = 0;;) {
+    const Result<std::string> piece = co_await body.next();
+    if (!piece || written + piece->size() > body.size) co_return false;
+    if (piece->empty()) co_return written == body.size;
+    connection.stream.expires_after(limits.write_deadline);
+    error_code error;
+    co_await asio::async_write(connection.stream, asio::buffer(*piece),
+                               asio::redirect_error(asio::use_awaitable, error));
+    if (error) co_return false;
+    written += piece->size();
+  }
 }
 
 Task<void> HttpServer::Shared::drain(Connection& connection) {

@@ -13,6 +13,8 @@ namespace {
 namespace asio = boost::asio;
 using asio::ip::tcp;
 
+Task<Result<std::string>> piece(std::shared_ptr<int> left) { co_return (*left)-- > 0 ? "abc" : ""; }
+
 /// Answers with what it understood: method, path, query, body.
 Task<HttpResponse> echo(HttpRequest request) {
   HttpResponse response;
@@ -22,6 +24,11 @@ Task<HttpResponse> echo(HttpRequest request) {
   response.body += " [" + request.body + "]";
   if (request.path == "/throw") throw std::runtime_error("secret detail");
   if (request.path == "/none") response.status = 204;
+  if (request.path.starts_with("/pieces")) {
+    auto left = std::make_shared<int>(request.path == "/pieces/short" ? 1 : 3);
+    response.stream =
+        HttpResponse::Stream{9, [left]() -> Task<Result<std::string>> { return piece(left); }};
+  }
   co_return response;
 }
 
@@ -80,6 +87,26 @@ std::string times(std::string_view text, std::size_t n) {
   std::string out;
   for (std::size_t i = 0; i < n; ++i) out += text;
   return out;
+}
+
+TEST_F(HttpServerTest, a_long_answer_goes_out_in_pieces) {
+  start();
+  const std::string two = exchange(
+      "GET /pieces HTTP/1.1\r\nHost: h\r\n\r\n"
+      "GET /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(count(two), 2u) << "the connection is kept";
+  EXPECT_NE(two.find("Content-Length: 9\r\n"), std::string::npos);
+  EXPECT_TRUE(two.ends_with("\r\n\r\nabcabcabc")) << two;
+  const std::string head =
+      exchange("HEAD /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(head.ends_with("\r\n\r\n")) << head;
+}
+
+TEST_F(HttpServerTest, a_stream_that_ends_too_soon_closes_the_connection) {
+  start();
+  const std::string out = exchange("GET /pieces/short HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(out.ends_with("\r\n\r\nabc")) << out;
+  EXPECT_TRUE(closed_);
 }
 
 TEST_F(HttpServerTest, answers_with_the_security_headers) {

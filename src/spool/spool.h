@@ -135,10 +135,24 @@ struct Settlement {
 /// `release` and `retry` of a damaged message are Fault::conflict.
 enum class Action { hold, release, retry, drop };
 
+/// Messages that meet all of what is set. State, destination and recipient are of one and the same
+/// recipient; texts are compared octet for octet.
 struct ListFilter {
-  std::optional<State> state;  ///< messages with a recipient in this state
+  std::optional<State> state;
   std::optional<Destination> destination;
   std::optional<std::string> account;
+  std::optional<std::string> sender;  ///< the reverse-path; empty: the null one
+  std::optional<std::string> recipient;
+  std::optional<Time> stored_before;  ///< put() gave the id earlier than this
+};
+
+/// Recipients in one state at one destination; a message may count several times.
+struct DestinationCount {
+  Destination destination;
+  State state = State::queued;  ///< queued, held, dead or quarantined
+  std::uint64_t recipients = 0;
+  Time oldest;  ///< when the message stored first was received
+  Time due;     ///< of the next one, with State::queued
 };
 
 /// What verify() found. `findings` holds the first 1000.
@@ -191,10 +205,16 @@ class Spool {
   /// When the next recipient is due, or a claim ends; nullopt: nothing is queued.
   virtual Result<std::optional<Time>> next_due() = 0;
   /// Newest first, those before the message `before` (the last id of the page before; empty: all).
+  /// Each filter has its index; what they find is put in order for each page.
   virtual Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                             std::size_t limit) = 0;
   virtual Result<std::optional<Message>> get(const MessageId& id) = 0;
   virtual Result<std::optional<Message>> get(Sequence sequence) = 0;
+  /// What waits where, in the order of destinations, then states. Reads an index entry for each
+  /// queued recipient (a second for some millions): for people and for metrics, not for mail.
+  virtual Result<std::vector<DestinationCount>> counts() = 0;
+  /// Octets on the disk: the database with its log, and bodies that are files.
+  virtual Result<std::uint64_t> size() = 0;
   /// Fault::not_found without such a message, Fault::permanent when its body is damaged: then call
   /// quarantine().
   virtual Result<BodyReader> body(const MessageId& id) = 0;

@@ -57,7 +57,16 @@ CREATE INDEX recipient_claimed ON recipient (message) WHERE claimed = 1;
 CREATE INDEX recipient_kept ON recipient (state, message) WHERE state >= 3;
 )sql";
 
-constexpr const char* migrations[] = {first};
+// What operators look for. Mail pays for two entries a message and one a recipient.
+constexpr const char* filters = R"sql(
+DROP INDEX recipient_kept;
+CREATE INDEX recipient_kept ON recipient (state, kind, destination, message) WHERE state >= 3;
+CREATE INDEX recipient_address ON recipient (address, message);
+CREATE INDEX message_sender ON message (reverse_path, id);
+CREATE INDEX message_account ON message (account, id) WHERE account <> '';
+)sql";
+
+constexpr const char* migrations[] = {first, filters};
 constexpr store::Schema schema{.application_id = 0x5073706c, .migrations = migrations};  // "Pspl"
 
 }  // namespace

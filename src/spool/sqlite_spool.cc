@@ -57,6 +57,9 @@ Result<std::unique_ptr<SqliteSpool>> SqliteSpool::open(const SqliteSpoolOptions&
   auto reading = Database::open(path, spool_schema(), {.quick_check_limit = 0});
   if (!reading) return tl::unexpected(reading.error());
   spool->reading_ = std::move(*reading);
+  auto asking = Database::open(path, spool_schema(), {.quick_check_limit = 0});
+  if (!asking) return tl::unexpected(asking.error());
+  spool->asking_ = std::move(*asking);
   if (const Result<void> flushed = flush_directory(options.directory); !flushed) {
     return tl::unexpected(flushed.error());
   }

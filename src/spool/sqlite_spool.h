@@ -58,6 +58,8 @@ class SqliteSpool final : public Spool {
   Result<std::optional<Message>> get(const MessageId& id) override;
   Result<std::optional<Message>> get(Sequence sequence) override;
   Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) override;
+  Result<std::vector<DestinationCount>> counts() override;
+  Result<std::uint64_t> size() override;
   Result<BodyReader> body(const MessageId& id) override;
   void claim(std::vector<RecipientKey> keys, Time now, Time until,
              Done<std::vector<Claim>> done) override;
@@ -91,6 +93,9 @@ class SqliteSpool final : public Spool {
   std::unique_ptr<store::Database> writing_;
   std::mutex mutex_;  ///< guards `reading_`
   std::unique_ptr<store::Database> reading_;
+  std::mutex asking_mutex_;  ///< guards `asking_`
+  /// For people's questions, which may take long: deliveries do not wait for their answers.
+  std::unique_ptr<store::Database> asking_;
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};
   std::atomic<std::uint64_t> orphans_{0};

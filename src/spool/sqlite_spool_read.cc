@@ -1,7 +1,8 @@
-// What the scheduler and operators see: a connection of its own, which the writer does not wait
+// What the scheduler sees: a connection of its own, which the writer does not wait
 // for.
 #include <utility>
 
+#include "spool/message_row.h"
 #include "spool/sqlite_spool.h"
 
 namespace postern::spool {
@@ -9,32 +10,6 @@ namespace {
 
 using store::Database;
 using store::Row;
-
-#define POSTERN_MESSAGE_COLUMNS                                                                 \
-  "m.id, m.size, m.in_file, m.damage, m.received_at, m.reverse_path, m.header_8bit, "           \
-  "m.body_8bit, m.smtputf8, m.require_tls, m.ret, m.envid, m.trace_id, m.account, m.authn_id, " \
-  "m.seq"
-
-Message read_message(const Row& row) {
-  Message message{.id = row.text(0),
-                  .sequence = row.integer(15),
-                  .size = static_cast<std::uint64_t>(row.integer(1)),
-                  .in_file = row.boolean(2),
-                  .damage = row.text(3)};
-  Envelope& envelope = message.envelope;
-  envelope.received = row.time(4);
-  envelope.reverse_path = row.text(5);
-  envelope.header_8bit = row.boolean(6);
-  envelope.body_8bit = row.boolean(7);
-  envelope.smtputf8 = row.boolean(8);
-  envelope.require_tls = row.boolean(9);
-  envelope.ret = row.text(10);
-  envelope.envid = row.text(11);
-  envelope.trace_id = row.text(12);
-  envelope.account = row.text(13);
-  envelope.authn_id = row.text(14);
-  return message;
-}
 
 Recipient read_recipient(const Row& row) {
   return {.address = row.text(0),
@@ -119,46 +94,6 @@ Result<std::optional<Time>> SqliteSpool::next_due() {
       "SELECT next_at FROM recipient INDEXED BY recipient_due WHERE state = 0 "
       "ORDER BY next_at LIMIT 1",
       [](const Row& row) { return row.time(0); });
-}
-
-Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const MessageId& before,
-                                               std::size_t limit) {
-  // Numbers of our own enumerations, no foreign text. What waits for a person is found by its index
-  // (SQLite does not see that 4 >= 3, so the query says it); of what is queued there is so much
-  // that a walk from the newest on meets enough of it.
-  std::string from = "message AS m";
-  std::string where;
-  if (filter.state) {
-    const int state = static_cast<int>(*filter.state);
-    if (state >= static_cast<int>(State::held)) {
-      from = fmt::format(
-          "(SELECT DISTINCT message FROM recipient INDEXED BY recipient_kept "
-          "WHERE state = {} AND state >= 3) AS k CROSS JOIN message AS m ON m.seq = k.message",
-          state);
-    } else {
-      where = fmt::format(
-          " AND EXISTS (SELECT 1 FROM recipient AS s WHERE s.message = m.seq AND s.state = {})",
-          state);
-    }
-  }
-  if (!before.empty()) where += " AND m.id < ?1";
-  if (filter.destination) {
-    where += fmt::format(
-        " AND EXISTS (SELECT 1 FROM recipient AS d WHERE d.message = m.seq AND "
-        "d.kind = {} AND d.destination = ?3)",
-        static_cast<int>(filter.destination->kind));
-  }
-  if (filter.account) where += " AND m.account = ?4";
-  // Every parameter stands somewhere, so that all can be bound.
-  const std::string sql =
-      fmt::format("SELECT " POSTERN_MESSAGE_COLUMNS
-                  " FROM {} WHERE ?1 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL{} "
-                  "ORDER BY m.id DESC LIMIT ?2",
-                  from, where);
-  const std::lock_guard guard(mutex_);
-  return reading_->all(sql, read_message, before, limit,
-                       filter.destination ? filter.destination->key : std::string(),
-                       filter.account.value_or(""));
 }
 
 template <class Id>

@@ -32,14 +32,14 @@ void SqliteSpool::verify_message(const Message& message, Verification& found) {
 }
 
 Result<void> SqliteSpool::verify_database(Verification& found) {
-  const std::lock_guard guard(mutex_);
+  const std::lock_guard guard(asking_mutex_);
   // Messages without recipients, and those over but still there: no commit leaves such behind.
-  const Result<void> over = reading_->each(
+  const Result<void> over = asking_->each(
       "SELECT id FROM message AS m WHERE NOT EXISTS "
       "(SELECT 1 FROM recipient AS r WHERE r.message = m.seq AND r.state NOT IN (1, 2))",
       [&](const store::Row& row) { add(found, row.text(0), "nothing is left to do for it"); });
   if (!over) return over;
-  return reading_->each("PRAGMA integrity_check(100)", [&](const store::Row& row) {
+  return asking_->each("PRAGMA integrity_check(100)", [&](const store::Row& row) {
     if (row.text(0) != "ok") add(found, "", row.text(0));
   });
 }
@@ -47,9 +47,9 @@ Result<void> SqliteSpool::verify_database(Verification& found) {
 Result<void> SqliteSpool::verify_files(Verification& found) {
   Result<void> asked;
   const Result<void> seen = files_.each([&](const MessageId& id) {
-    const std::lock_guard guard(mutex_);
+    const std::lock_guard guard(asking_mutex_);
     const auto known =
-        reading_->number("SELECT count(*) FROM message WHERE id = ? AND in_file = 1", id);
+        asking_->number("SELECT count(*) FROM message WHERE id = ? AND in_file = 1", id);
     if (!known) asked = tl::unexpected(known.error());
     if (known && *known == 0) found.loose_files += 1;
   });

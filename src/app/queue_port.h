@@ -1,0 +1,72 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "admin/ports.h"
+#include "net/work_pool.h"
+#include "spool/spool.h"
+
+namespace postern::app {
+
+/// What the queue's runner adds to what the spool knows. Each may be unset. Called on threads of
+/// the pool or of the spool; they must not wait, `report` excepted.
+struct QueueHooks {
+  /// After an action's commit, for each message.
+  std::function<void(spool::Action, const spool::MessageId&)> acted;
+  /// Until when a destination rests.
+  std::function<std::optional<spool::Time>(const spool::Destination&)> sleeping;
+  /// Puts the report that a message was dropped into the queue, before it is. May block.
+  std::function<Result<void>(const spool::Message&)> report;
+};
+
+/// The state of each destination, from the spool's counts; in their order. Blocks.
+Result<std::vector<admin::DestinationState>> destination_states(spool::Spool& spool,
+                                                                const QueueHooks& hooks = {});
+
+/// spool::Spool::list() with the recipients of each message. Blocks.
+Result<std::vector<spool::Message>> list_whole(spool::Spool& spool, const spool::ListFilter& filter,
+                                               const spool::MessageId& before, std::size_t limit);
+
+/// spool::Spool::act() waited for, the report before it and the hook after it included. Blocks.
+Result<void> act_and_wait(spool::Spool& spool, const QueueHooks& hooks, spool::Action action,
+                          const spool::MessageId& id, admin::Notify notify);
+/// The messages that `filter` meets, from `before` on, `most` of them. Blocks.
+Result<admin::BulkResult> act_on_some(spool::Spool& spool, const QueueHooks& hooks,
+                                      spool::Action action, const spool::ListFilter& filter,
+                                      const spool::MessageId& before, admin::Notify notify,
+                                      std::size_t most);
+
+/// The queue over the API: every question to the disk on the pool. Spool and pool outlive it.
+class SpoolQueuePort final : public admin::QueueControl {
+ public:
+  /// Messages that one call of act_on_all() changes.
+  static constexpr std::size_t most_at_once = 5000;
+
+  SpoolQueuePort(spool::Spool& spool, net::WorkPool& disk, QueueHooks hooks = {});
+
+  Task<Result<std::vector<spool::Message>>> list(spool::ListFilter filter, spool::MessageId before,
+                                                 std::size_t limit) override;
+  Task<Result<std::optional<spool::Message>>> show(spool::MessageId id) override;
+  Task<Result<admin::StoredText>> text(spool::MessageId id) override;
+  Task<Result<void>> act(spool::Action action, spool::MessageId id, admin::Notify notify) override;
+  Task<Result<admin::BulkResult>> act_on_all(spool::Action action, spool::ListFilter filter,
+                                             spool::MessageId before,
+                                             admin::Notify notify) override;
+  Task<Result<spool::Verification>> verify() override;
+  Task<Result<std::vector<admin::DestinationState>>> destinations() override;
+
+ private:
+  template <class F>
+  auto on_disk(F work) -> Task<std::invoke_result_t<F>>;
+
+  spool::Spool& spool_;
+  net::WorkPool& disk_;
+  const QueueHooks hooks_;
+  std::atomic<bool> verifying_{false};  ///< one at a time: it keeps a disk busy
+};
+
+}  // namespace postern::app
