@@ -1,0 +1,159 @@
+#include "deliver/maildir.h"
+
+#include <atomic>
+#include <chrono>
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/ulid.h"
+#include "mail/received.h"
+#include "spool/body_files.h"
+#include "spool/io_error.h"
+
+namespace postern::deliver {
+namespace {
+
+/// The room's two lanes become one: whatever the disk says, the message waits.
+tl::unexpected<Error> trouble(Error error) {
+  error.fault = Fault::temporary;
+  return tl::unexpected<Error>(std::move(error));
+}
+
+tl::unexpected<Error> trouble(std::string_view what) {
+  return trouble(spool::io_error(what).value());
+}
+
+/// A file in tmp/ that is gone unless it was moved to new/.
+class TmpFile {
+ public:
+  explicit TmpFile(std::string path)
+      : path_(std::move(path)),
+        fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600)) {}
+  TmpFile(const TmpFile&) = delete;
+  TmpFile& operator=(const TmpFile&) = delete;
+  ~TmpFile() {
+    if (fd_ < 0) return;
+    ::close(fd_);
+    if (!moved_) ::unlink(path_.c_str());
+  }
+
+  bool is_open() const { return fd_ >= 0; }
+  Result<void> write(std::string_view octets) {
+    while (!octets.empty()) {
+      const ssize_t written = ::write(fd_, octets.data(), octets.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return trouble("writing " + path_);
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+  /// A file whose flush failed is never flushed again: see spool::BodyFiles::write().
+  Result<void> flush() {
+    if (::fsync(fd_) != 0) return trouble("flushing " + path_);
+    return {};
+  }
+  Result<void> move_to(const std::string& path) {
+    if (::rename(path_.c_str(), path.c_str()) != 0) return trouble("moving to " + path);
+    moved_ = true;
+    return {};
+  }
+
+ private:
+  const std::string path_;
+  const int fd_;
+  bool moved_ = false;
+};
+
+/// CRLF becomes LF, as programs that read Maildirs expect. A CR in front of anything else stays.
+class UnixLines {
+ public:
+  explicit UnixLines(TmpFile& file) : file_(file) {}
+
+  Result<void> write(std::string_view octets) {
+    text_.clear();
+    for (const char c : octets) {
+      if (held_cr_ && c != '\n') text_ += '\r';
+      held_cr_ = c == '\r';
+      if (!held_cr_) text_ += c;
+    }
+    return file_.write(text_);
+  }
+  Result<void> finish() { return held_cr_ ? file_.write("\r") : Result<void>(); }
+
+ private:
+  TmpFile& file_;
+  std::string text_;
+  bool held_cr_ = false;
+};
+
+Result<void> make_directory(const std::string& path) {
+  if (::mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return trouble("making " + path);
+  return {};
+}
+
+Result<void> flush_directory(const std::string& path) {
+  if (auto flushed = spool::flush_directory(path); !flushed) return trouble(flushed.error());
+  return {};
+}
+
+}  // namespace
+
+Result<void> Maildir::prepare() const {
+  struct stat status{};
+  if (::stat((path_ + "/tmp").c_str(), &status) == 0 &&
+      ::stat((path_ + "/new").c_str(), &status) == 0 &&
+      ::stat((path_ + "/cur").c_str(), &status) == 0) {
+    return {};
+  }
+  // tmp is made last: whoever sees it may rely on the others.
+  for (const char* folder : {"", "/cur", "/new", "/tmp"}) {
+    if (Result<void> made = make_directory(path_ + folder); !made) return made;
+  }
+  if (Result<void> flushed = flush_directory(path_); !flushed) return flushed;
+  return flush_directory(path_ + "/..");
+}
+
+std::string Maildir::unique_name() const {
+  static std::atomic<std::uint64_t> count{0};
+  std::string host;
+  for (const char c : hostname_) {
+    host += c == '/' ? "\\057" : c == ':' ? "\\072" : std::string(1, c);
+  }
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  const auto micros = std::chrono::duration_cast<std::chrono::microseconds>(since_epoch).count();
+  return fmt::format("{}.M{}P{}Q{}R{}.{}", micros / 1000000, micros % 1000000, ::getpid(), ++count,
+                     new_ulid().substr(10), host);
+}
+
+Result<std::string> Maildir::deliver(const std::optional<mail::Mailbox>& reverse_path,
+                                     const mail::Mailbox& recipient,
+                                     spool::BodyReader& body) const {
+  if (Result<void> prepared = prepare(); !prepared) return tl::unexpected(prepared.error());
+  const std::string name = unique_name();
+  TmpFile file(path_ + "/tmp/" + name);
+  if (!file.is_open()) return trouble("making a file in " + path_ + "/tmp");
+  UnixLines lines(file);
+  Result<void> done = lines.write(mail::return_path_field(reverse_path) +
+                                  "Delivered-To: " + recipient.text() + "\r\n");
+  while (done) {
+    const Result<std::string_view> piece = body.next();
+    if (!piece) return tl::unexpected(piece.error());
+    if (piece->empty()) break;
+    done = lines.write(*piece);
+  }
+  if (done) done = lines.finish();
+  if (done) done = file.flush();
+  if (done) done = file.move_to(path_ + "/new/" + name);
+  if (!done) return tl::unexpected(done.error());
+  // A name that is not on stable storage may be gone tomorrow: the next attempt writes another.
+  if (done = flush_directory(path_ + "/new"); !done) {
+    ::unlink((path_ + "/new/" + name).c_str());
+    return tl::unexpected(done.error());
+  }
+  return name;
+}
+
+}  // namespace postern::deliver

@@ -1,0 +1,135 @@
+#include "deliver/stamp.h"
+
+#include <stdexcept>
+
+#include "deliver/payload_context.h"
+#include "mail/received.h"
+#include "mailauth/ar/strip.h"
+#include "mailauth/ar/write.h"
+#include "mailauth/dmarc/from_header.h"
+#include "policy/directory.h"
+#include "policy/dkim_keyring.h"
+#include "policy/results_field.h"
+
+namespace postern::deliver {
+namespace {
+
+namespace ar = mailauth::ar;
+namespace dkim = mailauth::dkim;
+
+std::string received(const policy::Evidence& evidence, const StampOptions& options) {
+  const policy::SessionFacts& session = evidence.session;
+  mail::Arrival arrival;
+  arrival.helo_name = session.helo;
+  arrival.client_address = session.client_ip;
+  arrival.hostname = options.hostname;
+  arrival.protocol = mail::transmission_type({.extended = session.esmtp,
+                                              .tls = session.tls.has_value(),
+                                              .authenticated = session.auth.has_value(),
+                                              .smtputf8 = evidence.smtputf8});
+  if (session.tls) arrival.tls = session.tls->version + " " + session.tls->cipher;
+  arrival.id = options.id;
+  const auto recipients = distinct_recipients(evidence);
+  if (recipients.size() == 1) arrival.recipient = recipients.front()->address;
+  arrival.time = options.time;
+  return mail::received_field(arrival);
+}
+
+std::string results(const policy::Evidence& evidence, const StampOptions& options) {
+  ar::AuthenticationResults results = policy::results_of(evidence, options.authserv_id);
+  // The world behind the next hop need not learn under which name somebody signs in here.
+  for (ar::MethodResult& one : results.results) {
+    if (one.method == "auth") one.properties.clear();
+  }
+  return ar::write_field(results);
+}
+
+/// Whether the client may write in the name of the signer's account.
+bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer,
+              const StampOptions& options) {
+  if (options.trusted_client) return true;
+  const std::optional<policy::Authentication>& auth = evidence.session.auth;
+  if (!auth) return false;
+  // The operator's own, not an account's: a trusted proxy or a hook has vouched for the name.
+  if (auth->granted.empty()) return true;
+  for (const auto& grant : auth->granted) {
+    const auto policy = options.directory_of_policies->policy(grant.first);
+    if (policy && policy->account_id == signer.account_id) return true;
+  }
+  return false;
+}
+
+/// The DKIM-Signature fields that are due; "" when none is.
+Result<std::string> signatures(const policy::Evidence& evidence, std::string_view header_text,
+                               std::string_view body_text, const StampOptions& options) {
+  if (options.keys == nullptr) return std::string();
+  const mailauth::HeaderView header = mailauth::HeaderView::parse(header_text);
+  const auto author = mailauth::dmarc::author_of(header);
+  // Where readers differ about the author there is nobody to sign for.
+  if (!author.is_strict()) return std::string();
+  const auto signer = options.keys->signer_for(author.domains.front());
+  if (!signer || !may_sign(evidence, *signer, options)) return std::string();
+  if (header.truncated()) return fail(Fault::limit, "the header has too many fields");
+
+  dkim::SignOptions sign;
+  sign.domain = signer->domain;
+  sign.signed_at = std::chrono::system_clock::to_time_t(options.time);
+  sign.expires_at = *sign.signed_at + std::chrono::seconds(signature_lifetime).count();
+  dkim::BodyHasher body(sign.forms.body);
+  body.feed(body_text);
+  body.finish();
+  std::string fields;
+  for (const policy::DkimSigner::Key& one : signer->keys) {
+    sign.selector = one.selector;
+    Result<std::string> field = dkim::sign(one.key, sign, header, body);
+    if (!field) return field;
+    fields += *field;
+  }
+  return fields;
+}
+
+/// The same, with every trouble as what it is to the client: a reason to try again.
+Result<std::string> due_signatures(const policy::Evidence& evidence, std::string_view header,
+                                   std::string_view body, const StampOptions& options) {
+  try {
+    Result<std::string> made = signatures(evidence, header, body, options);
+    if (made) return made;
+    return fail(Fault::temporary, "a due signature could not be made: " + made.error().message);
+  } catch (const std::runtime_error& error) {  // libcrypto
+    return fail(Fault::temporary,
+                std::string("a due signature could not be made: ") + error.what());
+  }
+}
+
+/// Where the blank line begins; without one all is header.
+std::size_t header_end(std::string_view message) {
+  if (message.starts_with("\r\n")) return 0;
+  const std::size_t last = message.find("\r\n\r\n");
+  return last == std::string_view::npos ? message.size() : last + 2;
+}
+
+}  // namespace
+
+Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view message,
+                            const StampOptions& options) {
+  if (message.starts_with(' ') || message.starts_with('\t')) {
+    return fail(Fault::malformed, "the message begins with white space");
+  }
+  const std::size_t header_size = header_end(message);
+  const std::string_view rest = message.substr(header_size);
+  const std::string kept =
+      ar::strip_own(message.substr(0, header_size), ar::OwnIds({options.authserv_id}));
+  const auto signed_by_us =
+      due_signatures(evidence, kept, rest.starts_with("\r\n") ? rest.substr(2) : rest, options);
+  if (!signed_by_us) return tl::unexpected(signed_by_us.error());
+
+  spool::Body body(options.directory);
+  const std::string trace = received(evidence, options) + results(evidence, options);
+  for (const std::string_view piece :
+       {std::string_view(trace), std::string_view(*signed_by_us), std::string_view(kept), rest}) {
+    if (Result<void> added = body.append(piece); !added) return tl::unexpected(added.error());
+  }
+  return body;
+}
+
+}  // namespace postern::deliver
