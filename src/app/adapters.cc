@@ -28,19 +28,6 @@ const policy::Step* refusing_step(const policy::Decision& decision) {
 
 }  // namespace
 
-Task<smtp::Reply> WebhookSink::take(const policy::Evidence& evidence, spool::Body& message) {
-  if (!evidence.recipients.front().route.webhook) {
-    // Mail that the restriction lists let through for another host. It is not said to be taken
-    // before there is somebody to pass it on.
-    if (discards_) co_return smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "discarded"};
-    co_return smtp::Reply{
-        .code = 451, .enhanced = {4, 3, 5}, .text = "this server passes no mail on to other hosts"};
-  }
-  deliver::Outcome outcome =
-      co_await delivery_.deliver(evidence, message, std::chrono::system_clock::now());
-  co_return std::move(outcome.reply);
-}
-
 double WebhookRates::tokens(const policy::Webhook& webhook) {
   return limiter_.tokens(webhook.id, webhook.rate_limit_per_minute);
 }

@@ -13,19 +13,6 @@
 
 namespace postern::app {
 
-/// Accepted messages go to their webhook.
-class WebhookSink final : public gateway::MessageSink {
- public:
-  /// `discards`: what is accepted is thrown away (webhooks.disposition).
-  WebhookSink(deliver::WebhookDelivery& delivery, bool discards)
-      : delivery_(delivery), discards_(discards) {}
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message) override;
-
- private:
-  deliver::WebhookDelivery& delivery_;
-  const bool discards_;
-};
-
 class WebhookRates final : public gateway::RateProbe {
  public:
   explicit WebhookRates(deliver::RateLimiter& limiter) : limiter_(limiter) {}

@@ -1,51 +1,24 @@
 #include "deliver/queued_webhooks.h"
 
-#include <boost/json.hpp>
-
 #include "policy/record.h"
 
 namespace postern::deliver {
 namespace {
 
-namespace json = boost::json;
-
 constexpr int http_gone = 410;
 
-/// What attempts need to know of the message: its webhook-id, and the transaction as traces have
-/// it.
-std::string remembered(const std::string& id, const policy::Evidence& evidence,
-                       const std::string& trace_id) {
-  policy::Trace trace;
-  trace.id = trace_id;
-  trace.started = std::chrono::system_clock::now();
-  trace.evidence = evidence;
-  trace.evidence.dns.clear();  // the trace itself has them
-  trace.evidence.consulted.clear();
-  trace.outcome = "accepted";
-  return id + " " + policy::write_record(trace);
-}
-
+/// What an attempt needs to know of the message.
 struct Remembered {
-  std::string id;
+  std::string id;  ///< the webhook-id
   policy::Evidence evidence;
 };
 
-/// A record names policies by id and version; their controls have been judged.
 Result<Remembered> recall(const std::string& text) {
   const std::size_t blank = text.find(' ');
   if (blank == std::string::npos) return fail(Fault::malformed, "no webhook-id is stored");
-  const policy::DefinitionSource names{
-      .policy = [](const std::string& id,
-                   std::uint64_t version) -> Result<std::shared_ptr<policy::WebhookPolicy>> {
-        auto policy = std::make_shared<policy::WebhookPolicy>();
-        policy->id = id;
-        policy->version = version;
-        return policy;
-      },
-      .engine = [](std::uint64_t) -> Result<std::string> { return std::string(); }};
-  auto trace = policy::read_record(std::string_view(text).substr(blank + 1), names);
-  if (!trace) return tl::unexpected(trace.error());
-  return Remembered{text.substr(0, blank), std::move(trace->evidence)};
+  auto evidence = policy::read_evidence(std::string_view(text).substr(blank + 1));
+  if (!evidence) return tl::unexpected(evidence.error());
+  return Remembered{text.substr(0, blank), std::move(*evidence)};
 }
 
 smtp::RecipientResult result_of(const Outcome& outcome) {
@@ -81,7 +54,7 @@ Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& 
   spool::Envelope envelope{.received = received_at,
                            .trace_id = trace_id,
                            .account = webhook.account_id,
-                           .evidence = remembered(prepared->id, evidence, trace_id)};
+                           .evidence = prepared->id + " " + policy::write_evidence(evidence, trace_id)};
   if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
   if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
   // One POST, whatever the number of addresses.

@@ -2,6 +2,7 @@
 // them).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/task.h"
@@ -16,9 +17,19 @@ namespace postern::gateway {
 class MessageSink {
  public:
   virtual ~MessageSink() = default;
+  /// What the decisions say about a message that they let through.
+  struct Ruling {
+    std::string trace_id;                   ///< empty: nothing was decided
+    std::optional<std::string> quarantine;  ///< why it is to be held
+  };
   /// Takes the message and says what the client is told. A positive reply is a promise.
   /// `evidence` and `message` belong to the awaiting transaction.
-  virtual Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message) = 0;
+  virtual Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message,
+                                 Ruling ruling) = 0;
+  /// What is certain before there is a message: why mail for this recipient cannot be passed on.
+  virtual std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const = 0;
+  /// What keeps a message of so many octets from being taken now (452 4.3.1, 451 4.3.0).
+  virtual std::optional<smtp::Reply> trouble(std::uint64_t octets) const = 0;
 };
 
 /// Keeps traces and refusals. Called on event loops: it must not block.

@@ -211,6 +211,7 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
     log::warning("store.error").msg("too little memory or disk: new messages are deferred");
     co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
   }
+  if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
   smtp::Reply refusal = co_await decide(Stage::mail);
   if (refusal.code != 0) co_return refusal;
   co_return reply_of(250, {2, 1, 0}, "sender ok");
@@ -231,6 +232,9 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.candidate->notify = std::move(event.notify);
   evidence_.candidate->orcpt = std::move(event.orcpt);
   smtp::Reply refusal = co_await decide(Stage::rcpt);
+  if (refusal.code == 0) {
+    refusal = services_.sink.refusal(*evidence_.candidate).value_or(std::move(refusal));
+  }
   if (refusal.code != 0) {
     evidence_.candidate.reset();
     co_return refusal;
@@ -317,12 +321,22 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     if (evidence_.discard) {
       reply = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
     } else {
-      reply = co_await services_.sink.take(evidence_, message_->body);
+      reply = co_await services_.sink.take(evidence_, message_->body, ruling());
     }
     if (reply.positive()) log_accepted(reply);
   }
   settle(reply);
   co_return reply;
+}
+
+MessageSink::Ruling Transaction::ruling() const {
+  MessageSink::Ruling ruling;
+  if (!trace_) return ruling;
+  ruling.trace_id = trace_->id;
+  for (const policy::Decision& decision : trace_->decisions) {
+    if (decision.quarantine) ruling.quarantine = decision.quarantine;
+  }
+  return ruling;
 }
 
 void Transaction::settle(const smtp::Reply& reply) {

@@ -86,6 +86,7 @@ class Transaction final : private policy::Gatherer {
   void settle(const smtp::Reply& reply);
   void finish(std::string_view outcome);
   void drop_message();
+  MessageSink::Ruling ruling() const;
 
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;

@@ -40,6 +40,7 @@ void Evidence::reset_transaction() {
   consulted.clear();
   discard.reset();
   etrn.reset();
+  trusted_client = false;
   vrfy = Vrfy::no;
 }
 

@@ -139,6 +139,9 @@ struct Evidence {
 
   /// A rule said that the message is to be taken and thrown away: why.
   std::optional<std::string> discard;
+  /// A rule let the client through for its network: mail of such clients is signed, and its senders
+  /// are told of failures, as for those who authenticated.
+  bool trusted_client = false;
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
   void consider(Recipient recipient);

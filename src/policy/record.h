@@ -50,6 +50,12 @@ struct DefinitionSource {
 /// Fault::malformed when the text is no record, or whatever the source says.
 Result<Trace> read_record(std::string_view text, const DefinitionSource& source);
 
+/// What is remembered of a message in the queue: its evidence without the DNS answers, which its
+/// trace has.
+std::string write_evidence(const Evidence& evidence, const std::string& trace_id);
+/// Policies come with id and version alone: their controls have been judged. Fault::malformed.
+Result<Evidence> read_evidence(std::string_view text);
+
 /// Leaves of a parsed record what one account may see: other accounts' recipients keep their
 /// address and reply, which the client has seen, and lose their route, rules and evidence.
 void hide_other_accounts(boost::json::object& record, std::string_view account_id);

@@ -162,6 +162,7 @@ class Reader {
       }
     }
     if (const json::value* why = record.if_contains("discard")) evidence.discard = bytes(*why);
+    evidence.trusted_client = flag(record, "trusted_client");
     for (const json::value& one : record.at("decisions").as_array()) {
       trace_.decisions.push_back(decision(one.as_object()));
     }
@@ -528,6 +529,21 @@ std::vector<std::string> differences(const Decision& recorded, const Decision& d
     found.push_back("recorded answer " + answer(recorded) + ", derived " + answer(derived));
   }
   return found;
+}
+
+Result<Evidence> read_evidence(std::string_view text) {
+  const DefinitionSource names{
+      .policy = [](const std::string& id,
+                   std::uint64_t version) -> Result<std::shared_ptr<WebhookPolicy>> {
+        auto policy = std::make_shared<WebhookPolicy>();
+        policy->id = id;
+        policy->version = version;
+        return policy;
+      },
+      .engine = [](std::uint64_t) -> Result<std::string> { return std::string(); }};
+  Result<Trace> trace = read_record(text, names);
+  if (!trace) return tl::unexpected(trace.error());
+  return std::move(trace->evidence);
 }
 
 }  // namespace postern::policy

@@ -66,6 +66,7 @@ class Writer {
       array("consulted", evidence.consulted, [&](const Consultation& one) { consulted(one); });
     }
     if (evidence.discard) bytes("discard", *evidence.discard);
+    flag("trusted_client", evidence.trusted_client);
     array("decisions", trace_.decisions, [&](const Decision& one) { decision(one); });
     array("routes", known_, [&](const Route* one) { route(*one); });
     out_.end_object();
@@ -403,6 +404,17 @@ class Writer {
 }  // namespace
 
 std::string write_record(const Trace& trace) { return Writer(trace).write(); }
+
+std::string write_evidence(const Evidence& evidence, const std::string& trace_id) {
+  Trace trace;
+  trace.id = trace_id;
+  trace.started = std::chrono::system_clock::now();
+  trace.outcome = "accepted";
+  trace.evidence = evidence;
+  trace.evidence.dns.clear();
+  trace.evidence.consulted.clear();
+  return write_record(trace);
+}
 
 void each_definition(const Trace& trace, const TakeDefinition& take) {
   static const std::string engine = "engine";

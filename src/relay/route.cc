@@ -117,6 +117,13 @@ Result<Route> parse_route(const std::vector<std::string>& to) {
     const std::string_view text = to.front();
     if (text == "mx") return Route{};
     if (text == "discard") return Route{.kind = Route::Kind::discard};
+    if (text.starts_with("maildir:")) {
+      const std::string_view path = text.substr(8);
+      if (!path.starts_with('/') || path.find('\0') != std::string_view::npos) {
+        return fail(Fault::malformed, "`maildir:` wants a path from the root on");
+      }
+      return Route{.kind = Route::Kind::maildir, .path = std::string(path)};
+    }
     if (text.starts_with("error:")) return error_route(text.substr(6));
     if (text.starts_with("mx:")) {
       Result<mail::Domain> domain = mail::Domain::parse(text.substr(3));
@@ -138,6 +145,7 @@ Result<Route> parse_route(const std::vector<std::string>& to) {
 
 std::vector<std::string> to_texts(const Route& route) {
   if (route.kind == Route::Kind::discard) return {"discard"};
+  if (route.kind == Route::Kind::maildir) return {"maildir:" + route.path};
   if (route.kind == Route::Kind::mx)
     return {route.mx_domain.empty() ? std::string("mx") : "mx:" + route.mx_domain};
   if (route.kind == Route::Kind::error) {

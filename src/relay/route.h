@@ -41,12 +41,13 @@ struct RouteHost {
 };
 
 struct Route {
-  enum class Kind : std::uint8_t { mx, hosts, discard, error };
+  enum class Kind : std::uint8_t { mx, hosts, discard, error, maildir };
   Kind kind = Kind::mx;
   std::string mx_domain;  ///< `mx:other.example`: whose MX; empty: the recipient's domain
   /// In the order of preference; those of one group are equal.
   std::vector<std::vector<RouteHost>> hosts;
   smtp::Reply refusal;  ///< of `error:`; always 5xx
+  std::string path;     ///< of `maildir:`, absolute
   /// Set by the route itself: then neither DANE nor MTA-STS is asked.
   std::optional<TlsLevel> tls;
   std::vector<std::string> names;  ///< reference names of `verify`; empty: the host's name
@@ -54,8 +55,8 @@ struct Route {
   bool operator==(const Route&) const = default;
 };
 
-/// Reads what a route says where to send: alone `mx`, `mx:DOMAIN`, `discard` or `error:5xx x.y.z
-/// text`, else next hops in order of preference: `host`, `[host]`, `[address]`, each with `:port`
+/// Reads what a route says where to send: alone `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` or
+/// `error:5xx x.y.z text`, else next hops in order of preference: `host`, `[host]`, `[address]`, each with `:port`
 /// if it is not 25, equal ones joined by `|`. Fault::malformed names the piece that is none.
 Result<Route> parse_route(const std::vector<std::string>& to);
 /// The next hops of a route as parse_route() reads them back, one text a group.

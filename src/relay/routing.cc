@@ -129,6 +129,9 @@ void Router::decide() {
       case Route::Kind::discard:
         routed_.kind = Routed::Kind::discard;
         return;
+      case Route::Kind::maildir:  // a folder of this machine is no host
+        routed_.our_fault = true;
+        return give_up(451, {4, 3, 5}, "the route leads to a folder");
       case Route::Kind::error:
         routed_.kind = Routed::Kind::permanent;
         routed_.reply = route_->refusal;

@@ -77,6 +77,7 @@ class Context {
   Outcome permit(std::string seen) { return settle(Outcome::permit, std::move(seen)); }
   void hold(std::string_view why) { result_.hold = std::string(why); }
   void discard(std::string_view why) { result_.discard = std::string(why); }
+  void trust_client() { result_.trusted_client = true; }
   bool discarded() const { return result_.discard.has_value(); }
   /// Every rule of one of the policy's lists, in order. `fresh`: a raised defer_if_reject ends
   /// here.

@@ -39,6 +39,7 @@ struct Evaluated {
   std::vector<Mark> marks;
   std::optional<std::string> hold;     ///< HOLD: why the message is to be held
   std::optional<std::string> discard;  ///< DISCARD: take it and throw it away
+  bool trusted_client = false;         ///< a rule let the client's network through
   /// What is missing; then nothing else of the result counts.
   std::optional<dns::Question> wanted_dns;
   std::optional<policy::Consultation> wanted_service;

@@ -69,6 +69,7 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
     case Match::trouble:
       return context.lookup_trouble(rule, "mynetworks cannot be read");
     case Match::yes:
+      context.trust_client();
       return context.permit("the client is in mynetworks");
     case Match::no:
       break;

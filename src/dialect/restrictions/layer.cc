@@ -129,6 +129,7 @@ Task<Verdict> RestrictionsLayer::judge(Stage stage, Evidence& evidence, Gatherer
   }
   note_steps(stage, result, steps);
   if (result.discard) evidence.discard = std::move(result.discard);
+  if (result.trusted_client) evidence.trusted_client = true;
   if (result.reply.code != 0) {
     co_return policy::refuse(result.reply.code, result.reply.enhanced, result.reply.text);
   }

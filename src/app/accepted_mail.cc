@@ -1,0 +1,177 @@
+#include "app/accepted_mail.h"
+
+#include <algorithm>
+
+#include "base/ulid.h"
+#include "policy/record.h"
+#include "queue/stored.h"
+#include "relay/destination.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+namespace {
+
+using spool::RouteKind;
+using spool::State;
+
+/// Larger messages are stamped on a worker.
+constexpr std::uint64_t offload_from = 64 * 1024;
+
+bool has_8bit(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
+}
+
+smtp::Reply accepted(std::string text) {
+  return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
+}
+
+State state_of(const gateway::MessageSink::Ruling& ruling) {
+  return ruling.quarantine ? State::quarantined : State::queued;
+}
+
+}  // namespace
+
+smtp::Reply reply_of_spool(const Error& error) {
+  if (error.fault == Fault::temporary) return {452, {4, 3, 1}, "insufficient system storage"};
+  return {451, {4, 3, 0}, "local storage trouble, try again later"};
+}
+
+std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
+  const Result<void> ready = rooms_.spool.ready(octets);
+  if (ready) return std::nullopt;
+  telemetry::log::warning("store.error").field("error", ready.error().message);
+  return reply_of_spool(ready.error());
+}
+
+std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipient) const {
+  if (recipient.route.webhook) return std::nullopt;
+  return relay::refusal_at_rcpt(*relay_.load(), recipient.address.local_part,
+                                recipient.address.domain);
+}
+
+Task<smtp::Reply> AcceptedMail::take(const policy::Evidence& evidence, spool::Body& message,
+                                     Ruling ruling) {
+  const Time received = std::chrono::system_clock::now();
+  const auto webhook = std::find_if(
+      evidence.recipients.begin(), evidence.recipients.end(),
+      [](const policy::Recipient& recipient) { return recipient.route.webhook != nullptr; });
+  const auto other = std::find_if(
+      evidence.recipients.begin(), evidence.recipients.end(),
+      [](const policy::Recipient& recipient) { return recipient.route.webhook == nullptr; });
+  smtp::Reply reply{.code = 0};
+  if (webhook != evidence.recipients.end()) {
+    reply = co_await to_webhook(evidence, message, ruling, received);
+    if (!reply.positive()) co_return reply;
+  }
+  // After the webhook: should this part fail, the client sends all of it again, and the webhook
+  // knows the message by its webhook-id.
+  if (other != evidence.recipients.end()) {
+    smtp::Reply passed_on = co_await to_hosts(evidence, message, ruling, received);
+    if (reply.code == 0 || !passed_on.positive()) reply = std::move(passed_on);
+  }
+  co_return reply;
+}
+
+Task<Result<spool::MessageId>> AcceptedMail::put(spool::Envelope envelope, spool::Body body) {
+  auto kept = co_await queue::stored<spool::MessageId>([&](auto done) {
+    rooms_.spool.put(std::move(envelope), std::move(body), std::move(done));
+  });
+  if (kept) {
+    rooms_.wake();
+  } else {
+    telemetry::log::error("store.error").field("error", kept.error().message);
+  }
+  co_return kept;
+}
+
+Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spool::Body& message,
+                                           const Ruling& ruling, Time received) {
+  const policy::Webhook& webhook = *evidence.subject()->route.webhook;
+  // An inbox is a store of its own: what it took is kept.
+  const bool queued = (webhook.queued && webhook.target_url != "inbox") || ruling.quarantine;
+  if (!queued || settings_.discards) {
+    deliver::Outcome outcome = co_await rooms_.webhooks.deliver(evidence, message, received);
+    co_return std::move(outcome.reply);
+  }
+  deliver::Outcome refused;
+  auto kept = co_await rooms_.queued.keep(evidence, message, received, ruling.trace_id,
+                                          state_of(ruling), refused);
+  if (!kept) co_return std::move(refused.reply);
+  if (ruling.quarantine) kept->envelope.recipients.front().quarantine = *ruling.quarantine;
+  const std::string id = std::move(kept->id);
+  const auto stored = co_await put(std::move(kept->envelope), std::move(kept->body));
+  if (!stored) co_return reply_of_spool(stored.error());
+  co_return accepted("accepted " + id);
+}
+
+Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool::Body& message,
+                                         const Ruling& ruling, Time received) {
+  if (settings_.discards) co_return accepted("discarded");
+  const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
+  spool::Envelope envelope{.id = new_ulid(),
+                           .received = received,
+                           .smtputf8 = evidence.smtputf8,
+                           .require_tls = evidence.require_tls,
+                           .ret = evidence.ret,
+                           .envid = evidence.envid,
+                           .trace_id = ruling.trace_id};
+  if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
+  if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
+  for (const policy::Recipient& recipient : evidence.recipients) {
+    if (recipient.route.webhook) continue;
+    const mail::Mailbox& address = recipient.address;
+    const relay::Route& route = relay::route_of(*relay, address.local_part, address.domain);
+    if (route.kind == relay::Route::Kind::discard) continue;  // taken and thrown away
+    const bool local = route.kind == relay::Route::Kind::maildir;
+    envelope.recipients.push_back(
+        {.address = address.text(),
+         .destination = {local ? RouteKind::local : RouteKind::relay,
+                         local ? route.path
+                               : relay::destination_of(*relay, address.local_part,
+                                                       address.domain)},
+         .state = state_of(ruling),
+         .notify = recipient.notify,
+         .orcpt = recipient.orcpt,
+         .quarantine = ruling.quarantine.value_or("")});
+  }
+  if (envelope.recipients.empty()) co_return accepted("ok");
+
+  const Result<std::string_view> octets = message.view();
+  if (!octets) co_return reply_of_spool(octets.error());
+  const std::size_t header_end = std::min(octets->find("\r\n\r\n"), octets->size());
+  envelope.header_8bit = has_8bit(octets->substr(0, header_end));
+  envelope.body_8bit = has_8bit(octets->substr(header_end));
+  envelope.evidence = policy::write_evidence(evidence, ruling.trace_id);
+
+  const deliver::StampOptions options{.hostname = settings_.hostname,
+                                      .authserv_id = settings_.hostname,
+                                      .id = envelope.id,
+                                      .time = received,
+                                      .directory = settings_.temporary_directory,
+                                      .trusted_client = evidence.trusted_client,
+                                      .keys = &rooms_.keys,
+                                      .directory_of_policies = &rooms_.directory};
+  const auto stamp = [&evidence, &options, text = *octets] {
+    return deliver::stamped(evidence, text, options);
+  };
+  Result<spool::Body> body = fail(Fault::temporary, "too much work is waiting");
+  if (octets->size() <= offload_from) {
+    body = stamp();
+  } else {
+    auto done = co_await rooms_.workers.run(stamp);
+    if (done) body = std::move(*done);
+  }
+  if (!body) {
+    telemetry::log::error("store.error").field("error", body.error().message);
+    if (body.error().fault == Fault::malformed) {
+      co_return smtp::Reply{550, {5, 6, 0}, "the message begins with white space (RFC 5322 §2.2)"};
+    }
+    co_return reply_of_spool({Fault::permanent, body.error().message});
+  }
+  const std::string id = envelope.id;
+  const auto stored = co_await put(std::move(envelope), std::move(*body));
+  if (!stored) co_return reply_of_spool(stored.error());
+  co_return accepted("queued as " + id);
+}
+
+}  // namespace postern::app

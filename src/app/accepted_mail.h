@@ -1,0 +1,65 @@
+// Where a message goes that was let through: to its webhook at once, or into the spool.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "deliver/queued_webhooks.h"
+#include "deliver/stamp.h"
+#include "gateway/ports.h"
+#include "net/work_pool.h"
+#include "policy/dkim_keyring.h"
+#include "relay/relay_config.h"
+#include "spool/spool.h"
+
+namespace postern::app {
+
+class AcceptedMail final : public gateway::MessageSink {
+ public:
+  struct Settings {
+    std::string hostname;
+    std::string temporary_directory;
+    bool discards = false;  ///< what is accepted is thrown away (webhooks.disposition)
+  };
+  /// All outlive it.
+  struct Rooms {
+    deliver::WebhookDelivery& webhooks;
+    deliver::QueuedWebhooks& queued;
+    spool::Spool& spool;
+    net::WorkPool& workers;
+    const policy::Directory& directory;
+    const policy::DkimKeyring& keys;
+    std::function<void()> wake;  ///< there is mail in the spool
+  };
+
+  AcceptedMail(Rooms rooms, Settings settings, std::shared_ptr<const relay::RelayConfig> relay)
+      : rooms_(std::move(rooms)), settings_(std::move(settings)), relay_(std::move(relay)) {}
+
+  /// Messages from the next one on go by it. Safe from any thread.
+  void follow(std::shared_ptr<const relay::RelayConfig> relay) { relay_.store(std::move(relay)); }
+
+  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message,
+                         Ruling ruling) override;
+  std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
+  std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
+
+ private:
+  using Time = std::chrono::system_clock::time_point;
+
+  Task<smtp::Reply> to_webhook(const policy::Evidence& evidence, spool::Body& message,
+                               const Ruling& ruling, Time received);
+  Task<smtp::Reply> to_hosts(const policy::Evidence& evidence, spool::Body& message,
+                             const Ruling& ruling, Time received);
+  Task<Result<spool::MessageId>> put(spool::Envelope envelope, spool::Body body);
+
+  const Rooms rooms_;
+  const Settings settings_;
+  std::atomic<std::shared_ptr<const relay::RelayConfig>> relay_;
+};
+
+/// The reply to what the spool could not do: 452 4.3.1 without room, else 451 4.3.0.
+smtp::Reply reply_of_spool(const Error& error);
+
+}  // namespace postern::app

@@ -1,0 +1,224 @@
+#include "app/queue_couriers.h"
+
+#include <algorithm>
+
+#include "base/ulid.h"
+#include "deliver/maildir.h"
+#include "policy/record.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+namespace {
+
+smtp::RecipientResult temporary(std::string why) {
+  return {.klass = smtp::ResultClass::temporary, .enhanced = {4, 3, 0}, .text = std::move(why)};
+}
+
+relay::Time since_epoch(std::chrono::system_clock::time_point time) {
+  return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
+}
+
+}  // namespace
+
+RelayCourier::RelayCourier(std::shared_ptr<const relay::RelayConfig> config,
+                           dns::Resolver& resolver)
+    : resolver_(resolver), config_(std::move(config)) {}
+
+void RelayCourier::follow(std::shared_ptr<const relay::RelayConfig> config) {
+  config_.store(std::move(config));
+}
+
+relay::DestinationLimits RelayCourier::limits_of(const spool::Destination& destination) const {
+  const auto config = config_.load();
+  for (const relay::RouteSettings& settings : config->settings) {
+    if (!settings.name.empty() && destination.key.starts_with(settings.name)) {
+      return settings.limits;
+    }
+  }
+  return config->settings.front().limits;
+}
+
+void RelayCourier::close() {
+  if (courier_) courier_->close_idle();
+}
+
+Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Text& text) {
+  if (const auto config = config_.load(); config != used_) {
+    if (courier_) courier_->close_idle();
+    courier_ = std::make_shared<relay::Courier>(config, resolver_);
+    used_ = config;
+  }
+  const std::shared_ptr<relay::Courier> courier = courier_;  // a reload makes another
+  const spool::Envelope& envelope = errand.message.envelope;
+  smtp::OutboundMessage message{.reverse_path = envelope.reverse_path,
+                                .size = errand.message.size,
+                                .header_8bit = envelope.header_8bit,
+                                .body_8bit = envelope.body_8bit,
+                                .smtputf8 = envelope.smtputf8,
+                                .requiretls = envelope.require_tls,
+                                .ret = envelope.ret,
+                                .envid = envelope.envid};
+  for (const std::uint32_t index : errand.recipients) {
+    const spool::Recipient& recipient = envelope.recipients[index];
+    message.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
+  }
+  relay::AttemptReport report = co_await courier->attempt(
+      message, [&text](std::uint64_t offset, std::size_t room) { return text.read(offset, room); });
+  if (report.our_fault || report.credentials_refused) {
+    telemetry::log::error("route.trouble")
+        .field("route", errand.destination.key)
+        .field("message_id", errand.message.id)
+        .field("error", report.our_fault ? "the route leads nowhere"
+                                         : "the host refused our credentials");
+  }
+  queue::Carried carried{.results = std::move(report.results), .contact = report.contact};
+  if (!report.connections.empty()) carried.remote = report.connections.back().host;
+  co_return carried;
+}
+
+Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Text&) {
+  queue::Carried carried;
+  for (const std::uint32_t index : errand.recipients) {
+    const spool::Recipient& recipient = errand.message.envelope.recipients[index];
+    auto kept = co_await workers_.run(
+        [this, path = errand.destination.key, id = errand.message.id, address = recipient.address,
+         from = errand.message.envelope.reverse_path]() -> Result<std::string> {
+          Result<spool::BodyReader> body = spool_.body(id);
+          if (!body) return tl::unexpected(body.error());
+          const auto to = mail::parse_mailbox(address, mail::Utf8::allowed);
+          if (!to) return tl::unexpected(to.error());
+          std::optional<mail::Mailbox> reverse_path;
+          if (!from.empty()) {
+            if (auto parsed = mail::parse_mailbox(from, mail::Utf8::allowed)) {
+              reverse_path = std::move(*parsed);
+            }
+          }
+          return deliver::Maildir(path, hostname_).deliver(reverse_path, *to, *body);
+        });
+    if (!kept) {
+      carried.results.push_back(temporary(kept.error().message));
+    } else if (!*kept) {
+      carried.results.push_back(temporary(kept->error().message));
+    } else {
+      carried.results.push_back(
+          {.klass = smtp::ResultClass::delivered, .enhanced = {2, 0, 0}, .text = **kept});
+      carried.contact = relay::Contact::delivered;
+    }
+  }
+  co_return carried;
+}
+
+SenderReports::SenderReports(std::string hostname, std::string directory,
+                             DestinationOf destination_of, std::chrono::seconds ttl)
+    : settings_{.hostname = std::move(hostname)},
+      directory_(std::move(directory)),
+      destination_of_(std::move(destination_of)),
+      ttl_(ttl) {}
+
+std::optional<queue::Reporter::Report> SenderReports::report(Event event,
+                                                             const queue::Errand& errand,
+                                                             const queue::Carried& carried,
+                                                             queue::Text& text) {
+  const spool::Envelope& envelope = errand.message.envelope;
+  const auto now = std::chrono::system_clock::now();
+  relay::ReportOccasion occasion{
+      .kind = event == Event::failed ? relay::ReportKind::failed : relay::ReportKind::delayed,
+      .reverse_path = envelope.reverse_path,
+      .arrival = envelope.received,
+      .ret = envelope.ret,
+      .envid = envelope.envid,
+      .smtputf8 = envelope.smtputf8,
+      .requiretls = envelope.require_tls,
+      .log_id = errand.message.id,
+      .retry_until = envelope.received + ttl_};
+  for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
+    const spool::Recipient& recipient = envelope.recipients[errand.recipients[i]];
+    const smtp::RecipientResult& result = carried.results[i];
+    relay::ReportedRecipient reported{.address = recipient.address,
+                                      .notify = recipient.notify,
+                                      .orcpt = recipient.orcpt,
+                                      .klass = result.klass,
+                                      .enhanced = result.enhanced,
+                                      .remote = result.code != 0 ? carried.remote : std::string(),
+                                      .last_attempt = errand.started,
+                                      .delay_notice_sent = recipient.noticed};
+    if (result.code != 0) {
+      reported.reply = fmt::format("{} {} {}", result.code, result.enhanced.to_string(),
+                                   result.text);
+    } else {
+      reported.finding = result.text;
+    }
+    reported.expired = result.enhanced == relay::expired_status;
+    occasion.recipients.push_back(std::move(reported));
+  }
+  // What cannot be read says nothing for the sender: then as for a stranger.
+  if (const auto evidence = policy::read_evidence(envelope.evidence)) {
+    occasion.client = evidence->session.auth     ? relay::ClientStanding::authenticated
+                      : evidence->trusted_client ? relay::ClientStanding::trusted
+                                                 : relay::ClientStanding::stranger;
+    occasion.spf_pass = evidence->reverse_path && evidence->spf &&
+                        evidence->spf->status == mailauth::spf::Status::pass;
+    if (evidence->dkim) {
+      for (const auto& signature : evidence->dkim->signatures) {
+        if (signature.status == mailauth::dkim::Status::pass && signature.acceptable) {
+          occasion.dkim_domains.push_back(signature.signature.domain);
+        }
+      }
+    }
+    occasion.helo = evidence->session.helo;
+    occasion.client_address = evidence->session.client_ip.to_string();
+  }
+  const relay::ReportRates::Sent sent = rates_.sent(envelope.reverse_path, since_epoch(now));
+  occasion.sent_to_address = sent.to_address;
+  occasion.sent_to_domain = sent.to_domain;
+
+  relay::OriginalScan scan;
+  for (std::uint64_t at = 0; at < text.size();) {
+    const std::string_view piece = text.read(at, spool::BodyReader::piece);
+    if (piece.empty()) return std::nullopt;  // damaged: it is set aside, and somebody looks at it
+    scan.feed(piece);
+    at += piece.size();
+  }
+  const relay::Original original = scan.finish();
+  if (const auto why = relay::suppressed(occasion, original, settings_)) {
+    telemetry::log::info("report.suppressed")
+        .field("message_id", errand.message.id)
+        .field("error", relay::word_of(*why));
+    return std::nullopt;
+  }
+  relay::Report made = relay::make_report(occasion, original, settings_, now, new_ulid());
+  const auto to = mail::parse_mailbox(made.recipient, mail::Utf8::allowed);
+  if (!to) return std::nullopt;
+
+  spool::Body body(directory_);
+  relay::ReturnedWriter writer(made.returned);
+  Result<void> written = body.append(made.head);
+  std::string piece_out;
+  for (std::uint64_t at = 0; written && !writer.done() && at < text.size();) {
+    const std::string_view piece = text.read(at, spool::BodyReader::piece);
+    if (piece.empty()) return std::nullopt;
+    piece_out.clear();
+    writer.feed(piece, piece_out);
+    written = body.append(piece_out);
+    at += piece.size();
+  }
+  piece_out.clear();
+  writer.finish(piece_out);
+  if (written) written = body.append(piece_out + made.tail);
+  if (!written) {
+    telemetry::log::error("store.error").field("error", written.error().message);
+    return std::nullopt;
+  }
+  rates_.count(envelope.reverse_path, since_epoch(now));
+  spool::Envelope report{.received = now,
+                         .body_8bit = made.eight_bit,
+                         .smtputf8 = made.smtputf8,
+                         .require_tls = made.requiretls,
+                         .account = envelope.account};
+  report.recipients.push_back({.address = made.recipient,
+                               .destination = destination_of_(*to),
+                               .notify = std::string(relay::Report::notify)});
+  return Report{std::move(report), std::move(body)};
+}
+
+}  // namespace postern::app

@@ -1,0 +1,67 @@
+// The queue's couriers and reports, as the rooms below fill them.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "net/work_pool.h"
+#include "queue/courier.h"
+#include "relay/courier.h"
+#include "relay/report.h"
+#include "relay/report_rates.h"
+
+namespace postern::app {
+
+/// To other hosts. Belongs to the queue's event loop, follow() excepted.
+class RelayCourier final : public queue::Courier {
+ public:
+  RelayCourier(std::shared_ptr<const relay::RelayConfig> config, dns::Resolver& resolver);
+
+  /// Attempts from the next one on go by it; those under way end as they began. Any thread.
+  void follow(std::shared_ptr<const relay::RelayConfig> config);
+  relay::DestinationLimits limits_of(const spool::Destination& destination) const;
+  void close();
+
+  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
+
+ private:
+  dns::Resolver& resolver_;
+  std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
+  std::shared_ptr<const relay::RelayConfig> used_;  ///< by `courier_`
+  std::shared_ptr<relay::Courier> courier_;
+};
+
+/// Into folders of this machine. Whoever waits for the disk does so on `workers`.
+class FolderCourier final : public queue::Courier {
+ public:
+  FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname)
+      : spool_(spool), workers_(workers), hostname_(std::move(hostname)) {}
+  Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
+
+ private:
+  spool::Spool& spool_;
+  net::WorkPool& workers_;
+  const std::string hostname_;
+};
+
+/// Reports of failures and delays (docs/reports.md). Belongs to the queue's event loop.
+class SenderReports final : public queue::Reporter {
+ public:
+  /// `destination_of` says where mail for an address goes.
+  using DestinationOf = std::function<spool::Destination(const mail::Mailbox& address)>;
+  SenderReports(std::string hostname, std::string directory, DestinationOf destination_of,
+                std::chrono::seconds ttl);
+
+  std::optional<Report> report(Event event, const queue::Errand& errand,
+                               const queue::Carried& carried, queue::Text& text) override;
+
+ private:
+  const relay::ReportSettings settings_;
+  const std::string directory_;
+  const DestinationOf destination_of_;
+  const std::chrono::seconds ttl_;
+  relay::ReportRates rates_;
+};
+
+}  // namespace postern::app
