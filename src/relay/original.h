@@ -37,15 +37,15 @@ class OriginalScan {
 
  private:
   void take(char c);
+  void end_line();
   void end_field();
 
   Original original_;
   Sha256 sum_;
   mail::HeaderScanner scanner_;
-  std::string field_;  ///< the header field being read, its first octets
-  std::size_t line_ = 0;
+  std::string field_;     ///< the header field being read, its first octets
+  std::size_t line_ = 0;  ///< octets of the line so far, line end left out
   bool in_header_ = true;
-  bool line_start_ = true;
   bool after_cr_ = false;
 };
 
@@ -70,5 +70,8 @@ class ReturnedWriter {
   ReturnedPart part_;
   std::string held_;  ///< octets of an unfinished line of base64
 };
+
+/// Lines of base64 for `octets`, each with CRLF (RFC 2045 §6.8).
+std::string base64_lines(std::string_view octets);
 
 }  // namespace postern::relay
