@@ -1,0 +1,159 @@
+#include "app/outbound.h"
+
+#include <filesystem>
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include "relay/destination.h"
+#include "telemetry/log.h"
+
+namespace postern::app {
+namespace {
+
+constexpr std::size_t disk_threads = 2;
+constexpr std::size_t disk_queue = 1024;
+constexpr std::chrono::milliseconds look_again{20};
+
+}  // namespace
+
+queue::RunnerOptions runner_options(const Config& config) {
+  queue::RunnerOptions options;
+  const QueueConfig& queue = config.queue;
+  const auto whole = [](Milliseconds time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time);
+  };
+  options.limits.workers = static_cast<std::uint32_t>(queue.concurrency);
+  options.relay.initial = whole(queue.first_retry);
+  options.relay.max = whole(queue.longest_retry);
+  options.relay.ttl = whole(queue.expire);
+  options.null_path_ttl = whole(std::min(queue.expire, queue.expire_null_path));
+  options.relay.delay_notice.reset();
+  if (queue.delay_notice.count() != 0) options.relay.delay_notice = whole(queue.delay_notice);
+  options.webhook.delays = config.webhooks.retry_schedule;
+  options.webhook_limits.max_connections = static_cast<std::uint32_t>(config.webhooks.concurrency);
+  return options;
+}
+
+Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
+    : rooms_(rooms), disk_(disk_threads, disk_queue) {
+  const std::string temporary = data_dir + "/tmp";
+  queued_ = std::make_unique<deliver::QueuedWebhooks>(
+      rooms.webhooks, rooms.directory, temporary, [this](const policy::Webhook& webhook) {
+        telemetry::log::warning("webhook.gone").field("webhook", webhook.id);
+        boost::asio::co_spawn(
+            loop_,
+            [](Outbound* self, std::string account, std::string id) -> Task<void> {
+              const auto done = co_await self->disk_.run([self, account, id] {
+                return self->rooms_.publisher.switch_off_webhook(account, id, "HTTP status 410");
+              });
+              if (!done || !*done) {
+                telemetry::log::error("store.error").field("webhook", id);
+              }
+            }(this, webhook.account_id, webhook.id),
+            boost::asio::detached);
+      });
+  const auto destination = [this](const mail::Mailbox& address) -> spool::Destination {
+    const auto config = config_.load();
+    const relay::Route& route = relay::route_of(*config, address.local_part, address.domain);
+    if (route.kind == relay::Route::Kind::maildir) return {spool::RouteKind::local, route.path};
+    return {spool::RouteKind::relay,
+            relay::destination_of(*config, address.local_part, address.domain)};
+  };
+  reports_ = std::make_unique<SenderReports>(
+      config.server.hostname, temporary, destination,
+      std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire));
+}
+
+Result<std::unique_ptr<Outbound>> Outbound::open(const Config& config, const std::string& data_dir,
+                                                 std::shared_ptr<const relay::RelayConfig> relay,
+                                                 Rooms rooms) {
+  const std::string directory = data_dir + "/spool";
+  std::error_code error;
+  std::filesystem::create_directories(directory, error);
+  if (error) return fail(Fault::denied, fmt::format("creating {}: {}", directory, error.message()));
+  auto spool = spool::SqliteSpool::open({.directory = directory});
+  if (!spool) return tl::unexpected(spool.error());
+
+  std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
+  outbound->spool_ = std::move(*spool);
+  outbound->config_.store(relay);
+  outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
+  outbound->folders_ = std::make_unique<FolderCourier>(*outbound->spool_, outbound->disk_,
+                                                       config.server.hostname);
+  queue::RunnerOptions options = runner_options(config);
+  options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
+    return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
+                                                       : relay::DestinationLimits{};
+  };
+  outbound->runner_ = std::make_unique<queue::Runner>(
+      outbound->loop_, *outbound->spool_, outbound->disk_,
+      queue::Runner::Couriers{*outbound->queued_, *outbound->relay_, *outbound->folders_},
+      outbound->reports_.get(), std::move(options));
+  outbound->sink_ = std::make_unique<AcceptedMail>(
+      AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, *outbound->spool_, rooms.workers,
+                          rooms.directory, rooms.keys,
+                          [runner = outbound->runner_.get()] { runner->wake(); }},
+      AcceptedMail::Settings{.hostname = config.server.hostname,
+                             .temporary_directory = data_dir + "/tmp",
+                             .discards = config.webhooks.disposition == Disposition::discard},
+      std::move(relay));
+  return outbound;
+}
+
+Outbound::~Outbound() {
+  stop(std::chrono::milliseconds(0));
+  spool_.reset();
+}
+
+void Outbound::start() {
+  runner_->start();
+  thread_ = std::thread([this] {
+    auto work = boost::asio::make_work_guard(loop_);
+    for (;;) {
+      try {
+        loop_.run();
+        return;
+      } catch (const std::exception& error) {
+        telemetry::log::error("queue.error").field("error", error.what());
+      }
+    }
+  });
+}
+
+void Outbound::follow(std::shared_ptr<const relay::RelayConfig> relay) {
+  config_.store(relay);
+  relay_->follow(relay);
+  sink_->follow(std::move(relay));
+}
+
+void Outbound::stop(std::chrono::milliseconds limit) {
+  if (!thread_.joinable()) {
+    disk_.stop();
+    return;
+  }
+  boost::asio::post(loop_, [this] { runner_->stop(); });
+  const auto until = std::chrono::steady_clock::now() + limit;
+  std::promise<std::size_t> asked;
+  do {
+    asked = {};
+    boost::asio::post(loop_, [this, &asked] { asked.set_value(runner_->running()); });
+    if (asked.get_future().get() == 0) break;
+    std::this_thread::sleep_for(look_again);
+  } while (std::chrono::steady_clock::now() < until);
+  boost::asio::post(loop_, [this] { relay_->close(); });
+  disk_.stop();
+  loop_.stop();
+  thread_.join();
+}
+
+void Outbound::purge(std::chrono::system_clock::time_point now) {
+  constexpr std::chrono::hours dead_letters_stay{14 * 24};
+  const Result<std::uint64_t> gone = spool_->purge_dead(now - dead_letters_stay);
+  if (!gone) {
+    telemetry::log::error("store.error").field("error", gone.error().message);
+  } else if (*gone != 0) {
+    telemetry::log::info("queue.purged").field("messages", *gone);
+  }
+}
+
+}  // namespace postern::app

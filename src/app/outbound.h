@@ -1,0 +1,69 @@
+// The outbound side of a running gateway: spool, queue, couriers, and the sink that fills them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "admin/publisher.h"
+#include "app/accepted_mail.h"
+#include "app/config.h"
+#include "app/queue_couriers.h"
+#include "queue/runner.h"
+#include "spool/sqlite_spool.h"
+
+namespace postern::app {
+
+class Outbound {
+ public:
+  /// All outlive it, and the event loops that call the sink do too.
+  struct Rooms {
+    deliver::WebhookDelivery& webhooks;
+    policy::Directory& directory;
+    policy::DkimKeyring& keys;
+    dns::Resolver& resolver;
+    net::WorkPool& workers;
+    admin::Publisher& publisher;
+  };
+
+  /// Opens `<data_dir>/spool`; faults of SqliteSpool::open().
+  static Result<std::unique_ptr<Outbound>> open(const Config& config, const std::string& data_dir,
+                                                std::shared_ptr<const relay::RelayConfig> relay,
+                                                Rooms rooms);
+  ~Outbound();
+
+  gateway::MessageSink& sink() { return *sink_; }
+  spool::SqliteSpool& spool() { return *spool_; }
+  queue::Runner& runner() { return *runner_; }
+
+  /// Begins to deliver what is queued.
+  void start();
+  /// Messages and attempts from the next one on go by it.
+  void follow(std::shared_ptr<const relay::RelayConfig> relay);
+  /// Nothing new begins; attempts under way may end for `limit`. What is cut is tried again after
+  /// the next start.
+  void stop(std::chrono::milliseconds limit);
+  /// Dead letters whose time is over go. Blocks on the disk.
+  void purge(std::chrono::system_clock::time_point now);
+
+ private:
+  Outbound(const Config& config, const std::string& data_dir, Rooms rooms);
+
+  Rooms rooms_;
+  net::WorkPool disk_;
+  boost::asio::io_context loop_{1};
+  std::unique_ptr<RelayCourier> relay_;
+  std::unique_ptr<deliver::QueuedWebhooks> queued_;
+  std::unique_ptr<FolderCourier> folders_;
+  std::unique_ptr<SenderReports> reports_;
+  std::unique_ptr<queue::Runner> runner_;
+  std::unique_ptr<AcceptedMail> sink_;
+  std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
+  std::unique_ptr<spool::SqliteSpool> spool_;  ///< goes first: its completions use the others
+  std::thread thread_;
+};
+
+/// How the queue schedules, from the configuration.
+queue::RunnerOptions runner_options(const Config& config);
+
+}  // namespace postern::app
