@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,12 @@ enum class TlsMode : std::uint8_t { starttls, implicit, none, required };
 enum class ProxyProtocol : std::uint8_t { off, required };
 enum class Disposition : std::uint8_t { deliver, discard };
 enum class Signup : std::uint8_t { open, closed };
+enum class RelayTls : std::uint8_t { none, may, encrypt, verify };
+enum class RouteTls : std::uint8_t { policy, none, may, encrypt, verify };
+enum class Families : std::uint8_t { both, v4, v6 };
+enum class PrivateHosts : std::uint8_t { routes, always, never };
+enum class Chunking : std::uint8_t { automatic, off };
+enum class Lacking : std::uint8_t { strict, send };  ///< what a next hop does not offer
 enum class DmarcDiscovery : std::uint8_t { public_suffix, tree_walk };
 
 struct ServerConfig {
@@ -109,6 +116,52 @@ struct AuthenticationConfig {
   Milliseconds report_within = std::chrono::seconds(5);
 };
 
+/// Where mail for other domains goes. What a word means is relay::RoutingConfig's.
+struct RelayConfig {
+  RelayTls tls = RelayTls::may;
+  bool dane = true;
+  bool relay_to_literals = false;
+  PrivateHosts relay_to_private = PrivateHosts::routes;
+  Families families = Families::both;
+  std::vector<std::string> self_names;
+  std::vector<Endpoint> proxy_addresses;
+  std::uint64_t max_hosts = 5;
+  std::uint64_t max_addresses_per_host = 4;
+  std::uint64_t max_addresses = 10;
+  std::uint64_t max_sessions = 3;
+};
+
+/// One `[[route]]`: read by relay::parse_route().
+struct RouteConfig {
+  std::vector<std::string> match;  ///< empty: the section says nothing
+  std::vector<std::string> to{"mx"};
+  RouteTls tls = RouteTls::policy;
+  std::vector<std::string> names;
+  std::string ca;  ///< PEM file; empty: the system's roots
+  std::vector<std::string> tlsa;
+  std::string auth_user;
+  std::string auth_password;  ///< a file; "credential:" is resolved
+  bool auth_insecure = false;
+  Chunking chunking = Chunking::automatic;
+  Lacking eightbit = Lacking::strict;
+  Lacking utf8_headers = Lacking::strict;
+  std::uint64_t max_connections = 0;  ///< 0: what the queue has for every destination
+  std::uint64_t messages_per_minute = 0;
+  std::uint64_t max_recipients = 50;
+  std::string egress;  ///< EgressConfig::pool
+};
+
+/// One `[[egress]]`: a source address of a pool.
+struct EgressConfig {
+  std::string pool;  ///< empty: the section says nothing
+  std::string name;
+  std::optional<IpAddress> v4;
+  std::optional<IpAddress> v6;
+  std::string ehlo;
+  std::uint64_t weight = 1;
+  bool fallback = false;
+};
+
 struct WebhooksConfig {
   std::string public_domain = "localhost.localdomain";
   bool allow_http = false;
@@ -149,6 +202,9 @@ struct Config {
   DnsConfig dns;
   AuthenticationConfig authentication;
   RestrictionsConfig restrictions;
+  RelayConfig relay;
+  std::vector<RouteConfig> routes;
+  std::vector<EgressConfig> egress;
   WebhooksConfig webhooks;
   ApiConfig api;
   TracesConfig traces;

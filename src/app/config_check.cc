@@ -8,6 +8,7 @@
 #include "app/certificate_files.h"
 #include "app/config.h"
 #include "app/config_positions.h"
+#include "app/relay_options.h"
 
 namespace postern::app {
 
@@ -25,6 +26,10 @@ class Checker {
     check_sessions();
     check_api();
     check_limits();
+    const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
+    read_relay(config_, files, [&](const RelayComplaint& complaint) {
+      add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
+    });
   }
 
  private:

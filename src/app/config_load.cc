@@ -144,8 +144,7 @@ class Reader {
       return;
     }
     const auto near = nearest(name.str(), config_sections());
-    const std::string brackets =
-        near == "listener" ? "[[listener]]" : fmt::format("[{}]", near.value_or(""));
+    const std::string brackets = section_header(near.value_or(""));
     add(place, "C011", fmt::format("unknown section `{}`", text),
         near ? fmt::format("did you mean `{}`?", brackets) : "no section has this name",
         near ? fmt::format("write `{}`, or see `postern help C011`", brackets)
@@ -166,23 +165,24 @@ class Reader {
     }
     for (const Key& key : config_keys()) {
       if (key.name == name.str()) {
-        add(place, "C012", message, fmt::format("it belongs in `[{}]`", key.section),
-            fmt::format("move it below `[{}]`, or see `postern help C012`", key.section));
+        add(place, "C012", message, fmt::format("it belongs in `{}`", section_header(key.section)),
+            fmt::format("move it below `{}`, or see `postern help C012`",
+                        section_header(key.section)));
         return;
       }
     }
     add(place, "C012", message,
         section.empty() ? "a key stands below a `[section]`"
-                        : fmt::format("`[{}]` has no such key", section),
+                        : fmt::format("`{}` has no such key", section_header(section)),
         "remove it; `postern config example` shows every key");
   }
 
   void read_section(const toml::key& name, const toml::node& node) {
     const std::string section(name.str());
     positions_.set(section, place_of(name.source()));
-    if (section != "listener") {
+    if (!is_list(section)) {
       if (const toml::table* table = node.as_table()) {
-        ListenerConfig unused;
+        Row unused;
         read_keys(section, section, *table, unused);
       } else {
         wrong_type(place_of(name.source()), fmt::format("`{}`", section), "a section", node,
@@ -190,17 +190,22 @@ class Reader {
       }
       return;
     }
-    const toml::array* listeners = node.as_array();
-    if (!listeners || (!listeners->empty() && !listeners->is_array_of_tables())) {
-      wrong_type(place_of(name.source()), "`listener`", "a list of sections", node,
-                 "write `[[listener]]`, with two brackets, once for each listener");
+    const toml::array* elements = node.as_array();
+    if (!elements || (!elements->empty() && !elements->is_array_of_tables())) {
+      wrong_type(place_of(name.source()), fmt::format("`{}`", section), "a list of sections", node,
+                 fmt::format("write `{}`, with two brackets, once for each {}",
+                             section_header(section), section));
       return;
     }
-    for (const toml::node& element : *listeners) {
-      const std::string path = fmt::format("listener.{}", config_.listeners.size());
+    std::size_t count = 0;
+    for (const toml::node& element : *elements) {
+      const std::string path = fmt::format("{}.{}", section, count++);
       positions_.set(path, place_of(element.source()));
-      config_.listeners.emplace_back();
-      read_keys("listener", path, *element.as_table(), config_.listeners.back());
+      Row row;
+      read_keys(section, path, *element.as_table(), row);
+      if (section == "listener") config_.listeners.push_back(std::move(row.listener));
+      if (section == "route") config_.routes.push_back(std::move(row.route));
+      if (section == "egress") config_.egress.push_back(std::move(row.egress));
     }
   }
 
@@ -240,7 +245,7 @@ class Reader {
   }
 
   void read_keys(const std::string& section, const std::string& path, const toml::table& table,
-                 ListenerConfig& listener) {
+                 Row& row) {
     for (const auto& [name, node] : table) {
       const Key* key = find_key(section, name.str());
       if (!key) {
@@ -248,7 +253,7 @@ class Reader {
         continue;
       }
       positions_.set(path + "." + std::string(key->name), place_of(node.source()));
-      read_value(*key, node, key->slot(config_, listener));
+      read_value(*key, node, key->slot(config_, row));
     }
   }
 
@@ -276,6 +281,9 @@ class Reader {
       case Kind::servers:
       case Kind::ports:
       case Kind::names:
+      case Kind::domains:
+      case Kind::texts:
+      case Kind::smtp_hosts:
         if (const toml::array* list = node.as_array()) {
           read_list(key, *list, slot);
         } else {

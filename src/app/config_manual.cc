@@ -8,10 +8,6 @@ namespace postern::app {
 
 namespace {
 
-std::string header_of(std::string_view section) {
-  return section == "listener" ? "[[listener]]" : fmt::format("[{}]", section);
-}
-
 std::string range_of(const Key& key) {
   const auto amount = [&](std::uint64_t value) {
     if (key.kind == Kind::duration) return duration_text(Milliseconds(value));
@@ -47,6 +43,8 @@ mistake with its line and column, `postern help CODE` explains an error code.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides.
 * `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
+  `[[route]]` and `[[egress]]` likewise, once for each route and each source address; without any there is none
+  ([relaying](relay.md)).
 
 ```console
 $ printf '[server]\nhostname = "mx.example.net"\n[limits]\nrecipients = 0\n' > postern.toml
@@ -74,7 +72,7 @@ std::string example_config() {
   for (const Key& key : config_keys()) {
     if (key.section != section) {
       section = key.section;
-      out += fmt::format("\n{}\n", header_of(section));
+      out += fmt::format("\n{}\n", section_header(section));
     }
     out +=
         fmt::format("{:<32}  # {}\n", fmt::format("# {} = {}", key.name, key.preset), key.comment);
@@ -89,7 +87,7 @@ std::string config_manual() {
     if (key.section != section) {
       section = key.section;
       out += fmt::format("{}## `{}`\n\n| key | default | value | meaning |\n|---|---|---|---|\n",
-                         key.section == "server" ? "" : "\n", header_of(section));
+                         key.section == "server" ? "" : "\n", section_header(section));
     }
     out += fmt::format("| `{}` | `{}` | {} | {} |\n", key.name, key.preset, range_of(key),
                        key.comment);

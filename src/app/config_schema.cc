@@ -19,14 +19,26 @@ constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
 constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_walk"};
+constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
+constexpr std::array<std::string_view, 5> route_tls{"policy", "none", "may", "encrypt", "verify"};
+constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
+constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
+constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
+constexpr std::array<std::string_view, 2> lackings{"strict", "send"};
 constexpr std::array<std::string_view, 2> signups{"open", "closed"};
 constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "journald"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
 constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
 
-// The member a key fills; `c` is the Config, `l` the listener in hand.
-#define POSTERN_SLOT(member) \
-  [](Config& c [[maybe_unused]], ListenerConfig& l [[maybe_unused]]) -> Slot { return &(member); }
+// The member a key fills; `c` is the Config, `l` the listener in hand, `r` the route, `e` the
+// source.
+#define POSTERN_SLOT(member)                           \
+  [](Config& c [[maybe_unused]], Row& row) -> Slot {   \
+    [[maybe_unused]] ListenerConfig& l = row.listener; \
+    [[maybe_unused]] RouteConfig& r = row.route;       \
+    [[maybe_unused]] EgressConfig& e = row.egress;     \
+    return &(member);                                  \
+  }
 
 const Key keys[] = {
     {"server", "hostname", Kind::domain, R"("localhost")",
@@ -166,6 +178,85 @@ const Key keys[] = {
     {"authentication", "report_within", Kind::duration, R"("5s")",
      "verdicts that are only reported, all together", POSTERN_SLOT(c.authentication.report_within),
      0, seconds(60)},
+    {"relay", "tls", Kind::choice, R"("may")",
+     "towards MX hosts that publish no policy: none, may, encrypt (any certificate), verify",
+     POSTERN_SLOT(c.relay.tls), 0, 0, relay_tls},
+    {"relay", "dane", Kind::flag, "true", "TLSA records that DNSSEC proves are held to",
+     POSTERN_SLOT(c.relay.dane)},
+    {"relay", "relay_to_literals", Kind::flag, "false", "user@[192.0.2.1]; else 550 5.1.2 at RCPT",
+     POSTERN_SLOT(c.relay.relay_to_literals)},
+    {"relay", "relay_to_private", Kind::choice, R"("routes")",
+     "private addresses: of hosts that a route names, always, or never",
+     POSTERN_SLOT(c.relay.relay_to_private), 0, 0, private_hosts},
+    {"relay", "families", Kind::choice, R"("both")", "v4, v6 or both",
+     POSTERN_SLOT(c.relay.families), 0, 0, families},
+    {"relay", "self_names", Kind::domains, "[]",
+     "other names of this host: mail for an MX of that name would come back",
+     POSTERN_SLOT(c.relay.self_names)},
+    {"relay", "proxy_addresses", Kind::smtp_hosts, "[]",
+     "where a proxy or NAT listens for us, port 25 unless written",
+     POSTERN_SLOT(c.relay.proxy_addresses)},
+    {"relay", "max_hosts", Kind::count, "5", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_hosts), 1, 100},
+    {"relay", "max_addresses_per_host", Kind::count, "4", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_addresses_per_host), 1, 100},
+    {"relay", "max_addresses", Kind::count, "10", "tried in one attempt",
+     POSTERN_SLOT(c.relay.max_addresses), 1, 1000},
+    {"relay", "max_sessions", Kind::count, "3", "hosts that greet us, in one attempt",
+     POSTERN_SLOT(c.relay.max_sessions), 1, 100},
+    {"route", "match", Kind::texts, "[]",
+     R"(recipients: "ann@example.org", "example.org", ".example.org" (all below), "*")",
+     POSTERN_SLOT(r.match)},
+    {"route", "to", Kind::texts, R"(["mx"])",
+     R"("mx", "mx:other.example", "discard", "error:5xx x.y.z text", or hosts in order: "host:port", "[192.0.2.1]:2525")",
+     POSTERN_SLOT(r.to)},
+    {"route", "tls", Kind::choice, R"("policy")",
+     "none, may, encrypt, verify; policy = what the destination publishes, else relay.tls",
+     POSTERN_SLOT(r.tls), 0, 0, route_tls},
+    {"route", "names", Kind::domains, "[]",
+     R"(with "verify": one of them in the certificate; empty = the host's name)",
+     POSTERN_SLOT(r.names)},
+    {"route", "ca", Kind::file, R"("")", "PEM; roots to trust; empty = those of the system",
+     POSTERN_SLOT(r.ca)},
+    {"route", "tlsa", Kind::texts, "[]",
+     R"("3 1 1 <hex>": the certificate or its issuer must be this one (RFC 7672))",
+     POSTERN_SLOT(r.tlsa)},
+    {"route", "auth_user", Kind::text, R"("")", "who we are to a smart host; needs auth_password",
+     POSTERN_SLOT(r.auth_user)},
+    {"route", "auth_password", Kind::file, R"("")", "a file that holds the password, one line",
+     POSTERN_SLOT(r.auth_password)},
+    {"route", "auth_insecure", Kind::flag, "false",
+     "the password below tls = \"verify\" too: whoever stands in the way gets it",
+     POSTERN_SLOT(r.auth_insecure)},
+    {"route", "chunking", Kind::choice, R"("auto")", "BDAT inside TLS where it is offered",
+     POSTERN_SLOT(r.chunking), 0, 0, chunkings},
+    {"route", "eightbit", Kind::choice, R"("strict")",
+     "8-bit messages to hosts without 8BITMIME: bounce, or send", POSTERN_SLOT(r.eightbit), 0, 0,
+     lackings},
+    {"route", "utf8_headers", Kind::choice, R"("strict")",
+     "UTF-8 header fields to hosts without SMTPUTF8: bounce, or send", POSTERN_SLOT(r.utf8_headers),
+     0, 0, lackings},
+    {"route", "max_connections", Kind::count, "0", "at a time; 0 = what the queue finds out",
+     POSTERN_SLOT(r.max_connections), 0, 10000},
+    {"route", "messages_per_minute", Kind::count, "0", "0 = no limit",
+     POSTERN_SLOT(r.messages_per_minute), 0, 1000000},
+    {"route", "max_recipients", Kind::count, "50", "of a message at a time",
+     POSTERN_SLOT(r.max_recipients), 1, 1000},
+    {"route", "egress", Kind::name, R"("")",
+     "pool of source addresses; empty = the machine's choice", POSTERN_SLOT(r.egress)},
+    {"egress", "pool", Kind::name, R"("")", "the pool that this address belongs to",
+     POSTERN_SLOT(e.pool)},
+    {"egress", "name", Kind::name, R"("")", "of the address, for traces", POSTERN_SLOT(e.name)},
+    {"egress", "v4", Kind::host, R"("")", "an IPv4 address of this machine", POSTERN_SLOT(e.v4)},
+    {"egress", "v6", Kind::host, R"("")", "an IPv6 address of this machine", POSTERN_SLOT(e.v6)},
+    {"egress", "ehlo", Kind::domain, R"("")",
+     "the name said from there, that of its PTR record; empty = server.hostname",
+     POSTERN_SLOT(e.ehlo)},
+    {"egress", "weight", Kind::count, "1", "share of the pool's mail", POSTERN_SLOT(e.weight), 1,
+     1000},
+    {"egress", "fallback", Kind::flag, "false",
+     "when no address of the pool can be had: the machine's choice, not a deferral",
+     POSTERN_SLOT(e.fallback)},
     {"webhooks", "public_domain", Kind::domain, R"("localhost.localdomain")",
      "webhook-<ULID>@ addresses live here", POSTERN_SLOT(c.webhooks.public_domain)},
     {"webhooks", "allow_http", Kind::flag, "false", "plain http targets",
@@ -231,6 +322,14 @@ std::vector<std::string_view> config_sections() {
   return sections;
 }
 
+bool is_list(std::string_view section) {
+  return section == "listener" || section == "route" || section == "egress";
+}
+
+std::string section_header(std::string_view section) {
+  return is_list(section) ? "[[" + std::string(section) + "]]" : "[" + std::string(section) + "]";
+}
+
 const Key* find_key(std::string_view section, std::string_view name) {
   const auto* found = std::find_if(std::begin(keys), std::end(keys), [&](const Key& key) {
     return key.section == section && key.name == name;
@@ -264,6 +363,16 @@ std::string_view kind_name(Kind kind) {
       return "a list of port numbers";
     case Kind::names:
       return "a list of names";
+    case Kind::domains:
+      return "a list of domain names";
+    case Kind::texts:
+      return "a list of texts";
+    case Kind::text:
+      return "text";
+    case Kind::host:
+      return "an IP address";
+    case Kind::smtp_hosts:
+      return "a list of addresses";
     case Kind::url:
       return "a URL";
     case Kind::choice:

@@ -66,19 +66,23 @@ Complaint not_a_name(std::string_view text) {
           "1 to 64 letters, digits, `-`, `_`, `.`", ""};
 }
 
-std::optional<Complaint> fill_name(const Slot& slot, std::string_view text) {
-  if (!is_name(text)) return not_a_name(text);
+std::optional<Complaint> fill_name(const Key& key, const Slot& slot, std::string_view text) {
+  const bool none = text.empty() && key.preset == R"("")";
+  if (!none && !is_name(text)) return not_a_name(text);
   *std::get<std::string*>(slot) = text;
   return std::nullopt;
 }
 
-std::optional<Complaint> fill_domain(const Slot& slot, std::string_view text) {
-  if (!is_domain_name(text)) {
-    return Complaint{
-        "C020", fmt::format("{} is not a domain name", quoted(text)),
-        is_ascii(text) ? "labels of letters, digits and hyphens" : "write it in ASCII, as xn--...",
-        ""};
-  }
+Complaint not_a_domain(std::string_view text) {
+  return {
+      "C020", fmt::format("{} is not a domain name", quoted(text)),
+      is_ascii(text) ? "labels of letters, digits and hyphens" : "write it in ASCII, as xn--...",
+      ""};
+}
+
+std::optional<Complaint> fill_domain(const Key& key, const Slot& slot, std::string_view text) {
+  const bool none = text.empty() && key.preset == R"("")";
+  if (!none && !is_domain_name(text)) return not_a_domain(text);
   *std::get<std::string*>(slot) = lower(text);
   return std::nullopt;
 }
@@ -126,6 +130,27 @@ std::optional<Complaint> fill_address(const Slot& slot, std::string_view text) {
   const Result<Endpoint> endpoint = Endpoint::parse(text);
   if (!endpoint) return Complaint{"C019", endpoint.error().message, "", ""};
   *std::get<Endpoint*>(slot) = *endpoint;
+  return std::nullopt;
+}
+
+std::optional<Complaint> fill_host(const Slot& slot, std::string_view text) {
+  std::optional<IpAddress>& into = *std::get<std::optional<IpAddress>*>(slot);
+  if (text.empty()) {
+    into.reset();
+    return std::nullopt;
+  }
+  const Result<IpAddress> address = IpAddress::parse(text);
+  if (!address) return Complaint{"C019", address.error().message, "", ""};
+  into = *address;
+  return std::nullopt;
+}
+
+std::optional<Complaint> fill_line(const Slot& slot, std::string_view text) {
+  if (!std::all_of(text.begin(), text.end(),
+                   [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; })) {
+    return Complaint{"C020", fmt::format("{} holds control characters", quoted(text)), "", ""};
+  }
+  *std::get<std::string*>(slot) = text;
   return std::nullopt;
 }
 
@@ -179,13 +204,17 @@ std::optional<Complaint> fill_text(const Key& key, const Slot& slot, std::string
     case Kind::choice:
       return fill_choice(key, slot, text);
     case Kind::name:
-      return fill_name(slot, text);
+      return fill_name(key, slot, text);
     case Kind::domain:
-      return fill_domain(slot, text);
+      return fill_domain(key, slot, text);
     case Kind::file:
       return fill_file(key, slot, text);
     case Kind::address:
       return fill_address(slot, text);
+    case Kind::text:
+      return fill_line(slot, text);
+    case Kind::host:
+      return fill_host(slot, text);
     case Kind::url:
       return fill_url(slot, text);
     default:
@@ -199,14 +228,23 @@ std::optional<Complaint> fill_number(const Key& key, const Slot& slot, std::int6
 }
 
 std::optional<Complaint> ListFiller::add(std::string_view text) {
-  if (key_.kind == Kind::servers) {
-    const Result<Endpoint> server = Endpoint::parse(text, 53);
+  if (key_.kind == Kind::servers || key_.kind == Kind::smtp_hosts) {
+    const Result<Endpoint> server = Endpoint::parse(text, key_.kind == Kind::servers ? 53 : 25);
     if (!server) return Complaint{"C019", server.error().message, "", ""};
     servers_.push_back(*server);
     return std::nullopt;
   }
   if (key_.kind == Kind::names) {
     if (!is_name(text)) return not_a_name(text);
+    names_.emplace_back(text);
+    return std::nullopt;
+  }
+  if (key_.kind == Kind::domains) {
+    if (!is_domain_name(text)) return not_a_domain(text);
+    names_.push_back(lower(text));
+    return std::nullopt;
+  }
+  if (key_.kind == Kind::texts) {
     names_.emplace_back(text);
     return std::nullopt;
   }
@@ -246,6 +284,17 @@ std::string example_value(const Key& key) {
       return "[8080]";
     case Kind::names:
       return R"(["acc_01HX0000000000000000000000"])";
+    case Kind::domains:
+      return R"(["mx.example.com"])";
+    case Kind::texts:
+      if (key.name == "tlsa") return R"(["3 1 1 <64 hex digits>"])";
+      return key.name == "match" ? R"(["example.org"])" : R"(["mx.example.com"])";
+    case Kind::text:
+      return R"("gateway")";
+    case Kind::host:
+      return key.name == "v6" ? R"("2001:db8::1")" : R"("192.0.2.1")";
+    case Kind::smtp_hosts:
+      return R"(["192.0.2.1"])";
     case Kind::url:
       return R"("https://mail.example.com")";
     case Kind::domain:

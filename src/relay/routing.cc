@@ -245,23 +245,14 @@ void Router::read_mx(const dns::Answer& answer) {
 }
 
 bool Router::self_by_name(const Candidate& candidate) const {
-  const Target& target = candidate.target;
-  // On another port something else may well answer under our name.
-  const bool our_port = target.port == smtp_port ||
-                        std::any_of(config_.self.begin(), config_.self.end(),
-                                    [&](const Endpoint& e) { return e.port == target.port; });
-  return our_port && !candidate.address_only &&
-         (iequals(target.host, config_.hostname) ||
-          std::any_of(config_.self_names.begin(), config_.self_names.end(),
-                      [&](const std::string& name) { return iequals(name, target.host); }));
+  return !candidate.address_only && is_self(config_, candidate.target.host, candidate.target.port);
 }
 
 bool Router::self_by_address(const Candidate& candidate) const {
-  const auto ours = [&](const IpAddress& address) {
-    const Endpoint endpoint{.address = address, .port = candidate.target.port};
-    return std::find(config_.self.begin(), config_.self.end(), endpoint) != config_.self.end();
-  };
   const Target& target = candidate.target;
+  const auto ours = [&](const IpAddress& address) {
+    return is_self(config_, address, target.port);
+  };
   return std::any_of(target.v4.begin(), target.v4.end(), ours) ||
          std::any_of(target.v6.begin(), target.v6.end(), ours);
 }
@@ -464,6 +455,20 @@ void Router::nothing_left() {
 }
 
 }  // namespace
+
+bool is_self(const RoutingConfig& config, std::string_view host, std::uint16_t port) {
+  const bool our_port =
+      port == smtp_port || std::any_of(config.self.begin(), config.self.end(),
+                                       [&](const Endpoint& each) { return each.port == port; });
+  return our_port && (iequals(host, config.hostname) ||
+                      std::any_of(config.self_names.begin(), config.self_names.end(),
+                                  [&](const std::string& name) { return iequals(name, host); }));
+}
+
+bool is_self(const RoutingConfig& config, const IpAddress& address, std::uint16_t port) {
+  const Endpoint endpoint{.address = address, .port = port};
+  return std::find(config.self.begin(), config.self.end(), endpoint) != config.self.end();
+}
 
 std::optional<std::string> policy_domain(const RouteTable& routes, const Recipient& recipient) {
   if (is_literal(recipient.domain)) return std::nullopt;

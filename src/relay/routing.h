@@ -47,6 +47,11 @@ struct RoutingConfig {
   TlsLevel default_tls = TlsLevel::may;
 };
 
+/// Whether a host of that name is we, at that port: on a port that we do not listen on something
+/// else may well answer under our name (R9).
+bool is_self(const RoutingConfig& config, std::string_view host, std::uint16_t port);
+bool is_self(const RoutingConfig& config, const IpAddress& address, std::uint16_t port);
+
 struct Recipient {
   std::string local_part;
   std::string domain;            ///< as in the envelope; `[...]` is an address literal

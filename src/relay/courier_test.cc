@@ -1,0 +1,442 @@
+#include "relay/courier.h"
+
+#include <array>
+#include <list>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/streambuf.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "dns/recorded_resolver.h"
+#include "relay/destination.h"
+
+namespace postern::relay {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using smtp::ResultClass;
+
+/// How a host behaves.
+struct Manner {
+  std::string greeting = "220 mx.example ESMTP";
+  std::string ehlo = "250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME";
+  std::map<std::string, std::string> replies;  ///< by verb, instead of success
+  bool leave_after_message = false;            ///< closes without a word
+};
+
+/// A host that takes mail on any number of connections, with a thread for each.
+class Taker {
+ public:
+  explicit Taker(Manner manner = {}, const char* address = "127.0.0.1")
+      : manner_(std::move(manner)),
+        acceptor_(loop_, tcp::endpoint(asio::ip::make_address(address), 0)),
+        thread_([this] { accept(); }) {}
+  ~Taker() {
+    stopping_ = true;
+    // Wakes accept().
+    asio::io_context loop;
+    tcp::socket socket(loop);
+    boost::system::error_code ignored;
+    socket.connect(acceptor_.local_endpoint(), ignored);
+    thread_.join();
+    for (std::thread& each : served_) each.join();
+  }
+  std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
+  std::string hop() const { return "[127.0.0.1]:" + std::to_string(port()); }
+
+  /// The command lines of each connection, in order; text is `(message)`.
+  std::vector<std::vector<std::string>> heard() {
+    const std::lock_guard lock(mutex_);
+    return heard_;
+  }
+  std::vector<std::string> clients() {
+    const std::lock_guard lock(mutex_);
+    return clients_;
+  }
+
+ private:
+  void accept() {
+    for (;;) {
+      tcp::socket socket(loop_);
+      boost::system::error_code error;
+      acceptor_.accept(socket, error);
+      if (error || stopping_) return;
+      const std::lock_guard lock(mutex_);
+      clients_.push_back(socket.remote_endpoint(error).address().to_string());
+      const std::size_t number = heard_.size();
+      heard_.emplace_back();
+      served_.emplace_back([this, number, s = std::move(socket)]() mutable { serve(number, s); });
+    }
+  }
+  void serve(std::size_t number, tcp::socket& socket) {
+    boost::system::error_code error;
+    asio::streambuf buffer;
+    const auto say = [&](const std::string& text) {
+      asio::write(socket, asio::buffer(text + "\r\n"), error);
+    };
+    say(manner_.greeting);
+    bool text = false;
+    for (;;) {
+      const std::size_t size = asio::read_until(socket, buffer, "\r\n", error);
+      if (error) return;
+      std::string line(static_cast<const char*>(buffer.data().data()), size - 2);
+      buffer.consume(size);
+      if (text && line != ".") continue;
+      const std::string verb = text ? "." : line.substr(0, 4);
+      {
+        const std::lock_guard lock(mutex_);
+        heard_[number].push_back(text ? "(message)" : line);
+      }
+      text = false;
+      const auto special = manner_.replies.find(verb);
+      if (special != manner_.replies.end()) {
+        say(special->second);
+        if (special->second.starts_with("421")) return;
+        continue;
+      }
+      if (verb == "EHLO") {
+        say(manner_.ehlo);
+      } else if (verb == "DATA") {
+        text = true;
+        say("354 go");
+      } else if (verb == "QUIT") {
+        say("221 bye");
+        return;
+      } else {
+        say("250 2.0.0 ok");
+      }
+      if (verb == "." && manner_.leave_after_message) return;
+    }
+  }
+
+  Manner manner_;
+  std::atomic<bool> stopping_{false};
+  asio::io_context loop_;
+  tcp::acceptor acceptor_;
+  std::mutex mutex_;
+  std::vector<std::vector<std::string>> heard_;
+  std::vector<std::string> clients_;
+  std::list<std::thread> served_;
+  std::thread thread_;
+};
+
+Task<void> pause(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+class CourierTest : public testing::Test {
+ protected:
+  CourierTest() {
+    config_->routing.hostname = "relay.example.net";
+    resolver_ = dns::RecordedResolver::parse("{\"zone\": {}}").value();
+    options_.longest_wait = 5s;
+    message_.reverse_path = "a@example.com";
+    message_.recipients = {{"b@example.org", "", ""}};
+    message_.size = octets_.size();
+  }
+
+  /// `*` by these hops.
+  RouteSettings& route(const std::vector<std::string>& to, const std::string& match = "*") {
+    Route route = parse_route(to).value();
+    route.settings = config_->settings.size();
+    EXPECT_TRUE(config_->routes.add(match, route));
+    return config_->settings.emplace_back();
+  }
+
+  Task<void> run(Courier* courier, std::vector<AttemptReport>* reports, int times,
+                 std::chrono::milliseconds between) {
+    for (int i = 0; i < times; ++i) {
+      AttemptReport report = co_await courier->attempt(message_, source_);
+      reports->push_back(std::move(report));
+      if (i + 1 < times && between > 0ms) co_await pause(between);
+    }
+    if (close_) courier->close_idle();
+  }
+
+  std::vector<AttemptReport> attempts(int times, std::chrono::milliseconds between = 0ms) {
+    asio::io_context loop(1);
+    std::vector<AttemptReport> reports;
+    Courier courier(config_, *resolver_, options_);
+    asio::co_spawn(loop, run(&courier, &reports, times, between), [](const std::exception_ptr& e) {
+      if (e) std::rethrow_exception(e);
+    });
+    loop.run();
+    EXPECT_EQ(reports.size(), static_cast<std::size_t>(times));
+    for (const AttemptReport& each : reports) {
+      EXPECT_EQ(each.results.size(), message_.recipients.size());
+      EXPECT_EQ(each.connection_of.size(), message_.recipients.size());
+    }
+    return reports;
+  }
+  AttemptReport attempt() { return std::move(attempts(1).front()); }
+
+  std::shared_ptr<RelayConfig> config_ = std::make_shared<RelayConfig>();
+  std::unique_ptr<dns::Resolver> resolver_;
+  CourierOptions options_;
+  bool close_ = true;
+  std::string octets_ = "Subject: x\r\n\r\nhello\r\n";
+  smtp::OutboundMessage message_;
+  TextSource source_ = [this](std::uint64_t offset, std::size_t room) {
+    return std::string_view(octets_).substr(offset, room);
+  };
+};
+
+TEST_F(CourierTest, a_route_is_followed_and_told_of) {
+  Taker taker;
+  route({taker.hop()}).name = "example";
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(report.contact, Contact::delivered);
+  EXPECT_EQ(report.route, "example");
+  EXPECT_TRUE(report.dns.empty()) << "nobody looks an address up";
+  ASSERT_EQ(report.connections.size(), 1u);
+  const ConnectionReport& entry = report.connections[report.connection_of[0]];
+  EXPECT_EQ(entry.host, "127.0.0.1");
+  EXPECT_EQ(entry.port, taker.port());
+  EXPECT_EQ(entry.source, "127.0.0.1");
+  EXPECT_EQ(entry.ehlo_name, "relay.example.net");
+  EXPECT_EQ(entry.result.code, 250);
+  EXPECT_FALSE(entry.reused);
+}
+
+TEST_F(CourierTest, a_connection_serves_the_next_message) {
+  Taker taker;
+  route({taker.hop()});
+  const auto reports = attempts(3);
+  for (const AttemptReport& each : reports) EXPECT_EQ(each.contact, Contact::delivered);
+  EXPECT_FALSE(reports[0].connections[0].reused);
+  EXPECT_TRUE(reports[2].connections[0].reused);
+  const auto heard = taker.heard();
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].size(), 1 + 3 * 4 + 1u) << "EHLO, three messages, QUIT";
+  EXPECT_EQ(heard[0][5], "MAIL FROM:<a@example.com>") << "no RSET after a whole message";
+  EXPECT_EQ(heard[0].back(), "QUIT");
+}
+
+TEST_F(CourierTest, an_idle_connection_says_quit) {
+  Taker taker;
+  route({taker.hop()});
+  options_.idle_limit = 200ms;
+  close_ = false;
+  const auto reports = attempts(2, 800ms);
+  EXPECT_FALSE(reports[1].connections[0].reused);
+  const auto heard = taker.heard();
+  ASSERT_EQ(heard.size(), 2u);
+  EXPECT_EQ(heard[0].back(), "QUIT");
+  EXPECT_EQ(heard[1].back(), "QUIT");
+}
+
+TEST_F(CourierTest, a_kept_connection_that_is_gone_is_no_attempt) {
+  Taker taker({.leave_after_message = true});
+  route({taker.hop()});
+  const auto reports = attempts(2, 100ms);
+  EXPECT_EQ(reports[1].results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(reports[1].connections.size(), 1u);
+  EXPECT_FALSE(reports[1].connections[0].reused);
+  EXPECT_EQ(taker.heard().size(), 2u);
+}
+
+TEST_F(CourierTest, a_kept_connection_that_refuses_to_go_on_is_no_attempt) {
+  Taker taker(
+      {.replies = {{"RSET", "421 4.3.2 enough"}, {"RCPT", "450 4.2.0 later"}, {"DATA", "503 no"}}});
+  route({taker.hop()});
+  const auto reports = attempts(2);
+  EXPECT_EQ(reports[1].results[0].code, 450) << "asked on a fresh connection";
+  EXPECT_EQ(reports[1].contact, Contact::answered);
+  EXPECT_EQ(taker.heard().size(), 2u);
+}
+
+TEST_F(CourierTest, messages_of_other_settings_do_not_share_a_connection) {
+  Taker taker;
+  route({taker.hop()}, "example.org");
+  route({taker.hop()}, "example.com").send_8bit = true;
+  message_.recipients = {{"b@example.org", "", ""}, {"c@example.com", "", ""}};
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(report.results[1].klass, ResultClass::delivered);
+  EXPECT_EQ(report.connection_of, (std::vector<std::size_t>{0, 1}));
+  EXPECT_EQ(taker.heard().size(), 2u);
+}
+
+TEST_F(CourierTest, the_next_address_is_tried_where_one_refuses) {
+  Taker taker;
+  resolver_ =
+      dns::RecordedResolver::parse(R"({"zone": {"mx.example": {"A": ["127.0.0.1", "127.0.0.2"]}}})")
+          .value();
+  options_.random = [](std::size_t) { return 0; };  // 127.0.0.2 first
+  route({"mx.example:" + std::to_string(taker.port())});
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
+  ASSERT_EQ(report.connections.size(), 2u);
+  EXPECT_EQ(report.connections[0].address.to_string(), "127.0.0.2");
+  EXPECT_FALSE(report.connections[0].error.empty());
+  EXPECT_EQ(report.connection_of[0], 1u);
+  EXPECT_EQ(report.dns.size(), 2u) << "A and AAAA";
+}
+
+TEST_F(CourierTest, an_open_connection_goes_before_the_luck_of_the_draw) {
+  Taker one;
+  Taker two;
+  route({one.hop() + "|" + two.hop()});
+  const auto reports = attempts(20);
+  std::size_t reused = 0;
+  for (const AttemptReport& each : reports) reused += each.connections[0].reused ? 1 : 0;
+  EXPECT_EQ(reused, 19u);
+}
+
+TEST_F(CourierTest, sessions_are_limited_and_connections_that_fail_are_none) {
+  Taker first({.greeting = "421 4.3.2 no"});
+  Taker busy({.replies = {{"MAIL", "450 4.3.2 later"}}});
+  Taker good;
+  config_->limits.max_sessions = 2;
+  route({first.hop(), busy.hop(), busy.hop(), good.hop()});
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::temporary);
+  EXPECT_EQ(report.results[0].code, 450);
+  EXPECT_EQ(report.connections.size(), 3u);
+  EXPECT_TRUE(good.heard().empty());
+}
+
+TEST_F(CourierTest, what_an_attempt_teaches_of_its_destination) {
+  Taker refuses({.replies = {{"RCPT", "550 5.1.1 no such user"}}});
+  Taker pushes({.replies = {{"MAIL", "450 4.7.1 slow down"}}});
+  Taker closed({.greeting = "450 4.3.2 later"});
+  Taker gone({.greeting = "554 5.3.2 not here"});
+  route({refuses.hop()}, "refuses.example");
+  route({pushes.hop()}, "pushes.example");
+  route({closed.hop()}, "closed.example");
+  route({gone.hop()}, "gone.example");
+  route({"[127.0.0.1]:1"}, "nobody.example");
+  const auto contact = [&](const std::string& domain) {
+    message_.recipients = {{"b@" + domain, "", ""}};
+    return attempt().contact;
+  };
+  EXPECT_EQ(contact("refuses.example"), Contact::answered);
+  EXPECT_EQ(contact("pushes.example"), Contact::pushed_back);
+  EXPECT_EQ(contact("closed.example"), Contact::pushed_back);
+  EXPECT_EQ(contact("gone.example"), Contact::connection_failed);
+  EXPECT_EQ(contact("nobody.example"), Contact::connection_failed);
+}
+
+TEST_F(CourierTest, what_routes_decide_needs_no_connection) {
+  route({"discard"}, "discard.example");
+  route({"error:550 5.7.1 not here"}, "error.example");
+  route({"mx:missing.example"}, "ours.example");
+  const auto result = [&](const std::string& domain) {
+    message_.recipients = {{"b@" + domain, "", ""}};
+    const AttemptReport report = attempt();
+    EXPECT_TRUE(report.connections.empty());
+    EXPECT_EQ(report.connection_of[0], no_connection);
+    EXPECT_EQ(report.our_fault, domain == "ours.example");
+    return report.results[0];
+  };
+  EXPECT_EQ(result("discard.example").klass, ResultClass::delivered);
+  EXPECT_EQ(result("error.example").enhanced, (smtp::EnhancedCode{5, 7, 1}));
+  EXPECT_EQ(result("error.example").text, "not here");
+  EXPECT_EQ(result("ours.example").enhanced, (smtp::EnhancedCode{4, 3, 5}));
+  EXPECT_EQ(result("missing.example").enhanced, (smtp::EnhancedCode{5, 1, 2}));
+}
+
+TEST_F(CourierTest, mail_leaves_from_the_addresses_of_its_pool) {
+  Taker taker;
+  auto pool = std::make_shared<EgressPool>();
+  pool->name = "main";
+  pool->sources = {{.name = "two",
+                    .v4 = IpAddress::parse("127.0.0.2").value(),
+                    .v6 = std::nullopt,
+                    .ehlo = "two.example.net"},
+                   // Not of this machine.
+                   {.name = "lost",
+                    .v4 = IpAddress::parse("192.0.2.77").value(),
+                    .v6 = std::nullopt,
+                    .ehlo = "",
+                    .weight = 1000}};
+  route({taker.hop()}).pool = pool;
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(report.connections[0].source, "127.0.0.2");
+  EXPECT_EQ(report.connections[0].pool, "main");
+  EXPECT_EQ(report.connections[0].egress, "two");
+  EXPECT_EQ(taker.clients(), std::vector<std::string>{"127.0.0.2"});
+  EXPECT_EQ(taker.heard()[0][0], "EHLO two.example.net");
+
+  pool->sources.erase(pool->sources.begin());
+  EXPECT_EQ(attempt().results[0].enhanced, (smtp::EnhancedCode{4, 3, 0}));
+  pool->fallback = true;
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(taker.clients().back(), "127.0.0.1");
+}
+
+TEST_F(CourierTest, a_password_is_not_said_below_verify) {
+  Taker taker({.ehlo = "250-mx.example\r\n250 AUTH PLAIN"});
+  RouteSettings& settings = route({taker.hop()});
+  settings.login = RouteLogin{"us", Secret("s3cret")};
+  EXPECT_EQ(attempt().results[0].enhanced, (smtp::EnhancedCode{4, 7, 0}));
+  settings.auth_insecure = true;
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(taker.heard().back()[1], "AUTH PLAIN AHVzAHMzY3JldA==");
+}
+
+TEST_F(CourierTest, a_host_that_fails_at_tls_is_spoken_to_in_the_clear_for_a_while) {
+  // Offers STARTTLS, and says nothing of TLS behind its 220.
+  Taker taker({.ehlo = "250-mx.example\r\n250 STARTTLS", .replies = {{"STAR", "220 go"}}});
+  route({taker.hop()}).tls = net::TlsClientContext::make("").value();
+  options_.longest_wait = 500ms;
+  const auto reports = attempts(2);
+  EXPECT_EQ(reports[0].results[0].klass, ResultClass::delivered);
+  EXPECT_EQ(reports[0].connections.size(), 2u);
+  EXPECT_TRUE(reports[0].connections[1].without_tls);
+  EXPECT_EQ(reports[1].connections.size(), 1u);
+  EXPECT_TRUE(reports[1].connections[0].without_tls);
+}
+
+TEST(Destination, is_the_next_hop) {
+  RelayConfig config;
+  const auto add = [&](const std::string& match, const std::vector<std::string>& to) {
+    Route route = parse_route(to).value();
+    route.settings = config.settings.size();
+    config.settings.emplace_back();
+    ASSERT_TRUE(config.routes.add(match, route));
+  };
+  add("example.org", {"mx1.example.net:587", "[192.0.2.1]|[192.0.2.2]"});
+  add("ann@example.com", {"[192.0.2.9]"});
+  add("moved.example", {"mx:new.example"});
+  add("not.example", {"error:550 5.7.1 not here"});
+  auto pool = std::make_shared<EgressPool>();
+  pool->name = "bulk";
+  add("bulk.example", {"mx"});
+  config.settings.back().pool = pool;
+  EXPECT_EQ(destination_of(config, "b", "example.org"),
+            "[mx1.example.net]:587, [192.0.2.1]|[192.0.2.2]");
+  EXPECT_EQ(destination_of(config, "Ann", "example.com"), "[192.0.2.9]");
+  EXPECT_EQ(destination_of(config, "b", "Example.COM"), "example.com");
+  EXPECT_EQ(destination_of(config, "b", "moved.example"), "new.example");
+  EXPECT_EQ(destination_of(config, "b", "new.example"), "new.example");
+  EXPECT_EQ(destination_of(config, "b", "bulk.example"), "bulk.example from bulk");
+  EXPECT_EQ(destination_of(config, "b", "m\u00fcller.example"), "xn--mller-kva.example");
+  EXPECT_EQ(destination_of(config, "b", "[IPv6:2001:DB8::1]"), "[ipv6:2001:db8::1]");
+
+  EXPECT_FALSE(refusal_at_rcpt(config, "b", "example.org"));
+  EXPECT_FALSE(refusal_at_rcpt(config, "b", "unknown.example"));
+  EXPECT_EQ(refusal_at_rcpt(config, "b", "not.example")->code, 550);
+  EXPECT_EQ(refusal_at_rcpt(config, "b", "[192.0.2.9]")->enhanced, (smtp::EnhancedCode{5, 1, 2}));
+  EXPECT_EQ(refusal_at_rcpt(config, "b", "[192.0.2]")->code, 501);
+  EXPECT_EQ(refusal_at_rcpt(config, "b", "a..b")->code, 501);
+  config.routing.literals = true;
+  EXPECT_FALSE(refusal_at_rcpt(config, "b", "[192.0.2.9]"));
+}
+
+}  // namespace
+}  // namespace postern::relay
