@@ -8,6 +8,7 @@
 #include "admin/connection_policies.h"
 #include "admin/deliveries.h"
 #include "admin/digest.h"
+#include "admin/dkim_keys.h"
 #include "admin/domains.h"
 #include "admin/json_body.h"
 #include "admin/pages.h"
@@ -98,6 +99,7 @@ struct AdminApi::Parts {
         replays(core),
         webhooks(core),
         domains(core),
+        dkim_keys(core),
         deliveries(core),
         system(core),
         pages(authenticator) {
@@ -110,6 +112,7 @@ struct AdminApi::Parts {
     replays.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
+    dkim_keys.add_routes(router);
     deliveries.add_routes(router);
     pages.add_routes(router);
   }
@@ -129,6 +132,7 @@ struct AdminApi::Parts {
   Replays replays;
   Webhooks webhooks;
   Domains domains;
+  DkimKeys dkim_keys;
   Deliveries deliveries;
   System system;
   Pages pages;
