@@ -8,6 +8,7 @@
 #include "admin/connection_policies.h"
 #include "admin/deliveries.h"
 #include "admin/digest.h"
+#include "admin/dkim_keys.h"
 #include "admin/domains.h"
 #include "admin/json_body.h"
 #include "admin/pages.h"
@@ -100,6 +101,7 @@ struct AdminApi::Parts {
         queue(core),
         webhooks(core),
         domains(core),
+        dkim_keys(core),
         deliveries(core),
         system(core),
         pages(authenticator) {
@@ -113,6 +115,7 @@ struct AdminApi::Parts {
     queue.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
+    dkim_keys.add_routes(router);
     deliveries.add_routes(router);
     pages.add_routes(router);
   }
@@ -133,6 +136,7 @@ struct AdminApi::Parts {
   Queue queue;
   Webhooks webhooks;
   Domains domains;
+  DkimKeys dkim_keys;
   Deliveries deliveries;
   System system;
   Pages pages;

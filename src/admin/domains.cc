@@ -182,8 +182,8 @@ Task<void> Domains::recheck(store::Time now) {
     // A name server that does not answer says nothing about the record.
     if (!lookup.found && !lookup.trouble && !failing) failing = now;
     const bool verified = !failing || now - *failing < forgiveness;
-    auto note = [&store = core_.deps.store, id = row.id, now, failing, verified] {
-      return store.note_domain_check(id, now, failing, verified);
+    auto note = [&publisher = core_.deps.publisher, row, now, failing, verified] {
+      return publisher.note_domain_check(row, now, failing, verified);
     };
     co_await core_.disk(std::move(note));
   }

@@ -1,5 +1,7 @@
 #include "admin/publisher.h"
 
+#include <algorithm>
+
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -76,9 +78,30 @@ Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::Poli
                                    *fields, orders);
 }
 
+Result<std::shared_ptr<const policy::DkimSigner>> to_signer(
+    const std::vector<store::DkimKeyRow>& keys) {
+  auto signer = std::make_shared<policy::DkimSigner>();
+  for (const store::DkimKeyRow& row : keys) {
+    const std::string where = row.domain + ", selector " + row.selector;
+    auto key = mailauth::dkim::SigningKey::from_pem(row.private_key);
+    if (!key) return fail(Fault::permanent, "DKIM key of " + where + ": " + key.error().message);
+    const bool newer =
+        std::any_of(signer->keys.begin(), signer->keys.end(),
+                    [&](const auto& other) { return other.key.algorithm() == key->algorithm(); });
+    if (newer) continue;
+    signer->domain = row.domain;
+    signer->account_id = row.account_id;
+    signer->keys.push_back({row.selector, std::move(*key)});
+  }
+  return signer;
+}
+
 Publisher::Publisher(store::Store& store, policy::Directory& directory,
-                     const std::string& public_domain)
-    : store_(store), directory_(directory), public_domain_(lower(public_domain)) {}
+                     const std::string& public_domain, policy::DkimKeyring* keyring)
+    : store_(store),
+      directory_(directory),
+      public_domain_(lower(public_domain)),
+      keyring_(keyring) {}
 
 Secret Publisher::seed_of(const std::string& account) const {
   const auto found = seeds_.find(account);
@@ -119,6 +142,45 @@ Result<void> Publisher::load() {
   });
   if (!read) return read;
   flush(1, 1);
+  return load_signers();
+}
+
+Result<void> Publisher::load_signers() {
+  if (keyring_ == nullptr) return {};
+  std::vector<store::DkimKeyRow> keys;
+  std::optional<Error> trouble;
+  const auto flush = [&] {
+    if (keys.empty() || trouble) return;
+    auto signer = to_signer(keys);
+    keys.clear();
+    // Without its key mail would go unsigned: better no start at all.
+    if (!signer) {
+      trouble = std::move(signer.error());
+    } else {
+      keyring_->put(std::move(*signer));
+    }
+  };
+  const Result<void> read = store_.each_dkim_signing_key([&](store::DkimKeyRow row) {
+    if (!keys.empty() && keys.back().domain_id != row.domain_id) flush();
+    keys.push_back(std::move(row));
+  });
+  if (!read) return read;
+  flush();
+  if (trouble) return tl::unexpected(std::move(*trouble));
+  return {};
+}
+
+Result<void> Publisher::publish_signer(const std::string& domain) {
+  if (keyring_ == nullptr) return {};
+  const auto keys = store_.dkim_signing_keys(domain);
+  if (!keys) return diverged(keys.error());
+  if (keys->empty()) {
+    keyring_->remove(domain);
+    return {};
+  }
+  auto signer = to_signer(*keys);
+  if (!signer) return diverged(std::move(signer.error()));
+  keyring_->put(std::move(*signer));
   return {};
 }
 
@@ -259,7 +321,32 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
     if (*row) change.put_webhooks.push_back(to_webhook(**row, seed_of(known->account_id)));
   }
   directory_.apply(std::move(change));
+  if (auto published = publish_signer(domain.name); !published)
+    return tl::unexpected(published.error());
   return verified;
+}
+
+Result<Outcome> Publisher::note_domain_check(const store::DomainRow& domain, store::Time at,
+                                             std::optional<store::Time> failing_since,
+                                             bool verified) {
+  const std::lock_guard lock(mutex_);
+  Result<Outcome> outcome = store_.note_domain_check(domain.id, at, failing_since, verified);
+  if (!outcome || *outcome != Outcome::done || verified) return outcome;
+  if (auto published = publish_signer(domain.name); !published)
+    return tl::unexpected(published.error());
+  return outcome;
+}
+
+Result<Outcome> Publisher::set_dkim_key_signing(const store::DomainRow& domain,
+                                                const std::string& selector, bool signing,
+                                                store::Time at, const store::AuditRow& audit) {
+  const std::lock_guard lock(mutex_);
+  Result<Outcome> outcome =
+      store_.set_dkim_key_signing(domain.account_id, domain.id, selector, signing, at, &audit);
+  if (!outcome || *outcome != Outcome::done) return outcome;
+  if (auto published = publish_signer(domain.name); !published)
+    return tl::unexpected(published.error());
+  return outcome;
 }
 
 Result<Outcome> Publisher::delete_domain(const std::string& account, const store::DomainRow& domain,
@@ -270,6 +357,7 @@ Result<Outcome> Publisher::delete_domain(const std::string& account, const store
   policy::Change change;
   change.remove_domains.push_back(domain.name);
   directory_.apply(std::move(change));
+  if (keyring_ != nullptr) keyring_->remove(domain.name);
   return outcome;
 }
 
@@ -284,6 +372,9 @@ Result<store::AccountDeleted> Publisher::delete_account(const std::string& accou
   change.remove_domains = deleted->domains;
   seeds_.erase(account);
   directory_.apply(std::move(change));
+  for (const std::string& domain : deleted->domains) {
+    if (keyring_ != nullptr) keyring_->remove(domain);
+  }
   return deleted;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "policy/directory.h"
+#include "policy/dkim_keyring.h"
 #include "store/store.h"
 
 namespace postern::admin {
@@ -18,14 +19,19 @@ namespace postern::admin {
 std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
                                                   const Secret& signing_seed);
 Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::PolicyRow& row);
+/// `keys`: one domain's, newest first, of which the first of each algorithm signs.
+Result<std::shared_ptr<const policy::DkimSigner>> to_signer(
+    const std::vector<store::DkimKeyRow>& keys);
 
 /// Blocks on the disk: call it on a worker thread. Safe from any thread.
 class Publisher {
  public:
-  /// `public_domain` is ours from the start: unknown addresses there are 550 5.1.1.
-  Publisher(store::Store& store, policy::Directory& directory, const std::string& public_domain);
+  /// `public_domain` is ours from the start: unknown addresses there are 550 5.1.1. `keyring` null:
+  /// nobody signs mail in this process.
+  Publisher(store::Store& store, policy::Directory& directory, const std::string& public_domain,
+            policy::DkimKeyring* keyring = nullptr);
 
-  /// Fills the directory from the store; once, before mail is taken.
+  /// Fills directory and keyring from the store; once, before mail is taken.
   Result<void> load();
 
   Result<store::Outcome> create_policy(const store::PolicyRow& policy,
@@ -56,6 +62,13 @@ class Publisher {
   Result<store::Outcome> delete_domain(const std::string& account, const store::DomainRow& domain,
                                        const store::AuditRow& audit);
 
+  /// As store::Store::note_domain_check(); a domain that is no longer verified no longer signs.
+  Result<store::Outcome> note_domain_check(const store::DomainRow& domain, store::Time at,
+                                           std::optional<store::Time> failing_since, bool verified);
+  Result<store::Outcome> set_dkim_key_signing(const store::DomainRow& domain,
+                                              const std::string& selector, bool signing,
+                                              store::Time at, const store::AuditRow& audit);
+
   Result<store::AccountDeleted> delete_account(const std::string& account,
                                                const store::AuditRow& audit);
   /// An empty seed switches `v1a` signatures off; all of the account's webhooks follow at once.
@@ -69,10 +82,13 @@ class Publisher {
   Result<void> publish_webhooks(const std::string& account, const std::vector<std::string>& ids,
                                 policy::Change change);
   Result<void> publish_all_webhooks(const std::string& account);
+  Result<void> publish_signer(const std::string& domain);
+  Result<void> load_signers();
 
   store::Store& store_;
   policy::Directory& directory_;
   std::string public_domain_;
+  policy::DkimKeyring* keyring_;
   std::mutex mutex_;  ///< held over store and directory
   std::unordered_map<std::string, Secret> seeds_;
 };

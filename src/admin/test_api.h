@@ -81,7 +81,7 @@ class TestApi {
     options.allow_http = true;
     options.allow_networks = {*Cidr::parse("127.0.0.1/32")};
     options.has_queue = true;
-    publisher = std::make_unique<Publisher>(*store, directory, options.public_domain);
+    publisher = std::make_unique<Publisher>(*store, directory, options.public_domain, &keyring);
     Dependencies dependencies{*store, *log, *publisher, resolver, hashing, disk};
     dependencies.template_error = [](std::string_view text) -> std::optional<std::string> {
       if (text.find("{{bad") != std::string_view::npos) return "1:1: no such field";
@@ -152,6 +152,7 @@ class TestApi {
   net::WorkPool disk{1, 100};
   ZoneResolver resolver;
   policy::Directory directory;
+  policy::DkimKeyring keyring;
   Options options;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::DeliveryLog> log;

@@ -131,6 +131,15 @@ struct RelayConfig {
   std::uint64_t max_sessions = 3;
 };
 
+struct QueueConfig {
+  std::uint64_t concurrency = 100;
+  Milliseconds first_retry = std::chrono::minutes(5);
+  Milliseconds longest_retry = std::chrono::hours(4);
+  Milliseconds expire = std::chrono::hours(5 * 24);
+  Milliseconds expire_null_path = std::chrono::hours(2 * 24);
+  Milliseconds delay_notice = std::chrono::hours(4);  ///< 0: never
+};
+
 /// One `[[route]]`: read by relay::parse_route().
 struct RouteConfig {
   std::vector<std::string> match;  ///< empty: the section says nothing
@@ -169,6 +178,10 @@ struct WebhooksConfig {
   std::vector<std::uint16_t> allow_ports;
   Milliseconds connect_timeout = std::chrono::seconds(5);
   std::uint64_t concurrency = 10;
+  std::vector<Milliseconds> retry_schedule{
+      std::chrono::seconds(5), std::chrono::minutes(5), std::chrono::minutes(30),
+      std::chrono::hours(2),   std::chrono::hours(5),   std::chrono::hours(10),
+      std::chrono::hours(14),  std::chrono::hours(20),  std::chrono::hours(24)};
   Disposition disposition = Disposition::deliver;
   bool make_message_id = true;  ///< for messages that come without one
 };
@@ -203,6 +216,7 @@ struct Config {
   AuthenticationConfig authentication;
   RestrictionsConfig restrictions;
   RelayConfig relay;
+  QueueConfig queue;
   std::vector<RouteConfig> routes;
   std::vector<EgressConfig> egress;
   WebhooksConfig webhooks;

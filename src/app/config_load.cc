@@ -281,6 +281,7 @@ class Reader {
       case Kind::servers:
       case Kind::ports:
       case Kind::names:
+      case Kind::durations:
       case Kind::domains:
       case Kind::texts:
       case Kind::smtp_hosts:

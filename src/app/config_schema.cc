@@ -204,11 +204,27 @@ const Key keys[] = {
      POSTERN_SLOT(c.relay.max_addresses), 1, 1000},
     {"relay", "max_sessions", Kind::count, "3", "hosts that greet us, in one attempt",
      POSTERN_SLOT(c.relay.max_sessions), 1, 100},
+    {"queue", "concurrency", Kind::count, "100", "deliveries at a time, in all",
+     POSTERN_SLOT(c.queue.concurrency), 1, 10000},
+    {"queue", "first_retry", Kind::duration, R"("5m")",
+     "after a first failed attempt; each further delay is twice the one before",
+     POSTERN_SLOT(c.queue.first_retry), seconds(1), hours(24)},
+    {"queue", "longest_retry", Kind::duration, R"("4h")", "no delay is longer",
+     POSTERN_SLOT(c.queue.longest_retry), seconds(1), hours(24)},
+    {"queue", "expire", Kind::duration, R"("5d")",
+     "a message not delivered by then goes back to its sender", POSTERN_SLOT(c.queue.expire),
+     hours(1), hours(24 * 30)},
+    {"queue", "expire_null_path", Kind::duration, R"("2d")",
+     "the same for reports and other mail without a sender; it is dropped",
+     POSTERN_SLOT(c.queue.expire_null_path), hours(1), hours(24 * 30)},
+    {"queue", "delay_notice", Kind::duration, R"("4h")",
+     "the sender is told once that a message waits; 0s = never",
+     POSTERN_SLOT(c.queue.delay_notice), 0, hours(24 * 30)},
     {"route", "match", Kind::texts, "[]",
      R"(recipients: "ann@example.org", "example.org", ".example.org" (all below), "*")",
      POSTERN_SLOT(r.match)},
     {"route", "to", Kind::texts, R"(["mx"])",
-     R"("mx", "mx:other.example", "discard", "error:5xx x.y.z text", or hosts in order: "host:port", "[192.0.2.1]:2525")",
+     R"("mx", "mx:other.example", "discard", "maildir:/path", "error:5xx x.y.z text", or hosts in order: "host:port", "[192.0.2.1]:2525")",
      POSTERN_SLOT(r.to)},
     {"route", "tls", Kind::choice, R"("policy")",
      "none, may, encrypt, verify; policy = what the destination publishes, else relay.tls",
@@ -270,6 +286,10 @@ const Key keys[] = {
      POSTERN_SLOT(c.webhooks.connect_timeout), 10, seconds(120)},
     {"webhooks", "concurrency", Kind::count, "10", "requests at a time to one webhook",
      POSTERN_SLOT(c.webhooks.concurrency), 1, 10000},
+    {"webhooks", "retry_schedule", Kind::durations,
+     R"(["5s", "5m", "30m", "2h", "5h", "10h", "14h", "20h", "24h"])",
+     "queued mode: the delay after each failed attempt; then a dead letter",
+     POSTERN_SLOT(c.webhooks.retry_schedule), 1, hours(24 * 7)},
     {"webhooks", "disposition", Kind::choice, R"("deliver")",
      R"("discard": decide, trace, then drop (load tests))", POSTERN_SLOT(c.webhooks.disposition), 0,
      0, dispositions},
@@ -361,6 +381,8 @@ std::string_view kind_name(Kind kind) {
       return "a list of addresses";
     case Kind::ports:
       return "a list of port numbers";
+    case Kind::durations:
+      return "a list of durations";
     case Kind::names:
       return "a list of names";
     case Kind::domains:

@@ -28,6 +28,7 @@ enum class Kind : std::uint8_t {
   servers,     ///< a list of addresses, port 53 unless written
   ports,       ///< a list of port numbers
   names,       ///< a list of names
+  durations,   ///< a list of durations
   domains,     ///< a list of domain names in ASCII
   texts,       ///< a list of texts; what they mean is checked with the whole
   text,        ///< one line of printable text
@@ -41,7 +42,7 @@ enum class Kind : std::uint8_t {
 using Slot =
     std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
                  CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*,
-                 std::vector<std::string>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
+                 std::vector<std::string>*, std::vector<Milliseconds>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
                  std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*, PrivateHosts*,
                  Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
                  telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;

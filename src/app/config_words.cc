@@ -239,6 +239,16 @@ std::optional<Complaint> ListFiller::add(std::string_view text) {
     names_.emplace_back(text);
     return std::nullopt;
   }
+  if (key_.kind == Kind::durations) {
+    const Result<Milliseconds> duration = parse_duration(text);
+    if (!duration) return Complaint{"C014", duration.error().message, "", ""};
+    if (duration->count() < static_cast<std::int64_t>(key_.least) ||
+        duration->count() > static_cast<std::int64_t>(key_.most)) {
+      return out_of_range(key_, quoted(text));
+    }
+    durations_.push_back(*duration);
+    return std::nullopt;
+  }
   if (key_.kind == Kind::domains) {
     if (!is_domain_name(text)) return not_a_domain(text);
     names_.push_back(lower(text));
@@ -270,6 +280,8 @@ void ListFiller::finish() {
   if (auto* const* list = std::get_if<std::vector<std::uint16_t>*>(&slot_)) {
     **list = std::move(ports_);
   }
+  if (auto* const* list = std::get_if<std::vector<Milliseconds>*>(&slot_))
+    **list = std::move(durations_);
   if (auto* const* list = std::get_if<std::vector<std::string>*>(&slot_))
     **list = std::move(names_);
 }
@@ -284,6 +296,8 @@ std::string example_value(const Key& key) {
       return "[8080]";
     case Kind::names:
       return R"(["acc_01HX0000000000000000000000"])";
+    case Kind::durations:
+      return R"(["5s", "5m", "30m"])";
     case Kind::domains:
       return R"(["mx.example.com"])";
     case Kind::texts:

@@ -36,6 +36,7 @@ class ListFiller {
   std::vector<Endpoint> servers_;
   std::vector<std::uint16_t> ports_;
   std::vector<std::string> names_;
+  std::vector<Milliseconds> durations_;
 };
 
 /// A right value of the key, for a hint.

@@ -206,8 +206,8 @@ Instance::Started Instance::open_databases() {
   if (!writer) return database_error(traces, writer.error());
   traces_ = std::move(*writer);
 
-  publisher_ =
-      std::make_unique<admin::Publisher>(*store_, directory_, config_.webhooks.public_domain);
+  publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
+                                                  config_.webhooks.public_domain, &dkim_keys_);
   if (Result<void> loaded = publisher_->load(); !loaded) {
     return database_error(control, loaded.error());
   }

@@ -91,6 +91,7 @@ class Instance {
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
   policy::Directory directory_;
+  policy::DkimKeyring dkim_keys_;  ///< what signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
   std::unique_ptr<admin::RunningLists> lists_;

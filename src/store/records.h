@@ -111,6 +111,20 @@ struct DomainRow {
   Time updated_at;
 };
 
+/// A key that signs, or may sign, the mail of a domain.
+struct DkimKeyRow {
+  std::string domain_id;
+  std::string domain;      ///< its name; kept with the domain
+  std::string account_id;  ///< kept with the domain
+  std::string selector;    ///< lower case
+  std::string algorithm;   ///< "rsa-sha256", "ed25519-sha256"
+  Secret private_key;      ///< PEM; empty where a key is only listed
+  std::string public_record;
+  bool signing = false;  ///< not: published, before or after its time
+  Time created_at;
+  Time updated_at;
+};
+
 /// One state of the gateway's restriction lists. They are the gateway's, not an account's.
 struct ListRevisionRow {
   enum class Source { file, api, rollback };

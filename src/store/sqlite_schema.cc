@@ -206,7 +206,25 @@ CREATE TABLE list_revision (
 CREATE INDEX list_revision_source ON list_revision(source, revision);
 )sql";
 
-constexpr const char* migrations[] = {first, list_revisions};
+// `seq` says which of a domain's keys is the newest. The record is what DNS has to say, kept so
+// that lists need not touch private keys.
+constexpr const char* dkim_keys = R"sql(
+CREATE TABLE dkim_key (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  domain_id TEXT NOT NULL REFERENCES domain(id) ON DELETE CASCADE,
+  selector TEXT NOT NULL,
+  algorithm TEXT NOT NULL,
+  private_key TEXT NOT NULL,
+  public_record TEXT NOT NULL,
+  state TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  UNIQUE (domain_id, selector)
+);
+CREATE INDEX dkim_key_signing ON dkim_key(domain_id, seq) WHERE state = 'signing';
+)sql";
+
+constexpr const char* migrations[] = {first, list_revisions, dkim_keys};
 constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
 
 }  // namespace

@@ -93,6 +93,17 @@ class SqliteStore final : public Store {
   Result<Outcome> note_domain_check(std::string_view id, Time at, std::optional<Time> failing_since,
                                     bool verified) override;
 
+  Result<Outcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
+                                  const AuditRow* audit) override;
+  Result<std::vector<DkimKeyRow>> dkim_keys(std::string_view account,
+                                            std::string_view domain_id) override;
+  Result<Outcome> set_dkim_key_signing(std::string_view account, std::string_view domain_id,
+                                       std::string_view selector, bool signing, Time at,
+                                       const AuditRow* audit) override;
+  Result<Outcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
+                                  std::string_view selector, const AuditRow* audit) override;
+  Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) override;
+
   Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
                                     const AuditRow* audit) override;
   Result<std::optional<ListRevisionRow>> newest_list_revision() override;
@@ -111,6 +122,7 @@ class SqliteStore final : public Store {
   Result<void> each_policy(const std::function<void(PolicyRow)>& take) override;
   Result<void> each_webhook(const std::function<void(WebhookRow)>& take) override;
   Result<void> each_verified_domain(const std::function<void(DomainRow)>& take) override;
+  Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) override;
   Result<void> each_signing_seed(const std::function<void(std::string, Secret)>& take) override;
 
  private:

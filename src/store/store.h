@@ -170,6 +170,22 @@ class Store {
   virtual Result<Outcome> note_domain_check(std::string_view id, Time at,
                                             std::optional<Time> failing_since, bool verified) = 0;
 
+  // DKIM keys of domains
+  /// `taken`: the domain has a key under this selector; `in_use`: it has `most` keys already.
+  virtual Result<Outcome> create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
+                                          const AuditRow* audit) = 0;
+  /// Newest first, without private keys; none when the domain is not this account's.
+  virtual Result<std::vector<DkimKeyRow>> dkim_keys(std::string_view account,
+                                                    std::string_view domain_id) = 0;
+  virtual Result<Outcome> set_dkim_key_signing(std::string_view account, std::string_view domain_id,
+                                               std::string_view selector, bool signing, Time at,
+                                               const AuditRow* audit) = 0;
+  /// `in_use`: it signs.
+  virtual Result<Outcome> delete_dkim_key(std::string_view account, std::string_view domain_id,
+                                          std::string_view selector, const AuditRow* audit) = 0;
+  /// What signs for the verified domain of this name, newest first, with private keys.
+  virtual Result<std::vector<DkimKeyRow>> dkim_signing_keys(std::string_view domain) = 0;
+
   // Restriction lists: every state that ever ran, newest first
   /// Gives `row` its number and stores it, if the newest revision still is `newest` (0: none is).
   virtual Result<Outcome> add_list_revision(ListRevisionRow& row, std::uint64_t newest,
@@ -195,6 +211,8 @@ class Store {
   virtual Result<void> each_policy(const std::function<void(PolicyRow)>& take) = 0;
   virtual Result<void> each_webhook(const std::function<void(WebhookRow)>& take) = 0;
   virtual Result<void> each_verified_domain(const std::function<void(DomainRow)>& take) = 0;
+  /// The keys that sign for verified domains, the keys of a domain together, newest first.
+  virtual Result<void> each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) = 0;
   /// Accounts with `v1a` signatures: id and seed.
   virtual Result<void> each_signing_seed(
       const std::function<void(std::string account, Secret seed)>& take) = 0;

@@ -1,0 +1,225 @@
+#include "admin/dkim_keys.h"
+
+#include <array>
+
+#include <fmt/core.h>
+#include <openssl/evp.h>
+#include <boost/json.hpp>
+
+#include "admin/publisher.h"
+#include "base/text.h"
+#include "mailauth/dkim/key_record.h"
+#include "mailauth/dkim/sign.h"
+#include "mailauth/names.h"
+#include "store/store.h"
+
+namespace postern::admin {
+namespace {
+
+namespace dkim = mailauth::dkim;
+using dialect::webhook::BodyReader;
+using store::Outcome;
+
+constexpr std::chrono::seconds dns_limit{5};
+/// Two algorithms, each with an old and a new key, and some more.
+constexpr std::uint64_t max_keys = 10;
+constexpr std::size_t max_pem = 16 * 1024;
+constexpr std::array<std::string_view, 2> algorithms = {"rsa-sha256", "ed25519-sha256"};
+constexpr std::array<std::string_view, 2> states = {"published", "signing"};
+
+std::string record_name(const store::DkimKeyRow& row) {
+  return row.selector + "._domainkey." + row.domain;
+}
+
+boost::json::object to_json(const store::DkimKeyRow& row) {
+  return {{"selector", row.selector},
+          {"algorithm", row.algorithm},
+          {"state", states[row.signing ? 1 : 0]},
+          {"record", {{"type", "TXT"}, {"name", record_name(row)}, {"value", row.public_record}}},
+          {"created_at", to_rfc3339(row.created_at)},
+          {"updated_at", to_rfc3339(row.updated_at)}};
+}
+
+/// Whether verifiers that read `record` find this key and may use it.
+bool is_record_of(const store::DkimKeyRow& key, std::string_view record) {
+  const auto ours = dkim::parse_key_record(key.public_record);
+  const auto theirs = dkim::parse_key_record(record);
+  const auto algorithm = dkim::parse_algorithm(key.algorithm);
+  return ours && theirs && algorithm && EVP_PKEY_eq(ours->key.get(), theirs->key.get()) == 1 &&
+         dkim::key_trouble(*theirs, *algorithm) == dkim::Reason::ok;
+}
+
+/// RFC 6376 §3.1: one or more labels, which must fit in front of the domain.
+std::string checked_selector(std::string_view given, const std::string& domain) {
+  const auto name = mailauth::normalize_domain(given);
+  if (!name || !is_ascii(given)) throw invalid("selector", "is not a name of DNS labels");
+  if (name->size() + domain.size() + std::string_view("._domainkey.").size() > 253)
+    throw invalid("selector", "is too long in front of this domain");
+  return *name;
+}
+
+/// What one body asks for; made on a worker thread, for RSA takes its time.
+struct Wanted {
+  std::string algorithm;
+  std::optional<Secret> pem;
+};
+
+Result<dkim::SigningKey> make_key(const Wanted& wanted) {
+  if (wanted.pem) return dkim::SigningKey::from_pem(*wanted.pem);
+  return wanted.algorithm == algorithms[1] ? dkim::SigningKey::generate_ed25519()
+                                           : dkim::SigningKey::generate_rsa();
+}
+
+Wanted wanted_of(BodyReader& body) {
+  Wanted wanted;
+  const auto algorithm = body.word("algorithm", algorithms);
+  auto pem = body.text("private_key");
+  if (pem && algorithm) body.error("algorithm", "is what the private_key says; give one of both");
+  if (pem && pem->size() > max_pem) body.error("private_key", "is too long for a key");
+  wanted.algorithm = algorithm.value_or(std::string(algorithms[0]));
+  if (pem) wanted.pem = Secret(std::move(*pem));
+  return wanted;
+}
+
+}  // namespace
+
+void DkimKeys::add_routes(Router& router) {
+  const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,
+                       Body body = Body::none) {
+    router.add(
+        {method, path, access, body, [this, member](Call& call) { return (this->*member)(call); }});
+  };
+  constexpr std::string_view all = "/api/v1/domains/{id}/dkim-keys";
+  constexpr std::string_view one = "/api/v1/domains/{id}/dkim-keys/{selector}";
+  add("GET", all, Access::read, &DkimKeys::list);
+  add("POST", all, Access::write, &DkimKeys::add, Body::json);
+  add("PUT", one, Access::write, &DkimKeys::change, Body::json);
+  add("DELETE", one, Access::write, &DkimKeys::remove);
+}
+
+Task<store::DomainRow> DkimKeys::domain_of(const Call& call) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+    return store.domain(account, id);
+  };
+  std::optional<store::DomainRow> row = co_await core_.disk(std::move(look));
+  if (!row) throw not_found();
+  co_return std::move(*row);
+}
+
+Task<store::DkimKeyRow> DkimKeys::stored(const Call& call) {
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+    return store.dkim_keys(account, id);
+  };
+  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(std::move(look));
+  for (const store::DkimKeyRow& key : keys) {
+    if (key.selector == lower(call.ids[1])) co_return key;
+  }
+  throw not_found();
+}
+
+Task<net::HttpResponse> DkimKeys::list(Call& call) {
+  const store::DomainRow domain = co_await domain_of(call);
+  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = domain.id] {
+    return store.dkim_keys(account, id);
+  };
+  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(std::move(look));
+  boost::json::array data;
+  for (const store::DkimKeyRow& key : keys) data.push_back(to_json(key));
+  co_return json_response(200, {{"data", std::move(data)}, {"total", keys.size()}});
+}
+
+Task<net::HttpResponse> DkimKeys::add(Call& call) {
+  const store::DomainRow domain = co_await domain_of(call);
+  if (!domain.verified) throw conflict("domain_not_verified", "verify the domain first");
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 3>{"selector", "algorithm", "private_key"}, {},
+                      "DKIM key");
+  const std::string given = required_text(body, "selector");
+  Wanted wanted = wanted_of(body);
+  check(body);
+  store::DkimKeyRow row;
+  row.selector = checked_selector(given, domain.name);
+  const bool uploaded = wanted.pem.has_value();
+  auto work = [wanted = std::move(wanted)] { return make_key(wanted); };
+  Result<Result<dkim::SigningKey>> made = co_await core_.deps.hashing.run(std::move(work));
+  if (!made) throw busy();
+  if (!*made && uploaded)
+    throw invalid("private_key", "is no unencrypted PEM key, RSA of 1024 to 4096 bits or Ed25519");
+  if (!*made) throw unavailable("no key could be made");
+
+  row.domain_id = domain.id;
+  row.domain = domain.name;
+  row.account_id = domain.account_id;
+  row.algorithm = dkim::to_text((**made).algorithm());
+  row.private_key = (**made).private_pem();
+  row.public_record = (**made).public_record();
+  row.created_at = row.updated_at = call.now;
+  auto keep = [&store = core_.deps.store, row,
+               audit = core_.audit(call, "dkim_key.added",
+                                   {{"domain", row.domain}, {"selector", row.selector}})] {
+    return store.create_dkim_key(row, max_keys, &audit);
+  };
+  const Outcome kept = co_await core_.disk(std::move(keep));
+  if (kept == Outcome::taken)
+    throw conflict("conflict", "the domain has a key under this selector");
+  if (kept == Outcome::in_use)
+    throw conflict("conflict", fmt::format("a domain has at most {} keys", max_keys));
+  if (kept != Outcome::done) throw not_found();
+  co_return json_response(201, to_json(row));
+}
+
+Task<void> DkimKeys::require_record(store::DkimKeyRow key) {
+  const dns::Question question{record_name(key), dns::Type::txt};
+  const dns::Answer answer = co_await core_.deps.resolver.lookup(question, dns_limit);
+  for (const std::string& record : answer.records) {
+    if (is_record_of(key, record)) co_return;
+  }
+  std::string said(to_string(answer.status));
+  for (const std::string& record : answer.records) said += " \"" + printable(record, 100) + "\"";
+  throw Refusal{422,
+                "dkim_record_missing",
+                "the key's TXT record was not found; DNS said: " + said,
+                {{"state", "publish " + question.name + " TXT \"" + key.public_record + "\""}},
+                {}};
+}
+
+Task<net::HttpResponse> DkimKeys::change(Call& call) {
+  const store::DomainRow domain = co_await domain_of(call);
+  store::DkimKeyRow row = co_await stored(call);
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{"state", "skip_dns_check"}, {}, "DKIM key");
+  const auto state = body.word("state", states);
+  const bool unchecked = body.boolean("skip_dns_check").value_or(false);
+  if (!state && body.find("state") == nullptr) body.missing("state", "is needed");
+  check(body);
+  row.signing = *state == states[1];
+  if (row.signing) {
+    if (!domain.verified) throw conflict("domain_not_verified", "verify the domain first");
+    if (!unchecked) co_await require_record(row);
+  }
+  row.updated_at = call.now;
+  auto keep = [&publisher = core_.deps.publisher, domain, row,
+               audit = core_.audit(
+                   call, "dkim_key.changed",
+                   {{"domain", row.domain}, {"selector", row.selector}, {"state", *state}})] {
+    return publisher.set_dkim_key_signing(domain, row.selector, row.signing, row.updated_at, audit);
+  };
+  if (co_await core_.disk(std::move(keep)) != Outcome::done) throw not_found();
+  co_return json_response(200, to_json(row));
+}
+
+Task<net::HttpResponse> DkimKeys::remove(Call& call) {
+  const store::DkimKeyRow row = co_await stored(call);
+  auto erase = [&store = core_.deps.store, row,
+                audit = core_.audit(call, "dkim_key.deleted",
+                                    {{"domain", row.domain}, {"selector", row.selector}})] {
+    return store.delete_dkim_key(row.account_id, row.domain_id, row.selector, &audit);
+  };
+  const Outcome erased = co_await core_.disk(std::move(erase));
+  if (erased == Outcome::in_use)
+    throw conflict("conflict", "the key signs; set its state to published first");
+  if (erased != Outcome::done) throw not_found();
+  co_return no_content();
+}
+
+}  // namespace postern::admin

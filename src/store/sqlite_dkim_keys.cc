@@ -1,0 +1,110 @@
+// SqliteStore: the DKIM keys of domains.
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace postern::store {
+
+using rows::affected;
+
+namespace {
+
+#define POSTERN_DKIM_KEY_COLUMNS                                                           \
+  "k.domain_id, d.name, d.account_id, k.selector, k.algorithm, k.public_record, k.state, " \
+  "k.created_at, k.updated_at"
+#define POSTERN_DKIM_KEY_TABLES " FROM dkim_key k JOIN domain d ON d.id = k.domain_id "
+
+constexpr const char* state_name(bool signing) { return signing ? "signing" : "published"; }
+
+DkimKeyRow listed(const Row& row) {
+  return {.domain_id = row.text(0),
+          .domain = row.text(1),
+          .account_id = row.text(2),
+          .selector = row.text(3),
+          .algorithm = row.text(4),
+          .public_record = row.text(5),
+          .signing = row.text(6) == state_name(true),
+          .created_at = row.time(7),
+          .updated_at = row.time(8)};
+}
+
+DkimKeyRow with_private_key(const Row& row) {
+  DkimKeyRow key = listed(row);
+  key.private_key = row.secret(9);
+  return key;
+}
+
+}  // namespace
+
+Result<Outcome> SqliteStore::create_dkim_key(const DkimKeyRow& key, std::uint64_t most,
+                                             const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto here =
+        database_->number("SELECT count(*) FROM domain WHERE id = ? AND account_id = ?",
+                          key.domain_id, key.account_id);
+    if (here.value_or(0) == 0) return Outcome::not_found;
+    const auto has =
+        database_->number("SELECT count(*) FROM dkim_key WHERE domain_id = ?", key.domain_id);
+    if (has.value_or(0) >= static_cast<std::int64_t>(most)) return Outcome::in_use;
+    database_->execute(
+        "INSERT INTO dkim_key (domain_id, selector, algorithm, private_key, public_record, state, "
+        "created_at, updated_at) VALUES (?,?,?,?,?,?,?,?)",
+        key.domain_id, key.selector, key.algorithm, key.private_key, key.public_record,
+        state_name(key.signing), key.created_at, key.updated_at);
+    return Outcome::done;
+  });
+}
+
+Result<std::vector<DkimKeyRow>> SqliteStore::dkim_keys(std::string_view account,
+                                                       std::string_view domain_id) {
+  const std::lock_guard lock(mutex_);
+  return database_->all("SELECT " POSTERN_DKIM_KEY_COLUMNS POSTERN_DKIM_KEY_TABLES
+                        "WHERE k.domain_id = ? AND d.account_id = ? ORDER BY k.seq DESC",
+                        listed, domain_id, account);
+}
+
+Result<Outcome> SqliteStore::set_dkim_key_signing(std::string_view account,
+                                                  std::string_view domain_id,
+                                                  std::string_view selector, bool signing, Time at,
+                                                  const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto changed = database_->execute(
+        "UPDATE dkim_key SET state = ?, updated_at = ? WHERE selector = ? AND domain_id = "
+        "(SELECT id FROM domain WHERE id = ? AND account_id = ?)",
+        state_name(signing), at, selector, domain_id, account);
+    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+  });
+}
+
+Result<Outcome> SqliteStore::delete_dkim_key(std::string_view account, std::string_view domain_id,
+                                             std::string_view selector, const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto state = database_->one(
+        "SELECT k.state" POSTERN_DKIM_KEY_TABLES
+        "WHERE k.domain_id = ? AND d.account_id = ? AND k.selector = ?",
+        [](const Row& row) { return row.text(0); }, domain_id, account, selector);
+    if (!rows::found(state)) return Outcome::not_found;
+    if (**state == state_name(true)) return Outcome::in_use;
+    database_->execute("DELETE FROM dkim_key WHERE domain_id = ? AND selector = ?", domain_id,
+                       selector);
+    return Outcome::done;
+  });
+}
+
+Result<std::vector<DkimKeyRow>> SqliteStore::dkim_signing_keys(std::string_view domain) {
+  const std::lock_guard lock(mutex_);
+  return database_->all("SELECT " POSTERN_DKIM_KEY_COLUMNS ", k.private_key" POSTERN_DKIM_KEY_TABLES
+                        "WHERE d.name = ? AND d.verified AND k.state = 'signing' "
+                        "ORDER BY k.seq DESC",
+                        with_private_key, domain);
+}
+
+Result<void> SqliteStore::each_dkim_signing_key(const std::function<void(DkimKeyRow)>& take) {
+  const std::lock_guard lock(mutex_);
+  return database_->each("SELECT " POSTERN_DKIM_KEY_COLUMNS
+                         ", k.private_key" POSTERN_DKIM_KEY_TABLES
+                         "WHERE d.verified AND k.state = 'signing' "
+                         "ORDER BY k.domain_id, k.seq DESC",
+                         [&](const Row& row) { take(with_private_key(row)); });
+}
+
+}  // namespace postern::store
