@@ -54,7 +54,7 @@ bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer
   if (auth->granted.empty()) return true;
   for (const auto& grant : auth->granted) {
     const auto policy = options.directory_of_policies->policy(grant.first);
-    if (policy && policy->account_id == signer.account_id) return true;
+    if (policy && policy->account_id == signer.account_id()) return true;
   }
   return false;
 }
@@ -69,17 +69,19 @@ Result<std::string> signatures(const policy::Evidence& evidence, std::string_vie
   if (!author.is_strict()) return std::string();
   const auto signer = options.keys->signer_for(author.domains.front());
   if (!signer || !may_sign(evidence, *signer, options)) return std::string();
+  const auto& keys = signer->keys();
+  if (!keys) return tl::unexpected(keys.error());
   if (header.truncated()) return fail(Fault::limit, "the header has too many fields");
 
   dkim::SignOptions sign;
-  sign.domain = signer->domain;
+  sign.domain = signer->domain();
   sign.signed_at = std::chrono::system_clock::to_time_t(options.time);
   sign.expires_at = *sign.signed_at + std::chrono::seconds(signature_lifetime).count();
   dkim::BodyHasher body(sign.forms.body);
   body.feed(body_text);
   body.finish();
   std::string fields;
-  for (const policy::DkimSigner::Key& one : signer->keys) {
+  for (const policy::DkimSigner::Key& one : *keys) {
     sign.selector = one.selector;
     Result<std::string> field = dkim::sign(one.key, sign, header, body);
     if (!field) return field;
