@@ -1,8 +1,9 @@
 #include "deliver/stamp.h"
 
+#include <algorithm>
 #include <stdexcept>
 
-#include "deliver/payload_context.h"
+#include "base/text.h"
 #include "mail/received.h"
 #include "mailauth/ar/strip.h"
 #include "mailauth/ar/write.h"
@@ -17,6 +18,17 @@ namespace {
 namespace ar = mailauth::ar;
 namespace dkim = mailauth::dkim;
 
+/// Nullopt when there is another.
+std::optional<mail::Mailbox> only_recipient(const policy::Evidence& evidence) {
+  const auto& all = evidence.recipients;
+  if (all.empty()) return std::nullopt;
+  const std::string first = all.front().address.text();
+  const bool alone = std::all_of(all.begin(), all.end(), [&](const policy::Recipient& one) {
+    return iequals(one.address.text(), first);
+  });
+  return alone ? std::optional(all.front().address) : std::nullopt;
+}
+
 std::string received(const policy::Evidence& evidence, const StampOptions& options) {
   const policy::SessionFacts& session = evidence.session;
   mail::Arrival arrival;
@@ -29,8 +41,7 @@ std::string received(const policy::Evidence& evidence, const StampOptions& optio
                                               .smtputf8 = evidence.smtputf8});
   if (session.tls) arrival.tls = session.tls->version + " " + session.tls->cipher;
   arrival.id = options.id;
-  const auto recipients = distinct_recipients(evidence);
-  if (recipients.size() == 1) arrival.recipient = recipients.front()->address;
+  arrival.recipient = only_recipient(evidence);
   arrival.time = options.time;
   return mail::received_field(arrival);
 }
@@ -52,11 +63,10 @@ bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer
   if (!auth) return false;
   // The operator's own, not an account's: a trusted proxy or a hook has vouched for the name.
   if (auth->granted.empty()) return true;
-  for (const auto& grant : auth->granted) {
-    const auto policy = options.directory_of_policies->policy(grant.first);
-    if (policy && policy->account_id == signer.account_id()) return true;
-  }
-  return false;
+  return std::any_of(auth->granted.begin(), auth->granted.end(), [&](const auto& grant) {
+    const auto policy = options.policies ? options.policies->policy(grant.first) : nullptr;
+    return policy && policy->account_id == signer.account_id();
+  });
 }
 
 /// The DKIM-Signature fields that are due; "" when none is.

@@ -49,7 +49,7 @@ class Stamp : public testing::Test {
                 .id = "01JD0000000000000000000000",
                 .time = std::chrono::system_clock::from_time_t(arrival),
                 .directory = directory_,
-                .directory_of_policies = &policies_};
+                .policies = &policies_};
   }
   ~Stamp() override { rmdir(directory_.c_str()); }
 
@@ -142,6 +142,7 @@ TEST_F(Stamp, says_how_the_message_came) {
 
 TEST_F(Stamp, tells_no_recipient_of_another) {
   EXPECT_EQ(added(evidence({"bob", "eve"})).find("for <"), std::string::npos);
+  EXPECT_EQ(added(evidence({})).find("for <"), std::string::npos);
   EXPECT_NE(added(evidence({"bob", "Bob"})).find("for <bob@example.net>"), std::string::npos);
 }
 
