@@ -23,7 +23,7 @@ using store::Outcome;
 constexpr std::chrono::seconds dns_limit{5};
 /// Two algorithms, each with an old and a new key, and some more.
 constexpr std::uint64_t max_keys = 10;
-constexpr std::size_t max_pem = 16 * 1024;
+constexpr std::size_t max_pem = std::size_t{16} * 1024;
 constexpr std::array<std::string_view, 2> algorithms = {"rsa-sha256", "ed25519-sha256"};
 constexpr std::array<std::string_view, 2> states = {"published", "signing"};
 

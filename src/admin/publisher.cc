@@ -1,6 +1,7 @@
 #include "admin/publisher.h"
 
-#include <algorithm>
+#include <set>
+#include <string_view>
 
 #include <boost/json.hpp>
 
@@ -78,22 +79,14 @@ Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::Poli
                                    *fields, orders);
 }
 
-Result<std::shared_ptr<const policy::DkimSigner>> to_signer(
-    const std::vector<store::DkimKeyRow>& keys) {
-  auto signer = std::make_shared<policy::DkimSigner>();
+std::shared_ptr<const policy::DkimSigner> to_signer(const std::vector<store::DkimKeyRow>& keys) {
+  std::vector<policy::DkimSigner::Pem> pems;
+  std::set<std::string_view> algorithms;
   for (const store::DkimKeyRow& row : keys) {
-    const std::string where = row.domain + ", selector " + row.selector;
-    auto key = mailauth::dkim::SigningKey::from_pem(row.private_key);
-    if (!key) return fail(Fault::permanent, "DKIM key of " + where + ": " + key.error().message);
-    const bool newer =
-        std::any_of(signer->keys.begin(), signer->keys.end(),
-                    [&](const auto& other) { return other.key.algorithm() == key->algorithm(); });
-    if (newer) continue;
-    signer->domain = row.domain;
-    signer->account_id = row.account_id;
-    signer->keys.push_back({row.selector, std::move(*key)});
+    if (algorithms.insert(row.algorithm).second) pems.push_back({row.selector, row.private_key});
   }
-  return signer;
+  return std::make_shared<policy::DkimSigner>(keys.front().domain, keys.front().account_id,
+                                              std::move(pems));
 }
 
 Publisher::Publisher(store::Store& store, policy::Directory& directory,
@@ -147,27 +140,17 @@ Result<void> Publisher::load() {
 
 Result<void> Publisher::load_signers() {
   if (keyring_ == nullptr) return {};
-  std::vector<store::DkimKeyRow> keys;
-  std::optional<Error> trouble;
+  std::vector<store::DkimKeyRow> keys;  // of one domain
   const auto flush = [&] {
-    if (keys.empty() || trouble) return;
-    auto signer = to_signer(keys);
+    if (!keys.empty()) keyring_->put(to_signer(keys));
     keys.clear();
-    // Without its key mail would go unsigned: better no start at all.
-    if (!signer) {
-      trouble = std::move(signer.error());
-    } else {
-      keyring_->put(std::move(*signer));
-    }
   };
   const Result<void> read = store_.each_dkim_signing_key([&](store::DkimKeyRow row) {
     if (!keys.empty() && keys.back().domain_id != row.domain_id) flush();
     keys.push_back(std::move(row));
   });
-  if (!read) return read;
-  flush();
-  if (trouble) return tl::unexpected(std::move(*trouble));
-  return {};
+  if (read) flush();
+  return read;
 }
 
 Result<void> Publisher::publish_signer(const std::string& domain) {
@@ -176,11 +159,9 @@ Result<void> Publisher::publish_signer(const std::string& domain) {
   if (!keys) return diverged(keys.error());
   if (keys->empty()) {
     keyring_->remove(domain);
-    return {};
+  } else {
+    keyring_->put(to_signer(*keys));
   }
-  auto signer = to_signer(*keys);
-  if (!signer) return diverged(std::move(signer.error()));
-  keyring_->put(std::move(*signer));
   return {};
 }
 

@@ -19,9 +19,8 @@ namespace postern::admin {
 std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
                                                   const Secret& signing_seed);
 Result<std::shared_ptr<const policy::WebhookPolicy>> to_policy(const store::PolicyRow& row);
-/// `keys`: one domain's, newest first, of which the first of each algorithm signs.
-Result<std::shared_ptr<const policy::DkimSigner>> to_signer(
-    const std::vector<store::DkimKeyRow>& keys);
+/// `keys`: one domain's, at least one, newest first, of which the first of each algorithm signs.
+std::shared_ptr<const policy::DkimSigner> to_signer(const std::vector<store::DkimKeyRow>& keys);
 
 /// Blocks on the disk: call it on a worker thread. Safe from any thread.
 class Publisher {

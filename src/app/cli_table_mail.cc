@@ -42,6 +42,15 @@ constexpr OptionSpec keygen_options[] = {
 };
 constexpr ExitCode keygen_exits[] = {ok, usage, ExitCode::cannot_create, ExitCode::io};
 
+constexpr ExampleSpec keys_examples[] = {
+    {"postern dkim keys", "every key of the gateway, with the record that belongs into DNS"},
+    {"postern dkim keys example.com --json", "those of one domain, for scripts"},
+};
+constexpr OptionSpec keys_options[] = {
+    {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
+};
+constexpr ExitCode keys_exits[] = {ok, usage, ExitCode::no_input, ExitCode::io, config};
+
 constexpr ExampleSpec sign_examples[] = {
     {"postern dkim sign --key s1.example.com.pem --domain example.com --selector s1 m.eml",
      "the message with a DKIM-Signature on top"},
@@ -122,6 +131,11 @@ constexpr CommandSpec table[] = {
      "that exists is never overwritten.",
      "--domain NAME --selector NAME [--type rsa|ed25519|both] [--bits N] [--out FILE]", 0,
      keygen_examples, keygen_options, keygen_exits, "postern dkim check, postern dkim sign"},
+    {"dkim keys", "Set up", "the keys that sign outgoing mail",
+     "Lists the DKIM keys of the gateway's domains as lines of a zone file, without their private "
+     "halves. They are made and put to use over the API (docs/relay-signing.md).",
+     "[DOMAIN] [--data-dir DIR] [--json]", 1, keys_examples, keys_options, keys_exits,
+     "postern dkim keygen, postern dkim check"},
     {"dkim check", "Set up", "is a key published, usable, and ours?",
      "Looks up the record of a DKIM key and says whether receivers can use it, and whether it "
      "belongs to a private key.",

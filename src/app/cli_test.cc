@@ -197,7 +197,7 @@ TEST(Help, bash_accepts_its_script) {
                               "\"${COMPREPLY[*]}\" = check ] || exit 1\n"
                               "COMP_WORDS=(postern serve --sm); COMP_CWORD=2; _postern; [ "
                               "\"${COMPREPLY[*]}\" = --smtp ] || exit 1\n"
-                              "COMP_WORDS=(postern dkim k); COMP_CWORD=2; _postern; [ "
+                              "COMP_WORDS=(postern dkim keyg); COMP_CWORD=2; _postern; [ "
                               "\"${COMPREPLY[*]}\" = keygen ] || exit 1\n"
                               "COMP_WORDS=(postern dkim keygen --b); COMP_CWORD=3; _postern; [ "
                               "\"${COMPREPLY[*]}\" = --bits ] || exit 1\n"

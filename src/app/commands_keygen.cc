@@ -17,9 +17,6 @@ namespace {
 namespace dkim = mailauth::dkim;
 namespace json = boost::json;
 
-/// RFC 1035 §3.3: octets of one string of a TXT record.
-constexpr std::size_t string_octets = 255;
-
 struct Wanted {
   std::string domain;  ///< in normal form, as the selector
   std::string selector;
@@ -119,23 +116,12 @@ Result<void> write_keys(const std::vector<NewKey>& keys) {
   return {};
 }
 
-std::vector<std::string> strings_of(const std::string& record) {
-  std::vector<std::string> out;
-  for (std::size_t at = 0; at < record.size(); at += string_octets) {
-    out.push_back(record.substr(at, string_octets));
-  }
-  return out;
-}
-
 std::string owner_of(const NewKey& key, const Wanted& wanted) {
   return key.selector + "._domainkey." + wanted.domain;
 }
 
-/// RFC 1035 §5.1.
 std::string zone_line(const NewKey& key, const Wanted& wanted) {
-  std::string out = owner_of(key, wanted) + ". IN TXT";
-  for (const std::string& text : strings_of(key.key.public_record())) out += " \"" + text + "\"";
-  return out;
+  return txt_line(owner_of(key, wanted), key.key.public_record());
 }
 
 /// Every line that is not a record is a comment of a zone file.
@@ -182,7 +168,7 @@ json::object to_json(const std::vector<NewKey>& keys, const Wanted& wanted) {
     }
     list.push_back(std::move(one));
     json::array strings;
-    for (std::string& text : strings_of(key.key.public_record())) strings.emplace_back(text);
+    for (std::string& text : txt_strings(key.key.public_record())) strings.emplace_back(text);
     json::array records;
     records.push_back(std::move(strings));
     zone[owner_of(key, wanted)] = json::object{{"TXT", std::move(records)}};

@@ -1,10 +1,12 @@
-// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC. They need no gateway.
+// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC. They need no gateway;
+// `dkim keys` reads the database of one, running or not.
 #pragma once
 
 #include "app/commands.h"
 
 namespace postern::app {
 
+int run_dkim_keys(const Arguments& arguments, Streams& streams);
 int run_dkim_keygen(const Arguments& arguments, Streams& streams);
 int run_dkim_sign(const Arguments& arguments, Streams& streams);
 int run_dkim_verify(const Arguments& arguments, Streams& streams);

@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include "app/commands.h"
+#include "app/commands_mail.h"
 #include "app/commands_store.h"
 #include "store/delivery_log.h"
 #include "store/sqlite_store.h"
@@ -231,6 +232,58 @@ TEST_F(Inbox, the_last_messages_up_to_the_limit) {
   const Answer answer = run(run_inbox, {"inbox", "--limit", "1"});
   EXPECT_EQ(lines(answer.out), 1u);
   EXPECT_THAT(answer.out, HasSubstr("msg_3"));
+}
+
+TEST_F(DataDirectory, dkim_keys_are_listed_as_a_zone_without_their_secret) {
+  EXPECT_EQ(run(run_dkim_keys, {"dkim", "keys"}).code, 66);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  std::filesystem::create_directories(path_);
+  const auto store = open_store();
+  EXPECT_THAT(run(run_dkim_keys, {"dkim", "keys"}).err, HasSubstr("there are no keys"));
+  const store::Time at = store::from_millis(1795161600000);
+  ASSERT_TRUE(store->create_account({.id = "acc_1",
+                                     .email = "owner@example.com",
+                                     .password_hash = Secret("none"),
+                                     .created_at = at,
+                                     .updated_at = at},
+                                    nullptr));
+  for (const std::string domain : {"example.com", "example.net"}) {
+    ASSERT_TRUE(store->create_domain({.id = "dom_" + domain,
+                                      .account_id = "acc_1",
+                                      .name = domain,
+                                      .verification_token = "t",
+                                      .created_at = at,
+                                      .updated_at = at},
+                                     nullptr));
+    ASSERT_TRUE(store->create_dkim_key({.domain_id = "dom_" + domain,
+                                        .account_id = "acc_1",
+                                        .selector = "s1",
+                                        .algorithm = "rsa-sha256",
+                                        .private_key = Secret("hush"),
+                                        .public_record = "v=DKIM1; p=" + std::string(300, 'x'),
+                                        .signing = true,
+                                        .created_at = at,
+                                        .updated_at = at},
+                                       10, nullptr));
+  }
+  ASSERT_TRUE(store->verify_domain("acc_1", "dom_example.com", at, nullptr));
+  const Answer all = run(run_dkim_keys, {"dkim", "keys"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, Not(HasSubstr("hush")));
+  EXPECT_THAT(all.out, HasSubstr("; rsa-sha256, signing, once the domain is verified, since"));
+  const Answer one = run(run_dkim_keys, {"dkim", "keys", "Example.COM."});
+  EXPECT_EQ(one.out,
+            "; rsa-sha256, signing, since 2026-11-20T08:00:00Z\n"
+            "s1._domainkey.example.com. IN TXT \"v=DKIM1; p=" +
+                std::string(244, 'x') + "\" \"" + std::string(56, 'x') + "\"\n");
+  const Answer json = run(run_dkim_keys, {"dkim", "keys", "example.net", "--json"});
+  const auto keys = boost::json::parse(json.out).at("keys").as_array();
+  ASSERT_EQ(keys.size(), 1u);
+  EXPECT_EQ(keys[0].at("name"), "s1._domainkey.example.net");
+  EXPECT_EQ(keys[0].at("state"), "signing");
+  EXPECT_EQ(keys[0].at("verified"), false);
+  EXPECT_THAT(json.out, Not(HasSubstr("hush")));
+  EXPECT_EQ(run(run_dkim_keys, {"dkim", "keys", "a b"}).code, 64);
 }
 
 }  // namespace

@@ -53,6 +53,11 @@ tl::expected<Envelope, UsageError> read_envelope(const Arguments& arguments);
 /// A line "  name       value" of a report.
 std::string fact(std::string_view name, std::string_view value);
 
+/// A TXT record's strings, 255 octets each at most (RFC 1035 §3.3).
+std::vector<std::string> txt_strings(std::string_view record);
+/// The line of a zone file (RFC 1035 §5.1), without its end. `record` holds no quotes.
+std::string txt_line(std::string_view name, std::string_view record);
+
 /// The DNS answers in their order; empty when there is none.
 std::string dns_text(const std::vector<policy::DnsRecord>& records);
 /// As --dns reads them.

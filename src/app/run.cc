@@ -132,6 +132,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"completion", run_completion},
       {"version", run_version},
       {"dkim keygen", run_dkim_keygen},
+      {"dkim keys", run_dkim_keys},
       {"dkim sign", run_dkim_sign},
       {"dkim verify", run_dkim_verify},
       {"dkim check", run_dkim_check},

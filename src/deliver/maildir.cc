@@ -132,7 +132,7 @@ Result<std::string> Maildir::deliver(const std::optional<mail::Mailbox>& reverse
                                      const mail::Mailbox& recipient,
                                      spool::BodyReader& body) const {
   if (Result<void> prepared = prepare(); !prepared) return tl::unexpected(prepared.error());
-  const std::string name = unique_name();
+  std::string name = unique_name();
   TmpFile file(path_ + "/tmp/" + name);
   if (!file.is_open()) return trouble("making a file in " + path_ + "/tmp");
   UnixLines lines(file);

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <csignal>
 #include <filesystem>
@@ -128,6 +129,29 @@ TEST_F(MaildirTest, a_damaged_message_is_never_there) {
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().fault, Fault::permanent);
   EXPECT_EQ(files("new") + files("tmp"), 0u);
+}
+
+TEST_F(MaildirTest, a_killed_process_leaves_whole_messages_only) {
+  const std::string octets = std::string(300000, 'x') + "\r\n";
+  const Result<std::string> first = deliver(octets);
+  ASSERT_TRUE(first);
+  const std::size_t size = read(*first).size();
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    for (;;) {
+      if (!deliver(octets)) _exit(1);
+    }
+  }
+  bool alive = true;
+  while (alive && files("new") < 5) alive = waitpid(child, nullptr, WNOHANG) == 0;
+  ASSERT_TRUE(alive);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
+  for (const auto& file : fs::directory_iterator(path_ + "/new")) {
+    EXPECT_EQ(file.file_size(), size) << file.path();
+  }
+  EXPECT_LE(files("tmp"), 1u);
 }
 
 TEST_F(MaildirTest, without_room_nothing_is_there_and_the_message_waits) {

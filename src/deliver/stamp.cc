@@ -1,8 +1,9 @@
 #include "deliver/stamp.h"
 
+#include <algorithm>
 #include <stdexcept>
 
-#include "deliver/payload_context.h"
+#include "base/text.h"
 #include "mail/received.h"
 #include "mailauth/ar/strip.h"
 #include "mailauth/ar/write.h"
@@ -17,6 +18,17 @@ namespace {
 namespace ar = mailauth::ar;
 namespace dkim = mailauth::dkim;
 
+/// Nullopt when there is another.
+std::optional<mail::Mailbox> only_recipient(const policy::Evidence& evidence) {
+  const auto& all = evidence.recipients;
+  if (all.empty()) return std::nullopt;
+  const std::string first = all.front().address.text();
+  const bool alone = std::all_of(all.begin(), all.end(), [&](const policy::Recipient& one) {
+    return iequals(one.address.text(), first);
+  });
+  return alone ? std::optional(all.front().address) : std::nullopt;
+}
+
 std::string received(const policy::Evidence& evidence, const StampOptions& options) {
   const policy::SessionFacts& session = evidence.session;
   mail::Arrival arrival;
@@ -29,8 +41,7 @@ std::string received(const policy::Evidence& evidence, const StampOptions& optio
                                               .smtputf8 = evidence.smtputf8});
   if (session.tls) arrival.tls = session.tls->version + " " + session.tls->cipher;
   arrival.id = options.id;
-  const auto recipients = distinct_recipients(evidence);
-  if (recipients.size() == 1) arrival.recipient = recipients.front()->address;
+  arrival.recipient = only_recipient(evidence);
   arrival.time = options.time;
   return mail::received_field(arrival);
 }
@@ -52,11 +63,10 @@ bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer
   if (!auth) return false;
   // The operator's own, not an account's: a trusted proxy or a hook has vouched for the name.
   if (auth->granted.empty()) return true;
-  for (const auto& grant : auth->granted) {
-    const auto policy = options.directory_of_policies->policy(grant.first);
-    if (policy && policy->account_id == signer.account_id) return true;
-  }
-  return false;
+  return std::any_of(auth->granted.begin(), auth->granted.end(), [&](const auto& grant) {
+    const auto policy = options.policies ? options.policies->policy(grant.first) : nullptr;
+    return policy && policy->account_id == signer.account_id();
+  });
 }
 
 /// The DKIM-Signature fields that are due; "" when none is.
@@ -69,17 +79,19 @@ Result<std::string> signatures(const policy::Evidence& evidence, std::string_vie
   if (!author.is_strict()) return std::string();
   const auto signer = options.keys->signer_for(author.domains.front());
   if (!signer || !may_sign(evidence, *signer, options)) return std::string();
+  const auto& keys = signer->keys();
+  if (!keys) return tl::unexpected(keys.error());
   if (header.truncated()) return fail(Fault::limit, "the header has too many fields");
 
   dkim::SignOptions sign;
-  sign.domain = signer->domain;
+  sign.domain = signer->domain();
   sign.signed_at = std::chrono::system_clock::to_time_t(options.time);
   sign.expires_at = *sign.signed_at + std::chrono::seconds(signature_lifetime).count();
   dkim::BodyHasher body(sign.forms.body);
   body.feed(body_text);
   body.finish();
   std::string fields;
-  for (const policy::DkimSigner::Key& one : signer->keys) {
+  for (const policy::DkimSigner::Key& one : *keys) {
     sign.selector = one.selector;
     Result<std::string> field = dkim::sign(one.key, sign, header, body);
     if (!field) return field;

@@ -30,8 +30,8 @@ struct StampOptions {
   bool trusted_client = false;
   /// Borrowed for the call. Null: nothing is signed.
   const policy::DkimKeyring* keys = nullptr;
-  /// Whose credential it was. Borrowed for the call; needed wherever `keys` is.
-  const policy::Directory* directory_of_policies = nullptr;
+  /// Tells whose credential it was. Borrowed for the call. Null: no account's credential signs.
+  const policy::Directory* policies = nullptr;
 };
 
 /// From the top: Received (RFC 5321 §4.4), Authentication-Results, a DKIM signature for each

@@ -49,7 +49,7 @@ class Stamp : public testing::Test {
                 .id = "01JD0000000000000000000000",
                 .time = std::chrono::system_clock::from_time_t(arrival),
                 .directory = directory_,
-                .directory_of_policies = &policies_};
+                .policies = &policies_};
   }
   ~Stamp() override { rmdir(directory_.c_str()); }
 
@@ -74,8 +74,10 @@ class Stamp : public testing::Test {
     static const auto rsa = *dkim::SigningKey::generate_rsa(1024);
     static const auto ed25519 = *dkim::SigningKey::generate_ed25519();
     options_.keys = &keyring_;
-    keyring_.put(std::make_shared<policy::DkimSigner>(policy::DkimSigner{
-        .domain = domain, .account_id = account, .keys = {{"r1", rsa}, {"e1", ed25519}}}));
+    keyring_.put(std::make_shared<policy::DkimSigner>(
+        domain, account,
+        std::vector<policy::DkimSigner::Pem>{{"r1", rsa.private_pem()},
+                                             {"e1", ed25519.private_pem()}}));
     records_["r1._domainkey." + domain] = rsa.public_record();
     records_["e1._domainkey." + domain] = ed25519.public_record();
   }
@@ -140,6 +142,7 @@ TEST_F(Stamp, says_how_the_message_came) {
 
 TEST_F(Stamp, tells_no_recipient_of_another) {
   EXPECT_EQ(added(evidence({"bob", "eve"})).find("for <"), std::string::npos);
+  EXPECT_EQ(added(evidence({})).find("for <"), std::string::npos);
   EXPECT_NE(added(evidence({"bob", "Bob"})).find("for <bob@example.net>"), std::string::npos);
 }
 
@@ -329,6 +332,17 @@ TEST_F(Stamp, never_lets_mail_go_unsigned_that_is_to_be_signed) {
   const Error error = refused(authenticated(), many + "\r\n");
   EXPECT_EQ(error.fault, Fault::temporary);
   EXPECT_NE(error.message.find("signature"), std::string::npos);
+
+  keyring_.put(std::make_shared<policy::DkimSigner>(
+      "example.com", "acc_1",
+      std::vector<policy::DkimSigner::Pem>{{"torn", Secret("-----BEGIN hush")}}));
+  for (int again = 0; again < 2; ++again) {
+    const Error unread = refused(authenticated(), message);
+    EXPECT_EQ(unread.fault, Fault::temporary);
+    EXPECT_NE(unread.message.find("torn._domainkey.example.com"), std::string::npos);
+    EXPECT_EQ(unread.message.find("hush"), std::string::npos);
+  }
+  stamp(evidence());  // what is not to be signed goes on
 }
 
 }  // namespace

@@ -1,10 +1,25 @@
 #include "policy/dkim_keyring.h"
 
-#include <mutex>
-
 #include "mailauth/names.h"
 
 namespace postern::policy {
+
+const Result<std::vector<DkimSigner::Key>>& DkimSigner::keys() const {
+  std::call_once(once_, [this] {
+    std::vector<Key> parsed;
+    for (const Pem& one : pems_) {
+      auto key = mailauth::dkim::SigningKey::from_pem(one.key);
+      if (!key) {
+        keys_ = fail(Fault::permanent, "DKIM key " + one.selector + "._domainkey." + domain_ +
+                                           ": " + key.error().message);
+        return;
+      }
+      parsed.push_back({one.selector, std::move(*key)});
+    }
+    keys_ = std::move(parsed);
+  });
+  return keys_;
+}
 
 void DkimKeyring::put(std::shared_ptr<const DkimSigner> signer) {
   const std::unique_lock lock(mutex_);

@@ -6,6 +6,7 @@
 #include <iostream>
 #include <iterator>
 #include <string>
+#include <vector>
 
 #include <fmt/core.h>
 
@@ -21,16 +22,17 @@ int main(int argc, char** argv) {
   }
   const std::string message(std::istreambuf_iterator<char>(std::cin), {});
 
-  policy::DkimSigner signer{.domain = argv[1], .account_id = "acc_1", .keys = {}};
-  signer.keys.push_back({"rsa", dkim::SigningKey::generate_rsa().value()});
-  signer.keys.push_back({"ed", dkim::SigningKey::generate_ed25519().value()});
+  const std::string domain = argv[1];
+  std::vector<policy::DkimSigner::Pem> pems;
   std::ofstream records(argv[2]);
-  for (const auto& key : signer.keys) {
-    records << key.selector << "._domainkey." << signer.domain << " " << key.key.public_record()
-            << "\n";
-  }
+  const auto add = [&](const std::string& selector, const dkim::SigningKey& key) {
+    pems.push_back({selector, key.private_pem()});
+    records << selector << "._domainkey." << domain << " " << key.public_record() << std::endl;
+  };
+  add("rsa", dkim::SigningKey::generate_rsa().value());
+  add("ed", dkim::SigningKey::generate_ed25519().value());
   policy::DkimKeyring keyring;
-  keyring.put(std::make_shared<policy::DkimSigner>(std::move(signer)));
+  keyring.put(std::make_shared<policy::DkimSigner>(domain, "acc_1", std::move(pems)));
 
   policy::Evidence evidence;
   evidence.session.client_ip = IpAddress::v4(0xC0000219);
