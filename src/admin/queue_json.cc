@@ -45,7 +45,7 @@ json::object to_json(const spool::Message& message, Detail detail) {
                    {"account", or_null(envelope.account)},
                    {"authn_id", or_null(envelope.authn_id)},
                    {"trace_id", or_null(envelope.trace_id)},
-                   {"eight_bit", envelope.eight_bit},
+                   {"eight_bit", (envelope.header_8bit || envelope.body_8bit)},
                    {"smtputf8", envelope.smtputf8},
                    {"require_tls", envelope.require_tls},
                    {"ret", or_null(envelope.ret)},

@@ -150,7 +150,7 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
                                       .directory = settings_.temporary_directory,
                                       .trusted_client = evidence.trusted_client,
                                       .keys = &rooms_.keys,
-                                      .directory_of_policies = &rooms_.directory};
+                                      .policies = &rooms_.directory};
   const auto stamp = [&evidence, &options, text = *octets] {
     return deliver::stamped(evidence, text, options);
   };

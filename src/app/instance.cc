@@ -18,6 +18,7 @@
 
 #include "admin/metrics_token.h"
 #include "app/explain_live.h"
+#include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
@@ -152,6 +153,7 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
       return tl::unexpected(started.error());
     }
   }
+  instance->outbound_->start();
   instance->server_->start();
   instance->api_thread_ = std::thread([raw = instance.get()] { raw->run_api_loop(); });
   return instance;
@@ -312,12 +314,17 @@ Instance::Started Instance::open_delivery() {
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
       options);
-  sink_ = std::make_unique<WebhookSink>(*delivery_,
-                                        config_.webhooks.disposition == Disposition::discard);
+  Result<relay::RelayConfig> relay = relay_options(config_);
+  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  auto outbound = Outbound::open(
+      config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
+      {*delivery_, directory_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
+  if (!outbound) return database_error(data_dir_ + "/spool/spool.db", outbound.error());
+  outbound_ = std::move(*outbound);
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
-      gateway::Services{directory_, *authenticator_, *sink_, *recorder_, *rate_probe_, *resources_,
+      gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_, *resources_,
                         *resolver_, authentication_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
@@ -426,6 +433,11 @@ Task<void> Instance::housekeeping() {
       return log->purge(
           std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
     });
+    Outbound* outbound = outbound_.get();
+    co_await disk_pool_->run([outbound] {
+      outbound->purge(std::chrono::system_clock::now());
+      return true;
+    });
     if (!purged || !*purged) continue;
     for (const std::string& file : (**purged).files) {
       std::error_code ignored;
@@ -449,6 +461,8 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
                   "restart to change addresses; nothing was changed now");
   }
+  Result<relay::RelayConfig> relay = relay_options(config);
+  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
   Config before = config;
   {
     const std::lock_guard lock(deciding_mutex_);
@@ -460,13 +474,21 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     const std::lock_guard lock(deciding_mutex_);
     deciding_ = std::move(before);
     listeners_ = std::move(settings);
+    return followed;
   }
+  outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
   return followed;
 }
 
 std::size_t Instance::stop(std::chrono::milliseconds limit) {
   std::size_t cut = 0;
+  const auto until = std::chrono::steady_clock::now() + limit;
   if (server_) cut = server_->drain(limit);
+  if (outbound_) {
+    outbound_->stop(std::max(std::chrono::milliseconds(0),
+                             std::chrono::duration_cast<std::chrono::milliseconds>(
+                                 until - std::chrono::steady_clock::now())));
+  }
   if (http_) http_->stop();
   for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
                      lookup_pool_.get()}) {
@@ -475,9 +497,11 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   if (server_) server_->halt();
   api_loop_.stop();
   if (api_thread_.joinable()) api_thread_.join();
+  if (outbound_) outbound_->close_spool();
   name_servers_.reset();
   delivery_.reset();
   server_.reset();
+  outbound_.reset();
   http_.reset();
   replay_port_.reset();
   traces_.reset();

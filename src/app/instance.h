@@ -14,6 +14,7 @@
 #include "app/config.h"
 #include "app/exit_code.h"
 #include "app/metered_resolver.h"
+#include "app/outbound.h"
 #include "app/replay_port.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
@@ -113,7 +114,7 @@ class Instance {
   std::unique_ptr<net::WorkPool> payload_pool_;
   std::unique_ptr<gateway::Authenticator> authenticator_;
   std::unique_ptr<deliver::WebhookDelivery> delivery_;
-  std::unique_ptr<WebhookSink> sink_;
+  std::unique_ptr<Outbound> outbound_;
   std::unique_ptr<gateway::Services> services_;
   std::unique_ptr<gateway::Server> server_;
   std::unique_ptr<SimulatorPort> simulator_;

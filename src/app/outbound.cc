@@ -1,8 +1,12 @@
 #include "app/outbound.h"
 
 #include <filesystem>
+#include <future>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include "relay/destination.h"
 #include "telemetry/log.h"

@@ -43,6 +43,9 @@ class Outbound {
   /// Nothing new begins; attempts under way may end for `limit`. What is cut is tried again after
   /// the next start.
   void stop(std::chrono::milliseconds limit);
+  /// Waits until everything is written, and closes. After stop(), with all event loops that use the
+  /// sink stopped.
+  void close_spool() { spool_.reset(); }
   /// Dead letters whose time is over go. Blocks on the disk.
   void purge(std::chrono::system_clock::time_point now);
 

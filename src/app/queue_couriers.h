@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "mail/address.h"
 #include "net/work_pool.h"
 #include "queue/courier.h"
 #include "relay/courier.h"

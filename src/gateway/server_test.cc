@@ -26,7 +26,9 @@ constexpr std::string_view message =
 /// Keeps what it is given; answers 250, or what the test sets.
 class KeepingSink final : public MessageSink {
  public:
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& body) override {
+  std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
+  std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
+  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& body, Ruling) override {
     const std::lock_guard lock(mutex);
     const auto view = body.view();
     messages.emplace_back(view ? *view : "unreadable");

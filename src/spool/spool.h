@@ -230,6 +230,9 @@ class Spool {
   virtual void settle(std::vector<Settlement> settlements, Done<void> done) = 0;
   /// Notes that the sender of a message was told of the delay of these.
   virtual void notice(std::vector<RecipientKey> keys, Done<void> done) = 0;
+  /// Deletes messages that are dead letters and nothing else since before `before`, a few thousand
+  /// at a time; how many. Waits for the disk.
+  virtual Result<std::uint64_t> purge_dead(Time before) = 0;
   /// Fault::not_found without such a message.
   virtual void act(Action action, const MessageId& id, Time now, Done<void> done) = 0;
   /// Marks a message as damaged: it is never delivered, and it stays until it is dropped.

@@ -65,6 +65,7 @@ class SqliteSpool final : public Spool {
              Done<std::vector<Claim>> done) override;
   void settle(std::vector<Settlement> settlements, Done<void> done) override;
   void notice(std::vector<RecipientKey> keys, Done<void> done) override;
+  Result<std::uint64_t> purge_dead(Time before) override;
   void act(Action action, const MessageId& id, Time now, Done<void> done) override;
   void quarantine(const MessageId& id, std::string damage, Done<void> done) override;
   Result<Verification> verify() override;

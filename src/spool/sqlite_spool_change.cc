@@ -1,6 +1,7 @@
 // What becomes of messages after put(): attempts and what operators do. All of it goes through the
 // same group commit.
 #include <algorithm>
+#include <future>
 #include <utility>
 
 #include "spool/sqlite_spool.h"
@@ -56,11 +57,11 @@ Result<void> settle_one(Database& database, const Place& place, const Settlement
     case Outcome::failed:
     case Outcome::dead:
       return none(database.execute(
-          "UPDATE recipient SET state = ?1, claimed = 0, last_reply = ?2 "
+          "UPDATE recipient SET state = ?1, claimed = 0, last_reply = ?2, next_at = ?6 "
           "WHERE message = ?3 AND idx = ?4 AND state = 0 "
           "AND (claimed = 1 AND attempts = ?5 OR claimed = 0 AND ?5 = 0)",
           static_cast<int>(settled.outcome == Outcome::dead ? State::dead : State::failed),
-          settled.reply, place.seq, index, settled.attempt));
+          settled.reply, place.seq, index, settled.attempt, store::now()));
   }
   return fail(Fault::bug, "an unknown outcome");
 }
@@ -186,6 +187,34 @@ void SqliteSpool::notice(std::vector<RecipientKey> keys, Done<void> done) {
         return {};
       },
       std::move(done));
+}
+
+Result<std::uint64_t> SqliteSpool::purge_dead(Time before) {
+  constexpr std::size_t batch = 2000;
+  std::uint64_t gone = 0;
+  for (;;) {
+    Result<std::vector<MessageId>> old;
+    {
+      const std::lock_guard guard(mutex_);
+      old = reading_->all(
+          "SELECT DISTINCT m.id FROM recipient AS r INDEXED BY recipient_kept "
+          "CROSS JOIN message AS m ON m.seq = r.message "
+          "WHERE r.state = 4 AND r.state >= 3 AND r.next_at < ? AND NOT EXISTS (SELECT 1 FROM "
+          "recipient AS o WHERE o.message = r.message AND o.state NOT IN (1, 2, 4)) LIMIT ?",
+          [](const store::Row& row) { return row.text(0); }, before, batch);
+    }
+    if (!old) return tl::unexpected(old.error());
+    if (old->empty()) return gone;
+    for (const MessageId& id : *old) {
+      std::promise<Result<void>> done;
+      act(Action::drop, id, before, [&](Result<void> result) { done.set_value(result); });
+      const Result<void> dropped = done.get_future().get();
+      if (dropped) ++gone;
+      if (!dropped && dropped.error().fault != Fault::not_found) {
+        return tl::unexpected(dropped.error());
+      }
+    }
+  }
 }
 
 void SqliteSpool::act(Action action, const MessageId& id, Time now, Done<void> done) {
