@@ -243,6 +243,37 @@ TEST_F(ServerTest, starttls_forgets_and_drops_what_was_sent_behind_it) {
             std::string::npos);
 }
 
+TEST_F(ServerTest, what_mail_and_rcpt_ask_for_reaches_the_evidence) {
+  start();
+  auto client = greeted();
+  client->send("STARTTLS\r\n");
+  EXPECT_EQ(client->reply().substr(0, 3), "220");
+  ASSERT_TRUE(client->start_tls());
+  EXPECT_EQ(client->ask("EHLO client.example.org").substr(0, 3), "250");
+  for (const char* command :
+       {"MAIL FROM:<a@example.org> RET=hdrs ENVID=QQ+2B314159 REQUIRETLS",
+        "RCPT TO:<open@hooks.example.net> NOTIFY=Success,DELAY ORCPT=rfc822;Big+2BJoe@example.org",
+        "RCPT TO:<open+tag@hooks.example.net>", "RCPT TO:<open@hooks.example.net> NOTIFY=NEVER"}) {
+    EXPECT_EQ(client->ask(command).substr(0, 3), "250") << command;
+  }
+  EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
+  EXPECT_EQ(client->transact("open@hooks.example.net", message).substr(0, 3), "250");
+  client->ask("QUIT");
+  ASSERT_EQ(recorder.traces.size(), 2u);
+  const policy::Evidence& asked = recorder.traces[0].evidence;
+  EXPECT_EQ(asked.ret, "hdrs");
+  EXPECT_EQ(asked.envid, "QQ+2B314159");
+  EXPECT_TRUE(asked.require_tls);
+  ASSERT_EQ(asked.recipients.size(), 2u);
+  EXPECT_EQ(asked.recipients[0].notify, "Success,DELAY") << "the first one counts";
+  EXPECT_EQ(asked.recipients[0].orcpt, "rfc822;Big+2BJoe@example.org");
+  EXPECT_EQ(asked.recipients[1].notify + asked.recipients[1].orcpt, "");
+  const policy::Evidence& next = recorder.traces[1].evidence;
+  EXPECT_EQ(next.ret + next.envid + next.recipients[0].notify, "");
+  EXPECT_FALSE(next.require_tls);
+}
+
 TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   start();
   auto client = greeted();

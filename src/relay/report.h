@@ -77,7 +77,7 @@ struct ReportOccasion {
 enum class Suppression : std::uint8_t {
   null_sender,
   own_bounce_address,
-  notify,  ///< NOTIFY of every recipient in question is against it
+  notify,  ///< NOTIFY is against it, or nobody is in the state that the report is about
   automatic,
   already_sent,
   next_hop_reports,

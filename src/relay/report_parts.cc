@@ -260,8 +260,8 @@ std::string text_part(const ReportForm& form) {
   }
   text += "\r\n";
   add_lines(text, "",
-            form.whole ? "Behind this are a report for programs and the message itself."
-                       : "Behind this are a report for programs and the header of the message.");
+            form.whole ? "What follows is a report for programs, and the message itself."
+                       : "What follows is a report for programs, and the header of the message.");
   const bool ascii = is_ascii(text);
   const std::string_view encoding = ascii ? "7bit" : form.utf8 ? "8bit" : "base64";
   std::string out;

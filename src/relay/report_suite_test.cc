@@ -111,7 +111,8 @@ bool takes_no_mail(const json::object& zone, const std::string& path) {
 
 void fill_rates(const json::object& sent, ReportRates& rates) {
   for (const auto& member : sent) {
-    const std::string key(member.key());
+    std::string key(member.key());
+    if (key.starts_with('@')) key.erase(0, 1);
     for (std::int64_t i = 0; i < member.value().to_number<std::int64_t>(); ++i) {
       const bool address = key.find('@') != std::string::npos;
       rates.count(address ? key : std::to_string(i) + "@" + key, Time(0));
