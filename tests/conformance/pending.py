@@ -4,7 +4,6 @@ To switch the cases on, delete the line. The words are what a player's `load` fo
 """
 
 PENDING = {
-    ("conduit", "queued"): "queued delivery (spool)",
     ("conduit", "browser"): "web UI pages",
     ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",
