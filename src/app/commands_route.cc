@@ -68,6 +68,11 @@ std::vector<policy::DnsRecord> records_of(const Inquiry& inquiry) {
   return out;
 }
 
+bool has_reply(const relay::Routed& routed) {
+  return routed.kind == relay::Routed::Kind::temporary ||
+         routed.kind == relay::Routed::Kind::permanent;
+}
+
 std::string_view result_name(relay::Routed::Kind kind) {
   switch (kind) {
     case relay::Routed::Kind::targets:
@@ -122,7 +127,7 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
                                                         inquiry.recipient.domain))},
       {"result", result_name(routed.kind)},
   };
-  if (routed.reply.code != 0) {
+  if (has_reply(routed)) {
     out["code"] = routed.reply.code;
     out["enhanced"] = routed.reply.enhanced.to_string();
     out["text"] = octets_json(routed.reply.text);
@@ -197,7 +202,7 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
   if (settings.pool != nullptr) out += fact("from", "pool " + settings.pool->name);
   if (settings.login) out += fact("as", printable(settings.login->user, longest));
   if (routed.kind == relay::Routed::Kind::discard) out += fact("result", "discarded");
-  if (routed.reply.code != 0) {
+  if (has_reply(routed)) {
     out += fact(
         "result",
         fmt::format("{} {} {}{}", routed.reply.code, routed.reply.enhanced.to_string(),

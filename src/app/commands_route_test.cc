@@ -46,6 +46,7 @@ TEST_F(RouteCommand, shows_hosts_in_order_and_what_was_left_out) {
   EXPECT_THAT(answer.out, HasSubstr("TLS may"));
   EXPECT_THAT(answer.out, HasSubstr("lost.example.org: has no address"));
   EXPECT_THAT(answer.out, HasSubstr("MX   example.org"));
+  EXPECT_THAT(answer.out, Not(HasSubstr("result"))) << "nobody hears a reply yet";
 }
 
 TEST_F(RouteCommand, shows_a_route_with_its_names_and_no_password) {
