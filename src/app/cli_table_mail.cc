@@ -125,6 +125,19 @@ constexpr OptionSpec dmarc_options[] = {
     dns_server,
 };
 
+constexpr ExampleSpec route_examples[] = {
+    {"postern route ann@example.org", "the route, the hosts in order, TLS, and what was left out"},
+    {"postern route ann@example.org --dns zone", "with records that are not published yet"},
+    {"postern route ann@example.org --sts enforce:mx.example.org",
+     "as if the domain had this MTA-STS policy"},
+};
+constexpr OptionSpec route_options[] = {
+    {"--sts", "MODE:NAMES", "as if the domain had this MTA-STS policy", "none"},
+    {"--attempts", "N", "show the order of hosts of N attempts: equal ones are drawn by lot", "1"},
+    dns_file,
+    dns_server,
+};
+
 constexpr CommandSpec table[] = {
     {"dkim keygen", "Set up", "make a key, print the record to publish",
      "Makes a private key for DKIM and prints the DNS record that publishes its other half. A file "
@@ -162,6 +175,13 @@ constexpr CommandSpec table[] = {
      "message. The exit code is 0 for a usable record, or a pass.",
      "DOMAIN | --message FILE --ip IP --from ADDRESS [--helo NAME]", 1, dmarc_examples,
      dmarc_options, verify_exits, "postern spf check, postern dkim verify"},
+    {"route", "Operate", "where mail for an address would go",
+     "Shows the route of an address, the hosts that would be tried, their addresses and TLS "
+     "levels, "
+     "what was left out and why, or the reply. Nothing is sent. The exit code is 1 where the "
+     "recipient would be refused, 75 where it would be tried later.",
+     "ADDRESS... [--config FILE] [--dns FILE] [--json]", 50, route_examples, route_options,
+     verify_exits, "postern check, postern help config"},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC. They need no gateway;
 // `dkim keys` reads the database of one, running or not.
+// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC, routes. They need no gateway.
 #pragma once
 
 #include "app/commands.h"
@@ -13,5 +14,6 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams);
 int run_dkim_check(const Arguments& arguments, Streams& streams);
 int run_spf_check(const Arguments& arguments, Streams& streams);
 int run_dmarc_check(const Arguments& arguments, Streams& streams);
+int run_route(const Arguments& arguments, Streams& streams);
 
 }  // namespace postern::app

@@ -187,11 +187,7 @@ std::string short_help() {
       last = family;
     }
   }
-  out += "\n";
-  for (const std::string_view name : {"serve", "check"}) {
-    out += fmt::format("  {}\n", find_command(name)->examples.front().line);
-  }
-  return out + "More: postern help exit-codes|config|environment|tracing\n";
+  return out + "\nStart: postern serve. More: postern help exit-codes|config|environment|tracing\n";
 }
 
 std::string command_help(const CommandSpec& command) {

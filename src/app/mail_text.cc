@@ -109,6 +109,9 @@ json::array dns_json(const std::vector<policy::DnsRecord>& records) {
                                {"records", std::move(texts)},
                                {"secure", one.answer.secure},
                                {"ttl", one.answer.ttl.count()}});
+    // Without it the answers could not be asked for again.
+    if (!one.answer.canonical_name.empty())
+      out.back().as_object()["canonical_name"] = octets_json(one.answer.canonical_name);
   }
   return out;
 }

@@ -138,6 +138,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"dkim check", run_dkim_check},
       {"spf check", run_spf_check},
       {"dmarc check", run_dmarc_check},
+      {"route", run_route},
       {"import postfix", run_import_postfix},
       {"replay", run_replay},
   };

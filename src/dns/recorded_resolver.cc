@@ -88,10 +88,31 @@ bool is_truncation(std::string_view fault) { return iequals(fault, "TRUNCATE"); 
 
 }  // namespace
 
+namespace {
+
+enum class Verdict { insecure, secure, bogus };
+
+/// What a validator says of each answer, denials and steps of aliases included.
+struct Verdicts {
+  Verdict otherwise = Verdict::insecure;
+  std::vector<std::string> secure;           ///< these names and all below
+  std::map<std::string, Verdict> overrides;  ///< by "name/TYPE"
+};
+
+Verdict verdict_named(std::string_view word) {
+  if (word == "insecure") return Verdict::insecure;
+  if (word == "secure") return Verdict::secure;
+  if (word == "bogus") return Verdict::bogus;
+  throw std::invalid_argument("unknown verdict");
+}
+
+}  // namespace
+
 /// The zone of the DNS stub, judged when it is loaded.
 class RecordedResolver::Zone {
  public:
   void add(std::string_view name, const json::value& entry);
+  void set_verdicts(const json::object& given);
   Answer answer(const Question& question, std::chrono::milliseconds limit);
 
  private:
@@ -113,8 +134,12 @@ class RecordedResolver::Zone {
 
   static Options options_of(const json::value& value);
   Entry* find(const std::string& name);
+  Answer unsigned_answer(const Question& question, std::chrono::milliseconds limit,
+                         std::vector<std::string>& steps);
+  Verdict verdict_of(const std::string& name, Type type) const;
   Options* options_for(Entry& entry, const Question& question);
 
+  std::optional<Verdicts> verdicts_;
   std::mutex mutex_;  ///< guards the hit counters
   std::map<std::string, Entry> entries_;
   std::set<std::string> parents_;  ///< names that exist because one below them does
@@ -209,7 +234,58 @@ RecordedResolver::Zone::Options* RecordedResolver::Zone::options_for(Entry& entr
   return nullptr;
 }
 
+void RecordedResolver::Zone::set_verdicts(const json::object& given) {
+  Verdicts& verdicts = verdicts_.emplace();
+  for (const auto& [key, value] : given) {
+    const std::string_view member = key;
+    if (member == "default") {
+      verdicts.otherwise = verdict_named(value.as_string());
+    } else if (member == "secure") {
+      for (const json::value& suffix : value.as_array())
+        verdicts.secure.push_back(normal(suffix.as_string()));
+    } else if (member == "overrides") {
+      for (const auto& [what, verdict] : value.as_object()) {
+        const std::string_view text = what;
+        const std::size_t slash = text.rfind('/');
+        if (slash == std::string_view::npos) throw std::invalid_argument("no type");
+        verdicts.overrides[normal(text.substr(0, slash)) + upper(text.substr(slash))] =
+            verdict_named(verdict.as_string());
+      }
+    } else {
+      throw std::invalid_argument("unknown member");
+    }
+  }
+}
+
+Verdict RecordedResolver::Zone::verdict_of(const std::string& name, Type type) const {
+  const auto override_at =
+      verdicts_->overrides.find(name + "/" + std::string(dns::to_string(type)));
+  if (override_at != verdicts_->overrides.end()) return override_at->second;
+  const bool secure = std::any_of(
+      verdicts_->secure.begin(), verdicts_->secure.end(),
+      [&](const std::string& suffix) { return name == suffix || name.ends_with("." + suffix); });
+  return secure ? Verdict::secure : verdicts_->otherwise;
+}
+
+/// RFC 4035 §4.3: an answer is as secure as the weakest of its steps.
 Answer RecordedResolver::Zone::answer(const Question& question, std::chrono::milliseconds limit) {
+  std::vector<std::string> steps{question.name};
+  Answer answer = unsigned_answer(question, limit, steps);
+  if (!verdicts_) return answer;
+  answer.secure = true;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const bool alias = i + 1 < steps.size();
+    const Verdict verdict = verdict_of(steps[i], alias ? Type::cname : question.type);
+    if (verdict == Verdict::bogus) return {.status = Status::bogus};
+    answer.secure = answer.secure && verdict == Verdict::secure;
+  }
+  return answer;
+}
+
+/// `steps` gets the names that aliases lead to.
+Answer RecordedResolver::Zone::unsigned_answer(const Question& question,
+                                               std::chrono::milliseconds limit,
+                                               std::vector<std::string>& steps) {
   Answer answer{.status = Status::nx_domain, .ttl = default_ttl};
   std::string name = question.name;
   std::set<std::string> seen;
@@ -242,6 +318,7 @@ Answer RecordedResolver::Zone::answer(const Question& question, std::chrono::mil
     }
     name = alias->second.front();
     answer.canonical_name = name;
+    steps.push_back(name);
     if (!seen.insert(name).second) {
       answer.status = Status::server_failure;  // aliases in a circle
       return answer;
@@ -276,6 +353,8 @@ std::pair<Question, Answer> recorded_answer(const json::object& object) {
   if (const json::value* secure = object.if_contains("secure")) answer.secure = secure->as_bool();
   if (const json::value* ttl = object.if_contains("ttl"))
     answer.ttl = std::chrono::seconds(ttl->to_number<std::int64_t>());
+  if (const json::value* name = object.if_contains("canonical_name"))
+    answer.canonical_name = normal(octets(*name));
   return {std::move(question), std::move(answer)};
 }
 
@@ -286,6 +365,7 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
   const json::value document = json::parse(text, error);
   if (error) return fail(Fault::malformed, "the DNS data are not JSON: " + error.message());
   const json::value* data = &document;
+  const json::object* verdicts = nullptr;
   if (data->is_object()) {
     for (const char* const wrapper : {"dns", "zone"}) {
       const json::value* const inner = document.as_object().if_contains(wrapper);
@@ -293,6 +373,8 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
           inner != nullptr && inner->is_object() && inner->as_object().contains("A");
       if (inner != nullptr && !inner->is_string() && !is_name) {
         data = inner;
+        const json::value* const sec = document.as_object().if_contains("sec");
+        if (sec != nullptr && sec->is_object()) verdicts = &sec->as_object();
         break;
       }
     }
@@ -313,6 +395,8 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
       place = name;
       resolver->zone_->add(name, entry);
     }
+    place = "`sec`";
+    if (verdicts != nullptr) resolver->zone_->set_verdicts(*verdicts);
     return resolver;
   } catch (const std::exception&) {
     return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read",

@@ -21,6 +21,8 @@ class RecordedResolver final : public Resolver {
   ///  * A zone, `{name: {TYPE: records | fault, "*": fault, "!": fault | options}}`, as the test
   ///    suites' DNS stub reads it: wildcards, aliases and faults included. A fault that only a wire
   ///    can show (GARBAGE) is a server failure; a delay beyond the caller's limit is a time-out.
+  ///    Beside `{"zone": …}` may stand `"sec": {"default": verdict, "secure": [name…], "overrides":
+  ///    {"name/TYPE": verdict}}` with the verdicts of a validator, `secure`, `insecure` or `bogus`.
   ///  * The answers of a trace, `[{"name", "type", "status", "records", "secure", "ttl"}]`.
   /// Fault::malformed says which name and type cannot be read.
   static Result<std::unique_ptr<RecordedResolver>> parse(std::string_view json);

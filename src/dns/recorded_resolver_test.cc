@@ -144,5 +144,29 @@ TEST(RecordedResolver, reads_the_zones_of_the_suites) {
   }
 }
 
+TEST(RecordedVerdicts, an_answer_is_as_secure_as_its_steps) {
+  const auto resolver = RecordedResolver::parse(R"({"zone": {
+    "signed.example": {"A": ["192.0.2.1"]},
+    "a.signed.example": {"CNAME": ["signed.example"]},
+    "b.signed.example": {"CNAME": ["plain.example"]},
+    "plain.example": {"A": ["192.0.2.2"]}, "bad.signed.example": {"A": ["192.0.2.3"]}},
+    "sec": {"default": "insecure", "secure": ["Signed.example."],
+            "overrides": {"bad.signed.example/A": "bogus"}}})");
+  ASSERT_TRUE(resolver) << resolver.error().message;
+  const auto answer = [&](const char* name, Type type = Type::a) {
+    return lookup(**resolver, name, type);
+  };
+  EXPECT_TRUE(answer("signed.example").secure);
+  EXPECT_TRUE(answer("a.signed.example").secure);
+  EXPECT_FALSE(answer("b.signed.example").secure);
+  EXPECT_TRUE(answer("b.signed.example", Type::cname).secure);
+  EXPECT_FALSE(answer("plain.example").secure);
+  EXPECT_TRUE(answer("none.signed.example").secure) << "the denial is signed";
+  EXPECT_EQ(answer("none.signed.example").status, Status::nx_domain);
+  EXPECT_EQ(answer("bad.signed.example").status, Status::bogus);
+  EXPECT_EQ(answer("bad.signed.example", Type::aaaa).status, Status::no_data);
+  EXPECT_FALSE(RecordedResolver::parse(R"({"zone": {}, "sec": {"default": "perhaps"}})"));
+}
+
 }  // namespace
 }  // namespace postern::dns

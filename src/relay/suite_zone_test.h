@@ -22,61 +22,25 @@ namespace postern::relay::testing {
 class SuiteZone {
  public:
   /// `zone` in the format of tests/suites/dns_stub.py, `sec` as the suite's README says.
-  SuiteZone(const boost::json::value& zone, const boost::json::object& sec) : sec_(sec) {
-    const std::string text = boost::json::serialize(boost::json::object{{"zone", zone}});
-    auto parsed = dns::RecordedResolver::parse(text);
+  SuiteZone(const boost::json::value& zone, const boost::json::object& sec) {
+    auto parsed = dns::RecordedResolver::parse(
+        boost::json::serialize(boost::json::object{{"zone", zone}, {"sec", sec}}));
     if (!parsed) throw std::runtime_error(parsed.error().message);
     resolver_ = std::move(*parsed);
   }
 
-  /// Follows aliases itself, since each step has a verdict of its own.
   dns::Answer resolve(const dns::Question& question) {
     asked.push_back(question);
-    std::string name = lower(question.name);
-    std::set<std::string> seen{name};
-    bool secure = true;
-    while (question.type != dns::Type::cname) {
-      const dns::Answer alias = lookup({name, dns::Type::cname});
-      if (alias.status != dns::Status::found) break;
-      const std::string verdict = verdict_of(name, "CNAME");
-      if (verdict == "bogus") return {.status = dns::Status::bogus};
-      secure &= verdict == "secure";
-      name = lower(alias.records.front());
-      if (!seen.insert(name).second) return {.status = dns::Status::server_failure};
-    }
-    dns::Answer answer = lookup({name, question.type});
-    const std::string verdict = verdict_of(name, std::string(dns::to_string(question.type)));
-    if (verdict == "bogus") return {.status = dns::Status::bogus};
-    answer.secure = secure && verdict == "secure";
-    answer.canonical_name = name == lower(question.name) ? "" : name;
-    return answer;
-  }
-
-  std::vector<dns::Question> asked;
-
- private:
-  dns::Answer lookup(const dns::Question& question) {
     boost::asio::io_context loop;
     auto answer = boost::asio::co_spawn(loop, resolver_->lookup(question, std::chrono::seconds(5)),
                                         boost::asio::use_future);
     loop.run();
     return answer.get();
   }
-  std::string verdict_of(const std::string& name, const std::string& type) const {
-    if (const auto* overrides = sec_.if_contains("overrides")) {
-      if (const auto* verdict = overrides->as_object().if_contains(name + "/" + type))
-        return std::string(verdict->as_string());
-    }
-    if (const auto* suffixes = sec_.if_contains("secure")) {
-      for (const auto& each : suffixes->as_array()) {
-        const std::string suffix(each.as_string());
-        if (name == suffix || name.ends_with("." + suffix)) return "secure";
-      }
-    }
-    return std::string(sec_.at("default").as_string());
-  }
 
-  boost::json::object sec_;
+  std::vector<dns::Question> asked;
+
+ private:
   std::unique_ptr<dns::RecordedResolver> resolver_;
 };
 

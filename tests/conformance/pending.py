@@ -7,7 +7,11 @@ PENDING = {
     ("conduit", "browser"): "web UI pages",
     ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",
-    ("relay", "relay"): "outbound relay",
+    ("relay", "dane"): "outbound relay: DANE through the binary",
+    ("relay", "mtasts"): "outbound relay: MTA-STS",
+    ("relay", "dialogue"): "outbound relay: dialogues through the binary",
+    ("relay", "dsn"): "outbound relay: reports through the binary",
+    ("relay", "schedule"): "outbound relay: the schedule through the binary",
 }
 
 

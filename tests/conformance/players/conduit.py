@@ -17,7 +17,7 @@ SETTINGS = {
     "listener": [{"tls": "starttls", "proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}],
     "limits": {"message_size": 1048576, "sessions": 2000, "sessions_per_address": 1000, "new_sessions_per_minute": 100000},
     "auth": {"failures_per_address": 0, "failures_per_account": 0},
-    "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]},
+    "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"], "retry_schedule": ["1s", "1s", "2s"]},
     "api": {"signup": "open", "rate_limits": False},
 }
 STEPS = ("api", "smtp", "stub", "webhook", "sleep_ms")

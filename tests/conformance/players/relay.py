@@ -1,27 +1,179 @@
-"""Routing, TLS policy, dialogue, reports and retries of the outbound relay (format: tests/suites/relay/README.md)."""
+"""Routing, TLS policy, dialogue, reports and retries of the outbound relay (format: tests/suites/relay/README.md).
+
+`routing` is played through `postern route --json`, with a configuration made of the case and its zone as a file: no server, no DNS.
+The other files wait for what plays them through the binary (pending.py).
+"""
 import json
+import pathlib
+import subprocess
+import tempfile
 
-from harness.cases import Case, FormatError
-from players.later import LaterPlayer, require
+from harness.cases import Case, Fail, FormatError, wanted
+from players.later import require
 
-NEEDS = frozenset(["relay"])
-MEMBERS = {
-    "routing": ("rcpt_domain", "zone", "expect"), "dane": ("tlsa", "chain", "names", "expect"), "mtasts": ("domain", "txt", "http", "expect"),
-    "dialogue": ("domain", "client", "message", "hosts", "expect"), "dsn": ("envelope", "event", "recipients", "expect"), "schedule": ("expect",),
+# format without its "postern-relay-" -> (needed feature, members every case has)
+KINDS = {
+    "routing": ("routing", ("rcpt_domain", "config", "zone", "sec", "expect")),
+    "dane": ("dane", ("tlsa", "chain", "names", "expect")),
+    "mtasts": ("mtasts", ("domain", "txt", "http", "expect")),
+    "dialogue": ("dialogue", ("domain", "client", "message", "hosts", "expect")),
+    "dsn": ("dsn", ("envelope", "event", "recipients", "expect")),
+    "schedule": ("schedule", ("expect",)),
 }
+ATTEMPTS = 200
+MAX_HOSTS = 5
+MAX_ADDRESSES = 4  # of a host
 
 
-class Player(LaterPlayer):
+def quoted(value):
+    """Text, a number, true or false, or a list of them, as TOML: JSON is the same for these."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def section(header, members):
+    return "%s\n%s" % (header, "".join("%s = %s\n" % (k, quoted(v)) for k, v in members.items()))
+
+
+def configuration(config):
+    """The case's `config` as a file. Its defaults are ours."""
+    server, relay, text = {"hostname": "relay.postern.test"}, {}, ""
+    for key, value in config.items():
+        if key == "hostname":
+            server["hostname"] = value
+        elif key in ("self_names", "proxy_addresses", "families", "relay_to_literals", "tls"):
+            relay[key] = value
+        elif key == "relay_to_private":
+            relay[key] = "always" if value else "never"
+        elif key == "dane":
+            relay[key] = value == "on"
+        elif key == "listen":
+            for i, ip in enumerate(value):
+                address = "[%s]:25" % ip if ":" in ip else "%s:25" % ip
+                text += section("[[listener]]", {"name": "smtp%d" % i, "address": address})
+        elif key == "routes":
+            for match, route in value.items():
+                to = route["to"] if isinstance(route["to"], list) else [route["to"]]
+                text += section("[[route]]", {"match": [match], "to": to, **{k: v for k, v in route.items() if k != "to"}})
+        else:
+            raise FormatError("unknown key of config: %s" % key)
+    return section("[server]", server) + section("[relay]", relay) + text
+
+
+def same(what, expected, got):
+    if expected != got:
+        raise Fail(wanted(what, expected, got))
+
+
+def compare_target(target, expected):
+    where = "host %s: " % expected["host"]
+    for key, value in expected.items():
+        if key in ("v6", "v4"):
+            same(where + key, sorted(value), sorted(target[key]))
+        elif key == "names":
+            same(where + "names", sorted(value), sorted(target["names"]))
+            same(where + "first of names", value[:1], target["names"][:1])
+        elif key in ("host", "pref", "port", "tls", "sni", "tlsa"):
+            same(where + key, value, target.get(key))
+        else:
+            raise FormatError("unknown key of a target: %s" % key)
+    same(where + "port", expected.get("port", 25), target["port"])
+    same(where + "tlsa", expected.get("tlsa"), target.get("tlsa"))
+
+
+def compare_attempt(hosts, targets, group_of):
+    """One draw: groups in order, families alternating from IPv6 on."""
+    groups = [group_of[h["host"]] for h in hosts]
+    same("groups in order", sorted(groups), groups)
+    same("a host is tried once", len(hosts), len({h["host"] for h in hosts}))
+    for host in hosts:
+        target = targets[host["host"]]
+        v6, v4 = len(target["v6"]), len(target["v4"])
+        same("addresses of %s tried" % host["host"], min(MAX_ADDRESSES, v6 + v4), len(set(host["addresses"])))
+        wants_v6 = True
+        for address in host["addresses"]:
+            wants_v6 = v6 > 0 and (wants_v6 or v4 == 0)
+            same("family of %s" % address, wants_v6, address in target["v6"])
+            v6, v4, wants_v6 = v6 - wants_v6, v4 - (not wants_v6), not wants_v6
+
+
+def compare_groups(got, expected):
+    same("number of groups", len(expected["groups"]), len(got["groups"]))
+    targets, group_of = {}, {}
+    for i, (members, wanted_members) in enumerate(zip(got["groups"], expected["groups"])):
+        by_host = {t["host"]: t for t in members}
+        same("hosts of group %d" % i, sorted(t["host"] for t in wanted_members), sorted(by_host))
+        for target in wanted_members:
+            compare_target(by_host[target["host"]], target)
+        targets.update(by_host)
+        group_of.update({h: i for h in by_host})
+    at_most = expected.get("tried_at_most", MAX_HOSTS)
+    same("number of attempts", ATTEMPTS, len(got["attempts"]))
+    first = {}
+    for hosts in got["attempts"]:
+        same("hosts tried", min(at_most, len(targets)), len(hosts))
+        compare_attempt(hosts, targets, group_of)
+        seen = set()
+        for host in hosts:
+            if group_of[host["host"]] not in seen:
+                seen.add(group_of[host["host"]])
+                first.setdefault(group_of[host["host"]], set()).add(host["host"])
+    for group, hosts in first.items():
+        same("hosts that came first in group %d" % group, sorted(t["host"] for t in expected["groups"][group]), sorted(hosts))
+
+
+def compare(got, expected):
+    same("result", expected["result"], got["result"])
+    for key, value in expected.items():
+        if key in ("enhanced", "code"):
+            same(key, value, got.get(key))
+        elif key == "skipped":
+            same(key, sorted((s["host"], s["why"]) for s in value), sorted((s["host"], s["why"]) for s in got["skipped"]))
+        elif key not in ("result", "groups", "tried_at_most"):
+            raise FormatError("unknown key of expect: %s" % key)
+    if got["result"] == "targets":
+        compare_groups(got, expected)
+
+
+class Player:
     def load(self, directory):
         cases = []
         for path in sorted(directory.glob("*.json")):
             document = json.loads(path.read_text(encoding="utf-8"))
             name = str(document.get("format", "")).removeprefix("postern-relay-").rsplit("/", 1)[0]
-            if name not in MEMBERS:
+            if name not in KINDS:
                 raise FormatError("%s: unknown format %r" % (path.name, document.get("format")))
+            feature, members = KINDS[name]
             for entry in document["cases"]:
-                require(entry, ("id", "title", *MEMBERS[name]), path.name)
-                cases.append(Case("%s/%s" % (name, entry["id"]), entry["title"], (document, entry), NEEDS))
+                require(entry, ("id", "title", *members), path.name)
+                cases.append(Case("%s/%s" % (name, entry["id"]), entry["title"], (name, document, entry), frozenset([feature])))
         if not cases:
             raise FormatError("no cases in %s" % directory)
         return cases
+
+    def open(self, context):
+        if context.binary is None or not context.binary.is_file():
+            raise Fail("no Postern binary: build it, or name it with --binary or POSTERN_BINARY")
+        self.folder = tempfile.TemporaryDirectory(prefix="relay.")
+
+    def close(self):
+        self.folder.cleanup()
+
+    def play(self, case, context):
+        name, _, entry = case.data
+        if name != "routing":
+            raise Fail("there is no player for this file yet")
+        folder = pathlib.Path(self.folder.name) / entry["id"]
+        folder.mkdir()
+        (folder / "postern.toml").write_text(configuration(entry["config"]), encoding="utf-8")
+        (folder / "zone.json").write_text(json.dumps({"zone": entry["zone"], "sec": entry["sec"]}), encoding="utf-8")
+        command = [str(context.binary), "route", "user@" + entry["rcpt_domain"], "--config", "postern.toml", "--dns", "zone.json",
+                   "--json", "--attempts", str(ATTEMPTS)]
+        if "sts" in entry:
+            command += ["--sts", "%s:%s" % (entry["sts"]["mode"], ",".join(entry["sts"]["mx"]))]
+        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=60, check=False)
+        codes = {"targets": 0, "discard": 0, "permanent": 1, "temporary": 75}
+        if done.returncode not in codes.values() or not done.stdout:
+            raise Fail("`postern route` ended with %d: %s" % (done.returncode, (done.stderr or done.stdout).decode("utf-8", "replace")[:500]))
+        got = json.loads(done.stdout)
+        compare(got, entry["expect"])
+        same("exit status", codes[got["result"]], done.returncode)
