@@ -37,6 +37,7 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 /// Jobs that wait for a database thread: beyond it the API answers 503.
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
+constexpr std::size_t queue_questions = 64;
 constexpr std::size_t payload_queue = 1024;
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
@@ -159,7 +160,7 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
 
 Instance::Started Instance::open_directory() {
   std::error_code error;
-  for (const char* name : {"", "/attachments", "/tmp"}) {
+  for (const char* name : {"", "/attachments", "/tmp", "/spool"}) {
     fs::create_directories(data_dir_ + name, error);
     if (error) {
       return cannot(ExitCode::cannot_create,
@@ -205,6 +206,10 @@ Instance::Started Instance::open_databases() {
   auto writer = store::TraceWriter::open(traces, trace_options);
   if (!writer) return database_error(traces, writer.error());
   traces_ = std::move(*writer);
+
+  auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+  if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
+  spool_ = std::move(*spool);
 
   publisher_ =
       std::make_unique<admin::Publisher>(*store_, directory_, config_.webhooks.public_domain);
@@ -334,10 +339,14 @@ Instance::Started Instance::open_api() {
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
+  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
+  queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_);
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);
 
+  control_ = new_control();
   admin::Options options = api_options(config_);
+  options.control_token = control_.token;
   if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
@@ -360,7 +369,8 @@ Instance::Started Instance::open_api() {
                                     .readiness = readiness_.get(),
                                     .metrics = metrics_port_.get(),
                                     .lists = lists_.get(),
-                                    .replayer = replay_port_.get()},
+                                    .replayer = replay_port_.get(),
+                                    .queue = queue_port_.get()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
@@ -398,6 +408,10 @@ Instance::Started Instance::open_listeners() {
         "stop what uses the port, or choose another with --api ADDRESS:PORT");
   }
   config_.api.address.port = *port;
+  control_.url = control_url(config_.api.address);
+  if (auto written = write_control(control_path(data_dir_), control_); !written) {
+    return cannot(ExitCode::cannot_create, written.error().message, "");
+  }
   return {};
 }
 
@@ -468,8 +482,10 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   std::size_t cut = 0;
   if (server_) cut = server_->drain(limit);
   if (http_) http_->stop();
+  if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
+  control_.url.clear();
   for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
-                     lookup_pool_.get()}) {
+                     lookup_pool_.get(), queue_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   if (server_) server_->halt();
@@ -480,6 +496,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   server_.reset();
   http_.reset();
   replay_port_.reset();
+  spool_.reset();
   traces_.reset();
   delivery_log_.reset();
   store_.reset();
