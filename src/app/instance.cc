@@ -18,6 +18,7 @@
 
 #include "admin/metrics_token.h"
 #include "app/explain_live.h"
+#include "app/queue_metrics.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
@@ -110,7 +111,10 @@ class Instance::MetricsPort final : public admin::MetricsSource {
  public:
   explicit MetricsPort(Instance& instance) : instance_(instance) {}
 
-  std::string text() override {
+  Task<std::string> text() override {
+    // When the queue cannot be asked, its last figures stay.
+    spool::SqliteSpool* spool = instance_.spool_.get();
+    co_await instance_.queue_pool_->run([spool] { return show_queue(*spool); });
     metrics().store_policies.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
@@ -120,7 +124,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     };
     catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
-    return metrics().registry.render();
+    co_return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,
                      std::chrono::nanoseconds took) override {
