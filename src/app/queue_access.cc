@@ -63,9 +63,16 @@ class RemoteQueue final : public QueueAccess {
   }
   QueueResult<void> text(const std::string& id,
                          const std::function<bool(std::string_view)>& out) override {
-    const auto answer = call("GET", "/" + percent_encoded(id) + "/message", "", out);
-    if (!answer) return tl::unexpected(answer.error());
-    return {};
+    bool begun = false;
+    const auto answer =
+        call("GET", "/" + percent_encoded(id) + "/message", "", [&](std::string_view piece) {
+          begun = true;
+          return out(piece);
+        });
+    if (answer) return {};
+    // The gateway keeps the last piece of a damaged message back.
+    if (begun) return failed(ExitCode::io, "the message ended early", "`postern queue verify`");
+    return tl::unexpected(answer.error());
   }
   QueueResult<void> act(spool::Action action, const std::string& id,
                         admin::Notify notify) override {
@@ -96,6 +103,8 @@ class RemoteQueue final : public QueueAccess {
     const std::string message = sentence && sentence->is_string()
                                     ? std::string(sentence->get_string())
                                     : fmt::format("the gateway answered {}", status);
+    const auto* word = object ? object->if_contains("code") : nullptr;
+    if (word && *word == "damaged") return failed(ExitCode::io, message, "`postern queue verify`");
     switch (status) {
       case 400:
       case 422:

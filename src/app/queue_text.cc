@@ -7,7 +7,6 @@
 
 #include "admin/time_text.h"
 #include "app/mail_text.h"
-#include "base/amount.h"
 #include "telemetry/log_record.h"
 
 namespace postern::app {
@@ -36,6 +35,18 @@ const json::array& array(const json::object& object, std::string_view name) {
   static const json::array none;
   const json::value* value = object.if_contains(name);
   return value && value->is_array() ? value->get_array() : none;
+}
+
+std::string octets(std::uint64_t count) {
+  constexpr const char* units[] = {"KiB", "MiB", "GiB", "TiB"};
+  if (count < 1024) return fmt::format("{} octets", count);
+  double size = static_cast<double>(count) / 1024;
+  std::size_t unit = 0;
+  while (size >= 1024 && unit < 3) {
+    size /= 1024;
+    ++unit;
+  }
+  return fmt::format("{:.1f} {}", size, units[unit]);
 }
 
 /// "2h 5m": the two largest units.
@@ -70,9 +81,9 @@ std::string ahead(const std::string& time, store::Time now) {
   return *at <= now ? "now" : "in " + span(between(now, *at));
 }
 
-std::string attempts(const json::object& recipient) {
-  const std::uint64_t count = number(recipient, "attempts");
-  return fmt::format("{} attempt{}", count, count == 1 ? "" : "s");
+std::string counted(const json::object& object, std::string_view name, std::string_view thing) {
+  const std::uint64_t count = number(object, name);
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
 }  // namespace
@@ -81,7 +92,7 @@ std::string listed_text(const json::object& message, store::Time now) {
   const std::string damage = text(message, "damage");
   std::string out =
       fmt::format("{}  <{}>  {}  {}{}\n", text(message, "id"), text(message, "sender"),
-                  size_text(number(message, "size")), ago(text(message, "received_at"), now),
+                  octets(number(message, "size")), ago(text(message, "received_at"), now),
                   damage.empty() ? "" : "  DAMAGED: " + damage);
   const json::array& recipients = array(message, "recipients");
   for (const json::value& value : recipients) {
@@ -89,10 +100,10 @@ std::string listed_text(const json::object& message, store::Time now) {
     const std::string next =
         flag(recipient, "under_way") ? "under way" : ahead(text(recipient, "next_attempt_at"), now);
     const std::string reply = text(recipient, "last_reply");
-    out +=
-        fmt::format("  {:<11}  {}  {}  {}{}{}\n", text(recipient, "state"),
-                    text(recipient, "address"), text(recipient, "destination"), attempts(recipient),
-                    next.empty() ? "" : ", next " + next, reply.empty() ? "" : ": " + reply);
+    out += fmt::format("  {:<11}  {}  {}  {}{}{}\n", text(recipient, "state"),
+                       text(recipient, "address"), text(recipient, "destination"),
+                       counted(recipient, "attempts", "attempt"),
+                       next.empty() ? "" : ", next " + next, reply.empty() ? "" : ": " + reply);
   }
   const std::uint64_t count = number(message, "recipient_count");
   if (count > recipients.size()) {
@@ -106,7 +117,7 @@ std::string message_text(const json::object& message, store::Time now) {
   std::string out = fact("id", text(message, "id")) +
                     fact("received", fmt::format("{} ({})", received, ago(received, now))) +
                     fact("sender", "<" + text(message, "sender") + ">") +
-                    fact("size", size_text(number(message, "size")));
+                    fact("size", octets(number(message, "size")));
   for (const auto& [name, member] : {std::pair{"damage", "damage"},
                                      {"account", "account"},
                                      {"signed in", "authn_id"},
@@ -125,7 +136,7 @@ std::string message_text(const json::object& message, store::Time now) {
   for (const json::value& value : array(message, "recipients")) {
     const json::object& recipient = value.as_object();
     out += "\n" + text(recipient, "address") + "\n" + fact("state", text(recipient, "state")) +
-           fact("destination", text(recipient, "destination")) +
+           fact("goes to", text(recipient, "destination")) +
            fact("attempts", fmt::format("{}{}", number(recipient, "attempts"),
                                         flag(recipient, "under_way") ? ", one under way" : ""));
     if (const std::string next = text(recipient, "next_attempt_at"); !next.empty()) {
@@ -157,6 +168,7 @@ std::string destinations_text(const json::object& answer, store::Time now) {
         number(row, "queued"), number(row, "held"), number(row, "dead"), number(row, "quarantined"),
         oldest ? span(between(*oldest, now)) : "", ahead(text(row, "next_attempt_at"), now),
         sleeping.empty() ? "" : ", sleeps " + ahead(sleeping, now));
+    while (out.ends_with(" \n")) out.erase(out.size() - 2, 1);
   }
   return out;
 }
@@ -169,8 +181,9 @@ std::string verification_text(const json::object& found) {
     out += fmt::format("{}: {}\n", message.empty() ? "the database" : message, text(one, "what"));
   }
   const std::uint64_t wrong = number(found, "wrong");
-  return out + fmt::format("{} messages, {} recipients, {}: {}\n", number(found, "messages"),
-                           number(found, "recipients"), size_text(number(found, "octets")),
+  return out + fmt::format("{}, {}, {}: {}\n", counted(found, "messages", "message"),
+                           counted(found, "recipients", "recipient"),
+                           octets(number(found, "octets")),
                            wrong == 0 ? "nothing is wrong" : fmt::format("{} wrong", wrong));
 }
 
