@@ -241,7 +241,8 @@ Task<net::HttpResponse> AdminApi::handle_metrics(net::HttpRequest request) {
   if (!asked || parts_->core.deps.metrics == nullptr) {
     co_return to_response(Refusal{404, "not_found", "there is nothing at this path", {}, {}});
   }
-  co_return parts_->system.metrics_text();
+  net::HttpResponse response = co_await parts_->system.metrics_text();
+  co_return response;
 }
 
 Task<void> AdminApi::housekeeping() {

@@ -231,11 +231,46 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   };
   const std::optional<store::LogRecord> record = co_await core_.disk(std::move(look));
   if (!record) throw not_found();
+  const std::string message = co_await dead_letter_of(*record);
   // In sync mode the sender's server has kept or bounced the message; there is nothing to send
   // again.
-  throw conflict(
-      "conflict",
-      "the message of this record is not stored; its sender's server repeats or returns it");
+  if (message.empty()) {
+    throw conflict("conflict",
+                   "the message of this record is no dead letter: it is not stored, was delivered "
+                   "or waits still");
+  }
+  const Result<void> done =
+      co_await core_.deps.queue->act(spool::Action::retry, message, Notify::no);
+  if (!done && done.error().fault == Fault::not_found) throw not_found();
+  if (!done && done.error().fault == Fault::conflict)
+    throw conflict("conflict", done.error().message);
+  if (!done) throw storage_trouble(done.error());
+  co_return json_response(202, {{"id", message}, {"state", "queued"}});
+}
+
+/// Of the newest dead letters the one that the record's decision let in; empty: there is none.
+Task<std::string> Deliveries::dead_letter_of(const store::LogRecord& record) {
+  constexpr std::size_t page = 200;
+  constexpr std::size_t most = 2000;
+  if (core_.deps.queue == nullptr || !record.trace_id) co_return "";
+  const spool::Destination webhook{spool::RouteKind::webhook, record.webhook_id};
+  const spool::ListFilter filter{.state = spool::State::dead, .destination = webhook};
+  std::string before;
+  for (std::size_t seen = 0; seen < most; seen += page) {
+    const auto messages = co_await core_.deps.queue->list(filter, before, page);
+    if (!messages) throw storage_trouble(messages.error());
+    for (const spool::Message& message : *messages) {
+      if (message.envelope.trace_id != *record.trace_id) continue;
+      const auto& recipients = message.envelope.recipients;
+      const bool all_own = std::all_of(recipients.begin(), recipients.end(),
+                                       [&](const auto& one) { return one.destination == webhook; });
+      if (!all_own) throw conflict("conflict", "the message goes elsewhere too; ask an operator");
+      co_return message.id;
+    }
+    if (messages->size() < page) break;
+    before = messages->back().id;
+  }
+  co_return "";
 }
 
 Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit) {

@@ -29,6 +29,7 @@ class Deliveries {
 
   /// Throws 404 unless the webhook is the caller's.
   Task<void> check_owner(const Call& call);
+  Task<std::string> dead_letter_of(const store::LogRecord& record);
   /// Returns when a message has come into any inbox since `sequence`, or the time is over.
   Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);
 

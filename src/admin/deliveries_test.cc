@@ -39,7 +39,7 @@ class FakeTraces : public TraceReader {
 class FakeMetrics : public MetricsSource {
  public:
   std::vector<std::string> counted;
-  std::string text() override { return "postern_build_info 1\n"; }
+  Task<std::string> text() override { co_return "postern_build_info 1\n"; }
   void count_request(std::string_view method, std::string_view route, int status,
                      std::chrono::nanoseconds) override {
     counted.push_back(std::string(method) + " " + std::string(route) + " " +

@@ -187,7 +187,7 @@ class MetricsSource {
  public:
   virtual ~MetricsSource() = default;
   /// Prometheus text format.
-  virtual std::string text() = 0;
+  virtual Task<std::string> text() = 0;
   /// `route` is a template of ours, or "other": a closed set.
   virtual void count_request(std::string_view method, std::string_view route, int status,
                              std::chrono::nanoseconds took) = 0;

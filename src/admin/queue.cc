@@ -5,8 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "admin/queue_filter.h"
 #include "admin/queue_json.h"
-#include "base/amount.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "spool/words.h"
@@ -21,45 +21,18 @@ using dialect::webhook::BodyReader;
 using spool::Action;
 using spool::ListFilter;
 
-constexpr std::array<std::string_view, 6> filter_names = {"state",  "destination", "account",
-                                                          "sender", "recipient",   "older_than"};
-
-/// One filter by its name; false for a name that is none. Throws 422 for a value that is none.
-bool set_filter(ListFilter& filter, std::string_view name, std::string_view value,
-                store::Time now) {
-  if (name == "state") {
-    filter.state = spool::state_named(value);
-    if (!filter.state) throw invalid("state", "must be queued, held, dead or quarantined");
-  } else if (name == "destination") {
-    filter.destination = spool::destination_named(value);
-    if (!filter.destination) {
-      throw invalid("destination", "is written webhook:ID, relay:NAME or local:NAME");
-    }
-  } else if (name == "account") {
-    filter.account = std::string(value);
-  } else if (name == "sender") {
-    filter.sender = value == "<>" ? std::string() : std::string(value);
-  } else if (name == "recipient") {
-    filter.recipient = std::string(value);
-  } else if (name == "older_than") {
-    const Result<std::chrono::milliseconds> age = parse_duration(value);
-    if (!age) throw invalid("older_than", "must be a duration: 30m, 6h, 2d");
-    filter.stored_before = now - *age;
-  } else {
-    return false;
-  }
-  return true;
-}
-
 ListFilter filter_of(const Call& call) {
   ListFilter filter;
-  for (const std::string_view name : filter_names) {
-    if (const auto value = call.request.parameter(name)) set_filter(filter, name, *value, call.now);
+  for (const std::string_view name : queue_filters) {
+    const auto value = call.request.parameter(name);
+    if (!value) continue;
+    const Result<void> set = set_filter(filter, name, *value, call.now);
+    if (!set) throw invalid(std::string(name), set.error().message);
   }
   return filter;
 }
 
-/// Octets of the header fields on the wire must be a plain name: the id is a ULID.
+/// The id is a ULID, so it may stand in a header field.
 net::HttpResponse download(const std::string& id, StoredText text) {
   net::HttpResponse response;
   response.content_type = "message/rfc822";
@@ -202,9 +175,9 @@ Task<net::HttpResponse> Queue::act_on_all(Call& call) {
   ListFilter filter;
   for (const auto& [name, value] : given->get_object()) {
     if (!value.is_string()) throw invalid("filter." + printable(name, 64), "must be text");
-    if (!set_filter(filter, name, std::string_view(value.get_string()), call.now)) {
-      throw invalid("filter." + printable(name, 64), "is no filter");
-    }
+    const Result<void> set =
+        set_filter(filter, name, std::string_view(value.get_string()), call.now);
+    if (!set) throw invalid("filter." + printable(name, 64), set.error().message);
   }
   const Result<BulkResult> result = co_await control().act_on_all(
       *action, std::move(filter), before, notify ? Notify::yes : Notify::no);

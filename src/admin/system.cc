@@ -29,12 +29,12 @@ Task<net::HttpResponse> System::ready(Call&) {
   co_return json_response(503, {{"status", "not ready"}, {"problems", std::move(named)}});
 }
 
-net::HttpResponse System::metrics_text() const {
+Task<net::HttpResponse> System::metrics_text() {
   if (core_.deps.metrics == nullptr) throw not_found();
   net::HttpResponse response;
-  response.body = core_.deps.metrics->text();
+  response.body = co_await core_.deps.metrics->text();
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-  return response;
+  co_return response;
 }
 
 Task<net::HttpResponse> System::metrics(Call& call) {
@@ -44,7 +44,8 @@ Task<net::HttpResponse> System::metrics(Call& call) {
   if (!bearer || token.empty() || !token.equals(trim(header->substr(7)))) {
     throw unauthorized("metrics need the server's metrics token");
   }
-  co_return metrics_text();
+  net::HttpResponse response = co_await metrics_text();
+  co_return response;
 }
 
 }  // namespace postern::admin

@@ -11,7 +11,7 @@ class System {
   explicit System(Core& core) : core_(core) {}
   void add_routes(Router& router);
   /// The metrics, whoever asks.
-  net::HttpResponse metrics_text() const;
+  Task<net::HttpResponse> metrics_text();
 
  private:
   Task<net::HttpResponse> ping(Call& call);

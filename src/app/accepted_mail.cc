@@ -73,9 +73,8 @@ Task<smtp::Reply> AcceptedMail::take(const policy::Evidence& evidence, spool::Bo
 }
 
 Task<Result<spool::MessageId>> AcceptedMail::put(spool::Envelope envelope, spool::Body body) {
-  auto kept = co_await queue::stored<spool::MessageId>([&](auto done) {
-    rooms_.spool.put(std::move(envelope), std::move(body), std::move(done));
-  });
+  auto kept = co_await queue::stored<spool::MessageId>(
+      [&](auto done) { rooms_.spool.put(std::move(envelope), std::move(body), std::move(done)); });
   if (kept) {
     rooms_.wake();
   } else {
@@ -127,8 +126,7 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
         {.address = address.text(),
          .destination = {local ? RouteKind::local : RouteKind::relay,
                          local ? route.path
-                               : relay::destination_of(*relay, address.local_part,
-                                                       address.domain)},
+                               : relay::destination_of(*relay, address.local_part, address.domain)},
          .state = state_of(ruling),
          .notify = recipient.notify,
          .orcpt = recipient.orcpt,

@@ -1,6 +1,7 @@
 #include "app/cli.h"
 #include "app/cli_table_import.h"
 #include "app/cli_table_mail.h"
+#include "app/cli_table_queue.h"
 #include "app/cli_table_replay.h"
 
 namespace postern::app {
@@ -188,6 +189,8 @@ std::span<const CommandSpec> commands() {
     out.insert(out.end(), mail.begin(), mail.end());
     const auto import = import_commands();
     out.insert(out.end(), import.begin(), import.end());
+    const auto queue = queue_commands();
+    out.insert(out.end(), queue.begin(), queue.end());
     const auto replay = replay_commands();
     out.insert(out.end(), replay.begin(), replay.end());
     return out;
@@ -201,6 +204,8 @@ std::span<const FamilySpec> families() {
     std::vector<FamilySpec> out(mail.begin(), mail.end());
     const auto import = import_families();
     out.insert(out.end(), import.begin(), import.end());
+    const auto queue = queue_families();
+    out.insert(out.end(), queue.begin(), queue.end());
     return out;
   }();
   return all;

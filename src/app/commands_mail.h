@@ -1,6 +1,5 @@
-// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC. They need no gateway;
-// `dkim keys` reads the database of one, running or not.
-// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC, routes. They need no gateway.
+// The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC, routes. They need no
+// gateway; `dkim keys` reads the database of one, running or not.
 #pragma once
 
 #include "app/commands.h"

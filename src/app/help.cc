@@ -187,7 +187,9 @@ std::string short_help() {
       last = family;
     }
   }
-  return out + "\nStart: postern serve. More: postern help exit-codes|config|environment|tracing\n";
+  out += "\n";
+  out += fmt::format("  {}\n", find_command("serve")->examples.front().line);
+  return out + "More: postern help exit-codes|config|environment|tracing\n";
 }
 
 std::string command_help(const CommandSpec& command) {
@@ -211,7 +213,7 @@ std::string family_help(const FamilySpec& family) {
   std::string out = wrapped(family.purpose, 0);
   out += fmt::format("\nusage: postern {} COMMAND [OPTIONS]\n\nCommands:\n", family.name);
   for (const CommandSpec& command : commands()) {
-    if (family_of(command) == &family) out += row(last_word(command), command.summary, 14);
+    if (family_of(command) == &family) out += row(last_word(command), command.summary, 16);
   }
   out += "\nExamples:\n";
   for (const CommandSpec& command : commands()) {

@@ -18,6 +18,7 @@
 
 #include "admin/metrics_token.h"
 #include "app/explain_live.h"
+#include "app/queue_metrics.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
@@ -38,6 +39,7 @@ constexpr std::chrono::minutes housekeeping_interval{1};
 /// Jobs that wait for a database thread: beyond it the API answers 503.
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
+constexpr std::size_t queue_questions = 64;
 constexpr std::size_t payload_queue = 1024;
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
@@ -110,7 +112,10 @@ class Instance::MetricsPort final : public admin::MetricsSource {
  public:
   explicit MetricsPort(Instance& instance) : instance_(instance) {}
 
-  std::string text() override {
+  Task<std::string> text() override {
+    // When the queue cannot be asked, its last figures stay.
+    spool::SqliteSpool* spool = instance_.spool_.get();
+    co_await instance_.queue_pool_->run([spool] { return show_queue(*spool); });
     metrics().store_policies.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
@@ -120,7 +125,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     };
     catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
-    return metrics().registry.render();
+    co_return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,
                      std::chrono::nanoseconds took) override {
@@ -161,7 +166,7 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
 
 Instance::Started Instance::open_directory() {
   std::error_code error;
-  for (const char* name : {"", "/attachments", "/tmp"}) {
+  for (const char* name : {"", "/attachments", "/tmp", "/spool"}) {
     fs::create_directories(data_dir_ + name, error);
     if (error) {
       return cannot(ExitCode::cannot_create,
@@ -207,6 +212,10 @@ Instance::Started Instance::open_databases() {
   auto writer = store::TraceWriter::open(traces, trace_options);
   if (!writer) return database_error(traces, writer.error());
   traces_ = std::move(*writer);
+
+  auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
+  if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());
+  spool_ = std::move(*spool);
 
   publisher_ = std::make_unique<admin::Publisher>(*store_, directory_,
                                                   config_.webhooks.public_domain, &dkim_keys_);
@@ -316,11 +325,9 @@ Instance::Started Instance::open_delivery() {
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
-  auto outbound = Outbound::open(
+  outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
-      {*delivery_, directory_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
-  if (!outbound) return database_error(data_dir_ + "/spool/spool.db", outbound.error());
-  outbound_ = std::move(*outbound);
+      {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
@@ -341,10 +348,14 @@ Instance::Started Instance::open_api() {
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
+  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
+  queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);
 
+  control_ = new_control();
   admin::Options options = api_options(config_);
+  options.control_token = control_.token;
   if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
@@ -367,7 +378,8 @@ Instance::Started Instance::open_api() {
                                     .readiness = readiness_.get(),
                                     .metrics = metrics_port_.get(),
                                     .lists = lists_.get(),
-                                    .replayer = replay_port_.get()},
+                                    .replayer = replay_port_.get(),
+                                    .queue = queue_port_.get()},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
@@ -405,6 +417,10 @@ Instance::Started Instance::open_listeners() {
         "stop what uses the port, or choose another with --api ADDRESS:PORT");
   }
   config_.api.address.port = *port;
+  control_.url = control_url(config_.api.address);
+  if (auto written = write_control(control_path(data_dir_), control_); !written) {
+    return cannot(ExitCode::cannot_create, written.error().message, "");
+  }
   return {};
 }
 
@@ -490,14 +506,17 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
                                  until - std::chrono::steady_clock::now())));
   }
   if (http_) http_->stop();
+  if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
+  control_.url.clear();
   for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
-                     lookup_pool_.get()}) {
+                     lookup_pool_.get(), queue_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   if (server_) server_->halt();
   api_loop_.stop();
   if (api_thread_.joinable()) api_thread_.join();
-  if (outbound_) outbound_->close_spool();
+  // What was put or settled is written first; its answers go to loops that have stopped.
+  spool_.reset();
   name_servers_.reset();
   delivery_.reset();
   server_.reset();

@@ -12,15 +12,18 @@
 #include "app/adapters.h"
 #include "app/attachment_files.h"
 #include "app/config.h"
+#include "app/control_file.h"
 #include "app/exit_code.h"
 #include "app/metered_resolver.h"
 #include "app/outbound.h"
+#include "app/queue_port.h"
 #include "app/replay_port.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
 #include "net/http_server.h"
 #include "net/unbound_resolver.h"
+#include "spool/sqlite_spool.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -91,6 +94,8 @@ class Instance {
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
+  std::unique_ptr<spool::SqliteSpool> spool_;
+  ControlFile control_;
   policy::Directory directory_;
   policy::DkimKeyring dkim_keys_;  ///< what signs outgoing mail
   policy::AuthenticationCaches authentication_;
@@ -111,6 +116,7 @@ class Instance {
   std::unique_ptr<net::WorkPool> auth_pool_;
   std::unique_ptr<net::WorkPool> account_pool_;
   std::unique_ptr<net::WorkPool> disk_pool_;
+  std::unique_ptr<net::WorkPool> queue_pool_;  ///< apart: a verification reads every message
   std::unique_ptr<net::WorkPool> payload_pool_;
   std::unique_ptr<gateway::Authenticator> authenticator_;
   std::unique_ptr<deliver::WebhookDelivery> delivery_;
@@ -121,6 +127,7 @@ class Instance {
   std::unique_ptr<DryRunPort> dry_run_;
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<ReplayPort> replay_port_;
+  std::unique_ptr<SpoolQueuePort> queue_port_;
   std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<MetricsPort> metrics_port_;
   std::unique_ptr<admin::AdminApi> api_;

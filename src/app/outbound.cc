@@ -7,6 +7,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include "relay/destination.h"
 #include "telemetry/log.h"
@@ -17,6 +18,7 @@ namespace {
 constexpr std::size_t disk_threads = 2;
 constexpr std::size_t disk_queue = 1024;
 constexpr std::chrono::milliseconds look_again{20};
+constexpr std::chrono::seconds longest_question{10};
 
 }  // namespace
 
@@ -68,33 +70,25 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
       std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire));
 }
 
-Result<std::unique_ptr<Outbound>> Outbound::open(const Config& config, const std::string& data_dir,
-                                                 std::shared_ptr<const relay::RelayConfig> relay,
-                                                 Rooms rooms) {
-  const std::string directory = data_dir + "/spool";
-  std::error_code error;
-  std::filesystem::create_directories(directory, error);
-  if (error) return fail(Fault::denied, fmt::format("creating {}: {}", directory, error.message()));
-  auto spool = spool::SqliteSpool::open({.directory = directory});
-  if (!spool) return tl::unexpected(spool.error());
-
+std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string& data_dir,
+                                         std::shared_ptr<const relay::RelayConfig> relay,
+                                         Rooms rooms) {
   std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
-  outbound->spool_ = std::move(*spool);
   outbound->config_.store(relay);
   outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
-  outbound->folders_ = std::make_unique<FolderCourier>(*outbound->spool_, outbound->disk_,
-                                                       config.server.hostname);
+  outbound->folders_ =
+      std::make_unique<FolderCourier>(rooms.spool, outbound->disk_, config.server.hostname);
   queue::RunnerOptions options = runner_options(config);
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
                                                        : relay::DestinationLimits{};
   };
   outbound->runner_ = std::make_unique<queue::Runner>(
-      outbound->loop_, *outbound->spool_, outbound->disk_,
+      outbound->loop_, rooms.spool, outbound->disk_,
       queue::Runner::Couriers{*outbound->queued_, *outbound->relay_, *outbound->folders_},
       outbound->reports_.get(), std::move(options));
   outbound->sink_ = std::make_unique<AcceptedMail>(
-      AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, *outbound->spool_, rooms.workers,
+      AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,
                           rooms.directory, rooms.keys,
                           [runner = outbound->runner_.get()] { runner->wake(); }},
       AcceptedMail::Settings{.hostname = config.server.hostname,
@@ -104,9 +98,33 @@ Result<std::unique_ptr<Outbound>> Outbound::open(const Config& config, const std
   return outbound;
 }
 
-Outbound::~Outbound() {
-  stop(std::chrono::milliseconds(0));
-  spool_.reset();
+Outbound::~Outbound() { stop(std::chrono::milliseconds(0)); }
+
+/// Runs on the queue's loop and waits for it; without a loop, on a pool that has stopped, not.
+template <class T>
+T Outbound::on_loop(std::function<Task<T>()> work) {
+  auto answer = boost::asio::co_spawn(loop_, std::move(work), boost::asio::use_future);
+  if (answer.wait_for(longest_question) != std::future_status::ready) return T{};
+  return answer.get();
+}
+
+QueueHooks Outbound::hooks() {
+  return {.acted =
+              [this](spool::Action action, spool::Sequence message) {
+                runner_->told(message, action == spool::Action::retry);
+              },
+          .sleeping = [this](const spool::Destination& destination) -> std::optional<spool::Time> {
+            return on_loop<std::optional<spool::Time>>(
+                [this, destination]() -> Task<std::optional<spool::Time>> {
+                  co_return runner_->sleeps_until(destination);
+                });
+          },
+          .report = [this](const spool::Message& message) -> Result<void> {
+            return on_loop<Result<void>>([this, message]() -> Task<Result<void>> {
+              Result<void> told = co_await runner_->report_dropped(message);
+              co_return told;
+            });
+          }};
 }
 
 void Outbound::start() {
@@ -152,7 +170,7 @@ void Outbound::stop(std::chrono::milliseconds limit) {
 
 void Outbound::purge(std::chrono::system_clock::time_point now) {
   constexpr std::chrono::hours dead_letters_stay{14 * 24};
-  const Result<std::uint64_t> gone = spool_->purge_dead(now - dead_letters_stay);
+  const Result<std::uint64_t> gone = rooms_.spool.purge_dead(now - dead_letters_stay);
   if (!gone) {
     telemetry::log::error("store.error").field("error", gone.error().message);
   } else if (*gone != 0) {

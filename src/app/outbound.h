@@ -9,6 +9,7 @@
 #include "app/accepted_mail.h"
 #include "app/config.h"
 #include "app/queue_couriers.h"
+#include "app/queue_port.h"
 #include "queue/runner.h"
 #include "spool/sqlite_spool.h"
 
@@ -20,21 +21,21 @@ class Outbound {
   struct Rooms {
     deliver::WebhookDelivery& webhooks;
     policy::Directory& directory;
+    spool::SqliteSpool& spool;
     policy::DkimKeyring& keys;
     dns::Resolver& resolver;
     net::WorkPool& workers;
     admin::Publisher& publisher;
   };
 
-  /// Opens `<data_dir>/spool`; faults of SqliteSpool::open().
-  static Result<std::unique_ptr<Outbound>> open(const Config& config, const std::string& data_dir,
-                                                std::shared_ptr<const relay::RelayConfig> relay,
-                                                Rooms rooms);
+  static std::unique_ptr<Outbound> make(const Config& config, const std::string& data_dir,
+                                        std::shared_ptr<const relay::RelayConfig> relay,
+                                        Rooms rooms);
   ~Outbound();
 
   gateway::MessageSink& sink() { return *sink_; }
-  spool::SqliteSpool& spool() { return *spool_; }
-  queue::Runner& runner() { return *runner_; }
+  /// What actions on the queue ask and tell. Good for as long as this is.
+  QueueHooks hooks();
 
   /// Begins to deliver what is queued.
   void start();
@@ -43,14 +44,13 @@ class Outbound {
   /// Nothing new begins; attempts under way may end for `limit`. What is cut is tried again after
   /// the next start.
   void stop(std::chrono::milliseconds limit);
-  /// Waits until everything is written, and closes. After stop(), with all event loops that use the
-  /// sink stopped.
-  void close_spool() { spool_.reset(); }
   /// Dead letters whose time is over go. Blocks on the disk.
   void purge(std::chrono::system_clock::time_point now);
 
  private:
   Outbound(const Config& config, const std::string& data_dir, Rooms rooms);
+  template <class T>
+  T on_loop(std::function<Task<T>()> work);
 
   Rooms rooms_;
   net::WorkPool disk_;
@@ -62,7 +62,6 @@ class Outbound {
   std::unique_ptr<queue::Runner> runner_;
   std::unique_ptr<AcceptedMail> sink_;
   std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
-  std::unique_ptr<spool::SqliteSpool> spool_;  ///< goes first: its completions use the others
   std::thread thread_;
 };
 

@@ -68,8 +68,8 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
     telemetry::log::error("route.trouble")
         .field("route", errand.destination.key)
         .field("message_id", errand.message.id)
-        .field("error", report.our_fault ? "the route leads nowhere"
-                                         : "the host refused our credentials");
+        .field("error",
+               report.our_fault ? "the route leads nowhere" : "the host refused our credentials");
   }
   queue::Carried carried{.results = std::move(report.results), .contact = report.contact};
   if (!report.connections.empty()) carried.remote = report.connections.back().host;
@@ -143,8 +143,8 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                       .last_attempt = errand.started,
                                       .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
-      reported.reply = fmt::format("{} {} {}", result.code, result.enhanced.to_string(),
-                                   result.text);
+      reported.reply =
+          fmt::format("{} {} {}", result.code, result.enhanced.to_string(), result.text);
     } else {
       reported.finding = result.text;
     }

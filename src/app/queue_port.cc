@@ -88,8 +88,10 @@ Result<void> act_and_wait(Spool& spool, const QueueHooks& hooks, Action action, 
   if (notify == admin::Notify::yes) {
     if (Result<void> told = report_drop(spool, hooks, id); !told) return told;
   }
+  Result<std::optional<spool::Message>> message;
+  if (hooks.acted) message = spool.get(id);
   Result<void> done = begin(spool, action, id).get();
-  if (done && hooks.acted) hooks.acted(action, id);
+  if (done && hooks.acted && message && *message) hooks.acted(action, (*message)->sequence);
   return done;
 }
 
@@ -101,20 +103,20 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
     const std::size_t wanted = std::min(batch, most - seen);
     const auto messages = spool.list(filter, result.next, wanted);
     if (!messages) return tl::unexpected(messages.error());
-    std::vector<std::pair<MessageId, std::future<Result<void>>>> pending;
+    std::vector<std::pair<spool::Sequence, std::future<Result<void>>>> pending;
     for (const spool::Message& message : *messages) {
       if (notify == admin::Notify::yes) {
         const Result<void> told = report_drop(spool, hooks, message.id);
         if (!told && told.error().fault != Fault::not_found) return tl::unexpected(told.error());
       }
-      pending.emplace_back(message.id, begin(spool, action, message.id));
+      pending.emplace_back(message.sequence, begin(spool, action, message.id));
     }
     std::optional<Error> trouble;
-    for (auto& [id, answer] : pending) {
+    for (auto& [sequence, answer] : pending) {
       const Result<void> done = answer.get();
       if (done) {
         result.changed += 1;
-        if (hooks.acted) hooks.acted(action, id);
+        if (hooks.acted) hooks.acted(action, sequence);
       } else if (done.error().fault == Fault::not_found || done.error().fault == Fault::conflict) {
         result.skipped += 1;
       } else {

@@ -16,7 +16,7 @@ namespace postern::app {
 /// the pool or of the spool; they must not wait, `report` excepted.
 struct QueueHooks {
   /// After an action's commit, for each message.
-  std::function<void(spool::Action, const spool::MessageId&)> acted;
+  std::function<void(spool::Action, spool::Sequence)> acted;
   /// Until when a destination rests.
   std::function<std::optional<spool::Time>(const spool::Destination&)> sleeping;
   /// Puts the report that a message was dropped into the queue, before it is. May block.

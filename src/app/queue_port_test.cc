@@ -327,5 +327,29 @@ TEST_F(QueueApiTest, an_account_sees_and_retries_its_own_dead_letters_alone) {
   EXPECT_EQ(api_->post(path + "/" + dead + "/retry", "", owner).status, 404) << "no longer dead";
 }
 
+TEST_F(QueueApiTest, a_log_record_leads_to_its_dead_letter) {
+  const std::string owner = api_->account("owner@example.com");
+  const std::string webhook = api_->webhook(owner).text("/id");
+  const MessageId dead = add("a@example.org", {{"x@example.net", {RouteKind::webhook, webhook}}});
+  const auto log = [&](const std::string& trace) {
+    store::LogRecord record;
+    record.id = new_id("log_");
+    record.webhook_id = webhook;
+    record.created_at = store::now();
+    record.trace_id = trace;
+    api_->log->append(record);
+    return "/api/v1/webhooks/" + webhook + "/logs/" + record.id + "/retry";
+  };
+  const std::string path = log("01ARZ3NDEKTSV4RRFFQ69G5FAV");  // of add()
+  EXPECT_EQ(api_->post(path, "", owner).status, 409) << "it is not dead";
+  kill(dead);
+  EXPECT_EQ(api_->post(log("01ARZ3NDEKTSV4RRFFQ69G5FAW"), "", owner).status, 409);
+  EXPECT_EQ(api_->post(path, "", token_).status, 404) << "another account";
+  const Answer answer = api_->post(path, "", owner);
+  EXPECT_EQ(answer.status, 202) << answer.body;
+  EXPECT_EQ(answer.text("/id"), dead);
+  EXPECT_EQ(state(dead), State::queued);
+}
+
 }  // namespace
 }  // namespace postern::app

@@ -11,6 +11,7 @@
 #include "app/commands.h"
 #include "app/commands_import.h"
 #include "app/commands_mail.h"
+#include "app/commands_queue.h"
 #include "app/commands_replay.h"
 #include "app/explain.h"
 #include "app/help.h"
@@ -141,6 +142,14 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"route", run_route},
       {"import postfix", run_import_postfix},
       {"replay", run_replay},
+      {"queue list", run_queue_list},
+      {"queue show", run_queue_show},
+      {"queue retry", run_queue_retry},
+      {"queue hold", run_queue_hold},
+      {"queue release", run_queue_release},
+      {"queue drop", run_queue_drop},
+      {"queue verify", run_queue_verify},
+      {"queue destinations", run_queue_destinations},
   };
   for (const auto& [name, runner] : runners) {
     if (name == arguments.command->name) return runner(arguments, streams);
@@ -150,21 +159,24 @@ int dispatch(const Arguments& arguments, Streams& streams) {
 
 }  // namespace
 
+int run_line(const std::vector<std::string>& words, Streams& streams) {
+  const auto parsed = parse_command_line(words);
+  if (const auto* error = std::get_if<UsageError>(&parsed)) {
+    const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
+    return report_usage(*error, json, streams);
+  }
+  if (const auto* none = std::get_if<NoCommand>(&parsed)) {
+    streams.err << (none->family ? family_help(*none->family) : short_help());
+    return to_int(ExitCode::usage);
+  }
+  return dispatch(std::get<Arguments>(parsed), streams);
+}
+
 int run(int argc, char** argv) {
   (void)net::separate_tls_buffers();
   Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};
   try {
-    const std::vector<std::string> words(argv + (argc > 0 ? 1 : 0), argv + argc);
-    const auto parsed = parse_command_line(words);
-    if (const auto* error = std::get_if<UsageError>(&parsed)) {
-      const bool json = std::find(words.begin(), words.end(), "--json") != words.end();
-      return report_usage(*error, json, streams);
-    }
-    if (const auto* none = std::get_if<NoCommand>(&parsed)) {
-      streams.err << (none->family ? family_help(*none->family) : short_help());
-      return to_int(ExitCode::usage);
-    }
-    return dispatch(std::get<Arguments>(parsed), streams);
+    return run_line({argv + (argc > 0 ? 1 : 0), argv + argc}, streams);
   } catch (const std::exception& error) {
     report(fmt::format("unexpected: {}", error.what()),
            "this is our fault: please report it with the command line (`postern version`)", false,

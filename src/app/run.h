@@ -1,8 +1,15 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "app/commands.h"
+
 namespace postern::app {
 
 /// The whole program: parses the command line, runs the subcommand, returns its exit code.
 int run(int argc, char** argv);
+/// The same for the words behind "postern"; exceptions pass.
+int run_line(const std::vector<std::string>& words, Streams& streams);
 
 }  // namespace postern::app

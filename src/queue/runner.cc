@@ -513,20 +513,48 @@ Task<void> Runner::settle(std::vector<spool::Settlement> settlements, std::strin
 
 /// The report is stored before the failure is: a crash between the two may tell the sender twice,
 /// never not at all.
-Task<void> Runner::report(Reporter::Event event, const Errand& errand, const Carried& carried,
-                          Text& text) {
-  if (reporter_ == nullptr) co_return;
+Task<Result<void>> Runner::report(Reporter::Event event, const Errand& errand,
+                                  const Carried& carried, Text& text) {
+  if (reporter_ == nullptr) co_return fail(Fault::denied, "no reports are sent");
   std::optional<Reporter::Report> made = reporter_->report(event, errand, carried, text);
-  if (!made) co_return;
+  if (!made) co_return fail(Fault::denied, "a report is not due");
   const auto kept = co_await stored<spool::MessageId>([&](auto done) {
     spool_.put(std::move(made->envelope), std::move(made->body), std::move(done));
   });
   if (!kept) {
     log::error("store.error").field("error", kept.error().message);
-    co_return;
+    co_return tl::unexpected(kept.error());
   }
   log::info("report.queued").field("message_id", *kept).field("original", errand.message.id);
   wake();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Runner::report_dropped(const spool::Message& message) {
+  auto body = co_await disk_.run([this, id = message.id] { return spool_.body(id); });
+  if (!body) co_return tl::unexpected(body.error());
+  if (!*body) co_return tl::unexpected(body->error());
+  Text text(spool_, message.id, std::move(**body));
+  std::vector<std::uint32_t> recipients;
+  Carried carried;
+  for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
+    const spool::Recipient& recipient = message.envelope.recipients[i];
+    if (recipient.state == spool::State::delivered || recipient.state == spool::State::failed) {
+      continue;
+    }
+    if (recipient.destination.kind == RouteKind::webhook) continue;
+    recipients.push_back(i);
+    carried.results.push_back(
+        own_result(smtp::ResultClass::permanent, {5, 0, 0}, "deleted by the postmaster"));
+  }
+  if (recipients.empty()) co_return fail(Fault::denied, "nobody waits for a report");
+  const Errand errand{.message = message,
+                      .destination = message.envelope.recipients[recipients.front()].destination,
+                      .recipients = recipients,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = {}};
+  Result<void> told = co_await report(Reporter::Event::failed, errand, carried, text);
+  co_return told;
 }
 
 Task<void> Runner::deadline(Number number) {

@@ -67,6 +67,9 @@ class Runner {
   /// thread.
   void told(spool::Sequence message, bool urgent);
 
+  /// Tells the sender that a message is dropped by an operator; Fault::denied: a report is not due.
+  Task<Result<void>> report_dropped(const spool::Message& message);
+
   std::size_t scheduled() const { return scheduler_.size(); }
   std::size_t running() const { return running_.size(); }
   std::optional<spool::Time> sleeps_until(const spool::Destination& destination) const;
@@ -94,8 +97,8 @@ class Runner {
   Task<void> deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);
-  Task<void> report(Reporter::Event event, const Errand& errand, const Carried& carried,
-                    Text& text);
+  Task<Result<void>> report(Reporter::Event event, const Errand& errand, const Carried& carried,
+                            Text& text);
   void forget(Number number);
 
   relay::RetryPolicy policy_of(const spool::Destination& destination, bool null_path) const;

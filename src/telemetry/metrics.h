@@ -81,11 +81,21 @@ struct Metrics {
   Family& cache_entries;       ///< G cache
 
   // Delivery
-  Family& delivery_attempts;  ///< C route (webhook, inbox, discard), result (ok, retry, refused,
-                              ///< failed)
-  Family& delivery_duration;  ///< H route
+  Family& delivery_attempts;      ///< C route (webhook, relay, inbox, discard), result (ok, retry,
+                                  ///< refused, failed)
+  Family& delivery_duration;      ///< H route
   Family& delivery_dead_letters;  ///< C route
   Family& webhook_responses;      ///< C class (2xx, 3xx, 4xx, 5xx, timeout, refused, ssrf, error)
+
+  // Queue
+  Family& spool_messages;            ///< G state (queued, held, dead, quarantined)
+  Family& spool_oldest_message_age;  ///< G, seconds
+  Family& spool_size;                ///< G, octets
+  Family& spool_commits;             ///< C
+  Ranking& spool_destinations;       ///< G route, destination
+  Family& relay_attempts;  ///< C result (delivered, temporary, permanent, unreachable, tls, dns)
+  Family& relay_queue_messages;  ///< G
+  Family& relay_oldest;          ///< G, seconds
 
   // Control plane
   Family& api_requests;          ///< C method, route, code

@@ -136,6 +136,29 @@ TEST(Metrics, size_histograms_go_from_1_kib_to_256_mib) {
   EXPECT_THAT(text, HasSubstr("_sum 5000\n"));
 }
 
+TEST(Metrics, a_ranking_names_the_largest_and_sums_up_the_others) {
+  Registry registry(1);
+  Ranking& ranking = registry.add_ranking("waiting", "Waiting.", {"route", "to"}, 2);
+  EXPECT_EQ(registry.render(),
+            "# HELP postern_waiting Waiting.\n# TYPE postern_waiting gauge\n"
+            "postern_waiting{route=\"other\",to=\"other\"} 0\n");
+  ranking.set({{{"relay", "a.example"}, 1},
+               {{"relay", "b.example"}, 7},
+               {{"relay", "c.example"}, 5},
+               {{"webhook", "d"}, 2}});
+  EXPECT_THAT(registry.render(), HasSubstr("postern_waiting{route=\"relay\",to=\"b.example\"} 7\n"
+                                           "postern_waiting{route=\"relay\",to=\"c.example\"} 5\n"
+                                           "postern_waiting{route=\"other\",to=\"other\"} 3\n"));
+  ranking.set({{{"relay", "x\"\n\\\xff"}, 1}, {{"relay", "x\"\n\\\xfe"}, 2}});
+  EXPECT_THAT(registry.render(), HasSubstr("{route=\"relay\",to=\"x????\"} 3\n"))
+      << "foreign octets break no line, and no series comes twice";
+  std::vector<std::pair<Ranking::Labels, std::uint64_t>> many;
+  for (int i = 0; i < 10'000; ++i) many.push_back({{"relay", std::to_string(i)}, 1});
+  ranking.set(many);
+  const std::string text = registry.render();
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 5);
+}
+
 TEST(Metrics, label_values_are_escaped) {
   Registry registry(1);
   registry.add("x_info", "X.", MetricType::gauge, {label("v", {std::string_view("a\"\\\nb")})});
@@ -249,7 +272,9 @@ std::string page_of(const Metrics& made) {
   page += example;
   page +=
       "Label values come from closed sets: enumerations, and names in the configuration file. "
-      "Nothing from the wire becomes a label;\nwhat is outside its set counts as `other`. Times "
+      "Nothing from the wire becomes a label,\nexcept that "
+      "`postern_spool_destination_messages` names the ten destinations that most waits for; "
+      "what is outside its set counts as `other`. Times "
       "are "
       "in seconds (buckets 0.1 ms to 100 s), sizes in octets (1 KiB to 256 MiB).\nSeries start at "
       "0, except those of large products, which appear when first used. Figures by webhook or "
@@ -263,6 +288,13 @@ std::string page_of(const Metrics& made) {
     }
     page += fmt::format("| `{}` | {} | {} | {} |\n", family->name(),
                         kinds[static_cast<std::size_t>(family->type())], labels, family->help());
+  }
+  for (const auto& ranking : made.registry.rankings()) {
+    std::string labels;
+    for (const std::string& name : ranking->label_names()) {
+      labels += (labels.empty() ? "`" : ", `") + name + "`";
+    }
+    page += fmt::format("| `{}` | gauge | {} | {} |\n", ranking->name(), labels, ranking->help());
   }
   return page;
 }

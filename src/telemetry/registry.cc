@@ -267,6 +267,13 @@ Family& Registry::add(std::string name, std::string help, MetricType type,
   return *families_.back();
 }
 
+Ranking& Registry::add_ranking(std::string name, std::string help, Ranking::Labels labels,
+                               std::size_t most) {
+  rankings_.push_back(
+      std::make_unique<Ranking>(std::move(name), std::move(help), std::move(labels), most));
+  return *rankings_.back();
+}
+
 void Registry::before_render(std::function<void()> fill) {
   const std::lock_guard lock(mutex_);
   fills_.push_back(std::move(fill));
@@ -277,6 +284,7 @@ std::string Registry::render() {
   for (const auto& fill : fills_) fill();
   std::string out;
   for (const auto& family : families_) family->render(out);
+  for (const auto& ranking : rankings_) ranking->render(out);
   return out;
 }
 

@@ -17,6 +17,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "telemetry/ranking.h"
+
 namespace postern::telemetry {
 
 /// One numeric cell a series and shard. Shards keep event loops off each other's cache lines.
@@ -170,15 +172,20 @@ class Registry {
   Family& add(std::string name, std::string help, MetricType type,
               std::vector<Dimension> dimensions = {}, MetricUnit unit = MetricUnit::none,
               Show show = Show::all);
+  /// A gauge with a series for each of the `most` largest and one for all others.
+  Ranking& add_ranking(std::string name, std::string help, Ranking::Labels labels,
+                       std::size_t most);
   /// Runs before each render(): for gauges that are cheaper to read than to keep.
   void before_render(std::function<void()> fill);
   /// Prometheus text exposition format 0.0.4.
   std::string render();
   const std::vector<std::unique_ptr<Family>>& families() const { return families_; }
+  const std::vector<std::unique_ptr<Ranking>>& rankings() const { return rankings_; }
 
  private:
   std::size_t shards_;
   std::vector<std::unique_ptr<Family>> families_;
+  std::vector<std::unique_ptr<Ranking>> rankings_;
   std::mutex mutex_;
   std::vector<std::function<void()>> fills_;
 };

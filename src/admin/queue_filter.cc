@@ -1,0 +1,34 @@
+#include "admin/queue_filter.h"
+
+#include "base/amount.h"
+#include "spool/words.h"
+
+namespace postern::admin {
+
+Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::string_view value,
+                        spool::Time now) {
+  if (name == "state") {
+    filter.state = spool::state_named(value);
+    if (!filter.state) return fail(Fault::malformed, "must be queued, held, dead or quarantined");
+  } else if (name == "destination") {
+    filter.destination = spool::destination_named(value);
+    if (!filter.destination) {
+      return fail(Fault::malformed, "is written webhook:ID, relay:NAME or local:NAME");
+    }
+  } else if (name == "account") {
+    filter.account = std::string(value);
+  } else if (name == "sender") {
+    filter.sender = value == "<>" ? std::string() : std::string(value);
+  } else if (name == "recipient") {
+    filter.recipient = std::string(value);
+  } else if (name == "older_than") {
+    const Result<std::chrono::milliseconds> age = parse_duration(value);
+    if (!age) return fail(Fault::malformed, "must be a duration: 30m, 6h, 2d");
+    filter.stored_before = now - *age;
+  } else {
+    return fail(Fault::not_found, "is no filter");
+  }
+  return {};
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,11 @@
+#pragma once
+
+#include "base/error.h"
+#include "spool/sqlite_spool.h"
+
+namespace postern::app {
+
+/// Sets the gauges of the queue as it is now. Blocks: reads an index of the queue.
+Result<void> show_queue(spool::SqliteSpool& spool);
+
+}  // namespace postern::app
