@@ -95,7 +95,12 @@ Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spo
   deliver::Outcome refused;
   auto kept = co_await rooms_.queued.keep(evidence, message, received, ruling.trace_id,
                                           state_of(ruling), refused);
-  if (!kept) co_return std::move(refused.reply);
+  if (!kept) {
+    if (refused.reply.code == 0 || refused.reply.positive()) {
+      co_return reply_of_spool(kept.error());  // never a 250 for what is not kept
+    }
+    co_return std::move(refused.reply);
+  }
   if (ruling.quarantine) kept->envelope.recipients.front().quarantine = *ruling.quarantine;
   const std::string id = std::move(kept->id);
   const auto stored = co_await put(std::move(kept->envelope), std::move(kept->body));

@@ -101,6 +101,7 @@ deliver::DeliveryOptions delivery_options(const Config& config) {
 
 admin::Options api_options(const Config& config) {
   admin::Options options;
+  options.has_queue = true;
   options.public_domain = config.webhooks.public_domain;
   options.public_url = config.api.base_url();
   options.open_signup = config.api.signup == Signup::open;

@@ -262,6 +262,7 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::prepare(const policy::E
   job.webhook = services_.directory.webhook(evidence.subject()->route.webhook->id);
   if (evidence.message) job.message_id = evidence.message->message_id;
   refused = {};
+  refused.reply.code = 0;
   if (!job.webhook) {
     refused.reply = {550, {5, 2, 1}, "no such webhook any more"};
     co_return fail(Fault::not_found, refused.reply.text);
