@@ -348,6 +348,7 @@ TEST_F(QueueApiTest, a_log_record_leads_to_its_dead_letter) {
   const Answer answer = api_->post(path, "", owner);
   EXPECT_EQ(answer.status, 202) << answer.body;
   EXPECT_EQ(answer.text("/id"), dead);
+  EXPECT_TRUE(answer.text("/log_id").starts_with("log_"));
   EXPECT_EQ(state(dead), State::queued);
 }
 
