@@ -245,7 +245,7 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   if (!done && done.error().fault == Fault::conflict)
     throw conflict("conflict", done.error().message);
   if (!done) throw storage_trouble(done.error());
-  co_return json_response(202, {{"id", message}, {"state", "queued"}});
+  co_return json_response(202, {{"log_id", record->id}, {"id", message}, {"state", "queued"}});
 }
 
 /// Of the newest dead letters the one that the record's decision let in; empty: there is none.

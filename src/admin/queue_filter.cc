@@ -8,8 +8,12 @@ namespace postern::admin {
 Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::string_view value,
                         spool::Time now) {
   if (name == "state") {
-    filter.state = spool::state_named(value);
-    if (!filter.state) return fail(Fault::malformed, "must be queued, held, dead or quarantined");
+    const auto state = spool::state_named(value);
+    const bool is_over = state == spool::State::delivered || state == spool::State::failed;
+    if (!state || is_over) {
+      return fail(Fault::malformed, "must be queued, held, dead or quarantined");
+    }
+    filter.state = state;
   } else if (name == "destination") {
     filter.destination = spool::destination_named(value);
     if (!filter.destination) {

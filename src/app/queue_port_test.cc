@@ -137,8 +137,8 @@ TEST_F(QueueApiTest, lists_newest_first_and_goes_on_at_next) {
   const Answer rest = api_->get("/api/v1/queue?page_size=3&before=" + all[2], token_);
   EXPECT_EQ(rest.json.at("data").as_array().size(), 2u);
   EXPECT_TRUE(rest.json.at("next").is_null());
-  for (const std::string bad : {"?state=x", "?destination=x", "?older_than=x", "?before=x",
-                                "?page_size=0", "?page_size=201"}) {
+  for (const std::string bad : {"?state=x", "?state=delivered", "?destination=x", "?older_than=x",
+                                "?before=x", "?page_size=0", "?page_size=201"}) {
     EXPECT_EQ(api_->get("/api/v1/queue" + bad, token_).status, 422) << bad;
   }
 }
@@ -348,6 +348,7 @@ TEST_F(QueueApiTest, a_log_record_leads_to_its_dead_letter) {
   const Answer answer = api_->post(path, "", owner);
   EXPECT_EQ(answer.status, 202) << answer.body;
   EXPECT_EQ(answer.text("/id"), dead);
+  EXPECT_TRUE(answer.text("/log_id").starts_with("log_"));
   EXPECT_EQ(state(dead), State::queued);
 }
 
