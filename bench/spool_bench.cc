@@ -2,6 +2,7 @@
 // what a start with a full queue costs.
 //   spool_bench [DIRECTORY [SECONDS A ROW]]      puts at 4 KB and 100 KB, 1, 16 and 64 at a time
 //   spool_bench DIRECTORY restart [MESSAGES]     fills a queue, opens it, finds the first delivery
+//   spool_bench DIRECTORY fill MESSAGES HOP      fills the spool DIRECTORY with mail for a next hop
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -104,26 +105,29 @@ void timed(const char* what, Run run) {
   fmt::print("{:<40} {:>9.1f} ms  {:>6} rows\n", what, milliseconds(Clock::now() - begin), found);
 }
 
+template <class MakeEnvelope>
+void fill(const std::string& directory, std::size_t messages, MakeEnvelope make) {
+  const auto spool = open(directory);
+  std::atomic<std::size_t> waiting = 0;
+  const auto begin = Clock::now();
+  for (std::size_t i = 0; i < messages; ++i) {
+    while (waiting > 2000) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    ++waiting;
+    spool->put(make(i), body(directory, 400), [&](const Result<MessageId>& id) {
+      if (!id) stop(id.error());
+      --waiting;
+    });
+  }
+  while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  fmt::print("{} messages queued in {:.1f} s\n", messages,
+             milliseconds(Clock::now() - begin) / 1000);
+}
+
 void restart(const std::string& directory, std::size_t messages) {
   const std::string place = directory + "/bench";
   std::filesystem::remove_all(place);
   std::filesystem::create_directory(place);
-  {
-    const auto spool = open(place);
-    std::atomic<std::size_t> waiting = 0;
-    const auto begin = Clock::now();
-    for (std::size_t i = 0; i < messages; ++i) {
-      while (waiting > 2000) std::this_thread::sleep_for(std::chrono::microseconds(200));
-      ++waiting;
-      spool->put(envelope(i), body(directory, 400), [&](const Result<MessageId>& id) {
-        if (!id) stop(id.error());
-        --waiting;
-      });
-    }
-    while (waiting > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    fmt::print("{} messages queued in {:.1f} s\n", messages,
-               milliseconds(Clock::now() - begin) / 1000);
-  }
+  fill(place, messages, envelope);
   const double before = bench::resident_mib();
   std::unique_ptr<SqliteSpool> spool;
   const Time now = std::chrono::system_clock::now();
@@ -131,14 +135,16 @@ void restart(const std::string& directory, std::size_t messages) {
     spool = open(place);
     return 0;
   });
-  std::vector<DueRecipient> due;
-  timed("the first 100 due", [&] {
-    due = spool->due(now, 100).value();
-    return due.size();
+  std::vector<Parcel> parcels;
+  timed("the first 100 parcels", [&] {
+    parcels = spool->parcels(0, 100).value();
+    return parcels.size();
   });
   timed("claim them and read their bodies", [&] {
     std::vector<RecipientKey> keys;
-    for (const DueRecipient& one : due) keys.push_back(one.key);
+    for (const Parcel& one : parcels) {
+      keys.push_back({spool->get(one.sequence).value()->id, one.first});
+    }
     std::promise<std::size_t> claimed;
     spool->claim(
         keys, now, now + std::chrono::minutes(5),
@@ -148,10 +154,16 @@ void restart(const std::string& directory, std::size_t messages) {
     }
     return claimed.get_future().get();
   });
-  timed("100 due of one destination",
-        [&] { return spool->due({RouteKind::webhook, "wh_500"}, now, 100).value().size(); });
-  timed("destinations with something due",
-        [&] { return spool->due_destinations(now, 10'000, std::nullopt).value().size(); });
+  timed("every parcel, 2000 messages at a time", [&] {
+    Sequence at = 0;
+    std::size_t seen = 0;
+    for (;;) {
+      const auto page = spool->parcels(at, 2000).value();
+      if (page.empty()) return seen;
+      seen += page.size();
+      at = page.back().sequence;
+    }
+  });
   timed("a page of the list", [&] { return spool->list({}, "", 100).value().size(); });
   timed("a page of what is dead",
         [&] { return spool->list({.state = State::dead}, "", 100).value().size(); });
@@ -164,6 +176,17 @@ void restart(const std::string& directory, std::size_t messages) {
 
 int main(int argc, char** argv) {
   const std::string directory = argc > 1 ? argv[1] : ".";
+  if (argc > 4 && std::string_view(argv[2]) == "fill") {
+    std::filesystem::create_directories(directory);
+    fill(directory, std::strtoull(argv[3], nullptr, 10),
+         [hop = std::string(argv[4])](std::size_t i) {
+           Envelope made = envelope(i);
+           made.evidence = "{}";
+           made.recipients.front().destination = {RouteKind::relay, hop};
+           return made;
+         });
+    return 0;
+  }
   if (argc > 2 && std::string_view(argv[2]) == "restart") {
     restart(directory, argc > 3 ? std::strtoull(argv[3], nullptr, 10) : 1'000'000);
   } else {

@@ -101,19 +101,6 @@ struct RecipientKey {
   auto operator<=>(const RecipientKey&) const = default;
 };
 
-struct DueRecipient {
-  RecipientKey key;
-  std::string address;
-  Destination destination;
-  std::uint32_t attempts = 0;
-  Time due;
-};
-
-struct DueDestination {
-  Destination destination;
-  Time due;  ///< of its first recipient
-};
-
 struct Claim {
   RecipientKey key;
   std::uint32_t attempt = 0;  ///< counts from 1; settle() wants it back
@@ -194,16 +181,6 @@ class Spool {
   virtual Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) = 0;
 
   /// Reading waits for the disk, and for no more than an index look-up and the rows returned.
-  /// Recipients due, the earliest first; of all destinations or of one.
-  virtual Result<std::vector<DueRecipient>> due(Time now, std::size_t limit) = 0;
-  virtual Result<std::vector<DueRecipient>> due(const Destination& destination, Time now,
-                                                std::size_t limit) = 0;
-  /// Destinations with something due, in their own order, beginning behind `after`; one index
-  /// look-up for each destination with queued mail.
-  virtual Result<std::vector<DueDestination>> due_destinations(
-      Time now, std::size_t limit, const std::optional<Destination>& after) = 0;
-  /// When the next recipient is due, or a claim ends; nullopt: nothing is queued.
-  virtual Result<std::optional<Time>> next_due() = 0;
   /// Newest first, those before the message `before` (the last id of the page before; empty: all).
   /// Each filter has its index; what they find is put in order for each page.
   virtual Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,

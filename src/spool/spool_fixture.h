@@ -69,6 +69,27 @@ class SpoolTest : public ::testing::Test {
     return wait<void>([&](auto done) { spool_->act(action, id, now, done); });
   }
 
+  struct DueRecipient {
+    RecipientKey key;
+    std::uint32_t attempts = 0;
+  };
+  /// Recipients that could be claimed, in the order of their messages.
+  std::vector<DueRecipient> due(Time now) {
+    std::vector<DueRecipient> found;
+    const auto messages = spool_->list({}, "", 1000);
+    for (const Message& message : *messages) {
+      const auto whole = spool_->get(message.id);
+      if (!whole || !*whole) continue;
+      for (std::uint32_t i = 0; i < (*whole)->envelope.recipients.size(); ++i) {
+        const Recipient& one = (*whole)->envelope.recipients[i];
+        if (one.state == State::queued && one.next_attempt <= now) {
+          found.push_back({{message.id, i}, one.attempts});
+        }
+      }
+    }
+    return found;
+  }
+
   static Result<std::string> read(SqliteSpool& spool, const MessageId& id) {
     Result<BodyReader> reader = spool.body(id);
     if (!reader) return tl::unexpected(reader.error());

@@ -51,7 +51,6 @@ CREATE TABLE recipient (
   orcpt TEXT NOT NULL,
   PRIMARY KEY (message, idx)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX recipient_due ON recipient (next_at) WHERE state = 0;
 CREATE INDEX recipient_destination ON recipient (kind, destination, next_at) WHERE state = 0;
 CREATE INDEX recipient_claimed ON recipient (message) WHERE claimed = 1;
 CREATE INDEX recipient_kept ON recipient (state, message) WHERE state >= 3;

@@ -47,12 +47,6 @@ class SqliteSpool final : public Spool {
 
   Result<void> ready(std::uint64_t octets) const override;
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
-  Result<std::vector<DueRecipient>> due(Time now, std::size_t limit) override;
-  Result<std::vector<DueRecipient>> due(const Destination& destination, Time now,
-                                        std::size_t limit) override;
-  Result<std::vector<DueDestination>> due_destinations(
-      Time now, std::size_t limit, const std::optional<Destination>& after) override;
-  Result<std::optional<Time>> next_due() override;
   Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;

@@ -27,74 +27,7 @@ Recipient read_recipient(const Row& row) {
           .last_reply = row.text(9)};
 }
 
-#define POSTERN_DUE_COLUMNS "m.id, r.idx, r.address, r.kind, r.destination, r.attempts, r.next_at"
-
-DueRecipient read_due(const Row& row) {
-  return {.key = {row.text(0), static_cast<std::uint32_t>(row.integer(1))},
-          .address = row.text(2),
-          .destination = {static_cast<RouteKind>(row.integer(3)), row.text(4)},
-          .attempts = static_cast<std::uint32_t>(row.integer(5)),
-          .due = row.time(6)};
-}
-
 }  // namespace
-
-// INDEXED BY makes a query that has lost its index an error instead of a scan of the queue, and
-// CROSS JOIN keeps its table in front.
-Result<std::vector<DueRecipient>> SqliteSpool::due(Time now, std::size_t limit) {
-  const std::lock_guard guard(mutex_);
-  return reading_->all(
-      "SELECT " POSTERN_DUE_COLUMNS
-      " FROM recipient AS r INDEXED BY recipient_due CROSS JOIN message AS m ON m.seq = r.message "
-      "WHERE r.state = 0 AND r.next_at <= ? ORDER BY r.next_at LIMIT ?",
-      read_due, now, limit);
-}
-
-Result<std::vector<DueRecipient>> SqliteSpool::due(const Destination& destination, Time now,
-                                                   std::size_t limit) {
-  const std::lock_guard guard(mutex_);
-  return reading_->all("SELECT " POSTERN_DUE_COLUMNS
-                       " FROM recipient AS r INDEXED BY recipient_destination "
-                       "CROSS JOIN message AS m ON m.seq = r.message "
-                       "WHERE r.state = 0 AND r.kind = ? AND r.destination = ? AND r.next_at <= ? "
-                       "ORDER BY r.next_at LIMIT ?",
-                       read_due, static_cast<int>(destination.kind), destination.key, now, limit);
-}
-
-Result<std::vector<DueDestination>> SqliteSpool::due_destinations(
-    Time now, std::size_t limit, const std::optional<Destination>& after) {
-  // A row value, (kind, destination) > (?, ?), would step over every row of the destination before.
-  constexpr std::string_view same_kind =
-      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
-      "WHERE state = 0 AND kind = ? AND destination > ? ORDER BY destination, next_at LIMIT 1";
-  constexpr std::string_view next_kind =
-      "SELECT kind, destination, next_at FROM recipient INDEXED BY recipient_destination "
-      "WHERE state = 0 AND kind > ? ORDER BY kind, destination, next_at LIMIT 1";
-  const auto read = [](const Row& row) {
-    return DueDestination{{static_cast<RouteKind>(row.integer(0)), row.text(1)}, row.time(2)};
-  };
-  std::vector<DueDestination> found;
-  std::optional<Destination> at = after;
-  while (found.size() < limit) {
-    const std::lock_guard guard(mutex_);  // each look-up for itself: others may come between
-    Result<std::optional<DueDestination>> next;
-    if (at) next = reading_->one(same_kind, read, static_cast<int>(at->kind), at->key);
-    if (next && !*next) next = reading_->one(next_kind, read, at ? static_cast<int>(at->kind) : -1);
-    if (!next) return tl::unexpected(next.error());
-    if (!*next) break;
-    at = (*next)->destination;
-    if ((*next)->due <= now) found.push_back(std::move(**next));
-  }
-  return found;
-}
-
-Result<std::optional<Time>> SqliteSpool::next_due() {
-  const std::lock_guard guard(mutex_);
-  return reading_->one(
-      "SELECT next_at FROM recipient INDEXED BY recipient_due WHERE state = 0 "
-      "ORDER BY next_at LIMIT 1",
-      [](const Row& row) { return row.time(0); });
-}
 
 template <class Id>
 Result<std::optional<Message>> SqliteSpool::read(const char* sql, const Id& id) {

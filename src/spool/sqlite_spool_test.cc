@@ -110,42 +110,6 @@ TEST_F(SqliteSpoolTest, many_that_wait_share_a_commit) {
   EXPECT_LT(spool_->counters().commits - before, count / 2u);
 }
 
-TEST_F(SqliteSpoolTest, due_is_in_order_of_time_and_by_destination) {
-  Envelope late = envelope(1, at(20));
-  Envelope early = envelope(1, at(10));
-  early.recipients[0].destination = {RouteKind::webhook, "wh_2"};
-  Envelope held = envelope(1, at(5));
-  held.recipients[0].state = State::held;
-  Envelope relayed = envelope(1, at(15));
-  relayed.recipients[0].destination = {RouteKind::relay, "example.com"};
-  const MessageId a = *put(late, "a");
-  const MessageId b = *put(early, "b");
-  const MessageId c = *put(relayed, "c");
-  ASSERT_TRUE(put(held, "held"));
-  EXPECT_EQ(*spool_->next_due(), at(10));
-  EXPECT_TRUE(spool_->due(at(9), 10)->empty());
-  const auto due = *spool_->due(at(20), 10);
-  ASSERT_EQ(due.size(), 3u);
-  EXPECT_EQ(due[0].key.message, b);
-  EXPECT_EQ(due[1].key.message, c);
-  EXPECT_EQ(due[2].key.message, a);
-  EXPECT_EQ(spool_->due(at(20), 2)->size(), 2u);
-  const auto one = *spool_->due({RouteKind::webhook, "wh_1"}, at(20), 10);
-  ASSERT_EQ(one.size(), 1u);
-  EXPECT_EQ(one[0].key.message, a);
-  EXPECT_EQ(one[0].address, "user0@example.net");
-
-  const auto first = *spool_->due_destinations(at(20), 2, std::nullopt);
-  ASSERT_EQ(first.size(), 2u);
-  EXPECT_EQ(first[0].destination, (Destination{RouteKind::webhook, "wh_1"}));
-  EXPECT_EQ(first[1].destination, (Destination{RouteKind::webhook, "wh_2"}));
-  EXPECT_EQ(first[1].due, at(10));
-  const auto rest = *spool_->due_destinations(at(20), 2, first[1].destination);
-  ASSERT_EQ(rest.size(), 1u);
-  EXPECT_EQ(rest[0].destination, (Destination{RouteKind::relay, "example.com"}));
-  EXPECT_EQ(spool_->due_destinations(at(10), 10, std::nullopt)->size(), 1u);
-}
-
 TEST_F(SqliteSpoolTest, of_two_who_claim_one_gets_it) {
   const MessageId id = *put(envelope(), "x");
   std::atomic<int> got = 0;
@@ -155,9 +119,9 @@ TEST_F(SqliteSpoolTest, of_two_who_claim_one_gets_it) {
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(got, 1);
-  EXPECT_TRUE(spool_->due(at(59), 10)->empty());
+  EXPECT_TRUE(due(at(59)).empty());
   // The claim ends: it is due again, and the next attempt has the next number.
-  ASSERT_EQ(spool_->due(at(60), 10)->size(), 1u);
+  ASSERT_EQ(due(at(60)).size(), 1u);
   EXPECT_EQ(claim({{id, 0}}, at(60), at(90))->front().attempt, 2u);
 }
 
@@ -165,10 +129,10 @@ TEST_F(SqliteSpoolTest, an_attempt_that_a_crash_ended_counts_and_its_delay_runs_
   const MessageId id = *put(envelope(), "x");
   ASSERT_EQ(claim({{id, 0}}, at(0), at(300))->size(), 1u);
   open();
-  EXPECT_TRUE(spool_->due(at(299), 10)->empty());
-  const auto due = *spool_->due(at(300), 10);
-  ASSERT_EQ(due.size(), 1u);
-  EXPECT_EQ(due[0].attempts, 1u);
+  EXPECT_TRUE(due(at(299)).empty());
+  const auto ready = due(at(300));
+  ASSERT_EQ(ready.size(), 1u);
+  EXPECT_EQ(ready[0].attempts, 1u);
   EXPECT_FALSE(spool_->get(id)->value().envelope.recipients[0].claimed);
   const MessageId other = *put(envelope(), "x");
   ASSERT_EQ(claim({{other, 0}}, at(0), at(300))->size(), 1u);
@@ -265,10 +229,10 @@ TEST_F(SqliteSpoolTest, settling_again_changes_nothing) {
 
 TEST_F(SqliteSpoolTest, three_hundred_recipients) {
   const MessageId id = *put(envelope(300), std::string(300'000, 'x'));
-  const auto due = *spool_->due(at(0), 1000);
-  ASSERT_EQ(due.size(), 300u);
+  const auto ready = due(at(0));
+  ASSERT_EQ(ready.size(), 300u);
   std::vector<RecipientKey> keys;
-  for (const DueRecipient& one : due) keys.push_back(one.key);
+  for (const DueRecipient& one : ready) keys.push_back(one.key);
   const auto claims = *claim(keys, at(0), at(60));
   ASSERT_EQ(claims.size(), 300u);
   std::vector<Settlement> settlements;
@@ -286,12 +250,12 @@ TEST_F(SqliteSpoolTest, operators_hold_release_retry_and_drop) {
   const MessageId id = *put(envelope(), std::string(300'000, 'x'));
   ASSERT_TRUE(act(Action::hold, id));
   EXPECT_EQ(state(id), State::held);
-  EXPECT_TRUE(spool_->due(at(100), 10)->empty());
+  EXPECT_TRUE(due(at(100)).empty());
   ASSERT_TRUE(act(Action::release, id, at(7)));
-  EXPECT_EQ(spool_->due(at(7), 10)->size(), 1u);
+  EXPECT_EQ(due(at(7)).size(), 1u);
   const std::uint32_t attempt = begin(id, at(7));
   ASSERT_TRUE(act(Action::retry, id, at(7)));  // under way: not begun twice
-  EXPECT_TRUE(spool_->due(at(7), 10)->empty());
+  EXPECT_TRUE(due(at(7)).empty());
   ASSERT_TRUE(settle({{.key = {id, 0}, .attempt = attempt, .outcome = Outcome::dead}}));
   EXPECT_EQ(state(id), State::dead);
   ASSERT_TRUE(act(Action::retry, id, at(8)));
@@ -363,9 +327,9 @@ TEST_F(SqliteSpoolTest, a_message_without_its_file_is_quarantined_and_listed) {
   EXPECT_EQ(spool_->counters().damaged, 1u);
   EXPECT_EQ(state(lost), State::quarantined);
   EXPECT_NE((*spool_->get(lost))->damage, "");
-  const auto due = *spool_->due(at(100), 10);
-  ASSERT_EQ(due.size(), 1u);
-  EXPECT_EQ(due[0].key.message, whole);
+  const auto ready = due(at(100));
+  ASSERT_EQ(ready.size(), 1u);
+  EXPECT_EQ(ready[0].key.message, whole);
   EXPECT_EQ(spool_->list({.state = State::quarantined}, "", 10)->size(), 1u);
   EXPECT_EQ(act(Action::release, lost).error().fault, Fault::conflict);
   EXPECT_EQ(act(Action::retry, lost).error().fault, Fault::conflict);
