@@ -189,6 +189,7 @@ class Courier::Impl::Trip {
   void settle_all(const RecipientResult& result);
   void plan(const Routed& routed);
   void prefer_open_connections();
+  TlsLevel level_of(const Target& target) const;
   Egress choose_egress(bool v4) const;
   Host host_for(const Place& place, const Egress& egress, bool without_tls) const;
   Task<void> dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next);
@@ -367,7 +368,7 @@ void Courier::Impl::Trip::prefer_open_connections() {
     const Egress egress = choose_egress(place.address.is_v4());
     if (!egress.usable) return false;
     const Host host = host_for(place, egress, false);
-    return courier_.idle_.has(key_of(host, place.target->host, place.target->tls));
+    return courier_.idle_.has(key_of(host, place.target->host, level_of(*place.target)));
   });
   if (open == group_end) return;
   // Its host comes first, and of the host this address.
@@ -375,6 +376,17 @@ void Courier::Impl::Trip::prefer_open_connections() {
   const auto begin = std::find_if(places_.begin(), group_end, of_host);
   std::rotate(begin, open, open + 1);
   std::rotate(places_.begin(), begin, std::find_if_not(begin, group_end, of_host));
+}
+
+/// The level that is demanded of a host for this message.
+TlsLevel Courier::Impl::Trip::level_of(const Target& target) const {
+  if (!settings_->tlsa.empty()) return TlsLevel::dane;
+  // RFC 8689 §4.2.1: REQUIRETLS wants a host that DNSSEC or MTA-STS names and whose certificate is
+  // right.
+  const bool required = message_.requiretls && !message_.reverse_path.empty();
+  if (required && target.secure && target.tls >= TlsLevel::may && target.tls <= TlsLevel::encrypt)
+    return TlsLevel::verify;
+  return target.tls;
 }
 
 /// H5: by weight, without those that cannot be had at the moment.
@@ -412,14 +424,12 @@ Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
     host.source = place.address.is_v4() ? egress.source->v4 : egress.source->v6;
     if (!egress.source->ehlo.empty()) options.ehlo_name = egress.source->ehlo;
   }
-  options.tls = session_level(target.tls);
+  const TlsLevel level = level_of(target);
+  options.tls = session_level(level);
   host.peer.names = target.names;
   if (host.peer.names.empty() && target.sni) host.peer.names = {*target.sni};
   host.peer.tlsa = target.tlsa;
-  if (!settings.tlsa.empty()) {
-    host.peer.tlsa = settings.tlsa;
-    options.tls = smtp::TlsLevel::verify;
-  }
+  if (!settings.tlsa.empty()) host.peer.tlsa = settings.tlsa;
   const std::string name = place_name(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
   if (may && (without_tls || settings.tls == nullptr || knows("no tls " + name)))
@@ -446,7 +456,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
         .host = place.target->host,
         .address = place.address,
         .port = place.target->port,
-        .level = settings_->tlsa.empty() ? place.target->tls : TlsLevel::dane,
+        .level = level_of(*place.target),
     };
     if (settings_->pool != nullptr) entry.pool = settings_->pool->name;
     if (!egress.usable) {

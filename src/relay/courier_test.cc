@@ -402,6 +402,47 @@ TEST_F(CourierTest, a_host_that_fails_at_tls_is_spoken_to_in_the_clear_for_a_whi
   EXPECT_TRUE(reports[1].connections[0].without_tls);
 }
 
+TEST_F(CourierTest, requiretls_asks_for_a_certificate_where_dnssec_names_the_host) {
+  Taker taker;
+  resolver_ = dns::RecordedResolver::parse(
+                  R"({"zone": {"mx.example": {"A": ["127.0.0.1"]}}, "sec": {"default": "secure"}})")
+                  .value();
+  route({"mx.example:" + std::to_string(taker.port())});
+  EXPECT_EQ(attempt().connections[0].level, TlsLevel::may);
+  message_.requiretls = true;
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.connections[0].level, TlsLevel::verify);
+  EXPECT_EQ(report.results[0].klass, ResultClass::permanent);
+  EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{5, 7, 10}));
+  // A report is not lost for it (RFC 8689 §5).
+  message_.reverse_path.clear();
+  EXPECT_EQ(attempt().connections[0].level, TlsLevel::may);
+}
+
+TEST_F(CourierTest, a_new_configuration_holds_for_the_next_attempt) {
+  Taker before;
+  Taker after;
+  route({before.hop()});
+  asio::io_context loop(1);
+  std::vector<AttemptReport> reports;
+  Courier courier(config_, *resolver_, options_);
+  const auto play = [&] {
+    asio::co_spawn(loop, run(&courier, &reports, 1, 0ms), [](const std::exception_ptr& e) {
+      if (e) std::rethrow_exception(e);
+    });
+    loop.restart();
+    loop.run();
+  };
+  play();
+  config_ = std::make_shared<RelayConfig>();
+  route({after.hop()});
+  courier.use(config_);
+  play();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].connections[0].port, before.port());
+  EXPECT_EQ(reports[1].connections[0].port, after.port());
+}
+
 TEST(Destination, is_the_next_hop) {
   RelayConfig config;
   const auto add = [&](const std::string& match, const std::vector<std::string>& to) {
