@@ -1,6 +1,7 @@
 #include "relay/courier.h"
 
 #include <algorithm>
+#include <optional>
 #include <random>
 
 #include <fmt/format.h>
@@ -190,6 +191,12 @@ class Courier::Impl::Trip {
   void plan(const Routed& routed);
   void prefer_open_connections();
   TlsLevel level_of(const Target& target) const;
+  /// One draw for each family of an attempt, and another when what was drawn cannot be had.
+  Egress egress_for(bool v4) {
+    auto& drawn = v4 ? egress_v4_ : egress_v6_;
+    if (!drawn) drawn = choose_egress(v4);
+    return *drawn;
+  }
   Egress choose_egress(bool v4) const;
   Host host_for(const Place& place, const Egress& egress, bool without_tls) const;
   Task<void> dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next);
@@ -210,6 +217,8 @@ class Courier::Impl::Trip {
   const TextSource& source_;
   const RouteSettings* settings_ = nullptr;
   std::vector<Place> places_;
+  std::optional<Egress> egress_v4_;
+  std::optional<Egress> egress_v6_;
   AttemptReport report_;
   std::size_t sessions_ = 0;
   bool pushed_back_ = false;
@@ -365,7 +374,7 @@ void Courier::Impl::Trip::prefer_open_connections() {
     return place.group != places_.front().group;
   });
   const auto open = std::find_if(places_.begin(), group_end, [&](const Place& place) {
-    const Egress egress = choose_egress(place.address.is_v4());
+    const Egress egress = egress_for(place.address.is_v4());
     if (!egress.usable) return false;
     const Host host = host_for(place, egress, false);
     return courier_.idle_.has(key_of(host, place.target->host, level_of(*place.target)));
@@ -451,7 +460,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
   const bool last = next.host + 1 == places_.size();
   // Sources that cannot be bound take the place of each other.
   for (std::size_t tries = 0;; ++tries) {
-    const Egress egress = choose_egress(place.address.is_v4());
+    const Egress egress = egress_for(place.address.is_v4());
     ConnectionReport entry{
         .host = place.target->host,
         .address = place.address,
@@ -497,6 +506,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
     if (of_source) {
       const auto& address = place.address.is_v4() ? egress.source->v4 : egress.source->v6;
       note("source " + address->to_string(), source_pause);
+      (place.address.is_v4() ? egress_v4_ : egress_v6_).reset();
     }
     if (of_source && tries < settings_->pool->sources.size()) continue;
     co_return no_connection_to(attempt, std::move(entry), failure);
