@@ -1,6 +1,6 @@
 #include "relay/courier.h"
 
-#include <array>
+#include <atomic>
 #include <list>
 #include <map>
 #include <mutex>
@@ -55,8 +55,12 @@ class Taker {
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   std::string hop() const { return "[127.0.0.1]:" + std::to_string(port()); }
 
-  /// The command lines of each connection, in order; text is `(message)`.
+  /// The command lines of each connection, in order; text is `(message)`. For when the client has
+  /// closed its connections: what it said last may still be on its way.
   std::vector<std::vector<std::string>> heard() {
+    const auto patience = std::chrono::steady_clock::now() + 5s;
+    while (open_ > 0 && std::chrono::steady_clock::now() < patience)
+      std::this_thread::sleep_for(1ms);
     const std::lock_guard lock(mutex_);
     return heard_;
   }
@@ -76,7 +80,11 @@ class Taker {
       clients_.push_back(socket.remote_endpoint(error).address().to_string());
       const std::size_t number = heard_.size();
       heard_.emplace_back();
-      served_.emplace_back([this, number, s = std::move(socket)]() mutable { serve(number, s); });
+      ++open_;
+      served_.emplace_back([this, number, s = std::move(socket)]() mutable {
+        serve(number, s);
+        --open_;
+      });
     }
   }
   void serve(std::size_t number, tcp::socket& socket) {
@@ -122,6 +130,7 @@ class Taker {
 
   Manner manner_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> open_{0};
   asio::io_context loop_;
   tcp::acceptor acceptor_;
   std::mutex mutex_;
