@@ -11,6 +11,7 @@
 #include "app/mail_dns.h"
 #include "app/mail_text.h"
 #include "app/relay_options.h"
+#include "app/relay_report.h"
 #include "base/text.h"
 #include "mail/address.h"
 #include "relay/attempt_plan.h"
@@ -154,7 +155,7 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
     attempts.push_back(std::move(hosts));
   }
   out["attempts"] = std::move(attempts);
-  out["dns"] = dns_json(records_of(inquiry));
+  out["dns"] = answers_json(inquiry.answers);
   return out;
 }
 

@@ -34,11 +34,17 @@ std::string octets_of_hex(std::string_view text) {
   return out;
 }
 
+/// Certificates and SNI have no trailing dot (RFC 6066 §3).
+std::string reference_name(std::string_view name) {
+  if (name.ends_with('.')) name.remove_suffix(1);
+  return std::string(name);
+}
+
 /// False when a certificate could not be held to the records: then there is no connection.
 bool expect_tlsa(SSL* ssl, const TlsPeer& peer) {
   // RFC 7672 §3.1.1: a record of usage 3 is enough, whatever names the certificate has.
-  if (SSL_dane_enable(ssl, peer.names.empty() ? nullptr : peer.names.front().c_str()) != 1)
-    return false;
+  const std::string base = peer.names.empty() ? std::string() : reference_name(peer.names.front());
+  if (SSL_dane_enable(ssl, base.empty() ? nullptr : base.c_str()) != 1) return false;
   SSL_dane_set_flags(ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
   bool usable = false;
   for (const std::string& record : peer.tlsa) {
@@ -71,11 +77,14 @@ bool expect_peer(SSL* ssl, const TlsPeer& peer) {
   // Without a name any certificate of any root would do.
   if (peer.verify && peer.names.empty() && !dane) return false;
   if (peer.verify) SSL_set_verify(ssl, SSL_VERIFY_PEER, nullptr);
-  if (!peer.names.empty() && SSL_set_tlsext_host_name(ssl, peer.names.front().c_str()) != 1)
-    return false;
-  // SSL_dane_enable() has taken the first one.
-  for (std::size_t i = dane ? 1 : 0; i < peer.names.size(); ++i)
-    if (SSL_add1_host(ssl, peer.names[i].c_str()) != 1) return false;
+  bool first = true;
+  for (const std::string& each : peer.names) {
+    const std::string name = reference_name(each);
+    if (first && SSL_set_tlsext_host_name(ssl, name.c_str()) != 1) return false;
+    // The first one is there already: SSL_dane_enable() takes the base domain.
+    if (!(first && dane) && SSL_add1_host(ssl, name.c_str()) != 1) return false;
+    first = false;
+  }
   return true;
 }
 

@@ -1,16 +1,15 @@
 #include "relay/courier.h"
 
 #include <algorithm>
-#include <map>
+#include <optional>
 #include <random>
-#include <set>
-#include <unordered_map>
 
 #include <fmt/format.h>
 #include <boost/asio/this_coro.hpp>
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "relay/attempt_memory.h"
 #include "relay/destination.h"
 #include "relay/idle_connections.h"
 #include "relay/lookup.h"
@@ -30,52 +29,10 @@ using smtp::ResultClass;
 // Relay rule R13.
 constexpr std::chrono::seconds connect_limit{10};       ///< when another address remains
 constexpr std::chrono::seconds last_connect_limit{30};  ///< of the last one
-constexpr std::chrono::minutes family_memory{5};
-constexpr std::size_t family_failures = 3;
-constexpr std::chrono::minutes family_pause{15};
 
 constexpr std::chrono::minutes without_tls_memory{15};  // T3
 constexpr std::chrono::hours data_only_memory{24};      // C11
 constexpr std::chrono::minutes source_pause{5};         // H5
-constexpr std::size_t most_remembered = 10'000;
-
-/// Facts about hosts that hold for a while.
-class Memory {
- public:
-  void note(const std::string& what, Clock::duration for_how_long) {
-    if (until_.size() >= most_remembered) forget();
-    until_[what] = Clock::now() + for_how_long;
-  }
-  bool knows(const std::string& what) const {
-    if (until_.empty()) return false;
-    const auto at = until_.find(what);
-    return at != until_.end() && at->second > Clock::now();
-  }
-
- private:
-  void forget() {
-    const auto now = Clock::now();
-    std::erase_if(until_, [&](const auto& each) { return each.second <= now; });
-    if (until_.size() >= most_remembered) until_.clear();
-  }
-  std::unordered_map<std::string, Clock::time_point> until_;
-};
-
-/// Whether a family of addresses works from here at all (R13).
-class FamilyHealth {
- public:
-  void unreachable(const std::string& host) {
-    const auto now = Clock::now();
-    std::erase_if(failures_, [&](const auto& each) { return each.second + family_memory < now; });
-    failures_[host] = now;
-    if (failures_.size() >= family_failures) paused_until_ = now + family_pause;
-  }
-  bool paused() const { return Clock::now() < paused_until_; }
-
- private:
-  std::map<std::string, Clock::time_point> failures_;
-  Clock::time_point paused_until_;
-};
 
 struct Envelope {
   std::string_view local_part;
@@ -95,6 +52,11 @@ struct Place {
   std::size_t host = 0;  ///< in the order of the plan
   IpAddress address;
 };
+
+/// What Memory calls a host.
+std::string place_name(const std::string& host, std::uint16_t port) {
+  return host + ":" + std::to_string(port);
+}
 
 smtp::TlsLevel session_level(TlsLevel level) {
   switch (level) {
@@ -152,6 +114,36 @@ bool is_push_back(const RecipientResult& result) {
          (result.code == 421 || (result.code >= 400 && result.enhanced.subject == 7));
 }
 
+/// A configuration with what follows from it. Attempts that run keep the one they began with.
+struct Setup {
+  explicit Setup(std::shared_ptr<const RelayConfig> given);
+  std::shared_ptr<const RelayConfig> config;
+  std::vector<RoutingConfig> routing;  ///< for each of RelayConfig::settings: less its families
+};
+
+Setup::Setup(std::shared_ptr<const RelayConfig> given) : config(std::move(given)) {
+  for (const RouteSettings& settings : config->settings) {
+    RoutingConfig& made = routing.emplace_back(config->routing);
+    if (settings.pool == nullptr || settings.pool->fallback) continue;
+    // R11: a family without a source address is not asked for.
+    const auto& sources = settings.pool->sources;
+    const auto any = [&](auto has) { return std::any_of(sources.begin(), sources.end(), has); };
+    made.ipv4 &= any([](const EgressSource& each) { return each.v4.has_value(); });
+    made.ipv6 &= any([](const EgressSource& each) { return each.v6.has_value(); });
+  }
+}
+
+/// Whether two recipients share hosts and settings.
+bool same_way(const RelayConfig& config, const Envelope& a, const Envelope& b) {
+  const Route& one = route_of(config, a.local_part, a.domain);
+  const Route& other = route_of(config, b.local_part, b.domain);
+  if (&one != &other && one != other) return false;
+  const bool by_domain = one.kind == Route::Kind::mx && one.mx_domain.empty();
+  return !by_domain || iequals(a.domain, b.domain) ||
+         destination_of(config, a.local_part, a.domain) ==
+             destination_of(config, b.local_part, b.domain);
+}
+
 }  // namespace
 
 class Courier::Impl {
@@ -160,6 +152,9 @@ class Courier::Impl {
 
   Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source);
 
+  void use(std::shared_ptr<const RelayConfig> config) {
+    setup_ = std::make_shared<Setup>(std::move(config));
+  }
   IdleConnections& idle() { return idle_; }
 
  private:
@@ -168,12 +163,9 @@ class Courier::Impl {
   /// The attempt of recipients that go the same way.
   class Trip;
 
-  bool same_way(const Envelope& a, const Envelope& b) const;
-
-  std::shared_ptr<const RelayConfig> config_;
+  std::shared_ptr<const Setup> setup_;
   dns::Resolver& resolver_;
   CourierOptions options_;
-  std::vector<RoutingConfig> routing_;  ///< for each of RelayConfig::settings: less its families
   std::mt19937_64 engine_{std::random_device{}()};
   IdleConnections idle_;
   Memory memory_;
@@ -184,7 +176,7 @@ class Courier::Impl {
 class Courier::Impl::Trip {
  public:
   Trip(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source)
-      : courier_(courier), message_(message), source_(source) {}
+      : courier_(courier), setup_(courier.setup_), message_(message), source_(source) {}
 
   Task<AttemptReport> run();
 
@@ -198,6 +190,13 @@ class Courier::Impl::Trip {
   void settle_all(const RecipientResult& result);
   void plan(const Routed& routed);
   void prefer_open_connections();
+  TlsLevel level_of(const Target& target) const;
+  /// One draw for each family of an attempt, and another when what was drawn cannot be had.
+  Egress egress_for(bool v4) {
+    auto& drawn = v4 ? egress_v4_ : egress_v6_;
+    if (!drawn) drawn = choose_egress(v4);
+    return *drawn;
+  }
   Egress choose_egress(bool v4) const;
   Host host_for(const Place& place, const Egress& egress, bool without_tls) const;
   Task<void> dial(DeliveryAttempt& attempt, DeliveryAttempt::Dial next);
@@ -207,11 +206,19 @@ class Courier::Impl::Trip {
                         const DialFailure& failure);
   void learn(const Conversation& conversation);
 
+  bool knows(const std::string& what) const { return courier_.memory_.knows(what, Clock::now()); }
+  void note(const std::string& what, Clock::duration how_long) {
+    courier_.memory_.note(what, how_long, Clock::now());
+  }
+
   Impl& courier_;
+  const std::shared_ptr<const Setup> setup_;
   const smtp::OutboundMessage& message_;
   const TextSource& source_;
   const RouteSettings* settings_ = nullptr;
   std::vector<Place> places_;
+  std::optional<Egress> egress_v4_;
+  std::optional<Egress> egress_v6_;
   AttemptReport report_;
   std::size_t sessions_ = 0;
   bool pushed_back_ = false;
@@ -220,7 +227,7 @@ class Courier::Impl::Trip {
 
 Courier::Impl::Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& resolver,
                     CourierOptions options)
-    : config_(std::move(config)),
+    : setup_(std::make_shared<Setup>(std::move(config))),
       resolver_(resolver),
       options_(std::move(options)),
       idle_(options_.idle_limit, options_.idle_connections) {
@@ -229,34 +236,16 @@ Courier::Impl::Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& re
       return std::uniform_int_distribution<std::size_t>(0, bound - 1)(engine_);
     };
   }
-  for (const RouteSettings& settings : config_->settings) {
-    RoutingConfig& routing = routing_.emplace_back(config_->routing);
-    if (settings.pool == nullptr || settings.pool->fallback) continue;
-    // R11: a family without a source address is not asked for.
-    const auto& sources = settings.pool->sources;
-    const auto any = [&](auto has) { return std::any_of(sources.begin(), sources.end(), has); };
-    routing.ipv4 &= any([](const EgressSource& each) { return each.v4.has_value(); });
-    routing.ipv6 &= any([](const EgressSource& each) { return each.v6.has_value(); });
-  }
-}
-
-/// Whether two recipients share hosts and settings.
-bool Courier::Impl::same_way(const Envelope& a, const Envelope& b) const {
-  const Route& one = route_of(*config_, a.local_part, a.domain);
-  const Route& other = route_of(*config_, b.local_part, b.domain);
-  if (&one != &other && one != other) return false;
-  const bool by_domain = one.kind == Route::Kind::mx && one.mx_domain.empty();
-  return !by_domain || iequals(a.domain, b.domain) ||
-         destination_of(*config_, a.local_part, a.domain) ==
-             destination_of(*config_, b.local_part, b.domain);
 }
 
 Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
                                            TextSource source) {
+  const std::shared_ptr<const Setup> setup = setup_;
+  const RelayConfig& config = *setup->config;
   const auto& recipients = message.recipients;
   const Envelope first = split_address(recipients.front().address);
   const bool all = std::all_of(recipients.begin() + 1, recipients.end(), [&](const auto& each) {
-    return same_way(first, split_address(each.address));
+    return same_way(config, first, split_address(each.address));
   });
   if (all) {
     Trip trip(*this, message, source);
@@ -273,7 +262,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     std::vector<std::size_t> mine;
     std::vector<std::size_t> rest;
     for (const std::size_t i : open) {
-      (same_way(leader, split_address(recipients[i].address)) ? mine : rest).push_back(i);
+      (same_way(config, leader, split_address(recipients[i].address)) ? mine : rest).push_back(i);
     }
     smtp::OutboundMessage part = message;
     part.recipients.clear();
@@ -309,7 +298,7 @@ void Courier::Impl::Trip::settle_all(const RecipientResult& result) {
 }
 
 Task<AttemptReport> Courier::Impl::Trip::run() {
-  const RelayConfig& config = *courier_.config_;
+  const RelayConfig& config = *setup_->config;
   const Envelope envelope = split_address(message_.recipients.front().address);
   const Recipient recipient{.local_part = std::string(envelope.local_part),
                             .domain = std::string(envelope.domain)};
@@ -318,7 +307,7 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
   report_.route = settings_->name;
   report_.next_hop = to_texts(route);
   const Routed routed =
-      co_await look_up(courier_.routing_[route.settings], config.routes, recipient,
+      co_await look_up(setup_->routing[route.settings], config.routes, recipient,
                        courier_.resolver_, courier_.options_.question_limit, report_.dns);
   report_.skipped = routed.skipped;
   report_.our_fault = routed.our_fault;
@@ -361,9 +350,9 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
 }
 
 void Courier::Impl::Trip::plan(const Routed& routed) {
-  const bool v4_paused = courier_.v4_.paused();
-  const bool v6_paused = courier_.v6_.paused();
-  const auto planned = plan_attempt(routed.groups, courier_.config_->limits,
+  const bool v4_paused = courier_.v4_.paused(Clock::now());
+  const bool v6_paused = courier_.v6_.paused(Clock::now());
+  const auto planned = plan_attempt(routed.groups, setup_->config->limits,
                                     v6_paused ? Family::v4 : Family::v6, courier_.options_.random);
   for (std::size_t host = 0; host < planned.size(); ++host) {
     const PlannedHost& each = planned[host];
@@ -385,10 +374,10 @@ void Courier::Impl::Trip::prefer_open_connections() {
     return place.group != places_.front().group;
   });
   const auto open = std::find_if(places_.begin(), group_end, [&](const Place& place) {
-    const Egress egress = choose_egress(place.address.is_v4());
+    const Egress egress = egress_for(place.address.is_v4());
     if (!egress.usable) return false;
     const Host host = host_for(place, egress, false);
-    return courier_.idle_.has(key_of(host, place.target->host, place.target->tls));
+    return courier_.idle_.has(key_of(host, place.target->host, level_of(*place.target)));
   });
   if (open == group_end) return;
   // Its host comes first, and of the host this address.
@@ -398,13 +387,24 @@ void Courier::Impl::Trip::prefer_open_connections() {
   std::rotate(places_.begin(), begin, std::find_if_not(begin, group_end, of_host));
 }
 
+/// The level that is demanded of a host for this message.
+TlsLevel Courier::Impl::Trip::level_of(const Target& target) const {
+  if (!settings_->tlsa.empty()) return TlsLevel::dane;
+  // RFC 8689 §4.2.1: REQUIRETLS wants a host that DNSSEC or MTA-STS names and whose certificate is
+  // right.
+  const bool required = message_.requiretls && !message_.reverse_path.empty();
+  if (required && target.secure && target.tls >= TlsLevel::may && target.tls <= TlsLevel::encrypt)
+    return TlsLevel::verify;
+  return target.tls;
+}
+
 /// H5: by weight, without those that cannot be had at the moment.
 Courier::Impl::Trip::Egress Courier::Impl::Trip::choose_egress(bool v4) const {
   const EgressPool* const pool = settings_->pool.get();
   if (pool == nullptr) return {};
   const auto usable = [&](const EgressSource& each) {
     return (v4 ? each.v4 : each.v6).has_value() &&
-           !courier_.memory_.knows("source " + (v4 ? each.v4 : each.v6)->to_string());
+           !knows("source " + (v4 ? each.v4 : each.v6)->to_string());
   };
   std::size_t weight = 0;
   for (const EgressSource& each : pool->sources) weight += usable(each) ? each.weight : 0;
@@ -428,25 +428,23 @@ Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
   host.tls = settings.tls;
   host.longest_wait = courier_.options_.longest_wait;
   smtp::ClientOptions& options = host.options;
-  options.ehlo_name = courier_.config_->routing.hostname;
+  options.ehlo_name = setup_->config->routing.hostname;
   if (egress.source != nullptr) {
     host.source = place.address.is_v4() ? egress.source->v4 : egress.source->v6;
     if (!egress.source->ehlo.empty()) options.ehlo_name = egress.source->ehlo;
   }
-  options.tls = session_level(target.tls);
+  const TlsLevel level = level_of(target);
+  options.tls = session_level(level);
   host.peer.names = target.names;
   if (host.peer.names.empty() && target.sni) host.peer.names = {*target.sni};
   host.peer.tlsa = target.tlsa;
-  if (!settings.tlsa.empty()) {
-    host.peer.tlsa = settings.tlsa;
-    options.tls = smtp::TlsLevel::verify;
-  }
-  const std::string& name = target.host;
+  if (!settings.tlsa.empty()) host.peer.tlsa = settings.tlsa;
+  const std::string name = place_name(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
-  if (may && (without_tls || settings.tls == nullptr || courier_.memory_.knows("no tls " + name)))
+  if (may && (without_tls || settings.tls == nullptr || knows("no tls " + name)))
     options.tls = smtp::TlsLevel::none;
   host.peer.verify = options.tls == smtp::TlsLevel::verify;
-  options.chunking = settings.chunking && !courier_.memory_.knows("data only " + name);
+  options.chunking = settings.chunking && !knows("data only " + name);
   options.send_8bit = settings.send_8bit;
   options.send_utf8_headers = settings.send_utf8_headers;
   options.auth_insecure = settings.auth_insecure;
@@ -462,12 +460,12 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
   const bool last = next.host + 1 == places_.size();
   // Sources that cannot be bound take the place of each other.
   for (std::size_t tries = 0;; ++tries) {
-    const Egress egress = choose_egress(place.address.is_v4());
+    const Egress egress = egress_for(place.address.is_v4());
     ConnectionReport entry{
         .host = place.target->host,
         .address = place.address,
         .port = place.target->port,
-        .level = settings_->tlsa.empty() ? place.target->tls : TlsLevel::dane,
+        .level = level_of(*place.target),
     };
     if (settings_->pool != nullptr) entry.pool = settings_->pool->name;
     if (!egress.usable) {
@@ -499,7 +497,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
       co_await converse(attempt, std::move(fresh_one), key, std::move(entry));
       // T3: TLS failed and the clear works.
       if (next.without_tls && sessions_ > before)
-        courier_.memory_.note("no tls " + place.target->host, without_tls_memory);
+        note("no tls " + place_name(place.target->host, place.target->port), without_tls_memory);
       co_return;
     }
     const DialFailure& failure = dialled.error();
@@ -507,7 +505,8 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
                            (failure.kind == DialFailure::Kind::local && egress.source != nullptr);
     if (of_source) {
       const auto& address = place.address.is_v4() ? egress.source->v4 : egress.source->v6;
-      courier_.memory_.note("source " + address->to_string(), source_pause);
+      note("source " + address->to_string(), source_pause);
+      (place.address.is_v4() ? egress_v4_ : egress_v6_).reset();
     }
     if (of_source && tries < settings_->pool->sources.size()) continue;
     co_return no_connection_to(attempt, std::move(entry), failure);
@@ -521,7 +520,7 @@ void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionR
   attempt.unreachable(failure.text,
                       ours ? smtp::EnhancedCode{4, 3, 0} : smtp::EnhancedCode{4, 4, 1});
   if (failure.kind == DialFailure::Kind::unreachable)
-    (entry.address.is_v4() ? courier_.v4_ : courier_.v6_).unreachable(entry.host);
+    (entry.address.is_v4() ? courier_.v4_ : courier_.v6_).unreachable(entry.host, Clock::now());
   entry.error = printable(failure.text, 200);
   report_.connections.push_back(std::move(entry));
 }
@@ -541,7 +540,8 @@ Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnectio
   entry.dsn_offered = said.done.dsn_offered;
   entry.chunking_failed = said.done.chunking_failed;
   entry.result = said.results.front();
-  if (said.done.chunking_failed) courier_.memory_.note("data only " + entry.host, data_only_memory);
+  if (said.done.chunking_failed)
+    note("data only " + place_name(entry.host, entry.port), data_only_memory);
   report_.connections.push_back(std::move(entry));
   learn(said);
   attempt.finished(said.results, said.done);
@@ -581,6 +581,8 @@ Task<AttemptReport> attempt_with(std::shared_ptr<Impl> impl, const smtp::Outboun
 Task<AttemptReport> Courier::attempt(const smtp::OutboundMessage& message, TextSource source) {
   return attempt_with(impl_, &message, std::move(source));
 }
+
+void Courier::use(std::shared_ptr<const RelayConfig> config) { impl_->use(std::move(config)); }
 
 void Courier::close_idle() { impl_->idle().close(); }
 

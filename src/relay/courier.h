@@ -81,6 +81,8 @@ class Courier {
   /// the await, and so must what `source` reads.
   Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source);
 
+  /// Another configuration, for attempts that begin from now on.
+  void use(std::shared_ptr<const RelayConfig> config);
   /// Says QUIT on every idle connection. Attempts that run keep theirs until they are done.
   void close_idle();
   std::size_t idle() const;

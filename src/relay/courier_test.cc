@@ -1,6 +1,6 @@
 #include "relay/courier.h"
 
-#include <array>
+#include <atomic>
 #include <list>
 #include <map>
 #include <mutex>
@@ -55,8 +55,12 @@ class Taker {
   std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
   std::string hop() const { return "[127.0.0.1]:" + std::to_string(port()); }
 
-  /// The command lines of each connection, in order; text is `(message)`.
+  /// The command lines of each connection, in order; text is `(message)`. For when the client has
+  /// closed its connections: what it said last may still be on its way.
   std::vector<std::vector<std::string>> heard() {
+    const auto patience = std::chrono::steady_clock::now() + 5s;
+    while (open_ > 0 && std::chrono::steady_clock::now() < patience)
+      std::this_thread::sleep_for(1ms);
     const std::lock_guard lock(mutex_);
     return heard_;
   }
@@ -76,7 +80,11 @@ class Taker {
       clients_.push_back(socket.remote_endpoint(error).address().to_string());
       const std::size_t number = heard_.size();
       heard_.emplace_back();
-      served_.emplace_back([this, number, s = std::move(socket)]() mutable { serve(number, s); });
+      ++open_;
+      served_.emplace_back([this, number, s = std::move(socket)]() mutable {
+        serve(number, s);
+        --open_;
+      });
     }
   }
   void serve(std::size_t number, tcp::socket& socket) {
@@ -122,6 +130,7 @@ class Taker {
 
   Manner manner_;
   std::atomic<bool> stopping_{false};
+  std::atomic<int> open_{0};
   asio::io_context loop_;
   tcp::acceptor acceptor_;
   std::mutex mutex_;
@@ -400,6 +409,47 @@ TEST_F(CourierTest, a_host_that_fails_at_tls_is_spoken_to_in_the_clear_for_a_whi
   EXPECT_TRUE(reports[0].connections[1].without_tls);
   EXPECT_EQ(reports[1].connections.size(), 1u);
   EXPECT_TRUE(reports[1].connections[0].without_tls);
+}
+
+TEST_F(CourierTest, requiretls_asks_for_a_certificate_where_dnssec_names_the_host) {
+  Taker taker;
+  resolver_ = dns::RecordedResolver::parse(
+                  R"({"zone": {"mx.example": {"A": ["127.0.0.1"]}}, "sec": {"default": "secure"}})")
+                  .value();
+  route({"mx.example:" + std::to_string(taker.port())});
+  EXPECT_EQ(attempt().connections[0].level, TlsLevel::may);
+  message_.requiretls = true;
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.connections[0].level, TlsLevel::verify);
+  EXPECT_EQ(report.results[0].klass, ResultClass::permanent);
+  EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{5, 7, 10}));
+  // A report is not lost for it (RFC 8689 §5).
+  message_.reverse_path.clear();
+  EXPECT_EQ(attempt().connections[0].level, TlsLevel::may);
+}
+
+TEST_F(CourierTest, a_new_configuration_holds_for_the_next_attempt) {
+  Taker before;
+  Taker after;
+  route({before.hop()});
+  asio::io_context loop(1);
+  std::vector<AttemptReport> reports;
+  Courier courier(config_, *resolver_, options_);
+  const auto play = [&] {
+    asio::co_spawn(loop, run(&courier, &reports, 1, 0ms), [](const std::exception_ptr& e) {
+      if (e) std::rethrow_exception(e);
+    });
+    loop.restart();
+    loop.run();
+  };
+  play();
+  config_ = std::make_shared<RelayConfig>();
+  route({after.hop()});
+  courier.use(config_);
+  play();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].connections[0].port, before.port());
+  EXPECT_EQ(reports[1].connections[0].port, after.port());
 }
 
 TEST(Destination, is_the_next_hop) {

@@ -174,13 +174,15 @@ TEST(TlsPolicy, tlsa_records_that_smtp_can_use) {
   const std::string sha512(128, 'B');
   EXPECT_TRUE(is_usable_tlsa("3 1 1 " + sha256));
   EXPECT_TRUE(is_usable_tlsa("2 0 2 " + sha512));
-  EXPECT_TRUE(is_usable_tlsa("3 0 0 3003020105"));
-  EXPECT_TRUE(is_usable_tlsa("2 1 0 308103020105"));
+  const std::string ed25519 = "302a300506032b6570032100" + sha256;  // RFC 8410 §4
+  EXPECT_TRUE(is_usable_tlsa("3 1 0 " + ed25519));
+  EXPECT_FALSE(is_usable_tlsa("3 0 0 " + ed25519)) << "a key is no certificate";
+  EXPECT_FALSE(is_usable_tlsa("3 1 0 " + ed25519 + "00"));
   for (const std::string& record :
        {"0 1 1 " + sha256, "1 1 1 " + sha256, "255 1 1 " + sha256, "3 2 1 " + sha256,
         "3 1 3 " + sha256, "3 1 2 " + sha256, "3 1 1 " + sha512, "3 1 1 " + sha256 + "a",
         "3 1 1 " + std::string(64, 'g'), std::string("3 1 1"), std::string("3 1 1 "),
-        std::string(""), std::string("3 0 0 "), std::string("3 0 0 3004020105"),
+        std::string(""), std::string("3 0 0 "), std::string("3 0 0 3003020105"),
         std::string("3 0 0 0203020105"), std::string("3 0 0 3080020105"), "3 1 1 x " + sha256}) {
     EXPECT_FALSE(is_usable_tlsa(record)) << record;
   }

@@ -1,7 +1,11 @@
 #include "relay/tls_policy.h"
 
 #include <algorithm>
+#include <memory>
 #include <optional>
+
+#include <openssl/err.h>
+#include <openssl/x509.h>
 
 #include "base/text.h"
 
@@ -22,16 +26,22 @@ std::optional<std::string> from_hex(std::string_view text) {
   return out;
 }
 
-/// One DER SEQUENCE (X.690 §8.1) and nothing behind it.
-bool is_sequence(std::string_view data) {
-  const auto octet = [&](std::size_t i) { return static_cast<std::uint8_t>(data[i]); };
-  if (data.size() < 2 || octet(0) != 0x30) return false;
-  if (octet(1) < 0x80) return data.size() == 2u + octet(1);
-  const std::size_t count = octet(1) & 0x7f;
-  if (count == 0 || count > 4 || data.size() < 2 + count) return false;
-  std::size_t length = 0;
-  for (std::size_t i = 0; i < count; ++i) length = length << 8 | octet(2 + i);
-  return data.size() == 2 + count + length;
+/// A certificate, or with selector 1 a public key, in DER and nothing behind it.
+bool is_whole(std::string_view data, std::uint64_t selector) {
+  const auto* at = reinterpret_cast<const unsigned char*>(data.data());
+  const unsigned char* const end = at + data.size();
+  const auto size = static_cast<long>(data.size());
+  bool parsed = false;
+  if (selector == 0) {
+    const std::unique_ptr<X509, decltype(&X509_free)> made(d2i_X509(nullptr, &at, size), X509_free);
+    parsed = made != nullptr;
+  } else {
+    const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> made(d2i_PUBKEY(nullptr, &at, size),
+                                                                   EVP_PKEY_free);
+    parsed = made != nullptr;
+  }
+  ERR_clear_error();
+  return parsed && at == end;
 }
 
 }  // namespace
@@ -46,7 +56,7 @@ bool is_usable_tlsa(std::string_view record) {
   if (!usage || !selector || !matching || !data) return false;
   // RFC 7672 §3.1.3: the PKIX usages 0 and 1 are unusable for SMTP.
   if ((*usage != 2 && *usage != 3) || *selector > 1) return false;
-  if (*matching == 0) return is_sequence(*data);
+  if (*matching == 0) return is_whole(*data, *selector);
   if (*matching == 1) return data->size() == 32;  // SHA-256
   return *matching == 2 && data->size() == 64;    // SHA-512
 }

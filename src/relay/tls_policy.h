@@ -9,9 +9,8 @@
 namespace postern::relay {
 
 /// A TLSA record in text, `usage selector matching hex`, that SMTP can be held to (RFC 7672 §3.1):
-/// usage 2 or 3, selector 0 or 1, matching 0, 1 or 2 with data of the right length. For matching 0
-/// the data must be one DER SEQUENCE; whether it is a certificate or a key is seen at the
-/// handshake.
+/// usage 2 or 3, selector 0 or 1, matching 0, 1 or 2 with data of the right length; for matching 0
+/// a certificate or a public key in DER.
 bool is_usable_tlsa(std::string_view record);
 
 /// The policy of a domain that is in force (RFC 8461 §3.2), found by whoever keeps them.
