@@ -45,6 +45,8 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     made.recipients = {{.address = "x@example.net",
                         .destination = {RouteKind::relay, "example.net"},
                         .state = state,
+                        // Not while the test looks.
+                        .next_attempt = made.received + std::chrono::hours(1),
                         .last_reply = "451 4.7.1 later\x1b[31m"}};
     const auto id = put(std::move(made), text);
     EXPECT_TRUE(id) << id.error().message;

@@ -187,9 +187,7 @@ std::string short_help() {
       last = family;
     }
   }
-  out += "\n";
-  out += fmt::format("  {}\n", find_command("serve")->examples.front().line);
-  return out + "More: postern help exit-codes|config|environment|tracing\n";
+  return out + "\nStart: postern serve. More: postern help exit-codes|config|environment|tracing\n";
 }
 
 std::string command_help(const CommandSpec& command) {
