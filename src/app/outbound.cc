@@ -78,6 +78,10 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
   outbound->folders_ =
       std::make_unique<FolderCourier>(rooms.spool, outbound->disk_, config.server.hostname);
+  Outbound& self = *outbound;
+  self.judged_webhooks_ = std::make_unique<JudgedCourier>(*self.queued_, rooms.engine);
+  self.judged_relay_ = std::make_unique<JudgedCourier>(*self.relay_, rooms.engine);
+  self.judged_folders_ = std::make_unique<JudgedCourier>(*self.folders_, rooms.engine);
   queue::RunnerOptions options = runner_options(config);
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
@@ -85,7 +89,7 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   };
   outbound->runner_ = std::make_unique<queue::Runner>(
       outbound->loop_, rooms.spool, outbound->disk_,
-      queue::Runner::Couriers{*outbound->queued_, *outbound->relay_, *outbound->folders_},
+      queue::Runner::Couriers{*self.judged_webhooks_, *self.judged_relay_, *self.judged_folders_},
       outbound->reports_.get(), std::move(options));
   outbound->sink_ = std::make_unique<AcceptedMail>(
       AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,

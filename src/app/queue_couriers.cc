@@ -141,6 +141,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                       .enhanced = result.enhanced,
                                       .remote = result.code != 0 ? carried.remote : std::string(),
                                       .last_attempt = errand.started,
+                                      .content_verdict = carried.by_rule,
                                       .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
       reported.reply =

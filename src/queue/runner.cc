@@ -433,7 +433,10 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
   }
   const bool webhook = fetched.destination.kind == RouteKind::webhook;
   std::vector<spool::Settlement> settlements;
-  Carried failed{.results = {}, .contact = carried.contact, .remote = carried.remote};
+  Carried failed{.results = {},
+                 .contact = carried.contact,
+                 .remote = carried.remote,
+                 .by_rule = carried.by_rule};
   std::vector<std::uint32_t> failed_recipients;
   bool stays = false;
   for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
@@ -441,7 +444,10 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
     spool::Settlement settlement{.key = {fetched.message.id, fetched.recipients[i]},
                                  .attempt = (*claims)[i].attempt,
                                  .reply = reply_text(result)};
-    if (result.klass == smtp::ResultClass::delivered) {
+    if (carried.set_aside) {
+      settlement.outcome = spool::Outcome::quarantined;
+      settlement.reply = *carried.set_aside;
+    } else if (result.klass == smtp::ResultClass::delivered) {
       settlement.outcome = spool::Outcome::delivered;
     } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
       settlement.outcome = webhook ? spool::Outcome::dead : spool::Outcome::failed;
@@ -467,7 +473,7 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
   if (webhook && !failed_recipients.empty()) {
     telemetry::metrics().delivery_dead_letters.counter({"webhook"}).add();
   }
-  if (!webhook) {
+  if (!webhook && !carried.set_aside) {
     for (const smtp::RecipientResult& result : carried.results) {
       const std::string_view word = result.klass == smtp::ResultClass::delivered   ? "ok"
                                     : result.klass == smtp::ResultClass::permanent ? "refused"

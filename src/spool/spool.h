@@ -106,14 +106,15 @@ struct Claim {
   std::uint32_t attempt = 0;  ///< counts from 1; settle() wants it back
 };
 
-enum class Outcome { delivered, failed, dead, retry };
+enum class Outcome { delivered, failed, dead, retry, quarantined };
 
 struct Settlement {
   RecipientKey key;
   std::uint32_t attempt = 0;  ///< of the claim; 0: of one that is not under way
   Outcome outcome = Outcome::delivered;
   Time next_attempt;   ///< with Outcome::retry
-  std::string reply;   ///< the last words of the other side, or what went wrong
+  /// The last words of the other side, what went wrong, or why it is set aside.
+  std::string reply;
   bool extra = false;  ///< with Outcome::retry: the operator's attempt is not counted
 };
 

@@ -54,6 +54,12 @@ Result<void> settle_one(Database& database, const Place& place, const Settlement
           "?6 "
           "WHERE message = ?3 AND idx = ?4 AND state = 0 AND claimed = 1 AND attempts = ?5",
           settled.next_attempt, settled.reply, place.seq, index, settled.attempt, settled.extra));
+    case Outcome::quarantined:
+      return none(database.execute(
+          "UPDATE recipient SET state = 5, claimed = 0, quarantine = ?1, held_at = ?2 "
+          "WHERE message = ?3 AND idx = ?4 AND state = 0 "
+          "AND (claimed = 1 AND attempts = ?5 OR claimed = 0 AND ?5 = 0)",
+          settled.reply, store::now(), place.seq, index, settled.attempt));
     case Outcome::failed:
     case Outcome::dead:
       return none(database.execute(
