@@ -121,6 +121,11 @@ RecipientResult found_by_us(ResultClass klass, smtp::EnhancedCode enhanced, std:
   return result;
 }
 
+/// What is remembered of a host is of one port: another one is another server.
+std::string server_of(const std::string& host, std::uint16_t port) {
+  return fmt::format("{}:{}", host, port);
+}
+
 /// All that decides whether a connection may serve another message (C1).
 std::string key_of(const Host& host, std::string_view name, TlsLevel level) {
   std::string key;
@@ -441,7 +446,7 @@ Host Courier::Impl::Trip::host_for(const Place& place, const Egress& egress,
     host.peer.tlsa = settings.tlsa;
     options.tls = smtp::TlsLevel::verify;
   }
-  const std::string& name = target.host;
+  const std::string name = server_of(target.host, target.port);
   const bool may = options.tls == smtp::TlsLevel::may;
   if (may && (without_tls || settings.tls == nullptr || courier_.memory_.knows("no tls " + name)))
     options.tls = smtp::TlsLevel::none;
@@ -499,7 +504,8 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
       co_await converse(attempt, std::move(fresh_one), key, std::move(entry));
       // T3: TLS failed and the clear works.
       if (next.without_tls && sessions_ > before)
-        courier_.memory_.note("no tls " + place.target->host, without_tls_memory);
+        courier_.memory_.note("no tls " + server_of(place.target->host, place.target->port),
+                              without_tls_memory);
       co_return;
     }
     const DialFailure& failure = dialled.error();
@@ -541,7 +547,8 @@ Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnectio
   entry.dsn_offered = said.done.dsn_offered;
   entry.chunking_failed = said.done.chunking_failed;
   entry.result = said.results.front();
-  if (said.done.chunking_failed) courier_.memory_.note("data only " + entry.host, data_only_memory);
+  if (said.done.chunking_failed)
+    courier_.memory_.note("data only " + server_of(entry.host, entry.port), data_only_memory);
   report_.connections.push_back(std::move(entry));
   learn(said);
   attempt.finished(said.results, said.done);
