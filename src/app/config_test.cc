@@ -85,6 +85,8 @@ std::string another_value(const Key& key) {
       return "[\"mx.example.net\"]";
     case Kind::texts:
       return "[\"[192.0.2.1]\"]";
+    case Kind::durations:
+      return "[\"7s\"]";
     case Kind::text:
       return "\"gateway\"";
     case Kind::host:
