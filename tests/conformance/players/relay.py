@@ -158,7 +158,7 @@ class Player:
         if context.binary is None or not context.binary.is_file():
             raise Fail("no Postern binary: build it, or name it with --binary or POSTERN_BINARY")
         self.folder = tempfile.TemporaryDirectory(prefix="relay.")
-        self.lock, self.dialogues = threading.Lock(), None
+        self.lock, self.dialogues = threading.Lock(), {}
 
     def close(self):
         self.folder.cleanup()
@@ -179,12 +179,14 @@ class Player:
         return pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
 
     def play_dialogue(self, document, entry, context):
-        """The first one plays them all: they share a gateway and wait side by side."""
+        """The first one plays all of its file: they share a gateway and wait side by side."""
         with self.lock:
-            if self.dialogues is None:
-                self.dialogues = Dialogues(context, document, [c.data[2] for c in context.todo if c.data[0] == "dialogue"], pathlib.Path(self.folder.name))
-                self.dialogues.run()
-        self.dialogues.check(entry)
+            played = self.dialogues.get(id(document))
+            if played is None:
+                cases = [c.data[2] for c in context.todo if c.data[1] is document]
+                played = self.dialogues[id(document)] = Dialogues(context, document, cases, self.room())
+                played.run()
+        played.check(entry)
 
     def play_routing(self, entry, context):
         folder = self.room()
