@@ -7,7 +7,7 @@ namespace {
 constexpr std::size_t most_ids = 1000;
 
 constexpr FamilySpec family_table[] = {
-    {"queue", "list, show, retry, hold, release, drop",
+    {"queue", "list, show, retry, hold, release, drop, simulate",
      "The mail that waits: for delivery, or for somebody's decision. Asks the running gateway, or "
      "opens the queue itself when none runs."},
 };
@@ -102,6 +102,13 @@ constexpr ExampleSpec destinations_examples[] = {
     {"postern queue destinations", "how much waits where, and for how long"},
 };
 
+constexpr ExampleSpec simulate_examples[] = {
+    {"postern queue simulate outage.json",
+     "when it is tried, when its sender hears of it, its end"},
+};
+constexpr ExitCode simulate_exits[] = {ExitCode::ok, ExitCode::usage, ExitCode::bad_data,
+                                       ExitCode::no_input, ExitCode::config};
+
 constexpr CommandSpec table[] = {
     {"queue list", "Operate", "messages, newest first, by filters",
      "Lists what waits: each message with its recipients, where they go, how often that was tried "
@@ -136,6 +143,19 @@ constexpr CommandSpec table[] = {
      "Shows for each destination how many recipients wait in which state, since when, and when the "
      "next attempt is due.",
      "[--json]", 0, destinations_examples, only_data_dir, ask_exits, "postern queue list"},
+    {"queue simulate",
+     "Operate",
+     "what becomes of mail if a destination is down",
+     "Plays a scenario (docs/queue.md) with the delays and limits of the configuration, on a clock "
+     "of "
+     "its own: prints when each message is tried, when its sender is told that it waits, and its "
+     "end. Opens no queue and sends nothing.",
+     "FILE|- [--json]",
+     1,
+     simulate_examples,
+     {},
+     simulate_exits,
+     "postern queue destinations, postern queue retry"},
 };
 
 }  // namespace

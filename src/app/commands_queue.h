@@ -12,5 +12,6 @@ int run_queue_release(const Arguments& arguments, Streams& streams);
 int run_queue_drop(const Arguments& arguments, Streams& streams);
 int run_queue_verify(const Arguments& arguments, Streams& streams);
 int run_queue_destinations(const Arguments& arguments, Streams& streams);
+int run_queue_simulate(const Arguments& arguments, Streams& streams);
 
 }  // namespace postern::app

@@ -129,6 +129,7 @@ struct RelayConfig {
   std::uint64_t max_addresses_per_host = 4;
   std::uint64_t max_addresses = 10;
   std::uint64_t max_sessions = 3;
+  Milliseconds longest_wait = std::chrono::hours(1);
 };
 
 struct QueueConfig {

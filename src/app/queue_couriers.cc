@@ -45,7 +45,8 @@ void RelayCourier::close() {
 Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Text& text) {
   if (const auto config = config_.load(); config != used_) {
     if (courier_) courier_->close_idle();
-    courier_ = std::make_shared<relay::Courier>(config, resolver_);
+    courier_ = std::make_shared<relay::Courier>(
+        config, resolver_, relay::CourierOptions{.longest_wait = config->longest_wait});
     used_ = config;
   }
   const std::shared_ptr<relay::Courier> courier = courier_;  // a reload makes another

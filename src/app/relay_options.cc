@@ -108,6 +108,7 @@ class Reader {
                    .max_addresses_per_host = given.max_addresses_per_host,
                    .max_addresses = given.max_addresses,
                    .max_sessions = given.max_sessions};
+    out_.longest_wait = given.longest_wait;
     read_pools();
     out_.settings.front().tls = roots("");
     for (at_ = 0; at_ < config_.routes.size(); ++at_) read_route(config_.routes[at_]);

@@ -150,6 +150,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"queue drop", run_queue_drop},
       {"queue verify", run_queue_verify},
       {"queue destinations", run_queue_destinations},
+      {"queue simulate", run_queue_simulate},
   };
   for (const auto& [name, runner] : runners) {
     if (name == arguments.command->name) return runner(arguments, streams);

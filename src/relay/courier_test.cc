@@ -452,6 +452,17 @@ TEST_F(CourierTest, a_new_configuration_holds_for_the_next_attempt) {
   EXPECT_EQ(reports[1].connections[0].port, after.port());
 }
 
+TEST_F(CourierTest, another_port_of_a_host_is_another_server) {
+  const Manner broken{.ehlo = "250-mx.example\r\n250 STARTTLS", .replies = {{"STAR", "220 go"}}};
+  Taker one(broken);
+  Taker other(broken);
+  route({one.hop()}, "example.org").tls = net::TlsClientContext::make("").value();
+  route({other.hop()}, "example.com").tls = net::TlsClientContext::make("").value();
+  message_.recipients.push_back({"c@example.com", "", ""});
+  options_.longest_wait = 500ms;
+  EXPECT_EQ(attempt().connections.size(), 4u);  // TLS is tried at both
+}
+
 TEST(Destination, is_the_next_hop) {
   RelayConfig config;
   const auto add = [&](const std::string& match, const std::vector<std::string>& to) {

@@ -1,6 +1,7 @@
 // What the outbound side is told: routes, how to speak to their hosts, and from which addresses.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -61,6 +62,8 @@ struct RelayConfig {
   RoutingConfig routing;
   RouteTable routes;
   AttemptLimits limits;
+  /// Caps every wait for a host. RFC 5321 §4.5.3.2 wants minutes, so only tests set it.
+  std::chrono::milliseconds longest_wait = std::chrono::hours(1);
   /// By Route::settings; the first is for recipients without a route. Never empty.
   std::vector<RouteSettings> settings = std::vector<RouteSettings>(1);
 

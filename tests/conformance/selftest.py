@@ -99,12 +99,11 @@ class Played(Runner):
         self.expect("conduit", "die-at-start", 1, "0 passed, 1 failed, 0 skipped", "ended with status 78", "fake: bad configuration")
 
     def test_pending_feature_is_skipped_by_name(self):
-        case = json.loads(json.dumps(CONDUIT_CASE))
-        webhook = {"target_url": "{{hook}}", "delivery_mode": "queued"}
-        case["steps"].insert(0, {"api": {"method": "POST", "path": "/api/v1/webhooks", "json": webhook}, "expect": {"status": 201}})
-        self.conduit(case)
-        self.expect("conduit", "", 0, "0 passed, 0 failed, 1 skipped", "skip one-message: skipped: queued delivery (spool)")
-        self.expect("conduit", "", 0, "1 passed, 0 failed, 0 skipped", options=["--pending"])
+        case = {"id": "one", "title": "", "tlsa": [], "chain": "", "names": [], "expect": {}}
+        (self.folder / "dane.json").write_text(json.dumps({"format": "postern-relay-dane/1", "cases": [case]}), encoding="utf-8")
+        why = pending.PENDING["relay", "dane"]
+        self.expect("relay", "", 0, "0 passed, 0 failed, 1 skipped", "skip dane/one: skipped: " + why)
+        self.expect("relay", "", 1, "0 passed, 1 failed, 0 skipped", "no player for this file", options=["--pending"])
 
     def test_filter_junit_and_nothing_to_play(self):
         self.conduit(CONDUIT_CASE, {"id": "other", "title": "", "steps": []})
@@ -198,8 +197,8 @@ class Matching(unittest.TestCase):
         self.assertEqual(need({"smtp": {"client_ip": "::1", "lines": [{"send": "x", "expect": "550 5.7.26"}]}}), {"dkim"})
 
     def test_pending_names_exist(self):
-        self.assertEqual(pending.reasons("conduit", {"queued", "other"}), ["queued delivery (spool)"])
-        self.assertEqual(pending.reasons("messages", {"queued"}), [])
+        self.assertEqual(pending.reasons("conduit", {"browser", "other"}), ["web UI pages"])
+        self.assertEqual(pending.reasons("messages", {"browser"}), [])
 
 
 class Comparison(unittest.TestCase):

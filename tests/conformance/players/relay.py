@@ -1,15 +1,19 @@
 """Routing, TLS policy, dialogue, reports and retries of the outbound relay (format: tests/suites/relay/README.md).
 
-`routing` is played through `postern route --json`, with a configuration made of the case and its zone as a file: no server, no DNS.
-The other files wait for what plays them through the binary (pending.py).
+`routing` is played through `postern route --json`, with a configuration made of the case and its zone as a file: no server, no DNS;
+`dialogue` through a gateway and scripted servers (outbound/dialogue.py), `schedule` through `postern queue simulate` (outbound/schedule.py).
+The other files are in pending.py.
 """
 import json
 import pathlib
 import subprocess
 import tempfile
+import threading
 
 from harness.cases import Case, Fail, FormatError, wanted
 from players.later import require
+from players.outbound import schedule
+from players.outbound.dialogue import Dialogues
 
 # format without its "postern-relay-" -> (needed feature, members every case has)
 KINDS = {
@@ -154,16 +158,38 @@ class Player:
         if context.binary is None or not context.binary.is_file():
             raise Fail("no Postern binary: build it, or name it with --binary or POSTERN_BINARY")
         self.folder = tempfile.TemporaryDirectory(prefix="relay.")
+        self.lock, self.dialogues = threading.Lock(), {}
 
     def close(self):
         self.folder.cleanup()
 
     def play(self, case, context):
-        name, _, entry = case.data
-        if name != "routing":
+        name, document, entry = case.data
+        if name == "routing":
+            self.play_routing(entry, context)
+        elif name == "dialogue":
+            self.play_dialogue(document, entry, context)
+        elif name == "schedule":
+            schedule.play(entry, document.get("defaults", {}), context.binary, self.room())
+        else:
             raise Fail("there is no player for this file yet")
-        folder = pathlib.Path(self.folder.name) / entry["id"]
-        folder.mkdir()
+
+    def room(self):
+        """A directory for a case."""
+        return pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
+
+    def play_dialogue(self, document, entry, context):
+        """The first one plays all of its file: they share a gateway and wait side by side."""
+        with self.lock:
+            played = self.dialogues.get(id(document))
+            if played is None:
+                cases = [c.data[2] for c in context.todo if c.data[1] is document]
+                played = self.dialogues[id(document)] = Dialogues(context, document, cases, self.room())
+                played.run()
+        played.check(entry)
+
+    def play_routing(self, entry, context):
+        folder = self.room()
         (folder / "postern.toml").write_text(configuration(entry["config"]), encoding="utf-8")
         (folder / "zone.json").write_text(json.dumps({"zone": entry["zone"], "sec": entry["sec"]}), encoding="utf-8")
         command = [str(context.binary), "route", "user@" + entry["rcpt_domain"], "--config", "postern.toml", "--dns", "zone.json",

@@ -1,0 +1,188 @@
+"""dialogue.json: messages that one gateway takes by SMTP and hands on to the scripted servers of relay_sink.py.
+
+Every case has a route of its own; all messages are injected at once and each gets one delivery attempt. What became of a recipient is what the
+gateway said at its RCPT, or the line it logged about the attempt. relay_sink.check_case() is the judge.
+"""
+import concurrent.futures
+import importlib.util
+import re
+import time
+
+from harness import dns, instance, smtp
+from harness.cases import Fail, FormatError, wanted
+from players.outbound.log import Log
+
+# Servers that fall silent cost this much each, not the minutes of RFC 5321 section 4.5.3.2.
+LONGEST_WAIT = 10
+OUTCOME_SECONDS = 120
+CLOSING_SECONDS = 40  # a kept connection ends after 5 s, and its server reads on for a while
+SESSIONS = 16
+CLIENT_KEYS = frozenset(["tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"])
+MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls"])
+LEVELS = {"none": "none", "may": "may", "encrypt": "encrypt", "verify": "verify", "dane": "encrypt"}  # with `tlsa`
+SETTINGS = {
+    "server": {"hostname": "relay.sender.test"},
+    "listener": [{"tls": "starttls"}],
+    "limits": {"message_size": "64 MiB"},
+    "restrictions": {"mynetworks": "127.0.0.0/8", "smtpd_recipient_restrictions": "permit_mynetworks, reject_unauth_destination"},
+    "relay": {"families": "v4", "longest_wait": "%ds" % LONGEST_WAIT},
+    "queue": {"first_retry": "24h", "longest_retry": "24h"},
+    "api": {"rate_limits": False},
+}
+
+
+def load_sink():
+    """The reference: scripted servers and the comparison."""
+    spec = importlib.util.spec_from_file_location("relay_sink", dns.SUITES / "relay" / "relay_sink.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SINK = load_sink()
+
+
+def only(keys, entry, what):
+    unknown = set(entry) - keys
+    if unknown:
+        raise FormatError("unknown key of %s: %s" % (what, ", ".join(sorted(unknown))))
+
+
+def route(case, ports, suite, folder):
+    """The [[route]] of a case: to its hosts in order, by name where they have names."""
+    client = case["client"]
+    only(CLIENT_KEYS, client, "client")
+    names = client.get("names") or ["[127.0.0.1]"] * len(case["hosts"])
+    out = {"match": [case["domain"]], "tls": LEVELS[client["tls"]],
+           "to": ["%s:%d" % (name, ports[host["name"]]) for name, host in zip(names, case["hosts"], strict=True)]}
+    for key in ("chunking", "eightbit", "tlsa"):
+        if key in client:
+            out[key] = client[key]
+    if "ca" in client:
+        out["ca"] = str(suite / client["ca"])
+    if "auth" in client:
+        password = folder / ("%s.password" % case["id"])
+        password.write_text(client["auth"]["password"] + "\n", encoding="utf-8")
+        password.chmod(0o600)
+        out.update(auth_user=client["auth"]["user"], auth_password=str(password))
+    return out
+
+
+def refused(reply):
+    """A reply of the gateway as an outcome; None for a positive one."""
+    code, enhanced, _ = smtp.parse(reply)
+    if code < 400:
+        return None
+    return {"class": "permanent" if code >= 500 else "temporary", "code": code, "enhanced": enhanced}
+
+
+def parameters(words):
+    return "".join(" " + w for w in words if w)
+
+
+def inject(port, message, content):
+    """One message by SMTP with exactly its parameters -> (message id or None, {recipient: outcome} of those that were refused)."""
+    only(MESSAGE_KEYS, message, "message")
+    client = smtp.Client(port)
+    try:
+        client.reply()
+        client.command("EHLO client.sender.test", "250")
+        if message.get("requiretls"):  # exists inside TLS alone (RFC 8689)
+            client.command("STARTTLS", "220")
+            client.start_tls()
+            client.command("EHLO client.sender.test", "250")
+        everybody = [r["addr"] for r in message["rcpts"]]
+        said = client.command("MAIL FROM:<%s>%s" % (message["from"], parameters([
+            "BODY=8BITMIME" if re.search(rb"[\x80-\xff]", content) else "", "SMTPUTF8" if message.get("smtputf8") else "",
+            "REQUIRETLS" if message.get("requiretls") else "", "RET=" + message["ret"] if "ret" in message else "",
+            "ENVID=" + message["envid"] if "envid" in message else ""])))
+        if refused(said):
+            return None, {addr: refused(said) for addr in everybody}
+        outcomes = {}
+        for rcpt in message["rcpts"]:
+            said = client.command("RCPT TO:<%s>%s" % (rcpt["addr"], parameters([
+                "NOTIFY=" + rcpt["notify"] if "notify" in rcpt else "", "ORCPT=" + rcpt["orcpt"] if "orcpt" in rcpt else ""])))
+            if refused(said):
+                outcomes[rcpt["addr"]] = refused(said)
+        if len(outcomes) == len(everybody):
+            return None, outcomes
+        client.command("DATA", "354")
+        said = client.data(content)
+        if refused(said):
+            return None, {**{addr: refused(said) for addr in everybody}, **outcomes}
+        queued = re.search(r"queued as (\S+)", said[-1])
+        if not queued:
+            raise Fail(wanted("reply to the message", "250 2.0.0 queued as ID", " / ".join(said)))
+        client.command("QUIT")
+        return queued.group(1), outcomes
+    finally:
+        client.close()
+
+
+def judge(case, transcripts, outcome, contents):
+    """Raises Fail with all that is wrong. Stricter than the reference: what the case wants to see must have been said."""
+    faults = SINK.check_case(case, transcripts, outcome, contents)
+    for addr, expected in case["expect"].get("recipients", {}).items():
+        faults += ["%s: no %s, expected %r" % (addr, key, expected[key]) for key in ("class", "code", "enhanced")
+                   if expected.get(key) is not None and addr in outcome and outcome[addr].get(key) is None]
+    if faults:
+        raise Fail("; ".join(faults))
+
+
+class Dialogues:
+    """The cases of one file, played together."""
+
+    def __init__(self, context, document, cases, folder):
+        self.context, self.contents, self.cases = context, document["contents"], cases
+        self.folder = folder
+        self.results, self.problems, self.transcripts = {}, {}, []
+
+    def run(self):
+        """Plays them; check() tells what came of it."""
+        try:
+            self.play()
+        except (Fail, instance.StartError, OSError) as e:
+            self.problems.update({case["id"]: str(e) for case in self.cases if case["id"] not in self.problems})
+
+    def play(self):
+        sink = SINK.Sink(self.cases, str(self.context.directory), idle=3 * LONGEST_WAIT)
+        names = {name: {"A": ["127.0.0.1"]} for case in self.cases for name in case["client"].get("names", [])}
+        stub = dns.start([names])
+        routes = [route(case, sink.ports[case["id"]], self.context.directory, self.folder) for case in self.cases]
+        routes.append({"match": ["*"], "to": ["discard"]})  # reports to the senders
+        postern = self.context.postern({**SETTINGS, "route": routes, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
+        try:
+            postern.start()
+            log = Log(postern)
+            with concurrent.futures.ThreadPoolExecutor(SESSIONS) as pool:
+                list(pool.map(lambda case: self.deliver(case, postern, log), self.cases))
+            self.wait_closed(sink)
+        finally:
+            postern.remove()
+            stub.stop()
+            sink.close()
+        self.transcripts = list(sink.transcripts)
+
+    def deliver(self, case, postern, log):
+        """The outcome of a case, or why there is none."""
+        message = case["message"]
+        try:
+            ident, outcome = inject(postern.smtp_port, message, SINK.content(self.contents, message["content"]))
+            waiting = {r["addr"] for r in message["rcpts"]} - set(outcome)
+            if ident:
+                outcome.update(log.outcomes(ident, waiting, OUTCOME_SECONDS))
+            self.results[case["id"]] = outcome
+        except (Fail, OSError) as e:
+            self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+
+    @staticmethod
+    def wait_closed(sink):
+        """Until every connection is over, so that its transcript is there."""
+        end = time.monotonic() + CLOSING_SECONDS
+        while time.monotonic() < end and len(sink.transcripts) < sink.order:
+            time.sleep(0.1)
+
+    def check(self, case):
+        if case["id"] in self.problems:
+            raise Fail(self.problems[case["id"]])
+        judge(case, self.transcripts, self.results[case["id"]], self.contents)
