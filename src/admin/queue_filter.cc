@@ -25,6 +25,8 @@ Result<void> set_filter(spool::ListFilter& filter, std::string_view name, std::s
     filter.sender = value == "<>" ? std::string() : std::string(value);
   } else if (name == "recipient") {
     filter.recipient = std::string(value);
+  } else if (name == "quarantine") {
+    filter.quarantine = std::string(value);
   } else if (name == "older_than") {
     const Result<std::chrono::milliseconds> age = parse_duration(value);
     if (!age) return fail(Fault::malformed, "must be a duration: 30m, 6h, 2d");

@@ -18,6 +18,7 @@ constexpr OptionSpec destination{"--destination", "ROUTE:NAME",
 constexpr OptionSpec sender{"--sender", "ADDRESS", "the reverse-path; \"<>\" is the null one", ""};
 constexpr OptionSpec recipient{"--recipient", "ADDRESS", "one of the recipients", ""};
 constexpr OptionSpec account{"--account", "ID", "the account it belongs to", ""};
+constexpr OptionSpec quarantine{"--quarantine", "NAME", "set aside with this word", ""};
 constexpr OptionSpec older{"--older-than", "AGE", "in the queue for longer: 30m, 6h, 2d", ""};
 constexpr OptionSpec data_dir{"--data-dir", "DIR", "where the gateway keeps its data",
                               "./postern-data"};
@@ -38,13 +39,8 @@ constexpr ExampleSpec list_examples[] = {
     {"postern queue list --older-than 1d --json", "for scripts: a message a line"},
 };
 constexpr OptionSpec list_options[] = {
-    state,
-    destination,
-    sender,
-    recipient,
-    account,
-    older,
-    {"--limit", "N", "how many, newest first", "50"},
+    state,      destination, sender, recipient,
+    quarantine, account,     older,  {"--limit", "N", "how many, newest first", "50"},
     data_dir,
 };
 
@@ -72,7 +68,7 @@ constexpr ExampleSpec release_examples[] = {
      "all that a policy kept of somebody"},
 };
 constexpr OptionSpec act_options[] = {
-    all, state, destination, sender, recipient, account, older, data_dir,
+    all, state, destination, sender, recipient, quarantine, account, older, data_dir,
 };
 
 constexpr ExampleSpec drop_examples[] = {
@@ -86,6 +82,7 @@ constexpr OptionSpec drop_options[] = {
     destination,
     sender,
     recipient,
+    quarantine,
     account,
     older,
     {"--notify", "", "report it to the senders (RFC 3464)", ""},

@@ -99,7 +99,8 @@ std::string listed_text(const json::object& message, store::Time now) {
     const json::object& recipient = value.as_object();
     const std::string next =
         flag(recipient, "under_way") ? "under way" : ahead(text(recipient, "next_attempt_at"), now);
-    const std::string reply = text(recipient, "last_reply");
+    std::string reply = text(recipient, "last_reply");
+    if (const std::string aside = text(recipient, "quarantine"); !aside.empty()) reply = aside;
     out += fmt::format("  {:<11}  {}  {}  {}{}{}\n", text(recipient, "state"),
                        text(recipient, "address"), text(recipient, "destination"),
                        counted(recipient, "attempts", "attempt"),
@@ -142,8 +143,10 @@ std::string message_text(const json::object& message, store::Time now) {
     if (const std::string next = text(recipient, "next_attempt_at"); !next.empty()) {
       out += fact("next", fmt::format("{} ({})", next, ahead(next, now)));
     }
-    for (const auto& [name, member] :
-         {std::pair{"last reply", "last_reply"}, {"NOTIFY", "notify"}, {"ORCPT", "orcpt"}}) {
+    for (const auto& [name, member] : {std::pair{"last reply", "last_reply"},
+                                       {"set aside", "quarantine"},
+                                       {"NOTIFY", "notify"},
+                                       {"ORCPT", "orcpt"}}) {
       if (const std::string one = text(recipient, member); !one.empty()) out += fact(name, one);
     }
   }

@@ -112,7 +112,7 @@ struct Settlement {
   RecipientKey key;
   std::uint32_t attempt = 0;  ///< of the claim; 0: of one that is not under way
   Outcome outcome = Outcome::delivered;
-  Time next_attempt;   ///< with Outcome::retry
+  Time next_attempt;  ///< with Outcome::retry
   /// The last words of the other side, what went wrong, or why it is set aside.
   std::string reply;
   bool extra = false;  ///< with Outcome::retry: the operator's attempt is not counted
@@ -123,15 +123,16 @@ struct Settlement {
 /// `release` and `retry` of a damaged message are Fault::conflict.
 enum class Action { hold, release, retry, drop };
 
-/// Messages that meet all of what is set. State, destination and recipient are of one and the same
-/// recipient; texts are compared octet for octet.
+/// Messages that meet all of what is set. State, destination, recipient and quarantine are of one
+/// and the same recipient; texts are compared octet for octet.
 struct ListFilter {
   std::optional<State> state;
   std::optional<Destination> destination;
   std::optional<std::string> account;
   std::optional<std::string> sender;  ///< the reverse-path; empty: the null one
   std::optional<std::string> recipient;
-  std::optional<Time> stored_before;  ///< put() gave the id earlier than this
+  std::optional<std::string> quarantine;  ///< the word it was set aside with
+  std::optional<Time> stored_before;      ///< put() gave the id earlier than this
 };
 
 /// Recipients in one state at one destination; a message may count several times.

@@ -23,7 +23,8 @@ MessageId first_id_from(Time time) {
 }
 
 /// A SELECT over messages. Text is bound by these numbers, never written into the query:
-/// ?1 before, ?2 limit, ?3 destination, ?4 account, ?5 sender, ?6 recipient, ?7 stored before.
+/// ?1 before, ?2 limit, ?3 destination, ?4 account, ?5 sender, ?6 recipient, ?7 stored before,
+/// ?8 quarantine.
 struct Question {
   std::string from = "message AS m";
   std::string where;
@@ -38,6 +39,7 @@ std::string recipient_condition(const ListFilter& filter) {
                        static_cast<int>(filter.destination->kind));
   }
   if (filter.recipient) out += " AND r.address = ?6";
+  if (filter.quarantine) out += " AND r.quarantine = ?8";
   return out;
 }
 
@@ -51,7 +53,8 @@ std::string recipients_by_index(const ListFilter& filter) {
                        condition, part);
   };
   const bool kept = filter.state && *filter.state >= State::held;
-  if (filter.recipient) return by("recipient_address", "1");
+  if (filter.quarantine && !filter.state)
+    return by("recipient_kept", "r.state = 5 AND r.state >= 3");
   if (kept) return by("recipient_kept", "r.state >= 3");
   if (!filter.destination) return {};
   if (filter.state == State::queued) return by("recipient_destination", "r.state = 0");
@@ -70,12 +73,10 @@ Question ask(const ListFilter& filter, const MessageId& before) {
         "(SELECT DISTINCT message FROM ({})) AS k CROSS JOIN message AS m ON m.seq = k.message",
         found);
   } else {
-    if (filter.sender) {
-      question.from += " INDEXED BY message_sender";
-    } else if (filter.account && !filter.account->empty()) {
+    if (filter.account && !filter.account->empty()) {
       question.from += " INDEXED BY message_account";
     }
-    if (filter.state) {
+    if (filter.state || filter.recipient || filter.destination) {
       question.where +=
           fmt::format(" AND EXISTS (SELECT 1 FROM recipient AS r WHERE r.message = m.seq AND {})",
                       recipient_condition(filter));
@@ -98,13 +99,14 @@ Result<std::vector<Message>> SqliteSpool::list(const ListFilter& filter, const M
   const std::string sql = fmt::format(
       "SELECT " POSTERN_MESSAGE_COLUMNS
       " FROM {} WHERE ?1 IS NOT NULL AND ?3 IS NOT NULL AND ?4 IS NOT NULL AND ?5 IS NOT NULL AND "
-      "?6 IS NOT NULL AND ?7 IS NOT NULL{} ORDER BY m.id DESC LIMIT ?2",
+      "?6 IS NOT NULL AND ?7 IS NOT NULL AND ?8 IS NOT NULL{} ORDER BY m.id DESC LIMIT ?2",
       question.from, question.where);
   const std::lock_guard guard(asking_mutex_);
   return asking_->all(
       sql, read_message, before, limit, filter.destination ? filter.destination->key : "",
       filter.account.value_or(""), filter.sender.value_or(""), filter.recipient.value_or(""),
-      filter.stored_before ? first_id_from(*filter.stored_before) : MessageId());
+      filter.stored_before ? first_id_from(*filter.stored_before) : MessageId(),
+      filter.quarantine.value_or(""));
 }
 
 Result<std::vector<DestinationCount>> SqliteSpool::counts() {
