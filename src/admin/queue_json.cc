@@ -28,6 +28,7 @@ json::object recipient_json(const spool::Recipient& recipient) {
                                ? json::value(to_rfc3339(recipient.next_attempt))
                                : json::value(nullptr);
   out["last_reply"] = or_null(recipient.last_reply);
+  out["quarantine"] = or_null(recipient.quarantine);
   out["notify"] = or_null(recipient.notify);
   out["orcpt"] = or_null(recipient.orcpt);
   return out;

@@ -20,7 +20,9 @@ class QueueApiTest : public SpoolTest {
  protected:
   QueueApiTest() {
     open();
-    hooks_.acted = [this](Action action, const MessageId& id) { acted_.emplace_back(action, id); };
+    hooks_.acted = [this](Action action, Sequence message) {
+      acted_.emplace_back(action, message);
+    };
     hooks_.sleeping = [this](const Destination& destination) {
       return destination == asleep_ ? std::optional(at(500)) : std::nullopt;
     };
@@ -90,7 +92,7 @@ class QueueApiTest : public SpoolTest {
   const Destination relay_{RouteKind::relay, "example.net"};
   std::optional<Destination> asleep_;
   QueueHooks hooks_;
-  std::vector<std::pair<Action, MessageId>> acted_;
+  std::vector<std::pair<Action, Sequence>> acted_;
   net::WorkPool pool_{2, 100};
   std::unique_ptr<SpoolQueuePort> port_;
   std::unique_ptr<TestApi> api_;
@@ -192,6 +194,7 @@ TEST_F(QueueApiTest, a_damaged_text_is_not_given_out_and_can_only_be_dropped) {
 
 TEST_F(QueueApiTest, actions_change_the_message_and_tell_the_runner) {
   const MessageId id = one();
+  const Sequence number = (*spool_->get(id))->sequence;
   EXPECT_EQ(act(id, "hold").status, 204);
   EXPECT_EQ(state(id), State::held);
   EXPECT_EQ(act(id, "release").status, 204);
@@ -202,8 +205,9 @@ TEST_F(QueueApiTest, actions_change_the_message_and_tell_the_runner) {
   EXPECT_EQ(act(id, "drop").status, 204);
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(act(id, "drop").status, 404);
-  EXPECT_THAT(acted_, ElementsAre(std::pair(Action::hold, id), std::pair(Action::release, id),
-                                  std::pair(Action::retry, id), std::pair(Action::drop, id)));
+  EXPECT_THAT(acted_,
+              ElementsAre(std::pair(Action::hold, number), std::pair(Action::release, number),
+                          std::pair(Action::retry, number), std::pair(Action::drop, number)));
   EXPECT_EQ(act(id, "burn").status, 404);
   EXPECT_EQ(act(one(), "hold", R"({"notify":true})").status, 422);
   EXPECT_EQ(act(one(), "hold", R"({"other":true})").status, 422);

@@ -306,6 +306,17 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
   EXPECT_TRUE(gone(id));
 }
 
+TEST_F(RunnerTest, what_was_kept_back_is_delivered_when_it_is_released) {
+  up();
+  auto kept = to("a@example.com", RouteKind::relay, "example.com");
+  kept.state = spool::State::quarantined;
+  const auto id = put({kept});
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(relay_.calls().size(), 0u);
+  act(spool::Action::release, id);
+  EXPECT_TRUE(gone(id)) << "no other message has come meanwhile";
+}
+
 TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
   options_.relay.ttl = 3600s;
   relay_.answers = {{result(ResultClass::temporary)}};

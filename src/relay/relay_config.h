@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,8 @@ struct RelayConfig {
   AttemptLimits limits;
   /// By Route::settings; the first is for recipients without a route. Never empty.
   std::vector<RouteSettings> settings = std::vector<RouteSettings>(1);
+  /// By destination_of(), of routes whose destinations are known beforehand: add_limits().
+  std::map<std::string, DestinationLimits, std::less<>> limits_at;
 
   const RouteSettings& settings_of(const Route& route) const { return settings[route.settings]; }
 };
