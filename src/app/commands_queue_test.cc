@@ -45,6 +45,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     made.recipients = {{.address = "x@example.net",
                         .destination = {RouteKind::relay, "example.net"},
                         .state = state,
+                        .next_attempt = made.received + std::chrono::hours(1),
                         .last_reply = "451 4.7.1 later\x1b[31m"}};
     const auto id = put(std::move(made), text);
     EXPECT_TRUE(id) << id.error().message;
@@ -59,6 +60,8 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     config.server.data_dir = data_;
     config.api.address = *Endpoint::parse("127.0.0.1:0");
     for (auto& listener : config.listeners) listener.address = *Endpoint::parse("127.0.0.1:0");
+    // What it tries all the same stays on this machine, where nobody answers.
+    config.routes.push_back({.match = {"*"}, .to = {"[127.0.0.1]:9"}});
     auto started = Instance::start(config);
     ASSERT_TRUE(started) << started.error().message;
     gateway_ = std::move(*started);

@@ -5,6 +5,7 @@
 
 #include "base/ulid.h"
 #include "deliver/maildir.h"
+#include "deliver/stamp.h"
 #include "policy/record.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
@@ -154,11 +155,27 @@ Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Te
 }
 
 SenderReports::SenderReports(std::string hostname, std::string directory,
-                             DestinationOf destination_of, std::chrono::seconds ttl)
+                             DestinationOf destination_of, std::chrono::seconds ttl,
+                             const policy::DkimKeyring& keys)
     : settings_{.hostname = std::move(hostname)},
       directory_(std::move(directory)),
       destination_of_(std::move(destination_of)),
-      ttl_(ttl) {}
+      ttl_(ttl),
+      keys_(keys) {}
+
+/// A report that cannot be signed goes without: better than a sender who is not told.
+Result<void> SenderReports::sign(spool::Body& body, std::chrono::system_clock::time_point now) {
+  const Result<std::string_view> octets = body.view();
+  if (!octets) return tl::unexpected(octets.error());
+  const Result<std::string> fields = deliver::own_signatures(*octets, keys_, now);
+  if (!fields) telemetry::log::error("report.unsigned").field("error", fields.error().message);
+  if (!fields || fields->empty()) return {};
+  spool::Body whole(directory_);
+  Result<void> written = whole.append(*fields);
+  if (written) written = whole.append(*octets);
+  if (written) body = std::move(whole);
+  return written;
+}
 
 std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                                              const queue::Errand& errand,
@@ -250,6 +267,11 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   piece_out.clear();
   writer.finish(piece_out);
   if (written) written = body.append(piece_out + made.tail);
+  if (!written) {
+    telemetry::log::error("store.error").field("error", written.error().message);
+    return std::nullopt;
+  }
+  written = sign(body, now);
   if (!written) {
     telemetry::log::error("store.error").field("error", written.error().message);
     return std::nullopt;

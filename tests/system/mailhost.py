@@ -207,7 +207,7 @@ class Sink:
 
     def __init__(self, bench, port=None, slow=0.0, replies=None):
         self.slow, self.replies, self.lock = slow, replies or {}, threading.Lock()
-        self.pieces, self.messages, self.envelopes, self.at_once, self.most_at_once = [], [], [], 0, 0
+        self.pieces, self.messages, self.times, self.envelopes, self.at_once, self.most_at_once = [], [], [], [], 0, 0
         self.listener = socket.create_server(("127.0.0.1", port or 0))
         self.port = self.listener.getsockname()[1]
         bench.stack.callback(self.close)
@@ -247,8 +247,9 @@ class Sink:
                     text.append(line[1:] if line.startswith(b".") else line)
                     continue
                 time.sleep(self.slow)
-                self.messages.append(b"\r\n".join(text) + b"\r\n")
                 self.envelopes.append(envelope)
+                self.times.append(time.monotonic())
+                self.messages.append(b"\r\n".join(text) + b"\r\n")
                 text, envelope, verb = None, [], "."
             else:
                 verb = line.split(b" ")[0].decode("ascii", "replace").upper()

@@ -190,6 +190,9 @@ def to_postfix_with_tls(bench):
     post(bench, server, "bob@dest.example", (TEXT + "utf8\r\n").replace("passed on", "grüßt"), sender="jörg@origin.example", mail=" SMTPUTF8 BODY=8BITMIME")
     if "Subject: grüßt".encode() not in host.mail("bob", 2)[1]:
         raise Fail("the UTF-8 subject is not in the message: %r" % host.mail("bob", 2)[1])
+    large = "".join("%07d %s\r\n" % (n, "x" * 60) for n in range(30000))
+    post(bench, server, "ann@dest.example", TEXT + large)
+    expect("a large body", hash(large.encode()), hash(body_of(host.mail("ann", 2)[1])))
     heard = host.heard()
     first = next(line for line in heard if "env-42" in line)
     for word in ("ENVID=env-42", "RET=HDRS", "BODY=8BITMIME", "SIZE="):
@@ -202,7 +205,7 @@ def to_postfix_with_tls(bench):
     spoken = [line.split(" ")[0] for line in heard if line.split(" ")[0] in ("MAIL", "STARTTLS")]
     if spoken[0] != "STARTTLS" or "STARTTLS" not in heard:
         raise Fail("MAIL was said in the clear: %r" % spoken)
-    sent = logged(server, "delivery.sent", 3)
+    sent = logged(server, "delivery.sent", 4)
     expect("replies in the log", {250}, {entry["code"] for entry in sent})
     empty(bench, server)
 
@@ -299,6 +302,23 @@ def reports_to_senders(bench):
     expect("who is told", b"pat@proven.example", re.search(rb"^To: <(.*)>", folder(bench, "proven")[0], re.M).group(1))
     empty(bench, server)
     expect("a stranger's folder", False, (bench.root / "anybody" / "new").exists())
+    folder(bench)
+
+
+@check
+def late_mail_is_told_once(bench):
+    """A notice of delay, once; the mail itself arrives when the host is back, and then no report follows."""
+    port = instance.free_port()
+    server = gateway(bench, [{"match": ["sink.example"], "to": ["[127.0.0.1]:%d" % port]}],
+                     queue={"first_retry": "1s", "longest_retry": "1s", "delay_notice": "1s"})
+    post(bench, server, "u@sink.example")
+    text = folder(bench)[0].decode()
+    for words in ("Subject: Delayed", "Action: delayed", "Will-Retry-Until:", "Status: 4.4.1"):
+        if words not in text:
+            raise Fail("no %r in the notice: %s" % (words, text))
+    logged(server, "delivery.deferred", 3)
+    Sink(bench, port).wait(1, 90)  # a destination that is down too often sleeps for a minute
+    empty(bench, server)
     folder(bench)
 
 
@@ -413,7 +433,7 @@ def one_transaction_many_routes(bench):
 @check
 def quarantine(bench):
     """HOLD of a list keeps mail back with its reason; list, show, release and drop by command and over the API."""
-    host = Postfix(bench)
+    receiver, host = bench.receiver(), Postfix(bench)
     server = gateway(bench, [{"match": ["dest.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "encrypt"}],
                      {"smtpd_sender_restrictions": "check_sender_access inline:{ {held@origin.example = HOLD looks odd} }"})
     account = account_of(server)
@@ -439,8 +459,18 @@ def quarantine(bench):
     account.call("POST", "/queue/%s/drop" % numbers[3], expect=204)
     account.call("GET", "/queue/" + numbers[3], expect=404)
     expect("verify over the API", 0, account.call("POST", "/queue/verify")["wrong"])
-    server_two = instance.Account(server)
-    server_two.call("GET", "/queue", expect=403)
+    instance.Account(server).call("GET", "/queue", expect=403)
+    empty(bench, server)
+    told = post(bench, server, "ann@dest.example", sender="held@origin.example")
+    queue(bench, server, "drop", told, "--notify")
+    if b"deleted by the postmaster" not in folder(bench)[0]:
+        raise Fail("the report: %r" % folder(bench)[0])
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook"}, expect=201)["email_address"]
+    post(bench, server, webhook, sender="held@origin.example")
+    number = waiting(bench, server, "--state", "quarantined")[0]["id"]
+    expect("requests while it is kept", [], receiver.requests("/hook"))
+    queue(bench, server, "release", number)
+    until("the request", lambda: receiver.requests("/hook"))
     empty(bench, server)
     if metric(server, 'postern_delivery_attempts_total{route="relay",result="ok"}') != 2:
         raise Fail("deliveries are not counted")
@@ -540,7 +570,8 @@ def signed_in_rotation(bench):
     """Mail of an authenticated client is signed by the key in use; after the change by the next one; the old signature stays good."""
     import dkim  # noqa: PLC0415 - of python3-dkim
     host = Postfix(bench)
-    server = gateway(bench, [{"match": ["dest.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "encrypt"}])
+    server = gateway(bench, [{"match": ["dest.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "encrypt"}],
+                     server={"hostname": "mx.operator.example"})
     account = account_of(server)
     account.claim_domain("origin.example", bench.dns.zone)
     account.call("POST", "/smtp-policies", {"name": "users", "require_smtp_auth": True,
@@ -548,7 +579,7 @@ def signed_in_rotation(bench):
     domain = next(d for d in account.call("GET", "/domains")["data"] if d["name"] == "origin.example")["id"]
     keys, records = "/domains/%s/dkim-keys" % domain, {}
 
-    def made(selector, algorithm):
+    def made(selector, algorithm, keys=keys):
         record = account.call("POST", keys, {"selector": selector, "algorithm": algorithm}, expect=201)["record"]
         records[record["name"]] = record["value"]
         bench.dns.zone.add({record["name"]: {"TXT": [[record["value"][i:i + 255] for i in range(0, len(record["value"]), 255)]]}})
@@ -577,6 +608,13 @@ def signed_in_rotation(bench):
     post(bench, server, "ann@dest.example", stranger="203.0.113.9")
     expect("signatures of a stranger's mail", [], signatures(host.mail("ann", 3)[2]))
 
+    account.claim_domain("operator.example", bench.dns.zone)
+    domain = next(d for d in account.call("GET", "/domains")["data"] if d["name"] == "operator.example")["id"]
+    made("r1", "rsa-sha256", "/domains/%s/dkim-keys" % domain)
+    account.call("PUT", "/domains/%s/dkim-keys/r1" % domain, {"state": "signing"})
+    post(bench, server, "nobody@dest.example")
+    expect("signatures of a report of ours", [("r1", True)], signatures(folder(bench)[0]))
+
 
 # ---------------------------------------------------------------- restarts and reloads
 @check
@@ -591,7 +629,7 @@ def restart_with_mail(bench):
     expect("messages beside no gateway", 3, len(waiting(bench, server)))
     host = Sink(bench, port)
     server.start()
-    host.wait(3, 60)
+    host.wait(3, 90)
     empty(bench, server)
 
     host.slow = 30
@@ -604,7 +642,7 @@ def restart_with_mail(bench):
         raise Fail("the stop took %.1f s" % (time.monotonic() - begun))
     host.slow = 0
     server.start()
-    host.wait(4, 60)
+    host.wait(4, 90)
     empty(bench, server)
     expect("verify", True, "nothing is wrong" in queue(bench, server, "verify"))
     expect("under one number", 26, len(number))
@@ -626,15 +664,25 @@ def routes_that_change(bench):
 
     write(*good)
     reload(server)
-    new.wait(1)
+    new.wait(1, 90)
     post(bench, server, "b@dest.example")
     new.wait(2)
     expect("who got what", ["waits@sink.example", "b@dest.example"],
            [line.split("<")[1].split(">")[0] for e in new.envelopes for line in e if line.startswith("RCPT")])
+    write({**good[0], "messages_per_minute": 20})
+    reload(server)
+    for number in range(2):
+        post(bench, server, "slowly%d@dest.example" % number)
+    new.wait(4)
+    gap = new.times[-1] - new.times[-2]
+    if gap < 2.5:
+        raise Fail("20 messages a minute, but %.1f s between two" % gap)
+    write(*good)
+    reload(server)
     write({"match": ["sink.example", "dest.example"], "to": ["no host at all"]})
     reload(server, "reload.failed")
     post(bench, server, "c@dest.example")
-    new.wait(3)
+    new.wait(5)
     expect("at the old host", 1, len(old.messages))
     write(*good)  # for the command
     empty(bench, server)
