@@ -205,8 +205,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                       .last_attempt = errand.started,
                                       .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
-      reported.reply =
-          fmt::format("{} {} {}", result.code, result.enhanced.to_string(), result.text);
+      reported.reply = fmt::format("{} {}", result.code, result.text);  // as the host said it
     } else {
       reported.finding = result.text;
     }

@@ -62,7 +62,10 @@ std::string_view route_word(RouteKind kind) {
 
 std::string reply_text(const smtp::RecipientResult& result) {
   std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
-  text += result.enhanced.to_string();
+  // A host's own words begin with its enhanced code, if it has one.
+  const std::string enhanced = result.enhanced.to_string();
+  if (result.text == enhanced || result.text.starts_with(enhanced + " ")) return text + result.text;
+  text += enhanced;
   if (!result.text.empty()) text += " " + result.text;
   return text;
 }

@@ -225,6 +225,13 @@ TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_r
   ASSERT_EQ(webhook_.calls().size(), 3u) << "the first and two retries";
   EXPECT_EQ(webhook_.calls()[2].attempt, 3u);
   EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].last_reply, "450 4.0.0 said so");
+  webhook_.answers = {{result(ResultClass::permanent, "5.0.0 as the host has it")}};
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(soon([&] {
+    return spool_->get(id)->value().envelope.recipients[0].last_reply ==
+           "550 5.0.0 as the host has it";
+  }));
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
   webhook_.answers = {{result(ResultClass::delivered)}};
   act(spool::Action::retry, id);
   EXPECT_TRUE(gone(id));

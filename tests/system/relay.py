@@ -287,7 +287,7 @@ def reports_to_senders(bench):
     expect("kind of report", ("multipart/report", "delivery-status"), (report.get_content_type(), report["Content-Type"].params["report-type"]))
     text = told.decode()
     for words in ("Return-Path: <>", "Original-Envelope-Id: mine", "Final-Recipient: rfc822; nobody@dest.example", "Action: failed", "Status: 5.1.1",
-                  "Diagnostic-Code: smtp; 550 5.1.1", "Subject: passed on", "Final-Log-ID: " + number, "Auto-Submitted: auto-replied"):
+                  "Diagnostic-Code: smtp; 550 5.1.1 <nobody@dest.example>", "Subject: passed on", "Final-Log-ID: " + number, "Auto-Submitted: auto-replied"):
         if words not in text:
             raise Fail("no %r in the report: %s" % (words, text))
     if "ann@dest.example" in text.split("Content-Type: message/rfc822")[0]:
