@@ -3,9 +3,10 @@
 
   relay.py [--binary PATH] [--filter GLOB] [--verbose]
 
-Each check has a Postfix of its own in a directory of its own, on loopback ports (mailhost.py); that takes root. Ends with the line
+Most checks have a Postfix of its own in a directory of its own, on loopback ports (mailhost.py); that takes root. Ends with the line
 "N passed, M failed"; exit status 1 when a check failed, 77 where no Postfix can be started and CI is not set.
 """
+import base64
 import contextlib
 import email
 import email.policy
@@ -15,12 +16,18 @@ import pathlib
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
+
+try:
+    import dkim
+except ImportError:  # of Debian's python3-dkim
+    dkim = None
 
 import mailhost  # noqa: E402
 import smoke  # noqa: E402
@@ -272,15 +279,20 @@ def pipelining_and_groups(bench):
 # ---------------------------------------------------------------- what the sender is told
 @check
 def reports_to_senders(bench):
-    """A 550 of Postfix is told to our own sender and to a stranger whom SPF proves; not to <>, and not to a stranger who may be anybody."""
+    """A 550 of Postfix is told to our own sender, and to strangers whom SPF or DKIM proves; not to <>, and not to who may be anybody."""
     host = Postfix(bench)
     zone = {"proven.example": {"MX": [[10, "mx.proven.example"]], "TXT": ["v=spf1 ip4:203.0.113.9 -all"]}, "mx.proven.example": {"A": ["203.0.113.9"]},
-            "anybody.example": {"MX": [[10, "mx.anybody.example"]]}, "mx.anybody.example": {"A": ["203.0.113.9"]}}
-    for name in ("proven", "anybody"):
+            "anybody.example": {"MX": [[10, "mx.anybody.example"]]}, "mx.anybody.example": {"A": ["203.0.113.9"]},
+            "signed.example": {"MX": [[10, "mx.anybody.example"]]}}
+    key = subprocess.run(["openssl", "genrsa", "2048"], capture_output=True, check=True, timeout=60).stdout
+    public = subprocess.run(["openssl", "rsa", "-pubout", "-outform", "DER"], input=key, capture_output=True, check=True, timeout=60).stdout
+    record = "v=DKIM1; k=rsa; p=" + base64.b64encode(public).decode()
+    zone["s._domainkey.signed.example"] = {"TXT": [[record[:200], record[200:]]]}
+    for name in ("proven", "anybody", "signed"):
         (bench.root / name).mkdir()
     server = gateway(bench, [
         {"match": ["dest.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "encrypt"},
-        *({"match": ["%s.example" % name], "to": ["maildir:%s" % (bench.root / name)]} for name in ("proven", "anybody"))], zone=zone)
+        *({"match": ["%s.example" % name], "to": ["maildir:%s" % (bench.root / name)]} for name in ("proven", "anybody", "signed"))], zone=zone)
     number = post(bench, server, ["nobody@dest.example", "ann@dest.example"], mail=" ENVID=mine")
     told = folder(bench)[0]
     report = email.message_from_bytes(told, policy=email.policy.default)
@@ -300,9 +312,32 @@ def reports_to_senders(bench):
     logged(server, "report.suppressed", message_id=stranger, error="backscatter")
     post(bench, server, "nobody@dest.example", sender="pat@proven.example", stranger="203.0.113.9")
     expect("who is told", b"pat@proven.example", re.search(rb"^To: <(.*)>", folder(bench, "proven")[0], re.M).group(1))
+    text = TEXT.replace("ann@origin", "sue@signed").encode() + b"signed by its author\r\n"
+    signature = dkim.sign(text, b"s", b"signed.example", key)
+    post(bench, server, "nobody@dest.example", signature + text, sender="sue@signed.example", stranger="203.0.113.9")
+    folder(bench, "signed")
     empty(bench, server)
     expect("a stranger's folder", False, (bench.root / "anybody" / "new").exists())
     folder(bench)
+
+
+@check
+def what_a_host_lacks(bench):
+    """8-bit text, an address in UTF-8 or REQUIRETLS, and a host without: never sent mutilated, the sender is told why."""
+    host = Sink(bench, replies={"EHLO": "250 sink.example"})
+    server = gateway(bench, [{"match": ["sink.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "may"}])
+    cases = [(" BODY=8BITMIME", TEXT + "gr\u00fc\u00dfe\r\n", {}, "u@sink.example", "5.6.3"),
+             (" SMTPUTF8", TEXT + "x\r\n", {}, "j\u00f6@sink.example", "5.6.7"),
+             (" REQUIRETLS", TEXT + "x\r\n", {"tls": True}, "u@sink.example", "5.7.10")]
+    for count, (parameters, content, how, to, status) in enumerate(cases, 1):
+        number = post(bench, server, to, content, mail=parameters, **how)
+        entry = logged(server, "delivery.bounced", message_id=number)[0]
+        expect("status of" + parameters, status, entry["enhanced_code"])
+        reports = folder(bench, count=count)
+        if not any(("Status: " + status).encode() in report for report in reports):
+            raise Fail("no report with %s" % status)
+    expect("messages at the host", [], host.messages)
+    empty(bench, server)
 
 
 @check
@@ -568,7 +603,6 @@ def dead_letters(bench):
 @check
 def signed_in_rotation(bench):
     """Mail of an authenticated client is signed by the key in use; after the change by the next one; the old signature stays good."""
-    import dkim  # noqa: PLC0415 - of python3-dkim
     host = Postfix(bench)
     server = gateway(bench, [{"match": ["dest.example"], "to": ["[127.0.0.1]:%d" % host.port], "tls": "encrypt"}],
                      server={"hostname": "mx.operator.example"})
@@ -689,7 +723,7 @@ def routes_that_change(bench):
 
 
 def main():
-    why = mailhost.missing()
+    why = mailhost.missing() or ("" if dkim else "there is no dkimpy: python3-dkim of tools/packages-test.txt")
     if why:
         print("NOT RUN: " + why, file=sys.stderr)
         return 1 if os.environ.get("CI") else 77
