@@ -89,7 +89,8 @@ Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spo
   // An inbox is a store of its own: what it took is kept.
   const bool queued = (webhook.queued && webhook.target_url != "inbox") || ruling.quarantine;
   if (!queued || settings_.discards) {
-    deliver::Outcome outcome = co_await rooms_.webhooks.deliver(evidence, message, received);
+    deliver::Outcome outcome =
+        co_await rooms_.webhooks.deliver(evidence, message, received, ruling.trace_id);
     co_return std::move(outcome.reply);
   }
   deliver::Outcome refused;

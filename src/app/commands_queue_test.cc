@@ -61,6 +61,8 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     config.server.data_dir = data_;
     config.api.address = *Endpoint::parse("127.0.0.1:0");
     for (auto& listener : config.listeners) listener.address = *Endpoint::parse("127.0.0.1:0");
+    // What it tries all the same stays on this machine, where nobody answers.
+    config.routes.push_back({.match = {"*"}, .to = {"[127.0.0.1]:9"}});
     auto started = Instance::start(config);
     ASSERT_TRUE(started) << started.error().message;
     gateway_ = std::move(*started);

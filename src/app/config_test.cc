@@ -71,6 +71,8 @@ std::string another_value(const Key& key) {
       return std::to_string(key.least + 1);
     case Kind::duration:
       return fmt::format("\"{}ms\"", key.least + 1);
+    case Kind::durations:
+      return "[\"7s\"]";
     case Kind::networks:
       return "[\"192.0.2.0/24\"]";
     case Kind::address:

@@ -67,7 +67,7 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
   };
   reports_ = std::make_unique<SenderReports>(
       config.server.hostname, temporary, destination,
-      std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire));
+      std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire), rooms.keys);
 }
 
 std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string& data_dir,

@@ -1,11 +1,15 @@
 #include "app/queue_couriers.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/ulid.h"
 #include "deliver/maildir.h"
+#include "deliver/stamp.h"
 #include "policy/record.h"
+#include "relay/destination.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 namespace postern::app {
 namespace {
@@ -16,6 +20,41 @@ smtp::RecipientResult temporary(std::string why) {
 
 relay::Time since_epoch(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
+}
+
+/// Recipients of one transaction, by the route of the first.
+std::size_t at_a_time(const relay::RelayConfig& config, const queue::Errand& errand) {
+  const std::string& address =
+      errand.message.envelope.recipients[errand.recipients.front()].address;
+  const std::size_t at = std::min(address.rfind('@'), address.size());
+  const std::string_view domain =
+      std::string_view(address).substr(std::min(at + 1, address.size()));
+  const relay::Route& route = relay::route_of(config, address.substr(0, at), domain);
+  return std::max<std::size_t>(config.settings_of(route).max_recipients, 1);
+}
+
+/// The word of relay_attempts for a recipient.
+std::string_view outcome_word(const relay::AttemptReport& report, std::size_t index) {
+  const smtp::RecipientResult& result = report.results[index];
+  if (result.klass == smtp::ResultClass::delivered) return "delivered";
+  if (result.klass == smtp::ResultClass::permanent) return "permanent";
+  if (report.connections.empty()) return "dns";  // it was over before anybody was called
+  const smtp::EnhancedCode& code = result.enhanced;
+  if (code.subject == 7 && (code.detail == 4 || code.detail == 5)) return "tls";
+  if (result.code == 0 && code.subject == 4) return "unreachable";
+  return "temporary";
+}
+
+void tell(const relay::AttemptReport& report, const queue::Errand& errand) {
+  for (std::size_t i = 0; i < report.results.size(); ++i) {
+    telemetry::metrics().relay_attempts.counter({outcome_word(report, i)}).add();
+  }
+  if (!report.our_fault && !report.credentials_refused) return;
+  telemetry::log::error("route.trouble")
+      .field("route", errand.destination.key)
+      .field("message_id", errand.message.id)
+      .field("error",
+             report.our_fault ? "the route leads nowhere" : "the host refused our credentials");
 }
 
 }  // namespace
@@ -29,13 +68,7 @@ void RelayCourier::follow(std::shared_ptr<const relay::RelayConfig> config) {
 }
 
 relay::DestinationLimits RelayCourier::limits_of(const spool::Destination& destination) const {
-  const auto config = config_.load();
-  for (const relay::RouteSettings& settings : config->settings) {
-    if (!settings.name.empty() && destination.key.starts_with(settings.name)) {
-      return settings.limits;
-    }
-  }
-  return config->settings.front().limits;
+  return relay::limits_of(*config_.load(), destination.key);
 }
 
 void RelayCourier::close() {
@@ -49,7 +82,9 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
         config, resolver_, relay::CourierOptions{.longest_wait = config->longest_wait});
     used_ = config;
   }
-  const std::shared_ptr<relay::Courier> courier = courier_;  // a reload makes another
+  // A reload makes others.
+  const std::shared_ptr<relay::Courier> courier = courier_;
+  const std::shared_ptr<const relay::RelayConfig> config = used_;
   const spool::Envelope& envelope = errand.message.envelope;
   smtp::OutboundMessage message{.reverse_path = envelope.reverse_path,
                                 .size = errand.message.size,
@@ -59,21 +94,32 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
                                 .requiretls = envelope.require_tls,
                                 .ret = envelope.ret,
                                 .envid = envelope.envid};
-  for (const std::uint32_t index : errand.recipients) {
-    const spool::Recipient& recipient = envelope.recipients[index];
-    message.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
+  queue::Carried carried;
+  const auto read = [&text](std::uint64_t offset, std::size_t room) {
+    return text.read(offset, room);
+  };
+  for (std::size_t done = 0; done < errand.recipients.size();) {
+    const std::size_t end = std::min(errand.recipients.size(), done + at_a_time(*config, errand));
+    message.recipients.clear();
+    for (; done < end; ++done) {
+      const spool::Recipient& recipient = envelope.recipients[errand.recipients[done]];
+      message.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
+    }
+    relay::AttemptReport report = co_await courier->attempt(message, read);
+    tell(report, errand);
+    // The best contact says how the destination is.
+    carried.contact =
+        carried.results.empty() ? report.contact : std::min(carried.contact, report.contact);
+    if (!report.connections.empty()) carried.remote = report.connections.back().host;
+    std::move(report.results.begin(), report.results.end(), std::back_inserter(carried.results));
+    // Who cannot be reached is not called again for the rest.
+    const smtp::RecipientResult last = carried.results.back();
+    if (report.contact == relay::Contact::connection_failed &&
+        last.klass == smtp::ResultClass::temporary) {
+      carried.results.resize(errand.recipients.size(), last);
+      break;
+    }
   }
-  relay::AttemptReport report = co_await courier->attempt(
-      message, [&text](std::uint64_t offset, std::size_t room) { return text.read(offset, room); });
-  if (report.our_fault || report.credentials_refused) {
-    telemetry::log::error("route.trouble")
-        .field("route", errand.destination.key)
-        .field("message_id", errand.message.id)
-        .field("error",
-               report.our_fault ? "the route leads nowhere" : "the host refused our credentials");
-  }
-  queue::Carried carried{.results = std::move(report.results), .contact = report.contact};
-  if (!report.connections.empty()) carried.remote = report.connections.back().host;
   co_return carried;
 }
 
@@ -110,11 +156,27 @@ Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Te
 }
 
 SenderReports::SenderReports(std::string hostname, std::string directory,
-                             DestinationOf destination_of, std::chrono::seconds ttl)
+                             DestinationOf destination_of, std::chrono::seconds ttl,
+                             const policy::DkimKeyring& keys)
     : settings_{.hostname = std::move(hostname)},
       directory_(std::move(directory)),
       destination_of_(std::move(destination_of)),
-      ttl_(ttl) {}
+      ttl_(ttl),
+      keys_(keys) {}
+
+/// A report that cannot be signed goes without: better than a sender who is not told.
+Result<void> SenderReports::sign(spool::Body& body, std::chrono::system_clock::time_point now) {
+  const Result<std::string_view> octets = body.view();
+  if (!octets) return tl::unexpected(octets.error());
+  const Result<std::string> fields = deliver::own_signatures(*octets, keys_, now);
+  if (!fields) telemetry::log::error("report.unsigned").field("error", fields.error().message);
+  if (!fields || fields->empty()) return {};
+  spool::Body whole(directory_);
+  Result<void> written = whole.append(*fields);
+  if (written) written = whole.append(*octets);
+  if (written) body = std::move(whole);
+  return written;
+}
 
 std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                                              const queue::Errand& errand,
@@ -145,8 +207,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
                                       .content_verdict = carried.by_rule,
                                       .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
-      reported.reply =
-          fmt::format("{} {} {}", result.code, result.enhanced.to_string(), result.text);
+      reported.reply = fmt::format("{} {}", result.code, result.text);  // as the host said it
     } else {
       reported.finding = result.text;
     }
@@ -207,6 +268,11 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   piece_out.clear();
   writer.finish(piece_out);
   if (written) written = body.append(piece_out + made.tail);
+  if (!written) {
+    telemetry::log::error("store.error").field("error", written.error().message);
+    return std::nullopt;
+  }
+  written = sign(body, now);
   if (!written) {
     telemetry::log::error("store.error").field("error", written.error().message);
     return std::nullopt;

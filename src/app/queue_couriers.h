@@ -7,6 +7,7 @@
 
 #include "mail/address.h"
 #include "net/work_pool.h"
+#include "policy/dkim_keyring.h"
 #include "queue/courier.h"
 #include "relay/courier.h"
 #include "relay/report.h"
@@ -51,17 +52,21 @@ class SenderReports final : public queue::Reporter {
  public:
   /// `destination_of` says where mail for an address goes.
   using DestinationOf = std::function<spool::Destination(const mail::Mailbox& address)>;
+  /// `keys` sign reports when they have one for `hostname`; borrowed.
   SenderReports(std::string hostname, std::string directory, DestinationOf destination_of,
-                std::chrono::seconds ttl);
+                std::chrono::seconds ttl, const policy::DkimKeyring& keys);
 
   std::optional<Report> report(Event event, const queue::Errand& errand,
                                const queue::Carried& carried, queue::Text& text) override;
 
  private:
+  Result<void> sign(spool::Body& body, std::chrono::system_clock::time_point now);
+
   const relay::ReportSettings settings_;
   const std::string directory_;
   const DestinationOf destination_of_;
   const std::chrono::seconds ttl_;
+  const policy::DkimKeyring& keys_;
   relay::ReportRates rates_;
 };
 

@@ -194,7 +194,7 @@ TEST_F(QueueApiTest, a_damaged_text_is_not_given_out_and_can_only_be_dropped) {
 
 TEST_F(QueueApiTest, actions_change_the_message_and_tell_the_runner) {
   const MessageId id = one();
-  const Sequence number = spool_->get(id)->value().sequence;
+  const Sequence number = (*spool_->get(id))->sequence;
   EXPECT_EQ(act(id, "hold").status, 204);
   EXPECT_EQ(state(id), State::held);
   EXPECT_EQ(act(id, "release").status, 204);

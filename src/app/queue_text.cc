@@ -143,8 +143,8 @@ std::string message_text(const json::object& message, store::Time now) {
     if (const std::string next = text(recipient, "next_attempt_at"); !next.empty()) {
       out += fact("next", fmt::format("{} ({})", next, ahead(next, now)));
     }
-    for (const auto& [name, member] : {std::pair{"last reply", "last_reply"},
-                                       {"set aside", "quarantine"},
+    for (const auto& [name, member] : {std::pair{"kept for", "quarantine"},
+                                       {"last reply", "last_reply"},
                                        {"NOTIFY", "notify"},
                                        {"ORCPT", "orcpt"}}) {
       if (const std::string one = text(recipient, member); !one.empty()) out += fact(name, one);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "relay/destination.h"
 #include "relay/tls_policy.h"
 
 namespace postern::app {
@@ -195,7 +196,10 @@ void Reader::read_route(const RouteConfig& given) {
 void Reader::add(const RouteConfig& given, const relay::Route& route) {
   for (const std::string& key : given.match) {
     const Result<void> added = out_.routes.add(key, route);
-    if (added) continue;
+    if (added) {
+      relay::add_limits(out_, key, route);
+      continue;
+    }
     complain("match", "`match`: " + added.error().message,
              "a recipient `ann@example.org`, a domain `example.org`, all below it `.example.org`, "
              "or `*`, each in one route only");

@@ -6,6 +6,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "relay/destination.h"
+
 namespace postern::app {
 namespace {
 
@@ -42,6 +44,36 @@ class File {
  private:
   std::filesystem::path path_;
 };
+
+TEST(RelayOptions, limits_belong_to_the_destination) {
+  const ConfigResult result = parse(
+      "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n"
+      "[[route]]\nmatch = [\"example.org\", \".example.org\"]\n"
+      "to = [\"a.example.com\", \"b.example.com:2525\"]\nmax_connections = 3\n"
+      "[[route]]\nmatch = [\"example.net\"]\nto = [\"a.example.com\", \"b.example.com:2525\"]\n"
+      "max_connections = 5\nmessages_per_minute = 60\n"
+      "[[route]]\nmatch = [\"mx.example\"]\nmessages_per_minute = 7\n"
+      "[[route]]\nmatch = [\"ann@pool.example\"]\negress = \"main\"\nmax_connections = 4\n"
+      "[[route]]\nmatch = [\".below.example\"]\nmax_connections = 2\n"
+      "[[route]]\nmatch = [\"*\"]\nto = [\"mx:smart.example\"]\nmessages_per_minute = 9\n");
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  const auto relay = relay_options(result.config);
+  ASSERT_TRUE(relay) << relay.error().message;
+  const auto limits = [&](std::string_view local_part, std::string_view domain) {
+    const auto found = relay::limits_of(*relay, relay::destination_of(*relay, local_part, domain));
+    return std::make_pair(found.max_connections.value_or(0), found.messages_per_minute);
+  };
+  using Limits = std::pair<std::uint32_t, std::uint32_t>;
+  EXPECT_EQ(limits("x", "www.example.org"), Limits(3, 60)) << "the stricter of both";
+  EXPECT_EQ(limits("x", "example.net"), Limits(3, 60));
+  EXPECT_EQ(limits("x", "MX.example"), Limits(0, 7));
+  EXPECT_EQ(limits("ann", "pool.example"), Limits(4, 0));
+  EXPECT_EQ(limits("x", "www.below.example"), Limits(2, 0));
+  EXPECT_EQ(limits("x", "elsewhere.example"), Limits(0, 9));
+  EXPECT_EQ(relay::limits_of(*relay, "mx.example from main").messages_per_minute, 0);
+  EXPECT_EQ(relay::limits_of(*relay, "mx.example.com").messages_per_minute, 0)
+      << "a name is no beginning of a name";
+}
 
 TEST(RelayOptions, a_route_is_read_with_its_settings) {
   const File password("s3cret\n");

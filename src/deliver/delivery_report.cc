@@ -56,6 +56,7 @@ store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) 
                                                  : store::LogKind::rejection;
   record.attempt = record.kind == store::LogKind::rejection ? 0 : facts.attempt;
   record.next_attempt_at = facts.next_attempt;
+  if (!facts.trace_id.empty()) record.trace_id = facts.trace_id;
   if (!facts.message_id.empty()) record.message_id = facts.message_id;
   record.sender = reverse_path_text(evidence);
   for (const policy::Recipient& recipient : evidence.recipients)

@@ -21,6 +21,7 @@ struct DeliveryFacts {
   bool simulated = false;
   std::uint32_t attempt = 1;
   std::optional<std::chrono::system_clock::time_point> next_attempt;  ///< from the queue
+  std::string trace_id = {};  ///< of the decision that took the message; "" without one
 };
 
 /// The record of an attempt; `outcome.log_id` is its id. No secret and no body is in it.

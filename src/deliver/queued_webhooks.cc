@@ -51,10 +51,11 @@ Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& 
   auto prepared = co_await delivery_.prepare(evidence, message, received_at, refused);
   if (!prepared) co_return tl::unexpected(prepared.error());
   const policy::Webhook& webhook = *evidence.subject()->route.webhook;
-  spool::Envelope envelope{.received = received_at,
-                           .trace_id = trace_id,
-                           .account = webhook.account_id,
-                           .evidence = prepared->id + " " + policy::write_evidence(evidence, trace_id)};
+  spool::Envelope envelope{
+      .received = received_at,
+      .trace_id = trace_id,
+      .account = webhook.account_id,
+      .evidence = prepared->id + " " + policy::write_evidence(evidence, trace_id)};
   if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
   if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
   // One POST, whatever the number of addresses.
@@ -96,7 +97,8 @@ Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::T
                                          .evidence = known->evidence,
                                          .received_at = errand.message.envelope.received,
                                          .number = errand.attempt,
-                                         .next = errand.next_attempt};
+                                         .next = errand.next_attempt,
+                                         .trace_id = errand.message.envelope.trace_id};
   const Outcome outcome = co_await delivery_.redeliver(attempt, std::move(payload));
   if (outcome.http_status == http_gone && webhook) gone_(*webhook);
   all(result_of(outcome));

@@ -1,6 +1,7 @@
 #include "deliver/stamp.h"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include "base/text.h"
@@ -69,23 +70,17 @@ bool may_sign(const policy::Evidence& evidence, const policy::DkimSigner& signer
   });
 }
 
-/// The DKIM-Signature fields that are due; "" when none is.
-Result<std::string> signatures(const policy::Evidence& evidence, std::string_view header_text,
-                               std::string_view body_text, const StampOptions& options) {
-  if (options.keys == nullptr) return std::string();
-  const mailauth::HeaderView header = mailauth::HeaderView::parse(header_text);
-  const auto author = mailauth::dmarc::author_of(header);
-  // Where readers differ about the author there is nobody to sign for.
-  if (!author.is_strict()) return std::string();
-  const auto signer = options.keys->signer_for(author.domains.front());
-  if (!signer || !may_sign(evidence, *signer, options)) return std::string();
-  const auto& keys = signer->keys();
+/// A DKIM-Signature field for each key.
+Result<std::string> signed_by(const policy::DkimSigner& signer, const mailauth::HeaderView& header,
+                              std::string_view body_text,
+                              std::chrono::system_clock::time_point time) {
+  const auto& keys = signer.keys();
   if (!keys) return tl::unexpected(keys.error());
   if (header.truncated()) return fail(Fault::limit, "the header has too many fields");
 
   dkim::SignOptions sign;
-  sign.domain = signer->domain();
-  sign.signed_at = std::chrono::system_clock::to_time_t(options.time);
+  sign.domain = signer.domain();
+  sign.signed_at = std::chrono::system_clock::to_time_t(time);
   sign.expires_at = *sign.signed_at + std::chrono::seconds(signature_lifetime).count();
   dkim::BodyHasher body(sign.forms.body);
   body.feed(body_text);
@@ -100,17 +95,28 @@ Result<std::string> signatures(const policy::Evidence& evidence, std::string_vie
   return fields;
 }
 
-/// The same, with every trouble as what it is to the client: a reason to try again.
-Result<std::string> due_signatures(const policy::Evidence& evidence, std::string_view header,
-                                   std::string_view body, const StampOptions& options) {
+using MaySign = std::function<bool(const policy::DkimSigner&)>;
+
+/// The DKIM-Signature fields that are due; "" when none is. Every trouble is what it is to the
+/// client: a reason to try again.
+Result<std::string> due_signatures(std::string_view header_text, std::string_view body,
+                                   const policy::DkimKeyring& keys,
+                                   std::chrono::system_clock::time_point time, const MaySign& may) {
+  std::string why;
   try {
-    Result<std::string> made = signatures(evidence, header, body, options);
+    const mailauth::HeaderView header = mailauth::HeaderView::parse(header_text);
+    const auto author = mailauth::dmarc::author_of(header);
+    // Where readers differ about the author there is nobody to sign for.
+    if (!author.is_strict()) return std::string();
+    const auto signer = keys.signer_for(author.domains.front());
+    if (!signer || !may(*signer)) return std::string();
+    Result<std::string> made = signed_by(*signer, header, body, time);
     if (made) return made;
-    return fail(Fault::temporary, "a due signature could not be made: " + made.error().message);
+    why = made.error().message;
   } catch (const std::runtime_error& error) {  // libcrypto
-    return fail(Fault::temporary,
-                std::string("a due signature could not be made: ") + error.what());
+    why = error.what();
   }
+  return fail(Fault::temporary, "a due signature could not be made: " + why);
 }
 
 /// Where the blank line begins; without one all is header.
@@ -131,8 +137,12 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
   const std::string_view rest = message.substr(header_size);
   const std::string kept =
       ar::strip_own(message.substr(0, header_size), ar::OwnIds({options.authserv_id}));
-  const auto signed_by_us =
-      due_signatures(evidence, kept, rest.starts_with("\r\n") ? rest.substr(2) : rest, options);
+  Result<std::string> signed_by_us = std::string();
+  if (options.keys != nullptr) {
+    signed_by_us = due_signatures(
+        kept, rest.starts_with("\r\n") ? rest.substr(2) : rest, *options.keys, options.time,
+        [&](const policy::DkimSigner& signer) { return may_sign(evidence, signer, options); });
+  }
   if (!signed_by_us) return tl::unexpected(signed_by_us.error());
 
   spool::Body body(options.directory);
@@ -142,6 +152,15 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
     if (Result<void> added = body.append(piece); !added) return tl::unexpected(added.error());
   }
   return body;
+}
+
+Result<std::string> own_signatures(std::string_view message, const policy::DkimKeyring& keys,
+                                   std::chrono::system_clock::time_point time) {
+  const std::size_t header_size = header_end(message);
+  const std::string_view rest = message.substr(header_size);
+  return due_signatures(message.substr(0, header_size),
+                        rest.starts_with("\r\n") ? rest.substr(2) : rest, keys, time,
+                        [](const policy::DkimSigner&) { return true; });
 }
 
 }  // namespace postern::deliver

@@ -48,4 +48,9 @@ struct StampOptions {
 Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view message,
                             const StampOptions& options);
 
+/// The DKIM-Signature fields for a message that this host wrote itself: of its author's domain, if
+/// that has keys. "" when it has none. Fault::temporary: they could not be made.
+Result<std::string> own_signatures(std::string_view message, const policy::DkimKeyring& keys,
+                                   std::chrono::system_clock::time_point time);
+
 }  // namespace postern::deliver

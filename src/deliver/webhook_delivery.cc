@@ -108,6 +108,7 @@ struct WebhookDelivery::Job {
   std::uint64_t size = 0;       ///< of the message when `message` is its payload
   std::uint32_t attempt = 1;
   std::optional<Time> next_attempt = {};
+  std::string trace_id = {};
 
   milliseconds left() const {
     const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
@@ -144,22 +145,26 @@ Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F wor
 void WebhookDelivery::record(const Job& job, Outcome& outcome) {
   outcome.duration = std::chrono::duration_cast<milliseconds>(Clock::now() - job.start);
   outcome.log_id = new_id("log_");
-  const DeliveryFacts facts{
-      .evidence = job.evidence,
-      .webhook = *job.webhook,
-      .received_at = job.received_at,
-      .size = job.size != 0 ? job.size : job.message.size(),
-      .message_id = job.message_id,
-      .simulated = job.simulated,
-      .attempt = job.attempt,
-      .next_attempt = outcome.reply.temporary() ? job.next_attempt : std::nullopt};
+  std::optional<Time> next = outcome.reply.temporary() ? job.next_attempt : std::nullopt;
+  if (next && outcome.retry_after)
+    next = std::max(*next, Time::clock::now() + *outcome.retry_after);
+  const DeliveryFacts facts{.evidence = job.evidence,
+                            .webhook = *job.webhook,
+                            .received_at = job.received_at,
+                            .size = job.size != 0 ? job.size : job.message.size(),
+                            .message_id = job.message_id,
+                            .simulated = job.simulated,
+                            .attempt = job.attempt,
+                            .next_attempt = next,
+                            .trace_id = job.trace_id};
   services_.log.append(log_record(facts, outcome));
   report(facts, outcome);
 }
 
 Task<Outcome> WebhookDelivery::deliver(const policy::Evidence& evidence, spool::Body& message,
-                                       Time received_at) {
+                                       Time received_at, std::string trace_id) {
   Job job{.evidence = evidence, .message = message, .received_at = received_at};
+  job.trace_id = std::move(trace_id);
   const policy::Recipient* const subject = evidence.subject();
   if (subject != nullptr && subject->route.webhook)
     job.webhook = services_.directory.webhook(subject->route.webhook->id);
@@ -294,6 +299,7 @@ Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body pay
   Job job{.evidence = attempt.evidence, .message = payload, .received_at = attempt.received_at};
   job.attempt = attempt.number;
   job.next_attempt = attempt.next;
+  job.trace_id = attempt.trace_id;
   job.webhook = services_.directory.webhook(attempt.webhook_id);
   if (!job.webhook) {
     co_return Outcome{.reply = {550, {5, 2, 1}, "no such webhook any more"},

@@ -63,8 +63,10 @@ class WebhookDelivery {
   WebhookDelivery& operator=(const WebhookDelivery&) = delete;
 
   /// Delivers an accepted message to the webhook of its first recipient. Never throws: trouble of
-  /// our own is a 451. `evidence` and `message` belong to the awaiting transaction.
-  Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at);
+  /// our own is a 451. `trace_id` goes into the delivery log. `evidence` and `message` belong to
+  /// the awaiting transaction.
+  Task<Outcome> deliver(const policy::Evidence& evidence, spool::Body& message, Time received_at,
+                        std::string trace_id = {});
 
   /// What a queued message is kept as.
   struct Prepared {
@@ -83,6 +85,7 @@ class WebhookDelivery {
     Time received_at;
     std::uint32_t number = 1;
     std::optional<Time> next;  ///< when this one fails
+    std::string trace_id = {};
   };
   Task<Outcome> redeliver(const Attempt& attempt, spool::Body payload);
 

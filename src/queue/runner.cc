@@ -62,7 +62,10 @@ std::string_view route_word(RouteKind kind) {
 
 std::string reply_text(const smtp::RecipientResult& result) {
   std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
-  text += result.enhanced.to_string();
+  // A host's own words begin with its enhanced code, if it has one.
+  const std::string enhanced = result.enhanced.to_string();
+  if (result.text == enhanced || result.text.starts_with(enhanced + " ")) return text + result.text;
+  text += enhanced;
   if (!result.text.empty()) text += " " + result.text;
   return text;
 }
@@ -228,10 +231,14 @@ void Runner::add(const spool::Parcel& parcel, relay::StartupSpread* spread) {
   if (spread != nullptr && times.due != relay::never) times.due = spread->place(times.due);
   const std::string lane = lane_name(parcel.destination);
   places_.emplace(number, scheduler_.add(number, parcel.account, lane, times, now()));
-  if (parcel.destination.kind == RouteKind::webhook) {
-    scheduler_.limit(lane, options_.webhook_limits, now());
+  limit(parcel.destination);
+}
+
+void Runner::limit(const spool::Destination& destination) {
+  if (destination.kind == RouteKind::webhook) {
+    scheduler_.limit(lane_name(destination), options_.webhook_limits, now());
   } else if (options_.limits_of) {
-    scheduler_.limit(lane, options_.limits_of(parcel.destination), now());
+    scheduler_.limit(lane_name(destination), options_.limits_of(destination), now());
   }
 }
 
@@ -242,7 +249,10 @@ void Runner::told(spool::Sequence message, bool urgent) {
 }
 
 Task<void> Runner::reload(spool::Sequence message, bool urgent) {
-  if (message > loaded_) co_return;  // load() will see it as it is now
+  if (message > loaded_) {  // load() sees it as it is now; what was not due did not wake it
+    wake();
+    co_return;
+  }
   auto found = co_await disk_.run([this, message] { return spool_.parcels(message - 1, 1); });
   if (!found || !*found) co_return told(message, urgent);
   for (auto at = places_.lower_bound(number_of(message, 0));
@@ -376,6 +386,7 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
       break;
   }
   running_.at(number).destination = fetched.destination;
+  limit(fetched.destination);  // routes may have changed since it was put before the scheduler
   const std::uint32_t before =
       fetched.message.envelope.recipients[fetched.recipients.front()].attempts;
   const Next next = next_of(fetched, before + 1, now(), extra);

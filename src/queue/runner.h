@@ -90,6 +90,7 @@ class Runner {
   Task<void> load();
   Task<void> reload(spool::Sequence message, bool urgent);
   void add(const spool::Parcel& parcel, relay::StartupSpread* spread);
+  void limit(const spool::Destination& destination);
   void pump();
   void start_work(const relay::Scheduler::Work& work);
   Task<void> attempt(Number number, bool extra);

@@ -225,6 +225,13 @@ TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_r
   ASSERT_EQ(webhook_.calls().size(), 3u) << "the first and two retries";
   EXPECT_EQ(webhook_.calls()[2].attempt, 3u);
   EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].last_reply, "450 4.0.0 said so");
+  webhook_.answers = {{result(ResultClass::permanent, "5.0.0 as the host has it")}};
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(soon([&] {
+    return spool_->get(id)->value().envelope.recipients[0].last_reply ==
+           "550 5.0.0 as the host has it";
+  }));
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
   webhook_.answers = {{result(ResultClass::delivered)}};
   act(spool::Action::retry, id);
   EXPECT_TRUE(gone(id));
@@ -304,6 +311,17 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
   relay_.answers = {{result(ResultClass::delivered)}};
   act(spool::Action::release, id);
   EXPECT_TRUE(gone(id));
+}
+
+TEST_F(RunnerTest, what_was_kept_back_is_delivered_when_it_is_released) {
+  up();
+  auto kept = to("a@example.com", RouteKind::relay, "example.com");
+  kept.state = spool::State::quarantined;
+  const auto id = put({kept});
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(relay_.calls().size(), 0u);
+  act(spool::Action::release, id);
+  EXPECT_TRUE(gone(id)) << "no other message has come meanwhile";
 }
 
 TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {

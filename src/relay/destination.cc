@@ -1,5 +1,7 @@
 #include "relay/destination.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "mail/address.h"
 
@@ -12,6 +14,25 @@ bool is_literal(std::string_view domain) { return domain.starts_with('['); }
 std::string normal_domain(std::string_view domain) {
   const Result<mail::Domain> parsed = mail::Domain::parse(domain);
   return parsed ? parsed->text() : lower(domain);
+}
+
+constexpr std::string_view from = " from ";
+
+/// Whether the domain of the recipient says where its mail goes.
+bool by_domain(const Route& route) {
+  return route.kind == Route::Kind::mx && route.mx_domain.empty();
+}
+
+std::string name_of(const RelayConfig& config, const Route& route, std::string domain) {
+  std::string name;
+  if (route.kind == Route::Kind::mx) {
+    name = route.mx_domain.empty() ? std::move(domain) : route.mx_domain;
+  } else {
+    for (const std::string& hop : to_texts(route)) name += (name.empty() ? "" : ", ") + hop;
+  }
+  const auto& pool = config.settings_of(route).pool;
+  if (pool != nullptr) name.append(from).append(pool->name);
+  return name;
 }
 
 }  // namespace
@@ -28,15 +49,38 @@ std::string destination_of(const RelayConfig& config, std::string_view local_par
   if (is_literal(domain)) return lower(domain);
   std::string normal = normal_domain(domain);
   const Route& route = config.routes.find(local_part, normal);
-  std::string name;
-  if (route.kind == Route::Kind::mx) {
-    name = route.mx_domain.empty() ? std::move(normal) : route.mx_domain;
-  } else {
-    for (const std::string& hop : to_texts(route)) name += (name.empty() ? "" : ", ") + hop;
+  return name_of(config, route, std::move(normal));
+}
+
+void add_limits(RelayConfig& config, std::string_view match, const Route& route) {
+  const DestinationLimits& limits = config.settings_of(route).limits;
+  const bool any_domain = match == "*" || match.starts_with('.');
+  if (any_domain && by_domain(route)) return;
+  const std::string_view domain = match.substr(match.rfind('@') + 1);
+  const auto [at, fresh] =
+      config.limits_at.emplace(name_of(config, route, normal_domain(domain)), limits);
+  if (fresh) return;
+  DestinationLimits& shared = at->second;
+  if (limits.max_connections) {
+    shared.max_connections =
+        std::min(shared.max_connections.value_or(*limits.max_connections), *limits.max_connections);
   }
-  const auto& pool = config.settings_of(route).pool;
-  if (pool != nullptr) name += " from " + pool->name;
-  return name;
+  if (limits.messages_per_minute != 0) {
+    shared.messages_per_minute =
+        shared.messages_per_minute == 0
+            ? limits.messages_per_minute
+            : std::min(shared.messages_per_minute, limits.messages_per_minute);
+  }
+}
+
+DestinationLimits limits_of(const RelayConfig& config, std::string_view destination) {
+  const auto known = config.limits_at.find(destination);
+  if (known != config.limits_at.end()) return known->second;
+  // A domain that only `.parent` or `*` knows.
+  const std::string_view domain = destination.substr(0, destination.find(from));
+  const Route& route = route_of(config, {}, domain);
+  if (!by_domain(route) || name_of(config, route, std::string(domain)) != destination) return {};
+  return config.settings_of(route).limits;
 }
 
 std::optional<smtp::Reply> refusal_at_rcpt(const RelayConfig& config, std::string_view local_part,

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ struct RelayConfig {
   std::chrono::milliseconds longest_wait = std::chrono::hours(1);
   /// By Route::settings; the first is for recipients without a route. Never empty.
   std::vector<RouteSettings> settings = std::vector<RouteSettings>(1);
+  /// By destination_of(), of routes whose destinations are known beforehand: add_limits().
+  std::map<std::string, DestinationLimits, std::less<>> limits_at;
 
   const RouteSettings& settings_of(const Route& route) const { return settings[route.settings]; }
 };

@@ -123,7 +123,10 @@ def refused_trace(server):
 def secret_free(server, account, *secrets):
     """No secret in logs, metrics or listings."""
     logged = server.log.read_text(encoding="utf-8", errors="replace")
-    metrics = server.http("GET", "/metrics", headers={"Authorization": "Bearer " + account.token})[2].decode("utf-8", "replace")
+    scraper = (server.root / "data" / "metrics.token").read_text(encoding="utf-8").strip()
+    status, _, metrics = server.http("GET", "/metrics", headers={"Authorization": "Bearer " + scraper})
+    expect("status of /metrics", 200, status)
+    metrics = metrics.decode("utf-8", "replace")
     listed = server.http("GET", "/api/v1/webhooks", headers={"Authorization": "Bearer " + account.token})[2].decode("utf-8", "replace")
     for secret in (account.PASSWORD, account.token, account.refresh_token, *secrets):
         for where, text in (("log", logged), ("metrics", metrics), ("list of webhooks", listed)):
