@@ -74,7 +74,7 @@ class Gateway(Process):
         self.stub = dns.start()
         loopback = "127.0.0.1:%d"
         self.server = instance.Postern(binary, instance.merge({
-            "server": {"drain_timeout": "5s", "threads": 2},
+            "server": {"drain_timeout": "300ms", "threads": 2},
             "limits": {"sessions": 200},
             "dns": {"servers": [loopback % self.stub.port], "timeout": "1s"},
             # A cut-off attempt is retried when its claim ends: as soon as the next attempt would have come.

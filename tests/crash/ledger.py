@@ -92,7 +92,8 @@ class Ledger:
         missing = self.missing()
         with self.lock:
             counts = {"sent": len(self.sent), "acknowledged": sum(s.acknowledged for s in self.sent.values()), "delivered": 0, "unacknowledged": 0,
-                      "repeated": 0, "lost": len(missing), "doubled": 0, "torn": 0, "restarts": self.restarts, "deferred": sum(self.replies.values())}
+                      "repeated": 0, "lost": len(missing), "doubled": 0, "torn": 0, "restarts": self.restarts, "deferred": sum(self.replies.values()),
+                      "quarantined": len(self.excused)}
             problems = list(self.problems)
             for token, route in missing[:20]:
                 problems.append("%s: acknowledged and lost on its way to the %s" % (token, route))

@@ -72,6 +72,10 @@ def crash(bench, rounds, clients, rnd, plain=False, pause=(0.15, 1.5)):
         time.sleep(rnd.uniform(*pause))
         if not process.alive():
             ledger.problem("%s: it ended by itself:\n%s" % (what, process.log_text()[-2000:]))
+        if not plain and rnd.random() < 0.15:
+            what += ", told to end under load"
+            if process.end() != 0:
+                ledger.problem("%s: it did not end in order:\n%s" % (what, process.log_text()[-3000:]))
         bench.kill()
         again = load.stop()
         if rnd.random() < 0.3:  # a second kill, in the recovery

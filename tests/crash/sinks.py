@@ -22,13 +22,15 @@ def reset(connection):
 class Moods:
     """Whether the next delivery is taken, refused, or taken without an answer."""
 
-    def __init__(self, seed, refuse=0.0, die=0.0):
-        self.random, self.refuse, self.die, self.delay = random.Random(seed), refuse, die, 0.0
+    def __init__(self, seed, refuse=0.0, die=0.0, delay=0.0):
+        self.random, self.refuse, self.die, self.delay = random.Random(seed), refuse, die, delay
 
     def calm(self):
         self.refuse, self.die, self.delay = 0.0, 0.0, 0.0
 
     def next(self):
+        if self.delay and self.random.random() < 0.05:
+            time.sleep(self.delay)  # so that a stop finds deliveries under way
         draw = self.random.random()
         return "refuse" if draw < self.refuse else "die" if draw < self.refuse + self.die else "take"
 
@@ -65,7 +67,6 @@ def webhook_sink(ledger, moods):
             length = self.headers.get("Content-Length")
             if length is not None and len(body) != int(length):
                 return  # the process died while it sent
-            time.sleep(moods.delay)
             mood = moods.next()
             key = self.headers.get("webhook-id") or self.headers.get("Idempotency-Key")
             if mood != "refuse":
@@ -117,7 +118,6 @@ def mail_sink(ledger, moods):
                     return False  # the process died while it sent: no message
                 lines.append(line[1:] if line.startswith(b".") else line)
             raw = b"".join(lines)
-            time.sleep(moods.delay)
             mood = moods.next()
             if mood != "refuse":
                 ledger.arrived(RELAY, raw, raw.partition(b"\r\n\r\n")[2], None, epoch, mood == "take")
