@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential format lint clean
+.PHONY: help run demo test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -10,6 +10,7 @@ help:
 	@echo "make test      install, build, run every test and suite"
 	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
+	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
 
@@ -44,6 +45,10 @@ fuzz: bootstrap
 differential: bootstrap-test
 	@tools/build release postern
 	@tests/postfix/differential --seed $${SEED:-1} --cases $${CASES:-500}
+
+crash: bootstrap
+	@tools/build release postern
+	@tests/crash/run --rounds $${ROUNDS:-100} --seed $${SEED:-1} $${SHIM:+--shim $$SHIM}
 
 coverage: bootstrap
 	@tools/coverage

@@ -7,6 +7,7 @@
 #include "queue/stored.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 namespace postern::app {
 namespace {
@@ -25,6 +26,13 @@ smtp::Reply accepted(std::string text) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
 }
 
+void note_refusal(const Error& error) {
+  telemetry::log::error("store.error").field("error", error.message);
+  telemetry::metrics()
+      .spool_refusals.counter({error.fault == Fault::temporary ? "full" : "disk"})
+      .add();
+}
+
 State state_of(const gateway::MessageSink::Ruling& ruling) {
   return ruling.quarantine ? State::quarantined : State::queued;
 }
@@ -39,7 +47,7 @@ smtp::Reply reply_of_spool(const Error& error) {
 std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
   const Result<void> ready = rooms_.spool.ready(octets);
   if (ready) return std::nullopt;
-  telemetry::log::warning("store.error").field("error", ready.error().message);
+  note_refusal(ready.error());
   return reply_of_spool(ready.error());
 }
 
@@ -78,7 +86,7 @@ Task<Result<spool::MessageId>> AcceptedMail::put(spool::Envelope envelope, spool
   if (kept) {
     rooms_.wake();
   } else {
-    telemetry::log::error("store.error").field("error", kept.error().message);
+    note_refusal(kept.error());
   }
   co_return kept;
 }

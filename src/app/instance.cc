@@ -84,7 +84,7 @@ tl::unexpected<StartError> database_error(const std::string& path, const Error& 
 
 }  // namespace
 
-/// /readyz: the store can write, and mail is taken.
+/// /readyz: the store can write, the queue's disk is trusted, and mail is taken.
 class Instance::Readiness final : public admin::ReadinessProbe {
  public:
   explicit Readiness(Instance& instance) : instance_(instance) {}
@@ -97,6 +97,13 @@ class Instance::Readiness final : public admin::ReadinessProbe {
       found.emplace_back("database", probed.error().message);
     } else if (!*probed) {
       found.emplace_back("database", probed->error().message);
+    }
+    if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
+      found.emplace_back("spool", ready.error().fault == Fault::permanent
+                                      ? "the queue's disk has failed, mail is deferred until a "
+                                        "restart: " +
+                                            ready.error().message
+                                      : ready.error().message);
     }
     if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
       found.emplace_back("resources", "too little memory or disk: new mail is deferred");
@@ -331,8 +338,8 @@ Instance::Started Instance::open_delivery() {
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
-      gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_, *resources_,
-                        *resolver_, authentication_});
+      gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
+                        *resources_, *resolver_, authentication_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};

@@ -43,6 +43,17 @@ TEST_F(QueueMetricsTest, the_gauges_follow_the_queue) {
                               "destination=\"other\"} 2\n"));
   EXPECT_GT(telemetry::metrics().spool_size.gauge({}).value(), 0);
   EXPECT_GT(telemetry::metrics().spool_commits.counter({}).value(), 0u);
+  EXPECT_EQ(telemetry::metrics().spool_failed.gauge({}).value(), 0);
+}
+
+TEST_F(QueueMetricsTest, a_disk_that_failed_is_seen) {
+  telemetry::start_metrics({});
+  open();
+  // A large body's folder cannot be made: the disk, not the room on it.
+  std::filesystem::remove_all(directory_ + "/bodies");
+  ASSERT_FALSE(put(envelope(), std::string(300'000, 'x')));
+  static_cast<void>(show_queue(*spool_));
+  EXPECT_EQ(telemetry::metrics().spool_failed.gauge({}).value(), 1);
 }
 
 }  // namespace

@@ -2,15 +2,10 @@
 // only.
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
-#include <deque>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <string_view>
-#include <unordered_map>
 
 #include "base/task.h"
 
@@ -19,23 +14,25 @@ namespace postern::deliver {
 /// Safe from any thread; a waiter is resumed on its own executor, in order of arrival.
 class DeliveryGate {
  public:
-  explicit DeliveryGate(std::size_t per_webhook) : limit_(per_webhook) {}
+  explicit DeliveryGate(std::size_t per_webhook);
 
-  /// A place; given back when it goes. Outlived by the gate.
+  class Lines;
+  /// A place; given back when it goes. It may outlive the gate, as coroutines do that are destroyed
+  /// with their event loop in the middle of a delivery.
   class Place {
    public:
     Place() = default;
-    Place(Place&& other) noexcept
-        : gate_(std::exchange(other.gate_, nullptr)), webhook_(std::move(other.webhook_)) {}
+    Place(Place&& other) noexcept = default;
     Place& operator=(Place&& other) noexcept;
     ~Place() { give_back(); }
-    explicit operator bool() const { return gate_ != nullptr; }
+    explicit operator bool() const { return lines_ != nullptr; }
 
    private:
     friend class DeliveryGate;
-    Place(DeliveryGate* gate, std::string webhook) : gate_(gate), webhook_(std::move(webhook)) {}
+    Place(std::shared_ptr<Lines> lines, std::string webhook)
+        : lines_(std::move(lines)), webhook_(std::move(webhook)) {}
     void give_back();
-    DeliveryGate* gate_ = nullptr;
+    std::shared_ptr<Lines> lines_;
     std::string webhook_;
   };
 
@@ -43,23 +40,7 @@ class DeliveryGate {
   Task<Place> enter(std::string webhook, std::chrono::milliseconds limit);
 
  private:
-  struct Waiter;
-  struct Line {
-    std::size_t inside = 0;
-    std::deque<std::weak_ptr<Waiter>> waiting;
-  };
-  struct Shard {
-    std::mutex mutex;
-    std::unordered_map<std::string, Line> lines;
-  };
-
-  Shard& shard_of(const std::string& webhook) {
-    return shards_[std::hash<std::string>{}(webhook) % shards_.size()];
-  }
-  void leave(const std::string& webhook);
-
-  std::size_t limit_;
-  std::array<Shard, 64> shards_;
+  std::shared_ptr<Lines> lines_;
 };
 
 }  // namespace postern::deliver

@@ -55,6 +55,21 @@ TEST(DeliveryGate, lets_so_many_in_and_the_rest_in_order) {
   EXPECT_EQ(seen.order, (std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7}));
 }
 
+TEST(DeliveryGate, what_is_inside_and_what_waits_may_outlive_it) {
+  Seen seen;
+  asio::io_context loop;
+  {
+    DeliveryGate gate(1);
+    for (int i = 0; i < 3; ++i)
+      asio::co_spawn(loop, visit(&gate, "wh_1", 1h, 1h, &seen, i), asio::detached);
+    while (seen.entered == 0) loop.run_one();
+    loop.poll();
+  }
+  EXPECT_EQ(seen.entered, 1);
+  EXPECT_EQ(seen.refused, 0);
+  // The coroutines go with the loop, and give their places back to nobody.
+}
+
 TEST(DeliveryGate, holds_up_nobody_else) {
   DeliveryGate gate(1);
   Seen slow;

@@ -74,6 +74,9 @@ Result<std::shared_ptr<tcp::acceptor>> Server::open(Worker& worker, const Addres
     acceptor->set_option(asio::ip::v6_only(true), error);
   }
   if (!error) acceptor->bind(endpoint, error);
+  // Else a client that gave up in the queue costs the one behind it its turn: nothing more is
+  // accepted until somebody else connects.
+  if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
   if (!error) acceptor->listen(backlog, error);
   if (!error) return acceptor;
   const Fault fault = error == asio::error::address_in_use  ? Fault::conflict
@@ -148,6 +151,7 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
       continue;
     }
     if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
+    if (error == asio::error::connection_aborted) continue;  // the next one waits already
     if (error == asio::error::no_descriptors || error.value() == ENFILE) {
       out_of_descriptors(*acceptor);
     }

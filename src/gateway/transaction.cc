@@ -208,7 +208,7 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.ret = std::move(event.ret);
   evidence_.envid = std::move(event.envid);
   if (services_.resources.shortage() != Resources::Shortage::none) {
-    log::warning("store.error").msg("too little memory or disk: new messages are deferred");
+    log::error("store.error").msg("too little memory or disk: new messages are deferred");
     co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
   }
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;

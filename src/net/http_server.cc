@@ -287,6 +287,7 @@ Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor>
     tcp::socket socket =
         co_await acceptor->async_accept(executor, asio::redirect_error(asio::use_awaitable, error));
     if (!acceptor->is_open()) co_return;
+    if (error == asio::error::connection_aborted) continue;  // the next one waits already
     if (error) {
       // Out of descriptors or memory: wait, or this would be a busy loop.
       asio::steady_timer pause(shared->loop, std::chrono::milliseconds(100));
@@ -333,6 +334,7 @@ Result<std::uint16_t> HttpServer::listen(const std::string& address) {
   if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && ip.is_v6()) acceptor->set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor->bind(endpoint, error);
+  if (!error) acceptor->set_option(asio::socket_base::enable_connection_aborted(true), error);
   if (!error) acceptor->listen(asio::socket_base::max_listen_connections, error);
   if (error) return fail(fault_of(error), address + ": " + error.message());
   const std::uint16_t bound = acceptor->local_endpoint().port();

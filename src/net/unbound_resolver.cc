@@ -201,6 +201,14 @@ Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
     if (const int error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
       return fail(Fault::permanent,
                   fmt::format("the resolver cannot start: {}", ub_strerror(error)));
+  // The first question makes the library's event loop, and without a descriptor left for that it
+  // ends the process: so it is asked now, of a name that stays local, and not by the first mail.
+  if (const int begun = ub_resolve_async(
+          context_, "localhost.", 1, 1, nullptr,
+          [](void*, int, ub_result* result) { ub_resolve_free(result); }, nullptr);
+      begun != 0 || ub_wait(context_) != 0) {
+    return fail(Fault::permanent, "the resolver's thread cannot start");
+  }
   boost::system::error_code error;
   descriptor_.assign(ub_fd(context_), error);
   if (error) return fail(Fault::permanent, "the resolver's pipe: " + error.message());

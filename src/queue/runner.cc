@@ -60,6 +60,13 @@ std::string_view route_word(RouteKind kind) {
   return "other";
 }
 
+milliseconds longest_delay(const relay::RetryPolicy& policy) {
+  const milliseconds plain = policy.delays.empty()
+                                 ? milliseconds(policy.max)
+                                 : *std::max_element(policy.delays.begin(), policy.delays.end());
+  return plain + std::chrono::duration_cast<milliseconds>(plain * policy.jitter);
+}
+
 std::string reply_text(const smtp::RecipientResult& result) {
   std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
   // A host's own words begin with its enhanced code, if it has one.
@@ -83,6 +90,7 @@ struct Runner::Fetched {
   State state = State::gone;
   spool::Message message;
   spool::Destination destination;
+  relay::Time arrival{0};
   std::vector<std::uint32_t> recipients;  ///< queued ones
   std::optional<Text> text;
   Error error;
@@ -147,10 +155,18 @@ relay::RetryPolicy Runner::policy_of(const spool::Destination& destination, bool
   return policy;
 }
 
-Scheduler::Times Runner::times_of(const spool::Parcel& parcel) const {
+/// Of a message from before: as the wall clock was then. It cannot have come later than now.
+relay::Time Runner::stored_arrival(const spool::Parcel& parcel) const {
+  return std::min(since_epoch(parcel.received), now());
+}
+
+Scheduler::Times Runner::times_of(const spool::Parcel& parcel, relay::Time arrival) const {
   const relay::RetryPolicy policy = policy_of(parcel.destination, parcel.null_path);
-  relay::Retry retry(policy, {.arrival = since_epoch(parcel.received),
-                              .due = since_epoch(parcel.due),
+  // Later than the schedule allows is what a clock that was ahead has left.
+  const relay::Time due = std::min(since_epoch(parcel.due),
+                                   parcel.attempts == 0 ? now() : now() + longest_delay(policy));
+  relay::Retry retry(policy, {.arrival = arrival,
+                              .due = due,
                               .attempts = parcel.attempts,
                               .held = parcel.held,
                               .noticed = parcel.noticed});
@@ -164,7 +180,7 @@ Runner::Next Runner::next_of(const Fetched& fetched, std::uint32_t attempts, rel
   const relay::RetryPolicy policy =
       policy_of(fetched.destination, fetched.message.envelope.reverse_path.empty());
   if (!extra && !policy.delays.empty() && attempts > policy.delays.size()) return {};
-  relay::Retry retry(policy, {.arrival = since_epoch(fetched.message.envelope.received),
+  relay::Retry retry(policy, {.arrival = fetched.arrival,
                               .due = at,
                               .attempts = attempts - 1,
                               .held = first.held,
@@ -211,7 +227,10 @@ Task<void> Runner::load() {
       co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
       continue;
     }
-    for (const spool::Parcel& parcel : **page) add(parcel, spread_ ? &*spread_ : nullptr);
+    for (const spool::Parcel& parcel : **page) {
+      // What is new came just now, even when the wall clock was set to another year meanwhile.
+      add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
+    }
     pump();
     if ((*page)->empty()) {
       if (spread_) log::info("queue.loaded").field("messages", scheduler_.size());
@@ -224,13 +243,14 @@ Task<void> Runner::load() {
   loading_ = false;
 }
 
-void Runner::add(const spool::Parcel& parcel, relay::StartupSpread* spread) {
+void Runner::add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread) {
   const Number number = number_of(parcel.sequence, parcel.first);
   if (places_.contains(number)) return;
-  Scheduler::Times times = times_of(parcel);
+  Scheduler::Times times = times_of(parcel, arrival);
   if (spread != nullptr && times.due != relay::never) times.due = spread->place(times.due);
   const std::string lane = lane_name(parcel.destination);
-  places_.emplace(number, scheduler_.add(number, parcel.account, lane, times, now()));
+  places_.emplace(number,
+                  Waiting{scheduler_.add(number, parcel.account, lane, times, now()), arrival});
   limit(parcel.destination);
 }
 
@@ -254,15 +274,21 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
     co_return;
   }
   auto found = co_await disk_.run([this, message] { return spool_.parcels(message - 1, 1); });
-  if (!found || !*found) co_return told(message, urgent);
+  if (!found || !*found) {
+    asio::steady_timer later(loop_, when_busy);
+    co_await later.async_wait(asio::as_tuple(asio::use_awaitable));
+    co_return told(message, urgent);
+  }
+  std::optional<relay::Time> arrival;
   for (auto at = places_.lower_bound(number_of(message, 0));
        at != places_.end() && message_of(at->first) == message;) {
+    arrival = at->second.arrival;
     if (const auto running = running_.find(at->first); running != running_.end()) {
       running->second.changed = true;
       running->second.urgent = urgent;
       ++at;
     } else {
-      scheduler_.remove(at->second, now());
+      scheduler_.remove(at->second.place, now());
       at = places_.erase(at);
     }
   }
@@ -272,8 +298,8 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
       return message_of(one.first) == message && one.second.destination == parcel.destination;
     });
     if (is_running) continue;  // its end reads it again
-    add(parcel, nullptr);
-    if (urgent) scheduler_.retry(places_.at(number_of(parcel.sequence, parcel.first)));
+    add(parcel, arrival.value_or(stored_arrival(parcel)), nullptr);
+    if (urgent) scheduler_.retry(places_.at(number_of(parcel.sequence, parcel.first)).place);
   }
   pump();
 }
@@ -344,6 +370,8 @@ Task<Runner::Fetched> Runner::fetch(Number number) {
     return out;
   });
   if (!fetched) co_return Fetched{.state = Fetched::State::trouble, .error = fetched.error()};
+  const auto place = places_.find(number);
+  fetched->arrival = place != places_.end() ? place->second.arrival : now();
   co_return std::move(*fetched);
 }
 
@@ -578,26 +606,28 @@ Task<void> Runner::deadline(Number number) {
   Fetched fetched = co_await fetch(number);
   const auto place = places_.find(number);
   if (place == places_.end() || running_.contains(number)) {
-    if (place != places_.end()) scheduler_.set_deadline(place->second, now() + after_trouble);
+    if (place != places_.end()) {
+      scheduler_.set_deadline(place->second.place, now() + after_trouble);
+    }
     co_return pump();
   }
   if (fetched.state != Fetched::State::there) {
     if (fetched.state == Fetched::State::trouble) {
-      scheduler_.set_deadline(place->second, now() + after_trouble);
+      scheduler_.set_deadline(place->second.place, now() + after_trouble);
     }
     co_return pump();  // gone or damaged: its attempt will see
   }
   const spool::Recipient& first = fetched.message.envelope.recipients[fetched.recipients.front()];
   const relay::RetryPolicy policy =
       policy_of(fetched.destination, fetched.message.envelope.reverse_path.empty());
-  relay::Retry retry(policy, {.arrival = since_epoch(fetched.message.envelope.received),
+  relay::Retry retry(policy, {.arrival = fetched.arrival,
                               .due = since_epoch(first.next_attempt),
                               .attempts = first.attempts,
                               .held = first.held,
                               .noticed = first.noticed});
   const relay::Deadline due = retry.deadline();
   if (due.at > now()) {
-    scheduler_.set_deadline(place->second, due.at);
+    scheduler_.set_deadline(place->second.place, due.at);
     co_return pump();
   }
   const bool expires = due.what == relay::Deadline::What::expiry;
@@ -638,7 +668,7 @@ Task<void> Runner::deadline(Number number) {
   if (!noted) log::error("store.error").field("error", noted.error().message);
   retry.noticed();
   if (const auto still = places_.find(number); still != places_.end()) {
-    scheduler_.set_deadline(still->second, retry.deadline().at);
+    scheduler_.set_deadline(still->second.place, retry.deadline().at);
   }
   pump();
 }

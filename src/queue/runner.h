@@ -83,13 +83,18 @@ class Runner {
     bool changed = false;  ///< by somebody else, meanwhile
     bool urgent = false;
   };
+  struct Waiting {
+    relay::Scheduler::Place place;
+    relay::Time
+        arrival;  ///< as this process's clock goes, whatever the wall clock was set to since
+  };
   struct Fetched;
   struct Next;
   struct Ended;
 
   Task<void> load();
   Task<void> reload(spool::Sequence message, bool urgent);
-  void add(const spool::Parcel& parcel, relay::StartupSpread* spread);
+  void add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread);
   void limit(const spool::Destination& destination);
   void pump();
   void start_work(const relay::Scheduler::Work& work);
@@ -103,8 +108,9 @@ class Runner {
   void forget(Number number);
 
   relay::RetryPolicy policy_of(const spool::Destination& destination, bool null_path) const;
-  relay::Scheduler::Times times_of(const spool::Parcel& parcel) const;
+  relay::Scheduler::Times times_of(const spool::Parcel& parcel, relay::Time arrival) const;
   Next next_of(const Fetched& fetched, std::uint32_t attempts, relay::Time now, bool extra);
+  relay::Time stored_arrival(const spool::Parcel& parcel) const;
   relay::Time now() const;
   spool::Time wall(relay::Time queue) const;
   Courier& courier_of(const spool::Destination& destination) const;
@@ -118,7 +124,7 @@ class Runner {
   relay::QueueClock clock_;
   relay::Scheduler scheduler_;
   boost::asio::steady_timer timer_;
-  std::map<Number, relay::Scheduler::Place> places_;
+  std::map<Number, Waiting> places_;
   std::unordered_map<Number, Running> running_;
   spool::Sequence loaded_ = 0;  ///< of the last message that was read
   std::optional<relay::StartupSpread> spread_;

@@ -122,10 +122,13 @@ class RunnerTest : public ::testing::Test {
     std::filesystem::remove_all(directory_);
   }
 
-  void up() {
+  void open_spool() {
     auto opened = spool::SqliteSpool::open({.directory = directory_, .min_free = 0});
     ASSERT_TRUE(opened) << opened.error().message;
     spool_ = std::move(*opened);
+  }
+  void up() {
+    if (!spool_) open_spool();
     loop_ = std::make_unique<asio::io_context>(1);
     disk_ = std::make_unique<net::WorkPool>(2, 100);
     runner_ = std::make_unique<Runner>(*loop_, *spool_, *disk_,
@@ -164,7 +167,7 @@ class RunnerTest : public ::testing::Test {
     auto id = wait<spool::MessageId>(
         [&](auto done) { spool_->put(std::move(envelope), std::move(body), done); });
     EXPECT_TRUE(id) << id.error().message;
-    runner_->wake();
+    if (runner_) runner_->wake();
     return *id;
   }
   static spool::Recipient to(std::string address, RouteKind kind, std::string key) {
@@ -327,11 +330,42 @@ TEST_F(RunnerTest, what_was_kept_back_is_delivered_when_it_is_released) {
 TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
   options_.relay.ttl = 3600s;
   relay_.answers = {{result(ResultClass::temporary)}};
-  up();
+  open_spool();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org",
                       std::chrono::system_clock::now() - 2h);
+  up();
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed a@example.com 4.4.7"});
+}
+
+TEST_F(RunnerTest, a_wall_clock_that_is_set_while_it_runs_neither_delays_nor_bounces_new_mail) {
+  relay_.answers = {{result(ResultClass::temporary)}};
+  up();
+  const auto now = std::chrono::system_clock::now();
+  for (const auto jump :
+       {std::chrono::hours(24 * 365), std::chrono::hours(-1), std::chrono::hours(-24 * 365 * 50)}) {
+    const std::size_t before = relay_.calls().size();
+    const auto id = put({to("a@example.com", RouteKind::relay, "example.com")},
+                        "author@example.org", now + jump);
+    EXPECT_TRUE(soon([&] {
+      const auto calls = relay_.calls();
+      return std::any_of(calls.begin() + static_cast<std::ptrdiff_t>(before), calls.end(),
+                         [&](const auto& call) { return call.id == id; });
+    })) << "never tried, set by hours: "
+        << jump.count();
+    EXPECT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+    EXPECT_EQ(state(id), spool::State::queued);
+  }
+  EXPECT_TRUE(reporter_->said.empty()) << reporter_->said.front();
+}
+
+TEST_F(RunnerTest, what_a_clock_that_was_ahead_has_left_does_not_sleep_for_a_year) {
+  open_spool();
+  const auto year = std::chrono::system_clock::now() + std::chrono::hours(24 * 365);
+  const auto id =
+      put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org", year);
+  up();
+  EXPECT_TRUE(gone(id));
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {

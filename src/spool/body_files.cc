@@ -15,6 +15,16 @@ namespace {
 
 constexpr std::size_t write_octets = 1 << 20;
 
+/// A signal says nothing about the disk (some file systems answer EINTR); every other error is the
+/// last word.
+int again_after_signal(int (*flush)(int), int fd) {
+  int result = 0;
+  do {
+    result = flush(fd);
+  } while (result != 0 && errno == EINTR);
+  return result;
+}
+
 Result<void> write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), write_octets));
@@ -24,7 +34,7 @@ Result<void> write_all(int fd, std::string_view bytes) {
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (::fdatasync(fd) != 0) return io_error("flushing a message body");
+  if (again_after_signal(::fdatasync, fd) != 0) return io_error("flushing a message body");
   return {};
 }
 
@@ -34,7 +44,7 @@ Result<void> flush_directory(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return io_error(fmt::format("opening {}", path));
   Result<void> done;
-  if (::fsync(fd) != 0) done = io_error(fmt::format("flushing {}", path));
+  if (again_after_signal(::fsync, fd) != 0) done = io_error(fmt::format("flushing {}", path));
   ::close(fd);
   return done;
 }

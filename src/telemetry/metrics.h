@@ -92,6 +92,8 @@ struct Metrics {
   Family& spool_oldest_message_age;  ///< G, seconds
   Family& spool_size;                ///< G, octets
   Family& spool_commits;             ///< C
+  Family& spool_refusals;            ///< C reason (full, disk)
+  Family& spool_failed;              ///< G, 0 or 1
   Ranking& spool_destinations;       ///< G route, destination
   Family& relay_attempts;  ///< C result (delivered, temporary, permanent, unreachable, tls, dns)
   Family& relay_queue_messages;  ///< G

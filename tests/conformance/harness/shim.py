@@ -8,13 +8,13 @@ from harness.dns import SUITES
 SOURCE = SUITES / "attacks" / "faults" / "fault.c"
 
 
-def build(folder):
+def build(folder, source=SOURCE):
     """-> path of the shared object, made in `folder`"""
     compiler = next((c for c in ("clang-19", "cc", "gcc", "clang") if shutil.which(c)), None)
     if compiler is None:
         raise Fail("no C compiler to build the fault shim with")
     out = folder / "fault.so"
-    command = [compiler, "-O2", "-fPIC", "-shared", "-o", str(out), str(SOURCE), "-ldl"]
+    command = [compiler, "-O2", "-fPIC", "-shared", "-o", str(out), str(source), "-ldl"]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
     if built.returncode != 0:
         raise Fail("cannot build the fault shim: " + built.stderr)

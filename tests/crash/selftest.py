@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""The test of the crash test: it must find what the suite's toy queue does wrong, and nothing where that does right."""
+import pathlib
+import random
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "crash")]
+sys.dont_write_bytecode = True
+
+import faults  # noqa: E402
+from gateway import Toy  # noqa: E402
+from ledger import RELAY, WEBHOOK, Ledger  # noqa: E402
+from load import Load, targets_of  # noqa: E402
+from rounds import Bench, crash, finish  # noqa: E402
+from sinks import Moods, webhook_sink  # noqa: E402
+
+
+class Flavours(unittest.TestCase):
+    def bench(self, flavour):
+        folder = tempfile.TemporaryDirectory(prefix="postern-toy-")
+        self.addCleanup(folder.cleanup)
+        ledger, moods = Ledger(), Moods(1)
+        sink = webhook_sink(ledger, moods)
+        threading.Thread(target=sink.serve_forever, args=(0.05,), daemon=True).start()
+        self.addCleanup(sink.server_close)
+        self.addCleanup(sink.shutdown)
+        script = ROOT / "tests" / "suites" / "attacks" / "faults" / "toy_gateway.py"
+        toy = Toy(script, pathlib.Path(folder.name), sink.server_address[1], flavour)
+        self.addCleanup(toy.close)
+        bench = Bench(toy, ledger, moods, relay=False, say=lambda *_: None)
+        bench.patience = 6
+        return bench
+
+    def played(self, flavour):
+        bench = self.bench(flavour)
+        crash(bench, 4, 6, random.Random(1), plain=True)
+        return bench.ledger.judge()
+
+    def test_good_passes(self):
+        counts, problems = self.played("good")
+        self.assertEqual([], problems)
+        self.assertGreater(counts["acknowledged"], 50)
+
+    def test_a_250_before_the_write_loses(self):
+        self.assertGreater(self.played("ackfirst")[0]["lost"], 0)
+
+    def test_two_posts_are_doubled(self):
+        self.assertGreater(self.played("twice")[0]["doubled"], 0)
+
+    def test_a_file_without_a_rename_is_torn(self):
+        # The moment is narrow: the shim kills it in the middle of a write, as `--shim write-kill` does.
+        bench = self.bench("torn")
+        with tempfile.TemporaryDirectory() as folder:
+            bench.begin()
+            bench.kill()
+            bench.process.start(LD_PRELOAD=str(faults.shim(folder)), POSTERN_FAULT="call=write,path=.msg,err=kill,at=40")
+            self.assertTrue(bench.process.up())
+            load = Load(bench.process.smtp_port, bench.ledger, targets_of(bench.process.webhook, False), 2, "torn", plain=True)
+            end = time.monotonic() + 20
+            while bench.process.alive() and time.monotonic() < end:
+                time.sleep(0.05)
+            bench.kill()
+            load.stop()
+            finish(bench)
+        self.assertGreater(bench.ledger.judge()[0]["torn"] + len(bench.ledger.strange), 0)
+
+
+class Judgement(unittest.TestCase):
+    """What counts as doubled, without a server."""
+
+    def ledger(self, *arrivals, sends=1):
+        ledger = Ledger()
+        token, text = "%032x" % 7, b"text\r\n"
+        for _ in range(sends):
+            ledger.sending(token, [WEBHOOK, RELAY], text)
+        ledger.acknowledged(token)
+        for route, key, epoch, answered in [(RELAY, None, 0, True), *arrivals]:
+            ledger.arrived(route, b"ID-%s-DI" % token.encode(), text, key, epoch, answered)
+        return ledger.judge()[0]
+
+    def test_once_each_is_right(self):
+        counts = self.ledger((WEBHOOK, "k", 0, True))
+        self.assertEqual((0, 0, 1), (counts["lost"], counts["doubled"], counts["delivered"]))
+
+    def test_across_a_kill_or_a_bad_answer_it_may_come_again(self):
+        self.assertEqual(0, self.ledger((WEBHOOK, "k", 0, True), (WEBHOOK, "k", 1, True))["doubled"])
+        self.assertEqual(0, self.ledger((WEBHOOK, "k", 0, False), (WEBHOOK, "k", 0, True))["doubled"])
+
+    def test_not_within_one_life_and_never_under_another_key(self):
+        self.assertEqual(1, self.ledger((WEBHOOK, "k", 0, True), (WEBHOOK, "k", 0, True))["doubled"])
+        self.assertEqual(1, self.ledger((WEBHOOK, "k", 0, True), (WEBHOOK, "other", 1, True))["doubled"])
+        self.assertEqual(1, self.ledger((WEBHOOK, None, 0, True))["doubled"])
+
+    def test_what_the_client_sent_twice_may_come_twice(self):
+        self.assertEqual(0, self.ledger((WEBHOOK, "k", 0, True), (WEBHOOK, "k", 0, True), sends=2)["doubled"])
+
+    def test_a_bad_answer_is_no_delivery(self):
+        self.assertEqual(1, self.ledger((WEBHOOK, "k", 0, False))["lost"])
+
+
+if __name__ == "__main__":
+    unittest.main()
