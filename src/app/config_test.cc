@@ -83,8 +83,6 @@ std::string another_value(const Key& key) {
       return "[81]";
     case Kind::names:
       return "[\"acc_1\"]";
-    case Kind::durations:
-      return "[\"7s\"]";
     case Kind::domains:
       return "[\"mx.example.net\"]";
     case Kind::texts:
