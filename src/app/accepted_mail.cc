@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "base/ulid.h"
 #include "policy/record.h"
 #include "queue/stored.h"
@@ -15,12 +16,8 @@ namespace {
 using spool::RouteKind;
 using spool::State;
 
-/// Larger messages are stamped on a worker.
-constexpr std::uint64_t offload_from = 64 * 1024;
-
-bool has_8bit(std::string_view text) {
-  return std::any_of(text.begin(), text.end(), [](char c) { return (c & 0x80) != 0; });
-}
+/// Larger messages are in files, and stamped on a worker.
+constexpr std::uint64_t offload_from = spool::Body::in_memory_limit;
 
 smtp::Reply accepted(std::string text) {
   return {.code = 250, .enhanced = {2, 0, 0}, .text = std::move(text)};
@@ -151,8 +148,8 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
   const Result<std::string_view> octets = message.view();
   if (!octets) co_return reply_of_spool(octets.error());
   const std::size_t header_end = std::min(octets->find("\r\n\r\n"), octets->size());
-  envelope.header_8bit = has_8bit(octets->substr(0, header_end));
-  envelope.body_8bit = has_8bit(octets->substr(header_end));
+  envelope.header_8bit = !is_ascii(octets->substr(0, header_end));
+  envelope.body_8bit = !is_ascii(octets->substr(header_end));
   envelope.evidence = policy::write_evidence(evidence, ruling.trace_id);
 
   const deliver::StampOptions options{.hostname = settings_.hostname,

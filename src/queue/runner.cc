@@ -26,6 +26,7 @@ namespace {
 constexpr unsigned index_bits = 16;
 constexpr milliseconds after_trouble = 60s;  ///< of our own: the disk, a bug
 constexpr milliseconds when_busy = 1s;
+constexpr milliseconds between_looks = 5ms;
 
 std::uint64_t number_of(spool::Sequence message, std::uint32_t first) {
   return static_cast<std::uint64_t>(message) << index_bits | (first & 0xffff);
@@ -238,6 +239,11 @@ Task<void> Runner::load() {
       if (!fresh_) break;
     } else {
       loaded_ = (*page)->back().sequence;
+      // Under load a look brings many: a few at a time would cost more than their delivery.
+      if ((*page)->size() < options_.page / 4) {
+        asio::steady_timer pause(loop_, between_looks);
+        co_await pause.async_wait(asio::as_tuple(asio::use_awaitable));
+      }
     }
   }
   loading_ = false;

@@ -13,8 +13,11 @@ namespace postern::spool {
 /// Not thread-safe; moved along with its message. Also used for payloads on their way out.
 class Body {
  public:
+  /// What the spool keeps in a row of its database stays in memory until it is there.
+  static constexpr std::size_t in_memory_limit = 256 * 1024;
+
   /// `directory` holds the temporary file (O_TMPFILE, mode 0600); it is not kept after a crash.
-  explicit Body(std::string directory, std::size_t memory_limit = 64 * 1024);
+  explicit Body(std::string directory, std::size_t memory_limit = in_memory_limit);
   Body(Body&& other) noexcept;
   Body& operator=(Body&& other) noexcept;
   ~Body();

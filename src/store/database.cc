@@ -191,6 +191,10 @@ Result<void> Database::configure(const DatabaseOptions& options) {
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   // What is deleted (hashes, secrets) is overwritten on its page.
   const bool full = options.sync == Sync::full;
+  if (options.page_size != 0) {  // of a new file; one that exists keeps its own
+    const std::string page = fmt::format("PRAGMA page_size={}", options.page_size);
+    if (Result<void> set = script(page.c_str()); !set) return set;
+  }
   return script(full ? "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
                        "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
                      : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"

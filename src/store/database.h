@@ -41,6 +41,7 @@ enum class Sync { full, normal };
 
 struct DatabaseOptions {
   Sync sync = Sync::full;
+  unsigned page_size = 0;  ///< octets of a new file's pages, a power of two; 0: SQLite's 4096
   std::chrono::milliseconds busy_timeout{5000};
   std::uint64_t quick_check_limit = 64 << 20;  ///< larger files get a header check only, in octets
 };
