@@ -42,10 +42,11 @@ enum class Kind : std::uint8_t {
 using Slot =
     std::variant<std::string*, std::filesystem::path*, bool*, std::uint64_t*, Milliseconds*,
                  CidrSet*, Endpoint*, std::vector<Endpoint>*, std::vector<std::uint16_t>*,
-                 std::vector<std::string>*, std::vector<Milliseconds>*, TlsMode*, ProxyProtocol*, smtp::BareNewline*,
-                 std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*, PrivateHosts*,
-                 Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*, Disposition*, Signup*,
-                 telemetry::LogFormat*, telemetry::Level*, telemetry::AddressStyle*>;
+                 std::vector<std::string>*, std::vector<Milliseconds>*, TlsMode*, ProxyProtocol*,
+                 smtp::BareNewline*, std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*,
+                 PrivateHosts*, Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*,
+                 Disposition*, Signup*, telemetry::LogFormat*, telemetry::Level*,
+                 telemetry::AddressStyle*>;
 
 /// The element of a list of sections that is read: the member of that section counts.
 struct Row {

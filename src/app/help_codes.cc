@@ -124,12 +124,14 @@ constexpr CodePage pages[] = {
      "may fail below them.",
      "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
     {"C050", "a route that cannot be",
-     "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one route "
+     "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one "
+     "route "
      "only. A password only goes where tls = \"verify\" (or tlsa) proves who the server is.",
      "[[route]]\nmatch = [\"example.org\"]\nto = [\"192.0.2.1\"]\n",
      "[[route]]\nmatch = [\"example.org\"]\nto = [\"[192.0.2.1]\"]\n"},
     {"C051", "a route to this gateway",
-     "The next hop has our name, or an address and port that we listen on: what is sent there comes "
+     "The next hop has our name, or an address and port that we listen on: what is sent there "
+     "comes "
      "back, and goes round until somebody counts a hundred Received fields.",
      "[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:2525\"]\n",
      "[[route]]\nmatch = [\"*\"]\nto = [\"[127.0.0.1]:2526\"]\n"},

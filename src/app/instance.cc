@@ -332,9 +332,10 @@ Instance::Started Instance::open_delivery() {
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
-  outbound_ = Outbound::make(
-      config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
-      {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_, engine_});
+  outbound_ = Outbound::make(config_, data_dir_,
+                             std::make_shared<const relay::RelayConfig>(std::move(*relay)),
+                             {*delivery_, directory_, *spool_, dkim_keys_, *resolver_,
+                              *payload_pool_, *publisher_, engine_});
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(

@@ -61,7 +61,7 @@ struct Webhook {
   RawMode include_raw = RawMode::none;
   std::chrono::milliseconds timeout{30000};
   bool queued = false;  ///< 250 when the message is on stable storage, then delivery with retries
-  Secret secret;  ///< "whsec_..."
+  Secret secret;        ///< "whsec_..."
   std::optional<Secret> previous_secret;
   std::chrono::system_clock::time_point previous_expires_at;
   Secret signing_key;  ///< ed25519 seed of the account, empty when not enabled

@@ -56,8 +56,9 @@ struct Route {
 };
 
 /// Reads what a route says where to send: alone `mx`, `mx:DOMAIN`, `discard`, `maildir:/PATH` or
-/// `error:5xx x.y.z text`, else next hops in order of preference: `host`, `[host]`, `[address]`, each with `:port`
-/// if it is not 25, equal ones joined by `|`. Fault::malformed names the piece that is none.
+/// `error:5xx x.y.z text`, else next hops in order of preference: `host`, `[host]`, `[address]`,
+/// each with `:port` if it is not 25, equal ones joined by `|`. Fault::malformed names the piece
+/// that is none.
 Result<Route> parse_route(const std::vector<std::string>& to);
 /// The next hops of a route as parse_route() reads them back, one text a group.
 std::vector<std::string> to_texts(const Route& route);

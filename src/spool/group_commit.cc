@@ -3,6 +3,13 @@
 #include <utility>
 
 namespace postern::spool {
+namespace {
+
+/// Less than a flush takes.
+constexpr std::chrono::microseconds gather{200};
+constexpr std::chrono::milliseconds gather_within{2};
+
+}  // namespace
 
 GroupCommit::GroupCommit(store::Database& database)
     : database_(database), thread_([this] { run(); }) {}
@@ -37,17 +44,27 @@ std::optional<Error> GroupCommit::trouble() const {
 }
 
 void GroupCommit::run() {
+  using Clock = std::chrono::steady_clock;
   std::vector<Job> jobs;
+  std::size_t before = 0;  ///< jobs of the last commit
+  Clock::time_point ended;
   while (true) {
     {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [&] { return stopping_ || !queue_.empty(); });
       if (queue_.empty()) return;
+      // Those who were answered together come again together: who waits for them a moment shares a
+      // flush with them. One alone never waits.
+      if (before > 1 && queue_.size() < before && Clock::now() - ended < gather_within) {
+        work_.wait_for(lock, gather, [&] { return stopping_; });
+      }
       jobs.swap(queue_);
     }
     settle(jobs);
     for (Job& job : jobs) job.done(job.result);
+    before = jobs.size();
     jobs.clear();
+    ended = Clock::now();
   }
 }
 

@@ -1,7 +1,7 @@
 // One thread that writes to the database: it takes all jobs that wait, runs them in one
 // transaction, commits once, and only then answers each. What store::BatchWriter does for rows that
-// may be lost, this does for promises: no waiting to fill a batch, and every job learns what became
-// of it.
+// may be lost, this does for promises: no waiting to fill a batch but for the time of a flush under
+// load, and every job learns what became of it.
 #pragma once
 
 #include <atomic>

@@ -86,7 +86,7 @@ Result<void> SqliteSpool::lock() {
 Result<void> SqliteSpool::recover(Database& database) {
   // Bodies are no secrets worth a second write of their pages. Larger steps between checkpoints
   // write pages that change often (indexes) less often; in pages.
-  for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA wal_autocheckpoint=1000"}) {
+  for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA wal_autocheckpoint=2000"}) {
     if (const auto set = database.execute(pragma); !set) return tl::unexpected(set.error());
   }
   const auto ended = database.execute(
