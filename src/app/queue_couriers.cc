@@ -110,7 +110,11 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
     // The best contact says how the destination is.
     carried.contact =
         carried.results.empty() ? report.contact : std::min(carried.contact, report.contact);
-    if (!report.connections.empty()) carried.remote = report.connections.back().host;
+    for (const std::size_t connection : report.connection_of) {
+      carried.remotes.push_back(connection < report.connections.size()
+                                    ? report.connections[connection].host
+                                    : std::string());
+    }
     std::move(report.results.begin(), report.results.end(), std::back_inserter(carried.results));
     // Who cannot be reached is not called again for the rest.
     const smtp::RecipientResult last = carried.results.back();
@@ -197,15 +201,16 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
     const spool::Recipient& recipient = envelope.recipients[errand.recipients[i]];
     const smtp::RecipientResult& result = carried.results[i];
-    relay::ReportedRecipient reported{.address = recipient.address,
-                                      .notify = recipient.notify,
-                                      .orcpt = recipient.orcpt,
-                                      .klass = result.klass,
-                                      .enhanced = result.enhanced,
-                                      .remote = result.code != 0 ? carried.remote : std::string(),
-                                      .last_attempt = errand.started,
-                                      .content_verdict = carried.by_rule,
-                                      .delay_notice_sent = recipient.noticed};
+    relay::ReportedRecipient reported{
+        .address = recipient.address,
+        .notify = recipient.notify,
+        .orcpt = recipient.orcpt,
+        .klass = result.klass,
+        .enhanced = result.enhanced,
+        .remote = result.code != 0 ? carried.remotes[i] : std::string(),
+        .last_attempt = errand.started,
+        .content_verdict = carried.by_rule,
+        .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
       reported.reply = fmt::format("{} {}", result.code, result.text);  // as the host said it
     } else {

@@ -52,12 +52,12 @@ struct Errand {
   std::optional<std::chrono::system_clock::time_point> next_attempt;
 };
 
-/// What became of it. `results` is parallel to the errand's recipients; those of class none count
-/// as temporary.
+/// What became of it. `results` and `remotes` are parallel to the errand's recipients; results of
+/// class none count as temporary, and what is missing at the end is as such a one.
 struct Carried {
   std::vector<smtp::RecipientResult> results;
   relay::Contact contact = relay::Contact::answered;
-  std::string remote;  ///< who answered; empty: nobody
+  std::vector<std::string> remotes;  ///< who answered; empty: nobody
   /// Not before so long from now, says the other side.
   std::optional<std::chrono::seconds> retry_after;
   /// A rule sets the recipients aside, for this reason, and `results` do not count.

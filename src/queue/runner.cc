@@ -8,9 +8,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
+#include "queue/attempt_log.h"
 #include "queue/stored.h"
 #include "telemetry/log.h"
-#include "telemetry/metrics.h"
 
 namespace postern::queue {
 namespace asio = boost::asio;
@@ -49,33 +49,11 @@ std::string lane_name(const spool::Destination& destination) {
          destination.key;
 }
 
-std::string_view route_word(RouteKind kind) {
-  switch (kind) {
-    case RouteKind::webhook:
-      return "webhook";
-    case RouteKind::relay:
-      return "relay";
-    case RouteKind::local:
-      return "local";
-  }
-  return "other";
-}
-
 milliseconds longest_delay(const relay::RetryPolicy& policy) {
   const milliseconds plain = policy.delays.empty()
                                  ? milliseconds(policy.max)
                                  : *std::max_element(policy.delays.begin(), policy.delays.end());
   return plain + std::chrono::duration_cast<milliseconds>(plain * policy.jitter);
-}
-
-std::string reply_text(const smtp::RecipientResult& result) {
-  std::string text = result.code != 0 ? fmt::format("{} ", result.code) : std::string();
-  // A host's own words begin with its enhanced code, if it has one.
-  const std::string enhanced = result.enhanced.to_string();
-  if (result.text == enhanced || result.text.starts_with(enhanced + " ")) return text + result.text;
-  text += enhanced;
-  if (!result.text.empty()) text += " " + result.text;
-  return text;
 }
 
 smtp::RecipientResult own_result(smtp::ResultClass klass, smtp::EnhancedCode code,
@@ -399,31 +377,22 @@ Task<void> Runner::attempt(Number number, bool extra) {
 }
 
 Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
+  const Ended in_trouble{.times = Scheduler::Times{now() + after_trouble, relay::never}};
   Fetched fetched = co_await fetch(number);
-  switch (fetched.state) {
-    case Fetched::State::gone:
-      co_return Ended{};
-    case Fetched::State::trouble:
-      log::error("store.error").field("error", fetched.error.message);
-      co_return Ended{.times = Scheduler::Times{now() + after_trouble, relay::never}};
-    case Fetched::State::damaged: {
-      log::error("queue.damaged")
-          .field("message_id", fetched.message.id)
-          .field("error", fetched.error.message);
-      const Result<void> marked = co_await stored<void>([&](auto done) {
-        spool_.quarantine(fetched.message.id, fetched.error.message, std::move(done));
-      });
-      if (!marked) log::error("store.error").field("error", marked.error().message);
-      co_return Ended{};
-    }
-    case Fetched::State::there:
-      break;
+  if (fetched.state == Fetched::State::gone) co_return Ended{};
+  if (fetched.state == Fetched::State::damaged) {
+    co_await quarantine(fetched.message.id, fetched.error);
+    co_return Ended{};
+  }
+  if (fetched.state == Fetched::State::trouble) {
+    log::error("store.error").field("error", fetched.error.message);
+    co_return in_trouble;
   }
   running_.at(number).destination = fetched.destination;
   limit(fetched.destination);  // routes may have changed since it was put before the scheduler
-  const std::uint32_t before =
-      fetched.message.envelope.recipients[fetched.recipients.front()].attempts;
-  const Next next = next_of(fetched, before + 1, now(), extra);
+  const std::uint32_t attempts =
+      fetched.message.envelope.recipients[fetched.recipients.front()].attempts + 1;
+  const Next next = next_of(fetched, attempts, now(), extra);
 
   // Written down before anything is said to anybody (Q8): an attempt that a crash cuts off counts.
   std::vector<spool::RecipientKey> keys;
@@ -434,7 +403,7 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
   });
   if (!claims) {
     log::error("store.error").field("error", claims.error().message);
-    co_return Ended{.times = Scheduler::Times{now() + after_trouble, relay::never}};
+    co_return in_trouble;
   }
   fetched.recipients.clear();
   for (const spool::Claim& claim : *claims) fetched.recipients.push_back(claim.key.index);
@@ -446,111 +415,109 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
                       .attempt = claims->front().attempt,
                       .started = std::chrono::system_clock::now(),
                       .next_attempt = next.times ? std::optional(next.stored) : std::nullopt};
-  Carried carried;
   const auto begun = std::chrono::steady_clock::now();
-  try {
-    carried = co_await courier_of(fetched.destination).carry(errand, *fetched.text);
-  } catch (const std::exception& thrown) {
-    carried = {};
-    carried.results.assign(fetched.recipients.size(),
-                           own_result(smtp::ResultClass::temporary, {4, 3, 0}, thrown.what()));
-  }
-  carried.results.resize(fetched.recipients.size());
-  const bool damaged =
-      fetched.text->trouble() && fetched.text->trouble()->fault == Fault::permanent;
-  if (damaged) {
-    const Result<void> marked = co_await stored<void>([&](auto done) {
-      spool_.quarantine(fetched.message.id, fetched.text->trouble()->message, std::move(done));
-    });
-    log::error("queue.damaged")
-        .field("message_id", fetched.message.id)
-        .field("error", fetched.text->trouble()->message);
-    if (!marked) log::error("store.error").field("error", marked.error().message);
+  const Carried carried = co_await carry(errand, *fetched.text);
+  if (const auto& trouble = fetched.text->trouble();
+      trouble && trouble->fault == Fault::permanent) {
+    co_await quarantine(fetched.message.id, *trouble);
     co_return Ended{.contact = carried.contact};
   }
 
   // Delays run from the end of the attempt.
-  Next again = next_of(fetched, before + 1, now(), extra);
+  Next again = next_of(fetched, attempts, now(), extra);
   if (again.times && carried.retry_after) {
     const relay::Time not_before = now() + *carried.retry_after;
     again.times->due = std::max(again.times->due, not_before);
     again.stored = std::max(again.stored, wall(not_before));
   }
-  const bool webhook = fetched.destination.kind == RouteKind::webhook;
   std::vector<spool::Settlement> settlements;
-  Carried failed{.results = {},
-                 .contact = carried.contact,
-                 .remote = carried.remote,
-                 .by_rule = carried.by_rule};
-  std::vector<std::uint32_t> failed_recipients;
-  bool stays = false;
   for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
-    const smtp::RecipientResult& result = carried.results[i];
-    spool::Settlement settlement{.key = {fetched.message.id, fetched.recipients[i]},
-                                 .attempt = (*claims)[i].attempt,
-                                 .reply = reply_text(result)};
-    if (carried.set_aside) {
-      settlement.outcome = spool::Outcome::quarantined;
-      settlement.reply = *carried.set_aside;
-    } else if (result.klass == smtp::ResultClass::delivered) {
-      settlement.outcome = spool::Outcome::delivered;
-    } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
-      settlement.outcome = webhook ? spool::Outcome::dead : spool::Outcome::failed;
-      failed.results.push_back(result);
-      failed_recipients.push_back(fetched.recipients[i]);
-    } else {
+    settlements.push_back(settlement_of(errand, i, (*claims)[i], carried, again, extra));
+  }
+  if (!co_await report_failures(errand, carried, settlements, *fetched.text)) {
+    // The sender cannot be told now, so the message has not failed yet.
+    if (!again.times) again = {in_trouble.times, wall(in_trouble.times->due)};
+    for (spool::Settlement& settlement : settlements) {
+      if (settlement.outcome != spool::Outcome::failed) continue;
       settlement.outcome = spool::Outcome::retry;
       settlement.next_attempt = again.stored;
-      settlement.extra = extra;
-      stays = true;
-    }
-    settlements.push_back(std::move(settlement));
-  }
-  if (!failed_recipients.empty() && !webhook) {
-    const Errand about{.message = fetched.message,
-                       .destination = fetched.destination,
-                       .recipients = failed_recipients,
-                       .attempt = errand.attempt,
-                       .started = errand.started,
-                       .next_attempt = {}};
-    co_await report(Reporter::Event::failed, about, failed, *fetched.text);
-  }
-  if (webhook && !failed_recipients.empty()) {
-    telemetry::metrics().delivery_dead_letters.counter({"webhook"}).add();
-  }
-  if (!webhook && !carried.set_aside) {
-    for (const smtp::RecipientResult& result : carried.results) {
-      const std::string_view word = result.klass == smtp::ResultClass::delivered   ? "ok"
-                                    : result.klass == smtp::ResultClass::permanent ? "refused"
-                                                                                   : "retry";
-      telemetry::metrics()
-          .delivery_attempts.counter({route_word(fetched.destination.kind), word})
-          .add();
-    }
-    telemetry::metrics()
-        .delivery_duration.histogram({route_word(fetched.destination.kind)})
-        .observe(
-            std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begun));
-    for (std::size_t i = 0; i < settlements.size(); ++i) {
-      const smtp::RecipientResult& result = carried.results[i];
-      auto line = settlements[i].outcome == spool::Outcome::delivered ? log::info("delivery.sent")
-                  : settlements[i].outcome == spool::Outcome::retry ? log::info("delivery.deferred")
-                                                                    : log::info("delivery.bounced");
-      if (!line) continue;
-      line.field("message_id", fetched.message.id)
-          .field("mail_from", fetched.message.envelope.reverse_path)
-          .field("rcpt_to", fetched.message.envelope.recipients[fetched.recipients[i]].address)
-          .field("route", fetched.destination.key)
-          .field("remote", carried.remote)
-          .field("attempt", settlements[i].attempt)
-          .field("code", result.code)
-          .field("enhanced_code", result.enhanced.to_string())
-          .field("reply", result.text);
     }
   }
+  note_attempt(errand, carried, settlements, std::chrono::steady_clock::now() - begun);
+  const bool stays = std::any_of(settlements.begin(), settlements.end(), [](const auto& one) {
+    return one.outcome == spool::Outcome::retry;
+  });
   co_await settle(std::move(settlements), fetched.message.id);
-  if (!stays) co_return Ended{.contact = carried.contact};
-  co_return Ended{.contact = carried.contact, .times = again.times};
+  co_return Ended{.contact = carried.contact,
+                  .times = stays ? again.times : std::optional<Scheduler::Times>()};
+}
+
+/// The courier's word, one for each recipient, whatever happens to it.
+Task<Carried> Runner::carry(const Errand& errand, Text& text) {
+  Carried carried;
+  try {
+    carried = co_await courier_of(errand.destination).carry(errand, text);
+  } catch (const std::exception& thrown) {
+    carried = {};
+    carried.results.assign(errand.recipients.size(),
+                           own_result(smtp::ResultClass::temporary, {4, 3, 0}, thrown.what()));
+  }
+  carried.results.resize(errand.recipients.size());
+  carried.remotes.resize(errand.recipients.size());
+  co_return carried;
+}
+
+spool::Settlement Runner::settlement_of(const Errand& errand, std::size_t index,
+                                        const spool::Claim& claim, const Carried& carried,
+                                        const Next& again, bool extra) {
+  const smtp::RecipientResult& result = carried.results[index];
+  spool::Settlement settlement{
+      .key = claim.key, .attempt = claim.attempt, .reply = text_of(result)};
+  if (carried.set_aside) {
+    settlement.outcome = spool::Outcome::quarantined;
+    settlement.reply = *carried.set_aside;
+  } else if (result.klass == smtp::ResultClass::delivered) {
+    settlement.outcome = spool::Outcome::delivered;
+  } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
+    settlement.outcome = errand.destination.kind == RouteKind::webhook ? spool::Outcome::dead
+                                                                       : spool::Outcome::failed;
+  } else {
+    settlement.outcome = spool::Outcome::retry;
+    settlement.next_attempt = again.stored;
+    settlement.extra = extra;
+  }
+  return settlement;
+}
+
+/// False when a report is due and cannot be stored.
+Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
+                                   const std::vector<spool::Settlement>& settlements, Text& text) {
+  std::vector<std::uint32_t> recipients;
+  Carried failed{.results = {}, .contact = carried.contact, .remotes = {}};
+  failed.by_rule = carried.by_rule;
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    if (settlements[i].outcome != spool::Outcome::failed) continue;
+    recipients.push_back(errand.recipients[i]);
+    failed.results.push_back(carried.results[i]);
+    failed.remotes.push_back(carried.remotes[i]);
+  }
+  if (recipients.empty()) co_return true;
+  const Errand about{.message = errand.message,
+                     .destination = errand.destination,
+                     .recipients = recipients,
+                     .attempt = errand.attempt,
+                     .started = errand.started,
+                     .next_attempt = {}};
+  const Result<void> told = co_await report(Reporter::Event::failed, about, failed, text);
+  co_return told || told.error().fault == Fault::denied;
+}
+
+/// A message whose stored octets are not those that were stored.
+Task<void> Runner::quarantine(spool::MessageId id, Error damage) {
+  log::error("queue.damaged").field("message_id", id).field("error", damage.message);
+  const Result<void> marked = co_await stored<void>(
+      [&](auto done) { spool_.quarantine(id, damage.message, std::move(done)); });
+  if (!marked) log::error("store.error").field("error", marked.error().message);
 }
 
 /// What cannot be written down leaves the scheduler all the same: who delivered once does not
@@ -599,6 +566,7 @@ Task<Result<void>> Runner::report_dropped(const spool::Message& message) {
         own_result(smtp::ResultClass::permanent, {5, 0, 0}, "deleted by the postmaster"));
   }
   if (recipients.empty()) co_return fail(Fault::denied, "nobody waits for a report");
+  carried.remotes.resize(recipients.size());
   const Errand errand{.message = message,
                       .destination = message.envelope.recipients[recipients.front()].destination,
                       .recipients = recipients,
@@ -652,14 +620,21 @@ Task<void> Runner::deadline(Number number) {
                            .outcome = spool::Outcome::failed,
                            .reply = "expired: " + recipient.last_reply});
   }
+  carried.remotes.resize(carried.results.size());
   const Errand errand{.message = fetched.message,
                       .destination = fetched.destination,
                       .recipients = fetched.recipients,
                       .attempt = first.attempts,
                       .started = std::chrono::system_clock::now(),
                       .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
-  co_await report(expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried,
-                  *fetched.text);
+  const Result<void> told = co_await report(
+      expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried, *fetched.text);
+  if (!told && told.error().fault != Fault::denied) {  // it cannot be stored: later
+    if (const auto still = places_.find(number); still != places_.end()) {
+      scheduler_.set_deadline(still->second.place, now() + after_trouble);
+    }
+    co_return pump();
+  }
   if (expires) {
     log::info("delivery.expired")
         .field("message_id", fetched.message.id)

@@ -100,6 +100,13 @@ class Runner {
   void start_work(const relay::Scheduler::Work& work);
   Task<void> attempt(Number number, bool extra);
   Task<Ended> try_once(Number number, bool extra);
+  Task<Carried> carry(const Errand& errand, Text& text);
+  static spool::Settlement settlement_of(const Errand& errand, std::size_t index,
+                                         const spool::Claim& claim, const Carried& carried,
+                                         const Next& again, bool extra);
+  Task<bool> report_failures(const Errand& errand, const Carried& carried,
+                             const std::vector<spool::Settlement>& settlements, Text& text);
+  Task<void> quarantine(spool::MessageId id, Error damage);
   Task<void> deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);

@@ -42,6 +42,7 @@ class ScriptedCourier final : public Courier {
   std::function<Task<void>()> during;
   std::deque<std::vector<smtp::RecipientResult>> answers;
   relay::Contact contact = relay::Contact::answered;
+  std::optional<std::string> set_aside;
 
   Task<Carried> carry(const Errand& errand, Text& text) override {
     Call call{.id = errand.message.id, .recipients = {}, .attempt = errand.attempt, .text = {}};
@@ -62,11 +63,13 @@ class ScriptedCourier final : public Courier {
       calls_.push_back(call);
     }
     if (during) co_await during();
-    Carried carried{.results = {}, .contact = contact, .remote = "mx.example.net"};
+    Carried carried{.results = {}, .contact = contact};
     carried.results =
         answers.empty() ? std::vector{result(ResultClass::delivered)} : answers.front();
     if (answers.size() > 1) answers.pop_front();
     carried.results.resize(call.recipients.size(), carried.results.front());
+    carried.remotes.assign(call.recipients.size(), "mx.example.net");
+    carried.set_aside = set_aside;
     co_return carried;
   }
   std::vector<Call> calls() const {
@@ -97,10 +100,12 @@ class NotingReporter final : public Reporter {
     made.envelope.recipients.push_back(
         {.address = errand.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
     EXPECT_TRUE(made.body.append("a report\r\n"));
+    if (broken) made.envelope.recipients.clear();  // which no spool takes
     return made;
   }
   std::mutex mutex_;
   std::vector<std::string> said;
+  std::atomic<bool> broken = false;
 
  private:
   std::string directory_;
@@ -365,6 +370,32 @@ TEST_F(RunnerTest, what_a_clock_that_was_ahead_has_left_does_not_sleep_for_a_yea
   const auto id =
       put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org", year);
   up();
+  EXPECT_TRUE(gone(id));
+}
+
+TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
+  reporter_->broken = true;
+  relay_.answers = {{result(ResultClass::permanent)}};
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
+  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
+  ASSERT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+  EXPECT_EQ(state(id), spool::State::queued);
+  reporter_->broken = false;
+  EXPECT_TRUE(gone(id));
+  EXPECT_EQ(relay_.calls().size(), 2u);
+}
+
+TEST_F(RunnerTest, a_rule_sets_recipients_aside_with_its_word) {
+  relay_.set_aside = "suspicious";
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
+  EXPECT_TRUE(soon([&] { return state(id) == spool::State::quarantined; }));
+  EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].quarantine, "suspicious");
+  EXPECT_EQ(spool_->list({.quarantine = "suspicious"}, "", 9)->size(), 1u);
+  EXPECT_EQ(spool_->list({.quarantine = "other"}, "", 9)->size(), 0u);
+  relay_.set_aside.reset();
+  act(spool::Action::release, id);
   EXPECT_TRUE(gone(id));
 }
 
