@@ -126,7 +126,13 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
                            .envid = evidence.envid,
                            .trace_id = ruling.trace_id};
   if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
-  if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
+  if (const auto& auth = evidence.session.auth) {
+    envelope.authn_id = auth->username;
+    // The queue is fair between accounts: whose credential it was pays for it.
+    const auto policy =
+        auth->granted.empty() ? nullptr : rooms_.directory.policy(auth->granted.begin()->first);
+    if (policy) envelope.account = policy->account_id;
+  }
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
     const mail::Mailbox& address = recipient.address;
