@@ -139,6 +139,7 @@ struct QueueConfig {
   Milliseconds expire = std::chrono::hours(5 * 24);
   Milliseconds expire_null_path = std::chrono::hours(2 * 24);
   Milliseconds delay_notice = std::chrono::hours(4);  ///< 0: never
+  bool operator==(const QueueConfig&) const = default;
 };
 
 /// One `[[route]]`: read by relay::parse_route().

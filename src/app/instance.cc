@@ -501,6 +501,11 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     return followed;
   }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
+  if (config.queue != config_.queue ||
+      config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
+    telemetry::log::warning("config.needs_restart")
+        .msg("[queue] and webhooks.retry_schedule take effect at the next start");
+  }
   return followed;
 }
 
