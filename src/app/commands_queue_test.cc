@@ -42,14 +42,21 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
   MessageId add(const std::string& sender, State state = State::queued,
                 const std::string& text = "Subject: x\r\n\r\nbody\r\n") {
     Envelope made{.received = std::chrono::system_clock::now(), .reverse_path = sender};
+    const Time later = made.received + std::chrono::hours(1);
     made.recipients = {{.address = "x@example.net",
                         .destination = {RouteKind::relay, "example.net"},
                         .state = state,
-                        // Not while the test looks.
-                        .next_attempt = made.received + std::chrono::hours(1),
                         .last_reply = "451 4.7.1 later\x1b[31m"}};
     const auto id = put(std::move(made), text);
     EXPECT_TRUE(id) << id.error().message;
+    if (state == State::queued) {  // one that was tried: not again while the test looks
+      const auto claims = claim({{*id, 0}}, Time::max(), later);
+      EXPECT_TRUE(settle({{.key = {*id, 0},
+                           .attempt = claims->front().attempt,
+                           .outcome = Outcome::retry,
+                           .next_attempt = later,
+                           .reply = "451 4.7.1 later\x1b[31m"}}));
+    }
     return *id;
   }
 
