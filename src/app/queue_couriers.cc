@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include <boost/json.hpp>
+
+#include "app/relay_report.h"
 #include "base/ulid.h"
 #include "deliver/maildir.h"
 #include "deliver/stamp.h"
@@ -107,6 +110,12 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
     }
     relay::AttemptReport report = co_await courier->attempt(message, read);
     tell(report, errand);
+    if (auto line = telemetry::log::debug("relay.attempt")) {
+      line.field("message_id", errand.message.id)
+          .field("route", errand.destination.key)
+          .field("attempt", errand.attempt)
+          .msg(boost::json::serialize(attempt_json(report, message)));
+    }
     // The best contact says how the destination is.
     carried.contact =
         carried.results.empty() ? report.contact : std::min(carried.contact, report.contact);
