@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "mail/hostname.h"
 #include "policy/record.h"
 #include "queue/stored.h"
 #include "relay/destination.h"
@@ -48,10 +49,24 @@ std::optional<smtp::Reply> AcceptedMail::trouble(std::uint64_t octets) const {
   return reply_of_spool(ready.error());
 }
 
+/// <postmaster> (RFC 5321 §4.5.1) and literals of this host (§4.1.3) are addresses at its name.
+mail::Mailbox AcceptedMail::qualified(const mail::Mailbox& address,
+                                      const relay::RelayConfig& relay) const {
+  const auto own = [&](const IpAddress& ip) {
+    return ip.is_loopback() ||
+           std::any_of(relay.routing.self.begin(), relay.routing.self.end(),
+                       [&](const relay::Endpoint& one) { return one.address == ip; });
+  };
+  const auto literal = mail::literal_address(address.domain);
+  if (!address.domain.empty() && !(literal && own(*literal))) return address;
+  return {address.local_part, settings_.hostname};
+}
+
 std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipient) const {
   if (recipient.route.webhook) return std::nullopt;
-  return relay::refusal_at_rcpt(*relay_.load(), recipient.address.local_part,
-                                recipient.address.domain);
+  const auto relay = relay_.load();
+  const mail::Mailbox address = qualified(recipient.address, *relay);
+  return relay::refusal_at_rcpt(*relay, address.local_part, address.domain);
 }
 
 Task<smtp::Reply> AcceptedMail::take(const policy::Evidence& evidence, spool::Body& message,
@@ -135,7 +150,7 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
   }
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
-    const mail::Mailbox& address = recipient.address;
+    const mail::Mailbox address = qualified(recipient.address, *relay);
     const relay::Route& route = relay::route_of(*relay, address.local_part, address.domain);
     if (route.kind == relay::Route::Kind::discard) continue;  // taken and thrown away
     const bool local = route.kind == relay::Route::Kind::maildir;

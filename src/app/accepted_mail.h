@@ -52,6 +52,7 @@ class AcceptedMail final : public gateway::MessageSink {
                                const Ruling& ruling, Time received);
   Task<smtp::Reply> to_hosts(const policy::Evidence& evidence, spool::Body& message,
                              const Ruling& ruling, Time received);
+  mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
   Task<Result<spool::MessageId>> put(spool::Envelope envelope, spool::Body body);
 
   const Rooms rooms_;
