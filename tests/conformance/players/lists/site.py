@@ -21,6 +21,8 @@ OUT_OF_THE_WAY = {
     "api": {"signup": "open", "rate_limits": False},
     # As Postfix: a mistake in a list shows where it is evaluated, not at the start.
     "restrictions": {"errors": "defer"},
+    # As Postfix does; without it such recipients are refused behind the lists.
+    "relay": {"relay_to_literals": True},
 }
 # Parameters that are no matter of lists: the listener's, or those of parts that Postern does not have. They are not written into [restrictions].
 LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_cert_file smtpd_tls_key_file
