@@ -13,6 +13,7 @@ pkg_check_modules(PSL REQUIRED IMPORTED_TARGET libpsl)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(PGSQL REQUIRED IMPORTED_TARGET libpq)
 pkg_check_modules(LDAP REQUIRED IMPORTED_TARGET ldap lber)
+pkg_check_modules(LUA REQUIRED IMPORTED_TARGET lua5.4)
 pkg_check_modules(FMT REQUIRED IMPORTED_TARGET fmt)
 # The unbound .pc file names private libraries whose -dev packages are not pulled in.
 find_library(UNBOUND_LIBRARY unbound REQUIRED)

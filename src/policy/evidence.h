@@ -37,9 +37,11 @@ struct Tls {
 /// The SASL identity of the session, and which policies' credential lists it satisfied. Each grant
 /// holds the stamp of the credential that matched, so that a changed password stops counting.
 struct Authentication {
-  std::string username;  ///< without the "%pol_..." that selects a policy
+  std::string username;  ///< the authentication identity, without a "%pol_..." that selects a policy
   std::string mechanism;
   std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
+  std::string authz_id;            ///< whom the client acts for (RFC 4422 §2)
+  std::vector<std::string> groups;  ///< that the verifier says it belongs to
 };
 
 /// Facts of one connection.

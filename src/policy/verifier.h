@@ -1,0 +1,67 @@
+// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in order.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/secret.h"
+#include "base/task.h"
+#include "policy/evidence.h"
+#include "policy/layer.h"
+#include "policy/trace.h"
+#include "smtp/reply.h"
+
+namespace postern::policy {
+
+/// One attempt with a name and a password (PLAIN, LOGIN) or a token (OAUTHBEARER).
+struct AuthAttempt {
+  std::string mechanism;  ///< "PLAIN", in capitals
+  std::string authz_id;   ///< as the client wrote it; empty: it named none
+  std::string authn_id;   ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
+  Secret password;        ///< the password or the token, never empty
+};
+
+struct AuthAnswer {
+  enum class Kind {
+    unknown,      ///< nobody of that name here: the next verifier is asked
+    refused,      ///< 535; counts as a wrong guess
+    unavailable,  ///< could not be known: 454 4.7.0, counts as nothing
+    accepted,
+  };
+  Kind kind = Kind::unknown;
+  /// When accepted. An authorisation identity other than the authenticated one is honoured only
+  /// because the verifier put it here (RFC 4616 §2, DESIGN §9.1).
+  Authentication identity;
+  /// A refusal in words of the verifier's own, instead of the standard ones.
+  std::optional<smtp::Reply> reply;
+  /// For log and trace; holds no secret.
+  std::string detail;
+};
+
+/// What SCRAM-SHA-256 needs of an account (RFC 5802 §3). No password can be told from it.
+struct ScramKeys {
+  std::string salt;
+  std::uint32_t iterations = 4096;
+  std::string stored_key;
+  std::string server_key;
+};
+
+/// Thread-safe; outlives the sessions.
+class Verifier {
+ public:
+  virtual ~Verifier() = default;
+  /// The word in traces: "policies", "lua", "ldap". Static.
+  virtual std::string_view name() const = 0;
+  /// Whether it can serve a mechanism at all; only such mechanisms are offered.
+  virtual bool serves(std::string_view mechanism) const = 0;
+  /// `evidence` is the session's; what the verifier asked others is noted there, its steps in
+  /// `steps`. Throws nothing: trouble is `unavailable`.
+  virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Evidence& evidence,
+                                  Gatherer& gatherer, std::vector<Step>& steps) const = 0;
+  /// SCRAM: the keys of an account. The error is `unavailable`; nullopt: nobody of that name.
+  virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id) const;
+};
+
+}  // namespace postern::policy

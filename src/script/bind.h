@@ -1,0 +1,288 @@
+// How C++ functions become host functions of scripts. A host function is an ordinary function:
+//
+//     std::string hex(std::string_view octets);
+//     std::vector<std::string> split(Call& call, std::string_view text, std::string_view separator);
+//     Task<json::value> load(Call& call, json::value source);          // waits: the script is suspended
+//
+//     const HostFunction functions[] = {
+//         {"kumo.encode.hex_encode", "octets: string", "string", "Hexadecimal.", bind<&hex>},
+//         {"Regex:is_match", "text: string", "boolean", "Whether it matches.", bind<&is_match>},
+//     };
+//
+// The row is all there is: it registers the function, it is its line in the manual and in the
+// editor's stubs. What a function throws becomes an error of the script, with file and line.
+//
+// Parameters: string_view, string, bool, int64_t, double, json::value (any data), Function, Rest
+// (all further arguments, as data), std::optional of these (nil or left out), and
+// std::shared_ptr<T> of a class named by class_name<T>. Results: the same, void, std::vector,
+// Many (several results), and Task of these.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <boost/json/value.hpp>
+#include <lua.hpp>
+
+#include "base/task.h"
+#include "script/call.h"
+
+namespace postern::script {
+
+namespace json = boost::json;
+
+struct HostFunction {
+  std::string_view name;        ///< "kumo.secrets.load"; of a class "Message:get_meta"
+  std::string_view parameters;  ///< as editors read them (LuaLS): "name: string, count?: integer"
+  std::string_view returns;     ///< "string|nil"; "" without a result
+  std::string_view help;        ///< one or two sentences
+  lua_CFunction call;
+};
+using HostTable = std::span<const HostFunction>;
+
+/// The name that scripts' errors and the manual call a class of the host's by. Specialize it.
+template <class T>
+struct ClassName;  // { static constexpr std::string_view value = "Regex"; };
+
+/// A function of the script, kept for later calls. It belongs to the state it came from.
+struct Function {
+  int index = 0;  ///< on the stack while the host function runs
+};
+/// All arguments from here on.
+struct Rest {
+  std::vector<json::value> values;
+};
+/// Several results.
+struct Many {
+  std::vector<json::value> values;
+};
+
+/// A value of the host's own as an error. Throw it in a host function.
+struct Throw {
+  std::shared_ptr<const Thrown> value;
+};
+
+// What bind<> is made of. Indices are absolute.
+namespace stack {
+
+/// The running call. An error of the script where there is none.
+Call& current(lua_State* L);
+
+[[noreturn]] void wrong_argument(int index, std::string_view wanted, lua_State* L);
+
+std::string_view text_at(lua_State* L, int index);
+std::int64_t integer_at(lua_State* L, int index);
+double number_at(lua_State* L, int index);
+bool boolean_at(lua_State* L, int index);
+/// Tables with 1..n become arrays, others objects; nil null. Functions and values of the host's own
+/// are errors, and so is nesting beyond 32 and more than 100,000 elements.
+json::value data_at(lua_State* L, int index);
+void* object_at(lua_State* L, int index, std::string_view class_name);
+
+void push(lua_State* L, std::string_view text);
+void push(lua_State* L, bool value);
+void push(lua_State* L, std::int64_t value);
+void push(lua_State* L, double value);
+void push(lua_State* L, const json::value& value);
+/// A value of a class: `holder` is moved into the state and destroyed with the value.
+void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view class_name);
+
+template <class T>
+struct Is : std::false_type {};
+template <class T>
+struct IsOptional : std::false_type {};
+template <class T>
+struct IsOptional<std::optional<T>> : std::true_type {};
+template <class T>
+struct IsShared : std::false_type {};
+template <class T>
+struct IsShared<std::shared_ptr<T>> : std::true_type {};
+template <class T>
+struct IsVector : std::false_type {};
+template <class T>
+struct IsVector<std::vector<T>> : std::true_type {};
+template <class T>
+struct IsTask : std::false_type {};
+template <class T>
+struct IsTask<Task<T>> : std::true_type {
+  using Result = T;
+};
+
+template <class T>
+T take(lua_State* L, int index) {
+  if constexpr (std::is_same_v<T, std::string_view>) {
+    return text_at(L, index);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    return std::string(text_at(L, index));
+  } else if constexpr (std::is_same_v<T, bool>) {
+    return boolean_at(L, index);
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(integer_at(L, index));
+  } else if constexpr (std::is_floating_point_v<T>) {
+    return number_at(L, index);
+  } else if constexpr (std::is_same_v<T, json::value>) {
+    return data_at(L, index);
+  } else if constexpr (std::is_same_v<T, Function>) {
+    if (!lua_isfunction(L, index)) wrong_argument(index, "function", L);
+    return Function{index};
+  } else if constexpr (std::is_same_v<T, Rest>) {
+    Rest rest;
+    for (int i = index; i <= lua_gettop(L); ++i) rest.values.push_back(data_at(L, i));
+    return rest;
+  } else if constexpr (IsOptional<T>::value) {
+    if (lua_isnoneornil(L, index)) return std::nullopt;
+    return take<typename T::value_type>(L, index);
+  } else if constexpr (IsShared<T>::value) {
+    using Object = typename T::element_type;
+    void* holder = object_at(L, index, ClassName<std::remove_const_t<Object>>::value);
+    return std::static_pointer_cast<Object>(*static_cast<std::shared_ptr<void>*>(holder));
+  } else {
+    static_assert(Is<T>::value, "no script value becomes this type");
+  }
+}
+
+/// Pushes a result; returns how many values it is.
+template <class T>
+int give(lua_State* L, T&& value) {
+  using Plain = std::remove_cvref_t<T>;
+  if constexpr (std::is_same_v<Plain, Many>) {
+    luaL_checkstack(L, static_cast<int>(value.values.size()), "results");
+    for (const json::value& one : value.values) push(L, one);
+    return static_cast<int>(value.values.size());
+  } else if constexpr (IsOptional<Plain>::value) {
+    if (value) return give(L, *std::forward<T>(value));
+    lua_pushnil(L);
+  } else if constexpr (IsShared<Plain>::value) {
+    using Object = std::remove_const_t<typename Plain::element_type>;
+    if (!value) {
+      lua_pushnil(L);
+    } else {
+      push_object(L, std::const_pointer_cast<Object>(value), ClassName<Object>::value);
+    }
+  } else if constexpr (IsVector<Plain>::value) {
+    lua_createtable(L, static_cast<int>(value.size()), 0);
+    lua_Integer index = 0;
+    for (auto& one : value) {
+      give(L, one);
+      lua_rawseti(L, -2, ++index);
+    }
+  } else if constexpr (std::is_same_v<Plain, bool>) {
+    push(L, value);
+  } else if constexpr (std::is_integral_v<Plain>) {
+    push(L, static_cast<std::int64_t>(value));
+  } else if constexpr (std::is_floating_point_v<Plain>) {
+    push(L, static_cast<double>(value));
+  } else if constexpr (std::is_convertible_v<Plain, std::string_view>) {
+    push(L, std::string_view(value));
+  } else {
+    push(L, static_cast<const json::value&>(value));
+  }
+  return 1;
+}
+
+/// Work that a suspended script waits for.
+class Pending {
+ public:
+  virtual ~Pending() = default;
+  /// Never throws: trouble is kept for finish().
+  virtual Task<void> run() = 0;
+  /// Pushes the results, or throws what run() kept.
+  virtual int finish(lua_State* L) = 0;
+};
+
+template <class T>
+class PendingTask final : public Pending {
+ public:
+  explicit PendingTask(Task<T> task) : task_(std::move(task)) {}
+  Task<void> run() override {
+    try {
+      if constexpr (std::is_void_v<T>) {
+        co_await std::move(task_);
+      } else {
+        value_.emplace(co_await std::move(task_));
+      }
+    } catch (...) {
+      error_ = std::current_exception();
+    }
+  }
+  int finish(lua_State* L) override {
+    if (error_) std::rethrow_exception(error_);
+    if constexpr (std::is_void_v<T>) {
+      return 0;
+    } else {
+      return give(L, std::move(*value_));
+    }
+  }
+
+ private:
+  struct Nothing {};
+  Task<T> task_;
+  std::optional<std::conditional_t<std::is_void_v<T>, Nothing, T>> value_;
+  std::exception_ptr error_;
+};
+
+/// Keeps what the script waits for; the host function then suspends it.
+void suspend(lua_State* L, std::unique_ptr<Pending> pending);
+inline constexpr int suspended = -1;
+/// Runs `body`, whose C++ values are gone before a Lua error is raised. `body` returns the number
+/// of results or `suspended`.
+int guarded(lua_State* L, int (*body)(lua_State*));
+
+template <class R, class... P, std::size_t... I>
+int invoke(lua_State* L, R (*function)(P...), std::index_sequence<I...>) {
+  const auto run = [&]() -> R {
+    if constexpr (sizeof...(P) > 0 && (std::is_same_v<P, Call&> || ...)) {
+      return [&]<class First, class... Others>(R (*f)(First, Others...)) {
+        return [&]<std::size_t... J>(std::index_sequence<J...>) {
+          std::tuple<std::remove_cvref_t<Others>...> arguments{
+              take<std::remove_cvref_t<Others>>(L, static_cast<int>(J) + 1)...};
+          return f(current(L), std::move(std::get<J>(arguments))...);
+        }(std::index_sequence_for<Others...>{});
+      }(function);
+    } else {
+      std::tuple<std::remove_cvref_t<P>...> arguments{
+          take<std::remove_cvref_t<P>>(L, static_cast<int>(I) + 1)...};
+      return function(std::move(std::get<I>(arguments))...);
+    }
+  };
+  if constexpr (std::is_void_v<R>) {
+    run();
+    return 0;
+  } else if constexpr (IsTask<R>::value) {
+    using Result = typename IsTask<R>::Result;
+    suspend(L, std::make_unique<PendingTask<Result>>(run()));
+    return suspended;
+  } else {
+    return give(L, run());
+  }
+}
+
+template <class R, class... P>
+int invoke(lua_State* L, R (*function)(P...)) {
+  return invoke(L, function, std::index_sequence_for<P...>{});
+}
+
+}  // namespace stack
+
+/// The function as scripts call it. A Call& may only be the first parameter. Parameters of a
+/// function that returns a Task must be values: the stack is gone when it resumes.
+template <auto function>
+int bind(lua_State* L) {
+  return stack::guarded(L, [](lua_State* inner) { return stack::invoke(inner, function); });
+}
+
+/// Raises an error of the script unless `condition` holds.
+inline void demand(bool condition, const std::string& sentence) {
+  if (!condition) throw std::runtime_error(sentence);
+}
+
+}  // namespace postern::script

@@ -1,0 +1,41 @@
+// What one call of a script may spend, and what became of it.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "script/world.h"
+
+namespace postern::script {
+
+/// Of one call: a hook, or the loading of the script.
+struct Limits {
+  std::uint64_t instructions = 10'000'000;   ///< of the virtual machine; matching counts too
+  std::size_t memory = 32u << 20;            ///< octets beyond what is held when the call begins
+  std::chrono::milliseconds time{10'000};    ///< from its beginning, waits included
+};
+
+/// Of all of a state's memory; a call is stopped there whatever it may still spend.
+inline constexpr std::size_t state_memory = 512u << 20;
+/// A script that computes gives way to others after this time.
+inline constexpr std::chrono::microseconds slice{1'000};
+/// Where it cannot give way (inside a comparison function of `table.sort`, a `gsub` callback, a
+/// `__tostring`) it may go on for this long, then it is stopped.
+inline constexpr std::chrono::milliseconds longest_slice{20};
+
+enum class Stopped : std::uint8_t { no, instructions, memory, time };
+
+/// What a call has used.
+struct Spent {
+  std::uint64_t instructions = 0;  ///< to the next thousand
+  std::chrono::nanoseconds computing{0};
+  std::chrono::nanoseconds waiting{0};
+  std::size_t host_calls = 0;  ///< those that waited
+  Stopped stopped = Stopped::no;
+};
+
+}  // namespace postern::script
