@@ -113,9 +113,10 @@ int find_plain(lua_State* L, std::string_view subject, std::string_view wanted, 
     const std::size_t piece = std::min(subject.size() - start, octets_at_once + wanted.size());
     // memmem, since std::string_view::find can take the product of both sizes.
     const void* found = memmem(subject.data() + start, piece, wanted.data(), wanted.size());
-    pay(L, 1 + piece / octets_per_step);
+    const auto at = found == nullptr ? static_cast<lua_Integer>(start + piece)
+                                     : static_cast<const char*>(found) - subject.data();
+    pay(L, 1 + (static_cast<std::size_t>(at) - start) / octets_per_step);
     if (found != nullptr) {
-      const auto at = static_cast<lua_Integer>(static_cast<const char*>(found) - subject.data());
       lua_pushinteger(L, at + 1);
       lua_pushinteger(L, at + static_cast<lua_Integer>(wanted.size()));
       return 2;
