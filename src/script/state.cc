@@ -116,6 +116,7 @@ class State::Running {
 class State::Loan {
  public:
   Loan(State& state, Call& call) : state_(state), call_(call) {
+    for (const std::string& secret : state_.secrets_) call_.keep_secret(secret);
     if (!state_.idle_.empty()) {
       std::tie(thread_, reference_) = state_.idle_.back();
       state_.idle_.pop_back();
@@ -321,6 +322,11 @@ Task<std::optional<Raised>> State::call(int function, Push arguments, Read resul
 int State::keep(Function function) {
   lua_pushvalue(active_, function.index);
   return luaL_ref(active_, LUA_REGISTRYINDEX);
+}
+
+void State::keep_secret(std::string text) {
+  if (running_ != nullptr) running_->keep_secret(text);
+  if (std::ranges::find(secrets_, text) == secrets_.end()) secrets_.push_back(std::move(text));
 }
 
 std::string State::place() const {

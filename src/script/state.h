@@ -72,6 +72,9 @@ class State {
   const Files& files() const { return setup_.files; }
   const std::shared_ptr<Memos>& memos() const { return setup_.memos; }
 
+  /// Left out of the logs and errors of this call and of all later ones; see Call::keep_secret.
+  void keep_secret(std::string text);
+
   /// What a dialect keeps beside a state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
   template <class T>
@@ -124,6 +127,7 @@ class State {
   std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
+  std::vector<std::string> secrets_;
   std::shared_ptr<void> user_;
 };
 

@@ -158,6 +158,9 @@ TEST_F(Script, FunctionsThatWaitSuspendTheScriptWherever) {
       {"t.result(tostring(setmetatable({}, {__index = function(_, k) return t.wait(k, 1) "
        "end}).key))",
        R"("key")"},
+      {"local list = {3, 1, 2} table.sort(list, function(a, b) t.wait('x', 1) return a < b end)"
+       " t.result(list)",
+       "[1,2,3]"},
       {"coroutine.yield(1)", "error: policy.lua:1: attempt to yield from outside a coroutine"},
   };
   for (const auto& [text, wanted] : cases) {
@@ -192,6 +195,11 @@ TEST_F(Script, WhatWouldEscapeABudgetIsStopped) {
       " while true do end end)()",
       "repeat local ok = pcall(t.wait, 'boom', 0) until false",
       "while true do pcall(error, {}) end",
+      "while true do pcall(string.find, ('a'):rep(5000), ('.-'):rep(12) .. 'b') end",
+      "pcall(table.move, {}, 1, 1 << 60, 2) while true do end",
+      "pcall(table.concat, setmetatable({}, {__index = function() return '' end}), '', 1, 1 << 60)"
+      " while true do end",
+      "table.sort({2, 1}, function() while true do end end)",
   };
   for (const char* text : cases) {
     const Ran ran = run(text, limits);
@@ -218,9 +226,9 @@ TEST_F(Script, MemoryIsBounded) {
 }
 
 TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
-  for (const char* name :
-       {"debug", "io.popen", "io.output", "os.execute", "os.exit", "os.remove", "os.rename",
-        "os.tmpname", "package.loadlib", "string.dump", "dofile", "loadfile"}) {
+  for (const char* name : {"debug", "io.popen", "io.output", "io.write", "io.stdout", "os.execute",
+                           "os.exit", "os.remove", "os.rename", "os.tmpname", "os.setlocale",
+                           "package.loadlib", "package.searchers", "string.dump", "warn"}) {
     const std::string text = std::string("local at = _G for part in ('") + name +
                              "'):gmatch('%a+') do at = at and rawget(at, part) end t.result(at)";
     EXPECT_EQ(answer(text), "null") << name;
