@@ -245,6 +245,8 @@ void MergedData::merge(json::object& into, const json::object& from, const std::
     places_.insert_or_assign(
         here, line == file.lines.end() ? file.name : fmt::format("{}:{}", file.name, line->second));
     json::value& old = into[key];
+    // A script's empty table arrives as an empty list; it takes no key away.
+    if (value.is_array() && value.get_array().empty() && old.is_object()) continue;
     if (!value.is_object()) {
       old = value;
       continue;
