@@ -24,6 +24,12 @@ struct TextHash {
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
+/// "*", "*.example.com" or a name: a `*` stands for all of the labels in front.
+inline bool is_domain_pattern(std::string_view pattern) {
+  if (pattern.starts_with("*.")) pattern.remove_prefix(2);
+  return pattern == "*" || (!pattern.empty() && pattern.find('*') == std::string_view::npos);
+}
+
 /// Case of ASCII letters plays no part.
 template <class T>
 class DomainMap {

@@ -144,8 +144,7 @@ class Reader {
       if (!mistakes_.not_empty(here, domain)) continue;
       if (domain == "default") {
         config_.any_domain = read_options(here, settings);
-      } else if (domain.find('*', 1) != std::string_view::npos ||
-                 (domain.starts_with('*') && domain.size() > 1 && domain[1] != '.')) {
+      } else if (!is_domain_pattern(domain)) {
         mistakes_.add(here, "is no domain: `*` stands for all of the labels in front, once");
       } else if (const json::object* keys = mistakes_.table(here, settings)) {
         read_scope(here, *keys, config_.domains[domain]);
