@@ -1,11 +1,8 @@
 #include "deliver/webhook_delivery.h"
 
 #include <algorithm>
-#include <mutex>
 #include <utility>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/query.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -117,22 +114,12 @@ struct WebhookDelivery::Job {
 };
 
 WebhookDelivery::WebhookDelivery(DeliveryServices services, DeliveryOptions options)
-    : services_(services), options_(std::move(options)), gate_(options_.concurrency) {}
+    : services_(services),
+      options_(std::move(options)),
+      gate_(options_.concurrency),
+      clients_(services.resolver, options_.http) {}
 
 WebhookDelivery::~WebhookDelivery() = default;
-
-net::HttpClient& WebhookDelivery::client_of(asio::execution_context& loop) {
-  {
-    const std::shared_lock lock(mutex_);
-    if (const auto found = clients_.find(&loop); found != clients_.end()) return *found->second;
-  }
-  const std::unique_lock lock(mutex_);
-  std::unique_ptr<net::HttpClient>& client = clients_[&loop];
-  if (!client)
-    client = std::make_unique<net::HttpClient>(static_cast<asio::io_context&>(loop).get_executor(),
-                                               services_.resolver, options_.http);
-  return *client;
-}
 
 template <class F>
 Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F work) {
@@ -367,12 +354,12 @@ Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body 
       [&keys, &id, now, octets = *body] { return sign(keys, id, unix_seconds(now), octets); });
   if (!signature) co_return own_trouble(signature.error());
   const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  net::HttpClient& client = client_of(asio::query(executor, asio::execution::context));
-  net::HttpPost request{.url = webhook->target_url,
-                        .headers = request_headers(*webhook, std::move(*signature)),
-                        .body = body_of(*body),
-                        .timeout = std::max(job.left(), milliseconds(1))};
-  const net::HttpResult result = co_await client.post(std::move(request));
+  net::HttpClient& client = clients_.of(executor);
+  net::OutgoingRequest request{.url = webhook->target_url,
+                               .headers = request_headers(*webhook, std::move(*signature)),
+                               .body = body_of(*body),
+                               .timeout = std::max(job.left(), milliseconds(1))};
+  const net::HttpResult result = co_await client.send(std::move(request));
   co_return outcome_of(result, id);
 }
 

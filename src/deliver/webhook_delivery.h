@@ -4,11 +4,7 @@
 
 #include <chrono>
 #include <memory>
-#include <shared_mutex>
 #include <string>
-#include <unordered_map>
-
-#include <boost/asio/execution_context.hpp>
 
 #include "deliver/delivery_gate.h"
 #include "deliver/outcome.h"
@@ -108,14 +104,12 @@ class WebhookDelivery {
   Task<smtp::Reply> test_reply(const Job& job);
   template <class F>
   Task<std::invoke_result_t<F>> offload(std::uint64_t size, F work);
-  net::HttpClient& client_of(boost::asio::execution_context& loop);
   void record(const Job& job, Outcome& outcome);
 
   DeliveryServices services_;
   const DeliveryOptions options_;
   DeliveryGate gate_;
-  std::shared_mutex mutex_;  ///< guards the map, not the clients
-  std::unordered_map<boost::asio::execution_context*, std::unique_ptr<net::HttpClient>> clients_;
+  net::HttpClients clients_;
 };
 
 }  // namespace postern::deliver

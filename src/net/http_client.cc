@@ -7,11 +7,12 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/query.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/address_guard.h"
 #include "base/text.h"
 #include "net/curl_loop.h"
 
@@ -70,6 +71,12 @@ bool fit_for_a_header(const std::pair<std::string, std::string>& field) {
   }) && value.find_first_of(std::string_view("\r\n\0", 3)) == std::string::npos;
 }
 
+bool fit_method(std::string_view method) {
+  return !method.empty() && method != "CONNECT" && method != "HEAD" &&
+         std::all_of(method.begin(), method.end(),
+                     [](char c) { return (c >= 'A' && c <= 'Z') || c == '-'; });
+}
+
 }  // namespace
 
 class HttpClient::Loop : public CurlLoop {
@@ -79,7 +86,7 @@ class HttpClient::Loop : public CurlLoop {
 
 /// One request under way. libcurl holds pointers to it, so it stays where it is.
 struct HttpClient::Transfer final : CurlWaiter {
-  Transfer(std::shared_ptr<Loop> on, const HttpClientOptions& with, const HttpPost& what,
+  Transfer(std::shared_ptr<Loop> on, const HttpClientOptions& with, const OutgoingRequest& what,
            std::vector<IpAddress> checked, Clock::time_point until)
       : loop(std::move(on)),
         options(with),
@@ -120,7 +127,7 @@ struct HttpClient::Transfer final : CurlWaiter {
 
   std::shared_ptr<Loop> loop;
   const HttpClientOptions& options;
-  const HttpPost& request;
+  const OutgoingRequest& request;
   std::vector<IpAddress> addresses;
   Clock::time_point deadline;
   asio::steady_timer timer;
@@ -140,7 +147,7 @@ struct HttpClient::Transfer final : CurlWaiter {
 bool HttpClient::Transfer::allowed(const std::optional<IpAddress>& address, bool pinned) {
   const bool known = !pinned || (address && std::find(addresses.begin(), addresses.end(),
                                                       *address) != addresses.end());
-  if (address && known && !refused(*address, options.egress.allow_networks)) return true;
+  if (address && known && !options.egress.refuses(*address)) return true;
   blocked = address ? address->to_string() : "of an unknown family";
   return false;
 }
@@ -174,7 +181,8 @@ std::size_t HttpClient::Transfer::take_header(std::string_view line) {
 }
 
 std::size_t HttpClient::Transfer::take_body(std::string_view octets) {
-  const std::size_t room = options.response_limit - response.body.size();
+  const std::size_t room =
+      request.response_limit.value_or(options.response_limit) - response.body.size();
   response.body += octets.substr(0, room);
   if (octets.size() <= room) return octets.size();
   response.body_cut = true;
@@ -211,8 +219,13 @@ void HttpClient::Transfer::prepare(const HttpTarget& target) {
 
 /// Where the body comes from and the response goes.
 void HttpClient::Transfer::prepare_octets() {
-  set(CURLOPT_POST, 1L);
-  set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size));
+  if (request.method == "GET") {
+    set(CURLOPT_HTTPGET, 1L);
+  } else {
+    set(CURLOPT_POST, 1L);
+    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size));
+    if (request.method != "POST") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+  }
   set(CURLOPT_READDATA, this);
   set(
       CURLOPT_READFUNCTION,
@@ -322,6 +335,8 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
   using namespace asio::experimental::awaitable_operators;
   *trouble = HttpTrouble::none;
   if (target.address) co_return std::vector<IpAddress>{*target.address};
+  if (is_localhost_name(target.host))  // RFC 6761 §6.3: never asked of a name server
+    co_return std::vector<IpAddress>{*IpAddress::parse("127.0.0.1"), *IpAddress::parse("::1")};
   dns::Question v4{.name = target.host, .type = dns::Type::a};
   dns::Question v6{.name = target.host, .type = dns::Type::aaaa};
   Task<dns::Answer> first = resolver_.lookup(std::move(v4), limit);
@@ -329,7 +344,7 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
   const auto [a, aaaa] = co_await (std::move(first) && std::move(second));
   std::vector<IpAddress> addresses;
   for (const dns::Answer* answer : {&a, &aaaa}) {
-    if (is_localhost_name(answer->canonical_name)) {
+    if (is_localhost_name(answer->canonical_name) && !options_.egress.trusted) {
       *trouble = HttpTrouble::blocked;
       co_return fail(Fault::denied, fmt::format("{} is an alias of this machine", target.host));
     }
@@ -337,7 +352,7 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
       const Result<IpAddress> address = IpAddress::parse(record);
       if (!address) continue;
       // One refused address refuses the name: whoever chose the others chose this one too.
-      if (refused(*address, options_.egress.allow_networks)) {
+      if (options_.egress.refuses(*address)) {
         *trouble = HttpTrouble::blocked;
         co_return fail(Fault::denied, fmt::format("{} has the blocked address {}", target.host,
                                                   address->to_string()));
@@ -354,11 +369,13 @@ Task<Result<std::vector<IpAddress>>> HttpClient::addresses_of(HttpTarget target,
   co_return addresses;
 }
 
-Task<HttpResult> HttpClient::post(HttpPost request) {
+Task<HttpResult> HttpClient::send(OutgoingRequest request) {
   const Clock::time_point deadline = Clock::now() + request.timeout;
   const Result<HttpTarget> target = parse_target(request.url, options_.egress);
   if (!target)
     co_return HttpResult{.trouble = HttpTrouble::blocked, .detail = target.error().message};
+  if (!fit_method(request.method))
+    co_return HttpResult{.trouble = HttpTrouble::broken, .detail = "no such method"};
   if (!std::all_of(request.headers.begin(), request.headers.end(), fit_for_a_header))
     co_return HttpResult{.trouble = HttpTrouble::broken, .detail = "a header field is malformed"};
   HttpTrouble trouble = HttpTrouble::none;
@@ -374,6 +391,20 @@ Task<HttpResult> HttpClient::post(HttpPost request) {
     co_await transfer.timer.async_wait(asio::redirect_error(asio::use_awaitable, woken));
   }
   co_return transfer.result();
+}
+
+HttpClient& HttpClients::of(const asio::any_io_executor& executor) {
+  asio::execution_context& loop = asio::query(executor, asio::execution::context);
+  {
+    const std::shared_lock lock(mutex_);
+    if (const auto found = clients_.find(&loop); found != clients_.end()) return *found->second;
+  }
+  const std::unique_lock lock(mutex_);
+  std::unique_ptr<HttpClient>& client = clients_[&loop];
+  if (!client)
+    client = std::make_unique<HttpClient>(static_cast<asio::io_context&>(loop).get_executor(),
+                                          resolver_, options_);
+  return *client;
 }
 
 }  // namespace postern::net

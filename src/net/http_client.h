@@ -1,4 +1,4 @@
-// Outgoing HTTP: a POST to an address that was checked. libcurl stays inside.
+// Outgoing HTTP: a request to an address that was checked. libcurl stays inside.
 #pragma once
 
 #include <chrono>
@@ -6,12 +6,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/execution_context.hpp>
 
 #include "base/ip.h"
 #include "base/task.h"
@@ -44,11 +47,15 @@ struct HttpBody {
   static HttpBody of(std::string text);
 };
 
-struct HttpPost {
+struct OutgoingRequest {
   std::string url;
   HttpHeaders headers;
   HttpBody body;
   std::chrono::milliseconds timeout{30000};  ///< in all, name resolution included
+  /// Capitals and hyphens only. GET is sent without a body, everything else with the one above.
+  std::string method = "POST";
+  /// Octets of the response's body; less than HttpClientOptions::response_limit allows or more.
+  std::optional<std::size_t> response_limit;
 };
 
 /// Why there is no response.
@@ -76,10 +83,10 @@ struct HttpResult {
   std::vector<std::string> values(std::string_view name) const;
 };
 
-/// One for each event loop: it keeps its connections there, and post() is called there. Redirects
-/// are not followed, no proxy and no cookie is used, certificates are always verified, a request is
-/// never repeated. Names are resolved by `resolver`, once a request; one refused address refuses
-/// the name, and only the addresses checked are connected to.
+/// One for each event loop: it keeps its connections there, and send() is called there. Redirects
+/// are not followed, no proxy and no cookie is used, certificates are always verified, a request
+/// with a body is never repeated. Names are resolved by `resolver`, once a request; one refused
+/// address refuses the name, and only the addresses checked are connected to.
 class HttpClient {
  public:
   /// `resolver` outlives the client.
@@ -90,7 +97,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   /// Not while the client is destroyed; a coroutine that is destroyed in here ends its request.
-  Task<HttpResult> post(HttpPost request);
+  Task<HttpResult> send(OutgoingRequest request);
 
  private:
   class Loop;
@@ -103,6 +110,23 @@ class HttpClient {
   HttpClientOptions options_;
   dns::Resolver& resolver_;
   std::shared_ptr<Loop> loop_;
+};
+
+/// A client for each event loop, made when it is first asked for there. Thread-safe. Destroyed
+/// after the loops have stopped and before they are destroyed.
+class HttpClients {
+ public:
+  /// `resolver` outlives them.
+  HttpClients(dns::Resolver& resolver, HttpClientOptions options)
+      : resolver_(resolver), options_(std::move(options)) {}
+  /// That of the loop, an io_context, which `executor` runs on.
+  HttpClient& of(const boost::asio::any_io_executor& executor);
+
+ private:
+  dns::Resolver& resolver_;
+  const HttpClientOptions options_;
+  std::shared_mutex mutex_;  ///< guards the map, not the clients
+  std::unordered_map<boost::asio::execution_context*, std::unique_ptr<HttpClient>> clients_;
 };
 
 }  // namespace postern::net

@@ -37,8 +37,8 @@ class TableResolver final : public dns::Resolver {
   std::map<dns::Question, int> asked;
 };
 
-Task<void> run_post(HttpClient* client, HttpPost request, HttpResult* result) {
-  *result = co_await client->post(std::move(request));
+Task<void> run_post(HttpClient* client, OutgoingRequest request, HttpResult* result) {
+  *result = co_await client->send(std::move(request));
 }
 
 class HttpClientTest : public testing::Test {
@@ -102,6 +102,34 @@ TEST_F(HttpClientTest, posts_the_body_with_its_headers) {
   EXPECT_EQ(seen[0].header("Content-Length"), "200000");
   EXPECT_EQ(seen[0].header("Expect"), "");
   EXPECT_EQ(seen[0].header("Transfer-Encoding"), "");
+}
+
+TEST_F(HttpClientTest, gets_what_the_operator_named_wherever_it_is) {
+  ScriptedHttpServer server([](const Request&) { return Response{.body = "0123456789"}; });
+  HttpClientOptions options;
+  options.egress.trusted = true;
+  options.egress.allow_http = true;
+  use(options);
+  const auto get = [&](std::string url, std::size_t limit) {
+    HttpResult result;
+    OutgoingRequest request{.url = std::move(url), .headers = {}, .body = {}, .method = "GET"};
+    request.response_limit = limit;
+    asio::co_spawn(loop_, run_post(client_.get(), std::move(request), &result), asio::detached);
+    loop_.restart();
+    loop_.run();
+    return result;
+  };
+  const HttpResult whole = get(server.url("localhost", "/a?b=%2Fc"), 10);
+  EXPECT_EQ(whole.trouble, HttpTrouble::none) << whole.detail;
+  EXPECT_EQ(whole.body, "0123456789");
+  EXPECT_FALSE(whole.body_cut);
+  EXPECT_TRUE(get(server.url("127.0.0.1", "/"), 9).body_cut);
+  const std::vector<Request> seen = server.requests();
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0].method, "GET");
+  EXPECT_EQ(seen[0].target, "/a?b=%2Fc");
+  EXPECT_EQ(seen[0].header("Content-Length"), "");
+  EXPECT_TRUE(resolver_.asked.empty());
 }
 
 TEST_F(HttpClientTest, uses_a_connection_again) {

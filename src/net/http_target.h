@@ -16,6 +16,10 @@ struct EgressRules {
   CidrSet allow_networks;                  ///< reachable although on the deny list
   bool allow_http = false;                 ///< plain http too, not only https
   std::vector<std::uint16_t> allow_ports;  ///< besides 80, 443 and those above 1023
+  /// The operator himself named the URL: any address and port, this machine included.
+  bool trusted = false;
+
+  bool refuses(const IpAddress& address) const;
 };
 
 /// A URL taken apart by the parser that also makes the request (libcurl's), so that what was

@@ -1,4 +1,5 @@
-// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in order.
+// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in
+// order.
 #pragma once
 
 #include <optional>
@@ -19,8 +20,9 @@ namespace postern::policy {
 struct AuthAttempt {
   std::string mechanism;  ///< "PLAIN", in capitals
   std::string authz_id;   ///< as the client wrote it; empty: it named none
-  std::string authn_id;   ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
-  Secret password;        ///< the password or the token, never empty
+  std::string
+      authn_id;     ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
+  Secret password;  ///< the password or the token, never empty
 };
 
 struct AuthAnswer {

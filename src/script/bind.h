@@ -1,8 +1,9 @@
 // How C++ functions become host functions of scripts. A host function is an ordinary function:
 //
 //     std::string hex(std::string_view octets);
-//     std::vector<std::string> split(Call& call, std::string_view text, std::string_view separator);
-//     Task<json::value> load(Call& call, json::value source);          // waits: the script is suspended
+//     std::vector<std::string> split(Call& call, std::string_view text, std::string_view
+//     separator); Task<json::value> load(Call& call, json::value source);          // waits: the
+//     script is suspended
 //
 //     const HostFunction functions[] = {
 //         {"kumo.encode.hex_encode", "octets: string", "string", "Hexadecimal.", bind<&hex>},
@@ -86,7 +87,10 @@ bool boolean_at(lua_State* L, int index);
 /// Tables with 1..n become arrays, others objects; nil null. Functions and values of the host's own
 /// are errors, and so is nesting beyond 32 and more than 100,000 elements.
 json::value data_at(lua_State* L, int index);
+/// `class_name` ends in NUL, as literals do.
 void* object_at(lua_State* L, int index, std::string_view class_name);
+/// The host's own error value there; null when it is something else.
+std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index);
 
 void push(lua_State* L, std::string_view text);
 void push(lua_State* L, bool value);

@@ -14,9 +14,9 @@ namespace postern::script {
 
 /// Of one call: a hook, or the loading of the script.
 struct Limits {
-  std::uint64_t instructions = 10'000'000;   ///< of the virtual machine; matching counts too
-  std::size_t memory = 32u << 20;            ///< octets beyond what is held when the call begins
-  std::chrono::milliseconds time{10'000};    ///< from its beginning, waits included
+  std::uint64_t instructions = 10'000'000;  ///< of the virtual machine; matching counts too
+  std::size_t memory = 32u << 20;           ///< octets beyond what is held when the call begins
+  std::chrono::milliseconds time{10'000};   ///< from its beginning, waits included
 };
 
 /// Of all of a state's memory; a call is stopped there whatever it may still spend.

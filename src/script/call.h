@@ -12,6 +12,8 @@
 
 namespace postern::script {
 
+class State;
+
 /// An error value of the host's own, for instance a refusal that a script asked for. Scripts see a
 /// value that `tostring` makes `text` of; uncaught, it reaches whoever called the script.
 class Thrown {
@@ -37,6 +39,8 @@ class Call {
   }
 
   World& world() { return world_; }
+  /// The state that runs it. Only for host functions.
+  State& state() const { return *state_; }
   const Limits& limits() const { return limits_; }
   /// Host functions that wait end here.
   Clock::time_point deadline() const { return deadline_; }
@@ -61,10 +65,13 @@ class Call {
   void at_end(std::function<void()> clean) { at_end_.push_back(std::move(clean)); }
 
  private:
+  friend class State;
+
   World& world_;
   Limits limits_;
   Clock::time_point deadline_;
   void* context_;
+  State* state_ = nullptr;
   Spent spent_;
   std::vector<std::string> secrets_;
   std::vector<std::function<void()>> at_end_;

@@ -24,19 +24,30 @@ struct Raised {
   std::shared_ptr<const Thrown> thrown;  ///< of the host's own; null: an ordinary error
 };
 
-/// Where files may be read, and what `require` finds.
+/// Where files may be read.
 struct Files {
   std::string directory;           ///< of the script: `require 'x'` reads x.lua there
   std::vector<std::string> roots;  ///< further folders whose files may be read
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
+  /// The octets of such a file, at most 16 MiB.
+  Result<std::string> read(std::string_view path) const;
+};
+
+/// What scripts find in a state.
+struct Setup {
+  std::vector<HostTable> tables;  ///< outlive the states
+  /// Lua text by the name that `require` finds it under; both outlive the states.
+  std::vector<std::pair<std::string_view, std::string_view>> modules;
+  std::vector<std::string> globals;  ///< of the tables' names those that need no `require`
+  Files files;
 };
 
 class State {
  public:
-  /// `tables` outlive the state. `modules`: Lua text by the name that `require` finds it under.
-  State(std::vector<HostTable> tables, Files files);
+  /// `setup` outlives the state.
+  explicit State(const Setup& setup);
   ~State();
   State(const State&) = delete;
   State& operator=(const State&) = delete;
@@ -55,7 +66,7 @@ class State {
   int keep(Function function);
   /// "policy.lua:3" of the script's line that runs now; empty where there is none.
   std::string place() const;
-  const Files& files() const { return files_; }
+  const Files& files() const { return setup_.files; }
 
   /// What a dialect keeps beside a state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
@@ -75,46 +86,41 @@ class State {
   /// Counts work that is no instruction, for instance steps of a pattern match; raises an error of
   /// the script when the budget is used up. Call it where no C++ value waits to be destroyed.
   static void spend(lua_State* L, std::uint64_t steps);
-  /// While it lives the script cannot give way: the caller stands in C code that cannot be left.
-  class NoSlices;
 
  private:
-  friend void stack::suspend(lua_State*, std::unique_ptr<stack::Pending>);
-  friend int stack::guarded(lua_State*, int (*)(lua_State*));
-  friend struct Guts;
+  friend struct Coroutines;
+  friend struct Runtime;
+  class InHost;
+  class Running;
 
   static void* allocate(void* state, void* block, std::size_t old_size, std::size_t size);
   static void count(lua_State* L, lua_Debug*);
   /// Drives a coroutine whose function and arguments are on its stack.
-  Task<std::optional<Raised>> drive(lua_State* thread, int arguments, const Read& results,
-                                    Call& call);
-  Raised raised(lua_State* thread, int status, Call& call);
-  lua_State* take_thread(int& reference);
-  void give_back(lua_State* thread, int reference, bool failed);
 
-  std::vector<HostTable> tables_;
-  Files files_;
+  /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
+  class Loan;
+  /// Drives a coroutine whose function and arguments are on its stack.
+  Task<std::optional<Raised>> drive(Loan& loan, int arguments, const Read& results, Call& call);
+  std::optional<Raised> outcome(lua_State* thread, int count, const Read& results, Call& call);
+  Raised raised(lua_State* thread, Call& call);
+
+  const Setup& setup_;
   lua_State* main_ = nullptr;
+  lua_State* driven_ = nullptr;  ///< the coroutine that lua_resume() was called with
   lua_State* active_ = nullptr;  ///< the coroutine whose host function runs
   Call* running_ = nullptr;
-  std::unique_ptr<stack::Pending> pending_;
+  std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
+  std::unique_ptr<stack::Pending> finished_;  ///< what the coroutine about to resume waited for
   std::size_t used_ = 0;
   std::size_t memory_limit_ = SIZE_MAX;
   int in_host_ = 0;
   int no_slices_ = 0;
   bool gave_way_ = false;
+  int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
+  std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
   std::shared_ptr<void> user_;
-};
-
-class State::NoSlices {
- public:
-  explicit NoSlices(lua_State* L) : state_(State::of(L)) { ++state_.no_slices_; }
-  ~NoSlices() { --state_.no_slices_; }
-
- private:
-  State& state_;
 };
 
 }  // namespace postern::script

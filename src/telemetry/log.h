@@ -42,7 +42,7 @@ inline constexpr std::string_view field_names[] = {
     "code",    "enhanced_code", "reply",      "route",      "attempt",   "duration_ms", "bytes",
     "error",   "end",           "messages",   "recipients", "webhook",   "policy",      "status",
     "address", "file",          "method",     "path",       "name",      "version",     "count",
-    "remote",  "original"};
+    "remote",  "original",      "place"};
 
 /// The name of an event: lower-case words with dots, "decision.refused".
 struct EventName {

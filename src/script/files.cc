@@ -1,0 +1,51 @@
+#include <filesystem>
+#include <fstream>
+
+#include "script/state.h"
+
+namespace postern::script {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uintmax_t largest_file = 16u << 20;
+
+bool is_below(const fs::path& file, const fs::path& folder) {
+  const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
+  return end == folder.end();
+}
+
+}  // namespace
+
+Result<std::string> Files::find(std::string_view path) const {
+  std::error_code error;
+  const fs::path real = fs::canonical(fs::path(directory) / path, error);
+  const std::string name(path);
+  if (error) return fail(Fault::not_found, "cannot read " + name + ": " + error.message());
+  std::vector<std::string> folders = roots;
+  folders.push_back(directory);
+  for (const std::string& folder : folders) {
+    const fs::path root = fs::canonical(folder, error);
+    if (!error && is_below(real, root)) return real.string();
+  }
+  return fail(Fault::denied, name + " is outside the folders that scripts may read (lua.read)");
+}
+
+Result<std::string> Files::read(std::string_view path) const {
+  const Result<std::string> real = find(path);
+  if (!real) return real;
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(*real, error);
+  if (error || size > largest_file) {
+    return fail(Fault::permanent, "cannot read " + std::string(path) + ": " +
+                                      (error ? error.message() : "more than 16 MiB"));
+  }
+  std::string text(size, '\0');
+  std::ifstream file(*real, std::ios::binary);
+  file.read(text.data(), static_cast<std::streamsize>(size));
+  if (!file) return fail(Fault::temporary, "cannot read " + std::string(path));
+  return text;
+}
+
+}  // namespace postern::script

@@ -1,0 +1,315 @@
+// What of Lua's own libraries scripts find, and the host's tables.
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "script/runtime.h"
+
+namespace postern::script {
+
+namespace {
+
+/// Lua's finalizers run where no budget reaches them.
+int set_metatable(lua_State* L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) {
+    return luaL_error(L, "cannot change a protected metatable");
+  }
+  if (lua_istable(L, 2)) {
+    lua_pushliteral(L, "__gc");
+    if (lua_rawget(L, 2) != LUA_TNIL) return luaL_error(L, "__gc is not available here");
+    lua_pop(L, 1);
+  }
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+/// xpcall() whose handler runs when the error has unwound: Lua runs it where no budget reaches.
+int after_xpcall(lua_State* L, int status, lua_KContext) {
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - 1;
+  lua_pushboolean(L, 0);
+  lua_pushvalue(L, 1);
+  lua_rotate(L, -3, 2);  // false, handler, error
+  lua_callk(L, 1, 1, 2, [](lua_State*, int, lua_KContext results) { return int(results); });
+  return 2;
+}
+
+int protected_call(lua_State* L) {
+  luaL_checktype(L, 2, LUA_TFUNCTION);
+  const int arguments = lua_gettop(L) - 2;
+  lua_pushboolean(L, 1);
+  lua_insert(L, 3);  // f, handler, true, arguments
+  lua_pushvalue(L, 1);
+  lua_insert(L, 4);  // f, handler, true, f, arguments
+  lua_remove(L, 1);  // handler, true, f, arguments
+  const int status = lua_pcallk(L, arguments, LUA_MULTRET, 0, 0, after_xpcall);
+  return after_xpcall(L, status, 0);
+}
+
+/// A full collection takes long and is nothing a hook should decide.
+int collect_garbage(lua_State* L) {
+  if (std::strcmp(luaL_optstring(L, 1, "collect"), "count") == 0) {
+    lua_pushnumber(L, static_cast<lua_Number>(State::of(L).memory()) / 1024);
+  } else {
+    lua_pushinteger(L, 0);
+  }
+  return 1;
+}
+
+/// print(...): a line of the log.
+int print(lua_State* L) {
+  const int count = lua_gettop(L);
+  luaL_Buffer line;
+  luaL_buffinit(L, &line);
+  for (int i = 1; i <= count; ++i) {
+    if (i > 1) luaL_addchar(&line, '\t');
+    luaL_tolstring(L, i, nullptr);
+    luaL_addvalue(&line);
+  }
+  luaL_pushresult(&line);
+  return stack::guarded(L, [](lua_State* inner) {
+    Call& call = stack::current(inner);
+    const std::string text = call.redacted(std::string(stack::text_at(inner, lua_gettop(inner))));
+    call.world().log("info", State::of(inner).place(), text);
+    return 0;
+  });
+}
+
+/// load(): text alone, for bytecode is not checked by Lua.
+int load(lua_State* L) {
+  std::size_t size = 0;
+  luaL_argexpected(L, lua_type(L, 1) == LUA_TSTRING, 1, "string");
+  const char* text = lua_tolstring(L, 1, &size);
+  const char* name = luaL_optstring(L, 2, "=(load)");
+  const bool has_environment = !lua_isnone(L, 4);
+  if (luaL_loadbufferx(L, text, size, name, "t") != LUA_OK) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  if (has_environment) {
+    lua_pushvalue(L, 4);
+    if (lua_setupvalue(L, -2, 1) == nullptr) lua_pop(L, 1);
+  }
+  return 1;
+}
+
+/// What a table of the host's lacks.
+int lacking(lua_State* L) {
+  return luaL_error(L, "%s.%s is not available in Postern", lua_tostring(L, lua_upvalueindex(1)),
+                    luaL_tolstring(L, 2, nullptr));
+}
+
+int error_text(lua_State* L) {
+  const auto thrown = stack::thrown_at(L, 1);
+  stack::push(L, thrown ? std::string_view(thrown->text()) : std::string_view("error"));
+  return 1;
+}
+
+/// An index of a class that has fields: upvalues are its methods and its fields' functions.
+int index_class(lua_State* L) {
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
+  lua_pushvalue(L, 2);
+  if (lua_rawget(L, lua_upvalueindex(2)) == LUA_TNIL) return 1;
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/// registry[class] with __methods and __fields until finish_classes().
+void push_class(lua_State* L, const std::string& name) {
+  stack::push_object(L, nullptr, name);
+  lua_getmetatable(L, -1);
+  lua_remove(L, -2);
+  const int metatable = lua_gettop(L);
+  if (lua_getfield(L, metatable, "__methods") == LUA_TNIL) {
+    for (const char* part : {"__methods", "__fields"}) {
+      lua_newtable(L);
+      lua_setfield(L, metatable, part);
+    }
+    lua_getfield(L, metatable, "__methods");
+    lua_getfield(L, metatable, "__fields");
+    lua_pushcclosure(L, index_class, 2);
+    lua_setfield(L, metatable, "__index");
+  }
+  lua_settop(L, metatable);
+}
+
+/// The table `path` below the host's names, made where it lacks. Its gaps are errors.
+void push_table(lua_State* L, std::string_view path) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  std::size_t at = 0;
+  while (at <= path.size()) {
+    const std::size_t dot = std::min(path.find('.', at), path.size());
+    const std::string part(path.substr(at, dot - at));
+    if (lua_getfield(L, -1, part.c_str()) != LUA_TTABLE) {
+      lua_pop(L, 1);
+      lua_newtable(L);
+      lua_newtable(L);
+      stack::push(L, path.substr(0, dot));
+      lua_pushcclosure(L, lacking, 1);
+      lua_setfield(L, -2, "__index");
+      lua_setmetatable(L, -2);
+      lua_pushvalue(L, -1);
+      lua_setfield(L, -3, part.c_str());
+    }
+    lua_remove(L, -2);
+    at = dot + 1;
+  }
+}
+
+/// "Regex:find" is a method, "Address.user" a field, "kumo.string.split" a function.
+void add(lua_State* L, const HostFunction& row) {
+  const std::size_t end = row.name.find_last_of(".:");
+  const std::string owner(row.name.substr(0, end));
+  const std::string member(row.name.substr(end + 1));
+  if (std::isupper(static_cast<unsigned char>(owner[0])) == 0) {
+    push_table(L, owner);
+  } else {
+    push_class(L, owner);
+    if (!member.starts_with("__")) {
+      lua_getfield(L, -1, row.name[end] == ':' ? "__methods" : "__fields");
+      lua_remove(L, -2);
+    }
+  }
+  lua_pushcfunction(L, row.call);
+  lua_setfield(L, -2, member.c_str());
+  lua_pop(L, 1);
+}
+
+/// The chunk of a module that is Lua text; `require` calls it.
+int open_module(lua_State* L) {
+  std::size_t size = 0;
+  const char* text = lua_tolstring(L, lua_upvalueindex(1), &size);
+  const std::string_view name = stack::text_at(L, 1);
+  if (luaL_loadbufferx(L, text, size, ("=" + std::string(name)).c_str(), "t") != LUA_OK) {
+    return lua_error(L);
+  }
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+/// Opens what `require` has found: a chunk on top of the stack, called with the module's name.
+int finish_require(lua_State* L, int, lua_KContext) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_insert(L, -2);  // name, loaded, result
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, 1);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, lua_tostring(L, 1));
+  return 1;
+}
+
+/// Pushes the chunk of `<directory>/a/b.lua`, or an error.
+int push_file(lua_State* L) {
+  const Files& files = State::of(L).files();
+  std::string path(stack::text_at(L, 1));
+  std::replace(path.begin(), path.end(), '.', '/');
+  for (const char* ending : {".lua", "/init.lua"}) {
+    const Result<std::string> text = files.read(path + ending);
+    if (!text && text.error().fault == Fault::not_found) continue;
+    demand(text.has_value(), text ? std::string() : text.error().message);
+    if (luaL_loadbufferx(L, text->data(), text->size(), ("@" + path + ending).c_str(), "t") ==
+        LUA_OK) {
+      return 1;
+    }
+    throw std::runtime_error(std::string(stack::text_at(L, lua_gettop(L))));
+  }
+  throw std::runtime_error("module '" + std::string(stack::text_at(L, 1)) +
+                           "' not found: there is neither " + path + ".lua nor " + path +
+                           "/init.lua beside the policy");
+}
+
+int require(lua_State* L) {
+  luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  if (lua_getfield(L, -1, lua_tostring(L, 1)) != LUA_TNIL) return 1;
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  if (lua_getfield(L, -1, lua_tostring(L, 1)) == LUA_TNIL) {
+    lua_settop(L, 1);
+    stack::guarded(L, push_file);
+  }
+  lua_replace(L, 2);
+  lua_settop(L, 2);  // name, chunk
+  lua_pushvalue(L, 1);
+  lua_callk(L, 1, 1, 0, finish_require);
+  return finish_require(L, LUA_OK, 0);
+}
+
+constexpr luaL_Reg own_base[] = {{"setmetatable", set_metatable},
+                                 {"xpcall", protected_call},
+                                 {"collectgarbage", collect_garbage},
+                                 {"print", print},
+                                 {"require", require},
+                                 {"load", load},
+                                 {nullptr, nullptr}};
+
+/// Everything of these is left out.
+constexpr const char* no_base[] = {"dofile", "loadfile", "warn"};
+
+}  // namespace
+
+void Runtime::open_libraries(State& state) {
+  lua_State* L = state.main_;
+  for (const luaL_Reg& library : {luaL_Reg{LUA_GNAME, luaopen_base},
+                                  {LUA_TABLIBNAME, luaopen_table},
+                                  {LUA_STRLIBNAME, luaopen_string},
+                                  {LUA_MATHLIBNAME, luaopen_math},
+                                  {LUA_UTF8LIBNAME, luaopen_utf8},
+                                  {LUA_OSLIBNAME, luaopen_os},
+                                  {LUA_COLIBNAME, luaopen_coroutine}}) {
+    luaL_requiref(L, library.name, library.func, 1);
+    lua_pop(L, 1);
+  }
+  lua_pushglobaltable(L);
+  luaL_setfuncs(L, own_base, 0);
+  for (const char* name : no_base) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+  }
+  lua_pop(L, 1);
+  lua_getglobal(L, "os");
+  for (const char* name : {"execute", "exit", "remove", "rename", "tmpname", "setlocale"}) {
+    lua_pushnil(L);
+    lua_setfield(L, -2, name);
+  }
+  lua_pop(L, 1);
+  lua_getglobal(L, "string");
+  lua_pushnil(L);
+  lua_setfield(L, -2, "dump");
+  lua_pop(L, 1);
+  Coroutines::open(L);
+}
+
+void Runtime::register_tables(State& state) {
+  lua_State* L = state.main_;
+  push_class(L, "Error");
+  lua_pushcfunction(L, error_text);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+  for (const HostTable& table : state.setup_.tables) {
+    for (const HostFunction& row : table) add(L, row);
+  }
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  for (const std::string& name : state.setup_.globals) {
+    lua_getfield(L, -1, name.c_str());
+    lua_setglobal(L, name.c_str());
+  }
+  lua_pop(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const auto& [name, text] : state.setup_.modules) {
+    stack::push(L, text);
+    lua_pushcclosure(L, open_module, 1);
+    lua_setfield(L, -2, std::string(name).c_str());
+  }
+  lua_pop(L, 1);
+}
+
+}  // namespace postern::script

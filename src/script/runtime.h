@@ -1,0 +1,58 @@
+// What the files of the virtual machine share and nobody else sees.
+#pragma once
+
+#include "script/state.h"
+
+namespace postern::script {
+
+/// Memory of the host's functions is not the script's: their C++ values would be lost if Lua ran
+/// out of memory under them.
+class State::InHost {
+ public:
+  explicit InHost(State& state) : state_(state) { ++state_.in_host_; }
+  ~InHost() { --state_.in_host_; }
+  InHost(const InHost&) = delete;
+  InHost& operator=(const InHost&) = delete;
+
+ private:
+  State& state_;
+};
+
+struct Runtime {
+  static void open_libraries(State& state);
+  static void register_tables(State& state);
+  static void set_active(State& state, lua_State* L) { state.active_ = L; }
+  static std::unique_ptr<stack::Pending> take_finished(State& state) {
+    return std::move(state.finished_);
+  }
+  static void wait_for(State& state, std::unique_ptr<stack::Pending> pending) {
+    state.pending_ = std::move(pending);
+  }
+  static bool may_wait(const State& state, lua_State* L) {
+    return lua_isyieldable(L) && state.no_slices_ == 0;
+  }
+  static void fail(State& state, int status) { state.failed_ = status; }
+  static void keep_trace(State& state, std::string_view trace) { state.trace_ = trace; }
+  static int enter(State& state) { return ++state.in_host_; }
+  static int leave(State& state) { return --state.in_host_; }
+};
+
+/// `coroutine`: the host's own suspensions pass through a script's coroutines unseen.
+struct Coroutines {
+  static void open(lua_State* L);
+
+ private:
+  static int create(lua_State* L);
+  static int start(lua_State* L);
+  static int started(lua_State* L, int status, lua_KContext context);
+  static int resume(lua_State* L);
+  static int wrap(lua_State* L);
+  static int wrapped(lua_State* L);
+  static int yield(lua_State* L);
+  static int go_on(lua_State* L, lua_State* inner, int arguments, bool wraps);
+  template <bool wraps>
+  static int resumed(lua_State* L, int status, lua_KContext context);
+  static int finished(lua_State* L, lua_State* inner, int status, int count, bool wraps);
+};
+
+}  // namespace postern::script

@@ -1,0 +1,253 @@
+#include <cmath>
+#include <cstring>
+
+#include <boost/json.hpp>
+
+#include "script/runtime.h"
+
+namespace postern::script::stack {
+
+namespace {
+
+constexpr int deepest = 32;
+constexpr std::size_t most_elements = 100'000;
+constexpr std::string_view thrown_class = "Error";
+constexpr int raise = -2;
+
+int resumed(lua_State* L, int, lua_KContext) {
+  return guarded(L, [](lua_State* inner) {
+    const auto finished = Runtime::take_finished(State::of(inner));
+    return finished->finish(inner);
+  });
+}
+
+/// The error with the place of the script's line that called.
+void push_error(lua_State* L, std::string_view text) {
+  luaL_where(L, 1);
+  push(L, text);
+  lua_concat(L, 2);
+}
+
+/// The keys 1..n of a table whose keys are just these; otherwise -1.
+std::int64_t length_of_array(lua_State* L, int index) {
+  std::int64_t count = 0;
+  std::int64_t largest = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index) != 0) {
+    lua_pop(L, 1);
+    if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1) {
+      lua_pop(L, 1);
+      return -1;
+    }
+    largest = std::max<std::int64_t>(largest, lua_tointeger(L, -1));
+    ++count;
+  }
+  // A list with holes is still a list; one with more holes than elements is not.
+  return largest <= 2 * count ? largest : -1;
+}
+
+class DataReader {
+ public:
+  explicit DataReader(lua_State* L) : lua_(L) {}
+
+  json::value read(int index, int depth = 0) {
+    if (++elements_ > most_elements) throw std::runtime_error("too many values in one table");
+    switch (lua_type(lua_, index)) {
+      case LUA_TNIL:
+      case LUA_TNONE:
+        return nullptr;
+      case LUA_TBOOLEAN:
+        return lua_toboolean(lua_, index) != 0;
+      case LUA_TNUMBER:
+        if (lua_isinteger(lua_, index)) return std::int64_t{lua_tointeger(lua_, index)};
+        return lua_tonumber(lua_, index);
+      case LUA_TSTRING:
+        return json::value(text_at(lua_, index));
+      case LUA_TTABLE:
+        if (depth >= deepest) throw std::runtime_error("tables nested too deeply");
+        return table(index, depth);
+      default:
+        throw std::runtime_error(std::string("a ") + luaL_typename(lua_, index) +
+                                 " value cannot be kept or handed on as data");
+    }
+  }
+
+ private:
+  json::value table(int index, int depth) {
+    luaL_checkstack(lua_, 4, "nested tables");
+    const std::int64_t length = length_of_array(lua_, index);
+    if (length > 0) {
+      json::array array;
+      for (std::int64_t i = 1; i <= length; ++i) {
+        lua_rawgeti(lua_, index, i);
+        array.push_back(read(lua_gettop(lua_), depth + 1));
+        lua_pop(lua_, 1);
+      }
+      return array;
+    }
+    json::object object;
+    lua_pushnil(lua_);
+    while (lua_next(lua_, index) != 0) {
+      object.insert_or_assign(key(), read(lua_gettop(lua_), depth + 1));
+      lua_pop(lua_, 1);
+    }
+    return object;
+  }
+
+  /// Of the pair on top of the stack; numbers are not turned into strings in place, which would
+  /// confuse lua_next().
+  std::string key() {
+    if (lua_type(lua_, -2) == LUA_TSTRING) return std::string(text_at(lua_, lua_gettop(lua_) - 1));
+    if (lua_isinteger(lua_, -2)) return std::to_string(lua_tointeger(lua_, -2));
+    throw std::runtime_error(std::string("a ") + luaL_typename(lua_, -2) +
+                             " value cannot be a key of data");
+  }
+
+  lua_State* lua_;
+  std::size_t elements_ = 0;
+};
+
+int destroy(lua_State* L) {
+  static_cast<std::shared_ptr<void>*>(lua_touserdata(L, 1))->~shared_ptr();
+  return 0;
+}
+
+}  // namespace
+
+Call& current(lua_State* L) {
+  Call* call = State::of(L).running();
+  if (call == nullptr) throw std::runtime_error("not available here");
+  return *call;
+}
+
+void wrong_argument(int index, std::string_view wanted, lua_State* L) {
+  const char* found = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
+  throw std::runtime_error("argument " + std::to_string(index) + ": " + std::string(wanted) +
+                           " expected, got " + found);
+}
+
+std::string_view text_at(lua_State* L, int index) {
+  if (!lua_isstring(L, index)) wrong_argument(index, "string", L);
+  std::size_t size = 0;
+  const char* text = lua_tolstring(L, index, &size);
+  return {text, size};
+}
+
+std::int64_t integer_at(lua_State* L, int index) {
+  int fits = 0;
+  const lua_Integer value = lua_tointegerx(L, index, &fits);
+  if (fits == 0) wrong_argument(index, "integer", L);
+  return value;
+}
+
+double number_at(lua_State* L, int index) {
+  int fits = 0;
+  const lua_Number value = lua_tonumberx(L, index, &fits);
+  if (fits == 0) wrong_argument(index, "number", L);
+  return value;
+}
+
+bool boolean_at(lua_State* L, int index) {
+  if (!lua_isboolean(L, index)) wrong_argument(index, "boolean", L);
+  return lua_toboolean(L, index) != 0;
+}
+
+json::value data_at(lua_State* L, int index) { return DataReader(L).read(lua_absindex(L, index)); }
+
+void* object_at(lua_State* L, int index, std::string_view class_name) {
+  void* object = luaL_testudata(L, index, class_name.data());
+  if (object == nullptr) wrong_argument(index, class_name, L);
+  return object;
+}
+
+std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index) {
+  void* object = luaL_testudata(L, index, thrown_class.data());
+  if (object == nullptr) return nullptr;
+  return std::static_pointer_cast<const Thrown>(*static_cast<std::shared_ptr<void>*>(object));
+}
+
+void push(lua_State* L, std::string_view text) { lua_pushlstring(L, text.data(), text.size()); }
+void push(lua_State* L, bool value) { lua_pushboolean(L, value ? 1 : 0); }
+void push(lua_State* L, std::int64_t value) { lua_pushinteger(L, value); }
+void push(lua_State* L, double value) { lua_pushnumber(L, value); }
+
+void push(lua_State* L, const json::value& value) {
+  luaL_checkstack(L, 4, "nested data");
+  switch (value.kind()) {
+    case json::kind::null:
+      return lua_pushnil(L);
+    case json::kind::bool_:
+      return push(L, value.get_bool());
+    case json::kind::int64:
+      return push(L, std::int64_t{value.get_int64()});
+    case json::kind::uint64:
+      return push(L, static_cast<double>(value.get_uint64()));
+    case json::kind::double_:
+      return push(L, value.get_double());
+    case json::kind::string:
+      return push(L, std::string_view(value.get_string()));
+    case json::kind::array: {
+      const json::array& array = value.get_array();
+      lua_createtable(L, static_cast<int>(array.size()), 0);
+      for (std::size_t i = 0; i < array.size(); ++i) {
+        push(L, array[i]);
+        lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
+      }
+      return;
+    }
+    case json::kind::object: {
+      const json::object& object = value.get_object();
+      lua_createtable(L, 0, static_cast<int>(object.size()));
+      for (const auto& [key, element] : object) {
+        push(L, std::string_view(key));
+        push(L, element);
+        lua_rawset(L, -3);
+      }
+      return;
+    }
+  }
+}
+
+void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view class_name) {
+  void* place = lua_newuserdatauv(L, sizeof(std::shared_ptr<void>), 0);
+  new (place) std::shared_ptr<void>(std::move(holder));
+  if (luaL_newmetatable(L, class_name.data()) != 0) {
+    lua_pushcfunction(L, destroy);
+    lua_setfield(L, -2, "__gc");
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "__metatable");
+  }
+  lua_setmetatable(L, -2);
+}
+
+void suspend(lua_State* L, std::unique_ptr<Pending> pending) {
+  State& state = State::of(L);
+  if (!Runtime::may_wait(state, L)) {
+    throw std::runtime_error(
+        "what waits cannot be called in a callback of string.gsub or in a metamethod like "
+        "__tostring");
+  }
+  Runtime::wait_for(state, std::move(pending));
+}
+
+int guarded(lua_State* L, int (*body)(lua_State*)) {
+  State& state = State::of(L);
+  int results = raise;
+  Runtime::enter(state);
+  Runtime::set_active(state, L);
+  try {
+    results = body(L);
+  } catch (const Throw& thrown) {
+    push_object(L, std::const_pointer_cast<Thrown>(thrown.value), thrown_class);
+  } catch (const std::exception& error) {
+    push_error(L, error.what());
+  } catch (...) {
+    push_error(L, "trouble of unknown kind");
+  }
+  Runtime::leave(state);
+  if (results == raise) return lua_error(L);
+  if (results == suspended) return lua_yieldk(L, 0, 0, resumed);
+  return results;
+}
+
+}  // namespace postern::script::stack

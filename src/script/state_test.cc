@@ -1,0 +1,297 @@
+#include "script/state.h"
+
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "script/test_world.h"
+
+namespace postern::script {
+
+namespace asio = boost::asio;
+using ::testing::HasSubstr;
+using testing::TestWorld;
+
+struct Counter {
+  std::int64_t value = 0;
+};
+template <>
+struct ClassName<Counter> {
+  static constexpr std::string_view value = "Counter";
+};
+
+namespace {
+
+std::string say(Rest rest) {
+  std::string text;
+  for (const json::value& value : rest.values) {
+    text += (text.empty() ? "" : " ") + json::serialize(value);
+  }
+  return text;
+}
+std::int64_t add(std::int64_t a, std::optional<std::int64_t> b) { return a + b.value_or(100); }
+Task<std::string> wait(std::string text, std::int64_t milliseconds) {
+  asio::steady_timer timer(co_await asio::this_coro::executor,
+                           std::chrono::milliseconds(milliseconds));
+  co_await timer.async_wait(asio::use_awaitable);
+  demand(text != "boom", "it went wrong");
+  co_return text;
+}
+void refuse(std::string text) { throw Throw{std::make_shared<Thrown>(std::move(text))}; }
+void hide(Call& call, std::string text) { call.keep_secret(std::move(text)); }
+void result(Call& call, Rest rest) { *call.context<std::string>() = say(std::move(rest)); }
+void on(Call& call, Function function) { call.state().user<int>() = call.state().keep(function); }
+std::shared_ptr<Counter> counter(std::int64_t from) {
+  return std::make_shared<Counter>(Counter{from});
+}
+std::int64_t next(std::shared_ptr<Counter> counter) { return ++counter->value; }
+std::int64_t value(std::shared_ptr<Counter> counter) { return counter->value; }
+
+const HostFunction functions[] = {
+    {"t.say", "...: any", "string", "", bind<&say>},
+    {"t.add", "a: integer, b?: integer", "integer", "", bind<&add>},
+    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+    {"t.refuse", "text: string", "", "", bind<&refuse>},
+    {"t.hide", "text: string", "", "", bind<&hide>},
+    {"t.result", "...: any", "", "", bind<&result>},
+    {"t.on", "f: function", "", "", bind<&on>},
+    {"t.counter", "from: integer", "Counter", "", bind<&counter>},
+    {"Counter:next", "", "integer", "", bind<&next>},
+    {"Counter.value", "", "integer", "", bind<&value>},
+};
+
+const Setup& setup() {
+  static const Setup made{.tables = {functions},
+                          .modules = {{"extra", "return { twice = function(x) return 2 * x end }"}},
+                          .globals = {"t"},
+                          .files = {}};
+  return made;
+}
+
+struct Ran {
+  std::string result;
+  std::optional<Raised> raised;
+  Spent spent;
+};
+
+struct Script : ::testing::Test {
+  Ran run(const std::string& text, Limits limits = {}) {
+    Ran ran;
+    Call call(world, limits, &ran.result);
+    ran.raised = testing::run(state.run(text, "policy.lua", call));
+    ran.spent = call.spent();
+    return ran;
+  }
+  /// What `t.result(...)` was given.
+  std::string answer(const std::string& text) {
+    const Ran ran = run(text);
+    return ran.raised ? "error: " + ran.raised->message : ran.result;
+  }
+
+  TestWorld world;
+  State state{setup()};
+};
+
+TEST_F(Script, HostFunctionsTakeAndGiveData) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"t.result(t.add(1, 2), t.add(1))", "3 101"},
+      {"t.result({1, 2, {a = true}}, {}, nil, 'x')", R"([1,2,{"a":true}] {} null "x")"},
+      {"t.result({1, nil, 3})", "[1,null,3]"},
+      {"t.result({[1] = 'a', [9] = 'b'})", R"({"1":"a","9":"b"})"},
+      {"t.result(1.5, 2^53, 1 // 1)", "1.5E0 9.007199254740992E15 1"},
+      {"local c = t.counter(4); t.result(c:next(), c.value, tostring(c.nothing))", R"(5 5 "nil")"},
+      {"t.result(require('extra').twice(4), require 'extra' == require 'extra')", "8 true"},
+      {"t.result(pcall(t.add, 'x'))", R"(false "argument 1: integer expected, got string")"},
+      {"t.result(pcall(t.counter(1).next, {}))",
+       R"(false "argument 1: Counter expected, got table")"},
+      {"t.result(function() end)",
+       "error: policy.lua:1: a function value cannot be kept or handed on as data"},
+      {"local a = {}; a.a = a; t.result(a)", "error: policy.lua:1: tables nested too deeply"},
+      {"t.nothing()", "error: policy.lua:1: t.nothing is not available in Postern"},
+  };
+  for (const auto& [text, wanted] : cases) EXPECT_EQ(answer(text), wanted) << text;
+}
+
+TEST_F(Script, ErrorsSayWhereAndAreCaughtLikeAnyOther) {
+  EXPECT_EQ(answer("\n\nt.add()"),
+            "error: policy.lua:3: argument 1: integer expected, got no value");
+  EXPECT_THAT(answer("local x =\n= 2"), HasSubstr("policy.lua:2: unexpected symbol near '='"));
+  EXPECT_EQ(answer("error({})"), "error: error object is a table value");
+  const Ran ran = run("local function f() t.refuse('no') end\nf()");
+  ASSERT_TRUE(ran.raised);
+  ASSERT_TRUE(ran.raised->thrown);
+  EXPECT_EQ(ran.raised->thrown->text(), "no");
+  EXPECT_THAT(ran.raised->traceback, HasSubstr("policy.lua:1: in"));
+  EXPECT_EQ(answer("local ok, e = pcall(t.refuse, 'no'); t.result(ok, tostring(e))"),
+            R"(false "no")");
+}
+
+TEST_F(Script, SecretsStayOutOfErrorsAndLogs) {
+  const Ran ran = run("t.hide 'tiger'\nprint('the tiger')\nerror('tiger, tiger')");
+  EXPECT_EQ(ran.raised->message, "policy.lua:3: <redacted>, <redacted>");
+  EXPECT_THAT(world.lines, ::testing::ElementsAre("info policy.lua:2 the <redacted>"));
+}
+
+TEST_F(Script, FunctionsThatWaitSuspendTheScriptWherever) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"t.result(t.wait('a', 1), t.wait('b', 0))", R"("a" "b")"},
+      {"t.result(pcall(t.wait, 'boom', 1))", R"(false "it went wrong")"},
+      {"t.result(select(2, pcall(function() return t.wait('in pcall', 1) end)))", R"("in pcall")"},
+      {"t.result(xpcall(function() t.wait('x', 1) error('e', 0) end,"
+       "function(e) return e .. t.wait('h', 1) end))",
+       R"(false "eh")"},
+      {"local c = coroutine.wrap(function(a) local b = coroutine.yield(t.wait(a, 1))"
+       "return t.wait(b, 1) .. '!' end) t.result(c('one'), c('two'))",
+       R"("one" "two!")"},
+      {"local c = coroutine.create(function() local d = coroutine.wrap(function()"
+       "return t.wait('deep', 1) end) return d() end) t.result(coroutine.resume(c))",
+       R"(true "deep")"},
+      {"local c = coroutine.wrap(function() t.wait('boom', 1) end) t.result(pcall(c))",
+       R"(false "policy.lua:1: it went wrong")"},
+      {"for v in coroutine.wrap(function() coroutine.yield(t.wait('i', 1)) end) do t.result(v) end",
+       R"("i")"},
+      {"t.result(tostring(setmetatable({}, {__index = function(_, k) return t.wait(k, 1) "
+       "end}).key))",
+       R"("key")"},
+      {"coroutine.yield(1)", "error: policy.lua:1: attempt to yield from outside a coroutine"},
+  };
+  for (const auto& [text, wanted] : cases) {
+    const std::string got = answer(text);
+    EXPECT_EQ(got, wanted) << text;
+  }
+  EXPECT_THAT(
+      answer("tostring(setmetatable({}, {__tostring = function() return t.wait('x', 1) end}))"),
+      HasSubstr("what waits cannot be called"));
+}
+
+TEST_F(Script, WhatWouldEscapeABudgetIsStopped) {
+  const Limits limits{.instructions = 300'000, .memory = 8u << 20, .time = std::chrono::seconds(2)};
+  const char* cases[] = {
+      "while true do end",
+      "while true do pcall(function() while true do end end) end",
+      "xpcall(function() error 'x' end, function() while true do end end)",
+      "xpcall(function() while true do end end, function() while true do end end)",
+      "while true do xpcall(error, function() while true do end end) end",
+      "local c = coroutine.wrap(function() while true do end end) while true do pcall(c) end",
+      "while true do coroutine.wrap(function() while true do end end)() end",
+      "local function f() return pcall(f) end while true do f() end",
+      "local t = setmetatable({}, {__index = function(t, k) while true do end end}) return t.x",
+      "local x <close> = setmetatable({}, {__close = function() while true do end end}) error 'x'",
+      "local x <close> = setmetatable({}, {__close = function() while true do end end})\n"
+      "while true do end",
+      "string.gsub('x', 'x', function() while true do end end)",
+      "tostring(setmetatable({}, {__tostring = function() while true do end end}))",
+      "print(setmetatable({}, {__name = 1, __tostring = function() while true do end end}))",
+      "for i = 1, math.huge do load('return ' .. i)() end",
+      "coroutine.wrap(function() local ok = pcall(coroutine.wrap(function() while true do end end))"
+      " while true do end end)()",
+      "repeat local ok = pcall(t.wait, 'boom', 0) until false",
+      "while true do pcall(error, {}) end",
+  };
+  for (const char* text : cases) {
+    const Ran ran = run(text, limits);
+    ASSERT_TRUE(ran.raised) << text;
+    EXPECT_NE(ran.raised->stopped, Stopped::no) << text << ": " << ran.raised->message;
+    EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text;
+  }
+}
+
+TEST_F(Script, MemoryIsBounded) {
+  const Limits limits{.memory = 8u << 20};
+  for (const char* text : {
+           "local t = {} while true do t[#t + 1] = string.rep('x', 1048576) .. #t end",
+           "local t = {} while true do t[#t + 1] = {} end",
+           "local s = 'x' while true do s = s .. s end",
+           "local function f(n) return 1 + f(n + 1) end f(0)",
+       }) {
+    const Ran ran = run(text, limits);
+    ASSERT_TRUE(ran.raised) << text;
+    EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text;
+  }
+  EXPECT_EQ(run("local t = {} while true do t[#t + 1] = {} end", limits).raised->stopped,
+            Stopped::memory);
+}
+
+TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
+  for (const char* name :
+       {"debug", "io.popen", "io.output", "os.execute", "os.exit", "os.remove", "os.rename",
+        "os.tmpname", "package.loadlib", "string.dump", "dofile", "loadfile"}) {
+    const std::string text = std::string("local at = _G for part in ('") + name +
+                             "'):gmatch('%a+') do at = at and rawget(at, part) end t.result(at)";
+    EXPECT_EQ(answer(text), "null") << name;
+  }
+  EXPECT_THAT(answer("setmetatable({}, {__gc = function() end})"), HasSubstr("__gc"));
+  EXPECT_THAT(answer("t.result(select(2, load('\\27Lua')))"),
+              HasSubstr("attempt to load a binary chunk"));
+  EXPECT_EQ(answer("t.result(getmetatable(t.counter(1)))"), "false");
+  EXPECT_EQ(answer("t.result(_VERSION, collectgarbage('count') > 0)"), R"("Lua 5.4" true)");
+}
+
+Task<void> note(State& state, Call& call, std::string text, std::vector<std::string>& order,
+                std::string name) {
+  const auto raised = co_await state.run(text, "policy.lua", call);
+  order.push_back(name + (raised ? "!" : ""));
+}
+
+TEST_F(Script, ALongComputationGivesWayToOthers) {
+  std::string ignored;
+  Call slow(world, {.instructions = 20'000'000}, &ignored);
+  Call quick(world, {}, &ignored);
+  std::vector<std::string> order;
+  asio::io_context loop;
+  asio::co_spawn(loop,
+                 note(state, slow, "local n = 0 while n < 5000000 do n = n + 1 end", order, "slow"),
+                 asio::detached);
+  asio::co_spawn(loop, note(state, quick, "t.result(t.wait('x', 1))", order, "quick"),
+                 asio::detached);
+  loop.run();
+  EXPECT_THAT(order, ::testing::ElementsAre("quick", "slow"));
+}
+
+TEST_F(Script, ACallThatNobodyWaitsForAnyMoreIsUnwound) {
+  std::string ignored;
+  {
+    Call call(world, {}, &ignored);
+    std::vector<std::string> order;
+    asio::io_context loop;
+    asio::co_spawn(
+        loop,
+        note(state, call,
+             "local x <close> = setmetatable({}, {__close = function() while true do end end})\n"
+             "t.wait('x', 60000)",
+             order, "left"),
+        asio::detached);
+    loop.poll();
+  }
+  EXPECT_EQ(answer("t.result('alive')"), R"("alive")");
+}
+
+TEST_F(Script, KeptFunctionsAreCalledLater) {
+  state.set_user(std::make_shared<int>(0));
+  ASSERT_EQ(answer("t.on(function(a, b) return a .. b, t.wait('w', 1) end) t.result('set')"),
+            R"("set")");
+  Call call(world, {});
+  std::string got;
+  const State::Push arguments = [](lua_State* L) {
+    stack::push(L, std::string_view("1"));
+    stack::push(L, std::string_view("2"));
+    return 2;
+  };
+  const State::Read results = [&](lua_State* L, int count) {
+    for (int i = lua_gettop(L) - count + 1; i <= lua_gettop(L); ++i) {
+      got += std::string(stack::text_at(L, i)) + ";";
+    }
+  };
+  const auto raised = testing::run(state.call(state.user<int>(), arguments, results, call));
+  EXPECT_FALSE(raised);
+  EXPECT_EQ(got, "12;w;");
+  EXPECT_EQ(call.spent().host_calls, 1u);
+}
+
+}  // namespace
+}  // namespace postern::script
