@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 #include <boost/json/serialize.hpp>
 
+#include "dialect/kumo/domain_map_bind.h"
 #include "script/state.h"
 #include "script/test_world.h"
 
@@ -18,8 +19,6 @@ namespace json = boost::json;
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::StartsWith;
 
 std::string answers;
@@ -36,6 +35,7 @@ const script::HostFunction test_functions[] = {
 // What the dialect's other files give; one line, so that lines below are the policy's.
 constexpr std::string_view prelude =
     "kumo.reject = function(code, text) error(code .. ' ' .. text, 0) end "
+    "kumo.on = function(_, f) assert(f) end "
     "kumo.log_info = function(text) t.say('log:', text) end "
     "kumo.make_listener_domain = function(x) return x end "
     "function message(headers, meta) local m = { removed = {}, meta = meta or {} } "
@@ -51,7 +51,7 @@ class Helpers : public ::testing::Test {
   Helpers() : folder_(std::filesystem::temp_directory_path() / "postern_helpers_XXXXXX") {
     std::string name = folder_.string();
     folder_ = mkdtemp(name.data());
-    setup_ = {.tables = {queues_functions(), test_functions},
+    setup_ = {.tables = {queues_functions(), domain_map_functions(), test_functions},
               .modules = {{"policy-extras.queue", queue_module_text()},
                           {"policy-extras.listener_domains", listener_domains_module_text()}},
               .globals = {"kumo", "t"},
@@ -210,6 +210,76 @@ TEST_F(Helpers, listener_domains_answer_for_a_connection) {
     answers.clear();
     EXPECT_EQ(run(policy + call), said) << call;
   }
+}
+
+TEST_F(Helpers, a_domain_map_is_indexed_like_a_table) {
+  const std::string policy =
+      "\nlocal m = kumo.domain_map.new { ['*.example.com'] = { 1 }, ['Example.com'] = 'x' } ";
+  const std::pair<const char*, const char*> cases[] = {
+      {"t.say(m['a.b.example.com'][1], m['example.COM'], m['example.net'])", "1 x null"},
+      {"m['*'] = false t.say(m['example.net'], m['other.com'])", "false null"},
+      {"local n = kumo.domain_map.new() n['a'] = 1 n['a'] = 2 t.say(n.a, n.new)", "2 null"},
+      {"m['*x'] = 1",
+       "error: policy.lua:2: a key is a domain, `*.` and a domain, or `*`, not `*x`"},
+      {"kumo.domain_map.new { 'a', 'b' }", "error: policy.lua:2: a table by domain is expected"},
+  };
+  for (const auto& [call, said] : cases) {
+    answers.clear();
+    EXPECT_EQ(run(policy + call), said) << call;
+  }
+}
+
+/// The fenced blocks of a page by the file name in their first line: "# queue.toml".
+std::map<std::string, std::string> examples_of(const std::string& page) {
+  std::ifstream file(std::string(POSTERN_SOURCE_DIR) + "/docs/" + page);
+  std::map<std::string, std::string> examples;
+  std::string line, name;
+  bool inside = false;
+  while (std::getline(file, line)) {
+    if (line.starts_with("```")) {
+      inside = !inside;
+      name.clear();
+    } else if (inside && name.empty()) {
+      name = line.substr(line.find(' ') + 1);
+      examples[name] = line + "\n";
+    } else if (inside) {
+      examples[name] += line + "\n";
+    }
+  }
+  return examples;
+}
+
+TEST_F(Helpers, the_examples_of_the_manual_work) {
+  const auto examples = examples_of("lua-tenants.md");
+  ASSERT_EQ(examples.size(), 7u);
+  for (const auto& [name, text] : examples) write(name, text);
+  EXPECT_EQ(run(examples.at("policy.lua")), "");
+  EXPECT_EQ(run(examples.at("relay.lua")), "");
+  EXPECT_THAT(world_.lines, ElementsAre("debug queue.toml:10 tenant `mytenant` is for `scott`"));
+
+  const auto tried = [&](const std::string& files, const std::string& meta) {
+    answers.clear();
+    return run("local h = require('policy-extras.queue'):setup { " + files +
+               " } local ok, refusal = pcall(h.apply, h, message({['X-Tenant'] = 'mytenant'}, " +
+               meta + ")) t.say(ok or refusal)");
+  };
+  for (const std::string file : {"'queue.toml'", "'queue.json'"}) {
+    EXPECT_EQ(tried(file, "{authz_id = 'scott'}"), "true");
+    EXPECT_EQ(tried(file, "{authz_id = 'mallory'}"),
+              "550 5.7.1 authz_id 'mallory' is not authorized to send as tenant 'mytenant'");
+    EXPECT_EQ(tried(file, "{}"), "550 5.7.1 tenant 'mytenant' requires SMTP AUTH");
+  }
+  EXPECT_EQ(tried("'queue.toml', 'override.toml'", "{authz_id = 'amy'}"), "true");
+  EXPECT_THAT(tried("'queue.toml', 'override.toml'", "{authz_id = 'scott'}"), StartsWith("550 "));
+
+  answers.clear();
+  EXPECT_EQ(run("local h = require('policy-extras.queue'):setup { 'precedence.toml' } "
+                "local function pool(...) t.say(h:resolve_config(...).egress_pool .. ';') end "
+                "pool('a.example') pool('example.com') pool('a.example', 'mytenant') "
+                "pool('a.example', 'mytenant', 'welcome') pool('example.com', 'mytenant') "
+                "pool('example.com', 'mytenant', 'welcome')"),
+            "everybody; to example.com; from mytenant; their campaign, to anywhere; from mytenant "
+            "to example.com; their campaign, to example.com;");
 }
 
 }  // namespace
