@@ -46,6 +46,8 @@ Task<void> Gatherer::consult(Consultation question, Evidence&) {
   throw std::runtime_error("nobody here asks " + question.service);
 }
 
+std::optional<std::string_view> Gatherer::message() { return std::nullopt; }
+
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
   if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {
@@ -126,6 +128,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.recipient = evidence.candidate->address.text();
     decision.candidate = evidence.candidate;
   }
+  evidence.script_record.clear();
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;
@@ -153,6 +156,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     }
   }
   decision.rate_tokens = evidence.rate_tokens;
+  decision.script = std::move(evidence.script_record);
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }

@@ -45,6 +45,26 @@ std::string Call::redacted(std::string text) const {
   return text;
 }
 
+void Call::tell(Told told) {
+  constexpr std::size_t most = 64 * 1024;
+  told.answer = redacted(std::move(told.answer));
+  kept_ += told.answer.size();
+  if (kept_ <= most) told_.push_back(std::move(told));
+}
+
+json::array Call::next_answer(std::string_view function) {
+  if (answered_ >= answers_->size()) {
+    throw std::runtime_error("the record has no answer of " + std::string(function));
+  }
+  const Told& told = (*answers_)[answered_++];
+  if (function != "memoized" && told.function != function) {
+    throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
+                             std::string(function));
+  }
+  if (told.failed) throw std::runtime_error(told.answer);
+  return json::parse(told.answer).as_array();
+}
+
 /// The first frame of every coroutine. An error that the budget's hook raises leaves the hook
 /// disabled until a protected call has caught it: without this one, `__close` would run unwatched
 /// and the coroutine could not be used again.

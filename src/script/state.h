@@ -35,6 +35,8 @@ struct Files {
   Result<std::string> read(std::string_view path) const;
 };
 
+class Memos;
+
 /// What scripts find in a state.
 struct Setup {
   std::vector<HostTable> tables;  ///< outlive the states
@@ -42,6 +44,7 @@ struct Setup {
   std::vector<std::pair<std::string_view, std::string_view>> modules;
   std::vector<std::string> globals;  ///< of the tables' names those that need no `require`
   Files files;
+  std::shared_ptr<Memos> memos;  ///< null: no memoize()
 };
 
 class State {
@@ -67,6 +70,7 @@ class State {
   /// "policy.lua:3" of the script's line that runs now; empty where there is none.
   std::string place() const;
   const Files& files() const { return setup_.files; }
+  const std::shared_ptr<Memos>& memos() const { return setup_.memos; }
 
   /// What a dialect keeps beside a state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
