@@ -67,6 +67,12 @@ struct Many {
   std::vector<json::value> values;
 };
 
+/// An error whose text says itself where it stands, for instance in a file of data. Of others that
+/// a host function throws the script's line is said.
+struct PlacedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// A value of the host's own as an error. Throw it in a host function.
 struct Throw {
   std::shared_ptr<const Thrown> value;

@@ -51,7 +51,7 @@ int resumed(lua_State* L, int, lua_KContext) {
 
 /// The error with the place of the script's line that called.
 void push_error(lua_State* L, std::string_view text) {
-  luaL_where(L, 1);
+  luaL_where(L, beyond_modules(L, 1));
   push(L, text);
   lua_concat(L, 2);
 }
@@ -273,6 +273,8 @@ int guarded(lua_State* L, int (*body)(lua_State*)) {
     results = body(L);
   } catch (const Throw& thrown) {
     push_object(L, std::const_pointer_cast<Thrown>(thrown.value), thrown_class);
+  } catch (const PlacedError& error) {
+    push(L, std::string_view(error.what()));
   } catch (const std::exception& error) {
     push_error(L, error.what());
   } catch (...) {

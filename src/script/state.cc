@@ -329,9 +329,22 @@ void State::keep_secret(std::string text) {
   if (std::ranges::find(secrets_, text) == secrets_.end()) secrets_.push_back(std::move(text));
 }
 
+int beyond_modules(lua_State* L, int level) {
+  lua_Debug frame{};
+  for (int i = level; lua_getstack(L, i, &frame) != 0; ++i) {
+    lua_getinfo(L, "S", &frame);
+    // "=(load)" is a text of the script's own, "=[C]" a function of C.
+    const std::string_view source = frame.source;
+    if (!source.starts_with('=') || source.starts_with("=(") || source == "=[C]") return i;
+  }
+  return level;
+}
+
 std::string State::place() const {
   lua_Debug frame{};
   for (int level = 1; active_ != nullptr && lua_getstack(active_, level, &frame); ++level) {
+    level = beyond_modules(active_, level);
+    if (lua_getstack(active_, level, &frame) == 0) break;
     lua_getinfo(active_, "Sl", &frame);
     if (frame.currentline > 0) {
       return std::string(frame.short_src) + ":" + std::to_string(frame.currentline);

@@ -42,6 +42,8 @@ Task<std::string> wait(std::string text, std::int64_t milliseconds) {
   demand(text != "boom", "it went wrong");
   co_return text;
 }
+void misplaced() { throw PlacedError("data.toml:2: it is wrong"); }
+std::string place(Call& call) { return call.state().place(); }
 void refuse(std::string text) { throw Throw{std::make_shared<Thrown>(std::move(text))}; }
 void hide(Call& call, std::string text) { call.keep_secret(std::move(text)); }
 void result(Call& call, Rest rest) { *call.context<std::string>() = say(std::move(rest)); }
@@ -56,6 +58,9 @@ const HostFunction functions[] = {
     {"t.say", "...: any", "string", "", bind<&say>},
     {"t.add", "a: integer, b?: integer", "integer", "", bind<&add>},
     {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+    {"t.misplaced", "", "", "", bind<&misplaced>},
+    {"t.place", "", "string", "", bind<&place>},
+    {"t.inner.add", "a: integer, b?: integer", "integer", "", bind<&add>},
     {"t.refuse", "text: string", "", "", bind<&refuse>},
     {"t.hide", "text: string", "", "", bind<&hide>},
     {"t.result", "...: any", "", "", bind<&result>},
@@ -67,7 +72,10 @@ const HostFunction functions[] = {
 
 const Setup& setup() {
   static const Setup made{.tables = {functions},
-                          .modules = {{"extra", "return { twice = function(x) return 2 * x end }"}},
+                          .modules = {{"extra",
+                                       "return { twice = function(x) return 2 * x end,\n"
+                                       "place = function() local p = t.place() return p end,\n"
+                                       "bad = function() local x = t.add('x') end }"}},
                           .globals = {"t"},
                           .files = {}};
   return made;
@@ -97,9 +105,21 @@ struct Script : ::testing::Test {
   State state{setup()};
 };
 
+TEST_F(Script, ErrorsStandAtTheScriptsLine) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"\nt.result(t.place())", R"("policy.lua:2")"},
+      {"\nt.result(require('extra').place())", R"("policy.lua:2")"},
+      {"t.result(load('local p = t.place() return p', '=(load)')())", R"("(load):1")"},
+      {"\nlocal x = t.add('x')", "error: policy.lua:2: argument 1: integer expected, got string"},
+      {"\nrequire('extra').bad()", "error: policy.lua:2: argument 1: integer expected, got string"},
+      {"\nt.misplaced()", "error: data.toml:2: it is wrong"},
+  };
+  for (const auto& [text, expected] : cases) EXPECT_EQ(answer(text), expected) << text;
+}
+
 TEST_F(Script, HostFunctionsTakeAndGiveData) {
   const std::pair<const char*, const char*> cases[] = {
-      {"t.result(t.add(1, 2), t.add(1))", "3 101"},
+      {"t.result(t.add(1, 2), t.add(1), t.inner.add(2))", "3 101 102"},
       {"t.result({1, 2, {a = true}}, {}, nil, 'x')", R"([1,2,{"a":true}] {} null "x")"},
       {"t.result({1, nil, 3})", "[1,null,3]"},
       {"t.result({[1] = 'a', [9] = 'b'})", R"({"1":"a","9":"b"})"},

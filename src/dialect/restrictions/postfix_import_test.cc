@@ -7,9 +7,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <toml++/toml.h>
 #include <boost/json.hpp>
 
+#include "base/toml.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
@@ -47,12 +47,10 @@ std::string fate_of(std::string_view line) {
 }
 
 toml::table parsed(const PostfixImport& from) {
-  try {
-    return toml::parse(from.toml);
-  } catch (const toml::parse_error& error) {
-    ADD_FAILURE() << error.what() << "\n" << from.toml;
-    return {};
-  }
+  auto table = parse_toml(from.toml);
+  if (table) return std::move(*table);
+  ADD_FAILURE() << table.error().why << "\n" << from.toml;
+  return {};
 }
 
 constexpr std::string_view example = R"(# A gateway.
@@ -332,11 +330,9 @@ TEST(PostfixImport, AnyTextIsAString) {
     for (const std::string& line : lines) {
       expected += lines.size() == 1 ? line : "  " + line + "\n";
     }
-    try {
-      EXPECT_EQ(toml::parse("x = " + *text)["x"].value_or(std::string("?")), expected) << *text;
-    } catch (const toml::parse_error& error) {
-      ADD_FAILURE() << error.what() << ": " << *text;
-    }
+    const auto table = parse_toml("x = " + *text);
+    ASSERT_TRUE(table.has_value()) << table.error().why << ": " << *text;
+    EXPECT_EQ((*table)["x"].value_or(std::string("?")), expected) << *text;
   }
   EXPECT_FALSE(toml_string({"\xff"}).has_value());
   EXPECT_THAT(fate_of("mydestination = \xff"), HasSubstr("not supported: not UTF-8"));

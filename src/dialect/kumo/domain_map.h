@@ -1,0 +1,77 @@
+// Values by domain name, where `*.example.com` stands for every name below example.com as a
+// wildcard of the DNS does (RFC 4592 §3.3): the closest ancestor that is in the map decides, so
+// an entry `*.b.example.com` or `x.b.example.com` takes b.example.com and what is below it away
+// from `*.example.com`.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "base/text.h"
+
+namespace postern::dialect::kumo {
+
+/// Lets a string_view be looked up without a copy.
+struct TextHash {
+  using is_transparent = void;
+  std::size_t operator()(std::string_view text) const {
+    return std::hash<std::string_view>{}(text);
+  }
+};
+template <class T>
+using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
+
+/// "*", "*.example.com" or a name: a `*` stands for all of the labels in front.
+inline bool is_domain_pattern(std::string_view pattern) {
+  if (pattern.starts_with("*.")) pattern.remove_prefix(2);
+  return pattern == "*" || (!pattern.empty() && pattern.find('*') == std::string_view::npos);
+}
+
+/// Case of ASCII letters plays no part.
+template <class T>
+class DomainMap {
+ public:
+  /// The value of exactly this pattern, made if need be.
+  T& operator[](std::string_view pattern) {
+    const std::string name = lower(pattern);
+    // Every name above an entry exists too (RFC 4592 §2.2.2, empty non-terminals).
+    for (std::string_view above = parent(name); !above.empty(); above = parent(above)) {
+      nodes_.try_emplace(std::string(above));
+    }
+    std::optional<T>& value = nodes_[name];
+    if (!value) value.emplace();
+    return *value;
+  }
+
+  /// Null where neither an entry nor a wildcard has the name. Valid until the map changes.
+  const T* find(std::string_view domain) const {
+    const std::string name = lower(domain);
+    if (const auto exact = nodes_.find(name); exact != nodes_.end()) return value_of(exact);
+    for (std::string_view above = parent(name);; above = parent(above)) {
+      if (!above.empty() && !nodes_.contains(above)) continue;
+      const auto wildcard =
+          nodes_.find(above.empty() ? std::string("*") : "*." + std::string(above));
+      return wildcard == nodes_.end() ? nullptr : value_of(wildcard);
+    }
+  }
+
+  bool empty() const { return nodes_.empty(); }
+
+ private:
+  using Nodes = TextMap<std::optional<T>>;
+
+  static std::string_view parent(std::string_view name) {
+    const std::size_t dot = name.find('.');
+    return dot == std::string_view::npos ? std::string_view() : name.substr(dot + 1);
+  }
+  static const T* value_of(typename Nodes::const_iterator node) {
+    return node->second ? &*node->second : nullptr;
+  }
+
+  Nodes nodes_;
+};
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,108 @@
+#include "dialect/kumo/queue_options.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/duration.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+namespace json = boost::json;
+
+enum class Kind { duration, rate, text, table, list };
+
+struct Option {
+  std::string_view name;
+  Kind kind;
+};
+
+constexpr std::array options{
+    Option{"egress_pool", Kind::text},
+    Option{"max_age", Kind::duration},
+    Option{"max_message_rate", Kind::rate},
+    Option{"max_retry_interval", Kind::duration},
+    Option{"overall_max_message_rate", Kind::rate},
+    Option{"protocol", Kind::table},
+    Option{"provider_name", Kind::text},
+    Option{"reap_interval", Kind::duration},
+    Option{"refresh_interval", Kind::duration},
+    Option{"refresh_strategy", Kind::text},
+    Option{"retry_interval", Kind::duration},
+    Option{"routing_domain", Kind::text},
+    Option{"shrink_policy", Kind::list},
+    Option{"strategy", Kind::text},
+    Option{"timerwheel_tick_interval", Kind::duration},
+};
+
+const Option* find(std::string_view name) {
+  const auto found = std::find_if(options.begin(), options.end(),
+                                  [&](const Option& option) { return option.name == name; });
+  return found == options.end() ? nullptr : &*found;
+}
+
+/// "100/s", "1,000/hour", "local:10_000/d".
+bool is_rate(std::string_view text) {
+  if (text.starts_with("local:")) text.remove_prefix(6);
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos || slash == 0 || !is_digit(text.front())) return false;
+  const std::string_view number = text.substr(0, slash);
+  if (number.find_first_not_of("0123456789,_") != std::string_view::npos) return false;
+  // "100/s,max_burst=1": what follows the period is left to whoever acts on it.
+  const std::string_view behind = text.substr(slash + 1);
+  const std::string_view period = behind.substr(0, behind.find(','));
+  static constexpr std::array periods{"s",  "sec", "second", "m", "min", "minute",
+                                      "hr", "h",   "hour",   "d", "day"};
+  return std::find(periods.begin(), periods.end(), period) != periods.end();
+}
+
+bool is_number(const json::value& value) {
+  return value.is_number() && value.to_number<double>() >= 0;
+}
+
+/// A script's empty table is both.
+bool is_empty(const json::value& value) {
+  return (value.is_object() && value.get_object().empty()) ||
+         (value.is_array() && value.get_array().empty());
+}
+
+}  // namespace
+
+const std::vector<std::string_view>& queue_options() {
+  static const std::vector<std::string_view> names = [] {
+    std::vector<std::string_view> out;
+    for (const Option& option : options) out.push_back(option.name);
+    return out;
+  }();
+  return names;
+}
+
+bool is_queue_option(std::string_view name) { return find(name) != nullptr; }
+
+std::string check_queue_option(std::string_view name, const json::value& value) {
+  const Option* option = find(name);
+  if (!option) return "is no known option";
+  switch (option->kind) {
+    case Kind::duration: {
+      if (is_number(value)) return "";
+      if (!value.is_string()) return "must be a duration like '5 minutes', or seconds";
+      const auto duration = parse_duration(value.get_string());
+      return duration ? "" : "must be a duration: " + duration.error().message;
+    }
+    case Kind::rate:
+      return value.is_string() && is_rate(value.get_string()) ? "" : "must be a rate like '100/s'";
+    case Kind::text:
+      return value.is_string() && !value.get_string().empty() ? "" : "must be text, and not empty";
+    case Kind::table:
+      return value.is_object() || is_empty(value) ? "" : "must be a table";
+    case Kind::list:
+      return value.is_array() || is_empty(value) ? "" : "must be a list";
+  }
+  return "";
+}
+
+}  // namespace postern::dialect::kumo
