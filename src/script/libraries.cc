@@ -145,7 +145,8 @@ void push_table(lua_State* L, std::string_view path) {
   while (at <= path.size()) {
     const std::size_t dot = std::min(path.find('.', at), path.size());
     const std::string part(path.substr(at, dot - at));
-    if (lua_getfield(L, -1, part.c_str()) != LUA_TTABLE) {
+    stack::push(L, std::string_view(part));
+    if (lua_rawget(L, -2) != LUA_TTABLE) {  // a gap is nothing wrong here
       lua_pop(L, 1);
       lua_newtable(L);
       lua_newtable(L);
