@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "dialect/kumo/duration.h"
+#include "script/duration.h"
 
 namespace postern::dialect::kumo {
 
@@ -90,7 +90,7 @@ std::string check_queue_option(std::string_view name, const json::value& value) 
     case Kind::duration: {
       if (is_number(value)) return "";
       if (!value.is_string()) return "must be a duration like '5 minutes', or seconds";
-      const auto duration = parse_duration(value.get_string());
+      const auto duration = script::parse_duration(value.get_string());
       return duration ? "" : "must be a duration: " + duration.error().message;
     }
     case Kind::rate:
