@@ -48,8 +48,8 @@ struct Handler {
 struct Handlers {
   std::map<std::string, std::vector<Handler>, std::less<>> by_event;
   bool loading = true;
-  std::vector<std::string> warnings;            ///< "policy.lua:3: ..."
-  std::vector<Listener> listeners;  ///< that `init` started, checked
+  std::vector<std::string> warnings;  ///< "policy.lua:3: ..."
+  std::vector<Listener> listeners;    ///< that `init` started, checked
   bool in_init = false;
 
   const Handler* of(std::string_view event) const {

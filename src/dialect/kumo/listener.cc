@@ -17,13 +17,22 @@ using script::Call;
 using script::demand;
 
 /// What is read, and what is accepted and has no effect here.
-constexpr std::string_view known[] = {
-    "listen", "hostname", "banner", "relay_hosts", "tls_certificate", "tls_private_key",
-    "client_timeout", "max_recipients_per_message", "max_messages_per_connection",
-    "max_message_size", "line_length_hard_limit", "invalid_line_endings", "meta"};
-constexpr std::string_view ignored[] = {"deferred_spool", "deferred_queue", "data_buffer_size",
-                                        "data_processing_timeout", "trace_headers",
-                                        "batch_handling", "max_connections"};
+constexpr std::string_view known[] = {"listen",
+                                      "hostname",
+                                      "banner",
+                                      "relay_hosts",
+                                      "tls_certificate",
+                                      "tls_private_key",
+                                      "client_timeout",
+                                      "max_recipients_per_message",
+                                      "max_messages_per_connection",
+                                      "max_message_size",
+                                      "line_length_hard_limit",
+                                      "invalid_line_endings",
+                                      "meta"};
+constexpr std::string_view ignored[] = {
+    "deferred_spool", "deferred_queue", "data_buffer_size", "data_processing_timeout",
+    "trace_headers",  "batch_handling", "max_connections"};
 constexpr std::string_view missing[] = {"tls_required_client_ca", "peer", "via", "allow_xclient",
                                         "require_proxy_protocol"};
 
@@ -77,7 +86,8 @@ void read_address(Listener& listener, const std::string& text) {
 
 Listener::KeySource key_of(Call& call, std::string_view name, const json::value& value) {
   if (value.is_string()) return {.file = std::string(value.get_string()), .text = {}};
-  const json::value* data = value.is_object() ? value.get_object().if_contains("key_data") : nullptr;
+  const json::value* data =
+      value.is_object() ? value.get_object().if_contains("key_data") : nullptr;
   demand(data != nullptr && data->is_string(),
          in_option(name, "must be a file or { key_data = '...' }"));
   call.keep_secret(std::string(data->get_string()));
@@ -180,9 +190,9 @@ DomainGrant grant_of(const json::value& value) {
     } else if (name == "relay_from") {
       grant.relay_from = networks_of(name, option);
     } else if (name == "log_oob" || name == "log_arf") {
-      demand(parse_reports(option).has_value(),
-             where + "'" + std::string(name) + "' must be 'Ignore', 'LogThenDrop', "
-             "'LogThenRelay', true or false");
+      demand(parse_reports(option).has_value(), where + "'" + std::string(name) +
+                                                    "' must be 'Ignore', 'LogThenDrop', "
+                                                    "'LogThenRelay', true or false");
     } else {
       demand(false, where + "unknown option '" + std::string(name) + "'");
     }

@@ -24,7 +24,8 @@ using script::State;
 
 const script::HostFunction memoize_functions[] = {
     {"kumo.memoize",
-     "f: function, options: { name: string, ttl: Duration, capacity: integer, negative_ttl?: Duration }",
+     "f: function, options: { name: string, ttl: Duration, capacity: integer, negative_ttl?: "
+     "Duration }",
      "function",
      "A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` "
      "of them, in one cache for all threads. Who asks for what is being computed waits for it. "

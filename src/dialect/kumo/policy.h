@@ -15,7 +15,7 @@
 namespace postern::dialect::kumo {
 
 struct PolicyOptions {
-  std::string path;                     ///< of the file; its folder may be read
+  std::string path;  ///< of the file; its folder may be read
   std::string text;
   std::vector<std::string> read_roots;  ///< further folders whose files may be read
   script::Limits limits;                ///< of a hook
@@ -24,7 +24,8 @@ struct PolicyOptions {
   HeaderText header_text;
   /// By their names; those the policy starts are added.
   std::map<std::string, ListenerFacts, std::less<>> listeners;
-  /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is taken.
+  /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is
+  /// taken.
   std::vector<std::string> relay_to;
   /// Files that are not read from disk: of a policy that is made again from its definition.
   std::shared_ptr<const std::map<std::string, std::string>> files;
@@ -55,9 +56,8 @@ class Policy {
   };
   /// Calls a handler, which there is. What host functions told is added to the evidence's record,
   /// unless `recorded` is false; with Evidence::script_answers they answer from there.
-  Task<Ran> run(std::string_view event, script::State::Push arguments,
-                script::State::Read results, Context& context, std::vector<std::string> secrets,
-                bool recorded) const;
+  Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
+                Context& context, std::vector<std::string> secrets, bool recorded) const;
 
  private:
   Policy(PolicyOptions options, script::World& world);
