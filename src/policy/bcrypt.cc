@@ -7,9 +7,9 @@
 #include <memory>
 
 #include <fmt/format.h>
-#include <openssl/crypto.h>
 
 #include "base/text.h"
+#include "policy/crypt_hash.h"
 
 namespace postern::policy {
 
@@ -17,19 +17,6 @@ namespace {
 
 constexpr std::size_t hash_length = 60;
 constexpr std::size_t prefix_length = 7;  // "$2y$12$"
-
-/// crypt_ra's scratch memory; it holds the password and is wiped with it.
-struct Scratch {
-  void* data = nullptr;
-  int size = 0;
-  Scratch() = default;
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() {
-    if (data != nullptr) OPENSSL_cleanse(data, static_cast<std::size_t>(size));
-    std::free(data);
-  }
-};
 
 }  // namespace
 
@@ -57,10 +44,8 @@ bool is_hashable(const Secret& password) {
 
 bool bcrypt_verify(const Secret& password, const Secret& hash) {
   if (!is_hashable(password) || !is_bcrypt(hash.reveal())) return false;
-  Scratch scratch;
-  const char* made =
-      crypt_ra(password.reveal().c_str(), hash.reveal().c_str(), &scratch.data, &scratch.size);
-  return made != nullptr && hash.equals(made);
+  const std::optional<Secret> made = crypt_text(password, hash);
+  return made && hash.equals(made->reveal());
 }
 
 Result<Secret> bcrypt_hash(const Secret& password, int cost) {
@@ -70,11 +55,9 @@ Result<Secret> bcrypt_hash(const Secret& password, int cost) {
   const std::unique_ptr<char, decltype(&std::free)> setting(
       crypt_gensalt_ra("$2y$", static_cast<unsigned long>(cost), nullptr, 0), &std::free);
   if (setting == nullptr) return fail(Fault::malformed, fmt::format("bcrypt cost {}", cost));
-  Scratch scratch;
-  const char* made =
-      crypt_ra(password.reveal().c_str(), setting.get(), &scratch.data, &scratch.size);
-  if (made == nullptr || !is_bcrypt(made)) return fail(Fault::bug, "bcrypt failed");
-  return Secret(made);
+  std::optional<Secret> made = crypt_text(password, Secret(setting.get()));
+  if (!made || !is_bcrypt(made->reveal())) return fail(Fault::bug, "bcrypt failed");
+  return std::move(*made);
 }
 
 Secret unmatched_hash(int cost) {

@@ -14,12 +14,14 @@
 // editor's stubs. What a function throws becomes an error of the script, with file and line.
 //
 // Parameters: string_view, string, bool, int64_t, double, json::value (any data), Function, Rest
-// (all further arguments, as data), std::optional of these (nil or left out), and
-// std::shared_ptr<T> of a class named by class_name<T>. Results: the same, void, std::vector,
-// Many (several results), and Task of these.
+// (all further arguments, as data), std::optional of these (nil or left out),
+// std::shared_ptr<T> of a class named by ClassName<T>, and std::variant of such classes
+// (std::monostate last: or anything else). Results: the same, void, std::vector, Many (several
+// results), Built, and Task of these.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -29,6 +31,7 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <boost/json/value.hpp>
@@ -71,6 +74,11 @@ struct Many {
 /// a host function throws the script's line is said.
 struct PlacedError : std::runtime_error {
   using std::runtime_error::runtime_error;
+};
+
+/// A result that no data can say, for instance a table with a key 0: `push` leaves it on the stack.
+struct Built {
+  std::function<void(lua_State*)> push;
 };
 
 /// A value of the host's own as an error. Throw it in a host function.
@@ -121,11 +129,35 @@ struct IsVector : std::false_type {};
 template <class T>
 struct IsVector<std::vector<T>> : std::true_type {};
 template <class T>
+struct IsVariant : std::false_type {};
+template <class... T>
+struct IsVariant<std::variant<T...>> : std::true_type {};
+template <class T>
 struct IsTask : std::false_type {};
 template <class T>
 struct IsTask<Task<T>> : std::true_type {
   using Result = T;
 };
+
+template <class T>
+T take(lua_State* L, int index);
+
+/// The first alternative whose class the value has; the last one, or its error, otherwise.
+template <class V, std::size_t I = 0>
+V take_variant(lua_State* L, int index) {
+  using One = std::variant_alternative_t<I, V>;
+  if constexpr (std::is_same_v<One, std::monostate>) {
+    return V{std::in_place_index<I>};
+  } else {
+    if constexpr (I + 1 < std::variant_size_v<V>) {
+      using Object = std::remove_const_t<typename One::element_type>;
+      if (luaL_testudata(L, index, ClassName<Object>::value.data()) == nullptr) {
+        return take_variant<V, I + 1>(L, index);
+      }
+    }
+    return V{std::in_place_index<I>, take<One>(L, index)};
+  }
+}
 
 template <class T>
 T take(lua_State* L, int index) {
@@ -151,6 +183,8 @@ T take(lua_State* L, int index) {
   } else if constexpr (IsOptional<T>::value) {
     if (lua_isnoneornil(L, index)) return std::nullopt;
     return take<typename T::value_type>(L, index);
+  } else if constexpr (IsVariant<T>::value) {
+    return take_variant<T>(L, index);
   } else if constexpr (IsShared<T>::value) {
     using Object = typename T::element_type;
     void* holder = object_at(L, index, ClassName<std::remove_const_t<Object>>::value);
@@ -168,6 +202,10 @@ int give(lua_State* L, T&& value) {
     luaL_checkstack(L, static_cast<int>(value.values.size()), "results");
     for (const json::value& one : value.values) push(L, one);
     return static_cast<int>(value.values.size());
+  } else if constexpr (std::is_same_v<Plain, Built>) {
+    value.push(L);
+  } else if constexpr (IsVariant<Plain>::value) {
+    return std::visit([L](auto&& one) { return give(L, std::move(one)); }, std::move(value));
   } else if constexpr (IsOptional<Plain>::value) {
     if (value) return give(L, *std::forward<T>(value));
     lua_pushnil(L);

@@ -1,68 +1,84 @@
-#include <cctype>
-#include <charconv>
+#include "script/duration.h"
 
-#include "script/memoize.h"
+#include <stdexcept>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
 
 namespace postern::script {
 
 namespace {
 
-using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
 
-std::optional<double> seconds_of(std::string_view unit) {
-  struct Unit {
-    std::string_view word;
-    double seconds;
+/// One of a unit; 0: there is none of this name. "m" is a minute and "M" a month of 30.44 days.
+nanoseconds unit_named(std::string_view name) {
+  using namespace std::chrono;
+  static constexpr struct {
+    std::string_view names;
+    nanoseconds one;
+  } units[] = {
+      {" ns nsec nanosecond nanoseconds ", 1ns},
+      {" us usec microsecond microseconds ", 1us},
+      {" ms msec millisecond milliseconds ", 1ms},
+      {" s sec secs second seconds ", 1s},
+      {" m min mins minute minutes ", 1min},
+      {" h hr hrs hour hours ", 1h},
+      {" d day days ", 24h},
+      {" w wk wks week weeks ", 24h * 7},
+      {" M month months ", 2'630'016s},
+      {" y yr yrs year years ", 31'557'600s},
   };
-  static constexpr Unit units[] = {{"ms", 0.001},     {"msec", 0.001},    {"millisecond", 0.001},
-                                   {"s", 1},          {"sec", 1},         {"second", 1},
-                                   {"m", 60},         {"min", 60},        {"minute", 60},
-                                   {"h", 3600},       {"hr", 3600},       {"hour", 3600},
-                                   {"d", 86400},      {"day", 86400},     {"w", 604800},
-                                   {"week", 604800},  {"month", 2630016}, {"y", 31557600},
-                                   {"year", 31557600}};
-  for (const Unit& one : units) {
-    const bool plural = unit.size() == one.word.size() + 1 && unit.ends_with('s') &&
-                        unit.starts_with(one.word) && one.word.size() > 1;
-    if (unit == one.word || plural) return one.seconds;
+  for (const auto& unit : units) {
+    if (unit.names.find(fmt::format(" {} ", name)) != std::string_view::npos) return unit.one;
   }
-  return std::nullopt;
+  return {};
 }
 
 }  // namespace
 
-milliseconds duration_of(const json::value& value) {
-  const auto from_seconds = [](double seconds) {
-    demand(seconds >= 0 && seconds < 1e9, "a duration must not be negative");
-    return milliseconds(static_cast<std::int64_t>(seconds * 1000));
+Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  constexpr nanoseconds longest = std::chrono::hours(24 * 3653);
+  const auto refuse = [&](std::string_view why) {
+    return fail(Fault::malformed,
+                fmt::format("`{}` is no duration like '5 minutes': {}", printable(text, 64), why));
   };
-  if (value.is_int64()) return from_seconds(static_cast<double>(value.get_int64()));
-  if (value.is_double()) return from_seconds(value.get_double());
-  demand(value.is_string(), "a duration is a number of seconds or a text such as '5 minutes'");
-  const std::string_view whole = value.get_string();
-  std::string_view text = whole;
-  const auto skip_blanks = [&] {
-    while (!text.empty() && (text[0] == ' ' || text[0] == ',')) text.remove_prefix(1);
-  };
-  double total = 0;
-  bool any = false;
-  for (skip_blanks(); !text.empty(); skip_blanks()) {
-    double number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const std::string trouble = "'" + std::string(whole) + "' is no duration; write '5 minutes'";
-    demand(error == std::errc(), trouble);
-    text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-    skip_blanks();
-    std::size_t size = 0;
-    while (size < text.size() && std::isalpha(static_cast<unsigned char>(text[size])) != 0) ++size;
-    const auto unit = size == 0 ? std::optional(1.0) : seconds_of(text.substr(0, size));
-    demand(unit.has_value(), trouble);
-    total += number * *unit;
-    text.remove_prefix(size);
-    any = true;
+  nanoseconds sum{};
+  std::string_view rest = trim(text);
+  if (rest.empty()) return refuse("it is empty");
+  while (!rest.empty()) {
+    const std::size_t digits = std::min(rest.find_first_not_of("0123456789"), rest.size());
+    const auto number = parse_number(rest.substr(0, digits));
+    if (!number) return refuse("a whole number is expected");
+    rest = trim(rest.substr(digits));
+    std::size_t letters = 0;
+    while (letters < rest.size() && is_alpha(rest[letters])) ++letters;
+    if (letters == 0) return refuse("the number has no unit");
+    const nanoseconds one = unit_named(rest.substr(0, letters));
+    if (one == nanoseconds{}) return refuse("the unit is not known");
+    if (*number > static_cast<std::uint64_t>((longest - sum) / one)) {
+      return refuse("it is longer than ten years");
+    }
+    sum += one * static_cast<std::int64_t>(*number);
+    rest = trim(rest.substr(letters));
   }
-  demand(any, "an empty text is no duration");
-  return from_seconds(total);
+  return std::chrono::duration_cast<std::chrono::milliseconds>(sum);
+}
+
+std::chrono::milliseconds duration_of(const boost::json::value& value) {
+  if (value.is_string()) {
+    const auto parsed = parse_duration(value.get_string());
+    if (!parsed) throw std::runtime_error(parsed.error().message);
+    return *parsed;
+  }
+  const double seconds = value.is_int64()    ? static_cast<double>(value.get_int64())
+                         : value.is_double() ? value.get_double()
+                                             : -1;
+  if (!(seconds >= 0 && seconds < 315'619'200)) {
+    throw std::runtime_error("a duration is a number of seconds or a text like '5 minutes'");
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
 }
 
 }  // namespace postern::script

@@ -14,6 +14,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
+#include "script/duration.h"
 #include "script/state.h"
 
 namespace postern::script {

@@ -36,7 +36,4 @@ class Memos {
 /// hash, so that no password is kept there. For a HostFunction row; calls go through Setup::memos.
 int memoize(lua_State* L);
 
-/// Text such as "5 minutes", "10s", "1h 30m", "2 days", or a number of seconds. Throws a sentence.
-std::chrono::milliseconds duration_of(const json::value& value);
-
 }  // namespace postern::script

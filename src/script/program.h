@@ -43,8 +43,8 @@ class Program {
 
  private:
   Program(Options options, World& world);
-  tl::expected<std::unique_ptr<State>, Raised> make();
-  Task<void> prepare(State& state, std::optional<Raised>& trouble);
+  tl::expected<std::unique_ptr<State>, Raised> make(bool quietly);
+  Task<void> prepare(State& state, World& world, std::optional<Raised>& trouble);
 
   const Options options_;
   World& world_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,12 @@ struct Raised {
 struct Files {
   std::string directory;           ///< of the script: `require 'x'` reads x.lua there
   std::vector<std::string> roots;  ///< further folders whose files may be read
+  using Texts = std::map<std::string, std::string>;
+  /// What read() read, by the path it was asked for, for a record of the script; null: not kept.
+  /// Only small files, and only while one thread uses them.
+  std::shared_ptr<Texts> seen;
+  /// Where files come from instead of the disk, in a script that is run again from its record.
+  std::shared_ptr<const Texts> given;
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;

@@ -24,6 +24,11 @@ template <>
 struct ClassName<Counter> {
   static constexpr std::string_view value = "Counter";
 };
+struct Other {};
+template <>
+struct ClassName<Other> {
+  static constexpr std::string_view value = "Other";
+};
 
 namespace {
 
@@ -54,7 +59,29 @@ std::shared_ptr<Counter> counter(std::int64_t from) {
 std::int64_t next(std::shared_ptr<Counter> counter) { return ++counter->value; }
 std::int64_t value(std::shared_ptr<Counter> counter) { return counter->value; }
 
+Built zero() {
+  return {[](lua_State* L) {
+    lua_newtable(L);
+    lua_pushliteral(L, "whole");
+    lua_rawseti(L, -2, 0);
+  }};
+}
+using EitherCounter = std::variant<std::shared_ptr<Counter>, std::shared_ptr<Other>>;
+std::string which(EitherCounter one) { return one.index() == 0 ? "Counter" : "Other"; }
+EitherCounter other(bool really) {
+  if (really) return std::make_shared<Other>();
+  return std::make_shared<Counter>();
+}
+bool same(std::shared_ptr<Counter> a, std::variant<std::shared_ptr<Counter>, std::monostate> b) {
+  return b.index() == 0 && a->value == std::get<0>(b)->value;
+}
+
 const HostFunction functions[] = {
+    {"t.zero", "", "table", "", bind<&zero>},
+    {"t.which", "one: Counter|Other", "string", "", bind<&which>},
+    {"t.other", "really: boolean", "Counter|Other", "", bind<&other>},
+    {"t.inner.add", "a: integer, b?: integer", "integer", "", bind<&add>},
+    {"Counter.__eq", "other: Counter", "boolean", "", bind<&same>},
     {"t.say", "...: any", "string", "", bind<&say>},
     {"t.add", "a: integer, b?: integer", "integer", "", bind<&add>},
     {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
@@ -122,6 +149,13 @@ TEST_F(Script, HostFunctionsTakeAndGiveData) {
       {"t.result(t.add(1, 2), t.add(1), t.inner.add(2))", "3 101 102"},
       {"t.result({1, 2, {a = true}}, {}, nil, 'x')", R"([1,2,{"a":true}] {} null "x")"},
       {"t.result({1, nil, 3})", "[1,null,3]"},
+      {"t.result(t.zero()[0], t.inner.add(2))", R"("whole" 102)"},
+      {"t.result(t.which(t.counter(1)), t.which(t.other(true)), t.which(t.other(false)))",
+       R"("Counter" "Other" "Counter")"},
+      {"t.result(pcall(t.which, 1))", R"(false "argument 1: Other expected, got number")"},
+      {"t.result(t.counter(1) == t.counter(1), t.counter(1) == t.counter(2), "
+       "t.counter(1) == t.other(true))",
+       "true false false"},
       {"t.result({[1] = 'a', [9] = 'b'})", R"({"1":"a","9":"b"})"},
       {"t.result(1.5, 2^53, 1 // 1)", "1.5E0 9.007199254740992E15 1"},
       {"local c = t.counter(4); t.result(c:next(), c.value, tostring(c.nothing))", R"(5 5 "nil")"},

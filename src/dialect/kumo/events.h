@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dialect/kumo/listener.h"
 #include "script/bind.h"
 
 namespace postern::dialect::kumo {
@@ -48,7 +49,7 @@ struct Handlers {
   std::map<std::string, std::vector<Handler>, std::less<>> by_event;
   bool loading = true;
   std::vector<std::string> warnings;            ///< "policy.lua:3: ..."
-  std::vector<script::json::object> listeners;  ///< that `init` started, checked
+  std::vector<Listener> listeners;  ///< that `init` started, checked
   bool in_init = false;
 
   const Handler* of(std::string_view event) const {

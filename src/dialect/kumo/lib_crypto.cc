@@ -1,0 +1,49 @@
+// kumo.crypto: passwords against their hashes. KumoMTA has nothing of the kind.
+#include <openssl/crypto.h>
+
+#include "dialect/kumo/library.h"
+#include "policy/bcrypt.h"
+#include "policy/crypt_hash.h"
+#include "script/state.h"
+
+namespace postern::dialect::kumo {
+
+using script::bind;
+using script::Call;
+using script::HostFunction;
+
+namespace {
+
+/// Without a hash the time is that of one: whether a user exists shall not be heard.
+Task<bool> verify_password(Call& call, std::string plain, std::optional<std::string> hash) {
+  const Secret stored = hash && !hash->empty()
+                            ? Secret(std::move(*hash))
+                            : policy::unmatched_hash(policy::default_bcrypt_cost);
+  const auto right = std::make_shared<bool>(false);
+  auto job = [right, stored, password = Secret(std::move(plain))] {
+    *right = policy::verify_hash(password, stored);
+  };
+  value_of(co_await call.world().blocking(std::move(job)));
+  co_return *right;
+}
+
+bool constant_time_eq(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+constexpr HostFunction functions[] = {
+    {"kumo.crypto.verify_password", "plain: string, hash: string|nil", "boolean",
+     "Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`, "
+     "`$5$`), yescrypt (`$y$`), scrypt (`$7$`) or Argon2 (`$argon2id$`, `$argon2i$`). What is no "
+     "such hash, nil too, is false. It runs beside the event loop.",
+     bind<&verify_password>},
+    {"kumo.crypto.constant_time_eq", "a: string, b: string", "boolean",
+     "Whether both are equal, in a time that tells nothing but whether they are equally long.",
+     bind<&constant_time_eq>},
+};
+
+}  // namespace
+
+script::HostTable crypto_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

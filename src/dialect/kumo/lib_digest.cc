@@ -1,0 +1,172 @@
+// kumo.digest: hashes and keyed hashes.
+#include <array>
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <boost/crc.hpp>
+
+#include "base/rfc4648.h"
+#include "dialect/kumo/json_encode.h"
+#include "dialect/kumo/lib_secrets.h"
+#include "dialect/kumo/library.h"
+
+namespace postern::dialect::kumo {
+
+using script::bind;
+using script::Call;
+using script::demand;
+using script::HostFunction;
+using script::Rest;
+
+namespace {
+struct Digest {
+  std::string octets;
+};
+}  // namespace
+
+}  // namespace postern::dialect::kumo
+
+template <>
+struct postern::script::ClassName<postern::dialect::kumo::Digest> {
+  static constexpr std::string_view value = "Digest";
+};
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using Made = std::shared_ptr<Digest>;
+
+struct Free {
+  void operator()(EVP_MD* hash) const { EVP_MD_free(hash); }
+};
+using Hash = std::unique_ptr<EVP_MD, Free>;
+
+/// As OpenSSL calls them.
+enum Algorithm { sha1, sha224, sha256, sha384, sha512, sha512_256, sha3_256, sha3_384, sha3_512 };
+constexpr std::array<const char*, 9> names = {"SHA1",     "SHA224",   "SHA256",
+                                              "SHA384",   "SHA512",   "SHA512-256",
+                                              "SHA3-256", "SHA3-384", "SHA3-512"};
+
+Hash fetch(Algorithm algorithm) {
+  Hash hash(EVP_MD_fetch(nullptr, names[algorithm], nullptr));
+  demand(hash != nullptr, std::string(names[algorithm]) + " is not available on this system");
+  return hash;
+}
+
+std::string joined(const Rest& parts) {
+  std::string octets;
+  for (const json::value& part : parts.values) octets += plain_text(part);
+  return octets;
+}
+
+template <Algorithm algorithm>
+Made digest(Rest parts) {
+  const Hash hash = fetch(algorithm);
+  const std::string octets = joined(parts);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned size = 0;
+  const bool done =
+      EVP_Digest(octets.data(), octets.size(), out.data(), &size, hash.get(), nullptr) == 1;
+  demand(done, "the digest cannot be computed");
+  return std::make_shared<Digest>(Digest{{reinterpret_cast<char*>(out.data()), size}});
+}
+
+template <Algorithm algorithm>
+Task<Made> hmac(Call& call, json::value source, Rest parts) {
+  const std::string key = co_await load_key(call, std::move(source));
+  const Hash hash = fetch(algorithm);
+  const std::string octets = joined(parts);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+  unsigned size = 0;
+  const unsigned char* done =
+      HMAC(hash.get(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(octets.data()), octets.size(), out.data(), &size);
+  demand(done != nullptr, "the digest cannot be computed");
+  co_return std::make_shared<Digest>(Digest{{reinterpret_cast<char*>(out.data()), size}});
+}
+
+Made crc32(Rest parts) {
+  const std::string octets = joined(parts);
+  boost::crc_32_type sum;
+  sum.process_bytes(octets.data(), octets.size());
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(sum.checksum() >> shift);
+  return std::make_shared<Digest>(Digest{std::move(out)});
+}
+
+template <Base base, Padding padding>
+std::string shown(Made digest) {
+  return encode(digest->octets, base, padding);
+}
+std::string octets_of(Made digest) { return digest->octets; }
+bool same(Made one, std::variant<Made, std::monostate> other) {
+  return other.index() == 0 && one->octets == std::get<0>(other)->octets;
+}
+
+constexpr Padding padded = Padding::with;
+constexpr Padding bare = Padding::without;
+constexpr std::string_view keyed = "source: string|table, ...: any";
+
+constexpr HostFunction functions[] = {
+    {"kumo.digest.sha1", "...: any", "Digest",
+     "Of all arguments, one after the other; what is no string as JSON. SHA-1 keeps no secret: use "
+     "it where something else asks for it.",
+     bind<&digest<sha1>>},
+    {"kumo.digest.sha224", "...: any", "Digest", "SHA-224, see kumo.digest.sha256.",
+     bind<&digest<sha224>>},
+    {"kumo.digest.sha256", "...: any", "Digest",
+     "SHA-256 of all arguments, one after the other; what is no string as JSON. Passwords belong "
+     "into kumo.crypto.verify_password, not into a digest.",
+     bind<&digest<sha256>>},
+    {"kumo.digest.sha384", "...: any", "Digest", "SHA-384, see kumo.digest.sha256.",
+     bind<&digest<sha384>>},
+    {"kumo.digest.sha512", "...: any", "Digest", "SHA-512, see kumo.digest.sha256.",
+     bind<&digest<sha512>>},
+    {"kumo.digest.sha512_256", "...: any", "Digest", "SHA-512/256, see kumo.digest.sha256.",
+     bind<&digest<sha512_256>>},
+    {"kumo.digest.sha3_256", "...: any", "Digest", "SHA3-256, see kumo.digest.sha256.",
+     bind<&digest<sha3_256>>},
+    {"kumo.digest.sha3_384", "...: any", "Digest", "SHA3-384, see kumo.digest.sha256.",
+     bind<&digest<sha3_384>>},
+    {"kumo.digest.sha3_512", "...: any", "Digest", "SHA3-512, see kumo.digest.sha256.",
+     bind<&digest<sha3_512>>},
+    {"kumo.digest.crc32", "...: any", "Digest",
+     "CRC-32 as in ZIP files, four octets: it finds accidents, not forgeries.", bind<&crc32>},
+    {"kumo.digest.hmac_sha1", keyed, "Digest", "HMAC with SHA-1, see kumo.digest.hmac_sha256.",
+     bind<&hmac<sha1>>},
+    {"kumo.digest.hmac_sha224", keyed, "Digest", "HMAC with SHA-224, see kumo.digest.hmac_sha256.",
+     bind<&hmac<sha224>>},
+    {"kumo.digest.hmac_sha256", keyed, "Digest",
+     "HMAC (RFC 2104) with SHA-256 of all arguments but the first, which names the key as "
+     "kumo.secrets.load has it.",
+     bind<&hmac<sha256>>},
+    {"kumo.digest.hmac_sha384", keyed, "Digest", "HMAC with SHA-384, see kumo.digest.hmac_sha256.",
+     bind<&hmac<sha384>>},
+    {"kumo.digest.hmac_sha512", keyed, "Digest", "HMAC with SHA-512, see kumo.digest.hmac_sha256.",
+     bind<&hmac<sha512>>},
+    {"Digest.bytes", "", "string", "The octets themselves.", bind<&octets_of>},
+    {"Digest.hex", "", "string", "Lower-case hexadecimal.", bind<&shown<Base::hex, bare>>},
+    {"Digest.base32", "", "string", "As kumo.encode.base32_encode has it.",
+     bind<&shown<Base::base32, padded>>},
+    {"Digest.base32_nopad", "", "string", "Without padding.", bind<&shown<Base::base32, bare>>},
+    {"Digest.base32hex", "", "string", "As kumo.encode.base32hex_encode has it.",
+     bind<&shown<Base::base32hex, padded>>},
+    {"Digest.base32hex_nopad", "", "string", "Without padding.",
+     bind<&shown<Base::base32hex, bare>>},
+    {"Digest.base64", "", "string", "As kumo.encode.base64_encode has it.",
+     bind<&shown<Base::base64, padded>>},
+    {"Digest.base64_nopad", "", "string", "Without padding.", bind<&shown<Base::base64, bare>>},
+    {"Digest.base64url", "", "string", "As kumo.encode.base64url_encode has it.",
+     bind<&shown<Base::base64url, padded>>},
+    {"Digest.base64url_nopad", "", "string", "Without padding.",
+     bind<&shown<Base::base64url, bare>>},
+    {"Digest.__tostring", "", "string", "The same as `hex`.", bind<&shown<Base::hex, bare>>},
+    {"Digest.__eq", "other: any", "boolean", "Whether both have the same octets.", bind<&same>},
+};
+
+}  // namespace
+
+script::HostTable digest_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,58 @@
+// kumo.log_*: lines of the log.
+#include <array>
+
+#include "dialect/kumo/json_encode.h"
+#include "dialect/kumo/library.h"
+#include "script/state.h"
+
+namespace postern::dialect::kumo {
+
+using script::Call;
+using script::HostFunction;
+using script::Rest;
+
+namespace {
+
+enum Level { debug, info, warning, error };
+constexpr std::array<std::string_view, 4> levels = {"debug", "info", "warning", "error"};
+
+template <Level level>
+void log(Call& call, Rest values) {
+  std::string line;
+  for (const json::value& value : values.values) {
+    if (&value != values.values.data()) line += ' ';
+    line += value.is_null() ? "nil" : plain_text(value);
+  }
+  call.world().log(levels[level], call.state().place(), call.redacted(std::move(line)));
+}
+
+/// What is no data is logged as tostring() has it.
+template <Level level>
+int log_anything(lua_State* L) {
+  for (int i = 1; i <= lua_gettop(L); ++i) {
+    const int type = lua_type(L, i);
+    if (type != LUA_TUSERDATA && type != LUA_TFUNCTION && type != LUA_TTHREAD) continue;
+    luaL_tolstring(L, i, nullptr);
+    lua_replace(L, i);
+  }
+  return script::bind<&log<level>>(L);
+}
+
+constexpr HostFunction functions[] = {
+    {"kumo.log_debug", "...: any", "", "A line of the log at level debug, see kumo.log_info.",
+     log_anything<debug>},
+    {"kumo.log_info", "...: any", "",
+     "A line of the log: the values with blanks between, tables as JSON. Passwords and secrets of "
+     "this call are left out of it. `print` does the same.",
+     log_anything<info>},
+    {"kumo.log_warn", "...: any", "", "A line of the log at level warning, see kumo.log_info.",
+     log_anything<warning>},
+    {"kumo.log_error", "...: any", "", "A line of the log at level error, see kumo.log_info.",
+     log_anything<error>},
+};
+
+}  // namespace
+
+script::HostTable log_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

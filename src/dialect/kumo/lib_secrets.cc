@@ -1,0 +1,121 @@
+#include "dialect/kumo/lib_secrets.h"
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "dialect/kumo/library.h"
+#include "script/state.h"
+#include "script/vault.h"
+
+namespace postern::dialect::kumo {
+
+using script::bind;
+using script::Call;
+using script::demand;
+using script::HostFunction;
+
+namespace {
+
+/// What the environment says now: an operator may change a token without a restart of the policy.
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+/// The fields of a key source that is a table. Nothing is said of their values.
+class Fields {
+ public:
+  explicit Fields(const json::object& fields) : fields_(fields) {}
+
+  bool has(std::string_view name) const { return fields_.contains(name); }
+  std::string text(std::string_view name, std::string otherwise = {}) const {
+    const json::value* value = fields_.if_contains(name);
+    if (value == nullptr) return otherwise;
+    demand(value->is_string(), "key source: " + std::string(name) + " must be a string");
+    return std::string(value->get_string());
+  }
+  void allow(const std::vector<std::string_view>& names) const {
+    for (const auto& pair : fields_) {
+      const std::string_view key = pair.key();
+      demand(std::find(names.begin(), names.end(), key) != names.end(),
+             "key source: unknown field '" + printable(key, 64) + "'");
+    }
+  }
+
+ private:
+  const json::object& fields_;
+};
+
+script::VaultQuestion vault_question(const Fields& fields) {
+  fields.allow({"vault_mount", "vault_path", "vault_key", "vault_address", "vault_token"});
+  script::VaultQuestion question{
+      .address = fields.text("vault_address", environment("VAULT_ADDR")),
+      .token = Secret(fields.text("vault_token", environment("VAULT_TOKEN"))),
+      .mount = fields.text("vault_mount"),
+      .path = fields.text("vault_path"),
+      .key = fields.text("vault_key", "key")};
+  demand(fields.has("vault_mount") && fields.has("vault_path"),
+         "key source: vault_mount and vault_path belong together");
+  demand(!question.address.empty(),
+         "Vault: there is neither vault_address nor VAULT_ADDR in the environment");
+  demand(!question.token.empty(),
+         "Vault: there is neither vault_token nor VAULT_TOKEN in the environment");
+  return question;
+}
+
+Task<std::string> from_vault(Call& call, script::VaultQuestion question) {
+  call.keep_secret(question.token.reveal());
+  auto answer = co_await script::read_vault(call.world(), std::move(question), call.deadline());
+  const std::optional<Secret> found = value_of(std::move(answer));
+  if (!found) throw script::Throw{std::make_shared<NotFound>("Vault has no such secret")};
+  co_return found->reveal();
+}
+
+std::string from_table(const Fields& fields) {
+  if (fields.has("event_name")) {
+    throw std::runtime_error("key source: event_name is not available in Postern");
+  }
+  demand(fields.has("key_data"),
+         "key source: a file's name, {key_data=...} or {vault_mount=..., vault_path=...} expected");
+  fields.allow({"key_data"});
+  return fields.text("key_data");
+}
+
+Task<std::string> octets_of(Call& call, json::value source) {
+  if (source.is_string()) {
+    co_return value_of(call.state().files().read(source.get_string()));
+  }
+  demand(source.is_object(), "key source: a file's name or a table expected");
+  const Fields fields(source.get_object());
+  if (!fields.has("vault_mount") && !fields.has("vault_path")) co_return from_table(fields);
+  std::string octets = co_await from_vault(call, vault_question(fields));
+  co_return octets;
+}
+
+constexpr HostFunction functions[] = {
+    {"kumo.secrets.load",
+     "source: string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: "
+     "string, vault_address?: string, vault_token?: string}",
+     "string",
+     "The octets of a secret. A string names a file, read whole; `key_data` is the secret itself; "
+     "the others name a secret of HashiCorp Vault's key-value engine version 2, whose field "
+     "`vault_key` (`key` where none is named) it is. Address and token come from VAULT_ADDR and "
+     "VAULT_TOKEN, read at each call, where they are not given. A login whose hook ends because "
+     "Vault has no such secret is refused as one with a wrong password is.",
+     bind<&load_key>},
+};
+
+}  // namespace
+
+Task<std::string> load_key(Call& call, json::value source) {
+  std::string octets = co_await octets_of(call, std::move(source));
+  call.keep_secret(octets);
+  // A file's last line end is no part of what a log would show.
+  const std::string_view shown = trim(octets);
+  if (shown.size() != octets.size()) call.keep_secret(std::string(shown));
+  co_return octets;
+}
+
+script::HostTable secrets_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,125 @@
+#include "dialect/kumo/lib_secrets.h"
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "dialect/kumo/lib_test.h"
+#include "dialect/kumo/library.h"
+
+namespace postern::dialect::kumo {
+namespace {
+
+struct LibSecrets : ::testing::Test {
+  LibSecrets() {
+    std::filesystem::create_directories(folder + "/policy");
+    std::ofstream(folder + "/policy/key.txt", std::ios::binary) << "file-secret\n";
+    std::ofstream(folder + "/outside.txt") << "outside";
+    setenv("VAULT_ADDR", "http://vault.example:8200", 1);
+    setenv("VAULT_TOKEN", "hvs.from-environment", 1);
+  }
+  ~LibSecrets() override {
+    std::filesystem::remove_all(folder);
+    unsetenv("VAULT_ADDR");
+    unsetenv("VAULT_TOKEN");
+  }
+
+  std::string folder = ::testing::TempDir() + "lib_secrets." + std::to_string(getpid());
+  testing::Library library{{secrets_functions(), log_functions()},
+                           {.directory = folder + "/policy", .roots = {}}};
+};
+
+TEST_F(LibSecrets, files_and_inline_keys) {
+  library.expect({
+      {"result(kumo.secrets.load 'key.txt')", R"("file-secret\n")"},
+      {"result(kumo.secrets.load {key_data = 'inline'})", R"("inline")"},
+      {"result(kumo.secrets.load {})",
+       "error: policy.lua:1: key source: a file's name, {key_data=...} or {vault_mount=..., "
+       "vault_path=...} expected"},
+      {"kumo.secrets.load {key_data = 5}",
+       "error: policy.lua:1: key source: key_data must be a string"},
+      {"kumo.secrets.load {key_data = 'x', keydata = 'y'}",
+       "error: policy.lua:1: key source: unknown field 'keydata'"},
+      {"kumo.secrets.load {event_name = 'x', event_args = {}}",
+       "error: policy.lua:1: key source: event_name is not available in Postern"},
+      {"kumo.secrets.load '../outside.txt'",
+       "error: policy.lua:1: ../outside.txt is outside the folders that scripts may read "
+       "(lua.read)"},
+  });
+  EXPECT_THAT(library.answer("kumo.secrets.load 'none.txt'"),
+              ::testing::HasSubstr("cannot read none.txt"));
+}
+
+TEST_F(LibSecrets, are_left_out_of_logs_and_errors) {
+  library.expect({
+      {"local s = kumo.secrets.load 'key.txt' kumo.log_info('it is', 'file-secret') error(s)",
+       "error: policy.lua:1: <redacted>"},
+  });
+  EXPECT_THAT(library.world.lines, ::testing::ElementsAre("info policy.lua:1 it is <redacted>"));
+}
+
+constexpr const char* ask =
+    "result(kumo.secrets.load {vault_mount = 'secret', vault_path = "
+    "'smtp-auth/scott'})";
+
+TEST_F(LibSecrets, vault_is_asked_with_what_the_environment_says) {
+  library.world.answers.push_back({200, R"({"data":{"data":{"key":"tiger"}}})"});
+  EXPECT_EQ(library.answer(ask), R"("tiger")");
+  ASSERT_EQ(library.world.questions.size(), 1u);
+  EXPECT_EQ(library.world.questions[0].url,
+            "http://vault.example:8200/v1/secret/data/smtp-auth/scott");
+  EXPECT_EQ(library.world.questions[0].headers[0].second, "hvs.from-environment");
+
+  setenv("VAULT_TOKEN", "hvs.changed", 1);
+  library.world.answers.push_back({200, R"({"data":{"data":{"pw":"tiger2"}}})"});
+  EXPECT_EQ(library.answer("result(kumo.secrets.load {vault_mount = 'kv', vault_path = 'a b', "
+                           "vault_key = 'pw', vault_address = 'http://other.example/'})"),
+            R"("tiger2")");
+  EXPECT_EQ(library.world.questions[1].url, "http://other.example/v1/kv/data/a%20b");
+  EXPECT_EQ(library.world.questions[1].headers[0].second, "hvs.changed");
+}
+
+TEST_F(LibSecrets, not_found_is_told_from_trouble) {
+  const struct {
+    int status;
+    const char* body;
+    bool not_found;
+  } cases[] = {
+      {404, "{}", true},
+      {200, R"({"data":{"data":null}})", true},
+      {200, R"({"data":{"data":{"other":"x"}}})", true},
+      {403, "{}", false},
+      {503, "sealed", false},
+      {200, "<html>", false},
+  };
+  for (const auto& c : cases) {
+    library.world.answers.push_back({c.status, c.body});
+    EXPECT_THAT(library.answer(ask), ::testing::StartsWith("error: ")) << c.body;
+    const auto* thrown = dynamic_cast<const NotFound*>(library.raised->thrown.get());
+    EXPECT_EQ(thrown != nullptr, c.not_found) << c.status << c.body;
+    for (const char* hidden : {"hvs.", "smtp-auth", "scott"}) {
+      EXPECT_THAT(library.raised->message, ::testing::Not(::testing::HasSubstr(hidden)));
+    }
+  }
+  const std::size_t asked = library.world.questions.size();
+  library.answer("kumo.secrets.load {vault_mount = 'secret', vault_path = 'smtp-auth/../root'}");
+  EXPECT_NE(dynamic_cast<const NotFound*>(library.raised->thrown.get()), nullptr);
+  EXPECT_EQ(library.world.questions.size(), asked);
+}
+
+TEST_F(LibSecrets, a_missing_environment_is_trouble) {
+  unsetenv("VAULT_TOKEN");
+  library.expect({{ask,
+                   "error: policy.lua:1: Vault: there is neither vault_token nor VAULT_TOKEN in "
+                   "the environment"}});
+  unsetenv("VAULT_ADDR");
+  library.expect({{ask,
+                   "error: policy.lua:1: Vault: there is neither vault_address nor VAULT_ADDR in "
+                   "the environment"},
+                  {"kumo.secrets.load {vault_path = 'x'}",
+                   "error: policy.lua:1: key source: vault_mount and vault_path belong together"}});
+  EXPECT_TRUE(library.world.questions.empty());
+}
+
+}  // namespace
+}  // namespace postern::dialect::kumo
