@@ -112,6 +112,8 @@ class Call {
   void* context_;
   State* state_ = nullptr;
   Spent spent_;
+  std::size_t memory_before_ = 0;    ///< what the state held when the call began
+  std::ptrdiff_t memory_taken_ = 0;  ///< while it computed
   std::vector<std::string> secrets_;
   bool recording_ = false;
   int paused_ = 0;

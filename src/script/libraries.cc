@@ -100,8 +100,8 @@ void gather_pieces(lua_State* L) {
   luaL_pushresult(&text);
 }
 
-/// Octets of Lua text that are read in the time of an instruction.
-constexpr std::size_t octets_read_per_step = 4;
+/// Instructions in whose time an octet of Lua text is compiled.
+constexpr std::size_t steps_per_octet = 8;
 
 /// load(): text alone, for bytecode is not checked by Lua.
 int load(lua_State* L) {
@@ -119,7 +119,7 @@ int load(lua_State* L) {
   std::size_t size = 0;
   const char* text = lua_tolstring(L, -2, &size);
   const char* name = luaL_optstring(L, 2, lua_tostring(L, -1));
-  State::spend(L, size / octets_read_per_step);
+  State::spend(L, size * steps_per_octet);
   mode = std::strchr(mode, 't') != nullptr ? "t" : "";
   if (luaL_loadbufferx(L, text, size, name, mode) != LUA_OK) {
     lua_pushnil(L);
@@ -141,11 +141,13 @@ bool names_secret(std::string_view name) {
       parts, [&](std::string_view part) { return upper_name.find(part) != std::string::npos; });
 }
 
-std::optional<std::string> environment(Call& call, std::string name) {
-  const char* value = std::getenv(name.c_str());
-  if (value == nullptr) return std::nullopt;
-  if (names_secret(name)) call.state().keep_secret(value);
-  return value;
+json::value environment(Call& call, std::string name) {
+  return call.told_by("getenv", [&]() -> json::value {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return nullptr;
+    if (names_secret(name)) call.state().keep_secret(value);
+    return json::value(value);
+  });
 }
 
 /// What a table of the host's lacks.

@@ -8,7 +8,7 @@ namespace {
 // Lua rather than C: it can wait for the file, gives way like any script, and no C++ value has to
 // be kept from Lua's errors.
 constexpr std::string_view library = R"lua(
-local read_file, loaded, preload = ...
+local read_file, read_program, loaded, preload = ...
 local error, load, select, setmetatable = error, load, select, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 local find, gmatch, gsub, match, sub = string.find, string.gmatch, string.gsub, string.match, string.sub
@@ -191,7 +191,7 @@ end
 
 local function loadfile(path, _, ...)
   need_string(path, 1, 'loadfile')
-  local text, trouble = read_file(path)
+  local text, trouble = read_program(path)
   if not text then return nil, trouble end
   return load_text(text, path, ...)
 end
@@ -220,7 +220,7 @@ local function find_module(name)
   local file = gsub(gsub(name, '%.', '/'), '%%', '%%%%')
   for template in gmatch(package.path, '[^;]+') do
     local path = gsub(template, '%?', file)
-    local text, trouble = read_file(path)
+    local text, trouble = read_program(path)
     if text then
       local chunk, mistake = load_text(text, path)
       if not chunk then error(mistake, 0) end
@@ -253,14 +253,23 @@ struct Reading {
   Result<std::string> text = std::string();
 };
 
+Many text_or_trouble(const Result<std::string>& text) {
+  if (!text) return Many{{nullptr, json::value(text.error().message)}};
+  return Many{{json::value(*text)}};
+}
+
 /// The text of a file, or nil and why there is none.
 Task<Many> read_file(Call& call, std::string path) {
   const auto reading = std::make_shared<Reading>(Reading{call.state().files(), std::move(path)});
   std::function<void()> job = [reading] { reading->text = reading->files.read(reading->path); };
   const Result<void> done = co_await call.world().blocking(std::move(job));
-  if (!done) co_return Many{{nullptr, json::value(done.error().message)}};
-  if (!reading->text) co_return Many{{nullptr, json::value(reading->text.error().message)}};
-  co_return Many{{json::value(*reading->text)}};
+  if (!done) reading->text = tl::unexpected(done.error());
+  co_return text_or_trouble(reading->text);
+}
+
+/// The same of a program. It does not wait: what a call was told is kept, its code is not.
+Many read_program(Call& call, std::string path) {
+  return text_or_trouble(call.state().files().read(path));
 }
 
 }  // namespace
@@ -268,9 +277,10 @@ Task<Many> read_file(Call& call, std::string path) {
 void open_io(lua_State* L) {
   if (luaL_loadbufferx(L, library.data(), library.size(), "=io", "t") != LUA_OK) lua_error(L);
   lua_pushcfunction(L, bind<&read_file>);
+  lua_pushcfunction(L, bind<&read_program>);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_call(L, 3, 0);
+  lua_call(L, 4, 0);
 }
 
 }  // namespace postern::script

@@ -13,6 +13,8 @@ namespace {
 
 /// Pays for a match before more than this many steps are owed.
 constexpr std::uint64_t steps_at_once = 10'000;
+/// Characters that utf8.len counts in the time of an instruction.
+constexpr std::size_t octets_counted_per_step = 4;
 /// A plain search pays after this many octets.
 constexpr std::size_t octets_at_once = 64u << 10;
 
@@ -292,6 +294,12 @@ int string_rep(lua_State* L) {
   return 1;
 }
 
+/// utf8.len, which is upvalue 2, paid for.
+int utf8_length(lua_State* L) {
+  pay(L, 1 + text_argument(L, 1).size() / octets_counted_per_step);
+  return lua_tocfunction(L, lua_upvalueindex(2))(L);
+}
+
 constexpr luaL_Reg functions[] = {
     {"find", &string_find}, {"match", &string_match}, {"gmatch", &string_gmatch},
     {"gsub", &string_gsub}, {"rep", &string_rep},     {nullptr, nullptr},
@@ -304,6 +312,12 @@ void open_string(lua_State* L, Spend* spend) {
   lua_pushnil(L);
   lua_setfield(L, -2, "dump");
   set_functions(L, functions, spend);
+  lua_getglobal(L, LUA_UTF8LIBNAME);
+  lua_pushlightuserdata(L, reinterpret_cast<void*>(spend));
+  lua_getfield(L, -2, "len");
+  lua_pushcclosure(L, &utf8_length, 2);
+  lua_setfield(L, -2, "len");
+  lua_pop(L, 1);
 }
 
 }  // namespace postern::script

@@ -73,6 +73,9 @@ return function(list, order)
 end
 )lua";
 
+/// What it takes to write a number as text.
+constexpr std::uint64_t steps_of_number = 20;
+
 /// Pays for the elements of a loop, a thousand at a time.
 class Toll {
  public:
@@ -177,9 +180,10 @@ void add_element(lua_State* L, luaL_Buffer& buffer, Toll& toll, lua_Integer inde
     luaL_error(L, "invalid value (at index %I) in table for 'concat'",
                static_cast<LUAI_UACINT>(index));
   }
+  const bool is_number = lua_type(L, -1) == LUA_TNUMBER;
   lua_tolstring(L, -1, &size);
   luaL_addvalue(&buffer);
-  toll.add(1 + size / octets_per_step);
+  toll.add((is_number ? steps_of_number : 1) + size / octets_per_step);
 }
 
 int table_concat(lua_State* L) {

@@ -15,8 +15,15 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Instructions between two looks at the budget.
-constexpr int look_every = 1000;
+/// Instructions between two looks at the budget. One may take long: 1000 times one that copies
+/// 10 MB would keep an event loop for seconds.
+constexpr int look_every = 100;
+/// Steps of other work, after which the budget is looked at when the next instruction comes.
+constexpr std::uint64_t look_after = 10'000;
+/// New memory is filled or copied: this many octets in the time of an instruction. Small blocks are
+/// part of the instruction that takes them.
+constexpr std::size_t octets_per_step = 64;
+constexpr std::size_t large_block = 4096;
 constexpr std::size_t idle_coroutines = 64;
 
 const char* sentence_of(Stopped why) {
@@ -96,26 +103,37 @@ class State::Running {
   Running(State& state, lua_State* thread, Call& call) : state_(state) {
     state_.running_ = &call;
     call.state_ = &state;
-    state_.driven_ = thread;
+    state_.driven_ = state_.inner_ = thread;
     state_.gave_way_ = false;
     state_.failed_ = LUA_OK;
     state_.slice_began_ = Clock::now();
-    state_.memory_limit_ = std::min(state_.used_ + call.limits().memory, state_memory);
+    // Others may have collected what this call left, or taken memory of their own since it began:
+    // it has used up its memory when both counts say so.
+    const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);
+    const std::size_t allowed = call.limits().memory;
+    const std::size_t by_taken = state_.used_ + (allowed - std::min(taken, allowed));
+    const std::size_t by_growth = call.memory_before_ + allowed;
+    state_.memory_limit_ = std::min(std::max(by_taken, by_growth), state_memory);
+    used_before_ = state_.used_;
   }
   ~Running() {
+    state_.running_->memory_taken_ += static_cast<std::ptrdiff_t>(state_.used_ - used_before_);
     state_.running_->spent().computing += Clock::now() - state_.slice_began_;
     state_.running_ = nullptr;
-    state_.driven_ = nullptr;
+    state_.driven_ = state_.inner_ = nullptr;
     state_.memory_limit_ = SIZE_MAX;
   }
 
  private:
   State& state_;
+  std::size_t used_before_ = 0;
 };
 
 class State::Loan {
  public:
   Loan(State& state, Call& call) : state_(state), call_(call) {
+    call_.memory_before_ = state_.used_;
+    call_.memory_taken_ = 0;
     for (const std::string& secret : state_.secrets_) call_.keep_secret(secret);
     if (!state_.idle_.empty()) {
       std::tie(thread_, reference_) = state_.idle_.back();
@@ -182,8 +200,19 @@ void* State::allocate(void* state, void* block, std::size_t old_size, std::size_
   const bool too_much =
       size > old_size && self.in_host_ == 0 && self.used_ + (size - old_size) > self.memory_limit_;
   void* moved = too_much ? nullptr : std::realloc(block, size);
-  if (moved != nullptr) self.used_ += size - old_size;
+  if (moved == nullptr) return nullptr;
+  self.used_ += size - old_size;
+  if (size > old_size && size >= large_block && self.in_host_ == 0)
+    self.charge(size / octets_per_step);
   return moved;
+}
+
+void State::charge(std::uint64_t steps) {
+  if (running_ == nullptr) return;
+  running_->spent().instructions += steps;
+  unseen_ += steps;
+  // Setting a hook is allowed anywhere, even in the allocator.
+  if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
 void State::count(lua_State* L, lua_Debug*) {
@@ -193,6 +222,8 @@ void State::count(lua_State* L, lua_Debug*) {
   Spent& spent = call.spent();
   if (spent.stopped == Stopped::no) {
     spent.instructions += look_every;
+    self.unseen_ = 0;
+    if (lua_gethookcount(L) != look_every) lua_sethook(L, &State::count, LUA_MASKCOUNT, look_every);
     const Clock::time_point now = Clock::now();
     if (spent.instructions > call.limits().instructions) {
       spent.stopped = Stopped::instructions;
@@ -217,7 +248,7 @@ void State::spend(lua_State* L, std::uint64_t steps) {
   State& self = of(L);
   if (self.running_ == nullptr) return;
   Spent& spent = self.running_->spent();
-  spent.instructions += steps;
+  self.charge(steps);
   if (spent.instructions <= self.running_->limits().instructions) return;
   if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);

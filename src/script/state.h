@@ -109,6 +109,7 @@ class State {
 
   static void* allocate(void* state, void* block, std::size_t old_size, std::size_t size);
   static void count(lua_State* L, lua_Debug*);
+  void charge(std::uint64_t steps);
   /// Drives a coroutine whose function and arguments are on its stack.
 
   /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
@@ -121,6 +122,7 @@ class State {
   const Setup& setup_;
   lua_State* main_ = nullptr;
   lua_State* driven_ = nullptr;  ///< the coroutine that lua_resume() was called with
+  lua_State* inner_ = nullptr;   ///< the one that runs: that, or a coroutine of the script's
   lua_State* active_ = nullptr;  ///< the coroutine whose host function runs
   Call* running_ = nullptr;
   std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
@@ -133,6 +135,7 @@ class State {
   int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
   std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
+  std::uint64_t unseen_ = 0;                      ///< steps since the budget was looked at
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
   std::vector<std::string> secrets_;
   std::shared_ptr<void> user_;
