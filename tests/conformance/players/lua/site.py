@@ -36,6 +36,7 @@ class Vault:
     def __init__(self, routes, log):
         self.log = log
         self.server = VAULT.make_server(routes, log_path=str(log))
+        self.server.socket.listen(256)  # the five of the standard library are too few for logins side by side
         self.url = "http://127.0.0.1:%d" % self.server.server_port
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
