@@ -30,7 +30,13 @@ std::string decoded(std::string_view raw) {
 
 std::vector<kumo::HeaderText::Address> addresses_of(std::string_view raw) {
   std::vector<kumo::HeaderText::Address> found;
-  for (const auto& [name, email] : deliver::plain_addresses(raw)) found.push_back({name, email});
+  std::vector<deliver::Address> addresses;
+  deliver::Charsets charsets;
+  deliver::AddressNotes notes;
+  deliver::read_addresses(raw, charsets, addresses, notes);
+  for (deliver::Address& one : addresses) {
+    if (!one.address.empty()) found.push_back({std::move(one.name), std::move(one.address)});
+  }
   return found;
 }
 
@@ -52,6 +58,9 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
   for (std::uint32_t i = 0; i < diagnostic.line && std::getline(file, line); ++i) {
     if (i + 1 == diagnostic.line) diagnostic.source_line = line;
   }
+  diagnostic.column = 1 + static_cast<std::uint32_t>(
+                              std::min(diagnostic.source_line.find_first_not_of(" \t"), line.size()));
+  diagnostic.end_column = 1 + static_cast<std::uint32_t>(diagnostic.source_line.size());
   return diagnostic;
 }
 
@@ -76,6 +85,7 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
                                             : std::max(1u, std::thread::hardware_concurrency())) +
                 other_threads,
       .run = {},
+      .keep = lua.runtime,
       .header_text = {.decode = decoded, .addresses = addresses_of},
       .listeners = {},
       .relay_to = {},

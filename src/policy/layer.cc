@@ -136,14 +136,18 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const std::size_t first_step = decision.steps.size();
     std::optional<Recipient> candidate;
     std::optional<std::string> discard;
+    std::vector<ScriptCopy> copies;
     if (shadow) {  // what such a layer decides stays its own affair; what it found out is kept
       candidate = evidence.candidate;
       discard = evidence.discard;
+      copies = evidence.copies;
     }
     Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
     if (shadow) {
       evidence.candidate = std::move(candidate);
       evidence.discard = std::move(discard);
+      evidence.copies = std::move(copies);
+      if (evidence.session.script) evidence.session.script->offered.reset();
     }
     if (shadow) {
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {

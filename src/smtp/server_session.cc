@@ -141,7 +141,9 @@ ServerSession::~ServerSession() = default;
 ServerSession::ServerSession(ServerSession&&) noexcept = default;
 
 void ServerSession::greet() {
-  append_wire(state_->output, 220, {}, state_->options.hostname + " ESMTP Postern");
+  append_wire(state_->output, 220, {}, state_->options.hostname +
+              (state_->options.banner.empty() ? " ESMTP Postern"
+                                              : " ESMTP " + state_->options.banner));
 }
 
 void ServerSession::turn_away(const Reply& reply) {

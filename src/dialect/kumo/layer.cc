@@ -247,14 +247,14 @@ class Judge {
 
 const Policy& policy_of(Evidence& evidence, const std::shared_ptr<const Policy>& current) {
   auto& session = evidence.session.script;
-  if (!session) {
-    session = std::make_shared<policy::ScriptSession>();
+  if (!session) session = std::make_shared<policy::ScriptSession>();
+  if (!session->program) {
+    session->program = current;
     if (const ListenerFacts* facts = current->listener(evidence.session.listener)) {
       session->meta = facts->meta;
     }
     session->meta_at_connect = session->meta;
   }
-  if (!session->program) session->program = current;
   return *static_cast<const Policy*>(session->program.get());
 }
 

@@ -21,6 +21,7 @@ struct PolicyOptions {
   script::Limits limits;                ///< of a hook
   std::size_t states = 1;
   script::RunToEnd run;
+  std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
   HeaderText header_text;
   /// By their names; those the policy starts are added.
   std::map<std::string, ListenerFacts, std::less<>> listeners;
