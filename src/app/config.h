@@ -6,17 +6,23 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "app/config_lua.h"
 #include "app/config_restrictions.h"
 #include "app/diagnostic.h"
 #include "base/ip.h"
 #include "policy/dmarc_rule.h"
 #include "smtp/limits.h"
 #include "telemetry/log.h"
+
+namespace postern::dialect::kumo {
+struct Listener;
+}
 
 namespace postern::app {
 
@@ -66,6 +72,8 @@ struct ListenerConfig {
   bool auth_without_tls = false;
   bool reject_unauth_pipelining = false;
   Milliseconds pregreet_wait{0};
+  /// By a policy script: what it wants otherwise than the file. Null: the file's.
+  std::shared_ptr<const dialect::kumo::Listener> started;
 };
 
 struct LimitsConfig {
@@ -217,6 +225,7 @@ struct Config {
   DnsConfig dns;
   AuthenticationConfig authentication;
   RestrictionsConfig restrictions;
+  LuaConfig lua;
   RelayConfig relay;
   QueueConfig queue;
   std::vector<RouteConfig> routes;

@@ -25,6 +25,7 @@ constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
 constexpr std::array<std::string_view, 3> private_hosts{"routes", "always", "never"};
 constexpr std::array<std::string_view, 2> chunkings{"auto", "off"};
 constexpr std::array<std::string_view, 2> lackings{"strict", "send"};
+constexpr std::array<std::string_view, 2> lua_modes{"enforce", "shadow"};
 constexpr std::array<std::string_view, 2> signups{"open", "closed"};
 constexpr std::array<std::string_view, 4> log_formats{"auto", "json", "text", "journald"};
 constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning", "error"};
@@ -178,6 +179,29 @@ const Key keys[] = {
     {"authentication", "report_within", Kind::duration, R"("5s")",
      "verdicts that are only reported, all together", POSTERN_SLOT(c.authentication.report_within),
      0, seconds(60)},
+    {"lua", "policy", Kind::file, R"("")",
+     "a KumoMTA policy script; empty = none (docs/lua-hooks.md)", POSTERN_SLOT(c.lua.policy)},
+    {"lua", "mode", Kind::choice, R"("enforce")",
+     "shadow: the hooks run and are traced, their refusals do not count", POSTERN_SLOT(c.lua.mode),
+     0, 0, lua_modes},
+    {"lua", "listeners", Kind::flag, "false",
+     "true: no listeners but those that the policy starts", POSTERN_SLOT(c.lua.listeners)},
+    {"lua", "read", Kind::texts, "[]",
+     "folders whose files the policy may read, beside its own folder", POSTERN_SLOT(c.lua.read)},
+    {"lua", "relay_to", Kind::domains, "[]",
+     "domains whose mail is taken from everybody, where no get_listener_domain decides",
+     POSTERN_SLOT(c.lua.relay_to)},
+    {"lua", "relay_hosts", Kind::networks, "[]", "networks whose mail is passed on anywhere",
+     POSTERN_SLOT(c.lua.relay_hosts)},
+    {"lua", "instructions", Kind::count, "10000000", "of one hook; then 451, in AUTH 454",
+     POSTERN_SLOT(c.lua.instructions), 10000, 10000000000},
+    {"lua", "memory", Kind::size, R"("32 MiB")", "of one hook", POSTERN_SLOT(c.lua.memory), mib,
+     gib},
+    {"lua", "time", Kind::duration, R"("10s")", "of one hook, its waits included",
+     POSTERN_SLOT(c.lua.time), 10, seconds(600)},
+    {"lua", "ca", Kind::file, R"("")",
+     "PEM roots for the servers that the policy asks; empty = the system's",
+     POSTERN_SLOT(c.lua.ca)},
     {"relay", "tls", Kind::choice, R"("may")",
      "towards MX hosts that publish no policy: none, may, encrypt (any certificate), verify",
      POSTERN_SLOT(c.relay.tls), 0, 0, relay_tls},

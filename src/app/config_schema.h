@@ -45,7 +45,7 @@ using Slot =
                  std::vector<std::string>*, std::vector<Milliseconds>*, TlsMode*, ProxyProtocol*,
                  smtp::BareNewline*, std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*,
                  PrivateHosts*, Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*,
-                 Disposition*, Signup*, telemetry::LogFormat*, telemetry::Level*,
+                 Disposition*, Signup*, LuaMode*, telemetry::LogFormat*, telemetry::Level*,
                  telemetry::AddressStyle*>;
 
 /// The element of a list of sections that is read: the member of that section counts.

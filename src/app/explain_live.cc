@@ -10,6 +10,7 @@
 #include "app/input_file.h"
 #include "app/room_options.h"
 #include "base/ulid.h"
+#include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
@@ -30,6 +31,11 @@ policy::Engine engine_for(const Config& config) {
         {std::make_shared<dialect::restrictions::RestrictionsLayer>(loaded->compiled.policy,
                                                                     loaded->definition),
          config.restrictions.section.shadow ? policy::Mode::shadow : policy::Mode::enforce});
+  }
+  if (config.lua.loaded) {
+    layers.push_back({std::make_shared<dialect::kumo::KumoLayer>(config.lua.loaded),
+                      config.lua.mode == LuaMode::shadow ? policy::Mode::shadow
+                                                         : policy::Mode::enforce});
   }
   layers.push_back(
       {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)});

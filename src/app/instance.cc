@@ -23,6 +23,7 @@
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
+#include "dialect/kumo/listener.h"
 #include "policy/catalogue.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -150,7 +151,8 @@ Instance::Instance(const Config& config)
       deciding_(config),
       engine_(std::make_shared<policy::CurrentEngine>()),
       lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue)),
-      tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)) {}
+      tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)),
+      scripts_{config.lua.runtime} {}
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
@@ -289,6 +291,11 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;
+    if (listener.started && !listener.started->certificate.text.empty()) {
+      return cannot(ExitCode::config,
+                    listener.started->place + ": a certificate must be a file",
+                    "write its PEM to a file and name that: tls_certificate = '/etc/...'");
+    }
     if (certificate.empty()) {
       certificate = data_dir_ + "/tls.crt";
       key = data_dir_ + "/tls.key";
@@ -500,6 +507,11 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     listeners_ = std::move(settings);
     return followed;
   }
+  {
+    // Sessions in hand stay with the policy they began with.
+    const std::lock_guard lock(deciding_mutex_);
+    scripts_.push_back(config.lua.runtime);
+  }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
   if (config.queue != config_.queue ||
       config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
@@ -524,6 +536,9 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
                      lookup_pool_.get(), queue_pool_.get()}) {
     if (pool != nullptr) pool->stop();
+  }
+  for (const auto& script : scripts_) {
+    if (const auto running = script.lock()) running->stop();
   }
   if (server_) server_->halt();
   api_loop_.stop();

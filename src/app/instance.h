@@ -18,6 +18,7 @@
 #include "app/outbound.h"
 #include "app/queue_port.h"
 #include "app/replay_port.h"
+#include "app/script_runtime.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
@@ -88,6 +89,8 @@ class Instance {
   std::shared_ptr<policy::CurrentEngine> engine_;
   std::unique_ptr<net::WorkPool> lookup_pool_;
   std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists that run
+  /// Of the policy that runs and of those that sessions still keep.
+  std::vector<std::weak_ptr<ScriptRuntime>> scripts_;
   bool test_recipients_ = false;
   int lock_ = -1;
 

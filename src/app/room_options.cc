@@ -4,6 +4,7 @@
 
 #include "app/explain_live.h"
 #include "app/version.h"
+#include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
 
 namespace postern::app {
@@ -28,6 +29,26 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
   session.judged_etrn = policy != nullptr;
   session.helo_required = policy == nullptr || policy->helo_required;
 }
+
+namespace {
+
+/// What kumo.start_esmtp_listener{} says.
+void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Listener& script) {
+  using LineEndings = dialect::kumo::Listener::LineEndings;
+  if (!script.hostname.empty()) settings.session.hostname = script.hostname;
+  settings.session.banner = script.banner;
+  smtp::Limits& limits = settings.session.limits;
+  limits.recipients = script.recipients;
+  limits.message_size = script.message_size;
+  limits.messages = script.messages;
+  limits.text_line = script.line_length + 2;  // it counts without CRLF
+  settings.session.bare_newline = script.line_endings == LineEndings::deny
+                                      ? smtp::BareNewline::reject
+                                      : smtp::BareNewline::normalize;
+  settings.timeouts.command = script.client_timeout;
+}
+
+}  // namespace
 
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config) {
   gateway::ListenerSettings settings;
@@ -58,6 +79,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
                        .minimum_rate_after = timeouts.minimum_rate_after,
                        .error_delay = config.limits.error_delay};
   settings.authentication = authentication_options(config);
+  if (listener.started) follow_script(settings, *listener.started);
   return settings;
 }
 

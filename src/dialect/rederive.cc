@@ -5,6 +5,7 @@
 
 #include <boost/json.hpp>
 
+#include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
@@ -66,6 +67,11 @@ std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
     auto layer = restrictions::layer_from_definition(json::serialize(definition));
     if (!layer) throw std::runtime_error(layer.error().message);
     return *layer;
+  }
+  if (name == "lua") {
+    auto policy = kumo::load_definition(definition);
+    if (!policy) throw std::runtime_error(policy.error().message);
+    return std::make_shared<kumo::KumoLayer>(*policy);
   }
   if (name != "gateway") return nullptr;
   smtp::Limits limits;

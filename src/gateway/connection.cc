@@ -233,12 +233,19 @@ Task<void> Connection::handle(smtp::Event event) {
   using telemetry::Verb;
   if (auto* helo = std::get_if<smtp::Helo>(&event)) {
     const Verb verb = helo->extended ? Verb::ehlo : Verb::helo;
-    const smtp::Reply refusal = co_await transaction_.helo(std::move(*helo));
+    std::vector<std::string> extensions;
+    if (helo->extended && transaction_.speaks_at_helo()) extensions = session_.extensions();
+    const smtp::Reply refusal = co_await transaction_.helo(std::move(*helo), std::move(extensions));
     if (refusal.code != 0) {
       answer(Stage::helo, verb, refusal);
     } else {
       count(Stage::helo, verb, {.code = 250, .enhanced = {}, .text = {}});
-      session_.accept();
+      const auto offered = transaction_.take_offered();
+      if (offered && verb == Verb::ehlo) {
+        session_.accept(*offered);
+      } else {
+        session_.accept();
+      }
     }
   } else if (auto* mail = std::get_if<smtp::Mail>(&event)) {
     const smtp::Reply reply = co_await transaction_.mail(std::move(*mail));

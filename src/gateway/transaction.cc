@@ -63,6 +63,12 @@ Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) 
   co_await authentication().ask(std::move(question), evidence);
 }
 
+std::optional<std::string_view> Transaction::message() {
+  if (!message_) return std::nullopt;
+  const Result<std::string_view> text = message_->body.view();
+  return text ? std::optional(*text) : std::nullopt;
+}
+
 Task<void> Transaction::consult(policy::Consultation question, policy::Evidence& evidence) {
   co_await gateway::consult(std::move(question), settings_->authentication.decide_within,
                             settings_->tables, evidence);
@@ -151,8 +157,22 @@ void Transaction::log_accepted(const smtp::Reply& reply) {
 
 Task<smtp::Reply> Transaction::connected() { return decide(Stage::connect); }
 
-Task<smtp::Reply> Transaction::helo(smtp::Helo event) {
+bool Transaction::speaks_at_helo() const {
+  return settings_->engine->get()->speaks_at(Stage::helo);
+}
+
+std::optional<std::vector<std::string>> Transaction::take_offered() {
+  if (!evidence_.session.script) return std::nullopt;
+  return std::exchange(evidence_.session.script->offered, std::nullopt);
+}
+
+Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
   aborted();
+  if (!extensions.empty()) {
+    auto& script = evidence_.session.script;
+    if (!script) script = std::make_shared<policy::ScriptSession>();
+    script->extensions = std::move(extensions);
+  }
   evidence_.session.helo = std::move(event.name);
   evidence_.session.esmtp = event.extended;
   return decide(Stage::helo);
@@ -321,11 +341,66 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     if (evidence_.discard) {
       reply = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
     } else {
-      reply = co_await services_.sink.take(evidence_, message_->body, ruling());
+      reply = co_await hand_on();
     }
     if (reply.positive()) log_accepted(reply);
   }
   settle(reply);
+  co_return reply;
+}
+
+Task<smtp::Reply> Transaction::hand_on() {
+  const auto& copies = evidence_.copies;
+  const bool as_it_came =
+      copies.empty() || (copies.size() == 1 && !copies.front().text && !copies.front().header &&
+                         !copies.front().reverse_path && copies.front().forward_paths.empty());
+  if (as_it_came) {
+    smtp::Reply reply = co_await services_.sink.take(evidence_, message_->body, ruling());
+    co_return reply;
+  }
+  // Each is a message of its own from here on. When one cannot be taken the client comes again, and
+  // those before it get the message twice rather than not at all.
+  smtp::Reply reply = undecided;
+  const std::vector<policy::ScriptCopy> each = copies;
+  for (const policy::ScriptCopy& copy : each) {
+    reply = co_await hand_on(copy);
+    if (!reply.positive()) break;
+  }
+  co_return reply;
+}
+
+Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy) {
+  policy::Evidence evidence = evidence_;
+  evidence.recipients.clear();
+  for (const std::size_t index : copy.recipients) {
+    evidence.recipients.push_back(evidence_.recipients.at(index));
+  }
+  if (copy.reverse_path) evidence.reverse_path = copy.reverse_path;
+  if (!copy.forward_paths.empty()) {
+    evidence.recipients.clear();
+    for (const mail::Mailbox& address : copy.forward_paths) {
+      policy::Recipient recipient = recipient_of(address);
+      // The script says so: what is nobody's here goes where it is at home.
+      if (recipient.route.kind == policy::Route::Kind::none) {
+        recipient.route.kind = policy::Route::Kind::relay;
+      }
+      evidence.recipients.push_back(std::move(recipient));
+    }
+  }
+  spool::Body changed(settings_->body_directory);
+  spool::Body* body = &message_->body;
+  if (copy.text || copy.header) {
+    const auto original = message();
+    const std::size_t header = evidence_.message ? evidence_.message->header_size : 0;
+    Result<void> written = changed.append(copy.text ? *copy.text : *copy.header);
+    if (written && !copy.text && original) {
+      written = changed.append(original->substr(std::min(header, original->size())));
+    }
+    if (!written) co_return smtp::reply_for(Fault::temporary);
+    body = &changed;
+  }
+  evidence.copies = {std::move(copy)};
+  smtp::Reply reply = co_await services_.sink.take(evidence, *body, ruling());
   co_return reply;
 }
 
@@ -381,6 +456,10 @@ void Transaction::forget_session() {
   evidence_.session.helo.clear();
   evidence_.session.esmtp = false;
   evidence_.session.auth.reset();
+  if (auto& script = evidence_.session.script) {
+    script->meta = script->meta_at_connect;
+    script->offered.reset();
+  }
 }
 
 }  // namespace postern::gateway

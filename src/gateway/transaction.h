@@ -45,7 +45,12 @@ class Transaction final : private policy::Gatherer {
 
   /// Each answers one event. A Reply with code 0 means: nothing against it.
   Task<smtp::Reply> connected();
-  Task<smtp::Reply> helo(smtp::Helo event);
+  /// `extensions`: what EHLO is about to offer.
+  Task<smtp::Reply> helo(smtp::Helo event, std::vector<std::string> extensions);
+  /// Whether somebody is asked at HELO.
+  bool speaks_at_helo() const;
+  /// What a script wants EHLO to offer instead, once.
+  std::optional<std::vector<std::string>> take_offered();
   Task<smtp::Reply> auth(smtp::Auth event);
   Task<smtp::Reply> mail(smtp::Mail event);
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
@@ -73,6 +78,7 @@ class Transaction final : private policy::Gatherer {
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
   Task<void> ask(dns::Question question, policy::Evidence& evidence) override;
+  std::optional<std::string_view> message() override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
@@ -84,6 +90,9 @@ class Transaction final : private policy::Gatherer {
   void log_accepted(const smtp::Reply& reply);
   /// Ends the transaction with the reply to its end of data.
   void settle(const smtp::Reply& reply);
+  /// Hands the message on, as scripts left it.
+  Task<smtp::Reply> hand_on();
+  Task<smtp::Reply> hand_on(policy::ScriptCopy copy);
   void finish(std::string_view outcome);
   void drop_message();
   MessageSink::Ruling ruling() const;

@@ -201,8 +201,8 @@ Task<void> MessageAuthentication::gather(Need needs, Evidence& evidence) {
 
 Task<void> MessageAuthentication::ask(dns::Question question, Evidence& evidence) {
   DnsDesk desk(resolver_, evidence.dns, questions_left_, options_.question_within);
-  co_await desk.ask({.name = std::move(question.name),
-                     .type = static_cast<mailauth::RecordType>(question.type)});
+  co_await desk.ask(
+      {.name = std::move(question.name), .type = static_cast<mailauth::RecordType>(question.type)});
   questions_left_ = desk.left();
 }
 

@@ -18,6 +18,7 @@
 #include "mailauth/dkim/verify.h"
 #include "mailauth/dmarc/evaluate.h"
 #include "mailauth/spf/check_host.h"
+#include "policy/script_facts.h"
 
 namespace postern::mail {
 class HeaderScanner;
@@ -37,11 +38,12 @@ struct Tls {
 /// The SASL identity of the session, and which policies' credential lists it satisfied. Each grant
 /// holds the stamp of the credential that matched, so that a changed password stops counting.
 struct Authentication {
-  std::string username;  ///< the authentication identity, without a "%pol_..." that selects a policy
+  std::string
+      username;  ///< the authentication identity, without a "%pol_..." that selects a policy
   std::string mechanism;
   std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
-  std::string authz_id;            ///< whom the client acts for (RFC 4422 §2)
-  std::vector<std::string> groups;  ///< that the verifier says it belongs to
+  std::string authz_id;                          ///< whom the client acts for (RFC 4422 §2)
+  std::vector<std::string> groups;               ///< that the verifier says it belongs to
 };
 
 /// Facts of one connection.
@@ -55,6 +57,7 @@ struct SessionFacts {
   bool early_talker = false;  ///< sent commands where it had to wait (RFC 2920 §3.1)
   std::optional<Tls> tls;
   std::optional<Authentication> auth;
+  std::shared_ptr<ScriptSession> script;  ///< null: no script has spoken
 };
 
 /// Who owns a recipient. Unknown recipients have Route::Kind::none and the reason.
@@ -144,6 +147,13 @@ struct Evidence {
   /// A rule let the client through for its network: mail of such clients is signed, and its senders
   /// are told of failures, as for those who authenticated.
   bool trusted_client = false;
+
+  /// The message as scripts left it, each recipient in one copy; none: as it came.
+  std::vector<ScriptCopy> copies;
+  /// What scripts were told by their host functions at the stage in hand, for the record.
+  std::string script_record;
+  /// The same of a recorded decision that is made again: the answers that scripts get.
+  std::string script_answers;
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
   void consider(Recipient recipient);

@@ -46,6 +46,8 @@ Task<void> Gatherer::consult(Consultation question, Evidence&) {
   throw std::runtime_error("nobody here asks " + question.service);
 }
 
+std::optional<std::string_view> Gatherer::message() { return std::nullopt; }
+
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
   if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {
@@ -126,6 +128,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.recipient = evidence.candidate->address.text();
     decision.candidate = evidence.candidate;
   }
+  evidence.script_record.clear();
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;
@@ -133,14 +136,18 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const std::size_t first_step = decision.steps.size();
     std::optional<Recipient> candidate;
     std::optional<std::string> discard;
+    std::vector<ScriptCopy> copies;
     if (shadow) {  // what such a layer decides stays its own affair; what it found out is kept
       candidate = evidence.candidate;
       discard = evidence.discard;
+      copies = evidence.copies;
     }
     Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
     if (shadow) {
       evidence.candidate = std::move(candidate);
       evidence.discard = std::move(discard);
+      evidence.copies = std::move(copies);
+      if (evidence.session.script) evidence.session.script->offered.reset();
     }
     if (shadow) {
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
@@ -153,6 +160,7 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     }
   }
   decision.rate_tokens = evidence.rate_tokens;
+  decision.script = std::move(evidence.script_record);
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
 }

@@ -24,6 +24,8 @@ class Gatherer {
   virtual Task<void> gather(Need needs, Evidence& evidence) = 0;
   /// Asks DNS; the answer is added to evidence.dns.
   virtual Task<void> ask(dns::Question question, Evidence& evidence);
+  /// The message, from Stage::message on; nullopt where it is not kept.
+  virtual std::optional<std::string_view> message();
   /// Asks another program; the answer is added to evidence.consulted.
   virtual Task<void> consult(Consultation question, Evidence& evidence);
 };

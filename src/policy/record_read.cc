@@ -120,6 +120,22 @@ SessionFacts session_of(const json::object& object) {
   return facts;
 }
 
+/// What a script made of a message; its text is not recorded.
+ScriptCopy copy(const json::object& object, const Evidence& evidence) {
+  ScriptCopy copy;
+  for (const json::value& address : object.at("recipients").as_array()) {
+    const std::string text = bytes(address);
+    for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
+      if (evidence.recipients[i].address.text() == text) copy.recipients.push_back(i);
+    }
+  }
+  copy.meta = object.at("meta").as_object();
+  if (const json::value* sender = object.if_contains("sender")) {
+    copy.reverse_path = mailbox(*sender);
+  }
+  return copy;
+}
+
 /// Reads one trace. Stamps of credentials are not recorded: 1 is the one that was granted.
 class Reader {
  public:
@@ -163,6 +179,11 @@ class Reader {
     }
     if (const json::value* why = record.if_contains("discard")) evidence.discard = bytes(*why);
     evidence.trusted_client = flag(record, "trusted_client");
+    if (const json::value* copies = record.if_contains("copies")) {
+      for (const json::value& one : copies->as_array()) {
+        evidence.copies.push_back(copy(one.as_object(), evidence));
+      }
+    }
     for (const json::value& one : record.at("decisions").as_array()) {
       trace_.decisions.push_back(decision(one.as_object()));
     }
@@ -411,6 +432,7 @@ class Reader {
     if (const json::value* reply = object.if_contains("reply")) decision.reply = reply_of(*reply);
     if (const json::value* why = object.if_contains("quarantine"))
       decision.quarantine = bytes(*why);
+    if (const json::value* script = object.if_contains("script")) decision.script = bytes(*script);
     decision.took = std::chrono::nanoseconds(number<std::int64_t>(object.at("took_ns")));
     for (const json::value& one : object.at("steps").as_array()) {
       decision.steps.push_back(step(one.as_array(), decision.stage));
@@ -435,6 +457,7 @@ class Reader {
     }
     if (const json::value* other = more.if_contains("stage")) step.stage = stage_of(*other);
     step.enforced = !flag(more, "shadow");
+    if (const json::value* spent = more.if_contains("spent")) step.spent = bytes(*spent);
     return step;
   }
 
@@ -488,6 +511,9 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
     evidence.dmarc.reset();
     evidence.arc.reset();
   }
+  evidence.copies.clear();
+  evidence.session.script.reset();
+  evidence.script_answers = decision.script;
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <span>
 
+#include <boost/json.hpp>
+
 #include "base/json_text.h"
 #include "base/text.h"
 #include "policy/layer.h"
@@ -67,6 +69,9 @@ class Writer {
     }
     if (evidence.discard) bytes("discard", *evidence.discard);
     flag("trusted_client", evidence.trusted_client);
+    if (!evidence.copies.empty()) {
+      array("copies", evidence.copies, [&](const ScriptCopy& one) { copy(one, evidence); });
+    }
     array("decisions", trace_.decisions, [&](const Decision& one) { decision(one); });
     array("routes", known_, [&](const Route* one) { route(*one); });
     out_.end_object();
@@ -116,6 +121,22 @@ class Writer {
     out_.field("code", given.code);
     if (given.enhanced.present()) out_.field("enhanced", given.enhanced.to_string());
     bytes("text", given.text);
+    out_.end_object();
+  }
+
+  /// Of a copy that a script made its values; a changed text is the message's, which is not kept.
+  void copy(const ScriptCopy& given, const Evidence& evidence) {
+    out_.begin_object();
+    array("recipients", given.recipients, [&](std::size_t index) {
+      if (index < evidence.recipients.size()) bytes(evidence.recipients[index].address.text());
+    });
+    out_.key("meta");
+    out_.raw(boost::json::serialize(given.meta));
+    if (given.reverse_path) mailbox("sender", *given.reverse_path);
+    if (!given.forward_paths.empty()) {
+      array("sent_to", given.forward_paths, [&](const mail::Mailbox& one) { bytes(one.text()); });
+    }
+    flag("changed", given.text || given.header);
     out_.end_object();
   }
 
@@ -366,6 +387,7 @@ class Writer {
     if (refused(given)) reply(given.reply);
     if (given.quarantine) bytes("quarantine", *given.quarantine);
     out_.field("took_ns", given.took.count());
+    text("script", given.script);
     array("steps", given.steps, [&](const Step& one) { step(one, given.stage); });
     out_.end_object();
   }
@@ -378,12 +400,13 @@ class Writer {
     bytes(given.origin);
     bytes(given.verdict.detail);
     const bool passed = given.verdict.kind == Verdict::Kind::pass_on;
-    if (!passed || given.stage != stage || !given.enforced) {
+    if (!passed || given.stage != stage || !given.enforced || !given.spent.empty()) {
       out_.begin_object();
       if (!passed) out_.field("verdict", to_string(given.verdict.kind));
       if (given.verdict.refuses()) reply(given.verdict.reply);
       if (given.stage != stage) out_.field("stage", to_string(given.stage));
       flag("shadow", !given.enforced);
+      text("spent", given.spent);
       out_.end_object();
     }
     out_.end_array();

@@ -21,6 +21,7 @@ struct Step {
   std::string origin;
   Verdict verdict;
   bool enforced = true;  ///< false in a shadow layer
+  std::string spent;     ///< of a script's call: "85 us, 2000 instructions, 1 host call"
 };
 
 /// A stage that was decided: its steps, the reply, the time it took, and of the evidence what later
@@ -37,6 +38,7 @@ struct Decision {
   std::size_t accepted = 0;            ///< recipients accepted before this decision
   bool discarded = false;              ///< a rule had said before it: take it and throw it away
   std::optional<double> rate_tokens;
+  std::string script;  ///< Evidence::script_record
   /// The layers that decided (Engine::definition); shared by all decisions of an engine.
   std::shared_ptr<const std::string> engine;
 };

@@ -70,6 +70,12 @@ struct Many {
   std::vector<json::value> values;
 };
 
+/// An error whose text says itself where it stands, for instance in a file of data. Of others that
+/// a host function throws the script's line is said.
+struct PlacedError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// A result that no data can say, for instance a table with a key 0: `push` leaves it on the stack.
 struct Built {
   std::function<void(lua_State*)> push;
@@ -272,9 +278,10 @@ class PendingTask final : public Pending {
   std::exception_ptr error_;
 };
 
-/// Keeps what the script waits for; the host function then suspends it.
-void suspend(lua_State* L, std::unique_ptr<Pending> pending);
 inline constexpr int suspended = -1;
+/// Keeps what the script waits for; the host function then suspends it. Of a call that runs again
+/// the recorded results are pushed at once. What the host function returns.
+int suspend(lua_State* L, std::unique_ptr<Pending> pending);
 /// Runs `body`, whose C++ values are gone before a Lua error is raised. `body` returns the number
 /// of results or `suspended`.
 int guarded(lua_State* L, int (*body)(lua_State*));
@@ -301,8 +308,7 @@ int invoke(lua_State* L, R (*function)(P...), std::index_sequence<I...>) {
     return 0;
   } else if constexpr (IsTask<R>::value) {
     using Result = typename IsTask<R>::Result;
-    suspend(L, std::make_unique<PendingTask<Result>>(run()));
-    return suspended;
+    return suspend(L, std::make_unique<PendingTask<Result>>(run()));
   } else {
     return give(L, run());
   }

@@ -31,7 +31,7 @@ enum class Stopped : std::uint8_t { no, instructions, memory, time };
 
 /// What a call has used.
 struct Spent {
-  std::uint64_t instructions = 0;  ///< to the next thousand
+  std::uint64_t instructions = 0;  ///< to the next hundred
   std::chrono::nanoseconds computing{0};
   std::chrono::nanoseconds waiting{0};
   std::size_t host_calls = 0;  ///< those that waited

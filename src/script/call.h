@@ -4,13 +4,18 @@
 #include <any>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <boost/json.hpp>
+
 #include "script/budget.h"
 
 namespace postern::script {
+
+namespace json = boost::json;
 
 class State;
 
@@ -24,6 +29,13 @@ class Thrown {
 
  private:
   std::string text_;
+};
+
+/// What a script was told by a host function that asked others: enough to run the script again.
+struct Told {
+  std::string function;  ///< as the script calls it: "load"
+  std::string answer;    ///< JSON: a list of results; of a failed one the error's text
+  bool failed = false;
 };
 
 /// Lives as long as the call; host functions get it as their first argument.
@@ -61,6 +73,33 @@ class Call {
   /// The text without what is secret in this call.
   std::string redacted(std::string text) const;
 
+  /// From now on what host functions tell is kept in told(), without secrets.
+  void record() { recording_ = true; }
+  bool records() const { return recording_ && paused_ == 0; }
+  /// Beyond a bound no more is kept, and a call that is run again lacks it.
+  void tell(Told told);
+  std::vector<Told>& told() { return told_; }
+  /// What is told until the matching resume_record() follows from what is told then.
+  void pause_record() { ++paused_; }
+  void resume_record() { --paused_; }
+
+  /// The script runs again: host functions ask nobody and answer these, in order.
+  void answer_from(std::vector<Told> told) { answers_ = std::move(told); }
+  bool offline() const { return answers_.has_value(); }
+  /// The next recorded answer. Throws what had been thrown, or that the record has none.
+  json::array next_answer(std::string_view function);
+  /// The answer of a function that does not wait: `ask()`, or the record's.
+  template <class Ask>
+  json::value told_by(std::string_view function, Ask ask) {
+    if (offline()) {
+      json::array answer = next_answer(function);
+      return answer.empty() ? json::value() : std::move(answer.front());
+    }
+    json::value value = ask();
+    if (records()) tell({std::string(function), json::serialize(json::array{value})});
+    return value;
+  }
+
   /// Runs when the call is over, however it ends.
   void at_end(std::function<void()> clean) { at_end_.push_back(std::move(clean)); }
 
@@ -73,7 +112,15 @@ class Call {
   void* context_;
   State* state_ = nullptr;
   Spent spent_;
+  std::size_t memory_before_ = 0;    ///< what the state held when the call began
+  std::ptrdiff_t memory_taken_ = 0;  ///< while it computed
   std::vector<std::string> secrets_;
+  bool recording_ = false;
+  int paused_ = 0;
+  std::size_t kept_ = 0;  ///< octets of told_
+  std::vector<Told> told_;
+  std::optional<std::vector<Told>> answers_;
+  std::size_t answered_ = 0;
   std::vector<std::function<void()>> at_end_;
 };
 

@@ -49,7 +49,9 @@ int Coroutines::go_on(lua_State* L, lua_State* inner, int arguments, bool wraps)
   const bool waits = Runtime::may_wait(state, L);
   if (!waits) ++state.no_slices_;
   int count = 0;
+  state.inner_ = inner;
   const int status = lua_resume(inner, L, arguments, &count);
+  state.inner_ = L;
   if (!waits) --state.no_slices_;
   if (status == LUA_YIELD && (state.gave_way_ || state.pending_)) {
     const auto context = reinterpret_cast<lua_KContext>(inner);

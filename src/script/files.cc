@@ -10,6 +10,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uintmax_t largest_file = 16u << 20;
+constexpr std::uintmax_t largest_kept = 64u << 10;
 
 bool is_below(const fs::path& file, const fs::path& folder) {
   const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
@@ -19,6 +20,10 @@ bool is_below(const fs::path& file, const fs::path& folder) {
 }  // namespace
 
 Result<std::string> Files::find(std::string_view path) const {
+  if (given) {
+    if (given->contains(std::string(path))) return std::string(path);
+    return fail(Fault::not_found, std::string(path) + " is not in the record");
+  }
   std::error_code error;
   const fs::path real = fs::canonical(fs::path(directory) / path, error);
   const std::string name(path);
@@ -35,6 +40,7 @@ Result<std::string> Files::find(std::string_view path) const {
 Result<std::string> Files::read(std::string_view path) const {
   const Result<std::string> real = find(path);
   if (!real) return real;
+  if (given) return given->at(*real);
   std::error_code error;
   const std::uintmax_t size = fs::file_size(*real, error);
   if (error || size > largest_file) {
@@ -45,6 +51,7 @@ Result<std::string> Files::read(std::string_view path) const {
   std::ifstream file(*real, std::ios::binary);
   file.read(text.data(), static_cast<std::streamsize>(size));
   if (!file) return fail(Fault::temporary, "cannot read " + std::string(path));
+  if (seen && size <= largest_kept) seen->insert_or_assign(std::string(path), text);
   return text;
 }
 

@@ -1,8 +1,13 @@
 // What of Lua's own libraries scripts find, and the host's tables.
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <cstring>
 
+#include "base/text.h"
+#include "script/lua_io.h"
+#include "script/lua_string.h"
+#include "script/lua_table.h"
 #include "script/runtime.h"
 
 namespace postern::script {
@@ -77,14 +82,46 @@ int print(lua_State* L) {
   });
 }
 
+/// The pieces that a function gives until it gives none, as one text.
+void gather_pieces(lua_State* L) {
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (;;) {
+    lua_pushvalue(L, 1);
+    lua_call(L, 0, 1);
+    std::size_t size = 0;
+    if (!lua_isnil(L, -1) && lua_tolstring(L, -1, &size) == nullptr) {
+      luaL_error(L, "reader function must return a string");
+    }
+    if (size == 0) break;
+    luaL_addvalue(&text);
+  }
+  lua_pop(L, 1);
+  luaL_pushresult(&text);
+}
+
+/// Instructions in whose time an octet of Lua text is compiled.
+constexpr std::size_t steps_per_octet = 8;
+
 /// load(): text alone, for bytecode is not checked by Lua.
 int load(lua_State* L) {
-  std::size_t size = 0;
-  luaL_argexpected(L, lua_type(L, 1) == LUA_TSTRING, 1, "string");
-  const char* text = lua_tolstring(L, 1, &size);
-  const char* name = luaL_optstring(L, 2, "=(load)");
   const bool has_environment = !lua_isnone(L, 4);
-  if (luaL_loadbufferx(L, text, size, name, "t") != LUA_OK) {
+  const char* mode = luaL_optstring(L, 3, "bt");
+  lua_settop(L, 4);
+  if (lua_type(L, 1) != LUA_TSTRING) {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    gather_pieces(L);
+    lua_pushliteral(L, "=(load)");
+  } else {
+    lua_pushvalue(L, 1);
+    lua_pushvalue(L, 1);
+  }
+  std::size_t size = 0;
+  const char* text = lua_tolstring(L, -2, &size);
+  const char* name = luaL_optstring(L, 2, lua_tostring(L, -1));
+  State::spend(L, size * steps_per_octet);
+  mode = std::strchr(mode, 't') != nullptr ? "t" : "";
+  if (luaL_loadbufferx(L, text, size, name, mode) != LUA_OK) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
@@ -94,6 +131,23 @@ int load(lua_State* L) {
     if (lua_setupvalue(L, -2, 1) == nullptr) lua_pop(L, 1);
   }
   return 1;
+}
+
+/// Whether a variable of this name holds what a log should not show.
+bool names_secret(std::string_view name) {
+  constexpr std::string_view parts[] = {"TOKEN", "PASSWORD", "PASSWD", "SECRET", "_KEY"};
+  const std::string upper_name = upper(name);
+  return std::ranges::any_of(
+      parts, [&](std::string_view part) { return upper_name.find(part) != std::string::npos; });
+}
+
+json::value environment(Call& call, std::string name) {
+  return call.told_by("getenv", [&]() -> json::value {
+    const char* value = std::getenv(name.c_str());
+    if (value == nullptr) return nullptr;
+    if (names_secret(name)) call.state().keep_secret(value);
+    return json::value(value);
+  });
 }
 
 /// What a table of the host's lacks.
@@ -194,66 +248,30 @@ int open_module(lua_State* L) {
   return 1;
 }
 
-/// Opens what `require` has found: a chunk on top of the stack, called with the module's name.
-int finish_require(lua_State* L, int, lua_KContext) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_insert(L, -2);  // name, loaded, result
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushboolean(L, 1);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, lua_tostring(L, 1));
-  return 1;
-}
-
-/// Pushes the chunk of `<directory>/a/b.lua`, or an error.
-int push_file(lua_State* L) {
-  const Files& files = State::of(L).files();
-  std::string path(stack::text_at(L, 1));
-  std::replace(path.begin(), path.end(), '.', '/');
-  for (const char* ending : {".lua", "/init.lua"}) {
-    const Result<std::string> text = files.read(path + ending);
-    if (!text && text.error().fault == Fault::not_found) continue;
-    demand(text.has_value(), text ? std::string() : text.error().message);
-    if (luaL_loadbufferx(L, text->data(), text->size(), ("@" + path + ending).c_str(), "t") ==
-        LUA_OK) {
-      return 1;
-    }
-    throw std::runtime_error(std::string(stack::text_at(L, lua_gettop(L))));
-  }
-  throw std::runtime_error("module '" + std::string(stack::text_at(L, 1)) +
-                           "' not found: there is neither " + path + ".lua nor " + path +
-                           "/init.lua beside the policy");
-}
-
-int require(lua_State* L) {
-  luaL_checkstring(L, 1);
-  lua_settop(L, 1);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, lua_tostring(L, 1)) != LUA_TNIL) return 1;
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  if (lua_getfield(L, -1, lua_tostring(L, 1)) == LUA_TNIL) {
-    lua_settop(L, 1);
-    stack::guarded(L, push_file);
-  }
-  lua_replace(L, 2);
-  lua_settop(L, 2);  // name, chunk
-  lua_pushvalue(L, 1);
-  lua_callk(L, 1, 1, 0, finish_require);
-  return finish_require(L, LUA_OK, 0);
-}
-
 constexpr luaL_Reg own_base[] = {{"setmetatable", set_metatable},
                                  {"xpcall", protected_call},
                                  {"collectgarbage", collect_garbage},
                                  {"print", print},
-                                 {"require", require},
                                  {"load", load},
                                  {nullptr, nullptr}};
 
-/// Everything of these is left out.
-constexpr const char* no_base[] = {"dofile", "loadfile", "warn"};
+/// The rest of `os` reaches out of the sandbox.
+void open_os(lua_State* L) {
+  luaL_requiref(L, LUA_OSLIBNAME, luaopen_os, 1);
+  lua_newtable(L);
+  for (const char* name : {"clock", "date", "difftime", "time"}) {
+    lua_getfield(L, -2, name);
+    lua_setfield(L, -2, name);
+  }
+  lua_pushcfunction(L, bind<&environment>);
+  lua_setfield(L, -2, "getenv");
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, LUA_OSLIBNAME);
+  lua_pop(L, 1);
+  lua_setglobal(L, LUA_OSLIBNAME);
+  lua_pop(L, 1);
+}
 
 }  // namespace
 
@@ -264,28 +282,19 @@ void Runtime::open_libraries(State& state) {
                                   {LUA_STRLIBNAME, luaopen_string},
                                   {LUA_MATHLIBNAME, luaopen_math},
                                   {LUA_UTF8LIBNAME, luaopen_utf8},
-                                  {LUA_OSLIBNAME, luaopen_os},
                                   {LUA_COLIBNAME, luaopen_coroutine}}) {
     luaL_requiref(L, library.name, library.func, 1);
     lua_pop(L, 1);
   }
   lua_pushglobaltable(L);
   luaL_setfuncs(L, own_base, 0);
-  for (const char* name : no_base) {
-    lua_pushnil(L);
-    lua_setfield(L, -2, name);
-  }
-  lua_pop(L, 1);
-  lua_getglobal(L, "os");
-  for (const char* name : {"execute", "exit", "remove", "rename", "tmpname", "setlocale"}) {
-    lua_pushnil(L);
-    lua_setfield(L, -2, name);
-  }
-  lua_pop(L, 1);
-  lua_getglobal(L, "string");
   lua_pushnil(L);
-  lua_setfield(L, -2, "dump");
+  lua_setfield(L, -2, "warn");
   lua_pop(L, 1);
+  open_os(L);
+  open_string(L, &State::spend);
+  open_table(L, &State::spend);
+  open_io(L);
   Coroutines::open(L);
 }
 

@@ -18,6 +18,10 @@ class State::InHost {
   State& state_;
 };
 
+/// The level, as lua_getstack() counts, of the innermost function above `level` that is no module
+/// of the host's own: what goes wrong there is reported at the script's line that called it.
+int beyond_modules(lua_State* L, int level);
+
 struct Runtime {
   static void open_libraries(State& state);
   static void register_tables(State& state);

@@ -14,16 +14,44 @@ constexpr std::size_t most_elements = 100'000;
 constexpr std::string_view thrown_class = "Error";
 constexpr int raise = -2;
 
+/// What the script calls the host function that runs.
+std::string name_of_function(lua_State* L) {
+  lua_Debug frame{};
+  if (lua_getstack(L, 0, &frame) == 0) return {};
+  lua_getinfo(L, "n", &frame);
+  return frame.name != nullptr ? frame.name : "";
+}
+
+/// The results on top of the stack, for the record.
+std::string results_of(lua_State* L, int count) {
+  json::array results;
+  for (int i = lua_gettop(L) - count + 1; i <= lua_gettop(L); ++i) {
+    results.push_back(data_at(L, i));
+  }
+  return json::serialize(results);
+}
+
 int resumed(lua_State* L, int, lua_KContext) {
   return guarded(L, [](lua_State* inner) {
     const auto finished = Runtime::take_finished(State::of(inner));
-    return finished->finish(inner);
+    Call& call = current(inner);
+    try {
+      const int count = finished->finish(inner);
+      if (call.records()) call.tell({name_of_function(inner), results_of(inner, count)});
+      return count;
+    } catch (const Throw& thrown) {
+      if (call.records()) call.tell({name_of_function(inner), thrown.value->text(), true});
+      throw;
+    } catch (const std::exception& error) {
+      if (call.records()) call.tell({name_of_function(inner), error.what(), true});
+      throw;
+    }
   });
 }
 
 /// The error with the place of the script's line that called.
 void push_error(lua_State* L, std::string_view text) {
-  luaL_where(L, 1);
+  luaL_where(L, beyond_modules(L, 1));
   push(L, text);
   lua_concat(L, 2);
 }
@@ -220,14 +248,20 @@ void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view cl
   lua_setmetatable(L, -2);
 }
 
-void suspend(lua_State* L, std::unique_ptr<Pending> pending) {
+int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   State& state = State::of(L);
+  if (current(L).offline()) {
+    const json::array results = current(L).next_answer(name_of_function(L));
+    for (const json::value& one : results) push(L, one);
+    return static_cast<int>(results.size());
+  }
   if (!Runtime::may_wait(state, L)) {
     throw std::runtime_error(
         "what waits cannot be called in a callback of string.gsub or in a metamethod like "
         "__tostring");
   }
   Runtime::wait_for(state, std::move(pending));
+  return suspended;
 }
 
 int guarded(lua_State* L, int (*body)(lua_State*)) {
@@ -239,6 +273,8 @@ int guarded(lua_State* L, int (*body)(lua_State*)) {
     results = body(L);
   } catch (const Throw& thrown) {
     push_object(L, std::const_pointer_cast<Thrown>(thrown.value), thrown_class);
+  } catch (const PlacedError& error) {
+    push(L, std::string_view(error.what()));
   } catch (const std::exception& error) {
     push_error(L, error.what());
   } catch (...) {

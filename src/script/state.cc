@@ -15,8 +15,15 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Instructions between two looks at the budget.
-constexpr int look_every = 1000;
+/// Instructions between two looks at the budget. One may take long: 1000 times one that copies
+/// 10 MB would keep an event loop for seconds.
+constexpr int look_every = 100;
+/// Steps of other work, after which the budget is looked at when the next instruction comes.
+constexpr std::uint64_t look_after = 10'000;
+/// New memory is filled or copied: this many octets in the time of an instruction. Small blocks are
+/// part of the instruction that takes them.
+constexpr std::size_t octets_per_step = 64;
+constexpr std::size_t large_block = 4096;
 constexpr std::size_t idle_coroutines = 64;
 
 const char* sentence_of(Stopped why) {
@@ -43,6 +50,26 @@ std::string Call::redacted(std::string text) const {
     }
   }
   return text;
+}
+
+void Call::tell(Told told) {
+  constexpr std::size_t most = 64 * 1024;
+  told.answer = redacted(std::move(told.answer));
+  kept_ += told.answer.size();
+  if (kept_ <= most) told_.push_back(std::move(told));
+}
+
+json::array Call::next_answer(std::string_view function) {
+  if (answered_ >= answers_->size()) {
+    throw std::runtime_error("the record has no answer of " + std::string(function));
+  }
+  const Told& told = (*answers_)[answered_++];
+  if (function != "memoized" && told.function != function) {
+    throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
+                             std::string(function));
+  }
+  if (told.failed) throw std::runtime_error(told.answer);
+  return json::parse(told.answer).as_array();
 }
 
 /// The first frame of every coroutine. An error that the budget's hook raises leaves the hook
@@ -76,26 +103,38 @@ class State::Running {
   Running(State& state, lua_State* thread, Call& call) : state_(state) {
     state_.running_ = &call;
     call.state_ = &state;
-    state_.driven_ = thread;
+    state_.driven_ = state_.inner_ = thread;
     state_.gave_way_ = false;
     state_.failed_ = LUA_OK;
     state_.slice_began_ = Clock::now();
-    state_.memory_limit_ = std::min(state_.used_ + call.limits().memory, state_memory);
+    // Others may have collected what this call left, or taken memory of their own since it began:
+    // it has used up its memory when both counts say so.
+    const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);
+    const std::size_t allowed = call.limits().memory;
+    const std::size_t by_taken = state_.used_ + (allowed - std::min(taken, allowed));
+    const std::size_t by_growth = call.memory_before_ + allowed;
+    state_.memory_limit_ = std::min(std::max(by_taken, by_growth), state_memory);
+    used_before_ = state_.used_;
   }
   ~Running() {
+    state_.running_->memory_taken_ += static_cast<std::ptrdiff_t>(state_.used_ - used_before_);
     state_.running_->spent().computing += Clock::now() - state_.slice_began_;
     state_.running_ = nullptr;
-    state_.driven_ = nullptr;
+    state_.driven_ = state_.inner_ = nullptr;
     state_.memory_limit_ = SIZE_MAX;
   }
 
  private:
   State& state_;
+  std::size_t used_before_ = 0;
 };
 
 class State::Loan {
  public:
   Loan(State& state, Call& call) : state_(state), call_(call) {
+    call_.memory_before_ = state_.used_;
+    call_.memory_taken_ = 0;
+    for (const std::string& secret : state_.secrets_) call_.keep_secret(secret);
     if (!state_.idle_.empty()) {
       std::tie(thread_, reference_) = state_.idle_.back();
       state_.idle_.pop_back();
@@ -161,8 +200,19 @@ void* State::allocate(void* state, void* block, std::size_t old_size, std::size_
   const bool too_much =
       size > old_size && self.in_host_ == 0 && self.used_ + (size - old_size) > self.memory_limit_;
   void* moved = too_much ? nullptr : std::realloc(block, size);
-  if (moved != nullptr) self.used_ += size - old_size;
+  if (moved == nullptr) return nullptr;
+  self.used_ += size - old_size;
+  if (size > old_size && size >= large_block && self.in_host_ == 0)
+    self.charge(size / octets_per_step);
   return moved;
+}
+
+void State::charge(std::uint64_t steps) {
+  if (running_ == nullptr) return;
+  running_->spent().instructions += steps;
+  unseen_ += steps;
+  // Setting a hook is allowed anywhere, even in the allocator.
+  if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
 void State::count(lua_State* L, lua_Debug*) {
@@ -172,6 +222,8 @@ void State::count(lua_State* L, lua_Debug*) {
   Spent& spent = call.spent();
   if (spent.stopped == Stopped::no) {
     spent.instructions += look_every;
+    self.unseen_ = 0;
+    if (lua_gethookcount(L) != look_every) lua_sethook(L, &State::count, LUA_MASKCOUNT, look_every);
     const Clock::time_point now = Clock::now();
     if (spent.instructions > call.limits().instructions) {
       spent.stopped = Stopped::instructions;
@@ -196,7 +248,7 @@ void State::spend(lua_State* L, std::uint64_t steps) {
   State& self = of(L);
   if (self.running_ == nullptr) return;
   Spent& spent = self.running_->spent();
-  spent.instructions += steps;
+  self.charge(steps);
   if (spent.instructions <= self.running_->limits().instructions) return;
   if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
@@ -303,9 +355,27 @@ int State::keep(Function function) {
   return luaL_ref(active_, LUA_REGISTRYINDEX);
 }
 
+void State::keep_secret(std::string text) {
+  if (running_ != nullptr) running_->keep_secret(text);
+  if (std::ranges::find(secrets_, text) == secrets_.end()) secrets_.push_back(std::move(text));
+}
+
+int beyond_modules(lua_State* L, int level) {
+  lua_Debug frame{};
+  for (int i = level; lua_getstack(L, i, &frame) != 0; ++i) {
+    lua_getinfo(L, "S", &frame);
+    // "=(load)" is a text of the script's own, "=[C]" a function of C.
+    const std::string_view source = frame.source;
+    if (!source.starts_with('=') || source.starts_with("=(") || source == "=[C]") return i;
+  }
+  return level;
+}
+
 std::string State::place() const {
   lua_Debug frame{};
   for (int level = 1; active_ != nullptr && lua_getstack(active_, level, &frame); ++level) {
+    level = beyond_modules(active_, level);
+    if (lua_getstack(active_, level, &frame) == 0) break;
     lua_getinfo(active_, "Sl", &frame);
     if (frame.currentline > 0) {
       return std::string(frame.short_src) + ":" + std::to_string(frame.currentline);

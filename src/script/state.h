@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,12 +29,20 @@ struct Raised {
 struct Files {
   std::string directory;           ///< of the script: `require 'x'` reads x.lua there
   std::vector<std::string> roots;  ///< further folders whose files may be read
+  using Texts = std::map<std::string, std::string>;
+  /// What read() read, by the path it was asked for, for a record of the script; null: not kept.
+  /// Only small files, and only while one thread uses them.
+  std::shared_ptr<Texts> seen;
+  /// Where files come from instead of the disk, in a script that is run again from its record.
+  std::shared_ptr<const Texts> given;
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
   /// The octets of such a file, at most 16 MiB.
   Result<std::string> read(std::string_view path) const;
 };
+
+class Memos;
 
 /// What scripts find in a state.
 struct Setup {
@@ -42,6 +51,7 @@ struct Setup {
   std::vector<std::pair<std::string_view, std::string_view>> modules;
   std::vector<std::string> globals;  ///< of the tables' names those that need no `require`
   Files files;
+  std::shared_ptr<Memos> memos;  ///< null: no memoize()
 };
 
 class State {
@@ -67,6 +77,10 @@ class State {
   /// "policy.lua:3" of the script's line that runs now; empty where there is none.
   std::string place() const;
   const Files& files() const { return setup_.files; }
+  const std::shared_ptr<Memos>& memos() const { return setup_.memos; }
+
+  /// Left out of the logs and errors of this call and of all later ones; see Call::keep_secret.
+  void keep_secret(std::string text);
 
   /// What a dialect keeps beside a state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
@@ -95,6 +109,7 @@ class State {
 
   static void* allocate(void* state, void* block, std::size_t old_size, std::size_t size);
   static void count(lua_State* L, lua_Debug*);
+  void charge(std::uint64_t steps);
   /// Drives a coroutine whose function and arguments are on its stack.
 
   /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
@@ -107,6 +122,7 @@ class State {
   const Setup& setup_;
   lua_State* main_ = nullptr;
   lua_State* driven_ = nullptr;  ///< the coroutine that lua_resume() was called with
+  lua_State* inner_ = nullptr;   ///< the one that runs: that, or a coroutine of the script's
   lua_State* active_ = nullptr;  ///< the coroutine whose host function runs
   Call* running_ = nullptr;
   std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
@@ -119,7 +135,9 @@ class State {
   int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
   std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
+  std::uint64_t unseen_ = 0;                      ///< steps since the budget was looked at
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
+  std::vector<std::string> secrets_;
   std::shared_ptr<void> user_;
 };
 

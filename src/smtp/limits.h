@@ -44,6 +44,7 @@ enum class BareNewline { reject, normalize };
 /// What the server says of itself and offers. Lives as long as every session made with it.
 struct ServerOptions {
   std::string hostname = "localhost";  ///< greeting, EHLO reply
+  std::string banner;                  ///< of the greeting, behind the name; empty: the usual one
   Limits limits;
   BareNewline bare_newline = BareNewline::reject;
   bool starttls = false;                  ///< a certificate is loaded

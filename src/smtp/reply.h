@@ -26,12 +26,20 @@ struct EnhancedCode {
 /// or 5. Without one, `text` stays as it is.
 std::optional<EnhancedCode> take_enhanced(std::string_view& text);
 
+/// What the server does when a reply is written.
+enum class After : std::uint8_t {
+  go_on,
+  close,
+  close_with_421,  ///< a 421 follows it
+};
+
 /// One reply. `text` is printable ASCII; more lines are separated by '\n'. What a client sent is
 /// echoed only through `echo()`.
 struct Reply {
   std::uint16_t code = 250;
   EnhancedCode enhanced;
   std::string text;
+  After after = After::go_on;
 
   bool positive() const { return code < 400; }
   bool temporary() const { return code >= 400 && code < 500; }

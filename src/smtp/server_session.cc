@@ -2,6 +2,7 @@
 
 #include <cassert>
 
+#include "base/text.h"
 #include "smtp/session_state.h"
 
 namespace postern::smtp {
@@ -140,13 +141,16 @@ ServerSession::~ServerSession() = default;
 ServerSession::ServerSession(ServerSession&&) noexcept = default;
 
 void ServerSession::greet() {
-  append_wire(state_->output, 220, {}, state_->options.hostname + " ESMTP Postern");
+  append_wire(state_->output, 220, {}, state_->options.hostname +
+              (state_->options.banner.empty() ? " ESMTP Postern"
+                                              : " ESMTP " + state_->options.banner));
 }
 
 void ServerSession::turn_away(const Reply& reply) {
   if (reply.closes()) return refuse(reply);
   reply.append_wire(state_->output);
   state_->turned_away = true;
+  if (reply.after != After::go_on) part(reply.after);
 }
 
 bool ServerSession::early_talker() const { return state_->early_talker; }
@@ -178,6 +182,15 @@ void ServerSession::reply(const Reply& reply) {
   const unsigned kind = reply.code / 100u;
   const bool fit = kind == 2 || kind == 4 || kind == 5;
   state_->answered(fit ? reply : reply_for(Fault::bug));
+  if (fit && reply.after != After::go_on) part(reply.after);
+}
+
+void ServerSession::part(After after) {
+  if (state_->closing) return;
+  if (after == After::close_with_421) {
+    state_->say(421, {4, 7, 0}, state_->options.hostname + " disconnecting due to previous error");
+  }
+  state_->close(Closed::Reason::policy);
 }
 
 void ServerSession::accept() {
@@ -186,6 +199,26 @@ void ServerSession::accept() {
   state_->greeted = true;
   state_->extended = state_->asked_extended;
   state_->say_extensions();
+}
+
+void ServerSession::accept(const std::vector<std::string>& extensions) {
+  assert(state_->asked == State::Asked::helo && state_->asked_extended);
+  state_->asked = State::Asked::nothing;
+  state_->greeted = true;
+  state_->extended = true;
+  std::string text = state_->options.hostname;
+  for (const std::string& one : extensions) text += "\n" + one;
+  state_->say(250, {}, text);
+}
+
+std::vector<std::string> ServerSession::extensions() const {
+  std::vector<std::string> found;
+  if (!state_->asked_extended) return found;
+  const std::string lines = state_->extension_lines();
+  for (const std::string_view line : split(std::string_view(lines).substr(1), '\n')) {
+    found.emplace_back(line);
+  }
+  return found;
 }
 
 void ServerSession::proceed() {

@@ -124,6 +124,10 @@ class ServerSession {
   void reply(const Reply& reply);
   /// Answers Helo with the standard greeting and the extension list.
   void accept();
+  /// The same with another list; what the session takes stays as it is.
+  void accept(const std::vector<std::string>& extensions);
+  /// What accept() is about to offer: "PIPELINING", "SIZE 26214400". Empty for HELO.
+  std::vector<std::string> extensions() const;
   /// Answers Data: 354 for DATA, nothing for BDAT.
   void proceed();
   /// The handshake after StartTls (or of an implicit TLS listener, before greet()) is done.
@@ -150,6 +154,8 @@ class ServerSession {
   void shrink();
 
  private:
+  void part(After after);
+
   struct State;
   std::unique_ptr<State> state_;
 };

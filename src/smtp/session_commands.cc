@@ -199,13 +199,9 @@ std::optional<Event> ServerSession::State::leave_transaction() {
   return Aborted{Reply{.code = 0}};
 }
 
-void ServerSession::State::say_extensions() {
-  if (!extended) {
-    say(250, {}, options.hostname);
-    return;
-  }
-  std::string text = options.hostname;
-  text += "\nPIPELINING";
+/// The lines of the answer to EHLO behind the first, each with a line feed in front.
+std::string ServerSession::State::extension_lines() const {
+  std::string text = "\nPIPELINING";
   text += fmt::format("\nSIZE {}", options.limits.message_size);
   text += "\n8BITMIME\nSMTPUTF8\nENHANCEDSTATUSCODES\nCHUNKING";
   if (options.dsn) text += "\nDSN";
@@ -214,7 +210,11 @@ void ServerSession::State::say_extensions() {
   if (options.auth && (tls || options.auth_without_tls)) text += "\nAUTH PLAIN LOGIN";
   if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
   text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
-  say(250, {}, text);
+  return text;
+}
+
+void ServerSession::State::say_extensions() {
+  say(250, {}, extended ? options.hostname + extension_lines() : options.hostname);
 }
 
 Offered ServerSession::State::offered() const {

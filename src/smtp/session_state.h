@@ -67,6 +67,7 @@ struct ServerSession::State {
   }
   Offered offered() const;
   void junk(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
+  std::string extension_lines() const;
   void say_extensions();
 
   // session_data.cc: messages.

@@ -5,7 +5,6 @@ To switch the cases on, delete the line. The words are what a player's `load` fo
 
 PENDING = {
     ("conduit", "browser"): "web UI pages",
-    ("kumo-lua", "lua"): "Lua hooks",
     ("vsl", "vsl"): ".vsl scripts",
     ("relay", "dane"): "outbound relay: DANE through the binary",
     ("relay", "mtasts"): "outbound relay: MTA-STS",

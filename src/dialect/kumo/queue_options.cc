@@ -3,10 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include <fmt/format.h>
-
 #include "base/text.h"
-#include "dialect/kumo/duration.h"
+#include "script/duration.h"
 
 namespace postern::dialect::kumo {
 
@@ -60,14 +58,19 @@ bool is_rate(std::string_view text) {
   return std::find(periods.begin(), periods.end(), period) != periods.end();
 }
 
-bool is_number(const json::value& value) {
-  return value.is_number() && value.to_number<double>() >= 0;
-}
-
 /// A script's empty table is both.
 bool is_empty(const json::value& value) {
   return (value.is_object() && value.get_object().empty()) ||
          (value.is_array() && value.get_array().empty());
+}
+
+std::string wrong_duration(const json::value& value) {
+  try {
+    script::duration_of(value);
+    return "";
+  } catch (const std::runtime_error& error) {
+    return std::string("must be a duration: ") + error.what();
+  }
 }
 
 }  // namespace
@@ -87,12 +90,8 @@ std::string check_queue_option(std::string_view name, const json::value& value) 
   const Option* option = find(name);
   if (!option) return "is no known option";
   switch (option->kind) {
-    case Kind::duration: {
-      if (is_number(value)) return "";
-      if (!value.is_string()) return "must be a duration like '5 minutes', or seconds";
-      const auto duration = parse_duration(value.get_string());
-      return duration ? "" : "must be a duration: " + duration.error().message;
-    }
+    case Kind::duration:
+      return wrong_duration(value);
     case Kind::rate:
       return value.is_string() && is_rate(value.get_string()) ? "" : "must be a rate like '100/s'";
     case Kind::text:

@@ -261,10 +261,11 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[tenant.'']\n", "queue.toml:1: `tenant.` has an empty name"},
       {"[queue.'']\n", "queue.toml:1: `queue.` has an empty name"},
       {"[tenant.a]\nmax_age = '10 parsecs'\n",
-       "queue.toml:2: `tenant.a.max_age` must be a duration: `10 parsecs` is no duration like "
-       "'5 minutes': the unit is not known"},
+       "queue.toml:2: `tenant.a.max_age` must be a duration: '10 parsecs' is no duration; "
+       "write '5 minutes'"},
       {"[tenant.a]\nmax_age = true\n",
-       "queue.toml:2: `tenant.a.max_age` must be a duration like '5 minutes', or seconds"},
+       "queue.toml:2: `tenant.a.max_age` must be a duration: a duration is a number of "
+       "seconds or a text such as '5 minutes'"},
       {"[queue.'example.com']\nmax_message_rate = '10/fortnight'\n",
        "queue.toml:2: `queue.example.com.max_message_rate` must be a rate like '100/s'"},
       {"[queue.'example.com'.t]\negress_pol = 'p'\n",

@@ -71,10 +71,12 @@ def toml(settings):
 
 
 def merge(base, extra):
-    """`extra` laid over `base`, table by table; the nth [[table]] over the nth."""
+    """`extra` laid over `base`, table by table; the nth [[table]] over the nth. None takes a table away."""
     out = {k: ([dict(t) for t in v] if isinstance(v, list) else dict(v)) for k, v in base.items()}
     for name, body in extra.items():
-        if isinstance(body, list):
+        if body is None:
+            out.pop(name, None)
+        elif isinstance(body, list):
             tables = out.setdefault(name, [])
             for i, table in enumerate(body):
                 if i < len(tables):
@@ -139,13 +141,18 @@ class Postern:
                               capture_output=True, check=False)
         return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
-    def _spawn(self):
+    def spawn(self):
+        """Starts the process and does not wait for it; with the ports of the last start, if there was one."""
         config = self.write_config()
         self.starts += 1
         self.log = self.root / ("log-%d.txt" % self.starts)
         with open(self.log, "wb") as out:
             self.process = subprocess.Popen([self.binary, "serve", "--config", str(config)], cwd=self.root, env=self._environment(),
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        return self.process
+
+    def _spawn(self):
+        self.spawn()
         end = time.monotonic() + READY_SECONDS
         while time.monotonic() < end:
             if self.process.poll() is not None:

@@ -1,10 +1,12 @@
-#include "dialect/kumo/duration.h"
+#include "script/duration.h"
+
+#include <stdexcept>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
 
-namespace postern::dialect::kumo {
+namespace postern::script {
 
 namespace {
 
@@ -64,4 +66,19 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(sum);
 }
 
-}  // namespace postern::dialect::kumo
+std::chrono::milliseconds duration_of(const boost::json::value& value) {
+  if (value.is_string()) {
+    const auto parsed = parse_duration(value.get_string());
+    if (!parsed) throw std::runtime_error(parsed.error().message);
+    return *parsed;
+  }
+  const double seconds = value.is_int64()    ? static_cast<double>(value.get_int64())
+                         : value.is_double() ? value.get_double()
+                                             : -1;
+  if (!(seconds >= 0 && seconds < 315'619'200)) {
+    throw std::runtime_error("a duration is a number of seconds or a text like '5 minutes'");
+  }
+  return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
+
+}  // namespace postern::script

@@ -1,8 +1,8 @@
-#include "dialect/kumo/duration.h"
+#include "script/duration.h"
 
 #include <gtest/gtest.h>
 
-namespace postern::dialect::kumo {
+namespace postern::script {
 namespace {
 
 using namespace std::chrono_literals;
@@ -34,4 +34,4 @@ TEST(Duration, anything_else_is_malformed) {
 }
 
 }  // namespace
-}  // namespace postern::dialect::kumo
+}  // namespace postern::script

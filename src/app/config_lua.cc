@@ -1,0 +1,175 @@
+#include "app/config_lua.h"
+
+#include <fstream>
+#include <regex>
+
+#include <fmt/format.h>
+
+#include "app/config.h"
+#include "app/room_options.h"
+#include "app/script_runtime.h"
+#include "base/text.h"
+#include "deliver/mime_address.h"
+#include "deliver/mime_words.h"
+#include "dialect/kumo/policy.h"
+
+namespace postern::app {
+
+namespace kumo = dialect::kumo;
+
+namespace {
+
+/// Of sessions, and of whoever else decides: the API, queued mail, commands.
+constexpr std::size_t other_threads = 3;
+
+std::string decoded(std::string_view raw) {
+  deliver::Charsets charsets;
+  deliver::WordNotes notes;
+  return deliver::decode_words(raw, charsets, notes);
+}
+
+std::vector<kumo::HeaderText::Address> addresses_of(std::string_view raw) {
+  std::vector<kumo::HeaderText::Address> found;
+  std::vector<deliver::Address> addresses;
+  deliver::Charsets charsets;
+  deliver::AddressNotes notes;
+  deliver::read_addresses(raw, charsets, addresses, notes);
+  for (deliver::Address& one : addresses) {
+    if (!one.address.empty()) found.push_back({std::move(one.name), std::move(one.address)});
+  }
+  return found;
+}
+
+/// "policy.lua:3: text", "queue.toml:2: text": the place apart. Files are beside the policy unless
+/// they say where.
+Diagnostic placed(const std::string& text, const std::filesystem::path& folder) {
+  Diagnostic diagnostic;
+  diagnostic.code = "L001";
+  diagnostic.message = text;
+  static const std::regex place(R"(^([^:\n]+):(\d+): ([\s\S]*)$)");
+  std::smatch found;
+  if (!std::regex_match(text, found, place)) return diagnostic;
+  const std::filesystem::path name(found[1].str());
+  diagnostic.file = (name.is_absolute() ? name : folder / name).string();
+  diagnostic.line = static_cast<std::uint32_t>(std::stoul(found[2].str()));
+  diagnostic.message = found[3].str();
+  std::ifstream file(diagnostic.file);
+  std::string line;
+  for (std::uint32_t i = 0; i < diagnostic.line && std::getline(file, line); ++i) {
+    if (i + 1 == diagnostic.line) diagnostic.source_line = line;
+  }
+  diagnostic.column = 1 + static_cast<std::uint32_t>(
+                              std::min(diagnostic.source_line.find_first_not_of(" \t"), line.size()));
+  diagnostic.end_column = 1 + static_cast<std::uint32_t>(diagnostic.source_line.size());
+  return diagnostic;
+}
+
+void add_listener(Config& config, const kumo::Listener& started) {
+  ListenerConfig listener;
+  listener.name = kumo::name_of(started);
+  listener.address = {started.address, started.port};
+  listener.certificate = started.certificate.file;
+  listener.key = started.private_key.file;
+  listener.started = std::make_shared<const kumo::Listener>(started);
+  config.listeners.push_back(std::move(listener));
+}
+
+kumo::PolicyOptions options_of(const Config& config, std::string text) {
+  const LuaConfig& lua = config.lua;
+  kumo::PolicyOptions options{
+      .path = lua.policy,
+      .text = std::move(text),
+      .read_roots = lua.read,
+      .limits = {.instructions = lua.instructions, .memory = lua.memory, .time = lua.time},
+      .states = (config.server.threads != 0 ? config.server.threads
+                                            : std::max(1u, std::thread::hardware_concurrency())) +
+                other_threads,
+      .run = {},
+      .keep = lua.runtime,
+      .header_text = {.decode = decoded, .addresses = addresses_of},
+      .listeners = {},
+      .relay_to = {},
+      .files = nullptr};
+  options.run = [runtime = std::weak_ptr(lua.runtime)](Task<void> task) {
+    if (const auto held = runtime.lock()) held->run(std::move(task));
+  };
+  for (const std::string& domain : lua.relay_to) options.relay_to.push_back(lower(domain));
+  for (const ListenerConfig& listener : config.listeners) {
+    options.listeners[listener.name] = {.address = listener.address.to_string(),
+                                        .hostname = config.server.hostname,
+                                        .relay_hosts = lua.relay_hosts,
+                                        .meta = {}};
+  }
+  return options;
+}
+
+/// Everybody may send anywhere: an open relay in words, which is nobody's wish.
+void check_relay(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
+  const auto is_everybody = [](const Cidr& network) { return network.prefix() == 0; };
+  const auto& hosts = config.lua.relay_hosts.networks();
+  if (std::any_of(hosts.begin(), hosts.end(), is_everybody)) {
+    Diagnostic diagnostic =
+        positions.at("lua.relay_hosts", "L003", "everybody may send mail anywhere: an open relay");
+    diagnostic.hint = "name the networks of your own clients";
+    diagnostics.add(std::move(diagnostic));
+  }
+  for (const kumo::Listener& one : config.lua.loaded->listeners()) {
+    if (!std::any_of(one.relay_hosts.begin(), one.relay_hosts.end(), is_everybody)) continue;
+    Diagnostic diagnostic = placed(
+        one.place + ": relay_hosts lets everybody send mail anywhere: an open relay",
+        std::filesystem::path(config.lua.policy).parent_path());
+    diagnostic.code = "L003";
+    diagnostic.hint = "name the networks of your own clients";
+    diagnostics.add(std::move(diagnostic));
+  }
+}
+
+}  // namespace
+
+void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics) {
+  LuaConfig& lua = config.lua;
+  if (lua.policy.empty()) return;
+  std::ifstream file(lua.policy, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file) {
+    Diagnostic diagnostic = positions.at(
+        "lua.policy", "L002", fmt::format("cannot read the policy {}", printable(lua.policy, 200)));
+    diagnostic.hint = "paths are those of the directory that postern was started in";
+    diagnostics.add(std::move(diagnostic));
+    return;
+  }
+  auto runtime = ScriptRuntime::open(resolver_options(config), lua.ca);
+  if (!runtime) {
+    diagnostics.add(positions.at("dns.servers", "L002", "DNS: " + runtime.error().message));
+    return;
+  }
+  lua.runtime = std::move(*runtime);
+  const std::filesystem::path folder = std::filesystem::path(lua.policy).parent_path();
+  std::vector<ScriptRuntime::Line> lines;
+  lua.runtime->listen(&lines);
+  auto loaded = kumo::Policy::load(options_of(config, text), lua.runtime->world());
+  lua.runtime->listen(nullptr);
+  if (!loaded) {
+    Diagnostic diagnostic = placed(loaded.error().message, folder);
+    if (diagnostic.line == 0) diagnostic.file = lua.policy;
+    diagnostic.hint = "the policy did not load; nothing of it runs (`postern help L001`)";
+    diagnostics.add(std::move(diagnostic));
+    return;
+  }
+  lua.loaded = std::move(*loaded);
+  for (const std::string& warning : lua.loaded->warnings()) {
+    lines.push_back({"warning", "", warning});
+  }
+  for (const ScriptRuntime::Line& line : lines) {
+    Diagnostic diagnostic =
+        placed(line.place.empty() ? line.text : line.place + ": " + line.text, folder);
+    diagnostic.severity = Severity::warning;
+    diagnostic.code = "L004";
+    diagnostics.add(std::move(diagnostic));
+  }
+  check_relay(config, positions, diagnostics);
+  if (lua.listeners) config.listeners.clear();
+  for (const kumo::Listener& one : lua.loaded->listeners()) add_listener(config, one);
+}
+
+}  // namespace postern::app

@@ -1,0 +1,83 @@
+#include "dialect/kumo/hook.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/refusal.h"
+
+namespace postern::dialect::kumo {
+
+using policy::Verdict;
+
+namespace {
+
+Verdict trouble_at(policy::Stage stage, std::string cause) {
+  if (stage == policy::Stage::connect) {
+    return policy::refuse(421, {4, 3, 0}, "temporary local problem, try again later",
+                          std::move(cause));
+  }
+  return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                        std::move(cause));
+}
+
+/// "5.7.1" is the script's to give or to leave out; the reply is what it wrote.
+Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
+  Verdict verdict{refusal.reply().temporary() ? Verdict::Kind::defer : Verdict::Kind::reject,
+                  refusal.reply(), "the script refuses"};
+  if (stage == policy::Stage::connect && verdict.reply.after == smtp::After::go_on) {
+    verdict.reply.after = smtp::After::close;
+  }
+  return verdict;
+}
+
+}  // namespace
+
+std::string shown(std::string_view text) { return '"' + printable(text, 100) + '"'; }
+
+std::string words_of(const script::Spent& spent) {
+  const auto us = [](std::chrono::nanoseconds time) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  };
+  std::string text = fmt::format("{} us", us(spent.computing));
+  text += spent.instructions < 1000 ? std::string(", under 1000 instructions")
+                                    : fmt::format(", {} instructions", spent.instructions);
+  if (spent.host_calls > 0) {
+    text += fmt::format(", waited {} times for {} us", spent.host_calls, us(spent.waiting));
+  }
+  return text;
+}
+
+void log_trouble(const Policy& policy, std::string_view event, const script::Raised& raised) {
+  policy.world().log("error", policy.place_of(event),
+                     fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
+}
+
+Task<Verdict> ask(const Policy& policy, Question question, Context& context,
+                  std::vector<policy::Step>& steps) {
+  const script::State::Read ignore = [](lua_State*, int) {};
+  const bool reads = question.results != nullptr;
+  Policy::Ran ran =
+      co_await policy.run(question.event, std::move(question.arguments),
+                          reads ? std::move(question.results) : ignore, context, {}, true);
+  Verdict verdict = policy::pass_on();
+  if (ran.raised) {
+    const auto* refusal = dynamic_cast<const Refusal*>(ran.raised->thrown.get());
+    if (refusal != nullptr) {
+      verdict = refusal_of(question.stage, *refusal);
+    } else {
+      log_trouble(policy, question.event, *ran.raised);
+      verdict = trouble_at(question.stage, ran.raised->message);
+    }
+  }
+  if (!verdict.detail.empty()) verdict.detail = ": " + verdict.detail;
+  verdict.detail = "(" + question.shown + ")" + verdict.detail;
+  steps.push_back({.stage = question.stage,
+                   .layer = "lua",
+                   .check = question.event,
+                   .origin = policy.place_of(question.event),
+                   .verdict = verdict,
+                   .spent = words_of(ran.spent)});
+  co_return verdict;
+}
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,296 @@
+#include "dialect/kumo/layer.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/kumo/hook.h"
+#include "dialect/kumo/message.h"
+#include "dialect/kumo/session.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using policy::Evidence;
+using policy::Gatherer;
+using policy::Route;
+using policy::Stage;
+using policy::Step;
+using policy::Verdict;
+using script::State;
+
+/// One stage of one session.
+class Judge {
+ public:
+  Judge(const Policy& policy, Evidence& evidence, Gatherer& gatherer, std::vector<Step>& steps)
+      : policy_(policy),
+        evidence_(evidence),
+        steps_(steps),
+        context_{.evidence = evidence,
+                 .gatherer = gatherer,
+                 .listener = policy.listener(evidence.session.listener)} {}
+
+  Task<Verdict> connect() {
+    Verdict verdict = co_await ask_about(Stage::connect, events::connected,
+                                         with_port(evidence_.session), [](lua_State* L) {
+                                           push_conn_meta(L);
+                                           return 1;
+                                         });
+    evidence_.session.script->meta_at_connect = evidence_.session.script->meta;
+    co_return verdict;
+  }
+
+  Task<Verdict> helo() {
+    policy::ScriptSession& session = *evidence_.session.script;
+    const bool extended = evidence_.session.esmtp;
+    const std::string name = evidence_.session.helo;
+    Question question{.stage = Stage::helo,
+                      .event = events::ehlo,
+                      .shown = shown(name),
+                      .arguments =
+                          [&session, extended, name](lua_State* L) {
+                            script::stack::push(L, std::string_view(name));
+                            push_conn_meta(L);
+                            if (!extended) return 2;
+                            script::stack::give(L, session.extensions);
+                            return 3;
+                          },
+                      .results =
+                          [&session](lua_State* L, int count) {
+                            if (count > 0) session.offered = extensions_at(L, -count);
+                          }};
+    Verdict verdict = co_await ask(policy_, std::move(question), context_, steps_);
+    co_return verdict;
+  }
+
+  Task<Verdict> mail() {
+    const auto sender = address_of(evidence_.reverse_path);
+    return ask_about(Stage::mail, events::mail_from, shown(sender->email), [sender](lua_State* L) {
+      script::stack::give(L, sender);
+      push_conn_meta(L);
+      return 2;
+    });
+  }
+
+  Task<Verdict> rcpt() {
+    if (!evidence_.candidate) co_return policy::pass_on();
+    if (evidence_.candidate->route.kind == Route::Kind::none) {
+      Verdict verdict = co_await give_route();
+      if (verdict.refuses()) co_return verdict;
+    }
+    // What nobody owns is refused behind us, whatever the script would say.
+    if (evidence_.candidate->route.kind == Route::Kind::none || !policy_.handles(events::rcpt_to)) {
+      co_return policy::pass_on();
+    }
+    const auto recipient = address_of(evidence_.candidate->address);
+    Verdict verdict = co_await ask_about(Stage::rcpt, events::rcpt_to, shown(recipient->email),
+                                         [recipient](lua_State* L) {
+                                           script::stack::give(L, recipient);
+                                           push_conn_meta(L);
+                                           return 2;
+                                         });
+    co_return verdict;
+  }
+
+  Task<Verdict> message() {
+    evidence_.copies.clear();
+    MessageDraft all{.meta = all_of(context_)};
+    for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
+    if (policy_.handles(events::data)) {
+      Verdict verdict = co_await ask_about_message(events::data, all);
+      if (verdict.refuses()) co_return verdict;
+    }
+    if (!policy_.handles(events::received)) {
+      keep(all);
+      co_return policy::pass_on();
+    }
+    for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) {
+      MessageDraft one = all;
+      one.recipients = {i};
+      Verdict verdict = co_await ask_about_message(events::received, one);
+      if (verdict.refuses()) co_return verdict;
+      keep(one);
+    }
+    co_return policy::pass_on();
+  }
+
+ private:
+  static std::string with_port(const policy::SessionFacts& session) {
+    return session.client_ip.to_string();
+  }
+
+  static std::optional<std::vector<std::string>> extensions_at(lua_State* L, int index) {
+    const json::value value = script::stack::data_at(L, index);
+    if (value.is_null()) return std::nullopt;
+    script::demand(value.is_array() || (value.is_object() && value.get_object().empty()),
+                   "smtp_server_ehlo must return a list of strings or nil");
+    std::vector<std::string> list;
+    if (!value.is_array()) return list;
+    for (const json::value& one : value.get_array()) {
+      script::demand(one.is_string(), "smtp_server_ehlo must return a list of strings or nil");
+      list.push_back(printable(std::string_view(one.get_string()), 500));
+    }
+    return list;
+  }
+
+  Task<Verdict> ask_about(Stage stage, std::string_view event, std::string words,
+                          State::Push arguments) {
+    return ask(policy_,
+               {.stage = stage,
+                .event = event,
+                .shown = std::move(words),
+                .arguments = std::move(arguments),
+                .results = nullptr},
+               context_, steps_);
+  }
+
+  Task<Verdict> ask_about_message(std::string_view event, MessageDraft& draft) {
+    context_.message = &draft;
+    std::string words = std::to_string(draft.recipients.size()) + " recipients";
+    if (draft.recipients.size() == 1) {
+      words = shown(evidence_.recipients[draft.recipients.front()].address.text());
+    }
+    Verdict verdict = co_await ask_about(Stage::message, event, std::move(words), [](lua_State* L) {
+      push_message(L);
+      push_conn_meta(L);
+      return 2;
+    });
+    context_.message = nullptr;
+    co_return verdict;
+  }
+
+  /// Recipients whose copies are the same stay together.
+  void keep(const MessageDraft& draft) {
+    policy::ScriptCopy copy = draft.finished();
+    for (policy::ScriptCopy& other : evidence_.copies) {
+      copy.recipients.swap(other.recipients);
+      const bool same = copy == other;
+      copy.recipients.swap(other.recipients);
+      if (!same || !draft.new_recipients.empty()) continue;
+      other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
+                              copy.recipients.end());
+      return;
+    }
+    evidence_.copies.push_back(std::move(copy));
+  }
+
+  /// Asks about a domain: whether it opens the relay to this client.
+  Task<Verdict> ask_about_domain(std::string domain, DomainGrant& grant) {
+    const std::string listener = context_.listener != nullptr ? context_.listener->address : "";
+    Question question{.stage = Stage::rcpt,
+                      .event = events::listener_domain,
+                      .shown = shown(domain),
+                      .arguments =
+                          [domain, listener](lua_State* L) {
+                            script::stack::push(L, std::string_view(domain));
+                            script::stack::push(L, std::string_view(listener));
+                            push_conn_meta(L);
+                            return 3;
+                          },
+                      .results =
+                          [&grant](lua_State* L, int count) {
+                            if (count > 0) grant = grant_of(script::stack::data_at(L, -count));
+                          }};
+    Verdict verdict = co_await ask(policy_, std::move(question), context_, steps_);
+    co_return verdict;
+  }
+
+  /// Who may send to a recipient that is nobody's here. Asked anew at each RCPT: an identity may
+  /// have come since the last.
+  Task<Verdict> give_route() {
+    const policy::SessionFacts& session = evidence_.session;
+    const std::string domain = lower(evidence_.candidate->address.domain);
+    std::string why;
+    if (context_.listener != nullptr &&
+        context_.listener->relay_hosts.contains(session.client_ip)) {
+      why = session.client_ip.to_string() + " is in relay_hosts";
+      evidence_.trusted_client = true;
+    } else if (policy_.handles(events::listener_domain)) {
+      DomainGrant of_sender;
+      if (evidence_.reverse_path) {
+        Verdict verdict =
+            co_await ask_about_domain(lower(evidence_.reverse_path->domain), of_sender);
+        if (verdict.refuses()) co_return verdict;
+      }
+      DomainGrant of_recipient;
+      Verdict verdict = co_await ask_about_domain(domain, of_recipient);
+      if (verdict.refuses()) co_return verdict;
+      if (CidrSet(of_sender.relay_from).contains(session.client_ip)) {
+        why = session.client_ip.to_string() + " is in relay_from of the sender's domain";
+      } else if (of_recipient.relay_to) {
+        why = "relay_to of " + domain;
+      }
+    } else {
+      const auto& domains = policy_.options().relay_to;
+      if (std::find(domains.begin(), domains.end(), domain) != domains.end()) {
+        why = domain + " is in relay_to";
+      }
+    }
+    if (!why.empty()) evidence_.candidate->route.kind = Route::Kind::relay;
+    steps_.push_back({.stage = Stage::rcpt,
+                      .layer = "lua",
+                      .check = "relay",
+                      .origin = {},
+                      .verdict = policy::pass_on(why.empty() ? "nothing lets this client relay"
+                                                             : std::move(why)),
+                      .spent = {}});
+    co_return policy::pass_on();
+  }
+
+  const Policy& policy_;
+  Evidence& evidence_;
+  std::vector<Step>& steps_;
+  Context context_;
+};
+
+}  // namespace
+
+const Policy& policy_of(Evidence& evidence, const std::shared_ptr<const Policy>& current) {
+  auto& session = evidence.session.script;
+  if (!session) session = std::make_shared<policy::ScriptSession>();
+  if (!session->program) {
+    session->program = current;
+    if (const ListenerFacts* facts = current->listener(evidence.session.listener)) {
+      session->meta = facts->meta;
+    }
+    session->meta_at_connect = session->meta;
+  }
+  return *static_cast<const Policy*>(session->program.get());
+}
+
+bool KumoLayer::speaks_at(Stage stage) const {
+  switch (stage) {
+    case Stage::connect:
+      return policy_->handles(events::connected);
+    case Stage::helo:
+      return policy_->handles(events::ehlo);
+    case Stage::mail:
+      return policy_->handles(events::mail_from);
+    case Stage::rcpt:
+    case Stage::message:
+      return true;
+    default:
+      return false;
+  }
+}
+
+Task<Verdict> KumoLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                               std::vector<Step>& steps) const {
+  const Policy& policy = policy_of(evidence, policy_);
+  Judge judge(policy, evidence, gatherer, steps);
+  Verdict verdict = policy::pass_on();
+  if (stage == Stage::connect && policy.handles(events::connected)) {
+    verdict = co_await judge.connect();
+  } else if (stage == Stage::helo && policy.handles(events::ehlo)) {
+    verdict = co_await judge.helo();
+  } else if (stage == Stage::mail && policy.handles(events::mail_from)) {
+    verdict = co_await judge.mail();
+  } else if (stage == Stage::rcpt) {
+    verdict = co_await judge.rcpt();
+  } else if (stage == Stage::message) {
+    verdict = co_await judge.message();
+  }
+  co_return verdict;
+}
+
+}  // namespace postern::dialect::kumo

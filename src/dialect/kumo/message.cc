@@ -1,0 +1,351 @@
+#include "dialect/kumo/message.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "mail/address.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using Self = std::shared_ptr<Message>;
+using Fields = std::vector<MessageDraft::Field>;
+using script::Call;
+using script::demand;
+
+std::string_view original_of(const Context& context) {
+  const auto text = context.gatherer.message();
+  demand(text.has_value(), "the message is not there");
+  return *text;
+}
+
+/// The draft with its header read.
+MessageDraft& with_header(Call& call) {
+  MessageDraft& draft = draft_of(call);
+  if (draft.header_read) return draft;
+  // Of a decision that is made again the message is not kept; what was read of it is.
+  std::size_t body = 0;
+  if (!call.offline()) draft.header = fields_of(original_of(hook_of(call)), body);
+  draft.header_read = true;
+  return draft;
+}
+
+std::string raw_value(const MessageDraft::Field& field) {
+  std::string value = field.text.substr(std::min(field.text.find(':') + 1, field.text.size()));
+  // RFC 5322 §2.2.3: unfolding takes the line ends away.
+  std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
+  return std::string(trim(value));
+}
+
+std::string value_of(Call& call, const MessageDraft::Field& field) {
+  const HeaderText& text = hook_of(call).header_text;
+  const std::string raw = raw_value(field);
+  return text.decode != nullptr ? text.decode(raw) : raw;
+}
+
+json::value get_meta(Call& call, Self, std::string name) {
+  const json::value* found = draft_of(call).meta.if_contains(name);
+  return found != nullptr ? *found : json::value();
+}
+
+void set_meta(Call& call, Self, std::string name, json::value value) {
+  MessageDraft& draft = draft_of(call);
+  for (const char* text : {"tenant", "campaign", "queue", "routing_domain"}) {
+    demand(name != text || value.is_string() || value.is_null(),
+           "the value of '" + name + "' must be a string");
+  }
+  demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
+  if (value.is_null()) {
+    draft.meta.erase(name);
+  } else {
+    draft.meta.insert_or_assign(name, std::move(value));
+  }
+}
+
+std::shared_ptr<EnvelopeAddress> sender(Call& call, Self) {
+  const MessageDraft& draft = draft_of(call);
+  return address_of(draft.sender ? draft.sender : hook_of(call).evidence.reverse_path);
+}
+
+std::vector<std::shared_ptr<EnvelopeAddress>> recipient_list(Call& call, Self) {
+  const MessageDraft& draft = draft_of(call);
+  std::vector<std::shared_ptr<EnvelopeAddress>> list;
+  for (const mail::Mailbox& one : draft.new_recipients) list.push_back(address_of(one));
+  if (!list.empty()) return list;
+  for (const std::size_t index : draft.recipients) {
+    list.push_back(address_of(hook_of(call).evidence.recipients.at(index).address));
+  }
+  return list;
+}
+
+/// A list where there are several.
+int recipient(lua_State* L) {
+  return script::stack::guarded(L, [](lua_State* inner) {
+    const auto list = recipient_list(script::stack::current(inner), nullptr);
+    return list.size() == 1 ? script::stack::give(inner, list.front())
+                            : script::stack::give(inner, list);
+  });
+}
+
+std::string id(Call& call, Self) {
+  const policy::Evidence& evidence = hook_of(call).evidence;
+  return evidence.session.id;
+}
+
+mail::Mailbox parsed(std::string_view text) {
+  const auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
+  demand(mailbox.has_value(), "not an address: " + printable(text, 100));
+  return *mailbox;
+}
+
+void set_sender(Call& call, Self, std::string address) { draft_of(call).sender = parsed(address); }
+
+void set_recipient(Call& call, Self, json::value given) {
+  MessageDraft& draft = draft_of(call);
+  std::vector<mail::Mailbox> recipients;
+  const json::array list = given.is_array() ? given.get_array() : json::array{given};
+  for (const json::value& one : list) {
+    demand(one.is_string(), "an address or a list of addresses expected");
+    recipients.push_back(parsed(std::string_view(one.get_string())));
+  }
+  demand(!recipients.empty(), "a message needs a recipient");
+  draft.new_recipients = std::move(recipients);
+}
+
+json::value first_value(Call& call, Self, std::string name) {
+  return call.told_by("get_first_named_header_value", [&]() -> json::value {
+    for (const auto& field : with_header(call).header) {
+      if (iequals(field.name, name)) return json::value(value_of(call, field));
+    }
+    return nullptr;
+  });
+}
+
+json::value all_values(Call& call, Self, std::string name) {
+  return call.told_by("get_all_named_header_values", [&]() -> json::value {
+    json::array values;
+    for (const auto& field : with_header(call).header) {
+      if (iequals(field.name, name)) values.push_back(json::value(value_of(call, field)));
+    }
+    return values;
+  });
+}
+
+json::value all_headers(Call& call, Self) {
+  return call.told_by("get_all_headers", [&]() -> json::value {
+    json::array all;
+    for (const auto& field : with_header(call).header) {
+      all.push_back(json::array{json::value(field.name), json::value(value_of(call, field))});
+    }
+    return all;
+  });
+}
+
+json::value address_header(Call& call, const std::string& name) {
+  return call.told_by("get_address_header", [&]() -> json::value {
+    const HeaderText& text = hook_of(call).header_text;
+    for (const auto& field : with_header(call).header) {
+      if (!iequals(field.name, name) || text.addresses == nullptr) continue;
+      json::array list;
+      for (const HeaderText::Address& one : text.addresses(raw_value(field))) {
+        const std::size_t at = one.email.rfind('@');
+        json::object entry{{"email", one.email}, {"name", one.name}};
+        entry["user"] = one.email.substr(0, at);
+        entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
+        list.push_back(std::move(entry));
+      }
+      if (list.empty()) return nullptr;
+      json::object result = list.front().get_object();
+      result["list"] = list;
+      return result;
+    }
+    return nullptr;
+  });
+}
+
+json::value get_address_header(Call& call, Self, std::string name) {
+  return address_header(call, name);
+}
+json::value from_header(Call& call, Self) { return address_header(call, "From"); }
+json::value to_header(Call& call, Self) { return address_header(call, "To"); }
+
+void remove_all(Call& call, Self, std::string name) {
+  MessageDraft& draft = with_header(call);
+  if (std::erase_if(draft.header, [&](const auto& field) { return iequals(field.name, name); })) {
+    draft.header_changed = true;
+  }
+}
+
+std::string encoded_words(std::string_view value) {
+  std::string out;
+  while (!value.empty()) {
+    std::size_t size = std::min<std::size_t>(value.size(), 45);  // RFC 2047 §2: 75 octets a word
+    while (size < value.size() && size > 1 && (value[size] & 0xc0) == 0x80) --size;
+    if (!out.empty()) out += "\r\n ";
+    out += "=?utf-8?B?" + base64_encode(value.substr(0, size)) + "?=";
+    value.remove_prefix(size);
+  }
+  return out;
+}
+
+MessageDraft::Field field_of(std::string_view name, std::string_view value, bool encode) {
+  const auto fit = [](char c) { return c > 32 && c < 127 && c != ':'; };  // RFC 5322 §2.2
+  demand(!name.empty() && std::all_of(name.begin(), name.end(), fit),
+         "not a name of a header field: " + printable(name, 100));
+  demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
+         "the value of a header field must be one line");
+  const bool ascii = std::all_of(value.begin(), value.end(),
+                                 [](char c) { return static_cast<unsigned char>(c) < 128; });
+  std::string text(name);
+  text += ": ";
+  text += ascii || !encode ? std::string(value) : encoded_words(value);
+  return {std::string(name), text + "\r\n"};
+}
+
+void prepend_header(Call& call, Self, std::string name, std::string value,
+                    std::optional<bool> encode) {
+  prepend(with_header(call), name, value, encode.value_or(true));
+}
+
+void append_header(Call& call, Self, std::string name, std::string value,
+                   std::optional<bool> encode) {
+  MessageDraft& draft = with_header(call);
+  draft.header.push_back(field_of(name, value, encode.value_or(true)));
+  draft.header_changed = true;
+}
+
+std::string joined(const Fields& header) {
+  std::string text;
+  for (const auto& field : header) text += field.text;
+  return text + "\r\n";
+}
+
+std::string get_data(Call& call, Self) {
+  demand(!call.offline(), "the message is not kept with the record");
+  const MessageDraft& draft = with_header(call);
+  std::size_t body = 0;
+  const std::string_view original = original_of(hook_of(call));
+  fields_of(original, body);
+  return joined(draft.header) + (draft.body ? *draft.body : std::string(original.substr(body)));
+}
+
+void set_data(Call& call, Self, std::string data) {
+  MessageDraft& draft = draft_of(call);
+  // Lines end in CRLF (RFC 5321 §2.3.8), whatever a script wrote.
+  std::string text;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r')) text += '\r';
+    text += data[i];
+  }
+  std::size_t body = 0;
+  draft.header = fields_of(text, body);
+  draft.body = text.substr(body);
+  draft.header_read = true;
+  draft.header_changed = true;
+}
+
+const script::HostFunction functions[] = {
+    {"Message:get_meta", "name: string", "any",
+     "A value of the message; it begins with those of the connection.", script::bind<&get_meta>},
+    {"Message:set_meta", "name: string, value: any", "",
+     "Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` "
+     "are "
+     "strings.",
+     script::bind<&set_meta>},
+    {"Message:id", "", "string", "Names the message in logs.", script::bind<&id>},
+    {"Message:sender", "", "EnvelopeAddress", "The reverse-path.", script::bind<&sender>},
+    {"Message:set_sender", "address: string", "", "Another reverse-path.",
+     script::bind<&set_sender>},
+    {"Message:recipient", "", "EnvelopeAddress|EnvelopeAddress[]",
+     "The recipient; a list where there are several.", recipient},
+    {"Message:recipient_list", "", "EnvelopeAddress[]", "The recipients.",
+     script::bind<&recipient_list>},
+    {"Message:set_recipient", "address: string|string[]", "", "Other recipients.",
+     script::bind<&set_recipient>},
+    {"Message:get_first_named_header_value", "name: string", "string|nil",
+     "The value of the first field of that name, unfolded and decoded.",
+     script::bind<&first_value>},
+    {"Message:get_all_named_header_values", "name: string", "string[]",
+     "The values of all fields of that name.", script::bind<&all_values>},
+    {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
+     script::bind<&all_headers>},
+    {"Message:get_address_header", "name: string", "AddressHeader|nil",
+     "The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.",
+     script::bind<&get_address_header>},
+    {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.",
+     script::bind<&from_header>},
+    {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
+     script::bind<&to_header>},
+    {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
+     script::bind<&remove_all>},
+    {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
+     "Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.",
+     script::bind<&prepend_header>},
+    {"Message:append_header", "name: string, value: string, encode?: boolean", "",
+     "Adds a field at the end of the header.", script::bind<&append_header>},
+    {"Message:get_data", "", "string", "The whole message.", script::bind<&get_data>},
+    {"Message:set_data", "data: string", "", "Another message in its place.",
+     script::bind<&set_data>},
+};
+
+}  // namespace
+
+std::vector<MessageDraft::Field> fields_of(std::string_view message, std::size_t& body) {
+  Fields fields;
+  std::size_t at = 0;
+  while (at < message.size()) {
+    std::size_t end = message.find("\r\n", at);
+    end = end == std::string_view::npos ? message.size() : end + 2;
+    const std::string_view line = message.substr(at, end - at);
+    if (line == "\r\n") {
+      body = end;
+      return fields;
+    }
+    const bool folded = line[0] == ' ' || line[0] == '\t';
+    if (folded && !fields.empty()) {
+      fields.back().text += line;
+    } else {
+      const std::string_view name = line.substr(0, std::min(line.find(':'), line.size()));
+      fields.push_back({std::string(trim(name)), std::string(line)});
+    }
+    at = end;
+  }
+  body = message.size();
+  return fields;
+}
+
+void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode) {
+  draft.header.insert(draft.header.begin(), field_of(name, value, encode));
+  draft.header_changed = true;
+}
+
+policy::ScriptCopy MessageDraft::finished() const {
+  policy::ScriptCopy copy{.recipients = recipients,
+                          .meta = meta,
+                          .text = std::nullopt,
+                          .reverse_path = sender,
+                          .forward_paths = new_recipients,
+                          .header = std::nullopt};
+  if (body) {
+    copy.text = joined(header) + *body;
+  } else if (header_changed) {
+    copy.header = joined(header);
+  }
+  return copy;
+}
+
+MessageDraft& draft_of(Call& call) {
+  MessageDraft* draft = hook_of(call).message;
+  demand(draft != nullptr, "there is no message at this event");
+  return *draft;
+}
+
+void push_message(lua_State* L) {
+  static const auto only = std::make_shared<Message>();
+  script::stack::give(L, only);
+}
+
+script::HostTable message_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

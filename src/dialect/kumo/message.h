@@ -1,0 +1,56 @@
+// `Message`: what hooks see of a message, and what they make of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/kumo/context.h"
+#include "dialect/kumo/session.h"
+#include "policy/script_facts.h"
+
+namespace postern::dialect::kumo {
+
+/// A message for some of its recipients while hooks look at it.
+struct MessageDraft {
+  struct Field {
+    std::string name;
+    std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
+  };
+
+  std::vector<std::size_t> recipients;  ///< of Evidence::recipients
+  json::object meta;
+  std::optional<mail::Mailbox> sender;        ///< when it was changed
+  std::vector<mail::Mailbox> new_recipients;  ///< when they were changed
+  std::vector<Field> header;                  ///< read on first use
+  bool header_read = false;
+  bool header_changed = false;
+  std::optional<std::string> body;  ///< when the whole was replaced: what follows the header
+
+  /// What becomes of it.
+  policy::ScriptCopy finished() const;
+};
+
+/// The fields of a header section, and where the body begins: behind the blank line.
+std::vector<MessageDraft::Field> fields_of(std::string_view message, std::size_t& body);
+
+/// `Message`. The draft is that of the running hook.
+struct Message {};
+void push_message(lua_State* L);
+script::HostTable message_functions();
+
+/// The message of the running hook; throws where there is none.
+MessageDraft& draft_of(script::Call& call);
+/// A new first field; throws a sentence for a name or value that is none. `encode`: octets beyond
+/// ASCII become encoded words (RFC 2047).
+void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode);
+
+}  // namespace postern::dialect::kumo
+
+namespace postern::script {
+template <>
+struct ClassName<dialect::kumo::Message> {
+  static constexpr std::string_view value = "Message";
+};
+}  // namespace postern::script

@@ -1,0 +1,250 @@
+#include "dialect/kumo/policy.h"
+
+#include <filesystem>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "dialect/kumo/domain_map_bind.h"
+#include "dialect/kumo/library.h"
+#include "dialect/kumo/message.h"
+#include "dialect/kumo/queues_bind.h"
+#include "dialect/kumo/refusal.h"
+#include "dialect/kumo/session.h"
+#include "script/memoize.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using script::Call;
+using script::Raised;
+using script::State;
+
+const script::HostFunction memoize_functions[] = {
+    {"kumo.memoize",
+     "f: function, options: { name: string, ttl: Duration, capacity: integer, negative_ttl?: "
+     "Duration }",
+     "function",
+     "A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` "
+     "of them, in one cache for all threads. Who asks for what is being computed waits for it. "
+     "Errors are not remembered.",
+     script::memoize},
+};
+
+/// `pre_init` and `init` when the file has run.
+Task<std::optional<Raised>> begin(State& state, Call& call) {
+  Handlers& handlers = state.user<Handlers>();
+  handlers.loading = false;
+  handlers.in_init = true;
+  const State::Push nothing = [](lua_State*) { return 0; };
+  const State::Read ignore = [](lua_State*, int) {};
+  std::vector<int> functions;
+  for (const std::string_view event : {events::pre_init, events::init}) {
+    const auto found = handlers.by_event.find(event);
+    if (found == handlers.by_event.end()) continue;
+    for (const Handler& one : found->second) functions.push_back(one.function);
+  }
+  std::optional<Raised> trouble;
+  for (std::size_t i = 0; i < functions.size() && !trouble; ++i) {
+    trouble = co_await state.call(functions[i], nothing, ignore, call);
+  }
+  handlers.in_init = false;
+  co_return trouble;
+}
+
+std::vector<script::Told> told_of(std::string_view text) {
+  std::vector<script::Told> told;
+  if (text.empty()) return told;
+  const json::value parsed = json::parse({text.data(), text.size()});
+  for (const json::value& one : parsed.at("told").as_array()) {
+    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
+                    one.as_array().size() > 2});
+  }
+  return told;
+}
+
+}  // namespace
+
+std::string name_of(const Listener& listener) {
+  const std::string ip = listener.address.to_string();
+  return "lua " + (listener.address.is_v4() ? ip : "[" + ip + "]") + ":" +
+         std::to_string(listener.port);
+}
+
+Policy::Policy(PolicyOptions options, script::World& world)
+    : options_(std::move(options)), world_(world) {}
+
+tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions options,
+                                                                 script::World& world) {
+  const std::filesystem::path path(options.path);
+  std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
+  const PolicyOptions& given = policy->options_;
+  const auto seen = std::make_shared<script::Files::Texts>();
+  std::shared_ptr<Handlers> first;
+  script::Program::Options program{
+      .text = given.text,
+      .name = path.filename().string(),
+      .setup = {.tables = library(),
+                .modules = {{"policy-extras.queue", queue_module_text()},
+                            {"policy-extras.listener_domains", listener_domains_module_text()}},
+                .globals = {"kumo"},
+                .files = {.directory = path.has_parent_path() ? path.parent_path().string() : ".",
+                          .roots = given.read_roots,
+                          .seen = given.files ? nullptr : seen,
+                          .given = given.files},
+                .memos = nullptr},
+      .user =
+          [&first] {
+            auto handlers = std::make_shared<Handlers>();
+            if (!first) first = handlers;
+            return handlers;
+          },
+      .ready = begin,
+      .run = given.run,
+      .states = given.states};
+  for (const script::HostTable table :
+       {event_functions(), refusal_functions(), session_functions(), message_functions(),
+        listener_functions(), queues_functions(), domain_map_functions(),
+        script::HostTable(memoize_functions)}) {
+    program.setup.tables.push_back(table);
+  }
+  auto loaded = script::Program::load(std::move(program), world);
+  if (!loaded) return tl::unexpected(std::move(loaded.error()));
+  policy->program_ = std::move(*loaded);
+  policy->take_over(*first);
+  json::object files;
+  for (const auto& [name, text] : *seen) files[name] = text;
+  if (given.files) {
+    for (const auto& [name, text] : *given.files) files[name] = text;
+  }
+  json::array relay_to;
+  for (const std::string& domain : given.relay_to) relay_to.emplace_back(domain);
+  json::object listeners;
+  for (const auto& [name, facts] : given.listeners) {
+    json::array hosts;
+    for (const Cidr& one : facts.relay_hosts.networks()) hosts.emplace_back(one.to_string());
+    listeners[name] = {{"address", facts.address},
+                       {"hostname", facts.hostname},
+                       {"relay_hosts", hosts},
+                       {"meta", facts.meta}};
+  }
+  policy->definition_ = json::serialize(json::object{{"path", given.path},
+                                                     {"text", given.text},
+                                                     {"files", files},
+                                                     {"relay_to", relay_to},
+                                                     {"listeners", listeners}});
+  return policy;
+}
+
+void Policy::take_over(const Handlers& handlers) {
+  for (const auto& [event, registered] : handlers.by_event) {
+    places_.emplace(event, registered.front().place);
+  }
+  started_ = handlers.listeners;
+  warnings_ = handlers.warnings;
+  for (const Listener& one : started_) {
+    options_.listeners[name_of(one)] = {.address = name_of(one).substr(4),
+                                        .hostname = one.hostname,
+                                        .relay_hosts = CidrSet(one.relay_hosts),
+                                        .meta = one.meta};
+  }
+}
+
+const std::string& Policy::place_of(std::string_view event) const {
+  static const std::string nowhere;
+  const auto found = places_.find(event);
+  return found == places_.end() ? nowhere : found->second;
+}
+
+const ListenerFacts* Policy::listener(std::string_view name) const {
+  const auto found = options_.listeners.find(name);
+  return found == options_.listeners.end() ? nullptr : &found->second;
+}
+
+Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
+                              Context& context, std::vector<std::string> secrets,
+                              bool recorded) const {
+  Call call(world_, options_.limits, &context);
+  for (std::string& secret : secrets) call.keep_secret(std::move(secret));
+  context.header_text = options_.header_text;
+  const std::string& answers = context.evidence.script_answers;
+  if (!answers.empty()) {
+    call.answer_from(told_of(answers));
+  } else if (recorded) {
+    call.record();
+  }
+  Ran ran;
+  try {
+    State& state = program_->here();
+    const int function = state.user<Handlers>().of(event)->function;
+    ran.raised = co_await state.call(function, std::move(arguments), std::move(results), call);
+  } catch (const std::exception& error) {
+    ran.raised = Raised{.stopped = script::Stopped::no,
+                        .message = call.redacted(error.what()),
+                        .traceback = {},
+                        .thrown = nullptr};
+  }
+  ran.spent = call.spent();
+  for (script::Told& told : call.told()) {
+    json::array one{told.function, told.answer};
+    if (told.failed) one.emplace_back(true);
+    std::string& record = context.evidence.script_record;
+    record += (record.empty() ? "" : ",") + json::serialize(one);
+  }
+  co_return ran;
+}
+
+namespace {
+
+/// Of a policy that runs from its record: nobody is asked anything.
+class NoWorld final : public script::World {
+ public:
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
+    co_return fail(Fault::temporary, "not in the record");
+  }
+  Task<Result<void>> blocking(std::function<void()>) override {
+    co_return fail(Fault::temporary, "not in the record");
+  }
+  void log(std::string_view, std::string_view, std::string_view) override {}
+};
+
+}  // namespace
+
+Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
+  static NoWorld world;
+  PolicyOptions options{.path = std::string(definition.at("path").as_string()),
+                        .text = std::string(definition.at("text").as_string())};
+  auto files = std::make_shared<script::Files::Texts>();
+  for (const auto& [name, text] : definition.at("files").as_object()) {
+    files->emplace(name, text.as_string());
+  }
+  options.files = std::move(files);
+  for (const json::value& domain : definition.at("relay_to").as_array()) {
+    options.relay_to.emplace_back(domain.as_string());
+  }
+  for (const auto& [name, value] : definition.at("listeners").as_object()) {
+    const json::object& one = value.as_object();
+    std::vector<Cidr> hosts;
+    for (const json::value& network : one.at("relay_hosts").as_array()) {
+      if (const auto parsed = Cidr::parse(std::string_view(network.as_string()))) {
+        hosts.push_back(*parsed);
+      }
+    }
+    options.listeners[std::string(name)] = {.address = std::string(one.at("address").as_string()),
+                                            .hostname = std::string(one.at("hostname").as_string()),
+                                            .relay_hosts = CidrSet(std::move(hosts)),
+                                            .meta = one.at("meta").as_object()};
+  }
+  options.run = [](Task<void> task) {
+    boost::asio::io_context loop;
+    boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
+    loop.run();
+  };
+  auto loaded = Policy::load(std::move(options), world);
+  if (!loaded) return fail(Fault::malformed, "the recorded policy: " + loaded.error().message);
+  return *loaded;
+}
+
+}  // namespace postern::dialect::kumo

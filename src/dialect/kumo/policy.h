@@ -1,0 +1,82 @@
+// A policy script that has loaded: its handlers, its listeners, and how one of them is called.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/kumo/context.h"
+#include "dialect/kumo/events.h"
+#include "dialect/kumo/listener.h"
+#include "script/program.h"
+
+namespace postern::dialect::kumo {
+
+struct PolicyOptions {
+  std::string path;  ///< of the file; its folder may be read
+  std::string text;
+  std::vector<std::string> read_roots;  ///< further folders whose files may be read
+  script::Limits limits;                ///< of a hook
+  std::size_t states = 1;
+  script::RunToEnd run;
+  std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
+  HeaderText header_text;
+  /// By their names; those the policy starts are added.
+  std::map<std::string, ListenerFacts, std::less<>> listeners;
+  /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is
+  /// taken.
+  std::vector<std::string> relay_to;
+  /// Files that are not read from disk: of a policy that is made again from its definition.
+  std::shared_ptr<const std::map<std::string, std::string>> files;
+};
+
+/// Immutable; shared by sessions and threads, and kept by those that began with it.
+class Policy {
+ public:
+  /// `world` outlives the policy. The error is the script's: "policy.lua:3: ...".
+  static tl::expected<std::shared_ptr<const Policy>, script::Raised> load(PolicyOptions options,
+                                                                          script::World& world);
+
+  bool handles(std::string_view event) const { return places_.contains(event); }
+  /// Where the handler stands: "policy.lua:3".
+  const std::string& place_of(std::string_view event) const;
+  const std::vector<Listener>& listeners() const { return started_; }
+  /// "policy.lua:3: ...": what is probably not meant.
+  const std::vector<std::string>& warnings() const { return warnings_; }
+  const PolicyOptions& options() const { return options_; }
+  const ListenerFacts* listener(std::string_view name) const;
+  script::World& world() const { return world_; }
+  /// As JSON, for load_definition().
+  const std::string& definition() const { return definition_; }
+
+  struct Ran {
+    std::optional<script::Raised> raised;
+    script::Spent spent;
+  };
+  /// Calls a handler, which there is. What host functions told is added to the evidence's record,
+  /// unless `recorded` is false; with Evidence::script_answers they answer from there.
+  Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
+                Context& context, std::vector<std::string> secrets, bool recorded) const;
+
+ private:
+  Policy(PolicyOptions options, script::World& world);
+  void take_over(const Handlers& handlers);
+
+  PolicyOptions options_;
+  script::World& world_;
+  std::shared_ptr<script::Program> program_;
+  std::map<std::string, std::string, std::less<>> places_;
+  std::vector<Listener> started_;
+  std::vector<std::string> warnings_;
+  std::string definition_;
+};
+
+/// A policy made again from Policy::definition(), offline. Fault::malformed.
+Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
+
+/// What a listener of the policy is called: "lua 127.0.0.1:2525".
+std::string name_of(const Listener& listener);
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,72 @@
+#include "dialect/kumo/refusal.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using script::demand;
+
+[[noreturn]] void refuse(smtp::Reply reply) {
+  std::string text = reply.to_string();
+  throw script::Throw{std::make_shared<Refusal>(std::move(reply), std::move(text))};
+}
+
+void reject(std::int64_t code, std::string text) { refuse(reply_of(code, text)); }
+
+void disconnect(std::int64_t code, std::string text, std::optional<std::string> mode) {
+  smtp::Reply reply = reply_of(code, text);
+  const std::string how = mode.value_or("ForceDisconnect");
+  if (how == "FollowWith421") {
+    reply.after = smtp::After::close_with_421;
+  } else if (how == "ForceDisconnect") {
+    reply.after = smtp::After::close;
+  } else {
+    demand(how == "If421", "mode must be 'ForceDisconnect', 'FollowWith421' or 'If421'");
+  }
+  refuse(std::move(reply));
+}
+
+const script::HostFunction functions[] = {
+    {"kumo.reject", "code: integer, text: string", "",
+     "Refuses the command in hand with this reply: a code from 400 to 599, and a text that may "
+     "begin "
+     "with an enhanced status code. 421 closes the connection.",
+     script::bind<&reject>},
+    {"kumo.disconnect",
+     "code: integer, text: string, mode?: 'ForceDisconnect'|'FollowWith421'|'If421'", "",
+     "Refuses like `kumo.reject` and closes the connection.", script::bind<&disconnect>},
+};
+
+}  // namespace
+
+smtp::Reply reply_of(std::int64_t code, std::string_view text) {
+  demand(code >= 400 && code < 600,
+         "a refusal needs a code from 400 to 599, not " + std::to_string(code));
+  smtp::Reply reply{.code = static_cast<std::uint16_t>(code), .enhanced = {}, .text = {}};
+  if (const auto enhanced = smtp::take_enhanced(text)) {
+    // RFC 3463 §2: the class says what the code says.
+    if (enhanced->klass == code / 100) reply.enhanced = *enhanced;
+  }
+  for (const std::string_view line : split(text, '\n')) {
+    std::string clean(line);
+    std::replace_if(
+        clean.begin(), clean.end(),
+        [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    const std::string_view trimmed = trim(clean);
+    if (trimmed.empty()) continue;
+    if (!reply.text.empty()) reply.text += '\n';
+    reply.text += trimmed;
+  }
+  if (reply.text.empty()) {
+    reply.text = code < 500 ? "try again later" : "refused by policy";
+  }
+  return reply;
+}
+
+script::HostTable refusal_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

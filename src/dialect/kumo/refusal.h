@@ -1,0 +1,29 @@
+// kumo.reject and kumo.disconnect: a refusal is an error of the script that says which reply it is.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "script/bind.h"
+#include "smtp/reply.h"
+
+namespace postern::dialect::kumo {
+
+class Refusal final : public script::Thrown {
+ public:
+  Refusal(smtp::Reply reply, std::string text)
+      : script::Thrown(std::move(text)), reply_(std::move(reply)) {}
+  const smtp::Reply& reply() const { return reply_; }
+
+ private:
+  smtp::Reply reply_;
+};
+
+/// "5.7.1 no" with a code: enhanced code and text apart; an empty text becomes the code's usual
+/// one, control characters blanks, and each line of it one of the reply. Throws a sentence for a
+/// code that refuses nothing.
+smtp::Reply reply_of(std::int64_t code, std::string_view text);
+
+script::HostTable refusal_functions();
+
+}  // namespace postern::dialect::kumo

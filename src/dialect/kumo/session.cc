@@ -1,0 +1,143 @@
+#include "dialect/kumo/session.h"
+
+#include "base/text.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+constexpr std::string_view names[] = {"reception_protocol", "received_via", "received_from",
+                                      "hostname",           "ehlo_domain",  "authn_id",
+                                      "authz_id",           "tls_cipher",   "tls_protocol_version"};
+
+/// "192.0.2.1:25", "[2001:db8::1]:25".
+std::string with_port(const IpAddress& address, std::uint16_t port) {
+  const std::string text = address.to_string();
+  return (!address.is_v4() ? "[" + text + "]" : text) + ":" + std::to_string(port);
+}
+
+std::string protocol_of(const policy::SessionFacts& session) {
+  return session.esmtp || session.helo.empty() ? "ESMTP" : "SMTP";
+}
+
+policy::ScriptSession& session_of(script::Call& call) {
+  return *hook_of(call).evidence.session.script;
+}
+
+json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
+  const json::object& meta = session_of(call).meta;
+  if (const json::value* set = meta.if_contains(name)) return *set;
+  return predefined(hook_of(call), name);
+}
+
+void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {
+  json::object& meta = session_of(call).meta;
+  script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
+  meta.insert_or_assign(name, std::move(value));
+}
+
+json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
+  const policy::SessionFacts& session = hook_of(call).evidence.session;
+  json::array identities;
+  json::array groups;
+  if (session.auth) {
+    const auto identity = [&](const std::string& id, const char* context) {
+      identities.push_back(json::object{{"identity", id}, {"context", context}});
+    };
+    identity(session.auth->authz_id.empty() ? session.auth->username : session.auth->authz_id,
+             "SmtpAuthPlainAuthorization");
+    identity(session.auth->username, "SmtpAuthPlainAuthentication");
+    for (const std::string& group : session.auth->groups) groups.emplace_back(group);
+  }
+  return json::object{{"identities", identities},
+                      {"groups", groups},
+                      {"peer_address", session.client_ip.to_string()}};
+}
+
+std::string user_of(std::shared_ptr<EnvelopeAddress> address) { return address->user; }
+std::string domain_of(std::shared_ptr<EnvelopeAddress> address) { return address->domain; }
+std::string email_of(std::shared_ptr<EnvelopeAddress> address) { return address->email; }
+bool same(std::shared_ptr<EnvelopeAddress> a, std::shared_ptr<EnvelopeAddress> b) {
+  return a->email == b->email;
+}
+
+const script::HostFunction functions[] = {
+    {"ConnMeta:get_meta", "name: string", "any",
+     "A value of the connection: one that was set, or one that Postern knows "
+     "(`received_from`, `received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, "
+     "`reception_protocol`, `tls_cipher`, `tls_protocol_version`).",
+     script::bind<&get_meta>},
+    {"ConnMeta:set_meta", "name: string, value: any", "",
+     "Sets a value of the connection, any data; messages inherit it. Names of your own begin with "
+     "`x_`.",
+     script::bind<&set_meta>},
+    {"ConnMeta:auth_info", "", "AuthInfo", "Who the client authenticated as.",
+     script::bind<&auth_info>},
+    {"EnvelopeAddress.user", "", "string", "The local part, without quotes.",
+     script::bind<&user_of>},
+    {"EnvelopeAddress.domain", "", "string", "The domain.", script::bind<&domain_of>},
+    {"EnvelopeAddress.email", "", "string", "The whole address; empty for the null sender.",
+     script::bind<&email_of>},
+    {"EnvelopeAddress:__tostring", "", "string", "The whole address.", script::bind<&email_of>},
+    {"EnvelopeAddress:__eq", "other: EnvelopeAddress", "boolean", "Whether both are the same.",
+     script::bind<&same>},
+};
+
+}  // namespace
+
+json::value predefined(const Context& context, std::string_view name) {
+  const policy::SessionFacts& session = context.evidence.session;
+  if (name == "reception_protocol") return json::value(protocol_of(session));
+  if (name == "received_from") {
+    return json::value(with_port(session.client_ip, session.client_port));
+  }
+  if (name == "received_via" && context.listener != nullptr) {
+    return json::value(context.listener->address);
+  }
+  if (name == "hostname" && context.listener != nullptr) {
+    return json::value(context.listener->hostname);
+  }
+  if (name == "ehlo_domain" && !session.helo.empty()) return json::value(session.helo);
+  if (session.auth) {
+    const policy::Authentication& auth = *session.auth;
+    if (name == "authn_id") return json::value(auth.username);
+    if (name == "authz_id") {
+      return json::value(auth.authz_id.empty() ? auth.username : auth.authz_id);
+    }
+  }
+  if (session.tls) {
+    if (name == "tls_cipher") return json::value(session.tls->cipher);
+    if (name == "tls_protocol_version") return json::value(session.tls->version);
+  }
+  return nullptr;
+}
+
+json::object all_of(const Context& context) {
+  json::object all;
+  for (const std::string_view name : names) {
+    if (json::value value = predefined(context, name); !value.is_null()) all.emplace(name, value);
+  }
+  for (const auto& [name, value] : context.evidence.session.script->meta) {
+    all.insert_or_assign(name, value);
+  }
+  return all;
+}
+
+std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox) {
+  auto address = std::make_shared<EnvelopeAddress>();
+  if (mailbox) {
+    address->user = mailbox->unquoted_local_part();
+    address->domain = mailbox->domain;
+    address->email = mailbox->text();
+  }
+  return address;
+}
+
+void push_conn_meta(lua_State* L) {
+  static const auto only = std::make_shared<ConnMeta>();
+  script::stack::give(L, only);
+}
+
+script::HostTable session_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,182 @@
+#include <algorithm>
+
+#include "dialect/kumo/hook.h"
+#include "dialect/kumo/layer.h"
+#include "dialect/kumo/lib_secrets.h"
+#include "dialect/kumo/refusal.h"
+#include "dialect/kumo/session.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using policy::AuthAnswer;
+using policy::AuthAttempt;
+
+/// What the handler returned.
+struct Returned {
+  bool nothing = true;
+  bool accepted = false;
+  std::optional<policy::Authentication> info;  ///< of an AuthInfo table
+};
+
+constexpr std::string_view contexts[] = {"SmtpAuthPlainAuthorization",
+                                         "SmtpAuthPlainAuthentication",
+                                         "HttpBasicAuth",
+                                         "BearerToken",
+                                         "ProxyAuthRfc1929",
+                                         "LocalSystem",
+                                         "GenericAuth"};
+
+/// AuthInfo: who the client is and whom it may act for.
+policy::Authentication info_of(const json::object& info) {
+  for (const auto& [name, value] : info) {
+    script::demand(name == "identities" || name == "groups" || name == "peer_address",
+                   "AuthInfo has no field '" + std::string(name) + "'");
+  }
+  policy::Authentication identity;
+  const json::value* identities = info.if_contains("identities");
+  script::demand(
+      identities != nullptr && identities->is_array() && !identities->get_array().empty(),
+      "AuthInfo needs a list of identities");
+  std::string first;
+  for (const json::value& one : identities->get_array()) {
+    const json::object* entry = one.if_object();
+    const json::value* name = entry != nullptr ? entry->if_contains("identity") : nullptr;
+    const json::value* context = entry != nullptr ? entry->if_contains("context") : nullptr;
+    script::demand(
+        name != nullptr && name->is_string() && context != nullptr && context->is_string(),
+        "an identity of AuthInfo needs `identity` and `context`");
+    const std::string_view word = context->get_string();
+    script::demand(std::find(std::begin(contexts), std::end(contexts), word) != std::end(contexts),
+                   "AuthInfo: unknown context '" + std::string(word) + "'");
+    const std::string id(name->get_string());
+    if (first.empty()) first = id;
+    if (word == "SmtpAuthPlainAuthentication" && identity.username.empty()) identity.username = id;
+    if (word == "SmtpAuthPlainAuthorization" && identity.authz_id.empty()) identity.authz_id = id;
+  }
+  if (identity.username.empty()) identity.username = first;
+  if (identity.authz_id.empty()) identity.authz_id = identity.username;
+  script::demand(!identity.username.empty(), "an identity of AuthInfo is empty");
+  if (const json::value* groups = info.if_contains("groups");
+      groups != nullptr && groups->is_array()) {
+    for (const json::value& group : groups->get_array()) {
+      script::demand(group.is_string(), "AuthInfo: groups must be strings");
+      identity.groups.emplace_back(group.get_string());
+    }
+  }
+  return identity;
+}
+
+void read(lua_State* L, int count, Returned& returned) {
+  if (count == 0) return;
+  const int type = lua_type(L, -count);
+  if (type == LUA_TNIL) return;
+  returned.nothing = false;
+  if (type == LUA_TBOOLEAN) {
+    returned.accepted = lua_toboolean(L, -count) != 0;
+    return;
+  }
+  script::demand(type == LUA_TTABLE, std::string("smtp_server_auth_plain must return true, false "
+                                                 "or AuthInfo, not a ") +
+                                         lua_typename(L, type));
+  const json::value value = script::stack::data_at(L, -count);
+  script::demand(value.is_object(), "AuthInfo needs a list of identities");
+  returned.info = info_of(value.get_object());
+  returned.accepted = true;
+}
+
+AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
+  AuthAnswer answer{.kind = AuthAnswer::Kind::refused, .identity = {}, .reply = {}, .detail = {}};
+  if (!returned.accepted) {
+    answer.detail = returned.nothing ? "returned nothing" : "returned false";
+    return answer;
+  }
+  const bool other = !attempt.authz_id.empty() && attempt.authz_id != attempt.authn_id;
+  policy::Authentication identity;
+  if (returned.info) {
+    identity = std::move(*returned.info);
+  } else {
+    identity.username = identity.authz_id = attempt.authn_id;
+  }
+  // DESIGN §9.1: a bare `true` vouches for the authenticated identity alone.
+  if (other && identity.authz_id != attempt.authz_id) {
+    answer.detail = "the client wants to act for another, whom the script did not name";
+    return answer;
+  }
+  answer.kind = AuthAnswer::Kind::accepted;
+  answer.identity = std::move(identity);
+  answer.detail = returned.info ? "returned AuthInfo" : "returned true";
+  return answer;
+}
+
+/// What an error of the handler says to the client.
+AuthAnswer answer_of(const Policy& policy, const script::Raised& raised) {
+  AuthAnswer answer{
+      .kind = AuthAnswer::Kind::unavailable, .identity = {}, .reply = {}, .detail = raised.message};
+  if (const auto* refusal = dynamic_cast<const Refusal*>(raised.thrown.get())) {
+    answer.reply = refusal->reply();
+    if (answer.reply->permanent()) answer.kind = AuthAnswer::Kind::refused;
+    answer.detail = "the script refuses";
+  } else if (dynamic_cast<const NotFound*>(raised.thrown.get()) != nullptr) {
+    // Whoever is in no store is nobody: the same answer as to a wrong password.
+    answer.kind = AuthAnswer::Kind::refused;
+    answer.detail = "no such secret";
+  } else {
+    log_trouble(policy, events::auth_plain, raised);
+  }
+  return answer;
+}
+
+}  // namespace
+
+bool KumoVerifier::serves(std::string_view mechanism) const {
+  return policy_->handles(events::auth_plain) && (mechanism == "PLAIN" || mechanism == "LOGIN");
+}
+
+Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Evidence& evidence,
+                                      policy::Gatherer& gatherer,
+                                      std::vector<policy::Step>& steps) const {
+  const Policy& policy = policy_of(evidence, policy_);
+  if (!policy.handles(events::auth_plain)) co_return AuthAnswer{};
+  Context context{.evidence = evidence,
+                  .gatherer = gatherer,
+                  .listener = policy.listener(evidence.session.listener)};
+  const std::string authz = attempt.authz_id.empty() ? attempt.authn_id : attempt.authz_id;
+  const script::State::Push arguments = [&](lua_State* L) {
+    script::stack::push(L, std::string_view(authz));
+    script::stack::push(L, std::string_view(attempt.authn_id));
+    script::stack::push(L, std::string_view(attempt.password.reveal()));
+    push_conn_meta(L);
+    return 4;
+  };
+  Returned returned;
+  const script::State::Read results = [&](lua_State* L, int count) { read(L, count, returned); };
+  const Policy::Ran ran = co_await policy.run(events::auth_plain, arguments, results, context,
+                                              {attempt.password.reveal()}, false);
+  AuthAnswer answer =
+      ran.raised ? answer_of(policy, *ran.raised) : answer_of(attempt, std::move(returned));
+  using Kind = policy::Verdict::Kind;
+  const std::string words =
+      "(" + shown(authz) + ", " + shown(attempt.authn_id) + ", password): " + answer.detail;
+  policy::Verdict verdict = policy::pass_on(words);
+  if (answer.kind != AuthAnswer::Kind::accepted) {
+    const bool later = answer.kind == AuthAnswer::Kind::unavailable;
+    verdict = {later ? Kind::defer : Kind::reject,
+               answer.reply.value_or(later ? smtp::Reply{454,
+                                                         {4, 7, 0},
+                                                         "temporary authentication "
+                                                         "failure, try again later"}
+                                           : smtp::Reply{535, {5, 7, 8}, "authentication failed"}),
+               words};
+  }
+  steps.push_back({.stage = policy::Stage::auth,
+                   .layer = "lua",
+                   .check = events::auth_plain,
+                   .origin = policy.place_of(events::auth_plain),
+                   .verdict = std::move(verdict),
+                   .spent = words_of(ran.spent)});
+  co_return answer;
+}
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,57 @@
+// A script as a whole: one file, run once in each state, a state for each thread that calls it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "script/state.h"
+
+namespace postern::script {
+
+/// Runs a task to its end on an event loop of its own.
+using RunToEnd = std::function<void(Task<void>)>;
+
+class Program {
+ public:
+  struct Options {
+    std::string text;
+    std::string name;  ///< what errors call it: "policy.lua"
+    Setup setup;
+    Limits loading{
+        .instructions = 100'000'000, .memory = 128u << 20, .time = std::chrono::seconds(10)};
+    /// What the dialect keeps beside each state.
+    std::function<std::shared_ptr<void>()> user;
+    /// Runs in each state when the file has; null: nothing.
+    std::function<Task<std::optional<Raised>>(State&, Call&)> ready;
+    RunToEnd run;
+    std::size_t states = 1;  ///< made at once; further threads make their own
+  };
+
+  /// `world` outlives the program. The error is what the file raised.
+  static tl::expected<std::shared_ptr<Program>, Raised> load(Options options, World& world);
+
+  /// The state of the calling thread, always the same. Throws std::runtime_error when one has to be
+  /// made and the file, which once ran, raises an error now.
+  State& here();
+  World& world() { return world_; }
+  const Options& options() const { return options_; }
+
+ private:
+  Program(Options options, World& world);
+  tl::expected<std::unique_ptr<State>, Raised> make(bool quietly);
+  Task<void> prepare(State& state, World& world, std::optional<Raised>& trouble);
+
+  const Options options_;
+  World& world_;
+  const std::uint64_t id_;
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<State>> spare_;
+  std::map<std::thread::id, std::unique_ptr<State>> taken_;
+};
+
+}  // namespace postern::script

@@ -1,0 +1,103 @@
+"""Whether the policy loads: what `postern check` and `postern serve` say of it, and how soon."""
+import json
+import re
+import socket
+import subprocess
+import time
+
+from harness.cases import Fail, short, wanted
+
+SECONDS = 60
+KEYS = frozenset(["expect", "file", "line", "line_between", "contains", "within_ms", "warns"])
+
+
+def words(text):
+    """All that was said, and the values of JSON lines without their quoting."""
+    said = [text]
+    for line in text.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict):
+            said += [str(value) for value in entry.values()]
+    return "\n".join(said)
+
+
+def names_place(text, load):
+    """Whether the text has the file, with its line where the case knows it."""
+    if "line" in load:
+        return re.search(r"%s:%d(?!\d)" % (re.escape(load["file"]), load["line"]), text) is not None
+    if "line_between" in load:
+        low, high = load["line_between"]
+        return any(low <= int(n) <= high for n in re.findall(r"%s:(\d+)" % re.escape(load["file"]), text))
+    return load["file"] in text
+
+
+def judge_refusal(load, what, status, text, milliseconds):
+    text = words(text)
+    if status == 0:
+        raise Fail(wanted(what, "an error", "status 0: " + text))
+    if status < 0:
+        raise Fail("%s died with signal %d: %s" % (what, -status, text[-1000:]))
+    if not names_place(text, load):
+        place = load["file"] + "".join(":%s" % (load[key],) for key in ("line", "line_between") if key in load)
+        raise Fail(wanted("what %s says" % what, place, text))
+    for part in load.get("contains", []):
+        if part not in text:
+            raise Fail(wanted("what %s says" % what, part, text))
+    if milliseconds > load.get("within_ms", SECONDS * 1000):
+        raise Fail(wanted(what, "to end within %d ms" % load["within_ms"], "%d ms" % milliseconds))
+
+
+def timed(postern, *command):
+    """-> (status, all output, milliseconds)"""
+    began = time.monotonic()
+    try:
+        status, out, err = postern.command(*command, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        raise Fail("postern %s still ran after %d s" % (command[0], SECONDS)) from None
+    return status, out + err, (time.monotonic() - began) * 1000
+
+
+def somebody_listens(port):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def serve_and_watch(site):
+    """Starts the server -> (status, log, milliseconds). A listener that opens meanwhile fails."""
+    began = time.monotonic()
+    process = site.postern.spawn()
+    try:
+        while process.poll() is None:
+            if somebody_listens(site.port):
+                raise Fail("postern serve listens, with a policy that does not load: %s" % short(site.postern.tail(), 1000))
+            if time.monotonic() - began > SECONDS:
+                raise Fail("postern serve still ran after %d s" % SECONDS)
+            time.sleep(0.02)
+        milliseconds = (time.monotonic() - began) * 1000
+    finally:
+        site.postern.stop()
+    return process.returncode, site.postern.log.read_text(encoding="utf-8", errors="replace"), milliseconds
+
+
+def refused(site, load):
+    """A policy that must not load. -> what `postern check` said"""
+    checked = timed(site.postern, "check", "--config", site.postern.write_config())
+    judge_refusal(load, "postern check", *checked)
+    judge_refusal(load, "postern serve", *serve_and_watch(site))
+    return checked[1]
+
+
+def checked(site, load):
+    """A policy that loads, once it was played: a check of it may ask Vault too. -> what `postern check` said"""
+    status, text, _ = timed(site.postern, "check", "--config", site.postern.write_config())
+    if status != 0:
+        raise Fail(wanted("postern check", "status 0", "status %d: %s" % (status, text[:1500])))
+    said = words(text + site.postern.log.read_text(encoding="utf-8", errors="replace"))
+    for part in load.get("warns", []):
+        if part not in said:
+            raise Fail(wanted("what check and start say", part, said))
+    return text
