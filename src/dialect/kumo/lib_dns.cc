@@ -1,0 +1,208 @@
+// kumo.dns: what DNS says, through the gatherer of the decision, so that its record holds it.
+#include <algorithm>
+#include <map>
+
+#include "base/text.h"
+#include "dialect/kumo/context.h"
+#include "dialect/kumo/library.h"
+#include "mailauth/names.h"
+#include "policy/answers.h"
+
+namespace postern::dialect::kumo {
+
+using script::bind;
+using script::Built;
+using script::Call;
+using script::demand;
+using script::HostFunction;
+using script::Many;
+
+namespace {
+
+using Names = std::vector<std::string>;
+/// Of a resolver: there is one, and no other can be defined.
+using Resolver = std::optional<std::string>;
+
+/// What a decision's record may hold; each answer stays in it.
+constexpr std::size_t most_answers = 1'000;
+
+Task<dns::Answer> ask(Call& call, std::string name, dns::Type type) {
+  Context& hook = hook_of(call);
+  const dns::Question question{.name = lower(name), .type = type};
+  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
+  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
+  co_await hook.gatherer.ask(question, hook.evidence);
+  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
+  co_return answer != nullptr ? *answer : dns::Answer{};
+}
+
+std::string sentence(std::string_view name, dns::Type type, const dns::Answer& answer) {
+  return "DNS: " + std::string(name) + " " + std::string(dns::to_string(type)) + ": " +
+         (answer.status == dns::Status::nx_domain ? "there is no such name"
+                                                  : std::string(dns::to_string(answer.status)));
+}
+
+/// The records; none is an empty list, no such name an error.
+Task<Names> records(Call& call, std::string name, dns::Type type) {
+  dns::Answer answer = co_await ask(call, name, type);
+  const bool missing = answer.status == dns::Status::nx_domain;
+  demand(!missing && !answer.trouble(), sentence(name, type, answer));
+  co_return std::move(answer.records);
+}
+
+std::string domain_of(std::string_view text) {
+  const auto name = mailauth::normalize_domain(text);
+  demand(name.has_value(), "`" + printable(text, 128) + "` is no domain name");
+  return *name;
+}
+
+/// "192.0.2.1", "2001:db8::1"; also with a port, as conn_meta has it: "192.0.2.1:25",
+/// "[2001:db8::1]:25".
+IpAddress address_of(std::string_view text) {
+  std::string_view plain = text;
+  if (plain.starts_with('[')) {
+    plain = plain.substr(1, plain.find(']') - 1);
+  } else if (std::count(plain.begin(), plain.end(), ':') == 1) {
+    plain = plain.substr(0, plain.find(':'));
+  }
+  const auto address = IpAddress::from_text(plain);
+  demand(address.has_value(), "`" + printable(text, 128) + "` is no IP address");
+  return *address;
+}
+
+Task<Names> lookup_txt(Call& call, std::string name, Resolver) {
+  Names found = co_await records(call, domain_of(name), dns::Type::txt);
+  co_return found;
+}
+
+Task<Names> lookup_addr(Call& call, std::string name, Resolver) {
+  if (const auto address = IpAddress::from_text(name)) co_return Names{address->to_string()};
+  Names found = co_await records(call, domain_of(name), dns::Type::a);
+  const Names more = co_await records(call, domain_of(name), dns::Type::aaaa);
+  found.insert(found.end(), more.begin(), more.end());
+  co_return found;
+}
+
+Task<Names> lookup_ptr(Call& call, std::string ip, Resolver) {
+  const std::string name = policy::reverse_name(address_of(ip));
+  Names found = co_await records(call, name, dns::Type::ptr);
+  for (std::string& one : found) one += '.';
+  co_return found;
+}
+
+/// The hosts that take mail of a domain.
+struct MailHosts {
+  std::string domain;
+  std::map<std::int64_t, Names> by_preference;
+  bool is_mx = true;
+  bool is_literal = false;
+};
+
+Built table_of(MailHosts hosts) {
+  return {[hosts = std::move(hosts)](lua_State* L) {
+    using script::stack::push;
+    Names all;
+    lua_newtable(L);
+    lua_newtable(L);
+    for (const auto& [preference, names] : hosts.by_preference) {
+      all.insert(all.end(), names.begin(), names.end());
+      script::stack::give(L, names);
+      lua_rawseti(L, -2, preference);
+    }
+    lua_setfield(L, -2, "by_pref");
+    script::stack::give(L, all);
+    lua_setfield(L, -2, "hosts");
+    push(L, std::string_view(hosts.domain));
+    lua_setfield(L, -2, "domain_name");
+    push(L, hosts.is_mx);
+    lua_setfield(L, -2, "is_mx");
+    push(L, hosts.is_literal);
+    lua_setfield(L, -2, "is_domain_literal");
+  }};
+}
+
+MailHosts literal(std::string_view text) {
+  std::string_view inner = text.substr(1, text.size() - 2);
+  if (istarts_with(inner, "IPv6:")) inner.remove_prefix(5);
+  const auto address = IpAddress::from_text(inner);
+  demand(address.has_value(), "`" + printable(text, 128) + "` is no address literal");
+  return {.domain = std::string(text),
+          .by_preference = {{1, {address->to_string()}}},
+          .is_mx = false,
+          .is_literal = true};
+}
+
+Task<Built> lookup_mx(Call& call, std::string name, Resolver) {
+  if (name.starts_with('[') && name.ends_with(']')) co_return table_of(literal(name));
+  const std::string domain = domain_of(name);
+  MailHosts hosts{.domain = domain + "."};
+  const Names found = co_await records(call, domain, dns::Type::mx);
+  for (const std::string& record : found) {
+    const std::size_t blank = record.find(' ');
+    const auto preference = parse_number(record.substr(0, blank));
+    if (!preference || blank == std::string::npos) continue;
+    std::string host = record.substr(blank + 1);
+    if (!host.ends_with('.')) host += '.';
+    hosts.by_preference[static_cast<std::int64_t>(*preference)].push_back(std::move(host));
+  }
+  for (auto& [preference, names] : hosts.by_preference) std::sort(names.begin(), names.end());
+  if (hosts.by_preference.empty()) {
+    // RFC 5321 §5.1: without MX the domain itself is the host.
+    const Names addresses = co_await lookup_addr(call, domain, std::nullopt);
+    demand(!addresses.empty(), "DNS: " + domain + " has neither MX nor address");
+    hosts.by_preference[1].push_back(hosts.domain);
+    hosts.is_mx = false;
+  }
+  co_return table_of(std::move(hosts));
+}
+
+std::string ptr_host(std::string_view ip) { return policy::reverse_name(address_of(ip)); }
+
+std::string reverse_ip(std::string_view ip) {
+  const std::string name = ptr_host(ip);
+  return name.substr(0, name.rfind('.', name.rfind('.') - 1));
+}
+
+/// RFC 5782 §2.1.
+Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
+  const std::string name = reverse_ip(ip) + "." + domain_of(base);
+  const dns::Answer answer = co_await ask(call, name, dns::Type::a);
+  demand(!answer.trouble(), sentence(name, dns::Type::a, answer));
+  if (answer.records.empty()) co_return Many{{nullptr, nullptr}};
+  const dns::Answer reason = co_await ask(call, name, dns::Type::txt);
+  json::value text;
+  if (!reason.records.empty()) text = json::value(reason.records[0]);
+  co_return Many{{json::value(answer.records[0]), std::move(text)}};
+}
+
+constexpr HostFunction functions[] = {
+    {"kumo.dns.lookup_mx", "domain: string, resolver?: string",
+     "{domain_name: string, hosts: string[], by_pref: table<integer, string[]>, is_mx: boolean, "
+     "is_domain_literal: boolean}",
+     "The hosts that take mail of a domain, all of them in the order of preference and by "
+     "preference; without MX records the domain itself. As with all look-ups here, a name that "
+     "does "
+     "not exist and trouble are errors; there is one resolver, whatever the last argument names.",
+     bind<&lookup_mx>},
+    {"kumo.dns.lookup_txt", "name: string, resolver?: string", "string[]",
+     "The TXT records; the strings of a record are joined.", bind<&lookup_txt>},
+    {"kumo.dns.lookup_addr", "name: string, resolver?: string", "string[]",
+     "The IPv4 addresses, then the IPv6 addresses.", bind<&lookup_addr>},
+    {"kumo.dns.lookup_ptr", "ip: string, resolver?: string", "string[]",
+     "The names that an address has, each with its last dot.", bind<&lookup_ptr>},
+    {"kumo.dns.rbl_lookup", "ip: string, base: string, resolver?: string", "string|nil, string|nil",
+     "What a DNS block list says of an address, which may have a port: an address such as "
+     "127.0.0.2 and the reason, or nil and nil when it is not listed.",
+     bind<&rbl_lookup>},
+    {"kumo.dns.ptr_host", "ip: string", "string",
+     "The name whose PTR records an address has: `7.2.0.192.in-addr.arpa`. Asks nobody.",
+     bind<&ptr_host>},
+    {"kumo.dns.reverse_ip", "ip: string", "string",
+     "The same without its last two labels: `7.2.0.192`. Asks nobody.", bind<&reverse_ip>},
+};
+
+}  // namespace
+
+script::HostTable dns_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,78 @@
+#include <filesystem>
+#include <fstream>
+
+#include "dialect/kumo/lib_test.h"
+#include "dialect/kumo/library.h"
+
+namespace postern::dialect::kumo {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct LibSerde : ::testing::Test {
+  LibSerde() { std::filesystem::create_directories(folder); }
+  ~LibSerde() override { std::filesystem::remove_all(folder); }
+  void write(const char* name, const char* text) { std::ofstream(folder + "/" + name) << text; }
+
+  std::string folder = ::testing::TempDir() + "lib_serde." + std::to_string(getpid());
+  testing::Library library{{serde_functions()}, {.directory = folder, .roots = {}}};
+};
+
+TEST_F(LibSerde, reads) {
+  library.expect({
+      {"local j = kumo.serde.json_parse '{\"a\": [1, 2, null], /* c */ \"b\": {\"c\": null}} # x' "
+       "result(#j.a, j.b.c, j.a[2])",
+       "2 null 2"},
+      {"local t = kumo.toml_parse 'x = 1\\n[t.\"a.b\"]\\ny = \"z\"\\nd = 2000-01-02' "
+       "result(t.x, t.t['a.b'].y, t.t['a.b'].d)",
+       R"(1 "z" "2000-01-02")"},
+      {"result(kumo.json_parse '1.5', kumo.json_parse '\"\\\\u00e9\"', kumo.json_parse 'null')",
+       "1.5E0 \"é\" null"},
+  });
+  EXPECT_THAT(library.answer("kumo.json_parse '{\\n\\n\"a\":}'"),
+              HasSubstr("error: policy.lua:1: line 3: "));
+  EXPECT_THAT(library.answer("kumo.toml_parse 'a =\\n'"),
+              HasSubstr("error: policy.lua:1: line 1: this is not TOML: "));
+}
+
+TEST_F(LibSerde, reads_files_that_may_be_read) {
+  write("a.json", "// head\n{\"a\": 1}");
+  write("a.toml", "a = 2");
+  write("bad.json", "{\n\"a\": 1,\n}");
+  write("bad.toml", "a = 1\nb = \n");
+  library.expect({
+      {"result(kumo.json_load 'a.json'.a, kumo.serde.toml_load 'a.toml'.a)", "1 2"},
+      {"kumo.json_load '/etc/passwd'",
+       "error: policy.lua:1: /etc/passwd is outside the folders that scripts may read (lua.read)"},
+  });
+  EXPECT_THAT(library.answer("kumo.json_load 'none.json'"), HasSubstr("cannot read none.json"));
+  EXPECT_THAT(library.answer("kumo.json_load 'bad.json'"),
+              HasSubstr("error: policy.lua:1: bad.json:3: "));
+  EXPECT_THAT(library.answer("kumo.toml_load 'bad.toml'"),
+              HasSubstr("error: policy.lua:1: bad.toml:2: "));
+}
+
+TEST_F(LibSerde, writes) {
+  library.expect({
+      {"result(kumo.json_encode {'p', 'q'}, kumo.serde.json_encode {b = 1.5, a = {}}, "
+       "kumo.json_encode(nil), kumo.json_encode 'é\"')",
+       "\"[\\\"p\\\",\\\"q\\\"]\" \"{\\\"a\\\":{},\\\"b\\\":1.5}\" \"null\" \"\\\"é\\\\\\\"\\\"\""},
+      {"result(kumo.json_encode_pretty {b = {1}, a = 'x'})",
+       R"("{\n  \"a\": \"x\",\n  \"b\": [\n    1\n  ]\n}")"},
+      {"result(kumo.toml_encode {b = 1, a = {c = {true, 'x'}, ['d e'] = 1.0}})",
+       R"("b = 1\n\n[a]\nc = [ true, 'x' ]\n'd e' = 1.0\n")"},
+      {"local t = {x = {y = {{z = 1}, {z = 'a\\nb'}}}, f = 0.5} local back = "
+       "kumo.toml_parse(kumo.serde.toml_encode_pretty(t)) result(kumo.json_encode(back) == "
+       "kumo.json_encode(t))",
+       "true"},
+      {"kumo.toml_encode {1, 2}", "error: policy.lua:1: TOML is a table with names"},
+      {"kumo.toml_encode {a = {1, nil, 3}}", "error: policy.lua:1: TOML has no nil in a list"},
+      {"kumo.json_encode '\\xff'",
+       "error: policy.lua:1: a string is not UTF-8: encode it first, for instance as base64"},
+      {"kumo.json_encode(print)",
+       "error: policy.lua:1: a function value cannot be kept or handed on as data"},
+  });
+}
+
+}  // namespace
+}  // namespace postern::dialect::kumo

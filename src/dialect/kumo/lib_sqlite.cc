@@ -1,0 +1,106 @@
+// sqlite: databases that a policy asks.
+#include <filesystem>
+
+#include "dialect/kumo/library.h"
+#include "dialect/kumo/sqlite_connection.h"
+#include "script/state.h"
+
+template <>
+struct postern::script::ClassName<postern::dialect::kumo::SqliteConnection> {
+  static constexpr std::string_view value = "Connection";
+};
+
+namespace postern::dialect::kumo {
+
+using script::bind;
+using script::Call;
+using script::demand;
+using script::HostFunction;
+using script::Rest;
+
+namespace {
+
+using AConnection = std::shared_ptr<SqliteConnection>;
+
+constexpr std::int64_t longest_busy = 60'000;
+
+/// Has the connection until it goes.
+class Turn {
+ public:
+  explicit Turn(Turns& turns) : turns_(turns) {}
+  ~Turn() { turns_.give_back(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Turns& turns_;
+};
+
+SqliteOptions options_of(const Call& call, const std::string& path,
+                         std::optional<std::int64_t> busy, const std::string& mode) {
+  demand(!path.empty() && path.find('\0') == std::string::npos, "sqlite: a path is expected");
+  demand(mode == "ro" || mode == "rw", "sqlite: the mode is 'ro' or 'rw'");
+  const std::int64_t milliseconds = busy.value_or(500);
+  demand(milliseconds >= 0 && milliseconds <= longest_busy,
+         "sqlite: busy_ms is a number of milliseconds, 60000 at most");
+  const std::filesystem::path folder = call.state().files().directory;
+  return {.path = path == ":memory:" ? path : (folder / path).string(),
+          .busy = std::chrono::milliseconds(milliseconds),
+          .writable = mode == "rw"};
+}
+
+Task<AConnection> open(Call& call, std::string path, std::optional<std::int64_t> busy,
+                       std::optional<std::string> mode) {
+  const auto connection =
+      std::make_shared<SqliteConnection>(options_of(call, path, busy, mode.value_or("ro")));
+  auto job = [connection] { connection->open(); };
+  value_of(co_await call.world().blocking(std::move(job)));
+  // A hook that forgets its connection shall not keep a file open until Lua collects its garbage.
+  if (call.context<void>() != nullptr) {
+    call.at_end([kept = std::weak_ptr(connection)] {
+      if (const auto connection = kept.lock()) connection->park();
+    });
+  }
+  co_return connection;
+}
+
+Task<json::value> execute(Call& call, AConnection connection, std::string sql, Rest values) {
+  co_await connection->turns().take(call.deadline());
+  const Turn turn(connection->turns());
+  const auto result = std::make_shared<json::value>();
+  auto job = [connection, result, sql = std::move(sql), values = std::move(values.values),
+              deadline = call.deadline()] { *result = connection->execute(sql, values, deadline); };
+  value_of(co_await call.world().blocking(std::move(job)));
+  co_return std::move(*result);
+}
+
+Task<void> close(Call& call, AConnection connection) {
+  co_await connection->turns().take(call.deadline());
+  const Turn turn(connection->turns());
+  auto job = [connection] { connection->close(); };
+  value_of(co_await call.world().blocking(std::move(job)));
+}
+
+constexpr HostFunction functions[] = {
+    {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
+     "Opens an SQLite database: a file, relative to the policy's folder, that has to exist, or "
+     "`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` "
+     "milliseconds (500) for others who write.",
+     bind<&open>},
+    {"Connection:execute", "sql: string, ...: string|number|nil", "any[]|integer",
+     "Runs one statement, with values for its `?`, or with a table for its `:name`s. Without "
+     "columns the result is the number of rows that changed, with one column the list of its "
+     "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
+     "Others "
+     "are served while it runs; at the end of the call's time it is broken off, and so are results "
+     "of more than 10,000 rows or 8 MiB.",
+     bind<&execute>},
+    {"Connection:close", "", "", "Gives the database back; the connection is of no use any more.",
+     bind<&close>},
+};
+
+}  // namespace
+
+script::HostTable sqlite_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

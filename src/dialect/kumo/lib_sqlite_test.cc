@@ -1,0 +1,242 @@
+#include <sqlite3.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <boost/asio/detached.hpp>
+
+#include "dialect/kumo/lib_test.h"
+#include "dialect/kumo/library.h"
+#include "dialect/kumo/sqlite_connection.h"
+
+namespace postern::dialect::kumo {
+namespace {
+
+namespace asio = boost::asio;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class Nobody final : public policy::Gatherer {
+ public:
+  Task<void> gather(policy::Need, policy::Evidence&) override { co_return; }
+};
+
+struct LibSqlite : ::testing::Test {
+  LibSqlite() {
+    std::filesystem::create_directories(folder);
+    sqlite3* raw = nullptr;
+    EXPECT_EQ(sqlite3_open((folder + "/auth.db").c_str(), &raw), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(raw,
+                           "create table auth (user text, pass text, role text, quota real);"
+                           "insert into auth values ('scott', 'tiger', 'sender', 10.5);"
+                           "insert into auth values ('amy', 'x''y', null, 3);"
+                           "insert into auth values ('zoë', x'00ff', 'admin', null);",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(raw);
+  }
+  ~LibSqlite() override { std::filesystem::remove_all(folder); }
+
+  /// With `db` open.
+  std::string answer(const std::string& text, script::Limits limits = {}) {
+    return library.answer(
+        "local sqlite = require 'sqlite' local db = sqlite.open 'auth.db' " + text, limits);
+  }
+  void expect(const std::vector<std::pair<std::string, std::string>>& cases) {
+    for (const auto& [text, wanted] : cases) EXPECT_EQ(answer(text), wanted) << text;
+  }
+  std::size_t open_files() const {
+    std::size_t count = 0;
+    for (const auto& one : std::filesystem::directory_iterator("/proc/self/fd")) {
+      std::error_code gone;
+      const std::string file = std::filesystem::read_symlink(one, gone).string();
+      if (!gone && file.ends_with("/auth.db")) ++count;
+    }
+    return count;
+  }
+
+  std::string folder = ::testing::TempDir() + "lib_sqlite." + std::to_string(getpid());
+  testing::Library library{{sqlite_functions()}, {.directory = folder, .roots = {}}};
+};
+
+TEST_F(LibSqlite, results_are_counts_lists_and_rows) {
+  expect({
+      {"result(db:execute 'select user from auth order by user')", R"(["amy","scott","zoë"])"},
+      {"local r = db:execute('select user, role, quota from auth where user = ?', 'scott') "
+       "result(#r, r[1].user, r[1].role, r[1].quota)",
+       R"(1 "scott" "sender" 1.05E1)"},
+      {"local r = db:execute('select user, role from auth where user = :who', {who = 'amy'})[1] "
+       "result(r.user, r.role)",
+       R"("amy" null)"},
+      {"local r = db:execute('select role from auth order by user') result(r[1], r[2], r[3])",
+       R"(null "sender" "admin")"},
+      {"local n = db:execute('select user from auth where user = ?', 'x') "
+       "local m = db:execute('select user, pass from auth where user = ?', 'x') "
+       "result(#n, n[1], #m, m[1], next(m) == nil)",
+       "0 null 0 null true"},
+      {"result(#db:execute(\"select pass from auth where user = 'zoë'\")[1], "
+       "db:execute('select user from auth where pass = ?', \"x'y\"), "
+       "db:execute('select 1 as a, 2 as b, 9007199254740993 as c')[1].c)",
+       R"(2 ["amy"] 9007199254740993)"},
+      {"result(db:execute('select ?1 || ?2 || ?1', 'a', 'b')[1], "
+       "db:execute('select @a + $b', {a = 1, b = 2})[1], #db:execute('select ?', 'a\\0b')[1])",
+       R"("aba" 3 3)"},
+  });
+}
+
+TEST_F(LibSqlite, nobody_is_let_in_by_quotes_or_missing_values) {
+  expect({
+      {"result(#db:execute('select user from auth where user = ? and pass = ?', 'scott', \"' or "
+       "1=1 --\"), #db:execute('select user from auth where user is ?', nil))",
+       "0 0"},
+      {"db:execute('select ?', true)",
+       "error: policy.lua:1: sqlite: only strings, numbers and nil are values of parameters"},
+      {"db:execute('select ?', {1, 2})",
+       "error: policy.lua:1: sqlite: only strings, numbers and nil are values of parameters"},
+      {"db:execute('select ?, ?', 'a')",
+       "error: policy.lua:1: sqlite: the statement has 2 parameters, 1 values are given"},
+      {"db:execute('select ?', 'a', 'b')",
+       "error: policy.lua:1: sqlite: the statement has 1 parameters, 2 values are given"},
+      {"db:execute('select :a', {b = 1})",
+       "error: policy.lua:1: sqlite: the statement has no parameter :b"},
+      {"db:execute 'select 1; delete from auth'",
+       "error: policy.lua:1: sqlite: one statement a call"},
+      {"db:execute '-- nothing'", "error: policy.lua:1: sqlite: there is no statement"},
+      {"result(db:execute 'select 1; -- a comment\\n')", "[1]"},
+  });
+  EXPECT_THAT(
+      answer("db:execute('select * from nowhere where x = ?', 's3cr3t-Pa55')"),
+      ::testing::AllOf(HasSubstr("sqlite: no such table: nowhere"), Not(HasSubstr("s3cr3t"))));
+}
+
+TEST_F(LibSqlite, files_are_read_only_and_not_created) {
+  expect({
+      {"db:execute 'delete from auth'",
+       "error: policy.lua:1: sqlite: attempt to write a readonly database"},
+      {"sqlite.open 'nowhere.db'", "error: policy.lua:1: sqlite: cannot open " + folder +
+                                       "/nowhere.db: unable to open database file"},
+      {"sqlite.open('nowhere.db', 500, 'rw')", "error: policy.lua:1: sqlite: cannot open " +
+                                                   folder +
+                                                   "/nowhere.db: unable to open database file"},
+      {"sqlite.open('auth.db', 500, 'w')", "error: policy.lua:1: sqlite: the mode is 'ro' or 'rw'"},
+      {"sqlite.open('auth.db', -1)",
+       "error: policy.lua:1: sqlite: busy_ms is a number of milliseconds, 60000 at most"},
+      {"sqlite.open ''", "error: policy.lua:1: sqlite: a path is expected"},
+      {"result(#db:execute 'select user from auth')", "3"},
+      {"local rw = sqlite.open('" + folder +
+           "/auth.db', 100, 'rw') "
+           "result(rw:execute(\"update auth set quota = 1\"), rw:execute 'create table t (x)', "
+           "rw:execute \"delete from auth where user = 'amy'\", #db:execute 'select user from "
+           "auth')",
+       "3 0 1 2"},
+  });
+  EXPECT_FALSE(std::filesystem::exists(folder + "/nowhere.db"));
+  std::ofstream(folder + "/text.db") << std::string(1000, 'x');
+  EXPECT_THAT(answer("sqlite.open 'text.db':execute 'select 1 from t'"),
+              HasSubstr("file is not a database"));
+}
+
+TEST_F(LibSqlite, memory_and_closing) {
+  expect({
+      {"local m = sqlite.open ':memory:' m:execute 'CREATE TABLE people (name, age)' "
+       "m:execute('INSERT INTO people (name, age) values (?, ?)', 'john', 42) "
+       "m:execute('INSERT INTO people (name, age) values (:name, :age)', {name = 'fred', age = 32})"
+       "local ages = m:execute 'select age from people order by age' "
+       "local gone = m:execute 'delete from people' m:close() "
+       "result(ages, gone, pcall(m.execute, m, 'select 1'))",
+       R"([32,42] 2 false "sqlite: the connection is closed")"},
+      {"db:close() db:close() result(pcall(db.execute, db, 'select 1'))",
+       R"(false "sqlite: the connection is closed")"},
+  });
+}
+
+TEST_F(LibSqlite, work_and_results_are_bounded) {
+  const std::string endless =
+      "with recursive n(x) as (select 1 union all select x + 1 from n) select ";
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_THAT(answer("db:execute '" + endless + "count(*) from n'",
+                     {.time = std::chrono::milliseconds(100)}),
+              HasSubstr("sqlite: it took too long"));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
+  expect({
+      {"db:execute '" + endless + "x from n'", "error: policy.lua:1: sqlite: more than 10000 rows"},
+      {"db:execute '" + endless + "zeroblob(1000000) from n'",
+       "error: policy.lua:1: sqlite: more than 8 MiB of result"},
+      {"db:execute 'select zeroblob(9000000)'",
+       "error: policy.lua:1: sqlite: string or blob too big"},
+      {"result(#db:execute '" + endless + "x from n limit 10000')", "10000"},
+  });
+}
+
+TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open((folder + "/auth.db").c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "begin exclusive", nullptr, nullptr, nullptr), SQLITE_OK);
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(library.answer("require 'sqlite'.open('auth.db', 50):execute 'select 1 from auth'"),
+            "error: policy.lua:1: sqlite: database is locked");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
+  std::thread release([other] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    sqlite3_exec(other, "rollback", nullptr, nullptr, nullptr);
+  });
+  EXPECT_EQ(library.answer("kumo.result(#require 'sqlite'.open('auth.db', 5000):execute "
+                           "'select 1 from auth')"),
+            "3");
+  release.join();
+  sqlite3_close(other);
+}
+
+TEST_F(LibSqlite, hooks_leave_no_file_open) {
+  policy::Evidence evidence;
+  Nobody nobody;
+  Context context{evidence, nobody};
+  // One opened while the policy loads stays open.
+  EXPECT_EQ(library.answer("kept = require 'sqlite'.open 'auth.db' kept:execute 'select 1'"), "");
+  EXPECT_EQ(open_files(), 1u);
+  library.context = &context;
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_EQ(library.answer("again = require 'sqlite'.open 'auth.db' "
+                             "result(#again:execute 'select user from auth')"),
+              "3");
+  }
+  EXPECT_EQ(open_files(), 1u);
+  EXPECT_EQ(library.answer("result(#again:execute 'select user from auth', "
+                           "#kept:execute 'select user from auth')"),
+            "3 3");
+}
+
+Task<void> hold(Turns& turns, std::string name, std::string& order,
+                std::chrono::milliseconds patience) {
+  try {
+    co_await turns.take(script::Clock::now() + patience);
+  } catch (const std::exception&) {
+    order += "-" + name;
+    co_return;
+  }
+  order += "+" + name;
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(30));
+  co_await timer.async_wait(asio::use_awaitable);
+  order += name;
+  turns.give_back();
+}
+
+TEST(Turns, come_one_after_the_other_or_not_in_time) {
+  using std::chrono::milliseconds;
+  asio::io_context loop;
+  Turns turns;
+  std::string order;
+  for (const auto& [name, patience] :
+       std::vector<std::pair<std::string, milliseconds>>{{"a", milliseconds(1000)},
+                                                         {"b", milliseconds(5)},
+                                                         {"c", milliseconds(1000)},
+                                                         {"d", milliseconds(1000)}}) {
+    asio::co_spawn(loop, hold(turns, name, order, patience), asio::detached);
+  }
+  loop.run();
+  EXPECT_EQ(order, "+a-ba+cc+dd");
+}
+
+}  // namespace
+}  // namespace postern::dialect::kumo

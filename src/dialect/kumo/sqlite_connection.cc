@@ -1,0 +1,267 @@
+#include "dialect/kumo/sqlite_connection.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "script/bind.h"
+
+namespace postern::dialect::kumo {
+
+namespace asio = boost::asio;
+using script::Clock;
+using script::demand;
+
+namespace {
+
+constexpr int operations_between_looks = 1'000;
+constexpr std::string_view in_memory = ":memory:";
+
+[[noreturn]] void fail_with(sqlite3* handle, int code) {
+  if ((code & 0xff) == SQLITE_INTERRUPT) throw std::runtime_error("sqlite: it took too long");
+  throw std::runtime_error("sqlite: " + printable(sqlite3_errmsg(handle), 200));
+}
+
+int look_at_clock(void* deadline) {
+  return Clock::now() >= *static_cast<Clock::time_point*>(deadline) ? 1 : 0;
+}
+
+/// Breaks off what runs at the deadline, for as long as it lives.
+class Watch {
+ public:
+  Watch(sqlite3* handle, Clock::time_point deadline) : handle_(handle), deadline_(deadline) {
+    sqlite3_progress_handler(handle_, operations_between_looks, look_at_clock, &deadline_);
+  }
+  ~Watch() { sqlite3_progress_handler(handle_, 0, nullptr, nullptr); }
+  Watch(const Watch&) = delete;
+  Watch& operator=(const Watch&) = delete;
+
+ private:
+  sqlite3* handle_;
+  Clock::time_point deadline_;
+};
+
+class Statement {
+ public:
+  Statement(sqlite3* handle, const std::string& sql) : handle_(handle) {
+    const char* rest = nullptr;
+    statement_ = prepared(sql.data(), sql.data() + sql.size(), &rest);
+    demand(statement_ != nullptr, "sqlite: there is no statement");
+    // What follows would be left out in silence otherwise.
+    const char* end = sql.data() + sql.size();
+    const std::unique_ptr<sqlite3_stmt, Finish> more = prepared(rest, end, &rest);
+    demand(more == nullptr, "sqlite: one statement a call");
+  }
+
+  void bind(const std::vector<json::value>& values) {
+    if (values.size() == 1 && values[0].is_object()) return bind_names(values[0].get_object());
+    const int wanted = sqlite3_bind_parameter_count(statement_.get());
+    demand(static_cast<int>(values.size()) == wanted,
+           "sqlite: the statement has " + std::to_string(wanted) + " parameters, " +
+               std::to_string(values.size()) + " values are given");
+    for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
+  }
+
+  json::value run() {
+    const int columns = sqlite3_column_count(statement_.get());
+    if (columns == 0) return changes();
+    json::array rows;
+    std::size_t octets = 0;
+    while (step()) {
+      demand(rows.size() < SqliteConnection::most_rows, "sqlite: more than 10000 rows");
+      rows.push_back(columns == 1 ? value(0, octets) : row(columns, octets));
+    }
+    return rows;
+  }
+
+ private:
+  struct Finish {
+    void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+  };
+
+  std::unique_ptr<sqlite3_stmt, Finish> prepared(const char* sql, const char* end,
+                                                 const char** rest) {
+    sqlite3_stmt* raw = nullptr;
+    const int code = sqlite3_prepare_v2(handle_, sql, static_cast<int>(end - sql), &raw, rest);
+    if (code != SQLITE_OK) fail_with(handle_, code);
+    return std::unique_ptr<sqlite3_stmt, Finish>(raw);
+  }
+
+  void bind_names(const json::object& values) {
+    for (const auto& pair : values) {
+      int index = 0;
+      for (const char* sign : {":", "@", "$"}) {
+        const std::string name = sign + std::string(pair.key());
+        if (index == 0) index = sqlite3_bind_parameter_index(statement_.get(), name.c_str());
+      }
+      demand(index != 0, "sqlite: the statement has no parameter :" + printable(pair.key(), 64));
+      bind(index, pair.value());
+    }
+  }
+
+  void bind(int index, const json::value& value) {
+    int code = SQLITE_OK;
+    if (value.is_null()) {
+      code = sqlite3_bind_null(statement_.get(), index);
+    } else if (value.is_int64()) {
+      code = sqlite3_bind_int64(statement_.get(), index, value.get_int64());
+    } else if (value.is_double()) {
+      code = sqlite3_bind_double(statement_.get(), index, value.get_double());
+    } else if (value.is_string()) {
+      const auto& text = value.get_string();
+      code = sqlite3_bind_text64(statement_.get(), index, text.data(), text.size(),
+                                 SQLITE_TRANSIENT, SQLITE_UTF8);
+    } else {
+      throw std::runtime_error("sqlite: only strings, numbers and nil are values of parameters");
+    }
+    if (code != SQLITE_OK) fail_with(handle_, code);
+  }
+
+  bool step() {
+    const int code = sqlite3_step(statement_.get());
+    if (code == SQLITE_ROW) return true;
+    if (code != SQLITE_DONE) fail_with(handle_, code);
+    return false;
+  }
+
+  /// sqlite3_changes() keeps its number over statements that change no row.
+  std::int64_t changes() {
+    const auto before = sqlite3_total_changes64(handle_);
+    while (step()) {
+    }
+    return sqlite3_total_changes64(handle_) == before ? 0 : sqlite3_changes64(handle_);
+  }
+
+  json::object row(int columns, std::size_t& octets) {
+    json::object values;
+    for (int i = 0; i < columns; ++i) {
+      values.insert_or_assign(sqlite3_column_name(statement_.get(), i), value(i, octets));
+    }
+    return values;
+  }
+
+  json::value value(int column, std::size_t& octets) {
+    sqlite3_stmt* statement = statement_.get();
+    constexpr std::size_t of_a_value = 16;
+    octets += of_a_value;
+    json::value value;
+    const int type = sqlite3_column_type(statement, column);
+    if (type == SQLITE_INTEGER) {
+      value = std::int64_t{sqlite3_column_int64(statement, column)};
+    } else if (type == SQLITE_FLOAT) {
+      value = sqlite3_column_double(statement, column);
+    } else if (type != SQLITE_NULL) {
+      const void* data = sqlite3_column_blob(statement, column);
+      const auto size = static_cast<std::size_t>(sqlite3_column_bytes(statement, column));
+      octets += size;
+      value = json::string(static_cast<const char*>(data), size);
+    }
+    demand(octets <= SqliteConnection::most_octets, "sqlite: more than 8 MiB of result");
+    return value;
+  }
+
+  sqlite3* handle_;
+  std::unique_ptr<sqlite3_stmt, Finish> statement_;
+};
+
+}  // namespace
+
+/// A place in the queue, left however the wait ends.
+class Turns::Waiting {
+ public:
+  Waiting(Turns& turns, asio::steady_timer& timer)
+      : turns_(turns), place_(turns.waiting_.insert(turns.waiting_.end(), &timer)) {}
+  ~Waiting() {
+    turns_.waiting_.erase(place_);
+    // Whoever was called up and went away passes the turn on.
+    if (!turns_.taken_ && !turns_.waiting_.empty()) turns_.waiting_.front()->cancel();
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+
+ private:
+  Turns& turns_;
+  std::list<asio::steady_timer*>::iterator place_;
+};
+
+Task<void> Turns::take(Clock::time_point deadline) {
+  while (taken_) {
+    demand(Clock::now() < deadline, "sqlite: the connection is busy with other calls");
+    asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
+    const Waiting waiting(*this, timer);
+    boost::system::error_code ignored;
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (taken_) continue;
+    taken_ = true;  // before the place in the queue is left: nobody else is called up
+    co_return;
+  }
+  taken_ = true;
+}
+
+void Turns::give_back() {
+  taken_ = false;
+  if (!waiting_.empty()) waiting_.front()->cancel();
+}
+
+void SqliteConnection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
+
+void SqliteConnection::open() {
+  const std::lock_guard lock(mutex_);
+  open_locked();
+}
+
+void SqliteConnection::open_locked() {
+  demand(!closed_, "sqlite: the connection is closed");
+  if (handle_) return;
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
+  if (options_.path == in_memory) {
+    flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  } else {
+    flags |= options_.writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+  }
+  sqlite3* raw = nullptr;
+  const int code = sqlite3_open_v2(options_.path.c_str(), &raw, flags, nullptr);
+  std::unique_ptr<sqlite3, Close> opened(raw);
+  if (code != SQLITE_OK) {
+    throw std::runtime_error("sqlite: cannot open " + printable(options_.path, 200) + ": " +
+                             sqlite3_errstr(code));
+  }
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, static_cast<int>(most_octets));
+  handle_ = std::move(opened);
+}
+
+json::value SqliteConnection::execute(const std::string& sql,
+                                      const std::vector<json::value>& values,
+                                      Clock::time_point deadline) {
+  const std::lock_guard lock(mutex_);
+  open_locked();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  demand(left.count() > 0, "sqlite: it took too long");
+  sqlite3_busy_timeout(handle_.get(), static_cast<int>(std::min(left, options_.busy).count()));
+  const Watch watch(handle_.get(), deadline);
+  Statement statement(handle_.get(), sql);
+  statement.bind(values);
+  return statement.run();
+}
+
+void SqliteConnection::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  handle_.reset();
+}
+
+void SqliteConnection::park() {
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (lock.owns_lock() && options_.path != in_memory) handle_.reset();
+}
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,80 @@
+// A connection of scripts to an SQLite database. What is said here blocks and belongs on a thread
+// that may; one such job at a time, which turns() sees to.
+#pragma once
+
+#include <chrono>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/value.hpp>
+
+#include "base/task.h"
+#include "script/world.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace postern::dialect::kumo {
+
+namespace json = boost::json;
+
+/// A queue of coroutines on one event loop for something that one of them has at a time.
+class Turns {
+ public:
+  /// Throws when the turn has not come by `deadline`.
+  Task<void> take(script::Clock::time_point deadline);
+  void give_back();
+
+ private:
+  class Waiting;
+  bool taken_ = false;
+  std::list<boost::asio::steady_timer*> waiting_;
+};
+
+struct SqliteOptions {
+  std::string path;  ///< or ":memory:"
+  std::chrono::milliseconds busy{500};
+  bool writable = false;
+};
+
+class SqliteConnection {
+ public:
+  static constexpr std::size_t most_rows = 10'000;
+  static constexpr std::size_t most_octets = 8u << 20;  ///< of a result
+
+  explicit SqliteConnection(SqliteOptions options) : options_(std::move(options)) {}
+
+  Turns& turns() { return turns_; }
+
+  /// Opens the file, which has to exist.
+  void open();
+  /// Runs one statement; the work is broken off at `deadline`. Without columns the number of rows
+  /// that it changed, with one a list of its values, with several a list of objects. Throws a
+  /// sentence without bound values.
+  json::value execute(const std::string& sql, const std::vector<json::value>& values,
+                      script::Clock::time_point deadline);
+  /// For good: execute() throws from then on.
+  void close();
+  /// Gives the file back until execute() needs it again. Never waits: nothing when it is in use, or
+  /// when the database is in memory and would be lost.
+  void park();
+
+ private:
+  struct Close {
+    void operator()(sqlite3* handle) const;
+  };
+
+  void open_locked();
+
+  SqliteOptions options_;
+  Turns turns_;
+  std::mutex mutex_;  ///< a call that was given up may leave its job running
+  std::unique_ptr<sqlite3, Close> handle_;
+  bool closed_ = false;
+};
+
+}  // namespace postern::dialect::kumo
