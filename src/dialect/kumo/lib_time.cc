@@ -7,9 +7,9 @@
 
 #include <fmt/format.h>
 
-#include "dialect/kumo/duration.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/time_text.h"
+#include "script/duration.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -95,7 +95,7 @@ ATime with_ymd_hms(std::int64_t year, std::int64_t month, std::int64_t day, std:
                                      small(second))));
 }
 ADelta duration(json::value value) {
-  if (value.is_string()) return delta_of(value_of(parse_duration(value.get_string())));
+  if (value.is_string()) return delta_of(value_of(script::parse_duration(value.get_string())));
   demand(value.is_number(), "a number of seconds or a text like '5 minutes' expected");
   return delta_of(span_of(value.to_number<double>()));
 }
