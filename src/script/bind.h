@@ -245,6 +245,9 @@ class Pending {
   virtual Task<void> run() = 0;
   /// Pushes the results, or throws what run() kept.
   virtual int finish(lua_State* L) = 0;
+  /// False: the result is of a class of the host's, which no record can hold. When a call runs
+  /// again from its record such a function runs again too.
+  virtual bool is_data() const = 0;
 };
 
 template <class T>
@@ -268,6 +271,14 @@ class PendingTask final : public Pending {
       return 0;
     } else {
       return give(L, std::move(*value_));
+    }
+  }
+
+  bool is_data() const override {
+    if constexpr (IsVector<T>::value) {
+      return !IsShared<typename T::value_type>::value;
+    } else {
+      return !IsShared<T>::value;
     }
   }
 

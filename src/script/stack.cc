@@ -37,13 +37,19 @@ int resumed(lua_State* L, int, lua_KContext) {
     Call& call = current(inner);
     try {
       const int count = finished->finish(inner);
-      if (call.records()) call.tell({name_of_function(inner), results_of(inner, count)});
+      if (call.records() && finished->is_data()) {
+        call.tell({name_of_function(inner), results_of(inner, count)});
+      }
       return count;
     } catch (const Throw& thrown) {
-      if (call.records()) call.tell({name_of_function(inner), thrown.value->text(), true});
+      if (call.records() && finished->is_data()) {
+        call.tell({name_of_function(inner), thrown.value->text(), true});
+      }
       throw;
     } catch (const std::exception& error) {
-      if (call.records()) call.tell({name_of_function(inner), error.what(), true});
+      if (call.records() && finished->is_data()) {
+        call.tell({name_of_function(inner), error.what(), true});
+      }
       throw;
     }
   });
@@ -250,7 +256,7 @@ void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view cl
 
 int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   State& state = State::of(L);
-  if (current(L).offline()) {
+  if (current(L).offline() && pending->is_data()) {
     const json::array results = current(L).next_answer(name_of_function(L));
     for (const json::value& one : results) push(L, one);
     return static_cast<int>(results.size());

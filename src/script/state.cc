@@ -242,8 +242,7 @@ void State::count(lua_State* L, lua_Debug* where) {
   // Whoever catches this meets it again at his next instruction.
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   lua_getinfo(L, "Sl", where);
-  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline,
-                  sentence_of(spent.stopped));
+  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline, sentence_of(spent.stopped));
   lua_error(L);
 }
 
