@@ -58,6 +58,7 @@ void judge(benchmark::State& state, policy::Stage stage, const std::string& text
     std::vector<policy::Step> steps;
     for (auto _ : loops) {
       steps.clear();
+      evidence.script_record.clear();
       const policy::Verdict verdict = co_await layer.judge(stage, evidence, gatherer, steps);
       if (steps.size() != 1) std::abort();
       benchmark::DoNotOptimize(&verdict);
