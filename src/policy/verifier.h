@@ -1,4 +1,5 @@
-// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in order.
+// Who says whether credentials are right. The gateway counts guesses and asks its verifiers in
+// order.
 #pragma once
 
 #include <optional>
@@ -12,6 +13,7 @@
 #include "policy/layer.h"
 #include "policy/trace.h"
 #include "smtp/reply.h"
+#include "smtp/scram.h"
 
 namespace postern::policy {
 
@@ -19,8 +21,9 @@ namespace postern::policy {
 struct AuthAttempt {
   std::string mechanism;  ///< "PLAIN", in capitals
   std::string authz_id;   ///< as the client wrote it; empty: it named none
-  std::string authn_id;   ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
-  Secret password;        ///< the password or the token, never empty
+  std::string
+      authn_id;     ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
+  Secret password;  ///< the password or the token, never empty
 };
 
 struct AuthAnswer {
@@ -40,13 +43,7 @@ struct AuthAnswer {
   std::string detail;
 };
 
-/// What SCRAM-SHA-256 needs of an account (RFC 5802 §3). No password can be told from it.
-struct ScramKeys {
-  std::string salt;
-  std::uint32_t iterations = 4096;
-  std::string stored_key;
-  std::string server_key;
-};
+using smtp::ScramKeys;
 
 /// Thread-safe; outlives the sessions.
 class Verifier {
