@@ -193,7 +193,7 @@ smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decis
   const bool failed = result.kind == Kind::refused;
   asked.reply = failed
                     ? reply_of(535, {5, 7, 8}, "authentication failed")
-                    : reply_of(454, {4, 7, 0}, "temporary authentication failure, try again later");
+                    : reply_of(454, {4, 7, 0}, "temporary failure, try again later");
   if (result.reply) asked.reply = std::move(*result.reply);
   smtp::Reply reply = asked.reply;
   record(std::move(asked));

@@ -57,7 +57,8 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
 /// What the hook with this number was told at a recorded stage.
 std::vector<script::Told> told_of(const std::string& record, std::size_t number) {
   std::vector<script::Told> told;
-  for (const json::value& hook : json::parse("[" + record + "]").as_array()) {
+  const json::value parsed = json::parse("[" + record + "]");
+  for (const json::value& hook : parsed.get_array()) {
     if (!hook.is_array()) continue;  // the connection's values
     if (number-- != 0) continue;
     for (const json::value& one : hook.get_array()) {
