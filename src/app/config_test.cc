@@ -113,6 +113,7 @@ Row first_row(const Config& config) {
   if (!config.listeners.empty()) row.listener = config.listeners[0];
   if (!config.routes.empty()) row.route = config.routes[0];
   if (!config.egress.empty()) row.egress = config.egress[0];
+  if (!config.auth.sources.empty()) row.source = config.auth.sources[0];
   return row;
 }
 

@@ -61,6 +61,8 @@ class LiveGatherer final : public policy::Gatherer {
         authentication_(options, caches, resolver) {}
 
   policy::MessageAuthentication& authentication() { return authentication_; }
+  void set_message(std::string_view text) { message_ = text; }
+  std::optional<std::string_view> message() override { return message_; }
 
   Task<void> gather(policy::Need needs, Evidence& evidence) override {
     if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate) {
@@ -80,6 +82,7 @@ class LiveGatherer final : public policy::Gatherer {
  private:
   const std::chrono::milliseconds patience_;
   const std::shared_ptr<gateway::RemoteTables> tables_;
+  std::optional<std::string_view> message_;
   policy::MessageAuthentication authentication_;
 };
 
@@ -162,6 +165,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
   }
   if (!sent.message) co_return true;
   const auto policy = evidence.recipients.front().route.policy;
+  gatherer.set_message(*sent.message);
   gatherer.authentication().begin(policy ? &policy->dkim_domains : nullptr);
   gatherer.authentication().feed(*sent.message);
   evidence.message = policy::facts_of(*sent.message);

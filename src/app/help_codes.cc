@@ -123,6 +123,12 @@ constexpr CodePage pages[] = {
      "clients "
      "may fail below them.",
      "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
+    {"C060", "a source of accounts that cannot be",
+     "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
+     "and its query, a server and how a name becomes an entry there.",
+     "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n",
+     "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
+     "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
     {"C050", "a route that cannot be",
      "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one "
      "route "

@@ -16,14 +16,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "admin/metrics_token.h"
+#include "admin/token_file.h"
 #include "app/explain_live.h"
 #include "app/queue_metrics.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
+#include "dialect/kumo/layer.h"
 #include "dialect/kumo/listener.h"
+#include "gateway/policies_verifier.h"
 #include "policy/catalogue.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -45,12 +47,18 @@ constexpr std::size_t payload_queue = 1024;
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
 constexpr std::size_t lookup_queue = 256;
+/// Likewise of accounts: a slow directory holds up nothing else.
+constexpr std::size_t source_threads = 8;
+constexpr std::size_t source_queue = 128;
 
 void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
   telemetry::MetricsSetup setup;
   setup.listeners.clear();
   for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
   for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  setup.layers.emplace_back("auth", "auth");  // what verifiers say of credentials
+  for (const std::string_view verifier : gateway::auth_check_names())
+    setup.checks.emplace_back(verifier);
   setup.routes = std::move(routes);
   setup.version = current_version().number;
   setup.revision = current_version().revision;
@@ -324,11 +332,20 @@ Instance::Started Instance::open_delivery() {
                                .sessions_per_address = config_.limits.sessions_per_address,
                                .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
                                .exempt = config_.limits.exempt_networks});
+  source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue);
+  const Result<Secret> salt_key = admin::token_file(data_dir_ + "/scram.key");
+  if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
   authenticator_ = std::make_unique<gateway::Authenticator>(
-      directory_, *auth_pool_,
       gateway::AuthLimits{.failures_per_address = auth.failures_per_address,
+                          .failures_per_subnet = auth.failures_per_subnet,
                           .failures_per_account = auth.failures_per_account,
-                          .exempt = config_.limits.exempt_networks});
+                          .window = auth.failure_window,
+                          .lockout = auth.lockout,
+                          .exempt = config_.limits.exempt_networks},
+      salt_key->reveal());
+  auto verifiers = verifiers_of(config_);
+  if (!verifiers) return tl::unexpected(verifiers.error());
+  authenticator_->set_verifiers(std::move(*verifiers));
 
   deliver::DeliveryOptions options = delivery_options(config_);
   options.payload.store = attachments_.get();
@@ -352,6 +369,37 @@ Instance::Started Instance::open_delivery() {
   return {};
 }
 
+ScriptWorld& Instance::world_trusting(const std::string& ca_file) {
+  std::unique_ptr<ScriptWorld>& world = worlds_[ca_file];
+  if (!world) {
+    world = std::make_unique<ScriptWorld>(
+        *resolver_, *source_pool_,
+        ScriptWorld::Options{.ca_file = ca_file,
+                             .user_agent = fmt::format("Postern/{}", current_version().number)});
+  }
+  return *world;
+}
+
+tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError>
+Instance::verifiers_of(const Config& config) {
+  const AuthConfig& auth = config.auth;
+  auto verifiers = std::make_shared<gateway::Authenticator::Verifiers>();
+  for (const gateway::AuthSource& source : auth.sources) {
+    if (source.kind == gateway::AuthSource::Kind::none) continue;
+    auto opened = gateway::open_auth_source(
+        source,
+        {.hashing = *auth_pool_, .lookups = *source_pool_, .world = world_trusting(source.ca)});
+    if (!opened) return cannot(ExitCode::config, opened.error().message, "see `[[auth.source]]`");
+    verifiers->push_back(std::move(*opened));
+  }
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
+  }
+  if (auth.policies)
+    verifiers->push_back(std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_));
+  return verifiers;
+}
+
 Instance::Started Instance::open_api() {
   account_pool_ = std::make_unique<net::WorkPool>(1, account_queue);
   disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue);
@@ -370,7 +418,7 @@ Instance::Started Instance::open_api() {
   control_ = new_control();
   admin::Options options = api_options(config_);
   options.control_token = control_.token;
-  if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
+  if (auto token = admin::token_file(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
     return cannot(ExitCode::cannot_create, token.error().message, "");
@@ -493,6 +541,8 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   }
   Result<relay::RelayConfig> relay = relay_options(config);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  auto verifiers = verifiers_of(config);
+  if (!verifiers) return tl::unexpected(verifiers.error());
   Config before = config;
   {
     const std::lock_guard lock(deciding_mutex_);
@@ -512,6 +562,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     scripts_.push_back(config.lua.runtime);
   }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
+  authenticator_->set_verifiers(std::move(*verifiers));
   if (config.queue != config_.queue ||
       config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
     telemetry::log::warning("config.needs_restart")
@@ -532,8 +583,8 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   if (http_) http_->stop();
   if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
   control_.url.clear();
-  for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
-                     lookup_pool_.get(), queue_pool_.get()}) {
+  for (auto* pool : {auth_pool_.get(), source_pool_.get(), account_pool_.get(), disk_pool_.get(),
+                     payload_pool_.get(), lookup_pool_.get(), queue_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   for (const auto& script : scripts_) {
@@ -546,6 +597,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   spool_.reset();
   name_servers_.reset();
   delivery_.reset();
+  worlds_.clear();
   server_.reset();
   outbound_.reset();
   http_.reset();

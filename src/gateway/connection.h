@@ -44,6 +44,8 @@ class Connection {
   /// Answers one event of the session.
   Task<void> handle(smtp::Event event);
   Task<void> answer_auth(smtp::Auth event);
+  Task<void> answer_scram(smtp::ScramName event);
+  std::chrono::milliseconds auth_delay(Clock::time_point came) const;
   Task<void> begin_message();
   Task<void> start_tls();
   Task<bool> flush();

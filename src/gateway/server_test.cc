@@ -1,4 +1,5 @@
 #include "gateway/server.h"
+#include "gateway/policies_verifier.h"
 
 #include <filesystem>
 #include <mutex>
@@ -70,6 +71,8 @@ class ServerTest : public testing::Test {
     settings.tls = ListenerTls::starttls;
     settings.session.hostname = "mx.example.net";
     settings.session.auth = true;
+    authenticator.set_verifiers(std::make_shared<const Authenticator::Verifiers>(
+        Authenticator::Verifiers{std::make_shared<PoliciesVerifier>(directory, pool)}));
     settings.auth_failure_delay = milliseconds(0);
     settings.timeouts.error_delay = milliseconds(0);
     settings.body_directory = directory_path;
@@ -128,7 +131,7 @@ class ServerTest : public testing::Test {
   ListenerSettings settings;
   policy::Directory directory;
   net::WorkPool pool{1, 8};
-  Authenticator authenticator{directory, pool, {}};
+  Authenticator authenticator{{}};
   KeepingSink sink;
   KeepingRecorder recorder;
   FullBuckets rates;

@@ -150,10 +150,13 @@ struct Evidence {
 
   /// The message as scripts left it, each recipient in one copy; none: as it came.
   std::vector<ScriptCopy> copies;
-  /// What scripts were told by their host functions at the stage in hand, for the record.
+  /// What scripts were told by their host functions at the stage in hand, for the record: JSON
+  /// values with commas between, a list for each hook called.
   std::string script_record;
-  /// The same of a recorded decision that is made again: the answers that scripts get.
+  /// Of a recorded decision that is made again: the same, and nobody else answers scripts. Empty:
+  /// it is made for the first time.
   std::string script_answers;
+  std::size_t script_hooks = 0;  ///< called at the stage in hand
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
   void consider(Recipient recipient);

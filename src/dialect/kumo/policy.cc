@@ -37,13 +37,18 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
   co_return trouble;
 }
 
-std::vector<script::Told> told_of(std::string_view text) {
+/// What the hook with this number was told at a recorded stage.
+std::vector<script::Told> told_of(const std::string& record, std::size_t number) {
   std::vector<script::Told> told;
-  if (text.empty()) return told;
-  const json::value parsed = json::parse({text.data(), text.size()});
-  for (const json::value& one : parsed.at("told").as_array()) {
-    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
-                    one.as_array().size() > 2});
+  const json::value parsed = json::parse("[" + record + "]");
+  for (const json::value& hook : parsed.get_array()) {
+    if (!hook.is_array()) continue;  // the connection's values
+    if (number-- != 0) continue;
+    for (const json::value& one : hook.get_array()) {
+      told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
+                      one.as_array().size() > 2});
+    }
+    break;
   }
   return told;
 }
@@ -150,7 +155,7 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   context.header_text = options_.header_text;
   const std::string& answers = context.evidence.script_answers;
   if (!answers.empty()) {
-    call.answer_from(told_of(answers));
+    call.answer_from(told_of(answers, context.evidence.script_hooks));
   } else if (recorded) {
     call.record();
   }
@@ -166,11 +171,16 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
                         .thrown = nullptr};
   }
   ran.spent = call.spent();
-  for (script::Told& told : call.told()) {
-    json::array one{told.function, told.answer};
-    if (told.failed) one.emplace_back(true);
+  ++context.evidence.script_hooks;
+  if (recorded) {
+    json::array hook;
+    for (const script::Told& told : call.told()) {
+      json::array one{told.function, told.answer};
+      if (told.failed) one.emplace_back(true);
+      hook.push_back(std::move(one));
+    }
     std::string& record = context.evidence.script_record;
-    record += (record.empty() ? "" : ",") + json::serialize(one);
+    record += (record.empty() ? "" : ",") + json::serialize(hook);
   }
   co_return ran;
 }
