@@ -341,8 +341,8 @@ smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
   if (event.address) facts.client_ip = *event.address;
   if (event.helo) facts.helo = *event.helo;
   if (event.login) {
-    facts.auth =
-        policy::Authentication{.username = *event.login, .mechanism = "XCLIENT", .granted = {}};
+    facts.auth = policy::Authentication{
+        .username = *event.login, .mechanism = "XCLIENT", .granted = {}, .authz_id = *event.login};
   }
   return {.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
 }

@@ -294,7 +294,19 @@ TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   EXPECT_NE(client->transact("users@hooks.example.net", message).find("|250 2.0.0"),
             std::string::npos);
   ASSERT_EQ(recorder.traces.size(), 2u);
-  EXPECT_EQ(recorder.traces[1].evidence.session.auth->username, "sender1");
+  const policy::Trace& trace = recorder.traces[1];
+  EXPECT_EQ(trace.evidence.session.auth->username, "sender1");
+  EXPECT_EQ(trace.outcome, "accepted");
+  // Who said what of the credentials, without layers; the last one let the client in.
+  std::string said;
+  for (const policy::Decision& decision : trace.decisions) {
+    if (decision.stage != policy::Stage::auth || decision.engine) continue;
+    said += std::to_string(decision.reply.code);
+    for (const policy::Step& step : decision.steps)
+      said += " " + std::string(step.layer) + " " + std::string(step.check) + " " +
+              std::string(to_string(step.verdict.kind)) + ";";
+  }
+  EXPECT_EQ(said, "535 auth policies reject;0 auth policies permit;");
 }
 
 TEST_F(ServerTest, a_slow_command_line_times_out_as_a_whole) {
