@@ -245,7 +245,8 @@ struct Config {
 
 /// What the checks of a load may ask of the machine. Tests set it.
 struct LoadOptions {
-  bool read_files = true;        ///< open certificates and keys
+  bool read_files = true;        ///< open certificates and keys, load the Lua policy
+  bool load_policy = false;      ///< load it, though no other files are read
   std::uint64_t open_files = 0;  ///< RLIMIT_NOFILE hard limit; 0: ask the system
   std::string machine_name;      ///< empty: ask the system
   /// What the command line says; runs before the checks of the whole.

@@ -329,7 +329,8 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   if (options.adjust) options.adjust(result.config);
   compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
                        result.diagnostics);
-  if (options.read_files) load_lua(result.config, positions, result.diagnostics);
+  if (options.read_files || options.load_policy)
+    load_lua(result.config, positions, result.diagnostics);
   if (parsed) check_config(result.config, options, positions, result.diagnostics);
   result.diagnostics.sort();
   return result;

@@ -456,7 +456,7 @@ TEST(Config, every_error_code_has_a_page_whose_examples_are_true) {
 }
 
 TEST(Config, every_code_in_the_sources_has_a_page) {
-  const std::regex code("\"([CT][0-9]{3})\"");
+  const std::regex code("\"([CLT][0-9]{3})\"");
   for (const auto& entry : std::filesystem::directory_iterator(source_dir + "/src/app")) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;

@@ -86,9 +86,11 @@ struct Frame {
     if (!well) Runtime::fail(State::of(L), status);
     return well ? lua_gettop(L) - 1 : 1;
   }
-  /// Where the error came from, while it is known.
+  /// Where the error came from, while it is known. Of the host's own, such as a refusal, nobody
+  /// asks.
   static int trace(lua_State* L) {
     return stack::guarded(L, [](lua_State* inner) {
+      if (stack::thrown_at(inner, 1)) return 1;
       luaL_traceback(inner, inner, nullptr, 1);
       Runtime::keep_trace(State::of(inner), stack::text_at(inner, lua_gettop(inner)));
       lua_pop(inner, 1);
