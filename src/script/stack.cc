@@ -36,8 +36,12 @@ int resumed(lua_State* L, int, lua_KContext) {
     const auto finished = Runtime::take_finished(State::of(inner));
     Call& call = current(inner);
     try {
+      const auto kept = call.records() ? finished->kept() : std::nullopt;
       const int count = finished->finish(inner);
-      if (call.records()) call.tell({name_of_function(inner), results_of(inner, count)});
+      if (call.records()) {
+        call.tell({name_of_function(inner),
+                   kept ? json::serialize(json::array{*kept}) : results_of(inner, count)});
+      }
       return count;
     } catch (const Throw& thrown) {
       if (call.records()) call.tell({name_of_function(inner), thrown.value->text(), true});
@@ -248,12 +252,16 @@ void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view cl
   lua_setmetatable(L, -2);
 }
 
+int Pending::again(lua_State* L, const json::array& results) {
+  luaL_checkstack(L, static_cast<int>(results.size()), "results");
+  for (const json::value& one : results) push(L, one);
+  return static_cast<int>(results.size());
+}
+
 int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   State& state = State::of(L);
   if (current(L).offline()) {
-    const json::array results = current(L).next_answer(name_of_function(L));
-    for (const json::value& one : results) push(L, one);
-    return static_cast<int>(results.size());
+    return pending->again(L, current(L).next_answer(name_of_function(L)));
   }
   if (!Runtime::may_wait(state, L)) {
     throw std::runtime_error(

@@ -52,6 +52,15 @@ std::string Call::redacted(std::string text) const {
   return text;
 }
 
+void Call::keep_secret(std::string text) {
+  if (text.size() < 4) return;
+  // In records and logs values are JSON, where it may look otherwise.
+  std::string quoted = json::serialize(json::string(text));
+  quoted = quoted.substr(1, quoted.size() - 2);
+  if (quoted != text) secrets_.push_back(std::move(quoted));
+  secrets_.push_back(std::move(text));
+}
+
 void Call::tell(Told told) {
   constexpr std::size_t most = 64 * 1024;
   told.answer = redacted(std::move(told.answer));
