@@ -58,8 +58,8 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
   for (std::uint32_t i = 0; i < diagnostic.line && std::getline(file, line); ++i) {
     if (i + 1 == diagnostic.line) diagnostic.source_line = line;
   }
-  diagnostic.column = 1 + static_cast<std::uint32_t>(
-                              std::min(diagnostic.source_line.find_first_not_of(" \t"), line.size()));
+  diagnostic.column = 1 + static_cast<std::uint32_t>(std::min(
+                              diagnostic.source_line.find_first_not_of(" \t"), line.size()));
   diagnostic.end_column = 1 + static_cast<std::uint32_t>(diagnostic.source_line.size());
   return diagnostic;
 }
@@ -115,9 +115,9 @@ void check_relay(const Config& config, const Positions& positions, Diagnostics& 
   }
   for (const kumo::Listener& one : config.lua.loaded->listeners()) {
     if (!std::any_of(one.relay_hosts.begin(), one.relay_hosts.end(), is_everybody)) continue;
-    Diagnostic diagnostic = placed(
-        one.place + ": relay_hosts lets everybody send mail anywhere: an open relay",
-        std::filesystem::path(config.lua.policy).parent_path());
+    Diagnostic diagnostic =
+        placed(one.place + ": relay_hosts lets everybody send mail anywhere: an open relay",
+               std::filesystem::path(config.lua.policy).parent_path());
     diagnostic.code = "L003";
     diagnostic.hint = "name the networks of your own clients";
     diagnostics.add(std::move(diagnostic));

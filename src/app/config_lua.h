@@ -23,8 +23,8 @@ enum class LuaMode : std::uint8_t { enforce, shadow };
 struct LuaConfig {
   std::string policy;  ///< the file; empty: none
   LuaMode mode = LuaMode::enforce;
-  bool listeners = false;          ///< only those that the policy starts
-  std::vector<std::string> read;   ///< folders whose files the policy may read
+  bool listeners = false;         ///< only those that the policy starts
+  std::vector<std::string> read;  ///< folders whose files the policy may read
   std::vector<std::string> relay_to;
   CidrSet relay_hosts;
   std::uint64_t instructions = 10'000'000;

@@ -33,9 +33,9 @@ policy::Engine engine_for(const Config& config) {
          config.restrictions.section.shadow ? policy::Mode::shadow : policy::Mode::enforce});
   }
   if (config.lua.loaded) {
-    layers.push_back({std::make_shared<dialect::kumo::KumoLayer>(config.lua.loaded),
-                      config.lua.mode == LuaMode::shadow ? policy::Mode::shadow
-                                                         : policy::Mode::enforce});
+    layers.push_back(
+        {std::make_shared<dialect::kumo::KumoLayer>(config.lua.loaded),
+         config.lua.mode == LuaMode::shadow ? policy::Mode::shadow : policy::Mode::enforce});
   }
   layers.push_back(
       {std::make_shared<dialect::webhook::WebhookLayer>(config.limits.webhook_recipients)});

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "app/explain_script.h"
 #include "base/text.h"
 #include "policy/authentication_text.h"
 #include "policy/layer.h"
@@ -180,7 +181,7 @@ std::string decision_text(const Explanation& explanation, const Decision& decisi
   table.add({"layer", "rule", "verdict", "where it stands", "evidence"});
   for (const Step& step : decision.steps) {
     table.add({std::string(step.layer), std::string(step.check), verdict_word(step),
-               shown(step.origin), shown(step.verdict.detail)});
+               shown(step.origin), shown(evidence_of(step))});
   }
   if (!decision.steps.empty()) out += table.text("  ");
   if (refused) {
@@ -216,6 +217,9 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   if (evidence.dmarc) line(policy::describe(*evidence.dmarc));
   if (evidence.arc) line(policy::describe(*evidence.arc));
   if (!out.empty()) out = "\n" + paint.bold("Who vouches for it") + "\n" + out;
+  if (!evidence.copies.empty()) {
+    out += "\n" + paint.bold("scripts") + "   the message's values\n" + copies_text(evidence);
+  }
   if (!evidence.consulted.empty()) {
     out += "\n" + paint.bold("Other programs asked") + "\n";
     for (const policy::Consultation& one : evidence.consulted) {
@@ -309,7 +313,7 @@ json::object step_json(const Step& step) {
   json::object out{{"layer", step.layer},
                    {"rule", step.check},
                    {"origin", shown(step.origin)},
-                   {"evidence", shown(step.verdict.detail)},
+                   {"evidence", shown(evidence_of(step))},
                    {"verdict", policy::to_string(step.verdict.kind)},
                    {"enforced", step.enforced}};
   if (step.verdict.refuses()) out["reply"] = reply_json(step.verdict.reply);
@@ -444,6 +448,7 @@ json::object explanation_json(const Explanation& explanation) {
   out["decisions"] = std::move(decisions);
   out["authentication"] = authentication_json(evidence);
   out["consulted"] = consulted_json(evidence.consulted);
+  if (!evidence.copies.empty()) out["copies"] = copies_json(evidence);
   out["dns"] = dns_json(evidence.dns);
   out["omitted"] = trace.omitted;
   out["outcome"] = trace.outcome;

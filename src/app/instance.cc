@@ -292,8 +292,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
     std::string certificate = listener.certificate;
     std::string key = listener.key;
     if (listener.started && !listener.started->certificate.text.empty()) {
-      return cannot(ExitCode::config,
-                    listener.started->place + ": a certificate must be a file",
+      return cannot(ExitCode::config, listener.started->place + ": a certificate must be a file",
                     "write its PEM to a file and name that: tls_certificate = '/etc/...'");
     }
     if (certificate.empty()) {

@@ -24,9 +24,8 @@ Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOpt
   runtime->name_servers_ = std::move(*resolver);
   runtime->resolver_ = std::make_unique<dns::CachingResolver>(*runtime->name_servers_);
   runtime->pool_ = std::make_unique<net::WorkPool>(blocking_threads, blocking_queue);
-  runtime->inner_ =
-      std::make_unique<ScriptWorld>(*runtime->resolver_, *runtime->pool_,
-                                    ScriptWorld::Options{.ca_file = ca_file});
+  runtime->inner_ = std::make_unique<ScriptWorld>(*runtime->resolver_, *runtime->pool_,
+                                                  ScriptWorld::Options{.ca_file = ca_file});
   runtime->thread_ = std::thread([raw = runtime.get()] { raw->loop_.run(); });
   return runtime;
 }

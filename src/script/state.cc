@@ -224,7 +224,7 @@ void State::charge(std::uint64_t steps) {
   if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
-void State::count(lua_State* L, lua_Debug*) {
+void State::count(lua_State* L, lua_Debug* where) {
   State& self = of(L);
   if (self.running_ == nullptr) return;
   Call& call = *self.running_;
@@ -250,7 +250,10 @@ void State::count(lua_State* L, lua_Debug*) {
   }
   // Whoever catches this meets it again at his next instruction.
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  luaL_error(L, "%s", sentence_of(spent.stopped));
+  lua_getinfo(L, "Sl", where);
+  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline,
+                  sentence_of(spent.stopped));
+  lua_error(L);
 }
 
 void State::spend(lua_State* L, std::uint64_t steps) {

@@ -265,7 +265,7 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
        "write '5 minutes'"},
       {"[tenant.a]\nmax_age = true\n",
        "queue.toml:2: `tenant.a.max_age` must be a duration: a duration is a number of "
-       "seconds or a text such as '5 minutes'"},
+       "seconds or a text like '5 minutes'"},
       {"[queue.'example.com']\nmax_message_rate = '10/fortnight'\n",
        "queue.toml:2: `queue.example.com.max_message_rate` must be a rate like '100/s'"},
       {"[queue.'example.com'.t]\negress_pol = 'p'\n",

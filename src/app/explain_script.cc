@@ -1,0 +1,58 @@
+#include "app/explain_script.h"
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+
+namespace postern::app {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::size_t most = 200;
+
+std::string address_at(const policy::Evidence& evidence, std::size_t index) {
+  return index < evidence.recipients.size() ? evidence.recipients[index].address.text() : "";
+}
+
+}  // namespace
+
+std::string evidence_of(const policy::Step& step) {
+  std::string text = step.verdict.detail;
+  if (!step.spent.empty()) text += (text.empty() ? "[" : " [") + step.spent + "]";
+  return text;
+}
+
+json::array copies_json(const policy::Evidence& evidence) {
+  json::array copies;
+  for (const policy::ScriptCopy& copy : evidence.copies) {
+    json::array recipients;
+    for (const std::size_t index : copy.recipients) {
+      recipients.emplace_back(address_at(evidence, index));
+    }
+    json::object one{{"recipients", std::move(recipients)}, {"meta", copy.meta}};
+    if (copy.reverse_path) one["sender"] = copy.reverse_path->text();
+    copies.push_back(std::move(one));
+  }
+  return copies;
+}
+
+std::string copies_text(const policy::Evidence& evidence) {
+  std::string out;
+  for (const policy::ScriptCopy& copy : evidence.copies) {
+    out += "  for";
+    for (const std::size_t index : copy.recipients) {
+      out += " " + printable(address_at(evidence, index), most);
+    }
+    out += "\n";
+    for (const auto& [name, value] : copy.meta) {
+      out += fmt::format("    {} = {}\n", printable(name, most),
+                         printable(json::serialize(value), most));
+    }
+  }
+  return out;
+}
+
+}  // namespace postern::app
