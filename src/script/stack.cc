@@ -162,6 +162,7 @@ std::string_view text_at(lua_State* L, int index) {
   if (!lua_isstring(L, index)) wrong_argument(index, "string", L);
   std::size_t size = 0;
   const char* text = lua_tolstring(L, index, &size);
+  Runtime::charge(State::of(L), size);
   return {text, size};
 }
 
@@ -198,7 +199,10 @@ std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index) {
   return std::static_pointer_cast<const Thrown>(*static_cast<std::shared_ptr<void>*>(object));
 }
 
-void push(lua_State* L, std::string_view text) { lua_pushlstring(L, text.data(), text.size()); }
+void push(lua_State* L, std::string_view text) {
+  Runtime::charge(State::of(L), text.size());
+  lua_pushlstring(L, text.data(), text.size());
+}
 void push(lua_State* L, bool value) { lua_pushboolean(L, value ? 1 : 0); }
 void push(lua_State* L, std::int64_t value) { lua_pushinteger(L, value); }
 void push(lua_State* L, double value) { lua_pushnumber(L, value); }

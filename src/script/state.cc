@@ -20,10 +20,6 @@ namespace {
 constexpr int look_every = 100;
 /// Steps of other work, after which the budget is looked at when the next instruction comes.
 constexpr std::uint64_t look_after = 10'000;
-/// New memory is filled or copied: this many octets in the time of an instruction. Small blocks are
-/// part of the instruction that takes them.
-constexpr std::size_t octets_per_step = 64;
-constexpr std::size_t large_block = 4096;
 constexpr std::size_t idle_coroutines = 64;
 
 const char* sentence_of(Stopped why) {
@@ -251,8 +247,7 @@ void State::count(lua_State* L, lua_Debug* where) {
   // Whoever catches this meets it again at his next instruction.
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   lua_getinfo(L, "Sl", where);
-  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline,
-                  sentence_of(spent.stopped));
+  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline, sentence_of(spent.stopped));
   lua_error(L);
 }
 
