@@ -259,6 +259,9 @@ class Pending {
   virtual std::optional<json::value> kept() const { return std::nullopt; }
   /// Pushes the results that a record has, instead of run() and finish().
   virtual int again(lua_State* L, const json::array& results);
+  /// False: the result is of a class of the host's, which no record can hold. When a call runs
+  /// again from its record such a function runs again too.
+  virtual bool is_data() const = 0;
 };
 
 template <class T>
@@ -295,6 +298,16 @@ class PendingTask final : public Pending {
       return give(L, Kept<T>::again(results.empty() ? json::value() : results.front()));
     } else {
       return Pending::again(L, results);
+    }
+  }
+
+  bool is_data() const override {
+    if constexpr (keeps) {
+      return true;
+    } else if constexpr (IsVector<T>::value) {
+      return !IsShared<typename T::value_type>::value;
+    } else {
+      return !IsShared<T>::value;
     }
   }
 

@@ -38,16 +38,20 @@ int resumed(lua_State* L, int, lua_KContext) {
     try {
       const auto kept = call.records() ? finished->kept() : std::nullopt;
       const int count = finished->finish(inner);
-      if (call.records()) {
+      if (call.records() && finished->is_data()) {
         call.tell({name_of_function(inner),
                    kept ? json::serialize(json::array{*kept}) : results_of(inner, count)});
       }
       return count;
     } catch (const Throw& thrown) {
-      if (call.records()) call.tell({name_of_function(inner), thrown.value->text(), true});
+      if (call.records() && finished->is_data()) {
+        call.tell({name_of_function(inner), thrown.value->text(), true});
+      }
       throw;
     } catch (const std::exception& error) {
-      if (call.records()) call.tell({name_of_function(inner), error.what(), true});
+      if (call.records() && finished->is_data()) {
+        call.tell({name_of_function(inner), error.what(), true});
+      }
       throw;
     }
   });
@@ -264,7 +268,7 @@ int Pending::again(lua_State* L, const json::array& results) {
 
 int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   State& state = State::of(L);
-  if (current(L).offline()) {
+  if (current(L).offline() && pending->is_data()) {
     return pending->again(L, current(L).next_answer(name_of_function(L)));
   }
   if (!Runtime::may_wait(state, L)) {
