@@ -150,9 +150,11 @@ struct Evidence {
 
   /// The message as scripts left it, each recipient in one copy; none: as it came.
   std::vector<ScriptCopy> copies;
-  /// What scripts were told by their host functions at the stage in hand, for the record.
+  /// What scripts were told by their host functions at the stage in hand, for the record: a line
+  /// for each call of a script.
   std::string script_record;
-  /// The same of a recorded decision that is made again: the answers that scripts get.
+  /// A recorded decision is made again: scripts ask nobody and get these answers, from the top.
+  bool offline = false;
   std::string script_answers;
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.

@@ -513,6 +513,7 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   }
   evidence.copies.clear();
   evidence.session.script.reset();
+  evidence.offline = true;
   evidence.script_answers = decision.script;
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();

@@ -6,6 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "dialect/kumo/auth_results.h"
 #include "dialect/kumo/domain_map_bind.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/message.h"
@@ -54,15 +55,34 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
   co_return trouble;
 }
 
-std::vector<script::Told> told_of(std::string_view text) {
+/// A line of a record: what one call was told.
+std::vector<script::Told> told_of(std::string_view line) {
   std::vector<script::Told> told;
-  if (text.empty()) return told;
-  const json::value parsed = json::parse({text.data(), text.size()});
-  for (const json::value& one : parsed.at("told").as_array()) {
+  if (line.empty()) return told;
+  const json::value parsed = json::parse({line.data(), line.size()});
+  for (const json::value& one : parsed.as_array()) {
     told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
                     one.as_array().size() > 2});
   }
   return told;
+}
+
+std::string line_of(const std::vector<script::Told>& all) {
+  json::array line;
+  for (const script::Told& told : all) {
+    json::array one{told.function, told.answer};
+    if (told.failed) one.emplace_back(true);
+    line.push_back(std::move(one));
+  }
+  return line.empty() ? "\n" : json::serialize(line) + "\n";
+}
+
+/// The first line, which is taken off.
+std::string take_line(std::string& lines) {
+  const std::size_t end = std::min(lines.find('\n'), lines.size());
+  std::string line = lines.substr(0, end);
+  lines.erase(0, end + 1);
+  return line;
 }
 
 }  // namespace
@@ -88,13 +108,15 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
       .name = path.filename().string(),
       .setup = {.tables = library(),
                 .modules = {{"policy-extras.queue", queue_module_text()},
-                            {"policy-extras.listener_domains", listener_domains_module_text()}},
+                            {"policy-extras.listener_domains", listener_domains_module_text()},
+                            {"policy-extras.mail_auth", mail_auth_module_text()}},
                 .globals = {"kumo"},
                 .files = {.directory = path.has_parent_path() ? path.parent_path().string() : ".",
                           .roots = given.read_roots,
                           .seen = given.files ? nullptr : seen,
                           .given = given.files},
                 .memos = nullptr},
+      .loading = given.loading,
       .user =
           [&first] {
             auto handlers = std::make_shared<Handlers>();
@@ -106,7 +128,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
       .states = given.states};
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        listener_functions(), queues_functions(), domain_map_functions(),
+        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
         script::HostTable(memoize_functions)}) {
     program.setup.tables.push_back(table);
   }
@@ -169,14 +191,14 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   Call call(world_, options_.limits, &context);
   for (std::string& secret : secrets) call.keep_secret(std::move(secret));
   context.header_text = options_.header_text;
-  const std::string& answers = context.evidence.script_answers;
-  if (!answers.empty()) {
-    call.answer_from(told_of(answers));
-  } else if (recorded) {
-    call.record();
-  }
+  const bool offline = context.evidence.offline;
   Ran ran;
   try {
+    if (offline) {
+      call.answer_from(told_of(take_line(context.evidence.script_answers)));
+    } else if (recorded) {
+      call.record();
+    }
     State& state = program_->here();
     const int function = state.user<Handlers>().of(event)->function;
     ran.raised = co_await state.call(function, std::move(arguments), std::move(results), call);
@@ -187,12 +209,7 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
                         .thrown = nullptr};
   }
   ran.spent = call.spent();
-  for (script::Told& told : call.told()) {
-    json::array one{told.function, told.answer};
-    if (told.failed) one.emplace_back(true);
-    std::string& record = context.evidence.script_record;
-    record += (record.empty() ? "" : ",") + json::serialize(one);
-  }
+  if (!offline && recorded) context.evidence.script_record += line_of(call.told());
   co_return ran;
 }
 
