@@ -163,15 +163,10 @@ json::value make_listener_domain(json::value options) {
 }
 
 const script::HostFunction functions[] = {
-    {"kumo.start_esmtp_listener", "options: table", "",
-     "Listens for SMTP; only in the `init` event. Options: `listen`, `hostname`, `banner`, "
-     "`relay_hosts`, `tls_certificate`, `tls_private_key`, `client_timeout`, `max_message_size`, "
-     "`max_recipients_per_message`, `max_messages_per_connection`, `line_length_hard_limit`, "
-     "`invalid_line_endings`, `meta`.",
-     script::bind<&start_listener>},
-    {"kumo.make_listener_domain", "options: table", "ListenerDomain",
-     "What `get_listener_domain` returns: `relay_to`, `relay_from`, `log_oob`, `log_arf`.",
-     script::bind<&make_listener_domain>},
+    {"kumo.start_esmtp_listener", "options: ListenerOptions", "",
+     "Listens for SMTP; only in the `init` event.", script::bind<&start_listener>},
+    {"kumo.make_listener_domain", "options: ListenerDomain", "ListenerDomain",
+     "What `get_listener_domain` returns, checked.", script::bind<&make_listener_domain>},
 };
 
 }  // namespace

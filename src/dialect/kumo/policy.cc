@@ -6,14 +6,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include "dialect/kumo/auth_results.h"
-#include "dialect/kumo/domain_map_bind.h"
-#include "dialect/kumo/library.h"
-#include "dialect/kumo/message.h"
-#include "dialect/kumo/queues_bind.h"
-#include "dialect/kumo/refusal.h"
-#include "dialect/kumo/session.h"
-#include "script/memoize.h"
+#include "dialect/kumo/api.h"
 
 namespace postern::dialect::kumo {
 
@@ -22,17 +15,6 @@ namespace {
 using script::Call;
 using script::Raised;
 using script::State;
-
-const script::HostFunction memoize_functions[] = {
-    {"kumo.memoize",
-     "f: function, options: { name: string, ttl: Duration, capacity: integer, negative_ttl?: "
-     "Duration }",
-     "function",
-     "A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` "
-     "of them, in one cache for all threads. Who asks for what is being computed waits for it. "
-     "Errors are not remembered.",
-     script::memoize},
-};
 
 /// `pre_init` and `init` when the file has run.
 Task<std::optional<Raised>> begin(State& state, Call& call) {
@@ -106,10 +88,8 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   script::Program::Options program{
       .text = given.text,
       .name = path.filename().string(),
-      .setup = {.tables = library(),
-                .modules = {{"policy-extras.queue", queue_module_text()},
-                            {"policy-extras.listener_domains", listener_domains_module_text()},
-                            {"policy-extras.mail_auth", mail_auth_module_text()}},
+      .setup = {.tables = all_functions(),
+                .modules = {},
                 .globals = {"kumo"},
                 .files = {.directory = path.has_parent_path() ? path.parent_path().string() : ".",
                           .roots = given.read_roots,
@@ -126,11 +106,8 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
       .ready = begin,
       .run = given.run,
       .states = given.states};
-  for (const script::HostTable table :
-       {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
-        script::HostTable(memoize_functions)}) {
-    program.setup.tables.push_back(table);
+  for (const Module& module : all_modules()) {
+    program.setup.modules.emplace_back(module.name, module.text);
   }
   auto loaded = script::Program::load(std::move(program), world);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));

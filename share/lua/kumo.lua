@@ -1,0 +1,959 @@
+---@meta
+-- What editors know of Postern's Lua policies. Made from the tables that register the functions:
+-- dialect_test writes it. See docs/lua-hooks.md.
+
+---Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.
+---@alias Duration number|string
+
+---What an identity is.
+---@alias AuthContext 'SmtpAuthPlainAuthorization'|'SmtpAuthPlainAuthentication'|'HttpBasicAuth'|'BearerToken'|'ProxyAuthRfc1929'|'LocalSystem'|'GenericAuth'
+
+---One of a client's names.
+---@class AuthIdentity
+---@field identity string The name.
+---@field context AuthContext What the name is: whose password it was, or for whom one acts.
+
+---Who a client is, and for whom it may act.
+---@class AuthInfo
+---@field identities AuthIdentity[] Without an authentication identity it is the first; without an authorization identity it is the authentication identity.
+---@field groups? string[] Groups of the client.
+---@field peer_address? string Accepted, without effect.
+
+---An address in a header field.
+---@class HeaderAddress
+---@field email string The whole address.
+---@field name string The display name, decoded.
+---@field user string The local part.
+---@field domain string The domain.
+
+---The addresses of a header field.
+---@class AddressHeader
+---@field email string The first address.
+---@field name string Its display name, decoded.
+---@field user string Its local part.
+---@field domain string Its domain.
+---@field list HeaderAddress[] All addresses of the field.
+
+---What becomes of reports.
+---@alias ReportHandling boolean|'Ignore'|'LogThenDrop'|'LogThenRelay'
+
+---Who may send to or from a domain.
+---@class ListenerDomain
+---@field relay_to? boolean Whether mail for the domain is taken from everybody.
+---@field relay_from? string[] Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`.
+---@field log_oob? ReportHandling Accepted, without effect.
+---@field log_arf? ReportHandling Accepted, without effect.
+
+---Of a listener that a policy starts.
+---@class ListenerOptions
+---@field listen string `192.0.2.1:25`, `[2001:db8::1]:25`.
+---@field hostname? string What the listener calls itself; else `server.hostname`.
+---@field banner? string What the greeting says behind the name.
+---@field relay_hosts? string[] Networks whose mail is passed on anywhere; else those of this machine alone.
+---@field tls_certificate? string|{key_data: string} A PEM file or its text; without it the server makes one.
+---@field tls_private_key? string|{key_data: string} The key of that certificate.
+---@field client_timeout? Duration How long the client may be silent; else a minute.
+---@field max_message_size? integer In octets; else 20 MiB.
+---@field max_recipients_per_message? integer Else 1024.
+---@field max_messages_per_connection? integer Else 10000.
+---@field line_length_hard_limit? integer Octets of a line; else 998.
+---@field invalid_line_endings? 'Deny'|'Allow'|'Fix' Lines that do not end in CRLF; else 'Deny'.
+---@field meta? table Values that every connection begins with.
+
+---@class kumo
+kumo = {}
+
+---@class kumo.crypto
+kumo.crypto = {}
+
+---Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`,
+---`$5$`), yescrypt (`$y$`), scrypt (`$7$`) or Argon2 (`$argon2id$`, `$argon2i$`). What is no such
+---hash, nil too, is false. It runs beside the event loop.
+---@param plain string
+---@param hash string|nil
+---@return boolean
+function kumo.crypto.verify_password(plain, hash) end
+
+---Whether both are equal, in a time that tells nothing but whether they are equally long.
+---@param a string
+---@param b string
+---@return boolean
+function kumo.crypto.constant_time_eq(a, b) end
+
+---@class kumo.digest
+kumo.digest = {}
+
+---Of all arguments, one after the other; what is no string as JSON. SHA-1 keeps no secret: use it
+---where something else asks for it.
+---@param ... any
+---@return Digest
+function kumo.digest.sha1(...) end
+
+---SHA-224, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha224(...) end
+
+---SHA-256 of all arguments, one after the other; what is no string as JSON. Passwords belong into
+---kumo.crypto.verify_password, not into a digest.
+---@param ... any
+---@return Digest
+function kumo.digest.sha256(...) end
+
+---SHA-384, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha384(...) end
+
+---SHA-512, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha512(...) end
+
+---SHA-512/256, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha512_256(...) end
+
+---SHA3-256, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha3_256(...) end
+
+---SHA3-384, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha3_384(...) end
+
+---SHA3-512, see kumo.digest.sha256.
+---@param ... any
+---@return Digest
+function kumo.digest.sha3_512(...) end
+
+---CRC-32 as in ZIP files, four octets: it finds accidents, not forgeries.
+---@param ... any
+---@return Digest
+function kumo.digest.crc32(...) end
+
+---HMAC with SHA-1, see kumo.digest.hmac_sha256.
+---@param source string|table
+---@param ... any
+---@return Digest
+function kumo.digest.hmac_sha1(source, ...) end
+
+---HMAC with SHA-224, see kumo.digest.hmac_sha256.
+---@param source string|table
+---@param ... any
+---@return Digest
+function kumo.digest.hmac_sha224(source, ...) end
+
+---HMAC (RFC 2104) with SHA-256 of all arguments but the first, which names the key as
+---kumo.secrets.load has it.
+---@param source string|table
+---@param ... any
+---@return Digest
+function kumo.digest.hmac_sha256(source, ...) end
+
+---HMAC with SHA-384, see kumo.digest.hmac_sha256.
+---@param source string|table
+---@param ... any
+---@return Digest
+function kumo.digest.hmac_sha384(source, ...) end
+
+---HMAC with SHA-512, see kumo.digest.hmac_sha256.
+---@param source string|table
+---@param ... any
+---@return Digest
+function kumo.digest.hmac_sha512(source, ...) end
+
+---@class Digest
+---@field bytes string The octets themselves.
+---@field hex string Lower-case hexadecimal.
+---@field base32 string As kumo.encode.base32_encode has it.
+---@field base32_nopad string Without padding.
+---@field base32hex string As kumo.encode.base32hex_encode has it.
+---@field base32hex_nopad string Without padding.
+---@field base64 string As kumo.encode.base64_encode has it.
+---@field base64_nopad string Without padding.
+---@field base64url string As kumo.encode.base64url_encode has it.
+---@field base64url_nopad string Without padding.
+local Digest = {}
+
+---@class kumo.dns
+kumo.dns = {}
+
+---The hosts that take mail of a domain, all of them in the order of preference and by preference;
+---without MX records the domain itself. As with all look-ups here, a name that does not exist and
+---trouble are errors; there is one resolver, whatever the last argument names.
+---@param domain string
+---@param resolver? string
+---@return {domain_name: string, hosts: string[], by_pref: table<integer, string[]>, is_mx: boolean, is_domain_literal: boolean}
+function kumo.dns.lookup_mx(domain, resolver) end
+
+---The TXT records; the strings of a record are joined.
+---@param name string
+---@param resolver? string
+---@return string[]
+function kumo.dns.lookup_txt(name, resolver) end
+
+---The IPv4 addresses, then the IPv6 addresses.
+---@param name string
+---@param resolver? string
+---@return string[]
+function kumo.dns.lookup_addr(name, resolver) end
+
+---The names that an address has, each with its last dot.
+---@param ip string
+---@param resolver? string
+---@return string[]
+function kumo.dns.lookup_ptr(ip, resolver) end
+
+---What a DNS block list says of an address, which may have a port: an address such as 127.0.0.2 and
+---the reason, or nil and nil when it is not listed.
+---@param ip string
+---@param base string
+---@param resolver? string
+---@return string|nil, string|nil
+function kumo.dns.rbl_lookup(ip, base, resolver) end
+
+---The name whose PTR records an address has: `7.2.0.192.in-addr.arpa`. Asks nobody.
+---@param ip string
+---@return string
+function kumo.dns.ptr_host(ip) end
+
+---The same without its last two labels: `7.2.0.192`. Asks nobody.
+---@param ip string
+---@return string
+function kumo.dns.reverse_ip(ip) end
+
+---@class kumo.encode
+kumo.encode = {}
+
+---Base32 with padding.
+---@param octets string
+---@return string
+function kumo.encode.base32_encode(octets) end
+
+---The octets of base32. As with all decoders here white space, other letters and wrong padding are
+---errors, which say where.
+---@param text string
+---@return string
+function kumo.encode.base32_decode(text) end
+
+---Base32 without padding.
+---@param octets string
+---@return string
+function kumo.encode.base32_nopad_encode(octets) end
+
+---The octets of base32 without padding.
+---@param text string
+---@return string
+function kumo.encode.base32_nopad_decode(text) end
+
+---Base32 with the alphabet 0-9 A-V, which keeps the order of what it encodes.
+---@param octets string
+---@return string
+function kumo.encode.base32hex_encode(octets) end
+
+---The octets of base32 with the alphabet 0-9 A-V.
+---@param text string
+---@return string
+function kumo.encode.base32hex_decode(text) end
+
+---The same without padding.
+---@param octets string
+---@return string
+function kumo.encode.base32hex_nopad_encode(octets) end
+
+---The same without padding.
+---@param text string
+---@return string
+function kumo.encode.base32hex_nopad_decode(text) end
+
+---Base64 with padding.
+---@param octets string
+---@return string
+function kumo.encode.base64_encode(octets) end
+
+---The octets of base64.
+---@param text string
+---@return string
+function kumo.encode.base64_decode(text) end
+
+---Base64 without padding.
+---@param octets string
+---@return string
+function kumo.encode.base64_nopad_encode(octets) end
+
+---The octets of base64 without padding.
+---@param text string
+---@return string
+function kumo.encode.base64_nopad_decode(text) end
+
+---Base64 with `-` and `_` instead of `+` and `/`, fit for URLs and file names.
+---@param octets string
+---@return string
+function kumo.encode.base64url_encode(octets) end
+
+---The octets of base64 with `-` and `_`.
+---@param text string
+---@return string
+function kumo.encode.base64url_decode(text) end
+
+---The same without padding, as in JSON Web Tokens.
+---@param octets string
+---@return string
+function kumo.encode.base64url_nopad_encode(octets) end
+
+---The same without padding.
+---@param text string
+---@return string
+function kumo.encode.base64url_nopad_decode(text) end
+
+---Two lower-case digits an octet.
+---@param octets string
+---@return string
+function kumo.encode.hex_encode(octets) end
+
+---The octets of hexadecimal digits in either case.
+---@param text string
+---@return string
+function kumo.encode.hex_decode(text) end
+
+---A line of the log at level debug, see kumo.log_info.
+---@param ... any
+function kumo.log_debug(...) end
+
+---A line of the log: the values with blanks between, tables as JSON. Passwords and secrets of this
+---call are left out of it. `print` does the same.
+---@param ... any
+function kumo.log_info(...) end
+
+---A line of the log at level warning, see kumo.log_info.
+---@param ... any
+function kumo.log_warn(...) end
+
+---A line of the log at level error, see kumo.log_info.
+---@param ... any
+function kumo.log_error(...) end
+
+---See kumo.serde.json_parse.
+---@param text string
+---@return any
+function kumo.json_parse(text) end
+
+---See kumo.serde.json_load.
+---@param path string
+---@return any
+function kumo.json_load(path) end
+
+---See kumo.serde.json_encode.
+---@param value any
+---@return string
+function kumo.json_encode(value) end
+
+---See kumo.serde.json_encode_pretty.
+---@param value any
+---@return string
+function kumo.json_encode_pretty(value) end
+
+---See kumo.serde.toml_parse.
+---@param text string
+---@return table
+function kumo.toml_parse(text) end
+
+---See kumo.serde.toml_load.
+---@param path string
+---@return table
+function kumo.toml_load(path) end
+
+---See kumo.serde.toml_encode.
+---@param value table
+---@return string
+function kumo.toml_encode(value) end
+
+---See kumo.serde.toml_encode_pretty.
+---@param value table
+---@return string
+function kumo.toml_encode_pretty(value) end
+
+---The same as kumo.time.sleep.
+---@param seconds number
+function kumo.sleep(seconds) end
+
+---Registers the handler of an event. Only while the policy loads; an event has one handler.
+---@param event string
+---@param handler function
+---@overload fun(event: 'pre_init', handler: fun())
+---@overload fun(event: 'init', handler: fun())
+---@overload fun(event: 'smtp_server_connection_accepted', handler: fun(conn_meta: ConnMeta))
+---@overload fun(event: 'smtp_server_ehlo', handler: fun(domain: string, conn_meta: ConnMeta, extensions?: string[]): string[]|nil)
+---@overload fun(event: 'smtp_server_auth_plain', handler: fun(authz: string, authc: string, password: string, conn_meta: ConnMeta): boolean|AuthInfo)
+---@overload fun(event: 'smtp_server_mail_from', handler: fun(sender: EnvelopeAddress, conn_meta: ConnMeta))
+---@overload fun(event: 'get_listener_domain', handler: fun(domain: string, listener: string, conn_meta: ConnMeta): ListenerDomain|nil)
+---@overload fun(event: 'smtp_server_rcpt_to', handler: fun(recipient: EnvelopeAddress, conn_meta: ConnMeta))
+---@overload fun(event: 'smtp_server_data', handler: fun(message: Message, conn_meta: ConnMeta))
+---@overload fun(event: 'smtp_server_message_received', handler: fun(message: Message, conn_meta: ConnMeta))
+function kumo.on(event, handler) end
+
+---Refuses the command in hand with this reply: a code from 400 to 599, and a text that may begin
+---with an enhanced status code. 421 closes the connection.
+---@param code integer
+---@param text string
+function kumo.reject(code, text) end
+
+---Refuses like `kumo.reject` and closes the connection.
+---@param code integer
+---@param text string
+---@param mode? 'ForceDisconnect'|'FollowWith421'|'If421'
+function kumo.disconnect(code, text, mode) end
+
+---Listens for SMTP; only in the `init` event.
+---@param options ListenerOptions
+function kumo.start_esmtp_listener(options) end
+
+---What `get_listener_domain` returns, checked.
+---@param options ListenerDomain
+---@return ListenerDomain
+function kumo.make_listener_domain(options) end
+
+---A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` of
+---them, in one cache for all threads. Who asks for what is being computed waits for it. Errors are
+---not remembered.
+---@param f function
+---@param options { name: string, ttl: Duration, capacity: integer, negative_ttl?: Duration }
+---@return function
+function kumo.memoize(f, options) end
+
+---@class kumo.regex
+kumo.regex = {}
+
+---A regular expression in the syntax of PCRE2, which is Perl's: case counts, `.` is no line end,
+---`$` is the very end, classes know Unicode; `(?ims)` in front changes that. A match that takes too
+---long is an error: a pattern cannot hold up the server.
+---@param pattern string
+---@return Regex
+function kumo.regex.compile(pattern) end
+
+---With a backslash in front of all that means something in a regular expression.
+---@param text string
+---@return string
+function kumo.regex.escape(text) end
+
+---@class Regex
+local Regex = {}
+
+---Whether it matches anywhere.
+---@param text string
+---@return boolean
+function Regex:is_match(text) end
+
+---What matches first.
+---@param text string
+---@return string|nil
+function Regex:find(text) end
+
+---All that matches, without overlaps.
+---@param text string
+---@return string[]
+function Regex:find_all(text) end
+
+---The groups of the first match by number and, where they have one, by name; number 0 is the match
+---itself.
+---@param text string
+---@return table<integer|string, string>|nil
+function Regex:captures(text) end
+
+---With the first match replaced. In `with`, `$1` and `$name` stand for groups, `${1}` where a
+---letter follows, `$$` for a dollar.
+---@param text string
+---@param with string
+---@return string
+function Regex:replace(text, with) end
+
+---With all matches replaced.
+---@param text string
+---@param with string
+---@return string
+function Regex:replace_all(text, with) end
+
+---With the first `limit` matches replaced; 0: all.
+---@param text string
+---@param limit integer
+---@param with string
+---@return string
+function Regex:replacen(text, limit, with) end
+
+---The pieces between the matches.
+---@param text string
+---@return string[]
+function Regex:split(text) end
+
+---@class kumo.secrets
+kumo.secrets = {}
+
+---The octets of a secret. A string names a file, read whole; `key_data` is the secret itself; the
+---others name a secret of HashiCorp Vault's key-value engine version 2, whose field `vault_key`
+---(`key` where none is named) it is. Address and token come from VAULT_ADDR and VAULT_TOKEN, read
+---at each call, where they are not given. A login whose hook ends because Vault has no such secret
+---is refused as one with a wrong password is.
+---@param source string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}
+---@return string
+function kumo.secrets.load(source) end
+
+---@class kumo.serde
+kumo.serde = {}
+
+---The value of JSON text, whose `//`, `/* */` and `#` comments count as blanks. Null is nil.
+---@param text string
+---@return any
+function kumo.serde.json_parse(text) end
+
+---The same of a file beside the policy or in a folder of `lua.read`. Errors say file and line.
+---@param path string
+---@return any
+function kumo.serde.json_load(path) end
+
+---JSON in one line, keys sorted. An empty table is `{}`.
+---@param value any
+---@return string
+function kumo.serde.json_encode(value) end
+
+---JSON with a value a line.
+---@param value any
+---@return string
+function kumo.serde.json_encode_pretty(value) end
+
+---The table of TOML text. Dates and times are strings.
+---@param text string
+---@return table
+function kumo.serde.toml_parse(text) end
+
+---The same of a file beside the policy or in a folder of `lua.read`.
+---@param path string
+---@return table
+function kumo.serde.toml_load(path) end
+
+---TOML, keys sorted.
+---@param value table
+---@return string
+function kumo.serde.toml_encode(value) end
+
+---The same as toml_encode.
+---@param value table
+---@return string
+function kumo.serde.toml_encode_pretty(value) end
+
+---@class Connection
+local Connection = {}
+
+---Runs one statement, with values for its `?`, or with a table for its `:name`s. Without columns
+---the result is the number of rows that changed, with one column the list of its values, with
+---several a list of tables by column; no row is an empty list, NULL is nil. Others are served while
+---it runs; at the end of the call's time it is broken off, and so are results of more than 10,000
+---rows or 8 MiB.
+---@param sql string
+---@param ... string|number|nil
+---@return any[]|integer
+function Connection:execute(sql, ...) end
+
+---Gives the database back; the connection is of no use any more.
+function Connection:close() end
+
+---@class kumo.string
+kumo.string = {}
+
+---The pieces between the separators, empty ones included. The separator is plain text, as
+---everywhere in kumo.string; an empty one stands around every character.
+---@param text string
+---@param separator string
+---@return string[]
+function kumo.string.split(text, separator) end
+
+---At most `limit` pieces, the last of which is all the rest.
+---@param text string
+---@param limit integer
+---@param separator string
+---@return string[]
+function kumo.string.splitn(text, limit, separator) end
+
+---The pieces from the right: the last one comes first.
+---@param text string
+---@param separator string
+---@return string[]
+function kumo.string.rsplit(text, separator) end
+
+---At most `limit` pieces from the right, the last of which is all the rest.
+---@param text string
+---@param limit integer
+---@param separator string
+---@return string[]
+function kumo.string.rsplitn(text, limit, separator) end
+
+---The words between white space, that of Unicode too.
+---@param text string
+---@return string[]
+function kumo.string.split_whitespace(text) end
+
+---The words between blanks, tabs, line ends and form feeds.
+---@param text string
+---@return string[]
+function kumo.string.split_ascii_whitespace(text) end
+
+---Without the white space at both ends.
+---@param text string
+---@return string
+function kumo.string.trim(text) end
+
+---Without the white space in front.
+---@param text string
+---@return string
+function kumo.string.trim_start(text) end
+
+---Without the white space at the end.
+---@param text string
+---@return string
+function kumo.string.trim_end(text) end
+
+---With every `what` replaced.
+---@param text string
+---@param what string
+---@param with string
+---@return string
+function kumo.string.replace(text, what, with) end
+
+---With the first `limit` of them replaced.
+---@param text string
+---@param what string
+---@param with string
+---@param limit integer
+---@return string
+function kumo.string.replacen(text, what, with, limit) end
+
+---Whether the text begins so.
+---@param text string
+---@param start string
+---@return boolean
+function kumo.string.starts_with(text, start) end
+
+---Whether the text ends so.
+---@param text string
+---@param ending string
+---@return boolean
+function kumo.string.ends_with(text, ending) end
+
+---The text as lines of at most `soft` octets (75) where words allow it; words longer than `hard`
+---(900) are broken. Lines are broken by CR LF TAB, as header fields are.
+---@param text string
+---@param soft? integer
+---@param hard? integer
+---@return string
+function kumo.string.wrap(text, soft, hard) end
+
+---The domain that somebody registered, by the Public Suffix List: `example.co.uk` of
+---`www.example.co.uk`. Nil of a public suffix and of what is no domain name.
+---@param name string
+---@return string|nil
+function kumo.string.psl_domain(name) end
+
+---The public suffix of a domain name: `co.uk` of `www.example.co.uk`.
+---@param name string
+---@return string|nil
+function kumo.string.psl_suffix(name) end
+
+---@class kumo.time
+kumo.time = {}
+
+---The time now, to the microsecond.
+---@return Time
+function kumo.time.now() end
+
+---So many seconds after the beginning of 1970 UTC; fractions count.
+---@param seconds number
+---@return Time
+function kumo.time.from_unix_timestamp(seconds) end
+
+---A time as mail has it: `Sun, 2 Jan 2000 04:04:05 +0100`.
+---@param text string
+---@return Time
+function kumo.time.parse_rfc2822(text) end
+
+---A time as in `2000-01-02T03:04:05Z` or `2000-01-02T04:04:05.5+01:00`.
+---@param text string
+---@return Time
+function kumo.time.parse_rfc3339(text) end
+
+---A time in UTC.
+---@param year integer
+---@param month integer
+---@param day integer
+---@param hour integer
+---@param minute integer
+---@param second integer
+---@return Time
+function kumo.time.with_ymd_hms(year, month, day, hour, minute, second) end
+
+---A span: a number of seconds, or a text as `5 minutes`, `1h 30m`.
+---@param value number|string
+---@return TimeDelta
+function kumo.time.parse_duration(value) end
+
+---Waits; others are served meanwhile. The time counts for the budget of the call.
+---@param seconds number
+function kumo.time.sleep(seconds) end
+
+---Measures until its `done` is called, or until its variable goes when that is declared `<close>`.
+---@param label string
+---@return Timer
+function kumo.time.start_timer(label) end
+
+---@class Timer
+local Timer = {}
+
+---The seconds since the timer began; they are logged at level debug, with its label.
+---@return number
+function Timer:done() end
+
+---@class Time
+---@field year integer The year, 1 to 9999. All fields are of UTC.
+---@field month integer 1 to 12.
+---@field day integer 1 to 31.
+---@field hour integer 0 to 23.
+---@field minute integer 0 to 59.
+---@field second integer 0 to 59.
+---@field unix_timestamp integer Whole seconds since the beginning of 1970.
+---@field unix_timestamp_millis integer Whole milliseconds since the beginning of 1970.
+---@field rfc2822 string As in `Sun, 2 Jan 2000 03:04:05 +0000`.
+---@field rfc3339 string As in `2000-01-02T03:04:05+00:00`.
+---@field elapsed TimeDelta From then to now; negative when it is still to come.
+---@operator add(TimeDelta): Time
+---@operator sub(Time|TimeDelta): TimeDelta|Time
+local Time = {}
+
+---By strftime's letters, and `%f` for nanoseconds, `%3f` for milliseconds, `%.3f` with the dot in
+---front, `%:z` for an offset with colon.
+---@param format string
+---@return string
+function Time:format(format) end
+
+---@class TimeDelta
+---@field seconds number In seconds, with a fraction.
+---@field milliseconds integer In whole milliseconds.
+---@field microseconds integer In microseconds.
+---@field nanoseconds integer|nil In nanoseconds; nil beyond 292 years. Spans are kept to the microsecond.
+---@field human string As in `1h 30m`.
+---@operator add(TimeDelta|Time): TimeDelta|Time
+---@operator sub(TimeDelta): TimeDelta
+local TimeDelta = {}
+
+---@class kumo.uuid
+kumo.uuid = {}
+
+---A random one.
+---@return Uuid
+function kumo.uuid.new_v4() end
+
+---One that sorts by the time it was made at.
+---@return Uuid
+function kumo.uuid.new_v7() end
+
+---Of any of the forms that a Uuid has, in either case.
+---@param text string
+---@return Uuid
+function kumo.uuid.parse(text) end
+
+---@class Uuid
+---@field bytes string The 16 octets.
+---@field hyphenated string As in `69994630-3e27-11ef-91fc-cc28aa0a5c5a`.
+---@field simple string The 32 digits.
+---@field braced string With hyphens, in braces.
+---@field urn string With hyphens, behind `urn:uuid:`.
+local Uuid = {}
+
+---@class ConnMeta
+local ConnMeta = {}
+
+---A value of the connection: one that was set, or one that Postern knows (`received_from`,
+---`received_via`, `hostname`, `ehlo_domain`, `authn_id`, `authz_id`, `reception_protocol`,
+---`tls_cipher`, `tls_protocol_version`).
+---@param name string
+---@return any
+function ConnMeta:get_meta(name) end
+
+---Sets a value of the connection, any data; messages inherit it. Names of your own begin with `x_`.
+---@param name string
+---@param value any
+function ConnMeta:set_meta(name, value) end
+
+---Who the client authenticated as.
+---@return AuthInfo
+function ConnMeta:auth_info() end
+
+---@class EnvelopeAddress
+---@field user string The local part, without quotes.
+---@field domain string The domain.
+---@field email string The whole address; empty for the null sender.
+local EnvelopeAddress = {}
+
+---@class Message
+local Message = {}
+
+---A value of the message; it begins with those of the connection.
+---@param name string
+---@return any
+function Message:get_meta(name) end
+
+---Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` are
+---strings.
+---@param name string
+---@param value any
+function Message:set_meta(name, value) end
+
+---Names the message in logs.
+---@return string
+function Message:id() end
+
+---The reverse-path.
+---@return EnvelopeAddress
+function Message:sender() end
+
+---Another reverse-path.
+---@param address string
+function Message:set_sender(address) end
+
+---The recipient; a list where there are several.
+---@return EnvelopeAddress|EnvelopeAddress[]
+function Message:recipient() end
+
+---The recipients.
+---@return EnvelopeAddress[]
+function Message:recipient_list() end
+
+---Other recipients.
+---@param address string|string[]
+function Message:set_recipient(address) end
+
+---The value of the first field of that name, unfolded and decoded.
+---@param name string
+---@return string|nil
+function Message:get_first_named_header_value(name) end
+
+---The values of all fields of that name.
+---@param name string
+---@return string[]
+function Message:get_all_named_header_values(name) end
+
+---Name and value of each field.
+---@return string[][]
+function Message:get_all_headers() end
+
+---The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.
+---@param name string
+---@return AddressHeader|nil
+function Message:get_address_header(name) end
+
+---The addresses of From.
+---@return AddressHeader|nil
+function Message:from_header() end
+
+---The addresses of To.
+---@return AddressHeader|nil
+function Message:to_header() end
+
+---Removes every field of that name.
+---@param name string
+function Message:remove_all_named_headers(name) end
+
+---Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.
+---@param name string
+---@param value string
+---@param encode? boolean
+function Message:prepend_header(name, value, encode) end
+
+---Adds a field at the end of the header.
+---@param name string
+---@param value string
+---@param encode? boolean
+function Message:append_header(name, value, encode) end
+
+---The whole message.
+---@return string
+function Message:get_data() end
+
+---Another message in its place.
+---@param data string
+function Message:set_data(data) end
+
+---@class kumo.postern
+kumo.postern = {}
+
+---Reads and checks the data files of the queues helper; only while the policy loads.
+---@param sources (string|table)[]
+---@return QueuesConfig
+function kumo.postern.queues_load(sources) end
+
+---Reads and checks the data files of the listener_domains helper; only while the policy loads.
+---@param sources (string|table)[]
+---@return ListenerDomains
+function kumo.postern.listener_domains_load(sources) end
+
+---@class QueuesConfig
+---@field tenant_header string|nil The header that names the tenant.
+---@field campaign_header string|nil The header that names the campaign.
+local QueuesConfig = {}
+
+---What becomes of a message: `meta` to set, `remove_headers`, and a `refusal` if it may not be sent
+---as its tenant.
+---@param tenant? string
+---@param campaign? string
+---@param authz_id? string
+---@param domain? string
+---@return table
+function QueuesConfig:decide(tenant, campaign, authz_id, domain) end
+
+---The options of a queue.
+---@param domain? string
+---@param tenant? string
+---@param campaign? string
+---@return table|nil
+function QueuesConfig:resolve_config(domain, tenant, campaign) end
+
+---@class ListenerDomains
+local ListenerDomains = {}
+
+---The parameters of kumo.make_listener_domain for a connection.
+---@param domain string
+---@param listener string
+---@param received_from? string
+---@param authz_id? string
+---@return table|nil
+function ListenerDomains:find(domain, listener, received_from, authz_id) end
+
+---@class kumo.domain_map
+kumo.domain_map = {}
+
+---A table by domain name in which `*.example.com` is every name below example.com.
+---@param entries? table
+---@return DomainMap
+function kumo.domain_map.new(entries) end
+
+---@class DomainMap
+---@field [string] any
+local DomainMap = {}
+
+---@class QueueHelper
+local QueueHelper = {}
+
+---Finds out the message's tenant and campaign, and refuses it when its sender may not use that
+---tenant. For `smtp_server_message_received`.
+---@param msg Message
+function QueueHelper:apply(msg) end
+
+---The options that hold for a queue.
+---@param domain? string
+---@param tenant? string
+---@param campaign? string
+---@return table|nil
+function QueueHelper:resolve_config(domain, tenant, campaign) end
+
+return kumo

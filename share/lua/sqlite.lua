@@ -1,0 +1,17 @@
+---@meta
+-- What editors know of Postern's Lua policies. Made from the tables that register the functions:
+-- dialect_test writes it. See docs/lua-hooks.md.
+
+---@class sqlite
+local sqlite = {}
+
+---Opens an SQLite database: a file, relative to the policy's folder, that has to exist, or
+---`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` milliseconds
+---(500) for others who write.
+---@param path string
+---@param busy_ms? integer
+---@param mode? 'ro'|'rw'
+---@return Connection
+function sqlite.open(path, busy_ms, mode) end
+
+return sqlite

@@ -1,0 +1,194 @@
+#include "dialect/kumo/manual.h"
+
+#include <algorithm>
+#include <cctype>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/events.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+constexpr std::size_t columns = 100;
+
+/// Where a list element ends: at a comma outside brackets.
+std::size_t end_of_element(std::string_view text, char last) {
+  int depth = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (std::string_view("{[(<").find(text[i]) != std::string_view::npos) ++depth;
+    if (std::string_view("}])>").find(text[i]) != std::string_view::npos) --depth;
+    if (text[i] == last && depth == 0) return i;
+  }
+  return text.size();
+}
+
+constexpr std::string_view head =
+    "# What policies can call\n\n"
+    "Every event, function, class and type of [Lua policies](lua-hooks.md). This page and the "
+    "files "
+    "for\neditors in `share/lua` are made from the tables that register the functions; a test "
+    "fails "
+    "when they\ndiffer.\n\n"
+    "`kumo` is there without `require`, and `require 'kumo'` gives the same table; `sqlite` and\n"
+    "`policy-extras.*` need theirs. A parameter with `?` may be left out; `...` stands for any "
+    "number "
+    "of\narguments. What a function cannot do is an error with the script's file and line. A name "
+    "that is not\non this page is an error when it is used: `kumo.xyz is not available in "
+    "Postern`. "
+    "Lua's own libraries\nare those of [the sandbox](lua-sandbox.md).\n";
+
+std::string signature(std::string_view name, std::string_view parameters, std::string_view result) {
+  std::string text = fmt::format("{}({})", name, parameters);
+  if (!result.empty()) text += fmt::format(" → {}", result);
+  return text;
+}
+
+std::string item(std::string_view code, std::string_view help) {
+  return in_lines(fmt::format("* `{}`: {}", code, help), "  ", 0).substr(2);
+}
+
+std::string cell(std::string_view code) {
+  if (code.empty()) return "";
+  std::string text = "`";
+  for (const char c : code) text += c == '|' ? std::string("\\|") : std::string(1, c);
+  return text + "`";
+}
+
+std::string events_part() {
+  std::string page =
+      "\n## Events\n\n"
+      "`kumo.on('event', function(...) ... end)` at the top of the policy. Where no result is "
+      "named, "
+      "what a\nhandler returns is ignored; each may end the command with `kumo.reject`.\n\n"
+      "| event | arguments | result | when |\n|---|---|---|---|\n";
+  std::string never;
+  for (const Event& event : all_events()) {
+    if (event.fired) {
+      page += fmt::format("| `{}` | {} | {} | {} |\n", event.name, cell(event.arguments),
+                          cell(event.result), event.help);
+    } else {
+      never += (never.empty() ? "`" : ", `") + std::string(event.name) + "`";
+    }
+  }
+  page += "\n" + in_lines("Never fired: " + never +
+                              ". A policy that handles one of them loads with a warning. Any other "
+                              "name is one of the policy's own, which nothing fires.",
+                          "");
+  return page;
+}
+
+std::string row_item(const Documented& one) {
+  const script::HostFunction& row = *one.row;
+  if (!is_class(one.owner) || !one.member.starts_with("__")) {
+    const bool is_field = is_class(one.owner) && one.separator == '.';
+    if (is_field) return item(fmt::format("{}: {}", row.name, row.returns), row.help);
+    return item(signature(row.name, row.parameters, row.returns), row.help);
+  }
+  static const std::map<std::string_view, std::string_view> operators = {
+      {"__add", "+"},        {"__sub", "-"},    {"__eq", "=="},         {"__lt", "<"},
+      {"__le", "<="},        {"__index", "[]"}, {"__newindex", "[] ="}, {"__tostring", "tostring"},
+      {"__close", "<close>"}};
+  const auto found = operators.find(one.member);
+  const std::string_view sign = found == operators.end() ? one.member : found->second;
+  return item(signature(fmt::format("{} {}", one.owner, sign), row.parameters, row.returns),
+              row.help);
+}
+
+std::string types_part() {
+  std::string page =
+      "\n## Types\n\nTables and values that functions take and give; they are data, without "
+      "methods.\n";
+  for (const DataType& type : all_types()) {
+    page += fmt::format("\n### {}\n\n", type.name);
+    page += in_lines(
+        std::string(type.help) + (type.alias.empty() ? "" : " `" + std::string(type.alias) + "`"),
+        "");
+    if (!type.fields.empty()) page += "\n";
+    for (const DataField& field : type.fields) {
+      page += item(fmt::format("{}: {}", field.name, field.type), field.help);
+    }
+  }
+  return page;
+}
+
+}  // namespace
+
+Documented documented(const script::HostFunction& row) {
+  const std::size_t end = row.name.find_last_of(".:");
+  return {.owner = row.name.substr(0, end),
+          .separator = row.name[end],
+          .member = row.name.substr(end + 1),
+          .row = &row};
+}
+
+bool is_class(std::string_view owner) {
+  return std::isupper(static_cast<unsigned char>(owner.front())) != 0;
+}
+
+std::vector<std::pair<std::string_view, std::vector<Documented>>> rows_by_owner() {
+  std::vector<script::HostTable> tables = all_functions();
+  for (const Module& module : all_modules()) tables.push_back(module.functions);
+  std::vector<std::pair<std::string_view, std::vector<Documented>>> owners;
+  for (const script::HostTable& table : tables) {
+    for (const script::HostFunction& row : table) {
+      const Documented one = documented(row);
+      auto found = std::find_if(owners.begin(), owners.end(),
+                                [&](const auto& owner) { return owner.first == one.owner; });
+      if (found == owners.end()) found = owners.insert(found, {one.owner, {}});
+      found->second.push_back(one);
+    }
+  }
+  return owners;
+}
+
+std::vector<std::pair<std::string_view, std::string_view>> parameters_of(std::string_view text) {
+  std::vector<std::pair<std::string_view, std::string_view>> found;
+  while (!text.empty()) {
+    const std::size_t end = end_of_element(text, ',');
+    const std::string_view one = trim(text.substr(0, end));
+    const std::size_t colon = one.find(':');
+    found.emplace_back(one.substr(0, colon), trim(one.substr(std::min(colon, one.size() - 1) + 1)));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return found;
+}
+
+std::string in_lines(std::string_view text, std::string_view prefix, std::size_t first) {
+  std::string out(prefix);
+  std::size_t at = first + prefix.size();
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find(' '));
+    if (at > prefix.size() && at + 1 + word.size() > columns) {
+      out += "\n" + std::string(prefix);
+      at = prefix.size();
+    } else if (at > prefix.size()) {
+      out += ' ';
+      ++at;
+    }
+    out += word;
+    at += word.size();
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+  }
+  return out + "\n";
+}
+
+std::string api_manual() {
+  std::string page(head);
+  page += events_part();
+  for (const bool classes : {false, true}) {
+    auto owners = rows_by_owner();
+    std::sort(owners.begin(), owners.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
+    for (const auto& [owner, rows] : owners) {
+      if (is_class(owner) != classes) continue;
+      page += fmt::format("\n## {}{}\n\n", classes ? "Class " : "", owner);
+      for (const Documented& one : rows) page += row_item(one);
+    }
+  }
+  return page + types_part();
+}
+
+}  // namespace postern::dialect::kumo
