@@ -79,11 +79,11 @@ constexpr DataField mail_auth_option_fields[] = {
 };
 constexpr DataField mail_auth_result_fields[] = {
     {"dkim?", "AuthenticationResult[]", "One for each signature."},
-    {"spf?", "SpfAnswer", ""},
-    {"iprev?", "AuthenticationResult", ""},
-    {"smtp_auth?", "AuthenticationResult", ""},
-    {"dmarc?", "AuthenticationResult", ""},
-    {"arc?", "AuthenticationResult", ""},
+    {"spf?", "SpfAnswer", "SPF of the envelope."},
+    {"iprev?", "AuthenticationResult", "Whether the address has its name."},
+    {"smtp_auth?", "AuthenticationResult", "Whether the client authenticated."},
+    {"dmarc?", "AuthenticationResult", "DMARC."},
+    {"arc?", "AuthenticationResult", "The ARC chain."},
     {"auth_results", "AuthenticationResult[]", "All of them, as the header field has them."},
 };
 
