@@ -110,6 +110,7 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
     for (const auto& match : directory.credentials(*options.auth, every)) {
       identity.granted.emplace(match.policy->id, match.stamp);
     }
+    identity.authz_id = identity.username;
     session.auth = std::move(identity);
   }
   return session;

@@ -23,9 +23,8 @@
 #include "app/room_options.h"
 #include "app/version.h"
 #include "deliver/template.h"
-#include "dialect/kumo/layer.h"
 #include "dialect/kumo/listener.h"
-#include "gateway/policies_verifier.h"
+#include "dialect/kumo/rewriter.h"
 #include "policy/catalogue.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -296,6 +295,9 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   settings->body_directory = data_dir_ + "/tmp";
   settings->engine = engine_;
   settings->tables = tables_;
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
+  }
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;
@@ -367,37 +369,6 @@ Instance::Started Instance::open_delivery() {
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};
-}
-
-ScriptWorld& Instance::world_trusting(const std::string& ca_file) {
-  std::unique_ptr<ScriptWorld>& world = worlds_[ca_file];
-  if (!world) {
-    world = std::make_unique<ScriptWorld>(
-        *resolver_, *source_pool_,
-        ScriptWorld::Options{.ca_file = ca_file,
-                             .user_agent = fmt::format("Postern/{}", current_version().number)});
-  }
-  return *world;
-}
-
-tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError>
-Instance::verifiers_of(const Config& config) {
-  const AuthConfig& auth = config.auth;
-  auto verifiers = std::make_shared<gateway::Authenticator::Verifiers>();
-  for (const gateway::AuthSource& source : auth.sources) {
-    if (source.kind == gateway::AuthSource::Kind::none) continue;
-    auto opened = gateway::open_auth_source(
-        source,
-        {.hashing = *auth_pool_, .lookups = *source_pool_, .world = world_trusting(source.ca)});
-    if (!opened) return cannot(ExitCode::config, opened.error().message, "see `[[auth.source]]`");
-    verifiers->push_back(std::move(*opened));
-  }
-  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
-    verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
-  }
-  if (auth.policies)
-    verifiers->push_back(std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_));
-  return verifiers;
 }
 
 Instance::Started Instance::open_api() {

@@ -180,18 +180,21 @@ bool TableVerifier::serves(std::string_view mechanism) const {
   return SourceVerifier::serves(mechanism) || (source_.scram && mechanism == "SCRAM-SHA-256");
 }
 
+/// What is worked on: of an unknown name what the last known one had, so that it costs as much.
+std::shared_ptr<const policy::StoredPassword> TableVerifier::noted(
+    const std::optional<policy::StoredPassword>& found) const {
+  if (!found) return usual_.load();
+  auto kept = std::make_shared<const policy::StoredPassword>(*found);
+  usual_.store(kept);
+  return kept;
+}
+
 Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
                                     const policy::Evidence&) const {
   const Stored found = co_await stored(attempt.authn_id);
   if (!found) co_return AuthAnswer{.kind = Said::unavailable, .detail = found.error().message};
-  std::shared_ptr<const policy::StoredPassword> hash;
-  if (*found) {
-    hash = std::make_shared<const policy::StoredPassword>(**found);
-    usual_.store(hash);
-  } else {
-    hash = usual_.load();
-    if (!hash) co_return AuthAnswer{.detail = "no such user"};
-  }
+  const std::shared_ptr<const policy::StoredPassword> hash = noted(*found);
+  if (!hash) co_return AuthAnswer{.detail = "no such user"};
   auto compare = [hash, password = attempt.password] { return hash->matches(password); };
   const Result<bool> right = co_await hashing_.run(std::move(compare));
   if (!right) co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait"};
@@ -207,9 +210,11 @@ Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::st
   if (!source_.scram) co_return Keys();
   const Stored found = co_await stored(name);
   if (!found) co_return tl::unexpected<Error>(found.error());
-  if (!*found) co_return Keys();
-  auto make = [kept = **found, name] { return kept.scram_keys(name); };
+  const std::shared_ptr<const policy::StoredPassword> kept = noted(*found);
+  if (!kept) co_return Keys();
+  auto make = [kept, name] { return kept->scram_keys(name); };
   Result<Keys> keys = co_await hashing_.run(std::move(make));
+  if (keys && !*found) co_return Keys();
   co_return keys;
 }
 

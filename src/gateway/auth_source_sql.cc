@@ -83,6 +83,13 @@ Field select_pgsql(net::PgsqlClient& client, const AuthSource& source, const Aut
   return std::optional(std::move(values->front()));
 }
 
+/// A database may repeat the value that it could not make sense of.
+std::string without(const std::string& sentence, const Secret& password) {
+  const bool repeats = sentence.find(password.reveal()) != std::string::npos ||
+                       sentence.find(printable(password.reveal())) != std::string::npos;
+  return repeats ? "the query fails with this password" : sentence;
+}
+
 class SqlVerifier final : public TableVerifier {
  public:
   SqlVerifier(const AuthSource& source, AuthWorkers workers,
@@ -120,7 +127,9 @@ class SqlVerifier final : public TableVerifier {
       co_return answer;
     }
     const Field found = co_await field(attempt);
-    if (!found) co_return AuthAnswer{.kind = Said::unavailable, .detail = found.error().message};
+    if (!found)
+      co_return AuthAnswer{.kind = Said::unavailable,
+                           .detail = without(found.error().message, attempt.password)};
     if (!*found) co_return AuthAnswer{.detail = "no row"};
     const std::string said = lower(**found);
     if (said != "t" && said != "true" && said != "1")

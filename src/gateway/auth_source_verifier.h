@@ -57,9 +57,11 @@ class TableVerifier : public SourceVerifier {
                                const policy::Evidence& evidence) const override;
 
  private:
+  std::shared_ptr<const policy::StoredPassword> noted(
+      const std::optional<policy::StoredPassword>& found) const;
+
   net::WorkPool& hashing_;
-  /// The last one seen: an unknown name costs as much.
-  mutable std::atomic<std::shared_ptr<const policy::StoredPassword>> usual_;
+  mutable std::atomic<std::shared_ptr<const policy::StoredPassword>> usual_;  ///< the last one seen
 };
 
 template <class F>

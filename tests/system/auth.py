@@ -8,6 +8,7 @@ tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 
 """
 import base64
 import contextlib
+import grp
 import hashlib
 import hmac
 import http.server
@@ -142,7 +143,7 @@ def users_and_htpasswd(bench):
     time.sleep(1)
     traces = [json.loads(line)["trace"] for line in server.log.read_text().splitlines() if '"auth.failed"' in line]
     status, text, _ = bench.run("explain", traces[-1], "--config", server.root / "postern.toml")
-    for word in ("static", "htpasswd", "web", "no such user", "535"):
+    for word in ("static", "htpasswd", "web", "no such user", "535", "No layer decided"):
         if status != 0 or word not in text:
             raise Fail("explain does not say %r: %s" % (word, text))
     no_secrets(server)
@@ -207,6 +208,9 @@ def postgresql(bench):
     cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("o'neil", PASSWORD): OK, ("x' OR '1'='1", PASSWORD): WRONG,
              ("fun@example.com", PASSWORD): OK, ("fun", "x"): WRONG, ("sad", PASSWORD): WRONG, ("back\\slash'", PASSWORD): WRONG}
     attempts(server, cases)
+    number = gateway(bench, {**base, "query": "SELECT :password::int = 4711"})
+    attempts(number, {("scott", "4711"): OK, ("scott", "4712"): WRONG, ("scott", PASSWORD): LATER})
+    no_secrets(number)
     let_in, said = gsasl(server, "o'neil", PASSWORD, "SCRAM-SHA-256-PLUS")
     if not let_in:
         raise Fail("gsasl was not let in: %s\n%s" % (said, server.tail()))
@@ -388,7 +392,7 @@ def dovecot(bench):
     bench.stack.callback(shutil.rmtree, home, ignore_errors=True)
     root = os.getuid() == 0
     user = "dovecot" if root else pwd.getpwuid(os.getuid()).pw_name
-    group = "dovecot" if root else str(os.getgid())
+    group = "dovecot" if root else grp.getgrgid(os.getgid()).gr_name
     (home / "run").mkdir()
     os.chmod(home, 0o755)
     (home / "users").write_text("scott:%s\nshut:%s::::::nologin=y\n" % (bcrypt(PASSWORD), bcrypt(PASSWORD)))

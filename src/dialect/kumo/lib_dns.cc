@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <map>
 
+#include <boost/json.hpp>
+
 #include "base/text.h"
 #include "dialect/kumo/context.h"
+#include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/library.h"
 #include "mailauth/names.h"
 #include "policy/answers.h"
@@ -23,19 +26,6 @@ using Names = std::vector<std::string>;
 /// Of a resolver: there is one, and no other can be defined.
 using Resolver = std::optional<std::string>;
 
-/// What a decision's record may hold; each answer stays in it.
-constexpr std::size_t most_answers = 1'000;
-
-Task<dns::Answer> ask(Call& call, std::string name, dns::Type type) {
-  Context& hook = hook_of(call);
-  const dns::Question question{.name = lower(name), .type = type};
-  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
-  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
-  co_await hook.gatherer.ask(question, hook.evidence);
-  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
-  co_return answer != nullptr ? *answer : dns::Answer{};
-}
-
 std::string sentence(std::string_view name, dns::Type type, const dns::Answer& answer) {
   return "DNS: " + std::string(name) + " " + std::string(dns::to_string(type)) + ": " +
          (answer.status == dns::Status::nx_domain ? "there is no such name"
@@ -44,7 +34,7 @@ std::string sentence(std::string_view name, dns::Type type, const dns::Answer& a
 
 /// The records; none is an empty list, no such name an error.
 Task<Names> records(Call& call, std::string name, dns::Type type) {
-  dns::Answer answer = co_await ask(call, name, type);
+  dns::Answer answer = co_await ask_dns(call, name, type);
   const bool missing = answer.status == dns::Status::nx_domain;
   demand(!missing && !answer.trouble(), sentence(name, type, answer));
   co_return std::move(answer.records);
@@ -97,9 +87,13 @@ struct MailHosts {
   bool is_mx = true;
   bool is_literal = false;
 };
+/// The same as a table; its keys are numbers, which no data says.
+struct MailTable : Built {
+  MailHosts hosts;
+};
 
-Built table_of(MailHosts hosts) {
-  return {[hosts = std::move(hosts)](lua_State* L) {
+MailTable table_of(MailHosts hosts) {
+  const auto push_table = [hosts](lua_State* L) {
     using script::stack::push;
     Names all;
     lua_newtable(L);
@@ -118,8 +112,38 @@ Built table_of(MailHosts hosts) {
     lua_setfield(L, -2, "is_mx");
     push(L, hosts.is_literal);
     lua_setfield(L, -2, "is_domain_literal");
-  }};
+  };
+  return {{push_table}, std::move(hosts)};
 }
+
+}  // namespace
+
+}  // namespace postern::dialect::kumo
+
+template <>
+struct postern::script::Kept<postern::dialect::kumo::MailTable> {
+  static json::value data(const dialect::kumo::MailTable& table) {
+    json::array by_preference;
+    for (const auto& [preference, names] : table.hosts.by_preference) {
+      by_preference.push_back({preference, json::value_from(names)});
+    }
+    return {table.hosts.domain, by_preference, table.hosts.is_mx, table.hosts.is_literal};
+  }
+  static dialect::kumo::MailTable again(const json::value& kept) {
+    dialect::kumo::MailHosts hosts{.domain = std::string(kept.at(0).as_string()),
+                                   .is_mx = kept.at(2).as_bool(),
+                                   .is_literal = kept.at(3).as_bool()};
+    for (const json::value& one : kept.at(1).as_array()) {
+      hosts.by_preference[one.at(0).as_int64()] =
+          json::value_to<std::vector<std::string>>(one.at(1));
+    }
+    return dialect::kumo::table_of(std::move(hosts));
+  }
+};
+
+namespace postern::dialect::kumo {
+
+namespace {
 
 MailHosts literal(std::string_view text) {
   std::string_view inner = text.substr(1, text.size() - 2);
@@ -132,7 +156,7 @@ MailHosts literal(std::string_view text) {
           .is_literal = true};
 }
 
-Task<Built> lookup_mx(Call& call, std::string name, Resolver) {
+Task<MailTable> lookup_mx(Call& call, std::string name, Resolver) {
   if (name.starts_with('[') && name.ends_with(']')) co_return table_of(literal(name));
   const std::string domain = domain_of(name);
   MailHosts hosts{.domain = domain + "."};
@@ -166,10 +190,10 @@ std::string reverse_ip(std::string_view ip) {
 /// RFC 5782 §2.1.
 Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
   const std::string name = reverse_ip(ip) + "." + domain_of(base);
-  const dns::Answer answer = co_await ask(call, name, dns::Type::a);
+  const dns::Answer answer = co_await ask_dns(call, name, dns::Type::a);
   demand(!answer.trouble(), sentence(name, dns::Type::a, answer));
   if (answer.records.empty()) co_return Many{{nullptr, nullptr}};
-  const dns::Answer reason = co_await ask(call, name, dns::Type::txt);
+  const dns::Answer reason = co_await ask_dns(call, name, dns::Type::txt);
   json::value text;
   if (!reason.records.empty()) text = json::value(reason.records[0]);
   co_return Many{{json::value(answer.records[0]), std::move(text)}};
@@ -202,6 +226,17 @@ constexpr HostFunction functions[] = {
 };
 
 }  // namespace
+
+Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
+  Context& hook = hook_of(call);
+  const dns::Question question{.name = lower(name), .type = type};
+  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
+  constexpr std::size_t most_answers = 1'000;  // of a decision; its record holds each
+  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
+  co_await hook.gatherer.ask(question, hook.evidence);
+  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
+  co_return answer != nullptr ? *answer : dns::Answer{};
+}
 
 script::HostTable dns_functions() { return functions; }
 
