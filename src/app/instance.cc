@@ -24,6 +24,7 @@
 #include "app/version.h"
 #include "deliver/template.h"
 #include "dialect/kumo/listener.h"
+#include "dialect/kumo/rewriter.h"
 #include "policy/catalogue.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -294,6 +295,9 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   settings->body_directory = data_dir_ + "/tmp";
   settings->engine = engine_;
   settings->tables = tables_;
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
+  }
   if (listener.tls != TlsMode::none) {
     std::string certificate = listener.certificate;
     std::string key = listener.key;

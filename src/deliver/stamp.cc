@@ -135,8 +135,14 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
   }
   const std::size_t header_size = header_end(message);
   const std::string_view rest = message.substr(header_size);
+  // What a script wrote in our name stands; it took received ones out.
+  const bool written = std::any_of(
+      evidence.copies.begin(), evidence.copies.end(), [&](const policy::ScriptCopy& copy) {
+        return ar::OwnIds(copy.results_of).contains(options.authserv_id);
+      });
+  const std::string_view header = message.substr(0, header_size);
   const std::string kept =
-      ar::strip_own(message.substr(0, header_size), ar::OwnIds({options.authserv_id}));
+      written ? std::string(header) : ar::strip_own(header, ar::OwnIds({options.authserv_id}));
   Result<std::string> signed_by_us = std::string();
   if (options.keys != nullptr) {
     signed_by_us = due_signatures(
@@ -146,7 +152,8 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
   if (!signed_by_us) return tl::unexpected(signed_by_us.error());
 
   spool::Body body(options.directory);
-  const std::string trace = received(evidence, options) + results(evidence, options);
+  const std::string trace =
+      received(evidence, options) + (written ? std::string() : results(evidence, options));
   for (const std::string_view piece :
        {std::string_view(trace), std::string_view(*signed_by_us), std::string_view(kept), rest}) {
     if (Result<void> added = body.append(piece); !added) return tl::unexpected(added.error());

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "net/proxy_protocol.h"
+#include "smtp/command_text.h"
 #include "telemetry/log.h"
 
 namespace postern::gateway {
@@ -161,8 +162,9 @@ Task<bool> Connection::greet() {
     turn_away(telemetry::Turned::draining, service_closing({4, 3, 2}, "shutting down"));
     co_return true;
   }
-  const smtp::Reply refusal = co_await transaction_.connected();
+  smtp::Reply refusal = co_await transaction_.connected();
   if (refusal.code != 0) {
+    if (settings_->rewriter) refusal = co_await transaction_.rewritten(refusal, std::nullopt);
     telemetry::metrics().dialogue().reply(static_cast<std::size_t>(policy::Stage::connect),
                                           refusal.code, refusal.enhanced.klass,
                                           refusal.enhanced.subject, refusal.enhanced.detail);
@@ -198,7 +200,11 @@ Task<void> Connection::converse() {
     fresh_wait_ = true;
     transaction_.session().early_talker = session_.early_talker();
     session_.keep_input();  // the read buffer is the loop's: others read while we wait
-    co_await handle(std::move(event));
+    if (settings_->rewriter) {
+      co_await handle_and_rewrite(std::move(event));
+    } else {
+      co_await handle(std::move(event));
+    }
     if (session_.output_size() > max_output) open = co_await flush();
   }
   if (stream_.cancelled()) {
@@ -229,8 +235,22 @@ void Connection::count(policy::Stage stage, telemetry::Verb verb, const smtp::Re
 }
 
 void Connection::answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply) {
+  if (settings_->rewriter) {
+    unsaid_ = std::make_unique<Unsaid>(Unsaid{stage, verb, reply});
+    return;
+  }
   count(stage, verb, reply);
   session_.reply(reply);
+}
+
+Task<void> Connection::handle_and_rewrite(smtp::Event event) {
+  std::string command = smtp::command_text(event);
+  co_await handle(std::move(event));
+  if (!unsaid_) co_return;
+  const std::unique_ptr<Unsaid> unsaid = std::move(unsaid_);
+  const smtp::Reply said = co_await transaction_.rewritten(unsaid->reply, std::move(command));
+  count(unsaid->stage, unsaid->verb, said);
+  session_.reply(unsaid->reply, said);
 }
 
 Task<void> Connection::handle(smtp::Event event) {

@@ -10,6 +10,7 @@
 #include "net/tls.h"
 #include "policy/authentication.h"
 #include "policy/layer.h"
+#include "policy/reply_rewriter.h"
 #include "smtp/limits.h"
 
 namespace postern::gateway {
@@ -46,6 +47,7 @@ struct ListenerSettings {
   Milliseconds auth_failure_delay{1'000};  ///< before a 535
   Timeouts timeouts;
   std::shared_ptr<const policy::CurrentEngine> engine;
+  std::shared_ptr<const policy::ReplyRewriter> rewriter;  ///< null: replies stay as they are
   policy::AuthenticationOptions authentication;
   std::shared_ptr<RemoteTables> tables;  ///< of the engine's lists; null: none
   std::string body_directory;            ///< for message bodies over the memory threshold

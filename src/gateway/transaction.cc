@@ -462,6 +462,10 @@ void Transaction::aborted() {
   }
 }
 
+Task<smtp::Reply> Transaction::rewritten(smtp::Reply reply, std::optional<std::string> command) {
+  return settings_->rewriter->rewrite(std::move(reply), std::move(command), evidence_, *this);
+}
+
 void Transaction::forget_session() {
   aborted();
   evidence_.session.helo.clear();

@@ -69,6 +69,9 @@ class Transaction final : private policy::Gatherer {
   /// After STARTTLS nothing learnt before counts (RFC 3207 §4.2).
   void forget_session();
 
+  /// The reply in the words of the listener's rewriter, which there is.
+  Task<smtp::Reply> rewritten(smtp::Reply reply, std::optional<std::string> command);
+
   std::uint64_t messages() const { return messages_; }
 
  private:

@@ -15,6 +15,8 @@ std::int64_t unix_time() {
       .count();
 }
 
+}  // namespace
+
 mailauth::Answer to_mailauth(const dns::Answer& answer) {
   using Status = mailauth::Answer::Status;
   switch (answer.status) {
@@ -31,8 +33,6 @@ mailauth::Answer to_mailauth(const dns::Answer& answer) {
   }
   return {.status = Status::failure, .records = {}};
 }
-
-}  // namespace
 
 Task<mailauth::Answer> DnsDesk::ask(mailauth::Question question) {
   static_assert(static_cast<int>(mailauth::RecordType::txt) == static_cast<int>(dns::Type::txt));

@@ -41,6 +41,9 @@ struct AuthenticationCaches {
   mailauth::spf::RecordCache records;
 };
 
+/// An answer as evaluations take it.
+mailauth::Answer to_mailauth(const dns::Answer& answer);
+
 /// Answers an evaluation's questions within a number of them and a time. What was answered before
 /// is not asked again.
 class DnsDesk {

@@ -39,6 +39,7 @@ void Evidence::reset_transaction() {
   dns.clear();
   consulted.clear();
   discard.reset();
+  copies.clear();
   etrn.reset();
   trusted_client = false;
   vrfy = Vrfy::no;

@@ -150,13 +150,12 @@ struct Evidence {
 
   /// The message as scripts left it, each recipient in one copy; none: as it came.
   std::vector<ScriptCopy> copies;
-  /// What scripts were told by their host functions at the stage in hand, for the record: JSON
-  /// values with commas between, a list for each hook called.
+  /// What scripts were told by their host functions at the stage in hand, for the record: a line
+  /// for each call of a script.
   std::string script_record;
-  /// Of a recorded decision that is made again: the same, and nobody else answers scripts. Empty:
-  /// it is made for the first time.
+  /// A recorded decision is made again: scripts ask nobody and get these answers, from the top.
+  bool offline = false;
   std::string script_answers;
-  std::size_t script_hooks = 0;  ///< called at the stage in hand
 
   /// Puts a recipient under judgement; evidence about another webhook's is forgotten.
   void consider(Recipient recipient);

@@ -129,7 +129,6 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     decision.candidate = evidence.candidate;
   }
   evidence.script_record.clear();
-  evidence.script_hooks = 0;
   for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;

@@ -519,7 +519,8 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   }
   evidence.copies.clear();
   evidence.session.script.reset();
-  evidence.script_answers = decision.script.empty() ? "{}" : decision.script;
+  evidence.offline = true;
+  evidence.script_answers = decision.script;
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();

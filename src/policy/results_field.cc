@@ -40,15 +40,6 @@ bool belongs(const Evidence& evidence, std::string_view domain, dmarc::Alignment
          suffixes.organizational_domain(*normal) == suffixes.organizational_domain(author);
 }
 
-/// RFC 8601 §2.7.2. The local part is not anybody else's business.
-ar::MethodResult spf_result(const Evidence& evidence) {
-  ar::MethodResult result{.method = "spf",
-                          .result = std::string(spf::to_string(evidence.spf->status))};
-  explain(result, evidence.spf->reason);
-  add(result, "smtp", spf_by_helo(evidence) ? "helo" : "mailfrom", evidence.spf->domain);
-  return result;
-}
-
 /// RFC 8601 §2.7.1; header.b by RFC 6008 §4.
 ar::MethodResult signature_result(const dkim::SignatureResult& one) {
   ar::MethodResult result{.method = "dkim", .result = std::string(dkim::to_text(one.reported()))};
@@ -61,41 +52,6 @@ ar::MethodResult signature_result(const dkim::SignatureResult& one) {
   constexpr std::size_t told = 6;  // octets: eight characters of base64
   if (signature.value.size() > told)
     add(result, "header", "b", base64_encode(signature.value.substr(0, told)));
-  return result;
-}
-
-void add_dkim(const dkim::Results& results, std::vector<ar::MethodResult>& list) {
-  if (results.signatures.empty()) {
-    list.push_back({.method = "dkim", .result = std::string(dkim::to_text(results.overall()))});
-    if (results.header_too_long) explain(list.back(), dkim::to_text(dkim::Reason::header_too_long));
-  }
-  for (const dkim::SignatureResult* one : told_signatures(results, max_told_in_field)) {
-    list.push_back(signature_result(*one));
-  }
-}
-
-/// RFC 8601 §2.7.6; policy.dmarc is the policy after sp=, pct= and t= (RFC 7489 §11.1).
-ar::MethodResult dmarc_result(const dmarc::Result& verdict) {
-  ar::MethodResult result{.method = "dmarc",
-                          .result = std::string(dmarc::to_string(verdict.status))};
-  explain(result, verdict.reason);
-  add(result, "header", "from", verdict.from_domain);
-  if (verdict.record) {
-    add(result, "policy", "dmarc", std::string(dmarc::to_string(verdict.disposition)));
-  }
-  return result;
-}
-
-/// RFC 8617 §10.1, §10.2.
-ar::MethodResult arc_result(const Evidence& evidence) {
-  const arc::Verdict& verdict = *evidence.arc;
-  ar::MethodResult result{.method = "arc", .result = std::string(arc::to_text(verdict.status))};
-  explain(result, trouble_of(verdict));
-  if (verdict.status == arc::Status::none) return result;
-  add(result, "smtp", "remote-ip", evidence.session.client_ip.to_string());
-  if (verdict.status == arc::Status::pass) {
-    add(result, "header", "oldest-pass", std::to_string(verdict.oldest_pass));
-  }
   return result;
 }
 
@@ -167,17 +123,72 @@ bool aligned(const Evidence& evidence, const dkim::SignatureResult& one) {
                  recorded ? evidence.dmarc->record->adkim : dmarc::Alignment::relaxed);
 }
 
+ar::MethodResult spf_result(const spf::Result& verdict, bool by_helo) {
+  ar::MethodResult result{.method = "spf", .result = std::string(spf::to_string(verdict.status))};
+  explain(result, verdict.reason);
+  add(result, "smtp", by_helo ? "helo" : "mailfrom", verdict.domain);
+  return result;
+}
+
+std::vector<ar::MethodResult> dkim_results(const dkim::Results& results, std::size_t most) {
+  std::vector<ar::MethodResult> list;
+  for (const dkim::SignatureResult* one : told_signatures(results, most)) {
+    list.push_back(signature_result(*one));
+  }
+  return list;
+}
+
+ar::MethodResult dmarc_result(const dmarc::Result& verdict) {
+  ar::MethodResult result{.method = "dmarc",
+                          .result = std::string(dmarc::to_string(verdict.status))};
+  explain(result, verdict.reason);
+  add(result, "header", "from", verdict.from_domain);
+  if (verdict.record) {
+    add(result, "policy", "dmarc", std::string(dmarc::to_string(verdict.disposition)));
+  }
+  return result;
+}
+
+ar::MethodResult arc_result(const arc::Verdict& verdict, const IpAddress& client) {
+  ar::MethodResult result{.method = "arc", .result = std::string(arc::to_text(verdict.status))};
+  explain(result, trouble_of(verdict));
+  if (verdict.status == arc::Status::none) return result;
+  add(result, "smtp", "remote-ip", client.to_string());
+  if (verdict.status == arc::Status::pass) {
+    add(result, "header", "oldest-pass", std::to_string(verdict.oldest_pass));
+  }
+  return result;
+}
+
+ar::MethodResult auth_result(const std::optional<Authentication>& auth) {
+  ar::MethodResult result{.method = "auth", .result = auth ? "pass" : "none"};
+  if (auth) add(result, "smtp", "auth", auth->username);
+  return result;
+}
+
+namespace {
+
+void add_dkim(const dkim::Results& results, std::vector<ar::MethodResult>& list) {
+  if (results.signatures.empty()) {
+    list.push_back({.method = "dkim", .result = std::string(dkim::to_text(results.overall()))});
+    if (results.header_too_long) explain(list.back(), dkim::to_text(dkim::Reason::header_too_long));
+  }
+  for (ar::MethodResult& one : dkim_results(results, max_told_in_field)) {
+    list.push_back(std::move(one));
+  }
+}
+
+}  // namespace
+
 ar::AuthenticationResults results_of(const Evidence& evidence, std::string_view authserv_id) {
   ar::AuthenticationResults results{.authserv_id = std::string(authserv_id)};
-  if (evidence.spf) results.results.push_back(spf_result(evidence));
+  if (evidence.spf) results.results.push_back(spf_result(*evidence.spf, spf_by_helo(evidence)));
   if (evidence.dkim) add_dkim(*evidence.dkim, results.results);
   if (evidence.dmarc) results.results.push_back(dmarc_result(*evidence.dmarc));
-  if (evidence.arc) results.results.push_back(arc_result(evidence));
-  if (evidence.session.auth) {  // RFC 8601 §2.7.4
-    ar::MethodResult result{.method = "auth", .result = "pass"};
-    add(result, "smtp", "auth", evidence.session.auth->username);
-    results.results.push_back(std::move(result));
+  if (evidence.arc) {
+    results.results.push_back(arc_result(*evidence.arc, evidence.session.client_ip));
   }
+  if (evidence.session.auth) results.results.push_back(auth_result(evidence.session.auth));
   return results;
 }
 

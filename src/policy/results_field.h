@@ -36,6 +36,20 @@ bool aligned(const Evidence& evidence, const mailauth::dkim::SignatureResult& si
 /// Signatures in one Authentication-Results field.
 inline constexpr std::size_t max_told_in_field = 20;
 
+// Single verdicts as the field says them.
+/// RFC 8601 §2.7.2. The local part is not anybody else's business.
+mailauth::ar::MethodResult spf_result(const mailauth::spf::Result& verdict, bool by_helo);
+/// RFC 8601 §2.7.1, at most `most` of them; none of a message without a signature.
+std::vector<mailauth::ar::MethodResult> dkim_results(const mailauth::dkim::Results& results,
+                                                     std::size_t most);
+/// RFC 8601 §2.7.6; policy.dmarc is the policy after sp=, pct= and t= (RFC 7489 §11.1).
+mailauth::ar::MethodResult dmarc_result(const mailauth::dmarc::Result& verdict);
+/// RFC 8617 §10.1, §10.2.
+mailauth::ar::MethodResult arc_result(const mailauth::arc::Verdict& verdict,
+                                      const IpAddress& client);
+/// RFC 8601 §2.7.4.
+mailauth::ar::MethodResult auth_result(const std::optional<Authentication>& auth);
+
 /// The evidence as Authentication-Results (RFC 8601 §2.2); what was not evaluated is not mentioned.
 /// mailauth::ar::write_field() makes the field of it.
 mailauth::ar::AuthenticationResults results_of(const Evidence& evidence,

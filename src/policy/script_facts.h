@@ -30,6 +30,9 @@ struct ScriptCopy {
   std::vector<mail::Mailbox> forward_paths;   ///< when they were changed
   std::optional<std::string> header;  ///< when no more was changed: the new header section, with
                                       ///< its blank line
+  /// Authentication-Results that the script added under these names; received ones under them are
+  /// not in the header any more.
+  std::vector<std::string> results_of;
   bool operator==(const ScriptCopy&) const = default;
 };
 

@@ -82,7 +82,7 @@ void ServerSession::State::reset_session() {
   authenticated = false;
 }
 
-void ServerSession::State::answered(const Reply& reply) {
+void ServerSession::State::answered(const Reply& reply, const Reply& said) {
   const Asked question = asked;
   asked = Asked::nothing;
   const bool yes = reply.positive();
@@ -108,7 +108,7 @@ void ServerSession::State::answered(const Reply& reply) {
       break;
     case Asked::chunk:
       if (!yes && !reply.closes()) {
-        chunk_refusal = reply;  // said when its octets are gone (RFC 3030 §2)
+        chunk_refusal = said;  // said when its octets are gone (RFC 3030 §2)
         reset_transaction();
         return;
       }
@@ -130,7 +130,7 @@ void ServerSession::State::answered(const Reply& reply) {
     case Asked::nothing:
       break;
   }
-  say(reply);
+  say(said);
 }
 
 ServerSession::ServerSession(const ServerOptions& options)
@@ -178,12 +178,18 @@ void ServerSession::keep_input() {
 
 Event ServerSession::next() { return state_->advance(); }
 
-void ServerSession::reply(const Reply& reply) {
+void ServerSession::reply(const Reply& reply) { this->reply(reply, reply); }
+
+void ServerSession::reply(const Reply& reply, const Reply& said) {
+  assert(reply.code / 100u == said.code / 100u);
   // 1xx and 3xx would leave the client waiting for more; whoever made such a reply is at fault.
   const unsigned kind = reply.code / 100u;
-  const bool fit = kind == 2 || kind == 4 || kind == 5;
-  state_->answered(fit ? reply : reply_for(Fault::bug));
-  if (fit && reply.after != After::go_on) part(reply.after);
+  if (kind != 2 && kind != 4 && kind != 5) {
+    const Reply fault = reply_for(Fault::bug);
+    return state_->answered(fault, fault);
+  }
+  state_->answered(reply, said);
+  if (reply.closes() || said.after != After::go_on) part(said.after);
 }
 
 void ServerSession::part(After after) {

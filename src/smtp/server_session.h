@@ -132,6 +132,9 @@ class ServerSession {
   Event next();
   /// Answers the last event that wants one. 421 ends the session.
   void reply(const Reply& reply);
+  /// The same in other words, of the same class: the session acts on `reply`, the client reads
+  /// `said`.
+  void reply(const Reply& reply, const Reply& said);
   /// Answers Helo with the standard greeting and the extension list.
   void accept();
   /// The same with another list; what the session takes stays as it is.

@@ -116,6 +116,45 @@ TEST(ServerSession, takes_a_trusted_login_as_authentication) {
   EXPECT_FALSE(driver.session().authenticated());
 }
 
+TEST(ServerSession, acts_on_the_reply_whatever_the_words_are) {
+  ServerOptions options = example_options();
+  options.auth = true;
+  options.limits.auth_failures = 2;
+  ServerSession session(options);
+  session.tls_started();
+  const auto ask = [&](std::string_view line) {
+    session.feed(line);
+    const Event event = session.next();
+    session.take_output();
+    return event;
+  };
+  ask("EHLO client.example\r\n");
+  session.accept();
+  session.take_output();
+  session.next();
+  const std::string auth = "AUTH PLAIN AGFsaWNlAGNvcnJlY3QgaG9yc2U=\r\n";
+  ASSERT_TRUE(std::holds_alternative<Auth>(ask(auth)));
+  session.reply({535, {5, 7, 8}, "failed"}, {550, {5, 7, 0}, "other words"});
+  EXPECT_EQ(session.take_output(), "550 5.7.0 other words\r\n");
+  EXPECT_FALSE(session.authenticated());
+  session.next();
+  ask(auth);
+  session.reply({535, {5, 7, 8}, "failed"}, {550, {5, 7, 0}, "other words"});
+  EXPECT_TRUE(session.closed() || std::holds_alternative<Closed>(session.next()))
+      << "a guess counts as one";
+
+  ServerSession other(options);
+  other.tls_started();
+  other.feed("EHLO client.example\r\n");
+  other.next();
+  other.accept();
+  other.next();
+  other.feed(auth);
+  other.next();
+  other.reply({235, {2, 7, 0}, "ok"}, {250, {2, 7, 0}, "welcome"});
+  EXPECT_TRUE(other.authenticated());
+}
+
 TEST(ServerSession, does_not_pass_on_a_reply_that_is_none) {
   const ServerOptions options = example_options();
   TestDriver driver(options);

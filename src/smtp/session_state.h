@@ -41,7 +41,7 @@ struct ServerSession::State {
   void say(const Reply& reply) { say(reply.code, reply.enhanced, reply.text); }
   bool count_error();
   void close(Closed::Reason reason);
-  void answered(const Reply& reply);
+  void answered(const Reply& reply, const Reply& said);
   void reset_transaction();
   void reset_session();
 

@@ -1,5 +1,6 @@
 #include "dialect/kumo/api.h"
 
+#include "dialect/kumo/auth_results.h"
 #include "dialect/kumo/domain_map_bind.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/library.h"
@@ -47,6 +48,43 @@ constexpr script::HostFunction listener_domains_module[] = {
     {"policy-extras.listener_domains:setup", "file_names: (string|table)[]",
      "fun(domain: string, listener: string, conn_meta: ConnMeta): ListenerDomain|nil",
      "Reads and checks the files; the result is a handler of `get_listener_domain`.", nullptr},
+};
+
+constexpr script::HostFunction mail_auth_module[] = {
+    {"policy-extras.mail_auth.check", "msg: Message, options?: MailAuthOptions", "MailAuthResults",
+     "Checks who vouches for a message, and tells those behind in an Authentication-Results field.",
+     nullptr},
+};
+
+constexpr DataField result_fields[] = {
+    {"method", "string", "`spf`, `dkim`, `dmarc`, `arc`, `iprev`, `auth`."},
+    {"method_version", "integer", "1."},
+    {"result", "string", "`pass`, `fail`, `none`, `temperror` and so on (RFC 8601)."},
+    {"reason?", "string", "Why it did not pass."},
+    {"props", "table<string, string>", "What was looked at: `smtp.mailfrom`, `header.d`."},
+};
+constexpr DataField spf_fields[] = {
+    {"disposition", "string", "The result's word."},
+    {"result", "AuthenticationResult", "The result."},
+};
+constexpr DataField mail_auth_option_fields[] = {
+    {"dkim?", "boolean", "`false` leaves it out; so with the others."},
+    {"spf?", "boolean", "SPF of the envelope."},
+    {"iprev?", "boolean", "Whether the client's address has a name that has the address."},
+    {"smtp_auth?", "boolean", "Whether the client authenticated."},
+    {"dmarc?", "boolean", "DMARC."},
+    {"arc?", "boolean", "The ARC chain."},
+    {"add_auth_results_header?", "boolean", "`false` leaves the message as it is."},
+    {"resolver?", "string", "Accepted, without effect."},
+};
+constexpr DataField mail_auth_result_fields[] = {
+    {"dkim?", "AuthenticationResult[]", "One for each signature."},
+    {"spf?", "SpfAnswer", "SPF of the envelope."},
+    {"iprev?", "AuthenticationResult", "Whether the address has its name."},
+    {"smtp_auth?", "AuthenticationResult", "Whether the client authenticated."},
+    {"dmarc?", "AuthenticationResult", "DMARC."},
+    {"arc?", "AuthenticationResult", "The ARC chain."},
+    {"auth_results", "AuthenticationResult[]", "All of them, as the header field has them."},
 };
 
 constexpr DataField identity_fields[] = {
@@ -110,6 +148,10 @@ constexpr DataType types[] = {
     {"AuthInfo", "Who a client is, and for whom it may act.", "", auth_info_fields},
     {"HeaderAddress", "An address in a header field.", "", address_fields},
     {"AddressHeader", "The addresses of a header field.", "", address_header_fields},
+    {"AuthenticationResult", "What came of one method (RFC 8601).", "", result_fields},
+    {"SpfAnswer", "What SPF says.", "", spf_fields},
+    {"MailAuthOptions", "What `check` looks at.", "", mail_auth_option_fields},
+    {"MailAuthResults", "What it found.", "", mail_auth_result_fields},
     {"ReportHandling",
      "What becomes of reports.",
      "boolean|'Ignore'|'LogThenDrop'|'LogThenRelay'",
@@ -124,7 +166,7 @@ std::vector<script::HostTable> all_functions() {
   std::vector<script::HostTable> tables = library();
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        listener_functions(), queues_functions(), domain_map_functions(),
+        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
         script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }
@@ -135,6 +177,7 @@ std::span<const Module> all_modules() {
   static const Module modules[] = {
       {"policy-extras.queue", queue_module_text(), queue_module},
       {"policy-extras.listener_domains", listener_domains_module_text(), listener_domains_module},
+      {"policy-extras.mail_auth", mail_auth_module_text(), mail_auth_module},
   };
   return modules;
 }

@@ -33,6 +33,7 @@ inline constexpr std::string_view listener_domain = "get_listener_domain";
 inline constexpr std::string_view rcpt_to = "smtp_server_rcpt_to";
 inline constexpr std::string_view data = "smtp_server_data";
 inline constexpr std::string_view received = "smtp_server_message_received";
+inline constexpr std::string_view rewrite = "smtp_server_rewrite_response";
 }  // namespace events
 
 std::span<const Event> all_events();

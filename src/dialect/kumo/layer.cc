@@ -264,17 +264,15 @@ namespace {
 /// told, and come from there when the decision is made again.
 void remember_values(Evidence& evidence) {
   json::object& meta = evidence.session.script->meta;
-  if (!evidence.script_answers.empty()) {
-    const json::value record = json::parse("[" + evidence.script_answers + "]");
-    const json::array& all = record.get_array();
-    if (!all.empty() && all.front().is_object()) {
-      for (const auto& [name, value] : all.front().get_object()) {
-        meta.insert_or_assign(name, value);
-      }
-    }
-  } else if (!meta.empty()) {
-    evidence.script_record = json::serialize(meta);
+  if (!evidence.offline) {
+    if (!meta.empty()) evidence.script_record = json::serialize(meta) + "\n";
+    return;
   }
+  if (!evidence.script_answers.starts_with('{')) return;
+  const std::size_t end = evidence.script_answers.find('\n');
+  const json::value values = json::parse(evidence.script_answers.substr(0, end));
+  for (const auto& [name, value] : values.as_object()) meta.insert_or_assign(name, value);
+  evidence.script_answers.erase(0, end + 1);
 }
 
 }  // namespace

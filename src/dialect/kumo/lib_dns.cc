@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/context.h"
+#include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/library.h"
 #include "mailauth/names.h"
 #include "policy/answers.h"
@@ -25,19 +26,6 @@ using Names = std::vector<std::string>;
 /// Of a resolver: there is one, and no other can be defined.
 using Resolver = std::optional<std::string>;
 
-/// What a decision's record may hold; each answer stays in it.
-constexpr std::size_t most_answers = 1'000;
-
-Task<dns::Answer> ask(Call& call, std::string name, dns::Type type) {
-  Context& hook = hook_of(call);
-  const dns::Question question{.name = lower(name), .type = type};
-  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
-  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
-  co_await hook.gatherer.ask(question, hook.evidence);
-  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
-  co_return answer != nullptr ? *answer : dns::Answer{};
-}
-
 std::string sentence(std::string_view name, dns::Type type, const dns::Answer& answer) {
   return "DNS: " + std::string(name) + " " + std::string(dns::to_string(type)) + ": " +
          (answer.status == dns::Status::nx_domain ? "there is no such name"
@@ -46,7 +34,7 @@ std::string sentence(std::string_view name, dns::Type type, const dns::Answer& a
 
 /// The records; none is an empty list, no such name an error.
 Task<Names> records(Call& call, std::string name, dns::Type type) {
-  dns::Answer answer = co_await ask(call, name, type);
+  dns::Answer answer = co_await ask_dns(call, name, type);
   const bool missing = answer.status == dns::Status::nx_domain;
   demand(!missing && !answer.trouble(), sentence(name, type, answer));
   co_return std::move(answer.records);
@@ -202,10 +190,10 @@ std::string reverse_ip(std::string_view ip) {
 /// RFC 5782 §2.1.
 Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
   const std::string name = reverse_ip(ip) + "." + domain_of(base);
-  const dns::Answer answer = co_await ask(call, name, dns::Type::a);
+  const dns::Answer answer = co_await ask_dns(call, name, dns::Type::a);
   demand(!answer.trouble(), sentence(name, dns::Type::a, answer));
   if (answer.records.empty()) co_return Many{{nullptr, nullptr}};
-  const dns::Answer reason = co_await ask(call, name, dns::Type::txt);
+  const dns::Answer reason = co_await ask_dns(call, name, dns::Type::txt);
   json::value text;
   if (!reason.records.empty()) text = json::value(reason.records[0]);
   co_return Many{{json::value(answer.records[0]), std::move(text)}};
@@ -238,6 +226,17 @@ constexpr HostFunction functions[] = {
 };
 
 }  // namespace
+
+Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
+  Context& hook = hook_of(call);
+  const dns::Question question{.name = lower(name), .type = type};
+  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
+  constexpr std::size_t most_answers = 1'000;  // of a decision; its record holds each
+  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
+  co_await hook.gatherer.ask(question, hook.evidence);
+  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
+  co_return answer != nullptr ? *answer : dns::Answer{};
+}
 
 script::HostTable dns_functions() { return functions; }
 

@@ -21,17 +21,6 @@ std::string_view original_of(const Context& context) {
   return *text;
 }
 
-/// The draft with its header read.
-MessageDraft& with_header(Call& call) {
-  MessageDraft& draft = draft_of(call);
-  if (draft.header_read) return draft;
-  // Of a decision that is made again the message is not kept; what was read of it is.
-  std::size_t body = 0;
-  if (!call.offline()) draft.header = fields_of(original_of(hook_of(call)), body);
-  draft.header_read = true;
-  return draft;
-}
-
 std::string raw_value(const MessageDraft::Field& field) {
   std::string value = field.text.substr(std::min(field.text.find(':') + 1, field.text.size()));
   // RFC 5322 §2.2.3: unfolding takes the line ends away.
@@ -46,8 +35,10 @@ std::string value_of(Call& call, const MessageDraft::Field& field) {
 }
 
 json::value get_meta(Call& call, Self, std::string name) {
-  const json::value* found = draft_of(call).meta.if_contains(name);
-  return found != nullptr ? *found : json::value();
+  return call.told_by("get_meta", [&] {
+    const json::value* found = draft_of(call).meta.if_contains(name);
+    return found != nullptr ? *found : json::value();
+  });
 }
 
 void set_meta(Call& call, Self, std::string name, json::value value) {
@@ -116,7 +107,7 @@ void set_recipient(Call& call, Self, json::value given) {
 
 json::value first_value(Call& call, Self, std::string name) {
   return call.told_by("get_first_named_header_value", [&]() -> json::value {
-    for (const auto& field : with_header(call).header) {
+    for (const auto& field : draft_with_header(call).header) {
       if (iequals(field.name, name)) return json::value(value_of(call, field));
     }
     return nullptr;
@@ -126,7 +117,7 @@ json::value first_value(Call& call, Self, std::string name) {
 json::value all_values(Call& call, Self, std::string name) {
   return call.told_by("get_all_named_header_values", [&]() -> json::value {
     json::array values;
-    for (const auto& field : with_header(call).header) {
+    for (const auto& field : draft_with_header(call).header) {
       if (iequals(field.name, name)) values.push_back(json::value(value_of(call, field)));
     }
     return values;
@@ -136,7 +127,7 @@ json::value all_values(Call& call, Self, std::string name) {
 json::value all_headers(Call& call, Self) {
   return call.told_by("get_all_headers", [&]() -> json::value {
     json::array all;
-    for (const auto& field : with_header(call).header) {
+    for (const auto& field : draft_with_header(call).header) {
       all.push_back(json::array{json::value(field.name), json::value(value_of(call, field))});
     }
     return all;
@@ -146,7 +137,7 @@ json::value all_headers(Call& call, Self) {
 json::value address_header(Call& call, const std::string& name) {
   return call.told_by("get_address_header", [&]() -> json::value {
     const HeaderText& text = hook_of(call).header_text;
-    for (const auto& field : with_header(call).header) {
+    for (const auto& field : draft_with_header(call).header) {
       if (!iequals(field.name, name) || text.addresses == nullptr) continue;
       json::array list;
       for (const HeaderText::Address& one : text.addresses(raw_value(field))) {
@@ -172,7 +163,7 @@ json::value from_header(Call& call, Self) { return address_header(call, "From");
 json::value to_header(Call& call, Self) { return address_header(call, "To"); }
 
 void remove_all(Call& call, Self, std::string name) {
-  MessageDraft& draft = with_header(call);
+  MessageDraft& draft = draft_with_header(call);
   if (std::erase_if(draft.header, [&](const auto& field) { return iequals(field.name, name); })) {
     draft.header_changed = true;
   }
@@ -206,12 +197,12 @@ MessageDraft::Field field_of(std::string_view name, std::string_view value, bool
 
 void prepend_header(Call& call, Self, std::string name, std::string value,
                     std::optional<bool> encode) {
-  prepend(with_header(call), name, value, encode.value_or(true));
+  prepend(draft_with_header(call), name, value, encode.value_or(true));
 }
 
 void append_header(Call& call, Self, std::string name, std::string value,
                    std::optional<bool> encode) {
-  MessageDraft& draft = with_header(call);
+  MessageDraft& draft = draft_with_header(call);
   draft.header.push_back(field_of(name, value, encode.value_or(true)));
   draft.header_changed = true;
 }
@@ -224,7 +215,7 @@ std::string joined(const Fields& header) {
 
 std::string get_data(Call& call, Self) {
   demand(!call.offline(), "the message is not kept with the record");
-  const MessageDraft& draft = with_header(call);
+  const MessageDraft& draft = draft_with_header(call);
   std::size_t body = 0;
   const std::string_view original = original_of(hook_of(call));
   fields_of(original, body);
@@ -327,7 +318,8 @@ policy::ScriptCopy MessageDraft::finished() const {
                           .text = std::nullopt,
                           .reverse_path = sender,
                           .forward_paths = new_recipients,
-                          .header = std::nullopt};
+                          .header = std::nullopt,
+                          .results_of = results_of};
   if (body) {
     copy.text = joined(header) + *body;
   } else if (header_changed) {
@@ -340,6 +332,16 @@ MessageDraft& draft_of(Call& call) {
   MessageDraft* draft = hook_of(call).message;
   demand(draft != nullptr, "there is no message at this event");
   return *draft;
+}
+
+MessageDraft& draft_with_header(Call& call) {
+  MessageDraft& draft = draft_of(call);
+  if (draft.header_read) return draft;
+  // Of a decision that is made again the message is not kept; what was read of it is.
+  std::size_t body = 0;
+  if (!call.offline()) draft.header = fields_of(original_of(hook_of(call)), body);
+  draft.header_read = true;
+  return draft;
 }
 
 void push_message(lua_State* L) { script::stack::push_only<Message>(L); }

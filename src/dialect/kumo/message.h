@@ -26,7 +26,8 @@ struct MessageDraft {
   std::vector<Field> header;                  ///< read on first use
   bool header_read = false;
   bool header_changed = false;
-  std::optional<std::string> body;  ///< when the whole was replaced: what follows the header
+  std::optional<std::string> body;      ///< when the whole was replaced: what follows the header
+  std::vector<std::string> results_of;  ///< ScriptCopy::results_of
 
   /// What becomes of it.
   policy::ScriptCopy finished() const;
@@ -42,6 +43,8 @@ script::HostTable message_functions();
 
 /// The message of the running hook; throws where there is none.
 MessageDraft& draft_of(script::Call& call);
+/// The same with its header read.
+MessageDraft& draft_with_header(script::Call& call);
 /// A new first field; throws a sentence for a name or value that is none. `encode`: octets beyond
 /// ASCII become encoded words (RFC 2047).
 void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode);

@@ -37,20 +37,34 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
   co_return trouble;
 }
 
-/// What the hook with this number was told at a recorded stage.
-std::vector<script::Told> told_of(const std::string& record, std::size_t number) {
+/// A line of a record: what one call was told.
+std::vector<script::Told> told_of(std::string_view line) {
   std::vector<script::Told> told;
-  const json::value parsed = json::parse("[" + record + "]");
-  for (const json::value& hook : parsed.get_array()) {
-    if (!hook.is_array()) continue;  // the connection's values
-    if (number-- != 0) continue;
-    for (const json::value& one : hook.get_array()) {
-      told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
-                      one.as_array().size() > 2});
-    }
-    break;
+  if (line.empty()) return told;
+  const json::value parsed = json::parse({line.data(), line.size()});
+  for (const json::value& one : parsed.as_array()) {
+    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
+                    one.as_array().size() > 2});
   }
   return told;
+}
+
+std::string line_of(const std::vector<script::Told>& all) {
+  json::array line;
+  for (const script::Told& told : all) {
+    json::array one{told.function, told.answer};
+    if (told.failed) one.emplace_back(true);
+    line.push_back(std::move(one));
+  }
+  return line.empty() ? "\n" : json::serialize(line) + "\n";
+}
+
+/// The first line, which is taken off.
+std::string take_line(std::string& lines) {
+  const std::size_t end = std::min(lines.find('\n'), lines.size());
+  std::string line = lines.substr(0, end);
+  lines.erase(0, end + 1);
+  return line;
 }
 
 }  // namespace
@@ -82,6 +96,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                           .seen = given.files ? nullptr : seen,
                           .given = given.files},
                 .memos = nullptr},
+      .loading = given.loading,
       .user =
           [&first] {
             auto handlers = std::make_shared<Handlers>();
@@ -153,14 +168,14 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   Call call(world_, options_.limits, &context);
   for (std::string& secret : secrets) call.keep_secret(std::move(secret));
   context.header_text = options_.header_text;
-  const std::string& answers = context.evidence.script_answers;
-  if (!answers.empty()) {
-    call.answer_from(told_of(answers, context.evidence.script_hooks));
-  } else if (recorded) {
-    call.record();
-  }
+  const bool offline = context.evidence.offline;
   Ran ran;
   try {
+    if (offline) {
+      call.answer_from(told_of(take_line(context.evidence.script_answers)));
+    } else if (recorded) {
+      call.record();
+    }
     State& state = program_->here();
     const int function = state.user<Handlers>().of(event)->function;
     ran.raised = co_await state.call(function, std::move(arguments), std::move(results), call);
@@ -171,17 +186,7 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
                         .thrown = nullptr};
   }
   ran.spent = call.spent();
-  ++context.evidence.script_hooks;
-  if (recorded) {
-    json::array hook;
-    for (const script::Told& told : call.told()) {
-      json::array one{told.function, told.answer};
-      if (told.failed) one.emplace_back(true);
-      hook.push_back(std::move(one));
-    }
-    std::string& record = context.evidence.script_record;
-    record += (record.empty() ? "" : ",") + json::serialize(hook);
-  }
+  if (!offline && recorded) context.evidence.script_record += line_of(call.told());
   co_return ran;
 }
 

@@ -19,6 +19,7 @@ struct PolicyOptions {
   std::string text;
   std::vector<std::string> read_roots;  ///< further folders whose files may be read
   script::Limits limits;                ///< of a hook
+  script::Limits loading = script::Program::Options{}.loading;
   std::size_t states = 1;
   script::RunToEnd run;
   std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
@@ -56,7 +57,7 @@ class Policy {
     script::Spent spent;
   };
   /// Calls a handler, which there is. What host functions told is added to the evidence's record,
-  /// unless `recorded` is false; with Evidence::script_answers they answer from there.
+  /// unless `recorded` is false; in Evidence::offline they answer from script_answers.
   Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
                 Context& context, std::vector<std::string> secrets, bool recorded) const;
 

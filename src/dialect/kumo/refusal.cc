@@ -10,6 +10,9 @@ namespace {
 
 using script::demand;
 
+/// Octets of a reply's text.
+constexpr std::size_t longest_text = 8192;
+
 [[noreturn]] void refuse(smtp::Reply reply) {
   std::string text = reply.to_string();
   throw script::Throw{std::make_shared<Refusal>(std::move(reply), std::move(text))};
@@ -43,15 +46,13 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-smtp::Reply reply_of(std::int64_t code, std::string_view text) {
-  demand(code >= 400 && code < 600,
-         "a refusal needs a code from 400 to 599, not " + std::to_string(code));
-  smtp::Reply reply{.code = static_cast<std::uint16_t>(code), .enhanced = {}, .text = {}};
+smtp::Reply worded(std::uint16_t code, std::string_view text) {
+  smtp::Reply reply{.code = code, .enhanced = {}, .text = {}};
   if (const auto enhanced = smtp::take_enhanced(text)) {
     // RFC 3463 §2: the class says what the code says.
     if (enhanced->klass == code / 100) reply.enhanced = *enhanced;
   }
-  for (const std::string_view line : split(text, '\n')) {
+  for (const std::string_view line : split(text.substr(0, longest_text), '\n')) {
     std::string clean(line);
     std::replace_if(
         clean.begin(), clean.end(),
@@ -61,6 +62,13 @@ smtp::Reply reply_of(std::int64_t code, std::string_view text) {
     if (!reply.text.empty()) reply.text += '\n';
     reply.text += trimmed;
   }
+  return reply;
+}
+
+smtp::Reply reply_of(std::int64_t code, std::string_view text) {
+  demand(code >= 400 && code < 600,
+         "a refusal needs a code from 400 to 599, not " + std::to_string(code));
+  smtp::Reply reply = worded(static_cast<std::uint16_t>(code), text);
   if (reply.text.empty()) {
     reply.text = code < 500 ? "try again later" : "refused by policy";
   }

@@ -23,6 +23,8 @@ class Refusal final : public script::Thrown {
 /// one, control characters blanks, and each line of it one of the reply. Throws a sentence for a
 /// code that refuses nothing.
 smtp::Reply reply_of(std::int64_t code, std::string_view text);
+/// The same of any code; an empty text stays empty.
+smtp::Reply worded(std::uint16_t code, std::string_view text);
 
 script::HostTable refusal_functions();
 

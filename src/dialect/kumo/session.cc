@@ -26,9 +26,12 @@ policy::ScriptSession& session_of(script::Call& call) {
 }
 
 json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
-  const json::object& meta = session_of(call).meta;
-  if (const json::value* set = meta.if_contains(name)) return *set;
-  return predefined(hook_of(call), name);
+  // Of a decision that is made again what earlier hooks set is not there.
+  return call.told_by("get_meta", [&]() -> json::value {
+    const json::object& meta = session_of(call).meta;
+    if (const json::value* set = meta.if_contains(name)) return *set;
+    return predefined(hook_of(call), name);
+  });
 }
 
 void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {

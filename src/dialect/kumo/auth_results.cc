@@ -1,0 +1,305 @@
+#include "dialect/kumo/auth_results.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/kumo/lib_dns.h"
+#include "dialect/kumo/message.h"
+#include "mailauth/ar/strip.h"
+#include "mailauth/ar/write.h"
+#include "policy/answers.h"
+#include "policy/authentication.h"
+#include "policy/results_field.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+namespace ar = mailauth::ar;
+namespace spf = mailauth::spf;
+using policy::Need;
+using script::bind;
+using script::Call;
+using script::demand;
+/// Of a resolver: there is one, and no other can be defined.
+using Resolver = std::optional<std::string>;
+using Self = std::shared_ptr<Message>;
+
+/// Signatures that a script is told of.
+constexpr std::size_t most_signatures = 10;
+/// Entries of one field that a script writes.
+constexpr std::size_t most_results = 100;
+
+/// AuthenticationResult.
+json::value table_of(const ar::MethodResult& result) {
+  json::object props;
+  for (const ar::Property& one : result.properties) {
+    props[one.ptype + "." + one.property] = one.value;
+  }
+  json::object table{{"method", result.method},
+                     {"method_version", std::int64_t{result.version}},
+                     {"result", result.result},
+                     {"props", props}};
+  if (result.reason) table["reason"] = *result.reason;
+  return table;
+}
+
+/// RFC 8601 §2.2: a Keyword of RFC 5321 §4.1.2, or one with the underscores that large senders
+/// write.
+std::string keyword(std::string_view text) {
+  const auto fits = [](unsigned char c) { return is_alnum(c) || c == '-' || c == '_'; };
+  demand(!text.empty() && text.size() <= 60 && std::all_of(text.begin(), text.end(), fits),
+         "'" + printable(text, 100) + "' cannot be a name in Authentication-Results");
+  return lower(text);
+}
+
+std::string text_of(const json::object& table, std::string_view name) {
+  const json::value* found = table.if_contains(name);
+  demand(found != nullptr && found->is_string(),
+         "an AuthenticationResult needs a string `" + std::string(name) + "`");
+  return std::string(found->get_string());
+}
+
+ar::MethodResult result_of(const json::value& value) {
+  const json::object* table = value.if_object();
+  demand(table != nullptr, "a list of AuthenticationResult is expected");
+  ar::MethodResult result{.method = keyword(text_of(*table, "method")),
+                          .result = keyword(text_of(*table, "result"))};
+  const json::value* version = table->if_contains("method_version");
+  if (version != nullptr && version->is_int64() && version->get_int64() > 0 &&
+      version->get_int64() < 1000) {
+    result.version = static_cast<std::uint32_t>(version->get_int64());
+  }
+  if (table->contains("reason")) result.reason = text_of(*table, "reason");
+  const json::value* props = table->if_contains("props");
+  if (props == nullptr) return result;
+  demand(props->is_object(), "`props` of an AuthenticationResult must be a table");
+  for (const auto& [name, property] : props->get_object()) {
+    const std::size_t dot = name.find('.');
+    demand(dot != json::string_view::npos && property.is_string(),
+           "`props` of an AuthenticationResult: names like 'smtp.mailfrom', values that are "
+           "strings");
+    result.properties.push_back({keyword(name.substr(0, dot)), keyword(name.substr(dot + 1)),
+                                 std::string(property.get_string())});
+  }
+  return result;
+}
+
+/// `{ disposition, result }`.
+json::value with_disposition(const ar::MethodResult& result) {
+  return json::object{{"disposition", result.result}, {"result", table_of(result)}};
+}
+
+/// Finds out what is not known yet.
+Task<void> gather(Context& hook, Need needs) {
+  const Need lacking = policy::missing(needs, hook.evidence);
+  if (lacking != Need::none) co_await hook.gatherer.gather(lacking, hook.evidence);
+  demand(policy::missing(needs, hook.evidence) == Need::none, "the verdict could not be found out");
+}
+
+Task<json::value> dkim_verify(Call& call, Self, Resolver) {
+  Context& hook = hook_of(call);
+  draft_of(call);
+  co_await gather(hook, Need::dkim);
+  json::array list;
+  for (const auto& one : policy::dkim_results(*hook.evidence.dkim, most_signatures)) {
+    list.push_back(table_of(one));
+  }
+  co_return list;
+}
+
+Task<json::value> arc_verify(Call& call, Self, Resolver) {
+  Context& hook = hook_of(call);
+  draft_of(call);
+  co_await gather(hook, Need::arc);
+  co_return table_of(policy::arc_result(*hook.evidence.arc, hook.evidence.session.client_ip));
+}
+
+Task<json::value> dmarc_verify(Call& call, Self) {
+  Context& hook = hook_of(call);
+  draft_of(call);
+  co_await gather(hook, Need::dmarc);
+  co_return table_of(policy::dmarc_result(*hook.evidence.dmarc));
+}
+
+/// SPF of the envelope, which the whole decision shares.
+Task<json::value> spf_of_envelope(Context& hook) {
+  co_await gather(hook, Need::spf);
+  co_return with_disposition(
+      policy::spf_result(*hook.evidence.spf, policy::spf_by_helo(hook.evidence)));
+}
+
+Task<json::value> check_msg(Call& call, Self) {
+  draft_of(call);
+  json::value answer = co_await spf_of_envelope(hook_of(call));
+  co_return answer;
+}
+
+/// Whether that is what the decision itself asks SPF.
+bool is_of_envelope(const policy::Evidence& evidence, std::string_view domain,
+                    const std::optional<std::string>& sender) {
+  const auto& path = evidence.reverse_path;
+  if (!sender || sender->empty()) {
+    // RFC 7208 §2.4: of the null sender it is postmaster@HELO.
+    return !path && iequals(domain, evidence.session.helo);
+  }
+  return path && *sender == path->text() && iequals(domain, path->domain);
+}
+
+Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<ConnMeta>,
+                             std::optional<std::string> sender, Resolver) {
+  Context& hook = hook_of(call);
+  policy::Evidence& evidence = hook.evidence;
+  if (is_of_envelope(evidence, domain, sender)) {
+    json::value answer = co_await spf_of_envelope(hook);
+    co_return answer;
+  }
+  const bool by_helo = !sender || sender->empty();
+  std::string from;
+  if (!by_helo) {
+    // The domain is what is asked about; the sender's local part is for %{l}.
+    from = sender->substr(0, sender->rfind('@')) + "@" + domain;
+  }
+  auto check = spf::check_host(
+      {.client = evidence.session.client_ip,
+       .helo = by_helo ? domain : evidence.session.helo,
+       .mail_from = std::move(from)},
+      {.want_explanation = false,  // never shown to anybody (RFC 7208 §11.5)
+       .receiver = hook.listener != nullptr ? hook.listener->hostname : std::string(),
+       .now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())});
+  while (const mailauth::Question* question = check.next()) {
+    const mailauth::Question asked = *question;
+    const dns::Answer answer =
+        co_await ask_dns(call, asked.name, static_cast<dns::Type>(asked.type));
+    check.feed(policy::to_mailauth(answer));
+  }
+  co_return with_disposition(policy::spf_result(check.result(), by_helo));
+}
+
+/// RFC 8601 §2.7.3: the client's address has a name that has the address.
+Task<json::value> iprev(Call& call) {
+  const policy::Evidence& evidence = hook_of(call).evidence;
+  using Status = policy::ClientName::Status;
+  Status status = Status::waiting;
+  for (int questions = 0; status == Status::waiting && questions < 100; ++questions) {
+    policy::Answers answers(evidence.dns);
+    status = policy::client_name(evidence.session.client_ip, answers).status;
+    if (status != Status::waiting) break;
+    const dns::Question wanted = *answers.wanted();
+    co_await ask_dns(call, wanted.name, wanted.type);
+  }
+  ar::MethodResult result{.method = "iprev", .result = "temperror"};
+  if (status == Status::verified) result.result = "pass";
+  if (status == Status::unverified) result.result = "fail";
+  if (status == Status::none) result.result = "permerror";
+  result.properties.push_back({"policy", "iprev", evidence.session.client_ip.to_string()});
+  co_return table_of(result);
+}
+
+json::value smtp_auth(Call& call) {
+  return table_of(policy::auth_result(hook_of(call).evidence.session.auth));
+}
+
+void add_authentication_results(Call& call, Self, std::string server_id, json::value results) {
+  MessageDraft& draft = draft_with_header(call);
+  demand(!trim(server_id).empty() && server_id.size() <= 255, "server_id: a host name is expected");
+  ar::AuthenticationResults field{.authserv_id = server_id};
+  // An empty table says "none"; one result may stand for a list of one.
+  const json::object* object = results.if_object();
+  const bool single = object != nullptr && !object->empty();
+  demand(results.is_array() || object != nullptr, "a list of AuthenticationResult is expected");
+  const json::array list = results.is_array() ? results.get_array() : json::array{};
+  demand(list.size() <= most_results, "too many results for one field");
+  if (single) field.results.push_back(result_of(results));
+  for (const json::value& one : list) field.results.push_back(result_of(one));
+  // RFC 8601 §5: what came in under this name is not ours.
+  const ar::OwnIds own({server_id});
+  std::erase_if(draft.header, [&](const MessageDraft::Field& one) {
+    return iequals(one.name, "Authentication-Results") &&
+           std::find(draft.results_of.begin(), draft.results_of.end(), server_id) ==
+               draft.results_of.end() &&
+           ar::must_remove(std::string_view(one.text).substr(one.text.find(':') + 1), own);
+  });
+  draft.header.insert(draft.header.begin(), {"Authentication-Results", ar::write_field(field)});
+  draft.header_changed = true;
+  draft.results_of.push_back(std::move(server_id));
+}
+
+constexpr script::HostFunction functions[] = {
+    {"Message:dkim_verify", "resolver?: string", "AuthenticationResult[]",
+     "What the DKIM signatures of the message as it came are worth, at most ten; without a "
+     "signature an empty list. Like all verdicts here it is found out once, whoever asks.",
+     bind<&dkim_verify>},
+    {"Message:arc_verify", "resolver?: string", "AuthenticationResult",
+     "What the ARC chain of the message as it came is worth.", bind<&arc_verify>},
+    {"Message:add_authentication_results", "server_id: string, results: AuthenticationResult[]", "",
+     "Puts an Authentication-Results field in front; received ones under that name go. Under the "
+     "gateway's own name it stands in place of the gateway's.",
+     bind<&add_authentication_results>},
+    {"kumo.spf.check_host",
+     "domain: string, conn_meta: ConnMeta, sender?: string, resolver?: string", "SpfAnswer",
+     "Whether the client may use that domain (SPF): as its sender's, or without a sender as its "
+     "HELO name.",
+     bind<&check_host>},
+    {"kumo.spf.check_msg", "message: Message", "SpfAnswer", "SPF of the message's envelope.",
+     bind<&check_msg>},
+    {"kumo.postern.dmarc_verify", "message: Message", "AuthenticationResult",
+     "DMARC of the message as it came.", bind<&dmarc_verify>},
+    {"kumo.postern.iprev", "", "AuthenticationResult",
+     "Whether the client's address has a name that has the address (RFC 8601).", bind<&iprev>},
+    {"kumo.postern.smtp_auth", "", "AuthenticationResult", "Whether the client authenticated.",
+     bind<&smtp_auth>},
+};
+
+constexpr std::string_view mail_auth_module = R"lua(
+local kumo = require 'kumo'
+local module = {}
+
+local checks = {
+  { 'dkim', function(msg, resolver) return msg:dkim_verify(resolver) end },
+  { 'spf', function(msg) return kumo.spf.check_msg(msg) end },
+  { 'iprev', function() return kumo.postern.iprev() end },
+  { 'smtp_auth', function() return kumo.postern.smtp_auth() end },
+  { 'dmarc', function(msg) return kumo.postern.dmarc_verify(msg) end },
+  { 'arc', function(msg, resolver) return msg:arc_verify(resolver) end },
+}
+local known = { add_auth_results_header = 'boolean', resolver = 'string' }
+for _, check in ipairs(checks) do
+  known[check[1]] = 'boolean'
+end
+
+function module.check(msg, options)
+  options = options or {}
+  for name, value in pairs(options) do
+    if known[name] ~= type(value) then
+      local wanted = known[name] and ' must be a ' .. known[name] or ' is no option of mail_auth.check'
+      error('`' .. tostring(name) .. '`' .. wanted, 2)
+    end
+  end
+  local result = { auth_results = {} }
+  for _, check in ipairs(checks) do
+    local name, ask = check[1], check[2]
+    if options[name] ~= false then
+      local answer = ask(msg, options.resolver)
+      result[name] = answer
+      for _, one in ipairs(name == 'dkim' and answer or { name == 'spf' and answer.result or answer }) do
+        table.insert(result.auth_results, one)
+      end
+    end
+  end
+  local hostname = msg:get_meta 'hostname'
+  if options.add_auth_results_header ~= false and hostname then
+    msg:add_authentication_results(hostname, result.auth_results)
+  end
+  return result
+end
+
+return module
+)lua";
+
+}  // namespace
+
+script::HostTable auth_results_functions() { return functions; }
+std::string_view mail_auth_module_text() { return mail_auth_module; }
+
+}  // namespace postern::dialect::kumo

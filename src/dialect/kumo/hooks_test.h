@@ -1,0 +1,128 @@
+// What tests of hooks share: a policy from a text, and a session and a message that are judged.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "dialect/kumo/layer.h"
+#include "dns/recorded_resolver.h"
+#include "policy/authentication.h"
+#include "policy/testing.h"
+#include "script/test_world.h"
+
+namespace postern::dialect::kumo::testing {
+
+/// Finds evidence out as the gateway does, from a zone as JSON.
+class MailGatherer final : public policy::Gatherer {
+ public:
+  explicit MailGatherer(const std::string& zone = "{}")
+      : resolver_(*dns::RecordedResolver::parse(zone)),
+        authentication_(options_, caches_, *resolver_) {}
+
+  void receive(std::string text) {
+    text_ = std::move(text);
+    authentication_.begin(nullptr);
+    authentication_.feed(text_);
+  }
+  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
+    ++gathered;
+    co_await authentication_.gather(needs, evidence);
+  }
+  Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
+    ++asked;
+    co_await authentication_.ask(std::move(question), evidence);
+  }
+  std::optional<std::string_view> message() override { return std::string_view(text_); }
+
+  int gathered = 0;
+  int asked = 0;
+
+ private:
+  std::string text_;
+  std::unique_ptr<dns::RecordedResolver> resolver_;
+  policy::AuthenticationOptions options_{.receiver = "mx.example.org"};
+  policy::AuthenticationCaches caches_;
+  policy::MessageAuthentication authentication_;
+};
+
+inline void run_to_end(Task<void> task) {
+  boost::asio::io_context loop;
+  boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
+  loop.run();
+}
+
+/// A session by the listener "smtp" of a policy, judged stage by stage.
+class Hooks : public ::testing::Test {
+ protected:
+  Hooks() {
+    options_.path = "policy.lua";
+    options_.run = run_to_end;
+    options_.listeners["smtp"] = {.address = "192.0.2.1:25",
+                                  .hostname = "mx.example.org",
+                                  .relay_hosts = CidrSet({*Cidr::parse("198.51.100.0/24")}),
+                                  .meta = {{"x_listener", "smtp"}}};
+    evidence_ = policy::testing::from_client("203.0.113.10");
+    evidence_.session.listener = "smtp";
+    evidence_.session.esmtp = true;
+    evidence_.message = policy::MessageFacts{};
+  }
+
+  void load(const std::string& text) {
+    options_.text = text;
+    auto loaded = Policy::load(options_, world_);
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+    policy_ = *loaded;
+    engine_ = std::make_unique<policy::Engine>(
+        std::vector<policy::LayerEntry>{{std::make_shared<KumoLayer>(policy_)}});
+  }
+  /// The decision of a stage; what scripts were told is in it.
+  const policy::Decision& decide(policy::Stage stage) {
+    decision_ = script::testing::run(engine_->decide(stage, evidence_, *gatherer_));
+    return decision_;
+  }
+  /// "pass" or the reply.
+  std::string verdict(policy::Stage stage) {
+    const policy::Decision& decision = decide(stage);
+    return policy::refused(decision) ? decision.reply.to_string() : "pass";
+  }
+  /// RCPT of an address that is no webhook's, unless `ours`; true: it has a route afterwards.
+  bool has_route(std::string local, std::string domain) {
+    evidence_.consider({.address = {std::move(local), std::move(domain)}, .route = {}});
+    decide(policy::Stage::rcpt);
+    return evidence_.candidate->route.kind != policy::Route::Kind::none;
+  }
+  void recipients(const std::vector<std::string>& names) {
+    evidence_.recipients.clear();
+    for (const std::string& name : names) {
+      evidence_.recipients.push_back(
+          {.address = {name, "example.net"}, .route = {.kind = policy::Route::Kind::relay}});
+    }
+  }
+  void receive(std::string text) { gatherer_->receive(std::move(text)); }
+  void zone(const std::string& text) { gatherer_ = std::make_unique<MailGatherer>(text); }
+  /// What the script said with `kumo.log_info`.
+  std::vector<std::string> said() const {
+    std::vector<std::string> lines;
+    for (const std::string& line : world_.lines) {
+      if (line.starts_with("info ")) lines.push_back(line.substr(line.find(' ', 5) + 1));
+    }
+    return lines;
+  }
+
+  script::testing::TestWorld world_;
+  PolicyOptions options_;
+  std::shared_ptr<const Policy> policy_;
+  std::unique_ptr<policy::Engine> engine_;
+  std::unique_ptr<MailGatherer> gatherer_ = std::make_unique<MailGatherer>();
+  policy::Evidence evidence_;
+  policy::Decision decision_;
+};
+
+}  // namespace postern::dialect::kumo::testing

@@ -1,0 +1,14 @@
+// The command behind an event, for people and scripts: never a credential.
+#pragma once
+
+#include <string>
+
+#include "smtp/server_session.h"
+
+namespace postern::smtp {
+
+/// "MAIL FROM:<a@example.com> SIZE=100", "AUTH PLAIN <redacted>"; the end of a message is "DATA".
+/// "" of events that answer no command.
+std::string command_text(const Event& event);
+
+}  // namespace postern::smtp
