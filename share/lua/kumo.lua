@@ -34,6 +34,40 @@
 ---@field domain string Its domain.
 ---@field list HeaderAddress[] All addresses of the field.
 
+---What came of one method (RFC 8601).
+---@class AuthenticationResult
+---@field method string `spf`, `dkim`, `dmarc`, `arc`, `iprev`, `auth`.
+---@field method_version integer 1.
+---@field result string `pass`, `fail`, `none`, `temperror` and so on (RFC 8601).
+---@field reason? string Why it did not pass.
+---@field props table<string, string> What was looked at: `smtp.mailfrom`, `header.d`.
+
+---What SPF says.
+---@class SpfAnswer
+---@field disposition string The result's word.
+---@field result AuthenticationResult The result.
+
+---What `check` looks at.
+---@class MailAuthOptions
+---@field dkim? boolean `false` leaves it out; so with the others.
+---@field spf? boolean SPF of the envelope.
+---@field iprev? boolean Whether the client's address has a name that has the address.
+---@field smtp_auth? boolean Whether the client authenticated.
+---@field dmarc? boolean DMARC.
+---@field arc? boolean The ARC chain.
+---@field add_auth_results_header? boolean `false` leaves the message as it is.
+---@field resolver? string Accepted, without effect.
+
+---What it found.
+---@class MailAuthResults
+---@field dkim? AuthenticationResult[] One for each signature.
+---@field spf? SpfAnswer SPF of the envelope.
+---@field iprev? AuthenticationResult Whether the address has its name.
+---@field smtp_auth? AuthenticationResult Whether the client authenticated.
+---@field dmarc? AuthenticationResult DMARC.
+---@field arc? AuthenticationResult The ARC chain.
+---@field auth_results AuthenticationResult[] All of them, as the header field has them.
+
 ---What becomes of reports.
 ---@alias ReportHandling boolean|'Ignore'|'LogThenDrop'|'LogThenRelay'
 
@@ -67,8 +101,9 @@ kumo = {}
 kumo.crypto = {}
 
 ---Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`,
----`$5$`), yescrypt (`$y$`), scrypt (`$7$`) or Argon2 (`$argon2id$`, `$argon2i$`). What is no such
----hash, nil too, is false. It runs beside the event loop.
+---`$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a SCRAM verifier.
+---What is no such hash, or would take too long, is false, and so is nil. It runs beside the event
+---loop.
 ---@param plain string
 ---@param hash string|nil
 ---@return boolean
@@ -394,6 +429,7 @@ function kumo.sleep(seconds) end
 ---@overload fun(event: 'smtp_server_rcpt_to', handler: fun(recipient: EnvelopeAddress, conn_meta: ConnMeta))
 ---@overload fun(event: 'smtp_server_data', handler: fun(message: Message, conn_meta: ConnMeta))
 ---@overload fun(event: 'smtp_server_message_received', handler: fun(message: Message, conn_meta: ConnMeta))
+---@overload fun(event: 'smtp_server_rewrite_response', handler: fun(status: integer, response: string, command: string|nil, conn_meta: ConnMeta): integer|nil, string|nil)
 function kumo.on(event, handler) end
 
 ---Refuses the command in hand with this reply: a code from 400 to 599, and a text that may begin
@@ -884,8 +920,55 @@ function Message:get_data() end
 ---@param data string
 function Message:set_data(data) end
 
+---What the DKIM signatures of the message as it came are worth, at most ten; without a signature an
+---empty list. Like all verdicts here it is found out once, whoever asks.
+---@param resolver? string
+---@return AuthenticationResult[]
+function Message:dkim_verify(resolver) end
+
+---What the ARC chain of the message as it came is worth.
+---@param resolver? string
+---@return AuthenticationResult
+function Message:arc_verify(resolver) end
+
+---Puts an Authentication-Results field in front; received ones under that name go. Under the
+---gateway's own name it stands in place of the gateway's.
+---@param server_id string
+---@param results AuthenticationResult[]
+function Message:add_authentication_results(server_id, results) end
+
+---@class kumo.spf
+kumo.spf = {}
+
+---Whether the client may use that domain (SPF): as its sender's, or without a sender as its HELO
+---name.
+---@param domain string
+---@param conn_meta ConnMeta
+---@param sender? string
+---@param resolver? string
+---@return SpfAnswer
+function kumo.spf.check_host(domain, conn_meta, sender, resolver) end
+
+---SPF of the message's envelope.
+---@param message Message
+---@return SpfAnswer
+function kumo.spf.check_msg(message) end
+
 ---@class kumo.postern
 kumo.postern = {}
+
+---DMARC of the message as it came.
+---@param message Message
+---@return AuthenticationResult
+function kumo.postern.dmarc_verify(message) end
+
+---Whether the client's address has a name that has the address (RFC 8601).
+---@return AuthenticationResult
+function kumo.postern.iprev() end
+
+---Whether the client authenticated.
+---@return AuthenticationResult
+function kumo.postern.smtp_auth() end
 
 ---Reads and checks the data files of the queues helper; only while the policy loads.
 ---@param sources (string|table)[]
