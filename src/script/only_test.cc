@@ -28,7 +28,7 @@ int get(lua_State* L) {
 TEST(Only, is_one_value_with_the_methods_of_its_class) {
   const HostFunction functions[] = {{"t.get", "", "Nothing", "", get},
                                     {"Nothing:name", "", "string", "", bind<&name>}};
-  const struct Setup setup{
+  const script::Setup setup{
       .tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}, .memos = nullptr};
   testing::TestWorld world;
   for (int i = 0; i < 2; ++i) {  // states share nothing but the class
