@@ -57,6 +57,28 @@ class FullBuckets final : public RateProbe {
 };
 
 /// A gateway on an ephemeral port with two webhooks: open@ without a policy, closed@ with one.
+/// Other words for every reply; keeps the commands.
+class Louder final : public policy::ReplyRewriter {
+ public:
+  Task<smtp::Reply> rewrite(smtp::Reply reply, std::optional<std::string> command,
+                            policy::Evidence&, policy::Gatherer&) const override {
+    {
+      const std::lock_guard lock(mutex_);
+      commands_.push_back(command.value_or("none"));
+    }
+    reply.text = "LOUD " + reply.text;
+    co_return reply;
+  }
+  std::vector<std::string> commands() const {
+    const std::lock_guard lock(mutex_);
+    return commands_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  mutable std::vector<std::string> commands_;
+};
+
 class ServerTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -153,6 +175,25 @@ TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   ASSERT_EQ(recorder.traces.size(), 1u);
   EXPECT_EQ(recorder.traces[0].outcome, "accepted");
   EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
+}
+
+TEST_F(ServerTest, a_rewriter_has_the_last_word) {
+  const auto louder = std::make_shared<Louder>();
+  settings.rewriter = louder;
+  settings.session.auth_without_tls = true;
+  start();
+  auto client = greeted();
+  EXPECT_EQ(client->ask("AUTH PLAIN AGEAYg=="), "535 5.7.8 LOUD authentication failed");
+  EXPECT_EQ(client->transact("open@hooks.example.net", message),
+            "250 2.1.0 LOUD sender ok|250 2.1.5 LOUD recipient ok|354 end with <CRLF>.<CRLF>|250 "
+            "2.0.0 LOUD taken");
+  EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
+  const std::vector<std::string> commands = louder->commands();
+  ASSERT_EQ(commands.size(), 4u) << "the lists of EHLO stay";
+  EXPECT_EQ(commands[0], "AUTH PLAIN <redacted>");
+  EXPECT_TRUE(commands[1].starts_with("MAIL FROM:<"));
+  EXPECT_EQ(commands[2], "RCPT TO:<open@hooks.example.net>");
+  EXPECT_EQ(commands[3], "DATA");
 }
 
 TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) {
