@@ -76,7 +76,9 @@ void Recorder::ended(policy::Trace trace) {
   // Once a transaction and webhook: a client that repeats a refused RCPT fills nobody's log.
   std::vector<const policy::Webhook*> logged;
   for (const policy::Decision& decision : trace.decisions) {
-    if (!policy::refused(decision)) continue;
+    // Refused credentials concern no webhook: the message may have come without them.
+    const bool of_credentials = decision.stage == policy::Stage::auth && !decision.engine;
+    if (!policy::refused(decision) || of_credentials) continue;
     const policy::Recipient* subject =
         decision.candidate ? &*decision.candidate : trace.evidence.subject();
     const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;

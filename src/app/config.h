@@ -16,6 +16,7 @@
 #include "app/config_restrictions.h"
 #include "app/diagnostic.h"
 #include "base/ip.h"
+#include "gateway/auth_source.h"
 #include "policy/dmarc_rule.h"
 #include "smtp/limits.h"
 #include "telemetry/log.h"
@@ -103,11 +104,16 @@ struct TimeoutsConfig {
 };
 
 struct AuthConfig {
-  std::uint64_t failures_per_address = 10;  ///< in 10 minutes; 0: no limit
-  std::uint64_t failures_per_account = 50;  ///< in an hour; 0: no limit
+  bool policies = true;  ///< the credentials of webhook policies are asked, after the sources
+  std::uint64_t failures_per_address = 10;  ///< in failure_window; 0: no limit
+  std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
+  std::uint64_t failures_per_account = 50;
+  Milliseconds failure_window = std::chrono::minutes(10);
+  Milliseconds lockout = std::chrono::minutes(10);
   Milliseconds failure_delay = std::chrono::seconds(1);
   std::uint64_t workers = 0;  ///< 0: half the cores, at least one
   std::uint64_t queue = 64;
+  std::vector<gateway::AuthSource> sources;  ///< asked in this order
 };
 
 struct DnsConfig {
@@ -239,7 +245,8 @@ struct Config {
 
 /// What the checks of a load may ask of the machine. Tests set it.
 struct LoadOptions {
-  bool read_files = true;        ///< open certificates and keys
+  bool read_files = true;        ///< open certificates and keys, load the Lua policy
+  bool load_policy = false;      ///< load it, though no other files are read
   std::uint64_t open_files = 0;  ///< RLIMIT_NOFILE hard limit; 0: ask the system
   std::string machine_name;      ///< empty: ask the system
   /// What the command line says; runs before the checks of the whole.

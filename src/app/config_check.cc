@@ -25,6 +25,7 @@ class Checker {
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
     check_sessions();
     check_api();
+    check_auth();
     check_limits();
     const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
     read_relay(config_, files, [&](const RelayComplaint& complaint) {
@@ -141,6 +142,19 @@ class Checker {
         "not a loopback address",
         "put a TLS proxy in front and write `behind_proxy = true` below `[api]`, or listen on "
         "127.0.0.1");
+  }
+
+  void check_auth() {
+    for (std::size_t i = 0; i < config_.auth.sources.size(); ++i) {
+      const std::string path = fmt::format("auth.source.{}", i);
+      for (const gateway::AuthSourceComplaint& complaint : gateway::complaints_of(
+               config_.auth.sources[i],
+               options_.read_files ? gateway::AuthFiles::read : gateway::AuthFiles::none)) {
+        const std::string key = fmt::format("{}.{}", path, complaint.key);
+        add(positions_.has(key) ? key : path, "C060", complaint.message, "",
+            "see docs/auth.md, which has an example of each kind");
+      }
+    }
   }
 
   /// RFC 5321 §4.5.3.1 names sizes a server must be able to take.

@@ -123,7 +123,10 @@ class Reader {
   }
 
   void read_section(const toml::key& name, const toml::node& node) {
-    const std::string section(name.str());
+    read_section(std::string(name.str()), name, node);
+  }
+
+  void read_section(const std::string& section, const toml::key& name, const toml::node& node) {
     positions_.set(section, place_of(name.source()));
     if (!is_list(section)) {
       if (const toml::table* table = node.as_table()) {
@@ -150,6 +153,7 @@ class Reader {
       read_keys(section, path, *element.as_table(), row);
       if (section == "listener") config_.listeners.push_back(std::move(row.listener));
       if (section == "route") config_.routes.push_back(std::move(row.route));
+      if (section == "auth.source") config_.auth.sources.push_back(std::move(row.source));
       if (section == "egress") config_.egress.push_back(std::move(row.egress));
     }
   }
@@ -193,6 +197,11 @@ class Reader {
                  Row& row) {
     for (const auto& [name, node] : table) {
       const Key* key = find_key(section, name.str());
+      const std::string nested = section + "." + std::string(name.str());
+      if (is_list(nested)) {
+        read_section(nested, name, node);
+        continue;
+      }
       if (!key) {
         unknown_key(section, name);
         continue;
@@ -320,7 +329,8 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   if (options.adjust) options.adjust(result.config);
   compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
                        result.diagnostics);
-  if (options.read_files) load_lua(result.config, positions, result.diagnostics);
+  if (options.read_files || options.load_policy)
+    load_lua(result.config, positions, result.diagnostics);
   if (parsed) check_config(result.config, options, positions, result.diagnostics);
   result.diagnostics.sort();
   return result;

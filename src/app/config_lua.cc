@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <regex>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -103,24 +104,25 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
   return options;
 }
 
-/// Everybody may send anywhere: an open relay in words, which is nobody's wish.
-void check_relay(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
-  const auto is_everybody = [](const Cidr& network) { return network.prefix() == 0; };
-  const auto& hosts = config.lua.relay_hosts.networks();
-  if (std::any_of(hosts.begin(), hosts.end(), is_everybody)) {
-    Diagnostic diagnostic =
-        positions.at("lua.relay_hosts", "L003", "everybody may send mail anywhere: an open relay");
-    diagnostic.hint = "name the networks of your own clients";
-    diagnostics.add(std::move(diagnostic));
-  }
-  for (const kumo::Listener& one : config.lua.loaded->listeners()) {
-    if (!std::any_of(one.relay_hosts.begin(), one.relay_hosts.end(), is_everybody)) continue;
-    Diagnostic diagnostic =
+/// An open relay in words, which is nobody's wish.
+bool is_everybody(std::span<const Cidr> networks) {
+  return std::any_of(networks.begin(), networks.end(),
+                     [](const Cidr& network) { return network.prefix() == 0; });
+}
+
+void refuse_open_relay(Diagnostic diagnostic, Diagnostics& diagnostics) {
+  diagnostic.code = "L003";
+  diagnostic.hint = "name the networks of your own clients";
+  diagnostics.add(std::move(diagnostic));
+}
+
+void check_listeners(const LuaConfig& lua, Diagnostics& diagnostics) {
+  for (const kumo::Listener& one : lua.loaded->listeners()) {
+    if (!is_everybody(one.relay_hosts)) continue;
+    refuse_open_relay(
         placed(one.place + ": relay_hosts lets everybody send mail anywhere: an open relay",
-               std::filesystem::path(config.lua.policy).parent_path());
-    diagnostic.code = "L003";
-    diagnostic.hint = "name the networks of your own clients";
-    diagnostics.add(std::move(diagnostic));
+               std::filesystem::path(lua.policy).parent_path()),
+        diagnostics);
   }
 }
 
@@ -128,6 +130,11 @@ void check_relay(const Config& config, const Positions& positions, Diagnostics& 
 
 void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics) {
   LuaConfig& lua = config.lua;
+  if (is_everybody(lua.relay_hosts.networks())) {
+    refuse_open_relay(
+        positions.at("lua.relay_hosts", "L003", "everybody may send mail anywhere: an open relay"),
+        diagnostics);
+  }
   if (lua.policy.empty()) return;
   std::ifstream file(lua.policy, std::ios::binary);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -167,7 +174,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     diagnostic.code = "L004";
     diagnostics.add(std::move(diagnostic));
   }
-  check_relay(config, positions, diagnostics);
+  check_listeners(lua, diagnostics);
   if (lua.listeners) config.listeners.clear();
   for (const kumo::Listener& one : lua.loaded->listeners()) add_listener(config, one);
 }

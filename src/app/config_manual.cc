@@ -44,7 +44,8 @@ mistake with its line and column, `postern help CODE` explains an error code.
   `LoadCredential=` provides.
 * `[[listener]]` may be given several times, once for each address; without any there is one with the defaults.
   `[[route]]` and `[[egress]]` likewise, once for each route and each source address; without any there is none
-  ([relaying](relay.md)).
+  ([relaying](relay.md)). `[[auth.source]]` once for each place that knows accounts, in the order in which they are asked
+  ([signing in](auth.md)).
 
 ```console
 $ printf '[server]\nhostname = "mx.example.net"\n[limits]\nrecipients = 0\n' > postern.toml

@@ -11,7 +11,7 @@ std::string without_secret(std::string_view line) {
   const std::size_t equals = line.find('=');
   if (equals == std::string_view::npos) return std::string(line);
   const std::string name = lower(line.substr(0, equals));
-  for (const std::string_view word : {"password", "secret", "token", "credential"}) {
+  for (const std::string_view word : {"password", "secret", "token", "credential", "users"}) {
     if (name.find(word) != std::string::npos)
       return std::string(line.substr(0, equals + 1)) + " ...";
   }

@@ -15,6 +15,9 @@ constexpr std::uint64_t hours(std::uint64_t n) { return n * 3'600'000; }
 
 // In the order of their enumerators.
 constexpr std::array<std::string_view, 4> tls_modes{"starttls", "implicit", "none", "required"};
+constexpr std::array<std::string_view, 9> source_kinds{"none",   "static",     "htpasswd",
+                                                       "sqlite", "postgresql", "ldap",
+                                                       "vault",  "dovecot",    "introspection"};
 constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
@@ -32,13 +35,14 @@ constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning",
 constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
 
 // The member a key fills; `c` is the Config, `l` the listener in hand, `r` the route, `e` the
-// source.
-#define POSTERN_SLOT(member)                           \
-  [](Config& c [[maybe_unused]], Row& row) -> Slot {   \
-    [[maybe_unused]] ListenerConfig& l = row.listener; \
-    [[maybe_unused]] RouteConfig& r = row.route;       \
-    [[maybe_unused]] EgressConfig& e = row.egress;     \
-    return &(member);                                  \
+// address mail goes out from, `s` the source of accounts.
+#define POSTERN_SLOT(member)                              \
+  [](Config& c [[maybe_unused]], Row& row) -> Slot {      \
+    [[maybe_unused]] ListenerConfig& l = row.listener;    \
+    [[maybe_unused]] RouteConfig& r = row.route;          \
+    [[maybe_unused]] EgressConfig& e = row.egress;        \
+    [[maybe_unused]] gateway::AuthSource& s = row.source; \
+    return &(member);                                     \
   }
 
 const Key keys[] = {
@@ -145,12 +149,21 @@ const Key keys[] = {
      POSTERN_SLOT(c.timeouts.minimum_rate), 0, gib},
     {"timeouts", "minimum_rate_after", Kind::duration, R"("30s")", "... once this has passed",
      POSTERN_SLOT(c.timeouts.minimum_rate_after), 0, hours(24)},
+    {"auth", "policies", Kind::flag, "true",
+     "the credentials of webhook policies are asked, after every [[auth.source]]",
+     POSTERN_SLOT(c.auth.policies)},
     {"auth", "failures_per_address", Kind::count, "10",
-     "in 10 minutes, then 454 without hashing; 0 = no limit",
+     "in failure_window, then 454 without asking anybody; 0 = no limit",
      POSTERN_SLOT(c.auth.failures_per_address), 0, 1000000},
-    {"auth", "failures_per_account", Kind::count, "50",
-     "in an hour, then 454 without hashing; 0 = no limit",
+    {"auth", "failures_per_subnet", Kind::count, "30", "likewise from an IPv4 /24 or IPv6 /48",
+     POSTERN_SLOT(c.auth.failures_per_subnet), 0, 1000000},
+    {"auth", "failures_per_account", Kind::count, "50", "likewise with one name, known or not",
      POSTERN_SLOT(c.auth.failures_per_account), 0, 1000000},
+    {"auth", "failure_window", Kind::duration, R"("10m")", "failures are counted over this time",
+     POSTERN_SLOT(c.auth.failure_window), 1000, hours(24)},
+    {"auth", "lockout", Kind::duration, R"("10m")",
+     "how long it is 454 from the last failure that was allowed", POSTERN_SLOT(c.auth.lockout),
+     1000, hours(24)},
     {"auth", "failure_delay", Kind::duration, R"("1s")", "before a 535",
      POSTERN_SLOT(c.auth.failure_delay), 0, seconds(60)},
     {"auth", "workers", Kind::count, "0",
@@ -158,6 +171,56 @@ const Key keys[] = {
      1024},
     {"auth", "queue", Kind::count, "64", "waiting password checks; more are 454",
      POSTERN_SLOT(c.auth.queue), 1, 1000000},
+    {"auth.source", "kind", Kind::choice, R"("none")", "where the accounts are: docs/auth.md",
+     POSTERN_SLOT(s.kind), 0, 0, source_kinds},
+    {"auth.source", "name", Kind::name, R"("")", "in traces and logs", POSTERN_SLOT(s.name)},
+    {"auth.source", "timeout", Kind::duration, R"("5s")", "for an answer; then 454",
+     POSTERN_SLOT(s.timeout), 10, seconds(60)},
+    {"auth.source", "scram", Kind::flag, "false",
+     "SCRAM-SHA-256 is offered: its accounts have SCRAM verifiers or plain passwords",
+     POSTERN_SLOT(s.scram)},
+    {"auth.source", "users", Kind::texts, "[]", R"(static: "name:hash")", POSTERN_SLOT(s.users)},
+    {"auth.source", "file", Kind::file, R"("")",
+     "static, htpasswd: a file of users; sqlite: the database; dovecot: the socket",
+     POSTERN_SLOT(s.file)},
+    {"auth.source", "query", Kind::text, R"("")",
+     "sqlite, postgresql: gives what is stored of :user, :local, :domain", POSTERN_SLOT(s.query)},
+    {"auth.source", "servers", Kind::texts, "[]",
+     R"(postgresql: "host:5432", "unix:/run/postgresql"; ldap: "ldaps://host")",
+     POSTERN_SLOT(s.servers)},
+    {"auth.source", "user", Kind::text, R"("")",
+     "postgresql: our role; ldap: the name that searches", POSTERN_SLOT(s.user)},
+    {"auth.source", "password", Kind::file, R"("")", "a file that holds the password of user",
+     POSTERN_SLOT(s.password)},
+    {"auth.source", "database", Kind::text, R"("")", "postgresql", POSTERN_SLOT(s.database)},
+    {"auth.source", "dn", Kind::text, R"("")",
+     "ldap: whom to sign in as; %s is the name, %u and %d its parts", POSTERN_SLOT(s.dn)},
+    {"auth.source", "base", Kind::text, R"("")", "ldap: where filter searches",
+     POSTERN_SLOT(s.base)},
+    {"auth.source", "filter", Kind::text, R"("")", "ldap: finds the entry, in place of dn",
+     POSTERN_SLOT(s.filter)},
+    {"auth.source", "start_tls", Kind::flag, "false", "ldap", POSTERN_SLOT(s.start_tls)},
+    {"auth.source", "ca", Kind::file, R"("")", "PEM; roots to trust; empty = those of the system",
+     POSTERN_SLOT(s.ca)},
+    {"auth.source", "address", Kind::text, R"("")", "vault: its URL; introspection: the endpoint's",
+     POSTERN_SLOT(s.address)},
+    {"auth.source", "token", Kind::file, R"("")", "vault: a file that holds our token",
+     POSTERN_SLOT(s.token)},
+    {"auth.source", "mount", Kind::text, R"("secret")", "vault: of the key-value engine, version 2",
+     POSTERN_SLOT(s.mount)},
+    {"auth.source", "path", Kind::text, R"("")", "vault: below the mount; %s is the name",
+     POSTERN_SLOT(s.path)},
+    {"auth.source", "key", Kind::text, R"("key")", "vault: the field", POSTERN_SLOT(s.key)},
+    {"auth.source", "client_id", Kind::text, R"("")", "introspection: who we are",
+     POSTERN_SLOT(s.client_id)},
+    {"auth.source", "client_secret", Kind::file, R"("")",
+     "introspection: a file that holds our secret", POSTERN_SLOT(s.client_secret)},
+    {"auth.source", "claim", Kind::text, R"("username")",
+     "introspection: whose value is the account's name", POSTERN_SLOT(s.claim)},
+    {"auth.source", "scope", Kind::text, R"("")", "introspection: that a token must have",
+     POSTERN_SLOT(s.scope)},
+    {"auth.source", "oauthbearer", Kind::flag, "false", "dovecot: it takes tokens too",
+     POSTERN_SLOT(s.oauthbearer)},
     {"dns", "servers", Kind::servers, "[]",
      R"("192.0.2.53" or "127.0.0.1:5353"; empty = those of /etc/resolv.conf)",
      POSTERN_SLOT(c.dns.servers)},
@@ -370,7 +433,8 @@ std::vector<std::string_view> config_sections() {
 }
 
 bool is_list(std::string_view section) {
-  return section == "listener" || section == "route" || section == "egress";
+  return section == "listener" || section == "route" || section == "egress" ||
+         section == "auth.source";
 }
 
 std::string section_header(std::string_view section) {

@@ -46,13 +46,14 @@ using Slot =
                  smtp::BareNewline*, std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*,
                  PrivateHosts*, Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*,
                  Disposition*, Signup*, LuaMode*, telemetry::LogFormat*, telemetry::Level*,
-                 telemetry::AddressStyle*>;
+                 telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
 
 /// The element of a list of sections that is read: the member of that section counts.
 struct Row {
   ListenerConfig listener;
   RouteConfig route;
   EgressConfig egress;
+  gateway::AuthSource source;
 };
 
 struct Key {

@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -113,6 +114,7 @@ Row first_row(const Config& config) {
   if (!config.listeners.empty()) row.listener = config.listeners[0];
   if (!config.routes.empty()) row.route = config.routes[0];
   if (!config.egress.empty()) row.egress = config.egress[0];
+  if (!config.auth.sources.empty()) row.source = config.auth.sources[0];
   return row;
 }
 
@@ -181,6 +183,40 @@ TEST(Config, every_line_of_the_example_can_be_uncommented_alone_and_all_together
   EXPECT_EQ(keys, config_keys().size());
   EXPECT_TRUE(parse(all).ok()) << parse(all).diagnostics.render();
   EXPECT_TRUE(parse(all).diagnostics.empty());
+}
+
+TEST(Config, the_sources_of_the_manual_are_good) {
+  ::setenv("CREDENTIALS_DIRECTORY", "/run/credentials", 1);
+  const std::string text = file_text(source_dir + "/docs/auth.md");
+  const std::regex block("```toml\n(\\[\\[?auth[^`]*)```");
+  std::set<std::string_view> kinds;
+  for (std::sregex_iterator one(text.begin(), text.end(), block), end; one != end; ++one) {
+    LoadOptions bare = options();
+    bare.read_files = false;
+    const ConfigResult result = parse_config((*one)[1].str(), "docs/auth.md", bare);
+    EXPECT_TRUE(result.ok()) << result.diagnostics.render();
+    for (const gateway::AuthSource& source : result.config.auth.sources)
+      kinds.insert(gateway::to_string(source.kind));
+  }
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  EXPECT_EQ(kinds.size(), 8u);
+}
+
+TEST(Config, sources_keep_their_order_and_say_what_they_lack) {
+  const ConfigResult result = parse(
+      "[auth]\npolicies = false\n[[auth.source]]\nkind = \"dovecot\"\nfile = \"/run/a\"\n"
+      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"u.db\"\nquery = \"SELECT :user\"\n");
+  ASSERT_TRUE(result.ok()) << result.diagnostics.render();
+  EXPECT_FALSE(result.config.auth.policies);
+  ASSERT_EQ(result.config.auth.sources.size(), 2u);
+  EXPECT_EQ(result.config.auth.sources[0].kind, gateway::AuthSource::Kind::dovecot);
+  EXPECT_EQ(result.config.auth.sources[1].query, "SELECT :user");
+  const ConfigResult lacking = parse(
+      "[[auth.source]]\nkind = \"static\"\nusers = [\n  \"ann:hunter2\"]\n"
+      "[[auth.source]]\nkind = \"ldap\"\n[[auth.sorce]]\nkind = \"ldap\"\n");
+  const std::string said = lacking.diagnostics.render();
+  EXPECT_EQ(codes(lacking), (std::vector<std::string>{"C060", "C060", "C060", "C012"})) << said;
+  EXPECT_EQ(said.find("hunter2"), std::string::npos) << said;
 }
 
 TEST(Config, an_empty_file_is_one_listener_on_loopback) {
@@ -420,7 +456,7 @@ TEST(Config, every_error_code_has_a_page_whose_examples_are_true) {
 }
 
 TEST(Config, every_code_in_the_sources_has_a_page) {
-  const std::regex code("\"([CT][0-9]{3})\"");
+  const std::regex code("\"([CLT][0-9]{3})\"");
   for (const auto& entry : std::filesystem::directory_iterator(source_dir + "/src/app")) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;

@@ -61,6 +61,8 @@ class LiveGatherer final : public policy::Gatherer {
         authentication_(options, caches, resolver) {}
 
   policy::MessageAuthentication& authentication() { return authentication_; }
+  void set_message(std::string_view text) { message_ = text; }
+  std::optional<std::string_view> message() override { return message_; }
 
   Task<void> gather(policy::Need needs, Evidence& evidence) override {
     if (policy::has(needs, policy::Need::rate_tokens) && evidence.candidate) {
@@ -80,6 +82,7 @@ class LiveGatherer final : public policy::Gatherer {
  private:
   const std::chrono::milliseconds patience_;
   const std::shared_ptr<gateway::RemoteTables> tables_;
+  std::optional<std::string_view> message_;
   policy::MessageAuthentication authentication_;
 };
 
@@ -107,6 +110,7 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
     for (const auto& match : directory.credentials(*options.auth, every)) {
       identity.granted.emplace(match.policy->id, match.stamp);
     }
+    identity.authz_id = identity.username;
     session.auth = std::move(identity);
   }
   return session;
@@ -162,6 +166,7 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
   }
   if (!sent.message) co_return true;
   const auto policy = evidence.recipients.front().route.policy;
+  gatherer.set_message(*sent.message);
   gatherer.authentication().begin(policy ? &policy->dkim_domains : nullptr);
   gatherer.authentication().feed(*sent.message);
   evidence.message = policy::facts_of(*sent.message);

@@ -43,6 +43,12 @@ std::string client_line(const Evidence& evidence) {
   if (!session.auth) return line + ", not authenticated";
   line += fmt::format(", authenticated as {} ({})", shown(session.auth->username),
                       session.auth->mechanism);
+  if (!session.auth->authz_id.empty() && session.auth->authz_id != session.auth->username)
+    line += " acting for " + shown(session.auth->authz_id);
+  if (!session.auth->groups.empty()) {
+    line += ", of";
+    for (const std::string& group : session.auth->groups) line += " " + shown(group);
+  }
   if (session.auth->granted.empty()) return line + " for no policy";
   std::string policies;
   for (const auto& [id, stamp] : session.auth->granted) policies += " " + id;
@@ -245,6 +251,7 @@ std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   const auto& answers = explanation.again->answers;
   const auto asked = std::count_if(answers.begin(), answers.end(),
                                    [](const auto& answer) { return answer.asked; });
+  if (asked == 0) return "No layer decided: there is nothing to make again from the record.\n";
   const auto same = std::count_if(answers.begin(), answers.end(), [](const auto& answer) {
     return answer.asked && answer.differences.empty();
   });
@@ -356,6 +363,14 @@ json::object client_json(const policy::SessionFacts& session) {
   out["auth"] = {{"username", shown(session.auth->username)},
                  {"mechanism", session.auth->mechanism},
                  {"policies", std::move(policies)}};
+  json::object& auth = out["auth"].as_object();
+  if (!session.auth->authz_id.empty() && session.auth->authz_id != session.auth->username)
+    auth["authz_id"] = shown(session.auth->authz_id);
+  if (!session.auth->groups.empty()) {
+    json::array groups;
+    for (const std::string& group : session.auth->groups) groups.emplace_back(shown(group));
+    auth["groups"] = std::move(groups);
+  }
   return out;
 }
 

@@ -123,6 +123,12 @@ constexpr CodePage pages[] = {
      "clients "
      "may fail below them.",
      "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
+    {"C060", "a source of accounts that cannot be",
+     "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
+     "and its query, a server and how a name becomes an entry there.",
+     "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n",
+     "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
+     "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
     {"C050", "a route that cannot be",
      "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one "
      "route "
@@ -138,6 +144,27 @@ constexpr CodePage pages[] = {
     {"C052", "a source address that cannot be",
      "Each [[egress]] names its pool and an IPv4 address, an IPv6 address, or one of each.",
      "[[egress]]\npool = \"main\"\n", "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\n"},
+    {"L001", "the Lua policy did not load",
+     "The message has the policy's file and line, or those of a data file that it reads. The whole "
+     "file runs once before anything starts; whatever raises an error then stops the start, and a "
+     "reload keeps the policy that is in force. `postern check` shows the same without a server.",
+     "", "[lua]\nread = [\"/etc/postern\"]\n"},
+    {"L002", "the Lua policy cannot be read",
+     "The file that `lua.policy` names is missing or not readable for this user. Paths are those "
+     "of "
+     "the directory that postern was started in. The same code says that the name servers in "
+     "[dns], which policies ask too, cannot be used.",
+     "[lua]\npolicy = \"/nonexistent/policy.lua\"\n", "[lua]\npolicy = \"\"\n"},
+    {"L003", "everybody may relay",
+     "Clients in `relay_hosts`, of the file or of a listener that the policy starts, send mail to "
+     "anywhere without a login. A network of all addresses makes that an open relay, which "
+     "Postern does not start.",
+     "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
+    {"L004", "a warning of the Lua policy",
+     "The policy loads and something in it is probably not meant: a handler of an event that is "
+     "never fired, a tenant that every sender may claim, an option without effect, or a line that "
+     "the policy itself logged as a warning while it loaded (`kumo.log_warn`).",
+     "", "[lua]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "
      "should stay readable for its owner alone: hand it over with systemd's LoadCredential= and "

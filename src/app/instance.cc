@@ -16,7 +16,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "admin/metrics_token.h"
+#include "admin/token_file.h"
 #include "app/explain_live.h"
 #include "app/queue_metrics.h"
 #include "app/relay_options.h"
@@ -46,12 +46,18 @@ constexpr std::size_t payload_queue = 1024;
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
 constexpr std::size_t lookup_queue = 256;
+/// Likewise of accounts: a slow directory holds up nothing else.
+constexpr std::size_t source_threads = 8;
+constexpr std::size_t source_queue = 128;
 
 void start_metrics(const Config& config, std::vector<std::pair<std::string, std::string>> routes) {
   telemetry::MetricsSetup setup;
   setup.listeners.clear();
   for (const ListenerConfig& listener : config.listeners) setup.listeners.push_back(listener.name);
   for (const policy::Check* check : policy::checks::all()) setup.checks.emplace_back(check->name);
+  setup.layers.emplace_back("auth", "auth");  // what verifiers say of credentials
+  for (const std::string_view verifier : gateway::auth_check_names())
+    setup.checks.emplace_back(verifier);
   setup.routes = std::move(routes);
   setup.version = current_version().number;
   setup.revision = current_version().revision;
@@ -328,11 +334,20 @@ Instance::Started Instance::open_delivery() {
                                .sessions_per_address = config_.limits.sessions_per_address,
                                .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
                                .exempt = config_.limits.exempt_networks});
+  source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue);
+  const Result<Secret> salt_key = admin::token_file(data_dir_ + "/scram.key");
+  if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
   authenticator_ = std::make_unique<gateway::Authenticator>(
-      directory_, *auth_pool_,
       gateway::AuthLimits{.failures_per_address = auth.failures_per_address,
+                          .failures_per_subnet = auth.failures_per_subnet,
                           .failures_per_account = auth.failures_per_account,
-                          .exempt = config_.limits.exempt_networks});
+                          .window = auth.failure_window,
+                          .lockout = auth.lockout,
+                          .exempt = config_.limits.exempt_networks},
+      salt_key->reveal());
+  auto verifiers = verifiers_of(config_);
+  if (!verifiers) return tl::unexpected(verifiers.error());
+  authenticator_->set_verifiers(std::move(*verifiers));
 
   deliver::DeliveryOptions options = delivery_options(config_);
   options.payload.store = attachments_.get();
@@ -374,7 +389,7 @@ Instance::Started Instance::open_api() {
   control_ = new_control();
   admin::Options options = api_options(config_);
   options.control_token = control_.token;
-  if (auto token = admin::metrics_token(data_dir_ + "/metrics.token")) {
+  if (auto token = admin::token_file(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
     return cannot(ExitCode::cannot_create, token.error().message, "");
@@ -497,6 +512,8 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   }
   Result<relay::RelayConfig> relay = relay_options(config);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  auto verifiers = verifiers_of(config);
+  if (!verifiers) return tl::unexpected(verifiers.error());
   Config before = config;
   {
     const std::lock_guard lock(deciding_mutex_);
@@ -516,6 +533,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     scripts_.push_back(config.lua.runtime);
   }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
+  authenticator_->set_verifiers(std::move(*verifiers));
   if (config.queue != config_.queue ||
       config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
     telemetry::log::warning("config.needs_restart")
@@ -536,8 +554,8 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   if (http_) http_->stop();
   if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
   control_.url.clear();
-  for (auto* pool : {auth_pool_.get(), account_pool_.get(), disk_pool_.get(), payload_pool_.get(),
-                     lookup_pool_.get(), queue_pool_.get()}) {
+  for (auto* pool : {auth_pool_.get(), source_pool_.get(), account_pool_.get(), disk_pool_.get(),
+                     payload_pool_.get(), lookup_pool_.get(), queue_pool_.get()}) {
     if (pool != nullptr) pool->stop();
   }
   for (const auto& script : scripts_) {
@@ -550,6 +568,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   spool_.reset();
   name_servers_.reset();
   delivery_.reset();
+  worlds_.clear();
   server_.reset();
   outbound_.reset();
   http_.reset();

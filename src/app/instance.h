@@ -1,6 +1,7 @@
 // One running gateway: every room's objects, in the order in which they need each other.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "app/queue_port.h"
 #include "app/replay_port.h"
 #include "app/script_runtime.h"
+#include "app/script_world.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
@@ -76,6 +78,10 @@ class Instance {
   void follow_lists(const admin::Lists& lists);
   Started follow_file(const RestrictionsConfig& restrictions);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
+  tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
+      const Config& config);
+  /// What reaches servers whose certificates the file vouches for; empty: the system's roots.
+  ScriptWorld& world_trusting(const std::string& ca_file);
   ListenerResult listener_settings(const ListenerConfig& listener, const Config& config) const;
 
   class Readiness;
@@ -117,6 +123,8 @@ class Instance {
   std::unique_ptr<MeteredResolver> metered_;
   std::unique_ptr<dns::CachingResolver> resolver_;
   std::unique_ptr<net::WorkPool> auth_pool_;
+  std::unique_ptr<net::WorkPool> source_pool_;  ///< waits for databases of accounts
+  std::map<std::string, std::unique_ptr<ScriptWorld>> worlds_;
   std::unique_ptr<net::WorkPool> account_pool_;
   std::unique_ptr<net::WorkPool> disk_pool_;
   std::unique_ptr<net::WorkPool> queue_pool_;  ///< apart: a verification reads every message

@@ -112,6 +112,7 @@ int run_explain(const Arguments& arguments, Streams& streams) {
   }
   LoadOptions load;
   load.read_files = false;
+  load.load_policy = !options.id;  // a recorded decision has its policy with it
   load.adjust = [&](Config& config) {
     if (options.data_dir) config.server.data_dir = *options.data_dir;
   };

@@ -61,6 +61,11 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     co_return;
   }
 
+  std::optional<std::string_view> message() override {
+    lack({"the message itself", {}});
+    return std::nullopt;
+  }
+
   void forget() { lacks_.clear(); }
 
   /// What kept an enforced layer from deciding.
@@ -68,7 +73,11 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     for (const policy::Step& step : decision.steps) {
       if (!step.enforced || !step.verdict.refuses()) continue;
       for (const Lack& one : lacks_) {
-        if (step.verdict.detail == LacksEvidence(one).what()) return one;
+        if (step.verdict.detail.find(LacksEvidence(one).what()) != std::string::npos) return one;
+      }
+      // What a host function would have told a script that asked otherwise than the recorded one.
+      if (step.verdict.detail.find("the record has ") != std::string::npos) {
+        return Lack{"what a script was told", std::string(step.check)};
       }
     }
     return std::nullopt;
@@ -157,8 +166,10 @@ class Replay {
   };
 
   const Decision* recorded_at(Stage stage) const {
-    const auto last = std::find_if(trace_.decisions.rbegin(), trace_.decisions.rend(),
-                                   [&](const Decision& one) { return one.stage == stage; });
+    const auto last =
+        std::find_if(trace_.decisions.rbegin(), trace_.decisions.rend(),
+                     // One without layers is what verifiers said of credentials.
+                     [&](const Decision& one) { return one.stage == stage && one.engine; });
     return last == trace_.decisions.rend() ? nullptr : &*last;
   }
 
@@ -173,7 +184,7 @@ class Replay {
     bool refused = false;
     bool passed = false;
     for (const Decision& one : trace_.decisions) {
-      if (one.stage < stage) continue;
+      if (one.stage < stage || !one.engine) continue;
       if (one.stage == Stage::message && policy::refused(one)) return false;
       (policy::refused(one) ? refused : passed) = true;
     }
@@ -261,7 +272,8 @@ class Replay {
   Answer recorded_from(Stage stage) const {
     if (went_through(stage)) return let_through;
     for (auto one = trace_.decisions.rbegin(); one != trace_.decisions.rend(); ++one) {
-      if (one->stage >= stage && policy::refused(*one)) return answer_of(*one, false);
+      if (one->stage >= stage && one->engine && policy::refused(*one))
+        return answer_of(*one, false);
     }
     return let_through;
   }
@@ -273,7 +285,7 @@ class Replay {
     if (!reached(stage) || (!speaks && recorded == nullptr)) co_return true;
     if (stage == Stage::auth && !trace_.evidence.session.auth) co_return true;
     for (const Decision& one : trace_.decisions) {
-      if (one.stage != stage || &one == recorded) continue;
+      if (one.stage != stage || &one == recorded || !one.engine) continue;
       undecided(stage, {}, {"what a command said that was given again", {}});
     }
     Made made{.answer = let_through, .lack = {}, .candidate = {}, .discard = discard_};

@@ -145,6 +145,24 @@ TEST(Replay, the_engine_that_recorded_it_changes_nothing) {
   }
 }
 
+TEST(Replay, what_verifiers_said_of_credentials_is_no_answer_of_layers) {
+  Trace trace = recorded(engine(open_to_networks), {});
+  const auto draft = [] {
+    return engine(
+        Settings{{"smtpd_relay_restrictions", "reject_unauth_destination"},
+                 {"smtpd_client_restrictions", "check_sender_access inline:{example.com=REJECT}"}});
+  };
+  const std::string without = summary(under(draft(), trace));
+  EXPECT_NE(without.find("newly refused"), std::string::npos) << without;
+  Decision refused{.stage = Stage::auth};
+  refused.reply = {.code = 535, .enhanced = {5, 7, 8}, .text = "authentication failed"};
+  Decision accepted{.stage = Stage::auth};
+  accepted.reply.code = 0;
+  trace.evidence.session.auth = policy::Authentication{"scott", "PLAIN", {}};
+  trace.decisions.insert(trace.decisions.begin(), {refused, accepted});
+  EXPECT_EQ(summary(under(draft(), trace)), without);
+}
+
 TEST(Replay, a_recipient_that_is_newly_refused_is_counted_once) {
   const Trace trace = recorded(engine(open_to_networks), {});
   const auto found =

@@ -60,7 +60,7 @@ TEST(WindowCounter, starts_again_with_each_window) {
 }
 
 TEST(WindowCounter, a_flood_of_keys_keeps_the_worst_offender) {
-  WindowCounter counter(100, std::chrono::hours(1), 2000);
+  WindowCounter counter(100, std::chrono::hours(1), {}, 2000);
   const auto now = WindowCounter::Clock::now();
   for (int i = 0; i < 150; ++i) counter.add("offender", now);
   for (int i = 0; i < 50'000; ++i) counter.add("key" + std::to_string(i), now);

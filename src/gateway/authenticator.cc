@@ -1,54 +1,248 @@
 #include "gateway/authenticator.h"
 
+#include <algorithm>
+#include <exception>
+
+#include <sodium.h>
+
 #include "base/subscriber.h"
 #include "base/text.h"
-#include "policy/credentials.h"
+#include "telemetry/log.h"
 
 namespace postern::gateway {
 
+using policy::AuthAnswer;
+using policy::Stage;
 using Kind = Authenticator::Result::Kind;
+using Said = AuthAnswer::Kind;
 
-Authenticator::Authenticator(const policy::Directory& directory, net::WorkPool& pool,
-                             AuthLimits limits)
-    : directory_(directory),
-      pool_(pool),
-      limits_(std::move(limits)),
-      by_address_(limits_.failures_per_address, std::chrono::minutes(10)),
-      by_account_(limits_.failures_per_account, std::chrono::hours(1)) {}
+namespace {
 
-void Authenticator::note_failure(const IpAddress& client, const std::string& username) {
-  const auto now = WindowCounter::Clock::now();
-  if (!limits_.exempt.contains(client)) by_address_.add(subscriber_key(client), now);
-  by_account_.add(username, now);
+/// The order of the EHLO line; clients that know no better take the first.
+constexpr std::string_view known_mechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256",
+                                                 "SCRAM-SHA-256-PLUS", "OAUTHBEARER"};
+
+std::string random_octets(std::size_t size) {
+  std::string out(size, '\0');
+  randombytes_buf(out.data(), out.size());
+  return out;
 }
 
-Task<Authenticator::Result> Authenticator::verify(smtp::Auth attempt, IpAddress client) {
-  const std::string username = lower(attempt.authn_id);
+/// What neighbours share who were given one block: guesses come from all of it.
+std::string subnet_key(const IpAddress& address) {
+  return std::string(address.octets().substr(0, address.is_v4() ? 3 : 6));
+}
+
+std::string_view served_as(std::string_view mechanism) {
+  return mechanism == "SCRAM-SHA-256-PLUS" ? "SCRAM-SHA-256" : mechanism;
+}
+
+/// Whatever it throws is trouble: what cannot be known lets nobody in.
+Task<AuthAnswer> ask(const policy::Verifier& verifier, const policy::AuthAttempt& attempt,
+                     policy::Evidence& evidence, policy::Gatherer& gatherer,
+                     std::vector<policy::Step>& steps) {
+  AuthAnswer trouble{.kind = Said::unavailable};
+  try {
+    AuthAnswer answer = co_await verifier.verify(attempt, evidence, gatherer, steps);
+    co_return answer;
+  } catch (const std::exception& error) {
+    trouble.detail = error.what();
+  }
+  co_return trouble;
+}
+
+void log_trouble(const policy::Evidence& evidence, std::string_view verifier,
+                 std::string_view detail) {
+  telemetry::log::warning("auth.unavailable")
+      .field("session", evidence.session.id)
+      .field("client_ip", evidence.session.client_ip)
+      .field("code", 454)
+      .field("rule", verifier)
+      .field("error", detail);
+}
+
+/// RFC 4616 §2: whom the client wants to be, it may be: itself, or whom the verifier named.
+bool may_be(const policy::AuthAttempt& attempt, const policy::Authentication& identity) {
+  return attempt.authz_id.empty() || attempt.authz_id == identity.authz_id ||
+         (attempt.authz_id == attempt.authn_id && attempt.mechanism != "OAUTHBEARER");
+}
+
+bool is_refusal(const std::optional<smtp::Reply>& reply) {
+  return reply && reply->code >= 400 && reply->code < 600;
+}
+
+}  // namespace
+
+std::span<const std::string_view> auth_check_names() {
+  static constexpr std::string_view names[] = {
+      "guess_limit", "scram", "authz_id", "policies",      "static", "htpasswd", "sqlite",
+      "postgresql",  "ldap",  "vault",    "introspection", "lua",    "dovecot"};
+  return names;
+}
+
+policy::Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer) {
+  policy::Step step{
+      .stage = Stage::auth, .layer = "auth", .check = name, .origin = std::move(origin)};
+  switch (answer.kind) {
+    case Said::unknown:
+      step.verdict = policy::pass_on(answer.detail);
+      break;
+    case Said::accepted:
+      step.verdict = policy::permit(answer.detail);
+      break;
+    case Said::refused:
+      step.verdict = policy::refuse(535, {5, 7, 8}, "authentication failed", answer.detail);
+      break;
+    case Said::unavailable:
+      step.verdict =
+          policy::refuse(454, {4, 7, 0}, "temporary authentication failure", answer.detail);
+      break;
+  }
+  return step;
+}
+
+Authenticator::Authenticator(AuthLimits limits, std::string salt_key)
+    : limits_(std::move(limits)),
+      salt_key_(salt_key.empty() ? random_octets(32) : std::move(salt_key)),
+      by_address_(limits_.failures_per_address, limits_.window, limits_.lockout),
+      by_subnet_(limits_.failures_per_subnet, limits_.window, limits_.lockout),
+      by_account_(limits_.failures_per_account, limits_.window, limits_.lockout),
+      verifiers_(std::make_shared<const Verifiers>()) {}
+
+void Authenticator::set_verifiers(std::shared_ptr<const Verifiers> verifiers) {
+  verifiers_.store(std::move(verifiers));
+}
+
+bool Authenticator::serves(std::string_view mechanism) const {
+  const auto verifiers = verifiers_.load();
+  return std::any_of(verifiers->begin(), verifiers->end(),
+                     [&](const auto& one) { return one->serves(served_as(mechanism)); });
+}
+
+std::string Authenticator::mechanisms() const {
+  std::string words;
+  for (const std::string_view mechanism : known_mechanisms) {
+    if (!serves(mechanism)) continue;
+    if (!words.empty()) words += ' ';
+    words += mechanism;
+  }
+  return words;
+}
+
+void Authenticator::note_failure(const IpAddress& client, const std::string& account) {
   const auto now = WindowCounter::Clock::now();
-  const bool address_blocked =
-      !limits_.exempt.contains(client) && by_address_.exceeded(subscriber_key(client), now);
-  if (address_blocked || by_account_.exceeded(username, now)) {
-    co_return Result{.kind = Kind::throttled, .identity = {}};
+  if (!limits_.exempt.contains(client)) {
+    by_address_.add(subscriber_key(client), now);
+    by_subnet_.add(subnet_key(client), now);
   }
-  auto check = std::make_shared<policy::PasswordCheck>(
-      policy::plan_password_check(directory_, attempt.authn_id, attempt.password));
-  if (!check->hash) {
-    note_failure(client, username);
-    co_return Result{};
+  if (!account.empty()) by_account_.add(account, now);
+}
+
+bool Authenticator::is_locked(const IpAddress& client, const std::string& account,
+                              std::vector<policy::Step>& steps) {
+  const auto now = WindowCounter::Clock::now();
+  const bool counted = !limits_.exempt.contains(client);
+  std::string_view by;
+  if (counted && by_address_.exceeded(subscriber_key(client), now)) {
+    by = "too many failures from this address";
+  } else if (counted && by_subnet_.exceeded(subnet_key(client), now)) {
+    by = "too many failures from this subnet";
+  } else if (by_account_.exceeded(account, now)) {
+    by = "too many failures with this name";
   }
-  auto work = [check, password = std::move(attempt.password)] {
-    return policy::check_password(*check, password);
-  };
-  auto granted = co_await pool_.run(std::move(work));
-  if (!granted) co_return Result{.kind = Kind::unavailable, .identity = {}};
-  if (!*granted) {
-    note_failure(client, username);
-    co_return Result{};
+  if (by.empty()) return false;
+  steps.push_back(
+      step_of("guess_limit", {}, {.kind = Said::unavailable, .detail = std::string(by)}));
+  return true;
+}
+
+Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evidence& evidence,
+                                                  policy::Gatherer& gatherer,
+                                                  std::vector<policy::Step>& steps) {
+  const policy::AuthAttempt attempt{.mechanism = std::move(event.mechanism),
+                                    .authz_id = std::move(event.authz_id),
+                                    .authn_id = std::move(event.authn_id),
+                                    .password = std::move(event.password)};
+  const IpAddress client = evidence.session.client_ip;
+  const std::string account = lower(attempt.authn_id);
+  if (is_locked(client, account, steps)) co_return Result{.kind = Kind::throttled};
+
+  AuthAnswer answer;
+  if (event.proof != smtp::Proof::none) {
+    answer.kind = event.proof == smtp::Proof::right ? Said::accepted : Said::refused;
+    answer.identity.username = attempt.authn_id;
+    steps.push_back(step_of("scram", {}, answer));
+  } else if (!attempt.password.empty()) {
+    const auto verifiers = verifiers_.load();
+    for (const auto& verifier : *verifiers) {
+      if (!verifier->serves(attempt.mechanism)) continue;
+      const std::size_t before = steps.size();
+      AuthAnswer said = co_await ask(*verifier, attempt, evidence, gatherer, steps);
+      answer = std::move(said);
+      if (steps.size() == before) steps.push_back(step_of(verifier->name(), {}, answer));
+      if (answer.kind == Said::unavailable) log_trouble(evidence, verifier->name(), answer.detail);
+      if (answer.kind != Said::unknown) break;
+    }
   }
-  Result result{.kind = Kind::accepted, .identity = {}};
-  result.identity.username = check->username;
-  result.identity.granted = std::move(**granted);
+  Result result{.kind = Kind::refused};
+  if (is_refusal(answer.reply)) result.reply = std::move(answer.reply);
+  if (answer.kind == Said::unavailable) {
+    result.kind = Kind::unavailable;
+    co_return result;
+  }
+  result.identity = std::move(answer.identity);
+  if (result.identity.authz_id.empty()) result.identity.authz_id = result.identity.username;
+  if (answer.kind == Said::accepted && may_be(attempt, result.identity)) {
+    result.kind = Kind::accepted;
+    co_return result;
+  }
+  if (answer.kind == Said::accepted) {
+    steps.push_back(step_of("authz_id", {},
+                            {.kind = Said::refused, .detail = "may not act for another identity"}));
+  }
+  note_failure(client, account);
   co_return result;
+}
+
+/// RFC 5802 §5.1 lets nobody tell names apart: the salt is always the same one for a name.
+policy::ScramKeys Authenticator::made_up(const std::string& name) const {
+  return {.salt = smtp::hmac_sha256(salt_key_, name).substr(0, usual_salt_),
+          .iterations = usual_iterations_,
+          .stored_key = random_octets(32),
+          .server_key = random_octets(32)};
+}
+
+Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
+    std::string name, IpAddress client, std::vector<policy::Step>& steps) {
+  if (is_locked(client, lower(name), steps)) co_return tl::unexpected(Kind::throttled);
+  const auto verifiers = verifiers_.load();
+  for (const auto& verifier : *verifiers) {
+    if (!verifier->serves("SCRAM-SHA-256")) continue;
+    ::postern::Result<std::optional<policy::ScramKeys>> found =
+        fail(Fault::temporary, "the verifier failed");
+    try {
+      found = co_await verifier->scram_keys(name);
+    } catch (const std::exception& error) {
+      found = fail(Fault::temporary, error.what());
+    }
+    AuthAnswer answer{.kind = Said::unknown, .detail = "no SCRAM keys of this name"};
+    if (!found) answer = {.kind = Said::unavailable, .detail = found.error().message};
+    if (found && *found) answer.detail = "has SCRAM keys of this name";
+    steps.push_back(step_of(verifier->name(), {}, answer));
+    if (!found) {
+      telemetry::log::warning("auth.unavailable")
+          .field("client_ip", client)
+          .field("code", 454)
+          .field("rule", verifier->name())
+          .field("error", answer.detail);
+      co_return tl::unexpected(Kind::unavailable);
+    }
+    if (!*found) continue;
+    usual_iterations_ = (*found)->iterations;
+    usual_salt_ = std::min<std::size_t>((*found)->salt.size(), 32);
+    co_return std::move(**found);
+  }
+  co_return made_up(name);
 }
 
 }  // namespace postern::gateway

@@ -1,50 +1,89 @@
+// Who signs in: guesses are counted, verifiers asked in their order.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/ip.h"
-#include "base/secret.h"
 #include "base/task.h"
 #include "gateway/window_counter.h"
-#include "net/work_pool.h"
-#include "policy/directory.h"
-#include "policy/evidence.h"
+#include "policy/verifier.h"
 #include "smtp/server_session.h"
 
 namespace postern::gateway {
 
+/// Failures that are allowed within `window`; the last one of them locks for `lockout`, whatever
+/// the password. 0: no limit.
 struct AuthLimits {
-  std::uint64_t failures_per_address = 10;  ///< in 10 minutes; 0: no limit
-  std::uint64_t failures_per_account = 50;  ///< in an hour; 0: no limit
-  CidrSet exempt;                           ///< no limit by address for these
+  std::uint64_t failures_per_address = 10;  ///< an IPv4 address or IPv6 /64
+  std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
+  std::uint64_t failures_per_account = 50;  ///< of a name in lower case, known or not
+  std::chrono::milliseconds window = std::chrono::minutes(10);
+  std::chrono::milliseconds lockout = std::chrono::minutes(10);
+  CidrSet exempt;  ///< no limit by address or subnet for these
 };
 
-/// Verifies SASL PLAIN and LOGIN against the credentials of all policies (the policy is not known
-/// before RCPT). Thread-safe; the hashing runs on the pool.
+/// Thread-safe.
 class Authenticator {
  public:
+  using Verifiers = std::vector<std::shared_ptr<const policy::Verifier>>;
   struct Result {
     enum class Kind {
       accepted,
       refused,      ///< 535, one text for every cause
-      throttled,    ///< 454, nothing was hashed
-      unavailable,  ///< 454: the pool's queue is full
+      throttled,    ///< 454, nobody was asked
+      unavailable,  ///< 454: somebody could not say
     } kind = Kind::refused;
-    policy::Authentication identity;  ///< when accepted
+    policy::Authentication identity;   ///< when accepted
+    std::optional<smtp::Reply> reply;  ///< a verifier's own words for a refusal
   };
 
-  Authenticator(const policy::Directory& directory, net::WorkPool& pool, AuthLimits limits);
-  Task<Result> verify(smtp::Auth attempt, IpAddress client);
+  /// `salt_key`: made-up SCRAM salts come of it; empty: random. Kept over restarts it hides which
+  /// names are made up.
+  explicit Authenticator(AuthLimits limits, std::string salt_key = {});
+
+  /// From the next attempt on these are asked, in this order.
+  void set_verifiers(std::shared_ptr<const Verifiers> verifiers);
+  bool serves(std::string_view mechanism) const;
+  /// What can be offered, words between blanks; empty: nothing.
+  std::string mechanisms() const;
+
+  /// The first that accepts wins, the first that refuses ends it. What each said is added to
+  /// `steps`. An authorisation identity other than the authenticated one is refused unless the
+  /// verifier granted it.
+  Task<Result> verify(smtp::Auth attempt, policy::Evidence& evidence, policy::Gatherer& gatherer,
+                      std::vector<policy::Step>& steps);
+
+  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's. The error is
+  /// `throttled` or `unavailable`.
+  Task<tl::expected<policy::ScramKeys, Result::Kind>> scram_keys(std::string name, IpAddress client,
+                                                                 std::vector<policy::Step>& steps);
 
  private:
-  void note_failure(const IpAddress& client, const std::string& username);
+  bool is_locked(const IpAddress& client, const std::string& account,
+                 std::vector<policy::Step>& steps);
+  void note_failure(const IpAddress& client, const std::string& account);
+  policy::ScramKeys made_up(const std::string& name) const;
 
-  const policy::Directory& directory_;
-  net::WorkPool& pool_;
-  AuthLimits limits_;
+  const AuthLimits limits_;
+  const std::string salt_key_;
   WindowCounter by_address_;
+  WindowCounter by_subnet_;
   WindowCounter by_account_;
+  std::atomic<std::shared_ptr<const Verifiers>> verifiers_;
+  /// As the last known account has them.
+  std::atomic<std::uint32_t> usual_iterations_{4096};
+  std::atomic<std::size_t> usual_salt_{16};
 };
+
+/// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.
+std::span<const std::string_view> auth_check_names();
+/// What a verifier said, as a trace has it. `name` is static.
+policy::Step step_of(std::string_view name, std::string origin, const policy::AuthAnswer& answer);
 
 }  // namespace postern::gateway

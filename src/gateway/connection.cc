@@ -1,9 +1,11 @@
 #include "gateway/connection.h"
 
+#include <sodium.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/text.h"
 #include "net/proxy_protocol.h"
 #include "smtp/command_text.h"
 #include "telemetry/log.h"
@@ -133,12 +135,15 @@ Task<bool> Connection::handshake() {
   const auto facts = stream_.tls_facts();
   metrics_.handshake(telemetry::Handshake::ok, facts->version);
   transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
-  session_.tls_started();
+  smtp::ChannelBindings bindings{.exporter = stream_.tls_exporter(), .server_end_point = {}};
+  if (!bindings.exporter.empty()) bindings.server_end_point = stream_.tls_server_end_point();
+  session_.tls_started(std::move(bindings));
   co_return true;
 }
 
 Task<bool> Connection::greet() {
   options_.starttls = settings_->tls == ListenerTls::starttls;
+  options_.mechanisms = transaction_.mechanisms();
   options_.xclient = settings_->xclient_from.contains(transaction_.session().client_ip);
   if (settings_->tls == ListenerTls::implicit) {
     const bool secured = co_await handshake();
@@ -294,6 +299,8 @@ Task<void> Connection::handle(smtp::Event event) {
     co_await start_tls();
   } else if (auto* auth = std::get_if<smtp::Auth>(&event)) {
     co_await answer_auth(std::move(*auth));
+  } else if (auto* scram = std::get_if<smtp::ScramName>(&event)) {
+    co_await answer_scram(std::move(*scram));
   } else if (const auto* xclient = std::get_if<smtp::Xclient>(&event)) {
     answer(Stage::connect, Verb::other, apply_xclient(*xclient));
   }
@@ -312,9 +319,31 @@ Task<void> Connection::begin_message() {
 
 Task<void> Connection::answer_auth(smtp::Auth event) {
   deadline_.set(Clock::time_point::max());
+  const Clock::time_point came = Clock::now();
   const smtp::Reply reply = co_await transaction_.auth(std::move(event));
-  if (reply.code == 535) co_await pause(settings_->auth_failure_delay);
+  if (reply.code == 535) co_await pause(auth_delay(came));
   answer(policy::Stage::auth, telemetry::Verb::auth, reply);
+}
+
+/// Until a whole number of delays has passed since the attempt came: how long it took to find out
+/// that a password is wrong tells nothing about who exists.
+std::chrono::milliseconds Connection::auth_delay(Clock::time_point came) const {
+  const auto step = settings_->auth_failure_delay;
+  if (step.count() <= 0) return step;
+  const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - came);
+  return step - took % step;
+}
+
+Task<void> Connection::answer_scram(smtp::ScramName event) {
+  deadline_.set(Clock::time_point::max());
+  const auto keys = co_await transaction_.scram_keys(std::move(event));
+  if (!keys) {
+    answer(policy::Stage::auth, telemetry::Verb::auth, keys.error());
+    co_return;
+  }
+  std::array<char, 18> nonce;
+  randombytes_buf(nonce.data(), nonce.size());
+  session_.scram(*keys, base64_encode({nonce.data(), nonce.size()}));
 }
 
 Task<void> Connection::start_tls() {
@@ -332,8 +361,8 @@ smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
   if (event.address) facts.client_ip = *event.address;
   if (event.helo) facts.helo = *event.helo;
   if (event.login) {
-    facts.auth =
-        policy::Authentication{.username = *event.login, .mechanism = "XCLIENT", .granted = {}};
+    facts.auth = policy::Authentication{
+        .username = *event.login, .mechanism = "XCLIENT", .granted = {}, .authz_id = *event.login};
   }
   return {.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
 }

@@ -46,6 +46,8 @@ class Connection {
   /// The same where a rewriter has the last word.
   Task<void> handle_and_rewrite(smtp::Event event);
   Task<void> answer_auth(smtp::Auth event);
+  Task<void> answer_scram(smtp::ScramName event);
+  std::chrono::milliseconds auth_delay(Clock::time_point came) const;
   Task<void> begin_message();
   Task<void> start_tls();
   Task<bool> flush();

@@ -1,4 +1,5 @@
 #include "gateway/server.h"
+#include "gateway/policies_verifier.h"
 
 #include <filesystem>
 #include <mutex>
@@ -92,6 +93,8 @@ class ServerTest : public testing::Test {
     settings.tls = ListenerTls::starttls;
     settings.session.hostname = "mx.example.net";
     settings.session.auth = true;
+    authenticator.set_verifiers(std::make_shared<const Authenticator::Verifiers>(
+        Authenticator::Verifiers{std::make_shared<PoliciesVerifier>(directory, pool)}));
     settings.auth_failure_delay = milliseconds(0);
     settings.timeouts.error_delay = milliseconds(0);
     settings.body_directory = directory_path;
@@ -150,7 +153,7 @@ class ServerTest : public testing::Test {
   ListenerSettings settings;
   policy::Directory directory;
   net::WorkPool pool{1, 8};
-  Authenticator authenticator{directory, pool, {}};
+  Authenticator authenticator{{}};
   KeepingSink sink;
   KeepingRecorder recorder;
   FullBuckets rates;
@@ -332,7 +335,19 @@ TEST_F(ServerTest, auth_opens_the_policy_that_has_the_user_and_no_other) {
   EXPECT_NE(client->transact("users@hooks.example.net", message).find("|250 2.0.0"),
             std::string::npos);
   ASSERT_EQ(recorder.traces.size(), 2u);
-  EXPECT_EQ(recorder.traces[1].evidence.session.auth->username, "sender1");
+  const policy::Trace& trace = recorder.traces[1];
+  EXPECT_EQ(trace.evidence.session.auth->username, "sender1");
+  EXPECT_EQ(trace.outcome, "accepted");
+  // Who said what of the credentials, without layers; the last one let the client in.
+  std::string said;
+  for (const policy::Decision& decision : trace.decisions) {
+    if (decision.stage != policy::Stage::auth || decision.engine) continue;
+    said += std::to_string(decision.reply.code);
+    for (const policy::Step& step : decision.steps)
+      said += " " + std::string(step.layer) + " " + std::string(step.check) + " " +
+              std::string(to_string(step.verdict.kind)) + ";";
+  }
+  EXPECT_EQ(said, "535 auth policies reject;0 auth policies permit;");
 }
 
 TEST_F(ServerTest, a_slow_command_line_times_out_as_a_whole) {

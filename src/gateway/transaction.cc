@@ -97,7 +97,8 @@ void Transaction::record(policy::Decision decision) {
     trace_->id = new_ulid();
     trace_->started = std::chrono::system_clock::now();
   }
-  if (policy::refused(decision)) log_refusal(decision);
+  // Refused credentials have a line of their own.
+  if (policy::refused(decision) && decision.engine) log_refusal(decision);
   trace_->note(std::move(decision));
 }
 
@@ -178,44 +179,54 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
   return decide(Stage::helo);
 }
 
+Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::ScramName event) {
+  policy::Decision asked{.stage = Stage::auth};
+  auto keys = co_await services_.authenticator.scram_keys(std::move(event.authn_id),
+                                                          evidence_.session.client_ip, asked.steps);
+  if (!keys) co_return tl::unexpected(refuse_auth({.kind = keys.error()}, std::move(asked)));
+  scram_steps_ = std::move(asked.steps);
+  co_return std::move(*keys);
+}
+
+smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decision asked) {
+  using Kind = Authenticator::Result::Kind;
+  const bool failed = result.kind == Kind::refused;
+  asked.reply = failed
+                    ? reply_of(535, {5, 7, 8}, "authentication failed")
+                    : reply_of(454, {4, 7, 0}, "temporary failure, try again later");
+  if (result.reply) asked.reply = std::move(*result.reply);
+  smtp::Reply reply = asked.reply;
+  record(std::move(asked));
+  if (result.kind == Kind::unavailable) return reply;  // told by whoever could not say
+  auto line = failed ? log::info("auth.failed") : log::info("auth.throttled");
+  line.field("session", evidence_.session.id)
+      .field("trace", trace_->id)
+      .field("client_ip", evidence_.session.client_ip)
+      .field("code", reply.code);
+  return reply;
+}
+
 Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   const std::string mechanism = event.mechanism;
-  // RFC 4616 §2: another authorisation identity needs a rule that grants it; no dialect here does.
-  const bool other_identity = !event.authz_id.empty() && event.authz_id != event.authn_id;
-  Authenticator::Result result;
-  if (!other_identity) {
-    result = co_await services_.authenticator.verify(std::move(event), evidence_.session.client_ip);
-  }
+  policy::Decision asked{.stage = Stage::auth};
+  if (event.proof != smtp::Proof::none) asked.steps = std::move(scram_steps_);
+  asked.reply.code = 0;
+  const auto started = std::chrono::steady_clock::now();
+  Authenticator::Result result =
+      co_await services_.authenticator.verify(std::move(event), evidence_, *this, asked.steps);
+  asked.took = std::chrono::steady_clock::now() - started;
   telemetry::metrics().smtp_auth_attempts.counter({mechanism, word_of(result.kind)}).add();
-  switch (result.kind) {
-    case Authenticator::Result::Kind::accepted: {
-      evidence_.session.auth = std::move(result.identity);
-      evidence_.session.auth->mechanism = mechanism;
-      smtp::Reply refusal = co_await decide(Stage::auth);
-      if (refusal.code != 0) {
-        evidence_.session.auth.reset();
-        co_return refusal;
-      }
-      co_return reply_of(235, {2, 7, 0}, "authentication successful");
-    }
-    case Authenticator::Result::Kind::refused: {
-      log::info("auth.failed")
-          .field("session", evidence_.session.id)
-          .field("client_ip", evidence_.session.client_ip)
-          .field("code", 535);
-      co_return reply_of(535, {5, 7, 8}, "authentication failed");
-    }
-    case Authenticator::Result::Kind::throttled: {
-      log::info("auth.throttled")
-          .field("session", evidence_.session.id)
-          .field("client_ip", evidence_.session.client_ip)
-          .field("code", 454);
-      break;
-    }
-    case Authenticator::Result::Kind::unavailable:
-      break;
+  if (result.kind != Authenticator::Result::Kind::accepted)
+    co_return refuse_auth(std::move(result), std::move(asked));
+  record(std::move(asked));
+  evidence_.session.auth = std::move(result.identity);
+  evidence_.session.auth->mechanism = mechanism;
+  smtp::Reply refusal = co_await decide(Stage::auth);
+  if (refusal.code != 0) {
+    evidence_.session.auth.reset();
+    co_return refusal;
   }
-  co_return reply_of(454, {4, 7, 0}, "temporary authentication failure, try again later");
+  co_return reply_of(235, {2, 7, 0}, "authentication successful");
 }
 
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {

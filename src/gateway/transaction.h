@@ -52,6 +52,10 @@ class Transaction final : private policy::Gatherer {
   /// What a script wants EHLO to offer instead, once.
   std::optional<std::vector<std::string>> take_offered();
   Task<smtp::Reply> auth(smtp::Auth event);
+  /// The error is the reply.
+  Task<tl::expected<smtp::ScramKeys, smtp::Reply>> scram_keys(smtp::ScramName event);
+  /// What AUTH may offer.
+  std::string mechanisms() const { return services_.authenticator.mechanisms(); }
   Task<smtp::Reply> mail(smtp::Mail event);
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
   /// VRFY: what RCPT of this address would be told, without a recipient.
@@ -89,6 +93,8 @@ class Transaction final : private policy::Gatherer {
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
   Task<smtp::Reply> decide(policy::Stage stage);
   void record(policy::Decision decision);
+  /// The reply to failed credentials, with what was asked in the trace.
+  smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);
   void log_refusal(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
   /// Ends the transaction with the reply to its end of data.
@@ -103,6 +109,7 @@ class Transaction final : private policy::Gatherer {
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;
   policy::Evidence evidence_;
+  std::vector<policy::Step> scram_steps_;     ///< of the exchange in hand
   std::unordered_set<std::string> accepted_;  ///< addresses of the recipients, in lower case
   std::unique_ptr<policy::Trace> trace_;
   std::unique_ptr<Message> message_;

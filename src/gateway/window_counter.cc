@@ -4,11 +4,17 @@
 
 namespace postern::gateway {
 
-WindowCounter::WindowCounter(std::uint64_t limit, Clock::duration window, std::size_t max_keys)
-    : limit_(limit), window_(window), max_keys_(max_keys) {}
+WindowCounter::WindowCounter(std::uint64_t limit, Clock::duration window, Clock::duration lockout,
+                             std::size_t max_keys)
+    : limit_(limit), window_(window), lockout_(lockout), max_keys_(max_keys) {}
+
+bool WindowCounter::is_over(const Entry& entry, Clock::time_point now) const {
+  const bool locked = entry.count >= limit_ && lockout_ != Clock::duration::zero();
+  return now - entry.started >= (locked ? lockout_ : window_);
+}
 
 void WindowCounter::sweep(Clock::time_point now) {
-  std::erase_if(entries_, [&](const auto& entry) { return now - entry.second.started >= window_; });
+  std::erase_if(entries_, [&](const auto& entry) { return is_over(entry.second, now); });
   // Keys that a flood made, each seen once or twice, go before the memory does.
   for (std::uint64_t floor = 1; entries_.size() >= max_keys_; floor *= 2) {
     std::erase_if(entries_, [&](const auto& entry) { return entry.second.count <= floor; });
@@ -20,8 +26,7 @@ bool WindowCounter::exceeded(std::string_view key, Clock::time_point now) {
   if (limit_ == 0) return false;
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(std::string(key));
-  return found != entries_.end() && now - found->second.started < window_ &&
-         found->second.count >= limit_;
+  return found != entries_.end() && found->second.count >= limit_ && !is_over(found->second, now);
 }
 
 bool WindowCounter::add(std::string_view key, Clock::time_point now) {
@@ -29,8 +34,10 @@ bool WindowCounter::add(std::string_view key, Clock::time_point now) {
   const std::lock_guard lock(mutex_);
   if (entries_.size() >= sweep_at_) sweep(now);
   Entry& entry = entries_[std::string(key)];
-  if (entry.count == 0 || now - entry.started >= window_) entry = {.started = now, .count = 0};
-  return ++entry.count <= limit_;
+  if (entry.count == 0 || is_over(entry, now)) entry = {.started = now, .count = 0};
+  ++entry.count;
+  if (entry.count == limit_ && lockout_ != Clock::duration::zero()) entry.started = now;
+  return entry.count <= limit_;
 }
 
 void WindowCounter::forget(std::string_view key) {

@@ -9,15 +9,17 @@
 
 namespace postern::gateway {
 
-/// Counts events a key in fixed windows. Memory is bounded: entries of past windows are swept as
-/// the table grows, and beyond `max_keys` the fullest answer is kept for the newest keys only.
-/// Thread-safe.
+/// Counts events a key in fixed windows, which begin with the first event. Memory is bounded:
+/// entries of past windows are swept as the table grows, and beyond `max_keys` the fullest answer
+/// is kept for the newest keys only. Thread-safe.
 class WindowCounter {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `limit` 0 never counts as exceeded.
-  WindowCounter(std::uint64_t limit, Clock::duration window, std::size_t max_keys = 100'000);
+  /// `limit` 0 never counts as exceeded. From the event that reaches the limit on it counts as
+  /// exceeded for `lockout`, or, where that is 0, until the window is over.
+  WindowCounter(std::uint64_t limit, Clock::duration window,
+                Clock::duration lockout = Clock::duration::zero(), std::size_t max_keys = 100'000);
 
   bool exceeded(std::string_view key, Clock::time_point now);
   /// Counts one event; true while the limit is not exceeded by it.
@@ -29,10 +31,12 @@ class WindowCounter {
     Clock::time_point started;
     std::uint64_t count = 0;
   };
+  bool is_over(const Entry& entry, Clock::time_point now) const;
   void sweep(Clock::time_point now);
 
   const std::uint64_t limit_;
   const Clock::duration window_;
+  const Clock::duration lockout_;
   const std::size_t max_keys_;
   std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;

@@ -145,12 +145,11 @@ class Watch {
   std::thread thread_;
 };
 
-int bind(LDAP* handle, const LdapServers& servers, Clock::time_point deadline) {
-  berval password{.bv_len = servers.bind_password.size(),
-                  .bv_val = const_cast<char*>(servers.bind_password.reveal().c_str())};
+int bind(LDAP* handle, const std::string& dn, const Secret& secret, Clock::time_point deadline) {
+  berval password{.bv_len = secret.size(), .bv_val = const_cast<char*>(secret.reveal().c_str())};
   int id = 0;
-  const int sent = ldap_sasl_bind(handle, servers.bind_dn.c_str(), LDAP_SASL_SIMPLE, &password,
-                                  nullptr, nullptr, &id);
+  const int sent =
+      ldap_sasl_bind(handle, dn.c_str(), LDAP_SASL_SIMPLE, &password, nullptr, nullptr, &id);
   if (sent != LDAP_SUCCESS) return sent;
   Message answer;
   return wait_for(handle, id, deadline, answer);
@@ -170,7 +169,8 @@ Result<std::unique_ptr<Connection>> connect(const LdapServers& servers, const st
   // ldap_connect() makes the difference between servers here, before anything is searched.
   code = ldap_connect(raw);
   if (code == LDAP_SUCCESS && servers.start_tls) code = ldap_start_tls_s(raw, nullptr, nullptr);
-  if (code == LDAP_SUCCESS && servers.bind) code = bind(raw, servers, deadline);
+  if (code == LDAP_SUCCESS && servers.bind)
+    code = bind(raw, servers.bind_dn, servers.bind_password, deadline);
   if (code != LDAP_SUCCESS) return trouble(uri, raw, code);
   return std::make_unique<Connection>(Connection{std::move(handle), uri});
 }
@@ -179,6 +179,11 @@ Values values_in(LDAP* handle, LDAPMessage* answer, const LdapSearch& search) {
   Values found;
   for (LDAPMessage* entry = ldap_first_entry(handle, answer); entry != nullptr;
        entry = ldap_next_entry(handle, entry)) {
+    if (search.names) {
+      char* const name = ldap_get_dn(handle, entry);
+      if (name != nullptr) found.emplace_back(name);
+      ldap_memfree(name);
+    }
     for (const std::string& attribute : search.attributes) {
       const std::unique_ptr<berval*, FreeValues> values(
           ldap_get_values_len(handle, entry, attribute.c_str()));
@@ -220,6 +225,32 @@ struct LdapClient::State {
   LdapServers servers;
   ConnectionShelf<Connection> shelf;
 };
+
+Result<bool> LdapClient::authenticate(const std::string& dn, const Secret& password,
+                                      Clock::time_point deadline) {
+  if (dn.empty() || password.empty()) return false;
+  LdapServers nobody = state_->servers;
+  nobody.bind = false;
+  const auto connect_one = [&](const std::string& uri, Clock::time_point until) {
+    return connect(nobody, uri, until);
+  };
+  Result<std::unique_ptr<Connection>> made =
+      first_that_connects<Connection>(nobody.uris, deadline, connect_one);
+  if (!made) return tl::unexpected<Error>(made.error());
+  LDAP* const handle = (*made)->handle.get();
+  const int code = bind(handle, dn, password, deadline);
+  switch (code) {
+    case LDAP_SUCCESS:
+      return true;
+    case LDAP_INVALID_CREDENTIALS:
+    case LDAP_INAPPROPRIATE_AUTH:  // an entry without a password
+    case LDAP_NO_SUCH_OBJECT:
+    case LDAP_INVALID_DN_SYNTAX:
+      return false;
+    default:
+      return trouble((*made)->uri, handle, code);
+  }
+}
 
 LdapClient::LdapClient(LdapServers servers) : state_(std::make_unique<State>()) {
   state_->servers = std::move(servers);

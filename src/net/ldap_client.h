@@ -1,4 +1,5 @@
-// LDAP by OpenLDAP's library, for look-ups. Blocking: for the threads of a WorkPool.
+// LDAP by OpenLDAP's library, for look-ups and for passwords. Blocking: for the threads of a
+// WorkPool.
 #pragma once
 
 #include <chrono>
@@ -30,6 +31,7 @@ struct LdapSearch {
   std::vector<std::string> attributes;  ///< whose values are wanted
   int size_limit = 0;                   ///< entries; 0: no limit
   bool base_may_lack = false;           ///< a base that does not exist has no entries
+  bool names = false;                   ///< the entries' distinguished names are wanted instead
 };
 
 class LdapClient {
@@ -45,6 +47,10 @@ class LdapClient {
   /// Thread-safe. Waits until `deadline`, but for the system's resolver of host names.
   /// Fault::temporary; the sentence holds no secret.
   Result<std::vector<std::string>> search(const LdapSearch& search, Clock::time_point deadline);
+  /// Whether the server lets `dn` sign in with this password. Never asks with an empty name or
+  /// password, which servers take for nobody and let in (RFC 4513 §5.1.2). A connection of its own.
+  Result<bool> authenticate(const std::string& dn, const Secret& password,
+                            Clock::time_point deadline);
 
  private:
   struct State;

@@ -55,6 +55,10 @@ class Stream {
 
   bool is_tls() const { return ssl_ != nullptr; }
   std::optional<TlsFacts> tls_facts() const;
+  /// Channel bindings of a handshake as the server, in octets; empty where there is none:
+  /// tls-exporter (RFC 9266, TLS 1.3), tls-server-end-point (RFC 5929 §4).
+  std::string tls_exporter() const;
+  std::string tls_server_end_point() const;
   /// As the client: the certificate is what the peer's names or TLSA records ask for, demanded or
   /// not.
   bool peer_verified() const;

@@ -164,6 +164,11 @@ int Directory::usual_cost() const {
   return *most == 0 ? default_bcrypt_cost : static_cast<int>(most - costs_.begin());
 }
 
+bool Directory::has_credentials() const {
+  const std::shared_lock lock(mutex_);
+  return users_.size() != 0;
+}
+
 std::size_t Directory::webhook_count() const {
   const std::shared_lock lock(mutex_);
   return by_id_.size();

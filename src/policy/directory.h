@@ -117,6 +117,7 @@ class Directory {
   /// The bcrypt cost that most credentials have, 12 without any: what an unknown user's check
   /// costs.
   int usual_cost() const;
+  bool has_credentials() const;
   std::size_t webhook_count() const;
   std::size_t policy_count() const;
 

@@ -116,6 +116,12 @@ SessionFacts session_of(const json::object& object) {
     for (const json::value& id : auth->at("granted").as_array()) {
       facts.auth->granted.emplace(bytes(id), 1);
     }
+    const json::value* authz_id = auth->as_object().if_contains("authz_id");
+    facts.auth->authz_id = authz_id != nullptr ? bytes(*authz_id) : facts.auth->username;
+    if (const json::value* groups = auth->as_object().if_contains("groups")) {
+      for (const json::value& group : groups->as_array())
+        facts.auth->groups.push_back(bytes(group));
+    }
   }
   return facts;
 }

@@ -302,5 +302,31 @@ TEST(Trace, keeps_the_refusals_and_the_end_of_a_long_transaction) {
   EXPECT_EQ(trace.settled().code, 550);
 }
 
+TEST(Record, keeps_whom_a_client_acts_for_where_it_is_another) {
+  const auto again = [](Authentication auth) {
+    Trace trace;
+    trace.id = "01HX0000000000000000000000";
+    trace.evidence.session.auth = std::move(auth);
+    const std::string text = write_record(trace);
+    const auto read = read_record(text, {});
+    EXPECT_TRUE(read) << read.error().message;
+    return std::pair(text, read->evidence.session.auth.value());
+  };
+  Authentication plain{"scott", "PLAIN", {}};
+  plain.authz_id = "scott";
+  const auto [text, same] = again(plain);
+  EXPECT_EQ(text.find("authz_id"), std::string::npos);
+  EXPECT_EQ(same.authz_id, "scott");
+  EXPECT_TRUE(same.groups.empty());
+  // Records of older versions have neither.
+  EXPECT_EQ(again({"scott", "PLAIN", {}}).second.authz_id, "scott");
+  Authentication relay{"relay", "PLAIN", {}};
+  relay.authz_id = "zo\xc3\xab";
+  relay.groups = {"g1", "g\xff"};
+  const Authentication read = again(relay).second;
+  EXPECT_EQ(read.authz_id, relay.authz_id);
+  EXPECT_EQ(read.groups, relay.groups);
+}
+
 }  // namespace
 }  // namespace postern::policy

@@ -160,6 +160,10 @@ class Writer {
       bytes("username", facts.auth->username);
       out_.field("mechanism", facts.auth->mechanism);
       array("granted", facts.auth->granted, [&](const auto& grant) { out_.value(grant.first); });
+      if (!facts.auth->authz_id.empty() && facts.auth->authz_id != facts.auth->username)
+        bytes("authz_id", facts.auth->authz_id);
+      if (!facts.auth->groups.empty())
+        array("groups", facts.auth->groups, [&](const std::string& group) { bytes(group); });
       out_.end_object();
     }
     out_.end_object();

@@ -13,6 +13,7 @@
 #include "policy/layer.h"
 #include "policy/trace.h"
 #include "smtp/reply.h"
+#include "smtp/scram.h"
 
 namespace postern::policy {
 
@@ -42,13 +43,7 @@ struct AuthAnswer {
   std::string detail;
 };
 
-/// What SCRAM-SHA-256 needs of an account (RFC 5802 §3). No password can be told from it.
-struct ScramKeys {
-  std::string salt;
-  std::uint32_t iterations = 4096;
-  std::string stored_key;
-  std::string server_key;
-};
+using smtp::ScramKeys;
 
 /// Thread-safe; outlives the sessions.
 class Verifier {

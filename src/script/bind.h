@@ -81,6 +81,16 @@ struct Built {
   std::function<void(lua_State*)> push;
 };
 
+/// How a record keeps what a function that waited gave, and gives it again, where reading the
+/// result off the stack would not do. Specialize it.
+template <class T>
+struct Kept;  // { static json::value data(const T&); static T again(const json::value&); }
+template <>
+struct Kept<json::value> {
+  static const json::value& data(const json::value& value) { return value; }
+  static json::value again(const json::value& value) { return value; }
+};
+
 /// A value of the host's own as an error. Throw it in a host function.
 struct Throw {
   std::shared_ptr<const Thrown> value;
@@ -202,7 +212,7 @@ int give(lua_State* L, T&& value) {
     luaL_checkstack(L, static_cast<int>(value.values.size()), "results");
     for (const json::value& one : value.values) push(L, one);
     return static_cast<int>(value.values.size());
-  } else if constexpr (std::is_same_v<Plain, Built>) {
+  } else if constexpr (std::is_base_of_v<Built, Plain>) {
     value.push(L);
   } else if constexpr (IsVariant<Plain>::value) {
     return std::visit([L](auto&& one) { return give(L, std::move(one)); }, std::move(value));
@@ -245,6 +255,10 @@ class Pending {
   virtual Task<void> run() = 0;
   /// Pushes the results, or throws what run() kept.
   virtual int finish(lua_State* L) = 0;
+  /// Before finish(): the result for a record; nullopt: what finish() pushes tells it.
+  virtual std::optional<json::value> kept() const { return std::nullopt; }
+  /// Pushes the results that a record has, instead of run() and finish().
+  virtual int again(lua_State* L, const json::array& results);
   /// False: the result is of a class of the host's, which no record can hold. When a call runs
   /// again from its record such a function runs again too.
   virtual bool is_data() const = 0;
@@ -273,9 +287,24 @@ class PendingTask final : public Pending {
       return give(L, std::move(*value_));
     }
   }
+  std::optional<json::value> kept() const override {
+    if constexpr (keeps) {
+      if (value_) return Kept<T>::data(*value_);
+    }
+    return std::nullopt;
+  }
+  int again(lua_State* L, const json::array& results) override {
+    if constexpr (keeps) {
+      return give(L, Kept<T>::again(results.empty() ? json::value() : results.front()));
+    } else {
+      return Pending::again(L, results);
+    }
+  }
 
   bool is_data() const override {
-    if constexpr (IsVector<T>::value) {
+    if constexpr (keeps) {
+      return true;
+    } else if constexpr (IsVector<T>::value) {
       return !IsShared<typename T::value_type>::value;
     } else {
       return !IsShared<T>::value;
@@ -283,6 +312,7 @@ class PendingTask final : public Pending {
   }
 
  private:
+  static constexpr bool keeps = requires { sizeof(Kept<T>); };
   struct Nothing {};
   Task<T> task_;
   std::optional<std::conditional_t<std::is_void_v<T>, Nothing, T>> value_;

@@ -67,9 +67,7 @@ class Call {
 
   /// From now on `text` is left out of this call's logs and errors. Texts under four octets are
   /// too short to be told from others.
-  void keep_secret(std::string text) {
-    if (text.size() >= 4) secrets_.push_back(std::move(text));
-  }
+  void keep_secret(std::string text);
   /// The text without what is secret in this call.
   std::string redacted(std::string text) const;
 

@@ -1,9 +1,14 @@
 // What the files of the virtual machine share and nobody else sees.
 #pragma once
 
+#include "script/spend.h"
 #include "script/state.h"
 
 namespace postern::script {
+
+/// New memory is filled or copied, octets_per_step in the time of an instruction. Small blocks are
+/// part of the instruction that takes them.
+inline constexpr std::size_t large_block = 4096;
 
 /// Memory of the host's functions is not the script's: their C++ values would be lost if Lua ran
 /// out of memory under them.
@@ -37,6 +42,11 @@ struct Runtime {
   }
   static void fail(State& state, int status) { state.failed_ = status; }
   static void keep_trace(State& state, std::string_view trace) { state.trace_ = trace; }
+  /// Work on a text inside a host function counts; whoever has used up his budget is stopped when
+  /// the function returns.
+  static void charge(State& state, std::size_t octets) {
+    if (octets >= large_block) state.charge(octets / octets_per_step);
+  }
   static int enter(State& state) { return ++state.in_host_; }
   static int leave(State& state) { return --state.in_host_; }
 };

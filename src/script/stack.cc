@@ -36,9 +36,11 @@ int resumed(lua_State* L, int, lua_KContext) {
     const auto finished = Runtime::take_finished(State::of(inner));
     Call& call = current(inner);
     try {
+      const auto kept = call.records() ? finished->kept() : std::nullopt;
       const int count = finished->finish(inner);
       if (call.records() && finished->is_data()) {
-        call.tell({name_of_function(inner), results_of(inner, count)});
+        call.tell({name_of_function(inner),
+                   kept ? json::serialize(json::array{*kept}) : results_of(inner, count)});
       }
       return count;
     } catch (const Throw& thrown) {
@@ -164,6 +166,7 @@ std::string_view text_at(lua_State* L, int index) {
   if (!lua_isstring(L, index)) wrong_argument(index, "string", L);
   std::size_t size = 0;
   const char* text = lua_tolstring(L, index, &size);
+  Runtime::charge(State::of(L), size);
   return {text, size};
 }
 
@@ -200,7 +203,10 @@ std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index) {
   return std::static_pointer_cast<const Thrown>(*static_cast<std::shared_ptr<void>*>(object));
 }
 
-void push(lua_State* L, std::string_view text) { lua_pushlstring(L, text.data(), text.size()); }
+void push(lua_State* L, std::string_view text) {
+  Runtime::charge(State::of(L), text.size());
+  lua_pushlstring(L, text.data(), text.size());
+}
 void push(lua_State* L, bool value) { lua_pushboolean(L, value ? 1 : 0); }
 void push(lua_State* L, std::int64_t value) { lua_pushinteger(L, value); }
 void push(lua_State* L, double value) { lua_pushnumber(L, value); }
@@ -254,12 +260,16 @@ void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view cl
   lua_setmetatable(L, -2);
 }
 
+int Pending::again(lua_State* L, const json::array& results) {
+  luaL_checkstack(L, static_cast<int>(results.size()), "results");
+  for (const json::value& one : results) push(L, one);
+  return static_cast<int>(results.size());
+}
+
 int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   State& state = State::of(L);
   if (current(L).offline() && pending->is_data()) {
-    const json::array results = current(L).next_answer(name_of_function(L));
-    for (const json::value& one : results) push(L, one);
-    return static_cast<int>(results.size());
+    return pending->again(L, current(L).next_answer(name_of_function(L)));
   }
   if (!Runtime::may_wait(state, L)) {
     throw std::runtime_error(

@@ -20,10 +20,6 @@ namespace {
 constexpr int look_every = 100;
 /// Steps of other work, after which the budget is looked at when the next instruction comes.
 constexpr std::uint64_t look_after = 10'000;
-/// New memory is filled or copied: this many octets in the time of an instruction. Small blocks are
-/// part of the instruction that takes them.
-constexpr std::size_t octets_per_step = 64;
-constexpr std::size_t large_block = 4096;
 constexpr std::size_t idle_coroutines = 64;
 
 const char* sentence_of(Stopped why) {
@@ -50,6 +46,15 @@ std::string Call::redacted(std::string text) const {
     }
   }
   return text;
+}
+
+void Call::keep_secret(std::string text) {
+  if (text.size() < 4) return;
+  // In records and logs values are JSON, where it may look otherwise.
+  std::string quoted = json::serialize(json::string(text));
+  quoted = quoted.substr(1, quoted.size() - 2);
+  if (quoted != text) secrets_.push_back(std::move(quoted));
+  secrets_.push_back(std::move(text));
 }
 
 void Call::tell(Told told) {
@@ -86,9 +91,11 @@ struct Frame {
     if (!well) Runtime::fail(State::of(L), status);
     return well ? lua_gettop(L) - 1 : 1;
   }
-  /// Where the error came from, while it is known.
+  /// Where the error came from, while it is known. Of the host's own, such as a refusal, nobody
+  /// asks.
   static int trace(lua_State* L) {
     return stack::guarded(L, [](lua_State* inner) {
+      if (stack::thrown_at(inner, 1)) return 1;
       luaL_traceback(inner, inner, nullptr, 1);
       Runtime::keep_trace(State::of(inner), stack::text_at(inner, lua_gettop(inner)));
       lua_pop(inner, 1);

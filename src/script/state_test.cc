@@ -323,6 +323,7 @@ TEST_F(Script, LargeTextsAreWorkToo) {
            "local s = ('x'):rep(1 << 20) while true do s:upper() end",
            "local s = ('x'):rep(1 << 20) while true do utf8.len(s) end",
            "while true do load(('x = 1 '):rep(1000)) end",
+           "local s = ('x'):rep(1 << 20) while true do t.say(s) end",
        }) {
     const Ran ran = run(text);
     ASSERT_TRUE(ran.raised) << text;

@@ -11,40 +11,59 @@ namespace {
 constexpr std::string_view ask_name = "VXNlcm5hbWU6";      // "Username:"
 constexpr std::string_view ask_password = "UGFzc3dvcmQ6";  // "Password:"
 
-Reply malformed() { return {501, {5, 5, 2}, "malformed authentication data"}; }
+Refusal malformed() { return {{501, {5, 5, 2}, "malformed authentication data"}, true}; }
+Refusal wrong() { return {{535, {5, 7, 8}, "authentication failed"}, true}; }
 
-/// RFC 4616 §2: identities are UTF-8 without NUL. Other control characters are nobody's name.
-bool fit_identity(std::string_view name) {
-  return is_utf8(name) && std::none_of(name.begin(), name.end(), [](char c) {
-           return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-         });
+Refusal refusal_of(ScramExchange::Fault fault) {
+  return fault == ScramExchange::Fault::malformed ? malformed() : wrong();
 }
 
 }  // namespace
 
-AuthExchange::Step AuthExchange::start(std::string_view argument) {
+bool has_mechanism(std::string_view words, std::string_view name) {
+  const std::vector<std::string_view> all = split(words, ' ');
+  return !name.empty() && std::any_of(all.begin(), all.end(), [name](std::string_view word) {
+    return iequals(word, name);
+  });
+}
+
+AuthExchange::Step AuthExchange::start(std::string_view argument, const Offer& offer) {
   clear();
   const std::size_t end = std::min(argument.find(' '), argument.size());
-  const std::string_view mechanism = argument.substr(0, end);
+  const std::string mechanism = upper(argument.substr(0, end));
   const std::string_view initial = trim(argument.substr(end));
-  if (mechanism.empty()) return Reply{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"};
-  if (iequals(mechanism, "PLAIN")) {
+  if (mechanism.empty())
+    return Refusal{{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"}};
+  if (!has_mechanism(offer.mechanisms, mechanism))
+    return Refusal{{504, {5, 5, 4}, "mechanism not offered"}};  // RFC 4954 §4
+  if (mechanism == "PLAIN") {
     state_ = State::plain;
-    if (initial.empty()) return ChallengeView{};
-  } else if (iequals(mechanism, "LOGIN")) {
+  } else if (mechanism == "LOGIN") {
     state_ = State::login_name;
-    if (initial.empty()) return ChallengeView{ask_name};
+    if (initial.empty()) return Challenge{std::string(ask_name)};
+  } else if (mechanism == "OAUTHBEARER") {
+    state_ = State::bearer;
   } else {
-    return Reply{504, {5, 5, 4}, "mechanism not offered"};  // RFC 4954 §4
+    const bool plus = mechanism == "SCRAM-SHA-256-PLUS";
+    const bool plus_offered = has_mechanism(offer.mechanisms, "SCRAM-SHA-256-PLUS");
+    state_ = State::scram_first;
+    scram_ = std::make_unique<Scram>(
+        Scram{.exchange = {plus, plus_offered, offer.bindings}, .name = {}, .plus = plus});
   }
+  if (initial.empty()) return Challenge{};
   // RFC 4954 §4: "=" is an initial response of no octets.
   return take(initial == "=" ? std::string_view{} : initial);
 }
 
 AuthExchange::Step AuthExchange::respond(std::string_view line) {
+  if (state_ == State::bearer_refused) {  // whatever the client says: RFC 7628 §3.2.3
+    const Refusal refusal{std::move(*refused_)};
+    clear();
+    return refusal;
+  }
   if (line == "*") {  // RFC 4954 §4
     clear();
-    return Reply{501, {5, 7, 0}, "authentication cancelled"};
+    return Refusal{{501, {5, 7, 0}, "authentication cancelled"}};
   }
   return take(line);
 }
@@ -53,25 +72,39 @@ AuthExchange::Step AuthExchange::take(std::string_view base64) {
   std::optional<std::string> decoded = base64_decode(base64);
   if (!decoded) {
     clear();
-    return Reply{501, {5, 5, 2}, "not base64"};
+    return Refusal{{501, {5, 5, 2}, "not base64"}, true};
   }
   Secret message(std::move(*decoded));
-  if (state_ == State::login_name) {
-    if (message.empty() || !fit_identity(message.reveal())) {
+  switch (state_) {
+    case State::login_name:
+      if (message.empty() || !fit_identity(message.reveal())) break;
+      authn_id_ = message.reveal();
+      state_ = State::login_password;
+      return Challenge{std::string(ask_password)};
+    case State::login_password: {
+      Auth auth{"LOGIN", {}, std::move(authn_id_), std::move(message)};
       clear();
-      return malformed();
+      return auth;
     }
-    authn_id_ = message.reveal();
-    state_ = State::login_password;
-    return ChallengeView{ask_password};
-  }
-  if (state_ == State::login_password) {
-    Auth auth{"LOGIN", {}, std::move(authn_id_), std::move(message)};
-    clear();
-    return auth;
+    case State::plain:
+      clear();
+      return take_plain(message);
+    case State::scram_first:
+      return take_scram_first(message.reveal());
+    case State::scram_final:
+      return take_scram_final(message.reveal());
+    case State::scram_over:
+      if (!message.empty()) break;
+      return proven(Proof::right);
+    case State::bearer:
+      clear();
+      return take_bearer(message);
+    case State::idle:
+    case State::bearer_refused:
+      break;
   }
   clear();
-  return take_plain(message);
+  return malformed();
 }
 
 /// RFC 4616 §2: [authzid] NUL authcid NUL passwd.
@@ -84,15 +117,85 @@ AuthExchange::Step AuthExchange::take_plain(const Secret& message) {
   }
   Auth auth{"PLAIN", text.substr(0, first), text.substr(first + 1, second - first - 1),
             Secret(text.substr(second + 1))};
-  if (auth.authn_id.empty() || !fit_identity(auth.authz_id) || !fit_identity(auth.authn_id)) {
+  if (auth.authn_id.empty() || !fit_identity(auth.authz_id) || !fit_identity(auth.authn_id) ||
+      !is_utf8(auth.password.reveal())) {
     return malformed();
   }
   return auth;
 }
 
+AuthExchange::Step AuthExchange::take_scram_first(const std::string& message) {
+  auto first = scram_->exchange.first(message);
+  if (const auto* fault = std::get_if<ScramExchange::Fault>(&first)) {
+    clear();
+    return refusal_of(*fault);
+  }
+  scram_->name = std::get<ScramExchange::Name>(std::move(first));
+  return ScramName{scram_->name.authz_id, scram_->name.authn_id};
+}
+
+Challenge AuthExchange::challenge(const ScramKeys& keys, std::string_view nonce) {
+  state_ = State::scram_final;
+  return {base64_encode(scram_->exchange.challenge(keys, nonce))};
+}
+
+AuthExchange::Step AuthExchange::take_scram_final(const std::string& message) {
+  auto final = scram_->exchange.finish(message);
+  if (const auto* fault = std::get_if<ScramExchange::Fault>(&final)) {
+    // A binding that differs is told to the driver: somebody may be guessing.
+    if (*fault == ScramExchange::Fault::binding) return proven(Proof::wrong);
+    clear();
+    return malformed();
+  }
+  const auto& proof = std::get<std::optional<std::string>>(final);
+  if (!proof) return proven(Proof::wrong);
+  // RFC 4954 §4: what the server has to say with its success goes out before the 235.
+  state_ = State::scram_over;
+  return Challenge{base64_encode(*proof)};
+}
+
+Auth AuthExchange::proven(Proof proof) {
+  Auth auth{.mechanism = scram_->plus ? "SCRAM-SHA-256-PLUS" : "SCRAM-SHA-256",
+            .authz_id = std::move(scram_->name.authz_id),
+            .authn_id = std::move(scram_->name.authn_id),
+            .password = {},
+            .proof = proof};
+  clear();
+  return auth;
+}
+
+/// RFC 7628 §3.1: gs2-header ^A *(key "=" value ^A) ^A; the token stands behind `auth=Bearer `.
+AuthExchange::Step AuthExchange::take_bearer(const Secret& message) {
+  const std::string_view text = message.reveal();
+  std::optional<Gs2Header> header = parse_gs2(text);
+  if (!header || header->flag.starts_with("p=")) return malformed();
+  const std::string_view rest = text.substr(header->size);
+  if (rest.size() < 2 || rest.front() != '\1' || !rest.ends_with("\1\1")) return malformed();
+  std::string_view token;
+  for (const std::string_view pair : split(rest.substr(1, rest.size() - 3), '\1')) {
+    constexpr std::string_view scheme = "auth=Bearer ";
+    if (istarts_with(pair, scheme)) token = trim(pair.substr(scheme.size()));
+  }
+  const bool fit =
+      !token.empty() && std::all_of(token.begin(), token.end(), [](char c) {  // RFC 6750 §2.1
+        return is_alnum(c) || std::string_view("-._~+/=").find(c) != std::string_view::npos;
+      });
+  if (!fit) return malformed();
+  return Auth{"OAUTHBEARER", header->authz_id, header->authz_id, Secret(std::string(token))};
+}
+
+Challenge AuthExchange::refuse_bearer(const Reply& reply) {
+  clear();
+  state_ = State::bearer_refused;
+  refused_ = std::make_unique<Reply>(reply);
+  return {base64_encode(R"({"status":"invalid_token","schemes":"bearer"})")};
+}
+
 void AuthExchange::clear() {
   state_ = State::idle;
   authn_id_.clear();
+  scram_.reset();
+  refused_.reset();
 }
 
 }  // namespace postern::smtp

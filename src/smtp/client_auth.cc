@@ -1,33 +1,12 @@
 #include "smtp/client_auth.h"
 
 #include <algorithm>
-#include <array>
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 
 #include "base/text.h"
+#include "smtp/scram.h"
 
 namespace postern::smtp {
 namespace {
-
-using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
-
-std::string_view view(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
-
-const unsigned char* octets(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-Digest hmac(const Digest& key, std::string_view text) {
-  Digest out{};
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets(text), text.size(),
-       out.data(), nullptr);
-  return out;
-}
 
 /// RFC 5802 §5.1: a user name in SCRAM has no bare `,` and `=`.
 std::string sasl_name(std::string_view user) {
@@ -42,14 +21,6 @@ std::string sasl_name(std::string_view user) {
     }
   }
   return out;
-}
-
-/// The value of `name=` in a SCRAM message; nullopt when it is not there.
-std::optional<std::string_view> attribute(std::string_view message, char name) {
-  for (const std::string_view part : split(message, ',')) {
-    if (part.size() >= 2 && part[0] == name && part[1] == '=') return part.substr(2);
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -99,7 +70,7 @@ std::optional<std::string> ClientAuth::respond(std::string_view challenge) {
     step_ = Step::second;
     return scram_final(*message);
   }
-  const auto proof = attribute(*message, 'v');
+  const auto proof = scram_attribute(*message, 'v');
   if (!proof || server_signature_.empty() || *proof != server_signature_) return std::nullopt;
   step_ = Step::done;
   return std::string();
@@ -109,9 +80,9 @@ bool ClientAuth::complete() const { return step_ == Step::done; }
 
 /// RFC 5802 §3.
 std::optional<std::string> ClientAuth::scram_final(std::string_view server_first) {
-  const auto nonce = attribute(server_first, 'r');
-  const auto salt64 = attribute(server_first, 's');
-  const auto rounds = attribute(server_first, 'i');
+  const auto nonce = scram_attribute(server_first, 'r');
+  const auto salt64 = scram_attribute(server_first, 's');
+  const auto rounds = scram_attribute(server_first, 'i');
   if (!nonce || !salt64 || !rounds || server_first.starts_with("m=")) return std::nullopt;
   if (!nonce->starts_with(credentials_->nonce) || nonce->size() == credentials_->nonce.size()) {
     return std::nullopt;
@@ -121,24 +92,15 @@ std::optional<std::string> ClientAuth::scram_final(std::string_view server_first
   if (!salt || salt->empty() || !iterations || *iterations == 0 || *iterations > max_iterations) {
     return std::nullopt;
   }
-  const std::string& password = credentials_->password.reveal();
-  Digest salted{};
-  if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), octets(*salt),
-                        static_cast<int>(salt->size()), static_cast<int>(*iterations), EVP_sha256(),
-                        static_cast<int>(salted.size()), salted.data()) != 1) {
-    return std::nullopt;
-  }
   const std::string without_proof = "c=biws,r=" + std::string(*nonce);
   const std::string signed_text =
       first_bare_ + "," + std::string(server_first) + "," + without_proof;
-  const Digest client_key = hmac(salted, "Client Key");
-  Digest stored{};
-  SHA256(client_key.data(), client_key.size(), stored.data());
-  Digest proof = hmac(stored, signed_text);
-  for (std::size_t i = 0; i < proof.size(); ++i) proof[i] ^= client_key[i];
-  server_signature_ = base64_encode(view(hmac(hmac(salted, "Server Key"), signed_text)));
-  OPENSSL_cleanse(salted.data(), salted.size());
-  return base64_encode(without_proof + ",p=" + base64_encode(view(proof)));
+  const ScramSecrets secrets =
+      scram_secrets_of(credentials_->password, *salt, static_cast<std::uint32_t>(*iterations));
+  std::string proof = hmac_sha256(secrets.keys.stored_key, signed_text);
+  for (std::size_t i = 0; i < proof.size(); ++i) proof[i] ^= secrets.client_key.reveal()[i];
+  server_signature_ = base64_encode(hmac_sha256(secrets.keys.server_key, signed_text));
+  return base64_encode(without_proof + ",p=" + base64_encode(proof));
 }
 
 }  // namespace postern::smtp

@@ -47,8 +47,11 @@ struct ServerOptions {
   std::string banner;                  ///< of the greeting, behind the name; empty: the usual one
   Limits limits;
   BareNewline bare_newline = BareNewline::reject;
-  bool starttls = false;                  ///< a certificate is loaded
-  bool auth = false;                      ///< some verifier is configured; offered inside TLS only
+  bool starttls = false;  ///< a certificate is loaded
+  bool auth = false;      ///< offered inside TLS only
+  /// What some verifier serves, in the order of the EHLO line; none: AUTH is not offered.
+  /// SCRAM-SHA-256-PLUS is left out where the connection has nothing to bind to.
+  std::string mechanisms = "PLAIN LOGIN";
   bool dsn = true;                        ///< RFC 3461 is offered
   bool requiretls = true;                 ///< RFC 8689 is offered, inside TLS
   bool xclient = false;                   ///< set per peer by the driver

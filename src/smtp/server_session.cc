@@ -93,11 +93,11 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
       break;
     case Asked::auth:
       authenticated = reply.code == 235;
-      if (reply.code == 535 && ++auth_failures >= options.limits.auth_failures) {
-        close(Closed::Reason::auth_failures);
-        say(421, {4, 7, 0}, "too many failed authentications");
-        return;
-      }
+      if (reply.code == 535) return say_failed_auth(reply);
+      break;
+    case Asked::scram:
+      phase = Phase::command;
+      exchange.clear();
       break;
     case Asked::mail:
       in_transaction = yes;
@@ -228,6 +228,12 @@ std::vector<std::string> ServerSession::extensions() const {
   return found;
 }
 
+void ServerSession::scram(const ScramKeys& keys, std::string_view nonce) {
+  assert(state_->asked == State::Asked::scram);
+  state_->asked = State::Asked::nothing;
+  state_->say(334, {}, state_->exchange.challenge(keys, nonce).text);
+}
+
 void ServerSession::proceed() {
   assert(state_->asked == State::Asked::data || state_->asked == State::Asked::chunk);
   const bool chunk = state_->asked == State::Asked::chunk;
@@ -240,10 +246,13 @@ void ServerSession::proceed() {
   state_->say(354, {}, "end with <CRLF>.<CRLF>");
 }
 
-void ServerSession::tls_started() {
+void ServerSession::tls_started(ChannelBindings bindings) {
   state_->reset_session();
   state_->input = {};
   state_->tls = true;
+  state_->bindings.reset();
+  if (!bindings.exporter.empty() || !bindings.server_end_point.empty())
+    state_->bindings = std::make_unique<ChannelBindings>(std::move(bindings));
 }
 
 std::string ServerSession::take_output() {

@@ -15,6 +15,7 @@
 #include "mail/address.h"
 #include "smtp/limits.h"
 #include "smtp/reply.h"
+#include "smtp/scram.h"
 
 namespace postern::smtp {
 
@@ -28,12 +29,21 @@ struct Helo {
 /// STARTTLS was accepted: output holds the 220. Write it, drop every octet read but not fed, do the
 /// handshake, call tls_started(). All state is new afterwards but the counters (RFC 3207 §4.2).
 struct StartTls {};
+/// SCRAM of this account has begun. Answer with scram(), also for a name that nobody has, or
+/// reply().
+struct ScramName {
+  std::string authz_id;  ///< empty when the client named none
+  std::string authn_id;
+};
+/// What SCRAM has proved.
+enum class Proof : std::uint8_t { none, right, wrong };
 /// Credentials, complete. Answer with reply(): 235 makes the session authenticated.
 struct Auth {
-  std::string mechanism;  ///< "PLAIN" or "LOGIN"
-  std::string authz_id;   ///< RFC 4616; empty when the client named none
-  std::string authn_id;
-  Secret password;
+  std::string mechanism;      ///< "PLAIN", in capitals
+  std::string authz_id;       ///< RFC 4616; empty when the client named none
+  std::string authn_id;       ///< of OAUTHBEARER authz_id
+  Secret password;            ///< of OAUTHBEARER the token, of SCRAM empty
+  Proof proof = Proof::none;  ///< of SCRAM; then only the wrong are to be refused
 };
 /// MAIL with its parameters checked. Answer with reply().
 struct Mail {
@@ -91,8 +101,8 @@ struct Closed {
   enum class Reason { quit, too_many_errors, protocol, policy, auth_failures, limit } reason;
 };
 
-using Event = std::variant<NeedInput, Helo, StartTls, Auth, Mail, Rcpt, Vrfy, Etrn, Data, Chunk,
-                           EndOfData, Aborted, Xclient, Closed>;
+using Event = std::variant<NeedInput, Helo, StartTls, ScramName, Auth, Mail, Rcpt, Vrfy, Etrn, Data,
+                           Chunk, EndOfData, Aborted, Xclient, Closed>;
 
 /// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.
 class ServerSession {
@@ -131,10 +141,14 @@ class ServerSession {
   void accept(const std::vector<std::string>& extensions);
   /// What accept() is about to offer: "PIPELINING", "SIZE 26214400". Empty for HELO.
   std::vector<std::string> extensions() const;
+  /// Answers ScramName. `nonce`: random, printable, without a comma. The keys of a name that nobody
+  /// has are made up and match no password.
+  void scram(const ScramKeys& keys, std::string_view nonce);
   /// Answers Data: 354 for DATA, nothing for BDAT.
   void proceed();
   /// The handshake after StartTls (or of an implicit TLS listener, before greet()) is done.
-  void tls_started();
+  /// `bindings`: what SCRAM-SHA-256-PLUS may be bound to.
+  void tls_started(ChannelBindings bindings = {});
   /// What is to be written now; empties the buffer.
   std::string take_output();
   /// Octets waiting to be written: the driver writes before feeding more when this is large.

@@ -21,7 +21,7 @@ std::optional<Event> ServerSession::State::read_line() {
       return command(line.text);
     case LineReader::Status::too_long:
       if (phase == Phase::sasl) {
-        return sasl(Reply{500, {5, 5, 6}, "authentication line too long"});  // RFC 4954 §4
+        return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});  // RFC 4954 §4
       }
       say(500, {5, 5, 2}, "line too long");  // RFC 5321 §4.5.3.1.9
       return std::nullopt;
@@ -207,7 +207,7 @@ std::string ServerSession::State::extension_lines() const {
   if (options.dsn) text += "\nDSN";
   if (options.requiretls && tls) text += "\nREQUIRETLS";  // RFC 8689 §2: never outside TLS
   if (options.starttls && !tls) text += "\nSTARTTLS";
-  if (options.auth && (tls || options.auth_without_tls)) text += "\nAUTH PLAIN LOGIN";
+  if (offered().auth) text += "\nAUTH " + mechanisms();
   if (options.xclient) text += "\nXCLIENT NAME ADDR PROTO HELO LOGIN";
   text += fmt::format("\nLIMITS RCPTMAX={}", options.limits.recipients);  // RFC 9422
   return text;
@@ -220,7 +220,7 @@ void ServerSession::State::say_extensions() {
 Offered ServerSession::State::offered() const {
   return {.message_size = options.limits.message_size,
           .extended = extended,
-          .auth = options.auth && (tls || options.auth_without_tls),
+          .auth = options.auth && !mechanisms().empty() && (tls || options.auth_without_tls),
           .dsn = options.dsn,
           .requiretls = options.requiretls,
           .tls = tls,
@@ -350,18 +350,32 @@ std::optional<Event> ServerSession::State::starttls(std::string_view argument) {
   return StartTls{};
 }
 
+/// What is served and can be: without something to bind to there is no -PLUS.
+std::string ServerSession::State::mechanisms() const {
+  constexpr std::string_view plus = "SCRAM-SHA-256-PLUS";
+  if (bindings || !has_mechanism(options.mechanisms, plus)) return options.mechanisms;
+  std::string words;
+  for (const std::string_view word : split(options.mechanisms, ' ')) {
+    if (word == plus) continue;
+    if (!words.empty()) words += ' ';
+    words += word;
+  }
+  return words;
+}
+
 std::optional<Event> ServerSession::State::auth(std::string_view argument) {
-  if (!options.auth && options.bare_addresses) {
+  const bool served = options.auth && !options.mechanisms.empty();
+  if (!served && options.bare_addresses) {
     say(503, {5, 5, 1}, "AUTH not offered");
   } else if (!tls && !options.auth_without_tls) {
     say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
-  } else if (!options.auth) {
+  } else if (!served) {
     say(502, {5, 5, 1}, "AUTH not offered");
   } else if (!(options.bare_addresses ? greeted || !options.helo_required : extended) ||
              authenticated || in_transaction) {  // RFC 4954 §4
     say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
   } else {
-    return sasl(exchange.start(argument));
+    return sasl(exchange.start(argument, {mechanisms(), bindings.get()}));
   }
   return std::nullopt;
 }
@@ -370,17 +384,42 @@ std::optional<Event> ServerSession::State::sasl(AuthExchange::Step step) {
   if (auto* credentials = std::get_if<Auth>(&step)) {
     phase = Phase::command;
     asked = Asked::auth;
+    asked_bearer = credentials->mechanism == "OAUTHBEARER";
     return std::move(*credentials);
   }
-  if (const auto* challenge = std::get_if<ChallengeView>(&step)) {
+  if (auto* name = std::get_if<ScramName>(&step)) {
+    phase = Phase::sasl;
+    asked = Asked::scram;
+    return std::move(*name);
+  }
+  if (const auto* challenge = std::get_if<Challenge>(&step)) {
     phase = Phase::sasl;
     say(334, {}, challenge->text);
     return std::nullopt;
   }
   phase = Phase::command;
   exchange.clear();
-  say(std::get<Reply>(step));
+  const Refusal& refusal = std::get<Refusal>(step);
+  if (refusal.counts) {
+    asked_bearer = false;
+    say_failed_auth(refusal.reply);
+  } else {
+    say(refusal.reply);
+  }
   return std::nullopt;
+}
+
+/// Wrong credentials, or what is none: the one too many ends the session.
+void ServerSession::State::say_failed_auth(const Reply& reply) {
+  if (++auth_failures >= options.limits.auth_failures) {
+    close(Closed::Reason::auth_failures);
+    say(421, {4, 7, 0}, "too many failed authentications");
+  } else if (asked_bearer) {
+    phase = Phase::sasl;
+    say(334, {}, exchange.refuse_bearer(reply).text);
+  } else {
+    say(reply);
+  }
 }
 
 std::optional<Event> ServerSession::State::xclient(std::string_view argument) {

@@ -1,6 +1,7 @@
 // Inside ServerSession: the state machine, and who answers what.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct ServerSession::State {
   enum class Asked : std::uint8_t {
     nothing,
     helo,
+    scram,
     auth,
     mail,
     rcpt,
@@ -60,6 +62,8 @@ struct ServerSession::State {
   std::optional<Event> starttls(std::string_view argument);
   std::optional<Event> auth(std::string_view argument);
   std::optional<Event> sasl(AuthExchange::Step step);
+  std::string mechanisms() const;
+  void say_failed_auth(const Reply& reply);
   std::optional<Event> xclient(std::string_view argument);
   bool is_junk();
   mail::Bare bare() const {
@@ -88,6 +92,7 @@ struct ServerSession::State {
   std::string output;
   LineReader lines;
   AuthExchange exchange;
+  std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection
   DataReader reader;
 
   std::optional<Reply> chunk_refusal;  ///< said when the refused chunk's octets are swallowed
@@ -110,6 +115,7 @@ struct ServerSession::State {
   bool extended = false;        ///< it was EHLO
   bool asked_extended = false;  ///< the HELO asked about is EHLO
   bool asked_smtputf8 = false;  ///< the MAIL asked about has SMTPUTF8
+  bool asked_bearer = false;    ///< the credentials asked about are an OAUTHBEARER token
   bool asked_login = false;     ///< the XCLIENT asked about names a login
   bool authenticated = false;
   bool in_transaction = false;

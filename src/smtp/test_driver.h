@@ -71,9 +71,15 @@ class TestDriver {
     events.emplace_back("starttls");
     return false;
   }
+  bool handle(const ScramName& name) {
+    events.push_back("scram " + name.authz_id + "/" + name.authn_id);
+    session_.scram(scram_keys_of(Secret("correct horse"), "salt", 4096), "server");
+    return true;
+  }
   bool handle(const Auth& auth) {
     events.push_back("auth " + auth.mechanism + " " + auth.authz_id + "/" + auth.authn_id);
-    const bool right = auth.password.equals("correct horse");
+    const bool right = auth.proof == Proof::none ? auth.password.equals("correct horse")
+                                                 : auth.proof == Proof::right;
     decide("auth", right ? Reply{235, {2, 7, 0}, "authenticated"}
                          : Reply{535, {5, 7, 8}, "authentication failed"});
     return true;

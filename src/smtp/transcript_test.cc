@@ -78,6 +78,9 @@ void set_option(ServerOptions& options, std::string_view name, std::string_view 
     options.starttls = value == "on";
   } else if (name == "auth") {
     options.auth = value == "on";
+  } else if (name == "mechanisms") {
+    options.mechanisms = value;
+    std::replace(options.mechanisms.begin(), options.mechanisms.end(), ',', ' ');
   } else if (name == "xclient") {
     options.xclient = value == "on";
   } else if (name == "dsn") {

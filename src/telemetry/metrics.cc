@@ -138,7 +138,8 @@ Metrics::Metrics(const MetricsSetup& setup)
            label("result", {"ok", "failed", "timeout"})})),
       smtp_auth_attempts(registry.add(
           "smtp_auth_attempts_total", "AUTH exchanges.", counter,
-          {label("mechanism", {"PLAIN", "LOGIN"}),
+          {label("mechanism",
+                 {"PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS", "OAUTHBEARER"}),
            label("result", {"ok", "failed", "throttled", "busy", "cancelled", "error"})})),
       smtp_messages_received(registry.add(
           "smtp_messages_received_total", "Messages whose text arrived, by what became of them.",

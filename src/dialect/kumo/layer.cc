@@ -258,6 +258,25 @@ const Policy& policy_of(Evidence& evidence, const std::shared_ptr<const Policy>&
   return *static_cast<const Policy*>(session->program.get());
 }
 
+namespace {
+
+/// The connection's values that earlier hooks set stand in the record in front of what hooks were
+/// told, and come from there when the decision is made again.
+void remember_values(Evidence& evidence) {
+  json::object& meta = evidence.session.script->meta;
+  if (!evidence.offline) {
+    if (!meta.empty()) evidence.script_record = json::serialize(meta) + "\n";
+    return;
+  }
+  if (!evidence.script_answers.starts_with('{')) return;
+  const std::size_t end = evidence.script_answers.find('\n');
+  const json::value values = json::parse(evidence.script_answers.substr(0, end));
+  for (const auto& [name, value] : values.as_object()) meta.insert_or_assign(name, value);
+  evidence.script_answers.erase(0, end + 1);
+}
+
+}  // namespace
+
 bool KumoLayer::speaks_at(Stage stage) const {
   switch (stage) {
     case Stage::connect:
@@ -277,6 +296,7 @@ bool KumoLayer::speaks_at(Stage stage) const {
 Task<Verdict> KumoLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                                std::vector<Step>& steps) const {
   const Policy& policy = policy_of(evidence, policy_);
+  remember_values(evidence);
   Judge judge(policy, evidence, gatherer, steps);
   Verdict verdict = policy::pass_on();
   if (stage == Stage::connect && policy.handles(events::connected)) {

@@ -31,6 +31,19 @@ struct postern::script::ClassName<postern::dialect::kumo::Digest> {
   static constexpr std::string_view value = "Digest";
 };
 
+/// A keyed digest may have waited for its key.
+template <>
+struct postern::script::Kept<std::shared_ptr<postern::dialect::kumo::Digest>> {
+  using Made = std::shared_ptr<postern::dialect::kumo::Digest>;
+  static json::value data(const Made& digest) {
+    return json::string(postern::encode(digest->octets, Base::hex));
+  }
+  static Made again(const json::value& hex) {
+    return std::make_shared<dialect::kumo::Digest>(
+        dialect::kumo::Digest{decode(hex.as_string(), Base::hex).value()});
+  }
+};
+
 namespace postern::dialect::kumo {
 
 namespace {

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <map>
 
+#include <boost/json.hpp>
+
 #include "base/text.h"
 #include "dialect/kumo/context.h"
 #include "dialect/kumo/lib_dns.h"
@@ -85,9 +87,13 @@ struct MailHosts {
   bool is_mx = true;
   bool is_literal = false;
 };
+/// The same as a table; its keys are numbers, which no data says.
+struct MailTable : Built {
+  MailHosts hosts;
+};
 
-Built table_of(MailHosts hosts) {
-  return {[hosts = std::move(hosts)](lua_State* L) {
+MailTable table_of(MailHosts hosts) {
+  const auto push_table = [hosts](lua_State* L) {
     using script::stack::push;
     Names all;
     lua_newtable(L);
@@ -106,8 +112,38 @@ Built table_of(MailHosts hosts) {
     lua_setfield(L, -2, "is_mx");
     push(L, hosts.is_literal);
     lua_setfield(L, -2, "is_domain_literal");
-  }};
+  };
+  return {{push_table}, std::move(hosts)};
 }
+
+}  // namespace
+
+}  // namespace postern::dialect::kumo
+
+template <>
+struct postern::script::Kept<postern::dialect::kumo::MailTable> {
+  static json::value data(const dialect::kumo::MailTable& table) {
+    json::array by_preference;
+    for (const auto& [preference, names] : table.hosts.by_preference) {
+      by_preference.push_back({preference, json::value_from(names)});
+    }
+    return {table.hosts.domain, by_preference, table.hosts.is_mx, table.hosts.is_literal};
+  }
+  static dialect::kumo::MailTable again(const json::value& kept) {
+    dialect::kumo::MailHosts hosts{.domain = std::string(kept.at(0).as_string()),
+                                   .is_mx = kept.at(2).as_bool(),
+                                   .is_literal = kept.at(3).as_bool()};
+    for (const json::value& one : kept.at(1).as_array()) {
+      hosts.by_preference[one.at(0).as_int64()] =
+          json::value_to<std::vector<std::string>>(one.at(1));
+    }
+    return dialect::kumo::table_of(std::move(hosts));
+  }
+};
+
+namespace postern::dialect::kumo {
+
+namespace {
 
 MailHosts literal(std::string_view text) {
   std::string_view inner = text.substr(1, text.size() - 2);
@@ -120,7 +156,7 @@ MailHosts literal(std::string_view text) {
           .is_literal = true};
 }
 
-Task<Built> lookup_mx(Call& call, std::string name, Resolver) {
+Task<MailTable> lookup_mx(Call& call, std::string name, Resolver) {
   if (name.starts_with('[') && name.ends_with(']')) co_return table_of(literal(name));
   const std::string domain = domain_of(name);
   MailHosts hosts{.domain = domain + "."};

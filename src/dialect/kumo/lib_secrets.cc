@@ -63,8 +63,14 @@ script::VaultQuestion vault_question(const Fields& fields) {
   return question;
 }
 
+/// What is known when the policy loads is a secret in every hook.
+void keep_secret(Call& call, std::string text) {
+  if (call.context<void>() == nullptr) call.state().keep_secret(text);
+  call.keep_secret(std::move(text));
+}
+
 Task<std::string> from_vault(Call& call, script::VaultQuestion question) {
-  call.keep_secret(question.token.reveal());
+  keep_secret(call, question.token.reveal());
   auto answer = co_await script::read_vault(call.world(), std::move(question), call.deadline());
   const std::optional<Secret> found = value_of(std::move(answer));
   if (!found) throw script::Throw{std::make_shared<NotFound>("Vault has no such secret")};
@@ -109,10 +115,10 @@ constexpr HostFunction functions[] = {
 
 Task<std::string> load_key(Call& call, json::value source) {
   std::string octets = co_await octets_of(call, std::move(source));
-  call.keep_secret(octets);
+  keep_secret(call, octets);
   // A file's last line end is no part of what a log would show.
   const std::string_view shown = trim(octets);
-  if (shown.size() != octets.size()) call.keep_secret(std::string(shown));
+  if (shown.size() != octets.size()) keep_secret(call, std::string(shown));
   co_return octets;
 }
 

@@ -58,6 +58,11 @@ TEST_F(LibSecrets, are_left_out_of_logs_and_errors) {
   EXPECT_THAT(library.world.lines, ::testing::ElementsAre("info policy.lua:1 it is <redacted>"));
 }
 
+TEST_F(LibSecrets, what_the_policy_loaded_is_secret_in_every_hook) {
+  library.answer("kept = kumo.secrets.load 'key.txt'");
+  EXPECT_EQ(library.answer("error('it is ' .. kept)"), "error: policy.lua:1: it is <redacted>");
+}
+
 constexpr const char* ask =
     "result(kumo.secrets.load {vault_mount = 'secret', vault_path = "
     "'smtp-auth/scott'})";

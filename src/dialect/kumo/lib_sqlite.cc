@@ -1,6 +1,11 @@
 // sqlite: databases that a policy asks.
-#include <filesystem>
+#include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "base/text.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/sqlite_connection.h"
 #include "script/state.h"
@@ -49,20 +54,34 @@ SqliteOptions options_of(const Call& call, const std::string& path,
           .writable = mode == "rw"};
 }
 
-Task<AConnection> open(Call& call, std::string path, std::optional<std::int64_t> busy,
-                       std::optional<std::string> mode) {
-  const auto connection =
-      std::make_shared<SqliteConnection>(options_of(call, path, busy, mode.value_or("ro")));
-  if (call.offline()) co_return connection;  // what it said is in the record
-  auto job = [connection] { connection->open(); };
-  value_of(co_await call.world().blocking(std::move(job)));
+/// Why the file cannot be used; null: it can, or the script only runs again from its record.
+json::value trouble_with(const Call& call, const SqliteOptions& options) {
+  if (options.in_memory() || call.state().files().given) return nullptr;
+  std::string why;
+  if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
+    why = std::generic_category().message(errno);
+  } else if (!std::filesystem::is_regular_file(options.path)) {
+    why = "it is no file";
+  } else {
+    return nullptr;
+  }
+  return json::string("sqlite: cannot open " + printable(options.path, 200) + ": " + why);
+}
+
+/// The file is opened when the first statement is executed, where that may take its time.
+AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
+                 std::optional<std::string> mode) {
+  SqliteOptions options = options_of(call, path, busy, mode.value_or("ro"));
+  const json::value trouble = call.told_by("open", [&] { return trouble_with(call, options); });
+  if (trouble.is_string()) throw std::runtime_error(std::string(trouble.get_string()));
+  const auto connection = std::make_shared<SqliteConnection>(std::move(options));
   // A hook that forgets its connection shall not keep a file open until Lua collects its garbage.
   if (call.context<void>() != nullptr) {
     call.at_end([kept = std::weak_ptr(connection)] {
       if (const auto connection = kept.lock()) connection->park();
     });
   }
-  co_return connection;
+  return connection;
 }
 
 Task<json::value> execute(Call& call, AConnection connection, std::string sql, Rest values) {
@@ -84,7 +103,7 @@ Task<void> close(Call& call, AConnection connection) {
 
 constexpr HostFunction functions[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
-     "Opens an SQLite database: a file, relative to the policy's folder, that has to exist, or "
+     "An SQLite database: a file, relative to the policy's folder, that has to exist, or "
      "`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` "
      "milliseconds (500) for others who write.",
      bind<&open>},

@@ -40,9 +40,24 @@ class Library {
   std::string answer(const std::string& text, script::Limits limits = {}) {
     script::Call call(world, limits, context);
     state_->user<std::string>().clear();
-    raised =
-        script::testing::run(state_->run("local result = kumo.result " + text, "policy.lua", call));
+    raised = run(text, call);
     return raised ? "error: " + raised->message : state_->user<std::string>();
+  }
+  /// What the script answers when it runs again from its record alone, asking nobody.
+  std::string replayed(const std::string& text) {
+    std::vector<script::Told> told;
+    {
+      script::Call call(world, {}, context);
+      call.record();
+      raised = run(text, call);
+      told = call.told();
+      first = state_->user<std::string>();
+    }
+    script::Call call(world, {}, nullptr);
+    call.answer_from(std::move(told));
+    state_->user<std::string>().clear();
+    const auto failed = run(text, call);
+    return failed ? "error: " + failed->message : state_->user<std::string>();
   }
   /// Each script with what it is to answer.
   void expect(const std::vector<std::pair<std::string, std::string>>& cases) {
@@ -53,9 +68,15 @@ class Library {
 
   script::testing::TestWorld world;
   std::optional<script::Raised> raised;
+  std::string first;  ///< what replayed() was answered before
   Context* context = nullptr;
 
  private:
+  std::optional<script::Raised> run(const std::string& text, script::Call& call) {
+    return script::testing::run(
+        state_->run("local result = kumo.result " + text, "policy.lua", call));
+  }
+
   script::Setup setup_;
   std::optional<script::State> state_;
 };

@@ -79,7 +79,12 @@ Span span_of(double seconds) {
   return Span(static_cast<std::int64_t>(micro));
 }
 
-ATime now() { return time_at(floor<Span>(system_clock::now())); }
+/// The clock's time; that of a record when the call is run again from it.
+Instant clock(Call& call, std::string_view function) {
+  const auto read = [] { return floor<Span>(system_clock::now()).time_since_epoch().count(); };
+  return Instant(Span(call.told_by(function, read).to_number<std::int64_t>()));
+}
+ATime now(Call& call) { return time_at(clock(call, "now")); }
 ATime from_unix_timestamp(double seconds) { return time_at(Instant(span_of(seconds))); }
 ATime from_rfc2822(std::string_view text) { return time_at(value_of(parse_rfc2822(text))); }
 ATime from_rfc3339(std::string_view text) { return time_at(value_of(parse_rfc3339(text))); }
@@ -114,8 +119,10 @@ std::shared_ptr<Timer> start_timer(std::string label) {
   return std::make_shared<Timer>(Timer{std::move(label)});
 }
 double timer_done(Call& call, std::shared_ptr<Timer> timer) {
-  const double seconds =
-      duration_cast<std::chrono::duration<double>>(script::Clock::now() - timer->began).count();
+  const auto passed = [&] {
+    return std::chrono::duration<double>(script::Clock::now() - timer->began).count();
+  };
+  const double seconds = call.told_by("done", passed).to_number<double>();
   call.world().log("debug", call.state().place(),
                    call.redacted(fmt::format("{} took {:.6f} s", timer->label, seconds)));
   return seconds;
@@ -140,7 +147,7 @@ std::int64_t unix_millis(ATime time) {
 std::string as_rfc2822(ATime time) { return rfc2822_text(time->at); }
 std::string as_rfc3339(ATime time) { return rfc3339_text(time->at); }
 std::string as_text(ATime time) { return utc_text(time->at); }
-ADelta elapsed(ATime time) { return delta_of(floor<Span>(system_clock::now()) - time->at); }
+ADelta elapsed(Call& call, ATime time) { return delta_of(clock(call, "elapsed") - time->at); }
 std::string format(ATime time, std::string_view wanted) {
   return value_of(formatted(time->at, wanted));
 }

@@ -7,10 +7,13 @@
 #include "base/rfc4648.h"
 #include "base/text.h"
 #include "dialect/kumo/library.h"
+#include "script/state.h"
 
 namespace postern::dialect::kumo {
 
+namespace json = boost::json;
 using script::bind;
+using script::Call;
 using script::demand;
 using script::HostFunction;
 
@@ -45,17 +48,6 @@ AUuid with_version(std::string octets, unsigned version) {
   return std::make_shared<Uuid>(Uuid{std::move(octets)});
 }
 
-AUuid new_v4() { return with_version(random_octets(), 4); }
-
-/// §5.7: 48 bits of milliseconds, so that they sort by time.
-AUuid new_v7() {
-  std::string octets = random_octets();
-  const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
-  for (int i = 0; i < 6; ++i) octets[i] = static_cast<char>(milli >> (40 - 8 * i));
-  return with_version(std::move(octets), 7);
-}
-
 std::string hyphenated(AUuid uuid) {
   std::string text = hex_encode(uuid->octets);
   for (const std::size_t at : {20, 16, 12, 8}) text.insert(at, "-");
@@ -76,6 +68,29 @@ AUuid parse(std::string_view text) {
   auto octets = decode(digits, Base::hex, Padding::without);
   demand(octets && octets->size() == 16, "`" + printable(text, 64) + "` is no UUID");
   return std::make_shared<Uuid>(Uuid{std::move(*octets)});
+}
+
+/// What `make` makes, or what a record says it made.
+template <class Make>
+AUuid made(Call& call, std::string_view function, Make make) {
+  const json::value text =
+      call.told_by(function, [&]() -> json::value { return json::string(hyphenated(make())); });
+  return parse(std::string_view(text.as_string()));
+}
+
+AUuid new_v4(Call& call) {
+  return made(call, "new_v4", [] { return with_version(random_octets(), 4); });
+}
+
+/// §5.7: 48 bits of milliseconds, so that they sort by time.
+AUuid new_v7(Call& call) {
+  return made(call, "new_v7", [] {
+    std::string octets = random_octets();
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto milli = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    for (int i = 0; i < 6; ++i) octets[i] = static_cast<char>(milli >> (40 - 8 * i));
+    return with_version(std::move(octets), 7);
+  });
 }
 
 std::string octets_of(AUuid uuid) { return uuid->octets; }

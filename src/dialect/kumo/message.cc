@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "script/only.h"
 
 namespace postern::dialect::kumo {
 
@@ -343,10 +344,7 @@ MessageDraft& draft_with_header(Call& call) {
   return draft;
 }
 
-void push_message(lua_State* L) {
-  static const auto only = std::make_shared<Message>();
-  script::stack::give(L, only);
-}
+void push_message(lua_State* L) { script::stack::push_only<Message>(L); }
 
 script::HostTable message_functions() { return functions; }
 

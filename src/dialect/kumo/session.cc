@@ -1,6 +1,7 @@
 #include "dialect/kumo/session.h"
 
 #include "base/text.h"
+#include "script/only.h"
 
 namespace postern::dialect::kumo {
 
@@ -136,10 +137,7 @@ std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& 
   return address;
 }
 
-void push_conn_meta(lua_State* L) {
-  static const auto only = std::make_shared<ConnMeta>();
-  script::stack::give(L, only);
-}
+void push_conn_meta(lua_State* L) { script::stack::push_only<ConnMeta>(L); }
 
 script::HostTable session_functions() { return functions; }
 

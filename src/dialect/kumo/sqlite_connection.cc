@@ -22,7 +22,6 @@ using script::demand;
 namespace {
 
 constexpr int operations_between_looks = 1'000;
-constexpr std::string_view in_memory = ":memory:";
 
 [[noreturn]] void fail_with(sqlite3* handle, int code) {
   if ((code & 0xff) == SQLITE_INTERRUPT) throw std::runtime_error("sqlite: it took too long");
@@ -213,15 +212,10 @@ void Turns::give_back() {
 void SqliteConnection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 
 void SqliteConnection::open() {
-  const std::lock_guard lock(mutex_);
-  open_locked();
-}
-
-void SqliteConnection::open_locked() {
   demand(!closed_, "sqlite: the connection is closed");
   if (handle_) return;
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
-  if (options_.path == in_memory) {
+  if (options_.in_memory()) {
     flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   } else {
     flags |= options_.writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
@@ -243,7 +237,7 @@ json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
                                       Clock::time_point deadline) {
   const std::lock_guard lock(mutex_);
-  open_locked();
+  open();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   demand(left.count() > 0, "sqlite: it took too long");
   sqlite3_busy_timeout(handle_.get(), static_cast<int>(std::min(left, options_.busy).count()));
@@ -261,7 +255,7 @@ void SqliteConnection::close() {
 
 void SqliteConnection::park() {
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (lock.owns_lock() && options_.path != in_memory) handle_.reset();
+  if (lock.owns_lock() && !options_.in_memory()) handle_.reset();
 }
 
 }  // namespace postern::dialect::kumo

@@ -39,6 +39,7 @@ struct SqliteOptions {
   std::string path;  ///< or ":memory:"
   std::chrono::milliseconds busy{500};
   bool writable = false;
+  bool in_memory() const { return path == ":memory:"; }
 };
 
 class SqliteConnection {
@@ -50,11 +51,9 @@ class SqliteConnection {
 
   Turns& turns() { return turns_; }
 
-  /// Opens the file, which has to exist.
-  void open();
-  /// Runs one statement; the work is broken off at `deadline`. Without columns the number of rows
-  /// that it changed, with one a list of its values, with several a list of objects. Throws a
-  /// sentence without bound values.
+  /// Opens the file, which has to exist, unless it is open, and runs one statement; the work is
+  /// broken off at `deadline`. Without columns the number of rows that it changed, with one a list
+  /// of its values, with several a list of objects. Throws a sentence without bound values.
   json::value execute(const std::string& sql, const std::vector<json::value>& values,
                       script::Clock::time_point deadline);
   /// For good: execute() throws from then on.
@@ -68,7 +67,7 @@ class SqliteConnection {
     void operator()(sqlite3* handle) const;
   };
 
-  void open_locked();
+  void open();
 
   SqliteOptions options_;
   Turns turns_;

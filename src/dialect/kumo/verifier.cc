@@ -165,8 +165,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
     verdict = {later ? Kind::defer : Kind::reject,
                answer.reply.value_or(later ? smtp::Reply{454,
                                                          {4, 7, 0},
-                                                         "temporary authentication "
-                                                         "failure, try again later"}
+                                                         "temporary failure, try again later"}
                                            : smtp::Reply{535, {5, 7, 8}, "authentication failed"}),
                words};
   }

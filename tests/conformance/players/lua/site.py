@@ -125,7 +125,7 @@ class Site:
             "listener": [{"tls": self.listener["tls"]}],
             "lua": {"policy": str(self.work / self.case["policy"]), "relay_to": self.listener["relay_to"], "relay_hosts": self.listener["relay_hosts"]},
             "auth": {"policies": False, "failures_per_address": limits.get("auth_failures_per_ip", NEVER),
-                     "failures_per_account": limits.get("auth_failures_per_account", NEVER),
+                     "failures_per_subnet": NEVER, "failures_per_account": limits.get("auth_failures_per_account", NEVER),
                      "failure_window": "%ds" % limits.get("auth_window_seconds", 60), "lockout": "%ds" % limits.get("auth_lockout_seconds", 3),
                      "failure_delay": "0s"},
             # All clients are on loopback, which otherwise has no limits by address.

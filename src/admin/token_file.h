@@ -7,9 +7,9 @@
 
 namespace postern::admin {
 
-/// The operator's token for GET /metrics, kept in the file `path` (mode 0600): read when the file
+/// A random token, GET /metrics' for one, kept in the file `path` (mode 0600): read when the file
 /// is there, else made. Prometheus takes the file as `credentials_file`. Fault::permanent when it
 /// can be neither read nor written.
-Result<Secret> metrics_token(const std::string& path);
+Result<Secret> token_file(const std::string& path);
 
 }  // namespace postern::admin

@@ -1,4 +1,4 @@
-#include "admin/metrics_token.h"
+#include "admin/token_file.h"
 
 #include <filesystem>
 #include <fstream>
@@ -11,7 +11,7 @@
 namespace postern::admin {
 namespace {
 
-class MetricsTokenTest : public ::testing::Test {
+class TokenFileTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
   std::string path_ =
@@ -19,20 +19,20 @@ class MetricsTokenTest : public ::testing::Test {
           .string();
 };
 
-TEST_F(MetricsTokenTest, is_made_once_for_the_owner_alone) {
-  const auto made = metrics_token(path_);
+TEST_F(TokenFileTest, is_made_once_for_the_owner_alone) {
+  const auto made = token_file(path_);
   ASSERT_TRUE(made);
   EXPECT_GE(made->size(), 40u);
-  EXPECT_TRUE(made->equals(metrics_token(path_)->reveal()));
+  EXPECT_TRUE(made->equals(token_file(path_)->reveal()));
   using std::filesystem::perms;
   EXPECT_EQ(std::filesystem::status(path_).permissions() & perms::all,
             perms::owner_read | perms::owner_write);
 }
 
-TEST_F(MetricsTokenTest, refuses_a_file_without_a_token) {
+TEST_F(TokenFileTest, refuses_a_file_without_a_token) {
   std::ofstream(path_) << "\n";
-  EXPECT_FALSE(metrics_token(path_));
-  EXPECT_FALSE(metrics_token("/nonexistent/metrics.token"));
+  EXPECT_FALSE(token_file(path_));
+  EXPECT_FALSE(token_file("/nonexistent/metrics.token"));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "admin/metrics_token.h"
+#include "admin/token_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -10,7 +10,7 @@
 
 namespace postern::admin {
 
-Result<Secret> metrics_token(const std::string& path) {
+Result<Secret> token_file(const std::string& path) {
   if (std::ifstream file(path); file) {
     std::string line;
     std::getline(file, line);

@@ -1,0 +1,46 @@
+// The part of an Instance that says who knows accounts.
+#include <fmt/format.h>
+
+#include "app/instance.h"
+#include "app/version.h"
+#include "dialect/kumo/layer.h"
+#include "gateway/policies_verifier.h"
+
+namespace postern::app {
+
+ScriptWorld& Instance::world_trusting(const std::string& ca_file) {
+  std::unique_ptr<ScriptWorld>& world = worlds_[ca_file];
+  if (!world) {
+    world = std::make_unique<ScriptWorld>(
+        *resolver_, *source_pool_,
+        ScriptWorld::Options{.ca_file = ca_file,
+                             .user_agent = fmt::format("Postern/{}", current_version().number)});
+  }
+  return *world;
+}
+
+tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError>
+Instance::verifiers_of(const Config& config) {
+  const AuthConfig& auth = config.auth;
+  auto verifiers = std::make_shared<gateway::Authenticator::Verifiers>();
+  for (const gateway::AuthSource& source : auth.sources) {
+    if (source.kind == gateway::AuthSource::Kind::none) continue;
+    auto opened = gateway::open_auth_source(
+        source,
+        {.hashing = *auth_pool_, .lookups = *source_pool_, .world = world_trusting(source.ca)});
+    if (!opened)
+      return tl::unexpected<StartError>(StartError{.code = ExitCode::config,
+                                                   .message = opened.error().message,
+                                                   .hint = "see `[[auth.source]]`"});
+    verifiers->push_back(std::move(*opened));
+  }
+  // In shadow the hook decides nothing, and a password is no business of a trial.
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
+  }
+  if (auth.policies)
+    verifiers->push_back(std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_));
+  return verifiers;
+}
+
+}  // namespace postern::app

@@ -1,0 +1,221 @@
+#include "gateway/auth_source.h"
+
+#include <array>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/table_query.h"
+#include "gateway/auth_source_verifier.h"
+#include "gateway/authenticator.h"
+#include "net/http_target.h"
+
+namespace postern::gateway {
+
+using policy::AuthAnswer;
+using Kind = AuthSource::Kind;
+using Said = AuthAnswer::Kind;
+
+namespace {
+
+// In the order of the enumerators.
+constexpr std::array<std::string_view, 9> kinds{"none",   "static",     "htpasswd",
+                                                "sqlite", "postgresql", "ldap",
+                                                "vault",  "dovecot",    "introspection"};
+
+/// Collects what is missing or too much.
+class Judge {
+ public:
+  explicit Judge(const AuthSource& source) : source_(source) {}
+
+  void need(std::string_view key, bool there) {
+    if (!there) complain(key, fmt::format("kind \"{}\" needs `{}`", word(), key));
+  }
+  void complain(std::string_view key, std::string message) {
+    found.push_back({key, std::move(message)});
+  }
+  void check_template(std::string_view key, const std::string& text) {
+    if (!text.empty() && !dialect::restrictions::is_template(text))
+      complain(key, fmt::format("`{}` may hold %s, %u, %d and %%, no other %", key));
+  }
+  void check_url(std::string_view key, const std::string& url) {
+    const net::EgressRules any{
+        .allow_networks = {}, .allow_http = true, .allow_ports = {}, .trusted = true};
+    if (url.empty()) return need(key, false);
+    if (const auto target = net::parse_target(url, any); !target)
+      complain(key, target.error().message);
+  }
+  void check_secrets() {
+    const std::pair<std::string_view, const std::string&> named[] = {
+        {"password", source_.password},
+        {"token", source_.token},
+        {"client_secret", source_.client_secret}};
+    for (const auto& [key, file] : named) {
+      if (file.empty()) continue;
+      if (const Result<Secret> secret = secret_in(file); !secret)
+        complain(key, secret.error().message);
+    }
+  }
+  std::string_view word() const { return to_string(source_.kind); }
+
+  std::vector<AuthSourceComplaint> found;
+
+ private:
+  const AuthSource& source_;
+};
+
+void judge_ldap(const AuthSource& source, Judge& judge) {
+  judge.need("servers", !source.servers.empty());
+  judge.check_template("dn", source.dn);
+  judge.check_template("filter", source.filter);
+  if (source.dn.empty() == source.filter.empty())
+    judge.complain("dn", "kind \"ldap\" needs either `dn` or `filter`");
+  if (!source.filter.empty()) judge.need("base", !source.base.empty());
+}
+
+}  // namespace
+
+std::string_view to_string(Kind kind) { return kinds[static_cast<std::size_t>(kind)]; }
+
+std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFiles files) {
+  Judge judge(source);
+  switch (source.kind) {
+    case Kind::none:
+      return {};
+    case Kind::fixed:
+      judge.need("users", !source.users.empty() || !source.file.empty());
+      break;
+    case Kind::htpasswd:
+    case Kind::dovecot:
+      judge.need("file", !source.file.empty());
+      break;
+    case Kind::sqlite:
+      judge.need("file", !source.file.empty());
+      judge.need("query", !source.query.empty());
+      break;
+    case Kind::postgresql:
+      judge.need("servers", !source.servers.empty());
+      judge.need("query", !source.query.empty());
+      break;
+    case Kind::ldap:
+      judge_ldap(source, judge);
+      break;
+    case Kind::vault:
+      judge.check_url("address", source.address);
+      judge.need("token", !source.token.empty());
+      judge.need("path", !source.path.empty());
+      judge.check_template("path", source.path);
+      break;
+    case Kind::introspection:
+      judge.check_url("address", source.address);
+      judge.need("client_secret", source.client_id.empty() == source.client_secret.empty());
+      break;
+  }
+  if (has_unknown_name(source.query))
+    judge.complain("query", "only :user, :local, :domain and :password are filled in");
+  if (files == AuthFiles::read) judge.check_secrets();
+  const bool has_users = source.kind == Kind::fixed || source.kind == Kind::htpasswd;
+  if (has_users && judge.found.empty()) {
+    if (const Result<void> users = check_users(source, files); !users)
+      judge.complain(source.users.empty() ? "file" : "users", users.error().message);
+  }
+  const bool can_scram = source.kind == Kind::fixed || source.kind == Kind::vault ||
+                         source.kind == Kind::sqlite || source.kind == Kind::postgresql;
+  if (source.scram && !can_scram)
+    judge.complain("scram", fmt::format("kind \"{}\" has no SCRAM verifiers", judge.word()));
+  if (source.scram && uses_password(source.query))
+    judge.complain("scram", "with `:password` in the query there is nothing to make SCRAM keys of");
+  return std::move(judge.found);
+}
+
+OpenedSource open_auth_source(const AuthSource& source, AuthWorkers workers) {
+  switch (source.kind) {
+    case Kind::none:
+      break;
+    case Kind::fixed:
+    case Kind::htpasswd:
+      return open_users(source, workers);
+    case Kind::sqlite:
+    case Kind::postgresql:
+      return open_sql(source, workers);
+    case Kind::ldap:
+      return open_ldap(source, workers);
+    case Kind::vault:
+      return open_vault(source, workers);
+    case Kind::dovecot:
+      return open_dovecot(source, workers);
+    case Kind::introspection:
+      return open_introspection(source, workers);
+  }
+  return fail(Fault::bug, "no such kind");
+}
+
+Result<Secret> secret_in(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string line;
+  if (!stream || !std::getline(stream, line))
+    return fail(Fault::permanent, fmt::format("cannot read a line of {}", file));
+  while (!line.empty() && is_space(line.back())) line.pop_back();
+  if (line.empty())
+    return fail(Fault::malformed, fmt::format("{} begins with an empty line", file));
+  return Secret(std::move(line));
+}
+
+Task<AuthAnswer> SourceVerifier::verify(const policy::AuthAttempt& attempt,
+                                        policy::Evidence& evidence, policy::Gatherer&,
+                                        std::vector<policy::Step>& steps) const {
+  AuthAnswer answer;
+  try {
+    AuthAnswer said = co_await ask(attempt, evidence);
+    answer = std::move(said);
+  } catch (const std::exception& error) {
+    answer = {.kind = Said::unavailable, .detail = error.what()};
+  }
+  steps.push_back(step_of(name(), source_.name, answer));
+  co_return answer;
+}
+
+bool TableVerifier::serves(std::string_view mechanism) const {
+  return SourceVerifier::serves(mechanism) || (source_.scram && mechanism == "SCRAM-SHA-256");
+}
+
+/// What is worked on: of an unknown name what the last known one had, so that it costs as much.
+std::shared_ptr<const policy::StoredPassword> TableVerifier::noted(
+    const std::optional<policy::StoredPassword>& found) const {
+  if (!found) return usual_.load();
+  auto kept = std::make_shared<const policy::StoredPassword>(*found);
+  usual_.store(kept);
+  return kept;
+}
+
+Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
+                                    const policy::Evidence&) const {
+  const Stored found = co_await stored(attempt.authn_id);
+  if (!found) co_return AuthAnswer{.kind = Said::unavailable, .detail = found.error().message};
+  const std::shared_ptr<const policy::StoredPassword> hash = noted(*found);
+  if (!hash) co_return AuthAnswer{.detail = "no such user"};
+  auto compare = [hash, password = attempt.password] { return hash->matches(password); };
+  const Result<bool> right = co_await hashing_.run(std::move(compare));
+  if (!right) co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait"};
+  if (!*found) co_return AuthAnswer{.detail = "no such user"};
+  if (!*right) co_return AuthAnswer{.kind = Said::refused, .detail = "wrong password"};
+  AuthAnswer answer{.kind = Said::accepted};
+  answer.identity.username = attempt.authn_id;
+  co_return answer;
+}
+
+Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::string name) const {
+  using Keys = std::optional<policy::ScramKeys>;
+  if (!source_.scram) co_return Keys();
+  const Stored found = co_await stored(name);
+  if (!found) co_return tl::unexpected<Error>(found.error());
+  const std::shared_ptr<const policy::StoredPassword> kept = noted(*found);
+  if (!kept) co_return Keys();
+  auto make = [kept, name] { return kept->scram_keys(name); };
+  Result<Keys> keys = co_await hashing_.run(std::move(make));
+  if (keys && !*found) co_return Keys();
+  co_return keys;
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,227 @@
+// Sources that ask a database: SQLite and PostgreSQL.
+#include <algorithm>
+
+#include <sqlite3.h>
+
+#include "base/text.h"
+#include "gateway/auth_source_verifier.h"
+#include "net/pgsql_client.h"
+
+namespace postern::gateway {
+namespace {
+
+using policy::AuthAnswer;
+using policy::AuthAttempt;
+using policy::PlainText;
+using policy::StoredPassword;
+using Said = AuthAnswer::Kind;
+
+/// The first field of the only row; nullopt: no row, or a null.
+using Field = Result<std::optional<std::string>>;
+
+struct CloseDatabase {
+  void operator()(sqlite3* handle) const { sqlite3_close(handle); }
+};
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+
+tl::unexpected<Error> trouble(const std::string& file, std::string_view what) {
+  return fail(Fault::temporary, file + ": " + printable(what, 200));
+}
+
+/// Opened for each question: the file may have been replaced, and nothing waits for a lock here.
+Field select_sqlite(const AuthSource& source, const AuthAttempt& attempt, Clock::time_point until) {
+  sqlite3* raw = nullptr;
+  const int opened = sqlite3_open_v2(source.file.c_str(), &raw,
+                                     SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  const std::unique_ptr<sqlite3, CloseDatabase> database(raw);
+  if (opened != SQLITE_OK) return trouble(source.file, sqlite3_errstr(opened));
+  sqlite3_busy_timeout(raw, static_cast<int>(source.timeout.count()));
+  sqlite3_progress_handler(
+      raw, 1000,
+      [](void* end) { return Clock::now() >= *static_cast<Clock::time_point*>(end) ? 1 : 0; },
+      &until);
+  sqlite3_stmt* made = nullptr;
+  const char* rest = nullptr;
+  if (sqlite3_prepare_v2(raw, source.query.c_str(), -1, &made, &rest) != SQLITE_OK)
+    return trouble(source.file, sqlite3_errmsg(raw));
+  const std::unique_ptr<sqlite3_stmt, FinalizeStatement> statement(made);
+  if (made == nullptr || !trim(rest).empty() || sqlite3_column_count(made) != 1)
+    return trouble(source.file, "the query must be one statement with one column");
+  for (int i = 1; i <= sqlite3_bind_parameter_count(made); ++i) {
+    const char* name = sqlite3_bind_parameter_name(made, i);
+    const auto value = named_value(name != nullptr && *name == ':' ? name + 1 : "", attempt);
+    if (!value) return trouble(source.file, "the query has a parameter that nothing stands for");
+    sqlite3_bind_text(made, i, value->data(), static_cast<int>(value->size()), SQLITE_TRANSIENT);
+  }
+  std::optional<std::string> field;
+  int rows = 0;
+  int stepped = SQLITE_ROW;
+  while ((stepped = sqlite3_step(made)) == SQLITE_ROW) {
+    if (++rows > 1) return trouble(source.file, "the query gives several rows");
+    if (sqlite3_column_type(made, 0) == SQLITE_NULL) continue;
+    const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(made, 0));
+    field = std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(made, 0)));
+  }
+  if (stepped != SQLITE_DONE) return trouble(source.file, sqlite3_errmsg(raw));
+  return field;
+}
+
+Field select_pgsql(net::PgsqlClient& client, const AuthSource& source, const AuthAttempt& attempt,
+                   Clock::time_point until) {
+  const auto statement = [&](const net::PgsqlClient::Quote& quote) {
+    return with_names(source.query, [&](std::string_view name) {
+      const auto value = named_value(name, attempt);
+      return value ? "'" + quote(*value) + "'" : ":" + std::string(name);
+    });
+  };
+  Result<std::vector<std::string>> values = client.select(statement, until);
+  if (!values) return tl::unexpected<Error>(values.error());
+  if (values->size() > 1) return fail(Fault::temporary, "the query gives several values");
+  if (values->empty()) return std::optional<std::string>();
+  return std::optional(std::move(values->front()));
+}
+
+/// A database may repeat the value that it could not make sense of.
+std::string without(const std::string& sentence, const Secret& password) {
+  const bool repeats = sentence.find(password.reveal()) != std::string::npos ||
+                       sentence.find(printable(password.reveal())) != std::string::npos;
+  return repeats ? "the query fails with this password" : sentence;
+}
+
+class SqlVerifier final : public TableVerifier {
+ public:
+  SqlVerifier(const AuthSource& source, AuthWorkers workers,
+              std::shared_ptr<net::PgsqlClient> pgsql)
+      : TableVerifier(source, workers.hashing),
+        lookups_(workers.lookups),
+        pgsql_(std::move(pgsql)) {}
+
+ protected:
+  Task<Field> field(AuthAttempt attempt) const {
+    auto find = [source = source_, pgsql = pgsql_, attempt = std::move(attempt),
+                 until = deadline()]() -> Field {
+      return pgsql ? select_pgsql(*pgsql, source, attempt, until)
+                   : select_sqlite(source, attempt, until);
+    };
+    Field found = co_await on_thread(lookups_, std::move(find));
+    co_return found;
+  }
+
+  Task<Stored> stored(std::string name) const override {
+    AuthAttempt nobody{
+        .mechanism = {}, .authz_id = {}, .authn_id = std::move(name), .password = {}};
+    const Field found = co_await field(std::move(nobody));
+    if (!found) co_return tl::unexpected<Error>(found.error());
+    if (!*found) co_return std::optional<StoredPassword>();
+    Result<StoredPassword> parsed = StoredPassword::parse(**found, PlainText::refused);
+    if (!parsed) co_return fail(Fault::temporary, "what is stored is " + parsed.error().message);
+    co_return std::optional(std::move(*parsed));
+  }
+
+  Task<AuthAnswer> ask(const AuthAttempt& attempt,
+                       const policy::Evidence& evidence) const override {
+    if (!uses_password(source_.query)) {
+      AuthAnswer answer = co_await TableVerifier::ask(attempt, evidence);
+      co_return answer;
+    }
+    const Field found = co_await field(attempt);
+    if (!found)
+      co_return AuthAnswer{.kind = Said::unavailable,
+                           .detail = without(found.error().message, attempt.password)};
+    if (!*found) co_return AuthAnswer{.detail = "no row"};
+    const std::string said = lower(**found);
+    if (said != "t" && said != "true" && said != "1")
+      co_return AuthAnswer{.kind = Said::refused, .detail = "the query does not say true"};
+    AuthAnswer answer{.kind = Said::accepted};
+    answer.identity.username = attempt.authn_id;
+    co_return answer;
+  }
+
+ private:
+  net::WorkPool& lookups_;
+  std::shared_ptr<net::PgsqlClient> pgsql_;  ///< null: SQLite
+};
+
+bool is_name(char c) { return is_alnum(c) || c == '_'; }
+
+/// Where a quoted piece or a comment that begins at `at` ends; `at` when none begins there.
+std::size_t end_of_quoted(std::string_view query, std::size_t at) {
+  const std::string_view rest = query.substr(at);
+  const auto behind = [&](std::string_view closing, std::size_t skip) {
+    const std::size_t found = query.find(closing, at + skip);
+    return found == std::string_view::npos ? query.size() : found + closing.size();
+  };
+  if (rest.starts_with("'")) return behind("'", 1);
+  if (rest.starts_with("\"")) return behind("\"", 1);
+  if (rest.starts_with("--")) return behind("\n", 2);
+  if (rest.starts_with("/*")) return behind("*/", 2);
+  return at;
+}
+
+}  // namespace
+
+std::optional<std::string> named_value(std::string_view name, const AuthAttempt& attempt) {
+  const std::string& user = attempt.authn_id;
+  const std::size_t at = user.rfind('@');
+  if (name == "user") return user;
+  if (name == "local") return user.substr(0, at);
+  if (name == "domain") return at == std::string::npos ? std::string() : user.substr(at + 1);
+  if (name == "password") return attempt.password.reveal();
+  return std::nullopt;
+}
+
+std::string with_names(std::string_view query,
+                       const std::function<std::string(std::string_view)>& value) {
+  std::string out;
+  for (std::size_t at = 0; at < query.size();) {
+    const std::size_t quoted = end_of_quoted(query, at);
+    const bool cast = query.substr(at, 2) == "::";
+    if (quoted > at || cast) {
+      const std::size_t end = cast ? at + 2 : quoted;
+      out += query.substr(at, end - at);
+      at = end;
+      continue;
+    }
+    std::size_t end = at + 1;
+    while (query[at] == ':' && end < query.size() && is_name(query[end])) ++end;
+    out += end > at + 1 ? value(query.substr(at + 1, end - at - 1)) : std::string(1, query[at]);
+    at = end;
+  }
+  return out;
+}
+
+bool uses_password(const std::string& query) {
+  bool used = false;
+  with_names(query, [&](std::string_view name) {
+    used |= name == "password";
+    return std::string();
+  });
+  return used;
+}
+
+bool has_unknown_name(const std::string& query) {
+  bool unknown = false;
+  with_names(query, [&](std::string_view name) {
+    unknown |= !named_value(name, {}).has_value();
+    return std::string();
+  });
+  return unknown;
+}
+
+OpenedSource open_sql(const AuthSource& source, AuthWorkers workers) {
+  if (source.kind == AuthSource::Kind::sqlite)
+    return std::make_shared<const SqlVerifier>(source, workers, nullptr);
+  Result<Secret> password = Secret();
+  if (!source.password.empty()) password = secret_in(source.password);
+  if (!password) return tl::unexpected<Error>(password.error());
+  auto client =
+      std::make_shared<net::PgsqlClient>(net::PgsqlServers{.hosts = source.servers,
+                                                           .user = source.user,
+                                                           .password = std::move(*password),
+                                                           .dbname = source.database});
+  return std::make_shared<const SqlVerifier>(source, workers, std::move(client));
+}
+
+}  // namespace postern::gateway

@@ -1,0 +1,382 @@
+#include "gateway/auth_source.h"
+
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/text.h"
+#include "gateway/auth_source_verifier.h"
+#include "net/scripted_http_server.h"
+#include "policy/bcrypt.h"
+#include "policy/testing.h"
+
+namespace postern::gateway {
+namespace {
+
+using Kind = AuthSource::Kind;
+using Said = policy::AuthAnswer::Kind;
+
+/// HTTP whose every answer the test wrote.
+class AnsweringWorld final : public script::World {
+ public:
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
+                                        script::Clock::time_point) override {
+    asked.push_back(std::move(question));
+    co_return answer;
+  }
+  Task<Result<void>> blocking(std::function<void()> job) override {
+    job();
+    co_return Result<void>();
+  }
+  void log(std::string_view, std::string_view, std::string_view) override {}
+  Result<script::HttpAnswer> answer = script::HttpAnswer{404, ""};
+  std::vector<script::HttpQuestion> asked;
+};
+
+class AuthSourceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    home = std::filesystem::temp_directory_path() /
+           ("postern-auth-source-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(home);
+  }
+  void TearDown() override { std::filesystem::remove_all(home); }
+
+  std::string write(std::string name, std::string_view text) {
+    std::ofstream(home / name, std::ios::binary) << text;
+    return home / name;
+  }
+  void open(AuthSource source) {
+    ASSERT_TRUE(complaints_of(source, AuthFiles::read).empty())
+        << complaints_of(source, AuthFiles::read)[0].message;
+    auto opened = open_auth_source(source, {hashing, lookups, world});
+    ASSERT_TRUE(opened) << opened.error().message;
+    verifier = *opened;
+  }
+  /// "accepted scott", "unknown", ...
+  std::string ask(std::string user, std::string password, std::string mechanism = "PLAIN") {
+    policy::Evidence evidence;
+    policy::testing::CountingGatherer gatherer;
+    steps.clear();
+    const policy::AuthAttempt attempt{.mechanism = std::move(mechanism),
+                                      .authz_id = {},
+                                      .authn_id = std::move(user),
+                                      .password = Secret(std::move(password))};
+    answer = policy::testing::run(verifier->verify(attempt, evidence, gatherer, steps));
+    EXPECT_EQ(steps.size(), 1u);
+    static constexpr const char* words[] = {"unknown", "refused", "unavailable", "accepted "};
+    std::string said = words[static_cast<int>(answer.kind)];
+    if (answer.kind == Said::accepted) said += answer.identity.username;
+    return said;
+  }
+
+  std::filesystem::path home;
+  net::WorkPool hashing{1, 8};
+  net::WorkPool lookups{1, 8};
+  AnsweringWorld world;
+  std::shared_ptr<const policy::Verifier> verifier;
+  policy::AuthAnswer answer;
+  std::vector<policy::Step> steps;
+};
+
+std::string hash_of(const char* password) {
+  return policy::bcrypt_hash(Secret(password), 4)->reveal();
+}
+
+TEST_F(AuthSourceTest, says_what_is_missing_before_anything_is_opened) {
+  struct Case {
+    AuthSource source;
+    std::string_view key;
+  };
+  const Case cases[] = {
+      {{.kind = Kind::fixed}, "users"},
+      {{.kind = Kind::fixed, .users = {"scott:tiger"}}, "users"},
+      {{.kind = Kind::fixed, .users = {"scott"}}, "users"},
+      {{.kind = Kind::htpasswd}, "file"},
+      {{.kind = Kind::htpasswd, .file = "/nonexistent/htpasswd"}, "file"},
+      {{.kind = Kind::sqlite, .file = "x.db"}, "query"},
+      {{.kind = Kind::sqlite, .file = "x.db", .query = "SELECT :name"}, "query"},
+      {{.kind = Kind::postgresql, .query = "SELECT 1"}, "servers"},
+      {{.kind = Kind::ldap, .servers = {"ldap://h"}}, "dn"},
+      {{.kind = Kind::ldap, .servers = {"ldap://h"}, .dn = "uid=%x"}, "dn"},
+      {{.kind = Kind::ldap, .servers = {"ldap://h"}, .filter = "(uid=%u)"}, "base"},
+      {{.kind = Kind::vault, .address = "ftp://v", .token = "/dev/null", .path = "%s"}, "address"},
+      {{.kind = Kind::introspection}, "address"},
+      {{.kind = Kind::dovecot}, "file"},
+      {{.kind = Kind::htpasswd, .scram = true, .file = "/dev/null"}, "scram"},
+      {{.kind = Kind::sqlite, .scram = true, .file = "x", .query = "SELECT :password"}, "scram"},
+  };
+  for (const Case& c : cases) {
+    const auto found = complaints_of(c.source, AuthFiles::read);
+    ASSERT_FALSE(found.empty()) << c.key;
+    EXPECT_EQ(found[0].key, c.key) << found[0].message;
+    EXPECT_EQ(found[0].message.find("tiger"), std::string::npos);
+  }
+}
+
+TEST_F(AuthSourceTest, users_of_the_configuration) {
+  const smtp::ScramKeys keys = smtp::scram_keys_of(Secret("tiger"), "salt", 4096);
+  open({.kind = Kind::fixed,
+        .name = "own",
+        .scram = true,
+        .users = {"scott:" + hash_of("tiger"), "ann:SCRAM-SHA-256$4096:c2FsdA==$" +
+                                                   base64_encode(keys.stored_key) + ":" +
+                                                   base64_encode(keys.server_key)}});
+  EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
+  EXPECT_EQ(steps[0].check, "static");
+  EXPECT_EQ(steps[0].origin, "own");
+  EXPECT_EQ(ask("scott", "Tiger"), "refused");
+  EXPECT_EQ(ask("Scott", "tiger"), "unknown");
+  EXPECT_EQ(ask("ann", "tiger"), "accepted ann");
+  EXPECT_TRUE(verifier->serves("SCRAM-SHA-256"));
+  EXPECT_EQ((*policy::testing::run(verifier->scram_keys("ann")))->stored_key, keys.stored_key);
+  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("scott")));
+  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("nobody")));
+}
+
+TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
+  const std::string file = write("htpasswd", "# people\n\nscott:" + hash_of("tiger") + "\r\n");
+  open({.kind = Kind::htpasswd, .file = file});
+  EXPECT_FALSE(verifier->serves("SCRAM-SHA-256"));
+  EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
+  write("htpasswd", "scott:" + hash_of("lion") + "\nann:" + hash_of("tiger") + "\n");
+  EXPECT_EQ(ask("scott", "tiger"), "refused");
+  EXPECT_EQ(ask("ann", "tiger"), "accepted ann");
+  // What cannot be verified leaves the users as they were.
+  write("htpasswd", "ann:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
+  EXPECT_EQ(ask("scott", "lion"), "accepted scott");
+  const auto found = complaints_of({.kind = Kind::htpasswd, .file = file}, AuthFiles::read);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_NE(found[0].message.find("htpasswd line 1"), std::string::npos) << found[0].message;
+}
+
+TEST_F(AuthSourceTest, plain_passwords_stand_in_files_alone) {
+  open({.kind = Kind::fixed, .scram = true, .file = write("users", "scott:{PLAIN}ti:ger\n")});
+  EXPECT_EQ(ask("scott", "ti:ger"), "accepted scott");
+  EXPECT_EQ(ask("scott", "{PLAIN}ti:ger"), "refused");
+  EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott")));
+  EXPECT_FALSE(
+      complaints_of({.kind = Kind::htpasswd, .file = home / "users"}, AuthFiles::read).empty());
+}
+
+TEST_F(AuthSourceTest, sqlite_is_asked_with_parameters) {
+  const std::string file = home / "users.db";
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
+  const std::string sql =
+      "CREATE TABLE users(name TEXT, hash TEXT); INSERT INTO users VALUES('scott','" +
+      hash_of("tiger") + "'),('o''neil','" + hash_of("tiger") +
+      "'),('empty',''),('null',NULL),('two','a'),('two','b'),('plain','tiger')";
+  ASSERT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  AuthSource source{
+      .kind = Kind::sqlite, .file = file, .query = "SELECT hash FROM users WHERE name = :user"};
+  open(source);
+  EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
+  EXPECT_EQ(ask("scott", "lion"), "refused");
+  EXPECT_EQ(ask("o'neil", "tiger"), "accepted o'neil");
+  EXPECT_EQ(ask("x' OR '1'='1", "tiger"), "unknown");
+  EXPECT_EQ(ask("null", "tiger"), "unknown");
+  EXPECT_EQ(ask("two", "tiger"), "unavailable");
+  EXPECT_EQ(ask("empty", "tiger"), "unavailable");
+  EXPECT_EQ(ask("plain", "tiger"), "unavailable");
+  EXPECT_EQ(answer.detail.find("tiger"), std::string::npos);
+
+  source.query =
+      "SELECT name = 'scott' AND :password = 'tiger' FROM users WHERE name = :local LIMIT 1";
+  open(source);
+  EXPECT_EQ(ask("scott@example.com", "tiger"), "accepted scott@example.com");
+  EXPECT_EQ(ask("scott", "lion"), "refused");
+  EXPECT_EQ(ask("ghost", "lion"), "unknown");
+
+  for (const char* query : {"DELETE FROM users", "SELECT hash, name FROM users WHERE name = :user",
+                            "SELECT 1; SELECT 2", "no SQL", ""}) {
+    source.query = query;
+    verifier = *open_auth_source(source, {hashing, lookups, world});
+    EXPECT_EQ(ask("scott", "tiger"), "unavailable") << query;
+  }
+  source.query = "SELECT hash FROM users WHERE name = :user";
+  source.file = home / "missing.db";
+  open(source);
+  EXPECT_EQ(ask("scott", "tiger"), "unavailable");
+  EXPECT_FALSE(std::filesystem::exists(source.file));
+}
+
+TEST_F(AuthSourceTest, a_query_that_runs_too_long_ends) {
+  const std::string file = home / "slow.db";
+  write("slow.db", "");
+  open({.kind = Kind::sqlite,
+        .timeout = std::chrono::milliseconds(200),
+        .file = file,
+        .query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
+                 "SELECT count(*) || :user FROM n"});
+  const auto begun = Clock::now();
+  EXPECT_EQ(ask("scott", "tiger"), "unavailable");
+  EXPECT_LT(Clock::now() - begun, std::chrono::seconds(2));
+}
+
+TEST(AuthSourceQuery, names_are_filled_in_where_they_are_names) {
+  const auto shout = [](std::string_view name) { return "<" + std::string(name) + ">"; };
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"SELECT :user", "SELECT <user>"},
+      {"a=:user AND b=:domain", "a=<user> AND b=<domain>"},
+      {"':user' \":user\" -- :user\n:user", "':user' \":user\" -- :user\n<user>"},
+      {"/* :user */ x::text :: :user", "/* :user */ x::text :: <user>"},
+      {"'it''s :user' :user", "'it''s :user' <user>"},
+      {": :", ": :"},
+      {"'open :user", "'open :user"},
+  };
+  for (const auto& [query, wanted] : cases) EXPECT_EQ(with_names(query, shout), wanted);
+  EXPECT_TRUE(uses_password("SELECT f(:user, :password)"));
+  EXPECT_FALSE(uses_password("SELECT ':password'"));
+}
+
+TEST_F(AuthSourceTest, vault_has_passwords_or_hashes) {
+  open({.kind = Kind::vault,
+        .scram = true,
+        .address = "http://127.0.0.1:8200",
+        .token = write("token", "hvs.t\n"),
+        .path = "smtp-auth/%s"});
+  const auto holds = [&](std::string_view value) {
+    world.answer =
+        script::HttpAnswer{200, R"({"data":{"data":{"key":")" + std::string(value) + R"("}}})"};
+  };
+  holds("tiger");
+  EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
+  EXPECT_EQ(world.asked.back().url, "http://127.0.0.1:8200/v1/secret/data/smtp-auth/scott");
+  EXPECT_EQ(ask("scott", "lion"), "refused");
+  EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott")));
+  holds(hash_of("tiger"));
+  EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
+  EXPECT_EQ(ask("scott", hash_of("tiger")), "refused");
+  world.answer = script::HttpAnswer{404, ""};
+  EXPECT_EQ(ask("scott", "tiger"), "unknown");
+  world.answer = script::HttpAnswer{503, ""};
+  EXPECT_EQ(ask("scott", "tiger"), "unavailable");
+  EXPECT_EQ(answer.detail.find("hvs.t"), std::string::npos);
+  world.asked.clear();
+  for (const char* user : {"..", ".", "../admin", "a/b"})
+    EXPECT_EQ(ask(user, "tiger"), "unknown") << user;
+  EXPECT_TRUE(world.asked.empty());
+}
+
+TEST_F(AuthSourceTest, an_introspected_token_says_whose_it_is) {
+  open({.kind = Kind::introspection,
+        .address = "https://login.example.net/introspect",
+        .client_id = "mail gateway",
+        .client_secret = write("secret", "s3cret\n"),
+        .scope = "mail.send"});
+  EXPECT_TRUE(verifier->serves("OAUTHBEARER"));
+  EXPECT_FALSE(verifier->serves("PLAIN"));
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({"active":true,"username":"scott","scope":"openid mail.send"})", "accepted scott"},
+      {R"({"active":true,"username":"scott","scope":"openid mail.sender"})", "refused"},
+      {R"({"active":true,"username":"scott","scope":"mail.send","exp":1})", "refused"},
+      {R"({"active":true,"username":"scott","scope":"mail.send","exp":"x"})", "refused"},
+      {R"({"active":true,"scope":"mail.send"})", "refused"},
+      {R"({"active":true,"username":"a\u0000b","scope":"mail.send"})", "refused"},
+      {R"({"active":false,"username":"scott"})", "unknown"},
+      {R"({"username":"scott"})", "unavailable"},
+      {R"({"active":"true","username":"scott"})", "unavailable"},
+      {"[]", "unavailable"},
+      {"no", "unavailable"},
+  };
+  for (const auto& [body, wanted] : cases) {
+    world.answer = script::HttpAnswer{200, body};
+    EXPECT_EQ(ask("", "to+ken", "OAUTHBEARER"), wanted) << body;
+  }
+  EXPECT_EQ(world.asked[0].method, "POST");
+  EXPECT_EQ(world.asked[0].body, "token=to%2Bken&token_type_hint=access_token");
+  EXPECT_EQ(world.asked[0].headers.back().second,
+            "Basic " + base64_encode("mail%20gateway:s3cret"));
+  world.answer = script::HttpAnswer{401, ""};
+  EXPECT_EQ(ask("", "t", "OAUTHBEARER"), "unavailable");
+  world.answer = fail(Fault::temporary, "no response in time");
+  EXPECT_EQ(ask("", "t", "OAUTHBEARER"), "unavailable");
+}
+
+/// A Dovecot whose only answer the test wrote.
+class ScriptedDovecot {
+ public:
+  ScriptedDovecot(const std::string& path, std::string answer) : answer_(std::move(answer)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ::unlink(path.c_str());
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    ::listen(listener_, 8);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~ScriptedDovecot() {
+    ::shutdown(listener_, SHUT_RDWR);
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string heard;
+
+ private:
+  void serve() {
+    const int fd = ::accept(listener_, nullptr, nullptr);
+    if (fd < 0) return;
+    const std::string greeting =
+        "VERSION\t1\t2\nMECH\tPLAIN\tplaintext\nSPID\t7\nCUID\t1\nCOOKIE\tab\nDONE\n";
+    ::send(fd, greeting.data(), greeting.size(), MSG_NOSIGNAL);
+    char chunk[4096];
+    while (std::count(heard.begin(), heard.end(), '\n') < 3) {
+      const ssize_t got = ::recv(fd, chunk, sizeof chunk, 0);
+      if (got <= 0) break;
+      heard.append(chunk, static_cast<std::size_t>(got));
+    }
+    ::send(fd, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+    ::close(fd);
+  }
+  std::string answer_;
+  int listener_;
+  std::thread thread_;
+};
+
+TEST_F(AuthSourceTest, dovecot_is_asked_in_its_protocol) {
+  const std::pair<std::string, std::string> cases[] = {
+      {"OK\t1\tuser=Scott@example.com\n", "accepted Scott@example.com"},
+      {"OK\t1\tuser=scott\tnologin\n", "refused"},
+      {"OK\t1\n", "unavailable"},
+      {"OK\t2\tuser=other\n", "unavailable"},
+      {"FAIL\t1\tuser=scott\n", "unknown"},
+      {"FAIL\t1\tuser=scott\ttemp\n", "unavailable"},
+      {"FAIL\t1\tuser=scott\tcode=temp_fail\n", "unavailable"},
+      {"NONSENSE\t1\n", "unavailable"},
+      {"", "unavailable"},
+  };
+  const std::string socket = home / "auth";
+  open({.kind = Kind::dovecot, .timeout = std::chrono::seconds(2), .file = socket});
+  for (const auto& [line, wanted] : cases) {
+    ScriptedDovecot dovecot(socket, line);
+    EXPECT_EQ(ask("scott", "tiger"), wanted) << line;
+    EXPECT_NE(dovecot.heard.find("AUTH\t1\tPLAIN\tservice=smtp\t"), std::string::npos);
+    EXPECT_NE(
+        dovecot.heard.find("\tresp=" + base64_encode(std::string("\0scott\0tiger", 12)) + "\n"),
+        std::string::npos);
+  }
+  std::filesystem::remove(socket);
+  EXPECT_EQ(ask("scott", "tiger"), "unavailable");
+}
+
+TEST(DovecotReply, is_taken_apart) {
+  const DovecotReply reply = parse_dovecot_reply(
+      "OK\t1\tuser=a\1tb\1"
+      "1\tnologin\tx=\1");
+  EXPECT_EQ(reply.command, "OK");
+  EXPECT_EQ(reply.id, "1");
+  EXPECT_EQ(reply.value("user"), "a\tb\1");
+  EXPECT_TRUE(reply.has("nologin"));
+  EXPECT_FALSE(reply.value("nologin"));
+  EXPECT_EQ(parse_dovecot_reply("").command, "");
+}
+
+}  // namespace
+}  // namespace postern::gateway

@@ -1,0 +1,117 @@
+// What verifiers of `[[auth.source]]` have in common.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "gateway/auth_source.h"
+#include "net/work_pool.h"
+#include "policy/stored_password.h"
+#include "policy/verifier.h"
+#include "script/world.h"
+
+namespace postern::gateway {
+
+using Clock = std::chrono::steady_clock;
+
+/// Puts its own step into the trace, with the source's name.
+class SourceVerifier : public policy::Verifier {
+ public:
+  explicit SourceVerifier(const AuthSource& source) : source_(source) {}
+  std::string_view name() const final { return to_string(source_.kind); }
+  bool serves(std::string_view mechanism) const override {
+    return mechanism == "PLAIN" || mechanism == "LOGIN";
+  }
+  Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
+                                  policy::Gatherer& gatherer,
+                                  std::vector<policy::Step>& steps) const final;
+
+ protected:
+  virtual Task<policy::AuthAnswer> ask(const policy::AuthAttempt& attempt,
+                                       const policy::Evidence& evidence) const = 0;
+  Clock::time_point deadline() const { return Clock::now() + source_.timeout; }
+  /// Runs on a thread that may block, unless that comes too late.
+  template <class F>
+  Task<std::invoke_result_t<F>> on_thread(net::WorkPool& pool, F work) const;
+
+  const AuthSource source_;
+};
+
+/// A source that gives what is stored under a name; Postern compares.
+class TableVerifier : public SourceVerifier {
+ public:
+  /// nullopt: nobody of that name.
+  using Stored = Result<std::optional<policy::StoredPassword>>;
+
+  TableVerifier(const AuthSource& source, net::WorkPool& hashing)
+      : SourceVerifier(source), hashing_(hashing) {}
+  bool serves(std::string_view mechanism) const override;
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const final;
+
+ protected:
+  virtual Task<Stored> stored(std::string name) const = 0;
+  Task<policy::AuthAnswer> ask(const policy::AuthAttempt& attempt,
+                               const policy::Evidence& evidence) const override;
+
+ private:
+  std::shared_ptr<const policy::StoredPassword> noted(
+      const std::optional<policy::StoredPassword>& found) const;
+
+  net::WorkPool& hashing_;
+  mutable std::atomic<std::shared_ptr<const policy::StoredPassword>> usual_;  ///< the last one seen
+};
+
+template <class F>
+Task<std::invoke_result_t<F>> SourceVerifier::on_thread(net::WorkPool& pool, F work) const {
+  using R = std::invoke_result_t<F>;
+  auto job = [work = std::move(work), until = deadline()]() -> R {
+    if (Clock::now() >= until) return fail(Fault::temporary, "no thread in time");
+    return work();
+  };
+  Result<R> done = co_await pool.run(std::move(job));
+  if (!done) co_return tl::unexpected<Error>(done.error());
+  co_return std::move(*done);
+}
+
+/// Of SQL queries: what stands for `:user`, `:local`, `:domain`, `:password`. nullopt: not one of
+/// them.
+std::optional<std::string> named_value(std::string_view name, const policy::AuthAttempt& attempt);
+/// Whether a query of the operator has the password itself.
+bool uses_password(const std::string& query);
+/// The query with each `:name` that stands neither in quotes nor in a comment replaced by what
+/// `value` makes of it.
+std::string with_names(std::string_view query,
+                       const std::function<std::string(std::string_view name)>& value);
+
+// One a kind: auth_source_*.cc.
+using OpenedSource = Result<std::shared_ptr<const policy::Verifier>>;
+OpenedSource open_users(const AuthSource& source, AuthWorkers workers);
+OpenedSource open_sql(const AuthSource& source, AuthWorkers workers);
+OpenedSource open_ldap(const AuthSource& source, AuthWorkers workers);
+OpenedSource open_vault(const AuthSource& source, AuthWorkers workers);
+OpenedSource open_dovecot(const AuthSource& source, AuthWorkers workers);
+OpenedSource open_introspection(const AuthSource& source, AuthWorkers workers);
+
+/// Whether all users can be read; without `files` those in the configuration alone.
+Result<void> check_users(const AuthSource& source, AuthFiles files);
+/// Whether a query has a name that nothing stands for.
+bool has_unknown_name(const std::string& query);
+
+/// The one line of a file, without its end.
+Result<Secret> secret_in(const std::string& file);
+
+/// A line of Dovecot's authentication protocol, taken apart.
+struct DovecotReply {
+  std::string command;  ///< "OK", "FAIL", "CONT"
+  std::string id;
+  std::vector<std::string> words;  ///< the rest, unescaped
+  /// The value of `name=`.
+  std::optional<std::string> value(std::string_view name) const;
+  bool has(std::string_view word) const;
+};
+DovecotReply parse_dovecot_reply(std::string_view line);
+
+}  // namespace postern::gateway

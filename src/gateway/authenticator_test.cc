@@ -1,0 +1,263 @@
+#include "gateway/authenticator.h"
+
+#include <gtest/gtest.h>
+
+#include "policy/testing.h"
+
+namespace postern::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using policy::AuthAnswer;
+using Kind = Authenticator::Result::Kind;
+using Said = AuthAnswer::Kind;
+
+/// Says what it was told to, and counts.
+class Says final : public policy::Verifier {
+ public:
+  Says(std::string_view name, AuthAnswer answer, std::string served = "PLAIN")
+      : name_(name), answer_(std::move(answer)), served_(std::move(served)) {}
+  std::string_view name() const override { return name_; }
+  bool serves(std::string_view mechanism) const override { return mechanism == served_; }
+  Task<AuthAnswer> verify(const policy::AuthAttempt&, policy::Evidence&, policy::Gatherer&,
+                          std::vector<policy::Step>&) const override {
+    ++asked;
+    if (answer_.detail == "throw") throw std::runtime_error("out of order");
+    co_return answer_;
+  }
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const override {
+    if (name != "scott") co_return std::optional<policy::ScramKeys>();
+    co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 5000));
+  }
+  mutable int asked = 0;
+
+ private:
+  std::string_view name_;
+  AuthAnswer answer_;
+  std::string served_;
+};
+
+AuthAnswer accepts(std::string username, std::string authz_id = {}) {
+  AuthAnswer answer{.kind = Said::accepted};
+  answer.identity.username = std::move(username);
+  answer.identity.authz_id = std::move(authz_id);
+  return answer;
+}
+
+class AuthenticatorTest : public testing::Test {
+ protected:
+  std::shared_ptr<Says> add(std::string_view name, AuthAnswer answer,
+                            std::string served = "PLAIN") {
+    auto verifier = std::make_shared<Says>(name, std::move(answer), std::move(served));
+    verifiers_.push_back(verifier);
+    return verifier;
+  }
+  void use(AuthLimits limits = {}) {
+    authenticator_ = std::make_unique<Authenticator>(std::move(limits));
+    authenticator_->set_verifiers(std::make_shared<const Authenticator::Verifiers>(verifiers_));
+  }
+  Authenticator::Result attempt(std::string user, std::string password = "tiger",
+                                std::string authz_id = {}, std::string_view from = "192.0.2.1",
+                                std::string mechanism = "PLAIN") {
+    if (!authenticator_) use();
+    policy::Evidence evidence;
+    evidence.session.client_ip = *IpAddress::parse(from);
+    policy::testing::CountingGatherer gatherer;
+    steps.clear();
+    smtp::Auth event{std::move(mechanism), std::move(authz_id), std::move(user),
+                     Secret(std::move(password))};
+    return policy::testing::run(
+        authenticator_->verify(std::move(event), evidence, gatherer, steps));
+  }
+  std::string said() const {
+    std::string text;
+    for (const policy::Step& step : steps)
+      text += (text.empty() ? "" : ", ") + std::string(step.check) + " " +
+              std::string(to_string(step.verdict.kind));
+    return text;
+  }
+
+  Authenticator::Verifiers verifiers_;
+  std::unique_ptr<Authenticator> authenticator_;
+  std::vector<policy::Step> steps;
+};
+
+TEST_F(AuthenticatorTest, the_first_that_knows_decides) {
+  struct Case {
+    std::vector<AuthAnswer> answers;
+    Kind wanted;
+    std::string_view said;
+  };
+  const AuthAnswer unknown, refused{.kind = Said::refused}, trouble{.kind = Said::unavailable},
+      thrown{.detail = "throw"};
+  const Case cases[] = {
+      {{}, Kind::refused, ""},
+      {{unknown, unknown}, Kind::refused, "a pass_on, b pass_on"},
+      {{unknown, accepts("u")}, Kind::accepted, "a pass_on, b permit"},
+      {{accepts("u"), refused}, Kind::accepted, "a permit"},
+      {{refused, accepts("u")}, Kind::refused, "a reject"},
+      {{trouble, accepts("u")}, Kind::unavailable, "a defer"},
+      {{unknown, trouble}, Kind::unavailable, "a pass_on, b defer"},
+      {{thrown, accepts("u")}, Kind::unavailable, "a defer"},
+  };
+  for (const Case& c : cases) {
+    verifiers_.clear();
+    static constexpr std::string_view names[] = {"a", "b"};
+    for (std::size_t i = 0; i < c.answers.size(); ++i) add(names[i], c.answers[i]);
+    use();
+    EXPECT_EQ(attempt("u").kind, c.wanted) << c.said;
+    EXPECT_EQ(said(), c.said);
+  }
+}
+
+TEST_F(AuthenticatorTest, offers_and_asks_what_is_served) {
+  const auto plain = add("a", accepts("u"), "PLAIN");
+  const auto tokens = add("b", accepts("u"), "OAUTHBEARER");
+  use();
+  EXPECT_EQ(authenticator_->mechanisms(), "PLAIN OAUTHBEARER");
+  EXPECT_FALSE(authenticator_->serves("LOGIN"));
+  EXPECT_EQ(attempt("u", "token", "", "192.0.2.1", "OAUTHBEARER").kind, Kind::accepted);
+  EXPECT_EQ(plain->asked, 0);
+  EXPECT_EQ(tokens->asked, 1);
+  add("c", {}, "SCRAM-SHA-256");
+  use();
+  EXPECT_EQ(authenticator_->mechanisms(), "PLAIN SCRAM-SHA-256 SCRAM-SHA-256-PLUS OAUTHBEARER");
+}
+
+TEST_F(AuthenticatorTest, another_identity_is_for_the_verifier_to_grant) {
+  add("a", accepts("mallory"));
+  EXPECT_EQ(attempt("mallory", "p", "").identity.authz_id, "mallory");
+  EXPECT_EQ(attempt("mallory", "p", "mallory").kind, Kind::accepted);
+  EXPECT_EQ(attempt("mallory", "p", "scott").kind, Kind::refused);
+  EXPECT_EQ(said(), "a permit, authz_id reject");
+  EXPECT_EQ(attempt("mallory", "p", "Mallory").kind, Kind::refused);
+
+  verifiers_.clear();
+  add("a", accepts("relay", "scott"));
+  use();
+  const auto granted = attempt("relay", "p", "scott");
+  EXPECT_EQ(granted.kind, Kind::accepted);
+  EXPECT_EQ(granted.identity.username, "relay");
+  EXPECT_EQ(granted.identity.authz_id, "scott");
+  EXPECT_EQ(attempt("relay", "p", "root").kind, Kind::refused);
+
+  verifiers_.clear();
+  add("a", accepts("scott@example.com"), "OAUTHBEARER");
+  use();
+  const auto bearer = [&](const char* user) {
+    return attempt(user, "token", user, "192.0.2.1", "OAUTHBEARER").kind;
+  };
+  EXPECT_EQ(bearer(""), Kind::accepted);
+  EXPECT_EQ(bearer("scott@example.com"), Kind::accepted);
+  EXPECT_EQ(bearer("root@example.com"), Kind::refused);
+}
+
+TEST_F(AuthenticatorTest, an_empty_password_is_nobodys) {
+  const auto verifier = add("a", accepts("u"));
+  EXPECT_EQ(attempt("u", "").kind, Kind::refused);
+  EXPECT_EQ(verifier->asked, 0);
+}
+
+TEST_F(AuthenticatorTest, refuses_in_the_verifiers_words) {
+  AuthAnswer moved{.kind = Said::refused, .reply = smtp::Reply{421, {4, 3, 2}, "moved"}};
+  add("a", moved);
+  EXPECT_EQ(attempt("u").reply->code, 421);
+  moved.reply->code = 250;  // no refusal
+  verifiers_.clear();
+  add("a", moved);
+  use();
+  EXPECT_FALSE(attempt("u").reply);
+}
+
+TEST_F(AuthenticatorTest, the_last_failure_allowed_locks_for_a_while) {
+  const auto verifier = add("a", {});
+  use({.failures_per_address = 3,
+       .failures_per_subnet = 0,
+       .failures_per_account = 0,
+       .window = 10s,
+       .lockout = 200ms});
+  for (const char* user : {"a", "b", "c"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("d").kind, Kind::throttled);
+  EXPECT_EQ(said(), "guess_limit defer");
+  EXPECT_EQ(verifier->asked, 3);
+  EXPECT_EQ(attempt("d", "x", "", "192.0.2.2").kind, Kind::refused);
+  std::this_thread::sleep_for(250ms);
+  EXPECT_EQ(attempt("e").kind, Kind::refused);
+}
+
+TEST_F(AuthenticatorTest, counts_subnets_and_names_and_no_trouble) {
+  add("a", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 2, .failures_per_account = 0});
+  attempt("a", "x", "", "192.0.2.1");
+  attempt("b", "x", "", "192.0.2.200");
+  EXPECT_EQ(attempt("c", "x", "", "192.0.2.77").kind, Kind::throttled);
+  EXPECT_EQ(attempt("c", "x", "", "198.51.100.1").kind, Kind::refused);
+  attempt("a", "x", "", "2001:db8:1:1::1");
+  attempt("a", "x", "", "2001:db8:1:2::1");
+  EXPECT_EQ(attempt("a", "x", "", "2001:db8:1:3::1").kind, Kind::throttled);
+  EXPECT_EQ(attempt("a", "x", "", "2001:db8:2:1::1").kind, Kind::refused);
+
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  attempt("Scott", "x", "", "192.0.2.1");
+  attempt("scott", "x", "", "198.51.100.1");
+  EXPECT_EQ(attempt("SCOTT", "x", "", "203.0.113.1").kind, Kind::throttled);
+  EXPECT_EQ(attempt("ann", "x", "", "203.0.113.1").kind, Kind::refused);
+
+  use({.failures_per_address = 1,
+       .failures_per_subnet = 1,
+       .failures_per_account = 0,
+       .exempt = CidrSet({*Cidr::parse("192.0.2.0/24")})});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
+
+  verifiers_.clear();
+  add("a", {.kind = Said::unavailable});
+  use({.failures_per_address = 1, .failures_per_subnet = 1, .failures_per_account = 1});
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, Kind::unavailable);
+}
+
+TEST_F(AuthenticatorTest, the_defaults_lock_nobody_within_ten_failures) {
+  add("a", {});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(attempt("scott").kind, Kind::refused) << i;
+  EXPECT_EQ(attempt("scott").kind, Kind::throttled);
+}
+
+TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
+  add("a", {}, "SCRAM-SHA-256");
+  use();
+  const IpAddress client = *IpAddress::parse("192.0.2.1");
+  const auto keys = [&](std::string name) {
+    return *policy::testing::run(authenticator_->scram_keys(std::move(name), client, steps));
+  };
+  const policy::ScramKeys known = keys("scott");
+  const policy::ScramKeys ghost = keys("ghost");
+  EXPECT_EQ(ghost.iterations, known.iterations);
+  EXPECT_EQ(ghost.salt.size(), known.salt.size());
+  EXPECT_EQ(ghost.salt, keys("ghost").salt);
+  EXPECT_NE(ghost.salt, keys("spectre").salt);
+  EXPECT_NE(ghost.stored_key, keys("ghost").stored_key);
+  EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
+}
+
+TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
+  add("a", {}, "SCRAM-SHA-256");
+  use({.failures_per_address = 1, .failures_per_subnet = 0, .failures_per_account = 0});
+  policy::Evidence evidence;
+  policy::testing::CountingGatherer gatherer;
+  const auto proven = [&](smtp::Proof proof, std::string authz_id) {
+    smtp::Auth event{"SCRAM-SHA-256", std::move(authz_id), "scott", {}, proof};
+    return policy::testing::run(
+        authenticator_->verify(std::move(event), evidence, gatherer, steps));
+  };
+  EXPECT_EQ(proven(smtp::Proof::right, "").identity.username, "scott");
+  EXPECT_EQ(proven(smtp::Proof::wrong, "").kind, Kind::refused);
+  EXPECT_EQ(proven(smtp::Proof::right, "").kind, Kind::throttled);
+  EXPECT_EQ(
+      policy::testing::run(authenticator_->scram_keys("scott", evidence.session.client_ip, steps))
+          .error(),
+      Kind::throttled);
+  use();
+  EXPECT_EQ(proven(smtp::Proof::right, "root").kind, Kind::refused);
+}
+
+}  // namespace
+}  // namespace postern::gateway

@@ -1,0 +1,110 @@
+#include "policy/stored_password.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <sodium.h>
+
+#include "base/text.h"
+#include "policy/bcrypt.h"
+
+namespace postern::policy {
+namespace {
+
+constexpr std::string_view schemes[] = {"{CRYPT}",        "{BLF-CRYPT}", "{SHA256-CRYPT}",
+                                        "{SHA512-CRYPT}", "{ARGON2ID}",  "{SCRAM-SHA-256}"};
+/// Salted, slow to guess, and not broken: what libxcrypt has besides is neither.
+constexpr std::string_view crypt_marks[] = {"$5$", "$6$", "$y$", "$7$"};
+
+std::string process_key() {
+  static const std::string key = [] {
+    std::string made(32, '\0');
+    randombytes_buf(made.data(), made.size());
+    return made;
+  }();
+  return key;
+}
+
+bool crypt_matches(const Secret& password, const Secret& hash) {
+  if (password.size() >= CRYPT_MAX_PASSPHRASE_SIZE) return false;
+  void* scratch = nullptr;
+  int size = 0;
+  const char* made = crypt_ra(password.reveal().c_str(), hash.reveal().c_str(), &scratch, &size);
+  const bool right = made != nullptr && hash.equals(made);
+  if (scratch != nullptr) OPENSSL_cleanse(scratch, static_cast<std::size_t>(size));
+  std::free(scratch);
+  return right;
+}
+
+bool is_one_line(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+}  // namespace
+
+Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText plain) {
+  for (const std::string_view scheme : schemes) {
+    if (istarts_with(text, scheme)) {
+      text.remove_prefix(scheme.size());
+      break;
+    }
+  }
+  if (is_bcrypt(text)) return StoredPassword(Scheme::bcrypt, text);
+  if (text.starts_with("SCRAM-SHA-256$")) {
+    auto keys = smtp::parse_scram_keys(text);
+    if (!keys) return fail(Fault::malformed, "a SCRAM verifier that is not whole");
+    return StoredPassword(std::move(*keys));
+  }
+  if (text.starts_with("$argon2id$") && is_one_line(text) && text.size() < crypto_pwhash_STRBYTES) {
+    return StoredPassword(Scheme::argon2, text);
+  }
+  const bool crypt = std::any_of(std::begin(crypt_marks), std::end(crypt_marks),
+                                 [&](std::string_view mark) { return text.starts_with(mark); });
+  if (crypt && is_one_line(text) && std::count(text.begin(), text.end(), '$') >= 3)
+    return StoredPassword(Scheme::crypt, text);
+  constexpr std::string_view mark = "{PLAIN}";
+  if (plain != PlainText::refused && istarts_with(text, mark))
+    return StoredPassword(Scheme::plain, text.substr(mark.size()));
+  if (plain == PlainText::assumed) return StoredPassword(Scheme::plain, text);
+  if (text.starts_with("$apr1$") || text.starts_with("$1$"))
+    return fail(Fault::malformed, "an MD5 hash; make one of bcrypt (`htpasswd -B`)");
+  return fail(Fault::malformed,
+              "neither a hash of bcrypt, Argon2id, SHA-256/512 or yescrypt, nor a SCRAM verifier");
+}
+
+bool StoredPassword::matches(const Secret& password) const {
+  // A NUL ends what crypt(3) reads, and is no octet more to HMAC, whose keys are padded with it.
+  if (password.empty() || password.reveal().find('\0') != std::string::npos) return false;
+  if (scram_) return smtp::scram_matches(*scram_, password);
+  switch (scheme_) {
+    case Scheme::bcrypt:
+      return bcrypt_verify(password, text_);
+    case Scheme::crypt:
+      return crypt_matches(password, text_);
+    case Scheme::argon2: {
+      // The library wants the whole buffer.
+      std::array<char, crypto_pwhash_STRBYTES> hash{};
+      text_.reveal().copy(hash.data(), hash.size() - 1);
+      return crypto_pwhash_str_verify(hash.data(), password.reveal().data(), password.size()) == 0;
+    }
+    case Scheme::plain: {
+      // Digests, so that not even the length is told by the time.
+      const Secret kept(smtp::hmac_sha256(process_key(), text_.reveal()));
+      return !text_.empty() && kept.equals(smtp::hmac_sha256(process_key(), password.reveal()));
+    }
+  }
+  return false;
+}
+
+std::optional<smtp::ScramKeys> StoredPassword::scram_keys(std::string_view name) const {
+  if (scram_) return scram_;
+  if (scheme_ != Scheme::plain || text_.empty()) return std::nullopt;
+  constexpr std::uint32_t iterations = 4096;  // RFC 7677 §4
+  return smtp::scram_keys_of(text_, smtp::hmac_sha256(process_key(), name).substr(0, 16),
+                             iterations);
+}
+
+}  // namespace postern::policy

@@ -1,0 +1,81 @@
+#include "policy/stored_password.h"
+
+#include <gtest/gtest.h>
+#include <sodium.h>
+
+#include "base/text.h"
+#include "policy/bcrypt.h"
+
+namespace postern::policy {
+namespace {
+
+std::string argon2(const std::string& password) {
+  char out[crypto_pwhash_STRBYTES];
+  EXPECT_EQ(crypto_pwhash_str(out, password.data(), password.size(), 1, 8 << 20), 0);
+  return out;
+}
+
+std::string scram(const std::string& password) {
+  const smtp::ScramKeys keys = smtp::scram_keys_of(Secret(password), "0123456789abcdef", 4096);
+  return "SCRAM-SHA-256$4096:" + base64_encode(keys.salt) + "$" + base64_encode(keys.stored_key) +
+         ":" + base64_encode(keys.server_key);
+}
+
+TEST(StoredPassword, matches_the_password_and_no_other) {
+  const std::string stored[] = {
+      bcrypt_hash(Secret("tiger"), 4)->reveal(),
+      "{BLF-CRYPT}" + bcrypt_hash(Secret("tiger"), 4)->reveal(),
+      // openssl passwd -6 -salt saltsalt tiger
+      "$6$saltsalt$.hM95Fn9tylHtfgciuB0SFvroeS87OMo3xUTTW9N1YoNm/"
+      "a2c1t1169N2Gp7454YXopGm4CCok0N5ddV.PEG7/",
+      argon2("tiger"),
+      scram("tiger"),
+      "{PLAIN}tiger",
+  };
+  for (const std::string& text : stored) {
+    const Result<StoredPassword> parsed = StoredPassword::parse(text, PlainText::marked);
+    ASSERT_TRUE(parsed) << text.substr(0, 9);
+    EXPECT_TRUE(parsed->matches(Secret("tiger"))) << text.substr(0, 9);
+    for (const char* wrong : {"Tiger", "tige", "tiger ", "", "tigerr"})
+      EXPECT_FALSE(parsed->matches(Secret(wrong))) << text.substr(0, 9) << " " << wrong;
+    EXPECT_FALSE(parsed->matches(Secret(std::string("tiger\0", 6))));
+  }
+}
+
+TEST(StoredPassword, takes_plain_text_only_where_it_may_stand) {
+  EXPECT_FALSE(StoredPassword::parse("{PLAIN}tiger", PlainText::refused));
+  EXPECT_FALSE(StoredPassword::parse("tiger", PlainText::marked));
+  EXPECT_TRUE(StoredPassword::parse("tiger", PlainText::assumed)->matches(Secret("tiger")));
+  EXPECT_FALSE(StoredPassword::parse("", PlainText::assumed)->matches(Secret("")));
+  // A hash is never somebody's password.
+  EXPECT_FALSE(StoredPassword::parse(scram("x"), PlainText::assumed)->matches(Secret(scram("x"))));
+}
+
+TEST(StoredPassword, refuses_what_it_cannot_verify_without_repeating_it) {
+  for (const char* text :
+       {"", "tiger", "$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", "$1$salt$hash", "{SHA}5yfRRkrhJDbom",
+        "$2x$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", "rl.3StKT.4T8M", "$6$",
+        "$2y$12$...", "SCRAM-SHA-256$4096:!!$x:y", "SCRAM-SHA-256$4096:c2FsdA==$eA==:eA=="}) {
+    const Result<StoredPassword> parsed = StoredPassword::parse(text, PlainText::refused);
+    ASSERT_FALSE(parsed) << text;
+    if (*text != '\0') {
+      EXPECT_EQ(parsed.error().message.find(text), std::string::npos) << text;
+    }
+  }
+}
+
+TEST(StoredPassword, has_scram_keys_where_they_can_be_made) {
+  EXPECT_EQ(StoredPassword::parse(scram("tiger"), PlainText::refused)->scram_keys("a")->salt,
+            "0123456789abcdef");
+  const auto plain = StoredPassword::parse("{PLAIN}tiger", PlainText::marked);
+  const auto keys = plain->scram_keys("scott");
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->salt, plain->scram_keys("scott")->salt);
+  EXPECT_NE(keys->salt, plain->scram_keys("ann")->salt);
+  EXPECT_TRUE(smtp::scram_matches(*keys, Secret("tiger")));
+  EXPECT_FALSE(StoredPassword::parse(bcrypt_hash(Secret("tiger"), 4)->reveal(), PlainText::refused)
+                   ->scram_keys("scott"));
+}
+
+}  // namespace
+}  // namespace postern::policy

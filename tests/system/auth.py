@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+"""AUTH against real back-ends: files, SQLite, PostgreSQL, OpenLDAP, a Vault stub, Dovecot, an introspection endpoint; real clients.
+
+  auth.py [--binary PATH] [--filter GLOB] [--verbose]
+
+The servers are private ones, in directories of their own; as root they run as users of their own. Needs the packages of
+tools/packages-test.txt. Ends with the line "N passed, M failed"; exit status 1 when a check failed.
+"""
+import base64
+import contextlib
+import grp
+import hashlib
+import hmac
+import http.server
+import json
+import os
+import pathlib
+import pwd
+import shutil
+import signal
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system"), str(ROOT / "tests" / "suites" / "kumo-lua" / "tools")]
+sys.dont_write_bytecode = True
+
+import smoke  # noqa: E402
+import tables  # noqa: E402
+from bench import expect  # noqa: E402
+from harness import instance, smtp  # noqa: E402
+from harness.cases import Fail  # noqa: E402
+
+PASSWORD = "correct-horse-4711"
+OK, WRONG, LATER = "235 2.7.0", "535 5.7.8", "454 4.7.0"
+CHECKS = []
+
+
+def check(function):
+    CHECKS.append(function)
+    return function
+
+
+def htpasswd(*words):
+    done = subprocess.run(["htpasswd", *map(str, words)], capture_output=True, text=True, timeout=20)
+    if done.returncode != 0:
+        raise Fail("htpasswd: " + done.stderr)
+    return done.stdout.strip()
+
+
+def bcrypt(password):
+    return htpasswd("-nbBC", 5, "x", password)[2:]
+
+
+def scram(password):
+    """As PostgreSQL writes it."""
+    salt = os.urandom(16)
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 4096)
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    text = lambda octets: base64.b64encode(octets).decode()
+    return "SCRAM-SHA-256$4096:%s$%s:%s" % (text(salt), text(hashlib.sha256(client).digest()),
+                                            text(hmac.digest(salted, b"Server Key", "sha256")))
+
+
+def gateway(bench, *sources, auth=None, **more):
+    return bench.server({"auth": {"policies": False, "failure_delay": "0s", "failures_per_address": 0, "failures_per_subnet": 0,
+                                  "failures_per_account": 0, **(auth or {})},
+                         "auth.source": list(sources), "limits": {"auth_failures": 100, "errors": 1000, "soft_errors": 1000}, **more})
+
+
+def client(server):
+    """A session inside TLS -> (client, mechanisms offered)."""
+    one = smtp.Client(server.smtp_port)
+    smtp.check("220", one.reply(), "greeting")
+    one.command("EHLO client.example", "250")
+    one.command("STARTTLS", "220")
+    one.start_tls()
+    offer = [line[4:].split()[1:] for line in one.command("EHLO client.example", "250") if line[4:].startswith("AUTH ")]
+    return one, offer[0] if offer else []
+
+
+def attempt(server, user, password=PASSWORD, authzid=""):
+    one, _ = client(server)
+    try:
+        return one.auth_plain(user, password, authzid)[-1]
+    finally:
+        one.close()
+
+
+def attempts(server, cases):
+    for (user, password), want in cases.items():
+        got = attempt(server, user, password)
+        if not got.startswith(want):
+            raise Fail("%r: %r expected, %r given; log:\n%s" % (user, want, got, server.tail()))
+
+
+def no_secrets(server, *secrets):
+    server.stop()
+    for path in (p for p in server.root.rglob("*") if p.is_file() and p.name != "postern.toml"):
+        text = path.read_bytes()
+        for secret in (*secrets, PASSWORD):
+            if secret.encode() in text:
+                raise Fail("a secret stands in %s" % path)
+
+
+def curl(server, user, token):
+    """curl signs in with a token and says NOOP -> its exit status; 67: it was refused."""
+    return subprocess.run(["curl", "-sv", "--ssl-reqd", "--insecure", "smtp://127.0.0.1:%d" % server.smtp_port, "--login-options",
+                           "AUTH=OAUTHBEARER", "--user", user + ":", "--oauth2-bearer", token, "-X", "NOOP"],
+                          capture_output=True, timeout=20, check=False).returncode
+
+
+def gsasl(server, user, password, mechanism, *options):
+    """GNU SASL's client -> whether it was let in; it also judges what the server proves."""
+    done = subprocess.run(["gsasl", "--smtp", "--connect", "127.0.0.1:%d" % server.smtp_port, "--mechanism", mechanism,
+                           "--authentication-id", user, "--password", password, "--x509-ca-file", "", "--quiet", *options],
+                          input="", capture_output=True, text=True, timeout=20)
+    return done.returncode == 0, done.stdout + done.stderr
+
+
+# ---------------------------------------------------------------- users in files
+@check
+def users_and_htpasswd(bench):
+    """Users of the configuration and of a real htpasswd file, which is read again; the order; explain says who said what."""
+    file = bench.root / "htpasswd"
+    htpasswd("-cbBC", 5, file, "ann", PASSWORD)
+    sources = [{"kind": "static", "name": "own", "users": ["scott:" + bcrypt(PASSWORD), "eve:" + scram("other")]},
+               {"kind": "htpasswd", "name": "web", "file": str(file)}]
+    server = gateway(bench, *sources)
+    cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("ann", PASSWORD): OK, ("eve", PASSWORD): WRONG, ("eve", "other"): OK,
+             ("nobody", PASSWORD): WRONG, ("ann", ""): WRONG}
+    attempts(server, cases)
+    htpasswd("-bBC", 5, file, "bob", PASSWORD)
+    htpasswd("-D", file, "ann")
+    attempts(server, {("bob", PASSWORD): OK, ("ann", PASSWORD): WRONG})
+    expect("offered", ["PLAIN", "LOGIN"], client(server)[1])
+    time.sleep(1)
+    traces = [json.loads(line)["trace"] for line in server.log.read_text().splitlines() if '"auth.failed"' in line]
+    status, text, _ = bench.run("explain", traces[-1], "--config", server.root / "postern.toml")
+    for word in ("static", "htpasswd", "web", "no such user", "535", "No layer decided"):
+        if status != 0 or word not in text:
+            raise Fail("explain does not say %r: %s" % (word, text))
+    no_secrets(server)
+
+
+@check
+def a_wrong_file_does_not_start(bench):
+    """MD5 hashes, plain text, missing files: named with their line before anything listens."""
+    file = bench.root / "htpasswd"
+    htpasswd("-cbm", file, "ann", PASSWORD)
+    plain = bench.root / "plain"
+    plain.write_text("ann:%s\n" % PASSWORD)
+    for source, word in (({"kind": "htpasswd", "file": str(file)}, "line 1: an MD5 hash"), ({"kind": "htpasswd", "file": str(plain)}, "line 1"),
+                         ({"kind": "htpasswd", "file": str(bench.root / "none")}, "cannot read"),
+                         ({"kind": "static", "users": ["ann:" + PASSWORD]}, "users, element 1"), ({"kind": "sqlite"}, "needs `file`")):
+        config = bench.config({"auth.source": [source]})
+        status, out, err = bench.run("check", "--config", config)
+        expect("exit status for %r" % source["kind"], 78, status)
+        if word not in out + err or PASSWORD in out + err:
+            raise Fail("check does not say %r, or says too much: %s%s" % (word, out, err))
+
+
+# ---------------------------------------------------------------- databases
+@check
+def sqlite(bench):
+    """A real database; quotes stay quoted; locked or gone is 454, back works."""
+    path = bench.root / "users.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE users(name TEXT PRIMARY KEY, hash TEXT)")
+    database.executemany("INSERT INTO users VALUES(?, ?)", [("scott", bcrypt(PASSWORD)), ("o'neil", scram(PASSWORD)), ("none", None)])
+    database.commit()
+    server = gateway(bench, {"kind": "sqlite", "file": str(path), "timeout": "500ms", "scram": True,
+                             "query": "SELECT hash FROM users WHERE name = :user"})
+    cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("o'neil", PASSWORD): OK, ("none", PASSWORD): WRONG,
+             ("' OR 1=1 --", PASSWORD): WRONG}
+    attempts(server, cases)
+    database.execute("BEGIN EXCLUSIVE")
+    attempts(server, {("scott", PASSWORD): LATER})
+    database.rollback()
+    database.close()
+    path.rename(bench.root / "away.db")
+    attempts(server, {("scott", PASSWORD): LATER})
+    (bench.root / "away.db").rename(path)
+    attempts(server, cases)
+    no_secrets(server)
+
+
+@check
+def postgresql(bench):
+    """Hashes and SCRAM verifiers out of PostgreSQL, and a function that compares; gone is 454, back works without a restart."""
+    database = tables.Postgres(bench, """CREATE TABLE users(name text, hash text);
+        INSERT INTO users VALUES ('scott', '%s'), ('o''neil', '%s');
+        CREATE FUNCTION lets_in(u text, p text) RETURNS boolean LANGUAGE sql AS
+        $$ SELECT u = 'fun' AND p = '%s' WHERE u IN ('fun', 'sad') $$;
+        """ % (bcrypt(PASSWORD), scram(PASSWORD), PASSWORD))
+    secret = bench.root / "pg.password"
+    secret.write_text(tables.PG_SECRET + "\n")
+    base = {"kind": "postgresql", "servers": ["127.0.0.1:9", "127.0.0.1:%d" % database.port], "user": "mail", "password": str(secret),
+            "database": "postgres", "timeout": "3s"}
+    server = gateway(bench, {**base, "name": "hashes", "scram": True, "query": "SELECT hash FROM users WHERE name = :user::text"},
+                     {**base, "name": "function", "query": "SELECT lets_in(:local, :password)"})
+    cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("o'neil", PASSWORD): OK, ("x' OR '1'='1", PASSWORD): WRONG,
+             ("fun@example.com", PASSWORD): OK, ("fun", "x"): WRONG, ("sad", PASSWORD): WRONG, ("back\\slash'", PASSWORD): WRONG}
+    attempts(server, cases)
+    number = gateway(bench, {**base, "query": "SELECT :password::int = 4711"})
+    attempts(number, {("scott", "4711"): OK, ("scott", "4712"): WRONG, ("scott", PASSWORD): LATER})
+    no_secrets(number)
+    let_in, said = gsasl(server, "o'neil", PASSWORD, "SCRAM-SHA-256-PLUS")
+    if not let_in:
+        raise Fail("gsasl was not let in: %s\n%s" % (said, server.tail()))
+    database.stop()
+    attempts(server, {("scott", PASSWORD): LATER})
+    database.start()
+    attempts(server, cases)
+    no_secrets(server, tables.PG_SECRET)
+
+
+PERSON = """
+dn: uid={0},dc=example,dc=org
+objectClass: inetOrgPerson
+uid: {0}
+cn: {0}
+sn: {0}
+userPassword: {1}
+"""
+
+
+class People(tables.Slapd):
+    """With passwords, which everybody may try."""
+
+    def __init__(self, bench):
+        kept = tables.PEOPLE, tables.SLAPD_CONFIG
+        tables.PEOPLE += PERSON.format("scott", PASSWORD) + PERSON.format("two", PASSWORD).replace("cn: two", "cn: scott")
+        tables.SLAPD_CONFIG = kept[1].replace("olcAccess: to * by * none", "olcAccess: to attrs=userPassword by anonymous auth by * none\n"
+                                              "olcAccess: to * by * none")
+        try:
+            super().__init__(bench)
+        finally:
+            tables.PEOPLE, tables.SLAPD_CONFIG = kept
+
+
+@check
+def openldap(bench):
+    """Bind by template and by search, inside TLS; values are escaped; empty passwords are never sent; gone is 454."""
+    directory = People(bench)
+    secret = bench.root / "ldap.password"
+    secret.write_text(tables.LDAP_SECRET)
+    base = {"kind": "ldap", "servers": ["ldap://127.0.0.1:9", "ldap://127.0.0.1:%d" % directory.port], "start_tls": True,
+            "ca": str(directory.home / "cert.pem"), "timeout": "3s"}
+    by_name = gateway(bench, {**base, "dn": "uid=%u,dc=example,dc=org"})
+    attempts(by_name, {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("scott", ""): WRONG, ("scott,dc=example", PASSWORD): WRONG,
+                       ("nobody", PASSWORD): WRONG, ("scott@example.com", PASSWORD): OK, ("x,uid=scott", PASSWORD): WRONG})
+    search = {**base, "user": "cn=postern,dc=example,dc=org", "password": str(secret), "base": "dc=example,dc=org"}
+    by_search = gateway(bench, {**search, "filter": "(&(objectClass=inetOrgPerson)(uid=%s))"})
+    cases = {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("*", PASSWORD): WRONG, ("sc*", PASSWORD): WRONG,
+             ("x)(uid=scott", PASSWORD): WRONG, ("Ann", PASSWORD): WRONG}
+    attempts(by_search, cases)
+    many = gateway(bench, {**search, "filter": "(cn=%s)"})
+    attempts(many, {("scott", PASSWORD): LATER, ("Ann", PASSWORD): WRONG})
+    directory.stop()
+    attempts(by_name, {("scott", PASSWORD): LATER, ("scott", ""): WRONG})
+    attempts(by_search, {("scott", PASSWORD): LATER})
+    directory.start()
+    attempts(by_search, cases)
+    no_secrets(by_search, tables.LDAP_SECRET)
+
+
+# ---------------------------------------------------------------- behind HTTP
+@check
+def vault(bench):
+    """Passwords and hashes of a Vault; not found is 535, all else 454; no user name leads elsewhere; the token stays ours."""
+    import vault_stub
+    routes = [{"path": "/v1/secret/data/smtp-auth/" + name, **answer} for name, answer in {
+        "scott": {"secret": {"key": PASSWORD}}, "hash": {"secret": {"key": bcrypt(PASSWORD)}}, "sealed": {"status": 503, "json": {}},
+        "gone": {"json": {"data": {"data": None}}}, "odd": {"secret": {"key": 7}}, "hang": {"hangup": True},
+        "zo%C3%AB": {"secret": {"key": PASSWORD}}, "slow": {"delay_ms": 3000, "secret": {"key": PASSWORD}},
+        "moved": {"status": 307, "headers": {"Location": "/v1/secret/data/smtp-auth/scott"}, "json": {}}}.items()]
+    log = bench.root / "vault.log"
+    stub = vault_stub.make_server({"token": "hvs.secret-token", "clean_paths": True, "routes": routes}, log_path=str(log))
+    threading.Thread(target=stub.serve_forever, daemon=True).start()
+    bench.stack.callback(stub.server_close)
+    bench.stack.callback(stub.shutdown)
+    token = bench.root / "vault.token"
+    token.write_text("hvs.secret-token\n")
+    server = gateway(bench, {"kind": "vault", "address": "http://localhost:%d" % stub.server_port, "token": str(token), "scram": True,
+                             "path": "smtp-auth/%s", "timeout": "1s"})
+    attempts(server, {("scott", PASSWORD): OK, ("scott", "x"): WRONG, ("hash", PASSWORD): OK, ("nobody", PASSWORD): WRONG,
+                      ("gone", PASSWORD): WRONG, ("odd", PASSWORD): LATER, ("sealed", PASSWORD): LATER, ("hang", PASSWORD): LATER,
+                      ("slow", PASSWORD): LATER, ("moved", PASSWORD): LATER, ("zo\u00eb", PASSWORD): OK, ("../smtp-auth/scott", PASSWORD): WRONG,
+                      ("./scott", PASSWORD): WRONG, ("..", PASSWORD): WRONG, ("scott?x=1", PASSWORD): WRONG, ("scott#x", PASSWORD): WRONG,
+                      ("%2e%2e%2fsmtp-auth%2fscott", PASSWORD): WRONG})
+    let_in, said = gsasl(server, "scott", PASSWORD, "SCRAM-SHA-256-PLUS")
+    if not let_in:
+        raise Fail("gsasl was not let in: %s\n%s" % (said, server.tail()))
+    for line in log.read_text().splitlines():
+        target = json.loads(line)["target"]
+        if ".." in target or "?" in target or "#" in target or "/./" in target:
+            raise Fail("Vault was asked for " + target)
+    token.write_text("hvs.wrong-token\n")
+    tables.reload(server)
+    attempts(server, {("scott", PASSWORD): LATER})
+    no_secrets(server, "hvs.secret-token", "hvs.wrong-token")
+
+
+class Introspection(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        known = self.headers["Authorization"] == "Basic " + base64.b64encode(b"gateway:client-secret").decode()
+        token = dict(pair.split("=", 1) for pair in body.split("&"))["token"]
+        answer = {"good": {"active": True, "username": "scott", "scope": "mail"}, "bad": {"active": False},
+                  "late": {"active": True, "username": "scott", "scope": "mail", "exp": 1}}.get(token, {"active": False})
+        text = json.dumps(answer).encode()
+        self.send_response(200 if known and token != "down" else 503)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *words):
+        pass
+
+
+@check
+def tokens(bench):
+    """OAUTHBEARER by introspection, with curl; a refused token is told in JSON before the 535; another name than the token's is refused."""
+    endpoint = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Introspection)
+    threading.Thread(target=endpoint.serve_forever, daemon=True).start()
+    bench.stack.callback(endpoint.server_close)
+    bench.stack.callback(endpoint.shutdown)
+    secret = bench.root / "client.secret"
+    secret.write_text("client-secret\n")
+    server = gateway(bench, {"kind": "introspection", "address": "http://127.0.0.1:%d/introspect" % endpoint.server_port, "scope": "mail",
+                             "client_id": "gateway", "client_secret": str(secret)})
+    expect("offered", ["OAUTHBEARER"], client(server)[1])
+    for user, token, want in (("scott", "good", 0), ("root", "good", 67), ("scott", "bad", 67), ("scott", "late", 67), ("scott", "down", 67)):
+        expect("curl as %s with a token that is %s" % (user, token), want, curl(server, user, token))
+    one, _ = client(server)
+    word = base64.b64encode(b"n,a=scott,\1auth=Bearer bad\1\1").decode()
+    challenge = one.command("AUTH OAUTHBEARER " + word, "334")[-1][4:]
+    expect("status", "invalid_token", json.loads(base64.b64decode(challenge))["status"])
+    one.command("AQ==", WRONG)
+    one.command("AUTH OAUTHBEARER " + base64.b64encode(b"n,a=scott,\1auth=Bearer down\1\1").decode(), LATER)
+    one.close()
+    no_secrets(server, "client-secret")
+
+
+# ---------------------------------------------------------------- Dovecot
+DOVECOT = """
+base_dir = {home}/run
+state_dir = {home}/run
+log_path = {home}/dovecot.log
+protocols =
+ssl = no
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+auth_mechanisms = plain
+passdb {{
+  driver = passwd-file
+  args = scheme=CRYPT username_format=%Lu {home}/users
+}}
+userdb {{
+  driver = static
+  args = uid=65534 gid=65534 home=/nonexistent
+}}
+service auth {{
+  unix_listener {home}/auth-client {{
+    mode = 0666
+  }}
+  user = {user}
+}}
+service stats {{
+  chroot =
+  user = {user}
+}}
+service anvil {{
+  chroot =
+  user = {user}
+}}
+"""
+
+
+@check
+def dovecot(bench):
+    """A real Dovecot's authentication service: its users, its spelling of the name, its absence."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="postern-dovecot-"))
+    bench.stack.callback(shutil.rmtree, home, ignore_errors=True)
+    root = os.getuid() == 0
+    user = "dovecot" if root else pwd.getpwuid(os.getuid()).pw_name
+    group = "dovecot" if root else grp.getgrgid(os.getgid()).gr_name
+    (home / "run").mkdir()
+    os.chmod(home, 0o755)
+    (home / "users").write_text("scott:%s\nshut:%s::::::nologin=y\n" % (bcrypt(PASSWORD), bcrypt(PASSWORD)))
+    (home / "dovecot.conf").write_text(DOVECOT.format(home=home, user=user, group=group))
+    if root:
+        shutil.chown(home / "users", user, group)
+    process = None
+
+    def start():
+        nonlocal process
+        process = subprocess.Popen(["/usr/sbin/dovecot", "-F", "-c", str(home / "dovecot.conf")], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        end = time.monotonic() + 15
+        while time.monotonic() < end and process.poll() is None:
+            with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+                probe.connect(str(home / "auth-client"))
+                return
+            time.sleep(0.05)
+        log = (home / "dovecot.log").read_text() if (home / "dovecot.log").exists() else ""
+        raise Fail("Dovecot did not start: %s" % (log or process.stderr.read()))
+
+    def stop():
+        if process and process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            process.wait(15)
+
+    bench.stack.callback(stop)
+    start()
+    server = gateway(bench, {"kind": "dovecot", "file": str(home / "auth-client")})
+    # Dovecot itself waits before it says no.
+    attempts(server, {("scott", PASSWORD): OK, ("SCOTT", PASSWORD): OK, ("scott", "x"): WRONG, ("nobody", PASSWORD): WRONG,
+                      ("shut", PASSWORD): WRONG})
+    stop()
+    attempts(server, {("scott", PASSWORD): LATER})
+    start()
+    attempts(server, {("scott", PASSWORD): OK})
+    no_secrets(server)
+
+
+# ---------------------------------------------------------------- SCRAM with real clients
+@check
+def scram_clients(bench):
+    """GNU SASL proves itself, with channel binding too, and takes our proof; wrong passwords and strangers are told the same."""
+    server = gateway(bench, {"kind": "static", "scram": True, "users": ["scott:" + scram(PASSWORD), "old:" + bcrypt(PASSWORD)]})
+    expect("offered", ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"], client(server)[1])
+    for user, password, want in (("scott", PASSWORD, True), ("scott", "x", False), ("nobody", PASSWORD, False), ("old", PASSWORD, False)):
+        for mechanism, options in (("SCRAM-SHA-256", ["--no-cb"]), ("SCRAM-SHA-256-PLUS", [])):
+            let_in, said = gsasl(server, user, password, mechanism, *options)
+            if let_in != want:
+                raise Fail("gsasl as %s by %s: %s\n%s" % (user, mechanism, said, server.tail()))
+    let_in, said = gsasl(server, "scott", PASSWORD, "SCRAM-SHA-256-PLUS", "--authorization-id", "root")
+    if let_in:
+        raise Fail("scott may act for root: " + said)
+    no_secrets(server)
+
+
+@check
+def guesses(bench):
+    """The last failure that is allowed locks, whatever the password, and ends; an unknown name costs what a known one does."""
+    source = {"kind": "static", "users": ["scott:" + bcrypt(PASSWORD)]}
+    server = gateway(bench, source, auth={"failures_per_address": 3, "lockout": "2s"}, limits={"exempt_networks": [], "new_sessions_per_minute": 1000})
+    attempts(server, {("a", "x"): WRONG, ("b", "x"): WRONG, ("c", "x"): WRONG})
+    attempts(server, {("scott", PASSWORD): LATER})
+    time.sleep(2.2)
+    attempts(server, {("scott", PASSWORD): OK})
+    timed = gateway(bench, {"kind": "static", "users": ["scott:" + bcrypt(PASSWORD)]}, {"kind": "static", "users": ["ann:" + bcrypt("x")]},
+                    auth={"failure_delay": "100ms"})
+    took = {}
+    for user in ("scott", "ann", "nobody") * 6:
+        one, _ = client(timed)
+        begun = time.monotonic()
+        smtp.check(WRONG, one.auth_plain(user, "wrong"), user)
+        took.setdefault(user, []).append(time.monotonic() - begun)
+        one.close()
+    middle = {user: statistics.median(times) for user, times in took.items()}
+    if max(middle.values()) > min(middle.values()) * 1.1:
+        raise Fail("the time tells who exists: %r" % middle)
+
+
+if __name__ == "__main__":
+    sys.exit(smoke.main(CHECKS, __doc__))
