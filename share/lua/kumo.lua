@@ -101,8 +101,9 @@ kumo = {}
 kumo.crypto = {}
 
 ---Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`,
----`$5$`), yescrypt (`$y$`), scrypt (`$7$`) or Argon2 (`$argon2id$`, `$argon2i$`). What is no such
----hash, nil too, is false. It runs beside the event loop.
+---`$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a SCRAM verifier.
+---What is no such hash, or would take too long, is false, and so is nil. It runs beside the event
+---loop.
 ---@param plain string
 ---@param hash string|nil
 ---@return boolean

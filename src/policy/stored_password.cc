@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 
-#include <crypt.h>
-#include <openssl/crypto.h>
 #include <sodium.h>
 
 #include "base/text.h"
 #include "policy/bcrypt.h"
+#include "policy/crypt_hash.h"
 
 namespace postern::policy {
 namespace {
@@ -29,14 +27,8 @@ std::string process_key() {
 }
 
 bool crypt_matches(const Secret& password, const Secret& hash) {
-  if (password.size() >= CRYPT_MAX_PASSPHRASE_SIZE) return false;
-  void* scratch = nullptr;
-  int size = 0;
-  const char* made = crypt_ra(password.reveal().c_str(), hash.reveal().c_str(), &scratch, &size);
-  const bool right = made != nullptr && hash.equals(made);
-  if (scratch != nullptr) OPENSSL_cleanse(scratch, static_cast<std::size_t>(size));
-  std::free(scratch);
-  return right;
+  const std::optional<Secret> made = crypt_text(password, hash);
+  return made && hash.equals(made->reveal());
 }
 
 bool is_one_line(std::string_view text) {
@@ -52,13 +44,15 @@ Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText pl
       break;
     }
   }
+  if (takes_too_long(text)) return fail(Fault::limit, "a hash whose check would take too long");
   if (is_bcrypt(text)) return StoredPassword(Scheme::bcrypt, text);
   if (text.starts_with("SCRAM-SHA-256$")) {
     auto keys = smtp::parse_scram_keys(text);
     if (!keys) return fail(Fault::malformed, "a SCRAM verifier that is not whole");
     return StoredPassword(std::move(*keys));
   }
-  if (text.starts_with("$argon2id$") && is_one_line(text) && text.size() < crypto_pwhash_STRBYTES) {
+  const bool argon2 = text.starts_with("$argon2id$") || text.starts_with("$argon2i$");
+  if (argon2 && is_one_line(text) && text.size() < crypto_pwhash_STRBYTES) {
     return StoredPassword(Scheme::argon2, text);
   }
   const bool crypt = std::any_of(std::begin(crypt_marks), std::end(crypt_marks),

@@ -22,9 +22,9 @@ enum class PlainText : std::uint8_t {
 
 class StoredPassword {
  public:
-  /// bcrypt (`$2a$ $2b$ $2y$`), `$argon2id$`, `$5$`, `$6$`, `$y$`, `$7$`, `SCRAM-SHA-256$…`. A
-  /// scheme in braces that says the same is skipped. Fault::malformed says what is wrong, not the
-  /// text.
+  /// bcrypt (`$2a$ $2b$ $2y$`), `$argon2id$ $argon2i$`, `$5$`, `$6$`, `$y$`, `$7$`,
+  /// `SCRAM-SHA-256$…`. A scheme in braces that says the same is skipped. Fault::malformed, or
+  /// Fault::limit of a hash that would take too long, says what is wrong, not the text.
   static Result<StoredPassword> parse(std::string_view text, PlainText plain);
 
   /// Takes as long as its hash does: for a worker thread. The time tells nothing of the password.

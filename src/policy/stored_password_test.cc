@@ -5,14 +5,19 @@
 
 #include "base/text.h"
 #include "policy/bcrypt.h"
+#include "policy/crypt_hash.h"
 
 namespace postern::policy {
 namespace {
 
-std::string argon2(const std::string& password) {
+std::string argon2(const std::string& password, int algorithm = crypto_pwhash_ALG_ARGON2ID13) {
   char out[crypto_pwhash_STRBYTES];
-  EXPECT_EQ(crypto_pwhash_str(out, password.data(), password.size(), 1, 8 << 20), 0);
+  EXPECT_EQ(crypto_pwhash_str_alg(out, password.data(), password.size(), 3, 8 << 20, algorithm), 0);
   return out;
+}
+
+std::string crypt_of(const char* settings) {
+  return crypt_text(Secret("tiger"), Secret(settings))->reveal();
 }
 
 std::string scram(const std::string& password) {
@@ -28,7 +33,11 @@ TEST(StoredPassword, matches_the_password_and_no_other) {
       // openssl passwd -6 -salt saltsalt tiger
       "$6$saltsalt$.hM95Fn9tylHtfgciuB0SFvroeS87OMo3xUTTW9N1YoNm/"
       "a2c1t1169N2Gp7454YXopGm4CCok0N5ddV.PEG7/",
+      crypt_of("$5$rounds=1000$saltstring"),
+      crypt_of("$y$j75$salt"),
+      crypt_of("$7$4/..../....salt"),
       argon2("tiger"),
+      argon2("tiger", crypto_pwhash_ALG_ARGON2I13),
       scram("tiger"),
       "{PLAIN}tiger",
   };
@@ -55,7 +64,9 @@ TEST(StoredPassword, refuses_what_it_cannot_verify_without_repeating_it) {
   for (const char* text :
        {"", "tiger", "$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00", "$1$salt$hash", "{SHA}5yfRRkrhJDbom",
         "$2x$04$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ01234", "rl.3StKT.4T8M", "$6$",
-        "$2y$12$...", "SCRAM-SHA-256$4096:!!$x:y", "SCRAM-SHA-256$4096:c2FsdA==$eA==:eA=="}) {
+        "$2y$31$6pWeeeFkRs.zHb2yHs2Q2u30z3O4L9qoGQHWZNKjvXmG5ucWKQ18q",
+        "$6$rounds=999999999$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO", "$2y$12$...",
+        "SCRAM-SHA-256$4096:!!$x:y", "SCRAM-SHA-256$4096:c2FsdA==$eA==:eA=="}) {
     const Result<StoredPassword> parsed = StoredPassword::parse(text, PlainText::refused);
     ASSERT_FALSE(parsed) << text;
     if (*text != '\0') {

@@ -37,7 +37,7 @@ Result<std::string> Files::find(std::string_view path) const {
   return fail(Fault::denied, name + " is outside the folders that scripts may read (lua.read)");
 }
 
-Result<std::string> Files::read(std::string_view path) const {
+Result<std::string> Files::read_secret(std::string_view path) const {
   const Result<std::string> real = find(path);
   if (!real) return real;
   if (given) return given->at(*real);
@@ -51,7 +51,13 @@ Result<std::string> Files::read(std::string_view path) const {
   std::ifstream file(*real, std::ios::binary);
   file.read(text.data(), static_cast<std::streamsize>(size));
   if (!file) return fail(Fault::temporary, "cannot read " + std::string(path));
-  if (seen && size <= largest_kept) seen->insert_or_assign(std::string(path), text);
+  return text;
+}
+
+Result<std::string> Files::read(std::string_view path) const {
+  Result<std::string> text = read_secret(path);
+  if (text && seen && text->size() <= largest_kept)
+    seen->insert_or_assign(std::string(path), *text);
   return text;
 }
 

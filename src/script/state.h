@@ -40,6 +40,8 @@ struct Files {
   Result<std::string> find(std::string_view path) const;
   /// The octets of such a file, at most 16 MiB.
   Result<std::string> read(std::string_view path) const;
+  /// The same of a file that no record may hold.
+  Result<std::string> read_secret(std::string_view path) const;
 };
 
 class Memos;

@@ -13,7 +13,6 @@ using Final = std::variant<std::optional<std::string>, Fault>;
 
 // RFC 7677 §3.
 constexpr std::string_view salt64 = "W22ZaJ0SNY7soEsUEjb6gQ==";
-constexpr std::string_view client_nonce = "rOprNGfwEbeRWgbNEkqO";
 constexpr std::string_view server_nonce = "%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
 
 ScramKeys pencil() { return scram_keys_of(Secret("pencil"), *base64_decode(salt64), 4096); }

@@ -93,7 +93,7 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
       break;
     case Asked::auth:
       authenticated = reply.code == 235;
-      if (reply.code == 535) return say_failed_auth(reply);
+      if (reply.code == 535) return say_failed_auth(said);
       break;
     case Asked::scram:
       phase = Phase::command;

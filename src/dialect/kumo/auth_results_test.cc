@@ -48,6 +48,7 @@ class AuthResults : public testing::Hooks {
   }
   /// What a handler of the message says.
   std::vector<std::string> of_message(const std::string& body, int signatures = 1) {
+    evidence_.session.script.reset();  // a session keeps the policy it began with
     load("kumo.on('smtp_server_message_received', function(msg, conn_meta) " + body + " end)");
     recipients({"anna"});
     receive(message(signatures));
@@ -68,6 +69,8 @@ TEST_F(AuthResults, an_unsigned_message_has_none_and_a_flood_has_ten) {
               ElementsAre("0 none"));
   world_.lines.clear();
   zone(records());
+  evidence_.dkim.reset();
+  evidence_.arc.reset();
   EXPECT_THAT(of_message("kumo.log_info(#msg:dkim_verify())", 12), ElementsAre("10"));
 }
 

@@ -163,9 +163,9 @@ class Judge {
   void keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     for (policy::ScriptCopy& other : evidence_.copies) {
-      copy.recipients.swap(other.recipients);
+      const std::vector<std::size_t> own = std::exchange(copy.recipients, other.recipients);
       const bool same = copy == other;
-      copy.recipients.swap(other.recipients);
+      copy.recipients = own;
       if (!same || !draft.new_recipients.empty()) continue;
       other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
                               copy.recipients.end());

@@ -3,7 +3,7 @@
 
 #include "dialect/kumo/library.h"
 #include "policy/bcrypt.h"
-#include "policy/crypt_hash.h"
+#include "policy/stored_password.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -21,7 +21,8 @@ Task<bool> verify_password(Call& call, std::string plain, std::optional<std::str
                             : policy::unmatched_hash(policy::default_bcrypt_cost);
   const auto right = std::make_shared<bool>(false);
   auto job = [right, stored, password = Secret(std::move(plain))] {
-    *right = policy::verify_hash(password, stored);
+    const auto parsed = policy::StoredPassword::parse(stored.reveal(), policy::PlainText::refused);
+    *right = parsed && parsed->matches(password);
   };
   value_of(co_await call.world().blocking(std::move(job)));
   co_return *right;
@@ -34,8 +35,9 @@ bool constant_time_eq(std::string_view a, std::string_view b) {
 constexpr HostFunction functions[] = {
     {"kumo.crypto.verify_password", "plain: string, hash: string|nil", "boolean",
      "Whether the hash is that of the password: bcrypt (`$2y$`, `$2b$`, `$2a$`), SHA-crypt (`$6$`, "
-     "`$5$`), yescrypt (`$y$`), scrypt (`$7$`) or Argon2 (`$argon2id$`, `$argon2i$`). What is no "
-     "such hash, nil too, is false. It runs beside the event loop.",
+     "`$5$`), yescrypt (`$y$`), scrypt (`$7$`), Argon2 (`$argon2id$`, `$argon2i$`) or a SCRAM "
+     "verifier. What is no such hash, or would take too long, is false, and so is nil. It runs "
+     "beside the event loop.",
      bind<&verify_password>},
     {"kumo.crypto.constant_time_eq", "a: string, b: string", "boolean",
      "Whether both are equal, in a time that tells nothing but whether they are equally long.",

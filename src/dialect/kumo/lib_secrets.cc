@@ -88,8 +88,10 @@ std::string from_table(const Fields& fields) {
 }
 
 Task<std::string> octets_of(Call& call, json::value source) {
+  // A policy that is loaded from its record has none of its secrets.
+  if (call.state().files().given) co_return "<not in the record>";
   if (source.is_string()) {
-    co_return value_of(call.state().files().read(source.get_string()));
+    co_return value_of(call.state().files().read_secret(source.get_string()));
   }
   demand(source.is_object(), "key source: a file's name or a table expected");
   const Fields fields(source.get_object());

@@ -261,8 +261,8 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[tenant.'']\n", "queue.toml:1: `tenant.` has an empty name"},
       {"[queue.'']\n", "queue.toml:1: `queue.` has an empty name"},
       {"[tenant.a]\nmax_age = '10 parsecs'\n",
-       "queue.toml:2: `tenant.a.max_age` must be a duration: '10 parsecs' is no duration; "
-       "write '5 minutes'"},
+       "queue.toml:2: `tenant.a.max_age` must be a duration: `10 parsecs` is no duration "
+       "like '5 minutes': the unit is not known"},
       {"[tenant.a]\nmax_age = true\n",
        "queue.toml:2: `tenant.a.max_age` must be a duration: a duration is a number of "
        "seconds or a text like '5 minutes'"},

@@ -163,10 +163,9 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
   if (answer.kind != AuthAnswer::Kind::accepted) {
     const bool later = answer.kind == AuthAnswer::Kind::unavailable;
     verdict = {later ? Kind::defer : Kind::reject,
-               answer.reply.value_or(later ? smtp::Reply{454,
-                                                         {4, 7, 0},
-                                                         "temporary failure, try again later"}
-                                           : smtp::Reply{535, {5, 7, 8}, "authentication failed"}),
+               answer.reply.value_or(
+                   later ? smtp::Reply{454, {4, 7, 0}, "temporary failure, try again later"}
+                         : smtp::Reply{535, {5, 7, 8}, "authentication failed"}),
                words};
   }
   steps.push_back({.stage = policy::Stage::auth,
