@@ -55,8 +55,12 @@ Task<std::vector<DataFile>> read_sources(script::Call& call, json::value sources
     script::demand(source.is_string() || source.is_structured(),
                    "each element of the list must be a file name or a table");
   }
-  const Result<void> ran = co_await call.world().blocking([work] { read_all(*work); });
-  script::demand(ran.has_value(), ran ? std::string() : ran.error().message);
+  if (work->files.given) {
+    read_all(*work);  // they are in the record: no disk is read
+  } else {
+    const Result<void> ran = co_await call.world().blocking([work] { read_all(*work); });
+    script::demand(ran.has_value(), ran ? std::string() : ran.error().message);
+  }
   if (work->error && work->inside) throw script::PlacedError(work->error->message);
   script::demand(!work->error, work->error ? work->error->message : std::string());
   co_return std::move(work->read);
