@@ -56,9 +56,19 @@ Result<std::string> Files::read_secret(std::string_view path) const {
 
 Result<std::string> Files::read(std::string_view path) const {
   Result<std::string> text = read_secret(path);
-  if (text && seen && text->size() <= largest_kept)
-    seen->insert_or_assign(std::string(path), *text);
+  if (text && seen) seen->keep(path, *text);
   return text;
+}
+
+void Files::Seen::keep(std::string_view path, const std::string& text) {
+  if (text.size() > largest_kept) return;
+  const std::lock_guard lock(mutex_);
+  if (texts_) texts_->insert_or_assign(std::string(path), text);
+}
+
+Files::Texts Files::Seen::end() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(texts_, std::nullopt).value_or(Texts{});
 }
 
 }  // namespace postern::script

@@ -39,6 +39,8 @@ class Program {
   /// made and the file, which once ran, raises an error now.
   State& here();
   World& world() { return world_; }
+  /// A state that has loaded; only between load() and the first here().
+  const State& loaded() const { return *spare_.front(); }
   const Options& options() const { return options_; }
 
  private:

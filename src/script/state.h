@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,9 +31,17 @@ struct Files {
   std::string directory;           ///< of the script: `require 'x'` reads x.lua there
   std::vector<std::string> roots;  ///< further folders whose files may be read
   using Texts = std::map<std::string, std::string>;
-  /// What read() read, by the path it was asked for, for a record of the script; null: not kept.
-  /// Only small files, and only while one thread uses them.
-  std::shared_ptr<Texts> seen;
+  /// Small files that read() read, by the path it was asked for, until end(). Thread-safe.
+  class Seen {
+   public:
+    void keep(std::string_view path, const std::string& text);
+    Texts end();
+
+   private:
+    std::mutex mutex_;
+    std::optional<Texts> texts_{std::in_place};
+  };
+  std::shared_ptr<Seen> seen;  ///< for a record of the script; null: nothing is kept
   /// Where files come from instead of the disk, in a script that is run again from its record.
   std::shared_ptr<const Texts> given;
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied

@@ -83,8 +83,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   const std::filesystem::path path(options.path);
   std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
   const PolicyOptions& given = policy->options_;
-  const auto seen = std::make_shared<script::Files::Texts>();
-  std::shared_ptr<Handlers> first;
+  const auto seen = std::make_shared<script::Files::Seen>();
   script::Program::Options program{
       .text = given.text,
       .name = path.filename().string(),
@@ -97,12 +96,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                           .given = given.files},
                 .memos = nullptr},
       .loading = given.loading,
-      .user =
-          [&first] {
-            auto handlers = std::make_shared<Handlers>();
-            if (!first) first = handlers;
-            return handlers;
-          },
+      .user = [] { return std::make_shared<Handlers>(); },
       .ready = begin,
       .run = given.run,
       .states = given.states};
@@ -112,12 +106,9 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   auto loaded = script::Program::load(std::move(program), world);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   policy->program_ = std::move(*loaded);
-  policy->take_over(*first);
+  policy->take_over(policy->program_->loaded().user<Handlers>());
   json::object files;
-  for (const auto& [name, text] : *seen) files[name] = text;
-  if (given.files) {
-    for (const auto& [name, text] : *given.files) files[name] = text;
-  }
+  for (const auto& [name, text] : given.files ? *given.files : seen->end()) files[name] = text;
   json::array relay_to;
   for (const std::string& domain : given.relay_to) relay_to.emplace_back(domain);
   json::object listeners;
