@@ -1,35 +1,18 @@
 // What tests of policies share: webhooks and evidence in one line, and a loop to run a decision on.
 #pragma once
 
-#include <exception>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
+#include "base/run_task_test.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 
 namespace postern::policy::testing {
 
-/// Runs a coroutine to its end on a loop of its own.
-template <class T>
-T run(Task<T> task) {
-  boost::asio::io_context loop;
-  std::optional<T> result;
-  std::exception_ptr failure;
-  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error, T value) {
-    failure = error;
-    if (!error) result = std::move(value);
-  });
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*result);
-}
+using tests::run;
 
 /// Answers needs from what the test put in, and counts how often it was asked.
 class CountingGatherer final : public Gatherer {

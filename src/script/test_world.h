@@ -1,15 +1,11 @@
 // What tests of scripts share: a world without anything behind it, and a loop to run a call on.
 #pragma once
 
-#include <exception>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-
+#include "base/run_task_test.h"
 #include "script/world.h"
 
 namespace postern::script::testing {
@@ -36,19 +32,6 @@ class TestWorld final : public World {
   std::vector<std::string> lines;
 };
 
-/// Runs a coroutine to its end on a loop of its own.
-template <class T>
-T run(Task<T> task) {
-  boost::asio::io_context loop;
-  std::optional<T> result;
-  std::exception_ptr failure;
-  boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error, T value) {
-    failure = error;
-    if (!error) result = std::move(value);
-  });
-  loop.run();
-  if (failure) std::rethrow_exception(failure);
-  return std::move(*result);
-}
+using tests::run;
 
 }  // namespace postern::script::testing
