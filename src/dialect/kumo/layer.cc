@@ -32,7 +32,7 @@ class Judge {
 
   Task<Verdict> connect() {
     Verdict verdict = co_await ask_about(Stage::connect, events::connected,
-                                         with_port(evidence_.session), [](lua_State* L) {
+                                         evidence_.session.client_ip.to_string(), [](lua_State* L) {
                                            push_conn_meta(L);
                                            return 1;
                                          });
@@ -115,10 +115,6 @@ class Judge {
   }
 
  private:
-  static std::string with_port(const policy::SessionFacts& session) {
-    return session.client_ip.to_string();
-  }
-
   static std::optional<std::vector<std::string>> extensions_at(lua_State* L, int index) {
     const json::value value = script::stack::data_at(L, index);
     if (value.is_null()) return std::nullopt;

@@ -70,9 +70,7 @@ std::string take_line(std::string& lines) {
 }  // namespace
 
 std::string name_of(const Listener& listener) {
-  const std::string ip = listener.address.to_string();
-  return "lua " + (listener.address.is_v4() ? ip : "[" + ip + "]") + ":" +
-         std::to_string(listener.port);
+  return "lua " + with_port(listener.address, listener.port);
 }
 
 Policy::Policy(PolicyOptions options, script::World& world)
@@ -135,7 +133,7 @@ void Policy::take_over(const Handlers& handlers) {
   started_ = handlers.listeners;
   warnings_ = handlers.warnings;
   for (const Listener& one : started_) {
-    options_.listeners[name_of(one)] = {.address = name_of(one).substr(4),
+    options_.listeners[name_of(one)] = {.address = with_port(one.address, one.port),
                                         .hostname = one.hostname,
                                         .relay_hosts = CidrSet(one.relay_hosts),
                                         .meta = one.meta};

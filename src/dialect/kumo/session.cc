@@ -1,6 +1,7 @@
 #include "dialect/kumo/session.h"
 
 #include "base/text.h"
+#include "dialect/kumo/listener.h"
 #include "script/only.h"
 
 namespace postern::dialect::kumo {
@@ -10,12 +11,6 @@ namespace {
 constexpr std::string_view names[] = {"reception_protocol", "received_via", "received_from",
                                       "hostname",           "ehlo_domain",  "authn_id",
                                       "authz_id",           "tls_cipher",   "tls_protocol_version"};
-
-/// "192.0.2.1:25", "[2001:db8::1]:25".
-std::string with_port(const IpAddress& address, std::uint16_t port) {
-  const std::string text = address.to_string();
-  return (!address.is_v4() ? "[" + text + "]" : text) + ":" + std::to_string(port);
-}
 
 std::string protocol_of(const policy::SessionFacts& session) {
   return session.esmtp || session.helo.empty() ? "ESMTP" : "SMTP";
