@@ -21,6 +21,22 @@ MessageFacts facts_of(std::string_view message) {
   return facts_of(message.size(), scanner);
 }
 
+std::string to_string(const Transport& transport) {
+  switch (transport.kind) {
+    case Transport::Kind::deliver:
+      return "deliver";
+    case Transport::Kind::forward:
+      return "forward:" + transport.target;
+    case Transport::Kind::maildir:
+      return "maildir";
+    case Transport::Kind::mbox:
+      return "mbox";
+    case Transport::Kind::none:
+      break;
+  }
+  return "none";
+}
+
 void Evidence::reset_transaction() {
   reverse_path.reset();
   declared_size = 0;
@@ -40,6 +56,7 @@ void Evidence::reset_transaction() {
   consulted.clear();
   discard.reset();
   copies.clear();
+  kept.clear();
   etrn.reset();
   trusted_client = false;
   vrfy = Vrfy::no;

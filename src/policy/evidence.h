@@ -3,6 +3,7 @@
 // at most once a message, whichever layers ask.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -52,6 +53,10 @@ struct SessionFacts {
   std::string listener;
   IpAddress client_ip;
   std::uint16_t client_port = 0;
+  IpAddress server_ip;  ///< the end of the connection that is ours
+  std::uint16_t server_port = 0;
+  std::string server_name;  ///< that the client named in TLS (RFC 6066 §3); empty: none
+  std::chrono::system_clock::time_point connected;
   std::string helo;
   bool esmtp = false;
   bool early_talker = false;  ///< sent commands where it had to wait (RFC 2920 §3.1)
@@ -78,8 +83,9 @@ struct Route {
 struct Recipient {
   mail::Mailbox address;
   Route route;
-  std::string notify;  ///< RFC 3461 §4.1, octet for octet; empty: not given
-  std::string orcpt;   ///< RFC 3461 §4.2, xtext
+  std::string notify;                  ///< RFC 3461 §4.1, octet for octet; empty: not given
+  std::string orcpt;                   ///< RFC 3461 §4.2, xtext
+  std::optional<Transport> transport;  ///< that a script chose
 };
 
 /// What the header scanner counted; known at Stage::message.
@@ -150,6 +156,8 @@ struct Evidence {
 
   /// The message as scripts left it, each recipient in one copy; none: as it came.
   std::vector<ScriptCopy> copies;
+  /// By the layer's name: what it keeps between the stages of the transaction.
+  std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;
   /// What scripts were told by their host functions at the stage in hand, for the record: a line
   /// for each call of a script.
   std::string script_record;

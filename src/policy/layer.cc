@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <mutex>
+#include <set>
 #include <stdexcept>
 
 #include "policy/webhook.h"
@@ -157,12 +159,22 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
       decision.reply = std::move(verdict.reply);
     } else if (verdict.kind == Verdict::Kind::quarantine && !decision.quarantine) {
       decision.quarantine = std::move(verdict.detail);
+    } else if (verdict.kind == Verdict::Kind::permit && !verdict.reply.text.empty()) {
+      decision.permit = std::move(verdict.reply);
     }
   }
   decision.rate_tokens = evidence.rate_tokens;
   decision.script = std::move(evidence.script_record);
   decision.took = std::chrono::steady_clock::now() - started;
   co_return decision;
+}
+
+std::string_view interned(std::string_view name) {
+  static std::mutex mutex;
+  static std::set<std::string, std::less<>> names;
+  const std::lock_guard lock(mutex);
+  const auto found = names.find(name);
+  return found != names.end() ? *found : *names.emplace(name).first;
 }
 
 void Trace::note(Decision decision) {

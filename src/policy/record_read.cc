@@ -33,15 +33,6 @@ T take(Result<T> result) {
   return std::move(*result);
 }
 
-/// A view that lives as long as the process, for names that this version does not know.
-std::string_view interned(std::string_view name) {
-  static std::mutex mutex;
-  static std::set<std::string, std::less<>> names;
-  const std::lock_guard lock(mutex);
-  const auto found = names.find(name);
-  return found != names.end() ? *found : *names.emplace(name).first;
-}
-
 std::string bytes(const json::value& value) {
   if (value.is_string()) return std::string(value.get_string());
   auto decoded = base64_decode(value.at("base64").as_string());
@@ -105,6 +96,14 @@ SessionFacts session_of(const json::object& object) {
   facts.listener = bytes(object.at("listener"));
   facts.client_ip = take(IpAddress::parse(object.at("client_ip").as_string()));
   facts.client_port = number<std::uint16_t>(object.at("client_port"));
+  if (const json::value* ip = object.if_contains("server_ip")) {
+    facts.server_ip = take(IpAddress::parse(bytes(*ip)));
+    facts.server_port = number<std::uint16_t>(object.at("server_port"));
+  }
+  if (const json::value* name = object.if_contains("server_name")) facts.server_name = bytes(*name);
+  if (const json::value* time = object.if_contains("connected")) {
+    facts.connected = std::chrono::system_clock::from_time_t(number<std::int64_t>(*time));
+  }
   facts.helo = bytes(object.at("helo"));
   facts.esmtp = object.at("esmtp").as_bool();
   facts.early_talker = flag(object, "early_talker");
@@ -436,6 +435,9 @@ class Reader {
       decision.engine = engine_of(number<std::uint64_t>(*engine));
     }
     if (const json::value* reply = object.if_contains("reply")) decision.reply = reply_of(*reply);
+    if (const json::value* permit = object.if_contains("permit")) {
+      decision.permit = reply_of(*permit);
+    }
     if (const json::value* why = object.if_contains("quarantine"))
       decision.quarantine = bytes(*why);
     if (const json::value* script = object.if_contains("script")) decision.script = bytes(*script);

@@ -116,8 +116,8 @@ class Writer {
     if (set) out_.field(name, true);
   }
 
-  void reply(const smtp::Reply& given) {
-    begin("reply");
+  void reply(const smtp::Reply& given, std::string_view name = "reply") {
+    begin(name);
     out_.field("code", given.code);
     if (given.enhanced.present()) out_.field("enhanced", given.enhanced.to_string());
     bytes("text", given.text);
@@ -137,6 +137,14 @@ class Writer {
       array("sent_to", given.forward_paths, [&](const mail::Mailbox& one) { bytes(one.text()); });
     }
     flag("changed", given.text || given.header);
+    flag("to_nobody", given.to_nobody);
+    if (!given.transports.empty()) {
+      begin("transports");
+      for (const auto& [address, transport] : given.transports) {
+        out_.field(is_utf8(address) ? address : base64_encode(address), to_string(transport));
+      }
+      out_.end_object();
+    }
     out_.end_object();
   }
 
@@ -146,6 +154,14 @@ class Writer {
     out_.field("listener", facts.listener);
     out_.field("client_ip", facts.client_ip.to_string());
     out_.field("client_port", facts.client_port);
+    if (facts.server_port != 0) {
+      out_.field("server_ip", facts.server_ip.to_string());
+      out_.field("server_port", facts.server_port);
+    }
+    text("server_name", facts.server_name);
+    if (facts.connected != std::chrono::system_clock::time_point{}) {
+      out_.field("connected", std::chrono::system_clock::to_time_t(facts.connected));
+    }
     bytes("helo", facts.helo);
     out_.field("esmtp", facts.esmtp);
     flag("early_talker", facts.early_talker);
@@ -389,6 +405,7 @@ class Writer {
     if (given.rate_tokens) out_.field("rate_tokens", exact(*given.rate_tokens));
     if (given.engine) out_.field("engine", version_of(given.engine));
     if (refused(given)) reply(given.reply);
+    if (given.permit) reply(*given.permit, "permit");
     if (given.quarantine) bytes("quarantine", *given.quarantine);
     out_.field("took_ns", given.took.count());
     text("script", given.script);

@@ -1,6 +1,7 @@
 // What scripts keep of a session, and what they made of a message.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,29 @@ struct ScriptSession {
   boost::json::object meta_at_connect;  ///< those that were set before the client said anything
   std::vector<std::string> extensions;  ///< what EHLO is about to offer
   std::optional<std::vector<std::string>> offered;  ///< what a script wants EHLO to offer instead
+  /// By the layer's name: what it keeps of the session.
+  std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;
+};
+
+/// How a script wants a recipient's mail delivered, instead of what its route says.
+struct Transport {
+  enum class Kind {
+    deliver,  ///< by MX
+    forward,  ///< to `target`
+    maildir,
+    mbox,
+    none,  ///< not at all
+  };
+  Kind kind = Kind::deliver;
+  std::string target;  ///< "192.0.2.1:25", "[2001:db8::1]:25", "mx.example"
+  bool operator==(const Transport&) const = default;
+};
+/// "deliver", "forward:192.0.2.1:25", "none".
+std::string to_string(const Transport& transport);
+
+/// What a dialect keeps of a transaction between its stages.
+struct ScriptTransaction {
+  virtual ~ScriptTransaction() = default;
 };
 
 /// The message as a script left it for some of its recipients.
@@ -33,6 +57,9 @@ struct ScriptCopy {
   /// Authentication-Results that the script added under these names; received ones under them are
   /// not in the header any more.
   std::vector<std::string> results_of;
+  bool to_nobody = false;  ///< no recipient is left: taken, and delivered to nobody
+  /// By address in lower case.
+  std::map<std::string, Transport> transports;
   bool operator==(const ScriptCopy&) const = default;
 };
 

@@ -13,6 +13,10 @@
 
 namespace postern::policy {
 
+/// The name for as long as the process lives: what a policy calls its rules outlasts the policy in
+/// traces. Safe from any thread.
+std::string_view interned(std::string_view name);
+
 /// One rule's answer. Passing rules are kept too: an explanation shows what did not refuse.
 struct Step {
   Stage stage = Stage::connect;
@@ -31,6 +35,7 @@ struct Decision {
   std::string recipient;  ///< at Stage::rcpt
   std::vector<Step> steps;
   smtp::Reply reply;                      ///< as sent; code 0: nobody refused
+  std::optional<smtp::Reply> permit;      ///< a rule's own words for yes, when nobody refused
   std::optional<std::string> quarantine;  ///< why the message is to be held; nullopt: it is not
   std::chrono::nanoseconds took{0};
 

@@ -34,7 +34,7 @@ struct Verdict {
     quarantine,  ///< accept, but hold
   };
   Kind kind = Kind::pass_on;
-  smtp::Reply reply;   ///< of a refusal
+  smtp::Reply reply;   ///< of a refusal; of a permit too when its text is not empty
   std::string detail;  ///< what was seen, for the trace: "198.51.100.7 in none of 2 networks"
 
   bool refuses() const { return kind == Kind::reject || kind == Kind::defer; }

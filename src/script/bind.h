@@ -15,9 +15,9 @@
 //
 // Parameters: string_view, string, bool, int64_t, double, json::value (any data), Function, Rest
 // (all further arguments, as data), std::optional of these (nil or left out),
-// std::shared_ptr<T> of a class named by ClassName<T>, and std::variant of such classes
-// (std::monostate last: or anything else). Results: the same, void, std::vector, Many (several
-// results), Built, and Task of these.
+// std::shared_ptr<T> of a class named by ClassName<T>, std::variant of such classes
+// (std::monostate last: or anything else), and types with a FromScript<T>. Results: the same, void,
+// std::vector, Many (several results), Built, and Task of these.
 #pragma once
 
 #include <cstdint>
@@ -90,6 +90,12 @@ struct Kept<json::value> {
   static const json::value& data(const json::value& value) { return value; }
   static json::value again(const json::value& value) { return value; }
 };
+
+/// How a value of a dialect's own type is read off the stack and put there. Specialize them.
+template <class T>
+struct FromScript;  // { static T take(lua_State* L, int index); }  throws what is wrong
+template <class T>
+struct ToScript;  // { static void push(lua_State* L, const T& value); }
 
 /// A value of the host's own as an error. Throw it in a host function.
 struct Throw {
@@ -171,7 +177,9 @@ V take_variant(lua_State* L, int index) {
 
 template <class T>
 T take(lua_State* L, int index) {
-  if constexpr (std::is_same_v<T, std::string_view>) {
+  if constexpr (requires { sizeof(FromScript<T>); }) {
+    return FromScript<T>::take(L, index);
+  } else if constexpr (std::is_same_v<T, std::string_view>) {
     return text_at(L, index);
   } else if constexpr (std::is_same_v<T, std::string>) {
     return std::string(text_at(L, index));
@@ -208,7 +216,9 @@ T take(lua_State* L, int index) {
 template <class T>
 int give(lua_State* L, T&& value) {
   using Plain = std::remove_cvref_t<T>;
-  if constexpr (std::is_same_v<Plain, Many>) {
+  if constexpr (requires { sizeof(ToScript<Plain>); }) {
+    ToScript<Plain>::push(L, value);
+  } else if constexpr (std::is_same_v<Plain, Many>) {
     luaL_checkstack(L, static_cast<int>(value.values.size()), "results");
     for (const json::value& one : value.values) push(L, one);
     return static_cast<int>(value.values.size());

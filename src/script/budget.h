@@ -17,6 +17,7 @@ struct Limits {
   std::uint64_t instructions = 10'000'000;  ///< of the virtual machine; matching counts too
   std::size_t memory = 32u << 20;           ///< octets beyond what is held when the call begins
   std::chrono::milliseconds time{10'000};   ///< from its beginning, waits included
+  std::chrono::milliseconds computing = std::chrono::hours(1);  ///< without waits
 };
 
 /// Of all of a state's memory; a call is stopped there whatever it may still spend.

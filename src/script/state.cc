@@ -234,7 +234,8 @@ void State::count(lua_State* L, lua_Debug* where) {
     const Clock::time_point now = Clock::now();
     if (spent.instructions > call.limits().instructions) {
       spent.stopped = Stopped::instructions;
-    } else if (now > call.deadline()) {
+    } else if (now > call.deadline() ||
+               spent.computing + (now - self.slice_began_) > call.limits().computing) {
       spent.stopped = Stopped::time;
     } else if (now - self.slice_began_ > slice) {
       if (Runtime::may_wait(self, L)) {
@@ -262,6 +263,17 @@ void State::spend(lua_State* L, std::uint64_t steps) {
   if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   luaL_error(L, "%s", sentence_of(spent.stopped));
+}
+
+void State::exhaust(lua_State* L, const char* sentence) {
+  State& self = of(L);
+  if (self.running_ != nullptr) {
+    Spent& spent = self.running_->spent();
+    if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
+    lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
+  }
+  luaL_error(L, "%s", sentence);
+  std::abort();  // luaL_error does not return
 }
 
 Raised State::raised(lua_State* thread, Call& call) {

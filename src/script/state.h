@@ -111,6 +111,9 @@ class State {
   /// Counts work that is no instruction, for instance steps of a pattern match; raises an error of
   /// the script when the budget is used up. Call it where no C++ value waits to be destroyed.
   static void spend(lua_State* L, std::uint64_t steps);
+  /// Stops the call as one that has used up its instructions, with another sentence: no handler of
+  /// the script's catches it. Where no C++ value waits to be destroyed.
+  [[noreturn]] static void exhaust(lua_State* L, const char* sentence);
 
  private:
   friend struct Coroutines;

@@ -1,0 +1,103 @@
+// What the host functions of `.vsl` work on.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <boost/json.hpp>
+
+#include "dialect/vsl/object.h"
+#include "mailauth/dkim/sign.h"
+#include "policy/evidence.h"
+#include "policy/layer.h"
+#include "policy/verifier.h"
+#include "script/bind.h"
+
+namespace postern::dialect::vsl {
+
+namespace json = boost::json;
+
+/// What the configuration tells scripts. Immutable; shared by sessions.
+struct Site {
+  std::string domain;    ///< server.domain
+  std::string hostname;  ///< of this machine
+  /// Domains beside `domain`, in lower case, each with the key that signs for it, if it has one.
+  std::map<std::string, std::shared_ptr<const mailauth::dkim::SigningKey>, std::less<>>
+      virtual_domains;
+  std::shared_ptr<const mailauth::dkim::SigningKey> dkim_key;  ///< server.dkim; null: none
+  std::string app_directory;                  ///< of write() and dump(); empty: they are errors
+  std::vector<std::string> allowed_commands;  ///< of `cmd` services: a name or a path
+  CidrSet relay_networks;                     ///< clients that may relay without asking a script
+  bool signs = true;                          ///< false: a recorded decision is made again
+  json::object toml_server;                   ///< `toml::server`, secrets masked
+  json::object toml_app;
+
+  /// Whether mail for the domain is ours: case-insensitive, no sub-domains.
+  bool is_local(std::string_view domain_name) const;
+};
+
+/// A message while rules look at it; one for a transaction. Edits of the envelope are kept apart
+/// from what the client said, which may still grow.
+struct Draft final : policy::ScriptTransaction {
+  struct Field {
+    std::string name;
+    std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
+  };
+  /// Until the message is there, fields that wait to be put on top of it; then all of them.
+  std::vector<Field> header;
+  bool has_message = false;  ///< `header` is the message's
+  bool header_changed = false;
+
+  std::optional<mail::Mailbox> sender;  ///< when `sender_changed`; nullopt: the null sender
+  bool sender_changed = false;
+  std::vector<mail::Mailbox> added;  ///< recipients that scripts added; each has a route thereby
+  std::set<std::string> removed;     ///< addresses in lower case
+  std::map<std::string, policy::Transport> transports;  ///< by address in lower case
+
+  /// Of quarantine and faccept: stages up to the end of the transaction are skipped.
+  std::optional<Status> skip;
+  StatusPtr verified;  ///< what verify_dkim() noted first; null: not called
+};
+
+/// What outlasts the transaction.
+struct Session final : policy::ScriptTransaction {
+  std::shared_ptr<const void> program;  ///< that the session began with
+  std::optional<Status> skip;           ///< of quarantine and faccept at connect and helo
+};
+
+/// While a directive runs; Call::context(). Null while the policy loads.
+struct Context {
+  policy::Evidence& evidence;
+  policy::Gatherer& gatherer;
+  const Site& site;
+  Draft& draft;
+  policy::Stage stage;
+  const policy::AuthAttempt* attempt = nullptr;  ///< at `authenticate`
+  /// The configured accounts' answer to the attempt.
+  std::function<Task<policy::AuthAnswer>()> authenticate;
+};
+
+/// The context of a function that only makes sense inside a directive. Throws where there is none.
+inline Context& rule_of(script::Call& call) {
+  Context* context = call.context<Context>();
+  script::demand(context != nullptr, "only available inside a rule or an action");
+  return *context;
+}
+
+/// The sender as rules see it; throws "the field: `mail_from` is not defined yet, ..." too early.
+std::optional<mail::Mailbox> sender_of(const Context& context);
+/// The recipients as rules see them, the one under judgement last.
+std::vector<mail::Mailbox> recipients_of(const Context& context);
+/// The draft with the message's header read in; throws too early.
+Draft& draft_with_message(Context& context);
+/// A new first field. Throws for a name or value that is none.
+void prepend_field(Draft& draft, std::string_view name, std::string_view value);
+/// Throws "the field: `X` is not defined yet, it only is available from the `Y` stage".
+[[noreturn]] void too_early(std::string_view field, std::string_view stage);
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,30 @@
+// Where something stands in a script, and what is wrong there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace postern::dialect::vsl {
+
+/// Lines and columns count from 1; a column is a code point.
+struct Position {
+  std::uint32_t line = 0;
+  std::uint32_t column = 0;
+  auto operator<=>(const Position&) const = default;
+};
+
+/// What keeps a policy from loading, or, as a warning, what is probably not meant.
+struct Mistake {
+  std::string file;  ///< relative to the policy directory: "lib/objects.vsl"
+  Position at;
+  std::string message;  ///< one sentence, without the place
+  std::string hint;     ///< what to do; may be empty
+
+  /// "main.vsl:3:5: message".
+  std::string to_string() const {
+    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) + ": " + message;
+  }
+  bool operator==(const Mistake&) const = default;
+};
+
+}  // namespace postern::dialect::vsl
