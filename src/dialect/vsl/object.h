@@ -22,12 +22,27 @@ using ObjectPtr = std::shared_ptr<const Object>;
 /// Immutable; shared by states and threads.
 class Object {
  public:
-  enum class Type { ip4, ip6, rg4, rg6, address, fqdn, identifier, regex, file, group, code };
+  /// `string` only among the members of lists: elsewhere a string is its text and no object.
+  enum class Type {
+    ip4,
+    ip6,
+    rg4,
+    rg6,
+    address,
+    fqdn,
+    identifier,
+    string,
+    regex,
+    file,
+    group,
+    code
+  };
 
   /// Of one text: every type but file, group and code. Fault::malformed with a sentence that quotes
-  /// the text. (`string` is no object: its value is the text itself.)
+  /// the text.
   static Result<ObjectPtr> make(Type type, std::string_view text);
-  /// A list file or a group: any objects, nested groups included.
+  /// A list file or a group: any objects, nested groups included. Throws a sentence beyond 32
+  /// groups in one another and ten million members in all.
   static ObjectPtr list(Type type, std::vector<ObjectPtr> members);
   static ObjectPtr code(smtp::Reply reply);
   /// The null sender is an address whose text, local part and domain are "".
@@ -37,7 +52,7 @@ class Object {
   virtual ~Object();
 
   Type type() const { return type_; }
-  /// As scripts write it; of a code "550 5.7.1 text", of a list "[a, b]".
+  /// As scripts write it; of a code "550 5.7.1 text", of a list "[a, b]", cut at 64 KiB.
   const std::string& text() const { return text_; }
   /// Of address; nullopt: the null sender.
   const std::optional<mail::Mailbox>& mailbox() const { return mailbox_; }
@@ -64,7 +79,7 @@ class Object {
   std::vector<ObjectPtr> members_;
 };
 
-/// The word scripts know a type by; accepts old spellings ("addr", "ident").
+/// The word scripts know a type by; accepts old spellings ("addr", "ident", "str", "val").
 std::optional<Object::Type> object_type(std::string_view word);
 std::string_view to_string(Object::Type type);
 
