@@ -61,13 +61,22 @@ struct Draft final : policy::ScriptTransaction {
 
   /// Of quarantine and faccept: stages up to the end of the transaction are skipped.
   std::optional<Status> skip;
+  /// When other scripts had their say since: the recipients of the copy in hand, instead of the
+  /// transaction's.
+  std::optional<std::vector<mail::Mailbox>> base;
+  std::optional<policy::ScriptCopy> base_copy;  ///< that copy, as it was
+  /// What Evidence::copies holds of us; nullopt: nothing.
+  std::optional<policy::ScriptCopy> published;
+  /// Authentication-Results that rules added under these names: ScriptCopy::results_of.
+  std::set<std::string> results_of;
   StatusPtr verified;  ///< what verify_dkim() noted first; null: not called
 };
 
 /// What outlasts the transaction.
 struct Session final : policy::ScriptTransaction {
-  std::shared_ptr<const void> program;  ///< that the session began with
-  std::optional<Status> skip;           ///< of quarantine and faccept at connect and helo
+  std::shared_ptr<const void> program;   ///< that the session began with
+  std::optional<Status> skip;            ///< of quarantine and faccept at connect
+  std::optional<Status> skip_from_helo;  ///< likewise at helo; ends at the next HELO
 };
 
 /// While a directive runs; Call::context(). Null while the policy loads.
@@ -93,6 +102,11 @@ inline Context& rule_of(script::Call& call) {
 std::optional<mail::Mailbox> sender_of(const Context& context);
 /// The recipients as rules see them, the one under judgement last.
 std::vector<mail::Mailbox> recipients_of(const Context& context);
+/// Those of the client, before rules changed them; and those that are left.
+std::vector<mail::Mailbox> recipients_before(const Draft& draft, const policy::Evidence& evidence);
+std::vector<mail::Mailbox> recipients_after(const Draft& draft, const policy::Evidence& evidence);
+/// The fields of a header section; what follows the blank line is left out.
+std::vector<Draft::Field> fields_of(std::string_view message);
 /// The draft with the message's header read in; throws too early.
 Draft& draft_with_message(Context& context);
 /// A new first field. Throws for a name or value that is none.
