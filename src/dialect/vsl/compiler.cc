@@ -19,9 +19,9 @@ struct Word {
 };
 /// In the order of the dialogue; old spellings last.
 constexpr Word stage_words[] = {
-    {"connect", Stage::connect},   {"helo", Stage::helo},      {"authenticate", Stage::auth},
-    {"mail", Stage::mail},         {"rcpt", Stage::rcpt},      {"preq", Stage::message},
-    {"postq", Stage::queued},      {"delivery", Stage::delivery}, {"deliver", Stage::delivery},
+    {"connect", Stage::connect}, {"helo", Stage::helo},         {"authenticate", Stage::auth},
+    {"mail", Stage::mail},       {"rcpt", Stage::rcpt},         {"preq", Stage::message},
+    {"postq", Stage::queued},    {"delivery", Stage::delivery}, {"deliver", Stage::delivery},
 };
 
 /// The directives of the entry file, with the nodes they come from, and what is wrong with them.
@@ -79,7 +79,7 @@ class Stages {
       return wrong(node.at, "stage `" + word + "` holds something that is no directive",
                    "a stage holds rules, actions and delegations");
     }
-    Directive made{.stage = stage, .name = node.text, .place = {.file = 0, .at = node.at}};
+    Directive made{.stage = stage, .name = node.text, .file = file_.name, .at = node.at};
     if (node.word == "action") made.kind = Directive::Kind::action;
     if (node.word == "delegate") made.kind = Directive::Kind::delegate;
     const auto [before, is_new] = names_.try_emplace(node.text, node.at);
@@ -194,7 +194,8 @@ tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFuncti
     compiled.text += line.text + "\n";
     compiled.lines.push_back(line.place);
   };
-  add({"local H = require '=vsl.runtime'; local K, S, U, N = {}, H.library, H.unit, H.none; "
+  add(
+      {"local H = require '=vsl.runtime'; local K, S, U, N = {}, H.library, H.unit, H.none; "
        "local _ENV = {}",
        {}});
   for (const Line& line : generate(shared).take_lines()) add(line);

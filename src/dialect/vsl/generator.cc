@@ -83,7 +83,7 @@ void Generator::declare(const std::string& name, bool constant, const std::strin
     return;
   }
   const Variable& one = declare_local(name, constant, in_expression);
-  line(fmt::format(one.cell ? "{} = {{{}}}" : "{} = {}", slot_text(one.slot), value));
+  line(slot_text(one.slot) + " = " + (one.cell ? "{" + value + "}" : value));
 }
 
 std::optional<Generator::Reach> Generator::reach(std::string_view name) {

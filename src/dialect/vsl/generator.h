@@ -24,7 +24,7 @@ struct Variable {
   std::size_t id = 0;  ///< how many were declared before it
   int slot = 0;
   bool constant = false;
-  bool cell = false;   ///< the slot holds a table whose first entry is the value: functions share it
+  bool cell = false;  ///< the slot holds a table whose first entry is the value: functions share it
   bool maybe = false;  ///< declared within an expression: control may not have come by
 };
 

@@ -9,12 +9,14 @@ namespace postern::dialect::vsl {
 namespace {
 
 constexpr BuiltIn built_ins[] = {
-    {"to_string", 0, 0},   {"to_debug", 0, 0},   {"type_of", 0, 0},       {"len", 0, 0},
-    {"is_empty", 0, 0},    {"contains", 1, 1},   {"starts_with", 1, 1},   {"ends_with", 1, 1},
-    {"to_lower", 0, 0},    {"to_upper", 0, 0},   {"trim", 0, 0},          {"split", 1, 1},
-    {"index_of", 1, 1},    {"sub_string", 1, 2}, {"parse_int", 0, 0},     {"replace", 2, 2},
-    {"push", 1, 1},        {"pop", 0, 0},        {"map", 1, 1, true},     {"filter", 1, 1, true},
-    {"truncate", 1, 1},    {"sort", 0, 1, true}, {"keys", 0, 0},          {"values", 0, 0},
+    {"to_string", 0, 0},   {"to_debug", 0, 0},       {"type_of", 0, 0},
+    {"len", 0, 0},         {"is_empty", 0, 0},       {"contains", 1, 1},
+    {"starts_with", 1, 1}, {"ends_with", 1, 1},      {"to_lower", 0, 0},
+    {"to_upper", 0, 0},    {"trim", 0, 0},           {"split", 1, 1},
+    {"index_of", 1, 1},    {"sub_string", 1, 2},     {"parse_int", 0, 0},
+    {"replace", 2, 2},     {"push", 1, 1},           {"pop", 0, 0},
+    {"map", 1, 1, true},   {"filter", 1, 1, true},   {"truncate", 1, 1},
+    {"sort", 0, 1, true},  {"keys", 0, 0},           {"values", 0, 0},
     {"get_domain", 0, 0},  {"get_local_part", 0, 0},
 };
 
@@ -86,9 +88,9 @@ void Generator::method(const Node& node, const std::string& value, const std::st
   }
   if (node.text == "call") {
     line(fmt::format("H.callable({})", value), node.at);
-    return line(fmt::format("{} = {}({})", into, value,
-                            joined("D + 1, " + std::to_string(count), list)),
-                node.at);
+    return line(
+        fmt::format("{} = {}({})", into, value, joined("D + 1, " + std::to_string(count), list)),
+        node.at);
   }
   const Temporary result(*this);
   const std::string other = other_method(node, value, list);

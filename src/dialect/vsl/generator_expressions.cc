@@ -14,11 +14,13 @@ struct Operator {
   bool gives_boolean = false;
 };
 constexpr Operator operators[] = {
-    {"+", "add"},        {"-", "subtract"},      {"*", "multiply"},       {"/", "divide"},
-    {"%", "remainder"},  {"**", "power"},        {"<<", "shift_left"},    {">>", "shift_right"},
-    {"&", "bits_and"},   {"|", "bits_or"},       {"^", "bits_xor"},       {"<", "less", true},
-    {">", "more", true}, {"<=", "at_most", true}, {">=", "at_least", true}, {"==", "equal", true},
-    {"!=", "unequal", true}, {"in", "is_in", true}, {"..", "range"},      {"..=", "range_with"},
+    {"+", "add"},          {"-", "subtract"},       {"*", "multiply"},
+    {"/", "divide"},       {"%", "remainder"},      {"**", "power"},
+    {"<<", "shift_left"},  {">>", "shift_right"},   {"&", "bits_and"},
+    {"|", "bits_or"},      {"^", "bits_xor"},       {"<", "less", true},
+    {">", "more", true},   {"<=", "at_most", true}, {">=", "at_least", true},
+    {"==", "equal", true}, {"!=", "unequal", true}, {"in", "is_in", true},
+    {"..", "range"},       {"..=", "range_with"},
 };
 
 bool is_boolean(const Node& node) {
@@ -215,7 +217,9 @@ void Generator::variable(const Node& node, const std::string& into) {
 
 void Generator::unary(const Node& node, const std::string& into) {
   const Operand value = operand(*node.nodes[0], true);
-  const std::string_view function = node.text == "!" ? "negate" : node.text == "-" ? "minus" : "plus";
+  const std::string_view function = node.text == "!"   ? "negate"
+                                    : node.text == "-" ? "minus"
+                                                       : "plus";
   line(fmt::format("{} = H.{}({})", into, function, value.text), node.at);
 }
 

@@ -164,8 +164,7 @@ void Generator::assign(const Node& node) {
   const std::string_view word = std::string_view(node.text).substr(0, node.text.size() - 1);
   const std::string function(function_of_operator(word));
   const bool is_variable = target.kind == Kind::variable;
-  const Operand value =
-      operand(*node.nodes[1], is_variable || are_calm(target.nodes, 0));
+  const Operand value = operand(*node.nodes[1], is_variable || are_calm(target.nodes, 0));
   if (is_variable) {
     if (word.empty()) return assign_variable(target, node.at, value.text);
     const Temporary result(*this);
@@ -175,8 +174,8 @@ void Generator::assign(const Node& node) {
   }
   const bool by_index = target.kind == Kind::index;
   const Operand owner = operand(*target.nodes[0], !by_index || is_calm(*target.nodes[1]));
-  Operand key{.text = quoted(target.text), .slot = std::nullopt};
-  if (by_index) key = operand(*target.nodes[1], true);
+  const Operand key = by_index ? operand(*target.nodes[1], true)
+                               : Operand{.text = quoted(target.text), .slot = std::nullopt};
   if (word.empty()) {
     return line(fmt::format("H.set({}, {}, {})", owner.text, key.text, value.text), node.at);
   }
