@@ -1,6 +1,7 @@
 // What the host functions of `.vsl` work on.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include "dialect/vsl/object.h"
+#include "mail/header_fields.h"
 #include "mailauth/dkim/sign.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"
@@ -44,10 +46,7 @@ struct Site {
 /// A message while rules look at it; one for a transaction. Edits of the envelope are kept apart
 /// from what the client said, which may still grow.
 struct Draft final : policy::ScriptTransaction {
-  struct Field {
-    std::string name;
-    std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
-  };
+  using Field = mail::HeaderField;
   /// Until the message is there, fields that wait to be put on top of it; then all of them.
   std::vector<Field> header;
   bool has_message = false;  ///< `header` is the message's
@@ -61,13 +60,23 @@ struct Draft final : policy::ScriptTransaction {
 
   /// Of quarantine and faccept: stages up to the end of the transaction are skipped.
   std::optional<Status> skip;
+  /// When other scripts had their say since: the recipients of the copy in hand, instead of the
+  /// transaction's.
+  std::optional<std::vector<mail::Mailbox>> base;
+  std::optional<policy::ScriptCopy> base_copy;  ///< that copy, as it was
+  /// What Evidence::copies holds of us; nullopt: nothing.
+  std::optional<policy::ScriptCopy> published;
+  /// Authentication-Results that rules added under these names: ScriptCopy::results_of.
+  std::set<std::string> results_of;
   StatusPtr verified;  ///< what verify_dkim() noted first; null: not called
+  std::chrono::system_clock::time_point begun;  ///< when MAIL came, or was first asked for
 };
 
 /// What outlasts the transaction.
 struct Session final : policy::ScriptTransaction {
-  std::shared_ptr<const void> program;  ///< that the session began with
-  std::optional<Status> skip;           ///< of quarantine and faccept at connect and helo
+  std::shared_ptr<const void> program;   ///< that the session began with
+  std::optional<Status> skip;            ///< of quarantine and faccept at connect
+  std::optional<Status> skip_from_helo;  ///< likewise at helo; ends at the next HELO
 };
 
 /// While a directive runs; Call::context(). Null while the policy loads.
@@ -93,6 +102,11 @@ inline Context& rule_of(script::Call& call) {
 std::optional<mail::Mailbox> sender_of(const Context& context);
 /// The recipients as rules see them, the one under judgement last.
 std::vector<mail::Mailbox> recipients_of(const Context& context);
+/// Those of the client, before rules changed them; and those that are left.
+std::vector<mail::Mailbox> recipients_before(const Draft& draft, const policy::Evidence& evidence);
+std::vector<mail::Mailbox> recipients_after(const Draft& draft, const policy::Evidence& evidence);
+/// The fields of a header section; what follows the blank line is left out.
+std::vector<Draft::Field> fields_of(std::string_view message);
 /// The draft with the message's header read in; throws too early.
 Draft& draft_with_message(Context& context);
 /// A new first field. Throws for a name or value that is none.
