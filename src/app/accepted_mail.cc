@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
+#include "app/queue_couriers.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "mail/hostname.h"
@@ -32,7 +35,41 @@ void note_refusal(const Error& error) {
 }
 
 State state_of(const gateway::MessageSink::Ruling& ruling) {
-  return ruling.quarantine ? State::quarantined : State::queued;
+  if (ruling.quarantine) return State::quarantined;
+  if (ruling.afterwards.code == 0) return State::queued;
+  return ruling.afterwards.temporary() ? State::held : State::dead;
+}
+
+/// Why it is not queued, in words for whoever looks at the queue.
+std::string reason_of(const gateway::MessageSink::Ruling& ruling) {
+  return ruling.afterwards.code == 0 ? std::string() : ruling.afterwards.to_string();
+}
+
+/// A part of an address as a name in a folder: what could lead elsewhere is percent-encoded.
+std::string file_name(std::string_view text) {
+  std::string name;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                       c == '+' || c == '=' || (c == '.' && !name.empty());
+    if (plain) {
+      name += c;
+    } else {
+      name += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return name;
+}
+
+/// The folder of a recipient, by a template with {domain} and {local}.
+std::string folder_of(std::string path, const mail::Mailbox& address) {
+  for (const auto& [word, part] :
+       {std::pair("{domain}", &address.domain), std::pair("{local}", &address.local_part)}) {
+    const std::string name = file_name(lower(*part));
+    for (std::size_t at = path.find(word); at != std::string::npos; at = path.find(word)) {
+      path.replace(at, std::string_view(word).size(), name);
+    }
+  }
+  return path;
 }
 
 }  // namespace
@@ -107,15 +144,16 @@ Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spo
                                            const Ruling& ruling, Time received) {
   const policy::Webhook& webhook = *evidence.subject()->route.webhook;
   // An inbox is a store of its own: what it took is kept.
-  const bool queued = (webhook.queued && webhook.target_url != "inbox") || ruling.quarantine;
+  const State state = state_of(ruling);
+  const bool queued = (webhook.queued && webhook.target_url != "inbox") || state != State::queued;
   if (!queued || settings_.discards) {
     deliver::Outcome outcome =
         co_await rooms_.webhooks.deliver(evidence, message, received, ruling.trace_id);
     co_return std::move(outcome.reply);
   }
   deliver::Outcome refused;
-  auto kept = co_await rooms_.queued.keep(evidence, message, received, ruling.trace_id,
-                                          state_of(ruling), refused);
+  auto kept =
+      co_await rooms_.queued.keep(evidence, message, received, ruling.trace_id, state, refused);
   if (!kept) {
     if (refused.reply.code == 0 || refused.reply.positive()) {
       co_return reply_of_spool(kept.error());  // never a 250 for what is not kept
@@ -123,10 +161,37 @@ Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spo
     co_return std::move(refused.reply);
   }
   if (ruling.quarantine) kept->envelope.recipients.front().quarantine = *ruling.quarantine;
+  kept->envelope.recipients.front().last_reply = reason_of(ruling);
   const std::string id = std::move(kept->id);
   const auto stored = co_await put(std::move(kept->envelope), std::move(kept->body));
   if (!stored) co_return reply_of_spool(stored.error());
   co_return accepted("accepted " + id);
+}
+
+std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Recipient& recipient,
+                                                               const mail::Mailbox& address,
+                                                               const relay::RelayConfig& relay) {
+  using Kind = policy::Transport::Kind;
+  const policy::Transport transport = recipient.transport.value_or(policy::Transport{});
+  switch (transport.kind) {
+    case Kind::none:
+      return std::nullopt;
+    case Kind::forward:
+      return spool::Destination{RouteKind::relay, RelayCourier::destination_to(transport.target)};
+    case Kind::maildir:
+      return spool::Destination{RouteKind::local, folder_of(relay.maildir_path, address)};
+    case Kind::mbox:
+      return spool::Destination{RouteKind::local, "mbox:" + folder_of(relay.mbox_path, address)};
+    case Kind::deliver:
+      break;
+  }
+  const relay::Route& route = relay::route_of(relay, address.local_part, address.domain);
+  if (route.kind == relay::Route::Kind::discard) return std::nullopt;
+  if (route.kind == relay::Route::Kind::maildir) {
+    return spool::Destination{RouteKind::local, route.path};
+  }
+  return spool::Destination{RouteKind::relay,
+                            relay::destination_of(relay, address.local_part, address.domain)};
 }
 
 Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool::Body& message,
@@ -151,18 +216,15 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = qualified(recipient.address, *relay);
-    const relay::Route& route = relay::route_of(*relay, address.local_part, address.domain);
-    if (route.kind == relay::Route::Kind::discard) continue;  // taken and thrown away
-    const bool local = route.kind == relay::Route::Kind::maildir;
-    envelope.recipients.push_back(
-        {.address = address.text(),
-         .destination = {local ? RouteKind::local : RouteKind::relay,
-                         local ? route.path
-                               : relay::destination_of(*relay, address.local_part, address.domain)},
-         .state = state_of(ruling),
-         .notify = recipient.notify,
-         .orcpt = recipient.orcpt,
-         .quarantine = ruling.quarantine.value_or("")});
+    const auto destination = destination_of(recipient, address, *relay);
+    if (!destination) continue;  // taken and thrown away
+    envelope.recipients.push_back({.address = address.text(),
+                                   .destination = *destination,
+                                   .state = state_of(ruling),
+                                   .notify = recipient.notify,
+                                   .orcpt = recipient.orcpt,
+                                   .quarantine = ruling.quarantine.value_or(""),
+                                   .last_reply = reason_of(ruling)});
   }
   if (envelope.recipients.empty()) co_return accepted("ok");
 

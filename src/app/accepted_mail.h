@@ -45,6 +45,11 @@ class AcceptedMail final : public gateway::MessageSink {
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
 
+  /// Where mail for a recipient goes; nullopt: nowhere, it is thrown away.
+  static std::optional<spool::Destination> destination_of(const policy::Recipient& recipient,
+                                                          const mail::Mailbox& address,
+                                                          const relay::RelayConfig& relay);
+
  private:
   using Time = std::chrono::system_clock::time_point;
 

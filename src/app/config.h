@@ -14,6 +14,7 @@
 
 #include "app/config_lua.h"
 #include "app/config_restrictions.h"
+#include "app/config_vsl.h"
 #include "app/diagnostic.h"
 #include "base/ip.h"
 #include "gateway/auth_source.h"
@@ -231,6 +232,7 @@ struct Config {
   DnsConfig dns;
   AuthenticationConfig authentication;
   RestrictionsConfig restrictions;
+  VslConfig vsl;
   LuaConfig lua;
   RelayConfig relay;
   QueueConfig queue;

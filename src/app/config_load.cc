@@ -154,6 +154,9 @@ class Reader {
       if (section == "listener") config_.listeners.push_back(std::move(row.listener));
       if (section == "route") config_.routes.push_back(std::move(row.route));
       if (section == "auth.source") config_.auth.sources.push_back(std::move(row.source));
+      if (section == "vsl.virtual") {
+        config_.vsl.virtual_domains.push_back(std::move(row.virtual_domain));
+      }
       if (section == "egress") config_.egress.push_back(std::move(row.egress));
     }
   }
@@ -198,7 +201,7 @@ class Reader {
     for (const auto& [name, node] : table) {
       const Key* key = find_key(section, name.str());
       const std::string nested = section + "." + std::string(name.str());
-      if (is_list(nested)) {
+      if (find_section(nested)) {
         read_section(nested, name, node);
         continue;
       }
@@ -326,9 +329,12 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
     result.config.server.hostname =
         options.machine_name.empty() ? machine_name() : options.machine_name;
   }
+  result.config.vsl.present = positions.has("vsl");
   if (options.adjust) options.adjust(result.config);
   compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
                        result.diagnostics);
+  if (options.read_files || options.load_policy)
+    load_vsl(result.config, positions, result.diagnostics);
   if (options.read_files || options.load_policy)
     load_lua(result.config, positions, result.diagnostics);
   if (parsed) check_config(result.config, options, positions, result.diagnostics);

@@ -35,13 +35,14 @@ constexpr std::array<std::string_view, 4> log_levels{"debug", "info", "warning",
 constexpr std::array<std::string_view, 3> address_styles{"full", "domain", "hash"};
 
 // The member a key fills; `c` is the Config, `l` the listener in hand, `r` the route, `e` the
-// address mail goes out from, `s` the source of accounts.
+// address mail goes out from, `s` the source of accounts, `v` the further domain.
 #define POSTERN_SLOT(member)                              \
   [](Config& c [[maybe_unused]], Row& row) -> Slot {      \
     [[maybe_unused]] ListenerConfig& l = row.listener;    \
     [[maybe_unused]] RouteConfig& r = row.route;          \
     [[maybe_unused]] EgressConfig& e = row.egress;        \
     [[maybe_unused]] gateway::AuthSource& s = row.source; \
+    [[maybe_unused]] VslVirtual& v = row.virtual_domain;  \
     return &(member);                                     \
   }
 
@@ -242,6 +243,51 @@ const Key keys[] = {
     {"authentication", "report_within", Kind::duration, R"("5s")",
      "verdicts that are only reported, all together", POSTERN_SLOT(c.authentication.report_within),
      0, seconds(60)},
+    {"vsl", "policy", Kind::file, R"("")",
+     "the entry file of a policy of .vsl rules; empty = none (docs/vsl.md)",
+     POSTERN_SLOT(c.vsl.policy)},
+    {"vsl", "mode", Kind::choice, R"("enforce")",
+     "shadow: the rules run and are traced, their refusals do not count", POSTERN_SLOT(c.vsl.mode),
+     0, 0, lua_modes},
+    {"vsl", "domain", Kind::domain, R"("")",
+     "ours: in_domain(), Authentication-Results; empty = server.hostname",
+     POSTERN_SLOT(c.vsl.domain)},
+    {"vsl", "relay_networks", Kind::networks, "[]", "clients that may relay without asking a rule",
+     POSTERN_SLOT(c.vsl.relay_networks)},
+    {"vsl", "allow_commands", Kind::texts, "[]", "what `service ... cmd` may run: paths",
+     POSTERN_SLOT(c.vsl.allow_commands)},
+    {"vsl", "app_dir", Kind::file, R"("")", "where write() and dump() may write; empty = nowhere",
+     POSTERN_SLOT(c.vsl.app_dir)},
+    {"vsl", "dkim_key", Kind::file, R"("")", "PEM; what sign_dkim() signs with",
+     POSTERN_SLOT(c.vsl.dkim_key)},
+    {"vsl", "maildir", Kind::text, R"("mail/{domain}/{local}")",
+     "where maildir() delivers, below data_dir", POSTERN_SLOT(c.vsl.maildir)},
+    {"vsl", "mbox", Kind::text, R"("mbox/{domain}/{local}")",
+     "where mbox() delivers, below data_dir", POSTERN_SLOT(c.vsl.mbox)},
+    {"vsl", "must_be_authenticated", Kind::flag, "false", "MAIL is answered 530 without AUTH",
+     POSTERN_SLOT(c.vsl.must_be_authenticated)},
+    {"vsl.limits", "instructions", Kind::count, "1000000", "of one rule; then 451",
+     POSTERN_SLOT(c.vsl.instructions), 10000, 10000000000},
+    {"vsl.limits", "computing", Kind::duration, R"("250ms")", "of one rule, without its waits",
+     POSTERN_SLOT(c.vsl.computing), 1, seconds(60)},
+    {"vsl.limits", "time", Kind::duration, R"("60s")", "of one rule, its waits included",
+     POSTERN_SLOT(c.vsl.time), 10, seconds(600)},
+    {"vsl.limits", "memory", Kind::size, R"("64 MiB")", "of one rule", POSTERN_SLOT(c.vsl.memory),
+     mib, gib},
+    {"vsl.limits", "depth", Kind::count, "64", "calls of functions within each other",
+     POSTERN_SLOT(c.vsl.depth), 1, 150},
+    {"vsl.limits", "string", Kind::size, R"("1 MiB")", "a string", POSTERN_SLOT(c.vsl.string), 1,
+     64 * mib},
+    {"vsl.limits", "array", Kind::count, "10000", "entries of an array or a map",
+     POSTERN_SLOT(c.vsl.array), 1, 1000000},
+    {"vsl.virtual", "domain", Kind::domain, R"("")", "a further domain of ours",
+     POSTERN_SLOT(v.domain)},
+    {"vsl.virtual", "dkim_key", Kind::file, R"("")", "PEM; signs for this domain",
+     POSTERN_SLOT(v.dkim_key)},
+    {"vsl.virtual", "certificate", Kind::file, R"("")",
+     "PEM chain, for clients that ask for this name (SNI)", POSTERN_SLOT(v.certificate)},
+    {"vsl.virtual", "key", Kind::file, R"("")", "PEM; the private key of certificate",
+     POSTERN_SLOT(v.key)},
     {"lua", "policy", Kind::file, R"("")",
      "a KumoMTA policy script; empty = none (docs/lua-hooks.md)", POSTERN_SLOT(c.lua.policy)},
     {"lua", "mode", Kind::choice, R"("enforce")",
@@ -434,7 +480,7 @@ std::vector<std::string_view> config_sections() {
 
 bool is_list(std::string_view section) {
   return section == "listener" || section == "route" || section == "egress" ||
-         section == "auth.source";
+         section == "auth.source" || section == "vsl.virtual";
 }
 
 std::string section_header(std::string_view section) {

@@ -54,6 +54,7 @@ struct Row {
   RouteConfig route;
   EgressConfig egress;
   gateway::AuthSource source;
+  VslVirtual virtual_domain;
 };
 
 struct Key {

@@ -108,7 +108,7 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   std::error_code unreadable;
   const bool there = std::filesystem::exists(path, unreadable);
   // Restriction lists stand in the configuration: they decide before any webhook was made.
-  if (!there && !config.restrictions.present && !config.lua.loaded) {
+  if (!there && !config.restrictions.present && !config.lua.loaded && !config.vsl.loaded) {
     return fail(Fault::not_found, "there is no " + path.string());
   }
   auto store = store::SqliteStore::open(there ? path.string() : std::string(":memory:"));

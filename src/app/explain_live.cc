@@ -12,6 +12,7 @@
 #include "base/ulid.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
+#include "dialect/vsl/layer.h"
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
 #include "net/unbound_resolver.h"
@@ -31,6 +32,11 @@ policy::Engine engine_for(const Config& config) {
         {std::make_shared<dialect::restrictions::RestrictionsLayer>(loaded->compiled.policy,
                                                                     loaded->definition),
          config.restrictions.section.shadow ? policy::Mode::shadow : policy::Mode::enforce});
+  }
+  if (config.vsl.loaded) {
+    layers.push_back(
+        {std::make_shared<dialect::vsl::VslLayer>(config.vsl.loaded),
+         config.vsl.mode == LuaMode::shadow ? policy::Mode::shadow : policy::Mode::enforce});
   }
   if (config.lua.loaded) {
     layers.push_back(
@@ -172,6 +178,11 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
   evidence.message = policy::facts_of(*sent.message);
   policy::Decision decision = co_await engine.decide(Stage::message, evidence, gatherer);
   const bool accepted = ask(std::move(decision));
+  for (const Stage stage : {Stage::queued, Stage::delivery}) {
+    if (!accepted || evidence.discard || !engine.speaks_at(stage)) continue;
+    policy::Decision afterwards = co_await engine.decide(stage, evidence, gatherer);
+    if (!ask(std::move(afterwards))) break;
+  }
   co_await gatherer.authentication().report(policy::reported_needs(!accepted, evidence), evidence);
   co_return accepted;
 }

@@ -47,6 +47,19 @@ std::string copies_text(const policy::Evidence& evidence) {
       out += " " + printable(address_at(evidence, index), most);
     }
     out += "\n";
+    if (copy.null_path) out += "    sender = <>\n";
+    if (copy.reverse_path) {
+      out += "    sender = " + printable(copy.reverse_path->text(), most) + "\n";
+    }
+    for (const mail::Mailbox& to : copy.forward_paths) {
+      out += "    to " + printable(to.text(), most) + "\n";
+    }
+    if (copy.to_nobody) out += "    to nobody\n";
+    if (copy.text || copy.header) out += "    header changed\n";
+    for (const auto& [address, transport] : copy.transports) {
+      out += fmt::format("    {} by {}\n", printable(address, most),
+                         printable(policy::to_string(transport), most));
+    }
     for (const auto& [name, value] : copy.meta) {
       out += fmt::format("    {} = {}\n", printable(name, most),
                          printable(json::serialize(value), most));

@@ -165,6 +165,30 @@ constexpr CodePage pages[] = {
      "never fired, a tenant that every sender may claim, an option without effect, or a line that "
      "the policy itself logged as a warning while it loaded (`kumo.log_warn`).",
      "", "[lua]\nmode = \"shadow\"\n"},
+    {"V001", "the .vsl policy did not load",
+     "The message has the file, line and column in the policy. All of the files are read and "
+     "evaluated once before anything starts; a mistake stops the start, and a reload keeps the "
+     "policy that is in force. `postern check` shows the same without a server.",
+     "", "[vsl]\nmode = \"shadow\"\n"},
+    {"V002", "the .vsl policy cannot be read",
+     "The file that `vsl.policy` names is missing or not readable for this user. Paths are those "
+     "of the directory that postern was started in. The same code says that the name servers in "
+     "[dns], which policies ask too, cannot be used.",
+     "[vsl]\npolicy = \"/nonexistent/main.vsl\"\n", "[vsl]\npolicy = \"\"\n"},
+    {"V003", "a domain or a key that cannot sign",
+     "`dkim_key` is a PEM file with an RSA key of 1024 bits at least or an Ed25519 key, readable "
+     "for Postern's user. Each [[vsl.virtual]] names its `domain`.",
+     "[vsl]\ndkim_key = \"/nonexistent/key.pem\"\n", "[vsl]\ndkim_key = \"\"\n"},
+    {"V004", "everybody may relay",
+     "Clients in `relay_networks` send mail to anywhere without a login and without a rule. A "
+     "network of all addresses makes that an open relay, which Postern does not start.",
+     "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n",
+     "[vsl]\nrelay_networks = [\"192.0.2.0/24\"]\n"},
+    {"V005", "a warning of the .vsl policy",
+     "The policy loads and something in it is probably not meant: a name that is nowhere defined, "
+     "a call with the wrong number of arguments or in a stage too early for it, a status that an "
+     "action throws away, or a rule that can never run.",
+     "", "[vsl]\nmode = \"shadow\"\n"},
     {"T001", "certificate or key cannot be read",
      "The message names the file, its owner and mode, and the user Postern runs as. A private key "
      "should stay readable for its owner alone: hand it over with systemd's LoadCredential= and "

@@ -22,6 +22,7 @@
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
+#include "base/text.h"
 #include "deliver/template.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/rewriter.h"
@@ -159,7 +160,7 @@ Instance::Instance(const Config& config)
       engine_(std::make_shared<policy::CurrentEngine>()),
       lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue)),
       tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)),
-      scripts_{config.lua.runtime} {}
+      scripts_{config.lua.runtime, config.vsl.runtime} {}
 
 Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
@@ -312,7 +313,14 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
         return cannot(ExitCode::cannot_create, made.error().message, "");
       }
     }
-    auto loaded = net::TlsContext::load(certificate, key);
+    net::TlsContext::ByName by_name;
+    for (const VslVirtual& domain : config.vsl.virtual_domains) {
+      if (domain.certificate.empty()) continue;
+      auto its_own = net::TlsContext::load(domain.certificate, domain.key);
+      if (!its_own) return cannot(ExitCode::config, its_own.error().message, "");
+      by_name[lower(domain.domain)] = std::move(*its_own);
+    }
+    auto loaded = net::TlsContext::load(certificate, key, std::move(by_name));
     if (!loaded) return cannot(ExitCode::config, loaded.error().message, "");
     settings->certificate = *loaded;
     metrics()
@@ -360,7 +368,7 @@ Instance::Started Instance::open_delivery() {
   outbound_ = Outbound::make(config_, data_dir_,
                              std::make_shared<const relay::RelayConfig>(std::move(*relay)),
                              {*delivery_, directory_, *spool_, dkim_keys_, *resolver_,
-                              *payload_pool_, *publisher_, engine_});
+                              *payload_pool_, *publisher_});
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
@@ -531,6 +539,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     // Sessions in hand stay with the policy they began with.
     const std::lock_guard lock(deciding_mutex_);
     scripts_.push_back(config.lua.runtime);
+    scripts_.push_back(config.vsl.runtime);
   }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
   authenticator_->set_verifiers(std::move(*verifiers));

@@ -4,6 +4,7 @@
 #include "app/instance.h"
 #include "app/version.h"
 #include "dialect/kumo/layer.h"
+#include "dialect/vsl/layer.h"
 #include "gateway/policies_verifier.h"
 
 namespace postern::app {
@@ -33,6 +34,13 @@ Instance::verifiers_of(const Config& config) {
                                                    .message = opened.error().message,
                                                    .hint = "see `[[auth.source]]`"});
     verifiers->push_back(std::move(*opened));
+  }
+  // Rules that decide who authenticates decide alone; the sources are whom they may ask.
+  if (config.vsl.loaded && config.vsl.mode == LuaMode::enforce) {
+    auto rules =
+        std::make_shared<dialect::vsl::VslVerifier>(config.vsl.loaded, std::move(*verifiers));
+    verifiers->clear();
+    verifiers->push_back(std::move(rules));
   }
   // In shadow the hook decides nothing, and a password is no business of a trial.
   if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {

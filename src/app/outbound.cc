@@ -60,8 +60,9 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
       });
   const auto destination = [this](const mail::Mailbox& address) -> spool::Destination {
     const auto config = config_.load();
-    const relay::Route& route = relay::route_of(*config, address.local_part, address.domain);
-    if (route.kind == relay::Route::Kind::maildir) return {spool::RouteKind::local, route.path};
+    const auto found =
+        AcceptedMail::destination_of({.address = address, .route = {}}, address, *config);
+    if (found) return *found;
     return {spool::RouteKind::relay,
             relay::destination_of(*config, address.local_part, address.domain)};
   };
@@ -79,9 +80,6 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   outbound->folders_ =
       std::make_unique<FolderCourier>(rooms.spool, outbound->disk_, config.server.hostname);
   Outbound& self = *outbound;
-  self.judged_webhooks_ = std::make_unique<JudgedCourier>(*self.queued_, rooms.engine);
-  self.judged_relay_ = std::make_unique<JudgedCourier>(*self.relay_, rooms.engine);
-  self.judged_folders_ = std::make_unique<JudgedCourier>(*self.folders_, rooms.engine);
   queue::RunnerOptions options = runner_options(config);
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
@@ -89,7 +87,7 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   };
   outbound->runner_ = std::make_unique<queue::Runner>(
       outbound->loop_, rooms.spool, outbound->disk_,
-      queue::Runner::Couriers{*self.judged_webhooks_, *self.judged_relay_, *self.judged_folders_},
+      queue::Runner::Couriers{*self.queued_, *self.relay_, *self.folders_},
       outbound->reports_.get(), std::move(options));
   outbound->sink_ = std::make_unique<AcceptedMail>(
       AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,

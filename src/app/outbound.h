@@ -8,7 +8,6 @@
 #include "admin/publisher.h"
 #include "app/accepted_mail.h"
 #include "app/config.h"
-#include "app/judged_courier.h"
 #include "app/queue_couriers.h"
 #include "app/queue_port.h"
 #include "queue/runner.h"
@@ -27,7 +26,6 @@ class Outbound {
     dns::Resolver& resolver;
     net::WorkPool& workers;
     admin::Publisher& publisher;
-    std::shared_ptr<const policy::CurrentEngine> engine;
   };
 
   static std::unique_ptr<Outbound> make(const Config& config, const std::string& data_dir,
@@ -60,9 +58,6 @@ class Outbound {
   std::unique_ptr<RelayCourier> relay_;
   std::unique_ptr<deliver::QueuedWebhooks> queued_;
   std::unique_ptr<FolderCourier> folders_;
-  std::unique_ptr<JudgedCourier> judged_webhooks_;
-  std::unique_ptr<JudgedCourier> judged_relay_;
-  std::unique_ptr<JudgedCourier> judged_folders_;
   std::unique_ptr<SenderReports> reports_;
   std::unique_ptr<queue::Runner> runner_;
   std::unique_ptr<AcceptedMail> sink_;

@@ -25,6 +25,10 @@ relay::Time since_epoch(std::chrono::system_clock::time_point time) {
   return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
 }
 
+/// In front of a destination that a script named.
+constexpr std::string_view named = "to ";
+constexpr std::size_t most_named = 64;
+
 /// Recipients of one transaction, by the route of the first.
 std::size_t at_a_time(const relay::RelayConfig& config, const queue::Errand& errand) {
   const std::string& address =
@@ -76,17 +80,48 @@ relay::DestinationLimits RelayCourier::limits_of(const spool::Destination& desti
 
 void RelayCourier::close() {
   if (courier_) courier_->close_idle();
+  for (const auto& [key, courier] : named_) courier->close_idle();
+}
+
+std::string RelayCourier::destination_to(std::string_view target) {
+  std::string hop(target);
+  if (const auto address = IpAddress::parse(target)) {
+    hop = "[" + address->to_string() + "]";
+  } else if (const std::size_t colon = target.rfind(':'); colon != std::string_view::npos) {
+    // An address with a port stands in brackets, one of IPv6 already does.
+    if (const auto v4 = IpAddress::parse(target.substr(0, colon))) {
+      hop = "[" + v4->to_string() + "]" + std::string(target.substr(colon));
+    }
+  }
+  return std::string(named) + hop;
+}
+
+std::shared_ptr<relay::Courier> RelayCourier::courier_to(const std::string& key) {
+  const relay::CourierOptions options{.longest_wait = used_->longest_wait};
+  if (!key.starts_with(named)) return courier_;
+  if (const auto found = named_.find(key); found != named_.end()) return found->second;
+  auto config = std::make_shared<relay::RelayConfig>(*used_);
+  config->routes = {};
+  config->limits_at.clear();
+  const auto route = relay::parse_route({key.substr(named.size())});
+  if (!route || !config->routes.add("*", *route)) return nullptr;
+  if (named_.size() >= most_named) {
+    named_.begin()->second->close_idle();
+    named_.erase(named_.begin());
+  }
+  return named_[key] = std::make_shared<relay::Courier>(std::move(config), resolver_, options);
 }
 
 Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Text& text) {
   if (const auto config = config_.load(); config != used_) {
-    if (courier_) courier_->close_idle();
+    close();
+    named_.clear();
     courier_ = std::make_shared<relay::Courier>(
         config, resolver_, relay::CourierOptions{.longest_wait = config->longest_wait});
     used_ = config;
   }
   // A reload makes others.
-  const std::shared_ptr<relay::Courier> courier = courier_;
+  const std::shared_ptr<relay::Courier> courier = courier_to(errand.destination.key);
   const std::shared_ptr<const relay::RelayConfig> config = used_;
   const spool::Envelope& envelope = errand.message.envelope;
   smtp::OutboundMessage message{.reverse_path = envelope.reverse_path,
@@ -98,6 +133,11 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
                                 .ret = envelope.ret,
                                 .envid = envelope.envid};
   queue::Carried carried;
+  if (!courier) {
+    carried.results.assign(errand.recipients.size(),
+                           temporary("no next hop is called " + errand.destination.key));
+    co_return carried;
+  }
   const auto read = [&text](std::uint64_t offset, std::size_t room) {
     return text.read(offset, room);
   };
@@ -218,7 +258,6 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
         .enhanced = result.enhanced,
         .remote = result.code != 0 ? carried.remotes[i] : std::string(),
         .last_attempt = errand.started,
-        .content_verdict = carried.by_rule,
         .delay_notice_sent = recipient.noticed};
     if (result.code != 0) {
       reported.reply = fmt::format("{} {}", result.code, result.text);  // as the host said it

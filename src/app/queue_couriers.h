@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,9 @@ class RelayCourier final : public queue::Courier {
   void follow(std::shared_ptr<const relay::RelayConfig> config);
   relay::DestinationLimits limits_of(const spool::Destination& destination) const;
   void close();
+  /// The key of a destination that a script named, whatever the routes say: "192.0.2.1",
+  /// "192.0.2.1:2525", "[2001:db8::1]:25", "mx.example", "mx.example:25".
+  static std::string destination_to(std::string_view target);
 
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
 
@@ -31,7 +35,12 @@ class RelayCourier final : public queue::Courier {
   dns::Resolver& resolver_;
   std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
   std::shared_ptr<const relay::RelayConfig> used_;  ///< by `courier_`
+  /// What to say to whom, for a destination. Ours to the next reload.
+  std::shared_ptr<relay::Courier> courier_to(const std::string& key);
+
   std::shared_ptr<relay::Courier> courier_;
+  /// By the destinations that scripts named, the last few.
+  std::map<std::string, std::shared_ptr<relay::Courier>, std::less<>> named_;
 };
 
 /// Into folders of this machine. Whoever waits for the disk does so on `workers`.

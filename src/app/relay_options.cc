@@ -110,6 +110,9 @@ class Reader {
                    .max_addresses = given.max_addresses,
                    .max_sessions = given.max_sessions};
     out_.longest_wait = given.longest_wait;
+    const auto below = std::filesystem::absolute(config_.server.data_dir);
+    out_.maildir_path = (below / config_.vsl.maildir).string();
+    out_.mbox_path = (below / config_.vsl.mbox).string();
     read_pools();
     out_.settings.front().tls = roots("");
     for (at_ = 0; at_ < config_.routes.size(); ++at_) read_route(config_.routes[at_]);

@@ -7,6 +7,7 @@
 
 #include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
+#include "dialect/vsl/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
 #include "policy/authentication.h"
@@ -72,6 +73,11 @@ std::shared_ptr<const policy::Layer> layer_from(const json::object& entry) {
     auto policy = kumo::load_definition(definition);
     if (!policy) throw std::runtime_error(policy.error().message);
     return std::make_shared<kumo::KumoLayer>(*policy);
+  }
+  if (name == "vsl") {
+    auto policy = vsl::load_definition(definition);
+    if (!policy) throw std::runtime_error(policy.error().message);
+    return std::make_shared<vsl::VslLayer>(*policy);
   }
   if (name != "gateway") return nullptr;
   smtp::Limits limits;

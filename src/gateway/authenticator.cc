@@ -76,7 +76,7 @@ bool is_refusal(const std::optional<smtp::Reply>& reply) {
 std::span<const std::string_view> auth_check_names() {
   static constexpr std::string_view names[] = {
       "guess_limit", "scram", "authz_id", "policies",      "static", "htpasswd", "sqlite",
-      "postgresql",  "ldap",  "vault",    "introspection", "lua",    "dovecot"};
+      "postgresql",  "ldap",  "vault",    "introspection", "vsl", "lua",    "dovecot"};
   return names;
 }
 

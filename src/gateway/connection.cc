@@ -62,6 +62,11 @@ Connection::Connection(asio::ip::tcp::socket socket,
     policy::SessionFacts& facts = transaction_.session();
     facts.client_ip = net::from_asio(remote.address());
     facts.client_port = remote.port();
+    facts.connected = std::chrono::system_clock::now();
+    if (const auto local = stream_.socket().local_endpoint(error); !error) {
+      facts.server_ip = net::from_asio(local.address());
+      facts.server_port = local.port();
+    }
   }
 }
 
@@ -113,6 +118,8 @@ Task<bool> Connection::read_proxy_header() {
       if (found.kind == net::ProxyHeader::Kind::proxied) {
         facts.client_ip = found.source;
         facts.client_port = found.source_port;
+        facts.server_ip = found.destination;
+        facts.server_port = found.destination_port;
       }
       // Policies need an address: who cannot name the client is not let in.
       co_return found.kind != net::ProxyHeader::Kind::unknown;
@@ -135,6 +142,7 @@ Task<bool> Connection::handshake() {
   const auto facts = stream_.tls_facts();
   metrics_.handshake(telemetry::Handshake::ok, facts->version);
   transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
+  transaction_.session().server_name = facts->server_name;
   smtp::ChannelBindings bindings{.exporter = stream_.tls_exporter(), .server_end_point = {}};
   if (!bindings.exporter.empty()) bindings.server_end_point = stream_.tls_server_end_point();
   session_.tls_started(std::move(bindings));
@@ -261,7 +269,7 @@ Task<void> Connection::handle(smtp::Event event) {
     std::vector<std::string> extensions;
     if (helo->extended && transaction_.speaks_at_helo()) extensions = session_.extensions();
     const smtp::Reply refusal = co_await transaction_.helo(std::move(*helo), std::move(extensions));
-    if (refusal.code != 0) {
+    if (refusal.code != 0 && (!refusal.positive() || verb == Verb::helo)) {
       answer(Stage::helo, verb, refusal);
     } else {
       count(Stage::helo, verb, {.code = 250, .enhanced = {}, .text = {}});

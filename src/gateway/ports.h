@@ -21,6 +21,9 @@ class MessageSink {
   struct Ruling {
     std::string trace_id;                   ///< empty: nothing was decided
     std::optional<std::string> quarantine;  ///< why it is to be held
+    /// A rule that speaks after acceptance refuses it: a temporary reply holds it for an operator,
+    /// a permanent one makes it a dead letter. Code 0: none does.
+    smtp::Reply afterwards{.code = 0, .enhanced = {}, .text = {}};
   };
   /// Takes the message and says what the client is told. A positive reply is a promise.
   /// `evidence` and `message` belong to the awaiting transaction.

@@ -22,6 +22,9 @@ smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::strin
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
 
+/// Nothing against it, perhaps in a rule's own words.
+bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
+
 std::string_view word_of(Authenticator::Result::Kind kind) {
   switch (kind) {
     case Authenticator::Result::Kind::accepted:
@@ -87,6 +90,7 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   if (!engine->speaks_at(stage)) co_return undecided;
   policy::Decision decision = co_await engine->decide(stage, evidence_, *this);
   smtp::Reply reply = decision.reply;
+  if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
   co_return reply;
 }
@@ -191,9 +195,8 @@ Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::S
 smtp::Reply Transaction::refuse_auth(Authenticator::Result result, policy::Decision asked) {
   using Kind = Authenticator::Result::Kind;
   const bool failed = result.kind == Kind::refused;
-  asked.reply = failed
-                    ? reply_of(535, {5, 7, 8}, "authentication failed")
-                    : reply_of(454, {4, 7, 0}, "temporary failure, try again later");
+  asked.reply = failed ? reply_of(535, {5, 7, 8}, "authentication failed")
+                       : reply_of(454, {4, 7, 0}, "temporary failure, try again later");
   if (result.reply) asked.reply = std::move(*result.reply);
   smtp::Reply reply = asked.reply;
   record(std::move(asked));
@@ -222,7 +225,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   evidence_.session.auth = std::move(result.identity);
   evidence_.session.auth->mechanism = mechanism;
   smtp::Reply refusal = co_await decide(Stage::auth);
-  if (refusal.code != 0) {
+  if (!is_yes(refusal)) {
     evidence_.session.auth.reset();
     co_return refusal;
   }
@@ -243,8 +246,8 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
     co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
   }
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
-  smtp::Reply refusal = co_await decide(Stage::mail);
-  if (refusal.code != 0) co_return refusal;
+  smtp::Reply said = co_await decide(Stage::mail);
+  if (said.code != 0) co_return said;
   co_return reply_of(250, {2, 1, 0}, "sender ok");
 }
 
@@ -262,18 +265,17 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.candidate = recipient_of(std::move(event.forward_path));
   evidence_.candidate->notify = std::move(event.notify);
   evidence_.candidate->orcpt = std::move(event.orcpt);
-  smtp::Reply refusal = co_await decide(Stage::rcpt);
-  if (refusal.code == 0) {
-    refusal = services_.sink.refusal(*evidence_.candidate).value_or(std::move(refusal));
-  }
-  if (refusal.code != 0) {
+  smtp::Reply said = co_await decide(Stage::rcpt);
+  if (is_yes(said)) said = services_.sink.refusal(*evidence_.candidate).value_or(std::move(said));
+  if (!is_yes(said)) {
     evidence_.candidate.reset();
-    co_return refusal;
+    co_return said;
   }
   // The same address again is accepted and not repeated; order is that of first sight.
   const bool is_new = accepted_.insert(lower(evidence_.candidate->address.text())).second;
   if (is_new) evidence_.recipients.push_back(std::move(*evidence_.candidate));
   evidence_.candidate.reset();
+  if (said.code != 0) co_return said;
   co_return reply_of(250, {2, 1, 5}, "recipient ok");
 }
 
@@ -306,7 +308,7 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
 
 Task<smtp::Reply> Transaction::data() {
   smtp::Reply refusal = co_await decide(Stage::data);
-  if (refusal.code != 0) co_return refusal;
+  if (!is_yes(refusal)) co_return refusal;
   message_ = std::make_unique<Message>(
       Message{.body = spool::Body(settings_->body_directory), .scanner = {}, .trouble = {}});
   const policy::Recipient* subject = evidence_.subject();
@@ -347,26 +349,35 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   message_->scanner.finish();
   evidence_.message = policy::facts_of(size, message_->scanner);
   smtp::Reply reply = co_await decide(Stage::message);
-  co_await authentication_->report(policy::reported_needs(reply.code != 0, evidence_), evidence_);
-  if (reply.code == 0) {
-    if (evidence_.discard) {
-      reply = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
-    } else {
-      reply = co_await hand_on();
-    }
+  const bool accepted = is_yes(reply);
+  smtp::Reply afterwards = undecided;
+  if (accepted && !evidence_.discard) afterwards = co_await decide_afterwards();
+  co_await authentication_->report(policy::reported_needs(!accepted, evidence_), evidence_);
+  if (accepted) {
+    smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
+    if (!evidence_.discard) kept = co_await hand_on(afterwards);
+    if (reply.code == 0 || !kept.positive()) reply = std::move(kept);
     if (reply.positive()) log_accepted(reply);
   }
   settle(reply);
   co_return reply;
 }
 
-Task<smtp::Reply> Transaction::hand_on() {
+/// docs/decisions/0035-postq-runs-before-the-250.md
+Task<smtp::Reply> Transaction::decide_afterwards() {
+  smtp::Reply refusal = undecided;
+  for (const Stage stage : {Stage::queued, Stage::delivery}) {
+    refusal = co_await decide(stage);
+    if (!is_yes(refusal)) break;
+    refusal = undecided;
+  }
+  co_return refusal;
+}
+
+Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   const auto& copies = evidence_.copies;
-  const bool as_it_came =
-      copies.empty() || (copies.size() == 1 && !copies.front().text && !copies.front().header &&
-                         !copies.front().reverse_path && copies.front().forward_paths.empty());
-  if (as_it_came) {
-    smtp::Reply reply = co_await services_.sink.take(evidence_, message_->body, ruling());
+  if (copies.empty() || (copies.size() == 1 && copies.front().is_as_it_came())) {
+    smtp::Reply reply = co_await services_.sink.take(evidence_, message_->body, ruling(afterwards));
     co_return reply;
   }
   // Each is a message of its own from here on. When one cannot be taken the client comes again, and
@@ -374,19 +385,21 @@ Task<smtp::Reply> Transaction::hand_on() {
   smtp::Reply reply = undecided;
   const std::vector<policy::ScriptCopy> each = copies;
   for (const policy::ScriptCopy& copy : each) {
-    reply = co_await hand_on(copy);
+    reply = co_await hand_on(copy, afterwards);
     if (!reply.positive()) break;
   }
   co_return reply;
 }
 
-Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy) {
+Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy, const smtp::Reply& afterwards) {
+  if (copy.to_nobody) co_return reply_of(250, {2, 0, 0}, "ok");
   policy::Evidence evidence = evidence_;
   evidence.recipients.clear();
   for (const std::size_t index : copy.recipients) {
     evidence.recipients.push_back(evidence_.recipients.at(index));
   }
   if (copy.reverse_path) evidence.reverse_path = copy.reverse_path;
+  if (copy.null_path) evidence.reverse_path.reset();
   if (!copy.forward_paths.empty()) {
     evidence.recipients.clear();
     for (const mail::Mailbox& address : copy.forward_paths) {
@@ -397,6 +410,10 @@ Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy) {
       }
       evidence.recipients.push_back(std::move(recipient));
     }
+  }
+  for (policy::Recipient& recipient : evidence.recipients) {
+    const auto chosen = copy.transports.find(lower(recipient.address.text()));
+    if (chosen != copy.transports.end()) recipient.transport = chosen->second;
   }
   spool::Body changed(settings_->body_directory);
   spool::Body* body = &message_->body;
@@ -411,12 +428,12 @@ Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy) {
     body = &changed;
   }
   evidence.copies = {std::move(copy)};
-  smtp::Reply reply = co_await services_.sink.take(evidence, *body, ruling());
+  smtp::Reply reply = co_await services_.sink.take(evidence, *body, ruling(afterwards));
   co_return reply;
 }
 
-MessageSink::Ruling Transaction::ruling() const {
-  MessageSink::Ruling ruling;
+MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
+  MessageSink::Ruling ruling{.trace_id = {}, .quarantine = {}, .afterwards = afterwards};
   if (!trace_) return ruling;
   ruling.trace_id = trace_->id;
   for (const policy::Decision& decision : trace_->decisions) {

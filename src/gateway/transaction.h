@@ -90,7 +90,8 @@ class Transaction final : private policy::Gatherer {
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
-  /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses.
+  /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses, or a positive
+  /// reply in a rule's own words.
   Task<smtp::Reply> decide(policy::Stage stage);
   void record(policy::Decision decision);
   /// The reply to failed credentials, with what was asked in the trace.
@@ -99,12 +100,14 @@ class Transaction final : private policy::Gatherer {
   void log_accepted(const smtp::Reply& reply);
   /// Ends the transaction with the reply to its end of data.
   void settle(const smtp::Reply& reply);
+  /// Asks those who speak about accepted mail. Code 0: nothing against it.
+  Task<smtp::Reply> decide_afterwards();
   /// Hands the message on, as scripts left it.
-  Task<smtp::Reply> hand_on();
-  Task<smtp::Reply> hand_on(policy::ScriptCopy copy);
+  Task<smtp::Reply> hand_on(const smtp::Reply& afterwards);
+  Task<smtp::Reply> hand_on(policy::ScriptCopy copy, const smtp::Reply& afterwards);
   void finish(std::string_view outcome);
   void drop_message();
-  MessageSink::Ruling ruling() const;
+  MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;
 
   std::shared_ptr<const ListenerSettings> settings_;
   Services& services_;

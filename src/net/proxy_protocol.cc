@@ -48,6 +48,8 @@ Parsed parse_v1(std::string_view bytes) {
   if (six != (words[1] == "TCP6")) return bad("address family does not match");
   header.source = *source;
   header.source_port = static_cast<std::uint16_t>(*source_port);
+  header.destination = *destination;
+  header.destination_port = static_cast<std::uint16_t>(*destination_port);
   return header;
 }
 
@@ -69,13 +71,19 @@ Parsed parse_v2(std::string_view bytes) {
     header.kind = ProxyHeader::Kind::proxied;
     header.source =
         IpAddress::v4(static_cast<std::uint32_t>(read_u16(bytes, 16)) << 16 | read_u16(bytes, 18));
+    header.destination =
+        IpAddress::v4(static_cast<std::uint32_t>(read_u16(bytes, 20)) << 16 | read_u16(bytes, 22));
     header.source_port = read_u16(bytes, 24);
+    header.destination_port = read_u16(bytes, 26);
   } else if (family == 0x21 && length >= 16 + 36) {  // TCP over IPv6
     std::array<std::uint8_t, 16> octets;
     std::copy_n(bytes.begin() + 16, 16, octets.begin());
     header.kind = ProxyHeader::Kind::proxied;
     header.source = IpAddress::v6(octets);
+    std::copy_n(bytes.begin() + 32, 16, octets.begin());
+    header.destination = IpAddress::v6(octets);
     header.source_port = read_u16(bytes, 48);
+    header.destination_port = read_u16(bytes, 50);
   } else if (family == 0x11 || family == 0x21) {
     return bad("address block too short");
   }

@@ -19,6 +19,8 @@ struct ProxyHeader {
   Kind kind = Kind::unknown;
   IpAddress source;
   std::uint16_t source_port = 0;
+  IpAddress destination;  ///< where the client connected to
+  std::uint16_t destination_port = 0;
   std::size_t length = 0;  ///< octets of the header
 };
 

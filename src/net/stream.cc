@@ -274,7 +274,9 @@ std::optional<std::string_view> Stream::read_waiting() {
 
 std::optional<TlsFacts> Stream::tls_facts() const {
   if (!ssl_) return std::nullopt;
-  return TlsFacts{SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get())};
+  const char* name = SSL_get_servername(ssl_.get(), TLSEXT_NAMETYPE_host_name);
+  return TlsFacts{SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get()),
+                  name != nullptr ? name : ""};
 }
 
 std::string Stream::tls_exporter() const {

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
+
 namespace postern::net {
 namespace {
 
@@ -78,8 +80,20 @@ Result<void> write_pem(const std::string& path, Write write) {
 
 }  // namespace
 
+/// RFC 6066 §3: another certificate for a name that has one; the others get the listener's.
+int TlsContext::choose(ssl_st* ssl, int*, void* by_name) {
+  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+  if (name == nullptr) return SSL_TLSEXT_ERR_NOACK;
+  const ByName& names = *static_cast<const ByName*>(by_name);
+  const auto found = names.find(lower(name));
+  if (found == names.end()) return SSL_TLSEXT_ERR_NOACK;
+  SSL_set_SSL_CTX(ssl, found->second->handle());
+  return SSL_TLSEXT_ERR_OK;
+}
+
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,
-                                                           const std::string& key_pem_file) {
+                                                           const std::string& key_pem_file,
+                                                           ByName by_name) {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
   if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
@@ -103,6 +117,11 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
   }
   auto result = std::shared_ptr<TlsContext>(new TlsContext());
   result->context_ = context;
+  result->by_name_ = std::move(by_name);
+  if (!result->by_name_.empty()) {
+    SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsContext::choose);
+    SSL_CTX_set_tlsext_servername_arg(context.get(), &result->by_name_);
+  }
   std::tm when{};
   if (const X509* certificate = SSL_CTX_get0_certificate(context.get());
       certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {

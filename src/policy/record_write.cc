@@ -137,6 +137,7 @@ class Writer {
       array("sent_to", given.forward_paths, [&](const mail::Mailbox& one) { bytes(one.text()); });
     }
     flag("changed", given.text || given.header);
+    flag("null_path", given.null_path);
     flag("to_nobody", given.to_nobody);
     if (!given.transports.empty()) {
       begin("transports");

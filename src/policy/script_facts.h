@@ -13,6 +13,11 @@
 
 namespace postern::policy {
 
+/// What a dialect keeps of a session or a transaction between its stages.
+struct ScriptTransaction {
+  virtual ~ScriptTransaction() = default;
+};
+
 /// Lives as long as the connection.
 struct ScriptSession {
   std::shared_ptr<const void> program;  ///< the script the session began with, and ends with
@@ -40,11 +45,6 @@ struct Transport {
 /// "deliver", "forward:192.0.2.1:25", "none".
 std::string to_string(const Transport& transport);
 
-/// What a dialect keeps of a transaction between its stages.
-struct ScriptTransaction {
-  virtual ~ScriptTransaction() = default;
-};
-
 /// The message as a script left it for some of its recipients.
 struct ScriptCopy {
   std::vector<std::size_t> recipients;        ///< of Evidence::recipients
@@ -57,10 +57,17 @@ struct ScriptCopy {
   /// Authentication-Results that the script added under these names; received ones under them are
   /// not in the header any more.
   std::vector<std::string> results_of;
+  bool null_path = false;  ///< the reverse-path was changed to the null one
   bool to_nobody = false;  ///< no recipient is left: taken, and delivered to nobody
   /// By address in lower case.
   std::map<std::string, Transport> transports;
   bool operator==(const ScriptCopy&) const = default;
+
+  /// Neither envelope nor message was changed.
+  bool is_as_it_came() const {
+    return !text && !header && !reverse_path && !null_path && !to_nobody && forward_paths.empty() &&
+           transports.empty();
+  }
 };
 
 }  // namespace postern::policy

@@ -60,7 +60,6 @@ void note_attempt(const Errand& errand, const Carried& carried,
     }
     return;
   }
-  if (carried.set_aside) return;
   metrics.delivery_duration.histogram({route}).observe(
       std::chrono::duration_cast<std::chrono::milliseconds>(took));
   for (std::size_t i = 0; i < settlements.size(); ++i) {

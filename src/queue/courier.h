@@ -60,9 +60,6 @@ struct Carried {
   std::vector<std::string> remotes;  ///< who answered; empty: nobody
   /// Not before so long from now, says the other side.
   std::optional<std::chrono::seconds> retry_after;
-  /// A rule sets the recipients aside, for this reason, and `results` do not count.
-  std::optional<std::string> set_aside;
-  bool by_rule = false;  ///< the results are a rule's verdict on the message, nobody else's
 };
 
 /// Delivers. Called on the queue's event loop, many at a time; what waits for a disk or computes

@@ -473,10 +473,7 @@ spool::Settlement Runner::settlement_of(const Errand& errand, std::size_t index,
   const smtp::RecipientResult& result = carried.results[index];
   spool::Settlement settlement{
       .key = claim.key, .attempt = claim.attempt, .reply = text_of(result)};
-  if (carried.set_aside) {
-    settlement.outcome = spool::Outcome::quarantined;
-    settlement.reply = *carried.set_aside;
-  } else if (result.klass == smtp::ResultClass::delivered) {
+  if (result.klass == smtp::ResultClass::delivered) {
     settlement.outcome = spool::Outcome::delivered;
   } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
     settlement.outcome = errand.destination.kind == RouteKind::webhook ? spool::Outcome::dead
@@ -494,7 +491,6 @@ Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
                                    const std::vector<spool::Settlement>& settlements, Text& text) {
   std::vector<std::uint32_t> recipients;
   Carried failed{.results = {}, .contact = carried.contact, .remotes = {}};
-  failed.by_rule = carried.by_rule;
   for (std::size_t i = 0; i < settlements.size(); ++i) {
     if (settlements[i].outcome != spool::Outcome::failed) continue;
     recipients.push_back(errand.recipients[i]);

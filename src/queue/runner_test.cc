@@ -42,7 +42,6 @@ class ScriptedCourier final : public Courier {
   std::function<Task<void>()> during;
   std::deque<std::vector<smtp::RecipientResult>> answers;
   relay::Contact contact = relay::Contact::answered;
-  std::optional<std::string> set_aside;
 
   Task<Carried> carry(const Errand& errand, Text& text) override {
     Call call{.id = errand.message.id, .recipients = {}, .attempt = errand.attempt, .text = {}};
@@ -69,7 +68,6 @@ class ScriptedCourier final : public Courier {
     if (answers.size() > 1) answers.pop_front();
     carried.results.resize(call.recipients.size(), carried.results.front());
     carried.remotes.assign(call.recipients.size(), "mx.example.net");
-    carried.set_aside = set_aside;
     co_return carried;
   }
   std::vector<Call> calls() const {
@@ -384,19 +382,6 @@ TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
   reporter_->broken = false;
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(relay_.calls().size(), 2u);
-}
-
-TEST_F(RunnerTest, a_rule_sets_recipients_aside_with_its_word) {
-  relay_.set_aside = "suspicious";
-  up();
-  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
-  EXPECT_TRUE(soon([&] { return state(id) == spool::State::quarantined; }));
-  EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].quarantine, "suspicious");
-  EXPECT_EQ(spool_->list({.quarantine = "suspicious"}, "", 9)->size(), 1u);
-  EXPECT_EQ(spool_->list({.quarantine = "other"}, "", 9)->size(), 0u);
-  relay_.set_aside.reset();
-  act(spool::Action::release, id);
-  EXPECT_TRUE(gone(id));
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {

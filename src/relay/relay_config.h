@@ -70,6 +70,10 @@ struct RelayConfig {
   /// By destination_of(), of routes whose destinations are known beforehand: add_limits().
   std::map<std::string, DestinationLimits, std::less<>> limits_at;
 
+  /// Where scripts have mail put by `maildir` and `mbox`: paths with `{domain}` and `{local}`.
+  std::string maildir_path;
+  std::string mbox_path;
+
   const RouteSettings& settings_of(const Route& route) const { return settings[route.settings]; }
 };
 

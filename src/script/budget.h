@@ -39,4 +39,7 @@ struct Spent {
   Stopped stopped = Stopped::no;
 };
 
+/// "85 us, under 1000 instructions, waited 2 times for 900 us".
+std::string words_of(const Spent& spent);
+
 }  // namespace postern::script

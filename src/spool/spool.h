@@ -40,7 +40,7 @@ enum class State { queued = 0, delivered = 1, failed = 2, held = 3, dead = 4, qu
 struct Recipient {
   std::string address;
   Destination destination;
-  State state = State::queued;  ///< to begin with: queued, held or quarantined
+  State state = State::queued;  ///< to begin with: not delivered or failed
   std::string notify;           ///< RFC 3461 §4.1; empty: not given
   std::string orcpt;            ///< RFC 3461 §4.2; empty: not given
   std::string quarantine;       ///< whose decision it waits for, in a word; empty without one
@@ -51,7 +51,7 @@ struct Recipient {
   Time held_at;                       ///< since when an operator holds it
   std::chrono::milliseconds held{0};  ///< how long it was held before: not part of its age
   bool noticed = false;               ///< the sender was told of the delay
-  std::string last_reply;
+  std::string last_reply;  ///< may be given with one that is held or dead to begin with: why
 };
 
 struct Envelope {

@@ -161,13 +161,11 @@ Result<void> SqliteSpool::ready(std::uint64_t octets) const {
 void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
   const bool fit = std::all_of(
       envelope.recipients.begin(), envelope.recipients.end(), [](const Recipient& recipient) {
-        return recipient.state == State::queued || recipient.state == State::held ||
-               recipient.state == State::quarantined;
+        return recipient.state != State::delivered && recipient.state != State::failed;
       });
   if (envelope.recipients.empty() || !fit) {
     return done(fail(Fault::malformed,
-                     "a message needs recipients, and to begin with they are "
-                     "queued, held or quarantined"));
+                     "a message needs recipients, and to begin with none of them is done with"));
   }
   if (Result<void> able = ready(body.size()); !able) return done(tl::unexpected(able.error()));
 

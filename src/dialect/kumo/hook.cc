@@ -34,19 +34,6 @@ Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
 
 std::string shown(std::string_view text) { return '"' + printable(text, 100) + '"'; }
 
-std::string words_of(const script::Spent& spent) {
-  const auto us = [](std::chrono::nanoseconds time) {
-    return std::chrono::duration_cast<std::chrono::microseconds>(time).count();
-  };
-  std::string text = fmt::format("{} us", us(spent.computing));
-  text += spent.instructions < 1000 ? std::string(", under 1000 instructions")
-                                    : fmt::format(", {} instructions", spent.instructions);
-  if (spent.host_calls > 0) {
-    text += fmt::format(", waited {} times for {} us", spent.host_calls, us(spent.waiting));
-  }
-  return text;
-}
-
 void log_trouble(const Policy& policy, std::string_view event, const script::Raised& raised) {
   policy.world().log("error", policy.place_of(event),
                      fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
@@ -76,7 +63,7 @@ Task<Verdict> ask(const Policy& policy, Question question, Context& context,
                    .check = question.event,
                    .origin = policy.place_of(question.event),
                    .verdict = verdict,
-                   .spent = words_of(ran.spent)});
+                   .spent = script::words_of(ran.spent)});
   co_return verdict;
 }
 

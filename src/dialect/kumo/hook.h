@@ -24,8 +24,6 @@ struct Question {
 Task<policy::Verdict> ask(const Policy& policy, Question question, Context& context,
                           std::vector<policy::Step>& steps);
 
-/// "85 us, under 1000 instructions, 2 answers waited for".
-std::string words_of(const script::Spent& spent);
 /// Writes a hook's failure to the log.
 void log_trouble(const Policy& policy, std::string_view event, const script::Raised& raised);
 /// A text as arguments are shown: `"scott"`, shortened, printable.

@@ -93,9 +93,8 @@ class Judge {
   }
 
   Task<Verdict> message() {
+    MessageDraft all = first_draft();
     evidence_.copies.clear();
-    MessageDraft all{.meta = all_of(context_)};
-    for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
     if (policy_.handles(events::data)) {
       Verdict verdict = co_await ask_about_message(events::data, all);
       if (verdict.refuses()) co_return verdict;
@@ -104,9 +103,11 @@ class Judge {
       keep(all);
       co_return policy::pass_on();
     }
-    for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) {
+    // Recipients that a layer before changed are no longer those of RCPT, each with its number.
+    const bool together = !all.before.forward_paths.empty() || all.before.to_nobody;
+    for (std::size_t i = 0; i < (together ? 1 : evidence_.recipients.size()); ++i) {
       MessageDraft one = all;
-      one.recipients = {i};
+      if (!together) one.recipients = {i};
       Verdict verdict = co_await ask_about_message(events::received, one);
       if (verdict.refuses()) co_return verdict;
       keep(one);
@@ -115,6 +116,14 @@ class Judge {
   }
 
  private:
+  /// Of the message as the layers before left it.
+  MessageDraft first_draft() {
+    MessageDraft all{.meta = all_of(context_)};
+    for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
+    if (evidence_.copies.size() == 1) all.begin_with(evidence_.copies.front());
+    return all;
+  }
+
   static std::optional<std::vector<std::string>> extensions_at(lua_State* L, int index) {
     const json::value value = script::stack::data_at(L, index);
     if (value.is_null()) return std::nullopt;

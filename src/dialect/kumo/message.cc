@@ -269,14 +269,30 @@ void prepend(MessageDraft& draft, std::string_view name, std::string_view value,
   draft.header_changed = true;
 }
 
+void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
+  before = copy;
+  sender = copy.reverse_path;
+  new_recipients = copy.forward_paths;
+  results_of = copy.results_of;
+  if (!copy.text && !copy.header) return;
+  std::size_t rest = 0;
+  const std::string& text = copy.text ? *copy.text : *copy.header;
+  header = fields_of(text, rest);
+  if (copy.text) body = text.substr(rest);
+  header_read = true;
+  header_changed = true;
+}
+
 policy::ScriptCopy MessageDraft::finished() const {
-  policy::ScriptCopy copy{.recipients = recipients,
-                          .meta = meta,
-                          .text = std::nullopt,
-                          .reverse_path = sender,
-                          .forward_paths = new_recipients,
-                          .header = std::nullopt,
-                          .results_of = results_of};
+  policy::ScriptCopy copy = before;  // with its transports
+  copy.recipients = recipients;
+  copy.meta = meta;
+  copy.text.reset();
+  copy.header.reset();
+  copy.reverse_path = sender;
+  copy.null_path = before.null_path && !sender;
+  copy.forward_paths = new_recipients;
+  copy.results_of = results_of;
   if (body) {
     copy.text = mail::joined(header) + *body;
   } else if (header_changed) {

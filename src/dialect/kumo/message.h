@@ -26,7 +26,10 @@ struct MessageDraft {
   bool header_changed = false;
   std::optional<std::string> body;      ///< when the whole was replaced: what follows the header
   std::vector<std::string> results_of;  ///< ScriptCopy::results_of
+  policy::ScriptCopy before;            ///< what other layers made of it
 
+  /// As other layers left it.
+  void begin_with(const policy::ScriptCopy& copy);
   /// What becomes of it.
   policy::ScriptCopy finished() const;
 };

@@ -2,11 +2,8 @@
 
 #include <filesystem>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-
 #include "dialect/kumo/api.h"
+#include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
 
@@ -35,36 +32,6 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
   }
   handlers.in_init = false;
   co_return trouble;
-}
-
-/// A line of a record: what one call was told.
-std::vector<script::Told> told_of(std::string_view line) {
-  std::vector<script::Told> told;
-  if (line.empty()) return told;
-  const json::value parsed = json::parse({line.data(), line.size()});
-  for (const json::value& one : parsed.as_array()) {
-    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
-                    one.as_array().size() > 2});
-  }
-  return told;
-}
-
-std::string line_of(const std::vector<script::Told>& all) {
-  json::array line;
-  for (const script::Told& told : all) {
-    json::array one{told.function, told.answer};
-    if (told.failed) one.emplace_back(true);
-    line.push_back(std::move(one));
-  }
-  return line.empty() ? "\n" : json::serialize(line) + "\n";
-}
-
-/// The first line, which is taken off.
-std::string take_line(std::string& lines) {
-  const std::size_t end = std::min(lines.find('\n'), lines.size());
-  std::string line = lines.substr(0, end);
-  lines.erase(0, end + 1);
-  return line;
 }
 
 }  // namespace
@@ -179,22 +146,6 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   co_return ran;
 }
 
-namespace {
-
-/// Of a policy that runs from its record: nobody is asked anything.
-class NoWorld final : public script::World {
- public:
-  Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
-    co_return fail(Fault::temporary, "not in the record");
-  }
-  Task<Result<void>> blocking(std::function<void()>) override {
-    co_return fail(Fault::temporary, "not in the record");
-  }
-  void log(std::string_view, std::string_view, std::string_view) override {}
-};
-
-}  // namespace
-
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
   static NoWorld world;
   PolicyOptions options{.path = std::string(definition.at("path").as_string()),
@@ -220,11 +171,7 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
                                             .relay_hosts = CidrSet(std::move(hosts)),
                                             .meta = one.at("meta").as_object()};
   }
-  options.run = [](Task<void> task) {
-    boost::asio::io_context loop;
-    boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
-    loop.run();
-  };
+  options.run = run_alone;
   auto loaded = Policy::load(std::move(options), world);
   if (!loaded) return fail(Fault::malformed, "the recorded policy: " + loaded.error().message);
   return *loaded;

@@ -173,7 +173,7 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
                    .check = events::auth_plain,
                    .origin = policy.place_of(events::auth_plain),
                    .verdict = std::move(verdict),
-                   .spent = words_of(ran.spent)});
+                   .spent = script::words_of(ran.spent)});
   co_return answer;
 }
 

@@ -14,7 +14,8 @@
 namespace postern::dialect::vsl {
 
 enum class Kind : std::uint8_t {
-  // Expressions. `text`, `path` and `nodes` are what the comment names; [x] may be null.
+  // Expressions. `text`, `path` and `nodes` are what the comment names; [x] is null
+  // where there is none, its place is there.
   integer,      ///< number: `integer`
   real,         ///< `real`
   string,       ///< text: the value, UTF-8
@@ -86,7 +87,11 @@ struct Node {
   std::vector<NodePtr> nodes;
   std::vector<Arm> arms;
   std::optional<std::size_t> file;  ///< of import: index in Sources::files
+  /// Of the tree that begins here. The parser keeps it within max_height, so that walking and
+  /// destroying a tree may recurse.
+  std::uint16_t height = 1;
 };
+inline constexpr std::uint16_t max_height = 512;
 
 struct Function {
   std::string name;

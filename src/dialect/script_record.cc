@@ -1,0 +1,56 @@
+#include "dialect/script_record.h"
+
+#include <algorithm>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/json.hpp>
+
+namespace postern::dialect {
+
+namespace json = boost::json;
+
+std::string line_of(const std::vector<script::Told>& all) {
+  json::array line;
+  for (const script::Told& told : all) {
+    json::array one{told.function, told.answer};
+    if (told.failed) one.emplace_back(true);
+    line.push_back(std::move(one));
+  }
+  return line.empty() ? "\n" : json::serialize(line) + "\n";
+}
+
+std::vector<script::Told> told_of(std::string_view line) {
+  std::vector<script::Told> told;
+  if (line.empty()) return told;
+  const json::value parsed = json::parse({line.data(), line.size()});
+  for (const json::value& one : parsed.as_array()) {
+    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
+                    one.as_array().size() > 2});
+  }
+  return told;
+}
+
+std::string take_line(std::string& lines) {
+  const std::size_t end = std::min(lines.find('\n'), lines.size());
+  std::string line = lines.substr(0, end);
+  lines.erase(0, end + 1);
+  return line;
+}
+
+Task<Result<script::HttpAnswer>> NoWorld::http(script::HttpQuestion, script::Clock::time_point) {
+  co_return fail(Fault::temporary, "not in the record");
+}
+
+Task<Result<void>> NoWorld::blocking(std::function<void()>) {
+  co_return fail(Fault::temporary, "not in the record");
+}
+
+void run_alone(Task<void> task) {
+  boost::asio::io_context loop;
+  boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
+  loop.run();
+}
+
+}  // namespace postern::dialect

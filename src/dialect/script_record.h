@@ -1,0 +1,32 @@
+// What scripts were told, as a decision's record keeps it: a line for each call of a script.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "script/call.h"
+#include "script/world.h"
+
+namespace postern::dialect {
+
+/// With its line feed; "\n" when the call asked nobody.
+std::string line_of(const std::vector<script::Told>& all);
+/// Such a line again, without its line feed. Throws what Boost.JSON throws at one that is none.
+std::vector<script::Told> told_of(std::string_view line);
+/// The first of the lines, which is taken off.
+std::string take_line(std::string& lines);
+
+/// Of a script that runs from its record: nobody is asked anything.
+class NoWorld final : public script::World {
+ public:
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
+                                        script::Clock::time_point deadline) override;
+  Task<Result<void>> blocking(std::function<void()> job) override;
+  void log(std::string_view, std::string_view, std::string_view) override {}
+};
+
+/// Runs a task to its end on a loop of its own: of scripts that load where none runs.
+void run_alone(Task<void> task);
+
+}  // namespace postern::dialect

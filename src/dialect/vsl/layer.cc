@@ -1,0 +1,288 @@
+#include "dialect/vsl/layer.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/script_record.h"
+#include "dialect/vsl/session_state.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using policy::Evidence;
+using policy::Gatherer;
+using policy::Route;
+using policy::Stage;
+using policy::Step;
+using policy::Verdict;
+
+/// 451 Requested action aborted: local error in processing (RFC 5321 §4.2.3). At connect the
+/// session ends with it.
+Verdict failed(Stage stage, std::string cause) {
+  Verdict verdict = policy::refuse(
+      451, {4, 3, 0}, "Requested action aborted: local error in processing", std::move(cause));
+  if (stage == Stage::connect) verdict.reply.after = smtp::After::close;
+  return verdict;
+}
+
+Verdict refusal(smtp::Reply reply, std::string detail) {
+  const auto kind = reply.temporary() ? Verdict::Kind::defer : Verdict::Kind::reject;
+  return {kind, std::move(reply), std::move(detail)};
+}
+
+smtp::Reply denied() {
+  return {.code = 554, .enhanced = {5, 7, 1}, .text = "permanent problems with the remote server"};
+}
+
+std::string words_of(const Status& status) {
+  std::string words(to_string(status.kind));
+  if (!status.queue.empty()) words += "(\"" + status.queue + "\")";
+  return status.detail.empty() ? words : words + ": " + status.detail;
+}
+
+Verdict quarantined(const Status& status) { return {Verdict::Kind::quarantine, {}, status.queue}; }
+
+/// The quarantine that binds a message, wherever a rule said it.
+bool holds_message(Stage stage) {
+  return stage == Stage::message || stage == Stage::queued || stage == Stage::delivery;
+}
+
+/// One stage of one session.
+class Judge {
+ public:
+  Judge(Stage stage, Held held, Evidence& evidence, Gatherer& gatherer, std::vector<Step>& steps)
+      : stage_(stage), held_(held), evidence_(evidence), gatherer_(gatherer), steps_(steps) {}
+
+  Task<Verdict> run() {
+    if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
+    if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
+    if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
+        !evidence_.session.auth) {
+      Verdict verdict =
+          policy::refuse(530, {5, 7, 0}, "Authentication required", "must_be_authenticated");
+      note("must_be_authenticated", {}, verdict, {});
+      co_return verdict;
+    }
+    Verdict verdict = policy::pass_on();
+    if (!holds_message(stage_)) {
+      verdict = co_await ask(held_.draft);
+    } else {
+      verdict = co_await ask_about_copies();
+    }
+    co_return verdict;
+  }
+
+ private:
+  const std::optional<Status>& skip() const {
+    if (held_.session.skip) return held_.session.skip;
+    if (held_.session.skip_from_helo) return held_.session.skip_from_helo;
+    return held_.draft.skip;
+  }
+
+  /// Who may send to it, as far as no rule is needed.
+  void begin_recipient() {
+    policy::Recipient& candidate = *evidence_.candidate;
+    held_.draft.removed.erase(lower(candidate.address.text()));
+    if (candidate.route.kind != Route::Kind::none) return;
+    const Site& site = held_.policy.site();
+    std::string why;
+    if (site.is_local(candidate.address.domain)) {
+      why = lower(candidate.address.domain) + " is a domain of ours";
+    } else if (site.relay_networks.contains(evidence_.session.client_ip)) {
+      why = evidence_.session.client_ip.to_string() + " is in relay_networks";
+      evidence_.trusted_client = true;
+    } else {
+      return;
+    }
+    candidate.route.kind = Route::Kind::relay;
+    note("route", {}, policy::pass_on(std::move(why)), {});
+  }
+
+  /// The message is one until other scripts have made copies of it: then each is asked about.
+  Task<Verdict> ask_about_copies() {
+    Draft& draft = held_.draft;
+    const auto& copies = evidence_.copies;
+    const bool ours = copies.empty() ? !draft.published
+                                     : copies.size() == 1 && draft.published &&
+                                           copies.front() == *draft.published;
+    if (ours || evidence_.offline) {
+      Verdict verdict = co_await ask(draft);
+      publish(draft, {});
+      co_return verdict;
+    }
+    std::vector<policy::ScriptCopy> made;
+    Verdict worst = policy::pass_on();
+    for (const policy::ScriptCopy& copy : std::vector(copies)) {
+      Draft one = draft_of(copy);
+      Verdict verdict = co_await ask(one);
+      if (verdict.decides()) worst = std::move(verdict);
+      made.push_back(copy_of(one, evidence_).value_or(copy));
+      if (worst.refuses()) break;
+    }
+    if (!worst.refuses()) evidence_.copies = std::move(made);
+    co_return worst;
+  }
+
+  /// Of a copy that others made, from its text alone.
+  Draft draft_of(const policy::ScriptCopy& copy) {
+    Draft draft;
+    draft.base_copy = copy;
+    draft.base.emplace(copy.forward_paths);
+    if (copy.forward_paths.empty()) {
+      for (const std::size_t index : copy.recipients) {
+        draft.base->push_back(evidence_.recipients.at(index).address);
+      }
+    }
+    if (copy.reverse_path || copy.null_path) {
+      draft.sender = copy.reverse_path;
+      draft.sender_changed = true;
+    }
+    if (copy.text || copy.header) {
+      draft.header = fields_of(copy.text ? *copy.text : *copy.header);
+      draft.has_message = true;
+    }
+    draft.skip = held_.draft.skip;
+    return draft;
+  }
+
+  void publish(Draft& draft, const std::vector<policy::ScriptCopy>&) {
+    if (evidence_.offline) return;
+    // Fields that earlier stages wrote go on top of the message.
+    if (!draft.has_message && !draft.header.empty()) {
+      Context context = context_of(draft);
+      draft_with_message(context);
+    }
+    draft.published = copy_of(draft, evidence_);
+    evidence_.copies.clear();
+    if (draft.published) evidence_.copies.push_back(*draft.published);
+  }
+
+  Context context_of(Draft& draft) {
+    return {.evidence = evidence_,
+            .gatherer = gatherer_,
+            .site = held_.policy.site(),
+            .draft = draft,
+            .stage = stage_,
+            .attempt = nullptr,
+            .authenticate = {}};
+  }
+
+  Task<Verdict> ask(Draft& draft) {
+    if (const auto& skipped = skip()) co_return verdict_of_skip(*skipped);
+    Context context = context_of(draft);
+    for (const Directive& directive : held_.policy.directives(stage_)) {
+      Policy::Ran ran = co_await held_.policy.run(directive, context);
+      if (!ran.trouble.empty()) {
+        Verdict verdict = failed(stage_, ran.trouble);
+        note(directive, verdict, ran.spent);
+        co_return verdict;
+      }
+      const Status status = ran.status.value_or(Status{});
+      Verdict verdict = verdict_of(status);
+      Verdict shown = verdict;
+      shown.detail = ran.status ? words_of(status) : std::string();
+      note(directive, shown, ran.spent);
+      if (status.kind != Status::Kind::next) co_return verdict;
+    }
+    co_return policy::pass_on();
+  }
+
+  Verdict verdict_of_skip(const Status& skipped) const {
+    if (skipped.kind == Status::Kind::quarantine && holds_message(stage_)) {
+      return quarantined(skipped);
+    }
+    return policy::pass_on();
+  }
+
+  Verdict verdict_of(const Status& status) {
+    switch (status.kind) {
+      case Status::Kind::next:
+        return policy::pass_on();
+      case Status::Kind::faccept:
+      case Status::Kind::quarantine:
+        keep_skip(status);
+        if (status.kind == Status::Kind::quarantine) {
+          return holds_message(stage_) ? quarantined(status) : policy::permit();
+        }
+        [[fallthrough]];
+      case Status::Kind::accept: {
+        Verdict verdict = policy::permit();
+        if (status.reply) verdict.reply = *status.reply;
+        return verdict;
+      }
+      case Status::Kind::deny: {
+        smtp::Reply reply = status.reply.value_or(denied());
+        reply.after = smtp::After::close;
+        return refusal(std::move(reply), status.detail);
+      }
+      case Status::Kind::info:
+      case Status::Kind::refuse_recipient:
+        break;
+    }
+    return refusal(status.reply.value_or(denied()), status.detail);
+  }
+
+  void keep_skip(const Status& status) {
+    if (stage_ == Stage::connect) {
+      held_.session.skip = status;
+    } else if (stage_ == Stage::helo) {
+      held_.session.skip_from_helo = status;
+    } else {
+      held_.draft.skip = status;
+    }
+  }
+
+  void note(std::string_view check, std::string origin, Verdict verdict, std::string spent) {
+    steps_.push_back({.stage = stage_,
+                      .layer = "vsl",
+                      .check = check,
+                      .origin = std::move(origin),
+                      .verdict = std::move(verdict),
+                      .spent = std::move(spent)});
+  }
+  void note(const Directive& directive, Verdict verdict, const script::Spent& spent) {
+    note(policy::interned(directive.name), held_.policy.place_of(directive), std::move(verdict),
+         script::words_of(spent));
+  }
+
+  const Stage stage_;
+  const Held held_;
+  Evidence& evidence_;
+  Gatherer& gatherer_;
+  std::vector<Step>& steps_;
+};
+
+}  // namespace
+
+bool VslLayer::speaks_at(Stage stage) const {
+  switch (stage) {
+    case Stage::data:
+    case Stage::auth:
+      return false;
+    case Stage::rcpt:
+    case Stage::message:
+      return true;
+    case Stage::mail:
+      return policy_->options().must_be_authenticated || !policy_->directives(stage).empty();
+    default:
+      return !policy_->directives(stage).empty();
+  }
+}
+
+Task<Verdict> VslLayer::judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
+                              std::vector<Step>& steps) const {
+  // Nothing comes of these: rules, which may change things, are not asked.
+  if (evidence.etrn || evidence.vrfy != Evidence::Vrfy::no) co_return policy::pass_on();
+  const Held held = held_of(evidence, policy_);
+  if (evidence.offline) {
+    restore_state(take_line(evidence.script_answers), held.session, held.draft);
+  } else {
+    evidence.script_record += state_line(held.session, held.draft);
+  }
+  Judge judge(stage, held, evidence, gatherer, steps);
+  Verdict verdict = co_await judge.run();
+  co_return verdict;
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,133 @@
+// The recursive descent behind parse(): a method a rule of the grammar (reference: section 2).
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dialect/vsl/ast.h"
+#include "dialect/vsl/lexer.h"
+
+namespace postern::dialect::vsl {
+
+class Parser {
+ public:
+  /// What is wrong; thrown and caught inside parse().
+  struct Failure {
+    Position at;
+    std::string message;
+    std::string hint;
+  };
+
+  /// Ends in `end`.
+  explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
+
+  void program(File& file);
+
+ private:
+  /// Counts what stands in one another while it lives.
+  class Nest {
+   public:
+    explicit Nest(Parser& parser, int levels = 1);
+    Nest(const Nest&) = delete;
+    Nest& operator=(const Nest&) = delete;
+    ~Nest() { parser_.depth_ -= levels_; }
+
+   private:
+    Parser& parser_;
+    int levels_;
+  };
+  /// An `if` that is a statement needs no `;`, one that is part of an expression does.
+  struct Statement {
+    NodePtr node;
+    bool closed = false;
+  };
+
+  // parser.cc: files and statements.
+  Function function();
+  NodePtr bare_stages();
+  void terminator(const Statement& statement, bool at_top);
+  NodePtr block();
+  void statements(Node& into);
+  Statement statement();
+  NodePtr keyword_statement();  ///< null: no statement begins with this word alone
+  NodePtr let();
+  NodePtr exported();
+  NodePtr import();
+  NodePtr while_loop();
+  NodePtr loop();
+  NodePtr do_loop();
+  NodePtr for_loop();
+  NodePtr leave(Kind kind);
+  NodePtr try_catch();
+  NodePtr assignment(NodePtr target);
+
+  // parser_expressions.cc.
+  NodePtr expression(int least = 0);
+  NodePtr unary();
+  NodePtr postfix(NodePtr value);
+  NodePtr member(NodePtr value);
+  NodePtr primary();
+  NodePtr number();
+  NodePtr keyword_value();
+  NodePtr backtick();
+  NodePtr path();
+  NodePtr parenthesized();
+  NodePtr array();
+  NodePtr map();
+  NodePtr closure();
+  NodePtr if_else();
+  NodePtr switch_case();
+  Arm arm();
+  void arguments(Node& into);
+
+  // parser_custom.cc: what `.vsl` adds to the language.
+  NodePtr directive();
+  NodePtr object();
+  NodePtr service();
+
+  // What the rules are made of.
+  const Token& token(std::size_t ahead = 0) const;
+  bool at(std::string_view symbol_or_keyword, std::size_t ahead = 0) const;
+  bool at_end_of_value() const;
+  bool take(std::string_view symbol_or_keyword);
+  Position expect(std::string_view symbol_or_keyword);
+  Name name(std::string_view what);
+  /// Elements with commas between, one more at the end allowed, then the closing bracket.
+  template <class Element>
+  void list(std::string_view end, std::string_view what, const Element& element) {
+    while (!at(end)) {
+      element();
+      if (!take(",")) break;
+    }
+    if (!take(end)) unexpected("`,` or `" + std::string(end) + "` in the " + std::string(what));
+  }
+  template <class... Nodes>
+  static NodePtr make(Kind kind, Position at, Nodes... nodes) {
+    NodePtr made = std::make_unique<Node>();
+    made->kind = kind;
+    made->at = at;
+    (add(*made, std::move(nodes)), ...);
+    return made;
+  }
+  /// The only way a node becomes a child: keeps Node::height.
+  static void add(Node& parent, NodePtr child);
+  static void raise(Node& parent, const Node* child);
+  NodePtr loop_body();
+  [[noreturn]] void fail(std::string message, std::string hint = {}) const;
+  [[noreturn]] static void fail_at(Position at, std::string message, std::string hint = {});
+  [[noreturn]] void unexpected(std::string_view wanted, std::string hint = {}) const;
+  std::string found() const;
+  /// "did you mean `x`?"; empty: nothing is near.
+  static std::string nearest_of(std::string_view word,
+                                const std::vector<std::string_view>& candidates);
+
+  std::vector<Token> tokens_;
+  std::size_t next_ = 0;
+  int depth_ = 0;
+  int loops_ = 0;  ///< around what is being read, in its function or closure
+};
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,156 @@
+#include "dialect/vsl/session_state.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+constexpr std::string_view layer_name = "vsl";
+
+template <class T>
+T& kept_in(std::map<std::string, std::shared_ptr<policy::ScriptTransaction>, std::less<>>& kept) {
+  const auto found = kept.find(layer_name);
+  if (found != kept.end()) return *static_cast<T*>(found->second.get());
+  auto made = std::make_shared<T>();
+  T& reference = *made;
+  kept.emplace(layer_name, std::move(made));
+  return reference;
+}
+
+json::value skip_json(const std::optional<Status>& skip) {
+  if (!skip) return nullptr;
+  return skip->kind == Status::Kind::quarantine ? json::value(skip->queue) : json::value(true);
+}
+
+std::optional<Status> skip_of(const json::object& state, std::string_view key) {
+  const json::value* given = state.if_contains(key);
+  if (given == nullptr || given->is_null()) return std::nullopt;
+  Status status;
+  status.kind = given->is_string() ? Status::Kind::quarantine : Status::Kind::faccept;
+  if (given->is_string()) status.queue = given->get_string();
+  return status;
+}
+
+mail::Mailbox mailbox_of(const json::value& value) {
+  return {std::string(value.at(0).as_string()), std::string(value.at(1).as_string())};
+}
+
+json::value json_of(const mail::Mailbox& mailbox) {
+  return json::array{json::value(mailbox.local_part), json::value(mailbox.domain)};
+}
+
+}  // namespace
+
+Held held_of(policy::Evidence& evidence, const std::shared_ptr<const Policy>& current) {
+  auto& script = evidence.session.script;
+  if (!script) script = std::make_shared<policy::ScriptSession>();
+  Session& session = kept_in<Session>(script->kept);
+  if (!session.program) session.program = current;
+  return {session, kept_in<Draft>(evidence.kept),
+          *static_cast<const Policy*>(session.program.get())};
+}
+
+std::string state_line(const Session& session, const Draft& draft) {
+  json::object state;
+  const auto note = [&](const char* key, json::value value) {
+    if (!value.is_null()) state[key] = std::move(value);
+  };
+  note("connect", skip_json(session.skip));
+  note("helo", skip_json(session.skip_from_helo));
+  note("skip", skip_json(draft.skip));
+  if (draft.sender_changed) {
+    state["sender"] = draft.sender ? json_of(*draft.sender) : json::value(json::array{});
+  }
+  json::array added;
+  for (const mail::Mailbox& one : draft.added) added.push_back(json_of(one));
+  if (!added.empty()) state["added"] = std::move(added);
+  json::array removed;
+  for (const std::string& one : draft.removed) removed.push_back(json::value(one));
+  if (!removed.empty()) state["removed"] = std::move(removed);
+  return state.empty() ? "\n" : json::serialize(state) + "\n";
+}
+
+void restore_state(std::string_view line, Session& session, Draft& draft) {
+  if (line.empty()) return;
+  const json::value parsed = json::parse({line.data(), line.size()});
+  const json::object& state = parsed.as_object();
+  session.skip = skip_of(state, "connect");
+  session.skip_from_helo = skip_of(state, "helo");
+  draft.skip = skip_of(state, "skip");
+  if (const json::value* sender = state.if_contains("sender")) {
+    draft.sender_changed = true;
+    if (!sender->as_array().empty()) draft.sender = mailbox_of(*sender);
+  }
+  if (const json::value* added = state.if_contains("added")) {
+    for (const json::value& one : added->as_array()) draft.added.push_back(mailbox_of(one));
+  }
+  if (const json::value* removed = state.if_contains("removed")) {
+    for (const json::value& one : removed->as_array()) draft.removed.emplace(one.as_string());
+  }
+}
+
+std::vector<mail::Mailbox> recipients_before(const Draft& draft,
+                                             const policy::Evidence& evidence) {
+  if (draft.base) return *draft.base;
+  std::vector<mail::Mailbox> all;
+  for (const policy::Recipient& one : evidence.recipients) all.push_back(one.address);
+  return all;
+}
+
+std::vector<mail::Mailbox> recipients_after(const Draft& draft, const policy::Evidence& evidence) {
+  std::vector<mail::Mailbox> left = recipients_before(draft, evidence);
+  if (evidence.candidate && !draft.base) left.push_back(evidence.candidate->address);
+  if (draft.removed.empty() && draft.added.empty()) return left;
+  std::set<std::string> there;
+  std::erase_if(left, [&](const mail::Mailbox& one) {
+    const std::string key = lower(one.text());
+    return draft.removed.contains(key) || !there.insert(key).second;
+  });
+  for (const mail::Mailbox& one : draft.added) {
+    if (there.insert(lower(one.text())).second) left.push_back(one);
+  }
+  return left;
+}
+
+std::optional<policy::ScriptCopy> copy_of(const Draft& draft, const policy::Evidence& evidence) {
+  policy::ScriptCopy copy;
+  if (draft.base_copy) copy = *draft.base_copy;
+  if (copy.recipients.empty()) {
+    for (std::size_t i = 0; i < evidence.recipients.size(); ++i) copy.recipients.push_back(i);
+  }
+  if (draft.sender_changed) {
+    copy.reverse_path = draft.sender;
+    copy.null_path = !draft.sender;
+  }
+  const std::vector<mail::Mailbox> said = recipients_before(draft, evidence);
+  const std::vector<mail::Mailbox> left = recipients_after(draft, evidence);
+  if (left.empty()) {
+    copy.to_nobody = true;
+  } else if (left != said) {
+    copy.forward_paths = left;
+  }
+  if (draft.has_message && draft.header_changed) {
+    std::string header;
+    for (const Draft::Field& field : draft.header) header += field.text;
+    header += "\r\n";
+    if (copy.text) {
+      const std::size_t end = copy.text->find("\r\n\r\n");
+      copy.text = header + (end == std::string::npos ? std::string() : copy.text->substr(end + 4));
+    } else {
+      copy.header = std::move(header);
+    }
+  }
+  for (const auto& [address, transport] : draft.transports) copy.transports[address] = transport;
+  for (const std::string& id : draft.results_of) {
+    if (std::ranges::find(copy.results_of, id) == copy.results_of.end()) {
+      copy.results_of.push_back(id);
+    }
+  }
+  if (copy.is_as_it_came() && copy.meta.empty()) return std::nullopt;
+  return copy;
+}
+
+}  // namespace postern::dialect::vsl
