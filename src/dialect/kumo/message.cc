@@ -277,7 +277,7 @@ void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
   if (!copy.text && !copy.header) return;
   std::size_t rest = 0;
   const std::string& text = copy.text ? *copy.text : *copy.header;
-  header = fields_of(text, rest);
+  header = mail::fields_of(text, rest);
   if (copy.text) body = text.substr(rest);
   header_read = true;
   header_changed = true;

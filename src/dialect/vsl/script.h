@@ -45,15 +45,14 @@ struct ScriptOptions {
 /// changed later: what one message does is nothing to the next.
 class Script {
  public:
+  using Options = ScriptOptions;
   /// Every file runs, imports first. `world` outlives the script.
-  static tl::expected<std::shared_ptr<const Script>, Mistake> load(Sources sources,
-                                                                   ScriptOptions options,
+  static tl::expected<std::shared_ptr<const Script>, Mistake> load(Sources sources, Options options,
                                                                    script::World& world);
 
   /// By stage, and in a stage as they stand in the file.
   const std::vector<Directive>& directives() const { return compiled_.directives; }
   const Sources& sources() const { return sources_; }
-  const std::string& file_of(const Place& place) const { return sources_.files[place.file].name; }
   script::World& world() const { return world_; }
 
   /// Why a directive came to no end.
@@ -74,8 +73,8 @@ class Script {
  private:
   Script(Sources sources, ScriptOptions options, script::World& world)
       : sources_(std::move(sources)), options_(std::move(options)), world_(world) {}
-  /// What the virtual machine says, in words of the scripts. `fallback`: where nothing says where.
-  Trouble trouble_of(const script::Raised& raised, const Place& fallback) const;
+  /// What the virtual machine says, in words of the scripts.
+  Trouble trouble_of(const script::Raised& raised, const Directive& directive) const;
 
   Sources sources_;
   ScriptOptions options_;

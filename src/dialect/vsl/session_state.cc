@@ -92,29 +92,6 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   }
 }
 
-std::vector<mail::Mailbox> recipients_before(const Draft& draft,
-                                             const policy::Evidence& evidence) {
-  if (draft.base) return *draft.base;
-  std::vector<mail::Mailbox> all;
-  for (const policy::Recipient& one : evidence.recipients) all.push_back(one.address);
-  return all;
-}
-
-std::vector<mail::Mailbox> recipients_after(const Draft& draft, const policy::Evidence& evidence) {
-  std::vector<mail::Mailbox> left = recipients_before(draft, evidence);
-  if (evidence.candidate && !draft.base) left.push_back(evidence.candidate->address);
-  if (draft.removed.empty() && draft.added.empty()) return left;
-  std::set<std::string> there;
-  std::erase_if(left, [&](const mail::Mailbox& one) {
-    const std::string key = lower(one.text());
-    return draft.removed.contains(key) || !there.insert(key).second;
-  });
-  for (const mail::Mailbox& one : draft.added) {
-    if (there.insert(lower(one.text())).second) left.push_back(one);
-  }
-  return left;
-}
-
 std::optional<policy::ScriptCopy> copy_of(const Draft& draft, const policy::Evidence& evidence) {
   policy::ScriptCopy copy;
   if (draft.base_copy) copy = *draft.base_copy;

@@ -1,0 +1,46 @@
+// Where the generator is while it writes. Private to it.
+#pragma once
+
+#include "dialect/vsl/generator.h"
+
+namespace postern::dialect::vsl {
+
+/// A scope of names; their slots are given back with it.
+class Generator::InScope {
+ public:
+  explicit InScope(Generator& generator) : generator_(generator) {
+    generator_.frame_->scopes.emplace_back();
+  }
+  ~InScope() {
+    for (const Variable& one : generator_.frame_->scopes.back().variables) {
+      if (!one.maybe) generator_.give_slot(one.slot);
+    }
+    generator_.frame_->scopes.pop_back();
+  }
+  InScope(const InScope&) = delete;
+  InScope& operator=(const InScope&) = delete;
+
+ private:
+  Generator& generator_;
+};
+
+/// A function of the Lua text while its lines are written.
+class Generator::InFrame {
+ public:
+  InFrame(Generator& generator, Frame::Kind kind) : generator_(generator) {
+    frame_.kind = kind;
+    frame_.outer = generator.frame_;
+    frame_.scopes.emplace_back();
+    generator.frame_ = &frame_;
+  }
+  ~InFrame() { generator_.frame_ = frame_.outer; }
+  InFrame(const InFrame&) = delete;
+  InFrame& operator=(const InFrame&) = delete;
+  const Frame& frame() const { return frame_; }
+
+ private:
+  Generator& generator_;
+  Frame frame_;
+};
+
+}  // namespace postern::dialect::vsl
