@@ -195,7 +195,7 @@ tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFuncti
     compiled.lines.push_back(line.place);
   };
   add(
-      {"local H = require '=vsl.runtime'; local K, S, U, N = {}, H.library, H.unit, H.none; "
+      {"local H = require 'vsl.runtime'; local K, S, U, N = {}, H.library, H.unit, H.none; "
        "local _ENV = {}",
        {}});
   for (const Line& line : generate(shared).take_lines()) add(line);

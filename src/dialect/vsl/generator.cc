@@ -37,6 +37,7 @@ Generator::Temporary::~Temporary() {
 }
 
 void Generator::line(std::string text, Position at) {
+  at_ = at;
   frame_->lines.push_back({std::move(text), {static_cast<std::uint32_t>(file_), at}});
 }
 
