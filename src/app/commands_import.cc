@@ -15,20 +15,23 @@
 #include "app/mail_text.h"
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import.h"
+#include "dialect/vsl/import.h"
 
 namespace postern::app {
 
 namespace {
 
 namespace json = boost::json;
-using dialect::restrictions::Fate;
-using dialect::restrictions::fate_key;
-using dialect::restrictions::fate_word;
-using dialect::restrictions::fates;
-using dialect::restrictions::ImportedParameter;
+using dialect::Fate;
+using dialect::fate_key;
+using dialect::fate_word;
+using dialect::fates;
+using dialect::ImportedParameter;
+using dialect::ImportReport;
 using dialect::restrictions::PostfixImport;
+using dialect::vsl::VsmtpImport;
 
-std::string counts_text(const PostfixImport& import) {
+std::string counts_text(const ImportReport& import) {
   std::string out;
   for (const Fate fate : fates) {
     const std::size_t count = import.count(fate);
@@ -47,7 +50,7 @@ std::string parameter_text(const ImportedParameter& one) {
   return out + "\n";
 }
 
-std::string report_text(const PostfixImport& import, const std::string& name) {
+std::string report_text(const ImportReport& import, const std::string& name) {
   std::string out = fmt::format("{}: {} parameters: {}\n", name, import.parameters.size(),
                                 import.parameters.empty() ? "none set" : counts_text(import));
   // What needs a hand comes last, where a terminal shows it.
@@ -63,7 +66,7 @@ std::string report_text(const PostfixImport& import, const std::string& name) {
   return out;
 }
 
-json::object report_json(const PostfixImport& import, const std::string& name) {
+json::object report_json(const ImportReport& import, const std::string& name) {
   json::object counts;
   for (const Fate fate : fates) counts[fate_key(fate)] = import.count(fate);
   json::array parameters;
@@ -123,13 +126,18 @@ std::vector<std::string> relay_troubles(const PostfixImport& import, const std::
   return troubles;
 }
 
-int write_result(const PostfixImport& import, const std::string& name, const Arguments& arguments,
-                 Streams& streams) {
+/// What keeps the result from being served, and what to do about it.
+struct Troubles {
+  std::vector<std::string> relay;
+  std::string hint;
+};
+
+int write_result(const ImportReport& import, const std::string& name, const Troubles& troubles,
+                 const Arguments& arguments, Streams& streams) {
   const auto out = arguments.value("--out");
   const bool to_file = out && *out != "-";
   const bool as_json = arguments.has("--json");
-  const std::vector<std::string> troubles = relay_troubles(import, name);
-  const ExitCode verdict = troubles.empty() ? ExitCode::ok : ExitCode::no;
+  const ExitCode verdict = troubles.relay.empty() ? ExitCode::ok : ExitCode::no;
   if (to_file) {
     if (const Result<void> written = write_new(*out, import.toml); !written) {
       report(written.error().message, "--out names a file that is not there yet", as_json, streams);
@@ -141,7 +149,7 @@ int write_result(const PostfixImport& import, const std::string& name, const Arg
     json::object report = report_json(import, name);
     report["out"] = to_file ? json::value(*out) : json::value(nullptr);
     if (!to_file) report["toml"] = import.toml;
-    report["relay"] = json::value_from(troubles);
+    report["relay"] = json::value_from(troubles.relay);
     streams.out << json::serialize(report) << '\n';
     return to_int(verdict);
   }
@@ -152,12 +160,52 @@ int write_result(const PostfixImport& import, const std::string& name, const Arg
       streams.err << fmt::format("\nWritten to {}. Next: postern check --config {}\n", *out, *out);
     }
   }
-  for (const std::string& one : troubles) {
-    report(one,
-           "end smtpd_relay_restrictions with reject_unauth_destination; serve refuses to start",
-           false, streams);
-  }
+  for (const std::string& one : troubles.relay) report(one, troubles.hint, false, streams);
   return to_int(verdict);
+}
+
+/// Each with its line, as those of our own configuration.
+int report_mistakes(const VsmtpImport& import, const std::string& name, std::string_view text,
+                    const Arguments& arguments, Streams& streams) {
+  Diagnostics diagnostics;
+  for (const auto& one : import.mistakes) {
+    diagnostics.add({.code = one.code,
+                     .file = name,
+                     .line = one.line,
+                     .column = one.column,
+                     .end_column = one.end_column,
+                     .source_line = std::string(line_of(text, one.line)),
+                     .message = one.message,
+                     .label = one.label,
+                     .hint = one.hint});
+  }
+  if (arguments.has("--json")) {
+    streams.out << diagnostics.json_lines();
+  } else {
+    streams.err << diagnostics.render(wants_color(arguments));
+  }
+  return to_int(ExitCode::bad_data);
+}
+
+/// The file to import: named, or standard input.
+struct Input {
+  std::string name;  ///< in reports and comments
+  std::string text;
+};
+
+/// Nullopt: `code` is what to end with.
+std::optional<Input> read_named(std::string_view usual, const Arguments& arguments,
+                                Streams& streams, int& code) {
+  const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
+  Result<std::string> text = read_input(file, streams.in);
+  if (!text) {
+    report(text.error().message, help_of(arguments), arguments.has("--json"), streams);
+    code = to_int(exit_code_of(text.error().fault));
+    return std::nullopt;
+  }
+  return Input{file == "-" ? std::string(usual)
+                           : printable(std::filesystem::path(file).filename().string(), 80),
+               *std::move(text)};
 }
 
 }  // namespace
@@ -168,19 +216,31 @@ int run_import_postfix(const Arguments& arguments, Streams& streams) {
     return report_usage({"which file?", "`postern import postfix /etc/postfix/main.cf`"}, as_json,
                         streams);
   }
-  const std::string file = arguments.words.empty() ? "-" : arguments.words.front();
-  const Result<std::string> text = read_input(file, streams.in);
-  if (!text) {
-    report(text.error().message, help_of(arguments), as_json, streams);
-    return to_int(exit_code_of(text.error().fault));
-  }
-  const std::string name =
-      file == "-" ? "main.cf" : printable(std::filesystem::path(file).filename().string(), 80);
+  int code = 0;
+  const auto input = read_named("main.cf", arguments, streams, code);
+  if (!input) return code;
   const PostfixImport import = dialect::restrictions::import_postfix(
-      *text, {.file_name = name,
-              .read = [&](const std::string& path) { return read_input(path, streams.in); }});
-  if (!import.ok()) return report_mistakes(import, name, arguments, streams);
-  return write_result(import, name, arguments, streams);
+      input->text, {.file_name = input->name,
+                    .read = [&](const std::string& path) { return read_input(path, streams.in); }});
+  if (!import.ok()) return report_mistakes(import, input->name, arguments, streams);
+  return write_result(
+      import, input->name,
+      {relay_troubles(import, input->name),
+       "end smtpd_relay_restrictions with reject_unauth_destination; serve refuses to start"},
+      arguments, streams);
+}
+
+int run_import_vsmtp(const Arguments& arguments, Streams& streams) {
+  if (arguments.words.empty() && streams.terminal) {
+    return report_usage({"which file?", "`postern import vsmtp /etc/vsmtp/vsmtp.toml`"},
+                        arguments.has("--json"), streams);
+  }
+  int code = 0;
+  const auto input = read_named("vsmtp.toml", arguments, streams, code);
+  if (!input) return code;
+  const VsmtpImport import = dialect::vsl::import_vsmtp(input->text, {.file_name = input->name});
+  if (!import.ok()) return report_mistakes(import, input->name, input->text, arguments, streams);
+  return write_result(import, input->name, {}, arguments, streams);
 }
 
 }  // namespace postern::app

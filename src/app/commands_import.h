@@ -6,5 +6,6 @@
 namespace postern::app {
 
 int run_import_postfix(const Arguments& arguments, Streams& streams);
+int run_import_vsmtp(const Arguments& arguments, Streams& streams);
 
 }  // namespace postern::app

@@ -103,18 +103,17 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
   options.site = std::move(site);
   options.must_be_authenticated = given.must_be_authenticated;
   options.keep = given.runtime;
-  options.script.limits = {.instructions = given.instructions,
-                           .memory = given.memory,
-                           .time = given.time,
-                           .computing = given.computing};
-  options.script.depth = given.depth;
-  options.script.string = given.string;
-  options.script.array = given.array;
-  options.script.states =
-      (config.server.threads != 0 ? config.server.threads
-                                  : std::max(1u, std::thread::hardware_concurrency())) +
-      other_threads;
-  options.script.run = [runtime = std::weak_ptr(given.runtime)](Task<void> task) {
+  options.limits = {.call = {.instructions = given.instructions,
+                             .memory = given.memory,
+                             .time = given.time,
+                             .computing = given.computing},
+                    .depth = static_cast<int>(given.depth),
+                    .string = given.string,
+                    .array = given.array};
+  options.states = (config.server.threads != 0 ? config.server.threads
+                                               : std::max(1u, std::thread::hardware_concurrency())) +
+                   other_threads;
+  options.run = [runtime = std::weak_ptr(given.runtime)](Task<void> task) {
     if (const auto held = runtime.lock()) held->run(std::move(task));
   };
   return options;

@@ -22,6 +22,7 @@
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
+#include "base/text.h"
 #include "deliver/template.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/rewriter.h"

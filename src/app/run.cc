@@ -142,6 +142,7 @@ int dispatch(const Arguments& arguments, Streams& streams) {
       {"dmarc check", run_dmarc_check},
       {"route", run_route},
       {"import postfix", run_import_postfix},
+      {"import vsmtp", run_import_vsmtp},
       {"replay", run_replay},
       {"queue list", run_queue_list},
       {"queue show", run_queue_show},

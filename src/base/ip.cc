@@ -138,6 +138,11 @@ std::string IpAddress::to_string() const {
   return {buffer, end};
 }
 
+std::string with_port(const IpAddress& address, std::uint16_t port) {
+  const std::string text = address.to_string();
+  return (address.is_v4() ? text : "[" + text + "]") + ":" + std::to_string(port);
+}
+
 namespace {
 
 IpAddress masked(const IpAddress& address, int prefix) {

@@ -39,6 +39,9 @@ class IpAddress {
   std::array<std::uint8_t, 16> octets_{};
 };
 
+/// "192.0.2.1:25", "[2001:db8::1]:25".
+std::string with_port(const IpAddress& address, std::uint16_t port);
+
 /// A network in CIDR notation. Host bits are zero.
 class Cidr {
  public:

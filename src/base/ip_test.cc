@@ -6,6 +6,11 @@
 namespace postern {
 namespace {
 
+TEST(IpAddress, is_written_with_its_port) {
+  EXPECT_EQ(with_port(*IpAddress::parse("192.0.2.1"), 25), "192.0.2.1:25");
+  EXPECT_EQ(with_port(*IpAddress::parse("2001:db8::1"), 587), "[2001:db8::1]:587");
+}
+
 TEST(Cidr, proposes_the_network_when_host_bits_are_set) {
   const auto cidr = Cidr::parse("203.0.113.5/24");
   ASSERT_FALSE(cidr);

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "dialect/ask_dns.h"
 #include "dialect/kumo/context.h"
 #include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/library.h"
@@ -26,17 +27,11 @@ using Names = std::vector<std::string>;
 /// Of a resolver: there is one, and no other can be defined.
 using Resolver = std::optional<std::string>;
 
-std::string sentence(std::string_view name, dns::Type type, const dns::Answer& answer) {
-  return "DNS: " + std::string(name) + " " + std::string(dns::to_string(type)) + ": " +
-         (answer.status == dns::Status::nx_domain ? "there is no such name"
-                                                  : std::string(dns::to_string(answer.status)));
-}
-
 /// The records; none is an empty list, no such name an error.
 Task<Names> records(Call& call, std::string name, dns::Type type) {
   dns::Answer answer = co_await ask_dns(call, name, type);
   const bool missing = answer.status == dns::Status::nx_domain;
-  demand(!missing && !answer.trouble(), sentence(name, type, answer));
+  demand(!missing && !answer.trouble(), dns_sentence(name, type, answer));
   co_return std::move(answer.records);
 }
 
@@ -191,7 +186,7 @@ std::string reverse_ip(std::string_view ip) {
 Task<Many> rbl_lookup(Call& call, std::string ip, std::string base, Resolver) {
   const std::string name = reverse_ip(ip) + "." + domain_of(base);
   const dns::Answer answer = co_await ask_dns(call, name, dns::Type::a);
-  demand(!answer.trouble(), sentence(name, dns::Type::a, answer));
+  demand(!answer.trouble(), dns_sentence(name, dns::Type::a, answer));
   if (answer.records.empty()) co_return Many{{nullptr, nullptr}};
   const dns::Answer reason = co_await ask_dns(call, name, dns::Type::txt);
   json::value text;
@@ -229,13 +224,9 @@ constexpr HostFunction functions[] = {
 
 Task<dns::Answer> ask_dns(Call& call, std::string name, dns::Type type) {
   Context& hook = hook_of(call);
-  const dns::Question question{.name = lower(name), .type = type};
-  if (const auto* known = policy::Answers(hook.evidence.dns).find(name, type)) co_return *known;
-  constexpr std::size_t most_answers = 1'000;  // of a decision; its record holds each
-  demand(hook.evidence.dns.size() < most_answers, "DNS: too many questions for one message");
-  co_await hook.gatherer.ask(question, hook.evidence);
-  const auto* answer = policy::Answers(hook.evidence.dns).find(name, type);
-  co_return answer != nullptr ? *answer : dns::Answer{};
+  dns::Answer answer =
+      co_await dialect::ask_dns(hook.evidence, hook.gatherer, std::move(name), type);
+  co_return answer;
 }
 
 script::HostTable dns_functions() { return functions; }

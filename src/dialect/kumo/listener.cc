@@ -171,11 +171,6 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-std::string with_port(const IpAddress& address, std::uint16_t port) {
-  const std::string text = address.to_string();
-  return (address.is_v4() ? text : "[" + text + "]") + ":" + std::to_string(port);
-}
-
 DomainGrant grant_of(const json::value& value) {
   DomainGrant grant;
   if (value.is_null()) return grant;

@@ -15,9 +15,6 @@
 
 namespace postern::dialect::kumo {
 
-/// As policies write addresses: "192.0.2.1:25", "[2001:db8::1]:25".
-std::string with_port(const IpAddress& address, std::uint16_t port);
-
 /// kumo.start_esmtp_listener{}, checked.
 struct Listener {
   IpAddress address;

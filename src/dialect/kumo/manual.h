@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "dialect/host_manual.h"
 #include "dialect/kumo/api.h"
 
 namespace postern::dialect::kumo {
@@ -30,11 +31,5 @@ Documented documented(const script::HostFunction& row);
 bool is_class(std::string_view owner);
 /// All rows, those of modules too, by owner; owners in the order of their tables.
 std::vector<std::pair<std::string_view, std::vector<Documented>>> rows_by_owner();
-
-/// "name: string, count?: integer" as name and type.
-std::vector<std::pair<std::string_view, std::string_view>> parameters_of(std::string_view text);
-/// Text in lines of at most 100 columns, each behind `prefix`; of the first `first` columns are
-/// taken already.
-std::string in_lines(std::string_view text, std::string_view prefix, std::size_t first = 0);
 
 }  // namespace postern::dialect::kumo

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "mail/address.h"
 #include "script/only.h"
 
 namespace postern::dialect::kumo {
@@ -11,7 +10,6 @@ namespace postern::dialect::kumo {
 namespace {
 
 using Self = std::shared_ptr<Message>;
-using Fields = std::vector<MessageDraft::Field>;
 using script::Call;
 using script::demand;
 
@@ -21,16 +19,9 @@ std::string_view original_of(const Context& context) {
   return *text;
 }
 
-std::string raw_value(const MessageDraft::Field& field) {
-  std::string value = field.text.substr(std::min(field.text.find(':') + 1, field.text.size()));
-  // RFC 5322 §2.2.3: unfolding takes the line ends away.
-  std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
-  return std::string(trim(value));
-}
-
 std::string value_of(Call& call, const MessageDraft::Field& field) {
   const HeaderText& text = hook_of(call).header_text;
-  const std::string raw = raw_value(field);
+  const std::string raw = field.value();
   return text.decode != nullptr ? text.decode(raw) : raw;
 }
 
@@ -140,7 +131,7 @@ json::value address_header(Call& call, const std::string& name) {
     for (const auto& field : draft_with_header(call).header) {
       if (!iequals(field.name, name) || text.addresses == nullptr) continue;
       json::array list;
-      for (const HeaderText::Address& one : text.addresses(raw_value(field))) {
+      for (const HeaderText::Address& one : text.addresses(field.value())) {
         const std::size_t at = one.email.rfind('@');
         json::object entry{{"email", one.email}, {"name", one.name}};
         entry["user"] = one.email.substr(0, at);
@@ -182,17 +173,12 @@ std::string encoded_words(std::string_view value) {
 }
 
 MessageDraft::Field field_of(std::string_view name, std::string_view value, bool encode) {
-  const auto fit = [](char c) { return c > 32 && c < 127 && c != ':'; };  // RFC 5322 §2.2
-  demand(!name.empty() && std::all_of(name.begin(), name.end(), fit),
-         "not a name of a header field: " + printable(name, 100));
   demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
          "the value of a header field must be one line");
-  const bool ascii = std::all_of(value.begin(), value.end(),
-                                 [](char c) { return static_cast<unsigned char>(c) < 128; });
-  std::string text(name);
-  text += ": ";
-  text += ascii || !encode ? std::string(value) : encoded_words(value);
-  return {std::string(name), text + "\r\n"};
+  const bool plain = is_ascii(value) || !encode;
+  auto field = mail::header_field(name, plain ? std::string(value) : encoded_words(value));
+  demand(field.has_value(), field ? "" : field.error().message);
+  return *std::move(field);
 }
 
 void prepend_header(Call& call, Self, std::string name, std::string value,
@@ -207,19 +193,14 @@ void append_header(Call& call, Self, std::string name, std::string value,
   draft.header_changed = true;
 }
 
-std::string joined(const Fields& header) {
-  std::string text;
-  for (const auto& field : header) text += field.text;
-  return text + "\r\n";
-}
-
 std::string get_data(Call& call, Self) {
   demand(!call.offline(), "the message is not kept with the record");
   const MessageDraft& draft = draft_with_header(call);
   std::size_t body = 0;
   const std::string_view original = original_of(hook_of(call));
-  fields_of(original, body);
-  return joined(draft.header) + (draft.body ? *draft.body : std::string(original.substr(body)));
+  mail::fields_of(original, body);
+  return mail::joined(draft.header) +
+         (draft.body ? *draft.body : std::string(original.substr(body)));
 }
 
 void set_data(Call& call, Self, std::string data) {
@@ -231,7 +212,7 @@ void set_data(Call& call, Self, std::string data) {
     text += data[i];
   }
   std::size_t body = 0;
-  draft.header = fields_of(text, body);
+  draft.header = mail::fields_of(text, body);
   draft.body = text.substr(body);
   draft.header_read = true;
   draft.header_changed = true;
@@ -283,30 +264,6 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-std::vector<MessageDraft::Field> fields_of(std::string_view message, std::size_t& body) {
-  Fields fields;
-  std::size_t at = 0;
-  while (at < message.size()) {
-    std::size_t end = message.find("\r\n", at);
-    end = end == std::string_view::npos ? message.size() : end + 2;
-    const std::string_view line = message.substr(at, end - at);
-    if (line == "\r\n") {
-      body = end;
-      return fields;
-    }
-    const bool folded = line[0] == ' ' || line[0] == '\t';
-    if (folded && !fields.empty()) {
-      fields.back().text += line;
-    } else {
-      const std::string_view name = line.substr(0, std::min(line.find(':'), line.size()));
-      fields.push_back({std::string(trim(name)), std::string(line)});
-    }
-    at = end;
-  }
-  body = message.size();
-  return fields;
-}
-
 void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode) {
   draft.header.insert(draft.header.begin(), field_of(name, value, encode));
   draft.header_changed = true;
@@ -320,7 +277,7 @@ void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
   if (!copy.text && !copy.header) return;
   std::size_t rest = 0;
   const std::string& text = copy.text ? *copy.text : *copy.header;
-  header = fields_of(text, rest);
+  header = mail::fields_of(text, rest);
   if (copy.text) body = text.substr(rest);
   header_read = true;
   header_changed = true;
@@ -337,9 +294,9 @@ policy::ScriptCopy MessageDraft::finished() const {
   copy.forward_paths = new_recipients;
   copy.results_of = results_of;
   if (body) {
-    copy.text = joined(header) + *body;
+    copy.text = mail::joined(header) + *body;
   } else if (header_changed) {
-    copy.header = joined(header);
+    copy.header = mail::joined(header);
   }
   return copy;
 }
@@ -355,7 +312,7 @@ MessageDraft& draft_with_header(Call& call) {
   if (draft.header_read) return draft;
   // Of a decision that is made again the message is not kept; what was read of it is.
   std::size_t body = 0;
-  if (!call.offline()) draft.header = fields_of(original_of(hook_of(call)), body);
+  if (!call.offline()) draft.header = mail::fields_of(original_of(hook_of(call)), body);
   draft.header_read = true;
   return draft;
 }

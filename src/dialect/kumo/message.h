@@ -8,16 +8,14 @@
 
 #include "dialect/kumo/context.h"
 #include "dialect/kumo/session.h"
+#include "mail/header_fields.h"
 #include "policy/script_facts.h"
 
 namespace postern::dialect::kumo {
 
 /// A message for some of its recipients while hooks look at it.
 struct MessageDraft {
-  struct Field {
-    std::string name;
-    std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
-  };
+  using Field = mail::HeaderField;
 
   std::vector<std::size_t> recipients;  ///< of Evidence::recipients
   json::object meta;
@@ -35,9 +33,6 @@ struct MessageDraft {
   /// What becomes of it.
   policy::ScriptCopy finished() const;
 };
-
-/// The fields of a header section, and where the body begins: behind the blank line.
-std::vector<MessageDraft::Field> fields_of(std::string_view message, std::size_t& body);
 
 /// `Message`. The draft is that of the running hook.
 struct Message {};

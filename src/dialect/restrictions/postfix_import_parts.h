@@ -9,6 +9,7 @@
 
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/postfix_import.h"
+#include "dialect/toml_text.h"
 
 namespace postern::dialect::restrictions {
 
@@ -62,9 +63,5 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
 
 /// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);
-
-/// A text as a TOML string. Nullopt when it is not UTF-8. Several lines become a multi-line string.
-std::optional<std::string> toml_string(const std::vector<std::string>& lines);
-std::string toml_quoted(std::string_view text);
 
 }  // namespace postern::dialect::restrictions

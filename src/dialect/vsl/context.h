@@ -1,6 +1,7 @@
 // What the host functions of `.vsl` work on.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include "dialect/vsl/object.h"
+#include "mail/header_fields.h"
 #include "mailauth/dkim/sign.h"
 #include "policy/evidence.h"
 #include "policy/layer.h"
@@ -44,10 +46,7 @@ struct Site {
 /// A message while rules look at it; one for a transaction. Edits of the envelope are kept apart
 /// from what the client said, which may still grow.
 struct Draft final : policy::ScriptTransaction {
-  struct Field {
-    std::string name;
-    std::string text;  ///< as it stands in the header: name, colon, folded value, CRLF
-  };
+  using Field = mail::HeaderField;
   /// Until the message is there, fields that wait to be put on top of it; then all of them.
   std::vector<Field> header;
   bool has_message = false;  ///< `header` is the message's
@@ -70,6 +69,7 @@ struct Draft final : policy::ScriptTransaction {
   /// Authentication-Results that rules added under these names: ScriptCopy::results_of.
   std::set<std::string> results_of;
   StatusPtr verified;  ///< what verify_dkim() noted first; null: not called
+  std::chrono::system_clock::time_point begun;  ///< when MAIL came, or was first asked for
 };
 
 /// What outlasts the transaction.

@@ -1,9 +1,11 @@
 // All functions that `.vsl` scripts can call, and where they may.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "policy/verdict.h"
 #include "script/bind.h"
@@ -39,8 +41,12 @@ struct Signature {
   policy::Stage from = policy::Stage::connect;
   policy::Stage to = policy::Stage::delivery;
 };
+/// Every function of the groups that scripts may name, by the name they give it.
+std::map<std::string_view, Signature> signatures_of(std::span<const Group> groups);
 /// Null function: there is none of that name.
 Signature signature_of(std::string_view name);
+/// Sorted; for "did you mean".
+std::vector<std::string_view> function_names();
 /// Every table, for script::Setup.
 std::vector<script::HostTable> all_functions();
 

@@ -27,6 +27,7 @@ std::string hint_of_word(std::string_view word) {
   if (found != std::ranges::end(foreign_words)) {
     return "write `" + std::string(found->ours) + "` for `" + std::string(word) + "`";
   }
+  if (word.size() < 4) return "";  // everything short is near to something
   const auto near = nearest(word, {keywords().begin(), keywords().end()});
   return near ? "did you mean `" + std::string(*near) + "`?" : "";
 }

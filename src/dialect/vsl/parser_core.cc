@@ -88,10 +88,4 @@ void Parser::unexpected(std::string_view wanted, std::string hint) const {
   fail(std::string(wanted) + " is expected, not " + found(), std::move(hint));
 }
 
-std::string Parser::nearest_of(std::string_view word,
-                               const std::vector<std::string_view>& candidates) {
-  const auto near = nearest(word, candidates);
-  return near ? "did you mean `" + std::string(*near) + "`?" : "";
-}
-
 }  // namespace postern::dialect::vsl

@@ -120,10 +120,6 @@ class Parser {
   [[noreturn]] static void fail_at(Position at, std::string message, std::string hint = {});
   [[noreturn]] void unexpected(std::string_view wanted, std::string hint = {}) const;
   std::string found() const;
-  /// "did you mean `x`?"; empty: nothing is near.
-  static std::string nearest_of(std::string_view word,
-                                const std::vector<std::string_view>& candidates);
-
   std::vector<Token> tokens_;
   std::size_t next_ = 0;
   int depth_ = 0;

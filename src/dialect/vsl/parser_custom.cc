@@ -1,5 +1,7 @@
 #include <algorithm>
+#include <span>
 
+#include "base/text.h"
 #include "dialect/vsl/parser_core.h"
 
 namespace postern::dialect::vsl {
@@ -30,10 +32,26 @@ std::string_view type_of(std::string_view written) {
   return found == std::ranges::end(types) ? std::string_view() : found->type;
 }
 
-std::vector<std::string_view> type_names() {
+bool can_be_a_line(std::string_view type) {
+  return !type.empty() && type != "file" && type != "group" && type != "code";
+}
+
+std::string type_hint(std::string_view written, bool of_a_line) {
   std::vector<std::string_view> names;
-  for (const Spelling& one : types) names.push_back(one.written);
-  return names;
+  for (const Spelling& one : types) {
+    if (!of_a_line || can_be_a_line(one.type)) names.push_back(one.written);
+  }
+  const auto near = nearest(written, names);
+  if (near) return "did you mean `" + std::string(*near) + "`?";
+  return std::string("types are ip4, ip6, rg4, rg6, address, fqdn, identifier, string") +
+         (of_a_line ? " and regex" : ", regex, file, group and code");
+}
+
+/// The nearest of the words, else `all`.
+std::string hint_of(std::string_view written, std::span<const std::string_view> words,
+                    std::string all) {
+  const auto near = nearest(written, {words.begin(), words.end()});
+  return near ? "did you mean `" + std::string(*near) + "`?" : all;
 }
 
 }  // namespace
@@ -69,26 +87,18 @@ NodePtr Parser::object() {
   made->word = type_of(type.text);
   made->word_at = type.at;
   if (made->word.empty()) {
-    std::string hint = nearest_of(type.text, type_names());
-    if (hint.empty()) {
-      hint =
-          "types are ip4, ip6, rg4, rg6, address, fqdn, identifier, string, regex, file, group "
-          "and code";
-    }
-    fail_at(type.at, "there is no object type `" + type.text + "`", std::move(hint));
+    fail_at(type.at, "there is no object type `" + type.text + "`", type_hint(type.text, false));
   }
   if (take(":")) {
     const Name content = name("the type of the file's lines");
     made->content = type_of(content.text);
-    const bool bad = made->content.empty() || made->content == "file" || made->content == "group" ||
-                     made->content == "code";
     if (made->word != "file") {
       fail_at(content.at, "an object of type `" + made->word + "` has no second type",
               "only `file` has one: `file:" + content.text + "`");
     }
-    if (bad) {
+    if (!can_be_a_line(made->content)) {
       fail_at(content.at, "the lines of a file cannot be of type `" + content.text + "`",
-              nearest_of(content.text, type_names()));
+              type_hint(content.text, true));
     }
   } else if (made->word == "file") {
     unexpected("`:` and the type of the file's lines", "as in `file:fqdn`");
@@ -107,18 +117,16 @@ NodePtr Parser::service() {
   Name kind = name("the type of the service");
   made->word_at = kind.at;
   if (std::ranges::find(kinds, kind.text) == std::ranges::end(kinds)) {
-    std::string hint = nearest_of(kind.text, {std::begin(kinds), std::end(kinds)});
     fail_at(kind.at, "there is no service type `" + kind.text + "`",
-            hint.empty() ? "types are cmd, smtp and db" : std::move(hint));
+            hint_of(kind.text, kinds, "types are cmd, smtp and db"));
   }
   made->word = std::move(kind.text);
   if (take(":")) {
     Name database = name("the type of the database");
     const bool known = std::ranges::find(databases, database.text) != std::ranges::end(databases);
     if (made->word != "db" || !known) {
-      std::string hint = nearest_of(database.text, {std::begin(databases), std::end(databases)});
       fail_at(database.at, "there is no service type `" + made->word + ":" + database.text + "`",
-              hint.empty() ? "databases are db:csv, db:mysql and db:sqlite" : std::move(hint));
+              hint_of(database.text, databases, "databases are db:csv, db:mysql and db:sqlite"));
     }
     made->content = std::move(database.text);
   } else if (made->word == "db") {

@@ -20,8 +20,10 @@ struct PolicyOptions {
                      ///< connection is denied
   Site site;
   bool must_be_authenticated = false;  ///< MAIL is 530 5.7.0 without AUTH
-  Script::Options script;              ///< limits, states, and how a task is run to its end
-  std::shared_ptr<void> keep;          ///< what is behind the world; lives as long as the policy
+  ScriptLimits limits;                 ///< of one directive
+  std::size_t states = 1;              ///< made at once; further threads make their own
+  script::RunToEnd run;
+  std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
   /// Files by their names in the policy directory, not read from disk: of a policy that is made
   /// again from its definition.
   std::shared_ptr<const std::map<std::string, std::string>> files;
@@ -41,7 +43,8 @@ class Policy {
   const Site& site() const { return options_.site; }
   const PolicyOptions& options() const { return options_; }
   script::World& world() const { return world_; }
-  const Sources& sources() const { return script_->sources(); }
+  /// "main.vsl:3:5": where a directive stands.
+  std::string place_of(const Directive& directive) const;
   /// As JSON, for load_definition(). Without keys and passwords.
   const std::string& definition() const { return definition_; }
 
@@ -55,12 +58,15 @@ class Policy {
   Task<Ran> run(const Directive& directive, Context& context) const;
 
  private:
-  Policy(PolicyOptions options, script::World& world)
-      : options_(std::move(options)), world_(world) {}
-  std::string make_definition() const;
+  Policy(PolicyOptions options, script::World& world);
+  void make_definition(const std::map<std::string, std::string>& lists);
+
+  /// The world, told places as scripts know them.
+  class PlacedWorld;
 
   PolicyOptions options_;
   script::World& world_;
+  std::shared_ptr<PlacedWorld> placed_;
   std::shared_ptr<const Script> script_;
   std::vector<Mistake> warnings_;
   std::string definition_;

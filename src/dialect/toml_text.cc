@@ -1,12 +1,12 @@
-// TOML strings (TOML 1.0).
+#include "dialect/toml_text.h"
+
 #include <algorithm>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "dialect/restrictions/postfix_import_parts.h"
 
-namespace postern::dialect::restrictions {
+namespace postern::dialect {
 
 namespace {
 
@@ -60,4 +60,10 @@ std::optional<std::string> toml_string(const std::vector<std::string>& lines) {
   return out + std::string(quotes);
 }
 
-}  // namespace postern::dialect::restrictions
+std::string toml_list(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + toml_quoted(text);
+  return "[" + out + "]";
+}
+
+}  // namespace postern::dialect

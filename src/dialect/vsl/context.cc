@@ -1,0 +1,100 @@
+#include "dialect/vsl/context.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using Mailboxes = std::vector<mail::Mailbox>;
+
+std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
+
+/// The message's fields follow those that rules wrote before it came.
+void read_header(Draft& draft, std::string_view message) {
+  std::size_t body = 0;
+  std::vector<Draft::Field> fields = mail::fields_of(message, body);
+  draft.header.insert(draft.header.end(), std::make_move_iterator(fields.begin()),
+                      std::make_move_iterator(fields.end()));
+}
+
+}  // namespace
+
+bool Site::is_local(std::string_view domain_name) const {
+  const auto normal = mail::Domain::parse(domain_name);
+  const std::string name = normal ? normal->text() : lower(domain_name);
+  return !name.empty() && (iequals(name, domain) || virtual_domains.contains(name));
+}
+
+std::optional<mail::Mailbox> sender_of(const Context& context) {
+  if (context.stage < policy::Stage::mail) too_early("mail_from", "mail");
+  return context.draft.sender_changed ? context.draft.sender : context.evidence.reverse_path;
+}
+
+Mailboxes recipients_before(const Draft& draft, const policy::Evidence& evidence) {
+  if (draft.base) return *draft.base;
+  Mailboxes all;
+  for (const policy::Recipient& one : evidence.recipients) all.push_back(one.address);
+  return all;
+}
+
+Mailboxes recipients_after(const Draft& draft, const policy::Evidence& evidence) {
+  Mailboxes left;
+  std::set<std::string> seen;
+  const auto add = [&](const mail::Mailbox& one, bool may_be_removed) {
+    std::string key = key_of(one);
+    if (may_be_removed && draft.removed.contains(key)) return;
+    if (seen.insert(std::move(key)).second) left.push_back(one);
+  };
+  for (const mail::Mailbox& one : recipients_before(draft, evidence)) add(one, true);
+  for (const mail::Mailbox& one : draft.added) add(one, false);
+  return left;
+}
+
+Mailboxes recipients_of(const Context& context) {
+  Mailboxes all = recipients_after(context.draft, context.evidence);
+  const auto& candidate = context.evidence.candidate;
+  if (context.stage != policy::Stage::rcpt || !candidate) return all;
+  const std::string key = key_of(candidate->address);
+  if (context.draft.removed.contains(key)) return all;
+  std::erase_if(all, [&](const mail::Mailbox& one) { return key_of(one) == key; });
+  all.push_back(candidate->address);
+  return all;
+}
+
+std::vector<Draft::Field> fields_of(std::string_view message) {
+  std::size_t body = 0;
+  return mail::fields_of(message, body);
+}
+
+Draft& draft_with_message(Context& context) {
+  Draft& draft = context.draft;
+  if (context.stage < policy::Stage::message) too_early("mail", "preq");
+  if (draft.has_message) return draft;
+  const auto message = context.gatherer.message();
+  // Of a decision that is made again the message is not kept; what was read of it is.
+  if (message) {
+    read_header(draft, *message);
+  } else if (!context.evidence.offline) {
+    throw std::runtime_error("the message is not there");
+  }
+  draft.has_message = true;
+  return draft;
+}
+
+void prepend_field(Draft& draft, std::string_view name, std::string_view value) {
+  Result<Draft::Field> field = mail::header_field(name, value);
+  if (!field) throw std::runtime_error(field.error().message);
+  draft.header.insert(draft.header.begin(), std::move(*field));
+  draft.header_changed = true;
+}
+
+void too_early(std::string_view field, std::string_view stage) {
+  throw std::runtime_error("the field: `" + std::string(field) +
+                           "` is not defined yet, it only is available from the `" +
+                           std::string(stage) + "` stage");
+}
+
+}  // namespace postern::dialect::vsl

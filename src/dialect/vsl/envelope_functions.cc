@@ -1,0 +1,180 @@
+// Who sends and who receives, and how each recipient's mail travels.
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/vsl/functions.h"
+#include "mail/hostname.h"
+
+namespace postern::dialect::vsl {
+
+using policy::Stage;
+using policy::Transport;
+using script::bind;
+using script::Call;
+using script::demand;
+using script::HostFunction;
+
+namespace {
+
+std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
+
+bool has_recipient(const Context& context, const std::string& key) {
+  const std::vector<mail::Mailbox> all = recipients_of(context);
+  return std::any_of(all.begin(), all.end(),
+                     [&](const mail::Mailbox& one) { return key_of(one) == key; });
+}
+
+void rewrite_mail_from_envelop(Call& call, Value address) {
+  Context& context = rule_of(call);
+  if (context.stage < Stage::mail) too_early("mail_from", "mail");
+  context.draft.sender = address_from(address);
+  context.draft.sender_changed = true;
+}
+
+void add(Context& context, const mail::Mailbox& address) {
+  const std::string key = key_of(address);
+  if (has_recipient(context, key)) return;
+  constexpr std::size_t most = 10'000;
+  demand(context.draft.added.size() < most, "too many recipients");
+  context.draft.removed.erase(key);
+  // One of the client's that was removed is there again.
+  if (!has_recipient(context, key)) context.draft.added.push_back(address);
+}
+
+void remove(Context& context, const mail::Mailbox& address) {
+  const std::string key = key_of(address);
+  if (!has_recipient(context, key)) return;
+  std::erase_if(context.draft.added, [&](const mail::Mailbox& one) { return key_of(one) == key; });
+  if (has_recipient(context, key)) context.draft.removed.insert(key);
+}
+
+void add_rcpt_envelop(Call& call, Value address) { add(rule_of(call), address_from(address)); }
+void remove_rcpt_envelop(Call& call, Value address) {
+  remove(rule_of(call), address_from(address));
+}
+
+void rewrite_rcpt_envelop(Call& call, Value old_address, Value new_address) {
+  Context& context = rule_of(call);
+  const mail::Mailbox before = address_from(old_address);
+  const mail::Mailbox after = address_from(new_address);
+  if (context.stage < Stage::rcpt) too_early("rcpt", "rcpt");
+  if (!has_recipient(context, key_of(before)) || key_of(before) == key_of(after)) return;
+  remove(context, before);
+  add(context, after);
+}
+
+/// "192.0.2.1", "192.0.2.1:25", "2001:db8::1", "[2001:db8::1]:25", "mx.example", "mx.example:25".
+bool is_target(std::string_view text) {
+  if (IpAddress::from_text(text)) return true;
+  std::string_view host = text;
+  std::optional<std::uint64_t> port = 25;
+  const std::size_t colon = text.rfind(':');
+  const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
+  if (has_port) {
+    host = text.substr(0, colon);
+    port = parse_number(text.substr(colon + 1));
+  }
+  if (!port || *port == 0 || *port > 65535) return false;
+  if (host.starts_with('[') && host.ends_with(']')) {
+    const auto literal = IpAddress::from_text(host.substr(1, host.size() - 2));
+    return literal && !literal->is_v4();
+  }
+  return IpAddress::from_text(host).has_value() ? host.find(':') == std::string_view::npos
+                                                : mail::is_hostname(host);
+}
+
+Transport forward_to(const Value& target) {
+  std::string text = text_from(target);
+  demand(is_target(text), "`" + printable(text, 100) +
+                              "` is no target: an address or a host name, with or without a port");
+  return {Transport::Kind::forward, std::move(text)};
+}
+
+void set_transport(Call& call, const Value& recipient, Transport transport) {
+  Context& context = rule_of(call);
+  const std::string key = key_of(address_from(recipient));
+  demand(has_recipient(context, key), "could not find rcpt '" + printable(key, 100) + "'");
+  context.draft.transports.insert_or_assign(key, std::move(transport));
+}
+
+void set_all(Call& call, const Transport& transport) {
+  Context& context = rule_of(call);
+  for (const mail::Mailbox& one : recipients_of(context)) {
+    context.draft.transports.insert_or_assign(key_of(one), transport);
+  }
+}
+
+template <Transport::Kind kind>
+void transport(Call& call, Value recipient) {
+  set_transport(call, recipient, {kind, {}});
+}
+template <Transport::Kind kind>
+void transport_all(Call& call) {
+  set_all(call, {kind, {}});
+}
+void forward(Call& call, Value recipient, Value target) {
+  set_transport(call, recipient, forward_to(target));
+}
+void forward_all(Call& call, Value target) { set_all(call, forward_to(target)); }
+
+constexpr std::string_view one_address = "address: address|string";
+constexpr std::string_view two_addresses =
+    "old_address: address|string, new_address: address|string";
+constexpr std::string_view one_recipient = "rcpt: address|string";
+
+constexpr HostFunction functions[] = {
+    {"vsl.rewrite_mail_from_envelop", one_address, "", "Another sender of the envelope.",
+     bind<&rewrite_mail_from_envelop>},
+    {"vsl.add_rcpt_envelop", one_address, "",
+     "One more recipient; who is one already stays one. Mail to it is passed on, wherever it is.",
+     bind<&add_rcpt_envelop>},
+    {"vsl.add_rcpt", one_address, "", "An old name of add_rcpt_envelop().",
+     bind<&add_rcpt_envelop>},
+    {"vsl.bcc", one_address, "", "Another name of add_rcpt_envelop().", bind<&add_rcpt_envelop>},
+    {"vsl.remove_rcpt_envelop", one_address, "",
+     "One recipient less. Without any the message is taken and delivered to nobody.",
+     bind<&remove_rcpt_envelop>},
+    {"vsl.remove_rcpt", one_address, "", "An old name of remove_rcpt_envelop().",
+     bind<&remove_rcpt_envelop>},
+    {"vsl.rewrite_rcpt_envelop", two_addresses, "",
+     "Another recipient in the place of one; nothing happens when that is none.",
+     bind<&rewrite_rcpt_envelop>},
+    {"vsl.rewrite_rcpt", two_addresses, "", "An old name of rewrite_rcpt_envelop().",
+     bind<&rewrite_rcpt_envelop>},
+    {"vsl.deliver", one_recipient, "",
+     "Mail for the recipient goes to the hosts that DNS names. Of several such calls the last "
+     "holds; who is no recipient is an error.",
+     bind<&transport<Transport::Kind::deliver>>},
+    {"vsl.deliver_all", "", "", "The same for all recipients.",
+     bind<&transport_all<Transport::Kind::deliver>>},
+    {"vsl.forward", "rcpt: address|string, target: ip|fqdn|string", "",
+     "Mail for the recipient goes to a host: `192.0.2.1`, `192.0.2.1:25`, `[2001:db8::1]:25`, "
+     "`mx.example`.",
+     bind<&forward>},
+    {"vsl.forward_all", "target: ip|fqdn|string", "", "The same for all recipients.",
+     bind<&forward_all>},
+    {"vsl.maildir", one_recipient, "", "Mail for the recipient goes to a maildir.",
+     bind<&transport<Transport::Kind::maildir>>},
+    {"vsl.maildir_all", "", "", "The same for all recipients.",
+     bind<&transport_all<Transport::Kind::maildir>>},
+    {"vsl.mbox", one_recipient, "", "Mail for the recipient goes to an mbox file.",
+     bind<&transport<Transport::Kind::mbox>>},
+    {"vsl.mbox_all", "", "", "The same for all recipients.",
+     bind<&transport_all<Transport::Kind::mbox>>},
+    {"vsl.disable_delivery", one_recipient, "", "The recipient gets no mail.",
+     bind<&transport<Transport::Kind::none>>},
+    {"vsl.disable_delivery_all", "", "", "The same for all recipients.",
+     bind<&transport_all<Transport::Kind::none>>},
+};
+
+constexpr Allowed stages[] = {
+    {"rewrite_mail_from_envelop", Stage::mail},
+    {"rewrite_rcpt_envelop", Stage::rcpt},
+    {"rewrite_rcpt", Stage::rcpt},
+};
+
+}  // namespace
+
+Group envelope_functions() { return {functions, stages}; }
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,23 @@
+// What a policy that loads probably does not mean: for `postern check` and the log at load.
+#pragma once
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "dialect/vsl/ast.h"
+#include "dialect/vsl/library.h"
+
+namespace postern::dialect::vsl {
+
+/// Names that nothing declares, calls with the wrong number or visibly wrong kind of arguments,
+/// functions at stages that do not have them, actions whose status is lost, rules without one,
+/// directives that never run, reply codes that contradict themselves. By file, in the order of the
+/// text. `find` and `names` are signature_of and function_names().
+///
+/// What depends on values is not judged: where a warning would be a guess there is none.
+std::vector<Mistake> lint(const Sources& sources,
+                          const std::function<Signature(std::string_view)>& find,
+                          const std::vector<std::string_view>& names = {});
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,315 @@
+// Arguments of the host's functions, as far as a literal or a declared object shows them.
+#include <algorithm>
+#include <optional>
+
+#include "base/text.h"
+#include "dialect/vsl/lint_facts.h"
+#include "dialect/vsl/object.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using Words = std::vector<std::string_view>;
+
+/// What an argument is, when that can be seen.
+struct Seen {
+  std::string_view type;  ///< "string", "i64", "ip4", ...: as `type_of` says
+  const Node* literal = nullptr;
+};
+
+std::optional<Seen> of_literal(const Node& node) {
+  switch (node.kind) {
+    case Kind::string:
+      return Seen{"string", &node};
+    case Kind::interpolate:
+      return Seen{"string"};
+    case Kind::integer:
+      return Seen{"i64", &node};
+    case Kind::real:
+      return Seen{"f64", &node};
+    case Kind::boolean:
+      return Seen{"bool", &node};
+    case Kind::unit:
+      return Seen{"()"};
+    case Kind::array:
+      return Seen{"array", &node};
+    case Kind::map:
+      return Seen{"map", &node};
+    case Kind::closure:
+      return Seen{"function"};
+    case Kind::service:
+      return Seen{"service"};
+    case Kind::object: {
+      const Node& value = *node.nodes.front();
+      const bool is_text = node.word == "string" && value.kind == Kind::string;
+      return Seen{node.word, is_text ? &value : nullptr};
+    }
+    default:
+      return std::nullopt;
+  }
+}
+
+class Arguments {
+ public:
+  Arguments(Lint& lint, const FileFacts& file, const Node& call,
+            const std::function<const Node*(const Node&)>& declared)
+      : lint_(lint), file_(file), call_(call), declared_(declared) {}
+
+  void run() {
+    const Signature host = lint_.host(file_, call_);
+    if (host.function == nullptr) return;
+    const std::size_t given = call_.nodes.size();
+    if (given < host.least || given > host.most) return wrong_number(host);
+    if (types(host.function->parameters)) values();
+  }
+
+ private:
+  std::optional<Seen> seen(std::size_t index) const;
+  void wrong_number(const Signature& host);
+  bool types(std::string_view parameters);  ///< false: one is wrong
+  void values();
+  void word(std::size_t index, const Words& words, std::string_view what);
+  void reply(unsigned first, unsigned last);
+  void hosts();
+  void spf();
+  void canonicalization();
+  void signed_fields();
+  void queue();
+
+  void warn(std::size_t index, std::string message, std::string hint = {}) {
+    lint_.warn(file_, call_.nodes[index]->at, std::move(message), std::move(hint));
+  }
+  bool is(std::string_view name) const { return call_.text == name; }
+  /// The text of an argument that is a literal one.
+  const std::string* text(std::size_t index) const {
+    const std::optional<Seen> there = seen(index);
+    const bool is_text = there && there->type == "string" && there->literal != nullptr;
+    return is_text ? &there->literal->text : nullptr;
+  }
+
+  Lint& lint_;
+  const FileFacts& file_;
+  const Node& call_;
+  const std::function<const Node*(const Node&)>& declared_;
+};
+
+/// A constant is as good as its literal, what `let` declares may have changed.
+std::optional<Seen> Arguments::seen(std::size_t index) const {
+  if (index >= call_.nodes.size()) return std::nullopt;
+  const Node& node = *call_.nodes[index];
+  if (node.kind != Kind::variable) return of_literal(node);
+  const Node* declaration = declared_(node);
+  if (declaration == nullptr) return std::nullopt;
+  if (declaration->kind != Kind::let) return of_literal(*declaration);
+  if (!declaration->flag || !declaration->nodes.front()) return std::nullopt;
+  return of_literal(*declaration->nodes.front());
+}
+
+void Arguments::wrong_number(const Signature& host) {
+  const auto number = [](std::size_t count) { return std::to_string(count); };
+  std::string takes = number(host.least);
+  if (host.most == std::string_view::npos) {
+    takes += " or more";
+  } else if (host.most > host.least) {
+    takes += (host.most == host.least + 1 ? " or " : " to ") + number(host.most);
+  }
+  const bool one = host.least == 1 && host.most == 1;
+  std::string hint;
+  if (host.most > 0) {
+    hint = "its parameters: " + std::string(host.function->parameters);
+  }
+  lint_.warn(file_, call_.at,
+             shown(call_) + " takes " + takes + (one ? " argument" : " arguments") + ", not " +
+                 number(call_.nodes.size()),
+             std::move(hint));
+}
+
+/// What a row's words for a type take: "string|object" takes texts and objects. nullopt: a word
+/// says nothing that could be held against a literal.
+std::optional<bool> takes(std::string_view types, std::string_view type) {
+  static constexpr std::string_view objects[] = {"ip4",     "ip6",   "rg4",        "rg6",
+                                                 "address", "fqdn",  "identifier", "regex",
+                                                 "file",    "group", "code"};
+  const bool is_object = std::ranges::find(objects, type) != std::ranges::end(objects);
+  bool taken = false;
+  for (std::string_view word : split(types, '|')) {
+    word = trim(word);
+    const bool is_known = word == "string" || word == "i64" || word == "f64" || word == "bool" ||
+                          word == "array" || word == "map" || word == "object" || word == "code" ||
+                          word == "integer" || word == "number" || word == "boolean" ||
+                          word == "text";
+    const bool is_type = std::ranges::find(objects, word) != std::ranges::end(objects);
+    if (!is_known && !is_type) return std::nullopt;
+    // The text of an object stands for it wherever text is taken.
+    taken |= word == type || (word == "object" && is_object) || (word == "string" && is_object) ||
+             (word == "text" && (is_object || type == "string")) ||
+             (word == "integer" && type == "i64") || (word == "boolean" && type == "bool") ||
+             (word == "number" && (type == "i64" || type == "f64"));
+  }
+  return taken;
+}
+
+bool Arguments::types(std::string_view parameters) {
+  bool good = true;
+  const std::vector<std::string_view> rows = split(parameters, ',');
+  for (std::size_t i = 0; i < call_.nodes.size() && i < rows.size(); ++i) {
+    const std::size_t colon = rows[i].find(':');
+    const std::optional<Seen> there = seen(i);
+    if (colon == std::string_view::npos || !there) continue;
+    const std::string_view wanted = trim(rows[i].substr(colon + 1));
+    if (takes(wanted, there->type) != std::optional(false)) continue;
+    warn(i,
+         shown(call_) + " takes " + std::string(wanted) + " here, not " + std::string(there->type));
+    good = false;
+  }
+  return good;
+}
+
+void Arguments::values() {
+  if (is("log")) word(0, {"trace", "debug", "info", "warn", "error"}, "a log level");
+  if (is("accept") || is("faccept")) reply(200, 299);
+  if (is("deny") || is("info")) reply(400, 599);
+  if (is("check_mail_relay") || is("check_rcpt_relay")) hosts();
+  if (is("check_spf")) spf();
+  if (is("sign_dkim") || is("dkim_sign")) {
+    signed_fields();
+    canonicalization();
+  }
+  if (is("quarantine")) queue();
+}
+
+void Arguments::word(std::size_t index, const Words& words, std::string_view what) {
+  const std::string* given = text(index);
+  if (given == nullptr || std::ranges::find(words, *given) != words.end()) return;
+  std::string hint = did_you_mean(*given, words);
+  if (hint.empty()) {
+    for (const std::string_view one : words) {
+      hint += (hint.empty() ? "one of \"" : ", \"") + std::string(one) + "\"";
+    }
+  }
+  warn(index, "\"" + printable(*given, 60) + "\" is not " + std::string(what), std::move(hint));
+}
+
+void Arguments::reply(unsigned first, unsigned last) {
+  if (call_.nodes.empty()) return;
+  const std::string* given = text(0);
+  const std::optional<Seen> there = seen(0);
+  if (given == nullptr) {
+    if (there && there->type != "code" && there->type != "string") {
+      warn(0, shown(call_) + " takes a reply code, not " + std::string(there->type),
+           "as in `object name code = \"550 5.7.1 text\"`");
+    }
+    return;
+  }
+  const Result<smtp::Reply> parsed = Object::parse_code(*given);
+  if (!parsed) return warn(0, parsed.error().message);
+  if (parsed->code < first || parsed->code > last) {
+    warn(0, shown(call_) + " takes a code from " + std::to_string(first) + " to " +
+                std::to_string(last) + ", not " + std::to_string(parsed->code));
+  }
+  if (parsed->enhanced.present() && parsed->enhanced.klass != parsed->code / 100) {
+    warn(0, "the enhanced code " + parsed->enhanced.to_string() + " contradicts the code " +
+                std::to_string(parsed->code));
+  }
+}
+
+/// The hosts that may relay: anything that an address of a client can be in.
+void Arguments::hosts() {
+  const std::optional<Seen> there = seen(0);
+  if (!there) return;
+  static constexpr std::string_view good[] = {"ip4",  "ip6",   "rg4",    "rg6",  "fqdn",
+                                              "file", "group", "string", "array"};
+  if (std::ranges::find(good, there->type) != std::ranges::end(good)) return;
+  warn(0, shown(call_) + " takes hosts, not " + std::string(there->type),
+       "hosts are ip4, ip6, rg4, rg6, fqdn, or a group or file of them");
+}
+
+void Arguments::spf() {
+  word(0, {"spf", "auth", "both", "none"}, "a header that check_spf() adds");
+  word(1, {"strict", "soft"}, "a policy of check_spf()");
+  const std::optional<Seen> there = seen(0);
+  if (there && there->type != "string" && call_.nodes.size() == 1) hosts();
+}
+
+/// RFC 6376 §3.5: one word for the header and one for the body.
+void Arguments::canonicalization() {
+  const std::string* given = text(2);
+  if (given == nullptr) return;
+  const std::vector<std::string_view> parts = split(*given, '/');
+  const bool known = parts.size() <= 2 && std::ranges::all_of(parts, [](std::string_view part) {
+                       return part == "simple" || part == "relaxed";
+                     });
+  if (known) return;
+  warn(2, "\"" + printable(*given, 60) + "\" is no canonicalization",
+       "for header and body `simple` or `relaxed`, as in \"relaxed/relaxed\"");
+}
+
+/// RFC 6376 §5.4: a signature covers From.
+void Arguments::signed_fields() {
+  const std::optional<Seen> there = seen(1);
+  if (!there || there->type != "array" || there->literal == nullptr) return;
+  for (const NodePtr& field : there->literal->nodes) {
+    if (field->kind != Kind::string || iequals(field->text, "From")) return;
+  }
+  warn(1, "a signature has to cover the field From", "add \"From\" to the list");
+}
+
+void Arguments::queue() {
+  const std::string* given = text(0);
+  if (given == nullptr) return;
+  const bool allowed = std::ranges::all_of(
+      *given, [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/'; });
+  const bool stays =
+      !given->empty() && given->front() != '/' &&
+      std::ranges::none_of(split(*given, '/'), [](std::string_view part) { return part == ".."; });
+  if (allowed && stays) return;
+  warn(0, "\"" + printable(*given, 60) + "\" is no name of a queue",
+       "letters, digits and `.-_/`, without `/` in front and without `..`");
+}
+
+/// A map's value by its key; null: there is none.
+const Node* member(const Node& map, std::string_view key) {
+  const auto found = std::ranges::find(map.names, key, &Name::text);
+  if (found == map.names.end()) return nullptr;
+  return map.nodes[static_cast<std::size_t>(found - map.names.begin())].get();
+}
+
+}  // namespace
+
+void lint_call(Lint& lint, const FileFacts& file, const Node& call,
+               const std::function<const Node*(const Node&)>& declared) {
+  Arguments(lint, file, call, declared).run();
+}
+
+void lint_code_object(Lint& lint, const FileFacts& file, const Node& object) {
+  if (object.word != "code") return;
+  const Node& value = *object.nodes.front();
+  std::int64_t code = 0;
+  std::string enhanced;
+  Position at = value.at;
+  if (value.kind == Kind::string) {
+    const Result<smtp::Reply> parsed = Object::parse_code(value.text);
+    if (!parsed || !parsed->enhanced.present()) return;
+    code = parsed->code;
+    enhanced = parsed->enhanced.to_string();
+  } else if (value.kind == Kind::map) {
+    const Node* number = member(value, "code");
+    if (number == nullptr) number = member(value, "base");
+    const Node* text = member(value, "enhanced");
+    const bool visible = number != nullptr && number->kind == Kind::integer && text != nullptr &&
+                         text->kind == Kind::string && !text->text.empty();
+    if (!visible) return;
+    code = number->integer;
+    enhanced = text->text;
+    at = text->at;
+  } else {
+    return;
+  }
+  if (std::to_string(code).front() == enhanced.front()) return;
+  lint.warn(file, at,
+            "the enhanced code " + enhanced + " contradicts the code " + std::to_string(code),
+            "its first digit is that of the code (RFC 3463)");
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,319 @@
+// Names that nothing declares. A warning and no mistake: a rule that is never reached may hold one,
+// and printed examples do.
+#include <algorithm>
+#include <utility>
+
+#include "dialect/vsl/lint_facts.h"
+#include "dialect/vsl/walk.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+/// Objects that every script finds (reference: section 6).
+constexpr std::string_view predefined[] = {
+    "code554_7_1",  "code550_7_20", "code550_7_21", "code550_7_22",
+    "code550_7_23", "code451_7_24", "code550_7_24", "code550_7_25",
+    "code550_7_26", "code550_7_27", "code556_1_10", "code_greylist",
+    "net_192",      "net_172",      "net_10",       "non_routable_net"};
+/// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
+constexpr std::string_view methods[] = {"len",         "is_empty",
+                                        "contains",    "starts_with",
+                                        "ends_with",   "to_lower",
+                                        "to_upper",    "trim",
+                                        "split",       "index_of",
+                                        "sub_string",  "parse_int",
+                                        "replace",     "push",
+                                        "pop",         "map",
+                                        "filter",      "truncate",
+                                        "sort",        "keys",
+                                        "values",      "to_string",
+                                        "to_debug",    "type_of",
+                                        "call",        "run",
+                                        "cmd_run",     "run_cmd",
+                                        "get",         "set",
+                                        "rm",          "query",
+                                        "get_domain",  "get_local_part",
+                                        "local_part",  "domain",
+                                        "local_parts", "domains"};
+/// Functions of the language itself.
+constexpr std::string_view of_language[] = {"print", "debug"};
+
+bool is_in(std::string_view word, const auto& words) {
+  return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
+class Names {
+ public:
+  Names(Lint& lint, const FileFacts& file) : lint_(lint), file_(file) {}
+
+  void run() {
+    scopes_.push_back({file_.variables, file_.imports});
+    twice();
+    for (const NodePtr& statement : file_.file->body) node(*statement);
+    for (const Function& one : file_.file->functions) {
+      const Inner inner(*this);
+      in_function_ = true;
+      for (const Name& parameter : one.parameters) declare(parameter.text, nullptr);
+      node(*one.body);
+      in_function_ = false;
+    }
+  }
+
+ private:
+  struct Scope {
+    std::map<std::string_view, const Node*> variables;  ///< null: of a kind that says nothing
+    std::map<std::string_view, const Node*> imports;
+  };
+  /// A scope while it lives.
+  class Inner {
+   public:
+    explicit Inner(Names& names) : names_(names) { names_.scopes_.emplace_back(); }
+    Inner(const Inner&) = delete;
+    Inner& operator=(const Inner&) = delete;
+    ~Inner() { names_.scopes_.pop_back(); }
+
+   private:
+    Names& names_;
+  };
+
+  void node(const Node& node);
+  void variable(const Node& node);
+  void call(const Node& node);
+  void own_call(const Node& node, const std::vector<const Function*>& functions);
+  void method(const Node& node);
+  void exported(const Node& node);
+  void twice();
+
+  void children(const Node& node) {
+    for_each_child(node, [&](const Node& child) { this->node(child); });
+  }
+  void declare(std::string_view name, const Node* as) {
+    scopes_.back().variables.insert_or_assign(name, as);
+  }
+  void warn(Position at, std::string message, std::string hint = {}) {
+    lint_.warn(file_, at, std::move(message), std::move(hint));
+  }
+  /// Whether it is declared here, and what as.
+  std::pair<bool, const Node*> find(std::string_view name) const;
+  /// Whether an import has the name, and the file when its path is a literal.
+  std::pair<bool, const FileFacts*> module(std::string_view alias) const;
+  /// False: said that there is no such module.
+  bool has_module(const Node& node);
+  std::vector<std::string_view> visible() const;
+  const Node* declared(const Node& variable) const;
+
+  Lint& lint_;
+  const FileFacts& file_;
+  std::vector<Scope> scopes_;
+  bool in_function_ = false;
+};
+
+std::pair<bool, const Node*> Names::find(std::string_view name) const {
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    const auto found = scope->variables.find(name);
+    if (found != scope->variables.end()) return {true, found->second};
+  }
+  return {false, nullptr};
+}
+
+std::pair<bool, const FileFacts*> Names::module(std::string_view alias) const {
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    const auto found = scope->imports.find(alias);
+    if (found != scope->imports.end()) return {true, lint_.imported(*found->second)};
+  }
+  return {false, nullptr};
+}
+
+bool Names::has_module(const Node& node) {
+  const std::string& alias = node.path.front();
+  if (module(alias).first) return true;
+  std::vector<std::string_view> aliases;
+  for (const Scope& scope : scopes_) {
+    for (const auto& [name, import] : scope.imports) aliases.push_back(name);
+  }
+  const std::string hint = did_you_mean(alias, aliases);
+  warn(node.at, "no module `" + alias + "` is imported",
+       hint.empty() ? "as in `import \"" + alias + "\" as " + alias + ";`" : hint);
+  return false;
+}
+
+std::vector<std::string_view> Names::visible() const {
+  std::vector<std::string_view> names(std::begin(predefined), std::end(predefined));
+  for (const Scope& scope : scopes_) {
+    for (const auto& [name, declared] : scope.variables) names.push_back(name);
+  }
+  return names;
+}
+
+const Node* Names::declared(const Node& variable) const {
+  if (variable.path.empty()) return find(variable.text).second;
+  const FileFacts* file =
+      variable.path.size() == 1 ? module(variable.path.front()).second : nullptr;
+  if (file == nullptr) return nullptr;
+  const auto found = file->exports.find(variable.text);
+  return found == file->exports.end() ? nullptr : found->second;
+}
+
+void Names::node(const Node& node) {
+  switch (node.kind) {
+    case Kind::variable:
+      return variable(node);
+    case Kind::call:
+      children(node);
+      return call(node);
+    case Kind::method:
+      children(node);
+      return method(node);
+    case Kind::block: {
+      const Inner inner(*this);
+      return children(node);
+    }
+    case Kind::closure: {
+      const Inner inner(*this);
+      const bool before = std::exchange(in_function_, true);
+      for (const Name& name : node.names) declare(name.text, nullptr);
+      children(node);
+      in_function_ = before;
+      return;
+    }
+    case Kind::for_loop: {
+      this->node(*node.nodes[0]);
+      const Inner inner(*this);
+      for (const Name& name : node.names) declare(name.text, nullptr);
+      return this->node(*node.nodes[1]);
+    }
+    case Kind::try_catch: {
+      this->node(*node.nodes[0]);
+      const Inner inner(*this);
+      declare(node.text, nullptr);
+      return this->node(*node.nodes[1]);
+    }
+    case Kind::let:
+    case Kind::object:
+    case Kind::service:
+      children(node);
+      declare(node.text, &node);
+      if (node.kind == Kind::object) lint_code_object(lint_, file_, node);
+      return;
+    case Kind::import:
+      children(node);
+      scopes_.back().imports.insert_or_assign(node.text, &node);
+      return;
+    case Kind::export_name:
+      return exported(node);
+    default:
+      return children(node);
+  }
+}
+
+void Names::variable(const Node& node) {
+  if (node.path.empty()) {
+    const bool known = find(node.text).first || is_in(node.text, predefined) ||
+                       (node.text == "this" && in_function_);
+    if (known) return;
+    std::string hint = did_you_mean(node.text, visible());
+    if (node.text == "null" || node.text == "nil" || node.text == "None") hint = "nothing is `()`";
+    const bool is_function =
+        file_.functions.contains(node.text) || lint_.find(node.text).function != nullptr;
+    if (is_function) hint = "a function is called with `" + node.text + "()`";
+    return warn(node.at, "no variable `" + node.text + "` is defined", std::move(hint));
+  }
+  if (node.path.size() > 1) return;
+  const std::string& alias = node.path.front();
+  const auto [is_imported, file] = module(alias);
+  if (!is_imported && alias == "toml") {
+    if (node.text == "server" || node.text == "app") return;
+    return warn(node.at, "`toml` has no `" + node.text + "`",
+                "it has `toml::server` and `toml::app`");
+  }
+  if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
+  std::vector<std::string_view> there;
+  for (const auto& [name, declared] : file->exports) there.push_back(name);
+  std::string hint = did_you_mean(node.text, there);
+  if (file->variables.contains(node.text)) {
+    hint = "write `export` in front of it in " + file->file->name;
+  }
+  warn(node.at, "the module `" + alias + "` exports no `" + node.text + "`", std::move(hint));
+}
+
+void Names::call(const Node& node) {
+  lint_call(lint_, file_, node, [&](const Node& variable) { return declared(variable); });
+  const bool is_sys = node.path.size() == 1 && node.path.front() == "sys" && !module("sys").first;
+  if (node.path.empty() || is_sys) {
+    const auto own = file_.functions.find(node.text);
+    const bool is_host = lint_.find(node.text).function != nullptr;
+    const bool is_method = is_in(node.text, methods) && !node.nodes.empty();
+    if (!is_sys && own != file_.functions.end()) {
+      if (!is_host) own_call(node, own->second);
+      return;
+    }
+    if (is_host || (!is_sys && (is_method || is_in(node.text, of_language)))) return;
+    std::vector<std::string_view> there = lint_.function_names();
+    for (const auto& [name, functions] : file_.functions) there.push_back(name);
+    std::string hint = did_you_mean(node.text, there);
+    if (!is_sys && find(node.text).first) {
+      hint = "a function in a variable is called with `" + node.text + ".call()`";
+    }
+    return warn(node.at, "no function `" + node.text + "` is defined", std::move(hint));
+  }
+  const FileFacts* file = module(node.path.front()).second;
+  if (node.path.size() > 1 || !has_module(node) || file == nullptr) return;
+  const auto found = file->functions.find(node.text);
+  if (found != file->functions.end()) {
+    const bool is_private = std::ranges::all_of(found->second, &Function::is_private);
+    if (!is_private) return own_call(node, found->second);
+    return warn(node.at, shown(node) + " is private to " + file->file->name);
+  }
+  std::vector<std::string_view> there;
+  for (const auto& [name, functions] : file->functions) there.push_back(name);
+  warn(node.at, "the module `" + node.path.front() + "` has no function `" + node.text + "`",
+       did_you_mean(node.text, there));
+}
+
+void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
+  std::string takes;
+  for (const Function* one : functions) {
+    if (one->parameters.size() == node.nodes.size()) return;
+    takes += (takes.empty() ? "" : " or ") + std::to_string(one->parameters.size());
+  }
+  warn(node.at,
+       shown(node) + " takes " + takes + " arguments, not " + std::to_string(node.nodes.size()));
+}
+
+/// Which methods there are depends on the value: only what looks like a slip of the pen is said.
+void Names::method(const Node& node) {
+  const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
+                     lint_.find(node.text).function != nullptr;
+  if (known || node.text.size() < 4) return;
+  const std::string hint = did_you_mean(node.text, {std::begin(methods), std::end(methods)});
+  if (!hint.empty()) warn(node.at, "no value has a method `" + node.text + "`", hint);
+}
+
+void Names::exported(const Node& node) {
+  if (find(node.text).first) return;
+  warn(node.at, "no variable `" + node.text + "` is defined", did_you_mean(node.text, visible()));
+}
+
+/// The later one of two functions that differ in nothing is the one that is called.
+void Names::twice() {
+  for (const auto& [name, functions] : file_.functions) {
+    for (std::size_t i = 1; i < functions.size(); ++i) {
+      const std::size_t count = functions[i]->parameters.size();
+      const bool again =
+          std::any_of(functions.begin(), functions.begin() + std::ptrdiff_t(i),
+                      [&](const Function* one) { return one->parameters.size() == count; });
+      if (!again) continue;
+      warn(functions[i]->at, "the function `" + std::string(name) + "` with " +
+                                 std::to_string(count) + " parameters is defined twice");
+    }
+  }
+}
+
+}  // namespace
+
+void lint_names(Lint& lint) {
+  for (const FileFacts& file : lint.files()) Names(lint, file).run();
+}
+
+}  // namespace postern::dialect::vsl

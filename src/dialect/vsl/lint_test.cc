@@ -1,0 +1,417 @@
+#include "dialect/vsl/lint.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+
+#include "dialect/vsl/loader.h"
+#include "dialect/vsl/suite_files_test.h"
+
+namespace postern::dialect::vsl {
+namespace {
+
+using policy::Stage;
+
+/// The functions of the reference, section 6, without anything behind them.
+constexpr script::HostFunction rows[] = {
+    {"vsl.next", "", "status", "", nullptr},
+    {"vsl.accept", "code?: code|string", "status", "", nullptr},
+    {"vsl.faccept", "code?: code|string", "status", "", nullptr},
+    {"vsl.deny", "code?: code|string", "status", "", nullptr},
+    {"vsl.info", "code: code|string", "status", "", nullptr},
+    {"vsl.quarantine", "queue: text", "status", "", nullptr},
+    {"vsl.authenticate", "", "status", "", nullptr},
+    {"vsl.auth", "", "map", "", nullptr},
+    {"vsl.client_ip", "", "string", "", nullptr},
+    {"vsl.client_port", "", "i64", "", nullptr},
+    {"vsl.mail_timestamp", "", "i64", "", nullptr},
+    {"vsl.client_address", "", "string", "", nullptr},
+    {"vsl.is_secured", "", "bool", "", nullptr},
+    {"vsl.is_authenticated", "", "bool", "", nullptr},
+    {"vsl.server_name", "", "string", "", nullptr},
+    {"vsl.helo", "", "string", "", nullptr},
+    {"vsl.mail_from", "", "address", "", nullptr},
+    {"vsl.rcpt", "", "address", "", nullptr},
+    {"vsl.rcpt_list", "", "array", "", nullptr},
+    {"vsl.message_id", "", "string", "", nullptr},
+    {"vsl.mail", "", "string", "", nullptr},
+    {"vsl.log", "level: text, message: any", "", "", nullptr},
+    {"vsl.in_domain", "value: address|fqdn|string", "bool", "", nullptr},
+    {"vsl.hostname", "", "string", "", nullptr},
+    {"vsl.date", "", "string", "", nullptr},
+    {"vsl.time", "", "string", "", nullptr},
+    {"vsl.lookup", "host: text", "array", "", nullptr},
+    {"vsl.rlookup", "ip: text", "array", "", nullptr},
+    {"vsl.get_root_domain", "domain: text", "string", "", nullptr},
+    {"vsl.new_address", "text: string", "address", "", nullptr},
+    {"vsl.user_exist", "name: text", "bool", "", nullptr},
+    {"vsl.append_header", "name: text, value: text", "", "", nullptr},
+    {"vsl.prepend_header", "name: text, value: text", "", "", nullptr},
+    {"vsl.set_header", "name: text, value: text", "", "", nullptr},
+    {"vsl.rename_header", "old_name: text, new_name: text", "", "", nullptr},
+    {"vsl.remove_header", "name: text", "bool", "", nullptr},
+    {"vsl.has_header", "name: text", "bool", "", nullptr},
+    {"vsl.get_header", "name: text", "string", "", nullptr},
+    {"vsl.get_all_headers", "name?: text", "array", "", nullptr},
+    {"vsl.count_header", "name: text", "i64", "", nullptr},
+    {"vsl.rewrite_mail_from_envelop", "address: address|string", "", "", nullptr},
+    {"vsl.rewrite_mail_from_message", "address: address|string", "", "", nullptr},
+    {"vsl.rewrite_rcpt_message", "old: address|string, new: address|string", "", "", nullptr},
+    {"vsl.rewrite_rcpt_envelop", "old: address|string, new: address|string", "", "", nullptr},
+    {"vsl.add_rcpt_envelop", "address: address|string", "", "", nullptr},
+    {"vsl.remove_rcpt_envelop", "address: address|string", "", "", nullptr},
+    {"vsl.bcc", "address: address|string", "", "", nullptr},
+    {"vsl.deliver", "rcpt: address|string", "", "", nullptr},
+    {"vsl.deliver_all", "", "", "", nullptr},
+    {"vsl.forward", "rcpt: address|string, target: text", "", "", nullptr},
+    {"vsl.forward_all", "target: text", "", "", nullptr},
+    {"vsl.maildir", "rcpt: address|string", "", "", nullptr},
+    {"vsl.maildir_all", "", "", "", nullptr},
+    {"vsl.mbox", "rcpt: address|string", "", "", nullptr},
+    {"vsl.disable_delivery", "rcpt: address|string", "", "", nullptr},
+    {"vsl.disable_delivery_all", "", "", "", nullptr},
+    {"vsl.check_mail_relay", "allowed_hosts: object|string|array", "status", "", nullptr},
+    {"vsl.check_rcpt_relay", "allowed_hosts: object|string|array", "status", "", nullptr},
+    {"vsl.check_spf", "header: string|object, policy?: string", "status", "", nullptr},
+    {"vsl.check_spf_inner", "", "map", "", nullptr},
+    {"vsl.verify_dkim", "", "map", "", nullptr},
+    {"vsl.dkim_verify", "", "map", "", nullptr},
+    {"vsl.sign_dkim", "selector: string, headers?: array, canonicalization?: string", "", "",
+     nullptr},
+    {"vsl.dkim_sign", "selector: string, headers?: array, canonicalization?: string", "", "",
+     nullptr},
+    {"vsl.check_dmarc", "", "status", "", nullptr},
+};
+constexpr Allowed stages[] = {
+    {"auth", Stage::auth, Stage::auth},
+    {"mail_from", Stage::mail},
+    {"rcpt", Stage::rcpt},
+    {"mail", Stage::message},
+    {"check_mail_relay", Stage::mail},
+    {"check_rcpt_relay", Stage::rcpt, Stage::rcpt},
+    {"check_spf", Stage::mail},
+    {"verify_dkim", Stage::message},
+    {"sign_dkim", Stage::message},
+};
+
+std::vector<Mistake> warnings(std::shared_ptr<const std::map<std::string, std::string>> files) {
+  static const Group group{rows, stages};
+  static const auto all = signatures_of({&group, 1});
+  std::vector<std::string_view> names;
+  for (const auto& [name, signature] : all) names.push_back(name);
+  const auto sources = load_sources("main.vsl", read_given(std::move(files)));
+  if (!sources) return sources.error();
+  return lint(
+      *sources,
+      [](std::string_view name) {
+        const auto found = all.find(name);
+        return found == all.end() ? Signature{} : found->second;
+      },
+      names);
+}
+
+std::string shown(const std::vector<Mistake>& all) {
+  std::string text;
+  for (const Mistake& one : all) {
+    text += one.to_string() + (one.hint.empty() ? "" : " (" + one.hint + ")") + "\n";
+  }
+  return text;
+}
+
+std::string linted(std::map<std::string, std::string> files) {
+  return shown(warnings(std::make_shared<std::map<std::string, std::string>>(std::move(files))));
+}
+
+struct Case {
+  std::string source;
+  int column;
+  std::string wanted;  ///< empty: no warning
+};
+
+/// Each source is put into `around`, where `$` stands; columns count from there.
+void expect(std::string_view around, const std::vector<Case>& cases) {
+  for (const Case& one : cases) {
+    std::string text(around);
+    const std::size_t before = text.find('$');
+    text.replace(before, 1, one.source);
+    std::string wanted;
+    if (!one.wanted.empty()) {
+      wanted = "main.vsl:1:" + std::to_string(before + one.column) + ": " + one.wanted + "\n";
+    }
+    EXPECT_EQ(linted({{"main.vsl", text}}), wanted) << text;
+  }
+}
+
+TEST(VslLint, KnowsWhatIsDefined) {
+  expect(
+      "$ #{}",
+      {
+          {"let a = 1; a;", 0, ""},
+          {"fn f(x) { let y = x; { let z = y; } y } f(1);", 0, ""},
+          {"fn f() { later } const later = 1;", 0, ""},
+          {"let f = |x| { for (a, i) in x { a + i } }; f.call([]);", 0, ""},
+          {"try { 1 } catch (e) { e }", 0, ""},
+          {"fn f() { this.x } ", 0, ""},
+          {"object g group = [ object inner ip4 = \"192.0.2.1\" ]; inner;", 0, ""},
+          {"code554_7_1; non_routable_net; toml::server; toml::app;", 0, ""},
+          {"len(\"x\"); print(1); sys::hostname(); type_of(1);", 0, ""},
+          {"b;", 1, "no variable `b` is defined"},
+          {"const hosts = 1; host;", 18,
+           "no variable `host` is defined (did you mean "
+           "`hosts`?)"},
+          {"{ let inner = 1; } inner;", 20, "no variable `inner` is defined"},
+          {"null;", 1, "no variable `null` is defined (nothing is `()`)"},
+          {"fn f() { 1 } f;", 14, "no variable `f` is defined (a function is called with `f()`)"},
+          {"this;", 1, "no variable `this` is defined"},
+          {"export b;", 1, "no variable `b` is defined"},
+          {"denny();", 1, "no function `denny` is defined (did you mean `deny`?)"},
+          {"let f = || 1; f();", 15,
+           "no function `f` is defined (a function in a variable is "
+           "called with `f.call()`)"},
+          {"fn f(a) { a } fn f(a, b) { a } f();", 32, "`f()` takes 1 or 2 arguments, not 0"},
+          {"fn f(a) { a } fn f(b) { b }", 15,
+           "the function `f` with 1 parameters is defined twice"},
+          {"\"x\".start_with(\"y\");", 5,
+           "no value has a method `start_with` (did you mean `starts_with`?)"},
+          {"toml::apps;", 1, "`toml` has no `apps` (it has `toml::server` and `toml::app`)"},
+          {"`a ${b}`;", 6, "no variable `b` is defined"},
+      });
+}
+
+TEST(VslLint, KnowsWhatModulesExport) {
+  const std::string module =
+      "object o ip4 = \"192.0.2.1\"; export let e = 1; let hidden = 2; let h2 = 1; export h2 as "
+      "h3; "
+      "fn f(a) { a } private fn p() { 1 }";
+  const struct {
+    std::string source;
+    std::string wanted;
+  } cases[] = {
+      {"m::o; m::e; m::h3; m::f(1);", ""},
+      {"m::hidden;",
+       "main.vsl:1:18: the module `m` exports no `hidden` (write `export` in front "
+       "of it in m.vsl)\n"},
+      {"m::x;", "main.vsl:1:18: the module `m` exports no `x` (did you mean `e`?)\n"},
+      {"m::f();", "main.vsl:1:18: `m::f()` takes 1 arguments, not 0\n"},
+      {"m::g();", "main.vsl:1:18: the module `m` has no function `g` (did you mean `f`?)\n"},
+      {"m::p();", "main.vsl:1:18: `m::p()` is private to m.vsl\n"},
+      {"n::o;", "main.vsl:1:18: no module `n` is imported (did you mean `m`?)\n"},
+      {"fn f() { import \"m\" as inner; inner::o }", ""},
+      {"fn f(x) { import x as inner; inner::anything }", ""},
+  };
+  for (const auto& one : cases) {
+    EXPECT_EQ(
+        linted({{"main.vsl", "import \"m\" as m; " + one.source + " #{}"}, {"m.vsl", module}}),
+        one.wanted)
+        << one.source;
+  }
+  EXPECT_EQ(linted({{"main.vsl", "import \"m\" as m; #{}"}, {"m.vsl", "fn f() { b }"}}),
+            "m.vsl:1:10: no variable `b` is defined\n");
+}
+
+TEST(VslLint, LooksAtArguments) {
+  expect(
+      "object a address = \"x@example.com\"; object c code = \"550 5.7.1 no\"; object r rg4 = "
+      "\"192.0.2.0/24\"; const n = 3; let v = 3; fn f() { $ } #{}",
+      {
+          {"log(\"info\", 1); deny(c); deny(\"550 5.7.1 no\"); check_mail_relay(r)", 0, ""},
+          {"deny(v); log(x(), 1)", 14, "no function `x` is defined (did you mean `f`?)"},
+          {"next(1)", 1, "`next()` takes 0 arguments, not 1"},
+          {"deny(1, 2)", 1,
+           "`deny()` takes 0 or 1 arguments, not 2 (its parameters: code?: "
+           "code|string)"},
+          {"lookup()", 1, "`lookup()` takes 1 argument, not 0 (its parameters: host: text)"},
+          {"lookup(3)", 8, "`lookup()` takes text here, not i64"},
+          {"lookup(n)", 8, "`lookup()` takes text here, not i64"},
+          {"lookup(a); in_domain(a)", 0, ""},
+          {"log(\"warning\", 1)", 5,
+           "\"warning\" is not a log level (one of \"trace\", "
+           "\"debug\", \"info\", \"warn\", \"error\")"},
+          {"log(\"err\", 1)", 5, "\"err\" is not a log level (did you mean `error`?)"},
+          {"deny(\"no\")", 6,
+           "`no` is no reply code such as `550 5.7.1 text`: no code from "
+           "200 to 599 in front"},
+          {"deny(\"250 ok\")", 6, "`deny()` takes a code from 400 to 599, not 250"},
+          {"accept(\"550 no\")", 8, "`accept()` takes a code from 200 to 299, not 550"},
+          {"info(\"450 5.7.1 x\")", 6, "the enhanced code 5.7.1 contradicts the code 450"},
+          {"deny(r)", 6,
+           "`deny()` takes a reply code, not rg4 (as in `object name code = \"550 5.7.1 text\"`)"},
+          {"check_mail_relay(a)", 18,
+           "`check_mail_relay()` takes hosts, not address (hosts are "
+           "ip4, ip6, rg4, rg6, fqdn, or a group or file of them)"},
+          {"check_rcpt_relay(42)", 18,
+           "`check_rcpt_relay()` takes object|string|array here, "
+           "not i64"},
+          {"check_spf(\"both\", \"soft\"); check_spf(r)", 0, ""},
+          {"check_spf(\"al\")", 11,
+           "\"al\" is not a header that check_spf() adds (one of "
+           "\"spf\", \"auth\", \"both\", \"none\")"},
+          {"check_spf(\"spf\", \"strickt\")", 18,
+           "\"strickt\" is not a policy of check_spf() (did you mean `strict`?)"},
+          {"sign_dkim(\"s\", [\"From\", \"To\"], \"relaxed/simple\")", 0, ""},
+          {"sign_dkim(\"s\", [\"from\"], \"relax\")", 26,
+           "\"relax\" is no canonicalization (for header and body `simple` or `relaxed`, "
+           "as in \"relaxed/relaxed\")"},
+          {"sign_dkim(\"s\", [\"To\"])", 16,
+           "a signature has to cover the field From (add \"From\" to the list)"},
+          {"quarantine(\"spam/today\")", 0, ""},
+          {"quarantine(\"../x\")", 12,
+           "\"../x\" is no name of a queue (letters, digits and "
+           "`.-_/`, without `/` in front and without `..`)"},
+      });
+}
+
+TEST(VslLint, SeesThatAScriptsFunctionStandsInFrontOfTheHosts) {
+  EXPECT_EQ(linted({{"main.vsl", "fn deny(a, b) { a } fn f() { deny(1, 2) } #{}"}}), "");
+}
+
+TEST(VslLint, SeesCodesThatContradictThemselves) {
+  expect("object c code = $; #{}",
+         {
+             {"\"550 5.7.1 no\"", 0, ""},
+             {"\"450 5.7.1 no\"", 1,
+              "the enhanced code 5.7.1 contradicts the code 450 (its first "
+              "digit is that of the code (RFC 3463))"},
+             {"#{ code: 550, enhanced: \"5.7.1\", text: \"\" }", 0, ""},
+             {"#{ code: 550, enhanced: \"\", text: \"\" }", 0, ""},
+             {"#{ base: 450, enhanced: \"5.7.1\", text: \"\" }", 25,
+              "the enhanced code 5.7.1 contradicts the code 450 (its first digit is that of "
+              "the code (RFC 3463))"},
+         });
+}
+
+TEST(VslLint, KnowsWhichStageHasWhat) {
+  expect("fn early() { helper() } fn helper() { mail_from(); next() } #{ $ }",
+         {
+             {"mail: [ rule \"x\" || { mail_from(); early() } ]", 0, ""},
+             {"helo: [ rule \"x\" || { rcpt(); next() } ]", 23,
+              "`rcpt()` is not available at `helo` (it is from `rcpt` on)"},
+             {"helo: [ rule \"x\" || early() ]", 21,
+              "`early()` calls `mail_from()`, which is not available at `helo` (it is from "
+              "`mail` on)"},
+             {"deliver: [ rule \"x\" || { auth(); next() } ]", 26,
+              "`auth()` is not available at `delivery` (it is at `authenticate`)"},
+             {"preq: [ rule \"x\" || check_rcpt_relay(net_10) ]", 21,
+              "`check_rcpt_relay()` is not available at `preq` (it is at `rcpt`)"},
+             {"helo: [ rule \"x\" || { try { rcpt() } catch { }; next() } ]", 0, ""},
+             {"mail: [ rule \"x\" #{ evaluate: || { verify_dkim(); next() } } ]", 36,
+              "`verify_dkim()` is not available at `mail` (it is from `preq` on)"},
+         });
+}
+
+TEST(VslLint, SeesStatusesThatAreLostOrMissing) {
+  expect("fn refuse() { if true { return deny(); } () } #{ mail: [ $ ] }",
+         {
+             {"action \"x\" || { log(\"info\", 1) }", 0, ""},
+             {"action \"x\" || next()", 0, ""},
+             {"action \"x\" || deny()", 8,
+              "the action \"x\" ends with `deny()`, whose status is ignored: an action decides "
+              "nothing (write `rule` if it shall decide)"},
+             {"action \"x\" || { if is_secured() { accept() } }", 8,
+              "the action \"x\" ends with `accept()`, whose status is ignored: an action "
+              "decides nothing (write `rule` if it shall decide)"},
+             {"action \"x\" || refuse()", 8,
+              "the action \"x\" ends with `refuse()`, whose status is ignored: an action "
+              "decides nothing (write `rule` if it shall decide)"},
+             {"rule \"x\" || if is_secured() { accept() } else { next() }", 0, ""},
+             {"rule \"x\" || { let s = next(); s }", 0, ""},
+             {"rule \"x\" || { if is_secured() { accept() } }", 6,
+              "the rule \"x\" has no status when the condition in line 1 is false; the client "
+              "is told 451 then (end it with `next()`, or write `action` if it shall not decide)"},
+             {"rule \"x\" || log(\"info\", 1)", 6,
+              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "with `next()`, or write `action` if it shall not decide)"},
+             {"rule \"x\" || {}", 6,
+              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "with `next()`, or write `action` if it shall not decide)"},
+             {"rule \"x\" || { if is_secured() { return; } next() }", 6,
+              "the rule \"x\" can end without a status; the client is told 451 then (end it "
+              "with `next()`, or write `action` if it shall not decide)"},
+         });
+}
+
+TEST(VslLint, SeesWhatNeverRuns) {
+  expect("fn no() { if is_secured() { deny() } else { info(\"450 x\") } } #{ $ }",
+         {
+             {"rcpt: [ rule \"x\" || if is_secured() { deny() } else { next() }, rule \"y\" || "
+              "next() ]",
+              0, ""},
+             {"rcpt: [ action \"a\" || 1, rule \"x\" || accept(), rule \"y\" || next() ]", 53,
+              "the rule \"y\" never runs (the rule \"x\" in line 1 always ends the stage)"},
+             {"rcpt: [ rule \"x\" || no(), action \"y\" || 1 ]", 34,
+              "the action \"y\" never runs (the rule \"x\" in line 1 always ends the stage)"},
+             {"rcpt: [ rule \"x\" || { if is_secured() { return next(); } deny() }, rule \"y\" || "
+              "next() ]",
+              0, ""},
+             {"rcpt: [ rule \"x\" || switch helo() { \"a\" => deny(), _ => accept() }, rule \"y\" "
+              "|| next() ]",
+              74, "the rule \"y\" never runs (the rule \"x\" in line 1 always ends the stage)"},
+             {"rcpt: [ rule \"x\" || switch helo() { \"a\" => deny() }, rule \"y\" || next() ]", 0,
+              ""},
+         });
+}
+
+TEST(VslLint, SeesStagesThatNoSessionReaches) {
+  expect(
+      "#{ $ }",
+      {
+          {"connect: [ rule \"x\" || faccept() ], mail: [ rule \"y\" || next() ]", 50,
+           "no rule of the stage `mail` ever runs (the rule \"x\" in line 1 always denies the "
+           "client or skips what follows)"},
+          {"connect: [ rule \"x\" || deny() ], authenticate: [ rule \"y\" || accept() ]", 0, ""},
+          {"connect: [ rule \"x\" || accept() ], mail: [ rule \"y\" || next() ]", 0, ""},
+          {"connect: [ rule \"a\" || if is_secured() { accept() } else { next() }, rule \"x\" || "
+           "deny() ], mail: [ rule \"y\" || next() ]",
+           0, ""},
+          {"mail: [ rule \"x\" || deny() ], rcpt: [ rule \"y\" || next() ]", 0, ""},
+      });
+  EXPECT_EQ(linted({{"main.vsl", "const a = 1;"}}),
+            "main.vsl:1:1: the policy has no stages: no rule is ever asked (as in `#{ mail: [ rule "
+            "\"name\" || next() ] }`)\n");
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+TEST(VslLint, IsQuickWhereFunctionsCallFunctions) {
+  std::string text = "fn f0() { next() }";
+  for (int i = 1; i < 2000; ++i) {
+    const std::string call = "f" + std::to_string(i - 1) + "();";
+    text += "fn f" + std::to_string(i) + "() { " + repeated(call, 5) + " }";
+  }
+  EXPECT_EQ(linted({{"main.vsl", text + "#{ mail: [ rule \"x\" || f1999() ] }"}}), "");
+  EXPECT_EQ(linted({{"main.vsl", "fn f() { f() } #{ mail: [ rule \"x\" || f() ] }"}}), "");
+}
+
+TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {
+  int wanted = 0;
+  for (const SuiteCase& one : suite_cases()) {
+    SCOPED_TRACE(one.id);
+    if (one.files->empty() || one.members.contains("load")) continue;
+    const std::vector<Mistake> all = warnings(one.files);
+    const auto* expected = one.members.if_contains("warnings");
+    if (expected == nullptr) {
+      for (const Mistake& warning : all) {
+        EXPECT_EQ(warning.message.find(" is defined"), std::string::npos) << warning.to_string();
+      }
+      continue;
+    }
+    for (const boost::json::value& member : expected->as_array()) {
+      const boost::json::object& warning = member.as_object();
+      const std::regex text(std::string(warning.at("text").as_string()));
+      EXPECT_TRUE(std::ranges::any_of(all, [&](const Mistake& found) {
+        return found.file == std::string_view(warning.at("file").as_string()) &&
+               found.at.line == warning.at("line").as_int64() &&
+               std::regex_search(found.message, text);
+      })) << shown(all);
+      ++wanted;
+    }
+  }
+  EXPECT_GE(wanted, 4);
+}
+
+}  // namespace
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,182 @@
+#include "dialect/vsl/policy.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "dialect/script_record.h"
+#include "dialect/vsl/library.h"
+#include "dialect/vsl/lint.h"
+#include "dialect/vsl/loader.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+/// What vSMTP does where no file is configured.
+constexpr std::string_view deny_all =
+    "#{ connect: [ rule \"no policy is configured\" || deny() ] }";
+constexpr std::string_view built_in = "main.vsl";
+
+json::array networks_json(const CidrSet& networks) {
+  json::array list;
+  for (const Cidr& one : networks.networks()) list.emplace_back(one.to_string());
+  return list;
+}
+
+}  // namespace
+
+class Policy::PlacedWorld final : public script::World {
+ public:
+  explicit PlacedWorld(script::World& inner) : inner_(inner) {}
+  void follow(const Script* script) { script_ = script; }
+
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
+                                        script::Clock::time_point deadline) override {
+    return inner_.http(std::move(question), deadline);
+  }
+  Task<Result<void>> blocking(std::function<void()> job) override {
+    return inner_.blocking(std::move(job));
+  }
+  void log(std::string_view level, std::string_view place, std::string_view text) override {
+    inner_.log(level, script_ != nullptr ? script_->place_of(place) : std::string(place), text);
+  }
+
+ private:
+  script::World& inner_;
+  const Script* script_ = nullptr;  ///< null while it loads
+};
+
+Policy::Policy(PolicyOptions options, script::World& world)
+    : options_(std::move(options)), world_(world), placed_(std::make_shared<PlacedWorld>(world)) {}
+
+tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
+    PolicyOptions options, script::World& world) {
+  std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
+  const PolicyOptions& given = policy->options_;
+  const std::filesystem::path path(given.path);
+  const std::string entry = path.empty() ? std::string(built_in) : path.filename().string();
+  SourceReader reader =
+      given.files    ? read_given(given.files)
+      : path.empty() ? read_given(std::make_shared<const std::map<std::string, std::string>>(
+                           std::map<std::string, std::string>{{entry, std::string(deny_all)}}))
+                     : read_directory(path.parent_path().string());
+  auto sources = load_sources(entry, reader);
+  if (!sources) return tl::unexpected(std::move(sources.error()));
+  if (auto mistakes = check_stages(*sources); !mistakes.empty()) {
+    return tl::unexpected(std::move(mistakes));
+  }
+  policy->warnings_ = lint(*sources, signature_of);
+  const auto seen = std::make_shared<script::Files::Seen>();
+  ScriptOptions script{.limits = given.limits,
+                       .files = {.directory = path.has_parent_path() ? path.parent_path().string()
+                                                                     : std::string("."),
+                                 .roots = {},
+                                 .seen = given.files ? nullptr : seen,
+                                 .given = given.files},
+                       .tables = all_functions(),
+                       .find = signature_of,
+                       .run = given.run,
+                       .states = given.states};
+  auto loaded = Script::load(std::move(*sources), std::move(script), *policy->placed_);
+  if (!loaded) return tl::unexpected(std::vector<Mistake>{std::move(loaded.error())});
+  policy->script_ = std::move(*loaded);
+  policy->placed_->follow(policy->script_.get());
+  policy->make_definition(given.files ? *given.files : seen->end());
+  return policy;
+}
+
+void Policy::make_definition(const std::map<std::string, std::string>& lists) {
+  json::object files;
+  for (const auto& [name, text] : lists) files[name] = text;
+  for (const File& file : script_->sources().files) files[file.name] = file.text;
+  const Site& site = options_.site;
+  json::array virtual_domains;
+  for (const auto& [domain, key] : site.virtual_domains) virtual_domains.emplace_back(domain);
+  definition_ =
+      json::serialize(json::object{{"entry", script_->sources().files.front().name},
+                                   {"files", std::move(files)},
+                                   {"domain", site.domain},
+                                   {"hostname", site.hostname},
+                                   {"virtual", std::move(virtual_domains)},
+                                   {"relay_networks", networks_json(site.relay_networks)},
+                                   {"toml_server", site.toml_server},
+                                   {"toml_app", site.toml_app},
+                                   {"must_be_authenticated", options_.must_be_authenticated}});
+}
+
+std::span<const Directive> Policy::directives(policy::Stage stage) const {
+  const std::vector<Directive>& all = script_->directives();
+  const auto [first, last] = std::ranges::equal_range(all, stage, {}, &Directive::stage);
+  return {first, last};
+}
+
+std::string Policy::place_of(const Directive& directive) const {
+  return script_->file_of(directive.place) + ":" + std::to_string(directive.place.at.line) + ":" +
+         std::to_string(directive.place.at.column);
+}
+
+Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {
+  script::Call call(*placed_, options_.limits.call, &context);
+  policy::Evidence& evidence = context.evidence;
+  Ran ran;
+  try {
+    if (evidence.offline) {
+      call.answer_from(told_of(take_line(evidence.script_answers)));
+    } else {
+      call.record();
+    }
+    const std::size_t index = &directive - script_->directives().data();
+    Script::Ran done = co_await script_->run(index, call);
+    if (done.status) ran.status = *done.status;
+    if (done.trouble) {
+      const Mistake& what = done.trouble->what;
+      const std::string cause =
+          std::string(to_string(directive.kind)) + " '" + directive.name + "': " + what.message;
+      const std::string place =
+          what.file + ":" + std::to_string(what.at.line) + ":" + std::to_string(what.at.column);
+      if (!evidence.offline) world_.log("error", place, cause);
+      ran.trouble = place + ": " + cause;
+    }
+  } catch (const std::exception& error) {
+    ran.trouble = place_of(directive) + ": " + call.redacted(error.what());
+    if (!evidence.offline) world_.log("error", place_of(directive), call.redacted(error.what()));
+  }
+  ran.spent = call.spent();
+  if (!evidence.offline) evidence.script_record += line_of(call.told());
+  co_return ran;
+}
+
+Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
+  static NoWorld world;
+  PolicyOptions options;
+  options.path = definition.at("entry").as_string();
+  auto files = std::make_shared<std::map<std::string, std::string>>();
+  for (const auto& [name, text] : definition.at("files").as_object()) {
+    files->emplace(name, text.as_string());
+  }
+  options.files = std::move(files);
+  options.site.domain = definition.at("domain").as_string();
+  options.site.hostname = definition.at("hostname").as_string();
+  for (const json::value& domain : definition.at("virtual").as_array()) {
+    options.site.virtual_domains[std::string(domain.as_string())] = nullptr;
+  }
+  std::vector<Cidr> networks;
+  for (const json::value& network : definition.at("relay_networks").as_array()) {
+    if (const auto parsed = Cidr::parse(std::string_view(network.as_string()))) {
+      networks.push_back(*parsed);
+    }
+  }
+  options.site.relay_networks = CidrSet(std::move(networks));
+  options.site.signs = false;
+  options.site.toml_server = definition.at("toml_server").as_object();
+  options.site.toml_app = definition.at("toml_app").as_object();
+  options.must_be_authenticated = definition.at("must_be_authenticated").as_bool();
+  options.run = run_alone;
+  auto loaded = Policy::load(std::move(options), world);
+  if (!loaded) {
+    return fail(Fault::malformed, "the recorded policy: " + loaded.error().front().to_string());
+  }
+  return *loaded;
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,61 @@
+// What a row of a function table says about its calls.
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/vsl/library.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+constexpr std::string_view prefix = "vsl.";
+
+/// What compiled scripts call, and no script by its name.
+constexpr std::string_view inner[] = {"predefined",   "toml",         "make_object", "make_group",
+                                      "make_service", "call_service", "delegation"};
+
+/// Of "a: string, b?: string" one required and one optional; commas inside of brackets separate
+/// nothing, `...` takes any number.
+void count(std::string_view parameters, Signature& signature) {
+  int depth = 0;
+  std::size_t begin = 0;
+  for (std::size_t i = 0; i <= parameters.size(); ++i) {
+    const char c = i < parameters.size() ? parameters[i] : ',';
+    if (c == '(' || c == '<' || c == '[' || c == '{') ++depth;
+    if (c == ')' || c == '>' || c == ']' || c == '}') --depth;
+    if (c != ',' || (depth > 0 && i < parameters.size())) continue;
+    const std::string_view one = trim(parameters.substr(begin, i - begin));
+    begin = i + 1;
+    if (one.empty()) continue;
+    if (one.starts_with("...")) {
+      signature.most = std::string_view::npos;
+      return;
+    }
+    ++signature.most;
+    if (!one.substr(0, one.find(':')).ends_with('?')) signature.least = signature.most;
+  }
+}
+
+}  // namespace
+
+std::map<std::string_view, Signature> signatures_of(std::span<const Group> groups) {
+  std::map<std::string_view, Signature> all;
+  for (const Group& group : groups) {
+    for (const script::HostFunction& row : group.functions) {
+      if (!row.name.starts_with(prefix)) continue;
+      const std::string_view name = row.name.substr(prefix.size());
+      if (std::ranges::find(inner, name) != std::ranges::end(inner)) continue;
+      Signature signature{.function = &row};
+      count(row.parameters, signature);
+      const auto stages = std::ranges::find(group.stages, name, &Allowed::name);
+      if (stages != group.stages.end()) {
+        signature.from = stages->from;
+        signature.to = stages->to;
+      }
+      all.emplace(name, signature);
+    }
+  }
+  return all;
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,208 @@
+// What rules answer with, and the objects they answer it of.
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+#include "dialect/vsl/functions.h"
+
+namespace postern::dialect::vsl {
+
+using script::bind;
+using script::demand;
+using script::HostFunction;
+
+namespace {
+
+using Code = std::optional<Value>;
+
+StatusPtr status(Status::Kind kind, std::optional<smtp::Reply> reply = std::nullopt) {
+  return std::make_shared<Status>(Status{.kind = kind, .reply = std::move(reply)});
+}
+
+smtp::Reply reply_from(const Value& code) {
+  const auto* object = std::get_if<ObjectPtr>(&code.is);
+  if (object != nullptr && (*object)->type() == Object::Type::code) return (*object)->reply();
+  const Result<smtp::Reply> reply = Object::parse_code(text_from(code));
+  demand(reply.has_value(), reply ? "" : reply.error().message);
+  return *reply;
+}
+
+StatusPtr with_code(Status::Kind kind, const Code& code) {
+  if (!code) return status(kind);
+  smtp::Reply reply = reply_from(*code);
+  const bool accepts = kind == Status::Kind::accept || kind == Status::Kind::faccept;
+  const bool fits = accepts ? reply.code < 300 : reply.code >= 400;
+  demand(fits, std::string(to_string(kind)) + "() takes a code of " +
+                   (accepts ? "200 to 299" : "400 to 599") + ", not " + std::to_string(reply.code));
+  return status(kind, std::move(reply));
+}
+
+StatusPtr next() { return status(Status::Kind::next); }
+StatusPtr accept(Code code) { return with_code(Status::Kind::accept, code); }
+StatusPtr faccept(Code code) { return with_code(Status::Kind::faccept, code); }
+StatusPtr deny(Code code) { return with_code(Status::Kind::deny, code); }
+StatusPtr info(Value code) { return with_code(Status::Kind::info, std::move(code)); }
+
+bool is_queue_name(std::string_view name) {
+  const auto fit = [](char c) {
+    return is_alnum(c) || c == '.' || c == '-' || c == '_' || c == '/';
+  };
+  if (name.empty() || name.size() > 200 || !std::all_of(name.begin(), name.end(), fit))
+    return false;
+  const std::vector<std::string_view> parts = split(name, '/');
+  return std::none_of(parts.begin(), parts.end(), [](std::string_view part) {
+    return part.empty() || part == "." || part == "..";
+  });
+}
+
+StatusPtr quarantine(Text queue) {
+  demand(is_queue_name(queue.value),
+         "`" + printable(queue.value, 100) +
+             "` is no name of a queue: letters, digits and .-_ with / between them");
+  return std::make_shared<Status>(
+      Status{.kind = Status::Kind::quarantine, .queue = std::move(queue.value)});
+}
+
+/// Refusals with codes of RFC 7372 and RFC 7505, and the networks of RFC 1918.
+std::map<std::string, ObjectPtr, std::less<>> make_predefined() {
+  constexpr std::array<std::pair<const char*, const char*>, 12> codes = {{
+      {"code554_7_1", "554 5.7.1 Relay access denied"},
+      {"code550_7_20", "550 5.7.20 No passing DKIM signature found"},
+      {"code550_7_21", "550 5.7.21 No acceptable DKIM signature found"},
+      {"code550_7_22", "550 5.7.22 No valid author-matched DKIM signature found"},
+      {"code550_7_23", "550 5.7.23 SPF validation failed"},
+      {"code451_7_24", "451 4.7.24 SPF validation error"},
+      {"code550_7_24", "550 5.7.24 SPF validation error"},
+      {"code550_7_25", "550 5.7.25 Reverse DNS validation failed"},
+      {"code550_7_26", "550 5.7.26 Multiple authentication checks failed"},
+      {"code550_7_27", "550 5.7.27 Sender address has null MX"},
+      {"code556_1_10", "556 5.1.10 Recipient address has null MX"},
+      {"code_greylist", "451 4.7.1 Sender is not authorized. Please try again."},
+  }};
+  std::map<std::string, ObjectPtr, std::less<>> all;
+  for (const auto& [name, text] : codes) all[name] = *Object::make(Object::Type::code, text);
+  all["net_192"] = *Object::make(Object::Type::rg4, "192.168.0.0/16");
+  all["net_172"] = *Object::make(Object::Type::rg4, "172.16.0.0/12");
+  all["net_10"] = *Object::make(Object::Type::rg4, "10.0.0.0/8");
+  all["non_routable_net"] =
+      Object::list(Object::Type::group, {all["net_192"], all["net_172"], all["net_10"]});
+  return all;
+}
+
+Value predefined(std::string name) {
+  static const auto all = make_predefined();
+  const auto found = all.find(name);
+  demand(found != all.end(), "variable '" + printable(name, 100) + "' is not defined");
+  return found->second;
+}
+
+/// Of `#{ value: ... }` the value; what else the map says is for people.
+const Value& inner(const Value& value) {
+  const auto* map = std::get_if<Value::Map>(&value.is);
+  if (map == nullptr) return value;
+  const auto found = map->find("value");
+  demand(found != map->end(), "the map of an object needs a `value`");
+  return found->second;
+}
+
+ObjectPtr group_of(const Value& given) {
+  const auto* values = std::get_if<Value::Array>(&inner(given).is);
+  demand(values != nullptr, "a group takes an array of objects");
+  std::vector<ObjectPtr> members;
+  for (const Value& value : *values) {
+    if (const auto* object = std::get_if<ObjectPtr>(&value.is)) {
+      members.push_back(*object);
+    } else {
+      const auto* text = std::get_if<std::string>(&value.is);
+      demand(text != nullptr,
+             "a group holds objects and strings, no value of type " + std::string(type_of(value)));
+      members.push_back(*Object::make(Object::Type::string, *text));
+    }
+  }
+  return Object::list(Object::Type::group, std::move(members));
+}
+
+std::string text_in(const Value::Map& map, const char* key) {
+  const auto found = map.find(key);
+  if (found == map.end() || std::holds_alternative<Unit>(found->second.is)) return {};
+  return text_from(found->second);
+}
+
+/// `#{ code: 550, enhanced: "5.7.1", text: "..." }`.
+ObjectPtr code_of(const Value::Map& map) {
+  auto code = map.find("code");
+  if (code == map.end()) code = map.find("base");
+  const auto* number = code == map.end() ? nullptr : std::get_if<std::int64_t>(&code->second.is);
+  demand(number != nullptr, "a code needs a number as `code`");
+  demand(map.contains("text"), "a code needs a `text`");
+  const std::string enhanced = text_in(map, "enhanced");
+  std::string_view rest = enhanced;
+  demand(enhanced.empty() || (smtp::take_enhanced(rest) && rest.empty()),
+         "`" + printable(enhanced, 40) + "` is no enhanced status code such as 5.7.1");
+  // Text in front of which no code of its own is taken off.
+  auto reply =
+      Object::parse_code(std::to_string(*number) + (enhanced.empty() ? "" : " ") + enhanced);
+  demand(reply.has_value(), reply ? "" : reply.error().message);
+  const std::string text = text_in(map, "text");
+  const auto checked = Object::parse_code("250 " + text);
+  demand(checked.has_value(), checked ? "" : checked.error().message);
+  reply->text = std::string(trim(text));
+  return Object::code(std::move(*reply));
+}
+
+Value make_object(std::string type, Value value) {
+  const auto known = object_type(type);
+  demand(known && known != Object::Type::file,
+         "`" + printable(type, 100) + "` is no type of object");
+  if (*known == Object::Type::group) return group_of(value);
+  if (*known == Object::Type::code) {
+    const auto* map = std::get_if<Value::Map>(&value.is);
+    if (map != nullptr && !map->contains("value")) return code_of(*map);
+    return Object::code(reply_from(inner(value)));
+  }
+  const std::string text = text_from(inner(value));
+  if (*known == Object::Type::string) return text;
+  Result<ObjectPtr> object = Object::make(*known, text);
+  demand(object.has_value(), object ? "" : object.error().message);
+  return std::move(*object);
+}
+
+ObjectPtr make_group(Value values) { return group_of(values); }
+
+constexpr HostFunction functions[] = {
+    {"vsl.next", "", "status", "The next rule of the stage is asked.", bind<&next>},
+    {"vsl.accept", "code?: code|string", "status",
+     "Ends the stage: this policy has nothing against it. The client gets the given reply, of 200 "
+     "to 299, instead of the usual one.",
+     bind<&accept>},
+    {"vsl.faccept", "code?: code|string", "status",
+     "As accept(), and the stages up to the end of the transaction are skipped; at `connect` and "
+     "`helo` those of the session.",
+     bind<&faccept>},
+    {"vsl.deny", "code?: code|string", "status",
+     "Refuses with 554 5.7.1 or the given reply, of 400 to 599, and closes the connection. At "
+     "`postq` and `delivery` the message goes to the dead queue.",
+     bind<&deny>},
+    {"vsl.info", "code: code|string", "status",
+     "Refuses with the given reply, of 400 to 599; the connection stays open and the client may "
+     "try the command again.",
+     bind<&info>},
+    {"vsl.quarantine", "queue: string", "status",
+     "The message is taken, kept in the named queue and delivered to nobody; later stages are "
+     "skipped. The name is relative: letters, digits and `.-_`, with `/` between them.",
+     bind<&quarantine>},
+    {"vsl.predefined", "name: string", "object",
+     "The object that a name stands for which no script declares: `code554_7_1`, `net_10` and "
+     "others.",
+     bind<&predefined>},
+    {"vsl.make_object", "type: string, value: any", "object|string",
+     "What `object NAME TYPE = VALUE` makes, list files aside.", bind<&make_object>},
+    {"vsl.make_group", "values: array", "group",
+     "A group of objects; strings among them are compared as text.", bind<&make_group>},
+};
+
+}  // namespace
+
+Group status_functions() { return {functions, {}}; }
+
+}  // namespace postern::dialect::vsl

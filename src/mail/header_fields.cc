@@ -1,0 +1,198 @@
+#include "mail/header_fields.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace postern::mail {
+
+namespace {
+
+/// One element of an address list: octets of the value it was found in.
+struct Element {
+  std::size_t begin = 0;
+  std::size_t end = 0;  ///< where a separator stands, or the value ends
+  std::size_t address = 0;
+  std::size_t address_end = 0;  ///< of what looks like an address, blanks excluded
+};
+
+/// Where the quoted string or the comment that begins at `at` ends: behind its last octet.
+std::size_t end_of_quoted(std::string_view text, std::size_t at) {
+  const bool is_comment = text[at] == '(';
+  int depth = 0;
+  for (std::size_t i = at; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+    } else if (is_comment) {
+      if (text[i] == '(') ++depth;
+      if (text[i] == ')' && --depth == 0) return i + 1;
+    } else if (text[i] == '"' && i > at) {
+      return i + 1;
+    }
+  }
+  return text.size();
+}
+
+void trim(std::string_view text, std::size_t& begin, std::size_t& end) {
+  while (begin < end && is_space(text[begin])) ++begin;
+  while (end > begin && is_space(text[end - 1])) --end;
+}
+
+/// RFC 5322 §3.4: mailboxes stand between commas; a group's name in front of a colon, its end is a
+/// semicolon.
+std::vector<Element> elements_of(std::string_view text) {
+  std::vector<Element> elements;
+  Element one;
+  bool in_angle = false;
+  bool has_angle = false;
+  const auto finish = [&](std::size_t end) {
+    one.end = end;
+    if (!has_angle) {
+      one.address = one.begin;
+      one.address_end = end;
+    }
+    trim(text, one.address, one.address_end);
+    elements.push_back(one);
+    one = {.begin = end + 1};
+    in_angle = has_angle = false;
+  };
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"' || c == '(') {
+      i = end_of_quoted(text, i) - 1;
+    } else if (c == '<' && !in_angle) {
+      in_angle = has_angle = true;
+      one.address = i + 1;
+      one.address_end = i + 1;
+    } else if (c == '>' && in_angle) {
+      in_angle = false;
+      one.address_end = i;
+    } else if (!in_angle && (c == ',' || c == ':' || c == ';')) {
+      finish(i);
+    }
+  }
+  finish(text.size());
+  return elements;
+}
+
+bool is_address(std::string_view text, const Element& element, const std::string& wanted) {
+  const auto found = parse_mailbox(
+      text.substr(element.address, element.address_end - element.address), Utf8::allowed);
+  return found && lower(found->text()) == wanted;
+}
+
+}  // namespace
+
+std::string_view HeaderField::raw_value() const {
+  std::string_view raw = text;
+  raw.remove_prefix(raw.find(':') + 1);
+  if (raw.ends_with("\r\n")) raw.remove_suffix(2);
+  return raw;
+}
+
+std::string HeaderField::value() const {
+  std::string line(raw_value());
+  std::erase_if(line, [](char c) { return c == '\r' || c == '\n'; });
+  return std::string(postern::trim(line));
+}
+
+std::vector<HeaderField> fields_of(std::string_view message, std::size_t& body) {
+  std::vector<HeaderField> fields;
+  std::size_t at = 0;
+  while (at < message.size()) {
+    std::size_t end = message.find("\r\n", at);
+    end = end == std::string_view::npos ? message.size() : end + 2;
+    const std::string_view line = message.substr(at, end - at);
+    if (line == "\r\n") {
+      body = end;
+      return fields;
+    }
+    const bool folded = line[0] == ' ' || line[0] == '\t';
+    if (folded && !fields.empty()) {
+      fields.back().text += line;
+    } else {
+      const std::string_view name = line.substr(0, std::min(line.find(':'), line.size()));
+      fields.push_back({std::string(postern::trim(name)), std::string(line)});
+    }
+    at = end;
+  }
+  body = message.size();
+  return fields;
+}
+
+std::size_t body_of(std::string_view message) {
+  if (message.starts_with("\r\n")) return 2;
+  const std::size_t blank = message.find("\r\n\r\n");
+  return blank == std::string_view::npos ? message.size() : blank + 4;
+}
+
+std::string joined(const std::vector<HeaderField>& fields) {
+  std::string text;
+  for (const HeaderField& field : fields) text += field.text;
+  return text + "\r\n";
+}
+
+bool is_field_name(std::string_view name) {
+  const auto fit = [](char c) { return c > 32 && c < 127 && c != ':'; };
+  return !name.empty() && std::all_of(name.begin(), name.end(), fit);
+}
+
+Result<HeaderField> header_field(std::string_view name, std::string_view value) {
+  if (!is_field_name(name)) {
+    return fail(Fault::malformed, "not a name of a header field: " + printable(name, 100));
+  }
+  std::string text = std::string(name) + ": ";
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    if (value[i] == '\0') return fail(Fault::malformed, "a NUL in the value of a header field");
+    if (value[i] != '\r' && value[i] != '\n') {
+      text += value[i];
+      continue;
+    }
+    if (value.substr(i, 2) == "\r\n") ++i;
+    const std::string_view rest = value.substr(i + 1);
+    const std::size_t ink = rest.find_first_not_of(" \t");
+    if (ink == 0 || ink == std::string_view::npos || rest[ink] == '\r' || rest[ink] == '\n') {
+      return fail(Fault::malformed, "a line break in the value of a header field");
+    }
+    text += "\r\n";
+  }
+  return HeaderField{std::string(name), text + "\r\n"};
+}
+
+std::optional<std::string> without_address(std::string_view raw, const Mailbox& address) {
+  const std::string wanted = lower(address.text());
+  std::string text;
+  bool found = false;
+  for (const Element& one : elements_of(raw)) {
+    const std::string_view separator = raw.substr(one.end, 1);
+    if (!is_address(raw, one, wanted)) {
+      text += raw.substr(one.begin, one.end - one.begin);
+      text += separator;
+      continue;
+    }
+    found = true;
+    if (separator == ",") continue;
+    if (text.ends_with(',')) text.pop_back();
+    text += separator;
+  }
+  if (!found) return std::nullopt;
+  return text;
+}
+
+std::optional<std::string> with_address_replaced(std::string_view raw, const Mailbox& address,
+                                                 const Mailbox& replacement) {
+  const std::string wanted = lower(address.text());
+  std::string text;
+  std::size_t copied = 0;
+  for (const Element& one : elements_of(raw)) {
+    if (!is_address(raw, one, wanted)) continue;
+    text += raw.substr(copied, one.address - copied);
+    text += replacement.text();
+    copied = one.address_end;
+  }
+  if (copied == 0) return std::nullopt;
+  text += raw.substr(copied);
+  return text;
+}
+
+}  // namespace postern::mail

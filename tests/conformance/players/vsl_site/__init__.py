@@ -1,0 +1,1 @@
+"""The parts of the player of `.vsl` scripts."""

@@ -1,0 +1,260 @@
+"""What became of accepted mail, from the log, the traces, the queue, and the folders that it was delivered into."""
+import json
+import mailbox
+import re
+import time
+
+from harness.cases import Fail, wanted
+from players.lua.accepted import explanation, fields_of, until
+from players.vsl_site.site import MAILDIR, MBOX, ROUTED
+
+SECONDS = 15
+SETTLE_SECONDS = 0.3  # for mail that must not come
+ID = re.compile(r"\bid\s+([0-9A-Z]{26})\b")
+QUEUED_AS = re.compile(r"queued as ([0-9A-Z]{26})$")
+SET_ASIDE = {"held": "hold", "dead": "dead"}
+
+
+class File:
+    """One message in a folder."""
+
+    def __init__(self, transport, content, recipient=""):
+        self.transport, self.sender = transport, ""
+        self.recipient = recipient
+        content = re.sub(rb"\r?\n", b"\r\n", content)
+        # The delivery's own fields stand on top; the message begins behind them.
+        while found := re.match(rb"(Return-Path|Delivered-To):[ \t]*([^\r]*)\r\n", content):
+            value = found.group(2).decode("utf-8", "replace")
+            if found.group(1) == b"Return-Path":
+                self.sender = value.strip("<>")
+            else:
+                self.recipient = value
+            content = content[found.end():]
+        self.content = content
+        self.id = id_of(content)
+
+
+def id_of(content):
+    """The queue's id, from the field that the gateway put on top."""
+    for name, value in fields_of(content):
+        found = ID.search(value) if name.lower() == "received" else None
+        if found:
+            return found.group(1)
+    return None
+
+
+def files(root):
+    """Everything that was delivered into the folders below `root`."""
+    for place in (ROUTED, MAILDIR):
+        for path in sorted((root / place).rglob("new/*")):
+            owner = path.parent.parent
+            yield File("deliver" if place == ROUTED else "maildir", path.read_bytes(), "%s@%s" % (owner.name, owner.parent.name))
+    for path in sorted(p for p in (root / MBOX).rglob("*") if p.is_file()):
+        box = mailbox.mbox(path, create=False)
+        for key in box.iterkeys():
+            yield File("mbox", box.get_bytes(key), "%s@%s" % (path.name, path.parent.name))
+        box.close()
+
+
+def queue(site):
+    """The messages of the queue, whole."""
+    status, out = site.ask("queue", "list", "--json", "--limit", "1000")
+    if status != 0:
+        raise Fail("postern queue list ended with status %d: %s" % (status, out[:500]))
+    found = []
+    for line in out.splitlines():
+        ident = json.loads(line)["id"]
+        status, out = site.ask("queue", "show", ident, "--json")
+        if status == 0:  # else it was delivered meanwhile
+            found.append(json.loads(out))
+    return found
+
+
+def octets(site, ident):
+    """A message of the queue as it is stored."""
+    status, out = site.ask("queue", "show", ident, "--message")
+    if status != 0:
+        raise Fail("postern queue show %s --message ended with status %d: %s" % (ident, status, out[:500]))
+    return re.sub(rb"\r?\n", b"\r\n", out.encode("utf-8"))
+
+
+class Message:
+    """One accepted message."""
+
+    def __init__(self, line):
+        self.line, self.ids, self.senders = line, set(), set()
+        self.claims = {}  # recipient -> transport as the trace or the queue tells it; None: not told
+        self.found = {}   # recipient -> where it went, or waits to go
+        self.states = {}  # recipient -> (state, quarantine) in the queue
+        self.delivered = set()
+        self.contents = []
+
+    @property
+    def recipients(self):
+        return sorted(set(self.claims) | set(self.found))
+
+    def transport(self, recipient):
+        return self.found.get(recipient, "none")
+
+    @property
+    def disposition(self):
+        words = {"quarantine:%s" % name if state == "quarantined" else SET_ASIDE[state]
+                 for state, name in self.states.values() if state != "queued"}
+        return ", ".join(sorted(words)) or "deliver"
+
+    def check(self):
+        """What contradicts itself fails."""
+        if self.disposition != "deliver" and self.delivered:
+            raise Fail("a message is set aside (%s), and went to %s" % (self.disposition, sorted(self.delivered)))
+        for recipient, told in self.claims.items():
+            if told and self.disposition == "deliver" and told != self.transport(recipient):
+                raise Fail(wanted("where mail for %s went" % recipient, told + ", as the gateway tells", self.transport(recipient)))
+        if len(self.senders) > 1:
+            raise Fail("one message has several senders: %s" % sorted(self.senders))
+
+    @property
+    def sender(self):
+        return next(iter(self.senders)) if self.senders else str(self.line.get("mail_from") or "").strip("<>")
+
+
+def way_of(recipient, key):
+    """The transport that leads to this destination: the domain's own hosts, or others."""
+    if key == recipient.rpartition("@")[2].lower():
+        return "deliver"
+    return "forward:" + re.sub(r"^\[([\d.]+)\]", r"\1", key)
+
+
+class Fates:
+    """One look at everything. Equal looks mean that nothing moves any more."""
+
+    def __init__(self, site):
+        self.entries = site.log_entries()
+        self.queue = queue(site)
+        self.files = list(files(site.root))
+        # Behind the queue: what left it meanwhile is in one of both.
+        self.attempts = [e for e in site.log_entries() if str(e.get("event", "")).startswith("delivery.") and e.get("message_id") and e.get("rcpt_to")]
+
+    @property
+    def moves(self):
+        recipients = [r for message in self.queue for r in message["recipients"]]
+        return any(r.get("under_way") or (r["state"] == "queued" and not r["attempts"]) for r in recipients)
+
+    def summary(self):
+        return ([(m["id"], [(r["address"], r["state"], r["attempts"]) for r in m["recipients"]]) for m in self.queue],
+                sorted((f.id or "", f.recipient, f.transport) for f in self.files), len(self.attempts))
+
+
+def settled(site):
+    """The first look behind which nothing moves."""
+    end, last = time.monotonic() + SECONDS, None
+    while True:
+        look = Fates(site)
+        if not look.moves and last == look.summary():
+            return look
+        if time.monotonic() > end:
+            raise Fail("the queue does not come to rest within %d s: %s" % (SECONDS, look.summary()))
+        last = look.summary()
+        time.sleep(SETTLE_SECONDS)
+
+
+def collect(site, count):
+    """The accepted messages, in their order; the dialogue had `count` of them."""
+    def logged():
+        entries = [e for e in site.log_entries() if e.get("event") == "message.accepted"]
+        return len(entries) >= count and (entries or [None])
+    lines = [e for e in until(SECONDS, "%d lines message.accepted in the log" % count, logged) if e]
+    if len(lines) != count:
+        raise Fail(wanted("lines message.accepted in the log", count, len(lines)))
+    look, messages = settled(site), [Message(line) for line in lines]
+    for message in messages:
+        told(site, message)
+    reports = {e.get("message_id") for e in look.entries if e.get("event") == "report.queued"}
+    link(messages, look, reports)
+    by_id = {ident: message for message in messages for ident in message.ids}
+    for file in look.files:
+        if file.id in by_id:
+            message = by_id[file.id]
+            if file.recipient in message.delivered:
+                raise Fail("a message was delivered twice to %s" % file.recipient)
+            message.delivered.add(file.recipient)
+            message.found[file.recipient] = file.transport
+            message.senders.add(file.sender)
+            message.contents.append(file.content)
+    for attempt in look.attempts:
+        message = by_id.get(attempt["message_id"])
+        if message and attempt["event"] != "delivery.deferred":
+            message.delivered.add(attempt["rcpt_to"])
+            message.found.setdefault(attempt["rcpt_to"], way_of(attempt["rcpt_to"], str(attempt.get("route"))))
+    for entry in look.queue:
+        if entry["id"] in by_id:
+            waiting(site, by_id[entry["id"]], entry)
+    for message in messages:
+        message.check()
+    return messages
+
+
+def told(site, message):
+    """What the trace says about the envelope."""
+    trace = message.line.get("trace")
+    if not trace:
+        raise Fail("message.accepted without a trace: %s" % message.line)
+    for copy in explanation(site, trace).get("copies") or []:
+        transports = copy.get("transports") or {}
+        for recipient in copy["recipients"]:
+            message.claims[recipient] = transports.get(recipient)
+        if copy.get("sender") is not None:
+            message.senders.add(copy["sender"])
+
+
+def link(messages, look, reports):
+    """Which stored messages an accepted one became: the log's own word, the queue's trace, the reply, else the order of their ids."""
+    for message in messages:
+        reply = QUEUED_AS.search(str(message.line.get("reply", "")))
+        message.ids |= {i for i in (message.line.get("message_id"), reply and reply.group(1)) if i}
+        message.ids |= {e["id"] for e in look.queue if e.get("trace_id") and e["trace_id"] == message.line["trace"]}
+    known = {i for m in messages for i in m.ids} | reports
+    stored = {e["id"] for e in look.queue} | {f.id for f in look.files}
+    if None in stored:
+        raise Fail("a delivered message has no Received field with the id of the queue")
+    rest = sorted(stored - known)
+    without = [m for m in messages if not m.ids]
+    if len(rest) > len(without):
+        raise Fail("stored messages that nobody was told are accepted: %s" % rest)
+    if len(rest) == len(without):
+        for message, ident in zip(without, rest):
+            message.ids.add(ident)
+    elif rest:
+        raise Fail("it cannot be told which accepted message became %s" % rest)
+
+
+def waiting(site, message, entry):
+    """A message in the queue."""
+    message.senders.add(entry["sender"])
+    message.contents.append(octets(site, entry["id"]))
+    for recipient in entry["recipients"]:
+        address, kind, _, key = recipient["address"], *recipient["destination"].partition(":")
+        message.states[address] = (recipient["state"], recipient.get("quarantine"))
+        if recipient.get("transport"):
+            message.claims[address] = recipient["transport"]
+        else:
+            message.claims.setdefault(address, None)
+        where = {"relay": way_of(address, key), "local": local_way(key)}.get(kind, kind)
+        if message.found.get(address) not in (None, where):
+            raise Fail("mail for %s went %s, and waits to go %s" % (address, message.found[address], where))
+        message.found[address] = where
+
+
+def local_way(key):
+    return "maildir" if "/%s/" % MAILDIR in key else "mbox" if "/%s/" % MBOX in key else "deliver"
+
+
+def own_received_removed(content):
+    """The message without the field that the gateway put on top."""
+    text = content.decode("utf-8", "surrogateescape")
+    head, sep, body = text.partition("\r\n\r\n")
+    fields = re.split(r"\r\n(?![ \t])", head)
+    for index, field in enumerate(fields):
+        if field.lower().startswith("received:") and ID.search(field):
+            del fields[index]
+            break
+    return "\r\n".join(fields) + sep + body
