@@ -29,12 +29,7 @@ struct Directive {
   policy::Stage stage = policy::Stage::connect;
   Kind kind = Kind::rule;
   std::string name;
-  std::string file;  ///< relative to the policy directory
-  Position at;
-  /// "main.vsl:3:5".
-  std::string place() const {
-    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-  }
+  Place place;
 };
 std::string_view to_string(Directive::Kind kind);
 
@@ -48,8 +43,8 @@ struct Compiled {
 /// What a host function takes; see signature_of().
 using FindFunction = std::function<Signature(std::string_view name)>;
 
-/// Names that nothing defines are errors when they are reached. What keeps it from compiling:
-/// stages and directives that are none, or two of one name, and more than 100 parameters.
+/// Names that nothing defines are errors when they are reached. Stages are as check_stages() wants
+/// them. What keeps it from compiling: a function of more than 100 parameters.
 tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFunction& find);
 
 /// "preq" is Stage::message; accepts old spellings ("deliver").

@@ -70,7 +70,7 @@ class Generator {
             const std::unordered_map<const Node*, std::size_t>& directives)
       : sources_(sources), find_(find), captured_(captured), directives_(directives) {}
 
-  void file(std::size_t index);
+  void file(std::size_t index, bool needed);
 
   std::vector<Line> take_lines() { return std::move(lines_); }
   std::set<std::size_t> take_shared() { return std::move(shared_); }

@@ -12,6 +12,7 @@ namespace postern::dialect::vsl {
 
 /// State::user() of a script's states.
 struct Machine {
+  const Sources* sources = nullptr;
   const ScriptLimits* limits = nullptr;
   const script::Files* files = nullptr;
   std::vector<int> functions;  ///< of directives, by their index: State::keep()

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "base/text.h"
+#include "dialect/vsl/loader.h"
 #include "dialect/vsl/machine.h"
 #include "dialect/vsl/values.h"
 #include "script/state.h"
@@ -13,44 +14,6 @@ namespace {
 
 using script::Call;
 using script::demand;
-
-/// The value of `object NAME TYPE = ...`: itself, or its field `value`.
-const Value& given(const Value& value) {
-  const auto* map = std::get_if<Value::Map>(&value.is);
-  if (map == nullptr) return value;
-  const auto found = map->find("value");
-  return found == map->end() ? value : found->second;
-}
-
-/// `#{ code: 550, enhanced: "5.7.1", text: "..." }`.
-smtp::Reply reply_of(const Value::Map& map, const std::string& name) {
-  const auto field = [&](std::string_view key) -> const Value* {
-    const auto found = map.find(key);
-    return found == map.end() ? nullptr : &found->second;
-  };
-  const std::string what = "code object `" + name + "`";
-  const Value* code = field("code") != nullptr ? field("code") : field("base");
-  const auto* number = code == nullptr ? nullptr : std::get_if<std::int64_t>(&code->is);
-  demand(number != nullptr, what + " needs a number as its `code`");
-  const Value* text = field("text");
-  const auto* words = text == nullptr ? nullptr : std::get_if<std::string>(&text->is);
-  demand(words != nullptr, what + " needs a string as its `text`");
-  std::string all = std::to_string(*number);
-  if (const Value* enhanced = field("enhanced")) {
-    const auto* given_code = std::get_if<std::string>(&enhanced->is);
-    demand(given_code != nullptr, what + " needs a string as its `enhanced`");
-    if (!given_code->empty()) all += " " + *given_code;
-  }
-  if (!words->empty()) all += " " + *words;
-  auto reply = Object::parse_code(all);
-  if (!reply) throw std::runtime_error(reply.error().message);
-  return *reply;
-}
-
-ObjectPtr made(Result<ObjectPtr> object) {
-  if (!object) throw std::runtime_error(object.error().message);
-  return std::move(*object);
-}
 
 /// A list file: an object a line; blank lines and those that begin with `#` are none.
 ObjectPtr list_file(lua_State* L, const std::string& script_file, const std::string& path,
@@ -79,53 +42,21 @@ ObjectPtr list_file(lua_State* L, const std::string& script_file, const std::str
   return Object::list(Object::Type::file, std::move(members));
 }
 
-ObjectPtr group(const Value& value, const std::string& name) {
-  const auto* all = std::get_if<Value::Array>(&value.is);
-  const std::string sentence = "group `" + name + "` needs an array of objects";
-  demand(all != nullptr, sentence);
-  std::vector<ObjectPtr> members;
-  for (const Value& one : *all) {
-    if (const auto* text = std::get_if<std::string>(&one.is)) {
-      members.push_back(made(Object::make(Object::Type::string, *text)));
-      continue;
-    }
-    const auto* object = std::get_if<ObjectPtr>(&one.is);
-    demand(object != nullptr && *object, sentence);
-    members.push_back(*object);
-  }
-  return Object::list(Object::Type::group, std::move(members));
+/// list_file(type of its lines, path, file of the script)
+int list(lua_State* L) {
+  const auto content = object_type(script::stack::text_at(L, 1));
+  const std::string path(script::stack::text_at(L, 2));
+  const std::string file(script::stack::text_at(L, 3));
+  demand(content.has_value(), "there is no such type of lines");
+  script::stack::give(L, list_file(L, file, path, *content));
+  return 1;
 }
 
-/// object(type, content, name, value, file of the script)
-int object(lua_State* L) {
-  const auto type = object_type(script::stack::text_at(L, 1));
-  const auto content = object_type(script::stack::text_at(L, 2));
-  const std::string name(script::stack::text_at(L, 3));
-  const Value value = value_at(L, 4);
-  const std::string file(script::stack::text_at(L, 5));
-  demand(type.has_value(), "there is no such type of objects");
-  if (*type == Object::Type::code) {
-    if (const auto* map = std::get_if<Value::Map>(&value.is); map && !map->contains("value")) {
-      script::stack::give(L, Object::code(reply_of(*map, name)));
-      return 1;
-    }
-  }
-  const Value& inner = given(value);
-  if (*type == Object::Type::group) {
-    script::stack::give(L, group(inner, name));
-    return 1;
-  }
-  const auto* text = std::get_if<std::string>(&inner.is);
-  demand(text != nullptr,
-         "object `" + name + "` needs a string, or a map with a string as its `value`");
-  if (*type == Object::Type::string) {
-    script::stack::push(L, std::string_view(*text));
-  } else if (*type == Object::Type::file) {
-    demand(content.has_value(), "object `" + name + "` needs a type of its lines");
-    script::stack::give(L, list_file(L, file, *text, *content));
-  } else {
-    script::stack::give(L, made(Object::make(*type, *text)));
-  }
+/// find_import(file of the script, path): the number of the file; 0: there is none.
+int import_number(lua_State* L) {
+  const auto found = find_import(*machine_of(L).sources, script::stack::text_at(L, 1),
+                                 script::stack::text_at(L, 2));
+  script::stack::push(L, static_cast<std::int64_t>(found ? *found + 1 : 0));
   return 1;
 }
 
@@ -224,8 +155,10 @@ int callable(lua_State* L) {
 constexpr std::string_view name = "name: string";
 
 const script::HostFunction functions[] = {
-    {"vsl_machine.object", "type: string, content: string, name: string, value: any, file: string",
-     "any", "`object name type:content = value`", bounded<object>},
+    {"vsl_machine.list_file", "content: string, path: string, file: string", "any",
+     "`object name file:content = path`", bounded<list>},
+    {"vsl_machine.find_import", "file: string, path: string", "integer", "A file's number.",
+     bounded<import_number>},
     {"vsl_machine.keep", "index: integer, body: function", "", "A directive's function.",
      script::bind<&keep>},
     {"vsl_machine.loading", "now: boolean", "", "Whether files run.", loading},

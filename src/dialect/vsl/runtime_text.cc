@@ -20,8 +20,8 @@ H.pcall = pcall
 local U, N = H.unit, H.none
 local adopt, fail = C.adopt, C.fail
 
-function H.file(index, name)
-  local file = { name = name, variables = {}, constants = {}, exports = {}, functions = {}, shown = {} }
+function H.file(index, name, needed)
+  local file = { name = name, needed = needed, variables = {}, constants = {}, exports = {}, functions = {}, shown = {} }
   H.files[index] = file
   return file
 end
@@ -37,14 +37,29 @@ function H.import(index)
   return H.files[index]
 end
 
-function H.load()
-  C.loading(true)
-  for _, file in ipairs(H.files) do run(file) end
-  C.loading(false)
+-- Of a path that is no text but computed.
+function H.import_of(file, path)
+  path = C.text(path)
+  local found = H.files[C.find_import(file.name, path)]
+  if found == nil then fail("cannot find module '" .. path .. "'") end
+  if found.trouble then fail("cannot import '" .. path .. "': " .. found.trouble) end
+  run(found)
+  return found
 end
 
-function H.no_import(path)
-  fail("cannot find module '" .. C.text(path) .. "': its path is not written as text")
+-- Each file runs before the first message comes. Those that may be imported by a computed path and
+-- are not named otherwise may fail until somebody wants them.
+function H.load()
+  C.loading(true)
+  for _, file in ipairs(H.files) do
+    if file.needed then
+      run(file)
+    else
+      local well, trouble = pcall(run, file)
+      if not well then file.trouble = C.text(C.caught(trouble)) end
+    end
+  end
+  C.loading(false)
 end
 
 function H.no_module(alias)
@@ -84,6 +99,13 @@ function H.assign(file, name, value)
   if file.constants[name] then C.constant(name) end
   C.changing(name)
   file.variables[name] = value
+end
+
+function H.object(kind, content, name, value, file)
+  if kind ~= 'file' then return adopt(library('make_object')(kind, value)) end
+  if C.is_map(value) then value = value.value end
+  if type(value) ~= 'string' then fail("object '" .. name .. "' needs the path of a file") end
+  return C.list_file(content, value, file)
 end
 
 function H.service(name, kind, content, options)

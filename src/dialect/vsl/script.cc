@@ -58,8 +58,10 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
     program.setup.tables.push_back(table);
   }
   program.user = [script = made.get()]() -> std::shared_ptr<void> {
-    return std::make_shared<Machine>(Machine{
-        .limits = &script->options_.limits, .files = &script->options_.files, .functions = {}});
+    return std::make_shared<Machine>(Machine{.sources = &script->sources_,
+                                             .limits = &script->options_.limits,
+                                             .files = &script->options_.files,
+                                             .functions = {}});
   };
   auto loaded = script::Program::load(std::move(program), world);
   if (loaded) {
@@ -70,12 +72,11 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
   if (const auto* own = dynamic_cast<const ThrownMistake*>(raised.thrown.get())) {
     return tl::unexpected(own->mistake());
   }
-  return tl::unexpected(
-      made->trouble_of(raised, {.file = made->sources_.files.front().name, .at = {1, 1}}).what);
+  return tl::unexpected(made->trouble_of(raised, {.file = 0, .at = {1, 1}}).what);
 }
 
-Script::Trouble Script::trouble_of(const Raised& raised, const Directive& directive) const {
-  Trouble trouble{.what = {directive.file, directive.at, raised.message, {}},
+Script::Trouble Script::trouble_of(const Raised& raised, const Place& fallback) const {
+  Trouble trouble{.what = {file_of(fallback), fallback.at, raised.message, {}},
                   .stopped = raised.stopped};
   auto place = take_place(raised.message);
   if (place) {
@@ -87,7 +88,7 @@ Script::Trouble Script::trouble_of(const Raised& raised, const Directive& direct
   if (!place || place->line == 0 || place->line > compiled_.lines.size()) return trouble;
   const Place& found = compiled_.lines[place->line - 1];
   if (found.at.line == 0) return trouble;
-  trouble.what.file = sources_.files[found.file].name;
+  trouble.what.file = file_of(found);
   trouble.what.at = found.at;
   return trouble;
 }
@@ -96,8 +97,9 @@ std::string Script::place_of(std::string_view place) const {
   const auto found = take_place(place);
   if (!found || found->line == 0 || found->line > compiled_.lines.size()) return std::string(place);
   const Place& one = compiled_.lines[found->line - 1];
-  if (one.at.line == 0) return sources_.files[one.file].name;
-  return Directive{.file = sources_.files[one.file].name, .at = one.at}.place();
+  const std::string& file = file_of(one);
+  if (one.at.line == 0) return file;
+  return file + ":" + std::to_string(one.at.line) + ":" + std::to_string(one.at.column);
 }
 
 Task<Script::Ran> Script::run(std::size_t index, script::Call& call) const {
@@ -127,7 +129,7 @@ Task<Script::Ran> Script::run(std::size_t index, script::Call& call) const {
                     .traceback = {},
                     .thrown = nullptr};
   }
-  if (raised) ran.trouble = trouble_of(*raised, directive);
+  if (raised) ran.trouble = trouble_of(*raised, directive.place);
   co_return ran;
 }
 

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "dialect/vsl/parser.h"
+#include "dialect/vsl/library.h"
+#include "dialect/vsl/loader.h"
 #include "dialect/vsl/script.h"
 #include "dialect/vsl/value.h"
 #include "script/test_world.h"
@@ -23,23 +24,9 @@ namespace host {
 inline void show(script::Call& call, Value value) {
   if (auto* shown = call.context<Shown>()) shown->values.push_back(debug_of(value));
 }
-inline StatusPtr next() { return std::make_shared<const Status>(); }
-inline StatusPtr deny(std::optional<std::string> code) {
-  Status status{.kind = Status::Kind::deny};
-  if (code) {
-    const auto reply = Object::parse_code(*code);
-    script::demand(reply.has_value(), "no code");
-    status.reply = *reply;
-  }
-  return std::make_shared<const Status>(std::move(status));
-}
 inline void nothing() {}
 inline json::value data(std::string text) { return json::parse(text); }
 inline Task<Value> waited(Value value) { co_return value; }
-inline Value predefined(std::string name) {
-  if (name == "seventeen") return std::int64_t{17};
-  throw std::runtime_error("variable '" + name + "' is not defined");
-}
 inline Value toml(std::string name) { return Value::Map{{"name", std::move(name)}}; }
 inline std::string text(Text text) { return text.value; }
 
@@ -76,13 +63,10 @@ inline Task<Value> call_service(std::shared_ptr<Service> service, std::string me
 
 inline constexpr script::HostFunction functions[] = {
     {"vsl.show", "value: any", "", "", script::bind<&show>},
-    {"vsl.next", "", "", "", script::bind<&next>},
-    {"vsl.deny", "code?: string", "", "", script::bind<&deny>},
     {"vsl.nothing", "", "", "", script::bind<&nothing>},
     {"vsl.data", "text: string", "", "", script::bind<&data>},
     {"vsl.waited", "value: any", "", "", script::bind<&waited>},
     {"vsl.text", "text: any", "", "", script::bind<&text>},
-    {"vsl.predefined", "name: string", "", "", script::bind<&predefined>},
     {"vsl.toml", "name: string", "", "", script::bind<&toml>},
     {"vsl.make_service", "name: string, kind: string, content: string, options: any", "", "",
      script::bind<&make_service>},
@@ -91,56 +75,21 @@ inline constexpr script::HostFunction functions[] = {
 };
 
 inline Signature find(std::string_view name) {
-  for (const script::HostFunction& one : functions) {
-    if (one.name.substr(4) != name) continue;
-    Signature known{.function = &one};
-    for (std::size_t at = 0; at < one.parameters.size(); ++at) {
-      if (one.parameters[at] == ':') ++known.most;
-      if (one.parameters[at] == ':' && one.parameters[at - 1] != '?') ++known.least;
-    }
-    return known;
-  }
-  return {};
+  static const Group groups[] = {{functions, {}}, status_functions()};
+  static const auto all = signatures_of(groups);
+  const auto found = all.find(name);
+  return found == all.end() ? Signature{} : found->second;
 }
 
 }  // namespace host
 
 using Texts = std::map<std::string, std::string>;
 
-/// Imports of files by their name without ".vsl".
-inline void link_imports(Node& node, const std::vector<std::string>& names) {
-  if (node.kind == Kind::import && node.nodes[0]->kind == Kind::string) {
-    const auto found = std::find(names.begin(), names.end(), node.nodes[0]->text + ".vsl");
-    if (found != names.end()) node.file = static_cast<std::size_t>(found - names.begin());
-  }
-  for (const NodePtr& one : node.nodes) {
-    if (one) link_imports(*one, names);
-  }
-  for (const Arm& arm : node.arms) link_imports(*arm.body, names);
-}
-
-/// "main.vsl" first.
-inline tl::expected<Sources, Mistake> sources_of(const Texts& texts) {
-  std::vector<std::string> names{"main.vsl"};
-  for (const auto& [name, text] : texts) {
-    if (name != "main.vsl" && name.ends_with(".vsl")) names.push_back(name);
-  }
-  Sources sources;
-  for (const std::string& name : names) {
-    auto file = parse(name, texts.at(name));
-    if (!file) return tl::unexpected(file.error());
-    for (const NodePtr& node : file->body) link_imports(*node, names);
-    for (const Function& function : file->functions) link_imports(*function.body, names);
-    sources.files.push_back(std::move(*file));
-  }
-  return sources;
-}
-
 class Player {
  public:
   ScriptOptions options = [] {
     ScriptOptions made;
-    made.tables = {host::functions};
+    made.tables = {host::functions, status_functions().functions};
     made.find = &host::find;
     made.run = [](Task<void> task) {
       boost::asio::io_context loop;
@@ -159,8 +108,10 @@ class Player {
   std::string load(const Texts& texts) {
     auto given = std::make_shared<script::Files::Texts>(texts);
     options.files.given = given;
-    auto sources = sources_of(texts);
-    if (!sources) return sources.error().to_string();
+    auto sources = load_sources("main.vsl", read_given(given));
+    if (!sources) return sources.error().front().to_string();
+    const auto mistakes = check_stages(*sources);
+    if (!mistakes.empty()) return mistakes.front().to_string();
     auto loaded = Script::load(std::move(*sources), options, world);
     if (!loaded) return loaded.error().to_string();
     script = *loaded;
@@ -191,9 +142,9 @@ class Player {
 /// in line 2.
 inline std::string value_of(const std::string& statements, const std::string& before = {}) {
   Player player;
-  const std::string wrong = player.load(
-      {{"main.vsl", "fn main() {\n" + statements + "\n}\n" + before +
-                        "\n#{ mail: [ rule \"t\" || { show(main()); next() } ] }"}});
+  const std::string wrong =
+      player.load({{"main.vsl", "fn main() {\n" + statements + "\n}\n" + before +
+                                    "\n#{ mail: [ rule \"t\" || { show(main()); next() } ] }"}});
   if (!wrong.empty()) return "load: " + wrong;
   return player.run();
 }
