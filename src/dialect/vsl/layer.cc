@@ -242,7 +242,7 @@ class Judge {
                       .spent = std::move(spent)});
   }
   void note(const Directive& directive, Verdict verdict, const script::Spent& spent) {
-    note(policy::interned(directive.name), held_.policy.place_of(directive), std::move(verdict),
+    note(policy::interned(directive.name), directive.place(), std::move(verdict),
          script::words_of(spent));
   }
 
