@@ -27,7 +27,7 @@ std::vector<Found> directives_of(const File& file) {
       const auto stage = stage_named(map->names[i].text);
       if (!stage) continue;
       for (const NodePtr& node : map->nodes[i]->nodes) {
-        Directive made{.stage = *stage, .name = node->text, .place = {.file = 0, .at = node->at}};
+        Directive made{.stage = *stage, .name = node->text, .file = file.name, .at = node->at};
         if (node->word == "action") made.kind = Directive::Kind::action;
         if (node->word == "delegate") made.kind = Directive::Kind::delegate;
         found.push_back({std::move(made), node.get()});

@@ -29,7 +29,12 @@ struct Directive {
   policy::Stage stage = policy::Stage::connect;
   Kind kind = Kind::rule;
   std::string name;
-  Place place;
+  std::string file;  ///< relative to the policy directory
+  Position at;
+  /// "main.vsl:3:5".
+  std::string place() const {
+    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
+  }
 };
 std::string_view to_string(Directive::Kind kind);
 

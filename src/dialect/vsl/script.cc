@@ -72,12 +72,11 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
   if (const auto* own = dynamic_cast<const ThrownMistake*>(raised.thrown.get())) {
     return tl::unexpected(own->mistake());
   }
-  return tl::unexpected(made->trouble_of(raised, {.file = 0, .at = {1, 1}}).what);
+  return tl::unexpected(made->trouble_of(raised, made->sources_.files.front().name, {1, 1}).what);
 }
 
-Script::Trouble Script::trouble_of(const Raised& raised, const Place& fallback) const {
-  Trouble trouble{.what = {file_of(fallback), fallback.at, raised.message, {}},
-                  .stopped = raised.stopped};
+Script::Trouble Script::trouble_of(const Raised& raised, std::string file, Position at) const {
+  Trouble trouble{.what = {std::move(file), at, raised.message, {}}, .stopped = raised.stopped};
   auto place = take_place(raised.message);
   if (place) {
     trouble.what.message = place->rest;
@@ -88,7 +87,7 @@ Script::Trouble Script::trouble_of(const Raised& raised, const Place& fallback) 
   if (!place || place->line == 0 || place->line > compiled_.lines.size()) return trouble;
   const Place& found = compiled_.lines[place->line - 1];
   if (found.at.line == 0) return trouble;
-  trouble.what.file = file_of(found);
+  trouble.what.file = sources_.files[found.file].name;
   trouble.what.at = found.at;
   return trouble;
 }
@@ -97,7 +96,7 @@ std::string Script::place_of(std::string_view place) const {
   const auto found = take_place(place);
   if (!found || found->line == 0 || found->line > compiled_.lines.size()) return std::string(place);
   const Place& one = compiled_.lines[found->line - 1];
-  const std::string& file = file_of(one);
+  const std::string& file = sources_.files[one.file].name;
   if (one.at.line == 0) return file;
   return file + ":" + std::to_string(one.at.line) + ":" + std::to_string(one.at.column);
 }
@@ -129,7 +128,7 @@ Task<Script::Ran> Script::run(std::size_t index, script::Call& call) const {
                     .traceback = {},
                     .thrown = nullptr};
   }
-  if (raised) ran.trouble = trouble_of(*raised, directive.place);
+  if (raised) ran.trouble = trouble_of(*raised, directive.file, directive.at);
   co_return ran;
 }
 

@@ -53,7 +53,6 @@ class Script {
   /// By stage, and in a stage as they stand in the file.
   const std::vector<Directive>& directives() const { return compiled_.directives; }
   const Sources& sources() const { return sources_; }
-  const std::string& file_of(const Place& place) const { return sources_.files[place.file].name; }
   script::World& world() const { return world_; }
 
   /// Why a directive came to no end.
@@ -74,8 +73,9 @@ class Script {
  private:
   Script(Sources sources, ScriptOptions options, script::World& world)
       : sources_(std::move(sources)), options_(std::move(options)), world_(world) {}
-  /// What the virtual machine says, in words of the scripts. `fallback`: where it says no place.
-  Trouble trouble_of(const script::Raised& raised, const Place& fallback) const;
+  /// What the virtual machine says, in words of the scripts. `file` and `at`: where it says no
+  /// place.
+  Trouble trouble_of(const script::Raised& raised, std::string file, Position at) const;
 
   Sources sources_;
   ScriptOptions options_;
