@@ -125,7 +125,7 @@ class Judge {
                                            copies.front() == *draft.published;
     if (ours || evidence_.offline) {
       Verdict verdict = co_await ask(draft);
-      publish(draft, {});
+      publish(draft);
       co_return verdict;
     }
     std::vector<policy::ScriptCopy> made;
@@ -134,7 +134,7 @@ class Judge {
       Draft one = draft_of(copy);
       Verdict verdict = co_await ask(one);
       if (verdict.decides()) worst = std::move(verdict);
-      made.push_back(copy_of(one, evidence_).value_or(copy));
+      made.push_back(copy_of(one, evidence_));
       if (worst.refuses()) break;
     }
     if (!worst.refuses()) evidence_.copies = std::move(made);
@@ -163,7 +163,7 @@ class Judge {
     return draft;
   }
 
-  void publish(Draft& draft, const std::vector<policy::ScriptCopy>&) {
+  void publish(Draft& draft) {
     if (evidence_.offline) return;
     // Fields that earlier stages wrote go on top of the message.
     if (!draft.has_message && !draft.header.empty()) {
@@ -171,8 +171,7 @@ class Judge {
       draft_with_message(context);
     }
     draft.published = copy_of(draft, evidence_);
-    evidence_.copies.clear();
-    if (draft.published) evidence_.copies.push_back(*draft.published);
+    evidence_.copies = {*draft.published};
   }
 
   Context context_of(Draft& draft) {
