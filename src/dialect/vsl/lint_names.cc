@@ -1,6 +1,8 @@
 // Names that nothing declares. A warning and no mistake: a rule that is never reached may hold one,
 // and printed examples do.
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "dialect/vsl/lint_facts.h"
@@ -41,6 +43,11 @@ constexpr std::string_view of_language[] = {"print", "debug"};
 
 bool is_in(std::string_view word, const auto& words) {
   return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
+std::vector<std::string_view> names_of(const auto& map) {
+  const auto keys = std::views::keys(map);
+  return {keys.begin(), keys.end()};
 }
 
 class Names {
@@ -208,6 +215,7 @@ void Names::node(const Node& node) {
 }
 
 void Names::variable(const Node& node) {
+  if (lint_.full()) return;
   if (node.path.empty()) {
     const bool known = find(node.text).first || is_in(node.text, predefined) ||
                        (node.text == "this" && in_function_);
@@ -228,9 +236,7 @@ void Names::variable(const Node& node) {
                 "it has `toml::server` and `toml::app`");
   }
   if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
-  std::vector<std::string_view> there;
-  for (const auto& [name, declared] : file->exports) there.push_back(name);
-  std::string hint = did_you_mean(node.text, there);
+  std::string hint = did_you_mean(node.text, names_of(file->exports));
   if (file->variables.contains(node.text)) {
     hint = "write `export` in front of it in " + file->file->name;
   }
@@ -238,6 +244,7 @@ void Names::variable(const Node& node) {
 }
 
 void Names::call(const Node& node) {
+  if (lint_.full()) return;
   lint_call(lint_, file_, node, [&](const Node& variable) { return declared(variable); });
   const bool is_sys = node.path.size() == 1 && node.path.front() == "sys" && !module("sys").first;
   if (node.path.empty() || is_sys) {
@@ -250,7 +257,7 @@ void Names::call(const Node& node) {
     }
     if (is_host || (!is_sys && (is_method || is_in(node.text, of_language)))) return;
     std::vector<std::string_view> there = lint_.function_names();
-    for (const auto& [name, functions] : file_.functions) there.push_back(name);
+    std::ranges::copy(file_.functions | std::views::keys, std::back_inserter(there));
     std::string hint = did_you_mean(node.text, there);
     if (!is_sys && find(node.text).first) {
       hint = "a function in a variable is called with `" + node.text + ".call()`";
@@ -265,10 +272,8 @@ void Names::call(const Node& node) {
     if (!is_private) return own_call(node, found->second);
     return warn(node.at, shown(node) + " is private to " + file->file->name);
   }
-  std::vector<std::string_view> there;
-  for (const auto& [name, functions] : file->functions) there.push_back(name);
   warn(node.at, "the module `" + node.path.front() + "` has no function `" + node.text + "`",
-       did_you_mean(node.text, there));
+       did_you_mean(node.text, names_of(file->functions)));
 }
 
 void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
@@ -283,6 +288,7 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
 
 /// Which methods there are depends on the value: only what looks like a slip of the pen is said.
 void Names::method(const Node& node) {
+  if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
   if (known || node.text.size() < 4) return;

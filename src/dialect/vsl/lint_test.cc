@@ -386,6 +386,13 @@ TEST(VslLint, IsQuickWhereFunctionsCallFunctions) {
   EXPECT_EQ(linted({{"main.vsl", "fn f() { f() } #{ mail: [ rule \"x\" || f() ] }"}}), "");
 }
 
+TEST(VslLint, StopsWhereNobodyReadsOn) {
+  const auto all = warnings(
+      std::make_shared<std::map<std::string, std::string>>(std::map<std::string, std::string>{
+          {"main.vsl", repeated("undefined; f(); ", 20000) + "#{}"}}));
+  EXPECT_EQ(all.size(), max_warnings);
+}
+
 TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {
   int wanted = 0;
   for (const SuiteCase& one : suite_cases()) {
