@@ -8,6 +8,7 @@
 #include "app/relay_report.h"
 #include "base/ulid.h"
 #include "deliver/maildir.h"
+#include "deliver/mbox.h"
 #include "deliver/stamp.h"
 #include "policy/record.h"
 #include "relay/destination.h"
@@ -192,6 +193,10 @@ Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Te
             if (auto parsed = mail::parse_mailbox(from, mail::Utf8::allowed)) {
               reverse_path = std::move(*parsed);
             }
+          }
+          if (std::string_view(path).starts_with(deliver::mbox_scheme)) {
+            return deliver::Mbox(path.substr(deliver::mbox_scheme.size()))
+                .deliver(reverse_path, *to, *body);
           }
           return deliver::Maildir(path, hostname_).deliver(reverse_path, *to, *body);
         });

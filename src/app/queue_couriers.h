@@ -43,7 +43,7 @@ class RelayCourier final : public queue::Courier {
   std::map<std::string, std::shared_ptr<relay::Courier>, std::less<>> named_;
 };
 
-/// Into folders of this machine. Whoever waits for the disk does so on `workers`.
+/// Into Maildirs and mboxes of this machine. Whoever waits for the disk does so on `workers`.
 class FolderCourier final : public queue::Courier {
  public:
   FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname)

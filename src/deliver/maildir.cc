@@ -9,22 +9,12 @@
 #include <unistd.h>
 
 #include "base/ulid.h"
+#include "deliver/local_file.h"
 #include "mail/received.h"
 #include "spool/body_files.h"
-#include "spool/io_error.h"
 
 namespace postern::deliver {
 namespace {
-
-/// The room's two lanes become one: whatever the disk says, the message waits.
-tl::unexpected<Error> trouble(Error error) {
-  error.fault = Fault::temporary;
-  return tl::unexpected<Error>(std::move(error));
-}
-
-tl::unexpected<Error> trouble(std::string_view what) {
-  return trouble(spool::io_error(what).value());
-}
 
 /// A file in tmp/ that is gone unless it was moved to new/.
 class TmpFile {
@@ -41,15 +31,7 @@ class TmpFile {
   }
 
   bool is_open() const { return fd_ >= 0; }
-  Result<void> write(std::string_view octets) {
-    while (!octets.empty()) {
-      const ssize_t written = ::write(fd_, octets.data(), octets.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return trouble("writing " + path_);
-      octets.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-  }
+  Result<void> write(std::string_view octets) { return write_all(fd_, octets, path_); }
   /// A file whose flush failed is never flushed again: see spool::BodyFiles::write().
   Result<void> flush() {
     if (::fsync(fd_) != 0) return trouble("flushing " + path_);
@@ -65,28 +47,6 @@ class TmpFile {
   const std::string path_;
   const int fd_;
   bool moved_ = false;
-};
-
-/// CRLF becomes LF, as programs that read Maildirs expect. A CR in front of anything else stays.
-class UnixLines {
- public:
-  explicit UnixLines(TmpFile& file) : file_(file) {}
-
-  Result<void> write(std::string_view octets) {
-    text_.clear();
-    for (const char c : octets) {
-      if (held_cr_ && c != '\n') text_ += '\r';
-      held_cr_ = c == '\r';
-      if (!held_cr_) text_ += c;
-    }
-    return file_.write(text_);
-  }
-  Result<void> finish() { return held_cr_ ? file_.write("\r") : Result<void>(); }
-
- private:
-  TmpFile& file_;
-  std::string text_;
-  bool held_cr_ = false;
 };
 
 Result<void> make_directory(const std::string& path) {
@@ -135,16 +95,16 @@ Result<std::string> Maildir::deliver(const std::optional<mail::Mailbox>& reverse
   std::string name = unique_name();
   TmpFile file(path_ + "/tmp/" + name);
   if (!file.is_open()) return trouble("making a file in " + path_ + "/tmp");
-  UnixLines lines(file);
-  Result<void> done = lines.write(mail::return_path_field(reverse_path) +
-                                  "Delivered-To: " + recipient.text() + "\r\n");
+  UnixLines lines;
+  Result<void> done = file.write(lines.next(mail::return_path_field(reverse_path) +
+                                            "Delivered-To: " + recipient.text() + "\r\n"));
   while (done) {
     const Result<std::string_view> piece = body.next();
     if (!piece) return tl::unexpected(piece.error());
     if (piece->empty()) break;
-    done = lines.write(*piece);
+    done = file.write(lines.next(*piece));
   }
-  if (done) done = lines.finish();
+  if (done) done = file.write(lines.finish());
   if (done) done = file.flush();
   if (done) done = file.move_to(path_ + "/new/" + name);
   if (!done) return tl::unexpected(done.error());

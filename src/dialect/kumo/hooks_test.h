@@ -7,63 +7,23 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
 
 #include "dialect/kumo/layer.h"
-#include "dns/recorded_resolver.h"
-#include "policy/authentication.h"
+#include "dialect/mail_gatherer_test.h"
+#include "dialect/script_record.h"
 #include "policy/testing.h"
 #include "script/test_world.h"
 
 namespace postern::dialect::kumo::testing {
 
-/// Finds evidence out as the gateway does, from a zone as JSON.
-class MailGatherer final : public policy::Gatherer {
- public:
-  explicit MailGatherer(const std::string& zone = "{}")
-      : resolver_(*dns::RecordedResolver::parse(zone)),
-        authentication_(options_, caches_, *resolver_) {}
-
-  void receive(std::string text) {
-    text_ = std::move(text);
-    authentication_.begin(nullptr);
-    authentication_.feed(text_);
-  }
-  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
-    ++gathered;
-    co_await authentication_.gather(needs, evidence);
-  }
-  Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
-    ++asked;
-    co_await authentication_.ask(std::move(question), evidence);
-  }
-  std::optional<std::string_view> message() override { return std::string_view(text_); }
-
-  int gathered = 0;
-  int asked = 0;
-
- private:
-  std::string text_;
-  std::unique_ptr<dns::RecordedResolver> resolver_;
-  policy::AuthenticationOptions options_{.receiver = "mx.example.org"};
-  policy::AuthenticationCaches caches_;
-  policy::MessageAuthentication authentication_;
-};
-
-inline void run_to_end(Task<void> task) {
-  boost::asio::io_context loop;
-  boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
-  loop.run();
-}
+using dialect::testing::MailGatherer;
 
 /// A session by the listener "smtp" of a policy, judged stage by stage.
 class Hooks : public ::testing::Test {
  protected:
   Hooks() {
     options_.path = "policy.lua";
-    options_.run = run_to_end;
+    options_.run = run_alone;
     options_.listeners["smtp"] = {.address = "192.0.2.1:25",
                                   .hostname = "mx.example.org",
                                   .relay_hosts = CidrSet({*Cidr::parse("198.51.100.0/24")}),

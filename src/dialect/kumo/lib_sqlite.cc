@@ -29,18 +29,6 @@ using AConnection = std::shared_ptr<SqliteConnection>;
 
 constexpr std::int64_t longest_busy = 60'000;
 
-/// Has the connection until it goes.
-class Turn {
- public:
-  explicit Turn(Turns& turns) : turns_(turns) {}
-  ~Turn() { turns_.give_back(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Turns& turns_;
-};
-
 SqliteOptions options_of(const Call& call, const std::string& path,
                          std::optional<std::int64_t> busy, const std::string& mode) {
   demand(!path.empty() && path.find('\0') == std::string::npos, "sqlite: a path is expected");

@@ -68,14 +68,16 @@ class Statement {
     for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
   }
 
-  json::value run() {
+  json::value run(SqliteRows form) {
     const int columns = sqlite3_column_count(statement_.get());
     if (columns == 0) return changes();
     json::array rows;
     std::size_t octets = 0;
     while (step()) {
       demand(rows.size() < SqliteConnection::most_rows, "sqlite: more than 10000 rows");
-      rows.push_back(columns == 1 ? value(0, octets) : row(columns, octets));
+      rows.push_back(form == SqliteRows::as_arrays ? cells(columns, octets)
+                     : columns == 1                ? value(0, octets)
+                                                   : row(columns, octets));
     }
     return rows;
   }
@@ -138,7 +140,13 @@ class Statement {
     return sqlite3_total_changes64(handle_) == before ? 0 : sqlite3_changes64(handle_);
   }
 
-  json::object row(int columns, std::size_t& octets) {
+  json::value cells(int columns, std::size_t& octets) {
+    json::array values;
+    for (int i = 0; i < columns; ++i) values.push_back(value(i, octets));
+    return values;
+  }
+
+  json::value row(int columns, std::size_t& octets) {
     json::object values;
     for (int i = 0; i < columns; ++i) {
       values.insert_or_assign(sqlite3_column_name(statement_.get(), i), value(i, octets));
@@ -235,7 +243,7 @@ void SqliteConnection::open() {
 
 json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
-                                      Clock::time_point deadline) {
+                                      Clock::time_point deadline, SqliteRows rows) {
   const std::lock_guard lock(mutex_);
   open();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
@@ -244,7 +252,7 @@ json::value SqliteConnection::execute(const std::string& sql,
   const Watch watch(handle_.get(), deadline);
   Statement statement(handle_.get(), sql);
   statement.bind(values);
-  return statement.run();
+  return statement.run(rows);
 }
 
 void SqliteConnection::close() {

@@ -35,6 +35,23 @@ class Turns {
   std::list<boost::asio::steady_timer*> waiting_;
 };
 
+/// Has the connection until it goes.
+class Turn {
+ public:
+  /// After take().
+  explicit Turn(Turns& turns) : turns_(turns) {}
+  ~Turn() { turns_.give_back(); }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  Turns& turns_;
+};
+
+/// What a row is: the value of a single column, of several an object by their names; or a list of
+/// the values in any case.
+enum class SqliteRows { by_name, as_arrays };
+
 struct SqliteOptions {
   std::string path;  ///< or ":memory:"
   std::chrono::milliseconds busy{500};
@@ -52,10 +69,10 @@ class SqliteConnection {
   Turns& turns() { return turns_; }
 
   /// Opens the file, which has to exist, unless it is open, and runs one statement; the work is
-  /// broken off at `deadline`. Without columns the number of rows that it changed, with one a list
-  /// of its values, with several a list of objects. Throws a sentence without bound values.
+  /// broken off at `deadline`. Without columns the number of rows that it changed, else a list of
+  /// rows. Throws a sentence without bound values.
   json::value execute(const std::string& sql, const std::vector<json::value>& values,
-                      script::Clock::time_point deadline);
+                      script::Clock::time_point deadline, SqliteRows rows = SqliteRows::by_name);
   /// For good: execute() throws from then on.
   void close();
   /// Gives the file back until execute() needs it again. Never waits: nothing when it is in use, or

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mailauth/ar/strip.h"
 
 namespace postern::dialect::vsl {
 
@@ -16,6 +17,7 @@ std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text());
 void read_header(Draft& draft, std::string_view message) {
   std::size_t body = 0;
   std::vector<Draft::Field> fields = mail::fields_of(message, body);
+  erase_results(fields, draft.results_of);
   draft.header.insert(draft.header.end(), std::make_move_iterator(fields.begin()),
                       std::make_move_iterator(fields.end()));
 }
@@ -89,6 +91,15 @@ void prepend_field(Draft& draft, std::string_view name, std::string_view value) 
   if (!field) throw std::runtime_error(field.error().message);
   draft.header.insert(draft.header.begin(), std::move(*field));
   draft.header_changed = true;
+}
+
+void erase_results(std::vector<Draft::Field>& fields, const std::set<std::string>& names) {
+  if (names.empty()) return;
+  const mailauth::ar::OwnIds own(std::vector<std::string>(names.begin(), names.end()));
+  std::erase_if(fields, [&](const Draft::Field& field) {
+    return iequals(field.name, "Authentication-Results") &&
+           mailauth::ar::must_remove(field.raw_value(), own);
+  });
 }
 
 void too_early(std::string_view field, std::string_view stage) {

@@ -68,7 +68,7 @@ struct Draft final : policy::ScriptTransaction {
   std::optional<policy::ScriptCopy> published;
   /// Authentication-Results that rules added under these names: ScriptCopy::results_of.
   std::set<std::string> results_of;
-  StatusPtr verified;  ///< what verify_dkim() noted first; null: not called
+  bool verified = false;                        ///< verify_dkim() was called: its field is there
   std::chrono::system_clock::time_point begun;  ///< when MAIL came, or was first asked for
 };
 
@@ -111,6 +111,9 @@ std::vector<Draft::Field> fields_of(std::string_view message);
 Draft& draft_with_message(Context& context);
 /// A new first field. Throws for a name or value that is none.
 void prepend_field(Draft& draft, std::string_view name, std::string_view value);
+/// Takes received Authentication-Results under these names out: who reads them could not tell them
+/// from ours (RFC 8601 §5).
+void erase_results(std::vector<Draft::Field>& fields, const std::set<std::string>& names);
 /// Throws "the field: `X` is not defined yet, it only is available from the `Y` stage".
 [[noreturn]] void too_early(std::string_view field, std::string_view stage);
 

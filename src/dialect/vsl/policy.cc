@@ -65,7 +65,7 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
   if (auto mistakes = check_stages(*sources); !mistakes.empty()) {
     return tl::unexpected(std::move(mistakes));
   }
-  policy->warnings_ = lint(*sources, signature_of);
+  policy->warnings_ = lint(*sources, signature_of, function_names());
   const auto seen = std::make_shared<script::Files::Seen>();
   ScriptOptions script{.limits = given.limits,
                        .files = {.directory = path.has_parent_path() ? path.parent_path().string()
@@ -110,11 +110,6 @@ std::span<const Directive> Policy::directives(policy::Stage stage) const {
   return {first, last};
 }
 
-std::string Policy::place_of(const Directive& directive) const {
-  return script_->file_of(directive.place) + ":" + std::to_string(directive.place.at.line) + ":" +
-         std::to_string(directive.place.at.column);
-}
-
 Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {
   script::Call call(*placed_, options_.limits.call, &context);
   policy::Evidence& evidence = context.evidence;
@@ -138,8 +133,8 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
       ran.trouble = place + ": " + cause;
     }
   } catch (const std::exception& error) {
-    ran.trouble = place_of(directive) + ": " + call.redacted(error.what());
-    if (!evidence.offline) world_.log("error", place_of(directive), call.redacted(error.what()));
+    ran.trouble = directive.place() + ": " + call.redacted(error.what());
+    if (!evidence.offline) world_.log("error", directive.place(), call.redacted(error.what()));
   }
   ran.spent = call.spent();
   if (!evidence.offline) evidence.script_record += line_of(call.told());

@@ -43,8 +43,6 @@ class Policy {
   const Site& site() const { return options_.site; }
   const PolicyOptions& options() const { return options_; }
   script::World& world() const { return world_; }
-  /// "main.vsl:3:5": where a directive stands.
-  std::string place_of(const Directive& directive) const;
   /// As JSON, for load_definition(). Without keys and passwords.
   const std::string& definition() const { return definition_; }
 

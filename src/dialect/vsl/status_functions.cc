@@ -1,9 +1,9 @@
 // What rules answer with, and the objects they answer it of.
 #include <algorithm>
-#include <array>
 
 #include "base/text.h"
 #include "dialect/vsl/functions.h"
+#include "dialect/vsl/reply_codes.h"
 
 namespace postern::dialect::vsl {
 
@@ -63,24 +63,12 @@ StatusPtr quarantine(Text queue) {
       Status{.kind = Status::Kind::quarantine, .queue = std::move(queue.value)});
 }
 
-/// Refusals with codes of RFC 7372 and RFC 7505, and the networks of RFC 1918.
+/// The named replies, and the networks of RFC 1918.
 std::map<std::string, ObjectPtr, std::less<>> make_predefined() {
-  constexpr std::array<std::pair<const char*, const char*>, 12> codes = {{
-      {"code554_7_1", "554 5.7.1 Relay access denied"},
-      {"code550_7_20", "550 5.7.20 No passing DKIM signature found"},
-      {"code550_7_21", "550 5.7.21 No acceptable DKIM signature found"},
-      {"code550_7_22", "550 5.7.22 No valid author-matched DKIM signature found"},
-      {"code550_7_23", "550 5.7.23 SPF validation failed"},
-      {"code451_7_24", "451 4.7.24 SPF validation error"},
-      {"code550_7_24", "550 5.7.24 SPF validation error"},
-      {"code550_7_25", "550 5.7.25 Reverse DNS validation failed"},
-      {"code550_7_26", "550 5.7.26 Multiple authentication checks failed"},
-      {"code550_7_27", "550 5.7.27 Sender address has null MX"},
-      {"code556_1_10", "556 5.1.10 Recipient address has null MX"},
-      {"code_greylist", "451 4.7.1 Sender is not authorized. Please try again."},
-  }};
   std::map<std::string, ObjectPtr, std::less<>> all;
-  for (const auto& [name, text] : codes) all[name] = *Object::make(Object::Type::code, text);
+  for (const NamedReply& one : named_replies) {
+    all[std::string(one.name)] = Object::code(named_reply(one.name));
+  }
   all["net_192"] = *Object::make(Object::Type::rg4, "192.168.0.0/16");
   all["net_172"] = *Object::make(Object::Type::rg4, "172.16.0.0/12");
   all["net_10"] = *Object::make(Object::Type::rg4, "10.0.0.0/8");
@@ -187,18 +175,14 @@ constexpr HostFunction functions[] = {
      "Refuses with the given reply, of 400 to 599; the connection stays open and the client may "
      "try the command again.",
      bind<&info>},
-    {"vsl.quarantine", "queue: string", "status",
+    {"vsl.quarantine", "queue: text", "status",
      "The message is taken, kept in the named queue and delivered to nobody; later stages are "
      "skipped. The name is relative: letters, digits and `.-_`, with `/` between them.",
      bind<&quarantine>},
-    {"vsl.predefined", "name: string", "object",
-     "The object that a name stands for which no script declares: `code554_7_1`, `net_10` and "
-     "others.",
-     bind<&predefined>},
-    {"vsl.make_object", "type: string, value: any", "object|string",
-     "What `object NAME TYPE = VALUE` makes, list files aside.", bind<&make_object>},
-    {"vsl.make_group", "values: array", "group",
-     "A group of objects; strings among them are compared as text.", bind<&make_group>},
+    // What names that nothing declares, object declarations and arrays of objects become.
+    {"vsl.predefined", "name: string", "object", "", bind<&predefined>},
+    {"vsl.make_object", "type: string, value: any", "object|string", "", bind<&make_object>},
+    {"vsl.make_group", "values: array", "group", "", bind<&make_group>},
 };
 
 }  // namespace

@@ -1,0 +1,46 @@
+// Evidence as the gateway finds it out, for tests of layers that script it.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "dns/recorded_resolver.h"
+#include "policy/authentication.h"
+
+namespace postern::dialect::testing {
+
+/// Finds evidence out as the gateway does, from a zone as JSON.
+class MailGatherer final : public policy::Gatherer {
+ public:
+  explicit MailGatherer(const std::string& zone = "{}")
+      : resolver_(*dns::RecordedResolver::parse(zone)),
+        authentication_(options_, caches_, *resolver_) {}
+
+  void receive(std::string text) {
+    text_ = std::move(text);
+    authentication_.begin(nullptr);
+    authentication_.feed(text_);
+  }
+  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
+    ++gathered;
+    co_await authentication_.gather(needs, evidence);
+  }
+  Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
+    ++asked;
+    co_await authentication_.ask(std::move(question), evidence);
+  }
+  std::optional<std::string_view> message() override { return std::string_view(text_); }
+
+  int gathered = 0;
+  int asked = 0;
+
+ private:
+  std::string text_;
+  std::unique_ptr<dns::RecordedResolver> resolver_;
+  policy::AuthenticationOptions options_{.receiver = "mx.example.org"};
+  policy::AuthenticationCaches caches_;
+  policy::MessageAuthentication authentication_;
+};
+
+}  // namespace postern::dialect::testing

@@ -1,0 +1,263 @@
+// `service N cmd`: a program of this machine, which gets arguments and answers by its exit code.
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <csignal>
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.h"
+#include "dialect/vsl/context.h"
+#include "dialect/vsl/service_options.h"
+
+namespace postern::dialect::vsl {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+using script::Clock;
+using script::demand;
+
+namespace {
+
+constexpr std::string_view search_path = "/usr/local/bin:/usr/bin:/bin";
+/// Commands of all scripts that run at a time.
+constexpr int most_children = 200;
+std::atomic<int> children{0};
+
+bool is_program(const std::string& path) {
+  std::error_code none;
+  return fs::is_regular_file(path, none) && ::access(path.c_str(), X_OK) == 0;
+}
+
+/// The path of a command that the configuration allows. Throws a sentence.
+std::string allowed_program(const std::string& command, const std::vector<std::string>& allowed) {
+  for (const std::string& entry : allowed) {
+    const bool is_path = entry.starts_with('/');
+    const bool same = entry == command || (is_path && fs::path(entry).filename() == command);
+    if (!same) continue;
+    if (is_path) return entry;
+    for (const std::string_view folder : split(search_path, ':')) {
+      const std::string path = std::string(folder) + "/" + entry;
+      if (is_program(path)) return path;
+    }
+    throw std::runtime_error("command '" + printable(command, 100) + "' is in none of " +
+                             std::string(search_path));
+  }
+  throw std::runtime_error("command '" + printable(command, 100) + "' is not allowed");
+}
+
+/// What posix_spawn() is told, given back when this goes.
+class SpawnPlan {
+ public:
+  SpawnPlan() {
+    posix_spawn_file_actions_init(&actions_);
+    posix_spawnattr_init(&attributes_);
+    const int nothing = posix_spawn_file_actions_addopen(&actions_, 0, "/dev/null", O_RDONLY, 0);
+    const int discarded = posix_spawn_file_actions_addopen(&actions_, 1, "/dev/null", O_WRONLY, 0);
+    const int both = posix_spawn_file_actions_adddup2(&actions_, 1, 2);
+    const int closed = posix_spawn_file_actions_addclosefrom_np(&actions_, 3);
+    const int root = posix_spawn_file_actions_addchdir_np(&actions_, "/");
+    sigset_t none;
+    sigset_t all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    posix_spawnattr_setsigmask(&attributes_, &none);
+    posix_spawnattr_setsigdefault(&attributes_, &all);
+    // A session of its own is a process group of its own: a time-out ends all of it.
+    const int flags = posix_spawnattr_setflags(
+        &attributes_, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    ready_ = (nothing | discarded | both | closed | root | flags) == 0;
+  }
+  ~SpawnPlan() {
+    posix_spawn_file_actions_destroy(&actions_);
+    posix_spawnattr_destroy(&attributes_);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  pid_t spawn(const std::string& path, const std::vector<std::string>& arguments) {
+    std::vector<char*> argv{const_cast<char*>(path.c_str())};
+    for (const std::string& one : arguments) argv.push_back(const_cast<char*>(one.c_str()));
+    argv.push_back(nullptr);
+    std::string path_variable = "PATH=" + std::string(search_path);
+    char* environment[] = {path_variable.data(), nullptr};
+    pid_t pid = -1;
+    const int code =
+        ready_ ? posix_spawn(&pid, path.c_str(), &actions_, &attributes_, argv.data(), environment)
+               : ENOMEM;
+    demand(code == 0, "command '" + printable(path, 200) +
+                          "' cannot be run: " + std::generic_category().message(code));
+    return pid;
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+  posix_spawnattr_t attributes_;
+  bool ready_ = false;
+};
+
+/// A running command; none is left behind, however the wait for it ends.
+class Child {
+ public:
+  Child(const std::string& path, const std::vector<std::string>& arguments) {
+    const Place place;
+    pid_ = SpawnPlan().spawn(path, arguments);
+    place.keep();
+  }
+  ~Child() {
+    if (!reaped_) {
+      kill_group();
+      reap();
+    }
+    --children;
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+
+  pid_t pid() const { return pid_; }
+  /// Until it is reaped its number, which is the group's, is nobody else's.
+  void kill_group() const {
+    if (!reaped_) ::kill(-pid_, SIGKILL);
+  }
+  /// How it ended; waits for that.
+  int reap() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    reaped_ = true;
+    return status;
+  }
+
+ private:
+  /// One of most_children.
+  class Place {
+   public:
+    Place() {
+      if (++children <= most_children) return;
+      --children;
+      throw std::runtime_error("too many commands run at the moment");
+    }
+    ~Place() {
+      if (!kept_) --children;
+    }
+    void keep() const { kept_ = true; }
+
+   private:
+    mutable bool kept_ = false;
+  };
+
+  pid_t pid_ = -1;
+  bool reaped_ = false;
+};
+
+/// Waits for the end of the command without holding a thread; kills it at `deadline`.
+Task<int> status_of(std::string path, std::vector<std::string> arguments,
+                    Clock::time_point deadline) {
+  const auto executor = co_await asio::this_coro::executor;
+  const auto child = std::make_shared<Child>(path, arguments);
+  // glibc 2.36 declares pidfd_open() for C alone.
+  const int fd = static_cast<int>(::syscall(SYS_pidfd_open, child->pid(), 0));
+  demand(fd >= 0, "command '" + printable(path, 200) +
+                      "' cannot be waited for: " + std::generic_category().message(errno));
+  asio::posix::stream_descriptor end(executor, fd);
+  asio::steady_timer timer(executor, deadline);
+  timer.async_wait([kept = std::weak_ptr(child)](boost::system::error_code cancelled) {
+    const auto running = kept.lock();
+    if (!cancelled && running) running->kill_group();
+  });
+  boost::system::error_code failed;
+  co_await end.async_wait(asio::posix::stream_descriptor::wait_read,
+                          asio::redirect_error(asio::use_awaitable, failed));
+  timer.cancel();
+  demand(!failed, "command '" + printable(path, 200) + "' cannot be waited for");
+  co_return child->reap();
+}
+
+class CmdService final : public Service {
+ public:
+  struct Options {
+    std::string command;
+    std::vector<std::string> arguments;
+    std::chrono::milliseconds timeout;
+  };
+  CmdService(std::string name, Options options)
+      : Service(std::move(name)), options_(std::move(options)) {}
+  std::string_view kind() const override { return "cmd"; }
+
+  Task<Value> call(script::Call& call, std::string method, std::vector<Value> given) override {
+    if (method != "run" && method != "cmd_run" && method != "run_cmd") no_method(method);
+    demand_arguments(given, method, 0, 1);
+    std::vector<std::string> arguments = options_.arguments;
+    if (!given.empty()) arguments = arguments_of(given.front());
+    for (const std::string& one : arguments) {
+      demand(one.find('\0') == std::string::npos, "an argument of a command cannot hold a NUL");
+    }
+    const std::string path = allowed_program(options_.command, rule_of(call).site.allowed_commands);
+    const auto own_end = Clock::now() + options_.timeout;
+    const int status =
+        co_await status_of(path, std::move(arguments), std::min(own_end, call.deadline()));
+    demand(own_end <= call.deadline() || Clock::now() < call.deadline(),
+           "command '" + printable(options_.command, 100) + "': the time of the rule is up");
+    const bool exited = WIFEXITED(status);
+    Value::Map result;
+    result["has_code"] = exited;
+    result["code"] = exited ? Value(std::int64_t{WEXITSTATUS(status)}) : Value();
+    result["has_signal"] = !exited;
+    result["signal"] = exited ? Value() : Value(std::int64_t{WTERMSIG(status)});
+    co_return Value(std::move(result));
+  }
+
+ private:
+  static std::vector<std::string> arguments_of(const Value& value) {
+    const auto* array = std::get_if<Value::Array>(&value.is);
+    demand(array != nullptr, "the arguments of a command are an array");
+    std::vector<std::string> arguments;
+    for (const Value& one : *array) arguments.push_back(argument_text(one, "an argument"));
+    return arguments;
+  }
+
+  const Options options_;
+};
+
+/// Names of the user and the group that the gateway runs as; their numbers where they have none.
+std::string own_user() {
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry != nullptr ? entry->pw_name : std::to_string(::geteuid());
+}
+std::string own_group() {
+  const group* entry = ::getgrgid(::getegid());
+  return entry != nullptr ? entry->gr_name : std::to_string(::getegid());
+}
+
+}  // namespace
+
+ServicePtr make_cmd_service(const std::string& name, ServiceOptions options) {
+  CmdService::Options read{.command = options.text("command"),
+                           .arguments = options.texts("args").value_or(std::vector<std::string>{}),
+                           .timeout = options.timeout()};
+  const auto demand_own = [&](std::string_view option, const std::string& own) {
+    const auto wanted = options.optional_text(option);
+    if (!wanted || *wanted == own) return;
+    options.wrong(option,
+                  fmt::format("must be left out or '{}': commands run as the gateway does", own));
+  };
+  demand_own("user", own_user());
+  demand_own("group", own_group());
+  options.done();
+  return std::make_shared<CmdService>(name, std::move(read));
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,97 @@
+// `service N db:csv`: a table that scripts ask and change.
+#include "base/text.h"
+#include "dialect/vsl/csv_table.h"
+#include "dialect/vsl/service_options.h"
+#include "script/state.h"
+#include "script/world.h"
+
+namespace postern::dialect::vsl {
+
+using script::demand;
+
+namespace {
+
+constexpr std::size_t most_fields = 1'000;
+
+class CsvService final : public Service {
+ public:
+  struct Options {
+    std::string path;
+    char delimiter = ',';
+    bool reads = true;
+    bool writes = true;
+    CsvTable::Refresh refresh = CsvTable::Refresh::always;
+  };
+  CsvService(std::string name, Options options)
+      : Service(std::move(name)),
+        options_(std::move(options)),
+        table_(CsvTable::of(options_.path, options_.delimiter)) {}
+  std::string_view kind() const override { return "db:csv"; }
+
+  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments) override {
+    const bool get = method == "get" || method == "db_query";
+    const bool set = method == "set" || method == "db_add";
+    const bool remove = method == "rm" || method == "db_rm";
+    if (!get && !set && !remove) no_method(method);
+    demand_arguments(arguments, method, 1, 1);
+    demand(!get || options_.reads, "the database is write-only");
+    demand(get || options_.writes, "the database is read-only");
+    const auto result = std::make_shared<CsvFields>();
+    std::function<void()> job;
+    if (set) {
+      job = [table = table_, fields = fields_of(arguments.front())] { table->set(fields); };
+    } else if (get) {
+      job = [table = table_, result, key = argument_text(arguments.front(), "the key"),
+             refresh = options_.refresh] { *result = table->get(key, refresh); };
+    } else {
+      job = [table = table_, key = argument_text(arguments.front(), "the key")] {
+        table->remove(key);
+      };
+    }
+    const Result<void> done = co_await call.world().blocking(std::move(job));
+    demand(done.has_value(), done ? "" : done.error().message);
+    if (!get) co_return Value();
+    Value::Array row;
+    for (std::string& field : *result) row.push_back(Value(std::move(field)));
+    co_return Value(std::move(row));
+  }
+
+  /// Reads the file, so that a wrong one is found while the policy loads.
+  void load() const { table_->get("", options_.refresh); }
+
+ private:
+  static CsvFields fields_of(const Value& value) {
+    const auto* array = std::get_if<Value::Array>(&value.is);
+    demand(array != nullptr && !array->empty() && array->size() <= most_fields,
+           "a row is an array of 1 to 1000 fields");
+    CsvFields fields;
+    for (const Value& one : *array) fields.push_back(argument_text(one, "a field"));
+    return fields;
+  }
+
+  const Options options_;
+  const std::shared_ptr<CsvTable> table_;
+};
+
+}  // namespace
+
+ServicePtr make_csv_service(script::Call& call, const std::string& name, ServiceOptions options) {
+  const std::string access = options.one_of("access", {"O_RDWR", "O_RDONLY", "O_WRONLY"});
+  const std::string refresh = options.one_of("refresh", {"always", "no"});
+  const std::string delimiter = options.optional_text("delimiter").value_or(",");
+  if (delimiter.size() != 1 || delimiter.find_first_of(std::string_view("\"\r\n\0", 4)) == 0) {
+    options.wrong("delimiter", "must be one ASCII character, and neither a quote nor a line end");
+  }
+  CsvService::Options read{
+      .path = policy_file(call, options.text("connector"), "service `" + printable(name, 60) + "`"),
+      .delimiter = delimiter.front(),
+      .reads = access != "O_WRONLY",
+      .writes = access != "O_RDONLY",
+      .refresh = refresh == "no" ? CsvTable::Refresh::once : CsvTable::Refresh::always};
+  options.done();
+  auto service = std::make_shared<CsvService>(name, std::move(read));
+  if (!call.state().files().given) service->load();
+  return service;
+}
+
+}  // namespace postern::dialect::vsl

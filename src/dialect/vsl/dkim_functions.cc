@@ -1,0 +1,148 @@
+// verify_dkim and sign_dkim.
+#include <algorithm>
+#include <chrono>
+
+#include "base/text.h"
+#include "dialect/vsl/functions.h"
+#include "dialect/vsl/security.h"
+#include "mailauth/dkim/sign.h"
+#include "policy/results_field.h"
+#include "script/world.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+namespace ar = mailauth::ar;
+namespace dkim = mailauth::dkim;
+using policy::Need;
+using script::Call;
+using script::demand;
+
+/// Signatures from the top that a script is told of.
+constexpr std::size_t most_signatures = 5;
+
+dkim::Results looked_at(const dkim::Results& all) {
+  dkim::Results results = all;
+  if (results.signatures.size() > most_signatures) results.signatures.resize(most_signatures);
+  return results;
+}
+
+/// The first that passed, else the last; null without a signature.
+const dkim::SignatureResult* deciding(const dkim::Results& results) {
+  const auto& all = results.signatures;
+  if (all.empty()) return nullptr;
+  const auto passed = std::find_if(all.begin(), all.end(), [](const dkim::SignatureResult& one) {
+    return one.reported() == dkim::Status::pass;
+  });
+  return passed != all.end() ? &*passed : &all.back();
+}
+
+/// Whose name signs, and its key.
+struct Signer {
+  std::string domain;
+  std::shared_ptr<const dkim::SigningKey> key;
+};
+
+Signer signer_of(const Context& context) {
+  const Site& site = context.site;
+  const auto sender = sender_of(context);
+  const std::string domain = sender ? lower(sender->domain) : std::string();
+  const auto found = site.virtual_domains.find(domain);
+  if (found != site.virtual_domains.end() && found->second) return {domain, found->second};
+  demand(site.dkim_key != nullptr, "no DKIM private key is configured for '" +
+                                       printable(domain.empty() ? site.domain : domain, 100) + "'");
+  return {site.domain, site.dkim_key};
+}
+
+/// A name of h=, where a semicolon would begin another tag.
+bool may_be_signed(std::string_view name) {
+  return mail::is_field_name(name) && name.find(';') == std::string_view::npos;
+}
+
+std::vector<std::string> names_of(const std::optional<Value>& wanted) {
+  // From twice: no second one can be added (RFC 6376 §8.15).
+  if (!wanted) return {"From", "To", "Date", "Subject", "From"};
+  const auto* array = std::get_if<Value::Array>(&wanted->is);
+  demand(array != nullptr, "sign_dkim: the header fields are an array of names");
+  demand(array->size() <= dkim::max_signed_fields, "sign_dkim: too many header fields");
+  std::vector<std::string> names;
+  for (const Value& one : *array) {
+    names.push_back(text_of(one));
+    demand(may_be_signed(names.back()),
+           "sign_dkim: '" + printable(names.back(), 60) + "' is no name of a header field");
+  }
+  demand(std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return iequals(name, "from"); }),
+         "sign_dkim: the From header must be signed");
+  return names;
+}
+
+dkim::SignOptions options_of(const Text& selector, const std::optional<Value>& fields,
+                             const std::optional<Text>& canonicalization) {
+  demand(fields.has_value() == canonicalization.has_value(),
+         "sign_dkim takes a selector, or a selector, header fields and a canonicalization");
+  const std::string form = canonicalization ? canonicalization->value : "simple/relaxed";
+  const auto forms = dkim::parse_forms(form);
+  demand(forms.has_value(),
+         "sign_dkim: '" + printable(form, 60) + "' is no canonicalization such as simple/relaxed");
+  dkim::SignOptions options;
+  options.selector = selector.value;
+  options.forms = *forms;
+  options.fields = names_of(fields);
+  return options;
+}
+
+struct Work {
+  std::shared_ptr<const dkim::SigningKey> key;
+  dkim::SignOptions options;
+  std::string message;
+  Result<std::string> field = fail(Fault::bug, "nothing was signed");
+
+  void run() { field = dkim::sign_message({{key.get(), options.selector}}, options, message); }
+};
+
+}  // namespace
+
+std::vector<ar::MethodResult> dkim_methods(const policy::Evidence& evidence) {
+  const dkim::Results results = looked_at(*evidence.dkim);
+  if (!results.signatures.empty()) return policy::dkim_results(results, most_signatures);
+  return {{.method = "dkim", .result = std::string(dkim::to_text(results.overall()))}};
+}
+
+Task<Verdict> verify_dkim(Call& call) {
+  Context& context = rule_of(call);
+  Draft& draft = draft_with_message(context);
+  co_await gather(context, Need::dkim);
+  const dkim::Results results = looked_at(*context.evidence.dkim);
+  const dkim::SignatureResult* one = deciding(results);
+  if (!draft.verified) add_results(context, dkim_methods(context.evidence));
+  draft.verified = true;
+  Value::Map map;
+  map["status"] = std::string(dkim::to_text(one != nullptr ? one->reported() : results.overall()));
+  map["sdid"] = one != nullptr ? one->signature.domain : std::string();
+  map["auid"] = one != nullptr ? one->signature.identity : std::string();
+  co_return std::make_shared<const Value>(std::move(map));
+}
+
+Task<void> sign_dkim(Call& call, Text selector, std::optional<Value> fields,
+                     std::optional<Text> canonicalization) {
+  Context& context = rule_of(call);
+  Draft& draft = draft_with_message(context);
+  const auto work = std::make_shared<Work>();
+  work->options = options_of(selector, fields, canonicalization);
+  Signer signer = signer_of(context);
+  if (!context.site.signs) co_return;
+  work->key = std::move(signer.key);
+  work->options.domain = std::move(signer.domain);
+  work->options.signed_at = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  // A copy: the job may outlive the connection, and with it the message.
+  work->message = message_text(context);
+  const Result<void> done = co_await call.world().blocking([work] { work->run(); });
+  demand(done.has_value(), done ? "" : "sign_dkim: " + done.error().message);
+  demand(work->field.has_value(), work->field ? "" : "sign_dkim: " + work->field.error().message);
+  draft.header.insert(draft.header.begin(), {"DKIM-Signature", *work->field});
+  draft.header_changed = true;
+}
+
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,105 @@
+#include "dialect/vsl/hosts.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/ask_dns.h"
+#include "mail/address.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using script::demand;
+using Type = Object::Type;
+
+void add_name(const std::string& text, Hosts& hosts) {
+  const auto domain = mail::Domain::parse(text);
+  demand(domain.has_value(),
+         "`" + printable(text, 100) + "` is no address, range or name of hosts");
+  hosts.names.push_back(domain->text());
+}
+
+void add_text(const std::string& text, Hosts& hosts) {
+  const bool v6 = text.find(':') != std::string::npos;
+  if (const auto range = Object::make(v6 ? Type::rg6 : Type::rg4, text)) {
+    hosts.networks.push_back(*(*range)->network());
+  } else {
+    add_name(text, hosts);
+  }
+}
+
+void add_object(const ObjectPtr& object, Hosts& hosts) {
+  switch (object->type()) {
+    case Type::ip4:
+    case Type::ip6:
+    case Type::rg4:
+    case Type::rg6:
+      hosts.networks.push_back(*object->network());
+      return;
+    case Type::fqdn:
+      return add_name(object->text(), hosts);
+    case Type::string:
+      return add_text(object->text(), hosts);
+    case Type::regex:
+      hosts.patterns.push_back(object);
+      return;
+    case Type::file:
+    case Type::group:
+      for (const ObjectPtr& member : object->members()) add_object(member, hosts);
+      return;
+    case Type::address:
+    case Type::identifier:
+    case Type::code:
+      break;
+  }
+  demand(false, "allowed_hosts takes addresses, ranges, names or groups of them, not a `" +
+                    std::string(to_string(object->type())) + "`");
+}
+
+void add(const Value& value, Hosts& hosts) {
+  if (const auto* object = std::get_if<ObjectPtr>(&value.is)) return add_object(*object, hosts);
+  if (const auto* text = std::get_if<std::string>(&value.is)) return add_text(*text, hosts);
+  const auto* array = std::get_if<Value::Array>(&value.is);
+  demand(array != nullptr,
+         "allowed_hosts takes addresses, ranges, names or groups of them, not a `" +
+             std::string(type_of(value)) + "`");
+  for (const Value& one : *array) add(one, hosts);
+}
+
+}  // namespace
+
+Hosts hosts_of(const Value& value) {
+  Hosts hosts;
+  add(value, hosts);
+  return hosts;
+}
+
+Task<HostMatch> match_client(Context& context, Hosts hosts) {
+  const IpAddress client = context.evidence.session.client_ip;
+  const std::string text = client.to_string();
+  for (const Cidr& network : hosts.networks) {
+    if (network.contains(client)) co_return HostMatch{true, text + " is in " + network.to_string()};
+  }
+  for (const ObjectPtr& pattern : hosts.patterns) {
+    if (pattern->matches(text)) {
+      co_return HostMatch{true, text + " matches " + printable(pattern->text(), 100)};
+    }
+  }
+  const dns::Type type = client.is_v4() ? dns::Type::a : dns::Type::aaaa;
+  std::size_t unknown = 0;
+  for (const std::string& name : hosts.names) {
+    const dns::Answer answer = co_await ask_dns(context.evidence, context.gatherer, name, type);
+    if (answer.trouble()) ++unknown;
+    for (const std::string& record : answer.records) {
+      if (IpAddress::from_text(record) == client) {
+        co_return HostMatch{true, text + " is an address of " + name};
+      }
+    }
+  }
+  std::string detail = text + " is in none of " + std::to_string(hosts.count()) + " hosts";
+  if (unknown > 0) detail += ", DNS failed for " + std::to_string(unknown) + " of them";
+  co_return HostMatch{false, std::move(detail)};
+}
+
+}  // namespace postern::dialect::vsl

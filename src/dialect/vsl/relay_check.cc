@@ -1,0 +1,66 @@
+// check_mail_relay and check_rcpt_relay: who may write in our name, and who may send abroad.
+#include "base/text.h"
+#include "dialect/vsl/hosts.h"
+#include "dialect/vsl/reply_codes.h"
+#include "dialect/vsl/security.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using Kind = Status::Kind;
+using policy::Route;
+using policy::Stage;
+
+/// Whether the client is known: it signed in, or is one of the hosts.
+Task<HostMatch> known_client(Context& context, Hosts hosts) {
+  if (context.evidence.session.auth) co_return HostMatch{true, "the client authenticated"};
+  HostMatch match = co_await match_client(context, std::move(hosts));
+  co_return match;
+}
+
+/// Lets the mail to the recipient under judgement leave for its domain. An address that a webhook's
+/// domain does not have stays unknown: there is nowhere else to send it.
+void grant_relay(policy::Evidence& evidence) {
+  Route& route = evidence.candidate->route;
+  if (route.kind != Route::Kind::none || route.missing != Route::Missing::foreign_domain) return;
+  route.kind = Route::Kind::relay;
+  evidence.trusted_client = true;
+}
+
+}  // namespace
+
+Task<StatusPtr> check_mail_relay(script::Call& call, Value allowed_hosts) {
+  Context& context = rule_of(call);
+  const auto sender = sender_of(context);
+  Hosts hosts = hosts_of(allowed_hosts);
+  if (!is_local(context, sender)) co_return status_of(Kind::next, "the sender is not of ours");
+  HostMatch match = co_await known_client(context, std::move(hosts));
+  if (match.found) co_return status_of(Kind::next, std::move(match.detail));
+  co_return status_of(Kind::deny, std::move(match.detail), named_reply("code554_7_1"));
+}
+
+Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
+  Context& context = rule_of(call);
+  policy::Evidence& evidence = context.evidence;
+  if (context.stage < Stage::rcpt) too_early("rcpt", "rcpt");
+  script::demand(context.stage == Stage::rcpt && evidence.candidate.has_value(),
+                 "check_rcpt_relay judges one recipient: it is only available in the `rcpt` stage");
+  Hosts hosts = hosts_of(allowed_hosts);
+  const auto recipients = recipients_of(context);
+  if (recipients.empty()) co_return status_of(Kind::next, "no recipient is left");
+  const mail::Mailbox& recipient = recipients.back();
+  // RFC 5321 §4.1.1.3: <Postmaster> alone is ours.
+  if (recipient.domain.empty() || context.site.is_local(recipient.domain)) {
+    co_return status_of(Kind::next, "the recipient is one of ours");
+  }
+  HostMatch match = co_await known_client(context, std::move(hosts));
+  if (!match.found) {
+    co_return status_of(Kind::refuse_recipient, std::move(match.detail),
+                        named_reply("code554_7_1"));
+  }
+  if (recipient == evidence.candidate->address) grant_relay(evidence);
+  co_return status_of(Kind::next, std::move(match.detail));
+}
+
+}  // namespace postern::dialect::vsl

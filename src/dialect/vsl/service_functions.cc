@@ -1,0 +1,58 @@
+// What the compiler makes of `service N kind = #{...}` and of `N.method(...)`.
+#include "dialect/vsl/context.h"
+#include "dialect/vsl/library.h"
+#include "dialect/vsl/service.h"
+
+namespace postern::dialect::vsl {
+
+/// All further arguments, as values.
+struct Values {
+  std::vector<Value> list;
+};
+
+}  // namespace postern::dialect::vsl
+
+template <>
+struct postern::script::FromScript<postern::dialect::vsl::Values> {
+  static dialect::vsl::Values take(lua_State* L, int index) {
+    dialect::vsl::Values values;
+    for (int i = index; i <= lua_gettop(L); ++i) {
+      values.list.push_back(dialect::vsl::value_at(L, i));
+    }
+    return values;
+  }
+};
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+using script::bind;
+using script::Call;
+
+ServicePtr make(Call& call, std::string name, std::string kind, std::string content,
+                Value options) {
+  return make_service(call, name, kind, content, options);
+}
+
+Task<Value> ask(Call& call, ServicePtr service, std::string method, Values arguments) {
+  rule_of(call);  // what is asked while the policy loads would be asked once, and never again
+  Value answer = co_await service->call(call, std::move(method), std::move(arguments.list));
+  co_return answer;
+}
+
+constexpr script::HostFunction functions[] = {
+    {"vsl.make_service", "name: string, kind: string, content: string, options: map", "service",
+     "`service NAME KIND:CONTENT = OPTIONS`: cmd, smtp, db:csv or db:sqlite.", bind<&make>},
+    {"vsl.call_service", "service: service, method: string, ...: any", "any",
+     "`NAME.method(...)`, in directives only: run of a cmd, get, set and rm of a db:csv, query of "
+     "a "
+     "db:sqlite.",
+     bind<&ask>},
+};
+
+}  // namespace
+
+Group service_functions() { return {functions, {}}; }
+
+}  // namespace postern::dialect::vsl

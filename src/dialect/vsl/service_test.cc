@@ -1,0 +1,217 @@
+#include "dialect/vsl/service.h"
+
+#include <sqlite3.h>
+
+#include "dialect/vsl/services_test.h"
+
+namespace postern::dialect::vsl {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using testing::ServiceTest;
+using ::testing::StartsWith;
+
+TEST_F(ServiceTest, what_is_declared_wrong_is_said) {
+  write("people.csv", "a,b\n");
+  struct {
+    std::string kind;
+    std::string content;
+    std::string options;
+    std::string error;
+  } const cases[] = {
+      {"cmnd", "", "", "service `s`: unknown type `cmnd`; there are cmd"},
+      {"db", "", "", "unknown type `db`"},
+      {"db", "mysql", "'url', 'mysql://x'",
+       "service `s`: `db:mysql` is not available in Postern; `db:sqlite` keeps"},
+      {"db", "oracle", "", "unknown type `db:oracle`"},
+      {"cmd", "", "", "`command` is missing"},
+      {"cmd", "", "'command', ''", "`command` is empty"},
+      {"cmd", "", "'command', 42", "`command` must be a string"},
+      {"cmd", "", "'command', 'x', 'args', 'y'", "`args` must be an array of strings"},
+      {"cmd", "", "'command', 'x', 'timeout', 'soon'", "`timeout` is wrong: `soon` is no duration"},
+      {"cmd", "", "'command', 'x', 'timeout', '0s'", "`timeout` must be more than nothing"},
+      {"cmd", "", "'command', 'x', 'timeout', '2h'", "an hour at most"},
+      {"cmd", "", "'command', 'x', 'timeuot', '1s'",
+       "`timeuot` is no option; do you mean `timeout`?"},
+      {"cmd", "", "'command', 'x', 'user', 'nobody-of-that-name'", "`user` must be left out or '"},
+      {"cmd", "", "'command', 'x', 'group', 'nobody-of-that-name'",
+       "`group` must be left out or '"},
+      {"db", "csv", "", "`connector` is missing"},
+      {"db", "csv", "'connector', 'none.csv'", "none.csv"},
+      {"db", "csv", "'connector', '../../../etc/passwd'", "service `s`: "},
+      {"db", "csv", "'connector', '/etc/passwd'", "service `s`: "},
+      {"db", "csv", "'connector', 'people.csv', 'access', 'rw'",
+       "`access` must be one of O_RDWR, O_RDONLY, O_WRONLY, not 'rw'"},
+      {"db", "csv", "'connector', 'people.csv', 'refresh', 'often'", "`refresh` must be one of"},
+      {"db", "csv", "'connector', 'people.csv', 'delimiter', ''", "`delimiter` must be one ASCII"},
+      {"db", "csv", "'connector', 'people.csv', 'delimiter', '\\\"'", "`delimiter` must be one"},
+      {"db", "csv", "'connector', 'people.csv', 'delimiter', '::'", "`delimiter` must be one"},
+      {"db", "sqlite", "", "`path` is missing"},
+      {"db", "sqlite", "'path', ':memory:'", "service `s`: "},
+      {"db", "sqlite", "'path', '/etc/passwd'", "service `s`: "},
+      {"smtp", "", "'receiver', '127.0.0.1:10025'", "`delegator` is missing"},
+      {"smtp", "", "'delegator', map.of('address', '127.0.0.1:10026')", "`receiver` is missing"},
+      {"smtp", "", "'delegator', map.of('address', '127.0.0.1'), 'receiver', '127.0.0.1:1'",
+       "`delegator`: `address` must be a host and a port"},
+      {"smtp", "", "'delegator', map.of('address', 'a@b:25'), 'receiver', '127.0.0.1:1'",
+       "must be a host and a port"},
+      {"smtp", "", "'delegator', 'x', 'receiver', '127.0.0.1:1'", "the options are a map"},
+  };
+  for (const auto& c : cases) {
+    EXPECT_THAT(declare(c.kind, c.content, c.options),
+                AllOf(StartsWith("error: "), HasSubstr(c.error)))
+        << c.kind << ":" << c.content << " " << c.options;
+  }
+  write("bad.csv", "a,\"b\n");
+  EXPECT_THAT(declare("db", "csv", "'connector', 'bad.csv'"),
+              HasSubstr("line 1: a quote is not closed"));
+}
+
+TEST_F(ServiceTest, services_are_asked_in_directives_alone_and_know_their_methods) {
+  write("people.csv", "a,b\n");
+  ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv'"), "");
+  EXPECT_THAT(script->answer("vsl.call_service(s, 'get', 'a')", nullptr),
+              HasSubstr("only available inside a rule"));
+  EXPECT_EQ(ask("'run'"), "error: a db:csv service has no function 'run'");
+  EXPECT_EQ(ask("'get'"), "error: function 'get' does not take 0 parameter(s)");
+  ASSERT_EQ(declare("smtp", "",
+                    "'delegator', map.of('address', '[2001:db8::1]:10026', 'timeout', '60s'), "
+                    "'receiver', 'localhost:10025'"),
+            "");
+  EXPECT_EQ(ask("'run'"), "error: a smtp service has no function 'run'");
+  ASSERT_EQ(declare("cmd", "", "'command', 'x'"), "");
+  EXPECT_EQ(ask("'query'"), "error: a cmd service has no function 'query'");
+}
+
+TEST_F(ServiceTest, the_address_of_a_delegator_is_kept) {
+  script::Call load(script->world, {}, nullptr);
+  Value::Map delegator{{"address", "scanner.example:10026"}, {"timeout", "60s"}};
+  Value::Map options{{"delegator", delegator}, {"receiver", "127.0.0.1:10025"}};
+  const ServicePtr made = make_service(load, "av", "smtp", "", options);
+  const auto* smtp = dynamic_cast<const SmtpService*>(made.get());
+  ASSERT_NE(smtp, nullptr);
+  EXPECT_EQ(smtp->options().address, "scanner.example:10026");
+  EXPECT_EQ(smtp->options().timeout, std::chrono::seconds(60));
+  EXPECT_EQ(smtp->options().receiver, "127.0.0.1:10025");
+  EXPECT_EQ(made->name(), "av");
+}
+
+TEST_F(ServiceTest, a_table_is_asked_and_changed) {
+  write("people.csv", "john,doe,jd@example.com\njo,short,x\n");
+  ASSERT_EQ(declare("db", "csv",
+                    "'connector', 'people.csv', 'access', 'O_RDWR', 'refresh', 'always', "
+                    "'delimiter', ','"),
+            "");
+  EXPECT_EQ(ask("'get', 'john'"), R"(["john", "doe", "jd@example.com"])");
+  EXPECT_EQ(ask("'get', 'nobody'"), "[]");
+  EXPECT_EQ(ask("'set', array.of(obj.of('address', 'a@sender.example'), 'new', 42)"), "()");
+  EXPECT_EQ(ask("'rm', 'jo'"), "()");
+  EXPECT_EQ(ask("'db_query', obj.of('address', 'a@sender.example')"),
+            R"(["a@sender.example", "new", "42"])");
+  EXPECT_EQ(ask("'get', 'jo'"), "[]");
+  EXPECT_EQ(read("people.csv"), "john,doe,jd@example.com\na@sender.example,new,42\n");
+  for (const char* wrong :
+       {"'set', 'x'", "'set', array.of()", "'set', array.of(map.of())", "'get', array.of('x')"}) {
+    EXPECT_THAT(ask(wrong), StartsWith("error: ")) << wrong;
+  }
+}
+
+TEST_F(ServiceTest, a_table_is_read_or_written_as_declared) {
+  write("people.csv", "john,doe\n");
+  ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv', 'access', 'O_RDONLY'"), "");
+  EXPECT_EQ(ask("'get', 'john'"), R"(["john", "doe"])");
+  EXPECT_EQ(ask("'set', array.of('x')"), "error: the database is read-only");
+  EXPECT_EQ(ask("'rm', 'john'"), "error: the database is read-only");
+  ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv', 'access', 'O_WRONLY'"), "");
+  EXPECT_EQ(ask("'get', 'john'"), "error: the database is write-only");
+  EXPECT_EQ(ask("'db_add', array.of('x')"), "()");
+  EXPECT_EQ(read("people.csv"), "john,doe\nx\n");
+}
+
+struct SqliteTest : ServiceTest {
+  SqliteTest() {
+    sqlite3* raw = nullptr;
+    EXPECT_EQ(sqlite3_open((folder + "/grey.db").c_str(), &raw), SQLITE_OK);
+    EXPECT_EQ(sqlite3_exec(raw,
+                           "create table seen (who text, n integer, share real, note text);"
+                           "insert into seen values ('ann', 3, 0.5, null), ('bob', 1, 2, 'x');",
+                           nullptr, nullptr, nullptr),
+              SQLITE_OK);
+    sqlite3_close(raw);
+  }
+};
+
+TEST_F(SqliteTest, rows_are_arrays_of_text) {
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '1s'"), "");
+  EXPECT_EQ(ask("'query', 'select * from seen order by who'"),
+            R"([["ann", "3", "0.5", ()], ["bob", "1", "2", "x"]])");
+  EXPECT_EQ(ask("'query', 'select who from seen order by who'"), R"([["ann"], ["bob"]])");
+  EXPECT_EQ(ask("'query', 'select who, who, n as who from seen limit 1'"),
+            R"([["ann", "ann", "3"]])");
+  EXPECT_EQ(ask("'query', 'select 1 where 0'"), "[]");
+  EXPECT_EQ(ask("'query', \"update seen set n = n + 1\""), "[]");
+}
+
+TEST_F(SqliteTest, values_never_become_sql) {
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db'"), "");
+  const std::string evil = "\"x'); drop table seen; --\"";
+  EXPECT_EQ(ask("'query', 'insert into seen (who, n) values (?, ?)', array.of(" + evil + ", 7)"),
+            "[]");
+  EXPECT_EQ(ask("'query', 'select n from seen where who = :who', map.of('who', " + evil + ")"),
+            R"([["7"]])");
+  EXPECT_EQ(ask("'query', 'select ?, ?', array.of(1)"),
+            "error: sqlite: the statement has 2 parameters, 1 values are given");
+  EXPECT_EQ(ask("'query', 'select ?', array.of(obj.of('address', 'a@b.example'))"),
+            R"([["a@b.example"]])");
+  EXPECT_THAT(ask("'query', 'select ?', 'x'"), HasSubstr("an array or a map"));
+  EXPECT_THAT(ask("'query', 'selec 1'"), HasSubstr("sqlite: "));
+  EXPECT_THAT(ask("'query', 'select 1; select 2'"), HasSubstr("one statement a call"));
+}
+
+TEST_F(SqliteTest, read_only_where_it_is_said) {
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'access', 'O_RDONLY'"), "");
+  EXPECT_THAT(ask("'query', 'delete from seen'"), HasSubstr("readonly"));
+}
+
+TEST_F(SqliteTest, a_statement_has_its_time) {
+  ASSERT_EQ(declare("db", "sqlite", "'path', 'grey.db', 'timeout', '100ms'"), "");
+  EXPECT_THAT(ask("'query', 'with recursive c(x) as (select 1 union all select x + 1 from c) "
+                  "select max(x) from c'"),
+              HasSubstr("it took too long"));
+}
+
+TEST_F(SqliteTest, a_record_answers_without_asking) {
+  write("people.csv", "john,doe\n");
+  program("scan", "exit 5");
+  std::vector<script::Told> told;
+  const std::string text =
+      "local db = vsl.make_service('d', 'db', 'csv', map.of('connector', 'people.csv')) "
+      "local q = vsl.make_service('q', 'db', 'sqlite', map.of('path', 'grey.db')) "
+      "local c = vsl.make_service('c', 'cmd', '', map.of('command', 'scan')) "
+      "vsl.call_service(db, 'set', array.of('ann', 'x')) "
+      "vsl.show(array.of(vsl.call_service(db, 'get', 'ann'), vsl.call_service(c, 'run').code, "
+      "vsl.call_service(q, 'query', 'select n from seen')))";
+  std::string first;
+  {
+    script::Call call(script->world, {}, &scene.context);
+    call.record();
+    first = script->answer(text, call);
+    told = call.told();
+  }
+  EXPECT_EQ(first, R"([["ann", "x"], 5, [["3"], ["1"]]])");
+  fs::remove_all(folder);
+  scene.site.allowed_commands.clear();
+  testing::Script replay({service_functions()},
+                         {.directory = folder,
+                          .roots = {},
+                          .seen = nullptr,
+                          .given = std::make_shared<const script::Files::Texts>()});
+  script::Call again(replay.world, {}, &scene.context);
+  again.answer_from(told);
+  EXPECT_EQ(replay.answer(text, again), first);
+}
+
+}  // namespace
+}  // namespace postern::dialect::vsl

@@ -1,0 +1,106 @@
+// `service N db:sqlite`: an SQLite database that scripts ask, with parameters: what a sender wrote
+// never becomes SQL.
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "base/text.h"
+#include "dialect/kumo/sqlite_connection.h"
+#include "dialect/vsl/service_options.h"
+#include "script/world.h"
+
+namespace postern::dialect::vsl {
+
+using kumo::SqliteConnection;
+using kumo::SqliteOptions;
+using script::Clock;
+using script::demand;
+
+namespace {
+
+json::value parameter_of(const Value& value) {
+  if (std::holds_alternative<Unit>(value.is)) return nullptr;
+  if (const auto* number = std::get_if<std::int64_t>(&value.is)) return *number;
+  if (const auto* number = std::get_if<double>(&value.is)) return *number;
+  if (const auto* flag = std::get_if<bool>(&value.is)) return std::int64_t{*flag};
+  return json::string(argument_text(value, "a parameter"));
+}
+
+std::vector<json::value> parameters_of(const Value& value) {
+  std::vector<json::value> parameters;
+  if (const auto* map = std::get_if<Value::Map>(&value.is)) {
+    json::object named;
+    for (const auto& [name, one] : *map) named[name] = parameter_of(one);
+    parameters.emplace_back(std::move(named));
+    return parameters;
+  }
+  const auto* array = std::get_if<Value::Array>(&value.is);
+  demand(array != nullptr, "the parameters of a query are an array or a map");
+  for (const Value& one : *array) parameters.push_back(parameter_of(one));
+  return parameters;
+}
+
+Value cell_of(const json::value& value) {
+  if (value.is_null()) return {};
+  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_int64()) return std::to_string(value.get_int64());
+  return fmt::format("{}", value.to_number<double>());
+}
+
+class SqliteService final : public Service {
+ public:
+  SqliteService(std::string name, SqliteOptions options)
+      : Service(std::move(name)),
+        timeout_(options.busy),
+        connection_(std::make_shared<SqliteConnection>(std::move(options))) {}
+  std::string_view kind() const override { return "db:sqlite"; }
+
+  Task<Value> call(script::Call& call, std::string method, std::vector<Value> arguments) override {
+    if (method != "query" && method != "db_query") no_method(method);
+    demand_arguments(arguments, method, 1, 2);
+    const auto* sql = std::get_if<std::string>(&arguments.front().is);
+    demand(sql != nullptr, "a query is a string");
+    std::vector<json::value> parameters;
+    if (arguments.size() == 2) parameters = parameters_of(arguments.back());
+    const auto deadline = std::min(Clock::now() + timeout_, call.deadline());
+    co_await connection_->turns().take(deadline);
+    const kumo::Turn turn(connection_->turns());
+    const auto result = std::make_shared<json::value>();
+    auto job = [connection = connection_, result, text = *sql, parameters = std::move(parameters),
+                deadline] {
+      *result = connection->execute(text, parameters, deadline, kumo::SqliteRows::as_arrays);
+    };
+    const Result<void> done = co_await call.world().blocking(std::move(job));
+    demand(done.has_value(), done ? "" : done.error().message);
+    co_return rows_of(*result);
+  }
+
+ private:
+  static Value rows_of(const json::value& result) {
+    Value::Array rows;
+    if (!result.is_array()) return rows;  // a statement without rows
+    for (const json::value& one : result.get_array()) {
+      Value::Array row;
+      for (const json::value& cell : one.as_array()) row.push_back(cell_of(cell));
+      rows.push_back(Value(std::move(row)));
+    }
+    return rows;
+  }
+
+  const std::chrono::milliseconds timeout_;
+  const std::shared_ptr<SqliteConnection> connection_;
+};
+
+}  // namespace
+
+ServicePtr make_sqlite_service(script::Call& call, const std::string& name,
+                               ServiceOptions options) {
+  const std::string access = options.one_of("access", {"O_RDWR", "O_RDONLY"});
+  SqliteOptions read{
+      .path = policy_file(call, options.text("path"), "service `" + printable(name, 60) + "`"),
+      .busy = options.timeout(),
+      .writable = access == "O_RDWR"};
+  options.done();
+  return std::make_shared<SqliteService>(name, std::move(read));
+}
+
+}  // namespace postern::dialect::vsl
