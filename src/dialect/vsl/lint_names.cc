@@ -6,18 +6,15 @@
 #include <utility>
 
 #include "dialect/vsl/lint_facts.h"
+#include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
 
 namespace {
 
-/// Objects that every script finds (reference: section 6).
-constexpr std::string_view predefined[] = {
-    "code554_7_1",  "code550_7_20", "code550_7_21", "code550_7_22",
-    "code550_7_23", "code451_7_24", "code550_7_24", "code550_7_25",
-    "code550_7_26", "code550_7_27", "code556_1_10", "code_greylist",
-    "net_192",      "net_172",      "net_10",       "non_routable_net"};
+/// Networks that every script finds, beside the replies of reply_codes.h.
+constexpr std::string_view networks[] = {"net_192", "net_172", "net_10", "non_routable_net"};
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
 constexpr std::string_view methods[] = {"len",         "is_empty",
                                         "contains",    "starts_with",
@@ -48,6 +45,12 @@ bool is_in(std::string_view word, const auto& words) {
 std::vector<std::string_view> names_of(const auto& map) {
   const auto keys = std::views::keys(map);
   return {keys.begin(), keys.end()};
+}
+
+std::vector<std::string_view> predefined_names() {
+  std::vector<std::string_view> names(std::begin(networks), std::end(networks));
+  for (const NamedReply& one : named_replies) names.push_back(one.name);
+  return names;
 }
 
 class Names {
@@ -114,6 +117,7 @@ class Names {
   const FileFacts& file_;
   std::vector<Scope> scopes_;
   bool in_function_ = false;
+  const std::vector<std::string_view> predefined_ = predefined_names();
 };
 
 std::pair<bool, const Node*> Names::find(std::string_view name) const {
@@ -146,7 +150,7 @@ bool Names::has_module(const Node& node) {
 }
 
 std::vector<std::string_view> Names::visible() const {
-  std::vector<std::string_view> names(std::begin(predefined), std::end(predefined));
+  std::vector<std::string_view> names = predefined_;
   for (const Scope& scope : scopes_) {
     for (const auto& [name, declared] : scope.variables) names.push_back(name);
   }
@@ -217,7 +221,7 @@ void Names::node(const Node& node) {
 void Names::variable(const Node& node) {
   if (lint_.full()) return;
   if (node.path.empty()) {
-    const bool known = find(node.text).first || is_in(node.text, predefined) ||
+    const bool known = find(node.text).first || is_in(node.text, predefined_) ||
                        (node.text == "this" && in_function_);
     if (known) return;
     std::string hint = did_you_mean(node.text, visible());
