@@ -112,6 +112,7 @@ class Call {
   Spent spent_;
   std::size_t memory_before_ = 0;    ///< what the state held when the call began
   std::ptrdiff_t memory_taken_ = 0;  ///< while it computed
+  std::string stop_;                 ///< what was said when it was stopped
   std::vector<std::string> secrets_;
   bool recording_ = false;
   int paused_ = 0;

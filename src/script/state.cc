@@ -222,7 +222,7 @@ void State::charge(std::uint64_t steps) {
   if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
 }
 
-void State::count(lua_State* L, lua_Debug* where) {
+void State::count(lua_State* L, lua_Debug*) {
   State& self = of(L);
   if (self.running_ == nullptr) return;
   Call& call = *self.running_;
@@ -249,9 +249,19 @@ void State::count(lua_State* L, lua_Debug* where) {
   }
   // Whoever catches this meets it again at his next instruction.
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  lua_getinfo(L, "Sl", where);
-  lua_pushfstring(L, "%s:%d: %s", where->short_src, where->currentline, sentence_of(spent.stopped));
+  fail_stopped(L, 0, sentence_of(spent.stopped));
+}
+
+/// Raises the error of a call that is stopped. What it says is what was said first: handlers of the
+/// script's may have caught that, and met the next one somewhere else.
+void State::fail_stopped(lua_State* L, int level, const char* sentence) {
+  luaL_where(L, beyond_modules(L, level));
+  lua_pushstring(L, sentence);
+  lua_concat(L, 2);
+  Call* call = of(L).running_;
+  if (call != nullptr && call->stop_.empty()) call->stop_ = lua_tostring(L, -1);
   lua_error(L);
+  std::abort();  // lua_error does not return
 }
 
 void State::spend(lua_State* L, std::uint64_t steps) {
@@ -262,7 +272,7 @@ void State::spend(lua_State* L, std::uint64_t steps) {
   if (spent.instructions <= self.running_->limits().instructions) return;
   if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
   lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  luaL_error(L, "%s", sentence_of(spent.stopped));
+  fail_stopped(L, 1, sentence_of(spent.stopped));
 }
 
 void State::exhaust(lua_State* L, const char* sentence) {
@@ -272,8 +282,7 @@ void State::exhaust(lua_State* L, const char* sentence) {
     if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
     lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   }
-  luaL_error(L, "%s", sentence);
-  std::abort();  // luaL_error does not return
+  fail_stopped(L, 1, sentence);
 }
 
 Raised State::raised(lua_State* thread, Call& call) {
@@ -282,7 +291,9 @@ Raised State::raised(lua_State* thread, Call& call) {
   if (failed_ == LUA_ERRMEM && raised.stopped == Stopped::no) raised.stopped = Stopped::memory;
   call.spent().stopped = raised.stopped;
   raised.thrown = stack::thrown_at(thread, -1);
-  if (failed_ == LUA_ERRMEM) {
+  if (raised.stopped != Stopped::no && !call.stop_.empty()) {
+    raised.message = call.stop_;
+  } else if (failed_ == LUA_ERRMEM) {
     raised.message = sentence_of(Stopped::memory);
   } else if (raised.thrown) {
     raised.message = raised.thrown->text();

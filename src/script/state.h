@@ -124,7 +124,7 @@ class State {
   static void* allocate(void* state, void* block, std::size_t old_size, std::size_t size);
   static void count(lua_State* L, lua_Debug*);
   void charge(std::uint64_t steps);
-  /// Drives a coroutine whose function and arguments are on its stack.
+  [[noreturn]] static void fail_stopped(lua_State* L, int level, const char* sentence);
 
   /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
   class Loan;

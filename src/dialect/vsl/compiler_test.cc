@@ -119,7 +119,292 @@ TEST(VslCompiler, equality) {
               {"\"A@B.example\" == object a address = \"a@b.example\"", "true"},
               {"1 == [1]", "false"}});
   EXPECT_THAT(value_of("let range = object a rg4 = \"192.0.2.0/24\"; range == \"192.0.2.1\""),
-              StartsWith("error: main.vsl:2:51: "));
+              StartsWith("error: main.vsl:2:50: "));
+}
+
+TEST(VslCompiler, what_is_in_what) {
+  expect_all({{"2 in [1, 2]", "true"},
+              {"3 in [1, 2]", "false"},
+              {"\"b\" in \"abc\"", "true"},
+              {"\"a\" in #{a: ()}", "true"},
+              {"\"b\" in #{a: 1}", "false"},
+              {"3 in 1..3", "false"},
+              {"3 in 1..=3", "true"},
+              {"\"192.0.2.9\" in object a rg4 = \"192.0.2.0/24\"", "true"},
+              {"1 in 2", "error: main.vsl:2:3: `in` cannot look inside of i64"},
+              {"1 in \"1\"", "error: main.vsl:2:3: `in` with a string needs a string in front"}});
+}
+
+TEST(VslCompiler, blocks_and_conditions_are_values) {
+  expect_all({{"if true { 1 } else { 2 }", "1"},
+              {"if false { 1 }", "()"},
+              {"if false { 1 } else if true { 2 } else { 3 }", "2"},
+              {"if false { 1 } else if false { 2 } else { 3 };", "3"},
+              {"let x = if 1 < 2 { \"a\" } else { \"b\" }; x", "\"a\""},
+              {"let x = { let y = 2; y + 1 }; x", "3"},
+              {"{ { { 5; } } }", "5"},
+              {"let x = 1;", "()"},
+              {"let x = 1; x = 2;", "()"},
+              {"1 + { 2 } * 3", "7"},
+              {"let x = 1; let y = x + { x = 5; x } + x; y", "11"},
+              {"let a = [0, 0]; let i = 0; a[{ i = 1; 0 }] = i; [a, i]", "[[0, 0], 1]"},
+              {"() ?? 3", "3"},
+              {"4 ?? 3", "4"},
+              {"false && 1", "false"},
+              {"true || 1", "true"}});
+}
+
+TEST(VslCompiler, scopes) {
+  expect_all(
+      {{"let x = 1; { let x = 2; } x", "1"},
+       {"let x = 1; { x = 2; } x", "2"},
+       {"let x = 1; let x = x + 1; x", "2"},
+       {"let x; x", "()"},
+       {"{ let y = 1; } y", "error: main.vsl:2:16: variable 'y' is not defined"},
+       {"x = 1", "error: main.vsl:2:1: variable 'x' is not defined"},
+       {"const X = 1; X = 2;", "error: main.vsl:2:16: 'X' is a constant and cannot be assigned to"},
+       {"object a ip4 = \"192.0.2.1\"; a = 1",
+        "error: main.vsl:2:31: 'a' is a constant and cannot be assigned to"},
+       {"let end = 1; let nil = 2; let _ENV = 3; let local = 4; end + nil + _ENV + local", "10"},
+       {"let s0 = 1; let V = 2; let H = 3; let D = 4; [s0, V, H, D]", "[1, 2, 3, 4]"},
+       {"net_10", "10.0.0.0/8"},
+       {"let net_10 = 1; net_10", "1"},
+       {"true && { object a ip4 = \"192.0.2.1\"; true }; a",
+        "error: main.vsl:2:47: variable 'a' is not defined"},
+       {"false && (object a ip4 = \"192.0.2.1\") == 1; a",
+        "error: main.vsl:2:45: variable 'a' is not defined"},
+       {"[object a ip4 = \"192.0.2.1\", a]", "[192.0.2.1, 192.0.2.1]"}});
+}
+
+TEST(VslCompiler, loops) {
+  expect_all(
+      {{"let n = 0; while n < 5 { n += 1; if n == 3 { break; } } n", "3"},
+       {"let n = 0; let s = 0; while n < 5 { n += 1; if n == 3 { continue; } s += n; } s", "12"},
+       {"let n = 0; loop { n += 1; if n > 3 { break n * 10 } }", "40"},
+       {"let n = 0; do { n += 1 } while n < 4; n", "4"},
+       {"let n = 0; do { n += 1 } until n >= 4; n", "4"},
+       {"let n = 0; do { n += 1; continue; } until n >= 4; n", "4"},
+       {"let s = 0; for i in 1..=5 { if i == 3 { continue; } s += i; } s", "12"},
+       {"let s = 0; for i in 5..1 { s += 1; } s", "0"},
+       {"let s = []; for (x, i) in [\"a\", \"b\"] { s.push(i); s.push(x); } s",
+        "[0, \"a\", 1, \"b\"]"},
+       {"let s = []; for c in \"aé\xE2\x82\xAC\" { s.push(c); } s", "[\"a\", \"é\", \"€\"]"},
+       {"for x in [1, 2, 3] { if x == 2 { break x * 7 } }", "14"},
+       {"for x in [1] { 5 }", "()"},
+       {"while false { }", "()"},
+       {"let a = [1, 2]; for x in a { a.push(x); } a", "[1, 2, 1, 2]"},
+       {"let fs = []; for i in 0..3 { fs.push(|| i); } fs.map(|f| f.call())", "[0, 1, 2]"},
+       {"let fs = []; let i = 0; while i < 3 { let j = i; fs.push(|| { j += 1; j }); i += 1; }"
+        " [fs[0].call(), fs[0].call(), fs[2].call()]",
+        "[1, 2, 3]"},
+       {"let s = 0; for i in 0..3 { for j in 0..3 { if j == 1 { continue; } if i == 2 { break; }"
+        " s += 10 * i + j; } } s",
+        "24"},
+       {"for x in group { x }", "error: main.vsl:2:10: variable 'group' is not defined"},
+       {"for x in 5 { }",
+        "error: main.vsl:2:10: `for` needs an array, a range, a string or a list of objects, "
+        "this is i64"},
+       {"let s = []; object g group = [\"x\", object a ip4 = \"192.0.2.1\"]; for x in g { "
+        "s.push(x); } s",
+        "[\"x\", 192.0.2.1]"},
+       {"for i in 9223372036854775806..=9223372036854775807 { }", "()"}});
+}
+
+TEST(VslCompiler, switches) {
+  const std::string functions =
+      "fn kind(x) { switch x { \"a\" | \"b\" => 1, \"c\" => { 2 } \"d\" if false => 9, 1 + 1 => 4, "
+      "_ => 3 } }\n"
+      "fn none(x) { switch x { 1 => \"one\" } }";
+  expect_all(
+      {{"[kind(\"a\"), kind(\"b\"), kind(\"c\"), kind(\"d\"), kind(2), kind(())]",
+        "[1, 1, 2, 3, 4, 3]"},
+       {"[none(1), none(2)]", "[\"one\", ()]"},
+       {"let x = 5; switch x { 1 => 2, n if x > 3 => 7, _ => 8 }",
+        "error: main.vsl:2:31: variable 'n' is not defined"},
+       {"switch 3 { _ if false => 1, 3 if true => 2, _ => 4 }", "2"},
+       {"let n = 0; for i in 0..5 { switch i { 1 => continue, 3 => break, _ => { n += i; } } } n",
+        "2"},
+       {"switch 1 { 1 if 2 => 1 }", "error: main.vsl:2:17: the condition is not a boolean"}},
+      functions);
+}
+
+TEST(VslCompiler, functions) {
+  const std::string functions = R"(
+fn fact(n) { if n < 2 { 1 } else { n * fact(n - 1) } }
+fn two() { return 2; 3 }
+fn two(x) { x * 2 }
+fn outer() { inner() }
+fn inner() { x }
+fn bcc(bcc) { bcc + 1 }
+fn add_to(x) { this + x }
+fn grow() { this.push(1); this.len }
+fn first(a, b) { a }
+fn end() { 7 }
+fn lost() { this.x }
+fn nested(x) { let f = |y| x + y; f.call(10) }
+let file_level = 5;
+fn reads() { file_level }
+fn writes() { file_level = 6 }
+fn len(x) { "mine" }
+)";
+  expect_all(
+      {{"fact(20)", "2432902008176640000"},
+       {"fact(21)", "error: main.vsl:5:38: integer overflow"},
+       {"[two(), two(4)]", "[2, 8]"},
+       {"let x = 1; outer()", "error: main.vsl:9:14: variable 'x' is not defined"},
+       {"let bcc = 4; bcc(bcc)", "5"},
+       {"5.add_to(6)", "11"},
+       {"let a = []; [a.grow(), a.grow(), a]", "[1, 2, [1, 1]]"},
+       {"1.first(2)", "1"},
+       {"end()", "7"},
+       {"nested(1)", "11"},
+       {"lost()", "error: main.vsl:15:18: () has no property `x`"},
+       {"[reads(), file_level]", "[5, 5]"},
+       {"writes()",
+        "error: main.vsl:19:26: 'file_level' belongs to the loaded policy and cannot be changed"},
+       {"two(1, 2)", "error: main.vsl:2:1: function 'two' with 2 parameter(s) is not defined"},
+       {"missing(two(), 2)",
+        "error: main.vsl:2:1: function 'missing' with 2 parameter(s) is not defined"},
+       {"1.missing()", "error: main.vsl:2:3: i64 has no method 'missing' with 0 parameter(s)"},
+       {"[len(\"abc\"), \"abc\".len(), \"abc\".len, 5.len()]", "[\"mine\", 3, 3, \"mine\"]"},
+       {"let f = |a, b| a - b; f.call(5, 3)", "2"},
+       {"let f = || { return 1; 2 }; f.call()", "1"},
+       {"let f = |a| a; f.call()", "error: main.vsl:2:9: the function takes 1 parameter(s), not 0"},
+       {"let x = 5; x.call()", "error: main.vsl:2:14: i64 is no function"},
+       {"let n = 1; let f = || n; n = 2; f.call()", "2"},
+       {"let n = 1; let f = || { n += 1; }; f.call(); f.call(); n", "3"},
+       {"let f = || { let g = || { let h = || 9; h.call() }; g.call() }; f.call()", "9"},
+       {"let a = 1; let f = || { let b = 2; || { a += b; b += 1; a } }; let g = f.call(); "
+        "[g.call(), g.call(), a]",
+        "[3, 6, 6]"},
+       {"type_of2(1)",
+        "error: main.vsl:2:1: function 'type_of2' with 1 parameter(s) is not defined"},
+       {"sys::deny(\"550 x\").type_of()", "\"status\""},
+       {"nothing()", "()"},
+       {"waited(3) + 1", "4"},
+       {"data(\"{\\\"a\\\":[1,{\\\"b\\\":null}]}\").a[0]", "1"},
+       {"text(object a ip4 = \"192.0.2.1\")", "\"192.0.2.1\""},
+       {"text(1)", "error: main.vsl:2:1: argument 1: a string or an object expected, got i64"}},
+      functions);
+}
+
+TEST(VslCompiler, errors_are_caught) {
+  const std::string functions =
+      "fn boom(x) { throw x; }\nfn early() { try { return 1; } catch { } 2 }\n"
+      "fn deep() { try { try { return 5; } catch { return 6; } } catch { return 7; } }";
+  expect_all(
+      {{"try { throw \"x\"; } catch (e) { e }", "\"x\""},
+       {"try { throw #{ a: [1] }; } catch (e) { e.a[0] }", "1"},
+       {"try { throw; } catch (e) { e }", "()"},
+       {"try { 1 / 0 } catch (e) { e }", "\"division by zero\""},
+       {"try { boom(3) } catch (e) { e + 1 }", "4"},
+       {"try { 5 } catch { 6 }", "5"},
+       {"try { x } catch { 6 }", "6"},
+       {"early()", "1"},
+       {"deep()", "5"},
+       {"try { throw 1 } catch (e) { throw e + 1 }", "error: main.vsl:2:29: 2"},
+       {"try { throw 1 } catch (e) { try { throw 2 } catch (f) { [e, f] } }", "[1, 2]"},
+       {"let n = 0; for i in 0..5 { try { if i == 1 { continue; } if i == 3 { break; } n += i; }"
+        " catch { } } n",
+        "2"},
+       {"loop { try { try { break 7 } catch { } } catch { } }", "7"},
+       {"let n = 0; loop { try { n += 1; throw n } catch (e) { if e > 2 { break e } } }", "3"},
+       {"let x = 1; try { x = 2; throw 0 } catch { } x", "2"},
+       {"throw \"kaputt\"", "error: main.vsl:2:1: kaputt"},
+       {"throw [1, \"a\"]", "error: main.vsl:2:1: [1, \"a\"]"},
+       {"boom(\"far\")", "error: main.vsl:4:14: far"},
+       {"throw || 1", "error: main.vsl:2:1: a function is no value to hand on"},
+       {"try { deny(5) } catch (e) { \"\" in e }", "true"}},
+      functions);
+}
+
+TEST(VslCompiler, indices_and_properties) {
+  expect_all(
+      {{"[1, 2, 3][-1]", "3"},
+       {"[1, 2, 3][3]", "error: main.vsl:2:10: index 3 is out of bounds: there are 3 elements"},
+       {"[1][-2]", "error: main.vsl:2:4: index -2 is out of bounds: there are 1 elements"},
+       {"\"aé\"[1]", "\"é\""},
+       {"\"ab\"[-2]", "\"a\""},
+       {"\"ab\"[2]", "error: main.vsl:2:5: index 2 is out of bounds: there are 2 characters"},
+       {"#{a: 1}[\"a\"]", "1"},
+       {"#{a: 1}.b", "()"},
+       {"#{\"1\": 2}[1]", "2"},
+       {"5[0]", "error: main.vsl:2:2: i64 cannot be indexed by i64"},
+       {"[1].x", "error: main.vsl:2:5: array has no property `x`"},
+       {"()?.x.y.z", "()"},
+       {"().x", "error: main.vsl:2:4: () has no property `x`"},
+       {"let m = #{a: #{b: [1, 2]}}; m.a.b[1] = 5; m.c = 1; m[\"d\"] = 2; m.a.b[0] += 10; m",
+        "#{\"a\": #{\"b\": [11, 5]}, \"c\": 1, \"d\": 2}"},
+       {"let m = #{a: 1}; m.a += 2; m.a", "3"},
+       {"let a = [1]; a[1] = 2",
+        "error: main.vsl:2:19: index 1 is out of bounds: there are 1 elements"},
+       {"let s = \"a\"; s[0] = \"b\"", "error: main.vsl:2:19: nothing can be set in string by i64"},
+       {"object a address = \"me@doe.example\"; [a.local_part, a.domain]",
+        "[\"me\", \"doe.example\"]"},
+       {"let l = [object a address = \"me@doe.example\"]; [l.local_parts, l.domains[0] == "
+        "\"DOE.example\"]",
+        "[[me], true]"},
+       {"[[1, 2].len, \"aé\".len, [].len]", "[2, 2, 0]"},
+       {"toml::server.name", "\"server\""}});
+}
+
+TEST(VslCompiler, methods) {
+  expect_all(
+      {{"\"aéb\".len()", "3"},
+       {"[\"\".is_empty(), [].is_empty(), #{}.is_empty(), \"a\".is_empty()]",
+        "[true, true, true, false]"},
+       {"\"abc\".contains(\"b\") && [1].contains(1) && #{a: 1}.contains(\"a\")", "true"},
+       {"\"abc\".starts_with(\"ab\") && \"abc\".ends_with(\"bc\")", "true"},
+       {"[\"aÉ\".to_lower(), \"aé\".to_upper()]", "[\"aé\", \"AÉ\"]"},
+       {"\" a \".trim()", "\"a\""},
+       {"[\"a,b,\".split(\",\"), \"\".split(\",\"), \"ab\".split(\"--\")]",
+        "[[\"a\", \"b\", \"\"], [\"\"], [\"ab\"]]"},
+       {"[\"aéb\".index_of(\"b\"), \"a\".index_of(\"x\")]", "[2, -1]"},
+       {"[\"aéb\".sub_string(1), \"aéb\".sub_string(1, 1), \"abc\".sub_string(-2), "
+        "\"abc\".sub_string(9), "
+        "\"abc\".sub_string(1, -1)]",
+        "[\"éb\", \"é\", \"bc\", \"\", \"\"]"},
+       {"[\"12\".parse_int(), \" -7 \".parse_int(), \"+3\".parse_int()]", "[12, -7, 3]"},
+       {"\"x1\".parse_int()", "error: main.vsl:2:6: 'x1' is not a number"},
+       {"\"9223372036854775808\".parse_int()",
+        "error: main.vsl:2:23: '9223372036854775808' is not a number"},
+       {"\"aXbX\".replace(\"X\", \"--\")", "\"a--b--\""},
+       {"let a = [1, 2]; [a.pop(), a.pop(), a.pop(), a]", "[2, 1, (), []]"},
+       {"let a = [1, 2, 3]; a.truncate(2); a", "[1, 2]"},
+       {"let a = [1, 2, 3]; a.truncate(-1); a", "[1, 2]"},
+       {"[1, 2, 3].map(|x| x * 2)", "[2, 4, 6]"},
+       {"[1, 2, 3, 4].filter(|x| x % 2 == 0)", "[2, 4]"},
+       {"[\"a\", \"b\"].map(\"to_upper\")", "[\"A\", \"B\"]"},
+       {"[1].filter(|x| x)", "error: main.vsl:2:5: the condition is not a boolean"},
+       {"[1].map(5)", "error: main.vsl:2:5: i64 is no function"},
+       {"[1].map(|x, y| x)", "error: main.vsl:2:9: the function takes 2 parameter(s), not 1"},
+       {"[1].map(\"nope\")",
+        "error: main.vsl:2:5: function 'nope' with 1 parameter(s) is not defined"},
+       {"let a = [3, 1, 2]; a.sort(); a", "[1, 2, 3]"},
+       {"let a = [9223372036854775807, 9223372036854775806, 1.5]; a.sort(); a",
+        "[1.5, 9223372036854775806, 9223372036854775807]"},
+       {"let a = [\"b\", \"a\"]; a.sort(); a", "[\"a\", \"b\"]"},
+       {"let a = [1, 2, 3]; a.sort(|x, y| y - x); a", "[3, 2, 1]"},
+       {"let a = [[1, 0], [0, 1], [1, 2], [0, 3]]; a.sort(|x, y| x[0] < y[0]); a",
+        "[[0, 1], [0, 3], [1, 0], [1, 2]]"},
+       {"[1, \"a\"].sort()", "error: main.vsl:2:10: `sort` needs numbers or strings, not both"},
+       {"let m = #{b: 1, a: 2}; [m.keys(), m.values(), m.len()]", "[[\"a\", \"b\"], [2, 1], 2]"},
+       {"[1.to_string(), \"a\".to_debug(), ().to_string(), [\"a\"].to_string()]",
+        "[\"1\", \"\\\"a\\\"\", \"\", \"[\\\"a\\\"]\"]"},
+       {"[1.type_of(), 1.5.type_of(), \"\".type_of(), ().type_of(), [].type_of(), #{}.type_of(), "
+        "true.type_of(), (|| 1).type_of(), net_10.type_of(), next().type_of()]",
+        "[\"i64\", \"f64\", \"string\", \"()\", \"array\", \"map\", \"bool\", \"Fn\", \"rg4\", "
+        "\"status\"]"},
+       {"[1, 2].map(|x| waited(x) + 1)", "[2, 3]"},
+       {"let a = [2, 1]; a.sort(|x, y| waited(x) - waited(y)); a", "[1, 2]"},
+       {"try { waited(1) } catch { 2 }", "1"},
+       {"\"aéb\".push(1)", "error: main.vsl:2:7: string has no method 'push' with 1 parameter(s)"},
+       {"(object a address = \"me@doe.example\").get_domain()", "\"doe.example\""},
+       {"service s cmd = #{ command: \"x\" }; [s.run(), s.get([1])]",
+        "[\"s cmd.run()\", \"s cmd.get([1])\"]"},
+       {"service s db:csv = #{}; s.missing()",
+        "error: main.vsl:2:27: the service has no `missing`"},
+       {"service s cmd = 5", "error: main.vsl:2:17: the options of service 's' are a map"}});
 }
 
 }  // namespace
