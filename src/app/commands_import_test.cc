@@ -92,5 +92,68 @@ TEST_F(Import, Mistakes) {
   EXPECT_EQ(import({"missing.cf"}).code, 66);
 }
 
+constexpr const char* vsmtp_toml = R"([server]
+domain = "doe.example"
+client_count_max = -1
+
+[server.interfaces]
+addr = ["127.0.0.1:10025"]
+addr_submissions = ["127.0.0.1:10465"]
+
+[server.tls]
+certificate = "chain.pem"
+private_key = "key.pem"
+
+[server.virtual."two.example"]
+
+[app.vsl]
+filepath = "rules/main.vsl"
+)";
+
+class ImportVsmtp : public MailCommands {
+ protected:
+  static Answer import(std::vector<std::string> more, const std::string& input = "",
+                       bool terminal = false) {
+    more.insert(more.begin(), {"import", "vsmtp"});
+    return run(run_import_vsmtp, more, input, terminal);
+  }
+};
+
+TEST_F(ImportVsmtp, FileAndReport) {
+  write("vsmtp.toml", vsmtp_toml);
+  const Answer answer = import({"vsmtp.toml", "--out", "postern.toml"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(answer.err, HasSubstr("vsmtp.toml: 7 parameters: 5 carried, 1 carried with a change, "
+                                    "1 not supported\n"));
+  EXPECT_THAT(answer.err, HasSubstr("\nnot supported (line:name)\n  3:server.client_count_max: "));
+  EXPECT_THAT(answer.err, HasSubstr("Next: postern check --config postern.toml"));
+  LoadOptions options;
+  options.read_files = false;
+  const ConfigResult loaded = parse_config(read("postern.toml"), "postern.toml", options);
+  EXPECT_EQ(loaded.diagnostics.errors(), 0U) << loaded.diagnostics.render();
+  EXPECT_EQ(loaded.config.listeners.size(), 2U);
+  EXPECT_EQ(loaded.config.vsl.policy, "rules/main.vsl");
+  EXPECT_EQ(loaded.config.vsl.virtual_domains.size(), 1U);
+  EXPECT_EQ(import({"vsmtp.toml", "--out", "postern.toml"}).code, 73) << "nothing is overwritten";
+}
+
+TEST_F(ImportVsmtp, StandardInputAndJson) {
+  EXPECT_EQ(import({"--quiet"}, vsmtp_toml).out, import({"-"}, vsmtp_toml).out);
+  EXPECT_EQ(import({}, "", true).code, 64) << "nobody types a vsmtp.toml";
+  const json::value report = json::parse(import({"--json"}, vsmtp_toml).out);
+  EXPECT_EQ(report.at("file").as_string(), "vsmtp.toml");
+  EXPECT_EQ(report.at("parameters").at(0).at("name").as_string(), "server.domain");
+}
+
+TEST_F(ImportVsmtp, MistakesShowTheirLine) {
+  const Answer answer = import({"-"}, "[server]\ndomian = \"a.example\"\n");
+  EXPECT_EQ(answer.code, 65);
+  EXPECT_THAT(answer.out, IsEmpty());
+  EXPECT_THAT(answer.err, HasSubstr("error[C012]: unknown key `domian`\n --> vsmtp.toml:2:1\n"));
+  EXPECT_THAT(answer.err, HasSubstr("| ^^^^^^ did you mean `domain`?"));
+  EXPECT_THAT(import({"--json"}, "x = 1").out, HasSubstr("\"code\":\"C012\""));
+  EXPECT_EQ(import({"missing.toml"}).code, 66);
+}
+
 }  // namespace
 }  // namespace postern::app

@@ -33,7 +33,20 @@ json::array copies_json(const policy::Evidence& evidence) {
       recipients.emplace_back(address_at(evidence, index));
     }
     json::object one{{"recipients", std::move(recipients)}, {"meta", copy.meta}};
-    if (copy.reverse_path) one["sender"] = copy.reverse_path->text();
+    if (copy.reverse_path || copy.null_path) {
+      one["sender"] = copy.reverse_path ? copy.reverse_path->text() : "";
+    }
+    if (!copy.forward_paths.empty()) {
+      json::array& sent_to = one["sent_to"].emplace_array();
+      for (const mail::Mailbox& to : copy.forward_paths) sent_to.emplace_back(to.text());
+    }
+    if (copy.to_nobody) one["to_nobody"] = true;
+    if (!copy.transports.empty()) {
+      json::object& transports = one["transports"].emplace_object();
+      for (const auto& [address, transport] : copy.transports) {
+        transports[address] = policy::to_string(transport);
+      }
+    }
     copies.push_back(std::move(one));
   }
   return copies;

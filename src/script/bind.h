@@ -122,6 +122,12 @@ void* object_at(lua_State* L, int index, std::string_view class_name);
 /// The host's own error value there; null when it is something else.
 std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index);
 
+/// Pushes an error's text behind the place of the script's line that called: for lua_error().
+void push_error(lua_State* L, std::string_view text);
+/// Counts work of a host function, in steps of about an instruction; whoever has used up his budget
+/// is stopped when it returns.
+void charge(lua_State* L, std::uint64_t steps);
+
 void push(lua_State* L, std::string_view text);
 void push(lua_State* L, bool value);
 void push(lua_State* L, std::int64_t value);

@@ -47,6 +47,7 @@ struct Runtime {
   static void charge(State& state, std::size_t octets) {
     if (octets >= large_block) state.charge(octets / octets_per_step);
   }
+  static void count(State& state, std::uint64_t steps) { state.charge(steps); }
   static int enter(State& state) { return ++state.in_host_; }
   static int leave(State& state) { return --state.in_host_; }
 };

@@ -57,13 +57,6 @@ int resumed(lua_State* L, int, lua_KContext) {
   });
 }
 
-/// The error with the place of the script's line that called.
-void push_error(lua_State* L, std::string_view text) {
-  luaL_where(L, beyond_modules(L, 1));
-  push(L, text);
-  lua_concat(L, 2);
-}
-
 /// The keys 1..n of a table whose keys are just these; otherwise -1.
 std::int64_t length_of_array(lua_State* L, int index) {
   std::int64_t count = 0;
@@ -149,6 +142,14 @@ int destroy(lua_State* L) {
 }
 
 }  // namespace
+
+void push_error(lua_State* L, std::string_view text) {
+  luaL_where(L, beyond_modules(L, 1));
+  push(L, text);
+  lua_concat(L, 2);
+}
+
+void charge(lua_State* L, std::uint64_t steps) { Runtime::count(State::of(L), steps); }
 
 Call& current(lua_State* L) {
   Call* call = State::of(L).running();

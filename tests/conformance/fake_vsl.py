@@ -176,7 +176,7 @@ class Store:
             entry = {"id": ident, "sender": sender, "trace_id": "T" + ident, "recipients": rows}
             (self.data / "queue" / ident).write_text(json.dumps(entry), encoding="utf-8")
             (self.data / "queue" / (ident + ".eml")).write_bytes(raw.encode("utf-8"))
-        claims = {r: "forward:x" if FAULT == "other-claim" else t for r, t in message["transports"].items()}
+        claims = {r.lower(): "forward:x" if FAULT == "other-claim" else t for r, t in message["transports"].items()}
         copies = [{"recipients": message["rcpt"] if FAULT != "other-rcpt" else recipients, "transports": claims, "sender": sender}]
         (self.data / "traces" / ("T" + ident)).write_text(json.dumps({"copies": copies}), encoding="utf-8")
         for _ in range({"no-log": 0, "told-twice": 2}.get(FAULT, 1)):
@@ -197,7 +197,7 @@ class Store:
         if transport == "none" or FAULT == "lost":
             return None
         if transport.startswith("forward:"):
-            return {**row, "attempts": 1, "destination": "relay:" + re.sub(r"^([\d.]+):", r"[\1]:", transport.removeprefix("forward:"))}
+            return {**row, "attempts": 1, "destination": "relay:to " + re.sub(r"^([\d.]+):", r"[\1]:", transport.removeprefix("forward:"))}
         local, _, domain = recipient.partition("@")
         where = self.config["vsl"].get(transport, "").replace("{domain}", domain).replace("{local}", local)
         if transport == "mbox":

@@ -1,5 +1,6 @@
 """Self-test of the player of `.vsl` scripts: each way to answer wrongly fails the case. Needs no Postern; a stand-in plays the server."""
 import concurrent.futures
+import contextlib
 import json
 import pathlib
 import shutil
@@ -89,9 +90,6 @@ class Server(unittest.TestCase):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=mx.test.example",
                         "-keyout", "key.pem", "-out", "chain.pem"], cwd=cls.shared, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=60)
         (cls.shared / "both.pem").write_text((cls.shared / "key.pem").read_text() + (cls.shared / "chain.pem").read_text(), encoding="utf-8")
-        for module, name, value in ((stored, "SECONDS", 2), (judge, "LOG_SECONDS", 1)):
-            cls.addClassCleanup(setattr, module, name, getattr(module, name))
-            setattr(module, name, value)
 
     def play(self, entry, fault=""):
         """Plays it with a server of that fault; raises what the player raises."""
@@ -104,6 +102,16 @@ class Server(unittest.TestCase):
         binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
         context = types.SimpleNamespace(postern=lambda settings, env=None: instance.Postern(binary, settings, env=env))
         player.play(player.load(folder)[0], context)
+
+    @contextlib.contextmanager
+    def impatient(self):
+        """For what never comes."""
+        before = stored.SECONDS, judge.LOG_SECONDS
+        stored.SECONDS, judge.LOG_SECONDS = 2, 1
+        try:
+            yield
+        finally:
+            stored.SECONDS, judge.LOG_SECONDS = before
 
     def fails(self, entry, **faults):
         """Each fault fails the case, with these words."""
@@ -128,8 +136,10 @@ class Server(unittest.TestCase):
         self.fails(DELIVERED, dies="Postern died with status 134")
 
     def test_mail_is_accounted_for(self):
-        self.fails(DELIVERED, no_log="1 lines message.accepted", no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
-                   again="delivered twice", stray="nobody was told are accepted", restless="does not come to rest", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
+        with self.impatient():
+            self.fails(DELIVERED, no_log="1 lines message.accepted", restless="does not come to rest")
+        self.fails(DELIVERED, no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
+                   again="delivered twice", stray="nobody was told are accepted", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
                    other_claim="forward:x, as the gateway tells", no_header="header x-seen", more_headers="1 of them", other_header="one that matches", other_first="1 of them")
         self.fails(DEAD, also_delivered="a message is set aside (dead)", not_set_aside="disposition\n      expected dead", other_sender="mail_from")
         self.fails(HELD, also_delivered="a message is set aside (hold)", not_set_aside="disposition\n      expected hold", lost="where mail for jane@doe-family.com went")
@@ -143,7 +153,9 @@ class Server(unittest.TestCase):
         self.fails({**DELIVERED, "after": {"messages": []}}, **{"": "accepted messages"})
 
     def test_logs(self):
-        self.fails(LOGS, quiet="the log has", other_level="the log has", talks="lines of the log")
+        with self.impatient():
+            self.fails(LOGS, quiet="the log has", other_level="the log has")
+        self.fails(LOGS, talks="lines of the log")
 
     def test_policies_that_do_not_load(self):
         self.fails(BROKEN, loads_all="postern check\n", serves_all="listens, with a policy that does not load", other_line="where postern check finds", other_column="where postern check finds",
@@ -216,9 +228,9 @@ class Parts(unittest.TestCase):
         self.assertEqual([value for name, value in accepted.fields_of(head) if name == "X"], [" y"])
 
     def test_ways(self):
-        self.assertEqual(stored.way_of("a@Example.org", "example.org"), "deliver")
-        self.assertEqual(stored.way_of("a@example.org", "[192.0.2.1]:25"), "forward:192.0.2.1:25")
-        self.assertEqual(stored.way_of("a@example.org", "[2001:db8::1]:25"), "forward:[2001:db8::1]:25")
+        for key, way in (("example.org", "deliver"), ("[192.0.2.1]:25", "deliver"), ("to [192.0.2.1]:25", "forward:192.0.2.1:25"), ("to [192.0.2.1]", "forward:192.0.2.1"),
+                         ("to [2001:db8::1]:25", "forward:[2001:db8::1]:25"), ("to [2001:db8::1]", "forward:2001:db8::1"), ("to mx.example:25", "forward:mx.example:25")):
+            self.assertEqual(stored.way_of(key), way)
 
     def test_log_lines(self):
         self.assertTrue(judge.matches({"level": "warn", "text": "^a:1:2: b$"}, {"level": "warning", "place": "a:1:2", "msg": "b"}))

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace postern::dialect::vsl {
 
@@ -11,6 +12,18 @@ namespace postern::dialect::vsl {
 inline std::size_t octets(char lead) {
   const auto byte = static_cast<unsigned char>(lead);
   return byte < 0x80 ? 1 : byte < 0xE0 ? 2 : byte < 0xF0 ? 3 : 4;
+}
+
+/// Octets of the character at `at` in any text: an octet that is no UTF-8 is a character by itself.
+inline std::size_t octets_at(std::string_view text, std::size_t at) {
+  const auto lead = static_cast<unsigned char>(text[at]);
+  if (lead < 0x80) return 1;
+  const std::size_t size = octets(text[at]);
+  if (lead < 0xC2 || lead > 0xF4 || size > text.size() - at) return 1;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((static_cast<unsigned char>(text[at + i]) & 0xC0) != 0x80) return 1;
+  }
+  return size;
 }
 
 /// nullopt: no character has that number.

@@ -48,8 +48,8 @@ struct Compiled {
 /// What a host function takes; see signature_of().
 using FindFunction = std::function<Signature(std::string_view name)>;
 
-/// Names that nothing defines are errors when they are reached. What keeps it from compiling:
-/// stages and directives that are none, or two of one name, and more than 100 parameters.
+/// Names that nothing defines are errors when they are reached. Stages are as check_stages() wants
+/// them. What keeps it from compiling: a function of more than 100 parameters.
 tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFunction& find);
 
 /// "preq" is Stage::message; accepts old spellings ("deliver").

@@ -18,10 +18,25 @@ namespace {
 
 std::string key_of(const mail::Mailbox& mailbox) { return lower(mailbox.text()); }
 
+bool is_of(const mail::Mailbox& mailbox, std::string_view key) {
+  const std::size_t at = mailbox.local_part.size();
+  return key.size() == at + 1 + mailbox.domain.size() &&
+         iequals(key.substr(0, at), mailbox.local_part) &&
+         iequals(key.substr(at + 1), mailbox.domain);
+}
+
+/// Whether it is in recipients_of(), without making that list for each of its recipients.
 bool has_recipient(const Context& context, const std::string& key) {
-  const std::vector<mail::Mailbox> all = recipients_of(context);
-  return std::any_of(all.begin(), all.end(),
-                     [&](const mail::Mailbox& one) { return key_of(one) == key; });
+  const Draft& draft = context.draft;
+  const policy::Evidence& evidence = context.evidence;
+  const auto is_it = [&](const mail::Mailbox& one) { return is_of(one, key); };
+  if (std::ranges::any_of(draft.added, is_it)) return true;
+  if (draft.removed.contains(key)) return false;
+  if (context.stage == Stage::rcpt && evidence.candidate && is_it(evidence.candidate->address)) {
+    return true;
+  }
+  if (draft.base) return std::ranges::any_of(*draft.base, is_it);
+  return std::ranges::any_of(evidence.recipients, is_it, &policy::Recipient::address);
 }
 
 void rewrite_mail_from_envelop(Call& call, Value address) {
@@ -44,7 +59,7 @@ void add(Context& context, const mail::Mailbox& address) {
 void remove(Context& context, const mail::Mailbox& address) {
   const std::string key = key_of(address);
   if (!has_recipient(context, key)) return;
-  std::erase_if(context.draft.added, [&](const mail::Mailbox& one) { return key_of(one) == key; });
+  std::erase_if(context.draft.added, [&](const mail::Mailbox& one) { return is_of(one, key); });
   if (has_recipient(context, key)) context.draft.removed.insert(key);
 }
 
@@ -147,12 +162,11 @@ constexpr HostFunction functions[] = {
      bind<&transport<Transport::Kind::deliver>>},
     {"vsl.deliver_all", "", "", "The same for all recipients.",
      bind<&transport_all<Transport::Kind::deliver>>},
-    {"vsl.forward", "rcpt: address|string, target: ip|fqdn|string", "",
+    {"vsl.forward", "rcpt: address|string, target: text", "",
      "Mail for the recipient goes to a host: `192.0.2.1`, `192.0.2.1:25`, `[2001:db8::1]:25`, "
      "`mx.example`.",
      bind<&forward>},
-    {"vsl.forward_all", "target: ip|fqdn|string", "", "The same for all recipients.",
-     bind<&forward_all>},
+    {"vsl.forward_all", "target: text", "", "The same for all recipients.", bind<&forward_all>},
     {"vsl.maildir", one_recipient, "", "Mail for the recipient goes to a maildir.",
      bind<&transport<Transport::Kind::maildir>>},
     {"vsl.maildir_all", "", "", "The same for all recipients.",

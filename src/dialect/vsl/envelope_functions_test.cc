@@ -131,5 +131,13 @@ TEST_F(EnvelopeFunctions, targets_are_hosts) {
             "error: a string or an object expected, not a value of type i64");
 }
 
+TEST_F(EnvelopeFunctions, a_thousand_recipients_are_within_the_budget) {
+  for (int i = 0; i < 1000; ++i) accept("user" + std::to_string(1000 + i));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(answer("for i = 1000, 1999 do vsl.maildir('user' .. i .. '@doe-family.com') end"), "");
+  EXPECT_EQ(draft.transports.size(), 1000u);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(500));
+}
+
 }  // namespace
 }  // namespace postern::dialect::vsl

@@ -37,6 +37,7 @@ Generator::Temporary::~Temporary() {
 }
 
 void Generator::line(std::string text, Position at) {
+  at_ = at;
   frame_->lines.push_back({std::move(text), {static_cast<std::uint32_t>(file_), at}});
 }
 
@@ -201,12 +202,13 @@ void Generator::function(const Function& one) {
                one.parameters.size() + 1, one.at);
 }
 
-void Generator::file(std::size_t index) {
+/// `needed`: the policy does not load without it.
+void Generator::file(std::size_t index, bool needed) {
   file_ = index;
   const File& one = sources_.files[index];
   const auto own = [&](std::string text) { lines_.push_back({std::move(text), {}}); };
-  own(fmt::format("do local P = H.file({}, {}); local M = P.variables", index + 1,
-                  quoted(one.name)));
+  own(fmt::format("do local P = H.file({}, {}, {}); local M = P.variables", index + 1,
+                  quoted(one.name), needed));
   for (const Function& each : one.functions) function(each);
   for (const Function& each : one.functions) {
     if (own_function(each.name, each.parameters.size()) != &each) continue;

@@ -70,7 +70,7 @@ class Generator {
             const std::unordered_map<const Node*, std::size_t>& directives)
       : sources_(sources), find_(find), captured_(captured), directives_(directives) {}
 
-  void file(std::size_t index);
+  void file(std::size_t index, bool needed);
 
   std::vector<Line> take_lines() { return std::move(lines_); }
   std::set<std::size_t> take_shared() { return std::move(shared_); }
@@ -112,7 +112,8 @@ class Generator {
 
   // Frames, slots and names (generator.cc).
   void line(std::string text, Position at);
-  void line(std::string text) { line(std::move(text), {}); }
+  /// One that belongs to what the line before it does.
+  void line(std::string text) { line(std::move(text), at_); }
   std::string label(std::string_view word);
   int take_slot(bool fresh = false);
   void give_slot(int slot) { frame_->taken[static_cast<std::size_t>(slot)] = false; }
@@ -189,6 +190,7 @@ class Generator {
   std::vector<Line> lines_;
   Frame* frame_ = nullptr;
   std::size_t file_ = 0;
+  Position at_;  ///< of the last line
   std::size_t variables_ = 0;
   std::size_t labels_ = 0;
   std::size_t functions_ = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "dialect/vsl/generator_frames.h"
+#include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
 
@@ -20,15 +21,6 @@ constexpr BuiltIn built_ins[] = {
     {"get_domain", 0, 0},  {"get_local_part", 0, 0},
 };
 
-bool mentions_this(const Node& node) {
-  const auto one = [](const NodePtr& child) { return child && mentions_this(*child); };
-  if (node.kind == Kind::variable && node.path.empty() && node.text == "this") return true;
-  return std::ranges::any_of(node.nodes, one) ||
-         std::ranges::any_of(node.arms, [&](const Arm& arm) {
-           return std::ranges::any_of(arm.patterns, one) || one(arm.guard) || one(arm.body);
-         });
-}
-
 std::string joined(std::string_view first, const std::string& rest) {
   return rest.empty() ? std::string(first) : fmt::format("{}, {}", first, rest);
 }
@@ -41,7 +33,13 @@ const BuiltIn* built_in(std::string_view name, std::size_t arguments) {
   return arguments < found->least || arguments > found->most ? nullptr : found;
 }
 
-bool Generator::uses_this(const Function& one) { return mentions_this(*one.body); }
+bool Generator::uses_this(const Function& one) {
+  bool found = false;
+  for_each_node(std::as_const(*one.body), [&](const Node& node) {
+    found = found || (node.kind == Kind::variable && node.path.empty() && node.text == "this");
+  });
+  return found;
+}
 
 bool Generator::host_has(std::string_view name, std::size_t arguments) const {
   const Signature known = find_(name);

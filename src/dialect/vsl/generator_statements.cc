@@ -154,7 +154,7 @@ void Generator::import(const Node& node) {
     line(fmt::format("{} = H.import({})", value.text(), *node.file + 1), node.at);
   } else {
     expression(path, value.text());
-    line(fmt::format("H.no_import({})", value.text()), path.at);
+    line(fmt::format("{0} = H.import_of(P, {0})", value.text()), path.at);
   }
   if (!node.text.empty()) declare("::" + node.text, true, value.text());
 }

@@ -60,7 +60,10 @@ class Writer {
   template <class Found>
   void lines(const Found& found) {
     if (found == draft_.sections.end()) return;
-    for (const Line& one : found->second) line(one);
+    std::vector<Line> sorted = found->second;
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Line& a, const Line& b) { return a.origin < b.origin; });
+    for (const Line& one : sorted) line(one);
   }
 
   void section(std::string_view name, const std::vector<Line>& more = {}) {

@@ -166,13 +166,13 @@ key = "/etc/vsmtp/certs/privkey.pem"  # vsmtp.toml:29
 [limits]
 sessions = 64  # vsmtp.toml:5
 recipients = 25  # vsmtp.toml:34
-error_delay = "2s"  # vsmtp.toml:39
-errors = 10  # vsmtp.toml:38
 soft_errors = 5  # vsmtp.toml:37
+errors = 10  # vsmtp.toml:38
+error_delay = "2s"  # vsmtp.toml:39
 
 [timeouts]
-data_block = "10m"  # vsmtp.toml:46
 tls_handshake = "500ms"  # vsmtp.toml:30
+data_block = "10m"  # vsmtp.toml:46
 command = "5m"
 
 [queue]
@@ -188,10 +188,10 @@ level = "warning"  # vsmtp.toml:23
 
 [vsl]
 domain = "doe-family.com"  # vsmtp.toml:4
-policy = "/etc/vsmtp/rules/main.vsl"  # vsmtp.toml:86
-app_dir = "/var/spool/vsmtp/app"  # vsmtp.toml:83
-dkim_key = "/etc/vsmtp/dkim/doe.pem"  # vsmtp.toml:71
 must_be_authenticated = false  # vsmtp.toml:49
+dkim_key = "/etc/vsmtp/dkim/doe.pem"  # vsmtp.toml:71
+app_dir = "/var/spool/vsmtp/app"  # vsmtp.toml:83
+policy = "/etc/vsmtp/rules/main.vsl"  # vsmtp.toml:86
 
 [[vsl.virtual]]
 domain = "doe.example"  # vsmtp.toml:73
@@ -206,7 +206,7 @@ key = "/etc/vsmtp/certs/mail-key.pem"  # vsmtp.toml:77
 
 TEST(VsmtpImport, AWordOnEveryKey) {
   const VsmtpImport import = import_vsmtp(family_server);
-  EXPECT_EQ(import.parameters.size(), 45U);
+  EXPECT_EQ(import.parameters.size(), 46U);
   EXPECT_EQ(import.parameters.front().name, "version_requirement");
   EXPECT_TRUE(std::is_sorted(import.parameters.begin(), import.parameters.end(),
                              [](const auto& a, const auto& b) { return a.line < b.line; }));
@@ -294,7 +294,7 @@ deferred_retry_max = 2
   ASSERT_TRUE(import.ok());
   EXPECT_THAT(fate_of(import, "server.client_count_max"), HasSubstr("not supported"));
   EXPECT_EQ(fate_of(import, "server.smtp.error.delay"),
-            "carried with a change: limits.error_delay: 0ms to 1m");
+            "carried with a change: limits.error_delay: 0s to 1m");
   EXPECT_THAT(import.toml, HasSubstr("error_delay = \"1m\""));
   EXPECT_THAT(import.toml, HasSubstr("recipients = 1000000  # "));
   EXPECT_THAT(import.toml,

@@ -67,6 +67,7 @@ class Judge {
     Verdict verdict = policy::pass_on();
     if (!holds_message(stage_)) {
       verdict = co_await ask(held_.draft);
+      if (stage_ == Stage::rcpt && evidence_.candidate && !verdict.refuses()) replaced_recipient();
     } else {
       verdict = co_await ask_about_copies();
     }
@@ -83,7 +84,14 @@ class Judge {
   /// Who may send to it, as far as no rule is needed.
   void begin_recipient() {
     policy::Recipient& candidate = *evidence_.candidate;
-    held_.draft.removed.erase(lower(candidate.address.text()));
+    route(candidate);
+    // Whoever is named again is meant again, but not one who was only taken to be replaced.
+    if (candidate.route.kind != Route::Kind::none) {
+      held_.draft.removed.erase(lower(candidate.address.text()));
+    }
+  }
+
+  void route(policy::Recipient& candidate) {
     if (candidate.route.kind != Route::Kind::none) return;
     const Site& site = held_.policy.site();
     std::string why;
@@ -97,6 +105,15 @@ class Judge {
     }
     candidate.route.kind = Route::Kind::relay;
     note("route", {}, policy::pass_on(std::move(why)), {});
+  }
+
+  /// A recipient that a rule takes away gets no mail: it needs no route of its own.
+  void replaced_recipient() {
+    policy::Recipient& candidate = *evidence_.candidate;
+    if (candidate.route.kind == Route::Kind::none &&
+        held_.draft.removed.contains(lower(candidate.address.text()))) {
+      candidate.route.kind = Route::Kind::relay;
+    }
   }
 
   /// The message is one until other scripts have made copies of it: then each is asked about.

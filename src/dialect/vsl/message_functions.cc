@@ -199,8 +199,8 @@ void rewrite_rcpt_message(Call& call, Value old_address, Value new_address) {
   }
 }
 
-constexpr std::string_view one_name = "name: string";
-constexpr std::string_view name_and_value = "name: string, value: string";
+constexpr std::string_view one_name = "name: text";
+constexpr std::string_view name_and_value = "name: text, value: text";
 constexpr std::string_view one_address = "address: address|string";
 
 constexpr HostFunction functions[] = {
@@ -214,7 +214,7 @@ constexpr HostFunction functions[] = {
      "The value of the first such field on one line, without blanks at its ends; empty when there "
      "is none.",
      bind<&get_header>},
-    {"vsl.get_all_headers", "name?: string", "array",
+    {"vsl.get_all_headers", "name?: text", "array",
      "The values of all such fields as they stand behind the colon; without a name all fields, "
      "`Name: value`.",
      bind<&get_all_headers>},
@@ -222,8 +222,8 @@ constexpr HostFunction functions[] = {
     {"vsl.prepend_header", name_and_value, "", "A new first field.", bind<&prepend_header>},
     {"vsl.set_header", name_and_value, "",
      "Another value for the first such field; without one a new last field.", bind<&set_header>},
-    {"vsl.rename_header", "old_name: string, new_name: string", "",
-     "Another name for all such fields.", bind<&rename_header>},
+    {"vsl.rename_header", "old_name: text, new_name: text", "", "Another name for all such fields.",
+     bind<&rename_header>},
     {"vsl.remove_header", one_name, "bool",
      "Takes the first such field away; whether there was one.", bind<&remove_header>},
     {"vsl.mail", "", "string", "The whole message.", bind<&whole_message>},

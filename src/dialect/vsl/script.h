@@ -73,8 +73,9 @@ class Script {
  private:
   Script(Sources sources, ScriptOptions options, script::World& world)
       : sources_(std::move(sources)), options_(std::move(options)), world_(world) {}
-  /// What the virtual machine says, in words of the scripts.
-  Trouble trouble_of(const script::Raised& raised, const Directive& directive) const;
+  /// What the virtual machine says, in words of the scripts. `file` and `at`: where it says no
+  /// place.
+  Trouble trouble_of(const script::Raised& raised, std::string file, Position at) const;
 
   Sources sources_;
   ScriptOptions options_;

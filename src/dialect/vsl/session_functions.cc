@@ -102,7 +102,8 @@ std::int64_t mail_timestamp(Call& call) {
       .told_by("mail_timestamp",
                [&]() -> json::value {
                  auto& begun = context.draft.begun;
-                 if (begun.time_since_epoch().count() == 0) begun = std::chrono::system_clock::now();
+                 if (begun.time_since_epoch().count() == 0)
+                   begun = std::chrono::system_clock::now();
                  return seconds(begun);
                })
       .to_number<std::int64_t>();

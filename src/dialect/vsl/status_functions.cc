@@ -63,7 +63,7 @@ StatusPtr quarantine(Text queue) {
       Status{.kind = Status::Kind::quarantine, .queue = std::move(queue.value)});
 }
 
-/// Refusals with codes of RFC 7372 and RFC 7505, and the networks of RFC 1918.
+/// The named replies, and the networks of RFC 1918.
 std::map<std::string, ObjectPtr, std::less<>> make_predefined() {
   std::map<std::string, ObjectPtr, std::less<>> all;
   for (const NamedReply& one : named_replies) {
@@ -175,18 +175,14 @@ constexpr HostFunction functions[] = {
      "Refuses with the given reply, of 400 to 599; the connection stays open and the client may "
      "try the command again.",
      bind<&info>},
-    {"vsl.quarantine", "queue: string", "status",
+    {"vsl.quarantine", "queue: text", "status",
      "The message is taken, kept in the named queue and delivered to nobody; later stages are "
      "skipped. The name is relative: letters, digits and `.-_`, with `/` between them.",
      bind<&quarantine>},
-    {"vsl.predefined", "name: string", "object",
-     "The object that a name stands for which no script declares: `code554_7_1`, `net_10` and "
-     "others.",
-     bind<&predefined>},
-    {"vsl.make_object", "type: string, value: any", "object|string",
-     "What `object NAME TYPE = VALUE` makes, list files aside.", bind<&make_object>},
-    {"vsl.make_group", "values: array", "group",
-     "A group of objects; strings among them are compared as text.", bind<&make_group>},
+    // What names that nothing declares, object declarations and arrays of objects become.
+    {"vsl.predefined", "name: string", "object", "", bind<&predefined>},
+    {"vsl.make_object", "type: string, value: any", "object|string", "", bind<&make_object>},
+    {"vsl.make_group", "values: array", "group", "", bind<&make_group>},
 };
 
 }  // namespace

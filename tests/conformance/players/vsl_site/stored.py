@@ -83,7 +83,7 @@ class Message:
 
     def __init__(self, line):
         self.line, self.ids, self.senders = line, set(), set()
-        self.claims = {}  # recipient -> transport as the trace or the queue tells it; None: not told
+        self.claims = {}  # recipient -> transport as the trace tells it; None: not told
         self.found = {}   # recipient -> where it went, or waits to go
         self.states = {}  # recipient -> (state, quarantine) in the queue
         self.delivered = set()
@@ -117,11 +117,17 @@ class Message:
         return next(iter(self.senders)) if self.senders else str(self.line.get("mail_from") or "").strip("<>")
 
 
-def way_of(recipient, key):
-    """The transport that leads to this destination: the domain's own hosts, or others."""
-    if key == recipient.rpartition("@")[2].lower():
-        return "deliver"
-    return "forward:" + re.sub(r"^\[([\d.]+)\]", r"\1", key)
+def way_of(key):
+    """The transport that leads to a relay's destination: what a rule named stands behind "to "."""
+    return "forward:" + plain(key[3:]) if key.startswith("to ") else "deliver"
+
+
+def plain(target):
+    """A host as scripts write it: an address is in brackets only where it is of IPv6 and has a port."""
+    found = re.fullmatch(r"\[([^\]]*)\](:\d+)?", target)
+    if not found or (":" in found.group(1) and found.group(2)):
+        return target
+    return found.group(1) + (found.group(2) or "")
 
 
 class Fates:
@@ -182,9 +188,10 @@ def collect(site, count):
             message.contents.append(file.content)
     for attempt in look.attempts:
         message = by_id.get(attempt["message_id"])
-        if message and attempt["event"] != "delivery.deferred":
+        # What is in a folder must be there.
+        if message and attempt["event"] != "delivery.deferred" and "/" not in str(attempt.get("route")):
             message.delivered.add(attempt["rcpt_to"])
-            message.found.setdefault(attempt["rcpt_to"], way_of(attempt["rcpt_to"], str(attempt.get("route"))))
+            message.found.setdefault(attempt["rcpt_to"], way_of(str(attempt.get("route"))))
     for entry in look.queue:
         if entry["id"] in by_id:
             waiting(site, by_id[entry["id"]], entry)
@@ -200,8 +207,10 @@ def told(site, message):
         raise Fail("message.accepted without a trace: %s" % message.line)
     for copy in explanation(site, trace).get("copies") or []:
         transports = copy.get("transports") or {}
-        for recipient in copy["recipients"]:
-            message.claims[recipient] = transports.get(recipient)
+        for recipient in [] if copy.get("to_nobody") else copy.get("sent_to") or copy["recipients"]:
+            told = transports.get(recipient.lower(), "")
+            way, _, target = told.partition(":")
+            message.claims[recipient] = way + ":" + plain(target) if target else told or None
         if copy.get("sender") is not None:
             message.senders.add(copy["sender"])
 
@@ -234,11 +243,8 @@ def waiting(site, message, entry):
     for recipient in entry["recipients"]:
         address, kind, _, key = recipient["address"], *recipient["destination"].partition(":")
         message.states[address] = (recipient["state"], recipient.get("quarantine"))
-        if recipient.get("transport"):
-            message.claims[address] = recipient["transport"]
-        else:
-            message.claims.setdefault(address, None)
-        where = {"relay": way_of(address, key), "local": local_way(key)}.get(kind, kind)
+        message.claims.setdefault(address, None)
+        where = {"relay": way_of(key), "local": local_way(key)}.get(kind, kind)
         if message.found.get(address) not in (None, where):
             raise Fail("mail for %s went %s, and waits to go %s" % (address, message.found[address], where))
         message.found[address] = where
