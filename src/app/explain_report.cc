@@ -223,8 +223,8 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   if (evidence.dmarc) line(policy::describe(*evidence.dmarc));
   if (evidence.arc) line(policy::describe(*evidence.arc));
   if (!out.empty()) out = "\n" + paint.bold("Who vouches for it") + "\n" + out;
-  if (!evidence.copies.empty()) {
-    out += "\n" + paint.bold("scripts") + "   the message's values\n" + copies_text(evidence);
+  if (const std::string copies = copies_text(evidence); !copies.empty()) {
+    out += "\n" + paint.bold("scripts") + "   the message's values\n" + copies;
   }
   if (!evidence.consulted.empty()) {
     out += "\n" + paint.bold("Other programs asked") + "\n";

@@ -55,6 +55,7 @@ json::array copies_json(const policy::Evidence& evidence) {
 std::string copies_text(const policy::Evidence& evidence) {
   std::string out;
   for (const policy::ScriptCopy& copy : evidence.copies) {
+    if (copy.is_as_it_came() && copy.meta.empty()) continue;
     out += "  for";
     for (const std::size_t index : copy.recipients) {
       out += " " + printable(address_at(evidence, index), most);

@@ -152,8 +152,9 @@ Result<spool::Body> stamped(const policy::Evidence& evidence, std::string_view m
   if (!signed_by_us) return tl::unexpected(signed_by_us.error());
 
   spool::Body body(options.directory);
-  const std::string trace =
-      received(evidence, options) + (written ? std::string() : results(evidence, options));
+  const bool by_rules = std::ranges::any_of(evidence.copies, &policy::ScriptCopy::results_by_rules);
+  const std::string trace = received(evidence, options) +
+                            (written || by_rules ? std::string() : results(evidence, options));
   for (const std::string_view piece :
        {std::string_view(trace), std::string_view(*signed_by_us), std::string_view(kept), rest}) {
     if (Result<void> added = body.append(piece); !added) return tl::unexpected(added.error());

@@ -20,7 +20,7 @@ Verdict judge_recipient_known(const Evidence& evidence, const Argument&) {
   if (!evidence.candidate) return pass_on("no recipient");
   const Route& route = evidence.candidate->route;
   if (route.kind == Route::Kind::webhook) return pass_on("owned by " + route.webhook->id);
-  if (route.kind == Route::Kind::relay) return pass_on("let through by the restriction lists");
+  if (route.kind == Route::Kind::relay) return pass_on("let through by the layers before");
   if (route.missing == Route::Missing::unknown_address) {
     return refuse(550, {5, 1, 1}, "no such recipient here",
                   "no webhook has this address in a domain of ours");

@@ -37,6 +37,18 @@ std::string to_string(const Transport& transport) {
   return "none";
 }
 
+Result<Transport> transport_of(std::string_view text) {
+  constexpr std::string_view forward = "forward:";
+  if (text.starts_with(forward)) {
+    return Transport{Transport::Kind::forward, std::string(text.substr(forward.size()))};
+  }
+  for (const auto kind : {Transport::Kind::deliver, Transport::Kind::maildir, Transport::Kind::mbox,
+                          Transport::Kind::none}) {
+    if (text == to_string(Transport{kind, {}})) return Transport{kind, {}};
+  }
+  return fail(Fault::malformed, "no transport: " + std::string(text));
+}
+
 void Evidence::reset_transaction() {
   reverse_path.reset();
   declared_size = 0;

@@ -138,6 +138,21 @@ ScriptCopy copy(const json::object& object, const Evidence& evidence) {
   if (const json::value* sender = object.if_contains("sender")) {
     copy.reverse_path = mailbox(*sender);
   }
+  const auto said = [&](std::string_view name) { return object.if_contains(name) != nullptr; };
+  copy.null_path = said("null_path");
+  copy.to_nobody = said("to_nobody");
+  copy.results_by_rules = said("results_by_rules");
+  if (said("changed")) copy.header.emplace();
+  if (const json::value* paths = object.if_contains("sent_to")) {
+    for (const json::value& path : paths->as_array()) {
+      copy.forward_paths.push_back(take(mail::parse_mailbox(bytes(path), mail::Utf8::allowed)));
+    }
+  }
+  if (const json::value* transports = object.if_contains("transports")) {
+    for (const auto& [address, word] : transports->as_object()) {
+      copy.transports[std::string(address)] = take(transport_of(bytes(word)));
+    }
+  }
   return copy;
 }
 

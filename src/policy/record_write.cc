@@ -138,6 +138,7 @@ class Writer {
     }
     flag("changed", given.text || given.header);
     flag("null_path", given.null_path);
+    flag("results_by_rules", given.results_by_rules);
     flag("to_nobody", given.to_nobody);
     if (!given.transports.empty()) {
       begin("transports");

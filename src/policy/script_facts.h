@@ -9,6 +9,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "base/error.h"
 #include "mail/address.h"
 
 namespace postern::policy {
@@ -44,6 +45,8 @@ struct Transport {
 };
 /// "deliver", "forward:192.0.2.1:25", "none".
 std::string to_string(const Transport& transport);
+/// The same back; Fault::malformed.
+Result<Transport> transport_of(std::string_view text);
 
 /// The message as a script left it for some of its recipients.
 struct ScriptCopy {
@@ -57,6 +60,8 @@ struct ScriptCopy {
   /// Authentication-Results that the script added under these names; received ones under them are
   /// not in the header any more.
   std::vector<std::string> results_of;
+  /// Authentication-Results are the script's to write or to leave out: none are added for it.
+  bool results_by_rules = false;
   bool null_path = false;  ///< the reverse-path was changed to the null one
   bool to_nobody = false;  ///< no recipient is left: taken, and delivered to nobody
   /// By address in lower case.

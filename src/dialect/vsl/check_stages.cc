@@ -16,13 +16,13 @@ std::string stage_hint(std::string_view written) {
   std::vector<std::string_view> all;
   for (std::size_t i = 0; i < policy::stage_count; ++i) {
     const std::string_view word = word_of(static_cast<Stage>(i));
-    if (!word.empty()) all.push_back(word);
+    if (stage_named(word) == static_cast<Stage>(i)) all.push_back(word);
   }
   const auto near = nearest(written, all);
   if (near) return "did you mean `" + std::string(*near) + "`?";
   // SMTP's own words for what the stages are about.
-  if (written == "data" || written == "message" || written == "eom")
-    return "mail that has come in is `preq`";
+  const bool is_message = written == "data" || written == "message" || written == "eom";
+  if (is_message) return "mail that has come in is `preq`";
   if (written == "ehlo") return "it is `helo`";
   if (written == "auth") return "it is `authenticate`";
   if (written == "queued") return "it is `postq`";

@@ -2,6 +2,7 @@
 #include "dialect/vsl/import.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -13,6 +14,7 @@ namespace postern::dialect::vsl {
 
 namespace {
 
+using namespace vsmtp;
 using Parts = std::vector<std::string>;
 
 /// Deeper tables hold nothing that vSMTP knows.
@@ -211,9 +213,10 @@ VsmtpImport import_vsmtp(std::string_view vsmtp_toml, const ImportOptions& optio
   Importer importer(result);
   Parts parts;
   importer.read(*root, parts);
-  const auto by_place = [](const auto& a, const auto& b) { return a.line < b.line; };
-  std::stable_sort(result.parameters.begin(), result.parameters.end(), by_place);
-  std::stable_sort(result.mistakes.begin(), result.mistakes.end(), by_place);
+  std::ranges::sort(result.parameters, {},
+                    [](const auto& one) { return std::tie(one.line, one.name); });
+  std::ranges::sort(result.mistakes, {},
+                    [](const auto& one) { return std::tie(one.line, one.column); });
   if (!result.ok()) return result;
   result.toml = postern_toml(importer.draft(), options.file_name);
   result.notes = open_questions(importer.draft());

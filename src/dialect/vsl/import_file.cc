@@ -1,6 +1,7 @@
 // The postern.toml of an import, and what it leaves to its reader.
 #include <algorithm>
 #include <array>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -8,7 +9,7 @@
 #include "dialect/toml_text.h"
 #include "dialect/vsl/import_parts.h"
 
-namespace postern::dialect::vsl {
+namespace postern::dialect::vsl::vsmtp {
 
 namespace {
 
@@ -61,8 +62,7 @@ class Writer {
   void lines(const Found& found) {
     if (found == draft_.sections.end()) return;
     std::vector<Line> sorted = found->second;
-    std::stable_sort(sorted.begin(), sorted.end(),
-                     [](const Line& a, const Line& b) { return a.origin < b.origin; });
+    std::ranges::sort(sorted, {}, [](const Line& one) { return std::tie(one.origin, one.key); });
     for (const Line& one : sorted) line(one);
   }
 
@@ -79,7 +79,7 @@ class Writer {
     if (kind == Interface::Kind::submissions) return "implicit";
     if (kind == Interface::Kind::submission) return "required";
     // vSMTP offers STARTTLS as soon as there is a [server.tls], unless it says None.
-    const std::string_view level = draft_.security_level ? draft_.security_level->value : "May";
+    const std::string level = draft_.security_level ? draft_.security_level->value : "May";
     return level == "None" ? "none" : level == "Encrypt" ? "required" : "starttls";
   }
 
@@ -194,4 +194,4 @@ std::vector<std::string> open_questions(const Draft& draft) {
   return out;
 }
 
-}  // namespace postern::dialect::vsl
+}  // namespace postern::dialect::vsl::vsmtp

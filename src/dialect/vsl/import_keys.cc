@@ -10,7 +10,7 @@
 #include "dialect/toml_text.h"
 #include "dialect/vsl/import_parts.h"
 
-namespace postern::dialect::vsl {
+namespace postern::dialect::vsl::vsmtp {
 
 namespace {
 
@@ -365,4 +365,4 @@ Result<milliseconds> parse_human_duration(std::string_view text) {
   return milliseconds(sum);
 }
 
-}  // namespace postern::dialect::vsl
+}  // namespace postern::dialect::vsl::vsmtp

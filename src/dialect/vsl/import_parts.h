@@ -1,4 +1,5 @@
-// Inside of import: the keys of a vsmtp.toml, and the file that is being made.
+// Inside of import: the keys of a vsmtp.toml, and the file that is being made. In a namespace of
+// its own, since rules have drafts and verdicts too.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@
 #include "base/error.h"
 #include "dialect/import_report.h"
 
-namespace postern::dialect::vsl {
+namespace postern::dialect::vsl::vsmtp {
 
 /// What a key takes.
 enum class Shape : std::uint8_t {
@@ -74,8 +75,9 @@ struct Draft {
   std::chrono::milliseconds retry_period{0};
   bool wants_authentication = false;
 
-  void set(std::string_view section, std::string_view key, std::string value, const Setting& from) {
-    sections[std::string(section)].push_back({std::string(key), std::move(value), from.line});
+  void set(std::string_view section, std::string_view name, std::string value,
+           const Setting& from) {
+    sections[std::string(section)].push_back({std::string(name), std::move(value), from.line});
   }
 };
 
@@ -100,4 +102,4 @@ Result<std::chrono::milliseconds> parse_human_duration(std::string_view text);
 std::string postern_toml(const Draft& draft, std::string_view file_name);
 std::vector<std::string> open_questions(const Draft& draft);
 
-}  // namespace postern::dialect::vsl
+}  // namespace postern::dialect::vsl::vsmtp

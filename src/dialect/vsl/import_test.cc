@@ -16,6 +16,7 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
+using vsmtp::parse_human_duration;
 
 /// "carried: note" of a key; "" when the report does not have it.
 std::string fate_of(const VsmtpImport& import, std::string_view name) {

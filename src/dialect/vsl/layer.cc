@@ -67,6 +67,7 @@ class Judge {
     Verdict verdict = policy::pass_on();
     if (!holds_message(stage_)) {
       verdict = co_await ask(held_.draft);
+      if (stage_ == Stage::rcpt && evidence_.candidate && !verdict.refuses()) replaced_recipient();
     } else {
       verdict = co_await ask_about_copies();
     }
@@ -83,7 +84,14 @@ class Judge {
   /// Who may send to it, as far as no rule is needed.
   void begin_recipient() {
     policy::Recipient& candidate = *evidence_.candidate;
-    held_.draft.removed.erase(lower(candidate.address.text()));
+    route(candidate);
+    // Whoever is named again is meant again, but not one who was only taken to be replaced.
+    if (candidate.route.kind != Route::Kind::none) {
+      held_.draft.removed.erase(lower(candidate.address.text()));
+    }
+  }
+
+  void route(policy::Recipient& candidate) {
     if (candidate.route.kind != Route::Kind::none) return;
     const Site& site = held_.policy.site();
     std::string why;
@@ -99,6 +107,15 @@ class Judge {
     note("route", {}, policy::pass_on(std::move(why)), {});
   }
 
+  /// A recipient that a rule takes away gets no mail: it needs no route of its own.
+  void replaced_recipient() {
+    policy::Recipient& candidate = *evidence_.candidate;
+    if (candidate.route.kind == Route::Kind::none &&
+        held_.draft.removed.contains(lower(candidate.address.text()))) {
+      candidate.route.kind = Route::Kind::relay;
+    }
+  }
+
   /// The message is one until other scripts have made copies of it: then each is asked about.
   Task<Verdict> ask_about_copies() {
     Draft& draft = held_.draft;
@@ -108,7 +125,7 @@ class Judge {
                                            copies.front() == *draft.published;
     if (ours || evidence_.offline) {
       Verdict verdict = co_await ask(draft);
-      publish(draft, {});
+      publish(draft);
       co_return verdict;
     }
     std::vector<policy::ScriptCopy> made;
@@ -117,7 +134,7 @@ class Judge {
       Draft one = draft_of(copy);
       Verdict verdict = co_await ask(one);
       if (verdict.decides()) worst = std::move(verdict);
-      made.push_back(copy_of(one, evidence_).value_or(copy));
+      made.push_back(copy_of(one, evidence_));
       if (worst.refuses()) break;
     }
     if (!worst.refuses()) evidence_.copies = std::move(made);
@@ -146,7 +163,7 @@ class Judge {
     return draft;
   }
 
-  void publish(Draft& draft, const std::vector<policy::ScriptCopy>&) {
+  void publish(Draft& draft) {
     if (evidence_.offline) return;
     // Fields that earlier stages wrote go on top of the message.
     if (!draft.has_message && !draft.header.empty()) {
@@ -154,8 +171,7 @@ class Judge {
       draft_with_message(context);
     }
     draft.published = copy_of(draft, evidence_);
-    evidence_.copies.clear();
-    if (draft.published) evidence_.copies.push_back(*draft.published);
+    evidence_.copies = {*draft.published};
   }
 
   Context context_of(Draft& draft) {

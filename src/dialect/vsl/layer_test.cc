@@ -208,7 +208,7 @@ TEST_F(VslLayerTest, nothing_changed_is_no_copy_and_no_recipient_left_is_nobody)
   mail();
   rcpt("jane");
   EXPECT_EQ(message(), "pass");
-  EXPECT_TRUE(evidence_.copies.empty());
+  EXPECT_TRUE(evidence_.copies.at(0).is_as_it_came());
   load("#{ preq: [ action \"drop\" || remove_rcpt_envelop(\"jane@doe.example\") ] }");
   evidence_.session.script.reset();
   mail();

@@ -89,6 +89,7 @@ Signature Lint::host(const FileFacts& file, const Node& call) const {
 }
 
 void Lint::warn(const FileFacts& file, Position at, std::string message, std::string hint) {
+  if (full()) return;
   const auto index = static_cast<std::size_t>(&file - files_.data());
   found_.push_back({index, {file.file->name, at, std::move(message), std::move(hint)}});
 }

@@ -10,6 +10,9 @@
 
 namespace postern::dialect::vsl {
 
+/// More are not looked for: a long list is read by nobody, and takes its time to be made.
+inline constexpr std::size_t max_warnings = 500;
+
 /// Names that nothing declares, calls with the wrong number or visibly wrong kind of arguments,
 /// functions at stages that do not have them, actions whose status is lost, rules without one,
 /// directives that never run, reply codes that contradict themselves. By file, in the order of the

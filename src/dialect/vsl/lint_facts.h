@@ -9,6 +9,7 @@
 
 #include "dialect/vsl/ast.h"
 #include "dialect/vsl/library.h"
+#include "dialect/vsl/lint.h"
 
 namespace postern::dialect::vsl {
 
@@ -47,6 +48,8 @@ class Lint {
   const std::vector<std::string_view>& function_names() const { return names_; }
 
   void warn(const FileFacts& file, Position at, std::string message, std::string hint = {});
+  /// Whether there are so many warnings that no more are looked for.
+  bool full() const { return found_.size() >= max_warnings; }
   std::vector<Mistake> take();
 
  private:

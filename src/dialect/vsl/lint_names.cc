@@ -1,21 +1,20 @@
 // Names that nothing declares. A warning and no mistake: a rule that is never reached may hold one,
 // and printed examples do.
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 #include <utility>
 
 #include "dialect/vsl/lint_facts.h"
+#include "dialect/vsl/reply_codes.h"
 #include "dialect/vsl/walk.h"
 
 namespace postern::dialect::vsl {
 
 namespace {
 
-/// Objects that every script finds (reference: section 6).
-constexpr std::string_view predefined[] = {
-    "code554_7_1",  "code550_7_20", "code550_7_21", "code550_7_22",
-    "code550_7_23", "code451_7_24", "code550_7_24", "code550_7_25",
-    "code550_7_26", "code550_7_27", "code556_1_10", "code_greylist",
-    "net_192",      "net_172",      "net_10",       "non_routable_net"};
+/// Networks that every script finds, beside the replies of reply_codes.h.
+constexpr std::string_view networks[] = {"net_192", "net_172", "net_10", "non_routable_net"};
 /// Methods of values and services, which are functions too: `len(x)` is `x.len()`.
 constexpr std::string_view methods[] = {"len",         "is_empty",
                                         "contains",    "starts_with",
@@ -41,6 +40,17 @@ constexpr std::string_view of_language[] = {"print", "debug"};
 
 bool is_in(std::string_view word, const auto& words) {
   return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
+std::vector<std::string_view> names_of(const auto& map) {
+  const auto keys = std::views::keys(map);
+  return {keys.begin(), keys.end()};
+}
+
+std::vector<std::string_view> predefined_names() {
+  std::vector<std::string_view> names(std::begin(networks), std::end(networks));
+  for (const NamedReply& one : named_replies) names.push_back(one.name);
+  return names;
 }
 
 class Names {
@@ -107,6 +117,7 @@ class Names {
   const FileFacts& file_;
   std::vector<Scope> scopes_;
   bool in_function_ = false;
+  const std::vector<std::string_view> predefined_ = predefined_names();
 };
 
 std::pair<bool, const Node*> Names::find(std::string_view name) const {
@@ -139,7 +150,7 @@ bool Names::has_module(const Node& node) {
 }
 
 std::vector<std::string_view> Names::visible() const {
-  std::vector<std::string_view> names(std::begin(predefined), std::end(predefined));
+  std::vector<std::string_view> names = predefined_;
   for (const Scope& scope : scopes_) {
     for (const auto& [name, declared] : scope.variables) names.push_back(name);
   }
@@ -208,8 +219,9 @@ void Names::node(const Node& node) {
 }
 
 void Names::variable(const Node& node) {
+  if (lint_.full()) return;
   if (node.path.empty()) {
-    const bool known = find(node.text).first || is_in(node.text, predefined) ||
+    const bool known = find(node.text).first || is_in(node.text, predefined_) ||
                        (node.text == "this" && in_function_);
     if (known) return;
     std::string hint = did_you_mean(node.text, visible());
@@ -228,9 +240,7 @@ void Names::variable(const Node& node) {
                 "it has `toml::server` and `toml::app`");
   }
   if (!has_module(node) || file == nullptr || file->exports.contains(node.text)) return;
-  std::vector<std::string_view> there;
-  for (const auto& [name, declared] : file->exports) there.push_back(name);
-  std::string hint = did_you_mean(node.text, there);
+  std::string hint = did_you_mean(node.text, names_of(file->exports));
   if (file->variables.contains(node.text)) {
     hint = "write `export` in front of it in " + file->file->name;
   }
@@ -238,6 +248,7 @@ void Names::variable(const Node& node) {
 }
 
 void Names::call(const Node& node) {
+  if (lint_.full()) return;
   lint_call(lint_, file_, node, [&](const Node& variable) { return declared(variable); });
   const bool is_sys = node.path.size() == 1 && node.path.front() == "sys" && !module("sys").first;
   if (node.path.empty() || is_sys) {
@@ -250,7 +261,7 @@ void Names::call(const Node& node) {
     }
     if (is_host || (!is_sys && (is_method || is_in(node.text, of_language)))) return;
     std::vector<std::string_view> there = lint_.function_names();
-    for (const auto& [name, functions] : file_.functions) there.push_back(name);
+    std::ranges::copy(file_.functions | std::views::keys, std::back_inserter(there));
     std::string hint = did_you_mean(node.text, there);
     if (!is_sys && find(node.text).first) {
       hint = "a function in a variable is called with `" + node.text + ".call()`";
@@ -265,10 +276,8 @@ void Names::call(const Node& node) {
     if (!is_private) return own_call(node, found->second);
     return warn(node.at, shown(node) + " is private to " + file->file->name);
   }
-  std::vector<std::string_view> there;
-  for (const auto& [name, functions] : file->functions) there.push_back(name);
   warn(node.at, "the module `" + node.path.front() + "` has no function `" + node.text + "`",
-       did_you_mean(node.text, there));
+       did_you_mean(node.text, names_of(file->functions)));
 }
 
 void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
@@ -283,6 +292,7 @@ void Names::own_call(const Node& node, const std::vector<const Function*>& funct
 
 /// Which methods there are depends on the value: only what looks like a slip of the pen is said.
 void Names::method(const Node& node) {
+  if (lint_.full()) return;
   const bool known = is_in(node.text, methods) || file_.functions.contains(node.text) ||
                      lint_.find(node.text).function != nullptr;
   if (known || node.text.size() < 4) return;

@@ -10,104 +10,10 @@
 namespace postern::dialect::vsl {
 namespace {
 
-using policy::Stage;
-
-/// The functions of the reference, section 6, without anything behind them.
-constexpr script::HostFunction rows[] = {
-    {"vsl.next", "", "status", "", nullptr},
-    {"vsl.accept", "code?: code|string", "status", "", nullptr},
-    {"vsl.faccept", "code?: code|string", "status", "", nullptr},
-    {"vsl.deny", "code?: code|string", "status", "", nullptr},
-    {"vsl.info", "code: code|string", "status", "", nullptr},
-    {"vsl.quarantine", "queue: text", "status", "", nullptr},
-    {"vsl.authenticate", "", "status", "", nullptr},
-    {"vsl.auth", "", "map", "", nullptr},
-    {"vsl.client_ip", "", "string", "", nullptr},
-    {"vsl.client_port", "", "i64", "", nullptr},
-    {"vsl.mail_timestamp", "", "i64", "", nullptr},
-    {"vsl.client_address", "", "string", "", nullptr},
-    {"vsl.is_secured", "", "bool", "", nullptr},
-    {"vsl.is_authenticated", "", "bool", "", nullptr},
-    {"vsl.server_name", "", "string", "", nullptr},
-    {"vsl.helo", "", "string", "", nullptr},
-    {"vsl.mail_from", "", "address", "", nullptr},
-    {"vsl.rcpt", "", "address", "", nullptr},
-    {"vsl.rcpt_list", "", "array", "", nullptr},
-    {"vsl.message_id", "", "string", "", nullptr},
-    {"vsl.mail", "", "string", "", nullptr},
-    {"vsl.log", "level: text, message: any", "", "", nullptr},
-    {"vsl.in_domain", "value: address|fqdn|string", "bool", "", nullptr},
-    {"vsl.hostname", "", "string", "", nullptr},
-    {"vsl.date", "", "string", "", nullptr},
-    {"vsl.time", "", "string", "", nullptr},
-    {"vsl.lookup", "host: text", "array", "", nullptr},
-    {"vsl.rlookup", "ip: text", "array", "", nullptr},
-    {"vsl.get_root_domain", "domain: text", "string", "", nullptr},
-    {"vsl.new_address", "text: string", "address", "", nullptr},
-    {"vsl.user_exist", "name: text", "bool", "", nullptr},
-    {"vsl.append_header", "name: text, value: text", "", "", nullptr},
-    {"vsl.prepend_header", "name: text, value: text", "", "", nullptr},
-    {"vsl.set_header", "name: text, value: text", "", "", nullptr},
-    {"vsl.rename_header", "old_name: text, new_name: text", "", "", nullptr},
-    {"vsl.remove_header", "name: text", "bool", "", nullptr},
-    {"vsl.has_header", "name: text", "bool", "", nullptr},
-    {"vsl.get_header", "name: text", "string", "", nullptr},
-    {"vsl.get_all_headers", "name?: text", "array", "", nullptr},
-    {"vsl.count_header", "name: text", "i64", "", nullptr},
-    {"vsl.rewrite_mail_from_envelop", "address: address|string", "", "", nullptr},
-    {"vsl.rewrite_mail_from_message", "address: address|string", "", "", nullptr},
-    {"vsl.rewrite_rcpt_message", "old: address|string, new: address|string", "", "", nullptr},
-    {"vsl.rewrite_rcpt_envelop", "old: address|string, new: address|string", "", "", nullptr},
-    {"vsl.add_rcpt_envelop", "address: address|string", "", "", nullptr},
-    {"vsl.remove_rcpt_envelop", "address: address|string", "", "", nullptr},
-    {"vsl.bcc", "address: address|string", "", "", nullptr},
-    {"vsl.deliver", "rcpt: address|string", "", "", nullptr},
-    {"vsl.deliver_all", "", "", "", nullptr},
-    {"vsl.forward", "rcpt: address|string, target: text", "", "", nullptr},
-    {"vsl.forward_all", "target: text", "", "", nullptr},
-    {"vsl.maildir", "rcpt: address|string", "", "", nullptr},
-    {"vsl.maildir_all", "", "", "", nullptr},
-    {"vsl.mbox", "rcpt: address|string", "", "", nullptr},
-    {"vsl.disable_delivery", "rcpt: address|string", "", "", nullptr},
-    {"vsl.disable_delivery_all", "", "", "", nullptr},
-    {"vsl.check_mail_relay", "allowed_hosts: object|string|array", "status", "", nullptr},
-    {"vsl.check_rcpt_relay", "allowed_hosts: object|string|array", "status", "", nullptr},
-    {"vsl.check_spf", "header: string|object, policy?: string", "status", "", nullptr},
-    {"vsl.check_spf_inner", "", "map", "", nullptr},
-    {"vsl.verify_dkim", "", "map", "", nullptr},
-    {"vsl.dkim_verify", "", "map", "", nullptr},
-    {"vsl.sign_dkim", "selector: string, headers?: array, canonicalization?: string", "", "",
-     nullptr},
-    {"vsl.dkim_sign", "selector: string, headers?: array, canonicalization?: string", "", "",
-     nullptr},
-    {"vsl.check_dmarc", "", "status", "", nullptr},
-};
-constexpr Allowed stages[] = {
-    {"auth", Stage::auth, Stage::auth},
-    {"mail_from", Stage::mail},
-    {"rcpt", Stage::rcpt},
-    {"mail", Stage::message},
-    {"check_mail_relay", Stage::mail},
-    {"check_rcpt_relay", Stage::rcpt, Stage::rcpt},
-    {"check_spf", Stage::mail},
-    {"verify_dkim", Stage::message},
-    {"sign_dkim", Stage::message},
-};
-
-std::vector<Mistake> warnings(std::shared_ptr<const std::map<std::string, std::string>> files) {
-  static const Group group{rows, stages};
-  static const auto all = signatures_of({&group, 1});
-  std::vector<std::string_view> names;
-  for (const auto& [name, signature] : all) names.push_back(name);
-  const auto sources = load_sources("main.vsl", read_given(std::move(files)));
-  if (!sources) return sources.error();
-  return lint(
-      *sources,
-      [](std::string_view name) {
-        const auto found = all.find(name);
-        return found == all.end() ? Signature{} : found->second;
-      },
-      names);
+std::vector<Mistake> warnings(
+    const std::shared_ptr<const std::map<std::string, std::string>>& files) {
+  const auto sources = load_sources("main.vsl", read_given(files));
+  return sources ? lint(*sources, signature_of, function_names()) : sources.error();
 }
 
 std::string shown(const std::vector<Mistake>& all) {
@@ -384,6 +290,13 @@ TEST(VslLint, IsQuickWhereFunctionsCallFunctions) {
   }
   EXPECT_EQ(linted({{"main.vsl", text + "#{ mail: [ rule \"x\" || f1999() ] }"}}), "");
   EXPECT_EQ(linted({{"main.vsl", "fn f() { f() } #{ mail: [ rule \"x\" || f() ] }"}}), "");
+}
+
+TEST(VslLint, StopsWhereNobodyReadsOn) {
+  const auto all = warnings(
+      std::make_shared<std::map<std::string, std::string>>(std::map<std::string, std::string>{
+          {"main.vsl", repeated("undefined; f(); ", 20000) + "#{}"}}));
+  EXPECT_EQ(all.size(), max_warnings);
 }
 
 TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {

@@ -29,7 +29,7 @@ struct SourceReader {
 /// Of a folder. A symbolic link may not lead out of it.
 SourceReader read_directory(const std::string& directory);
 /// Of a record: Sources::files by name are all that a policy needs to be loaded again.
-SourceReader read_given(std::shared_ptr<const std::map<std::string, std::string>> files);
+SourceReader read_given(const std::shared_ptr<const std::map<std::string, std::string>>& files);
 
 /// Reads `entry` and every file that an `import` with a literal path names, wherever that stands,
 /// and sets Node::file. Where a path is computed, all other files of the directory that parse are

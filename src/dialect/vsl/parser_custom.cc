@@ -49,7 +49,7 @@ std::string type_hint(std::string_view written, bool of_a_line) {
 
 /// The nearest of the words, else `all`.
 std::string hint_of(std::string_view written, std::span<const std::string_view> words,
-                    std::string all) {
+                    const char* all) {
   const auto near = nearest(written, {words.begin(), words.end()});
   return near ? "did you mean `" + std::string(*near) + "`?" : all;
 }

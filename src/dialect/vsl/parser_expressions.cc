@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <set>
 
 #include "dialect/vsl/parser_core.h"
 
@@ -260,13 +261,14 @@ NodePtr Parser::array() {
 NodePtr Parser::map() {
   const Nest nest(*this);
   NodePtr made = make(Kind::map, expect("#{"));
+  std::set<std::string_view> known;
   list("}", "map", [&] {
     const Token& key = token();
     const TokenKind kind = key.kind;
     if (kind != TokenKind::identifier && kind != TokenKind::keyword && kind != TokenKind::string) {
       unexpected("the name of a property or `}`");
     }
-    if (std::ranges::find(made->names, key.text, &Name::text) != made->names.end()) {
+    if (!known.insert(key.text).second) {
       fail("`" + key.text + "` stands twice in the map");
     }
     made->names.push_back({key.text, key.at});

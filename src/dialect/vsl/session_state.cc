@@ -92,7 +92,7 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   }
 }
 
-std::optional<policy::ScriptCopy> copy_of(const Draft& draft, const policy::Evidence& evidence) {
+policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence) {
   policy::ScriptCopy copy;
   if (draft.base_copy) copy = *draft.base_copy;
   if (copy.recipients.empty()) {
@@ -126,7 +126,7 @@ std::optional<policy::ScriptCopy> copy_of(const Draft& draft, const policy::Evid
       copy.results_of.push_back(id);
     }
   }
-  if (copy.is_as_it_came() && copy.meta.empty()) return std::nullopt;
+  copy.results_by_rules = true;
   return copy;
 }
 

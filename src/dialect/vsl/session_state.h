@@ -23,7 +23,7 @@ std::string state_line(const Session& session, const Draft& draft);
 /// The state again. Throws what Boost.JSON throws at a line that is none.
 void restore_state(std::string_view line, Session& session, Draft& draft);
 
-/// The message as the draft has it, for Evidence::copies; nullopt: as it came.
-std::optional<policy::ScriptCopy> copy_of(const Draft& draft, const policy::Evidence& evidence);
+/// The message as the draft has it, for Evidence::copies.
+policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence);
 
 }  // namespace postern::dialect::vsl

@@ -35,7 +35,7 @@ SourceReader read_directory(const std::string& directory) {
           .list = [root] { return scripts_below(root); }};
 }
 
-SourceReader read_given(std::shared_ptr<const std::map<std::string, std::string>> files) {
+SourceReader read_given(const std::shared_ptr<const std::map<std::string, std::string>>& files) {
   return {.read = [files](const std::string& path) -> Result<std::string> {
             const auto found = files->find(path);
             if (found == files->end())

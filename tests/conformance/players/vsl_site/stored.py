@@ -99,7 +99,7 @@ class Message:
     @property
     def disposition(self):
         words = {"quarantine:%s" % name if state == "quarantined" else SET_ASIDE[state]
-                 for state, name in self.states.values() if state != "queued"}
+                 for state, name in self.states.values() if state not in ("queued", "delivered", "failed")}
         return ", ".join(sorted(words)) or "deliver"
 
     def check(self):
