@@ -230,6 +230,7 @@ fn grow() { this.push(1); this.len }
 fn first(a, b) { a }
 fn end() { 7 }
 fn lost() { this.x }
+fn around() { [1, 2].map(|x| x + this) }
 fn nested(x) { let f = |y| x + y; f.call(10) }
 let file_level = 5;
 fn reads() { file_level }
@@ -247,10 +248,11 @@ fn len(x) { "mine" }
        {"1.first(2)", "1"},
        {"end()", "7"},
        {"nested(1)", "11"},
+       {"5.around()", "[6, 7]"},
        {"lost()", "error: main.vsl:15:18: () has no property `x`"},
        {"[reads(), file_level]", "[5, 5]"},
        {"writes()",
-        "error: main.vsl:19:26: 'file_level' belongs to the loaded policy and cannot be changed"},
+        "error: main.vsl:20:26: 'file_level' belongs to the loaded policy and cannot be changed"},
        {"two(1, 2)", "error: main.vsl:2:1: function 'two' with 2 parameter(s) is not defined"},
        {"missing(two(), 2)",
         "error: main.vsl:2:1: function 'missing' with 2 parameter(s) is not defined"},

@@ -16,6 +16,7 @@ struct Machine {
   const ScriptLimits* limits = nullptr;
   const script::Files* files = nullptr;
   std::vector<int> functions;  ///< of directives, by their index: State::keep()
+  std::map<std::size_t, std::shared_ptr<const SmtpService>> services;  ///< of delegations
   const char* exhausted = nullptr;
 };
 Machine& machine_of(lua_State* L);

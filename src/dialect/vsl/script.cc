@@ -61,11 +61,13 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
     return std::make_shared<Machine>(Machine{.sources = &script->sources_,
                                              .limits = &script->options_.limits,
                                              .files = &script->options_.files,
-                                             .functions = {}});
+                                             .functions = {},
+                                             .services = {}});
   };
   auto loaded = script::Program::load(std::move(program), world);
   if (loaded) {
     made->program_ = std::move(*loaded);
+    made->services_ = made->program_->loaded().user<Machine>().services;
     return made;
   }
   const Raised& raised = loaded.error();
@@ -90,6 +92,11 @@ Script::Trouble Script::trouble_of(const Raised& raised, std::string file, Posit
   trouble.what.file = sources_.files[found.file].name;
   trouble.what.at = found.at;
   return trouble;
+}
+
+std::shared_ptr<const SmtpService> Script::service_of(std::size_t directive) const {
+  const auto found = services_.find(directive);
+  return found == services_.end() ? nullptr : found->second;
 }
 
 std::string Script::place_of(std::string_view place) const {

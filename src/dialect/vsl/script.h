@@ -1,6 +1,7 @@
 // A policy of `.vsl` files that has loaded.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "dialect/vsl/compiler.h"
 #include "dialect/vsl/object.h"
+#include "dialect/vsl/service.h"
 #include "script/program.h"
 
 namespace postern::dialect::vsl {
@@ -34,7 +36,6 @@ struct ScriptOptions {
   ///   vsl.toml(name)                                  `toml::name`
   ///   vsl.make_service(name, kind, content, options)  `service name kind:content = options`
   ///   vsl.call_service(service, method, ...)          `service.method(...)`
-  ///   vsl.delegation(directive, service)              `delegate service "directive"`, at load
   std::vector<script::HostTable> tables;
   FindFunction find;  ///< signature_of
   script::RunToEnd run;
@@ -53,6 +54,8 @@ class Script {
   /// By stage, and in a stage as they stand in the file.
   const std::vector<Directive>& directives() const { return compiled_.directives; }
   const Sources& sources() const { return sources_; }
+  /// Whom a delegation hands messages to, by the directive's index; null for others.
+  std::shared_ptr<const SmtpService> service_of(std::size_t directive) const;
   script::World& world() const { return world_; }
 
   /// Why a directive came to no end.
@@ -82,6 +85,7 @@ class Script {
   script::World& world_;
   Compiled compiled_;
   std::shared_ptr<script::Program> program_;
+  std::map<std::size_t, std::shared_ptr<const SmtpService>> services_;
 };
 
 }  // namespace postern::dialect::vsl
