@@ -26,6 +26,12 @@ inline std::size_t octets_at(std::string_view text, std::size_t at) {
   return size;
 }
 
+inline std::int64_t characters(std::string_view text) {
+  std::int64_t count = 0;
+  for (std::size_t at = 0; at < text.size(); at += octets_at(text, at)) ++count;
+  return count;
+}
+
 /// nullopt: no character has that number.
 inline std::optional<std::string> utf8(std::uint32_t point) {
   if (point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return std::nullopt;

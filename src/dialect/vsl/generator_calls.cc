@@ -201,7 +201,8 @@ void Generator::directive(const Node& node, const std::string& into) {
        node.nodes[0]->at);
   if (service != nullptr) {
     const Operand through = operand(*service, true);
-    line(fmt::format("H.delegate({}, {})", quoted(node.text), through.text), service->at);
+    line(fmt::format("H.delegate({}, {}, {})", index, quoted(node.text), through.text),
+         service->at);
   }
   line(into + " = U");
 }

@@ -97,7 +97,11 @@ class Judge {
   }
 
   void route(policy::Recipient& candidate) {
-    if (candidate.route.kind != Route::Kind::none) return;
+    // An address that a webhook's domain does not have stays unknown.
+    if (candidate.route.kind != Route::Kind::none ||
+        candidate.route.missing != Route::Missing::foreign_domain) {
+      return;
+    }
     const Site& site = held_.policy.site();
     std::string why;
     if (site.is_local(candidate.address.domain)) {
@@ -223,7 +227,7 @@ class Judge {
     if (stage_ == Stage::message && held_.policy.has_delegates()) drop_forged(context);
     for (const Directive& directive : held_.policy.directives(stage_)) {
       if (draft.resumed && draft.resumed->directive != directive.name) continue;
-      if (const SmtpService* service = held_.policy.delegate(directive);
+      if (const auto service = held_.policy.delegate(directive);
           service != nullptr && !draft.resumed) {
         hand_out(context, directive, *service);
         note(directive, policy::permit("handed to " + service->options().address), {});

@@ -170,6 +170,25 @@ TEST_F(VslLayerTest, whose_mail_is_taken) {
   EXPECT_EQ(rcpt("jane", "else.example"), "pass");
 }
 
+TEST_F(VslLayerTest, nobody_opens_the_relay_to_everybody) {
+  for (const char* network : {"rg4 = \"0.0.0.0/0\"", "rg6 = \"::/0\""}) {
+    load("object all " + std::string(network) +
+         ";\n#{ rcpt: [ rule \"r\" || check_rcpt_relay(all) ] }");
+    evidence_.session.script.reset();
+    mail();
+    EXPECT_EQ(rcpt("jane", "else.example"), local_error) << network;
+  }
+}
+
+TEST_F(VslLayerTest, an_unknown_address_of_a_webhook_domain_stays_unknown) {
+  load("#{}");
+  mail();
+  evidence_.consider({.address = {"nobody", "doe.example"}, .route = {}});
+  evidence_.candidate->route.missing = Route::Missing::unknown_address;
+  EXPECT_EQ(say(Stage::rcpt), "pass");
+  EXPECT_EQ(evidence_.candidate->route.kind, Route::Kind::none);
+}
+
 TEST_F(VslLayerTest, without_authentication_no_mail_where_it_must_be) {
   options_.must_be_authenticated = true;
   load("#{}");

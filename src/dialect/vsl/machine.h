@@ -12,16 +12,14 @@
 
 namespace postern::dialect::vsl {
 
-class Service;
-
 /// State::user() of a script's states.
 struct Machine {
   const Sources* sources = nullptr;
   const ScriptLimits* limits = nullptr;
   const script::Files* files = nullptr;
-  std::map<std::string, std::shared_ptr<Service>, std::less<>> delegates;  ///< by directive
-  const Site* site = nullptr;  ///< null: nothing is configured
   std::vector<int> functions;  ///< of directives, by their index: State::keep()
+  std::map<std::size_t, std::shared_ptr<const SmtpService>> services;  ///< of delegations
+  const Site* site = nullptr;  ///< null: nothing is configured
   const char* exhausted = nullptr;
 };
 Machine& machine_of(lua_State* L);

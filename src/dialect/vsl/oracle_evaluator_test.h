@@ -297,4 +297,59 @@ class Evaluator {
   const File& file_;
 };
 
+inline bool Evaluator::is_in(Position at, const Datum& value, const Datum& container) {
+  const auto* text = std::get_if<std::string>(&value.is);
+  const auto wanted = [&](const char* what) {
+    if (text == nullptr) fail(at, std::string("`in` ") + what + " needs a string in front");
+  };
+  if (const auto* all = std::get_if<std::string>(&container.is)) {
+    wanted("with a string");
+    return all->find(*text) != std::string::npos;
+  }
+  if (const auto* map = std::get_if<Map>(&container.is)) {
+    wanted("with a map");
+    return (*map)->contains(*text);
+  }
+  if (const auto* array = std::get_if<Array>(&container.is)) {
+    return std::ranges::any_of(**array, [&](const Datum& one) { return equal(one, value); });
+  }
+  if (const auto* span = std::get_if<Span>(&container.is)) {
+    const auto* number = std::get_if<std::int64_t>(&value.is);
+    return number != nullptr && *number >= span->from && *number < span->to;
+  }
+  fail(at, "`in` cannot look inside of " + type_of(container));
+}
+
+inline bool Evaluator::equal(const Datum& left, const Datum& right) {
+  if (left.is.index() != right.is.index()) {
+    const auto* a = std::get_if<double>(&left.is);
+    const auto* b = std::get_if<std::int64_t>(&right.is);
+    if (a != nullptr && b != nullptr) return static_cast<long double>(*a) == *b;
+    return a == nullptr && left.is.index() == 2 && right.is.index() == 3 && equal(right, left);
+  }
+  if (const auto* array = std::get_if<Array>(&left.is)) {
+    return std::ranges::equal(**array, *std::get<Array>(right.is),
+                              [&](const Datum& a, const Datum& b) { return equal(a, b); });
+  }
+  if (const auto* map = std::get_if<Map>(&left.is)) {
+    return std::ranges::equal(**map, *std::get<Map>(right.is), [&](const auto& a, const auto& b) {
+      return a.first == b.first && equal(a.second, b.second);
+    });
+  }
+  if (const auto* span = std::get_if<Span>(&left.is)) {
+    const Span other = std::get<Span>(right.is);
+    return span->from == other.from && span->to == other.to;
+  }
+  if (left.is.index() == 0) return true;
+  if (const auto* a = std::get_if<bool>(&left.is)) return *a == std::get<bool>(right.is);
+  if (const auto* a = std::get_if<std::int64_t>(&left.is)) {
+    return *a == std::get<std::int64_t>(right.is);
+  }
+  if (const auto* a = std::get_if<double>(&left.is)) return *a == std::get<double>(right.is);
+  if (const auto* a = std::get_if<std::string>(&left.is)) {
+    return *a == std::get<std::string>(right.is);
+  }
+  return std::get<Fn>(left.is) == std::get<Fn>(right.is);
+}
+
 }  // namespace postern::dialect::vsl::oracle

@@ -25,7 +25,8 @@ class RandomProgram {
     }
     known_.clear();
     in_function_ = false;
-    all += fmt::format("fn {}() {{\n{}\n}}\n", name_, behind(chance(30) ? 4 : 3, [&] { return any(3); }));
+    all += fmt::format("fn {}() {{\n{}\n}}\n", name_,
+                       behind(chance(30) ? 4 : 3, [&] { return any(3); }));
     return all;
   }
 

@@ -127,8 +127,7 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
     } else {
       call.record();
     }
-    const std::size_t index = &directive - script_->directives().data();
-    Script::Ran done = co_await script_->run(index, call);
+    Script::Ran done = co_await script_->run(index_of(directive), call);
     if (done.status) ran.status = *done.status;
     if (done.trouble) {
       const Mistake& what = done.trouble->what;

@@ -44,8 +44,8 @@ class Policy {
   const PolicyOptions& options() const { return options_; }
   script::World& world() const { return world_; }
   /// Whom a `delegate` hands messages to; null: it is none.
-  const SmtpService* delegate(const Directive& directive) const {
-    return script_->delegate(directive.name);
+  std::shared_ptr<const SmtpService> delegate(const Directive& directive) const {
+    return script_->service_of(index_of(directive));
   }
   /// Whether some are handed out and must be known again when they come back.
   bool has_delegates() const { return script_->has_delegates(); }
@@ -64,6 +64,9 @@ class Policy {
   Task<Ran> run(const Directive& directive, Context& context) const;
 
  private:
+  std::size_t index_of(const Directive& directive) const {
+    return static_cast<std::size_t>(&directive - script_->directives().data());
+  }
   Policy(PolicyOptions options, script::World& world);
   void make_definition(const std::map<std::string, std::string>& lists);
 

@@ -68,6 +68,17 @@ void keep(Call& call, std::int64_t index, script::Function function) {
   functions[at] = call.state().keep(function);
 }
 
+/// delegate(index, name, service): of a delegation; index nil: it stands in no stage.
+void delegate(Call& call, std::optional<std::int64_t> index, std::string name,
+              std::variant<ServicePtr, std::monostate> service) {
+  std::shared_ptr<const SmtpService> smtp;
+  if (service.index() == 0) smtp = std::dynamic_pointer_cast<SmtpService>(std::get<0>(service));
+  demand(smtp != nullptr, "delegate \"" + name + "\" needs an smtp service");
+  if (index) {
+    call.state().user<Machine>().services[static_cast<std::size_t>(*index)] = std::move(smtp);
+  }
+}
+
 int loading(lua_State* L) {
   set_loading(L, lua_toboolean(L, 1) != 0);
   return 0;
@@ -161,6 +172,8 @@ const script::HostFunction functions[] = {
      bounded<import_number>},
     {"vsl_machine.keep", "index: integer, body: function", "", "A directive's function.",
      script::bind<&keep>},
+    {"vsl_machine.delegate", "index?: integer, name: string, service: any", "",
+     "A delegation's service.", script::bind<&delegate>},
     {"vsl_machine.loading", "now: boolean", "", "Whether files run.", loading},
     {"vsl_machine.is_loading", "", "boolean", "Whether files run.", still_loading},
     {"vsl_machine.depth_limit", "", "integer", "Of calls in one another.", depth_limit},

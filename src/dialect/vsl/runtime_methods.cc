@@ -32,12 +32,6 @@ std::string_view own_text(lua_State* L, Work& work) {
 /// An argument that is a text, or a value that has one.
 std::string argument(lua_State* L, int index, Work& work) { return text_at(L, index, work); }
 
-std::int64_t points(std::string_view text) {
-  std::int64_t count = 0;
-  for (std::size_t at = 0; at < text.size(); at += octets_at(text, at)) ++count;
-  return count;
-}
-
 int give_text(lua_State* L, std::string_view text) {
   if (text.size() > machine_of(L).limits->string) throw Exhausted{string_too_long};
   push(L, text);
@@ -69,7 +63,7 @@ int type_of_value(lua_State* L) {
 std::optional<std::int64_t> length(lua_State* L, Work& work) {
   switch (shape_at(L, 1)) {
     case Shape::text:
-      return points(own_text(L, work));
+      return characters(own_text(L, work));
     case Shape::array:
       return static_cast<std::int64_t>(lua_rawlen(L, 1));
     case Shape::range:
@@ -201,7 +195,7 @@ int index_of(lua_State* L) {
   Work work(L);
   const std::string_view text = own_text(L, work);
   const std::size_t at = text.find(argument(L, 2, work));
-  push(L, at == std::string_view::npos ? std::int64_t{-1} : points(text.substr(0, at)));
+  push(L, at == std::string_view::npos ? std::int64_t{-1} : characters(text.substr(0, at)));
   return 1;
 }
 
@@ -210,7 +204,7 @@ int sub_string(lua_State* L) {
   if (!is_text(L)) return not_here(L);
   Work work(L);
   const std::string_view text = own_text(L, work);
-  const std::int64_t count = points(text);
+  const std::int64_t count = characters(text);
   std::int64_t start = script::stack::integer_at(L, 2);
   if (start < 0) start = std::max<std::int64_t>(0, count + std::max(start, -count));
   start = std::min(start, count);
@@ -267,8 +261,7 @@ int part_of_address(lua_State* L) {
   if (shape_at(L, 1) != Shape::object) return not_here(L);
   const Object& object = object_at(L, 1);
   if (object.type() != Object::Type::address) return not_here(L);
-  const auto& mailbox = object.mailbox();
-  push(L, std::string_view(!mailbox ? "" : domain ? mailbox->domain : mailbox->local_part));
+  push(L, part_of(object, domain));
   return 1;
 }
 

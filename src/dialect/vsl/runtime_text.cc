@@ -115,7 +115,8 @@ end
 
 function H.serve(value, name, ...)
   if not C.foreign(value) then C.no_method(value, name, select('#', ...)) end
-  return adopt(library('call_service')(value, name, ...))
+  if not S.call_service then fail('there is no call_service here') end
+  return adopt(S.call_service(value, name, ...))
 end
 
 function H.directive(index, word, name, body)
@@ -128,11 +129,6 @@ function H.directive(index, word, name, body)
     fail(word .. ' "' .. name .. '" needs a function without parameters or a map with `evaluate`')
   end
   if index then C.keep(index, f) end
-end
-
-function H.delegate(name, service)
-  if not C.foreign(service) then fail('delegate "' .. name .. '" needs an smtp service') end
-  if S.delegation then S.delegation(name, service) end
 end
 
 -- What calls `f`, a function or the name of one, with `count` values.

@@ -65,8 +65,7 @@ int index_text(lua_State* L) {
   Work work(L);
   const std::string_view text = script::stack::text_at(L, 1);
   work.step(text.size() / 8);
-  std::size_t count = 0;
-  for (std::size_t at = 0; at < text.size(); at += octets_at(text, at)) ++count;
+  const auto count = static_cast<std::size_t>(characters(text));
   const lua_Integer index = lua_tointeger(L, 2);
   std::size_t wanted = element(index, count);
   if (wanted == 0) {
@@ -185,11 +184,6 @@ int set(lua_State* L) {
   return raise(L, "nothing can be set in %s by %s", type_name(L, 1).data(), type_name(L, 2).data());
 }
 
-void push_part(lua_State* L, const Object& object, bool domain) {
-  const auto& mailbox = object.mailbox();
-  push(L, std::string_view(!mailbox ? "" : domain ? mailbox->domain : mailbox->local_part));
-}
-
 /// The local parts or domains of an array of addresses, as objects.
 bool push_parts(lua_State* L, bool domains) {
   const auto count = static_cast<lua_Integer>(lua_rawlen(L, 1));
@@ -200,8 +194,7 @@ bool push_parts(lua_State* L, bool domains) {
     if (shape_at(L, top) != Shape::object || object_at(L, top).type() != Object::Type::address) {
       return false;
     }
-    const auto& mailbox = object_at(L, top).mailbox();
-    const std::string text = !mailbox ? "" : domains ? mailbox->domain : mailbox->local_part;
+    const std::string text(part_of(object_at(L, top), domains));
     lua_pop(L, 1);
     const auto made = Object::make(domains ? Object::Type::fqdn : Object::Type::identifier, text);
     if (made) {
@@ -220,7 +213,7 @@ int property_of(lua_State* L) {
   Work work(L);
   if (shape == Shape::object && object_at(L, 1).type() == Object::Type::address &&
       (name == "local_part" || name == "domain")) {
-    push_part(L, object_at(L, 1), name == "domain");
+    push(L, part_of(object_at(L, 1), name == "domain"));
     return 1;
   }
   if (shape == Shape::array && (name == "local_parts" || name == "domains")) {
@@ -234,9 +227,7 @@ int property_of(lua_State* L) {
   if (shape == Shape::text && name == "len") {
     const std::string_view text = script::stack::text_at(L, 1);
     work.step(text.size() / 8);
-    std::int64_t count = 0;
-    for (std::size_t at = 0; at < text.size(); at += octets_at(text, at)) ++count;
-    push(L, count);
+    push(L, characters(text));
     return 1;
   }
   throw std::runtime_error(std::string(type_name(L, 1)) + " has no property `" + std::string(name) +

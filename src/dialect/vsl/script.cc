@@ -62,16 +62,16 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
     return std::make_shared<Machine>(Machine{.sources = &script->sources_,
                                              .limits = &script->options_.limits,
                                              .files = &script->options_.files,
-                                             .site = script->options_.site,
-                                             .functions = {}});
+                                             .functions = {},
+                                             .services = {},
+                                             .site = script->options_.site});
   };
   auto loaded = script::Program::load(std::move(program), world);
   if (loaded) {
     made->program_ = std::move(*loaded);
-    for (const auto& [name, service] : made->program_->loaded().user<Machine>().delegates) {
-      const auto smtp = std::static_pointer_cast<const SmtpService>(service);
-      made->delegates_[name] = smtp;
-      made->receivers_.insert(smtp->options().receiver);
+    made->services_ = made->program_->loaded().user<Machine>().services;
+    for (const auto& [index, service] : made->services_) {
+      made->receivers_.insert(service->options().receiver);
     }
     return made;
   }
@@ -99,9 +99,9 @@ Script::Trouble Script::trouble_of(const Raised& raised, std::string file, Posit
   return trouble;
 }
 
-const SmtpService* Script::delegate(std::string_view directive) const {
-  const auto found = delegates_.find(directive);
-  return found == delegates_.end() ? nullptr : found->second.get();
+std::shared_ptr<const SmtpService> Script::service_of(std::size_t directive) const {
+  const auto found = services_.find(directive);
+  return found == services_.end() ? nullptr : found->second;
 }
 
 std::string Script::place_of(std::string_view place) const {

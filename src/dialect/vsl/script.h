@@ -12,6 +12,7 @@
 #include "dialect/vsl/compiler.h"
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/object.h"
+#include "dialect/vsl/service.h"
 #include "script/program.h"
 
 namespace postern::dialect::vsl {
@@ -37,15 +38,12 @@ struct ScriptOptions {
   ///   vsl.toml(name)                                  `toml::name`
   ///   vsl.make_service(name, kind, content, options)  `service name kind:content = options`
   ///   vsl.call_service(service, method, ...)          `service.method(...)`
-  ///   vsl.delegation(directive, service)              `delegate service "directive"`, at load
   std::vector<script::HostTable> tables;
   FindFunction find;           ///< signature_of
   const Site* site = nullptr;  ///< what files may ask while they load; outlives the script
   script::RunToEnd run;
   std::size_t states = 1;  ///< made at once; further threads make their own
 };
-
-class SmtpService;
 
 /// Immutable; shared by sessions and threads. Values that a file made while it loaded cannot be
 /// changed later: what one message does is nothing to the next.
@@ -59,6 +57,8 @@ class Script {
   /// By stage, and in a stage as they stand in the file.
   const std::vector<Directive>& directives() const { return compiled_.directives; }
   const Sources& sources() const { return sources_; }
+  /// Whom a delegation hands messages to, by the directive's index; null for others.
+  std::shared_ptr<const SmtpService> service_of(std::size_t directive) const;
   script::World& world() const { return world_; }
 
   /// Why a directive came to no end.
@@ -73,8 +73,6 @@ class Script {
   /// Calls a directive, by its index. `call` outlives the task; its limits are ScriptLimits::call.
   Task<Ran> run(std::size_t directive, script::Call& call) const;
 
-  /// The service that a `delegate` hands messages to; null: the name is no delegation's.
-  const SmtpService* delegate(std::string_view directive) const;
   /// Whether one of them has messages come back there: "127.0.0.1:10027".
   bool comes_back_to(const std::string& address) const { return receivers_.contains(address); }
   bool has_delegates() const { return !receivers_.empty(); }
@@ -93,9 +91,9 @@ class Script {
   ScriptOptions options_;
   script::World& world_;
   Compiled compiled_;
-  std::map<std::string, std::shared_ptr<const SmtpService>, std::less<>> delegates_;
   std::set<std::string> receivers_;
   std::shared_ptr<script::Program> program_;
+  std::map<std::size_t, std::shared_ptr<const SmtpService>> services_;
 };
 
 }  // namespace postern::dialect::vsl

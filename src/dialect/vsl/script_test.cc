@@ -78,6 +78,26 @@ TEST(VslScript, mistakes_of_loading_have_their_place) {
   for (const auto& [text, mistake] : cases) EXPECT_THAT(played(text), StartsWith(mistake)) << text;
 }
 
+TEST(VslScript, delegations_have_an_smtp_service) {
+  const auto load = [](Player& player, const std::string& kind) {
+    player.options.tables = {status_functions().functions, service_functions().functions};
+    return player.load({{"main.vsl", "service s " + kind +
+                                         ";\n#{ mail: [ rule \"a\" || next() ],"
+                                         " postq: [ delegate s \"x\" || next() ] }"}});
+  };
+  Player player;
+  ASSERT_EQ(load(player,
+                 "smtp = #{ delegator: #{ address: \"192.0.2.1:25\" }, receiver: "
+                 "\"127.0.0.1:10026\" }"),
+            "");
+  EXPECT_EQ(player.script->service_of(0), nullptr);
+  ASSERT_NE(player.script->service_of(1), nullptr);
+  EXPECT_EQ(player.script->service_of(1)->options().address, "192.0.2.1:25");
+  EXPECT_EQ(player.run(1), "next");
+  EXPECT_EQ(load(player, "cmd = #{ command: \"true\" }"),
+            "main.vsl:2:52: delegate \"x\" needs an smtp service");
+}
+
 TEST(VslScript, list_files_are_read_beside_the_script) {
   Player player;
   const std::string main =

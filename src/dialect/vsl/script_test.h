@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/loader.h"
 #include "dialect/vsl/script.h"
@@ -147,6 +149,17 @@ inline std::string value_of(const std::string& statements, const std::string& be
                                     "\n#{ mail: [ rule \"t\" || { show(main()); next() } ] }"}});
   if (!wrong.empty()) return "load: " + wrong;
   return player.run();
+}
+
+struct Case {
+  const char* statements;
+  const char* value;
+};
+
+inline void expect_all(const std::vector<Case>& cases, const std::string& before = {}) {
+  for (const Case& one : cases) {
+    EXPECT_EQ(value_of(one.statements, before), one.value) << one.statements;
+  }
 }
 
 }  // namespace postern::dialect::vsl::testing

@@ -1,7 +1,6 @@
 // What the compiler makes of `service N kind = #{...}` and of `N.method(...)`.
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
-#include "dialect/vsl/machine.h"
 #include "dialect/vsl/service.h"
 
 namespace postern::dialect::vsl {
@@ -42,16 +41,7 @@ Task<Value> ask(Call& call, ServicePtr service, std::string method, Values argum
   co_return answer;
 }
 
-/// `delegate service "directive"`, while the policy loads.
-void delegate(Call& call, std::string directive, ServicePtr service) {
-  script::demand(service->kind() == "smtp", "delegate \"" + directive +
-                                                "\" needs an smtp service, not a " +
-                                                std::string(service->kind()) + " one");
-  call.state().user<Machine>().delegates[directive] = std::move(service);
-}
-
 constexpr script::HostFunction functions[] = {
-    {"vsl.delegation", "directive: string, service: service", "", "", bind<&delegate>},
     {"vsl.make_service", "name: string, kind: string, content: string, options: map", "service", "",
      bind<&make>},
     {"vsl.call_service", "service: service, method: string, ...: any", "any", "", bind<&ask>},

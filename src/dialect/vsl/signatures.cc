@@ -11,8 +11,8 @@ namespace {
 constexpr std::string_view prefix = "vsl.";
 
 /// What compiled scripts call, and no script by its name.
-constexpr std::string_view inner[] = {"predefined",   "toml",         "make_object", "make_group",
-                                      "make_service", "call_service", "delegation"};
+constexpr std::string_view inner[] = {"predefined", "toml",         "make_object",
+                                      "make_group", "make_service", "call_service"};
 
 /// Of "a: string, b?: string" one required and one optional; commas inside of brackets separate
 /// nothing, `...` takes any number.

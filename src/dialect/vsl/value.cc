@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "base/text.h"
 #include "dialect/vsl/values.h"
 
 namespace postern::dialect::vsl {
@@ -221,6 +222,14 @@ Text FromScript<Text>::take(lua_State* L, int index) {
 
 namespace {
 
+/// JSON holds no octets that are no UTF-8.
+json::value data_of(const std::string& text) {
+  boost::system::error_code error;
+  json::parse(json::serialize(json::string(text)), error);
+  if (error) return {{"octets", base64_encode(text)}};
+  return json::string(text);
+}
+
 json::value data_of(const smtp::Reply& reply) {
   return {{"code", reply.code},
           {"enhanced", reply.enhanced.to_string()},
@@ -298,13 +307,15 @@ StatusPtr status_again(const json::object& data) {
 
 }  // namespace
 
-/// Data as it is; a map, an object and a status are JSON objects whose first key tells which.
+/// Data as it is; maps, objects, statuses and texts that are no UTF-8 are JSON objects whose first
+/// key tells which.
 json::value Kept<Value>::data(const Value& value) {
   return std::visit(
       dialect::vsl::Overloaded{
           [](Unit) -> json::value { return nullptr; },
           [](const ObjectPtr& one) -> json::value { return one ? data_of(*one) : json::value(); },
           [](const StatusPtr& one) -> json::value { return one ? data_of(*one) : json::value(); },
+          [](const std::string& text) -> json::value { return data_of(text); },
           [](const Value::Array& all) -> json::value {
             json::array made;
             for (const Value& one : all) made.push_back(data(one));
@@ -344,6 +355,9 @@ Value Kept<Value>::again(const json::value& value) {
   const json::object& data = value.get_object();
   if (data.contains("object")) return object_again(data);
   if (data.contains("status")) return status_again(data);
+  if (const json::value* octets = data.if_contains("octets")) {
+    return base64_decode(std::string_view(octets->as_string())).value_or("");
+  }
   Value::Map made;
   for (const auto& [key, one] : data.at("map").as_object()) made[std::string(key)] = again(one);
   return made;

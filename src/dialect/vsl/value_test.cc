@@ -21,10 +21,9 @@ std::vector<Value> all_kinds() {
              .reply = smtp::Reply{.code = 550, .enhanced = {5, 7, 1}, .text = "no\nnever"},
              .queue = "q",
              .detail = "d"});
-  const ObjectPtr group =
-      Object::list(Object::Type::group, {object(Object::Type::ip4, "192.0.2.1"),
-                                         object(Object::Type::regex, "^a.*"),
-                                         object(Object::Type::string, "text")});
+  const ObjectPtr group = Object::list(Object::Type::group, {object(Object::Type::ip4, "192.0.2.1"),
+                                                             object(Object::Type::regex, "^a.*"),
+                                                             object(Object::Type::string, "text")});
   return {Unit{},
           true,
           std::int64_t{-5},

@@ -153,6 +153,12 @@ const Status& status_at(lua_State* L, int index) {
   return *static_cast<const Status*>(holder.get());
 }
 
+std::string_view part_of(const Object& address, bool domain) {
+  const auto& mailbox = address.mailbox();
+  if (!mailbox) return "";
+  return domain ? mailbox->domain : mailbox->local_part;
+}
+
 std::string_view type_name(lua_State* L, int index) {
   switch (shape_at(L, index)) {
     case Shape::none:

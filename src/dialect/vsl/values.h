@@ -53,6 +53,8 @@ bool is_loaded(lua_State* L, int index);
 
 const Object& object_at(lua_State* L, int index);
 const Status& status_at(lua_State* L, int index);
+/// The domain or the local part of an address; "" of the null sender.
+std::string_view part_of(const Object& address, bool domain);
 /// "string", "i64", as `type_of` says it.
 std::string_view type_name(lua_State* L, int index);
 /// A text, or an object that stands for one; nullopt for others.
