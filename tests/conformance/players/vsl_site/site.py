@@ -84,8 +84,8 @@ class Site:
             "auth": {"policies": False, "failures_per_address": NEVER, "failures_per_subnet": NEVER, "failures_per_account": NEVER, "failure_delay": "0s"},
             "limits": {"auth_failures": 20, "error_delay": "0s", "new_sessions_per_minute": 100000},
             "dns": {"servers": ["127.0.0.1:%d" % self.names.port], "timeout": "2s"},
-            # Nothing leaves this machine: mail ends in folders, and hosts that scripts name have private addresses.
-            "relay": {"relay_to_private": "never"},
+            # Nothing leaves this machine: mail ends in folders, and hosts that scripts name are not called over IPv4.
+            "relay": {"relay_to_private": "never", "families": "v6"},
             "route": [{"match": ["*"], "to": ["maildir:%s" % (self.root / ROUTED)]}],
             "log": {"level": "debug"},
             "vsl": self.section(),
