@@ -77,8 +77,8 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
   outbound->config_.store(relay);
   outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
-  outbound->folders_ =
-      std::make_unique<FolderCourier>(rooms.spool, outbound->disk_, config.server.hostname);
+  outbound->folders_ = std::make_unique<FolderCourier>(rooms.spool, outbound->disk_,
+                                                       config.server.hostname, data_dir);
   Outbound& self = *outbound;
   queue::RunnerOptions options = runner_options(config);
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {

@@ -194,11 +194,15 @@ Task<queue::Carried> FolderCourier::carry(const queue::Errand& errand, queue::Te
               reverse_path = std::move(*parsed);
             }
           }
-          if (std::string_view(path).starts_with(deliver::mbox_scheme)) {
-            return deliver::Mbox(path.substr(deliver::mbox_scheme.size()))
-                .deliver(reverse_path, *to, *body);
+          const bool is_mbox = path.starts_with(deliver::mbox_scheme);
+          const std::string place = is_mbox ? path.substr(deliver::mbox_scheme.size()) : path;
+          if (place.starts_with(own_)) {
+            std::error_code seen_below;
+            std::filesystem::create_directories(std::filesystem::path(place).parent_path(),
+                                                seen_below);
           }
-          return deliver::Maildir(path, hostname_).deliver(reverse_path, *to, *body);
+          if (is_mbox) return deliver::Mbox(place).deliver(reverse_path, *to, *body);
+          return deliver::Maildir(place, hostname_).deliver(reverse_path, *to, *body);
         });
     if (!kept) {
       carried.results.push_back(temporary(kept.error().message));

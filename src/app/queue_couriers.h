@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,17 +44,24 @@ class RelayCourier final : public queue::Courier {
   std::map<std::string, std::shared_ptr<relay::Courier>, std::less<>> named_;
 };
 
-/// Into Maildirs and mboxes of this machine. Whoever waits for the disk does so on `workers`.
+/// Into Maildirs and mboxes of this machine. Whoever waits for the disk does so on `workers`. Below
+/// `data_dir`, which is ours, the folders above a mailbox are made; elsewhere one that is missing
+/// may be one that is not mounted.
 class FolderCourier final : public queue::Courier {
  public:
-  FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname)
-      : spool_(spool), workers_(workers), hostname_(std::move(hostname)) {}
+  FolderCourier(spool::Spool& spool, net::WorkPool& workers, std::string hostname,
+                const std::string& data_dir)
+      : spool_(spool),
+        workers_(workers),
+        hostname_(std::move(hostname)),
+        own_(std::filesystem::absolute(data_dir).string() + "/") {}
   Task<queue::Carried> carry(const queue::Errand& errand, queue::Text& text) override;
 
  private:
   spool::Spool& spool_;
   net::WorkPool& workers_;
   const std::string hostname_;
+  const std::string own_;
 };
 
 /// Reports of failures and delays (docs/reports.md). Belongs to the queue's event loop.

@@ -50,7 +50,7 @@ struct FolderCourierTest : ::testing::Test {
     const spool::MessageId id = *stored.get_future().get();
     const spool::Message message = **spool->get(id);
     queue::Text text(*spool, id, *spool->body(id));
-    FolderCourier courier(*spool, pool, "mx.example.org");
+    FolderCourier courier(*spool, pool, "mx.example.org", directory + "/data");
     return tests::run(courier.carry({.message = message,
                                      .destination = destination,
                                      .recipients = {0, 1},
@@ -86,6 +86,15 @@ TEST_F(FolderCourierTest, a_key_says_whether_it_is_an_mbox_or_a_maildir) {
   EXPECT_EQ(
       std::distance(fs::directory_iterator(directory + "/folder/new"), fs::directory_iterator()),
       2);
+}
+
+TEST_F(FolderCourierTest, folders_above_a_mailbox_are_made_in_the_data_directory_alone) {
+  for (const std::string& key : {"mbox:" + directory + "/data/mbox/example.net/bob",
+                                 directory + "/data/mail/example.net/bob"}) {
+    EXPECT_EQ(carry(key).results.at(0).klass, smtp::ResultClass::delivered) << key;
+  }
+  EXPECT_EQ(carry(directory + "/database/x/bob").results.at(0).klass, smtp::ResultClass::temporary);
+  EXPECT_FALSE(fs::exists(directory + "/database"));
 }
 
 TEST_F(FolderCourierTest, an_mbox_that_cannot_be_written_is_temporary) {

@@ -317,5 +317,52 @@ def a_certificate_for_each_domain(bench):
         smtp.check({"code": 450, "text_re": "^%s$" % name}, client.command("EHLO client.example"), "EHLO")
 
 
+DELEGATE = """
+service scan smtp = #{ delegator: #{ address: "127.0.0.1:SCANNER", timeout: "5s" }, receiver: "127.0.0.1:BACK" };
+#{
+  mail: [ rule "not from here" || if mail_from().domain is "outside.example" { next() } else { deny("550 5.7.1 rules ran") } ],
+  postq: [
+    action "before" || prepend_header("X-Before", "1"),
+    delegate scan "scanner" || { if get_header("X-Verdict") is "bad" { quarantine("virus") } else { next() } },
+    action "after" || prepend_header("X-After", "1"),
+  ],
+}
+"""
+
+
+@check
+def delegate_and_return(bench):
+    """A delegated message goes to the scanner alone; what comes back with its number goes on behind the directive, once; nothing else gets in there."""
+    scanner, back = instance.free_port(), instance.free_port()
+    server = gateway(bench, DELEGATE.replace("SCANNER", str(scanner)).replace("BACK", str(back)),
+                     listener=[{}, {"name": "back", "address": "127.0.0.1:%d" % back, "tls": "none"}])
+    sink = relay.Sink(bench, scanner)
+    number = re.compile(rb"^X-VSMTP-DELEGATION: sent; stage=postq; directive=\"scanner\"; id=\"\S+\"\r?$", re.M)
+
+    def returned(content, want):
+        client = smtp.Client(back)
+        bench.stack.callback(client.close)
+        smtp.check("220", client.reply(), "greeting")
+        client.command("EHLO scanner.example", "250")
+        client.command("MAIL FROM:<john@outside.example>", "250")
+        client.command("RCPT TO:<jane@doe.example>", "250")
+        client.command("DATA", "354")
+        smtp.check(want, client.data(content), "end of data at the port for returned mail")
+
+    for verdict, count in ((b"good", 1), (b"bad", 2)):
+        send(session(bench, server), sender="john@outside.example", text="X-VSMTP-DELEGATION: forged\r\n" + TEXT)
+        sink.wait(count)
+        scanned = sink.messages()[-1]
+        if len(number.findall(scanned)) != 1 or b"X-Before" not in scanned or b"forged" in scanned or b"X-After" in scanned:
+            raise Fail("what the scanner got: %r" % scanned)
+        returned(b"X-Verdict: " + verdict + b"\r\n" + scanned, "250")
+        returned(b"X-Verdict: good\r\n" + scanned, {"code": 554})  # the number has had its turn
+    message = relay.folder(bench, "doe", count=1)[0]
+    if b"X-After" not in message or b"DELEGATION" in message or message.count(b"X-Before") != 1:
+        raise Fail("what was delivered: %r" % message)
+    expect("set aside", 1, len(relay.waiting(bench, server, "--state", "quarantined")))
+    returned(TEXT.encode(), {"code": 554})
+
+
 if __name__ == "__main__":
     sys.exit(smoke.main(CHECKS, __doc__))

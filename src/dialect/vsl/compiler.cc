@@ -89,7 +89,7 @@ std::optional<Stage> stage_named(std::string_view word) {
 
 std::string_view word_of(Stage stage) {
   const auto* const found = std::ranges::find(stage_words, stage, &Word::stage);
-  return found == std::ranges::end(stage_words) ? to_string(stage) : found->word;
+  return found == std::ranges::end(stage_words) ? std::string_view() : found->word;
 }
 
 std::string_view to_string(Directive::Kind kind) {

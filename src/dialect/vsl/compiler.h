@@ -54,7 +54,7 @@ tl::expected<Compiled, Mistake> compile(const Sources& sources, const FindFuncti
 
 /// "preq" is Stage::message; accepts old spellings ("deliver").
 std::optional<policy::Stage> stage_named(std::string_view word);
-/// "preq".
+/// "preq"; empty: scripts have no such stage.
 std::string_view word_of(policy::Stage stage);
 
 }  // namespace postern::dialect::vsl

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/vsl/machine.h"
 #include "mailauth/ar/strip.h"
 
 namespace postern::dialect::vsl {
@@ -28,6 +29,13 @@ bool Site::is_local(std::string_view domain_name) const {
   const auto normal = mail::Domain::parse(domain_name);
   const std::string name = normal ? normal->text() : lower(domain_name);
   return !name.empty() && (iequals(name, domain) || virtual_domains.contains(name));
+}
+
+const Site& site_of(script::Call& call) {
+  if (const Context* context = call.context<Context>()) return context->site;
+  const Site* site = call.state().user<Machine>().site;
+  script::demand(site != nullptr, "only available inside a rule or an action");
+  return *site;
 }
 
 std::optional<mail::Mailbox> sender_of(const Context& context) {

@@ -12,6 +12,7 @@
 
 #include <boost/json.hpp>
 
+#include "dialect/vsl/delegation.h"
 #include "dialect/vsl/object.h"
 #include "mail/header_fields.h"
 #include "mailauth/dkim/sign.h"
@@ -58,6 +59,8 @@ struct Draft final : policy::ScriptTransaction {
   std::set<std::string> removed;     ///< addresses in lower case
   std::map<std::string, policy::Transport> transports;  ///< by address in lower case
 
+  /// A message that came back: the directive that handed it out, where the rules go on.
+  std::optional<Delegation> resumed;
   /// Of quarantine and faccept: stages up to the end of the transaction are skipped.
   std::optional<Status> skip;
   /// When other scripts had their say since: the recipients of the copy in hand, instead of the
@@ -97,6 +100,9 @@ inline Context& rule_of(script::Call& call) {
   script::demand(context != nullptr, "only available inside a rule or an action");
   return *context;
 }
+
+/// What is configured, inside rules and while the policy loads. Throws where nothing is.
+const Site& site_of(script::Call& call);
 
 /// The sender as rules see it; throws "the field: `mail_from` is not defined yet, ..." too early.
 std::optional<mail::Mailbox> sender_of(const Context& context);

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 #include "dialect/script_record.h"
+#include "dialect/vsl/delegate.h"
+#include "dialect/vsl/service.h"
 #include "dialect/vsl/session_state.h"
 
 namespace postern::dialect::vsl {
@@ -65,7 +67,10 @@ class Judge {
       co_return verdict;
     }
     Verdict verdict = policy::pass_on();
-    if (!holds_message(stage_)) {
+    const policy::SessionFacts& session = evidence_.session;
+    if (held_.policy.receives_at(session.server_ip, session.server_port)) {
+      verdict = co_await of_returned();
+    } else if (!holds_message(stage_)) {
       verdict = co_await ask(held_.draft);
       if (stage_ == Stage::rcpt && evidence_.candidate && !verdict.refuses()) replaced_recipient();
     } else {
@@ -114,6 +119,33 @@ class Judge {
         held_.draft.removed.contains(lower(candidate.address.text()))) {
       candidate.route.kind = Route::Kind::relay;
     }
+  }
+
+  /// At the port that handed-out messages come back to: no rule is asked before the message has
+  /// shown that it is one of ours, and one that is not is refused with all its recipients.
+  Task<Verdict> of_returned() {
+    if (stage_ == Stage::rcpt && evidence_.candidate &&
+        evidence_.candidate->route.kind == Route::Kind::none) {
+      evidence_.candidate->route.kind = Route::Kind::relay;
+      note("delegation", {}, policy::pass_on("mail that comes back keeps its recipients"), {});
+    }
+    if (!holds_message(stage_)) co_return policy::pass_on();
+    if (stage_ != Stage::message) {
+      Verdict verdict = co_await ask_about_copies();
+      co_return verdict;
+    }
+    Context context = context_of(held_.draft);
+    if (!take_back(context)) {
+      Verdict verdict =
+          policy::refuse(554, {5, 7, 1}, "only mail that was delegated comes back here",
+                         "no number of a delegation that is out");
+      note("delegation", {}, verdict, {});
+      co_return verdict;
+    }
+    note("delegation", {},
+         policy::pass_on("came back from \"" + held_.draft.resumed->directive + "\""), {});
+    publish(held_.draft);
+    co_return policy::pass_on();
   }
 
   /// The message is one until other scripts have made copies of it: then each is asked about.
@@ -187,7 +219,17 @@ class Judge {
   Task<Verdict> ask(Draft& draft) {
     if (const auto& skipped = skip()) co_return verdict_of_skip(*skipped);
     Context context = context_of(draft);
+    if (draft.resumed && draft.resumed->stage > stage_) co_return policy::pass_on();
+    if (stage_ == Stage::message && held_.policy.has_delegates()) drop_forged(context);
     for (const Directive& directive : held_.policy.directives(stage_)) {
+      if (draft.resumed && draft.resumed->directive != directive.name) continue;
+      if (const SmtpService* service = held_.policy.delegate(directive);
+          service != nullptr && !draft.resumed) {
+        hand_out(context, directive, *service);
+        note(directive, policy::permit("handed to " + service->options().address), {});
+        co_return policy::permit();
+      }
+      draft.resumed.reset();
       Policy::Ran ran = co_await held_.policy.run(directive, context);
       if (!ran.trouble.empty()) {
         Verdict verdict = failed(stage_, ran.trouble);
@@ -200,6 +242,10 @@ class Judge {
       shown.detail = ran.status ? words_of(status) : std::string();
       note(directive, shown, ran.spent);
       if (status.kind != Status::Kind::next) co_return verdict;
+    }
+    // Closed: where the rules would have gone on there is nothing any more.
+    if (draft.resumed) {
+      co_return failed(stage_, "no directive is called \"" + draft.resumed->directive + "\"");
     }
     co_return policy::pass_on();
   }

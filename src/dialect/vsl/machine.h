@@ -1,6 +1,8 @@
 // What the runtime keeps beside each state of a script, and the runtime itself.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,11 +12,15 @@
 
 namespace postern::dialect::vsl {
 
+class Service;
+
 /// State::user() of a script's states.
 struct Machine {
   const Sources* sources = nullptr;
   const ScriptLimits* limits = nullptr;
   const script::Files* files = nullptr;
+  std::map<std::string, std::shared_ptr<Service>, std::less<>> delegates;  ///< by directive
+  const Site* site = nullptr;  ///< null: nothing is configured
   std::vector<int> functions;  ///< of directives, by their index: State::keep()
   const char* exhausted = nullptr;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/ip.h"
+
 #include "dialect/script_record.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/lint.h"
@@ -75,6 +77,7 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
                                  .given = given.files},
                        .tables = all_functions(),
                        .find = signature_of,
+                       .site = &given.site,
                        .run = given.run,
                        .states = given.states};
   auto loaded = Script::load(std::move(*sources), std::move(script), *policy->placed_);
@@ -108,6 +111,10 @@ std::span<const Directive> Policy::directives(policy::Stage stage) const {
   const std::vector<Directive>& all = script_->directives();
   const auto [first, last] = std::ranges::equal_range(all, stage, {}, &Directive::stage);
   return {first, last};
+}
+
+bool Policy::receives_at(const IpAddress& address, std::uint16_t port) const {
+  return script_->has_delegates() && script_->comes_back_to(with_port(address, port));
 }
 
 Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {

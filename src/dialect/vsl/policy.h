@@ -43,6 +43,14 @@ class Policy {
   const Site& site() const { return options_.site; }
   const PolicyOptions& options() const { return options_; }
   script::World& world() const { return world_; }
+  /// Whom a `delegate` hands messages to; null: it is none.
+  const SmtpService* delegate(const Directive& directive) const {
+    return script_->delegate(directive.name);
+  }
+  /// Whether some are handed out and must be known again when they come back.
+  bool has_delegates() const { return script_->has_delegates(); }
+  /// Whether handed-out messages come back at this end of a connection.
+  bool receives_at(const IpAddress& address, std::uint16_t port) const;
   /// As JSON, for load_definition(). Without keys and passwords.
   const std::string& definition() const { return definition_; }
 

@@ -195,13 +195,6 @@ std::string text_at(lua_State* L, int index, Work& work) {
     case Shape::text:
       text = script::stack::text_at(L, index);
       break;
-    case Shape::range: {
-      const Range range = range_at(L, index);
-      text = std::to_string(range.from) + ".." +
-             std::to_string(static_cast<std::int64_t>(static_cast<std::uint64_t>(range.from) +
-                                                      static_cast<std::uint64_t>(range.count)));
-      break;
-    }
     case Shape::function:
     case Shape::foreign:
       text = type_name(L, index);

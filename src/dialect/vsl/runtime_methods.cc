@@ -52,7 +52,7 @@ int to_string_of(lua_State* L) {
 int to_debug(lua_State* L) {
   Work work(L);
   const Shape shape = shape_at(L, 1);
-  if (shape == Shape::function || shape == Shape::foreign || shape == Shape::range) {
+  if (shape == Shape::function || shape == Shape::foreign) {
     return give_text(L, text_at(L, 1, work));
   }
   const std::string text = debug_of(value_at(L, 1));

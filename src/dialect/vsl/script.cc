@@ -1,6 +1,7 @@
 #include "dialect/vsl/script.h"
 
 #include "dialect/vsl/machine.h"
+#include "dialect/vsl/service.h"
 #include "dialect/vsl/values.h"
 
 namespace postern::dialect::vsl {
@@ -61,11 +62,17 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
     return std::make_shared<Machine>(Machine{.sources = &script->sources_,
                                              .limits = &script->options_.limits,
                                              .files = &script->options_.files,
+                                             .site = script->options_.site,
                                              .functions = {}});
   };
   auto loaded = script::Program::load(std::move(program), world);
   if (loaded) {
     made->program_ = std::move(*loaded);
+    for (const auto& [name, service] : made->program_->loaded().user<Machine>().delegates) {
+      const auto smtp = std::static_pointer_cast<const SmtpService>(service);
+      made->delegates_[name] = smtp;
+      made->receivers_.insert(smtp->options().receiver);
+    }
     return made;
   }
   const Raised& raised = loaded.error();
@@ -90,6 +97,11 @@ Script::Trouble Script::trouble_of(const Raised& raised, std::string file, Posit
   trouble.what.file = sources_.files[found.file].name;
   trouble.what.at = found.at;
   return trouble;
+}
+
+const SmtpService* Script::delegate(std::string_view directive) const {
+  const auto found = delegates_.find(directive);
+  return found == delegates_.end() ? nullptr : found->second.get();
 }
 
 std::string Script::place_of(std::string_view place) const {

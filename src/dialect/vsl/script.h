@@ -1,13 +1,16 @@
 // A policy of `.vsl` files that has loaded.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "dialect/vsl/compiler.h"
+#include "dialect/vsl/context.h"
 #include "dialect/vsl/object.h"
 #include "script/program.h"
 
@@ -36,10 +39,13 @@ struct ScriptOptions {
   ///   vsl.call_service(service, method, ...)          `service.method(...)`
   ///   vsl.delegation(directive, service)              `delegate service "directive"`, at load
   std::vector<script::HostTable> tables;
-  FindFunction find;  ///< signature_of
+  FindFunction find;           ///< signature_of
+  const Site* site = nullptr;  ///< what files may ask while they load; outlives the script
   script::RunToEnd run;
   std::size_t states = 1;  ///< made at once; further threads make their own
 };
+
+class SmtpService;
 
 /// Immutable; shared by sessions and threads. Values that a file made while it loaded cannot be
 /// changed later: what one message does is nothing to the next.
@@ -67,6 +73,12 @@ class Script {
   /// Calls a directive, by its index. `call` outlives the task; its limits are ScriptLimits::call.
   Task<Ran> run(std::size_t directive, script::Call& call) const;
 
+  /// The service that a `delegate` hands messages to; null: the name is no delegation's.
+  const SmtpService* delegate(std::string_view directive) const;
+  /// Whether one of them has messages come back there: "127.0.0.1:10027".
+  bool comes_back_to(const std::string& address) const { return receivers_.contains(address); }
+  bool has_delegates() const { return !receivers_.empty(); }
+
   /// "main.vsl:3:5" of a place as script::State::place() says it, "policy:57"; others as they are.
   std::string place_of(std::string_view place) const;
 
@@ -81,6 +93,8 @@ class Script {
   ScriptOptions options_;
   script::World& world_;
   Compiled compiled_;
+  std::map<std::string, std::shared_ptr<const SmtpService>, std::less<>> delegates_;
+  std::set<std::string> receivers_;
   std::shared_ptr<script::Program> program_;
 };
 

@@ -1,6 +1,7 @@
 // What the compiler makes of `service N kind = #{...}` and of `N.method(...)`.
 #include "dialect/vsl/context.h"
 #include "dialect/vsl/library.h"
+#include "dialect/vsl/machine.h"
 #include "dialect/vsl/service.h"
 
 namespace postern::dialect::vsl {
@@ -41,14 +42,19 @@ Task<Value> ask(Call& call, ServicePtr service, std::string method, Values argum
   co_return answer;
 }
 
+/// `delegate service "directive"`, while the policy loads.
+void delegate(Call& call, std::string directive, ServicePtr service) {
+  script::demand(service->kind() == "smtp", "delegate \"" + directive +
+                                                "\" needs an smtp service, not a " +
+                                                std::string(service->kind()) + " one");
+  call.state().user<Machine>().delegates[directive] = std::move(service);
+}
+
 constexpr script::HostFunction functions[] = {
-    {"vsl.make_service", "name: string, kind: string, content: string, options: map", "service",
-     "`service NAME KIND:CONTENT = OPTIONS`: cmd, smtp, db:csv or db:sqlite.", bind<&make>},
-    {"vsl.call_service", "service: service, method: string, ...: any", "any",
-     "`NAME.method(...)`, in directives only: run of a cmd, get, set and rm of a db:csv, query of "
-     "a "
-     "db:sqlite.",
-     bind<&ask>},
+    {"vsl.delegation", "directive: string, service: service", "", "", bind<&delegate>},
+    {"vsl.make_service", "name: string, kind: string, content: string, options: map", "service", "",
+     bind<&make>},
+    {"vsl.call_service", "service: service, method: string, ...: any", "any", "", bind<&ask>},
 };
 
 }  // namespace

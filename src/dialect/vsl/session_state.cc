@@ -61,6 +61,10 @@ std::string state_line(const Session& session, const Draft& draft) {
   note("connect", skip_json(session.skip));
   note("helo", skip_json(session.skip_from_helo));
   note("skip", skip_json(draft.skip));
+  if (draft.resumed) {
+    state["resumed"] =
+        json::array{static_cast<int>(draft.resumed->stage), json::value(draft.resumed->directive)};
+  }
   if (draft.sender_changed) {
     state["sender"] = draft.sender ? json_of(*draft.sender) : json::value(json::array{});
   }
@@ -80,6 +84,10 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   session.skip = skip_of(state, "connect");
   session.skip_from_helo = skip_of(state, "helo");
   draft.skip = skip_of(state, "skip");
+  if (const json::value* resumed = state.if_contains("resumed")) {
+    draft.resumed = {policy::Stage(resumed->at(0).to_number<int>()),
+                     std::string(resumed->at(1).as_string())};
+  }
   if (const json::value* sender = state.if_contains("sender")) {
     draft.sender_changed = true;
     if (!sender->as_array().empty()) draft.sender = mailbox_of(*sender);

@@ -30,7 +30,7 @@ std::string_view behind_at(std::string_view text) {
 }
 
 bool in_domain(Call& call, Value value) {
-  const Site& site = rule_of(call).site;
+  const Site& site = site_of(call);
   if (const auto* text = std::get_if<std::string>(&value.is)) {
     return site.is_local(behind_at(*text));
   }
@@ -74,7 +74,7 @@ Task<bool> user_exist(Call& call, Text name) {
   co_return *exists;
 }
 
-std::string hostname(Call& call) { return rule_of(call).site.hostname; }
+std::string hostname(Call& call) { return site_of(call).hostname; }
 
 std::string now_as(Call& call, const char* name, fmt::string_view format) {
   const json::value said = call.told_by(name, [&]() -> json::value {
@@ -198,7 +198,7 @@ Task<void> dump(Call& call, Text folder) {
 }
 
 Value toml(Call& call, std::string name) {
-  const Site& site = rule_of(call).site;
+  const Site& site = site_of(call);
   demand(name == "server" || name == "app", "`toml::" + printable(name, 100) + "` is not defined");
   return value_of(name == "server" ? site.toml_server : site.toml_app);
 }

@@ -1,0 +1,65 @@
+#include "dialect/vsl/delegate.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/script_record.h"
+#include "dialect/vsl/service.h"
+
+namespace postern::dialect::vsl {
+
+namespace {
+
+/// The numbers that are out, whichever version of the policy handed them out.
+Delegations& delegations() {
+  static Delegations all;
+  return all;
+}
+
+bool is_ours(const Draft::Field& field) { return iequals(field.name, delegation_field); }
+
+}  // namespace
+
+void hand_out(Context& context, const Directive& directive, const SmtpService& service) {
+  Draft& draft = draft_with_message(context);
+  draft.skip = Status{.kind = Status::Kind::faccept, .reply = {}, .queue = {}, .detail = {}};
+  if (context.evidence.offline) return;
+  prepend_field(draft, delegation_field, delegations().issue({directive.stage, directive.name}));
+  for (const mail::Mailbox& one : recipients_after(draft, context.evidence)) {
+    draft.transports[lower(one.text())] = {policy::Transport::Kind::forward,
+                                           service.options().address};
+  }
+}
+
+bool take_back(Context& context) {
+  policy::Evidence& evidence = context.evidence;
+  Draft& draft = draft_with_message(context);
+  if (evidence.offline) {
+    const std::string line = take_line(evidence.script_answers);
+    if (line.empty()) return false;
+    const json::value kept = json::parse(line);
+    draft.resumed = {policy::Stage(kept.at(0).to_number<int>()),
+                     std::string(kept.at(1).as_string())};
+    return true;
+  }
+  for (const Draft::Field& field : draft.header) {
+    if (!is_ours(field)) continue;
+    draft.resumed =
+        delegations().redeem(trim(std::string_view(field.text).substr(field.name.size() + 1)));
+    if (draft.resumed) break;
+  }
+  drop_forged(context);
+  if (draft.resumed) {
+    evidence.script_record += json::serialize(
+        json::array{static_cast<int>(draft.resumed->stage), json::value(draft.resumed->directive)});
+  }
+  evidence.script_record += "\n";
+  return draft.resumed.has_value();
+}
+
+void drop_forged(Context& context) {
+  Draft& draft = draft_with_message(context);
+  if (std::erase_if(draft.header, is_ours) > 0) draft.header_changed = true;
+}
+
+}  // namespace postern::dialect::vsl
