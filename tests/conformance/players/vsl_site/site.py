@@ -35,7 +35,7 @@ class Site:
         self.postern, self.tls_port = None, None
 
     def prepare(self):
-        for folder in ("policy", "app", "programs", ROUTED, MAILDIR, MBOX):
+        for folder in ("policy", "app", "programs", ROUTED):
             (self.root / folder).mkdir()
         for name, text in self.case["scripts"].items():
             path = self.inside(name)
@@ -114,8 +114,8 @@ class Site:
     def section(self):
         """[vsl]"""
         config = self.config
-        section = {"domain": self.domain, "app_dir": str(self.root / "app"), "maildir": str(self.root / MAILDIR / "{domain}" / "{local}"),
-                   "mbox": str(self.root / MBOX / "{domain}" / "{local}")}
+        section = {"domain": self.domain, "app_dir": str(self.root / "app"), "maildir": MAILDIR + "/{domain}/{local}",
+                   "mbox": MBOX + "/{domain}/{local}"}
         if self.case["scripts"]:
             section["policy"] = str(self.policy / "main.vsl")
         if config.get("dkim_key"):
@@ -127,6 +127,10 @@ class Site:
         if config.get("must_be_authenticated"):
             section["must_be_authenticated"] = True
         return section
+
+    def folder(self, name):
+        """Where mail ends: by a route outside of the data directory, by rules below it."""
+        return self.root / ROUTED if name == ROUTED else self.postern.root / "data" / name
 
     @property
     def port(self):
