@@ -4,7 +4,7 @@
 Scripts, domains, keys, accounts and limits come from the configuration file, as the player wrote it; DNS answers and warnings from the case,
 whose file FAKE_CASE names. FAKE_FAULT makes it misbehave:
   wrong-code, wrong-enhanced, wrong-text, several-codes, chatty, no-code, cut            of replies, at RCPT; stays, farewell: behind a deny
-  no-log, no-trace, told-twice     message.accepted        lost, again, stray, restless, dies    of mail that was taken
+  no-log, no-trace, told-twice     message.accepted        lost, again, stray, stuck, restless, dies    of mail that was taken
   other-sender, other-rcpt, more-rcpt, also-delivered, not-set-aside, other-queue, other-transport, other-claim
   no-header, more-headers, other-header, other-first       quiet, other-level, talks
   loads-all, serves-all, other-line, other-column, other-file, no-place, opens-first, no-warning, refuses-all
@@ -196,14 +196,17 @@ class Store:
             return row
         if transport == "none" or FAULT == "lost":
             return None
+        if FAULT == "stuck":
+            say("delivery.deferred", message_id=ident, rcpt_to=recipient, route=str(self.routed), reply="4.3.0 no such folder")
+            return {**row, "attempts": 1}
         if transport.startswith("forward:"):
             return {**row, "attempts": 1, "destination": "relay:to " + re.sub(r"^([\d.]+):", r"[\1]:", transport.removeprefix("forward:"))}
         local, _, domain = recipient.partition("@")
-        where = self.config["vsl"].get(transport, "").replace("{domain}", domain).replace("{local}", local)
+        where = self.data / self.config["vsl"].get(transport, "").replace("{domain}", domain).replace("{local}", local)
         if transport == "mbox":
-            self.append(pathlib.Path(where), raw, sender, recipient)
+            self.append(where, raw, sender, recipient)
         for _ in range((2 if FAULT == "again" else 1) if transport != "mbox" else 0):
-            self.deliver(pathlib.Path(where) if transport == "maildir" else self.routed, raw, sender, recipient)
+            self.deliver(where if transport == "maildir" else self.routed, raw, sender, recipient)
         return None
 
     @staticmethod

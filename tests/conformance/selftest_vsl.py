@@ -139,7 +139,7 @@ class Server(unittest.TestCase):
         with self.impatient():
             self.fails(DELIVERED, no_log="1 lines message.accepted", restless="does not come to rest")
         self.fails(DELIVERED, no_trace="without a trace", told_twice="lines message.accepted", lost="where mail for jane@doe-family.com went",
-                   again="delivered twice", stray="nobody was told are accepted", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
+                   again="delivered twice", stuck="did not get into", stray="nobody was told are accepted", other_sender="mail_from", other_rcpt="rcpt", more_rcpt="rcpt",
                    other_claim="forward:x, as the gateway tells", no_header="header x-seen", more_headers="1 of them", other_header="one that matches", other_first="1 of them")
         self.fails(DEAD, also_delivered="a message is set aside (dead)", not_set_aside="disposition\n      expected dead", other_sender="mail_from")
         self.fails(HELD, also_delivered="a message is set aside (hold)", not_set_aside="disposition\n      expected hold", lost="where mail for jane@doe-family.com went")

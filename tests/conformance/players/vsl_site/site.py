@@ -35,7 +35,7 @@ class Site:
         self.postern, self.tls_port = None, None
 
     def prepare(self):
-        for folder in ("policy", "app", "programs", ROUTED, MAILDIR, MBOX):
+        for folder in ("policy", "app", "programs", ROUTED):
             (self.root / folder).mkdir()
         for name, text in self.case["scripts"].items():
             path = self.inside(name)
@@ -84,8 +84,8 @@ class Site:
             "auth": {"policies": False, "failures_per_address": NEVER, "failures_per_subnet": NEVER, "failures_per_account": NEVER, "failure_delay": "0s"},
             "limits": {"auth_failures": 20, "error_delay": "0s", "new_sessions_per_minute": 100000},
             "dns": {"servers": ["127.0.0.1:%d" % self.names.port], "timeout": "2s"},
-            # Nothing leaves this machine: mail ends in folders, and hosts that scripts name have private addresses.
-            "relay": {"relay_to_private": "never"},
+            # Nothing leaves this machine: mail ends in folders, and hosts that scripts name are not called over IPv4.
+            "relay": {"relay_to_private": "never", "families": "v6"},
             "route": [{"match": ["*"], "to": ["maildir:%s" % (self.root / ROUTED)]}],
             "log": {"level": "debug"},
             "vsl": self.section(),
@@ -114,8 +114,8 @@ class Site:
     def section(self):
         """[vsl]"""
         config = self.config
-        section = {"domain": self.domain, "app_dir": str(self.root / "app"), "maildir": str(self.root / MAILDIR / "{domain}" / "{local}"),
-                   "mbox": str(self.root / MBOX / "{domain}" / "{local}")}
+        section = {"domain": self.domain, "app_dir": str(self.root / "app"), "maildir": MAILDIR + "/{domain}/{local}",
+                   "mbox": MBOX + "/{domain}/{local}"}
         if self.case["scripts"]:
             section["policy"] = str(self.policy / "main.vsl")
         if config.get("dkim_key"):
@@ -127,6 +127,10 @@ class Site:
         if config.get("must_be_authenticated"):
             section["must_be_authenticated"] = True
         return section
+
+    def folder(self, name):
+        """Where mail ends: by a route outside of the data directory, by rules below it."""
+        return self.root / ROUTED if name == ROUTED else self.postern.root / "data" / name
 
     @property
     def port(self):

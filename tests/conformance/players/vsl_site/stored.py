@@ -43,13 +43,13 @@ def id_of(content):
     return None
 
 
-def files(root):
-    """Everything that was delivered into the folders below `root`."""
+def files(site):
+    """Everything that was delivered into folders."""
     for place in (ROUTED, MAILDIR):
-        for path in sorted((root / place).rglob("new/*")):
+        for path in sorted(site.folder(place).rglob("new/*")):
             owner = path.parent.parent
             yield File("deliver" if place == ROUTED else "maildir", path.read_bytes(), "%s@%s" % (owner.name, owner.parent.name))
-    for path in sorted(p for p in (root / MBOX).rglob("*") if p.is_file()):
+    for path in sorted(p for p in site.folder(MBOX).rglob("*") if p.is_file()):
         box = mailbox.mbox(path, create=False)
         for key in box.iterkeys():
             yield File("mbox", box.get_bytes(key), "%s@%s" % (path.name, path.parent.name))
@@ -136,7 +136,7 @@ class Fates:
     def __init__(self, site):
         self.entries = site.log_entries()
         self.queue = queue(site)
-        self.files = list(files(site.root))
+        self.files = list(files(site))
         # Behind the queue: what left it meanwhile is in one of both.
         self.attempts = [e for e in site.log_entries() if str(e.get("event", "")).startswith("delivery.") and e.get("message_id") and e.get("rcpt_to")]
 
@@ -188,8 +188,11 @@ def collect(site, count):
             message.contents.append(file.content)
     for attempt in look.attempts:
         message = by_id.get(attempt["message_id"])
-        # What is in a folder must be there.
-        if message and attempt["event"] != "delivery.deferred" and "/" not in str(attempt.get("route")):
+        if message and "/" in str(attempt.get("route")):
+            if attempt["event"] != "delivery.sent":
+                raise Fail("mail for %s did not get into %s: %s" % (attempt["rcpt_to"], attempt["route"], attempt.get("reply")))
+            continue  # what is in a folder must be there
+        if message and attempt["event"] != "delivery.deferred":
             message.delivered.add(attempt["rcpt_to"])
             message.found.setdefault(attempt["rcpt_to"], way_of(str(attempt.get("route"))))
     for entry in look.queue:
@@ -244,6 +247,8 @@ def waiting(site, message, entry):
         address, kind, _, key = recipient["address"], *recipient["destination"].partition(":")
         message.states[address] = (recipient["state"], recipient.get("quarantine"))
         message.claims.setdefault(address, None)
+        if kind == "local" and recipient["state"] == "delivered":
+            continue  # what is in a folder must be there
         where = {"relay": way_of(key), "local": local_way(key)}.get(kind, kind)
         if message.found.get(address) not in (None, where):
             raise Fail("mail for %s went %s, and waits to go %s" % (address, message.found[address], where))
