@@ -329,7 +329,6 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
     result.config.server.hostname =
         options.machine_name.empty() ? machine_name() : options.machine_name;
   }
-  result.config.vsl.present = positions.has("vsl");
   if (options.adjust) options.adjust(result.config);
   compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
                        result.diagnostics);

@@ -115,6 +115,7 @@ Row first_row(const Config& config) {
   if (!config.routes.empty()) row.route = config.routes[0];
   if (!config.egress.empty()) row.egress = config.egress[0];
   if (!config.auth.sources.empty()) row.source = config.auth.sources[0];
+  if (!config.vsl.virtual_domains.empty()) row.virtual_domain = config.vsl.virtual_domains[0];
   return row;
 }
 

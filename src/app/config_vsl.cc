@@ -64,13 +64,18 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
     const VslVirtual& one = given.virtual_domains[i];
     const std::string path = fmt::format("vsl.virtual.{}", i);
     if (one.domain.empty()) {
-      diagnostics.add(positions.at(path, "V003", "a further domain without its `domain`"));
+      const bool says_nothing = one.dkim_key.empty() && one.certificate.empty() && one.key.empty();
+      if (!says_nothing) {
+        diagnostics.add(positions.at(path, "V003", "a further domain without its `domain`"));
+      }
+      continue;
     }
     site.virtual_domains[lower(one.domain)] =
         read_key(one.dkim_key, path + ".dkim_key", positions, diagnostics);
     virtual_domains[one.domain] = virtual_of(one);
   }
-  if (!given.app_dir.empty()) site.app_directory = std::filesystem::absolute(given.app_dir).string();
+  if (!given.app_dir.empty())
+    site.app_directory = std::filesystem::absolute(given.app_dir).string();
   site.allowed_commands = given.allow_commands;
   site.relay_networks = given.relay_networks;
   site.toml_server = {{"domain", site.domain}, {"hostname", site.hostname}};
@@ -79,8 +84,7 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
   return site;
 }
 
-Diagnostic diagnostic_of(const vsl::Mistake& mistake,
-                         const std::filesystem::path& folder) {
+Diagnostic diagnostic_of(const vsl::Mistake& mistake, const std::filesystem::path& folder) {
   Diagnostic diagnostic;
   diagnostic.code = "V001";
   diagnostic.message = mistake.message;
@@ -110,9 +114,10 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
                     .depth = static_cast<int>(given.depth),
                     .string = given.string,
                     .array = given.array};
-  options.states = (config.server.threads != 0 ? config.server.threads
-                                               : std::max(1u, std::thread::hardware_concurrency())) +
-                   other_threads;
+  options.states =
+      (config.server.threads != 0 ? config.server.threads
+                                  : std::max(1u, std::thread::hardware_concurrency())) +
+      other_threads;
   options.run = [runtime = std::weak_ptr(given.runtime)](Task<void> task) {
     if (const auto held = runtime.lock()) held->run(std::move(task));
   };
@@ -123,7 +128,7 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
 
 void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnostics) {
   VslConfig& given = config.vsl;
-  if (!given.present) return;
+  if (!given.is_meant()) return;
   for (const Cidr& network : given.relay_networks.networks()) {
     if (network.prefix() != 0) continue;
     Diagnostic diagnostic = positions.at("vsl.relay_networks", "V004",
@@ -140,8 +145,9 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
   vsl::Site site = site_of(config, positions, diagnostics);
   std::error_code error;
   if (!given.policy.empty() && !std::filesystem::is_regular_file(given.policy, error)) {
-    Diagnostic diagnostic = positions.at(
-        "vsl.policy", "V002", fmt::format("cannot read the policy {}", printable(given.policy, 200)));
+    Diagnostic diagnostic =
+        positions.at("vsl.policy", "V002",
+                     fmt::format("cannot read the policy {}", printable(given.policy, 200)));
     diagnostic.hint = "paths are those of the directory that postern was started in";
     diagnostics.add(std::move(diagnostic));
     return;
@@ -158,6 +164,13 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     return;
   }
   given.loaded = std::move(*loaded);
+  if (given.policy.empty()) {
+    Diagnostic diagnostic =
+        positions.at("vsl.policy", "V005", "no policy is named: every connection is denied");
+    diagnostic.severity = Severity::warning;
+    diagnostic.hint = "write `policy = \"/etc/postern/rules/main.vsl\"` below [vsl]";
+    diagnostics.add(std::move(diagnostic));
+  }
   for (const vsl::Mistake& warning : given.loaded->warnings()) {
     Diagnostic diagnostic = diagnostic_of(warning, folder);
     diagnostic.severity = Severity::warning;

@@ -1,6 +1,7 @@
 // The section [vsl]: a policy of `.vsl` rules, loaded while the configuration is.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,6 @@ struct VslVirtual {
 };
 
 struct VslConfig {
-  bool present = false;  ///< without `policy` every connection is denied then
   std::string policy;    ///< the entry file; its folder is the policy directory
   LuaMode mode = LuaMode::enforce;
   std::string domain;  ///< ours; empty: server.hostname
@@ -47,6 +47,14 @@ struct VslConfig {
   std::shared_ptr<const dialect::vsl::Policy> loaded;
   std::shared_ptr<ScriptRuntime> runtime;
 
+  /// Whether .vsl is meant at all. Where it is and no policy is named, every connection is denied.
+  bool is_meant() const {
+    return !policy.empty() || !domain.empty() || !dkim_key.empty() || !app_dir.empty() ||
+           !allow_commands.empty() || must_be_authenticated ||
+           !relay_networks.networks().empty() ||
+           std::ranges::any_of(virtual_domains,
+                               [](const VslVirtual& one) { return !one.domain.empty(); });
+  }
   /// The name mail for us goes to.
   const std::string& own_domain(const std::string& hostname) const {
     return domain.empty() ? hostname : domain;

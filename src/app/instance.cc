@@ -315,7 +315,7 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
     }
     net::TlsContext::ByName by_name;
     for (const VslVirtual& domain : config.vsl.virtual_domains) {
-      if (domain.certificate.empty()) continue;
+      if (domain.domain.empty() || domain.certificate.empty()) continue;
       auto its_own = net::TlsContext::load(domain.certificate, domain.key);
       if (!its_own) return cannot(ExitCode::config, its_own.error().message, "");
       by_name[lower(domain.domain)] = std::move(*its_own);

@@ -88,12 +88,12 @@ def explained(bench, server, trace):
 
 
 def rules_of(found):
-    return [(step["check"], step["origin"]) for decision in found["decisions"] for step in decision["steps"] if step["layer"] == "vsl"]
+    return [(step["rule"], step["origin"]) for decision in found["decisions"] for step in decision["steps"] if step["layer"] == "vsl"]
 
 
 # ---------------------------------------------------------------- reloads
 def says(word):
-    return '#{ mail: [ rule "say" || deny("550 5.7.1 %s") ] }\n' % word
+    return '#{ mail: [ rule "say" || info("550 5.7.1 %s") ] }\n' % word
 
 
 def told(client, word):
@@ -105,6 +105,7 @@ def reloads(bench):
     """SIGHUP: a policy that does not load changes nothing and is named with line and column; a good one is for new sessions."""
     server = gateway(bench, says("one"))
     old = session(bench, server)
+    told(old, "one")
     rewrite(bench, "#{ mail: [ rule \"say\" || deny( ] }\n")
     relay.reload(server, "reload.failed")
     failed = str(relay.events(server, "reload.failed")[-1])
@@ -171,9 +172,9 @@ def one_evaluation_for_two_dialects(bench):
     """A rule and a webhook policy that both want SPF cost one lookup; each rule stands in the trace with its place; the decision can be made again."""
     server = gateway(bench, FAMILY, zone=ZONE, files={"objects.vsl": OBJECTS})
     account = relay.account_of(server)
-    policy = account.call("POST", "/policies", {"name": "spf", "require_spf": True}, expect=201)
+    policy = account.call("POST", "/smtp-policies", {"name": "spf", "require_spf": True}, expect=201)
     receiver = bench.receiver()
-    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "policy_id": policy["id"]}, expect=201)
+    webhook = account.call("POST", "/webhooks", {"target_url": receiver.url + "/hook", "smtp_security_policy_id": policy["id"]}, expect=201)
     send(session(bench, server), to=webhook["email_address"])
     asked = [name for _, _, name, kind in bench.dns.queries if (name, kind) == ("sender.example", "TXT")]
     expect("questions about the sender's SPF record", 1, len(asked))
@@ -306,7 +307,7 @@ def a_certificate_for_each_domain(bench):
     """[[vsl.virtual]]: who asks for the name (SNI) gets its certificate and `server_name()`; others get the listener's."""
     root, chain, key = certificate(bench.root, "other.example")
     server = gateway(bench, '#{ helo: [ rule "name" || if is_secured() { info(`450 4.7.0 ${server_name()}`) } else { next() } ] }',
-                     vsl={"virtual": [{"domain": "other.example", "certificate": str(chain), "key": str(key)}]})
+                     **{"vsl.virtual": [{"domain": "other.example", "certificate": str(chain), "key": str(key)}]})
     for name, trusted in (("other.example", True), (DOMAIN, False)):
         client = session(bench, server)
         client.command("STARTTLS", "220")
@@ -352,7 +353,7 @@ def delegate_and_return(bench):
     for verdict, count in ((b"good", 1), (b"bad", 2)):
         send(session(bench, server), sender="john@outside.example", text="X-VSMTP-DELEGATION: forged\r\n" + TEXT)
         sink.wait(count)
-        scanned = sink.messages()[-1]
+        scanned = sink.messages[-1]
         if len(number.findall(scanned)) != 1 or b"X-Before" not in scanned or b"forged" in scanned or b"X-After" in scanned:
             raise Fail("what the scanner got: %r" % scanned)
         returned(b"X-Verdict: " + verdict + b"\r\n" + scanned, "250")

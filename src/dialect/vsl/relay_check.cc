@@ -59,6 +59,10 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   if (recipient.domain.empty() || context.site.is_local(recipient.domain)) {
     co_return status_of(Kind::next, "the recipient is one of ours");
   }
+  if (recipient == evidence.candidate->address &&
+      evidence.candidate->route.kind == Route::Kind::webhook) {
+    co_return status_of(Kind::next, "a webhook owns the recipient");
+  }
   HostMatch match = co_await known_client(context, std::move(hosts));
   if (!match.found) {
     co_return status_of(Kind::refuse_recipient, std::move(match.detail),
