@@ -183,7 +183,7 @@ constexpr CodePage pages[] = {
      "Clients in `relay_networks` send mail to anywhere without a login and without a rule. A "
      "network of all addresses makes that an open relay, which Postern does not start.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n",
-     "[vsl]\nrelay_networks = [\"192.0.2.0/24\"]\n"},
+     "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
      "The policy loads and something in it is probably not meant: a name that is nowhere defined, "
      "a call with the wrong number of arguments or in a stage too early for it, a status that an "

@@ -37,6 +37,8 @@ class RecordGatherer final : public policy::Gatherer {
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
     using policy::Need;
+    if (policy::has(needs, Need::dmarc)) needs = needs | Need::spf;  // it takes SPF with it
+    needs = policy::missing(needs, evidence);
     NoResolver resolver;
     policy::DnsDesk desk(resolver, evidence.dns, mailauth::spf::max_queries,
                          std::chrono::milliseconds(0));
