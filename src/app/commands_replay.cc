@@ -129,6 +129,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   if (!options) return report_usage(options.error(), json, streams);
   LoadOptions load;
   load.read_files = false;
+  load.load_policy = true;  // scripts of the draft decide too
   load.adjust = [&](Config& config) {
     if (const auto named = arguments.value("--data-dir")) config.server.data_dir = *named;
   };

@@ -206,6 +206,26 @@ def explain_before_the_fact(bench):
 
 
 @check
+def replay_of_a_draft(bench):
+    """`postern replay`: what a draft's rules would have said to recorded mail; what needs the message itself is counted as not decidable."""
+    lists = {"compatibility_level": "3.6", "mynetworks": "127.0.0.0/8", "mydestination": "", "relay_domains": DOMAIN,
+             "smtpd_relay_restrictions": "permit_mynetworks, reject"}
+    server = gateway(bench, "#{}", vsl={"mode": "shadow"}, restrictions=lists)
+    client = session(bench, server)
+    for sender in ("ann", "ben", "ben"):
+        send(client, sender=sender + "@sender.example")
+    relay.logged(server, "message.accepted", 3)
+    rewrite(bench, '#{ mail: [ rule "no ann" || if mail_from().local_part is "ann" { deny() } else { next() } ],\n'
+                   '   preq: [ rule "subject" || if get_header("Subject") is "hello" { deny() } else { next() } ] }\n')
+    draft = bench.config({**server._settings, "vsl": {**server._settings["vsl"], "mode": "enforce"}}, "draft.toml")
+    tally = relay.until("a tally", lambda: (t := json.loads(bench.run("replay", "--config", draft, "--data-dir", server.root / "data", "--json")[1]))
+                        and t["transactions"] == 3 and t)
+    expect("the tally", (1, 2), (tally["counts"]["newly_refused"], tally["counts"]["undecidable"]))
+    expect("who refuses", [{"layer": "vsl", "check": "no ann", "origin": "main.vsl:1:12"}],
+           [one["rule"] for one in tally["changes"]["newly_refused"]["rules"]])
+
+
+@check
 def shadow(bench):
     """mode = "shadow": rules run and are traced, and refuse nothing."""
     server = gateway(bench, '#{ rcpt: [ rule "no" || deny() ], preq: [ action "mark" || prepend_header("X-Mark", "1") ] }', vsl={"mode": "shadow"},

@@ -58,6 +58,7 @@ class Judge {
 
   Task<Verdict> run() {
     if (stage_ == Stage::helo) held_.session.skip_from_helo.reset();
+    if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
         !evidence_.session.auth) {

@@ -129,11 +129,12 @@ Value remove_header(Call& call, Text name) {
   return value_of(call.told_by("remove_header", [&]() -> json::value { return there; }));
 }
 
+/// No record keeps it: what was read of a message's header is kept, the message is not.
 Value whole_message(Call& call) {
   Context& context = rule_of(call);
   draft_with_message(context);
-  return value_of(call.told_by(
-      "mail", [&]() -> json::value { return json::value(readable(message_text(context))); }));
+  script::demand(!call.offline(), "the message is not kept with the record");
+  return Value(readable(message_text(context)));
 }
 
 void rewrite_mail_from_message(Call& call, Value address) {

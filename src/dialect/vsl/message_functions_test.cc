@@ -74,7 +74,7 @@ TEST_F(MessageFunctions, nothing_is_injected) {
 }
 
 TEST_F(MessageFunctions, gives_the_whole_message) {
-  const std::string got = answer_twice("vsl.set_header('Received', 'gone') r(vsl.mail())");
+  const std::string got = answer("vsl.set_header('Received', 'gone') r(vsl.mail())");
   EXPECT_THAT(got, HasSubstr("Received: gone"));
   EXPECT_THAT(got, HasSubstr("Hello."));
   at(Stage::rcpt);
@@ -83,6 +83,16 @@ TEST_F(MessageFunctions, gives_the_whole_message) {
   at(Stage::message);
   outside.text.reset();
   EXPECT_EQ(answer("vsl.mail()"), "error: the message is not there");
+}
+
+TEST_F(MessageFunctions, no_record_holds_the_message) {
+  script::Call call(world, {}, &context);
+  call.record();
+  run("r(vsl.mail())", call);
+  EXPECT_TRUE(call.told().empty());
+  script::Call again(world, {}, &context);
+  again.answer_from({});
+  EXPECT_THAT(run("r(vsl.mail())", again), HasSubstr("not kept with the record"));
 }
 
 TEST_F(MessageFunctions, edits_addresses_in_the_message) {
