@@ -1,5 +1,6 @@
 #include "app/config_vsl.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -124,6 +125,38 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
   return options;
 }
 
+/// Where policy and configuration do not fit together.
+void warn(const Config& config, const Positions& positions, Diagnostics& diagnostics) {
+  const VslConfig& given = config.vsl;
+  const auto add = [&](std::string message, std::string hint) {
+    Diagnostic diagnostic = positions.at("vsl.policy", "V005", std::move(message));
+    diagnostic.severity = Severity::warning;
+    diagnostic.hint = std::move(hint);
+    diagnostics.add(std::move(diagnostic));
+  };
+  if (given.policy.empty()) {
+    add("no policy is named: every connection is denied",
+        "write `policy = \"/etc/postern/rules/main.vsl\"` below [vsl]");
+  } else if (given.mode == LuaMode::enforce && !config.auth.sources.empty() &&
+             given.loaded->directives(policy::Stage::auth).empty()) {
+    add("nobody can sign in with [[auth.source]]: the policy has no rule in `authenticate`",
+        "write `authenticate: [ rule \"accounts\" || authenticate() ]` into its stages");
+  }
+  for (const std::string& receiver : given.loaded->receivers()) {
+    const auto wanted = Endpoint::parse(receiver);
+    const bool there = std::ranges::any_of(config.listeners, [&](const ListenerConfig& one) {
+      const Endpoint& at = one.address;
+      const std::string host = at.address.to_string();
+      return wanted && at.port == wanted->port &&
+             (at.address == wanted->address || host == "0.0.0.0" || host == "::");
+    });
+    if (!there) {
+      add("what is delegated cannot come back: no listener is at " + receiver,
+          "add a [[listener]] with this address");
+    }
+  }
+}
+
 }  // namespace
 
 void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnostics) {
@@ -164,13 +197,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     return;
   }
   given.loaded = std::move(*loaded);
-  if (given.policy.empty()) {
-    Diagnostic diagnostic =
-        positions.at("vsl.policy", "V005", "no policy is named: every connection is denied");
-    diagnostic.severity = Severity::warning;
-    diagnostic.hint = "write `policy = \"/etc/postern/rules/main.vsl\"` below [vsl]";
-    diagnostics.add(std::move(diagnostic));
-  }
+  warn(config, positions, diagnostics);
   for (const vsl::Mistake& warning : given.loaded->warnings()) {
     Diagnostic diagnostic = diagnostic_of(warning, folder);
     diagnostic.severity = Severity::warning;

@@ -114,7 +114,7 @@ std::span<const Directive> Policy::directives(policy::Stage stage) const {
 }
 
 bool Policy::receives_at(const IpAddress& address, std::uint16_t port) const {
-  return script_->has_delegates() && script_->comes_back_to(with_port(address, port));
+  return has_delegates() && receivers().contains(with_port(address, port));
 }
 
 Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {

@@ -48,7 +48,9 @@ class Policy {
     return script_->service_of(index_of(directive));
   }
   /// Whether some are handed out and must be known again when they come back.
-  bool has_delegates() const { return script_->has_delegates(); }
+  bool has_delegates() const { return !receivers().empty(); }
+  /// Where they come back to: "127.0.0.1:10026".
+  const std::set<std::string>& receivers() const { return script_->receivers(); }
   /// Whether handed-out messages come back at this end of a connection.
   bool receives_at(const IpAddress& address, std::uint16_t port) const;
   /// As JSON, for load_definition(). Without keys and passwords.

@@ -73,9 +73,8 @@ class Script {
   /// Calls a directive, by its index. `call` outlives the task; its limits are ScriptLimits::call.
   Task<Ran> run(std::size_t directive, script::Call& call) const;
 
-  /// Whether one of them has messages come back there: "127.0.0.1:10027".
-  bool comes_back_to(const std::string& address) const { return receivers_.contains(address); }
-  bool has_delegates() const { return !receivers_.empty(); }
+  /// Where messages that were handed out come back to: "127.0.0.1:10027".
+  const std::set<std::string>& receivers() const { return receivers_; }
 
   /// "main.vsl:3:5" of a place as script::State::place() says it, "policy:57"; others as they are.
   std::string place_of(std::string_view place) const;
