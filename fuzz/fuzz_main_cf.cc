@@ -8,6 +8,8 @@
 namespace {
 
 using namespace postern::dialect::restrictions;
+using postern::dialect::Fate;
+using postern::dialect::ImportedParameter;
 using postern::fuzz::must;
 
 void check_words(std::string_view value) {
