@@ -59,6 +59,11 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.session.tls_required = listener.tls == TlsMode::required;
   settings.session.auth_without_tls = listener.auth_without_tls;
   settings.session.reject_unauth_pipelining = listener.reject_unauth_pipelining;
+  // DATA without a recipient in the words of vSMTP, where its rules alone decide before it.
+  if (config.vsl.is_meant() && config.vsl.mode == LuaMode::enforce &&
+      !config.restrictions.present) {
+    settings.session.no_recipients = 503;
+  }
   settings.tls = listener.tls == TlsMode::none       ? gateway::ListenerTls::none
                  : listener.tls == TlsMode::implicit ? gateway::ListenerTls::implicit
                                                      : gateway::ListenerTls::starttls;

@@ -56,9 +56,10 @@ struct ServerOptions {
   bool requiretls = true;                 ///< RFC 8689 is offered, inside TLS
   bool xclient = false;                   ///< set per peer by the driver
   bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
-  bool tls_required = false;              ///< 530 5.7.0 before STARTTLS (RFC 3207 §4)
-  bool auth_without_tls = false;          ///< AUTH is offered in the clear too
-  bool helo_required = true;              ///< MAIL before HELO is 503 5.5.1
+  std::uint16_t no_recipients = 554;  ///< the code of DATA without one: 503 or 554 (RFC 5321 §3.3)
+  bool tls_required = false;          ///< 530 5.7.0 before STARTTLS (RFC 3207 §4)
+  bool auth_without_tls = false;      ///< AUTH is offered in the clear too
+  bool helo_required = true;          ///< MAIL before HELO is 503 5.5.1
   /// Addresses without a domain are handed on with an empty one, for whoever completes them.
   bool bare_addresses = false;
   bool any_helo = false;  ///< any printable HELO argument is taken, for lists to judge

@@ -66,7 +66,6 @@ void ServerSession::State::reset_transaction() {
   in_transaction = false;
   smtputf8 = false;
   recipients = 0;
-  refused_for_now = refused_for_good = false;
   recipients_over = 0;
   chunks = 0;
   chunked = false;
@@ -106,8 +105,6 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
       break;
     case Asked::rcpt:
       if (yes) ++recipients;
-      refused_for_now |= reply.temporary();
-      refused_for_good |= reply.permanent();
       break;
     case Asked::chunk:
       if (!yes && !reply.closes()) {

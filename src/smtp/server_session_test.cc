@@ -167,7 +167,7 @@ TEST(ServerSession, does_not_pass_on_a_reply_that_is_none) {
     driver.output.clear();
   }
   driver.say("DATA\r\n");
-  EXPECT_TRUE(driver.output.starts_with("503 5.5.1 ")) << driver.output;
+  EXPECT_TRUE(driver.output.starts_with("554 5.5.1 ")) << driver.output;
 }
 
 TEST(ServerSession, can_be_moved) {

@@ -19,8 +19,7 @@ std::optional<Event> ServerSession::State::data(std::string_view argument) {
   } else if (!in_transaction || chunked) {  // RFC 3030 §2: DATA and BDAT do not mix
     say(503, {5, 5, 1}, chunked ? "message has begun with BDAT" : "send MAIL first");
   } else if (recipients == 0) {
-    // RFC 5321 §3.3 has both. Where nobody was refused for good, 554 would read as a last word.
-    say(refused_for_now && !refused_for_good ? 503 : 554, {5, 5, 1}, "no valid recipients");
+    say(options.no_recipients, {5, 5, 1}, "no valid recipients");  // RFC 5321 §3.3
   } else {
     asked = Asked::data;
     return Data{.chunked = false};

@@ -100,8 +100,6 @@ struct ServerSession::State {
   std::uint64_t chunk_size = 0;
   std::uint64_t swallowed_octets = 0;  ///< of refused chunks, since the last message
   std::size_t recipients = 0;
-  bool refused_for_now = false;  ///< a recipient of this transaction, with 4xx
-  bool refused_for_good = false;
   std::size_t recipients_over = 0;  ///< refused with 452 4.5.3 in this transaction
   std::size_t chunks = 0;
   std::size_t errors = 0;
