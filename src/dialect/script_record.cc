@@ -39,6 +39,22 @@ std::string take_line(std::string& lines) {
   return line;
 }
 
+json::array networks_json(std::span<const Cidr> networks) {
+  json::array list;
+  for (const Cidr& one : networks) list.emplace_back(one.to_string());
+  return list;
+}
+
+CidrSet networks_of(const json::value& list) {
+  std::vector<Cidr> networks;
+  for (const json::value& one : list.as_array()) {
+    if (const auto parsed = Cidr::parse(std::string_view(one.as_string()))) {
+      networks.push_back(*parsed);
+    }
+  }
+  return CidrSet(std::move(networks));
+}
+
 Task<Result<script::HttpAnswer>> NoWorld::http(script::HttpQuestion, script::Clock::time_point) {
   co_return fail(Fault::temporary, "not in the record");
 }

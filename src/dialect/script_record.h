@@ -1,10 +1,14 @@
 // What scripts were told, as a decision's record keeps it: a line for each call of a script.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include <boost/json.hpp>
+
+#include "base/ip.h"
 #include "script/call.h"
 #include "script/world.h"
 
@@ -16,6 +20,10 @@ std::string line_of(const std::vector<script::Told>& all);
 std::vector<script::Told> told_of(std::string_view line);
 /// The first of the lines, which is taken off.
 std::string take_line(std::string& lines);
+
+/// Networks in a policy's definition; what is none there is left out.
+boost::json::array networks_json(std::span<const Cidr> networks);
+CidrSet networks_of(const boost::json::value& list);
 
 /// Of a script that runs from its record: nobody is asked anything.
 class NoWorld final : public script::World {

@@ -37,20 +37,6 @@ std::string_view served_as(std::string_view mechanism) {
   return mechanism == "SCRAM-SHA-256-PLUS" ? "SCRAM-SHA-256" : mechanism;
 }
 
-/// Whatever it throws is trouble: what cannot be known lets nobody in.
-Task<AuthAnswer> ask(const policy::Verifier& verifier, const policy::AuthAttempt& attempt,
-                     policy::Evidence& evidence, policy::Gatherer& gatherer,
-                     std::vector<policy::Step>& steps) {
-  AuthAnswer trouble{.kind = Said::unavailable};
-  try {
-    AuthAnswer answer = co_await verifier.verify(attempt, evidence, gatherer, steps);
-    co_return answer;
-  } catch (const std::exception& error) {
-    trouble.detail = error.what();
-  }
-  co_return trouble;
-}
-
 void log_trouble(const policy::Evidence& evidence, std::string_view verifier,
                  std::string_view detail) {
   telemetry::log::warning("auth.unavailable")
@@ -76,29 +62,8 @@ bool is_refusal(const std::optional<smtp::Reply>& reply) {
 std::span<const std::string_view> auth_check_names() {
   static constexpr std::string_view names[] = {
       "guess_limit", "scram", "authz_id", "policies",      "static", "htpasswd", "sqlite",
-      "postgresql",  "ldap",  "vault",    "introspection", "vsl", "lua",    "dovecot"};
+      "postgresql",  "ldap",  "vault",    "introspection", "vsl",    "lua",      "dovecot"};
   return names;
-}
-
-policy::Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer) {
-  policy::Step step{
-      .stage = Stage::auth, .layer = "auth", .check = name, .origin = std::move(origin)};
-  switch (answer.kind) {
-    case Said::unknown:
-      step.verdict = policy::pass_on(answer.detail);
-      break;
-    case Said::accepted:
-      step.verdict = policy::permit(answer.detail);
-      break;
-    case Said::refused:
-      step.verdict = policy::refuse(535, {5, 7, 8}, "authentication failed", answer.detail);
-      break;
-    case Said::unavailable:
-      step.verdict =
-          policy::refuse(454, {4, 7, 0}, "temporary authentication failure", answer.detail);
-      break;
-  }
-  return step;
 }
 
 Authenticator::Authenticator(AuthLimits limits, std::string salt_key)
@@ -174,15 +139,10 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     steps.push_back(step_of("scram", {}, answer));
   } else if (!attempt.password.empty()) {
     const auto verifiers = verifiers_.load();
-    for (const auto& verifier : *verifiers) {
-      if (!verifier->serves(attempt.mechanism)) continue;
-      const std::size_t before = steps.size();
-      AuthAnswer said = co_await ask(*verifier, attempt, evidence, gatherer, steps);
-      answer = std::move(said);
-      if (steps.size() == before) steps.push_back(step_of(verifier->name(), {}, answer));
-      if (answer.kind == Said::unavailable) log_trouble(evidence, verifier->name(), answer.detail);
-      if (answer.kind != Said::unknown) break;
-    }
+    policy::Asked asked =
+        co_await policy::ask_in_order(*verifiers, attempt, evidence, gatherer, steps);
+    answer = std::move(asked.answer);
+    if (answer.kind == Said::unavailable) log_trouble(evidence, asked.by, answer.detail);
   }
   Result result{.kind = Kind::refused};
   if (is_refusal(answer.reply)) result.reply = std::move(answer.reply);

@@ -31,7 +31,7 @@ struct AuthLimits {
 /// Thread-safe.
 class Authenticator {
  public:
-  using Verifiers = std::vector<std::shared_ptr<const policy::Verifier>>;
+  using Verifiers = policy::Verifiers;
   struct Result {
     enum class Kind {
       accepted,
@@ -83,7 +83,6 @@ class Authenticator {
 
 /// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.
 std::span<const std::string_view> auth_check_names();
-/// What a verifier said, as a trace has it. `name` is static.
-policy::Step step_of(std::string_view name, std::string origin, const policy::AuthAnswer& answer);
+using policy::step_of;
 
 }  // namespace postern::gateway

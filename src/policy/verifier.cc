@@ -2,8 +2,59 @@
 
 namespace postern::policy {
 
+namespace {
+
+/// Whatever it throws is trouble: what cannot be known lets nobody in.
+Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Evidence& evidence,
+                     Gatherer& gatherer, std::vector<Step>& steps) {
+  AuthAnswer trouble{.kind = AuthAnswer::Kind::unavailable};
+  try {
+    AuthAnswer answer = co_await verifier.verify(attempt, evidence, gatherer, steps);
+    co_return answer;
+  } catch (const std::exception& error) {
+    trouble.detail = error.what();
+  }
+  co_return trouble;
+}
+
+}  // namespace
+
 Task<Result<std::optional<ScramKeys>>> Verifier::scram_keys(std::string) const {
   co_return std::optional<ScramKeys>();
+}
+
+Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer) {
+  Step step{.stage = Stage::auth, .layer = "auth", .check = name, .origin = std::move(origin)};
+  switch (answer.kind) {
+    case AuthAnswer::Kind::unknown:
+      step.verdict = pass_on(answer.detail);
+      break;
+    case AuthAnswer::Kind::accepted:
+      step.verdict = permit(answer.detail);
+      break;
+    case AuthAnswer::Kind::refused:
+      step.verdict = refuse(535, {5, 7, 8}, "authentication failed", answer.detail);
+      break;
+    case AuthAnswer::Kind::unavailable:
+      step.verdict = refuse(454, {4, 7, 0}, "temporary authentication failure", answer.detail);
+      break;
+  }
+  return step;
+}
+
+Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Evidence& evidence,
+                         Gatherer& gatherer, std::vector<Step>& steps) {
+  Asked asked;
+  for (const auto& verifier : verifiers) {
+    if (!verifier->serves(attempt.mechanism)) continue;
+    const std::size_t before = steps.size();
+    asked.by = verifier->name();
+    AuthAnswer said = co_await ask(*verifier, attempt, evidence, gatherer, steps);
+    asked.answer = std::move(said);
+    if (steps.size() == before) steps.push_back(step_of(asked.by, {}, asked.answer));
+    if (asked.answer.kind != AuthAnswer::Kind::unknown) break;
+  }
+  co_return asked;
 }
 
 }  // namespace postern::policy

@@ -2,6 +2,7 @@
 // order.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,5 +61,21 @@ class Verifier {
   /// SCRAM: the keys of an account. The error is `unavailable`; nullopt: nobody of that name.
   virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id) const;
 };
+
+using Verifiers = std::vector<std::shared_ptr<const Verifier>>;
+
+/// What a verifier said, as a trace has it. `name` is static.
+Step step_of(std::string_view name, std::string origin, const AuthAnswer& answer);
+
+/// Who was asked last, and what he said.
+struct Asked {
+  AuthAnswer answer;
+  std::string_view by;  ///< Verifier::name(); empty: nobody serves the mechanism
+};
+/// Asks those that serve the mechanism, in order, until one does not say `unknown`. Whatever one
+/// throws is trouble: what cannot be known lets nobody in. Each leaves a step, his own or one of
+/// his answer. All are borrowed.
+Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt, Evidence& evidence,
+                         Gatherer& gatherer, std::vector<Step>& steps);
 
 }  // namespace postern::policy

@@ -78,11 +78,9 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   for (const std::string& domain : given.relay_to) relay_to.emplace_back(domain);
   json::object listeners;
   for (const auto& [name, facts] : given.listeners) {
-    json::array hosts;
-    for (const Cidr& one : facts.relay_hosts.networks()) hosts.emplace_back(one.to_string());
     listeners[name] = {{"address", facts.address},
                        {"hostname", facts.hostname},
-                       {"relay_hosts", hosts},
+                       {"relay_hosts", networks_json(facts.relay_hosts.networks())},
                        {"meta", facts.meta}};
   }
   policy->definition_ = json::serialize(json::object{{"path", given.path},
@@ -160,15 +158,9 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
   }
   for (const auto& [name, value] : definition.at("listeners").as_object()) {
     const json::object& one = value.as_object();
-    std::vector<Cidr> hosts;
-    for (const json::value& network : one.at("relay_hosts").as_array()) {
-      if (const auto parsed = Cidr::parse(std::string_view(network.as_string()))) {
-        hosts.push_back(*parsed);
-      }
-    }
     options.listeners[std::string(name)] = {.address = std::string(one.at("address").as_string()),
                                             .hostname = std::string(one.at("hostname").as_string()),
-                                            .relay_hosts = CidrSet(std::move(hosts)),
+                                            .relay_hosts = networks_of(one.at("relay_hosts")),
                                             .meta = one.at("meta").as_object()};
   }
   options.run = run_alone;

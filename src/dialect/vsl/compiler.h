@@ -32,9 +32,7 @@ struct Directive {
   std::string file;  ///< relative to the policy directory
   Position at;
   /// "main.vsl:3:5".
-  std::string place() const {
-    return file + ":" + std::to_string(at.line) + ":" + std::to_string(at.column);
-  }
+  std::string place() const { return place_text(file, at); }
 };
 std::string_view to_string(Directive::Kind kind);
 

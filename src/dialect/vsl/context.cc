@@ -74,11 +74,6 @@ Mailboxes recipients_of(const Context& context) {
   return all;
 }
 
-std::vector<Draft::Field> fields_of(std::string_view message) {
-  std::size_t body = 0;
-  return mail::fields_of(message, body);
-}
-
 Draft& draft_with_message(Context& context) {
   Draft& draft = context.draft;
   if (context.stage < policy::Stage::message) too_early("mail", "preq");

@@ -111,8 +111,6 @@ std::vector<mail::Mailbox> recipients_of(const Context& context);
 /// Those of the client, before rules changed them; and those that are left.
 std::vector<mail::Mailbox> recipients_before(const Draft& draft, const policy::Evidence& evidence);
 std::vector<mail::Mailbox> recipients_after(const Draft& draft, const policy::Evidence& evidence);
-/// The fields of a header section; what follows the blank line is left out.
-std::vector<Draft::Field> fields_of(std::string_view message);
 /// The draft with the message's header read in; throws too early.
 Draft& draft_with_message(Context& context);
 /// A new first field. Throws for a name or value that is none.

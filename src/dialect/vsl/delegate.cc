@@ -37,21 +37,17 @@ bool take_back(Context& context) {
   if (evidence.offline) {
     const std::string line = take_line(evidence.script_answers);
     if (line.empty()) return false;
-    const json::value kept = json::parse(line);
-    draft.resumed = {policy::Stage(kept.at(0).to_number<int>()),
-                     std::string(kept.at(1).as_string())};
+    draft.resumed = delegation_of(json::parse(line));
     return true;
   }
   for (const Draft::Field& field : draft.header) {
     if (!is_ours(field)) continue;
-    draft.resumed =
-        delegations().redeem(trim(std::string_view(field.text).substr(field.name.size() + 1)));
+    draft.resumed = delegations().redeem(field.value());
     if (draft.resumed) break;
   }
   drop_forged(context);
   if (draft.resumed) {
-    evidence.script_record += json::serialize(
-        json::array{static_cast<int>(draft.resumed->stage), json::value(draft.resumed->directive)});
+    evidence.script_record += json::serialize(json_of(*draft.resumed));
   }
   evidence.script_record += "\n";
   return draft.resumed.has_value();

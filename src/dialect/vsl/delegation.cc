@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 
+#include <boost/json.hpp>
+
 #include "base/text.h"
 #include "dialect/vsl/compiler.h"
 
@@ -75,6 +77,16 @@ std::string number_in(std::string_view value) {
 }
 
 }  // namespace
+
+boost::json::value json_of(const Delegation& delegation) {
+  return boost::json::array{static_cast<int>(delegation.stage),
+                            boost::json::value(delegation.directive)};
+}
+
+Delegation delegation_of(const boost::json::value& value) {
+  return {static_cast<policy::Stage>(value.at(0).to_number<int>()),
+          std::string(value.at(1).as_string())};
+}
 
 std::string Delegations::issue(Delegation delegation, Clock::time_point now) {
   std::string number = new_number();

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <unordered_map>
 
+#include <boost/json/value.hpp>
+
 #include "policy/verdict.h"
 
 namespace postern::dialect::vsl {
@@ -23,6 +25,10 @@ struct Delegation {
   std::string directive;
   bool operator==(const Delegation&) const = default;
 };
+
+/// As a record keeps it, and again. Throws what Boost.JSON throws at a value that is none.
+boost::json::value json_of(const Delegation& delegation);
+Delegation delegation_of(const boost::json::value& value);
 
 /// The numbers that are out. In memory: after a restart a message that comes back is a stranger's.
 /// Safe from any thread; one for the process.

@@ -205,7 +205,8 @@ TEST_F(SignDkim, signs_the_message_as_rules_left_it) {
   scene.draft = Draft{};
   scene.draft.base_copy = policy::ScriptCopy{};
   scene.draft.base_copy->text = "From: b@doe-family.com\r\n\r\nRewritten.\r\n";
-  scene.draft.header = fields_of(*scene.draft.base_copy->text);
+  std::size_t body = 0;
+  scene.draft.header = mail::fields_of(*scene.draft.base_copy->text, body);
   scene.draft.has_message = true;
   EXPECT_EQ(scene.run("vsl.sign_dkim('s1')"), "");
   EXPECT_NE(received(*ours).status, dkim::Status::pass) << "the body is another script's";

@@ -37,30 +37,11 @@ std::string text_from(const Value& value) {
 }
 
 Value value_of(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return Unit{};
-    case json::kind::bool_:
-      return value.get_bool();
-    case json::kind::int64:
-      return value.get_int64();
-    case json::kind::uint64:
-      return static_cast<std::int64_t>(value.get_uint64());
-    case json::kind::double_:
-      return value.get_double();
-    case json::kind::string:
-      return std::string(value.get_string());
-    case json::kind::array: {
-      Value::Array array;
-      for (const json::value& one : value.get_array()) array.push_back(value_of(one));
-      return array;
-    }
-    case json::kind::object:
-      break;
-  }
-  Value::Map map;
-  for (const auto& [key, one] : value.get_object()) map.emplace(key, value_of(one));
-  return map;
+  return value_from(value, [](const json::object& object) -> Value {
+    Value::Map map;
+    for (const auto& [key, one] : object) map.emplace(key, value_of(one));
+    return map;
+  });
 }
 
 std::string readable(std::string_view text) {

@@ -37,12 +37,6 @@ smtp::Reply denied() {
   return {.code = 554, .enhanced = {5, 7, 1}, .text = "permanent problems with the remote server"};
 }
 
-std::string words_of(const Status& status) {
-  std::string words(to_string(status.kind));
-  if (!status.queue.empty()) words += "(\"" + status.queue + "\")";
-  return status.detail.empty() ? words : words + ": " + status.detail;
-}
-
 Verdict quarantined(const Status& status) { return {Verdict::Kind::quarantine, {}, status.queue}; }
 
 /// The quarantine that binds a message, wherever a rule said it.
@@ -64,7 +58,7 @@ class Judge {
         !evidence_.session.auth) {
       Verdict verdict =
           policy::refuse(530, {5, 7, 0}, "Authentication required", "must_be_authenticated");
-      note("must_be_authenticated", {}, verdict, {});
+      note("must_be_authenticated", verdict);
       co_return verdict;
     }
     Verdict verdict = policy::pass_on();
@@ -114,7 +108,7 @@ class Judge {
       return;
     }
     candidate.route.kind = Route::Kind::relay;
-    note("route", {}, policy::pass_on(std::move(why)), {});
+    note("route", policy::pass_on(std::move(why)));
   }
 
   /// A recipient that a rule takes away gets no mail: it needs no route of its own.
@@ -132,7 +126,7 @@ class Judge {
     if (stage_ == Stage::rcpt && evidence_.candidate &&
         evidence_.candidate->route.kind == Route::Kind::none) {
       evidence_.candidate->route.kind = Route::Kind::relay;
-      note("delegation", {}, policy::pass_on("mail that comes back keeps its recipients"), {});
+      note("delegation", policy::pass_on("mail that comes back keeps its recipients"));
     }
     if (!holds_message(stage_)) co_return policy::pass_on();
     if (stage_ != Stage::message) {
@@ -144,11 +138,11 @@ class Judge {
       Verdict verdict =
           policy::refuse(554, {5, 7, 1}, "only mail that was delegated comes back here",
                          "no number of a delegation that is out");
-      note("delegation", {}, verdict, {});
+      note("delegation", verdict);
       co_return verdict;
     }
-    note("delegation", {},
-         policy::pass_on("came back from \"" + held_.draft.resumed->directive + "\""), {});
+    note("delegation",
+         policy::pass_on("came back from \"" + held_.draft.resumed->directive + "\""));
     publish(held_.draft);
     co_return policy::pass_on();
   }
@@ -157,9 +151,9 @@ class Judge {
   Task<Verdict> ask_about_copies() {
     Draft& draft = held_.draft;
     const auto& copies = evidence_.copies;
-    const bool ours = copies.empty() ? !draft.published
-                                     : copies.size() == 1 && draft.published &&
-                                           copies.front() == *draft.published;
+    // None at all: nobody made one, or we are a shadow, whose copies do not stay.
+    const bool ours = copies.empty() ||
+                      (copies.size() == 1 && draft.published && copies.front() == *draft.published);
     if (ours || evidence_.offline) {
       Verdict verdict = co_await ask(draft);
       publish(draft);
@@ -193,7 +187,8 @@ class Judge {
       draft.sender_changed = true;
     }
     if (copy.text || copy.header) {
-      draft.header = fields_of(copy.text ? *copy.text : *copy.header);
+      std::size_t body = 0;
+      draft.header = mail::fields_of(copy.text ? *copy.text : *copy.header, body);
       draft.has_message = true;
     }
     draft.skip = held_.draft.skip;
@@ -244,7 +239,7 @@ class Judge {
       const Status status = ran.status.value_or(Status{});
       Verdict verdict = verdict_of(status);
       Verdict shown = verdict;
-      shown.detail = ran.status ? words_of(status) : std::string();
+      shown.detail = ran.words();
       note(directive, shown, ran.spent);
       if (status.kind != Status::Kind::next) co_return verdict;
     }
@@ -300,17 +295,17 @@ class Judge {
     }
   }
 
-  void note(std::string_view check, std::string origin, Verdict verdict, std::string spent) {
+  /// What the layer itself has to say, without a rule.
+  void note(std::string_view check, Verdict verdict) {
     steps_.push_back({.stage = stage_,
                       .layer = "vsl",
                       .check = check,
-                      .origin = std::move(origin),
+                      .origin = {},
                       .verdict = std::move(verdict),
-                      .spent = std::move(spent)});
+                      .spent = {}});
   }
   void note(const Directive& directive, Verdict verdict, const script::Spent& spent) {
-    note(policy::interned(directive.name), directive.place(), std::move(verdict),
-         script::words_of(spent));
+    steps_.push_back(step_of(directive, std::move(verdict), spent));
   }
 
   const Stage stage_;

@@ -38,8 +38,7 @@ class VslLayer final : public policy::Layer {
 class VslVerifier final : public policy::Verifier {
  public:
   /// `accounts`: whom `authenticate()` asks, in order.
-  VslVerifier(std::shared_ptr<const Policy> policy,
-              std::vector<std::shared_ptr<const policy::Verifier>> accounts)
+  VslVerifier(std::shared_ptr<const Policy> policy, policy::Verifiers accounts)
       : policy_(std::move(policy)), accounts_(std::move(accounts)) {}
 
   std::string_view name() const override { return "vsl"; }
@@ -50,7 +49,7 @@ class VslVerifier final : public policy::Verifier {
 
  private:
   std::shared_ptr<const Policy> policy_;
-  std::vector<std::shared_ptr<const policy::Verifier>> accounts_;
+  policy::Verifiers accounts_;
 };
 
 }  // namespace postern::dialect::vsl

@@ -260,6 +260,24 @@ TEST_F(VslLayerTest, copies_that_other_scripts_made_are_each_asked_about) {
   EXPECT_EQ(evidence_.copies[1].header, "X-To: john@doe.example\r\nB: 2\r\n\r\n");
 }
 
+TEST_F(VslLayerTest, a_shadow_asks_every_stage_and_leaves_no_copy) {
+  load(R"(#{ preq: [ action "mark" || prepend_header("X-A", "1") ],
+             postq: [ rule "late" || deny() ], delivery: [ rule "last" || next() ] })");
+  auto loaded = Policy::load(options_, world_);
+  ASSERT_TRUE(loaded.has_value());
+  engine_ = std::make_unique<policy::Engine>(
+      std::vector<policy::LayerEntry>{{std::make_shared<VslLayer>(*loaded), policy::Mode::shadow}});
+  mail();
+  rcpt("jane");
+  EXPECT_EQ(message(), "pass");
+  EXPECT_TRUE(evidence_.copies.empty());
+  EXPECT_EQ(say(Stage::queued), "pass");
+  ASSERT_EQ(trace_.decisions.back().steps.size(), 1u);
+  EXPECT_THAT(trace_.decisions.back().steps[0].verdict.reply.to_string(), HasSubstr("554 5.7.1"));
+  EXPECT_EQ(say(Stage::delivery), "pass");
+  EXPECT_EQ(trace_.decisions.back().steps.size(), 1u);
+}
+
 TEST_F(VslLayerTest, questions_that_come_to_nothing_run_no_rule) {
   load("#{ rcpt: [ rule \"r\" || deny() ] }");
   mail();
@@ -379,6 +397,16 @@ TEST_F(VslLayerTest, only_accept_authenticates) {
     for (const std::string& line : world_.lines)
       EXPECT_THAT(line, ::testing::Not(HasSubstr("tiger")));
     if (answer.kind == Kind::accepted) EXPECT_EQ(answer.identity.authz_id, one.name);
+    if (one.rules.empty()) {
+      EXPECT_TRUE(steps.empty());
+    } else {
+      ASSERT_FALSE(steps.empty());
+      EXPECT_EQ(steps.back().check, "a") << "the rule, behind the accounts that it asked";
+      EXPECT_EQ(steps.back().origin, "main.vsl:1:20");
+    }
+    for (const policy::Step& step : steps) {
+      EXPECT_THAT(step.verdict.detail, ::testing::Not(HasSubstr("tiger")));
+    }
   }
 }
 

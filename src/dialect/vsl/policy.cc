@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "base/ip.h"
-
 #include "dialect/script_record.h"
 #include "dialect/vsl/library.h"
 #include "dialect/vsl/lint.h"
@@ -17,13 +16,6 @@ namespace {
 /// What vSMTP does where no file is configured.
 constexpr std::string_view deny_all =
     "#{ connect: [ rule \"no policy is configured\" || deny() ] }";
-constexpr std::string_view built_in = "main.vsl";
-
-json::array networks_json(const CidrSet& networks) {
-  json::array list;
-  for (const Cidr& one : networks.networks()) list.emplace_back(one.to_string());
-  return list;
-}
 
 }  // namespace
 
@@ -49,20 +41,21 @@ class Policy::PlacedWorld final : public script::World {
 };
 
 Policy::Policy(PolicyOptions options, script::World& world)
-    : options_(std::move(options)), world_(world), placed_(std::make_shared<PlacedWorld>(world)) {}
+    : options_(std::move(options)), world_(world), placed_(std::make_unique<PlacedWorld>(world)) {}
 
 tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
     PolicyOptions options, script::World& world) {
+  if (options.path.empty()) {
+    options.path = "main.vsl";
+    options.files = std::make_shared<const std::map<std::string, std::string>>(
+        std::map<std::string, std::string>{{options.path, std::string(deny_all)}});
+  }
   std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
   const PolicyOptions& given = policy->options_;
   const std::filesystem::path path(given.path);
-  const std::string entry = path.empty() ? std::string(built_in) : path.filename().string();
-  SourceReader reader =
-      given.files    ? read_given(given.files)
-      : path.empty() ? read_given(std::make_shared<const std::map<std::string, std::string>>(
-                           std::map<std::string, std::string>{{entry, std::string(deny_all)}}))
-                     : read_directory(path.parent_path().string());
-  auto sources = load_sources(entry, reader);
+  const SourceReader reader =
+      given.files ? read_given(given.files) : read_directory(path.parent_path().string());
+  auto sources = load_sources(path.filename().string(), reader);
   if (!sources) return tl::unexpected(std::move(sources.error()));
   if (auto mistakes = check_stages(*sources); !mistakes.empty()) {
     return tl::unexpected(std::move(mistakes));
@@ -95,16 +88,16 @@ void Policy::make_definition(const std::map<std::string, std::string>& lists) {
   const Site& site = options_.site;
   json::array virtual_domains;
   for (const auto& [domain, key] : site.virtual_domains) virtual_domains.emplace_back(domain);
-  definition_ =
-      json::serialize(json::object{{"entry", script_->sources().files.front().name},
-                                   {"files", std::move(files)},
-                                   {"domain", site.domain},
-                                   {"hostname", site.hostname},
-                                   {"virtual", std::move(virtual_domains)},
-                                   {"relay_networks", networks_json(site.relay_networks)},
-                                   {"toml_server", site.toml_server},
-                                   {"toml_app", site.toml_app},
-                                   {"must_be_authenticated", options_.must_be_authenticated}});
+  definition_ = json::serialize(
+      json::object{{"entry", script_->sources().files.front().name},
+                   {"files", std::move(files)},
+                   {"domain", site.domain},
+                   {"hostname", site.hostname},
+                   {"virtual", std::move(virtual_domains)},
+                   {"relay_networks", networks_json(site.relay_networks.networks())},
+                   {"toml_server", site.toml_server},
+                   {"toml_app", site.toml_app},
+                   {"must_be_authenticated", options_.must_be_authenticated}});
 }
 
 std::span<const Directive> Policy::directives(policy::Stage stage) const {
@@ -130,21 +123,35 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
     Script::Ran done = co_await script_->run(index_of(directive), call);
     if (done.status) ran.status = *done.status;
     if (done.trouble) {
-      const Mistake& what = done.trouble->what;
-      const std::string cause =
+      Mistake what = std::move(done.trouble->what);
+      what.message =
           std::string(to_string(directive.kind)) + " '" + directive.name + "': " + what.message;
-      const std::string place =
-          what.file + ":" + std::to_string(what.at.line) + ":" + std::to_string(what.at.column);
-      if (!evidence.offline) world_.log("error", place, cause);
-      ran.trouble = place + ": " + cause;
+      if (!evidence.offline) world_.log("error", what.place(), what.message);
+      ran.trouble = what.to_string();
     }
-  } catch (const std::exception& error) {
+  } catch (const std::exception& error) {  // of a record that cannot be read
     ran.trouble = directive.place() + ": " + call.redacted(error.what());
-    if (!evidence.offline) world_.log("error", directive.place(), call.redacted(error.what()));
   }
   ran.spent = call.spent();
   if (!evidence.offline) evidence.script_record += line_of(call.told());
   co_return ran;
+}
+
+std::string Policy::Ran::words() const {
+  if (!status) return {};
+  std::string words(to_string(status->kind));
+  if (!status->queue.empty()) words += "(\"" + status->queue + "\")";
+  return status->detail.empty() ? words : words + ": " + status->detail;
+}
+
+policy::Step step_of(const Directive& directive, policy::Verdict verdict,
+                     const script::Spent& spent) {
+  return {.stage = directive.stage,
+          .layer = "vsl",
+          .check = policy::interned(directive.name),
+          .origin = directive.place(),
+          .verdict = std::move(verdict),
+          .spent = script::words_of(spent)};
 }
 
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition) {
@@ -161,13 +168,7 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
   for (const json::value& domain : definition.at("virtual").as_array()) {
     options.site.virtual_domains[std::string(domain.as_string())] = nullptr;
   }
-  std::vector<Cidr> networks;
-  for (const json::value& network : definition.at("relay_networks").as_array()) {
-    if (const auto parsed = Cidr::parse(std::string_view(network.as_string()))) {
-      networks.push_back(*parsed);
-    }
-  }
-  options.site.relay_networks = CidrSet(std::move(networks));
+  options.site.relay_networks = networks_of(definition.at("relay_networks"));
   options.site.signs = false;
   options.site.toml_server = definition.at("toml_server").as_object();
   options.site.toml_app = definition.at("toml_app").as_object();

@@ -60,6 +60,9 @@ class Policy {
     std::optional<Status> status;  ///< nullopt: it failed, or is an action
     std::string trouble;           ///< of one that failed: "main.vsl:3:5: rule 'x': ..."
     script::Spent spent;
+
+    /// "deny: what it saw", for a trace; of an action nothing.
+    std::string words() const;
   };
   /// Asks a directive. What it was told is added to the evidence's record; in Evidence::offline it
   /// is told script_answers. Secrets are left out of `trouble` and of the record.
@@ -77,11 +80,15 @@ class Policy {
 
   PolicyOptions options_;
   script::World& world_;
-  std::shared_ptr<PlacedWorld> placed_;
+  std::unique_ptr<PlacedWorld> placed_;
   std::shared_ptr<const Script> script_;
   std::vector<Mistake> warnings_;
   std::string definition_;
 };
+
+/// What a directive said, as a trace has it.
+policy::Step step_of(const Directive& directive, policy::Verdict verdict,
+                     const script::Spent& spent);
 
 /// A policy made again from Policy::definition(), offline. Fault::malformed.
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);

@@ -111,7 +111,7 @@ std::string Script::place_of(std::string_view place) const {
   const Place& one = compiled_.lines[found->line - 1];
   const std::string& file = sources_.files[one.file].name;
   if (one.at.line == 0) return file;
-  return file + ":" + std::to_string(one.at.line) + ":" + std::to_string(one.at.column);
+  return place_text(file, one.at);
 }
 
 Task<Script::Ran> Script::run(std::size_t index, script::Call& call) const {

@@ -61,10 +61,7 @@ std::string state_line(const Session& session, const Draft& draft) {
   note("connect", skip_json(session.skip));
   note("helo", skip_json(session.skip_from_helo));
   note("skip", skip_json(draft.skip));
-  if (draft.resumed) {
-    state["resumed"] =
-        json::array{static_cast<int>(draft.resumed->stage), json::value(draft.resumed->directive)};
-  }
+  if (draft.resumed) state["resumed"] = json_of(*draft.resumed);
   if (draft.sender_changed) {
     state["sender"] = draft.sender ? json_of(*draft.sender) : json::value(json::array{});
   }
@@ -85,8 +82,7 @@ void restore_state(std::string_view line, Session& session, Draft& draft) {
   session.skip_from_helo = skip_of(state, "helo");
   draft.skip = skip_of(state, "skip");
   if (const json::value* resumed = state.if_contains("resumed")) {
-    draft.resumed = {policy::Stage(resumed->at(0).to_number<int>()),
-                     std::string(resumed->at(1).as_string())};
+    draft.resumed = delegation_of(*resumed);
   }
   if (const json::value* sender = state.if_contains("sender")) {
     draft.sender_changed = true;
@@ -118,12 +114,9 @@ policy::ScriptCopy copy_of(const Draft& draft, const policy::Evidence& evidence)
     copy.forward_paths = left;
   }
   if (draft.has_message && draft.header_changed) {
-    std::string header;
-    for (const Draft::Field& field : draft.header) header += field.text;
-    header += "\r\n";
+    std::string header = mail::joined(draft.header);
     if (copy.text) {
-      const std::size_t end = copy.text->find("\r\n\r\n");
-      copy.text = header + (end == std::string::npos ? std::string() : copy.text->substr(end + 4));
+      copy.text = header + copy.text->substr(mail::body_of(*copy.text));
     } else {
       copy.header = std::move(header);
     }

@@ -198,6 +198,31 @@ std::string_view type_of(const Value& value) {
       value.is);
 }
 
+Value value_from(const json::value& value, Value (*of_object)(const json::object& object)) {
+  switch (value.kind()) {
+    case json::kind::null:
+      return Unit{};
+    case json::kind::bool_:
+      return value.get_bool();
+    case json::kind::int64:
+      return value.get_int64();
+    case json::kind::uint64:
+      return static_cast<std::int64_t>(value.get_uint64());
+    case json::kind::double_:
+      return value.get_double();
+    case json::kind::string:
+      return std::string(value.get_string());
+    case json::kind::array: {
+      Value::Array array;
+      for (const json::value& one : value.get_array()) array.push_back(value_from(one, of_object));
+      return array;
+    }
+    case json::kind::object:
+      break;
+  }
+  return of_object(value.get_object());
+}
+
 }  // namespace postern::dialect::vsl
 
 namespace postern::script {
@@ -331,36 +356,16 @@ json::value Kept<Value>::data(const Value& value) {
 }
 
 Value Kept<Value>::again(const json::value& value) {
-  switch (value.kind()) {
-    case json::kind::null:
-      return Unit{};
-    case json::kind::bool_:
-      return value.get_bool();
-    case json::kind::int64:
-      return std::int64_t{value.get_int64()};
-    case json::kind::uint64:
-      return static_cast<double>(value.get_uint64());
-    case json::kind::double_:
-      return value.get_double();
-    case json::kind::string:
-      return std::string(value.get_string());
-    case json::kind::array: {
-      Value::Array made;
-      for (const json::value& one : value.get_array()) made.push_back(again(one));
-      return made;
+  return dialect::vsl::value_from(value, [](const json::object& data) -> Value {
+    if (data.contains("object")) return object_again(data);
+    if (data.contains("status")) return status_again(data);
+    if (const json::value* octets = data.if_contains("octets")) {
+      return base64_decode(std::string_view(octets->as_string())).value_or("");
     }
-    case json::kind::object:
-      break;
-  }
-  const json::object& data = value.get_object();
-  if (data.contains("object")) return object_again(data);
-  if (data.contains("status")) return status_again(data);
-  if (const json::value* octets = data.if_contains("octets")) {
-    return base64_decode(std::string_view(octets->as_string())).value_or("");
-  }
-  Value::Map made;
-  for (const auto& [key, one] : data.at("map").as_object()) made[std::string(key)] = again(one);
-  return made;
+    Value::Map made;
+    for (const auto& [key, one] : data.at("map").as_object()) made[std::string(key)] = again(one);
+    return made;
+  });
 }
 
 }  // namespace postern::script

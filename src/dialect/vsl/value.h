@@ -54,6 +54,9 @@ std::string debug_of(const Value& value);
 /// "string", "i64", "bool", "f64", "array", "map", "()", "ip4", "status": `type_of`.
 std::string_view type_of(const Value& value);
 
+/// Plain data as a value; what a JSON object means is the caller's to say.
+Value value_from(const json::value& value, Value (*of_object)(const json::object& object));
+
 /// A parameter that takes a string or an object, whose text it is.
 struct Text {
   std::string value;

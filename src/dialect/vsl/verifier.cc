@@ -5,23 +5,23 @@
 
 namespace postern::dialect::vsl {
 
-namespace {
-
 using policy::AuthAnswer;
 using policy::AuthAttempt;
 
-/// The first of the verifiers that knows the name.
-Task<AuthAnswer> ask_accounts(const std::vector<std::shared_ptr<const policy::Verifier>>& accounts,
-                              const AuthAttempt& attempt, policy::Evidence& evidence,
-                              policy::Gatherer& gatherer, std::vector<policy::Step>& steps) {
-  AuthAnswer answer;
-  for (const auto& verifier : accounts) {
-    if (!verifier->serves(attempt.mechanism)) continue;
-    AuthAnswer said = co_await verifier->verify(attempt, evidence, gatherer, steps);
-    answer = std::move(said);
-    if (answer.kind != AuthAnswer::Kind::unknown) break;
+namespace {
+
+AuthAnswer answer_of(const Policy::Ran& ran) {
+  using Kind = AuthAnswer::Kind;
+  AuthAnswer answer{.kind = Kind::unknown, .identity = {}, .reply = {}, .detail = ran.words()};
+  if (!ran.trouble.empty()) {
+    answer.kind = Kind::unavailable;
+    answer.detail = ran.trouble;
+  } else if (ran.status && ran.status->kind != Status::Kind::next) {
+    const bool yes =
+        ran.status->kind == Status::Kind::accept || ran.status->kind == Status::Kind::faccept;
+    answer.kind = yes ? Kind::accepted : Kind::refused;
   }
-  co_return answer;
+  return answer;
 }
 
 }  // namespace
@@ -43,25 +43,21 @@ Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Evidenc
                   .attempt = &attempt,
                   .authenticate = {}};
   context.authenticate = [&]() -> Task<AuthAnswer> {
-    AuthAnswer answer = co_await ask_accounts(accounts_, attempt, evidence, gatherer, steps);
-    if (answer.kind == AuthAnswer::Kind::accepted) known = answer.identity;
-    co_return answer;
+    policy::Asked asked =
+        co_await policy::ask_in_order(accounts_, attempt, evidence, gatherer, steps);
+    if (asked.answer.kind == AuthAnswer::Kind::accepted) known = asked.answer.identity;
+    co_return std::move(asked.answer);
   };
   AuthAnswer answer;
   for (const Directive& directive : held.policy.directives(policy::Stage::auth)) {
-    Policy::Ran ran = co_await held.policy.run(directive, context);
-    answer.detail = std::string(directive.name);
-    if (!ran.trouble.empty()) {
-      answer.kind = AuthAnswer::Kind::unavailable;
-      answer.detail = ran.trouble;
-      break;
-    }
-    if (!ran.status || ran.status->kind == Status::Kind::next) continue;
-    const bool yes =
-        ran.status->kind == Status::Kind::accept || ran.status->kind == Status::Kind::faccept;
-    answer.kind = yes ? AuthAnswer::Kind::accepted : AuthAnswer::Kind::refused;
-    answer.detail += ": " + std::string(to_string(ran.status->kind));
-    break;
+    const Policy::Ran ran = co_await held.policy.run(directive, context);
+    answer = answer_of(ran);
+    policy::Step step =
+        policy::step_of(policy::interned(directive.name), directive.place(), answer);
+    step.layer = name();
+    step.spent = script::words_of(ran.spent);
+    steps.push_back(std::move(step));
+    if (answer.kind != AuthAnswer::Kind::unknown) break;
   }
   if (answer.kind == AuthAnswer::Kind::accepted) {
     answer.identity = std::move(known);
