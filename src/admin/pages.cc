@@ -1,18 +1,14 @@
 #include "admin/pages.h"
 
+#include "base/text.h"
+
 namespace postern::admin {
 namespace {
 
-net::HttpResponse file(std::string_view text, std::string_view type) {
-  net::HttpResponse response;
-  response.body = std::string(text);
-  response.content_type = std::string(type);
-  return response;
-}
-
 /// A path of ours: a redirect never carries the Host that was sent.
 net::HttpResponse redirect(std::string_view path) {
-  net::HttpResponse response = file("", "text/plain; charset=utf-8");
+  net::HttpResponse response;
+  response.content_type = "text/plain; charset=utf-8";
   response.status = 302;
   response.headers.emplace_back("Location", path);
   return response;
@@ -20,17 +16,65 @@ net::HttpResponse redirect(std::string_view path) {
 
 Task<net::HttpResponse> serve(net::HttpResponse response) { co_return response; }
 
+/// RFC 9110 §12.5.3, as far as it matters here: named, and not with a weight of nothing.
+bool takes_coding(const net::HttpRequest& request, std::string_view coding) {
+  const auto header = request.header("accept-encoding");
+  if (!header) return false;
+  for (const std::string_view element : split(*header, ',')) {
+    const std::vector<std::string_view> parts = split(element, ';');
+    if (!iequals(trim(parts[0]), coding)) continue;
+    return parts.size() == 1 || !trim(parts[1]).starts_with("q=0") ||
+           trim(parts[1]).find_first_of("123456789") != std::string_view::npos;
+  }
+  return false;
+}
+
+/// The same page behind every address; what differs is its head.
+net::HttpResponse page(const Call& call, std::string_view name = "index.html") {
+  return to_response(*web::find_asset(name), call.request);
+}
+
+Task<net::HttpResponse> asset(Call& call) {
+  const web::Asset* found = web::find_asset("assets/" + call.ids[0]);
+  if (found == nullptr) throw not_found();
+  co_return to_response(*found, call.request);
+}
+
 }  // namespace
 
+net::HttpResponse to_response(const web::Asset& asset, const net::HttpRequest& request) {
+  net::HttpResponse response;
+  response.content_type = std::string(asset.type);
+  response.headers.emplace_back("Cache-Control",
+                                asset.hashed ? "public, max-age=31536000, immutable" : "no-cache");
+  response.headers.emplace_back("ETag", asset.etag);
+  response.headers.emplace_back("Vary", "Accept-Encoding");
+  // RFC 9110 §13.1.2
+  if (const auto known = request.header("if-none-match");
+      known && known->find(asset.etag) != std::string_view::npos) {
+    response.status = 304;
+    return response;
+  }
+  std::string_view octets = asset.octets;
+  if (!asset.brotli.empty() && takes_coding(request, "br")) {
+    octets = asset.brotli;
+    response.headers.emplace_back("Content-Encoding", "br");
+  } else if (!asset.gzip.empty() && takes_coding(request, "gzip")) {
+    octets = asset.gzip;
+    response.headers.emplace_back("Content-Encoding", "gzip");
+  }
+  response.body = std::string(octets);
+  return response;
+}
+
 void Pages::add_routes(Router& router) {
-  const auto fixed = [&](std::string_view path, std::string_view text, std::string_view type) {
+  constexpr std::pair<std::string_view, std::string_view> outside[] = {
+      {"/app/signin", "signin.html"}, {"/app/signup", "signup.html"}, {"/app/reset", "index.html"}};
+  for (const auto& [path, name] : outside) {
     router.add({"GET", path, Access::open, Body::none,
-                [text, type](Call&) { return serve(file(text, type)); }});
-  };
-  fixed("/app/signin", content::signin_html, "text/html; charset=utf-8");
-  fixed("/app/signup", content::signup_html, "text/html; charset=utf-8");
-  fixed("/app/assets/pages.js", content::script_js, "text/javascript; charset=utf-8");
-  fixed("/app/assets/style.css", content::style_css, "text/css; charset=utf-8");
+                [name](Call& call) { return serve(page(call, name)); }});
+  }
+  router.add({"GET", "/app/assets/{name}", Access::open, Body::none, asset});
   router.add(
       {"GET", "/", Access::open, Body::none, [](Call&) { return serve(redirect("/app/")); }});
   router.add(
@@ -46,7 +90,7 @@ Task<net::HttpResponse> Pages::inside(Call& call) {
   const std::optional<Caller> caller = co_await authenticator_.cookie_caller(call);
   if (!caller) co_return redirect("/app/signin");
   if (call.request.path == "/app/") co_return redirect("/app/webhooks");
-  co_return file(content::home_html, "text/html; charset=utf-8");
+  co_return page(call);
 }
 
 /// No page takes a form: all of them write through the API.

@@ -1,22 +1,13 @@
-// The pages of this version: sign-up, sign-in, and one that says how to go on. Plain files, no
-// inline script, nothing from elsewhere.
+// The web UI: files of the binary, and the one page that stands behind all of its addresses. No
+// inline script, nothing from elsewhere; what the pages do, they do through the API.
 #pragma once
-
-#include <string_view>
 
 #include "admin/authenticator.h"
 #include "admin/core.h"
 #include "admin/router.h"
+#include "web/assets.h"
 
 namespace postern::admin {
-
-namespace content {
-extern const std::string_view signin_html;
-extern const std::string_view signup_html;
-extern const std::string_view home_html;
-extern const std::string_view script_js;
-extern const std::string_view style_css;
-}  // namespace content
 
 class Pages {
  public:
@@ -29,5 +20,8 @@ class Pages {
 
   Authenticator& authenticator_;
 };
+
+/// The asset in the best coding that the client takes, or 304 where it has it already.
+net::HttpResponse to_response(const web::Asset& asset, const net::HttpRequest& request);
 
 }  // namespace postern::admin

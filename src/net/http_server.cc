@@ -182,7 +182,8 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
   message.set("Referrer-Policy", "no-referrer");
   message.set(http::field::cache_control, "no-store");
   message.set("Content-Security-Policy",
-              "default-src 'self'; frame-ancestors 'none'; base-uri 'none'");
+              "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; "
+              "object-src 'none'");
   for (const auto& [name, value] : response.headers) {
     // A value with a line end would be a second header field; nothing we send needs one.
     if (value.find_first_of("\r\n") != std::string::npos) continue;

@@ -114,11 +114,11 @@ TEST_F(HttpServerTest, answers_with_the_security_headers) {
   const std::string out = exchange(
       "GET /a/b%20c?x=1&y=%41+b HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
   EXPECT_EQ(out.substr(0, 15), "HTTP/1.1 200 OK");
-  for (const char* field :
-       {"X-Content-Type-Options: nosniff\r\n", "Referrer-Policy: no-referrer\r\n",
-        "Cache-Control: no-store\r\n",
-        "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; base-uri 'none'\r\n",
-        "\r\nDate: "}) {
+  for (const char* field : {"X-Content-Type-Options: nosniff\r\n",
+                            "Referrer-Policy: no-referrer\r\n", "Cache-Control: no-store\r\n",
+                            "Content-Security-Policy: default-src 'self'; frame-ancestors 'none'; "
+                            "base-uri 'none'; form-action 'self'; object-src 'none'\r\n",
+                            "\r\nDate: "}) {
     EXPECT_NE(out.find(field), std::string::npos) << field;
   }
   EXPECT_NE(out.find("GET /a/b c x=1 y=A b []"), std::string::npos);
