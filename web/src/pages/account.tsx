@@ -14,7 +14,7 @@ import { TwoFactor } from '../parts/two-factor';
 export default function Account() {
   const one = me.value!;
   return <Page title="Account" sub={<Foreign text={one.email} />}>
-    <div class="cols even two-cards"><div class="stack"><Password /><TwoFactor /><SignIns /></div>
+    <div class="cols"><div class="stack"><Password /><TwoFactor /><SignIns /></div>
       <div class="stack"><About one={one} /><Zone one={one} /><Keys />{isOwner.value ? <SigningKey one={one} /> : null}<Leave one={one} /></div></div>
   </Page>;
 }
