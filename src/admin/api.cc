@@ -10,6 +10,7 @@
 #include "admin/digest.h"
 #include "admin/dkim_keys.h"
 #include "admin/domains.h"
+#include "admin/gateway_page.h"
 #include "admin/json_body.h"
 #include "admin/pages.h"
 #include "admin/policies.h"
@@ -104,8 +105,10 @@ struct AdminApi::Parts {
         dkim_keys(core),
         deliveries(core),
         system(core),
+        gateway_page(core, authenticator),
         pages(authenticator) {
     system.add_routes(router);
+    gateway_page.add_routes(router);
     sessions.add_routes(router);
     accounts.add_routes(router);
     api_tokens.add_routes(router);
@@ -139,6 +142,7 @@ struct AdminApi::Parts {
   DkimKeys dkim_keys;
   Deliveries deliveries;
   System system;
+  GatewayPage gateway_page;
   Pages pages;
 };
 
@@ -174,8 +178,9 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   }
   count_call(call);
   const auto accept = call.request.header("accept");
-  const bool is_download =
-      route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message";
+  const bool is_download = route.path == "/api/v1/attachments/{id}" ||
+                           route.path == "/api/v1/queue/{id}/message" ||
+                           route.path == "/api/v1/openapi.yaml";
   if (is_api(call.request) && accept && !is_download && !accepts_json(*accept)) {
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }

@@ -153,14 +153,18 @@ bool Authenticator::admit_control(Call& call) const {
   return true;
 }
 
-Task<void> Authenticator::admit_operator(const Call& call) {
+Task<bool> Authenticator::is_operator(const Call& call) {
   const std::string& account = call.caller.account_id;
-  if (listed(core_.options.operators, account)) co_return;
-  if (core_.options.operators.empty()) {
-    auto look = [&store = core_.deps.store] { return store.first_account(); };
-    const std::string first = co_await core_.disk(std::move(look));
-    if (!first.empty() && first == account) co_return;
-  }
+  if (listed(core_.options.operators, account)) co_return true;
+  if (!core_.options.operators.empty()) co_return false;
+  auto look = [&store = core_.deps.store] { return store.first_account(); };
+  const std::string first = co_await core_.disk(std::move(look));
+  co_return !first.empty() && first == account;
+}
+
+Task<void> Authenticator::admit_operator(const Call& call) {
+  const bool admitted = co_await is_operator(call);
+  if (admitted) co_return;
   throw Refusal{403,
                 "operators_only",
                 "this is the gateway's: only the accounts of api.operators may, or the first one",

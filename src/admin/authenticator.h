@@ -17,6 +17,8 @@ class Authenticator {
   Task<void> admit(Call& call, Access access);
   /// True when the bearer token is that of the control file: then the caller is the command line.
   bool admit_control(Call& call) const;
+  /// Whether the caller, who was admitted, may see what is the gateway's.
+  Task<bool> is_operator(const Call& call);
   /// Throws 403 unless the caller, who was admitted, is an operator.
   Task<void> admit_operator(const Call& call);
   /// The account and session behind the cookie, if it is good; for pages, which redirect instead.
