@@ -74,8 +74,20 @@ struct TraceRow {
   std::string rcpt;       ///< the recipient it was about, "" without
   std::optional<std::string> webhook_id;
   std::optional<std::string> account_id;
-  int code = 0;  ///< of the reply that settled it, 0 without
+  int code = 0;          ///< of the reply that settled it, 0 without
+  std::string enhanced;  ///< "5.7.23", "" without
+  std::string reply;     ///< its text, cut
+  /// Who decided: the rule of the refusal; all empty where nobody objected.
+  std::string layer;
+  std::string rule;
+  std::string origin;
+  std::string reason;        ///< what the rule saw, cut
+  bool shadow = false;       ///< a layer in shadow mode would have refused
+  std::uint64_t number = 0;  ///< grows with the order of writing; 0: not written yet
 };
+
+/// What lists show of a trace.
+TraceRow row_of(const policy::Trace& trace);
 
 struct TraceFilter {
   std::optional<std::string> account_id;
