@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/account_history.h"
 #include "admin/accounts.h"
 #include "admin/api_tokens.h"
 #include "admin/authenticator.h"
@@ -11,7 +12,9 @@
 #include "admin/dkim_keys.h"
 #include "admin/domains.h"
 #include "admin/json_body.h"
+#include "admin/links.h"
 #include "admin/pages.h"
+#include "admin/people.h"
 #include "admin/policies.h"
 #include "admin/queue.h"
 #include "admin/replays.h"
@@ -93,7 +96,10 @@ struct AdminApi::Parts {
       : core(dependencies, options, std::move(keys), std::move(csrf_key)),
         authenticator(core),
         sessions(core, authenticator),
-        accounts(core, sessions),
+        accounts(core, authenticator, sessions),
+        account_history(core),
+        people(core),
+        links(core),
         api_tokens(core),
         policies(core),
         connection_policies(core),
@@ -108,6 +114,9 @@ struct AdminApi::Parts {
     system.add_routes(router);
     sessions.add_routes(router);
     accounts.add_routes(router);
+    account_history.add_routes(router);
+    people.add_routes(router);
+    links.add_routes(router);
     api_tokens.add_routes(router);
     policies.add_routes(router);
     connection_policies.add_routes(router);
@@ -129,6 +138,9 @@ struct AdminApi::Parts {
   Router router;
   Sessions sessions;
   Accounts accounts;
+  AccountHistory account_history;
+  People people;
+  Links links;
   ApiTokens api_tokens;
   Policies policies;
   ConnectionPolicies connection_policies;
