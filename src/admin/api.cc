@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/account_history.h"
 #include "admin/accounts.h"
 #include "admin/api_tokens.h"
 #include "admin/authenticator.h"
@@ -12,7 +13,9 @@
 #include "admin/domains.h"
 #include "admin/gateway_page.h"
 #include "admin/json_body.h"
+#include "admin/links.h"
 #include "admin/pages.h"
+#include "admin/people.h"
 #include "admin/policies.h"
 #include "admin/queue.h"
 #include "admin/replays.h"
@@ -94,7 +97,10 @@ struct AdminApi::Parts {
       : core(dependencies, options, std::move(keys), std::move(csrf_key)),
         authenticator(core),
         sessions(core, authenticator),
-        accounts(core, sessions),
+        accounts(core, authenticator, sessions),
+        account_history(core),
+        people(core),
+        links(core),
         api_tokens(core),
         policies(core),
         connection_policies(core),
@@ -111,6 +117,9 @@ struct AdminApi::Parts {
     gateway_page.add_routes(router);
     sessions.add_routes(router);
     accounts.add_routes(router);
+    account_history.add_routes(router);
+    people.add_routes(router);
+    links.add_routes(router);
     api_tokens.add_routes(router);
     policies.add_routes(router);
     connection_policies.add_routes(router);
@@ -132,6 +141,9 @@ struct AdminApi::Parts {
   Router router;
   Sessions sessions;
   Accounts accounts;
+  AccountHistory account_history;
+  People people;
+  Links links;
   ApiTokens api_tokens;
   Policies policies;
   ConnectionPolicies connection_policies;

@@ -309,10 +309,13 @@ TEST_F(PagesTest, with_a_session_pages_open_and_forms_are_refused) {
                         {"content-type", "application/x-www-form-urlencoded"}}})
                 .status,
             403);
-  EXPECT_EQ(
-      api_.call({"POST", "/app/smtp-policies", "name=x", "", {{"cookie", "postern_session=x"}}})
-          .status,
-      403);
+  EXPECT_EQ(api_.call({"POST",
+                       "/app/smtp-policies",
+                       "name=x",
+                       "",
+                       {{"cookie", "__Host-postern_session=x"}}})
+                .status,
+            403);
 }
 
 }  // namespace

@@ -76,7 +76,7 @@ boost::json::object GatewayPage::relay() {
 
 Task<boost::json::value> GatewayPage::queue(const Call& call) {
   if (core_.deps.queue == nullptr) co_return nullptr;
-  const bool may = co_await authenticator_.is_operator(call);
+  const bool may = co_await authenticator_.operates_gateway(call.caller.account_id);
   if (!may) co_return nullptr;
   const auto states = co_await core_.deps.queue->destinations();
   if (!states) co_return nullptr;  // a slow queue must not take the page with it
