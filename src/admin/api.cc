@@ -21,6 +21,7 @@
 #include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
+#include "admin/traces.h"
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
@@ -110,6 +111,7 @@ struct AdminApi::Parts {
         domains(core),
         dkim_keys(core),
         deliveries(core),
+        traces(core, authenticator),
         system(core),
         gateway_page(core, authenticator),
         pages(authenticator) {
@@ -129,6 +131,7 @@ struct AdminApi::Parts {
     domains.add_routes(router);
     dkim_keys.add_routes(router);
     deliveries.add_routes(router);
+    traces.add_routes(router);
     pages.add_routes(router);
   }
 
@@ -153,6 +156,7 @@ struct AdminApi::Parts {
   Domains domains;
   DkimKeys dkim_keys;
   Deliveries deliveries;
+  Traces traces;
   System system;
   GatewayPage gateway_page;
   Pages pages;

@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "policy/webhook.h"
 #include "spool/spool.h"
+#include "store/trace_words.h"
 
 namespace postern::admin {
 
@@ -83,9 +84,18 @@ class TraceReader {
   virtual Task<Result<TraceList>> list(TraceQuery query) = 0;
   /// Takes away what a deleted account left; soon, and without waiting.
   virtual void forget_account(std::string account_id) = 0;
-  /// nullopt: no such trace in this account.
-  virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
-                                                                std::string id) = 0;
+  /// nullopt: no such trace in this account; without an account: of the gateway.
+  virtual Task<Result<std::optional<boost::json::object>>> find(
+      std::optional<std::string> account_id, std::string id) = 0;
+  /// The same as the page draws it: TraceStory of docs/openapi.yaml, without its deliveries.
+  virtual Task<Result<std::optional<boost::json::object>>> story(
+      std::optional<std::string> account_id, std::string id) = 0;
+  virtual Task<Result<store::TraceFound>> search(store::TraceSearch search,
+                                                 store::TraceWords words) = 0;
+  virtual Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) = 0;
+  /// In the order of the ids.
+  virtual Task<Result<std::vector<store::DayCounts>>> day_counts(
+      std::vector<std::string> webhooks) = 0;
 };
 
 /// Recorded traffic under a draft.

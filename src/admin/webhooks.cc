@@ -6,6 +6,7 @@
 
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
+#include "admin/webhook_facts.h"
 #include "base/text.h"
 #include "base/ulid.h"
 
@@ -208,6 +209,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
   const Rows found = co_await core_.disk(std::move(read));
   boost::json::array data;
   for (const store::WebhookRow& row : found.first.rows) data.push_back(to_json(row, found.second));
+  co_await add_facts(core_, call.caller.account_id, data);
   co_return paged(std::move(data), query, found.first.total);
 }
 
@@ -251,7 +253,11 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
 
 Task<net::HttpResponse> Webhooks::show(Call& call) {
   const Shown shown = co_await stored(call);
-  co_return answer(200, shown.row, shown.signing_public_key);
+  boost::json::array one{to_json(shown.row, shown.signing_public_key)};
+  co_await add_facts(core_, call.caller.account_id, one);
+  net::HttpResponse response = json_response(200, one[0].as_object());
+  response.headers.emplace_back("ETag", etag(shown.row.version));
+  co_return response;
 }
 
 Task<net::HttpResponse> Webhooks::update(Call& call) {

@@ -205,6 +205,29 @@ Result<std::optional<LogRecord>> DeliveryLog::find(std::string_view webhook, std
                     id, webhook);
 }
 
+Result<std::vector<LogRecord>> DeliveryLog::of_trace(std::string_view trace_id) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  return rest_->all("SELECT " POSTERN_LOG_COLUMNS
+                    " FROM log WHERE trace_id = ? ORDER BY seq LIMIT 100",
+                    read, trace_id);
+}
+
+Result<std::vector<std::optional<LogRecord>>> DeliveryLog::last_deliveries(
+    const std::vector<std::string>& webhooks) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  std::vector<std::optional<LogRecord>> found;
+  for (const std::string& id : webhooks) {
+    auto one = rest_->one("SELECT " POSTERN_LOG_COLUMNS
+                          " FROM log WHERE webhook_id = ? AND kind = 0 ORDER BY seq DESC LIMIT 1",
+                          read, id);
+    if (!one) return tl::unexpected(one.error());
+    found.push_back(std::move(*one));
+  }
+  return found;
+}
+
 Result<LogCounts> DeliveryLog::counts(std::string_view webhook, Time since) {
   flush();
   const std::lock_guard lock(mutex_);

@@ -123,6 +123,11 @@ class DeliveryLog {
   Result<Listed<LogRecord>> list(std::string_view webhook, const LogFilter& filter,
                                  const Page& page);
   Result<std::optional<LogRecord>> find(std::string_view webhook, std::string_view id);
+  /// What the records say of one trace, oldest first, 100 at most.
+  Result<std::vector<LogRecord>> of_trace(std::string_view trace_id);
+  /// The newest delivery of each webhook, in the order of the ids.
+  Result<std::vector<std::optional<LogRecord>>> last_deliveries(
+      const std::vector<std::string>& webhooks);
   Result<LogCounts> counts(std::string_view webhook, Time since);
 
   /// Stores a message for good and drops the oldest beyond the limit. Returns its sequence.
