@@ -20,6 +20,7 @@
 #include "base/task.h"
 #include "policy/webhook.h"
 #include "spool/spool.h"
+#include "store/traces.h"
 
 namespace postern::admin {
 
@@ -86,6 +87,24 @@ class TraceReader {
   /// nullopt: no such trace in this account.
   virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
                                                                 std::string id) = 0;
+};
+
+/// A recorded decision and today's.
+struct TraceRerunResult {
+  bool same = true;  ///< no command would be answered otherwise
+  std::vector<std::string> changes;
+  store::TraceRow then;
+  store::TraceRow now;
+  std::vector<std::string> cannot_tell;  ///< sentences: what could not be asked again
+};
+
+/// Decides recorded mail again with what holds today. Nothing is sent, stored or counted.
+class TraceRerun {
+ public:
+  virtual ~TraceRerun() = default;
+  /// nullopt: no such trace in this account; without an account, of nobody.
+  virtual Task<Result<std::optional<TraceRerunResult>>> run(std::optional<std::string> account,
+                                                            std::string id) = 0;
 };
 
 /// Recorded traffic under a draft.

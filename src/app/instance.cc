@@ -368,7 +368,7 @@ Instance::Started Instance::open_delivery() {
   outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
       {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
-  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
+  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
       gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
@@ -420,6 +420,7 @@ Instance::Started Instance::open_api() {
                                     .lists = lists_.get(),
                                     .replayer = replay_port_.get(),
                                     .queue = queue_port_.get(),
+                                    .trace_hub = &trace_hub_,
                                     .smtp_listeners = [this] { return smtp_listeners(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());

@@ -10,6 +10,7 @@
 #include "admin/api.h"
 #include "admin/publisher.h"
 #include "admin/running_lists.h"
+#include "admin/trace_hub.h"
 #include "app/adapters.h"
 #include "app/attachment_files.h"
 #include "app/config.h"
@@ -115,6 +116,7 @@ class Instance {
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::Admission> admission_;
   deliver::RateLimiter rates_;
+  admin::TraceHub trace_hub_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<WebhookRates> rate_probe_;
 
