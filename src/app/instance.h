@@ -23,6 +23,7 @@
 #include "app/script_runtime.h"
 #include "app/script_world.h"
 #include "app/trace_port.h"
+#include "app/trace_rerun.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
 #include "net/http_server.h"
@@ -141,6 +142,7 @@ class Instance {
   std::unique_ptr<DryRunPort> dry_run_;
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<ReplayPort> replay_port_;
+  std::unique_ptr<TraceRerunPort> trace_rerun_;
   std::unique_ptr<SpoolQueuePort> queue_port_;
   std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<MetricsPort> metrics_port_;
