@@ -241,8 +241,9 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::D
   std::erase_if(found, [&](const Replayed& one) { return foreign.contains(one.recipient); });
   for (const Replayed& one : found) {
     if (one.change == Change::undecidable) {
-      cannot_tell.add(fmt::format("{}: depends on {} {}", name_of(one), one.lack.kind,
-                                  printable(one.lack.example, 255)));
+      std::string lack = one.lack.kind;
+      if (!one.lack.example.empty()) lack += " " + printable(one.lack.example, 255);
+      cannot_tell.add(fmt::format("{}: depends on {}", name_of(one), lack));
     } else if (one.change != Change::same) {
       result.same = false;
       changes.add(sentence_of(one));

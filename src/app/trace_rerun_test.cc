@@ -121,7 +121,7 @@ TEST_F(TraceRerunTest, todays_policy_decides) {
   EXPECT_EQ(result->now.code, 0);
   EXPECT_EQ(result->now.rule, "");
   EXPECT_EQ(result->now.id, result->then.id);
-  EXPECT_EQ(joined(result->cannot_tell), "message: depends on what the client never sent \n");
+  EXPECT_EQ(joined(result->cannot_tell), "message: depends on what the client never sent\n");
 }
 
 TEST_F(TraceRerunTest, what_was_accepted_may_be_refused_today) {
