@@ -22,6 +22,8 @@
 #include "admin/sessions.h"
 #include "admin/system.h"
 #include "admin/traces.h"
+#include "admin/trace_rerun.h"
+#include "admin/trace_stream.h"
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
@@ -112,6 +114,8 @@ struct AdminApi::Parts {
         dkim_keys(core),
         deliveries(core),
         traces(core, authenticator),
+        trace_stream(core, authenticator),
+        trace_reruns(core, authenticator),
         system(core),
         gateway_page(core, authenticator),
         pages(authenticator) {
@@ -130,6 +134,8 @@ struct AdminApi::Parts {
     webhooks.add_routes(router);
     domains.add_routes(router);
     dkim_keys.add_routes(router);
+    trace_stream.add_routes(router);
+    trace_reruns.add_routes(router);
     deliveries.add_routes(router);
     traces.add_routes(router);
     pages.add_routes(router);
@@ -157,6 +163,8 @@ struct AdminApi::Parts {
   DkimKeys dkim_keys;
   Deliveries deliveries;
   Traces traces;
+  TraceStream trace_stream;
+  TraceReruns trace_reruns;
   System system;
   GatewayPage gateway_page;
   Pages pages;
@@ -194,9 +202,9 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   }
   count_call(call);
   const auto accept = call.request.header("accept");
-  const bool is_download = route.path == "/api/v1/attachments/{id}" ||
-                           route.path == "/api/v1/queue/{id}/message" ||
-                           route.path == "/api/v1/openapi.yaml";
+  const bool is_download =
+      route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message" ||
+      route.path == "/api/v1/traces/stream" || route.path == "/api/v1/openapi.yaml";
   if (is_api(call.request) && accept && !is_download && !accepts_json(*accept)) {
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }

@@ -20,6 +20,7 @@ namespace postern::admin {
 
 class Publisher;
 class RunningLists;
+class TraceHub;
 
 /// Where the gateway takes mail.
 struct SmtpListener {
@@ -68,6 +69,8 @@ struct Dependencies {
   RunningLists* lists = nullptr;
   Replayer* replayer = nullptr;
   QueueControl* queue = nullptr;
+  TraceHub* trace_hub = nullptr;
+  TraceRerun* trace_rerun = nullptr;
   /// Asked once the gateway listens; unset: nothing takes mail.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
 };

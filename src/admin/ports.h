@@ -21,6 +21,7 @@
 #include "policy/webhook.h"
 #include "spool/spool.h"
 #include "store/trace_words.h"
+#include "store/traces.h"
 
 namespace postern::admin {
 
@@ -96,6 +97,24 @@ class TraceReader {
   /// In the order of the ids.
   virtual Task<Result<std::vector<store::DayCounts>>> day_counts(
       std::vector<std::string> webhooks) = 0;
+};
+
+/// A recorded decision and today's.
+struct TraceRerunResult {
+  bool same = true;  ///< no command would be answered otherwise
+  std::vector<std::string> changes;
+  store::TraceRow then;
+  store::TraceRow now;
+  std::vector<std::string> cannot_tell;  ///< sentences: what could not be asked again
+};
+
+/// Decides recorded mail again with what holds today. Nothing is sent, stored or counted.
+class TraceRerun {
+ public:
+  virtual ~TraceRerun() = default;
+  /// nullopt: no such trace in this account; without an account, of nobody.
+  virtual Task<Result<std::optional<TraceRerunResult>>> run(std::optional<std::string> account,
+                                                            std::string id) = 0;
 };
 
 /// Recorded traffic under a draft.

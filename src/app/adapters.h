@@ -3,6 +3,7 @@
 #pragma once
 
 #include "admin/ports.h"
+#include "admin/trace_hub.h"
 #include "deliver/rate_limiter.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/ports.h"
@@ -22,10 +23,13 @@ class WebhookRates final : public gateway::RateProbe {
   deliver::RateLimiter& limiter_;
 };
 
-/// Ended transactions: refusals into the delivery log, everything into the trace database.
+/// Ended transactions: refusals into the delivery log, everything into the trace database and to
+/// who watches.
 class Recorder final : public gateway::TransactionRecorder {
  public:
-  Recorder(store::DeliveryLog& log, store::TraceWriter& traces) : log_(log), traces_(traces) {}
+  /// All are borrowed; `watchers` may be null.
+  Recorder(store::DeliveryLog& log, store::TraceWriter& traces, admin::TraceHub* watchers = nullptr)
+      : log_(log), traces_(traces), watchers_(watchers) {}
   void ended(policy::Trace trace) override;
 
  private:
@@ -33,6 +37,7 @@ class Recorder final : public gateway::TransactionRecorder {
 
   store::DeliveryLog& log_;
   store::TraceWriter& traces_;
+  admin::TraceHub* watchers_;
 };
 
 /// POST /webhooks/{id}/simulate.

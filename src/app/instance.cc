@@ -368,7 +368,7 @@ Instance::Started Instance::open_delivery() {
   outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
       {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
-  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
+  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
       gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
@@ -388,6 +388,9 @@ Instance::Started Instance::open_api() {
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
+  trace_rerun_ =
+      std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
+                                       *resolver_, [this] { return draft_of(std::nullopt); });
   queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
   queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
   readiness_ = std::make_unique<Readiness>(*this);
@@ -420,6 +423,8 @@ Instance::Started Instance::open_api() {
                                     .lists = lists_.get(),
                                     .replayer = replay_port_.get(),
                                     .queue = queue_port_.get(),
+                                    .trace_hub = &trace_hub_,
+                                    .trace_rerun = trace_rerun_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
