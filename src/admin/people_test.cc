@@ -251,7 +251,8 @@ bool is_ones_own(const std::string& path) {
          path == "/api/v1/sessions";
 }
 bool only_judges(const std::string& path) {
-  return path.ends_with("/dry-run") || path.ends_with("/lint");
+  return path.ends_with("/dry-run") || path.ends_with("/lint") || path.ends_with("/check") ||
+         path.ends_with("/run-again");
 }
 bool is_open(const std::string& path) {
   return path.starts_with("/api/v1/sessions/") || path == "/api/v1/login" ||

@@ -136,6 +136,20 @@ TEST_F(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
   EXPECT_TRUE(store_->account(eve).value());
 }
 
+TEST_F(PeopleStoreTest, the_first_account_is_the_one_that_came_into_an_empty_store) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string eve = add_account("eve@example.com");
+  EXPECT_EQ(store_->first_account().value(), ann);
+  ASSERT_TRUE(store_->delete_account(ann, nullptr));
+  EXPECT_EQ(store_->first_account().value(), "");
+  const std::string bob = add_account("bob@example.com");
+  EXPECT_EQ(store_->first_account().value(), "") << "nobody moves up";
+  ASSERT_TRUE(store_->delete_account(eve, nullptr));
+  ASSERT_TRUE(store_->delete_account(bob, nullptr));
+  const std::string kim = add_account("kim@example.com");
+  EXPECT_EQ(store_->first_account().value(), kim);
+}
+
 TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::owner);
