@@ -15,10 +15,10 @@ namespace postern::store {
 
 /// What a person may do with what is the team's. In the order of what they may.
 enum class Role {
-  none,       ///< has left; the row stays because it is the team's
-  viewer,     ///< sees everything, changes nothing
-  operator_,  ///< works on everything
-  owner,      ///< also says who else may
+  none,      ///< has left; the row stays because it is the team's
+  viewer,    ///< sees everything, changes nothing
+  operates,  ///< the word is "operator": works on everything
+  owner,     ///< also says who else may
 };
 std::string_view to_string(Role role);
 /// nullopt for anything but "owner", "operator" and "viewer".

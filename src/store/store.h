@@ -68,7 +68,7 @@ class Store {
   virtual Result<std::optional<AccountRow>> account(std::string_view id) = 0;
   virtual Result<std::optional<AccountRow>> account_by_email(std::string_view email) = 0;
   virtual Result<Listed<AccountRow>> accounts(const Page& page) = 0;
-  /// The id of the first account that this store ever had; "" when it is gone or never was.
+  /// The id of the account that came when there was no other; "" when it is gone or never was.
   virtual Result<std::string> first_account() = 0;
   /// Makes the account that an owner's link or an invitation is for, and spends the link.
   /// `not_found`: unknown, spent or expired at `account.created_at`.
