@@ -18,6 +18,7 @@
 #include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
+#include "admin/test_mails.h"
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
@@ -104,6 +105,7 @@ struct AdminApi::Parts {
         domains(core),
         dkim_keys(core),
         deliveries(core),
+        test_mails(core),
         system(core),
         gateway_page(core, authenticator),
         pages(authenticator) {
@@ -120,6 +122,7 @@ struct AdminApi::Parts {
     domains.add_routes(router);
     dkim_keys.add_routes(router);
     deliveries.add_routes(router);
+    test_mails.add_routes(router);
     pages.add_routes(router);
   }
 
@@ -141,6 +144,7 @@ struct AdminApi::Parts {
   Domains domains;
   DkimKeys dkim_keys;
   Deliveries deliveries;
+  TestMails test_mails;
   System system;
   GatewayPage gateway_page;
   Pages pages;

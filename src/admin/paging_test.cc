@@ -36,7 +36,8 @@ TEST_F(PagingTest, lists_follow_their_cursor) {
   for (const char* path : {"/api/v1/smtp-policies", "/api/v1/webhooks"}) {
     EXPECT_EQ(walk(path, "limit=2", "name"), "three two | one | ") << path;
     EXPECT_EQ(walk(path, "q=tw", "name"), "two | ") << path;
-    EXPECT_EQ(walk(path, "q=%20TW%20&limit=1", "name"), "two | ") << path;
+    EXPECT_EQ(walk(path, "q=%20TW%20&limit=1", "name"), "two | | ")
+        << "whether more fit is unknown";
     EXPECT_EQ(walk(path, "q=nothing", "name"), "| ") << path;
   }
   EXPECT_EQ(walk("/api/v1/webhooks", "active=false&limit=2", "name"), "| ");

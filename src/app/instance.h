@@ -21,6 +21,7 @@
 #include "app/replay_port.h"
 #include "app/script_runtime.h"
 #include "app/script_world.h"
+#include "app/test_mail.h"
 #include "app/trace_port.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
@@ -115,6 +116,7 @@ class Instance {
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::Admission> admission_;
   deliver::RateLimiter rates_;
+  TraceWatch trace_watch_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<WebhookRates> rate_probe_;
 
@@ -137,6 +139,7 @@ class Instance {
   std::unique_ptr<gateway::Server> server_;
   std::unique_ptr<SimulatorPort> simulator_;
   std::unique_ptr<DryRunPort> dry_run_;
+  std::unique_ptr<TestMailPort> test_mail_;
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<ReplayPort> replay_port_;
   std::unique_ptr<SpoolQueuePort> queue_port_;
