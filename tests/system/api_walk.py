@@ -9,9 +9,11 @@ import subprocess
 import time
 
 from bench import send
+from harness import instance
 
 PASSWORD, OTHER_PASSWORD = "correct-horse-battery-staple", "another-horse-battery-staple"
 MESSAGE = {"client_ip": "192.0.2.1", "helo": "mx.partner.example.com", "mail_from": "a@partner.example.com"}
+PLAIN = "From: alerts@partner.example.com\r\nTo: {to}\r\nSubject: number %d\r\nMessage-ID: <n-%d@partner.example.com>\r\n\r\nhello\r\n"
 ALL_CONTROLS = {"name": "all", "allowed_source_ips": ["192.0.2.0/24"], "require_smtp_auth": True, "require_spf": True, "mode": "enforce",
                 "smtp_credentials": [{"username": "kept", "password": "a password"},
                                      {"username": "hashed", "password_hash": "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"}],
@@ -125,8 +127,8 @@ class Walk:
         inbox, id_ = get(self.inbox, "email_address"), get(self.inbox, "id")
         sent = send(self.server, self.address)
         self.judge.expect("mail is taken", sent[-1].startswith("250"), sent)
-        for _ in range(2):
-            send(self.server, inbox)
+        for number in range(2):
+            send(self.server, inbox, content=PLAIN % (number, number))
         self.call("listInbox", id_, query="?page=1&page_size=1&after=0&wait=1")
         cursor = get(self.call("listInbox", id_, query="?limit=1"), "next")
         message = get(self.call("listInbox", id_, query="?cursor=%s" % cursor), "data", 0, "id")
@@ -221,10 +223,10 @@ class Walk:
         self.call("getConnectionPolicies")
 
     def queue(self):
-        self.call("updateWebhook", self.webhook, body={"delivery_mode": "queued", "target_url": "http://127.0.0.1:1/nobody", "attachments": "inline",
-                                                       "include_raw": "none"})
-        for _ in range(4):
-            send(self.server, self.address)
+        nobody = "http://127.0.0.1:%d/nobody" % instance.free_port()
+        self.call("updateWebhook", self.webhook, body={"delivery_mode": "queued", "target_url": nobody, "attachments": "inline", "include_raw": "none"})
+        for number in range(4):
+            send(self.server, self.address, content=PLAIN % (10 + number, 10 + number))
         everything = "?state=queued&destination=webhook:%s&sender=alerts@partner.example.com&recipient=%s&older_than=0s&page_size=10" % (
             self.webhook, self.address)
         self.call("listQueue", query=everything)
@@ -250,7 +252,22 @@ class Walk:
         self.replay()
 
     def dead_letters(self):
-        self.call("listDeadLetters", self.webhook, query="?page_size=10")
+        """A target that refuses for good leaves a dead letter at once; sent again it is one again."""
+        self.receiver.script("/dead", [{"status": 422}])
+        self.call("updateWebhook", self.webhook, body={"target_url": self.receiver.url + "/dead"})
+        for number in range(2):
+            send(self.server, self.address, content=PLAIN % (20 + number, 20 + number))
+        for _ in range(100):
+            letters = get(self.call("listDeadLetters", self.webhook, query="?page_size=10"), "data") or []
+            if len(letters) == 2:
+                break
+            time.sleep(0.1)
+        first = get(letters, 0, "id")
+        self.call("listDeadLetters", self.webhook, query="?before=%s" % first)
+        records = get(self.call("listLogs", self.webhook, query="?limit=100"), "data") or []
+        record = next((one["id"] for one in records if one["trace_id"] == get(letters, 1, "trace_id")), None)
+        self.call("retryDelivery", self.webhook, record)
+        self.call("retryDeadLetter", self.webhook, first)
 
     def replay(self):
         draft = {"connection_policies": {"lists": {"sender": "reject"}}, "smtp_policies": {self.policy: {"allowed_source_ips": ""}}}
