@@ -102,7 +102,8 @@ class Document:
             if good:
                 seen, named = seen | good[0][1], True
             else:
-                errors += ["%s: fits none of %d alternatives" % (label, len(tried))] + min(tried, key=lambda one: len(one[0]))[0]
+                nearest = next((i for i, part in enumerate(schema["oneOf"]) if not self._plain(self.resolve(part), value, label)), 0)
+                errors += ["%s: fits none of %d alternatives" % (label, len(tried))] + tried[nearest][0]
         if isinstance(value, dict):
             more, saw, names = self._members(schema, value, label)
             errors, seen = errors + more, seen | saw
