@@ -27,7 +27,9 @@ DOCUMENT = ROOT / "docs" / "openapi.yaml"
 OF_HTTP = {405, 406}
 # Members that no healthy gateway shows.
 UNSEEN = {
-    "DryRunResult.spf.explanation": "needs exp= in a record",
+    "QueueVerification.findings[].message": "the queue is sound",
+    "QueueVerification.findings[].what": "the queue is sound",
+    "Replay.error": "no replay fails",
 }
 
 

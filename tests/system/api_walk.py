@@ -14,6 +14,11 @@ from harness import instance
 PASSWORD, OTHER_PASSWORD = "correct-horse-battery-staple", "another-horse-battery-staple"
 MESSAGE = {"client_ip": "192.0.2.1", "helo": "mx.partner.example.com", "mail_from": "a@partner.example.com"}
 PLAIN = "From: alerts@partner.example.com\r\nTo: {to}\r\nSubject: number %d\r\nMessage-ID: <n-%d@partner.example.com>\r\n\r\nhello\r\n"
+RICH = ("From: A <alerts@partner.example.com>\r\nTo: B <{to}>\r\nCc: C <c@example.net>\r\nReply-To: D <d@example.net>\r\nSubject: rich\r\n"
+        "Date: Sat, 21 Nov 2026 05:00:00 +0000\r\nMessage-ID: <rich@partner.example.com>\r\nMIME-Version: 1.0\r\n"
+        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>hello</p>\r\n--b\r\n"
+        "Content-Type: image/png; name=x.png\r\nContent-ID: <x@y>\r\nContent-Disposition: inline; filename=x.png\r\n"
+        "Content-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n--b--\r\n")
 ALL_CONTROLS = {"name": "all", "allowed_source_ips": ["192.0.2.0/24"], "require_smtp_auth": True, "require_spf": True, "mode": "enforce",
                 "smtp_credentials": [{"username": "kept", "password": "a password"},
                                      {"username": "hashed", "password_hash": "$2y$12$nPTBMMvN69D89yK6m11xbeiT77S0E8CKKA.QU9.mKtEW6GFoOUh1e"}],
@@ -110,7 +115,7 @@ class Walk:
                  "timeout_ms": 5000}
         self.call("updateWebhook", self.webhook, body=whole)
         self.call("updateWebhook", self.webhook, body={"clear_security_policy": True, "payload_template": ""})
-        self.inbox = self.call("createWebhook", body={"target_url": "inbox"})
+        self.inbox = self.call("createWebhook", body={"target_url": "inbox", "include_raw": "inline"})
         self.call("listWebhooks", query="?page=1&page_size=1&active=true")
         cursor = get(self.call("listWebhooks", query="?limit=1"), "next")
         self.call("listWebhooks", query="?cursor=%s&q=hook" % cursor)
@@ -129,10 +134,12 @@ class Walk:
         self.judge.expect("mail is taken", sent[-1].startswith("250"), sent)
         for number in range(2):
             send(self.server, inbox, content=PLAIN % (number, number))
+        send(self.server, inbox, content=RICH)
         self.call("listInbox", id_, query="?page=1&page_size=1&after=0&wait=1")
         cursor = get(self.call("listInbox", id_, query="?limit=1"), "next")
         message = get(self.call("listInbox", id_, query="?cursor=%s" % cursor), "data", 0, "id")
-        self.call("getInboxMessage", id_, message)
+        for one in get(self.call("listInbox", id_, query="?limit=200"), "data") or []:
+            self.call("getInboxMessage", id_, one["id"])
         self.call("deleteInboxMessage", id_, message)
         self.call("listLogs", self.webhook, query="?page=1&page_size=1&outcome=success&simulated=false")
         cursor = get(self.call("listLogs", self.webhook, query="?limit=1"), "next")
@@ -254,20 +261,20 @@ class Walk:
     def dead_letters(self):
         """A target that refuses for good leaves a dead letter at once; sent again it is one again."""
         self.receiver.script("/dead", [{"status": 422}])
-        self.call("updateWebhook", self.webhook, body={"target_url": self.receiver.url + "/dead"})
+        made = self.call("createWebhook", body={"target_url": self.receiver.url + "/dead", "delivery_mode": "queued"})
+        id_, letters = get(made, "id"), []
         for number in range(2):
-            send(self.server, self.address, content=PLAIN % (20 + number, 20 + number))
+            send(self.server, get(made, "email_address"), content=PLAIN % (20 + number, 20 + number))
         for _ in range(100):
-            letters = get(self.call("listDeadLetters", self.webhook, query="?page_size=10"), "data") or []
+            letters = get(self.call("listDeadLetters", id_, query="?page_size=10"), "data") or []
             if len(letters) == 2:
                 break
             time.sleep(0.1)
-        first = get(letters, 0, "id")
-        self.call("listDeadLetters", self.webhook, query="?before=%s" % first)
-        records = get(self.call("listLogs", self.webhook, query="?limit=100"), "data") or []
-        record = next((one["id"] for one in records if one["trace_id"] == get(letters, 1, "trace_id")), None)
-        self.call("retryDelivery", self.webhook, record)
-        self.call("retryDeadLetter", self.webhook, first)
+        self.call("listDeadLetters", id_, query="?before=%s" % get(letters, 0, "id"))
+        self.call("retryDeadLetter", id_, get(letters, 0, "id"))
+        time.sleep(0.5)
+        records = get(self.call("listLogs", id_, query="?limit=100"), "data") or []
+        self.call("retryDelivery", id_, get(records, -1, "id"))
 
     def replay(self):
         draft = {"connection_policies": {"lists": {"sender": "reject"}}, "smtp_policies": {self.policy: {"allowed_source_ips": ""}}}
