@@ -4,6 +4,8 @@ import datetime
 import hashlib
 import hmac
 import re
+import smtplib
+import ssl
 import struct
 import subprocess
 import time
@@ -135,6 +137,7 @@ class Walk:
         for number in range(2):
             send(self.server, inbox, content=PLAIN % (number, number))
         send(self.server, inbox, content=RICH)
+        self.signed_in(inbox, id_)
         self.call("listInbox", id_, query="?page=1&page_size=1&after=0&wait=1")
         cursor = get(self.call("listInbox", id_, query="?limit=1"), "next")
         message = get(self.call("listInbox", id_, query="?cursor=%s" % cursor), "data", 0, "id")
@@ -150,6 +153,34 @@ class Walk:
         payload = self.receiver.requests("/hook")[-1].body.decode()
         link = re.search(r'/api/v1/attachments/(att_\w+)\?t=([^"\\]+)', payload)
         self.call("getAttachment", link and link[1], token=None, query="?t=%s" % (link and link[2]))
+
+    def signed(self, text):
+        """The message with a DKIM signature of partner.example.com, whose key is published."""
+        status, record, _ = self.bench.run("dkim", "keygen", "--domain", "partner.example.com", "--selector", "s", "--json")
+        self.judge.expect("dkim keygen", status == 0, record)
+        value = re.search(r"v=DKIM1;[^\"]*p=[A-Za-z0-9+/=]+", record)
+        self.publish({"name": "s._domainkey.partner.example.com", "value": value and value[0]})
+        plain = self.bench.root / "plain.eml"
+        plain.write_bytes(text.encode())
+        status, out, err = self.bench.run("dkim", "sign", "--key", self.bench.root / "s.partner.example.com.pem", "--domain", "partner.example.com",
+                                          "--selector", "s", plain)
+        self.judge.expect("dkim sign", status == 0, err)
+        return out.replace("\r\n", "\n").replace("\n", "\r\n")  # read as text
+
+    def signed_in(self, address, webhook):
+        """Mail over TLS by a user of the webhook's policy, with a DKIM signature; attachments and source by link."""
+        policy = self.call("createPolicy", body={"name": "users", "require_smtp_auth": True,
+                                                 "smtp_credentials": [{"username": "user", "password": "a password"}]})
+        self.call("updateWebhook", webhook, body={"smtp_security_policy_id": get(policy, "id"), "attachments": "link", "include_raw": "link"})
+        message = self.signed(RICH.replace("rich@", "signed@").format(to=address))
+        self.call("dryRunDraft", body=dict(MESSAGE, message=message, policy={"name": "signed", "require_dkim": True,
+                                                                             "allowed_dkim_domains": "partner.example.com"}))
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with smtplib.SMTP("127.0.0.1", self.server.smtp_port) as client:
+            client.starttls(context=context)
+            client.login("user", "a password")
+            client.sendmail("alerts@partner.example.com", [address], message.encode())
 
     # ------------------------------------------------------------ domains
     def publish(self, record):
