@@ -176,4 +176,6 @@ def fits_format(value, name):
         return True
     if name == "email":
         return re.fullmatch(r"[^@\s]+@[^@\s]+", value) is not None
+    if name == "uri":
+        return re.fullmatch(r"https?://[^\s/]+/\S*", value) is not None
     raise AssertionError("the checker does not know the format " + name)
