@@ -21,9 +21,10 @@
 #include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
-#include "admin/traces.h"
+#include "admin/test_mails.h"
 #include "admin/trace_rerun.h"
 #include "admin/trace_stream.h"
+#include "admin/traces.h"
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
@@ -116,6 +117,7 @@ struct AdminApi::Parts {
         traces(core, authenticator),
         trace_stream(core, authenticator),
         trace_reruns(core, authenticator),
+        test_mails(core),
         system(core),
         gateway_page(core, authenticator),
         pages(authenticator) {
@@ -138,6 +140,7 @@ struct AdminApi::Parts {
     trace_reruns.add_routes(router);
     deliveries.add_routes(router);
     traces.add_routes(router);
+    test_mails.add_routes(router);
     pages.add_routes(router);
   }
 
@@ -165,6 +168,7 @@ struct AdminApi::Parts {
   Traces traces;
   TraceStream trace_stream;
   TraceReruns trace_reruns;
+  TestMails test_mails;
   System system;
   GatewayPage gateway_page;
   Pages pages;

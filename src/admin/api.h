@@ -63,6 +63,7 @@ struct Dependencies {
   std::function<std::optional<std::string>(std::string_view text)> template_error;
   Simulator* simulator = nullptr;
   DryRun* dry_run = nullptr;
+  TestMail* test_mail = nullptr;
   TraceReader* traces = nullptr;
   ReadinessProbe* readiness = nullptr;
   MetricsSource* metrics = nullptr;

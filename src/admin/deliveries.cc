@@ -173,9 +173,19 @@ Task<net::HttpResponse> Deliveries::simulate(Call& call) {
 }
 
 Task<net::HttpResponse> Deliveries::logs(Call& call) {
-  const PageQuery query = page_of(call);
   const store::LogFilter filter = read_filter(call);
+  const auto keyset = keyset_of(call);
+  const PageQuery query = keyset ? PageQuery{} : page_of(call);
   co_await check_owner(call);
+  if (keyset) {
+    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, keyset = *keyset] {
+      return log.log_slice(id, filter, keyset);
+    };
+    const store::Slice<store::LogRecord> records = co_await core_.disk(std::move(read));
+    boost::json::array data;
+    for (const store::LogRecord& record : records.rows) data.push_back(to_json(record));
+    co_return sliced(std::move(data), records.next);
+  }
   auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
     return log.list(id, filter, page);
   };
@@ -246,11 +256,22 @@ Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::secon
 }
 
 Task<net::HttpResponse> Deliveries::inbox(Call& call) {
-  const PageQuery query = page_of(call);
+  const auto keyset = keyset_of(call);
+  const PageQuery query = keyset ? PageQuery{} : page_of(call);
   constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
   const std::uint64_t after = number_parameter(call, "after", 0, last).value_or(0);
   const std::uint64_t wait = number_parameter(call, "wait", 0, 30).value_or(0);
   co_await check_owner(call);
+  if (keyset && wait != 0) throw invalid("wait", "and cursor or limit exclude each other");
+  if (keyset) {
+    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], after, keyset = *keyset] {
+      return log.inbox_slice(id, after, keyset);
+    };
+    const store::Slice<store::InboxMessage> slice = co_await core_.disk(std::move(read));
+    boost::json::array data;
+    for (const store::InboxMessage& message : slice.rows) data.push_back(to_json(message));
+    co_return sliced(std::move(data), slice.next);
+  }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
   store::Listed<store::InboxMessage> messages;
   while (true) {

@@ -49,6 +49,34 @@ class Simulator {
   virtual Task<Result<SimulationResult>> simulate(SimulationRequest request) = 0;
 };
 
+/// A real mail to a webhook's address, from this machine over SMTP.
+struct TestMailRequest {
+  std::string webhook_id;
+  std::optional<std::string> from;  ///< "": the null sender; unset: postmaster
+  std::optional<std::string> subject;
+  std::optional<std::string> text;
+};
+
+struct TestMailResult {
+  struct Line {
+    bool of_client = false;
+    std::string text;  ///< printable
+  };
+  int code = 0;
+  std::string reply;    ///< "550 5.7.1 source address ..."
+  std::string outcome;  ///< accepted, rejected, deferred
+  std::optional<std::string> trace_id;
+  std::vector<Line> transcript;
+};
+
+class TestMail {
+ public:
+  virtual ~TestMail() = default;
+  /// Fault::not_found: no such webhook; otherwise a sentence for the client: no listener can be
+  /// used, or it gave no answer.
+  virtual Task<Result<TestMailResult>> send(TestMailRequest request) = 0;
+};
+
 struct DryRunRequest {
   std::shared_ptr<const policy::WebhookPolicy> policy;
   IpAddress client_ip;

@@ -22,6 +22,7 @@
 #include "app/replay_port.h"
 #include "app/script_runtime.h"
 #include "app/script_world.h"
+#include "app/test_mail.h"
 #include "app/trace_port.h"
 #include "app/trace_rerun.h"
 #include "dns/caching_resolver.h"
@@ -118,6 +119,7 @@ class Instance {
   std::unique_ptr<gateway::Admission> admission_;
   deliver::RateLimiter rates_;
   admin::TraceHub trace_hub_;
+  TraceWatch trace_watch_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<WebhookRates> rate_probe_;
 
@@ -140,6 +142,7 @@ class Instance {
   std::unique_ptr<gateway::Server> server_;
   std::unique_ptr<SimulatorPort> simulator_;
   std::unique_ptr<DryRunPort> dry_run_;
+  std::unique_ptr<TestMailPort> test_mail_;
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<ReplayPort> replay_port_;
   std::unique_ptr<TraceRerunPort> trace_rerun_;

@@ -122,6 +122,9 @@ class DeliveryLog {
   /// Newest first; sees every record appended before.
   Result<Listed<LogRecord>> list(std::string_view webhook, const LogFilter& filter,
                                  const Page& page);
+  /// Searches senders, message ids and client addresses.
+  Result<Slice<LogRecord>> log_slice(std::string_view webhook, const LogFilter& filter,
+                                     const Keyset& keyset);
   Result<std::optional<LogRecord>> find(std::string_view webhook, std::string_view id);
   /// What the records say of one trace, oldest first, 100 at most.
   Result<std::vector<LogRecord>> of_trace(std::string_view trace_id);
@@ -135,6 +138,8 @@ class DeliveryLog {
   /// Newest first, without payloads. With `after`, only those with a greater sequence.
   Result<Listed<InboxMessage>> inbox(std::string_view webhook, std::uint64_t after,
                                      const Page& page);
+  Result<Slice<InboxMessage>> inbox_slice(std::string_view webhook, std::uint64_t after,
+                                          const Keyset& keyset);
   Result<std::optional<InboxMessage>> inbox_message(std::string_view webhook, std::string_view id);
   Result<bool> delete_inbox_message(std::string_view webhook, std::string_view id);
   /// The newest sequence over all inboxes. A long poll watches this number, which costs no disk

@@ -217,4 +217,20 @@ struct Listed {
   std::uint64_t total = 0;  ///< over all pages
 };
 
+/// A piece of a list, newest first, from a place on: at any depth it costs what the first one
+/// costs.
+struct Keyset {
+  std::uint64_t before = 0;  ///< Slice::next of the piece before; 0: from the newest
+  std::uint64_t limit = 50;
+  /// Only rows that have this in them, without regard to ASCII case; empty: all. A call looks at
+  /// some thousand rows and no more: a slice may be short, even empty, with more to come.
+  std::string needle;
+};
+
+template <class T>
+struct Slice {
+  std::vector<T> rows;
+  std::uint64_t next = 0;  ///< where to go on; 0: this was the end
+};
+
 }  // namespace postern::store
