@@ -1,4 +1,5 @@
 // Charts are SVG of our own: bars for accepted, deferred and refused; the same numbers stand in a table below.
+import type { ComponentChildren } from 'preact';
 import { clock, count, day, exact, moment } from '../lib/format';
 
 export interface Bucket { at: string; accepted: number; refused: number; deferred: number }
@@ -35,7 +36,7 @@ export function Legend({ totals }: { totals: { accepted: number; refused: number
 }
 
 /** Most frequent first; each a link to what it counts. */
-export function Ranked({ rows }: { rows: { name: string; n: number; href: string; tone: 'no' | 'wait' }[] }) {
+export function Ranked({ rows }: { rows: { name: ComponentChildren; n: number; href: string; tone: 'no' | 'wait' }[] }) {
   const top = Math.max(1, ...rows.map((r) => r.n));
   return <ul class="bars">{rows.map((r) => <li key={r.href}><a href={r.href}>{r.name}</a><span class="num">{count(r.n)}</span>
     <svg class="track" viewBox="0 0 100 6" preserveAspectRatio="none" aria-hidden="true"><rect class="trk" width="100" height="6" /><rect class={`f-${r.tone}`} width={(100 * r.n) / top} height="6" /></svg></li>)}</ul>;
