@@ -86,7 +86,7 @@ function Deliveries({ story }: { story: Story }) {
     const done = one.http_status !== null && one.http_status < 300 && !one.error, waits = !!one.next_attempt_at;
     const name = story.recipients?.find((r) => r.webhook_id === one.webhook_id)?.webhook_name ?? 'webhook';
     return <li key={one.id}><span class={done ? 'ok' : waits ? 'wait' : 'no'}><Icon name={done ? 'check' : waits ? 'clock' : 'cross'} /></span>
-      <span><a href={`/app/webhooks/${one.webhook_id}/logs`}>{name}</a> answered {one.http_status ? <code>HTTP {one.http_status}</code> : 'nothing'}</span>
+      <span><a class="inline-link" href={`/app/webhooks/${one.webhook_id}/logs`}>{name}</a> answered {one.http_status ? <code>HTTP {one.http_status}</code> : 'nothing'}</span>
       <span class="nowrap"><Verdict is={done ? 'accepted' : waits ? 'deferred' : 'refused'}>{done ? 'Delivered' : waits ? 'Waits' : 'Not delivered'}</Verdict></span>
       {one.error ? <span class="why"><Foreign text={one.error} /></span> : null}
       <span class="why small">{one.attempt ? `attempt ${one.attempt}, ` : ''}<time dateTime={one.created_at}>{clock(one.created_at)}</time>{one.duration_ms !== null && one.duration_ms !== undefined ? `, ${one.duration_ms} ms` : ''}{one.next_attempt_at ? <>, next <Ago at={one.next_attempt_at} /></> : null}</span></li>;
