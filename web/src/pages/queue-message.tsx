@@ -9,7 +9,7 @@ import { mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Ago, At, Card, Fact, Facts, Foreign, Note, Page } from '../parts/basic';
 import { Icon } from '../parts/icon';
-import { act, done, DropDialog, Place, State, type Action, type Message } from '../parts/queue';
+import { act, done, DropDialog, Next, Place, State, type Action, type Message } from '../parts/queue';
 
 export default function QueueMessage({ ids }: PageProps) {
   const id = ids.id!, load = useLoad(id, (signal) => api.get('/queue/{id}', { path: { id }, signal }));
@@ -52,7 +52,7 @@ function Recipients({ message }: { message: Message }) {
     <tbody>{list.slice(0, most).map((r, i) => <tr key={i}><td class="nowrap"><State of={r} /></td>
       <td class="wide w-30"><Foreign class="mono" text={r.address} /><span class="sub any"><Place of={r.destination} /></span>{r.orcpt ? <span class="sub any">first for <Foreign text={r.orcpt} /></span> : null}</td>
       <td class="wide any">{r.last_reply ? <Foreign text={r.last_reply} /> : <span class="muted">none yet</span>}{r.quarantine ? <span class="sub any">kept back: <Foreign text={r.quarantine} /></span> : null}<span class="sub">{r.attempts ? many(r.attempts, 'attempt') : 'not tried'}</span></td>
-      <td class="nowrap" data-l="Next">{r.next_attempt_at ? <Ago at={r.next_attempt_at} /> : r.under_way ? 'now' : r.state === 'held' || r.state === 'quarantined' ? 'when released' : 'none'}</td></tr>)}</tbody></table></div>
+      <td class="nowrap" data-l="Next"><Next of={r} /></td></tr>)}</tbody></table></div>
     {list.length > most ? <p class="searched">and {list.length - most} more: <code>postern queue show {message.id}</code></p> : null}</Card>;
 }
 

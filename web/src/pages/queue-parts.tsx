@@ -17,7 +17,7 @@ export function Totals({ destinations }: { destinations: Destination[] }) {
   const oldest = destinations.filter((d) => d.queued && d.oldest_at).map((d) => d.oldest_at!).sort()[0], next = destinations.filter((d) => d.next_attempt_at).map((d) => d.next_attempt_at!).sort()[0];
   const dead = sum('dead');
   return <section class="card" aria-label="Totals"><dl class="tiles">
-    <div><dt>Waiting</dt><dd>{count(sum('queued'))}</dd><dd>{next ? <>next <Ago at={next} /></> : oldest ? `oldest ${span(seconds(oldest))}` : 'nothing to try'}</dd></div>
+    <div><dt>Waiting</dt><dd>{count(sum('queued'))}</dd><dd>{next ? new Date(next).getTime() > Date.now() ? <>next <Ago at={next} /></> : 'the next is due' : oldest ? `oldest ${span(seconds(oldest))}` : 'nothing to try'}</dd></div>
     <div><dt>Held</dt><dd>{count(sum('held'))}</dd><dd>until released</dd></div>
     <div><dt>Quarantined</dt><dd class={sum('quarantined') ? 'wait' : ''}>{count(sum('quarantined'))}</dd><dd>kept back by a policy</dd></div>
     <div><dt>Dead letters</dt><dd class={dead ? 'no' : ''}>{count(dead)}</dd><dd>given up, kept to be looked at</dd></div>
@@ -29,7 +29,7 @@ const manyWait = 5, longWait = 3600;
 export function Slow({ destinations }: { destinations: Destination[] }) {
   const slow = destinations.filter((d) => (d.queued ?? 0) > 0 && (d.sleeping_until || ((d.queued ?? 0) >= manyWait && d.oldest_at && seconds(d.oldest_at) > longWait))).sort((a, b) => (b.queued ?? 0) - (a.queued ?? 0));
   return <>{slow.slice(0, 3).map((d) => <Note tone="wait" key={d.destination}><p><strong>{d.sleeping_until ? <>Nobody answers at <Place of={d.destination} />.</> : <>Mail for <Place of={d.destination} /> waits long.</>}</strong>{' '}
-    {count(d.queued ?? 0)} {d.queued === 1 ? 'recipient waits' : 'recipients wait'}{d.oldest_at ? `, the oldest for ${span(seconds(d.oldest_at))}` : ''}{d.sleeping_until ? <>; it is tried <Ago at={d.sleeping_until} /></> : null}. <a href={withQuery({ destination: d.destination ?? '', state: null, before: null })}>Show only these</a></p></Note>)}
+    {count(d.queued ?? 0)} {d.queued === 1 ? 'recipient waits' : 'recipients wait'}{d.oldest_at ? `, the oldest for ${span(seconds(d.oldest_at))}` : ''}{d.sleeping_until && new Date(d.sleeping_until).getTime() > Date.now() ? <>; it is tried <Ago at={d.sleeping_until} /></> : null}. <a href={withQuery({ destination: d.destination ?? '', state: null, before: null })}>Show only these</a></p></Note>)}
     {slow.length > 3 ? <p class="small muted">{slow.length - 3} more destinations are slow.</p> : null}</>;
 }
 

@@ -9,7 +9,7 @@ import { gateway, lookAtGateway, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Ago, Empty, Foreign, Note, Page, Pager, Segments } from '../parts/basic';
 import { Icon } from '../parts/icon';
-import { act, done, DropDialog, first, Place, State, type Action, type Message } from '../parts/queue';
+import { act, done, DropDialog, first, Next, Place, State, type Action, type Message } from '../parts/queue';
 import { Filters, Slow, Totals, type Destination } from './queue-parts';
 
 const states: [string, string][] = [['All', ''], ['Waiting', 'queued'], ['Held', 'held'], ['Quarantined', 'quarantined'], ['Dead', 'dead']];
@@ -61,7 +61,11 @@ function usePicked(rows: Message[], key: string) {
   const here = rows.filter((m) => chosen.value.has(m.id ?? ''));
   const clear = () => { chosen.value = new Set(); all.value = false; };
   useEffect(() => {
-    const leave = (event: KeyboardEvent) => { if (event.key === 'Escape' && chosen.peek().size && !document.querySelector('dialog[open]') && !(event.target as Element).matches('input[type=search]')) { clear(); announce('Nothing is selected.'); } };
+    const leave = (event: KeyboardEvent) => { if (event.key === 'Escape' && chosen.peek().size && !document.querySelector('dialog[open]') && !(event.target as Element).matches('input[type=search]')) {
+      if (document.activeElement?.closest('.bulk')) document.querySelector<HTMLElement>('main thead input')?.focus();  // the bar goes
+      clear();
+      announce('Nothing is selected.');
+    } };
     addEventListener('keydown', leave);
     return () => removeEventListener('keydown', leave);
   }, []);
@@ -142,7 +146,7 @@ function Row({ message: m, picked, may }: { message: Message; picked: Picked; ma
     <td class="nowrap state"><State of={one} damaged={!!m.damage} /></td>
     <td class="clip wide w-30"><a class="name mono clip time" href={`/app/queue/${m.id}`}>{m.sender ? <Foreign text={m.sender} /> : '<>'}</a><span class="sub clip">to <Foreign text={one?.address} />{n > 1 ? ` and ${n - 1} more` : ''}, <Place of={one?.destination} /></span></td>
     <td class="wide w-answer clip"><span class="clip">{m.damage ? <Foreign text={m.damage} /> : one?.last_reply ? <Foreign text={one.last_reply} /> : one?.quarantine ? <Foreign text={one.quarantine} /> : <span class="muted">none yet</span>}</span><span class="sub num">{one?.attempts ? many(one.attempts, 'attempt') : 'not tried'}</span></td>
-    <td class="nowrap num" data-l="Next">{one?.next_attempt_at ? <Ago at={one.next_attempt_at} /> : one?.under_way ? 'now' : one?.state === 'held' || one?.state === 'quarantined' ? 'when released' : 'none'}</td>
+    <td class="nowrap num" data-l="Next"><Next of={one} /></td>
     <td class="r nowrap" data-l="Received"><Ago at={m.received_at} /></td>
   </tr>;
 }

@@ -64,8 +64,8 @@ function Dns({ list }: { list: Open[] }) {
 
 function Servers({ list }: { list: Open[] }) {
   const caption = list.length === 1 ? '1 answer of a policy server' : `${list.length} answers of policy servers`;
-  return <details class="ev"><summary>{caption}</summary><Table caption={caption} heads={['Server', 'State', 'Answer', 'Asked']}
-    rows={list.map((one) => [show(one.service), one.failed ? 'failed' : 'answered', show(one.answer), show(one.request)])} /></details>;
+  return <details class="ev"><summary>{caption}</summary><Table caption={caption} heads={['Server', 'Answer', 'Asked']}
+    rows={list.map((one) => [show(one.service), one.failed ? `failed: ${show(one.answer)}` : show(one.answer), show(one.request)])} /></details>;
 }
 
 export function Evidence({ story }: { story: Story }) {

@@ -21,8 +21,8 @@ const open = (id: string) => { const fold = document.getElementById(id); if (fol
 
 export function Rail({ story }: { story: Story }) {
   return <section class="card" aria-label="The message’s way"><div class="body"><ol class="rail">{story.stages.map((one) => {
-    const { line, icon, word } = states[one.state], code = one.code ? String(one.code) : '';
-    const inside = <><span class="node"><Icon name={icon} /></span><b>{one.stage}<span class="vh">: {word}{code ? ',' : ''}</span></b><small aria-hidden={code ? undefined : 'true'}>{code || (one.state === 'passed' ? 'none' : one.state === 'not_reached' ? 'not reached' : one.state)}</small></>;
+    const { line, icon, word } = states[one.state], code = String(one.code ?? (one.stage === 'delivery' && story.deliveries?.length ? story.deliveries[story.deliveries.length - 1]!.http_status ?? '' : ''));
+    const inside = <><span class="node"><Icon name={icon} /></span><b aria-hidden="true">{one.stage}</b><small aria-hidden="true">{code || (one.state === 'passed' ? 'none' : one.state.replace('_', ' '))}</small><span class="vh">{one.stage}: {word}{code ? `, ${code}` : ''}</span></>;
     return <li key={one.stage} class={line}>{one.state === 'not_reached' ? <span class="stop-link">{inside}</span> : <a href={`#${idOf(one)}`} onClick={() => open(idOf(one))}>{inside}</a>}</li>;
   })}</ol></div></section>;
 }

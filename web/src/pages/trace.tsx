@@ -134,7 +134,7 @@ function Offline({ story }: { story: Story }) {
   const command = `postern explain ${story.id}`, again = story.again as { agrees?: boolean; differences?: string[]; error?: string } | null | undefined;
   return <Card title="Same answer, offline"><div class="stack gap-s"><Copy text={command} label="command" />
     {again ? again.agrees ? <p class="small"><Verdict is="accepted">Made again from the record: the same</Verdict></p>
-      : <div class="small"><Verdict is="refused">Made again, it differs</Verdict>{again.error ? <p>{again.error}</p> : null}<ul>{(again.differences ?? []).map((d) => <li key={d}><Foreign text={d} /></li>)}</ul></div> : null}
+      : <div class="small"><Verdict is="refused">Made again, it differs</Verdict>{again.error ? <p>{again.error}</p> : null}<ul class="like">{(again.differences ?? []).map((d) => <li key={d}><Foreign text={d} /></li>)}</ul></div> : null}
     <p class="small muted">The trace keeps every DNS answer it used. Anyone with it gets the same verdict.</p></div></Card>;
 }
 

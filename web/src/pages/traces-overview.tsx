@@ -20,7 +20,7 @@ export function Overview({ range, webhook }: { range: string; webhook: string })
   const label = `${name}: ${exact(totals.accepted)} accepted, ${exact(totals.refused)} refused, ${exact(totals.deferred)} deferred. The same numbers are in the table below the chart.`;
   if (stats.error && !found) return <Note tone="wait"><p>The numbers are not there. {stats.error.message}</p></Note>;
   return <div class="cols even">
-    <Card title={name} aside={<Legend totals={totals} />}><div class="chart-room">{found ? <Bars buckets={found.buckets} step={found.step_seconds} label={label} /> : <p class="muted">Reading…</p>}</div></Card>
+    <Card title={name} aside={<Legend totals={totals} />}><Bars buckets={found?.buckets ?? []} step={found?.step_seconds ?? 60} label={found ? label : 'Reading the numbers'} height={194} /></Card>
     <Card title="By reason">{found && found.reasons.length ? <Ranked rows={found.reasons.slice(0, 6).map((r) => ({ name: <Foreign text={r.text || r.rule} />, n: r.count, tone: r.outcome === 'deferred' ? 'wait' : 'no',
       href: withQuery({ q: r.query, outcome: r.outcome === 'refused' ? 'rejected' : 'deferred', cursor: null }) }))} /> : <p class="muted small">{found ? 'Nothing was refused.' : ''}</p>}</Card>
   </div>;

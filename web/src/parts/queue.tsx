@@ -2,7 +2,7 @@
 import { useState } from 'preact/hooks';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { exact, many } from '../lib/format';
-import { Foreign } from './basic';
+import { Ago, Foreign } from './basic';
 import { Dialog } from './dialog';
 import { Icon, type IconName } from './icon';
 
@@ -33,6 +33,13 @@ export function State({ of, damaged }: { of: Recipient | null; damaged?: boolean
 export function Place({ of }: { of: string | undefined }) {
   const [kind, ...rest] = (of ?? '').split(':'), key = rest.join(':');
   return <>{kind === 'webhook' ? 'webhook ' : kind === 'local' ? 'mailbox ' : 'relay '}<Foreign text={key || of} /></>;
+}
+
+/** When it is tried again; what lies behind is about to be. */
+export function Next({ of }: { of: Recipient | null }) {
+  if (of?.under_way) return <>now</>;
+  if (of?.next_attempt_at) return new Date(of.next_attempt_at).getTime() > Date.now() ? <Ago at={of.next_attempt_at} /> : <>due</>;
+  return <>{of?.state === 'held' || of?.state === 'quarantined' ? 'when released' : 'none'}</>;
 }
 
 /** One message; the server's word when it says no. */
