@@ -21,8 +21,9 @@ export default function TracePage({ ids }: PageProps) {
   const load = useLoad(id, (signal) => api.get('/traces/{id}', { path: { id }, query: { view: 'story' }, signal }) as Promise<Story>);
   const around = neighbours(id), again = useAgain(id), story = load.data;
   const crumbs = [{ name: 'Traces', href: '/app/traces' + around.from }, { name: id }];
-  if (!story) return <Page title="Trace" crumbs={crumbs}>{load.error
-    ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such trace here. Traces are kept for a while and then removed.' : load.error.message}</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
+  if (!story?.stages) return <Page title="Trace" crumbs={crumbs}>{load.error
+    ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such trace here. Traces are kept for a while and then removed.' : load.error.message}</p></Note>
+    : story ? <Note tone="no" role="alert"><p>The server does not know how to tell this trace. <code>postern explain {id}</code> does.</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
   const to = story.recipients?.map((r) => r.address) ?? [];
   return <Page title={<Title story={story} />} crumbs={crumbs}
     sub={<>{story.mail_from ? <Foreign text={story.mail_from} /> : 'The null sender'}{to.length ? <> to <Foreign text={to[0]} />{to.length > 1 ? ` and ${to.length - 1} more` : ''}</> : null}, <time dateTime={story.time}>{day(story.time)} at {clock(story.time)} {zone()}</time></>}

@@ -15,12 +15,12 @@ class Row extends Component<{ trace: Trace }> {
   override render() {
     const t = this.props.trace;
     return <tr>
-      <td class="nowrap"><a class="name time" href={`/app/traces/${t.id}`}><At at={t.time} /><span class="vh">: trace of a message from {t.mail_from || 'nobody'}</span></a></td>
+      <td><a class="name time" href={`/app/traces/${t.id}`}><At at={t.time} /><span class="vh">: trace of a message from {t.mail_from || 'nobody'}</span></a></td>
       <td class="nowrap">{t.outcome === 'aborted' ? <Verdict is="none">Aborted</Verdict> : <Verdict is={outcomeOf(t.outcome)} />}
         {t.shadow ? <span class="sub"><span class="v shadow"><Icon name="eye" />shadow<span class="vh"> would have refused it</span></span></span> : null}</td>
-      <td class="clip wide w-from"><span class="mono clip">{t.mail_from ? <Foreign text={t.mail_from} /> : '<>'}</span><span class="sub clip">from {t.client_ip}</span></td>
-      <td class="clip wide w-from"><span class="mono clip">{t.rcpt_to ? <Foreign text={t.rcpt_to} /> : <span class="muted">no recipient</span>}</span><span class="sub clip">{t.webhook_name || (t.webhook_id ?? 'no webhook')}</span></td>
-      <td class="clip wide w-why">{t.reason ? <><span class="clip"><Foreign text={t.reason.text || t.reason.rule} /></span><span class="sub clip">{t.reason.rule}, {layerName(t.reason.layer)}</span></> : <span class="muted">Nobody objected</span>}</td>
+      <td class="clip wide"><span class="mono clip">{t.mail_from ? <Foreign text={t.mail_from} /> : '<>'}</span><span class="sub clip">from {t.client_ip}</span></td>
+      <td class="clip wide"><span class="mono clip">{t.rcpt_to ? <Foreign text={t.rcpt_to} /> : <span class="muted">no recipient</span>}</span><span class="sub clip">{t.webhook_name || (t.webhook_id ?? 'no webhook')}</span></td>
+      <td class="clip wide">{t.reason ? <><span class="clip"><Foreign text={t.reason.text || t.reason.rule} /></span><span class="sub clip">{t.reason.rule}, {layerName(t.reason.layer)}</span></> : <span class="muted">Nobody objected</span>}</td>
       <td class="reply nowrap wide">{t.code ?? ''} {t.enhanced ?? ''}</td>
     </tr>;
   }
