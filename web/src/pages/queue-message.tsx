@@ -86,15 +86,20 @@ async function beginning(id: string, signal: AbortSignal): Promise<{ text: strin
 
 function Source({ id, size }: { id: string; size: number }) {
   const wanted = query.value.get('show') === 'message';
-  if (!wanted) return <Card title="As it is stored"><p class="small muted">The headers and the text, {octets(size)}. Nothing in it is run or loaded.</p><p class="mt"><button type="button" class="btn" onClick={() => setQuery({ show: 'message' }, 'replace')}>Show the source</button></p></Card>;
+  if (!wanted) return <Card title="As it is stored"><p class="small muted">The message, {octets(size)}. Nothing in it is run or loaded.</p><p class="mt"><button type="button" class="btn" onClick={() => setQuery({ show: 'message' }, 'replace')}>Show the source</button></p></Card>;
   return <Text id={id} size={size} />;
+}
+
+/** For a webhook the queue keeps what is posted, not the mail. */
+function pretty(text: string): string {
+  try { return JSON.stringify(JSON.parse(text), null, 2); } catch { return text; }
 }
 
 function Text({ id, size }: { id: string; size: number }) {
   const load = useLoad(id, (signal) => beginning(id, signal));
   if (!load.data) return <Card title="As it is stored">{load.error ? <Note tone="no" role="alert"><p>{load.error.message}</p></Note> : <p role="status">Reading…</p>}</Card>;
-  const lines = load.data.text.replaceAll('\r\n', '\n'), at = lines.indexOf('\n\n');
+  const lines = load.data.text.replaceAll('\r\n', '\n'), at = lines.indexOf('\n\n'), payload = lines.startsWith('{') ? pretty(lines) : '';
   const part = (name: string, text: string) => <><h3>{name}</h3><pre class="term source" tabIndex={0} role="region" aria-label={name}><Foreign text={text} /></pre></>;
-  return <Card title="As it is stored"><div class="stack gap-s">{part('Headers', at < 0 ? lines : lines.slice(0, at))}{at >= 0 ? part('Text', lines.slice(at + 2)) : null}
+  return <Card title="As it is stored"><div class="stack gap-s">{payload ? part('What the webhook gets', payload) : <>{part('Headers', at < 0 ? lines : lines.slice(0, at))}{at >= 0 ? part('Text', lines.slice(at + 2)) : null}</>}
     {load.data.cut ? <p class="small muted">The first {octets(shown)} of {octets(size)}. All of it: <code>postern queue show {id} --message</code></p> : null}</div></Card>;
 }

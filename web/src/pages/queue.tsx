@@ -33,7 +33,7 @@ export default function Queue() {
       <Segments label="State" options={states.map(([name, value]) => ({ name, href: withQuery({ state: value, before: null }), on: (filter.state ?? '') === value }))} />
       <Filters filter={filter} destinations={destinations} onFilter={(part) => setQuery({ ...part, before: null }, 'replace')} />
     </form>
-    {list.error ? <Note tone="no" role="alert"><p>{list.error.status === 422 ? Object.values(list.error.fields)[0] ?? list.error.message : list.error.message}</p></Note> : null}
+    {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
     <Result work={work} />
     {rows.length ? <section class="card" aria-label="Messages">
       {mayWrite.value && picked.ids.size ? <Bulk picked={picked} work={work} more={filtered && (!!list.data?.next || !!before)} known={known(filter, destinations)} /> : null}

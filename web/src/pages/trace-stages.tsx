@@ -21,8 +21,8 @@ const open = (id: string) => { const fold = document.getElementById(id); if (fol
 
 export function Rail({ story }: { story: Story }) {
   return <section class="card" aria-label="The message’s way"><div class="body"><ol class="rail">{story.stages.map((one) => {
-    const { line, icon, word } = states[one.state], code = String(one.code ?? (one.stage === 'delivery' && story.deliveries?.length ? story.deliveries[story.deliveries.length - 1]!.http_status ?? '' : ''));
-    const inside = <><span class="node"><Icon name={icon} /></span><b aria-hidden="true">{one.stage}</b><small aria-hidden="true">{code || (one.state === 'passed' ? 'none' : one.state.replace('_', ' '))}</small><span class="vh">{one.stage}: {word}{code ? `, ${code}` : ''}</span></>;
+    const { line, icon, word } = states[one.state], code = String((one.stage === 'delivery' && deliveriesOf(story).at(-1)?.http_status) || one.code || '');
+    const inside = <><span class="node"><Icon name={icon} /></span><b aria-hidden="true">{one.stage}</b><small aria-hidden="true">{code || (one.state === 'passed' ? (one.stage === 'delivery' ? 'none yet' : 'none') : one.state.replace('_', ' '))}</small><span class="vh">{one.stage}: {word}{code ? `, ${code}` : ''}</span></>;
     return <li key={one.stage} class={line}>{one.state === 'not_reached' ? <span class="stop-link">{inside}</span> : <a href={`#${idOf(one)}`} onClick={() => open(idOf(one))}>{inside}</a>}</li>;
   })}</ol></div></section>;
 }
@@ -42,11 +42,11 @@ function OneStage({ stage, story }: { stage: Stage; story: Story }) {
 }
 
 function OneDecision({ decision, several, stage, story }: { decision: Decision; several: boolean; stage: Stage; story: Story }) {
-  const { reply } = decision, refused = reply && reply.code >= 400;
+  const { reply } = decision, refused = reply && reply.code >= 400, told = reply ? `${reply.code} ${reply.enhanced} ${reply.text}` : '';
   return <div class="decision">
     {several && decision.recipient ? <h4 class="small"><Foreign class="mono" text={decision.recipient} />{decision.took_ns ? <span class="muted"> {took(decision.took_ns)}</span> : null}</h4> : null}
-    {decision.layers.map((layer, i) => <OneLayer key={i} layer={layer} stage={stage} story={story} />)}
-    {reply && (refused || several) ? <p class="reply mt"><Icon name={refused ? 'arrow' : 'check'} /> <Foreign text={`${reply.code} ${reply.enhanced} ${reply.text}`} /></p> : null}
+    {decision.layers.map((layer, i) => <OneLayer key={i} layer={layer} told={told} stage={stage} story={story} />)}
+    {reply && (refused || several) ? <p class="reply mt"><Icon name={refused ? 'arrow' : 'check'} /> <Foreign text={told} /></p> : null}
   </div>;
 }
 
@@ -55,32 +55,36 @@ const decides = (layer: Layer, step: Step, stage: Stage, story: Story) => {
   return !!by && layer.mode !== 'shadow' && by.stage === stage.stage && by.layer === layer.layer && by.rule === step.rule && /^(reject|refuse|fail|defer|quarantine)/i.test(step.verdict);
 };
 
-function OneLayer({ layer, stage, story }: { layer: Layer; stage: Stage; story: Story }) {
-  const shadow = layer.mode === 'shadow', said = toneOf(layer.verdict, shadow), stops = layer.steps.some((step) => decides(layer, step, stage, story));
+function OneLayer({ layer, told, stage, story }: { layer: Layer; told: string; stage: Stage; story: Story }) {
+  const shadow = layer.mode === 'shadow', said = toneOf(layer.verdict, layer.layer, shadow), stops = layer.steps.some((step) => decides(layer, step, stage, story));
   const name = layerName(layer.layer);
   return <div class={`layer ${stops ? `stop ${said.tone}` : ''}`}>
     <div class="layer-h"><b>{name.charAt(0).toUpperCase() + name.slice(1)}</b>{layer.name ? <span class="src"><Foreign text={layer.name} /></span> : null}{shadow ? <span class="tag shadow">shadow</span> : null}
       {layer.verdict ? <span class={`v ${said.tone}`}><Icon name={said.icon} />{said.word === 'next' ? 'no objection' : said.word}</span> : null}</div>
-    <ul class="rules">{layer.steps.map((step, i) => <OneStep key={i} step={step} shadow={shadow} decides={decides(layer, step, stage, story)} story={story} />)}</ul>
+    <ul class="rules">{layer.steps.map((step, i) => <OneStep key={i} step={step} layer={layer.layer} told={told} shadow={shadow} decides={decides(layer, step, stage, story)} story={story} />)}</ul>
     {shadow ? <p class="shadow-note small">Shadow rules are evaluated and recorded; they never answer.</p> : null}
   </div>;
 }
 
-function OneStep({ step, shadow, decides: deciding, story }: { step: Step; shadow: boolean; decides: boolean; story: Story }) {
-  const quiet = shadow || step.enforced === false, said = toneOf(step.verdict, quiet), evidence = step.evidence && step.evidence !== step.text ? step.evidence : '';
+/** `told`: the reply of the whole decision, which stands below all layers. */
+function OneStep({ step, layer, shadow, decides: deciding, told, story }: { step: Step; layer: string; shadow: boolean; decides: boolean; told: string; story: Story }) {
+  const quiet = shadow || step.enforced === false, said = toneOf(step.verdict, layer, quiet), saw = step.evidence || step.text || '', answer = step.evidence && step.text && step.text !== told ? step.text : '';
   const kind = deciding ? kindOf(step.rule, story) : null;
   return <li><span class={said.tone}><Icon name={said.icon} /></span><span><code>{step.rule}</code>{step.origin ? <> <span class="origin"><Foreign text={step.origin} /></span></> : null}</span>
     <span class={`${said.tone} nowrap`}>{said.word}{quiet && !/^(next|pass|permit)/.test(said.word) ? ', not enforced' : ''}</span>
-    {step.text ? <span class="why"><Foreign text={step.text} /></span> : null}
-    {evidence.length > 200 ? <details class="ev"><summary>What it saw</summary><pre class="term" tabIndex={0}><Foreign text={evidence} /></pre></details> : evidence ? <span class="why"><Foreign text={evidence} /></span> : null}
-    {step.spent ? <span class="why small">Spent: <Foreign text={step.spent} /></span> : null}
+    {saw.length > 300 ? <details class="ev"><summary>What it saw</summary><pre class="term" tabIndex={0}><Foreign text={saw} /></pre></details> : saw ? <span class="why"><Foreign text={saw} /></span> : null}
+    {answer ? <span class="why">{quiet ? 'Would answer' : 'Answers'} <Foreign class="mono" text={answer} /></span> : null}
+    {step.spent && !saw.includes(step.spent) ? <span class="why small">Spent: <Foreign text={step.spent} /></span> : null}
     {kind ? <AuthFold kind={kind} story={story} open /> : null}
   </li>;
 }
 
+/** The attempts, oldest first: a refusal is a log record too, and no delivery. */
+const deliveriesOf = (story: Story) => (story.deliveries ?? []).filter((one) => one.kind !== 'rejection').sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
+
 /** What the webhooks' endpoints answered. */
 function Deliveries({ story }: { story: Story }) {
-  const list = story.deliveries ?? [];
+  const list = deliveriesOf(story);
   if (list.length === 0) return <p class="small muted mt">No attempt is recorded yet.</p>;
   return <ul class="rules deliveries">{list.map((one) => {
     const done = one.http_status !== null && one.http_status < 300 && !one.error, waits = !!one.next_attempt_at;

@@ -96,14 +96,26 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
       {unknown.length ? <><p class="mt">What could not be asked again:</p><ul>{unknown.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul></> : null}</Note>}</div>;
 }
 
+/** Who gave the answer, as a sentence. */
+function Decider({ by }: { by: NonNullable<Story['decided_by']> }) {
+  if (by.layer === 'delivery') return <>Nobody objected; it could not be delivered.</>;
+  if (!by.policy_id) return <>Decided by the {layerName(by.layer)}, rule <code>{by.rule}</code>{by.origin ? <> at <code>{by.origin}</code></> : null}.</>;
+  return <>Decided by <a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <code>{by.field}</code></> : <>rule <code>{by.rule}</code></>}.</>;
+}
+
+/** What would have changed the answer, as one sentence. */
+function otherwise(given: string[]): string {
+  if (given.length === 0) return '';
+  if (given[0]!.startsWith('It ')) return given.join(' ');
+  return `It would pass if ${given.join(', or if ')}.`;
+}
+
 const tones = { accepted: 'ok', rejected: 'no', deferred: 'wait', aborted: 'none' } as const;
 function Answer({ story }: { story: Story }) {
   const { reply, decided_by: by } = story, tone = tones[story.outcome];
   return <section class={`verdict ${tone}`} aria-labelledby="told"><h2 id="told"><Icon name={tone === 'ok' ? 'check' : tone === 'no' ? 'cross' : tone === 'wait' ? 'clock' : 'minus'} />What the sender was told</h2>
     <p class="line">{reply ? <Foreign text={`${reply.code} ${reply.enhanced} ${reply.text}`} /> : 'Nothing: the client went before an answer.'}</p>
-    {by ? <p class="small">Decided by {by.policy_id ? <><a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <code>{by.field}</code></> : <>rule <code>{by.rule}</code></>}</>
-      : <>the {layerName(by.layer)}, rule <code>{by.rule}</code>{by.origin ? <> at <code>{by.origin}</code></> : null}</>}.</p> : story.outcome === 'accepted' ? <p class="small">Nobody objected.</p> : null}
-    {story.would_pass_if?.length ? story.would_pass_if.length === 1 ? <p class="small"><Foreign text={story.would_pass_if[0]} /></p> : <ul class="small pass-if">{story.would_pass_if.map((s) => <li key={s}><Foreign text={s} /></li>)}</ul> : null}
+    <p class="small">{by ? <Decider by={by} /> : story.outcome === 'accepted' ? 'Nobody objected.' : null}{' '}<Foreign text={otherwise(story.would_pass_if ?? [])} /></p>
   </section>;
 }
 
@@ -141,7 +153,7 @@ function Offline({ story }: { story: Story }) {
 
 const search = (words: Record<string, string>) => '/app/traces?' + new URLSearchParams(words);
 function Like({ story }: { story: Story }) {
-  const ip = text(story.client, 'ip'), by = story.decided_by, plain = (word: string) => word !== '' && !/[\s"\\\u0000-\u001f]/.test(word);
-  const links: [string, string, string][] = [['Same sender', 'from', story.mail_from], ['Same client', 'ip', ip], ['Same rule', 'rule', by?.rule ?? ''], ['Same reply', 'reply', story.reply ? String(story.reply.code) : '']];
-  return <Card title="Like this one"><ul class="like small">{links.filter(([, , value]) => plain(value)).map(([name, word, value]) => <li key={word}><a href={search({ q: `${word}:${value}` })}>{name}</a></li>)}</ul></Card>;
+  const ip = text(story.client, 'ip'), by = story.decided_by, plain = (word: string) => word !== '' && word.length < 300 && !/["\u0000-\u001f]/.test(word);
+  const links: [string, string, string][] = [['Same sender', 'from', story.mail_from || '<>'], ['Same client', 'ip', ip], ['Same rule', 'rule', by?.rule ?? ''], ['Same reply', 'reply', story.reply ? `${story.reply.code} ${story.reply.enhanced}`.trim() : '']];
+  return <Card title="Like this one"><ul class="like small">{links.filter(([, , value]) => plain(value)).map(([name, word, value]) => <li key={word}><a href={search({ q: `${word}:${/\s/.test(value) ? `"${value}"` : value}` })}>{name}</a></li>)}</ul></Card>;
 }

@@ -3,8 +3,8 @@ import { useEffect, useState } from 'preact/hooks';
 import { sentence, type ApiError } from '../lib/api';
 import { Icon } from '../parts/icon';
 
-const words: [string, string][] = [['from:', 'sender, or a part of it'], ['to:', 'recipient, or a part of it'], ['ip:', 'client address or range'], ['rule:', 'the rule that decided'],
-  ['reply:', 'reply code, as 550'], ['after:', 'a time or an age, as 2026-11-21 or 6h'], ['before:', 'the same'], ['other words', 'looked for in the addresses']];
+const words: [string, string][] = [['from:', 'sender, a part of it, or @domain; <> is the null one'], ['to:', 'recipient, in the same way'], ['ip:', 'client address or network'], ['rule:', 'the begin of the rule that decided, or where it stands'],
+  ['reply:', '550 or 5.7.23'], ['after:', 'a date or time: 2026-11-20 or 2026-11-20T14:00:00Z'], ['before:', 'the same'], ['other words', 'looked for in the addresses']];
 
 export function WordSearch({ value, error, onSearch }: { value: string; error: ApiError | null; onSearch: (text: string) => void }) {
   const [text, setText] = useState(value);
