@@ -31,10 +31,12 @@ export function useTail(on: boolean, query: { q: string; webhook_id: string }, t
     clear() { rows.value = []; waiting.value = []; },
   };
   const url = '/api/v1' + urlOf('/traces/stream', {}, query);
+  const stopped = useRef(false);
+  useEffect(() => tail.clear(), [url]);
   useEffect(() => {
-    tail.clear();
     rate.value = 0;
-    if (!on) { state.value = 'off'; return; }
+    if (!on) { state.value = 'off'; stopped.current = true; return; }  // what has joined stays
+    if (stopped.current) { stopped.current = false; tail.clear(); latest.current.again(); }
     let source: EventSource, frame = 0, retry: ReturnType<typeof setTimeout> | undefined;
     let came: Trace[] = [], times: number[] = [];
     const settle = () => {

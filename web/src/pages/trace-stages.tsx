@@ -71,7 +71,7 @@ function OneStep({ step, layer, shadow, decides: deciding, told, story }: { step
   const quiet = shadow || step.enforced === false, said = toneOf(step.verdict, layer, quiet), saw = step.evidence || step.text || '', answer = step.evidence && step.text && step.text !== told ? step.text : '';
   const kind = deciding ? kindOf(step.rule, story) : null;
   return <li><span class={said.tone}><Icon name={said.icon} /></span><span><code>{step.rule}</code>{step.origin ? <> <span class="origin"><Foreign text={step.origin} /></span></> : null}</span>
-    <span class={`${said.tone} nowrap`}>{said.word}{quiet && !/^(next|pass|permit)/.test(said.word) ? ', not enforced' : ''}</span>
+    <span class={`${said.tone} nowrap`}>{said.word}</span>
     {saw.length > 300 ? <details class="ev"><summary>What it saw</summary><pre class="term" tabIndex={0}><Foreign text={saw} /></pre></details> : saw ? <span class="why"><Foreign text={saw} /></span> : null}
     {answer ? <span class="why">{quiet ? 'Would answer' : 'Answers'} <Foreign class="mono" text={answer} /></span> : null}
     {step.spent && !saw.includes(step.spent) ? <span class="why small">Spent: <Foreign text={step.spent} /></span> : null}

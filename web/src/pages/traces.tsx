@@ -76,9 +76,9 @@ function merged(joined: Trace[], read: Trace[]): Trace[] {
 }
 
 function Decisions({ list, tail, first, filtered, reading }: { list: List; tail: Tail; first: boolean; filtered: boolean; reading: Reading }) {
-  const all = merged(tail.rows.value, list.data?.data ?? []);
+  const all = merged(first ? tail.rows.value : [], list.data?.data ?? []);
   const rows = all.slice(0, Math.max(kept, list.data?.data.length ?? 0)), cut = rows.length < all.length;
-  const searching = list.data?.complete === false, next = list.data?.next ?? null, waiting = tail.waiting.value.length;
+  const searching = list.data?.complete === false, next = list.data?.next ?? null, waiting = first ? tail.waiting.value.length : 0;
   if (!list.data && list.loading) return <p class="loading" role="status">Reading…</p>;
   const refresh = () => { tail.clear(); void list.reload(); };
   const shown = () => { tail.join(); document.getElementById('decisions')?.scrollIntoView({ block: 'start' }); };
