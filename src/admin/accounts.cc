@@ -6,52 +6,22 @@
 
 #include <boost/json.hpp>
 
+#include "admin/account_json.h"
 #include "admin/digest.h"
+#include "admin/links.h"
+#include "admin/people.h"
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
 #include "admin/totp.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
-#include "mail/address.h"
 
 namespace postern::admin {
 namespace {
 
 using dialect::webhook::BodyReader;
 using store::Outcome;
-
-constexpr std::size_t min_password = 12;
-constexpr std::size_t max_password = 1024;
-constexpr std::size_t max_email = 254;  // RFC 5321 §4.5.3.1.3 less the brackets
-
-boost::json::object to_json(const store::AccountRow& account) {
-  boost::json::object out{{"id", account.id},
-                          {"email", account.email},
-                          {"timezone", account.timezone},
-                          {"totp_enabled", account.totp_enabled},
-                          {"created_at", to_rfc3339(account.created_at)},
-                          {"updated_at", to_rfc3339(account.updated_at)}};
-  out["signing_public_key"] = account.signing_public_key.empty()
-                                  ? boost::json::value(nullptr)
-                                  : boost::json::value(account.signing_public_key);
-  return out;
-}
-
-std::string checked_email(BodyReader& body) {
-  std::string email(trim(required_text(body, "email")));
-  const Result<mail::Mailbox> mailbox = mail::parse_mailbox(email, mail::Utf8::allowed);
-  if (!mailbox || mailbox->is_literal() || email.size() > max_email)
-    throw invalid("email", "is not an e-mail address");
-  return email;
-}
-
-Secret checked_new_password(BodyReader& body, std::string_view name) {
-  Secret password(required_text(body, name));
-  if (password.size() < min_password) throw invalid(std::string(name), "needs at least 12 octets");
-  if (password.size() > max_password) throw invalid(std::string(name), "has more than 1024 octets");
-  return password;
-}
 
 std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   std::vector<Secret> hashes;
@@ -87,24 +57,21 @@ void Accounts::add_routes(Router& router) {
   add("DELETE", "/api/v1/accounts/me", Access::session, Body::json, &Accounts::remove);
   add("PUT", "/api/v1/accounts/me/password", Access::session, Body::json,
       &Accounts::change_password);
-  add("PUT", "/api/v1/accounts/me/timezone", Access::write, Body::json, &Accounts::set_timezone);
-  add("GET", "/api/v1/accounts/me/audit-log", Access::read, Body::none, &Accounts::audit_log);
+  add("PUT", "/api/v1/accounts/me/timezone", Access::own, Body::json, &Accounts::set_timezone);
   add("POST", "/api/v1/accounts/me/2fa", Access::session, Body::none, &Accounts::begin_totp);
   add("DELETE", "/api/v1/accounts/me/2fa", Access::session, Body::json, &Accounts::disable_totp);
   add("POST", "/api/v1/accounts/me/2fa/confirm", Access::session, Body::json,
       &Accounts::confirm_totp);
   add("POST", "/api/v1/accounts/me/2fa/backup-codes", Access::session, Body::json,
       &Accounts::renew_backup_codes);
-  add("POST", "/api/v1/accounts/me/signing-key", Access::session, Body::none,
+  add("POST", "/api/v1/accounts/me/signing-key", Access::owner, Body::none,
       &Accounts::enable_signing_key);
-  add("DELETE", "/api/v1/accounts/me/signing-key", Access::session, Body::none,
+  add("DELETE", "/api/v1/accounts/me/signing-key", Access::owner, Body::none,
       &Accounts::disable_signing_key);
 }
 
 Task<store::AccountRow> Accounts::own(const Call& call) {
-  auto look = [&store = core_.deps.store, id = call.caller.account_id] {
-    return store.account(id);
-  };
+  auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
   std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
   if (!account) throw unauthorized("the account is gone");
   co_return std::move(*account);
@@ -112,7 +79,7 @@ Task<store::AccountRow> Accounts::own(const Call& call) {
 
 Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow& account,
                                       Secret password) {
-  const std::string key = "confirm:" + call.caller.account_id;
+  const std::string key = "confirm:" + call.caller.person_id;
   core_.count_guess(key);
   const Result<PasswordCheck> checked =
       co_await core_.passwords.check(std::move(password), account.password_hash);
@@ -122,32 +89,77 @@ Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow&
   core_.guess_was_right(key);
 }
 
-Task<net::HttpResponse> Accounts::create(Call& call) {
+Task<void> Accounts::admit_newcomer(const Call& call) {
   if (!core_.options.open_signup) throw forbidden("sign-up is closed on this server");
+  auto count = [&store = core_.deps.store] { return store.accounts({0, 1}); };
+  const store::Listed<store::AccountRow> present = co_await core_.disk(std::move(count));
+  if (present.total > 0) co_return;
+  // The first account operates the gateway. A proxy on this machine speaks for anybody.
+  const bool forwarded = call.request.header("x-forwarded-for") || call.request.header("forwarded");
+  if (core_.options.behind_proxy || forwarded || !call.request.peer.is_loopback()) {
+    throw forbidden("the first account is made with the link that postern serve printed");
+  }
+}
+
+Task<store::LinkRow> Accounts::admit_invited(const Call& call, Secret token, std::string email) {
+  std::optional<store::LinkRow> link = co_await find_link(core_, call, std::move(token));
+  if (!link || link->kind == store::LinkRow::Kind::reset) throw forbidden(std::string(dead_link));
+  if (!link->email.empty() && !iequals(link->email, email)) {
+    throw forbidden("the invitation is for another e-mail address");
+  }
+  co_return std::move(*link);
+}
+
+Task<net::HttpResponse> Accounts::create(Call& call) {
+  const bool invited = call.body.contains("link");
+  if (!invited) co_await admit_newcomer(call);
   BodyReader body(call.body);
-  body.refuse_unknown(std::array<std::string_view, 2>{"email", "password"}, {}, "account");
+  body.refuse_unknown(std::array<std::string_view, 3>{"email", "password", "link"}, {}, "account");
   check(body);
   store::AccountRow account;
   account.id = new_id("acc_");
   account.email = checked_email(body);
   Secret password = checked_new_password(body, "password");
+  const Secret token(invited ? required_text(body, "link") : std::string());
+  std::optional<store::AuditRow> audit;
+  if (invited) {
+    const store::LinkRow link = co_await admit_invited(call, token, account.email);
+    account.role = link.role;
+    account.team_id = link.account_id;
+    if (link.kind == store::LinkRow::Kind::invitation) {
+      audit = core_.audit(call, "member.joined",
+                          {{"id", account.id},
+                           {"email", account.email},
+                           {"role", store::to_string(link.role)},
+                           {"invitation", link.id}});
+      audit->account_id = link.account_id;
+      audit->actor = account.id;
+    }
+  }
   if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
   Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
   if (!hash) throw busy();
   account.password_hash = std::move(*hash);
   account.created_at = account.updated_at = call.now;
-  auto keep = [&store = core_.deps.store, account] {
-    return store.create_account(account, nullptr);
+  auto keep = [&store = core_.deps.store, account, audit, invited,
+               link = Secret(sha256(token.reveal()))] {
+    const store::AuditRow* entry = audit ? &*audit : nullptr;
+    return invited ? store.create_account_by_link(account, link, entry)
+                   : store.create_account(account, entry);
   };
   const Outcome kept = co_await core_.disk(std::move(keep));
   if (kept == Outcome::taken)
     throw conflict("email_taken", "an account with this e-mail address exists");
-  co_return json_response(201, to_json(account));
+  if (kept != Outcome::done) throw forbidden(std::string(dead_link));
+  if (account.team_id.empty()) account.team_id = account.id;
+  const boost::json::object made = co_await describe_account(core_, authenticator_, account);
+  co_return json_response(201, made);
 }
 
 Task<net::HttpResponse> Accounts::show(Call& call) {
   const store::AccountRow account = co_await own(call);
-  co_return json_response(200, to_json(account));
+  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
+  co_return json_response(200, described);
 }
 
 Task<net::HttpResponse> Accounts::remove(Call& call) {
@@ -157,7 +169,11 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
   Secret password(required_text(body, "password"));
   const store::AccountRow account = co_await own(call);
   co_await confirm_password(call, account, std::move(password));
-  auto erase = [&core = core_, id = account.id,
+  if (account.role != store::Role::owner) {
+    net::HttpResponse left = co_await leave(call, account);
+    co_return left;
+  }
+  auto erase = [&core = core_, id = account.team_id,
                 audit = core_.audit(call, "account.deleted", {})]() -> Result<void> {
     const Result<store::AccountDeleted> deleted = core.deps.publisher.delete_account(id, audit);
     if (!deleted) return tl::unexpected(deleted.error());
@@ -165,6 +181,18 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
     return core.forget_deliveries(deleted->webhooks);
   };
   co_await core_.disk(std::move(erase));
+  co_return no_content();
+}
+
+/// Who is no owner takes out nobody but themself.
+Task<net::HttpResponse> Accounts::leave(Call& call, store::AccountRow account) {
+  auto go = [&store = core_.deps.store, team = account.team_id, person = account.id,
+             audit = core_.audit(call, "member.removed",
+                                 {{"id", account.id}, {"email", account.email}})] {
+    return store.remove_member(team, person, &audit);
+  };
+  const Outcome gone = co_await core_.disk(std::move(go));
+  if (gone == Outcome::in_use) throw last_owner();
   co_return no_content();
 }
 
@@ -200,33 +228,13 @@ Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
     throw invalid("timezone",
                   "is not a time zone of the IANA database, like \"Europe/Copenhagen\"");
   }
-  auto set = [&store = core_.deps.store, id = call.caller.account_id, timezone] {
+  auto set = [&store = core_.deps.store, id = call.caller.person_id, timezone] {
     return store.set_timezone(id, timezone);
   };
   co_await core_.disk(std::move(set));
   const store::AccountRow account = co_await own(call);
-  co_return json_response(200, to_json(account));
-}
-
-Task<net::HttpResponse> Accounts::audit_log(Call& call) {
-  const std::uint64_t limit = number_parameter(call, "limit", 1, 200).value_or(50);
-  auto read = [&store = core_.deps.store, id = call.caller.account_id, limit] {
-    return store.audit_log(id, {0, limit});
-  };
-  const store::Listed<store::AuditRow> entries = co_await core_.disk(std::move(read));
-  boost::json::array data;
-  for (const store::AuditRow& entry : entries.rows) {
-    boost::system::error_code bad;
-    boost::json::value details = boost::json::parse(entry.details, bad);
-    if (bad) details = boost::json::object();
-    data.push_back({{"id", entry.id},
-                    {"action", entry.action},
-                    {"details", std::move(details)},
-                    {"ip", entry.ip},
-                    {"actor", entry.actor},
-                    {"created_at", to_rfc3339(entry.created_at)}});
-  }
-  co_return json_response(200, {{"data", std::move(data)}, {"total", entries.total}});
+  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
+  co_return json_response(200, described);
 }
 
 Task<net::HttpResponse> Accounts::begin_totp(Call& call) {

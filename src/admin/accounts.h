@@ -1,4 +1,4 @@
-// The own account: sign-up, password, time zone, second factor, signing key, audit log.
+// The own account: sign-up, password, time zone, second factor, and the team's signing key.
 #pragma once
 
 #include "admin/core.h"
@@ -9,7 +9,8 @@ namespace postern::admin {
 
 class Accounts {
  public:
-  Accounts(Core& core, Sessions& sessions) : core_(core), sessions_(sessions) {}
+  Accounts(Core& core, Authenticator& authenticator, Sessions& sessions)
+      : core_(core), authenticator_(authenticator), sessions_(sessions) {}
   void add_routes(Router& router);
 
  private:
@@ -18,7 +19,6 @@ class Accounts {
   Task<net::HttpResponse> remove(Call& call);
   Task<net::HttpResponse> change_password(Call& call);
   Task<net::HttpResponse> set_timezone(Call& call);
-  Task<net::HttpResponse> audit_log(Call& call);
   Task<net::HttpResponse> begin_totp(Call& call);
   Task<net::HttpResponse> confirm_totp(Call& call);
   Task<net::HttpResponse> disable_totp(Call& call);
@@ -26,11 +26,17 @@ class Accounts {
   Task<net::HttpResponse> enable_signing_key(Call& call);
   Task<net::HttpResponse> disable_signing_key(Call& call);
 
+  /// Throws 403 when nobody may sign up without a link, or not from there.
+  Task<void> admit_newcomer(const Call& call);
+  /// The owner's link or invitation behind `token`, if this address may take it; throws 403 or 429.
+  Task<store::LinkRow> admit_invited(const Call& call, Secret token, std::string email);
+  Task<net::HttpResponse> leave(Call& call, store::AccountRow account);
   Task<store::AccountRow> own(const Call& call);
   /// Throws 401 unless the password is the account's.
   Task<void> confirm_password(const Call& call, const store::AccountRow& account, Secret password);
 
   Core& core_;
+  Authenticator& authenticator_;
   Sessions& sessions_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/account_history.h"
 #include "admin/accounts.h"
 #include "admin/api_tokens.h"
 #include "admin/authenticator.h"
@@ -10,8 +11,11 @@
 #include "admin/digest.h"
 #include "admin/dkim_keys.h"
 #include "admin/domains.h"
+#include "admin/gateway_page.h"
 #include "admin/json_body.h"
+#include "admin/links.h"
 #include "admin/pages.h"
+#include "admin/people.h"
 #include "admin/policies.h"
 #include "admin/queue.h"
 #include "admin/replays.h"
@@ -93,7 +97,10 @@ struct AdminApi::Parts {
       : core(dependencies, options, std::move(keys), std::move(csrf_key)),
         authenticator(core),
         sessions(core, authenticator),
-        accounts(core, sessions),
+        accounts(core, authenticator, sessions),
+        account_history(core),
+        people(core),
+        links(core),
         api_tokens(core),
         policies(core),
         connection_policies(core),
@@ -104,10 +111,15 @@ struct AdminApi::Parts {
         dkim_keys(core),
         deliveries(core),
         system(core),
+        gateway_page(core, authenticator),
         pages(authenticator) {
     system.add_routes(router);
+    gateway_page.add_routes(router);
     sessions.add_routes(router);
     accounts.add_routes(router);
+    account_history.add_routes(router);
+    people.add_routes(router);
+    links.add_routes(router);
     api_tokens.add_routes(router);
     policies.add_routes(router);
     connection_policies.add_routes(router);
@@ -129,6 +141,9 @@ struct AdminApi::Parts {
   Router router;
   Sessions sessions;
   Accounts accounts;
+  AccountHistory account_history;
+  People people;
+  Links links;
   ApiTokens api_tokens;
   Policies policies;
   ConnectionPolicies connection_policies;
@@ -139,6 +154,7 @@ struct AdminApi::Parts {
   DkimKeys dkim_keys;
   Deliveries deliveries;
   System system;
+  GatewayPage gateway_page;
   Pages pages;
 };
 
@@ -174,8 +190,9 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   }
   count_call(call);
   const auto accept = call.request.header("accept");
-  const bool is_download =
-      route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message";
+  const bool is_download = route.path == "/api/v1/attachments/{id}" ||
+                           route.path == "/api/v1/queue/{id}/message" ||
+                           route.path == "/api/v1/openapi.yaml";
   if (is_api(call.request) && accept && !is_download && !accepts_json(*accept)) {
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }

@@ -21,7 +21,15 @@ namespace postern::admin {
 class Publisher;
 class RunningLists;
 
+/// Where the gateway takes mail.
+struct SmtpListener {
+  std::string address;  ///< "0.0.0.0:25"
+  std::string tls;      ///< none, starttls, implicit
+};
+
 struct Options {
+  std::string version;                                  ///< of the program
+  std::string hostname = "localhost.localdomain";       ///< as it greets
   std::string public_domain = "localhost.localdomain";  ///< webhook-<ULID>@ addresses
   std::string public_url = "http://127.0.0.1:8025";     ///< no slash at its end
   bool open_signup = true;
@@ -60,6 +68,8 @@ struct Dependencies {
   RunningLists* lists = nullptr;
   Replayer* replayer = nullptr;
   QueueControl* queue = nullptr;
+  /// Asked once the gateway listens; unset: nothing takes mail.
+  std::function<std::vector<SmtpListener>()> smtp_listeners = {};
 };
 
 class AdminApi {

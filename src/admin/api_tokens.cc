@@ -28,7 +28,9 @@ boost::json::object to_json(const store::ApiTokenRow& row) {
           {"allowed_ips", boost::json::value_from(row.allowed_ips)},
           {"expires_at", admin::to_json(row.expires_at)},
           {"last_used_at", admin::to_json(row.last_used_at)},
-          {"created_at", to_rfc3339(row.created_at)}};
+          {"created_at", to_rfc3339(row.created_at)},
+          {"created_by", row.maker_email.empty() ? boost::json::value(nullptr)
+                                                 : boost::json::value(row.maker_email)}};
 }
 
 std::optional<store::Time> read_expiry(BodyReader& body, store::Time now) {
@@ -66,15 +68,20 @@ std::vector<std::string> read_networks(BodyReader& body) {
   return networks;
 }
 
-std::vector<std::string> read_scopes(BodyReader& body) {
+std::vector<std::string> read_scopes(BodyReader& body, store::Role role) {
+  const bool may_write = role >= store::Role::operator_;
   // Left out: what most programs need. An empty list would be a token that may do nothing.
-  if (body.find("scopes") == nullptr) return {"read", "write"};
+  if (body.find("scopes") == nullptr) {
+    return may_write ? std::vector<std::string>{"read", "write"} : std::vector<std::string>{"read"};
+  }
   std::vector<std::string> scopes = read_strings(body, "scopes");
   if (scopes.empty())
     throw invalid("scopes", "names no scope; leave it out for \"read\" and \"write\"");
   for (const std::string& scope : scopes) {
     if (scope != "read" && scope != "write")
       throw invalid("scopes", "knows \"read\" and \"write\" only");
+    if (scope == "write" && !may_write)
+      throw forbidden("a viewer's API tokens may have the scope \"read\" only");
   }
   std::sort(scopes.begin(), scopes.end());
   scopes.erase(std::unique(scopes.begin(), scopes.end()), scopes.end());
@@ -95,7 +102,8 @@ store::ApiTokenRow read_token(const Call& call) {
   row.id = new_id("tok_");
   row.account_id = call.caller.account_id;
   row.name = *name;
-  row.scopes = read_scopes(body);
+  row.maker = call.caller.person_id;
+  row.scopes = read_scopes(body, call.caller.role);
   row.allowed_ips = read_networks(body);
   row.expires_at = read_expiry(body, call.now);
   row.created_at = call.now;
@@ -115,6 +123,10 @@ void ApiTokens::add_routes(Router& router) {
 
 Task<net::HttpResponse> ApiTokens::create(Call& call) {
   store::ApiTokenRow row = read_token(call);
+  auto maker = [&store = core_.deps.store, id = row.maker] { return store.account(id); };
+  const std::optional<store::AccountRow> person = co_await core_.disk(std::move(maker));
+  if (!person) throw unauthorized("the account is gone");
+  row.maker_email = person->email;
   const Secret token(std::string(token_prefix) + base64url_encode(random_bytes(32)));
   row.prefix = token.reveal().substr(0, shown_octets);
   row.hash = Secret(sha256(token.reveal()));
@@ -147,9 +159,12 @@ Task<net::HttpResponse> ApiTokens::list(Call& call) {
 }
 
 Task<net::HttpResponse> ApiTokens::revoke(Call& call) {
-  auto erase = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0],
+  // An owner answers for what everybody's tokens do; others have their own ones.
+  const bool everybodys = call.caller.role == store::Role::owner;
+  auto erase = [&store = core_.deps.store, account = call.caller.account_id,
+                maker = everybodys ? std::string() : call.caller.person_id, id = call.ids[0],
                 audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}})] {
-    return store.delete_api_token(account, id, &audit);
+    return store.delete_api_token(account, maker, id, &audit);
   };
   const store::Outcome erased = co_await core_.disk(std::move(erase));
   if (erased != store::Outcome::done) throw not_found();

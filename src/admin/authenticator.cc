@@ -9,13 +9,13 @@
 namespace postern::admin {
 namespace {
 
-std::optional<std::string> cookie_of(const Call& call) {
+std::optional<std::string> cookie_of(const Call& call, std::string_view name) {
   const auto header = call.request.header("cookie");
   if (!header) return std::nullopt;
   for (const std::string_view pair : split(*header, ';')) {
     const std::string_view cookie = trim(pair);
     const std::size_t equals = cookie.find('=');
-    if (equals != std::string_view::npos && cookie.substr(0, equals) == cookie_name) {
+    if (equals != std::string_view::npos && cookie.substr(0, equals) == name) {
       return std::string(cookie.substr(equals + 1));
     }
   }
@@ -46,16 +46,47 @@ bool address_allowed(const std::vector<std::string>& networks, const IpAddress& 
   });
 }
 
+/// The role rule, whatever the caller came with.
+void check_role(const Caller& caller, Access access) {
+  if (access == Access::write && caller.role < store::Role::operator_) {
+    throw forbidden("a viewer of this account may see everything and change nothing");
+  }
+  if (access == Access::owner && caller.role != store::Role::owner) {
+    throw forbidden("only an owner of this account may do this");
+  }
+}
+
 bool is_write(const Call& call) { return call.request.method != "GET"; }
 
 }  // namespace
 
-Task<bool> Authenticator::session_lives(const Claims& claims, store::Time now) {
-  auto look = [&store = core_.deps.store, id = claims.session_id, now] {
-    return store.session(id, now);
+std::string_view cookie_name(const Options& options) {
+  return istarts_with(options.public_url, "https://") ? "__Host-postern_session"
+                                                      : "postern_session";
+}
+
+Task<std::optional<Caller>> Authenticator::live_session(Caller::Kind kind, const Claims& claims,
+                                                        store::Time now) {
+  auto look = [&store = core_.deps.store, id = claims.session_id,
+               now]() -> Result<std::optional<store::SessionRow>> {
+    auto session = store.session(id, now);
+    if (!session || !*session) return session;
+    const std::optional<store::Time>& seen = (*session)->seen_at;
+    if (!seen || *seen + std::chrono::hours(1) <= now) {
+      if (auto noted = store.touch_account((*session)->account_id, now); !noted) {
+        return tl::unexpected(noted.error());
+      }
+    }
+    return session;
   };
   const std::optional<store::SessionRow> session = co_await core_.disk(std::move(look));
-  co_return session && session->account_id == claims.account_id;
+  if (!session || session->account_id != claims.account_id) co_return std::nullopt;
+  co_return Caller{.kind = kind,
+                   .account_id = session->team_id,
+                   .person_id = session->account_id,
+                   .role = session->role,
+                   .actor = session->account_id,
+                   .session_id = session->id};
 }
 
 Task<Caller> Authenticator::session_caller(const Call& call, std::string token) {
@@ -65,10 +96,9 @@ Task<Caller> Authenticator::session_caller(const Call& call, std::string token) 
         401, "token_expired", "the access token has expired; refresh the session", {}, {}};
   }
   if (!claims) throw unauthorized("the access token is not valid");
-  const bool lives = co_await session_lives(*claims, call.now);
-  if (!lives) throw unauthorized("the session has ended");
-  co_return Caller{Caller::Kind::session, claims->account_id, claims->account_id,
-                   claims->session_id};
+  std::optional<Caller> caller = co_await live_session(Caller::Kind::session, *claims, call.now);
+  if (!caller) throw unauthorized("the session has ended");
+  co_return std::move(*caller);
 }
 
 Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token, Access access) {
@@ -83,26 +113,30 @@ Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token
   if (!address_allowed(row->allowed_ips, call.client)) {
     throw unauthorized("the API token may not be used from this address");
   }
-  if (access == Access::session) throw forbidden("this needs a sign-in; API tokens may not do it");
-  const std::string_view scope = access == Access::write ? "write" : "read";
+  if (access == Access::session || access == Access::owner)
+    throw forbidden("this needs a sign-in; API tokens may not do it");
+  const std::string_view scope = access == Access::read ? "read" : "write";
   if (!listed(row->scopes, scope))
     throw forbidden("the API token lacks the scope \"" + std::string(scope) + "\"");
   auto touch = [&store = core_.deps.store, id = row->id, now = call.now] {
     return store.touch_api_token(id, now);
   };
   co_await core_.disk(std::move(touch));
-  co_return Caller{Caller::Kind::api_token, row->account_id, row->id, {}};
+  co_return Caller{.kind = Caller::Kind::api_token,
+                   .account_id = row->account_id,
+                   .person_id = row->maker,
+                   .role = row->maker_role,
+                   .actor = row->id,
+                   .session_id = {}};
 }
 
 Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {
-  const std::optional<std::string> cookie = cookie_of(call);
+  const std::optional<std::string> cookie = cookie_of(call, cookie_name(core_.options));
   if (!cookie) co_return std::nullopt;
   const auto claims = core_.keys().verify(*cookie, TokenUse::cookie, call.now);
   if (!claims) co_return std::nullopt;
-  const bool lives = co_await session_lives(*claims, call.now);
-  if (!lives) co_return std::nullopt;
-  co_return Caller{Caller::Kind::cookie, claims->account_id, claims->account_id,
-                   claims->session_id};
+  std::optional<Caller> caller = co_await live_session(Caller::Kind::cookie, *claims, call.now);
+  co_return caller;
 }
 
 void Authenticator::check_origin(const Call& call) const {
@@ -137,30 +171,39 @@ Task<void> Authenticator::admit(Call& call, Access access) {
     } else {
       call.caller = co_await api_token_caller(call, *bearer, access);
     }
+    check_role(call.caller, access);
     co_return;
   }
   std::optional<Caller> caller = co_await cookie_caller(call);
   if (!caller) throw unauthorized("sign in, or send a bearer token");
   if (is_write(call)) check_same_site(call, caller->session_id);
   call.caller = std::move(*caller);
+  check_role(call.caller, access);
 }
 
 bool Authenticator::admit_control(Call& call) const {
   const std::optional<std::string> bearer = bearer_of(call);
   const Secret& token = core_.options.control_token;
   if (!bearer || token.empty() || !token.equals(*bearer)) return false;
-  call.caller = Caller{Caller::Kind::control, {}, "control", {}};
+  call.caller = Caller{.kind = Caller::Kind::control,
+                       .account_id = {},
+                       .person_id = {},
+                       .role = store::Role::none,
+                       .actor = "control",
+                       .session_id = {}};
   return true;
 }
 
+Task<bool> Authenticator::operates_gateway(std::string team) {
+  if (!core_.options.operators.empty()) co_return listed(core_.options.operators, team);
+  auto look = [&store = core_.deps.store] { return store.first_account(); };
+  const std::string first = co_await core_.disk(std::move(look));
+  co_return !first.empty() && first == team;
+}
+
 Task<void> Authenticator::admit_operator(const Call& call) {
-  const std::string& account = call.caller.account_id;
-  if (listed(core_.options.operators, account)) co_return;
-  if (core_.options.operators.empty()) {
-    auto look = [&store = core_.deps.store] { return store.first_account(); };
-    const std::string first = co_await core_.disk(std::move(look));
-    if (!first.empty() && first == account) co_return;
-  }
+  const bool operates = co_await operates_gateway(call.caller.account_id);
+  if (operates) co_return;
   throw Refusal{403,
                 "operators_only",
                 "this is the gateway's: only the accounts of api.operators may, or the first one",

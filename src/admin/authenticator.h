@@ -6,18 +6,22 @@
 
 namespace postern::admin {
 
-inline constexpr std::string_view cookie_name = "postern_session";
+/// The name of the pages' cookie. With https it has the prefix that makes browsers refuse it from
+/// another host of the domain or over http (RFC 6265bis §4.1.3.2).
+std::string_view cookie_name(const Options& options);
 
 class Authenticator {
  public:
   explicit Authenticator(Core& core) : core_(core) {}
 
-  /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has; for
-  /// Access::open nobody is asked for anything.
+  /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has, be it of a
+  /// token or of a role; for Access::open nobody is asked for anything.
   Task<void> admit(Call& call, Access access);
   /// True when the bearer token is that of the control file: then the caller is the command line.
   bool admit_control(Call& call) const;
-  /// Throws 403 unless the caller, who was admitted, is an operator.
+  /// Whether this team may see and change what is the gateway's.
+  Task<bool> operates_gateway(std::string team);
+  /// Throws 403 unless the caller, who was admitted, is of such a team.
   Task<void> admit_operator(const Call& call);
   /// The account and session behind the cookie, if it is good; for pages, which redirect instead.
   Task<std::optional<Caller>> cookie_caller(const Call& call);
@@ -30,7 +34,9 @@ class Authenticator {
  private:
   Task<Caller> session_caller(const Call& call, std::string token);
   Task<Caller> api_token_caller(const Call& call, std::string token, Access access);
-  Task<bool> session_lives(const Claims& claims, store::Time now);
+  /// The caller of a session that has not ended; nullopt otherwise.
+  Task<std::optional<Caller>> live_session(Caller::Kind kind, const Claims& claims,
+                                           store::Time now);
 
   Core& core_;
 };

@@ -15,8 +15,12 @@ namespace postern::admin {
 struct Caller {
   enum class Kind { nobody, session, cookie, api_token, control };
   Kind kind = Kind::nobody;
-  std::string account_id;  ///< empty for nobody, and for the command line (Kind::control)
-  std::string actor;       ///< the account's id or the API token's: who stands in the audit log
+  /// The team: whose webhooks, policies and mail this is about. Empty for nobody, and for the
+  /// command line (Kind::control).
+  std::string account_id;
+  std::string person_id;  ///< the own account; of an API token: its maker's
+  store::Role role = store::Role::none;
+  std::string actor;       ///< the person's id or the API token's: who stands in the audit log
   std::string session_id;  ///< of Kind::session and Kind::cookie
 };
 

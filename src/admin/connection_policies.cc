@@ -166,6 +166,7 @@ void ConnectionPolicies::add_routes(Router& router) {
   add("GET", base, Access::read, Body::none, &Self::show);
   add("PUT", base, Access::write, Body::json, &Self::replace);
   add("POST", "/api/v1/connection-policies/lint", Access::read, Body::json, &Self::lint);
+  add("GET", "/api/v1/connection-policies/keywords", Access::read, Body::none, &Self::keywords);
   add("GET", "/api/v1/connection-policies/revisions", Access::read, Body::none, &Self::revisions);
   add("GET", "/api/v1/connection-policies/revisions/{id}", Access::read, Body::none,
       &Self::revision);
@@ -226,6 +227,10 @@ Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
   const Lists draft = co_await judge(section_of(call.body));
   co_return json_response(
       200, restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
+}
+
+Task<net::HttpResponse> ConnectionPolicies::keywords(Call&) {
+  co_return json_response(200, {{"data", restrictions::keyword_list()}});
 }
 
 Task<net::HttpResponse> ConnectionPolicies::revisions(Call& call) {

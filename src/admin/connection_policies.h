@@ -20,6 +20,7 @@ class ConnectionPolicies {
   Task<net::HttpResponse> revisions(Call& call);
   Task<net::HttpResponse> revision(Call& call);
   Task<net::HttpResponse> roll_back(Call& call);
+  Task<net::HttpResponse> keywords(Call& call);
 
   RunningLists& lists() const;
   Task<Lists> judge(dialect::restrictions::Section section) const;

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 
@@ -26,6 +27,7 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
       options(given),
       passwords(dependencies.hashing, given.argon2),
       guesses(limit(given, 10), std::chrono::minutes(10)),
+      account_guesses(limit(given, 100), std::chrono::minutes(10)),
       signups(limit(given, 30), std::chrono::minutes(10)),
       anonymous_calls(limit(given, 300), std::chrono::minutes(1)),
       account_calls(limit(given, 1200), std::chrono::minutes(1)),
@@ -56,10 +58,23 @@ Result<void> Core::forget_deliveries(std::span<const std::string> webhooks) cons
 }
 
 void Core::count_guess(const std::string& key) {
-  if (const auto wait = guesses.take(key)) throw rate_limited(*wait);
+  if (const auto wait = guesses.take(key)) throw rate_limited(*wait, "tries");
 }
 
 void Core::guess_was_right(const std::string& key) { guesses.give_back(key); }
+
+void Core::count_sign_in(const Call& call, const std::string& email) {
+  count_guess(subscriber_key(call.client));
+  // Hashed: the key has one size, whatever was sent.
+  if (const auto wait = account_guesses.take(sha256(lower(email)))) {
+    throw rate_limited(*wait, "tries");
+  }
+}
+
+void Core::sign_in_was_right(const Call& call, const std::string& email) {
+  guess_was_right(subscriber_key(call.client));
+  account_guesses.give_back(sha256(lower(email)));
+}
 
 TokenKeys Core::keys() const {
   const std::lock_guard lock(mutex_);

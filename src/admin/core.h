@@ -36,6 +36,10 @@ class Core {
   /// many.
   void count_guess(const std::string& key);
   void guess_was_right(const std::string& key);
+  /// The same for a sign-in, by the caller's address and by the account that is tried, so that many
+  /// addresses together may not guess at one account either.
+  void count_sign_in(const Call& call, const std::string& email);
+  void sign_in_was_right(const Call& call, const std::string& email);
 
   /// Forgets what deliveries left of deleted webhooks, their attachment files too. Blocks.
   Result<void> forget_deliveries(std::span<const std::string> webhooks) const;
@@ -49,6 +53,7 @@ class Core {
   Options options;
   Passwords passwords;
   Limiter guesses;          ///< failed sign-ins by address, wrong confirmations by account
+  Limiter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
   Limiter signups;          ///< by address
   Limiter anonymous_calls;  ///< by address
   Limiter account_calls;    ///< by account

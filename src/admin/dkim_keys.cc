@@ -27,10 +27,6 @@ constexpr std::size_t max_pem = std::size_t{16} * 1024;
 constexpr std::array<std::string_view, 2> algorithms = {"rsa-sha256", "ed25519-sha256"};
 constexpr std::array<std::string_view, 2> states = {"published", "signing"};
 
-std::string record_name(const store::DkimKeyRow& row) {
-  return row.selector + "._domainkey." + row.domain;
-}
-
 boost::json::object to_json(const store::DkimKeyRow& row) {
   return {{"selector", row.selector},
           {"algorithm", row.algorithm},
@@ -38,15 +34,6 @@ boost::json::object to_json(const store::DkimKeyRow& row) {
           {"record", {{"type", "TXT"}, {"name", record_name(row)}, {"value", row.public_record}}},
           {"created_at", to_rfc3339(row.created_at)},
           {"updated_at", to_rfc3339(row.updated_at)}};
-}
-
-/// Whether verifiers that read `record` find this key and may use it.
-bool is_record_of(const store::DkimKeyRow& key, std::string_view record) {
-  const auto ours = dkim::parse_key_record(key.public_record);
-  const auto theirs = dkim::parse_key_record(record);
-  const auto algorithm = dkim::parse_algorithm(key.algorithm);
-  return ours && theirs && algorithm && EVP_PKEY_eq(ours->key.get(), theirs->key.get()) == 1 &&
-         dkim::key_trouble(*theirs, *algorithm) == dkim::Reason::ok;
 }
 
 /// RFC 6376 §3.1: one or more labels, which must fit in front of the domain.
@@ -82,6 +69,18 @@ Wanted wanted_of(BodyReader& body) {
 }
 
 }  // namespace
+
+std::string record_name(const store::DkimKeyRow& row) {
+  return row.selector + "._domainkey." + row.domain;
+}
+
+bool is_record_of(const store::DkimKeyRow& key, std::string_view record) {
+  const auto ours = dkim::parse_key_record(key.public_record);
+  const auto theirs = dkim::parse_key_record(record);
+  const auto algorithm = dkim::parse_algorithm(key.algorithm);
+  return ours && theirs && algorithm && EVP_PKEY_eq(ours->key.get(), theirs->key.get()) == 1 &&
+         dkim::key_trouble(*theirs, *algorithm) == dkim::Reason::ok;
+}
 
 void DkimKeys::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, auto member,

@@ -27,4 +27,9 @@ class DkimKeys {
   Core& core_;
 };
 
+/// Where a key's record stands.
+std::string record_name(const store::DkimKeyRow& key);
+/// Whether verifiers that read `record` find this key and may use it.
+bool is_record_of(const store::DkimKeyRow& key, std::string_view record);
+
 }  // namespace postern::admin

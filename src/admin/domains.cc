@@ -17,12 +17,12 @@ namespace {
 
 using dialect::webhook::BodyReader;
 using store::Outcome;
+constexpr auto& labels = verification_labels;
 
 constexpr std::chrono::seconds dns_limit{5};
 constexpr std::chrono::hours check_interval{24};
 constexpr std::chrono::hours forgiveness{7 * 24};
 constexpr std::uint64_t checks_at_a_time = 50;
-constexpr std::array<std::string_view, 2> labels = {"_conduit-verify.", "_postern-verify."};
 
 boost::json::object to_json(const store::DomainRow& row) {
   return {{"id", row.id},
@@ -59,6 +59,7 @@ void Domains::add_routes(Router& router) {
   add("GET", "/api/v1/domains/{id}", Access::read, &Domains::show);
   add("DELETE", "/api/v1/domains/{id}", Access::write, &Domains::give_up);
   add("POST", "/api/v1/domains/{id}/verify", Access::write, &Domains::verify);
+  add("GET", "/api/v1/domains/{id}/dns", Access::read, &Domains::dns);
 }
 
 Task<store::DomainRow> Domains::stored(const Call& call) {

@@ -6,6 +6,10 @@
 
 namespace postern::admin {
 
+/// In front of a domain: where its verification record may stand, the one to publish first.
+inline constexpr std::array<std::string_view, 2> verification_labels = {"_conduit-verify.",
+                                                                        "_postern-verify."};
+
 class Domains {
  public:
   explicit Domains(Core& core) : core_(core) {}
@@ -27,6 +31,7 @@ class Domains {
   Task<net::HttpResponse> show(Call& call);
   Task<net::HttpResponse> verify(Call& call);
   Task<net::HttpResponse> give_up(Call& call);
+  Task<net::HttpResponse> dns(Call& call);  ///< domains_dns.cc
 
   Task<store::DomainRow> stored(const Call& call);
   Task<Lookup> look_up(std::string name, std::string token);

@@ -1,22 +1,17 @@
 #include "admin/policies.h"
 
-#include <array>
-
 #include <boost/json.hpp>
 
 #include "admin/publisher.h"
-#include "base/text.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/fields.h"
-#include "mail/address.h"
 #include "policy/bcrypt.h"
 #include "store/store.h"
 
 namespace postern::admin {
 namespace {
 
-using dialect::webhook::BodyReader;
 using dialect::webhook::PolicyFields;
 using dialect::webhook::PolicyWrite;
 using store::Outcome;
@@ -24,19 +19,17 @@ using store::Outcome;
 /// Concurrent edits of one policy that are merged before the last writer is told to try again.
 constexpr int update_tries = 3;
 
-PolicyFields fields_of(const store::PolicyRow& row) {
-  Result<PolicyFields> fields = dialect::webhook::fields_of(row.definition);
-  if (!fields) throw storage_trouble(fields.error());
-  for (const store::CredentialRow& credential : row.credentials) {
-    fields->smtp_credentials.push_back({credential.username, credential.hash});
-  }
-  return std::move(*fields);
-}
-
 boost::json::object to_json(const store::PolicyRow& row) {
+  const PolicyFields fields = fields_of(row);
   boost::json::object out{{"id", row.id}, {"account_id", row.account_id}};
-  for (const auto& member : dialect::webhook::to_json(fields_of(row)))
-    out[member.key()] = member.value();
+  for (const auto& member : dialect::webhook::to_json(fields)) out[member.key()] = member.value();
+  boost::json::array users;
+  for (const auto& credential : fields.smtp_credentials) {
+    users.push_back(boost::json::object{{"username", credential.username},
+                                        {"cost", policy::bcrypt_cost(credential.hash)}});
+  }
+  out["smtp_users"] = std::move(users);
+  out["reads_as"] = reads_as_json(fields);
   out["version"] = row.version;
   out["webhook_count"] = row.webhook_count;
   out["created_at"] = to_rfc3339(row.created_at);
@@ -66,36 +59,16 @@ boost::json::object audit_details(const store::PolicyRow& row,
   return {{"id", row.id}, {"name", row.name}, {"changed", boost::json::value_from(changed)}};
 }
 
-DryRunRequest read_dry_run(const Call& call) {
-  BodyReader body(call.body);
-  constexpr std::array<std::string_view, 7> known = {
-      "client_ip", "helo", "mail_from", "tls", "auth_username", "message", "message_base64"};
-  body.refuse_unknown(known, {}, "dry run");
-  check(body);
-  DryRunRequest request;
-  const Result<IpAddress> client = IpAddress::parse(required_text(body, "client_ip"));
-  if (!client) throw invalid("client_ip", "is not an IPv4 or IPv6 address");
-  request.client_ip = *client;
-  request.helo = required_text(body, "helo");
-  request.mail_from = required_text(body, "mail_from");
-  if (!request.mail_from.empty() && !mail::parse_mailbox(request.mail_from, mail::Utf8::allowed)) {
-    throw invalid("mail_from", "is not an e-mail address; \"\" is the null sender");
-  }
-  if (dialect::webhook::has_control(request.helo))
-    throw invalid("helo", "must not hold control characters");
-  request.tls = body.boolean("tls").value_or(false);
-  const boost::json::value* user = body.find("auth_username");
-  if (user != nullptr && !user->is_null()) request.auth_username = body.text("auth_username");
-  request.message = body.text("message");
-  const std::optional<std::string> encoded = body.text("message_base64");
-  check(body);
-  if (request.message && encoded) throw invalid("message_base64", "and message exclude each other");
-  if (encoded) request.message = base64_decode(*encoded);
-  if (encoded && !request.message) throw invalid("message_base64", "is not base64");
-  return request;
-}
-
 }  // namespace
+
+PolicyFields fields_of(const store::PolicyRow& row) {
+  Result<PolicyFields> fields = dialect::webhook::fields_of(row.definition);
+  if (!fields) throw storage_trouble(fields.error());
+  for (const store::CredentialRow& credential : row.credentials) {
+    fields->smtp_credentials.push_back({credential.username, credential.hash});
+  }
+  return std::move(*fields);
+}
 
 void Policies::add_routes(Router& router) {
   const auto add = [&](std::string_view method, std::string_view path, Access access, Body body,
@@ -105,6 +78,8 @@ void Policies::add_routes(Router& router) {
   };
   add("GET", "/api/v1/smtp-policies", Access::read, Body::none, &Policies::list);
   add("POST", "/api/v1/smtp-policies", Access::write, Body::json, &Policies::create);
+  add("POST", "/api/v1/smtp-policies/check", Access::read, Body::json, &Policies::check_draft);
+  add("POST", "/api/v1/smtp-policies/dry-run", Access::read, Body::json, &Policies::dry_run_draft);
   add("GET", "/api/v1/smtp-policies/{id}", Access::read, Body::none, &Policies::show);
   add("PUT", "/api/v1/smtp-policies/{id}", Access::write, Body::json, &Policies::update);
   add("DELETE", "/api/v1/smtp-policies/{id}", Access::write, Body::none, &Policies::remove);
@@ -128,13 +103,17 @@ Task<PolicyWrite> Policies::with_hashes(PolicyWrite write) {
   co_return std::move(**hashed);
 }
 
-Task<store::PolicyRow> Policies::stored(const Call& call) {
-  auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
+Task<store::PolicyRow> Policies::find(std::string account, std::string id) {
+  auto look = [&store = core_.deps.store, account = std::move(account), id = std::move(id)] {
     return store.policy(account, id);
   };
   std::optional<store::PolicyRow> row = co_await core_.disk(std::move(look));
   if (!row) throw not_found();
   co_return std::move(*row);
+}
+
+Task<store::PolicyRow> Policies::stored(const Call& call) {
+  return find(call.caller.account_id, call.ids[0]);
 }
 
 Task<net::HttpResponse> Policies::list(Call& call) {
@@ -228,18 +207,6 @@ Task<net::HttpResponse> Policies::remove(Call& call) {
   if (deleted.outcome == Outcome::stale) throw version_mismatch();
   if (deleted.outcome != Outcome::done) throw not_found();
   co_return no_content();
-}
-
-Task<net::HttpResponse> Policies::dry_run(Call& call) {
-  const store::PolicyRow row = co_await stored(call);
-  DryRunRequest request = read_dry_run(call);
-  if (core_.deps.dry_run == nullptr) throw unavailable("dry runs are not available on this server");
-  Result<std::shared_ptr<const policy::WebhookPolicy>> compiled = to_policy(row);
-  if (!compiled) throw storage_trouble(compiled.error());
-  request.policy = std::move(*compiled);
-  Result<boost::json::object> verdict = co_await core_.deps.dry_run->decide(std::move(request));
-  if (!verdict) throw unavailable("the dry run could not be finished; try again");
-  co_return json_response(200, *verdict);
 }
 
 }  // namespace postern::admin

@@ -52,12 +52,13 @@ Refusal missing(std::string field) {
   return {400, "missing_field", std::move(summary), {{std::move(field), "is required"}}, {}};
 }
 
-Refusal rate_limited(std::uint64_t retry_after_seconds) {
+Refusal rate_limited(std::uint64_t retry_after_seconds, std::string_view what) {
+  const std::string wait = std::to_string(retry_after_seconds);
   return {429,
           "rate_limited",
-          "too many requests; try again later",
+          "too many " + std::string(what) + "; next in " + wait + " s",
           {},
-          {{"Retry-After", std::to_string(retry_after_seconds)}}};
+          {{"Retry-After", wait}}};
 }
 
 Refusal storage_trouble(const Error& error) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -33,7 +34,8 @@ Refusal conflict(std::string code, std::string sentence);
 Refusal version_mismatch();
 Refusal invalid(std::string field, std::string sentence);  ///< 422 about one field
 Refusal missing(std::string field);                        ///< 400 missing_field
-Refusal rate_limited(std::uint64_t retry_after_seconds);
+/// 429: so many seconds until the next one is taken. `what` were too many.
+Refusal rate_limited(std::uint64_t retry_after_seconds, std::string_view what = "requests");
 /// A database in trouble: 507 when the disk is full, else 503. The error's own sentence goes to the
 /// log, never to the client.
 Refusal storage_trouble(const Error& error);

@@ -11,12 +11,14 @@
 
 namespace postern::admin {
 
-/// Who may call.
+/// Who may call. Authenticator::admit() is the one place that judges it.
 enum class Access {
   open,     ///< anybody
-  read,     ///< a session, or an API token with the scope "read"
-  write,    ///< a session, or an API token with the scope "write"
-  session,  ///< a session: what would let a stolen API token take the account over
+  read,     ///< any role; a session, or an API token with the scope "read"
+  write,    ///< an operator or an owner; a session, or an API token with the scope "write"
+  own,      ///< what concerns the caller alone: as write, but any role
+  session,  ///< as own, but a session: a stolen API token could take the account over with it
+  owner,    ///< a session of an owner: who else may, and what makes the whole team's mail forgeable
 };
 
 /// What an endpoint wants of the body.

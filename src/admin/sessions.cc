@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/account_json.h"
 #include "admin/digest.h"
 #include "admin/totp.h"
 #include "base/subscriber.h"
@@ -97,18 +98,17 @@ void Sessions::add_routes(Router& router) {
 }
 
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
-  const std::string key = subscriber_key(call.client);
-  core_.count_guess(key);
+  core_.count_sign_in(call, email);
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
   std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
   const Result<PasswordCheck> checked = co_await core_.passwords.check(password, stored);
   if (!checked) {
-    core_.guess_was_right(key);  // nothing was judged
+    core_.sign_in_was_right(call, email);  // nothing was judged
     throw busy();
   }
   if (*checked == PasswordCheck::wrong || !account) throw invalid_credentials();
-  core_.guess_was_right(key);
+  core_.sign_in_was_right(call, email);
   if (*checked == PasswordCheck::right_but_weak_hash) {
     const Result<Secret> stronger = co_await core_.passwords.hash(std::move(password));
     if (stronger) {
@@ -143,7 +143,7 @@ Task<bool> Sessions::take_second_factor(const store::AccountRow& account, std::s
 
 std::string Sessions::cookie(const std::string& value, std::chrono::seconds lifetime) const {
   std::string text =
-      std::string(cookie_name) + "=" + value +
+      std::string(cookie_name(core_.options)) + "=" + value +
       "; Path=/; HttpOnly; SameSite=Strict; Max-Age=" + std::to_string(lifetime.count());
   if (istarts_with(core_.options.public_url, "https://")) text += "; Secure";
   return text;
@@ -176,8 +176,7 @@ Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& acc
   // The page's refresh token is never handed out: the session lives as long as its cookie.
   const Claims claims{TokenUse::cookie, account.id, session.id, call.now,
                       call.now + cookie_lifetime};
-  net::HttpResponse response = json_response(
-      200, {{"account_id", account.id}, {"csrf_token", core_.csrf_token(session.id)}});
+  net::HttpResponse response = co_await cookie_answer(account, session.id);
   response.headers.emplace_back("Set-Cookie", cookie(core_.keys().sign(claims), cookie_lifetime));
   co_return response;
 }
@@ -199,6 +198,8 @@ Task<store::AccountRow> Sessions::second_step(Call& call) {
   check(body);
   const std::string token = required_text(body, "totp_token");
   const std::string code = required_text(body, "code");
+  const std::string key = subscriber_key(call.client);
+  core_.count_guess(key);
   const std::optional<std::string> id = challenges_.attempt(token, call.now);
   const Refusal refused{
       401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
@@ -210,6 +211,7 @@ Task<store::AccountRow> Sessions::second_step(Call& call) {
     const bool taken = co_await take_second_factor(*account, code, call.now);
     if (!taken) throw refused;
   }
+  core_.guess_was_right(key);
   challenges_.close(token);
   co_return std::move(*account);
 }
@@ -280,14 +282,24 @@ Task<net::HttpResponse> Sessions::complete_cookie(Call& call) {
   co_return response;
 }
 
+Task<net::HttpResponse> Sessions::cookie_answer(store::AccountRow account, std::string session) {
+  boost::json::object body = co_await describe_account(core_, authenticator_, account);
+  body["account_id"] = account.team_id;
+  body["csrf_token"] = core_.csrf_token(session);
+  co_return json_response(200, body);
+}
+
 Task<net::HttpResponse> Sessions::show_cookie(Call& call) {
-  co_return json_response(200, {{"account_id", call.caller.account_id},
-                                {"csrf_token", core_.csrf_token(call.caller.session_id)}});
+  auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
+  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  if (!account) throw unauthorized("the account is gone");
+  net::HttpResponse response = co_await cookie_answer(std::move(*account), call.caller.session_id);
+  co_return response;
 }
 
 Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
-  auto finish = [&store = core_.deps.store, account = call.caller.account_id,
-                 id = call.caller.session_id] { return store.end_session(account, id); };
+  auto finish = [&store = core_.deps.store, person = call.caller.person_id,
+                 id = call.caller.session_id] { return store.end_session(person, id, nullptr); };
   co_await core_.disk(std::move(finish));
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));

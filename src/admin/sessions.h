@@ -60,6 +60,8 @@ class Sessions {
   Task<net::HttpResponse> first_step(Call& call, std::string email, Secret password,
                                      Carrier carrier);
   Task<net::HttpResponse> start(Call& call, const store::AccountRow& account, Carrier carrier);
+  /// What a page asks first: the account, and the token that its writes must bear.
+  Task<net::HttpResponse> cookie_answer(store::AccountRow account, std::string session);
   net::HttpResponse token_pair(const Call& call, std::string account, std::string session,
                                const Secret& refresh);
   std::string cookie(const std::string& value, std::chrono::seconds lifetime) const;

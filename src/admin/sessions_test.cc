@@ -177,6 +177,22 @@ TEST(SessionLimits, ten_wrong_passwords_close_the_address_for_a_while) {
       << "other addresses may try";
 }
 
+TEST(SessionLimits, many_addresses_may_not_guess_at_one_account_either) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  api.post("/api/v1/accounts", good);
+  const auto attempt = [&](const std::string& body, int host) {
+    return api.call(
+        {"POST", "/api/v1/sessions", body, "", {}, "198.51.100." + std::to_string(host)});
+  };
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(attempt(wrong, 1 + i / 5).status, 401) << i;
+  const Answer closed =
+      attempt(R"({"email":"A@example.com","password":"wrong-horse-battery"})", 200);
+  EXPECT_EQ(closed.status, 429) << "whatever the case of the address";
+  EXPECT_NE(closed.text("/error").find("too many tries; next in "), std::string::npos);
+  EXPECT_TRUE(closed.raw.header("Retry-After"));
+  EXPECT_EQ(attempt(unknown, 200).status, 401) << "other accounts are open";
+}
+
 TEST(SessionLimits, right_passwords_do_not_count) {
   TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
   api.post("/api/v1/accounts", good);
@@ -236,6 +252,75 @@ TEST_F(SessionsTest, the_cookie_works_with_its_csrf_token_only) {
           .status,
       204);
   EXPECT_EQ(api_.call({"GET", "/api/v1/smtp-policies", "", "", {{"cookie", cookie}}}).status, 401);
+}
+
+std::string cookie_of(const Answer& signed_in) {
+  const std::string set(signed_in.raw.header("Set-Cookie").value_or(""));
+  return set.substr(0, set.find(';'));
+}
+
+TEST_F(SessionsTest, the_cookie_is_bound_to_this_host_where_there_is_tls) {
+  EXPECT_TRUE(cookie_of(api_.post("/app/session", good)).starts_with("__Host-postern_session="));
+  TestApi plain(
+      [](Options& options, Dependencies&) { options.public_url = "http://127.0.0.1:8025"; });
+  plain.post("/api/v1/accounts", good);
+  const Answer signed_in = plain.post("/app/session", good);
+  EXPECT_TRUE(cookie_of(signed_in).starts_with("postern_session="));
+  EXPECT_EQ(signed_in.raw.header("Set-Cookie").value_or("").find("Secure"), std::string::npos);
+  EXPECT_EQ(plain.call({"GET", "/app/session", "", "", {{"cookie", cookie_of(signed_in)}}}).status,
+            200);
+}
+
+TEST_F(SessionsTest, a_cookie_from_before_the_sign_in_is_never_taken_over) {
+  const std::string first = cookie_of(api_.post("/app/session", good));
+  const Answer again = api_.call({"POST", "/app/session", good, "", {{"cookie", first}}});
+  EXPECT_NE(cookie_of(again), first);
+  EXPECT_NE(again.text("/csrf_token"),
+            api_.call({"GET", "/app/session", "", "", {{"cookie", first}}}).text("/csrf_token"));
+  const std::string planted = "__Host-postern_session=planted";
+  const Answer fixed = api_.call({"POST", "/app/session", good, "", {{"cookie", planted}}});
+  EXPECT_NE(cookie_of(fixed), planted);
+  EXPECT_EQ(api_.call({"GET", "/app/session", "", "", {{"cookie", planted}}}).status, 401);
+}
+
+TEST_F(SessionsTest, a_csrf_token_is_good_for_its_own_session_only) {
+  const Answer mine = api_.post("/app/session", good);
+  const Answer other = api_.post("/app/session", good);
+  const auto create = [&](const std::string& csrf) {
+    return api_
+        .call({"POST",
+               "/api/v1/smtp-policies",
+               R"({"name":"p"})",
+               "",
+               {{"cookie", cookie_of(mine)}, {"x-csrf-token", csrf}}})
+        .status;
+  };
+  EXPECT_EQ(create(other.text("/csrf_token")), 403);
+  EXPECT_EQ(create(mine.text("/csrf_token")), 201);
+}
+
+TEST_F(SessionsTest, a_new_password_ends_the_other_cookies) {
+  const std::string cookie = cookie_of(api_.post("/app/session", good));
+  const std::string token = api_.post("/api/v1/sessions", good).text("/access_token");
+  EXPECT_EQ(
+      api_.put("/api/v1/accounts/me/password",
+               R"({"current_password":"correct-horse-battery","new_password":"another-long-one"})",
+               token)
+          .status,
+      204);
+  EXPECT_EQ(api_.call({"GET", "/app/session", "", "", {{"cookie", cookie}}}).status, 401);
+}
+
+TEST_F(SessionsTest, the_first_call_of_a_page_tells_who_is_there) {
+  const Answer signed_in = api_.post("/app/session", good);
+  const Answer shown =
+      api_.call({"GET", "/app/session", "", "", {{"cookie", cookie_of(signed_in)}}});
+  EXPECT_EQ(shown.body, signed_in.body);
+  const Answer me =
+      api_.call({"GET", "/api/v1/accounts/me", "", "", {{"cookie", cookie_of(signed_in)}}});
+  for (const auto& member : me.json.as_object()) {
+    EXPECT_EQ(shown.json.at(member.key()), member.value()) << member.key();
+  }
 }
 
 TEST_F(SessionsTest, pages_sign_in_from_their_own_origin_only) {

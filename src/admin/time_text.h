@@ -1,22 +1,19 @@
 // Times as the API writes and reads them.
 #pragma once
 
-#include <optional>
-#include <string>
-#include <string_view>
-
 #include <boost/json/value.hpp>
 
-#include "store/database.h"
+#include "store/time_text.h"
 
 namespace postern::admin {
 
-/// RFC 3339 in UTC with milliseconds: "2026-01-02T03:04:05.678Z".
-std::string to_rfc3339(store::Time time);
-/// RFC 3339 §5.6 with any offset; fractions beyond milliseconds are dropped. Years 1970 to 2199: a
-/// clock of nanoseconds ends in 2262.
-std::optional<store::Time> from_rfc3339(std::string_view text);
+using store::from_rfc3339;
+using store::to_rfc3339;
+
 /// Null for no time.
-boost::json::value to_json(const std::optional<store::Time>& time);
+inline boost::json::value to_json(const std::optional<store::Time>& time) {
+  if (!time) return nullptr;
+  return boost::json::value(to_rfc3339(*time));
+}
 
 }  // namespace postern::admin

@@ -59,6 +59,7 @@ boost::json::object to_json(const store::WebhookRow& row, const std::string& sig
     out[member.key()] = member.value();
   out["signing_public_key"] = signing_public_key.empty() ? boost::json::value(nullptr)
                                                          : boost::json::value(signing_public_key);
+  out["previous_secret_expires_at"] = admin::to_json(row.previous_expires_at);
   out["version"] = row.version;
   out["created_at"] = to_rfc3339(row.created_at);
   out["updated_at"] = to_rfc3339(row.updated_at);

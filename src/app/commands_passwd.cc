@@ -10,8 +10,11 @@
 #include <boost/json.hpp>
 
 #include "admin/passwords.h"
+#include "admin/time_text.h"
 #include "app/commands.h"
 #include "app/commands_store.h"
+#include "app/control_file.h"
+#include "app/one_time_links.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "mail/address.h"
@@ -81,10 +84,10 @@ Result<Secret> read_password(const std::string& email, Streams& streams) {
   return Secret(std::move(line));
 }
 
-store::AuditRow audit_of(const std::string& account, std::string action, RevokeTokens revoke) {
+store::AuditRow audit_of(const std::string& team, std::string action, RevokeTokens revoke) {
   store::AuditRow row;
   row.id = new_id("al_");
-  row.account_id = account;
+  row.account_id = team;
   row.action = std::move(action);
   row.details = boost::json::serialize(boost::json::object{
       {"by", "postern passwd"}, {"revoked_tokens", revoke == RevokeTokens::yes}});
@@ -157,7 +160,7 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
   Secret hash = admin::hash_password(password);
   if (!account->has_value()) return create_account(store, email, std::move(hash));
   const std::string& id = (*account)->id;
-  const store::AuditRow audit = audit_of(id, "account.password_changed", revoke);
+  const store::AuditRow audit = audit_of((*account)->team_id, "account.password_changed", revoke);
   const Result<store::Outcome> kept = store.set_password(
       id, hash, revoke == RevokeTokens::yes ? store::Tokens::revoke : store::Tokens::keep, "",
       &audit);
@@ -166,6 +169,43 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
     return fail(Fault::conflict, "the account was deleted just now");
   return PasswordSet{id, false};
 }
+
+namespace {
+
+Result<ShownLink> reset_link(const Config& config, const std::string& email) {
+  const std::filesystem::path file = config.server.data_dir / "postern.db";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) {
+    return fail(Fault::not_found, fmt::format("there is no database {}", file.string()));
+  }
+  const auto opened = store::SqliteStore::open(file.string());
+  if (!opened) return tl::unexpected(opened.error());
+  std::string url = config.api.base_url();
+  if (config.api.public_url.empty()) {
+    // A running gateway knows best where it is; who may not read its file goes by the
+    // configuration.
+    const auto running = read_control(control_path(config.server.data_dir.string()));
+    if (running && *running) url = (*running)->url;
+  }
+  return make_reset_link(**opened, email, url);
+}
+
+int show_reset_link(const ShownLink& link, const std::string& email, bool json, bool quiet,
+                    Streams& streams) {
+  const std::string until = admin::to_rfc3339(*link.expires_at);
+  if (json) {
+    streams.out << boost::json::serialize(boost::json::object{
+                       {"email", email}, {"link", link.url}, {"expires_at", until}})
+                << '\n';
+  } else {
+    if (!quiet)
+      streams.err << fmt::format("{} may set a new password, once, until {}:\n", email, until);
+    streams.out << link.url << '\n';
+  }
+  return to_int(ExitCode::ok);
+}
+
+}  // namespace
 
 int run_passwd(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
@@ -184,6 +224,11 @@ int run_passwd(const Arguments& arguments, Streams& streams) {
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
   const std::string& email = arguments.words.front();
+  if (arguments.has("--reset-link")) {
+    const Result<ShownLink> link = reset_link(*config, email);
+    if (!link) return failed(link.error());
+    return show_reset_link(*link, email, json, arguments.has("--quiet"), streams);
+  }
   const Result<Secret> password = read_password(email, streams);
   if (!password) return failed(password.error());
   const auto revoke = arguments.has("--revoke-tokens") ? RevokeTokens::yes : RevokeTokens::no;

@@ -13,6 +13,8 @@
 #include "app/commands.h"
 #include "app/commands_mail.h"
 #include "app/commands_store.h"
+#include "app/one_time_links.h"
+#include "base/sha256.h"
 #include "store/delivery_log.h"
 #include "store/sqlite_store.h"
 
@@ -97,6 +99,43 @@ TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
   ASSERT_EQ(audit->rows.size(), 1u);
   EXPECT_EQ(audit->rows[0].action, "account.password_changed");
   EXPECT_THAT(audit->rows[0].details, Not(HasSubstr("another")));
+}
+
+TEST_F(DataDirectory, passwd_prints_a_link_that_sets_a_password_once) {
+  EXPECT_EQ(run(run_passwd, {"passwd", "--reset-link", "owner@example.com"}).code, 66);
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "nothing is made";
+  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  const Answer plain = run(run_passwd, {"passwd", "--reset-link", "Owner@example.com"});
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  EXPECT_THAT(plain.out, HasSubstr("http://127.0.0.1:8025/app/reset?link="));
+  const Answer json = run(run_passwd, {"passwd", "--reset-link", "owner@example.com", "--json"});
+  const boost::json::value told = boost::json::parse(json.out);
+  const std::string link(told.at("link").as_string());
+  EXPECT_TRUE(told.at("expires_at").is_string());
+  const std::string token = link.substr(link.find("?link=") + 6);
+  const auto store = open_store();
+  const auto row = store->link(Secret(sha256(token)), store::now());
+  ASSERT_TRUE(row && *row);
+  EXPECT_EQ((*row)->kind, store::LinkRow::Kind::reset);
+  EXPECT_EQ((*row)->email, "owner@example.com");
+  for (const auto& entry : store->audit_log((*row)->account_id, {}).value().rows) {
+    EXPECT_THAT(entry.details, Not(HasSubstr(token)));
+  }
+  EXPECT_TRUE(opens("owner@example.com", "correct horse battery")) << "the password is as it was";
+  const Answer nobody = run(run_passwd, {"passwd", "--reset-link", "nobody@example.com"});
+  EXPECT_EQ(nobody.code, 66);
+  EXPECT_EQ(nobody.out, "");
+}
+
+TEST_F(DataDirectory, the_owners_link_is_for_a_gateway_without_an_account) {
+  std::filesystem::create_directory(path_);
+  const auto first = make_owner_link(*open_store(), "https://mx.example.net");
+  ASSERT_TRUE(first && *first);
+  EXPECT_THAT((*first)->url, HasSubstr("https://mx.example.net/app/signup?link="));
+  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  const auto second = make_owner_link(*open_store(), "https://mx.example.net");
+  ASSERT_TRUE(second);
+  EXPECT_FALSE(*second);
 }
 
 TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {

@@ -8,6 +8,7 @@
 #include "admin/digest.h"
 #include "admin/passwords.h"
 #include "app/instance.h"
+#include "app/one_time_links.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
@@ -67,8 +68,9 @@ Result<void> make_first_objects(Instance& instance) {
   out << password << '\n';
   if (!out.flush()) return fail(Fault::permanent, "cannot write " + file);
 
-  store::AccountRow account{
-      .id = new_id("acc_"), .email = std::string(owner_email), .password_hash = admin::hash_password(Secret(password))};
+  store::AccountRow account{.id = new_id("acc_"),
+                            .email = std::string(owner_email),
+                            .password_hash = admin::hash_password(Secret(password))};
   account.created_at = account.updated_at = now();
   auto audit_row = audit(account.id, "account.created");
   if (auto made = instance.store().create_account(account, &audit_row); !made) {
@@ -77,8 +79,7 @@ Result<void> make_first_objects(Instance& instance) {
   store::PolicyRow policy{.id = new_id("pol_"), .account_id = account.id, .name = "office-only"};
   dialect::webhook::PolicyFields fields{.name = policy.name};
   fields.allowed_source_ips = {*Cidr::parse(far_network)};
-  policy.definition =
-      dialect::webhook::compile(policy.id, account.id, 1, 1, fields)->definition;
+  policy.definition = dialect::webhook::compile(policy.id, account.id, 1, 1, fields)->definition;
   policy.created_at = policy.updated_at = now();
   if (auto made =
           instance.publisher().create_policy(policy, audit(account.id, "smtp_policy.created"));
@@ -96,6 +97,18 @@ Result<void> make_first_objects(Instance& instance) {
     }
   }
   return {};
+}
+
+/// Where the pages are. Who was never there has no password to type: a link lets them choose one.
+std::string open_the_pages(Instance& instance, const store::AccountRow& owner) {
+  const std::string url = instance.config().api.base_url();
+  if (owner.last_seen_at) return fmt::format("Open {}/app/\n", url);
+  const auto link = make_reset_link(instance.store(), owner.email, url);
+  if (!link) {
+    telemetry::log::warning("server.ready").field("error", link.error().message);
+    return fmt::format("Open {}/app/\n", url);
+  }
+  return fmt::format("Open {} and choose a password (within an hour)\n", link->url);
 }
 
 }  // namespace
@@ -124,19 +137,21 @@ std::optional<std::string> first_steps(Instance& instance) {
   if (open.empty() || closed.empty()) return std::nullopt;
   const Endpoint& smtp = instance.config().listeners.front().address;
   const std::string data = instance.config().server.data_dir.string();
-  return fmt::format(
-      "Send a first message, then read it:\n"
-      "  swaks --server {0} --from you@example.org --to {1}\n"
-      "  {6} inbox --data-dir {3}\n"
-      "See one refused, then ask why (the log below names the ID):\n"
-      "  swaks --server {0} --from you@example.org --to {2}\n"
-      "  {6} explain --data-dir {3} ID\n"
-      "Sign in to the API as {4}; the password is in {3}/owner-password:\n"
-      "  curl -s {5}/api/v1/sessions -H 'Content-Type: application/json' -d \"{{\\\"email\\\":"
-      "\\\"{4}\\\",\\\"password\\\":\\\"$(cat {3}/owner-password)\\\"}}\"\n"
-      "Stop with Ctrl-C. What is decided from here on:\n\n",
-      smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url(),
-      program_name());
+  return open_the_pages(instance, **owner) +
+         fmt::format(
+             "Send a first message, then read it:\n"
+             "  swaks --server {0} --from you@example.org --to {1}\n"
+             "  {6} inbox --data-dir {3}\n"
+             "See one refused, then ask why (the log below names the ID):\n"
+             "  swaks --server {0} --from you@example.org --to {2}\n"
+             "  {6} explain --data-dir {3} ID\n"
+             "Sign in to the API as {4}; the password is in {3}/owner-password:\n"
+             "  curl -s {5}/api/v1/sessions -H 'Content-Type: application/json' -d "
+             "\"{{\\\"email\\\":"
+             "\\\"{4}\\\",\\\"password\\\":\\\"$(cat {3}/owner-password)\\\"}}\"\n"
+             "Stop with Ctrl-C. What is decided from here on:\n\n",
+             smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url(),
+             program_name());
 }
 
 }  // namespace postern::app

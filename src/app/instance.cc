@@ -365,10 +365,9 @@ Instance::Started Instance::open_delivery() {
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
-  outbound_ = Outbound::make(config_, data_dir_,
-                             std::make_shared<const relay::RelayConfig>(std::move(*relay)),
-                             {*delivery_, directory_, *spool_, dkim_keys_, *resolver_,
-                              *payload_pool_, *publisher_});
+  outbound_ = Outbound::make(
+      config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
+      {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
   recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
@@ -420,11 +419,25 @@ Instance::Started Instance::open_api() {
                                     .metrics = metrics_port_.get(),
                                     .lists = lists_.get(),
                                     .replayer = replay_port_.get(),
-                                    .queue = queue_port_.get()},
+                                    .queue = queue_port_.get(),
+                                    .smtp_listeners = [this] { return smtp_listeners(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());
   api_ = std::move(*api);
   return {};
+}
+
+/// The file's order. Ports are known by the time that anybody asks.
+std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
+  std::vector<admin::SmtpListener> all;
+  for (const ListenerConfig& listener : config_.listeners) {
+    const bool starttls = listener.tls == TlsMode::starttls || listener.tls == TlsMode::required;
+    const bool implicit = listener.tls == TlsMode::implicit;
+    all.push_back({listener.address.to_string(), starttls   ? "starttls"
+                                                 : implicit ? "implicit"
+                                                            : "none"});
+  }
+  return all;
 }
 
 /// The addresses come last: who can connect finds everything else in its place.

@@ -76,6 +76,7 @@ class Instance {
   Task<void> housekeeping();
   /// Makes the gateway decide by these lists.
   void follow_lists(const admin::Lists& lists);
+  std::vector<admin::SmtpListener> smtp_listeners() const;
   Started follow_file(const RestrictionsConfig& restrictions);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
   tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(

@@ -128,6 +128,8 @@ deliver::DeliveryOptions delivery_options(const Config& config) {
 
 admin::Options api_options(const Config& config) {
   admin::Options options;
+  options.version = current_version().number;
+  options.hostname = config.server.hostname;
   options.has_queue = true;
   options.public_domain = config.webhooks.public_domain;
   options.public_url = config.api.base_url();

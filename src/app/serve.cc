@@ -14,6 +14,7 @@
 #include "app/commands.h"
 #include "app/first_steps.h"
 #include "app/instance.h"
+#include "app/one_time_links.h"
 #include "app/version.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -70,6 +71,20 @@ ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
   // A log collector wants lines of one shape; the table is for people.
   if (options.json) options.quiet = true;
   return options;
+}
+
+/// Who reads this terminal may make the first account, from wherever the pages are opened.
+void print_owner_link(Instance& instance) {
+  const auto link = make_owner_link(instance.store(), instance.config().api.base_url());
+  if (!link) {
+    log::warning("server.ready").field("error", link.error().message);
+  } else if (*link) {
+    std::cerr << fmt::format(
+        "There is no account yet. Make the first one, which operates this gateway:\n"
+        "  {}\n"
+        "The link works once, until the gateway is started again.\n\n",
+        (*link)->url);
+  }
 }
 
 int report_start_error(const StartError& error, const ServeOptions& options) {
@@ -167,6 +182,7 @@ int serve(const Config& config, const ServeOptions& given) {
     const auto steps = first_steps(instance);
     if (steps && !options.quiet) std::cerr << *steps;
   }
+  if (!options.quiet) print_owner_link(instance);
   log::info("server.ready")
       .msg("Postern is ready")
       .field("version", current_version().number)

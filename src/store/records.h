@@ -13,6 +13,19 @@
 
 namespace postern::store {
 
+/// What a person may do with what is the team's. In the order of what they may.
+enum class Role {
+  none,       ///< has left; the row stays because it is the team's
+  viewer,     ///< sees everything, changes nothing
+  operator_,  ///< works on everything
+  owner,      ///< also says who else may
+};
+std::string_view to_string(Role role);
+/// nullopt for anything but "owner", "operator" and "viewer".
+std::optional<Role> role_of(std::string_view text);
+
+/// One sign-in. Those who work on the same things share a team, which bears the id of the account
+/// that was there first; whatever else names an `account_id` means the team.
 struct AccountRow {
   std::string id;        ///< acc_
   std::string email;     ///< as typed; unique without regard to ASCII case
@@ -29,18 +42,43 @@ struct AccountRow {
   std::uint64_t active_webhook_count = 0;  ///< kept by the store
   Time created_at;
   Time updated_at;
+  std::string team_id{};  ///< empty in a new row: the own id
+  Role role = Role::owner;
+  std::optional<Time> last_seen_at{};  ///< kept by the store, to the hour
 };
 
 /// One sign-in: the refresh tokens that descend from it. Its id goes into the access tokens.
 struct SessionRow {
-  std::string id;  ///< ses_
-  std::string account_id;
+  std::string id;          ///< ses_
+  std::string account_id;  ///< the person's
   std::string ip;          ///< of the sign-in
   std::string user_agent;  ///< of the sign-in, cut by the caller
   Time created_at;
   Time refreshed_at;
-  Time expires_at;  ///< of the newest refresh token
+  Time expires_at;                ///< of the newest refresh token
+  std::string team_id{};          ///< read with the row, as the next two
+  Role role = Role::none;         ///< of the person now
+  std::optional<Time> seen_at{};  ///< AccountRow::last_seen_at
 };
+
+/// A door that opens once: whoever holds the token makes an account or sets a password.
+struct LinkRow {
+  enum class Kind {
+    owner,       ///< the first account of a store without one
+    invitation,  ///< an account of the team `account_id`
+    reset,       ///< a new password of the account `account_id`
+  };
+  std::string id;  ///< inv_ or lnk_
+  Kind kind = Kind::invitation;
+  std::string account_id;     ///< empty for Kind::owner
+  Role role = Role::owner;    ///< of the account to be made
+  std::string email;          ///< of an invitation: who alone may take it, or empty
+  std::string created_by;     ///< account id; empty for the command line and the gateway itself
+  std::string creator_email;  ///< read with the row
+  Time created_at;
+  std::optional<Time> expires_at;
+};
+std::string_view to_string(LinkRow::Kind kind);
 
 struct ApiTokenRow {
   std::string id;  ///< tok_
@@ -53,6 +91,9 @@ struct ApiTokenRow {
   std::optional<Time> expires_at;
   std::optional<Time> last_used_at;
   Time created_at;
+  std::string maker{};        ///< account id: the token may at most what this person may
+  std::string maker_email{};  ///< read with the row, as the next one
+  Role maker_role = Role::none;
 };
 
 /// One user of a policy's smtp_credentials.
@@ -146,6 +187,8 @@ struct AuditRow {
   std::string ip;
   std::string actor;  ///< account id or API token id
   Time created_at;
+  std::string
+      actor_name{};  ///< read with the row: e-mail address or token name, while there is one
 };
 
 /// A key that signs access tokens.
@@ -154,6 +197,12 @@ struct SigningKeyRow {
   Secret key;
   Time created_at;
   std::optional<Time> retired_at;  ///< verifies but no longer signs
+};
+
+/// A piece of the audit log, newest first.
+struct AuditPage {
+  std::string before{};  ///< id of an entry; empty: from the newest
+  std::uint64_t limit = 200;
 };
 
 /// A piece of a list, newest first.

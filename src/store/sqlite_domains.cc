@@ -125,16 +125,20 @@ Result<void> SqliteStore::append_audit(const AuditRow& entry) {
   return {};
 }
 
-Result<Listed<AuditRow>> SqliteStore::audit_log(std::string_view account, const Page& page) {
+Result<Listed<AuditRow>> SqliteStore::audit_log(std::string_view account, const AuditPage& page) {
   const std::lock_guard lock(mutex_);
   auto found = database_->all(
-      "SELECT id, account_id, action, details, ip, actor, created_at FROM audit "
-      "WHERE account_id = ? ORDER BY seq DESC LIMIT ? OFFSET ?",
+      "SELECT id, account_id, action, details, ip, actor, created_at, coalesce("
+      "(SELECT email FROM account WHERE account.id = actor AND role <> ''), "
+      "(SELECT name FROM api_token WHERE api_token.id = actor), '') FROM audit "
+      "WHERE account_id = ?1 AND seq < iif(?2 = '', 9223372036854775807, "
+      "(SELECT seq FROM audit AS last WHERE last.id = ?2 AND last.account_id = ?1)) "
+      "ORDER BY seq DESC LIMIT ?3",
       [](const Row& row) {
         return AuditRow{row.text(0), row.text(1), row.text(2), row.text(3),
-                        row.text(4), row.text(5), row.time(6)};
+                        row.text(4), row.text(5), row.time(6), row.text(7)};
       },
-      account, page.limit, page.offset);
+      account, page.before, page.limit);
   if (!found) return tl::unexpected(found.error());
   const auto total = database_->number("SELECT audit_count FROM account WHERE id = ?", account);
   if (!total) return tl::unexpected(total.error());

@@ -60,6 +60,9 @@ AccountRow account(const Row& row) {
   account.active_webhook_count = static_cast<std::uint64_t>(row.integer(11));
   account.created_at = row.time(12);
   account.updated_at = row.time(13);
+  account.team_id = row.text(14);
+  account.role = role_of(row.text(15)).value_or(Role::none);
+  account.last_seen_at = row.optional_time(16);
   return account;
 }
 
@@ -70,7 +73,10 @@ SessionRow session(const Row& row) {
           .user_agent = row.text(3),
           .created_at = row.time(4),
           .refreshed_at = row.time(5),
-          .expires_at = row.time(6)};
+          .expires_at = row.time(6),
+          .team_id = row.text(7),
+          .role = role_of(row.text(8)).value_or(Role::none),
+          .seen_at = row.optional_time(9)};
 }
 
 ApiTokenRow api_token(const Row& row) {
@@ -83,7 +89,10 @@ ApiTokenRow api_token(const Row& row) {
           .allowed_ips = split_words(row.text(6)),
           .expires_at = row.optional_time(7),
           .last_used_at = row.optional_time(8),
-          .created_at = row.time(9)};
+          .created_at = row.time(9),
+          .maker = row.text(10),
+          .maker_email = row.text(11),
+          .maker_role = role_of(row.text(12)).value_or(Role::none)};
 }
 
 PolicyRow policy(const Row& row) {

@@ -25,16 +25,27 @@ std::map<std::string, std::string> headers_from_json(const std::string& text);
 #define POSTERN_ACCOUNT_COLUMNS                                                           \
   "id, email, password_hash, timezone, totp_secret, totp_pending, totp_last_step, "       \
   "signing_seed, signing_public_key, policy_count, webhook_count, active_webhook_count, " \
-  "created_at, updated_at"
+  "created_at, updated_at, team_id, role, last_seen_at"
 AccountRow account(const Row& row);
 
 #define POSTERN_SESSION_COLUMNS \
   "id, account_id, ip, user_agent, created_at, refreshed_at, expires_at"
+/// A session with what its person is now.
+#define POSTERN_SESSION_VIEW                                               \
+  POSTERN_SESSION_COLUMNS                                                  \
+  ", (SELECT team_id FROM account WHERE account.id = session.account_id)," \
+  " (SELECT role FROM account WHERE account.id = session.account_id),"     \
+  " (SELECT last_seen_at FROM account WHERE account.id = session.account_id)"
 SessionRow session(const Row& row);
 
 #define POSTERN_API_TOKEN_COLUMNS                                                       \
   "id, account_id, name, prefix, hash, scopes, allowed_ips, expires_at, last_used_at, " \
-  "created_at"
+  "created_at, maker"
+/// A token with who made it, as they are now.
+#define POSTERN_API_TOKEN_VIEW                                        \
+  POSTERN_API_TOKEN_COLUMNS                                           \
+  ", (SELECT email FROM account WHERE account.id = api_token.maker)," \
+  " (SELECT role FROM account WHERE account.id = api_token.maker)"
 ApiTokenRow api_token(const Row& row);
 
 #define POSTERN_POLICY_COLUMNS                                                      \

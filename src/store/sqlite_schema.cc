@@ -224,7 +224,37 @@ CREATE TABLE dkim_key (
 CREATE INDEX dkim_key_signing ON dkim_key(domain_id, seq) WHERE state = 'signing';
 )sql";
 
-constexpr const char* migrations[] = {first, list_revisions, dkim_keys};
+// People share a team: the account that was there first lends it its id. A token may at most what
+// its maker may. A link is gone once it was used.
+constexpr const char* people = R"sql(
+ALTER TABLE account ADD COLUMN team_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN role TEXT NOT NULL DEFAULT 'owner';
+ALTER TABLE account ADD COLUMN last_seen_at INTEGER;
+UPDATE account SET team_id = id;
+CREATE INDEX account_team ON account(team_id, seq);
+
+ALTER TABLE api_token ADD COLUMN maker TEXT REFERENCES account(id) ON DELETE CASCADE;
+UPDATE api_token SET maker = account_id;
+CREATE INDEX api_token_maker ON api_token(maker);
+
+CREATE TABLE link (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  hash BLOB NOT NULL UNIQUE,
+  kind TEXT NOT NULL,
+  account_id TEXT REFERENCES account(id) ON DELETE CASCADE,
+  role TEXT NOT NULL,
+  email TEXT NOT NULL,
+  created_by TEXT REFERENCES account(id) ON DELETE CASCADE,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER
+);
+CREATE INDEX link_account ON link(account_id, seq);
+CREATE INDEX link_creator ON link(created_by);
+CREATE INDEX link_expiry ON link(expires_at);
+)sql";
+
+constexpr const char* migrations[] = {first, list_revisions, dkim_keys, people};
 constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
 
 }  // namespace

@@ -14,6 +14,8 @@ Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Sec
                        session.created_at, session.refreshed_at, session.expires_at);
     database_->execute("INSERT INTO refresh_token (hash, session_id, expires_at) VALUES (?,?,?)",
                        Blob{token_hash.reveal()}, session.id, session.expires_at);
+    database_->execute("UPDATE account SET last_seen_at = ? WHERE id = ?", session.created_at,
+                       session.account_id);
     return Outcome::done;
   });
 }
@@ -74,7 +76,7 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(const Secret
   std::optional<SessionRow> ended;
   const Result<Outcome> outcome = write(nullptr, [&] {
     auto session = database_->one(
-        "SELECT " POSTERN_SESSION_COLUMNS
+        "SELECT " POSTERN_SESSION_VIEW
         " FROM session WHERE id = (SELECT session_id FROM refresh_token WHERE hash = ?)",
         rows::session, Blob{token_hash.reveal()});
     if (!rows::found(session)) return Outcome::not_found;
@@ -86,8 +88,9 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(const Secret
   return ended;
 }
 
-Result<Outcome> SqliteStore::end_session(std::string_view account, std::string_view id) {
-  return write(nullptr, [&] {
+Result<Outcome> SqliteStore::end_session(std::string_view account, std::string_view id,
+                                         const AuditRow* audit) {
+  return write(audit, [&] {
     const auto gone =
         database_->execute("DELETE FROM session WHERE account_id = ? AND id = ?", account, id);
     return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
@@ -96,14 +99,14 @@ Result<Outcome> SqliteStore::end_session(std::string_view account, std::string_v
 
 Result<std::optional<SessionRow>> SqliteStore::session(std::string_view id, Time at) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_SESSION_COLUMNS
+  return database_->one("SELECT " POSTERN_SESSION_VIEW
                         " FROM session WHERE id = ? AND expires_at > ?",
                         rows::session, id, at);
 }
 
 Result<Listed<SessionRow>> SqliteStore::sessions(std::string_view account, Time at) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_SESSION_COLUMNS
+  auto found = database_->all("SELECT " POSTERN_SESSION_VIEW
                               " FROM session WHERE account_id = ? AND expires_at > ? "
                               "ORDER BY seq DESC LIMIT 1000",
                               rows::session, account, at);
@@ -124,17 +127,17 @@ Result<std::uint64_t> SqliteStore::purge_sessions(Time expired_before) {
 Result<Outcome> SqliteStore::create_api_token(const ApiTokenRow& token, const AuditRow* audit) {
   return write(audit, [&] {
     database_->execute(
-        "INSERT INTO api_token (" POSTERN_API_TOKEN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?)",
+        "INSERT INTO api_token (" POSTERN_API_TOKEN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?,?,?)",
         token.id, token.account_id, token.name, token.prefix, Blob{token.hash.reveal()},
         rows::join(token.scopes), rows::join(token.allowed_ips), token.expires_at,
-        token.last_used_at, token.created_at);
+        token.last_used_at, token.created_at, token.maker.empty() ? token.account_id : token.maker);
     return Outcome::done;
   });
 }
 
 Result<Listed<ApiTokenRow>> SqliteStore::api_tokens(std::string_view account, const Page& page) {
   const std::lock_guard lock(mutex_);
-  auto found = database_->all("SELECT " POSTERN_API_TOKEN_COLUMNS
+  auto found = database_->all("SELECT " POSTERN_API_TOKEN_VIEW
                               " FROM api_token WHERE account_id = ? "
                               "ORDER BY seq DESC LIMIT ? OFFSET ?",
                               rows::api_token, account, page.limit, page.offset);
@@ -147,15 +150,16 @@ Result<Listed<ApiTokenRow>> SqliteStore::api_tokens(std::string_view account, co
 
 Result<std::optional<ApiTokenRow>> SqliteStore::api_token_by_hash(const Secret& hash) {
   const std::lock_guard lock(mutex_);
-  return database_->one("SELECT " POSTERN_API_TOKEN_COLUMNS " FROM api_token WHERE hash = ?",
+  return database_->one("SELECT " POSTERN_API_TOKEN_VIEW " FROM api_token WHERE hash = ?",
                         rows::api_token, Blob{hash.reveal()});
 }
 
-Result<Outcome> SqliteStore::delete_api_token(std::string_view account, std::string_view id,
-                                              const AuditRow* audit) {
+Result<Outcome> SqliteStore::delete_api_token(std::string_view account, std::string_view maker,
+                                              std::string_view id, const AuditRow* audit) {
   return write(audit, [&] {
-    const auto gone =
-        database_->execute("DELETE FROM api_token WHERE account_id = ? AND id = ?", account, id);
+    const auto gone = database_->execute(
+        "DELETE FROM api_token WHERE account_id = ?1 AND id = ?2 AND (?3 = '' OR maker = ?3)",
+        account, id, maker);
     return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
   });
 }

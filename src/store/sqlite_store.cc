@@ -51,17 +51,20 @@ Result<void> SqliteStore::probe() {
 // Accounts
 
 Result<Outcome> SqliteStore::create_account(const AccountRow& account, const AuditRow* audit) {
-  return write(audit, [&] {
-    if (exists(database_->number("SELECT count(*) FROM account WHERE email = ?", account.email))) {
-      return Outcome::taken;
-    }
-    database_->execute(
-        "INSERT INTO account (id, email, password_hash, timezone, created_at, updated_at) "
-        "VALUES (?,?,?,?,?,?)",
-        account.id, account.email, account.password_hash, account.timezone, account.created_at,
-        account.updated_at);
-    return Outcome::done;
-  });
+  return write(audit, [&] { return insert_account(account); });
+}
+
+Outcome SqliteStore::insert_account(const AccountRow& account) {
+  if (exists(database_->number("SELECT count(*) FROM account WHERE email = ?", account.email))) {
+    return Outcome::taken;
+  }
+  database_->execute(
+      "INSERT INTO account (id, email, password_hash, timezone, created_at, updated_at, team_id, "
+      "role) VALUES (?,?,?,?,?,?,?,?)",
+      account.id, account.email, account.password_hash, account.timezone, account.created_at,
+      account.updated_at, account.team_id.empty() ? account.id : account.team_id,
+      to_string(account.role));
+  return Outcome::done;
 }
 
 Result<std::optional<AccountRow>> SqliteStore::account(std::string_view id) {
@@ -99,19 +102,22 @@ Result<std::string> SqliteStore::first_account() {
 Result<Outcome> SqliteStore::set_password(std::string_view account, const Secret& hash,
                                           Tokens tokens, std::string_view keep_session,
                                           const AuditRow* audit) {
-  return write(audit, [&] {
-    if (affected(
-            database_->execute("UPDATE account SET password_hash = ?, updated_at = ? WHERE id = ?",
-                               hash, now(), account)) == 0) {
-      return Outcome::not_found;
-    }
-    database_->execute("DELETE FROM session WHERE account_id = ? AND id <> ?", account,
-                       keep_session);
-    if (tokens == Tokens::revoke) {
-      database_->execute("DELETE FROM api_token WHERE account_id = ?", account);
-    }
-    return Outcome::done;
-  });
+  return write(audit, [&] { return replace_password(account, hash, tokens, keep_session); });
+}
+
+Outcome SqliteStore::replace_password(std::string_view account, const Secret& hash, Tokens tokens,
+                                      std::string_view keep_session) {
+  if (affected(
+          database_->execute("UPDATE account SET password_hash = ?, updated_at = ? WHERE id = ?",
+                             hash, now(), account)) == 0) {
+    return Outcome::not_found;
+  }
+  database_->execute("DELETE FROM session WHERE account_id = ? AND id <> ?", account, keep_session);
+  database_->execute("DELETE FROM link WHERE account_id = ? AND kind = 'reset'", account);
+  if (tokens == Tokens::revoke) {
+    database_->execute("DELETE FROM api_token WHERE maker = ?", account);
+  }
+  return Outcome::done;
 }
 
 Result<Outcome> SqliteStore::rehash_password(std::string_view account, const Secret& hash) {
@@ -145,6 +151,7 @@ Result<AccountDeleted> SqliteStore::delete_account(std::string_view account,
     database_->execute("DELETE FROM audit WHERE account_id = ?", account);
     // Webhooks first: what they refer to goes after them.
     database_->execute("DELETE FROM webhook WHERE account_id = ?", account);
+    database_->execute("DELETE FROM account WHERE team_id = ? AND id <> ?", account, account);
     const auto gone = database_->execute("DELETE FROM account WHERE id = ?", account);
     return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
   });

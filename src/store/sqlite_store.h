@@ -24,13 +24,31 @@ class SqliteStore final : public Store {
   Result<std::optional<AccountRow>> account_by_email(std::string_view email) override;
   Result<Listed<AccountRow>> accounts(const Page& page) override;
   Result<std::string> first_account() override;
+  Result<Outcome> create_account_by_link(const AccountRow& account, const Secret& link_hash,
+                                         const AuditRow* audit) override;
   Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                std::string_view keep_session, const AuditRow* audit) override;
   Result<Outcome> rehash_password(std::string_view account, const Secret& hash) override;
   Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) override;
+  Result<void> touch_account(std::string_view account, Time at) override;
   Result<AccountDeleted> delete_account(std::string_view account, const AuditRow* audit) override;
   Result<Outcome> set_signing_key(std::string_view account, const Secret& seed,
                                   std::string_view public_key, const AuditRow* audit) override;
+
+  Result<std::vector<AccountRow>> members(std::string_view team) override;
+  Result<Outcome> set_role(std::string_view team, std::string_view person, Role role,
+                           const AuditRow* audit) override;
+  Result<Outcome> remove_member(std::string_view team, std::string_view person,
+                                const AuditRow* audit) override;
+
+  Result<Outcome> create_link(const LinkRow& link, const Secret& hash,
+                              const AuditRow* audit) override;
+  Result<std::optional<LinkRow>> link(const Secret& hash, Time at) override;
+  Result<std::vector<LinkRow>> invitations(std::string_view team, Time at) override;
+  Result<Outcome> delete_invitation(std::string_view team, std::string_view id,
+                                    const AuditRow* audit) override;
+  Result<Outcome> reset_password(const Secret& link_hash, const Secret& password_hash, Time at,
+                                 const AuditRow* audit) override;
 
   Result<Outcome> begin_totp(std::string_view account, const Secret& pending) override;
   Result<Outcome> enable_totp(std::string_view account, std::int64_t step,
@@ -47,7 +65,8 @@ class SqliteStore final : public Store {
   Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash, Time at,
                                     Time next_expires_at) override;
   Result<std::optional<SessionRow>> end_session_by_token(const Secret& token_hash) override;
-  Result<Outcome> end_session(std::string_view account, std::string_view id) override;
+  Result<Outcome> end_session(std::string_view account, std::string_view id,
+                              const AuditRow* audit) override;
   Result<std::optional<SessionRow>> session(std::string_view id, Time at) override;
   Result<Listed<SessionRow>> sessions(std::string_view account, Time at) override;
   Result<std::uint64_t> purge_sessions(Time expired_before) override;
@@ -55,8 +74,8 @@ class SqliteStore final : public Store {
   Result<Outcome> create_api_token(const ApiTokenRow& token, const AuditRow* audit) override;
   Result<Listed<ApiTokenRow>> api_tokens(std::string_view account, const Page& page) override;
   Result<std::optional<ApiTokenRow>> api_token_by_hash(const Secret& hash) override;
-  Result<Outcome> delete_api_token(std::string_view account, std::string_view id,
-                                   const AuditRow* audit) override;
+  Result<Outcome> delete_api_token(std::string_view account, std::string_view maker,
+                                   std::string_view id, const AuditRow* audit) override;
   Result<void> touch_api_token(std::string_view id, Time at) override;
 
   Result<Outcome> create_policy(const PolicyRow& policy, const AuditRow* audit) override;
@@ -112,7 +131,7 @@ class SqliteStore final : public Store {
   Result<Listed<ListRevisionRow>> list_revisions(const Page& page) override;
 
   Result<void> append_audit(const AuditRow& entry) override;
-  Result<Listed<AuditRow>> audit_log(std::string_view account, const Page& page) override;
+  Result<Listed<AuditRow>> audit_log(std::string_view account, const AuditPage& page) override;
 
   Result<std::vector<SigningKeyRow>> signing_keys() override;
   Result<void> put_signing_key(const SigningKeyRow& key) override;
@@ -132,6 +151,13 @@ class SqliteStore final : public Store {
   /// check of their own: after an error every statement fails and so does the commit.
   Result<Outcome> write(const AuditRow* audit, const std::function<Outcome()>& work);
   void insert_audit(const AuditRow& entry);
+  Outcome insert_account(const AccountRow& account);
+  /// Inside a transaction: the new hash, and the end of what the old password had opened.
+  Outcome replace_password(std::string_view account, const Secret& hash, Tokens tokens,
+                           std::string_view keep_session);
+  /// What a person holds as one of the team, and what would let them in again.
+  void take_powers(std::string_view person);
+  bool is_last_owner(std::string_view team, std::string_view person);
   void replace_backup_codes(std::string_view account, const std::vector<Secret>& hashes);
   void replace_credentials(const PolicyRow& policy);
   bool owns_policy(const WebhookRow& webhook);

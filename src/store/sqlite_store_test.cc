@@ -49,7 +49,9 @@ TEST_F(SqliteStoreTest, the_audit_log_is_newest_first_and_paged) {
   for (int i = 0; i < 5; ++i) ASSERT_TRUE(store_->append_audit(audit(ann, std::to_string(i))));
   ASSERT_TRUE(store_->append_audit(audit(bob, "other")));
   EXPECT_EQ(actions(ann), (std::vector<std::string>{"4", "3", "2", "1", "0"}));
-  const auto page = store_->audit_log(ann, {.offset = 1, .limit = 2}).value();
+  const auto page =
+      store_->audit_log(ann, {.before = store_->audit_log(ann, {}).value().rows[0].id, .limit = 2})
+          .value();
   EXPECT_EQ(page.total, 5u);
   ASSERT_EQ(page.rows.size(), 2u);
   EXPECT_EQ(page.rows[0].action, "3");
@@ -180,8 +182,8 @@ TEST_F(SqliteStoreTest, sessions_expire_and_end) {
   EXPECT_EQ(store_->session("ses_2", at_).value(), std::nullopt);
   session.id = "ses_3";
   ASSERT_EQ(store_->create_session(session, Secret("t4")).value(), Outcome::done);
-  EXPECT_EQ(store_->end_session("acc_other", "ses_3").value(), Outcome::not_found);
-  EXPECT_EQ(store_->end_session(ann, "ses_3").value(), Outcome::done);
+  EXPECT_EQ(store_->end_session("acc_other", "ses_3", nullptr).value(), Outcome::not_found);
+  EXPECT_EQ(store_->end_session(ann, "ses_3", nullptr).value(), Outcome::done);
   session.account_id = "acc_gone";
   session.id = "ses_4";
   EXPECT_EQ(store_->create_session(session, Secret("t5")).value(), Outcome::not_found);
@@ -215,8 +217,9 @@ TEST_F(SqliteStoreTest, api_tokens) {
   EXPECT_EQ(store_->api_tokens(ann, {}).value().rows[0].last_used_at, at_);
   ASSERT_TRUE(store_->touch_api_token("tok_1", at_ + minutes(2)));
   EXPECT_EQ(store_->api_tokens(ann, {}).value().rows[0].last_used_at, at_ + minutes(2));
-  EXPECT_EQ(store_->delete_api_token("acc_other", "tok_1", nullptr).value(), Outcome::not_found);
-  EXPECT_EQ(store_->delete_api_token(ann, "tok_1", nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->delete_api_token("acc_other", "", "tok_1", nullptr).value(),
+            Outcome::not_found);
+  EXPECT_EQ(store_->delete_api_token(ann, "", "tok_1", nullptr).value(), Outcome::done);
   EXPECT_EQ(store_->api_tokens(ann, {}).value().total, 0u);
 }
 

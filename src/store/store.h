@@ -21,7 +21,7 @@ enum class Outcome {
   not_found,       ///< no such object in this account
   stale,           ///< somebody changed it since `expected_version` was read
   taken,           ///< e-mail, address or domain belongs to somebody
-  in_use,          ///< other objects hold on to it
+  in_use,          ///< other objects hold on to it, or it is the last owner
   no_such_policy,  ///< the webhook names a policy that this account does not have
 };
 
@@ -70,18 +70,47 @@ class Store {
   virtual Result<Listed<AccountRow>> accounts(const Page& page) = 0;
   /// The id of the first account that this store ever had; "" when it is gone or never was.
   virtual Result<std::string> first_account() = 0;
-  /// Ends all sessions but `keep_session` (may be empty); with Tokens::revoke the API tokens too.
+  /// Makes the account that an owner's link or an invitation is for, and spends the link.
+  /// `not_found`: unknown, spent or expired at `account.created_at`.
+  virtual Result<Outcome> create_account_by_link(const AccountRow& account, const Secret& link_hash,
+                                                 const AuditRow* audit) = 0;
+  /// Ends all sessions but `keep_session` (may be empty) and the links that would set another
+  /// password; with Tokens::revoke the API tokens that the person made too.
   virtual Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                        std::string_view keep_session, const AuditRow* audit) = 0;
   /// The new hash of the same password (stronger parameters): touches nothing else.
   virtual Result<Outcome> rehash_password(std::string_view account, const Secret& hash) = 0;
   virtual Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) = 0;
-  /// Everything of the account goes; `audit`, if given, is the one entry that stays.
+  /// Notes that the person was there; writes at most once an hour.
+  virtual Result<void> touch_account(std::string_view account, Time at) = 0;
+  /// Everything of the team goes, its people too; `audit`, if given, is the one entry that stays.
   virtual Result<AccountDeleted> delete_account(std::string_view account,
                                                 const AuditRow* audit) = 0;
   /// An empty seed switches `v1a` signatures off.
   virtual Result<Outcome> set_signing_key(std::string_view account, const Secret& seed,
                                           std::string_view public_key, const AuditRow* audit) = 0;
+
+  // People
+  virtual Result<std::vector<AccountRow>> members(std::string_view team) = 0;  ///< oldest first
+  /// `in_use`: the team would be without an owner.
+  virtual Result<Outcome> set_role(std::string_view team, std::string_view person, Role role,
+                                   const AuditRow* audit) = 0;
+  /// Sessions, API tokens and open links of the person go too. `in_use` as above.
+  virtual Result<Outcome> remove_member(std::string_view team, std::string_view person,
+                                        const AuditRow* audit) = 0;
+
+  // One-time links: tokens are kept as hashes
+  /// An owner's link takes the place of the one before.
+  virtual Result<Outcome> create_link(const LinkRow& link, const Secret& hash,
+                                      const AuditRow* audit) = 0;
+  /// nullopt: unknown, spent, expired, or for the first account where there is one.
+  virtual Result<std::optional<LinkRow>> link(const Secret& hash, Time at) = 0;
+  virtual Result<std::vector<LinkRow>> invitations(std::string_view team, Time at) = 0;
+  virtual Result<Outcome> delete_invitation(std::string_view team, std::string_view id,
+                                            const AuditRow* audit) = 0;
+  /// Spends a reset link: sets the password and ends all sessions. `not_found` as for link().
+  virtual Result<Outcome> reset_password(const Secret& link_hash, const Secret& password_hash,
+                                         Time at, const AuditRow* audit) = 0;
 
   // Two-factor sign-in
   virtual Result<Outcome> begin_totp(std::string_view account, const Secret& pending) = 0;
@@ -106,7 +135,8 @@ class Store {
                                             Time at, Time next_expires_at) = 0;
   /// The session that a refresh token (spent or not) belongs to, ended; nullopt: unknown token.
   virtual Result<std::optional<SessionRow>> end_session_by_token(const Secret& token_hash) = 0;
-  virtual Result<Outcome> end_session(std::string_view account, std::string_view id) = 0;
+  virtual Result<Outcome> end_session(std::string_view account, std::string_view id,
+                                      const AuditRow* audit) = 0;
   /// A session that is neither ended nor expired.
   virtual Result<std::optional<SessionRow>> session(std::string_view id, Time at) = 0;
   virtual Result<Listed<SessionRow>> sessions(std::string_view account, Time at) = 0;
@@ -116,8 +146,9 @@ class Store {
   virtual Result<Outcome> create_api_token(const ApiTokenRow& token, const AuditRow* audit) = 0;
   virtual Result<Listed<ApiTokenRow>> api_tokens(std::string_view account, const Page& page) = 0;
   virtual Result<std::optional<ApiTokenRow>> api_token_by_hash(const Secret& hash) = 0;
-  virtual Result<Outcome> delete_api_token(std::string_view account, std::string_view id,
-                                           const AuditRow* audit) = 0;
+  /// `maker`: only a token that this person made; empty: anybody's.
+  virtual Result<Outcome> delete_api_token(std::string_view account, std::string_view maker,
+                                           std::string_view id, const AuditRow* audit) = 0;
   /// Notes the use; writes at most once a minute a token.
   virtual Result<void> touch_api_token(std::string_view id, Time at) = 0;
 
@@ -198,7 +229,7 @@ class Store {
 
   // Audit
   virtual Result<void> append_audit(const AuditRow& entry) = 0;
-  virtual Result<Listed<AuditRow>> audit_log(std::string_view account, const Page& page) = 0;
+  virtual Result<Listed<AuditRow>> audit_log(std::string_view account, const AuditPage& page) = 0;
 
   // The server's own secrets
   virtual Result<std::vector<SigningKeyRow>> signing_keys() = 0;  ///< newest first

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "base/text.h"
+#include "policy/layer.h"
 #include "policy/record.h"
 #include "policy/webhook.h"
 
@@ -35,6 +37,38 @@ constexpr const char* migrations[] = {
          text TEXT NOT NULL,
          PRIMARY KEY (id, version)
        ) WITHOUT ROWID;)",
+    // What searches show and use, and counts. `scope` is 'g', 'a' + account or 'w' + webhook; a
+    // slot
+    // is five minutes.
+    R"(ALTER TABLE trace ADD COLUMN enhanced TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN reply TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN layer TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN rule TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+       ALTER TABLE trace ADD COLUMN shadow INTEGER NOT NULL DEFAULT 0;
+       CREATE INDEX trace_outcome ON trace (outcome);
+       CREATE INDEX trace_client ON trace (client_ip);
+       CREATE INDEX trace_sender ON trace (mail_from);
+       CREATE TABLE tally (
+         slot INTEGER NOT NULL,
+         scope TEXT NOT NULL,
+         outcome TEXT NOT NULL,
+         code INTEGER NOT NULL,
+         enhanced TEXT NOT NULL,
+         layer TEXT NOT NULL,
+         rule TEXT NOT NULL,
+         n INTEGER NOT NULL,
+         PRIMARY KEY (slot, scope, outcome, code, enhanced, layer, rule)
+       ) WITHOUT ROWID;
+       CREATE TABLE tally_hour (
+         webhook TEXT NOT NULL,
+         hour INTEGER NOT NULL,
+         accepted INTEGER NOT NULL,
+         refused INTEGER NOT NULL,
+         deferred INTEGER NOT NULL,
+         PRIMARY KEY (webhook, hour)
+       ) WITHOUT ROWID;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
@@ -54,24 +88,108 @@ const policy::Recipient* subject_of(const policy::Trace& trace) {
   return nullptr;
 }
 
-/// Errors are kept by the database until the commit, which then fails and counts this row as lost.
-void insert_row(Database& database, const policy::Trace& trace) {
-  const policy::Recipient* subject = subject_of(trace);
-  const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
-  std::optional<std::string> webhook_id;
-  std::optional<std::string> account_id;
-  if (webhook != nullptr) {
-    webhook_id = webhook->id;
-    account_id = webhook->account_id;
+/// Texts in lists are short: what is longer stands in the record.
+constexpr std::size_t longest_text = 300;
+
+std::string cut(std::string_view text) {
+  std::string out = is_utf8(text) ? std::string(text) : printable(text);
+  if (out.size() <= longest_text) return out;
+  out.resize(longest_text);
+  while (!is_utf8(out)) out.pop_back();
+  return out + "…";
+}
+
+/// The first refusal that counts is the reply (docs/decisions/0008-layers-and-composition.md).
+const policy::Step* decider_of(const policy::Decision& decision) {
+  for (const policy::Step& step : decision.steps) {
+    if (step.enforced && step.verdict.refuses()) return &step;
   }
-  const auto& from = trace.evidence.reverse_path;
-  const Time time = from_millis(to_millis(trace.started));
+  return nullptr;
+}
+
+/// Errors are kept by the database until the commit, which then fails and counts this row as lost.
+void insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
   (void)database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
-      " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-      trace.id, time, trace.outcome, trace.evidence.session.client_ip.to_string(),
-      from ? from->text() : std::string(), subject ? subject->address.text() : std::string(),
-      webhook_id, account_id, trace.settled().code, Blob{policy::write_record(trace)});
+      " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow, record) VALUES"
+      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+      row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
+      row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
+      row.reason, row.shadow, Blob{policy::write_record(trace)});
+}
+
+}  // namespace
+
+TraceRow row_of(const policy::Trace& trace) {
+  const policy::Recipient* subject = subject_of(trace);
+  const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
+  const auto& from = trace.evidence.reverse_path;
+  const smtp::Reply settled = trace.settled();
+  TraceRow row{.id = trace.id,
+               .time = from_millis(to_millis(trace.started)),
+               .outcome = trace.outcome,
+               .client_ip = trace.evidence.session.client_ip.to_string(),
+               .mail_from = from ? from->text() : std::string(),
+               .rcpt = subject ? subject->address.text() : std::string(),
+               .code = settled.code,
+               .enhanced = settled.enhanced.present() ? settled.enhanced.to_string() : "",
+               .reply = cut(settled.text)};
+  if (webhook != nullptr) {
+    row.webhook_id = webhook->id;
+    row.account_id = webhook->account_id;
+  }
+  for (const policy::Decision& decision : trace.decisions) {
+    for (const policy::Step& step : decision.steps) {
+      row.shadow = row.shadow || (!step.enforced && step.verdict.refuses());
+    }
+  }
+  if (row.outcome == "accepted") return row;
+  for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
+    const policy::Step* decider = policy::refused(*one) ? decider_of(*one) : nullptr;
+    if (decider == nullptr) continue;
+    row.layer = decider->layer;
+    row.rule = decider->check;
+    row.origin = cut(decider->origin);
+    row.reason = cut(decider->verdict.detail);
+    return row;
+  }
+  // The policies had no objection: what was asked then, the webhook's endpoint for one, had.
+  if (trace.reply.code != 0 && !trace.reply.positive()) {
+    row.layer = "delivery";
+    row.rule = "delivery";
+    row.reason = cut(trace.reply.text);
+  }
+  return row;
+}
+
+namespace {
+
+constexpr std::int64_t slot_ms = 5 * 60 * 1000;
+constexpr std::int64_t hour_ms = 3600 * 1000;
+
+void count(Database& database, const TraceRow& row) {
+  if (row.outcome != "accepted" && row.outcome != "rejected" && row.outcome != "deferred") return;
+  const std::int64_t at = to_millis(row.time);
+  const auto add = [&](const std::string& scope) {
+    const bool accepted = row.outcome == "accepted";
+    (void)database.execute(
+        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n) VALUES"
+        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+        at / slot_ms, scope, row.outcome, accepted ? 0 : row.code,
+        accepted ? std::string() : row.enhanced, row.layer, row.rule);
+  };
+  add("g");
+  if (row.account_id) add("a" + *row.account_id);
+  if (!row.webhook_id) return;
+  add("w" + *row.webhook_id);
+  (void)database.execute(
+      "INSERT INTO tally_hour (webhook, hour, accepted, refused, deferred) VALUES"
+      " (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET accepted = accepted + excluded.accepted,"
+      " refused = refused + excluded.refused, deferred = deferred + excluded.deferred",
+      *row.webhook_id, at / hour_ms, row.outcome == "accepted", row.outcome == "rejected",
+      row.outcome == "deferred");
+  (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1 AND hour < ?2", *row.webhook_id,
+                         at / hour_ms - 25);
 }
 
 }  // namespace
@@ -101,13 +219,20 @@ bool TraceWriter::post(policy::Trace trace) {
 
 bool TraceWriter::forget_account(std::string account_id) {
   return writer_->post([account_id = std::move(account_id)](Database& database) {
-    (void)database.execute("DELETE FROM trace WHERE account_id = ?1", account_id);
+    for (const char* of_webhook : {"DELETE FROM tally_hour WHERE webhook IN"
+                                   " (SELECT DISTINCT webhook_id FROM trace WHERE account_id = ?1)",
+                                   "DELETE FROM trace WHERE account_id = ?1"}) {
+      (void)database.execute(of_webhook, account_id);
+    }
+    (void)database.execute("DELETE FROM tally WHERE scope = 'a' || ?1", account_id);
   });
 }
 
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace) {
   define(database, trace);
-  insert_row(database, trace);
+  const TraceRow row = row_of(trace);
+  insert_row(database, trace, row);
+  count(database, row);
   if (++since_last < traces_a_look) return;
   since_last = 0;
   enforce(database, now());
@@ -140,6 +265,7 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
         " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
         rows_a_look, now - keep);
   }
+  (void)database.execute("DELETE FROM tally WHERE slot < ?1", to_millis(now - keep) / slot_ms);
   const auto pages = database.number("PRAGMA page_count");
   const auto free = database.number("PRAGMA freelist_count");
   const auto size = database.number("PRAGMA page_size");
@@ -191,8 +317,8 @@ Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t
 namespace {
 
 constexpr const char* row_columns =
-    "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code"
-    " FROM trace WHERE ";
+    "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code, enhanced,"
+    " reply, layer, rule, origin, reason, shadow, seq FROM trace WHERE ";
 
 TraceRow read_row(const Row& row) {
   return {.id = row.text(0),
@@ -203,10 +329,21 @@ TraceRow read_row(const Row& row) {
           .rcpt = row.text(5),
           .webhook_id = row.optional_text(6),
           .account_id = row.optional_text(7),
-          .code = static_cast<int>(row.integer(8))};
+          .code = static_cast<int>(row.integer(8)),
+          .enhanced = row.text(9),
+          .reply = row.text(10),
+          .layer = row.text(11),
+          .rule = row.text(12),
+          .origin = row.text(13),
+          .reason = row.text(14),
+          .shadow = row.boolean(15),
+          .number = static_cast<std::uint64_t>(row.integer(16))};
 }
 
 }  // namespace
+
+std::string trace_columns() { return row_columns; }
+TraceRow trace_row(const Row& row) { return read_row(row); }
 
 Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {
   static const std::string sql = std::string(row_columns) + "id = ?1";

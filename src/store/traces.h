@@ -74,8 +74,25 @@ struct TraceRow {
   std::string rcpt;       ///< the recipient it was about, "" without
   std::optional<std::string> webhook_id;
   std::optional<std::string> account_id;
-  int code = 0;  ///< of the reply that settled it, 0 without
+  int code = 0;          ///< of the reply that settled it, 0 without
+  std::string enhanced;  ///< "5.7.23", "" without
+  std::string reply;     ///< its text, cut
+  /// Who decided: the rule of the refusal; all empty where nobody objected.
+  std::string layer;
+  std::string rule;
+  std::string origin;
+  std::string reason;        ///< what the rule saw, cut
+  bool shadow = false;       ///< a layer in shadow mode would have refused
+  std::uint64_t number = 0;  ///< grows with the order of writing; 0: not written yet
 };
+
+/// What lists show of a trace.
+TraceRow row_of(const policy::Trace& trace);
+
+class Row;
+/// "SELECT ... FROM trace WHERE ", and how its rows are read.
+std::string trace_columns();
+TraceRow trace_row(const Row& row);
 
 struct TraceFilter {
   std::optional<std::string> account_id;
@@ -83,6 +100,51 @@ struct TraceFilter {
   std::optional<std::string> outcome;
   std::optional<Time> since;
   std::size_t limit = 50;
+};
+
+struct TraceWords;
+
+/// A search, newest first, that ends in time.
+struct TraceSearch {
+  std::optional<std::string> account_id;
+  std::optional<std::string> webhook_id;
+  std::optional<std::string> outcome;
+  std::uint64_t before = 0;  ///< TraceRow::number to go on from; 0: from the newest
+  std::size_t limit = 50;
+  std::uint64_t most_rows = 100'000;  ///< looked at
+  std::chrono::milliseconds most_time{50};
+};
+
+struct TraceFound {
+  std::vector<TraceRow> rows;
+  std::uint64_t next = 0;           ///< TraceSearch::before of the next page; 0: there is none
+  bool complete = true;             ///< false: it stopped to keep its time
+  std::optional<Time> searched_to;  ///< the time of the last row looked at
+  std::optional<Time> oldest;       ///< of all traces
+};
+
+/// Counts of traces over time. Times are cut to five minutes.
+struct TallyQuery {
+  std::optional<std::string> account_id;  ///< without: of the whole gateway
+  std::optional<std::string> webhook_id;  ///< instead of the account
+  Time from;
+  Time until;
+};
+
+struct TallyRow {
+  Time at;  ///< where its five minutes begin
+  std::string outcome;
+  int code = 0;  ///< 0 for accepted
+  std::string enhanced;
+  std::string layer;
+  std::string rule;
+  std::uint64_t n = 0;
+};
+
+struct DayCounts {
+  std::uint64_t accepted = 0;
+  std::uint64_t refused = 0;
+  std::uint64_t deferred = 0;
 };
 
 /// A run of traces in the order of their writing.
@@ -113,6 +175,10 @@ class TraceReader {
   Result<std::optional<TraceRow>> row(const std::string& id);
   /// Newest first.
   Result<std::vector<TraceRow>> recent(const TraceFilter& filter);
+  Result<TraceFound> search(const TraceSearch& search, const TraceWords& words);
+  Result<std::vector<TallyRow>> tallies(const TallyQuery& query);
+  /// Of the last 24 hours, to the hour, in the order of the ids.
+  Result<std::vector<DayCounts>> day_counts(const std::vector<std::string>& webhooks, Time now);
   /// What is there now: from a time on, and of that the newest `limit`.
   Result<TraceSpan> span(std::optional<Time> since, std::optional<std::uint64_t> limit);
   /// The oldest `most` records of the span; none when there are no more.

@@ -427,6 +427,18 @@ const Keyword* find_keyword(std::string_view word) {
   return found == std::end(table) ? nullptr : found;
 }
 
+bool can_act_in(const Keyword& keyword, ListKind list) {
+  switch (keyword.subject) {
+    case Subject::etrn:
+      return list == ListKind::etrn;
+    case Subject::sender:
+    case Subject::recipient:
+      return list != ListKind::etrn;
+    default:
+      return true;
+  }
+}
+
 bool is_known_elsewhere(std::string_view word) {
   return std::any_of(std::begin(elsewhere), std::end(elsewhere),
                      [&](std::string_view one) { return iequals(one, word); });

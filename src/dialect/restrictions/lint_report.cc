@@ -50,7 +50,42 @@ std::string conclusion(const LintReport& report) {
   return "OPEN RELAY: anybody can send to any destination; this gets through:\n";
 }
 
+/// The rule that a finding is about; null when it is about a whole list.
+const Rule* rule_of(const Policy& policy, const Finding& finding) {
+  for (std::size_t kind = 0; kind < list_count; ++kind) {
+    const List& list = policy.lists[kind];
+    if (finding.list == parameter_of(static_cast<ListKind>(kind)) && finding.index &&
+        *finding.index < list.size()) {
+      return &list[*finding.index];
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
+
+std::vector<std::string> relay_keys(const Policy& policy, const LintReport& report,
+                                    std::size_t most) {
+  std::vector<std::string> keys;
+  for (const Finding& finding : report.findings) {
+    const Rule* rule = finding.code == "R111" ? rule_of(policy, finding) : nullptr;
+    if (rule == nullptr) continue;
+    const std::size_t before = keys.size();
+    if (rule->table && rule->actions) {
+      for (const auto& [value, action] : *rule->actions) {
+        if (action.kind != Action::Kind::permit || keys.size() >= most) continue;
+        const auto rows = rule->table->rows_with(value, most - keys.size());
+        if (!rows) continue;
+        for (const Table::Row& row : *rows) {
+          const bool range = !row.last.empty() && row.last != row.key;
+          keys.push_back(range ? row.key + "-" + row.last : row.key);
+        }
+      }
+    }
+    if (keys.size() == before && keys.size() < most) keys.push_back(printable(rule->words, 200));
+  }
+  return keys;
+}
 
 std::vector<std::string> dialogue(const Witness& witness) {
   std::vector<std::string> lines;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <boost/json/object.hpp>
 
@@ -13,6 +14,11 @@ namespace postern::dialect::restrictions {
 /// [lines], "errors": [[parameter, index or null, message]], "findings": [{severity, code, list,
 /// index, message, hint}]}.
 boost::json::object to_json(const LintReport& report);
+
+/// For whom lists that are `keyed` may be open: keys of the tables that permit, else the words of
+/// the rule. At most `most`.
+std::vector<std::string> relay_keys(const Policy& policy, const LintReport& report,
+                                    std::size_t most);
 
 /// The findings of a severity, each with its hint.
 std::string findings_text(const LintReport& report, Finding::Severity severity);

@@ -74,6 +74,9 @@ struct Keyword {
   std::string_view help;
 };
 std::span<const Keyword> keywords();
+/// Whether a list can know what the word looks at, with smtpd_delay_reject = yes as it is by
+/// default: client, HELO and sender lists then run at RCPT. Elsewhere the word is skipped.
+bool can_act_in(const Keyword& keyword, ListKind list);
 /// By either spelling, in any case of letters; null without.
 const Keyword* find_keyword(std::string_view word);
 /// A keyword of Postfix that Postern does not carry (tier C of the reference).

@@ -136,4 +136,59 @@ json::array error_marks(const Section& section, const Judged& judged, const std:
                [](const Diagnostic& one) { return one.severity == Diagnostic::Severity::error; });
 }
 
+namespace {
+
+json::value argument_of(Keyword::Takes takes) {
+  switch (takes) {
+    case Keyword::Takes::zone:
+      return "domain[=answers]";
+    case Keyword::Takes::table:
+      return "type:name";
+    case Keyword::Takes::service:
+      return "inet:host:port";
+    case Keyword::Takes::nothing:
+      break;
+  }
+  return nullptr;
+}
+
+std::string_view effect_of(Keyword::Class kind) {
+  switch (kind) {
+    case Keyword::Class::permit:
+      return "permit";
+    case Keyword::Class::reject:
+      return "reject";
+    case Keyword::Class::check:
+      return "check";
+    case Keyword::Class::other:
+      break;
+  }
+  return "other";
+}
+
+}  // namespace
+
+json::array keyword_list() {
+  json::array all;
+  for (const Keyword& keyword : keywords()) {
+    json::array lists;
+    for (std::size_t kind = 0; kind < list_count; ++kind) {
+      const auto list = static_cast<ListKind>(kind);
+      if (can_act_in(keyword, list)) lists.emplace_back(short_name(parameter_of(list)));
+    }
+    json::object entry{{"name", keyword.name},
+                       {"lists", std::move(lists)},
+                       {"argument", argument_of(keyword.takes)},
+                       {"effect", effect_of(keyword.kind)},
+                       {"summary", keyword.help},
+                       {"replaced_by", nullptr}};
+    all.push_back(entry);
+    if (keyword.former.empty()) continue;
+    entry["name"] = keyword.former;
+    entry["replaced_by"] = keyword.name;
+    all.push_back(std::move(entry));
+  }
+  return all;
+}
+
 }  // namespace postern::dialect::restrictions

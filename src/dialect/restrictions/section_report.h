@@ -25,4 +25,8 @@ boost::json::object lint_json(const Section& section, const Judged& judged,
 boost::json::array error_marks(const Section& section, const Judged& judged,
                                const std::string& hostname);
 
+/// The words of lists, for completion: {name, lists, argument, effect, summary, replaced_by}; an
+/// old spelling is an entry of its own that names the one it was replaced by.
+boost::json::array keyword_list();
+
 }  // namespace postern::dialect::restrictions

@@ -46,6 +46,8 @@ std::vector<policy::Credential> credentials_of(const PolicyFields& fields,
   return list;
 }
 
+}  // namespace
+
 /// The controls of the contract, in its order: address, AUTH, then at the end of data SPF and DKIM.
 policy::Plan plan_of(const std::string& id, const PolicyFields& fields) {
   policy::Plan plan;
@@ -69,8 +71,6 @@ policy::Plan plan_of(const std::string& id, const PolicyFields& fields) {
   }
   return plan;
 }
-
-}  // namespace
 
 std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string account_id,
                                                      std::uint64_t version,

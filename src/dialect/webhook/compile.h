@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "dialect/webhook/fields.h"
+#include "policy/plan.h"
 #include "policy/webhook.h"
 
 namespace postern::dialect::webhook {
@@ -20,6 +21,9 @@ std::shared_ptr<const policy::WebhookPolicy> compile(std::string id, std::string
                                                      std::uint64_t credentials_version,
                                                      const PolicyFields& fields,
                                                      const std::vector<std::uint64_t>& orders = {});
+
+/// The plan alone, as compile() makes it.
+policy::Plan plan_of(const std::string& id, const PolicyFields& fields);
 
 /// WebhookPolicy::definition read back: the fields, less the credentials.
 Result<PolicyFields> fields_of(std::string_view definition);

@@ -23,8 +23,9 @@ constexpr std::array<std::string_view, 9> writable = {
     "require_spf", "allowed_spf_domains", "require_dkim",      "allowed_dkim_domains",
     "mode"};
 constexpr std::array<std::string_view, 2> modes = {"enforce", "shadow"};
-constexpr std::array<std::string_view, 7> read_only = {
-    "id", "account_id", "smtp_usernames", "version", "webhook_count", "created_at", "updated_at"};
+constexpr std::array<std::string_view, 9> read_only = {
+    "id",      "account_id",    "smtp_usernames", "smtp_users", "reads_as",
+    "version", "webhook_count", "created_at",     "updated_at"};
 
 void read_name(BodyReader& body, bool required, std::string& name) {
   if (body.find("name") == nullptr) {

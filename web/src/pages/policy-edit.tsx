@@ -1,3 +1,150 @@
-import { Page } from '../parts/basic';
+// The form of a policy, new or stored: what it means is said beside it while it is typed, in the server's words, and it can be tried before it is saved.
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import type { PageProps } from '../main';
+import { api, ApiError, type Schemas } from '../lib/api';
+import { useLoad, useRest } from '../lib/load';
+import { bodyOf, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
+import { keepDraft } from '../lib/replay-draft';
+import { guardLeaving, navigate } from '../lib/router';
+import { me, mayWrite } from '../lib/session';
+import { announce } from '../parts/announce';
+import { Card, Note, Page } from '../parts/basic';
+import { Credentials } from '../parts/credentials';
+import { DryRunPanel } from '../parts/dry-run';
+import { AreaField, Choices, ErrorSummary, SwitchField, TextField, useForm, type Form } from '../parts/form';
+import { Icon } from '../parts/icon';
+import { PolicyConflict, type Conflict } from '../parts/policy-conflict';
+import { ReadsAs } from '../parts/reads-as';
 
-export default function Here() { return <Page title="Soon"><p>Not drawn yet.</p></Page>; }
+const crumb = { name: 'Policies', href: '/app/smtp-policies' };
+
+export default function PolicyEdit({ ids }: PageProps) {
+  return ids.id ? <Stored id={ids.id} /> : <Editor />;
+}
+
+function Stored({ id }: { id: string }) {
+  const policy = useLoad(id, (signal) => api.get('/smtp-policies/{id}', { path: { id }, signal }));
+  if (policy.data) return <Editor key={id} stored={policy.data} />;
+  if (!policy.error) return <Page title="Edit policy"><p class="loading" role="status">Reading…</p></Page>;
+  return <Page title={policy.error.status === 404 ? 'There is no such policy here' : 'The policy could not be read'} crumbs={[crumb, { name: 'Edit' }]}>
+    <Note tone="no" role="alert"><p>{policy.error.message} <a href="/app/smtp-policies">All policies</a></p></Note></Page>;
+}
+
+interface Reading { entries: Schemas['ReadsAs'][]; warnings: { field: string; text: string }[]; trouble: string; old: boolean }
+
+/** Asks the server what the draft is, 400 ms after the last key or when a field is left; an answer to an older draft is dropped. */
+function useReading(form: Form<Draft>, stored?: Policy) {
+  const reading = useSignal<Reading>({ entries: stored?.reads_as ?? [], warnings: [], trouble: '', old: false });
+  const asked = useRef(''), latest = useRef(form);
+  latest.current = form;
+  const check = async () => {
+    const draft = latest.current.values;
+    const policy = bodyOf(draft, stored);
+    // The name says nothing about mail, and nobody has to begin with it.
+    const text = JSON.stringify({ policy: { ...policy, name: policy.name || 'unnamed' }, ...(stored ? { policy_id: stored.id } : {}) });
+    if (asked.current === text) return;
+    asked.current = text;
+    let errors: Record<string, string> = {};
+    try {
+      const answer = await api.post('/smtp-policies/check', { body: JSON.parse(text) });
+      if (asked.current !== text) return;
+      reading.value = { entries: answer.reads_as, warnings: answer.warnings, trouble: '', old: false };
+    } catch (trouble) {
+      if (asked.current !== text || !(trouble instanceof ApiError)) return;
+      reading.value = { ...reading.peek(), trouble: trouble.message, old: true };
+      if (trouble.status !== 422) { asked.current = ''; return; }
+      errors = trouble.fields;
+    }
+    // A field that is still empty is marked by a refused save alone, never while typing.
+    const now = latest.current;
+    const empty = (name: string) => !typedText(now.values, name).trim();
+    now.setErrors(Object.fromEntries([...Object.entries(now.errors).filter(([name]) => empty(name)), ...Object.entries(errors).filter(([name]) => !empty(name))]));
+  };
+  useEffect(() => { void check(); }, []);
+  useRest(form.values, 400, () => void check());
+  return { reading: reading.value, check: () => void check() };
+}
+
+function Editor({ stored }: { stored?: Policy }) {
+  const form = useForm<Draft>(stored ? draftOf(stored) : emptyDraft);
+  const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<Conflict | null>(null);
+  const { reading, check } = useReading(form, base.value);
+  const title = stored ? `Edit ${stored.name}` : 'New policy';
+  const save = async (event: Event) => {
+    event.preventDefault();
+    const saved = await form.submit(async (values) => {
+      const body = bodyOf(values, base.value);
+      try {
+        const answer = stored ? await api.put('/smtp-policies/{id}', { path: { id: stored.id }, version: version.value, body }) : await api.post('/smtp-policies', { body: body as never });
+        guardLeaving(null);
+        announce(stored ? 'Saved' : 'Policy created');
+        navigate(`/app/smtp-policies/${answer.id}`);
+      } catch (trouble) {
+        if (stored && trouble instanceof ApiError && trouble.status === 412) conflict.value = await theirs(stored.id);
+        throw trouble;
+      }
+    });
+    if (saved) conflict.value = null;
+  };
+  const take = (theirs: Policy, values: Draft) => { base.value = theirs; version.value = theirs.version; conflict.value = null; form.reset(values); announce(`Now over version ${theirs.version}`); };
+  const tryReplay = () => { keepDraft({ kind: 'policy', id: stored!.id, name: form.values.name || stored!.name, version: version.value, body: replayBody(form.values) }); guardLeaving(null); navigate('/app/replay'); };
+  return <Page title={title} sub="Every control is optional. A message must satisfy all that you turn on." crumbs={[crumb, ...(stored ? [{ name: stored.name, href: `/app/smtp-policies/${stored.id}` }, { name: 'Edit' }] : [{ name: 'New' }])]}>
+    {conflict.value ? <PolicyConflict conflict={conflict.value} mine={form.values} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => { base.value = conflict.value!.theirs; version.value = conflict.value!.theirs.version; conflict.value = null; announce('Save writes yours now'); }} />
+      : <ErrorSummary form={form} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
+    <div class="cols">
+      <form class="card" novalidate aria-label="Policy" onSubmit={(e) => void save(e)}>
+        <Fields form={form} check={check} />
+        <div class="form-foot">{mayWrite.value ? <button type="submit" class="btn primary" aria-disabled={form.busy || undefined}>{stored ? 'Save' : 'Create policy'}</button> : <span class="muted small">Your role reads. Ask an owner for a change.</span>}
+          <a class="btn ghost" href={stored ? `/app/smtp-policies/${stored.id}` : '/app/smtp-policies'}>Cancel</a></div>
+      </form>
+      <aside class="stack sticky" aria-label="What this policy does">
+        <Card title="Reads as"><div class={`stack gap-s ${reading.old ? 'pending' : ''}`} aria-live="polite">
+          {reading.entries.length ? <ReadsAs entries={reading.entries} /> : reading.trouble ? null : <p class="small muted">Asking the server…</p>}
+          {reading.trouble ? <p class="small"><span class="muted">{reading.entries.length ? 'As it last read. Now: ' : ''}</span>{reading.trouble}</p> : null}
+          {reading.trouble ? null : reading.warnings.map((w) => <p key={w.field + w.text} class="small v wait wrap"><Icon name="warning" /><span>{w.text}</span></p>)}
+        </div></Card>
+        <section class="card"><DryRunPanel folded run={(request) => api.post('/smtp-policies/dry-run', { body: { ...request, policy: { ...bodyOf(form.values, base.value), name: form.values.name.trim() || 'unnamed' }, ...(stored ? { policy_id: stored.id } : {}) } })}>
+          <h2>Try it before you save</h2><p class="small muted">Runs this draft on a client and sender, with live DNS. No mail is sent.</p></DryRunPanel></section>
+        {stored && me.value?.operates_gateway ? <section class="card"><div class="body stack gap-s"><h2>Try it on recorded mail</h2><p class="small muted">What this draft would have done to mail that already came.</p><div><button type="button" class="btn" onClick={tryReplay}><Icon name="again" />Replay as draft</button></div></div></section> : null}
+      </aside>
+    </div>
+  </Page>;
+}
+
+/** The policy as it is now and who made it so, as far as the audit log says. */
+async function theirs(id: string): Promise<Conflict> {
+  const [policy, log] = await Promise.all([api.get('/smtp-policies/{id}', { path: { id } }), api.get('/accounts/me/audit-log', { query: { limit: 50 } }).catch(() => null)]);
+  const entry = log?.data.find((e) => e.action.startsWith('smtp_policy.') && e.details?.id === id);
+  return { theirs: policy, who: entry?.actor_name ?? '' };
+}
+
+function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
+  const { values, errors, set } = form;
+  /** What every text field of the form shares: its error with the line named, and the server's proposal as a button. */
+  const text = (name: 'allowed_source_ips' | 'allowed_spf_domains' | 'allowed_dkim_domains') => {
+    const error = errors[name] ?? '', { line, piece } = lineOf(values, name, error), proposal = proposalOf(error);
+    const use = () => { set(name, values[name].slice(0, piece!.start) + proposal + values[name].slice(piece!.end)); document.getElementById(`f-${name}`)?.focus(); announce(`${proposal} it is`); };
+    return {
+      name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: line ? `Line ${line}. ${withoutElement(error)}` : error || undefined,
+      children: piece && proposal ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {proposal}</button></div> : null,
+    };
+  };
+  const turnOn = (name: 'require_spf' | 'require_dkim', list: 'allowed_spf_domains' | 'allowed_dkim_domains') => errors[list]?.startsWith('has no effect')
+    ? <div class="actions"><button type="button" class="btn sm" onClick={() => set(name, true)}>Turn on {labels[name]}</button></div> : null;
+  const users = lineOf(values, 'smtp_credentials', errors.smtp_credentials ?? '');
+  const domains = text('allowed_spf_domains'), signers = text('allowed_dkim_domains');
+  return <>
+    <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
+    <div class="rule"><AreaField {...text('allowed_source_ips')} optional hint="Networks that may connect, one per line. Empty means any address." rows={3} /></div>
+    <div class="rule"><SwitchField label="Require SMTP AUTH" name="require_smtp_auth" hint="Senders sign in after STARTTLS. Without TLS they are refused." on={values.require_smtp_auth} onSwitch={(on) => set('require_smtp_auth', on)} error={errors.require_smtp_auth} />
+      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
+        error={users.line ? `Line ${users.line}. It ${withoutElement(errors.smtp_credentials!)}` : errors.smtp_credentials} /></div></div>
+    <div class="rule"><SwitchField label="Require SPF" name="require_spf" hint="Only a pass is enough: softfail, neutral and no record are refused too." on={values.require_spf} onSwitch={(on) => set('require_spf', on)} error={errors.require_spf} />
+      <div class="under"><AreaField {...domains} optional rows={2} hint={<>Envelope sender domains, one per line. <code>.example.com</code> means every subdomain.</>}>{turnOn('require_spf', 'allowed_spf_domains') ?? domains.children}</AreaField></div></div>
+    <div class="rule"><SwitchField label="Require DKIM" name="require_dkim" hint="At least one valid signature." on={values.require_dkim} onSwitch={(on) => set('require_dkim', on)} error={errors.require_dkim} />
+      <div class="under"><AreaField {...signers} optional rows={2} hint="Domains that sign, one per line.">{turnOn('require_dkim', 'allowed_dkim_domains') ?? signers.children}</AreaField></div></div>
+    <div class="rule"><Choices legend="Mode" name="mode" value={values.mode} onValue={(v) => set('mode', v as Draft['mode'])} options={[
+      { value: 'enforce', name: 'Enforce', hint: 'Refuses what does not hold.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: the trace says what it would do.' }]} /></div>
+  </>;
+}

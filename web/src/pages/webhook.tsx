@@ -1,3 +1,124 @@
-import { Page } from '../parts/basic';
+// One webhook: how the last day went, its address, what came and what became of it.
+import type { PageProps } from '../main';
+import { useSignal } from '@preact/signals';
+import { api, ApiError } from '../lib/api';
+import { ago, many, zone } from '../lib/format';
+import { useEvery, useLoad } from '../lib/load';
+import { query, setQuery, withQuery } from '../lib/router';
+import { mayWrite } from '../lib/session';
+import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search, Verdict } from '../parts/basic';
+import { Bars, Legend } from '../parts/chart';
+import { Icon } from '../parts/icon';
+import { chosenOutcome, LogRows, OutcomeFilter } from '../parts/log';
+import { SecretNote } from '../parts/secret';
+import { TestMailButton, TestMailResult, useTestMail } from '../parts/test-mail';
+import { crumbsOf, isInbox, nameOf, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
+import { Asking, WebhookMenu, type Question } from '../parts/webhook-menu';
+import { announce } from '../parts/announce';
 
-export default function Here() { return <Page title="Soon"><p>Not drawn yet.</p></Page>; }
+export default function OneWebhook({ ids }: PageProps) {
+  const id = ids.id!;
+  const loaded = useWebhook(id);
+  const w = loaded.data;
+  return w ? <Shown w={w} onChange={(next) => loaded.set({ ...w, ...next })} onReload={() => void loaded.reload()} /> : <WithoutWebhook id={id} error={loaded.error} />;
+}
+
+function Shown({ w, onChange, onReload }: { w: Webhook; onChange: (part: Partial<Webhook>) => void; onReload: () => void }) {
+  const mail = useTestMail(w.id);
+  const asking = useSignal<Question | null>(null);
+  const trouble = useSignal<ApiError | null>(null);
+  const activate = async () => {
+    trouble.value = null;
+    try { onChange(await api.post('/webhooks/{id}/activate', { path: { id: w.id } })); announce('Active'); } catch (error) { trouble.value = error as ApiError; }
+  };
+  const actions = <>
+    {mayWrite.value ? <TestMailButton mail={mail} primary /> : null}
+    {isInbox(w) ? <a class="btn" href={`/app/webhooks/${w.id}/inbox`}>Inbox</a> : null}
+    {mayWrite.value ? <><a class="btn" href={`/app/webhooks/${w.id}/edit`}>Edit</a><a class="btn" href={`/app/webhooks/${w.id}/simulate`}>Simulate</a>
+      <WebhookMenu active={w.is_active} onActivate={() => void activate()} onAsk={(q) => { asking.value = q; }} /></> : null}
+  </>;
+  return <Page title={nameOf(w)} crumbs={crumbsOf(w)} tag={w.is_active ? <span class="tag ok"><Icon name="check" />Active</span> : <span class="tag"><Icon name="minus" />Inactive</span>} actions={actions}>
+    <SecretNote id={w.id} ask={!isInbox(w)} />
+    {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}
+    {w.is_active ? null : <Note tone="wait"><p>Inactive: mail to this address is refused with 550 5.2.1.</p></Note>}
+    <TestMailResult mail={mail} />
+    <div class="cols even"><Day w={w} /><Address w={w} onRotate={() => { asking.value = 'rotate'; }} /></div>
+    <DeadLetters id={w.id} />
+    <Log w={w} />
+    {asking.value ? <Asking what={asking.value} w={w} onDone={() => { asking.value = null; }} onChange={(part) => { onChange(part); onReload(); }} /> : null}
+  </Page>;
+}
+
+/** Now and the 24 hours before, cut at the half hour so that buckets stay where they are. */
+function lastDay(): { from: string; until: string } {
+  const half = 1_800_000, until = Math.ceil(Date.now() / half) * half;
+  return { from: new Date(until - 86_400_000).toISOString(), until: new Date(until).toISOString() };
+}
+
+function Day({ w }: { w: Webhook }) {
+  const stats = useLoad(w.id, (signal) => api.get('/stats', { query: { webhook_id: w.id, step: '30m', ...lastDay() }, signal }));
+  useEvery(30_000, () => void stats.reload());
+  const t = stats.data?.totals;
+  const label = t ? `${nameOf(w)}, last 24 hours: ${t.accepted} accepted, ${t.refused} refused, ${t.deferred} deferred.` : '';
+  return <Card title="Last 24 hours" aside={t ? <Legend totals={t} /> : null}><div class="day">
+    {stats.data ? <Bars buckets={stats.data.buckets} step={stats.data.step_seconds} label={label} /> : stats.error ? <p class="muted">{stats.error.message}</p> : <p class="muted" role="status">Reading…</p>}
+  </div></Card>;
+}
+
+function Address({ w, onRotate }: { w: Webhook; onRotate: () => void }) {
+  const policyId = w.smtp_security_policy_id;
+  const policy = useLoad(`policy ${policyId}`, (signal) => policyId ? api.get('/smtp-policies/{id}', { path: { id: policyId }, signal }) : Promise.resolve(null)).data;
+  const overlap = w.previous_secret_expires_at && Date.parse(w.previous_secret_expires_at) > Date.now() ? w.previous_secret_expires_at : null;
+  return <Card title="Address"><div class="stack">
+    <Copy text={w.email_address} label="address" />
+    <Facts>
+      <Fact name="Target">{isInbox(w) ? <a href={`/app/webhooks/${w.id}/inbox`}>Built-in inbox</a> : <span class="mono">{w.target_url}</span>}</Fact>
+      <Fact name="Policy">{policyId ? <><a href={`/app/smtp-policies/${policyId}`}>{policy?.name ?? w.policy_name ?? 'Its policy'}</a>{policy ? <div class="chips-line"><Controls policy={policy} /></div> : null}</>
+        : <Verdict is="deferred">None: accepts all mail</Verdict>}</Fact>
+      <Fact name="Delivery">{w.delivery_mode === 'queued' ? 'Queued' : 'While the sender waits'}{w.timeout_ms ? `, ${w.timeout_ms / 1000} s` : ''}{w.rate_limit_per_minute ? `; at most ${many(w.rate_limit_per_minute, 'message')} a minute` : ''}</Fact>
+      <Fact name="Secret">{overlap ? <>Rotated; the one before signs too, until it ends {ago(overlap)}. </> : 'Set. '}{mayWrite.value ? <button type="button" class="linkish" onClick={onRotate}>Rotate</button> : null}</Fact>
+      {w.signing_public_key ? <Fact name="Public key"><span class="mono key-line">{w.signing_public_key}</span> <CopyButton text={w.signing_public_key} label="public signing key" /></Fact> : null}
+    </Facts>
+  </div></Card>;
+}
+
+function DeadLetters({ id }: { id: string }) {
+  const list = useLoad(`dead ${id}`, (signal) => api.get('/webhooks/{id}/dead-letters', { path: { id }, query: { page_size: 20 }, signal }));
+  const said = useSignal<{ tone: 'ok' | 'no'; text: string } | null>(null);
+  const rows = list.data?.data ?? [];
+  const retry = async (message: string) => {
+    try {
+      await api.post('/webhooks/{id}/dead-letters/{message_id}/retry', { path: { id, message_id: message } });
+      said.value = { tone: 'ok', text: 'It is tried again now. What comes of it stands in the log.' };
+      void list.reload();
+    } catch (error) { said.value = { tone: 'no', text: (error as ApiError).message }; }
+  };
+  if (!rows.length && !said.value) return null;
+  return <section class="stack gap-s" aria-labelledby="dead"><h2 id="dead">Dead letters</h2>
+    {said.value ? <Note tone={said.value.tone} role="status"><p>{said.value.text}</p></Note> : null}
+    {rows.length ? <div class="card"><div class="table-wrap"><table class="fold"><caption class="vh">Messages that were given up</caption>
+      <thead><tr><th scope="col">Received</th><th scope="col">From</th><th scope="col">Last answer</th><th scope="col" class="r">Attempts</th><th scope="col"><span class="vh">Action</span></th></tr></thead>
+      <tbody>{rows.map((m) => { const to = m.recipients?.[0]; return <tr key={m.id}>
+        <td class="nowrap"><Ago at={m.received_at} /></td><td class="wide"><span class="mono">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></td>
+        <td class="wide"><Foreign text={to?.last_reply ?? m.damage ?? 'none'} /></td><td class="r" data-l="Attempts">{to?.attempts ?? 0}</td>
+        <td class="r act">{mayWrite.value ? <button type="button" class="btn sm" aria-label={`Retry the message of ${m.sender || 'the null sender'}`} onClick={() => void retry(m.id!)}>Retry</button> : null}</td></tr>; })}</tbody></table></div>
+      {list.data?.next ? <div class="pager"><span>The newest 20</span></div> : null}</div> : null}
+  </section>;
+}
+
+function Log({ w }: { w: Webhook }) {
+  const q = query.value.get('q') ?? '', cursor = query.value.get('cursor') ?? '', outcome = chosenOutcome();
+  const list = useLoad(`${w.id}|${q}|${cursor}|${outcome}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 20 }, signal }));
+  useEvery(5000, () => { if (!cursor) void list.reload(); });
+  const rows = list.data?.data ?? [];
+  const all = `/app/webhooks/${w.id}/logs`;
+  return <section class="stack gap-s" aria-labelledby="logs"><div class="head"><div><h2 id="logs">Log</h2></div><div class="actions"><a class="inline-link small" href={all}>Full log</a></div></div>
+    <div class="filters"><Search label="Search the log" placeholder="Sender, message id or client IP" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} /><OutcomeFilter />
+      {cursor || list.error ? null : <span class="waiting push"><span class="pulse ok" aria-hidden="true" />Live</span>}</div>
+    {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
+    {rows.length ? <div class="card"><LogRows rows={rows} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
+      policyOf={(r) => r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null} />
+      <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'record' : 'records'} /></div>
+      : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : 'No mail has arrived. Send one with the button above, or to the address.'}</p></Note> : null}
+  </section>;
+}

@@ -1,33 +1,81 @@
-// The list of webhooks: where mail comes in, under which policy, and how it went in the last day.
+// The list of webhooks: where mail comes in, under which policy, and how it went in the last day. Without any: the first steps.
 import { api } from '../lib/api';
+import { ago } from '../lib/format';
 import { useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
 import { Ago, Count, Note, Page, Pager, Search, Segments, Verdict } from '../parts/basic';
+import { FirstSteps } from '../parts/first-steps';
+import { isInbox, nameOf, type Webhook } from '../parts/webhook';
+
+type Filter = { q: string; active: string; cursor: string; policy: string };
+type Listed = { data: Webhook[]; next?: string | null; cut?: boolean };
+const chosen = (): Filter => ({ q: query.value.get('q') ?? '', active: query.value.get('active') ?? '', cursor: query.value.get('cursor') ?? '', policy: query.value.get('policy') ?? '' });
+
+/** The API has no filter by policy: then up to a thousand are read and sifted here. */
+async function list({ q, active, cursor, policy }: Filter, signal: AbortSignal): Promise<Listed> {
+  const filter = { q, ...(active ? { active: active === 'true' } : {}) };
+  if (!policy) return api.get('/webhooks', { query: { ...filter, cursor, limit: 50 }, signal });
+  const all: Webhook[] = [];
+  let from = '';
+  for (let page = 0; page < 5; ++page) {
+    const part = await api.get('/webhooks', { query: { ...filter, cursor: from, limit: 200 }, signal });
+    all.push(...part.data.filter((w) => (policy === 'none' ? w.smtp_security_policy_id === null : w.smtp_security_policy_id === policy)));
+    if (!part.next) return { data: all };
+    from = part.next;
+  }
+  return { data: all, cut: true };
+}
 
 export default function Webhooks() {
-  const q = query.value.get('q') ?? '', active = query.value.get('active') ?? '', cursor = query.value.get('cursor') ?? '';
-  const list = useLoad(`${q}|${active}|${cursor}`, (signal) => api.get('/webhooks', { query: { q, cursor, limit: 50, ...(active ? { active: active === 'true' } : {}) }, signal }));
-  const rows = list.data?.data ?? [];
-  const nothing = list.data && rows.length === 0;
+  const filter = chosen(), first = query.value.get('first') ?? '';
+  const filtered = Boolean(filter.q || filter.active || filter.cursor || filter.policy);
+  const loaded = useLoad(JSON.stringify(filter) + first, (signal) => list(filter, signal));
+  const policies = useLoad('policies', (signal) => api.get('/smtp-policies', { query: { limit: 200 }, signal }));
+  const rows = loaded.data?.data ?? [];
+  if (first || (loaded.data && rows.length === 0 && !filtered)) return <FirstSteps id={first} />;
+  const open = rows.filter((w) => w.is_active && !w.smtp_security_policy_id).length;
   return <Page title="Webhooks" sub="Addresses on this gateway and where their mail is posted." actions={mayWrite.value ? <a class="btn primary" data-key="n" href="/app/webhooks/new">+ New</a> : null}>
     <form class="filters" role="search" aria-label="Webhooks" onSubmit={(e) => e.preventDefault()}>
-      <Search label="Search webhooks" placeholder="Name, address or target" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} />
-      <Segments label="Status" options={[['All', ''], ['Active', 'true'], ['Inactive', 'false']].map(([name, value]) => ({ name: name!, href: withQuery({ active: value!, cursor: null }), on: active === value }))} />
+      <Search label="Search webhooks" placeholder="Name, address or target" value={filter.q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} />
+      <Segments label="Status" options={[['All', ''], ['Active', 'true'], ['Inactive', 'false']].map(([name, value]) => ({ name: name!, href: withQuery({ active: value!, cursor: null }), on: filter.active === value }))} />
+      <label class="vh" for="policy-filter">Policy</label>
+      <select id="policy-filter" class="inline-sel" value={filter.policy} onChange={(e) => setQuery({ policy: e.currentTarget.value, cursor: null })}>
+        <option value="">Any policy</option><option value="none">No policy</option>{(policies.data?.data ?? []).map((p) => <option key={p.id} value={p.id}>{p.name}</option>)}</select>
     </form>
-    {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
-    {nothing ? <Note><p>Nothing matches. <a href="/app/webhooks">Clear filters</a></p></Note> : null}
-    {rows.length ? <section class="card" aria-label="Webhooks"><div class="table-wrap"><table class="fold"><caption class="vh">Webhooks, newest first, with counts of the last 24 hours</caption>
-      <thead><tr><th scope="col">Name</th><th scope="col">Address and target</th><th scope="col">Policy</th><th scope="col">Last delivery</th><th scope="col" class="r">Accepted</th><th scope="col" class="r">Refused</th></tr></thead>
-      <tbody>{rows.map((w) => <tr key={w.id}>
-        <td class="wide"><a class="name" href={`/app/webhooks/${w.id}`}>{w.name || w.email_address}</a><span class="sub"><span class={`dot ${w.is_active ? '' : 'idle'}`} />{w.is_active ? 'Active' : 'Inactive'}</span></td>
-        <td class="clip wide w-addr"><span class="mono clip">{w.email_address}</span><span class="sub clip">{w.target_url === 'inbox' ? 'built-in inbox' : w.target_url}</span></td>
-        <td class="wide">{w.smtp_security_policy_id ? <a href={`/app/smtp-policies/${w.smtp_security_policy_id}`}>{w.policy_name ?? 'its policy'}</a> : <Verdict is="deferred">None: accepts all mail</Verdict>}</td>
-        <td class="nowrap" data-l="Last"><Ago at={w.last_delivery?.at} /></td>
-        <td class="r" data-l="Accepted"><Count n={w.counts_24h?.accepted ?? 0} /></td><td class="r" data-l="Refused"><Count n={w.counts_24h?.refused ?? 0} /></td>
-      </tr>)}</tbody></table></div>
-      <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'webhook' : 'webhooks'} />
+    {loaded.error ? <Note tone="no" role="alert"><p>{loaded.error.message}</p></Note> : null}
+    {open > 0 && filter.policy !== 'none' ? <Note tone="wait"><p>{open === 1 ? 'One webhook here has' : `${open} webhooks here have`} no policy and {open === 1 ? 'accepts' : 'accept'} all mail. <a href={withQuery({ policy: 'none', cursor: null })}>Show {open === 1 ? 'it' : 'them'}</a></p></Note> : null}
+    {loaded.data && rows.length === 0 ? <Note><p>Nothing matches. <a href="/app/webhooks">Clear filters</a></p></Note> : null}
+    {rows.length ? <section class="card" aria-label="Webhooks"><Table rows={rows} />
+      {loaded.data?.cut ? <div class="pager"><span>Only the newest thousand webhooks were looked at.</span></div> : null}
+      <Pager next={loaded.data?.next ? withQuery({ cursor: loaded.data.next }) : null} first={filter.cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'webhook' : 'webhooks'} />
     </section> : null}
-    {list.loading && !list.data ? <p class="loading" role="status">Reading…</p> : null}
+    {loaded.loading && !loaded.data ? <p class="loading" role="status">Reading…</p> : null}
   </Page>;
+}
+
+const Table = ({ rows }: { rows: Webhook[] }) => <div class="table-wrap"><table class="fold"><caption class="vh">Webhooks, newest first, with counts of the last 24 hours</caption>
+  <thead><tr><th scope="col">Name</th><th scope="col">Address and target</th><th scope="col">Policy</th><th scope="col">Last delivery</th><th scope="col" class="opt">24 hours</th><th scope="col" class="r">Accepted</th><th scope="col" class="r">Refused</th></tr></thead>
+  <tbody>{rows.map((w) => <tr key={w.id}>
+    <td class="wide"><a class="name" href={`/app/webhooks/${w.id}`}>{nameOf(w)}</a><span class="sub"><State w={w} /></span></td>
+    <td class="clip wide w-addr"><span class="mono clip" title={w.email_address}>{w.email_address}</span><span class="sub clip" title={w.target_url}>{isInbox(w) ? 'built-in inbox' : w.target_url}</span></td>
+    <td class="wide">{w.smtp_security_policy_id ? <a href={`/app/smtp-policies/${w.smtp_security_policy_id}`}>{w.policy_name ?? 'Its policy'}</a> : <Verdict is="deferred">None: accepts all mail</Verdict>}</td>
+    <td class="nowrap" data-l="Last">{failing(w) ? <Verdict is="refused">{w.last_delivery?.http_status ?? 'no answer'}, {ago(w.last_delivery!.at)}</Verdict> : <Ago at={w.last_delivery?.at} />}</td>
+    <td class="hide opt"><Shares w={w} /></td>
+    <td class="r" data-l="Accepted"><Count n={w.counts_24h?.accepted ?? 0} /></td><td class="r" data-l="Refused"><Count n={w.counts_24h?.refused ?? 0} /></td>
+  </tr>)}</tbody></table></div>;
+
+const failing = (w: Webhook): boolean => w.last_delivery?.outcome === 'failure';
+function State({ w }: { w: Webhook }) {
+  if (!w.is_active) return <><span class="dot idle" />Inactive</>;
+  return failing(w) ? <><span class="dot bad" />Failing</> : <><span class="dot" />Active</>;
+}
+
+/** Accepted, deferred and refused as parts of one bar. */
+function Shares({ w }: { w: Webhook }) {
+  const { accepted = 0, deferred = 0, refused = 0 } = w.counts_24h ?? {};
+  const sum = accepted + deferred + refused;
+  if (!sum) return null;
+  const parts: [string, number, number][] = [['f-ok', 0, accepted], ['f-wait', accepted, deferred], ['f-no', accepted + deferred, refused]];
+  return <svg class="mini" viewBox="0 0 72 22" aria-hidden="true">{parts.map(([fill, from, n]) => n ? <rect key={fill} class={fill} x={(72 * from) / sum} y="8" width={Math.max(1, (72 * n) / sum - 0.8)} height="6" rx="1" /> : null)}</svg>;
 }

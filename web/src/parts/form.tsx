@@ -103,6 +103,6 @@ export function SwitchField({ label, name, hint, error, on, onSwitch }: FieldPro
 /** A group of radio buttons drawn as cards. */
 export function Choices({ legend, name, value, onValue, options }: { legend: string; name: string; value: string; onValue: (value: string) => void; options: { value: string; name: string; hint: ComponentChildren }[] }) {
   const group = useId();
-  return <fieldset><legend class="label">{legend}</legend><div class="choices">{options.map((o) => <label class="choice" key={o.value}>
+  return <fieldset class="field"><legend class="label">{legend}</legend><div class="choices">{options.map((o) => <label class="choice" key={o.value}>
     <input type="radio" name={`${name}-${group}`} checked={value === o.value} onChange={() => onValue(o.value)} /><span><b>{o.name}</b><span class="hint">{o.hint}</span></span></label>)}</div></fieldset>;
 }

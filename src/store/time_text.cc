@@ -1,4 +1,4 @@
-#include "admin/time_text.h"
+#include "store/time_text.h"
 
 #include <chrono>
 
@@ -6,7 +6,7 @@
 
 #include "base/text.h"
 
-namespace postern::admin {
+namespace postern::store {
 namespace {
 
 using namespace std::chrono;
@@ -32,7 +32,7 @@ std::optional<minutes> offset_of(std::string_view text) {
 
 }  // namespace
 
-std::string to_rfc3339(store::Time time) {
+std::string to_rfc3339(Time time) {
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(floor<milliseconds>(time - day));
@@ -42,7 +42,7 @@ std::string to_rfc3339(store::Time time) {
                      clock.subseconds().count());
 }
 
-std::optional<store::Time> from_rfc3339(std::string_view text) {
+std::optional<Time> from_rfc3339(std::string_view text) {
   if (text.size() < 20 || text[4] != '-' || text[7] != '-' || to_upper(text[10]) != 'T' ||
       text[13] != ':' || text[16] != ':') {
     return std::nullopt;
@@ -71,12 +71,7 @@ std::optional<store::Time> from_rfc3339(std::string_view text) {
   }
   const auto offset = offset_of(rest);
   if (!offset) return std::nullopt;
-  return store::Time(sys_days(date)) + hours(*h) + minutes(*mi) + seconds(*s) + fraction - *offset;
+  return Time(sys_days(date)) + hours(*h) + minutes(*mi) + seconds(*s) + fraction - *offset;
 }
 
-boost::json::value to_json(const std::optional<store::Time>& time) {
-  if (!time) return nullptr;
-  return boost::json::value(to_rfc3339(*time));
-}
-
-}  // namespace postern::admin
+}  // namespace postern::store

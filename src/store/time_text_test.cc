@@ -1,17 +1,17 @@
-#include "admin/time_text.h"
+#include "store/time_text.h"
 
 #include <gtest/gtest.h>
 
-namespace postern::admin {
+namespace postern::store {
 namespace {
 
 TEST(TimeText, writes_utc_with_milliseconds) {
-  EXPECT_EQ(to_rfc3339(store::from_millis(0)), "1970-01-01T00:00:00.000Z");
-  EXPECT_EQ(to_rfc3339(store::from_millis(1'709'164'800'007)), "2024-02-29T00:00:00.007Z");
+  EXPECT_EQ(to_rfc3339(from_millis(0)), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(to_rfc3339(from_millis(1'709'164'800'007)), "2024-02-29T00:00:00.007Z");
 }
 
 TEST(TimeText, reads_what_rfc_3339_allows) {
-  const auto at = store::from_millis(1'705'312'800'000);
+  const auto at = from_millis(1'705'312'800'000);
   EXPECT_EQ(from_rfc3339("2024-01-15T10:00:00Z"), at);
   EXPECT_EQ(from_rfc3339("2024-01-15T11:30:00+01:30"), at);
   EXPECT_EQ(from_rfc3339("2024-01-15t08:00:00-02:00"), at);
@@ -30,4 +30,4 @@ TEST(TimeText, refuses_the_rest) {
 }
 
 }  // namespace
-}  // namespace postern::admin
+}  // namespace postern::store

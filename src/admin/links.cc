@@ -1,0 +1,90 @@
+#include "admin/links.h"
+
+#include "admin/account_json.h"
+#include "admin/digest.h"
+#include "base/subscriber.h"
+#include "base/text.h"
+#include "base/ulid.h"
+
+namespace postern::admin {
+namespace {
+
+using dialect::webhook::BodyReader;
+using Kind = store::LinkRow::Kind;
+
+boost::json::value text_or_null(std::string_view text) {
+  return text.empty() ? boost::json::value(nullptr) : boost::json::value(text);
+}
+
+}  // namespace
+
+NewLink new_link(Kind kind, std::string_view public_url, store::Time now) {
+  const std::string token = base64url_encode(random_bytes(32));
+  NewLink link;
+  link.row.id = new_id(kind == Kind::invitation ? "inv_" : "lnk_");
+  link.row.kind = kind;
+  link.row.created_at = now;
+  if (kind == Kind::invitation) link.row.expires_at = now + invitation_lifetime;
+  if (kind == Kind::reset) link.row.expires_at = now + reset_lifetime;
+  link.hash = Secret(sha256(token));
+  link.url = std::string(public_url) + (kind == Kind::reset ? "/app/reset" : "/app/signup") +
+             "?link=" + token;
+  return link;
+}
+
+Task<std::optional<store::LinkRow>> find_link(Core& core, const Call& call, Secret token) {
+  const std::string key = "link:" + subscriber_key(call.client);
+  core.count_guess(key);
+  auto look = [&store = core.deps.store, hash = Secret(sha256(token.reveal())), now = call.now] {
+    return store.link(hash, now);
+  };
+  std::optional<store::LinkRow> link = co_await core.disk(std::move(look));
+  if (link) core.guess_was_right(key);
+  co_return link;
+}
+
+void Links::add_routes(Router& router) {
+  router.add({"GET", "/api/v1/links/{token}", Access::open, Body::none,
+              [this](Call& c) { return show(c); }});
+  router.add({"POST", "/api/v1/password-resets", Access::open, Body::json,
+              [this](Call& c) { return reset(c); }});
+}
+
+Task<net::HttpResponse> Links::show(Call& call) {
+  const std::optional<store::LinkRow> link = co_await find_link(core_, call, Secret(call.ids[0]));
+  if (!link) throw Refusal{404, "not_found", std::string(dead_link), {}, {}};
+  const bool invitation = link->kind == Kind::invitation;
+  boost::json::value role = nullptr;
+  if (link->kind != Kind::reset) role = store::to_string(link->role);
+  co_return json_response(200, {{"kind", store::to_string(link->kind)},
+                                {"role", std::move(role)},
+                                {"email", text_or_null(link->email)},
+                                {"team", text_or_null(invitation ? link->creator_email : "")},
+                                {"expires_at", to_json(link->expires_at)}});
+}
+
+Task<net::HttpResponse> Links::reset(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{"token", "new_password"}, {}, "request");
+  check(body);
+  const Secret token(required_text(body, "token"));
+  Secret password = checked_new_password(body, "new_password");
+  const std::optional<store::LinkRow> link = co_await find_link(core_, call, token);
+  if (!link || link->kind != Kind::reset) throw unauthorized(std::string(dead_link));
+  auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
+  const std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  if (!account) throw unauthorized(std::string(dead_link));
+  Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
+  if (!hash) throw busy();
+  store::AuditRow audit = core_.audit(call, "account.password_reset", {{"link", link->id}});
+  audit.account_id = account->team_id;
+  audit.actor = account->id;
+  auto set = [&store = core_.deps.store, link_hash = Secret(sha256(token.reveal())),
+              hash = std::move(*hash), now = call.now,
+              audit] { return store.reset_password(link_hash, hash, now, &audit); };
+  const store::Outcome done = co_await core_.disk(std::move(set));
+  if (done != store::Outcome::done) throw unauthorized(std::string(dead_link));
+  co_return no_content();
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,213 @@
+// SqliteStore: the people of a team, and the one-time links that let them in.
+#include "store/sqlite_rows.h"
+#include "store/sqlite_store.h"
+
+namespace postern::store {
+
+using rows::affected;
+using rows::exists;
+
+std::string_view to_string(Role role) {
+  switch (role) {
+    case Role::none:
+      return "";
+    case Role::viewer:
+      return "viewer";
+    case Role::operator_:
+      return "operator";
+    case Role::owner:
+      return "owner";
+  }
+  return "";
+}
+
+std::optional<Role> role_of(std::string_view text) {
+  for (const Role role : {Role::viewer, Role::operator_, Role::owner}) {
+    if (text == to_string(role)) return role;
+  }
+  return std::nullopt;
+}
+
+std::string_view to_string(LinkRow::Kind kind) {
+  switch (kind) {
+    case LinkRow::Kind::owner:
+      return "owner";
+    case LinkRow::Kind::invitation:
+      return "invitation";
+    case LinkRow::Kind::reset:
+      return "reset";
+  }
+  return "";
+}
+
+namespace {
+
+#define POSTERN_LINK_VIEW                                       \
+  "id, kind, account_id, role, email, created_by, "             \
+  "(SELECT email FROM account WHERE account.id = created_by), " \
+  "created_at, expires_at"
+
+/// Whether a link still opens its door at ?2.
+#define POSTERN_LINK_IS_GOOD                  \
+  "hash = ?1 AND ifnull(expires_at > ?2, 1) " \
+  "AND (kind <> 'owner' OR NOT EXISTS (SELECT 1 FROM account))"
+
+LinkRow link_row(const Row& row) {
+  LinkRow link{.id = row.text(0),
+               .account_id = row.text(2),
+               .role = role_of(row.text(3)).value_or(Role::none),
+               .email = row.text(4),
+               .created_by = row.text(5),
+               .creator_email = row.text(6),
+               .created_at = row.time(7),
+               .expires_at = row.optional_time(8)};
+  for (const auto kind : {LinkRow::Kind::owner, LinkRow::Kind::invitation, LinkRow::Kind::reset}) {
+    if (row.text(1) == to_string(kind)) link.kind = kind;
+  }
+  return link;
+}
+
+/// A column that refers to nobody is NULL, not an id without letters.
+std::optional<std::string> reference(const std::string& id) {
+  return id.empty() ? std::nullopt : std::optional(id);
+}
+
+}  // namespace
+
+// People
+
+Result<std::vector<AccountRow>> SqliteStore::members(std::string_view team) {
+  const std::lock_guard lock(mutex_);
+  return database_->all("SELECT " POSTERN_ACCOUNT_COLUMNS
+                        " FROM account WHERE team_id = ? AND role <> '' ORDER BY seq",
+                        rows::account, team);
+}
+
+bool SqliteStore::is_last_owner(std::string_view team, std::string_view person) {
+  return exists(database_->number("SELECT role = 'owner' FROM account WHERE id = ?", person)) &&
+         !exists(database_->number(
+             "SELECT count(*) FROM account WHERE team_id = ? AND role = 'owner' AND id <> ?", team,
+             person));
+}
+
+Result<Outcome> SqliteStore::set_role(std::string_view team, std::string_view person, Role role,
+                                      const AuditRow* audit) {
+  return write(audit, [&] {
+    if (role != Role::owner && is_last_owner(team, person)) return Outcome::in_use;
+    const auto changed = database_->execute(
+        "UPDATE account SET role = ?, updated_at = ? WHERE id = ? AND team_id = ? AND role <> ''",
+        to_string(role), now(), person, team);
+    if (affected(changed) == 0) return Outcome::not_found;
+    // A link that was made as an owner would make its maker one again.
+    if (role != Role::owner) database_->execute("DELETE FROM link WHERE created_by = ?", person);
+    return Outcome::done;
+  });
+}
+
+void SqliteStore::take_powers(std::string_view person) {
+  database_->execute("DELETE FROM session WHERE account_id = ?", person);
+  database_->execute("DELETE FROM backup_code WHERE account_id = ?", person);
+  database_->execute("DELETE FROM api_token WHERE maker = ?", person);
+  database_->execute("DELETE FROM link WHERE created_by = ?", person);
+  database_->execute("DELETE FROM link WHERE account_id = ? AND kind = 'reset'", person);
+}
+
+Result<Outcome> SqliteStore::remove_member(std::string_view team, std::string_view person,
+                                           const AuditRow* audit) {
+  return write(audit, [&] {
+    if (!exists(database_->number(
+            "SELECT count(*) FROM account WHERE id = ? AND team_id = ? AND role <> ''", person,
+            team))) {
+      return Outcome::not_found;
+    }
+    if (is_last_owner(team, person)) return Outcome::in_use;
+    take_powers(person);
+    if (person != team) {
+      database_->execute("DELETE FROM account WHERE id = ?", person);
+    } else {
+      // Webhooks and policies of the team hang on this row: it loses its person and stays. The id
+      // stands for the address, since that has to be unique and is none.
+      database_->execute(
+          "UPDATE account SET email = id, password_hash = '', totp_secret = '', totp_pending = '', "
+          "role = '', last_seen_at = NULL, updated_at = ? WHERE id = ?",
+          now(), person);
+    }
+    return Outcome::done;
+  });
+}
+
+Result<void> SqliteStore::touch_account(std::string_view account, Time at) {
+  const std::lock_guard lock(mutex_);
+  const auto done = database_->execute(
+      "UPDATE account SET last_seen_at = ?1 WHERE id = ?2 "
+      "AND (last_seen_at IS NULL OR last_seen_at <= ?3)",
+      at, account, at - std::chrono::hours(1));
+  if (!done) return tl::unexpected(done.error());
+  return {};
+}
+
+// Links
+
+Result<Outcome> SqliteStore::create_link(const LinkRow& link, const Secret& hash,
+                                         const AuditRow* audit) {
+  return write(audit, [&] {
+    database_->execute("DELETE FROM link WHERE expires_at <= ?", link.created_at);
+    if (link.kind == LinkRow::Kind::owner) {
+      database_->execute("DELETE FROM link WHERE kind = 'owner'");
+    }
+    database_->execute(
+        "INSERT INTO link (id, hash, kind, account_id, role, email, created_by, created_at, "
+        "expires_at) VALUES (?,?,?,?,?,?,?,?,?)",
+        link.id, Blob{hash.reveal()}, to_string(link.kind), reference(link.account_id),
+        to_string(link.role), link.email, reference(link.created_by), link.created_at,
+        link.expires_at);
+    return Outcome::done;
+  });
+}
+
+Result<std::optional<LinkRow>> SqliteStore::link(const Secret& hash, Time at) {
+  const std::lock_guard lock(mutex_);
+  return database_->one("SELECT " POSTERN_LINK_VIEW " FROM link WHERE " POSTERN_LINK_IS_GOOD,
+                        link_row, Blob{hash.reveal()}, at);
+}
+
+Result<std::vector<LinkRow>> SqliteStore::invitations(std::string_view team, Time at) {
+  const std::lock_guard lock(mutex_);
+  return database_->all("SELECT " POSTERN_LINK_VIEW
+                        " FROM link WHERE account_id = ? AND kind = 'invitation' "
+                        "AND expires_at > ? ORDER BY seq DESC",
+                        link_row, team, at);
+}
+
+Result<Outcome> SqliteStore::delete_invitation(std::string_view team, std::string_view id,
+                                               const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto gone = database_->execute(
+        "DELETE FROM link WHERE account_id = ? AND id = ? AND kind = 'invitation'", team, id);
+    return affected(gone) == 0 ? Outcome::not_found : Outcome::done;
+  });
+}
+
+Result<Outcome> SqliteStore::create_account_by_link(const AccountRow& account,
+                                                    const Secret& link_hash,
+                                                    const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto spent =
+        database_->execute("DELETE FROM link WHERE kind <> 'reset' AND " POSTERN_LINK_IS_GOOD,
+                           Blob{link_hash.reveal()}, account.created_at);
+    return affected(spent) == 0 ? Outcome::not_found : insert_account(account);
+  });
+}
+
+Result<Outcome> SqliteStore::reset_password(const Secret& link_hash, const Secret& password_hash,
+                                            Time at, const AuditRow* audit) {
+  return write(audit, [&] {
+    const auto given = database_->one("SELECT " POSTERN_LINK_VIEW
+                                      " FROM link WHERE kind = 'reset' AND " POSTERN_LINK_IS_GOOD,
+                                      link_row, Blob{link_hash.reveal()}, at);
+    if (!rows::found(given)) return Outcome::not_found;
+    return replace_password((*given)->account_id, password_hash, Tokens::keep, "");
+  });
+}
+
+}  // namespace postern::store

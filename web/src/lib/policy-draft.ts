@@ -1,0 +1,95 @@
+// What the policy form holds, what it sends, and where in the form a sentence of the server belongs.
+import type { Schemas } from './api';
+
+/** A stored policy. */
+export type Policy = Schemas['Policy'] & { smtp_users?: { username: string; cost: number }[] };
+
+/** A user of the policy: stored with a bcrypt cost, or new with a password that the server hashes. */
+export interface User { username: string; cost?: number; password?: string }
+
+export interface Draft {
+  name: string;
+  allowed_source_ips: string;
+  require_smtp_auth: boolean;
+  users: User[];
+  /** Lines of htpasswd: user:hash. */
+  htpasswd: string;
+  require_spf: boolean;
+  allowed_spf_domains: string;
+  require_dkim: boolean;
+  allowed_dkim_domains: string;
+  mode: 'enforce' | 'shadow';
+}
+
+export const emptyDraft: Draft = {
+  name: '', allowed_source_ips: '', require_smtp_auth: false, users: [], htpasswd: '', require_spf: false, allowed_spf_domains: '', require_dkim: false, allowed_dkim_domains: '', mode: 'enforce',
+};
+
+const lines = (list: string): string => list.split(',').filter(Boolean).join('\n');
+
+export function draftOf(policy: Policy): Draft {
+  return {
+    name: policy.name, allowed_source_ips: lines(policy.allowed_source_ips), require_smtp_auth: policy.require_smtp_auth,
+    users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), htpasswd: '',
+    require_spf: policy.require_spf, allowed_spf_domains: lines(policy.allowed_spf_domains), require_dkim: policy.require_dkim,
+    allowed_dkim_domains: lines(policy.allowed_dkim_domains), mode: policy.mode ?? 'enforce',
+  };
+}
+
+export interface Piece { text: string; line: number; start: number; end: number }
+
+/** The elements of a list as it was typed: between commas and line ends, each with its line and place. */
+export function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  for (const match of text.matchAll(/[^,\n]+/g)) {
+    const word = match[0].trim();
+    if (!word) continue;
+    const start = match.index + match[0].indexOf(word);
+    found.push({ text: word, line: text.slice(0, start).split('\n').length, start, end: start + word.length });
+  }
+  return found;
+}
+const words = (text: string): string[] => pieces(text).map((p) => p.text);
+
+/** The body of a POST or PUT. `before`: the stored policy; users that did not change are not sent at all. */
+export function bodyOf(draft: Draft, before?: Policy): Schemas['PolicyWrite'] {
+  const body: Schemas['PolicyWrite'] = {
+    name: draft.name.trim(), allowed_source_ips: words(draft.allowed_source_ips), require_smtp_auth: draft.require_smtp_auth, require_spf: draft.require_spf,
+    allowed_spf_domains: words(draft.allowed_spf_domains), require_dkim: draft.require_dkim, allowed_dkim_domains: words(draft.allowed_dkim_domains), mode: draft.mode,
+  };
+  const kept = draft.users.every((u) => u.password === undefined) && !draft.htpasswd.trim() && draft.users.length === (before?.smtp_usernames.length ?? 0);
+  if (!kept) body.smtp_credentials = [...draft.users.map(({ username, password }) => password === undefined ? { username } : { username, password }), ...words(draft.htpasswd)];
+  return body;
+}
+
+/** The same without the users, for a replay: no password is recorded with mail, and none may stay in the browser. */
+export function replayBody(draft: Draft): Schemas['PolicyWrite'] {
+  const { smtp_credentials: _, ...body } = bodyOf({ ...draft, users: [], htpasswd: '' });
+  return body;
+}
+
+/** Which text of the form a field of the API comes from. */
+export const typedText = (draft: Draft, field: string): string =>
+  field === 'smtp_credentials' ? draft.users.map((u) => u.username).join() + draft.htpasswd : String(draft[field as keyof Draft] ?? '');
+
+/** The line that a sentence about "element 2" is about; 0: none. Credentials begin with the users of the table. */
+export function lineOf(draft: Draft, field: string, sentence: string): { line: number; piece?: Piece } {
+  const match = /^element (\d+)[ :]/.exec(sentence);
+  if (!match) return { line: 0 };
+  const credentials = field === 'smtp_credentials';
+  const piece = pieces(credentials ? draft.htpasswd : typedText(draft, field))[Number(match[1]) - 1 - (credentials ? draft.users.length : 0)];
+  return piece ? { line: piece.line, piece } : { line: 0 };
+}
+
+/** The server's words without "element 2", which the form says as a line. */
+export const withoutElement = (sentence: string): string => sentence.replace(/^element \d+:? /, '');
+
+/** What the server proposes in the place of the element that it refused. */
+export function proposalOf(sentence: string): string | null {
+  return /did you mean `([^`]+)`/.exec(sentence)?.[1] ?? null;
+}
+
+export const labels: Record<string, string> = {
+  name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
+  allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
+};
