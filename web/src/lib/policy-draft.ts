@@ -93,3 +93,11 @@ export const labels: Record<string, string> = {
   name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
   allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
 };
+
+/** Two drafts, field by field, for who has to choose. */
+export function differences(mine: Draft, theirs: Draft): { name: string; mine: string; theirs: string }[] {
+  const shown = (value: unknown): string => value === true ? 'on' : value === false ? 'off' : String(value);
+  const users = (d: Draft) => [...d.users.map((u) => u.username + (u.password === undefined ? '' : ' (new password)')), ...d.htpasswd.split('\n').filter(Boolean).map((l) => l.split(':')[0])].join('\n');
+  const fields = (Object.keys(labels) as (keyof Draft)[]).filter((name) => name in mine);
+  return [...fields.map((name) => ({ name: labels[name]!, mine: shown(mine[name]), theirs: shown(theirs[name]) })), { name: 'SMTP users', mine: users(mine), theirs: users(theirs) }];
+}

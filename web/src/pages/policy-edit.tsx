@@ -4,17 +4,17 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
+import { bodyOf, differences, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
 import { keepDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Card, Note, Page } from '../parts/basic';
+import { Conflict } from '../parts/conflict';
 import { Credentials } from '../parts/credentials';
 import { DryRunPanel } from '../parts/dry-run';
 import { AreaField, Choices, ErrorSummary, SwitchField, TextField, useForm, type Form } from '../parts/form';
 import { Icon } from '../parts/icon';
-import { PolicyConflict, type Conflict } from '../parts/policy-conflict';
 import { ReadsAs } from '../parts/reads-as';
 
 const crumb = { name: 'Policies', href: '/app/smtp-policies' };
@@ -68,7 +68,7 @@ function useReading(form: Form<Draft>, stored?: Policy) {
 
 function Editor({ stored }: { stored?: Policy }) {
   const form = useForm<Draft>(stored ? draftOf(stored) : emptyDraft);
-  const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<Conflict | null>(null);
+  const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<{ theirs: Policy; who: string } | null>(null);
   const { reading, check } = useReading(form, base.value);
   const title = stored ? `Edit ${stored.name}` : 'New policy';
   const save = async (event: Event) => {
@@ -88,9 +88,10 @@ function Editor({ stored }: { stored?: Policy }) {
     if (saved) conflict.value = null;
   };
   const take = (theirs: Policy, values: Draft) => { base.value = theirs; version.value = theirs.version; conflict.value = null; form.reset(values); announce(`Now over version ${theirs.version}`); };
+  const goOn = (theirs: Policy) => { base.value = theirs; version.value = theirs.version; conflict.value = null; announce('Save writes yours now'); };
   const tryReplay = () => { keepDraft({ kind: 'policy', id: stored!.id, name: form.values.name || stored!.name, version: version.value, body: replayBody(form.values) }); guardLeaving(null); navigate('/app/replay'); };
   return <Page title={title} sub="Every control is optional. A message must satisfy all that you turn on." crumbs={[crumb, ...(stored ? [{ name: stored.name, href: `/app/smtp-policies/${stored.id}` }, { name: 'Edit' }] : [{ name: 'New' }])]}>
-    {conflict.value ? <PolicyConflict conflict={conflict.value} mine={form.values} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => { base.value = conflict.value!.theirs; version.value = conflict.value!.theirs.version; conflict.value = null; announce('Save writes yours now'); }} />
+    {conflict.value ? <Conflict who={conflict.value.who} version={`version ${conflict.value.theirs.version}`} rows={differences(form.values, draftOf(conflict.value.theirs))} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => goOn(conflict.value!.theirs)} />
       : <ErrorSummary form={form} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
     <div class="cols">
       <form class="card" novalidate aria-label="Policy" onSubmit={(e) => void save(e)}>
@@ -113,7 +114,7 @@ function Editor({ stored }: { stored?: Policy }) {
 }
 
 /** The policy as it is now and who made it so, as far as the audit log says. */
-async function theirs(id: string): Promise<Conflict> {
+async function theirs(id: string): Promise<{ theirs: Policy; who: string }> {
   const [policy, log] = await Promise.all([api.get('/smtp-policies/{id}', { path: { id } }), api.get('/accounts/me/audit-log', { query: { limit: 50 } }).catch(() => null)]);
   const entry = log?.data.find((e) => e.action.startsWith('smtp_policy.') && e.details?.id === id);
   return { theirs: policy, who: entry?.actor_name ?? '' };
