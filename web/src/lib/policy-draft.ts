@@ -68,6 +68,15 @@ export function replayBody(draft: Draft): Schemas['PolicyWrite'] {
   return body;
 }
 
+/** The draft that comes back from a replay; the users are those stored. */
+export function draftAgain(body: Schemas['PolicyWrite'], stored: Policy): Draft {
+  const text = (value: unknown) => Array.isArray(value) ? value.join('\n') : lines(String(value ?? ''));
+  return {
+    ...draftOf(stored), name: body.name ?? stored.name, allowed_source_ips: text(body.allowed_source_ips), require_smtp_auth: body.require_smtp_auth ?? false, require_spf: body.require_spf ?? false,
+    allowed_spf_domains: text(body.allowed_spf_domains), require_dkim: body.require_dkim ?? false, allowed_dkim_domains: text(body.allowed_dkim_domains), mode: body.mode ?? 'enforce',
+  };
+}
+
 /** Which text of the form a field of the API comes from. */
 export const typedText = (draft: Draft, field: string): string =>
   field === 'smtp_credentials' ? draft.users.map((u) => u.username).join() + draft.htpasswd : String(draft[field as keyof Draft] ?? '');

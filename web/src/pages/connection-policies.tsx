@@ -1,6 +1,6 @@
 // The restriction lists of the gateway: written, judged while they are written, saved with proof, tried on recorded mail.
 import { useSignal } from '@preact/signals';
-import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, ApiError } from '../lib/api';
 import { bodyOf, differences, draftOf, type ListsDraft, type Running } from '../lib/lists-draft';
 import { useLoad, useRest } from '../lib/load';
@@ -129,9 +129,10 @@ function Lists({ form, judged, keywords, onSubmit }: { form: Form<ListsDraft>; j
   };
   const folded = lists.filter((l) => !l.first);
   const used = folded.filter((l) => form.values.lists[l.name]?.trim());
+  const [unfolded] = useState(used.length > 0);  // as it was found: what is typed does not fold it
   return <form class="card" id="lists" novalidate aria-label="Restriction lists" onSubmit={onSubmit}>
     {lists.filter((l) => l.first).map(one)}
-    <details class="rule folded" open={used.length > 0}><summary>Client, relay, data and other lists <span class="muted small">{used.length ? many(used.length, 'list') + ' written' : 'all as by default'}</span></summary>{folded.map(one)}</details>
+    <details class="rule folded" open={unfolded}><summary>Client, relay, data and other lists <span class="muted small">{used.length ? many(used.length, 'list') + ' written' : 'all as by default'}</span></summary>{folded.map(one)}</details>
     <Parameters form={form} marks={judged?.lint.marks.filter((m) => m.list === null) ?? []} />
     <div class="rule"><Choices legend="Mode" name="mode" value={form.values.mode} onValue={(v) => form.set('mode', v as ListsDraft['mode'])} options={[
       { value: 'enforce', name: 'Enforce', hint: 'Refuses what the lists refuse.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: the trace says what they would do.' }]} />

@@ -4,9 +4,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, differences, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
-import { keepDraft } from '../lib/replay-draft';
-import { guardLeaving, navigate } from '../lib/router';
+import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
+import { keepDraft, keptDraft } from '../lib/replay-draft';
+import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Card, Note, Page } from '../parts/basic';
@@ -67,7 +67,8 @@ function useReading(form: Form<Draft>, stored?: Policy) {
 }
 
 function Editor({ stored }: { stored?: Policy }) {
-  const form = useForm<Draft>(stored ? draftOf(stored) : emptyDraft);
+  const kept = stored && query.value.get('draft') ? keptDraft() : null;
+  const form = useForm<Draft>(stored ? kept?.kind === 'policy' && kept.id === stored.id ? draftAgain(kept.body, stored) : draftOf(stored) : emptyDraft);
   const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<{ theirs: Policy; who: string } | null>(null);
   const { reading, check } = useReading(form, base.value);
   const title = stored ? `Edit ${stored.name}` : 'New policy';
