@@ -57,7 +57,7 @@ export function bodyOf(draft: Draft, before?: Policy): Schemas['PolicyWrite'] {
     name: draft.name.trim(), allowed_source_ips: words(draft.allowed_source_ips), require_smtp_auth: draft.require_smtp_auth, require_spf: draft.require_spf,
     allowed_spf_domains: words(draft.allowed_spf_domains), require_dkim: draft.require_dkim, allowed_dkim_domains: words(draft.allowed_dkim_domains), mode: draft.mode,
   };
-  const kept = draft.users.every((u) => u.password === undefined) && !draft.htpasswd.trim() && draft.users.length === (before?.smtp_usernames.length ?? 0);
+  const kept = draft.users.every((u) => u.password === undefined) && !draft.htpasswd.trim() && draft.users.map((u) => u.username).sort().join('\n') === [...before?.smtp_usernames ?? []].sort().join('\n');
   if (!kept) body.smtp_credentials = [...draft.users.map(({ username, password }) => password === undefined ? { username } : { username, password }), ...words(draft.htpasswd)];
   return body;
 }

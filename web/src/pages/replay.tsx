@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, request, type Schemas } from '../lib/api';
-import { exact, many, span } from '../lib/format';
+import { exact, many, took } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { forgetDraft, keepReplayOf, keptDraft, lineChanges, replayOf, type DraftChange, type ReplayDraft } from '../lib/replay-draft';
 import type { Result } from '../lib/replay-result';
@@ -47,7 +47,7 @@ export default function Replay() {
     {draft ? <form class="filters" aria-label="Replay" onSubmit={(e) => { e.preventDefault(); void start(); }}>
       <label class="vh" for="since">Window</label><select id="since" class="inline-sel" value={since} onChange={(e) => setQuery({ since: e.currentTarget.value }, 'replace')}>{windows.map(([value, name]) => <option key={value} value={value}>{name}</option>)}</select>
       {mayWrite.value ? running ? <button type="button" class="btn" onClick={stop}>Stop</button> : <button type="submit" class="btn"><Icon name="again" />{mine ? 'Run again' : 'Run'}</button> : null}
-      {result ? <span class="muted small push">{many(result.transactions, 'message')} in {Number(state.data!.seconds ?? 0).toFixed(1)} s</span> : null}
+      {result ? <span class="muted small push">{many(result.transactions, 'message')} in {took(Number(state.data!.seconds ?? 0) * 1e9)}</span> : null}
     </form> : id ? null : <Empty title="Nothing to try"><p>Replay tries a draft. Change the <a href="/app/connection-policies">connection policies</a> or a <a href="/app/smtp-policies">policy</a>, and press <b>Replay</b> there.</p></Empty>}
     {trouble.value ? <Note tone="no" role="alert"><strong>The replay was not started.</strong> {trouble.value.message}{Object.entries(trouble.value.fields).map(([field, words]) => <p key={field} class="small mono">{field}: {words}</p>)}
       {trouble.value.status === 409 && earlier.data?.data[0] ? <p><a href={withQuery({ id: earlier.data.data[0].id! })}>Look at the one that runs</a></p> : null}</Note> : null}
@@ -101,7 +101,7 @@ function Earlier({ rows, shown }: { rows: State[]; shown: string }) {
   const others = rows.filter((r) => r.id !== shown);
   if (!others.length) return null;
   return <Card plain title="Earlier replays"><div class="table-wrap"><table class="fold"><caption class="vh">Replays since the gateway began, newest first</caption><thead><tr><th scope="col">Begun</th><th scope="col">Status</th><th scope="col" class="r">Messages</th><th scope="col" class="r">Took</th></tr></thead>
-    <tbody>{others.map((r) => <tr key={r.id}><td><a class="name" href={withQuery({ id: r.id! })}><At at={r.created_at!} /></a></td><td data-l="Status">{r.status}</td><td class="r" data-l="Messages">{exact(r.done ?? 0)}</td><td class="r" data-l="Took">{r.seconds === undefined ? '–' : span(r.seconds)}</td></tr>)}</tbody></table></div></Card>;
+    <tbody>{others.map((r) => <tr key={r.id}><td><a class="name" href={withQuery({ id: r.id! })}><At at={r.created_at!} /></a></td><td data-l="Status">{r.status}</td><td class="r" data-l="Messages">{exact(r.done ?? 0)}</td><td class="r" data-l="Took">{r.seconds === undefined ? '–' : took(r.seconds * 1e9)}</td></tr>)}</tbody></table></div></Card>;
 }
 
 function Apply({ draft, result, onKeep }: { draft: ReplayDraft; result: Result; onKeep: () => void }) {
@@ -118,7 +118,7 @@ function Apply({ draft, result, onKeep }: { draft: ReplayDraft; result: Result; 
     } catch (error) { trouble.value = error instanceof ApiError ? error : new ApiError(0, 'page', String(error)); setBusy(false); }
   };
   const witness = trouble.value?.body.witness as string[] | undefined;
-  return <Confirm title="Apply the draft?" keep="Not yet" act="Apply" busy={busy} onKeep={onKeep} onAct={() => void act()}>
+  return <Confirm title="Apply the draft?" keep="Not yet" act="Apply" harmless busy={busy} onKeep={onKeep} onAct={() => void act()}>
     <p>In this window it would have refused <b class="num">{exact(newly_refused)}</b> more, accepted <b class="num">{exact(newly_accepted)}</b> more, and could not tell <b class="num">{exact(undecidable)}</b> of {many(result.decisions, 'decision')}.</p>
     <p class="small muted">It is in force from the next command of every session.</p>
     {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.status === 412 ? 'Somebody saved meanwhile: this draft is over an older state. Go to Edit draft.' : trouble.value.message}</p>{witness ? <pre class="term">{witness.join('\n')}</pre> : null}</Note> : null}

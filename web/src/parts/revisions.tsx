@@ -55,7 +55,7 @@ function RollBack({ to, running, onKeep, onDone }: { to: Revision; running: numb
       onDone(now);
     } catch (error) { setTrouble(error instanceof ApiError ? error.message : String(error)); setBusy(false); }
   };
-  return <Confirm title={`Run revision ${to.revision} again?`} keep={`Keep revision ${running}`} act="Roll back" busy={busy} onKeep={onKeep} onAct={() => void act()}>
+  return <Confirm title={`Run revision ${to.revision} again?`} keep={`Keep revision ${running}`} act="Roll back" harmless busy={busy} onKeep={onKeep} onAct={() => void act()}>
     <p>It becomes revision {running + 1} and is in force from the next command on.</p>
     {lists.length ? <div class="scroll" tabIndex={0} role="region" aria-label={`Lists of revision ${to.revision}`}><dl class="facts">{lists.map(([name, text]) => <><dt key={name}>{titleOf(name)}</dt><dd class="mono lines">{text}</dd></>)}</dl></div>
       : then.data ? <p class="muted">It has no lists.</p> : <p class="muted" role="status">{then.error?.message ?? 'Reading…'}</p>}
