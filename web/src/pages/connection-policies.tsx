@@ -7,7 +7,7 @@ import { useLoad, useRest } from '../lib/load';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { fixOf, lists, offsetsOf, type Keyword, type Lint, type Mark } from '../lib/restrictions';
 import { guardLeaving, navigate, query } from '../lib/router';
-import { lookAtGateway, mayWrite } from '../lib/session';
+import { gateway, lookAtGateway, mayWrite } from '../lib/session';
 import { many } from '../lib/format';
 import { announce } from '../parts/announce';
 import { Empty, Note, Page } from '../parts/basic';
@@ -102,7 +102,7 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
         <Revisions running={running.revision ?? 0} onRolledBack={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /></div>
       <aside class="stack sticky" aria-label="Verdict">
         {lint && lint.open_relay !== 'no' && witness.length ? <Witness lines={witness} keyed={lint.open_relay === 'keyed'} /> : null}
-        {lint ? <Proof lint={lint} written={lists.map((l) => l.name).filter((name) => form.values.lists[name]?.trim())} parameters={form.values.parameters} /> : null}
+        {lint ? <Proof lint={lint} written={lists.map((l) => l.name).filter((name) => form.values.lists[name]?.trim())} parameters={form.values.parameters} keys={changed ? [] : [...new Set(gateway.value?.relay.keys ?? [])]} /> : null}
       </aside>
     </div>
   </Page>;
@@ -110,7 +110,7 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
 
 async function theirs(): Promise<{ theirs: Running; who: string }> {
   const [now, names] = await Promise.all([api.get('/connection-policies'), actorNames()]);
-  return { theirs: now, who: now.actor ? names.get(now.actor) ?? now.actor : now.source === 'file' ? 'The configuration file' : '' };
+  return { theirs: now, who: now.actor ? names.get(now.actor) ?? '' : now.source === 'file' ? 'The configuration file' : '' };
 }
 
 function Lists({ form, judged, keywords, onSubmit }: { form: Form<ListsDraft>; judged: Judged | null; keywords: Keyword[]; onSubmit: (e: Event) => void }) {

@@ -75,7 +75,7 @@ function Editor({ stored }: { stored?: Policy }) {
   const save = async (event: Event) => {
     event.preventDefault();
     const saved = await form.submit(async (values) => {
-      const body = bodyOf(values, base.value);
+      const body = bodyOf(values, base.value, true);
       try {
         const answer = stored ? await api.put('/smtp-policies/{id}', { path: { id: stored.id }, version: version.value, body }) : await api.post('/smtp-policies', { body: body as never });
         guardLeaving(null);
@@ -140,7 +140,7 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
     <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
     <div class="rule"><AreaField {...text('allowed_source_ips')} optional hint="Networks that may connect, one per line. Empty means any address." rows={3} /></div>
     <div class="rule"><SwitchField label="Require SMTP AUTH" name="require_smtp_auth" hint="Senders sign in after STARTTLS. Without TLS they are refused." on={values.require_smtp_auth} onSwitch={(on) => set('require_smtp_auth', on)} error={errors.require_smtp_auth} />
-      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
+      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} pending={values.pending} onPending={(u) => set('pending', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
         error={users.line ? `Line ${users.line}. It ${withoutElement(errors.smtp_credentials!)}` : errors.smtp_credentials} /></div></div>
     <div class="rule"><SwitchField label="Require SPF" name="require_spf" hint="Only a pass is enough: softfail, neutral and no record are refused too." on={values.require_spf} onSwitch={(on) => set('require_spf', on)} error={errors.require_spf} />
       <div class="under"><AreaField {...domains} optional rows={2} hint={<>Envelope sender domains, one per line. <code>.example.com</code> means every subdomain.</>}>{turnOn('require_spf', 'allowed_spf_domains') ?? domains.children}</AreaField></div></div>

@@ -21,12 +21,13 @@ export function Witness({ lines, keyed }: { lines: string[]; keyed: boolean }) {
   </div></Card>;
 }
 
-export function Proof({ lint, written, parameters }: { lint: Lint; written: string[]; parameters: { name: string; value: string }[] }) {
+export function Proof({ lint, written, parameters, keys }: { lint: Lint; written: string[]; parameters: { name: string; value: string }[]; keys: string[] }) {
   const complete = written.filter((name) => lint.lists[name]?.complete).length;
   const value = (...names: string[]) => parameters.filter((p) => names.includes(p.name.trim())).map((p) => p.value).join(', ');
   const errors = lint.marks.filter((m) => m.severity === 'error').length;
   return <Card title="Proof"><Facts>
     <Fact name="Relay">{lint.open_relay === 'yes' ? <Verdict is="refused">Open</Verdict> : lint.open_relay === 'keyed' ? <Verdict is="deferred">For listed keys</Verdict> : <Verdict is="accepted">Closed</Verdict>}</Fact>
+    {keys.length ? <Fact name="Keys"><span class="mono">{keys.join(', ')}</span></Fact> : null}
     <Fact name="Errors">{errors ? <Verdict is="refused">{many(errors, 'error')}</Verdict> : <Verdict is="accepted">None</Verdict>}</Fact>
     <Fact name="Complete">{written.length ? <Verdict is={complete === written.length ? 'accepted' : 'deferred'}>{complete} of {many(written.length, 'list')}</Verdict> : <span class="muted">no list is written</span>}</Fact>
     <Fact name="Unreachable">{lint.unreachable.length ? <Verdict is="deferred">{many(lint.unreachable.length, 'rule')}</Verdict> : <Verdict is="accepted">None</Verdict>}</Fact>

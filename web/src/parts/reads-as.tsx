@@ -7,7 +7,7 @@ const stages: Record<string, string> = { rcpt: 'at RCPT TO', data: 'after the da
 export function ReadsAs({ entries }: { entries: Schemas['ReadsAs'][] }) {
   const conditions = entries.filter((e) => e.control !== 'none');
   if (!conditions.length) return <p><Verdict is="deferred">{entries[0]?.text ?? 'Every message is accepted.'}</Verdict></p>;
-  return <><p class="small muted lead">A message is accepted when</p>
+  return <div><p class="small muted lead">A message is accepted when</p>
     <ol class="reads">{conditions.map((e) => <li key={e.control}><span>{e.text}</span>
-      <span class="else">{e.otherwise ? `else ${e.otherwise} ${stages[e.stage ?? ''] ?? ''}` : 'else only the trace says so: nothing is refused'}</span></li>)}</ol></>;
+      <span class="else">{e.otherwise ? `else ${e.otherwise} ${stages[e.stage ?? ''] ?? ''}` : 'else only the trace says so: nothing is refused'}</span></li>)}</ol></div>;
 }
