@@ -24,7 +24,7 @@ const sub = 'Who this gateway serves at all. These lists run before any webhook�
 export default function ConnectionPolicies() {
   const running = useLoad('', (signal) => api.get('/connection-policies', { signal }));
   const keywords = useLoad('', (signal) => api.get('/connection-policies/keywords', { signal }));
-  if (running.data && (keywords.data || keywords.error)) return <Editor key={running.data.revision} running={running.data} keywords={keywords.data?.data ?? []} onSaved={running.set} />;
+  if (running.data && (keywords.data || keywords.error)) return <Editor key={running.data.revision} running={running.data} keywords={keywords.data?.data ?? []} onSaved={(now) => { running.set(now); requestAnimationFrame(() => document.querySelector<HTMLElement>('main h1')?.focus()); }} />;
   const error = running.error;
   if (!error) return <Page title={title} sub={sub}><p class="loading" role="status">Reading…</p></Page>;
   return <Page title={title} sub={sub}>{error.status === 403 ? <Empty title="For operators"><p>These lists judge the mail of all accounts. Who runs this gateway names its operators: <code>api.operators</code> in <code>postern.toml</code>.</p></Empty>
@@ -61,7 +61,7 @@ function useLint(form: Form<ListsDraft>, running: Running) {
 function Editor({ running, keywords, onSaved }: { running: Running; keywords: Keyword[]; onSaved: (now: Running) => void }) {
   const kept = query.value.get('draft') ? keptDraft() : null;
   const form = useForm<ListsDraft>(draftOf(kept?.kind === 'lists' ? kept.body : running));
-  const revision = useSignal(running.revision ?? 0), conflict = useSignal<{ theirs: Running; who: string } | null>(null), refused = useSignal<string[] | null>(null);
+  const revision = useSignal(running.revision ?? 0), conflict = useSignal<{ theirs: Running; who: string } | null>(null), refused = useSignal<{ draft: string; witness: string[] } | null>(null);
   const { judged, trouble } = useLint(form, running);
   const changed = form.dirty || kept !== null;
   const lint = judged?.lint ?? null;
@@ -77,7 +77,7 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
         navigate('/app/connection-policies', 'replace');
         onSaved(now);
       } catch (error) {
-        if (error instanceof ApiError && error.status === 409) refused.value = (error.body.witness as string[] | undefined) ?? [];
+        if (error instanceof ApiError) refused.value = { draft: JSON.stringify(values), witness: (error.body.witness as string[] | undefined) ?? [] };
         if (error instanceof ApiError && error.status === 412) conflict.value = await theirs();
         throw error;
       }
@@ -85,14 +85,16 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
     if (!saved) requestAnimationFrame(() => document.getElementById('refusal')?.focus());
   };
   const replay = () => { keepDraft({ kind: 'lists', revision: revision.value, body: bodyOf(form.values, running) }); guardLeaving(null); navigate('/app/replay'); };
-  const witness = refused.value?.length ? refused.value : lint?.witness ?? [];
+  // What was refused speaks of that text alone.
+  const refusal = form.failure && refused.value?.draft === JSON.stringify(form.values) ? refused.value : null;
+  const witness = refusal?.witness.length ? refusal.witness : lint?.witness ?? [];
   const stays = revision.value ? `Revision ${revision.value} keeps running.` : 'Nothing changes: no lists run.';
   return <Page title={title} sub={sub} tag={<>{changed ? <span class="tag">Draft of revision {revision.value + 1}</span> : running.enabled ? <span class="tag">Revision {revision.value}</span> : <span class="tag">No lists run</span>}
     {running.enabled && running.source ? <span class="tag">{sources[running.source]}</span> : null}{running.mode === 'shadow' ? <span class="tag shadow"><Icon name="eye" />Shadow: refuses nothing</span> : null}</>}
     actions={mayWrite.value ? <><button type="button" class="btn" onClick={replay}><Icon name="again" />Replay</button><button type="submit" form="lists" class="btn primary" aria-disabled={form.busy || undefined}>Save</button></> : null}>
     {conflict.value ? <Conflict who={conflict.value.who} version={`revision ${conflict.value.theirs.revision}`} rows={differences(form.values, draftOf(conflict.value.theirs))} onTheirs={() => { guardLeaving(null); onSaved(conflict.value!.theirs); }}
       onMine={() => { revision.value = conflict.value!.theirs.revision ?? 0; conflict.value = null; announce('Save writes yours now'); }} />
-      : form.failure ? <Note tone="no" role="alert" id="refusal" tabIndex={-1}><strong>The lists were not saved.</strong> {form.failure.message} {form.failure.status === 409 || form.failure.status === 422 ? stays : ''}</Note>
+      : refusal && form.failure ? <Note tone="no" role="alert" id="refusal" tabIndex={-1}><strong>The lists were not saved.</strong> {form.failure.message} {form.failure.status === 409 || form.failure.status === 422 ? stays : ''}</Note>
         : lint && (running.enabled || changed) ? <Standing lint={lint} running={changed ? stays : ''} /> : null}
     {!running.enabled && !changed ? <Note><p>No lists run: every connection is served, and webhooks’ policies judge its mail. Write a list and save it, or put a section <code>[restrictions]</code> into <code>postern.toml</code>.</p></Note> : null}
     {running.source === 'file' && running.enabled ? <Note><p>These lists come from <code>postern.toml</code>. What is saved here runs in their place, until the file changes.</p></Note> : null}
@@ -101,7 +103,7 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
       <div class="stack"><Lists form={form} judged={judged} keywords={keywords} onSubmit={(e) => void save(e)} />
         <Revisions running={running.revision ?? 0} onRolledBack={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /></div>
       <aside class="stack sticky" aria-label="Verdict">
-        {lint && lint.open_relay !== 'no' && witness.length ? <Witness lines={witness} keyed={lint.open_relay === 'keyed'} /> : null}
+        {witness.length && (refusal || lint?.open_relay !== 'no') ? <Witness lines={witness} keyed={!refusal && lint?.open_relay === 'keyed'} /> : null}
         {lint ? <Proof lint={lint} written={lists.map((l) => l.name).filter((name) => form.values.lists[name]?.trim())} parameters={form.values.parameters} keys={changed ? [] : [...new Set(gateway.value?.relay.keys ?? [])]} /> : null}
       </aside>
     </div>

@@ -9,12 +9,13 @@ import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
-import { Card, Note, Page } from '../parts/basic';
+import { Card, Page } from '../parts/basic';
 import { Conflict } from '../parts/conflict';
 import { Credentials } from '../parts/credentials';
 import { DryRunPanel } from '../parts/dry-run';
 import { AreaField, Choices, ErrorSummary, SwitchField, TextField, useForm, type Form } from '../parts/form';
 import { Icon } from '../parts/icon';
+import { PolicyMissing } from '../parts/policy-missing';
 import { ReadsAs } from '../parts/reads-as';
 
 const crumb = { name: 'Policies', href: '/app/smtp-policies' };
@@ -27,8 +28,7 @@ function Stored({ id }: { id: string }) {
   const policy = useLoad(id, (signal) => api.get('/smtp-policies/{id}', { path: { id }, signal }));
   if (policy.data) return <Editor key={id} stored={policy.data} />;
   if (!policy.error) return <Page title="Edit policy"><p class="loading" role="status">Reading…</p></Page>;
-  return <Page title={policy.error.status === 404 ? 'There is no such policy here' : 'The policy could not be read'} crumbs={[crumb, { name: 'Edit' }]}>
-    <Note tone="no" role="alert"><p>{policy.error.message} <a href="/app/smtp-policies">All policies</a></p></Note></Page>;
+  return <PolicyMissing id={id} error={policy.error} here="Edit" />;
 }
 
 interface Reading { entries: Schemas['ReadsAs'][]; warnings: { field: string; text: string }[]; trouble: string; old: boolean }
