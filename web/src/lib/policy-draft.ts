@@ -99,8 +99,11 @@ export function lineOf(draft: Draft, field: string, sentence: string): { line: n
   return piece ? { line: piece.line, piece } : { line: 0 };
 }
 
-/** The server's words without "element 2", which the form says as a line. */
-export const withoutElement = (sentence: string): string => sentence.replace(/^element \d+:? /, '');
+/** The server's words, with the line of the form in the place of "element 2". */
+export function saidInForm(draft: Draft, field: string, sentence: string): string {
+  const { line } = lineOf(draft, field, sentence), colon = /^element \d+:/.test(sentence);
+  return line ? `Line ${line}. ${colon ? '' : 'It '}${sentence.replace(/^element \d+:? /, '')}` : sentence;
+}
 
 /** What the server proposes in the place of the element that it refused. */
 export function proposalOf(sentence: string): string | null {

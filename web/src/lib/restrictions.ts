@@ -93,11 +93,12 @@ export function wordAt(text: string, caret: number): string {
   return /(?:^|[\s,{])(\w*)$/.exec(text.slice(0, caret))?.[1] ?? '';
 }
 
-/** Keywords for two letters and more: those that begin so first. */
+/** Keywords for two letters and more: those that begin so first. A word that is one already is left alone, so that Tab leaves. */
 export function completions(word: string, list: string, keywords: Keyword[]): Keyword[] {
   if (word.length < 2) return [];
   const lower = word.toLowerCase();
-  const fits = keywords.filter((k) => k.lists.includes(list) && !k.replaced_by && k.name !== lower && k.name.includes(lower));
+  if (keywords.some((k) => k.name === lower)) return [];
+  const fits = keywords.filter((k) => k.lists.includes(list) && !k.replaced_by && k.name.includes(lower));
   return [...fits.filter((k) => k.name.startsWith(lower)), ...fits.filter((k) => !k.name.startsWith(lower))].slice(0, 7);
 }
 

@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
+import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, saidInForm, typedText, type Draft, type Policy } from '../lib/policy-draft';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
@@ -72,6 +72,8 @@ function Editor({ stored }: { stored?: Policy }) {
   const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<{ theirs: Policy; who: string } | null>(null);
   const { reading, check } = useReading(form, base.value);
   const title = stored ? `Edit ${stored.name}` : 'New policy';
+  const { failure, values } = form;
+  const summary = failure ? { ...form, failure: new ApiError(failure.status, failure.code, failure.message, Object.fromEntries(Object.entries(failure.fields).map(([name, text]) => [name, saidInForm(values, name, text)]))) } : form;
   const save = async (event: Event) => {
     event.preventDefault();
     const saved = await form.submit(async (values) => {
@@ -93,7 +95,7 @@ function Editor({ stored }: { stored?: Policy }) {
   const tryReplay = () => { keepDraft({ kind: 'policy', id: stored!.id, name: form.values.name || stored!.name, version: version.value, body: replayBody(form.values) }); guardLeaving(null); navigate('/app/replay'); };
   return <Page title={title} sub="Every control is optional. A message must satisfy all that you turn on." crumbs={[crumb, ...(stored ? [{ name: stored.name, href: `/app/smtp-policies/${stored.id}` }, { name: 'Edit' }] : [{ name: 'New' }])]}>
     {conflict.value ? <Conflict who={conflict.value.who} version={`version ${conflict.value.theirs.version}`} rows={differences(form.values, draftOf(conflict.value.theirs))} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => goOn(conflict.value!.theirs)} />
-      : <ErrorSummary form={form} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
+      : <ErrorSummary form={summary} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
     <div class="cols">
       <form class="card" novalidate aria-label="Policy" onSubmit={(e) => void save(e)}>
         <Fields form={form} check={check} />
@@ -125,23 +127,22 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
   const { values, errors, set } = form;
   /** What every text field of the form shares: its error with the line named, and the server's proposal as a button. */
   const text = (name: 'allowed_source_ips' | 'allowed_spf_domains' | 'allowed_dkim_domains') => {
-    const error = errors[name] ?? '', { line, piece } = lineOf(values, name, error), proposal = proposalOf(error);
+    const error = errors[name] ?? '', { piece } = lineOf(values, name, error), proposal = proposalOf(error);
     const use = () => { set(name, values[name].slice(0, piece!.start) + proposal + values[name].slice(piece!.end)); document.getElementById(`f-${name}`)?.focus(); announce(`${proposal} it is`); };
     return {
-      name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: line ? `Line ${line}. ${withoutElement(error)}` : error || undefined,
+      name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: saidInForm(values, name, error) || undefined,
       children: piece && proposal ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {proposal}</button></div> : null,
     };
   };
   const turnOn = (name: 'require_spf' | 'require_dkim', list: 'allowed_spf_domains' | 'allowed_dkim_domains') => errors[list]?.startsWith('has no effect')
     ? <div class="actions"><button type="button" class="btn sm" onClick={() => set(name, true)}>Turn on {labels[name]}</button></div> : null;
-  const users = lineOf(values, 'smtp_credentials', errors.smtp_credentials ?? '');
   const domains = text('allowed_spf_domains'), signers = text('allowed_dkim_domains');
   return <>
     <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
     <div class="rule"><AreaField {...text('allowed_source_ips')} optional hint="Networks that may connect, one per line. Empty means any address." rows={3} /></div>
     <div class="rule"><SwitchField label="Require SMTP AUTH" name="require_smtp_auth" hint="Senders sign in after STARTTLS. Without TLS they are refused." on={values.require_smtp_auth} onSwitch={(on) => set('require_smtp_auth', on)} error={errors.require_smtp_auth} />
       <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} pending={values.pending} onPending={(u) => set('pending', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
-        error={users.line ? `Line ${users.line}. It ${withoutElement(errors.smtp_credentials!)}` : errors.smtp_credentials} /></div></div>
+        error={saidInForm(values, 'smtp_credentials', errors.smtp_credentials ?? '') || undefined} /></div></div>
     <div class="rule"><SwitchField label="Require SPF" name="require_spf" hint="Only a pass is enough: softfail, neutral and no record are refused too." on={values.require_spf} onSwitch={(on) => set('require_spf', on)} error={errors.require_spf} />
       <div class="under"><AreaField {...domains} optional rows={2} hint={<>Envelope sender domains, one per line. <code>.example.com</code> means every subdomain.</>}>{turnOn('require_spf', 'allowed_spf_domains') ?? domains.children}</AreaField></div></div>
     <div class="rule"><SwitchField label="Require DKIM" name="require_dkim" hint="At least one valid signature." on={values.require_dkim} onSwitch={(on) => set('require_dkim', on)} error={errors.require_dkim} />

@@ -26,6 +26,9 @@ export function insertText(field: HTMLTextAreaElement, start: number, end: numbe
   if (!done) { field.setRangeText(text, start, end, 'end'); field.dispatchEvent(new Event('input', { bubbles: true })); }
 }
 
+/** By keys, not pasted. */
+const typed = (e: Event): boolean => e instanceof InputEvent && /^(insertText|insertComposition|delete)/.test(e.inputType) && !/\s/.test(e.data ?? '');
+
 export function ListEditor(p: ListEditorProps) {
   const field = useRef<HTMLTextAreaElement>(null), popup = useRef<HTMLUListElement>(null), painted = useRef<HTMLDivElement>(null);
   const [offered, setOffered] = useState<Keyword[]>([]), [at, setAt] = useState(0);
@@ -64,7 +67,7 @@ export function ListEditor(p: ListEditorProps) {
         <span class={`ln ${line.tone}`} key={i}>{line.pieces.map((piece, n) => piece.class ? <span class={piece.class} key={n}>{piece.text}</span> : piece.text)}</span>)}</div>
       <textarea id={id} ref={field} spellcheck={false} autocapitalize="off" autocomplete="off" rows={Math.max(1, p.text.split('\n').length)} value={p.text} readOnly={p.readOnly} placeholder={p.placeholder} aria-describedby={p.describedBy}
         aria-invalid={p.marks.some((m) => m.severity === 'error') ? 'true' : undefined} aria-autocomplete="list" aria-controls={offered.length ? `${id}-list` : undefined} aria-activedescendant={offered.length ? option(at) : undefined}
-        onInput={(e) => { p.onText(e.currentTarget.value); offer(); }} onKeyDown={onKey} onBlur={close} onClick={close} />
+        onInput={(e) => { p.onText(e.currentTarget.value); if (typed(e)) offer(); else close(); }} onKeyDown={onKey} onBlur={close} onClick={close} />
     </div>
     {offered.length ? <ul class="complete" role="listbox" id={`${id}-list`} aria-label="Keywords" ref={popup}>{offered.map((k, i) => <li key={k.name} id={option(i)} role="option" aria-selected={i === at} onMouseDown={(e) => { e.preventDefault(); take(k); }}>
       <b>{k.name}</b>{k.argument ? <i> {k.argument}</i> : null}<span>{k.summary}</span></li>)}</ul> : null}
