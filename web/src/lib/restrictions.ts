@@ -46,7 +46,12 @@ export function paint(text: string, linted: string, marks: Mark[], keywords: Map
       ...here.map((m) => ({ ...rangeOf(line, m), class: markClass(m) })),
     ];
     const cuts = [...new Set([0, line.length, ...ranges.flatMap((r) => [r.start, r.end])])].filter((n) => n <= line.length).sort((a, b) => a - b);
-    const pieces = cuts.slice(0, -1).map((start, n) => ({ text: line.slice(start, cuts[n + 1]), class: [...new Set(ranges.filter((r) => r.start <= start && r.end > start).map((r) => r.class))].filter(Boolean).join(' ') }));
+    const classAt = (at: number) => {
+      const all = new Set(ranges.filter((r) => r.start <= at && r.end > at).map((r) => r.class));
+      if (all.has('u-no')) all.delete('u-wait');  // the worse mark is drawn
+      return [...all].filter(Boolean).join(' ');
+    };
+    const pieces = cuts.slice(0, -1).map((start, n) => ({ text: line.slice(start, cuts[n + 1]), class: classAt(start) }));
     return { pieces, tone: here.some((m) => m.severity === 'error') ? 'no' : here.some((m) => m.severity === 'warning') ? 'wait' : '' };
   });
 }

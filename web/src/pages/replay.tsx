@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, request, type Schemas } from '../lib/api';
 import { exact, many, took } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
+import { labels } from '../lib/policy-draft';
 import { forgetDraft, keepReplayOf, keptDraft, lineChanges, replayOf, type DraftChange, type ReplayDraft } from '../lib/replay-draft';
 import type { Result } from '../lib/replay-result';
 import { elements, lists } from '../lib/restrictions';
@@ -79,8 +80,9 @@ async function changesOf(draft: ReplayDraft, signal: AbortSignal): Promise<Draft
   const plain = (line: string) => line;
   if (draft.kind === 'policy') {
     const stored = await api.get('/smtp-policies/{id}', { path: { id: draft.id }, signal });
-    const names = Object.keys(draft.body) as (keyof typeof stored)[];
-    return lineChanges(facts(Object.fromEntries(names.map((n) => [n, stored[n] ?? '']))), facts(draft.body), plain);
+    const split = (value: unknown) => Array.isArray(value) ? value.map(String) : String(value ?? '').split(',').filter(Boolean);
+    const shown = (value: unknown) => value === true ? ['on'] : value === false ? ['off'] : split(value);
+    return Object.entries(draft.body).flatMap(([name, value]) => lineChanges(shown(stored[name as keyof typeof stored]), shown(value), (line) => `${labels[name] ?? name}: ${line}`));
   }
   const { note: _, lists: own, parameters, ...rest } = draft.body;
   const now = await api.get('/connection-policies', { signal });

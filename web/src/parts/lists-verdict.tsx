@@ -1,4 +1,5 @@
 // What is proven of the lists: open or closed, and the shortest dialogue that shows it.
+import type { ComponentChildren } from 'preact';
 import type { Lint } from '../lib/restrictions';
 import { many } from '../lib/format';
 import { Card, CopyButton, Fact, Facts, Note, Verdict } from './basic';
@@ -21,17 +22,19 @@ export function Witness({ lines, keyed }: { lines: string[]; keyed: boolean }) {
   </div></Card>;
 }
 
+const Warn = ({ children }: { children: ComponentChildren }) => <span class="v wait"><Icon name="warning" />{children}</span>;
+
 export function Proof({ lint, written, parameters, keys }: { lint: Lint; written: string[]; parameters: { name: string; value: string }[]; keys: string[] }) {
   const complete = written.filter((name) => lint.lists[name]?.complete).length;
   const value = (...names: string[]) => parameters.filter((p) => names.includes(p.name.trim())).map((p) => p.value).join(', ');
   const errors = lint.marks.filter((m) => m.severity === 'error').length;
   return <Card title="Proof"><Facts>
-    <Fact name="Relay">{lint.open_relay === 'yes' ? <Verdict is="refused">Open</Verdict> : lint.open_relay === 'keyed' ? <Verdict is="deferred">For listed keys</Verdict> : <Verdict is="accepted">Closed</Verdict>}</Fact>
+    <Fact name="Relay">{lint.open_relay === 'yes' ? <Verdict is="refused">Open</Verdict> : lint.open_relay === 'keyed' ? <Warn>For listed keys</Warn> : <Verdict is="accepted">Closed</Verdict>}</Fact>
     {keys.length ? <Fact name="Keys"><span class="mono">{keys.join(', ')}</span></Fact> : null}
     <Fact name="Errors">{errors ? <Verdict is="refused">{many(errors, 'error')}</Verdict> : <Verdict is="accepted">None</Verdict>}</Fact>
-    <Fact name="Complete">{written.length ? <Verdict is={complete === written.length ? 'accepted' : 'deferred'}>{complete} of {many(written.length, 'list')}</Verdict> : <span class="muted">no list is written</span>}</Fact>
-    <Fact name="Unreachable">{lint.unreachable.length ? <Verdict is="deferred">{many(lint.unreachable.length, 'rule')}</Verdict> : <Verdict is="accepted">None</Verdict>}</Fact>
-    <Fact name="Postfix">{lint.starts ? 'would serve with them' : <Verdict is="deferred">would not start with them</Verdict>}</Fact>
+    <Fact name="Complete">{written.length ? complete === written.length ? <Verdict is="accepted">{complete} of {many(written.length, 'list')}</Verdict> : <Warn>{complete} of {many(written.length, 'list')}</Warn> : <span class="muted">no list is written</span>}</Fact>
+    <Fact name="Unreachable">{lint.unreachable.length ? <Warn>{many(lint.unreachable.length, 'rule')}</Warn> : <Verdict is="accepted">None</Verdict>}</Fact>
+    <Fact name="Postfix">{lint.starts ? 'would serve with them' : <Warn>would not start with them</Warn>}</Fact>
     <Fact name="Networks"><span class="mono">{value('mynetworks') || 'the default'}</span></Fact>
     <Fact name="Domains"><span class="mono">{value('mydestination', 'relay_domains', 'virtual_mailbox_domains', 'virtual_alias_domains') || 'the default'}</span></Fact>
   </Facts></Card>;
