@@ -6,13 +6,13 @@ import { ago, many, zone } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
-import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search, Verdict } from '../parts/basic';
+import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search } from '../parts/basic';
 import { Bars, Legend } from '../parts/chart';
 import { Icon } from '../parts/icon';
 import { chosenOutcome, LogRows, OutcomeFilter } from '../parts/log';
 import { SecretNote } from '../parts/secret';
 import { TestMailButton, TestMailResult, useTestMail } from '../parts/test-mail';
-import { crumbsOf, isInbox, nameOf, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
+import { crumbsOf, isInbox, nameOf, NoPolicy, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
 import { Asking, WebhookMenu, type Question } from '../parts/webhook-menu';
 import { announce } from '../parts/announce';
 
@@ -74,7 +74,7 @@ function Address({ w, onRotate }: { w: Webhook; onRotate: () => void }) {
     <Facts>
       <Fact name="Target">{isInbox(w) ? <a href={`/app/webhooks/${w.id}/inbox`}>Built-in inbox</a> : <span class="mono">{w.target_url}</span>}</Fact>
       <Fact name="Policy">{policyId ? <><a href={`/app/smtp-policies/${policyId}`}>{policy?.name ?? w.policy_name ?? 'Its policy'}</a>{policy ? <div class="chips-line"><Controls policy={policy} /></div> : null}</>
-        : <Verdict is="deferred">None: accepts all mail</Verdict>}</Fact>
+        : <NoPolicy />}</Fact>
       <Fact name="Delivery">{w.delivery_mode === 'queued' ? 'Queued' : 'While the sender waits'}{w.timeout_ms ? `, ${w.timeout_ms / 1000} s` : ''}{w.rate_limit_per_minute ? `; at most ${many(w.rate_limit_per_minute, 'message')} a minute` : ''}</Fact>
       <Fact name="Secret">{overlap ? <>Rotated; the one before signs too, until it ends {ago(overlap)}. </> : 'Set. '}{mayWrite.value ? <button type="button" class="linkish" onClick={onRotate}>Rotate</button> : null}</Fact>
       {w.signing_public_key ? <Fact name="Public key"><span class="mono key-line">{w.signing_public_key}</span> <CopyButton text={w.signing_public_key} label="public signing key" /></Fact> : null}

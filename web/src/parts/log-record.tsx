@@ -44,7 +44,7 @@ export function LogRecordDialog({ r, w, policyName, onClose, onRetried }: { r: L
     {canRun ? <button type="button" class="btn" aria-disabled={busy.value} onClick={() => void run()}>Dry-run this message</button> : null}
     {canRetry ? <button type="button" class="btn" aria-disabled={busy.value} onClick={() => void retry()}>Retry</button> : null}
     <button type="button" class="btn" data-safe onClick={onClose}>Close</button></>}>
-    <p><Why r={r} policyName={policyName} /></p>
+    <p class="why"><Why r={r} policyName={policyName} /></p>
     {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}
     {dry.value ? <DryRunAnswer run={dry.value} /> : null}
     {steps.length ? <><h3>Verdicts</h3><ol class="chain">{steps.map((s, i) => <li key={i}><Verdict is={s.is}>{s.name}</Verdict> <Foreign text={s.word} /></li>)}</ol></> : null}

@@ -38,7 +38,7 @@ export function Why({ r, policyName }: { r: LogRecord; policyName: string | null
   if (delivered(r)) return <>Delivered<span class="sub">{answered}</span></>;
   const what = r.http_status ? `Endpoint answered ${r.http_status}` : null;
   const then = r.next_attempt_at ? `next attempt ${ago(r.next_attempt_at)}` : r.smtp_code && r.smtp_code >= 400 && r.smtp_code < 500 ? 'the sender will retry' : '';
-  return <>{what ?? <Foreign text={r.error ?? 'Not delivered'} />}{then ? `; ${then}` : ''}<span class="sub">{[answered, r.attempt && r.attempt > 1 ? `attempt ${r.attempt}` : '', what && r.error ? r.error : ''].filter(Boolean).join(' · ')}</span></>;
+  return <>{what ?? <Foreign text={r.error ?? 'Not delivered'} />}{then ? `; ${then}` : ''}<span class="sub">{[answered, r.attempt && r.attempt > 1 ? `attempt ${r.attempt}` : '', what && r.error && !r.error.startsWith('HTTP status') ? r.error : ''].filter(Boolean).join(' · ')}</span></>;
 }
 
 export const RecordOutcome = ({ r }: { r: LogRecord }) => <><Verdict is={outcomeOfRecord(r)} />{r.simulated ? <> <span class="tag sim" title="Simulated: SMTP and policy were skipped">SIM</span></> : null}</>;

@@ -3,11 +3,15 @@ import { api, type ApiError, type Schemas } from '../lib/api';
 import { day } from '../lib/format';
 import { useLoad, type Loaded } from '../lib/load';
 import { Note, Page, type Crumb } from './basic';
+import { Icon } from './icon';
 
 export type Webhook = Schemas['Webhook'];
 export const nameOf = (w: Webhook): string => w.name || w.email_address;
 export const isInbox = (w: Webhook): boolean => w.target_url === 'inbox';
 export const useWebhook = (id: string): Loaded<Webhook> => useLoad(`webhook ${id}`, (signal) => api.get('/webhooks/{id}', { path: { id }, signal }));
+
+/** Said wherever a webhook without policy stands. */
+export const NoPolicy = () => <span class="v wait"><Icon name="warning" />None: accepts all mail</span>;
 
 /** The contract's allOf has no type of its own for the body; it is WebhookWrite with a target. */
 export const createWebhook = (body: Schemas['WebhookWrite']): Promise<Webhook> => api.post('/webhooks', { body: body as never });
