@@ -119,6 +119,6 @@ function Log({ w }: { w: Webhook }) {
     {rows.length ? <div class="card"><LogRows rows={rows} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
       policyOf={(r) => r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null} />
       <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'record' : 'records'} /></div>
-      : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : 'No mail has arrived. Send one with the button above, or to the address.'}</p></Note> : null}
+      : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : mayWrite.value ? 'No mail has arrived. Send one with the button above, or to the address.' : 'No mail has arrived.'}</p></Note> : null}
   </section>;
 }

@@ -35,16 +35,20 @@ export function valuesOf(w: Webhook | null, shared: string): WebhookValues {
   };
 }
 
-/** What the browser alone can see: lines that are no header. Everything else is the server's to judge. */
+/** What the browser alone can see: a time that is none, lines that are no header. Everything else is the server's to judge. */
 export function localTrouble(v: WebhookValues): Record<string, string> {
+  const trouble: Record<string, string> = {};
+  // The API counts milliseconds; its words would name numbers that were not typed.
+  const seconds = Number(v.timeout);
+  if (!(seconds >= 1 && seconds <= 60)) trouble.timeout_ms = 'must be 1 to 60 seconds';
   const { pairs, error } = parseHeaders(v.headers);
-  if (error) return { custom_headers: error };
+  if (error) return { ...trouble, custom_headers: error };
   const seen = new Set<string>();
   for (const [name] of pairs) {
-    if (seen.has(name.toLowerCase())) return { custom_headers: `"${name}" is given twice` };
+    if (seen.has(name.toLowerCase())) return { ...trouble, custom_headers: `"${name}" is given twice` };
     seen.add(name.toLowerCase());
   }
-  return {};
+  return trouble;
 }
 
 /** A number, or the text as it is: then the server says what it must be. */
