@@ -116,7 +116,7 @@ function Log({ w }: { w: Webhook }) {
     <div class="filters"><Search label="Search the log" placeholder="Sender, message id or client IP" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} /><OutcomeFilter />
       {cursor || list.error ? null : <span class="waiting push"><span class="pulse ok" aria-hidden="true" />Live</span>}</div>
     {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
-    {rows.length ? <div class="card"><LogRows rows={rows} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
+    {rows.length ? <div class="card"><LogRows rows={rows} queued={w.delivery_mode === 'queued'} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
       policyOf={(r) => r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null} />
       <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'record' : 'records'} /></div>
       : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : mayWrite.value ? 'No mail has arrived. Send one with the button above, or to the address.' : 'No mail has arrived.'}</p></Note> : null}
