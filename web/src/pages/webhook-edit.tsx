@@ -46,7 +46,7 @@ async function savedBy(id: string): Promise<string> {
 /** The server blames the address by its code only. */
 function placed(trouble: unknown): unknown {
   if (!(trouble instanceof ApiError) || trouble.code !== 'address_taken' || trouble.fields.email_address) return trouble;
-  return new ApiError(trouble.status, trouble.code, trouble.message, { email_address: trouble.message });
+  return new ApiError(trouble.status, trouble.code, trouble.message, { email_address: String(trouble.body.error ?? trouble.message) });
 }
 
 function Editor({ w }: { w: Webhook | null }) {

@@ -1,7 +1,7 @@
 // The list of webhooks: where mail comes in, under which policy, and how it went in the last day. Without any: the first steps.
 import { api } from '../lib/api';
 import { ago } from '../lib/format';
-import { useLoad } from '../lib/load';
+import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
 import { Ago, Count, Note, Page, Pager, Search, Segments, Verdict } from '../parts/basic';
@@ -32,6 +32,7 @@ export default function Webhooks() {
   const filtered = Boolean(filter.q || filter.active || filter.cursor || filter.policy);
   const loaded = useLoad(JSON.stringify(filter) + first, (signal) => list(filter, signal));
   const policies = useLoad('policies', (signal) => api.get('/smtp-policies', { query: { limit: 200 }, signal }));
+  useEvery(30_000, () => { if (!filter.policy) void loaded.reload(); });
   const rows = loaded.data?.data ?? [];
   if (first || (loaded.data && rows.length === 0 && !filtered)) return <FirstSteps id={first} />;
   const open = rows.filter((w) => w.is_active && !w.smtp_security_policy_id).length;
