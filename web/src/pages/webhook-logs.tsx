@@ -21,7 +21,7 @@ function Logs({ w }: { w: Webhook }) {
   const words = query.value;
   const q = words.get('q') ?? '', cursor = words.get('cursor') ?? '', sim = words.get('simulated') ?? '', open = words.get('record') ?? '', outcome = chosenOutcome();
   const list = useLoad(`${q}|${cursor}|${outcome}|${sim}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 50, ...(sim ? { simulated: sim === 'true' } : {}) }, signal }));
-  useEvery(5000, () => { if (!cursor && !open) void list.reload(); });
+  useEvery(5000, () => { if (!cursor && !open && !list.loading) void list.reload(); });
   const rows = list.data?.data ?? [];
   const record = rows.find((r) => r.id === open);
   const policyOf = (r: { policy_id?: string | null }) => (r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null);

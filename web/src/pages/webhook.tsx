@@ -57,7 +57,7 @@ function lastDay(): { from: string; until: string } {
 
 function Day({ w }: { w: Webhook }) {
   const stats = useLoad(w.id, (signal) => api.get('/stats', { query: { webhook_id: w.id, step: '30m', ...lastDay() }, signal }));
-  useEvery(30_000, () => void stats.reload());
+  useEvery(30_000, () => { if (!stats.loading) void stats.reload(); });
   const t = stats.data?.totals;
   const label = t ? `${nameOf(w)}, last 24 hours: ${t.accepted} accepted, ${t.refused} refused, ${t.deferred} deferred.` : '';
   return <Card title="Last 24 hours" aside={t ? <Legend totals={t} /> : null}><div class="day">
@@ -109,7 +109,7 @@ function DeadLetters({ id }: { id: string }) {
 function Log({ w }: { w: Webhook }) {
   const q = query.value.get('q') ?? '', cursor = query.value.get('cursor') ?? '', outcome = chosenOutcome();
   const list = useLoad(`${w.id}|${q}|${cursor}|${outcome}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 20 }, signal }));
-  useEvery(5000, () => { if (!cursor) void list.reload(); });
+  useEvery(5000, () => { if (!cursor && !list.loading) void list.reload(); });
   const rows = list.data?.data ?? [];
   const all = `/app/webhooks/${w.id}/logs`;
   return <section class="stack gap-s" aria-labelledby="logs"><div class="head"><div><h2 id="logs">Log</h2></div><div class="actions"><a class="inline-link small" href={all}>Full log</a></div></div>

@@ -32,7 +32,7 @@ export default function Webhooks() {
   const filtered = Boolean(filter.q || filter.active || filter.cursor || filter.policy);
   const loaded = useLoad(JSON.stringify(filter) + first, (signal) => list(filter, signal));
   const policies = useLoad('policies', (signal) => api.get('/smtp-policies', { query: { limit: 200 }, signal }));
-  useEvery(30_000, () => { if (!filter.policy) void loaded.reload(); });
+  useEvery(30_000, () => { if (!filter.policy && !loaded.loading) void loaded.reload(); });
   const rows = loaded.data?.data ?? [];
   if (first || (loaded.data && rows.length === 0 && !filtered)) return <FirstSteps id={first} />;
   const open = rows.filter((w) => w.is_active && !w.smtp_security_policy_id).length;

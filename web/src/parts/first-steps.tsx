@@ -74,7 +74,7 @@ function Send({ w }: { w: Webhook }) {
 function Arrival({ w, onSeen }: { w: Webhook; onSeen: () => void }) {
   const log = useLoad(`arrival ${w.id}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { simulated: false, limit: 1 }, signal }));
   const record = log.data?.data?.[0];
-  useEvery(2000, () => { if (!record) void log.reload(); });
+  useEvery(2000, () => { if (!record && !log.loading) void log.reload(); });
   useEffect(() => { if (record) { onSeen(); announce('The first message has arrived'); } }, [record?.id]);
   if (log.error) return <p class="muted">{log.error.message}</p>;
   if (!record) return <p class="waiting" role="status"><span class="pulse" aria-hidden="true" />Waiting for the first message</p>;
