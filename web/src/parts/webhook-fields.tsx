@@ -72,7 +72,7 @@ export function Payload({ form }: Fields) {
   const { values: v, errors: e } = form;
   const set = v.attachments !== 'inline' || v.include_raw !== 'none' || v.headers !== '' || v.payload_template !== '';
   const wrong = Boolean(e.attachments || e.include_raw || e.custom_headers || e.payload_template);
-  return <details class="rule" open={set || wrong}><summary class="label">Request and payload</summary>
+  return <details class="rule payload" open={set || wrong}><summary class="label">Request and payload</summary>
     <div class="two">
       <SelectField label="Attachments" name="attachments" value={v.attachments} onValue={(t) => form.set('attachments', t as WebhookValues['attachments'])} error={e.attachments}
         options={[{ value: 'inline', name: 'In the payload, large ones by link' }, { value: 'link', name: 'By link' }, { value: 'none', name: 'Left out' }]} />
