@@ -78,19 +78,25 @@ async function look(one, path, texts) {
     one.where = `hostile ${path.replace(/_\w{26}/g, '')}`.slice(0, 60);
     for (const answer of ['GET 400', 'GET 422', 'GET 404']) one.may.add(answer);
     await one.actions.goto(path);
-    for (const name of ['Show source', 'Show the message', 'Show']) { const b = one.page.getByRole('button', { name, exact: true }); if (await b.count()) await b.first().click(); }
+    const stored = one.page.getByRole('button', { name: 'Show the source', exact: true });
+    if (await stored.count()) { await stored.first().click(); await one.actions.ready(); }
     await one.page.evaluate(() => document.querySelectorAll('details').forEach((d) => { d.open = true; }));
     for (const text of texts) await one.actions.text(text);
-    const found = await one.page.evaluate(() => ({
-      pwned: window.pwned, foreign: [...document.querySelectorAll('[src], [href], [action], [data]')].map((e) => e.src || e.href || e.action || e.data).filter((u) => typeof u === 'string' && !u.startsWith(location.origin) && !u.startsWith('blob:')),
-      elements: document.querySelectorAll('main img, main iframe, main script, main base, main style, main object, main embed, main meta, main link, main [onerror], main [onload]').length,
-      scripts: [...document.scripts].filter((s) => !s.src).length, turned: (document.body.innerText.match(/\u202e/g) ?? []).length,
-    }));
-    if (found.pwned !== undefined) throw new Error(`a script ran: ${found.pwned}`);
-    check(one.where, found.elements === 0 && found.scripts === 0, `${path}: ${found.elements} elements and ${found.scripts} scripts of a stranger`);
-    check(one.where, found.foreign.length === 0, `${path}: leads to ${found.foreign[0]}`);
-    check(one.where, found.turned === 0, `${path}: U+202E is not drawn as its code point`);
+    await sound(one, path);
     await sideways(one, [1280, 320]);
     await one.page.setViewportSize({ width: 1280, height: 800 });
   }, one.page);
+}
+
+/** Nothing on this page is an element, a script or a link of a stranger. */
+export async function sound(one, path) {
+  const found = await one.page.evaluate(() => ({
+    pwned: window.pwned, foreign: [...document.querySelectorAll('[src], [href], [action], [data]')].map((e) => e.src || e.href || e.action || e.data).filter((u) => typeof u === 'string' && !u.startsWith(location.origin) && !u.startsWith('blob:')),
+    elements: document.querySelectorAll('main img, main iframe, main script, main base, main style, main object, main embed, main meta, main link, main [onerror], main [onload]').length,
+    scripts: [...document.scripts].filter((s) => !s.src).length, turned: (document.body.innerText.match(/\u202e/g) ?? []).length,
+  }));
+  if (found.pwned !== undefined) throw new Error(`a script ran: ${found.pwned}`);
+  check(one.where, found.elements === 0 && found.scripts === 0, `${path}: ${found.elements} elements and ${found.scripts} scripts of a stranger`);
+  check(one.where, found.foreign.length === 0, `${path}: leads to ${found.foreign[0]}`);
+  check(one.where, found.turned === 0, `${path}: U+202E is not drawn as its code point`);
 }

@@ -7,9 +7,20 @@ const pictures = fileURLToPath(new URL('../../build/web-failed', import.meta.url
 export const counts = { passed: 0, failed: 0 };
 const told = new Map();
 
-export function passed() { counts.passed++; }
+/** What fails while `work` runs: for tests of the tests. */
+let kept = null;
+export async function failuresOf(work) {
+  kept = [];
+  try { await work(); } catch (trouble) { kept.push(trouble.message); }
+  const found = kept;
+  kept = null;
+  return found;
+}
+
+export function passed() { if (!kept) counts.passed++; }
 /** The same failure at ten pages is told three times and counted ten times. */
 export function failed(where, what) {
+  if (kept) { kept.push(what); return; }
   counts.failed++;
   const key = what.replace(/\d+/g, '0').slice(0, 120), times = (told.get(key) ?? 0) + 1;
   told.set(key, times);
@@ -30,5 +41,5 @@ export async function piece(name, work, page) {
     }
     failed(name, `${trouble.message}${shot ? `\n      picture  ${shot}` : ''}`);
   }
-  if (counts.failed === before) console.log(`ok   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
+  if (counts.failed === before && !kept) console.log(`ok   ${name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
 }
