@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash format lint clean
+.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
 	@echo "make demo      in a second shell: a policy, a webhook, a mail, a refusal explained"
+	@echo "make shots     pictures of every page with demo data, light, dark and phone, in build/shots"
 	@echo "make test      install, build, run every test and suite"
 	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
@@ -26,6 +27,10 @@ run: bootstrap
 
 demo:
 	@tools/demo
+
+shots: bootstrap-test
+	@tools/build release postern
+	@tests/system/web.py --shots
 
 build: bootstrap
 	@tools/build release postern

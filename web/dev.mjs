@@ -49,4 +49,4 @@ createServer(async (req, res) => {
     res.writeHead(200, { 'Content-Type': types[extname(asset)] ?? 'text/html; charset=utf-8', 'Content-Security-Policy': csp, 'Cache-Control': 'no-store' });
     res.end(octets);
   } catch { res.writeHead(404); res.end(); }
-}).listen(port, '127.0.0.1', () => console.log(`http://127.0.0.1:${port}/app/`));
+}).listen(port, '127.0.0.1', function () { console.log(`http://127.0.0.1:${this.address().port}/app/`); });

@@ -4,7 +4,6 @@ To switch the cases on, delete the line. The words are what a player's `load` fo
 """
 
 PENDING = {
-    ("conduit", "browser"): "web UI pages",
     ("relay", "dane"): "outbound relay: DANE through the binary",
     ("relay", "mtasts"): "outbound relay: MTA-STS",
     ("relay", "dsn"): "outbound relay: reports are played by the unit tests (src/relay/report_suite_test.cc)",

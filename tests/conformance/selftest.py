@@ -197,7 +197,7 @@ class Matching(unittest.TestCase):
         self.assertEqual(need({"smtp": {"client_ip": "::1", "lines": [{"send": "x", "expect": "550 5.7.26"}]}}), {"dkim"})
 
     def test_pending_names_exist(self):
-        self.assertEqual(pending.reasons("conduit", {"browser", "other"}), ["web UI pages"])
+        self.assertEqual(pending.reasons("relay", {"mtasts", "other"}), ["outbound relay: MTA-STS"])
         self.assertEqual(pending.reasons("messages", {"browser"}), [])
 
 

@@ -9,6 +9,7 @@ import string
 import time
 
 from harness import dns, smtp
+from harness.browser import Browser
 from harness.cases import Case, Fail, FormatError, wanted
 from harness.match import match
 from harness.receiver import Receiver
@@ -21,6 +22,7 @@ SETTINGS = {
     "api": {"signup": "open", "rate_limits": False},
 }
 STEPS = ("api", "smtp", "stub", "webhook", "sleep_ms")
+ACTIONS = {"goto", "click", "fill", "select", "check", "expect_path", "expect_text", "expect_value", "expect_row", "expect_no_dialog"}
 RESULTS = {"spf": "spf", "spf_result": "spf", "dkim": "dkim", "dkim_results": "dkim", "dmarc": "dmarc", "dmarc_result": "dmarc"}
 # Replies that only a verification gives (RFC 7372, RFC 3463).
 REPLIES = {"5.7.23": "spf", "5.7.24": "spf", "4.7.24": "spf", "5.7.20": "dkim", "5.7.21": "dkim", "4.7.5": "dkim", "5.7.26": "dkim"}
@@ -29,34 +31,34 @@ REPLIES = {"5.7.23": "spf", "5.7.24": "spf", "4.7.24": "spf", "5.7.20": "dkim", 
 class Player:
     def load(self, directory):
         files = sorted((directory / "cases").glob("*.json")) or sorted(directory.glob("*.json"))
-        if not files:
+        flows = directory / "ui" / "flows.json"
+        if not files and not flows.is_file():
             raise FormatError("no cases/*.json in %s" % directory)
         cases = []
         for path in files:
             for entry in json.loads(path.read_text(encoding="utf-8")):
                 check_format(entry, path.name)
                 cases.append(Case(entry["id"], entry["title"], entry, needs(entry, directory), slow="sleep_ms" in json.dumps(entry)))
-        flows = directory / "ui" / "flows.json"
         if flows.is_file():
             for entry in json.loads(flows.read_text(encoding="utf-8")):
-                cases.append(Case("ui/" + entry["id"], entry.get("ref", ""), entry, frozenset(["browser"])))
+                check_flow(entry)
+                cases.append(Case("ui/" + entry["id"], entry.get("ref", ""), entry, frozenset(["browser"]), slow=True))
         return cases
 
     def open(self, context):
         zone = context.directory / "dns" / "zone.json"
         self.directory, self.verbose = context.directory, context.verbose
         self.dns = dns.start([zone] if zone.is_file() else [])
-        self.receiver = Receiver()
+        self.receiver, self.browser = Receiver(), Browser()
         settings = {**SETTINGS, "dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"}}
         self.postern = context.postern(settings)
         self.postern.start()
 
     def play(self, case, context):
-        if "steps" not in case.data:
-            raise Fail("there is no player for browser flows")
         start = self.postern.ensure()
         try:
-            Run(self, case.data).go()
+            run = Run(self, case.data)
+            run.flow() if "flow" in case.data else run.go()
         except Exception as e:
             if self.postern.died(start, patience=1.0):
                 raise Fail("%s\n%s" % (e, self.postern.death_note())) from None
@@ -65,6 +67,7 @@ class Player:
             raise Fail(self.postern.death_note())
 
     def close(self):
+        self.browser.close()
         self.postern.remove()
         self.receiver.stop()
         self.dns.stop()
@@ -77,6 +80,15 @@ def check_format(entry, where):
     for i, step in enumerate(entry["steps"]):
         if sum(k in step for k in STEPS) != 1:
             raise FormatError("%s: %s step %d: exactly one of %s expected" % (where, entry["id"], i, ", ".join(STEPS)))
+
+
+def check_flow(entry):
+    for key in ("id", "setup", "flow", "then"):
+        if key not in entry:
+            raise FormatError("flows.json: flow %r has no %r" % (entry.get("id"), key))
+    for i, action in enumerate(entry["flow"]):
+        if len(action) != 1 or not set(action) <= ACTIONS:
+            raise FormatError("flows.json: %s action %d: exactly one of %s expected" % (entry["id"], i, ", ".join(sorted(ACTIONS))))
 
 
 # ---------------------------------------------------------------- what a case needs
@@ -159,11 +171,22 @@ class Run:
     def go(self):
         for name in self.entry.get("accounts", ["a"]):
             self.account(name)
-        for i, step in enumerate(self.entry["steps"]):
+        self.steps("step", self.entry["steps"])
+
+    def flow(self):
+        """A browser signs in with an account of its own and does what is written; API steps stand before and behind."""
+        self.account("a")
+        self.steps("setup", self.entry["setup"])
+        base = "http://127.0.0.1:%d" % self.postern.api_port
+        self.player.browser.play(self.entry["id"], base, self.values["a.email"], self.values["a.password"], self.sub(self.entry["flow"]))
+        self.steps("then", self.entry["then"])
+
+    def steps(self, word, steps):
+        for i, step in enumerate(steps):
             try:
                 self.step(step)
             except Fail as e:
-                raise Fail("step %d: %s" % (i, e)) from None
+                raise Fail("%s %d: %s" % (word, i, e)) from None
 
     def account(self, name):
         mail = "%s-%s@example.com" % (name, self.values["run"])

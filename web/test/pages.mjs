@@ -1,0 +1,160 @@
+// Every page and state, looked at as everybody might: light, dark, narrow, by keyboard, by axe-core.
+import { until } from './actions.mjs';
+import { demo } from './demo.mjs';
+import { check, failed, piece } from './report.mjs';
+import { Session } from './session.mjs';
+import { all } from './states.mjs';
+
+const widths = [320, 390, 768, 1024, 1280];
+
+/** Everything that must hold on a page that stands there. */
+export async function inspect(one, state) {
+  const { page, where } = one;
+  const facts = await page.evaluate(() => ({
+    title: document.title, lang: document.documentElement.lang, headings: [...document.querySelectorAll('h1')].filter((h) => h.getClientRects().length).length,
+    landmark: document.querySelectorAll('main').length, styled: document.querySelectorAll('[style]:not([popover])').length, handlers: [...document.querySelectorAll('*')].filter((e) => [...e.attributes].some((a) => /^on/.test(a.name))).length,
+  }));
+  check(where, facts.headings === 1, `${facts.headings} h1 are shown`);
+  check(where, / · Postern$/.test(facts.title), `the title is "${facts.title}"`);
+  check(where, facts.landmark === 1 && facts.lang === 'en', 'no main, or no language');
+  check(where, facts.styled + facts.handlers === 0, `${facts.styled} style attributes, ${facts.handlers} handlers as text`);
+  await one.axe('light');
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await one.axe('dark', ['color-contrast']);
+  await sideways(one);
+  await one.axe('dark, 320 px', ['color-contrast']);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await one.axe('320 px');
+}
+
+/** No page scrolls sideways. Ends at the narrowest width. */
+export async function sideways(one, at = [...widths].reverse()) {
+  for (const width of at) {
+    await one.page.setViewportSize({ width, height: 844 });
+    const over = await one.page.evaluate(() => {
+      const root = document.scrollingElement;
+      if (root.scrollWidth <= root.clientWidth) return '';
+      const wide = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.vh'));
+      const name = (e) => `${e.tagName.toLowerCase()}${e.className ? '.' + String(e.className).replace(/ /g, '.') : ''}`;
+      return `scrolls sideways by ${root.scrollWidth - root.clientWidth} px; wide are ${wide.slice(0, 3).map(name).join(' ')} … ${wide.slice(-2).map(name).join(' ')} "${(wide.at(-1)?.textContent ?? '').slice(0, 30)}"`;
+    });
+    check(one.where, !over, `${width} px: ${over}`);
+  }
+}
+
+async function visit(browser, state) {
+  const one = await Session.open(browser, state.name);
+  const name = `pages: ${state.name}`;
+  try {
+    if (state.as) await one.enter(state.as);
+    for (const answer of state.may ?? []) one.may.add(answer);
+    await piece(name, async () => {
+      await one.open(state.path);
+      if (state.then) await state.then(one.actions, one);
+      await one.page.waitForLoadState('networkidle', { timeout: 1000 }).catch(() => null);
+      await inspect(one, state);
+    }, one.page);
+  } catch (trouble) { failed(name, trouble.message); } finally { await one.close(); }
+}
+
+export default async function pages(browser) {
+  const made = await demo();
+  const wanted = process.env.POSTERN_STATES ? new RegExp(process.env.POSTERN_STATES) : /./;
+  const left = (await all(made)).filter((s) => wanted.test(s.name));
+  // Two at a time: one page waits while the other computes.
+  const worker = async () => { for (let state; (state = left.shift());) await visit(browser, state); };
+  await Promise.all([worker(), worker(), worker()]);
+  if (!process.env.POSTERN_STATES) await keyboard(browser, made);
+}
+
+async function keyboard(browser, made) {
+  const one = await Session.open(browser, 'keyboard');
+  const { page, actions } = one;
+  const focused = () => page.evaluate(() => { const e = document.activeElement; return (e?.getAttribute('aria-label') ?? e?.textContent ?? '').trim().slice(0, 60); });
+  const focus = (wanted) => until(async () => { const got = await focused(); return got === wanted ? '' : `the focus is on "${got}", not on "${wanted}"`; }, 3000);
+  /** Tab until the control has the focus. */
+  const tabTo = async (role, name) => {
+    for (let n = 0; n < 60; n++) {
+      await page.keyboard.press('Tab');
+      if (await page.getByRole(role, { name }).first().evaluate((e) => e === document.activeElement).catch(() => false)) return;
+    }
+    throw new Error(`Tab does not reach ${role} "${name}"`);
+  };
+  await one.enter(made.owner);
+  await piece('keyboard: the skip link', async () => {
+    await actions.goto('/app/webhooks');
+    await page.keyboard.press('Tab');
+    await focus('Skip to content');
+    await page.keyboard.press('Enter');
+    await until(() => page.evaluate(() => document.activeElement?.id === 'main' || document.querySelector('main').contains(document.activeElement) ? '' : 'the focus is not in the content'));
+  }, page);
+  await piece('keyboard: from the sidebar through a form to its save', async () => {
+    await actions.goto('/app/webhooks');
+    await tabTo('link', /^Policies$/);
+    await page.keyboard.press('Enter');
+    await actions.path('/app/smtp-policies');
+    await focus('Policies');  // the h1
+    await tabTo('link', /^\+ New$/);
+    await page.keyboard.press('Enter');
+    await actions.path('/app/smtp-policies/new');
+    await until(async () => (await page.getByLabel('Name').count()) ? '' : 'no form');
+    await tabTo('textbox', /^Name/);
+    await page.keyboard.type('by keyboard');
+    await tabTo('switch', /^Require SPF/);
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Control+Enter');
+    await until(() => /\/new$/.test(page.url()) ? 'Ctrl+Enter does not save' : '');
+    await actions.text('by keyboard');
+  }, page);
+  await piece('keyboard: the focus goes to the h1 of a new page', async () => {
+    await actions.goto('/app/webhooks');
+    for (const [name, heading] of [['Traces', 'Traces'], ['Account', 'Account'], ['Audit log', 'Audit log']]) { await actions.click(name); await focus(heading); }
+  }, page);
+  await piece('keyboard: letters', async () => {
+    await actions.goto('/app/webhooks');
+    for (const [letter, path] of [['p', '/app/smtp-policies'], ['c', '/app/connection-policies'], ['t', '/app/traces'], ['r', '/app/replay'], ['q', '/app/queue'], ['w', '/app/webhooks']]) {
+      await page.keyboard.press('g');
+      await page.keyboard.press(letter);
+      await actions.path(path);
+      await actions.ready();
+    }
+    await until(async () => (await page.locator('main tbody a').count()) ? '' : 'no rows');
+    await page.keyboard.press('j');
+    const first = await focused();
+    await page.keyboard.press('j');
+    check('keyboard', first !== '' && first !== await focused(), 'j does not go down the rows');
+    await page.keyboard.press('k');
+    check('keyboard', first === await focused(), 'k does not go up');
+    await page.keyboard.press('/');
+    check('keyboard', await page.evaluate(() => document.activeElement.type === 'search'), '/ does not go to the search');
+    await page.keyboard.type('?gp');
+    check('keyboard', await page.evaluate(() => location.pathname === '/app/webhooks' && !document.querySelector('dialog[open]')), 'letters act while a field has the focus');
+    await actions.goto('/app/webhooks');
+    await page.keyboard.press('n');
+    await actions.path('/app/webhooks/new');
+    await actions.goto('/app/webhooks');
+    await page.keyboard.press('?');
+    await until(async () => (await page.locator('dialog[open]').count()) ? '' : '? opens no table');
+    await page.keyboard.press('Escape');
+    await until(async () => (await page.locator('dialog[open]').count()) ? 'Escape does not close the table' : '');
+  }, page);
+  await piece('keyboard: a dialog keeps the focus and gives it back', async () => {
+    await actions.goto(`/app/smtp-policies/${made.policies['high-security'].id}`);
+    await tabTo('button', /^Delete$/);
+    await page.keyboard.press('Enter');
+    await focus('Keep it');
+    await page.keyboard.press('Enter');
+    await focus('Delete');
+  }, page);
+  await piece('the theme is kept, and back goes back', async () => {
+    await actions.goto('/app/webhooks');
+    await page.getByRole('radio', { name: 'Dark' }).check({ force: true });
+    await page.reload();
+    check('theme', await page.evaluate(() => document.documentElement.dataset.theme) === 'dark', 'the theme is not kept');
+    await page.getByRole('radio', { name: 'System' }).check({ force: true });
+    await actions.click('Policies');
+    await page.goBack();
+    await actions.path('/app/webhooks');
+  }, page);
+  await one.close();
+}
