@@ -183,7 +183,7 @@ Task<net::HttpResponse> Deliveries::logs(Call& call) {
     };
     const store::Slice<store::LogRecord> records = co_await core_.disk(std::move(read));
     boost::json::array data;
-    for (const store::LogRecord& record : records.rows) data.push_back(to_json(record));
+    for (const store::LogRecord& record : records.rows) data.push_back(log_json(record));
     co_return sliced(std::move(data), records.next);
   }
   auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
