@@ -26,7 +26,7 @@ class FakeTraces : public TraceReader {
   TraceQuery seen;
   Task<Result<TraceList>> list(TraceQuery query) override {
     seen = query;
-    co_return TraceList{{{{"id", "01HX0000000000000000000000"}}}, 1};
+    co_return TraceList{{{{"id", "01HX0000000000000000000000"}, {"webhook_id", nullptr}}}, 1};
   }
   Task<Result<std::optional<boost::json::object>>> story(std::optional<std::string> account,
                                                          std::string id) override {

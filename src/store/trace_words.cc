@@ -182,7 +182,8 @@ Result<TraceFound> TraceReader::search(const TraceSearch& search, const TraceWor
       oldest && *oldest)
     found.oldest = **oldest;
   for (;;) {
-    const std::size_t most = seen == 0 ? search.limit + 1 : piece;
+    const std::size_t most = std::min<std::uint64_t>(
+        seen == 0 ? search.limit + 1 : piece, std::max<std::uint64_t>(1, search.most_rows - seen));
     auto rows = database_->all(sql, trace_row, index.value, before, most);
     if (!rows) return tl::unexpected(rows.error());
     for (TraceRow& row : *rows) {

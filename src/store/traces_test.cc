@@ -10,6 +10,7 @@
 #include "base/ulid.h"
 #include "policy/record.h"
 #include "policy/webhook.h"
+#include "store/trace_words.h"
 
 namespace postern::store {
 namespace {
@@ -282,6 +283,85 @@ TEST_F(Traces, spans_are_read_oldest_first_in_parts) {
   EXPECT_EQ(numbers(*late), (std::vector<std::uint64_t>{4, 5}));
   EXPECT_EQ(numbers(*reading->span(std::nullopt, 3)), (std::vector<std::uint64_t>{3, 4, 5}));
   EXPECT_EQ(reading->span(now + std::chrono::hours(1), std::nullopt)->count, 0u);
+}
+
+TEST_F(Traces, a_search_goes_on_page_by_page) {
+  const auto writing = writer();
+  for (int i = 0; i < 30; ++i) writing->post(trace(i % 3 == 0 ? "a" : "b", "1"));
+  for (int i = 0; i < 5; ++i) writing->post(trace("c", "2", "accepted"));
+  writing->flush();
+  const auto reading = reader();
+  TraceSearch search{.account_id = "acc_1", .webhook_id = {}, .outcome = {}, .limit = 4};
+  std::vector<std::uint64_t> seen;
+  for (int pages = 0; pages < 20; ++pages) {
+    const auto found = reading->search(search, *parse_trace_words("to:a@"));
+    ASSERT_TRUE(found);
+    EXPECT_TRUE(found->complete);
+    EXPECT_LE(found->rows.size(), 4u);
+    for (const TraceRow& row : found->rows) seen.push_back(row.number);
+    if (found->next == 0) break;
+    search.before = found->next;
+  }
+  EXPECT_EQ(seen.size(), 10u);
+  EXPECT_TRUE(std::is_sorted(seen.rbegin(), seen.rend()));
+  const auto refused = reading->search(
+      {.account_id = {}, .webhook_id = {}, .outcome = "rejected", .limit = 200}, {});
+  EXPECT_EQ(refused->rows.size(), 30u);
+  EXPECT_EQ(refused->rows[0].enhanced, "5.7.1");
+}
+
+TEST_F(Traces, a_search_that_takes_too_long_says_where_it_stopped) {
+  const auto writing = writer();
+  for (int i = 0; i < 50; ++i) writing->post(trace("a", "1"));
+  writing->flush();
+  const auto reading = reader();
+  TraceSearch search{
+      .account_id = {}, .webhook_id = {}, .outcome = {}, .limit = 5, .most_rows = 10};
+  std::size_t calls = 0;
+  for (;; ++calls) {
+    ASSERT_LT(calls, 60u);
+    const auto found = reading->search(search, *parse_trace_words("from:nobody"));
+    EXPECT_TRUE(found->rows.empty());
+    EXPECT_TRUE(found->searched_to.has_value() || found->complete);
+    if (found->complete) break;
+    ASSERT_NE(found->next, 0u);
+    search.before = found->next;
+  }
+  EXPECT_GT(calls, 1u);
+}
+
+TEST_F(Traces, are_counted_by_what_became_of_them) {
+  const auto writing = writer();
+  const auto at = std::chrono::system_clock::now();
+  for (int i = 0; i < 3; ++i) writing->post(trace("a", "1", "rejected", at));
+  writing->post(trace("a", "1", "accepted", at));
+  writing->post(trace("b", "1", "deferred", at));
+  writing->post(trace("c", "2", "accepted", at));
+  writing->post(trace("c", "2", "aborted", at));
+  writing->flush();
+  const auto reading = reader();
+  const auto sum = [&](TallyQuery query) {
+    query.from = now() - std::chrono::hours(1);
+    query.until = now() + std::chrono::minutes(10);
+    std::map<std::string, std::uint64_t> counts;
+    const auto rows = reading->tallies(query);
+    for (const TallyRow& row : *rows) counts[row.outcome] += row.n;
+    return counts;
+  };
+  using Counts = std::map<std::string, std::uint64_t>;
+  EXPECT_EQ(sum({}), (Counts{{"accepted", 2}, {"deferred", 1}, {"rejected", 3}}));
+  EXPECT_EQ(sum({.account_id = "acc_1"}),
+            (Counts{{"accepted", 1}, {"deferred", 1}, {"rejected", 3}}));
+  EXPECT_EQ(sum({.account_id = {}, .webhook_id = "wh_a"}),
+            (Counts{{"accepted", 1}, {"rejected", 3}}));
+  const auto days = reading->day_counts({"wh_a", "wh_b", "wh_none"}, now());
+  EXPECT_EQ((*days)[0].refused, 3u);
+  EXPECT_EQ((*days)[1].deferred, 1u);
+  EXPECT_EQ((*days)[2].accepted, 0u);
+  writing->forget_account("acc_1");
+  writing->flush();
+  EXPECT_TRUE(sum({.account_id = "acc_1"}).empty());
+  EXPECT_EQ(reading->day_counts({"wh_a"}, now())->at(0).refused, 0u);
 }
 
 }  // namespace

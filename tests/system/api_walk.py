@@ -223,7 +223,7 @@ class Walk:
         self.call("runTraceAgain", get(first, "data", 0, "id"))
         now = datetime.datetime.now(datetime.timezone.utc)
         times = "?from=%s&until=%s" % tuple((now + datetime.timedelta(hours=h)).strftime("%Y-%m-%dT%H:%M:%SZ") for h in (-1, 1))
-        self.call("getStats", query="%s&step=60&webhook_id=%s" % (times, self.webhook))
+        self.call("getStats", query="%s&step=5m&webhook_id=%s" % (times, self.webhook))
         self.stream()
         self.call("updateWebhook", self.webhook, body={"clear_security_policy": True})
 
@@ -233,13 +233,13 @@ class Walk:
         import http.client  # here alone: everything else is a whole answer
         connection = http.client.HTTPConnection("127.0.0.1", self.server.api_port, timeout=5)
         try:
-            connection.request("GET", "/api/v1/traces/stream?q=to:%s&webhook_id=%s" % (self.address, self.webhook),
+            connection.request("GET", "/api/v1/traces/stream?last_event_id=1&q=to:%s&webhook_id=%s" % (self.address, self.webhook),
                                headers={"Authorization": "Bearer " + self.token})
             reply = connection.getresponse()
             kind = reply.headers.get("Content-Type", "").split(";")[0]
             if self.judge.expect("streamTraces succeeds", reply.status == 200 and kind == "text/event-stream", "%d %s" % (reply.status, kind)):
                 self.judge.called.add(operation.id)
-                self.judge.requested |= {"streamTraces ?q", "streamTraces ?webhook_id"}
+                self.judge.requested |= {"streamTraces ?q", "streamTraces ?webhook_id", "streamTraces ?last_event_id"}
                 send(self.server, self.address)
                 self.judge.expect("streamTraces tells of a new trace", reply.read(1) != b"")
         finally:

@@ -101,7 +101,7 @@ export class Actions {
       : `no visible text "${wanted}"; the page says: ${short((await this.page.locator('body').innerText()).replace(/\s+/g, ' '), 900)}`, within);
   }
   noText(wanted) {
-    return until(async () => (await this.visible(this.page.getByText(wanted))).length ? `the page still says "${wanted}"` : '');
+    return until(async () => (await this.visible(this.page.locator('main').getByText(wanted))).length ? `the page still says "${wanted}"` : '');
   }
   value(label, wanted) {
     return until(async () => {

@@ -30,9 +30,17 @@ constexpr std::array<std::string_view, 13> writable = {"name",
                                                        "attachments",
                                                        "include_raw",
                                                        "timeout_ms"};
-constexpr std::array<std::string_view, 8> read_only = {
-    "id",      "account_id", "secret",    "previous_secret_expires_at", "signing_public_key",
-    "version", "created_at", "updated_at"};
+constexpr std::array<std::string_view, 11> read_only = {"id",
+                                                        "account_id",
+                                                        "secret",
+                                                        "previous_secret_expires_at",
+                                                        "signing_public_key",
+                                                        "version",
+                                                        "created_at",
+                                                        "updated_at",
+                                                        "policy_name",
+                                                        "counts_24h",
+                                                        "last_delivery"};
 constexpr std::array<std::string_view, 2> delivery_modes = {"sync", "queued"};
 constexpr std::array<std::string_view, 3> attachment_words = {"inline", "link", "none"};
 constexpr std::array<std::string_view, 3> raw_words = {"none", "inline", "link"};

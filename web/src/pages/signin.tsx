@@ -7,10 +7,11 @@ import { Note } from '../parts/basic';
 import { TextField, useForm } from '../parts/form';
 import { Gate, PhoneBrand } from '../parts/gate';
 
-/** Where to go then: a path of these pages and nothing else. */
+/** Where to go then: a path of these pages and nothing else, whatever dots and slashes it is written with. */
 export function destination(): string {
-  const next = query.value.get('next') ?? '';
-  return next.startsWith('/app/') && !next.startsWith('/app/sign') ? next : '/app/webhooks';
+  const to = new URL(query.value.get('next') || '/app/webhooks', location.origin);
+  const inside = to.origin === location.origin && to.pathname.startsWith('/app/') && !/^\/app\/(sign|reset)/.test(to.pathname);
+  return inside ? to.pathname + to.search : '/app/webhooks';
 }
 
 export async function enter(): Promise<void> {

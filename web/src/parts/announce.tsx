@@ -2,5 +2,12 @@
 import { signal } from '@preact/signals';
 
 const said = signal('');
-export function announce(text: string): void { said.value = ''; setTimeout(() => { said.value = text; }, 30); }
+let gone: ReturnType<typeof setTimeout> | undefined;
+/** Said once, and not found again by who reads on. */
+export function announce(text: string): void {
+  said.value = '';
+  clearTimeout(gone);
+  setTimeout(() => { said.value = text; }, 30);
+  gone = setTimeout(() => { said.value = ''; }, 6000);
+}
 export const Announcements = () => <div class="vh" role="status" aria-live="polite">{said.value}</div>;
