@@ -30,6 +30,25 @@ std::vector<Secret> hashes_of(const std::vector<std::string>& codes) {
   return hashes;
 }
 
+/// Whether a Host header (RFC 9110 §7.2) means this machine by itself. A page elsewhere whose name
+/// was made to resolve to 127.0.0.1 sends its own.
+bool names_this_machine(std::string_view host) {
+  const std::size_t port = host.find_last_of(":]");
+  if (port != std::string_view::npos && host[port] == ':') host = host.substr(0, port);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  const Result<IpAddress> address = IpAddress::parse(host);
+  return iequals(host, "localhost") || (address && address->is_loopback());
+}
+
+/// Whether somebody on the gateway's own machine asks. A proxy there speaks for anybody.
+bool is_local(const Call& call, bool behind_proxy) {
+  const auto& request = call.request;
+  if (behind_proxy || request.header("x-forwarded-for") || request.header("forwarded"))
+    return false;
+  return request.peer.is_loopback() &&
+         names_this_machine(request.header("host").value_or("localhost"));
+}
+
 }  // namespace
 
 bool is_timezone(std::string_view name, const std::string& zoneinfo) {
@@ -94,9 +113,8 @@ Task<void> Accounts::admit_newcomer(const Call& call) {
   auto count = [&store = core_.deps.store] { return store.accounts({0, 1}); };
   const store::Listed<store::AccountRow> present = co_await core_.disk(std::move(count));
   if (present.total > 0) co_return;
-  // The first account operates the gateway. A proxy on this machine speaks for anybody.
-  const bool forwarded = call.request.header("x-forwarded-for") || call.request.header("forwarded");
-  if (core_.options.behind_proxy || forwarded || !call.request.peer.is_loopback()) {
+  // The first account operates the gateway.
+  if (!is_local(call, core_.options.behind_proxy)) {
     throw forbidden("the first account is made with the link that postern serve printed");
   }
 }

@@ -21,6 +21,10 @@
 #include "admin/replays.h"
 #include "admin/sessions.h"
 #include "admin/system.h"
+#include "admin/test_mails.h"
+#include "admin/trace_rerun.h"
+#include "admin/trace_stream.h"
+#include "admin/traces.h"
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
@@ -110,6 +114,10 @@ struct AdminApi::Parts {
         domains(core),
         dkim_keys(core),
         deliveries(core),
+        traces(core, authenticator),
+        trace_stream(core, authenticator),
+        trace_reruns(core, authenticator),
+        test_mails(core),
         system(core),
         gateway_page(core, authenticator),
         pages(authenticator) {
@@ -128,7 +136,11 @@ struct AdminApi::Parts {
     webhooks.add_routes(router);
     domains.add_routes(router);
     dkim_keys.add_routes(router);
+    trace_stream.add_routes(router);
+    trace_reruns.add_routes(router);
     deliveries.add_routes(router);
+    traces.add_routes(router);
+    test_mails.add_routes(router);
     pages.add_routes(router);
   }
 
@@ -153,6 +165,10 @@ struct AdminApi::Parts {
   Domains domains;
   DkimKeys dkim_keys;
   Deliveries deliveries;
+  Traces traces;
+  TraceStream trace_stream;
+  TraceReruns trace_reruns;
+  TestMails test_mails;
   System system;
   GatewayPage gateway_page;
   Pages pages;
@@ -190,9 +206,9 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   }
   count_call(call);
   const auto accept = call.request.header("accept");
-  const bool is_download = route.path == "/api/v1/attachments/{id}" ||
-                           route.path == "/api/v1/queue/{id}/message" ||
-                           route.path == "/api/v1/openapi.yaml";
+  const bool is_download =
+      route.path == "/api/v1/attachments/{id}" || route.path == "/api/v1/queue/{id}/message" ||
+      route.path == "/api/v1/traces/stream" || route.path == "/api/v1/openapi.yaml";
   if (is_api(call.request) && accept && !is_download && !accepts_json(*accept)) {
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }

@@ -20,6 +20,7 @@ namespace postern::admin {
 
 class Publisher;
 class RunningLists;
+class TraceHub;
 
 /// Where the gateway takes mail.
 struct SmtpListener {
@@ -62,12 +63,15 @@ struct Dependencies {
   std::function<std::optional<std::string>(std::string_view text)> template_error;
   Simulator* simulator = nullptr;
   DryRun* dry_run = nullptr;
+  TestMail* test_mail = nullptr;
   TraceReader* traces = nullptr;
   ReadinessProbe* readiness = nullptr;
   MetricsSource* metrics = nullptr;
   RunningLists* lists = nullptr;
   Replayer* replayer = nullptr;
   QueueControl* queue = nullptr;
+  TraceHub* trace_hub = nullptr;
+  TraceRerun* trace_rerun = nullptr;
   /// Asked once the gateway listens; unset: nothing takes mail.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
 };

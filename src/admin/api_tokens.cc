@@ -69,7 +69,7 @@ std::vector<std::string> read_networks(BodyReader& body) {
 }
 
 std::vector<std::string> read_scopes(BodyReader& body, store::Role role) {
-  const bool may_write = role >= store::Role::operator_;
+  const bool may_write = role >= store::Role::operates;
   // Left out: what most programs need. An empty list would be a token that may do nothing.
   if (body.find("scopes") == nullptr) {
     return may_write ? std::vector<std::string>{"read", "write"} : std::vector<std::string>{"read"};

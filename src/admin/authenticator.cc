@@ -48,7 +48,7 @@ bool address_allowed(const std::vector<std::string>& networks, const IpAddress& 
 
 /// The role rule, whatever the caller came with.
 void check_role(const Caller& caller, Access access) {
-  if (access == Access::write && caller.role < store::Role::operator_) {
+  if (access == Access::write && caller.role < store::Role::operates) {
     throw forbidden("a viewer of this account may see everything and change nothing");
   }
   if (access == Access::owner && caller.role != store::Role::owner) {

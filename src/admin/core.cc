@@ -163,6 +163,32 @@ PageQuery page_of(const Call& call) {
   return query;
 }
 
+std::optional<store::Keyset> keyset_of(const Call& call) {
+  constexpr std::size_t longest_search = 200;
+  const auto cursor = call.request.parameter("cursor");
+  const auto limit = number_parameter(call, "limit", 1, 200);
+  const auto search = call.request.parameter("q");
+  if (!cursor && !limit && !search) return std::nullopt;
+  store::Keyset keyset;
+  if (cursor) {
+    const auto before = parse_number(*cursor);
+    constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
+    if (!before || *before == 0 || *before > last)
+      throw invalid("cursor", "is not the `next` of an answer");
+    keyset.before = *before;
+  }
+  keyset.limit = limit.value_or(keyset.limit);
+  if (search && search->size() > longest_search) throw invalid("q", "has more than 200 octets");
+  if (search) keyset.needle = trim(*search);
+  return keyset;
+}
+
+net::HttpResponse sliced(boost::json::array data, std::uint64_t next) {
+  boost::json::value onward;
+  if (next != 0) onward = std::to_string(next);
+  return json_response(200, {{"data", std::move(data)}, {"next", std::move(onward)}});
+}
+
 std::string etag(std::uint64_t version) { return "\"" + std::to_string(version) + "\""; }
 
 bool version_matches(const Call& call, std::uint64_t version) {

@@ -96,6 +96,10 @@ struct PageQuery {
 PageQuery page_of(const Call& call);
 /// 200 with a page of a list: `total` is over all pages.
 net::HttpResponse paged(boost::json::array data, const PageQuery& query, std::uint64_t total);
+/// ?cursor, ?limit and ?q; nullopt when none of them is given: pages are counted then. Throws 422.
+std::optional<store::Keyset> keyset_of(const Call& call);
+/// 200 with a piece of a list and where it goes on.
+net::HttpResponse sliced(boost::json::array data, std::uint64_t next);
 /// A query parameter that is a whole number of this range; throws 422.
 std::optional<std::uint64_t> number_parameter(const Call& call, std::string_view name,
                                               std::uint64_t least, std::uint64_t most);

@@ -12,6 +12,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "admin/log_json.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "store/store.h"
@@ -23,44 +24,6 @@ using dialect::webhook::BodyReader;
 
 constexpr std::chrono::milliseconds inbox_poll{100};
 constexpr int max_attachments_in_hand = 8;
-
-template <class T>
-boost::json::value or_null(const std::optional<T>& value) {
-  return value ? boost::json::value_from(*value) : boost::json::value(nullptr);
-}
-
-boost::json::object to_json(const store::LogRecord& record) {
-  boost::json::object out{{"id", record.id},
-                          {"webhook_id", record.webhook_id},
-                          {"created_at", to_rfc3339(record.created_at)},
-                          {"kind", to_text(record.kind)},
-                          {"simulated", record.simulated()},
-                          {"attempt", record.attempt},
-                          {"message_id", or_null(record.message_id)},
-                          {"sender", record.sender},
-                          {"recipients", boost::json::value_from(record.recipients)},
-                          {"client_ip", or_null(record.client_ip)},
-                          {"helo", or_null(record.helo)},
-                          {"tls", or_null(record.tls)},
-                          {"auth_username", or_null(record.auth_username)},
-                          {"size", or_null(record.size)},
-                          {"http_status", or_null(record.http_status)},
-                          {"duration_ms", or_null(record.duration_ms)},
-                          {"error", or_null(record.error)},
-                          {"smtp_code", or_null(record.smtp_code)},
-                          {"smtp_text", or_null(record.smtp_text)},
-                          {"override", to_text(record.override)}};
-  out["policy_id"] = or_null(record.policy_id);
-  out["policy_version"] = or_null(record.policy_version);
-  out["failed_control"] = or_null(record.failed_control);
-  out["spf_result"] = or_null(record.spf_result);
-  out["dkim_results"] = boost::json::value_from(record.dkim_results);
-  out["dmarc_result"] = or_null(record.dmarc_result);
-  out["next_attempt_at"] = admin::to_json(record.next_attempt_at);
-  out["trace_id"] = or_null(record.trace_id);
-  out["count"] = record.count;
-  return out;
-}
 
 boost::json::object to_json(const store::InboxMessage& message) {
   return {{"id", message.id},
@@ -167,8 +130,6 @@ void Deliveries::add_routes(Router& router) {
   add("DELETE", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::write,
       &Deliveries::delete_inbox_message);
   add("GET", "/api/v1/attachments/{id}", Access::open, &Deliveries::attachment);
-  add("GET", "/api/v1/traces", Access::read, &Deliveries::traces);
-  add("GET", "/api/v1/traces/{id}", Access::read, &Deliveries::trace);
 }
 
 Task<void> Deliveries::check_owner(const Call& call) {
@@ -212,15 +173,25 @@ Task<net::HttpResponse> Deliveries::simulate(Call& call) {
 }
 
 Task<net::HttpResponse> Deliveries::logs(Call& call) {
-  const PageQuery query = page_of(call);
   const store::LogFilter filter = read_filter(call);
+  const auto keyset = keyset_of(call);
+  const PageQuery query = keyset ? PageQuery{} : page_of(call);
   co_await check_owner(call);
+  if (keyset) {
+    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, keyset = *keyset] {
+      return log.log_slice(id, filter, keyset);
+    };
+    const store::Slice<store::LogRecord> records = co_await core_.disk(std::move(read));
+    boost::json::array data;
+    for (const store::LogRecord& record : records.rows) data.push_back(log_json(record));
+    co_return sliced(std::move(data), records.next);
+  }
   auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
     return log.list(id, filter, page);
   };
   const store::Listed<store::LogRecord> records = co_await core_.disk(std::move(read));
   boost::json::array data;
-  for (const store::LogRecord& record : records.rows) data.push_back(to_json(record));
+  for (const store::LogRecord& record : records.rows) data.push_back(log_json(record));
   co_return paged(std::move(data), query, records.total);
 }
 
@@ -285,11 +256,22 @@ Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::secon
 }
 
 Task<net::HttpResponse> Deliveries::inbox(Call& call) {
-  const PageQuery query = page_of(call);
+  const auto keyset = keyset_of(call);
+  const PageQuery query = keyset ? PageQuery{} : page_of(call);
   constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
   const std::uint64_t after = number_parameter(call, "after", 0, last).value_or(0);
   const std::uint64_t wait = number_parameter(call, "wait", 0, 30).value_or(0);
   co_await check_owner(call);
+  if (keyset && wait != 0) throw invalid("wait", "and cursor or limit exclude each other");
+  if (keyset) {
+    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], after, keyset = *keyset] {
+      return log.inbox_slice(id, after, keyset);
+    };
+    const store::Slice<store::InboxMessage> slice = co_await core_.disk(std::move(read));
+    boost::json::array data;
+    for (const store::InboxMessage& message : slice.rows) data.push_back(to_json(message));
+    co_return sliced(std::move(data), slice.next);
+  }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
   store::Listed<store::InboxMessage> messages;
   while (true) {
@@ -356,40 +338,6 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   response.headers.emplace_back("Content-Disposition", disposition(row->filename));
   response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");
   co_return response;
-}
-
-Task<net::HttpResponse> Deliveries::traces(Call& call) {
-  const PageQuery query = page_of(call);
-  TraceQuery wanted;
-  wanted.account_id = call.caller.account_id;
-  wanted.offset = query.as_page().offset;
-  wanted.limit = query.page_size;
-  if (const auto webhook = call.request.parameter("webhook_id"))
-    wanted.webhook_id = std::string(*webhook);
-  if (const auto outcome = call.request.parameter("outcome")) {
-    constexpr std::array<std::string_view, 4> known = {"accepted", "rejected", "deferred",
-                                                       "aborted"};
-    if (std::find(known.begin(), known.end(), *outcome) == known.end()) {
-      throw invalid("outcome", "must be accepted, rejected, deferred or aborted");
-    }
-    wanted.outcome = std::string(*outcome);
-  }
-  if (core_.deps.traces == nullptr) throw unavailable("traces are not available on this server");
-  Result<TraceList> list = co_await core_.deps.traces->list(std::move(wanted));
-  if (!list) throw storage_trouble(list.error());
-  boost::json::array data;
-  for (boost::json::object& one : list->traces) data.push_back(std::move(one));
-  co_return paged(std::move(data), query, list->total);
-}
-
-Task<net::HttpResponse> Deliveries::trace(Call& call) {
-  if (!is_ulid(call.ids[0])) throw not_found();
-  if (core_.deps.traces == nullptr) throw unavailable("traces are not available on this server");
-  const Result<std::optional<boost::json::object>> found =
-      co_await core_.deps.traces->find(call.caller.account_id, call.ids[0]);
-  if (!found) throw storage_trouble(found.error());
-  if (!*found) throw not_found();
-  co_return json_response(200, **found);
 }
 
 }  // namespace postern::admin

@@ -24,8 +24,6 @@ class Deliveries {
   Task<net::HttpResponse> inbox_message(Call& call);
   Task<net::HttpResponse> delete_inbox_message(Call& call);
   Task<net::HttpResponse> attachment(Call& call);
-  Task<net::HttpResponse> traces(Call& call);
-  Task<net::HttpResponse> trace(Call& call);
 
   /// Throws 404 unless the webhook is the caller's.
   Task<void> check_owner(const Call& call);

@@ -28,9 +28,23 @@ class FakeTraces : public TraceReader {
     seen = query;
     co_return TraceList{{{{"id", "01HX0000000000000000000000"}}}, 1};
   }
-  Task<Result<std::optional<boost::json::object>>> find(std::string account,
+  Task<Result<std::optional<boost::json::object>>> story(std::optional<std::string> account,
+                                                         std::string id) override {
+    return find(std::move(account), std::move(id));
+  }
+  Task<Result<store::TraceFound>> search(store::TraceSearch, store::TraceWords) override {
+    co_return store::TraceFound{};
+  }
+  Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery) override {
+    co_return std::vector<store::TallyRow>{};
+  }
+  Task<Result<std::vector<store::DayCounts>>> day_counts(
+      std::vector<std::string> webhooks) override {
+    co_return std::vector<store::DayCounts>(webhooks.size());
+  }
+  Task<Result<std::optional<boost::json::object>>> find(std::optional<std::string> account,
                                                         std::string id) override {
-    seen.account_id = account;
+    seen.account_id = account.value_or("");
     if (id != "01HX0000000000000000000000") co_return std::optional<boost::json::object>();
     co_return boost::json::object{{"id", id}};
   }

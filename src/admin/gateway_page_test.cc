@@ -1,6 +1,7 @@
 #include "admin/gateway_page.h"
 
 #include <gtest/gtest.h>
+#include <set>
 
 #include "admin/test_api.h"
 #include "dialect/restrictions/rules.h"
@@ -120,6 +121,34 @@ TEST(GatewayPage, serves_its_own_description) {
   EXPECT_EQ(asked(tag).body, "");
   EXPECT_EQ(asked("W/\"1\", " + tag).status, 304);
   EXPECT_EQ(asked("\"1\"").status, 200);
+}
+
+/// "GET /webhooks/{id}" for every operation of openapi.yaml.
+std::set<std::string> documented(const std::string& yaml) {
+  std::set<std::string> operations;
+  std::string path;
+  bool inside = false;
+  for (const std::string_view line : split(yaml, '\n')) {
+    if (!line.empty() && line[0] != ' ') inside = line == "paths:";
+    if (!inside) continue;
+    if (line.starts_with("  /")) path = line.substr(2, line.size() - 3);
+    for (const std::string_view method : {"get", "post", "put", "delete"}) {
+      if (line == "    " + std::string(method) + ":") operations.insert(upper(method) + " " + path);
+    }
+  }
+  return operations;
+}
+
+/// The other direction, that all of them are served, needs each to be called: tests/system/api.py.
+TEST(GatewayPage, every_route_is_described) {
+  GatewayApi gateway;
+  const std::set<std::string> described = documented(gateway.api.get("/api/v1/openapi.yaml").body);
+  EXPECT_GT(described.size(), 80u);
+  constexpr std::string_view base = "/api/v1";
+  for (const auto& [method, path] : gateway.api.api->routes()) {
+    if (!path.starts_with(base)) continue;
+    EXPECT_TRUE(described.contains(method + " " + path.substr(base.size()))) << method << path;
+  }
 }
 
 TEST(GatewayPage, an_address_cannot_break_the_description) {

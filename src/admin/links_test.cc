@@ -66,8 +66,25 @@ TEST_F(LinksTest, the_first_account_is_made_on_this_machine_or_with_the_link) {
               403)
         << name;
   }
+  for (const char* host :
+       {"mx.example.net", "rebound.example:8025", "192.0.2.1:8025", "[2001:db8::1]"}) {
+    EXPECT_EQ(sign_up_from("127.0.0.1", account("a@example.com"), {{"host", host}}).status, 403)
+        << host;
+  }
   EXPECT_EQ(sign_up_from("::1", account("a@example.com")).status, 201);
   EXPECT_EQ(sign_up_from("192.0.2.1", account("b@example.com")).status, 201) << "sign-up is open";
+}
+
+TEST(Links, names_of_this_machine) {
+  for (const char* host : {"127.0.0.1:8025", "localhost", "LOCALHOST:80", "[::1]:8025", "[::1]"}) {
+    TestApi api;
+    EXPECT_EQ(
+        api.call(
+               {"POST", "/api/v1/accounts", account("a@example.com"), "", {{"host", host}}, "::1"})
+            .status,
+        201)
+        << host;
+  }
 }
 
 TEST(Links, behind_a_proxy_loopback_is_anybody) {

@@ -117,6 +117,15 @@ Task<store::PolicyRow> Policies::stored(const Call& call) {
 }
 
 Task<net::HttpResponse> Policies::list(Call& call) {
+  if (const auto keyset = keyset_of(call)) {
+    auto read = [&store = core_.deps.store, account = call.caller.account_id, keyset = *keyset] {
+      return store.policy_slice(account, keyset);
+    };
+    const store::Slice<store::PolicyRow> rows = co_await core_.disk(std::move(read));
+    boost::json::array data;
+    for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
+    co_return sliced(std::move(data), rows.next);
+  }
   const PageQuery query = page_of(call);
   auto read = [&store = core_.deps.store, account = call.caller.account_id,
                page = query.as_page()] { return store.policies(account, page); };

@@ -20,6 +20,8 @@
 #include "base/task.h"
 #include "policy/webhook.h"
 #include "spool/spool.h"
+#include "store/trace_words.h"
+#include "store/traces.h"
 
 namespace postern::admin {
 
@@ -45,6 +47,34 @@ class Simulator {
  public:
   virtual ~Simulator() = default;
   virtual Task<Result<SimulationResult>> simulate(SimulationRequest request) = 0;
+};
+
+/// A real mail to a webhook's address, from this machine over SMTP.
+struct TestMailRequest {
+  std::string webhook_id;
+  std::optional<std::string> from;  ///< "": the null sender; unset: postmaster
+  std::optional<std::string> subject;
+  std::optional<std::string> text;
+};
+
+struct TestMailResult {
+  struct Line {
+    bool of_client = false;
+    std::string text;  ///< printable
+  };
+  int code = 0;
+  std::string reply;    ///< "550 5.7.1 source address ..."
+  std::string outcome;  ///< accepted, rejected, deferred
+  std::optional<std::string> trace_id;
+  std::vector<Line> transcript;
+};
+
+class TestMail {
+ public:
+  virtual ~TestMail() = default;
+  /// Fault::not_found: no such webhook; otherwise a sentence for the client: no listener can be
+  /// used, or it gave no answer.
+  virtual Task<Result<TestMailResult>> send(TestMailRequest request) = 0;
 };
 
 struct DryRunRequest {
@@ -83,9 +113,36 @@ class TraceReader {
   virtual Task<Result<TraceList>> list(TraceQuery query) = 0;
   /// Takes away what a deleted account left; soon, and without waiting.
   virtual void forget_account(std::string account_id) = 0;
-  /// nullopt: no such trace in this account.
-  virtual Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
-                                                                std::string id) = 0;
+  /// nullopt: no such trace in this account; without an account: of the gateway.
+  virtual Task<Result<std::optional<boost::json::object>>> find(
+      std::optional<std::string> account_id, std::string id) = 0;
+  /// The same as the page draws it: TraceStory of docs/openapi.yaml, without its deliveries.
+  virtual Task<Result<std::optional<boost::json::object>>> story(
+      std::optional<std::string> account_id, std::string id) = 0;
+  virtual Task<Result<store::TraceFound>> search(store::TraceSearch search,
+                                                 store::TraceWords words) = 0;
+  virtual Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) = 0;
+  /// In the order of the ids.
+  virtual Task<Result<std::vector<store::DayCounts>>> day_counts(
+      std::vector<std::string> webhooks) = 0;
+};
+
+/// A recorded decision and today's.
+struct TraceRerunResult {
+  bool same = true;  ///< no command would be answered otherwise
+  std::vector<std::string> changes;
+  store::TraceRow then;
+  store::TraceRow now;
+  std::vector<std::string> cannot_tell;  ///< sentences: what could not be asked again
+};
+
+/// Decides recorded mail again with what holds today. Nothing is sent, stored or counted.
+class TraceRerun {
+ public:
+  virtual ~TraceRerun() = default;
+  /// nullopt: no such trace in this account; without an account, of nobody.
+  virtual Task<Result<std::optional<TraceRerunResult>>> run(std::optional<std::string> account,
+                                                            std::string id) = 0;
 };
 
 /// Recorded traffic under a draft.

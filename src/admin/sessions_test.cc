@@ -193,6 +193,28 @@ TEST(SessionLimits, many_addresses_may_not_guess_at_one_account_either) {
   EXPECT_EQ(attempt(unknown, 200).status, 401) << "other accounts are open";
 }
 
+TEST(SessionLimits, wrong_codes_of_a_second_factor_close_its_account) {
+  TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
+  const std::string token = api.account();
+  const Secret secret(api.post("/api/v1/accounts/me/2fa", "", token).text("/secret"));
+  const std::string code = R"({"code":")" + totp_code(secret, step_now()) + "\"}";
+  ASSERT_EQ(api.post("/api/v1/accounts/me/2fa/confirm", code, token).status, 200);
+  Answer last;
+  int tries = 0;
+  // Each sign-in has five tries, and each comes from somewhere else.
+  for (; tries < 20 && last.status != 429; ++tries) {
+    const std::string peer = "198.51.100." + std::to_string(tries + 1);
+    const Answer first = api.call({"POST", "/api/v1/sessions", good, "", {}, peer});
+    const std::string body =
+        R"({"totp_token":")" + first.text("/totp_token") + R"(","code":"000000x"})";
+    last = api.call({"POST", "/api/v1/sessions/2fa", body, "", {}, peer});
+  }
+  EXPECT_EQ(last.status, 429);
+  EXPECT_EQ(tries, 11);
+  EXPECT_TRUE(last.raw.header("Retry-After"));
+  EXPECT_NE(last.text("/error").find("too many tries; next in "), std::string::npos);
+}
+
 TEST(SessionLimits, right_passwords_do_not_count) {
   TestApi api([](Options& options, Dependencies&) { options.rate_limits = true; });
   api.post("/api/v1/accounts", good);

@@ -6,6 +6,7 @@
 
 #include "admin/publisher.h"
 #include "admin/signing_key.h"
+#include "admin/webhook_facts.h"
 #include "base/text.h"
 #include "base/ulid.h"
 
@@ -87,6 +88,23 @@ void check_outcome(Outcome outcome) {
     throw invalid("smtp_security_policy_id", "there is no such policy in this account");
   }
   if (outcome != Outcome::done) throw not_found();
+}
+
+/// Rows of a list, with the key that signs for all of them. `fetch` gives the rows.
+template <class Fetch>
+auto with_key(store::Store& store, const std::string& account, Fetch fetch)
+    -> Result<std::pair<typename std::invoke_result_t<Fetch>::value_type, std::string>> {
+  auto rows = fetch();
+  if (!rows) return tl::unexpected(rows.error());
+  const auto key = public_key_of(store, account);
+  if (!key) return tl::unexpected(key.error());
+  return std::pair{std::move(*rows), *key};
+}
+
+boost::json::array to_json(const std::vector<store::WebhookRow>& rows, const std::string& key) {
+  boost::json::array data;
+  for (const store::WebhookRow& row : rows) data.push_back(to_json(row, key));
+  return data;
 }
 
 }  // namespace
@@ -192,22 +210,27 @@ Task<Webhooks::Shown> Webhooks::edit(Call& call, std::string action, Change chan
 }
 
 Task<net::HttpResponse> Webhooks::list(Call& call) {
-  const PageQuery query = page_of(call);
   const std::optional<bool> active = boolean_parameter(call, "active");
   auto filter = store::WebhookFilter::all;
   if (active) filter = *active ? store::WebhookFilter::active : store::WebhookFilter::inactive;
-  using Rows = std::pair<store::Listed<store::WebhookRow>, std::string>;
+  if (const auto keyset = keyset_of(call)) {
+    auto read = [&store = core_.deps.store, account = call.caller.account_id, filter,
+                 keyset = *keyset] {
+      return with_key(store, account, [&] { return store.webhook_slice(account, filter, keyset); });
+    };
+    const auto found = co_await core_.disk(std::move(read));
+    boost::json::array data = to_json(found.first.rows, found.second);
+    co_await add_facts(core_, call.caller.account_id, data);
+    co_return sliced(std::move(data), found.first.next);
+  }
+  const PageQuery query = page_of(call);
   auto read = [&store = core_.deps.store, account = call.caller.account_id, filter,
-               page = query.as_page()]() -> Result<Rows> {
-    auto rows = store.webhooks(account, filter, page);
-    if (!rows) return tl::unexpected(rows.error());
-    const auto key = public_key_of(store, account);
-    if (!key) return tl::unexpected(key.error());
-    return Rows{std::move(*rows), *key};
+               page = query.as_page()] {
+    return with_key(store, account, [&] { return store.webhooks(account, filter, page); });
   };
-  const Rows found = co_await core_.disk(std::move(read));
-  boost::json::array data;
-  for (const store::WebhookRow& row : found.first.rows) data.push_back(to_json(row, found.second));
+  const auto found = co_await core_.disk(std::move(read));
+  boost::json::array data = to_json(found.first.rows, found.second);
+  co_await add_facts(core_, call.caller.account_id, data);
   co_return paged(std::move(data), query, found.first.total);
 }
 
@@ -251,7 +274,11 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
 
 Task<net::HttpResponse> Webhooks::show(Call& call) {
   const Shown shown = co_await stored(call);
-  co_return answer(200, shown.row, shown.signing_public_key);
+  boost::json::array one{to_json(shown.row, shown.signing_public_key)};
+  co_await add_facts(core_, call.caller.account_id, one);
+  net::HttpResponse response = json_response(200, one[0].as_object());
+  response.headers.emplace_back("ETag", etag(shown.row.version));
+  co_return response;
 }
 
 Task<net::HttpResponse> Webhooks::update(Call& call) {

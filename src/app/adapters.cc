@@ -87,6 +87,8 @@ void Recorder::ended(policy::Trace trace) {
     log_refusal(trace, decision);
   }
   count_decisions(trace);
+  if (watchers_ != nullptr) watchers_->publish(store::row_of(trace));
+  if (watch_ != nullptr) watch_->ended(trace);
   const std::string outcome = trace.outcome;
   if (traces_.post(std::move(trace))) {
     telemetry::metrics().trace_records.counter({outcome}).add();

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "admin/ports.h"
+#include "admin/trace_hub.h"
+#include "app/trace_watch.h"
 #include "deliver/rate_limiter.h"
 #include "deliver/webhook_delivery.h"
 #include "gateway/ports.h"
@@ -22,10 +24,15 @@ class WebhookRates final : public gateway::RateProbe {
   deliver::RateLimiter& limiter_;
 };
 
-/// Ended transactions: refusals into the delivery log, everything into the trace database.
+/// Ended transactions: refusals into the delivery log, everything into the trace database and to
+/// who watches.
 class Recorder final : public gateway::TransactionRecorder {
  public:
-  Recorder(store::DeliveryLog& log, store::TraceWriter& traces) : log_(log), traces_(traces) {}
+  /// All are borrowed; `watchers` may be null.
+  Recorder(store::DeliveryLog& log, store::TraceWriter& traces, admin::TraceHub* watchers = nullptr)
+      : log_(log), traces_(traces), watchers_(watchers) {}
+  /// Sees every trace before it is written; set before the first one ends, and outlives this.
+  void watch(TraceWatch& watch) { watch_ = &watch; }
   void ended(policy::Trace trace) override;
 
  private:
@@ -33,6 +40,8 @@ class Recorder final : public gateway::TransactionRecorder {
 
   store::DeliveryLog& log_;
   store::TraceWriter& traces_;
+  admin::TraceHub* watchers_;
+  TraceWatch* watch_ = nullptr;
 };
 
 /// POST /webhooks/{id}/simulate.
@@ -68,8 +77,9 @@ class DryRunPort final : public admin::DryRun {
 };
 
 /// The message that a simulation delivers: RFC 5322, UTF-8, with what the request leaves out made
-/// up.
+/// up. `id_domain` is the right side of its Message-ID.
 std::string simulated_message(const admin::SimulationRequest& request, const std::string& from,
-                              const std::string& to);
+                              const std::string& to,
+                              std::string_view id_domain = "simulation.invalid");
 
 }  // namespace postern::app

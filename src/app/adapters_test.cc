@@ -261,5 +261,17 @@ TEST_F(RecorderTest, has_no_verdicts_of_a_refused_recipient) {
   EXPECT_FALSE(logged.dmarc_result);
 }
 
+TEST_F(RecorderTest, tells_who_watches) {
+  admin::TraceHub watchers;
+  const auto subscription = watchers.subscribe("acc_1", false, std::nullopt);
+  trace_.id = "01HX0000000000000000000000";
+  trace_.outcome = "accepted";
+  Recorder(*log_, *traces_, &watchers).ended(trace_);
+  const auto batch = tests::run(subscription->next(std::chrono::steady_clock::now()));
+  ASSERT_EQ(batch.events.size(), 1u);
+  EXPECT_EQ(batch.events[0].row->id, trace_.id);
+  EXPECT_EQ(batch.events[0].row->webhook_id, webhook_->id);
+}
+
 }  // namespace
 }  // namespace postern::app

@@ -30,8 +30,6 @@ namespace {
 constexpr std::chrono::milliseconds patience{1000};
 constexpr std::chrono::milliseconds pause{50};
 
-using DefinitionText = std::function<Result<std::string>(const std::string&, std::uint64_t)>;
-
 int fail_with(ExitCode code, std::string_view message, std::string_view hint, bool json) {
   if (json) {
     std::cerr << boost::json::serialize(boost::json::object{{"error", message}, {"hint", hint}})
@@ -41,26 +39,6 @@ int fail_with(ExitCode code, std::string_view message, std::string_view hint, bo
     if (!hint.empty()) std::cerr << "  = what to do: " << hint << '\n';
   }
   return to_int(code);
-}
-
-Result<dialect::Rederived> made_again(const policy::Trace& trace) {
-  Result<dialect::Rederived> result = fail(Fault::bug, "it was not made");
-  boost::asio::io_context loop;
-  boost::asio::co_spawn(loop, dialect::rederive(trace),
-                        [&](std::exception_ptr error, Result<dialect::Rederived> again) {
-                          if (!error) result = std::move(again);
-                        });
-  loop.run();
-  return result;
-}
-
-/// Reads the record with its definitions and makes its decisions again.
-Result<Explanation> from_record(const std::string& record, DefinitionText definitions) {
-  const auto source = dialect::definition_source(std::move(definitions));
-  Result<policy::Trace> trace = policy::read_record(record, source);
-  if (!trace) return tl::unexpected(trace.error());
-  Result<dialect::Rederived> again = made_again(*trace);
-  return Explanation{.trace = std::move(*trace), .live = false, .again = std::move(again)};
 }
 
 Result<std::string> wait_for_record(store::TraceReader& reader, const std::string& id) {
@@ -79,7 +57,7 @@ Result<Explanation> recorded(const std::string& path, const std::string& id) {
   if (!reader) return tl::unexpected(reader.error());
   const Result<std::string> record = wait_for_record(**reader, id);
   if (!record) return tl::unexpected(record.error());
-  return from_record(*record, [&](const std::string& name, std::uint64_t version) {
+  return explanation_of(*record, [&](const std::string& name, std::uint64_t version) {
     return (*reader)->definition(name, version);
   });
 }
@@ -126,13 +104,13 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   if (!trace) return tl::unexpected(trace.error());
   const auto kept = policy::definitions_of(*trace);
   Result<Explanation> explanation =
-      from_record(policy::write_record(*trace),
-                  [&kept](const std::string& id, std::uint64_t version) -> Result<std::string> {
-                    for (const policy::Definition& one : kept) {
-                      if (one.id == id && one.version == version) return one.text;
-                    }
-                    return fail(Fault::bug, id + " is not kept");
-                  });
+      explanation_of(policy::write_record(*trace),
+                     [&kept](const std::string& id, std::uint64_t version) -> Result<std::string> {
+                       for (const policy::Definition& one : kept) {
+                         if (one.id == id && one.version == version) return one.text;
+                       }
+                       return fail(Fault::bug, id + " is not kept");
+                     });
   if (explanation) explanation->live = true;
   return explanation;
 }

@@ -15,9 +15,14 @@
 
 namespace postern::app {
 
+namespace json = boost::json;
+
+std::string shown(std::string_view text) {
+  return is_utf8(text) ? std::string(text) : printable(text);
+}
+
 namespace {
 
-namespace json = boost::json;
 using policy::Decision;
 using policy::Evidence;
 using policy::Recipient;
@@ -25,10 +30,6 @@ using policy::Stage;
 using policy::Step;
 using policy::Trace;
 using policy::Verdict;
-
-std::string shown(std::string_view text) {
-  return is_utf8(text) ? std::string(text) : printable(text);
-}
 
 std::string reverse_path(const Evidence& evidence) {
   return "<" + (evidence.reverse_path ? shown(evidence.reverse_path->text()) : "") + ">";
@@ -309,12 +310,12 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   return out + rederived_text(explanation, paint);
 }
 
-namespace {
-
 json::object reply_json(const smtp::Reply& reply) {
   return {
       {"code", reply.code}, {"enhanced", reply.enhanced.to_string()}, {"text", shown(reply.text)}};
 }
+
+namespace {
 
 json::object step_json(const Step& step) {
   json::object out{{"layer", step.layer},
@@ -346,6 +347,8 @@ json::object decision_json(const Decision& decision) {
   if (decision.quarantine) out["quarantine"] = shown(*decision.quarantine);
   return out;
 }
+
+}  // namespace
 
 json::object client_json(const policy::SessionFacts& session) {
   json::object out{{"ip", session.client_ip.to_string()},
@@ -415,7 +418,7 @@ json::array consulted_json(const std::vector<policy::Consultation>& consulted) {
 }
 
 /// In the form that --dns takes.
-json::array dns_json(const std::vector<policy::DnsRecord>& answers) {
+json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers) {
   json::array out;
   for (const policy::DnsRecord& one : answers) {
     json::array records;
@@ -438,8 +441,6 @@ json::object rederived_json(const Result<dialect::Rederived>& again) {
   }
   return {{"agrees", again->agrees()}, {"differences", std::move(differences)}};
 }
-
-}  // namespace
 
 json::object explanation_json(const Explanation& explanation) {
   const Trace& trace = explanation.trace;
@@ -464,7 +465,7 @@ json::object explanation_json(const Explanation& explanation) {
   out["authentication"] = authentication_json(evidence);
   out["consulted"] = consulted_json(evidence.consulted);
   if (!evidence.copies.empty()) out["copies"] = copies_json(evidence);
-  out["dns"] = dns_json(evidence.dns);
+  out["dns"] = dns_answers_json(evidence.dns);
   out["omitted"] = trace.omitted;
   out["outcome"] = trace.outcome;
   out["refused"] = was_refused(trace);

@@ -1,6 +1,7 @@
 // An explained trace, on a terminal and as JSON.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <boost/json/object.hpp>
@@ -17,9 +18,22 @@ struct Explanation {
   Result<dialect::Rederived> again;
 };
 
+using DefinitionText = std::function<Result<std::string>(const std::string&, std::uint64_t)>;
+/// Reads a record with its definitions and makes its decisions again, from the record alone.
+Result<Explanation> explanation_of(const std::string& record, DefinitionText definitions);
+
 /// Whether the client got, or would get, a refusal as its last word.
 bool was_refused(const policy::Trace& trace);
 std::string explanation_text(const Explanation& explanation, bool color);
 boost::json::object explanation_json(const Explanation& explanation);
+
+// Pieces of it, for other views of the same.
+std::string shown(std::string_view text);  ///< valid UTF-8, whatever was sent
+boost::json::object reply_json(const smtp::Reply& reply);
+boost::json::object client_json(const policy::SessionFacts& session);
+boost::json::object authentication_json(const policy::Evidence& evidence);
+boost::json::array consulted_json(const std::vector<policy::Consultation>& consulted);
+boost::json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers);
+boost::json::object rederived_json(const Result<dialect::Rederived>& again);
 
 }  // namespace postern::app

@@ -368,7 +368,8 @@ Instance::Started Instance::open_delivery() {
   outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
       {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});
-  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_);
+  recorder_ = std::make_unique<Recorder>(*delivery_log_, *traces_, &trace_hub_);
+  recorder_->watch(trace_watch_);
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
       gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
@@ -384,10 +385,16 @@ Instance::Started Instance::open_api() {
   simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
   dry_run_ =
       std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
+  test_mail_ = std::make_unique<TestMailPort>(
+      directory_, trace_watch_, [this] { return config_.listeners; },
+      TestMailOptions{.hostname = config_.server.hostname});
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
+  trace_rerun_ =
+      std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
+                                       *resolver_, [this] { return draft_of(std::nullopt); });
   queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
   queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
   readiness_ = std::make_unique<Readiness>(*this);
@@ -414,12 +421,15 @@ Instance::Started Instance::open_api() {
                                     .template_error = template_error,
                                     .simulator = simulator_.get(),
                                     .dry_run = dry_run_.get(),
+                                    .test_mail = test_mail_.get(),
                                     .traces = trace_port_.get(),
                                     .readiness = readiness_.get(),
                                     .metrics = metrics_port_.get(),
                                     .lists = lists_.get(),
                                     .replayer = replay_port_.get(),
                                     .queue = queue_port_.get(),
+                                    .trace_hub = &trace_hub_,
+                                    .trace_rerun = trace_rerun_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());

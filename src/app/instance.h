@@ -10,6 +10,7 @@
 #include "admin/api.h"
 #include "admin/publisher.h"
 #include "admin/running_lists.h"
+#include "admin/trace_hub.h"
 #include "app/adapters.h"
 #include "app/attachment_files.h"
 #include "app/config.h"
@@ -21,7 +22,9 @@
 #include "app/replay_port.h"
 #include "app/script_runtime.h"
 #include "app/script_world.h"
+#include "app/test_mail.h"
 #include "app/trace_port.h"
+#include "app/trace_rerun.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
 #include "net/http_server.h"
@@ -115,6 +118,8 @@ class Instance {
   std::unique_ptr<gateway::Resources> resources_;
   std::unique_ptr<gateway::Admission> admission_;
   deliver::RateLimiter rates_;
+  admin::TraceHub trace_hub_;
+  TraceWatch trace_watch_;
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<WebhookRates> rate_probe_;
 
@@ -137,8 +142,10 @@ class Instance {
   std::unique_ptr<gateway::Server> server_;
   std::unique_ptr<SimulatorPort> simulator_;
   std::unique_ptr<DryRunPort> dry_run_;
+  std::unique_ptr<TestMailPort> test_mail_;
   std::unique_ptr<TracePort> trace_port_;
   std::unique_ptr<ReplayPort> replay_port_;
+  std::unique_ptr<TraceRerunPort> trace_rerun_;
   std::unique_ptr<SpoolQueuePort> queue_port_;
   std::unique_ptr<Readiness> readiness_;
   std::unique_ptr<MetricsPort> metrics_port_;

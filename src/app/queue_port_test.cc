@@ -85,7 +85,7 @@ class QueueApiTest : public SpoolTest {
       if (!piece || piece->empty()) break;
       text += *piece;
     }
-    EXPECT_EQ(text.size(), answer.raw.stream->size);
+    EXPECT_EQ(answer.raw.stream->size, text.size());
     return text;
   }
 

@@ -49,11 +49,11 @@ std::string date_now() {
 }  // namespace
 
 std::string simulated_message(const admin::SimulationRequest& request, const std::string& from,
-                              const std::string& to) {
+                              const std::string& to, std::string_view id_domain) {
   std::string message = fmt::format(
       "From: {}\r\nTo: {}\r\nSubject: {}\r\nDate: {}\r\nMIME-Version: 1.0\r\n", one_line(from),
       one_line(to), one_line(request.subject.value_or("Simulated message")), date_now());
-  message += fmt::format("Message-ID: <{}@simulation.invalid>\r\n", new_ulid());
+  message += fmt::format("Message-ID: <{}@{}>\r\n", new_ulid(), id_domain);
   for (const auto& [name, values] : request.headers) {
     for (const std::string& value : values) {
       message += fmt::format("{}: {}\r\n", one_line(name), one_line(value));

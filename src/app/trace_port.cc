@@ -2,7 +2,9 @@
 
 #include <boost/json/parse.hpp>
 
-#include "deliver/payload.h"
+#include "admin/trace_json.h"
+#include "app/explain_report.h"
+#include "app/trace_story.h"
 #include "policy/record.h"
 
 namespace postern::app {
@@ -14,76 +16,107 @@ namespace {
 /// How far back a list goes at most: `total` counts no further.
 constexpr std::uint64_t longest_list = 10'000;
 
-json::object to_object(const store::TraceRow& row) {
-  json::object object{{"id", row.id},
-                      {"time", deliver::rfc3339(row.time)},
-                      {"outcome", row.outcome},
-                      {"client_ip", row.client_ip},
-                      {"mail_from", row.mail_from},
-                      {"rcpt_to", row.rcpt},
-                      {"webhook_id", nullptr},
-                      {"code", nullptr}};
-  if (row.webhook_id) object["webhook_id"] = *row.webhook_id;
-  if (row.code != 0) object["code"] = row.code;
-  return object;
-}
-
-Result<admin::TraceList> read_list(const std::string& path, const admin::TraceQuery& query) {
-  auto reader = store::TraceReader::open(path);
-  if (!reader) return tl::unexpected(reader.error());
+Result<admin::TraceList> read_list(store::TraceReader& reader, const admin::TraceQuery& query) {
   store::TraceFilter filter{.account_id = query.account_id,
                             .webhook_id = query.webhook_id,
                             .outcome = query.outcome,
                             .since = {},
                             .limit = longest_list};
-  auto rows = (*reader)->recent(filter);
+  auto rows = reader.recent(filter);
   if (!rows) return tl::unexpected(rows.error());
   admin::TraceList list{.traces = {}, .total = rows->size()};
   for (std::size_t i = query.offset; i < rows->size() && list.traces.size() < query.limit; ++i) {
-    list.traces.push_back(to_object((*rows)[i]));
+    list.traces.push_back(admin::summary_json((*rows)[i]));
   }
   return list;
 }
 
-Result<std::optional<json::object>> read_one(const std::string& path, const std::string& account,
-                                             const std::string& id) {
-  auto reader = store::TraceReader::open(path);
-  if (!reader) return tl::unexpected(reader.error());
-  auto row = (*reader)->row(id);
+/// The record of a trace that the account, or whoever operates the gateway, may see.
+Result<std::optional<std::string>> record_for(store::TraceReader& reader,
+                                              const std::optional<std::string>& account,
+                                              const std::string& id) {
+  auto row = reader.row(id);
   if (!row) return tl::unexpected(row.error());
-  if (!*row || (*row)->account_id != account) return std::optional<json::object>();
-  auto record = (*reader)->record(id);
+  if (!*row || (account && (*row)->account_id != account)) return std::optional<std::string>();
+  return reader.record(id);
+}
+
+Result<std::optional<json::object>> read_one(store::TraceReader& reader,
+                                             const std::optional<std::string>& account,
+                                             const std::string& id) {
+  auto record = record_for(reader, account, id);
   if (!record) return tl::unexpected(record.error());
   if (!*record) return std::optional<json::object>();
   boost::system::error_code error;
   json::value value = json::parse(**record, error);
   if (error || !value.is_object()) return fail(Fault::permanent, "a trace record is damaged");
-  policy::hide_other_accounts(value.get_object(), account);
+  if (account) policy::hide_other_accounts(value.get_object(), *account);
   return std::optional<json::object>(std::move(value.get_object()));
+}
+
+Result<std::optional<json::object>> read_story(store::TraceReader& reader,
+                                               const std::optional<std::string>& account,
+                                               const std::string& id) {
+  auto record = record_for(reader, account, id);
+  if (!record) return tl::unexpected(record.error());
+  if (!*record) return std::optional<json::object>();
+  auto explanation =
+      explanation_of(**record, [&reader](const std::string& name, std::uint64_t version) {
+        return reader.definition(name, version);
+      });
+  if (!explanation) return tl::unexpected(explanation.error());
+  return std::optional<json::object>(story_json(*explanation, account));
 }
 
 }  // namespace
 
-Task<Result<admin::TraceList>> TracePort::list(admin::TraceQuery query) {
-  store::TraceWriter* writer = &writer_;
-  auto work = [writer, path = path_, query = std::move(query)] {
+template <class Read>
+auto TracePort::with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>> {
+  using R = std::invoke_result_t<Read&, store::TraceReader&>;
+  auto work = [writer = &writer_, path = path_, read = std::move(read)]() mutable -> R {
     writer->flush();
-    return read_list(path, query);
+    auto reader = store::TraceReader::open(path);
+    if (!reader) return tl::unexpected(reader.error());
+    return read(**reader);
   };
-  auto result = co_await disk_.run(std::move(work));
+  Result<R> result = co_await disk_.run(std::move(work));
   if (!result) co_return tl::unexpected(result.error());
   co_return std::move(*result);
 }
 
-Task<Result<std::optional<json::object>>> TracePort::find(std::string account_id, std::string id) {
-  store::TraceWriter* writer = &writer_;
-  auto work = [writer, path = path_, account = std::move(account_id), id = std::move(id)] {
-    writer->flush();
-    return read_one(path, account, id);
-  };
-  auto result = co_await disk_.run(std::move(work));
-  if (!result) co_return tl::unexpected(result.error());
-  co_return std::move(*result);
+Task<Result<admin::TraceList>> TracePort::list(admin::TraceQuery query) {
+  return with_reader(
+      [query = std::move(query)](store::TraceReader& reader) { return read_list(reader, query); });
+}
+
+Task<Result<std::optional<json::object>>> TracePort::find(std::optional<std::string> account_id,
+                                                          std::string id) {
+  return with_reader([account = std::move(account_id), id = std::move(id)](
+                         store::TraceReader& reader) { return read_one(reader, account, id); });
+}
+
+Task<Result<std::optional<json::object>>> TracePort::story(std::optional<std::string> account_id,
+                                                           std::string id) {
+  return with_reader([account = std::move(account_id), id = std::move(id)](
+                         store::TraceReader& reader) { return read_story(reader, account, id); });
+}
+
+Task<Result<store::TraceFound>> TracePort::search(store::TraceSearch search,
+                                                  store::TraceWords words) {
+  return with_reader([search = std::move(search), words = std::move(words)](
+                         store::TraceReader& reader) { return reader.search(search, words); });
+}
+
+Task<Result<std::vector<store::TallyRow>>> TracePort::tallies(store::TallyQuery query) {
+  return with_reader(
+      [query = std::move(query)](store::TraceReader& reader) { return reader.tallies(query); });
+}
+
+Task<Result<std::vector<store::DayCounts>>> TracePort::day_counts(
+    std::vector<std::string> webhooks) {
+  return with_reader([webhooks = std::move(webhooks)](store::TraceReader& reader) {
+    return reader.day_counts(webhooks, store::now());
+  });
 }
 
 }  // namespace postern::app

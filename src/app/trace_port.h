@@ -9,7 +9,7 @@
 
 namespace postern::app {
 
-/// GET /traces: an account's own decisions, read on the disk threads.
+/// Traces and their counts, read on the disk threads.
 class TracePort final : public admin::TraceReader {
  public:
   /// Both outlive this; the database at `path` exists.
@@ -20,10 +20,22 @@ class TracePort final : public admin::TraceReader {
     writer_.forget_account(std::move(account_id));
   }
   Task<Result<admin::TraceList>> list(admin::TraceQuery query) override;
-  Task<Result<std::optional<boost::json::object>>> find(std::string account_id,
+  Task<Result<std::optional<boost::json::object>>> find(std::optional<std::string> account_id,
                                                         std::string id) override;
+  Task<Result<std::optional<boost::json::object>>> story(std::optional<std::string> account_id,
+                                                         std::string id) override;
+  Task<Result<store::TraceFound>> search(store::TraceSearch search,
+                                         store::TraceWords words) override;
+  Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) override;
+  Task<Result<std::vector<store::DayCounts>>> day_counts(
+      std::vector<std::string> webhooks) override;
 
  private:
+  /// Runs `read` with a reader of its own on a disk thread, when what was posted before can be
+  /// read.
+  template <class Read>
+  auto with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>>;
+
   store::TraceWriter& writer_;
   const std::string path_;
   net::WorkPool& disk_;

@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <map>
-#include <stdexcept>
 
 #include "base/text.h"
 #include "dialect/rederive.h"
-#include "dialect/restrictions/remote_table.h"
-#include "mailauth/spf/check_host.h"
+#include "dialect/replay_gatherer.h"
 
 namespace postern::dialect {
 
@@ -15,107 +13,29 @@ namespace {
 
 using policy::Decision;
 using policy::Evidence;
-using policy::Need;
 using policy::Recipient;
 using policy::Route;
 using policy::Stage;
 
 const Lack earlier_recipient{"what became of an earlier recipient", {}};
 
-/// Thrown for what the record does not hold. The engine makes a refusal of it, which says so in its
-/// step's words: these.
-struct LacksEvidence : std::runtime_error {
-  explicit LacksEvidence(const Lack& lack)
-      : std::runtime_error("not in the record: " + lack.kind + " " + lack.example) {}
-};
-
-/// Answers from the record alone, and remembers what it could not answer.
-class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
- public:
-  explicit ReplayGatherer(const policy::AuthenticationOptions& options) : options_(options) {}
-
-  Task<void> gather(Need needs, Evidence& evidence) override {
-    if (policy::has(needs, Need::rate_tokens)) lack({"how full a rate limit was", {}});
-    if (policy::has(needs, Need::arc)) lack({"the message's ARC chain", {}});
-    const bool dmarc = policy::has(needs, Need::dmarc);
-    if (!evidence.dkim && (dmarc || policy::has(needs, Need::dkim))) {
-      lack({"the message's DKIM signatures", {}});
-    }
-    policy::DnsDesk desk(*this, evidence.dns, mailauth::spf::max_queries,
-                         std::chrono::milliseconds(0));
-    if (!evidence.spf && (dmarc || policy::has(needs, Need::spf))) {
-      co_await policy::find_spf(evidence, desk, options_, nullptr);
-    }
-    if (dmarc) co_await policy::find_dmarc(evidence, desk, options_);
-  }
-
-  Task<void> ask(dns::Question question, Evidence&) override {
-    lack_answer(question);
-    co_return;
-  }
-
-  Task<void> consult(policy::Consultation question, Evidence&) override {
-    const bool is_table = restrictions::is_remote_table(question.service);
-    lack({(is_table ? "answers of the table " : "answers of the policy server ") + question.service,
-          is_table ? question.request : std::string()});
-    co_return;
-  }
-
-  std::optional<std::string_view> message() override {
-    lack({"the message itself", {}});
-    return std::nullopt;
-  }
-
-  void forget() { lacks_.clear(); }
-
-  /// What kept an enforced layer from deciding.
-  std::optional<Lack> lack_of(const Decision& decision) const {
-    for (const policy::Step& step : decision.steps) {
-      if (!step.enforced || !step.verdict.refuses()) continue;
-      for (const Lack& one : lacks_) {
-        if (step.verdict.detail.find(LacksEvidence(one).what()) != std::string::npos) return one;
-      }
-      // What a host function would have told a script that asked otherwise than the recorded one.
-      if (step.verdict.detail.find("the record has ") != std::string::npos) {
-        return Lack{"what a script was told", std::string(step.check)};
-      }
-    }
-    return std::nullopt;
-  }
-
- private:
-  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds) override {
-    lack_answer(question);
-    co_return dns::Answer{};
-  }
-
-  void lack_answer(const dns::Question& question) {
-    lack({"DNS answers of type " + std::string(dns::to_string(question.type)), question.name});
-  }
-
-  void lack(Lack what) {
-    lacks_.push_back(std::move(what));
-    throw LacksEvidence(lacks_.back());
-  }
-
-  const policy::AuthenticationOptions& options_;
-  std::vector<Lack> lacks_;
-};
-
 /// What a client, and the message, get.
 struct Answer {
   bool refused = false;
   std::string text;
   std::optional<RuleName> rule;
+  smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< of a refusal
+  std::string detail;                                        ///< what the rule saw
 };
 
-const Answer let_through{.refused = false, .text = "accepted", .rule = {}};
+const Answer let_through{.refused = false, .text = "accepted", .rule = {}, .detail = {}};
 
 Answer answer_of(const Decision& decision, bool discarded) {
   Answer answer = let_through;
   answer.refused = policy::refused(decision);
   if (answer.refused) {
     answer.text = decision.reply.to_string();
+    answer.reply = decision.reply;
   } else if (discarded) {
     answer.text = "accepted, thrown away";
   } else if (decision.quarantine) {
@@ -125,6 +45,7 @@ Answer answer_of(const Decision& decision, bool discarded) {
     const bool holds = step.verdict.kind == policy::Verdict::Kind::quarantine;
     if (!step.enforced || !(step.verdict.refuses() || holds)) continue;
     answer.rule = RuleName{std::string(step.layer), std::string(step.check), step.origin};
+    answer.detail = step.verdict.detail;
     break;
   }
   return answer;
@@ -133,8 +54,8 @@ Answer answer_of(const Decision& decision, bool discarded) {
 /// One transaction under the draft.
 class Replay {
  public:
-  Replay(const policy::Trace& trace, const Draft& draft)
-      : trace_(trace), draft_(draft), gatherer_(draft.authentication) {}
+  Replay(const policy::Trace& trace, const Draft& draft, dns::Resolver* live)
+      : trace_(trace), draft_(draft), gatherer_(draft.authentication, live) {}
 
   Task<std::vector<Replayed>> run() {
     for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
@@ -255,6 +176,8 @@ class Replay {
     Replayed& one = found_.emplace_back();
     one.stage = stage;
     one.recipient = std::move(recipient);
+    one.draft_reply = is.reply;
+    one.draft_detail = std::move(is.detail);
     if (was.text == is.text && was.refused == is.refused) return one.change;
     one.change = was.refused == is.refused ? Change::changed
                  : is.refused              ? Change::newly_refused
@@ -380,8 +303,9 @@ class Replay {
 
 }  // namespace
 
-Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft) {
-  Replay transaction(trace, draft);
+Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
+                                   dns::Resolver* live) {
+  Replay transaction(trace, draft, live);
   std::vector<Replayed> found = co_await transaction.run();
   co_return found;
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/task.h"
+#include "dns/resolver.h"
 #include "policy/authentication.h"
 #include "policy/layer.h"
 #include "policy/record.h"
@@ -47,14 +48,19 @@ struct Replayed {
   std::string draft;     ///< likewise; empty when it is undecidable
   std::optional<RuleName> recorded_rule;
   std::optional<RuleName> draft_rule;
-  Lack lack;  ///< of Change::undecidable
+  smtp::Reply draft_reply{.code = 0, .enhanced = {}, .text = {}};  ///< of a refusal by the draft
+  std::string draft_detail;                                        ///< what the refusing rule saw
+  Lack lack;                                                       ///< of Change::undecidable
 };
 
+/// `live` is asked for DNS answers that the trace does not hold; null: nobody is.
+///
 /// Decides a recorded transaction again. A command that the draft newly refuses ends what hangs on
 /// it: nothing after it is reported. Where the draft would have let the client go on and the record
 /// ends, one undecidable entry stands for what never came. Shadow layers of the draft change
 /// nothing. Policies of webhooks are those the trace was read with.
-Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft);
+Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
+                                   dns::Resolver* live = nullptr);
 
 /// Like definition_source() for many traces: `text` is asked once for each policy, and engines,
 /// which no draft needs, are not asked for at all. Not for several threads at a time.

@@ -5,6 +5,7 @@
 #include "dialect/restrictions/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
+#include "dns/recorded_resolver.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
 
@@ -188,6 +189,22 @@ TEST(Replay, of_two_recipients_the_other_goes_on) {
   const auto found =
       under(engine(Settings{{"smtpd_relay_restrictions", "reject_unauth_destination"}}), trace);
   EXPECT_EQ(summary(found), "rcpt newly refused, rcpt same, message same");
+}
+
+TEST(Replay, a_living_resolver_answers_what_the_record_lacks) {
+  const Trace trace = recorded(engine(open_to_networks), {});
+  Settings listed = open_to_networks;
+  listed["smtpd_client_restrictions"] = "reject_rbl_client bl.example.net";
+  const Draft draft{engine(listed), {}};
+  const dns::Question question{.name = "7.2.0.192.bl.example.net", .type = dns::Type::a};
+  dns::RecordedResolver lists_it(
+      {{question, {.status = dns::Status::found, .records = {"127.0.0.2"}}}});
+  dns::RecordedResolver knows_nothing(std::vector<std::pair<dns::Question, dns::Answer>>{});
+  EXPECT_EQ(summary(run(replay(trace, draft, &knows_nothing))), "rcpt same, message same");
+  const auto found = run(replay(trace, draft, &lists_it));
+  ASSERT_EQ(summary(found), "rcpt newly refused");
+  EXPECT_EQ(found[0].draft_reply.code, 554);
+  EXPECT_NE(found[0].draft_detail, "");
 }
 
 TEST(Replay, what_is_newly_accepted_has_no_message_to_judge) {

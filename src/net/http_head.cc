@@ -79,8 +79,7 @@ std::optional<HttpFault> parse_query(std::string_view query, HttpRequest& out) {
   return std::nullopt;
 }
 
-std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out,
-                                            bool& version_1_0) {
+std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out) {
   const std::size_t first = line.find(' ');
   const std::size_t last = line.rfind(' ');
   // RFC 9112 §3: exactly one SP each; more would leave room for two readings.
@@ -97,7 +96,7 @@ std::optional<HttpFault> parse_request_line(std::string_view line, HttpHead& out
     }
     return bad("the request line is malformed");
   }
-  version_1_0 = version == "HTTP/1.0";
+  out.http_1_0 = version == "HTTP/1.0";
   out.head_only = method == "HEAD";
   out.request.method = out.head_only ? "GET" : std::string(method);
   if (method == "TRACE" || method == "CONNECT")
@@ -150,14 +149,14 @@ std::optional<HttpFault> check_repeats(const HttpRequest& request) {
   return std::nullopt;
 }
 
-std::optional<HttpFault> parse_framing(HttpHead& out, bool version_1_0) {
+std::optional<HttpFault> parse_framing(HttpHead& out) {
   const auto coding = out.request.header("transfer-encoding");
   const auto length = out.request.header("content-length");
   if (coding) {
     // RFC 9112 §6.1 and §6.3: both together, or a coding other than chunked, is an attack or a
     // mistake.
     if (length) return bad("Content-Length and Transfer-Encoding stand together");
-    if (version_1_0 || !iequals(*coding, "chunked"))
+    if (out.http_1_0 || !iequals(*coding, "chunked"))
       return bad("the transfer coding is not supported");
     out.chunked = true;
   }
@@ -172,14 +171,14 @@ std::optional<HttpFault> parse_framing(HttpHead& out, bool version_1_0) {
   return std::nullopt;
 }
 
-std::optional<HttpFault> parse_connection(HttpHead& out, bool version_1_0) {
+std::optional<HttpFault> parse_connection(HttpHead& out) {
   const auto host = out.request.header("host");
   // RFC 9112 §3.2: 400 without Host, with two, or with one that is no authority.
-  if (!host && !version_1_0) return bad("the Host header field is missing");
+  if (!host && !out.http_1_0) return bad("the Host header field is missing");
   if (host && host->find_first_of(" \t,/@\\?#") != std::string_view::npos) {
     return bad("the Host header field is malformed");
   }
-  out.keep_alive = !version_1_0;
+  out.keep_alive = !out.http_1_0;
   if (const auto connection = out.request.header("connection")) {
     for (const std::string_view option : split(*connection, ',')) {
       if (iequals(trim(option), "close")) out.keep_alive = false;
@@ -189,7 +188,7 @@ std::optional<HttpFault> parse_connection(HttpHead& out, bool version_1_0) {
     if (!iequals(*expect, "100-continue")) {
       return HttpFault{417, "expectation_failed", "only 100-continue may be expected"};
     }
-    out.expects_continue = !version_1_0;
+    out.expects_continue = !out.http_1_0;
   }
   return std::nullopt;
 }
@@ -240,12 +239,11 @@ std::optional<HttpFault> parse_target(std::string_view target, HttpRequest& out)
 std::optional<HttpFault> parse_head(std::string_view head, HttpHead& out) {
   const std::size_t end = head.find("\r\n");
   if (end == std::string_view::npos) return bad("the request line is malformed");
-  bool version_1_0 = false;
-  if (auto fault = parse_request_line(head.substr(0, end), out, version_1_0)) return fault;
+  if (auto fault = parse_request_line(head.substr(0, end), out)) return fault;
   if (auto fault = parse_fields(head.substr(end + 2), out)) return fault;
   if (auto fault = check_repeats(out.request)) return fault;
-  if (auto fault = parse_framing(out, version_1_0)) return fault;
-  if (auto fault = parse_connection(out, version_1_0)) return fault;
+  if (auto fault = parse_framing(out)) return fault;
+  if (auto fault = parse_connection(out)) return fault;
   const std::string& method = out.request.method;
   if (method == "TRACE" || method == "CONNECT") {
     return HttpFault{405, "method_not_allowed", "this method is not served"};

@@ -28,6 +28,7 @@ struct HttpHead {
   HttpRequest request;     ///< without body and peer
   bool head_only = false;  ///< the method was HEAD
   bool keep_alive = true;
+  bool http_1_0 = false;
   bool chunked = false;
   bool expects_continue = false;
   std::uint64_t content_length = 0;

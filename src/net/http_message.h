@@ -43,7 +43,9 @@ struct HttpRequest {
 struct HttpResponse {
   /// A long body in pieces. An error in the middle closes the connection, short of `size`.
   struct Stream {
-    std::uint64_t size = 0;
+    /// nullopt: nobody knows; `next` may then wait for long. It is cancelled (as Asio does it: what
+    /// it awaits ends with operation_aborted) when the client goes away or the server stops.
+    std::optional<std::uint64_t> size;
     std::function<Task<Result<std::string>>()> next;  ///< an empty piece is the end
   };
 

@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "net/http_head.h"
+#include "net/http_stream.h"
 
 namespace postern::net {
 namespace {
@@ -45,7 +46,9 @@ struct Connection {
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
   IpAddress peer;
-  bool idle = true;  ///< nothing of a request has arrived; only touched on the stream's executor
+  // Only touched on the stream's executor:
+  bool idle = true;      ///< nothing of a request has arrived
+  bool endless = false;  ///< the answer may never end by itself
 
   std::string_view received() const {
     return {static_cast<const char*>(buffer.data().data()), buffer.data().size()};
@@ -58,6 +61,10 @@ struct Incoming {
   std::optional<HttpFault> fault;
   bool gone = false;
 };
+
+bool has_no_length(const HttpResponse& response) {
+  return response.stream && !response.stream->size;
+}
 
 HttpResponse to_response(const HttpFault& fault) {
   HttpResponse response;
@@ -99,8 +106,9 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   Task<void> read_head(Connection& connection, Incoming& in);
   Task<void> read_body(Connection& connection, Incoming& in);
   Task<HttpResponse> answer(HttpRequest request);
-  Task<bool> write(Connection& connection, HttpResponse response, bool head_only, bool keep_alive);
-  Task<bool> write_pieces(Connection& connection, const HttpResponse::Stream& body);
+  Task<bool> write(Connection& connection, HttpResponse response, const HttpHead& head,
+                   bool keep_alive);
+  Task<bool> write_body(Connection& connection, const HttpResponse::Stream& body, bool chunked);
   Task<void> drain(Connection& connection);
   Task<void> converse(Connection& connection);
 };
@@ -174,8 +182,8 @@ Task<HttpResponse> HttpServer::Shared::answer(HttpRequest request) {
   }
 }
 
-Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse response, bool head_only,
-                                     bool keep_alive) {
+Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse response,
+                                     const HttpHead& head, bool keep_alive) {
   http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
   message.set(http::field::date, http_date());
   message.set("X-Content-Type-Options", "nosniff");
@@ -194,21 +202,26 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
     }
   }
   const bool bodiless = response.status == 204 || response.status == 304;
+  const bool chunked = has_no_length(response) && !head.http_1_0;
   if (!bodiless) {
     if (!response.content_type.empty())
       message.set(http::field::content_type, response.content_type);
-    message.content_length(response.stream ? response.stream->size : response.body.size());
-    if (!head_only) message.body() = std::move(response.body);
+    if (chunked) {
+      message.chunked(true);
+    } else if (!has_no_length(response)) {
+      message.content_length(response.stream ? *response.stream->size : response.body.size());
+    }
+    if (!head.head_only) message.body() = std::move(response.body);
   }
   message.set(http::field::connection, keep_alive ? "keep-alive" : "close");
   connection.stream.expires_after(limits.write_deadline);
   error_code error;
   if (response.stream && !bodiless) {
-    http::response_serializer<http::string_body> head(message);
-    co_await http::async_write_header(connection.stream, head,
+    http::response_serializer<http::string_body> serializer(message);
+    co_await http::async_write_header(connection.stream, serializer,
                                       asio::redirect_error(asio::use_awaitable, error));
     if (error) co_return false;
-    const bool whole = head_only || co_await write_pieces(connection, *response.stream);
+    const bool whole = head.head_only || co_await write_body(connection, *response.stream, chunked);
     co_return whole;
   }
   co_await http::async_write(connection.stream, message,
@@ -216,20 +229,18 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
   co_return !error;
 }
 
-/// False when the body has not gone out in its announced length.
-Task<bool> HttpServer::Shared::write_pieces(Connection& connection,
-                                            const HttpResponse::Stream& body) {
-  for (std::uint64_t written = 0;;) {
-    const Result<std::string> piece = co_await body.next();
-    if (!piece || written + piece->size() > body.size) co_return false;
-    if (piece->empty()) co_return written == body.size;
-    connection.stream.expires_after(limits.write_deadline);
-    error_code error;
-    co_await asio::async_write(connection.stream, asio::buffer(*piece),
-                               asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return false;
-    written += piece->size();
+Task<bool> HttpServer::Shared::write_body(Connection& connection, const HttpResponse::Stream& body,
+                                          bool chunked) {
+  BodyWriter writer(connection.stream, connection.buffer, limits.write_deadline);
+  if (body.size) {
+    const bool whole = co_await writer.write_sized(body);
+    co_return whole;
   }
+  connection.endless = true;
+  // A stop() before this would not have closed the connection.
+  const bool whole = !is_stopping() && co_await writer.write_until_end(body, chunked);
+  connection.endless = false;
+  co_return whole;
 }
 
 Task<void> HttpServer::Shared::drain(Connection& connection) {
@@ -251,15 +262,17 @@ Task<void> HttpServer::Shared::converse(Connection& connection) {
     if (in.gone) co_return;
     if (in.fault) {
       // After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
-      co_await write(connection, to_response(*in.fault), in.head.head_only, false);
+      co_await write(connection, to_response(*in.fault), in.head, false);
       co_await drain(connection);
       co_return;
     }
     in.head.request.peer = connection.peer;
     connection.stream.expires_never();
     HttpResponse response = co_await answer(std::move(in.head.request));
-    const bool keep = in.head.keep_alive && !is_stopping();
-    const bool written = co_await write(connection, std::move(response), in.head.head_only, keep);
+    // Without a length, HTTP/1.0 ends a body by closing (RFC 9112 §6.3).
+    const bool by_close = has_no_length(response) && in.head.http_1_0;
+    const bool keep = in.head.keep_alive && !by_close && !is_stopping();
+    const bool written = co_await write(connection, std::move(response), in.head, keep);
     if (!written) co_return;
     if (!keep) {
       co_await drain(connection);
@@ -360,7 +373,7 @@ void HttpServer::stop() {
   shared_->acceptors.clear();
   for (const auto& connection : shared_->connections) {
     asio::post(connection->stream.get_executor(), [connection] {
-      if (connection->idle) connection->stream.close();
+      if (connection->idle || connection->endless) connection->stream.close();
     });
   }
 }

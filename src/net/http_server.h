@@ -39,8 +39,8 @@ class HttpServer {
   /// for more addresses. Nothing is accepted before the loop runs.
   Result<std::uint16_t> listen(const std::string& address);
 
-  /// Closes the listeners and idle connections; requests in hand are answered, then closed. Safe
-  /// from any thread.
+  /// Closes the listeners, idle connections and answers without a length; other requests in hand
+  /// are answered, then closed. Safe from any thread.
   void stop();
   std::size_t connections() const;
 

@@ -1,5 +1,6 @@
 #include "net/http_server.h"
 
+#include <atomic>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -15,6 +16,28 @@ using asio::ip::tcp;
 
 Task<Result<std::string>> piece(std::shared_ptr<int> left) { co_return (*left)-- > 0 ? "abc" : ""; }
 
+/// How many endless answers somebody waits for.
+std::atomic<int> waiting{0};
+
+/// One piece, then nothing for ever.
+Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
+  if (!*begun) {
+    *begun = true;
+    co_return "first";
+  }
+  asio::steady_timer never(co_await asio::this_coro::executor, std::chrono::hours(1));
+  ++waiting;
+  boost::system::error_code error;
+  co_await never.async_wait(asio::redirect_error(asio::use_awaitable, error));
+  --waiting;
+  co_return fail(Fault::temporary, "nobody listens any more");
+}
+
+Task<Result<std::string>> throwing() {
+  throw std::runtime_error("secret detail");
+  co_return "";
+}
+
 /// Answers with what it understood: method, path, query, body.
 Task<HttpResponse> echo(HttpRequest request) {
   HttpResponse response;
@@ -28,6 +51,20 @@ Task<HttpResponse> echo(HttpRequest request) {
     auto left = std::make_shared<int>(request.path == "/pieces/short" ? 1 : 3);
     response.stream =
         HttpResponse::Stream{9, [left]() -> Task<Result<std::string>> { return piece(left); }};
+  }
+  if (request.path == "/unsized") {
+    auto left = std::make_shared<int>(3);
+    response.stream =
+        HttpResponse::Stream{{}, [left]() -> Task<Result<std::string>> { return piece(left); }};
+  }
+  if (request.path == "/endless") {
+    auto begun = std::make_shared<bool>(false);
+    response.stream =
+        HttpResponse::Stream{{}, [begun]() -> Task<Result<std::string>> { return endless(begun); }};
+  }
+  if (request.path == "/unsized/throw") {
+    response.stream =
+        HttpResponse::Stream{{}, []() -> Task<Result<std::string>> { return throwing(); }};
   }
   co_return response;
 }
@@ -107,6 +144,95 @@ TEST_F(HttpServerTest, a_stream_that_ends_too_soon_closes_the_connection) {
   const std::string out = exchange("GET /pieces/short HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_TRUE(out.ends_with("\r\n\r\nabc")) << out;
   EXPECT_TRUE(closed_);
+}
+
+TEST_F(HttpServerTest, a_body_of_unknown_length_is_chunked) {
+  start();
+  const std::string two = exchange(
+      "GET /unsized HTTP/1.1\r\nHost: h\r\n\r\n"
+      "GET /unsized HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(count(two), 2u) << "the connection is kept, and what came meanwhile is answered";
+  EXPECT_NE(two.find("Transfer-Encoding: chunked\r\n"), std::string::npos);
+  EXPECT_EQ(two.find("Content-Length"), std::string::npos);
+  const std::string body = "\r\n\r\n3\r\nabc\r\n3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n";
+  EXPECT_NE(two.find(body), std::string::npos) << two;
+  EXPECT_TRUE(two.ends_with(body)) << two;
+  const std::string head =
+      exchange("HEAD /unsized HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(head.ends_with("\r\n\r\n")) << head;
+}
+
+TEST_F(HttpServerTest, a_body_of_unknown_length_ends_an_http_1_0_connection) {
+  start();
+  const std::string out = exchange("GET /unsized HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_EQ(out.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_EQ(out.find("Content-Length"), std::string::npos);
+  EXPECT_NE(out.find("Connection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(out.ends_with("\r\n\r\nabcabcabc")) << out;
+  EXPECT_TRUE(closed_);
+}
+
+TEST_F(HttpServerTest, a_body_that_throws_has_no_last_chunk) {
+  start();
+  const std::string out = exchange("GET /unsized/throw HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(out.ends_with("\r\n\r\n")) << out;
+  EXPECT_FALSE(out.ends_with("0\r\n\r\n")) << out;
+  EXPECT_EQ(count(out), 1u);
+  EXPECT_TRUE(closed_);
+}
+
+/// Waits for a state that another thread brings about.
+template <class Condition>
+bool soon(Condition condition) {
+  for (int i = 0; i < 500 && !condition(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return condition();
+}
+
+TEST_F(HttpServerTest, an_endless_body_waits_beyond_the_write_deadline) {
+  HttpLimits limits;
+  limits.write_deadline = std::chrono::milliseconds(50);
+  start(limits);
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
+  std::string out;
+  asio::read_until(client, asio::dynamic_buffer(out), "5\r\nfirst\r\n");
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(waiting, 1);
+  EXPECT_EQ(server_->connections(), 1u);
+  client.close();
+  EXPECT_TRUE(soon([] { return waiting == 0; })) << "the client is gone";
+  EXPECT_TRUE(soon([this] { return server_->connections() == 0; }));
+}
+
+TEST_F(HttpServerTest, nobody_may_send_without_end_beside_an_endless_body) {
+  start();
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  boost::system::error_code error;
+  asio::write(client, asio::buffer(std::string(std::size_t{1} << 20, 'x')), error);
+  EXPECT_TRUE(soon([this] { return server_->connections() == 0; }));
+  EXPECT_EQ(waiting, 0);
+}
+
+TEST_F(HttpServerTest, stop_ends_endless_bodies) {
+  start();
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(client, asio::buffer(std::string("GET /endless HTTP/1.1\r\nHost: h\r\n\r\n")));
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  server_->stop();
+  thread_.join();
+  EXPECT_EQ(server_->connections(), 0u);
+  EXPECT_EQ(waiting, 0);
 }
 
 TEST_F(HttpServerTest, answers_with_the_security_headers) {

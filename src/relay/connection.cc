@@ -21,7 +21,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr milliseconds session_limit = std::chrono::minutes(30);
 constexpr std::uint64_t octets_per_second = 10'000;
 constexpr milliseconds quit_limit = std::chrono::seconds(2);
 
@@ -87,6 +86,10 @@ struct Connection::Dialogue {
         watch(executor, stream, host.longest_wait),
         session(host.options) {}
 
+  void feed(std::string_view octets) {
+    if (host.overheard) host.overheard(Speaker::server, octets);
+    session.feed(octets);
+  }
   void feed_waiting();
   void lost() { session.lost(watch.late() ? smtp::Lost::timeout : smtp::Lost::closed); }
   void send_text(const smtp::NeedText& wanted, const TextSource& source);
@@ -108,7 +111,7 @@ void Connection::Dialogue::feed_waiting() {
   for (;;) {
     const auto octets = stream.read_waiting();
     if (!octets || octets->empty()) return;
-    session.feed(*octets);
+    feed(*octets);
   }
 }
 
@@ -181,13 +184,14 @@ void Connection::Dialogue::send_text(const smtp::NeedText& wanted, const TextSou
   if (stream.input_waiting()) {
     const auto octets = stream.read_waiting();
     if (!octets) return lost();
-    if (!octets->empty()) return session.feed(*octets);
+    if (!octets->empty()) return feed(*octets);
   }
   session.text(source(wanted.offset, wanted.room));
 }
 
 Task<void> Connection::Dialogue::write(const std::string& said) {
   timed.reset();
+  if (host.overheard) host.overheard(Speaker::client, said);
   watch.set(smtp::text_time_limit);
   const bool written = co_await stream.write(said);
   if (written) {
@@ -203,7 +207,7 @@ Task<void> Connection::Dialogue::begin_tls() {
     // In TLS the client speaks first: this is injected, or the end.
     const auto octets = stream.read_waiting();
     if (octets && !octets->empty()) {
-      session.feed(*octets);
+      feed(*octets);
     } else {
       lost();
     }
@@ -231,13 +235,14 @@ Task<void> Connection::Dialogue::hear(smtp::ClientWait wait) {
   if (octets.empty()) {
     lost();
   } else {
-    session.feed(octets);
+    feed(octets);
   }
 }
 
 Task<void> Connection::Dialogue::say_last() {
   const std::string last = session.take_output();
   if (!last.empty()) {
+    if (host.overheard) host.overheard(Speaker::client, last);
     stream.rearm();
     watch.set(quit_limit);
     co_await stream.write(last);
@@ -260,7 +265,7 @@ Task<Conversation> Connection::deliver(const smtp::OutboundMessage& message,
                                        const TextSource& source) {
   Dialogue& dialogue = *dialogue_;
   smtp::ClientSession& session = dialogue.session;
-  dialogue.watch.set_end(Clock::now() + session_limit +
+  dialogue.watch.set_end(Clock::now() + dialogue.host.message_limit +
                          std::chrono::seconds(message.size / octets_per_second));
   dialogue.timed.reset();
   session.deliver(message);
@@ -299,6 +304,11 @@ const Host& Connection::host() const { return dialogue_->host; }
 IpAddress Connection::local_address() const {
   boost::system::error_code ignored;
   return net::from_asio(dialogue_->stream.socket().local_endpoint(ignored).address());
+}
+
+std::uint16_t Connection::local_port() const {
+  boost::system::error_code ignored;
+  return dialogue_->stream.socket().local_endpoint(ignored).port();
 }
 
 std::optional<net::TlsFacts> Connection::tls_facts() const { return dialogue_->stream.tls_facts(); }

@@ -20,6 +20,8 @@
 
 namespace postern::relay {
 
+enum class Speaker : std::uint8_t { client, server };
+
 /// Whom to dial, and as what.
 struct Host {
   IpAddress address;
@@ -30,8 +32,13 @@ struct Host {
   net::TlsPeer peer;
   std::shared_ptr<const net::TlsClientContext> tls;  ///< null: only with level none
   std::chrono::milliseconds connect_limit = std::chrono::seconds(30);
-  /// Caps every other wait. RFC 5321 §4.5.3.2 wants minutes, so only tests set it.
+  /// Caps every other wait. RFC 5321 §4.5.3.2 wants minutes, so only tests set it, and who asks
+  /// this gateway itself.
   std::chrono::milliseconds longest_wait = std::chrono::hours(1);
+  /// For a whole message, beside a second for each 10 KB.
+  std::chrono::milliseconds message_limit = std::chrono::minutes(30);
+  /// Told of the octets as they are said, inside TLS too; may be empty.
+  std::function<void(Speaker speaker, std::string_view octets)> overheard = {};
 };
 
 /// The octets of the message from `offset` on, at most `room`; empty: they cannot be read. The view
@@ -58,7 +65,7 @@ struct DialFailure {
 };
 
 /// Lives on one event loop. Limits: those of smtp::time_limit() for each reply, and for each
-/// message 30 minutes and a second for each 10 KB.
+/// message Host::message_limit.
 class Connection {
  public:
   /// Connects; nothing is said or read yet.
@@ -77,6 +84,7 @@ class Connection {
 
   const Host& host() const;
   IpAddress local_address() const;
+  std::uint16_t local_port() const;
   /// Nullopt in the clear.
   std::optional<net::TlsFacts> tls_facts() const;
   /// The certificate is what names or TLSA records ask for, demanded or not.

@@ -1,5 +1,6 @@
 // DeliveryLog: the built-in inbox, and the files behind attachment links.
 #include "store/delivery_log.h"
+#include "store/keyset.h"
 
 namespace postern::store {
 
@@ -79,6 +80,16 @@ Result<Listed<InboxMessage>> DeliveryLog::inbox(std::string_view webhook, std::u
       rest_->number("SELECT count(*) FROM inbox WHERE webhook_id = ? AND seq > ?", webhook, after);
   if (!total) return tl::unexpected(total.error());
   return Listed<InboxMessage>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+Result<Slice<InboxMessage>> DeliveryLog::inbox_slice(std::string_view webhook, std::uint64_t after,
+                                                     const Keyset& keyset) {
+  const std::lock_guard lock(mutex_);
+  const auto fits = [](const Row&, const Needle&) { return true; };
+  return slice(*rest_,
+               "SELECT " POSTERN_INBOX_COLUMNS
+               " FROM inbox WHERE webhook_id = ? AND seq > ? AND seq < ? ORDER BY seq DESC",
+               0, keyset, read_message, fits, webhook, after);
 }
 
 Result<std::optional<InboxMessage>> DeliveryLog::inbox_message(std::string_view webhook,

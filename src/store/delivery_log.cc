@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "store/delivery_schema.h"
+#include "store/keyset.h"
 
 namespace postern::store {
 
@@ -198,11 +199,56 @@ Result<Listed<LogRecord>> DeliveryLog::list(std::string_view webhook, const LogF
   return Listed<LogRecord>{std::move(*found), static_cast<std::uint64_t>(*count)};
 }
 
+Result<Slice<LogRecord>> DeliveryLog::log_slice(std::string_view webhook, const LogFilter& filter,
+                                                const Keyset& keyset) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  std::string sql = "SELECT " POSTERN_LOG_COLUMNS ", seq FROM log WHERE webhook_id = ?";
+  // An index for each of the two; of both together the second is looked at row by row, and so is
+  // the lack of simulations, so that no search is without end.
+  if (filter.outcome) {
+    sql += fmt::format(" AND outcome = {}", static_cast<int>(*filter.outcome));
+  } else if (filter.simulated == true) {
+    sql += " AND kind = 2";
+  }
+  sql += " AND seq < ? ORDER BY seq DESC";
+  const auto fits = [&](const Row& row, const Needle& needle) {
+    constexpr auto simulation = static_cast<std::int64_t>(LogKind::simulation);
+    if (filter.simulated && (row.integer(3) == simulation) != *filter.simulated) return false;
+    return needle.everything() || needle.in(row.text(6)) || needle.in(row.text(5)) ||
+           needle.in(row.text(8));
+  };
+  return slice(*rest_, sql, 28, keyset, read, fits, webhook);
+}
+
 Result<std::optional<LogRecord>> DeliveryLog::find(std::string_view webhook, std::string_view id) {
   flush();
   const std::lock_guard lock(mutex_);
   return rest_->one("SELECT " POSTERN_LOG_COLUMNS " FROM log WHERE id = ? AND webhook_id = ?", read,
                     id, webhook);
+}
+
+Result<std::vector<LogRecord>> DeliveryLog::of_trace(std::string_view trace_id) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  return rest_->all("SELECT " POSTERN_LOG_COLUMNS
+                    " FROM log WHERE trace_id = ? ORDER BY seq LIMIT 100",
+                    read, trace_id);
+}
+
+Result<std::vector<std::optional<LogRecord>>> DeliveryLog::last_deliveries(
+    const std::vector<std::string>& webhooks) {
+  flush();
+  const std::lock_guard lock(mutex_);
+  std::vector<std::optional<LogRecord>> found;
+  for (const std::string& id : webhooks) {
+    auto one = rest_->one("SELECT " POSTERN_LOG_COLUMNS
+                          " FROM log WHERE webhook_id = ? AND kind = 0 ORDER BY seq DESC LIMIT 1",
+                          read, id);
+    if (!one) return tl::unexpected(one.error());
+    found.push_back(std::move(*one));
+  }
+  return found;
 }
 
 Result<LogCounts> DeliveryLog::counts(std::string_view webhook, Time since) {

@@ -122,7 +122,15 @@ class DeliveryLog {
   /// Newest first; sees every record appended before.
   Result<Listed<LogRecord>> list(std::string_view webhook, const LogFilter& filter,
                                  const Page& page);
+  /// Searches senders, message ids and client addresses.
+  Result<Slice<LogRecord>> log_slice(std::string_view webhook, const LogFilter& filter,
+                                     const Keyset& keyset);
   Result<std::optional<LogRecord>> find(std::string_view webhook, std::string_view id);
+  /// What the records say of one trace, oldest first, 100 at most.
+  Result<std::vector<LogRecord>> of_trace(std::string_view trace_id);
+  /// The newest delivery of each webhook, in the order of the ids.
+  Result<std::vector<std::optional<LogRecord>>> last_deliveries(
+      const std::vector<std::string>& webhooks);
   Result<LogCounts> counts(std::string_view webhook, Time since);
 
   /// Stores a message for good and drops the oldest beyond the limit. Returns its sequence.
@@ -130,6 +138,8 @@ class DeliveryLog {
   /// Newest first, without payloads. With `after`, only those with a greater sequence.
   Result<Listed<InboxMessage>> inbox(std::string_view webhook, std::uint64_t after,
                                      const Page& page);
+  Result<Slice<InboxMessage>> inbox_slice(std::string_view webhook, std::uint64_t after,
+                                          const Keyset& keyset);
   Result<std::optional<InboxMessage>> inbox_message(std::string_view webhook, std::string_view id);
   Result<bool> delete_inbox_message(std::string_view webhook, std::string_view id);
   /// The newest sequence over all inboxes. A long poll watches this number, which costs no disk

@@ -92,7 +92,10 @@ CREATE INDEX attachment_webhook ON attachment(webhook_id);
 CREATE INDEX attachment_expiry ON attachment(file_gone, expires_at);
 )sql";
 
-constexpr const char* migrations[] = {first};
+constexpr const char* by_trace =
+    "CREATE INDEX log_trace ON log(trace_id) WHERE trace_id IS NOT NULL;";
+
+constexpr const char* migrations[] = {first, by_trace};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace

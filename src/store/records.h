@@ -15,10 +15,10 @@ namespace postern::store {
 
 /// What a person may do with what is the team's. In the order of what they may.
 enum class Role {
-  none,       ///< has left; the row stays because it is the team's
-  viewer,     ///< sees everything, changes nothing
-  operator_,  ///< works on everything
-  owner,      ///< also says who else may
+  none,      ///< has left; the row stays because it is the team's
+  viewer,    ///< sees everything, changes nothing
+  operates,  ///< the word is "operator": works on everything
+  owner,     ///< also says who else may
 };
 std::string_view to_string(Role role);
 /// nullopt for anything but "owner", "operator" and "viewer".
@@ -215,6 +215,22 @@ template <class T>
 struct Listed {
   std::vector<T> rows;
   std::uint64_t total = 0;  ///< over all pages
+};
+
+/// A piece of a list, newest first, from a place on: at any depth it costs what the first one
+/// costs.
+struct Keyset {
+  std::uint64_t before = 0;  ///< Slice::next of the piece before; 0: from the newest
+  std::uint64_t limit = 50;
+  /// Only rows that have this in them, without regard to ASCII case; empty: all. A call looks at
+  /// some thousand rows and no more: a slice may be short, even empty, with more to come.
+  std::string needle;
+};
+
+template <class T>
+struct Slice {
+  std::vector<T> rows;
+  std::uint64_t next = 0;  ///< where to go on; 0: this was the end
 };
 
 }  // namespace postern::store

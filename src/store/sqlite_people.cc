@@ -13,7 +13,7 @@ std::string_view to_string(Role role) {
       return "";
     case Role::viewer:
       return "viewer";
-    case Role::operator_:
+    case Role::operates:
       return "operator";
     case Role::owner:
       return "owner";
@@ -22,7 +22,7 @@ std::string_view to_string(Role role) {
 }
 
 std::optional<Role> role_of(std::string_view text) {
-  for (const Role role : {Role::viewer, Role::operator_, Role::owner}) {
+  for (const Role role : {Role::viewer, Role::operates, Role::owner}) {
     if (text == to_string(role)) return role;
   }
   return std::nullopt;

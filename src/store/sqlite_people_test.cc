@@ -75,17 +75,17 @@ TEST(PeopleSchema, an_older_file_is_brought_along) {
 }
 
 TEST_F(PeopleStoreTest, roles_have_words) {
-  for (const Role role : {Role::viewer, Role::operator_, Role::owner}) {
+  for (const Role role : {Role::viewer, Role::operates, Role::owner}) {
     EXPECT_EQ(role_of(to_string(role)), role);
   }
   for (const char* text : {"", "Owner", "none", "owner "}) EXPECT_FALSE(role_of(text)) << text;
-  EXPECT_LT(Role::viewer, Role::operator_);
-  EXPECT_LT(Role::operator_, Role::owner);
+  EXPECT_LT(Role::viewer, Role::operates);
+  EXPECT_LT(Role::operates, Role::owner);
 }
 
 TEST_F(PeopleStoreTest, a_team_keeps_an_owner) {
   const std::string ann = add_account("ann@example.com");
-  const std::string bob = add_member(ann, "bob@example.com", Role::operator_);
+  const std::string bob = add_member(ann, "bob@example.com", Role::operates);
   EXPECT_EQ(store_->set_role(ann, ann, Role::viewer, nullptr).value(), Outcome::in_use);
   EXPECT_EQ(store_->remove_member(ann, ann, nullptr).value(), Outcome::in_use);
   EXPECT_EQ(store_->set_role(ann, bob, Role::owner, nullptr).value(), Outcome::done);
@@ -136,6 +136,20 @@ TEST_F(PeopleStoreTest, a_team_that_is_deleted_takes_its_people_along) {
   EXPECT_TRUE(store_->account(eve).value());
 }
 
+TEST_F(PeopleStoreTest, the_first_account_is_the_one_that_came_into_an_empty_store) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string eve = add_account("eve@example.com");
+  EXPECT_EQ(store_->first_account().value(), ann);
+  ASSERT_TRUE(store_->delete_account(ann, nullptr));
+  EXPECT_EQ(store_->first_account().value(), "");
+  const std::string bob = add_account("bob@example.com");
+  EXPECT_EQ(store_->first_account().value(), "") << "nobody moves up";
+  ASSERT_TRUE(store_->delete_account(eve, nullptr));
+  ASSERT_TRUE(store_->delete_account(bob, nullptr));
+  const std::string kim = add_account("kim@example.com");
+  EXPECT_EQ(store_->first_account().value(), kim);
+}
+
 TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_member(ann, "bob@example.com", Role::owner);
@@ -143,7 +157,7 @@ TEST_F(PeopleStoreTest, links_of_who_is_no_owner_any_more_are_gone) {
             Outcome::done);
   ASSERT_EQ(store_->create_link(link(Kind::reset, ann, bob), Secret("2"), nullptr).value(),
             Outcome::done);
-  EXPECT_EQ(store_->set_role(ann, bob, Role::operator_, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->set_role(ann, bob, Role::operates, nullptr).value(), Outcome::done);
   EXPECT_FALSE(store_->link(Secret("1"), at_).value());
   EXPECT_FALSE(store_->link(Secret("2"), at_).value());
 }

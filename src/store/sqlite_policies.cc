@@ -1,6 +1,7 @@
 // SqliteStore: policies with their credentials.
 #include <map>
 
+#include "store/keyset.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -87,6 +88,26 @@ Result<Listed<PolicyRow>> SqliteStore::policies(std::string_view account, const 
   const auto total = database_->number("SELECT policy_count FROM account WHERE id = ?", account);
   if (!total) return tl::unexpected(total.error());
   return Listed<PolicyRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+Result<Slice<PolicyRow>> SqliteStore::policy_slice(std::string_view account, const Keyset& keyset) {
+  const std::lock_guard lock(mutex_);
+  auto found = slice(
+      *database_,
+      "SELECT " POSTERN_POLICY_COLUMNS
+      ", seq FROM policy WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
+      9, keyset, rows::policy,
+      [](const Row& row, const Needle& needle) {
+        return needle.everything() || needle.in(row.text(2));
+      },
+      account);
+  if (!found) return found;
+  for (PolicyRow& policy : found->rows) {
+    if (const auto added = add_credentials(*database_, policy); !added) {
+      return tl::unexpected(added.error());
+    }
+  }
+  return found;
 }
 
 namespace {

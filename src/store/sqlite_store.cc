@@ -58,6 +58,10 @@ Outcome SqliteStore::insert_account(const AccountRow& account) {
   if (exists(database_->number("SELECT count(*) FROM account WHERE email = ?", account.email))) {
     return Outcome::taken;
   }
+  // Into an emptied store comes a first account again. Who that may be is the API's to judge.
+  database_->execute(
+      "DELETE FROM sqlite_sequence WHERE name = 'account' "
+      "AND NOT EXISTS (SELECT 1 FROM account)");
   database_->execute(
       "INSERT INTO account (id, email, password_hash, timezone, created_at, updated_at, team_id, "
       "role) VALUES (?,?,?,?,?,?,?,?)",
@@ -92,7 +96,8 @@ Result<Listed<AccountRow>> SqliteStore::accounts(const Page& page) {
 
 Result<std::string> SqliteStore::first_account() {
   const std::lock_guard lock(mutex_);
-  // AUTOINCREMENT never gives a number twice: who comes after a deleted first account is not it.
+  // AUTOINCREMENT gives no number twice while there are others: who comes after a deleted first
+  // account is not it.
   auto found = database_->one("SELECT id FROM account WHERE seq = 1",
                               [](const Row& row) { return row.text(0); });
   if (!found) return tl::unexpected(found.error());

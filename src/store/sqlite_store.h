@@ -81,6 +81,7 @@ class SqliteStore final : public Store {
   Result<Outcome> create_policy(const PolicyRow& policy, const AuditRow* audit) override;
   Result<std::optional<PolicyRow>> policy(std::string_view account, std::string_view id) override;
   Result<Listed<PolicyRow>> policies(std::string_view account, const Page& page) override;
+  Result<Slice<PolicyRow>> policy_slice(std::string_view account, const Keyset& keyset) override;
   Result<Outcome> update_policy(const PolicyRow& policy, std::uint64_t expected_version,
                                 const AuditRow* audit) override;
   Result<PolicyDeleted> delete_policy(
@@ -94,6 +95,8 @@ class SqliteStore final : public Store {
   Result<std::optional<WebhookRow>> webhook(std::string_view account, std::string_view id) override;
   Result<Listed<WebhookRow>> webhooks(std::string_view account, WebhookFilter filter,
                                       const Page& page) override;
+  Result<Slice<WebhookRow>> webhook_slice(std::string_view account, WebhookFilter filter,
+                                          const Keyset& keyset) override;
   Result<Outcome> update_webhook(const WebhookRow& webhook, std::uint64_t expected_version,
                                  const AuditRow* audit) override;
   Result<Outcome> delete_webhook(std::string_view account, std::string_view id,

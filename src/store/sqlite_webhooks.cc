@@ -1,4 +1,5 @@
 // SqliteStore: webhooks.
+#include "store/keyset.h"
 #include "store/sqlite_rows.h"
 #include "store/sqlite_store.h"
 
@@ -77,6 +78,27 @@ Result<Listed<WebhookRow>> SqliteStore::webhooks(std::string_view account, Webho
   const auto total = database_->number(counts[static_cast<std::size_t>(filter)], account);
   if (!total) return tl::unexpected(total.error());
   return Listed<WebhookRow>{std::move(*found), static_cast<std::uint64_t>(*total)};
+}
+
+Result<Slice<WebhookRow>> SqliteStore::webhook_slice(std::string_view account, WebhookFilter filter,
+                                                     const Keyset& keyset) {
+  const std::lock_guard lock(mutex_);
+  const auto fits = [](const Row& row, const Needle& needle) {
+    return needle.everything() || needle.in(row.text(2)) || needle.in(row.text(3)) ||
+           needle.in(row.text(4));
+  };
+  constexpr int seq_column = 20;
+  if (filter == WebhookFilter::all) {
+    return slice(*database_,
+                 "SELECT " POSTERN_WEBHOOK_COLUMNS
+                 ", seq FROM webhook WHERE account_id = ? AND seq < ? ORDER BY seq DESC",
+                 seq_column, keyset, rows::webhook, fits, account);
+  }
+  return slice(*database_,
+               "SELECT " POSTERN_WEBHOOK_COLUMNS
+               ", seq FROM webhook WHERE account_id = ? AND is_active = ? AND seq < ? "
+               "ORDER BY seq DESC",
+               seq_column, keyset, rows::webhook, fits, account, filter == WebhookFilter::active);
 }
 
 Result<std::vector<WebhookRow>> SqliteStore::webhooks_of_policy(std::string_view account,

@@ -68,7 +68,7 @@ class Store {
   virtual Result<std::optional<AccountRow>> account(std::string_view id) = 0;
   virtual Result<std::optional<AccountRow>> account_by_email(std::string_view email) = 0;
   virtual Result<Listed<AccountRow>> accounts(const Page& page) = 0;
-  /// The id of the first account that this store ever had; "" when it is gone or never was.
+  /// The id of the account that came when there was no other; "" when it is gone or never was.
   virtual Result<std::string> first_account() = 0;
   /// Makes the account that an owner's link or an invitation is for, and spends the link.
   /// `not_found`: unknown, spent or expired at `account.created_at`.
@@ -157,6 +157,8 @@ class Store {
   virtual Result<std::optional<PolicyRow>> policy(std::string_view account,
                                                   std::string_view id) = 0;
   virtual Result<Listed<PolicyRow>> policies(std::string_view account, const Page& page) = 0;
+  /// Searches names.
+  virtual Result<Slice<PolicyRow>> policy_slice(std::string_view account, const Keyset& keyset) = 0;
   /// Stores `policy` (its versions and updated_at as given) if the stored version still is
   /// `expected_version`. Credentials are replaced by those of the row.
   virtual Result<Outcome> update_policy(const PolicyRow& policy, std::uint64_t expected_version,
@@ -176,6 +178,9 @@ class Store {
                                                     std::string_view id) = 0;
   virtual Result<Listed<WebhookRow>> webhooks(std::string_view account, WebhookFilter filter,
                                               const Page& page) = 0;
+  /// Searches names, addresses and targets.
+  virtual Result<Slice<WebhookRow>> webhook_slice(std::string_view account, WebhookFilter filter,
+                                                  const Keyset& keyset) = 0;
   virtual Result<Outcome> update_webhook(const WebhookRow& webhook, std::uint64_t expected_version,
                                          const AuditRow* audit) = 0;
   virtual Result<Outcome> delete_webhook(std::string_view account, std::string_view id,

@@ -23,12 +23,13 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import lists  # noqa: E402
+import people  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*lists.CHECKS]
+CHECKS = [*lists.CHECKS, *people.CHECKS]
 
 
 def check(function):

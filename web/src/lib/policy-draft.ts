@@ -12,6 +12,8 @@ export interface Draft {
   allowed_source_ips: string;
   require_smtp_auth: boolean;
   users: User[];
+  /** What stands in User and Password, not added yet. */
+  pending: { username: string; password: string };
   /** Lines of htpasswd: user:hash. */
   htpasswd: string;
   require_spf: boolean;
@@ -22,7 +24,7 @@ export interface Draft {
 }
 
 export const emptyDraft: Draft = {
-  name: '', allowed_source_ips: '', require_smtp_auth: false, users: [], htpasswd: '', require_spf: false, allowed_spf_domains: '', require_dkim: false, allowed_dkim_domains: '', mode: 'enforce',
+  name: '', allowed_source_ips: '', require_smtp_auth: false, users: [], pending: { username: '', password: '' }, htpasswd: '', require_spf: false, allowed_spf_domains: '', require_dkim: false, allowed_dkim_domains: '', mode: 'enforce',
 };
 
 const lines = (list: string): string => list.split(',').filter(Boolean).join('\n');
@@ -30,7 +32,7 @@ const lines = (list: string): string => list.split(',').filter(Boolean).join('\n
 export function draftOf(policy: Policy): Draft {
   return {
     name: policy.name, allowed_source_ips: lines(policy.allowed_source_ips), require_smtp_auth: policy.require_smtp_auth,
-    users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), htpasswd: '',
+    users: policy.smtp_users ?? policy.smtp_usernames.map((username) => ({ username })), pending: { username: '', password: '' }, htpasswd: '',
     require_spf: policy.require_spf, allowed_spf_domains: lines(policy.allowed_spf_domains), require_dkim: policy.require_dkim,
     allowed_dkim_domains: lines(policy.allowed_dkim_domains), mode: policy.mode ?? 'enforce',
   };
@@ -51,38 +53,57 @@ export function pieces(text: string): Piece[] {
 }
 const words = (text: string): string[] => pieces(text).map((p) => p.text);
 
-/** The body of a POST or PUT. `before`: the stored policy; users that did not change are not sent at all. */
-export function bodyOf(draft: Draft, before?: Policy): Schemas['PolicyWrite'] {
+/**
+ * The body of a POST or PUT. `before`: the stored policy; users that did not change are not sent at all.
+ * `saving`: a user of whom only half is written goes along, so that the server says what is missing.
+ */
+export function bodyOf(draft: Draft, before?: Policy, saving = false): Schemas['PolicyWrite'] {
   const body: Schemas['PolicyWrite'] = {
     name: draft.name.trim(), allowed_source_ips: words(draft.allowed_source_ips), require_smtp_auth: draft.require_smtp_auth, require_spf: draft.require_spf,
     allowed_spf_domains: words(draft.allowed_spf_domains), require_dkim: draft.require_dkim, allowed_dkim_domains: words(draft.allowed_dkim_domains), mode: draft.mode,
   };
-  const kept = draft.users.every((u) => u.password === undefined) && !draft.htpasswd.trim() && draft.users.length === (before?.smtp_usernames.length ?? 0);
-  if (!kept) body.smtp_credentials = [...draft.users.map(({ username, password }) => password === undefined ? { username } : { username, password }), ...words(draft.htpasswd)];
+  const { username, password } = { ...draft.pending, username: draft.pending.username.trim() };
+  const added = saving ? username || password : username && password;
+  const users: User[] = [...draft.users.filter((u) => !added || u.username !== username), ...(added ? [{ username, password }] : [])];
+  const names = (list: string[]) => [...list].sort().join('\n');
+  const kept = users.every((u) => u.password === undefined) && !draft.htpasswd.trim() && names(users.map((u) => u.username)) === names(before?.smtp_usernames ?? []);
+  if (!kept) body.smtp_credentials = [...users.map((u) => u.password === undefined ? { username: u.username } : { username: u.username, password: u.password }), ...words(draft.htpasswd)];
   return body;
 }
 
 /** The same without the users, for a replay: no password is recorded with mail, and none may stay in the browser. */
 export function replayBody(draft: Draft): Schemas['PolicyWrite'] {
-  const { smtp_credentials: _, ...body } = bodyOf({ ...draft, users: [], htpasswd: '' });
+  const { smtp_credentials: _, ...body } = bodyOf({ ...draft, users: [], htpasswd: '', pending: emptyDraft.pending });
   return body;
+}
+
+/** The draft that comes back from a replay; the users are those stored. */
+export function draftAgain(body: Schemas['PolicyWrite'], stored: Policy): Draft {
+  const text = (value: unknown) => Array.isArray(value) ? value.join('\n') : lines(String(value ?? ''));
+  return {
+    ...draftOf(stored), name: body.name ?? stored.name, allowed_source_ips: text(body.allowed_source_ips), require_smtp_auth: body.require_smtp_auth ?? false, require_spf: body.require_spf ?? false,
+    allowed_spf_domains: text(body.allowed_spf_domains), require_dkim: body.require_dkim ?? false, allowed_dkim_domains: text(body.allowed_dkim_domains), mode: body.mode ?? 'enforce',
+  };
 }
 
 /** Which text of the form a field of the API comes from. */
 export const typedText = (draft: Draft, field: string): string =>
-  field === 'smtp_credentials' ? draft.users.map((u) => u.username).join() + draft.htpasswd : String(draft[field as keyof Draft] ?? '');
+  field === 'smtp_credentials' ? draft.users.map((u) => u.username).join() + draft.htpasswd + draft.pending.username + draft.pending.password : String(draft[field as keyof Draft] ?? '');
 
 /** The line that a sentence about "element 2" is about; 0: none. Credentials begin with the users of the table. */
 export function lineOf(draft: Draft, field: string, sentence: string): { line: number; piece?: Piece } {
   const match = /^element (\d+)[ :]/.exec(sentence);
   if (!match) return { line: 0 };
   const credentials = field === 'smtp_credentials';
-  const piece = pieces(credentials ? draft.htpasswd : typedText(draft, field))[Number(match[1]) - 1 - (credentials ? draft.users.length : 0)];
+  const piece = pieces(credentials ? draft.htpasswd : typedText(draft, field))[Number(match[1]) - 1 - (credentials ? draft.users.length + (draft.pending.username && draft.pending.password ? 1 : 0) : 0)];
   return piece ? { line: piece.line, piece } : { line: 0 };
 }
 
-/** The server's words without "element 2", which the form says as a line. */
-export const withoutElement = (sentence: string): string => sentence.replace(/^element \d+:? /, '');
+/** The server's words, with the line of the form in the place of "element 2". */
+export function saidInForm(draft: Draft, field: string, sentence: string): string {
+  const { line } = lineOf(draft, field, sentence), colon = /^element \d+:/.test(sentence);
+  return line ? `Line ${line}. ${colon ? '' : 'It '}${sentence.replace(/^element \d+:? /, '')}` : sentence;
+}
 
 /** What the server proposes in the place of the element that it refused. */
 export function proposalOf(sentence: string): string | null {
@@ -93,3 +114,11 @@ export const labels: Record<string, string> = {
   name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
   allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
 };
+
+/** Two drafts, field by field, for who has to choose. */
+export function differences(mine: Draft, theirs: Draft): { name: string; mine: string; theirs: string }[] {
+  const shown = (value: unknown): string => value === true ? 'on' : value === false ? 'off' : String(value);
+  const users = (d: Draft) => [...d.users.map((u) => u.username + (u.password === undefined ? '' : ' (new password)')), ...d.htpasswd.split('\n').filter(Boolean).map((l) => l.split(':')[0])].join('\n');
+  const fields = (Object.keys(labels) as (keyof Draft)[]).filter((name) => name in mine);
+  return [...fields.map((name) => ({ name: labels[name]!, mine: shown(mine[name]), theirs: shown(theirs[name]) })), { name: 'SMTP users', mine: users(mine), theirs: users(theirs) }];
+}

@@ -50,10 +50,10 @@ function Parts({ p }: { p: Message }) {
     ['From', people(p.header_from)], ['To', people(p.header_to)], ['Cc', people(p.cc)], ['Reply to', people(p.reply_to)], ['Message id', p.message_id]];
   return <>
     <div class="cols"><div class="stack">
-      <Card title="Envelope and heads"><Facts>{rows.map(([name, value]) => value ? <Fact name={name} key={name}><Foreign text={value} /></Fact> : null)}
+      <Card title="Envelope"><Facts>{rows.map(([name, value]) => value ? <Fact name={name} key={name}><Foreign text={value} /></Fact> : null)}
         <Fact name="Received"><At at={p.received_at} /></Fact>{p.size !== undefined ? <Fact name="Size">{octets(p.size)}</Fact> : null}{p.policy ? <Fact name="Policy"><a href={`/app/smtp-policies/${p.policy.id}`}>{p.policy.name ?? p.policy.id}</a>, version {p.policy.version}</Fact> : null}</Facts></Card>
       {p.warnings?.length ? <Note tone="wait"><p>{p.warnings.length === 1 ? 'One thing is odd:' : 'Some things are odd:'}</p><ul>{p.warnings.map((text, i) => <li key={i}><Foreign text={text} /></li>)}</ul></Note> : null}
-      {p.text !== undefined ? <Card title="Text"><pre class="mail" tabIndex={0} role="region" aria-label="Text"><Foreign text={p.text} /></pre></Card> : null}
+      {p.text !== undefined ? <Card title="Text"><pre class="mail" tabIndex={0} role="region" aria-label="Text of the message"><Foreign text={p.text} /></pre></Card> : null}
       {p.html !== undefined ? <Source title="HTML" sub="The source. It is never drawn here." text={p.html} label="HTML" /> : null}
       {p.text === undefined && p.html === undefined ? <Note><p>The message has no text.</p></Note> : null}
     </div><aside class="stack" aria-label="Verdicts and attachments">

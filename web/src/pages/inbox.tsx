@@ -69,7 +69,7 @@ function Messages({ w }: { w: Webhook }) {
     {rows.length ? <section class="card" aria-label="Messages"><div class="table-wrap"><table class="fold"><caption class="vh">Messages, newest first</caption>
       <thead><tr><th scope="col">Subject</th><th scope="col">From</th><th scope="col">Received</th><th scope="col" class="r">Payload</th></tr></thead>
       <tbody>{rows.map((m) => <tr key={m.id}><td class="clip wide w-half"><a class="name clip" href={`/app/webhooks/${w.id}/inbox/${m.id}`}>{m.subject ? <Foreign text={m.subject} /> : 'No subject'}</a></td>
-        <td class="clip wide"><span class="mono clip">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></td><td class="nowrap" data-l="Received"><Ago at={m.received_at} /></td><td class="r nowrap" data-l="Payload">{m.size !== undefined ? octets(m.size) : '–'}</td></tr>)}</tbody></table></div>
+        <td class="clip wide w-30"><span class="mono clip">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></td><td class="nowrap" data-l="Received"><Ago at={m.received_at} /></td><td class="r nowrap" data-l="Payload">{m.size !== undefined ? octets(m.size) : '–'}</td></tr>)}</tbody></table></div>
       <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'message' : 'messages'} /></section>
       : list.data ? <Note><p>No mail has arrived. Send some to <code>{w.email_address}</code>: it is shown here as it comes.</p></Note> : list.error ? null : <p class="loading" role="status">Reading…</p>}
   </Page>;

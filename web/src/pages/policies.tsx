@@ -4,7 +4,7 @@ import { many } from '../lib/format';
 import { useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
-import { Ago, Controls, Count, Empty, Note, Page, Pager, Search, Verdict } from '../parts/basic';
+import { Ago, Controls, Count, Empty, Note, Page, Pager, Search } from '../parts/basic';
 import { Icon } from '../parts/icon';
 
 /** "203.0.113.0/24 + 4 more" */
@@ -37,7 +37,7 @@ export default function Policies() {
             {open ? <span class="sub"><span class="v wait"><Icon name="warning" />No control is on: accepts all mail</span></span> : null}</td>
           <td class="wide"><Controls policy={p} /></td>
           <td class="wide" data-l="From"><Sources list={p.allowed_source_ips} /></td>
-          <td class="r" data-l="Webhooks">{p.webhook_count ? <Count n={p.webhook_count} /> : <Verdict is="none">unused</Verdict>}</td>
+          <td class="r" data-l="Webhooks">{p.webhook_count ? <Count n={p.webhook_count} /> : <span class="muted">0</span>}</td>
           <td class="nowrap muted opt" data-l="Changed"><Ago at={p.updated_at} /></td>
         </tr>;
       })}</tbody></table></div>

@@ -4,17 +4,18 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, typedText, withoutElement, type Draft, type Policy } from '../lib/policy-draft';
-import { keepDraft } from '../lib/replay-draft';
-import { guardLeaving, navigate } from '../lib/router';
+import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, saidInForm, typedText, type Draft, type Policy } from '../lib/policy-draft';
+import { keepDraft, keptDraft } from '../lib/replay-draft';
+import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
-import { Card, Note, Page } from '../parts/basic';
+import { Card, Page } from '../parts/basic';
+import { Conflict } from '../parts/conflict';
 import { Credentials } from '../parts/credentials';
 import { DryRunPanel } from '../parts/dry-run';
 import { AreaField, Choices, ErrorSummary, SwitchField, TextField, useForm, type Form } from '../parts/form';
 import { Icon } from '../parts/icon';
-import { PolicyConflict, type Conflict } from '../parts/policy-conflict';
+import { PolicyMissing } from '../parts/policy-missing';
 import { ReadsAs } from '../parts/reads-as';
 
 const crumb = { name: 'Policies', href: '/app/smtp-policies' };
@@ -27,8 +28,7 @@ function Stored({ id }: { id: string }) {
   const policy = useLoad(id, (signal) => api.get('/smtp-policies/{id}', { path: { id }, signal }));
   if (policy.data) return <Editor key={id} stored={policy.data} />;
   if (!policy.error) return <Page title="Edit policy"><p class="loading" role="status">Reading…</p></Page>;
-  return <Page title={policy.error.status === 404 ? 'There is no such policy here' : 'The policy could not be read'} crumbs={[crumb, { name: 'Edit' }]}>
-    <Note tone="no" role="alert"><p>{policy.error.message} <a href="/app/smtp-policies">All policies</a></p></Note></Page>;
+  return <PolicyMissing id={id} error={policy.error} here="Edit" />;
 }
 
 interface Reading { entries: Schemas['ReadsAs'][]; warnings: { field: string; text: string }[]; trouble: string; old: boolean }
@@ -67,14 +67,17 @@ function useReading(form: Form<Draft>, stored?: Policy) {
 }
 
 function Editor({ stored }: { stored?: Policy }) {
-  const form = useForm<Draft>(stored ? draftOf(stored) : emptyDraft);
-  const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<Conflict | null>(null);
+  const kept = stored && query.value.get('draft') ? keptDraft() : null;
+  const form = useForm<Draft>(stored ? kept?.kind === 'policy' && kept.id === stored.id ? draftAgain(kept.body, stored) : draftOf(stored) : emptyDraft);
+  const version = useSignal(stored?.version ?? 0), base = useSignal(stored), conflict = useSignal<{ theirs: Policy; who: string } | null>(null);
   const { reading, check } = useReading(form, base.value);
   const title = stored ? `Edit ${stored.name}` : 'New policy';
+  const { failure, values } = form;
+  const summary = failure ? { ...form, failure: new ApiError(failure.status, failure.code, failure.message, Object.fromEntries(Object.entries(failure.fields).map(([name, text]) => [name, saidInForm(values, name, text)]))) } : form;
   const save = async (event: Event) => {
     event.preventDefault();
     const saved = await form.submit(async (values) => {
-      const body = bodyOf(values, base.value);
+      const body = bodyOf(values, base.value, true);
       try {
         const answer = stored ? await api.put('/smtp-policies/{id}', { path: { id: stored.id }, version: version.value, body }) : await api.post('/smtp-policies', { body: body as never });
         guardLeaving(null);
@@ -88,10 +91,11 @@ function Editor({ stored }: { stored?: Policy }) {
     if (saved) conflict.value = null;
   };
   const take = (theirs: Policy, values: Draft) => { base.value = theirs; version.value = theirs.version; conflict.value = null; form.reset(values); announce(`Now over version ${theirs.version}`); };
+  const goOn = (theirs: Policy) => { base.value = theirs; version.value = theirs.version; conflict.value = null; announce('Save writes yours now'); };
   const tryReplay = () => { keepDraft({ kind: 'policy', id: stored!.id, name: form.values.name || stored!.name, version: version.value, body: replayBody(form.values) }); guardLeaving(null); navigate('/app/replay'); };
   return <Page title={title} sub="Every control is optional. A message must satisfy all that you turn on." crumbs={[crumb, ...(stored ? [{ name: stored.name, href: `/app/smtp-policies/${stored.id}` }, { name: 'Edit' }] : [{ name: 'New' }])]}>
-    {conflict.value ? <PolicyConflict conflict={conflict.value} mine={form.values} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => { base.value = conflict.value!.theirs; version.value = conflict.value!.theirs.version; conflict.value = null; announce('Save writes yours now'); }} />
-      : <ErrorSummary form={form} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
+    {conflict.value ? <Conflict who={conflict.value.who} version={`version ${conflict.value.theirs.version}`} rows={differences(form.values, draftOf(conflict.value.theirs))} onTheirs={() => take(conflict.value!.theirs, draftOf(conflict.value!.theirs))} onMine={() => goOn(conflict.value!.theirs)} />
+      : <ErrorSummary form={summary} what={stored ? 'The policy was not saved.' : 'The policy was not created.'} names={labels} />}
     <div class="cols">
       <form class="card" novalidate aria-label="Policy" onSubmit={(e) => void save(e)}>
         <Fields form={form} check={check} />
@@ -113,7 +117,7 @@ function Editor({ stored }: { stored?: Policy }) {
 }
 
 /** The policy as it is now and who made it so, as far as the audit log says. */
-async function theirs(id: string): Promise<Conflict> {
+async function theirs(id: string): Promise<{ theirs: Policy; who: string }> {
   const [policy, log] = await Promise.all([api.get('/smtp-policies/{id}', { path: { id } }), api.get('/accounts/me/audit-log', { query: { limit: 50 } }).catch(() => null)]);
   const entry = log?.data.find((e) => e.action.startsWith('smtp_policy.') && e.details?.id === id);
   return { theirs: policy, who: entry?.actor_name ?? '' };
@@ -123,23 +127,22 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
   const { values, errors, set } = form;
   /** What every text field of the form shares: its error with the line named, and the server's proposal as a button. */
   const text = (name: 'allowed_source_ips' | 'allowed_spf_domains' | 'allowed_dkim_domains') => {
-    const error = errors[name] ?? '', { line, piece } = lineOf(values, name, error), proposal = proposalOf(error);
+    const error = errors[name] ?? '', { piece } = lineOf(values, name, error), proposal = proposalOf(error);
     const use = () => { set(name, values[name].slice(0, piece!.start) + proposal + values[name].slice(piece!.end)); document.getElementById(`f-${name}`)?.focus(); announce(`${proposal} it is`); };
     return {
-      name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: line ? `Line ${line}. ${withoutElement(error)}` : error || undefined,
+      name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: saidInForm(values, name, error) || undefined,
       children: piece && proposal ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {proposal}</button></div> : null,
     };
   };
   const turnOn = (name: 'require_spf' | 'require_dkim', list: 'allowed_spf_domains' | 'allowed_dkim_domains') => errors[list]?.startsWith('has no effect')
     ? <div class="actions"><button type="button" class="btn sm" onClick={() => set(name, true)}>Turn on {labels[name]}</button></div> : null;
-  const users = lineOf(values, 'smtp_credentials', errors.smtp_credentials ?? '');
   const domains = text('allowed_spf_domains'), signers = text('allowed_dkim_domains');
   return <>
     <div class="rule"><TextField label="Name" name="name" required maxLength={100} value={values.name} onValue={(v) => set('name', v)} onBlur={check} error={errors.name} /></div>
     <div class="rule"><AreaField {...text('allowed_source_ips')} optional hint="Networks that may connect, one per line. Empty means any address." rows={3} /></div>
     <div class="rule"><SwitchField label="Require SMTP AUTH" name="require_smtp_auth" hint="Senders sign in after STARTTLS. Without TLS they are refused." on={values.require_smtp_auth} onSwitch={(on) => set('require_smtp_auth', on)} error={errors.require_smtp_auth} />
-      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
-        error={users.line ? `Line ${users.line}. It ${withoutElement(errors.smtp_credentials!)}` : errors.smtp_credentials} /></div></div>
+      <div class="under"><Credentials users={values.users} onUsers={(u) => set('users', u)} pending={values.pending} onPending={(u) => set('pending', u)} htpasswd={values.htpasswd} onHtpasswd={(t) => set('htpasswd', t)} onBlur={check}
+        error={saidInForm(values, 'smtp_credentials', errors.smtp_credentials ?? '') || undefined} /></div></div>
     <div class="rule"><SwitchField label="Require SPF" name="require_spf" hint="Only a pass is enough: softfail, neutral and no record are refused too." on={values.require_spf} onSwitch={(on) => set('require_spf', on)} error={errors.require_spf} />
       <div class="under"><AreaField {...domains} optional rows={2} hint={<>Envelope sender domains, one per line. <code>.example.com</code> means every subdomain.</>}>{turnOn('require_spf', 'allowed_spf_domains') ?? domains.children}</AreaField></div></div>
     <div class="rule"><SwitchField label="Require DKIM" name="require_dkim" hint="At least one valid signature." on={values.require_dkim} onSwitch={(on) => set('require_dkim', on)} error={errors.require_dkim} />

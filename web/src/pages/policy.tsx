@@ -13,6 +13,7 @@ import { Ago, Card, Controls, Count, Fact, Facts, Note, Page } from '../parts/ba
 import { Confirm } from '../parts/dialog';
 import { DryRunPanel } from '../parts/dry-run';
 import { Icon } from '../parts/icon';
+import { PolicyMissing } from '../parts/policy-missing';
 import { ReadsAs } from '../parts/reads-as';
 
 type Webhook = Schemas['Webhook'];
@@ -38,8 +39,7 @@ export default function PolicyPage({ ids }: PageProps) {
   const p: Stored | null = policy.data;
   if (!p) {
     if (!policy.error) return <Page title="Policy"><p class="loading" role="status">Reading…</p></Page>;
-    return <Page title={policy.error.status === 404 ? 'There is no such policy here' : 'The policy could not be read'} crumbs={[crumb, { name: 'Policy' }]}>
-      <Note tone="no" role="alert"><p>{policy.error.message} <a href="/app/smtp-policies">All policies</a></p></Note></Page>;
+    return <PolicyMissing id={id} error={policy.error} here="Policy" />;
   }
   const replay = () => { keepDraft({ kind: 'policy', id: p.id, name: p.name, version: p.version, body: replayBody(draftOf(p)) }); };
   return <Page title={p.name} crumbs={[crumb, { name: p.name }]}

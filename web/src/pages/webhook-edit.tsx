@@ -5,7 +5,7 @@ import { useEffect } from 'preact/hooks';
 import { api, ApiError } from '../lib/api';
 import { useLoad } from '../lib/load';
 import { navigate } from '../lib/router';
-import { gateway } from '../lib/session';
+import { gateway, mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Note, Page } from '../parts/basic';
 import { ErrorSummary, useForm } from '../parts/form';
@@ -16,6 +16,7 @@ import { Delivery, Payload, WhatAccepts, Where, WhichPolicy, type Policy } from 
 import { bodyOf, fieldNames, localTrouble, valuesOf } from '../parts/webhook-values';
 
 export default function EditWebhook({ ids }: PageProps) {
+  if (!mayWrite.value) return <Page title={ids.id ? 'Edit webhook' : 'New webhook'} crumbs={[{ name: 'Webhooks', href: '/app/webhooks' }, { name: ids.id ? 'Edit' : 'New' }]}><Note><p>A viewer sees this account and changes nothing. <a href="/app/webhooks">All webhooks</a></p></Note></Page>;
   return ids.id ? <Existing id={ids.id} /> : <Editor w={null} />;
 }
 
@@ -45,7 +46,7 @@ async function savedBy(id: string): Promise<string> {
 /** The server blames the address by its code only. */
 function placed(trouble: unknown): unknown {
   if (!(trouble instanceof ApiError) || trouble.code !== 'address_taken' || trouble.fields.email_address) return trouble;
-  return new ApiError(trouble.status, trouble.code, trouble.message, { email_address: trouble.message });
+  return new ApiError(trouble.status, trouble.code, trouble.message, { email_address: String(trouble.body.error ?? trouble.message) });
 }
 
 function Editor({ w }: { w: Webhook | null }) {

@@ -21,7 +21,7 @@ function Logs({ w }: { w: Webhook }) {
   const words = query.value;
   const q = words.get('q') ?? '', cursor = words.get('cursor') ?? '', sim = words.get('simulated') ?? '', open = words.get('record') ?? '', outcome = chosenOutcome();
   const list = useLoad(`${q}|${cursor}|${outcome}|${sim}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 50, ...(sim ? { simulated: sim === 'true' } : {}) }, signal }));
-  useEvery(5000, () => { if (!cursor && !open) void list.reload(); });
+  useEvery(5000, () => { if (!cursor && !open && !list.loading) void list.reload(); });
   const rows = list.data?.data ?? [];
   const record = rows.find((r) => r.id === open);
   const policyOf = (r: { policy_id?: string | null }) => (r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null);
@@ -33,7 +33,7 @@ function Logs({ w }: { w: Webhook }) {
     {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
     {said.value ? <Note tone="ok" role="status"><p>{said.value}</p></Note> : null}
     {open && list.data && !record ? <Note><p>This record is not on this page. <a href={withQuery({ record: null })}>Close it</a></p></Note> : null}
-    {rows.length ? <section class="card" aria-label="Records"><LogRows rows={rows} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => withQuery({ record: r.id })} policyOf={policyOf} />
+    {rows.length ? <section class="card" aria-label="Records"><LogRows rows={rows} queued={w.delivery_mode === 'queued'} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => withQuery({ record: r.id })} policyOf={policyOf} />
       <Pager next={list.data?.next ? withQuery({ cursor: list.data.next, record: null }) : null} first={cursor ? withQuery({ cursor: null, record: null }) : null} shown={rows.length} word={rows.length === 1 ? 'record' : 'records'} /></section>
       : list.data ? <Note><p>{q || outcome || cursor || sim ? <>Nothing matches. <a href={`/app/webhooks/${w.id}/logs`}>Clear filters</a></> : <>No mail has arrived. Send one to <code>{w.email_address}</code>.</>}</p></Note> : <p class="loading" role="status">Reading…</p>}
     {record ? <LogRecordDialog key={record.id} r={record} w={w} policyName={policyOf(record)} onClose={() => setQuery({ record: null }, 'replace')} onRetried={(text) => { said.value = text; setQuery({ record: null }, 'replace'); void list.reload(); }} /> : null}

@@ -6,13 +6,13 @@ import { ago, many, zone } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
-import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search, Verdict } from '../parts/basic';
+import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search } from '../parts/basic';
 import { Bars, Legend } from '../parts/chart';
 import { Icon } from '../parts/icon';
 import { chosenOutcome, LogRows, OutcomeFilter } from '../parts/log';
 import { SecretNote } from '../parts/secret';
 import { TestMailButton, TestMailResult, useTestMail } from '../parts/test-mail';
-import { crumbsOf, isInbox, nameOf, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
+import { crumbsOf, isInbox, nameOf, NoPolicy, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
 import { Asking, WebhookMenu, type Question } from '../parts/webhook-menu';
 import { announce } from '../parts/announce';
 
@@ -57,7 +57,7 @@ function lastDay(): { from: string; until: string } {
 
 function Day({ w }: { w: Webhook }) {
   const stats = useLoad(w.id, (signal) => api.get('/stats', { query: { webhook_id: w.id, step: '30m', ...lastDay() }, signal }));
-  useEvery(30_000, () => void stats.reload());
+  useEvery(30_000, () => { if (!stats.loading) void stats.reload(); });
   const t = stats.data?.totals;
   const label = t ? `${nameOf(w)}, last 24 hours: ${t.accepted} accepted, ${t.refused} refused, ${t.deferred} deferred.` : '';
   return <Card title="Last 24 hours" aside={t ? <Legend totals={t} /> : null}><div class="day">
@@ -74,7 +74,7 @@ function Address({ w, onRotate }: { w: Webhook; onRotate: () => void }) {
     <Facts>
       <Fact name="Target">{isInbox(w) ? <a href={`/app/webhooks/${w.id}/inbox`}>Built-in inbox</a> : <span class="mono">{w.target_url}</span>}</Fact>
       <Fact name="Policy">{policyId ? <><a href={`/app/smtp-policies/${policyId}`}>{policy?.name ?? w.policy_name ?? 'Its policy'}</a>{policy ? <div class="chips-line"><Controls policy={policy} /></div> : null}</>
-        : <Verdict is="deferred">None: accepts all mail</Verdict>}</Fact>
+        : <NoPolicy />}</Fact>
       <Fact name="Delivery">{w.delivery_mode === 'queued' ? 'Queued' : 'While the sender waits'}{w.timeout_ms ? `, ${w.timeout_ms / 1000} s` : ''}{w.rate_limit_per_minute ? `; at most ${many(w.rate_limit_per_minute, 'message')} a minute` : ''}</Fact>
       <Fact name="Secret">{overlap ? <>Rotated; the one before signs too, until it ends {ago(overlap)}. </> : 'Set. '}{mayWrite.value ? <button type="button" class="linkish" onClick={onRotate}>Rotate</button> : null}</Fact>
       {w.signing_public_key ? <Fact name="Public key"><span class="mono key-line">{w.signing_public_key}</span> <CopyButton text={w.signing_public_key} label="public signing key" /></Fact> : null}
@@ -109,16 +109,16 @@ function DeadLetters({ id }: { id: string }) {
 function Log({ w }: { w: Webhook }) {
   const q = query.value.get('q') ?? '', cursor = query.value.get('cursor') ?? '', outcome = chosenOutcome();
   const list = useLoad(`${w.id}|${q}|${cursor}|${outcome}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 20 }, signal }));
-  useEvery(5000, () => { if (!cursor) void list.reload(); });
+  useEvery(5000, () => { if (!cursor && !list.loading) void list.reload(); });
   const rows = list.data?.data ?? [];
   const all = `/app/webhooks/${w.id}/logs`;
   return <section class="stack gap-s" aria-labelledby="logs"><div class="head"><div><h2 id="logs">Log</h2></div><div class="actions"><a class="inline-link small" href={all}>Full log</a></div></div>
     <div class="filters"><Search label="Search the log" placeholder="Sender, message id or client IP" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} /><OutcomeFilter />
       {cursor || list.error ? null : <span class="waiting push"><span class="pulse ok" aria-hidden="true" />Live</span>}</div>
     {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
-    {rows.length ? <div class="card"><LogRows rows={rows} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
+    {rows.length ? <div class="card"><LogRows rows={rows} queued={w.delivery_mode === 'queued'} caption={`Log of ${nameOf(w)}, newest first`} zone={zone()} href={(r) => r.trace_id ? `/app/traces/${r.trace_id}` : `${all}?record=${r.id}`}
       policyOf={(r) => r.policy_id === w.smtp_security_policy_id ? w.policy_name ?? null : null} />
       <Pager next={list.data?.next ? withQuery({ cursor: list.data.next }) : null} first={cursor ? withQuery({ cursor: null }) : null} shown={rows.length} word={rows.length === 1 ? 'record' : 'records'} /></div>
-      : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : 'No mail has arrived. Send one with the button above, or to the address.'}</p></Note> : null}
+      : list.data ? <Note><p>{q || outcome || cursor ? <>Nothing matches. <a href={`/app/webhooks/${w.id}`}>Clear filters</a></> : mayWrite.value ? 'No mail has arrived. Send one with the button above, or to the address.' : 'No mail has arrived.'}</p></Note> : null}
   </section>;
 }

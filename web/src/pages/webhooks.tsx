@@ -1,12 +1,12 @@
 // The list of webhooks: where mail comes in, under which policy, and how it went in the last day. Without any: the first steps.
 import { api } from '../lib/api';
 import { ago } from '../lib/format';
-import { useLoad } from '../lib/load';
+import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
 import { Ago, Count, Note, Page, Pager, Search, Segments, Verdict } from '../parts/basic';
 import { FirstSteps } from '../parts/first-steps';
-import { isInbox, nameOf, type Webhook } from '../parts/webhook';
+import { isInbox, nameOf, NoPolicy, type Webhook } from '../parts/webhook';
 
 type Filter = { q: string; active: string; cursor: string; policy: string };
 type Listed = { data: Webhook[]; next?: string | null; cut?: boolean };
@@ -32,6 +32,7 @@ export default function Webhooks() {
   const filtered = Boolean(filter.q || filter.active || filter.cursor || filter.policy);
   const loaded = useLoad(JSON.stringify(filter) + first, (signal) => list(filter, signal));
   const policies = useLoad('policies', (signal) => api.get('/smtp-policies', { query: { limit: 200 }, signal }));
+  useEvery(30_000, () => { if (!filter.policy && !loaded.loading) void loaded.reload(); });
   const rows = loaded.data?.data ?? [];
   if (first || (loaded.data && rows.length === 0 && !filtered)) return <FirstSteps id={first} />;
   const open = rows.filter((w) => w.is_active && !w.smtp_security_policy_id).length;
@@ -59,7 +60,7 @@ const Table = ({ rows }: { rows: Webhook[] }) => <div class="table-wrap"><table 
   <tbody>{rows.map((w) => <tr key={w.id}>
     <td class="wide"><a class="name" href={`/app/webhooks/${w.id}`}>{nameOf(w)}</a><span class="sub"><State w={w} /></span></td>
     <td class="clip wide w-addr"><span class="mono clip" title={w.email_address}>{w.email_address}</span><span class="sub clip" title={w.target_url}>{isInbox(w) ? 'built-in inbox' : w.target_url}</span></td>
-    <td class="wide">{w.smtp_security_policy_id ? <a href={`/app/smtp-policies/${w.smtp_security_policy_id}`}>{w.policy_name ?? 'Its policy'}</a> : <Verdict is="deferred">None: accepts all mail</Verdict>}</td>
+    <td class="wide">{w.smtp_security_policy_id ? <a href={`/app/smtp-policies/${w.smtp_security_policy_id}`}>{w.policy_name ?? 'Its policy'}</a> : <NoPolicy />}</td>
     <td class="nowrap" data-l="Last">{failing(w) ? <Verdict is="refused">{w.last_delivery?.http_status ?? 'no answer'}, {ago(w.last_delivery!.at)}</Verdict> : <Ago at={w.last_delivery?.at} />}</td>
     <td class="hide opt"><Shares w={w} /></td>
     <td class="r" data-l="Accepted"><Count n={w.counts_24h?.accepted ?? 0} /></td><td class="r" data-l="Refused"><Count n={w.counts_24h?.refused ?? 0} /></td>

@@ -69,7 +69,7 @@ export function CopyButton({ text, label, onCopied, word }: { text: string; labe
     announce(`${label} copied`);
     setTimeout(() => setDone(false), 1600);
   };
-  return <button type="button" class={`btn sm ${word ? '' : 'icon ghost'}`} aria-label={`Copy ${label}`} onClick={copy}><Icon name={done ? 'check' : 'copy'} />{word ? (done ? 'Copied' : word) : null}</button>;
+  return <button type="button" class={`btn sm ${word ? '' : 'icon ghost'}`} aria-label={`${word && done ? 'Copied:' : 'Copy'} ${label}`} onClick={copy}><Icon name={done ? 'check' : 'copy'} />{word ? (done ? 'Copied' : word) : null}</button>;
 }
 
 export const Facts = ({ children }: Kids) => <dl class="facts">{children}</dl>;

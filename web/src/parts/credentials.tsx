@@ -8,6 +8,8 @@ import { Icon } from './icon';
 export interface CredentialsProps {
   users: User[];
   onUsers: (users: User[]) => void;
+  pending: { username: string; password: string };
+  onPending: (pending: { username: string; password: string }) => void;
   htpasswd: string;
   onHtpasswd: (text: string) => void;
   onBlur: () => void;
@@ -21,15 +23,16 @@ function Users({ users, onRemove }: { users: User[]; onRemove: (user: User) => v
       <td class="r"><button type="button" class="btn ghost sm icon" aria-label={`Remove ${u.username}`} onClick={() => onRemove(u)}><Icon name="bin" /></button></td></tr>)}</tbody></table>;
 }
 
-export function Credentials({ users, onUsers, htpasswd, onHtpasswd, onBlur, error }: CredentialsProps) {
-  const [user, setUser] = useState(''), [password, setPassword] = useState(''), [lack, setLack] = useState('');
+export function Credentials({ users, onUsers, pending, onPending, htpasswd, onHtpasswd, onBlur, error }: CredentialsProps) {
+  const [lack, setLack] = useState('');
   const first = useRef<HTMLInputElement>(null);
   const add = () => {
-    const name = user.trim();
+    const name = pending.username.trim(), { password } = pending;
     if (!name || !password) { setLack(name ? 'A new user needs a password.' : 'A new user needs a name.'); first.current?.focus(); return; }
     onUsers([...users.filter((u) => u.username !== name), { username: name, password }]);
     announce(`${name} added; save to keep it`);
-    setUser(''); setPassword(''); setLack('');
+    onPending({ username: '', password: '' });
+    setLack('');
     first.current?.focus();
   };
   const onKey = (e: KeyboardEvent) => { if (e.key === 'Enter' && !e.ctrlKey && !e.metaKey) { e.preventDefault(); add(); } };
@@ -37,8 +40,8 @@ export function Credentials({ users, onUsers, htpasswd, onHtpasswd, onBlur, erro
   return <>
     {users.length ? <Users users={users} onRemove={remove} /> : null}
     <div class="add-row">
-      <div class="field"><label for="f-new-user">User</label><input ref={first} id="f-new-user" class="mono" type="text" autocomplete="off" spellcheck={false} maxLength={128} value={user} aria-describedby={lack ? 'f-new-user-e' : undefined} onInput={(e) => setUser(e.currentTarget.value)} onKeyDown={onKey} /></div>
-      <div class="field"><label for="f-new-password">Password</label><input id="f-new-password" type="password" autocomplete="new-password" maxLength={72} value={password} onInput={(e) => setPassword(e.currentTarget.value)} onKeyDown={onKey} /></div>
+      <div class="field"><label for="f-new-user">User</label><input ref={first} id="f-new-user" class="mono" type="text" autocomplete="off" spellcheck={false} maxLength={128} value={pending.username} aria-describedby={lack ? 'f-new-user-e' : undefined} onInput={(e) => onPending({ ...pending, username: e.currentTarget.value })} onKeyDown={onKey} /></div>
+      <div class="field"><label for="f-new-password">Password</label><input id="f-new-password" type="password" autocomplete="new-password" maxLength={72} value={pending.password} onInput={(e) => onPending({ ...pending, password: e.currentTarget.value })} onKeyDown={onKey} /></div>
       <button type="button" class="btn" onClick={add}>Add user</button>
     </div>
     {lack ? <p class="small" role="status" id="f-new-user-e">{lack}</p> : null}

@@ -19,7 +19,7 @@ export function Dialog({ title, onClose, children, footer }: { title: ComponentC
 }
 
 /** Yes or no: `keep` is the harmless button, `act` does it. */
-export function Confirm({ title, keep, act, busy, onKeep, onAct, children }: { title: ComponentChildren; keep: string; act: string; busy?: boolean; onKeep: () => void; onAct: () => void; children: ComponentChildren }) {
+export function Confirm({ title, keep, act, harmless, busy, onKeep, onAct, children }: { title: ComponentChildren; keep: string; act: string; /** Nothing is lost by it. */ harmless?: boolean; busy?: boolean; onKeep: () => void; onAct: () => void; children: ComponentChildren }) {
   return <Dialog title={title} onClose={onKeep} footer={<><button type="button" class="btn" data-safe onClick={onKeep}>{keep}</button>
-    <button type="button" class="btn danger solid" aria-disabled={busy} onClick={() => { if (!busy) onAct(); }}>{act}</button></>}>{children}</Dialog>;
+    <button type="button" class={harmless ? 'btn primary' : 'btn danger solid'} aria-disabled={busy} onClick={() => { if (!busy) onAct(); }}>{act}</button></>}>{children}</Dialog>;
 }

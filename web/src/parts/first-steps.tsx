@@ -74,13 +74,13 @@ function Send({ w }: { w: Webhook }) {
 function Arrival({ w, onSeen }: { w: Webhook; onSeen: () => void }) {
   const log = useLoad(`arrival ${w.id}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { simulated: false, limit: 1 }, signal }));
   const record = log.data?.data?.[0];
-  useEvery(2000, () => { if (!record) void log.reload(); });
+  useEvery(2000, () => { if (!record && !log.loading) void log.reload(); });
   useEffect(() => { if (record) { onSeen(); announce('The first message has arrived'); } }, [record?.id]);
   if (log.error) return <p class="muted">{log.error.message}</p>;
   if (!record) return <p class="waiting" role="status"><span class="pulse" aria-hidden="true" />Waiting for the first message</p>;
   const outcome = outcomeOfRecord(record);
   return <>
-    <p><Verdict is={outcome} /> <span class="reply">{replyOf(record)}</span> from <span class="mono">{record.sender ? <Foreign text={record.sender} /> : '<>'}</span></p>
+    <p><Verdict is={outcome} /> <span class="reply">{replyOf(record, w.delivery_mode === 'queued')}</span> from <span class="mono">{record.sender ? <Foreign text={record.sender} /> : '<>'}</span></p>
     <div class="actions">{record.trace_id ? <a class="btn primary" href={`/app/traces/${record.trace_id}`}>See why it was {outcome}</a> : null}
       {isInbox(w) && outcome === 'accepted' ? <a class="btn" href={`/app/webhooks/${w.id}/inbox`}>Read it in the inbox</a> : null}<a class="btn" href={`/app/webhooks/${w.id}`}>Open the webhook</a></div>
   </>;

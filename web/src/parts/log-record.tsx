@@ -5,7 +5,7 @@ import { ago, clock, day, octets, took, zone } from '../lib/format';
 import { mayWrite } from '../lib/session';
 import { Fact, Facts, Foreign, Note, outcomeOf, Verdict, type Outcome } from './basic';
 import { Dialog } from './dialog';
-import { outcomeOfRecord, RecordOutcome, replyOf, Why, type LogRecord } from './log';
+import { givenUp, outcomeOfRecord, RecordOutcome, replyOf, Why, type LogRecord } from './log';
 import { resultTone } from './mail-auth';
 import type { Webhook } from './webhook';
 
@@ -35,16 +35,17 @@ export function LogRecordDialog({ r, w, policyName, onClose, onRetried }: { r: L
   };
   const policy = w.smtp_security_policy_id ?? r.policy_id ?? null;
   const canRun = policy !== null && Boolean(r.client_ip) && mayWrite.value;
-  const canRetry = mayWrite.value && r.kind === 'delivery' && outcomeOfRecord(r) !== 'accepted';
+  const queued = w.delivery_mode === 'queued';
+  const canRetry = mayWrite.value && givenUp(r, queued);
   const run = () => doing(async () => { dry.value = await api.post('/smtp-policies/{id}/dry-run', { path: { id: policy! }, body: { client_ip: r.client_ip!, helo: r.helo ?? '', mail_from: r.sender ?? '', tls: Boolean(r.tls), auth_username: r.auth_username ?? null } }); });
   const retry = () => doing(async () => { await api.post('/webhooks/{id}/logs/{log_id}/retry', { path: { id: w.id, log_id: r.id } }); onRetried('It is delivered again now. What comes of it stands on top of the log.'); });
   const steps = chain(r);
-  return <Dialog title={<span class="title-row"><RecordOutcome r={r} /><span class="reply">{replyOf(r)}</span></span>} onClose={onClose} footer={<>
+  return <Dialog title={<span class="title-row"><RecordOutcome r={r} queued={queued} /><span class="reply">{replyOf(r, queued)}</span></span>} onClose={onClose} footer={<>
     {r.trace_id ? <a class="btn" href={`/app/traces/${r.trace_id}`}>Open trace</a> : null}
     {canRun ? <button type="button" class="btn" aria-disabled={busy.value} onClick={() => void run()}>Dry-run this message</button> : null}
     {canRetry ? <button type="button" class="btn" aria-disabled={busy.value} onClick={() => void retry()}>Retry</button> : null}
     <button type="button" class="btn" data-safe onClick={onClose}>Close</button></>}>
-    <p><Why r={r} policyName={policyName} /></p>
+    <p class="why"><Why r={r} queued={queued} policyName={policyName} /></p>
     {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}
     {dry.value ? <DryRunAnswer run={dry.value} /> : null}
     {steps.length ? <><h3>Verdicts</h3><ol class="chain">{steps.map((s, i) => <li key={i}><Verdict is={s.is}>{s.name}</Verdict> <Foreign text={s.word} /></li>)}</ol></> : null}

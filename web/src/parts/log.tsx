@@ -18,9 +18,12 @@ export function outcomeOfRecord(r: LogRecord): Outcome {
   return r.next_attempt_at ? 'deferred' : 'refused';
 }
 
+/** Of a queued webhook the sender heard 250 before the endpoint was asked: what it answered then is no reply of ours. */
+const unheard = (r: LogRecord, queued: boolean): boolean => !delivered(r) && (Boolean(r.next_attempt_at) || (queued && r.kind === 'delivery'));
+
 /** "550 5.7.23": the enhanced code stands at the head of the text. */
-export function replyOf(r: LogRecord): string {
-  if (!r.smtp_code) return '–';
+export function replyOf(r: LogRecord, queued: boolean): string {
+  if (!r.smtp_code || unheard(r, queued)) return '–';
   const enhanced = /^[245]\.\d{1,3}\.\d{1,3}(?=\s|$)/.exec(r.smtp_text ?? '')?.[0];
   return enhanced ? `${r.smtp_code} ${enhanced}` : String(r.smtp_code);
 }
@@ -28,29 +31,32 @@ const textOf = (r: LogRecord): string => (r.smtp_text ?? '').replace(/^[245]\.\d
 
 const controls: Record<string, string> = { source_ip: 'allowed_source_ips', smtp_auth: 'require_smtp_auth', spf: 'require_spf', dkim: 'require_dkim', rate_limit: 'rate limit', size: 'size', syntax: 'syntax' };
 
-export function Why({ r, policyName }: { r: LogRecord; policyName: string | null }) {
+export function Why({ r, queued, policyName }: { r: LogRecord; queued: boolean; policyName: string | null }) {
   const more = (r.count ?? 1) - 1;
   const answered = [r.http_status ? String(r.http_status) : '', r.duration_ms !== null && r.duration_ms !== undefined ? `in ${took(r.duration_ms * 1e6)}` : ''].filter(Boolean).join(' ');
   if (r.kind === 'rejection') {
     const rule = [r.policy_id ? `${policyName ?? 'policy'}${r.policy_version ? ` v${r.policy_version}` : ''}` : '', r.failed_control ? controls[r.failed_control] ?? r.failed_control : ''].filter(Boolean).join(' · ');
-    return <><Foreign text={textOf(r) || r.error || 'Refused'} />{more > 0 ? `; ${exact(more)} more like it this hour` : ''}{rule ? <span class="sub">{rule}</span> : null}</>;
+    return <><Foreign text={textOf(r) || r.error || 'Refused'} />{more > 0 ? `; ${exact(more)} more like it this hour` : ''}{r.next_attempt_at ? `; next attempt ${ago(r.next_attempt_at)}` : ''}{rule ? <span class="sub">{rule}</span> : null}</>;
   }
   if (delivered(r)) return <>Delivered<span class="sub">{answered}</span></>;
   const what = r.http_status ? `Endpoint answered ${r.http_status}` : null;
-  const then = r.next_attempt_at ? `next attempt ${ago(r.next_attempt_at)}` : r.smtp_code && r.smtp_code >= 400 && r.smtp_code < 500 ? 'the sender will retry' : '';
-  return <>{what ?? <Foreign text={r.error ?? 'Not delivered'} />}{then ? `; ${then}` : ''}<span class="sub">{[answered, r.attempt && r.attempt > 1 ? `attempt ${r.attempt}` : '', what && r.error ? r.error : ''].filter(Boolean).join(' · ')}</span></>;
+  const then = r.next_attempt_at ? `next attempt ${ago(r.next_attempt_at)}` : unheard(r, queued) ? 'it is a dead letter' : r.smtp_code && r.smtp_code >= 400 && r.smtp_code < 500 ? 'the sender will retry' : '';
+  return <>{what ?? <Foreign text={r.error ?? 'Not delivered'} />}{then ? `; ${then}` : ''}<span class="sub">{[answered, r.attempt && r.attempt > 1 ? `attempt ${r.attempt}` : '', what && r.error && !r.error.startsWith('HTTP status') ? r.error : ''].filter(Boolean).join(' · ')}</span></>;
 }
 
-export const RecordOutcome = ({ r }: { r: LogRecord }) => <><Verdict is={outcomeOfRecord(r)} />{r.simulated ? <> <span class="tag sim" title="Simulated: SMTP and policy were skipped">SIM</span></> : null}</>;
+/** Nothing more is tried by itself. */
+export const givenUp = (r: LogRecord, queued: boolean): boolean => unheard(r, queued) && !r.next_attempt_at;
 
-/** `href`: where a row's time leads. */
-export function LogRows({ rows, caption, zone, href, policyOf }: { rows: LogRecord[]; caption: string; zone: string; href: (r: LogRecord) => string; policyOf: (r: LogRecord) => string | null }) {
+export const RecordOutcome = ({ r, queued }: { r: LogRecord; queued: boolean }) => <><Verdict is={givenUp(r, queued) ? 'refused' : outcomeOfRecord(r)}>{givenUp(r, queued) ? 'Given up' : undefined}</Verdict>{r.simulated ? <> <span class="tag sim" title="Simulated: SMTP and policy were skipped">SIM</span></> : null}</>;
+
+/** `href`: where a row's time leads. `queued`: how the webhook delivers. */
+export function LogRows({ rows, queued, caption, zone, href, policyOf }: { rows: LogRecord[]; queued: boolean; caption: string; zone: string; href: (r: LogRecord) => string; policyOf: (r: LogRecord) => string | null }) {
   return <div class="table-wrap"><table class="fold"><caption class="vh">{caption}</caption>
     <thead><tr><th scope="col">Time ({zone})</th><th scope="col">Outcome</th><th scope="col">From</th><th scope="col">Why</th><th scope="col" class="r">Reply</th></tr></thead>
     <tbody>{rows.map((r) => <tr key={r.id}>
-      <td class="num nowrap"><a class="at" href={href(r)}><At at={r.created_at} /></a></td><td class="nowrap"><RecordOutcome r={r} /></td>
+      <td class="num nowrap"><a class="at" href={href(r)}><At at={r.created_at} /></a></td><td class="nowrap"><RecordOutcome r={r} queued={queued} /></td>
       <td class="wide"><span class="mono">{r.sender === '' ? '<>' : <Foreign text={r.sender} />}</span>{r.client_ip ? <span class="sub">from {r.client_ip}</span> : null}</td>
-      <td class="wide"><Why r={r} policyName={policyOf(r)} /></td><td class="reply nowrap r wide">{replyOf(r)}</td></tr>)}</tbody></table></div>;
+      <td class="wide"><Why r={r} queued={queued} policyName={policyOf(r)} /></td><td class="reply nowrap r wide">{replyOf(r, queued)}</td></tr>)}</tbody></table></div>;
 }
 
 export const outcomes = ['success', 'failure', 'rejected'] as const;

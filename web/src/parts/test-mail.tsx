@@ -45,7 +45,7 @@ export function TestMailResult({ mail, level = 2 }: { mail: TestMail; level?: 2 
       footer={result.trace_id ? <a class="inline-link" href={`/app/traces/${result.trace_id}`}>See why in its trace</a> : 'It left no trace yet.'}>
       <p><Verdict is={outcome} /> <span class="reply"><Foreign text={result.reply} /></span></p>
       <details class="mt" open><summary>SMTP dialogue</summary>
-        <ol class="dialogue mt">{result.transcript.map((t, i) => <li key={i}><span class="who"><span aria-hidden="true">{t.from === 'client' ? '>' : '<'}</span><span class="vh">{t.from === 'client' ? 'Client:' : 'Server:'}</span></span><span><Foreign text={t.line} /></span></li>)}</ol>
+        <div class="scroll mt" tabIndex={0} role="region" aria-label="SMTP dialogue"><ol class="dialogue">{result.transcript.map((t, i) => <li key={i}><span class="who"><span aria-hidden="true">{t.from === 'client' ? '>' : '<'}</span><span class="vh">{t.from === 'client' ? 'Client:' : 'Server:'}</span></span><span><Foreign text={t.line} /></span></li>)}</ol></div>
       </details>
     </Card></div>;
 }

@@ -4,7 +4,7 @@ import { many } from '../lib/format';
 import { AreaField, Choices, SelectField, TextField, type Form } from './form';
 import { Card, Controls, Foreign } from './basic';
 import { Icon } from './icon';
-import type { Webhook } from './webhook';
+import { NoPolicy, type Webhook } from './webhook';
 import type { WebhookValues } from './webhook-values';
 
 export type Policy = Schemas['Policy'];
@@ -72,7 +72,7 @@ export function Payload({ form }: Fields) {
   const { values: v, errors: e } = form;
   const set = v.attachments !== 'inline' || v.include_raw !== 'none' || v.headers !== '' || v.payload_template !== '';
   const wrong = Boolean(e.attachments || e.include_raw || e.custom_headers || e.payload_template);
-  return <details class="rule more" open={set || wrong}><summary class="label">Request and payload</summary>
+  return <details class="rule payload" open={set || wrong}><summary class="label">Request and payload</summary>
     <div class="two">
       <SelectField label="Attachments" name="attachments" value={v.attachments} onValue={(t) => form.set('attachments', t as WebhookValues['attachments'])} error={e.attachments}
         options={[{ value: 'inline', name: 'In the payload, large ones by link' }, { value: 'link', name: 'By link' }, { value: 'none', name: 'Left out' }]} />
@@ -104,7 +104,7 @@ function TemplateSpot({ text, error }: { text: string; error?: string }) {
 
 const stages: Record<string, string> = { rcpt: 'at RCPT TO', data: 'after the data' };
 export function WhatAccepts({ policy, none }: { policy: Policy | null; none: boolean }) {
-  if (none) return <Card title="Reads as"><p class="v wait"><Icon name="warning" />None: accepts all mail</p><p class="small muted mt">Whoever knows the address can send to it. Global limits still hold.</p></Card>;
+  if (none) return <Card title="Reads as"><p><NoPolicy /></p><p class="small muted mt">Whoever knows the address can send to it. Global limits still hold.</p></Card>;
   if (!policy) return null;
   const reads = policy.reads_as ?? [];
   const others = policy.webhook_count;

@@ -26,8 +26,8 @@ export function WebhookMenu({ active, onActivate, onAsk }: { active: boolean; on
   };
   const act = (work: () => void) => () => { menu.current?.hidePopover(); work(); };
   return <>
-    <button ref={button} type="button" class="btn icon" popovertarget="webhook-menu" aria-label="More: deactivate, rotate secret, delete" title="More"><Icon name="more" /></button>
-    <div ref={menu} id="webhook-menu" class="popmenu" popover="auto" role="group" aria-label="More" onToggle={(e) => place(e as unknown as { newState?: string })}>
+    <button ref={button} type="button" class="btn icon" popovertarget="webhook-menu" aria-label="More actions" title="More actions"><Icon name="more" /></button>
+    <div ref={menu} id="webhook-menu" class="popmenu" popover="auto" role="group" aria-label="More actions" onToggle={(e) => place(e as unknown as { newState?: string })}>
       {active ? <button type="button" onClick={act(() => onAsk('deactivate'))}>Deactivate</button> : <button type="button" onClick={act(onActivate)}>Activate</button>}
       <button type="button" onClick={act(() => onAsk('rotate'))}>Rotate secret</button>
       <button type="button" class="danger" onClick={act(() => onAsk('delete'))}>Delete</button>

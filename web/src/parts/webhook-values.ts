@@ -35,30 +35,34 @@ export function valuesOf(w: Webhook | null, shared: string): WebhookValues {
   };
 }
 
-/** What the browser alone can see: lines that are no header. Everything else is the server's to judge. */
+/** What the browser alone can see: a time that is none, lines that are no header. Everything else is the server's to judge. */
 export function localTrouble(v: WebhookValues): Record<string, string> {
+  const trouble: Record<string, string> = {};
+  // The API counts milliseconds; its words would name numbers that were not typed.
+  const seconds = Number(v.timeout);
+  if (!(seconds >= 1 && seconds <= 60)) trouble.timeout_ms = 'must be 1 to 60 seconds';
   const { pairs, error } = parseHeaders(v.headers);
-  if (error) return { custom_headers: error };
+  if (error) return { ...trouble, custom_headers: error };
   const seen = new Set<string>();
   for (const [name] of pairs) {
-    if (seen.has(name.toLowerCase())) return { custom_headers: `"${name}" is given twice` };
+    if (seen.has(name.toLowerCase())) return { ...trouble, custom_headers: `"${name}" is given twice` };
     seen.add(name.toLowerCase());
   }
-  return {};
+  return trouble;
 }
 
 /** A number, or the text as it is: then the server says what it must be. */
 const number = (text: string, by = 1): number => (text.trim() === '' ? 0 : Number.isFinite(Number(text)) ? Math.round(Number(text) * by) : text as unknown as number);
 
-/** Only what differs from `before`: other members keep their value. */
+/** Only what differs from `before`, or from what a new webhook is without saying so: other members keep their value. */
 export function bodyOf(v: WebhookValues, before: Webhook | null): Schemas['WebhookWrite'] {
-  const old = before ? valuesOf(before, '') : null;
-  const differs = (...names: (keyof WebhookValues)[]) => !old || names.some((n) => v[n] !== old[n]);
+  const old = valuesOf(before, v.domain);
+  const differs = (...names: (keyof WebhookValues)[]) => names.some((n) => v[n] !== old[n]);
   const body: Schemas['WebhookWrite'] = {};
   if (differs('name')) body.name = v.name;
-  if (differs('target', 'target_url')) body.target_url = v.target === 'inbox' ? 'inbox' : v.target_url.trim();
-  if (v.local.trim() && differs('local', 'domain')) body.email_address = `${v.local.trim()}@${v.domain}`;
-  if (v.smtp_security_policy_id) { if (differs('smtp_security_policy_id')) body.smtp_security_policy_id = v.smtp_security_policy_id; } else if (old) body.clear_security_policy = true;
+  if (!before || differs('target', 'target_url')) body.target_url = v.target === 'inbox' ? 'inbox' : v.target_url.trim();
+  if (v.local.trim() && (!before || differs('local', 'domain'))) body.email_address = `${v.local.trim()}@${v.domain}`;
+  if (v.smtp_security_policy_id) { if (differs('smtp_security_policy_id')) body.smtp_security_policy_id = v.smtp_security_policy_id; } else if (before) body.clear_security_policy = true;
   if (differs('delivery_mode')) body.delivery_mode = v.delivery_mode;
   if (differs('timeout')) body.timeout_ms = number(v.timeout, 1000);
   if (differs('rate')) body.rate_limit_per_minute = number(v.rate);

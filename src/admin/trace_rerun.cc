@@ -1,0 +1,67 @@
+#include "admin/trace_rerun.h"
+
+#include <boost/json.hpp>
+
+#include "admin/trace_json.h"
+#include "base/ulid.h"
+
+namespace postern::admin {
+namespace {
+
+namespace json = boost::json;
+
+/// A name in a set for as long as this lives.
+class Place {
+ public:
+  Place(std::mutex& mutex, std::set<std::string>& names, std::string name)
+      : mutex_(mutex), names_(names), name_(std::move(name)) {
+    const std::lock_guard lock(mutex_);
+    taken_ = names_.insert(name_).second;
+  }
+  ~Place() {
+    const std::lock_guard lock(mutex_);
+    if (taken_) names_.erase(name_);
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
+  bool taken() const { return taken_; }
+
+ private:
+  std::mutex& mutex_;
+  std::set<std::string>& names_;
+  const std::string name_;
+  bool taken_ = false;
+};
+
+json::array array_of(const std::vector<std::string>& sentences) {
+  return json::array(sentences.begin(), sentences.end());
+}
+
+}  // namespace
+
+void TraceReruns::add_routes(Router& router) {
+  // Nothing changes, so any role may; it asks DNS, so a page of another site may not.
+  router.add({"POST", "/api/v1/traces/{id}/run-again", Access::own, Body::none,
+              [this](Call& call) { return run_again(call); }});
+}
+
+Task<net::HttpResponse> TraceReruns::run_again(Call& call) {
+  if (core_.deps.trace_rerun == nullptr) throw unavailable("traces cannot be decided again here");
+  if (!is_ulid(call.ids[0])) throw not_found();
+  const std::string& account = call.caller.account_id;
+  const Place place(mutex_, running_, account);
+  if (!place.taken()) throw rate_limited(1, "traces are being decided again");
+  const bool operates = co_await authenticator_.operates_gateway(account);
+  auto result = co_await core_.deps.trace_rerun->run(
+      operates ? std::nullopt : std::optional(account), call.ids[0]);
+  if (!result) throw storage_trouble(result.error());
+  if (!*result) throw not_found();
+  const TraceRerunResult& found = **result;
+  co_return json_response(200, {{"same", found.same},
+                                {"changes", array_of(found.changes)},
+                                {"then", summary_json(found.then)},
+                                {"now", summary_json(found.now)},
+                                {"cannot_tell", array_of(found.cannot_tell)}});
+}
+
+}  // namespace postern::admin

@@ -1,0 +1,369 @@
+#include "app/trace_story.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <boost/json.hpp>
+
+#include "app/explain_script.h"
+#include "app/trace_hints.h"
+#include "base/text.h"
+#include "policy/layer.h"
+#include "policy/webhook.h"
+#include "telemetry/log_record.h"
+
+namespace postern::app {
+
+namespace json = boost::json;
+using policy::Decision;
+using policy::Evidence;
+using policy::Stage;
+using policy::Step;
+using policy::Trace;
+using policy::Verdict;
+
+namespace {
+
+/// The stages of the page; what follows DATA is one of them.
+constexpr std::array<std::string_view, 7> stages = {"connect", "helo",    "auth",    "mail",
+                                                    "rcpt",    "message", "delivery"};
+enum : std::size_t { connect_at, helo_at, auth_at, mail_at, rcpt_at, message_at, delivery_at };
+
+std::size_t place_of(Stage stage) {
+  switch (stage) {
+    case Stage::connect:
+      return connect_at;
+    case Stage::helo:
+      return helo_at;
+    case Stage::auth:
+      return auth_at;
+    case Stage::mail:
+      return mail_at;
+    case Stage::rcpt:
+      return rcpt_at;
+    case Stage::data:
+    case Stage::message:
+      return message_at;
+    case Stage::queued:
+    case Stage::delivery:
+      break;
+  }
+  return delivery_at;
+}
+
+class Story {
+ public:
+  Story(const Explanation& explanation, const std::optional<std::string>& account)
+      : trace_(explanation.trace),
+        evidence_(trace_.evidence),
+        explanation_(explanation),
+        account_(account) {
+    find_decider();
+    find_reach();
+  }
+  json::object tell() const;
+
+ private:
+  void find_decider();
+  void find_reach();
+  /// Judged for a recipient of another account.
+  bool is_foreign(const Decision& decision) const;
+  const policy::Recipient* subject_of(const Decision& decision) const;
+  std::string_view state_of(std::size_t place) const;
+  std::string summary_of(std::size_t place) const;
+  json::value code_of(std::size_t place) const;
+  json::object stage_json(std::size_t place) const;
+  json::object decision_json(const Decision& decision) const;
+  json::array layers_json(const Decision& decision) const;
+  json::value decided_by() const;
+  json::array recipients() const;
+
+  const Trace& trace_;
+  const Evidence& evidence_;
+  const Explanation& explanation_;
+  const std::optional<std::string>& account_;
+  const Decision* refusal_ = nullptr;  ///< the one that settled it
+  const Step* decider_ = nullptr;
+  std::size_t reached_ = connect_at;
+};
+
+void Story::find_decider() {
+  if (trace_.outcome == "accepted") return;
+  for (auto one = trace_.decisions.rbegin(); one != trace_.decisions.rend(); ++one) {
+    if (!policy::refused(*one)) continue;
+    refusal_ = &*one;
+    for (const Step& step : one->steps) {
+      if (step.enforced && step.verdict.refuses()) {
+        decider_ = &step;
+        return;
+      }
+    }
+    return;
+  }
+}
+
+void Story::find_reach() {
+  if (!evidence_.session.helo.empty()) reached_ = helo_at;
+  if (evidence_.session.auth) reached_ = auth_at;
+  if (evidence_.reverse_path) reached_ = mail_at;
+  for (const Decision& decision : trace_.decisions)
+    reached_ = std::max(reached_, place_of(decision.stage));
+  if (!evidence_.recipients.empty()) reached_ = std::max<std::size_t>(reached_, rcpt_at);
+  if (evidence_.message || trace_.reply.code != 0)
+    reached_ = std::max<std::size_t>(reached_, message_at);
+  if (trace_.outcome == "accepted") reached_ = delivery_at;
+  // Nobody objected, and yet the message was not taken: the endpoint's answer, or the queue's.
+  if (refusal_ == nullptr && trace_.reply.code != 0) reached_ = delivery_at;
+}
+
+const policy::Recipient* Story::subject_of(const Decision& decision) const {
+  if (decision.candidate) return &*decision.candidate;
+  if (place_of(decision.stage) > rcpt_at && !evidence_.recipients.empty())
+    return &evidence_.recipients.front();
+  return nullptr;
+}
+
+bool Story::is_foreign(const Decision& decision) const {
+  const policy::Recipient* subject = account_ ? subject_of(decision) : nullptr;
+  return subject != nullptr && subject->route.webhook &&
+         subject->route.webhook->account_id != *account_;
+}
+
+std::string_view Story::state_of(std::size_t place) const {
+  if (place > reached_) return "not_reached";
+  if (place == auth_at && !evidence_.session.auth) {
+    const bool tried = std::any_of(trace_.decisions.begin(), trace_.decisions.end(),
+                                   [](const Decision& d) { return d.stage == Stage::auth; });
+    if (!tried) return "skipped";
+  }
+  const bool stops = refusal_ != nullptr ? place_of(refusal_->stage) == place
+                                         : place == delivery_at && trace_.reply.code >= 400;
+  if (!stops) return "passed";
+  return trace_.settled().code >= 500 ? "refused" : "deferred";
+}
+
+json::value Story::code_of(std::size_t place) const {
+  const std::string_view state = state_of(place);
+  if (state == "refused" || state == "deferred") return trace_.settled().code;
+  if (state != "passed") return nullptr;
+  if (place == connect_at) return 220;
+  if (place == auth_at) return 235;
+  if (place == delivery_at)
+    return trace_.reply.code != 0 ? json::value(trace_.reply.code) : json::value(nullptr);
+  return 250;
+}
+
+std::string Story::summary_of(std::size_t place) const {
+  const policy::SessionFacts& session = evidence_.session;
+  if (place > reached_) return "";
+  switch (place) {
+    case connect_at:
+      return "from " + session.client_ip.to_string();
+    case helo_at:
+      return fmt::format(
+          "{} {}{}", session.esmtp ? "EHLO" : "HELO", shown(session.helo),
+          session.tls ? ", then STARTTLS (" + session.tls->version + ")" : ", no TLS");
+    case auth_at:
+      return session.auth ? fmt::format("signed in as {} ({})", shown(session.auth->username),
+                                        session.auth->mechanism)
+                          : "the client did not sign in";
+    case mail_at:
+      return evidence_.reverse_path
+                 ? (evidence_.reverse_path->text().empty() ? "<> (the null reverse-path)"
+                                                           : shown(evidence_.reverse_path->text()))
+                 : "";
+    case rcpt_at: {
+      std::size_t asked = trace_.omitted;
+      std::string last;
+      for (const Decision& one : trace_.decisions) {
+        if (one.stage != Stage::rcpt) continue;
+        ++asked;
+        last = one.recipient;
+      }
+      if (asked <= 1) return shown(last);
+      return fmt::format("{} of {} recipients taken", evidence_.recipients.size() + trace_.omitted,
+                         asked);
+    }
+    case message_at:
+      return evidence_.message ? fmt::format("{} octets, {} header fields", evidence_.message->size,
+                                             evidence_.message->header_fields)
+                               : "";
+    default:
+      break;
+  }
+  return trace_.reply.code != 0 ? shown(trace_.reply.to_string()) : trace_.outcome;
+}
+
+/// Of several, the verdict that counts.
+std::string_view strongest(const json::array& steps) {
+  constexpr std::array<std::string_view, 4> order = {"reject", "defer", "quarantine", "permit"};
+  for (const std::string_view word : order) {
+    for (const json::value& one : steps) {
+      if (one.at("verdict").as_string() == word) return word;
+    }
+  }
+  return "pass_on";
+}
+
+json::array Story::layers_json(const Decision& decision) const {
+  json::array layers;
+  const policy::Recipient* subject = subject_of(decision);
+  for (const Step& step : decision.steps) {
+    const std::string_view mode = step.enforced ? "enforce" : "shadow";
+    const bool same = !layers.empty() && layers.back().at("layer").as_string() == step.layer &&
+                      layers.back().at("mode").as_string() == mode;
+    if (!same) {
+      json::value name = nullptr;
+      if (step.layer == "webhook" && subject != nullptr && subject->route.policy)
+        name = shown(subject->route.policy->name);
+      layers.push_back(json::object{{"layer", step.layer},
+                                    {"name", std::move(name)},
+                                    {"mode", mode},
+                                    {"verdict", ""},
+                                    {"steps", json::array()}});
+    }
+    json::array& steps = layers.back().as_object().at("steps").as_array();
+    steps.push_back(
+        json::object{{"rule", step.check},
+                     {"origin", shown(step.origin)},
+                     {"verdict", policy::to_string(step.verdict.kind)},
+                     {"text", step.verdict.refuses() ? shown(step.verdict.reply.to_string()) : ""},
+                     {"evidence", shown(evidence_of(step))},
+                     {"spent", step.spent.empty() ? json::value(nullptr) : json::value(step.spent)},
+                     {"enforced", step.enforced}});
+  }
+  for (json::value& layer : layers)
+    layer.as_object()["verdict"] = strongest(layer.at("steps").as_array());
+  return layers;
+}
+
+json::object Story::decision_json(const Decision& decision) const {
+  json::object out{
+      {"recipient",
+       decision.stage == Stage::rcpt ? json::value(shown(decision.recipient)) : nullptr},
+      {"took_ns", decision.took.count()},
+      {"reply", nullptr},
+      {"layers", is_foreign(decision) ? json::array() : layers_json(decision)}};
+  if (policy::refused(decision)) out["reply"] = reply_json(decision.reply);
+  return out;
+}
+
+json::object Story::stage_json(std::size_t place) const {
+  json::array decisions;
+  std::int64_t took = 0;
+  for (const Decision& decision : trace_.decisions) {
+    if (place_of(decision.stage) != place) continue;
+    took += decision.took.count();
+    decisions.push_back(decision_json(decision));
+  }
+  return {
+      {"stage", stages[place]}, {"state", state_of(place)}, {"summary", summary_of(place)},
+      {"code", code_of(place)}, {"took_ns", took},          {"decisions", std::move(decisions)}};
+}
+
+json::value Story::decided_by() const {
+  if (refusal_ == nullptr && trace_.reply.code >= 400) {
+    return json::object{{"stage", "delivery"},
+                        {"layer", "delivery"},
+                        {"rule", "delivery"},
+                        {"origin", ""},
+                        {"text", shown(trace_.reply.text)}};
+  }
+  if (decider_ == nullptr || is_foreign(*refusal_)) return nullptr;
+  json::object out{{"stage", stages[place_of(refusal_->stage)]},
+                   {"layer", decider_->layer},
+                   {"rule", decider_->check},
+                   {"origin", shown(decider_->origin)},
+                   {"text", shown(evidence_of(*decider_))}};
+  const policy::Recipient* subject = subject_of(*refusal_);
+  if (decider_->layer != "webhook" || subject == nullptr || !subject->route.policy) return out;
+  out["policy_id"] = subject->route.policy->id;
+  out["policy_name"] = shown(subject->route.policy->name);
+  out["policy_version"] = subject->route.policy->version;
+  const std::size_t slash = decider_->origin.rfind('/');
+  out["field"] = slash == std::string::npos ? json::value(nullptr)
+                                            : json::value(decider_->origin.substr(slash + 1));
+  return out;
+}
+
+json::array Story::recipients() const {
+  json::array out;
+  for (const Decision& decision : trace_.decisions) {
+    if (decision.stage != Stage::rcpt) continue;
+    const policy::Recipient* subject = subject_of(decision);
+    const policy::Webhook* webhook =
+        subject != nullptr && !is_foreign(decision) ? subject->route.webhook.get() : nullptr;
+    out.push_back(
+        json::object{{"address", shown(decision.recipient)},
+                     {"accepted", !policy::refused(decision)},
+                     {"webhook_id", webhook != nullptr ? json::value(webhook->id) : nullptr},
+                     {"webhook_name", nullptr}});
+  }
+  return out;
+}
+
+json::object Story::tell() const {
+  const smtp::Reply reply = trace_.settled();
+  json::object out{
+      {"id", trace_.id},
+      {"time", telemetry::rfc3339(trace_.started)},
+      {"outcome", trace_.outcome},
+      {"reply", reply.code == 0 ? json::value(nullptr) : json::value(reply_json(reply))},
+      {"decided_by", decided_by()},
+      {"client", client_json(evidence_.session)},
+      {"mail_from", evidence_.reverse_path ? shown(evidence_.reverse_path->text()) : ""},
+      {"recipients", recipients()},
+      {"message", nullptr}};
+  json::array hints;
+  if (decider_ != nullptr && !is_foreign(*refusal_)) {
+    for (std::string& hint : hints_for(*decider_, subject_of(*refusal_), evidence_))
+      hints.emplace_back(std::move(hint));
+  }
+  out["would_pass_if"] = std::move(hints);
+  if (evidence_.message) {
+    const policy::MessageFacts& facts = *evidence_.message;
+    out["message"] = {{"size", facts.size},
+                      {"header_fields", facts.header_fields},
+                      {"header_size", facts.header_size},
+                      {"received_fields", facts.received_fields},
+                      {"message_id", shown(facts.message_id)}};
+  }
+  json::array ways;
+  std::int64_t took = 0;
+  for (std::size_t place = connect_at; place <= delivery_at; ++place) {
+    ways.push_back(stage_json(place));
+    took += ways.back().at("took_ns").to_number<std::int64_t>();
+  }
+  out["stages"] = std::move(ways);
+  out["took_ns"] = took;
+  out["dns_ns"] = nullptr;
+  if (account_ && out["client"].at("auth").is_object()) {
+    // Which policies a password opens is their owners' business.
+    json::array& granted = out["client"].at("auth").as_object().at("policies").as_array();
+    std::vector<std::string> own;
+    for (const policy::Recipient& one : evidence_.recipients) {
+      if (one.route.policy && one.route.policy->account_id == *account_)
+        own.push_back(one.route.policy->id);
+    }
+    json::array kept;
+    for (const json::value& one : granted) {
+      if (std::find(own.begin(), own.end(), std::string_view(one.as_string())) != own.end())
+        kept.push_back(one);
+    }
+    granted = std::move(kept);
+  }
+  out["authentication"] = authentication_json(evidence_);
+  out["dns"] = dns_answers_json(evidence_.dns);
+  out["policy_answers"] = consulted_json(evidence_.consulted);
+  out["again"] = rederived_json(explanation_.again);
+  return out;
+}
+
+}  // namespace
+
+json::object story_json(const Explanation& explanation, const std::optional<std::string>& account) {
+  return Story(explanation, account).tell();
+}
+
+}  // namespace postern::app

@@ -1,0 +1,103 @@
+// Evidence for a decision that is made again (replay.cc).
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "dialect/replay.h"
+#include "dialect/restrictions/remote_table.h"
+#include "dns/resolver.h"
+#include "mailauth/spf/check_host.h"
+
+namespace postern::dialect {
+
+/// Thrown for what the record does not hold. The engine makes a refusal of it, which says so in its
+/// step's words: these.
+struct LacksEvidence : std::runtime_error {
+  explicit LacksEvidence(const Lack& lack)
+      : std::runtime_error("not in the record: " + lack.kind + " " + lack.example) {}
+};
+
+/// Answers from the record, of DNS also from a living resolver if there is one, and remembers what
+/// it could not answer.
+class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
+ public:
+  ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live)
+      : options_(options), live_(live) {}
+
+  Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
+    if (policy::has(needs, policy::Need::rate_tokens)) lack({"how full a rate limit was", {}});
+    if (policy::has(needs, policy::Need::arc)) lack({"the message's ARC chain", {}});
+    const bool dmarc = policy::has(needs, policy::Need::dmarc);
+    if (!evidence.dkim && (dmarc || policy::has(needs, policy::Need::dkim))) {
+      lack({"the message's DKIM signatures", {}});
+    }
+    policy::DnsDesk desk(*this, evidence.dns, mailauth::spf::max_queries, within());
+    if (!evidence.spf && (dmarc || policy::has(needs, policy::Need::spf))) {
+      co_await policy::find_spf(evidence, desk, options_, nullptr);
+    }
+    if (dmarc) co_await policy::find_dmarc(evidence, desk, options_);
+  }
+
+  Task<void> ask(dns::Question question, policy::Evidence& evidence) override {
+    dns::Answer answer = co_await lookup(question, within());
+    evidence.dns.push_back({std::move(question), std::move(answer)});
+  }
+
+  Task<void> consult(policy::Consultation question, policy::Evidence&) override {
+    const bool is_table = restrictions::is_remote_table(question.service);
+    lack({(is_table ? "answers of the table " : "answers of the policy server ") + question.service,
+          is_table ? question.request : std::string()});
+    co_return;
+  }
+
+  std::optional<std::string_view> message() override {
+    lack({"the message itself", {}});
+    return std::nullopt;
+  }
+
+  void forget() { lacks_.clear(); }
+
+  /// What kept an enforced layer from deciding.
+  std::optional<Lack> lack_of(const policy::Decision& decision) const {
+    for (const policy::Step& step : decision.steps) {
+      if (!step.enforced || !step.verdict.refuses()) continue;
+      for (const Lack& one : lacks_) {
+        if (step.verdict.detail.find(LacksEvidence(one).what()) != std::string::npos) return one;
+      }
+      // What a host function would have told a script that asked otherwise than the recorded one.
+      if (step.verdict.detail.find("the record has ") != std::string::npos) {
+        return Lack{"what a script was told", std::string(step.check)};
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    if (live_ == nullptr) lack_answer(question);
+    dns::Answer answer = co_await live_->lookup(std::move(question), limit);
+    co_return answer;
+  }
+
+  std::chrono::milliseconds within() const {
+    return live_ == nullptr ? std::chrono::milliseconds(0) : options_.question_within;
+  }
+
+  [[noreturn]] void lack_answer(const dns::Question& question) {
+    lack({"DNS answers of type " + std::string(dns::to_string(question.type)), question.name});
+  }
+
+  [[noreturn]] void lack(Lack what) {
+    lacks_.push_back(std::move(what));
+    throw LacksEvidence(lacks_.back());
+  }
+
+  const policy::AuthenticationOptions& options_;
+  dns::Resolver* live_;
+  std::vector<Lack> lacks_;
+};
+
+}  // namespace postern::dialect

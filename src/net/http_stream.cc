@@ -1,0 +1,91 @@
+#include "net/http_stream.h"
+
+#include <array>
+#include <charconv>
+
+#include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
+#include "net/http_head.h"
+
+namespace postern::net {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+/// Of pipelined requests, while an answer goes out that may never end.
+constexpr std::size_t most_ahead = 4 * max_request_head;
+
+Error broken() { return {Fault::bug, "the body ended in an exception"}; }
+
+/// What throws would leave the wait beside it running.
+Task<Result<std::string>> next_of(const HttpResponse::Stream& body) {
+  try {
+    Result<std::string> piece = co_await body.next();
+    co_return piece;
+  } catch (const std::exception&) {
+    co_return tl::unexpected(broken());
+  }
+}
+
+}  // namespace
+
+Task<bool> BodyWriter::write(std::string_view before, std::string_view piece,
+                             std::string_view after) {
+  const std::array<asio::const_buffer, 3> octets{asio::buffer(before), asio::buffer(piece),
+                                                 asio::buffer(after)};
+  stream_.expires_after(write_deadline_);
+  error_code error;
+  co_await asio::async_write(stream_, octets, asio::redirect_error(asio::use_awaitable, error));
+  co_return !error;
+}
+
+Task<bool> BodyWriter::write_sized(const HttpResponse::Stream& body) {
+  const std::uint64_t size = body.size.value_or(0);
+  for (std::uint64_t written = 0;;) {
+    const Result<std::string> piece = co_await body.next();
+    if (!piece || written + piece->size() > size) co_return false;
+    if (piece->empty()) co_return written == size;
+    const bool gone_out = co_await write({}, *piece, {});
+    if (!gone_out) co_return false;
+    written += piece->size();
+  }
+}
+
+Task<void> BodyWriter::watch_client() {
+  error_code error;
+  while (!error && received_.size() < most_ahead) {
+    // The socket's own read: the stream's would begin a deadline.
+    const std::size_t n = co_await stream_.socket().async_read_some(
+        received_.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
+    received_.commit(n);
+  }
+}
+
+Task<bool> BodyWriter::write_until_end(const HttpResponse::Stream& body, bool chunked) {
+  using namespace asio::experimental::awaitable_operators;
+  for (;;) {
+    const auto came = co_await (next_of(body) || watch_client());
+    const auto* piece = std::get_if<Result<std::string>>(&came);
+    if (piece == nullptr || !*piece) co_return false;
+    const std::string& octets = **piece;
+    bool gone_out = false;
+    if (octets.empty()) {
+      gone_out = !chunked || co_await write({}, "0\r\n\r\n", {});
+      co_return gone_out;
+    }
+    if (chunked) {
+      std::array<char, 18> size{};
+      char* end = std::to_chars(size.data(), size.data() + 16, octets.size(), 16).ptr;
+      *end++ = '\r';
+      *end++ = '\n';
+      gone_out = co_await write({size.data(), end}, octets, "\r\n");
+    } else {
+      gone_out = co_await write({}, octets, {});
+    }
+    if (!gone_out) co_return false;
+  }
+}
+
+}  // namespace postern::net

@@ -1,0 +1,116 @@
+"""System checks of first sign-ins: the links that a terminal shows, and what they open."""
+import http.client
+import json
+import re
+import signal
+import subprocess
+import time
+
+from bench import LOCAL, expect, wait_ready
+from harness import instance
+from harness.cases import Fail
+
+LINK = re.compile(r"http\S+/app/(signup|reset)\?link=(\S+)")
+PASSWORD = "correct-horse-battery"
+
+
+def call(server, method, path, body=None, headers=()):
+    """-> (status, answer, Set-Cookie)"""
+    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=20)
+    try:
+        text = None if body is None else json.dumps(body)
+        more = {"Content-Type": "application/json"} if body is not None else {}
+        connection.request(method, path, text, {**more, **dict(headers)})
+        answer = connection.getresponse()
+        content = answer.read()
+        return answer.status, json.loads(content) if content else None, answer.getheader("Set-Cookie")
+    finally:
+        connection.close()
+
+
+class Terminal:
+    """A gateway whose terminal is read; `arguments` behind `serve`."""
+
+    def __init__(self, bench, name, *arguments):
+        self.output = bench.root / name
+        self.server = instance.Postern(bench.binary, {}, root=bench.root)
+        with open(self.output, "wb") as log:
+            self.process = subprocess.Popen([str(bench.binary), "serve", *map(str, arguments)], cwd=bench.root,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        bench.stack.callback(self.stop)
+
+    def ready(self, smtp_port, api_port):
+        self.server.smtp_port, self.server.api_port = smtp_port, api_port
+        wait_ready(self.server, self.process)
+        return self
+
+    def link(self, kind, seconds=10):
+        """The token of the link that was printed."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            for found, token in LINK.findall(self.output.read_text()):
+                if found == kind:
+                    return token
+            time.sleep(0.05)
+        raise Fail("no link to /app/%s: %s" % (kind, self.output.read_text()[:2000]))
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(40)
+
+
+def newcomer_signs_in_without_a_file(bench):
+    """No configuration: the printed link sets a password, which signs in to the pages as who operates the gateway."""
+    smtp_port, api_port = instance.free_port(), instance.free_port()
+    terminal = Terminal(bench, "first.txt", "--data-dir", bench.root / "fresh", "--smtp", "127.0.0.1:%d" % smtp_port,
+                        "--api", "127.0.0.1:%d" % api_port).ready(smtp_port, api_port)
+    token = terminal.link("reset")
+    status, link, _ = call(terminal.server, "GET", "/api/v1/links/" + token)
+    expect("the link", (200, "reset"), (status, link["kind"]))
+    expect("reset", 204, call(terminal.server, "POST", "/api/v1/password-resets", {"token": token, "new_password": PASSWORD})[0])
+    status, signed_in, cookie = call(terminal.server, "POST", "/app/session", {"email": link["email"], "password": PASSWORD})
+    expect("sign-in", 200, status)
+    status, shown, _ = call(terminal.server, "GET", "/app/session", headers=[("Cookie", cookie.split(";")[0])])
+    expect("who is there", (200, "owner", True, signed_in["csrf_token"]),
+           (status, shown["role"], shown["operates_gateway"], shown["csrf_token"]))
+    expect("the link again", 401,
+           call(terminal.server, "POST", "/api/v1/password-resets", {"token": token, "new_password": PASSWORD})[0])
+
+
+def first_owner_by_link(bench):
+    """With a configuration and without an account: the printed link makes the owner, also where sign-up is closed; a restart ends it."""
+    server = instance.Postern(bench.binary, {**LOCAL, "api": {"signup": "closed"}}, root=bench.root)
+    bench.stack.callback(server.remove)
+    config = server.write_config()
+    first = Terminal(bench, "one.txt", "--config", config).ready(server.smtp_port, server.api_port)
+    old = first.link("signup")
+    first.stop()
+    second = Terminal(bench, "two.txt", "--config", config).ready(server.smtp_port, server.api_port)
+    token = second.link("signup")
+    account = {"email": "owner@example.com", "password": PASSWORD}
+    expect("without a link", 403, call(second.server, "POST", "/api/v1/accounts", account)[0])
+    expect("last start's link", 403, call(second.server, "POST", "/api/v1/accounts", {**account, "link": old})[0])
+    status, made, _ = call(second.server, "POST", "/api/v1/accounts", {**account, "link": token})
+    expect("the owner", (201, True), (status, made["operates_gateway"]))
+    second.stop()
+    third = Terminal(bench, "three.txt", "--config", config).ready(server.smtp_port, server.api_port)
+    third.stop()
+    if LINK.search(third.output.read_text()):
+        raise Fail("a link is printed although there is an account")
+
+
+def forgotten_password(bench):
+    """`postern passwd --reset-link` beside a running gateway: its link sets the password."""
+    server = bench.server(LOCAL)
+    account = instance.Account(server)
+    status, out, _ = server.command("passwd", "--reset-link", account.email, "--config", server.root / "postern.toml", "--json")
+    expect("exit status", 0, status)
+    token = json.loads(out)["link"].split("?link=")[1]
+    expect("reset", 204, call(server, "POST", "/api/v1/password-resets", {"token": token, "new_password": PASSWORD})[0])
+    expect("sign-in", 200, call(server, "POST", "/api/v1/sessions", {"email": account.email, "password": PASSWORD})[0])
+    if token in server.log.read_text():
+        raise Fail("the token stands in the log")
+
+
+CHECKS = [newcomer_signs_in_without_a_file, first_owner_by_link, forgotten_password]
