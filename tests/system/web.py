@@ -24,7 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 from bench import Bench  # noqa: E402
-from harness import browser, dns  # noqa: E402
+from harness import browser, dns, instance  # noqa: E402
 
 ZONE = ROOT / "tests" / "suites" / "conduit" / "dns" / "zone.json"
 MAIL = ROOT / "tests" / "suites" / "conduit" / "messages"
@@ -90,7 +90,10 @@ def world(stack, binary, sources):
     receiver = bench.receiver()
     control = Control(stub.zone, receiver)
     stack.callback(control.stop)
-    server = bench.server({**SETTINGS, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
+    # Test mail of the pages comes in where no PROXY header is asked for.
+    inside = {"name": "inside", "address": "127.0.0.1:%d" % instance.free_port(), "tls": "starttls"}
+    settings = {**SETTINGS, "listener": [*SETTINGS["listener"], inside]}
+    server = bench.server({**settings, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
     base = gateway = "http://127.0.0.1:%d" % server.api_port
     if sources:
         base = stack.enter_context(from_sources(sources, server))

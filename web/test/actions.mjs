@@ -103,9 +103,6 @@ export class Actions {
     return until(async () => (await this.visible(this.page.getByText(wanted))).length ? ''
       : `no visible text "${wanted}"; the page says: ${short((await this.page.locator('body').innerText()).replace(/\s+/g, ' '), 900)}`, within);
   }
-  noText(wanted) {
-    return until(async () => (await this.visible(this.page.getByText(wanted))).length ? `the page still says "${wanted}"` : '');
-  }
   value(label, wanted) {
     return until(async () => {
       const got = await (await this.field(label)).evaluate((e) => e.type === 'checkbox' ? String(e.checked) : e.value);

@@ -9,8 +9,9 @@ import { Gate, PhoneBrand } from '../parts/gate';
 
 /** Where to go then: a path of these pages and nothing else. */
 export function destination(): string {
-  const next = query.value.get('next') ?? '';
-  return next.startsWith('/app/') && !next.startsWith('/app/sign') ? next : '/app/webhooks';
+  // Resolved first: dots in it could lead out of /app/.
+  const given = query.value.get('next') ?? '', next = URL.canParse(given, location.origin) ? new URL(given, location.origin) : null;
+  return next?.origin === location.origin && next.pathname.startsWith('/app/') && !next.pathname.startsWith('/app/sign') ? next.pathname + next.search : '/app/webhooks';
 }
 
 export async function enter(): Promise<void> {
