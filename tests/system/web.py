@@ -92,7 +92,10 @@ def world(stack, binary, sources):
     receiver = bench.receiver()
     control = Control(stub.zone, receiver)
     stack.callback(control.stop)
-    server = bench.server({**SETTINGS, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
+    # Test mail of the pages comes in where no PROXY header is asked for.
+    inside = {"name": "inside", "address": "127.0.0.1:%d" % instance.free_port(), "tls": "starttls"}
+    settings = {**SETTINGS, "listener": [*SETTINGS["listener"], inside]}
+    server = bench.server({**settings, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
     base = gateway = "http://127.0.0.1:%d" % server.api_port
     if sources:
         base = stack.enter_context(from_sources(sources, server))

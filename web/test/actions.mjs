@@ -76,32 +76,32 @@ export class Actions {
   }
   async #onField(label, work) {
     this.steps++;
-    let one;
-    await until(async () => { one = await this.field(label); return ''; });
-    try { await work(one); } catch (trouble) { throw new Error(`field "${label}": ${trouble.message.split('\n')[0]}`); }
+    // Again when the page was drawn anew in between.
+    await until(async () => {
+      const one = await this.field(label);
+      try { await work(one); return ''; } catch (trouble) { return `field "${label}": ${trouble.message.split('\n')[0]}`; }
+    });
   }
-  fill(label, value) { return this.#onField(label, (e) => e.fill(value, { timeout: patience })); }
-  check(label, on = true) { return this.#onField(label, (e) => e.setChecked(on, { timeout: patience })); }
+  fill(label, value) { return this.#onField(label, (e) => e.fill(value, { timeout: 1000 })); }
+  check(label, on = true) { return this.#onField(label, (e) => e.setChecked(on, { timeout: 1000 })); }
   async select(label, option) {
     await this.#onField(label, async (e) => {
-      // The list may still be on its way from the server.
-      await until(async () => {
-        const options = await e.evaluate((s) => [...(s.options ?? [])].map((o) => o.textContent.trim()));
-        return options.includes(option) ? '' : `no option "${option}"; there are: ${options.map((o) => `"${o}"`).join(' ')}`;
-      });
-      await e.selectOption({ label: option });
+      const options = await e.evaluate((s) => [...(s.options ?? [])].map((o) => o.textContent.trim()));
+      if (!options.includes(option)) throw new Error(`no option "${option}"; there are: ${options.map((o) => `"${o}"`).join(' ')}`);
+      await e.selectOption({ label: option }, { timeout: 1000 });
     });
   }
 
   path(wanted) {
     return until(() => { const { pathname } = new URL(this.page.url()); return pathname === wanted ? '' : `address: expected ${wanted}, got ${pathname}`; });
   }
+  /** The page with this heading is drawn: the address changes before. */
+  heading(wanted) {
+    return until(async () => { const got = (await this.page.locator('h1').first().innerText()).trim(); return got === wanted ? '' : `heading: expected "${wanted}", got "${got}"`; });
+  }
   text(wanted, within) {
     return until(async () => (await this.visible(this.page.getByText(wanted))).length ? ''
       : `no visible text "${wanted}"; the page says: ${short((await this.page.locator('body').innerText()).replace(/\s+/g, ' '), 900)}`, within);
-  }
-  noText(wanted) {
-    return until(async () => (await this.visible(this.page.locator('main').getByText(wanted))).length ? `the page still says "${wanted}"` : '');
   }
   value(label, wanted) {
     return until(async () => {

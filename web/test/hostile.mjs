@@ -54,7 +54,7 @@ export default async function hostile(browser) {
   await show('/app/signin?next=' + encodeURIComponent('/app/webhooks?q=' + markup('next')));
   await show('/app/webhooks?q=' + encodeURIComponent(markup('q')));
   await show('/app/traces?q=' + encodeURIComponent('from:"' + markup('q') + '"'));
-  await show('/app/' + encodeURIComponent(markup('path').replaceAll('/', '|')));  // an encoded slash is refused as malformed
+  await show('/app/' + encodeURIComponent('<svg onload="window.pwned=1">'));
   await one.close();
 
   const two = await Session.open(browser, 'hostile, operator');

@@ -1,4 +1,4 @@
-// What the pages and their session must withstand. Everything here goes to the gateway itself, never to web/dev.mjs.
+// What the pages and their session must withstand. All that is the server's goes to the gateway itself, never to web/dev.mjs.
 import { createServer } from 'node:http';
 import { until } from './actions.mjs';
 import { operator } from './demo.mjs';
@@ -127,14 +127,14 @@ async function cookies(browser, account) {
 
 async function signing(browser, account) {
   for (const next of ['//evil.example/', 'https://evil.example/', 'javascript:alert(1)', '/\\evil.example', '/app/../../evil', '/appetite']) {
-    const one = await Session.open(browser, 'security: next', { base });
+    const one = await Session.open(browser, 'security: next');
     await one.actions.goto('/app/signin?next=' + encodeURIComponent(next));
     await one.actions.fill('Email', account.email);
     await one.actions.fill('Password', password);
     await one.actions.click('Sign in');
     await until(() => new URL(one.page.url()).pathname === '/app/signin' ? 'still at the sign-in' : '');
     const at = new URL(one.page.url());
-    check('security', at.origin === base && at.pathname.startsWith('/app/'), `next=${next} led to ${at}`);
+    check('security', at.origin === world.base && at.pathname.startsWith('/app/'), `next=${next} led to ${at}`);
     await one.close();
   }
   const told = async (email, secret) => { const a = await fetch(base + '/app/session', { method: 'POST', body: JSON.stringify({ email, password: secret }), headers: { ...json, Origin: base } }); return `${a.status} ${await a.text()}`; };

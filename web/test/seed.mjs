@@ -50,6 +50,7 @@ async function newcomer(one, state) {
   await actions.text('Say where mail should go');
   await actions.click('+ New');
   await actions.path('/app/webhooks/new');
+  await actions.heading('New webhook');
   await actions.fill('Name', 'Support inbox');
   await target(actions, `${world.receiver}/seed`);
   await actions.click('Create webhook');
@@ -124,6 +125,7 @@ async function shared({ actions }, state) {
 async function managing({ actions, page }, state) {
   await state.account.post('/smtp-policies', { name: 'all three', require_spf: true, require_dkim: true, require_smtp_auth: true, smtp_credentials: [{ username: 'sender1', password: 's3cr3t-p@ssw0rd' }] });
   await actions.click('Policies');
+  await actions.heading('Policies');
   await page.reload();
   await actions.ready();
   // "The Policies page lists all your policies with SPF, DKIM, and SMTP AUTH indicators at a glance."
@@ -135,7 +137,8 @@ async function managing({ actions, page }, state) {
   await actions.click('Delete');
   await actions.click('Delete policy');
   await actions.path('/app/smtp-policies');
-  await actions.noText('all three');
+  await actions.heading('Policies');
+  await until(async () => (await actions.visible(page.getByRole('link', { name: 'all three' }))).length ? 'the policy is still in the list' : '');
 }
 
 async function create(actions, name, work) {

@@ -7,11 +7,11 @@ import { Note } from '../parts/basic';
 import { TextField, useForm } from '../parts/form';
 import { Gate, PhoneBrand } from '../parts/gate';
 
-/** Where to go then: a path of these pages and nothing else, whatever dots and slashes it is written with. */
+/** Where to go then: a path of these pages and nothing else. */
 export function destination(): string {
-  const to = new URL(query.value.get('next') || '/app/webhooks', location.origin);
-  const inside = to.origin === location.origin && to.pathname.startsWith('/app/') && !/^\/app\/(sign|reset)/.test(to.pathname);
-  return inside ? to.pathname + to.search : '/app/webhooks';
+  // Resolved first: dots in it could lead out of /app/.
+  const given = query.value.get('next') ?? '', next = URL.canParse(given, location.origin) ? new URL(given, location.origin) : null;
+  return next?.origin === location.origin && next.pathname.startsWith('/app/') && !/^\/app\/(sign|reset)/.test(next.pathname) ? next.pathname + next.search : '/app/webhooks';
 }
 
 export async function enter(): Promise<void> {
