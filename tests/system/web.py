@@ -30,9 +30,7 @@ ZONE = ROOT / "tests" / "suites" / "conduit" / "dns" / "zone.json"
 MAIL = ROOT / "tests" / "suites" / "conduit" / "messages"
 SETTINGS = {
     "server": {"hostname": "mx.hooks.example.net"},
-    "listener": [{"tls": "starttls", "proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]},
-                 # For *Send test mail*, which writes no PROXY header.
-                 {"name": "plain", "address": "127.0.0.1:%d" % instance.free_port(), "tls": "none"}],
+    "listener": [{"tls": "starttls", "proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}],
     "limits": {"new_sessions_per_minute": 100000},
     "auth": {"failures_per_address": 0, "failures_per_account": 0},
     "webhooks": {"public_domain": "hooks.example.net", "allow_http": True, "allow_networks": ["127.0.0.1/32"]},
