@@ -33,7 +33,7 @@ const webhooks = [
 export const lists = {
   lists: { helo: 'reject_invalid_helo_hostname,\npermit', sender: 'permit_mynetworks,\nreject_non_fqdn_sender,\npermit',
     recipient: 'permit_mynetworks,\nreject_unauth_destination,\nreject_non_fqdn_recipient,\npermit' },
-  parameters: { mynetworks: '198.51.100.128/25' }, note: 'First lists',
+  parameters: { mynetworks: '198.51.100.128/25', smtpd_sasl_auth_enable: 'yes' }, note: 'First lists',
 };
 
 let built;

@@ -22,6 +22,7 @@ for (const [mode, look] of Object.entries(modes)) {
       await one.open(state.path);
       await state.then?.(one.actions, one);
       await one.page.waitForLoadState('networkidle', { timeout: 1500 }).catch(() => null);
+      if (!await one.page.locator('dialog[open]').count()) await one.page.evaluate(() => scrollTo(0, 0));
       await one.page.screenshot({ path: join(world.shots, `${state.name}-${mode}.png`), fullPage: mode === 'phone' });
       n++;
     } catch (trouble) { console.log(`${state.name}, ${mode}: ${trouble.message}`); }
