@@ -91,6 +91,7 @@ std::string_view reason_words(const std::string& layer, const std::string& rule)
       {"policy_loaded", "Policy not loaded"},
   };
   if (layer == "delivery") return "Endpoint did not take it";
+  if (layer == "auth") return "Wrong name or password";
   const auto found = words.find(rule);
   return found != words.end() ? found->second : std::string_view(rule);
 }

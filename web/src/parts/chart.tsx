@@ -5,9 +5,10 @@ import { clock, count, day, exact, moment } from '../lib/format';
 export interface Bucket { at: string; accepted: number; refused: number; deferred: number }
 const kinds = [['accepted', 'f-ok'], ['deferred', 'f-wait'], ['refused', 'f-no']] as const;
 
-/** A round number at or above n: 1, 2, 5, 10, 20, 50... */
+/** A round number at or above n, whose half is whole: 2, 4, 6, 8, 10, 20, 50... */
 function ceiling(n: number): number {
-  let step = 1;
+  if (n <= 10) return 2 * Math.ceil(n / 2);
+  let step = 10;
   while (step < n) step *= String(step)[0] === '2' ? 2.5 : 2;
   return step;
 }

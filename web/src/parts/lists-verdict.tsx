@@ -35,6 +35,7 @@ export function Proof({ lint, written, parameters, keys }: { lint: Lint; written
     <Fact name="Complete">{written.length ? complete === written.length ? <Verdict is="accepted">{complete} of {many(written.length, 'list')}</Verdict> : <Warn>{complete} of {many(written.length, 'list')}</Warn> : <span class="muted">no list is written</span>}</Fact>
     <Fact name="Unreachable">{lint.unreachable.length ? <Warn>{many(lint.unreachable.length, 'rule')}</Warn> : <Verdict is="accepted">None</Verdict>}</Fact>
     <Fact name="Postfix">{lint.starts ? 'would serve with them' : <Warn>would not start with them</Warn>}</Fact>
+    <Fact name="AUTH">{value('smtpd_sasl_auth_enable').trim() === 'yes' ? 'offered' : <span class="v wait wrap"><Icon name="warning" /><span>Not offered: <code>smtpd_sasl_auth_enable</code> is no, and policies that require SMTP AUTH refuse all mail</span></span>}</Fact>
     <Fact name="Networks"><span class="mono">{value('mynetworks') || 'the default'}</span></Fact>
     <Fact name="Domains"><span class="mono">{value('mydestination', 'relay_domains', 'virtual_mailbox_domains', 'virtual_alias_domains') || 'the default'}</span></Fact>
   </Facts></Card>;
