@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 
 #include "base/text.h"
@@ -24,8 +25,9 @@ class Needle {
   std::string text_;
 };
 
-/// Rows that one call looks at while it searches: tens of milliseconds on one core.
+/// What one call looks at while it searches, rows and time, whichever ends first.
 inline constexpr std::uint64_t search_budget = 20'000;
+inline constexpr std::chrono::milliseconds search_time{40};
 
 /// `sql` selects rows in descending order of `seq`, which is its column `seq_column`; its last
 /// parameter is the seq to stay below. `fits(row, needle)` is asked when something is searched for.
@@ -37,8 +39,11 @@ auto slice(Database& database, std::string_view sql, int seq_column, const Keyse
   const Needle needle(keyset.needle);
   std::uint64_t seen = 0;
   std::uint64_t last = 0;
+  const auto end = std::chrono::steady_clock::now() + search_time;
+  const auto late = [&] { return seen % 256 == 255 && std::chrono::steady_clock::now() > end; };
   const auto take = [&](const Row& row) {
-    if (found.rows.size() == keyset.limit || seen == search_budget) {
+    const bool searches = !needle.everything();
+    if (found.rows.size() == keyset.limit || seen == search_budget || (searches && late())) {
       found.next = last;
       return false;
     }

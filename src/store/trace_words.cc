@@ -167,7 +167,7 @@ bool wanted(const TraceSearch& search, const TraceRow& row) {
 }  // namespace
 
 Result<TraceFound> TraceReader::search(const TraceSearch& search, const TraceWords& words) {
-  constexpr std::size_t piece = 1000;
+  constexpr std::size_t piece = 256;
   const auto begin = std::chrono::steady_clock::now();
   const Narrowed index = narrowed(search, words);
   const std::string sql =
