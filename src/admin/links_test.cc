@@ -187,10 +187,11 @@ TEST_F(LinksTest, a_reset_sets_the_password_and_ends_all_sessions) {
   EXPECT_EQ(sign_in("correct-horse-battery"), 401);
   EXPECT_EQ(sign_in("another-long-password"), 200);
   EXPECT_EQ(reset(token).status, 401) << "once";
-  for (const store::AuditRow& entry : api_.store->audit_log(id, {}).value().rows) {
+  const auto log = api_.store->audit_log(id, {}).value();
+  for (const store::AuditRow& entry : log.rows) {
     EXPECT_THAT(entry.details, Not(HasSubstr(token)));
   }
-  EXPECT_EQ(api_.store->audit_log(id, {}).value().rows[0].action, "account.password_reset");
+  EXPECT_EQ(log.rows.at(0).action, "account.password_reset");
 }
 
 TEST_F(LinksTest, a_new_password_ends_the_other_reset_links) {

@@ -7,6 +7,9 @@
 #include <fstream>
 #include <sstream>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 
 #include "dialect/webhook/compile.h"
@@ -263,11 +266,15 @@ TEST_F(RecorderTest, has_no_verdicts_of_a_refused_recipient) {
 
 TEST_F(RecorderTest, tells_who_watches) {
   admin::TraceHub watchers;
+  boost::asio::io_context loop;  // outlives the subscription, whose timer is the loop's
   const auto subscription = watchers.subscribe("acc_1", false, std::nullopt);
   trace_.id = "01HX0000000000000000000000";
   trace_.outcome = "accepted";
   Recorder(*log_, *traces_, &watchers).ended(trace_);
-  const auto batch = tests::run(subscription->next(std::chrono::steady_clock::now()));
+  auto next = boost::asio::co_spawn(loop, subscription->next(std::chrono::steady_clock::now()),
+                                    boost::asio::use_future);
+  loop.run();
+  const admin::TraceHub::Batch batch = next.get();
   ASSERT_EQ(batch.events.size(), 1u);
   EXPECT_EQ(batch.events[0].row->id, trace_.id);
   EXPECT_EQ(batch.events[0].row->webhook_id, webhook_->id);

@@ -118,7 +118,8 @@ TEST_F(DataDirectory, passwd_prints_a_link_that_sets_a_password_once) {
   ASSERT_TRUE(row && *row);
   EXPECT_EQ((*row)->kind, store::LinkRow::Kind::reset);
   EXPECT_EQ((*row)->email, "owner@example.com");
-  for (const auto& entry : store->audit_log((*row)->account_id, {}).value().rows) {
+  const auto log = store->audit_log((*row)->account_id, {}).value();
+  for (const auto& entry : log.rows) {
     EXPECT_THAT(entry.details, Not(HasSubstr(token)));
   }
   EXPECT_TRUE(opens("owner@example.com", "correct horse battery")) << "the password is as it was";

@@ -56,7 +56,7 @@ std::optional<Difference> first_difference(std::uint64_t first, std::size_t coun
   }
   testing::Player player;
   player.options.limits.call.instructions = 100'000'000;
-  player.options.limits.call.computing = std::chrono::seconds(20);
+  player.options.limits.call.computing = std::chrono::seconds(120);
   const std::string wrong = player.load({{"main.vsl", all + "#{ mail: [ " + rules + "] }"}});
   if (!wrong.empty()) return Difference{first, all, "", wrong};
   const auto file = parse("main.vsl", all);
