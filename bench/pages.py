@@ -140,6 +140,15 @@ def fill_traces(scene, traces, webhooks):
             "mail_from": "'sender' || (n % 9973) || '@partner.example'",
             "webhook_id": "CASE WHEN n %% 3 = 0 THEN t.webhook_id ELSE 'wh_' || printf('%%026d', 1 + (n * 7919) %% %d) END" % max(1, webhooks),
             "client_ip": "'198.51.100.' || (n % 251)"}, "t.id = '%s'" % scene.trace, batch=100_000)
+    # Twelve reasons in each five minutes of twenty days, for each of the three scopes that pages ask for.
+    slot = 5 * 60 * 1000
+    account = database.execute("SELECT account_id FROM trace WHERE id = ?", (scene.trace,)).fetchone()[0]
+    for scope in ("g", "a" + account, "w" + scene.webhook):
+        database.execute("WITH RECURSIVE k(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM k WHERE n < ?), r(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM r WHERE x < 11)"
+                         " INSERT OR IGNORE INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n)"
+                         " SELECT ? - n, ?, CASE x WHEN 0 THEN 'accepted' WHEN 1 THEN 'deferred' ELSE 'rejected' END, 550, '5.7.' || x, 'webhook', 'rule' || x, 1 + n % 9 FROM k, r",
+                         (20 * DAY_MS // slot, now // slot, scope))
+    database.commit()
     database.close()
 
 
@@ -166,6 +175,9 @@ def pages(scene):
     yield "connection policies", "/connection-policies/keywords"
     yield "traces", "/traces?limit=50"
     yield "traces", "/stats"
+    month = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 30 * 24 * 3600))
+    yield "traces, 30 days", "/stats?step=6h&from=" + month
+    yield "webhook, 30 days", "/stats?step=6h&from=%s&webhook_id=%s" % (month, scene.webhook)
     for words in ("from:sender77@partner.example", "ip:198.51.100.7", "reply:550", "from:nobody@example.org", "rule:none", "partner"):
         yield "traces, search", "/traces?limit=50&q=" + q(words)
     yield "traces of a webhook", "/traces?limit=50&webhook_id=" + scene.webhook
