@@ -279,7 +279,19 @@ Task<net::HttpResponse> Traces::show(Call& call) {
   for (const json::value& one : out.at("recipients").as_array()) hooks.push_back(one);
   co_await name_webhooks(hooks, call.caller.account_id);
   out["recipients"] = std::move(hooks);
-  auto read = [&log = core_.deps.delivery_log, id] { return log.of_trace(id); };
+  auto read = [&log = core_.deps.delivery_log, &store = core_.deps.store, id,
+               account]() -> Result<std::vector<store::LogRecord>> {
+    auto all = log.of_trace(id);
+    if (!all || !account) return all;
+    // A transaction may have asked for webhooks of several accounts.
+    std::vector<store::LogRecord> own;
+    for (store::LogRecord& record : *all) {
+      const auto webhook = store.webhook(*account, record.webhook_id);
+      if (!webhook) return tl::unexpected(webhook.error());
+      if (*webhook) own.push_back(std::move(record));
+    }
+    return own;
+  };
   const std::vector<store::LogRecord> records = co_await core_.disk(std::move(read));
   json::array deliveries;
   for (const store::LogRecord& record : records) deliveries.push_back(log_json(record));

@@ -357,6 +357,10 @@ json::object Story::tell() const {
   out["dns"] = dns_answers_json(evidence_.dns);
   out["policy_answers"] = consulted_json(evidence_.consulted);
   out["again"] = rederived_json(explanation_.again);
+  const bool others = std::any_of(trace_.decisions.begin(), trace_.decisions.end(),
+                                  [&](const Decision& one) { return is_foreign(one); });
+  // Differences name the rules of every recipient.
+  if (others) out["again"].as_object()["differences"] = json::array();
   return out;
 }
 

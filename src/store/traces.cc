@@ -145,6 +145,9 @@ TraceRow row_of(const policy::Trace& trace) {
   }
   if (row.outcome == "accepted") return row;
   for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
+    // What was judged for another account's recipient is not this account's to know.
+    const policy::Webhook* asked = one->candidate ? one->candidate->route.webhook.get() : nullptr;
+    if (asked != nullptr && row.account_id != asked->account_id) continue;
     const policy::Step* decider = policy::refused(*one) ? decider_of(*one) : nullptr;
     if (decider == nullptr) continue;
     row.layer = decider->layer;

@@ -54,15 +54,21 @@ std::optional<Difference> first_difference(std::uint64_t first, std::size_t coun
     all += programs.back();
     rules += fmt::format("rule \"{0}\" || {{ show({0}()); next() }},\n", name);
   }
-  testing::Player player;
-  player.options.limits.call.instructions = 100'000'000;
-  player.options.limits.call.computing = std::chrono::seconds(120);
-  const std::string wrong = player.load({{"main.vsl", all + "#{ mail: [ " + rules + "] }"}});
+  std::optional<testing::Player> player;
+  std::string wrong;
+  // On a machine that gives this process no time, what cannot give way is stopped: no difference.
+  for (int tries = 0; tries < 10; ++tries) {
+    player.emplace();
+    player->options.limits.call.instructions = 100'000'000;
+    player->options.limits.call.computing = std::chrono::seconds(120);
+    wrong = player->load({{"main.vsl", all + "#{ mail: [ " + rules + "] }"}});
+    if (wrong.find("it took too long") == std::string::npos) break;
+  }
   if (!wrong.empty()) return Difference{first, all, "", wrong};
   const auto file = parse("main.vsl", all);
   const auto lines = static_cast<std::size_t>(std::ranges::count(all, '\n')) + 1;
   for (std::size_t i = 0; i < count; ++i) {
-    std::string said = player.run(i);
+    std::string said = player->run(i);
     // Of what the rule shows it is no matter where the rule stands.
     if (said.starts_with(fmt::format("error: main.vsl:{}:", lines + i))) {
       said = "error: main.vsl: " + said.substr(said.find(": ", 8) + 2);
