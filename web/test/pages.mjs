@@ -118,6 +118,7 @@ async function keyboard(browser, made) {
       await actions.path(path);
       await actions.ready();
     }
+    await focus('Webhooks');  // later it would take the focus from the row
     await until(async () => (await page.locator('main tbody a').count()) ? '' : 'no rows');
     await page.keyboard.press('j');
     const first = await focused();
