@@ -90,7 +90,10 @@ class Story {
 
 void Story::find_decider() {
   if (trace_.outcome == "accepted") return;
+  // With a reply to the end of data, earlier refusals did not settle it.
+  const auto first = trace_.reply.code != 0 ? Stage::data : Stage::connect;
   for (auto one = trace_.decisions.rbegin(); one != trace_.decisions.rend(); ++one) {
+    if (one->stage < first) continue;
     if (!policy::refused(*one)) continue;
     refusal_ = &*one;
     for (const Step& step : one->steps) {

@@ -144,7 +144,10 @@ TraceRow row_of(const policy::Trace& trace) {
     }
   }
   if (row.outcome == "accepted") return row;
+  // With a reply to the end of data, earlier refusals did not settle it.
+  const auto first = trace.reply.code != 0 ? policy::Stage::data : policy::Stage::connect;
   for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
+    if (one->stage < first) continue;
     // What was judged for another account's recipient is not this account's to know.
     const policy::Webhook* asked = one->candidate ? one->candidate->route.webhook.get() : nullptr;
     if (asked != nullptr && row.account_id != asked->account_id) continue;
