@@ -40,7 +40,10 @@ export class Actions {
     let found = await this.visible(root.getByRole('link', { name, exact: true }).or(root.getByRole('button', { name, exact: true })));
     if (!found.length) found = await this.visible(root.getByText(name, { exact: true }));
     if (found.length > 1) {
-      const targets = new Set(await Promise.all(found.map((one) => one.getAttribute('href'))));
+      // The page may be drawn anew meanwhile: what is gone is looked for again.
+      const hrefs = await Promise.all(found.map((one) => one.getAttribute('href', { timeout: 500 }))).catch(() => null);
+      if (!hrefs) return null;
+      const targets = new Set(hrefs);
       if (targets.size > 1 || targets.has(null)) throw new Error(`${found.length} controls are named "${name}"`);
     }
     return found[0] ?? null;

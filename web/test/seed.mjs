@@ -201,6 +201,7 @@ async function controls({ actions }, state) {
 
 async function deleting({ actions }, state) {
   await actions.click('Policies');
+  await actions.path('/app/smtp-policies');
   await actions.click('high-security');
   await actions.click('Delete');
   // "Deleting a policy detaches it from all webhooks that reference it. Those webhooks revert to accepting all mail."
