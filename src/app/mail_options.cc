@@ -8,6 +8,7 @@
 #include "app/input_file.h"
 #include "app/mail_text.h"
 #include "base/text.h"
+#include "mail/literal.h"
 
 namespace postern::app {
 
@@ -110,8 +111,7 @@ tl::expected<Envelope, UsageError> read_envelope(const Arguments& arguments) {
   const Result<IpAddress> client = IpAddress::parse(ip);
   if (!client) return refuse("--ip: " + client.error().message, help_of(arguments));
   out.client = *client;
-  out.helo = arguments.value("--helo").value_or((client->is_v4() ? "[" : "[IPv6:") +
-                                                client->to_string() + "]");
+  out.helo = arguments.value("--helo").value_or(mail::literal_of(*client));
   std::string from = arguments.value("--from").value_or("");
   if (from == "<>") from.clear();
   if (from.empty()) {

@@ -10,6 +10,7 @@
 
 #include "app/adapters.h"
 #include "base/text.h"
+#include "mail/literal.h"
 #include "policy/webhook.h"
 #include "relay/connection.h"
 
@@ -79,24 +80,14 @@ Task<std::optional<std::string>> trace_of(const TraceWatch::Watched& watched) {
   co_return watched.trace_id();
 }
 
-/// RFC 5321 §4.1.3.
-std::string literal_of(const IpAddress& address) {
-  return (address.is_v4() ? "[" : "[IPv6:") + address.to_string() + "]";
-}
-
-bool has_8bit(std::string_view text) {
-  return std::any_of(text.begin(), text.end(),
-                     [](char c) { return static_cast<unsigned char>(c) > 127; });
-}
-
 smtp::OutboundMessage envelope(const std::string& from, const std::string& to,
                                const std::string& octets) {
   smtp::OutboundMessage message;
   message.reverse_path = from;
   message.recipients = {{to, "", ""}};
   message.size = octets.size();
-  message.header_8bit = has_8bit(octets);  // the body is base64
-  message.smtputf8 = has_8bit(from) || message.header_8bit;
+  message.header_8bit = !is_ascii(octets);  // the body is base64
+  message.smtputf8 = !is_ascii(from) || message.header_8bit;
   return message;
 }
 
@@ -143,7 +134,7 @@ Task<Result<admin::TestMailResult>> TestMailPort::send(admin::TestMailRequest re
   host.address = reachable(listener->address.address);
   host.port = listener->address.port;
   // Not our own name: a client that greets a host with the host's own name sees a loop.
-  host.options.ehlo_name = literal_of(host.address);
+  host.options.ehlo_name = mail::literal_of(host.address);
   host.options.send_8bit = true;
   host.options.send_utf8_headers = true;
   host.options.tls = smtp::TlsLevel::none;

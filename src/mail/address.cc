@@ -7,6 +7,7 @@
 
 #include "base/ip.h"
 #include "base/text.h"
+#include "mail/literal.h"
 
 namespace postern::mail {
 namespace {
@@ -101,7 +102,7 @@ Result<std::string> address_literal(std::string_view text) {
   if (!address || v6 != (inner.find(':') != std::string_view::npos)) {
     return malformed("address literal holds no address");
   }
-  return (address->is_v4() ? "[" : "[IPv6:") + address->to_string() + "]";
+  return literal_of(*address);
 }
 
 /// The octets of the local part at the start of `text`: Dot-string or Quoted-string.

@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "mail/literal.h"
 
 namespace postern::mail {
 namespace {
@@ -24,10 +25,6 @@ std::optional<std::string> proper_helo(const std::string& name) {
   const Result<Domain> domain = Domain::parse(name);
   if (!domain) return std::nullopt;
   return domain->text();
-}
-
-std::string literal(const IpAddress& address) {
-  return (address.is_v4() ? "[" : "[IPv6:") + address.to_string() + "]";
 }
 
 }  // namespace
@@ -65,7 +62,7 @@ std::string transmission_type(const Transmission& transmission) {
 }
 
 std::string received_field(const Arrival& arrival) {
-  const std::string address = literal(arrival.client_address);
+  const std::string address = literal_of(arrival.client_address);
   const std::optional<std::string> helo = proper_helo(arrival.helo_name);
   // RFC 5321 §4.4 From-domain with its TCP-info.
   std::string out = "Received: from " + helo.value_or(address) + " (";
