@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 
+from harness import child
 from harness.cases import Fail, Skip
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent.parent
@@ -57,9 +58,4 @@ class Browser:
     def close(self):
         if self.process is None:
             return
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        child.end(self.process)

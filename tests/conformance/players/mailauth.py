@@ -10,6 +10,7 @@ import pathlib
 import subprocess
 import threading
 
+from harness import child
 from harness.cases import Case, Fail, FormatError, wanted
 from players.later import require
 
@@ -83,12 +84,7 @@ class Face:
         return answer
 
     def end(self):
-        self.process.stdin.close()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        child.end(self.process)
         self.process.stdout.close()
 
 
