@@ -12,6 +12,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "admin/json_value.h"
 #include "admin/log_json.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -25,7 +26,7 @@ using dialect::webhook::BodyReader;
 constexpr std::chrono::milliseconds inbox_poll{100};
 constexpr int max_attachments_in_hand = 8;
 
-boost::json::object to_json(const store::InboxMessage& message) {
+boost::json::object message_json(const store::InboxMessage& message) {
   return {{"id", message.id},
           {"sequence", message.sequence},
           {"webhook_id", message.webhook_id},
@@ -33,6 +34,14 @@ boost::json::object to_json(const store::InboxMessage& message) {
           {"sender", message.sender},
           {"subject", message.subject},
           {"size", message.payload_size}};
+}
+
+template <class Row>
+boost::json::array list_of(const std::vector<Row>& rows,
+                           boost::json::object (*json_of)(const Row&)) {
+  boost::json::array data;
+  for (const Row& row : rows) data.push_back(json_of(row));
+  return data;
 }
 
 store::LogFilter read_filter(const Call& call) {
@@ -182,17 +191,13 @@ Task<net::HttpResponse> Deliveries::logs(Call& call) {
       return log.log_slice(id, filter, keyset);
     };
     const store::Slice<store::LogRecord> records = co_await core_.disk(std::move(read));
-    boost::json::array data;
-    for (const store::LogRecord& record : records.rows) data.push_back(log_json(record));
-    co_return sliced(std::move(data), records.next);
+    co_return sliced(list_of(records.rows, log_json), records.next);
   }
   auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
     return log.list(id, filter, page);
   };
   const store::Listed<store::LogRecord> records = co_await core_.disk(std::move(read));
-  boost::json::array data;
-  for (const store::LogRecord& record : records.rows) data.push_back(log_json(record));
-  co_return paged(std::move(data), query, records.total);
+  co_return paged(list_of(records.rows, log_json), query, records.total);
 }
 
 Task<net::HttpResponse> Deliveries::retry(Call& call) {
@@ -268,9 +273,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
       return log.inbox_slice(id, after, keyset);
     };
     const store::Slice<store::InboxMessage> slice = co_await core_.disk(std::move(read));
-    boost::json::array data;
-    for (const store::InboxMessage& message : slice.rows) data.push_back(to_json(message));
-    co_return sliced(std::move(data), slice.next);
+    co_return sliced(list_of(slice.rows, message_json), slice.next);
   }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
   store::Listed<store::InboxMessage> messages;
@@ -285,9 +288,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
     if (!messages.rows.empty() || left.count() <= 0) break;
     co_await wait_for_inbox(seen, left);  // the message may be for another webhook: look again
   }
-  boost::json::array data;
-  for (const store::InboxMessage& message : messages.rows) data.push_back(to_json(message));
-  co_return paged(std::move(data), query, messages.total);
+  co_return paged(list_of(messages.rows, message_json), query, messages.total);
 }
 
 Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
@@ -297,7 +298,7 @@ Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
   };
   const std::optional<store::InboxMessage> message = co_await core_.disk(std::move(read));
   if (!message) throw not_found();
-  boost::json::object body = to_json(*message);
+  boost::json::object body = message_json(*message);
   boost::system::error_code bad;
   boost::json::value payload = boost::json::parse(message->payload, bad);
   // A webhook's own template may render something that is no JSON.

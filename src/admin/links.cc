@@ -2,6 +2,7 @@
 
 #include "admin/account_json.h"
 #include "admin/digest.h"
+#include "admin/json_value.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -11,10 +12,6 @@ namespace {
 
 using dialect::webhook::BodyReader;
 using Kind = store::LinkRow::Kind;
-
-boost::json::value text_or_null(std::string_view text) {
-  return text.empty() ? boost::json::value(nullptr) : boost::json::value(text);
-}
 
 }  // namespace
 

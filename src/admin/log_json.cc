@@ -1,5 +1,6 @@
 #include "admin/log_json.h"
 
+#include "admin/json_value.h"
 #include "admin/time_text.h"
 
 namespace postern::admin {

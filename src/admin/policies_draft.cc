@@ -3,6 +3,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/json_value.h"
 #include "admin/policies.h"
 #include "admin/publisher.h"
 #include "base/text.h"
@@ -53,9 +54,6 @@ DryRunRequest read_dry_run(const Call& call, std::span<const std::string_view> m
 }  // namespace
 
 boost::json::array reads_as_json(const PolicyFields& fields) {
-  const auto or_null = [](const std::optional<std::string>& text) {
-    return text ? boost::json::value(*text) : boost::json::value();
-  };
   boost::json::array lines;
   for (const dialect::webhook::Reading& reading : dialect::webhook::reads_as(fields)) {
     lines.push_back(boost::json::object{{"control", reading.control},

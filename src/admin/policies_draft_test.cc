@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "admin/recording_dry_run_test.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {
@@ -94,15 +95,6 @@ TEST_F(PoliciesDraftTest, answers_say_users_with_cost_and_the_words) {
   EXPECT_EQ(api_.put(one, api_.get(one, token_).body, token_).status, 200)
       << "what was read may be sent back";
 }
-
-class RecordingDryRun final : public DryRun {
- public:
-  DryRunRequest seen;
-  Task<Result<boost::json::object>> decide(DryRunRequest request) override {
-    seen = std::move(request);
-    co_return boost::json::object{{"decision", "accept"}};
-  }
-};
 
 TEST(PoliciesDraft, dry_run_takes_what_is_not_stored) {
   RecordingDryRun recorder;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/recording_dry_run_test.h"
 #include "admin/test_api.h"
 
 namespace postern::admin {
@@ -181,15 +182,6 @@ TEST_F(PoliciesTest, failures_have_their_codes) {
   EXPECT_EQ(api_.get("/api/v1/nothing", token_).code(), "not_found");
   EXPECT_EQ(api_.get("/api/v1/smtp-policies/", token_).status, 404);
 }
-
-class RecordingDryRun : public DryRun {
- public:
-  DryRunRequest seen;
-  Task<Result<boost::json::object>> decide(DryRunRequest request) override {
-    seen = std::move(request);
-    co_return boost::json::object{{"decision", "accept"}};
-  }
-};
 
 TEST(PolicyDryRun, hands_on_what_was_asked) {
   RecordingDryRun dry_run;

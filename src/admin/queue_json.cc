@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin/json_value.h"
 #include "admin/time_text.h"
 #include "spool/words.h"
 
@@ -12,10 +13,6 @@ namespace {
 
 namespace json = boost::json;
 using spool::to_string;
-
-json::value or_null(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
-}
 
 json::object recipient_json(const spool::Recipient& recipient) {
   const bool queued = recipient.state == spool::State::queued;
@@ -27,10 +24,10 @@ json::object recipient_json(const spool::Recipient& recipient) {
   out["next_attempt_at"] = queued && !recipient.claimed
                                ? json::value(to_rfc3339(recipient.next_attempt))
                                : json::value(nullptr);
-  out["last_reply"] = or_null(recipient.last_reply);
-  out["quarantine"] = or_null(recipient.quarantine);
-  out["notify"] = or_null(recipient.notify);
-  out["orcpt"] = or_null(recipient.orcpt);
+  out["last_reply"] = text_or_null(recipient.last_reply);
+  out["quarantine"] = text_or_null(recipient.quarantine);
+  out["notify"] = text_or_null(recipient.notify);
+  out["orcpt"] = text_or_null(recipient.orcpt);
   return out;
 }
 
@@ -42,15 +39,15 @@ json::object to_json(const spool::Message& message, Detail detail) {
                    {"received_at", to_rfc3339(envelope.received)},
                    {"sender", envelope.reverse_path},
                    {"size", message.size},
-                   {"damage", or_null(message.damage)},
-                   {"account", or_null(envelope.account)},
-                   {"authn_id", or_null(envelope.authn_id)},
-                   {"trace_id", or_null(envelope.trace_id)},
+                   {"damage", text_or_null(message.damage)},
+                   {"account", text_or_null(envelope.account)},
+                   {"authn_id", text_or_null(envelope.authn_id)},
+                   {"trace_id", text_or_null(envelope.trace_id)},
                    {"eight_bit", (envelope.header_8bit || envelope.body_8bit)},
                    {"smtputf8", envelope.smtputf8},
                    {"require_tls", envelope.require_tls},
-                   {"ret", or_null(envelope.ret)},
-                   {"envid", or_null(envelope.envid)},
+                   {"ret", text_or_null(envelope.ret)},
+                   {"envid", text_or_null(envelope.envid)},
                    {"recipient_count", envelope.recipients.size()}};
   json::array recipients;
   for (const spool::Recipient& recipient : envelope.recipients) {
@@ -61,7 +58,7 @@ json::object to_json(const spool::Message& message, Detail detail) {
   if (detail == Detail::whole) {
     boost::system::error_code bad;
     json::value evidence = json::parse(envelope.evidence, bad);
-    out["evidence"] = bad ? or_null(envelope.evidence) : std::move(evidence);
+    out["evidence"] = bad ? text_or_null(envelope.evidence) : std::move(evidence);
   }
   return out;
 }
@@ -82,7 +79,7 @@ json::object to_json(const DestinationState& state) {
 json::object to_json(const spool::Verification& found) {
   json::array findings;
   for (const auto& one : found.findings) {
-    findings.push_back(json::object{{"message", or_null(one.message)}, {"what", one.what}});
+    findings.push_back(json::object{{"message", text_or_null(one.message)}, {"what", one.what}});
   }
   return {{"messages", found.messages}, {"recipients", found.recipients},
           {"octets", found.octets},     {"loose_files", found.loose_files},
@@ -90,7 +87,9 @@ json::object to_json(const spool::Verification& found) {
 }
 
 json::object to_json(const BulkResult& result) {
-  return {{"changed", result.changed}, {"skipped", result.skipped}, {"next", or_null(result.next)}};
+  return {{"changed", result.changed},
+          {"skipped", result.skipped},
+          {"next", text_or_null(result.next)}};
 }
 
 }  // namespace postern::admin

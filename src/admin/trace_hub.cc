@@ -41,8 +41,8 @@ std::uint64_t TraceHub::newest(const std::optional<std::string>& account) const 
   return found == last_of_account_.end() ? base_ : found->second;
 }
 
-void TraceHub::publish(store::TraceRow row) {
-  Kept kept{.row = std::make_shared<const store::TraceRow>(std::move(row))};
+void TraceHub::publish(std::shared_ptr<const store::TraceRow> row) {
+  Kept kept{.row = std::move(row)};
   std::vector<std::shared_ptr<asio::steady_timer>> sleepers;
   {
     const std::lock_guard lock(mutex_);

@@ -51,7 +51,7 @@ class TraceHub {
   TraceHub& operator=(const TraceHub&) = delete;
 
   /// Takes one lock for some moves; never waits for who listens.
-  void publish(store::TraceRow row);
+  void publish(std::shared_ptr<const store::TraceRow> row);
 
   /// For `account`, whose rows alone it gives; `everybody`: all rows. `after`: the number it had
   /// last; without, it begins with what comes next. Null when there are too many streams.

@@ -96,6 +96,9 @@ class TraceStreams : public ::testing::Test {
     EXPECT_TRUE(next(stream).starts_with("retry: 2000\nid: "));
     return stream;
   }
+  void publish(store::TraceRow row) {
+    hub_.publish(std::make_shared<const store::TraceRow>(std::move(row)));
+  }
 
   TraceHub hub_;
   TestApi api_;
@@ -111,7 +114,7 @@ TEST_F(TraceStreams, gives_summaries_as_events) {
   EXPECT_FALSE(stream.raw.stream->size);
   store::TraceRow row = a_row("01A", other_id_);
   row.webhook_id = "wh_1";
-  hub_.publish(row);
+  publish(row);
   const std::string piece = next(stream);
   EXPECT_TRUE(piece.starts_with("id: ")) << piece;
   EXPECT_TRUE(piece.ends_with("}\n\n")) << piece;
@@ -129,7 +132,7 @@ TEST_F(TraceStreams, gives_summaries_as_events) {
 
 TEST_F(TraceStreams, what_is_not_known_is_null) {
   const Answer stream = begun(other_);
-  hub_.publish({.id = "01A", .outcome = "accepted", .account_id = other_id_});
+  publish({.id = "01A", .outcome = "accepted", .account_id = other_id_});
   const std::string piece = next(stream);
   const auto data = boost::json::parse(piece.substr(piece.find('{')));
   for (const char* name : {"webhook_id", "webhook_name", "code", "enhanced", "reply", "reason"}) {
@@ -141,11 +144,11 @@ TEST_F(TraceStreams, an_account_sees_its_own_rows_and_an_operator_all) {
   const Answer own = begun(other_);
   const Answer all = begun(operator_);
   const std::string before = last_id(next(own));
-  hub_.publish(a_row("01A", operator_id_));
-  hub_.publish(a_row("01B"));
-  hub_.publish(a_row("01C", other_id_));
-  hub_.publish(a_row("01D", operator_id_));
-  hub_.publish(a_row("01E", other_id_));
+  publish(a_row("01A", operator_id_));
+  publish(a_row("01B"));
+  publish(a_row("01C", other_id_));
+  publish(a_row("01D", operator_id_));
+  publish(a_row("01E", other_id_));
   const std::string piece = next(own);
   EXPECT_EQ(ids_in(piece), "01C 01E");
   EXPECT_EQ(std::stoull(last_id(piece)), std::stoull(before) + 2)
@@ -155,7 +158,7 @@ TEST_F(TraceStreams, an_account_sees_its_own_rows_and_an_operator_all) {
 
 TEST_F(TraceStreams, nothing_new_is_a_comment_that_keeps_the_place) {
   const Answer stream = begun(other_);
-  hub_.publish(a_row("01A", operator_id_));
+  publish(a_row("01A", operator_id_));
   const std::string piece = next(stream);
   EXPECT_TRUE(piece.starts_with(": keep-alive\nid: ")) << piece;
   EXPECT_EQ(piece.find("data:"), std::string::npos);
@@ -163,11 +166,11 @@ TEST_F(TraceStreams, nothing_new_is_a_comment_that_keeps_the_place) {
 
 TEST_F(TraceStreams, resumes_after_the_last_event) {
   const Answer stream = begun(other_);
-  hub_.publish(a_row("01A", other_id_));
+  publish(a_row("01A", other_id_));
   const std::string seen = last_id(next(stream));
-  hub_.publish(a_row("01B", other_id_));
-  hub_.publish(a_row("01X", operator_id_));
-  hub_.publish(a_row("01C", other_id_));
+  publish(a_row("01B", other_id_));
+  publish(a_row("01X", operator_id_));
+  publish(a_row("01C", other_id_));
   const Answer again = open(other_, "", seen);
   EXPECT_EQ(last_id(next(again)), seen);
   EXPECT_EQ(ids_in(next(again)), "01B 01C");
@@ -175,12 +178,12 @@ TEST_F(TraceStreams, resumes_after_the_last_event) {
 }
 
 TEST_F(TraceStreams, resumes_by_a_parameter_and_ignores_nonsense) {
-  hub_.publish(a_row("01A", other_id_));
+  publish(a_row("01A", other_id_));
   const Answer nonsense = open(other_, "", "x");
   next(nonsense);
   EXPECT_TRUE(next(nonsense).starts_with(": keep-alive")) << "it begins with what comes next";
   const std::string place = last_id(next(nonsense));
-  hub_.publish(a_row("01B", other_id_));
+  publish(a_row("01B", other_id_));
   const Answer again = open(other_, "?last_event_id=" + place);
   next(again);
   EXPECT_EQ(ids_in(next(again)), "01B");
@@ -190,19 +193,19 @@ TEST_F(TraceStreams, says_how_many_were_missed) {
   const Answer stream = begun(other_);
   const Answer silent = begun(other_);
   for (int i = 10; i < 24; ++i) {
-    hub_.publish(a_row("01" + std::to_string(i), other_id_));
-    hub_.publish(a_row("01X", operator_id_));
+    publish(a_row("01" + std::to_string(i), other_id_));
+    publish(a_row("01X", operator_id_));
   }
   const std::string piece = next(stream);
   EXPECT_TRUE(piece.starts_with("event: missed\ndata: {\"n\":9}\n\n")) << piece;
   EXPECT_EQ(ids_in(piece), "0119 0120 0121 0122 0123");
-  for (int i = 0; i < 10; ++i) hub_.publish(a_row("01X", operator_id_));
+  for (int i = 0; i < 10; ++i) publish(a_row("01X", operator_id_));
   EXPECT_EQ(next(silent), "event: missed\ndata: {\"n\":14}\n\n") << "none of its own is left";
   EXPECT_TRUE(next(silent).starts_with(": keep-alive"));
 }
 
 TEST_F(TraceStreams, an_id_from_before_a_restart_gives_what_is_there) {
-  hub_.publish(a_row("01A", other_id_));
+  publish(a_row("01A", other_id_));
   for (const char* id : {"17", "18446744073709551615"}) {
     const Answer stream = open(other_, "", id);
     next(stream);
@@ -214,8 +217,8 @@ TEST_F(TraceStreams, an_id_from_before_a_restart_gives_what_is_there) {
 
 TEST_F(TraceStreams, filters_by_words_and_refuses_unknown_ones) {
   const Answer stream = begun(other_, "?q=from:example.org");
-  hub_.publish(a_row("01A", other_id_, "x@example.com"));
-  hub_.publish(a_row("01B", other_id_, "x@example.org"));
+  publish(a_row("01A", other_id_, "x@example.com"));
+  publish(a_row("01B", other_id_, "x@example.org"));
   EXPECT_EQ(ids_in(next(stream)), "01B");
   const Answer refused = open(other_, "?q=colour:red");
   EXPECT_EQ(refused.status, 422);
@@ -226,13 +229,13 @@ TEST_F(TraceStreams, filters_by_an_own_webhook) {
   const std::string own = api_.webhook(operator_).text("/id");
   const Answer stream = begun(operator_, "?webhook_id=" + own);
   store::TraceRow row = a_row("01A", operator_id_);
-  hub_.publish(row);
+  publish(row);
   row.id = "01B";
   row.webhook_id = own;
-  hub_.publish(row);
+  publish(row);
   row.id = "01C";
   row.account_id = other_id_;
-  hub_.publish(row);
+  publish(row);
   EXPECT_EQ(ids_in(next(stream)), "01B");
   EXPECT_EQ(open(other_, "?webhook_id=" + own).status, 404);
 }
@@ -268,7 +271,7 @@ TEST_F(ShortTraceStreams, end_so_that_the_caller_is_asked_for_again) {
   EXPECT_EQ(next(quiet), "");
   const Answer busy = begun(other_);
   std::this_thread::sleep_for(60ms);
-  hub_.publish(a_row("01A", other_id_));
+  publish(a_row("01A", other_id_));
   EXPECT_EQ(next(busy), "");
 }
 
@@ -291,7 +294,7 @@ TEST_F(TraceStreams, wake_who_waits) {
   EXPECT_NE(out.find("Content-Type: text/event-stream\r\n"), std::string::npos) << out;
   EXPECT_NE(out.find("Cache-Control: no-store\r\n"), std::string::npos);
   for (const char* id : {"01A", "01B", "01C"}) {
-    hub_.publish(a_row(id, other_id_));
+    publish(a_row(id, other_id_));
     asio::read_until(client, asio::dynamic_buffer(out), "{\"id\":\"" + std::string(id) + "\"");
   }
   server.stop();

@@ -4,7 +4,7 @@
 
 #include <boost/json.hpp>
 
-#include "admin/log_json.h"
+#include "admin/json_value.h"
 #include "store/store.h"
 
 namespace postern::admin {

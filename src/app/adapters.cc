@@ -87,10 +87,14 @@ void Recorder::ended(policy::Trace trace) {
     log_refusal(trace, decision);
   }
   count_decisions(trace);
-  if (watchers_ != nullptr) watchers_->publish(store::row_of(trace));
+  std::shared_ptr<const store::TraceRow> row;
+  if (watchers_ != nullptr) {
+    row = std::make_shared<const store::TraceRow>(store::row_of(trace));
+    watchers_->publish(row);
+  }
   if (watch_ != nullptr) watch_->ended(trace);
   const std::string outcome = trace.outcome;
-  if (traces_.post(std::move(trace))) {
+  if (traces_.post(std::move(trace), std::move(row))) {
     telemetry::metrics().trace_records.counter({outcome}).add();
   } else {
     telemetry::metrics().trace_dropped.counter({"full"}).add();

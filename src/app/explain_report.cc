@@ -350,6 +350,14 @@ json::object decision_json(const Decision& decision) {
 
 }  // namespace
 
+json::object message_json(const policy::MessageFacts& facts) {
+  return {{"size", facts.size},
+          {"header_fields", facts.header_fields},
+          {"header_size", facts.header_size},
+          {"received_fields", facts.received_fields},
+          {"message_id", shown(facts.message_id)}};
+}
+
 json::object client_json(const policy::SessionFacts& session) {
   json::object out{{"ip", session.client_ip.to_string()},
                    {"port", session.client_port},
@@ -452,12 +460,7 @@ json::object explanation_json(const Explanation& explanation) {
       {"client", client_json(evidence.session)},
       {"mail_from", evidence.reverse_path ? shown(evidence.reverse_path->text()) : ""}};
   if (evidence.message) {
-    const policy::MessageFacts& facts = *evidence.message;
-    out["message"] = {{"size", facts.size},
-                      {"header_fields", facts.header_fields},
-                      {"header_size", facts.header_size},
-                      {"received_fields", facts.received_fields},
-                      {"message_id", shown(facts.message_id)}};
+    out["message"] = message_json(*evidence.message);
   }
   json::array decisions;
   for (const Decision& decision : trace.decisions) decisions.push_back(decision_json(decision));

@@ -30,6 +30,7 @@ boost::json::object explanation_json(const Explanation& explanation);
 // Pieces of it, for other views of the same.
 std::string shown(std::string_view text);  ///< valid UTF-8, whatever was sent
 boost::json::object reply_json(const smtp::Reply& reply);
+boost::json::object message_json(const policy::MessageFacts& facts);
 boost::json::object client_json(const policy::SessionFacts& session);
 boost::json::object authentication_json(const policy::Evidence& evidence);
 boost::json::array consulted_json(const std::vector<policy::Consultation>& consulted);

@@ -31,20 +31,10 @@ Result<admin::TraceList> read_list(store::TraceReader& reader, const admin::Trac
   return list;
 }
 
-/// The record of a trace that the account, or whoever operates the gateway, may see.
-Result<std::optional<std::string>> record_for(store::TraceReader& reader,
-                                              const std::optional<std::string>& account,
-                                              const std::string& id) {
-  auto row = reader.row(id);
-  if (!row) return tl::unexpected(row.error());
-  if (!*row || (account && (*row)->account_id != account)) return std::optional<std::string>();
-  return reader.record(id);
-}
-
 Result<std::optional<json::object>> read_one(store::TraceReader& reader,
                                              const std::optional<std::string>& account,
                                              const std::string& id) {
-  auto record = record_for(reader, account, id);
+  auto record = reader.record_for(account, id);
   if (!record) return tl::unexpected(record.error());
   if (!*record) return std::optional<json::object>();
   boost::system::error_code error;
@@ -57,7 +47,7 @@ Result<std::optional<json::object>> read_one(store::TraceReader& reader,
 Result<std::optional<json::object>> read_story(store::TraceReader& reader,
                                                const std::optional<std::string>& account,
                                                const std::string& id) {
-  auto record = record_for(reader, account, id);
+  auto record = reader.record_for(account, id);
   if (!record) return tl::unexpected(record.error());
   if (!*record) return std::optional<json::object>();
   auto explanation =

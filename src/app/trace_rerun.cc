@@ -263,10 +263,7 @@ Result<std::optional<Trace>> read_trace(const std::string& path,
                                         const std::string& id) {
   auto reader = store::TraceReader::open(path);
   if (!reader) return tl::unexpected(reader.error());
-  auto row = (*reader)->row(id);
-  if (!row) return tl::unexpected(row.error());
-  if (!*row || (account && (*row)->account_id != *account)) return std::optional<Trace>();
-  auto record = (*reader)->record(id);
+  auto record = (*reader)->record_for(account, id);
   if (!record) return tl::unexpected(record.error());
   if (!*record) return std::optional<Trace>();
   const auto source =

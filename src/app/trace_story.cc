@@ -10,6 +10,7 @@
 #include "app/trace_hints.h"
 #include "base/text.h"
 #include "policy/layer.h"
+#include "policy/settling.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
 
@@ -90,20 +91,12 @@ class Story {
 
 void Story::find_decider() {
   if (trace_.outcome == "accepted") return;
-  // With a reply to the end of data, earlier refusals did not settle it.
-  const auto first = trace_.reply.code != 0 ? Stage::data : Stage::connect;
-  for (auto one = trace_.decisions.rbegin(); one != trace_.decisions.rend(); ++one) {
-    if (one->stage < first) continue;
-    if (!policy::refused(*one)) continue;
-    refusal_ = &*one;
-    for (const Step& step : one->steps) {
-      if (step.enforced && step.verdict.refuses()) {
-        decider_ = &step;
-        return;
-      }
-    }
-    return;
-  }
+  const auto last =
+      std::find_if(trace_.decisions.rbegin(), trace_.decisions.rend(),
+                   [&](const Decision& one) { return policy::may_settle(trace_, one); });
+  if (last == trace_.decisions.rend()) return;
+  refusal_ = &*last;
+  decider_ = policy::refusing_step(*last);
 }
 
 void Story::find_reach() {
@@ -325,12 +318,7 @@ json::object Story::tell() const {
   }
   out["would_pass_if"] = std::move(hints);
   if (evidence_.message) {
-    const policy::MessageFacts& facts = *evidence_.message;
-    out["message"] = {{"size", facts.size},
-                      {"header_fields", facts.header_fields},
-                      {"header_size", facts.header_size},
-                      {"received_fields", facts.received_fields},
-                      {"message_id", shown(facts.message_id)}};
+    out["message"] = message_json(*evidence_.message);
   }
   json::array ways;
   std::int64_t took = 0;

@@ -3,9 +3,10 @@
 #include <filesystem>
 
 #include "base/text.h"
-#include "policy/layer.h"
 #include "policy/record.h"
+#include "policy/settling.h"
 #include "policy/webhook.h"
+#include "store/trace_rows.h"
 
 namespace postern::store {
 
@@ -99,14 +100,6 @@ std::string cut(std::string_view text) {
   return out + "…";
 }
 
-/// The first refusal that counts is the reply (docs/decisions/0008-layers-and-composition.md).
-const policy::Step* decider_of(const policy::Decision& decision) {
-  for (const policy::Step& step : decision.steps) {
-    if (step.enforced && step.verdict.refuses()) return &step;
-  }
-  return nullptr;
-}
-
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
 void insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
   (void)database.execute(
@@ -144,14 +137,12 @@ TraceRow row_of(const policy::Trace& trace) {
     }
   }
   if (row.outcome == "accepted") return row;
-  // With a reply to the end of data, earlier refusals did not settle it.
-  const auto first = trace.reply.code != 0 ? policy::Stage::data : policy::Stage::connect;
   for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
-    if (one->stage < first) continue;
+    if (!policy::may_settle(trace, *one)) continue;
     // What was judged for another account's recipient is not this account's to know.
     const policy::Webhook* asked = one->candidate ? one->candidate->route.webhook.get() : nullptr;
     if (asked != nullptr && row.account_id != asked->account_id) continue;
-    const policy::Step* decider = policy::refused(*one) ? decider_of(*one) : nullptr;
+    const policy::Step* decider = policy::refusing_step(*one);
     if (decider == nullptr) continue;
     row.layer = decider->layer;
     row.rule = decider->check;
@@ -170,9 +161,6 @@ TraceRow row_of(const policy::Trace& trace) {
 
 namespace {
 
-constexpr std::int64_t slot_ms = 5 * 60 * 1000;
-constexpr std::int64_t hour_ms = 3600 * 1000;
-
 void count(Database& database, const TraceRow& row) {
   if (row.outcome != "accepted" && row.outcome != "rejected" && row.outcome != "deferred") return;
   const std::int64_t at = to_millis(row.time);
@@ -181,7 +169,7 @@ void count(Database& database, const TraceRow& row) {
     (void)database.execute(
         "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n) VALUES"
         " (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-        at / slot_ms, scope, row.outcome, accepted ? 0 : row.code,
+        at / tally_slot_ms, scope, row.outcome, accepted ? 0 : row.code,
         accepted ? std::string() : row.enhanced, row.layer, row.rule);
   };
   add("g");
@@ -192,10 +180,10 @@ void count(Database& database, const TraceRow& row) {
       "INSERT INTO tally_hour (webhook, hour, accepted, refused, deferred) VALUES"
       " (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET accepted = accepted + excluded.accepted,"
       " refused = refused + excluded.refused, deferred = deferred + excluded.deferred",
-      *row.webhook_id, at / hour_ms, row.outcome == "accepted", row.outcome == "rejected",
+      *row.webhook_id, at / tally_hour_ms, row.outcome == "accepted", row.outcome == "rejected",
       row.outcome == "deferred");
   (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1 AND hour < ?2", *row.webhook_id,
-                         at / hour_ms - 25);
+                         at / tally_hour_ms - 25);
 }
 
 }  // namespace
@@ -217,10 +205,11 @@ TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions&
 
 TraceWriter::~TraceWriter() = default;
 
-bool TraceWriter::post(policy::Trace trace) {
-  return writer_->post([trace = std::move(trace), keeper = keeper_.get()](Database& database) {
-    keeper->insert(database, trace);
-  });
+bool TraceWriter::post(policy::Trace trace, std::shared_ptr<const TraceRow> row) {
+  return writer_->post(
+      [trace = std::move(trace), row = std::move(row), keeper = keeper_.get()](Database& database) {
+        keeper->insert(database, trace, row ? *row : row_of(trace));
+      });
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
@@ -234,9 +223,9 @@ bool TraceWriter::forget_account(std::string account_id) {
   });
 }
 
-void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace) {
+void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
+                                 const TraceRow& row) {
   define(database, trace);
-  const TraceRow row = row_of(trace);
   insert_row(database, trace, row);
   count(database, row);
   if (++since_last < traces_a_look) return;
@@ -271,7 +260,8 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
         " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
         rows_a_look, now - keep);
   }
-  (void)database.execute("DELETE FROM tally WHERE slot < ?1", to_millis(now - keep) / slot_ms);
+  (void)database.execute("DELETE FROM tally WHERE slot < ?1",
+                         to_millis(now - keep) / tally_slot_ms);
   const auto pages = database.number("PRAGMA page_count");
   const auto free = database.number("PRAGMA freelist_count");
   const auto size = database.number("PRAGMA page_size");
@@ -301,6 +291,14 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) 
   return std::unique_ptr<TraceReader>(new TraceReader(std::move(*database)));
 }
 
+Result<std::optional<std::string>> TraceReader::record_for(
+    const std::optional<std::string>& account, const std::string& id) {
+  auto seen = row(id);
+  if (!seen) return tl::unexpected(seen.error());
+  if (!*seen || (account && (*seen)->account_id != account)) return std::optional<std::string>();
+  return record(id);
+}
+
 Result<std::optional<std::string>> TraceReader::record(const std::string& id) {
   const std::lock_guard lock(mutex_);
   return database_->one(
@@ -320,13 +318,11 @@ Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t
   return **found;
 }
 
-namespace {
-
-constexpr const char* row_columns =
+const char* const trace_columns =
     "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code, enhanced,"
     " reply, layer, rule, origin, reason, shadow, seq FROM trace WHERE ";
 
-TraceRow read_row(const Row& row) {
+TraceRow trace_row(const Row& row) {
   return {.id = row.text(0),
           .time = row.time(1),
           .outcome = row.text(2),
@@ -346,33 +342,28 @@ TraceRow read_row(const Row& row) {
           .number = static_cast<std::uint64_t>(row.integer(16))};
 }
 
-}  // namespace
-
-std::string trace_columns() { return row_columns; }
-TraceRow trace_row(const Row& row) { return read_row(row); }
-
 Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {
-  static const std::string sql = std::string(row_columns) + "id = ?1";
+  static const std::string sql = std::string(trace_columns) + "id = ?1";
   const std::lock_guard lock(mutex_);
-  return database_->one(sql, read_row, id);
+  return database_->one(sql, trace_row, id);
 }
 
 Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
   // The unary plus keeps SQLite from choosing the index of the looser condition.
   constexpr const char* rest =
       " AND (?2 IS NULL OR outcome = ?2) AND (?3 IS NULL OR time >= ?3) ORDER BY seq DESC LIMIT ?4";
-  static const std::string columns = row_columns;
+  static const std::string columns = trace_columns;
   static const std::string by_webhook =
       columns + "webhook_id = ?1 AND (?5 IS NULL OR +account_id = ?5)" + rest;
   static const std::string by_account = columns + "account_id = ?1" + rest;
   static const std::string any = columns + "?1 IS NULL" + rest;
   const std::lock_guard lock(mutex_);
   if (filter.webhook_id) {
-    return database_->all(by_webhook, read_row, *filter.webhook_id, filter.outcome, filter.since,
+    return database_->all(by_webhook, trace_row, *filter.webhook_id, filter.outcome, filter.since,
                           filter.limit, filter.account_id);
   }
   const std::string& sql = filter.account_id ? by_account : any;
-  return database_->all(sql, read_row, filter.account_id, filter.outcome, filter.since,
+  return database_->all(sql, trace_row, filter.account_id, filter.outcome, filter.since,
                         filter.limit);
 }
 

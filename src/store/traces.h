@@ -23,47 +23,6 @@ struct TraceOptions {
   BatchWriterOptions batch;
 };
 
-/// Takes traces from event loops. post() costs a few moves: the record is written and the rows of
-/// old traces are taken away on the writer's own thread.
-class TraceWriter {
- public:
-  static Result<std::unique_ptr<TraceWriter>> open(const std::string& path,
-                                                   const TraceOptions& options = {});
-  ~TraceWriter();
-
-  /// False, and counted, when the disk does not keep up. Never waits for it.
-  bool post(policy::Trace trace);
-  /// Takes away what concerns an account that is deleted.
-  bool forget_account(std::string account_id);
-  /// Waits until everything posted before can be read.
-  void flush() { writer_->flush(); }
-
-  std::uint64_t dropped() const { return writer_->dropped(); }
-  std::uint64_t failed() const { return writer_->failed(); }
-  std::string last_error() const { return writer_->last_error(); }
-
- private:
-  /// What the writer's thread knows: it alone uses it once the thread runs.
-  struct Keeper {
-    std::chrono::seconds keep;
-    std::uint64_t max_size;
-    std::uint64_t since_last = 0;  ///< traces written since the last look
-    /// Definitions that are in the file: id, version, the day they were last said to be used.
-    std::map<std::string, std::map<std::uint64_t, std::int64_t>> written;
-    std::uint64_t rollbacks = 0;  ///< of the database, when `written` was begun
-
-    void insert(Database& database, const policy::Trace& trace);
-    void define(Database& database, const policy::Trace& trace);
-    void enforce(Database& database, Time now);
-  };
-
-  TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options);
-
-  std::unique_ptr<Database> database_;
-  std::shared_ptr<Keeper> keeper_;
-  std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
-};
-
 /// A trace as lists show it.
 struct TraceRow {
   std::string id;
@@ -89,10 +48,47 @@ struct TraceRow {
 /// What lists show of a trace.
 TraceRow row_of(const policy::Trace& trace);
 
-class Row;
-/// "SELECT ... FROM trace WHERE ", and how its rows are read.
-std::string trace_columns();
-TraceRow trace_row(const Row& row);
+/// Takes traces from event loops. post() costs a few moves: the record is written and the rows of
+/// old traces are taken away on the writer's own thread.
+class TraceWriter {
+ public:
+  static Result<std::unique_ptr<TraceWriter>> open(const std::string& path,
+                                                   const TraceOptions& options = {});
+  ~TraceWriter();
+
+  /// False, and counted, when the disk does not keep up. Never waits for it.
+  /// `row`: what row_of() makes of it, where the caller has it; null: it is made on the thread.
+  bool post(policy::Trace trace, std::shared_ptr<const TraceRow> row = nullptr);
+  /// Takes away what concerns an account that is deleted.
+  bool forget_account(std::string account_id);
+  /// Waits until everything posted before can be read.
+  void flush() { writer_->flush(); }
+
+  std::uint64_t dropped() const { return writer_->dropped(); }
+  std::uint64_t failed() const { return writer_->failed(); }
+  std::string last_error() const { return writer_->last_error(); }
+
+ private:
+  /// What the writer's thread knows: it alone uses it once the thread runs.
+  struct Keeper {
+    std::chrono::seconds keep;
+    std::uint64_t max_size;
+    std::uint64_t since_last = 0;  ///< traces written since the last look
+    /// Definitions that are in the file: id, version, the day they were last said to be used.
+    std::map<std::string, std::map<std::uint64_t, std::int64_t>> written;
+    std::uint64_t rollbacks = 0;  ///< of the database, when `written` was begun
+
+    void insert(Database& database, const policy::Trace& trace, const TraceRow& row);
+    void define(Database& database, const policy::Trace& trace);
+    void enforce(Database& database, Time now);
+  };
+
+  TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options);
+
+  std::unique_ptr<Database> database_;
+  std::shared_ptr<Keeper> keeper_;
+  std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
+};
 
 struct TraceFilter {
   std::optional<std::string> account_id;
@@ -169,6 +165,9 @@ class TraceReader {
 
   /// The record of one trace (policy/record.h); nullopt when there is none (any more).
   Result<std::optional<std::string>> record(const std::string& id);
+  /// The same, for who may see it: nullopt also for another account's. Without one: of the gateway.
+  Result<std::optional<std::string>> record_for(const std::optional<std::string>& account,
+                                                const std::string& id);
   /// A definition that records refer to. Fault::not_found without.
   Result<std::string> definition(const std::string& id, std::uint64_t version);
   /// What lists show of one trace.
