@@ -9,6 +9,7 @@
 
 #include "dialect/kumo/api.h"
 #include "dialect/kumo/layer.h"
+#include "dialect/kumo/name_lint.h"
 #include "dialect/kumo/rewriter.h"
 #include "invariant.h"
 
@@ -229,6 +230,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   options.listeners["smtp"] = {
       .address = "192.0.2.1:25", .hostname = "mx.example.org", .relay_hosts = {}, .meta = {}};
   const auto began = Clock::now();
+  (void)lint_names("policy.lua", options.text, all_functions());
   if (const auto policy = Policy::load(std::move(options), world)) judge(*policy);
   // Ten calls of 200 ms; sanitizers are slow, and so is a busy machine.
   must(Clock::now() - began < std::chrono::seconds(20), "budgets hold");

@@ -162,8 +162,10 @@ constexpr CodePage pages[] = {
      "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
     {"L004", "a warning of the Lua policy",
      "The policy loads and something in it is probably not meant: a handler of an event that is "
-     "never fired, a tenant that every sender may claim, an option without effect, or a line that "
-     "the policy itself logged as a warning while it loaded (`kumo.log_warn`).",
+     "never fired, a function of `kumo` that there is not, a tenant that every sender may claim, "
+     "an "
+     "option without effect, or a line that the policy itself logged as a warning while it loaded "
+     "(`kumo.log_warn`).",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"V001", "the .vsl policy did not load",
      "The message has the file, line and column in the policy. All of the files are read and "
@@ -182,8 +184,7 @@ constexpr CodePage pages[] = {
     {"V004", "everybody may relay",
      "Clients in `relay_networks` send mail to anywhere without a login and without a rule. A "
      "network of all addresses makes that an open relay, which Postern does not start.",
-     "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n",
-     "[vsl]\nrelay_networks = []\n"},
+     "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
      "The policy loads and something in it is probably not meant: a name that is nowhere defined, "
      "a call with the wrong number of arguments or in a stage too early for it, a status that an "

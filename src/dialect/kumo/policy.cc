@@ -1,8 +1,11 @@
 #include "dialect/kumo/policy.h"
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 
 #include "dialect/kumo/api.h"
+#include "dialect/kumo/name_lint.h"
 #include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
@@ -72,8 +75,10 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   policy->program_ = std::move(*loaded);
   policy->take_over(policy->program_->loaded().user<Handlers>());
+  const script::Files::Texts texts = given.files ? *given.files : seen->end();
+  policy->lint(texts);
   json::object files;
-  for (const auto& [name, text] : given.files ? *given.files : seen->end()) files[name] = text;
+  for (const auto& [name, text] : texts) files[name] = text;
   json::array relay_to;
   for (const std::string& domain : given.relay_to) relay_to.emplace_back(domain);
   json::object listeners;
@@ -102,6 +107,17 @@ void Policy::take_over(const Handlers& handlers) {
                                         .hostname = one.hostname,
                                         .relay_hosts = CidrSet(one.relay_hosts),
                                         .meta = one.meta};
+  }
+}
+
+void Policy::lint(const script::Files::Texts& texts) {
+  const auto look = [&](const std::filesystem::path& path, std::string_view text) {
+    std::ranges::move(lint_names(path.filename().string(), text, all_functions()),
+                      std::back_inserter(warnings_));
+  };
+  look(options_.path, options_.text);
+  for (const auto& [name, text] : texts) {
+    if (name.ends_with(".lua")) look(name, text);
   }
 }
 

@@ -64,6 +64,8 @@ class Policy {
  private:
   Policy(PolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
+  /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
+  void lint(const script::Files::Texts& texts);
 
   PolicyOptions options_;
   script::World& world_;

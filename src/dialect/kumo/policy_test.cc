@@ -62,6 +62,19 @@ TEST_F(PolicyFile, ItsDefinitionHasItsDataFilesAndNoneOfItsSecrets) {
   EXPECT_EQ((*again)->definition(), definition);
 }
 
+TEST_F(PolicyFile, NamesThatAreNowhereAreWarnedOfInModulesToo) {
+  write("rules.lua", "return function(sender)\n  kumo.rejekt(550, sender.email)\nend\n");
+  const auto policy = load(
+      "local rules = require 'rules'\n"
+      "kumo.on('smtp_server_mail_from', function(s) if s.x then kumo.strin.trim('') end end)");
+  ASSERT_TRUE(policy) << policy.error().message;
+  EXPECT_THAT(
+      (*policy)->warnings(),
+      ::testing::UnorderedElementsAre(
+          "policy.lua:2: kumo.strin is not available in Postern; did you mean `kumo.string`?",
+          "rules.lua:2: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?"));
+}
+
 TEST_F(PolicyFile, WhatIsWrongIsSaidWithItsPlace) {
   const std::pair<const char*, const char*> cases[] = {
       {"local x = 1\nx = = 2", "policy.lua:2: "},

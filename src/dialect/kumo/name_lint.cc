@@ -1,0 +1,190 @@
+#include "dialect/kumo/name_lint.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+bool in_name(char c) { return is_alnum(c) || c == '_'; }
+
+/// Names and signs of a Lua text (Lua manual §3.1); texts are one sign, comments none.
+class Words {
+ public:
+  explicit Words(std::string_view text) : text_(text) {}
+
+  struct Word {
+    std::string_view text;  ///< empty at the end
+    int line = 1;
+  };
+
+  Word next() {
+    skip_blanks();
+    const std::size_t begin = at_;
+    const int line = line_;
+    if (at_ == text_.size()) return {{}, line};
+    if (in_name(text_[at_])) {
+      while (at_ < text_.size() && in_name(text_[at_])) ++at_;
+    } else if (text_[at_] == '"' || text_[at_] == '\'') {
+      skip_quoted();
+    } else if (!skip_long()) {
+      // `..` is one sign: what follows it is no member. So is `==`: it assigns nothing.
+      const char sign = text_[at_++];
+      while ((sign == '.' || sign == '=') && at_ < text_.size() && text_[at_] == sign) ++at_;
+    }
+    return {text_.substr(begin, at_ - begin), line};
+  }
+
+ private:
+  void skip_blanks() {
+    while (at_ < text_.size()) {
+      if (text_.substr(at_).starts_with("--")) {
+        at_ += 2;
+        if (!skip_long()) at_ = std::min(text_.find('\n', at_), text_.size());
+      } else if (is_space(text_[at_])) {
+        line_ += text_[at_++] == '\n';
+      } else {
+        return;
+      }
+    }
+  }
+
+  void skip_to(std::size_t end) {
+    while (at_ < end) line_ += text_[at_++] == '\n';
+  }
+
+  /// `[[...]]`, `[=[...]=]`; false: none begins here.
+  bool skip_long() {
+    if (at_ == text_.size() || text_[at_] != '[') return false;
+    const std::size_t second = text_.find_first_not_of('=', at_ + 1);
+    if (second == std::string_view::npos || text_[second] != '[') return false;
+    const std::string closing = "]" + std::string(second - at_ - 1, '=') + "]";
+    const std::size_t end = text_.find(closing, second);
+    skip_to(end == std::string_view::npos ? text_.size() : end + closing.size());
+    return true;
+  }
+
+  void skip_quoted() {
+    const char quote = text_[at_++];
+    while (at_ < text_.size() && text_[at_] != quote) {
+      const std::size_t step = text_[at_] == '\\' ? 2 : 1;
+      skip_to(std::min(at_ + step, text_.size()));
+    }
+    at_ += at_ < text_.size();
+  }
+
+  std::string_view text_;
+  std::size_t at_ = 0;
+  int line_ = 1;
+};
+
+using Names = std::set<std::string, std::less<>>;
+
+/// What there is: "kumo.string", "kumo.string.split".
+Names names_of(const std::vector<script::HostTable>& tables) {
+  Names names;
+  for (const script::HostTable& table : tables) {
+    for (const script::HostFunction& row : table) {
+      for (std::size_t dot = row.name.find('.'); dot != std::string_view::npos;
+           dot = row.name.find('.', dot + 1)) {
+        names.emplace(row.name.substr(0, dot));
+      }
+      names.emplace(row.name);
+    }
+  }
+  return names;
+}
+
+class NameLint {
+ public:
+  NameLint(std::string_view file, std::string_view text, Names& names)
+      : file_(file), words_(text), names_(names) {}
+
+  /// Adds to the names what the text assigns to; nullopt: its `kumo` may be another.
+  std::optional<std::vector<std::string>> run() {
+    std::string_view before;
+    Words::Word word = words_.next();
+    while (!word.text.empty()) {
+      const std::string_view two_before = before;
+      before = word.text;
+      const bool is_kumo = word.text == "kumo" && two_before != "." && two_before != ":";
+      word = words_.next();
+      if (!is_kumo) continue;
+      if (word.text == ".") {
+        word = chain(word, two_before == "function");
+        before = {};
+      } else if (word.text == "=") {
+        word = words_.next();
+        if (word.text != "require") return std::nullopt;
+      } else if (word.text == "," || word.text == ")") {
+        return std::nullopt;  // a parameter, or one of several locals
+      }
+    }
+    return std::move(findings_);
+  }
+
+ private:
+  /// From the dot behind `kumo` on; gives the word behind the last member that was looked at.
+  Words::Word chain(Words::Word dot, bool defines) {
+    std::string path = "kumo";
+    while (dot.text == ".") {
+      const Words::Word member = words_.next();
+      if (member.text.empty() || !in_name(member.text.front())) return member;
+      const std::string name = path + "." + std::string(member.text);
+      dot = words_.next();
+      if (dot.text == "=" || defines) names_.insert(name);
+      if (!names_.contains(name)) {
+        add(path, member);
+        return dot;
+      }
+      path = name;
+      if (members(path).empty()) return dot;
+    }
+    return dot;
+  }
+
+  /// Of a table: the parts of names behind it.
+  std::vector<std::string_view> members(const std::string& path) const {
+    std::vector<std::string_view> found;
+    const std::string below = path + ".";
+    for (auto one = names_.lower_bound(below); one != names_.end(); ++one) {
+      if (!one->starts_with(below)) break;
+      const std::string_view member = std::string_view(*one).substr(below.size());
+      if (member.find('.') == std::string_view::npos) found.push_back(member);
+    }
+    return found;
+  }
+
+  void add(const std::string& path, const Words::Word& member) {
+    std::string finding = fmt::format("{}:{}: {}.{} is not available in Postern", file_,
+                                      member.line, path, member.text);
+    if (const auto near = nearest(member.text, members(path))) {
+      finding += fmt::format("; did you mean `{}.{}`?", path, *near);
+    }
+    if (std::ranges::find(findings_, finding) == findings_.end()) {
+      findings_.push_back(std::move(finding));
+    }
+  }
+
+  std::string_view file_;
+  Words words_;
+  Names& names_;
+  std::vector<std::string> findings_;
+};
+
+}  // namespace
+
+std::vector<std::string> lint_names(std::string_view file, std::string_view text,
+                                    const std::vector<script::HostTable>& tables) {
+  Names names = names_of(tables);
+  NameLint(file, text, names).run();  // what it assigns to may stand behind its use
+  return NameLint(file, text, names).run().value_or(std::vector<std::string>());
+}
+
+}  // namespace postern::dialect::kumo

@@ -1,0 +1,19 @@
+// Names below `kumo` that Postern does not have, found without running the code that uses them: a
+// handler that is misspelt in its last branch would else fail when the first message takes it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "script/bind.h"
+
+namespace postern::dialect::kumo {
+
+/// "policy.lua:3: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?", each name
+/// once a line, in the text's order. What the text itself assigns to is there; a text that makes a
+/// `kumo` of its own is not looked at. `text` need not be Lua.
+std::vector<std::string> lint_names(std::string_view file, std::string_view text,
+                                    const std::vector<script::HostTable>& tables);
+
+}  // namespace postern::dialect::kumo

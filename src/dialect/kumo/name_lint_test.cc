@@ -1,0 +1,68 @@
+#include "dialect/kumo/name_lint.h"
+
+#include <gtest/gtest.h>
+
+#include "dialect/kumo/api.h"
+
+namespace postern::dialect::kumo {
+namespace {
+
+using Findings = std::vector<std::string>;
+
+struct Case {
+  const char* name;
+  const char* text;
+  Findings findings;
+};
+
+struct NameLintTable : ::testing::TestWithParam<Case> {};
+
+TEST_P(NameLintTable, names_what_is_not_there) {
+  EXPECT_EQ(lint_names("policy.lua", GetParam().text, all_functions()), GetParam().findings);
+}
+
+const Findings rejekt = {
+    "policy.lua:2: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?"};
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, NameLintTable,
+    ::testing::Values(
+        Case{"known", "kumo.on('init', function() kumo.string.split('a', ',') end)", {}},
+        Case{"misspelt", "\nkumo.rejekt(550, 'no')", rejekt},
+        Case{"in_a_function", "local f = function()\n  if x then kumo.rejekt() end\nend", rejekt},
+        Case{"twice_a_line", "\nkumo.rejekt() kumo.rejekt()", rejekt},
+        Case{"member_of_a_table",
+             "kumo.string.splitt('a')",
+             {"policy.lua:1: kumo.string.splitt is not available in Postern; did you mean "
+              "`kumo.string.split`?"}},
+        Case{"nothing_near",
+             "kumo.aaa.make_acl()",
+             {"policy.lua:1: kumo.aaa is not available in Postern"}},
+        Case{"table_as_a_value", "local s = kumo.string s.nothing()", {}},
+        Case{"result_of_a_function", "kumo.digest.sha256('x').hexa", {}},
+        Case{"spaces_and_comments",
+             "kumo\n. -- the\n rejekt ()",
+             {"policy.lua:3: kumo.rejekt is not available in Postern; did you mean "
+              "`kumo.reject`?"}},
+        Case{"in_comments", "-- kumo.x\n--[[ kumo.y\n kumo.z ]]\n--[==[ ]] kumo.w ]==]", {}},
+        Case{"in_texts",
+             R"lua(a = 'kumo.x' b = "\"kumo.y" c = [[kumo.z]] d = [=[ ]] kumo.w]=])lua",
+             {}},
+        Case{"lines_in_texts_count", "a = [[\n]] kumo.rejekt()", rejekt},
+        Case{"concatenated",
+             "x = y..kumo.rejekt",
+             {"policy.lua:1: kumo.rejekt is not available in Postern; did you mean "
+              "`kumo.reject`?"}},
+        Case{"member_of_something_else", "my.kumo.nothing() my:kumo() t = {kumo_x = 1}", {}},
+        Case{"assigned", "kumo.helper = 1\nreturn kumo.helper", {}},
+        Case{"assigned_later", "f = function() kumo.helper() end\nfunction kumo.helper() end", {}},
+        Case{"compared_is_not_assigned", "\nif kumo.rejekt == nil then end", rejekt},
+        Case{"required", "local kumo = require 'kumo'\nkumo.rejekt()", rejekt},
+        Case{"another_kumo", "local kumo = { rejekt = print }\nkumo.rejekt()", {}},
+        Case{"a_parameter", "function f(kumo)\n kumo.rejekt() end", {}},
+        Case{"unfinished", "kumo.", {}}, Case{"unfinished_text", "kumo.on('abc", {}},
+        Case{"unfinished_comment", "--[[ kumo.x", {}}, Case{"nothing", "", {}}),
+    [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace postern::dialect::kumo
