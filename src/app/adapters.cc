@@ -18,14 +18,6 @@ store::Time now() {
   return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
 }
 
-/// The enforced step that refused; null when none did.
-const policy::Step* refusing_step(const policy::Decision& decision) {
-  const auto found = std::find_if(
-      decision.steps.begin(), decision.steps.end(),
-      [](const policy::Step& step) { return step.enforced && step.verdict.refuses(); });
-  return found == decision.steps.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 double WebhookRates::tokens(const policy::Webhook& webhook) {
@@ -36,7 +28,7 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
   const policy::Evidence& evidence = trace.evidence;
   const policy::Recipient* subject = decision.candidate ? &*decision.candidate : evidence.subject();
   if (subject == nullptr || !subject->route.webhook) return;  // nobody's log to write into
-  const policy::Step* step = refusing_step(decision);
+  const policy::Step* step = policy::refusing_step(decision);
   const std::string_view control = step ? policy::checks::control_of(step->check) : "";
 
   store::LogRecord record{.id = new_id("log_"), .webhook_id = subject->route.webhook->id};

@@ -192,6 +192,22 @@ smtp::Reply Trace::settled() const {
   return last == decisions.rend() ? reply : last->reply;
 }
 
+const Decision* Trace::settling() const {
+  for (auto one = decisions.rbegin(); one != decisions.rend(); ++one) {
+    // A recipient that was refused has no part in what was said to the end of data.
+    if (reply.code != 0 && one->stage < Stage::data) return nullptr;
+    if (refused(*one)) return &*one;
+  }
+  return nullptr;
+}
+
 bool refused(const Decision& decision) { return is_refusal(decision.reply); }
+
+const Step* refusing_step(const Decision& decision) {
+  const auto found =
+      std::find_if(decision.steps.begin(), decision.steps.end(),
+                   [](const Step& step) { return step.enforced && step.verdict.refuses(); });
+  return found == decision.steps.end() ? nullptr : &*found;
+}
 
 }  // namespace postern::policy

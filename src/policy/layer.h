@@ -101,5 +101,7 @@ class CurrentEngine {
 
 /// Whether the decision, shadow layers aside, is a refusal.
 bool refused(const Decision& decision);
+/// The step whose refusal is the reply: the first that counts; null when none refused.
+const Step* refusing_step(const Decision& decision);
 
 }  // namespace postern::policy

@@ -66,6 +66,9 @@ struct Trace {
   void note(Decision decision);
   /// The reply that settled it: to the end of data, else the last refusal; code 0 without.
   smtp::Reply settled() const;
+  /// The decision behind it; null when no policy refused: then the endpoint or the queue did, if
+  /// anybody.
+  const Decision* settling() const;
 };
 
 }  // namespace postern::policy

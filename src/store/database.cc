@@ -23,7 +23,7 @@ bool Row::is_null(int column) const {
 
 std::int64_t Row::integer(int column) const { return sqlite3_column_int64(statement_, column); }
 
-std::string Row::text(int column) const {
+std::string_view Row::view(int column) const {
   const void* bytes = sqlite3_column_blob(statement_, column);
   if (bytes == nullptr) return {};
   return {static_cast<const char*>(bytes),

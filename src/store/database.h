@@ -61,7 +61,8 @@ class Row {
   std::int64_t integer(int column) const;
   bool boolean(int column) const { return integer(column) != 0; }
   Time time(int column) const { return from_millis(integer(column)); }
-  std::string text(int column) const;  ///< text or blob; empty for NULL
+  std::string text(int column) const { return std::string(view(column)); }
+  std::string_view view(int column) const;  ///< text or blob; empty for NULL
   Secret secret(int column) const { return Secret(text(column)); }
   std::optional<std::string> optional_text(int column) const;
   std::optional<std::int64_t> optional_integer(int column) const;

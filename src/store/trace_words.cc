@@ -1,5 +1,7 @@
 #include "store/trace_words.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "store/time_text.h"
 
@@ -77,11 +79,27 @@ Result<void> take(TraceWords& words, const Piece& piece) {
   return {};
 }
 
-bool address_has(const std::string& address, const std::string& wanted) {
+/// `part` is in lower case. ASCII letters only: other scripts are compared as they stand.
+bool holds(std::string_view text, std::string_view part) {
+  return std::search(text.begin(), text.end(), part.begin(), part.end(),
+                     [](char a, char b) { return to_lower(a) == b; }) != text.end();
+}
+
+bool ends_with(std::string_view text, std::string_view part) {
+  return text.size() >= part.size() && iequals(text.substr(text.size() - part.size()), part);
+}
+
+bool address_has(std::string_view address, std::string_view wanted) {
   if (wanted == "<>") return address.empty();
-  const std::string small = lower(address);
-  return wanted.starts_with('@') ? small.ends_with(wanted)
-                                 : small.find(wanted) != std::string::npos;
+  return wanted.starts_with('@') ? ends_with(address, wanted) : holds(address, wanted);
+}
+
+bool reply_is(const TraceView& trace, std::string_view wanted) {
+  if (wanted == trace.enhanced) return true;
+  const std::string code = trace.code == 0 ? std::string() : std::to_string(trace.code);
+  if (!wanted.starts_with(code)) return false;
+  wanted.remove_prefix(code.size());
+  return wanted.empty() || (wanted.starts_with(' ') && wanted.substr(1) == trace.enhanced);
 }
 
 template <class List, class Holds>
@@ -107,33 +125,39 @@ Result<TraceWords> parse_trace_words(std::string_view text) {
   return words;
 }
 
-bool matches(const TraceWords& words, const TraceRow& row) {
-  if (words.after && row.time < *words.after) return false;
-  if (words.before && row.time >= *words.before) return false;
-  if (!all(words.from, [&](const auto& one) { return address_has(row.mail_from, one); }))
+bool matches(const TraceWords& words, const TraceView& trace) {
+  if (words.after && trace.time < *words.after) return false;
+  if (words.before && trace.time >= *words.before) return false;
+  const auto from = [&](const auto& one) { return address_has(trace.mail_from, one); };
+  const auto to = [&](const auto& one) { return address_has(trace.rcpt, one); };
+  if (!all(words.from, from) || !all(words.to, to)) return false;
+  if (!all(words.reply, [&](const auto& one) { return reply_is(trace, one); })) return false;
+  if (!all(words.rule, [&](const auto& one) {
+        return istarts_with(trace.rule, one) || holds(trace.origin, one);
+      })) {
     return false;
-  if (!all(words.to, [&](const auto& one) { return address_has(row.rcpt, one); })) return false;
+  }
   if (!words.ip.empty()) {
-    const Result<IpAddress> client = IpAddress::parse(row.client_ip);
+    const std::optional<IpAddress> client = IpAddress::from_text(trace.client_ip);
     if (!client || !all(words.ip, [&](const Cidr& one) { return one.contains(*client); }))
       return false;
   }
-  if (!all(words.rule, [&](const auto& one) {
-        return lower(row.rule).starts_with(one) || lower(row.origin).find(one) != std::string::npos;
-      })) {
-    return false;
-  }
-  const std::string code = row.code == 0 ? std::string() : std::to_string(row.code);
-  if (!all(words.reply, [&](const auto& one) {
-        return one == code || one == row.enhanced || one == code + " " + row.enhanced;
-      })) {
-    return false;
-  }
   return all(words.any, [&](const auto& one) {
-    return lower(row.mail_from).find(one) != std::string::npos ||
-           lower(row.rcpt).find(one) != std::string::npos || lower(row.id) == one ||
-           row.client_ip == one;
+    return holds(trace.mail_from, one) || holds(trace.rcpt, one) || iequals(trace.id, one) ||
+           trace.client_ip == one;
   });
+}
+
+bool matches(const TraceWords& words, const TraceRow& row) {
+  return matches(words, TraceView{.id = row.id,
+                                  .time = row.time,
+                                  .client_ip = row.client_ip,
+                                  .mail_from = row.mail_from,
+                                  .rcpt = row.rcpt,
+                                  .code = row.code,
+                                  .enhanced = row.enhanced,
+                                  .rule = row.rule,
+                                  .origin = row.origin});
 }
 
 }  // namespace postern::store

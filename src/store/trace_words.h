@@ -14,8 +14,8 @@
 namespace postern::store {
 
 struct TraceWords {
-  std::vector<std::string>
-      from;  ///< lower case; a part of the reverse-path, or "@domain"; "<>" is the null one
+  /// Lower case; a part of the reverse-path, or "@domain"; "<>" is the null one.
+  std::vector<std::string> from;
   std::vector<std::string> to;     ///< the same of the recipient
   std::vector<Cidr> ip;            ///< each holds the client
   std::vector<std::string> rule;   ///< lower case; the rule begins with it, or its place has it
@@ -31,6 +31,21 @@ struct TraceWords {
 /// are.
 Result<TraceWords> parse_trace_words(std::string_view text);
 
+/// What words look at. The texts are another's.
+struct TraceView {
+  std::string_view id;
+  Time time;
+  std::string_view client_ip;
+  std::string_view mail_from;
+  std::string_view rcpt;
+  int code = 0;
+  std::string_view enhanced;
+  std::string_view rule;
+  std::string_view origin;
+};
+
+/// Copies nothing: a search asks it of each row it looks at.
+bool matches(const TraceWords& words, const TraceView& trace);
 bool matches(const TraceWords& words, const TraceRow& row);
 
 }  // namespace postern::store

@@ -2,11 +2,8 @@
 
 #include <filesystem>
 
-#include "base/text.h"
 #include "policy/record.h"
-#include "policy/settling.h"
-#include "policy/webhook.h"
-#include "store/trace_rows.h"
+#include "store/tallies.h"
 
 namespace postern::store {
 
@@ -70,6 +67,43 @@ constexpr const char* migrations[] = {
          deferred INTEGER NOT NULL,
          PRIMARY KEY (webhook, hour)
        ) WITHOUT ROWID;)",
+    // What searches show and use stands apart from the records, many rows a page: a search reads
+    // tens of thousands of rows in the time it has. The columns beside the records stay unused.
+    R"(CREATE TABLE summary (
+         seq INTEGER PRIMARY KEY,
+         id TEXT NOT NULL,
+         time INTEGER NOT NULL,
+         outcome TEXT NOT NULL,
+         client_ip TEXT NOT NULL,
+         mail_from TEXT NOT NULL,
+         rcpt TEXT NOT NULL,
+         webhook_id TEXT,
+         account_id TEXT,
+         code INTEGER NOT NULL,
+         enhanced TEXT NOT NULL,
+         reply TEXT NOT NULL,
+         layer TEXT NOT NULL,
+         rule TEXT NOT NULL,
+         origin TEXT NOT NULL,
+         reason TEXT NOT NULL,
+         shadow INTEGER NOT NULL
+       );
+       INSERT INTO summary SELECT seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,
+         account_id, code, enhanced, reply, layer, rule, origin, reason, shadow FROM trace;
+       DROP INDEX trace_of_webhook;
+       DROP INDEX trace_of_account;
+       DROP INDEX trace_outcome;
+       DROP INDEX trace_client;
+       DROP INDEX trace_sender;
+       CREATE TRIGGER trace_gone AFTER DELETE ON trace BEGIN
+         DELETE FROM summary WHERE seq = OLD.seq;
+       END;
+       CREATE INDEX summary_webhook ON summary (webhook_id) WHERE webhook_id IS NOT NULL;
+       CREATE INDEX summary_account ON summary (account_id) WHERE account_id IS NOT NULL;
+       CREATE INDEX summary_client ON summary (client_ip);
+       CREATE INDEX summary_null_path ON summary (mail_from) WHERE mail_from = '';
+       CREATE INDEX summary_code ON summary (code) WHERE code >= 400;
+       CREATE INDEX summary_outcome ON summary (outcome) WHERE outcome <> 'accepted';)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
@@ -80,110 +114,24 @@ constexpr std::uint64_t traces_a_look = 256;
 
 std::int64_t day_of(Time time) { return to_millis(time) / (24 * 3600 * 1000); }
 
-/// The recipient a trace is about: the first accepted one, else the last refused one.
-const policy::Recipient* subject_of(const policy::Trace& trace) {
-  if (!trace.evidence.recipients.empty()) return &trace.evidence.recipients.front();
-  for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
-    if (one->candidate) return &*one->candidate;
-  }
-  return nullptr;
-}
-
-/// Texts in lists are short: what is longer stands in the record.
-constexpr std::size_t longest_text = 300;
-
-std::string cut(std::string_view text) {
-  std::string out = is_utf8(text) ? std::string(text) : printable(text);
-  if (out.size() <= longest_text) return out;
-  out.resize(longest_text);
-  while (!is_utf8(out)) out.pop_back();
-  return out + "…";
-}
-
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
-void insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
-  (void)database.execute(
+/// False: it is there already.
+bool insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
+  const auto added = database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
-      " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow, record) VALUES"
-      " (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+      " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
+      row.account_id, row.code, Blob{policy::write_record(trace)});
+  if (!added || *added == 0) return false;
+  (void)database.execute(
+      "INSERT INTO summary (seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
+      " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow) VALUES"
+      " (last_insert_rowid(), ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+      " ?16)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
-      row.reason, row.shadow, Blob{policy::write_record(trace)});
-}
-
-}  // namespace
-
-TraceRow row_of(const policy::Trace& trace) {
-  const policy::Recipient* subject = subject_of(trace);
-  const policy::Webhook* webhook = subject ? subject->route.webhook.get() : nullptr;
-  const auto& from = trace.evidence.reverse_path;
-  const smtp::Reply settled = trace.settled();
-  TraceRow row{.id = trace.id,
-               .time = from_millis(to_millis(trace.started)),
-               .outcome = trace.outcome,
-               .client_ip = trace.evidence.session.client_ip.to_string(),
-               .mail_from = from ? from->text() : std::string(),
-               .rcpt = subject ? subject->address.text() : std::string(),
-               .code = settled.code,
-               .enhanced = settled.enhanced.present() ? settled.enhanced.to_string() : "",
-               .reply = cut(settled.text)};
-  if (webhook != nullptr) {
-    row.webhook_id = webhook->id;
-    row.account_id = webhook->account_id;
-  }
-  for (const policy::Decision& decision : trace.decisions) {
-    for (const policy::Step& step : decision.steps) {
-      row.shadow = row.shadow || (!step.enforced && step.verdict.refuses());
-    }
-  }
-  if (row.outcome == "accepted") return row;
-  for (auto one = trace.decisions.rbegin(); one != trace.decisions.rend(); ++one) {
-    if (!policy::may_settle(trace, *one)) continue;
-    // What was judged for another account's recipient is not this account's to know.
-    const policy::Webhook* asked = one->candidate ? one->candidate->route.webhook.get() : nullptr;
-    if (asked != nullptr && row.account_id != asked->account_id) continue;
-    const policy::Step* decider = policy::refusing_step(*one);
-    if (decider == nullptr) continue;
-    row.layer = decider->layer;
-    row.rule = decider->check;
-    row.origin = cut(decider->origin);
-    row.reason = cut(decider->verdict.detail);
-    return row;
-  }
-  // The policies had no objection: what was asked then, the webhook's endpoint for one, had.
-  if (trace.reply.code != 0 && !trace.reply.positive()) {
-    row.layer = "delivery";
-    row.rule = "delivery";
-    row.reason = cut(trace.reply.text);
-  }
-  return row;
-}
-
-namespace {
-
-void count(Database& database, const TraceRow& row) {
-  if (row.outcome != "accepted" && row.outcome != "rejected" && row.outcome != "deferred") return;
-  const std::int64_t at = to_millis(row.time);
-  const auto add = [&](const std::string& scope) {
-    const bool accepted = row.outcome == "accepted";
-    (void)database.execute(
-        "INSERT INTO tally (slot, scope, outcome, code, enhanced, layer, rule, n) VALUES"
-        " (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1) ON CONFLICT DO UPDATE SET n = n + 1",
-        at / tally_slot_ms, scope, row.outcome, accepted ? 0 : row.code,
-        accepted ? std::string() : row.enhanced, row.layer, row.rule);
-  };
-  add("g");
-  if (row.account_id) add("a" + *row.account_id);
-  if (!row.webhook_id) return;
-  add("w" + *row.webhook_id);
-  (void)database.execute(
-      "INSERT INTO tally_hour (webhook, hour, accepted, refused, deferred) VALUES"
-      " (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET accepted = accepted + excluded.accepted,"
-      " refused = refused + excluded.refused, deferred = deferred + excluded.deferred",
-      *row.webhook_id, at / tally_hour_ms, row.outcome == "accepted", row.outcome == "rejected",
-      row.outcome == "deferred");
-  (void)database.execute("DELETE FROM tally_hour WHERE webhook = ?1 AND hour < ?2", *row.webhook_id,
-                         at / tally_hour_ms - 25);
+      row.reason, row.shadow);
+  return true;
 }
 
 }  // namespace
@@ -206,28 +154,25 @@ TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions&
 TraceWriter::~TraceWriter() = default;
 
 bool TraceWriter::post(policy::Trace trace, std::shared_ptr<const TraceRow> row) {
-  return writer_->post(
-      [trace = std::move(trace), row = std::move(row), keeper = keeper_.get()](Database& database) {
-        keeper->insert(database, trace, row ? *row : row_of(trace));
-      });
+  return writer_->post([trace = std::move(trace), row = std::move(row),
+                        keeper = keeper_.get()](Database& database) {
+    keeper->insert(database, trace, row ? *row : row_of(trace));
+  });
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
   return writer_->post([account_id = std::move(account_id)](Database& database) {
-    for (const char* of_webhook : {"DELETE FROM tally_hour WHERE webhook IN"
-                                   " (SELECT DISTINCT webhook_id FROM trace WHERE account_id = ?1)",
-                                   "DELETE FROM trace WHERE account_id = ?1"}) {
-      (void)database.execute(of_webhook, account_id);
-    }
-    (void)database.execute("DELETE FROM tally WHERE scope = 'a' || ?1", account_id);
+    forget_tallies(database, account_id);
+    (void)database.execute(
+        "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary WHERE account_id = ?1)",
+        account_id);
   });
 }
 
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
                                  const TraceRow& row) {
   define(database, trace);
-  insert_row(database, trace, row);
-  count(database, row);
+  if (insert_row(database, trace, row)) count(database, row);
   if (++since_last < traces_a_look) return;
   since_last = 0;
   enforce(database, now());
@@ -252,23 +197,22 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace)
 }
 
 void TraceWriter::Keeper::enforce(Database& database, Time now) {
-  constexpr const char* oldest_time = "SELECT time FROM trace ORDER BY seq LIMIT 1";
+  constexpr const char* oldest_time = "SELECT time FROM summary ORDER BY seq LIMIT 1";
   const auto first = database.number(oldest_time);
   if (first && *first < to_millis(now - keep)) {
     (void)database.execute(
         "DELETE FROM trace WHERE seq IN"
-        " (SELECT seq FROM (SELECT seq, time FROM trace ORDER BY seq LIMIT ?1) WHERE time < ?2)",
+        " (SELECT seq FROM (SELECT seq, time FROM summary ORDER BY seq LIMIT ?1) WHERE time < ?2)",
         rows_a_look, now - keep);
   }
-  (void)database.execute("DELETE FROM tally WHERE slot < ?1",
-                         to_millis(now - keep) / tally_slot_ms);
+  tidy_tallies(database, now, keep);
   const auto pages = database.number("PRAGMA page_count");
   const auto free = database.number("PRAGMA freelist_count");
   const auto size = database.number("PRAGMA page_size");
   if (!pages || !free || !size) return;
   if (static_cast<std::uint64_t>((*pages - *free) * *size) > max_size) {
     (void)database.execute(
-        "DELETE FROM trace WHERE seq IN (SELECT seq FROM trace ORDER BY seq LIMIT ?1)",
+        "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary ORDER BY seq LIMIT ?1)",
         rows_a_look);
   }
   const auto oldest = database.number(oldest_time);
@@ -291,18 +235,18 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) 
   return std::unique_ptr<TraceReader>(new TraceReader(std::move(*database)));
 }
 
+Result<std::optional<std::string>> TraceReader::record(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  return database_->one(
+      "SELECT record FROM trace WHERE id = ?1", [](const Row& row) { return row.text(0); }, id);
+}
+
 Result<std::optional<std::string>> TraceReader::record_for(
     const std::optional<std::string>& account, const std::string& id) {
   auto seen = row(id);
   if (!seen) return tl::unexpected(seen.error());
   if (!*seen || (account && (*seen)->account_id != account)) return std::optional<std::string>();
   return record(id);
-}
-
-Result<std::optional<std::string>> TraceReader::record(const std::string& id) {
-  const std::lock_guard lock(mutex_);
-  return database_->one(
-      "SELECT record FROM trace WHERE id = ?1", [](const Row& row) { return row.text(0); }, id);
 }
 
 Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t version) {
@@ -318,32 +262,8 @@ Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t
   return **found;
 }
 
-const char* const trace_columns =
-    "SELECT id, time, outcome, client_ip, mail_from, rcpt, webhook_id, account_id, code, enhanced,"
-    " reply, layer, rule, origin, reason, shadow, seq FROM trace WHERE ";
-
-TraceRow trace_row(const Row& row) {
-  return {.id = row.text(0),
-          .time = row.time(1),
-          .outcome = row.text(2),
-          .client_ip = row.text(3),
-          .mail_from = row.text(4),
-          .rcpt = row.text(5),
-          .webhook_id = row.optional_text(6),
-          .account_id = row.optional_text(7),
-          .code = static_cast<int>(row.integer(8)),
-          .enhanced = row.text(9),
-          .reply = row.text(10),
-          .layer = row.text(11),
-          .rule = row.text(12),
-          .origin = row.text(13),
-          .reason = row.text(14),
-          .shadow = row.boolean(15),
-          .number = static_cast<std::uint64_t>(row.integer(16))};
-}
-
 Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {
-  static const std::string sql = std::string(trace_columns) + "id = ?1";
+  static const std::string sql = trace_columns() + "seq = (SELECT seq FROM trace WHERE id = ?1)";
   const std::lock_guard lock(mutex_);
   return database_->one(sql, trace_row, id);
 }
@@ -352,7 +272,7 @@ Result<std::vector<TraceRow>> TraceReader::recent(const TraceFilter& filter) {
   // The unary plus keeps SQLite from choosing the index of the looser condition.
   constexpr const char* rest =
       " AND (?2 IS NULL OR outcome = ?2) AND (?3 IS NULL OR time >= ?3) ORDER BY seq DESC LIMIT ?4";
-  static const std::string columns = trace_columns;
+  static const std::string columns = trace_columns();
   static const std::string by_webhook =
       columns + "webhook_id = ?1 AND (?5 IS NULL OR +account_id = ?5)" + rest;
   static const std::string by_account = columns + "account_id = ?1" + rest;
@@ -372,7 +292,7 @@ Result<TraceSpan> TraceReader::span(std::optional<Time> since, std::optional<std
   const std::lock_guard lock(mutex_);
   TraceSpan span{.since = since};
   const auto found = database_->one(
-      "SELECT COUNT(*), MIN(seq), MAX(seq) FROM (SELECT seq FROM trace WHERE ?1 IS NULL OR"
+      "SELECT COUNT(*), MIN(seq), MAX(seq) FROM (SELECT seq FROM summary WHERE ?1 IS NULL OR"
       " time >= ?1 ORDER BY seq DESC LIMIT ?2)",
       [&](const Row& row) {
         span.count = static_cast<std::uint64_t>(row.integer(0));

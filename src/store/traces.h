@@ -48,6 +48,10 @@ struct TraceRow {
 /// What lists show of a trace.
 TraceRow row_of(const policy::Trace& trace);
 
+/// "SELECT ... FROM summary WHERE ", and how its rows are read.
+std::string trace_columns();
+TraceRow trace_row(const Row& row);
+
 /// Takes traces from event loops. post() costs a few moves: the record is written and the rows of
 /// old traces are taken away on the writer's own thread.
 class TraceWriter {
@@ -107,7 +111,7 @@ struct TraceSearch {
   std::optional<std::string> outcome;
   std::uint64_t before = 0;  ///< TraceRow::number to go on from; 0: from the newest
   std::size_t limit = 50;
-  std::uint64_t most_rows = 100'000;  ///< looked at
+  std::uint64_t most_rows = 1'000'000;  ///< looked at
   std::chrono::milliseconds most_time{50};
 };
 
@@ -128,7 +132,7 @@ struct TallyQuery {
 };
 
 struct TallyRow {
-  Time at;  ///< where its five minutes begin
+  Time at;  ///< where its five minutes begin, or its hour when it is older than two days
   std::string outcome;
   int code = 0;  ///< 0 for accepted
   std::string enhanced;

@@ -364,5 +364,150 @@ TEST_F(Traces, are_counted_by_what_became_of_them) {
   EXPECT_EQ(reading->day_counts({"wh_a"}, now())->at(0).refused, 0u);
 }
 
+/// The same, refused at RCPT with this reply, from this client.
+Trace refused(int code, std::uint16_t detail, const char* client,
+              const char* from = "a@example.com",
+              std::chrono::system_clock::time_point at = std::chrono::system_clock::now()) {
+  Trace made = trace("a", "1", code >= 500 ? "rejected" : "deferred", at);
+  made.decisions[0].reply = {.code = static_cast<std::uint16_t>(code),
+                             .enhanced = {static_cast<std::uint8_t>(code / 100), 7, detail},
+                             .text = "no"};
+  made.evidence.session.client_ip = *IpAddress::parse(client);
+  made.evidence.reverse_path.reset();
+  if (*from != '\0') made.evidence.reverse_path = *mail::parse_mailbox(from, mail::Utf8::allowed);
+  return made;
+}
+
+TEST_F(Traces, a_search_finds_the_same_by_an_index_as_row_by_row) {
+  const auto writing = writer();
+  for (int i = 0; i < 40; ++i) {
+    writing->post(
+        refused(i % 2 == 0 ? 550 : 451, 23, "203.0.113.7", i % 4 == 0 ? "" : "a@b.example"));
+    writing->post(refused(554, 1, "2001:db8::25"));
+    writing->post(trace("b", "2", "accepted"));
+  }
+  writing->flush();
+  const auto reading = reader();
+  struct Case {
+    const char* words;
+    std::size_t found;
+  };
+  for (const auto& [text, found] :
+       {Case{"ip:203.0.113.7", 40}, Case{"ip:203.0.113.0/24", 160 - 80},
+        Case{"ip:2001:db8::25", 40}, Case{"reply:550", 20 + 40}, Case{"reply:\"550 5.7.23\"", 20},
+        Case{"reply:451", 20}, Case{"reply:4.7.23", 20}, Case{"from:<>", 10},
+        Case{"from:@b.example", 30}, Case{"reply:554 ip:2001:db8::/32", 40},
+        Case{"reply:554 from:<>", 0}}) {
+    const auto rows =
+        reading->search({.account_id = {}, .webhook_id = {}, .outcome = {}, .limit = 200},
+                        *parse_trace_words(text));
+    ASSERT_TRUE(rows) << rows.error().message;
+    EXPECT_EQ(rows->rows.size(), found) << text;
+    EXPECT_TRUE(rows->complete && rows->next == 0) << text;
+  }
+}
+
+TEST_F(Traces, a_search_before_a_time_begins_there) {
+  const auto writing = writer();
+  const Time start = now() - std::chrono::hours(240);
+  for (int hour = 0; hour < 240; ++hour) {
+    writing->post(trace("a", "1", "rejected", start + std::chrono::hours(hour)));
+  }
+  writing->flush();
+  const auto reading = reader();
+  TraceSearch search{.account_id = {}, .webhook_id = {}, .outcome = {}, .limit = 3, .most_rows = 8};
+  TraceWords words;
+  for (const int hour : {0, 1, 100, 239, 240}) {
+    words.before = start + std::chrono::hours(hour) + std::chrono::minutes(1);
+    const auto found = reading->search(search, words);
+    ASSERT_EQ(found->rows.size(), std::min<std::size_t>(3, static_cast<std::size_t>(hour) + 1))
+        << hour;
+    EXPECT_EQ(found->rows[0].time, start + std::chrono::hours(std::min(hour, 239)));
+  }
+  words.before = start;
+  EXPECT_TRUE(reading->search(search, words)->rows.empty());
+  words.after = start + std::chrono::hours(100);
+  words.before = start + std::chrono::hours(102);
+  const auto between = reading->search(search, words);
+  EXPECT_EQ(between->rows.size(), 2u);
+  EXPECT_EQ(between->next, 0u) << "older ones are not looked at";
+}
+
+TEST_F(Traces, of_before_the_update_are_found) {
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+  const char* before = R"(
+    CREATE TABLE trace (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, time INTEGER NOT NULL,
+      outcome TEXT NOT NULL, client_ip TEXT NOT NULL, mail_from TEXT NOT NULL, rcpt TEXT NOT NULL,
+      webhook_id TEXT, account_id TEXT, code INTEGER NOT NULL, record BLOB NOT NULL);
+    CREATE INDEX trace_of_webhook ON trace (webhook_id) WHERE webhook_id IS NOT NULL;
+    CREATE INDEX trace_of_account ON trace (account_id) WHERE account_id IS NOT NULL;
+    CREATE TABLE definition (id TEXT NOT NULL, version INTEGER NOT NULL, used INTEGER NOT NULL,
+      text TEXT NOT NULL, PRIMARY KEY (id, version)) WITHOUT ROWID;
+    INSERT INTO trace VALUES (7, '01HX0000000000000000000000', 1764000000000, 'rejected',
+      '203.0.113.9', 'a@example.com', 'b@example.net', 'wh_a', 'acc_1', 550, '{}');
+    PRAGMA user_version = 1;
+    PRAGMA application_id = 0x50545243;)";
+  ASSERT_EQ(sqlite3_exec(database, before, nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(database);
+  const auto found =
+      reader()->search({.account_id = "acc_1", .webhook_id = {}, .outcome = {}}, TraceWords{});
+  ASSERT_EQ(found->rows.size(), 1u);
+  EXPECT_EQ(found->rows[0].number, 7u);
+  EXPECT_EQ(found->rows[0].code, 550);
+}
+
+TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {
+  const auto writing = writer();
+  const std::int64_t hour_ms = 3600 * 1000;
+  const std::int64_t old_hour = to_millis(now()) / hour_ms - 72;
+  const auto at = [&](std::int64_t hour, int minute) {
+    return from_millis(hour * hour_ms) + std::chrono::minutes(minute);
+  };
+  for (const int minute : {0, 7, 7, 33, 59})
+    writing->post(trace("a", "1", "rejected", at(old_hour, minute)));
+  for (const int minute : {7, 33})
+    writing->post(trace("a", "1", "accepted", at(old_hour + 71, minute)));
+  for (int i = 0; i < 256; ++i) writing->post(trace("b", "2"));  // then it looks for old ones
+  writing->flush();
+  const auto rows = reader()->tallies({.account_id = {},
+                                       .webhook_id = "wh_a",
+                                       .from = at(old_hour, 0),
+                                       .until = at(old_hour + 72, 0)});
+  ASSERT_EQ(rows->size(), 3u);
+  EXPECT_EQ((*rows)[0].at, at(old_hour, 0));
+  EXPECT_EQ((*rows)[0].n, 5u);
+  EXPECT_EQ((*rows)[1].at, at(old_hour + 71, 5));
+  EXPECT_EQ((*rows)[2].at, at(old_hour + 71, 30));
+}
+
+TEST_F(Traces, a_list_says_who_decided) {
+  const policy::Verdict no = policy::refuse(550, {5, 7, 1}, "no", "203.0.113.9 is in none of ...");
+  Trace own = trace("a", "1");
+  own.decisions[0].steps.push_back({.stage = Stage::rcpt,
+                                    .layer = "webhook",
+                                    .check = "client_in_networks",
+                                    .origin = "pol_1/allowed_source_ips",
+                                    .verdict = no});
+  EXPECT_EQ(row_of(own).rule, "client_in_networks");
+  EXPECT_EQ(row_of(own).origin, "pol_1/allowed_source_ips");
+
+  // A recipient was refused, the message was taken for another, and its endpoint refused it.
+  Trace delivered = own;
+  delivered.reply = {.code = 451, .enhanced = {4, 4, 0}, .text = "endpoint answered 503"};
+  delivered.outcome = "deferred";
+  EXPECT_EQ(row_of(delivered).layer, "delivery");
+  EXPECT_EQ(row_of(delivered).reason, "endpoint answered 503");
+
+  // Taken for account 1, refused for account 2, and then the client left.
+  Trace left = own;
+  left.outcome = "aborted";
+  left.evidence.recipients.push_back(*trace("b", "2").decisions[0].candidate);
+  EXPECT_EQ(row_of(left).account_id, "acc_2");
+  EXPECT_EQ(row_of(left).rule, "");
+  EXPECT_EQ(row_of(left).origin, "");
+  EXPECT_EQ(row_of(left).reason, "no") << "what the client heard, and no more";
+}
+
 }  // namespace
 }  // namespace postern::store
