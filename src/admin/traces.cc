@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <set>
 
 #include <boost/json.hpp>
 
@@ -96,6 +97,13 @@ std::string_view reason_words(const std::string& layer, const std::string& rule)
   return found != words.end() ? found->second : std::string_view(rule);
 }
 
+/// The word that finds a rule: scripts name theirs as they like.
+std::string rule_word(std::string_view name) {
+  const std::string begin(name.substr(0, name.find('"')));
+  if (begin.empty()) return begin;
+  return begin.find(' ') == std::string::npos ? "rule:" + begin : "rule:\"" + begin + '"';
+}
+
 struct Reason {
   const store::TallyRow* row;
   std::uint64_t n = 0;
@@ -118,7 +126,7 @@ json::array reasons_json(const std::vector<store::TallyRow>& rows) {
     if (out.size() == most_reasons) break;
     const std::string code = row->code == 0 ? "" : std::to_string(row->code);
     const std::string reply = row->enhanced.empty() ? code : code + " " + row->enhanced;
-    std::string query = row->rule.empty() ? "" : "rule:" + row->rule;
+    std::string query = rule_word(row->rule);
     if (!reply.empty())
       query += (query.empty() ? "" : " ") + std::string("reply:\"") + reply + "\"";
     out.push_back(json::object{
@@ -278,6 +286,10 @@ Task<net::HttpResponse> Traces::show(Call& call) {
   json::array hooks;
   for (const json::value& one : out.at("recipients").as_array()) hooks.push_back(one);
   co_await name_webhooks(hooks, call.caller.account_id);
+  std::set<std::string> own;
+  for (const json::value& one : hooks) {
+    if (one.at("webhook_id").is_string()) own.emplace(one.at("webhook_id").as_string());
+  }
   out["recipients"] = std::move(hooks);
   auto read = [&log = core_.deps.delivery_log, &store = core_.deps.store, id,
                account]() -> Result<std::vector<store::LogRecord>> {
@@ -294,7 +306,10 @@ Task<net::HttpResponse> Traces::show(Call& call) {
   };
   const std::vector<store::LogRecord> records = co_await core_.disk(std::move(read));
   json::array deliveries;
-  for (const store::LogRecord& record : records) deliveries.push_back(log_json(record));
+  for (const store::LogRecord& record : records) {
+    // A transaction may have been refused for another account's webhook too: that log is theirs.
+    if (!account || own.contains(record.webhook_id)) deliveries.push_back(log_json(record));
+  }
   out["deliveries"] = std::move(deliveries);
   co_return json_response(200, out);
 }

@@ -605,6 +605,7 @@ std::size_t Instance::stop(std::chrono::milliseconds limit) {
   outbound_.reset();
   http_.reset();
   replay_port_.reset();
+  trace_port_.reset();  // its reader, so that the last one to close the file tidies it
   traces_.reset();
   delivery_log_.reset();
   store_.reset();

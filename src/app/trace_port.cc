@@ -60,12 +60,21 @@ Result<std::optional<json::object>> read_story(store::TraceReader& reader,
 
 }  // namespace
 
+Result<store::TraceReader*> TracePort::opened() {
+  const std::lock_guard lock(mutex_);
+  if (reader_) return reader_.get();
+  auto reader = store::TraceReader::open(path_);
+  if (!reader) return tl::unexpected(reader.error());
+  reader_ = std::move(*reader);
+  return reader_.get();
+}
+
 template <class Read>
 auto TracePort::with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>> {
   using R = std::invoke_result_t<Read&, store::TraceReader&>;
-  auto work = [writer = &writer_, path = path_, read = std::move(read)]() mutable -> R {
-    writer->flush();
-    auto reader = store::TraceReader::open(path);
+  auto work = [this, read = std::move(read)]() mutable -> R {
+    writer_.flush();
+    const auto reader = opened();
     if (!reader) return tl::unexpected(reader.error());
     return read(**reader);
   };

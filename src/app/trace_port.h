@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "admin/ports.h"
@@ -31,14 +32,18 @@ class TracePort final : public admin::TraceReader {
       std::vector<std::string> webhooks) override;
 
  private:
-  /// Runs `read` with a reader of its own on a disk thread, when what was posted before can be
-  /// read.
+  /// Runs `read` on a disk thread, when what was posted before can be read.
   template <class Read>
   auto with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>>;
+
+  /// The one reader, opened when it is first needed.
+  Result<store::TraceReader*> opened();
 
   store::TraceWriter& writer_;
   const std::string path_;
   net::WorkPool& disk_;
+  std::mutex mutex_;
+  std::unique_ptr<store::TraceReader> reader_;
 };
 
 }  // namespace postern::app

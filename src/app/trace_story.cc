@@ -10,7 +10,6 @@
 #include "app/trace_hints.h"
 #include "base/text.h"
 #include "policy/layer.h"
-#include "policy/settling.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
 
@@ -79,6 +78,7 @@ class Story {
   json::array layers_json(const Decision& decision) const;
   json::value decided_by() const;
   json::array recipients() const;
+  void hide_grants(json::object& client) const;
 
   const Trace& trace_;
   const Evidence& evidence_;
@@ -91,12 +91,8 @@ class Story {
 
 void Story::find_decider() {
   if (trace_.outcome == "accepted") return;
-  const auto last =
-      std::find_if(trace_.decisions.rbegin(), trace_.decisions.rend(),
-                   [&](const Decision& one) { return policy::may_settle(trace_, one); });
-  if (last == trace_.decisions.rend()) return;
-  refusal_ = &*last;
-  decider_ = policy::refusing_step(*last);
+  refusal_ = trace_.settling();
+  if (refusal_ != nullptr) decider_ = policy::refusing_step(*refusal_);
 }
 
 void Story::find_reach() {
@@ -165,10 +161,8 @@ std::string Story::summary_of(std::size_t place) const {
                                         session.auth->mechanism)
                           : "the client did not sign in";
     case mail_at:
-      return evidence_.reverse_path
-                 ? (evidence_.reverse_path->text().empty() ? "<> (the null reverse-path)"
-                                                           : shown(evidence_.reverse_path->text()))
-                 : "";
+      return evidence_.reverse_path ? shown(evidence_.reverse_path->text())
+                                    : "<>, the null reverse-path";
     case rcpt_at: {
       std::size_t asked = trace_.omitted;
       std::string last;
@@ -266,7 +260,15 @@ json::value Story::decided_by() const {
                         {"origin", ""},
                         {"text", shown(trace_.reply.text)}};
   }
-  if (decider_ == nullptr || is_foreign(*refusal_)) return nullptr;
+  if (refusal_ == nullptr) return nullptr;
+  if (decider_ == nullptr || is_foreign(*refusal_)) {
+    // The dialogue itself, as with a wrong password; or a policy that is another account's.
+    return json::object{{"stage", stages[place_of(refusal_->stage)]},
+                        {"layer", decider_ == nullptr ? "gateway" : decider_->layer},
+                        {"rule", ""},
+                        {"origin", ""},
+                        {"text", shown(refusal_->reply.text)}};
+  }
   json::object out{{"stage", stages[place_of(refusal_->stage)]},
                    {"layer", decider_->layer},
                    {"rule", decider_->check},
@@ -299,6 +301,23 @@ json::array Story::recipients() const {
   return out;
 }
 
+/// Which policies a password opens is their owners' business.
+void Story::hide_grants(json::object& client) const {
+  if (!client.at("auth").is_object()) return;
+  json::array kept;
+  json::array& granted = client.at("auth").as_object().at("policies").as_array();
+  for (const json::value& id : granted) {
+    const bool own = std::any_of(evidence_.recipients.begin(), evidence_.recipients.end(),
+                                 [&](const auto& recipient) {
+                                   const policy::Route& route = recipient.route;
+                                   return route.webhook && route.webhook->account_id == *account_ &&
+                                          route.policy && route.policy->id == id.as_string();
+                                 });
+    if (own) kept.push_back(id);
+  }
+  granted = std::move(kept);
+}
+
 json::object Story::tell() const {
   const smtp::Reply reply = trace_.settled();
   json::object out{
@@ -329,21 +348,7 @@ json::object Story::tell() const {
   out["stages"] = std::move(ways);
   out["took_ns"] = took;
   out["dns_ns"] = nullptr;
-  if (account_ && out["client"].at("auth").is_object()) {
-    // Which policies a password opens is their owners' business.
-    json::array& granted = out["client"].at("auth").as_object().at("policies").as_array();
-    std::vector<std::string> own;
-    for (const policy::Recipient& one : evidence_.recipients) {
-      if (one.route.policy && one.route.policy->account_id == *account_)
-        own.push_back(one.route.policy->id);
-    }
-    json::array kept;
-    for (const json::value& one : granted) {
-      if (std::find(own.begin(), own.end(), std::string_view(one.as_string())) != own.end())
-        kept.push_back(one);
-    }
-    granted = std::move(kept);
-  }
+  if (account_) hide_grants(out["client"].as_object());
   out["authentication"] = authentication_json(evidence_);
   out["dns"] = dns_answers_json(evidence_.dns);
   out["policy_answers"] = consulted_json(evidence_.consulted);
