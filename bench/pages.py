@@ -140,6 +140,10 @@ def fill_traces(scene, traces, webhooks):
             "mail_from": "'sender' || (n % 9973) || '@partner.example'",
             "webhook_id": "CASE WHEN n %% 3 = 0 THEN t.webhook_id ELSE 'wh_' || printf('%%026d', 1 + (n * 7919) %% %d) END" % max(1, webhooks),
             "client_ip": "'198.51.100.' || (n % 251)"}, "t.id = '%s'" % scene.trace, batch=100_000)
+    with Bare(database, "summary"):
+        own, same = ("seq", "id", "time", "outcome", "client_ip", "mail_from", "rcpt", "webhook_id", "account_id", "code"), ("enhanced", "reply", "layer", "rule", "origin", "reason", "shadow")
+        database.execute("INSERT OR IGNORE INTO summary (%s) SELECT %s FROM trace t, summary s WHERE s.id = ?" % (
+            ", ".join(own + same), ", ".join(["t." + name for name in own] + ["s." + name for name in same])), (scene.trace,))
     # Twelve reasons in each five minutes of twenty days, for each of the three scopes that pages ask for.
     slot = 5 * 60 * 1000
     account = database.execute("SELECT account_id FROM trace WHERE id = ?", (scene.trace,)).fetchone()[0]
