@@ -154,10 +154,10 @@ TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions&
 TraceWriter::~TraceWriter() = default;
 
 bool TraceWriter::post(policy::Trace trace, std::shared_ptr<const TraceRow> row) {
-  return writer_->post([trace = std::move(trace), row = std::move(row),
-                        keeper = keeper_.get()](Database& database) {
-    keeper->insert(database, trace, row ? *row : row_of(trace));
-  });
+  return writer_->post(
+      [trace = std::move(trace), row = std::move(row), keeper = keeper_.get()](Database& database) {
+        keeper->insert(database, trace, row ? *row : row_of(trace));
+      });
 }
 
 bool TraceWriter::forget_account(std::string account_id) {
