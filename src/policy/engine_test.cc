@@ -46,6 +46,21 @@ class TrivialLayer final : public Layer {
   Answer answer_;
 };
 
+/// Decides all that a layer can decide of a transaction besides its verdict.
+class DecidingLayer final : public Layer {
+ public:
+  std::string_view name() const override { return "deciding"; }
+  bool speaks_at(Stage) const override { return true; }
+  Task<Verdict> judge(Stage, Evidence& evidence, Gatherer&, std::vector<Step>&) const override {
+    evidence.candidate.reset();
+    evidence.discard = "thrown away";
+    evidence.trusted_client = true;
+    evidence.copies.emplace_back();
+    evidence.session.script->offered.reset();
+    co_return pass_on();
+  }
+};
+
 /// A second dialect over the shared checks: a plan and nothing else.
 class PlanLayer final : public Layer {
  public:
@@ -144,6 +159,22 @@ TEST(Engine, a_shadow_layer_is_traced_and_never_enforced) {
     EXPECT_FALSE(decision.steps[0].enforced);
     EXPECT_EQ(decision.steps[0].verdict.kind, verdict.kind);
     EXPECT_TRUE(decision.steps[1].enforced);
+  }
+}
+
+TEST(Engine, what_a_shadow_layer_decides_of_the_transaction_is_put_back) {
+  const auto deciding = std::make_shared<DecidingLayer>();
+  for (const Mode mode : {Mode::enforce, Mode::shadow}) {
+    Evidence evidence = at_rcpt();
+    evidence.session.script = std::make_shared<ScriptSession>();
+    evidence.session.script->offered = {"SIZE"};
+    decide({{deciding, mode}}, evidence);
+    const bool counts = mode == Mode::enforce;
+    EXPECT_EQ(evidence.trusted_client, counts);
+    EXPECT_EQ(evidence.discard.has_value(), counts);
+    EXPECT_EQ(evidence.copies.size(), counts ? 1u : 0u);
+    EXPECT_EQ(evidence.candidate.has_value(), !counts);
+    EXPECT_EQ(evidence.session.script->offered.has_value(), !counts);
   }
 }
 

@@ -87,6 +87,38 @@ Task<Verdict> run_plan(std::string_view layer, const Plan& plan, Stage stage, Ev
   co_return pass_on();
 }
 
+namespace {
+
+/// What layers decided of the transaction up to now. What a shadow layer decides stays its own
+/// affair: it is put back. What the layer found out is kept.
+class DecidedSoFar {
+ public:
+  explicit DecidedSoFar(const Evidence& evidence)
+      : candidate_(evidence.candidate),
+        discard_(evidence.discard),
+        trusted_client_(evidence.trusted_client),
+        copies_(evidence.copies) {
+    if (evidence.session.script) offered_ = evidence.session.script->offered;
+  }
+
+  void put_back(Evidence& evidence) && {
+    evidence.candidate = std::move(candidate_);
+    evidence.discard = std::move(discard_);
+    evidence.trusted_client = trusted_client_;
+    evidence.copies = std::move(copies_);
+    if (evidence.session.script) evidence.session.script->offered = std::move(offered_);
+  }
+
+ private:
+  std::optional<Recipient> candidate_;
+  std::optional<std::string> discard_;
+  bool trusted_client_;
+  std::vector<ScriptCopy> copies_;
+  std::optional<std::vector<std::string>> offered_;
+};
+
+}  // namespace
+
 Engine::Engine(std::vector<LayerEntry> layers)
     : layers_(std::move(layers)),
       definition_(std::make_shared<const std::string>(describe(layers_))) {}
@@ -136,22 +168,11 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
     const std::size_t first_step = decision.steps.size();
-    std::optional<Recipient> candidate;
-    std::optional<std::string> discard;
-    std::vector<ScriptCopy> copies;
-    if (shadow) {  // what such a layer decides stays its own affair; what it found out is kept
-      candidate = evidence.candidate;
-      discard = evidence.discard;
-      copies = evidence.copies;
-    }
+    std::optional<DecidedSoFar> before;
+    if (shadow) before.emplace(evidence);
     Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
     if (shadow) {
-      evidence.candidate = std::move(candidate);
-      evidence.discard = std::move(discard);
-      evidence.copies = std::move(copies);
-      if (evidence.session.script) evidence.session.script->offered.reset();
-    }
-    if (shadow) {
+      std::move(*before).put_back(evidence);
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {
         decision.steps[i].enforced = false;
       }
