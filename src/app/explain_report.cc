@@ -50,7 +50,7 @@ std::string client_line(const Evidence& evidence) {
     line += ", of";
     for (const std::string& group : session.auth->groups) line += " " + shown(group);
   }
-  if (session.auth->granted.empty()) return line + " for no policy";
+  if (session.auth->granted.empty()) return line;
   std::string policies;
   for (const auto& [id, stamp] : session.auth->granted) policies += " " + id;
   return line + " for" + policies;
@@ -278,6 +278,14 @@ std::string outcome_line(const Explanation& explanation) {
   return line;
 }
 
+/// Whether the client came as far as MAIL: without, there is no sender, not even the null one.
+bool had_sender(const Trace& trace) {
+  return trace.evidence.reverse_path || trace.evidence.message ||
+         !trace.evidence.recipients.empty() ||
+         std::any_of(trace.decisions.begin(), trace.decisions.end(),
+                     [](const Decision& one) { return one.stage >= Stage::mail; });
+}
+
 }  // namespace
 
 bool was_refused(const Trace& trace) {
@@ -298,7 +306,9 @@ std::string explanation_text(const Explanation& explanation, bool color) {
                        telemetry::rfc3339(trace.started));
   }
   out += "  client   " + client_line(evidence) + "\n";
-  out += "  from     " + reverse_path(evidence) + "\n";
+  if (explanation.live || had_sender(trace)) {
+    out += "  from     " + reverse_path(evidence) + "\n";
+  }
   if (evidence.message) out += "  message  " + message_line(*evidence.message) + "\n";
   for (const Decision& decision : trace.decisions) {
     out += decision_text(explanation, decision, paint);

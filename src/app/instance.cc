@@ -16,7 +16,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "admin/token_file.h"
+#include "store/token_file.h"
 #include "app/explain_live.h"
 #include "app/queue_metrics.h"
 #include "app/relay_options.h"
@@ -343,7 +343,7 @@ Instance::Started Instance::open_delivery() {
                                .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
                                .exempt = config_.limits.exempt_networks});
   source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue);
-  const Result<Secret> salt_key = admin::token_file(data_dir_ + "/scram.key");
+  const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
   if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
   authenticator_ = std::make_unique<gateway::Authenticator>(
       gateway::AuthLimits{.failures_per_address = auth.failures_per_address,
@@ -403,7 +403,7 @@ Instance::Started Instance::open_api() {
   control_ = new_control();
   admin::Options options = api_options(config_);
   options.control_token = control_.token;
-  if (auto token = admin::token_file(data_dir_ + "/metrics.token")) {
+  if (auto token = store::token_file(data_dir_ + "/metrics.token")) {
     options.metrics_token = *token;
   } else {
     return cannot(ExitCode::cannot_create, token.error().message, "");

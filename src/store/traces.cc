@@ -4,6 +4,7 @@
 
 #include "policy/record.h"
 #include "store/tallies.h"
+#include "store/token_file.h"
 
 namespace postern::store {
 
@@ -103,7 +104,8 @@ constexpr const char* migrations[] = {
        CREATE INDEX summary_client ON summary (client_ip);
        CREATE INDEX summary_null_path ON summary (mail_from) WHERE mail_from = '';
        CREATE INDEX summary_code ON summary (code) WHERE code >= 400;
-       CREATE INDEX summary_outcome ON summary (outcome) WHERE outcome <> 'accepted';)",
+       CREATE INDEX summary_outcome ON summary (outcome) WHERE outcome <> 'accepted';
+       ALTER TABLE definition ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
@@ -111,6 +113,12 @@ constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};
 /// twice what came in, the file shrinks to its bound, and no look takes long.
 constexpr std::int64_t rows_a_look = 512;
 constexpr std::uint64_t traces_a_look = 256;
+
+/// Definitions hold policies, and those may hold passwords: a copy of the database alone does not
+/// show them.
+std::string key_path(const std::string& path) {
+  return std::filesystem::path(path).replace_extension(".key").string();
+}
 
 std::int64_t day_of(Time time) { return to_millis(time) / (24 * 3600 * 1000); }
 
@@ -141,12 +149,14 @@ Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
   // A power failure may cost the last moments of traces, never the file.
   auto database = Database::open(path, schema, {.sync = Sync::normal});
   if (!database) return tl::unexpected(database.error());
-  return std::unique_ptr<TraceWriter>(new TraceWriter(std::move(*database), options));
+  const auto key = token_file(key_path(path));
+  if (!key) return tl::unexpected(key.error());
+  return std::unique_ptr<TraceWriter>(new TraceWriter(std::move(*database), Seal(*key), options));
 }
 
-TraceWriter::TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options)
+TraceWriter::TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options)
     : database_(std::move(database)),
-      keeper_(std::make_shared<Keeper>(Keeper{options.keep, options.max_size})),
+      keeper_(std::make_shared<Keeper>(Keeper{std::move(seal), options.keep, options.max_size})),
       writer_(std::make_unique<BatchWriter>(*database_, options.batch)) {
   writer_->post([keeper = keeper_](Database& writing) { keeper->enforce(writing, now()); });
 }
@@ -190,9 +200,10 @@ void TraceWriter::Keeper::define(Database& database, const policy::Trace& trace)
         if (!is_new && entry->second >= day) return;
         entry->second = day;
         (void)database.execute(
-            "INSERT INTO definition (id, version, used, text) VALUES (?1, ?2, ?3, ?4) ON CONFLICT"
-            " (id, version) DO UPDATE SET used = excluded.used WHERE used < excluded.used",
-            id, version, day, text);
+            "INSERT INTO definition (id, version, used, text, sealed) VALUES (?1, ?2, ?3, ?4, 1)"
+            " ON CONFLICT (id, version) DO UPDATE SET used = excluded.used, text = excluded.text,"
+            " sealed = 1 WHERE used < excluded.used",
+            id, version, day, Blob{seal.close(text)});
       });
 }
 
@@ -232,7 +243,9 @@ Result<std::unique_ptr<TraceReader>> TraceReader::open(const std::string& path) 
   }
   auto database = Database::open(path, schema, {.sync = Sync::normal, .quick_check_limit = 0});
   if (!database) return tl::unexpected(database.error());
-  return std::unique_ptr<TraceReader>(new TraceReader(std::move(*database)));
+  std::unique_ptr<TraceReader> reader(new TraceReader(std::move(*database)));
+  reader->key_path_ = key_path(path);
+  return reader;
 }
 
 Result<std::optional<std::string>> TraceReader::record(const std::string& id) {
@@ -252,14 +265,26 @@ Result<std::optional<std::string>> TraceReader::record_for(
 Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t version) {
   const std::lock_guard lock(mutex_);
   const auto found = database_->one(
-      "SELECT text FROM definition WHERE id = ?1 AND version = ?2",
-      [](const Row& row) { return row.text(0); }, id, version);
+      "SELECT text, sealed FROM definition WHERE id = ?1 AND version = ?2",
+      [](const Row& row) { return std::pair(row.text(0), row.boolean(1)); }, id, version);
   if (!found) return tl::unexpected(found.error());
   if (!*found) {
     return fail(Fault::not_found, "version " + std::to_string(version) + " of " + id +
                                       " is not among the kept definitions");
   }
-  return **found;
+  auto& [text, sealed] = **found;
+  if (!sealed) return std::move(text);
+  std::error_code unreadable;
+  if (!std::filesystem::exists(key_path_, unreadable)) {
+    return fail(Fault::not_found, "there is no " + key_path_ + ", which seals what policies say");
+  }
+  const auto key = token_file(key_path_);
+  if (!key) return tl::unexpected(key.error());
+  auto opened = Seal(*key).open(text);
+  if (!opened) {
+    return fail(Fault::permanent, key_path_ + " is not the key of the traces beside it");
+  }
+  return std::move(*opened);
 }
 
 Result<std::optional<TraceRow>> TraceReader::row(const std::string& id) {

@@ -14,6 +14,7 @@
 #include "policy/trace.h"
 #include "store/batch_writer.h"
 #include "store/database.h"
+#include "store/seal.h"
 
 namespace postern::store {
 
@@ -56,6 +57,8 @@ TraceRow trace_row(const Row& row);
 /// old traces are taken away on the writer's own thread.
 class TraceWriter {
  public:
+  /// The key that seals definitions is kept beside the file, as `traces.key` of `traces.db`, and
+  /// made when it is missing.
   static Result<std::unique_ptr<TraceWriter>> open(const std::string& path,
                                                    const TraceOptions& options = {});
   ~TraceWriter();
@@ -75,6 +78,7 @@ class TraceWriter {
  private:
   /// What the writer's thread knows: it alone uses it once the thread runs.
   struct Keeper {
+    Seal seal;
     std::chrono::seconds keep;
     std::uint64_t max_size;
     std::uint64_t since_last = 0;  ///< traces written since the last look
@@ -87,7 +91,7 @@ class TraceWriter {
     void enforce(Database& database, Time now);
   };
 
-  TraceWriter(std::unique_ptr<Database> database, const TraceOptions& options);
+  TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options);
 
   std::unique_ptr<Database> database_;
   std::shared_ptr<Keeper> keeper_;
@@ -172,7 +176,7 @@ class TraceReader {
   /// The same, for who may see it: nullopt also for another account's. Without one: of the gateway.
   Result<std::optional<std::string>> record_for(const std::optional<std::string>& account,
                                                 const std::string& id);
-  /// A definition that records refer to. Fault::not_found without.
+  /// A definition that records refer to. Fault::not_found without, or without the key.
   Result<std::string> definition(const std::string& id, std::uint64_t version);
   /// What lists show of one trace.
   Result<std::optional<TraceRow>> row(const std::string& id);
@@ -192,6 +196,7 @@ class TraceReader {
 
   std::mutex mutex_;
   std::unique_ptr<Database> database_;
+  std::string key_path_;
 };
 
 }  // namespace postern::store

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "base/ulid.h"
 #include "policy/record.h"
@@ -82,6 +83,30 @@ TEST_F(Traces, can_be_read_by_id_while_the_writer_runs) {
   EXPECT_EQ(reading->definition("pol_1", 2), "{}");
   EXPECT_EQ(reading->definition("pol_1", 3).error().fault, Fault::not_found);
   EXPECT_EQ(*reading->record("01HX0000000000000000000000"), std::nullopt);
+}
+
+TEST_F(Traces, show_no_definition_without_their_key) {
+  Trace posted = trace("a", "1");
+  auto policy = std::make_shared<policy::WebhookPolicy>();
+  policy->id = "pol_1";
+  policy->definition = R"({"password":"tiger"})";
+  posted.decisions[0].candidate->route.policy = policy;
+  auto writing = writer();
+  writing->post(posted);
+  writing.reset();
+  EXPECT_EQ(reader()->definition("pol_1", policy->version), policy->definition);
+  for (const auto& file : std::filesystem::directory_iterator(directory_)) {
+    std::ifstream stream(file.path(), std::ios::binary);
+    const std::string octets(std::istreambuf_iterator<char>(stream), {});
+    EXPECT_EQ(octets.find("tiger"), std::string::npos) << file.path();
+    EXPECT_EQ(file.status().permissions() & std::filesystem::perms::all,
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+  const auto key = directory_ / "traces.key";
+  std::filesystem::rename(key, directory_ / "elsewhere");
+  EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::not_found);
+  std::ofstream(key) << "the key of another gateway\n";
+  EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::permanent);
 }
 
 TEST_F(Traces, are_committed_without_a_flush_within_their_interval) {
@@ -446,6 +471,7 @@ TEST_F(Traces, of_before_the_update_are_found) {
       text TEXT NOT NULL, PRIMARY KEY (id, version)) WITHOUT ROWID;
     INSERT INTO trace VALUES (7, '01HX0000000000000000000000', 1764000000000, 'rejected',
       '203.0.113.9', 'a@example.com', 'b@example.net', 'wh_a', 'acc_1', 550, '{}');
+    INSERT INTO definition VALUES ('pol_1', 2, 20416, '{}');
     PRAGMA user_version = 1;
     PRAGMA application_id = 0x50545243;)";
   ASSERT_EQ(sqlite3_exec(database, before, nullptr, nullptr, nullptr), SQLITE_OK);
@@ -455,6 +481,7 @@ TEST_F(Traces, of_before_the_update_are_found) {
   ASSERT_EQ(found->rows.size(), 1u);
   EXPECT_EQ(found->rows[0].number, 7u);
   EXPECT_EQ(found->rows[0].code, 550);
+  EXPECT_EQ(reader()->definition("pol_1", 2), "{}") << "not sealed, as it was";
 }
 
 TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {

@@ -1,14 +1,15 @@
-#include "admin/token_file.h"
+#include "store/token_file.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <fstream>
 
-#include "admin/digest.h"
+#include <sodium.h>
+
 #include "base/text.h"
 
-namespace postern::admin {
+namespace postern::store {
 
 Result<Secret> token_file(const std::string& path) {
   if (std::ifstream file(path); file) {
@@ -19,7 +20,9 @@ Result<Secret> token_file(const std::string& path) {
       return fail(Fault::permanent, path + ": holds no token of 16 octets or more");
     return token;
   }
-  Secret token(base64url_encode(random_bytes(32)));
+  std::string random(32, '\0');
+  randombytes_buf(random.data(), random.size());
+  Secret token(base64url_encode(random));
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) return fail(Fault::permanent, path + ": cannot be made");
   const std::string line = token.reveal() + "\n";
@@ -32,4 +35,4 @@ Result<Secret> token_file(const std::string& path) {
   return token;
 }
 
-}  // namespace postern::admin
+}  // namespace postern::store

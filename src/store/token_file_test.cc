@@ -1,22 +1,20 @@
-#include "admin/token_file.h"
+#include "store/token_file.h"
 
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
 
-#include "admin/digest.h"
-#include "base/text.h"
+#include "base/ulid.h"
 
-namespace postern::admin {
+namespace postern::store {
 namespace {
 
 class TokenFileTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(path_); }
   std::string path_ =
-      (std::filesystem::temp_directory_path() / ("postern-token-" + hex_encode(random_bytes(8))))
-          .string();
+      (std::filesystem::temp_directory_path() / ("postern-token-" + new_ulid())).string();
 };
 
 TEST_F(TokenFileTest, is_made_once_for_the_owner_alone) {
@@ -36,4 +34,4 @@ TEST_F(TokenFileTest, refuses_a_file_without_a_token) {
 }
 
 }  // namespace
-}  // namespace postern::admin
+}  // namespace postern::store
