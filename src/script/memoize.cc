@@ -292,7 +292,8 @@ Memos::Options options_of(const json::object& given, std::string& name) {
   name = wanted("name").get_string();
   options.ttl = duration_of(wanted("ttl"));
   const json::value& capacity = wanted("capacity");
-  demand(capacity.is_int64() && capacity.get_int64() > 0, "memoize: 'capacity' must be positive");
+  demand(capacity.is_int64() && capacity.get_int64() > 0,
+         "memoize: 'capacity' must be a whole number above 0");
   options.capacity = static_cast<std::size_t>(capacity.get_int64());
   options.negative_ttl = duration("negative_ttl", options.ttl);
   options.populate_timeout = duration("populate_timeout", options.populate_timeout);

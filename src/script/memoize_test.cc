@@ -179,7 +179,7 @@ TEST_F(Memoize, OptionsAreChecked) {
       {"{name = 'x', capacity = 1}", "memoize: option 'ttl' is missing"},
       {"{name = 'x', ttl = 1}", "memoize: option 'capacity' is missing"},
       {"{ttl = 1, capacity = 1}", "memoize: option 'name' is missing"},
-      {"{name = 'x', ttl = 1, capacity = 0}", "memoize: 'capacity' must be positive"},
+      {"{name = 'x', ttl = 1, capacity = 0}", "memoize: 'capacity' must be a whole number above 0"},
       {"{name = 'x', ttl = 'soon', capacity = 1}",
        "`soon` is no duration like '5 minutes': a whole number is expected"},
       {"{name = 'x', ttl = 1, capacity = 1, tll = 2}", "memoize: unknown option 'tll'"},
