@@ -416,6 +416,10 @@ function kumo.toml_encode_pretty(value) end
 ---@param seconds number
 function kumo.sleep(seconds) end
 
+---Postern's version, as `postern version` has it.
+---@type string
+kumo.version = nil
+
 ---Registers the handler of an event. Only while the policy loads; an event has one handler.
 ---@param event string
 ---@param handler function
@@ -454,10 +458,11 @@ function kumo.start_esmtp_listener(options) end
 function kumo.make_listener_domain(options) end
 
 ---A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` of
----them, in one cache for all threads. Who asks for what is being computed waits for it. Errors are
----not remembered.
+---them, in one cache for all threads; nil and false for `negative_ttl`. Who asks for what is being
+---computed waits for it, `populate_timeout` at most. Errors are not remembered. Results are data,
+---or a DomainMap or CidrMap; the last two options have no effect.
 ---@param f function
----@param options { name: string, ttl: Duration, capacity: integer, negative_ttl?: Duration }
+---@param options { name: string, ttl: Duration, capacity: integer, negative_ttl?: Duration, populate_timeout?: Duration, retry_on_populate_timeout?: boolean, invalidate_with_epoch?: boolean, allow_stale_reads?: boolean }
 ---@return function
 function kumo.memoize(f, options) end
 
@@ -528,12 +533,13 @@ function Regex:split(text) end
 ---@class kumo.secrets
 kumo.secrets = {}
 
----The octets of a secret. A string names a file, read whole; `key_data` is the secret itself; the
----others name a secret of HashiCorp Vault's key-value engine version 2, whose field `vault_key`
----(`key` where none is named) it is. Address and token come from VAULT_ADDR and VAULT_TOKEN, read
----at each call, where they are not given. A login whose hook ends because Vault has no such secret
----is refused as one with a wrong password is.
----@param source string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}
+---The octets of a secret. A string names a file, read whole; `key_data` is the secret itself;
+---`vault_mount` and `vault_path` name a secret of HashiCorp Vault's key-value engine version 2,
+---whose field `vault_key` (`key` where none is named) it is. Address and token come from VAULT_ADDR
+---and VAULT_TOKEN, read at each call, where they are not given. A login whose hook ends because
+---Vault has no such secret is refused as one with a wrong password is. With `event_name` the
+---handler of that event, one of the policy's own, is called and returns the secret.
+---@param source string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}|{event_name: string, event_args?: any[]}
 ---@return string
 function kumo.secrets.load(source) end
 
@@ -583,13 +589,13 @@ function kumo.serde.toml_encode_pretty(value) end
 ---@class Connection
 local Connection = {}
 
----Runs one statement, with values for its `?`, or with a table for its `:name`s. Without columns
----the result is the number of rows that changed, with one column the list of its values, with
----several a list of tables by column; no row is an empty list, NULL is nil. Others are served while
----it runs; at the end of the call's time it is broken off, and so are results of more than 10,000
----rows or 8 MiB.
+---Runs one statement, with values for its `?`, one by one or as a list, or with a table for its
+---`:name`s, in which nil is NULL. Files cannot be attached. Without columns the result is the
+---number of rows that changed, with one column the list of its values, with several a list of
+---tables by column; no row is an empty list, NULL is nil. Others are served while it runs; at the
+---end of the call's time it is broken off, and so are results of more than 10,000 rows or 8 MiB.
 ---@param sql string
----@param ... string|number|nil
+---@param ... string|number|table|nil
 ---@return any[]|integer
 function Connection:execute(sql, ...) end
 
@@ -738,6 +744,15 @@ function kumo.time.parse_duration(value) end
 ---@param seconds number
 function kumo.time.sleep(seconds) end
 
+---Whole milliseconds since the beginning of 1970.
+---@return integer
+function kumo.time.epoch_millis() end
+
+---How many milliseconds ago that was which epoch_millis gave then.
+---@param milliseconds integer
+---@return integer
+function kumo.time.since_millis(milliseconds) end
+
 ---Measures until its `done` is called, or until its variable goes when that is declared `<close>`.
 ---@param label string
 ---@return Timer
@@ -746,8 +761,9 @@ function kumo.time.start_timer(label) end
 ---@class Timer
 local Timer = {}
 
----The seconds since the timer began; they are logged at level debug, with its label.
----@return number
+---The seconds since the timer began; they are logged at level debug, with its label. Nil when they
+---were before.
+---@return number|nil
 function Timer:done() end
 
 ---@class Time
@@ -785,9 +801,17 @@ local TimeDelta = {}
 ---@class kumo.uuid
 kumo.uuid = {}
 
+---Of the time; a random number is in the place of the machine's address.
+---@return Uuid
+function kumo.uuid.new_v1() end
+
 ---A random one.
 ---@return Uuid
 function kumo.uuid.new_v4() end
+
+---The same as new_v1 in an order that sorts by the time.
+---@return Uuid
+function kumo.uuid.new_v6() end
 
 ---One that sorts by the time it was made at.
 ---@return Uuid
@@ -1015,7 +1039,8 @@ function ListenerDomains:find(domain, listener, received_from, authz_id) end
 ---@class kumo.domain_map
 kumo.domain_map = {}
 
----A table by domain name in which `*.example.com` is every name below example.com.
+---A table by domain name in which `*.example.com` is every name below example.com. Memoized
+---functions may return it.
 ---@param entries? table
 ---@return DomainMap
 function kumo.domain_map.new(entries) end
@@ -1023,6 +1048,19 @@ function kumo.domain_map.new(entries) end
 ---@class DomainMap
 ---@field [string] any
 local DomainMap = {}
+
+---@class kumo.cidr
+kumo.cidr = {}
+
+---A table by address and network: `192.0.2.0/24`, `2001:db8::/32`, `192.0.2.1`. The smallest
+---network that contains an address holds for it. Memoized functions may return it.
+---@param entries? table
+---@return CidrMap
+function kumo.cidr.make_map(entries) end
+
+---@class CidrMap
+---@field [string] any
+local CidrMap = {}
 
 ---@class QueueHelper
 local QueueHelper = {}

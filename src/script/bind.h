@@ -50,6 +50,7 @@ struct HostFunction {
   std::string_view returns;     ///< "string|nil"; "" without a result
   std::string_view help;        ///< one or two sentences
   lua_CFunction call;
+  bool constant = false;  ///< the name stands for what `call` gives, without arguments
 };
 using HostTable = std::span<const HostFunction>;
 
@@ -114,9 +115,12 @@ std::string_view text_at(lua_State* L, int index);
 std::int64_t integer_at(lua_State* L, int index);
 double number_at(lua_State* L, int index);
 bool boolean_at(lua_State* L, int index);
+/// Whole numbers as keys of objects: `5` becomes "5", as JSON has it; or typed "#5", which becomes
+/// 5 again, while "#5" becomes "##5".
+enum class Keys { plain, typed };
 /// Tables with 1..n become arrays, others objects; nil null. Functions and values of the host's own
 /// are errors, and so is nesting beyond 32 and more than 100,000 elements.
-json::value data_at(lua_State* L, int index);
+json::value data_at(lua_State* L, int index, Keys keys = Keys::plain);
 /// `class_name` ends in NUL, as literals do.
 void* object_at(lua_State* L, int index, std::string_view class_name);
 /// The host's own error value there; null when it is something else.
@@ -132,7 +136,7 @@ void push(lua_State* L, std::string_view text);
 void push(lua_State* L, bool value);
 void push(lua_State* L, std::int64_t value);
 void push(lua_State* L, double value);
-void push(lua_State* L, const json::value& value);
+void push(lua_State* L, const json::value& value, Keys keys = Keys::plain);
 /// A value of a class: `holder` is moved into the state and destroyed with the value.
 void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view class_name);
 

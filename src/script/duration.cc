@@ -38,7 +38,7 @@ nanoseconds unit_named(std::string_view name) {
 
 }  // namespace
 
-Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+Result<std::chrono::microseconds> parse_span(std::string_view text) {
   constexpr nanoseconds longest = std::chrono::hours(24 * 3653);
   const auto refuse = [&](std::string_view why) {
     return fail(Fault::malformed,
@@ -63,7 +63,13 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     sum += one * static_cast<std::int64_t>(*number);
     rest = trim(rest.substr(letters));
   }
-  return std::chrono::duration_cast<std::chrono::milliseconds>(sum);
+  return std::chrono::duration_cast<std::chrono::microseconds>(sum);
+}
+
+Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
+  return parse_span(text).map([](std::chrono::microseconds span) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(span);
+  });
 }
 
 std::chrono::milliseconds duration_of(const boost::json::value& value) {

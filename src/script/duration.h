@@ -11,7 +11,9 @@
 namespace postern::script {
 
 /// Whole numbers, each with a unit from ns to years, added up; ten years at most. Below a
-/// millisecond is rounded down. Fault::malformed.
+/// microsecond is rounded down. Fault::malformed.
+Result<std::chrono::microseconds> parse_span(std::string_view text);
+/// The same, below a millisecond rounded down.
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);
 /// The same of a script's value, which may be a number of seconds too. Throws the sentence.
 std::chrono::milliseconds duration_of(const boost::json::value& value);

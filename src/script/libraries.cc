@@ -231,6 +231,7 @@ void add(lua_State* L, const HostFunction& row) {
     }
   }
   lua_pushcfunction(L, row.call);
+  if (row.constant) lua_call(L, 0, 1);
   lua_setfield(L, -2, member.c_str());
   lua_pop(L, 1);
 }

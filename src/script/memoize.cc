@@ -1,159 +1,16 @@
 #include "script/memoize.h"
 
 #include <algorithm>
-#include <array>
-#include <atomic>
-
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 #include "script/duration.h"
+#include "script/memo_cache.h"
 #include "script/state.h"
 
 namespace postern::script {
 
-namespace asio = boost::asio;
-
 namespace {
 
-/// One computation, and who waits for it on other coroutines and threads.
-struct Flight {
-  std::mutex mutex;
-  bool over = false;
-  std::optional<json::value> value;  ///< over without: it failed
-  std::string trouble;
-  std::vector<std::shared_ptr<asio::steady_timer>> waiting;
-};
-
-void land(Flight& flight, std::optional<json::value> value, std::string trouble) {
-  const std::lock_guard lock(flight.mutex);
-  if (flight.over) return;
-  flight.over = true;
-  flight.value = std::move(value);
-  flight.trouble = std::move(trouble);
-  for (auto& timer : flight.waiting) {
-    asio::post(timer->get_executor(), [timer] { timer->cancel(); });
-  }
-  flight.waiting.clear();
-}
-
-Task<json::value> wait_for(std::shared_ptr<Flight> flight, Clock::time_point deadline) {
-  const auto timer =
-      std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor, deadline);
-  bool over = false;
-  {
-    const std::lock_guard lock(flight->mutex);
-    over = flight->over;
-    if (!over) flight->waiting.push_back(timer);
-  }
-  if (!over) co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
-  const std::lock_guard lock(flight->mutex);
-  demand(flight->over, "a memoized function did not return in time");
-  demand(flight->value.has_value(), flight->trouble);
-  co_return *flight->value;
-}
-
-/// So that neither memory nor a dump of it tells what was asked.
-std::string key_of(std::string_view arguments) {
-  static const std::array<unsigned char, 32> secret = [] {
-    std::array<unsigned char, 32> made{};
-    RAND_bytes(made.data(), made.size());
-    return made;
-  }();
-  std::string key(EVP_MAX_MD_SIZE, '\0');
-  unsigned int size = 0;
-  HMAC(EVP_sha256(), secret.data(), secret.size(),
-       reinterpret_cast<const unsigned char*>(arguments.data()), arguments.size(),
-       reinterpret_cast<unsigned char*>(key.data()), &size);
-  key.resize(size);
-  return key;
-}
-
-}  // namespace
-
-class Memos::Cache {
- public:
-  explicit Cache(const Options& options) : options_(options) {}
-  const Options& options() const { return options_; }
-
-  /// What is known of a key: a value, a computation to wait for, or one to do now.
-  struct Found {
-    std::optional<json::value> value;
-    std::shared_ptr<Flight> flight;
-    bool leads = false;
-  };
-  Found find(const std::string& key) {
-    const std::lock_guard lock(mutex_);
-    const auto known = entries_.find(key);
-    if (known != entries_.end() && known->second.until > Clock::now()) {
-      recent_.splice(recent_.begin(), recent_, known->second.place);
-      return {.value = known->second.value, .flight = nullptr};
-    }
-    std::shared_ptr<Flight>& flight = flights_[key];
-    const bool leads = flight == nullptr;
-    if (leads) flight = std::make_shared<Flight>();
-    return {.value = std::nullopt, .flight = flight, .leads = leads};
-  }
-
-  /// The end of the computation that find() handed out; a second end changes nothing.
-  void end(const std::string& key, const std::shared_ptr<Flight>& flight,
-           std::optional<json::value> value, std::string trouble) {
-    {
-      const std::lock_guard lock(mutex_);
-      const auto mine = flights_.find(key);
-      if (mine == flights_.end() || mine->second != flight) return;
-      flights_.erase(mine);
-      if (value) keep(key, *value);
-    }
-    land(*flight, std::move(value), std::move(trouble));
-  }
-
- private:
-  struct Entry {
-    json::value value;
-    Clock::time_point until;
-    std::list<std::string>::iterator place;
-  };
-
-  void keep(const std::string& key, const json::value& value) {
-    const bool nothing = value.is_null() || (value.is_bool() && !value.get_bool());
-    const auto until = Clock::now() + (nothing ? options_.negative_ttl : options_.ttl);
-    if (const auto old = entries_.find(key); old != entries_.end()) {
-      old->second.value = value;
-      old->second.until = until;
-      recent_.splice(recent_.begin(), recent_, old->second.place);
-      return;
-    }
-    while (entries_.size() >= options_.capacity && !recent_.empty()) {
-      entries_.erase(recent_.back());
-      recent_.pop_back();
-    }
-    recent_.push_front(key);
-    entries_.emplace(key, Entry{value, until, recent_.begin()});
-  }
-
-  const Options options_;
-  std::mutex mutex_;
-  std::list<std::string> recent_;  ///< the one used last in front
-  std::unordered_map<std::string, Entry> entries_;
-  std::unordered_map<std::string, std::shared_ptr<Flight>> flights_;
-};
-
-std::shared_ptr<Memos::Cache> Memos::named(const std::string& name, const Options& options) {
-  const std::lock_guard lock(mutex_);
-  std::shared_ptr<Cache>& cache = caches_[name];
-  if (!cache || cache->options() != options) cache = std::make_shared<Cache>(options);
-  return cache;
-}
-
-namespace {
+using stack::Keys;
 
 /// Beside a memoized function, as its upvalue.
 struct Memoized {
@@ -163,7 +20,7 @@ struct Memoized {
 /// The computation in hand, on the stack of the coroutine that does it.
 struct Lead {
   std::shared_ptr<Memos::Cache> cache;
-  std::shared_ptr<Flight> flight;
+  std::shared_ptr<Flight> flight;  ///< null: within itself, for nobody else
   std::string key;
 };
 
@@ -177,49 +34,113 @@ template <>
 struct ClassName<Lead> {
   static constexpr std::string_view value = "MemoizedCall";
 };
+template <>
+struct ClassName<Flight> {
+  static constexpr std::string_view value = "MemoizedFlight";
+};
 
 namespace {
 
+/// The value of a class that may be kept; null: it is none.
+const SharedClass* class_at(lua_State* L, int index) {
+  for (const SharedClass& one : State::of(L).shared_classes()) {
+    if (luaL_testudata(L, index, one.name.data()) != nullptr) return &one;
+  }
+  return nullptr;
+}
+
 /// Several results come back as one list.
-json::value value_of(lua_State* L, int first) {
+MemoValue value_of(lua_State* L, int first) {
   const int count = lua_gettop(L) - first + 1;
-  if (count <= 0) return nullptr;
-  if (count == 1) return stack::data_at(L, first);
+  if (count <= 0) return {};
+  if (count == 1) {
+    if (const SharedClass* of = class_at(L, first)) {
+      void* holder = stack::object_at(L, first, of->name);
+      return {.data = nullptr,
+              .of = of,
+              .object = of->copy(*static_cast<std::shared_ptr<void>*>(holder))};
+    }
+    return {.data = stack::data_at(L, first, Keys::typed), .object = nullptr};
+  }
   json::array list;
-  for (int i = first; i < first + count; ++i) list.push_back(stack::data_at(L, i));
-  return list;
+  for (int i = first; i < first + count; ++i) list.push_back(stack::data_at(L, i, Keys::typed));
+  return {.data = std::move(list), .object = nullptr};
+}
+
+void push(lua_State* L, const MemoValue& value) {
+  if (value.of != nullptr) {
+    stack::push_object(L, value.of->copy(value.object), value.of->name);
+  } else {
+    stack::push(L, value.data, Keys::typed);
+  }
+}
+
+void tell(Call& call, const MemoValue& value) {
+  if (!call.records()) return;
+  json::array answer{value.of != nullptr ? value.of->data(value.object) : value.data};
+  if (value.of != nullptr) answer.emplace_back(value.of->name);
+  call.tell({"memoized", json::serialize(answer)});
+}
+
+/// Pushes what a record says.
+void push_answer(lua_State* L, const json::array& answer) {
+  if (answer.size() < 2) {
+    return stack::push(L, answer.empty() ? json::value() : answer.front(), Keys::typed);
+  }
+  const std::string_view name = answer[1].as_string();
+  for (const SharedClass& one : State::of(L).shared_classes()) {
+    if (one.name == name) return stack::push_object(L, one.again(answer.front()), one.name);
+  }
+  throw std::runtime_error("the record has a value of an unknown class");
+}
+
+/// How a computation failed. Nothing is said of one that its call's budget ended: whoever waits
+/// has a budget of his own.
+Flight::End failure_of(lua_State* L, Call& call, int error) {
+  Flight::End end;
+  if (call.spent().stopped != Stopped::no) return end;
+  end.thrown = stack::thrown_at(L, error);
+  if (!end.thrown) {
+    end.trouble = lua_type(L, error) == LUA_TSTRING ? std::string(stack::text_at(L, error))
+                                                    : "error object is not a string";
+  }
+  return end;
+}
+
+/// Stack: MemoizedCall, status, results or an error.
+int finish(lua_State* L) {
+  const auto lead = stack::take<std::shared_ptr<Lead>>(L, 1);
+  Call& call = stack::current(L);
+  call.resume_record();
+  const auto end = [&](Flight::End how) {
+    if (lead->flight) lead->cache->end(lead->key, lead->flight, std::move(how));
+  };
+  if (const lua_Integer status = lua_tointeger(L, 2); status != LUA_OK) {
+    Flight::End how = status == LUA_ERRMEM ? Flight::End{} : failure_of(L, call, 3);
+    if (call.records()) {
+      call.tell({"memoized", how.thrown ? how.thrown->text() : how.trouble, true});
+    }
+    end(std::move(how));
+    return 0;
+  }
+  MemoValue value;
+  try {
+    value = value_of(L, 3);
+  } catch (const std::exception& error) {
+    end({.value = std::nullopt, .thrown = nullptr, .trouble = error.what()});
+    throw;
+  }
+  end({.value = value, .thrown = nullptr, .trouble = {}});
+  tell(call, value);
+  push(L, value);
+  return 1;
 }
 
 /// Stack: MemoizedCall, results or an error.
 int finished(lua_State* L, int status, lua_KContext) {
-  lua_pushboolean(L, status == LUA_OK || status == LUA_YIELD);
-  lua_insert(L, 2);  // call, well, results
-  const int count = stack::guarded(L, [](lua_State* inner) {
-    const auto lead = stack::take<std::shared_ptr<Lead>>(inner, 1);
-    Call& call = stack::current(inner);
-    call.resume_record();
-    if (lua_toboolean(inner, 2) == 0) {
-      const auto thrown = stack::thrown_at(inner, 3);
-      const std::string text = thrown ? thrown->text()
-                               : lua_type(inner, 3) == LUA_TSTRING
-                                   ? std::string(stack::text_at(inner, 3))
-                                   : "error object is not a string";
-      lead->cache->end(lead->key, lead->flight, std::nullopt, text);
-      if (call.records()) call.tell({"memoized", text, true});
-      return 0;
-    }
-    json::value value;
-    try {
-      value = value_of(inner, 3);
-    } catch (const std::exception& error) {
-      lead->cache->end(lead->key, lead->flight, std::nullopt, error.what());
-      throw;
-    }
-    lead->cache->end(lead->key, lead->flight, value, {});
-    if (call.records()) call.tell({"memoized", json::serialize(json::array{value})});
-    stack::push(inner, value);
-    return 1;
-  });
+  lua_pushinteger(L, status == LUA_YIELD ? LUA_OK : status);
+  lua_insert(L, 2);  // call, status, results
+  const int count = stack::guarded(L, finish);
   if (count == 0) {
     lua_settop(L, 3);
     return lua_error(L);
@@ -227,50 +148,120 @@ int finished(lua_State* L, int status, lua_KContext) {
   return count;
 }
 
-/// Pushes what is known and returns 1, or waits for it, or pushes a MemoizedCall and returns 2.
+/// What is found on top of the stack, as results of functions for guarded().
+constexpr int result = 1;
+constexpr int computation_to_do = 2;
+constexpr int computation_to_wait_for = 3;
+
+int lead(lua_State* L, Lead one) {
+  Call& call = stack::current(L);
+  if (one.flight) {
+    // However the call ends, nobody waits for it in vain.
+    call.at_end([one] { one.cache->end(one.key, one.flight, {}); });
+  }
+  call.pause_record();
+  stack::give(L, std::make_shared<Lead>(std::move(one)));
+  return computation_to_do;
+}
+
+/// Stack: arguments.
 int look_up(lua_State* L) {
   Call& call = stack::current(L);
   if (call.offline()) {
-    const json::array answer = call.next_answer("memoized");
-    stack::push(L, answer.empty() ? json::value() : answer.front());
-    return 1;
+    push_answer(L, call.next_answer("memoized"));
+    return result;
   }
   const auto memoized = std::static_pointer_cast<Memoized>(
       *static_cast<std::shared_ptr<void>*>(lua_touserdata(L, lua_upvalueindex(2))));
   json::array arguments;
-  for (int i = 1; i <= lua_gettop(L); ++i) arguments.push_back(stack::data_at(L, i));
-  const std::string key = key_of(json::serialize(arguments));
-  Memos::Cache::Found found = memoized->cache->find(key);
+  for (int i = 1; i <= lua_gettop(L); ++i) arguments.push_back(stack::data_at(L, i, Keys::typed));
+  std::string key = memo_key(arguments);
+  Memos::Cache::Found found = memoized->cache->find(key, call);
   if (found.value) {
-    if (call.records()) call.tell({"memoized", json::serialize(json::array{*found.value})});
-    stack::push(L, *found.value);
-    return 1;
+    tell(call, *found.value);
+    push(L, *found.value);
+    return result;
   }
-  if (!found.leads) {
-    return stack::suspend(L, std::make_unique<stack::PendingTask<json::value>>(
-                                 wait_for(found.flight, call.deadline())));
+  if (found.leads) return lead(L, {memoized->cache, found.flight, std::move(key)});
+  // Who waited for himself would wait for ever.
+  if (found.flight->is_led_by(call)) return lead(L, {nullptr, nullptr, {}});
+  stack::give(L, std::move(found.flight));
+  return computation_to_wait_for;
+}
+
+/// The same computation, when it is over or the time is.
+Task<std::shared_ptr<Flight>> wait(Call& call, std::shared_ptr<Flight> flight,
+                                   std::int64_t milliseconds) {
+  const auto longest = Clock::now() + std::chrono::milliseconds(milliseconds);
+  co_await Flight::wait(flight, std::min(call.deadline(), longest));
+  co_return flight;
+}
+
+/// Stack: arguments, the computation that was waited for.
+int look_again(lua_State* L) {
+  const auto flight = stack::take<std::shared_ptr<Flight>>(L, lua_gettop(L));
+  lua_pop(L, 1);
+  Call& call = stack::current(L);
+  const Flight::End* end = flight->end();
+  const auto memoized = std::static_pointer_cast<Memoized>(
+      *static_cast<std::shared_ptr<void>*>(lua_touserdata(L, lua_upvalueindex(2))));
+  if (end == nullptr) {
+    const bool in_time = Clock::now() < call.deadline();
+    if (in_time && memoized->cache->options().retry) return lead(L, {nullptr, nullptr, {}});
+    throw std::runtime_error("a memoized function did not return in time");
   }
-  // However the call ends, nobody waits for it in vain.
-  call.at_end([cache = memoized->cache, flight = found.flight, key] {
-    cache->end(key, flight, std::nullopt, "a memoized function was stopped");
-  });
-  call.pause_record();
-  stack::give(L, std::make_shared<Lead>(Lead{memoized->cache, found.flight, key}));
-  return 2;
+  if (end->failed()) {
+    if (call.records()) {
+      call.tell({"memoized", end->thrown ? end->thrown->text() : end->trouble, true});
+    }
+    if (end->thrown) throw Throw{end->thrown};
+    throw PlacedError(end->trouble);
+  }
+  if (!end->value) return look_up(L);
+  tell(call, *end->value);
+  push(L, *end->value);
+  return result;
+}
+
+int go_on(lua_State* L, int found, int arguments);
+
+int waited(lua_State* L, int, lua_KContext arguments) {
+  return go_on(L, stack::guarded(L, look_again), static_cast<int>(arguments));
+}
+
+/// Stack: arguments, what was found.
+int go_on(lua_State* L, int found, int arguments) {
+  if (found == result) return 1;
+  luaL_checkstack(L, 4, "memoized function");
+  if (found == computation_to_do) {
+    lua_insert(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 2);  // call, function, arguments
+    return finished(L, lua_pcallk(L, arguments, LUA_MULTRET, 0, 0, finished), 0);
+  }
+  const auto* memoized = static_cast<const Memoized*>(
+      static_cast<std::shared_ptr<void>*>(lua_touserdata(L, lua_upvalueindex(2)))->get());
+  lua_pushcfunction(L, bind<&wait>);
+  lua_insert(L, -2);
+  lua_pushinteger(L, memoized->cache->options().populate_timeout.count());
+  lua_callk(L, 2, 1, arguments, waited);
+  return waited(L, LUA_OK, arguments);
 }
 
 int call_memoized(lua_State* L) {
   const int arguments = lua_gettop(L);
-  const int found = stack::guarded(L, look_up);
-  if (found != 2) return found;
-  lua_insert(L, 1);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 2);  // call, function, arguments
-  return finished(L, lua_pcallk(L, arguments, LUA_MULTRET, 0, 0, finished), 0);
+  return go_on(L, stack::guarded(L, look_up), arguments);
 }
 
-Memos::Options options_of(const json::object& given, std::string& name) {
-  Memos::Options options;
+/// Of options that are `true` or `false`, or left out.
+bool flag(const json::object& given, std::string_view key) {
+  const json::value* value = given.if_contains(key);
+  demand(value == nullptr || value->is_bool(),
+         "memoize: '" + std::string(key) + "' must be true or false");
+  return value != nullptr && value->get_bool();
+}
+
+void check_names(const json::object& given) {
   constexpr std::string_view known[] = {"name",
                                         "ttl",
                                         "capacity",
@@ -280,22 +271,36 @@ Memos::Options options_of(const json::object& given, std::string& name) {
                                         "retry_on_populate_timeout",
                                         "allow_stale_reads"};
   for (const auto& [key, value] : given) {
-    demand(std::find(std::begin(known), std::end(known), std::string_view(key)) != std::end(known),
+    demand(std::ranges::find(known, std::string_view(key)) != std::end(known),
            "memoize: unknown option '" + std::string(key) + "'");
   }
+}
+
+Memos::Options options_of(const json::object& given, std::string& name) {
+  check_names(given);
+  Memos::Options options;
   const auto wanted = [&](std::string_view key) -> const json::value& {
     const json::value* value = given.if_contains(key);
     demand(value != nullptr, "memoize: option '" + std::string(key) + "' is missing");
     return *value;
   };
+  const auto duration = [&](std::string_view key, std::chrono::milliseconds otherwise) {
+    const json::value* value = given.if_contains(key);
+    return value != nullptr ? duration_of(*value) : otherwise;
+  };
   demand(wanted("name").is_string(), "memoize: 'name' must be a string");
   name = wanted("name").get_string();
   options.ttl = duration_of(wanted("ttl"));
   const json::value& capacity = wanted("capacity");
-  demand(capacity.is_int64() && capacity.get_int64() > 0, "memoize: 'capacity' must be positive");
+  demand(capacity.is_int64() && capacity.get_int64() > 0,
+         "memoize: 'capacity' must be a whole number above 0");
   options.capacity = static_cast<std::size_t>(capacity.get_int64());
-  const json::value* negative = given.if_contains("negative_ttl");
-  options.negative_ttl = negative != nullptr ? duration_of(*negative) : options.ttl;
+  options.negative_ttl = duration("negative_ttl", options.ttl);
+  options.populate_timeout = duration("populate_timeout", options.populate_timeout);
+  options.retry = flag(given, "retry_on_populate_timeout");
+  // Nothing to do: all caches go when a policy is loaded, and nothing is given that is too old.
+  flag(given, "invalidate_with_epoch");
+  flag(given, "allow_stale_reads");
   return options;
 }
 
@@ -306,7 +311,9 @@ int memoize(lua_State* L) {
     if (!lua_isfunction(inner, 1)) stack::wrong_argument(1, "function", inner);
     if (!lua_istable(inner, 2)) stack::wrong_argument(2, "table", inner);
     std::string name;
-    const Memos::Options options = options_of(stack::data_at(inner, 2).as_object(), name);
+    const json::value given = stack::data_at(inner, 2);
+    demand(given.is_object(), "memoize: a table of options is expected");
+    const Memos::Options options = options_of(given.get_object(), name);
     const auto memos = State::of(inner).memos();
     demand(memos != nullptr, "not available here");
     lua_pushvalue(inner, 1);

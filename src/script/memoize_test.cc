@@ -23,7 +23,41 @@ Task<void> wait(std::int64_t milliseconds) {
   co_await timer.async_wait(asio::use_awaitable);
 }
 
+class Refused : public Thrown {
+ public:
+  Refused() : Thrown("refused") {}
+};
+void refuse() { throw Throw{std::make_shared<Refused>()}; }
+
+struct Counter {
+  std::int64_t count = 0;
+};
+using ACounter = std::shared_ptr<Counter>;
+std::int64_t count(ACounter counter) { return ++counter->count; }
+ACounter make_counter() { return std::make_shared<Counter>(); }
+
+}  // namespace
+
+template <>
+struct ClassName<Counter> {
+  static constexpr std::string_view value = "Counter";
+};
+template <>
+struct Kept<ACounter> {
+  static json::value data(const ACounter& counter) { return counter->count; }
+  static ACounter again(const json::value& data) {
+    return std::make_shared<Counter>(Counter{data.as_int64()});
+  }
+};
+
+namespace {
+
+constexpr SharedClass shared[] = {shared_class<Counter>()};
+
 const HostFunction functions[] = {
+    {"t.refuse", "", "", "", bind<&refuse>},
+    {"t.counter", "", "Counter", "", bind<&make_counter>},
+    {"Counter:count", "", "integer", "", bind<&count>},
     {"t.result", "text: string", "", "", bind<&result>},
     {"t.wait", "milliseconds: integer", "", "", bind<&wait>},
     {"t.memoize", "f: function, options: table", "function", "", memoize},
@@ -34,7 +68,8 @@ struct Memoize : ::testing::Test {
                      .modules = {},
                      .globals = {"t"},
                      .files = {},
-                     .memos = std::make_shared<Memos>()};
+                     .memos = std::make_shared<Memos>(),
+                     .shared = shared};
   testing::TestWorld world;
   State state{setup};
   int caches = 0;  ///< a cache is shared by its name
@@ -72,6 +107,56 @@ TEST_F(Memoize, KeepsAnyDataAndSeveralResultsAsAList) {
   EXPECT_EQ(with("return function() end", "", "t.result(tostring(pcall(f)))"), "false;");
 }
 
+TEST_F(Memoize, TablesComeBackAsTheyWere) {
+  EXPECT_EQ(with("return {[10] = 'i', ['10'] = 's', ['#10'] = 'h', x = {[5] = 1}}", "",
+                 "f() local r = f() t.result(r[10] .. r['10'] .. r['#10'] .. r.x[5])"),
+            "ish1;");
+  EXPECT_EQ(with("return {[10] = 1}", "", "local r = f() r[10] = 2 t.result(tostring(f()[10]))"),
+            "1;")
+      << "whoever changes what it was given changes nothing for others";
+}
+
+TEST_F(Memoize, EqualTablesAreOneArgument) {
+  EXPECT_EQ(with("return n", "",
+                 "local a, b = {}, {} for i = 1, 40 do a['k' .. i] = i b['k' .. (41 - i)] = 41 - i "
+                 "end t.result(f(a) .. f(b) .. f({[5] = 1}) .. f({['5'] = 1}))"),
+            "1123;");
+}
+
+TEST_F(Memoize, ValuesOfSharedClassesAreKept) {
+  EXPECT_EQ(with("return t.counter()", "",
+                 "local a, b = f(), f() a:count() t.result(a:count() .. b:count() .. n)"),
+            "211;");
+  EXPECT_EQ(with("return {t.counter()}", "", "t.result(tostring(pcall(f)))"), "false;");
+  // A record has them as data.
+  std::string got;
+  const std::string text =
+      "local f = t.memoize(function() local c = t.counter() c:count() return c end,"
+      "{name = 'kept', ttl = 60, capacity = 1}) t.result(tostring(f():count()))";
+  Call call(world, {}, &got);
+  call.record();
+  testing::run(state.run(text, "policy.lua", call));
+  Call again(world, {}, &got);
+  again.answer_from(call.told());
+  testing::run(state.run(text, "policy.lua", again));
+  EXPECT_EQ(got, "2;2;");
+}
+
+TEST_F(Memoize, ACallWithinItsOwnComputationComputes) {
+  EXPECT_EQ(run("local n, f = 0 f = t.memoize(function(k) n = n + 1 if n < 3 then return f(k) end "
+                "return {n} end, {name = 'self', ttl = 60, capacity = 1})"
+                "t.result(f('k')[1] .. f('k')[1] .. n)"),
+            "333;");
+  EXPECT_EQ(run("local f, g local o = {name = 'two', ttl = 60, capacity = 1}"
+                "g = t.memoize(function(k) return 'g' .. k end, o)"
+                "f = t.memoize(function(k) return 'f' .. g(k) end, o) t.result(f('k') .. f('k'))"),
+            "fgkfgk;");
+  const std::string endless =
+      run("local f f = t.memoize(function() return f() end, {name = 'e', ttl = 60, capacity = 1})"
+          "f()");
+  EXPECT_NE(endless.find("overflow"), std::string::npos) << endless;
+}
+
 TEST_F(Memoize, ErrorsAreNotRememberedAndStayThemselves) {
   EXPECT_EQ(with("if n == 1 then error({code = 7}) end return n", "",
                  "local ok, e = pcall(f) t.result(tostring(ok) .. e.code .. f() .. f())"),
@@ -94,10 +179,18 @@ TEST_F(Memoize, OptionsAreChecked) {
       {"{name = 'x', capacity = 1}", "memoize: option 'ttl' is missing"},
       {"{name = 'x', ttl = 1}", "memoize: option 'capacity' is missing"},
       {"{ttl = 1, capacity = 1}", "memoize: option 'name' is missing"},
-      {"{name = 'x', ttl = 1, capacity = 0}", "memoize: 'capacity' must be positive"},
+      {"{name = 'x', ttl = 1, capacity = 0}", "memoize: 'capacity' must be a whole number above 0"},
       {"{name = 'x', ttl = 'soon', capacity = 1}",
        "`soon` is no duration like '5 minutes': a whole number is expected"},
       {"{name = 'x', ttl = 1, capacity = 1, tll = 2}", "memoize: unknown option 'tll'"},
+      {"{}", "memoize: option 'name' is missing"},
+      {"{1}", "memoize: a table of options is expected"},
+      {"{name = 'x', ttl = 1, capacity = 1, populate_timeout = 'soon'}",
+       "`soon` is no duration like '5 minutes': a whole number is expected"},
+      {"{name = 'x', ttl = 1, capacity = 1, allow_stale_reads = 'yes'}",
+       "memoize: 'allow_stale_reads' must be true or false"},
+      {"{name = 'x', ttl = -1, capacity = 1}",
+       "a duration is a number of seconds or a text like '5 minutes'"},
   };
   for (const auto& [options, wanted] : cases) {
     EXPECT_EQ(run(std::string("\nt.memoize(print, ") + options + ")"),
@@ -126,19 +219,46 @@ TEST_F(Memoize, OneComputationAtATimeForAllWhoAsk) {
   EXPECT_EQ(got, "v1;v1;v1;v1;v1;v1;");
 }
 
-TEST_F(Memoize, WhoWaitsForAComputationThatIsStoppedIsToldSo) {
-  const std::string text =
-      "local f = t.memoize(function() t.wait(5) while true do end end,"
-      "{name = 'stuck', ttl = 60, capacity = 9}) f('k')";
-  std::string got;
-  asio::io_context loop;
-  Call first(world, {.instructions = 100'000}, &got);
-  Call second(world, {.instructions = 100'000}, &got);
-  asio::co_spawn(loop, start(state, first, text), asio::detached);
-  asio::co_spawn(loop, start(state, second, text), asio::detached);
-  loop.run();
-  EXPECT_NE(got.find("used up its instructions;"), std::string::npos) << got;
-  EXPECT_EQ(std::count(got.begin(), got.end(), ';'), 2) << got;
+struct Waiting : Memoize {
+  /// What two calls say that ask for the same at once, the first one within `limits`.
+  std::string two(const std::string& body, const std::string& options, Limits limits = {}) {
+    const std::string text = "runs = (runs or 0) local f = t.memoize(function() runs = runs + 1 " +
+                             body + " end, {name = 'w" + std::to_string(++caches) +
+                             "', ttl = 60, capacity = 9" + options +
+                             "}) t.result(tostring(f('k')))";
+    run("runs = nil");
+    std::string got;
+    asio::io_context loop;
+    Call first(world, limits, &got);
+    Call second(world, Limits{}, &got);
+    for (Call* call : {&first, &second}) {
+      asio::co_spawn(loop, start(state, *call, text), asio::detached);
+    }
+    loop.run();
+    return got;
+  }
+};
+
+TEST_F(Waiting, TheNextOneComputesWhenACallIsStopped) {
+  EXPECT_EQ(two("t.wait(5) if runs == 1 then while true do end end return runs", "",
+                {.instructions = 100'000}),
+            "policy.lua:1: stopped: it has used up its instructions;2;");
+  EXPECT_EQ(two("t.wait(5) if runs == 1 then return ('x'):rep(9999999) end return runs", "",
+                {.memory = 1 << 20}),
+            "stopped: it has used up its memory;2;");
+}
+
+TEST_F(Waiting, ErrorsAreOnesOwn) {
+  EXPECT_EQ(two("t.wait(5) error('no')", ""), "policy.lua:1: no;policy.lua:1: no;");
+  EXPECT_EQ(two("t.wait(5) t.refuse()", ""), "refused;refused;");
+}
+
+TEST_F(Waiting, NoLongerThanItsOptionsSay) {
+  EXPECT_EQ(two("t.wait(60) return runs", ", populate_timeout = '10ms'"),
+            "policy.lua:1: a memoized function did not return in time;1;");
+  EXPECT_EQ(two("t.wait(90 - 40 * runs) return runs",
+                ", populate_timeout = '10ms', retry_on_populate_timeout = true"),
+            "2;2;");
 }
 
 }  // namespace

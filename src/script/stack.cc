@@ -1,3 +1,4 @@
+#include <charconv>
 #include <cmath>
 #include <cstring>
 
@@ -77,7 +78,7 @@ std::int64_t length_of_array(lua_State* L, int index) {
 
 class DataReader {
  public:
-  explicit DataReader(lua_State* L) : lua_(L) {}
+  DataReader(lua_State* L, Keys keys) : lua_(L), typed_(keys == Keys::typed) {}
 
   json::value read(int index, int depth = 0) {
     if (++elements_ > most_elements) throw std::runtime_error("too many values in one table");
@@ -126,13 +127,19 @@ class DataReader {
   /// Of the pair on top of the stack; numbers are not turned into strings in place, which would
   /// confuse lua_next().
   std::string key() {
-    if (lua_type(lua_, -2) == LUA_TSTRING) return std::string(text_at(lua_, lua_gettop(lua_) - 1));
-    if (lua_isinteger(lua_, -2)) return std::to_string(lua_tointeger(lua_, -2));
+    if (lua_type(lua_, -2) == LUA_TSTRING) {
+      const std::string_view text = text_at(lua_, lua_gettop(lua_) - 1);
+      return (typed_ && text.starts_with('#') ? "#" : "") + std::string(text);
+    }
+    if (lua_isinteger(lua_, -2)) {
+      return (typed_ ? "#" : "") + std::to_string(lua_tointeger(lua_, -2));
+    }
     throw std::runtime_error(std::string("a ") + luaL_typename(lua_, -2) +
                              " value cannot be a key of data");
   }
 
   lua_State* lua_;
+  bool typed_;
   std::size_t elements_ = 0;
 };
 
@@ -159,6 +166,10 @@ Call& current(lua_State* L) {
 
 void wrong_argument(int index, std::string_view wanted, lua_State* L) {
   const char* found = lua_isnone(L, index) ? "no value" : luaL_typename(L, index);
+  // Of a value of the host's own its class.
+  if (lua_isuserdata(L, index) != 0 && luaL_getmetafield(L, index, "__name") == LUA_TSTRING) {
+    found = lua_tostring(L, -1);
+  }
   throw std::runtime_error("argument " + std::to_string(index) + ": " + std::string(wanted) +
                            " expected, got " + found);
 }
@@ -190,7 +201,9 @@ bool boolean_at(lua_State* L, int index) {
   return lua_toboolean(L, index) != 0;
 }
 
-json::value data_at(lua_State* L, int index) { return DataReader(L).read(lua_absindex(L, index)); }
+json::value data_at(lua_State* L, int index, Keys keys) {
+  return DataReader(L, keys).read(lua_absindex(L, index));
+}
 
 void* object_at(lua_State* L, int index, std::string_view class_name) {
   void* object = luaL_testudata(L, index, class_name.data());
@@ -212,7 +225,19 @@ void push(lua_State* L, bool value) { lua_pushboolean(L, value ? 1 : 0); }
 void push(lua_State* L, std::int64_t value) { lua_pushinteger(L, value); }
 void push(lua_State* L, double value) { lua_pushnumber(L, value); }
 
-void push(lua_State* L, const json::value& value) {
+namespace {
+/// "#5" as 5, "##x" as "#x".
+void push_typed_key(lua_State* L, std::string_view key) {
+  if (!key.starts_with('#')) return push(L, key);
+  key.remove_prefix(1);
+  std::int64_t number = 0;
+  const char* end = key.data() + key.size();
+  if (std::from_chars(key.data(), end, number).ptr == end && !key.empty()) return push(L, number);
+  push(L, key);
+}
+}  // namespace
+
+void push(lua_State* L, const json::value& value, Keys keys) {
   luaL_checkstack(L, 4, "nested data");
   switch (value.kind()) {
     case json::kind::null:
@@ -231,7 +256,7 @@ void push(lua_State* L, const json::value& value) {
       const json::array& array = value.get_array();
       lua_createtable(L, static_cast<int>(array.size()), 0);
       for (std::size_t i = 0; i < array.size(); ++i) {
-        push(L, array[i]);
+        push(L, array[i], keys);
         lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
       }
       return;
@@ -240,8 +265,8 @@ void push(lua_State* L, const json::value& value) {
       const json::object& object = value.get_object();
       lua_createtable(L, 0, static_cast<int>(object.size()));
       for (const auto& [key, element] : object) {
-        push(L, std::string_view(key));
-        push(L, element);
+        keys == Keys::typed ? push_typed_key(L, key) : push(L, std::string_view(key));
+        push(L, element, keys);
         lua_rawset(L, -3);
       }
       return;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,7 @@ struct Files {
 };
 
 class Memos;
+struct SharedClass;
 
 /// What scripts find in a state.
 struct Setup {
@@ -62,7 +64,8 @@ struct Setup {
   std::vector<std::pair<std::string_view, std::string_view>> modules;
   std::vector<std::string> globals;  ///< of the tables' names those that need no `require`
   Files files;
-  std::shared_ptr<Memos> memos;  ///< null: no memoize()
+  std::shared_ptr<Memos> memos;              ///< null: no memoize()
+  std::span<const SharedClass> shared = {};  ///< what memoized functions may return beside data
 };
 
 class State {
@@ -89,6 +92,7 @@ class State {
   std::string place() const;
   const Files& files() const { return setup_.files; }
   const std::shared_ptr<Memos>& memos() const { return setup_.memos; }
+  std::span<const SharedClass> shared_classes() const { return setup_.shared; }
 
   /// Left out of the logs and errors of this call and of all later ones; see Call::keep_secret.
   void keep_secret(std::string text);

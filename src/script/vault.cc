@@ -69,7 +69,8 @@ std::optional<std::string> vault_path(std::string_view path) {
 Task<Answer> read_vault(World& world, VaultQuestion question, Clock::time_point deadline) {
   const std::optional<std::string> mount = vault_path(without_slashes(question.mount));
   const std::optional<std::string> path = vault_path(question.path);
-  if (!mount || !path) co_return std::optional<Secret>();
+  if (!mount) co_return fail(Fault::permanent, "Vault: vault_mount is no name of a mount");
+  if (!path) co_return std::optional<Secret>();
   std::string_view address = question.address;
   while (!address.empty() && address.back() == '/') address.remove_suffix(1);
   HttpQuestion request{.method = "GET",

@@ -1,6 +1,7 @@
 #include "dialect/kumo/api.h"
 
 #include "dialect/kumo/auth_results.h"
+#include "dialect/kumo/cidr_map_bind.h"
 #include "dialect/kumo/domain_map_bind.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/library.h"
@@ -18,11 +19,14 @@ namespace {
 constexpr script::HostFunction memoize_functions[] = {
     {"kumo.memoize",
      "f: function, options: { name: string, ttl: Duration, capacity: integer, negative_ttl?: "
-     "Duration }",
+     "Duration, populate_timeout?: Duration, retry_on_populate_timeout?: boolean, "
+     "invalidate_with_epoch?: boolean, allow_stale_reads?: boolean }",
      "function",
      "A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` "
-     "of them, in one cache for all threads. Who asks for what is being computed waits for it. "
-     "Errors are not remembered.",
+     "of them, in one cache for all threads; nil and false for `negative_ttl`. Who asks for what "
+     "is "
+     "being computed waits for it, `populate_timeout` at most. Errors are not remembered. Results "
+     "are data, or a DomainMap or CidrMap; the last two options have no effect.",
      script::memoize},
 };
 
@@ -167,10 +171,15 @@ std::vector<script::HostTable> all_functions() {
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
         auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
-        script::HostTable(memoize_functions)}) {
+        cidr_map_functions(), script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }
   return tables;
+}
+
+std::span<const script::SharedClass> shared_classes() {
+  static const script::SharedClass classes[] = {domain_map_class(), cidr_map_class()};
+  return classes;
 }
 
 std::span<const Module> all_modules() {

@@ -5,12 +5,15 @@
 #include <string_view>
 #include <vector>
 
-#include "script/bind.h"
+#include "script/memoize.h"
 
 namespace postern::dialect::kumo {
 
 /// Every host function of a policy.
 std::vector<script::HostTable> all_functions();
+
+/// What memoized functions may return beside data.
+std::span<const script::SharedClass> shared_classes();
 
 /// A module that is Lua text above host functions.
 struct Module {

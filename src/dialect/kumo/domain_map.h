@@ -59,6 +59,13 @@ class DomainMap {
   }
 
   bool empty() const { return nodes_.empty(); }
+  /// `visit(pattern, value)` for each entry, in no order.
+  template <class Visit>
+  void for_each(const Visit& visit) const {
+    for (const auto& [pattern, value] : nodes_) {
+      if (value) visit(pattern, *value);
+    }
+  }
 
  private:
   using Nodes = TextMap<std::optional<T>>;

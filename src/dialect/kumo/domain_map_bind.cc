@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "dialect/kumo/domain_map.h"
+#include "dialect/kumo/shared_map.h"
 
 namespace postern::dialect::kumo {
 
@@ -10,15 +11,19 @@ namespace {
 
 namespace json = boost::json;
 
-struct Domains {
-  DomainMap<json::value> map;
-};
-using SharedDomains = std::shared_ptr<Domains>;
+struct Domains : SharedMap<DomainMap<json::value>> {};
+using ADomains = std::shared_ptr<Domains>;
 
-void set(const SharedDomains& domains, std::string_view pattern, json::value value) {
+void set(const ADomains& domains, std::string_view pattern, json::value value) {
   script::demand(is_domain_pattern(pattern), "a key is a domain, `*.` and a domain, or `*`, not `" +
                                                  printable(pattern, 64) + "`");
-  domains->map[pattern] = std::move(value);
+  domains->to_change()[pattern] = std::move(value);
+}
+
+ADomains made(const json::object& entries) {
+  auto domains = std::make_shared<Domains>();
+  for (const auto& [pattern, value] : entries) set(domains, pattern, value);
+  return domains;
 }
 
 }  // namespace
@@ -29,32 +34,44 @@ template <>
 struct ClassName<dialect::kumo::Domains> {
   static constexpr std::string_view value = "DomainMap";
 };
+template <>
+struct Kept<dialect::kumo::ADomains> {
+  static json::value data(const dialect::kumo::ADomains& domains) {
+    json::object entries;
+    domains->get().for_each([&entries](std::string_view pattern, const json::value& value) {
+      entries.insert_or_assign(pattern, value);
+    });
+    return entries;
+  }
+  static dialect::kumo::ADomains again(const json::value& entries) {
+    return dialect::kumo::made(entries.as_object());
+  }
+};
 }  // namespace postern::script
 
 namespace postern::dialect::kumo {
 
 namespace {
 
-SharedDomains make(std::optional<json::value> entries) {
-  auto domains = std::make_shared<Domains>();
-  if (!entries) return domains;
+ADomains make(std::optional<json::value> entries) {
+  if (!entries) return std::make_shared<Domains>();
   script::demand(entries->is_object(), "a table by domain is expected");
-  for (auto& [pattern, value] : entries->get_object()) set(domains, pattern, std::move(value));
-  return domains;
+  return made(entries->get_object());
 }
 
-json::value get(SharedDomains domains, std::string_view domain) {
-  const json::value* found = domains->map.find(domain);
+json::value get(ADomains domains, std::string_view domain) {
+  const json::value* found = domains->get().find(domain);
   return found ? *found : json::value();
 }
 
-void put(SharedDomains domains, std::string_view pattern, json::value value) {
+void put(ADomains domains, std::string_view pattern, json::value value) {
   set(domains, pattern, std::move(value));
 }
 
 constexpr script::HostFunction functions[] = {
     {"kumo.domain_map.new", "entries?: table", "DomainMap",
-     "A table by domain name in which `*.example.com` is every name below example.com.",
+     "A table by domain name in which `*.example.com` is every name below example.com. Memoized "
+     "functions may return it.",
      script::bind<&make>},
     {"DomainMap:__index", "domain: string", "any", "What holds for a domain; nil: nothing.",
      script::bind<&get>},
@@ -65,5 +82,7 @@ constexpr script::HostFunction functions[] = {
 }  // namespace
 
 script::HostTable domain_map_functions() { return functions; }
+
+script::SharedClass domain_map_class() { return script::shared_class<Domains>(); }
 
 }  // namespace postern::dialect::kumo

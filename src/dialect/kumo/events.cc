@@ -69,7 +69,7 @@ bool alike(std::string_view a, std::string_view b) {
 std::string warning_about(const std::string& name) {
   const Event* event = event_named(name);
   if (event != nullptr) return "Postern never fires `" + name + "`";
-  std::string text = "nothing fires an event named `" + name + "`";
+  std::string text = "nothing but a key source of the policy fires an event named `" + name + "`";
   for (const Event& one : known) {
     if (alike(name, one.name)) return text + "; did you mean `" + std::string(one.name) + "`?";
   }

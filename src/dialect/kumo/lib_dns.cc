@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "dialect/ask_dns.h"
+#include "dialect/kumo/address_text.h"
 #include "dialect/kumo/context.h"
 #include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/library.h"
@@ -41,16 +42,8 @@ std::string domain_of(std::string_view text) {
   return *name;
 }
 
-/// "192.0.2.1", "2001:db8::1"; also with a port, as conn_meta has it: "192.0.2.1:25",
-/// "[2001:db8::1]:25".
 IpAddress address_of(std::string_view text) {
-  std::string_view plain = text;
-  if (plain.starts_with('[')) {
-    plain = plain.substr(1, plain.find(']') - 1);
-  } else if (std::count(plain.begin(), plain.end(), ':') == 1) {
-    plain = plain.substr(0, plain.find(':'));
-  }
-  const auto address = IpAddress::from_text(plain);
+  const auto address = address_in(text);
   demand(address.has_value(), "`" + printable(text, 128) + "` is no IP address");
   return *address;
 }
@@ -141,9 +134,7 @@ namespace postern::dialect::kumo {
 namespace {
 
 MailHosts literal(std::string_view text) {
-  std::string_view inner = text.substr(1, text.size() - 2);
-  if (istarts_with(inner, "IPv6:")) inner.remove_prefix(5);
-  const auto address = IpAddress::from_text(inner);
+  const auto address = address_in(text);
   demand(address.has_value(), "`" + printable(text, 128) + "` is no address literal");
   return {.domain = std::string(text),
           .by_preference = {{1, {address->to_string()}}},

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "dialect/kumo/events.h"
 #include "dialect/kumo/library.h"
 #include "script/state.h"
 #include "script/vault.h"
@@ -77,14 +78,18 @@ Task<std::string> from_vault(Call& call, script::VaultQuestion question) {
   co_return found->reveal();
 }
 
-std::string from_table(const Fields& fields) {
-  if (fields.has("event_name")) {
-    throw std::runtime_error("key source: event_name is not available in Postern");
+/// The shapes of a table in the order in which they are tried.
+Task<std::string> from_table(Call& call, const json::object& table) {
+  const Fields fields(table);
+  if (fields.has("key_data")) {
+    fields.allow({"key_data"});
+    co_return fields.text("key_data");
   }
-  demand(fields.has("key_data"),
-         "key source: a file's name, {key_data=...} or {vault_mount=..., vault_path=...} expected");
-  fields.allow({"key_data"});
-  return fields.text("key_data");
+  demand(fields.has("vault_mount") || fields.has("vault_path"),
+         "key source: a file's name, {key_data=...}, {vault_mount=..., vault_path=...} or "
+         "{event_name=..., event_args={...}} expected");
+  std::string octets = co_await from_vault(call, vault_question(fields));
+  co_return octets;
 }
 
 Task<std::string> octets_of(Call& call, json::value source) {
@@ -94,23 +99,24 @@ Task<std::string> octets_of(Call& call, json::value source) {
     co_return value_of(call.state().files().read_secret(source.get_string()));
   }
   demand(source.is_object(), "key source: a file's name or a table expected");
-  const Fields fields(source.get_object());
-  if (!fields.has("vault_mount") && !fields.has("vault_path")) co_return from_table(fields);
-  std::string octets = co_await from_vault(call, vault_question(fields));
+  std::string octets = co_await from_table(call, source.get_object());
   co_return octets;
 }
 
 constexpr HostFunction functions[] = {
     {"kumo.secrets.load",
      "source: string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: "
-     "string, vault_address?: string, vault_token?: string}",
+     "string, vault_address?: string, vault_token?: string}|{event_name: string, event_args?: "
+     "any[]}",
      "string",
      "The octets of a secret. A string names a file, read whole; `key_data` is the secret itself; "
-     "the others name a secret of HashiCorp Vault's key-value engine version 2, whose field "
+     "`vault_mount` and `vault_path` name a secret of HashiCorp Vault's key-value engine version "
+     "2, whose field "
      "`vault_key` (`key` where none is named) it is. Address and token come from VAULT_ADDR and "
      "VAULT_TOKEN, read at each call, where they are not given. A login whose hook ends because "
-     "Vault has no such secret is refused as one with a wrong password is.",
-     bind<&load_key>},
+     "Vault has no such secret is refused as one with a wrong password is. With `event_name` the "
+     "handler of that event, one of the policy's own, is called and returns the secret.",
+     with_key_source<bind<&load_key>>},
 };
 
 }  // namespace
@@ -122,6 +128,38 @@ Task<std::string> load_key(Call& call, json::value source) {
   const std::string_view shown = trim(octets);
   if (shown.size() != octets.size()) keep_secret(call, std::string(shown));
   co_return octets;
+}
+
+int push_key_handler(lua_State* L) {
+  if (!lua_istable(L, 1)) return 0;
+  const json::value source = script::stack::data_at(L, 1);
+  if (!source.is_object()) return 0;
+  const Fields fields(source.get_object());
+  for (const char* other : {"key_data", "vault_mount", "vault_path"}) {
+    if (fields.has(other)) return 0;
+  }
+  if (!fields.has("event_name")) return 0;
+  fields.allow({"event_name", "event_args"});
+  const std::string name = fields.text("event_name");
+  const Handler* handler = script::State::of(L).user<Handlers>().of(name);
+  demand(handler != nullptr, "key source: no handler of `" + printable(name, 64) + "`");
+  const json::value* given = source.get_object().if_contains("event_args");
+  const bool none = given == nullptr || (given->is_object() && given->get_object().empty());
+  demand(none || given->is_array(), "key source: event_args must be a list");
+  const json::array arguments = none ? json::array() : given->get_array();
+  luaL_checkstack(L, static_cast<int>(arguments.size()) + 2, "event_args");
+  lua_rawgeti(L, LUA_REGISTRYINDEX, handler->function);
+  for (const json::value& one : arguments) script::stack::push(L, one);
+  return 1 + static_cast<int>(arguments.size());
+}
+
+int take_handlers_key(lua_State* L) {
+  demand(lua_type(L, -1) == LUA_TSTRING, "key source: the handler did not return a string");
+  lua_createtable(L, 0, 1);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "key_data");
+  lua_replace(L, 1);
+  return 0;
 }
 
 script::HostTable secrets_functions() { return functions; }

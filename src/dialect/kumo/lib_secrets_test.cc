@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "dialect/kumo/hooks_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
 
@@ -34,14 +35,19 @@ TEST_F(LibSecrets, files_and_inline_keys) {
       {"result(kumo.secrets.load 'key.txt')", R"("file-secret\n")"},
       {"result(kumo.secrets.load {key_data = 'inline'})", R"("inline")"},
       {"result(kumo.secrets.load {})",
-       "error: policy.lua:1: key source: a file's name, {key_data=...} or {vault_mount=..., "
-       "vault_path=...} expected"},
+       "error: policy.lua:1: key source: a file's name, {key_data=...}, {vault_mount=..., "
+       "vault_path=...} or {event_name=..., event_args={...}} expected"},
       {"kumo.secrets.load {key_data = 5}",
        "error: policy.lua:1: key source: key_data must be a string"},
       {"kumo.secrets.load {key_data = 'x', keydata = 'y'}",
        "error: policy.lua:1: key source: unknown field 'keydata'"},
-      {"kumo.secrets.load {event_name = 'x', event_args = {}}",
-       "error: policy.lua:1: key source: event_name is not available in Postern"},
+      {"kumo.secrets.load {key_data = 'x', vault_mount = 'y'}",
+       "error: policy.lua:1: key source: unknown field 'vault_mount'"},
+      {"kumo.secrets.load {key_data = ''} result(kumo.secrets.load {key_data = ''})", R"("")"},
+      {"kumo.secrets.load {vault_mount = '/', vault_path = 'x'}",
+       "error: policy.lua:1: Vault: vault_mount is no name of a mount"},
+      {"kumo.secrets.load {vault_mount = 1, vault_path = 'x'}",
+       "error: policy.lua:1: key source: vault_mount must be a string"},
       {"kumo.secrets.load '../outside.txt'",
        "error: policy.lua:1: ../outside.txt is outside the folders that scripts may read "
        "(lua.read)"},
@@ -124,6 +130,61 @@ TEST_F(LibSecrets, a_missing_environment_is_trouble) {
                   {"kumo.secrets.load {vault_path = 'x'}",
                    "error: policy.lua:1: key source: vault_mount and vault_path belong together"}});
   EXPECT_TRUE(library.world.questions.empty());
+}
+
+// kumo.on() is the policy's, so these ask whole policies.
+struct KeyHandler : testing::Hooks {
+  /// What a hook at MAIL refuses with that says what `expression` is.
+  std::string of(const std::string& handler, const std::string& expression) {
+    evidence_.session.script.reset();
+    load("kumo.on('key', " + handler + ")\nkumo.on('smtp_server_mail_from', function()\n" +
+         "local well, what = pcall(function() return " + expression + " end)\n" +
+         "kumo.reject(550, tostring(what)) end)");
+    return verdict(policy::Stage::mail);
+  }
+};
+
+TEST_F(KeyHandler, its_result_is_the_secret) {
+  const std::string load = "kumo.secrets.load {event_name = 'key', event_args = {'a', 2}}";
+  const std::pair<std::string, std::string> cases[] = {
+      {"function(a, b) return a .. b end", "a2"},
+      {"function(a, b) kumo.sleep(0.001) return a .. b end", "a2"},
+      {"function(...) return tostring(select('#', ...)) end", "2"},
+      {"function() end", "policy.lua:3: key source: the handler did not return a string"},
+      {"function() return 5 end", "policy.lua:3: key source: the handler did not return a string"},
+      {"function() error 'no' end", "policy.lua:1: no"},
+  };
+  for (const auto& [handler, wanted] : cases) {
+    EXPECT_EQ(of(handler, load), "550 " + wanted) << handler;
+  }
+}
+
+TEST_F(KeyHandler, sources_are_checked) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{event_name = 'key'}", "none"},
+      {"{event_name = 'key', event_args = {}}", "none"},
+      {"{event_name = 'key', event_args = {a = 1}}", "key source: event_args must be a list"},
+      {"{event_name = 'key', event_args = 'a'}", "key source: event_args must be a list"},
+      {"{event_name = 'other'}", "key source: no handler of `other`"},
+      {"{event_name = 5}", "key source: event_name must be a string"},
+      {"{event_name = 'key', args = {}}", "key source: unknown field 'args'"},
+      {"{event_name = 'key', key_data = 'x'}", "key source: unknown field 'event_name'"},
+  };
+  for (const auto& [source, wanted] : cases) {
+    const std::string got =
+        of("function() return 'none' end", "kumo.secrets.load" + std::string(source));
+    EXPECT_THAT(got, ::testing::HasSubstr(wanted)) << source;
+  }
+}
+
+TEST_F(KeyHandler, is_one_of_digests_too_and_never_logged) {
+  EXPECT_EQ(of("function(name) return name .. ' of HMAC' end",
+               "kumo.digest.hmac_sha256({event_name = 'key', event_args = {'key'}}, 'a', 1) == "
+               "kumo.digest.hmac_sha256({key_data = 'key of HMAC'}, 'a1')"),
+            "550 true");
+  of("function() return 'very-secret' end",
+     "kumo.log_info(kumo.secrets.load {event_name = 'key'})");
+  EXPECT_THAT(said(), ::testing::Contains("<redacted>"));
 }
 
 }  // namespace

@@ -100,7 +100,8 @@ std::string toml_encode(json::value value) {
   toml::table table;
   for (const auto& [key, element] : value.get_object()) insert(table, key, element);
   std::ostringstream text;
-  text << toml::toml_formatter(table) << '\n';
+  text << toml::toml_formatter(table);
+  if (!table.empty()) text << '\n';
   return checked(text.str());
 }
 

@@ -95,8 +95,9 @@ constexpr HostFunction functions[] = {
      "`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` "
      "milliseconds (500) for others who write.",
      bind<&open>},
-    {"Connection:execute", "sql: string, ...: string|number|nil", "any[]|integer",
-     "Runs one statement, with values for its `?`, or with a table for its `:name`s. Without "
+    {"Connection:execute", "sql: string, ...: string|number|table|nil", "any[]|integer",
+     "Runs one statement, with values for its `?`, one by one or as a list, or with a table for "
+     "its `:name`s, in which nil is NULL. Files cannot be attached. Without "
      "columns the result is the number of rows that changed, with one column the list of its "
      "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
      "Others "

@@ -92,8 +92,16 @@ TEST_F(LibSqlite, nobody_is_let_in_by_quotes_or_missing_values) {
        "0 0"},
       {"db:execute('select ?', true)",
        "error: policy.lua:1: sqlite: only strings, numbers and nil are values of parameters"},
+      {"result(db:execute('select ? + ?', {1, 2}), db:execute('select :a, :b', {a = 1})[1])",
+       R"([3] {":a":1})"},
       {"db:execute('select ?', {1, 2})",
-       "error: policy.lua:1: sqlite: only strings, numbers and nil are values of parameters"},
+       "error: policy.lua:1: sqlite: the statement has 1 parameters, 2 values are given"},
+      {"db:execute('select ?, :b', {b = 1})",
+       "error: policy.lua:1: sqlite: a table of names has no value for the statement's `?`"},
+      {"db:execute('select ?', {})",
+       "error: policy.lua:1: sqlite: a table of names has no value for the statement's `?`"},
+      {"db:execute 'select 1\\0; delete from auth'",
+       "error: policy.lua:1: sqlite: the statement has a NUL in it"},
       {"db:execute('select ?, ?', 'a')",
        "error: policy.lua:1: sqlite: the statement has 2 parameters, 1 values are given"},
       {"db:execute('select ?', 'a', 'b')",
@@ -137,6 +145,28 @@ TEST_F(LibSqlite, files_are_read_only_and_not_created) {
   std::ofstream(folder + "/text.db") << std::string(1000, 'x');
   EXPECT_THAT(answer("sqlite.open 'text.db':execute 'select 1 from t'"),
               HasSubstr("file is not a database"));
+}
+
+TEST_F(LibSqlite, a_connection_has_one_file) {
+  const auto denied = ::testing::AnyOf("error: policy.lua:1: sqlite: not authorized",
+                                       "error: policy.lua:1: sqlite: authorization denied");
+  for (const char* file : {"made.db", "auth.db"}) {
+    const std::string path = "'" + folder + "/" + file + "'";
+    for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
+      for (const std::string& sql :
+           std::vector<std::string>{"attach " + path + " as x", "vacuum into " + path}) {
+        EXPECT_THAT(answer("local b = " + std::string(base) + " b:execute(\"" + sql + "\")"),
+                    denied)
+            << base << sql;
+      }
+    }
+  }
+  EXPECT_THAT(answer("db:execute('attach ? as x', 'made.db')"), denied);
+  EXPECT_FALSE(std::filesystem::exists(folder + "/made.db"));
+  expect({{"local rw = sqlite.open('auth.db', 9, 'rw') result(rw:execute 'vacuum')", "0"},
+          {"local m = sqlite.open ':memory:' m:execute \"attach ':memory:' as x\" result(m:execute "
+           "'create table x.t (a)')",
+           "0"}});
 }
 
 TEST_F(LibSqlite, memory_and_closing) {

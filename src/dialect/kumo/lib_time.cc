@@ -31,6 +31,7 @@ struct TimeDelta {
 struct Timer {
   std::string label;
   script::Clock::time_point began = script::Clock::now();
+  bool done = false;
 };
 }  // namespace
 
@@ -100,7 +101,7 @@ ATime with_ymd_hms(std::int64_t year, std::int64_t month, std::int64_t day, std:
                                      small(second))));
 }
 ADelta duration(json::value value) {
-  if (value.is_string()) return delta_of(value_of(script::parse_duration(value.get_string())));
+  if (value.is_string()) return delta_of(value_of(script::parse_span(value.get_string())));
   demand(value.is_number(), "a number of seconds or a text like '5 minutes' expected");
   return delta_of(span_of(value.to_number<double>()));
 }
@@ -115,10 +116,22 @@ Task<void> sleep(Call& call, double seconds) {
   demand(in_time, "the time of this call is over");
 }
 
+std::int64_t epoch_millis(Call& call) {
+  return floor<milliseconds>(clock(call, "epoch_millis")).time_since_epoch().count();
+}
+std::int64_t since_millis(Call& call, double milliseconds) {
+  const double ago = static_cast<double>(epoch_millis(call)) - milliseconds;
+  demand(std::abs(ago) < 1e15, "the number of milliseconds is too large");  // NaN is not
+  return static_cast<std::int64_t>(ago);
+}
+
 std::shared_ptr<Timer> start_timer(std::string label) {
   return std::make_shared<Timer>(Timer{std::move(label)});
 }
-double timer_done(Call& call, std::shared_ptr<Timer> timer) {
+/// Once: what is declared `<close>` may have been done before.
+std::optional<double> timer_done(Call& call, std::shared_ptr<Timer> timer) {
+  if (timer->done) return std::nullopt;
+  timer->done = true;
   const auto passed = [&] {
     return std::chrono::duration<double>(script::Clock::now() - timer->began).count();
   };
@@ -201,12 +214,17 @@ constexpr HostFunction functions[] = {
      "Waits; others are served meanwhile. The time counts for the budget of the call.",
      bind<&sleep>},
     {"kumo.sleep", "seconds: number", "", "The same as kumo.time.sleep.", bind<&sleep>},
+    {"kumo.time.epoch_millis", "", "integer", "Whole milliseconds since the beginning of 1970.",
+     bind<&epoch_millis>},
+    {"kumo.time.since_millis", "milliseconds: integer", "integer",
+     "How many milliseconds ago that was which epoch_millis gave then.", bind<&since_millis>},
     {"kumo.time.start_timer", "label: string", "Timer",
      "Measures until its `done` is called, or until its variable goes when that is declared "
      "`<close>`.",
      bind<&start_timer>},
-    {"Timer:done", "", "number",
-     "The seconds since the timer began; they are logged at level debug, with its label.",
+    {"Timer:done", "", "number|nil",
+     "The seconds since the timer began; they are logged at level debug, with its label. Nil when "
+     "they were before.",
      bind<&timer_done>},
     {"Timer.__close", "", "", "The same as `done`.", bind<&timer_done>},
     {"Time.year", "", "integer", "The year, 1 to 9999. All fields are of UTC.", bind<&year>},

@@ -60,10 +60,18 @@ TEST_F(LibTime, is_reckoned_with_and_compared) {
        "result(d.seconds, d.milliseconds, d.microseconds, d.nanoseconds, tostring(d))",
        R"(-1.5E0 -1500 -1500000 -1500000000 "-1s 500ms")"},
       {"result(kumo.time.parse_duration(1e10).nanoseconds)", "null"},
+      {"local d = kumo.time.parse_duration result(d('15us').microseconds, d '1999 "
+       "ns'.microseconds)",
+       "15 1"},
+      {"local t = kumo.time local now = t.epoch_millis() "
+       "result(now // 1000 - os.time() <= 1, t.since_millis(now - 5000) // 1000)",
+       "true 5"},
+      {"kumo.time.since_millis(1e300)",
+       "error: policy.lua:1: the number of milliseconds is too large"},
       {"result(string.format('%d', kumo.time.parse_duration('5 minutes').seconds // 1))",
        R"("300")"},
       {"local a = kumo.time.from_unix_timestamp(1) local b = a + a",
-       "error: policy.lua:1: argument 2: TimeDelta expected, got userdata"},
+       "error: policy.lua:1: argument 2: TimeDelta expected, got Time"},
       {"local a = kumo.time.from_unix_timestamp(2.5e11) local d = kumo.time.parse_duration(2.5e11) "
        "local b = a + d",
        "error: policy.lua:1: the time is outside of the years 1 to 9999"},
@@ -94,8 +102,9 @@ TEST_F(LibTime, timers_log_what_they_measure) {
   library.expect({
       {"local t = kumo.time.start_timer 'mine' kumo.sleep(0.01) result(t:done() >= 0.01)", "true"},
       {"do local t <close> = kumo.time.start_timer 'closed' end result 'x'", R"("x")"},
+      {"do local t <close> = kumo.time.start_timer 'once' t:done() result(t:done()) end", "null"},
   });
-  ASSERT_EQ(library.world.lines.size(), 2u);
+  ASSERT_EQ(library.world.lines.size(), 3u);
   EXPECT_THAT(library.world.lines[0], HasSubstr("debug policy.lua:1 mine took 0.01"));
   EXPECT_THAT(library.world.lines[1], HasSubstr("debug policy.lua:1 closed took 0.00"));
 }

@@ -82,6 +82,28 @@ AUuid new_v4(Call& call) {
   return made(call, "new_v4", [] { return with_version(random_octets(), 4); });
 }
 
+/// §5.1: 100 nanoseconds since the reform of the calendar; the node is a random one (§6.10).
+std::string time_octets(bool sorts) {
+  constexpr std::uint64_t ticks_until_1970 = 0x01b21dd213814000;
+  using Ticks = std::chrono::duration<std::uint64_t, std::ratio<1, 10'000'000>>;
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  const std::uint64_t ticks = std::chrono::duration_cast<Ticks>(now).count() + ticks_until_1970;
+  // The 60 bits from where the 12 of octets 6 and 7 are the last: §5.6 has the highest in front.
+  const std::uint64_t ordered = sorts ? (ticks >> 12) << 16 | (ticks & 0xfff)
+                                      : ticks << 32 | (ticks >> 32 & 0xffff) << 16 | ticks >> 48;
+  std::string octets = random_octets();
+  for (int i = 0; i < 8; ++i) octets[i] = static_cast<char>(ordered >> (56 - 8 * i));
+  octets[10] = static_cast<char>(octets[10] | 1);
+  return octets;
+}
+
+AUuid new_v1(Call& call) {
+  return made(call, "new_v1", [] { return with_version(time_octets(false), 1); });
+}
+AUuid new_v6(Call& call) {
+  return made(call, "new_v6", [] { return with_version(time_octets(true), 6); });
+}
+
 /// §5.7: 48 bits of milliseconds, so that they sort by time.
 AUuid new_v7(Call& call) {
   return made(call, "new_v7", [] {
@@ -102,7 +124,11 @@ bool same(AUuid a, std::variant<AUuid, std::monostate> b) {
 }
 
 constexpr HostFunction functions[] = {
+    {"kumo.uuid.new_v1", "", "Uuid",
+     "Of the time; a random number is in the place of the machine's address.", bind<&new_v1>},
     {"kumo.uuid.new_v4", "", "Uuid", "A random one.", bind<&new_v4>},
+    {"kumo.uuid.new_v6", "", "Uuid", "The same as new_v1 in an order that sorts by the time.",
+     bind<&new_v6>},
     {"kumo.uuid.new_v7", "", "Uuid", "One that sorts by the time it was made at.", bind<&new_v7>},
     {"kumo.uuid.parse", "text: string", "Uuid",
      "Of any of the forms that a Uuid has, in either case.", bind<&parse>},

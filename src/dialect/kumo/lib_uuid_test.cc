@@ -24,6 +24,14 @@ TEST(LibUuid, is_made_and_read) {
        "'^%x+%-%x+%-7%x%x%x%-[89ab]%x%x%x%-%x+$' ~= nil, "
        "math.abs(tonumber(a.simple:sub(1, 12), 16) // 1000 - os.time()) < 5)",
        "true true"},
+      // Both have the time: of version 1 its parts stand the other way round.
+      {"local a, b = kumo.uuid.new_v1().simple, kumo.uuid.new_v6().simple "
+       "local first = tonumber(a:sub(14, 16) .. a:sub(9, 12) .. a:sub(1, 8), 16) "
+       "local second = tonumber(b:sub(1, 12) .. b:sub(14, 16), 16) "
+       "local since_1970 = first // 10000000 - 12219292800 "
+       "result(a:sub(13, 13), second >= first and second - first < 100000000, "
+       "math.abs(since_1970 - os.time()) < 5)",
+       R"("1" true true)"},
       {"local u = kumo.uuid local a = u.new_v4() result(a == u.parse(a.urn), a == "
        "u.new_v4())",
        "true false"},

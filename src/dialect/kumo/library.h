@@ -23,6 +23,7 @@ script::HostTable sqlite_functions();
 script::HostTable string_functions();
 script::HostTable time_functions();
 script::HostTable uuid_functions();
+script::HostTable version_functions();
 
 /// All of them.
 std::vector<script::HostTable> library();

@@ -79,7 +79,8 @@ TEST(Library, a_script_runs_again_from_its_record) {
       "m.is_mx, m.domain_name)",
       "result(kumo.dns.lookup_addr 'example.com', kumo.dns.rbl_lookup('192.0.2.7', 'bl.example'))",
       "result(kumo.time.now().rfc3339, kumo.time.from_unix_timestamp(1).elapsed.microseconds)",
-      "result(kumo.uuid.new_v4().urn, kumo.uuid.new_v7().urn)",
+      "local u = kumo.uuid result(u.new_v1().urn, u.new_v4().urn, u.new_v6().urn, u.new_v7().urn)",
+      "result(kumo.time.epoch_millis(), kumo.time.since_millis(5))",
       "kumo.sleep(0.001) result(kumo.time.start_timer 'x':done())",
       "result(kumo.crypto.verify_password('s3cr3t', "
       "'$2y$04$6pWeeeFkRs.zHb2yHs2Q2u30z3O4L9qoGQHWZNKjvXmG5ucWKQ18q'))",

@@ -50,10 +50,13 @@ std::string events_part() {
       never += (never.empty() ? "`" : ", `") + std::string(event.name) + "`";
     }
   }
-  page += "\n" + in_lines("Never fired: " + never +
-                              ". A policy that handles one of them loads with a warning. Any other "
-                              "name is one of the policy's own, which nothing fires.",
-                          "");
+  page +=
+      "\n" +
+      in_lines(
+          "Never fired: " + never +
+              ". A policy that handles one of them loads with a warning. Any other "
+              "name is one of the policy's own, which only key sources fire (kumo.secrets.load).",
+          "");
   return page;
 }
 
@@ -61,7 +64,8 @@ std::string row_item(const Documented& one) {
   const script::HostFunction& row = *one.row;
   if (!is_class(one.owner) || !one.member.starts_with("__")) {
     const bool is_field = is_class(one.owner) && one.separator == '.';
-    if (is_field) return item(fmt::format("{}: {}", row.name, row.returns), row.help);
+    if (is_field || row.constant)
+      return item(fmt::format("{}: {}", row.name, row.returns), row.help);
     return item(signature(row.name, row.parameters, row.returns), row.help);
   }
   static const std::map<std::string_view, std::string_view> operators = {

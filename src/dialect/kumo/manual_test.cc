@@ -61,13 +61,14 @@ std::string plain(std::string_view name) {
   return text;
 }
 
-/// The functions of a table, of those below it by their path.
+/// The functions and texts of a table, of those below it by their path.
 void walk(lua_State* L, const std::string& path, Names& found) {
   luaL_checkstack(L, 6, "deep");
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
     const std::string name = path + "." + lua_tostring(L, -2);
-    if (lua_isfunction(L, -1)) found.insert(name);
+    const bool text = lua_type(L, -1) == LUA_TSTRING && name.find(".__") == std::string::npos;
+    if (lua_isfunction(L, -1) || text) found.insert(name);
     if (lua_istable(L, -1)) walk(L, name, found);
     lua_pop(L, 1);
   }
@@ -196,8 +197,9 @@ TEST(LuaManual, the_files_for_editors_are_lua) {
         const Documented one = documented(row);
         if (path != "kumo.lua" || one.owner == "sqlite" || one.member.starts_with("__")) continue;
         const bool is_field = is_class(one.owner) && one.separator == '.';
-        const std::string line = is_field ? "---@field " + std::string(one.member) + " "
-                                          : "\nfunction " + std::string(row.name) + "(";
+        const std::string line = is_field       ? "---@field " + std::string(one.member) + " "
+                                 : row.constant ? "\n" + std::string(row.name) + " = nil\n"
+                                                : "\nfunction " + std::string(row.name) + "(";
         EXPECT_NE(text.find(line), std::string::npos) << line;
       }
     }

@@ -47,9 +47,18 @@ class Watch {
   Clock::time_point deadline_;
 };
 
+/// One connection, one file: a file that ATTACH or VACUUM INTO names would be made, and written to
+/// from a connection that is read only. VACUUM itself attaches a file without a name.
+int authorize(void*, int action, const char* file, const char*, const char*, const char*) {
+  if (action != SQLITE_ATTACH) return SQLITE_OK;
+  const std::string_view name = file != nullptr ? file : "?";
+  return name.empty() || name == ":memory:" ? SQLITE_OK : SQLITE_DENY;
+}
+
 class Statement {
  public:
   Statement(sqlite3* handle, const std::string& sql) : handle_(handle) {
+    demand(sql.find('\0') == std::string::npos, "sqlite: the statement has a NUL in it");
     const char* rest = nullptr;
     statement_ = prepared(sql.data(), sql.data() + sql.size(), &rest);
     demand(statement_ != nullptr, "sqlite: there is no statement");
@@ -61,11 +70,8 @@ class Statement {
 
   void bind(const std::vector<json::value>& values) {
     if (values.size() == 1 && values[0].is_object()) return bind_names(values[0].get_object());
-    const int wanted = sqlite3_bind_parameter_count(statement_.get());
-    demand(static_cast<int>(values.size()) == wanted,
-           "sqlite: the statement has " + std::to_string(wanted) + " parameters, " +
-               std::to_string(values.size()) + " values are given");
-    for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
+    if (values.size() == 1 && values[0].is_array()) return bind_places(values[0].get_array());
+    bind_places(values);
   }
 
   json::value run(SqliteRows form) {
@@ -95,7 +101,23 @@ class Statement {
     return std::unique_ptr<sqlite3_stmt, Finish>(raw);
   }
 
+  template <class Values>
+  void bind_places(const Values& values) {
+    const int wanted = sqlite3_bind_parameter_count(statement_.get());
+    demand(static_cast<int>(values.size()) == wanted,
+           "sqlite: the statement has " + std::to_string(wanted) + " parameters, " +
+               std::to_string(values.size()) + " values are given");
+    for (int i = 1; i <= wanted; ++i) bind(i, values[static_cast<std::size_t>(i) - 1]);
+  }
+
+  /// A name without a value is NULL: a table cannot say nil.
   void bind_names(const json::object& values) {
+    const int wanted = sqlite3_bind_parameter_count(statement_.get());
+    for (int i = 1; i <= wanted; ++i) {
+      const char* name = sqlite3_bind_parameter_name(statement_.get(), i);
+      demand(name != nullptr && name[0] != '?',
+             "sqlite: a table of names has no value for the statement's `?`");
+    }
     for (const auto& pair : values) {
       int index = 0;
       for (const char* sign : {":", "@", "$"}) {
@@ -237,6 +259,7 @@ void SqliteConnection::open() {
   }
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_set_authorizer(raw, authorize, nullptr);
   sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, static_cast<int>(most_octets));
   handle_ = std::move(opened);
 }

@@ -19,6 +19,9 @@ constexpr std::string_view head =
 std::string function_text(const Documented& one, std::string_view variable) {
   const script::HostFunction& row = *one.row;
   std::string text = in_lines(row.help, "---");
+  if (row.constant) {
+    return text + fmt::format("---@type {}\n{}.{} = nil\n\n", row.returns, variable, one.member);
+  }
   std::string names;
   for (const auto& [name, type] : parameters_of(row.parameters)) {
     text += fmt::format("---@param {} {}\n", name, type);

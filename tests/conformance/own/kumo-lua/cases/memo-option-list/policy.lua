@@ -1,0 +1,2 @@
+local f = kumo.memoize(tostring,
+  { 'x', '5 minutes' })

@@ -1,0 +1,5 @@
+local f = kumo.memoize(function(domain)
+  kumo.sleep(0.4)
+  kumo.reject(553, '5.1.8 not from ' .. domain)
+end, { name = 'domains', ttl = '5 minutes', capacity = 10 })
+kumo.on('smtp_server_mail_from', function(sender) f(sender.domain) end)
