@@ -256,8 +256,9 @@ TEST_F(AuthenticatorTest, new_limits_judge_what_was_counted) {
   authenticator_->set_limits(limits);
   EXPECT_EQ(attempt("u").kind, Kind::refused);
   limits.exempt = {};
-  limits.lockout = 1ns;
+  limits.lockout = 1ms;
   authenticator_->set_limits(limits);
+  std::this_thread::sleep_for(2ms);
   EXPECT_EQ(attempt("u").kind, Kind::refused) << "the lock is over";
 }
 
