@@ -3,6 +3,7 @@
 #include "gateway/auth_source_verifier.h"
 #include "invariant.h"
 #include "smtp/auth_exchange.h"
+#include "smtp/saslprep.h"
 
 using namespace postern;
 using namespace postern::smtp;
@@ -16,7 +17,8 @@ constexpr std::string_view mechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256", "S
 void check(const Auth& auth) {
   must(fit_identity(auth.authn_id) && fit_identity(auth.authz_id), "names are names");
   must(auth.proof != Proof::right, "without the password nothing is proved");
-  if (auth.mechanism == "PLAIN" || auth.mechanism == "LOGIN") must(!auth.authn_id.empty(), "a name");
+  if (auth.mechanism == "PLAIN" || auth.mechanism == "LOGIN")
+    must(!auth.authn_id.empty(), "a name");
   if (auth.mechanism == "OAUTHBEARER") must(!auth.password.empty(), "a token");
 }
 
@@ -38,8 +40,8 @@ void converse(std::string_view mechanism, std::string_view text) {
       step = exchange.challenge(keys, "server");
     }
     must(is_ascii(std::get<Challenge>(step).text), "challenges are base64");
-    step = exchange.respond(line.starts_with('!') ? std::string(line.substr(1))
-                                                  : base64_encode(line));
+    step =
+        exchange.respond(line.starts_with('!') ? std::string(line.substr(1)) : base64_encode(line));
   }
 }
 
@@ -53,10 +55,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     must(keys->iterations <= max_scram_iterations, "no key takes for ever");
     must(keys->stored_key.size() == 32 && keys->server_key.size() == 32, "keys are whole");
   }
+  for (const Unassigned unassigned : {Unassigned::allowed, Unassigned::refused}) {
+    const auto prepared = saslprep(text, unassigned);
+    if (!prepared) continue;
+    must(!prepared->empty() && is_utf8(*prepared), "a prepared text is text");
+    must(prepared->find('\0') == std::string::npos, "without NUL");
+  }
   const gateway::DovecotReply reply = gateway::parse_dovecot_reply(text);
   if (const auto user = reply.value("user")) must(user->size() <= text.size(), "a value");
-  const std::string sql = gateway::with_names(
-      text, [](std::string_view name) { return ":" + std::string(name); });
+  const std::string sql =
+      gateway::with_names(text, [](std::string_view name) { return ":" + std::string(name); });
   must(sql == text, "a query keeps all that is not a name");
   return 0;
 }

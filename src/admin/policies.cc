@@ -7,6 +7,7 @@
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/fields.h"
 #include "policy/bcrypt.h"
+#include "policy/stored_password.h"
 #include "store/store.h"
 
 namespace postern::admin {
@@ -91,7 +92,10 @@ Task<PolicyWrite> Policies::with_hashes(PolicyWrite write) {
   auto work = [write = std::move(write)]() mutable -> Result<PolicyWrite> {
     std::optional<Error> trouble;
     dialect::webhook::hash_passwords(write, [&](const Secret& password) {
-      Result<Secret> hash = policy::bcrypt_hash(password);
+      // RFC 4616 §2: what a hash is made of is prepared first. Clients may send either spelling.
+      const std::vector<Secret> spellings = policy::spellings_of(password);
+      const bool prepared = !spellings.empty() && policy::is_hashable(spellings.front());
+      Result<Secret> hash = policy::bcrypt_hash(prepared ? spellings.front() : password);
       if (!hash) trouble = hash.error();
       return hash ? std::move(*hash) : Secret();
     });

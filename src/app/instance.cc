@@ -345,14 +345,8 @@ Instance::Started Instance::open_delivery() {
   source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue);
   const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
   if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
-  authenticator_ = std::make_unique<gateway::Authenticator>(
-      gateway::AuthLimits{.failures_per_address = auth.failures_per_address,
-                          .failures_per_subnet = auth.failures_per_subnet,
-                          .failures_per_account = auth.failures_per_account,
-                          .window = auth.failure_window,
-                          .lockout = auth.lockout,
-                          .exempt = config_.limits.exempt_networks},
-      salt_key->reveal());
+  authenticator_ =
+      std::make_unique<gateway::Authenticator>(auth_limits(config_), salt_key->reveal());
   auto verifiers = verifiers_of(config_);
   if (!verifiers) return tl::unexpected(verifiers.error());
   authenticator_->set_verifiers(std::move(*verifiers));
@@ -566,6 +560,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   }
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
   authenticator_->set_verifiers(std::move(*verifiers));
+  authenticator_->set_limits(auth_limits(config));
   if (config.queue != config_.queue ||
       config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
     telemetry::log::warning("config.needs_restart")

@@ -88,6 +88,15 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   return settings;
 }
 
+gateway::AuthLimits auth_limits(const Config& config) {
+  return {.failures_per_address = config.auth.failures_per_address,
+          .failures_per_subnet = config.auth.failures_per_subnet,
+          .failures_per_account = config.auth.failures_per_account,
+          .window = config.auth.failure_window,
+          .lockout = config.auth.lockout,
+          .exempt = config.limits.exempt_networks};
+}
+
 policy::AuthenticationOptions authentication_options(const Config& config) {
   const AuthenticationConfig& given = config.authentication;
   return {.receiver = config.server.hostname,

@@ -4,6 +4,7 @@
 #include "admin/running_lists.h"
 #include "app/config.h"
 #include "deliver/webhook_delivery.h"
+#include "gateway/authenticator.h"
 #include "gateway/settings.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
@@ -12,6 +13,7 @@ namespace postern::app {
 
 // The configuration in the words of each room. What is not a key (stores, certificates, folders)
 // the caller adds.
+gateway::AuthLimits auth_limits(const Config& config);
 gateway::ListenerSettings session_settings(const ListenerConfig& listener, const Config& config);
 RestrictionsConfig restrictions_of(const admin::Lists& lists);
 /// What a session of a listener takes and offers is up to the lists that judge it.

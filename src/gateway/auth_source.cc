@@ -10,6 +10,7 @@
 #include "gateway/auth_source_verifier.h"
 #include "gateway/authenticator.h"
 #include "net/http_target.h"
+#include "smtp/saslprep.h"
 
 namespace postern::gateway {
 
@@ -191,7 +192,10 @@ std::shared_ptr<const policy::StoredPassword> TableVerifier::noted(
 
 Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
                                     const policy::Evidence&) const {
-  const Stored found = co_await stored(attempt.authn_id);
+  // RFC 4616 §2: whoever compares prepares. An identity without a spelling is nobody's.
+  const auto name = smtp::saslprep(attempt.authn_id, smtp::Unassigned::allowed);
+  if (!name) co_return AuthAnswer{.detail = "no name that SASLprep allows"};
+  const Stored found = co_await stored(*name);
   if (!found) co_return AuthAnswer{.kind = Said::unavailable, .detail = found.error().message};
   const std::shared_ptr<const policy::StoredPassword> hash = noted(*found);
   if (!hash) co_return AuthAnswer{.detail = "no such user"};
@@ -201,7 +205,7 @@ Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
   if (!*found) co_return AuthAnswer{.detail = "no such user"};
   if (!*right) co_return AuthAnswer{.kind = Said::refused, .detail = "wrong password"};
   AuthAnswer answer{.kind = Said::accepted};
-  answer.identity.username = attempt.authn_id;
+  answer.identity.username = *name;
   co_return answer;
 }
 

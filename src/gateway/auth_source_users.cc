@@ -10,6 +10,7 @@
 
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
+#include "smtp/saslprep.h"
 #include "telemetry/log.h"
 
 namespace postern::gateway {
@@ -28,7 +29,9 @@ Result<void> add_user(Table& table, std::string_view line, PlainText plain,
   std::string_view text = line.substr(colon + 1);
   Result<StoredPassword> stored = StoredPassword::parse(text, plain);
   if (!stored) return fail(Fault::malformed, place + ": " + stored.error().message);
-  if (!table.emplace(std::string(line.substr(0, colon)), std::move(*stored)).second)
+  auto name = smtp::saslprep(line.substr(0, colon), smtp::Unassigned::allowed);
+  if (!name) return fail(Fault::malformed, place + ": a name that SASLprep (RFC 4013) refuses");
+  if (!table.emplace(std::move(*name), std::move(*stored)).second)
     return fail(Fault::malformed, place + ": a user of this name stands further above");
   return {};
 }

@@ -7,6 +7,7 @@
 
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "smtp/saslprep.h"
 #include "telemetry/log.h"
 
 namespace postern::gateway {
@@ -53,6 +54,14 @@ bool may_be(const policy::AuthAttempt& attempt, const policy::Authentication& id
          (attempt.authz_id == attempt.authn_id && attempt.mechanism != "OAUTHBEARER");
 }
 
+std::optional<std::string> prepared(const std::string& name) {
+  return smtp::saslprep(name, smtp::Unassigned::allowed);
+}
+
+/// What failures are counted by: with the name as it was sent, another spelling would be another
+/// account.
+std::string account_of(const std::string& name) { return lower(prepared(name).value_or(name)); }
+
 bool is_refusal(const std::optional<smtp::Reply>& reply) {
   return reply && reply->code >= 400 && reply->code < 600;
 }
@@ -67,12 +76,17 @@ std::span<const std::string_view> auth_check_names() {
 }
 
 Authenticator::Authenticator(AuthLimits limits, std::string salt_key)
-    : limits_(std::move(limits)),
-      salt_key_(salt_key.empty() ? random_octets(32) : std::move(salt_key)),
-      by_address_(limits_.failures_per_address, limits_.window, limits_.lockout),
-      by_subnet_(limits_.failures_per_subnet, limits_.window, limits_.lockout),
-      by_account_(limits_.failures_per_account, limits_.window, limits_.lockout),
-      verifiers_(std::make_shared<const Verifiers>()) {}
+    : salt_key_(salt_key.empty() ? random_octets(32) : std::move(salt_key)),
+      verifiers_(std::make_shared<const Verifiers>()) {
+  set_limits(std::move(limits));
+}
+
+void Authenticator::set_limits(AuthLimits limits) {
+  by_address_.set_limits(limits.failures_per_address, limits.window, limits.lockout);
+  by_subnet_.set_limits(limits.failures_per_subnet, limits.window, limits.lockout);
+  by_account_.set_limits(limits.failures_per_account, limits.window, limits.lockout);
+  exempt_.store(std::make_shared<const CidrSet>(std::move(limits.exempt)));
+}
 
 void Authenticator::set_verifiers(std::shared_ptr<const Verifiers> verifiers) {
   verifiers_.store(std::move(verifiers));
@@ -96,7 +110,7 @@ std::string Authenticator::mechanisms() const {
 
 void Authenticator::note_failure(const IpAddress& client, const std::string& account) {
   const auto now = WindowCounter::Clock::now();
-  if (!limits_.exempt.contains(client)) {
+  if (!exempt_.load()->contains(client)) {
     by_address_.add(subscriber_key(client), now);
     by_subnet_.add(subnet_key(client), now);
   }
@@ -106,7 +120,7 @@ void Authenticator::note_failure(const IpAddress& client, const std::string& acc
 bool Authenticator::is_locked(const IpAddress& client, const std::string& account,
                               std::vector<policy::Step>& steps) {
   const auto now = WindowCounter::Clock::now();
-  const bool counted = !limits_.exempt.contains(client);
+  const bool counted = !exempt_.load()->contains(client);
   std::string_view by;
   if (counted && by_address_.exceeded(subscriber_key(client), now)) {
     by = "too many failures from this address";
@@ -129,13 +143,13 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
                                     .authn_id = std::move(event.authn_id),
                                     .password = std::move(event.password)};
   const IpAddress client = evidence.session.client_ip;
-  const std::string account = lower(attempt.authn_id);
+  const std::string account = account_of(attempt.authn_id);
   if (is_locked(client, account, steps)) co_return Result{.kind = Kind::throttled};
 
   AuthAnswer answer;
   if (event.proof != smtp::Proof::none) {
     answer.kind = event.proof == smtp::Proof::right ? Said::accepted : Said::refused;
-    answer.identity.username = attempt.authn_id;
+    answer.identity.username = prepared(attempt.authn_id).value_or(attempt.authn_id);
     steps.push_back(step_of("scram", {}, answer));
   } else if (!attempt.password.empty()) {
     const auto verifiers = verifiers_.load();
@@ -150,6 +164,8 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     result.kind = Kind::unavailable;
     co_return result;
   }
+  // Guesses that came together, while the first of them were looked into, are told nothing either.
+  if (is_locked(client, account, steps)) co_return Result{.kind = Kind::throttled};
   result.identity = std::move(answer.identity);
   if (result.identity.authz_id.empty()) result.identity.authz_id = result.identity.username;
   if (answer.kind == Said::accepted && may_be(attempt, result.identity)) {
@@ -174,14 +190,22 @@ policy::ScramKeys Authenticator::made_up(const std::string& name) const {
 
 Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     std::string name, IpAddress client, std::vector<policy::Step>& steps) {
-  if (is_locked(client, lower(name), steps)) co_return tl::unexpected(Kind::throttled);
+  const std::string account = account_of(name);
+  if (is_locked(client, account, steps)) co_return tl::unexpected(Kind::throttled);
+  // RFC 5802 §5.1: prepared as a query; what cannot be ends the exchange.
+  const std::optional<std::string> known_as = prepared(name);
+  if (!known_as) {
+    steps.push_back(step_of("scram", {}, {.kind = Said::refused, .detail = "no name"}));
+    note_failure(client, account);
+    co_return tl::unexpected(Kind::refused);
+  }
   const auto verifiers = verifiers_.load();
   for (const auto& verifier : *verifiers) {
     if (!verifier->serves("SCRAM-SHA-256")) continue;
     ::postern::Result<std::optional<policy::ScramKeys>> found =
         fail(Fault::temporary, "the verifier failed");
     try {
-      found = co_await verifier->scram_keys(name);
+      found = co_await verifier->scram_keys(*known_as);
     } catch (const std::exception& error) {
       found = fail(Fault::temporary, error.what());
     }
@@ -202,7 +226,7 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     usual_salt_ = std::min<std::size_t>((*found)->salt.size(), 32);
     co_return std::move(**found);
   }
-  co_return made_up(name);
+  co_return made_up(*known_as);
 }
 
 }  // namespace postern::gateway

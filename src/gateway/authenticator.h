@@ -47,6 +47,9 @@ class Authenticator {
   /// names are made up.
   explicit Authenticator(AuthLimits limits, std::string salt_key = {});
 
+  /// From the next attempt on these hold; what was counted stays.
+  void set_limits(AuthLimits limits);
+
   /// From the next attempt on these are asked, in this order.
   void set_verifiers(std::shared_ptr<const Verifiers> verifiers);
   bool serves(std::string_view mechanism) const;
@@ -60,7 +63,7 @@ class Authenticator {
                       std::vector<policy::Step>& steps);
 
   /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's. The error is
-  /// `throttled` or `unavailable`.
+  /// `throttled`, `unavailable`, or `refused` of what SASLprep refuses as a name.
   Task<tl::expected<policy::ScramKeys, Result::Kind>> scram_keys(std::string name, IpAddress client,
                                                                  std::vector<policy::Step>& steps);
 
@@ -70,7 +73,7 @@ class Authenticator {
   void note_failure(const IpAddress& client, const std::string& account);
   policy::ScramKeys made_up(const std::string& name) const;
 
-  const AuthLimits limits_;
+  std::atomic<std::shared_ptr<const CidrSet>> exempt_;
   const std::string salt_key_;
   WindowCounter by_address_;
   WindowCounter by_subnet_;

@@ -1,6 +1,8 @@
 #include "gateway/authenticator.h"
 
 #include <gtest/gtest.h>
+#include <functional>
+#include <thread>
 
 #include "policy/testing.h"
 
@@ -22,6 +24,7 @@ class Says final : public policy::Verifier {
   Task<AuthAnswer> verify(const policy::AuthAttempt&, policy::Evidence&, policy::Gatherer&,
                           std::vector<policy::Step>&) const override {
     ++asked;
+    if (while_asked) while_asked();
     if (answer_.detail == "throw") throw std::runtime_error("out of order");
     co_return answer_;
   }
@@ -30,6 +33,7 @@ class Says final : public policy::Verifier {
     co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 5000));
   }
   mutable int asked = 0;
+  std::function<void()> while_asked;
 
  private:
   std::string_view name_;
@@ -215,6 +219,49 @@ TEST_F(AuthenticatorTest, counts_subnets_and_names_and_no_trouble) {
   for (int i = 0; i < 5; ++i) EXPECT_EQ(attempt("u").kind, Kind::unavailable);
 }
 
+// RFC 4616 §2.
+TEST_F(AuthenticatorTest, spellings_of_a_name_are_one_account) {
+  add("a", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 3});
+  for (const char* user : {"sc\u00adott", "\uff33cott", "SCOTT"})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("scott").kind, Kind::throttled);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("no\ue000name").kind, Kind::refused);
+  EXPECT_EQ(attempt("no\ue000name").kind, Kind::throttled);
+}
+
+TEST_F(AuthenticatorTest, guesses_that_came_together_are_told_nothing) {
+  const auto slow = add("a", accepts("scott"));
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  slow->while_asked = [&] {
+    slow->while_asked = {};
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(attempt("scott", "p", "another").kind, Kind::refused);
+  };
+  EXPECT_EQ(attempt("scott").kind, Kind::throttled) << "locked meanwhile";
+}
+
+TEST_F(AuthenticatorTest, new_limits_judge_what_was_counted) {
+  add("a", {});
+  AuthLimits limits{.failures_per_address = 5, .failures_per_subnet = 0, .failures_per_account = 0};
+  use(limits);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
+  limits.failures_per_address = 3;
+  authenticator_->set_limits(limits);
+  EXPECT_EQ(attempt("u").kind, Kind::throttled);
+  limits.failures_per_address = 5;
+  authenticator_->set_limits(limits);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(attempt("u").kind, Kind::refused);
+  EXPECT_EQ(attempt("u").kind, Kind::throttled);
+  limits.exempt = CidrSet({*Cidr::parse("192.0.2.0/24")});
+  authenticator_->set_limits(limits);
+  EXPECT_EQ(attempt("u").kind, Kind::refused);
+  limits.exempt = {};
+  limits.lockout = 1ms;
+  authenticator_->set_limits(limits);
+  std::this_thread::sleep_for(2ms);
+  EXPECT_EQ(attempt("u").kind, Kind::refused) << "the lock is over";
+}
+
 TEST_F(AuthenticatorTest, the_defaults_lock_nobody_within_ten_failures) {
   add("a", {});
   for (int i = 0; i < 10; ++i) EXPECT_EQ(attempt("scott").kind, Kind::refused) << i;
@@ -236,6 +283,11 @@ TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
   EXPECT_NE(ghost.salt, keys("spectre").salt);
   EXPECT_NE(ghost.stored_key, keys("ghost").stored_key);
   EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
+  // RFC 5802 §5.1: names are prepared; what cannot be ends the exchange.
+  EXPECT_EQ(keys("sc\u00adott").salt, known.salt);
+  EXPECT_EQ(keys("gho\u00adst").salt, ghost.salt);
+  EXPECT_EQ(policy::testing::run(authenticator_->scram_keys("a\ue000", client, steps)).error(),
+            Kind::refused);
 }
 
 TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
@@ -249,6 +301,7 @@ TEST_F(AuthenticatorTest, a_wrong_proof_is_a_failure_like_any_other) {
         authenticator_->verify(std::move(event), evidence, gatherer, steps));
   };
   EXPECT_EQ(proven(smtp::Proof::right, "").identity.username, "scott");
+  EXPECT_EQ(proven(smtp::Proof::right, "scott").kind, Kind::accepted);
   EXPECT_EQ(proven(smtp::Proof::wrong, "").kind, Kind::refused);
   EXPECT_EQ(proven(smtp::Proof::right, "").kind, Kind::throttled);
   EXPECT_EQ(

@@ -143,9 +143,10 @@ Task<bool> Connection::handshake() {
   metrics_.handshake(telemetry::Handshake::ok, facts->version);
   transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
   transaction_.session().server_name = facts->server_name;
-  smtp::ChannelBindings bindings{.exporter = stream_.tls_exporter(), .server_end_point = {}};
-  if (!bindings.exporter.empty()) bindings.server_end_point = stream_.tls_server_end_point();
-  session_.tls_started(std::move(bindings));
+  net::ChannelBinding binding = stream_.channel_binding();
+  session_.tls_started({.exporter = std::move(binding.exporter),
+                        .server_end_point = std::move(binding.server_end_point),
+                        .unique = std::move(binding.unique)});
   co_return true;
 }
 
@@ -329,7 +330,7 @@ Task<void> Connection::answer_auth(smtp::Auth event) {
   deadline_.set(Clock::time_point::max());
   const Clock::time_point came = Clock::now();
   const smtp::Reply reply = co_await transaction_.auth(std::move(event));
-  if (reply.code == 535) co_await pause(auth_delay(came));
+  if (reply.permanent()) co_await pause(auth_delay(came));
   answer(policy::Stage::auth, telemetry::Verb::auth, reply);
 }
 
@@ -344,8 +345,10 @@ std::chrono::milliseconds Connection::auth_delay(Clock::time_point came) const {
 
 Task<void> Connection::answer_scram(smtp::ScramName event) {
   deadline_.set(Clock::time_point::max());
+  const Clock::time_point came = Clock::now();
   const auto keys = co_await transaction_.scram_keys(std::move(event));
   if (!keys) {
+    if (keys.error().permanent()) co_await pause(auth_delay(came));
     answer(policy::Stage::auth, telemetry::Verb::auth, keys.error());
     co_return;
   }

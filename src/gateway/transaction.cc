@@ -224,6 +224,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   record(std::move(asked));
   evidence_.session.auth = std::move(result.identity);
   evidence_.session.auth->mechanism = mechanism;
+  if (auto& script = evidence_.session.script) script->forget_identity();
   smtp::Reply refusal = co_await decide(Stage::auth);
   if (!is_yes(refusal)) {
     evidence_.session.auth.reset();
@@ -491,6 +492,7 @@ void Transaction::forget_session() {
   if (auto& script = evidence_.session.script) {
     script->meta = script->meta_at_connect;
     script->offered.reset();
+    script->greeted_as.clear();
   }
 }
 

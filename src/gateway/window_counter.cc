@@ -8,6 +8,14 @@ WindowCounter::WindowCounter(std::uint64_t limit, Clock::duration window, Clock:
                              std::size_t max_keys)
     : limit_(limit), window_(window), lockout_(lockout), max_keys_(max_keys) {}
 
+void WindowCounter::set_limits(std::uint64_t limit, Clock::duration window,
+                               Clock::duration lockout) {
+  const std::lock_guard lock(mutex_);
+  limit_ = limit;
+  window_ = window;
+  lockout_ = lockout;
+}
+
 bool WindowCounter::is_over(const Entry& entry, Clock::time_point now) const {
   const bool locked = entry.count >= limit_ && lockout_ != Clock::duration::zero();
   return now - entry.started >= (locked ? lockout_ : window_);
@@ -23,15 +31,15 @@ void WindowCounter::sweep(Clock::time_point now) {
 }
 
 bool WindowCounter::exceeded(std::string_view key, Clock::time_point now) {
-  if (limit_ == 0) return false;
   const std::lock_guard lock(mutex_);
+  if (limit_ == 0) return false;
   const auto found = entries_.find(std::string(key));
   return found != entries_.end() && found->second.count >= limit_ && !is_over(found->second, now);
 }
 
 bool WindowCounter::add(std::string_view key, Clock::time_point now) {
-  if (limit_ == 0) return true;
   const std::lock_guard lock(mutex_);
+  if (limit_ == 0) return true;
   if (entries_.size() >= sweep_at_) sweep(now);
   Entry& entry = entries_[std::string(key)];
   if (entry.count == 0 || is_over(entry, now)) entry = {.started = now, .count = 0};

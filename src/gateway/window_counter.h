@@ -16,10 +16,15 @@ class WindowCounter {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// One that counts nothing until it has limits.
+  WindowCounter() : WindowCounter(0, Clock::duration::zero()) {}
   /// `limit` 0 never counts as exceeded. From the event that reaches the limit on it counts as
   /// exceeded for `lockout`, or, where that is 0, until the window is over.
   WindowCounter(std::uint64_t limit, Clock::duration window,
                 Clock::duration lockout = Clock::duration::zero(), std::size_t max_keys = 100'000);
+
+  /// As the constructor takes them. What was counted stays, and is judged by these.
+  void set_limits(std::uint64_t limit, Clock::duration window, Clock::duration lockout);
 
   bool exceeded(std::string_view key, Clock::time_point now);
   /// Counts one event; true while the limit is not exceeded by it.
@@ -34,9 +39,9 @@ class WindowCounter {
   bool is_over(const Entry& entry, Clock::time_point now) const;
   void sweep(Clock::time_point now);
 
-  const std::uint64_t limit_;
-  const Clock::duration window_;
-  const Clock::duration lockout_;
+  std::uint64_t limit_;
+  Clock::duration window_;
+  Clock::duration lockout_;
   const std::size_t max_keys_;
   std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;

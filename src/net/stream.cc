@@ -279,33 +279,8 @@ std::optional<TlsFacts> Stream::tls_facts() const {
                   name != nullptr ? name : ""};
 }
 
-std::string Stream::tls_exporter() const {
-  // Before TLS 1.3 clients bind to tls-unique, if at all (RFC 9266 §1).
-  if (!ssl_ || SSL_version(ssl_.get()) < TLS1_3_VERSION) return {};
-  constexpr std::string_view label = "EXPORTER-Channel-Binding";
-  std::string out(32, '\0');
-  const int done = SSL_export_keying_material(
-      ssl_.get(), reinterpret_cast<unsigned char*>(out.data()), out.size(), label.data(),
-      label.size(), reinterpret_cast<const unsigned char*>(""), 0, 1);
-  return done == 1 ? out : std::string();
-}
-
-std::string Stream::tls_server_end_point() const {
-  X509* const certificate = ssl_ ? SSL_get_certificate(ssl_.get()) : nullptr;
-  int digest = NID_undef;
-  if (certificate == nullptr ||
-      OBJ_find_sigid_algs(X509_get_signature_nid(certificate), &digest, nullptr) != 1)
-    return {};
-  // RFC 5929 §4.1: the signature's own hash, with SHA-256 in the place of the broken ones.
-  if (digest == NID_md5 || digest == NID_sha1) digest = NID_sha256;
-  const EVP_MD* const hash = EVP_get_digestbynid(digest);
-  std::string out(EVP_MAX_MD_SIZE, '\0');
-  unsigned size = 0;
-  if (hash == nullptr ||
-      X509_digest(certificate, hash, reinterpret_cast<unsigned char*>(out.data()), &size) != 1)
-    return {};
-  out.resize(size);
-  return out;
+ChannelBinding Stream::channel_binding() const {
+  return ssl_ ? net::channel_binding(ssl_.get()) : ChannelBinding{};
 }
 
 bool Stream::peer_verified() const {

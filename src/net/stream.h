@@ -12,6 +12,7 @@
 
 #include "base/ip.h"
 #include "base/task.h"
+#include "net/channel_binding.h"
 #include "net/tls.h"
 #include "net/tls_client.h"
 
@@ -55,10 +56,8 @@ class Stream {
 
   bool is_tls() const { return ssl_ != nullptr; }
   std::optional<TlsFacts> tls_facts() const;
-  /// Channel bindings of a handshake as the server, in octets; empty where there is none:
-  /// tls-exporter (RFC 9266, TLS 1.3), tls-server-end-point (RFC 5929 §4).
-  std::string tls_exporter() const;
-  std::string tls_server_end_point() const;
+  /// Of a handshake as the server.
+  ChannelBinding channel_binding() const;
   /// As the client: the certificate is what the peer's names or TLSA records ask for, demanded or
   /// not.
   bool peer_verified() const;

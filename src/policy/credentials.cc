@@ -6,16 +6,23 @@
 #include <sodium.h>
 
 #include "policy/bcrypt.h"
+#include "policy/stored_password.h"
+#include "smtp/saslprep.h"
 
 namespace postern::policy {
 
 PasswordCheck plan_password_check(const Directory& directory, std::string_view username,
                                   const Secret& password) {
   PasswordCheck check;
+  const auto prepared = smtp::saslprep(username, smtp::Unassigned::allowed);
   check.username = std::string(split_login(username).username);
-  check.hash = is_hashable(password);
+  check.hash = prepared && is_hashable(password) && !spellings_of(password).empty();
   if (!check.hash) return check;
   check.matches = directory.credentials(username, max_hashes_per_auth);
+  if (check.matches.empty()) {  // RFC 4616 §2; names are kept as whoever made the policy wrote them
+    check.username = std::string(split_login(*prepared).username);
+    check.matches = directory.credentials(*prepared, max_hashes_per_auth);
+  }
   if (check.matches.empty()) check.dummy = unmatched_hash(directory.usual_cost());
   return check;
 }
@@ -50,7 +57,12 @@ std::optional<std::map<std::string, std::uint64_t>> check_password(const Passwor
 
 std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
                                                                    const Secret& password) {
-  return check_password(check, password, bcrypt_verify);
+  const auto verify = [](const Secret& sent, const Secret& hash) {
+    bool right = false;
+    for (const Secret& one : spellings_of(sent)) right = right || bcrypt_verify(one, hash);
+    return right;
+  };
+  return check_password(check, password, verify);
 }
 
 std::uint64_t credential_stamp(const Secret& hash) {

@@ -92,6 +92,22 @@ TEST(Credentials, passwords_that_bcrypt_would_cut_are_refused_without_hashing) {
   EXPECT_TRUE(plan_password_check(directory, "u", Secret(std::string(72, 'a'))).hash);
 }
 
+// RFC 4616 §2.
+TEST(Credentials, names_and_passwords_have_one_spelling) {
+  Directory directory;
+  directory.apply(
+      {.put_policies = {policy("pol_1", "zo\u00eb", *bcrypt_hash(Secret("fine"), 4), 1)}});
+  const auto opens = [&](const std::string& user, const std::string& password) {
+    const PasswordCheck check = plan_password_check(directory, user, Secret(password));
+    return check_password(check, Secret(password)).has_value();
+  };
+  EXPECT_TRUE(opens("zo\u00eb", "fine"));
+  EXPECT_TRUE(opens("zoe\u0308", "\ufb01ne"));
+  EXPECT_FALSE(opens("zoe", "fine"));
+  EXPECT_FALSE(opens("zo\u00eb", "fi\ue000ne"));
+  EXPECT_FALSE(opens("zo\u00eb\ue000", "fine"));
+}
+
 TEST(Credentials, the_user_name_loses_its_selector) {
   Directory directory;
   const auto check =

@@ -45,6 +45,8 @@ struct Authentication {
   std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
   std::string authz_id;                          ///< whom the client acts for (RFC 4422 §2)
   std::vector<std::string> groups;               ///< that the verifier says it belongs to
+  /// Name and context of every identity that a script's AuthInfo had; empty: no script decided.
+  std::vector<std::pair<std::string, std::string>> identities;
 };
 
 /// Facts of one connection.

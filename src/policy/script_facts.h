@@ -24,10 +24,17 @@ struct ScriptSession {
   std::shared_ptr<const void> program;  ///< the script the session began with, and ends with
   boost::json::object meta;             ///< connection values that scripts set
   boost::json::object meta_at_connect;  ///< those that were set before the client said anything
-  std::vector<std::string> extensions;  ///< what EHLO is about to offer
+  std::string greeted_as;  ///< the name of the last HELO or EHLO that a script accepted
+  std::vector<std::string> extensions;              ///< what EHLO is about to offer
   std::optional<std::vector<std::string>> offered;  ///< what a script wants EHLO to offer instead
   /// By the layer's name: what it keeps of the session.
   std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;
+
+  /// Who signed in is somebody else now: what scripts said about that before is over.
+  void forget_identity() {
+    meta.erase("authn_id");
+    meta.erase("authz_id");
+  }
 };
 
 /// How a script wants a recipient's mail delivered, instead of what its route says.

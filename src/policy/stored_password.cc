@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "policy/bcrypt.h"
 #include "policy/crypt_hash.h"
+#include "smtp/saslprep.h"
 
 namespace postern::policy {
 namespace {
@@ -61,17 +62,41 @@ Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText pl
     return StoredPassword(Scheme::crypt, text);
   constexpr std::string_view mark = "{PLAIN}";
   if (plain != PlainText::refused && istarts_with(text, mark))
-    return StoredPassword(Scheme::plain, text.substr(mark.size()));
-  if (plain == PlainText::assumed) return StoredPassword(Scheme::plain, text);
+    return of_plain(text.substr(mark.size()));
+  if (plain == PlainText::assumed) return of_plain(text);
   if (text.starts_with("$apr1$") || text.starts_with("$1$"))
     return fail(Fault::malformed, "an MD5 hash; make one of bcrypt (`htpasswd -B`)");
   return fail(Fault::malformed,
               "neither a hash of bcrypt, Argon2id, SHA-256/512 or yescrypt, nor a SCRAM verifier");
 }
 
+/// Code points that Unicode 3.2 does not know, emoji above all, are left alone here too: RFC 4013
+/// would have passwords with them refused, and octets that are the same are the same password.
+StoredPassword StoredPassword::of_plain(std::string_view text) {
+  const Secret prepared(
+      smtp::saslprep(text, smtp::Unassigned::allowed).value_or(std::string(text)));
+  return {Scheme::plain, prepared.reveal()};
+}
+
+std::vector<Secret> spellings_of(const Secret& password) {
+  std::vector<Secret> spellings;
+  std::optional<std::string> prepared =
+      smtp::saslprep(password.reveal(), smtp::Unassigned::allowed);
+  if (!prepared) return spellings;
+  const bool same = *prepared == password.reveal();
+  spellings.emplace_back(std::move(*prepared));
+  if (!same) spellings.push_back(password);
+  return spellings;
+}
+
 bool StoredPassword::matches(const Secret& password) const {
-  // A NUL ends what crypt(3) reads, and is no octet more to HMAC, whose keys are padded with it.
-  if (password.empty() || password.reveal().find('\0') != std::string::npos) return false;
+  bool right = false;
+  for (const Secret& spelling : spellings_of(password)) right = right || matches_octets(spelling);
+  return right;
+}
+
+/// No NUL is in it: crypt(3) would end there, and HMAC's keys are padded with it.
+bool StoredPassword::matches_octets(const Secret& password) const {
   if (scram_) return smtp::scram_matches(*scram_, password);
   switch (scheme_) {
     case Scheme::bcrypt:

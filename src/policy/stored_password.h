@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <variant>
+#include <vector>
 
 #include "base/error.h"
 #include "base/secret.h"
@@ -19,6 +20,11 @@ enum class PlainText : std::uint8_t {
   marked,  ///< as `{PLAIN}password`
   assumed,
 };
+
+/// What a password that a client sent is compared as: prepared by SASLprep, of a query (RFC 4616
+/// §2), and then as it was sent, where that is something else: whoever made the hash may not have
+/// prepared it. Empty: it cannot be prepared, and so is nobody's.
+std::vector<Secret> spellings_of(const Secret& password);
 
 class StoredPassword {
  public:
@@ -39,6 +45,8 @@ class StoredPassword {
   StoredPassword(Scheme scheme, std::string_view text)
       : scheme_(scheme), text_(std::string(text)) {}
   explicit StoredPassword(smtp::ScramKeys keys) : scram_(std::move(keys)) {}
+  static StoredPassword of_plain(std::string_view text);
+  bool matches_octets(const Secret& password) const;
 
   Scheme scheme_ = Scheme::plain;
   Secret text_;

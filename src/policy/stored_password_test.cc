@@ -51,6 +51,33 @@ TEST(StoredPassword, matches_the_password_and_no_other) {
   }
 }
 
+// RFC 4616 §2.
+TEST(StoredPassword, is_compared_as_sasl_prepares_it) {
+  const std::string composed = "zo\u00eb fine", sent = "zoe\u0308\u00a0\ufb01ne";
+  const auto stored = [](const std::string& text) {
+    return *StoredPassword::parse(text, PlainText::marked);
+  };
+  for (const std::string& text : {bcrypt_hash(Secret(composed), 4)->reveal(), scram(composed),
+                                  "{PLAIN}" + composed, "{PLAIN}" + sent, argon2(composed)}) {
+    EXPECT_TRUE(stored(text).matches(Secret(composed))) << text.substr(0, 9);
+    EXPECT_TRUE(stored(text).matches(Secret(sent))) << text.substr(0, 9);
+    EXPECT_FALSE(stored(text).matches(Secret("zoe fine"))) << text.substr(0, 9);
+  }
+  // A hash of what was never prepared still fits the same octets.
+  EXPECT_TRUE(stored(bcrypt_hash(Secret(sent), 4)->reveal()).matches(Secret(sent)));
+  EXPECT_FALSE(stored(bcrypt_hash(Secret(sent), 4)->reveal()).matches(Secret(composed)));
+  EXPECT_TRUE(stored("{PLAIN}tiger \U0001f42f").matches(Secret("tiger \U0001f42f")));
+  // What cannot be prepared is nobody's password, not even that of who stored it.
+  for (const std::string& refused : {"tig\x07"
+                                     "er",
+                                     "\u0627"
+                                     "1",
+                                     "\ue000", "\u00ad", "tiger\xff"}) {
+    EXPECT_FALSE(stored(bcrypt_hash(Secret(refused), 4)->reveal()).matches(Secret(refused)));
+    EXPECT_FALSE(stored("{PLAIN}" + refused).matches(Secret(refused)));
+  }
+}
+
 TEST(StoredPassword, takes_plain_text_only_where_it_may_stand) {
   EXPECT_FALSE(StoredPassword::parse("{PLAIN}tiger", PlainText::refused));
   EXPECT_FALSE(StoredPassword::parse("tiger", PlainText::marked));

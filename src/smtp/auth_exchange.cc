@@ -14,6 +14,10 @@ constexpr std::string_view ask_password = "UGFzc3dvcmQ6";  // "Password:"
 Refusal malformed() { return {{501, {5, 5, 2}, "malformed authentication data"}, true}; }
 Refusal wrong() { return {{535, {5, 7, 8}, "authentication failed"}, true}; }
 
+std::string_view mechanism_of(std::string_view argument) {
+  return argument.substr(0, argument.find(' '));
+}
+
 Refusal refusal_of(ScramExchange::Fault fault) {
   return fault == ScramExchange::Fault::malformed ? malformed() : wrong();
 }
@@ -27,15 +31,18 @@ bool has_mechanism(std::string_view words, std::string_view name) {
   });
 }
 
+std::optional<Reply> AuthExchange::unfit(std::string_view argument, std::string_view mechanisms) {
+  const std::string_view mechanism = mechanism_of(argument);
+  if (mechanism.empty()) return Reply{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"};
+  if (has_mechanism(mechanisms, mechanism)) return std::nullopt;
+  return Reply{504, {5, 5, 4}, "mechanism not offered"};  // RFC 4954 §4
+}
+
 AuthExchange::Step AuthExchange::start(std::string_view argument, const Offer& offer) {
   clear();
-  const std::size_t end = std::min(argument.find(' '), argument.size());
-  const std::string mechanism = upper(argument.substr(0, end));
-  const std::string_view initial = trim(argument.substr(end));
-  if (mechanism.empty())
-    return Refusal{{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"}};
-  if (!has_mechanism(offer.mechanisms, mechanism))
-    return Refusal{{504, {5, 5, 4}, "mechanism not offered"}};  // RFC 4954 §4
+  if (auto refusal = unfit(argument, offer.mechanisms)) return Refusal{std::move(*refusal)};
+  const std::string mechanism = upper(mechanism_of(argument));
+  const std::string_view initial = trim(argument.substr(mechanism.size()));
   if (mechanism == "PLAIN") {
     state_ = State::plain;
   } else if (mechanism == "LOGIN") {
@@ -52,7 +59,7 @@ AuthExchange::Step AuthExchange::start(std::string_view argument, const Offer& o
   }
   if (initial.empty()) return Challenge{};
   // RFC 4954 §4: "=" is an initial response of no octets.
-  return take(initial == "=" ? std::string_view{} : initial);
+  return initial == "=" ? take({}) : respond(initial);
 }
 
 AuthExchange::Step AuthExchange::respond(std::string_view line) {
@@ -82,6 +89,8 @@ AuthExchange::Step AuthExchange::take(std::string_view base64) {
       state_ = State::login_password;
       return Challenge{std::string(ask_password)};
     case State::login_password: {
+      // As PLAIN has it (RFC 4616 §2), so that verifiers need not know which it was.
+      if (!is_utf8(message.reveal()) || message.reveal().find('\0') != std::string::npos) break;
       Auth auth{"LOGIN", {}, std::move(authn_id_), std::move(message)};
       clear();
       return auth;

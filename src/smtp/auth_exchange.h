@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -35,6 +36,8 @@ class AuthExchange {
     const ChannelBindings* bindings = nullptr;
   };
 
+  /// What is wrong with the first word behind AUTH: it is missing, or no mechanism of these.
+  static std::optional<Reply> unfit(std::string_view argument, std::string_view mechanisms);
   /// `argument` is what stands behind AUTH: mechanism and, perhaps, an initial response. What
   /// `offer.bindings` refers to outlives the exchange.
   Step start(std::string_view argument, const Offer& offer);

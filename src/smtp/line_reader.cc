@@ -9,8 +9,15 @@
 namespace postern::smtp {
 namespace {
 
+bool is_auth(std::string_view line) { return istarts_with(line, "AUTH "); }
+
+/// CRLF included. A response may be as long behind AUTH and its mechanism as on a line of its own.
 std::size_t limit_for(std::string_view line, const Limits& limits, bool sasl) {
-  return sasl || istarts_with(line, "AUTH ") ? limits.auth_line : limits.command_line;
+  if (sasl) return limits.auth_line + 2;
+  if (!is_auth(line)) return limits.command_line;
+  constexpr std::size_t longest_mechanism = 20;  // RFC 4422 §3.1
+  const std::size_t blank = line.substr(0, 5 + longest_mechanism + 1).find(' ', 5);
+  return limits.auth_line + 2 + (blank == std::string_view::npos ? 0 : blank + 1);
 }
 
 /// TLS on a plain port, a PROXY v2 header, a terminal's negotiation.
@@ -44,6 +51,7 @@ LineReader::LineView LineReader::take(std::string_view& input, const Limits& lim
   before_ = part.back();
   if (!dropping_) held_ += part;
   if (!dropping_ && seen_ > limit_for(held_, limits, sasl)) {
+    dropped_auth_ = !sasl && is_auth(held_);
     clear_held();
     dropping_ = true;
   }
@@ -62,12 +70,13 @@ LineReader::LineView LineReader::complete(std::string_view part, const Limits& l
   taken_ = true;
   if (size - 1 > limits.endless_line) return {Status::endless, {}};
   if (before != '\r') return {Status::bare, {}};
-  if (dropped) return {Status::too_long, {}};
+  if (dropped) return {dropped_auth_ ? Status::auth_too_long : Status::too_long, {}};
   if (!held_.empty()) {
     held_ += part;
     part = held_;
   }
-  if (size > limit_for(part, limits, sasl)) return {Status::too_long, {}};
+  if (size > limit_for(part, limits, sasl))
+    return {!sasl && is_auth(part) ? Status::auth_too_long : Status::too_long, {}};
   part.remove_suffix(2);
   if (part.find('\r') != std::string_view::npos || part.find('\0') != std::string_view::npos) {
     return {Status::bare, {}};

@@ -14,10 +14,11 @@ class LineReader {
   enum class Status {
     need_input,
     line,
-    too_long,  ///< the line was dropped to its end: 500 5.5.2
-    bare,      ///< bare LF, bare CR or NUL: 500 5.5.2, then the end
-    foreign,   ///< control octets where the client's first words should be: 554 5.7.0, then the end
-    endless,   ///< no CRLF in sight: 421
+    too_long,       ///< the line was dropped to its end: 500 5.5.2
+    auth_too_long,  ///< the same of an AUTH command: 500 5.5.6
+    bare,           ///< bare LF, bare CR or NUL: 500 5.5.2, then the end
+    foreign,  ///< control octets where the client's first words should be: 554 5.7.0, then the end
+    endless,  ///< no CRLF in sight: 421
   };
   struct LineView {
     Status status;
@@ -42,6 +43,7 @@ class LineReader {
   char before_ = 0;       ///< the octet before the next one
   bool first_ = true;     ///< the client has not said a line yet
   bool dropping_ = false;
+  bool dropped_auth_ = false;  ///< what is dropped began with AUTH
   bool taken_ = false;
   bool again_ = false;
 };

@@ -39,12 +39,18 @@ TEST(LineReader, gives_lines_whatever_the_pieces) {
 }
 
 TEST(LineReader, has_a_longer_limit_for_auth) {
-  const std::string line = "AUTH PLAIN " + std::string(12288 - 13, 'A') + "\r\n";
-  const std::string longer = "auth PLAIN " + std::string(12288 - 12, 'A') + "\r\n";
+  // RFC 4954 §4: of the response, wherever it stands.
+  const std::string response = std::string(12288, 'A') + "\r\n";
+  const std::string line = "AUTH PLAIN " + response;
+  const std::string longer = "auth PLAIN A" + response;
+  const std::string no_word = "AUTH " + std::string(12300, 'A') + "\r\n";
   const std::string other = std::string(2047, 'A') + "\r\n";
   for (const std::size_t step : {std::size_t{1}, std::size_t{100}, std::size_t{20000}}) {
     EXPECT_EQ(read_all(line, step)[0].status, Status::line);
-    EXPECT_EQ(read_all(longer, step)[0].status, Status::too_long);
+    EXPECT_EQ(read_all(longer, step)[0].status, Status::auth_too_long);
+    EXPECT_EQ(read_all(no_word, step)[0].status, Status::auth_too_long);
+    EXPECT_EQ(read_all(response, step, true)[0].status, Status::line);
+    EXPECT_EQ(read_all("A" + response, step, true)[0].status, Status::too_long);
     EXPECT_EQ(read_all(other, step)[0].status, Status::too_long);
     EXPECT_EQ(read_all(other, step, true)[0].status, Status::line);
   }

@@ -10,6 +10,7 @@
 #include <openssl/sha.h>
 
 #include "base/text.h"
+#include "smtp/saslprep.h"
 
 namespace postern::smtp {
 namespace {
@@ -70,7 +71,11 @@ std::optional<std::string_view> scram_attribute(std::string_view message, char n
 }
 
 ScramSecrets scram_secrets_of(const Secret& password, std::string salt, std::uint32_t iterations) {
-  const std::string& text = password.reveal();
+  // RFC 5802 §2.2: Normalize() is SASLprep of a stored string. What cannot be prepared is taken as
+  // it is, as by PostgreSQL, whose verifiers these are.
+  const Secret normalized(
+      saslprep(password.reveal(), Unassigned::refused).value_or(password.reveal()));
+  const std::string& text = normalized.reveal();
   std::string salted(digest_size, '\0');
   PKCS5_PBKDF2_HMAC(text.data(), static_cast<int>(text.size()), octets(salt),
                     static_cast<int>(salt.size()), static_cast<int>(iterations), EVP_sha256(),
@@ -150,6 +155,7 @@ std::optional<ScramExchange::Fault> ScramExchange::read_binding(std::string_view
   const std::string_view kind = flag.substr(2);
   if (kind == "tls-exporter") bound_ = bindings_->exporter;
   if (kind == "tls-server-end-point") bound_ = bindings_->server_end_point;
+  if (kind == "tls-unique") bound_ = bindings_->unique;
   return bound_.empty() ? std::optional(Fault::binding) : std::nullopt;
 }
 

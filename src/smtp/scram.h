@@ -27,8 +27,7 @@ std::string hmac_sha256(std::string_view key, std::string_view text);
 /// The value of `name=` in a SCRAM message; nullopt when it is not there.
 std::optional<std::string_view> scram_attribute(std::string_view message, char name);
 
-/// The password is taken as it is, in UTF-8: SASLprep's mapping of it is the client's (RFC 7677
-/// §3.1 is kept for what is ASCII). Slow by intent: it belongs on a worker thread.
+/// Of the password as SASLprep spells it. Slow by intent: it belongs on a worker thread.
 ScramKeys scram_keys_of(const Secret& password, std::string salt, std::uint32_t iterations);
 /// The same with what a client proves by.
 struct ScramSecrets {
@@ -44,8 +43,9 @@ std::optional<ScramKeys> parse_scram_keys(std::string_view text);
 
 /// What binds the exchange to its TLS connection; empty where the connection has none.
 struct ChannelBindings {
-  std::string exporter;          ///< tls-exporter (RFC 9266 §4.2)
+  std::string exporter;          ///< tls-exporter (RFC 9266 §2)
   std::string server_end_point;  ///< tls-server-end-point (RFC 5929 §4)
+  std::string unique;            ///< tls-unique (RFC 5929 §3), of TLS 1.2
 };
 
 /// One exchange: first(), challenge(), finish().

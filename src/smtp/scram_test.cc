@@ -98,13 +98,20 @@ TEST(Scram, refuses_first_messages_that_are_none) {
 }
 
 TEST(Scram, binds_to_the_channel) {
-  const ChannelBindings bindings{.exporter = "exported key", .server_end_point = "hash"};
+  const ChannelBindings bindings{
+      .exporter = "exported key", .server_end_point = "hash", .unique = {}};
+  const ChannelBindings old{
+      .exporter = "exported key", .server_end_point = "hash", .unique = "finished"};
   struct Case {
     bool plus;
     std::string flag, data;
     std::string_view wanted;
+    const ChannelBindings* to = nullptr;
   };
   const Case cases[] = {
+      {true, "p=tls-unique", "finished", "right", &old},
+      {true, "p=tls-unique", "hash", "binding", &old},
+      {true, "p=tls-exporter", "exported key", "right", &old},
       {true, "p=tls-exporter", "exported key", "right"},
       {true, "p=tls-server-end-point", "hash", "right"},
       {true, "p=tls-exporter", "another key", "binding"},
@@ -117,7 +124,7 @@ TEST(Scram, binds_to_the_channel) {
       {false, "p=tls-exporter", "exported key", "binding"},
   };
   for (const Case& c : cases) {
-    ScramExchange exchange(c.plus, true, &bindings);
+    ScramExchange exchange(c.plus, true, c.to != nullptr ? c.to : &bindings);
     const std::string bare = "n=user,r=abc";
     std::string said = "right";
     if (std::holds_alternative<Fault>(exchange.first(c.flag + ",," + bare))) {
@@ -133,6 +140,23 @@ TEST(Scram, binds_to_the_channel) {
     }
     EXPECT_EQ(said, c.wanted) << c.flag << " " << c.data;
   }
+}
+
+// RFC 5802 §2.2: SASLprep of the password; the name is signed as it was sent (§5.1).
+TEST(Scram, spellings_of_a_password_are_one) {
+  const auto keys = [](std::string password) {
+    return scram_keys_of(Secret(std::move(password)), "salt", 4096).stored_key;
+  };
+  EXPECT_EQ(keys("zo\u00eb \ufb01ne"), keys("zoe\u0308\u00a0fine"));
+  EXPECT_NE(keys("zo\u00eb"), keys("zoe"));
+  EXPECT_NE(keys("a\x07"), keys("a")) << "what cannot be prepared is taken as it is";
+  ScramExchange exchange(false, false, nullptr);
+  const std::string bare = "n=sc\u00adott,r=abc";
+  const auto first = exchange.first("n,," + bare);
+  EXPECT_EQ(std::get<ScramExchange::Name>(first).authn_id, "sc\u00adott");
+  const std::string server_first = exchange.challenge(pencil(), "xyz");
+  const Final last = exchange.finish(client_final(bare, server_first, "n,,", "pencil"));
+  EXPECT_TRUE(std::get<std::optional<std::string>>(last));
 }
 
 TEST(Scram, a_wrong_password_or_nonce_is_wrong) {

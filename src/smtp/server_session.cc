@@ -93,11 +93,15 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
       break;
     case Asked::auth:
       authenticated = reply.code == 235;
-      if (reply.code == 535) return say_failed_auth(said);
+      // In whatever words: no is a failure. One that parts anyway is not told about the limit.
+      if (reply.permanent() && !reply.closes() && said.after == After::go_on)
+        return say_failed_auth(said);
       break;
     case Asked::scram:
       phase = Phase::command;
       exchange.clear();
+      asked_bearer = false;
+      if (reply.permanent()) return say_failed_auth(said);
       break;
     case Asked::mail:
       in_transaction = yes;

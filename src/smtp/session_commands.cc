@@ -19,10 +19,11 @@ std::optional<Event> ServerSession::State::read_line() {
     case LineReader::Status::line:
       if (phase == Phase::sasl) return sasl(exchange.respond(line.text));
       return command(line.text);
+    case LineReader::Status::auth_too_long:
+      return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});  // RFC 4954 §4
     case LineReader::Status::too_long:
-      if (phase == Phase::sasl) {
-        return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});  // RFC 4954 §4
-      }
+      if (phase == Phase::sasl)
+        return sasl(Refusal{{500, {5, 5, 6}, "authentication line too long"}});
       say(500, {5, 5, 2}, "line too long");  // RFC 5321 §4.5.3.1.9
       return std::nullopt;
     case LineReader::Status::bare:
@@ -365,15 +366,20 @@ std::string ServerSession::State::mechanisms() const {
 
 std::optional<Event> ServerSession::State::auth(std::string_view argument) {
   const bool served = options.auth && !options.mechanisms.empty();
+  const bool may_come = options.bare_addresses ? greeted || !options.helo_required : extended;
+  const bool secret = tls || options.auth_without_tls;
   if (!served && options.bare_addresses) {
     say(503, {5, 5, 1}, "AUTH not offered");
-  } else if (!tls && !options.auth_without_tls) {
-    say(538, {5, 7, 11}, "encryption required, use STARTTLS first");  // RFC 4954 §6
+  } else if (authenticated || in_transaction) {  // RFC 4954 §4
+    say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
+  } else if (!secret) {
+    // RFC 4954 §6: 538 is about a mechanism that will be there inside TLS.
+    const auto unfit = served ? AuthExchange::unfit(argument, options.mechanisms) : std::nullopt;
+    say(unfit.value_or(Reply{538, {5, 7, 11}, "encryption required, use STARTTLS first"}));
   } else if (!served) {
     say(502, {5, 5, 1}, "AUTH not offered");
-  } else if (!(options.bare_addresses ? greeted || !options.helo_required : extended) ||
-             authenticated || in_transaction) {  // RFC 4954 §4
-    say(503, {5, 5, 1}, authenticated ? "already authenticated" : "AUTH not allowed now");
+  } else if (!may_come) {
+    say(503, {5, 5, 1}, "AUTH not allowed now");
   } else {
     return sasl(exchange.start(argument, {mechanisms(), bindings.get()}));
   }

@@ -450,6 +450,39 @@ def scram_clients(bench):
 
 
 @check
+def channel_binding_in_tls_1_2(bench):
+    """GNU SASL binds to tls-unique where the master secret is extended; without that -PLUS is not offered, and SCRAM goes on without."""
+    server = gateway(bench, {"kind": "static", "scram": True, "users": ["scott:" + scram(PASSWORD)]})
+    extended, plain = "NORMAL:-VERS-TLS1.3", "NORMAL:-VERS-TLS1.3:%NO_SESSION_HASH"
+    for user, password, mechanism, priority, want in (
+            ("scott", PASSWORD, "SCRAM-SHA-256-PLUS", extended, True), ("scott", "x", "SCRAM-SHA-256-PLUS", extended, False),
+            ("scott", PASSWORD, "SCRAM-SHA-256-PLUS", plain, False), ("scott", PASSWORD, "SCRAM-SHA-256", plain, True)):
+        let_in, said = gsasl(server, user, password, mechanism, "--priority", priority, *(["--no-cb"] if mechanism == "SCRAM-SHA-256" else []))
+        if let_in != want:
+            raise Fail("gsasl with %r by %s, %s: %s\n%s" % (password, mechanism, priority, said, server.tail()))
+
+
+@check
+def spellings(bench):
+    """One character in two spellings is one password and one name (SASLprep); what may stand in neither is refused as wrong."""
+    composed, sent = "zo\u00eb fine-4711", "zoe\u0308\u00a0\ufb01ne-4711"
+    path = bench.root / "users.db"
+    database = sqlite3.connect(path)
+    database.execute("CREATE TABLE users(name TEXT PRIMARY KEY, hash TEXT)")
+    database.execute("INSERT INTO users VALUES('o\u00eb', ?)", [bcrypt(composed)])
+    database.commit()
+    server = gateway(bench, {"kind": "static", "scram": True, "users": ["zo\u00eb:" + scram(composed), "sent:" + bcrypt(sent)]},
+                     {"kind": "sqlite", "file": str(path), "query": "SELECT hash FROM users WHERE name = :user"})
+    attempts(server, {("zo\u00eb", composed): OK, ("zoe\u0308", sent): OK, ("zo\u00ad\u00eb", composed): OK, ("zoe", composed): WRONG,
+                      ("zo\u00eb", composed + "\x07"): WRONG, ("zo\u00eb", "\u06271"): WRONG, ("zo\u00eb", "\u00ad"): WRONG,
+                      ("zo\u00eb\ue000", composed): WRONG, ("sent", sent): OK, ("oe\u0308", sent): OK, ("oe", sent): WRONG})
+    for user, password, want in (("zo\u00eb", composed, True), ("zoe\u0308", sent, True), ("zoe", sent, False)):
+        let_in, said = gsasl(server, user, password, "SCRAM-SHA-256-PLUS")
+        if let_in != want:
+            raise Fail("gsasl as %r: %s\n%s" % (user, said, server.tail()))
+
+
+@check
 def guesses(bench):
     """The last failure that is allowed locks, whatever the password, and ends; an unknown name costs what a known one does."""
     source = {"kind": "static", "users": ["scott:" + bcrypt(PASSWORD)]}
@@ -458,6 +491,19 @@ def guesses(bench):
     attempts(server, {("scott", PASSWORD): LATER})
     time.sleep(2.2)
     attempts(server, {("scott", PASSWORD): OK})
+    # Other limits judge what was counted; they need no restart.
+    attempts(server, {("a", "x"): WRONG, ("b", "x"): WRONG})
+    config = server.root / "postern.toml"
+    config.write_text(config.read_text().replace("failures_per_address = 3", "failures_per_address = 2"))
+    tables.reload(server)
+    attempts(server, {("scott", PASSWORD): LATER})
+    config.write_text(config.read_text().replace("failures_per_address = 2", "failures_per_address = 0")
+                      .replace('failure_delay = "0s"', 'failure_delay = "700ms"'))
+    tables.reload(server)
+    begun = time.monotonic()
+    attempts(server, {("scott", "x"): WRONG, ("scott", PASSWORD): OK})
+    if time.monotonic() - begun < 0.7:
+        raise Fail("failure_delay is not followed")
     timed = gateway(bench, {"kind": "static", "users": ["scott:" + bcrypt(PASSWORD)]}, {"kind": "static", "users": ["ann:" + bcrypt("x")]},
                     auth={"failure_delay": "100ms"})
     took = {}

@@ -46,6 +46,8 @@ struct Context {
   const ListenerFacts* listener = nullptr;  ///< null: unknown
   MessageDraft* message = nullptr;          ///< of the events about a message
   HeaderText header_text;
+  /// The handler of EHLO runs: the name is the session's when it has said yes.
+  bool greeting = false;
 };
 
 /// The context of a function that only makes sense inside a hook. Throws where there is none.

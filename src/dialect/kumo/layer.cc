@@ -59,7 +59,9 @@ class Judge {
                           [&session](lua_State* L, int count) {
                             if (count > 0) session.offered = extensions_at(L, -count);
                           }};
+    context_.greeting = true;
     Verdict verdict = co_await ask(policy_, std::move(question), context_, steps_);
+    if (!verdict.refuses()) session.greeted_as = name;
     co_return verdict;
   }
 

@@ -70,6 +70,7 @@ smtp::Reply reply_of(std::int64_t code, std::string_view text) {
          "a refusal needs a code from 400 to 599, not " + std::to_string(code));
   smtp::Reply reply = worded(static_cast<std::uint16_t>(code), text);
   if (reply.text.empty()) {
+    if (reply.enhanced.klass == 0) reply.enhanced = {static_cast<std::uint8_t>(code / 100), 7, 1};
     reply.text = code < 500 ? "try again later" : "refused by policy";
   }
   return reply;

@@ -35,22 +35,28 @@ void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, j
   meta.insert_or_assign(name, std::move(value));
 }
 
-json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
-  const policy::SessionFacts& session = hook_of(call).evidence.session;
+json::value info_of(const policy::SessionFacts& session) {
   json::array identities;
   json::array groups;
   if (session.auth) {
-    const auto identity = [&](const std::string& id, const char* context) {
+    const auto identity = [&](const std::string& id, std::string_view context) {
       identities.push_back(json::object{{"identity", id}, {"context", context}});
     };
-    identity(session.auth->authz_id.empty() ? session.auth->username : session.auth->authz_id,
-             "SmtpAuthPlainAuthorization");
-    identity(session.auth->username, "SmtpAuthPlainAuthentication");
+    for (const auto& [id, context] : session.auth->identities) identity(id, context);
+    if (identities.empty()) {
+      identity(session.auth->authz_id.empty() ? session.auth->username : session.auth->authz_id,
+               "SmtpAuthPlainAuthorization");
+      identity(session.auth->username, "SmtpAuthPlainAuthentication");
+    }
     for (const std::string& group : session.auth->groups) groups.emplace_back(group);
   }
   return json::object{{"identities", identities},
                       {"groups", groups},
                       {"peer_address", session.client_ip.to_string()}};
+}
+
+json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
+  return call.told_by("auth_info", [&] { return info_of(hook_of(call).evidence.session); });
 }
 
 std::string user_of(std::shared_ptr<EnvelopeAddress> address) { return address->user; }
@@ -96,7 +102,10 @@ json::value predefined(const Context& context, std::string_view name) {
   if (name == "hostname" && context.listener != nullptr) {
     return json::value(context.listener->hostname);
   }
-  if (name == "ehlo_domain" && !session.helo.empty()) return json::value(session.helo);
+  if (name == "ehlo_domain") {
+    const std::string& said = context.greeting ? session.script->greeted_as : session.helo;
+    if (!said.empty()) return json::value(said);
+  }
   if (session.auth) {
     const policy::Authentication& auth = *session.auth;
     if (name == "authn_id") return json::value(auth.username);

@@ -28,8 +28,20 @@ constexpr std::string_view contexts[] = {"SmtpAuthPlainAuthorization",
                                          "LocalSystem",
                                          "GenericAuth"};
 
-/// AuthInfo: who the client is and whom it may act for.
-policy::Authentication info_of(const json::object& info) {
+std::vector<std::string> groups_of(const json::value& groups) {
+  // An empty table of Lua may be either.
+  if (const json::object* none = groups.if_object(); none != nullptr && none->empty()) return {};
+  script::demand(groups.is_array(), "AuthInfo: groups must be a list");
+  std::vector<std::string> found;
+  for (const json::value& group : groups.get_array()) {
+    script::demand(group.is_string(), "AuthInfo: groups must be strings");
+    found.emplace_back(group.get_string());
+  }
+  return found;
+}
+
+/// AuthInfo: who the client is, and for which of those it may act for it wants to.
+policy::Authentication info_of(const json::object& info, const std::string& wanted) {
   for (const auto& [name, value] : info) {
     script::demand(name == "identities" || name == "groups" || name == "peer_address",
                    "AuthInfo has no field '" + std::string(name) + "'");
@@ -39,7 +51,6 @@ policy::Authentication info_of(const json::object& info) {
   script::demand(
       identities != nullptr && identities->is_array() && !identities->get_array().empty(),
       "AuthInfo needs a list of identities");
-  std::string first;
   for (const json::value& one : identities->get_array()) {
     const json::object* entry = one.if_object();
     const json::value* name = entry != nullptr ? entry->if_contains("identity") : nullptr;
@@ -51,24 +62,23 @@ policy::Authentication info_of(const json::object& info) {
     script::demand(std::find(std::begin(contexts), std::end(contexts), word) != std::end(contexts),
                    "AuthInfo: unknown context '" + std::string(word) + "'");
     const std::string id(name->get_string());
-    if (first.empty()) first = id;
+    script::demand(!id.empty(), "an identity of AuthInfo is empty");
     if (word == "SmtpAuthPlainAuthentication" && identity.username.empty()) identity.username = id;
-    if (word == "SmtpAuthPlainAuthorization" && identity.authz_id.empty()) identity.authz_id = id;
+    if (word == "SmtpAuthPlainAuthorization" && (identity.authz_id.empty() || id == wanted))
+      identity.authz_id = id;
+    identity.identities.emplace_back(id, word);
   }
-  if (identity.username.empty()) identity.username = first;
+  if (identity.username.empty()) identity.username = identity.identities.front().first;
   if (identity.authz_id.empty()) identity.authz_id = identity.username;
-  script::demand(!identity.username.empty(), "an identity of AuthInfo is empty");
-  if (const json::value* groups = info.if_contains("groups");
-      groups != nullptr && groups->is_array()) {
-    for (const json::value& group : groups->get_array()) {
-      script::demand(group.is_string(), "AuthInfo: groups must be strings");
-      identity.groups.emplace_back(group.get_string());
-    }
+  if (const json::value* groups = info.if_contains("groups")) identity.groups = groups_of(*groups);
+  if (const json::value* peer = info.if_contains("peer_address")) {
+    script::demand(peer->is_string() && IpAddress::parse(std::string_view(peer->get_string())),
+                   "AuthInfo: peer_address must be an IP address");
   }
   return identity;
 }
 
-void read(lua_State* L, int count, Returned& returned) {
+void read(lua_State* L, int count, const std::string& wanted, Returned& returned) {
   if (count == 0) return;
   const int type = lua_type(L, -count);
   if (type == LUA_TNIL) return;
@@ -82,7 +92,7 @@ void read(lua_State* L, int count, Returned& returned) {
                                          lua_typename(L, type));
   const json::value value = script::stack::data_at(L, -count);
   script::demand(value.is_object(), "AuthInfo needs a list of identities");
-  returned.info = info_of(value.get_object());
+  returned.info = info_of(value.get_object(), wanted);
   returned.accepted = true;
 }
 
@@ -151,7 +161,9 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
     return 4;
   };
   Returned returned;
-  const script::State::Read results = [&](lua_State* L, int count) { read(L, count, returned); };
+  const script::State::Read results = [&](lua_State* L, int count) {
+    read(L, count, attempt.authz_id, returned);
+  };
   const Policy::Ran ran = co_await policy.run(events::auth_plain, arguments, results, context,
                                               {attempt.password.reveal()}, false);
   AuthAnswer answer =

@@ -112,6 +112,26 @@ TEST_F(Verifier, auth_info_names_who_it_is_and_may_act_for) {
       {"{ identities = { { identity = 'u1', " + plain + " }, { identity = 'boss', " + acting +
            " } } }",
        "chief", "refused"},
+      {"{ identities = { { identity = 'a', " + acting + " }, { identity = 'u1', " + plain +
+           " }, { identity = 'b', " + acting + " } } }",
+       "b", "accepted u1/b"},
+      {"{ identities = { { identity = 'a', " + acting + " }, { identity = 'b', " + acting +
+           " } } }",
+       "", "accepted a/a"},
+      {"{ identities = { { identity = 'u1', " + plain +
+           " }, { identity = 'boss', context = 'GenericAuth' } } }",
+       "boss", "refused"},
+      {"{ identities = { { identity = 'u1', " + plain + " }, { identity = '', " + acting + " } } }",
+       "", "unavailable"},
+      {"{ identities = { { identity = 'u1', " + plain + " } }, groups = 'a' }", "", "unavailable"},
+      {"{ identities = { { identity = 'u1', " + plain + " } }, groups = { a = true } }", "",
+       "unavailable"},
+      {"{ identities = { { identity = 'u1', " + plain + " } }, groups = {} }", "",
+       "accepted u1/u1"},
+      {"{ identities = { { identity = 'u1', " + plain + " } }, peer_address = '2001:db8::1' }", "",
+       "accepted u1/u1"},
+      {"{ identities = { { identity = 'u1', " + plain + " } }, peer_address = 'here' }", "",
+       "unavailable"},
       {"{ identities = { { identity = 'key', context = 'GenericAuth' } } }", "",
        "accepted key/key"},
       {"{ identities = { { identity = 'u1', " + plain + " } }, groups = { 'a', 'b' } }", "",

@@ -1,0 +1,1 @@
+kumo.on('smtp_server_auth_plain', function(authz, authc, password) return #password > 9000 end)

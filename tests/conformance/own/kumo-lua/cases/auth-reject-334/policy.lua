@@ -1,0 +1,4 @@
+kumo.on('smtp_server_auth_plain', function(authz, authc, password)
+  if password == 'tiger' then return true end
+  kumo.reject(334, 'VXNlcm5hbWU6')
+end)

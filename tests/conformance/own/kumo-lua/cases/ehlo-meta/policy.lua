@@ -1,0 +1,6 @@
+kumo.on('smtp_server_ehlo', function(domain, conn_meta, extensions)
+  conn_meta:set_meta('x_seen', tostring(conn_meta:get_meta 'x_seen') .. ' ' .. domain .. '=' .. tostring(conn_meta:get_meta 'ehlo_domain') .. '/' .. type(extensions))
+end)
+kumo.on('smtp_server_mail_from', function(sender, conn_meta)
+  kumo.reject(550, '5.7.1 ' .. conn_meta:get_meta 'x_seen' .. ' ' .. conn_meta:get_meta 'ehlo_domain')
+end)

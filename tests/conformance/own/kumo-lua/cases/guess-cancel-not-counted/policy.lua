@@ -1,0 +1,4 @@
+local users = { scott = 'tiger', mallory = 'letmein' }
+kumo.on('smtp_server_auth_plain', function(authz, authc, password)
+  return users[authc] == password
+end)
