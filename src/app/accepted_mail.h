@@ -40,8 +40,7 @@ class AcceptedMail final : public gateway::MessageSink {
   /// Messages from the next one on go by it. Safe from any thread.
   void follow(std::shared_ptr<const relay::RelayConfig> relay) { relay_.store(std::move(relay)); }
 
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message,
-                         Ruling ruling) override;
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override;
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
 
@@ -53,12 +52,21 @@ class AcceptedMail final : public gateway::MessageSink {
  private:
   using Time = std::chrono::system_clock::time_point;
 
-  Task<smtp::Reply> to_webhook(const policy::Evidence& evidence, spool::Body& message,
-                               const Ruling& ruling, Time received);
-  Task<smtp::Reply> to_hosts(const policy::Evidence& evidence, spool::Body& message,
-                             const Ruling& ruling, Time received);
+  /// What a message is to the spool when all of it is ready.
+  struct Accepted;
+
+  /// Whether the webhook of a copy is asked before the reply, not out of the queue.
+  bool is_asked_at_once(const policy::Evidence& evidence, const Ruling& ruling) const;
+  /// These add to `accepted`; a reply other than "" (code 0) says why they could not.
+  Task<smtp::Reply> for_webhook(const Copy& copy, const Ruling& ruling, Time received,
+                                Accepted& accepted);
+  Task<smtp::Reply> for_hosts(const Copy& copy, const Ruling& ruling, Time received,
+                              Accepted& accepted);
+  Task<Result<spool::Body>> stamped(const Copy& copy, const std::string& id, Time received);
+  spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
+                              Time received) const;
   mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
-  Task<Result<spool::MessageId>> put(spool::Envelope envelope, spool::Body body);
+  Task<smtp::Reply> put(Accepted accepted);
 
   const Rooms rooms_;
   const Settings settings_;

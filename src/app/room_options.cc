@@ -46,6 +46,7 @@ void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Lis
                                       ? smtp::BareNewline::reject
                                       : smtp::BareNewline::normalize;
   settings.timeouts.command = script.client_timeout;
+  settings.connections = script.connections;
 }
 
 }  // namespace

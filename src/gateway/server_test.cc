@@ -29,11 +29,13 @@ class KeepingSink final : public MessageSink {
  public:
   std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
   std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& body, Ruling) override {
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling) override {
     const std::lock_guard lock(mutex);
-    const auto view = body.view();
-    messages.emplace_back(view ? *view : "unreadable");
-    senders.push_back(evidence.session.client_ip.to_string());
+    for (const Copy& copy : copies) {
+      const auto view = copy.message->view();
+      messages.emplace_back(view ? *view : "unreadable");
+      senders.push_back(copy.evidence->session.client_ip.to_string());
+    }
     co_return answer;
   }
   std::mutex mutex;

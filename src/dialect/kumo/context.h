@@ -46,6 +46,7 @@ struct Context {
   const ListenerFacts* listener = nullptr;  ///< null: unknown
   MessageDraft* message = nullptr;          ///< of the events about a message
   HeaderText header_text;
+  bool greeting = false;  ///< the hook is EHLO's
 };
 
 /// The context of a function that only makes sense inside a hook. Throws where there is none.
