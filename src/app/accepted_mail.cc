@@ -256,7 +256,9 @@ Task<Result<spool::Body>> AcceptedMail::stamped(const Copy& copy, const std::str
   const Result<std::string_view> octets = copy.message->view();
   if (!octets) co_return tl::unexpected(octets.error());
   const policy::Evidence& evidence = *copy.evidence;
-  const deliver::StampOptions options{.hostname = settings_.hostname,
+  const auto own = settings_.hostnames.find(evidence.session.listener);
+  const bool named = own != settings_.hostnames.end();
+  const deliver::StampOptions options{.hostname = named ? own->second : settings_.hostname,
                                       .authserv_id = settings_.hostname,
                                       .id = id,
                                       .time = received,

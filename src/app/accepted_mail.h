@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ class AcceptedMail final : public gateway::MessageSink {
   struct Settings {
     std::string hostname;
     std::string temporary_directory;
+    /// What listeners call themselves that have a name of their own, by their names here.
+    std::map<std::string, std::string, std::less<>> hostnames;
     bool discards = false;  ///< what is accepted is thrown away (webhooks.disposition)
   };
   /// All outlive it.

@@ -56,7 +56,7 @@ TEST_F(TlsFromText, says_which_of_both_is_wrong_and_nothing_of_the_key) {
   ASSERT_FALSE(other);
   EXPECT_THAT(other.error().message, HasSubstr("tls_private_key"));
   EXPECT_THAT(other.error().message, Not(HasSubstr(key.substr(30, 20))));
-  for (const std::string broken : {"", "x", "-----BEGIN PRIVATE KEY-----\nAAAA\n"}) {
+  for (const std::string broken : {"", "x", "-----BEGIN CERTIFICATE-----\nAAAA\n"}) {
     const auto certificate = TlsContext::load(pem(broken, key));
     ASSERT_FALSE(certificate);
     EXPECT_THAT(certificate.error().message, HasSubstr("certificate tls_certificate"));

@@ -23,6 +23,7 @@ class Relay : public testing::Hooks {
          domains + ")[domain] end)");
     evidence_.session.script.reset();
     evidence_.kept.clear();
+    evidence_.copies.clear();
     recipients({"anna"});
     receive("Subject: x\r\n\r\ntext\r\n");
     return verdict(Stage::message);

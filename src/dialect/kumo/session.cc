@@ -87,6 +87,9 @@ json::value predefined(const Context& context, std::string_view name) {
   if (name == "received_from") {
     return json::value(with_port(session.client_ip, session.client_port));
   }
+  if (name == "received_via" && session.server_port != 0) {
+    return json::value(with_port(session.server_ip, session.server_port));
+  }
   if (name == "received_via" && context.listener != nullptr) {
     return json::value(context.listener->address);
   }
