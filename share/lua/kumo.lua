@@ -5,6 +5,9 @@
 ---Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.
 ---@alias Duration number|string
 
+---A file's name, or where else a secret is: see `kumo.secrets.load`.
+---@alias KeySource string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, vault_address?: string, vault_token?: string}
+
 ---What an identity is.
 ---@alias AuthContext 'SmtpAuthPlainAuthorization'|'SmtpAuthPlainAuthentication'|'HttpBasicAuth'|'BearerToken'|'ProxyAuthRfc1929'|'LocalSystem'|'GenericAuth'
 
@@ -22,14 +25,14 @@
 ---An address in a header field.
 ---@class HeaderAddress
 ---@field email string The whole address.
----@field name string The display name, decoded.
+---@field name? string The display name, decoded.
 ---@field user string The local part.
 ---@field domain string The domain.
 
 ---The addresses of a header field.
 ---@class AddressHeader
 ---@field email string The first address.
----@field name string Its display name, decoded.
+---@field name? string Its display name, decoded; nil without one.
 ---@field user string Its local part.
 ---@field domain string Its domain.
 ---@field list HeaderAddress[] All addresses of the field.
@@ -75,8 +78,8 @@
 ---@class ListenerDomain
 ---@field relay_to? boolean Whether mail for the domain is taken from everybody.
 ---@field relay_from? string[] Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`.
----@field log_oob? ReportHandling Accepted, without effect.
----@field log_arf? ReportHandling Accepted, without effect.
+---@field log_oob? ReportHandling Whether bounces that come later are taken, and then passed on: multipart/report of the type delivery-status (RFC 3464).
+---@field log_arf? ReportHandling The same of complaints: feedback-report (RFC 5965).
 
 ---Of a listener that a policy starts.
 ---@class ListenerOptions
@@ -84,15 +87,18 @@
 ---@field hostname? string What the listener calls itself; else `server.hostname`.
 ---@field banner? string What the greeting says behind the name.
 ---@field relay_hosts? string[] Networks whose mail is passed on anywhere; else those of this machine alone.
----@field tls_certificate? string|{key_data: string} A PEM file or its text; without it the server makes one.
----@field tls_private_key? string|{key_data: string} The key of that certificate.
+---@field tls_certificate? KeySource A PEM file, or where its text is; without it the server makes one.
+---@field tls_private_key? KeySource The key of that certificate.
 ---@field client_timeout? Duration How long the client may be silent; else a minute.
 ---@field max_message_size? integer In octets; else 20 MiB.
 ---@field max_recipients_per_message? integer Else 1024.
 ---@field max_messages_per_connection? integer Else 10000.
 ---@field line_length_hard_limit? integer Octets of a line; else 998.
 ---@field invalid_line_endings? 'Deny'|'Allow'|'Fix' Lines that do not end in CRLF; else 'Deny'.
+---@field max_connections? integer At a time; else 32768. More are told 421.
 ---@field meta? table Values that every connection begins with.
+---@field peer? table<string, ListenerOptions> By network: what is otherwise for its clients. The closest network counts; `listen` and `max_connections` are not among it.
+---@field via? table<string, ListenerOptions> The same by the network of the address they came to; comes behind `peer`.
 
 ---@class kumo
 kumo = {}
@@ -878,7 +884,7 @@ function Message:id() end
 function Message:sender() end
 
 ---Another reverse-path.
----@param address string
+---@param address string|EnvelopeAddress
 function Message:set_sender(address) end
 
 ---The recipient; a list where there are several.
@@ -889,11 +895,14 @@ function Message:recipient() end
 ---@return EnvelopeAddress[]
 function Message:recipient_list() end
 
----Other recipients.
----@param address string|string[]
+---Other recipients. Each must be one of ours, or one that the client may send to: the relay is not
+---opened.
+---@param address string|EnvelopeAddress|(string|EnvelopeAddress)[]
 function Message:set_recipient(address) end
 
----The value of the first field of that name, unfolded and decoded.
+---The value of the first field of that name, unfolded and decoded; as it is written where it cannot
+---be decoded. From `smtp_server_message_received` on the message begins with the Received field
+---that Postern adds.
 ---@param name string
 ---@return string|nil
 function Message:get_first_named_header_value(name) end

@@ -106,54 +106,77 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   return relay::refusal_at_rcpt(*relay, address.local_part, address.domain);
 }
 
-Task<smtp::Reply> AcceptedMail::take(const policy::Evidence& evidence, spool::Body& message,
-                                     Ruling ruling) {
+struct AcceptedMail::Accepted {
+  std::vector<spool::Mail> mails;
+  std::string words;  ///< of the 250
+};
+
+namespace {
+
+bool has_webhook(const policy::Recipient& recipient) { return recipient.route.webhook != nullptr; }
+
+}  // namespace
+
+bool AcceptedMail::is_asked_at_once(const policy::Evidence& evidence, const Ruling& ruling) const {
+  // An inbox is a store of its own: what it took is kept.
+  const policy::Webhook& webhook = *evidence.subject()->route.webhook;
+  const bool queued =
+      (webhook.queued && webhook.target_url != "inbox") || state_of(ruling) != State::queued;
+  return !queued || settings_.discards;
+}
+
+Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
   const Time received = std::chrono::system_clock::now();
-  const auto webhook = std::find_if(
-      evidence.recipients.begin(), evidence.recipients.end(),
-      [](const policy::Recipient& recipient) { return recipient.route.webhook != nullptr; });
-  const auto other = std::find_if(
-      evidence.recipients.begin(), evidence.recipients.end(),
-      [](const policy::Recipient& recipient) { return recipient.route.webhook == nullptr; });
+  Accepted accepted;
+  std::vector<Copy> at_once;
+  // What can fail without anybody's doing comes first, and the commit last: who is asked in between
+  // knows the message by its webhook-id when the client sends all of it again.
+  for (const Copy& copy : copies) {
+    const auto& recipients = copy.evidence->recipients;
+    if (std::any_of(recipients.begin(), recipients.end(), has_webhook)) {
+      if (is_asked_at_once(*copy.evidence, ruling)) {
+        at_once.push_back(copy);
+      } else {
+        smtp::Reply refused = co_await for_webhook(copy, ruling, received, accepted);
+        if (refused.code != 0) co_return refused;
+      }
+    }
+    if (!std::all_of(recipients.begin(), recipients.end(), has_webhook)) {
+      smtp::Reply refused = co_await for_hosts(copy, ruling, received, accepted);
+      if (refused.code != 0) co_return refused;
+    }
+  }
   smtp::Reply reply{.code = 0};
-  if (webhook != evidence.recipients.end()) {
-    reply = co_await to_webhook(evidence, message, ruling, received);
+  for (const Copy& copy : at_once) {
+    deliver::Outcome outcome =
+        co_await rooms_.webhooks.deliver(*copy.evidence, *copy.message, received, ruling.trace_id);
+    reply = std::move(outcome.reply);
     if (!reply.positive()) co_return reply;
   }
-  // After the webhook: should this part fail, the client sends all of it again, and the webhook
-  // knows the message by its webhook-id.
-  if (other != evidence.recipients.end()) {
-    smtp::Reply passed_on = co_await to_hosts(evidence, message, ruling, received);
-    if (reply.code == 0 || !passed_on.positive()) reply = std::move(passed_on);
-  }
+  smtp::Reply kept = co_await put(std::move(accepted));
+  if (reply.code == 0 || !kept.positive()) reply = std::move(kept);
   co_return reply;
 }
 
-Task<Result<spool::MessageId>> AcceptedMail::put(spool::Envelope envelope, spool::Body body) {
-  auto kept = co_await queue::stored<spool::MessageId>(
-      [&](auto done) { rooms_.spool.put(std::move(envelope), std::move(body), std::move(done)); });
-  if (kept) {
-    rooms_.wake();
-  } else {
-    note_refusal(kept.error());
+Task<smtp::Reply> AcceptedMail::put(Accepted accepted_mail) {
+  if (accepted_mail.mails.empty()) {
+    co_return accepted(accepted_mail.words.empty() ? "ok" : accepted_mail.words);
   }
-  co_return kept;
+  auto kept = co_await queue::stored<std::vector<spool::MessageId>>(
+      [&](auto done) { rooms_.spool.put(std::move(accepted_mail.mails), std::move(done)); });
+  if (!kept) {
+    note_refusal(kept.error());
+    co_return reply_of_spool(kept.error());
+  }
+  rooms_.wake();
+  co_return accepted(std::move(accepted_mail.words));
 }
 
-Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spool::Body& message,
-                                           const Ruling& ruling, Time received) {
-  const policy::Webhook& webhook = *evidence.subject()->route.webhook;
-  // An inbox is a store of its own: what it took is kept.
-  const State state = state_of(ruling);
-  const bool queued = (webhook.queued && webhook.target_url != "inbox") || state != State::queued;
-  if (!queued || settings_.discards) {
-    deliver::Outcome outcome =
-        co_await rooms_.webhooks.deliver(evidence, message, received, ruling.trace_id);
-    co_return std::move(outcome.reply);
-  }
+Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruling, Time received,
+                                            Accepted& accepted_mail) {
   deliver::Outcome refused;
-  auto kept =
-      co_await rooms_.queued.keep(evidence, message, received, ruling.trace_id, state, refused);
+  auto kept = co_await rooms_.queued.keep(*copy.evidence, *copy.message, received, ruling.trace_id,
+                                          state_of(ruling), refused);
   if (!kept) {
     if (refused.reply.code == 0 || refused.reply.positive()) {
       co_return reply_of_spool(kept.error());  // never a 250 for what is not kept
@@ -162,10 +185,10 @@ Task<smtp::Reply> AcceptedMail::to_webhook(const policy::Evidence& evidence, spo
   }
   if (ruling.quarantine) kept->envelope.recipients.front().quarantine = *ruling.quarantine;
   kept->envelope.recipients.front().last_reply = reason_of(ruling);
-  const std::string id = std::move(kept->id);
-  const auto stored = co_await put(std::move(kept->envelope), std::move(kept->body));
-  if (!stored) co_return reply_of_spool(stored.error());
-  co_return accepted("accepted " + id);
+  accepted_mail.words = "accepted " + kept->id;
+  accepted_mail.mails.push_back(
+      {.envelope = std::move(kept->envelope), .body = std::move(kept->body)});
+  co_return smtp::Reply{.code = 0};
 }
 
 std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Recipient& recipient,
@@ -194,10 +217,8 @@ std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Rec
                             relay::destination_of(relay, address.local_part, address.domain)};
 }
 
-Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool::Body& message,
-                                         const Ruling& ruling, Time received) {
-  if (settings_.discards) co_return accepted("discarded");
-  const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
+spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
+                                          Time received) const {
   spool::Envelope envelope{.id = new_ulid(),
                            .received = received,
                            .smtputf8 = evidence.smtputf8,
@@ -213,6 +234,7 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
         auth->granted.empty() ? nullptr : rooms_.directory.policy(auth->granted.begin()->first);
     if (policy) envelope.account = policy->account_id;
   }
+  const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
     const mail::Mailbox address = qualified(recipient.address, *relay);
@@ -226,18 +248,19 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
                                    .quarantine = ruling.quarantine.value_or(""),
                                    .last_reply = reason_of(ruling)});
   }
-  if (envelope.recipients.empty()) co_return accepted("ok");
+  return envelope;
+}
 
-  const Result<std::string_view> octets = message.view();
-  if (!octets) co_return reply_of_spool(octets.error());
-  const std::size_t header_end = std::min(octets->find("\r\n\r\n"), octets->size());
-  envelope.header_8bit = !is_ascii(octets->substr(0, header_end));
-  envelope.body_8bit = !is_ascii(octets->substr(header_end));
-  envelope.evidence = policy::write_evidence(evidence, ruling.trace_id);
-
-  const deliver::StampOptions options{.hostname = settings_.hostname,
+Task<Result<spool::Body>> AcceptedMail::stamped(const Copy& copy, const std::string& id,
+                                                Time received) {
+  const Result<std::string_view> octets = copy.message->view();
+  if (!octets) co_return tl::unexpected(octets.error());
+  const policy::Evidence& evidence = *copy.evidence;
+  const auto own = settings_.hostnames.find(evidence.session.listener);
+  const bool named = own != settings_.hostnames.end();
+  const deliver::StampOptions options{.hostname = named ? own->second : settings_.hostname,
                                       .authserv_id = settings_.hostname,
-                                      .id = envelope.id,
+                                      .id = id,
                                       .time = received,
                                       .directory = settings_.temporary_directory,
                                       .trusted_client = evidence.trusted_client,
@@ -246,13 +269,27 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
   const auto stamp = [&evidence, &options, text = *octets] {
     return deliver::stamped(evidence, text, options);
   };
-  Result<spool::Body> body = fail(Fault::temporary, "too much work is waiting");
-  if (octets->size() <= offload_from) {
-    body = stamp();
-  } else {
-    auto done = co_await rooms_.workers.run(stamp);
-    if (done) body = std::move(*done);
-  }
+  if (octets->size() <= offload_from) co_return stamp();
+  auto done = co_await rooms_.workers.run(stamp);
+  if (!done) co_return fail(Fault::temporary, "too much work is waiting");
+  co_return std::move(*done);
+}
+
+Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling, Time received,
+                                          Accepted& accepted_mail) {
+  if (accepted_mail.words.empty()) accepted_mail.words = settings_.discards ? "discarded" : "ok";
+  if (settings_.discards) co_return smtp::Reply{.code = 0};
+  spool::Envelope envelope = envelope_of(*copy.evidence, ruling, received);
+  if (envelope.recipients.empty()) co_return smtp::Reply{.code = 0};
+
+  const Result<std::string_view> octets = copy.message->view();
+  if (!octets) co_return reply_of_spool(octets.error());
+  const std::size_t header_end = std::min(octets->find("\r\n\r\n"), octets->size());
+  envelope.header_8bit = !is_ascii(octets->substr(0, header_end));
+  envelope.body_8bit = !is_ascii(octets->substr(header_end));
+  envelope.evidence = policy::write_evidence(*copy.evidence, ruling.trace_id);
+
+  auto body = co_await stamped(copy, envelope.id, received);
   if (!body) {
     telemetry::log::error("store.error").field("error", body.error().message);
     if (body.error().fault == Fault::malformed) {
@@ -260,10 +297,9 @@ Task<smtp::Reply> AcceptedMail::to_hosts(const policy::Evidence& evidence, spool
     }
     co_return reply_of_spool({Fault::permanent, body.error().message});
   }
-  const std::string id = envelope.id;
-  const auto stored = co_await put(std::move(envelope), std::move(*body));
-  if (!stored) co_return reply_of_spool(stored.error());
-  co_return accepted("queued as " + id);
+  accepted_mail.words = "queued as " + envelope.id;
+  accepted_mail.mails.push_back({.envelope = std::move(envelope), .body = std::move(*body)});
+  co_return smtp::Reply{.code = 0};
 }
 
 }  // namespace postern::app

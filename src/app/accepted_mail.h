@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,8 @@ class AcceptedMail final : public gateway::MessageSink {
   struct Settings {
     std::string hostname;
     std::string temporary_directory;
+    /// What listeners call themselves that have a name of their own, by their names here.
+    std::map<std::string, std::string, std::less<>> hostnames;
     bool discards = false;  ///< what is accepted is thrown away (webhooks.disposition)
   };
   /// All outlive it.
@@ -40,8 +43,7 @@ class AcceptedMail final : public gateway::MessageSink {
   /// Messages from the next one on go by it. Safe from any thread.
   void follow(std::shared_ptr<const relay::RelayConfig> relay) { relay_.store(std::move(relay)); }
 
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message,
-                         Ruling ruling) override;
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override;
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
 
@@ -53,12 +55,21 @@ class AcceptedMail final : public gateway::MessageSink {
  private:
   using Time = std::chrono::system_clock::time_point;
 
-  Task<smtp::Reply> to_webhook(const policy::Evidence& evidence, spool::Body& message,
-                               const Ruling& ruling, Time received);
-  Task<smtp::Reply> to_hosts(const policy::Evidence& evidence, spool::Body& message,
-                             const Ruling& ruling, Time received);
+  /// What a message is to the spool when all of it is ready.
+  struct Accepted;
+
+  /// Whether the webhook of a copy is asked before the reply, not out of the queue.
+  bool is_asked_at_once(const policy::Evidence& evidence, const Ruling& ruling) const;
+  /// These add to `accepted`; a reply other than "" (code 0) says why they could not.
+  Task<smtp::Reply> for_webhook(const Copy& copy, const Ruling& ruling, Time received,
+                                Accepted& accepted);
+  Task<smtp::Reply> for_hosts(const Copy& copy, const Ruling& ruling, Time received,
+                              Accepted& accepted);
+  Task<Result<spool::Body>> stamped(const Copy& copy, const std::string& id, Time received);
+  spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
+                              Time received) const;
   mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
-  Task<Result<spool::MessageId>> put(spool::Envelope envelope, spool::Body body);
+  Task<smtp::Reply> put(Accepted accepted);
 
   const Rooms rooms_;
   const Settings settings_;

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "app/config.h"
+#include "app/listener_certificate.h"
 #include "app/room_options.h"
 #include "app/script_runtime.h"
 #include "base/text.h"
@@ -26,7 +27,11 @@ constexpr std::size_t other_threads = 3;
 std::string decoded(std::string_view raw) {
   deliver::Charsets charsets;
   deliver::WordNotes notes;
-  return deliver::decode_words(raw, charsets, notes);
+  std::string text = deliver::decode_words(raw, charsets, notes);
+  // What cannot be decoded stays as it is written: a policy compares with what it was told.
+  const bool broken =
+      notes.charset.unknown_charset || notes.charset.undecodable || deliver::has_broken_base64(raw);
+  return broken ? std::string(raw) : text;
 }
 
 std::vector<kumo::HeaderText::Address> addresses_of(std::string_view raw) {
@@ -65,14 +70,9 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
   return diagnostic;
 }
 
-void add_listener(Config& config, const kumo::Listener& started) {
-  ListenerConfig listener;
-  listener.name = kumo::name_of(started);
-  listener.address = {started.address, started.port};
-  listener.certificate = started.certificate.file;
-  listener.key = started.private_key.file;
-  listener.started = std::make_shared<const kumo::Listener>(started);
-  config.listeners.push_back(std::move(listener));
+Diagnostic at_listener(const kumo::Listener& listener, const LuaConfig& lua,
+                       const std::string& text) {
+  return placed(listener.place + ": " + text, std::filesystem::path(lua.policy).parent_path());
 }
 
 kumo::PolicyOptions options_of(const Config& config, std::string text) {
@@ -88,6 +88,7 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
       .run = {},
       .keep = lua.runtime,
       .header_text = {.decode = decoded, .addresses = addresses_of},
+      .hostname = config.server.hostname,
       .listeners = {},
       .relay_to = {},
       .files = nullptr};
@@ -117,12 +118,23 @@ void refuse_open_relay(Diagnostic diagnostic, Diagnostics& diagnostics) {
 }
 
 void check_listeners(const LuaConfig& lua, Diagnostics& diagnostics) {
+  const auto check = [&](const kumo::Listener& one) {
+    if (is_everybody(one.relay_hosts)) {
+      refuse_open_relay(
+          at_listener(one, lua, "relay_hosts lets everybody send mail anywhere: an open relay"),
+          diagnostics);
+    }
+    if (const auto pem = pem_of(one)) {
+      const auto usable = net::TlsContext::load(*pem);
+      if (usable) return;
+      Diagnostic diagnostic = at_listener(one, lua, usable.error().message);
+      diagnostic.code = "L001";
+      diagnostics.add(std::move(diagnostic));
+    }
+  };
   for (const kumo::Listener& one : lua.loaded->listeners()) {
-    if (!is_everybody(one.relay_hosts)) continue;
-    refuse_open_relay(
-        placed(one.place + ": relay_hosts lets everybody send mail anywhere: an open relay",
-               std::filesystem::path(lua.policy).parent_path()),
-        diagnostics);
+    check(one);
+    for (const auto& variant : one.variants) check(*variant.as);
   }
 }
 
@@ -176,7 +188,9 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   }
   check_listeners(lua, diagnostics);
   if (lua.listeners) config.listeners.clear();
-  for (const kumo::Listener& one : lua.loaded->listeners()) add_listener(config, one);
+  for (const kumo::Listener& one : lua.loaded->listeners()) {
+    config.listeners.push_back(started_by(one));
+  }
 }
 
 }  // namespace postern::app

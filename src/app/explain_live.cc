@@ -61,8 +61,10 @@ namespace {
 class LiveGatherer final : public policy::Gatherer {
  public:
   LiveGatherer(const policy::AuthenticationOptions& options, policy::AuthenticationCaches& caches,
-               dns::Resolver& resolver, std::shared_ptr<gateway::RemoteTables> tables)
-      : patience_(options.decide_within),
+               dns::Resolver& resolver, std::shared_ptr<gateway::RemoteTables> tables,
+               const policy::Directory& directory)
+      : directory_(directory),
+        patience_(options.decide_within),
         tables_(std::move(tables)),
         authentication_(options, caches, resolver) {}
 
@@ -81,11 +83,16 @@ class LiveGatherer final : public policy::Gatherer {
     co_await authentication_.ask(std::move(question), evidence);
   }
 
+  bool is_ours(const mail::Mailbox& address) override {
+    return directory_.resolve(address).kind != policy::Route::Kind::none;
+  }
+
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
     co_await gateway::consult(std::move(question), patience_, tables_, evidence);
   }
 
  private:
+  const policy::Directory& directory_;
   const std::chrono::milliseconds patience_;
   const std::shared_ptr<gateway::RemoteTables> tables_;
   std::optional<std::string_view> message_;
@@ -222,7 +229,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
   net::WorkPool lookups(1, 1);
   const auto tables = std::make_shared<gateway::RemoteTables>(lookups);
   tables->replace(remote_tables(config));
-  LiveGatherer gatherer(authentication, caches, **resolver, tables);
+  LiveGatherer gatherer(authentication, caches, **resolver, tables, directory);
   bool accepted = false;
   boost::asio::co_spawn(loop, decide(engine, sent, directory, evidence, trace, gatherer),
                         [&](std::exception_ptr error, bool result) {

@@ -18,13 +18,13 @@
 
 #include "store/token_file.h"
 #include "app/explain_live.h"
+#include "app/listener_certificate.h"
 #include "app/queue_metrics.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "app/version.h"
 #include "base/text.h"
 #include "deliver/template.h"
-#include "dialect/kumo/listener.h"
 #include "dialect/kumo/rewriter.h"
 #include "policy/catalogue.h"
 #include "telemetry/log.h"
@@ -273,6 +273,11 @@ void Instance::follow_lists(const admin::Lists& lists) {
   for (std::size_t i = 0; i < listeners_.size(); ++i) {
     auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
     app::follow_lists(*next, deciding_.restrictions);
+    for (auto& variant : next->variants) {
+      auto other = std::make_shared<gateway::ListenerSettings>(*variant.settings);
+      app::follow_lists(*other, deciding_.restrictions);
+      variant.settings = std::move(other);
+    }
     listeners_[i] = next;
     server_->replace_settings(i, std::move(next));
   }
@@ -299,33 +304,23 @@ Instance::ListenerResult Instance::listener_settings(const ListenerConfig& liste
   if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
     settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
   }
-  if (listener.tls != TlsMode::none) {
-    std::string certificate = listener.certificate;
-    std::string key = listener.key;
-    if (listener.started && !listener.started->certificate.text.empty()) {
-      return cannot(ExitCode::config, listener.started->place + ": a certificate must be a file",
-                    "write its PEM to a file and name that: tls_certificate = '/etc/...'");
-    }
-    if (certificate.empty()) {
-      certificate = data_dir_ + "/tls.crt";
-      key = data_dir_ + "/tls.key";
-      if (auto made = net::ensure_self_signed(certificate, key, config.server.hostname); !made) {
-        return cannot(ExitCode::cannot_create, made.error().message, "");
-      }
-    }
-    net::TlsContext::ByName by_name;
-    for (const VslVirtual& domain : config.vsl.virtual_domains) {
-      if (domain.domain.empty() || domain.certificate.empty()) continue;
-      auto its_own = net::TlsContext::load(domain.certificate, domain.key);
-      if (!its_own) return cannot(ExitCode::config, its_own.error().message, "");
-      by_name[lower(domain.domain)] = std::move(*its_own);
-    }
-    auto loaded = net::TlsContext::load(certificate, key, std::move(by_name));
-    if (!loaded) return cannot(ExitCode::config, loaded.error().message, "");
-    settings->certificate = *loaded;
+  auto certificate = certificate_of(listener, config, data_dir_);
+  if (!certificate) {
+    return cannot(
+        certificate.error().fault == Fault::denied ? ExitCode::cannot_create : ExitCode::config,
+        certificate.error().message, "");
+  }
+  settings->certificate = *certificate;
+  if (*certificate) {
     metrics()
         .tls_certificate_not_after.gauge({listener.name})
-        .set(std::chrono::system_clock::to_time_t((*loaded)->not_after()));
+        .set(std::chrono::system_clock::to_time_t((*certificate)->not_after()));
+  }
+  if (!listener.started) return settings;
+  for (const auto& variant : listener.started->variants) {
+    ListenerResult made = listener_settings(started_by(*variant.as), config);
+    if (!made) return made;
+    settings->variants.push_back({.peer = variant.peer, .via = variant.via, .settings = *made});
   }
   return settings;
 }

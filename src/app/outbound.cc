@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_future.hpp>
 
+#include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
 
@@ -71,6 +72,24 @@ Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms room
       std::chrono::duration_cast<std::chrono::seconds>(config.queue.expire), rooms.keys);
 }
 
+namespace {
+
+/// Of listeners that a policy gave a name.
+std::map<std::string, std::string, std::less<>> hostnames_of(const Config& config) {
+  std::map<std::string, std::string, std::less<>> names;
+  const auto add = [&](const dialect::kumo::Listener& one) {
+    if (!one.hostname.empty()) names[one.name] = one.hostname;
+  };
+  for (const ListenerConfig& listener : config.listeners) {
+    if (!listener.started) continue;
+    add(*listener.started);
+    for (const auto& variant : listener.started->variants) add(*variant.as);
+  }
+  return names;
+}
+
+}  // namespace
+
 std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string& data_dir,
                                          std::shared_ptr<const relay::RelayConfig> relay,
                                          Rooms rooms) {
@@ -95,6 +114,7 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
                           [runner = outbound->runner_.get()] { runner->wake(); }},
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
+                             .hostnames = hostnames_of(config),
                              .discards = config.webhooks.disposition == Disposition::discard},
       std::move(relay));
   return outbound;

@@ -45,7 +45,10 @@ void follow_script(gateway::ListenerSettings& settings, const dialect::kumo::Lis
   settings.session.bare_newline = script.line_endings == LineEndings::deny
                                       ? smtp::BareNewline::reject
                                       : smtp::BareNewline::normalize;
+  settings.session.bare_newline_code = 552;  // the codes that its author knows
+  settings.session.long_line_code = 500;
   settings.timeouts.command = script.client_timeout;
+  settings.connections = script.connections;
 }
 
 }  // namespace

@@ -101,4 +101,20 @@ std::string decode_words(std::string_view text, Charsets& /*charsets*/, WordNote
   return out.append(rest);
 }
 
+bool has_broken_base64(std::string_view text) {
+  for (std::size_t at = text.find("=?"); at != std::string_view::npos;
+       at = text.find("=?", at + 2)) {
+    const std::size_t mark = text.find('?', at + 2);
+    if (mark == std::string_view::npos) return false;
+    const std::string_view rest = text.substr(mark + 1);
+    if (!rest.starts_with("b?") && !rest.starts_with("B?")) continue;
+    const std::string_view word = rest.substr(2, rest.find("?=", 2) - 2);
+    const bool fits = std::all_of(word.begin(), word.end(), [](char c) {
+      return is_alnum(c) || c == '+' || c == '/' || c == '=' || c == ' ' || c == '\t';
+    });
+    if (!fits) return true;
+  }
+  return false;
+}
+
 }  // namespace postern::deliver

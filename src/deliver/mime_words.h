@@ -28,6 +28,9 @@ std::string unfold(std::string_view raw, Charsets& charsets, WordNotes& notes);
 /// at again. Line ends and NULs that come out of them become blanks.
 std::string decode_words(std::string_view text, Charsets& charsets, WordNotes& notes);
 
+/// Whether an encoded word in base64 (RFC 2047 §4.1) holds octets that are none.
+bool has_broken_base64(std::string_view text);
+
 /// `text` with the charset labels of its encoded words as iconv knows them, up to the word that is
 /// one too many; from there it is `rest`.
 std::string relabelled(std::string_view text, WordNotes& notes, std::string* rest = nullptr);

@@ -45,9 +45,10 @@ smtp::Reply service_closing(smtp::EnhancedCode enhanced, std::string text) {
 
 Connection::Connection(asio::ip::tcp::socket socket,
                        std::shared_ptr<const ListenerSettings> settings, Services& services,
-                       Admission& admission, Loop& loop)
+                       Admission& admission, Loop& loop, Room room)
     : stream_(std::move(socket)),
       settings_(std::move(settings)),
+      room_(room),
       admission_(admission),
       loop_(loop),
       metrics_(telemetry::metrics().listener(settings_->name)),
@@ -78,6 +79,7 @@ Task<void> Connection::run() {
       metrics_.turned_away(telemetry::Turned::proxy);
     } else {
       Admission::Answer admitted = admission_.admit(transaction_.session().client_ip);
+      if (room_ == Room::none) admitted.refusal = Admission::Refusal::too_many_sessions;
       if (admitted.refusal) {
         end_ = "refused";
         metrics_.turned_away(reason_of(*admitted.refusal));

@@ -28,8 +28,10 @@ struct Loop {
 
 class Connection {
  public:
+  /// Whether the listener has room for one more; with none it is told so and closed.
+  enum class Room : std::uint8_t { some, none };
   Connection(boost::asio::ip::tcp::socket socket, std::shared_ptr<const ListenerSettings> settings,
-             Services& services, Admission& admission, Loop& loop);
+             Services& services, Admission& admission, Loop& loop, Room room = Room::some);
   /// From the first octet to the last. Never throws.
   Task<void> run();
 
@@ -71,6 +73,7 @@ class Connection {
 
   net::Stream stream_;
   std::shared_ptr<const ListenerSettings> settings_;
+  const Room room_;
   Admission& admission_;
   Loop& loop_;
   telemetry::ListenerMetrics& metrics_;

@@ -25,10 +25,17 @@ class MessageSink {
     /// a permanent one makes it a dead letter. Code 0: none does.
     smtp::Reply afterwards{.code = 0, .enhanced = {}, .text = {}};
   };
-  /// Takes the message and says what the client is told. A positive reply is a promise.
-  /// `evidence` and `message` belong to the awaiting transaction.
-  virtual Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& message,
-                                 Ruling ruling) = 0;
+  /// A message, or what scripts made of one for some of its recipients. Both belong to the awaiting
+  /// transaction.
+  struct Copy {
+    const policy::Evidence* evidence;
+    spool::Body* message;
+  };
+  /// Takes all copies of a message, at least one, and says what the client is told. A positive
+  /// reply is a promise. Without one nothing of it is kept: what goes to the queue goes there in
+  /// one commit. Only a webhook that is asked at once may have had its copy by then; the client's
+  /// next attempt bears the same webhook-id.
+  virtual Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) = 0;
   /// What is certain before there is a message: why mail for this recipient cannot be passed on.
   virtual std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const = 0;
   /// What keeps a message of so many octets from being taken now (452 4.3.1, 451 4.3.0).

@@ -113,9 +113,19 @@ Result<std::uint16_t> Server::listen(const Address& address,
   return actual.port;
 }
 
-std::shared_ptr<const ListenerSettings> Server::settings(std::size_t listener) {
-  const std::lock_guard lock(mutex_);
-  return listeners_[listener].settings;
+std::shared_ptr<const ListenerSettings> Server::settings(std::size_t listener,
+                                                         const tcp::socket& socket) {
+  std::shared_ptr<const ListenerSettings> settings;
+  {
+    const std::lock_guard lock(mutex_);
+    settings = listeners_[listener].settings;
+  }
+  if (settings->variants.empty()) return settings;
+  boost::system::error_code gone;
+  const auto client = socket.remote_endpoint(gone);
+  const auto own = socket.local_endpoint(gone);
+  if (gone) return settings;
+  return settings_for(settings, net::from_asio(client.address()), net::from_asio(own.address()));
 }
 
 void Server::replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings) {
@@ -143,11 +153,16 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
   while (acceptor->is_open()) {
     auto [error, socket] = co_await acceptor->async_accept(asio::as_tuple(asio::use_awaitable));
     if (!error) {
-      auto connection = std::make_unique<Connection>(std::move(socket), settings(listener),
-                                                     services_, admission_, worker.loop);
+      const std::size_t others = listeners_[listener].sessions->fetch_add(1);
+      const auto rules = settings(listener, socket);
+      const bool full = rules->connections != 0 && others >= rules->connections;
+      auto connection =
+          std::make_unique<Connection>(std::move(socket), rules, services_, admission_, worker.loop,
+                                       full ? Connection::Room::none : Connection::Room::some);
       sessions_.fetch_add(1);
       accepted_.fetch_add(1, std::memory_order_relaxed);
-      asio::co_spawn(worker.context, serve(worker, std::move(connection)), asio::detached);
+      asio::co_spawn(worker.context, serve(worker, listener, std::move(connection)),
+                     asio::detached);
       continue;
     }
     if (error == asio::error::operation_aborted || !acceptor->is_open()) co_return;
@@ -160,9 +175,10 @@ Task<void> Server::accept(Worker& worker, std::size_t listener,
   }
 }
 
-Task<void> Server::serve(Worker&, std::unique_ptr<Connection> connection) {
+Task<void> Server::serve(Worker&, std::size_t listener, std::unique_ptr<Connection> connection) {
   co_await connection->run();
   connection.reset();
+  listeners_[listener].sessions->fetch_sub(1);
   sessions_.fetch_sub(1);
 }
 

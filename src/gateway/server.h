@@ -52,13 +52,16 @@ class Server {
   struct Listener {
     Address address;
     std::shared_ptr<const ListenerSettings> settings;
+    std::unique_ptr<std::atomic<std::size_t>> sessions =
+        std::make_unique<std::atomic<std::size_t>>(0);
   };
 
   Task<void> accept(Worker& worker, std::size_t listener,
                     std::shared_ptr<boost::asio::ip::tcp::acceptor> acceptor);
   Task<void> sweep(Worker& worker);
-  Task<void> serve(Worker& worker, std::unique_ptr<Connection> connection);
-  std::shared_ptr<const ListenerSettings> settings(std::size_t listener);
+  Task<void> serve(Worker& worker, std::size_t listener, std::unique_ptr<Connection> connection);
+  std::shared_ptr<const ListenerSettings> settings(std::size_t listener,
+                                                   const boost::asio::ip::tcp::socket& socket);
   void return_memory();
   void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
   Result<std::shared_ptr<boost::asio::ip::tcp::acceptor>> open(Worker& worker, const Address& at);

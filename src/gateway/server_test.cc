@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <mutex>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -29,11 +30,13 @@ class KeepingSink final : public MessageSink {
  public:
   std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
   std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
-  Task<smtp::Reply> take(const policy::Evidence& evidence, spool::Body& body, Ruling) override {
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling) override {
     const std::lock_guard lock(mutex);
-    const auto view = body.view();
-    messages.emplace_back(view ? *view : "unreadable");
-    senders.push_back(evidence.session.client_ip.to_string());
+    for (const Copy& copy : copies) {
+      const auto view = copy.message->view();
+      messages.emplace_back(view ? *view : "unreadable");
+      senders.push_back(copy.evidence->session.client_ip.to_string());
+    }
     co_return answer;
   }
   std::mutex mutex;
@@ -422,6 +425,30 @@ TEST_F(ServerTest, what_happens_is_counted) {
   EXPECT_EQ(commands.value(), before[2] + 1);
   EXPECT_EQ(quits.value(), before[3] + 1);
   EXPECT_EQ(open.value(), open_before);
+}
+
+TEST_F(ServerTest, a_listener_has_room_for_so_many_at_a_time) {
+  settings.connections = 1;
+  start();
+  auto first = greeted();
+  TestClient second(port);
+  EXPECT_EQ(second.reply().substr(0, 9), "421 4.7.0");
+  EXPECT_EQ(first->ask("QUIT").substr(0, 3), "221");
+  // The session ends behind its last reply.
+  std::string greeting;
+  for (int i = 0; i < 200 && !greeting.starts_with("220"); ++i) {
+    if (i > 0) std::this_thread::sleep_for(milliseconds(20));
+    greeting = TestClient(port).reply();
+  }
+  EXPECT_EQ(greeting.substr(0, 3), "220");
+}
+
+TEST_F(ServerTest, a_client_gets_the_settings_of_its_network) {
+  auto other = std::make_shared<ListenerSettings>(settings);
+  other->session.hostname = "other.example.net";
+  settings.variants.push_back({.peer = *Cidr::parse("127.0.0.0/8"), .via = {}, .settings = other});
+  start();
+  EXPECT_EQ(TestClient(port).reply().substr(0, 21), "220 other.example.net");
 }
 
 TEST_F(ServerTest, a_port_in_use_is_a_conflict) {

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "base/ip.h"
 #include "net/tls.h"
@@ -37,6 +39,7 @@ enum class ListenerTls : std::uint8_t { none, starttls, implicit };
 /// One listener, shared by its sessions; a reload makes a new one and leaves theirs to them.
 struct ListenerSettings {
   std::string name = "smtp";
+  std::size_t connections = 0;  ///< at a time; 0: no limit of its own
   smtp::ServerOptions session;  ///< starttls, auth and xclient are set per connection
   ListenerTls tls = ListenerTls::none;
   std::shared_ptr<const net::TlsContext> certificate;  ///< null only with ListenerTls::none
@@ -51,6 +54,20 @@ struct ListenerSettings {
   policy::AuthenticationOptions authentication;
   std::shared_ptr<RemoteTables> tables;  ///< of the engine's lists; null: none
   std::string body_directory;            ///< for message bodies over the memory threshold
+
+  /// Other settings for clients of `peer` that came to an address of `via`; nullopt: any.
+  struct Variant {
+    std::optional<Cidr> peer;
+    std::optional<Cidr> via;
+    std::shared_ptr<const ListenerSettings> settings;
+  };
+  std::vector<Variant> variants;
 };
+
+/// Those for a connection: of the variants that are for both its ends the one with the smallest
+/// networks, the client's first; else `settings`.
+std::shared_ptr<const ListenerSettings> settings_for(
+    const std::shared_ptr<const ListenerSettings>& settings, const IpAddress& client,
+    const IpAddress& own);
 
 }  // namespace postern::gateway

@@ -261,6 +261,10 @@ policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
   return recipient;
 }
 
+bool Transaction::is_ours(const mail::Mailbox& address) {
+  return recipient_of(address).route.kind != policy::Route::Kind::none;
+}
+
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.forward_path));
@@ -375,64 +379,6 @@ Task<smtp::Reply> Transaction::decide_afterwards() {
   co_return refusal;
 }
 
-Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
-  const auto& copies = evidence_.copies;
-  if (copies.empty() || (copies.size() == 1 && copies.front().is_as_it_came())) {
-    smtp::Reply reply = co_await services_.sink.take(evidence_, message_->body, ruling(afterwards));
-    co_return reply;
-  }
-  // Each is a message of its own from here on. When one cannot be taken the client comes again, and
-  // those before it get the message twice rather than not at all.
-  smtp::Reply reply = undecided;
-  const std::vector<policy::ScriptCopy> each = copies;
-  for (const policy::ScriptCopy& copy : each) {
-    reply = co_await hand_on(copy, afterwards);
-    if (!reply.positive()) break;
-  }
-  co_return reply;
-}
-
-Task<smtp::Reply> Transaction::hand_on(policy::ScriptCopy copy, const smtp::Reply& afterwards) {
-  if (copy.to_nobody) co_return reply_of(250, {2, 0, 0}, "ok");
-  policy::Evidence evidence = evidence_;
-  evidence.recipients.clear();
-  for (const std::size_t index : copy.recipients) {
-    evidence.recipients.push_back(evidence_.recipients.at(index));
-  }
-  if (copy.reverse_path) evidence.reverse_path = copy.reverse_path;
-  if (copy.null_path) evidence.reverse_path.reset();
-  if (!copy.forward_paths.empty()) {
-    evidence.recipients.clear();
-    for (const mail::Mailbox& address : copy.forward_paths) {
-      policy::Recipient recipient = recipient_of(address);
-      // The script says so: what is nobody's here goes where it is at home.
-      if (recipient.route.kind == policy::Route::Kind::none) {
-        recipient.route.kind = policy::Route::Kind::relay;
-      }
-      evidence.recipients.push_back(std::move(recipient));
-    }
-  }
-  for (policy::Recipient& recipient : evidence.recipients) {
-    const auto chosen = copy.transports.find(lower(recipient.address.text()));
-    if (chosen != copy.transports.end()) recipient.transport = chosen->second;
-  }
-  spool::Body changed(settings_->body_directory);
-  spool::Body* body = &message_->body;
-  if (copy.text || copy.header) {
-    const auto original = message();
-    const std::size_t header = evidence_.message ? evidence_.message->header_size : 0;
-    Result<void> written = changed.append(copy.text ? *copy.text : *copy.header);
-    if (written && !copy.text && original) {
-      written = changed.append(original->substr(std::min(header, original->size())));
-    }
-    if (!written) co_return smtp::reply_for(Fault::temporary);
-    body = &changed;
-  }
-  evidence.copies = {std::move(copy)};
-  smtp::Reply reply = co_await services_.sink.take(evidence, *body, ruling(afterwards));
-  co_return reply;
-}
-
 MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
   MessageSink::Ruling ruling{.trace_id = {}, .quarantine = {}, .afterwards = afterwards};
   if (!trace_) return ruling;
@@ -490,9 +436,9 @@ void Transaction::forget_session() {
   evidence_.session.esmtp = false;
   evidence_.session.auth.reset();
   if (auto& script = evidence_.session.script) {
+    script->greeted_as.clear();
     script->meta = script->meta_at_connect;
     script->offered.reset();
-    script->greeted_as.clear();
   }
 }
 

@@ -86,6 +86,7 @@ class Transaction final : private policy::Gatherer {
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
   Task<void> ask(dns::Question question, policy::Evidence& evidence) override;
   std::optional<std::string_view> message() override;
+  bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
@@ -104,7 +105,13 @@ class Transaction final : private policy::Gatherer {
   Task<smtp::Reply> decide_afterwards();
   /// Hands the message on, as scripts left it.
   Task<smtp::Reply> hand_on(const smtp::Reply& afterwards);
-  Task<smtp::Reply> hand_on(policy::ScriptCopy copy, const smtp::Reply& afterwards);
+  /// A copy that scripts made.
+  struct Handed {
+    policy::Evidence evidence;
+    std::optional<spool::Body> changed;  ///< nullopt: the message as it came
+  };
+  Result<Handed> hand_on(const policy::ScriptCopy& copy);
+  static std::uint64_t in_memory(const std::vector<Handed>& copies);
   void finish(std::string_view outcome);
   void drop_message();
   MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;

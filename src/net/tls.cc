@@ -91,11 +91,12 @@ int TlsContext::choose(ssl_st* ssl, int*, void* by_name) {
   return SSL_TLSEXT_ERR_OK;
 }
 
-Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,
-                                                           const std::string& key_pem_file,
-                                                           ByName by_name) {
+namespace {
+
+/// A context without a certificate; null: there is no memory for one.
+std::shared_ptr<SSL_CTX> new_context() {
   const std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
+  if (!context) return context;
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                          SSL_OP_NO_TICKET | SSL_OP_CIPHER_SERVER_PREFERENCE |
@@ -105,6 +106,57 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   SSL_CTX_set1_groups_list(context.get(), "X25519:P-256:P-384");
+  return context;
+}
+
+using Bio = Owned<BIO, BIO_free_all>;
+Bio reader_of(std::string_view text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+/// Nobody is asked for a passphrase: an encrypted key is none that can be used.
+int no_passphrase(char*, int, int, void*) { return 0; }
+
+/// The first certificate is the server's, those behind it are its chain.
+bool use_certificates(SSL_CTX* context, std::string_view pem) {
+  const Bio text = reader_of(pem);
+  using Certificate = Owned<X509, X509_free>;
+  const Certificate own(PEM_read_bio_X509_AUX(text.get(), nullptr, no_passphrase, nullptr));
+  if (!own || SSL_CTX_use_certificate(context, own.get()) != 1) return false;
+  for (;;) {
+    Certificate next(PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr));
+    if (!next) break;
+    if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
+    static_cast<void>(next.release());
+  }
+  ERR_clear_error();  // the end of the text
+  return true;
+}
+
+}  // namespace
+
+std::shared_ptr<const TlsContext> TlsContext::shared(std::shared_ptr<ssl_ctx_st> context,
+                                                     ByName by_name) {
+  auto result = std::shared_ptr<TlsContext>(new TlsContext());
+  result->context_ = std::move(context);
+  result->by_name_ = std::move(by_name);
+  if (!result->by_name_.empty()) {
+    SSL_CTX_set_tlsext_servername_callback(result->context_.get(), &TlsContext::choose);
+    SSL_CTX_set_tlsext_servername_arg(result->context_.get(), &result->by_name_);
+  }
+  std::tm when{};
+  if (const X509* certificate = SSL_CTX_get0_certificate(result->context_.get());
+      certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
+    result->not_after_ = std::chrono::system_clock::from_time_t(::timegm(&when));
+  }
+  return result;
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& certificate_pem_file,
+                                                           const std::string& key_pem_file,
+                                                           ByName by_name) {
+  const std::shared_ptr<SSL_CTX> context = new_context();
+  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_pem_file.c_str()) != 1) {
     return fail(Fault::permanent, fmt::format("cannot use certificate {}: {}", certificate_pem_file,
                                               openssl_reason()));
@@ -115,19 +167,26 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const std::string& ce
                 fmt::format("cannot use key {} with certificate {}: {}", key_pem_file,
                             certificate_pem_file, openssl_reason()));
   }
-  auto result = std::shared_ptr<TlsContext>(new TlsContext());
-  result->context_ = context;
-  result->by_name_ = std::move(by_name);
-  if (!result->by_name_.empty()) {
-    SSL_CTX_set_tlsext_servername_callback(context.get(), &TlsContext::choose);
-    SSL_CTX_set_tlsext_servername_arg(context.get(), &result->by_name_);
+  return shared(context, std::move(by_name));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::load(const Pem& pem, ByName by_name) {
+  const std::shared_ptr<SSL_CTX> context = new_context();
+  if (!context) return fail(Fault::bug, "no TLS context: " + openssl_reason());
+  if (!use_certificates(context.get(), pem.certificate)) {
+    return fail(Fault::permanent, fmt::format("cannot use certificate {}: {}", pem.certificate_name,
+                                              openssl_reason()));
   }
-  std::tm when{};
-  if (const X509* certificate = SSL_CTX_get0_certificate(context.get());
-      certificate != nullptr && ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &when) == 1) {
-    result->not_after_ = std::chrono::system_clock::from_time_t(::timegm(&when));
+  const Bio text = reader_of(pem.key.reveal());
+  const Owned<EVP_PKEY, EVP_PKEY_free> key(
+      PEM_read_bio_PrivateKey(text.get(), nullptr, no_passphrase, nullptr));
+  if (!key || SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1 ||
+      SSL_CTX_check_private_key(context.get()) != 1) {
+    return fail(Fault::permanent,
+                fmt::format("cannot use key {} with certificate {}: {}", pem.key_name,
+                            pem.certificate_name, openssl_reason()));
   }
-  return std::shared_ptr<const TlsContext>(result);
+  return shared(context, std::move(by_name));
 }
 
 Result<void> ensure_self_signed(const std::string& certificate, const std::string& key,

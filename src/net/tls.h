@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "base/secret.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -30,11 +31,21 @@ class TlsContext {
   static Result<std::shared_ptr<const TlsContext>> load(const std::string& certificate_pem_file,
                                                         const std::string& key_pem_file,
                                                         ByName by_name = {});
+  /// The same of PEM texts. The names are what a complaint calls them by; it holds nothing of them.
+  struct Pem {
+    std::string certificate;
+    Secret key;
+    std::string certificate_name;
+    std::string key_name;
+  };
+  static Result<std::shared_ptr<const TlsContext>> load(const Pem& pem, ByName by_name = {});
   ssl_ctx_st* handle() const { return context_.get(); }
   std::chrono::system_clock::time_point not_after() const { return not_after_; }
 
  private:
   TlsContext() = default;
+  static std::shared_ptr<const TlsContext> shared(std::shared_ptr<ssl_ctx_st> context,
+                                                  ByName by_name);
   static int choose(ssl_st* ssl, int* alert, void* by_name);
   ByName by_name_;
   std::shared_ptr<ssl_ctx_st> context_;

@@ -50,6 +50,8 @@ Task<void> Gatherer::consult(Consultation question, Evidence&) {
 
 std::optional<std::string_view> Gatherer::message() { return std::nullopt; }
 
+bool Gatherer::is_ours(const mail::Mailbox&) { return false; }
+
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
   if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {

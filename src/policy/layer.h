@@ -26,6 +26,8 @@ class Gatherer {
   virtual Task<void> ask(dns::Question question, Evidence& evidence);
   /// The message, from Stage::message on; nullopt where it is not kept.
   virtual std::optional<std::string_view> message();
+  /// Whether mail for the address stays here: a webhook owns it.
+  virtual bool is_ours(const mail::Mailbox& address);
   /// Asks another program; the answer is added to evidence.consulted.
   virtual Task<void> consult(Consultation question, Evidence& evidence);
 };

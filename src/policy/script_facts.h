@@ -24,8 +24,8 @@ struct ScriptSession {
   std::shared_ptr<const void> program;  ///< the script the session began with, and ends with
   boost::json::object meta;             ///< connection values that scripts set
   boost::json::object meta_at_connect;  ///< those that were set before the client said anything
-  std::string greeted_as;  ///< the name of the last HELO or EHLO that a script accepted
-  std::vector<std::string> extensions;              ///< what EHLO is about to offer
+  std::string greeted_as;               ///< the HELO name that a script let pass last
+  std::vector<std::string> extensions;  ///< what EHLO is about to offer
   std::optional<std::vector<std::string>> offered;  ///< what a script wants EHLO to offer instead
   /// By the layer's name: what it keeps of the session.
   std::map<std::string, std::shared_ptr<ScriptTransaction>, std::less<>> kept;

@@ -56,6 +56,11 @@ struct ServerOptions {
   bool requiretls = true;                 ///< RFC 8689 is offered, inside TLS
   bool xclient = false;                   ///< set per peer by the driver
   bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
+  /// The code of a message with bare line ends or NUL: 550 5.5.2, and the session ends; or
+  /// 552 5.6.0, and it goes on behind the true end of the data.
+  std::uint16_t bare_newline_code = 550;
+  /// The code of a message with a line too long: 554 5.6.0, or 500 5.2.3.
+  std::uint16_t long_line_code = 554;
   std::uint16_t no_recipients = 554;  ///< the code of DATA without one: 503 or 554 (RFC 5321 §3.3)
   bool tls_required = false;          ///< 530 5.7.0 before STARTTLS (RFC 3207 §4)
   bool auth_without_tls = false;      ///< AUTH is offered in the clear too

@@ -92,7 +92,8 @@ std::optional<Event> ServerSession::State::end_of_chunk() {
     return finish_message();
   }
   if (auto fault = message_fault()) {
-    return abort(*fault, reader.broken() ? std::optional(Closed::Reason::protocol) : std::nullopt);
+    const bool ends = reader.broken() && options.bare_newline_code == 550;
+    return abort(*fault, ends ? std::optional(Closed::Reason::protocol) : std::nullopt);
   }
   // An empty chunk that is not the last one serves nobody.
   if (chunk_size == 0 && count_error()) return std::nullopt;
@@ -119,19 +120,28 @@ std::optional<Event> ServerSession::State::swallow_chunk() {
 }
 
 std::optional<Reply> ServerSession::State::message_fault() const {
-  if (reader.broken()) return Reply{550, {5, 5, 2}, "bare CR, LF or NUL in message"};
+  if (reader.broken()) {
+    const std::uint16_t code = options.bare_newline_code;
+    const EnhancedCode enhanced = code == 552 ? EnhancedCode{5, 6, 0} : EnhancedCode{5, 5, 2};
+    return Reply{code, enhanced, "bare CR, LF or NUL in message"};
+  }
   if (reader.too_big()) {
     return Reply{
         552, {5, 3, 4}, fmt::format("message exceeds {} octets", options.limits.message_size)};
   }
-  if (reader.line_too_long()) return Reply{554, {5, 6, 0}, "line too long in message"};
+  if (reader.line_too_long()) {
+    const std::uint16_t code = options.long_line_code;
+    const EnhancedCode enhanced = code == 500 ? EnhancedCode{5, 2, 3} : EnhancedCode{5, 6, 0};
+    return Reply{code, enhanced, "line too long in message"};
+  }
   return std::nullopt;
 }
 
 /// The true end was read: nothing was said since 354, and now one reply is (RFC 5321 §4.1.1.4).
 Event ServerSession::State::finish_message() {
   if (auto fault = message_fault()) {
-    return abort(*fault, reader.broken() ? std::optional(Closed::Reason::protocol) : std::nullopt);
+    const bool ends = reader.broken() && options.bare_newline_code == 550;
+    return abort(*fault, ends ? std::optional(Closed::Reason::protocol) : std::nullopt);
   }
   phase = Phase::command;
   asked = Asked::end_of_data;

@@ -71,6 +71,11 @@ struct Envelope {
   std::vector<Recipient> recipients;
 };
 
+struct Mail {
+  Envelope envelope;
+  Body body;
+};
+
 struct Message {
   MessageId id;
   Sequence sequence = 0;
@@ -176,6 +181,8 @@ class Spool {
   /// Stores a message; `done` means what a 250 says (RFC 5321 §6.1). Never waits for the disk.
   /// Fault::malformed without recipients or with one in a state that is over.
   virtual void put(Envelope envelope, Body body, Done<MessageId> done) = 0;
+  /// Stores all of them in one commit, or none: copies that one 250 promises. Ids in their order.
+  virtual void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) = 0;
 
   /// Parcels of the messages behind `after`, in the order of their sequence: of at most `limit`
   /// messages that are queued for somebody. All of a message's parcels come together. Whoever calls

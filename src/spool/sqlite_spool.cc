@@ -31,7 +31,12 @@ struct SqliteSpool::Put {
   bool in_file = false;
   bool file_written = false;
   std::string digest;
-  Done<MessageId> done;
+};
+
+/// What is stored in one commit.
+struct SqliteSpool::Batch {
+  std::vector<Put> puts;
+  Done<std::vector<MessageId>> done;
 };
 
 SqliteSpool::SqliteSpool(const SqliteSpoolOptions& options)
@@ -159,40 +164,67 @@ Result<void> SqliteSpool::ready(std::uint64_t octets) const {
 }
 
 void SqliteSpool::put(Envelope envelope, Body body, Done<MessageId> done) {
-  const bool fit = std::all_of(
-      envelope.recipients.begin(), envelope.recipients.end(), [](const Recipient& recipient) {
-        return recipient.state != State::delivered && recipient.state != State::failed;
-      });
-  if (envelope.recipients.empty() || !fit) {
-    return done(fail(Fault::malformed,
-                     "a message needs recipients, and to begin with none of them is done with"));
-  }
-  if (Result<void> able = ready(body.size()); !able) return done(tl::unexpected(able.error()));
+  std::vector<Mail> one;
+  one.push_back({.envelope = std::move(envelope), .body = std::move(body)});
+  put(std::move(one), [done = std::move(done)](Result<std::vector<MessageId>> ids) {
+    ids ? done(std::move(ids->front())) : done(tl::unexpected(std::move(ids.error())));
+  });
+}
 
-  const bool in_file = body.size() > options_.file_threshold;
-  const auto put = std::make_shared<Put>(Put{.id = envelope.id.empty() ? new_ulid() : envelope.id,
-                                             .envelope = std::move(envelope),
-                                             .body = std::move(body),
-                                             .in_file = in_file,
-                                             .done = std::move(done)});
-  put->size = put->body.size();
-  put->octets = in_file ? 0 : put->size;
-  waiting_ += 1;
-  waiting_octets_ += put->octets;
-  const auto store = [this, put] {
-    Result<std::string_view> bytes = put->body.view();
-    Result<void> stored;
-    if (!bytes) stored = tl::unexpected(bytes.error());
-    if (stored) put->digest = sha256(*bytes);
-    if (stored && put->in_file) {
-      stored = files_.write(put->id, *bytes);
-      put->file_written = stored.has_value();
-      if (stored) put->body.clear();
+void SqliteSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) {
+  std::uint64_t octets = 0;
+  for (const Mail& mail : mails) {
+    const auto& recipients = mail.envelope.recipients;
+    const bool fit = std::all_of(recipients.begin(), recipients.end(), [](const Recipient& one) {
+      return one.state != State::delivered && one.state != State::failed;
+    });
+    if (recipients.empty() || !fit) {
+      return done(fail(Fault::malformed,
+                       "a message needs recipients, and to begin with none of them is done with"));
     }
-    if (!stored && stored.error().fault == Fault::permanent) writer_->distrust(stored.error());
-    stored ? write_row(put) : finish(*put, stored);
+    octets += mail.body.size();
+  }
+  if (Result<void> able = ready(octets); !able) return done(tl::unexpected(able.error()));
+
+  const auto batch = std::make_shared<Batch>();
+  batch->done = std::move(done);
+  bool in_files = false;
+  for (Mail& mail : mails) {
+    const bool in_file = mail.body.size() > options_.file_threshold;
+    in_files = in_files || in_file;
+    Put& put =
+        batch->puts.emplace_back(Put{.id = mail.envelope.id.empty() ? new_ulid() : mail.envelope.id,
+                                     .envelope = std::move(mail.envelope),
+                                     .body = std::move(mail.body),
+                                     .in_file = in_file,
+                                     .digest = {}});
+    put.size = put.body.size();
+    put.octets = in_file ? 0 : put.size;
+    waiting_ += 1;
+    waiting_octets_ += put.octets;
+  }
+  const auto store = [this, batch] {
+    for (Put& put : batch->puts) {
+      const Result<void> stored = prepare(put);
+      if (stored) continue;
+      if (stored.error().fault == Fault::permanent) writer_->distrust(stored.error());
+      return finish(*batch, stored);
+    }
+    write_rows(batch);
   };
-  in_file ? workers_->post(store) : store();
+  in_files ? workers_->post(store) : store();
+}
+
+/// The digest, and the file of a body that is one.
+Result<void> SqliteSpool::prepare(Put& put) {
+  const Result<std::string_view> bytes = put.body.view();
+  if (!bytes) return tl::unexpected(bytes.error());
+  put.digest = sha256(*bytes);
+  if (!put.in_file) return {};
+  if (Result<void> written = files_.write(put.id, *bytes); !written) return written;
+  put.file_written = true;
+  put.body.clear();
+  return {};
 }
 
 namespace {
@@ -233,34 +265,43 @@ Result<void> insert(Database& database, const MessageId& id, const Envelope& env
 
 }  // namespace
 
-void SqliteSpool::write_row(const std::shared_ptr<Put>& put) {
+void SqliteSpool::write_rows(const std::shared_ptr<Batch>& batch) {
   writer_->submit(
-      [put](Database& database) -> Result<void> {
-        std::string_view bytes;
-        if (!put->in_file) {
-          const Result<std::string_view> view = put->body.view();
-          if (!view) return tl::unexpected(view.error());
-          bytes = *view;
+      [batch](Database& database) -> Result<void> {
+        // All bodies before the first row: what fails here would leave the rows in front of it,
+        // while an error of the database ends the transaction.
+        std::vector<std::string_view> bodies;
+        for (Put& put : batch->puts) {
+          Result<std::string_view> bytes = std::string_view();
+          if (!put.in_file) bytes = put.body.view();
+          if (!bytes) return tl::unexpected(bytes.error());
+          bodies.push_back(*bytes);
         }
-        return insert(database, put->id, put->envelope, put->size, put->in_file, put->digest,
-                      bytes);
+        for (std::size_t i = 0; i < bodies.size(); ++i) {
+          const Put& put = batch->puts[i];
+          Result<void> written =
+              insert(database, put.id, put.envelope, put.size, put.in_file, put.digest, bodies[i]);
+          if (!written) return written;
+        }
+        return {};
       },
-      [this, put](const Result<void>& result) { finish(*put, result); });
+      [this, batch](const Result<void>& result) { finish(*batch, result); });
 }
 
-void SqliteSpool::finish(Put& put, Result<void> result) {
+void SqliteSpool::finish(Batch& batch, Result<void> result) {
+  std::vector<MessageId> written;
+  std::vector<MessageId> ids;
+  for (Put& put : batch.puts) {
+    waiting_ -= 1;
+    waiting_octets_ -= put.octets;
+    if (put.file_written) written.push_back(put.id);
+    ids.push_back(std::move(put.id));
+  }
+  if (result) return batch.done(std::move(ids));
   // After a disk error nobody knows whether the row is there: then the file stays too, and the next
   // open() decides. Without room SQLite has rolled back, and the file would only take space.
-  if (!result && put.file_written && result.error().fault != Fault::permanent) {
-    remove_files({put.id});
-  }
-  waiting_ -= 1;
-  waiting_octets_ -= put.octets;
-  if (result) {
-    put.done(std::move(put.id));
-  } else {
-    put.done(tl::unexpected(std::move(result.error())));
-  }
+  if (result.error().fault != Fault::permanent) remove_files(written);
+  batch.done(tl::unexpected(std::move(result.error())));
 }
 
 void SqliteSpool::remove_files(const std::vector<MessageId>& ids) {

@@ -47,6 +47,7 @@ class SqliteSpool final : public Spool {
 
   Result<void> ready(std::uint64_t octets) const override;
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
+  void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) override;
   Result<std::vector<Message>> list(const ListFilter& filter, const MessageId& before,
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
@@ -68,13 +69,15 @@ class SqliteSpool final : public Spool {
 
  private:
   struct Put;
+  struct Batch;
   explicit SqliteSpool(const SqliteSpoolOptions& options);
 
   Result<void> lock();
   Result<void> recover(store::Database& database);
   Result<void> sweep(store::Database& database);
-  void write_row(const std::shared_ptr<Put>& put);
-  void finish(Put& put, Result<void> result);
+  Result<void> prepare(Put& put);
+  void write_rows(const std::shared_ptr<Batch>& batch);
+  void finish(Batch& batch, Result<void> result);
   void remove_files(const std::vector<MessageId>& ids);
   void verify_message(const Message& message, Verification& found);
   Result<void> verify_database(Verification& found);

@@ -95,6 +95,44 @@ TEST_F(SqliteSpoolTest, refuses_a_message_without_recipients_or_with_one_that_is
   EXPECT_EQ(put(over, "x").error().fault, Fault::malformed);
 }
 
+TEST_F(SqliteSpoolTest, copies_are_stored_in_one_commit) {
+  options_.file_threshold = 10;
+  open();
+  const auto before = spool_->counters().commits;
+  std::vector<Mail> mails;
+  mails.push_back({.envelope = envelope(), .body = body("small")});
+  mails.push_back({.envelope = envelope(2), .body = body("larger than ten")});
+  mails.push_back({.envelope = envelope(), .body = body("last")});
+  const auto ids = wait<std::vector<MessageId>>(
+      [&](auto done) { spool_->put(std::move(mails), std::move(done)); });
+  ASSERT_TRUE(ids) << ids.error().message;
+  ASSERT_EQ(ids->size(), 3u);
+  EXPECT_EQ(spool_->counters().commits, before + 1);
+  const auto second = spool_->get((*ids)[1]);
+  ASSERT_TRUE(second && *second);
+  EXPECT_TRUE((*second)->in_file);
+  EXPECT_EQ((*second)->envelope.recipients.size(), 2u);
+}
+
+TEST_F(SqliteSpoolTest, of_copies_none_is_stored_where_one_cannot_be) {
+  options_.file_threshold = 10;
+  open();
+  const auto first = put(envelope(), "taken before");
+  ASSERT_TRUE(first);
+  std::vector<Mail> mails;
+  mails.push_back({.envelope = envelope(), .body = body("larger than ten")});
+  mails.push_back({.envelope = envelope(), .body = body("its id is there already")});
+  mails.back().envelope.id = *first;
+  const auto ids = wait<std::vector<MessageId>>(
+      [&](auto done) { spool_->put(std::move(mails), std::move(done)); });
+  EXPECT_FALSE(ids);
+  open();
+  const auto kept = spool_->list({}, "", 10);
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 1u);
+  EXPECT_EQ(kept->front().id, *first);
+}
+
 TEST_F(SqliteSpoolTest, many_that_wait_share_a_commit) {
   constexpr int count = 500;
   std::atomic<int> left = count;

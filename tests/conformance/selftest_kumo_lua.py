@@ -217,6 +217,8 @@ class Parts(unittest.TestCase):
         content = b"Received: a\r\nSubject: one\r\n two \r\nsubject: three\r\n\r\nX-None: body\r\n"
         self.assertEqual(accepted.values_of(content, "SUBJECT"), [("one\r\n two", "one two"), ("three", "three")])
         self.assertEqual(accepted.values_of(content, "x-none"), [])
+        for copy, whom in (({"recipients": ["a"]}, ["a"]), ({"recipients": ["a"], "sent_to": ["b"]}, ["b"]), ({"recipients": ["a"], "to_nobody": True}, [])):
+            self.assertEqual(accepted.Accepted(copy).recipients, whom)
         ours = accepted.Delivery("a", b"Received: from x\r\n\tby y with ESMTP\r\n\tid 01JD9X3V5W6Y7Z8A9B0C1D2E3F;\r\n\tdate\r\n\r\n")
         self.assertEqual(ours.order, "01JD9X3V5W6Y7Z8A9B0C1D2E3F")
 

@@ -104,13 +104,13 @@ constexpr DataField auth_info_fields[] = {
 };
 constexpr DataField address_fields[] = {
     {"email", "string", "The whole address."},
-    {"name", "string", "The display name, decoded."},
+    {"name?", "string", "The display name, decoded."},
     {"user", "string", "The local part."},
     {"domain", "string", "The domain."},
 };
 constexpr DataField address_header_fields[] = {
     {"email", "string", "The first address."},
-    {"name", "string", "Its display name, decoded."},
+    {"name?", "string", "Its display name, decoded; nil without one."},
     {"user", "string", "Its local part."},
     {"domain", "string", "Its domain."},
     {"list", "HeaderAddress[]", "All addresses of the field."},
@@ -119,8 +119,10 @@ constexpr DataField listener_domain_fields[] = {
     {"relay_to?", "boolean", "Whether mail for the domain is taken from everybody."},
     {"relay_from?", "string[]",
      "Networks whose clients may send from the domain to anywhere: `192.0.2.0/24`."},
-    {"log_oob?", "ReportHandling", "Accepted, without effect."},
-    {"log_arf?", "ReportHandling", "Accepted, without effect."},
+    {"log_oob?", "ReportHandling",
+     "Whether bounces that come later are taken, and then passed on: multipart/report of the type "
+     "delivery-status (RFC 3464)."},
+    {"log_arf?", "ReportHandling", "The same of complaints: feedback-report (RFC 5965)."},
 };
 constexpr DataField listener_fields[] = {
     {"listen", "string", "`192.0.2.1:25`, `[2001:db8::1]:25`."},
@@ -128,9 +130,9 @@ constexpr DataField listener_fields[] = {
     {"banner?", "string", "What the greeting says behind the name."},
     {"relay_hosts?", "string[]",
      "Networks whose mail is passed on anywhere; else those of this machine alone."},
-    {"tls_certificate?", "string|{key_data: string}",
-     "A PEM file or its text; without it the server makes one."},
-    {"tls_private_key?", "string|{key_data: string}", "The key of that certificate."},
+    {"tls_certificate?", "KeySource",
+     "A PEM file, or where its text is; without it the server makes one."},
+    {"tls_private_key?", "KeySource", "The key of that certificate."},
     {"client_timeout?", "Duration", "How long the client may be silent; else a minute."},
     {"max_message_size?", "integer", "In octets; else 20 MiB."},
     {"max_recipients_per_message?", "integer", "Else 1024."},
@@ -138,11 +140,22 @@ constexpr DataField listener_fields[] = {
     {"line_length_hard_limit?", "integer", "Octets of a line; else 998."},
     {"invalid_line_endings?", "'Deny'|'Allow'|'Fix'",
      "Lines that do not end in CRLF; else 'Deny'."},
+    {"max_connections?", "integer", "At a time; else 32768. More are told 421."},
     {"meta?", "table", "Values that every connection begins with."},
+    {"peer?", "table<string, ListenerOptions>",
+     "By network: what is otherwise for its clients. The closest network counts; `listen` and "
+     "`max_connections` are not among it."},
+    {"via?", "table<string, ListenerOptions>",
+     "The same by the network of the address they came to; comes behind `peer`."},
 };
 
 constexpr DataType types[] = {
     {"Duration", "Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.", "number|string", {}},
+    {"KeySource",
+     "A file's name, or where else a secret is: see `kumo.secrets.load`.",
+     "string|{key_data: string}|{vault_mount: string, vault_path: string, vault_key?: string, "
+     "vault_address?: string, vault_token?: string}",
+     {}},
     {"AuthContext",
      "What an identity is.",
      "'SmtpAuthPlainAuthorization'|'SmtpAuthPlainAuthentication'|'HttpBasicAuth'|'BearerToken'|"

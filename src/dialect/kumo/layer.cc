@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/message.h"
+#include "dialect/kumo/relay.h"
 #include "dialect/kumo/session.h"
 
 namespace postern::dialect::kumo {
@@ -77,7 +78,7 @@ class Judge {
   Task<Verdict> rcpt() {
     if (!evidence_.candidate) co_return policy::pass_on();
     if (evidence_.candidate->route.kind == Route::Kind::none) {
-      Verdict verdict = co_await give_route();
+      Verdict verdict = co_await give_route(policy_, context_, steps_);
       if (verdict.refuses()) co_return verdict;
     }
     // What nobody owns is refused behind us, whatever the script would say.
@@ -102,15 +103,19 @@ class Judge {
       if (verdict.refuses()) co_return verdict;
     }
     if (!policy_.handles(events::received)) {
-      keep(all);
-      co_return policy::pass_on();
+      Verdict verdict = co_await keep_relay_closed(policy_, context_, all, steps_);
+      if (!verdict.refuses()) keep(all);
+      co_return verdict;
     }
     // Recipients that a layer before changed are no longer those of RCPT, each with its number.
     const bool together = !all.before.forward_paths.empty() || all.before.to_nobody;
     for (std::size_t i = 0; i < (together ? 1 : evidence_.recipients.size()); ++i) {
       MessageDraft one = all;
       if (!together) one.recipients = {i};
+      one.shows_trace = true;
       Verdict verdict = co_await ask_about_message(events::received, one);
+      if (verdict.refuses()) co_return verdict;
+      verdict = co_await keep_relay_closed(policy_, context_, one, steps_);
       if (verdict.refuses()) co_return verdict;
       keep(one);
     }
@@ -179,69 +184,6 @@ class Judge {
       return;
     }
     evidence_.copies.push_back(std::move(copy));
-  }
-
-  /// Asks about a domain: whether it opens the relay to this client.
-  Task<Verdict> ask_about_domain(std::string domain, DomainGrant& grant) {
-    const std::string listener = context_.listener != nullptr ? context_.listener->address : "";
-    Question question{.stage = Stage::rcpt,
-                      .event = events::listener_domain,
-                      .shown = shown(domain),
-                      .arguments =
-                          [domain, listener](lua_State* L) {
-                            script::stack::push(L, std::string_view(domain));
-                            script::stack::push(L, std::string_view(listener));
-                            push_conn_meta(L);
-                            return 3;
-                          },
-                      .results =
-                          [&grant](lua_State* L, int count) {
-                            if (count > 0) grant = grant_of(script::stack::data_at(L, -count));
-                          }};
-    Verdict verdict = co_await ask(policy_, std::move(question), context_, steps_);
-    co_return verdict;
-  }
-
-  /// Who may send to a recipient that is nobody's here. Asked anew at each RCPT: an identity may
-  /// have come since the last.
-  Task<Verdict> give_route() {
-    const policy::SessionFacts& session = evidence_.session;
-    const std::string domain = lower(evidence_.candidate->address.domain);
-    std::string why;
-    if (context_.listener != nullptr &&
-        context_.listener->relay_hosts.contains(session.client_ip)) {
-      why = session.client_ip.to_string() + " is in relay_hosts";
-      evidence_.trusted_client = true;
-    } else if (policy_.handles(events::listener_domain)) {
-      DomainGrant of_sender;
-      if (evidence_.reverse_path) {
-        Verdict verdict =
-            co_await ask_about_domain(lower(evidence_.reverse_path->domain), of_sender);
-        if (verdict.refuses()) co_return verdict;
-      }
-      DomainGrant of_recipient;
-      Verdict verdict = co_await ask_about_domain(domain, of_recipient);
-      if (verdict.refuses()) co_return verdict;
-      if (CidrSet(of_sender.relay_from).contains(session.client_ip)) {
-        why = session.client_ip.to_string() + " is in relay_from of the sender's domain";
-      } else if (of_recipient.relay_to) {
-        why = "relay_to of " + domain;
-      }
-    } else {
-      const auto& domains = policy_.options().relay_to;
-      if (std::find(domains.begin(), domains.end(), domain) != domains.end()) {
-        why = domain + " is in relay_to";
-      }
-    }
-    if (!why.empty()) evidence_.candidate->route.kind = Route::Kind::relay;
-    steps_.push_back({.stage = Stage::rcpt,
-                      .layer = "lua",
-                      .check = "relay",
-                      .origin = {},
-                      .verdict = policy::pass_on(why.empty() ? "nothing lets this client relay"
-                                                             : std::move(why)),
-                      .spent = {}});
-    co_return policy::pass_on();
   }
 
   const Policy& policy_;

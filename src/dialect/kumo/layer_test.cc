@@ -180,6 +180,7 @@ TEST_F(Layer, different_copies_part) {
                            "msg:set_sender('c@example.com')", "msg:set_recipient('d@example.com')",
                            "msg:set_data('Subject: y\\n\\nother')"};
   for (const char* change : changes) {
+    options_.relay_to = {"example.com"};
     load(
         "kumo.on('smtp_server_message_received', function(msg) "
         "if msg:recipient().user == 'bert' then " +

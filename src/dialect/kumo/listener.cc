@@ -1,10 +1,11 @@
 #include "dialect/kumo/listener.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/text.h"
 #include "dialect/kumo/events.h"
-#include "dialect/kumo/listener_domains.h"
+#include "dialect/kumo/lib_secrets.h"
 #include "script/duration.h"
 #include "script/state.h"
 
@@ -17,8 +18,7 @@ using script::Call;
 using script::demand;
 
 /// What is read, and what is accepted and has no effect here.
-constexpr std::string_view known[] = {"listen",
-                                      "hostname",
+constexpr std::string_view known[] = {"hostname",
                                       "banner",
                                       "relay_hosts",
                                       "tls_certificate",
@@ -29,12 +29,19 @@ constexpr std::string_view known[] = {"listen",
                                       "max_message_size",
                                       "line_length_hard_limit",
                                       "invalid_line_endings",
-                                      "meta"};
-constexpr std::string_view ignored[] = {
-    "deferred_spool", "deferred_queue", "data_buffer_size", "data_processing_timeout",
-    "trace_headers",  "batch_handling", "max_connections"};
-constexpr std::string_view missing[] = {"tls_required_client_ca", "peer", "via", "allow_xclient",
+                                      "meta",
+                                      "peer",
+                                      "via"};
+/// Of the socket: not among the options of `peer` and `via`.
+constexpr std::string_view of_socket[] = {"listen", "max_connections"};
+constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
+                                        "data_buffer_size", "data_processing_timeout",
+                                        "trace_headers",    "batch_handling"};
+constexpr std::string_view missing[] = {"tls_required_client_ca", "allow_xclient",
                                         "require_proxy_protocol"};
+/// Pairs of networks that `peer` and `via` may come to.
+constexpr std::size_t most_variants = 1000;
+constexpr int deepest_options = 4;
 
 template <std::size_t n>
 bool among(const std::string_view (&list)[n], std::string_view name) {
@@ -43,6 +50,18 @@ bool among(const std::string_view (&list)[n], std::string_view name) {
 
 std::string in_option(std::string_view name, std::string_view sentence) {
   return "start_esmtp_listener: '" + std::string(name) + "' " + std::string(sentence);
+}
+
+std::string unknown(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const auto list :
+       {std::span<const std::string_view>(known), std::span<const std::string_view>(of_socket),
+        std::span<const std::string_view>(ignored), std::span<const std::string_view>(missing)}) {
+    names.insert(names.end(), list.begin(), list.end());
+  }
+  const auto near = nearest(name.substr(0, 64), names);
+  return "start_esmtp_listener: unknown option '" + printable(name, 64) + "'" +
+         (near ? "; did you mean '" + std::string(*near) + "'?" : std::string());
 }
 
 const std::string text_of(std::string_view name, const json::value& value) {
@@ -71,27 +90,10 @@ std::vector<Cidr> networks_of(std::string_view name, const json::value& value) {
 
 /// "192.0.2.1:25", "[2001:db8::1]:25".
 void read_address(Listener& listener, const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  demand(colon != std::string::npos, in_option("listen", "must be 'ip:port'"));
-  std::string_view address = std::string_view(text).substr(0, colon);
-  if (address.starts_with('[') && address.ends_with(']')) {
-    address = address.substr(1, address.size() - 2);
-  }
-  const auto ip = IpAddress::parse(address);
-  const auto port = parse_number(std::string_view(text).substr(colon + 1));
-  demand(ip && port && *port < 65536, in_option("listen", "must be 'ip:port', not '" + text + "'"));
-  listener.address = *ip;
-  listener.port = static_cast<std::uint16_t>(*port);
-}
-
-Listener::KeySource key_of(Call& call, std::string_view name, const json::value& value) {
-  if (value.is_string()) return {.file = std::string(value.get_string()), .text = {}};
-  const json::value* data =
-      value.is_object() ? value.get_object().if_contains("key_data") : nullptr;
-  demand(data != nullptr && data->is_string(),
-         in_option(name, "must be a file or { key_data = '...' }"));
-  call.keep_secret(std::string(data->get_string()));
-  return {.file = {}, .text = Secret(std::string(data->get_string()))};
+  const auto parsed = parse_address_and_port(text);
+  demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
+  listener.address = parsed->address;
+  listener.port = parsed->port;
 }
 
 Listener::LineEndings line_endings_of(const json::value& value) {
@@ -101,21 +103,32 @@ Listener::LineEndings line_endings_of(const json::value& value) {
   return Listener::LineEndings::fix;
 }
 
-void read_option(Call& call, Listener& listener, std::string_view name, const json::value& value) {
-  if (name == "listen") {
-    read_address(listener, text_of(name, value));
-  } else if (name == "hostname") {
+/// A table of options, with those of its `peer` and `via`.
+struct Options {
+  json::object values;
+  Listener::KeySource certificate;
+  Listener::KeySource private_key;
+  std::vector<std::pair<Cidr, Options>> peer;
+  std::vector<std::pair<Cidr, Options>> via;
+};
+
+std::chrono::milliseconds duration_of(std::string_view name, const json::value& value) {
+  try {
+    return script::duration_of(value);
+  } catch (const std::exception& error) {
+    throw std::runtime_error(in_option(name, error.what()));
+  }
+}
+
+void read_option(Listener& listener, std::string_view name, const json::value& value) {
+  if (name == "hostname") {
     listener.hostname = text_of(name, value);
   } else if (name == "banner") {
     listener.banner = text_of(name, value);
   } else if (name == "relay_hosts") {
     listener.relay_hosts = networks_of(name, value);
-  } else if (name == "tls_certificate") {
-    listener.certificate = key_of(call, name, value);
-  } else if (name == "tls_private_key") {
-    listener.private_key = key_of(call, name, value);
   } else if (name == "client_timeout") {
-    listener.client_timeout = script::duration_of(value);
+    listener.client_timeout = duration_of(name, value);
   } else if (name == "max_recipients_per_message") {
     listener.recipients = count_of(name, value);
   } else if (name == "max_messages_per_connection") {
@@ -128,33 +141,145 @@ void read_option(Call& call, Listener& listener, std::string_view name, const js
     listener.line_endings = line_endings_of(value);
   } else if (name == "meta") {
     demand(value.is_object(), in_option(name, "must be a table"));
-    listener.meta = value.get_object();
+    for (const auto& [key, one] : value.get_object()) listener.meta.insert_or_assign(key, one);
+  } else if (name == "listen") {
+    read_address(listener, text_of(name, value));
+  } else if (name == "max_connections") {
+    listener.connections = count_of(name, value);
   }
 }
 
-void start_listener(Call& call, json::value options) {
+/// Those of the network closest around `place`; null: there is none.
+const Options* closest(const std::vector<std::pair<Cidr, Options>>& map,
+                       const std::optional<Cidr>& place) {
+  const std::pair<Cidr, Options>* found = nullptr;
+  for (const auto& one : map) {
+    const bool around =
+        place && one.first.prefix() <= place->prefix() && one.first.contains(place->network());
+    if (around && (found == nullptr || one.first.prefix() > found->first.prefix())) found = &one;
+  }
+  return found != nullptr ? &found->second : nullptr;
+}
+
+/// `via` comes behind `peer`, and what stands inside of either behind what it stands in.
+void apply(const Options& options, const std::optional<Cidr>& peer, const std::optional<Cidr>& via,
+           Listener& listener) {
+  for (const auto& [name, value] : options.values) read_option(listener, name, value);
+  if (!options.certificate.empty()) listener.certificate = options.certificate;
+  if (!options.private_key.empty()) listener.private_key = options.private_key;
+  if (const Options* more = closest(options.peer, peer)) apply(*more, peer, via, listener);
+  if (const Options* more = closest(options.via, via)) apply(*more, peer, via, listener);
+}
+
+/// Every network that the options name for one end of a connection, and nullopt: none of them.
+using Networks = std::vector<std::optional<Cidr>>;
+void collect(const Options& options, Networks& peers, Networks& vias) {
+  for (const auto* map : {&options.peer, &options.via}) {
+    Networks& networks = map == &options.peer ? peers : vias;
+    for (const auto& [network, inside] : *map) {
+      if (std::find(networks.begin(), networks.end(), network) == networks.end()) {
+        networks.push_back(network);
+      }
+      collect(inside, peers, vias);
+    }
+  }
+}
+
+void check_keys(const Listener& listener) {
+  demand(listener.certificate.empty() == listener.private_key.empty(),
+         "start_esmtp_listener: 'tls_certificate' and 'tls_private_key' belong together");
+}
+
+void add_variants(const Options& options, const Listener& plain, Listener& listener) {
+  Networks peers{std::nullopt};
+  Networks vias{std::nullopt};
+  collect(options, peers, vias);
+  demand(peers.size() * vias.size() <= most_variants, "start_esmtp_listener: too many networks");
+  for (const auto& peer : peers) {
+    for (const auto& via : vias) {
+      if (!peer && !via) continue;
+      auto one = std::make_shared<Listener>(plain);
+      apply(options, peer, via, *one);
+      check_keys(*one);
+      one->name = listener.name;
+      if (peer) one->name += " peer " + peer->to_string();
+      if (via) one->name += " via " + via->to_string();
+      listener.variants.push_back({.peer = peer, .via = via, .as = std::move(one)});
+    }
+  }
+}
+
+/// A file stays a file, which is read again with each reload; other sources are asked now.
+Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value) {
+  if (value.is_string()) {
+    co_return Listener::KeySource{.file = std::string(value.get_string()), .text = {}};
+  }
+  demand(value.is_object(), in_option(name, "must be a key source: a file or a table"));
+  std::string pem;
+  try {
+    pem = co_await load_key(call, std::move(value));
+  } catch (const script::Throw&) {
+    throw std::runtime_error(in_option(name, "names a secret that is not there"));
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error(in_option(name, error.what()));
+  }
+  // Its lines are what a record of the policy's text must not hold.
+  co_return Listener::KeySource{.file = {}, .text = Secret(std::move(pem))};
+}
+
+Task<Options> options_of(Call& call, json::object given, bool of_listener, std::string place,
+                         int depth) {
   Handlers& handlers = call.state().user<Handlers>();
-  demand(handlers.in_init, "kumo.start_esmtp_listener is only available in the `init` event");
-  demand(options.is_object(), "start_esmtp_listener: a table of options is expected");
-  Listener listener;
-  listener.place = call.state().place();
-  listener.relay_hosts = {*Cidr::parse("127.0.0.0/8"), *Cidr::parse("::1/128")};
-  for (const auto& [key, value] : options.get_object()) {
+  Options options;
+  for (auto& [key, value] : given) {
     const std::string name(key);
     if (among(ignored, name)) continue;
     if (among(missing, name)) {
-      handlers.warnings.push_back(listener.place + ": start_esmtp_listener: Postern has no '" +
-                                  name + "'; see [[listener]] in the configuration file");
-      continue;
+      handlers.warnings.push_back(place + ": start_esmtp_listener: Postern has no '" + name +
+                                  "'; see [[listener]] in the configuration file");
+    } else if (name == "tls_certificate" || name == "tls_private_key") {
+      Listener::KeySource source = co_await key_of(call, name, value);
+      (name == "tls_certificate" ? options.certificate : options.private_key) = std::move(source);
+    } else if (name == "peer" || name == "via") {
+      demand(value.is_object() && depth < deepest_options,
+             in_option(name, "must be a table of options by network"));
+      for (auto& [text, inside] : value.get_object()) {
+        const auto network = Cidr::parse(std::string_view(text));
+        demand(network.has_value(), in_option(name, network ? "" : network.error().message));
+        demand(inside.is_object(), in_option(name, "must be a table of options by network"));
+        Options more = co_await options_of(call, inside.get_object(), false, place, depth + 1);
+        (name == "peer" ? options.peer : options.via).emplace_back(*network, std::move(more));
+      }
+    } else {
+      demand(among(known, name) || (of_listener && among(of_socket, name)), unknown(name));
+      Listener scratch;
+      read_option(scratch, name, value);
+      options.values[key] = value;
     }
-    demand(among(known, name), "start_esmtp_listener: unknown option '" + name + "'");
-    read_option(call, listener, name, value);
   }
-  demand(listener.port != 0 || options.get_object().contains("listen"),
-         "start_esmtp_listener: 'listen' is missing");
-  demand(listener.certificate.empty() == listener.private_key.empty(),
-         "start_esmtp_listener: 'tls_certificate' and 'tls_private_key' belong together");
-  handlers.listeners.push_back(std::move(listener));
+  co_return options;
+}
+
+Task<void> start(Call& call, json::object given, std::string place) {
+  const Options options = co_await options_of(call, std::move(given), true, place, 0);
+  demand(options.values.contains("listen"), "start_esmtp_listener: 'listen' is missing");
+  Listener listener;
+  listener.place = std::move(place);
+  listener.relay_hosts = {*Cidr::parse("127.0.0.0/8"), *Cidr::parse("::1/128")};
+  const Listener plain = listener;
+  apply(options, std::nullopt, std::nullopt, listener);
+  check_keys(listener);
+  listener.name = "lua " + with_port(listener.address, listener.port);
+  add_variants(options, plain, listener);
+  call.state().user<Handlers>().listeners.push_back(std::move(listener));
+}
+
+// No coroutine itself: a script's place is known only before it is suspended.
+Task<void> start_listener(Call& call, json::value options) {
+  demand(call.state().user<Handlers>().in_init,
+         "kumo.start_esmtp_listener is only available in the `init` event");
+  demand(options.is_object(), "start_esmtp_listener: a table of options is expected");
+  return start(call, std::move(options.get_object()), call.state().place());
 }
 
 json::value make_listener_domain(json::value options) {
@@ -185,9 +310,11 @@ DomainGrant grant_of(const json::value& value) {
     } else if (name == "relay_from") {
       grant.relay_from = networks_of(name, option);
     } else if (name == "log_oob" || name == "log_arf") {
-      demand(parse_reports(option).has_value(), where + "'" + std::string(name) +
-                                                    "' must be 'Ignore', 'LogThenDrop', "
-                                                    "'LogThenRelay', true or false");
+      const std::optional<Reports> reports = parse_reports(option);
+      demand(reports.has_value(), where + "'" + std::string(name) +
+                                      "' must be 'Ignore', 'LogThenDrop', 'LogThenRelay', true or "
+                                      "false");
+      (name == "log_oob" ? grant.log_oob : grant.log_arf) = *reports;
     } else {
       demand(false, where + "unknown option '" + std::string(name) + "'");
     }

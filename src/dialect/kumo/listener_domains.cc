@@ -13,26 +13,6 @@ namespace {
 
 constexpr std::array<std::string_view, 3> report_names{"Ignore", "LogThenDrop", "LogThenRelay"};
 
-struct AddressAndPort {
-  IpAddress address;
-  std::uint16_t port = 0;
-};
-
-/// "192.0.2.1:25" or "[2001:db8::1]:25".
-std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto port = parse_number(text.substr(colon + 1));
-  const auto address = IpAddress::from_text(host);
-  if (!address || !port || *port > 65535 || (!bracketed && host.find(':') != host.npos)) {
-    return std::nullopt;
-  }
-  return AddressAndPort{*address, static_cast<std::uint16_t>(*port)};
-}
-
 /// One spelling for a listener; "" where it is none.
 std::string listener_key(std::string_view text) {
   if (text == "*") return "*";
@@ -134,6 +114,20 @@ class Reader {
 };
 
 }  // namespace
+
+std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto port = parse_number(text.substr(colon + 1));
+  const auto address = IpAddress::from_text(host);
+  if (!address || !port || *port > 65535 || (!bracketed && host.find(':') != host.npos)) {
+    return std::nullopt;
+  }
+  return AddressAndPort{*address, static_cast<std::uint16_t>(*port)};
+}
 
 std::string_view to_string(Reports reports) {
   return report_names[static_cast<std::size_t>(reports)];

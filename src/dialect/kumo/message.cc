@@ -3,7 +3,60 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "mail/received.h"
 #include "script/only.h"
+
+namespace postern::dialect::kumo {
+
+/// An address as text, or an EnvelopeAddress; nullopt: the null one.
+struct GivenAddress {
+  std::optional<mail::Mailbox> mailbox;
+};
+/// One of them or a list.
+struct GivenAddresses {
+  std::vector<GivenAddress> all;
+};
+
+}  // namespace postern::dialect::kumo
+
+namespace postern::script {
+
+template <>
+struct FromScript<dialect::kumo::GivenAddress> {
+  static dialect::kumo::GivenAddress take(lua_State* L, int index) {
+    namespace kumo = dialect::kumo;
+    const char* class_name = ClassName<kumo::EnvelopeAddress>::value.data();
+    if (luaL_testudata(L, index, class_name) != nullptr) {
+      return {stack::take<std::shared_ptr<kumo::EnvelopeAddress>>(L, index)->mailbox};
+    }
+    const std::string_view text = stack::text_at(L, index);
+    if (text.empty()) return {};
+    const auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
+    demand(mailbox.has_value(), "not an address: " + printable(text, 100));
+    return {*mailbox};
+  }
+};
+
+template <>
+struct FromScript<dialect::kumo::GivenAddresses> {
+  static dialect::kumo::GivenAddresses take(lua_State* L, int index) {
+    dialect::kumo::GivenAddresses given;
+    if (!lua_istable(L, index)) {
+      given.all.push_back(stack::take<dialect::kumo::GivenAddress>(L, index));
+      return given;
+    }
+    const auto size = static_cast<lua_Integer>(lua_rawlen(L, index));
+    demand(size <= 10'000, "too many recipients");
+    for (lua_Integer i = 1; i <= size; ++i) {
+      lua_rawgeti(L, index, i);
+      given.all.push_back(stack::take<dialect::kumo::GivenAddress>(L, lua_gettop(L)));
+      lua_pop(L, 1);
+    }
+    return given;
+  }
+};
+
+}  // namespace postern::script
 
 namespace postern::dialect::kumo {
 
@@ -17,6 +70,27 @@ std::string_view original_of(const Context& context) {
   const auto text = context.gatherer.message();
   demand(text.has_value(), "the message is not there");
   return *text;
+}
+
+/// The Received field as the message will bear it, but for its id, which the queue gives.
+std::string trace_of(const Context& context, const MessageDraft& draft) {
+  const policy::Evidence& evidence = context.evidence;
+  const policy::SessionFacts& session = evidence.session;
+  mail::Arrival arrival;
+  arrival.helo_name = session.helo;
+  arrival.client_address = session.client_ip;
+  if (context.listener != nullptr) arrival.hostname = context.listener->hostname;
+  arrival.protocol = mail::transmission_type({.extended = session.esmtp,
+                                              .tls = session.tls.has_value(),
+                                              .authenticated = session.auth.has_value(),
+                                              .smtputf8 = evidence.smtputf8});
+  if (session.tls) arrival.tls = session.tls->version + " " + session.tls->cipher;
+  arrival.id = session.id;
+  if (draft.recipients.size() == 1) {
+    arrival.recipient = evidence.recipients.at(draft.recipients.front()).address;
+  }
+  arrival.time = std::chrono::system_clock::now();
+  return mail::received_field(arrival);
 }
 
 std::string value_of(Call& call, const MessageDraft::Field& field) {
@@ -47,8 +121,7 @@ void set_meta(Call& call, Self, std::string name, json::value value) {
 }
 
 std::shared_ptr<EnvelopeAddress> sender(Call& call, Self) {
-  const MessageDraft& draft = draft_of(call);
-  return address_of(draft.sender ? draft.sender : hook_of(call).evidence.reverse_path);
+  return address_of(draft_of(call).sender_in(hook_of(call).evidence));
 }
 
 std::vector<std::shared_ptr<EnvelopeAddress>> recipient_list(Call& call, Self) {
@@ -76,24 +149,20 @@ std::string id(Call& call, Self) {
   return evidence.session.id;
 }
 
-mail::Mailbox parsed(std::string_view text) {
-  const auto mailbox = mail::parse_mailbox(text, mail::Utf8::allowed);
-  demand(mailbox.has_value(), "not an address: " + printable(text, 100));
-  return *mailbox;
+void set_sender(Call& call, Self, GivenAddress address) {
+  MessageDraft& draft = draft_of(call);
+  draft.null_sender = !address.mailbox;
+  draft.sender = std::move(address.mailbox);
 }
 
-void set_sender(Call& call, Self, std::string address) { draft_of(call).sender = parsed(address); }
-
-void set_recipient(Call& call, Self, json::value given) {
-  MessageDraft& draft = draft_of(call);
-  std::vector<mail::Mailbox> recipients;
-  const json::array list = given.is_array() ? given.get_array() : json::array{given};
-  for (const json::value& one : list) {
-    demand(one.is_string(), "an address or a list of addresses expected");
-    recipients.push_back(parsed(std::string_view(one.get_string())));
+void set_recipient(Call& call, Self, GivenAddresses recipients) {
+  demand(!recipients.all.empty(), "a message needs a recipient");
+  std::vector<mail::Mailbox> mailboxes;
+  for (GivenAddress& one : recipients.all) {
+    demand(one.mailbox.has_value(), "a recipient needs an address");
+    mailboxes.push_back(std::move(*one.mailbox));
   }
-  demand(!recipients.empty(), "a message needs a recipient");
-  draft.new_recipients = std::move(recipients);
+  draft_of(call).new_recipients = std::move(mailboxes);
 }
 
 json::value first_value(Call& call, Self, std::string name) {
@@ -133,7 +202,8 @@ json::value address_header(Call& call, const std::string& name) {
       json::array list;
       for (const HeaderText::Address& one : text.addresses(field.value())) {
         const std::size_t at = one.email.rfind('@');
-        json::object entry{{"email", one.email}, {"name", one.name}};
+        json::object entry{{"email", one.email}};
+        if (!one.name.empty()) entry["name"] = one.name;
         entry["user"] = one.email.substr(0, at);
         entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
         list.push_back(std::move(entry));
@@ -204,7 +274,7 @@ std::string get_data(Call& call, Self) {
 }
 
 void set_data(Call& call, Self, std::string data) {
-  MessageDraft& draft = draft_of(call);
+  MessageDraft& draft = draft_with_header(call);
   // Lines end in CRLF (RFC 5321 §2.3.8), whatever a script wrote.
   std::string text;
   for (std::size_t i = 0; i < data.size(); ++i) {
@@ -214,7 +284,6 @@ void set_data(Call& call, Self, std::string data) {
   std::size_t body = 0;
   draft.header = mail::fields_of(text, body);
   draft.body = text.substr(body);
-  draft.header_read = true;
   draft.header_changed = true;
 }
 
@@ -228,16 +297,20 @@ const script::HostFunction functions[] = {
      script::bind<&set_meta>},
     {"Message:id", "", "string", "Names the message in logs.", script::bind<&id>},
     {"Message:sender", "", "EnvelopeAddress", "The reverse-path.", script::bind<&sender>},
-    {"Message:set_sender", "address: string", "", "Another reverse-path.",
+    {"Message:set_sender", "address: string|EnvelopeAddress", "", "Another reverse-path.",
      script::bind<&set_sender>},
     {"Message:recipient", "", "EnvelopeAddress|EnvelopeAddress[]",
      "The recipient; a list where there are several.", recipient},
     {"Message:recipient_list", "", "EnvelopeAddress[]", "The recipients.",
      script::bind<&recipient_list>},
-    {"Message:set_recipient", "address: string|string[]", "", "Other recipients.",
+    {"Message:set_recipient", "address: string|EnvelopeAddress|(string|EnvelopeAddress)[]", "",
+     "Other recipients. Each must be one of ours, or one that the client may send to: the relay is "
+     "not opened.",
      script::bind<&set_recipient>},
     {"Message:get_first_named_header_value", "name: string", "string|nil",
-     "The value of the first field of that name, unfolded and decoded.",
+     "The value of the first field of that name, unfolded and decoded; as it is written where it "
+     "cannot be decoded. From `smtp_server_message_received` on the message begins with the "
+     "Received field that Postern adds.",
      script::bind<&first_value>},
     {"Message:get_all_named_header_values", "name: string", "string[]",
      "The values of all fields of that name.", script::bind<&all_values>},
@@ -272,6 +345,7 @@ void prepend(MessageDraft& draft, std::string_view name, std::string_view value,
 void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
   before = copy;
   sender = copy.reverse_path;
+  null_sender = copy.null_path;
   new_recipients = copy.forward_paths;
   results_of = copy.results_of;
   if (!copy.text && !copy.header) return;
@@ -290,15 +364,26 @@ policy::ScriptCopy MessageDraft::finished() const {
   copy.text.reset();
   copy.header.reset();
   copy.reverse_path = sender;
-  copy.null_path = before.null_path && !sender;
+  copy.null_path = null_sender;
   copy.forward_paths = new_recipients;
   copy.results_of = results_of;
   if (body) {
-    copy.text = mail::joined(header) + *body;
+    copy.text = own_header() + *body;
   } else if (header_changed) {
-    copy.header = mail::joined(header);
+    copy.header = own_header();
   }
   return copy;
+}
+
+const std::optional<mail::Mailbox>& MessageDraft::sender_in(
+    const policy::Evidence& evidence) const {
+  return sender || null_sender ? sender : evidence.reverse_path;
+}
+
+std::string MessageDraft::own_header() const {
+  std::vector<Field> own = header;
+  std::erase_if(own, [&](const Field& field) { return !trace.empty() && field.text == trace; });
+  return mail::joined(own);
 }
 
 MessageDraft& draft_of(Call& call) {
@@ -307,13 +392,21 @@ MessageDraft& draft_of(Call& call) {
   return *draft;
 }
 
-MessageDraft& draft_with_header(Call& call) {
-  MessageDraft& draft = draft_of(call);
-  if (draft.header_read) return draft;
+void read_header(const Context& context, MessageDraft& draft) {
+  if (draft.header_read) return;
   // Of a decision that is made again the message is not kept; what was read of it is.
   std::size_t body = 0;
-  if (!call.offline()) draft.header = mail::fields_of(original_of(hook_of(call)), body);
+  if (!context.evidence.offline) draft.header = mail::fields_of(original_of(context), body);
   draft.header_read = true;
+}
+
+MessageDraft& draft_with_header(Call& call) {
+  MessageDraft& draft = draft_of(call);
+  read_header(hook_of(call), draft);
+  if (draft.shows_trace && draft.trace.empty()) {
+    draft.trace = trace_of(hook_of(call), draft);
+    draft.header.insert(draft.header.begin(), {"Received", draft.trace});
+  }
   return draft;
 }
 

@@ -20,6 +20,7 @@ struct MessageDraft {
   std::vector<std::size_t> recipients;  ///< of Evidence::recipients
   json::object meta;
   std::optional<mail::Mailbox> sender;        ///< when it was changed
+  bool null_sender = false;                   ///< when it was changed to the null one
   std::vector<mail::Mailbox> new_recipients;  ///< when they were changed
   std::vector<Field> header;                  ///< read on first use
   bool header_read = false;
@@ -27,11 +28,18 @@ struct MessageDraft {
   std::optional<std::string> body;      ///< when the whole was replaced: what follows the header
   std::vector<std::string> results_of;  ///< ScriptCopy::results_of
   policy::ScriptCopy before;            ///< what other layers made of it
+  /// The Received field is shown that the message will get, from smtp_server_message_received on.
+  bool shows_trace = false;
+  std::string trace;  ///< that field; it stands in `header`, and is no part of what is handed on
 
   /// As other layers left it.
   void begin_with(const policy::ScriptCopy& copy);
+  /// The reverse-path as it is now.
+  const std::optional<mail::Mailbox>& sender_in(const policy::Evidence& evidence) const;
   /// What becomes of it.
   policy::ScriptCopy finished() const;
+  /// `header` without the field that is only shown.
+  std::string own_header() const;
 };
 
 /// `Message`. The draft is that of the running hook.
@@ -43,6 +51,8 @@ script::HostTable message_functions();
 MessageDraft& draft_of(script::Call& call);
 /// The same with its header read.
 MessageDraft& draft_with_header(script::Call& call);
+/// The header is read, where it was not; nothing of it when a decision is made again.
+void read_header(const Context& context, MessageDraft& draft);
 /// A new first field; throws a sentence for a name or value that is none. `encode`: octets beyond
 /// ASCII become encoded words (RFC 2047).
 void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode);

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iterator>
 
+#include "base/text.h"
 #include "dialect/kumo/api.h"
 #include "dialect/kumo/name_lint.h"
 #include "dialect/script_record.h"
@@ -39,9 +40,31 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
 
 }  // namespace
 
-std::string name_of(const Listener& listener) {
-  return "lua " + with_port(listener.address, listener.port);
+namespace {
+
+/// Lines of a key that are long enough to be one.
+constexpr std::size_t shortest_key_line = 16;
+
+/// The text of a policy for records: a private key that stands in it is crossed out line by line,
+/// so that every other line keeps its number.
+std::string without_keys(std::string text, const std::vector<Listener>& listeners) {
+  const auto cross_out = [&](const Secret& key) {
+    for (const std::string_view line : split(key.reveal(), '\n')) {
+      const std::string_view octets = trim(line);
+      if (octets.size() < shortest_key_line || octets.starts_with("-----")) continue;
+      for (std::size_t at = text.find(octets); at != std::string::npos; at = text.find(octets)) {
+        text.replace(at, octets.size(), octets.size(), '*');
+      }
+    }
+  };
+  for (const Listener& one : listeners) {
+    cross_out(one.private_key.text);
+    for (const Listener::Variant& variant : one.variants) cross_out(variant.as->private_key.text);
+  }
+  return text;
 }
+
+}  // namespace
 
 Policy::Policy(PolicyOptions options, script::World& world)
     : options_(std::move(options)), world_(world) {}
@@ -89,11 +112,12 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                        {"relay_hosts", networks_json(facts.relay_hosts.networks())},
                        {"meta", facts.meta}};
   }
-  policy->definition_ = json::serialize(json::object{{"path", given.path},
-                                                     {"text", given.text},
-                                                     {"files", files},
-                                                     {"relay_to", relay_to},
-                                                     {"listeners", listeners}});
+  policy->definition_ =
+      json::serialize(json::object{{"path", given.path},
+                                   {"text", without_keys(given.text, policy->started_)},
+                                   {"files", files},
+                                   {"relay_to", relay_to},
+                                   {"listeners", listeners}});
   return policy;
 }
 
@@ -103,11 +127,16 @@ void Policy::take_over(const Handlers& handlers) {
   }
   started_ = handlers.listeners;
   warnings_ = handlers.warnings;
+  const auto add = [this](const Listener& one) {
+    options_.listeners[one.name] = {
+        .address = with_port(one.address, one.port),
+        .hostname = one.hostname.empty() ? options_.hostname : one.hostname,
+        .relay_hosts = CidrSet(one.relay_hosts),
+        .meta = one.meta};
+  };
   for (const Listener& one : started_) {
-    options_.listeners[name_of(one)] = {.address = with_port(one.address, one.port),
-                                        .hostname = one.hostname,
-                                        .relay_hosts = CidrSet(one.relay_hosts),
-                                        .meta = one.meta};
+    add(one);
+    for (const Listener::Variant& variant : one.variants) add(*variant.as);
   }
 }
 

@@ -24,6 +24,7 @@ struct PolicyOptions {
   script::RunToEnd run;
   std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
   HeaderText header_text;
+  std::string hostname;  ///< of listeners that the policy gives none
   /// By their names; those the policy starts are added.
   std::map<std::string, ListenerFacts, std::less<>> listeners;
   /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is
@@ -78,8 +79,5 @@ class Policy {
 
 /// A policy made again from Policy::definition(), offline. Fault::malformed.
 Result<std::shared_ptr<const Policy>> load_definition(const json::object& definition);
-
-/// What a listener of the policy is called: "lua 127.0.0.1:2525".
-std::string name_of(const Listener& listener);
 
 }  // namespace postern::dialect::kumo

@@ -102,7 +102,7 @@ TEST_F(PolicyFile, ListenersOfInitAreChecked) {
   ASSERT_TRUE(policy) << policy.error().message;
   ASSERT_EQ((*policy)->listeners().size(), 1u);
   const Listener& listener = (*policy)->listeners().front();
-  EXPECT_EQ(name_of(listener), "lua [::1]:2525");
+  EXPECT_EQ(listener.name, "lua [::1]:2525");
   EXPECT_EQ(listener.client_timeout, std::chrono::minutes(1));
   EXPECT_EQ(listener.message_size, 4096u);
   EXPECT_EQ(listener.line_endings, Listener::LineEndings::fix);

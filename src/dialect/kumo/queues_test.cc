@@ -343,7 +343,8 @@ TEST(TenantLint, says_which_tenants_are_open_and_whose_the_others_are) {
               ElementsAre("warning queue.toml:6: tenant `open` has no require_authz: every sender "
                           "may claim it with the header `X-Tenant`",
                           "note queue.toml:2: default_tenant `open` has no require_authz: mail "
-                          "without a login is sent as this tenant",
+                          "without a login is sent as this tenant, that of relay_hosts "
+                          "included",
                           "note queue.toml:9: tenant `ours` is for `amy`, `scott`",
                           "warning queue.toml:5: tenant `shut`: an empty require_authz admits "
                           "nobody",

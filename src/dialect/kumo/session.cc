@@ -12,10 +12,6 @@ constexpr std::string_view names[] = {"reception_protocol", "received_via", "rec
                                       "hostname",           "ehlo_domain",  "authn_id",
                                       "authz_id",           "tls_cipher",   "tls_protocol_version"};
 
-std::string protocol_of(const policy::SessionFacts& session) {
-  return session.esmtp || session.helo.empty() ? "ESMTP" : "SMTP";
-}
-
 policy::ScriptSession& session_of(script::Call& call) {
   return *hook_of(call).evidence.session.script;
 }
@@ -92,9 +88,13 @@ const script::HostFunction functions[] = {
 
 json::value predefined(const Context& context, std::string_view name) {
   const policy::SessionFacts& session = context.evidence.session;
-  if (name == "reception_protocol") return json::value(protocol_of(session));
+  // How mail is injected, which policies tell from HTTP; not the word of a Received field.
+  if (name == "reception_protocol") return "ESMTP";
   if (name == "received_from") {
     return json::value(with_port(session.client_ip, session.client_port));
+  }
+  if (name == "received_via" && session.server_port != 0) {
+    return json::value(with_port(session.server_ip, session.server_port));
   }
   if (name == "received_via" && context.listener != nullptr) {
     return json::value(context.listener->address);
@@ -103,8 +103,9 @@ json::value predefined(const Context& context, std::string_view name) {
     return json::value(context.listener->hostname);
   }
   if (name == "ehlo_domain") {
-    const std::string& said = context.greeting ? session.script->greeted_as : session.helo;
-    if (!said.empty()) return json::value(said);
+    // While its own hook runs, a name is not the connection's yet.
+    const std::string& known = context.greeting ? session.script->greeted_as : session.helo;
+    if (!known.empty()) return json::value(known);
   }
   if (session.auth) {
     const policy::Authentication& auth = *session.auth;
@@ -133,6 +134,7 @@ json::object all_of(const Context& context) {
 
 std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox) {
   auto address = std::make_shared<EnvelopeAddress>();
+  address->mailbox = mailbox;
   if (mailbox) {
     address->user = mailbox->unquoted_local_part();
     address->domain = mailbox->domain;

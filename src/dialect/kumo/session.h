@@ -21,6 +21,7 @@ struct EnvelopeAddress {
   std::string user;  ///< without quotes
   std::string domain;
   std::string email;  ///< as on the wire; empty: the null reverse-path
+  std::optional<mail::Mailbox> mailbox;
 };
 std::shared_ptr<EnvelopeAddress> address_of(const std::optional<mail::Mailbox>& mailbox);
 

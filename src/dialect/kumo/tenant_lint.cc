@@ -38,9 +38,11 @@ void lint_tenant(const QueuesConfig& config, const std::string& name, const Tena
                                       quoted(name), *config.tenant_header)});
     }
     if (is_default) {
-      findings.push_back({Severity::note, config.default_tenant_place,
+      // With a header the tenant was warned of already.
+      findings.push_back({config.tenant_header ? Severity::note : Severity::warning,
+                          config.default_tenant_place,
                           fmt::format("default_tenant {} has no require_authz: mail without a "
-                                      "login is sent as this tenant",
+                                      "login is sent as this tenant, that of relay_hosts included",
                                       quoted(name))});
     }
   } else if (tenant.require_authz->empty()) {

@@ -60,7 +60,10 @@ class Accepted:
     """One copy of an accepted message: what a batch of its recipients gets."""
 
     def __init__(self, copy):
-        self.recipients, self.meta = copy["recipients"], copy.get("meta", {})
+        # Whom a script sent it to instead; nobody, when it was taken and thrown away.
+        self.recipients, self.meta = copy.get("sent_to", copy["recipients"]), copy.get("meta", {})
+        if copy.get("to_nobody"):
+            self.recipients = []
         self.contents = []
 
 

@@ -1,0 +1,10 @@
+kumo.on('smtp_server_message_received', function(msg)
+  msg:prepend_header('X-Front', 'front')
+  msg:append_header('X-Back', 'grün')
+  msg:append_header('X-Raw', 'grün', false)
+  msg:append_header('X-Word', 'grün', true)
+  msg:remove_all_named_headers 'x-gone'
+  msg:set_meta('x_names', (function() local t = {} for _, p in ipairs(msg:get_all_headers()) do if p[1]:match '^X' then t[#t + 1] = p[1] end end return t end)())
+  msg:set_meta('x_back', msg:get_first_named_header_value 'x-back')
+  msg:set_meta('x_raw', msg:get_first_named_header_value 'x-raw')
+end)

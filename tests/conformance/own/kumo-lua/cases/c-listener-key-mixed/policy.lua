@@ -1,0 +1,10 @@
+local KEY = require 'key'
+kumo.on('init', function()
+  kumo.start_esmtp_listener {
+    listen = '${LISTEN}',
+    hostname = 'own.example',
+    relay_hosts = { '127.0.0.0/8' },
+    tls_certificate = '${DIR}/cert.pem',
+    tls_private_key = { key_data = KEY },
+  }
+end)

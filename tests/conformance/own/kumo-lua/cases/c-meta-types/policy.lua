@@ -1,0 +1,27 @@
+kumo.on('smtp_server_connection_accepted', function(conn_meta)
+  conn_meta:set_meta('x_int', 7)
+  conn_meta:set_meta('x_float', 1.5)
+  conn_meta:set_meta('x_true', true)
+  conn_meta:set_meta('x_false', false)
+  conn_meta:set_meta('x_text', 'grün')
+  conn_meta:set_meta('x_list', { 'a', 2, true })
+  conn_meta:set_meta('x_deep', { a = { b = { c = { 'd' } } } })
+  conn_meta:set_meta('x_gone', 'x')
+  conn_meta:set_meta('x_gone', nil)
+end)
+kumo.on('smtp_server_mail_from', function(sender, conn_meta)
+  local deep = conn_meta:get_meta 'x_deep'
+  deep.a.b.c[1] = 'changed'
+  assert(conn_meta:get_meta('x_deep').a.b.c[1] == 'd')
+  assert(math.type(conn_meta:get_meta 'x_int') == 'integer')
+  assert(conn_meta:get_meta 'x_float' == 1.5)
+  assert(conn_meta:get_meta 'x_true' == true and conn_meta:get_meta 'x_false' == false)
+  assert(conn_meta:get_meta 'x_gone' == nil and conn_meta:get_meta 'x_never' == nil)
+  assert(#conn_meta:get_meta 'x_list' == 3)
+end)
+kumo.on('smtp_server_message_received', function(msg, conn_meta)
+  local list = msg:get_meta 'x_list'
+  list[1] = 'z'
+  msg:set_meta('x_int', 8)
+  assert(conn_meta:get_meta 'x_int' == 7)
+end)

@@ -1,0 +1,10 @@
+kumo.on('smtp_server_data', function(msg)
+  msg:set_meta('x_at_data', tostring(msg:get_first_named_header_value 'Received'))
+end)
+kumo.on('smtp_server_message_received', function(msg, conn_meta)
+  local value = msg:get_first_named_header_value 'Received'
+  msg:set_meta('x_ours', (value:match 'by mx%.test%.example' and value:match '^from client%.example' and value:match '127%.0%.0%.1') ~= nil)
+  msg:set_meta('x_count', #msg:get_all_named_header_values 'received')
+  msg:set_meta('x_top', msg:get_all_headers()[1][1])
+  msg:set_meta('x_data', msg:get_data():match '^Received: from client%.example' ~= nil)
+end)

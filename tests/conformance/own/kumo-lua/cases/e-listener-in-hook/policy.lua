@@ -1,0 +1,1 @@
+kumo.on('smtp_server_mail_from', function() kumo.start_esmtp_listener { listen = '127.0.0.1:0' } end)

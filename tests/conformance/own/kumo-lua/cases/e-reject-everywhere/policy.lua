@@ -1,0 +1,7 @@
+kumo.on('smtp_server_connection_accepted', function(m) end)
+kumo.on('smtp_server_ehlo', function(domain) if domain == 'ehlo.example' then kumo.reject(550, '5.7.1 at ehlo') end end)
+kumo.on('smtp_server_mail_from', function(s) if s.user == 'mail' then kumo.reject(550, '5.7.1 at mail') end end)
+kumo.on('smtp_server_rcpt_to', function(r) if r.user == 'rcpt' then kumo.reject(550, '5.7.1 at rcpt') end end)
+kumo.on('smtp_server_data', function(msg) if msg:get_first_named_header_value 'Subject' == 'data' then kumo.reject(550, '5.7.1 at data') end end)
+kumo.on('smtp_server_message_received', function(msg) if msg:get_first_named_header_value 'Subject' == 'received' then kumo.reject(550, '5.7.1 at received') end end)
+kumo.on('smtp_server_auth_plain', function(z, name) kumo.reject(550, '5.7.1 at auth') end)

@@ -1,0 +1,4 @@
+kumo.on('init', function()
+  local x = nil
+  x.y = 1
+end)

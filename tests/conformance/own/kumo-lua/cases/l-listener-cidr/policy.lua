@@ -1,0 +1,3 @@
+kumo.on('init', function()
+  kumo.start_esmtp_listener { listen = '127.0.0.1:0', relay_hosts = { '192.0.2.1/24' } }
+end)

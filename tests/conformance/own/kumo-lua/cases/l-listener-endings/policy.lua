@@ -1,0 +1,3 @@
+kumo.on('init', function()
+  kumo.start_esmtp_listener { listen = '127.0.0.1:0', invalid_line_endings = 'allow' }
+end)

@@ -1,0 +1,1 @@
+kumo.start_esmtp_listener { listen = '127.0.0.1:0' }

@@ -1,0 +1,2 @@
+kumo.on('my.own.event', function() end)
+kumo.on('my.own.event', function() end)

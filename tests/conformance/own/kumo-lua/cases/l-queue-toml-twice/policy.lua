@@ -1,0 +1,1 @@
+local helper = require('policy-extras.queue'):setup { '${DIR}/q.toml' }
