@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "script/duration.h"
+#include "script/runtime.h"
 #include "script/state.h"
 
 namespace postern::script {
@@ -260,6 +261,7 @@ int look_up(lua_State* L) {
 }
 
 int call_memoized(lua_State* L) {
+  Runtime::limit_depth(L);
   const int arguments = lua_gettop(L);
   const int found = stack::guarded(L, look_up);
   if (found != 2) return found;
