@@ -15,7 +15,8 @@ std::string line_of(const std::vector<script::Told>& all) {
   json::array line;
   for (const script::Told& told : all) {
     json::array one{told.function, told.answer};
-    if (told.failed) one.emplace_back(true);
+    if (told.failed || told.times > 1) one.emplace_back(told.failed);
+    if (told.times > 1) one.emplace_back(told.times);
     line.push_back(std::move(one));
   }
   return line.empty() ? "\n" : json::serialize(line) + "\n";
@@ -26,8 +27,11 @@ std::vector<script::Told> told_of(std::string_view line) {
   if (line.empty()) return told;
   const json::value parsed = json::parse({line.data(), line.size()});
   for (const json::value& one : parsed.as_array()) {
-    told.push_back({std::string(one.at(0).as_string()), std::string(one.at(1).as_string()),
-                    one.as_array().size() > 2});
+    const std::size_t parts = one.as_array().size();
+    told.push_back({.function = std::string(one.at(0).as_string()),
+                    .answer = std::string(one.at(1).as_string()),
+                    .failed = parts > 2 && one.at(2).as_bool(),
+                    .times = parts > 3 ? one.at(3).to_number<std::uint64_t>() : 1});
   }
   return told;
 }

@@ -132,6 +132,9 @@ void push_error(lua_State* L, std::string_view text);
 /// is stopped when it returns.
 void charge(lua_State* L, std::uint64_t steps);
 
+/// So many values can be pushed from now on; throws where the script's stack is full. Host
+/// functions begin with room for some: Lua's own luaL_checkstack() would jump over C++ values.
+void make_room(lua_State* L, int values);
 void push(lua_State* L, std::string_view text);
 void push(lua_State* L, bool value);
 void push(lua_State* L, std::int64_t value);
@@ -229,7 +232,7 @@ int give(lua_State* L, T&& value) {
   if constexpr (requires { sizeof(ToScript<Plain>); }) {
     ToScript<Plain>::push(L, value);
   } else if constexpr (std::is_same_v<Plain, Many>) {
-    luaL_checkstack(L, static_cast<int>(value.values.size()), "results");
+    make_room(L, static_cast<int>(value.values.size()));
     for (const json::value& one : value.values) push(L, one);
     return static_cast<int>(value.values.size());
   } else if constexpr (std::is_base_of_v<Built, Plain>) {

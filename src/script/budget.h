@@ -22,6 +22,8 @@ struct Limits {
 
 /// Of all of a state's memory; a call is stopped there whatever it may still spend.
 inline constexpr std::size_t state_memory = 512u << 20;
+/// A state that keeps more than this when a call has run out of memory is worn out.
+inline constexpr std::size_t worn_state = state_memory / 2;
 /// A script that computes gives way to others after this time.
 inline constexpr std::chrono::microseconds slice{1'000};
 /// Where it cannot give way (inside a comparison function of `table.sort`, a `gsub` callback, a

@@ -36,6 +36,7 @@ struct Told {
   std::string function;  ///< as the script calls it: "load"
   std::string answer;    ///< JSON: a list of results; of a failed one the error's text
   bool failed = false;
+  std::uint64_t times = 1;  ///< so often one after the other: of a clock that is asked in a loop
 };
 
 /// Lives as long as the call; host functions get it as their first argument.
@@ -98,6 +99,14 @@ class Call {
     return value;
   }
 
+  /// The next of this call's random numbers, all 64 bits random. They follow from one that is
+  /// recorded when the first is asked for.
+  std::uint64_t random();
+  /// From now on they follow from this.
+  void seed_random(std::uint64_t seed) { random_ = seed; }
+  /// The same with a seed of its own, recorded, which is returned.
+  std::uint64_t seed_random();
+
   /// Runs when the call is over, however it ends.
   void at_end(std::function<void()> clean) { at_end_.push_back(std::move(clean)); }
 
@@ -110,6 +119,7 @@ class Call {
   void* context_;
   State* state_ = nullptr;
   Spent spent_;
+  int look_every_ = 0;               ///< so many instructions the budget is looked at
   std::size_t memory_before_ = 0;    ///< what the state held when the call began
   std::ptrdiff_t memory_taken_ = 0;  ///< while it computed
   std::string stop_;                 ///< what was said when it was stopped
@@ -120,6 +130,8 @@ class Call {
   std::vector<Told> told_;
   std::optional<std::vector<Told>> answers_;
   std::size_t answered_ = 0;
+  std::uint64_t answered_times_ = 0;  ///< of the one that answered_ stands at
+  std::optional<std::uint64_t> random_;
   std::vector<std::function<void()>> at_end_;
 };
 

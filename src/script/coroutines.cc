@@ -6,10 +6,40 @@ namespace postern::script {
 
 namespace {
 
+/// A closed coroutine runs its `__close` functions on the stack of the process, and one of them may
+/// close another coroutine. Lua counts such calls by the coroutine, not by the process.
+constexpr int deepest_closing = 10;
+
 lua_State* coroutine_at(lua_State* L, int index) {
   lua_State* inner = lua_tothread(L, index);
   luaL_argexpected(L, inner != nullptr, index, "coroutine");
   return inner;
+}
+
+enum class Status : std::uint8_t { running, dead, suspended, normal };
+constexpr const char* names[] = {"running", "dead", "suspended", "normal"};
+
+/// As Lua says it; one that waits for the host, and each that waits for such a one, is as busy as
+/// one that has resumed another: who resumed it waits, too.
+Status status_of(lua_State* L, lua_State* inner) {
+  if (inner == L) return Status::running;
+  if (Runtime::is_held(inner)) return Status::normal;
+  lua_Debug frame{};
+  switch (lua_status(inner)) {
+    case LUA_YIELD:
+      return Status::suspended;
+    case LUA_OK:
+      if (lua_getstack(inner, 0, &frame) != 0) return Status::normal;
+      return lua_gettop(inner) == 0 ? Status::dead : Status::suspended;
+    default:
+      return Status::dead;
+  }
+}
+
+const char* why_not_resumed(Status status) {
+  if (status == Status::suspended) return nullptr;
+  return status == Status::dead ? "cannot resume dead coroutine"
+                                : "cannot resume non-suspended coroutine";
 }
 
 }  // namespace
@@ -41,7 +71,9 @@ int Coroutines::finished(lua_State* L, lua_State* inner, int status, int count, 
 
 template <bool wraps>
 int Coroutines::resumed(lua_State* L, int, lua_KContext context) {
-  return go_on(L, reinterpret_cast<lua_State*>(context), 0, wraps);
+  lua_State* inner = reinterpret_cast<lua_State*>(context);
+  Runtime::hold(inner, false);
+  return go_on(L, inner, 0, wraps);
 }
 
 int Coroutines::go_on(lua_State* L, lua_State* inner, int arguments, bool wraps) {
@@ -54,6 +86,7 @@ int Coroutines::go_on(lua_State* L, lua_State* inner, int arguments, bool wraps)
   state.inner_ = L;
   if (!waits) --state.no_slices_;
   if (status == LUA_YIELD && (state.gave_way_ || state.pending_)) {
+    Runtime::hold(inner, true);
     const auto context = reinterpret_cast<lua_KContext>(inner);
     return lua_yieldk(L, 0, context, wraps ? &resumed<true> : &resumed<false>);
   }
@@ -63,12 +96,13 @@ int Coroutines::go_on(lua_State* L, lua_State* inner, int arguments, bool wraps)
 int Coroutines::resume(lua_State* L) {
   lua_State* inner = coroutine_at(L, 1);
   const int arguments = lua_gettop(L) - 1;
-  const bool dead =
-      lua_status(inner) != LUA_YIELD && (lua_status(inner) != LUA_OK || lua_gettop(inner) == 0);
-  if (dead || inner == L || lua_checkstack(inner, arguments) == 0) {
+  const char* wrong = why_not_resumed(status_of(L, inner));
+  if (wrong == nullptr && lua_checkstack(inner, arguments) == 0) {
+    wrong = "too many arguments to resume";
+  }
+  if (wrong != nullptr) {
     lua_pushboolean(L, 0);
-    lua_pushstring(L,
-                   dead ? "cannot resume dead coroutine" : "cannot resume non-suspended coroutine");
+    lua_pushstring(L, wrong);
     return 2;
   }
   lua_xmove(L, inner, arguments);
@@ -78,12 +112,40 @@ int Coroutines::resume(lua_State* L) {
 int Coroutines::wrapped(lua_State* L) {
   lua_State* inner = lua_tothread(L, lua_upvalueindex(1));
   const int arguments = lua_gettop(L);
-  const bool dead =
-      lua_status(inner) != LUA_YIELD && (lua_status(inner) != LUA_OK || lua_gettop(inner) == 0);
-  if (dead) return luaL_error(L, "cannot resume dead coroutine");
+  const char* wrong = why_not_resumed(status_of(L, inner));
+  if (wrong != nullptr) return luaL_error(L, "%s", wrong);
   if (lua_checkstack(inner, arguments) == 0) return luaL_error(L, "too many arguments to resume");
   lua_xmove(L, inner, arguments);
   return go_on(L, inner, lua_status(inner) == LUA_YIELD ? arguments : arguments + 1, true);
+}
+
+int Coroutines::status(lua_State* L) {
+  lua_pushstring(L, names[static_cast<std::size_t>(status_of(L, coroutine_at(L, 1)))]);
+  return 1;
+}
+
+/// What the coroutine closes can neither wait nor yield: nobody would resume it.
+int Coroutines::close(lua_State* L) {
+  lua_State* inner = coroutine_at(L, 1);
+  const Status now = status_of(L, inner);
+  if (now != Status::suspended && now != Status::dead) {
+    return luaL_error(L, "cannot close a %s coroutine", names[static_cast<std::size_t>(now)]);
+  }
+  State& state = State::of(L);
+  if (state.closing_ == deepest_closing) return luaL_error(L, "C stack overflow");
+  ++state.closing_;
+  ++state.no_slices_;
+  Runtime::hold(inner, true);
+  state.inner_ = inner;
+  const int result = lua_resetthread(inner);
+  state.inner_ = L;
+  Runtime::hold(inner, false);
+  --state.no_slices_;
+  --state.closing_;
+  lua_pushboolean(L, result == LUA_OK ? 1 : 0);
+  if (result == LUA_OK) return 1;
+  lua_xmove(inner, L, 1);
+  return 2;
 }
 
 /// The first frame of a coroutine, see Frame in state.cc: what it holds is closed under its own
@@ -113,15 +175,17 @@ int Coroutines::wrap(lua_State* L) {
 }
 
 int Coroutines::yield(lua_State* L) {
-  if (State::of(L).driven_ == L) {
+  // A call's own coroutine, or one that is closed: held while they run.
+  if (Runtime::is_held(L)) {
     return luaL_error(L, "attempt to yield from outside a coroutine");
   }
   return lua_yield(L, lua_gettop(L));
 }
 
 void Coroutines::open(lua_State* L) {
-  static constexpr luaL_Reg own[] = {
-      {"create", create}, {"resume", resume}, {"wrap", wrap}, {"yield", yield}, {nullptr, nullptr}};
+  static constexpr luaL_Reg own[] = {{"close", close},   {"create", create}, {"resume", resume},
+                                     {"status", status}, {"wrap", wrap},     {"yield", yield},
+                                     {nullptr, nullptr}};
   lua_getglobal(L, "coroutine");
   luaL_setfuncs(L, own, 0);
   lua_pop(L, 1);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "script/chance.h"
 #include "script/lua_io.h"
 #include "script/lua_string.h"
 #include "script/lua_table.h"
@@ -31,6 +32,22 @@ int set_metatable(lua_State* L) {
   return 1;
 }
 
+int after_pcall(lua_State* L, int status, lua_KContext) {
+  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L);
+  lua_pushboolean(L, 0);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/// pcall() that is not nested without end.
+int protected_call(lua_State* L) {
+  luaL_checkany(L, 1);
+  Runtime::limit_depth(L);
+  lua_pushboolean(L, 1);
+  lua_insert(L, 1);
+  return after_pcall(L, lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 0, 0, after_pcall), 0);
+}
+
 /// xpcall() whose handler runs when the error has unwound: Lua runs it where no budget reaches.
 int after_xpcall(lua_State* L, int status, lua_KContext) {
   if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - 1;
@@ -41,8 +58,9 @@ int after_xpcall(lua_State* L, int status, lua_KContext) {
   return 2;
 }
 
-int protected_call(lua_State* L) {
+int handled_call(lua_State* L) {
   luaL_checktype(L, 2, LUA_TFUNCTION);
+  Runtime::limit_depth(L);
   const int arguments = lua_gettop(L) - 2;
   lua_pushboolean(L, 1);
   lua_insert(L, 3);  // f, handler, true, arguments
@@ -250,7 +268,8 @@ int open_module(lua_State* L) {
 }
 
 constexpr luaL_Reg own_base[] = {{"setmetatable", set_metatable},
-                                 {"xpcall", protected_call},
+                                 {"pcall", protected_call},
+                                 {"xpcall", handled_call},
                                  {"collectgarbage", collect_garbage},
                                  {"print", print},
                                  {"load", load},
@@ -276,6 +295,12 @@ void open_os(lua_State* L) {
 
 }  // namespace
 
+void Runtime::limit_depth(lua_State* L) {
+  constexpr int deepest = 1000;
+  lua_Debug frame{};
+  if (lua_getstack(L, deepest, &frame) != 0) luaL_error(L, "stack overflow");
+}
+
 void Runtime::open_libraries(State& state) {
   lua_State* L = state.main_;
   for (const luaL_Reg& library : {luaL_Reg{LUA_GNAME, luaopen_base},
@@ -293,8 +318,10 @@ void Runtime::open_libraries(State& state) {
   lua_setfield(L, -2, "warn");
   lua_pop(L, 1);
   open_os(L);
-  open_string(L, &State::spend);
-  open_table(L, &State::spend);
+  static constexpr Spending spending{.spend = &State::spend, .give_way = &State::give_way};
+  open_string(L, &spending);
+  open_table(L, &spending);
+  open_chance(L);
   open_io(L);
   Coroutines::open(L);
 }

@@ -68,8 +68,8 @@ bool class_matches(char c, char letter) {
 
 std::uint64_t PatternMatcher::take_steps() {
   const std::uint64_t steps = work_ / quarters_per_step;
-  work_ %= quarters_per_step;
-  begun_ = 0;
+  work_ -= steps * quarters_per_step;
+  begun_ -= steps * quarters_per_step;  // may wrap: only what lies between the two counts
   return steps;
 }
 
@@ -86,13 +86,25 @@ bool PatternMatcher::exhausted() {
 }
 
 PatternMatcher::Outcome PatternMatcher::match_at(std::size_t start) {
+  begin_at(start);
+  Outcome outcome = Outcome::unfinished;
+  while (outcome == Outcome::unfinished) outcome = go_on();
+  return outcome;
+}
+
+void PatternMatcher::begin_at(std::size_t start) {
   at_ = start;
   next_ = 0;
   captures_used_ = 0;
   choices_used_ = 0;
   broken_ = false;
   begun_ = work_;
+}
+
+PatternMatcher::Outcome PatternMatcher::go_on() {
+  const std::uint64_t until = work_ + steps_at_once * quarters_per_step;
   while (next_ < pattern_.size()) {
+    if (work_ > until) return Outcome::unfinished;
     work_ += quarters_per_step;
     if (exhausted()) return Outcome::error;
     if (step()) continue;

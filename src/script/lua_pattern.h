@@ -22,7 +22,10 @@ class PatternMatcher {
   /// Of one attempt at one position; more is "pattern too complex".
   static constexpr std::uint64_t max_steps = 1'000'000;
 
-  enum class Outcome : std::uint8_t { no_match, match, error };
+  /// Of one go_on(); about.
+  static constexpr std::uint64_t steps_at_once = 10'000;
+
+  enum class Outcome : std::uint8_t { no_match, match, error, unfinished };
 
   /// Octets of the subject. `length` may be one of the two marks.
   struct Capture {
@@ -42,6 +45,10 @@ class PatternMatcher {
   /// Whether the pattern matches what begins at `start` (0..size). Mistakes of the pattern show
   /// when the match comes to them, as in Lua.
   Outcome match_at(std::size_t start);
+  /// The same a piece at a time: go_on() until it is not `unfinished`. In between the matcher can
+  /// be copied.
+  void begin_at(std::size_t start);
+  Outcome go_on();
 
   /// Of the last match: where it ends, and its captures.
   std::size_t end() const { return at_; }

@@ -1,6 +1,7 @@
-// The functions of Lua's string library that can run for ever inside one C call, with a bound:
-// find, match, gmatch, gsub (lua_pattern.h) and rep; utf8.len pays for what it counts. string.dump
-// is gone.
+// The functions of Lua's string library that can run for long inside one C call, with a bound:
+// find, match, gmatch and gsub (lua_pattern.h), rep, upper, lower and reverse let others run in the
+// middle of a long text; a function that gsub calls may wait. format, pack, packsize, unpack, byte
+// and utf8.len, utf8.codepoint, os.date, tonumber pay for what they look at. string.dump is gone.
 #pragma once
 
 #include "script/spend.h"
@@ -10,7 +11,7 @@ namespace postern::script {
 /// Longest text that string.rep makes, in octets.
 inline constexpr std::size_t longest_repetition = 16u << 20;
 
-/// Replaces them in the opened libraries `string` and `utf8` of a state.
-void open_string(lua_State* L, Spend* spend);
+/// Replaces them in the opened libraries of a state. `spending` is static.
+void open_string(lua_State* L, const Spending* spending);
 
 }  // namespace postern::script

@@ -243,5 +243,39 @@ TEST_F(StringLibrary, AgreesWithLua) {
   EXPECT_GT(found, 5'000);
 }
 
+TEST_F(StringLibrary, GivesWayInTheMiddleOfALongText) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"local s = ('x'):rep(100000) return select(2, s:gsub('x', 'yy')), #(s:gsub('x', 'yy'))",
+       "100000|200000"},
+      {"local s = ('ab'):rep(20000) return (s:gsub('a', {a = 'c'}) == ('cb'):rep(20000))", "true"},
+      {"local s = ('ab'):rep(20000) return (s:gsub('b', string.upper) == ('aB'):rep(20000))",
+       "true"},
+      {"local s = ('x'):rep(100000) .. 'z' return s:find('y*z')", "100001|100001"},
+      {"local s = ('x'):rep(100000) .. 'z' return s:find('xz', 1, true)", "100000|100001"},
+      {"local s = ('x'):rep(300000) return s:find('xz', 1, true)", "nil"},
+      {"return ('a'):rep(100):match('^' .. ('a*'):rep(3) .. '()b')", "nil"},
+      {"local n = 0 for a in (('x'):rep(30000) .. ';'):rep(3):gmatch('y*;') do n = n + #a end"
+       " return n",
+       "3"},
+      {"return ('ab'):rep(300000, 'c') == ('abc'):rep(299999) .. 'ab'", "true"},
+      {"return #('x'):rep(1 << 20, 'yz')", "3145726"},
+      {"local s = ('xY'):rep(200000) return s:upper() == ('XY'):rep(200000),"
+       " s:lower() == ('xy'):rep(200000), s:reverse() == ('Yx'):rep(200000)",
+       "true|true|true"},
+  };
+  for (const auto& [text, wanted] : cases) {
+    const int before = gave_way;
+    EXPECT_EQ(run(text), wanted) << text;
+    EXPECT_GT(gave_way, before) << text;
+  }
+}
+
+TEST_F(StringLibrary, AFunctionThatGsubCallsMayWait) {
+  impatient = false;
+  EXPECT_EQ(run("local c = coroutine.wrap(function() return (('a-b-c'):gsub('%a', coroutine.yield))"
+                " end) local s = c() .. c('1') .. c('2') return s .. c('3')"),
+            "abc1-2-3");
+}
+
 }  // namespace
 }  // namespace postern::script

@@ -2,8 +2,10 @@
 // has a destructor. What Lua's own functions say about wrong arguments is said here too.
 #include "script/lua_table.h"
 
-#include <climits>
+#include <algorithm>
 #include <string_view>
+
+#include "script/long_text.h"
 
 namespace postern::script {
 namespace {
@@ -73,6 +75,8 @@ return function(list, order)
 end
 )lua";
 
+/// Of one table.unpack: they are copied wherever they are handed on.
+constexpr lua_Unsigned most_values = 100'000;
 /// What it takes to write a number as text.
 constexpr std::uint64_t steps_of_number = 20;
 
@@ -80,14 +84,15 @@ constexpr std::uint64_t steps_of_number = 20;
 class Toll {
  public:
   explicit Toll(lua_State* L) : lua_(L) {}
-  void add(std::uint64_t steps) {
+  /// True: it is time to let others run.
+  bool add(std::uint64_t steps) {
     owed_ += steps;
-    if (owed_ >= 1000) settle();
+    return owed_ >= 1000 && settle();
   }
-  void settle() {
+  bool settle() {
     const std::uint64_t steps = owed_;
     owed_ = 0;
-    pay(lua_, steps);
+    return pay(lua_, steps);
   }
 
  private:
@@ -95,11 +100,40 @@ class Toll {
   std::uint64_t owed_ = 0;
 };
 
-void copy_element(lua_State* L, Toll& toll, int source, lua_Integer from, int target,
-                  lua_Integer to) {
-  toll.add(1);
-  lua_geti(L, source, from);
-  lua_seti(L, target, to);
+/// Elements on their way from one place to another, a userdata on the stack.
+struct Moving {
+  int source;  ///< on the stack
+  int target;
+  lua_Integer from;
+  lua_Integer to;
+  lua_Integer count;
+  bool backwards;  ///< where they would else be written over before they are read
+  lua_KFunction finish;
+};
+
+/// `slot`: where the Moving is, on top of the stack.
+int go_on_moving(lua_State* L, int, lua_KContext slot) {
+  Moving& now = *static_cast<Moving*>(lua_touserdata(L, static_cast<int>(slot)));
+  Toll toll(L);
+  while (now.count > 0) {
+    --now.count;
+    const lua_Integer offset = now.backwards ? now.count : 0;
+    lua_geti(L, now.source, now.from + offset);
+    lua_seti(L, now.target, now.to + offset);
+    if (!now.backwards) {
+      ++now.from;
+      ++now.to;
+    }
+    if (toll.add(1)) return give_way(L, slot, go_on_moving);
+  }
+  toll.settle();
+  return now.finish(L, LUA_OK, 0);
+}
+
+int move_elements(lua_State* L, const Moving& moving) {
+  if (moving.count <= 0) return moving.finish(L, LUA_OK, 0);
+  *static_cast<Moving*>(lua_newuserdatauv(L, sizeof(Moving), 0)) = moving;
+  return go_on_moving(L, LUA_OK, lua_gettop(L));
 }
 
 lua_Integer table_argument(lua_State* L) {
@@ -112,40 +146,56 @@ bool is_within(lua_Integer position, lua_Integer last) {
   return static_cast<lua_Unsigned>(position) - 1 < static_cast<lua_Unsigned>(last);
 }
 
+/// Stack: table, position, value.
+int put_inserted(lua_State* L, int, lua_KContext) {
+  lua_pushvalue(L, 3);
+  lua_seti(L, 1, lua_tointeger(L, 2));
+  return 0;
+}
+
 int table_insert(lua_State* L) {
   const auto last = static_cast<lua_Integer>(static_cast<lua_Unsigned>(table_argument(L)) + 1);
-  lua_Integer position = last;
-  Toll toll(L);
-  switch (lua_gettop(L)) {
-    case 2:
-      break;
-    case 3:
-      position = luaL_checkinteger(L, 2);
-      luaL_argcheck(L, is_within(position, last), 2, "position out of bounds");
-      for (lua_Integer i = last; i > position; --i) copy_element(L, toll, 1, i - 1, 1, i);
-      break;
-    default:
-      return luaL_error(L, "wrong number of arguments to 'insert'");
+  if (lua_gettop(L) == 2) {
+    lua_seti(L, 1, last);
+    return 0;
   }
-  lua_seti(L, 1, position);
-  toll.settle();
-  return 0;
+  if (lua_gettop(L) != 3) return luaL_error(L, "wrong number of arguments to 'insert'");
+  const lua_Integer position = luaL_checkinteger(L, 2);
+  luaL_argcheck(L, is_within(position, last), 2, "position out of bounds");
+  return move_elements(L, {.source = 1,
+                           .target = 1,
+                           .from = position,
+                           .to = position + 1,
+                           .count = last - position,
+                           .backwards = true,
+                           .finish = put_inserted});
+}
+
+/// Stack: table, the place that is free now, the value that was taken out.
+int give_removed(lua_State* L, int, lua_KContext) {
+  lua_settop(L, 3);
+  lua_pushnil(L);
+  lua_seti(L, 1, lua_tointeger(L, 2));
+  return 1;
 }
 
 int table_remove(lua_State* L) {
   const lua_Integer size = table_argument(L);
-  lua_Integer position = luaL_optinteger(L, 2, size);
+  const lua_Integer position = luaL_optinteger(L, 2, size);
   if (position != size) {
     const auto last = static_cast<lua_Integer>(static_cast<lua_Unsigned>(size) + 1);
     luaL_argcheck(L, is_within(position, last), 2, "position out of bounds");
   }
-  Toll toll(L);
+  lua_settop(L, 1);
+  lua_pushinteger(L, std::max(position, size));
   lua_geti(L, 1, position);
-  for (; position < size; ++position) copy_element(L, toll, 1, position + 1, 1, position);
-  lua_pushnil(L);
-  lua_seti(L, 1, position);
-  toll.settle();
-  return 1;
+  return move_elements(L, {.source = 1,
+                           .target = 1,
+                           .from = position + 1,
+                           .to = position,
+                           .count = size - position,
+                           .backwards = false,
+                           .finish = give_removed});
 }
 
 int table_move(lua_State* L) {
@@ -155,55 +205,76 @@ int table_move(lua_State* L) {
   const int target = lua_isnoneornil(L, 5) ? 1 : 5;
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_checktype(L, target, LUA_TTABLE);
+  lua_settop(L, 5);
+  Moving moving{.source = 1,
+                .target = target,
+                .from = first,
+                .to = to,
+                .count = 0,
+                .backwards = false,
+                .finish = [](lua_State* M, int, lua_KContext) {
+                  lua_pushvalue(M, lua_isnil(M, 5) ? 1 : 5);
+                  return 1;
+                }};
   if (last >= first) {
     luaL_argcheck(L, first > 0 || last < LUA_MAXINTEGER + first, 3, "too many elements to move");
-    const lua_Integer count = last - first + 1;
-    luaL_argcheck(L, to <= LUA_MAXINTEGER - count + 1, 4, "destination wrap around");
-    Toll toll(L);
-    // Backwards where the elements would else be written over before they are read.
-    const bool overlaps = to > first && to <= last && lua_rawequal(L, 1, target) != 0;
-    for (lua_Integer i = 0; i < count; ++i) {
-      const lua_Integer offset = overlaps ? count - 1 - i : i;
-      copy_element(L, toll, 1, first + offset, target, to + offset);
-    }
-    toll.settle();
+    moving.count = last - first + 1;
+    luaL_argcheck(L, to <= LUA_MAXINTEGER - moving.count + 1, 4, "destination wrap around");
+    moving.backwards = to > first && to <= last && lua_rawequal(L, 1, target) != 0;
   }
-  lua_pushvalue(L, target);
-  return 1;
+  return move_elements(L, moving);
 }
 
-/// Adds an element to the buffer.
-void add_element(lua_State* L, luaL_Buffer& buffer, Toll& toll, lua_Integer index) {
+/// How far table.concat has come.
+struct Joined {
+  lua_Integer next;
+  lua_Integer last;
+};
+constexpr int slot_of_text = 5;
+
+/// Adds an element; the steps that took.
+std::uint64_t add_element(lua_State* L, LongText<Joined>& made, lua_Integer index) {
   lua_geti(L, 1, index);
-  std::size_t size = 0;
   if (lua_isstring(L, -1) == 0) {
     luaL_error(L, "invalid value (at index %I) in table for 'concat'",
                static_cast<LUAI_UACINT>(index));
   }
-  const bool is_number = lua_type(L, -1) == LUA_TNUMBER;
-  lua_tolstring(L, -1, &size);
-  luaL_addvalue(&buffer);
-  toll.add((is_number ? steps_of_number : 1) + size / octets_per_step);
+  const std::uint64_t steps = lua_type(L, -1) == LUA_TNUMBER ? steps_of_number : 1;
+  const std::size_t before = made.size();
+  made.add_top();
+  return steps + (made.size() - before) / octets_per_step;
+}
+
+int go_on_joining(lua_State* L, int, lua_KContext) {
+  LongText<Joined> made(L, slot_of_text);
+  std::size_t size = 0;
+  const char* separator = luaL_optlstring(L, 2, "", &size);
+  Toll toll(L);
+  while (made.progress().next <= made.progress().last) {
+    std::uint64_t steps = add_element(L, made, made.progress().next);
+    const bool is_last = made.progress().next == made.progress().last;
+    if (!is_last) {
+      made.add({separator, size});
+      steps += size / octets_per_step;
+      ++made.progress().next;
+    }
+    const bool tired = toll.add(steps);
+    if (is_last) break;
+    if (tired) return give_way(L, 0, go_on_joining);
+  }
+  toll.settle();
+  made.push();
+  return 1;
 }
 
 int table_concat(lua_State* L) {
   const lua_Integer size = table_argument(L);
-  std::size_t separator_size = 0;
-  const char* separator = luaL_optlstring(L, 2, "", &separator_size);
-  lua_Integer i = luaL_optinteger(L, 3, 1);
+  luaL_optlstring(L, 2, "", nullptr);
+  const lua_Integer first = luaL_optinteger(L, 3, 1);
   const lua_Integer last = luaL_optinteger(L, 4, size);
-  Toll toll(L);
-  luaL_Buffer buffer;
-  luaL_buffinit(L, &buffer);
-  for (; i < last; ++i) {
-    add_element(L, buffer, toll, i);
-    luaL_addlstring(&buffer, separator, separator_size);
-    toll.add(separator_size / octets_per_step);
-  }
-  if (i == last) add_element(L, buffer, toll, i);
-  luaL_pushresult(&buffer);
-  toll.settle();
-  return 1;
+  lua_settop(L, 4);
+  LongText<Joined>::begin(L, slot_of_text, {.next = first, .last = last}, 0);
+  return go_on_joining(L, LUA_OK, 0);
 }
 
 int table_unpack(lua_State* L) {
@@ -211,7 +282,7 @@ int table_unpack(lua_State* L) {
   const lua_Integer last = luaL_opt(L, luaL_checkinteger, 3, luaL_len(L, 1));
   if (i > last) return 0;
   const lua_Unsigned count = static_cast<lua_Unsigned>(last) - static_cast<lua_Unsigned>(i);
-  if (count >= INT_MAX || lua_checkstack(L, static_cast<int>(count + 1)) == 0)
+  if (count >= most_values || lua_checkstack(L, static_cast<int>(count + 1)) == 0)
     return luaL_error(L, "too many results to unpack");
   pay(L, count + 1);
   for (; i < last; ++i) lua_geti(L, 1, i);
@@ -226,13 +297,13 @@ constexpr luaL_Reg functions[] = {
 
 }  // namespace
 
-void open_table(lua_State* L, Spend* spend) {
+void open_table(lua_State* L, const Spending* spending) {
   lua_getglobal(L, LUA_TABLIBNAME);
   if (luaL_loadbufferx(L, sort_text.data(), sort_text.size(), "=table.sort", "t") != LUA_OK)
     lua_error(L);
   lua_call(L, 0, 1);
   lua_setfield(L, -2, "sort");
-  set_functions(L, functions, spend);
+  set_functions(L, functions, spending);
 }
 
 }  // namespace postern::script

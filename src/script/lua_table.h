@@ -9,6 +9,6 @@
 namespace postern::script {
 
 /// Replaces them in the opened library `table` of a state whose basic library is open.
-void open_table(lua_State* L, Spend* spend);
+void open_table(lua_State* L, const Spending* spending);
 
 }  // namespace postern::script

@@ -177,5 +177,21 @@ TEST_F(TableLibrary, OrderFunctionsMayWait) {
             "12345|true");
 }
 
+TEST_F(TableLibrary, GivesWayInTheMiddleOfALongTable) {
+  const std::string made = "local t = {} for i = 1, 20000 do t[i] = i end ";
+  const std::pair<const char*, const char*> cases[] = {
+      {"return #table.concat(t, ', ')", "128892"},
+      {"table.insert(t, 1, 0) return t[1], t[2], t[20001]", "0|1|20000"},
+      {"local a = table.remove(t, 2) return a, t[1], t[2], t[19999], t[20000]", "2|1|3|20000|nil"},
+      {"table.move(t, 1, 20000, 3) return t[1], t[2], t[3], t[20002]", "1|2|1|20000"},
+      {"local u = table.move(t, 1, 20000, 1, {}) return #u, u[20000]", "20000|20000"},
+  };
+  for (const auto& [text, wanted] : cases) {
+    const int before = gave_way;
+    EXPECT_EQ(run(made + text), wanted) << text;
+    EXPECT_GT(gave_way, before) << text;
+  }
+}
+
 }  // namespace
 }  // namespace postern::script

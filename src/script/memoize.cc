@@ -4,6 +4,7 @@
 
 #include "script/duration.h"
 #include "script/memo_cache.h"
+#include "script/runtime.h"
 #include "script/state.h"
 
 namespace postern::script {
@@ -249,6 +250,7 @@ int go_on(lua_State* L, int found, int arguments) {
 }
 
 int call_memoized(lua_State* L) {
+  Runtime::limit_depth(L);
   const int arguments = lua_gettop(L);
   return go_on(L, stack::guarded(L, look_up), arguments);
 }

@@ -24,34 +24,67 @@ class PlainLua : public testing::Test {
         for name, f in pairs(library) do theirs[name] = f end
       end
     )");
-    open_string(lua_, &spend);
-    open_table(lua_, &spend);
+    static constexpr Spending spending{.spend = spend, .give_way = give_way};
+    open_string(lua_, &spending);
+    open_table(lua_, &spending);
     spent = 0;
-    budget = 1'000'000'000;
+    budget = unlimited;
+    impatient = false;
+    gave_way = 0;
   }
   ~PlainLua() override { lua_close(lua_); }
 
-  /// What `text` returns, as text; errors begin with "error: ".
+  /// What `text` returns, as text; errors begin with "error: ". The same whether or not functions
+  /// give way in between.
   std::string run(std::string_view text) {
-    const bool failed = luaL_loadbufferx(lua_, text.data(), text.size(), "=test", "t") != LUA_OK ||
-                        lua_pcall(lua_, 0, LUA_MULTRET, 0) != LUA_OK;
-    std::string out = failed ? "error: " : "";
-    for (int i = 1; i <= lua_gettop(lua_); ++i) {
-      if (i > 1) out += '|';
-      std::size_t size = 0;
-      const char* value = luaL_tolstring(lua_, i, &size);
-      out.append(value, size);
-      lua_pop(lua_, 1);
-    }
+    const bool loaded = luaL_loadbufferx(lua_, text.data(), text.size(), "=test", "t") == LUA_OK;
+    const bool failed = !loaded || lua_pcall(lua_, 0, LUA_MULTRET, 0) != LUA_OK;
+    std::string out = (failed ? "error: " : "") + values(lua_);
+    if (loaded && budget == unlimited) EXPECT_EQ(run_impatiently(text), out) << text;
+    return out;
+  }
+  /// With functions that give way as often as they can.
+  std::string run_impatiently(std::string_view text) {
+    lua_State* thread = lua_newthread(lua_);
+    luaL_loadbufferx(thread, text.data(), text.size(), "=test", "t");
+    impatient = true;
+    int count = 0;
+    int status = LUA_YIELD;
+    while (status == LUA_YIELD) status = lua_resume(thread, lua_, 0, &count);
+    impatient = false;
+    std::string out = (status != LUA_OK ? "error: " : "") + values(thread);
     lua_settop(lua_, 0);
     return out;
   }
+  /// Those on the stack, which is emptied; of an error the last one.
+  static std::string values(lua_State* L) {
+    std::string out;
+    const int first = lua_status(L) > LUA_YIELD ? lua_gettop(L) : 1;
+    for (int i = first; i <= lua_gettop(L); ++i) {
+      if (i > first) out += '|';
+      std::size_t size = 0;
+      const char* value = luaL_tolstring(L, i, &size);
+      out.append(value, size);
+      lua_pop(L, 1);
+    }
+    lua_settop(L, 0);
+    return out;
+  }
 
-  static void spend(lua_State* L, std::uint64_t steps) {
+  static bool spend(lua_State* L, std::uint64_t steps) {
     spent += steps;
     if (spent > budget) luaL_error(L, "budget");
+    return impatient && lua_isyieldable(L) != 0;
   }
+  static int give_way(lua_State* L, lua_KContext context, lua_KFunction k) {
+    ++gave_way;
+    return lua_yieldk(L, 0, context, k);
+  }
+  /// Whatever may give way does so whenever it pays.
+  static inline bool impatient = false;
+  static inline int gave_way = 0;
   static inline std::uint64_t spent = 0;
+  static constexpr std::uint64_t unlimited = 1'000'000'000;
   static inline std::uint64_t budget = 0;
   lua_State* lua_;
 };

@@ -73,7 +73,10 @@ tl::expected<std::shared_ptr<Program>, Raised> Program::load(Options options, Wo
 State& Program::here() {
   thread_local std::uint64_t last_id = 0;
   thread_local State* last = nullptr;
-  if (last_id == id_) return *last;
+  if (last_id == id_) {
+    if (last->worn_out()) renew(last);
+    return *last;
+  }
   std::unique_lock lock(mutex_);
   std::unique_ptr<State>& mine = taken_[std::this_thread::get_id()];
   if (!mine && !spare_.empty()) {
@@ -90,6 +93,22 @@ State& Program::here() {
   last_id = id_;
   last = taken_[std::this_thread::get_id()].get();
   return *last;
+}
+
+/// A policy that keeps more and more in its globals starts afresh instead of failing for ever.
+void Program::renew(State*& mine) {
+  auto made = make(true);
+  if (!made) return mine->bear_on();
+  world_.log("warning", options_.name,
+             "the script keeps " + std::to_string(mine->memory() >> 20) +
+                 " MiB in its globals: it starts afresh on this thread");
+  const std::lock_guard lock(mutex_);
+  auto& worn = worn_[std::this_thread::get_id()];
+  std::erase_if(worn, [](const auto& one) { return one->calls() == 0; });
+  std::unique_ptr<State>& place = taken_[std::this_thread::get_id()];
+  if (place->calls() > 0) worn.push_back(std::move(place));
+  place = std::move(*made);
+  mine = place.get();
 }
 
 }  // namespace postern::script

@@ -35,8 +35,8 @@ class Program {
   /// `world` outlives the program. The error is what the file raised.
   static tl::expected<std::shared_ptr<Program>, Raised> load(Options options, World& world);
 
-  /// The state of the calling thread, always the same. Throws std::runtime_error when one has to be
-  /// made and the file, which once ran, raises an error now.
+  /// The state of the calling thread, always the same until it is worn out. Throws
+  /// std::runtime_error when one has to be made and the file, which once ran, raises an error now.
   State& here();
   World& world() { return world_; }
   /// A state that has loaded; only between load() and the first here().
@@ -46,6 +46,7 @@ class Program {
  private:
   Program(Options options, World& world);
   tl::expected<std::unique_ptr<State>, Raised> make(bool quietly);
+  void renew(State*& mine);
   Task<void> prepare(State& state, World& world, std::optional<Raised>& trouble);
 
   const Options options_;
@@ -54,6 +55,8 @@ class Program {
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> spare_;
   std::map<std::thread::id, std::unique_ptr<State>> taken_;
+  /// Worn out; each goes when its last call has ended and its thread asks for a state again.
+  std::map<std::thread::id, std::vector<std::unique_ptr<State>>> worn_;
 };
 
 }  // namespace postern::script

@@ -40,6 +40,22 @@ struct Runtime {
   static bool may_wait(const State& state, lua_State* L) {
     return lua_isyieldable(L) && state.no_slices_ == 0;
   }
+  /// A coroutine that only the host may resume: a call's own, and those that wait for the host. The
+  /// mark stands in the low bit of what each coroutine has of its own (State::of()).
+  static bool is_held(lua_State* L) { return (mark_of(L) & State::held_mark) != 0; }
+  static void hold(lua_State* L, bool held) {
+    mark_of(L) = (mark_of(L) & ~State::held_mark) | (held ? State::held_mark : 0);
+  }
+  static std::uintptr_t& mark_of(lua_State* L) {
+    return *static_cast<std::uintptr_t*>(lua_getextraspace(L));
+  }
+  /// For what catches errors: when one is caught Lua walks through all calls of the coroutine, so
+  /// that the way back out of many such calls, in which no instruction is counted, grows with the
+  /// square of their number.
+  static void limit_depth(lua_State* L);
+  static const char* sentence_of(Stopped why);
+  /// So many instructions the budget is looked at, when a call begins.
+  static int look_every(const State& state);
   static void fail(State& state, int status) { state.failed_ = status; }
   static void keep_trace(State& state, std::string_view trace) { state.trace_ = trace; }
   /// Work on a text inside a host function counts; whoever has used up his budget is stopped when
@@ -63,6 +79,8 @@ struct Coroutines {
   static int resume(lua_State* L);
   static int wrap(lua_State* L);
   static int wrapped(lua_State* L);
+  static int status(lua_State* L);
+  static int close(lua_State* L);
   static int yield(lua_State* L);
   static int go_on(lua_State* L, lua_State* inner, int arguments, bool wraps);
   template <bool wraps>

@@ -14,6 +14,8 @@ constexpr int deepest = 32;
 constexpr std::size_t most_elements = 100'000;
 constexpr std::string_view thrown_class = "Error";
 constexpr int raise = -2;
+/// Values that a host function pushes without asking for room.
+constexpr int usual_room = 40;
 
 /// What the script calls the host function that runs.
 std::string name_of_function(lua_State* L) {
@@ -104,7 +106,7 @@ class DataReader {
 
  private:
   json::value table(int index, int depth) {
-    luaL_checkstack(lua_, 4, "nested tables");
+    make_room(lua_, 4);
     const std::int64_t length = length_of_array(lua_, index);
     if (length > 0) {
       json::array array;
@@ -217,6 +219,10 @@ std::shared_ptr<const Thrown> thrown_at(lua_State* L, int index) {
   return std::static_pointer_cast<const Thrown>(*static_cast<std::shared_ptr<void>*>(object));
 }
 
+void make_room(lua_State* L, int values) {
+  if (lua_checkstack(L, values) == 0) throw std::runtime_error("stack overflow");
+}
+
 void push(lua_State* L, std::string_view text) {
   Runtime::charge(State::of(L), text.size());
   lua_pushlstring(L, text.data(), text.size());
@@ -238,7 +244,7 @@ void push_typed_key(lua_State* L, std::string_view key) {
 }  // namespace
 
 void push(lua_State* L, const json::value& value, Keys keys) {
-  luaL_checkstack(L, 4, "nested data");
+  make_room(L, 4);
   switch (value.kind()) {
     case json::kind::null:
       return lua_pushnil(L);
@@ -287,7 +293,7 @@ void push_object(lua_State* L, std::shared_ptr<void> holder, std::string_view cl
 }
 
 int Pending::again(lua_State* L, const json::array& results) {
-  luaL_checkstack(L, static_cast<int>(results.size()), "results");
+  make_room(L, static_cast<int>(results.size()));
   for (const json::value& one : results) push(L, one);
   return static_cast<int>(results.size());
 }
@@ -307,6 +313,7 @@ int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
 }
 
 int guarded(lua_State* L, int (*body)(lua_State*)) {
+  luaL_checkstack(L, usual_room, "of a host function");
   State& state = State::of(L);
   int results = raise;
   Runtime::enter(state);

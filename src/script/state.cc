@@ -1,7 +1,6 @@
 #include "script/state.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -15,67 +14,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Instructions between two looks at the budget. One may take long: 1000 times one that copies
-/// 10 MB would keep an event loop for seconds.
-constexpr int look_every = 100;
-/// Steps of other work, after which the budget is looked at when the next instruction comes.
-constexpr std::uint64_t look_after = 10'000;
 constexpr std::size_t idle_coroutines = 64;
 
-const char* sentence_of(Stopped why) {
-  switch (why) {
-    case Stopped::instructions:
-      return "stopped: it has used up its instructions";
-    case Stopped::memory:
-      return "stopped: it has used up its memory";
-    case Stopped::time:
-      return "stopped: it took too long";
-    case Stopped::no:
-      break;
-  }
-  return "stopped";
-}
-
 }  // namespace
-
-std::string Call::redacted(std::string text) const {
-  for (const std::string& secret : secrets_) {
-    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
-      text.replace(at, secret.size(), "<redacted>");
-      at += 10;
-    }
-  }
-  return text;
-}
-
-void Call::keep_secret(std::string text) {
-  if (text.size() < 4) return;
-  // In records and logs values are JSON, where it may look otherwise.
-  std::string quoted = json::serialize(json::string(text));
-  quoted = quoted.substr(1, quoted.size() - 2);
-  if (quoted != text) secrets_.push_back(std::move(quoted));
-  secrets_.push_back(std::move(text));
-}
-
-void Call::tell(Told told) {
-  constexpr std::size_t most = 64 * 1024;
-  told.answer = redacted(std::move(told.answer));
-  kept_ += told.answer.size();
-  if (kept_ <= most) told_.push_back(std::move(told));
-}
-
-json::array Call::next_answer(std::string_view function) {
-  if (answered_ >= answers_->size()) {
-    throw std::runtime_error("the record has no answer of " + std::string(function));
-  }
-  const Told& told = (*answers_)[answered_++];
-  if (function != "memoized" && told.function != function) {
-    throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
-                             std::string(function));
-  }
-  if (told.failed) throw std::runtime_error(told.answer);
-  return json::parse(told.answer).as_array();
-}
 
 /// The first frame of every coroutine. An error that the budget's hook raises leaves the hook
 /// disabled until a protected call has caught it: without this one, `__close` would run unwatched
@@ -110,10 +51,10 @@ class State::Running {
   Running(State& state, lua_State* thread, Call& call) : state_(state) {
     state_.running_ = &call;
     call.state_ = &state;
-    state_.driven_ = state_.inner_ = thread;
+    state_.inner_ = thread;
     state_.gave_way_ = false;
     state_.failed_ = LUA_OK;
-    state_.slice_began_ = Clock::now();
+    state_.slice_began_ = state_.looked_ = Clock::now();
     // Others may have collected what this call left, or taken memory of their own since it began:
     // it has used up its memory when both counts say so.
     const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);
@@ -127,7 +68,7 @@ class State::Running {
     state_.running_->memory_taken_ += static_cast<std::ptrdiff_t>(state_.used_ - used_before_);
     state_.running_->spent().computing += Clock::now() - state_.slice_began_;
     state_.running_ = nullptr;
-    state_.driven_ = state_.inner_ = nullptr;
+    state_.inner_ = nullptr;
     state_.memory_limit_ = SIZE_MAX;
   }
 
@@ -139,6 +80,7 @@ class State::Running {
 class State::Loan {
  public:
   Loan(State& state, Call& call) : state_(state), call_(call) {
+    ++state_.calls_;
     call_.memory_before_ = state_.used_;
     call_.memory_taken_ = 0;
     for (const std::string& secret : state_.secrets_) call_.keep_secret(secret);
@@ -148,16 +90,21 @@ class State::Loan {
     } else {
       const InHost guard(state_);
       thread_ = lua_newthread(state_.main_);
+      Runtime::hold(thread_, true);
       reference_ = luaL_ref(state_.main_, LUA_REGISTRYINDEX);
     }
-    lua_sethook(thread_, &State::count, LUA_MASKCOUNT, look_every);
+    call_.look_every_ = Runtime::look_every(state_);
+    lua_sethook(thread_, &State::count, LUA_MASKCOUNT, call_.look_every_);
   }
   ~Loan() {
+    --state_.calls_;
     if (!ended_) {
       // To-be-closed variables of a script that nobody waits for any more are closed at once.
       if (call_.spent().stopped == Stopped::no) call_.spent().stopped = Stopped::time;
       const Running running(state_, thread_, call_);
+      ++state_.no_slices_;
       lua_resetthread(thread_);
+      --state_.no_slices_;
     }
     lua_settop(thread_, 0);
     if (state_.idle_.size() < idle_coroutines) {
@@ -194,95 +141,8 @@ State::~State() {
   lua_close(main_);
 }
 
-State& State::of(lua_State* L) { return **static_cast<State**>(lua_getextraspace(L)); }
-
-void* State::allocate(void* state, void* block, std::size_t old_size, std::size_t size) {
-  State& self = *static_cast<State*>(state);
-  if (block == nullptr) old_size = 0;  // then it tells the kind of object
-  if (size == 0) {
-    std::free(block);
-    self.used_ -= old_size;
-    return nullptr;
-  }
-  const bool too_much =
-      size > old_size && self.in_host_ == 0 && self.used_ + (size - old_size) > self.memory_limit_;
-  void* moved = too_much ? nullptr : std::realloc(block, size);
-  if (moved == nullptr) return nullptr;
-  self.used_ += size - old_size;
-  if (size > old_size && size >= large_block && self.in_host_ == 0)
-    self.charge(size / octets_per_step);
-  return moved;
-}
-
-void State::charge(std::uint64_t steps) {
-  if (running_ == nullptr) return;
-  running_->spent().instructions += steps;
-  unseen_ += steps;
-  // Setting a hook is allowed anywhere, even in the allocator.
-  if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
-}
-
-void State::count(lua_State* L, lua_Debug*) {
-  State& self = of(L);
-  if (self.running_ == nullptr) return;
-  Call& call = *self.running_;
-  Spent& spent = call.spent();
-  if (spent.stopped == Stopped::no) {
-    spent.instructions += look_every;
-    self.unseen_ = 0;
-    if (lua_gethookcount(L) != look_every) lua_sethook(L, &State::count, LUA_MASKCOUNT, look_every);
-    const Clock::time_point now = Clock::now();
-    if (spent.instructions > call.limits().instructions) {
-      spent.stopped = Stopped::instructions;
-    } else if (now > call.deadline() ||
-               spent.computing + (now - self.slice_began_) > call.limits().computing) {
-      spent.stopped = Stopped::time;
-    } else if (now - self.slice_began_ > slice) {
-      if (Runtime::may_wait(self, L)) {
-        self.gave_way_ = true;
-        lua_yield(L, 0);
-        return;
-      }
-      if (now - self.slice_began_ > longest_slice) spent.stopped = Stopped::time;
-    }
-    if (spent.stopped == Stopped::no) return;
-  }
-  // Whoever catches this meets it again at his next instruction.
-  lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  fail_stopped(L, 0, sentence_of(spent.stopped));
-}
-
-/// Raises the error of a call that is stopped. What it says is what was said first: handlers of the
-/// script's may have caught that, and met the next one somewhere else.
-void State::fail_stopped(lua_State* L, int level, const char* sentence) {
-  luaL_where(L, beyond_modules(L, level));
-  lua_pushstring(L, sentence);
-  lua_concat(L, 2);
-  Call* call = of(L).running_;
-  if (call != nullptr && call->stop_.empty()) call->stop_ = lua_tostring(L, -1);
-  lua_error(L);
-  std::abort();  // lua_error does not return
-}
-
-void State::spend(lua_State* L, std::uint64_t steps) {
-  State& self = of(L);
-  if (self.running_ == nullptr) return;
-  Spent& spent = self.running_->spent();
-  self.charge(steps);
-  if (spent.instructions <= self.running_->limits().instructions) return;
-  if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
-  lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  fail_stopped(L, 1, sentence_of(spent.stopped));
-}
-
-void State::exhaust(lua_State* L, const char* sentence) {
-  State& self = of(L);
-  if (self.running_ != nullptr) {
-    Spent& spent = self.running_->spent();
-    if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
-    lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
-  }
-  fail_stopped(L, 1, sentence);
+State& State::of(lua_State* L) {
+  return *reinterpret_cast<State*>(Runtime::mark_of(L) & ~held_mark);
 }
 
 Raised State::raised(lua_State* thread, Call& call) {
@@ -294,7 +154,7 @@ Raised State::raised(lua_State* thread, Call& call) {
   if (raised.stopped != Stopped::no && !call.stop_.empty()) {
     raised.message = call.stop_;
   } else if (failed_ == LUA_ERRMEM) {
-    raised.message = sentence_of(Stopped::memory);
+    raised.message = Runtime::sentence_of(raised.stopped);
   } else if (raised.thrown) {
     raised.message = raised.thrown->text();
   } else if (lua_type(thread, -1) == LUA_TSTRING) {
@@ -323,6 +183,20 @@ std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& r
   }
 }
 
+/// What a call that ran out of memory has left is garbage, and would count as held when the next
+/// begins. Collected in pieces, between which others run: what is in hand, then all of it.
+Task<void> State::tidy_up(lua_State* thread) {
+  constexpr int kilobytes = 512;
+  constexpr int most_pieces = 10'000;
+  const auto executor = co_await asio::this_coro::executor;
+  int cycles = 0;
+  for (int i = 0; i < most_pieces && cycles < 2; ++i) {
+    cycles += lua_gc(thread, LUA_GCSTEP, kilobytes);
+    co_await asio::post(executor, asio::use_awaitable);
+  }
+  worn_out_ = used_ > worn_state;
+}
+
 Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& results,
                                          Call& call) {
   const auto executor = co_await asio::this_coro::executor;
@@ -337,7 +211,12 @@ Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& 
     arguments = 0;
     if (status != LUA_YIELD) {
       loan.ended();
-      co_return outcome(thread, count, results, call);
+      std::optional<Raised> raised = outcome(thread, count, results, call);
+      if (raised && raised->stopped == Stopped::memory) {
+        lua_settop(thread, 0);
+        co_await tidy_up(thread);
+      }
+      co_return raised;
     }
     if (!pending_) {  // it has computed for a while
       co_await asio::post(executor, asio::use_awaitable);

@@ -110,16 +110,27 @@ class State {
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
+  /// A call ran out of memory because of what is kept in globals: those to come will, too.
+  bool worn_out() const { return worn_out_; }
+  /// There is no other to take its place: until a call runs out of memory again.
+  void bear_on() { worn_out_ = false; }
+  /// Calls that run or wait.
+  std::size_t calls() const { return calls_; }
 
   // For the room's own functions.
   /// Counts work that is no instruction, for instance steps of a pattern match; raises an error of
-  /// the script when the budget is used up. Call it where no C++ value waits to be destroyed.
-  static void spend(lua_State* L, std::uint64_t steps);
+  /// the script when the budget is used up. Call it where no C++ value waits to be destroyed. True:
+  /// it has computed for a while, and give_way() is possible.
+  static bool spend(lua_State* L, std::uint64_t steps);
+  /// Lets others run; then `k` goes on. What a C function returns, as with lua_yieldk().
+  static int give_way(lua_State* L, lua_KContext context, lua_KFunction k);
   /// Stops the call as one that has used up its instructions, with another sentence: no handler of
   /// the script's catches it. Where no C++ value waits to be destroyed.
   [[noreturn]] static void exhaust(lua_State* L, const char* sentence);
 
  private:
+  static constexpr std::uintptr_t held_mark = 1;  ///< Runtime::is_held()
+
   friend struct Coroutines;
   friend struct Runtime;
   class InHost;
@@ -128,6 +139,9 @@ class State {
   static void* allocate(void* state, void* block, std::size_t old_size, std::size_t size);
   static void count(lua_State* L, lua_Debug*);
   void charge(std::uint64_t steps);
+  bool look(lua_State* L);
+  void note_large_text();
+  bool grows_too_long(std::size_t size);
   [[noreturn]] static void fail_stopped(lua_State* L, int level, const char* sentence);
 
   /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
@@ -136,24 +150,30 @@ class State {
   Task<std::optional<Raised>> drive(Loan& loan, int arguments, const Read& results, Call& call);
   std::optional<Raised> outcome(lua_State* thread, int count, const Read& results, Call& call);
   Raised raised(lua_State* thread, Call& call);
+  Task<void> tidy_up(lua_State* thread);
 
   const Setup& setup_;
   lua_State* main_ = nullptr;
-  lua_State* driven_ = nullptr;  ///< the coroutine that lua_resume() was called with
-  lua_State* inner_ = nullptr;   ///< the one that runs: that, or a coroutine of the script's
+  lua_State* inner_ = nullptr;   ///< the coroutine that runs
   lua_State* active_ = nullptr;  ///< the coroutine whose host function runs
   Call* running_ = nullptr;
   std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
   std::unique_ptr<stack::Pending> finished_;  ///< what the coroutine about to resume waited for
   std::size_t used_ = 0;
   std::size_t memory_limit_ = SIZE_MAX;
+  std::size_t calls_ = 0;
+  bool worn_out_ = false;
   int in_host_ = 0;
   int no_slices_ = 0;
+  int closing_ = 0;  ///< coroutines that are being closed, one by the other
   bool gave_way_ = false;
   int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
   std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
-  std::uint64_t unseen_ = 0;                      ///< steps since the budget was looked at
+  Clock::time_point looked_;                  ///< at the budget, last
+  std::chrono::nanoseconds suspected_at_{0};  ///< see grows_too_long(); 0: not since the last look
+  bool large_texts_ = false;  ///< one instruction may take long: compare them, for instance
+  std::uint64_t unseen_ = 0;  ///< steps since the budget was looked at
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
   std::vector<std::string> secrets_;
   std::shared_ptr<void> user_;

@@ -304,6 +304,32 @@ Task<void> note(State& state, Call& call, std::string text, std::vector<std::str
   order.push_back(name + (raised ? "!" : ""));
 }
 
+TEST_F(Script, RandomNumbersAreThoseOfLua) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"local n = 0 for i = 1, 1000 do local x = math.random() if x >= 0 and x < 1 then n = n + 1"
+       " end end t.result(n)",
+       "1000"},
+      {"local seen, n = {}, 0 for i = 1, 1000 do seen[math.random(3)] = true end"
+       " for _ in pairs(seen) do n = n + 1 end t.result(n, seen[1], seen[3])",
+       "3 true true"},
+      {"for i = 1, 100 do local x = math.random(-2, 2) assert(x >= -2 and x <= 2) end"
+       " t.result(math.random(7, 7), math.type(math.random(0)))",
+       R"(7 "integer")"},
+      {"math.random(math.mininteger, math.maxinteger) t.result(pcall(math.random, 2, 1))",
+       R"x(false "bad argument #2 to 'math.random' (interval is empty)")x"},
+      {"t.result(pcall(math.random, 1, 2, 3))", R"(false "wrong number of arguments")"},
+      {"math.randomseed(7) local a = math.random(0) math.randomseed(7) t.result(a =="
+       " math.random(0), math.randomseed(7, 8))",
+       "true 7 8"},
+      {"t.result(math.random(0) ~= math.random(0), math.type(math.randomseed()))",
+       R"(true "integer")"},
+      {"t.result(os.time() > 1.7e9, os.time {year = 1970, month = 1, day = 2, hour = 12} > 0,"
+       " #os.date(), os.date('!%Y', 0), os.clock() >= 0)",
+       R"(true true 24 "1970" true)"},
+  };
+  for (const auto& [text, wanted] : cases) EXPECT_EQ(answer(text), wanted) << text;
+}
+
 TEST_F(Script, ALongComputationGivesWayToOthers) {
   std::string ignored;
   Call slow(world, {.instructions = 20'000'000}, &ignored);

@@ -345,6 +345,35 @@ TEST_F(Layer, a_record_makes_the_same_decisions_again) {
   }
 }
 
+/// What decides by the clock and by chance.
+constexpr const char* by_chance = R"(
+kumo.on('smtp_server_mail_from', function()
+  local began, n = os.time(), 0
+  while n < 20000 do n = n + os.time() // os.time() end
+  local drawn = { math.random(), math.random(0), math.random(1000), math.random(-5, 5) }
+  kumo.sleep(0.01)
+  math.randomseed()
+  drawn[5], drawn[6] = math.random(1 << 40), math.random(math.mininteger, math.maxinteger)
+  math.randomseed(42)
+  kumo.reject(550, table.concat({ began, os.date '!%c', os.date('!%c', 0), os.clock(),
+    kumo.time.now().unix_timestamp_millis, kumo.uuid.new_v4().simple, math.random(100),
+    table.concat(drawn, ' ') }, ', '))
+end)
+)";
+
+TEST_F(Layer, a_record_has_the_clock_and_what_came_by_chance) {
+  load(by_chance);
+  policy::Trace trace;
+  EXPECT_THAT(verdict(Stage::mail), HasSubstr("Thu Jan  1 00:00:00 1970"));
+  EXPECT_LT(decision_.script.size(), 1000u) << "a clock that is asked again and again is one line";
+  trace.note(decision_);
+  trace.evidence = evidence_;
+  const auto again = script::testing::run(rederive(trace));
+  ASSERT_TRUE(again.has_value()) << again.error().message;
+  ASSERT_EQ(again->answers.size(), 1u);
+  EXPECT_THAT(again->answers.front().differences, ElementsAre());
+}
+
 TEST_F(Layer, a_record_does_not_answer_another_question) {
   load("kumo.on('smtp_server_mail_from', function() kumo.dns.lookup_txt('example.com') end)");
   decide(Stage::mail);

@@ -89,7 +89,7 @@ bool is_number(Shape shape) { return shape == Shape::integer || shape == Shape::
 
 bool equal_at(lua_State* L, int left, int right, Work& work, int depth) {
   if (depth > deepest) throw std::runtime_error("values are nested too deeply to be compared");
-  luaL_checkstack(L, 6, "nested values");
+  script::stack::make_room(L, 6);
   work.step();
   const Shape a = shape_at(L, left);
   const Shape b = shape_at(L, right);

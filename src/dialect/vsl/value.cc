@@ -59,7 +59,7 @@ class Reader {
   }
 
   Value array(int index, int depth) {
-    luaL_checkstack(lua_, 4, "nested values");
+    script::stack::make_room(lua_, 4);
     Value::Array made;
     const auto count = static_cast<lua_Integer>(lua_rawlen(lua_, index));
     for (lua_Integer i = 1; i <= count; ++i) {
@@ -71,7 +71,7 @@ class Reader {
   }
 
   Value map(int index, int depth) {
-    luaL_checkstack(lua_, 4, "nested values");
+    script::stack::make_room(lua_, 4);
     Value::Map made;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
@@ -122,7 +122,7 @@ std::string quoted_text(std::string_view text) {
 Value value_at(lua_State* L, int index) { return Reader(L).read(lua_absindex(L, index)); }
 
 void push(lua_State* L, const Value& value) {
-  luaL_checkstack(L, 4, "nested values");
+  script::stack::make_room(L, 4);
   std::visit(
       Overloaded{
           [&](Unit) { push_unit(L); }, [&](bool one) { script::stack::push(L, one); },

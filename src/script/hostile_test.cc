@@ -1,0 +1,287 @@
+// What the author of a hostile policy would try: to get out, to go on for ever, to bring down the
+// process, to reach into other sessions.
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "script/program.h"
+#include "script/test_world.h"
+
+namespace postern::script {
+
+namespace asio = boost::asio;
+using ::testing::HasSubstr;
+using testing::TestWorld;
+
+namespace {
+
+Task<std::string> wait(std::string text, std::int64_t milliseconds) {
+  asio::steady_timer timer(co_await asio::this_coro::executor,
+                           std::chrono::milliseconds(milliseconds));
+  co_await timer.async_wait(asio::use_awaitable);
+  co_return text;
+}
+void result(Call& call, Rest rest) {
+  std::string& text = *call.context<std::string>();
+  for (const json::value& value : rest.values) {
+    text += (text.empty() ? "" : " ") + json::serialize(value);
+  }
+}
+
+void on(Call& call, Function function) { call.state().user<int>() = call.state().keep(function); }
+
+const HostFunction functions[] = {
+    {"t.on", "f: function", "", "", bind<&on>},
+    {"t.wait", "text: string, milliseconds: integer", "string", "", bind<&wait>},
+    {"t.result", "...: any", "", "", bind<&result>},
+};
+
+const Setup& setup() {
+  static const Setup made{.tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}};
+  return made;
+}
+
+/// How a script ended: what it gave to t.result(), or its error.
+std::string ending(const std::optional<Raised>& raised, const std::string& result) {
+  return raised ? "error: " + raised->message : result;
+}
+
+struct Hostile : ::testing::Test {
+  /// Of scripts that run at the same time, each begun when those before wait.
+  std::vector<std::string> together(const std::vector<std::string>& texts) {
+    std::vector<std::string> endings(texts.size());
+    asio::io_context loop;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      asio::co_spawn(loop, one(texts[i], endings[i]), asio::detached);
+    }
+    loop.run();
+    return endings;
+  }
+  Task<void> one(std::string text, std::string& into) {
+    std::string given;
+    Call call(world, {.time = std::chrono::seconds(3)}, &given);
+    const auto raised = co_await state.run(text, "policy.lua", call);
+    into = ending(raised, given);
+  }
+  std::string answer(const std::string& text) { return together({text}).front(); }
+
+  TestWorld world;
+  State state{setup()};
+};
+
+TEST_F(Hostile, NobodyElseResumesWhatWaitsForTheHost) {
+  // A hook's own coroutine, and one of the script's, while the host works for them.
+  for (const char* first : {
+           "co = coroutine.running() t.result(t.wait('mine', 20))",
+           "co = coroutine.create(function() return t.wait('mine', 20) end)"
+           " t.result(select(2, coroutine.resume(co)))",
+           "co = coroutine.create(function() local n = 0 for i = 1, 3e5 do n = n + i end return "
+           "t.wait('mine', 20) end) t.result(select(2, coroutine.resume(co)))",
+       }) {
+    const std::pair<const char*, const char*> others[] = {
+        {"t.result(coroutine.resume(co, 'theirs'))",
+         R"(false "cannot resume non-suspended coroutine")"},
+        {"t.result(pcall(coroutine.close, co))", R"(false "cannot close a normal coroutine")"},
+        {"t.result(coroutine.status(co))", R"("normal")"},
+    };
+    for (const auto& [second, wanted] : others) {
+      EXPECT_THAT(together({first, second}), ::testing::ElementsAre(R"("mine")", wanted))
+          << first << "\n"
+          << second;
+    }
+  }
+  EXPECT_EQ(answer("t.result('alive')"), R"("alive")");
+}
+
+TEST_F(Hostile, WhatWaitedForSomebodyWhoLeftIsNeverResumed) {
+  {
+    std::string ignored;
+    asio::io_context loop;
+    asio::co_spawn(loop,
+                   one("co = coroutine.create(function() t.wait('x', 60000) end)"
+                       " own = coroutine.running() coroutine.resume(co)",
+                       ignored),
+                   asio::detached);
+    loop.poll();
+  }
+  EXPECT_EQ(answer("t.result(coroutine.resume(co)) t.result(coroutine.resume(own))"),
+            R"(false "cannot resume non-suspended coroutine" false )"
+            R"("cannot resume non-suspended coroutine")");
+  EXPECT_EQ(answer("t.result(t.wait('alive', 1))"), R"("alive")");
+}
+
+TEST_F(Hostile, CoroutinesAreWhatLuaSaysTheyAre) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"local co co = coroutine.create(function() t.result(coroutine.status(co)) coroutine.yield()"
+       " end) t.result(coroutine.status(co)) coroutine.resume(co) t.result(coroutine.status(co))"
+       " coroutine.resume(co) t.result(coroutine.status(co))",
+       R"("suspended" "running" "suspended" "dead")"},
+      // One that resumed another is neither to be resumed nor closed by that.
+      {"local outer outer = coroutine.create(function() local keep = {} return"
+       " coroutine.wrap(function() local a = table.pack(coroutine.status(outer),"
+       " coroutine.resume(outer, 1, 2), pcall(coroutine.close, outer)) collectgarbage() return a"
+       " end)(), keep end)"
+       " t.result(select(2, coroutine.resume(outer)))",
+       R"({"1":"normal","2":false,"3":false,"4":"cannot close a normal coroutine","n":4} {})"},
+      {"local co = coroutine.create(function() end) t.result(coroutine.close(co)) "
+       "t.result(coroutine.status(co), coroutine.resume(co))",
+       R"(true "dead" false "cannot resume dead coroutine")"},
+      {"local co = coroutine.create(function() local x <close> = setmetatable({}, {__close ="
+       " function() error('late', 0) end}) coroutine.yield() end) coroutine.resume(co)"
+       " t.result(coroutine.close(co)) t.result(coroutine.status(co))",
+       R"(false "late" "dead")"},
+      {"local co = coroutine.create(error) coroutine.resume(co, 'x')"
+       " t.result(coroutine.close(co)) t.result(coroutine.close(co))",
+       R"(false "x" true)"},
+      {"t.result(pcall(coroutine.close, coroutine.running()))",
+       R"(false "cannot close a running coroutine")"},
+      {"local f = coroutine.wrap(function() local x <close> = setmetatable({}, {__close ="
+       " function() t.result('closed') end}) error('e', 0) end) t.result(pcall(f))",
+       R"("closed" false "e")"},
+  };
+  for (const auto& [text, wanted] : cases) EXPECT_EQ(answer(text), wanted) << text;
+}
+
+TEST_F(Hostile, TheStackOfTheProcessHasAnEnd) {
+  for (const char* text : {
+           "local function f() local co = coroutine.create(function() local x <close> ="
+           " setmetatable({}, {__close = f}) coroutine.yield() end) coroutine.resume(co)"
+           " coroutine.close(co) end function g() f() end f()",
+           "local close function close() local co = coroutine.create(function() local x <close> ="
+           " setmetatable({}, {__close = function() close() end}) coroutine.yield() end)"
+           " coroutine.resume(co) coroutine.close(co) end close()",
+           "local before for i = 1, 5000 do local closes = before local co = coroutine.create("
+           "function() local x <close> = setmetatable({}, {__close = function() if closes then"
+           " coroutine.close(closes) end end}) coroutine.yield() end) coroutine.resume(co)"
+           " before = co end coroutine.close(before)",
+           "local co = coroutine.create(function() local x <close> = setmetatable({}, {__close ="
+           " function() coroutine.yield() end}) coroutine.yield() end) coroutine.resume(co)"
+           " coroutine.close(co)",
+           "local co = coroutine.create(function() local x <close> = setmetatable({}, {__close ="
+           " function() t.wait('x', 1) end}) coroutine.yield() end) coroutine.resume(co)"
+           " coroutine.close(co) t.wait('y', 1)",
+           "local co = coroutine.create(function() local x <close> = setmetatable({}, {__close ="
+           " function() while true do end end}) coroutine.yield() end) coroutine.resume(co)"
+           " coroutine.close(co)",
+           "local function f() coroutine.wrap(f)() end f()",
+           "local function f() return coroutine.resume(coroutine.create(f)) end f()",
+           "local function f() return (('x'):gsub('x', f)) end f()",
+           "local function f() return pcall(f) end f()",
+           "local function f() return xpcall(f, f) end f()",
+           "local function f() table.sort({3, 2, 1}, f) end f()",
+           "local t = setmetatable({}, {}) getmetatable(t).__index = function(_, k) return t[k] end"
+           " return t.x",
+           "local t = {} for i = 1, 1e5 do t = setmetatable({}, {__index = t}) end return t.x",
+           "local t = setmetatable({}, {}) getmetatable(t).__tostring = function() return"
+           " tostring(t) end tostring(t)",
+           "local t = setmetatable({}, {}) getmetatable(t).__concat = function(a, b) return a .. b"
+           " end return t .. t",
+           "local t = setmetatable({}, {}) getmetatable(t).__lt = function(a, b) return a < b end"
+           " return t < t",
+           "local t = setmetatable({}, {}) getmetatable(t).__call = t t()",
+           "local t = setmetatable({}, {}) getmetatable(t).__call = setmetatable({}, {__call = t})"
+           " t()",
+           "local t = setmetatable({}, {}) getmetatable(t).__call = t pcall(t) pcall(t)",
+           "load(('('):rep(1e5))()",
+           "load('return ' .. ('{'):rep(1e5))",
+           "load('x = ' .. ('- '):rep(1e6) .. '1')",
+           "load(('do '):rep(1e5))",
+           "load('return ' .. ('function() '):rep(1e4))",
+           "local function f(s) return load(function() return f and f() end) end f()",
+           "error(setmetatable({}, {__tostring = function(s) return tostring(s) end}))",
+           "error(setmetatable({}, {__tostring = function(s) error(s) end}))",
+           "string.format('%s', setmetatable({}, {__tostring = function(s) return s end}))",
+           "print(setmetatable({}, {__tostring = function(s) return print(s) end}))",
+           "for i = 1, 300 do local d = load(('a.'):rep(1e4) .. 'b = 1') end",
+           "t.result({}, table.unpack({}, 1, 999960))",
+           "t.result({{{{{{}}}}}}, table.unpack({}, 1, 999980))",
+           "pcall(t.result, {}, table.unpack({}, 1, 999970))",
+           "return table.unpack({}, 1, 999950)",
+           "string.char(table.unpack({}, 1, 1e6))",
+           "print(table.unpack({}, 1, 999000))",
+           "(('x'):rep(1e6)):byte(1, -1)",
+           "utf8.codepoint(('x'):rep(999900), 1, -1)",
+           "coroutine.wrap(function(...) return ... end)(table.unpack({}, 1, 999000))",
+           "xpcall(table.unpack, function(...) return ... end, {}, 1, 999000)",
+           "local s = 'x' for i = 1, 40 do s = s .. s end",
+           "goto a ::a:: local n = 0 ::b:: n = n + 1 goto b",
+       }) {
+    const std::string got = answer(text);
+    EXPECT_EQ(answer("t.result('alive')"), R"("alive")") << "after " << text << ": " << got;
+    // Whatever broke off inside a host function: memory counts as before.
+    EXPECT_THAT(answer("local t = {} while true do t[#t + 1] = ('x'):rep(1e6) .. #t end"),
+                HasSubstr("used up its memory"))
+        << "after " << text;
+  }
+}
+
+/// A policy whose hooks keep more and more in a global.
+constexpr const char* leaky =
+    "local kept = {} t.on(function() local more = {} kept[#kept + 1] = more"
+    " for i = 1, 1000 do more[i] = ('x'):rep(1e5) .. i end end)";
+
+TEST_F(Hostile, AScriptThatKeepsEverythingStartsAfresh) {
+  Program::Options options{.text = leaky, .name = "policy.lua", .setup = setup()};
+  options.user = [] { return std::make_shared<int>(0); };
+  options.run = [](Task<void> task) {
+    asio::io_context loop;
+    asio::co_spawn(loop, std::move(task), asio::detached);
+    loop.run();
+  };
+  const auto program = Program::load(std::move(options), world);
+  ASSERT_TRUE(program);
+  const State::Push nothing = [](lua_State*) { return 0; };
+  const State::Read ignore = [](lua_State*, int) {};
+  std::size_t most = 0;
+  int failed = 0;
+  for (int i = 0; i < 20; ++i) {
+    State& mine = (*program)->here();
+    Call call(world, {});
+    const auto raised = testing::run(mine.call(mine.user<int>(), nothing, ignore, call));
+    if (raised) EXPECT_EQ(raised->stopped, Stopped::memory) << raised->message;
+    failed += raised ? 1 : 0;
+    most = std::max(most, mine.memory());
+  }
+  EXPECT_EQ(failed, 20);
+  EXPECT_LT(most, worn_state + (64u << 20));
+  EXPECT_LT((*program)->here().memory(), worn_state);
+  EXPECT_THAT(world.lines, ::testing::Contains(HasSubstr("it starts afresh")));
+}
+
+TEST_F(Hostile, WhatAScriptDoesToItsLibrariesIsItsOwnAffair) {
+  for (const char* text : {
+           "string.find = nil string.gsub = nil getmetatable('').__index = nil",
+           "for k in pairs(string) do string[k] = nil end table.unpack = nil",
+           "package.loaded.string = 1 package.loaded._G = nil package.preload.x = 1",
+           "package.loaded = nil package.path = 1",
+           "setmetatable(_G, {__index = function() while true do end end})",
+           "setmetatable(_G, {__newindex = error, __metatable = 1})",
+           "getmetatable('').__concat = error getmetatable('').__metatable = 1",
+           "getmetatable('').__gc = function() while true do end end collectgarbage()",
+           "for k in pairs(_G) do if k ~= 't' then _G[k] = nil end end",
+           "t.result = print t.wait = nil",
+           "coroutine.yield = nil coroutine.running = error",
+           "local t = {} for i = 1, 10 do t[i] = i end for k in next, t do t[k + 100] = 1 end",
+           "next({}, 'no such key')",
+       }) {
+    State other(setup());
+    std::string ignored;
+    {
+      Call call(world, {}, &ignored);
+      (void)testing::run(other.run(text, "policy.lua", call));
+    }
+    Call call(world, {}, &ignored);
+    const auto raised = testing::run(other.run("local x = 1 + 1", "policy.lua", call));
+    EXPECT_FALSE(raised) << text << ": " << raised->message;
+    EXPECT_EQ(answer("t.result(('alive'):upper())"), R"("ALIVE")") << "after " << text;
+  }
+}
+
+}  // namespace
+}  // namespace postern::script

@@ -1,0 +1,190 @@
+// What a state's calls may spend: memory in the allocator, instructions and time in the hook of the
+// virtual machine and wherever work is paid for.
+#include <cstdlib>
+#include <ctime>
+#include <utility>
+
+#include "script/runtime.h"
+
+namespace postern::script {
+
+namespace {
+
+/// Instructions between two looks at the budget. One may take long: 1000 times one that copies
+/// 10 MB would keep an event loop for seconds.
+constexpr int look_every = 100;
+/// The same in a state that has texts this large, with which one instruction may take long.
+constexpr int look_often = 10;
+constexpr std::size_t large_text = 256u << 10;
+/// The same once that many instructions have taken longer than `long_look`.
+constexpr int look_closely = 2;
+constexpr std::chrono::microseconds long_look{500};
+/// Steps of other work, after which the budget is looked at when the next instruction comes.
+constexpr std::uint64_t look_after = 10'000;
+/// Of one instruction that takes more and more memory, or of such between two looks.
+constexpr std::chrono::milliseconds suspicious{10};
+constexpr std::chrono::milliseconds longest_instruction{20};
+/// What the calling thread has computed so far.
+std::chrono::nanoseconds time_of_thread() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
+}  // namespace
+
+const char* Runtime::sentence_of(Stopped why) {
+  switch (why) {
+    case Stopped::instructions:
+      return "stopped: it has used up its instructions";
+    case Stopped::memory:
+      return "stopped: it has used up its memory";
+    case Stopped::time:
+      return "stopped: it took too long";
+    case Stopped::no:
+      break;
+  }
+  return "stopped";
+}
+
+int Runtime::look_every(const State& state) {
+  return state.large_texts_ ? look_often : postern::script::look_every;
+}
+
+void* State::allocate(void* state, void* block, std::size_t old_size, std::size_t size) {
+  State& self = *static_cast<State*>(state);
+  if (block == nullptr) {  // then the size tells the kind of object
+    if (old_size == LUA_TSTRING && size >= large_text) self.note_large_text();
+    old_size = 0;
+  }
+  if (size == 0) {
+    std::free(block);
+    self.used_ -= old_size;
+    return nullptr;
+  }
+  const bool refused =
+      size > old_size && self.in_host_ == 0 &&
+      (self.used_ + (size - old_size) > self.memory_limit_ || self.grows_too_long(size));
+  void* moved = refused ? nullptr : std::realloc(block, size);
+  if (moved == nullptr) return nullptr;
+  self.used_ += size - old_size;
+  if (size > old_size && size >= large_block && self.in_host_ == 0)
+    self.charge(size / octets_per_step);
+  return moved;
+}
+
+void State::charge(std::uint64_t steps) {
+  if (running_ == nullptr) return;
+  running_->spent().instructions += steps;
+  unseen_ += steps;
+  // Setting a hook is allowed anywhere, even in the allocator.
+  if (unseen_ >= look_after) lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
+}
+
+/// Whether one instruction has taken far too long already and needs more memory to go on: with a
+/// `__call` that leads to itself, say, Lua moves the whole stack up again and again. No hook is
+/// called meanwhile; running out of memory ends it.
+bool State::grows_too_long(std::size_t size) {
+  constexpr std::size_t worth_a_look = 64u << 10;
+  if (size < worth_a_look || running_ == nullptr || Clock::now() - looked_ < suspicious) {
+    return false;
+  }
+  // The process may have waited for others: what counts is its own time from now on.
+  const std::chrono::nanoseconds now = time_of_thread();
+  if (suspected_at_ == std::chrono::nanoseconds(0)) suspected_at_ = now;
+  if (now - suspected_at_ < longest_instruction) return false;
+  if (running_->spent().stopped == Stopped::no) running_->spent().stopped = Stopped::time;
+  lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
+  return true;
+}
+
+void State::note_large_text() {
+  large_texts_ = true;
+  if (running_ == nullptr || running_->look_every_ <= look_often) return;
+  running_->look_every_ = look_often;
+  lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
+}
+
+/// Looks at the budget, and stops the call that has used it up. True: it should give way.
+bool State::look(lua_State* L) {
+  Call& call = *running_;
+  Spent& spent = call.spent();
+  unseen_ = 0;
+  suspected_at_ = std::chrono::nanoseconds(0);
+  const Clock::time_point now = Clock::now();
+  if (now - std::exchange(looked_, now) > long_look) call.look_every_ = look_closely;
+  const Clock::duration computed = now - slice_began_;
+  if (spent.instructions > call.limits().instructions) {
+    spent.stopped = Stopped::instructions;
+  } else if (now > call.deadline() || spent.computing + computed > call.limits().computing) {
+    spent.stopped = Stopped::time;
+  } else if (computed > slice) {
+    if (Runtime::may_wait(*this, L)) return true;
+    if (computed > longest_slice) spent.stopped = Stopped::time;
+  }
+  return false;
+}
+
+void State::count(lua_State* L, lua_Debug*) {
+  State& self = of(L);
+  if (self.running_ == nullptr) return;
+  Call& call = *self.running_;
+  Spent& spent = call.spent();
+  if (spent.stopped == Stopped::no) {
+    spent.instructions += static_cast<std::uint64_t>(call.look_every_);
+    if (self.look(L)) {
+      self.gave_way_ = true;
+      lua_yield(L, 0);
+      return;
+    }
+    if (lua_gethookcount(L) != call.look_every_) {
+      lua_sethook(L, &State::count, LUA_MASKCOUNT, call.look_every_);
+    }
+    if (spent.stopped == Stopped::no) return;
+  }
+  // Whoever catches this meets it again at his next instruction.
+  lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
+  fail_stopped(L, 0, Runtime::sentence_of(spent.stopped));
+}
+
+/// Raises the error of a call that is stopped. What it says is what was said first: handlers of the
+/// script's may have caught that, and met the next one somewhere else.
+void State::fail_stopped(lua_State* L, int level, const char* sentence) {
+  luaL_where(L, beyond_modules(L, level));
+  lua_pushstring(L, sentence);
+  lua_concat(L, 2);
+  Call* call = of(L).running_;
+  if (call != nullptr && call->stop_.empty()) call->stop_ = lua_tostring(L, -1);
+  lua_error(L);
+  std::abort();  // lua_error does not return
+}
+
+bool State::spend(lua_State* L, std::uint64_t steps) {
+  State& self = of(L);
+  if (self.running_ == nullptr) return false;
+  Spent& spent = self.running_->spent();
+  self.charge(steps);
+  const bool used_up = spent.instructions > self.running_->limits().instructions;
+  if (!used_up && self.unseen_ < look_after) return false;
+  if (spent.stopped == Stopped::no && self.look(L)) return true;
+  if (spent.stopped == Stopped::no) return false;
+  lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
+  fail_stopped(L, 1, Runtime::sentence_of(spent.stopped));
+}
+
+int State::give_way(lua_State* L, lua_KContext context, lua_KFunction k) {
+  of(L).gave_way_ = true;
+  return lua_yieldk(L, 0, context, k);
+}
+
+void State::exhaust(lua_State* L, const char* sentence) {
+  State& self = of(L);
+  if (self.running_ != nullptr) {
+    Spent& spent = self.running_->spent();
+    if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
+    lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
+  }
+  fail_stopped(L, 1, sentence);
+}
+
+}  // namespace postern::script
