@@ -245,6 +245,16 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   return out;
 }
 
+/// Why no attempt to sign in is among what was made again.
+std::string login_text(const Trace& trace) {
+  const bool any = std::any_of(trace.decisions.begin(), trace.decisions.end(), [](const auto& one) {
+    return one.stage == policy::Stage::auth && !one.engine;
+  });
+  if (!any) return {};
+  return "Signing in is not made again: it hangs on the password, which no record holds. Its steps "
+         "above tell what was said then.\n";
+}
+
 std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   if (!explanation.again) {
     return paint.red("Cannot be made again offline: " + explanation.again.error().message) + "\n";
@@ -317,7 +327,7 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   out += authentication_text(evidence, paint);
   const std::string outcome = outcome_line(explanation);
   out += "\nOutcome: " + (was_refused(trace) ? paint.red(outcome) : paint.green(outcome)) + "\n";
-  return out + rederived_text(explanation, paint);
+  return out + login_text(trace) + rederived_text(explanation, paint);
 }
 
 json::object reply_json(const smtp::Reply& reply) {

@@ -42,13 +42,13 @@ json::array Call::next_answer(std::string_view function) {
     throw std::runtime_error("the record has no answer of " + std::string(function));
   }
   const Told& told = (*answers_)[answered_];
-  if (function != "memoized" && told.function != function) {
-    throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
-                             std::string(function));
-  }
   if (++answered_times_ >= told.times) {
     ++answered_;
     answered_times_ = 0;
+  }
+  if (function != "memoized" && told.function != function) {
+    throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
+                             std::string(function));
   }
   if (told.failed) throw std::runtime_error(told.answer);
   return json::parse(told.answer).as_array();

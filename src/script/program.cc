@@ -57,6 +57,7 @@ tl::expected<std::unique_ptr<State>, Raised> Program::make(bool quietly) {
   QuietWorld quiet(world_);
   options_.run(prepare(*state, quietly ? static_cast<World&>(quiet) : world_, trouble));
   if (trouble) return tl::unexpected(std::move(*trouble));
+  state->collect();
   return state;
 }
 

@@ -171,6 +171,10 @@ Raised State::raised(lua_State* thread, Call& call) {
 std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& results,
                                      Call& call) {
   if (failed_ != LUA_OK) return raised(thread, call);
+  if (call.spent().stopped != Stopped::no) {  // in a coroutine, whose error the script caught
+    lua_pushnil(thread);
+    return raised(thread, call);
+  }
   const InHost guard(*this);
   try {
     results(thread, count);
@@ -181,6 +185,11 @@ std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& r
                   .traceback = {},
                   .thrown = nullptr};
   }
+}
+
+void State::collect() {
+  const InHost guard(*this);
+  lua_gc(main_, LUA_GCCOLLECT);
 }
 
 /// What a call that ran out of memory has left is garbage, and would count as held when the next

@@ -110,6 +110,8 @@ class State {
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
+  /// Frees what nothing holds any more; takes as long as it takes.
+  void collect();
   /// A call ran out of memory because of what is kept in globals: those to come will, too.
   bool worn_out() const { return worn_out_; }
   /// There is no other to take its place: until a call runs out of memory again.

@@ -256,6 +256,10 @@ TEST_F(Script, WhatWouldEscapeABudgetIsStopped) {
       "pcall(table.concat, setmetatable({}, {__index = function() return '' end}), '', 1, 1 << 60)"
       " while true do end",
       "table.sort({2, 1}, function() while true do end end)",
+      "coroutine.resume(coroutine.create(function() while true do end end))",
+      "local co = coroutine.create(function() local x <close> = setmetatable({}, {__close ="
+      " function() while true do end end}) coroutine.yield() end) coroutine.resume(co)"
+      " coroutine.close(co)",
   };
   for (const char* text : cases) {
     const Ran ran = run(text, limits);
