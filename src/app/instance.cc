@@ -16,7 +16,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "store/token_file.h"
 #include "app/explain_live.h"
 #include "app/listener_certificate.h"
 #include "app/queue_metrics.h"
@@ -27,6 +26,7 @@
 #include "deliver/template.h"
 #include "dialect/kumo/rewriter.h"
 #include "policy/catalogue.h"
+#include "store/token_file.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
