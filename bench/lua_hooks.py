@@ -442,9 +442,7 @@ def main():
     args = parser.parse_args()
     binary = args.binary.resolve()
     signal.alarm(MOST_SECONDS)
-    for command in (["ip", "link", "set", "lo", "up"], ["ip", "addr", "add", SERVER + "/24", "dev", "lo"], ["ip", "addr", "add", CLIENT + "/24", "dev", "lo"],
-                    ["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1", "net.core.somaxconn=8192", "net.ipv4.ip_local_port_range=10000 65000"]):
-        parts.run(*command)
+    parts.own_network("net.ipv4.tcp_tw_reuse=1", "net.core.somaxconn=8192", "net.ipv4.ip_local_port_range=10000 65000")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
     results, group = [], parts.Group()

@@ -244,8 +244,7 @@ def main():
     parser.add_argument("--bench", type=pathlib.Path, default=parts.ROOT / "build/release/bench", help="where spool_bench is")
     parser.add_argument("--json", type=pathlib.Path, help="all figures, in this file")
     args = parser.parse_args()
-    for command in ("ip link set lo up", f"ip addr add {SERVER}/32 dev lo", f"ip addr add {CLIENT}/32 dev lo"):
-        subprocess.run(command.split(), check=True)
+    parts.own_network(bits=32)
     WORK.mkdir(parents=True, exist_ok=True)
     folder = parts.messages()
     stub = parts.name_server()

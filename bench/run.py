@@ -32,6 +32,19 @@ def run(*command, **options):
     return subprocess.run(command, check=True, text=True, capture_output=True, **options).stdout
 
 
+def own_network(*settings, bits=24):
+    """Puts the addresses of server and clients, and kernel settings, into the network namespace that the wrapper of a benchmark made.
+    Outside of one they would stay on the machine: other tests fail on it, or reach what they should not."""
+    if run("ip", "-o", "link", "show", "up").strip():
+        sys.exit("this changes addresses and kernel settings, so it needs a network namespace of its own: start it by its wrapper "
+                 "(bench/run, bench/lua, bench/vsl, bench/queue) or with unshare --net")
+    run("ip", "link", "set", "lo", "up")
+    for address in (SERVER, CLIENT):
+        run("ip", "addr", "add", f"{address}/{bits}", "dev", "lo")
+    if settings:
+        run("sysctl", "-qw", *settings)
+
+
 class Group:
     """The server's processes and their CPU time."""
 
@@ -432,11 +445,7 @@ def main():
     global THREADS
     THREADS = args.threads
 
-    for command in (["ip", "link", "set", "lo", "up"], ["ip", "addr", "add", SERVER + "/24", "dev", "lo"],
-                    ["ip", "addr", "add", CLIENT + "/24", "dev", "lo"],
-                    ["sysctl", "-qw", "net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0",
-                     "net.ipv4.ip_local_port_range=10000 65000"]):
-        run(*command)
+    own_network("net.ipv4.tcp_tw_reuse=1", "net.ipv4.tcp_syncookies=0", "net.ipv4.ip_local_port_range=10000 65000")
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
     folder, results, group = messages(), [], Group()
