@@ -4,7 +4,8 @@
 vault     many sessions open and shake hands; when all are there they say AUTH at once, and the hook of each asks a Vault that answers
           in 200 ms. How long other sessions' commands take before, while the handshakes are made, and while the AUTHs are under way;
           once as written, once with kumo.memoize. Beside it, of the server's threads: how long they ran, and how long they were
-          ready to run and had no core. `--favour` gives the server precedence over the clients, whose cores these are too.
+          ready to run and had no core. `--favour` gives the server precedence over the clients, whose cores these are too. The sessions
+          that are timed go before both, as if they came from another machine.
 runaway   a session whose hook never ends, again and again, and how long its neighbours' commands take before and meanwhile.
 auth      sessions with TLS and AUTH PLAIN against a table in the script, beside Haraka with auth/flat_file, in turns; and the same
           sessions without AUTH.
@@ -163,7 +164,9 @@ def answer_as_vault(asked):
 
 # ---------------------------------------------------------------- who is disturbed
 def probe(pipe):
-    """A session that says NOOP and MAIL until it is told to stop; then the times at which commands ended, and how long they took."""
+    """A session that says NOOP and MAIL until it is told to stop; then the times at which commands ended, and how long they took.
+    It goes before everything else on the cores, as one on a machine of its own would: what it waits for is the server."""
+    os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
     sock = socket.create_connection((SERVER, PORT), timeout=30, source_address=(CLIENT, 0))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     stream, took = sock.makefile("rb"), []

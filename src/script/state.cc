@@ -234,6 +234,7 @@ Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& 
     std::unique_ptr<stack::Pending> pending = std::move(pending_);
     const Clock::time_point began = Clock::now();
     co_await pending->run();
+    co_await turns_.next();
     call.spent().waiting += Clock::now() - began;
     ++call.spent().host_calls;
     finished_ = std::move(pending);

@@ -16,6 +16,7 @@
 
 #include "script/bind.h"
 #include "script/call.h"
+#include "script/turns.h"
 
 namespace postern::script {
 
@@ -161,6 +162,7 @@ class State {
   Call* running_ = nullptr;
   std::unique_ptr<stack::Pending> pending_;   ///< what the coroutine that just yielded waits for
   std::unique_ptr<stack::Pending> finished_;  ///< what the coroutine about to resume waited for
+  Turns turns_;                               ///< of those that have waited
   std::size_t used_ = 0;
   std::size_t memory_limit_ = SIZE_MAX;
   std::size_t calls_ = 0;
