@@ -361,6 +361,138 @@ function kumo.encode.hex_encode(octets) end
 ---@return string
 function kumo.encode.hex_decode(text) end
 
+---@class kumo.http
+kumo.http = {}
+
+---A client of HTTP servers. A request may take `timeout` (60 seconds), and no longer than the hook.
+---All clients share their connections. Certificates are always verified, against the system's roots
+---or those of `lua.ca`, and redirects are not followed: they are the response.
+---@param options { user_agent?: string, timeout?: Duration, pool_idle_timeout?: Duration, connection_verbose?: boolean, accept_invalid_certs?: false }
+---@return HttpClient
+function kumo.http.build_client(options) end
+
+---The URL with the parameters behind its own, in the order of their names, whatever they hold: what
+---a client said goes here, not between two `..`.
+---@param base string
+---@param parameters table<string, string|number>
+---@return string
+function kumo.http.build_url(base, parameters) end
+
+---@class HttpClient
+local HttpClient = {}
+
+---A request that is not sent yet.
+---@param url string
+---@return HttpRequest
+function HttpClient:get(url) end
+
+---The same with POST.
+---@param url string
+---@return HttpRequest
+function HttpClient:post(url) end
+
+---The same with PUT.
+---@param url string
+---@return HttpRequest
+function HttpClient:put(url) end
+
+---Nothing is to be closed.
+function HttpClient:close() end
+
+---@class HttpRequest
+local HttpRequest = {}
+
+---A header field, instead of one of that name.
+---@param name string
+---@param value string
+---@return HttpRequest
+function HttpRequest:header(name, value) end
+
+---Several of them.
+---@param fields table<string, string|number>
+---@return HttpRequest
+function HttpRequest:headers(fields) end
+
+---Basic authentication. Neither log nor trace shows the password.
+---@param user string
+---@param password? string
+---@return HttpRequest
+function HttpRequest:basic_auth(user, password) end
+
+---Authentication by a token, which neither log nor trace shows.
+---@param token string
+---@return HttpRequest
+function HttpRequest:bearer_auth(token) end
+
+---What is sent; not with GET.
+---@param octets string
+---@return HttpRequest
+function HttpRequest:body(octets) end
+
+---Sends a form.
+---@param parameters table<string, string|number>
+---@return HttpRequest
+function HttpRequest:form_url_encoded(parameters) end
+
+---Sends a form as multipart/form-data; what is not UTF-8 goes as application/octet-stream.
+---@param parameters table<string, string|number>
+---@return HttpRequest
+function HttpRequest:form_multipart_data(parameters) end
+
+---Asks the server; others are served meanwhile. No answer in time, a certificate that does not
+---verify and a body of more than 1 MiB are errors; a status is none.
+---@return HttpResponse
+function HttpRequest:send() end
+
+---@class HttpResponse
+local HttpResponse = {}
+
+---The status.
+---@return integer
+function HttpResponse:status_code() end
+
+---What that status is called, for people.
+---@return string|nil
+function HttpResponse:status_reason() end
+
+---Whether it is 100 to 199.
+---@return boolean
+function HttpResponse:status_is_informational() end
+
+---Whether it is 200 to 299.
+---@return boolean
+function HttpResponse:status_is_success() end
+
+---Whether it is 300 to 399.
+---@return boolean
+function HttpResponse:status_is_redirection() end
+
+---Whether it is 400 to 499.
+---@return boolean
+function HttpResponse:status_is_client_error() end
+
+---Whether it is 500 to 599.
+---@return boolean
+function HttpResponse:status_is_server_error() end
+
+---The first header field of each name. Names are in small letters in `pairs`, and any letters do to
+---look one up.
+---@return table<string, string>
+function HttpResponse:headers() end
+
+---What Content-Length says.
+---@return integer|nil
+function HttpResponse:content_length() end
+
+---The body.
+---@return string
+function HttpResponse:bytes() end
+
+---The body as UTF-8, without a byte order mark; other octets become U+FFFD. A body of another
+---charset is an error.
+---@return string
+function HttpResponse:text() end
+
 ---A line of the log at level debug, see kumo.log_info.
 ---@param ... any
 function kumo.log_debug(...) end

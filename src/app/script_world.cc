@@ -42,7 +42,9 @@ Task<Result<script::HttpAnswer>> ScriptWorld::http(script::HttpQuestion question
     co_return fail(Fault::temporary, std::move(result.detail));
   if (result.body_cut)
     co_return fail(Fault::temporary, "the answer is too long, or its end did not come");
-  co_return script::HttpAnswer{.status = result.status, .body = std::move(result.body)};
+  co_return script::HttpAnswer{.status = result.status,
+                               .body = std::move(result.body),
+                               .headers = std::move(result.headers)};
 }
 
 Task<Result<void>> ScriptWorld::blocking(std::function<void()> job) {

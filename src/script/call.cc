@@ -51,7 +51,10 @@ json::array Call::next_answer(std::string_view function) {
                              std::string(function));
   }
   if (told.failed) throw std::runtime_error(told.answer);
-  return json::parse(told.answer).as_array();
+  // Answers hold octets: of a file, a blob, another server.
+  json::parse_options octets;
+  octets.allow_invalid_utf8 = true;
+  return json::parse(told.answer, {}, octets).as_array();
 }
 
 /// SplitMix64: quick, and as good as a policy needs; what must not be guessed comes from kumo.uuid.

@@ -26,6 +26,7 @@ struct HttpQuestion {
 struct HttpAnswer {
   int status = 0;
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< as received
 };
 
 /// Safe from any thread; outlives the programs.

@@ -6,10 +6,13 @@
 Ends with the line "N passed, M failed"; exit status 1 when a check failed.
 """
 import concurrent.futures
+import http.server
+import json
 import pathlib
 import sys
 import threading
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
@@ -302,6 +305,85 @@ def many_logins_and_a_slow_vault(bench):
     for secret in (TOKEN, "password-1"):
         if secret in server.log.read_text(encoding="utf-8", errors="replace"):
             raise Fail("a secret is in the log: %s" % secret)
+
+
+HTTP_POLICY = """
+local client = kumo.http.build_client { timeout = '2 seconds' }
+local base = 'http://127.0.0.1:%d'
+
+kumo.on('smtp_server_auth_plain', function(authz, authc, password)
+  local response = client:post(base .. '/login'):basic_auth('gateway', 'api-nightingale')
+    :form_url_encoded { user = authc, password = password }:send()
+  if response:status_code() == 403 then return false end
+  if not response:status_is_success() then error('the user service answers ' .. response:status_code()) end
+  return kumo.json_parse(response:text()).allowed
+end)
+
+kumo.on('smtp_server_mail_from', function(sender)
+  local response = client:get(kumo.http.build_url(base .. '/sender', { address = sender.email })):send()
+  if response:headers()['X-Verdict'] == 'no' then kumo.reject(550, '5.7.1 ' .. #response:bytes() .. ' octets') end
+end)
+"""
+
+
+class UserService(http.server.BaseHTTPRequestHandler):
+    """POST /login knows ann; GET /sender refuses mallory, with octets that are no text."""
+
+    def do_POST(self):  # noqa: N802
+        form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        known = {"ann": "open + sesame & more", "bob": "nothing"}
+        self.server.seen.append(self.headers.get("Authorization"))
+        user = form["user"][0]
+        if user == "carl":
+            self.answer(503, b"")
+        elif form["password"][0] != known.get(user):
+            self.answer(403, b"")
+        else:
+            self.answer(200, json.dumps({"allowed": user == "ann"}).encode())
+
+    def do_GET(self):  # noqa: N802
+        address = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)["address"][0]
+        self.answer(200, b"\xff\xfe\x00", "no" if address == "mallory+x&y@client.example" else "yes")
+
+    def answer(self, status, body, verdict="-"):
+        self.send_response(status)
+        self.send_header("X-Verdict", verdict)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words):
+        pass
+
+
+@check
+def a_service_over_http(bench):
+    """Signing in by an HTTP API: yes, no, its trouble, its absence; octets that are no text stand in a record that is made again without it."""
+    service = http.server.ThreadingHTTPServer(("127.0.0.1", 0), UserService)
+    service.seen = []
+    threading.Thread(target=service.serve_forever, daemon=True).start()
+    bench.stack.callback(service.server_close)
+    server = gateway(bench, HTTP_POLICY % service.server_port, log={"level": "debug"})
+    for user, password, code in (("ann", "open + sesame & more", "235"), ("ann", "open", "535"), ("bob", "nothing", "535"), ("carl", "x", "454")):
+        smtp.check(code, session(bench, server, tls=True).auth_plain(user, password), "AUTH of " + user)
+    expect("what the service was shown", ["Basic Z2F0ZXdheTphcGktbmlnaHRpbmdhbGU="] * 4, service.seen)
+    client = session(bench, server)
+    smtp.check({"code": 550, "text_re": "^3 octets$"}, client.command("MAIL FROM:<mallory+x&y@client.example>"), "MAIL")
+    client.command("MAIL FROM:<ann@client.example>", "250")
+    client.command("RCPT TO:<x@example.com>", "250")
+    client.command("QUIT", "221")
+    trace = relay.logged(server, "decision.refused")[0]["trace"]
+    service.shutdown()
+    service.server_close()
+    smtp.check("454", session(bench, server, tls=True).auth_plain("ann", "open + sesame & more"), "AUTH without the service")
+    status, out, err = bench.run("explain", trace, "--config", server.root / "postern.toml")
+    if status != 0 or "3 octets" not in out or "the same" not in out:
+        raise Fail("explain: %s%s" % (out, err))
+    server.stop()
+    for secret in ("api-nightingale", "Z2F0ZXdheTphcGktbmlnaHRpbmdhbGU=", "open + sesame"):
+        for path in server.root.rglob("*"):
+            if path.is_file() and path.name != "policy.lua" and secret.encode() in path.read_bytes():
+                raise Fail("%s is in %s" % (secret, path))
 
 
 RUNAWAY_POLICY = """

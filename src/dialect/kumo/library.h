@@ -15,6 +15,7 @@ script::HostTable crypto_functions();
 script::HostTable digest_functions();
 script::HostTable dns_functions();
 script::HostTable encode_functions();
+script::HostTable http_functions();
 script::HostTable log_functions();
 script::HostTable regex_functions();
 script::HostTable secrets_functions();

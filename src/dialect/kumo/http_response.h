@@ -1,0 +1,50 @@
+// What a policy gets of an HTTP server.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "script/bind.h"
+
+namespace postern::dialect::kumo {
+
+struct HttpResponse {
+  int status = 0;
+  std::vector<std::pair<std::string, std::string>> fields;  ///< as received
+  std::string body;
+
+  /// The value of the first field of that name, in any letters; null without one.
+  const std::string* field(std::string_view name) const;
+};
+
+using AResponse = std::shared_ptr<HttpResponse>;
+
+/// The methods of HttpResponse.
+script::HostTable http_response_functions();
+
+}  // namespace postern::dialect::kumo
+
+template <>
+struct postern::script::ClassName<postern::dialect::kumo::HttpResponse> {
+  static constexpr std::string_view value = "HttpResponse";
+};
+
+template <>
+struct postern::script::Kept<postern::dialect::kumo::AResponse> {
+  static json::value data(const dialect::kumo::AResponse& response) {
+    json::array fields;
+    for (const auto& [name, value] : response->fields) fields.push_back({name, value});
+    return {response->status, std::move(fields), response->body};
+  }
+  static dialect::kumo::AResponse again(const json::value& kept) {
+    auto response = std::make_shared<dialect::kumo::HttpResponse>();
+    response->status = kept.at(0).to_number<int>();
+    for (const json::value& field : kept.at(1).as_array()) {
+      response->fields.emplace_back(field.at(0).as_string(), field.at(1).as_string());
+    }
+    response->body = kept.at(2).as_string();
+    return response;
+  }
+};
