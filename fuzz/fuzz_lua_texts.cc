@@ -1,10 +1,11 @@
-// Texts that scripts take apart: times, encodings, pieces, replacements. What is written is read
-// again, what is cut fits together, nothing grows beyond its bound.
+// Texts that scripts take apart: times, encodings, pieces, replacements, answers of HTTP servers.
+// What is written is read again, what is cut fits together, nothing grows beyond its bound.
 #include <algorithm>
 #include <cstdint>
 
 #include "base/rfc4648.h"
 #include "base/text.h"
+#include "dialect/kumo/http_response.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/plain_text.h"
 #include "dialect/kumo/regex_template.h"
@@ -68,6 +69,17 @@ void check_pieces(std::string_view text, std::string_view separator) {
   }
 }
 
+void check_answer(std::string_view type, std::string_view body) {
+  const HttpResponse response{200, {{"content-type", std::string(type)}}, std::string(body)};
+  try {
+    const std::string shown = response.text();
+    must(is_utf8(shown), "what is shown is UTF-8");
+    must(shown.size() <= 3 * body.size(), "an octet is replaced by one character");
+  } catch (const std::runtime_error&) {
+    must(type.find('=') != type.npos, "only another charset is refused");
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -77,6 +89,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   check_times(text);
   check_encodings(text);
   check_pieces(text.substr(std::min(cut + 1, text.size())), text.substr(0, cut));
+  check_answer(text.substr(0, cut), text.substr(std::min(cut + 1, text.size())));
   std::string out;
   expand_template(text, {{"name", 1}}, [](unsigned) { return std::string_view("group"); }, out);
   must(out.size() <= 5 * text.size(), "a group stands for a `$` and a letter at least");

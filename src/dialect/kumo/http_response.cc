@@ -22,6 +22,48 @@ const std::string* HttpResponse::field(std::string_view name) const {
 
 namespace {
 
+/// U+FFFD for each octet that is not UTF-8.
+std::string repaired(std::string_view octets) {
+  std::string text;
+  while (!octets.empty()) {
+    std::size_t size = 1;
+    while (size <= std::min<std::size_t>(4, octets.size()) && !is_utf8(octets.substr(0, size)))
+      ++size;
+    const bool good = size <= std::min<std::size_t>(4, octets.size());
+    text += good ? octets.substr(0, size) : std::string_view("\xef\xbf\xbd");
+    octets.remove_prefix(good ? size : 1);
+  }
+  return text;
+}
+
+/// The charset parameter of Content-Type, in lower case; "" without one.
+std::string charset_of(const HttpResponse& response) {
+  const std::string* const type = response.field("Content-Type");
+  if (type == nullptr) return {};
+  for (std::string_view part : split(*type, ';')) {
+    part = trim(part);
+    if (!istarts_with(part, "charset=")) continue;
+    part = trim(part.substr(8));
+    if (part.size() >= 2 && part.front() == '"' && part.back() == '"')
+      part = part.substr(1, part.size() - 2);
+    return lower(part);
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string HttpResponse::text() const {
+  std::string_view octets = body;
+  const std::string charset = charset_of(*this);
+  demand(charset.empty() || charset == "utf-8" || charset == "utf8" || charset == "us-ascii",
+         "http: the answer is not UTF-8 but " + printable(charset, 40) + "; `bytes()` has it");
+  if (octets.starts_with("\xef\xbb\xbf")) octets.remove_prefix(3);
+  return is_utf8(octets) ? std::string(octets) : repaired(octets);
+}
+
+namespace {
+
 std::int64_t status_code(AResponse response) { return response->status; }
 
 /// RFC 9110 §15, and what RFC 6585 adds.
@@ -116,43 +158,7 @@ std::optional<std::int64_t> content_length(AResponse response) {
 
 std::string bytes(AResponse response) { return response->body; }
 
-/// U+FFFD for each octet that is not UTF-8.
-std::string repaired(std::string_view octets) {
-  std::string text;
-  while (!octets.empty()) {
-    std::size_t size = 1;
-    while (size <= std::min<std::size_t>(4, octets.size()) && !is_utf8(octets.substr(0, size)))
-      ++size;
-    const bool good = size <= std::min<std::size_t>(4, octets.size());
-    text += good ? octets.substr(0, size) : std::string_view("\xef\xbf\xbd");
-    octets.remove_prefix(good ? size : 1);
-  }
-  return text;
-}
-
-/// The charset parameter of Content-Type, in lower case; "" without one.
-std::string charset_of(const HttpResponse& response) {
-  const std::string* const type = response.field("Content-Type");
-  if (type == nullptr) return {};
-  for (std::string_view part : split(*type, ';')) {
-    part = trim(part);
-    if (!istarts_with(part, "charset=")) continue;
-    part = trim(part.substr(8));
-    if (part.size() >= 2 && part.front() == '"' && part.back() == '"')
-      part = part.substr(1, part.size() - 2);
-    return lower(part);
-  }
-  return {};
-}
-
-std::string text(AResponse response) {
-  std::string_view octets = response->body;
-  const std::string charset = charset_of(*response);
-  demand(charset.empty() || charset == "utf-8" || charset == "utf8" || charset == "us-ascii",
-         "http: the answer is not UTF-8 but " + printable(charset, 40) + "; `bytes()` has it");
-  if (octets.starts_with("\xef\xbb\xbf")) octets.remove_prefix(3);
-  return is_utf8(octets) ? std::string(octets) : repaired(octets);
-}
+std::string text(AResponse response) { return response->text(); }
 
 constexpr HostFunction functions[] = {
     {"HttpResponse:status_code", "", "integer", "The status.", bind<&status_code>},

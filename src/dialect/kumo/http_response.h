@@ -17,6 +17,9 @@ struct HttpResponse {
 
   /// The value of the first field of that name, in any letters; null without one.
   const std::string* field(std::string_view name) const;
+  /// The body as UTF-8, without a byte order mark; U+FFFD for each octet that is none. Throws where
+  /// Content-Type says another charset.
+  std::string text() const;
 };
 
 using AResponse = std::shared_ptr<HttpResponse>;
