@@ -1,4 +1,10 @@
-// As pch.h, with Boost.Asio for the rooms that do input and output.
+// As pch.h, with Boost.Asio and Boost.JSON for the rooms that do input and output.
 #include "pch.h"
 
+#include <deque>
+#include <mutex>
+#include <set>
+
+#include <fmt/format.h>
 #include <boost/asio.hpp>
+#include <boost/json.hpp>

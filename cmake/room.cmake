@@ -3,13 +3,30 @@
 # One room of src/: every .cc below src/NAME is compiled into the library postern_NAME, every
 # *_test.cc into the test program NAME_test. ROOMS are the arrows of the house:
 # tools/check-arrows reads the same list and refuses an #include outside it.
-add_library(postern_pch STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
-target_precompile_headers(postern_pch PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch.h)
-target_link_libraries(postern_pch PUBLIC PkgConfig::FMT)
+#
+# Precompiled headers: one of the pure rooms and one of the others (NAME_io), each again for tests.
+# Tests are compiled without optimization, which halves the time, and without the coverage counters
+# that only fuzz targets read: flags of theirs, but none that changes a layout.
+function(postern_precompiled_header name)
+  add_library(${name} STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
+  string(REPLACE postern_ "" header ${name})
+  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/${header}.h)
+  target_link_libraries(${name} PUBLIC PkgConfig::FMT ${ARGN})
+endfunction()
 
-add_library(postern_pch_io STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
-target_precompile_headers(postern_pch_io PRIVATE ${CMAKE_SOURCE_DIR}/cmake/pch_io.h)
-target_link_libraries(postern_pch_io PUBLIC PkgConfig::FMT postern_asio)
+set(test_options -O0)
+if(POSTERN_FUZZ)
+  list(APPEND test_options -fno-sanitize=fuzzer-no-link)
+endif()
+
+postern_precompiled_header(postern_pch)
+postern_precompiled_header(postern_pch_io postern_asio Boost::json)
+if(POSTERN_TESTS)
+  postern_precompiled_header(postern_pch_test postern_pch GTest::gmock)
+  postern_precompiled_header(postern_pch_io_test postern_pch_io GTest::gmock)
+  target_compile_options(postern_pch_test PRIVATE ${test_options})
+  target_compile_options(postern_pch_io_test PRIVATE ${test_options})
+endif()
 
 function(postern_room name)
   cmake_parse_arguments(ROOM "PURE" "" "ROOMS;LIBRARIES" ${ARGN})
@@ -39,7 +56,8 @@ function(postern_room name)
   if(POSTERN_TESTS AND tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE postern_${name} GTest::gtest_main GTest::gmock)
-    target_precompile_headers(${name}_test REUSE_FROM ${pch})
+    target_precompile_headers(${name}_test REUSE_FROM ${pch}_test)
+    target_compile_options(${name}_test PRIVATE ${test_options})
     target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
