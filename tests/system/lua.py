@@ -11,6 +11,7 @@ import ctypes
 import hashlib
 import json
 import pathlib
+import re
 import sqlite3
 import sys
 import threading
@@ -313,12 +314,16 @@ def unsealed(server):
 
 
 def logins(bench, server, attempts):
-    """One session for each (password, reply wanted) of scott's -> [the trace's id]."""
+    """One session for each (password, reply wanted) of scott's, with a message behind a login that succeeds -> [the trace's id]."""
     before = set(leaks.traces(server))
     known = []
     for password, want in attempts:
         client = session(bench, server, tls=True)
         smtp.check(want, client.auth_plain("scott", password), "AUTH")
+        if want == "235":
+            for line, code in (("MAIL FROM:<a@client.example>", "250"), ("RCPT TO:<b@example.com>", "250"), ("DATA", "354"),
+                               ("Subject: hello\r\n\r\ntext\r\n.", "250")):
+                client.command(line, code)
         client.command("QUIT", "221")
         found = relay.until("another trace", lambda: sorted(set(leaks.traces(server)) - before - set(known)), 10)
         expect("traces of one login", 1, len(found))
@@ -333,7 +338,7 @@ def explained(bench, server, trace, *words, given=None):
     return out
 
 
-SAME, HANGS = "1 of 1 decision the same", "hangs on a string that is not kept"
+SAME, HANGS = r"(\d+) of \1 decisions? the same", "AUTH: the answer hangs on a string that is not kept"
 
 
 def made_again(bench, server, attempts, gone, without=(SAME, SAME)):
@@ -343,7 +348,7 @@ def made_again(bench, server, attempts, gone, without=(SAME, SAME)):
     for number, (trace, (password, _)) in enumerate(zip(traces, attempts)):
         for words, given, want in (((), None, without[min(number, len(without) - 1)]), (("--password-stdin",), password + "\n", SAME)):
             out = explained(bench, server, trace, *words, given=given)
-            if want not in out or "password)" not in out:
+            if not re.search(want, out) or "password)" not in out:
                 raise Fail("explain of the login with %r %s does not say %r: %s" % (password, words, want, out))
     account = instance.Account(server)
     said = []
@@ -406,7 +411,7 @@ def a_login_by_sqlite_is_made_again(bench):
     trace = logins(bench, server, [("guess-woodpecker", "454")])[-1]
     users(bench)
     out = explained(bench, server, trace)
-    if SAME not in out or "454" not in out:
+    if not re.search(SAME, out) or "454" not in out:
         raise Fail("explain of a login without its database: " + out)
 
 
@@ -432,7 +437,7 @@ def a_login_by_vault_is_made_again(bench):
     expect("questions to Vault", 2, len(vault.requests()))
     server.start()
     out = explained(bench, server, logins(bench, server, [("guess-woodpecker", "454")])[-1])
-    if SAME not in out or "454" not in out:
+    if not re.search(SAME, out) or "454" not in out:
         raise Fail("explain of a login without Vault: " + out)
 
 
