@@ -52,6 +52,8 @@ constexpr ExampleSpec explain_examples[] = {
     {"postern explain --message m.eml --from a@example.com --to b@in.example.net "
      "--client-ip 192.0.2.10",
      "what would happen to this message"},
+    {"postern explain 01JD9X3V5W6Y7Z8A9B0C1D2E3F --password-stdin < password.txt",
+     "a login that a Lua policy judged, with the password, which no record holds"},
 };
 constexpr OptionSpec explain_options[] = {
     {"--message", "FILE", "the message; - is standard input", "no message stage"},
@@ -62,6 +64,10 @@ constexpr OptionSpec explain_options[] = {
     {"--tls", "", "as if the session were encrypted", ""},
     {"--auth", "NAME", "as if NAME had authenticated", ""},
     {"--dns", "FILE", "DNS answers in JSON; no other are asked for", "the resolvers"},
+    {"--password-stdin", "",
+     "with ID: the password of its login, a line of standard input, for a Lua handler that looks "
+     "into it",
+     ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
     {"--exit-code", "", "exit 1 when the decision is a refusal", ""},
 };
@@ -130,8 +136,8 @@ constexpr CommandSpec table[] = {
      "postern help config, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply.",
-     "ID | --message FILE --from ADDRESS --to ADDRESS --client-ip IP [OPTIONS]", 1,
-     explain_examples, explain_options, explain_exits, "postern help tracing"},
+     "ID [--password-stdin] | --message FILE --from ADDRESS --to ADDRESS --client-ip IP [OPTIONS]",
+     1, explain_examples, explain_options, explain_exits, "postern help tracing"},
     {"inbox", "Operate", "show what the built-in inbox received",
      "Shows the messages that webhooks with the target \"inbox\" received.",
      "[ADDRESS|WEBHOOK_ID] [--follow] [--json]", 1, inbox_examples, inbox_options, inbox_exits,

@@ -8,6 +8,8 @@
 
 #include "app/cli.h"
 #include "app/config.h"
+#include "base/error.h"
+#include "base/secret.h"
 
 namespace postern::app {
 
@@ -33,6 +35,10 @@ int run_help(const Arguments& arguments, Streams& streams);
 int run_version(const Arguments& arguments, Streams& streams);
 int run_inbox(const Arguments& arguments, Streams& streams);
 int run_passwd(const Arguments& arguments, Streams& streams);
+
+/// The password of --password-stdin: a line, unseen where somebody types it. Fault::denied for an
+/// empty one, and for more octets than an AUTH line has.
+Result<Secret> read_given_password(Streams& streams);
 
 /// Prints the mistake and returns 64.
 int report_usage(const UsageError& error, bool json, Streams& streams);

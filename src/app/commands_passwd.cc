@@ -47,10 +47,10 @@ class SilentTerminal {
   SilentTerminal& operator=(const SilentTerminal&) = delete;
 
   /// A line without its end; empty at the end of input or after Ctrl-C.
-  static Secret read_line() {
+  static Secret read_line(std::size_t most = max_password) {
     std::string line;
     char c = 0;
-    while (line.size() <= max_password && interrupted == 0 && ::read(STDIN_FILENO, &c, 1) == 1) {
+    while (line.size() <= most && interrupted == 0 && ::read(STDIN_FILENO, &c, 1) == 1) {
       if (c == '\n') break;
       line += c;
     }
@@ -111,6 +111,28 @@ Result<PasswordSet> create_account(store::Store& store, const std::string& email
 }
 
 }  // namespace
+
+Result<Secret> read_given_password(Streams& streams) {
+  constexpr std::size_t most = 12288;  // smtp::Limits::auth_line: a longer one signs nobody in
+  Secret password;
+  if (streams.terminal) {
+    const SilentTerminal terminal;
+    streams.err << "Password of the login: " << std::flush;
+    password = SilentTerminal::read_line(most);
+    streams.err << "\n" << std::flush;
+  } else {
+    std::string line;
+    char c = 0;
+    while (line.size() <= most && streams.in.get(c) && c != '\n') line += c;
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    password = Secret(std::move(line));
+  }
+  if (password.empty()) return fail(Fault::denied, "no password on standard input");
+  if (password.size() > most) {
+    return fail(Fault::denied, fmt::format("the password has more than {} octets", most));
+  }
+  return password;
+}
 
 ExitCode exit_code_of(Fault fault) {
   switch (fault) {

@@ -52,14 +52,16 @@ Result<std::string> wait_for_record(store::TraceReader& reader, const std::strin
   }
 }
 
-Result<Explanation> recorded(const std::string& path, const std::string& id) {
+Result<Explanation> recorded(const std::string& path, const std::string& id,
+                             const std::optional<Secret>& password) {
   auto reader = store::TraceReader::open(path);
   if (!reader) return tl::unexpected(reader.error());
   const Result<std::string> record = wait_for_record(**reader, id);
   if (!record) return tl::unexpected(record.error());
-  return explanation_of(*record, [&](const std::string& name, std::uint64_t version) {
+  const auto definitions = [&](const std::string& name, std::uint64_t version) {
     return (*reader)->definition(name, version);
-  });
+  };
+  return explanation_of(*record, definitions, password ? &*password : nullptr);
 }
 
 /// The lists that were put over the API, where they are what runs.
@@ -147,7 +149,8 @@ int explain(const Config& config, const ExplainOptions& options) {
         "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
   }
   const std::string traces = (config.server.data_dir / "traces.db").string();
-  const Result<Explanation> explanation = options.id ? recorded(traces, id) : live(config, options);
+  const Result<Explanation> explanation =
+      options.id ? recorded(traces, id, options.password) : live(config, options);
   if (!explanation) return explain_error(explanation.error(), config, options);
   if (options.json) {
     std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "app/config.h"
+#include "base/secret.h"
 
 namespace postern::app {
 
@@ -22,6 +23,7 @@ struct ExplainOptions {
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only answers there are
   std::optional<std::filesystem::path> config_file;
   std::optional<std::filesystem::path> data_dir;
+  std::optional<Secret> password;  ///< --password-stdin: what the client signed in with
   bool json = false;
   bool exit_code = false;  ///< --exit-code: 1 when the decision is a refusal
   bool no_color = false;

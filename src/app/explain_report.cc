@@ -245,14 +245,30 @@ std::string authentication_text(const Evidence& evidence, const Paint& paint) {
   return out;
 }
 
-/// Why no attempt to sign in is among what was made again.
+/// Why an attempt to sign in is not among what was made again.
 std::string login_text(const Trace& trace) {
   const bool any = std::any_of(trace.decisions.begin(), trace.decisions.end(), [](const auto& one) {
-    return one.stage == policy::Stage::auth && !one.engine;
+    return one.stage == policy::Stage::auth && !one.engine && !one.login;
   });
   if (!any) return {};
   return "Signing in is not made again: it hangs on the password, which no record holds. Its steps "
          "above tell what was said then.\n";
+}
+
+/// What is to be known of a login that comes out otherwise; empty when none does.
+std::string withheld_text(const Explanation& explanation) {
+  const auto& answers = explanation.again->answers;
+  const bool any = std::any_of(answers.begin(), answers.end(),
+                               [](const auto& answer) { return answer.hangs_on_withheld; });
+  if (!any) return {};
+  if (explanation.password_given) {
+    return "AUTH: either the password that was given is not the one of then, or the answer hangs "
+           "on "
+           "what a database, Vault or a file said, of which the record holds only what is equal to "
+           "what.";
+  }
+  return "AUTH: the answer hangs on a string that is not kept: the password, or what a database, "
+         "Vault or a file said. With --password-stdin the handler gets the password.";
 }
 
 std::string rederived_text(const Explanation& explanation, const Paint& paint) {
@@ -268,12 +284,12 @@ std::string rederived_text(const Explanation& explanation, const Paint& paint) {
   });
   std::string out = fmt::format("Made again from the record alone: {} of {} {} the same.\n", same,
                                 asked, asked == 1 ? "decision" : "decisions");
-  if (explanation.again->agrees()) return out;
-  out = paint.red(out);
+  if (!explanation.again->agrees()) out = paint.red(out);
   for (const auto& answer : answers) {
     for (const std::string& difference : answer.differences) out += "  " + shown(difference) + "\n";
   }
-  return out;
+  const std::string withheld = withheld_text(explanation);
+  return withheld.empty() ? out : out + withheld + "\n";
 }
 
 std::string outcome_line(const Explanation& explanation) {
@@ -464,10 +480,15 @@ json::array dns_answers_json(const std::vector<policy::DnsRecord>& answers) {
 json::object rederived_json(const Result<dialect::Rederived>& again) {
   if (!again) return {{"agrees", false}, {"error", again.error().message}};
   json::array differences;
+  json::array withheld;
   for (const auto& answer : again->answers) {
-    for (const std::string& one : answer.differences) differences.emplace_back(shown(one));
+    for (const std::string& one : answer.differences) {
+      (answer.hangs_on_withheld ? withheld : differences).emplace_back(shown(one));
+    }
   }
-  return {{"agrees", again->agrees()}, {"differences", std::move(differences)}};
+  json::object out{{"agrees", again->agrees()}, {"differences", std::move(differences)}};
+  if (!withheld.empty()) out["hangs_on_withheld"] = std::move(withheld);
+  return out;
 }
 
 json::object explanation_json(const Explanation& explanation) {
@@ -495,6 +516,10 @@ json::object explanation_json(const Explanation& explanation) {
   const smtp::Reply reply = trace.settled();
   out["reply"] = reply.code == 0 ? json::value() : json::value(reply_json(reply));
   out["rederived"] = rederived_json(explanation.again);
+  if (explanation.again) {
+    const std::string note = withheld_text(explanation);
+    if (!note.empty()) out["rederived"].as_object()["note"] = note;
+  }
   return out;
 }
 

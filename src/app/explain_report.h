@@ -14,13 +14,16 @@ namespace postern::app {
 /// What there is to explain: a transaction with its decisions, and those made once more.
 struct Explanation {
   policy::Trace trace;
-  bool live = false;  ///< decided just now; nothing was sent
+  bool live = false;            ///< decided just now; nothing was sent
+  bool password_given = false;  ///< made again with what somebody says the password was
   Result<dialect::Rederived> again;
 };
 
 using DefinitionText = std::function<Result<std::string>(const std::string&, std::uint64_t)>;
 /// Reads a record with its definitions and makes its decisions again, from the record alone.
-Result<Explanation> explanation_of(const std::string& record, DefinitionText definitions);
+/// `password`: for scripts that judged a login, see dialect::rederive(); null: nobody knows it.
+Result<Explanation> explanation_of(const std::string& record, DefinitionText definitions,
+                                   const Secret* password = nullptr);
 
 /// Whether the client got, or would get, a refusal as its last word.
 bool was_refused(const policy::Trace& trace);

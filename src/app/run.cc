@@ -98,6 +98,9 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   if (options.id && (options.message || !options.recipients.empty())) {
     return UsageError{"an ID and a message of its own exclude each other", hint};
   }
+  if (!options.id && arguments.has("--password-stdin")) {
+    return UsageError{"--password-stdin is for a recorded decision: its ID is missing", hint};
+  }
   if (!options.id && options.recipients.empty()) {
     return UsageError{"nothing to explain: give the ID of a decision, or an envelope with --to",
                       hint};
@@ -109,6 +112,14 @@ int run_explain(const Arguments& arguments, Streams& streams) {
   ExplainOptions options;
   if (const auto error = read_explain(arguments, options)) {
     return report_usage(*error, arguments.has("--json"), streams);
+  }
+  if (arguments.has("--password-stdin")) {
+    auto password = read_given_password(streams);
+    if (!password) {
+      return report_usage({password.error().message, "`postern explain --help`"}, options.json,
+                          streams);
+    }
+    options.password = std::move(*password);
   }
   LoadOptions load;
   load.read_files = false;

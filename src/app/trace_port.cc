@@ -40,6 +40,7 @@ Result<std::optional<json::object>> read_one(store::TraceReader& reader,
   boost::system::error_code error;
   json::value value = json::parse(**record, error);
   if (error || !value.is_object()) return fail(Fault::permanent, "a trace record is damaged");
+  policy::hide_logins(value.get_object());
   if (account) policy::hide_other_accounts(value.get_object(), *account);
   return std::optional<json::object>(std::move(value.get_object()));
 }

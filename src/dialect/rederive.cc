@@ -1,12 +1,14 @@
 #include "dialect/rederive.h"
 
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 
 #include <boost/json.hpp>
 
 #include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
+#include "dialect/script_record.h"
 #include "dialect/vsl/layer.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
@@ -131,17 +133,91 @@ policy::DefinitionSource definition_source(
 }
 
 bool Rederived::agrees() const {
-  return std::all_of(answers.begin(), answers.end(),
-                     [](const Answer& answer) { return answer.differences.empty(); });
+  return std::all_of(answers.begin(), answers.end(), [](const Answer& answer) {
+    return answer.differences.empty() || answer.hangs_on_withheld;
+  });
 }
 
-Task<Result<Rederived>> rederive(const policy::Trace& trace) {
+namespace {
+
+/// The definition of the script that judged a login, loaded once for all that it judged.
+class Judges {
+ public:
+  Result<std::shared_ptr<const kumo::Policy>> of(const policy::LoginRecord& login) {
+    if (policy_ != nullptr && definition_ == *login.verifier) return policy_;
+    try {
+      auto loaded = kumo::load_definition(script::parse_kept(*login.verifier).as_object());
+      if (!loaded) return tl::unexpected(loaded.error());
+      policy_ = *loaded;
+    } catch (const std::exception& error) {
+      return fail(Fault::malformed, std::string("a recorded verifier: ") + error.what());
+    }
+    definition_ = *login.verifier;
+    return policy_;
+  }
+
+ private:
+  std::string definition_;
+  std::shared_ptr<const kumo::Policy> policy_;
+};
+
+/// Of the recorded steps of a login those that a script left.
+policy::Decision of_script(const policy::Decision& recorded) {
+  policy::Decision decision{.stage = recorded.stage};
+  decision.reply.code = 0;
+  std::ranges::copy_if(recorded.steps, std::back_inserter(decision.steps),
+                       [](const policy::Step& step) { return step.layer == "lua"; });
+  return decision;
+}
+
+Task<std::vector<std::string>> differences_of_login(std::shared_ptr<const kumo::Policy> judge,
+                                                    const policy::Trace& trace,
+                                                    const policy::Decision& recorded,
+                                                    policy::Gatherer& gatherer,
+                                                    const Secret* password) {
+  policy::Evidence evidence = policy::evidence_at(trace, recorded);
+  evidence.session.auth.reset();
+  policy::Decision derived{.stage = recorded.stage};
+  derived.reply.code = 0;
+  derived.steps =
+      co_await kumo::judge_again(std::move(judge), *recorded.login, evidence, gatherer, password);
+  co_return policy::differences(of_script(recorded), derived);
+}
+
+/// With the password where one is given; where it was not that of this one of several logins, it is
+/// a stranger there.
+Task<Result<Rederived::Answer>> login_again(Judges& judges, const policy::Trace& trace,
+                                            const policy::Decision& recorded,
+                                            policy::Gatherer& gatherer, const Secret* password) {
+  const auto judge = judges.of(*recorded.login);
+  if (!judge) co_return tl::unexpected(judge.error());
+  Rederived::Answer answer{.asked = true};
+  answer.differences = co_await differences_of_login(*judge, trace, recorded, gatherer, password);
+  const auto logins = std::ranges::count_if(
+      trace.decisions, [](const policy::Decision& one) { return one.login.has_value(); });
+  if (password != nullptr && !answer.differences.empty() && logins > 1) {
+    const auto without = co_await differences_of_login(*judge, trace, recorded, gatherer, nullptr);
+    if (without.empty()) answer.differences.clear();
+  }
+  answer.hangs_on_withheld = !answer.differences.empty();
+  co_return answer;
+}
+
+}  // namespace
+
+Task<Result<Rederived>> rederive(const policy::Trace& trace, const Secret* password) {
   Rederived result;
   RecordGatherer gatherer(trace.evidence);
+  Judges judges;
   std::optional<policy::Engine> engine;
   std::shared_ptr<const std::string> engine_definition;
   for (const policy::Decision& recorded : trace.decisions) {
     Rederived::Answer& answer = result.answers.emplace_back();
+    if (recorded.login) {
+      auto again = co_await login_again(judges, trace, recorded, gatherer, password);
+      if (!again) co_return tl::unexpected(again.error());
+      answer = std::move(*again);
+    }
     if (!recorded.engine) continue;
     if (recorded.engine != engine_definition) {
       Result<policy::Engine> built = engine_from(*recorded.engine);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/task.h"
 #include "policy/layer.h"
 #include "policy/record.h"
@@ -23,14 +24,19 @@ policy::DefinitionSource definition_source(
 /// One answer per decision of the trace.
 struct Rederived {
   struct Answer {
-    bool asked = false;                    ///< false: no engine made it, so none can make it again
+    bool asked = false;                    ///< false: no record of who made it
     std::vector<std::string> differences;  ///< empty: the same
+    /// Of a login: it differs for something that no record holds, so that nothing is said against
+    /// the policy or the record.
+    bool hangs_on_withheld = false;
   };
   std::vector<Answer> answers;
+  /// Nothing differs that hangs on the record alone.
   bool agrees() const;
 };
 
-/// Makes each decision of a trace again, on the evidence as it was.
-Task<Result<Rederived>> rederive(const policy::Trace& trace);
+/// Makes each decision of a trace again, on the evidence as it was. `password`: what the client
+/// signed in with, for scripts that look into it; null: nobody knows.
+Task<Result<Rederived>> rederive(const policy::Trace& trace, const Secret* password = nullptr);
 
 }  // namespace postern::dialect

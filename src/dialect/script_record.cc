@@ -15,8 +15,10 @@ std::string line_of(const std::vector<script::Told>& all) {
   json::array line;
   for (const script::Told& told : all) {
     json::array one{told.function, told.answer};
+    const bool thrown = !told.thrown.is_null();
     if (told.failed || told.times > 1) one.emplace_back(told.failed);
-    if (told.times > 1) one.emplace_back(told.times);
+    if (told.times > 1 || thrown) one.emplace_back(told.times);
+    if (thrown) one.push_back(told.thrown);
     line.push_back(std::move(one));
   }
   return line.empty() ? "\n" : json::serialize(line) + "\n";
@@ -25,13 +27,14 @@ std::string line_of(const std::vector<script::Told>& all) {
 std::vector<script::Told> told_of(std::string_view line) {
   std::vector<script::Told> told;
   if (line.empty()) return told;
-  const json::value parsed = json::parse({line.data(), line.size()});
+  const json::value parsed = script::parse_kept(line);
   for (const json::value& one : parsed.as_array()) {
     const std::size_t parts = one.as_array().size();
     told.push_back({.function = std::string(one.at(0).as_string()),
                     .answer = std::string(one.at(1).as_string()),
                     .failed = parts > 2 && one.at(2).as_bool(),
-                    .times = parts > 3 ? one.at(3).to_number<std::uint64_t>() : 1});
+                    .times = parts > 3 ? one.at(3).to_number<std::uint64_t>() : 1,
+                    .thrown = parts > 4 ? one.at(4) : json::value()});
   }
   return told;
 }

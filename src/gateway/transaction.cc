@@ -217,6 +217,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
   const auto started = std::chrono::steady_clock::now();
   Authenticator::Result result =
       co_await services_.authenticator.verify(std::move(event), evidence_, *this, asked.steps);
+  asked.login = std::exchange(evidence_.login, std::nullopt);
   asked.took = std::chrono::steady_clock::now() - started;
   telemetry::metrics().smtp_auth_attempts.counter({mechanism, word_of(result.kind)}).add();
   if (result.kind != Authenticator::Result::Kind::accepted)

@@ -119,6 +119,17 @@ struct Consultation {
   bool failed = false;
 };
 
+/// A login that a script judged: enough to ask it again. Of the password and of what stores said it
+/// has what stands for them.
+struct LoginRecord {
+  std::shared_ptr<const std::string> verifier;  ///< its definition, as Layer::definition has it
+  std::string mechanism;
+  std::string authz_id;  ///< as the client wrote it
+  std::string authn_id;
+  std::string password;  ///< "<withheld 1>"
+  std::string script;    ///< what the script was told, as Evidence::script_record
+};
+
 struct Evidence {
   SessionFacts session;
 
@@ -163,6 +174,8 @@ struct Evidence {
   /// What scripts were told by their host functions at the stage in hand, for the record: a line
   /// for each call of a script.
   std::string script_record;
+  /// The login in hand, from the verifier whose script judged it, for the record.
+  std::optional<LoginRecord> login;
   /// A recorded decision is made again: scripts ask nobody and get these answers, from the top.
   bool offline = false;
   std::string script_answers;

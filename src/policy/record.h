@@ -60,6 +60,9 @@ Result<Evidence> read_evidence(std::string_view text);
 /// address and reply, which the client has seen, and lose their route, rules and evidence.
 void hide_other_accounts(boost::json::object& record, std::string_view account_id);
 
+/// Leaves out of a parsed record what only making its logins again needs.
+void hide_logins(boost::json::object& record);
+
 /// The evidence as it was when this decision of the trace was made.
 Evidence evidence_at(const Trace& trace, const Decision& decision);
 

@@ -432,6 +432,16 @@ class Reader {
     return record;
   }
 
+  LoginRecord login(const json::object& object) {
+    return {.verifier = std::make_shared<const std::string>(
+                take(source_.engine(number<std::uint64_t>(object.at("verifier"))))),
+            .mechanism = bytes(object.at("mechanism")),
+            .authz_id = text(object, "authz_id"),
+            .authn_id = bytes(object.at("authn_id")),
+            .password = bytes(object.at("password")),
+            .script = text(object, "script")};
+  }
+
   Decision decision(const json::object& object) {
     Decision decision{.stage = stage_of(object.at("stage"))};
     decision.reply.code = 0;
@@ -456,6 +466,9 @@ class Reader {
     if (const json::value* why = object.if_contains("quarantine"))
       decision.quarantine = bytes(*why);
     if (const json::value* script = object.if_contains("script")) decision.script = bytes(*script);
+    if (const json::value* one = object.if_contains("login")) {
+      decision.login = login(one->as_object());
+    }
     decision.took = std::chrono::nanoseconds(number<std::int64_t>(object.at("took_ns")));
     for (const json::value& one : object.at("steps").as_array()) {
       decision.steps.push_back(step(one.as_array(), decision.stage));

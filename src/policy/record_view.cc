@@ -46,6 +46,12 @@ void hide_grants(json::object& session, const json::array& routes) {
 
 }  // namespace
 
+void hide_logins(json::object& record) {
+  for (json::value& decision : record.at("decisions").as_array()) {
+    decision.as_object().erase("login");
+  }
+}
+
 void hide_other_accounts(json::object& record, std::string_view account_id) {
   json::array& routes = record.at("routes").as_array();
   const std::vector<bool> own = own_routes(routes, account_id);

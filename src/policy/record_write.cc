@@ -25,15 +25,21 @@ std::uint64_t version_of(std::string_view text) {
   return hash >> 1;  // fits SQLite's signed integers
 }
 
-/// The same of an engine that all decisions share: its text may hold tables, so it is read once.
-std::uint64_t version_of(const std::shared_ptr<const std::string>& engine) {
-  thread_local std::weak_ptr<const std::string> last;
-  thread_local std::uint64_t version = 0;
-  if (last.lock() != engine) {
-    version = version_of(std::string_view(*engine));
-    last = engine;
+/// The same of an engine that all decisions share, or of a verifier: their texts may hold tables,
+/// so they are read once.
+std::uint64_t version_of(const std::shared_ptr<const std::string>& definition) {
+  struct Known {
+    std::weak_ptr<const std::string> definition;
+    std::uint64_t version = 0;
+  };
+  thread_local std::array<Known, 4> all;
+  thread_local std::size_t next = 0;
+  for (const Known& one : all) {
+    if (one.definition.lock() == definition) return one.version;
   }
-  return version;
+  Known& known = all[next++ % all.size()];
+  known = {definition, version_of(std::string_view(*definition))};
+  return known.version;
 }
 
 /// Writes one trace. Routes are written once and referred to by number: recipients share them.
@@ -398,6 +404,17 @@ class Writer {
     recipient(asked);
   }
 
+  void login(const LoginRecord& given) {
+    begin("login");
+    out_.field("verifier", version_of(given.verifier));
+    out_.field("mechanism", given.mechanism);
+    text("authz_id", given.authz_id);
+    bytes("authn_id", given.authn_id);
+    bytes("password", given.password);
+    text("script", given.script);
+    out_.end_object();
+  }
+
   void decision(const Decision& given) {
     out_.begin_object();
     out_.field("stage", to_string(given.stage));
@@ -411,6 +428,7 @@ class Writer {
     if (given.quarantine) bytes("quarantine", *given.quarantine);
     out_.field("took_ns", given.took.count());
     text("script", given.script);
+    if (given.login) login(*given.login);
     array("steps", given.steps, [&](const Step& one) { step(one, given.stage); });
     out_.end_object();
   }
@@ -472,6 +490,10 @@ void each_definition(const Trace& trace, const TakeDefinition& take) {
   for (const Decision& decision : trace.decisions) {
     if (decision.candidate) take_policy(*decision.candidate);
     if (decision.engine) take(engine, version_of(decision.engine), *decision.engine);
+    if (decision.login) {
+      const auto& verifier = decision.login->verifier;
+      take(engine, version_of(verifier), *verifier);
+    }
   }
 }
 

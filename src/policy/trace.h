@@ -43,7 +43,8 @@ struct Decision {
   std::size_t accepted = 0;            ///< recipients accepted before this decision
   bool discarded = false;              ///< a rule had said before it: take it and throw it away
   std::optional<double> rate_tokens;
-  std::string script;  ///< Evidence::script_record
+  std::string script;                ///< Evidence::script_record
+  std::optional<LoginRecord> login;  ///< of credentials that a script judged
   /// The layers that decided (Engine::definition); shared by all decisions of an engine.
   std::shared_ptr<const std::string> engine;
 };

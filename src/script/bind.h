@@ -117,7 +117,7 @@ double number_at(lua_State* L, int index);
 bool boolean_at(lua_State* L, int index);
 /// Whole numbers as keys of objects: `5` becomes "5", as JSON has it; or typed "#5", which becomes
 /// 5 again, while "#5" becomes "##5".
-enum class Keys { plain, typed };
+using script::Keys;
 /// Tables with 1..n become arrays, others objects; nil null. Functions and values of the host's own
 /// are errors, and so is nesting beyond 32 and more than 100,000 elements.
 json::value data_at(lua_State* L, int index, Keys keys = Keys::plain);
@@ -349,6 +349,8 @@ int suspend(lua_State* L, std::unique_ptr<Pending> pending);
 /// Runs `body`, whose C++ values are gone before a Lua error is raised. `body` returns the number
 /// of results or `suspended`.
 int guarded(lua_State* L, int (*body)(lua_State*));
+/// See script::derive().
+int derive(lua_State* L, int (*body)(lua_State*));
 
 template <class R, class... P, std::size_t... I>
 int invoke(lua_State* L, R (*function)(P...), std::index_sequence<I...>) {
@@ -390,6 +392,15 @@ int invoke(lua_State* L, R (*function)(P...)) {
 template <auto function>
 int bind(lua_State* L) {
   return stack::guarded(L, [](lua_State* inner) { return stack::invoke(inner, function); });
+}
+
+/// The same of a function that makes texts out of texts: in a call that judges a login its result
+/// is recorded like an answer where it follows from what is withheld.
+template <auto function>
+int derive(lua_State* L) {
+  return stack::guarded(L, [](lua_State* inner) {
+    return stack::derive(inner, [](lua_State* it) { return stack::invoke(it, function); });
+  });
 }
 
 /// Raises an error of the script unless `condition` holds.

@@ -2,7 +2,10 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <stdexcept>
+
+#include "script/bind.h"
 
 namespace postern::script {
 
@@ -17,28 +20,88 @@ std::string Call::redacted(std::string text) const {
 }
 
 void Call::keep_secret(std::string text) {
+  withheld_.keep_secret(text);
   if (text.size() < 4) return;
-  // In records and logs values are JSON, where it may look otherwise.
+  // In logs values are JSON, where it may look otherwise.
   std::string quoted = json::serialize(json::string(text));
   quoted = quoted.substr(1, quoted.size() - 2);
   if (quoted != text) secrets_.push_back(std::move(quoted));
   secrets_.push_back(std::move(text));
 }
 
-void Call::tell(Told told) {
-  constexpr std::size_t most = 64 * 1024;
-  told.answer = redacted(std::move(told.answer));
+void Call::keep_secret_as(std::string text, std::string name) {
+  withheld_.keep_secret_as(text, std::move(name));
+  keep_secret(std::move(text));
+}
+
+std::string Call::redacted_error(std::string text) const {
+  text = redacted(std::move(text));
+  if (judges_login()) text = Withheld(withheld_).concealed(std::move(text));
+  if (!judges_login() && !offline()) return text;
+  // What stands for secrets when the call runs again is no more to be seen than they were.
+  for (const std::string_view mark : {"<withheld ", "<loaded "}) {
+    for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
+      const std::size_t end = text.find('>', at);
+      if (end != std::string::npos) text.replace(at, end + 1 - at, "<redacted>");
+    }
+  }
+  return text;
+}
+
+std::vector<std::string> Call::secrets_in(std::string_view text) const {
+  std::vector<std::string> found;
+  for (const std::string& secret : secrets_) {
+    if (text.find(secret) != std::string_view::npos) found.push_back(secret);
+  }
+  return found;
+}
+
+void Call::tell(std::string_view function, const json::value& results, Source source, Keys keys) {
+  keep({.function = std::string(function),
+        .answer = json::serialize(withheld_.concealed(function, results, source, keys))});
+}
+
+void Call::tell_failure(std::string_view function, std::string text, const Thrown* thrown) {
+  Told told{.function = std::string(function),
+            .answer = withheld_.concealed(std::move(text)),
+            .failed = true};
+  if (thrown != nullptr) {
+    told.thrown = withheld_.concealed(function, thrown->data(), Source::facts, Keys::plain);
+  }
+  keep(std::move(told));
+}
+
+namespace {
+constexpr std::string_view stop_mark = "stopped";
+}
+
+void Call::tell_stop(const std::string& sentence) {
+  keep({.function = std::string(stop_mark), .answer = sentence, .failed = true});
+}
+
+void Call::keep(Told told) {
   if (!told_.empty() && told_.back().function == told.function &&
-      told_.back().answer == told.answer && told_.back().failed == told.failed) {
+      told_.back().answer == told.answer && told_.back().failed == told.failed &&
+      told_.back().thrown == told.thrown) {
     ++told_.back().times;
     return;
   }
   kept_ += told.answer.size();
-  if (kept_ <= most) told_.push_back(std::move(told));
+  if (kept_ <= most_kept) told_.push_back(std::move(told));
+}
+
+void Call::answer_from(std::vector<Told> told, Rethrow rethrow) {
+  if (!told.empty() && told.back().failed && told.back().function == stop_mark) {
+    recorded_stop_ = std::move(told.back().answer);
+    told.pop_back();
+  }
+  answers_ = std::move(told);
+  rethrow_ = rethrow;
 }
 
 json::array Call::next_answer(std::string_view function) {
   if (answered_ >= answers_->size()) {
+    ran_out_ = true;
     throw std::runtime_error("the record has no answer of " + std::string(function));
   }
   const Told& told = (*answers_)[answered_];
@@ -50,11 +113,20 @@ json::array Call::next_answer(std::string_view function) {
     throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
                              std::string(function));
   }
-  if (told.failed) throw std::runtime_error(told.answer);
-  // Answers hold octets: of a file, a blob, another server.
-  json::parse_options octets;
-  octets.allow_invalid_utf8 = true;
-  return json::parse(told.answer, {}, octets).as_array();
+  if (!told.failed) return parse_kept(told.answer).as_array();
+  if (!told.thrown.is_null() && rethrow_ != nullptr) throw Throw{rethrow_(told.thrown)};
+  // A memoized function's error says where it came from.
+  if (function == "memoized") throw PlacedError(told.answer);
+  throw std::runtime_error(told.answer);
+}
+
+bool Call::derives(std::string_view function, const std::vector<std::string_view>& texts) {
+  if (!judges_login()) return false;
+  const auto look = [&]() -> json::value {
+    return std::ranges::any_of(texts,
+                               [&](std::string_view text) { return withheld_.touches(text); });
+  };
+  return told_by(function, look, Source::facts).as_bool();
 }
 
 /// SplitMix64: quick, and as good as a policy needs; what must not be guessed comes from kumo.uuid.
@@ -68,11 +140,14 @@ std::uint64_t Call::random() {
 }
 
 std::uint64_t Call::seed_random() {
-  const json::value seed = told_by("random", []() -> json::value {
-    std::int64_t made = 0;
-    RAND_bytes(reinterpret_cast<unsigned char*>(&made), sizeof(made));
-    return made;
-  });
+  const json::value seed = told_by(
+      "random",
+      []() -> json::value {
+        std::int64_t made = 0;
+        RAND_bytes(reinterpret_cast<unsigned char*>(&made), sizeof(made));
+        return made;
+      },
+      Source::facts);
   random_ = static_cast<std::uint64_t>(seed.to_number<std::int64_t>());
   return *random_;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <any>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +13,7 @@
 #include <boost/json.hpp>
 
 #include "script/budget.h"
+#include "script/withheld.h"
 
 namespace postern::script {
 
@@ -26,17 +28,11 @@ class Thrown {
   explicit Thrown(std::string text) : text_(std::move(text)) {}
   virtual ~Thrown() = default;
   const std::string& text() const { return text_; }
+  /// For a record, from which Call::Rethrow makes it again; null: its text is all there is to it.
+  virtual json::value data() const { return nullptr; }
 
  private:
   std::string text_;
-};
-
-/// What a script was told by a host function that asked others: enough to run the script again.
-struct Told {
-  std::string function;  ///< as the script calls it: "load"
-  std::string answer;    ///< JSON: a list of results; of a failed one the error's text
-  bool failed = false;
-  std::uint64_t times = 1;  ///< so often one after the other: of a clock that is asked in a loop
 };
 
 /// Lives as long as the call; host functions get it as their first argument.
@@ -66,38 +62,71 @@ class Call {
     return static_cast<T*>(context_);
   }
 
-  /// From now on `text` is left out of this call's logs and errors. Texts under four octets are
-  /// too short to be told from others.
+  /// From now on `text` is left out of this call's record, logs and errors. Texts under four octets
+  /// are too short to be told from others in logs.
   void keep_secret(std::string text);
+  /// The same with a name of its own in records.
+  void keep_secret_as(std::string text, std::string name);
   /// The text without what is secret in this call.
   std::string redacted(std::string text) const;
+  /// The same of an error that ends the call, which its trace shows: in a call that judges a login
+  /// without what stores said either.
+  std::string redacted_error(std::string text) const;
+  /// Those of this call's secrets that stand in a text.
+  std::vector<std::string> secrets_in(std::string_view text) const;
+
+  /// The call judges a login: its record holds nothing of what stores said.
+  void judge_login(Withheld::Login login) { withheld_.judge_login(std::move(login)); }
+  bool judges_login() const { return withheld_.judges_login(); }
+  /// What stands for a text in this call's record.
+  std::string stranger(std::string_view text) { return withheld_.stranger(text); }
 
   /// From now on what host functions tell is kept in told(), without secrets.
   void record() { recording_ = true; }
   bool records() const { return recording_ && paused_ == 0; }
-  /// Beyond a bound no more is kept, and a call that is run again lacks it.
-  void tell(Told told);
+  /// `results`: a list. Beyond a bound no more is kept, and a call that is run again lacks it.
+  void tell(std::string_view function, const json::value& results, Source source = Source::store,
+            Keys keys = Keys::plain);
+  void tell_failure(std::string_view function, std::string text, const Thrown* thrown = nullptr);
+  /// It was told what no record can hold: nothing from here on is kept.
+  void tell_nothing_more() { kept_ = most_kept + 1; }
+  /// The call was stopped: the last thing that is told.
+  void tell_stop(const std::string& sentence);
   std::vector<Told>& told() { return told_; }
   /// What is told until the matching resume_record() follows from what is told then.
   void pause_record() { ++paused_; }
   void resume_record() { --paused_; }
 
   /// The script runs again: host functions ask nobody and answer these, in order.
-  void answer_from(std::vector<Told> told) { answers_ = std::move(told); }
+  /// `rethrow` makes an error of the host's own of Thrown::data(); null: there are none.
+  using Rethrow = std::shared_ptr<const Thrown> (*)(const json::value& data);
+  void answer_from(std::vector<Told> told, Rethrow rethrow = nullptr);
   bool offline() const { return answers_.has_value(); }
+  /// How the recorded call was stopped; null: it was not.
+  const std::string* recorded_stop() const { return recorded_stop_ ? &*recorded_stop_ : nullptr; }
+  /// It asked for more than the record has.
+  bool ran_out() const { return ran_out_; }
   /// The next recorded answer. Throws what had been thrown, or that the record has none.
   json::array next_answer(std::string_view function);
   /// The answer of a function that does not wait: `ask()`, or the record's.
   template <class Ask>
-  json::value told_by(std::string_view function, Ask ask) {
+  json::value told_by(std::string_view function, Ask ask, Source source = Source::store) {
     if (offline()) {
       json::array answer = next_answer(function);
       return answer.empty() ? json::value() : std::move(answer.front());
     }
-    json::value value = ask();
-    if (records()) tell({std::string(function), json::serialize(json::array{value})});
-    return value;
+    try {
+      json::value value = ask();
+      if (records()) tell(function, json::array{value}, source);
+      return value;
+    } catch (const std::exception& error) {
+      if (records()) tell_failure(function, error.what());
+      throw;
+    }
   }
+  /// Whether a result that follows from these texts alone would differ when a login is judged
+  /// again, for something withheld is among them: then it is recorded like an answer.
+  bool derives(std::string_view function, const std::vector<std::string_view>& texts);
 
   /// The next of this call's random numbers, all 64 bits random. They follow from one that is
   /// recorded when the first is asked for.
@@ -112,6 +141,9 @@ class Call {
 
  private:
   friend class State;
+  static constexpr std::size_t most_kept = 64 * 1024;
+
+  void keep(Told told);
 
   World& world_;
   Limits limits_;
@@ -124,11 +156,15 @@ class Call {
   std::ptrdiff_t memory_taken_ = 0;  ///< while it computed
   std::string stop_;                 ///< what was said when it was stopped
   std::vector<std::string> secrets_;
+  Withheld withheld_;
   bool recording_ = false;
   int paused_ = 0;
   std::size_t kept_ = 0;  ///< octets of told_
   std::vector<Told> told_;
   std::optional<std::vector<Told>> answers_;
+  Rethrow rethrow_ = nullptr;
+  std::optional<std::string> recorded_stop_;
+  bool ran_out_ = false;
   std::size_t answered_ = 0;
   std::uint64_t answered_times_ = 0;  ///< of the one that answered_ stands at
   std::optional<std::uint64_t> random_;

@@ -9,7 +9,9 @@ namespace postern::script {
 namespace {
 
 std::int64_t seconds_now(Call& call) {
-  return call.told_by("time", []() -> json::value { return std::int64_t{std::time(nullptr)}; })
+  return call
+      .told_by(
+          "time", []() -> json::value { return std::int64_t{std::time(nullptr)}; }, Source::facts)
       .to_number<std::int64_t>();
 }
 
@@ -17,7 +19,7 @@ double seconds_computed(Call& call) {
   const auto read = []() -> json::value {
     return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
   };
-  return call.told_by("clock", read).to_number<double>();
+  return call.told_by("clock", read, Source::facts).to_number<double>();
 }
 
 /// Upvalue 1 is Lua's own. A time that is given is none of the clock's.

@@ -19,8 +19,9 @@ namespace postern::script {
 /// What a memoized function returned: data with typed keys, or a value of a class of the host's.
 struct MemoValue {
   json::value data;
-  const SharedClass* of = nullptr;  ///< null: data
-  std::shared_ptr<void> object;     ///< never changed; scripts get copies
+  const SharedClass* of = nullptr;   ///< null: data
+  std::shared_ptr<void> object;      ///< never changed; scripts get copies
+  std::vector<std::string> secrets;  ///< of the call that computed it, where it holds any
 };
 
 /// One computation, and who waits for it on other coroutines and threads. Thread-safe.

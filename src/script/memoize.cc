@@ -77,10 +77,18 @@ void push(lua_State* L, const MemoValue& value) {
 }
 
 void tell(Call& call, const MemoValue& value) {
+  for (const std::string& secret : value.secrets) call.keep_secret(secret);
   if (!call.records()) return;
+  // A map of the host's could not be made again of strangers.
+  if (value.of != nullptr && call.judges_login()) return call.tell_nothing_more();
   json::array answer{value.of != nullptr ? value.of->data(value.object) : value.data};
   if (value.of != nullptr) answer.emplace_back(value.of->name);
-  call.tell({"memoized", json::serialize(answer)});
+  call.tell("memoized", answer, Source::store, Keys::typed);
+}
+
+void tell_failure(Call& call, const Flight::End& end) {
+  if (!call.records()) return;
+  call.tell_failure("memoized", end.thrown ? end.thrown->text() : end.trouble, end.thrown.get());
 }
 
 /// Pushes what a record says.
@@ -118,15 +126,14 @@ int finish(lua_State* L) {
   };
   if (const lua_Integer status = lua_tointeger(L, 2); status != LUA_OK) {
     Flight::End how = status == LUA_ERRMEM ? Flight::End{} : failure_of(L, call, 3);
-    if (call.records()) {
-      call.tell({"memoized", how.thrown ? how.thrown->text() : how.trouble, true});
-    }
+    tell_failure(call, how);
     end(std::move(how));
     return 0;
   }
   MemoValue value;
   try {
     value = value_of(L, 3);
+    value.secrets = call.secrets_in(json::serialize(value.data));
   } catch (const std::exception& error) {
     end({.value = std::nullopt, .thrown = nullptr, .trouble = error.what()});
     throw;
@@ -212,9 +219,7 @@ int look_again(lua_State* L) {
     throw std::runtime_error("a memoized function did not return in time");
   }
   if (end->failed()) {
-    if (call.records()) {
-      call.tell({"memoized", end->thrown ? end->thrown->text() : end->trouble, true});
-    }
+    tell_failure(call, *end);
     if (end->thrown) throw Throw{end->thrown};
     throw PlacedError(end->trouble);
   }

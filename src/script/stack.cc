@@ -26,12 +26,12 @@ std::string name_of_function(lua_State* L) {
 }
 
 /// The results on top of the stack, for the record.
-std::string results_of(lua_State* L, int count) {
+json::array results_of(lua_State* L, int count, Keys keys = Keys::plain) {
   json::array results;
   for (int i = lua_gettop(L) - count + 1; i <= lua_gettop(L); ++i) {
-    results.push_back(data_at(L, i));
+    results.push_back(data_at(L, i, keys));
   }
-  return json::serialize(results);
+  return results;
 }
 
 int resumed(lua_State* L, int, lua_KContext) {
@@ -42,18 +42,17 @@ int resumed(lua_State* L, int, lua_KContext) {
       const auto kept = call.records() ? finished->kept() : std::nullopt;
       const int count = finished->finish(inner);
       if (call.records() && finished->is_data()) {
-        call.tell({name_of_function(inner),
-                   kept ? json::serialize(json::array{*kept}) : results_of(inner, count)});
+        call.tell(name_of_function(inner), kept ? json::array{*kept} : results_of(inner, count));
       }
       return count;
     } catch (const Throw& thrown) {
       if (call.records() && finished->is_data()) {
-        call.tell({name_of_function(inner), thrown.value->text(), true});
+        call.tell_failure(name_of_function(inner), thrown.value->text(), thrown.value.get());
       }
       throw;
     } catch (const std::exception& error) {
       if (call.records() && finished->is_data()) {
-        call.tell({name_of_function(inner), error.what(), true});
+        call.tell_failure(name_of_function(inner), error.what());
       }
       throw;
     }
@@ -310,6 +309,34 @@ int suspend(lua_State* L, std::unique_ptr<Pending> pending) {
   }
   Runtime::wait_for(state, std::move(pending));
   return suspended;
+}
+
+int derive(lua_State* L, int (*body)(lua_State*)) {
+  Call* call = State::of(L).running();
+  if (call == nullptr || !call->judges_login()) return body(L);
+  const std::string name = name_of_function(L);
+  std::vector<std::string_view> texts;
+  for (int i = 1; i <= lua_gettop(L); ++i) {
+    // A number would become a string in place.
+    if (lua_type(L, i) == LUA_TSTRING) texts.push_back(text_at(L, i));
+  }
+  if (!call->derives(name, texts)) return body(L);
+  if (call->offline()) {
+    const json::array results = call->next_answer(name);
+    make_room(L, static_cast<int>(results.size()));
+    for (const json::value& one : results) push(L, one, Keys::typed);
+    return static_cast<int>(results.size());
+  }
+  try {
+    const int count = body(L);
+    if (call->records()) {
+      call->tell(name, results_of(L, count, Keys::typed), Source::store, Keys::typed);
+    }
+    return count;
+  } catch (const std::exception& error) {
+    if (call->records()) call->tell_failure(name, error.what());
+    throw;
+  }
 }
 
 int guarded(lua_State* L, int (*body)(lua_State*)) {

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t idle_coroutines = 64;
 
+std::string loaded_name(std::size_t index) { return "loaded " + std::to_string(index + 1); }
+
 }  // namespace
 
 /// The first frame of every coroutine. An error that the budget's hook raises leaves the hook
@@ -83,6 +85,9 @@ class State::Loan {
     ++state_.calls_;
     call_.memory_before_ = state_.used_;
     call_.memory_taken_ = 0;
+    for (std::size_t i = 0; i < state_.loaded_secrets_.size(); ++i) {
+      call_.keep_secret_as(state_.loaded_secrets_[i], loaded_name(i));
+    }
     for (const std::string& secret : state_.secrets_) call_.keep_secret(secret);
     if (!state_.idle_.empty()) {
       std::tie(thread_, reference_) = state_.idle_.back();
@@ -162,8 +167,8 @@ Raised State::raised(lua_State* thread, Call& call) {
   } else {
     raised.message = std::string("error object is a ") + luaL_typename(thread, -1) + " value";
   }
-  raised.message = call.redacted(std::move(raised.message));
-  raised.traceback = call.redacted(std::move(trace_));
+  raised.message = call.redacted_error(std::move(raised.message));
+  raised.traceback = call.redacted_error(std::move(trace_));
   return raised;
 }
 
@@ -181,7 +186,7 @@ std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& r
     return std::nullopt;
   } catch (const std::exception& error) {
     return Raised{.stopped = Stopped::no,
-                  .message = call.redacted(error.what()),
+                  .message = call.redacted_error(error.what()),
                   .traceback = {},
                   .thrown = nullptr};
   }
@@ -279,6 +284,22 @@ int State::keep(Function function) {
 void State::keep_secret(std::string text) {
   if (running_ != nullptr) running_->keep_secret(text);
   if (std::ranges::find(secrets_, text) == secrets_.end()) secrets_.push_back(std::move(text));
+}
+
+std::vector<std::string> State::loaded_strangers() const {
+  Withheld withheld;
+  std::vector<std::string> strangers;
+  for (std::size_t i = 0; i < loaded_secrets_.size(); ++i) {
+    withheld.keep_secret_as(loaded_secrets_[i], loaded_name(i));
+    strangers.push_back(withheld.stranger(loaded_secrets_[i]));
+  }
+  return strangers;
+}
+
+std::string State::next_given_secret() {
+  const std::vector<std::string>& given = setup_.files.given_secrets;
+  const std::size_t index = given_secrets_taken_++;
+  return index < given.size() ? given[index] : "<not in the record>";
 }
 
 int beyond_modules(lua_State* L, int level) {

@@ -46,6 +46,8 @@ struct Files {
   std::shared_ptr<Seen> seen;  ///< for a record of the script; null: nothing is kept
   /// Where files come from instead of the disk, in a script that is run again from its record.
   std::shared_ptr<const Texts> given;
+  /// Then: what stands for the secrets that the script loads at first, in order.
+  std::vector<std::string> given_secrets;
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
@@ -97,6 +99,13 @@ class State {
 
   /// Left out of the logs and errors of this call and of all later ones; see Call::keep_secret.
   void keep_secret(std::string text);
+  /// A secret that the script read while it loaded. Records of calls know it by its place among
+  /// them: "<loaded 2>".
+  void keep_loaded_secret(std::string text) { loaded_secrets_.push_back(std::move(text)); }
+  /// What stands for them, each with its line end.
+  std::vector<std::string> loaded_strangers() const;
+  /// The next of Files::given_secrets.
+  std::string next_given_secret();
 
   /// What a dialect keeps beside a state.
   void set_user(std::shared_ptr<void> user) { user_ = std::move(user); }
@@ -180,6 +189,8 @@ class State {
   std::uint64_t unseen_ = 0;  ///< steps since the budget was looked at
   std::vector<std::pair<lua_State*, int>> idle_;  ///< coroutines with their references
   std::vector<std::string> secrets_;
+  std::vector<std::string> loaded_secrets_;
+  std::size_t given_secrets_taken_ = 0;
   std::shared_ptr<void> user_;
 };
 

@@ -50,13 +50,14 @@ class Bench:
         self.stack.callback(receiver.stop)
         return receiver
 
-    def run(self, *arguments, seconds=20, cwd=None):
-        """Runs the binary to its end -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
+    def run(self, *arguments, seconds=20, cwd=None, given=None):
+        """Runs the binary to its end, with `given` as its standard input -> (status, stdout, stderr). A process that does not end is killed and fails the check."""
         env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "HOME": str(self.root), "LANG": "C.UTF-8", "NO_COLOR": "1"}
-        process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env, stdin=subprocess.DEVNULL,
+        process = subprocess.Popen([str(self.binary), *map(str, arguments)], cwd=cwd or self.root, env=env,
+                                   stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         try:
-            out, err = process.communicate(timeout=seconds)
+            out, err = process.communicate(given, timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             out, err = process.communicate()

@@ -43,9 +43,9 @@ Task<Verdict> ask(const Policy& policy, Question question, Context& context,
                   std::vector<policy::Step>& steps) {
   const script::State::Read ignore = [](lua_State*, int) {};
   const bool reads = question.results != nullptr;
-  Policy::Ran ran =
-      co_await policy.run(question.event, std::move(question.arguments),
-                          reads ? std::move(question.results) : ignore, context, {}, true);
+  Policy::Ran ran = co_await policy.run(question.event, std::move(question.arguments),
+                                        reads ? std::move(question.results) : ignore, context,
+                                        Policy::Recorded::yes);
   Verdict verdict = policy::pass_on();
   if (ran.raised) {
     const auto* refusal = dynamic_cast<const Refusal*>(ran.raised->thrown.get());

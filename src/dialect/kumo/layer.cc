@@ -214,7 +214,14 @@ namespace {
 void remember_values(Evidence& evidence) {
   json::object& meta = evidence.session.script->meta;
   if (!evidence.offline) {
-    if (!meta.empty()) evidence.script_record = json::serialize(meta) + "\n";
+    const SecretValues* secret = secret_values(*evidence.session.script);
+    json::object public_ones;
+    if (secret != nullptr) {
+      public_ones = meta;
+      for (const auto& [name, ignored] : secret->secrets) public_ones.erase(name);
+    }
+    const json::object& known = secret != nullptr ? public_ones : meta;
+    if (!known.empty()) evidence.script_record = json::serialize(known) + "\n";
     return;
   }
   if (!evidence.script_answers.starts_with('{')) return;

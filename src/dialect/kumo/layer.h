@@ -27,8 +27,8 @@ class KumoLayer final : public policy::Layer {
   std::shared_ptr<const Policy> policy_;
 };
 
-/// `smtp_server_auth_plain`: AUTH PLAIN and LOGIN. The password is in no step and no record: a
-/// recorded attempt is not made again.
+/// `smtp_server_auth_plain`: AUTH PLAIN and LOGIN. The password is in no step and no record, and of
+/// what stores said a record has strangers (script::Withheld); it is left in Evidence::login.
 class KumoVerifier final : public policy::Verifier {
  public:
   explicit KumoVerifier(std::shared_ptr<const Policy> policy) : policy_(std::move(policy)) {}
@@ -42,6 +42,13 @@ class KumoVerifier final : public policy::Verifier {
  private:
   std::shared_ptr<const Policy> policy_;
 };
+
+/// Asks the handler of a recorded login again, in evidence that is offline, and returns its steps.
+/// `password`: what the client gave, where somebody knows it; null: a stranger.
+Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy,
+                                            const policy::LoginRecord& login,
+                                            policy::Evidence& evidence, policy::Gatherer& gatherer,
+                                            const Secret* password);
 
 /// The policy of a session: the one it began with, else `current`, which it then keeps.
 const Policy& policy_of(policy::Evidence& evidence, const std::shared_ptr<const Policy>& current);

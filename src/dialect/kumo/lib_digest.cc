@@ -21,6 +21,8 @@ using script::Rest;
 namespace {
 struct Digest {
   std::string octets;
+  /// It follows from what a login's record withholds: what is read off it is recorded.
+  bool derived = false;
 };
 }  // namespace
 
@@ -31,7 +33,7 @@ struct postern::script::ClassName<postern::dialect::kumo::Digest> {
   static constexpr std::string_view value = "Digest";
 };
 
-/// A keyed digest may have waited for its key.
+/// A keyed digest may have waited for its key. What stands for a withheld one has no octets.
 template <>
 struct postern::script::Kept<std::shared_ptr<postern::dialect::kumo::Digest>> {
   using Made = std::shared_ptr<postern::dialect::kumo::Digest>;
@@ -39,8 +41,9 @@ struct postern::script::Kept<std::shared_ptr<postern::dialect::kumo::Digest>> {
     return json::string(postern::encode(digest->octets, Base::hex));
   }
   static Made again(const json::value& hex) {
-    return std::make_shared<dialect::kumo::Digest>(
-        dialect::kumo::Digest{decode(hex.as_string(), Base::hex).value()});
+    const auto octets = decode(hex.as_string(), Base::hex);
+    return std::make_shared<dialect::kumo::Digest>(dialect::kumo::Digest{
+        .octets = octets.value_or(std::string(hex.as_string())), .derived = !octets});
   }
 };
 
@@ -73,8 +76,15 @@ std::string joined(const Rest& parts) {
   return octets;
 }
 
+bool derives(Call& call, const Rest& parts) {
+  if (!call.judges_login()) return false;
+  std::vector<std::string> texts;
+  for (const json::value& part : parts.values) texts.push_back(plain_text(part));
+  return call.derives("digest", {texts.begin(), texts.end()});
+}
+
 template <Algorithm algorithm>
-Made digest(Rest parts) {
+Made digest(Call& call, Rest parts) {
   const Hash hash = fetch(algorithm);
   const std::string octets = joined(parts);
   std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
@@ -82,7 +92,8 @@ Made digest(Rest parts) {
   const bool done =
       EVP_Digest(octets.data(), octets.size(), out.data(), &size, hash.get(), nullptr) == 1;
   demand(done, "the digest cannot be computed");
-  return std::make_shared<Digest>(Digest{{reinterpret_cast<char*>(out.data()), size}});
+  return std::make_shared<Digest>(
+      Digest{{reinterpret_cast<char*>(out.data()), size}, derives(call, parts)});
 }
 
 template <Algorithm algorithm>
@@ -96,25 +107,38 @@ Task<Made> hmac(Call& call, json::value source, Rest parts) {
       HMAC(hash.get(), key.data(), static_cast<int>(key.size()),
            reinterpret_cast<const unsigned char*>(octets.data()), octets.size(), out.data(), &size);
   demand(done != nullptr, "the digest cannot be computed");
-  co_return std::make_shared<Digest>(Digest{{reinterpret_cast<char*>(out.data()), size}});
+  co_return std::make_shared<Digest>(
+      Digest{{reinterpret_cast<char*>(out.data()), size}, call.judges_login()});
 }
 
-Made crc32(Rest parts) {
+Made crc32(Call& call, Rest parts) {
   const std::string octets = joined(parts);
   boost::crc_32_type sum;
   sum.process_bytes(octets.data(), octets.size());
   std::string out;
   for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>(sum.checksum() >> shift);
-  return std::make_shared<Digest>(Digest{std::move(out)});
+  return std::make_shared<Digest>(Digest{std::move(out), derives(call, parts)});
+}
+
+/// What is read off a digest: `read()`, which a login's record tells where it must.
+template <class Read>
+json::value of(Call& call, bool derived, Read read) {
+  return derived ? call.told_by("Digest", read) : read();
 }
 
 template <Base base, Padding padding>
-std::string shown(Made digest) {
-  return encode(digest->octets, base, padding);
+json::value shown(Call& call, Made digest) {
+  return of(call, digest->derived,
+            [&]() -> json::value { return json::value(encode(digest->octets, base, padding)); });
 }
-std::string octets_of(Made digest) { return digest->octets; }
-bool same(Made one, std::variant<Made, std::monostate> other) {
-  return other.index() == 0 && one->octets == std::get<0>(other)->octets;
+json::value octets_of(Call& call, Made digest) {
+  return of(call, digest->derived, [&]() -> json::value { return json::value(digest->octets); });
+}
+json::value same(Call& call, Made one, std::variant<Made, std::monostate> other) {
+  if (other.index() != 0) return false;
+  const Digest& second = *std::get<0>(other);
+  return of(call, one->derived || second.derived,
+            [&]() -> json::value { return one->octets == second.octets; });
 }
 
 constexpr Padding padded = Padding::with;

@@ -4,7 +4,7 @@
 
 namespace postern::dialect::kumo {
 
-using script::bind;
+using script::derive;
 using script::HostFunction;
 
 namespace {
@@ -24,45 +24,45 @@ std::string decoded(std::string_view text) {
 
 constexpr HostFunction functions[] = {
     {"kumo.encode.base32_encode", "octets: string", "string", "Base32 with padding.",
-     bind<&encoded<Base::base32, padded>>},
+     derive<&encoded<Base::base32, padded>>},
     {"kumo.encode.base32_decode", "text: string", "string",
      "The octets of base32. As with all decoders here white space, other letters and wrong padding "
      "are errors, which say where.",
-     bind<&decoded<Base::base32, padded>>},
+     derive<&decoded<Base::base32, padded>>},
     {"kumo.encode.base32_nopad_encode", "octets: string", "string", "Base32 without padding.",
-     bind<&encoded<Base::base32, bare>>},
+     derive<&encoded<Base::base32, bare>>},
     {"kumo.encode.base32_nopad_decode", "text: string", "string",
-     "The octets of base32 without padding.", bind<&decoded<Base::base32, bare>>},
+     "The octets of base32 without padding.", derive<&decoded<Base::base32, bare>>},
     {"kumo.encode.base32hex_encode", "octets: string", "string",
      "Base32 with the alphabet 0-9 A-V, which keeps the order of what it encodes.",
-     bind<&encoded<Base::base32hex, padded>>},
+     derive<&encoded<Base::base32hex, padded>>},
     {"kumo.encode.base32hex_decode", "text: string", "string",
-     "The octets of base32 with the alphabet 0-9 A-V.", bind<&decoded<Base::base32hex, padded>>},
+     "The octets of base32 with the alphabet 0-9 A-V.", derive<&decoded<Base::base32hex, padded>>},
     {"kumo.encode.base32hex_nopad_encode", "octets: string", "string", "The same without padding.",
-     bind<&encoded<Base::base32hex, bare>>},
+     derive<&encoded<Base::base32hex, bare>>},
     {"kumo.encode.base32hex_nopad_decode", "text: string", "string", "The same without padding.",
-     bind<&decoded<Base::base32hex, bare>>},
+     derive<&decoded<Base::base32hex, bare>>},
     {"kumo.encode.base64_encode", "octets: string", "string", "Base64 with padding.",
-     bind<&encoded<Base::base64, padded>>},
+     derive<&encoded<Base::base64, padded>>},
     {"kumo.encode.base64_decode", "text: string", "string", "The octets of base64.",
-     bind<&decoded<Base::base64, padded>>},
+     derive<&decoded<Base::base64, padded>>},
     {"kumo.encode.base64_nopad_encode", "octets: string", "string", "Base64 without padding.",
-     bind<&encoded<Base::base64, bare>>},
+     derive<&encoded<Base::base64, bare>>},
     {"kumo.encode.base64_nopad_decode", "text: string", "string",
-     "The octets of base64 without padding.", bind<&decoded<Base::base64, bare>>},
+     "The octets of base64 without padding.", derive<&decoded<Base::base64, bare>>},
     {"kumo.encode.base64url_encode", "octets: string", "string",
      "Base64 with `-` and `_` instead of `+` and `/`, fit for URLs and file names.",
-     bind<&encoded<Base::base64url, padded>>},
+     derive<&encoded<Base::base64url, padded>>},
     {"kumo.encode.base64url_decode", "text: string", "string",
-     "The octets of base64 with `-` and `_`.", bind<&decoded<Base::base64url, padded>>},
+     "The octets of base64 with `-` and `_`.", derive<&decoded<Base::base64url, padded>>},
     {"kumo.encode.base64url_nopad_encode", "octets: string", "string",
-     "The same without padding, as in JSON Web Tokens.", bind<&encoded<Base::base64url, bare>>},
+     "The same without padding, as in JSON Web Tokens.", derive<&encoded<Base::base64url, bare>>},
     {"kumo.encode.base64url_nopad_decode", "text: string", "string", "The same without padding.",
-     bind<&decoded<Base::base64url, bare>>},
+     derive<&decoded<Base::base64url, bare>>},
     {"kumo.encode.hex_encode", "octets: string", "string", "Two lower-case digits an octet.",
-     bind<&encoded<Base::hex, bare>>},
+     derive<&encoded<Base::hex, bare>>},
     {"kumo.encode.hex_decode", "text: string", "string",
-     "The octets of hexadecimal digits in either case.", bind<&decoded<Base::hex, bare>>},
+     "The octets of hexadecimal digits in either case.", derive<&decoded<Base::hex, bare>>},
 };
 
 }  // namespace

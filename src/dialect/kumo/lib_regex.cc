@@ -193,14 +193,15 @@ constexpr HostFunction functions[] = {
     {"kumo.regex.escape", "text: string", "string",
      "With a backslash in front of all that means something in a regular expression.",
      bind<&escape>},
-    {"Regex:is_match", "text: string", "boolean", "Whether it matches anywhere.", bind<&is_match>},
-    {"Regex:find", "text: string", "string|nil", "What matches first.", bind<&find>},
+    {"Regex:is_match", "text: string", "boolean", "Whether it matches anywhere.",
+     script::derive<&is_match>},
+    {"Regex:find", "text: string", "string|nil", "What matches first.", script::derive<&find>},
     {"Regex:find_all", "text: string", "string[]", "All that matches, without overlaps.",
-     bind<&find_all>},
+     script::derive<&find_all>},
     {"Regex:captures", "text: string", "table<integer|string, string>|nil",
      "The groups of the first match by number and, where they have one, by name; number 0 is the "
      "match itself.",
-     bind<&captures>},
+     script::derive<&captures>},
     {"Regex:replace", "text: string, with: string", "string",
      "With the first match replaced. In `with`, `$1` and `$name` stand for groups, `${1}` where a "
      "letter follows, `$$` for a dollar.",
@@ -209,7 +210,8 @@ constexpr HostFunction functions[] = {
      bind<&replace_all>},
     {"Regex:replacen", "text: string, limit: integer, with: string", "string",
      "With the first `limit` matches replaced; 0: all.", bind<&replacen>},
-    {"Regex:split", "text: string", "string[]", "The pieces between the matches.", bind<&split>},
+    {"Regex:split", "text: string", "string[]", "The pieces between the matches.",
+     script::derive<&split>},
     {"Regex.__tostring", "", "string", "The pattern.", bind<&pattern>},
 };
 

@@ -94,7 +94,7 @@ Task<std::string> from_table(Call& call, const json::object& table) {
 
 Task<std::string> octets_of(Call& call, json::value source) {
   // A policy that is loaded from its record has none of its secrets.
-  if (call.state().files().given) co_return "<not in the record>";
+  if (call.state().files().given) co_return call.state().next_given_secret();
   if (source.is_string()) {
     co_return value_of(call.state().files().read_secret(source.get_string()));
   }
@@ -123,6 +123,7 @@ constexpr HostFunction functions[] = {
 
 Task<std::string> load_key(Call& call, json::value source) {
   std::string octets = co_await octets_of(call, std::move(source));
+  if (call.context<void>() == nullptr) call.state().keep_loaded_secret(octets);
   keep_secret(call, octets);
   // A file's last line end is no part of what a log would show.
   const std::string_view shown = trim(octets);

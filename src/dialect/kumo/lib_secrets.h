@@ -15,6 +15,7 @@ namespace json = boost::json;
 class NotFound : public script::Thrown {
  public:
   using Thrown::Thrown;
+  json::value data() const override { return {{"not_found", text()}}; }
 };
 
 /// The octets that a key source names: a file's name, `{key_data = ...}`, or a secret of Vault; see

@@ -32,7 +32,7 @@ json::value parsed(std::string_view text) {
 }
 
 template <Parse parse>
-json::value loaded(Call& call, std::string_view path) {
+json::value loaded_now(Call& call, std::string_view path) {
   const std::string text = value_of(call.state().files().read(path));
   auto value = parse(text);
   if (!value) {
@@ -40,6 +40,13 @@ json::value loaded(Call& call, std::string_view path) {
         fmt::format("{}:{}: {}", path, value.error().line, value.error().message));
   }
   return std::move(*value);
+}
+
+/// A hook that reads a file is told what stands in it.
+template <Parse parse>
+json::value loaded(Call& call, std::string_view path) {
+  if (call.context<void>() == nullptr) return loaded_now<parse>(call, path);
+  return call.told_by("file", [&] { return loaded_now<parse>(call, path); });
 }
 
 std::string checked(std::string text) {
@@ -105,9 +112,9 @@ std::string toml_encode(json::value value) {
   return checked(text.str());
 }
 
-constexpr lua_CFunction json_parse = bind<&parsed<parse_json_with_comments>>;
+constexpr lua_CFunction json_parse = script::derive<&parsed<parse_json_with_comments>>;
 constexpr lua_CFunction json_load = bind<&loaded<parse_json_with_comments>>;
-constexpr lua_CFunction toml_parse = bind<&parsed<parse_toml_data>>;
+constexpr lua_CFunction toml_parse = script::derive<&parsed<parse_toml_data>>;
 constexpr lua_CFunction toml_load = bind<&loaded<parse_toml_data>>;
 
 constexpr HostFunction functions[] = {

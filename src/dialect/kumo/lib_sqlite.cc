@@ -60,7 +60,8 @@ json::value trouble_with(const Call& call, const SqliteOptions& options) {
 AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
                  std::optional<std::string> mode) {
   SqliteOptions options = options_of(call, path, busy, mode.value_or("ro"));
-  const json::value trouble = call.told_by("open", [&] { return trouble_with(call, options); });
+  const json::value trouble =
+      call.told_by("open", [&] { return trouble_with(call, options); }, script::Source::facts);
   if (trouble.is_string()) throw std::runtime_error(std::string(trouble.get_string()));
   const auto connection = std::make_shared<SqliteConnection>(std::move(options));
   // A hook that forgets its connection shall not keep a file open until Lua collects its garbage.

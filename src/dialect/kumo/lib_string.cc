@@ -7,7 +7,7 @@
 
 namespace postern::dialect::kumo {
 
-using script::bind;
+using script::derive;
 using script::HostFunction;
 
 namespace {
@@ -69,42 +69,43 @@ constexpr HostFunction functions[] = {
     {"kumo.string.split", "text: string, separator: string", "string[]",
      "The pieces between the separators, empty ones included. The separator is plain text, as "
      "everywhere in kumo.string; an empty one stands around every character.",
-     bind<&split_all<From::left>>},
+     derive<&split_all<From::left>>},
     {"kumo.string.splitn", "text: string, limit: integer, separator: string", "string[]",
-     "At most `limit` pieces, the last of which is all the rest.", bind<&split_some<From::left>>},
+     "At most `limit` pieces, the last of which is all the rest.", derive<&split_some<From::left>>},
     {"kumo.string.rsplit", "text: string, separator: string", "string[]",
-     "The pieces from the right: the last one comes first.", bind<&split_all<From::right>>},
+     "The pieces from the right: the last one comes first.", derive<&split_all<From::right>>},
     {"kumo.string.rsplitn", "text: string, limit: integer, separator: string", "string[]",
      "At most `limit` pieces from the right, the last of which is all the rest.",
-     bind<&split_some<From::right>>},
+     derive<&split_some<From::right>>},
     {"kumo.string.split_whitespace", "text: string", "string[]",
-     "The words between white space, that of Unicode too.", bind<&split_words<Blank::unicode>>},
+     "The words between white space, that of Unicode too.", derive<&split_words<Blank::unicode>>},
     {"kumo.string.split_ascii_whitespace", "text: string", "string[]",
-     "The words between blanks, tabs, line ends and form feeds.", bind<&split_words<Blank::ascii>>},
+     "The words between blanks, tabs, line ends and form feeds.",
+     derive<&split_words<Blank::ascii>>},
     {"kumo.string.trim", "text: string", "string", "Without the white space at both ends.",
-     bind<&trim_both>},
+     derive<&trim_both>},
     {"kumo.string.trim_start", "text: string", "string", "Without the white space in front.",
-     bind<&without_front>},
+     derive<&without_front>},
     {"kumo.string.trim_end", "text: string", "string", "Without the white space at the end.",
-     bind<&without_back>},
+     derive<&without_back>},
     {"kumo.string.replace", "text: string, what: string, with: string", "string",
-     "With every `what` replaced.", bind<&replace>},
+     "With every `what` replaced.", derive<&replace>},
     {"kumo.string.replacen", "text: string, what: string, with: string, limit: integer", "string",
-     "With the first `limit` of them replaced.", bind<&replacen>},
+     "With the first `limit` of them replaced.", derive<&replacen>},
     {"kumo.string.starts_with", "text: string, start: string", "boolean",
-     "Whether the text begins so.", bind<&starts_with>},
+     "Whether the text begins so.", derive<&starts_with>},
     {"kumo.string.ends_with", "text: string, ending: string", "boolean",
-     "Whether the text ends so.", bind<&ends_with>},
+     "Whether the text ends so.", derive<&ends_with>},
     {"kumo.string.wrap", "text: string, soft?: integer, hard?: integer", "string",
      "The text as lines of at most `soft` octets (75) where words allow it; words longer than "
      "`hard` (900) are broken. Lines are broken by CR LF TAB, as header fields are.",
-     bind<&wrap>},
+     derive<&wrap>},
     {"kumo.string.psl_domain", "name: string", "string|nil",
      "The domain that somebody registered, by the Public Suffix List: `example.co.uk` of "
      "`www.example.co.uk`. Nil of a public suffix and of what is no domain name.",
-     bind<&psl_domain>},
+     derive<&psl_domain>},
     {"kumo.string.psl_suffix", "name: string", "string|nil",
-     "The public suffix of a domain name: `co.uk` of `www.example.co.uk`.", bind<&psl_suffix>},
+     "The public suffix of a domain name: `co.uk` of `www.example.co.uk`.", derive<&psl_suffix>},
 };
 
 }  // namespace

@@ -83,7 +83,8 @@ Span span_of(double seconds) {
 /// The clock's time; that of a record when the call is run again from it.
 Instant clock(Call& call, std::string_view function) {
   const auto read = [] { return floor<Span>(system_clock::now()).time_since_epoch().count(); };
-  return Instant(Span(call.told_by(function, read).to_number<std::int64_t>()));
+  return Instant(
+      Span(call.told_by(function, read, script::Source::facts).to_number<std::int64_t>()));
 }
 ATime now(Call& call) { return time_at(clock(call, "now")); }
 ATime from_unix_timestamp(double seconds) { return time_at(Instant(span_of(seconds))); }
@@ -135,7 +136,7 @@ std::optional<double> timer_done(Call& call, std::shared_ptr<Timer> timer) {
   const auto passed = [&] {
     return std::chrono::duration<double>(script::Clock::now() - timer->began).count();
   };
-  const double seconds = call.told_by("done", passed).to_number<double>();
+  const double seconds = call.told_by("done", passed, script::Source::facts).to_number<double>();
   call.world().log("debug", call.state().place(),
                    call.redacted(fmt::format("{} took {:.6f} s", timer->label, seconds)));
   return seconds;

@@ -73,8 +73,9 @@ AUuid parse(std::string_view text) {
 /// What `make` makes, or what a record says it made.
 template <class Make>
 AUuid made(Call& call, std::string_view function, Make make) {
-  const json::value text =
-      call.told_by(function, [&]() -> json::value { return json::string(hyphenated(make())); });
+  const json::value text = call.told_by(
+      function, [&]() -> json::value { return json::string(hyphenated(make())); },
+      script::Source::facts);
   return parse(std::string_view(text.as_string()));
 }
 

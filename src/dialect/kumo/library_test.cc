@@ -99,8 +99,8 @@ TEST(Library, a_secret_is_left_out_of_a_record_however_it_is_written) {
   script::Call call(world, {}, nullptr);
   call.keep_secret("quo\"te\nline");
   call.record();
-  call.tell({"f", json::serialize(json::array{"it is quo\"te\nline"})});
-  EXPECT_EQ(call.told()[0].answer, R"(["it is <redacted>"])");
+  call.tell("f", json::array{"it is quo\"te\nline"});
+  EXPECT_EQ(call.told()[0].answer, R"(["it is <withheld 1>"])");
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include "base/text.h"
 #include "dialect/kumo/api.h"
 #include "dialect/kumo/name_lint.h"
+#include "dialect/kumo/refusal.h"
+#include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
@@ -84,7 +86,8 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                 .files = {.directory = path.has_parent_path() ? path.parent_path().string() : ".",
                           .roots = given.read_roots,
                           .seen = given.files ? nullptr : seen,
-                          .given = given.files},
+                          .given = given.files,
+                          .given_secrets = given.secrets},
                 .memos = nullptr,
                 .shared = shared_classes()},
       .loading = given.loading,
@@ -101,24 +104,35 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   policy->take_over(policy->program_->loaded().user<Handlers>());
   const script::Files::Texts texts = given.files ? *given.files : seen->end();
   policy->lint(texts);
+  policy->define(texts);
+  return policy;
+}
+
+void Policy::define(const script::Files::Texts& texts) {
+  program_text_ = options_.text;
   json::object files;
-  for (const auto& [name, text] : texts) files[name] = text;
+  for (const auto& [name, text] : texts) {
+    files[name] = text;
+    if (name.ends_with(".lua")) program_text_ += "\n" + text;
+  }
   json::array relay_to;
-  for (const std::string& domain : given.relay_to) relay_to.emplace_back(domain);
+  for (const std::string& domain : options_.relay_to) relay_to.emplace_back(domain);
   json::object listeners;
-  for (const auto& [name, facts] : given.listeners) {
+  for (const auto& [name, facts] : options_.listeners) {
     listeners[name] = {{"address", facts.address},
                        {"hostname", facts.hostname},
                        {"relay_hosts", networks_json(facts.relay_hosts.networks())},
                        {"meta", facts.meta}};
   }
-  policy->definition_ =
-      json::serialize(json::object{{"path", given.path},
-                                   {"text", without_keys(given.text, policy->started_)},
-                                   {"files", files},
-                                   {"relay_to", relay_to},
-                                   {"listeners", listeners}});
-  return policy;
+  json::object definition{{"path", options_.path},
+                          {"text", without_keys(options_.text, started_)},
+                          {"files", files},
+                          {"relay_to", relay_to},
+                          {"listeners", listeners}};
+  json::array secrets;
+  for (const std::string& one : program_->loaded().loaded_strangers()) secrets.emplace_back(one);
+  if (!secrets.empty()) definition["secrets"] = std::move(secrets);
+  definition_ = std::make_shared<const std::string>(json::serialize(definition));
 }
 
 void Policy::take_over(const Handlers& handlers) {
@@ -151,6 +165,20 @@ void Policy::lint(const script::Files::Texts& texts) {
   }
 }
 
+namespace {
+
+/// A call that was stopped, while it waited or computed, ends the same way again: how long others
+/// take, and this machine, is no part of the decision.
+void end_as_recorded(const Call& call, std::optional<Raised>& raised) {
+  const std::string* stop = call.recorded_stop();
+  if (stop == nullptr || !raised) return;
+  if (raised->stopped == script::Stopped::no && !call.ran_out()) return;
+  raised->message = *stop;
+  raised->thrown = nullptr;
+}
+
+}  // namespace
+
 const std::string& Policy::place_of(std::string_view event) const {
   static const std::string nowhere;
   const auto found = places_.find(event);
@@ -163,18 +191,43 @@ const ListenerFacts* Policy::listener(std::string_view name) const {
 }
 
 Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
-                              Context& context, std::vector<std::string> secrets,
-                              bool recorded) const {
+                              Context& context, Recorded recorded) const {
   Call call(world_, options_.limits, &context);
-  for (std::string& secret : secrets) call.keep_secret(std::move(secret));
+  if (recorded == Recorded::yes) call.record();
+  Ran ran = co_await run(event, std::move(arguments), std::move(results), context, call);
+  co_return ran;
+}
+
+Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results, Context& context,
+                                      Login& login) const {
+  const policy::AuthAttempt& attempt = login.attempt;
+  Call call(world_, options_.limits, &context);
+  call.judge_login({.names = {attempt.authn_id, attempt.authz_id},
+                    .program = program_text_,
+                    .counting = "execute"});
+  call.keep_secret(attempt.password.reveal());
+  call.record();
+  Ran ran =
+      co_await run(events::auth_plain, std::move(arguments), std::move(results), context, call);
+  login.password_stranger = call.stranger(attempt.password.reveal());
+  co_return ran;
+}
+
+Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
+                              Context& context, Call& call) const {
   context.header_text = options_.header_text;
+  const auto& session = context.evidence.session.script;
+  const SecretValues* values = session ? secret_values(*session) : nullptr;
+  if (values != nullptr) {
+    for (const auto& [name, secrets] : values->secrets) {
+      for (const std::string& secret : secrets) call.keep_secret(secret);
+    }
+  }
   const bool offline = context.evidence.offline;
   Ran ran;
   try {
     if (offline) {
-      call.answer_from(told_of(take_line(context.evidence.script_answers)));
-    } else if (recorded) {
-      call.record();
+      call.answer_from(told_of(take_line(context.evidence.script_answers)), rethrown);
     }
     State& state = program_->here();
     const int function = state.user<Handlers>().of(event)->function;
@@ -186,7 +239,14 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
                         .thrown = nullptr};
   }
   ran.spent = call.spent();
-  if (!offline && recorded) context.evidence.script_record += line_of(call.told());
+  if (offline) {
+    end_as_recorded(call, ran.raised);
+  } else if (call.records()) {
+    if (ran.raised && ran.raised->stopped != script::Stopped::no) {
+      call.tell_stop(ran.raised->message);
+    }
+    context.evidence.script_record += line_of(call.told());
+  }
   co_return ran;
 }
 
@@ -199,6 +259,11 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
     files->emplace(name, text.as_string());
   }
   options.files = std::move(files);
+  if (const json::value* secrets = definition.if_contains("secrets")) {
+    for (const json::value& one : secrets->as_array()) {
+      options.secrets.emplace_back(one.as_string());
+    }
+  }
   for (const json::value& domain : definition.at("relay_to").as_array()) {
     options.relay_to.emplace_back(domain.as_string());
   }

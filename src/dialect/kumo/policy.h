@@ -10,6 +10,7 @@
 #include "dialect/kumo/context.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/listener.h"
+#include "policy/verifier.h"
 #include "script/program.h"
 
 namespace postern::dialect::kumo {
@@ -32,6 +33,8 @@ struct PolicyOptions {
   std::vector<std::string> relay_to;
   /// Files that are not read from disk: of a policy that is made again from its definition.
   std::shared_ptr<const std::map<std::string, std::string>> files;
+  /// Then: what stands for the secrets that it loads.
+  std::vector<std::string> secrets;
 };
 
 /// Immutable; shared by sessions and threads, and kept by those that began with it.
@@ -51,20 +54,34 @@ class Policy {
   const ListenerFacts* listener(std::string_view name) const;
   script::World& world() const { return world_; }
   /// As JSON, for load_definition().
-  const std::string& definition() const { return definition_; }
+  const std::string& definition() const { return *definition_; }
+  const std::shared_ptr<const std::string>& shared_definition() const { return definition_; }
 
   struct Ran {
     std::optional<script::Raised> raised;
     script::Spent spent;
   };
-  /// Calls a handler, which there is. What host functions told is added to the evidence's record,
-  /// unless `recorded` is false; in Evidence::offline they answer from script_answers.
+  enum class Recorded { no, yes };
+  /// Calls a handler, which there is. What host functions told is added to the evidence's record;
+  /// in Evidence::offline they answer from script_answers.
   Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
-                Context& context, std::vector<std::string> secrets, bool recorded) const;
+                Context& context, Recorded recorded) const;
+
+  /// What a handler of logins is told, and what its record says.
+  struct Login {
+    const policy::AuthAttempt& attempt;
+    std::string password_stranger;  ///< what stands for the password in the record
+  };
+  /// The same of the handler of AUTH: of what stores say the record has strangers.
+  Task<Ran> judge_login(script::State::Push arguments, script::State::Read results,
+                        Context& context, Login& login) const;
 
  private:
   Policy(PolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
+  void define(const script::Files::Texts& texts);
+  Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
+                Context& context, script::Call& call) const;
   /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
   void lint(const script::Files::Texts& texts);
 
@@ -74,7 +91,8 @@ class Policy {
   std::map<std::string, std::string, std::less<>> places_;
   std::vector<Listener> started_;
   std::vector<std::string> warnings_;
-  std::string definition_;
+  std::string program_text_;  ///< the policy's and that of its modules
+  std::shared_ptr<const std::string> definition_;
 };
 
 /// A policy made again from Policy::definition(), offline. Fault::malformed.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/lib_secrets.h"
 
 namespace postern::dialect::kumo {
 
@@ -45,6 +46,25 @@ const script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+json::value Refusal::data() const {
+  const std::string enhanced = reply_.enhanced.present() ? reply_.enhanced.to_string() + " " : "";
+  return {{"code", reply_.code},
+          {"text", enhanced + reply_.text},
+          {"after", static_cast<int>(reply_.after)}};
+}
+
+std::shared_ptr<const script::Thrown> rethrown(const json::value& data) {
+  const json::object& kept = data.as_object();
+  if (const json::value* text = kept.if_contains("not_found")) {
+    return std::make_shared<NotFound>(std::string(text->as_string()));
+  }
+  smtp::Reply reply = worded(kept.at("code").to_number<std::uint16_t>(),
+                             std::string_view(kept.at("text").as_string()));
+  reply.after = static_cast<smtp::After>(kept.at("after").to_number<int>());
+  std::string text = reply.to_string();
+  return std::make_shared<Refusal>(std::move(reply), std::move(text));
+}
 
 smtp::Reply worded(std::uint16_t code, std::string_view text) {
   smtp::Reply reply{.code = code, .enhanced = {}, .text = {}};

@@ -1,6 +1,7 @@
 // kumo.reject and kumo.disconnect: a refusal is an error of the script that says which reply it is.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -14,10 +15,14 @@ class Refusal final : public script::Thrown {
   Refusal(smtp::Reply reply, std::string text)
       : script::Thrown(std::move(text)), reply_(std::move(reply)) {}
   const smtp::Reply& reply() const { return reply_; }
+  boost::json::value data() const override;
 
  private:
   smtp::Reply reply_;
 };
+
+/// An error of the dialect's own as a record has it (Thrown::data()) again.
+std::shared_ptr<const script::Thrown> rethrown(const boost::json::value& data);
 
 /// "5.7.1 no" with a code: enhanced code and text apart; an empty text becomes the code's usual
 /// one, control characters blanks, and each line of it one of the reply. Throws a sentence for a

@@ -78,7 +78,7 @@ class Rewriter final : public policy::ReplyRewriter {
       said = changed(reply, wish);
     };
     const Policy::Ran ran =
-        co_await policy.run(events::rewrite, arguments, results, context, {}, false);
+        co_await policy.run(events::rewrite, arguments, results, context, Policy::Recorded::no);
     if (!ran.raised) co_return said;
     log_trouble(policy, events::rewrite, *ran.raised);
     co_return reply;

@@ -18,16 +18,36 @@ policy::ScriptSession& session_of(script::Call& call) {
 
 json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name) {
   // Of a decision that is made again what earlier hooks set is not there.
-  return call.told_by("get_meta", [&]() -> json::value {
-    const json::object& meta = session_of(call).meta;
-    if (const json::value* set = meta.if_contains(name)) return *set;
-    return predefined(hook_of(call), name);
-  });
+  return call.told_by(
+      "get_meta",
+      [&]() -> json::value {
+        const json::object& meta = session_of(call).meta;
+        if (const json::value* set = meta.if_contains(name)) return *set;
+        return predefined(hook_of(call), name);
+      },
+      script::Source::facts);
+}
+
+constexpr std::string_view secrets_key = "lua secrets";
+
+void note_secrets(policy::ScriptSession& session, const std::string& name,
+                  std::vector<std::string> secrets) {
+  if (secrets.empty() && secret_values(session) == nullptr) return;
+  auto& kept = session.kept[std::string(secrets_key)];
+  if (!kept) kept = std::make_shared<SecretValues>();
+  auto& all = static_cast<SecretValues&>(*kept).secrets;
+  if (secrets.empty()) {
+    all.erase(name);
+  } else {
+    all.insert_or_assign(name, std::move(secrets));
+  }
 }
 
 void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {
-  json::object& meta = session_of(call).meta;
+  policy::ScriptSession& session = session_of(call);
+  json::object& meta = session.meta;
   script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
+  note_secrets(session, name, call.secrets_in(json::serialize(value)));
   meta.insert_or_assign(name, std::move(value));
 }
 
@@ -52,7 +72,8 @@ json::value info_of(const policy::SessionFacts& session) {
 }
 
 json::value auth_info(script::Call& call, std::shared_ptr<ConnMeta>) {
-  return call.told_by("auth_info", [&] { return info_of(hook_of(call).evidence.session); });
+  return call.told_by(
+      "auth_info", [&] { return info_of(hook_of(call).evidence.session); }, script::Source::facts);
 }
 
 std::string user_of(std::shared_ptr<EnvelopeAddress> address) { return address->user; }
@@ -85,6 +106,12 @@ const script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+const SecretValues* secret_values(const policy::ScriptSession& session) {
+  const auto found = session.kept.find(secrets_key);
+  return found == session.kept.end() ? nullptr
+                                     : static_cast<const SecretValues*>(found->second.get());
+}
 
 json::value predefined(const Context& context, std::string_view name) {
   const policy::SessionFacts& session = context.evidence.session;
@@ -126,7 +153,10 @@ json::object all_of(const Context& context) {
   for (const std::string_view name : names) {
     if (json::value value = predefined(context, name); !value.is_null()) all.emplace(name, value);
   }
-  for (const auto& [name, value] : context.evidence.session.script->meta) {
+  const policy::ScriptSession& session = *context.evidence.session.script;
+  const SecretValues* secret = secret_values(session);
+  for (const auto& [name, value] : session.meta) {
+    if (secret != nullptr && secret->secrets.contains(std::string_view(name))) continue;
     all.insert_or_assign(name, value);
   }
   return all;

@@ -1,10 +1,12 @@
 #include <algorithm>
+#include <utility>
 
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/kumo/lib_secrets.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
+#include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
 
@@ -140,6 +142,24 @@ AuthAnswer answer_of(const Policy& policy, const script::Raised& raised) {
 
 }  // namespace
 
+Task<std::vector<policy::Step>> judge_again(std::shared_ptr<const Policy> policy,
+                                            const policy::LoginRecord& login,
+                                            policy::Evidence& evidence, policy::Gatherer& gatherer,
+                                            const Secret* password) {
+  std::string lines = login.script;
+  std::vector<script::Told> told = told_of(take_line(lines));
+  const policy::AuthAttempt attempt{
+      .mechanism = login.mechanism,
+      .authz_id = login.authz_id,
+      .authn_id = login.authn_id,
+      .password = Secret(script::stand_in(told, login.password, password))};
+  evidence.script_answers = line_of(told);
+  std::vector<policy::Step> steps;
+  const KumoVerifier verifier(std::move(policy));
+  co_await verifier.verify(attempt, evidence, gatherer, steps);
+  co_return steps;
+}
+
 bool KumoVerifier::serves(std::string_view mechanism) const {
   return policy_->handles(events::auth_plain) && (mechanism == "PLAIN" || mechanism == "LOGIN");
 }
@@ -152,6 +172,8 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
   Context context{.evidence = evidence,
                   .gatherer = gatherer,
                   .listener = policy.listener(evidence.session.listener)};
+  // Rules of another dialect may have noted something for their own stage.
+  const std::string noted = std::exchange(evidence.script_record, {});
   const std::string authz = attempt.authz_id.empty() ? attempt.authn_id : attempt.authz_id;
   const script::State::Push arguments = [&](lua_State* L) {
     script::stack::push(L, std::string_view(authz));
@@ -164,8 +186,14 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
   const script::State::Read results = [&](lua_State* L, int count) {
     read(L, count, attempt.authz_id, returned);
   };
-  const Policy::Ran ran = co_await policy.run(events::auth_plain, arguments, results, context,
-                                              {attempt.password.reveal()}, false);
+  Policy::Login login{.attempt = attempt, .password_stranger = {}};
+  const Policy::Ran ran = co_await policy.judge_login(arguments, results, context, login);
+  evidence.login = policy::LoginRecord{.verifier = policy.shared_definition(),
+                                       .mechanism = attempt.mechanism,
+                                       .authz_id = attempt.authz_id,
+                                       .authn_id = attempt.authn_id,
+                                       .password = std::move(login.password_stranger),
+                                       .script = std::exchange(evidence.script_record, noted)};
   AuthAnswer answer =
       ran.raised ? answer_of(policy, *ran.raised) : answer_of(attempt, std::move(returned));
   using Kind = policy::Verdict::Kind;
