@@ -88,9 +88,9 @@ std::vector<Cidr> networks_of(std::string_view name, const json::value& value) {
   return networks;
 }
 
-/// "192.0.2.1:25", "[2001:db8::1]:25".
+/// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" is what inet_aton() makes of it, every address.
 void read_address(Listener& listener, const std::string& text) {
-  const auto parsed = parse_address_and_port(text);
+  const auto parsed = parse_address_and_port(text.starts_with("0:") ? "0.0.0." + text : text);
   demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
   listener.address = parsed->address;
   listener.port = parsed->port;

@@ -47,6 +47,8 @@ class Policy {
   const std::vector<Listener>& listeners() const { return started_; }
   /// "policy.lua:3: ...": what is probably not meant.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// The same of what has its home in the configuration and no effect in a policy.
+  const std::vector<std::string>& elsewhere() const { return elsewhere_; }
   const PolicyOptions& options() const { return options_; }
   const ListenerFacts* listener(std::string_view name) const;
   script::World& world() const { return world_; }
@@ -66,7 +68,7 @@ class Policy {
   Policy(PolicyOptions options, script::World& world);
   void take_over(const Handlers& handlers);
   /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
-  void lint(const script::Files::Texts& texts);
+  void lint(const Handlers& handlers, const script::Files::Texts& texts);
 
   PolicyOptions options_;
   script::World& world_;
@@ -74,6 +76,7 @@ class Policy {
   std::map<std::string, std::string, std::less<>> places_;
   std::vector<Listener> started_;
   std::vector<std::string> warnings_;
+  std::vector<std::string> elsewhere_;
   std::string definition_;
 };
 
