@@ -544,25 +544,26 @@ function kumo.make_egress_path(options) end
 ---@deprecated
 function kumo.configure_accounting_db_path(...) end
 
----No effect here: replies of other hosts are kept as they came: in the trace of the message and in
----reports to its sender.
+---No effect here: replies of other hosts are kept as they came: in the log and in `postern queue
+---show`.
 ---@param ... any
 ---@deprecated
 function kumo.configure_bounce_classifier(...) end
 
----No effect here: logs are [log]; what became of a message is in its trace.
+---No effect here: logs are [log]; what became of mail is delivery.sent, delivery.deferred and
+---delivery.bounced in them.
 ---@param ... any
 ---@deprecated
 function kumo.configure_local_logs(...) end
 
----No effect here: what became of a message is in its trace and in the delivery log, both in the
----API.
+---No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---delivery.bounced.
 ---@param ... any
 ---@deprecated
 function kumo.configure_log_disposition_hook(...) end
 
----No effect here: what became of a message is in its trace and in the delivery log, both in the
----API.
+---No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---delivery.bounced.
 ---@param ... any
 ---@deprecated
 function kumo.configure_log_hook(...) end
@@ -1168,6 +1169,17 @@ function Message:from_header() end
 ---The addresses of To.
 ---@return AddressHeader|nil
 function Message:to_header() end
+
+---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
+---list, whatever they begin with; without a list all that begin with `X-`. Of several with one name
+---the lowest, or with `first` the topmost.
+---@param names? string[]
+---@param first? boolean
+function Message:import_x_headers(names, first) end
+
+---Removes the fields of the list; without a list all that begin with `X-`.
+---@param names? string[]
+function Message:remove_x_headers(names) end
 
 ---Removes every field of that name.
 ---@param name string

@@ -1,6 +1,7 @@
 #include "app/diagnostic.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -218,11 +219,20 @@ std::string Diagnostics::first_error() const {
   return {};
 }
 
+std::vector<const Diagnostic*> Diagnostics::first_of_each() const {
+  std::map<std::string_view, std::size_t> seen;
+  std::vector<const Diagnostic*> first;
+  for (const Diagnostic& one : list_) {
+    if (seen[one.code]++ < cap) first.push_back(&one);
+  }
+  return first;
+}
+
 std::string Diagnostics::render(bool color) const {
   std::string out;
-  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) {
-    if (i > 0) out += '\n';
-    out += app::render(list_[i], color);
+  for (const Diagnostic* one : first_of_each()) {
+    if (!out.empty()) out += '\n';
+    out += app::render(*one, color);
   }
   if (left_out() > 0) out += fmt::format("\nand {} more\n", left_out());
   return out;
@@ -230,7 +240,7 @@ std::string Diagnostics::render(bool color) const {
 
 std::string Diagnostics::json_lines() const {
   std::string out;
-  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) out += to_json(list_[i]) + '\n';
+  for (const Diagnostic* one : first_of_each()) out += to_json(*one) + '\n';
   if (left_out() > 0) out += fmt::format("{{\"left_out\":{}}}\n", left_out());
   return out;
 }

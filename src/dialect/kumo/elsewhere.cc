@@ -24,7 +24,7 @@ constexpr std::string_view machines =
 constexpr std::string_view memory = "[limits] memory bounds what messages take";
 constexpr std::string_view resolver = "every lookup asks the name servers in [dns]";
 constexpr std::string_view outcomes =
-    "what became of a message is in its trace and in the delivery log, both in the API";
+    "what became of mail is in the log: delivery.sent, delivery.deferred, delivery.bounced";
 constexpr std::string_view shaping =
     "retries are in [queue], connections and rates towards a destination in [[route]]";
 constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
@@ -33,9 +33,10 @@ constexpr std::string_view sources = "source addresses and their pools are [[egr
 constexpr Elsewhere table[] = {
     {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
     {"kumo.configure_bounce_classifier",
-     "replies of other hosts are kept as they came: in the "
-     "trace of the message and in reports to its sender"},
-    {"kumo.configure_local_logs", "logs are [log]; what became of a message is in its trace"},
+     "replies of other hosts are kept as they came: in the log and in `postern queue show`"},
+    {"kumo.configure_local_logs",
+     "logs are [log]; what became of mail is delivery.sent, delivery.deferred and delivery.bounced "
+     "in them"},
     {"kumo.configure_log_disposition_hook", outcomes},
     {"kumo.configure_log_hook", outcomes},
     {"kumo.configure_redis_throttles",

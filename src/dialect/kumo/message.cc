@@ -95,17 +95,7 @@ json::value get_meta(Call& call, Self, std::string name) {
 }
 
 void set_meta(Call& call, Self, std::string name, json::value value) {
-  MessageDraft& draft = draft_of(call);
-  for (const char* text : {"tenant", "campaign", "queue", "routing_domain"}) {
-    demand(name != text || value.is_string() || value.is_null(),
-           "the value of '" + name + "' must be a string");
-  }
-  demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
-  if (value.is_null()) {
-    draft.meta.erase(name);
-  } else {
-    draft.meta.insert_or_assign(name, std::move(value));
-  }
+  set_meta_of(call, name, std::move(value));
 }
 
 std::shared_ptr<EnvelopeAddress> sender(Call& call, Self) {
@@ -176,6 +166,20 @@ const script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+void set_meta_of(Call& call, const std::string& name, json::value value) {
+  MessageDraft& draft = draft_of(call);
+  for (const char* text : {"tenant", "campaign", "queue", "routing_domain"}) {
+    demand(name != text || value.is_string() || value.is_null(),
+           "the value of '" + name + "' must be a string");
+  }
+  demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
+  if (value.is_null()) {
+    draft.meta.erase(name);
+  } else {
+    draft.meta.insert_or_assign(name, std::move(value));
+  }
+}
 
 void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
   before = copy;

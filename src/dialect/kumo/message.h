@@ -49,6 +49,9 @@ script::HostTable message_functions();
 /// Those of its header and text.
 script::HostTable message_header_functions();
 
+/// msg:set_meta().
+void set_meta_of(script::Call& call, const std::string& name, json::value value);
+
 /// The message of the running hook; throws where there is none.
 MessageDraft& draft_of(script::Call& call);
 /// The same with its header read.

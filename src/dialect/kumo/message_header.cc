@@ -83,6 +83,56 @@ void remove_all(Call& call, Self, std::string name) {
   }
 }
 
+/// Of the fields that a list of names means; without one, of those that begin with `X-`.
+class Chosen {
+ public:
+  explicit Chosen(std::optional<json::value> names) {
+    if (!names || names->is_null()) return;
+    const bool none = names->is_object() && names->get_object().empty();
+    demand(names->is_array() || none, "a list of names of header fields is expected");
+    names_.emplace();
+    if (none) return;
+    for (const json::value& one : names->get_array()) {
+      demand(one.is_string(), "a list of names of header fields is expected");
+      names_->emplace_back(one.get_string());
+    }
+  }
+  bool has(std::string_view name) const {
+    if (!names_) return name.size() > 2 && iequals(name.substr(0, 2), "x-");
+    return std::any_of(names_->begin(), names_->end(),
+                       [&](const std::string& one) { return iequals(one, name); });
+  }
+
+ private:
+  std::optional<std::vector<std::string>> names_;
+};
+
+void remove_x_headers(Call& call, Self, std::optional<json::value> names) {
+  MessageDraft& draft = draft_with_header(call);
+  const Chosen chosen(std::move(names));
+  const auto gone = [&](const auto& field) { return chosen.has(field.name); };
+  if (std::erase_if(draft.header, gone) > 0) draft.header_changed = true;
+}
+
+/// The values by name as `get_meta` has them: "x_campaign_id"; of several fields the lowest.
+void import_x_headers(Call& call, Self, std::optional<json::value> names,
+                      std::optional<bool> first) {
+  const json::value found = call.told_by("import_x_headers", [&]() -> json::value {
+    const Chosen chosen(std::move(names));
+    json::object values;
+    for (const auto& field : draft_with_header(call).header) {
+      if (!chosen.has(field.name)) continue;
+      std::string name = lower(field.name);
+      std::replace(name.begin(), name.end(), '-', '_');
+      if (first.value_or(false) && values.contains(name)) continue;
+      values[name] = value_of(call, field);
+    }
+    return values;
+  });
+  if (!found.is_object()) return;
+  for (const auto& [name, value] : found.get_object()) set_meta_of(call, std::string(name), value);
+}
+
 std::string encoded_words(std::string_view value) {
   std::string out;
   while (!value.empty()) {
@@ -157,6 +207,14 @@ const script::HostFunction functions[] = {
      script::bind<&from_header>},
     {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
      script::bind<&to_header>},
+    {"Message:import_x_headers", "names?: string[], first?: boolean", "",
+     "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
+     "of the list, whatever they begin with; without a list all that begin with `X-`. Of several "
+     "with one name the lowest, or with `first` the topmost.",
+     script::bind<&import_x_headers>},
+    {"Message:remove_x_headers", "names?: string[]", "",
+     "Removes the fields of the list; without a list all that begin with `X-`.",
+     script::bind<&remove_x_headers>},
     {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
      script::bind<&remove_all>},
     {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
