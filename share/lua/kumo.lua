@@ -1171,13 +1171,13 @@ function Message:from_header() end
 function Message:to_header() end
 
 ---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
----list, whatever they begin with; without a list all that begin with `X-`. Of several with one name
+---list, whatever they begin with; without names all that begin with `X-`. Of several with one name
 ---the lowest, or with `first` the topmost.
 ---@param names? string[]
 ---@param first? boolean
 function Message:import_x_headers(names, first) end
 
----Removes the fields of the list; without a list all that begin with `X-`.
+---Removes the fields of the list; without names all that begin with `X-`.
 ---@param names? string[]
 function Message:remove_x_headers(names) end
 

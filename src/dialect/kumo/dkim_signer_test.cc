@@ -61,6 +61,7 @@ class Signing : public testing::Hooks {
   /// A policy that does this with each message.
   void on_message(const std::string& lines) {
     load("kumo.on('smtp_server_message_received', function(msg)\n" + lines + "\nend)");
+    evidence_.session.script.reset();  // a session keeps its policy
   }
   /// The message as it goes out, after all hooks.
   std::string sent() {

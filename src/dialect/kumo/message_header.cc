@@ -83,28 +83,28 @@ void remove_all(Call& call, Self, std::string name) {
   }
 }
 
-/// Of the fields that a list of names means; without one, of those that begin with `X-`.
+/// Of the fields that a list of names means; without one, or an empty one, of those that begin with
+/// `X-`.
 class Chosen {
  public:
   explicit Chosen(std::optional<json::value> names) {
     if (!names || names->is_null()) return;
     const bool none = names->is_object() && names->get_object().empty();
     demand(names->is_array() || none, "a list of names of header fields is expected");
-    names_.emplace();
     if (none) return;
     for (const json::value& one : names->get_array()) {
       demand(one.is_string(), "a list of names of header fields is expected");
-      names_->emplace_back(one.get_string());
+      names_.emplace_back(one.get_string());
     }
   }
   bool has(std::string_view name) const {
-    if (!names_) return name.size() > 2 && iequals(name.substr(0, 2), "x-");
-    return std::any_of(names_->begin(), names_->end(),
+    if (names_.empty()) return name.size() > 2 && iequals(name.substr(0, 2), "x-");
+    return std::any_of(names_.begin(), names_.end(),
                        [&](const std::string& one) { return iequals(one, name); });
   }
 
  private:
-  std::optional<std::vector<std::string>> names_;
+  std::vector<std::string> names_;
 };
 
 void remove_x_headers(Call& call, Self, std::optional<json::value> names) {
@@ -209,11 +209,11 @@ const script::HostFunction functions[] = {
      script::bind<&to_header>},
     {"Message:import_x_headers", "names?: string[], first?: boolean", "",
      "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
-     "of the list, whatever they begin with; without a list all that begin with `X-`. Of several "
+     "of the list, whatever they begin with; without names all that begin with `X-`. Of several "
      "with one name the lowest, or with `first` the topmost.",
      script::bind<&import_x_headers>},
     {"Message:remove_x_headers", "names?: string[]", "",
-     "Removes the fields of the list; without a list all that begin with `X-`.",
+     "Removes the fields of the list; without names all that begin with `X-`.",
      script::bind<&remove_x_headers>},
     {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
      script::bind<&remove_all>},
