@@ -173,6 +173,14 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   return out;
 }
 
+std::string on_one_line(const Diagnostic& diagnostic) {
+  const std::string place = diagnostic.line > 0       ? fmt::format("{}:{}:{}: ", diagnostic.file,
+                                                                    diagnostic.line, diagnostic.column)
+                            : diagnostic.file.empty() ? std::string()
+                                                      : diagnostic.file + ": ";
+  return shown(place + diagnostic.message);
+}
+
 std::string to_json(const Diagnostic& diagnostic) {
   std::string message = shown(diagnostic.message);
   if (!diagnostic.label.empty()) message += ": " + shown(diagnostic.label);
@@ -210,11 +218,7 @@ void Diagnostics::sort() {
 std::string Diagnostics::first_error() const {
   for (const Diagnostic& each : list_) {
     if (each.severity != Severity::error) continue;
-    const std::string place = each.line > 0
-                                  ? fmt::format("{}:{}:{}: ", each.file, each.line, each.column)
-                              : each.file.empty() ? std::string()
-                                                  : each.file + ": ";
-    return shown(place + each.message);
+    return on_one_line(each);
   }
   return {};
 }

@@ -31,6 +31,8 @@ struct Diagnostic {
 
 /// The block of lines a person reads. Without a place it is the first and last line only.
 std::string render(const Diagnostic& diagnostic, bool color = false);
+/// "postern.toml:3:1: unknown key `x`", for a log.
+std::string on_one_line(const Diagnostic& diagnostic);
 /// {"code","severity","file","line","col","endCol","message","hint"} on one line.
 std::string to_json(const Diagnostic& diagnostic);
 
@@ -51,7 +53,7 @@ class Diagnostics {
   bool empty() const { return list_.empty(); }
   const std::vector<Diagnostic>& list() const { return list_; }
   std::size_t left_out() const { return list_.size() - first_of_each().size(); }
-  /// The first error on one line, for a log: "postern.toml:3:1: unknown key `x`". Empty: none.
+  /// The first error on one line. Empty: none.
   std::string first_error() const;
   /// By place in the file; those without a place come last.
   void sort();

@@ -271,6 +271,12 @@ TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
   load(text);
   EXPECT_EQ(verified(sent()), "pass example.com");
   EXPECT_THAT(sent(), HasSubstr("h=from:from:subject:subject;"));
+  evidence_.script_answers = decision_.script;
+  evidence_.offline = true;
+  evidence_.copies.clear();
+  EXPECT_EQ(verdict(policy::Stage::message), "pass") << "again, from the record alone";
+  evidence_.offline = false;
+  evidence_.copies.clear();
   // No block for that domain: the additional signature stands in for it.
   receive("From: bob@other.example\r\n\r\nx\r\n");
   evidence_.copies.clear();
