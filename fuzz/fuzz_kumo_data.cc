@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/data_file.h"
+#include "dialect/kumo/dkim_data.h"
 #include "dialect/kumo/listener_domains.h"
 #include "dialect/kumo/tenant_lint.h"
 #include "invariant.h"
@@ -33,6 +34,25 @@ void check_decisions(const QueuesConfig& config, std::string_view text) {
   }
 }
 
+/// What the helper's Lua text relies on.
+void check_signatures(const json::object& data) {
+  const json::object& base = data.at("base").as_object();
+  for (const char* section : {"domain", "signature"}) {
+    for (const auto& [name, settings] : data.at(section).as_object()) {
+      const json::object& keys = settings.as_object();
+      must(keys.contains("selector") || base.contains("selector"), "a selector is named");
+      for (const char* key : {"selector", "filename", "domain"}) {
+        must(!keys.contains(key) || keys.at(key).is_string(), "a text is one");
+      }
+    }
+  }
+  const json::value* more = base.if_contains("additional_signatures");
+  if (more == nullptr || !more->is_array()) return;
+  for (const json::value& name : more->get_array()) {
+    must(data.at("signature").as_object().contains(name.as_string()), "a signature is defined");
+  }
+}
+
 void check_file(const std::string& name, std::string_view text) {
   const auto file = parse_data(name, text);
   if (!file) {
@@ -46,6 +66,7 @@ void check_file(const std::string& name, std::string_view text) {
     must(file->value.find_pointer(pointer, error) != nullptr, "a key that is there has a line");
   }
   if (const auto queues = load_queues({*file, *file})) check_decisions(*queues, text);
+  if (const auto signatures = load_dkim_data({*file, *file})) check_signatures(*signatures);
   if (const auto domains = load_listener_domains({*file})) {
     const ListenerDomain* found = find_listener_domain(*domains, "a.example", "192.0.2.1:25");
     if (found) (void)parameters_for(*found, "192.0.2.9:4000", "scott");

@@ -231,6 +231,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       .address = "192.0.2.1:25", .hostname = "mx.example.org", .relay_hosts = {}, .meta = {}};
   const auto began = Clock::now();
   (void)lint_names("policy.lua", options.text, all_functions());
+  (void)key_source_events(options.text);
   if (const auto policy = Policy::load(std::move(options), world)) judge(*policy);
   // Ten calls of 200 ms; sanitizers are slow, and so is a busy machine.
   must(Clock::now() - began < std::chrono::seconds(20), "budgets hold");

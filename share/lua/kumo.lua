@@ -100,6 +100,31 @@
 ---@field peer? table<string, ListenerOptions> By network: what is otherwise for its clients. The closest network counts; `listen` and `max_connections` are not among it.
 ---@field via? table<string, ListenerOptions> The same by the network of the address they came to; comes behind `peer`.
 
+---Of a signer.
+---@class DkimParameters
+---@field domain string Who signs (d=).
+---@field selector string Of the key's record (s=).
+---@field headers string[] The fields that are signed; From must be one.
+---@field key KeySource RSA of 1024 to 4096 bits or Ed25519, PEM, without a passphrase.
+---@field over_sign? boolean Each field once more than it is there, so that none can be added.
+---@field expiration? integer Seconds for which the signature is good (x=).
+---@field agent_user_identifier? string On whose behalf it is signed (i=).
+---@field header_canonicalization? 'Relaxed'|'Simple' Else 'Relaxed'.
+---@field body_canonicalization? 'Relaxed'|'Simple' Else 'Relaxed'.
+---@field ttl? number Accepted, without effect: see kumo.memoize.
+
+---What the shaping helper gives; nothing takes it here.
+---@class Shaper
+---@field get_egress_path_config function No effect here.
+---@field get_queue_config function No effect here.
+---@field should_enqueue_log_record function No effect here.
+---@field setup_publish function No effect here.
+
+---What the warm-up helper gives; nothing takes it here.
+---@class Warmer
+---@field wrap fun(handler: function): function The handler as it is.
+---@field apply_to_params function No effect here.
+
 ---@class kumo
 kumo = {}
 
@@ -266,6 +291,36 @@ function kumo.dns.ptr_host(ip) end
 ---@param ip string
 ---@return string
 function kumo.dns.reverse_ip(ip) end
+
+---No effect here: every lookup asks the name servers in [dns].
+---@param ... any
+---@deprecated
+function kumo.dns.configure_resolver(...) end
+
+---No effect here: every lookup asks the name servers in [dns].
+---@param ... any
+---@deprecated
+function kumo.dns.configure_unbound_resolver(...) end
+
+---No effect here: every lookup asks the name servers in [dns].
+---@param ... any
+---@deprecated
+function kumo.dns.define_resolver(...) end
+
+---No effect here: every lookup asks the name servers in [dns].
+---@param ... any
+---@deprecated
+function kumo.dns.set_mx_concurrency_limit(...) end
+
+---No effect here: every lookup asks the name servers in [dns].
+---@param ... any
+---@deprecated
+function kumo.dns.set_mx_negative_cache_ttl(...) end
+
+---No effect here: [dns] timeout bounds one question.
+---@param ... any
+---@deprecated
+function kumo.dns.set_mx_timeout(...) end
 
 ---@class kumo.encode
 kumo.encode = {}
@@ -594,6 +649,192 @@ function kumo.start_esmtp_listener(options) end
 ---@param options ListenerDomain
 ---@return ListenerDomain
 function kumo.make_listener_domain(options) end
+
+---The options, checked. Nothing takes them here: `get_queue_config` is never fired.
+---@param options table
+---@return table
+function kumo.make_queue_config(options) end
+
+---The options. Nothing takes them here: source addresses are [[egress]].
+---@param options table
+---@return table
+function kumo.make_egress_source(options) end
+
+---The options. Nothing takes them here: pools of source addresses are [[egress]].
+---@param options table
+---@return table
+function kumo.make_egress_pool(options) end
+
+---The options. Nothing takes them here: TLS towards other hosts is in [relay], connections and
+---rates in [[route]].
+---@param options table
+---@return table
+function kumo.make_egress_path(options) end
+
+---No effect here: counts are kept below [server] data_dir.
+---@param ... any
+---@deprecated
+function kumo.configure_accounting_db_path(...) end
+
+---No effect here: replies of other hosts are kept as they came: in the log and in `postern queue
+---show`.
+---@param ... any
+---@deprecated
+function kumo.configure_bounce_classifier(...) end
+
+---No effect here: logs are [log]; what became of mail is delivery.sent, delivery.deferred and
+---delivery.bounced in them.
+---@param ... any
+---@deprecated
+function kumo.configure_local_logs(...) end
+
+---No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---delivery.bounced.
+---@param ... any
+---@deprecated
+function kumo.configure_log_disposition_hook(...) end
+
+---No effect here: what became of mail is in the log: delivery.sent, delivery.deferred,
+---delivery.bounced.
+---@param ... any
+---@deprecated
+function kumo.configure_log_hook(...) end
+
+---No effect here: limits are this gateway's own: [limits], [auth] and messages_per_minute in
+---[[route]].
+---@param ... any
+---@deprecated
+function kumo.configure_redis_throttles(...) end
+
+---Not available in Postern: refuse suppressed recipients at `smtp_server_rcpt_to`, for instance
+---from a database.
+---@param ... any
+---@deprecated
+function kumo.configure_suppression_store(...) end
+
+---No effect here: source addresses and their pools are [[egress]].
+---@param ... any
+---@deprecated
+function kumo.define_egress_pool(...) end
+
+---No effect here: source addresses and their pools are [[egress]].
+---@param ... any
+---@deprecated
+function kumo.define_egress_source(...) end
+
+---No effect here: the queue lies below [server] data_dir.
+---@param ... any
+---@deprecated
+function kumo.define_spool(...) end
+
+---No effect here: SIGHUP reads the policy and its files again.
+---@param ... any
+---@deprecated
+function kumo.set_config_monitor_globs(...) end
+
+---No effect here: [log] level says what is logged.
+---@param ... any
+---@deprecated
+function kumo.set_diagnostic_log_filter(...) end
+
+---No effect here: no mail comes in by HTTP.
+---@param ... any
+---@deprecated
+function kumo.set_httpinject_recipient_rate_limit(...) end
+
+---No effect here: no mail comes in by HTTP.
+---@param ... any
+---@deprecated
+function kumo.set_httpinject_threads(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_logging_threads(...) end
+
+---No effect here: caches are bounded; `capacity` of kumo.memoize is heeded.
+---@param ... any
+---@deprecated
+function kumo.set_lruttl_cache_capacity(...) end
+
+---No effect here: there is one Lua machine for each thread, [server] threads; what a hook may spend
+---is in [lua].
+---@param ... any
+---@deprecated
+function kumo.set_lua_gc_on_put(...) end
+
+---No effect here: there is one Lua machine for each thread, [server] threads; what a hook may spend
+---is in [lua].
+---@param ... any
+---@deprecated
+function kumo.set_max_lua_context_age(...) end
+
+---No effect here: there is one Lua machine for each thread, [server] threads; what a hook may spend
+---is in [lua].
+---@param ... any
+---@deprecated
+function kumo.set_max_lua_context_use_count(...) end
+
+---No effect here: there is one Lua machine for each thread, [server] threads; what a hook may spend
+---is in [lua].
+---@param ... any
+---@deprecated
+function kumo.set_max_spare_lua_contexts(...) end
+
+---No effect here: [limits] memory bounds what messages take.
+---@param ... any
+---@deprecated
+function kumo.set_memory_hard_limit(...) end
+
+---No effect here: [limits] memory bounds what messages take.
+---@param ... any
+---@deprecated
+function kumo.set_memory_low_thresh(...) end
+
+---No effect here: [limits] memory bounds what messages take.
+---@param ... any
+---@deprecated
+function kumo.set_memory_soft_limit(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_qmaint_threads(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_ready_qmaint_threads(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_readyq_threads(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_smtpsrv_threads(...) end
+
+---No effect here: event loops are [server] threads.
+---@param ... any
+---@deprecated
+function kumo.set_spoolin_threads(...) end
+
+---No effect here: KumoMTA has no use for it any more either.
+---@param ... any
+---@deprecated
+function kumo.set_timeq_spawn_reinsertion(...) end
+
+---No effect here: the HTTP API listens on [api] address, with tokens; no mail comes in by HTTP.
+---@param ... any
+---@deprecated
+function kumo.start_http_listener(...) end
+
+---No effect here: source addresses and their pools are [[egress]].
+---@param ... any
+---@deprecated
+function kumo.start_proxy_listener(...) end
 
 ---A function that remembers the results of `f` by its arguments: for `ttl`, at most `capacity` of
 ---them, in one cache for all threads; nil and false for `negative_ttl`. Who asks for what is being
@@ -1061,6 +1302,17 @@ function Message:from_header() end
 ---@return AddressHeader|nil
 function Message:to_header() end
 
+---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
+---list, whatever they begin with; without names all that begin with `X-`. Of several with one name
+---the lowest, or with `first` the topmost.
+---@param names? string[]
+---@param first? boolean
+function Message:import_x_headers(names, first) end
+
+---Removes the fields of the list; without names all that begin with `X-`.
+---@param names? string[]
+function Message:remove_x_headers(names) end
+
 ---Removes every field of that name.
 ---@param name string
 function Message:remove_all_named_headers(name) end
@@ -1085,6 +1337,12 @@ function Message:get_data() end
 ---@param data string
 function Message:set_data(data) end
 
+---Signs the message as it is now and puts the DKIM-Signature field in front. What is changed behind
+---it breaks the signature. A signature that cannot be made is an error: such mail does not go
+---unsigned.
+---@param signer DkimSigner
+function Message:dkim_sign(signer) end
+
 ---What the DKIM signatures of the message as it came are worth, at most ten; without a signature an
 ---empty list. Like all verdicts here it is found out once, whoever asks.
 ---@param resolver? string
@@ -1101,6 +1359,32 @@ function Message:arc_verify(resolver) end
 ---@param server_id string
 ---@param results AuthenticationResult[]
 function Message:add_authentication_results(server_id, results) end
+
+---@class kumo.dkim
+kumo.dkim = {}
+
+---What signs for a domain. `headers` are the fields that are signed, From among them; `over_sign`
+---signs each once more than it is there, so that none can be added. The key is read now, PEM: make
+---signers in a function that kumo.memoize remembers when it comes from Vault or a database. Only
+---`key_data`, files and Vault, or a handler, hold it; no record does. `ttl` has no effect.
+---@param parameters DkimParameters
+---@return DkimSigner
+function kumo.dkim.rsa_sha256_signer(parameters) end
+
+---The same with an Ed25519 key (RFC 8463).
+---@param parameters DkimParameters
+---@return DkimSigner
+function kumo.dkim.ed25519_signer(parameters) end
+
+---No effect here: signatures are made by the threads for blocking work.
+---@param ... any
+---@deprecated
+function kumo.dkim.set_signing_threads(...) end
+
+---@class DkimSigner
+---@field domain string Who signs.
+---@field selector string Of the key's record.
+local DkimSigner = {}
 
 ---@class kumo.spf
 kumo.spf = {}
@@ -1144,6 +1428,15 @@ function kumo.postern.queues_load(sources) end
 ---@param sources (string|table)[]
 ---@return ListenerDomains
 function kumo.postern.listener_domains_load(sources) end
+
+---Reports that a helper module has no effect here.
+---@param name string
+function kumo.postern.elsewhere(name) end
+
+---Reads and checks the data files of the dkim_sign helper; only while the policy loads.
+---@param sources (string|table)[]
+---@return table
+function kumo.postern.dkim_data_load(sources) end
 
 ---@class QueuesConfig
 ---@field tenant_header string|nil The header that names the tenant.

@@ -179,13 +179,16 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   for (const std::string& warning : lua.loaded->warnings()) {
     lines.push_back({"warning", "", warning});
   }
-  for (const ScriptRuntime::Line& line : lines) {
-    Diagnostic diagnostic =
-        placed(line.place.empty() ? line.text : line.place + ": " + line.text, folder);
+  const auto warn = [&](std::string_view code, const std::string& text) {
+    Diagnostic diagnostic = placed(text, folder);
     diagnostic.severity = Severity::warning;
-    diagnostic.code = "L004";
+    diagnostic.code = code;
     diagnostics.add(std::move(diagnostic));
+  };
+  for (const ScriptRuntime::Line& line : lines) {
+    warn("L004", line.place.empty() ? line.text : line.place + ": " + line.text);
   }
+  for (const std::string& text : lua.loaded->elsewhere()) warn("L005", text);
   check_listeners(lua, diagnostics);
   if (lua.listeners) config.listeners.clear();
   for (const kumo::Listener& one : lua.loaded->listeners()) {

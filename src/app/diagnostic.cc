@@ -1,6 +1,7 @@
 #include "app/diagnostic.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 
 #include <fmt/format.h>
@@ -172,6 +173,14 @@ std::string render(const Diagnostic& diagnostic, bool color) {
   return out;
 }
 
+std::string on_one_line(const Diagnostic& diagnostic) {
+  const std::string place = diagnostic.line > 0       ? fmt::format("{}:{}:{}: ", diagnostic.file,
+                                                                    diagnostic.line, diagnostic.column)
+                            : diagnostic.file.empty() ? std::string()
+                                                      : diagnostic.file + ": ";
+  return shown(place + diagnostic.message);
+}
+
 std::string to_json(const Diagnostic& diagnostic) {
   std::string message = shown(diagnostic.message);
   if (!diagnostic.label.empty()) message += ": " + shown(diagnostic.label);
@@ -209,20 +218,25 @@ void Diagnostics::sort() {
 std::string Diagnostics::first_error() const {
   for (const Diagnostic& each : list_) {
     if (each.severity != Severity::error) continue;
-    const std::string place = each.line > 0
-                                  ? fmt::format("{}:{}:{}: ", each.file, each.line, each.column)
-                              : each.file.empty() ? std::string()
-                                                  : each.file + ": ";
-    return shown(place + each.message);
+    return on_one_line(each);
   }
   return {};
 }
 
+std::vector<const Diagnostic*> Diagnostics::first_of_each() const {
+  std::map<std::string_view, std::size_t> seen;
+  std::vector<const Diagnostic*> first;
+  for (const Diagnostic& one : list_) {
+    if (seen[one.code]++ < cap) first.push_back(&one);
+  }
+  return first;
+}
+
 std::string Diagnostics::render(bool color) const {
   std::string out;
-  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) {
-    if (i > 0) out += '\n';
-    out += app::render(list_[i], color);
+  for (const Diagnostic* one : first_of_each()) {
+    if (!out.empty()) out += '\n';
+    out += app::render(*one, color);
   }
   if (left_out() > 0) out += fmt::format("\nand {} more\n", left_out());
   return out;
@@ -230,7 +244,7 @@ std::string Diagnostics::render(bool color) const {
 
 std::string Diagnostics::json_lines() const {
   std::string out;
-  for (std::size_t i = 0; i < std::min(list_.size(), cap); ++i) out += to_json(list_[i]) + '\n';
+  for (const Diagnostic* one : first_of_each()) out += to_json(*one) + '\n';
   if (left_out() > 0) out += fmt::format("{{\"left_out\":{}}}\n", left_out());
   return out;
 }

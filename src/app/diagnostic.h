@@ -31,6 +31,8 @@ struct Diagnostic {
 
 /// The block of lines a person reads. Without a place it is the first and last line only.
 std::string render(const Diagnostic& diagnostic, bool color = false);
+/// "postern.toml:3:1: unknown key `x`", for a log.
+std::string on_one_line(const Diagnostic& diagnostic);
 /// {"code","severity","file","line","col","endCol","message","hint"} on one line.
 std::string to_json(const Diagnostic& diagnostic);
 
@@ -42,16 +44,16 @@ std::string_view line_of(std::string_view text, std::uint32_t number);
 /// The diagnostics of one load, in the order they were found.
 class Diagnostics {
  public:
-  /// More than this many are counted, not shown.
-  static constexpr std::size_t cap = 20;
+  /// More than this many of one code are counted, not shown: many of a kind hide no other.
+  static constexpr std::size_t cap = 40;
 
   void add(Diagnostic diagnostic);
   std::size_t errors() const { return errors_; }
   std::size_t warnings() const { return warnings_; }
   bool empty() const { return list_.empty(); }
   const std::vector<Diagnostic>& list() const { return list_; }
-  std::size_t left_out() const { return list_.size() > cap ? list_.size() - cap : 0; }
-  /// The first error on one line, for a log: "postern.toml:3:1: unknown key `x`". Empty: none.
+  std::size_t left_out() const { return list_.size() - first_of_each().size(); }
+  /// The first error on one line. Empty: none.
   std::string first_error() const;
   /// By place in the file; those without a place come last.
   void sort();
@@ -62,6 +64,9 @@ class Diagnostics {
   std::string json_lines() const;
 
  private:
+  /// Those that are shown.
+  std::vector<const Diagnostic*> first_of_each() const;
+
   std::vector<Diagnostic> list_;
   std::size_t errors_ = 0;
   std::size_t warnings_ = 0;

@@ -108,22 +108,28 @@ TEST(Diagnostic, json_has_the_documented_members) {
   EXPECT_EQ(object.at("hint"), "rename the key, or see `postern help C012`");
 }
 
-TEST(Diagnostics, twenty_are_shown_and_the_rest_counted) {
+TEST(Diagnostics, forty_of_a_code_are_shown_and_the_rest_counted) {
   Diagnostics diagnostics;
-  for (std::uint32_t i = 0; i < 25; ++i) {
+  for (std::uint32_t i = 0; i < 45; ++i) {
     Diagnostic diagnostic = sample();
     diagnostic.line = 100 - i;
     diagnostics.add(diagnostic);
   }
   diagnostics.sort();
-  EXPECT_EQ(diagnostics.errors(), 25u);
+  EXPECT_EQ(diagnostics.errors(), 45u);
   EXPECT_EQ(diagnostics.left_out(), 5u);
-  EXPECT_EQ(diagnostics.list().front().line, 76u);
+  EXPECT_EQ(diagnostics.list().front().line, 56u);
   const std::string text = diagnostics.render();
   EXPECT_THAT(text, HasSubstr("postern.toml:95:1"));
   EXPECT_THAT(text, Not(HasSubstr("postern.toml:96:1")));
   EXPECT_THAT(text, testing::EndsWith("\nand 5 more\n"));
   EXPECT_THAT(diagnostics.json_lines(), testing::EndsWith("{\"left_out\":5}\n"));
+  Diagnostic another = sample();
+  another.code = "L004";
+  another.message = "another thing";
+  diagnostics.add(another);
+  EXPECT_EQ(diagnostics.left_out(), 5u);
+  EXPECT_THAT(diagnostics.render(), HasSubstr("another thing"));
 }
 
 TEST(Diagnostics, the_first_error_fits_on_one_line) {

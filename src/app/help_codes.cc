@@ -161,11 +161,19 @@ constexpr CodePage pages[] = {
      "Postern does not start.",
      "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
     {"L004", "a warning of the Lua policy",
-     "The policy loads and something in it is probably not meant: a handler of an event that is "
-     "never fired, a function of `kumo` that there is not, a tenant that every sender may claim, "
+     "The policy loads and something in it is probably not meant: a handler of an event that "
+     "nobody knows, a function of `kumo` that there is not, a tenant that every sender may claim, "
      "an "
      "option without effect, or a line that the policy itself logged as a warning while it loaded "
      "(`kumo.log_warn`).",
+     "", "[lua]\nmode = \"shadow\"\n"},
+    {"L005", "set elsewhere",
+     "A policy written for KumoMTA configures here what Postern's own configuration has, or "
+     "handles an event of KumoMTA that Postern never fires: spool, logs, HTTP, source addresses, "
+     "retries, rates. The call does nothing, and the message says where the thing is set. Compare "
+     "the values, set those that matter there, and the line may stay: the same file then runs in "
+     "both. docs/lua-api.md has all such names. What mail could evade if it were passed over "
+     "silently is an error, L001, and not this warning.",
      "", "[lua]\nmode = \"shadow\"\n"},
     {"V001", "the .vsl policy did not load",
      "The message has the file, line and column in the policy. All of the files are read and "

@@ -111,6 +111,10 @@ void reload(Instance& instance, const ServeOptions& options) {
   };
   if (!result.ok()) return failed(result.diagnostics.first_error());
   if (auto done = instance.reload(result.config); !done) return failed(done.error().message);
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    if (one.severity != Severity::warning) continue;
+    log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
+  }
   telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
   telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
       std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));

@@ -2,8 +2,13 @@
 
 #include "dialect/kumo/auth_results.h"
 #include "dialect/kumo/cidr_map_bind.h"
+#include "dialect/kumo/dkim_data.h"
+#include "dialect/kumo/dkim_signer.h"
 #include "dialect/kumo/domain_map_bind.h"
+#include "dialect/kumo/egress.h"
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/events.h"
+#include "dialect/kumo/helper_modules.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/message.h"
@@ -149,6 +154,29 @@ constexpr DataField listener_fields[] = {
      "The same by the network of the address they came to; comes behind `peer`."},
 };
 
+constexpr DataField dkim_fields[] = {
+    {"domain", "string", "Who signs (d=)."},
+    {"selector", "string", "Of the key's record (s=)."},
+    {"headers", "string[]", "The fields that are signed; From must be one."},
+    {"key", "KeySource", "RSA of 1024 to 4096 bits or Ed25519, PEM, without a passphrase."},
+    {"over_sign?", "boolean", "Each field once more than it is there, so that none can be added."},
+    {"expiration?", "integer", "Seconds for which the signature is good (x=)."},
+    {"agent_user_identifier?", "string", "On whose behalf it is signed (i=)."},
+    {"header_canonicalization?", "'Relaxed'|'Simple'", "Else 'Relaxed'."},
+    {"body_canonicalization?", "'Relaxed'|'Simple'", "Else 'Relaxed'."},
+    {"ttl?", "number", "Accepted, without effect: see kumo.memoize."},
+};
+constexpr DataField shaper_fields[] = {
+    {"get_egress_path_config", "function", "No effect here."},
+    {"get_queue_config", "function", "No effect here."},
+    {"should_enqueue_log_record", "function", "No effect here."},
+    {"setup_publish", "function", "No effect here."},
+};
+constexpr DataField warmer_fields[] = {
+    {"wrap", "fun(handler: function): function", "The handler as it is."},
+    {"apply_to_params", "function", "No effect here."},
+};
+
 constexpr DataType types[] = {
     {"Duration", "Seconds, or a text such as `10s`, `5 minutes`, `1h 30m`.", "number|string", {}},
     {"KeySource",
@@ -175,6 +203,9 @@ constexpr DataType types[] = {
      {}},
     {"ListenerDomain", "Who may send to or from a domain.", "", listener_domain_fields},
     {"ListenerOptions", "Of a listener that a policy starts.", "", listener_fields},
+    {"DkimParameters", "Of a signer.", "", dkim_fields},
+    {"Shaper", "What the shaping helper gives; nothing takes it here.", "", shaper_fields},
+    {"Warmer", "What the warm-up helper gives; nothing takes it here.", "", warmer_fields},
 };
 
 }  // namespace
@@ -183,15 +214,18 @@ std::vector<script::HostTable> all_functions() {
   std::vector<script::HostTable> tables = library();
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
-        cidr_map_functions(), script::HostTable(memoize_functions)}) {
+        message_header_functions(), dkim_signer_functions(), auth_results_functions(),
+        listener_functions(), queues_functions(), domain_map_functions(), cidr_map_functions(),
+        egress_functions(), elsewhere_functions(), dkim_data_functions(),
+        script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }
   return tables;
 }
 
 std::span<const script::SharedClass> shared_classes() {
-  static const script::SharedClass classes[] = {domain_map_class(), cidr_map_class()};
+  static const script::SharedClass classes[] = {domain_map_class(), cidr_map_class(),
+                                                dkim_signer_class()};
   return classes;
 }
 
@@ -201,7 +235,12 @@ std::span<const Module> all_modules() {
       {"policy-extras.listener_domains", listener_domains_module_text(), listener_domains_module},
       {"policy-extras.mail_auth", mail_auth_module_text(), mail_auth_module},
   };
-  return modules;
+  static const std::vector<Module> all = [] {
+    std::vector<Module> list(std::begin(modules), std::end(modules));
+    for (const Module& one : helper_modules()) list.push_back(one);
+    return list;
+  }();
+  return all;
 }
 
 std::span<const DataType> all_types() { return types; }

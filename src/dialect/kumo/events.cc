@@ -3,14 +3,18 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/elsewhere.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
 
 namespace {
 
+constexpr Event::Kind never = Event::Kind::never;
+constexpr Event::Kind refused = Event::Kind::refused;
+
 constexpr Event known[] = {
-    {"pre_init", "", "", "Once, before `init`.", true, true},
+    {"pre_init", "", "", "Once, before `init`.", Event::Kind::fired, true},
     {"init", "", "", "Once, when the policy has loaded; starts listeners."},
     {"smtp_server_connection_accepted", "conn_meta: ConnMeta", "",
      "Before the greeting. A refusal takes its place and closes."},
@@ -36,45 +40,56 @@ constexpr Event known[] = {
      "integer|nil, string|nil",
      "Before a reply that answers a command, or that refuses a connection: other words, or another "
      "code of the same class. `command` holds no credential."},
-    {"smtp_server_get_dynamic_parameters", "", "", "", false},
-    {"smtp_server_split_transaction", "", "", "", false},
-    {"get_queue_config", "", "", "", false, true},
-    {"get_egress_pool", "", "", "", false},
-    {"get_egress_source", "", "", "", false},
-    {"get_egress_path_config", "", "", "", false},
-    {"get_acl_definition", "", "", "", false, true},
-    {"http_server_validate_auth_basic", "", "", "", false},
-    {"http_message_generated", "", "", "", false},
-    {"smtp_client_rewrite_delivery_status", "", "", "", false},
-    {"requeue_message", "", "", "", false},
-    {"spool_message_enqueued", "", "", "", false},
-    {"should_enqueue_log_record", "", "", "", false},
-    {"throttle_insert_ready_queue", "", "", "", false, true},
-    {"validate_config", "", "", "", false},
+    // A handler may narrow who relays by it, and what TLS is asked for.
+    {"smtp_server_get_dynamic_parameters", "", "",
+     "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
+     refused},
+    // With deferred_queue it stands in for the handler that checks tenants and senders.
+    {"smtp_server_message_deferred_inject", "", "",
+     "messages are always given to `smtp_server_message_received`; register the handler for that",
+     refused},
+    {"smtp_server_split_transaction", "", "",
+     "`smtp_server_message_received` is called for each recipient, and the queue puts together "
+     "what "
+     "goes to one host",
+     never},
+    {"get_queue_config", "", "",
+     "retries and ages are in [queue], where mail goes is in [[route]], its source addresses are "
+     "[[egress]]",
+     never},
+    {"get_egress_pool", "", "", "pools of source addresses are [[egress]]", never},
+    {"get_egress_source", "", "", "source addresses are [[egress]]", never},
+    {"get_egress_path_config", "", "",
+     "TLS towards other hosts is in [relay], connections and rates are in [[route]]", never},
+    {"get_site_config", "", "", "connections and rates are in [[route]]", never},
+    // It guards KumoMTA's HTTP routes, of which there is none here.
+    {"get_acl_definition", "", "", "who may use the API is said by accounts, teams and tokens",
+     never},
+    {"http_server_validate_auth_basic", "", "",
+     "who may use the API is said by accounts, teams and tokens", never},
+    {"http_message_generated", "", "",
+     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
+    {"http_message_injected", "", "",
+     "no mail comes in by HTTP; `smtp_server_message_received` has what comes by SMTP", never},
+    {"smtp_client_rewrite_delivery_status", "", "", "replies of other hosts count as they are",
+     never},
+    {"requeue_message", "", "", "retries are in [queue]", never},
+    {"rebind_message", "", "", "operators move mail with `postern queue`", never},
+    {"spool_message_enqueued", "", "", "what waits is shown by `postern queue`", never},
+    {"spool_message_enumerated", "", "", "what waits is shown by `postern queue`", never},
+    {"should_enqueue_log_record", "", "",
+     "what became of mail is in the log: delivery.sent, delivery.deferred, delivery.bounced",
+     never},
+    {"shutdown_logging", "", "", "logs are [log]", never},
+    {"throttle_insert_ready_queue", "", "", "rates towards a destination are in [[route]]", never},
+    {"xfer_message_received", "", "", "mail comes in by SMTP alone", never},
+    {"proxy_init", "", "", "there is no proxy server; source addresses are [[egress]]", never},
+    {"proxy_server_auth_rfc1929", "", "", "there is no proxy server", never},
+    {"tsa_init", "", "", "connections and rates towards a destination are in [[route]]", never},
+    {"tsa_load_shaping_data", "", "",
+     "connections and rates towards a destination are in [[route]]", never},
+    {"validate_config", "", "", "`postern check` validates what the policy loads", never},
 };
-
-/// Two words as a typist confuses them: a letter more, less, other, or two swapped.
-bool alike(std::string_view a, std::string_view b) {
-  if (a.size() > b.size()) std::swap(a, b);
-  if (b.size() - a.size() > 1) return false;
-  const auto [x, y] = std::mismatch(a.begin(), a.end(), b.begin());
-  const std::string_view rest_a(x, a.end());
-  const std::string_view rest_b(y, b.end());
-  if (rest_a.size() < rest_b.size()) return rest_a == rest_b.substr(1);
-  if (rest_a.empty() || rest_a.substr(1) == rest_b.substr(1)) return true;
-  return rest_a.size() > 1 && rest_a[0] == rest_b[1] && rest_a[1] == rest_b[0] &&
-         rest_a.substr(2) == rest_b.substr(2);
-}
-
-std::string warning_about(const std::string& name) {
-  const Event* event = event_named(name);
-  if (event != nullptr) return "Postern never fires `" + name + "`";
-  std::string text = "nothing but a key source of the policy fires an event named `" + name + "`";
-  for (const Event& one : known) {
-    if (alike(name, one.name)) return text + "; did you mean `" + std::string(one.name) + "`?";
-  }
-  return text;
-}
 
 void on(script::Call& call, std::string name, script::Function handler) {
   Handlers& handlers = call.state().user<Handlers>();
@@ -82,13 +97,16 @@ void on(script::Call& call, std::string name, script::Function handler) {
                  "kumo.on inside an event handler: register handlers at the top of the policy");
   const std::string place = call.state().place();
   const Event* event = event_named(name);
+  if (event != nullptr && event->kind == Event::Kind::refused) {
+    throw std::runtime_error(name + " is not available in Postern: " + std::string(event->help));
+  }
   std::vector<Handler>& registered = handlers.by_event[name];
-  if (!registered.empty() && (event == nullptr || !event->several)) {
+  if (!registered.empty() && (event == nullptr || (event->fired() && !event->several))) {
     throw std::runtime_error(name + " event already has a handler defined at " +
                              registered.front().place);
   }
-  if (event == nullptr || !event->fired) {
-    handlers.warnings.push_back(place + ": " + warning_about(name));
+  if (event != nullptr && !event->fired()) {
+    report_elsewhere(call, "`" + name + "` is never fired here: " + std::string(event->help));
   }
   registered.push_back({call.state().keep(handler), place});
 }
@@ -107,6 +125,25 @@ const Event* event_named(std::string_view name) {
   const auto* found = std::find_if(std::begin(known), std::end(known),
                                    [&](const Event& one) { return one.name == name; });
   return found == std::end(known) ? nullptr : found;
+}
+
+std::vector<std::string> lint_events(const Handlers& handlers,
+                                     const std::vector<std::string>& of_key_sources) {
+  std::vector<std::string_view> names;
+  for (const Event& one : known) names.push_back(one.name);
+  std::vector<std::string> findings;
+  for (const auto& [name, registered] : handlers.by_event) {
+    const bool used = std::ranges::find(of_key_sources, name) != of_key_sources.end();
+    if (used || event_named(name) != nullptr) continue;
+    std::string text = registered.front().place +
+                       ": nothing but a key source of the policy fires an event named `" +
+                       printable(name, 64) + "`";
+    if (const auto near = nearest(std::string_view(name).substr(0, 64), names)) {
+      text += "; did you mean `" + std::string(*near) + "`?";
+    }
+    findings.push_back(std::move(text));
+  }
+  return findings;
 }
 
 script::HostTable event_functions() { return functions; }

@@ -17,9 +17,15 @@ struct Event {
   std::string_view name;
   std::string_view arguments;  ///< for the manual, as editors read them
   std::string_view result;
-  std::string_view help;
-  bool fired = true;     ///< false: known to KumoMTA, never fired here
+  std::string_view help;  ///< of one that is never fired: where that is set instead
+  enum class Kind : std::uint8_t {
+    fired,
+    never,   ///< known to KumoMTA, never fired here; it may have several handlers
+    refused  ///< the same, and what hangs on it would be evaded: no policy loads with it
+  } kind = Kind::fired;
   bool several = false;  ///< it may have several handlers
+
+  bool fired() const { return kind == Kind::fired; }
 };
 
 namespace events {
@@ -50,7 +56,9 @@ struct Handlers {
   std::map<std::string, std::vector<Handler>, std::less<>> by_event;
   bool loading = true;
   std::vector<std::string> warnings;  ///< "policy.lua:3: ..."
-  std::vector<Listener> listeners;    ///< that `init` started, checked
+  /// "policy.lua:3: ...": what was called or handled that has its home in the configuration.
+  std::vector<std::string> elsewhere;
+  std::vector<Listener> listeners;  ///< that `init` started, checked
   bool in_init = false;
 
   const Handler* of(std::string_view event) const {
@@ -58,6 +66,10 @@ struct Handlers {
     return found == by_event.end() ? nullptr : &found->second.front();
   }
 };
+
+/// "policy.lua:3: ...": of the events that nobody knows and no key source of the policy names.
+std::vector<std::string> lint_events(const Handlers& handlers,
+                                     const std::vector<std::string>& of_key_sources);
 
 script::HostTable event_functions();
 

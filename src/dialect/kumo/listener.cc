@@ -37,8 +37,11 @@ constexpr std::string_view of_socket[] = {"listen", "max_connections"};
 constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
                                         "data_buffer_size", "data_processing_timeout",
                                         "trace_headers",    "batch_handling"};
-constexpr std::string_view missing[] = {"tls_required_client_ca", "allow_xclient",
-                                        "require_proxy_protocol"};
+constexpr std::string_view missing[] = {"allow_xclient"};
+/// What keeps clients out, or tells whose address counts for relay_hosts: never passed over.
+constexpr std::pair<std::string_view, std::string_view> refused[] = {
+    {"tls_required_client_ca", "clients are not asked for certificates"},
+    {"require_proxy_protocol", "proxy_protocol in [[listener]] has that"}};
 /// Pairs of networks that `peer` and `via` may come to.
 constexpr std::size_t most_variants = 1000;
 constexpr int deepest_options = 4;
@@ -88,9 +91,9 @@ std::vector<Cidr> networks_of(std::string_view name, const json::value& value) {
   return networks;
 }
 
-/// "192.0.2.1:25", "[2001:db8::1]:25".
+/// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" is what inet_aton() makes of it, every address.
 void read_address(Listener& listener, const std::string& text) {
-  const auto parsed = parse_address_and_port(text);
+  const auto parsed = parse_address_and_port(text.starts_with("0:") ? "0.0.0." + text : text);
   demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
   listener.address = parsed->address;
   listener.port = parsed->port;
@@ -234,6 +237,9 @@ Task<Options> options_of(Call& call, json::object given, bool of_listener, std::
   for (auto& [key, value] : given) {
     const std::string name(key);
     if (among(ignored, name)) continue;
+    for (const auto& [one, why] : refused) {
+      demand(name != one, in_option(name, "is not available in Postern: " + std::string(why)));
+    }
     if (among(missing, name)) {
       handlers.warnings.push_back(place + ": start_esmtp_listener: Postern has no '" + name +
                                   "'; see [[listener]] in the configuration file");

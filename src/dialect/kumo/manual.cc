@@ -1,11 +1,13 @@
 #include "dialect/kumo/manual.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/events.h"
 
 namespace postern::dialect::kumo {
@@ -34,6 +36,33 @@ std::string cell(std::string_view code) {
   return text + "`";
 }
 
+constexpr std::string_view error_mark = "error: ";
+/// By Elsewhere::Weight.
+constexpr std::array<std::string_view, 3> weights{"tuning", "setting", "error"};
+
+std::string elsewhere_part() {
+  std::string page =
+      "\n## Set elsewhere\n\n" +
+      in_lines(
+          "What a policy of KumoMTA configures and Postern's own configuration has. Calling "
+          "it succeeds, does nothing, and is a warning with its line (`postern help L005`). Of "
+          "tuning "
+          "nobody notices anything; "
+          "one marked as an error stops the load.",
+          "") +
+      "\n| name | where it is set | weight |\n|---|---|---|\n";
+  for (const Elsewhere& one : all_elsewhere()) {
+    page += fmt::format("| `{}` | {} | {} |\n", one.name, one.here,
+                        weights.at(static_cast<std::size_t>(one.weight)));
+  }
+  return page;
+}
+
+/// The table of them says all.
+bool is_elsewhere(const Documented& one) {
+  return elsewhere_named(one.row->name) != nullptr || elsewhere_named(one.owner) != nullptr;
+}
+
 std::string events_part() {
   std::string page =
       "\n## Events\n\n"
@@ -43,20 +72,26 @@ std::string events_part() {
       "| event | arguments | result | when |\n|---|---|---|---|\n";
   std::string never;
   for (const Event& event : all_events()) {
-    if (event.fired) {
+    if (event.fired()) {
       page += fmt::format("| `{}` | {} | {} | {} |\n", event.name, cell(event.arguments),
                           cell(event.result), event.help);
     } else {
-      never += (never.empty() ? "`" : ", `") + std::string(event.name) + "`";
+      const bool refused = event.kind == Event::Kind::refused;
+      never += fmt::format("| `{}` | {}{} |\n", event.name, refused ? error_mark : "", event.help);
     }
   }
-  page +=
-      "\n" +
-      in_lines(
-          "Never fired: " + never +
-              ". A policy that handles one of them loads with a warning. Any other "
-              "name is one of the policy's own, which only key sources fire (kumo.secrets.load).",
-          "");
+  page += "\n" +
+          in_lines(
+              "Any other name is one of the policy's own, which only key sources fire "
+              "(kumo.secrets.load).",
+              "") +
+          "\n### Never fired\n\n" +
+          in_lines(
+              "Events of KumoMTA that are not fired here. A policy that handles one loads with a "
+              "warning that says where Postern has it (`postern help L005`); one marked as an "
+              "error stops the load, because something would be evaded that its handler holds.",
+              "") +
+          "\n| event | where it is here |\n|---|---|\n" + never;
   return page;
 }
 
@@ -127,13 +162,14 @@ std::vector<std::pair<std::string_view, std::vector<Documented>>> rows_by_owner(
 
 std::string api_manual() {
   std::string page(head);
-  page += events_part();
+  page += events_part() + elsewhere_part();
   for (const bool classes : {false, true}) {
     auto owners = rows_by_owner();
     std::sort(owners.begin(), owners.end(),
               [](const auto& a, const auto& b) { return a.first < b.first; });
-    for (const auto& [owner, rows] : owners) {
-      if (is_class(owner) != classes) continue;
+    for (auto& [owner, rows] : owners) {
+      std::erase_if(rows, is_elsewhere);
+      if (is_class(owner) != classes || rows.empty()) continue;
       page += fmt::format("\n## {}{}\n\n", classes ? "Class " : "", owner);
       for (const Documented& one : rows) page += row_item(one);
     }

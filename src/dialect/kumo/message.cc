@@ -66,12 +66,6 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
-std::string_view original_of(const Context& context) {
-  const auto text = context.gatherer.message();
-  demand(text.has_value(), "the message is not there");
-  return *text;
-}
-
 /// The Received field as the message will bear it, but for its id, which the queue gives.
 std::string trace_of(const Context& context, const MessageDraft& draft) {
   const policy::Evidence& evidence = context.evidence;
@@ -93,12 +87,6 @@ std::string trace_of(const Context& context, const MessageDraft& draft) {
   return mail::received_field(arrival);
 }
 
-std::string value_of(Call& call, const MessageDraft::Field& field) {
-  const HeaderText& text = hook_of(call).header_text;
-  const std::string raw = field.value();
-  return text.decode != nullptr ? text.decode(raw) : raw;
-}
-
 json::value get_meta(Call& call, Self, std::string name) {
   return call.told_by("get_meta", [&] {
     const json::value* found = draft_of(call).meta.if_contains(name);
@@ -107,17 +95,7 @@ json::value get_meta(Call& call, Self, std::string name) {
 }
 
 void set_meta(Call& call, Self, std::string name, json::value value) {
-  MessageDraft& draft = draft_of(call);
-  for (const char* text : {"tenant", "campaign", "queue", "routing_domain"}) {
-    demand(name != text || value.is_string() || value.is_null(),
-           "the value of '" + name + "' must be a string");
-  }
-  demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
-  if (value.is_null()) {
-    draft.meta.erase(name);
-  } else {
-    draft.meta.insert_or_assign(name, std::move(value));
-  }
+  set_meta_of(call, name, std::move(value));
 }
 
 std::shared_ptr<EnvelopeAddress> sender(Call& call, Self) {
@@ -165,128 +143,6 @@ void set_recipient(Call& call, Self, GivenAddresses recipients) {
   draft_of(call).new_recipients = std::move(mailboxes);
 }
 
-json::value first_value(Call& call, Self, std::string name) {
-  return call.told_by("get_first_named_header_value", [&]() -> json::value {
-    for (const auto& field : draft_with_header(call).header) {
-      if (iequals(field.name, name)) return json::value(value_of(call, field));
-    }
-    return nullptr;
-  });
-}
-
-json::value all_values(Call& call, Self, std::string name) {
-  return call.told_by("get_all_named_header_values", [&]() -> json::value {
-    json::array values;
-    for (const auto& field : draft_with_header(call).header) {
-      if (iequals(field.name, name)) values.push_back(json::value(value_of(call, field)));
-    }
-    return values;
-  });
-}
-
-json::value all_headers(Call& call, Self) {
-  return call.told_by("get_all_headers", [&]() -> json::value {
-    json::array all;
-    for (const auto& field : draft_with_header(call).header) {
-      all.push_back(json::array{json::value(field.name), json::value(value_of(call, field))});
-    }
-    return all;
-  });
-}
-
-json::value address_header(Call& call, const std::string& name) {
-  return call.told_by("get_address_header", [&]() -> json::value {
-    const HeaderText& text = hook_of(call).header_text;
-    for (const auto& field : draft_with_header(call).header) {
-      if (!iequals(field.name, name) || text.addresses == nullptr) continue;
-      json::array list;
-      for (const HeaderText::Address& one : text.addresses(field.value())) {
-        const std::size_t at = one.email.rfind('@');
-        json::object entry{{"email", one.email}};
-        if (!one.name.empty()) entry["name"] = one.name;
-        entry["user"] = one.email.substr(0, at);
-        entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
-        list.push_back(std::move(entry));
-      }
-      if (list.empty()) return nullptr;
-      json::object result = list.front().get_object();
-      result["list"] = list;
-      return result;
-    }
-    return nullptr;
-  });
-}
-
-json::value get_address_header(Call& call, Self, std::string name) {
-  return address_header(call, name);
-}
-json::value from_header(Call& call, Self) { return address_header(call, "From"); }
-json::value to_header(Call& call, Self) { return address_header(call, "To"); }
-
-void remove_all(Call& call, Self, std::string name) {
-  MessageDraft& draft = draft_with_header(call);
-  if (std::erase_if(draft.header, [&](const auto& field) { return iequals(field.name, name); })) {
-    draft.header_changed = true;
-  }
-}
-
-std::string encoded_words(std::string_view value) {
-  std::string out;
-  while (!value.empty()) {
-    std::size_t size = std::min<std::size_t>(value.size(), 45);  // RFC 2047 §2: 75 octets a word
-    while (size < value.size() && size > 1 && (value[size] & 0xc0) == 0x80) --size;
-    if (!out.empty()) out += "\r\n ";
-    out += "=?utf-8?B?" + base64_encode(value.substr(0, size)) + "?=";
-    value.remove_prefix(size);
-  }
-  return out;
-}
-
-MessageDraft::Field field_of(std::string_view name, std::string_view value, bool encode) {
-  demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
-         "the value of a header field must be one line");
-  const bool plain = is_ascii(value) || !encode;
-  auto field = mail::header_field(name, plain ? std::string(value) : encoded_words(value));
-  demand(field.has_value(), field ? "" : field.error().message);
-  return *std::move(field);
-}
-
-void prepend_header(Call& call, Self, std::string name, std::string value,
-                    std::optional<bool> encode) {
-  prepend(draft_with_header(call), name, value, encode.value_or(true));
-}
-
-void append_header(Call& call, Self, std::string name, std::string value,
-                   std::optional<bool> encode) {
-  MessageDraft& draft = draft_with_header(call);
-  draft.header.push_back(field_of(name, value, encode.value_or(true)));
-  draft.header_changed = true;
-}
-
-std::string get_data(Call& call, Self) {
-  demand(!call.offline(), "the message is not kept with the record");
-  const MessageDraft& draft = draft_with_header(call);
-  std::size_t body = 0;
-  const std::string_view original = original_of(hook_of(call));
-  mail::fields_of(original, body);
-  return mail::joined(draft.header) +
-         (draft.body ? *draft.body : std::string(original.substr(body)));
-}
-
-void set_data(Call& call, Self, std::string data) {
-  MessageDraft& draft = draft_with_header(call);
-  // Lines end in CRLF (RFC 5321 §2.3.8), whatever a script wrote.
-  std::string text;
-  for (std::size_t i = 0; i < data.size(); ++i) {
-    if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r')) text += '\r';
-    text += data[i];
-  }
-  std::size_t body = 0;
-  draft.header = mail::fields_of(text, body);
-  draft.body = text.substr(body);
-  draft.header_changed = true;
-}
-
 const script::HostFunction functions[] = {
     {"Message:get_meta", "name: string", "any",
      "A value of the message; it begins with those of the connection.", script::bind<&get_meta>},
@@ -307,39 +163,22 @@ const script::HostFunction functions[] = {
      "Other recipients. Each must be one of ours, or one that the client may send to: the relay is "
      "not opened.",
      script::bind<&set_recipient>},
-    {"Message:get_first_named_header_value", "name: string", "string|nil",
-     "The value of the first field of that name, unfolded and decoded; as it is written where it "
-     "cannot be decoded. From `smtp_server_message_received` on the message begins with the "
-     "Received field that Postern adds.",
-     script::bind<&first_value>},
-    {"Message:get_all_named_header_values", "name: string", "string[]",
-     "The values of all fields of that name.", script::bind<&all_values>},
-    {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
-     script::bind<&all_headers>},
-    {"Message:get_address_header", "name: string", "AddressHeader|nil",
-     "The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.",
-     script::bind<&get_address_header>},
-    {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.",
-     script::bind<&from_header>},
-    {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
-     script::bind<&to_header>},
-    {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
-     script::bind<&remove_all>},
-    {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
-     "Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.",
-     script::bind<&prepend_header>},
-    {"Message:append_header", "name: string, value: string, encode?: boolean", "",
-     "Adds a field at the end of the header.", script::bind<&append_header>},
-    {"Message:get_data", "", "string", "The whole message.", script::bind<&get_data>},
-    {"Message:set_data", "data: string", "", "Another message in its place.",
-     script::bind<&set_data>},
 };
 
 }  // namespace
 
-void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode) {
-  draft.header.insert(draft.header.begin(), field_of(name, value, encode));
-  draft.header_changed = true;
+void set_meta_of(Call& call, const std::string& name, json::value value) {
+  MessageDraft& draft = draft_of(call);
+  for (const char* text : {"tenant", "campaign", "queue", "routing_domain"}) {
+    demand(name != text || value.is_string() || value.is_null(),
+           "the value of '" + name + "' must be a string");
+  }
+  demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
+  if (value.is_null()) {
+    draft.meta.erase(name);
+  } else {
+    draft.meta.insert_or_assign(name, std::move(value));
+  }
 }
 
 void MessageDraft::begin_with(const policy::ScriptCopy& copy) {
@@ -380,6 +219,12 @@ const std::optional<mail::Mailbox>& MessageDraft::sender_in(
   return sender || null_sender ? sender : evidence.reverse_path;
 }
 
+std::string_view original_of(const Context& context) {
+  const auto text = context.gatherer.message();
+  demand(text.has_value(), "the message is not there");
+  return *text;
+}
+
 std::string MessageDraft::own_header() const {
   std::vector<Field> own = header;
   std::erase_if(own, [&](const Field& field) { return !trace.empty() && field.text == trace; });
@@ -408,6 +253,13 @@ MessageDraft& draft_with_header(Call& call) {
     draft.header.insert(draft.header.begin(), {"Received", draft.trace});
   }
   return draft;
+}
+
+std::string whole_text(const Context& context, const MessageDraft& draft) {
+  const std::string header = draft.own_header();
+  if (draft.body) return header + *draft.body;
+  const std::string_view original = original_of(context);
+  return header + std::string(original.substr(mail::body_of(original)));
 }
 
 void push_message(lua_State* L) { script::stack::push_only<Message>(L); }

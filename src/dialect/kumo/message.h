@@ -46,6 +46,11 @@ struct MessageDraft {
 struct Message {};
 void push_message(lua_State* L);
 script::HostTable message_functions();
+/// Those of its header and text.
+script::HostTable message_header_functions();
+
+/// msg:set_meta().
+void set_meta_of(script::Call& call, const std::string& name, json::value value);
 
 /// The message of the running hook; throws where there is none.
 MessageDraft& draft_of(script::Call& call);
@@ -53,6 +58,10 @@ MessageDraft& draft_of(script::Call& call);
 MessageDraft& draft_with_header(script::Call& call);
 /// The header is read, where it was not; nothing of it when a decision is made again.
 void read_header(const Context& context, MessageDraft& draft);
+/// The message as it came; throws where it is not there.
+std::string_view original_of(const Context& context);
+/// The message as the draft has it, without the field that is only shown. Its header was read.
+std::string whole_text(const Context& context, const MessageDraft& draft);
 /// A new first field; throws a sentence for a name or value that is none. `encode`: octets beyond
 /// ASCII become encoded words (RFC 2047).
 void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode);

@@ -180,6 +180,19 @@ class NameLint {
 
 }  // namespace
 
+std::vector<std::string> key_source_events(std::string_view text) {
+  std::vector<std::string> names;
+  Words words(text);
+  for (Words::Word word = words.next(); !word.text.empty(); word = words.next()) {
+    if (word.text != "event_name") continue;
+    if (words.next().text != "=") continue;
+    const std::string_view value = words.next().text;
+    const bool quoted = value.size() > 2 && (value.front() == '"' || value.front() == '\'');
+    if (quoted) names.emplace_back(value.substr(1, value.size() - 2));
+  }
+  return names;
+}
+
 std::vector<std::string> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables) {
   Names names = names_of(tables);

@@ -16,4 +16,7 @@ namespace postern::dialect::kumo {
 std::vector<std::string> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables);
 
+/// The names of handlers that key sources in the text call: `event_name = 'get_key'`.
+std::vector<std::string> key_source_events(std::string_view text);
+
 }  // namespace postern::dialect::kumo

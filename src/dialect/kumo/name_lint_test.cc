@@ -64,5 +64,12 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"unfinished_comment", "--[[ kumo.x", {}}, Case{"nothing", "", {}}),
     [](const auto& info) { return info.param.name; });
 
+TEST(NameLint, finds_the_handlers_of_key_sources) {
+  EXPECT_EQ(key_source_events("load { event_name = 'get_key', event_args = { 'a' } }\n"
+                              "-- event_name = 'no'\nx.event_name = \"other\" event_name = name"),
+            (std::vector<std::string>{"get_key", "other"}));
+  EXPECT_EQ(key_source_events("event_name event_name = '"), std::vector<std::string>());
+}
+
 }  // namespace
 }  // namespace postern::dialect::kumo

@@ -44,16 +44,35 @@ Task<std::optional<Raised>> begin(State& state, Call& call) {
 
 namespace {
 
-/// Lines of a key that are long enough to be one.
-constexpr std::size_t shortest_key_line = 16;
+/// What is shorter is no part of a key that anybody could use.
+constexpr std::size_t shortest_key_part = 16;
 
-/// The text of a policy for records: a private key that stands in it is crossed out line by line,
-/// so that every other line keeps its number.
+/// Runs of base64 in a part of the text become asterisks; all else stays, so that the text is the
+/// same Lua and every line keeps its number.
+void cross_out_base64(std::string& text, std::size_t begin, std::size_t end) {
+  const auto in_key = [&](std::size_t at) {
+    const char c = text[at];
+    return is_alnum(c) || c == '+' || c == '/' || c == '=';
+  };
+  for (std::size_t at = begin; at < end; ++at) {
+    std::size_t behind = at;
+    while (behind < end && in_key(behind)) ++behind;
+    if (behind - at >= shortest_key_part) text.replace(at, behind - at, behind - at, '*');
+    at = behind;
+  }
+}
+
+/// The text of a policy for records: what stands in it of private keys is crossed out.
 std::string without_keys(std::string text, const std::vector<Listener>& listeners) {
+  constexpr std::string_view head = "PRIVATE KEY-----";
+  for (std::size_t at = text.find(head); at != std::string::npos; at = text.find(head, at)) {
+    at += head.size();
+    cross_out_base64(text, at, std::min(text.find("-----", at), text.size()));
+  }
   const auto cross_out = [&](const Secret& key) {
     for (const std::string_view line : split(key.reveal(), '\n')) {
       const std::string_view octets = trim(line);
-      if (octets.size() < shortest_key_line || octets.starts_with("-----")) continue;
+      if (octets.size() < shortest_key_part || octets.starts_with("-----")) continue;
       for (std::size_t at = text.find(octets); at != std::string::npos; at = text.find(octets)) {
         text.replace(at, octets.size(), octets.size(), '*');
       }
@@ -101,9 +120,10 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   auto loaded = script::Program::load(std::move(program), world);
   if (!loaded) return tl::unexpected(std::move(loaded.error()));
   policy->program_ = std::move(*loaded);
-  policy->take_over(policy->program_->loaded().user<Handlers>());
+  const Handlers& handlers = policy->program_->loaded().user<Handlers>();
+  policy->take_over(handlers);
   const script::Files::Texts texts = given.files ? *given.files : seen->end();
-  policy->lint(texts);
+  policy->lint(handlers, texts);
   policy->define(texts);
   return policy;
 }
@@ -141,6 +161,7 @@ void Policy::take_over(const Handlers& handlers) {
   }
   started_ = handlers.listeners;
   warnings_ = handlers.warnings;
+  elsewhere_ = handlers.elsewhere;
   const auto add = [this](const Listener& one) {
     options_.listeners[one.name] = {
         .address = with_port(one.address, one.port),
@@ -154,15 +175,18 @@ void Policy::take_over(const Handlers& handlers) {
   }
 }
 
-void Policy::lint(const script::Files::Texts& texts) {
+void Policy::lint(const Handlers& handlers, const script::Files::Texts& texts) {
+  std::vector<std::string> of_key_sources;
   const auto look = [&](const std::filesystem::path& path, std::string_view text) {
     std::ranges::move(lint_names(path.filename().string(), text, all_functions()),
                       std::back_inserter(warnings_));
+    std::ranges::move(key_source_events(text), std::back_inserter(of_key_sources));
   };
   look(options_.path, options_.text);
   for (const auto& [name, text] : texts) {
     if (name.ends_with(".lua")) look(name, text);
   }
+  std::ranges::move(lint_events(handlers, of_key_sources), std::back_inserter(warnings_));
 }
 
 namespace {

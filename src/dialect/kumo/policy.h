@@ -50,6 +50,8 @@ class Policy {
   const std::vector<Listener>& listeners() const { return started_; }
   /// "policy.lua:3: ...": what is probably not meant.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  /// The same of what has its home in the configuration and no effect in a policy.
+  const std::vector<std::string>& elsewhere() const { return elsewhere_; }
   const PolicyOptions& options() const { return options_; }
   const ListenerFacts* listener(std::string_view name) const;
   script::World& world() const { return world_; }
@@ -83,7 +85,7 @@ class Policy {
   Task<Ran> run(std::string_view event, script::State::Push arguments, script::State::Read results,
                 Context& context, script::Call& call) const;
   /// Warns of names that are nowhere; `texts` are the files that the policy read while it loaded.
-  void lint(const script::Files::Texts& texts);
+  void lint(const Handlers& handlers, const script::Files::Texts& texts);
 
   PolicyOptions options_;
   script::World& world_;
@@ -92,6 +94,7 @@ class Policy {
   std::vector<Listener> started_;
   std::vector<std::string> warnings_;
   std::string program_text_;  ///< the policy's and that of its modules
+  std::vector<std::string> elsewhere_;
   std::shared_ptr<const std::string> definition_;
 };
 

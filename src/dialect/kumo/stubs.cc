@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/manual.h"
 
@@ -28,9 +29,10 @@ std::string function_text(const Documented& one, std::string_view variable) {
     names += (names.empty() ? "" : ", ") + std::string(name.substr(0, name.find('?')));
   }
   if (!row.returns.empty()) text += fmt::format("---@return {}\n", row.returns);
+  if (elsewhere_named(row.name) != nullptr) text += "---@deprecated\n";
   if (row.name == "kumo.on") {
     for (const Event& event : all_events()) {
-      if (!event.fired) continue;
+      if (!event.fired()) continue;
       text += fmt::format("---@overload fun(event: '{}', handler: fun({}){})\n", event.name,
                           event.arguments,
                           event.result.empty() ? "" : ": " + std::string(event.result));

@@ -1,13 +1,12 @@
 // verify_dkim and sign_dkim.
 #include <algorithm>
-#include <chrono>
 
 #include "base/text.h"
+#include "dialect/dkim_work.h"
 #include "dialect/vsl/functions.h"
 #include "dialect/vsl/security.h"
 #include "mailauth/dkim/sign.h"
 #include "policy/results_field.h"
-#include "script/world.h"
 
 namespace postern::dialect::vsl {
 
@@ -93,15 +92,6 @@ dkim::SignOptions options_of(const Text& selector, const std::optional<Value>& f
   return options;
 }
 
-struct Work {
-  std::shared_ptr<const dkim::SigningKey> key;
-  dkim::SignOptions options;
-  std::string message;
-  Result<std::string> field = fail(Fault::bug, "nothing was signed");
-
-  void run() { field = dkim::sign_message({{key.get(), options.selector}}, options, message); }
-};
-
 }  // namespace
 
 std::vector<ar::MethodResult> dkim_methods(const policy::Evidence& evidence) {
@@ -129,19 +119,14 @@ Task<void> sign_dkim(Call& call, Text selector, std::optional<Value> fields,
                      std::optional<Text> canonicalization) {
   Context& context = rule_of(call);
   Draft& draft = draft_with_message(context);
-  const auto work = std::make_shared<Work>();
-  work->options = options_of(selector, fields, canonicalization);
+  dkim::SignOptions options = options_of(selector, fields, canonicalization);
   Signer signer = signer_of(context);
   if (!context.site.signs) co_return;
-  work->key = std::move(signer.key);
-  work->options.domain = std::move(signer.domain);
-  work->options.signed_at = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  // A copy: the job may outlive the connection, and with it the message.
-  work->message = message_text(context);
-  const Result<void> done = co_await call.world().blocking([work] { work->run(); });
-  demand(done.has_value(), done ? "" : "sign_dkim: " + done.error().message);
-  demand(work->field.has_value(), work->field ? "" : "sign_dkim: " + work->field.error().message);
-  draft.header.insert(draft.header.begin(), {"DKIM-Signature", *work->field});
+  options.domain = std::move(signer.domain);
+  const Result<std::string> field = co_await signed_field(
+      call.world(), std::move(signer.key), std::move(options), message_text(context));
+  demand(field.has_value(), field ? "" : "sign_dkim: " + field.error().message);
+  draft.header.insert(draft.header.begin(), {"DKIM-Signature", *field});
   draft.header_changed = true;
 }
 

@@ -1,0 +1,15 @@
+---@meta
+-- What editors know of Postern's Lua policies. Made from the tables that register the functions:
+-- dialect_test writes it. See docs/lua-hooks.md.
+
+---@class policy-extras.dkim_sign
+local module = {}
+
+---Reads and checks the files; the result signs a message for the domain of its From, and with the
+---signatures of `base.additional_signatures`. Once in a policy, while it loads. Keys are read again
+---after five minutes; those of a file must be there when the policy loads.
+---@param file_names (string|table)[]
+---@return fun(msg: Message)
+function module:setup(file_names) end
+
+return module

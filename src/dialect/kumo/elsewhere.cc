@@ -1,0 +1,171 @@
+#include "dialect/kumo/elsewhere.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "dialect/kumo/events.h"
+#include "script/state.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using script::Call;
+
+constexpr Elsewhere::Weight tuning = Elsewhere::Weight::tuning;
+constexpr Elsewhere::Weight refused = Elsewhere::Weight::refused;
+
+constexpr std::string_view threads = "event loops are [server] threads";
+constexpr std::string_view machines =
+    "there is one Lua machine for each thread, [server] threads; what a hook may spend is in [lua]";
+constexpr std::string_view memory = "[limits] memory bounds what messages take";
+constexpr std::string_view resolver = "every lookup asks the name servers in [dns]";
+constexpr std::string_view outcomes =
+    "what became of mail is in the log: delivery.sent, delivery.deferred, delivery.bounced";
+constexpr std::string_view shaping =
+    "retries are in [queue], connections and rates towards a destination in [[route]]";
+constexpr std::string_view sources = "source addresses and their pools are [[egress]]";
+
+/// None of these lets in or out what KumoMTA would have held back, but for the refused one.
+constexpr Elsewhere table[] = {
+    {"kumo.configure_accounting_db_path", "counts are kept below [server] data_dir"},
+    {"kumo.configure_bounce_classifier",
+     "replies of other hosts are kept as they came: in the log and in `postern queue show`"},
+    {"kumo.configure_local_logs",
+     "logs are [log]; what became of mail is delivery.sent, delivery.deferred and delivery.bounced "
+     "in them"},
+    {"kumo.configure_log_disposition_hook", outcomes},
+    {"kumo.configure_log_hook", outcomes},
+    {"kumo.configure_redis_throttles",
+     "limits are this gateway's own: [limits], [auth] and messages_per_minute in [[route]]"},
+    // Whoever asked for no more mail would get it.
+    {"kumo.configure_suppression_store",
+     "refuse suppressed recipients at `smtp_server_rcpt_to`, for instance from a database",
+     refused},
+    {"kumo.define_egress_pool", sources},
+    {"kumo.define_egress_source", sources},
+    {"kumo.define_spool", "the queue lies below [server] data_dir"},
+    {"kumo.dkim.set_signing_threads", "signatures are made by the threads for blocking work",
+     tuning},
+    {"kumo.dns.configure_resolver", resolver},
+    {"kumo.dns.configure_unbound_resolver", resolver},
+    {"kumo.dns.define_resolver", resolver},
+    {"kumo.dns.set_mx_concurrency_limit", resolver, tuning},
+    {"kumo.dns.set_mx_negative_cache_ttl", resolver, tuning},
+    {"kumo.dns.set_mx_timeout", "[dns] timeout bounds one question", tuning},
+    {"kumo.set_config_monitor_globs", "SIGHUP reads the policy and its files again"},
+    {"kumo.set_diagnostic_log_filter", "[log] level says what is logged"},
+    {"kumo.set_httpinject_recipient_rate_limit", "no mail comes in by HTTP"},
+    {"kumo.set_httpinject_threads", "no mail comes in by HTTP", tuning},
+    {"kumo.set_logging_threads", threads, tuning},
+    {"kumo.set_lruttl_cache_capacity", "caches are bounded; `capacity` of kumo.memoize is heeded",
+     tuning},
+    {"kumo.set_lua_gc_on_put", machines, tuning},
+    {"kumo.set_max_lua_context_age", machines, tuning},
+    {"kumo.set_max_lua_context_use_count", machines, tuning},
+    {"kumo.set_max_spare_lua_contexts", machines, tuning},
+    {"kumo.set_memory_hard_limit", memory, tuning},
+    {"kumo.set_memory_low_thresh", memory, tuning},
+    {"kumo.set_memory_soft_limit", memory, tuning},
+    {"kumo.set_qmaint_threads", threads, tuning},
+    {"kumo.set_ready_qmaint_threads", threads, tuning},
+    {"kumo.set_readyq_threads", threads, tuning},
+    {"kumo.set_smtpsrv_threads", threads, tuning},
+    {"kumo.set_spoolin_threads", threads, tuning},
+    {"kumo.set_timeq_spawn_reinsertion", "KumoMTA has no use for it any more either", tuning},
+    // Its trusted_hosts and passwords guard routes that are not there.
+    {"kumo.start_http_listener",
+     "the HTTP API listens on [api] address, with tokens; no mail comes in by HTTP"},
+    {"kumo.start_proxy_listener", sources},
+    {"policy-extras.log_hooks:new", outcomes},
+    {"policy-extras.log_hooks:new_disposition_hook", outcomes},
+    {"policy-extras.log_hooks:new_json", outcomes},
+    // Without it each domain's mail goes to its own hosts, as it would anywhere.
+    {"policy-extras.rollup",
+     "mail goes to the hosts of its own domain; [[route]] sends domains elsewhere"},
+    {"policy-extras.shaping:setup", shaping},
+    {"policy-extras.shaping:setup_with_automation", shaping},
+    {"policy-extras.sources:setup", sources},
+    {"policy-extras.warmup:setup",
+     "weights of source addresses are in [[egress]], rates in [[route]]"},
+};
+
+std::string words_of(const Elsewhere& one) {
+  return fmt::format("{} has no effect here: {}", one.name, one.here);
+}
+
+void call_of(Call& call, const Elsewhere& one) {
+  script::demand(one.weight != Elsewhere::Weight::refused,
+                 fmt::format("{} is not available in Postern: {}", one.name, one.here));
+  report_elsewhere(call, words_of(one));
+}
+
+/// A host function does not know by what name it was called.
+template <std::size_t index>
+int called(lua_State* L) {
+  return script::stack::guarded(L, [](lua_State* inner) {
+    call_of(script::stack::current(inner), table[index]);
+    return 0;
+  });
+}
+
+template <std::size_t... indices>
+constexpr auto functions_by_index(std::index_sequence<indices...>) {
+  return std::array<lua_CFunction, sizeof...(indices)>{&called<indices>...};
+}
+constexpr auto by_index = functions_by_index(std::make_index_sequence<std::size(table)>());
+
+void of_module(Call& call, std::string name) {
+  const Elsewhere* one = elsewhere_named(name);
+  script::demand(one != nullptr, "kumo.postern.elsewhere: no such name");
+  call_of(call, *one);
+}
+
+}  // namespace
+
+std::span<const Elsewhere> all_elsewhere() { return table; }
+
+const Elsewhere* elsewhere_named(std::string_view name) {
+  const auto* found = std::find_if(std::begin(table), std::end(table),
+                                   [&](const Elsewhere& one) { return one.name == name; });
+  return found == std::end(table) ? nullptr : found;
+}
+
+script::HostTable elsewhere_functions() {
+  static const auto rows = [] {
+    static std::vector<std::string> texts;
+    texts.reserve(std::size(table));
+    std::vector<script::HostFunction> all;
+    for (std::size_t i = 0; i < std::size(table); ++i) {
+      if (!table[i].name.starts_with("kumo.")) continue;
+      texts.push_back(fmt::format("{}: {}.",
+                                  table[i].weight == Elsewhere::Weight::refused
+                                      ? "Not available in Postern"
+                                      : "No effect here",
+                                  table[i].here));
+      all.push_back({table[i].name, "...: any", "", texts.back(), by_index[i]});
+    }
+    all.push_back({"kumo.postern.elsewhere", "name: string", "",
+                   "Reports that a helper module has no effect here.", script::bind<&of_module>});
+    return all;
+  }();
+  return rows;
+}
+
+void report_elsewhere(Call& call, const std::string& text) {
+  const std::string place = call.state().place();
+  if (call.context<void>() != nullptr) {
+    call.world().log("warning", place, text);
+    return;
+  }
+  std::vector<std::string>& findings = call.state().user<Handlers>().elsewhere;
+  const std::string finding = place + ": " + text;
+  if (std::find(findings.begin(), findings.end(), finding) == findings.end()) {
+    findings.push_back(finding);
+  }
+}
+
+}  // namespace postern::dialect::kumo

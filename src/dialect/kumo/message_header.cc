@@ -1,0 +1,239 @@
+// What hooks read of a message's header and text, and how they change it.
+#include <algorithm>
+
+#include "base/text.h"
+#include "dialect/kumo/message.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using Self = std::shared_ptr<Message>;
+using script::Call;
+using script::demand;
+
+std::string value_of(Call& call, const MessageDraft::Field& field) {
+  const HeaderText& text = hook_of(call).header_text;
+  const std::string raw = field.value();
+  return text.decode != nullptr ? text.decode(raw) : raw;
+}
+
+json::value first_value(Call& call, Self, std::string name) {
+  return call.told_by("get_first_named_header_value", [&]() -> json::value {
+    for (const auto& field : draft_with_header(call).header) {
+      if (iequals(field.name, name)) return json::value(value_of(call, field));
+    }
+    return nullptr;
+  });
+}
+
+json::value all_values(Call& call, Self, std::string name) {
+  return call.told_by("get_all_named_header_values", [&]() -> json::value {
+    json::array values;
+    for (const auto& field : draft_with_header(call).header) {
+      if (iequals(field.name, name)) values.push_back(json::value(value_of(call, field)));
+    }
+    return values;
+  });
+}
+
+json::value all_headers(Call& call, Self) {
+  return call.told_by("get_all_headers", [&]() -> json::value {
+    json::array all;
+    for (const auto& field : draft_with_header(call).header) {
+      all.push_back(json::array{json::value(field.name), json::value(value_of(call, field))});
+    }
+    return all;
+  });
+}
+
+json::value address_header(Call& call, const std::string& name) {
+  return call.told_by("get_address_header", [&]() -> json::value {
+    const HeaderText& text = hook_of(call).header_text;
+    for (const auto& field : draft_with_header(call).header) {
+      if (!iequals(field.name, name) || text.addresses == nullptr) continue;
+      json::array list;
+      for (const HeaderText::Address& one : text.addresses(field.value())) {
+        const std::size_t at = one.email.rfind('@');
+        json::object entry{{"email", one.email}};
+        if (!one.name.empty()) entry["name"] = one.name;
+        entry["user"] = one.email.substr(0, at);
+        entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
+        list.push_back(std::move(entry));
+      }
+      if (list.empty()) return nullptr;
+      json::object result = list.front().get_object();
+      result["list"] = list;
+      return result;
+    }
+    return nullptr;
+  });
+}
+
+json::value get_address_header(Call& call, Self, std::string name) {
+  return address_header(call, name);
+}
+json::value from_header(Call& call, Self) { return address_header(call, "From"); }
+json::value to_header(Call& call, Self) { return address_header(call, "To"); }
+
+void remove_all(Call& call, Self, std::string name) {
+  MessageDraft& draft = draft_with_header(call);
+  if (std::erase_if(draft.header, [&](const auto& field) { return iequals(field.name, name); })) {
+    draft.header_changed = true;
+  }
+}
+
+/// Of the fields that a list of names means; without one, or an empty one, of those that begin with
+/// `X-`.
+class Chosen {
+ public:
+  explicit Chosen(std::optional<json::value> names) {
+    if (!names || names->is_null()) return;
+    const bool none = names->is_object() && names->get_object().empty();
+    demand(names->is_array() || none, "a list of names of header fields is expected");
+    if (none) return;
+    for (const json::value& one : names->get_array()) {
+      demand(one.is_string(), "a list of names of header fields is expected");
+      names_.emplace_back(one.get_string());
+    }
+  }
+  bool has(std::string_view name) const {
+    if (names_.empty()) return name.size() > 2 && iequals(name.substr(0, 2), "x-");
+    return std::any_of(names_.begin(), names_.end(),
+                       [&](const std::string& one) { return iequals(one, name); });
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+void remove_x_headers(Call& call, Self, std::optional<json::value> names) {
+  MessageDraft& draft = draft_with_header(call);
+  const Chosen chosen(std::move(names));
+  const auto gone = [&](const auto& field) { return chosen.has(field.name); };
+  if (std::erase_if(draft.header, gone) > 0) draft.header_changed = true;
+}
+
+/// The values by name as `get_meta` has them: "x_campaign_id"; of several fields the lowest.
+void import_x_headers(Call& call, Self, std::optional<json::value> names,
+                      std::optional<bool> first) {
+  const json::value found = call.told_by("import_x_headers", [&]() -> json::value {
+    const Chosen chosen(std::move(names));
+    json::object values;
+    for (const auto& field : draft_with_header(call).header) {
+      if (!chosen.has(field.name)) continue;
+      std::string name = lower(field.name);
+      std::replace(name.begin(), name.end(), '-', '_');
+      if (first.value_or(false) && values.contains(name)) continue;
+      values[name] = value_of(call, field);
+    }
+    return values;
+  });
+  if (!found.is_object()) return;
+  for (const auto& [name, value] : found.get_object()) set_meta_of(call, std::string(name), value);
+}
+
+std::string encoded_words(std::string_view value) {
+  std::string out;
+  while (!value.empty()) {
+    std::size_t size = std::min<std::size_t>(value.size(), 45);  // RFC 2047 §2: 75 octets a word
+    while (size < value.size() && size > 1 && (value[size] & 0xc0) == 0x80) --size;
+    if (!out.empty()) out += "\r\n ";
+    out += "=?utf-8?B?" + base64_encode(value.substr(0, size)) + "?=";
+    value.remove_prefix(size);
+  }
+  return out;
+}
+
+MessageDraft::Field field_of(std::string_view name, std::string_view value, bool encode) {
+  demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
+         "the value of a header field must be one line");
+  const bool plain = is_ascii(value) || !encode;
+  auto field = mail::header_field(name, plain ? std::string(value) : encoded_words(value));
+  demand(field.has_value(), field ? "" : field.error().message);
+  return *std::move(field);
+}
+
+void prepend_header(Call& call, Self, std::string name, std::string value,
+                    std::optional<bool> encode) {
+  prepend(draft_with_header(call), name, value, encode.value_or(true));
+}
+
+void append_header(Call& call, Self, std::string name, std::string value,
+                   std::optional<bool> encode) {
+  MessageDraft& draft = draft_with_header(call);
+  draft.header.push_back(field_of(name, value, encode.value_or(true)));
+  draft.header_changed = true;
+}
+
+std::string get_data(Call& call, Self) {
+  demand(!call.offline(), "the message is not kept with the record");
+  const MessageDraft& draft = draft_with_header(call);
+  std::size_t body = 0;
+  const std::string_view original = original_of(hook_of(call));
+  mail::fields_of(original, body);
+  return mail::joined(draft.header) +
+         (draft.body ? *draft.body : std::string(original.substr(body)));
+}
+
+void set_data(Call& call, Self, std::string data) {
+  MessageDraft& draft = draft_with_header(call);
+  // Lines end in CRLF (RFC 5321 §2.3.8), whatever a script wrote.
+  std::string text;
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    if (data[i] == '\n' && (i == 0 || data[i - 1] != '\r')) text += '\r';
+    text += data[i];
+  }
+  std::size_t body = 0;
+  draft.header = mail::fields_of(text, body);
+  draft.body = text.substr(body);
+  draft.header_changed = true;
+}
+
+const script::HostFunction functions[] = {
+    {"Message:get_first_named_header_value", "name: string", "string|nil",
+     "The value of the first field of that name, unfolded and decoded; as it is written where it "
+     "cannot be decoded. From `smtp_server_message_received` on the message begins with the "
+     "Received field that Postern adds.",
+     script::bind<&first_value>},
+    {"Message:get_all_named_header_values", "name: string", "string[]",
+     "The values of all fields of that name.", script::bind<&all_values>},
+    {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
+     script::bind<&all_headers>},
+    {"Message:get_address_header", "name: string", "AddressHeader|nil",
+     "The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.",
+     script::bind<&get_address_header>},
+    {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.",
+     script::bind<&from_header>},
+    {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
+     script::bind<&to_header>},
+    {"Message:import_x_headers", "names?: string[], first?: boolean", "",
+     "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
+     "of the list, whatever they begin with; without names all that begin with `X-`. Of several "
+     "with one name the lowest, or with `first` the topmost.",
+     script::bind<&import_x_headers>},
+    {"Message:remove_x_headers", "names?: string[]", "",
+     "Removes the fields of the list; without names all that begin with `X-`.",
+     script::bind<&remove_x_headers>},
+    {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
+     script::bind<&remove_all>},
+    {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
+     "Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.",
+     script::bind<&prepend_header>},
+    {"Message:append_header", "name: string, value: string, encode?: boolean", "",
+     "Adds a field at the end of the header.", script::bind<&append_header>},
+    {"Message:get_data", "", "string", "The whole message.", script::bind<&get_data>},
+    {"Message:set_data", "data: string", "", "Another message in its place.",
+     script::bind<&set_data>},
+};
+
+}  // namespace
+
+void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode) {
+  draft.header.insert(draft.header.begin(), field_of(name, value, encode));
+  draft.header_changed = true;
+}
+
+script::HostTable message_header_functions() { return functions; }
+
+}  // namespace postern::dialect::kumo

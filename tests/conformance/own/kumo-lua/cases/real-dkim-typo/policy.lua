@@ -1,0 +1,1 @@
+require('policy-extras.dkim_sign'):setup { '${DIR}/dkim_data.toml' }

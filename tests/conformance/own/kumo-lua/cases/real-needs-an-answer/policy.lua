@@ -1,0 +1,1 @@
+local client = kumo.http.build_client {}

@@ -1,0 +1,2 @@
+create table users (email text primary key, password text);
+insert into users values ('ann@sender.example', 'tiger');

@@ -1,0 +1,3 @@
+kumo.on('init', function()
+  kumo.configure_suppression_store { kind = 'x' }
+end)
