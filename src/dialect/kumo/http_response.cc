@@ -8,8 +8,10 @@
 
 namespace postern::dialect::kumo {
 
+namespace json = boost::json;
 using script::bind;
 using script::Built;
+using script::Call;
 using script::demand;
 using script::HostFunction;
 
@@ -64,10 +66,14 @@ std::string HttpResponse::text() const {
 
 namespace {
 
-std::int64_t status_code(AResponse response) { return response->status; }
+/// Told for itself: what else a server says may be withheld from a record, where this is no secret.
+std::int64_t status_code(Call& call, AResponse response) {
+  const auto ask = [&response]() -> json::value { return response->status; };
+  return call.told_by("status_code", ask, script::Source::facts).to_number<std::int64_t>();
+}
 
 /// RFC 9110 §15, and what RFC 6585 adds.
-std::optional<std::string_view> status_reason(AResponse response) {
+std::optional<std::string_view> status_reason(Call& call, AResponse response) {
   static constexpr std::pair<int, std::string_view> reasons[] = {
       {200, "OK"},
       {201, "Created"},
@@ -113,14 +119,14 @@ std::optional<std::string_view> status_reason(AResponse response) {
       {504, "Gateway Timeout"},
       {505, "HTTP Version Not Supported"},
       {511, "Network Authentication Required"}};
-  const auto found =
-      std::ranges::find(reasons, response->status, &std::pair<int, std::string_view>::first);
+  const auto found = std::ranges::find(reasons, status_code(call, std::move(response)),
+                                       &std::pair<int, std::string_view>::first);
   return found != std::end(reasons) ? std::optional(found->second) : std::nullopt;
 }
 
 template <int hundreds>
-bool status_is(AResponse response) {
-  return response->status / 100 == hundreds;
+bool status_is(Call& call, AResponse response) {
+  return status_code(call, std::move(response)) / 100 == hundreds;
 }
 
 /// __index of the table below: names are looked up without regard to case.

@@ -36,18 +36,18 @@ struct postern::script::ClassName<postern::dialect::kumo::HttpResponse> {
 
 template <>
 struct postern::script::Kept<postern::dialect::kumo::AResponse> {
+  /// Without the status, which is told when the script asks for it.
   static json::value data(const dialect::kumo::AResponse& response) {
-    json::array fields;
-    for (const auto& [name, value] : response->fields) fields.push_back({name, value});
-    return {response->status, std::move(fields), response->body};
+    json::object fields;
+    for (const auto& [name, value] : response->fields) fields.emplace(name, value);
+    return {std::move(fields), response->body};
   }
   static dialect::kumo::AResponse again(const json::value& kept) {
     auto response = std::make_shared<dialect::kumo::HttpResponse>();
-    response->status = kept.at(0).to_number<int>();
-    for (const json::value& field : kept.at(1).as_array()) {
-      response->fields.emplace_back(field.at(0).as_string(), field.at(1).as_string());
+    for (const auto& [name, value] : kept.at(0).as_object()) {
+      response->fields.emplace_back(name, value.as_string());
     }
-    response->body = kept.at(2).as_string();
+    response->body = kept.at(1).as_string();
     return response;
   }
 };
