@@ -1243,7 +1243,8 @@ local Message = {}
 function Message:get_meta(name) end
 
 ---Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` are
----strings.
+---strings. A message whose `queue` is `null` is taken and delivered to nobody; other names of
+---queues have no effect.
 ---@param name string
 ---@param value any
 function Message:set_meta(name, value) end

@@ -145,6 +145,11 @@ def reloads(bench):
     told(old, "one")
     told(session(bench, server), "two")
     told(old, "one")
+    rewrite(bench, says("three") + "kumo.on('init', function()\n  kumo.define_spool { name = 'data' }\nend)\n")
+    relay.reload(server)
+    warned = str(relay.events(server, "reload.warning"))
+    if "policy.lua:5:3: kumo.define_spool has no effect here" not in warned or "[L005]" not in warned:
+        raise Fail("a reload does not warn of what has its home elsewhere: " + warned)
     old.command("QUIT", "221")
 
 

@@ -251,10 +251,14 @@ TEST_F(Signing, the_record_has_no_key_and_the_decision_is_made_again_without_one
 
 TEST_F(Signing, a_key_that_stands_in_the_policy_is_crossed_out_in_its_definition) {
   const std::string pem = rsa().private_pem().reveal();
-  on_message("local key = [[\n" + pem + "]]\nlocal seventeen_letters_x = 1\n");
+  on_message(
+      "local head = '-----BEGIN "
+      "PRIVATE KEY-----' local abcdefghijklmnopqrst = 1\n" +
+      std::string(9000, ' ') + "\nlocal key = [[\n" + pem + "]]\nlocal seventeen_letters_x = 1\n");
   const std::string line = pem.substr(pem.find('\n') + 1, 40);
   EXPECT_THAT(policy_->definition(), Not(HasSubstr(line)));
   EXPECT_THAT(policy_->definition(), HasSubstr("local seventeen_letters_x = 1"));
+  EXPECT_THAT(policy_->definition(), HasSubstr("local abcdefghijklmnopqrst = 1"));
   const auto again = load_definition(json::parse(policy_->definition()).as_object());
   EXPECT_TRUE(again);
 }

@@ -149,7 +149,8 @@ const script::HostFunction functions[] = {
     {"Message:set_meta", "name: string, value: any", "",
      "Sets a value of the message, any data; `tenant`, `campaign`, `queue` and `routing_domain` "
      "are "
-     "strings.",
+     "strings. A message whose `queue` is `null` is taken and delivered to nobody; other names of "
+     "queues have no effect.",
      script::bind<&set_meta>},
     {"Message:id", "", "string", "Names the message in logs.", script::bind<&id>},
     {"Message:sender", "", "EnvelopeAddress", "The reverse-path.", script::bind<&sender>},
@@ -206,6 +207,9 @@ policy::ScriptCopy MessageDraft::finished() const {
   copy.null_path = null_sender;
   copy.forward_paths = new_recipients;
   copy.results_of = results_of;
+  // KumoMTA's queue of that name takes what is to be thrown away: the idiom of every sink.
+  const json::value* queue = meta.if_contains("queue");
+  if (queue != nullptr && *queue == "null") copy.to_nobody = true;
   if (body) {
     copy.text = own_header() + *body;
   } else if (header_changed) {

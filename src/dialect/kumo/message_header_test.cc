@@ -55,6 +55,13 @@ TEST_F(MessageHeader, removes_fields) {
   EXPECT_EQ(*after("msg:remove_x_headers {}").header, "Subject: hello\r\nXtra: no\r\n\r\n");
 }
 
+TEST_F(MessageHeader, the_queue_null_takes_what_is_thrown_away) {
+  EXPECT_TRUE(after("msg:set_meta('queue', 'null')").to_nobody);
+  EXPECT_EQ(verdict_, "pass");
+  EXPECT_FALSE(after("msg:set_meta('queue', 'other')").to_nobody);
+  EXPECT_FALSE(after("msg:set_meta('queue', 'null') msg:set_meta('queue', nil)").to_nobody);
+}
+
 TEST_F(MessageHeader, lists_are_lists_of_names) {
   for (const char* call : {"msg:remove_x_headers 'x-tenant'", "msg:remove_x_headers { 1 }",
                            "msg:import_x_headers { a = 1 }"}) {

@@ -11,7 +11,7 @@
 namespace postern::dialect::kumo {
 
 /// "policy.lua:3: kumo.rejekt is not available in Postern; did you mean `kumo.reject`?", each name
-/// once a line, in the text's order. What the text itself assigns to is there; a text that makes a
+/// once a line, in the text's order; methods of KumoMTA's messages that are not here too. What the text itself assigns to is there; a text that makes a
 /// `kumo` of its own is not looked at. `text` need not be Lua.
 std::vector<std::string> lint_names(std::string_view file, std::string_view text,
                                     const std::vector<script::HostTable>& tables);

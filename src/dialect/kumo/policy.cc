@@ -65,9 +65,11 @@ void cross_out_base64(std::string& text, std::size_t begin, std::size_t end) {
 /// The text of a policy for records: what stands in it of private keys is crossed out.
 std::string without_keys(std::string text, const std::vector<Listener>& listeners) {
   constexpr std::string_view head = "PRIVATE KEY-----";
+  constexpr std::size_t longest_key = 8192;
   for (std::size_t at = text.find(head); at != std::string::npos; at = text.find(head, at)) {
     at += head.size();
-    cross_out_base64(text, at, std::min(text.find("-----", at), text.size()));
+    const std::size_t end = text.find("-----END", at);
+    if (end != std::string::npos && end - at <= longest_key) cross_out_base64(text, at, end);
   }
   const auto cross_out = [&](const Secret& key) {
     for (const std::string_view line : split(key.reveal(), '\n')) {
