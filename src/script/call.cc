@@ -95,19 +95,33 @@ void Call::answer_from(std::vector<Told> told, Rethrow rethrow) {
     recorded_stop_ = std::move(told.back().answer);
     told.pop_back();
   }
-  answers_ = std::move(told);
+  answers_ = Recorded{.told = std::move(told)};
   rethrow_ = rethrow;
 }
 
+void Call::answer_facts_from(std::vector<Told> told) {
+  facts_ = Facts::answered;
+  facts_told_ = {.told = std::move(told)};
+}
+
+bool Call::has_fact(std::string_view function) const {
+  return facts_told_.at < facts_told_.told.size() &&
+         facts_told_.told[facts_told_.at].function == function;
+}
+
 json::array Call::next_answer(std::string_view function) {
-  if (answered_ >= answers_->size()) {
+  if (answers_->at >= answers_->told.size()) {
     ran_out_ = true;
     throw std::runtime_error("the record has no answer of " + std::string(function));
   }
-  const Told& told = (*answers_)[answered_];
-  if (++answered_times_ >= told.times) {
-    ++answered_;
-    answered_times_ = 0;
+  return next_recorded(*answers_, function);
+}
+
+json::array Call::next_recorded(Recorded& recorded, std::string_view function) {
+  const Told& told = recorded.told[recorded.at];
+  if (++recorded.times >= told.times) {
+    ++recorded.at;
+    recorded.times = 0;
   }
   if (function != "memoized" && told.function != function) {
     throw std::runtime_error("the record has an answer of " + told.function + ", not of " +

@@ -106,6 +106,11 @@ class Call {
   const std::string* recorded_stop() const { return recorded_stop_ ? &*recorded_stop_ : nullptr; }
   /// It asked for more than the record has.
   bool ran_out() const { return ran_out_; }
+  /// While the script loads: of what it is told only facts are kept, and answered from a list as
+  /// long as it asks for the same ones.
+  void record_facts() { facts_ = Facts::kept; }
+  void answer_facts_from(std::vector<Told> told);
+
   /// The next recorded answer. Throws what had been thrown, or that the record has none.
   json::array next_answer(std::string_view function);
   /// The answer of a function that does not wait: `ask()`, or the record's.
@@ -115,9 +120,14 @@ class Call {
       json::array answer = next_answer(function);
       return answer.empty() ? json::value() : std::move(answer.front());
     }
+    if (facts_ == Facts::answered && source == Source::facts && has_fact(function)) {
+      return next_recorded(facts_told_, function).front();
+    }
     try {
       json::value value = ask();
-      if (records()) tell(function, json::array{value}, source);
+      if (records() || (facts_ == Facts::kept && source == Source::facts)) {
+        tell(function, json::array{value}, source);
+      }
       return value;
     } catch (const std::exception& error) {
       if (records()) tell_failure(function, error.what());
@@ -143,7 +153,17 @@ class Call {
   friend class State;
   static constexpr std::size_t most_kept = 64 * 1024;
 
+  /// A list of answers, and where it is read.
+  struct Recorded {
+    std::vector<Told> told;
+    std::size_t at = 0;
+    std::uint64_t times = 0;  ///< of the one that `at` stands at
+  };
+  enum class Facts { as_they_are, kept, answered };
+
   void keep(Told told);
+  bool has_fact(std::string_view function) const;
+  json::array next_recorded(Recorded& recorded, std::string_view function);
 
   World& world_;
   Limits limits_;
@@ -161,12 +181,12 @@ class Call {
   int paused_ = 0;
   std::size_t kept_ = 0;  ///< octets of told_
   std::vector<Told> told_;
-  std::optional<std::vector<Told>> answers_;
+  std::optional<Recorded> answers_;
+  Facts facts_ = Facts::as_they_are;
+  Recorded facts_told_;
   Rethrow rethrow_ = nullptr;
   std::optional<std::string> recorded_stop_;
   bool ran_out_ = false;
-  std::size_t answered_ = 0;
-  std::uint64_t answered_times_ = 0;  ///< of the one that answered_ stands at
   std::optional<std::uint64_t> random_;
   std::vector<std::function<void()>> at_end_;
 };

@@ -33,7 +33,7 @@ std::uint64_t next_id() {
 }  // namespace
 
 Program::Program(Options options, World& world)
-    : options_(std::move(options)), world_(world), id_(next_id()) {}
+    : options_(std::move(options)), world_(world), facts_(options_.facts), id_(next_id()) {}
 
 namespace {
 
@@ -44,8 +44,7 @@ Program::Options with_memos(Program::Options options) {
 
 }  // namespace
 
-Task<void> Program::prepare(State& state, World& world, std::optional<Raised>& trouble) {
-  Call call(world, options_.loading);
+Task<void> Program::prepare(State& state, Call& call, std::optional<Raised>& trouble) {
   trouble = co_await state.run(options_.text, options_.name, call);
   if (!trouble && options_.ready) trouble = co_await options_.ready(state, call);
 }
@@ -55,8 +54,15 @@ tl::expected<std::unique_ptr<State>, Raised> Program::make(bool quietly) {
   if (options_.user) state->set_user(options_.user());
   std::optional<Raised> trouble;
   QuietWorld quiet(world_);
-  options_.run(prepare(*state, quietly ? static_cast<World&>(quiet) : world_, trouble));
+  Call call(quietly ? static_cast<World&>(quiet) : world_, options_.loading);
+  if (facts_) {
+    call.answer_facts_from(*facts_);
+  } else {
+    call.record_facts();
+  }
+  options_.run(prepare(*state, call, trouble));
   if (trouble) return tl::unexpected(std::move(*trouble));
+  if (!facts_) facts_ = std::move(call.told());
   state->collect();
   return state;
 }

@@ -30,6 +30,8 @@ class Program {
     std::function<Task<std::optional<Raised>>(State&, Call&)> ready;
     RunToEnd run;
     std::size_t states = 1;  ///< made at once; further threads make their own
+    /// What the clock and chance tell the file while it runs; nullopt: what they say now.
+    std::optional<std::vector<Told>> facts;
   };
 
   /// `world` outlives the program. The error is what the file raised.
@@ -42,15 +44,19 @@ class Program {
   /// A state that has loaded; only between load() and the first here().
   const State& loaded() const { return *spare_.front(); }
   const Options& options() const { return options_; }
+  /// What the clock and chance told the file when it ran first: each further state is told the
+  /// same.
+  const std::vector<Told>& facts() const { return *facts_; }
 
  private:
   Program(Options options, World& world);
   tl::expected<std::unique_ptr<State>, Raised> make(bool quietly);
   void renew(State*& mine);
-  Task<void> prepare(State& state, World& world, std::optional<Raised>& trouble);
+  Task<void> prepare(State& state, Call& call, std::optional<Raised>& trouble);
 
   const Options options_;
   World& world_;
+  std::optional<std::vector<Told>> facts_;  ///< set before there is a second state
   const std::uint64_t id_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<State>> spare_;

@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "dialect/kumo/hooks_test.h"
 #include "dialect/rederive.h"
@@ -271,6 +272,21 @@ TEST_F(LoginRecord, secrets_that_the_policy_loads_are_known_by_their_place) {
   EXPECT_EQ(login(text, "other"), "refused");
   EXPECT_EQ(again(), "same");
   EXPECT_THAT(kept_, Not(HasSubstr("two-key")));
+}
+
+TEST_F(LoginRecord, what_the_policy_drew_while_it_loaded) {
+  const std::string text =
+      "local drawn = { math.random(0), os.time(), os.clock(), kumo.uuid.new_v4().simple }\n"
+      "kumo.sleep(0.01)\n" +
+      hook("kumo.reject(535, table.concat(drawn, ' ') .. ' ' .. (password == 'x' and 1 or 2))");
+  options_.states = 2;
+  EXPECT_EQ(login(text), "refused");
+  EXPECT_EQ(again(), "same");
+  const std::string said = trace_.decisions[0].steps[0].verdict.reply.text;
+  std::thread([&] { EXPECT_EQ(sign_in(right), "refused"); }).join();
+  EXPECT_EQ(trace_.decisions[0].steps[0].verdict.reply.text, said) << "in every state the same";
+  EXPECT_EQ(login(text), "refused");
+  EXPECT_NE(trace_.decisions[0].steps[0].verdict.reply.text, said) << "loaded anew";
 }
 
 TEST_F(LoginRecord, files_that_a_hook_reads) {

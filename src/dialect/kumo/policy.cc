@@ -115,7 +115,8 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
       .user = [] { return std::make_shared<Handlers>(); },
       .ready = begin,
       .run = given.run,
-      .states = given.states};
+      .states = given.states,
+      .facts = given.facts};
   for (const Module& module : all_modules()) {
     program.setup.modules.emplace_back(module.name, module.text);
   }
@@ -154,6 +155,7 @@ void Policy::define(const script::Files::Texts& texts) {
   json::array secrets;
   for (const std::string& one : program_->loaded().loaded_strangers()) secrets.emplace_back(one);
   if (!secrets.empty()) definition["secrets"] = std::move(secrets);
+  if (!program_->facts().empty()) definition["facts"] = line_of(program_->facts());
   definition_ = std::make_shared<const std::string>(json::serialize(definition));
 }
 
@@ -285,6 +287,10 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
     files->emplace(name, text.as_string());
   }
   options.files = std::move(files);
+  if (const json::value* facts = definition.if_contains("facts")) {
+    std::string line(facts->as_string());
+    options.facts = told_of(take_line(line));
+  }
   if (const json::value* secrets = definition.if_contains("secrets")) {
     for (const json::value& one : secrets->as_array()) {
       options.secrets.emplace_back(one.as_string());

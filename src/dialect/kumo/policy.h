@@ -33,8 +33,9 @@ struct PolicyOptions {
   std::vector<std::string> relay_to;
   /// Files that are not read from disk: of a policy that is made again from its definition.
   std::shared_ptr<const std::map<std::string, std::string>> files;
-  /// Then: what stands for the secrets that it loads.
+  /// Then: what stands for the secrets that it loads, and what the clock and chance told it.
   std::vector<std::string> secrets;
+  std::optional<std::vector<script::Told>> facts;
 };
 
 /// Immutable; shared by sessions and threads, and kept by those that began with it.
