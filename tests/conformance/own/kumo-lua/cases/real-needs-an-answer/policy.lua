@@ -1,1 +1,1 @@
-local client = kumo.http.build_client {}
+local queue = kumo.amqp.build_client { uri = "amqp://localhost" }
