@@ -21,7 +21,6 @@ struct ExplainOptions {
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME had authenticated
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only answers there are
   std::optional<std::filesystem::path> config_file;
-  std::optional<std::filesystem::path> data_dir;
   bool json = false;
   bool exit_code = false;  ///< --exit-code: 1 when the decision is a refusal
   bool no_color = false;

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "app/instance.h"
-#include "app/version.h"
+#include "base/version.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/vsl/layer.h"
 #include "gateway/policies_verifier.h"
