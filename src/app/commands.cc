@@ -12,8 +12,8 @@
 
 #include "app/config_schema.h"
 #include "app/help.h"
-#include "app/version.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "dialect/restrictions/lint_report.h"
 
 namespace postern::app {
@@ -81,6 +81,15 @@ std::string summary(const Config& config) {
 }
 
 }  // namespace
+
+LoadOptions without_files(const Arguments& arguments) {
+  LoadOptions load;
+  load.read_files = false;
+  load.adjust = [&arguments](Config& config) {
+    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
+  };
+  return load;
+}
 
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,
                                const LoadOptions& options) {

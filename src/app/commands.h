@@ -23,6 +23,9 @@ struct Streams {
 /// True when `err` should be coloured: a terminal, no --no-color, no NO_COLOR.
 bool wants_color(const Arguments& arguments);
 
+/// For a command that serves nothing: no certificate, key or policy is opened, and --data-dir
+/// counts. `arguments` must outlive the result.
+LoadOptions without_files(const Arguments& arguments);
 /// The configuration that --config, POSTERN_CONFIG or neither name. When it has errors they are
 /// printed and the result is empty.
 std::optional<Config> load_for(const Arguments& arguments, Streams& streams,

@@ -102,12 +102,7 @@ int run_dkim_keys(const Arguments& arguments, Streams& streams) {
         {fmt::format("`{}` is no domain name", printable(given, 64)), help_of(arguments)}, as_json,
         streams);
   }
-  LoadOptions load;
-  load.read_files = false;
-  load.adjust = [&](Config& config) {
-    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
-  };
-  const std::optional<Config> config = load_for(arguments, streams, load);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   auto store = open_control(config->server.data_dir);
   if (!store) {

@@ -36,7 +36,7 @@ int run_dkim_verify(const Arguments& arguments, Streams& streams) {
   }
   const auto now = now_for(arguments);
   if (!now) return report_usage(now.error(), as_json, streams);
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const std::optional<std::string> file =
       arguments.words.empty() ? std::nullopt : std::optional(arguments.words.front());
@@ -162,7 +162,7 @@ int run_dkim_check(const Arguments& arguments, Streams& streams) {
                          help_of(arguments)},
                         as_json, streams);
   }
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   std::optional<dkim::SigningKey> own;
   if (const auto file = arguments.value("--key")) {

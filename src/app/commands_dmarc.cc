@@ -243,7 +243,7 @@ int check_record(const Arguments& arguments, Streams& streams) {
          "`postern dmarc check example.org`"},
         as_json, streams);
   }
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const auto dns = MailDns::open(arguments, *config, streams);
   if (!dns) return dns.error();
@@ -320,7 +320,7 @@ int check_message(const Arguments& arguments, Streams& streams) {
   }
   const auto envelope = read_envelope(arguments);
   if (!envelope) return report_usage(envelope.error(), as_json, streams);
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const auto text = read_message(arguments, arguments.value("--message"), streams);
   if (!text) return text.error();

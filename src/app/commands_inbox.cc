@@ -158,12 +158,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
     return report_usage({"--limit takes a number from 1 to 10000", "`postern inbox --help`"}, json,
                         streams);
   }
-  LoadOptions load;
-  load.read_files = false;
-  load.adjust = [&](Config& config) {
-    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
-  };
-  const std::optional<Config> config = load_for(arguments, streams, load);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   auto databases = open_databases(config->server.data_dir);
   if (!databases) {

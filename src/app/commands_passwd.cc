@@ -238,12 +238,7 @@ int run_passwd(const Arguments& arguments, Streams& streams) {
   if (arguments.words.empty()) {
     return report_usage({"whose password?", "`postern passwd owner@example.com`"}, json, streams);
   }
-  LoadOptions load;
-  load.read_files = false;
-  load.adjust = [&](Config& config) {
-    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
-  };
-  const std::optional<Config> config = load_for(arguments, streams, load);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const std::string& email = arguments.words.front();
   if (arguments.has("--reset-link")) {

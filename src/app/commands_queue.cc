@@ -56,12 +56,7 @@ tl::expected<QueueFilter, UsageError> filter_of(const Arguments& arguments) {
 
 /// Opens the queue that the options name; prints what is wrong.
 tl::expected<Access, int> open_for(const Arguments& arguments, Streams& streams) {
-  LoadOptions load;
-  load.read_files = false;
-  load.adjust = [&](Config& config) {
-    if (const auto directory = arguments.value("--data-dir")) config.server.data_dir = *directory;
-  };
-  const std::optional<Config> config = load_for(arguments, streams, load);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return tl::unexpected(to_int(ExitCode::config));
   auto queue = open_queue(config->server.data_dir.string());
   if (!queue) return tl::unexpected(trouble(queue.error(), arguments, streams));

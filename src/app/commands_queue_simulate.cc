@@ -131,7 +131,7 @@ int run_queue_simulate(const Arguments& arguments, Streams& streams) {
     report(text.error().message, "", json, streams);
     return to_int(ExitCode::no_input);
   }
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const queue::RunnerOptions ours = runner_options(*config);
   Scenario preset;

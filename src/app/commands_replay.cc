@@ -127,12 +127,8 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
   const auto options = read_options(arguments);
   if (!options) return report_usage(options.error(), json, streams);
-  LoadOptions load;
-  load.read_files = false;
+  LoadOptions load = without_files(arguments);
   load.load_policy = true;  // scripts of the draft decide too
-  load.adjust = [&](Config& config) {
-    if (const auto named = arguments.value("--data-dir")) config.server.data_dir = *named;
-  };
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
 

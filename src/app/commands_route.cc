@@ -264,7 +264,7 @@ int run_route(const Arguments& arguments, Streams& streams) {
                          "postern route ann@example.org"},
                         json, streams);
   }
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   // Nobody connects: certificates and passwords are not needed.
   const relay::RelayConfig relay = read_relay(*config, RelayFiles::none, [](RelayComplaint) {});

@@ -16,7 +16,7 @@ int run_spf_check(const Arguments& arguments, Streams& streams) {
   }
   const auto envelope = read_envelope(arguments);
   if (!envelope) return report_usage(envelope.error(), json, streams);
-  const std::optional<Config> config = load_plain(arguments, streams);
+  const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
   const auto now = now_for(arguments);
   if (!now) return report_usage(now.error(), json, streams);

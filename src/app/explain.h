@@ -22,7 +22,6 @@ struct ExplainOptions {
   std::optional<std::string> auth;           ///< --auth NAME: as if NAME had authenticated
   std::optional<std::filesystem::path> dns;  ///< --dns FILE: the only answers there are
   std::optional<std::filesystem::path> config_file;
-  std::optional<std::filesystem::path> data_dir;
   std::optional<Secret> password;  ///< --password-stdin: what the client signed in with
   bool json = false;
   bool exit_code = false;  ///< --exit-code: 1 when the decision is a refusal

@@ -4,45 +4,26 @@
 #include <cstring>
 #include <filesystem>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/executor_work_guard.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "app/explain_live.h"
-#include "app/listener_certificate.h"
-#include "app/queue_metrics.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
-#include "app/version.h"
 #include "base/text.h"
-#include "deliver/template.h"
-#include "dialect/kumo/rewriter.h"
+#include "base/version.h"
+#include "gateway/consultation.h"
 #include "policy/catalogue.h"
 #include "store/token_file.h"
-#include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace postern::app {
 
-namespace asio = boost::asio;
 namespace fs = std::filesystem;
-using telemetry::metrics;
 
 namespace {
 
-constexpr std::chrono::minutes housekeeping_interval{1};
-/// Jobs that wait for a database thread: beyond it the API answers 503.
-constexpr std::size_t disk_queue = 1024;
-constexpr std::size_t account_queue = 64;
-constexpr std::size_t queue_questions = 64;
 constexpr std::size_t payload_queue = 1024;
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
@@ -66,11 +47,6 @@ void start_metrics(const Config& config, std::vector<std::pair<std::string, std:
   telemetry::start_metrics(setup);
 }
 
-tl::unexpected<StartError> cannot(ExitCode code, std::string message, std::string hint) {
-  return tl::unexpected<StartError>(
-      StartError{.code = code, .message = std::move(message), .hint = std::move(hint)});
-}
-
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
 std::uint64_t body_memory(const Config& config) {
@@ -79,79 +55,7 @@ std::uint64_t body_memory(const Config& config) {
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 4;
 }
 
-tl::unexpected<StartError> database_error(const std::string& path, const Error& error) {
-  const bool corrupt = error.fault == Fault::permanent;
-  return cannot(
-      error.fault == Fault::denied ? ExitCode::cannot_create
-      : corrupt                    ? ExitCode::io
-                                   : ExitCode::try_again,
-      error.message,
-      corrupt ? fmt::format("restore {} from a backup, or move it away to begin with an empty one",
-                            path)
-              : "see that the disk has room and that no other program holds the file");
-}
-
 }  // namespace
-
-/// /readyz: the store can write, the queue's disk is trusted, and mail is taken.
-class Instance::Readiness final : public admin::ReadinessProbe {
- public:
-  explicit Readiness(Instance& instance) : instance_(instance) {}
-
-  Task<std::vector<std::pair<std::string, std::string>>> problems() override {
-    std::vector<std::pair<std::string, std::string>> found;
-    store::Store* store = instance_.store_.get();
-    const auto probed = co_await instance_.disk_pool_->run([store] { return store->probe(); });
-    if (!probed) {
-      found.emplace_back("database", probed.error().message);
-    } else if (!*probed) {
-      found.emplace_back("database", probed->error().message);
-    }
-    if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
-      found.emplace_back("spool", ready.error().fault == Fault::permanent
-                                      ? "the queue's disk has failed, mail is deferred until a "
-                                        "restart: " +
-                                            ready.error().message
-                                      : ready.error().message);
-    }
-    if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
-      found.emplace_back("resources", "too little memory or disk: new mail is deferred");
-    }
-    co_return found;
-  }
-
- private:
-  Instance& instance_;
-};
-
-class Instance::MetricsPort final : public admin::MetricsSource {
- public:
-  explicit MetricsPort(Instance& instance) : instance_(instance) {}
-
-  Task<std::string> text() override {
-    // When the queue cannot be asked, its last figures stay.
-    spool::SqliteSpool* spool = instance_.spool_.get();
-    co_await instance_.queue_pool_->run([spool] { return show_queue(*spool); });
-    metrics().store_policies.gauge({}).set(
-        static_cast<std::int64_t>(instance_.directory_.policy_count()));
-    metrics().store_webhooks.gauge({}).set(
-        static_cast<std::int64_t>(instance_.directory_.webhook_count()));
-    const auto catch_up = [](telemetry::Counter counter, std::uint64_t total) {
-      counter.add(total - counter.value());
-    };
-    catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
-    catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
-    co_return metrics().registry.render();
-  }
-  void count_request(std::string_view method, std::string_view route, int status,
-                     std::chrono::nanoseconds took) override {
-    metrics().api_requests.counter({method, route, std::to_string(status)}).add();
-    metrics().api_request_duration.histogram({method, route}).observe(took);
-  }
-
- private:
-  Instance& instance_;
-};
 
 Instance::Instance(const Config& config)
     : config_(config),
@@ -258,73 +162,6 @@ Instance::Started Instance::open_resolver() {
   return {};
 }
 
-dialect::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
-  const std::lock_guard lock(deciding_mutex_);
-  Config draft = deciding_;
-  if (lists) draft.restrictions = restrictions_of(*lists);
-  return {engine_for(draft), authentication_options(draft)};
-}
-
-void Instance::follow_lists(const admin::Lists& lists) {
-  const std::lock_guard lock(deciding_mutex_);
-  deciding_.restrictions = restrictions_of(lists);
-  tables_->replace(remote_tables(deciding_));
-  engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
-  for (std::size_t i = 0; i < listeners_.size(); ++i) {
-    auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
-    app::follow_lists(*next, deciding_.restrictions);
-    for (auto& variant : next->variants) {
-      auto other = std::make_shared<gateway::ListenerSettings>(*variant.settings);
-      app::follow_lists(*other, deciding_.restrictions);
-      variant.settings = std::move(other);
-    }
-    listeners_[i] = next;
-    server_->replace_settings(i, std::move(next));
-  }
-}
-
-Instance::Started Instance::follow_file(const RestrictionsConfig& restrictions) {
-  const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
-  const Result<void> followed = lists_->follow_file(section, restrictions.judged);
-  if (followed) return {};
-  if (followed.error().fault != Fault::malformed) {
-    return database_error(data_dir_ + "/postern.db", followed.error());
-  }
-  return cannot(ExitCode::config, followed.error().message,
-                "mend what its tables lack, or write the lists into [restrictions]: a changed "
-                "section replaces them");
-}
-
-Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
-                                                     const Config& config) const {
-  auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
-  settings->body_directory = data_dir_ + "/tmp";
-  settings->engine = engine_;
-  settings->tables = tables_;
-  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
-    settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
-  }
-  auto certificate = certificate_of(listener, config, data_dir_);
-  if (!certificate) {
-    return cannot(
-        certificate.error().fault == Fault::denied ? ExitCode::cannot_create : ExitCode::config,
-        certificate.error().message, "");
-  }
-  settings->certificate = *certificate;
-  if (*certificate) {
-    metrics()
-        .tls_certificate_not_after.gauge({listener.name})
-        .set(std::chrono::system_clock::to_time_t((*certificate)->not_after()));
-  }
-  if (!listener.started) return settings;
-  for (const auto& variant : listener.started->variants) {
-    ListenerResult made = listener_settings(started_by(*variant.as), config);
-    if (!made) return made;
-    settings->variants.push_back({.peer = variant.peer, .via = variant.via, .settings = *made});
-  }
-  return settings;
-}
-
 Instance::Started Instance::open_delivery() {
   const AuthConfig& auth = config_.auth;
   const std::size_t hashers =
@@ -368,77 +205,6 @@ Instance::Started Instance::open_delivery() {
   return {};
 }
 
-Instance::Started Instance::open_api() {
-  account_pool_ = std::make_unique<net::WorkPool>(1, account_queue);
-  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue);
-  simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
-  dry_run_ =
-      std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
-  test_mail_ = std::make_unique<TestMailPort>(
-      directory_, trace_watch_, [this] { return config_.listeners; },
-      TestMailOptions{.hostname = config_.server.hostname});
-  trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
-  replay_port_ = std::make_unique<ReplayPort>(
-      *traces_, data_dir_ + "/traces.db",
-      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
-  trace_rerun_ =
-      std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
-                                       *resolver_, [this] { return draft_of(std::nullopt); });
-  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
-  queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
-  readiness_ = std::make_unique<Readiness>(*this);
-  metrics_port_ = std::make_unique<MetricsPort>(*this);
-
-  control_ = new_control();
-  admin::Options options = api_options(config_);
-  options.control_token = control_.token;
-  if (auto token = store::token_file(data_dir_ + "/metrics.token")) {
-    options.metrics_token = *token;
-  } else {
-    return cannot(ExitCode::cannot_create, token.error().message, "");
-  }
-  const auto template_error = [](std::string_view text) -> std::optional<std::string> {
-    const auto parsed = deliver::Template::parse(text);
-    return parsed ? std::nullopt : std::optional(parsed.error().message);
-  };
-  auto api = admin::AdminApi::open({.store = *store_,
-                                    .delivery_log = *delivery_log_,
-                                    .publisher = *publisher_,
-                                    .resolver = *resolver_,
-                                    .hashing = *account_pool_,
-                                    .disk = *disk_pool_,
-                                    .template_error = template_error,
-                                    .simulator = simulator_.get(),
-                                    .dry_run = dry_run_.get(),
-                                    .test_mail = test_mail_.get(),
-                                    .traces = trace_port_.get(),
-                                    .readiness = readiness_.get(),
-                                    .metrics = metrics_port_.get(),
-                                    .lists = lists_.get(),
-                                    .replayer = replay_port_.get(),
-                                    .queue = queue_port_.get(),
-                                    .trace_hub = &trace_hub_,
-                                    .trace_rerun = trace_rerun_.get(),
-                                    .smtp_listeners = [this] { return smtp_listeners(); }},
-                                   options);
-  if (!api) return database_error(data_dir_ + "/postern.db", api.error());
-  api_ = std::move(*api);
-  return {};
-}
-
-/// The file's order. Ports are known by the time that anybody asks.
-std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
-  std::vector<admin::SmtpListener> all;
-  for (const ListenerConfig& listener : config_.listeners) {
-    const bool starttls = listener.tls == TlsMode::starttls || listener.tls == TlsMode::required;
-    const bool implicit = listener.tls == TlsMode::implicit;
-    all.push_back({listener.address.to_string(), starttls   ? "starttls"
-                                                 : implicit ? "implicit"
-                                                            : "none"});
-  }
-  return all;
-}
-
 /// The addresses come last: who can connect finds everything else in its place.
 Instance::Started Instance::open_listeners() {
   start_metrics(config_, api_->routes());
@@ -475,93 +241,6 @@ Instance::Started Instance::open_listeners() {
     return cannot(ExitCode::cannot_create, written.error().message, "");
   }
   return {};
-}
-
-void Instance::run_api_loop() {
-  asio::co_spawn(api_loop_, housekeeping(), asio::detached);
-  auto work = asio::make_work_guard(api_loop_);
-  for (;;) {
-    try {
-      api_loop_.run();
-      return;
-    } catch (const std::exception& error) {
-      telemetry::log::error("api.error").field("error", error.what());
-    }
-  }
-}
-
-Task<void> Instance::housekeeping() {
-  asio::steady_timer timer(api_loop_);
-  for (;;) {
-    timer.expires_after(housekeeping_interval);
-    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
-    if (error) co_return;
-    co_await api_->housekeeping();
-    store::DeliveryLog* log = delivery_log_.get();
-    const auto purged = co_await disk_pool_->run([log] {
-      return log->purge(
-          std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
-    });
-    Outbound* outbound = outbound_.get();
-    co_await disk_pool_->run([outbound] {
-      outbound->purge(std::chrono::system_clock::now());
-      return true;
-    });
-    if (!purged || !*purged) continue;
-    for (const std::string& file : (**purged).files) {
-      std::error_code ignored;
-      fs::remove(data_dir_ + "/attachments/" + file, ignored);
-    }
-  }
-}
-
-tl::expected<void, StartError> Instance::reload(const Config& config) {
-  std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
-  for (const ListenerConfig& listener : config.listeners) {
-    ListenerResult made = listener_settings(listener, config);
-    if (!made) return tl::unexpected(made.error());
-    settings.push_back(*made);
-  }
-  const bool same_addresses = std::equal(
-      config.listeners.begin(), config.listeners.end(), config_.listeners.begin(),
-      config_.listeners.end(),
-      [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
-  if (!same_addresses) {
-    return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
-                  "restart to change addresses; nothing was changed now");
-  }
-  Result<relay::RelayConfig> relay = relay_options(config);
-  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
-  auto verifiers = verifiers_of(config);
-  if (!verifiers) return tl::unexpected(verifiers.error());
-  Config before = config;
-  {
-    const std::lock_guard lock(deciding_mutex_);
-    std::swap(deciding_, before);
-    std::swap(listeners_, settings);
-  }
-  Started followed = follow_file(config.restrictions);
-  if (!followed) {
-    const std::lock_guard lock(deciding_mutex_);
-    deciding_ = std::move(before);
-    listeners_ = std::move(settings);
-    return followed;
-  }
-  {
-    // Sessions in hand stay with the policy they began with.
-    const std::lock_guard lock(deciding_mutex_);
-    scripts_.push_back(config.lua.runtime);
-    scripts_.push_back(config.vsl.runtime);
-  }
-  outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
-  authenticator_->set_verifiers(std::move(*verifiers));
-  authenticator_->set_limits(auth_limits(config));
-  if (config.queue != config_.queue ||
-      config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
-    telemetry::log::warning("config.needs_restart")
-        .msg("[queue] and webhooks.retry_schedule take effect at the next start");
-  }
-  return followed;
 }
 
 std::size_t Instance::stop(std::chrono::milliseconds limit) {

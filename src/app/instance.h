@@ -22,6 +22,7 @@
 #include "app/replay_port.h"
 #include "app/script_runtime.h"
 #include "app/script_world.h"
+#include "app/start_error.h"
 #include "app/test_mail.h"
 #include "app/trace_port.h"
 #include "app/trace_rerun.h"
@@ -33,13 +34,6 @@
 #include "store/sqlite_store.h"
 
 namespace postern::app {
-
-/// Why it did not start: one sentence, what to do, and the exit code.
-struct StartError {
-  ExitCode code = ExitCode::bug;
-  std::string message;
-  std::string hint;
-};
 
 enum class TestRecipients { off, on };
 
@@ -147,8 +141,8 @@ class Instance {
   std::unique_ptr<ReplayPort> replay_port_;
   std::unique_ptr<TraceRerunPort> trace_rerun_;
   std::unique_ptr<SpoolQueuePort> queue_port_;
-  std::unique_ptr<Readiness> readiness_;
-  std::unique_ptr<MetricsPort> metrics_port_;
+  std::unique_ptr<admin::ReadinessProbe> readiness_;
+  std::unique_ptr<admin::MetricsSource> metrics_port_;
   std::unique_ptr<admin::AdminApi> api_;
   std::unique_ptr<net::HttpServer> http_;
   std::thread api_thread_;

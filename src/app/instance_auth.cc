@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "app/instance.h"
-#include "app/version.h"
+#include "base/version.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/vsl/layer.h"
 #include "gateway/policies_verifier.h"
@@ -29,10 +29,7 @@ Instance::verifiers_of(const Config& config) {
     auto opened = gateway::open_auth_source(
         source,
         {.hashing = *auth_pool_, .lookups = *source_pool_, .world = world_trusting(source.ca)});
-    if (!opened)
-      return tl::unexpected<StartError>(StartError{.code = ExitCode::config,
-                                                   .message = opened.error().message,
-                                                   .hint = "see `[[auth.source]]`"});
+    if (!opened) return cannot(ExitCode::config, opened.error().message, "see `[[auth.source]]`");
     verifiers->push_back(std::move(*opened));
   }
   // Rules that decide who authenticates decide alone; the sources are whom they may ask.

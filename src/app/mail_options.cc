@@ -39,12 +39,6 @@ std::optional<UsageError> check_options(const Arguments& arguments,
   return std::nullopt;
 }
 
-std::optional<Config> load_plain(const Arguments& arguments, Streams& streams) {
-  LoadOptions load;
-  load.read_files = false;
-  return load_for(arguments, streams, load);
-}
-
 tl::expected<std::string, int> read_message(const Arguments& arguments,
                                             const std::optional<std::string>& file,
                                             Streams& streams) {

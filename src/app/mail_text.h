@@ -28,9 +28,6 @@ std::optional<UsageError> check_options(const Arguments& arguments,
 /// Where help about this command is: "`postern dkim sign --help`".
 std::string help_of(const Arguments& arguments);
 
-/// The configuration of --config, for its name servers and host name; certificates are not read.
-std::optional<Config> load_plain(const Arguments& arguments, Streams& streams);
-
 /// The message in FILE or on standard input with CRLF line ends. Prints what is wrong.
 tl::expected<std::string, int> read_message(const Arguments& arguments,
                                             const std::optional<std::string>& file,

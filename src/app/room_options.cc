@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "app/explain_live.h"
-#include "app/version.h"
+#include "base/version.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
 

@@ -86,7 +86,6 @@ std::optional<UsageError> read_explain(const Arguments& arguments, ExplainOption
   options.auth = arguments.value("--auth");
   options.dns = path_option(arguments, "--dns");
   options.config_file = config_file(arguments);
-  options.data_dir = path_option(arguments, "--data-dir");
   options.json = arguments.has("--json");
   options.exit_code = arguments.has("--exit-code");
   options.no_color = !wants_color(arguments);
@@ -121,12 +120,8 @@ int run_explain(const Arguments& arguments, Streams& streams) {
     }
     options.password = std::move(*password);
   }
-  LoadOptions load;
-  load.read_files = false;
+  LoadOptions load = without_files(arguments);
   load.load_policy = !options.id;  // a recorded decision has its policy with it
-  load.adjust = [&](Config& config) {
-    if (options.data_dir) config.server.data_dir = *options.data_dir;
-  };
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
   return explain(*config, options);

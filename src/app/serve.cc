@@ -15,7 +15,7 @@
 #include "app/first_steps.h"
 #include "app/instance.h"
 #include "app/one_time_links.h"
-#include "app/version.h"
+#include "base/version.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 

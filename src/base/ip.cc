@@ -138,6 +138,29 @@ std::string IpAddress::to_string() const {
   return {buffer, end};
 }
 
+Result<HostAndPortView> split_port(std::string_view text) {
+  if (text.starts_with('[')) {
+    const std::size_t close = text.find(']');
+    if (close == std::string_view::npos) return fail(Fault::malformed, "lacks a `]`");
+    const std::string_view host = text.substr(1, close - 1);
+    const std::string_view rest = text.substr(close + 1);
+    if (rest.empty()) return HostAndPortView{host, std::nullopt, true};
+    if (rest.front() != ':') return fail(Fault::malformed, "has text between `]` and `:`");
+    return HostAndPortView{host, rest.substr(1), true};
+  }
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon != text.rfind(':')) {
+    return HostAndPortView{text, std::nullopt, false};
+  }
+  return HostAndPortView{text.substr(0, colon), text.substr(colon + 1), false};
+}
+
+std::optional<std::uint16_t> parse_port(std::string_view text) {
+  const auto number = parse_number(text);
+  if (!number || *number > 65535) return std::nullopt;
+  return static_cast<std::uint16_t>(*number);
+}
+
 std::string with_port(const IpAddress& address, std::uint16_t port) {
   const std::string text = address.to_string();
   return (address.is_v4() ? text : "[" + text + "]") + ":" + std::to_string(port);
@@ -200,6 +223,10 @@ Result<Cidr> Cidr::parse(std::string_view text) {
 
 bool Cidr::contains(const IpAddress& address) const {
   return address.is_v4() == network_.is_v4() && masked(address, prefix_) == network_;
+}
+
+bool Cidr::contains(const Cidr& network) const {
+  return prefix_ <= network.prefix_ && contains(network.network_);
 }
 
 std::string Cidr::to_string() const { return fmt::format("{}/{}", network_.to_string(), prefix_); }

@@ -39,6 +39,18 @@ class IpAddress {
   std::array<std::uint8_t, 16> octets_{};
 };
 
+/// Host and port of a text, neither judged yet. The views are parts of the text.
+struct HostAndPortView {
+  std::string_view host;                 ///< without its brackets
+  std::optional<std::string_view> port;  ///< what stands behind the colon, if there is one
+  bool bracketed = false;
+};
+/// `host`, `host:port`, `[host]` or `[host]:port`. Without brackets a text with two colons or more
+/// is all host. Fault::malformed: the `]` is missing, or something else than a port is behind it.
+Result<HostAndPortView> split_port(std::string_view text);
+/// Decimal digits, up to 65535. 0 is one, too: the system chooses.
+std::optional<std::uint16_t> parse_port(std::string_view text);
+
 /// "192.0.2.1:25", "[2001:db8::1]:25".
 std::string with_port(const IpAddress& address, std::uint16_t port);
 
@@ -52,7 +64,10 @@ class Cidr {
 
   const IpAddress& network() const { return network_; }
   int prefix() const { return prefix_; }
+  /// It holds one address.
+  bool is_host() const { return prefix_ == network_.bits(); }
   bool contains(const IpAddress& address) const;
+  bool contains(const Cidr& network) const;
   std::string to_string() const;
   auto operator<=>(const Cidr&) const = default;
 

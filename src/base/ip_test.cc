@@ -118,6 +118,56 @@ TEST(IpAddress, agrees_with_the_system_on_random_texts) {
   EXPECT_GT(addresses, 1000u);
 }
 
+TEST(SplitPort, host_and_port_as_they_stand) {
+  const struct {
+    const char* text;
+    const char* host;
+    std::optional<std::string_view> port;
+    bool bracketed = false;
+  } cases[] = {
+      {"192.0.2.1", "192.0.2.1", std::nullopt},
+      {"192.0.2.1:25", "192.0.2.1", "25"},
+      {"mx.example.org:", "mx.example.org", ""},
+      {":25", "", "25"},
+      {"2001:db8::1", "2001:db8::1", std::nullopt},
+      {"[2001:db8::1]", "2001:db8::1", std::nullopt, true},
+      {"[2001:db8::1]:25", "2001:db8::1", "25", true},
+      {"[192.0.2.1]:2:5", "192.0.2.1", "2:5", true},
+      {"", "", std::nullopt},
+  };
+  for (const auto& c : cases) {
+    const auto split = split_port(c.text);
+    ASSERT_TRUE(split) << c.text;
+    EXPECT_EQ(split->host, c.host) << c.text;
+    EXPECT_EQ(split->port, c.port) << c.text;
+    EXPECT_EQ(split->bracketed, c.bracketed) << c.text;
+  }
+  for (const char* text : {"[", "[192.0.2.1", "[192.0.2.1]25", "[192.0.2.1] :25"}) {
+    EXPECT_FALSE(split_port(text)) << text;
+  }
+}
+
+TEST(ParsePort, decimal_up_to_65535) {
+  EXPECT_EQ(parse_port("25"), 25);
+  EXPECT_EQ(parse_port("0"), 0);
+  EXPECT_EQ(parse_port("65535"), 65535);
+  for (const char* text : {"", "65536", "-1", "+25", " 25", "25 ", "smtp", "0x19"}) {
+    EXPECT_FALSE(parse_port(text)) << text;
+  }
+}
+
+TEST(Cidr, networks_in_networks) {
+  const auto network = [](const char* text) { return *Cidr::parse(text); };
+  EXPECT_TRUE(network("10.0.0.0/8").contains(network("10.0.0.0/8")));
+  EXPECT_TRUE(network("10.0.0.0/8").contains(network("10.1.0.0/16")));
+  EXPECT_FALSE(network("10.1.0.0/16").contains(network("10.0.0.0/8")));
+  EXPECT_FALSE(network("10.0.0.0/8").contains(network("11.0.0.0/16")));
+  EXPECT_FALSE(network("0.0.0.0/0").contains(network("2001:db8::/32")));
+  EXPECT_TRUE(network("192.0.2.1").is_host());
+  EXPECT_TRUE(network("2001:db8::1").is_host());
+  EXPECT_FALSE(network("2001:db8::/32").is_host());
+}
+
 TEST(CidrSet, families_never_match_each_other) {
   const CidrSet all_v4({*Cidr::parse("0.0.0.0/0")});
   EXPECT_TRUE(all_v4.contains(*IpAddress::parse("198.51.100.1")));

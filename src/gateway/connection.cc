@@ -1,12 +1,8 @@
 #include "gateway/connection.h"
 
 #include <sodium.h>
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
 
 #include "base/text.h"
-#include "net/proxy_protocol.h"
 #include "smtp/command_text.h"
 #include "telemetry/log.h"
 
@@ -16,7 +12,6 @@ namespace log = telemetry::log;
 
 namespace {
 
-constexpr std::uint64_t block_size = 64 * 1024;
 /// Replies waiting for a client that does not read: no command is read beyond this.
 constexpr std::size_t max_output = 64 * 1024;
 constexpr std::chrono::seconds farewell_time{2};
@@ -101,55 +96,6 @@ Task<void> Connection::run() {
   metrics_.ended(tls ? std::string_view(tls->version) : std::string_view(), end_,
                  Clock::now() - started_);
   log_end();
-}
-
-Task<bool> Connection::read_proxy_header() {
-  if (!settings_->proxy_required) co_return true;
-  policy::SessionFacts& facts = transaction_.session();
-  if (!settings_->proxy_from.contains(facts.client_ip)) co_return false;
-  deadline_.set(started_ + settings_->timeouts.proxy_header);
-  std::size_t seen = 0;
-  for (;;) {
-    const std::string_view bytes = co_await stream_.peek(net::max_proxy_header);
-    if (bytes.empty()) co_return false;
-    const auto header = net::parse_proxy_header(bytes);
-    if (!header) co_return false;
-    if (*header) {
-      const net::ProxyHeader found = **header;
-      stream_.skip(found.length);
-      if (found.kind == net::ProxyHeader::Kind::proxied) {
-        facts.client_ip = found.source;
-        facts.client_port = found.source_port;
-        facts.server_ip = found.destination;
-        facts.server_port = found.destination_port;
-      }
-      // Policies need an address: who cannot name the client is not let in.
-      co_return found.kind != net::ProxyHeader::Kind::unknown;
-    }
-    if (bytes.size() == seen) co_await pause(Milliseconds(5));  // peeking again shows the same
-    if (stream_.cancelled()) co_return false;
-    seen = bytes.size();
-  }
-}
-
-Task<bool> Connection::handshake() {
-  deadline_.set(Clock::now() + settings_->timeouts.tls_handshake);
-  const bool done = co_await stream_.handshake(settings_->certificate);
-  if (!done) {
-    end_ = deadline_.expired() ? "timeout" : "dropped";
-    metrics_.handshake(
-        deadline_.expired() ? telemetry::Handshake::timeout : telemetry::Handshake::failed, "");
-    co_return false;
-  }
-  const auto facts = stream_.tls_facts();
-  metrics_.handshake(telemetry::Handshake::ok, facts->version);
-  transaction_.session().tls = policy::Tls{facts->version, facts->cipher};
-  transaction_.session().server_name = facts->server_name;
-  net::ChannelBinding binding = stream_.channel_binding();
-  session_.tls_started({.exporter = std::move(binding.exporter),
-                        .server_end_point = std::move(binding.server_end_point),
-                        .unique = std::move(binding.unique)});
-  co_return true;
 }
 
 Task<bool> Connection::greet() {
@@ -359,15 +305,6 @@ Task<void> Connection::answer_scram(smtp::ScramName event) {
   session_.scram(*keys, base64_encode({nonce.data(), nonce.size()}));
 }
 
-Task<void> Connection::start_tls() {
-  // What was sent behind STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
-  stream_.drain_plaintext();
-  const bool flushed = co_await flush();
-  transaction_.forget_session();
-  const bool secured = flushed ? co_await handshake() : false;
-  if (!secured) stream_.cancel();
-}
-
 smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
   transaction_.forget_session();
   policy::SessionFacts& facts = transaction_.session();
@@ -378,69 +315,6 @@ smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
         .username = *event.login, .mechanism = "XCLIENT", .granted = {}, .authz_id = *event.login};
   }
   return {.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
-}
-
-Task<bool> Connection::flush() {
-  if (session_.output_size() == 0) co_return true;
-  // From the soft limit on each error costs its sender a second.
-  const std::size_t errors = session_.errors();
-  if (errors >= options_.limits.soft_errors && errors > delayed_errors_) {
-    co_await pause(settings_->timeouts.error_delay);
-  }
-  delayed_errors_ = errors;
-  const std::string output = session_.take_output();
-  deadline_.set(Clock::now() + settings_->timeouts.write);
-  const bool written = co_await stream_.write(output);
-  co_return written;
-}
-
-void Connection::set_read_deadline() {
-  const Clock::time_point now = Clock::now();
-  const Timeouts& timeouts = settings_->timeouts;
-  Clock::time_point at = started_ + timeouts.session;
-  if (session_.in_data()) {
-    at = std::min(at, block_started_ + timeouts.data_block);
-    if (timeouts.minimum_rate != 0) {
-      const std::chrono::milliseconds earned(data_octets_ * 1000 / timeouts.minimum_rate);
-      at = std::min(at, data_started_ + std::max(timeouts.minimum_rate_after, earned));
-    }
-  } else {
-    // The whole line has this long, not each octet.
-    if (fresh_wait_) waiting_since_ = now;
-    at = std::min(at, waiting_since_ + timeouts.command);
-  }
-  fresh_wait_ = false;
-  deadline_.set(at);
-}
-
-Task<bool> Connection::read_more() {
-  const bool in_data = session_.in_data();
-  set_read_deadline();
-  if (!in_data) session_.shrink();
-  if (loop_.draining && !in_data) {
-    stream_.cancel();
-    co_return false;
-  }
-  deadline_.set_idle(!in_data);
-  const std::string_view bytes =
-      co_await stream_.read(in_data ? net::Expect::bulk : net::Expect::command);
-  deadline_.set_idle(false);
-  if (bytes.empty()) co_return false;
-  session_.feed(bytes);
-  if (in_data) {
-    data_octets_ += bytes.size();
-    block_octets_ += bytes.size();
-    if (block_octets_ >= block_size) {
-      block_octets_ = 0;
-      block_started_ = Clock::now();
-    }
-  }
-  co_return true;
-}
-
-Task<void> Connection::pause(std::chrono::milliseconds time) {
-  asio::steady_timer timer(loop_.context, time);
-  co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
 }
 
 Task<void> Connection::farewell(smtp::Reply reply) {

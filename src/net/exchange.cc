@@ -2,6 +2,7 @@
 
 #include <boost/asio.hpp>
 
+#include "base/ip.h"
 #include "base/text.h"
 
 namespace postern::net {
@@ -29,13 +30,13 @@ Result<Endpoint> endpoint_of(const std::string& service) {
   if (host == "localhost") host = "127.0.0.1";
   const auto port = colon == std::string::npos
                         ? std::nullopt
-                        : parse_number(std::string_view(service).substr(colon + 1));
+                        : parse_port(std::string_view(service).substr(colon + 1));
   boost::system::error_code wrong;
   const auto address = asio::ip::make_address(host, wrong);
-  if (wrong || !port || *port == 0 || *port > 65535) {
+  if (wrong || !port || *port == 0) {
     return fail(Fault::malformed, service + ": write inet:address:port or unix:/path");
   }
-  return Endpoint(asio::ip::tcp::endpoint(address, static_cast<std::uint16_t>(*port)));
+  return Endpoint(asio::ip::tcp::endpoint(address, *port));
 }
 
 /// What the timer's handler may still look at when the coroutine is gone.

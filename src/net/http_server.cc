@@ -8,6 +8,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "net/http_head.h"
 #include "net/http_stream.h"
@@ -334,15 +335,15 @@ HttpServer::~HttpServer() { stop(); }
 Result<std::uint16_t> HttpServer::listen(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   const auto port =
-      colon == std::string::npos ? std::nullopt : parse_number(address.substr(colon + 1));
-  if (!port || *port > 65535) return fail(Fault::malformed, "no port in " + printable(address));
+      colon == std::string::npos ? std::nullopt : parse_port(address.substr(colon + 1));
+  if (!port) return fail(Fault::malformed, "no port in " + printable(address));
   std::string host = address.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);
   error_code error;
   const asio::ip::address ip = asio::ip::make_address(host, error);
   if (error) return fail(Fault::malformed, "not an address: " + printable(host));
-  const tcp::endpoint endpoint(ip, static_cast<std::uint16_t>(*port));
+  const tcp::endpoint endpoint(ip, *port);
   auto acceptor = std::make_shared<tcp::acceptor>(shared_->loop);
   acceptor->open(endpoint.protocol(), error);
   if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);

@@ -37,19 +37,18 @@ Parsed parse_v1(std::string_view bytes) {
   if (words.size() != 6 || (words[1] != "TCP4" && words[1] != "TCP6")) return bad("bad fields");
   const auto source = IpAddress::parse(words[2]);
   const auto destination = IpAddress::parse(words[3]);
-  const auto source_port = parse_number(words[4]);
-  const auto destination_port = parse_number(words[5]);
-  if (!source || !destination || !source_port || !destination_port || *source_port > 65535 ||
-      *destination_port > 65535) {
+  const auto source_port = parse_port(words[4]);
+  const auto destination_port = parse_port(words[5]);
+  if (!source || !destination || !source_port || !destination_port) {
     return bad("bad address or port");
   }
   // An IPv4-mapped address under TCP6 is the IPv4 client that it names.
   const bool six = words[2].find(':') != std::string_view::npos;
   if (six != (words[1] == "TCP6")) return bad("address family does not match");
   header.source = *source;
-  header.source_port = static_cast<std::uint16_t>(*source_port);
+  header.source_port = *source_port;
   header.destination = *destination;
-  header.destination_port = static_cast<std::uint16_t>(*destination_port);
+  header.destination_port = *destination_port;
   return header;
 }
 

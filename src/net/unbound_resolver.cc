@@ -62,34 +62,19 @@ std::vector<std::string> built_in_zones() {
 
 /// `127.0.0.1:5353` and `[2001:db8::1]:53` in libunbound's spelling, `127.0.0.1@5353`.
 Result<std::string> forwarder(std::string_view server) {
-  std::string_view host = server;
-  std::string_view port;
-  if (!host.empty() && host.front() == '[') {
-    const std::size_t end = host.find(']');
-    if (end == std::string_view::npos) return fail(Fault::malformed, "no ']' in a name server");
-    port = host.substr(end + 1);
-    host = host.substr(1, end - 1);
-    if (!port.empty() && port.front() != ':')
-      return fail(Fault::malformed, fmt::format("not a name server: {}", printable(server, 80)));
-  } else if (const std::size_t colon = host.find(':');
-             colon != std::string_view::npos &&
-             host.find(':', colon + 1) == std::string_view::npos) {
-    port = host.substr(colon);
-    host = host.substr(0, colon);
+  const auto wrong = [&](std::string_view what) {
+    return fail(Fault::malformed, fmt::format("{} {}", what, printable(server, 80)));
+  };
+  const Result<HostAndPortView> split = split_port(server);
+  if (!split) return wrong("not a name server:");
+  std::uint16_t port = 53;
+  if (split->port) {
+    port = parse_port(*split->port).value_or(0);
+    if (port == 0) return wrong("not a port in name server");
   }
-  std::uint64_t number = 53;
-  if (!port.empty()) {
-    const std::optional<std::uint64_t> parsed = parse_number(port.substr(1));
-    if (!parsed || *parsed == 0 || *parsed > 65535)
-      return fail(Fault::malformed,
-                  fmt::format("not a port in name server {}", printable(server, 80)));
-    number = *parsed;
-  }
-  const Result<IpAddress> address = IpAddress::parse(host);
-  if (!address)
-    return fail(Fault::malformed,
-                fmt::format("a name server is an IP address, not {}", printable(server, 80)));
-  return fmt::format("{}@{}", address->to_string(), number);
+  const Result<IpAddress> address = IpAddress::parse(split->host);
+  if (!address) return wrong("a name server is an IP address, not");
+  return fmt::format("{}@{}", address->to_string(), port);
 }
 
 /// Whether a resolv.conf has a name server (resolv.conf(5)).

@@ -70,10 +70,9 @@ Result<RouteHost> parse_host(std::string_view text) {
   }
   Result<RouteHost> made = host_of(host, bracketed);
   if (!made || port.empty()) return made;
-  const auto number = port.front() == ':' ? parse_number(port.substr(1)) : std::nullopt;
-  if (!number || *number == 0 || *number > 65535)
-    return malformed("not a port in a next hop", text);
-  made->port = static_cast<std::uint16_t>(*number);
+  const auto number = port.front() == ':' ? parse_port(port.substr(1)) : std::nullopt;
+  if (!number || *number == 0) return malformed("not a port in a next hop", text);
+  made->port = *number;
   return made;
 }
 

@@ -33,7 +33,7 @@ std::optional<std::string> code_of(const TraceWords& words) {
 Narrowed narrowed(const TraceSearch& search, const TraceWords& words) {
   if (search.webhook_id) return {"webhook_id = ?1", search.webhook_id};
   for (const Cidr& one : words.ip) {
-    if (one.prefix() == one.network().bits()) return {"client_ip = ?1", one.network().to_string()};
+    if (one.is_host()) return {"client_ip = ?1", one.network().to_string()};
   }
   if (std::find(words.from.begin(), words.from.end(), "<>") != words.from.end()) {
     return {"mail_from = '' AND ?1 IS NULL", std::nullopt};

@@ -1,14 +1,11 @@
+#include "base/version.h"
 #include "dialect/kumo/library.h"
 
 namespace postern::dialect::kumo {
 
-#ifndef POSTERN_VERSION
-#define POSTERN_VERSION "0.1.0"
-#endif
-
 namespace {
 
-std::string version() { return POSTERN_VERSION; }
+std::string version() { return std::string(current_version().number); }
 
 constexpr script::HostFunction functions[] = {
     {"kumo.version", "", "string", "Postern's version, as `postern version` has it.",

@@ -157,8 +157,7 @@ const Options* closest(const std::vector<std::pair<Cidr, Options>>& map,
                        const std::optional<Cidr>& place) {
   const std::pair<Cidr, Options>* found = nullptr;
   for (const auto& one : map) {
-    const bool around =
-        place && one.first.prefix() <= place->prefix() && one.first.contains(place->network());
+    const bool around = place && one.first.contains(*place);
     if (around && (found == nullptr || one.first.prefix() > found->first.prefix())) found = &one;
   }
   return found != nullptr ? &found->second : nullptr;

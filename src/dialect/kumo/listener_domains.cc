@@ -116,17 +116,12 @@ class Reader {
 }  // namespace
 
 std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::nullopt;
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  const auto port = parse_number(text.substr(colon + 1));
-  const auto address = IpAddress::from_text(host);
-  if (!address || !port || *port > 65535 || (!bracketed && host.find(':') != host.npos)) {
-    return std::nullopt;
-  }
-  return AddressAndPort{*address, static_cast<std::uint16_t>(*port)};
+  const auto split = split_port(text);
+  if (!split || !split->port) return std::nullopt;
+  const auto address = IpAddress::from_text(split->host);
+  const auto port = parse_port(*split->port);
+  if (!address || !port) return std::nullopt;
+  return AddressAndPort{*address, *port};
 }
 
 std::string_view to_string(Reports reports) {

@@ -57,10 +57,8 @@ class SettingsChecker {
         continue;
       }
       const auto container = std::find_if(
-          written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i), [&](const auto& one) {
-            return !one.negated && one.network.prefix() <= network.prefix() &&
-                   one.network.contains(network.network());
-          });
+          written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i),
+          [&](const auto& one) { return !one.negated && one.network.contains(network); });
       if (container == written.begin() + static_cast<std::ptrdiff_t>(i)) continue;
       say(Severity::warning, "R121", "mynetworks",
           fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),

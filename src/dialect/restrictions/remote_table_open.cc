@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 
@@ -12,16 +13,11 @@ namespace {
 
 /// "127.0.0.1:7777", "[::1]:7777" or "localhost:7777".
 bool is_address_and_port(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  const auto port = parse_number(text.substr(colon + 1));
-  if (!port || *port == 0 || *port > 65535) return false;
-  std::string_view host = text.substr(0, colon);
-  if (host == "localhost") return true;
-  const bool bracket = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracket) host = host.substr(1, host.size() - 2);
-  const auto address = IpAddress::parse(host);
-  return address && address->is_v4() != bracket;
+  const auto split = split_port(text);
+  if (!split || !split->port || parse_port(*split->port).value_or(0) == 0) return false;
+  if (split->host == "localhost" && !split->bracketed) return true;
+  const auto address = IpAddress::from_text(split->host);
+  return address && address->is_v4() != split->bracketed;
 }
 
 OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,

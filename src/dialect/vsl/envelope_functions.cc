@@ -1,6 +1,7 @@
 // Who sends and who receives, and how each recipient's mail travels.
 #include <algorithm>
 
+#include "base/ip.h"
 #include "base/text.h"
 #include "dialect/vsl/functions.h"
 #include "mail/hostname.h"
@@ -82,14 +83,14 @@ void rewrite_rcpt_envelop(Call& call, Value old_address, Value new_address) {
 bool is_target(std::string_view text) {
   if (IpAddress::from_text(text)) return true;
   std::string_view host = text;
-  std::optional<std::uint64_t> port = 25;
+  std::optional<std::uint16_t> port = 25;
   const std::size_t colon = text.rfind(':');
   const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
   if (has_port) {
     host = text.substr(0, colon);
-    port = parse_number(text.substr(colon + 1));
+    port = parse_port(text.substr(colon + 1));
   }
-  if (!port || *port == 0 || *port > 65535) return false;
+  if (!port || *port == 0) return false;
   if (host.starts_with('[') && host.ends_with(']')) {
     const auto literal = IpAddress::from_text(host.substr(1, host.size() - 2));
     return literal && !literal->is_v4();

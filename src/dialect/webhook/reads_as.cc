@@ -32,8 +32,7 @@ std::vector<std::string> texts_of(const std::vector<Cidr>& networks) {
   std::vector<std::string> texts;
   texts.reserve(networks.size());
   for (const Cidr& network : networks) {
-    const bool host = network.prefix() == (network.network().is_v4() ? 32 : 128);
-    texts.push_back(host ? network.network().to_string() : network.to_string());
+    texts.push_back(network.is_host() ? network.network().to_string() : network.to_string());
   }
   return texts;
 }

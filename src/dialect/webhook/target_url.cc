@@ -88,9 +88,8 @@ Refusal refuse_host(std::string_view host, const TargetRules& rules) {
 }
 
 Refusal refuse_port(std::string_view text, const TargetRules& rules) {
-  const auto number = parse_number(text);
-  if (!number || *number == 0 || *number > 65535) return "has a port outside 1 to 65535";
-  const auto port = static_cast<std::uint16_t>(*number);
+  const std::uint16_t port = parse_port(text).value_or(0);
+  if (port == 0) return "has a port outside 1 to 65535";
   const auto& allowed = rules.allow_ports;
   if (port == 80 || port == 443) return std::nullopt;
   if (std::find(allowed.begin(), allowed.end(), port) != allowed.end()) return std::nullopt;

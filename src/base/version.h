@@ -1,8 +1,9 @@
+// Which Postern this is, as the build knows it (src/CMakeLists.txt).
 #pragma once
 
 #include <string_view>
 
-namespace postern::app {
+namespace postern {
 
 struct Version {
   std::string_view number;    ///< "0.1.0"
@@ -12,4 +13,4 @@ struct Version {
 
 Version current_version();
 
-}  // namespace postern::app
+}  // namespace postern

@@ -1,0 +1,131 @@
+// The part of an Instance by which mail is decided, and which changes while it runs.
+#include "app/explain_live.h"
+#include "app/instance.h"
+#include "app/listener_certificate.h"
+#include "app/relay_options.h"
+#include "app/room_options.h"
+#include "dialect/kumo/rewriter.h"
+#include "telemetry/log.h"
+#include "telemetry/metrics.h"
+
+namespace postern::app {
+
+using telemetry::metrics;
+
+dialect::Draft Instance::draft_of(const std::optional<admin::Lists>& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  Config draft = deciding_;
+  if (lists) draft.restrictions = restrictions_of(*lists);
+  return {engine_for(draft), authentication_options(draft)};
+}
+
+void Instance::follow_lists(const admin::Lists& lists) {
+  const std::lock_guard lock(deciding_mutex_);
+  deciding_.restrictions = restrictions_of(lists);
+  tables_->replace(remote_tables(deciding_));
+  engine_->set(std::make_shared<const policy::Engine>(engine_for(deciding_)));
+  for (std::size_t i = 0; i < listeners_.size(); ++i) {
+    auto next = std::make_shared<gateway::ListenerSettings>(*listeners_[i]);
+    app::follow_lists(*next, deciding_.restrictions);
+    for (auto& variant : next->variants) {
+      auto other = std::make_shared<gateway::ListenerSettings>(*variant.settings);
+      app::follow_lists(*other, deciding_.restrictions);
+      variant.settings = std::move(other);
+    }
+    listeners_[i] = next;
+    server_->replace_settings(i, std::move(next));
+  }
+}
+
+Instance::Started Instance::follow_file(const RestrictionsConfig& restrictions) {
+  const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
+  const Result<void> followed = lists_->follow_file(section, restrictions.judged);
+  if (followed) return {};
+  if (followed.error().fault != Fault::malformed) {
+    return database_error(data_dir_ + "/postern.db", followed.error());
+  }
+  return cannot(ExitCode::config, followed.error().message,
+                "mend what its tables lack, or write the lists into [restrictions]: a changed "
+                "section replaces them");
+}
+
+Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
+                                                     const Config& config) const {
+  auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
+  settings->body_directory = data_dir_ + "/tmp";
+  settings->engine = engine_;
+  settings->tables = tables_;
+  if (config.lua.loaded && config.lua.mode == LuaMode::enforce) {
+    settings->rewriter = dialect::kumo::rewriter_of(config.lua.loaded);
+  }
+  auto certificate = certificate_of(listener, config, data_dir_);
+  if (!certificate) {
+    return cannot(
+        certificate.error().fault == Fault::denied ? ExitCode::cannot_create : ExitCode::config,
+        certificate.error().message, "");
+  }
+  settings->certificate = *certificate;
+  if (*certificate) {
+    metrics()
+        .tls_certificate_not_after.gauge({listener.name})
+        .set(std::chrono::system_clock::to_time_t((*certificate)->not_after()));
+  }
+  if (!listener.started) return settings;
+  for (const auto& variant : listener.started->variants) {
+    ListenerResult made = listener_settings(started_by(*variant.as), config);
+    if (!made) return made;
+    settings->variants.push_back({.peer = variant.peer, .via = variant.via, .settings = *made});
+  }
+  return settings;
+}
+
+tl::expected<void, StartError> Instance::reload(const Config& config) {
+  std::vector<std::shared_ptr<const gateway::ListenerSettings>> settings;
+  for (const ListenerConfig& listener : config.listeners) {
+    ListenerResult made = listener_settings(listener, config);
+    if (!made) return tl::unexpected(made.error());
+    settings.push_back(*made);
+  }
+  const bool same_addresses = std::equal(
+      config.listeners.begin(), config.listeners.end(), config_.listeners.begin(),
+      config_.listeners.end(),
+      [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
+  if (!same_addresses) {
+    return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
+                  "restart to change addresses; nothing was changed now");
+  }
+  Result<relay::RelayConfig> relay = relay_options(config);
+  if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  auto verifiers = verifiers_of(config);
+  if (!verifiers) return tl::unexpected(verifiers.error());
+  Config before = config;
+  {
+    const std::lock_guard lock(deciding_mutex_);
+    std::swap(deciding_, before);
+    std::swap(listeners_, settings);
+  }
+  Started followed = follow_file(config.restrictions);
+  if (!followed) {
+    const std::lock_guard lock(deciding_mutex_);
+    deciding_ = std::move(before);
+    listeners_ = std::move(settings);
+    return followed;
+  }
+  {
+    // Sessions in hand stay with the policy they began with.
+    const std::lock_guard lock(deciding_mutex_);
+    scripts_.push_back(config.lua.runtime);
+    scripts_.push_back(config.vsl.runtime);
+  }
+  outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
+  authenticator_->set_verifiers(std::move(*verifiers));
+  authenticator_->set_limits(auth_limits(config));
+  if (config.queue != config_.queue ||
+      config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
+    telemetry::log::warning("config.needs_restart")
+        .msg("[queue] and webhooks.retry_schedule take effect at the next start");
+  }
+  return followed;
+}
+
+}  // namespace postern::app

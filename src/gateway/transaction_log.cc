@@ -1,0 +1,70 @@
+// What the log says of a transaction.
+#include "gateway/transaction.h"
+#include "telemetry/log.h"
+
+namespace postern::gateway {
+namespace log = telemetry::log;
+
+namespace {
+
+std::string reverse_path_text(const policy::Evidence& evidence) {
+  return evidence.reverse_path ? evidence.reverse_path->text() : std::string();
+}
+
+}  // namespace
+
+void Transaction::log_refusal(const policy::Decision& decision) {
+  auto line =
+      decision.reply.temporary() ? log::info("decision.deferred") : log::info("decision.refused");
+  if (!line) return;
+  line.field("session", evidence_.session.id)
+      .field("trace", trace_ ? trace_->id : std::string())
+      .field("listener", evidence_.session.listener)
+      .field("client_ip", evidence_.session.client_ip)
+      .field("helo", evidence_.session.helo)
+      .field("mail_from", reverse_path_text(evidence_))
+      .field("stage", policy::to_string(decision.stage))
+      .field("code", decision.reply.code)
+      .field("enhanced_code", decision.reply.enhanced.to_string())
+      .field("reply", decision.reply.text)
+      .field("duration_ms", decision.took);
+  if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
+  if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
+  // Two controls of one policy may refuse together.
+  std::string_view layer;
+  std::string rules, origins, details;
+  const auto join = [](std::string& list, std::string_view text) {
+    if (!list.empty() && !text.empty()) list += "; ";
+    list += text;
+  };
+  for (const policy::Step& step : decision.steps) {
+    if (!step.verdict.refuses() || !step.enforced) continue;
+    layer = step.layer;
+    join(rules, step.check);
+    join(origins, step.origin);
+    join(details, step.verdict.detail);
+  }
+  if (layer.empty()) return;
+  line.field("layer", layer).field("rule", rules);
+  if (!origins.empty()) line.field("policy", origins);
+  if (!details.empty()) line.field("error", details);
+}
+
+void Transaction::log_accepted(const smtp::Reply& reply) {
+  auto line = log::info("message.accepted");
+  if (!line) return;
+  line.field("session", evidence_.session.id)
+      .field("trace", trace_ ? trace_->id : std::string())
+      .field("client_ip", evidence_.session.client_ip)
+      .field("mail_from", reverse_path_text(evidence_))
+      .field("rcpt_to", evidence_.recipients.front().address.text())
+      .field("recipients", evidence_.recipients.size())
+      .field("code", reply.code)
+      .field("reply", reply.text)
+      .field("bytes", message_ ? message_->body.size() : 0);
+  if (const auto& webhook = evidence_.recipients.front().route.webhook) {
+    line.field("webhook", webhook->id);
+  }
+}
+
+}  // namespace postern::gateway

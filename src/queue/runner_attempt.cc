@@ -1,0 +1,195 @@
+// The part of Runner that tries a parcel: claims it, has it carried and writes down what became of
+// it.
+#include <algorithm>
+#include <utility>
+
+#include "queue/attempt_log.h"
+#include "queue/runner_parts.h"
+#include "queue/stored.h"
+#include "telemetry/log.h"
+
+namespace postern::queue {
+namespace log = telemetry::log;
+using relay::Scheduler;
+using spool::RouteKind;
+
+Task<Runner::Fetched> Runner::fetch(Number number) {
+  auto fetched = co_await disk_.run([this, number]() -> Fetched {
+    Fetched out;
+    auto message = spool_.get(message_of(number));
+    if (!message) return {.state = Fetched::State::trouble, .error = message.error()};
+    if (!*message) return {};
+    out.message = std::move(**message);
+    const auto& recipients = out.message.envelope.recipients;
+    const std::size_t first = number & 0xffff;
+    if (first >= recipients.size()) return {};
+    out.destination = recipients[first].destination;
+    for (std::uint32_t i = 0; i < recipients.size(); ++i) {
+      if (recipients[i].destination == out.destination &&
+          recipients[i].state == spool::State::queued) {
+        out.recipients.push_back(i);
+      }
+    }
+    if (out.recipients.empty()) return {};
+    Result<spool::BodyReader> body = spool_.body(out.message.id);
+    if (!body) {
+      const bool damaged = body.error().fault == Fault::permanent;
+      out.state = damaged ? Fetched::State::damaged : Fetched::State::trouble;
+      out.error = body.error();
+      return out;
+    }
+    out.text.emplace(spool_, out.message.id, std::move(*body));
+    out.state = Fetched::State::there;
+    return out;
+  });
+  if (!fetched) co_return Fetched{.state = Fetched::State::trouble, .error = fetched.error()};
+  const auto place = places_.find(number);
+  fetched->arrival = place != places_.end() ? place->second.arrival : now();
+  co_return std::move(*fetched);
+}
+
+Task<void> Runner::attempt(Number number, bool extra) {
+  Ended ended;
+  try {
+    ended = co_await try_once(number, extra);
+  } catch (const std::exception& thrown) {
+    log::error("queue.error").field("error", thrown.what());
+    ended.times = Scheduler::Times{now() + after_trouble, relay::never};
+  }
+  const Running running = running_.extract(number).mapped();
+  // What somebody else changed meanwhile is read from the spool, whatever became of the attempt.
+  if (running.changed) ended.times.reset();
+  scheduler_.finished(running.place, ended.contact, ended.times, now());
+  if (!ended.times) forget(number);
+  if (running.changed) co_await reload(message_of(number), running.urgent);
+  pump();
+}
+
+Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
+  const Ended in_trouble{.times = Scheduler::Times{now() + after_trouble, relay::never}};
+  Fetched fetched = co_await fetch(number);
+  if (fetched.state == Fetched::State::gone) co_return Ended{};
+  if (fetched.state == Fetched::State::damaged) {
+    co_await quarantine(fetched.message.id, fetched.error);
+    co_return Ended{};
+  }
+  if (fetched.state == Fetched::State::trouble) {
+    log::error("store.error").field("error", fetched.error.message);
+    co_return in_trouble;
+  }
+  running_.at(number).destination = fetched.destination;
+  limit(fetched.destination);  // routes may have changed since it was put before the scheduler
+  const std::uint32_t attempts =
+      fetched.message.envelope.recipients[fetched.recipients.front()].attempts + 1;
+  const Next next = next_of(fetched, attempts, now(), extra);
+
+  // Written down before anything is said to anybody (Q8): an attempt that a crash cuts off counts.
+  std::vector<spool::RecipientKey> keys;
+  for (const std::uint32_t index : fetched.recipients) keys.push_back({fetched.message.id, index});
+  const auto claims = co_await stored<std::vector<spool::Claim>>([&](auto done) {
+    spool_.claim(keys, spool::Time::max(), next.times ? next.stored : wall(now() + after_trouble),
+                 std::move(done));
+  });
+  if (!claims) {
+    log::error("store.error").field("error", claims.error().message);
+    co_return in_trouble;
+  }
+  fetched.recipients.clear();
+  for (const spool::Claim& claim : *claims) fetched.recipients.push_back(claim.key.index);
+  if (fetched.recipients.empty()) co_return Ended{};
+
+  const Errand errand{.message = fetched.message,
+                      .destination = fetched.destination,
+                      .recipients = fetched.recipients,
+                      .attempt = claims->front().attempt,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = next.times ? std::optional(next.stored) : std::nullopt};
+  const auto begun = std::chrono::steady_clock::now();
+  const Carried carried = co_await carry(errand, *fetched.text);
+  if (const auto& trouble = fetched.text->trouble();
+      trouble && trouble->fault == Fault::permanent) {
+    co_await quarantine(fetched.message.id, *trouble);
+    co_return Ended{.contact = carried.contact};
+  }
+
+  // Delays run from the end of the attempt.
+  Next again = next_of(fetched, attempts, now(), extra);
+  if (again.times && carried.retry_after) {
+    const relay::Time not_before = now() + *carried.retry_after;
+    again.times->due = std::max(again.times->due, not_before);
+    again.stored = std::max(again.stored, wall(not_before));
+  }
+  std::vector<spool::Settlement> settlements;
+  for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
+    settlements.push_back(settlement_of(errand, i, (*claims)[i], carried, again, extra));
+  }
+  if (!co_await report_failures(errand, carried, settlements, *fetched.text)) {
+    // The sender cannot be told now, so the message has not failed yet.
+    if (!again.times) again = {in_trouble.times, wall(in_trouble.times->due)};
+    for (spool::Settlement& settlement : settlements) {
+      if (settlement.outcome != spool::Outcome::failed) continue;
+      settlement.outcome = spool::Outcome::retry;
+      settlement.next_attempt = again.stored;
+    }
+  }
+  note_attempt(errand, carried, settlements, std::chrono::steady_clock::now() - begun);
+  const bool stays = std::any_of(settlements.begin(), settlements.end(), [](const auto& one) {
+    return one.outcome == spool::Outcome::retry;
+  });
+  co_await settle(std::move(settlements), fetched.message.id);
+  co_return Ended{.contact = carried.contact,
+                  .times = stays ? again.times : std::optional<Scheduler::Times>()};
+}
+
+/// The courier's word, one for each recipient, whatever happens to it.
+Task<Carried> Runner::carry(const Errand& errand, Text& text) {
+  Carried carried;
+  try {
+    carried = co_await courier_of(errand.destination).carry(errand, text);
+  } catch (const std::exception& thrown) {
+    carried = {};
+    carried.results.assign(errand.recipients.size(),
+                           own_result(smtp::ResultClass::temporary, {4, 3, 0}, thrown.what()));
+  }
+  carried.results.resize(errand.recipients.size());
+  carried.remotes.resize(errand.recipients.size());
+  co_return carried;
+}
+
+spool::Settlement Runner::settlement_of(const Errand& errand, std::size_t index,
+                                        const spool::Claim& claim, const Carried& carried,
+                                        const Next& again, bool extra) {
+  const smtp::RecipientResult& result = carried.results[index];
+  spool::Settlement settlement{
+      .key = claim.key, .attempt = claim.attempt, .reply = text_of(result)};
+  if (result.klass == smtp::ResultClass::delivered) {
+    settlement.outcome = spool::Outcome::delivered;
+  } else if (result.klass == smtp::ResultClass::permanent || !again.times) {
+    settlement.outcome = errand.destination.kind == RouteKind::webhook ? spool::Outcome::dead
+                                                                       : spool::Outcome::failed;
+  } else {
+    settlement.outcome = spool::Outcome::retry;
+    settlement.next_attempt = again.stored;
+    settlement.extra = extra;
+  }
+  return settlement;
+}
+
+/// A message whose stored octets are not those that were stored.
+Task<void> Runner::quarantine(spool::MessageId id, Error damage) {
+  log::error("queue.damaged").field("message_id", id).field("error", damage.message);
+  const Result<void> marked = co_await stored<void>(
+      [&](auto done) { spool_.quarantine(id, damage.message, std::move(done)); });
+  if (!marked) log::error("store.error").field("error", marked.error().message);
+}
+
+/// What cannot be written down leaves the scheduler all the same: who delivered once does not
+/// deliver again before the next start has looked at what is really stored.
+Task<void> Runner::settle(std::vector<spool::Settlement> settlements, std::string_view what) {
+  const Result<void> settled = co_await stored<void>(
+      [&](auto done) { spool_.settle(std::move(settlements), std::move(done)); });
+  if (settled) co_return;
+  log::error("store.error").field("message_id", what).field("error", settled.error().message);
+}
+
+}  // namespace postern::queue

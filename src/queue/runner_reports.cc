@@ -1,0 +1,160 @@
+// The part of Runner that tells senders: of failures, of delays, and that nothing more is tried.
+#include <algorithm>
+#include <utility>
+
+#include "queue/runner_parts.h"
+#include "queue/stored.h"
+#include "telemetry/log.h"
+
+namespace postern::queue {
+namespace log = telemetry::log;
+using spool::RouteKind;
+
+/// False when a report is due and cannot be stored.
+Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
+                                   const std::vector<spool::Settlement>& settlements, Text& text) {
+  std::vector<std::uint32_t> recipients;
+  Carried failed{.results = {}, .contact = carried.contact, .remotes = {}};
+  for (std::size_t i = 0; i < settlements.size(); ++i) {
+    if (settlements[i].outcome != spool::Outcome::failed) continue;
+    recipients.push_back(errand.recipients[i]);
+    failed.results.push_back(carried.results[i]);
+    failed.remotes.push_back(carried.remotes[i]);
+  }
+  if (recipients.empty()) co_return true;
+  const Errand about{.message = errand.message,
+                     .destination = errand.destination,
+                     .recipients = recipients,
+                     .attempt = errand.attempt,
+                     .started = errand.started,
+                     .next_attempt = {}};
+  const Result<void> told = co_await report(Reporter::Event::failed, about, failed, text);
+  co_return told || told.error().fault == Fault::denied;
+}
+
+/// The report is stored before the failure is: a crash between the two may tell the sender twice,
+/// never not at all.
+Task<Result<void>> Runner::report(Reporter::Event event, const Errand& errand,
+                                  const Carried& carried, Text& text) {
+  if (reporter_ == nullptr) co_return fail(Fault::denied, "no reports are sent");
+  std::optional<Reporter::Report> made = reporter_->report(event, errand, carried, text);
+  if (!made) co_return fail(Fault::denied, "a report is not due");
+  const auto kept = co_await stored<spool::MessageId>([&](auto done) {
+    spool_.put(std::move(made->envelope), std::move(made->body), std::move(done));
+  });
+  if (!kept) {
+    log::error("store.error").field("error", kept.error().message);
+    co_return tl::unexpected(kept.error());
+  }
+  log::info("report.queued").field("message_id", *kept).field("original", errand.message.id);
+  wake();
+  co_return Result<void>();
+}
+
+Task<Result<void>> Runner::report_dropped(const spool::Message& message) {
+  auto body = co_await disk_.run([this, id = message.id] { return spool_.body(id); });
+  if (!body) co_return tl::unexpected(body.error());
+  if (!*body) co_return tl::unexpected(body->error());
+  Text text(spool_, message.id, std::move(**body));
+  std::vector<std::uint32_t> recipients;
+  Carried carried;
+  for (std::uint32_t i = 0; i < message.envelope.recipients.size(); ++i) {
+    const spool::Recipient& recipient = message.envelope.recipients[i];
+    if (recipient.state == spool::State::delivered || recipient.state == spool::State::failed) {
+      continue;
+    }
+    if (recipient.destination.kind == RouteKind::webhook) continue;
+    recipients.push_back(i);
+    carried.results.push_back(
+        own_result(smtp::ResultClass::permanent, {5, 0, 0}, "deleted by the postmaster"));
+  }
+  if (recipients.empty()) co_return fail(Fault::denied, "nobody waits for a report");
+  carried.remotes.resize(recipients.size());
+  const Errand errand{.message = message,
+                      .destination = message.envelope.recipients[recipients.front()].destination,
+                      .recipients = recipients,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = {}};
+  Result<void> told = co_await report(Reporter::Event::failed, errand, carried, text);
+  co_return told;
+}
+
+Task<void> Runner::deadline(Number number) {
+  Fetched fetched = co_await fetch(number);
+  const auto place = places_.find(number);
+  if (place == places_.end() || running_.contains(number)) {
+    if (place != places_.end()) {
+      scheduler_.set_deadline(place->second.place, now() + after_trouble);
+    }
+    co_return pump();
+  }
+  if (fetched.state != Fetched::State::there) {
+    if (fetched.state == Fetched::State::trouble) {
+      scheduler_.set_deadline(place->second.place, now() + after_trouble);
+    }
+    co_return pump();  // gone or damaged: its attempt will see
+  }
+  const spool::Recipient& first = fetched.message.envelope.recipients[fetched.recipients.front()];
+  const relay::RetryPolicy policy =
+      policy_of(fetched.destination, fetched.message.envelope.reverse_path.empty());
+  relay::Retry retry(policy, {.arrival = fetched.arrival,
+                              .due = since_epoch(first.next_attempt),
+                              .attempts = first.attempts,
+                              .held = first.held,
+                              .noticed = first.noticed});
+  const relay::Deadline due = retry.deadline();
+  if (due.at > now()) {
+    scheduler_.set_deadline(place->second.place, due.at);
+    co_return pump();
+  }
+  const bool expires = due.what == relay::Deadline::What::expiry;
+  Carried carried;
+  std::vector<spool::Settlement> settlements;
+  std::vector<spool::RecipientKey> keys;
+  for (const std::uint32_t index : fetched.recipients) {
+    const spool::Recipient& recipient = fetched.message.envelope.recipients[index];
+    carried.results.push_back(own_result(
+        expires ? smtp::ResultClass::permanent : smtp::ResultClass::temporary,
+        expires ? relay::expired_status : smtp::EnhancedCode{4, 4, 1},
+        recipient.last_reply.empty() ? "no host took the message in time" : recipient.last_reply));
+    keys.push_back({fetched.message.id, index});
+    settlements.push_back({.key = keys.back(),
+                           .attempt = 0,
+                           .outcome = spool::Outcome::failed,
+                           .reply = "expired: " + recipient.last_reply});
+  }
+  carried.remotes.resize(carried.results.size());
+  const Errand errand{.message = fetched.message,
+                      .destination = fetched.destination,
+                      .recipients = fetched.recipients,
+                      .attempt = first.attempts,
+                      .started = std::chrono::system_clock::now(),
+                      .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
+  const Result<void> told = co_await report(
+      expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried, *fetched.text);
+  if (!told && told.error().fault != Fault::denied) {  // it cannot be stored: later
+    if (const auto still = places_.find(number); still != places_.end()) {
+      scheduler_.set_deadline(still->second.place, now() + after_trouble);
+    }
+    co_return pump();
+  }
+  if (expires) {
+    log::info("delivery.expired")
+        .field("message_id", fetched.message.id)
+        .field("route", fetched.destination.key)
+        .field("reply", first.last_reply);
+    co_await settle(std::move(settlements), fetched.message.id);
+    co_await reload(message_of(number), false);
+    co_return;
+  }
+  const Result<void> noted =
+      co_await stored<void>([&](auto done) { spool_.notice(keys, std::move(done)); });
+  if (!noted) log::error("store.error").field("error", noted.error().message);
+  retry.noticed();
+  if (const auto still = places_.find(number); still != places_.end()) {
+    scheduler_.set_deadline(still->second.place, retry.deadline().at);
+  }
+  pump();
+}
+
+}  // namespace postern::queue
