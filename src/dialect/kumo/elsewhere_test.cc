@@ -110,8 +110,8 @@ TEST_F(SetElsewhere, names_of_events_that_nobody_knows) {
 
 TEST_F(SetElsewhere, what_needs_an_answer_is_not_available) {
   for (const char* call :
-       {"kumo.http.build_client {}", "kumo.make_throttle('a', '1/s')", "kumo.aaa.query_resource()",
-        "kumo.inject_message()", "kumo.amqp_publish_now()"}) {
+       {"kumo.http.connect_websocket {}", "kumo.make_throttle('a', '1/s')",
+        "kumo.aaa.query_resource()", "kumo.inject_message()", "kumo.amqp_publish_now()"}) {
     EXPECT_THAT(failure(call), HasSubstr("is not available in Postern")) << call;
   }
 }

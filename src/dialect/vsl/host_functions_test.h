@@ -80,12 +80,12 @@ class MessageGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-struct Shown {
+struct Said {
   std::string text;
 };
 /// A status as "deny 550 5.7.1 text | what it saw", anything else as scripts debug it.
 inline void show(script::Call& call, Value value) {
-  std::string& text = call.state().user<Shown>().text;
+  std::string& text = call.state().user<Said>().text;
   const auto* status = std::get_if<StatusPtr>(&value.is);
   if (status == nullptr) {
     text = debug_of(value);
@@ -133,7 +133,7 @@ class Script {
     setup_.tables.push_back(own);
     for (const Group& group : groups) setup_.tables.push_back(group.functions);
     state_.emplace(setup_);
-    state_->set_user(std::make_shared<Shown>());
+    state_->set_user(std::make_shared<Said>());
   }
 
   /// What the expression is, or "error: ...". `context` null: the policy loads.
@@ -143,9 +143,9 @@ class Script {
   }
   /// Runs a call that records or replays.
   std::string answer(const std::string& text, script::Call& call) {
-    state_->user<Shown>().text.clear();
+    state_->user<Said>().text.clear();
     const auto raised = script::testing::run(state_->run(text, "main", call));
-    if (!raised) return state_->user<Shown>().text;
+    if (!raised) return state_->user<Said>().text;
     const std::string place = "main:1: ";
     const bool placed = raised->message.starts_with(place);
     return "error: " + (placed ? raised->message.substr(place.size()) : raised->message);
