@@ -558,7 +558,9 @@ def a_service_over_http(bench):
     bench.stack.callback(service.server_close)
     server = gateway(bench, HTTP_POLICY % service.server_port, log={"level": "debug"})
     for user, password, code in (("ann", "open + sesame & more", "235"), ("ann", "open", "535"), ("bob", "nothing", "535"), ("carl", "x", "454")):
-        smtp.check(code, session(bench, server, tls=True).auth_plain(user, password), "AUTH of " + user)
+        client = session(bench, server, tls=True)
+        smtp.check(code, client.auth_plain(user, password), "AUTH of " + user)
+        client.command("QUIT", "221")
     expect("what the service was shown", ["Basic Z2F0ZXdheTphcGktbmlnaHRpbmdhbGU="] * 4, service.seen)
     client = session(bench, server)
     smtp.check({"code": 550, "text_re": "^3 octets$"}, client.command("MAIL FROM:<mallory+x&y@client.example>"), "MAIL")
@@ -572,6 +574,10 @@ def a_service_over_http(bench):
     status, out, err = bench.run("explain", trace, "--config", server.root / "postern.toml")
     if status != 0 or "3 octets" not in out or "the same" not in out:
         raise Fail("explain: %s%s" % (out, err))
+    for failed in relay.logged(server, "auth.failed", count=2):
+        status, out, err = bench.run("explain", failed["trace"], "--config", server.root / "postern.toml")
+        if status != 0 or not re.search(SAME, out):
+            raise Fail("explain of a login: %s%s" % (out, err))
     server.stop()
     for secret in ("api-nightingale", "Z2F0ZXdheTphcGktbmlnaHRpbmdhbGU=", "open + sesame"):
         for path in server.root.rglob("*"):
