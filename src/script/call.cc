@@ -59,6 +59,7 @@ std::vector<std::string> Call::secrets_in(std::string_view text) const {
 void Call::tell(std::string_view function, const json::value& results, Source source, Keys keys) {
   keep({.function = std::string(function),
         .answer = json::serialize(withheld_.concealed(function, results, source, keys))});
+  if (judges_login() && withheld_.size() > most_withheld) tell_nothing_more();
 }
 
 void Call::tell_failure(std::string_view function, std::string text, const Thrown* thrown) {
@@ -134,8 +135,10 @@ json::array Call::next_recorded(Recorded& recorded, std::string_view function) {
   throw std::runtime_error(told.answer);
 }
 
+std::uint64_t Call::cost_of_deriving() const { return kept_ > most_kept ? 0 : withheld_.size(); }
+
 bool Call::derives(std::string_view function, const std::vector<std::string_view>& texts) {
-  if (!judges_login()) return false;
+  if (!judges_login() || kept_ > most_kept) return false;  // nothing runs again from such a record
   const auto look = [&]() -> json::value {
     return std::ranges::any_of(texts,
                                [&](std::string_view text) { return withheld_.touches(text); });

@@ -137,6 +137,8 @@ class Call {
   /// Whether a result that follows from these texts alone would differ when a login is judged
   /// again, for something withheld is among them: then it is recorded like an answer.
   bool derives(std::string_view function, const std::vector<std::string_view>& texts);
+  /// What derives() costs, in steps of about an instruction.
+  std::uint64_t cost_of_deriving() const;
 
   /// The next of this call's random numbers, all 64 bits random. They follow from one that is
   /// recorded when the first is asked for.
@@ -152,6 +154,8 @@ class Call {
  private:
   friend class State;
   static constexpr std::size_t most_kept = 64 * 1024;
+  /// What a login is told is compared with each of them.
+  static constexpr std::size_t most_withheld = 2000;
 
   /// A list of answers, and where it is read.
   struct Recorded {

@@ -320,6 +320,7 @@ int derive(lua_State* L, int (*body)(lua_State*)) {
     // A number would become a string in place.
     if (lua_type(L, i) == LUA_TSTRING) texts.push_back(text_at(L, i));
   }
+  charge(L, call->cost_of_deriving());
   if (!call->derives(name, texts)) return body(L);
   if (call->offline()) {
     const json::array results = call->next_answer(name);

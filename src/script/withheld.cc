@@ -47,22 +47,27 @@ std::string text_of(double number) {
 
 }  // namespace
 
+Withheld::Entry& Withheld::entry_of(std::string_view core) {
+  const auto found = entries_.find(core);
+  if (found != entries_.end()) return found->second;
+  return entries_.emplace(core, Entry{.name = {}, .low = lower(core)}).first->second;
+}
+
 void Withheld::keep_secret(std::string text) {
   const std::string_view core = core_of(text);
-  if (!core.empty()) entries_[std::string(core)].known = true;
+  if (!core.empty()) entry_of(core).known = true;
 }
 
 void Withheld::keep_secret_as(std::string_view text, std::string name) {
   const std::string_view core = core_of(text);
   if (core.empty()) return;
-  Entry& entry = entries_[std::string(core)];
+  Entry& entry = entry_of(core);
   entry.known = true;
   if (entry.name.empty()) entry.name = std::move(name);
 }
 
 const std::string& Withheld::name_of(std::string_view core) {
-  const auto found = entries_.find(core);
-  Entry& entry = found != entries_.end() ? found->second : entries_[std::string(core)];
+  Entry& entry = entry_of(core);
   if (entry.name.empty()) entry.name = fmt::format("withheld {}", ++count_);
   return entry.name;
 }
@@ -192,7 +197,7 @@ bool Withheld::touches(std::string_view text) const {
   constexpr std::size_t shortest = shortest_part;
   const std::string wanted = lower(text);
   return std::ranges::any_of(entries_, [&](const auto& entry) {
-    const std::string held = lower(entry.first);
+    const std::string& held = entry.second.low;
     if (held == wanted) return true;
     return (held.size() >= shortest && wanted.find(held) != std::string::npos) ||
            (wanted.size() >= shortest && held.find(wanted) != std::string::npos);

@@ -63,13 +63,17 @@ class Withheld {
   std::string concealed(std::string text);
   /// Whether the text is one that is withheld, or one is part of the other, in any case.
   bool touches(std::string_view text) const;
+  /// How many values touches() looks at.
+  std::size_t size() const { return entries_.size(); }
 
  private:
   struct Walk;
   struct Entry {
     std::string name;    ///< "withheld 3"; empty while it occurred nowhere
+    std::string low;     ///< the value in small letters
     bool known = false;  ///< a secret in any call
   };
+  Entry& entry_of(std::string_view core);
   const std::string& name_of(std::string_view core);
   bool is_public(std::string_view text) const;
   bool is_word_of_program(std::string_view text) const;

@@ -23,7 +23,7 @@ Verdict trouble_at(policy::Stage stage, std::string cause) {
 /// "5.7.1" is the script's to give or to leave out; the reply is what it wrote.
 Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
   Verdict verdict{refusal.reply().temporary() ? Verdict::Kind::defer : Verdict::Kind::reject,
-                  refusal.reply(), "the script refuses"};
+                  refusal.reply(), refusal.words()};
   if (stage == policy::Stage::connect && verdict.reply.after == smtp::After::go_on) {
     verdict.reply.after = smtp::After::close;
   }

@@ -234,6 +234,17 @@ TEST_F(Layer, budgets_end_a_hook_and_not_the_next) {
   }
 }
 
+TEST_F(Layer, the_line_that_refuses_is_named) {
+  load(
+      "local function refuse()\n  kumo.reject(550, 'no')\nend\n"
+      "kumo.on('smtp_server_mail_from', function()\n  refuse()\nend)");
+  evidence_.reverse_path = mail::Mailbox{"anna", "example.com"};
+  decide(Stage::mail);
+  ASSERT_FALSE(decision_.steps.empty());
+  EXPECT_EQ(decision_.steps.back().verdict.detail,
+            "(\"anna@example.com\"): refused at policy.lua:2");
+}
+
 TEST_F(Layer, refusals_have_the_words_of_the_script) {
   const struct {
     std::string call, reply;

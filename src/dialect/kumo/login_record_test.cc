@@ -344,6 +344,18 @@ TEST_F(LoginRecord, more_than_a_record_holds) {
   EXPECT_LT(trace_.decisions[0].login->script.size(), 512 * 1024u);
 }
 
+// What is told is compared with all that was told before: that ends, and is paid for.
+TEST_F(LoginRecord, many_strangers_do_not_make_a_login_slow) {
+  EXPECT_EQ(
+      login(hook(
+          "local all = {} for i = 1, 1900 do all[i] = kumo.encode.hex_encode(password .. i) end "
+          "for i = 1, 100000 do kumo.encode.hex_encode('x' .. i) end return true")),
+      "later")
+      << "its budget ends it";
+  EXPECT_EQ(login(hook("for i = 1, 3000 do kumo.encode.hex_encode(password .. i) end return true")),
+            "accepted");
+}
+
 TEST_F(LoginRecord, the_policy_of_then_judges) {
   EXPECT_EQ(login(hook("return true")), "accepted");
   const policy::Trace then = trace_;

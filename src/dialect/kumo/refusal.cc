@@ -4,24 +4,25 @@
 
 #include "base/text.h"
 #include "dialect/kumo/lib_secrets.h"
+#include "script/state.h"
 
 namespace postern::dialect::kumo {
 
 namespace {
 
+using script::Call;
 using script::demand;
 
 /// Octets of a reply's text.
 constexpr std::size_t longest_text = 8192;
 
-[[noreturn]] void refuse(smtp::Reply reply) {
-  std::string text = reply.to_string();
-  throw script::Throw{std::make_shared<Refusal>(std::move(reply), std::move(text))};
+[[noreturn]] void refuse(const Call& call, smtp::Reply reply) {
+  throw script::Throw{std::make_shared<Refusal>(std::move(reply), call.state().place())};
 }
 
-void reject(std::int64_t code, std::string text) { refuse(reply_of(code, text)); }
+void reject(Call& call, std::int64_t code, std::string text) { refuse(call, reply_of(code, text)); }
 
-void disconnect(std::int64_t code, std::string text, std::optional<std::string> mode) {
+void disconnect(Call& call, std::int64_t code, std::string text, std::optional<std::string> mode) {
   smtp::Reply reply = reply_of(code, text);
   const std::string how = mode.value_or("ForceDisconnect");
   if (how == "FollowWith421") {
@@ -31,7 +32,7 @@ void disconnect(std::int64_t code, std::string text, std::optional<std::string> 
   } else {
     demand(how == "If421", "mode must be 'ForceDisconnect', 'FollowWith421' or 'If421'");
   }
-  refuse(std::move(reply));
+  refuse(call, std::move(reply));
 }
 
 const script::HostFunction functions[] = {
@@ -51,7 +52,8 @@ json::value Refusal::data() const {
   const std::string enhanced = reply_.enhanced.present() ? reply_.enhanced.to_string() + " " : "";
   return {{"code", reply_.code},
           {"text", enhanced + reply_.text},
-          {"after", static_cast<int>(reply_.after)}};
+          {"after", static_cast<int>(reply_.after)},
+          {"place", place_}};
 }
 
 std::shared_ptr<const script::Thrown> rethrown(const json::value& data) {
@@ -62,8 +64,7 @@ std::shared_ptr<const script::Thrown> rethrown(const json::value& data) {
   smtp::Reply reply = worded(kept.at("code").to_number<std::uint16_t>(),
                              std::string_view(kept.at("text").as_string()));
   reply.after = static_cast<smtp::After>(kept.at("after").to_number<int>());
-  std::string text = reply.to_string();
-  return std::make_shared<Refusal>(std::move(reply), std::move(text));
+  return std::make_shared<Refusal>(std::move(reply), std::string(kept.at("place").as_string()));
 }
 
 smtp::Reply worded(std::uint16_t code, std::string_view text) {

@@ -12,13 +12,19 @@ namespace postern::dialect::kumo {
 
 class Refusal final : public script::Thrown {
  public:
-  Refusal(smtp::Reply reply, std::string text)
-      : script::Thrown(std::move(text)), reply_(std::move(reply)) {}
+  /// `place`: the line of the script that refuses, "policy.lua:7".
+  Refusal(smtp::Reply reply, std::string place)
+      : script::Thrown(reply.to_string()), reply_(std::move(reply)), place_(std::move(place)) {}
   const smtp::Reply& reply() const { return reply_; }
+  /// For a trace: which line it was.
+  std::string words() const {
+    return place_.empty() ? "the script refuses" : "refused at " + place_;
+  }
   boost::json::value data() const override;
 
  private:
   smtp::Reply reply_;
+  std::string place_;
 };
 
 /// An error of the dialect's own as a record has it (Thrown::data()) again.

@@ -129,7 +129,7 @@ AuthAnswer answer_of(const Policy& policy, const script::Raised& raised) {
   if (const auto* refusal = dynamic_cast<const Refusal*>(raised.thrown.get())) {
     answer.reply = refusal->reply();
     if (answer.reply->permanent()) answer.kind = AuthAnswer::Kind::refused;
-    answer.detail = "the script refuses";
+    answer.detail = refusal->words();
   } else if (dynamic_cast<const NotFound*>(raised.thrown.get()) != nullptr) {
     // Whoever is in no store is nobody: the same answer as to a wrong password.
     answer.kind = AuthAnswer::Kind::refused;
