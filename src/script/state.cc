@@ -57,6 +57,7 @@ class State::Running {
     state_.gave_way_ = false;
     state_.failed_ = LUA_OK;
     state_.slice_began_ = state_.looked_ = Clock::now();
+    state_.overrun_at_ = std::chrono::nanoseconds(0);
     // Others may have collected what this call left, or taken memory of their own since it began:
     // it has used up its memory when both counts say so.
     const std::size_t taken = std::max<std::ptrdiff_t>(call.memory_taken_, 0);

@@ -183,7 +183,9 @@ class State {
   int failed_ = 0;     ///< how the coroutine that just ended failed: LUA_ERRRUN, ...
   std::string trace_;  ///< of its error
   Clock::time_point slice_began_;
-  Clock::time_point looked_;                  ///< at the budget, last
+  std::chrono::nanoseconds overrun_at_{
+      0};                     ///< of the thread: where it should have given way; 0: not yet
+  Clock::time_point looked_;  ///< at the budget, last
   std::chrono::nanoseconds suspected_at_{0};  ///< see grows_too_long(); 0: not since the last look
   bool large_texts_ = false;  ///< one instruction may take long: compare them, for instance
   std::uint64_t unseen_ = 0;  ///< steps since the budget was looked at
