@@ -9,48 +9,57 @@
 namespace postern::script {
 namespace asio = boost::asio;
 
-/// Lies in the coroutine that waits. With its loop it may be destroyed while it waits, and leaves
-/// the line.
+/// Lies in the coroutine that waits; with its loop it may be destroyed meanwhile.
 struct Turns::Waiter {
-  Waiter(std::shared_ptr<Line> in, const asio::any_io_executor& loop)
-      : line(std::move(in)),
-        turn(loop, asio::steady_timer::time_point::max()),
-        place(line->waiting.insert(line->waiting.end(), this)) {}
+  Waiter(Line& in, const asio::any_io_executor& loop, Clock::time_point deadline)
+      : line(in), timer(loop, deadline), place(in.waiting.insert(in.waiting.end(), this)) {}
   Waiter(const Waiter&) = delete;
   Waiter& operator=(const Waiter&) = delete;
   ~Waiter() {
-    if (!called) line->waiting.erase(place);
+    if (!called) {
+      line.waiting.erase(place);
+    } else if (!came) {
+      line.give_back();  // whoever was called up and went away passes the turn on
+    }
   }
 
-  std::shared_ptr<Line> line;
-  asio::steady_timer turn;  ///< never runs out; its end is the turn
+  Line& line;
+  asio::steady_timer timer;  ///< cancelled when it is the turn
   std::list<Waiter*>::iterator place;
   bool called = false;
+  bool came = false;
 };
 
-// What is posted runs after what is ready now, and after the loop has asked for what became ready.
-void Turns::advance(const std::shared_ptr<Line>& line, const asio::any_io_executor& loop) {
-  asio::post(loop, [line, loop] {
-    line->taken = !line->waiting.empty();
-    if (!line->taken) return;
-    Waiter& next = *line->waiting.front();
-    line->waiting.pop_front();
-    next.called = true;
-    next.turn.cancel();
-    advance(line, loop);
-  });
+/// The turn goes from hand to hand: nobody comes in between.
+void Turns::Line::give_back() {
+  taken = !waiting.empty();
+  if (!taken) return;
+  Waiter& next = *waiting.front();
+  waiting.pop_front();
+  next.called = true;
+  next.timer.cancel();
+}
+
+Task<bool> Turns::take(Clock::time_point deadline) {
+  const std::shared_ptr<Line> line = line_;
+  if (!line->taken) {
+    line->taken = true;
+    co_return true;
+  }
+  const asio::any_io_executor loop = co_await asio::this_coro::executor;
+  Waiter waiter(*line, loop, deadline);
+  co_await waiter.timer.async_wait(asio::as_tuple(asio::use_awaitable));
+  waiter.came = true;
+  co_return waiter.called;
 }
 
 Task<void> Turns::next() {
   const std::shared_ptr<Line> line = line_;
   const asio::any_io_executor loop = co_await asio::this_coro::executor;
-  if (!line->taken) {
-    line->taken = true;
-    advance(line, loop);
-    co_return;
-  }
-  Waiter waiter(line, loop);
-  co_await waiter.turn.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_await take();
+  // What is posted runs after what is ready now, and after the loop has asked for what became
+  // ready.
+  asio::post(loop, [line] { line->give_back(); });
 }
 
 }  // namespace postern::script

@@ -1,6 +1,7 @@
 #include "script/turns.h"
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -88,6 +90,36 @@ TEST(Turns, loop_and_line_may_go_while_somebody_waits) {
     turns.reset();
   }
   EXPECT_EQ(order, "a");
+}
+
+Task<void> hold(Turns& turns, std::string name, std::string& order,
+                std::chrono::milliseconds patience) {
+  const bool came = co_await turns.take(Clock::now() + patience);
+  if (!came) {
+    order += "-" + name;
+    co_return;
+  }
+  order += "+" + name;
+  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(30));
+  co_await timer.async_wait(asio::use_awaitable);
+  order += name;
+  turns.give_back();
+}
+
+TEST(Turns, come_one_after_the_other_or_not_in_time) {
+  using std::chrono::milliseconds;
+  asio::io_context loop;
+  Turns turns;
+  std::string order;
+  for (const auto& [name, patience] :
+       std::vector<std::pair<std::string, milliseconds>>{{"a", milliseconds(1000)},
+                                                         {"b", milliseconds(5)},
+                                                         {"c", milliseconds(1000)},
+                                                         {"d", milliseconds(1000)}}) {
+    asio::co_spawn(loop, hold(turns, name, order, patience), asio::detached);
+  }
+  loop.run();
+  EXPECT_EQ(order, "+a-ba+cc+dd");
 }
 
 }  // namespace

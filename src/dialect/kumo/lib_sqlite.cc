@@ -74,8 +74,8 @@ AConnection open(Call& call, std::string path, std::optional<std::int64_t> busy,
 }
 
 Task<json::value> execute(Call& call, AConnection connection, std::string sql, Rest values) {
-  co_await connection->turns().take(call.deadline());
-  const Turn turn(connection->turns());
+  co_await connection->take_turn(call.deadline());
+  const script::Turn turn(connection->turns());
   const auto result = std::make_shared<json::value>();
   auto job = [connection, result, sql = std::move(sql), values = std::move(values.values),
               deadline = call.deadline()] { *result = connection->execute(sql, values, deadline); };
@@ -84,8 +84,8 @@ Task<json::value> execute(Call& call, AConnection connection, std::string sql, R
 }
 
 Task<void> close(Call& call, AConnection connection) {
-  co_await connection->turns().take(call.deadline());
-  const Turn turn(connection->turns());
+  co_await connection->take_turn(call.deadline());
+  const script::Turn turn(connection->turns());
   auto job = [connection] { connection->close(); };
   value_of(co_await call.world().blocking(std::move(job)));
 }

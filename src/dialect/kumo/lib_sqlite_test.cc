@@ -4,8 +4,6 @@
 #include <fstream>
 #include <thread>
 
-#include <boost/asio/detached.hpp>
-
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/sqlite_connection.h"
@@ -13,7 +11,6 @@
 namespace postern::dialect::kumo {
 namespace {
 
-namespace asio = boost::asio;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -237,37 +234,6 @@ TEST_F(LibSqlite, hooks_leave_no_file_open) {
   EXPECT_EQ(library.answer("result(#again:execute 'select user from auth', "
                            "#kept:execute 'select user from auth')"),
             "3 3");
-}
-
-Task<void> hold(Turns& turns, std::string name, std::string& order,
-                std::chrono::milliseconds patience) {
-  try {
-    co_await turns.take(script::Clock::now() + patience);
-  } catch (const std::exception&) {
-    order += "-" + name;
-    co_return;
-  }
-  order += "+" + name;
-  asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(30));
-  co_await timer.async_wait(asio::use_awaitable);
-  order += name;
-  turns.give_back();
-}
-
-TEST(Turns, come_one_after_the_other_or_not_in_time) {
-  using std::chrono::milliseconds;
-  asio::io_context loop;
-  Turns turns;
-  std::string order;
-  for (const auto& [name, patience] :
-       std::vector<std::pair<std::string, milliseconds>>{{"a", milliseconds(1000)},
-                                                         {"b", milliseconds(5)},
-                                                         {"c", milliseconds(1000)},
-                                                         {"d", milliseconds(1000)}}) {
-    asio::co_spawn(loop, hold(turns, name, order, patience), asio::detached);
-  }
-  loop.run();
-  EXPECT_EQ(order, "+a-ba+cc+dd");
 }
 
 }  // namespace

@@ -5,9 +5,6 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/this_coro.hpp>
-#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "base/text.h"
@@ -15,7 +12,6 @@
 
 namespace postern::dialect::kumo {
 
-namespace asio = boost::asio;
 using script::Clock;
 using script::demand;
 
@@ -202,41 +198,9 @@ class Statement {
 
 }  // namespace
 
-/// A place in the queue, left however the wait ends.
-class Turns::Waiting {
- public:
-  Waiting(Turns& turns, asio::steady_timer& timer)
-      : turns_(turns), place_(turns.waiting_.insert(turns.waiting_.end(), &timer)) {}
-  ~Waiting() {
-    turns_.waiting_.erase(place_);
-    // Whoever was called up and went away passes the turn on.
-    if (!turns_.taken_ && !turns_.waiting_.empty()) turns_.waiting_.front()->cancel();
-  }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
- private:
-  Turns& turns_;
-  std::list<asio::steady_timer*>::iterator place_;
-};
-
-Task<void> Turns::take(Clock::time_point deadline) {
-  while (taken_) {
-    demand(Clock::now() < deadline, "sqlite: the connection is busy with other calls");
-    asio::steady_timer timer(co_await asio::this_coro::executor, deadline);
-    const Waiting waiting(*this, timer);
-    boost::system::error_code ignored;
-    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
-    if (taken_) continue;
-    taken_ = true;  // before the place in the queue is left: nobody else is called up
-    co_return;
-  }
-  taken_ = true;
-}
-
-void Turns::give_back() {
-  taken_ = false;
-  if (!waiting_.empty()) waiting_.front()->cancel();
+Task<void> SqliteConnection::take_turn(Clock::time_point deadline) {
+  const bool came = co_await turns_.take(deadline);
+  demand(came, "sqlite: the connection is busy with other calls");
 }
 
 void SqliteConnection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }

@@ -3,17 +3,15 @@
 #pragma once
 
 #include <chrono>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
-#include <boost/asio/steady_timer.hpp>
 #include <boost/json/value.hpp>
 
 #include "base/task.h"
-#include "script/world.h"
+#include "script/turns.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -21,32 +19,6 @@ struct sqlite3_stmt;
 namespace postern::dialect::kumo {
 
 namespace json = boost::json;
-
-/// A queue of coroutines on one event loop for something that one of them has at a time.
-class Turns {
- public:
-  /// Throws when the turn has not come by `deadline`.
-  Task<void> take(script::Clock::time_point deadline);
-  void give_back();
-
- private:
-  class Waiting;
-  bool taken_ = false;
-  std::list<boost::asio::steady_timer*> waiting_;
-};
-
-/// Has the connection until it goes.
-class Turn {
- public:
-  /// After take().
-  explicit Turn(Turns& turns) : turns_(turns) {}
-  ~Turn() { turns_.give_back(); }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-
- private:
-  Turns& turns_;
-};
 
 /// What a row is: the value of a single column, of several an object by their names; or a list of
 /// the values in any case.
@@ -66,7 +38,9 @@ class SqliteConnection {
 
   explicit SqliteConnection(SqliteOptions options) : options_(std::move(options)) {}
 
-  Turns& turns() { return turns_; }
+  script::Turns& turns() { return turns_; }
+  /// Throws when the turn has not come by `deadline`.
+  Task<void> take_turn(script::Clock::time_point deadline);
 
   /// Opens the file, which has to exist, unless it is open, and runs one statement; the work is
   /// broken off at `deadline`. Without columns the number of rows that it changed, else a list of
@@ -87,7 +61,7 @@ class SqliteConnection {
   void open();
 
   SqliteOptions options_;
-  Turns turns_;
+  script::Turns turns_;
   std::mutex mutex_;  ///< a call that was given up may leave its job running
   std::unique_ptr<sqlite3, Close> handle_;
   bool closed_ = false;

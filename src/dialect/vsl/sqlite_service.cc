@@ -62,8 +62,8 @@ class SqliteService final : public Service {
     std::vector<json::value> parameters;
     if (arguments.size() == 2) parameters = parameters_of(arguments.back());
     const auto deadline = std::min(Clock::now() + timeout_, call.deadline());
-    co_await connection_->turns().take(deadline);
-    const kumo::Turn turn(connection_->turns());
+    co_await connection_->take_turn(deadline);
+    const script::Turn turn(connection_->turns());
     const auto result = std::make_shared<json::value>();
     auto job = [connection = connection_, result, text = *sql, parameters = std::move(parameters),
                 deadline] {
