@@ -165,13 +165,14 @@ Task<void> Runner::load() {
       continue;
     }
     for (const spool::Parcel& parcel : **page) {
-      // What is new came just now, even when the wall clock was set to another year meanwhile.
+      // What is new came just now, even when the wall clock was set to another year meanwhile, and
+      // does not wait for its place among all that waited at the start.
+      if (parcel.sequence > spool_.inherited()) end_of_start();
       add(parcel, spread_ ? stored_arrival(parcel) : now(), spread_ ? &*spread_ : nullptr);
     }
     pump();
     if ((*page)->empty()) {
-      if (spread_) log::info("queue.loaded").field("messages", scheduler_.size());
-      spread_.reset();
+      end_of_start();
       if (!fresh_) break;
     } else {
       loaded_ = (*page)->back().sequence;
@@ -183,6 +184,12 @@ Task<void> Runner::load() {
     }
   }
   loading_ = false;
+}
+
+void Runner::end_of_start() {
+  if (!spread_) return;
+  log::info("queue.loaded").field("messages", scheduler_.size());
+  spread_.reset();
 }
 
 void Runner::add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread) {

@@ -93,6 +93,7 @@ class Runner {
   struct Ended;
 
   Task<void> load();
+  void end_of_start();
   Task<void> reload(spool::Sequence message, bool urgent);
   void add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread);
   void limit(const spool::Destination& destination);
@@ -133,8 +134,8 @@ class Runner {
   boost::asio::steady_timer timer_;
   std::map<Number, Waiting> places_;
   std::unordered_map<Number, Running> running_;
-  spool::Sequence loaded_ = 0;  ///< of the last message that was read
-  std::optional<relay::StartupSpread> spread_;
+  spool::Sequence loaded_ = 0;                  ///< of the last message that was read
+  std::optional<relay::StartupSpread> spread_;  ///< while what a process before has left is read
   bool loading_ = false;
   bool stopping_ = false;
   std::atomic<bool> fresh_{false};

@@ -101,6 +101,10 @@ class NotingReporter final : public Reporter {
     if (broken) made.envelope.recipients.clear();  // which no spool takes
     return made;
   }
+  std::size_t count() {
+    const std::lock_guard lock(mutex_);
+    return said.size();
+  }
   std::mutex mutex_;
   std::vector<std::string> said;
   std::atomic<bool> broken = false;
@@ -336,6 +340,7 @@ TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
   open_spool();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org",
                       std::chrono::system_clock::now() - 2h);
+  spool_.reset();
   up();
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(reporter_->said, std::vector<std::string>{"failed a@example.com 4.4.7"});
@@ -368,8 +373,31 @@ TEST_F(RunnerTest, what_a_clock_that_was_ahead_has_left_does_not_sleep_for_a_yea
   const auto year = std::chrono::system_clock::now() + std::chrono::hours(24 * 365);
   const auto id =
       put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org", year);
+  spool_.reset();
   up();
   EXPECT_TRUE(gone(id));
+}
+
+TEST_F(RunnerTest, what_comes_while_the_queue_is_read_at_the_start_is_new) {
+  options_.relay.initial = 3600s;
+  options_.relay.ttl = 3600s;
+  options_.page = 1;
+  relay_.answers = {{result(ResultClass::temporary)}};
+  open_spool();
+  const auto long_ago = std::chrono::system_clock::now() - 2h;
+  for (int i = 0; i < 3; ++i) {
+    put({to("old@example.com", RouteKind::relay, "example.com")}, "author@example.org", long_ago);
+  }
+  spool_.reset();
+  open_spool();
+  const auto id =
+      put({to("new@example.com", RouteKind::relay, "example.com")}, "author@example.org", long_ago);
+  up();
+  EXPECT_TRUE(soon([&] { return reporter_->count() == 3; }));
+  EXPECT_TRUE(soon([&] { return relay_.calls().size() == 4; }));
+  EXPECT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
+  EXPECT_EQ(state(id), spool::State::queued);
+  EXPECT_EQ(reporter_->count(), 3u);
 }
 
 TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {

@@ -184,6 +184,9 @@ class Spool {
   /// Stores all of them in one commit, or none: copies that one 250 promises. Ids in their order.
   virtual void put(std::vector<Mail> mails, Done<std::vector<MessageId>> done) = 0;
 
+  /// Of the last message that a process before had stored: those behind it came while this one
+  /// runs, whatever the wall clock said. 0 in a spool that was empty.
+  virtual Sequence inherited() const = 0;
   /// Parcels of the messages behind `after`, in the order of their sequence: of at most `limit`
   /// messages that are queued for somebody. All of a message's parcels come together. Whoever calls
   /// it again and again with the last sequence sees every message once.

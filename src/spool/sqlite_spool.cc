@@ -97,6 +97,9 @@ Result<void> SqliteSpool::recover(Database& database) {
   const auto ended = database.execute(
       "UPDATE recipient INDEXED BY recipient_claimed SET claimed = 0 WHERE claimed = 1");
   if (!ended) return tl::unexpected(ended.error());
+  const auto last = database.number("SELECT max(seq) FROM message");
+  if (!last) return tl::unexpected(last.error());
+  inherited_ = *last;
   return sweep(database);
 }
 

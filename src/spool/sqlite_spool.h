@@ -52,6 +52,7 @@ class SqliteSpool final : public Spool {
                                     std::size_t limit) override;
   Result<std::optional<Message>> get(const MessageId& id) override;
   Result<std::optional<Message>> get(Sequence sequence) override;
+  Sequence inherited() const override { return inherited_; }
   Result<std::vector<Parcel>> parcels(Sequence after, std::size_t limit) override;
   Result<std::vector<DestinationCount>> counts() override;
   Result<std::uint64_t> size() override;
@@ -88,6 +89,7 @@ class SqliteSpool final : public Spool {
   const SqliteSpoolOptions options_;
   BodyFiles files_;
   int lock_ = -1;
+  Sequence inherited_ = 0;
   std::unique_ptr<store::Database> writing_;
   std::mutex mutex_;  ///< guards `reading_`
   std::unique_ptr<store::Database> reading_;
