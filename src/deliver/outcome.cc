@@ -38,6 +38,8 @@ std::string_view words_for(net::HttpTrouble trouble) {
       return "target not found";
     case net::HttpTrouble::unreachable:
       return "cannot connect";
+    case net::HttpTrouble::exhausted:
+      return "no socket can be opened";
     case net::HttpTrouble::tls:
       return "TLS error";
     case net::HttpTrouble::timeout:

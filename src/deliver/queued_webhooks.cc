@@ -36,6 +36,8 @@ smtp::RecipientResult result_of(const Outcome& outcome) {
 
 relay::Contact contact_of(const Outcome& outcome) {
   if (outcome.reply.positive()) return relay::Contact::delivered;
+  // Nothing is known about the endpoint: fewer at a time, and no rest.
+  if (outcome.trouble == net::HttpTrouble::exhausted) return relay::Contact::pushed_back;
   if (outcome.trouble != net::HttpTrouble::none) return relay::Contact::connection_failed;
   if (outcome.http_status == 429) return relay::Contact::pushed_back;
   return relay::Contact::answered;

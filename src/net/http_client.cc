@@ -140,7 +140,8 @@ struct HttpClient::Transfer final : CurlWaiter {
   bool done = false;
   bool header_done = false;
   CURLcode result_code = CURLE_OK;
-  std::string blocked;  ///< the address that was refused when connecting
+  bool exhausted = false;  ///< there was no socket to be had when connecting
+  std::string blocked;     ///< the address that was refused when connecting
   HttpResult response;
 };
 
@@ -264,8 +265,10 @@ void HttpClient::Transfer::prepare_guard() {
       CURLOPT_OPENSOCKETFUNCTION,
       +[](void* data, curlsocktype, curl_sockaddr* address) -> curl_socket_t {
         auto& self = *static_cast<Transfer*>(data);
-        return self.allowed(address_of(address->addr), true) ? self.loop->open(*address)
-                                                             : CURL_SOCKET_BAD;
+        if (!self.allowed(address_of(address->addr), true)) return CURL_SOCKET_BAD;
+        const curl_socket_t opened = self.loop->open(*address);
+        self.exhausted = opened == CURL_SOCKET_BAD;
+        return opened;
       });
   // Once more before the request is written: a re-used connection passes no other check.
   set(CURLOPT_PREREQDATA, this);
@@ -290,6 +293,8 @@ HttpResult HttpClient::Transfer::result() {
   const std::string detail = curl_easy_strerror(result_code);
   switch (result_code) {
     case CURLE_COULDNT_CONNECT:
+      if (exhausted)
+        return {.trouble = HttpTrouble::exhausted, .detail = "no socket can be opened"};
       return {.trouble = HttpTrouble::unreachable, .detail = detail};
     case CURLE_OPERATION_TIMEDOUT:
       return {.trouble = HttpTrouble::timeout, .detail = "no connection in time"};

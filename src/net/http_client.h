@@ -64,6 +64,7 @@ enum class HttpTrouble {
   blocked,      ///< the SSRF guard
   unresolved,   ///< no address, or DNS trouble
   unreachable,  ///< no connection
+  exhausted,    ///< no connection, because this machine has no descriptor or buffer left
   tls,          ///< handshake or certificate
   timeout,
   broken,  ///< the connection ended, or what came is not HTTP

@@ -9,6 +9,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "net/no_descriptors.h"
 #include "net/scripted_http_server.h"
 #include "net/tls.h"
 
@@ -182,6 +183,17 @@ TEST_F(HttpClientTest, reports_a_reset_and_an_unreachable_port) {
     gone = closed.url();
   }
   EXPECT_EQ(post(gone).trouble, HttpTrouble::unreachable);
+}
+
+TEST_F(HttpClientTest, tells_its_own_want_of_sockets_from_an_endpoint_that_is_away) {
+  ScriptedHttpServer first(ok), server(ok);
+  EXPECT_EQ(post(first.url()).trouble, HttpTrouble::none);  // now the loop has its own
+  const HttpResult result = [&] {
+    const NoDescriptors left;
+    return post(server.url());
+  }();
+  EXPECT_EQ(result.trouble, HttpTrouble::exhausted) << result.detail;
+  EXPECT_EQ(post(server.url()).trouble, HttpTrouble::none);
 }
 
 TEST_F(HttpClientTest, reports_what_is_not_http) {

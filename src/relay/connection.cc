@@ -132,7 +132,7 @@ DialFailure failure(const boost::system::error_code& error) {
   namespace errc = boost::system::errc;
   using Kind = DialFailure::Kind;
   const Kind kind = error == errc::network_unreachable     ? Kind::unreachable
-                    : error == errc::address_not_available ? Kind::local  // ports are used up
+                    : error == errc::address_not_available ? Kind::ports
                     : error == errc::too_many_files_open   ? Kind::local
                     : error == errc::no_buffer_space       ? Kind::local
                                                            : Kind::refused;

@@ -58,7 +58,8 @@ struct DialFailure {
     unreachable,  ///< the network of its family is (R13)
     timeout,
     source,  ///< `source` is not an address of this machine
-    local,   ///< no socket, no port
+    ports,   ///< all ports of the source are in use
+    local,   ///< this machine has no descriptor or buffer left
   };
   Kind kind = Kind::refused;
   std::string text;

@@ -19,6 +19,7 @@
 #include <boost/asio/write.hpp>
 
 #include "dns/recorded_resolver.h"
+#include "net/no_descriptors.h"
 #include "relay/destination.h"
 
 namespace postern::relay {
@@ -351,6 +352,24 @@ TEST_F(CourierTest, what_an_attempt_teaches_of_its_destination) {
   EXPECT_EQ(contact("closed.example"), Contact::pushed_back);
   EXPECT_EQ(contact("gone.example"), Contact::connection_failed);
   EXPECT_EQ(contact("nobody.example"), Contact::connection_failed);
+}
+
+TEST_F(CourierTest, a_machine_without_descriptors_blames_no_destination) {
+  Taker taker;
+  route({taker.hop()});
+  AttemptReport report;
+  const auto run = [&](Courier* courier) -> Task<void> {
+    co_await pause(1ms);  // now the loop has its own
+    const net::NoDescriptors left;
+    report = co_await courier->attempt(message_, source_);
+  };
+  asio::io_context loop(1);
+  Courier courier(config_, *resolver_, options_);
+  asio::co_spawn(loop, run(&courier), asio::detached);
+  loop.run();
+  EXPECT_EQ(report.contact, Contact::pushed_back);
+  EXPECT_EQ(report.results[0].enhanced, (smtp::EnhancedCode{4, 3, 0}));
+  EXPECT_EQ(attempt().results[0].klass, ResultClass::delivered);
 }
 
 TEST_F(CourierTest, what_routes_decide_needs_no_connection) {

@@ -268,7 +268,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
     if (!egress.usable) {
       co_return no_connection_to(
           attempt, std::move(entry),
-          {DialFailure::Kind::local, "no address of the pool " + entry.pool + " can be used"});
+          {DialFailure::Kind::source, "no address of the pool " + entry.pool + " can be used"});
     }
     if (egress.source != nullptr) entry.egress = egress.source->name;
     Host host = host_for(place, egress, next.without_tls);
@@ -299,7 +299,7 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
     }
     const DialFailure& failure = dialled.error();
     const bool of_source = failure.kind == DialFailure::Kind::source ||
-                           (failure.kind == DialFailure::Kind::local && egress.source != nullptr);
+                           (failure.kind == DialFailure::Kind::ports && egress.source != nullptr);
     if (of_source) {
       const auto& address = place.address.is_v4() ? egress.source->v4 : egress.source->v6;
       note("source " + address->to_string(), source_pause);
@@ -312,8 +312,11 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
 
 void Courier::Impl::Trip::no_connection_to(DeliveryAttempt& attempt, ConnectionReport entry,
                                            const DialFailure& failure) {
-  const bool ours =
-      failure.kind == DialFailure::Kind::local || failure.kind == DialFailure::Kind::source;
+  // That we have run out of something says nothing about the destination: fewer at a time, no rest.
+  const bool exhausted =
+      failure.kind == DialFailure::Kind::local || failure.kind == DialFailure::Kind::ports;
+  pushed_back_ |= exhausted;
+  const bool ours = exhausted || failure.kind == DialFailure::Kind::source;
   attempt.unreachable(failure.text,
                       ours ? smtp::EnhancedCode{4, 3, 0} : smtp::EnhancedCode{4, 4, 1});
   if (failure.kind == DialFailure::Kind::unreachable)

@@ -38,9 +38,9 @@ struct DestinationLimits {
 
 /// What an attempt taught about its destination, whatever became of the message.
 enum class Contact : std::uint8_t {
-  delivered,          ///< taken by the next hop
-  answered,           ///< MAIL had a reply; the rest is the message's own affair
-  pushed_back,        ///< 421, 450 4.7.x and the like: too much at once (Q6)
+  delivered,    ///< taken by the next hop
+  answered,     ///< MAIL had a reply; the rest is the message's own affair
+  pushed_back,  ///< too much at once: 421, 450 4.7.x and the like (Q6), or we ran out of sockets
   connection_failed,  ///< no reply to MAIL: routing, connection, greeting, TLS
 };
 

@@ -266,6 +266,8 @@ Task<std::optional<Raised>> State::run(std::string_view text, std::string name, 
 
 Task<std::optional<Raised>> State::call(int function, Push arguments, Read results, Call& call) {
   Loan loan(*this, call);
+  // A crowd signs in together, and what others ask for is not to stand behind all of it.
+  if (call.judges_login()) co_await turns_.next();
   int count = 1;
   {
     const InHost guard(*this);

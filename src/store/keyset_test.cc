@@ -133,13 +133,17 @@ TEST_F(LogKeysetTest, a_search_looks_at_so_many_rows_and_says_where_to_go_on) {
     if (i % 1000 == 0) log_->flush();
   }
   add("newest");
-  const Slice<LogRecord> first = log_->log_slice("wh_1", {}, {.needle = "needle"}).value();
-  EXPECT_TRUE(first.rows.empty());
-  ASSERT_NE(first.next, 0u);
-  const Slice<LogRecord> second =
-      log_->log_slice("wh_1", {}, {.before = first.next, .needle = "needle"}).value();
-  ASSERT_EQ(second.rows.size(), 1u);
-  EXPECT_EQ(second.next, 0u);
+  // It may have looked at fewer: a search ends by its time too (search_time).
+  Slice<LogRecord> slice = log_->log_slice("wh_1", {}, {.needle = "needle"}).value();
+  EXPECT_TRUE(slice.rows.empty());
+  ASSERT_NE(slice.next, 0u);
+  while (slice.rows.empty() && slice.next != 0) {
+    const std::uint64_t before = slice.next;
+    slice = log_->log_slice("wh_1", {}, {.before = before, .needle = "needle"}).value();
+    ASSERT_LT(slice.next, before);
+  }
+  ASSERT_EQ(slice.rows.size(), 1u);
+  EXPECT_EQ(slice.next, 0u);
 }
 
 TEST_F(LogKeysetTest, follows_an_inbox) {

@@ -20,6 +20,7 @@ struct Returned {
   bool nothing = true;
   bool accepted = false;
   std::optional<policy::Authentication> info;  ///< of an AuthInfo table
+  std::string ignored;                         ///< a field of that table that says nothing
 };
 
 constexpr std::string_view contexts[] = {"SmtpAuthPlainAuthorization",
@@ -44,10 +45,6 @@ std::vector<std::string> groups_of(const json::value& groups) {
 
 /// AuthInfo: who the client is, and for which of those it may act for it wants to.
 policy::Authentication info_of(const json::object& info, const std::string& wanted) {
-  for (const auto& [name, value] : info) {
-    script::demand(name == "identities" || name == "groups" || name == "peer_address",
-                   "AuthInfo has no field '" + std::string(name) + "'");
-  }
   policy::Authentication identity;
   const json::value* identities = info.if_contains("identities");
   script::demand(
@@ -95,6 +92,10 @@ void read(lua_State* L, int count, const std::string& wanted, Returned& returned
   const json::value value = script::stack::data_at(L, -count);
   script::demand(value.is_object(), "AuthInfo needs a list of identities");
   returned.info = info_of(value.get_object(), wanted);
+  // As at home: what other versions know does not stop a login. None of them gives more rights.
+  for (const auto& [name, field] : value.get_object()) {
+    if (name != "identities" && name != "groups" && name != "peer_address") returned.ignored = name;
+  }
   returned.accepted = true;
 }
 
@@ -119,6 +120,9 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
   answer.kind = AuthAnswer::Kind::accepted;
   answer.identity = std::move(identity);
   answer.detail = returned.info ? "returned AuthInfo" : "returned true";
+  if (!returned.ignored.empty()) {
+    answer.detail += ", whose field '" + printable(returned.ignored, 64) + "' is not known here";
+  }
   return answer;
 }
 

@@ -144,7 +144,7 @@ TEST_F(Verifier, auth_info_names_who_it_is_and_may_act_for) {
       {"{ identities = { { identity = 'u1', " + plain + " } }, groups = { 1 } }", "",
        "unavailable"},
       {"{ identities = { { identity = 'u1', " + plain + " } }, grups = { 'a' } }", "",
-       "unavailable"},
+       "accepted u1/u1"},
   };
   for (const auto& one : cases) {
     load_handler("return " + one.info);
@@ -153,6 +153,9 @@ TEST_F(Verifier, auth_info_names_who_it_is_and_may_act_for) {
   load_handler("return { identities = { { identity = 'u1', " + plain +
                " } }, groups = { 'a', 'b' } }");
   EXPECT_THAT(ask("").identity.groups, ElementsAre("a", "b"));
+  load_handler("return { identities = { { identity = 'u1', " + plain + " } }, grups = { 'a' } }");
+  EXPECT_TRUE(ask("").identity.groups.empty());
+  EXPECT_THAT(steps_[0].verdict.detail, HasSubstr("whose field 'grups' is not known here"));
 }
 
 TEST_F(Verifier, who_is_in_no_store_is_refused_and_an_outage_is_not) {
