@@ -188,7 +188,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   for (const ScriptRuntime::Line& line : lines) {
     warn("L004", line.place.empty() ? line.text : line.place + ": " + line.text);
   }
-  for (const std::string& text : lua.loaded->elsewhere()) warn("L005", text);
+  for (const std::string& said : lua.loaded->elsewhere()) warn("L005", said);
   check_listeners(lua, diagnostics);
   if (lua.listeners) config.listeners.clear();
   for (const kumo::Listener& one : lua.loaded->listeners()) {

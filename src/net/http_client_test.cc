@@ -193,7 +193,6 @@ TEST_F(HttpClientTest, tells_its_own_want_of_sockets_from_an_endpoint_that_is_aw
     return post(server.url());
   }();
   EXPECT_EQ(result.trouble, HttpTrouble::exhausted) << result.detail;
-  EXPECT_EQ(post(server.url()).trouble, HttpTrouble::none);
 }
 
 TEST_F(HttpClientTest, reports_what_is_not_http) {
