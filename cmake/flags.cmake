@@ -22,7 +22,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   add_compile_definitions(_FORTIFY_SOURCE=2)
 endif()
 if(POSTERN_SANITIZE)
-  add_compile_options(-fsanitize=${POSTERN_SANITIZE} -fno-omit-frame-pointer
+  # object-size knows what the optimizer can prove, of which AddressSanitizer sees the whole, and costs a tenth of the time to compile.
+  add_compile_options(-fsanitize=${POSTERN_SANITIZE} -fno-sanitize=object-size -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${POSTERN_SANITIZE})
 endif()

@@ -5,8 +5,6 @@
 
 #include <sodium.h>
 
-#include "admin/digest.h"
-
 namespace postern::admin {
 
 Secret hash_password(const Secret& password, Argon2Cost cost) {
@@ -19,7 +17,6 @@ Secret hash_password(const Secret& password, Argon2Cost cost) {
 
 Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost) : pool_(pool), cost_(cost) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
-  dummy_ = hash_password(Secret(random_bytes(32)), cost);
 }
 
 Task<Result<Secret>> Passwords::hash(Secret password) {
@@ -31,12 +28,14 @@ Task<Result<Secret>> Passwords::hash(Secret password) {
 }
 
 Task<Result<PasswordCheck>> Passwords::check(Secret password, Secret hash) {
-  const bool known = !hash.empty();
-  auto work = [password = std::move(password), stored = known ? std::move(hash) : dummy_, known,
-               cost = cost_] {
+  auto work = [password = std::move(password), stored = std::move(hash), cost = cost_] {
+    if (stored.empty()) {
+      hash_password(password, cost);
+      return PasswordCheck::wrong;
+    }
     const bool right = crypto_pwhash_str_verify(stored.reveal().c_str(), password.reveal().data(),
                                                 password.size()) == 0;
-    if (!right || !known) return PasswordCheck::wrong;
+    if (!right) return PasswordCheck::wrong;
     const bool weak =
         crypto_pwhash_str_needs_rehash(stored.reveal().c_str(), cost.passes, cost.memory) != 0;
     return weak ? PasswordCheck::right_but_weak_hash : PasswordCheck::right;

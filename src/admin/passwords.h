@@ -22,7 +22,6 @@ enum class PasswordCheck { wrong, right, right_but_weak_hash };
 
 class Passwords {
  public:
-  /// Makes the hash that unknown accounts are checked against; takes as long as a hash.
   Passwords(net::WorkPool& pool, Argon2Cost cost);
 
   /// Fault::temporary when the pool is full.
@@ -33,7 +32,6 @@ class Passwords {
  private:
   net::WorkPool& pool_;
   Argon2Cost cost_;
-  Secret dummy_;
 };
 
 }  // namespace postern::admin

@@ -121,6 +121,15 @@ Task<void> play(const boost::json::object* test, const Sink* sink, boost::json::
   (*outcomes)[text(test->at("id"))] = std::move(outcome);
 }
 
+/// A few at a time: the hosts wait for the client no longer than a host does.
+Task<void> play_in_turn(const boost::json::array* cases, std::size_t* next, const Sink* sink,
+                        boost::json::object* outcomes) {
+  while (*next < cases->size()) {
+    const std::size_t mine = (*next)++;
+    co_await play(&(*cases)[mine].as_object(), sink, outcomes);
+  }
+}
+
 TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
   const fs::path folder = fs::temp_directory_path() / ("relay_suite." + std::to_string(::getpid()));
   fs::create_directories(folder);
@@ -129,8 +138,9 @@ TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
   {
     const Sink sink(folder / "transcripts");
     asio::io_context loop(1);
-    for (const auto& test : cases) {
-      asio::co_spawn(loop, play(&test.as_object(), &sink, &outcomes),
+    std::size_t next = 0;
+    for (int lane = 0; lane < 16; ++lane) {
+      asio::co_spawn(loop, play_in_turn(&cases, &next, &sink, &outcomes),
                      [](const std::exception_ptr& error) {
                        if (error) std::rethrow_exception(error);
                      });

@@ -357,7 +357,7 @@ TEST_F(Script, LargeTextsAreWorkToo) {
            "while true do load(('x = 1 '):rep(1000)) end",
            "local s = ('x'):rep(1 << 20) while true do t.say(s) end",
        }) {
-    const Ran ran = run(text);
+    const Ran ran = run(text, {.time = std::chrono::minutes(5)});
     ASSERT_TRUE(ran.raised) << text;
     EXPECT_EQ(ran.raised->stopped, Stopped::instructions) << text;
   }
