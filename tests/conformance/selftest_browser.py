@@ -6,6 +6,7 @@ import pathlib
 import sys
 import threading
 import unittest
+import unittest.mock
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
@@ -70,7 +71,7 @@ class Pages:
 class Flows(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        os.environ["POSTERN_PATIENCE_MS"] = "400"
+        os.environ["POSTERN_PATIENCE_MS"] = "5000"
         cls.pages, cls.browser = Pages(), browser.Browser()
 
     @classmethod
@@ -87,17 +88,23 @@ class Flows(unittest.TestCase):
         self.pages.fresh()
         self.play()
 
+    def report(self, patience_ms):
+        """What is said of the pages; a short patience saves time, and on a busy machine it ends at a step that is right."""
+        with unittest.mock.patch.dict(os.environ, POSTERN_PATIENCE_MS=str(patience_ms)), self.assertRaises(Fail) as caught:
+            self.play()
+        return str(caught.exception)
+
     def test_every_planted_fault_is_found(self):
-        os.environ["POSTERN_PATIENCE_MS"] = "400"
         for what, (page, old, new, text) in FAULTS.items():
             with self.subTest(what):
                 self.pages.fresh()
                 self.assertIn(old, self.pages.pages[page])
                 self.pages.pages[page] = self.pages.pages[page].replace(old, new)
-                with self.assertRaises(Fail) as caught:
-                    self.play()
-                self.assertIn(text, str(caught.exception))
-                shot = str(caught.exception).rsplit(" ", 1)[-1]
+                said = self.report(400)
+                if text not in said:
+                    said = self.report(10000)
+                self.assertIn(text, said)
+                shot = said.rsplit(" ", 1)[-1]
                 self.assertGreater(pathlib.Path(shot).stat().st_size, 1000)
 
     def test_hidden_text_is_not_seen(self):
