@@ -336,7 +336,7 @@ TEST_F(Script, RandomNumbersAreThoseOfLua) {
 
 TEST_F(Script, ALongComputationGivesWayToOthers) {
   std::string ignored;
-  Call slow(world, {.instructions = 20'000'000}, &ignored);
+  Call slow(world, {.instructions = 40'000'000}, &ignored);
   Call quick(world, {}, &ignored);
   std::vector<std::string> order;
   asio::io_context loop;
@@ -362,7 +362,7 @@ TEST_F(Script, LargeTextsAreWorkToo) {
     EXPECT_EQ(ran.raised->stopped, Stopped::instructions) << text;
   }
   std::string ignored;
-  Call slow(world, {}, &ignored);
+  Call slow(world, {.time = std::chrono::minutes(5)}, &ignored);
   Call quick(world, {}, &ignored);
   std::vector<std::string> order;
   asio::io_context loop;
