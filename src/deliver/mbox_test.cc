@@ -140,12 +140,8 @@ TEST_F(MboxTest, a_sender_stays_one_word) {
 
 TEST_F(MboxTest, writers_wait_for_each_other) {
   const std::string octets = "Subject: x\r\n\r\n" + std::string(100'000, 'y') + "\r\nFrom z\r\n";
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      for (int n = 0; n < 10; ++n) EXPECT_TRUE(deliver(octets));
-    });
-  }
+  // Before there are threads: a child would keep the descriptor, and so the lock, that one of them
+  // has just then.
   const pid_t child = fork();
   ASSERT_GE(child, 0);
   if (child == 0) {
@@ -153,6 +149,12 @@ TEST_F(MboxTest, writers_wait_for_each_other) {
       if (!deliver(octets)) _exit(1);
     }
     _exit(0);
+  }
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int n = 0; n < 10; ++n) EXPECT_TRUE(deliver(octets));
+    });
   }
   for (std::thread& thread : threads) thread.join();
   int status = 0;
