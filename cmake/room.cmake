@@ -1,9 +1,8 @@
-# postern_room(NAME [PURE] ROOMS <rooms it may include> [LIBRARIES <targets>] [SHARDS <number>])
+# postern_room(NAME [PURE] ROOMS <rooms it may include> [LIBRARIES <targets>])
 #
 # One room of src/: every .cc below src/NAME is compiled into the library postern_NAME, every
 # *_test.cc into the test program NAME_test. ROOMS are the arrows of the house:
-# tools/check-arrows reads the same list and refuses an #include outside it. SHARDS: CTest runs the
-# test program so many times, a part of its tests each, so that none is left running alone at the end.
+# tools/check-arrows reads the same list and refuses an #include outside it.
 #
 # Precompiled headers: one of the pure rooms and one of the others (NAME_io), each again for tests.
 # Tests are compiled without optimization, which halves the time, and without the coverage counters
@@ -30,7 +29,7 @@ if(POSTERN_TESTS)
 endif()
 
 function(postern_room name)
-  cmake_parse_arguments(ROOM "PURE" "SHARDS" "ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(ROOM "PURE" "" "ROOMS;LIBRARIES" ${ARGN})
   file(GLOB_RECURSE all CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${all})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
@@ -60,15 +59,6 @@ function(postern_room name)
     target_precompile_headers(${name}_test REUSE_FROM ${pch}_test)
     target_compile_options(${name}_test PRIVATE ${test_options})
     target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
-    if(ROOM_SHARDS)
-      foreach(shard RANGE 1 ${ROOM_SHARDS})
-        math(EXPR index "${shard} - 1")
-        add_test(NAME ${name}_${shard} COMMAND ${name}_test)
-        set_tests_properties(${name}_${shard} PROPERTIES
-          ENVIRONMENT "GTEST_TOTAL_SHARDS=${ROOM_SHARDS};GTEST_SHARD_INDEX=${index}")
-      endforeach()
-    else()
-      add_test(NAME ${name} COMMAND ${name}_test)
-    endif()
+    add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

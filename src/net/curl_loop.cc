@@ -1,5 +1,6 @@
 #include "net/curl_loop.h"
 
+#include <cerrno>
 #include <chrono>
 #include <new>
 
@@ -49,6 +50,7 @@ curl_socket_t CurlLoop::open(const curl_sockaddr& address) {
   watch->descriptor.assign(fd, error);
   if (error) {
     ::close(fd);
+    errno = error.value();
     return CURL_SOCKET_BAD;
   }
   watches_[fd] = std::move(watch);

@@ -33,6 +33,7 @@ class CurlLoop : public std::enable_shared_from_this<CurlLoop> {
   void remove(CURL* easy);
 
   /// For CURLOPT_OPENSOCKETFUNCTION: a new socket of ours, non-blocking, closed on exec.
+  /// CURL_SOCKET_BAD, with `errno`: there is none.
   curl_socket_t open(const curl_sockaddr& address);
   /// Makes this loop close the sockets of `easy`.
   void own_sockets(CURL* easy);

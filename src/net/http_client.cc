@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "net/curl_loop.h"
+#include "net/ran_out.h"
 
 namespace postern::net {
 namespace asio = boost::asio;
@@ -267,7 +268,8 @@ void HttpClient::Transfer::prepare_guard() {
         auto& self = *static_cast<Transfer*>(data);
         if (!self.allowed(address_of(address->addr), true)) return CURL_SOCKET_BAD;
         const curl_socket_t opened = self.loop->open(*address);
-        self.exhausted = opened == CURL_SOCKET_BAD;
+        self.exhausted =
+            opened == CURL_SOCKET_BAD && ran_out({errno, boost::system::system_category()});
         return opened;
       });
   // Once more before the request is written: a re-used connection passes no other check.

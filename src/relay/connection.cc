@@ -9,6 +9,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "net/ran_out.h"
 #include "net/stream.h"
 
 namespace postern::relay {
@@ -131,11 +132,11 @@ asio::ip::address to_asio(const IpAddress& address) {
 DialFailure failure(const boost::system::error_code& error) {
   namespace errc = boost::system::errc;
   using Kind = DialFailure::Kind;
-  const Kind kind = error == errc::network_unreachable     ? Kind::unreachable
-                    : error == errc::address_not_available ? Kind::ports
-                    : error == errc::too_many_files_open   ? Kind::local
-                    : error == errc::no_buffer_space       ? Kind::local
-                                                           : Kind::refused;
+  const Kind kind = error == errc::network_unreachable            ? Kind::unreachable
+                    : error == errc::address_family_not_supported ? Kind::unreachable
+                    : error == errc::address_not_available        ? Kind::ports
+                    : net::ran_out(error)                         ? Kind::local
+                                                                  : Kind::refused;
   return {kind, error.message()};
 }
 
@@ -156,7 +157,7 @@ Task<Dialled> dial(const Host& host) {
   const auto socket = std::make_shared<tcp::socket>(executor);
   boost::system::error_code opened;
   socket->open(host.address.is_v4() ? tcp::v4() : tcp::v6(), opened);
-  if (opened) co_return tl::unexpected(DialFailure{DialFailure::Kind::local, opened.message()});
+  if (opened) co_return tl::unexpected(failure(opened));
   if (host.source) {
     const auto error = bind(*socket, *host.source);
     if (error) co_return tl::unexpected(DialFailure{DialFailure::Kind::source, error.message()});
