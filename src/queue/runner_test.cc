@@ -40,7 +40,6 @@ class ScriptedCourier final : public Courier {
     std::string text;
   };
   std::function<Task<void>()> during;
-  std::deque<std::vector<smtp::RecipientResult>> answers;
   relay::Contact contact = relay::Contact::answered;
 
   Task<Carried> carry(const Errand& errand, Text& text) override {
@@ -57,18 +56,15 @@ class ScriptedCourier final : public Courier {
         call.text += piece;
       }
     }
-    {
-      const std::lock_guard lock(mutex_);
-      calls_.push_back(call);
-    }
+    Carried carried{.results = answer_to(call), .contact = contact};
     if (during) co_await during();
-    Carried carried{.results = {}, .contact = contact};
-    carried.results =
-        answers.empty() ? std::vector{result(ResultClass::delivered)} : answers.front();
-    if (answers.size() > 1) answers.pop_front();
     carried.results.resize(call.recipients.size(), carried.results.front());
     carried.remotes.assign(call.recipients.size(), "mx.example.net");
     co_return carried;
+  }
+  void answer(std::deque<std::vector<smtp::RecipientResult>> answers) {
+    const std::lock_guard lock(mutex_);
+    answers_ = std::move(answers);
   }
   std::vector<Call> calls() const {
     const std::lock_guard lock(mutex_);
@@ -76,7 +72,18 @@ class ScriptedCourier final : public Courier {
   }
 
  private:
+  /// Notes the call and takes its answer in one: who sees the call no longer changes what it gets.
+  std::vector<smtp::RecipientResult> answer_to(const Call& call) {
+    const std::lock_guard lock(mutex_);
+    calls_.push_back(call);
+    if (answers_.empty()) return {result(ResultClass::delivered)};
+    auto taken = answers_.front();
+    if (answers_.size() > 1) answers_.pop_front();
+    return taken;
+  }
+
   mutable std::mutex mutex_;
+  std::deque<std::vector<smtp::RecipientResult>> answers_;
   std::vector<Call> calls_;
 };
 
@@ -228,28 +235,28 @@ TEST_F(RunnerTest, what_is_put_is_delivered_and_leaves) {
 }
 
 TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_retried) {
-  webhook_.answers = {{result(ResultClass::temporary)}};
+  webhook_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
   EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
   ASSERT_EQ(webhook_.calls().size(), 3u) << "the first and two retries";
   EXPECT_EQ(webhook_.calls()[2].attempt, 3u);
   EXPECT_EQ(spool_->get(id)->value().envelope.recipients[0].last_reply, "450 4.0.0 said so");
-  webhook_.answers = {{result(ResultClass::permanent, "5.0.0 as the host has it")}};
+  webhook_.answer({{result(ResultClass::permanent, "5.0.0 as the host has it")}});
   act(spool::Action::retry, id);
   EXPECT_TRUE(soon([&] {
     return spool_->get(id)->value().envelope.recipients[0].last_reply ==
            "550 5.0.0 as the host has it";
   }));
   EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
-  webhook_.answers = {{result(ResultClass::delivered)}};
+  webhook_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(reporter_->said.size(), 0u) << "nobody is told of a webhook's trouble";
 }
 
 TEST_F(RunnerTest, a_webhook_that_says_no_gets_a_dead_letter_at_once) {
-  webhook_.answers = {{result(ResultClass::permanent)}};
+  webhook_.answer({{result(ResultClass::permanent)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::webhook, "wh_1")});
   EXPECT_TRUE(soon([&] { return state(id) == spool::State::dead; }));
@@ -257,9 +264,9 @@ TEST_F(RunnerTest, a_webhook_that_says_no_gets_a_dead_letter_at_once) {
 }
 
 TEST_F(RunnerTest, recipients_part_by_destination_and_by_result_and_the_sender_is_told) {
-  relay_.answers = {{result(ResultClass::delivered), result(ResultClass::temporary),
-                     result(ResultClass::permanent)},
-                    {result(ResultClass::delivered)}};
+  relay_.answer({{result(ResultClass::delivered), result(ResultClass::temporary),
+                  result(ResultClass::permanent)},
+                 {result(ResultClass::delivered)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com"),
                        to("b@example.com", RouteKind::relay, "example.com"),
@@ -280,7 +287,7 @@ TEST_F(RunnerTest, recipients_part_by_destination_and_by_result_and_the_sender_i
 
 TEST_F(RunnerTest, a_restart_goes_on_where_it_was) {
   options_.relay.initial = 3600s;
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto waiting = put({to("a@example.com", RouteKind::relay, "example.com")});
   EXPECT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
@@ -293,7 +300,7 @@ TEST_F(RunnerTest, a_restart_goes_on_where_it_was) {
   EXPECT_TRUE(soon([&] { return runner_->scheduled() == 1; }));
   EXPECT_EQ(relay_.calls().size(), 1u) << "its hour is not over";
   EXPECT_EQ(spool_->get(waiting)->value().envelope.recipients[0].next_attempt, due);
-  relay_.answers = {{result(ResultClass::delivered)}};
+  relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, waiting);
   EXPECT_TRUE(gone(waiting));
   EXPECT_EQ(relay_.calls().back().attempt, 2u);
@@ -308,7 +315,7 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
       co_await pause.async_wait(asio::use_awaitable);
     }
   };
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
   ASSERT_TRUE(soon([&] { return inside.load(); }));
@@ -318,7 +325,7 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
   EXPECT_EQ(state(id), spool::State::held);
   std::this_thread::sleep_for(50ms);
   EXPECT_EQ(runner_->scheduled(), 0u);
-  relay_.answers = {{result(ResultClass::delivered)}};
+  relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::release, id);
   EXPECT_TRUE(gone(id));
 }
@@ -336,7 +343,7 @@ TEST_F(RunnerTest, what_was_kept_back_is_delivered_when_it_is_released) {
 
 TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
   options_.relay.ttl = 3600s;
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   open_spool();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "author@example.org",
                       std::chrono::system_clock::now() - 2h);
@@ -348,7 +355,7 @@ TEST_F(RunnerTest, a_message_whose_time_is_over_expires_after_a_last_attempt) {
 
 TEST_F(RunnerTest, a_wall_clock_that_is_set_while_it_runs_neither_delays_nor_bounces_new_mail) {
   options_.relay.initial = 3600s;  // what is looked at is how the first attempt left the message
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto now = std::chrono::system_clock::now();
   for (const auto jump :
@@ -382,7 +389,7 @@ TEST_F(RunnerTest, what_comes_while_the_queue_is_read_at_the_start_is_new) {
   options_.relay.initial = 3600s;
   options_.relay.ttl = 3600s;
   options_.page = 1;
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   open_spool();
   const auto long_ago = std::chrono::system_clock::now() - 2h;
   for (int i = 0; i < 3; ++i) {
@@ -402,7 +409,7 @@ TEST_F(RunnerTest, what_comes_while_the_queue_is_read_at_the_start_is_new) {
 
 TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
   reporter_->broken = true;
-  relay_.answers = {{result(ResultClass::permanent)}};
+  relay_.answer({{result(ResultClass::permanent)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
   ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
@@ -415,7 +422,7 @@ TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   options_.relay.initial = 3600s;
-  relay_.answers = {{result(ResultClass::temporary)}};
+  relay_.answer({{result(ResultClass::temporary)}});
   up();
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "",
                       std::chrono::system_clock::now(), std::string(700'000, 'x'));
@@ -427,7 +434,7 @@ TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
     std::fputc('y', file);
     std::fclose(file);
   }
-  relay_.answers = {{result(ResultClass::delivered)}};
+  relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
   EXPECT_TRUE(soon([&] { return state(id) == spool::State::quarantined; }));
   EXPECT_FALSE(spool_->get(id)->value().damage.empty());
