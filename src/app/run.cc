@@ -63,13 +63,7 @@ int run_serve(const Arguments& arguments, Streams& streams) {
     return report_usage(*error, options.json, streams);
   }
   LoadOptions load;
-  load.adjust = [&](Config& config) {
-    if (options.data_dir) config.server.data_dir = *options.data_dir;
-    if (options.smtp) config.listeners.front().address = *options.smtp;
-    if (options.api) config.api.address = *options.api;
-    if (options.json) config.log.format = telemetry::LogFormat::json;
-    if (options.no_color) config.log.color = false;
-  };
+  load.adjust = [&](Config& config) { options.apply_to(config); };
   const std::optional<Config> config = load_for(arguments, streams, load);
   if (!config) return to_int(ExitCode::config);
   return serve(*config, options);

@@ -99,11 +99,7 @@ void reload(Instance& instance, const ServeOptions& options) {
     return;
   }
   LoadOptions load;
-  load.adjust = [&](Config& config) {
-    if (options.data_dir) config.server.data_dir = *options.data_dir;
-    if (options.smtp) config.listeners.front().address = *options.smtp;
-    if (options.api) config.api.address = *options.api;
-  };
+  load.adjust = [&](Config& config) { options.apply_to(config); };
   const ConfigResult result = load_config(*options.config_file, load);
   const auto failed = [](std::string_view why) {
     telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
@@ -159,6 +155,14 @@ void raise_descriptor_limit() {
 }
 
 }  // namespace
+
+void ServeOptions::apply_to(Config& config) const {
+  if (data_dir) config.server.data_dir = *data_dir;
+  if (smtp) config.listeners.front().address = *smtp;
+  if (api) config.api.address = *api;
+  if (json) config.log.format = telemetry::LogFormat::json;
+  if (no_color) config.log.color = false;
+}
 
 int serve(const Config& config, const ServeOptions& given) {
   const ServeOptions options = quiet_if_not_a_terminal(given);

@@ -161,6 +161,15 @@ std::optional<std::uint16_t> parse_port(std::string_view text) {
   return static_cast<std::uint16_t>(*number);
 }
 
+std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
+  const auto split = split_port(text);
+  if (!split || !split->port) return std::nullopt;
+  const auto address = IpAddress::from_text(split->host);
+  const auto port = parse_port(*split->port);
+  if (!address || !port) return std::nullopt;
+  return AddressAndPort{*address, *port};
+}
+
 std::string with_port(const IpAddress& address, std::uint16_t port) {
   const std::string text = address.to_string();
   return (address.is_v4() ? text : "[" + text + "]") + ":" + std::to_string(port);

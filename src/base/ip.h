@@ -51,7 +51,13 @@ Result<HostAndPortView> split_port(std::string_view text);
 /// Decimal digits, up to 65535. 0 is one, too: the system chooses.
 std::optional<std::uint16_t> parse_port(std::string_view text);
 
-/// "192.0.2.1:25", "[2001:db8::1]:25".
+struct AddressAndPort {
+  IpAddress address;
+  std::uint16_t port = 0;
+};
+/// "192.0.2.1:25" or "[2001:db8::1]:25"; nullopt: something else, a host name for one.
+std::optional<AddressAndPort> parse_address_and_port(std::string_view text);
+/// The same way back.
 std::string with_port(const IpAddress& address, std::uint16_t port);
 
 /// A network in CIDR notation. Host bits are zero.

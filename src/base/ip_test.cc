@@ -147,6 +147,20 @@ TEST(SplitPort, host_and_port_as_they_stand) {
   }
 }
 
+TEST(AddressAndPort, v6_stands_in_brackets) {
+  const auto again = [](std::string_view text) {
+    const auto parsed = parse_address_and_port(text);
+    return parsed ? with_port(parsed->address, parsed->port) : "";
+  };
+  EXPECT_EQ(again("192.0.2.1:25"), "192.0.2.1:25");
+  EXPECT_EQ(again("[2001:DB8::1]:0"), "[2001:db8::1]:0");
+  EXPECT_EQ(again("[::ffff:192.0.2.1]:25"), "192.0.2.1:25");
+  for (const char* text : {"", "192.0.2.1", "2001:db8::1", "2001:db8::1:25", "[2001:db8::1]",
+                           "192.0.2.1:", "192.0.2.1:65536", "mx.example.org:25", ":25", "[]:25"}) {
+    EXPECT_EQ(again(text), "") << text;
+  }
+}
+
 TEST(ParsePort, decimal_up_to_65535) {
   EXPECT_EQ(parse_port("25"), 25);
   EXPECT_EQ(parse_port("0"), 0);

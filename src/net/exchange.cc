@@ -23,20 +23,15 @@ Result<Endpoint> endpoint_of(const std::string& service) {
       return fail(Fault::malformed, service + ": " + error.code().message());
     }
   }
-  const std::size_t colon = service.rfind(':');
-  std::string host = service.substr(0, colon);
-  if (host.starts_with("inet:")) host.erase(0, 5);
-  if (host.size() > 2 && host.front() == '[') host = host.substr(1, host.size() - 2);
-  if (host == "localhost") host = "127.0.0.1";
-  const auto port = colon == std::string::npos
-                        ? std::nullopt
-                        : parse_port(std::string_view(service).substr(colon + 1));
-  boost::system::error_code wrong;
-  const auto address = asio::ip::make_address(host, wrong);
-  if (wrong || !port || *port == 0) {
+  std::string host = service.starts_with("inet:") ? service.substr(5) : service;
+  if (constexpr std::string_view local = "localhost:"; host.starts_with(local))
+    host.replace(0, local.size(), "127.0.0.1:");
+  const auto parsed = parse_address_and_port(host);
+  if (!parsed || parsed->port == 0) {
     return fail(Fault::malformed, service + ": write inet:address:port or unix:/path");
   }
-  return Endpoint(asio::ip::tcp::endpoint(address, *port));
+  return Endpoint(
+      asio::ip::tcp::endpoint(asio::ip::make_address(parsed->address.to_string()), parsed->port));
 }
 
 /// What the timer's handler may still look at when the coroutine is gone.

@@ -333,17 +333,11 @@ HttpServer::HttpServer(asio::io_context& loop, HttpHandler handler, HttpLimits l
 HttpServer::~HttpServer() { stop(); }
 
 Result<std::uint16_t> HttpServer::listen(const std::string& address) {
-  const std::size_t colon = address.rfind(':');
-  const auto port =
-      colon == std::string::npos ? std::nullopt : parse_port(address.substr(colon + 1));
-  if (!port) return fail(Fault::malformed, "no port in " + printable(address));
-  std::string host = address.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
-    host = host.substr(1, host.size() - 2);
+  const auto parsed = parse_address_and_port(address);
+  if (!parsed) return fail(Fault::malformed, "not an address and port: " + printable(address));
+  const asio::ip::address ip = asio::ip::make_address(parsed->address.to_string());
+  const tcp::endpoint endpoint(ip, parsed->port);
   error_code error;
-  const asio::ip::address ip = asio::ip::make_address(host, error);
-  if (error) return fail(Fault::malformed, "not an address: " + printable(host));
-  const tcp::endpoint endpoint(ip, *port);
   auto acceptor = std::make_shared<tcp::acceptor>(shared_->loop);
   acceptor->open(endpoint.protocol(), error);
   if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);

@@ -70,6 +70,7 @@ class Runner {
   /// Tells the sender that a message is dropped by an operator; Fault::denied: a report is not due.
   Task<Result<void>> report_dropped(const spool::Message& message);
 
+  /// These from the loop's thread only.
   std::size_t scheduled() const { return scheduler_.size(); }
   std::size_t running() const { return running_.size(); }
   std::optional<spool::Time> sleeps_until(const spool::Destination& destination) const;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
 
 #include "queue/stored.h"
 #include "spool/sqlite_spool.h"
@@ -201,6 +202,12 @@ class RunnerTest : public ::testing::Test {
     }
     return false;
   }
+  /// What the runner says on its own thread.
+  std::size_t ask(std::size_t (Runner::*question)() const) {
+    std::promise<std::size_t> answer;
+    asio::post(*loop_, [&] { answer.set_value((runner_.get()->*question)()); });
+    return answer.get_future().get();
+  }
   bool gone(const spool::MessageId& id) {
     return soon([&] { return !spool_->get(id)->has_value(); });
   }
@@ -231,7 +238,7 @@ TEST_F(RunnerTest, what_is_put_is_delivered_and_leaves) {
   EXPECT_EQ(webhook_.calls()[0].attempt, 1u);
   ASSERT_EQ(relay_.calls().size(), 1u);
   EXPECT_EQ(relay_.calls()[0].text, large) << "read from the start again";
-  EXPECT_TRUE(soon([&] { return runner_->scheduled() == 0; }));
+  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 0; }));
 }
 
 TEST_F(RunnerTest, a_webhook_is_tried_again_and_then_a_dead_letter_that_can_be_retried) {
@@ -297,7 +304,7 @@ TEST_F(RunnerTest, a_restart_goes_on_where_it_was) {
   up();
   const auto fresh = put({to("b@example.org", RouteKind::local, "box")});
   EXPECT_TRUE(gone(fresh));
-  EXPECT_TRUE(soon([&] { return runner_->scheduled() == 1; }));
+  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 1; }));
   EXPECT_EQ(relay_.calls().size(), 1u) << "its hour is not over";
   EXPECT_EQ(spool_->get(waiting)->value().envelope.recipients[0].next_attempt, due);
   relay_.answer({{result(ResultClass::delivered)}});
@@ -321,10 +328,10 @@ TEST_F(RunnerTest, what_an_operator_does_meanwhile_holds) {
   ASSERT_TRUE(soon([&] { return inside.load(); }));
   act(spool::Action::hold, id);
   leave = true;
-  EXPECT_TRUE(soon([&] { return runner_->running() == 0; }));
+  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
   EXPECT_EQ(state(id), spool::State::held);
   std::this_thread::sleep_for(50ms);
-  EXPECT_EQ(runner_->scheduled(), 0u);
+  EXPECT_EQ(ask(&Runner::scheduled), 0u);
   relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::release, id);
   EXPECT_TRUE(gone(id));

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "base/text.h"
+#include "dialect/kumo/cidr_map.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/lib_secrets.h"
 #include "script/duration.h"
@@ -111,8 +112,8 @@ struct Options {
   json::object values;
   Listener::KeySource certificate;
   Listener::KeySource private_key;
-  std::vector<std::pair<Cidr, Options>> peer;
-  std::vector<std::pair<Cidr, Options>> via;
+  CidrMap<Options> peer;
+  CidrMap<Options> via;
 };
 
 std::chrono::milliseconds duration_of(std::string_view name, const json::value& value) {
@@ -152,15 +153,8 @@ void read_option(Listener& listener, std::string_view name, const json::value& v
   }
 }
 
-/// Those of the network closest around `place`; null: there is none.
-const Options* closest(const std::vector<std::pair<Cidr, Options>>& map,
-                       const std::optional<Cidr>& place) {
-  const std::pair<Cidr, Options>* found = nullptr;
-  for (const auto& one : map) {
-    const bool around = place && one.first.contains(*place);
-    if (around && (found == nullptr || one.first.prefix() > found->first.prefix())) found = &one;
-  }
-  return found != nullptr ? &found->second : nullptr;
+const Options* closest(const CidrMap<Options>& map, const std::optional<Cidr>& place) {
+  return place ? map.find(*place) : nullptr;
 }
 
 /// `via` comes behind `peer`, and what stands inside of either behind what it stands in.
@@ -178,7 +172,7 @@ using Networks = std::vector<std::optional<Cidr>>;
 void collect(const Options& options, Networks& peers, Networks& vias) {
   for (const auto* map : {&options.peer, &options.via}) {
     Networks& networks = map == &options.peer ? peers : vias;
-    for (const auto& [network, inside] : *map) {
+    for (const auto& [network, inside] : map->entries()) {
       if (std::find(networks.begin(), networks.end(), network) == networks.end()) {
         networks.push_back(network);
       }
@@ -253,7 +247,7 @@ Task<Options> options_of(Call& call, json::object given, bool of_listener, std::
         demand(network.has_value(), in_option(name, network ? "" : network.error().message));
         demand(inside.is_object(), in_option(name, "must be a table of options by network"));
         Options more = co_await options_of(call, inside.get_object(), false, place, depth + 1);
-        (name == "peer" ? options.peer : options.via).emplace_back(*network, std::move(more));
+        (name == "peer" ? options.peer : options.via)[*network] = std::move(more);
       }
     } else {
       demand(among(known, name) || (of_listener && among(of_socket, name)), unknown(name));

@@ -115,15 +115,6 @@ class Reader {
 
 }  // namespace
 
-std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
-  const auto split = split_port(text);
-  if (!split || !split->port) return std::nullopt;
-  const auto address = IpAddress::from_text(split->host);
-  const auto port = parse_port(*split->port);
-  if (!address || !port) return std::nullopt;
-  return AddressAndPort{*address, *port};
-}
-
 std::string_view to_string(Reports reports) {
   return report_names[static_cast<std::size_t>(reports)];
 }

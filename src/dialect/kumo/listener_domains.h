@@ -18,12 +18,6 @@ namespace postern::dialect::kumo {
 
 /// What becomes of reports about our own mail: bounces that come later, complaints of recipients.
 enum class Reports : std::uint8_t { ignore, log_then_drop, log_then_relay };
-struct AddressAndPort {
-  IpAddress address;
-  std::uint16_t port = 0;
-};
-/// "192.0.2.1:25" or "[2001:db8::1]:25".
-std::optional<AddressAndPort> parse_address_and_port(std::string_view text);
 
 /// "Ignore", "LogThenDrop", "LogThenRelay".
 std::string_view to_string(Reports reports);

@@ -13,11 +13,10 @@ namespace {
 
 /// "127.0.0.1:7777", "[::1]:7777" or "localhost:7777".
 bool is_address_and_port(std::string_view text) {
-  const auto split = split_port(text);
-  if (!split || !split->port || parse_port(*split->port).value_or(0) == 0) return false;
-  if (split->host == "localhost" && !split->bracketed) return true;
-  const auto address = IpAddress::from_text(split->host);
-  return address && address->is_v4() != split->bracketed;
+  if (constexpr std::string_view local = "localhost:"; text.starts_with(local))
+    return parse_port(text.substr(local.size())).value_or(0) != 0;
+  const auto parsed = parse_address_and_port(text);
+  return parsed && parsed->port != 0;
 }
 
 OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,

@@ -81,22 +81,11 @@ void rewrite_rcpt_envelop(Call& call, Value old_address, Value new_address) {
 
 /// "192.0.2.1", "192.0.2.1:25", "2001:db8::1", "[2001:db8::1]:25", "mx.example", "mx.example:25".
 bool is_target(std::string_view text) {
-  if (IpAddress::from_text(text)) return true;
-  std::string_view host = text;
-  std::optional<std::uint16_t> port = 25;
-  const std::size_t colon = text.rfind(':');
-  const bool has_port = colon != std::string_view::npos && !text.ends_with(']');
-  if (has_port) {
-    host = text.substr(0, colon);
-    port = parse_port(text.substr(colon + 1));
-  }
-  if (!port || *port == 0) return false;
-  if (host.starts_with('[') && host.ends_with(']')) {
-    const auto literal = IpAddress::from_text(host.substr(1, host.size() - 2));
-    return literal && !literal->is_v4();
-  }
-  return IpAddress::from_text(host).has_value() ? host.find(':') == std::string_view::npos
-                                                : mail::is_hostname(host);
+  const auto split = split_port(text);
+  if (!split || (split->port && parse_port(*split->port).value_or(0) == 0)) return false;
+  const auto address = IpAddress::from_text(split->host);
+  if (split->bracketed) return address && !address->is_v4();
+  return address || mail::is_hostname(split->host);
 }
 
 Transport forward_to(const Value& target) {

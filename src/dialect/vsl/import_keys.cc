@@ -55,15 +55,8 @@ Result<Verdict> domain(Draft& draft, const Setting& setting) {
 
 /// "192.0.2.1:25", "[2001:db8::1]:25", as the tools of both servers write it.
 bool is_address_and_port(std::string_view text) {
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return false;
-  const auto port = parse_number(text.substr(colon + 1));
-  std::string_view address = text.substr(0, colon);
-  const bool brackets = address.starts_with('[') && address.ends_with(']');
-  if (brackets) address = address.substr(1, address.size() - 2);
-  const auto ip = IpAddress::from_text(address);
-  const bool v6 = address.find(':') != std::string_view::npos;
-  return ip && v6 == brackets && port && *port > 0 && *port < 65'536;
+  const auto parsed = parse_address_and_port(text);
+  return parsed && parsed->port != 0;
 }
 
 template <Interface::Kind kind>

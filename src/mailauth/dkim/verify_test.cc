@@ -7,6 +7,11 @@
 
 #include "mailauth/dkim/sign.h"
 
+// ThreadSanitizer brings operators of its own, which cannot be replaced.
+#if __has_feature(thread_sanitizer)
+#define POSTERN_COUNTS_ALLOCATIONS 0
+#else
+#define POSTERN_COUNTS_ALLOCATIONS 1
 namespace {
 std::size_t allocations = 0;
 }  // namespace
@@ -19,6 +24,7 @@ void* operator new(std::size_t size) {
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+#endif
 
 namespace mailauth::dkim {
 namespace {
@@ -242,6 +248,7 @@ TEST(Verify, ten_thousand_fields_against_five_hundred_names) {
   EXPECT_EQ(results.signatures[11].reason, Reason::over_limit);
 }
 
+#if POSTERN_COUNTS_ALLOCATIONS
 TEST(Verify, the_body_costs_no_allocation) {
   const std::string message = fields + "\r\n" + body;
   SignOptions options = options_for("example.org");
@@ -256,6 +263,7 @@ TEST(Verify, the_body_costs_no_allocation) {
   EXPECT_EQ(allocations, before);
   EXPECT_EQ(run(verifier.finish(now)).overall(), Status::fail);
 }
+#endif
 
 TEST(Verify, messages_that_are_hardly_any) {
   for (const std::string message : {"", "\r\n", "\r", "x", "DKIM-Signature:", "\r\n\r\n"}) {

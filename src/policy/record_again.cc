@@ -1,0 +1,69 @@
+// A recorded decision made again: from what, and whether it came out alike.
+#include <algorithm>
+
+#include "policy/layer.h"
+#include "policy/record.h"
+
+namespace postern::policy {
+
+Evidence evidence_at(const Trace& trace, const Decision& decision) {
+  Evidence evidence = trace.evidence;
+  evidence.candidate = decision.candidate;
+  evidence.rate_tokens = decision.rate_tokens;
+  const std::size_t accepted = std::min(decision.accepted, evidence.recipients.size());
+  evidence.recipients.resize(accepted);
+  if (decision.stage < Stage::message) {
+    evidence.message.reset();
+    evidence.author.reset();
+    evidence.dkim.reset();
+    evidence.dmarc.reset();
+    evidence.arc.reset();
+  }
+  evidence.copies.clear();
+  evidence.session.script.reset();
+  evidence.offline = true;
+  evidence.script_answers = decision.script;
+  if (!decision.discarded) evidence.discard.reset();
+  if (decision.stage < Stage::mail) evidence.reverse_path.reset();
+  if (decision.stage < Stage::auth) evidence.session.auth.reset();
+  if (decision.stage < Stage::helo) evidence.session.helo.clear();
+  return evidence;
+}
+
+namespace {
+
+std::string sentence(const Step& step) {
+  std::string text = std::string(step.layer) + " " + std::string(step.check) + ": " +
+                     std::string(to_string(step.verdict.kind));
+  if (step.verdict.refuses()) text += " " + step.verdict.reply.to_string();
+  if (!step.verdict.detail.empty()) text += " (" + step.verdict.detail + ")";
+  return text + (step.enforced ? "" : " [shadow]");
+}
+
+bool same(const Step& a, const Step& b) {
+  return sentence(a) == sentence(b) && a.origin == b.origin && a.stage == b.stage;
+}
+
+}  // namespace
+
+std::vector<std::string> differences(const Decision& recorded, const Decision& derived) {
+  std::vector<std::string> found;
+  const std::size_t steps = std::max(recorded.steps.size(), derived.steps.size());
+  for (std::size_t i = 0; i < steps; ++i) {
+    const Step* was = i < recorded.steps.size() ? &recorded.steps[i] : nullptr;
+    const Step* is = i < derived.steps.size() ? &derived.steps[i] : nullptr;
+    if (was && is && same(*was, *is)) continue;
+    found.push_back("recorded " + (was ? sentence(*was) : "nothing") + ", derived " +
+                    (is ? sentence(*is) : "nothing"));
+  }
+  const auto answer = [](const Decision& one) {
+    if (refused(one)) return one.reply.to_string();
+    return one.quarantine ? "quarantine: " + *one.quarantine : std::string("accepted");
+  };
+  if (answer(recorded) != answer(derived)) {
+    found.push_back("recorded answer " + answer(recorded) + ", derived " + answer(derived));
+  }
+  return found;
+}
+
+}  // namespace postern::policy
