@@ -5,7 +5,6 @@
 
 #include <sstream>
 
-#include <fmt/format.h>
 #include <boost/json.hpp>
 
 #include "base/temporary_folder_test.h"

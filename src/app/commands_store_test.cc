@@ -4,9 +4,7 @@
 #include <filesystem>
 #include <sstream>
 
-#include <fmt/format.h>
 #include <sodium.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include "app/commands.h"

@@ -9,7 +9,6 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "app/config_schema.h"
 #include "app/help.h"

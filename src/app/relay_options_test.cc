@@ -1,7 +1,6 @@
 #include "app/relay_options.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/temporary_folder_test.h"
 #include "relay/destination.h"

@@ -1,12 +1,13 @@
 // Plays tests/suites/relay/schedule.json through the file of `postern queue simulate`.
 #include "app/scenario_file.h"
-#include "base/temporary_folder_test.h"
 
 #include <algorithm>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::app {
 namespace {

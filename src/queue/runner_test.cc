@@ -6,7 +6,6 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <boost/asio/executor_work_guard.hpp>
 
 #include "base/temporary_folder_test.h"

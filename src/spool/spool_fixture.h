@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/temporary_folder_test.h"
 #include "spool/sqlite_spool.h"

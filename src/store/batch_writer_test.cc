@@ -1,7 +1,6 @@
 #include "store/batch_writer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <future>
 #include <thread>

@@ -11,7 +11,6 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "base/temporary_folder_test.h"
 #include "telemetry/smtp_metrics.h"

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <thread>
 

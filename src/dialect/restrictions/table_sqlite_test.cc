@@ -1,10 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
 #include "base/temporary_folder_test.h"
-
 #include "dialect/restrictions/table_test_support.h"
 
 namespace postern::dialect::restrictions {

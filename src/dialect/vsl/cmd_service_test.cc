@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <pwd.h>
+#include <unistd.h>
 
 #include <thread>
 

@@ -1,7 +1,6 @@
 #include "dialect/vsl/csv_table.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
 #include <thread>
