@@ -1,11 +1,10 @@
 #include "admin/connection_policies.h"
 
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::admin {
 namespace {
@@ -221,11 +220,11 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
 
 TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
   ListsApi api;
-  const std::string table = api.api.options.attachment_dir + "/clients";
-  std::ofstream(table) << "192.0.2.1 REJECT\n";
+  const tests::TemporaryFolder folder;
+  const std::string table = folder.write("clients", "192.0.2.1 REJECT\n");
   ASSERT_EQ(api.put(R"({"lists":{"client":"check_client_access cidr:)" + table + "\"}}").status,
             200);
-  std::ofstream(table) << "192.0.2.1 REJECT\n192.0.2.2 OK\n";
+  folder.write("clients", "192.0.2.1 REJECT\n192.0.2.2 OK\n");
   ASSERT_TRUE(api.follow(std::nullopt));  // read again
   std::filesystem::remove(table);
   const Result<void> followed = api.follow(std::nullopt);

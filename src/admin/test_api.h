@@ -14,6 +14,7 @@
 #include "admin/api.h"
 #include "admin/digest.h"
 #include "admin/publisher.h"
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "net/http_head.h"
@@ -67,16 +68,13 @@ class TestApi {
   };
 
   explicit TestApi(const std::function<void(Options&, Dependencies&)>& adjust = {}) {
-    directory_ =
-        std::filesystem::temp_directory_path() / ("postern-admin-" + hex_encode(random_bytes(8)));
-    std::filesystem::create_directory(directory_);
-    store = take(store::SqliteStore::open((directory_ / "postern.db").string()));
-    log = take(store::DeliveryLog::open((directory_ / "delivery.db").string(), {}));
+    store = take(store::SqliteStore::open(folder.file("postern.db")));
+    log = take(store::DeliveryLog::open(folder.file("delivery.db"), {}));
     options.public_domain = "hooks.example.net";
     options.public_url = "https://postern.example.net";
     options.rate_limits = false;
     options.argon2 = {1, 8192};
-    options.attachment_dir = (directory_ / "attachments").string();
+    options.attachment_dir = folder.file("attachments");
     std::filesystem::create_directory(options.attachment_dir);
     options.allow_http = true;
     options.allow_networks = {*Cidr::parse("127.0.0.1/32")};
@@ -92,11 +90,6 @@ class TestApi {
     if (auto loaded = publisher->load(); !loaded) throw std::runtime_error(loaded.error().message);
     api = take(AdminApi::open(dependencies, options));
   }
-  ~TestApi() {
-    api.reset();
-    std::filesystem::remove_all(directory_);
-  }
-
   Answer call(const Request& given) {
     net::HttpRequest request;
     request.method = given.method;
@@ -150,6 +143,7 @@ class TestApi {
     return future.get();
   }
 
+  tests::TemporaryFolder folder;
   boost::asio::io_context loop;
   net::WorkPool hashing{1, 100};
   net::WorkPool disk{1, 100};
@@ -179,8 +173,6 @@ class TestApi {
     if (!result) throw std::runtime_error(result.error().message);
     return std::move(*result);
   }
-
-  std::filesystem::path directory_;
 };
 
 }  // namespace postern::admin

@@ -1,11 +1,9 @@
 #include "admin/traces.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
 
 #include "admin/test_api.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::admin {
 namespace {
@@ -16,12 +14,9 @@ namespace json = boost::json;
 class StoredTraces : public TraceReader {
  public:
   StoredTraces() {
-    std::string name = (std::filesystem::temp_directory_path() / "admin-traces-XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-    writer_ = store::TraceWriter::open(directory_ + "/traces.db").value();
-    reader_ = store::TraceReader::open(directory_ + "/traces.db").value();
+    writer_ = store::TraceWriter::open(folder_.file("traces.db")).value();
+    reader_ = store::TraceReader::open(folder_.file("traces.db")).value();
   }
-  ~StoredTraces() override { std::filesystem::remove_all(directory_); }
 
   void post(policy::Trace trace) {
     writer_->post(std::move(trace));
@@ -50,7 +45,7 @@ class StoredTraces : public TraceReader {
   }
 
  private:
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<store::TraceWriter> writer_;
   std::unique_ptr<store::TraceReader> reader_;
 };

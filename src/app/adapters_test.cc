@@ -1,17 +1,13 @@
 #include "app/adapters.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/webhook/compile.h"
 #include "dns/recorded_resolver.h"
 #include "policy/catalogue.h"
@@ -25,11 +21,7 @@ namespace testing = policy::testing;
 using dialect::webhook::PolicyFields;
 
 std::string suite_file(const std::string& name) {
-  std::ifstream in(POSTERN_SOURCE_DIR "/tests/suites/conduit/" + name, std::ios::binary);
-  EXPECT_TRUE(in) << name;
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
+  return tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/conduit/" + name);
 }
 
 /// Counts the questions.
@@ -190,19 +182,12 @@ TEST_F(DryRunTest, sends_lines_of_a_unix_file_with_crlf) {
 class RecorderTest : public ::testing::Test {
  protected:
   RecorderTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "recorder-XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-    log_ = std::move(*store::DeliveryLog::open((directory_ / "delivery.db").string()));
-    traces_ = std::move(*store::TraceWriter::open((directory_ / "traces.db").string(), {}));
+    log_ = std::move(*store::DeliveryLog::open(folder_.file("delivery.db")));
+    traces_ = std::move(*store::TraceWriter::open(folder_.file("traces.db"), {}));
     webhook_ = testing::a_webhook("tickets");
     trace_.evidence = testing::from_client("203.0.113.10");
     trace_.evidence.recipients = {testing::recipient_of(webhook_)};
     trace_.evidence.message.emplace();
-  }
-  ~RecorderTest() override {
-    traces_.reset();
-    log_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   /// The only record of a transaction that one decision refused.
@@ -226,7 +211,7 @@ class RecorderTest : public ::testing::Test {
     return listed->rows.empty() ? store::LogRecord() : listed->rows.front();
   }
 
-  std::filesystem::path directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<store::DeliveryLog> log_;
   std::unique_ptr<store::TraceWriter> traces_;
   std::shared_ptr<policy::Webhook> webhook_;

@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
 #include <fmt/format.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "app/config.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::app {
 namespace {
@@ -25,19 +24,16 @@ using ::testing::HasSubstr;
 class Files : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ = fmt::format("/tmp/certificate_files_test.{}", getpid());
-    std::filesystem::create_directory(directory_);
+    // Another user is to fail at the file, not at the folder.
+    ASSERT_EQ(chmod(folder_.path().c_str(), 0755), 0);
     make("one", 0, 86400);
     make("two", 0, 86400);
     make("ended", -7200, -3600);
     make("future", 3600, 7200);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  std::string certificate(const std::string& name) const {
-    return directory_ + "/" + name + ".crt";
-  }
-  std::string key(const std::string& name) const { return directory_ + "/" + name + ".key"; }
+  std::string certificate(const std::string& name) const { return folder_.file(name + ".crt"); }
+  std::string key(const std::string& name) const { return folder_.file(name + ".key"); }
 
   void make(const std::string& name, long from, long to) {
     EVP_PKEY* pair = EVP_EC_gen("P-256");
@@ -61,7 +57,7 @@ class Files : public testing::Test {
     EVP_PKEY_free(pair);
   }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
 };
 
 TEST_F(Files, a_pair_that_fits_is_fine) {
@@ -85,7 +81,7 @@ TEST_F(Files, both_missing_files_are_named_at_once) {
 }
 
 TEST_F(Files, a_directory_is_not_a_certificate) {
-  const auto found = check_certificate_files(directory_, key("one"));
+  const auto found = check_certificate_files(folder_.path(), key("one"));
   ASSERT_EQ(found.size(), 1u);
   EXPECT_EQ(found[0].code, "T001");
 }
@@ -145,7 +141,7 @@ TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {
       "[[listener]]\ncertificate = \"credential:one.crt\"\nkey = \"credential:one.key\"\n";
   unsetenv("CREDENTIALS_DIRECTORY");
   EXPECT_EQ(parse_config(text, "x", options).diagnostics.errors(), 2u);
-  setenv("CREDENTIALS_DIRECTORY", directory_.c_str(), 1);
+  setenv("CREDENTIALS_DIRECTORY", folder_.path().c_str(), 1);
   const ConfigResult result = parse_config(text, "x", options);
   EXPECT_TRUE(result.ok()) << result.diagnostics.render();
   EXPECT_EQ(result.config.listeners[0].key, key("one"));

@@ -38,7 +38,7 @@ TEST_F(MailCommands, keygen_writes_a_key_for_its_owner_and_prints_the_record) {
   ::umask(old);
   EXPECT_EQ(made.code, 0) << made.err;
   EXPECT_EQ(mode_of("s1.example.com.pem"), 0600u);
-  EXPECT_THAT(read("s1.example.com.pem"), StartsWith(key_head));
+  EXPECT_THAT(tests::read_file("s1.example.com.pem"), StartsWith(key_head));
   EXPECT_THAT(made.out, HasSubstr("\ns1._domainkey.example.com. IN TXT \"v=DKIM1; k=rsa; "));
   EXPECT_THAT(made.out + made.err, Not(HasSubstr("PRIVATE KEY")));
 }
@@ -58,12 +58,12 @@ TEST_F(MailCommands, no_string_of_a_record_has_more_than_255_octets) {
 }
 
 TEST_F(MailCommands, an_existing_file_is_never_overwritten) {
-  write("s1.example.com.pem", "precious");
+  folder_.write("s1.example.com.pem", "precious");
   const Answer refused = keygen({});
   EXPECT_EQ(refused.code, 73);
   EXPECT_THAT(refused.err, HasSubstr("s1.example.com.pem exists already"));
   EXPECT_EQ(refused.out, "");
-  EXPECT_EQ(read("s1.example.com.pem"), "precious");
+  EXPECT_EQ(tests::read_file("s1.example.com.pem"), "precious");
 }
 
 TEST_F(MailCommands, a_link_is_not_followed) {
@@ -73,10 +73,10 @@ TEST_F(MailCommands, a_link_is_not_followed) {
 }
 
 TEST_F(MailCommands, of_two_keys_both_are_written_or_none) {
-  write("s1-ed25519.example.com.pem", "precious");
+  folder_.write("s1-ed25519.example.com.pem", "precious");
   EXPECT_EQ(keygen({"--type", "both"}).code, 73);
   EXPECT_FALSE(std::filesystem::exists("s1.example.com.pem"));
-  EXPECT_EQ(read("s1-ed25519.example.com.pem"), "precious");
+  EXPECT_EQ(tests::read_file("s1-ed25519.example.com.pem"), "precious");
 }
 
 TEST_F(MailCommands, a_folder_that_is_not_there_is_named) {
@@ -148,7 +148,7 @@ TEST_P(RoundTrip, what_keygen_prints_verifies_what_sign_writes) {
   const Answer made = keygen({"--type", GetParam(), "--bits", "1024"});
   const Answer key = made.code == 0 ? made : keygen({"--type", GetParam()});
   ASSERT_EQ(key.code, 0) << key.err;
-  write("zone", key.out);
+  folder_.write("zone", key.out);
   const Answer is_signed = run(run_dkim_sign,
                                {"dkim", "sign", "--key", "s1.example.com.pem", "--domain",
                                 "example.com", "--selector", "s1", "--now", "1795000000"},
@@ -182,8 +182,8 @@ class Signed : public MailCommands {
     MailCommands::SetUp();
     const Answer made = keygen({"--type", "both", "--json"});
     ASSERT_EQ(made.code, 0) << made.err;
-    write("keys.json", made.out);
-    write("m.eml", message);
+    folder_.write("keys.json", made.out);
+    folder_.write("m.eml", message);
   }
 
   static std::vector<std::string> sign_line(const std::vector<std::string>& more) {
@@ -268,7 +268,7 @@ TEST_F(Signed, what_was_changed_is_refused_with_the_reason) {
 
 TEST_F(Signed, no_answer_from_dns_is_75) {
   const Answer made = run(run_dkim_sign, sign_line({"m.eml"}));
-  write("silent.json", R"({"s1-ed25519._domainkey.example.com": "TIMEOUT"})");
+  folder_.write("silent.json", R"({"s1-ed25519._domainkey.example.com": "TIMEOUT"})");
   const Answer verified =
       run(run_dkim_verify, {"dkim", "verify", "--dns", "silent.json"}, made.out);
   EXPECT_EQ(verified.code, 75);
@@ -279,7 +279,7 @@ TEST_F(Signed, no_answer_from_dns_is_75) {
 TEST_F(Signed, json_of_verify_is_a_file_of_answers) {
   const Answer made = run(run_dkim_sign, sign_line({"m.eml"}));
   const Answer first = verify(made.out, {"--json"});
-  write("answers.json", first.out);
+  folder_.write("answers.json", first.out);
   const Answer again =
       run(run_dkim_verify, {"dkim", "verify", "--json", "--dns", "answers.json"}, made.out);
   EXPECT_EQ(again.code, 0);
@@ -301,7 +301,7 @@ TEST_F(Signed, check_tells_keys_apart) {
   EXPECT_EQ(missing.code, 1);
   EXPECT_THAT(missing.out, HasSubstr("s2._domainkey.example.com: not usable: no key"));
   EXPECT_EQ(check({"--selector", "s1"}).code, 0);
-  write("odd", "old._domainkey.example.com. TXT \"v=DKIM1; t=y; p=\"\n");
+  folder_.write("odd", "old._domainkey.example.com. TXT \"v=DKIM1; t=y; p=\"\n");
   EXPECT_THAT(run(run_dkim_check,
                   {"dkim", "check", "--domain", "example.com", "--selector", "old", "--dns", "odd"})
                   .out,

@@ -28,7 +28,7 @@ class Import : public MailCommands {
  protected:
   void SetUp() override {
     MailCommands::SetUp();
-    write("main.cf", main_cf);
+    folder_.write("main.cf", main_cf);
   }
   static Answer import(std::vector<std::string> more, const std::string& input = "",
                        bool terminal = false) {
@@ -45,7 +45,8 @@ TEST_F(Import, FileAndReport) {
                                     "meaning here\n"));
   EXPECT_THAT(answer.err, HasSubstr("\nnot supported (line:name)\n  9:smtpd_milters: no milters"));
   EXPECT_THAT(answer.err, HasSubstr("Next: postern check --config postern.toml"));
-  EXPECT_THAT(read("postern.toml"), HasSubstr("[restrictions]\ncompatibility_level = \"3.6\""));
+  EXPECT_THAT(tests::read_file("postern.toml"),
+              HasSubstr("[restrictions]\ncompatibility_level = \"3.6\""));
   const ConfigResult loaded = load_config(std::filesystem::path("postern.toml"));
   EXPECT_EQ(loaded.diagnostics.errors(), 0U) << loaded.diagnostics.render();
   EXPECT_EQ(loaded.config.server.hostname, "mx.example.com");
@@ -53,11 +54,11 @@ TEST_F(Import, FileAndReport) {
 }
 
 TEST_F(Import, NothingIsOverwritten) {
-  write("postern.toml", "mine");
+  folder_.write("postern.toml", "mine");
   const Answer answer = import({"main.cf", "--out", "postern.toml"});
   EXPECT_EQ(answer.code, 73);
   EXPECT_THAT(answer.err, HasSubstr("postern.toml exists already"));
-  EXPECT_EQ(read("postern.toml"), "mine");
+  EXPECT_EQ(tests::read_file("postern.toml"), "mine");
   EXPECT_EQ(import({"main.cf", "--out", "no/such/folder"}).code, 73);
 }
 
@@ -120,7 +121,7 @@ class ImportVsmtp : public MailCommands {
 };
 
 TEST_F(ImportVsmtp, FileAndReport) {
-  write("vsmtp.toml", vsmtp_toml);
+  folder_.write("vsmtp.toml", vsmtp_toml);
   const Answer answer = import({"vsmtp.toml", "--out", "postern.toml"});
   EXPECT_EQ(answer.code, 0);
   EXPECT_THAT(answer.err, HasSubstr("vsmtp.toml: 7 parameters: 5 carried, 1 carried with a change, "
@@ -129,7 +130,8 @@ TEST_F(ImportVsmtp, FileAndReport) {
   EXPECT_THAT(answer.err, HasSubstr("Next: postern check --config postern.toml"));
   LoadOptions options;
   options.read_files = false;
-  const ConfigResult loaded = parse_config(read("postern.toml"), "postern.toml", options);
+  const ConfigResult loaded =
+      parse_config(tests::read_file("postern.toml"), "postern.toml", options);
   EXPECT_EQ(loaded.diagnostics.errors(), 0U) << loaded.diagnostics.render();
   EXPECT_EQ(loaded.config.listeners.size(), 2U);
   EXPECT_EQ(loaded.config.vsl.policy, "rules/main.vsl");

@@ -5,15 +5,14 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
 #include <fmt/format.h>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include "app/commands_mail.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::app::testing_mail {
 
@@ -29,16 +28,10 @@ using Command = int (*)(const Arguments&, Streams&);
 class MailCommands : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = std::filesystem::temp_directory_path() / fmt::format("commands_mail_test.{}", getpid());
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
     before_ = std::filesystem::current_path();
-    std::filesystem::current_path(path_);
+    std::filesystem::current_path(folder_.path());
   }
-  void TearDown() override {
-    std::filesystem::current_path(before_);
-    std::filesystem::remove_all(path_);
-  }
+  void TearDown() override { std::filesystem::current_path(before_); }
 
   static Answer run(Command command, const std::vector<std::string>& words,
                     const std::string& input = "", bool terminal = false) {
@@ -54,20 +47,13 @@ class MailCommands : public testing::Test {
     return {code, out.str(), err.str()};
   }
 
-  static void write(const std::string& name, const std::string& text) {
-    std::ofstream(name, std::ios::binary) << text;
-  }
-  static std::string read(const std::string& name) {
-    std::ifstream file(name, std::ios::binary);
-    return std::string(std::istreambuf_iterator<char>(file), {});
-  }
   static unsigned mode_of(const std::string& name) {
     struct stat about{};
     EXPECT_EQ(::stat(name.c_str(), &about), 0) << name;
     return about.st_mode & 07777;
   }
 
-  std::filesystem::path path_;
+  tests::TemporaryFolder folder_;
   std::filesystem::path before_;
 };
 

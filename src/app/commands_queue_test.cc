@@ -32,7 +32,6 @@ struct Answer {
 class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<bool> {
  protected:
   QueueCommandTest() {
-    data_ = directory_ + "/data";
     std::filesystem::create_directories(data_ + "/spool");
     options_.directory = data_ + "/spool";
     open();
@@ -90,7 +89,7 @@ class QueueCommandTest : public SpoolTest, public ::testing::WithParamInterface<
     return std::string(json::parse(answer.out).at_pointer("/recipients/0/state").as_string());
   }
 
-  std::string data_;
+  const std::string data_ = folder_.file("data");
   std::unique_ptr<Instance> gateway_;
 };
 
@@ -218,7 +217,7 @@ TEST_P(QueueCommandTest, refuses_lines_that_mean_nothing) {
 class ControlFileTest : public SpoolTest {};
 
 TEST_F(ControlFileTest, is_for_its_owner_alone_and_read_as_written) {
-  const std::string path = control_path(directory_);
+  const std::string path = control_path(folder_.path());
   EXPECT_FALSE(*read_control(path));
   ControlFile control = new_control();
   control.url = control_url(*Endpoint::parse("0.0.0.0:8025"));
@@ -240,7 +239,7 @@ TEST_F(ControlFileTest, is_for_its_owner_alone_and_read_as_written) {
 }
 
 TEST_F(ControlFileTest, stands_while_a_gateway_runs_and_a_left_over_one_does_no_harm) {
-  const std::string data = directory_ + "/data";
+  const std::string data = folder_.file("data");
   const auto list = [&] {
     std::istringstream in;
     std::ostringstream out;

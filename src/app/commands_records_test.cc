@@ -36,8 +36,8 @@ class Records : public MailCommands {
  protected:
   void SetUp() override {
     MailCommands::SetUp();
-    write("zone", zone);
-    write("silent.json", R"({"example.org": "SERVFAIL", "_dmarc.example.org": "TIMEOUT"})");
+    folder_.write("zone", zone);
+    folder_.write("silent.json", R"({"example.org": "SERVFAIL", "_dmarc.example.org": "TIMEOUT"})");
   }
 
   static Answer spf(const std::vector<std::string>& more) {
@@ -94,7 +94,7 @@ TEST_F(Records, spf_answers_in_json_that_dns_reads_again) {
   EXPECT_EQ(object.at("client"), "2001:db8::1");
   EXPECT_EQ(object.at("lookup_terms"), 0);
   EXPECT_EQ(object.at("dns").at(0).at("name"), "soft.example.org");
-  write("answers.json", first.out);
+  folder_.write("answers.json", first.out);
   EXPECT_EQ(spf({"--ip", "2001:db8::1", "--from", "ann@soft.example.org", "--helo", "x", "--json",
                  "--dns", "answers.json"})
                 .out,
@@ -127,10 +127,10 @@ TEST_F(Records, spf_names_what_is_wrong_on_its_line) {
   EXPECT_THAT(refused(64, {"--ip", "192.0.2.1", "--from", ""}), HasSubstr("null sender"));
   EXPECT_THAT(refused(66, {"--ip", "192.0.2.1", "--from", "a@example.org", "--dns", "gone"}),
               HasSubstr("cannot read gone"));
-  write("bad", "example.org. TXT \"v=spf1\nexample.net. A 192.0.2.1\n");
+  folder_.write("bad", "example.org. TXT \"v=spf1\nexample.net. A 192.0.2.1\n");
   EXPECT_THAT(refused(65, {"--ip", "192.0.2.1", "--from", "a@example.org", "--dns", "bad"}),
               HasSubstr("bad: line 1: a quotation mark is missing"));
-  write("bad.json", "{]");
+  folder_.write("bad.json", "{]");
   EXPECT_THAT(refused(65, {"--ip", "192.0.2.1", "--from", "a@example.org", "--dns", "bad.json"}),
               HasSubstr("bad.json: the DNS data are not JSON"));
   const Answer server = run(run_spf_check, {"spf", "check", "--ip", "192.0.2.1", "--from",
@@ -169,7 +169,7 @@ class StubServer {
 };
 
 TEST_F(Records, the_name_server_of_the_line_or_the_configuration_is_asked) {
-  write("stub.json", R"({"example.org": {"TXT": ["v=spf1 a:mx.example.org -all"]},
+  folder_.write("stub.json", R"({"example.org": {"TXT": ["v=spf1 a:mx.example.org -all"]},
                          "mx.example.org": {"A": ["192.0.2.10"]},
                          "example.net": {"TXT": "SERVFAIL"}})");
   const StubServer server("stub.json");
@@ -181,7 +181,7 @@ TEST_F(Records, the_name_server_of_the_line_or_the_configuration_is_asked) {
   const Answer pass = check("a@example.org", {"--dns-server", server.address()});
   EXPECT_EQ(pass.code, 0) << pass.out << pass.err;
   EXPECT_THAT(pass.out, HasSubstr("  A    mx.example.org: found\n         192.0.2.10\n"));
-  write("postern.toml", fmt::format("[dns]\nservers = [\"{}\"]\n", server.address()));
+  folder_.write("postern.toml", fmt::format("[dns]\nservers = [\"{}\"]\n", server.address()));
   EXPECT_EQ(check("a@example.org", {"--config", "postern.toml"}).code, 0);
   const Answer silent = check("a@example.net", {"--dns-server", server.address()});
   EXPECT_EQ(silent.code, 75);
@@ -249,7 +249,8 @@ TEST_F(Records, dmarc_warns_of_reports_that_nobody_wants) {
 }
 
 TEST_F(Records, an_alias_is_shown) {
-  write("alias", "s1._domainkey.example.com. CNAME k.example.net.\nk.example.net. TXT \"p=\"\n");
+  folder_.write("alias",
+                "s1._domainkey.example.com. CNAME k.example.net.\nk.example.net. TXT \"p=\"\n");
   EXPECT_THAT(run(run_dkim_check, {"dkim", "check", "--domain", "example.com", "--selector", "s1",
                                    "--dns", "alias"})
                   .out,

@@ -3,13 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
 #include <sstream>
 
-#include <fmt/format.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
@@ -42,10 +40,7 @@ struct Answer {
 class ReplayCommand : public testing::Test {
  protected:
   void SetUp() override {
-    path_ = fmt::format("/tmp/commands_replay_test.{}", getpid());
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-    auto writer = store::TraceWriter::open(path_ + "/traces.db");
+    auto writer = store::TraceWriter::open(folder_.file("traces.db"));
     ASSERT_TRUE(writer) << writer.error().message;
     const auto now = std::chrono::system_clock::now();
     for (int i = 0; i < 40; ++i) {
@@ -57,7 +52,6 @@ class ReplayCommand : public testing::Test {
     }
     (*writer)->flush();
   }
-  void TearDown() override { std::filesystem::remove_all(path_); }
 
   static policy::Trace transaction(std::string sender) {
     const policy::Engine engine(
@@ -81,7 +75,7 @@ class ReplayCommand : public testing::Test {
   }
 
   Answer replay(const std::string& draft, std::vector<std::string> more = {}) {
-    more.insert(more.begin(), {"replay", "--config", "-", "--data-dir", path_});
+    more.insert(more.begin(), {"replay", "--config", "-", "--data-dir", folder_.path()});
     const auto parsed = parse_command_line(more);
     EXPECT_TRUE(std::holds_alternative<Arguments>(parsed));
     std::istringstream in(draft);
@@ -92,7 +86,7 @@ class ReplayCommand : public testing::Test {
     return {code, out.str(), err.str()};
   }
 
-  std::string path_;
+  tests::TemporaryFolder folder_;
   std::vector<std::string> ids_;
 };
 
@@ -165,9 +159,9 @@ TEST_F(ReplayCommand, refuses_what_it_cannot_read) {
   EXPECT_EQ(replay("", {"--limit", "0"}).code, 64);
   EXPECT_EQ(replay("", {"--samples", "x"}).code, 64);
   EXPECT_EQ(replay("mistake = 1\n").code, 78);
-  const Answer lost = replay("", {"--data-dir", path_ + "/elsewhere"});
+  const Answer lost = replay("", {"--data-dir", folder_.file("elsewhere")});
   EXPECT_EQ(lost.code, 66);
-  EXPECT_THAT(lost.err, HasSubstr("there is no " + path_ + "/elsewhere/traces.db"));
+  EXPECT_THAT(lost.err, HasSubstr("there is no " + folder_.file("elsewhere/traces.db")));
   unsetenv("POSTERN_CONFIG");
   const auto parsed = parse_command_line({"replay"});
   std::istringstream in;

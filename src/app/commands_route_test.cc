@@ -22,13 +22,13 @@ class RouteCommand : public MailCommands {
  protected:
   void SetUp() override {
     MailCommands::SetUp();
-    write("zone", zone);
-    write("postern.toml",
-          "[server]\nhostname = \"mx.example.net\"\n"
-          "[[route]]\nmatch = [\"smart.example\"]\nto = [\"[198.51.100.7]:587\"]\n"
-          "tls = \"verify\"\nnames = [\"smart.example.net\"]\nauth_user = \"us\"\n"
-          "auth_password = \"/nonexistent\"\n"
-          "[[route]]\nmatch = [\"no@example.org\"]\nto = [\"error:550 5.7.1 not here\"]\n");
+    folder_.write("zone", zone);
+    folder_.write("postern.toml",
+                  "[server]\nhostname = \"mx.example.net\"\n"
+                  "[[route]]\nmatch = [\"smart.example\"]\nto = [\"[198.51.100.7]:587\"]\n"
+                  "tls = \"verify\"\nnames = [\"smart.example.net\"]\nauth_user = \"us\"\n"
+                  "auth_password = \"/nonexistent\"\n"
+                  "[[route]]\nmatch = [\"no@example.org\"]\nto = [\"error:550 5.7.1 not here\"]\n");
   }
   static Answer route(const std::vector<std::string>& more) {
     std::vector<std::string> words{"route", "--dns", "zone", "--config", "postern.toml"};
@@ -73,7 +73,7 @@ TEST_F(RouteCommand, prints_an_object_for_each_address_that_can_be_asked_again) 
   ASSERT_EQ(parsed.at("groups").as_array().size(), 1u);
   EXPECT_EQ(parsed.at_pointer("/groups/0/0/tls"), "sts");
   EXPECT_EQ(parsed.at_pointer("/attempts/0/0/host"), "mx2.example.org");
-  write("recorded.json", answer.out);
+  folder_.write("recorded.json", answer.out);
   const Answer again = run(run_route, {"route", "--dns", "recorded.json", "--json", "--sts",
                                        "enforce:mx2.example.org", "ann@example.org"});
   EXPECT_EQ(json::parse(again.out).at("groups"), parsed.at("groups")) << again.err;

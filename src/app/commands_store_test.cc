@@ -2,12 +2,9 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <sstream>
 
-#include <fmt/format.h>
 #include <sodium.h>
-#include <unistd.h>
 #include <boost/json.hpp>
 
 #include "app/commands.h"
@@ -15,6 +12,7 @@
 #include "app/commands_store.h"
 #include "app/one_time_links.h"
 #include "base/sha256.h"
+#include "base/temporary_folder_test.h"
 #include "store/delivery_log.h"
 #include "store/sqlite_store.h"
 
@@ -32,12 +30,7 @@ struct Answer {
 
 class DataDirectory : public testing::Test {
  protected:
-  void SetUp() override {
-    ASSERT_GE(sodium_init(), 0);
-    path_ = fmt::format("/tmp/commands_store_test.{}", getpid());
-    std::filesystem::remove_all(path_);
-  }
-  void TearDown() override { std::filesystem::remove_all(path_); }
+  void SetUp() override { ASSERT_GE(sodium_init(), 0); }
 
   Answer run(int (*command)(const Arguments&, Streams&), std::vector<std::string> words,
              const std::string& input = "") {
@@ -65,7 +58,8 @@ class DataDirectory : public testing::Test {
                                     password.size()) == 0;
   }
 
-  std::string path_;
+  tests::TemporaryFolder folder_;
+  const std::string path_ = folder_.file("data");  ///< not there before a test makes it
 };
 
 TEST_F(DataDirectory, passwd_makes_an_account_and_then_changes_its_password) {
@@ -159,8 +153,7 @@ TEST_F(DataDirectory, passwd_never_shows_the_password) {
 }
 
 TEST_F(DataDirectory, a_damaged_database_is_one_clear_line_and_74) {
-  std::filesystem::create_directories(path_);
-  std::ofstream(path_ + "/postern.db") << std::string(5000, 'x');
+  folder_.write("data/postern.db", std::string(5000, 'x'));
   const Answer answer = run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
   EXPECT_EQ(answer.code, 74);
   EXPECT_THAT(answer.err, HasSubstr("postern.db"));

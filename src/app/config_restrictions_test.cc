@@ -1,5 +1,4 @@
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <regex>
 #include <sstream>
@@ -11,6 +10,7 @@
 #include "app/commands.h"
 #include "app/config.h"
 #include "app/help.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::app {
 namespace {
@@ -79,8 +79,7 @@ TEST(ConfigLint, EveryCodeHasAPage) {
        std::filesystem::directory_iterator(POSTERN_SOURCE_DIR "/src/dialect/restrictions")) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;
-    std::ifstream file(entry.path());
-    const std::string text(std::istreambuf_iterator<char>(file), {});
+    const std::string text = tests::read_file(entry.path());
     for (auto it = std::sregex_iterator(text.begin(), text.end(), code);
          it != std::sregex_iterator(); ++it) {
       EXPECT_TRUE(help_on((*it)[1].str())) << (*it)[1] << " in " << name;

@@ -9,11 +9,11 @@
 #include <sstream>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "app/config_schema.h"
 #include "app/help.h"
 #include "base/amount.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::app {
 namespace {
@@ -34,12 +34,6 @@ std::vector<std::string> codes(const ConfigResult& result) {
   std::vector<std::string> out;
   for (const Diagnostic& diagnostic : result.diagnostics.list()) out.push_back(diagnostic.code);
   return out;
-}
-
-std::string file_text(const std::string& path) {
-  std::ifstream stream(path);
-  EXPECT_TRUE(stream) << path;
-  return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 const std::string source_dir = POSTERN_SOURCE_DIR;
@@ -150,12 +144,12 @@ TEST(Config, every_key_reaches_a_member_of_its_own) {
 }
 
 TEST(Config, the_example_file_is_made_from_the_table) {
-  EXPECT_TRUE(file_text(source_dir + "/config/postern.example.toml") == example_config())
+  EXPECT_TRUE(tests::read_file(source_dir + "/config/postern.example.toml") == example_config())
       << "postern config example > config/postern.example.toml";
 }
 
 TEST(Config, the_manual_page_is_made_from_the_table) {
-  EXPECT_TRUE(file_text(source_dir + "/docs/configuration.md") == config_manual())
+  EXPECT_TRUE(tests::read_file(source_dir + "/docs/configuration.md") == config_manual())
       << "POSTERN_WRITE_DOCS=1 app_test writes it";
 }
 
@@ -188,7 +182,7 @@ TEST(Config, every_line_of_the_example_can_be_uncommented_alone_and_all_together
 
 TEST(Config, the_sources_of_the_manual_are_good) {
   ::setenv("CREDENTIALS_DIRECTORY", "/run/credentials", 1);
-  const std::string text = file_text(source_dir + "/docs/auth.md");
+  const std::string text = tests::read_file(source_dir + "/docs/auth.md");
   const std::regex block("```toml\n(\\[\\[?auth[^`]*)```");
   std::set<std::string_view> kinds;
   for (std::sregex_iterator one(text.begin(), text.end(), block), end; one != end; ++one) {
@@ -430,12 +424,11 @@ TEST(Config, files_that_cannot_be_read_are_named) {
   const ConfigResult directory = load_config("/tmp");
   ASSERT_EQ(codes(directory), std::vector<std::string>{"C002"});
   EXPECT_THAT(directory.diagnostics.render(), HasSubstr("--> /tmp\n"));
-  const std::string path = fmt::format("/tmp/config_test.{}.toml", getpid());
-  std::ofstream(path) << "[server]\nhostname = \"mx.example.com\"\n";
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.write("a.toml", "[server]\nhostname = \"mx.example.com\"\n");
   EXPECT_EQ(load_config(path, options()).config.server.hostname, "mx.example.com");
-  std::ofstream(path) << std::string((1u << 20) + 1, '#');
+  folder.write("a.toml", std::string((1u << 20) + 1, '#'));
   EXPECT_EQ(codes(load_config(path, options())), std::vector<std::string>{"C002"});
-  std::filesystem::remove(path);
 }
 
 TEST(Config, secrets_in_a_misspelt_key_are_not_repeated) {
@@ -461,7 +454,7 @@ TEST(Config, every_code_in_the_sources_has_a_page) {
   for (const auto& entry : std::filesystem::directory_iterator(source_dir + "/src/app")) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;
-    const std::string text = file_text(entry.path());
+    const std::string text = tests::read_file(entry.path());
     for (auto it = std::sregex_iterator(text.begin(), text.end(), code);
          it != std::sregex_iterator(); ++it) {
       EXPECT_TRUE(help_on((*it)[1].str())) << (*it)[1] << " in " << name;

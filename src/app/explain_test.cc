@@ -1,9 +1,6 @@
 #include "app/explain.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <fstream>
 
 #include <boost/json.hpp>
 
@@ -11,6 +8,7 @@
 #include "app/exit_code.h"
 #include "app/explain_live.h"
 #include "app/explain_report.h"
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
@@ -29,9 +27,8 @@ using namespace postern::policy::testing;
 class Explain : public ::testing::Test {
  protected:
   Explain() {
-    std::string name = (std::filesystem::temp_directory_path() / "explain-XXXXXX").string();
     config_ = default_config().config;
-    config_.server.data_dir = ::mkdtemp(name.data());
+    config_.server.data_dir = folder_.path();
     dialect::webhook::PolicyFields fields;
     fields.name = "high-security";
     fields.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
@@ -48,13 +45,7 @@ class Explain : public ::testing::Test {
     options_.recipients = {"tickets+disk@hooks.example.net"};
     options_.auth = "sender1";
   }
-  ~Explain() override { std::filesystem::remove_all(config_.server.data_dir); }
 
-  std::string file(const std::string& name, const std::string& text) {
-    const auto path = config_.server.data_dir / name;
-    std::ofstream(path, std::ios::binary) << text;
-    return path.string();
-  }
   policy::Trace decided() {
     auto trace = decide_live(config_, options_, directory_);
     EXPECT_TRUE(trace) << trace.error().message;
@@ -74,12 +65,13 @@ class Explain : public ::testing::Test {
     return ::testing::internal::GetCapturedStdout();
   }
   void keep(const policy::Trace& trace) {
-    auto writer = store::TraceWriter::open((config_.server.data_dir / "traces.db").string());
+    auto writer = store::TraceWriter::open(folder_.file("traces.db"));
     ASSERT_TRUE(writer) << writer.error().message;
     (*writer)->post(trace);
     (*writer)->flush();
   }
 
+  tests::TemporaryFolder folder_;
   Config config_;
   policy::Directory directory_;
   ExplainOptions options_;
@@ -108,9 +100,9 @@ TEST_F(Explain, decides_live_what_the_gateway_would) {
 TEST_F(Explain, judges_the_message_as_it_would_travel) {
   std::string loop = "Subject: x\n";
   for (int i = 0; i < 101; ++i) loop += "Received: by mx.example.com\n";
-  options_.message = file("loop.eml", loop + "\nbody\n");
+  options_.message = folder_.write("loop.eml", loop + "\nbody\n");
   EXPECT_EQ(reply(), "554 5.4.6 mail loop: 101 Received fields, 100 at most");
-  options_.message = file("fine.eml", "Subject: x\nMessage-ID: <1@example.com>\n\nbody\n");
+  options_.message = folder_.write("fine.eml", "Subject: x\nMessage-ID: <1@example.com>\n\nbody\n");
   const policy::Trace fine = decided();
   EXPECT_EQ(fine.outcome, "accepted");
   EXPECT_EQ(fine.evidence.message->size, 49u) << "four line ends became CRLF";
@@ -128,7 +120,7 @@ TEST_F(Explain, names_the_option_that_is_wrong) {
   EXPECT_EQ(error.fault, Fault::malformed);
   EXPECT_TRUE(error.message.starts_with("--to two words@example.com: ")) << error.message;
   options_.recipients = {"open@hooks.example.net"};
-  options_.dns = file("dns.json", "[1]");
+  options_.dns = folder_.write("dns.json", "[1]");
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::malformed);
 }
 
@@ -162,7 +154,7 @@ Made again from the record alone: 1 of 1 decision the same.
 }
 
 TEST_F(Explain, says_where_accepted_mail_went) {
-  options_.message = file("fine.eml", "Subject: x\r\n\r\nbody\r\n");
+  options_.message = folder_.write("fine.eml", "Subject: x\r\n\r\nbody\r\n");
   policy::Trace trace = decided();
   trace.reply = {.code = 250, .enhanced = {2, 0, 0}, .text = "delivered as msg_1"};
   keep(trace);
@@ -215,7 +207,7 @@ TEST_F(Explain, waits_a_moment_for_a_trace_that_is_being_written) {
 
 TEST_F(Explain, live_uses_the_policies_of_the_data_directory) {
   run_command(66);
-  const std::string database = (config_.server.data_dir / "postern.db").string();
+  const std::string database = folder_.file("postern.db");
   {
     auto store = store::SqliteStore::open(database);
     ASSERT_TRUE(store) << store.error().message;

@@ -1,15 +1,13 @@
 #include "app/queue_couriers.h"
 
 #include <filesystem>
-#include <fstream>
 #include <future>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "base/run_task_test.h"
+#include "base/temporary_folder_test.h"
 #include "deliver/mbox.h"
 #include "net/work_pool.h"
 #include "spool/sqlite_spool.h"
@@ -23,15 +21,8 @@ using ::testing::StartsWith;
 
 struct FolderCourierTest : ::testing::Test {
   FolderCourierTest() {
-    char name[] = "/tmp/postern-folders-XXXXXX";
-    directory = mkdtemp(name);
-    fs::create_directory(directory + "/spool");
-    spool = *spool::SqliteSpool::open({.directory = directory + "/spool", .min_free = 0});
-  }
-  ~FolderCourierTest() override {
-    pool.stop();
-    spool.reset();
-    fs::remove_all(directory);
+    fs::create_directory(folder.file("spool"));
+    spool = *spool::SqliteSpool::open({.directory = folder.file("spool"), .min_free = 0});
   }
 
   /// What becomes of a message for two recipients at one destination.
@@ -42,7 +33,7 @@ struct FolderCourierTest : ::testing::Test {
     for (const char* address : {"bob@example.net", "eve@example.net"}) {
       envelope.recipients.push_back({.address = address, .destination = destination});
     }
-    spool::Body body(directory);
+    spool::Body body(folder.path());
     EXPECT_TRUE(body.append("Subject: hello\r\n\r\nFrom here.\r\n"));
     std::promise<Result<spool::MessageId>> stored;
     spool->put(std::move(envelope), std::move(body),
@@ -50,55 +41,49 @@ struct FolderCourierTest : ::testing::Test {
     const spool::MessageId id = *stored.get_future().get();
     const spool::Message message = **spool->get(id);
     queue::Text text(*spool, id, *spool->body(id));
-    FolderCourier courier(*spool, pool, "mx.example.org", directory + "/data");
+    FolderCourier courier(*spool, pool, "mx.example.org", folder.file("data"));
     return tests::run(courier.carry({.message = message,
                                      .destination = destination,
                                      .recipients = {0, 1},
                                      .started = std::chrono::system_clock::now()},
                                     text));
   }
-  std::string read(const std::string& path) const {
-    std::ifstream in(path, std::ios::binary);
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
-  }
 
-  std::string directory;
+  tests::TemporaryFolder folder;
   std::unique_ptr<spool::SqliteSpool> spool;
   net::WorkPool pool{2, 100};
 };
 
 TEST_F(FolderCourierTest, a_key_says_whether_it_is_an_mbox_or_a_maildir) {
-  const queue::Carried file = carry(std::string(deliver::mbox_scheme) + directory + "/box");
+  const queue::Carried file = carry(std::string(deliver::mbox_scheme) + folder.file("box"));
   ASSERT_EQ(file.results.size(), 2u);
   for (const smtp::RecipientResult& one : file.results) {
     EXPECT_EQ(one.klass, smtp::ResultClass::delivered);
-    EXPECT_THAT(one.text, StartsWith(directory + "/box at octet "));
+    EXPECT_THAT(one.text, StartsWith(folder.file("box") + " at octet "));
   }
-  const std::string text = read(directory + "/box");
+  const std::string text = tests::read_file(folder.file("box"));
   EXPECT_THAT(text, StartsWith("From ann@example.com "));
   EXPECT_THAT(text, HasSubstr("Delivered-To: bob@example.net\nSubject: hello\n\n>From here.\n\n"));
   EXPECT_THAT(text, HasSubstr("Delivered-To: eve@example.net\n"));
 
-  const queue::Carried folder = carry(directory + "/folder");
-  EXPECT_EQ(folder.results.at(1).klass, smtp::ResultClass::delivered);
+  const queue::Carried maildir = carry(folder.file("folder"));
+  EXPECT_EQ(maildir.results.at(1).klass, smtp::ResultClass::delivered);
   EXPECT_EQ(
-      std::distance(fs::directory_iterator(directory + "/folder/new"), fs::directory_iterator()),
+      std::distance(fs::directory_iterator(folder.file("folder/new")), fs::directory_iterator()),
       2);
 }
 
 TEST_F(FolderCourierTest, folders_above_a_mailbox_are_made_in_the_data_directory_alone) {
-  for (const std::string& key : {"mbox:" + directory + "/data/mbox/example.net/bob",
-                                 directory + "/data/mail/example.net/bob"}) {
+  for (const std::string& key : {"mbox:" + folder.file("data/mbox/example.net/bob"),
+                                 folder.file("data/mail/example.net/bob")}) {
     EXPECT_EQ(carry(key).results.at(0).klass, smtp::ResultClass::delivered) << key;
   }
-  EXPECT_EQ(carry(directory + "/database/x/bob").results.at(0).klass, smtp::ResultClass::temporary);
-  EXPECT_FALSE(fs::exists(directory + "/database"));
+  EXPECT_EQ(carry(folder.file("database/x/bob")).results.at(0).klass, smtp::ResultClass::temporary);
+  EXPECT_FALSE(fs::exists(folder.file("database")));
 }
 
 TEST_F(FolderCourierTest, an_mbox_that_cannot_be_written_is_temporary) {
-  const queue::Carried carried = carry("mbox:" + directory + "/missing/box");
+  const queue::Carried carried = carry("mbox:" + folder.file("missing/box"));
   ASSERT_EQ(carried.results.size(), 2u);
   EXPECT_EQ(carried.results[0].klass, smtp::ResultClass::temporary);
   EXPECT_THAT(carried.results[0].text, HasSubstr("missing/box: No such file"));

@@ -50,7 +50,7 @@ TEST_F(QueueMetricsTest, a_disk_that_failed_is_seen) {
   telemetry::start_metrics({});
   open();
   // A large body's folder cannot be made: the disk, not the room on it.
-  std::filesystem::remove_all(directory_ + "/bodies");
+  std::filesystem::remove_all(folder_.file("bodies"));
   ASSERT_FALSE(put(envelope(), std::string(300'000, 'x')));
   static_cast<void>(show_queue(*spool_));
   EXPECT_EQ(telemetry::metrics().spool_failed.gauge({}).value(), 1);

@@ -1,11 +1,8 @@
 #include "app/relay_options.h"
 
-#include <filesystem>
-#include <fstream>
-
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include "base/temporary_folder_test.h"
 #include "relay/destination.h"
 
 namespace postern::app {
@@ -29,21 +26,6 @@ std::vector<std::string> complaints(std::string_view text) {
   return out;
 }
 using Complaints = std::vector<std::string>;
-
-/// A file that goes with the test.
-class File {
- public:
-  explicit File(std::string_view text)
-      : path_(std::filesystem::temp_directory_path() /
-              ("relay_options." + std::to_string(::getpid()))) {
-    std::ofstream(path_, std::ios::binary) << text;
-  }
-  ~File() { std::filesystem::remove(path_); }
-  std::string name() const { return path_.string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 TEST(RelayOptions, limits_belong_to_the_destination) {
   const ConfigResult result = parse(
@@ -76,13 +58,14 @@ TEST(RelayOptions, limits_belong_to_the_destination) {
 }
 
 TEST(RelayOptions, a_route_is_read_with_its_settings) {
-  const File password("s3cret\n");
+  const tests::TemporaryFolder folder;
+  const std::string password = folder.write("password", "s3cret\n");
   const ConfigResult result = parse(
       "[relay]\nfamilies = \"v4\"\nrelay_to_private = \"never\"\n"
       "[[egress]]\npool = \"main\"\nv4 = \"192.0.2.1\"\nehlo = \"out.example.net\"\n"
       "[[route]]\nmatch = [\"example.org\", \".example.org\"]\nto = [\"smart.example.com:587\"]\n"
       "tls = \"verify\"\nauth_user = \"us\"\nauth_password = \"" +
-      password.name() + "\"\neightbit = \"send\"\nmax_connections = 3\negress = \"main\"\n");
+      password + "\"\neightbit = \"send\"\nmax_connections = 3\negress = \"main\"\n");
   ASSERT_TRUE(result.ok()) << result.diagnostics.render();
   const auto relay = relay_options(result.config);
   ASSERT_TRUE(relay) << relay.error().message;
@@ -147,16 +130,17 @@ TEST(RelayOptions, what_is_no_route_is_an_error) {
 }
 
 TEST(RelayOptions, a_password_needs_a_verified_server_and_a_file) {
-  const File password("s3cret\n");
+  const tests::TemporaryFolder folder;
+  const std::string password = folder.write("password", "s3cret\n");
   const std::string user = "[[route]]\nmatch = [\"*\"]\nauth_user = \"us\"\n";
-  const std::string file = "auth_password = \"" + password.name() + "\"\n";
+  const std::string file = "auth_password = \"" + password + "\"\n";
   EXPECT_EQ(complaints(user), Complaints{"C050 3:13"});
   EXPECT_EQ(complaints(user + file), Complaints{"C050 3:13"});
   EXPECT_EQ(complaints(user + file + "auth_insecure = true\n"), Complaints{});
   EXPECT_EQ(complaints(user + file + "tls = \"verify\"\n"), Complaints{});
   EXPECT_EQ(complaints(user + "tls = \"verify\"\nauth_password = \"/nonexistent\"\n"),
             Complaints{"T001 5:17"});
-  std::ofstream(password.name()) << "s3cret\nand more\n";
+  folder.write("password", "s3cret\nand more\n");
   const ConfigResult bad = parse(user + file + "tls = \"verify\"\n");
   EXPECT_FALSE(bad.ok());
   EXPECT_EQ(bad.diagnostics.render().find("s3cret"), std::string::npos);

@@ -2,12 +2,12 @@
 #include "app/scenario_file.h"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::app {
 namespace {
@@ -89,10 +89,8 @@ void judge_fair(const Simulated& seen, const Scenario& scenario, const json::obj
 }
 
 TEST(ScheduleSuite, PlaysEveryCase) {
-  std::ifstream in(POSTERN_SOURCE_DIR "/tests/suites/relay/schedule.json");
-  std::ostringstream text;
-  text << in.rdbuf();
-  const json::value suite = json::parse(text.str());
+  const json::value suite =
+      json::parse(tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/relay/schedule.json"));
   ASSERT_EQ(suite.at("format").as_string(), "postern-relay-schedule/1");
   std::size_t played = 0;
   for (const json::value& each : suite.at("cases").as_array()) {

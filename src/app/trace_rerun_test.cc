@@ -1,14 +1,11 @@
 #include "app/trace_rerun.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include "app/explain.h"
 #include "app/explain_live.h"
 #include "app/room_options.h"
+#include "base/temporary_folder_test.h"
 #include "dialect/webhook/compile.h"
 #include "dns/recorded_resolver.h"
 #include "policy/bcrypt.h"
@@ -25,9 +22,8 @@ constexpr std::string_view passes = R"({"example.com": {"TXT": ["v=spf1 ip4:203.
 class TraceRerunTest : public ::testing::Test {
  protected:
   TraceRerunTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "rerun-XXXXXX").string();
     config_ = default_config().config;
-    config_.server.data_dir = ::mkdtemp(name.data());
+    config_.server.data_dir = folder_.path();
     fields_.name = "strict";
     fields_.allowed_source_ips = {*Cidr::parse("203.0.113.0/24")};
     webhook_ = a_webhook("tickets");
@@ -39,21 +35,16 @@ class TraceRerunTest : public ::testing::Test {
     options_.client_ip = *IpAddress::parse("203.0.113.10");
     options_.mail_from = "alerts@example.com";
     options_.recipients = {"tickets@hooks.example.net"};
-    options_.message = file("a.eml", "From: alerts@example.com\r\nSubject: x\r\n\r\nbody\r\n");
-    options_.dns = file("then.json", std::string(passes));
+    options_.message =
+        folder_.write("a.eml", "From: alerts@example.com\r\nSubject: x\r\n\r\nbody\r\n");
+    options_.dns = folder_.write("then.json", std::string(passes));
     dns_today_ = passes;
     writer_ = store::TraceWriter::open(path()).value();
   }
-  ~TraceRerunTest() override { std::filesystem::remove_all(config_.server.data_dir); }
 
   void put_policy(std::uint64_t version) {
     directory_.apply(
         {.put_policies = {dialect::webhook::compile("pol_1", "acc_1", version, version, fields_)}});
-  }
-  std::string file(const std::string& name, const std::string& text) {
-    const auto path = config_.server.data_dir / name;
-    std::ofstream(path, std::ios::binary) << text;
-    return path.string();
   }
   /// Decides, and keeps the trace.
   void record() {
@@ -71,13 +62,14 @@ class TraceRerunTest : public ::testing::Test {
     EXPECT_TRUE(result) << result.error().message;
     return result ? *result : std::nullopt;
   }
-  std::string path() const { return (config_.server.data_dir / "traces.db").string(); }
+  std::string path() const { return folder_.file("traces.db"); }
   static std::string joined(const std::vector<std::string>& sentences) {
     std::string out;
     for (const std::string& one : sentences) out += one + "\n";
     return out;
   }
 
+  tests::TemporaryFolder folder_;
   Config config_;
   dialect::webhook::PolicyFields fields_;
   std::shared_ptr<policy::Webhook> webhook_;

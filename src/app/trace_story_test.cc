@@ -1,16 +1,13 @@
 #include "app/trace_story.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
-
-#include <filesystem>
-#include <fstream>
 
 #include <boost/json.hpp>
 
 #include "app/explain.h"
 #include "app/explain_live.h"
 #include "app/trace_port.h"
+#include "base/temporary_folder_test.h"
 #include "dialect/webhook/compile.h"
 #include "policy/testing.h"
 
@@ -24,9 +21,8 @@ namespace json = boost::json;
 class TraceStory : public ::testing::Test {
  protected:
   TraceStory() {
-    std::string name = (std::filesystem::temp_directory_path() / "story-XXXXXX").string();
     config_ = default_config().config;
-    config_.server.data_dir = ::mkdtemp(name.data());
+    config_.server.data_dir = folder_.path();
     const auto own = a_webhook("tickets");
     own->policy_id = "pol_1";
     const auto other = a_webhook("other");
@@ -44,17 +40,12 @@ class TraceStory : public ::testing::Test {
     options_.tls = true;
     options_.mail_from = "invoice@partner.example.com";
     options_.recipients = {"tickets@hooks.example.net"};
-    options_.message = file("a.eml", "From: invoice@partner.example.com\r\n\r\nbody\r\n");
-    options_.dns = file("dns.json", R"({"partner.example.com": {"TXT": ["v=spf1 -all"]}})");
-    writer_ = store::TraceWriter::open((config_.server.data_dir / "traces.db").string()).value();
+    options_.message = folder_.write("a.eml", "From: invoice@partner.example.com\r\n\r\nbody\r\n");
+    options_.dns =
+        folder_.write("dns.json", R"({"partner.example.com": {"TXT": ["v=spf1 -all"]}})");
+    writer_ = store::TraceWriter::open(folder_.file("traces.db")).value();
   }
-  ~TraceStory() override { std::filesystem::remove_all(config_.server.data_dir); }
 
-  std::string file(const std::string& name, const std::string& text) {
-    const auto path = config_.server.data_dir / name;
-    std::ofstream(path, std::ios::binary) << text;
-    return path.string();
-  }
   policy::Trace decided() {
     directory_.apply(
         {.put_policies = {dialect::webhook::compile("pol_1", "acc_1", 3, 1, fields_)}});
@@ -62,7 +53,7 @@ class TraceStory : public ::testing::Test {
   }
   std::optional<json::object> told(policy::Trace trace,
                                    std::optional<std::string> account = "acc_1") {
-    TracePort port(*writer_, (config_.server.data_dir / "traces.db").string(), disk_);
+    TracePort port(*writer_, folder_.file("traces.db"), disk_);
     const std::string id = trace.id;
     writer_->post(std::move(trace));
     const auto story = run(port.story(std::move(account), id));
@@ -82,6 +73,7 @@ class TraceStory : public ::testing::Test {
     return out;
   }
 
+  tests::TemporaryFolder folder_;
   Config config_;
   dialect::webhook::PolicyFields fields_;
   policy::Directory directory_;

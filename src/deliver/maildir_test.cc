@@ -6,15 +6,14 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 #include <thread>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::deliver {
 namespace {
@@ -33,13 +32,6 @@ spool::BodyReader reader(std::string octets) {
 
 class MaildirTest : public testing::Test {
  protected:
-  MaildirTest() {
-    char name[] = "/tmp/postern-maildir-XXXXXX";
-    directory_ = mkdtemp(name);
-    path_ = directory_ + "/bob";
-  }
-  ~MaildirTest() override { fs::remove_all(directory_); }
-
   Result<std::string> deliver(std::string octets = message, std::string host = "mx.example.org") {
     spool::BodyReader body = reader(std::move(octets));
     return Maildir(path_, std::move(host)).deliver(ann, bob, body);
@@ -50,15 +42,11 @@ class MaildirTest : public testing::Test {
         fs::directory_iterator(path_ + "/" + folder, none), fs::directory_iterator()));
   }
   std::string read(const std::string& name) const {
-    std::ifstream in(path_ + "/new/" + name, std::ios::binary);
-    EXPECT_TRUE(in) << name;
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
+    return tests::read_file(path_ + "/new/" + name);
   }
 
-  std::string directory_;
-  std::string path_;
+  tests::TemporaryFolder folder_;
+  std::string path_ = folder_.file("bob");
 };
 
 TEST_F(MaildirTest, is_made_and_takes_a_message_with_its_envelope_on_top) {
@@ -170,13 +158,13 @@ TEST_F(MaildirTest, without_room_nothing_is_there_and_the_message_waits) {
 
 TEST_F(MaildirTest, what_is_set_wrong_is_temporary_and_named) {
   // Root may write anywhere: files in the place of directories refuse it too.
-  std::ofstream(directory_ + "/file") << "x";
+  folder_.write("file", "x");
   struct {
     std::string path;
     std::string named;
-  } const cases[] = {{directory_ + "/missing/bob", "missing/bob: No such file"},
-                     {directory_ + "/file", "file/cur: Not a directory"},
-                     {directory_ + "/file/bob", "file/bob: Not a directory"},
+  } const cases[] = {{folder_.file("missing/bob"), "missing/bob: No such file"},
+                     {folder_.file("file"), "file/cur: Not a directory"},
+                     {folder_.file("file/bob"), "file/bob: Not a directory"},
                      {"/proc/postern", "making /proc/postern"}};
   for (const auto& c : cases) {
     path_ = c.path;
@@ -185,13 +173,13 @@ TEST_F(MaildirTest, what_is_set_wrong_is_temporary_and_named) {
     EXPECT_EQ(done.error().fault, Fault::temporary);
     EXPECT_NE(done.error().message.find(c.named), std::string::npos) << done.error().message;
   }
-  EXPECT_FALSE(fs::exists(directory_ + "/missing"));
+  EXPECT_FALSE(fs::exists(folder_.file("missing")));
 }
 
 TEST_F(MaildirTest, a_message_that_cannot_be_moved_leaves_nothing) {
   ASSERT_TRUE(deliver());
   fs::remove_all(path_ + "/new");
-  std::ofstream(path_ + "/new") << "a file where new/ should be";
+  folder_.write("bob/new", "a file where new/ should be");
   const Result<std::string> done = deliver();
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().fault, Fault::temporary);

@@ -7,7 +7,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <sstream>
 #include <thread>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/sha256.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::deliver {
 namespace {
@@ -29,13 +29,6 @@ const std::string message = "From: ann@example.com\r\n\r\nHello.\r\n";
 
 class MboxTest : public testing::Test {
  protected:
-  MboxTest() {
-    char name[] = "/tmp/postern-mbox-XXXXXX";
-    directory_ = mkdtemp(name);
-    path_ = directory_ + "/bob";
-  }
-  ~MboxTest() override { fs::remove_all(directory_); }
-
   Result<std::string> deliver(std::string octets = message,
                               const std::optional<mail::Mailbox>& sender = ann,
                               std::chrono::milliseconds lock_within = 60s) {
@@ -43,12 +36,7 @@ class MboxTest : public testing::Test {
     spool::BodyReader body(std::move(octets), std::move(digest));
     return Mbox(path_, lock_within).deliver(sender, bob, body);
   }
-  std::string text() const {
-    std::ifstream in(path_, std::ios::binary);
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
-  }
+  std::string text() const { return tests::read_file(path_); }
   /// As a reader of mboxrd sees them, without their `From ` lines; nothing when the file is none.
   std::vector<std::string> messages() const {
     static const std::regex separator(
@@ -75,8 +63,8 @@ class MboxTest : public testing::Test {
     return found;
   }
 
-  std::string directory_;
-  std::string path_;
+  tests::TemporaryFolder folder_;
+  std::string path_ = folder_.file("bob");
   const std::string trace_ = "Return-Path: <ann@example.com>\nDelivered-To: bob@example.net\n";
 };
 
@@ -181,7 +169,7 @@ TEST_F(MboxTest, a_lock_of_others_is_waited_for_and_then_temporary) {
     EXPECT_EQ(done.error().message, path_ + " is locked by another");
     close(fd);
   }
-  std::ofstream(path_ + ".lock") << "";
+  folder_.write("bob.lock", "");
   const auto done = deliver(message, ann, 50ms);
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().message, path_ + ".lock is held by another");
@@ -227,20 +215,19 @@ TEST_F(MboxTest, what_a_killed_process_left_is_not_joined_with_the_next) {
     const auto all = messages();
     ASSERT_EQ(all.size(), 2u) << cut;
     EXPECT_EQ(all.back(), trace_ + "From: ann@example.com\n\nHello.\n");
-    std::ofstream(path_, std::ios::binary) << whole;
+    folder_.write("bob", whole);
   }
 }
 
 TEST_F(MboxTest, what_is_set_wrong_is_temporary_and_named) {
-  std::ofstream(directory_ + "/file") << "x";
-  fs::create_symlink(directory_ + "/file", directory_ + "/link");
+  fs::create_symlink(folder_.write("file", "x"), folder_.file("link"));
   struct {
     std::string path;
     std::string named;
-  } const cases[] = {{directory_ + "/missing/bob", "missing/bob: No such file"},
-                     {directory_ + "/file/bob", "file/bob: Not a directory"},
-                     {directory_, "Is a directory"},
-                     {directory_ + "/link", "link: Too many levels of symbolic links"},
+  } const cases[] = {{folder_.file("missing/bob"), "missing/bob: No such file"},
+                     {folder_.file("file/bob"), "file/bob: Not a directory"},
+                     {folder_.path(), "Is a directory"},
+                     {folder_.file("link"), "link: Too many levels of symbolic links"},
                      {"/dev/null", "/dev/null"}};
   for (const auto& c : cases) {
     path_ = c.path;
@@ -249,7 +236,7 @@ TEST_F(MboxTest, what_is_set_wrong_is_temporary_and_named) {
     EXPECT_EQ(done.error().fault, Fault::temporary);
     EXPECT_NE(done.error().message.find(c.named), std::string::npos) << done.error().message;
   }
-  path_ = directory_ + "/file";
+  path_ = folder_.file("file");
   EXPECT_EQ(text(), "x") << "nothing was written through the link";
 }
 

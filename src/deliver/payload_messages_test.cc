@@ -1,12 +1,11 @@
 // Plays tests/suites/messages: real mail of many origins, compared by the rules of its README.
-#include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 #include <openssl/sha.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "deliver/payload.h"
 
@@ -17,12 +16,7 @@ namespace json = boost::json;
 
 const std::string folder = POSTERN_SOURCE_DIR "/tests/suites/messages/";
 
-std::string file(const std::string& name) {
-  std::ifstream in(folder + name, std::ios::binary);
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
-}
+std::string file(const std::string& name) { return tests::read_file(folder + name); }
 
 std::string sha256(std::string_view octets) {
   unsigned char digest[SHA256_DIGEST_LENGTH];

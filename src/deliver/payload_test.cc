@@ -1,12 +1,10 @@
 #include "deliver/payload.h"
 
-#include <fstream>
-#include <sstream>
-
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "deliver/template.h"
 
@@ -51,12 +49,7 @@ json::value payload_of(std::string_view message, const PayloadOptions& options =
 }
 
 std::string file(const std::string& path) {
-  std::ifstream in(std::string(POSTERN_SOURCE_DIR "/tests/suites/conduit/messages/") + path,
-                   std::ios::binary);
-  EXPECT_TRUE(in) << path;
-  std::ostringstream out;
-  out << in.rdbuf();
-  return out.str();
+  return tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/conduit/messages/" + path);
 }
 
 /// Keeps files in memory, and hands out links that count up.

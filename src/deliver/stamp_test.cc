@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "mailauth/dkim/verify.h"
 #include "policy/dkim_keyring.h"
@@ -42,16 +43,13 @@ policy::Evidence authenticated(std::map<std::string, std::uint64_t> granted = {}
 class Stamp : public testing::Test {
  protected:
   Stamp() {
-    char name[] = "/tmp/postern-stamp-XXXXXX";
-    directory_ = mkdtemp(name);
     options_ = {.hostname = hostname,
                 .authserv_id = hostname,
                 .id = "01JD0000000000000000000000",
                 .time = std::chrono::system_clock::from_time_t(arrival),
-                .directory = directory_,
+                .directory = folder_.path(),
                 .policies = &policies_};
   }
-  ~Stamp() override { rmdir(directory_.c_str()); }
 
   std::string stamp(const policy::Evidence& facts, std::string_view octets = message) {
     Result<spool::Body> body = stamped(facts, octets, options_);
@@ -105,7 +103,7 @@ class Stamp : public testing::Test {
     return names;
   }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   policy::Directory policies_;
   policy::DkimKeyring keyring_;
   std::map<std::string, std::string> records_;

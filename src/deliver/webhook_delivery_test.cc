@@ -1,16 +1,15 @@
 #include "deliver/webhook_delivery.h"
 
-#include <filesystem>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "deliver/signature.h"
 #include "dns/recorded_resolver.h"
@@ -41,15 +40,12 @@ Task<void> run_simulation(WebhookDelivery* delivery, std::shared_ptr<const polic
 class WebhookDeliveryTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_ =
-        std::filesystem::temp_directory_path() / ("delivery_test." + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-    auto log = store::DeliveryLog::open(directory_ / "delivery.db");
+    auto log = store::DeliveryLog::open(folder_.file("delivery.db"));
     ASSERT_TRUE(log) << log.error().message;
     log_ = std::move(*log);
     options_.http.egress.allow_http = true;
     options_.http.egress.allow_networks = CidrSet({*Cidr::parse("127.0.0.1/32")});
-    options_.payload.temporary_directory = directory_;
+    options_.payload.temporary_directory = folder_.path();
     webhook_.id = "wh_01HX0000000000000000000000";
     webhook_.account_id = "acc_1";
     webhook_.address = "hook@hooks.example.net";
@@ -59,7 +55,6 @@ class WebhookDeliveryTest : public testing::Test {
   void TearDown() override {
     delivery_.reset();
     log_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void serve(net::ScriptedHttpServer::Script script) {
@@ -95,7 +90,7 @@ class WebhookDeliveryTest : public testing::Test {
     return made;
   }
   Outcome deliver(const policy::Evidence& given, const std::string& text = message_text) {
-    spool::Body message(directory_);
+    spool::Body message(folder_.path());
     EXPECT_TRUE(message.append(text));
     Outcome outcome;
     asio::co_spawn(loop_, run_delivery(&delivery(), &given, &message, &outcome), asio::detached);
@@ -110,7 +105,7 @@ class WebhookDeliveryTest : public testing::Test {
     return listed->rows.front();
   }
 
-  std::filesystem::path directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<store::DeliveryLog> log_;
   policy::Directory known_;
   dns::RecordedResolver resolver_{{}};
@@ -264,7 +259,7 @@ TEST_F(WebhookDeliveryTest, limits_the_deliveries_of_a_webhook_at_a_time) {
   std::vector<spool::Body> messages;
   std::vector<Outcome> outcomes(8);
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    messages.emplace_back(directory_);
+    messages.emplace_back(folder_.path());
     ASSERT_TRUE(messages.back().append(message_text));
   }
   for (std::size_t i = 0; i < outcomes.size(); ++i)
@@ -287,7 +282,7 @@ TEST_F(WebhookDeliveryTest, delivers_on_several_loops) {
     threads.emplace_back([&, loop = loop.get()] {
       const policy::Evidence given = evidence();
       for (int i = 0; i < 10; ++i) {
-        spool::Body message(directory_);
+        spool::Body message(folder_.path());
         if (!message.append(message_text)) continue;
         Outcome outcome;
         asio::co_spawn(*loop, run_delivery(&shared, &given, &message, &outcome), asio::detached);
@@ -365,7 +360,7 @@ TEST_F(WebhookDeliveryTest, simulates_without_limit_and_marks_it) {
       {.address = {"hook", "hooks.example.net"},
        .route = {.kind = policy::Route::Kind::webhook, .webhook = webhook}});
   for (int i = 0; i < 3; ++i) {
-    spool::Body message(directory_);
+    spool::Body message(folder_.path());
     ASSERT_TRUE(message.append(message_text));
     Outcome outcome;
     asio::co_spawn(loop_, run_simulation(&delivery(), webhook, &envelope, &message, &outcome),

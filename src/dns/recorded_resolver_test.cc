@@ -1,12 +1,11 @@
 #include "dns/recorded_resolver.h"
 
-#include <fstream>
-#include <sstream>
-
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dns {
 namespace {
@@ -136,10 +135,8 @@ TEST(RecordedResolver, names_what_it_cannot_read) {
 
 TEST(RecordedResolver, reads_the_zones_of_the_suites) {
   for (const char* name : {"conduit/dns/zone.json"}) {
-    std::ifstream file(std::string(POSTERN_SOURCE_DIR "/tests/suites/") + name);
-    std::stringstream text;
-    text << file.rdbuf();
-    const auto parsed = RecordedResolver::parse(text.str());
+    const auto parsed = RecordedResolver::parse(
+        tests::read_file(std::string(POSTERN_SOURCE_DIR "/tests/suites/") + name));
     EXPECT_TRUE(parsed) << name << ": " << parsed.error().message;
   }
 }

@@ -1,13 +1,13 @@
 #include "gateway/auth_source.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "gateway/auth_source_verifier.h"
 #include "net/scripted_http_server.h"
@@ -39,17 +39,6 @@ class AnsweringWorld final : public script::World {
 
 class AuthSourceTest : public testing::Test {
  protected:
-  void SetUp() override {
-    home = std::filesystem::temp_directory_path() /
-           ("postern-auth-source-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(home);
-  }
-  void TearDown() override { std::filesystem::remove_all(home); }
-
-  std::string write(std::string name, std::string_view text) {
-    std::ofstream(home / name, std::ios::binary) << text;
-    return home / name;
-  }
   void open(AuthSource source) {
     ASSERT_TRUE(complaints_of(source, AuthFiles::read).empty())
         << complaints_of(source, AuthFiles::read)[0].message;
@@ -74,7 +63,7 @@ class AuthSourceTest : public testing::Test {
     return said;
   }
 
-  std::filesystem::path home;
+  tests::TemporaryFolder home;
   net::WorkPool hashing{1, 8};
   net::WorkPool lookups{1, 8};
   AnsweringWorld world;
@@ -139,15 +128,15 @@ TEST_F(AuthSourceTest, users_of_the_configuration) {
 }
 
 TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
-  const std::string file = write("htpasswd", "# people\n\nscott:" + hash_of("tiger") + "\r\n");
+  const std::string file = home.write("htpasswd", "# people\n\nscott:" + hash_of("tiger") + "\r\n");
   open({.kind = Kind::htpasswd, .file = file});
   EXPECT_FALSE(verifier->serves("SCRAM-SHA-256"));
   EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
-  write("htpasswd", "scott:" + hash_of("lion") + "\nann:" + hash_of("tiger") + "\n");
+  home.write("htpasswd", "scott:" + hash_of("lion") + "\nann:" + hash_of("tiger") + "\n");
   EXPECT_EQ(ask("scott", "tiger"), "refused");
   EXPECT_EQ(ask("ann", "tiger"), "accepted ann");
   // What cannot be verified leaves the users as they were.
-  write("htpasswd", "ann:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
+  home.write("htpasswd", "ann:$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00\n");
   EXPECT_EQ(ask("scott", "lion"), "accepted scott");
   const auto found = complaints_of({.kind = Kind::htpasswd, .file = file}, AuthFiles::read);
   ASSERT_EQ(found.size(), 1u);
@@ -155,16 +144,16 @@ TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
 }
 
 TEST_F(AuthSourceTest, plain_passwords_stand_in_files_alone) {
-  open({.kind = Kind::fixed, .scram = true, .file = write("users", "scott:{PLAIN}ti:ger\n")});
+  open({.kind = Kind::fixed, .scram = true, .file = home.write("users", "scott:{PLAIN}ti:ger\n")});
   EXPECT_EQ(ask("scott", "ti:ger"), "accepted scott");
   EXPECT_EQ(ask("scott", "{PLAIN}ti:ger"), "refused");
   EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott")));
   EXPECT_FALSE(
-      complaints_of({.kind = Kind::htpasswd, .file = home / "users"}, AuthFiles::read).empty());
+      complaints_of({.kind = Kind::htpasswd, .file = home.file("users")}, AuthFiles::read).empty());
 }
 
 TEST_F(AuthSourceTest, sqlite_is_asked_with_parameters) {
-  const std::string file = home / "users.db";
+  const std::string file = home.file("users.db");
   sqlite3* database = nullptr;
   ASSERT_EQ(sqlite3_open(file.c_str(), &database), SQLITE_OK);
   const std::string sql =
@@ -200,18 +189,16 @@ TEST_F(AuthSourceTest, sqlite_is_asked_with_parameters) {
     EXPECT_EQ(ask("scott", "tiger"), "unavailable") << query;
   }
   source.query = "SELECT hash FROM users WHERE name = :user";
-  source.file = home / "missing.db";
+  source.file = home.file("missing.db");
   open(source);
   EXPECT_EQ(ask("scott", "tiger"), "unavailable");
   EXPECT_FALSE(std::filesystem::exists(source.file));
 }
 
 TEST_F(AuthSourceTest, a_query_that_runs_too_long_ends) {
-  const std::string file = home / "slow.db";
-  write("slow.db", "");
   open({.kind = Kind::sqlite,
         .timeout = std::chrono::milliseconds(200),
-        .file = file,
+        .file = home.write("slow.db", ""),
         .query = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
                  "SELECT count(*) || :user FROM n"});
   const auto begun = Clock::now();
@@ -239,7 +226,7 @@ TEST_F(AuthSourceTest, vault_has_passwords_or_hashes) {
   open({.kind = Kind::vault,
         .scram = true,
         .address = "http://127.0.0.1:8200",
-        .token = write("token", "hvs.t\n"),
+        .token = home.write("token", "hvs.t\n"),
         .path = "smtp-auth/%s"});
   const auto holds = [&](std::string_view value) {
     world.answer =
@@ -268,7 +255,7 @@ TEST_F(AuthSourceTest, an_introspected_token_says_whose_it_is) {
   open({.kind = Kind::introspection,
         .address = "https://login.example.net/introspect",
         .client_id = "mail gateway",
-        .client_secret = write("secret", "s3cret\n"),
+        .client_secret = home.write("secret", "s3cret\n"),
         .scope = "mail.send"});
   EXPECT_TRUE(verifier->serves("OAUTHBEARER"));
   EXPECT_FALSE(verifier->serves("PLAIN"));
@@ -352,7 +339,7 @@ TEST_F(AuthSourceTest, dovecot_is_asked_in_its_protocol) {
       {"NONSENSE\t1\n", "unavailable"},
       {"", "unavailable"},
   };
-  const std::string socket = home / "auth";
+  const std::string socket = home.file("auth");
   open({.kind = Kind::dovecot, .timeout = std::chrono::seconds(2), .file = socket});
   for (const auto& [line, wanted] : cases) {
     ScriptedDovecot dovecot(socket, line);

@@ -1,13 +1,12 @@
 #include "gateway/server.h"
 #include "gateway/policies_verifier.h"
 
-#include <filesystem>
 #include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/layer.h"
@@ -86,11 +85,8 @@ class Louder final : public policy::ReplyRewriter {
 class ServerTest : public testing::Test {
  protected:
   void SetUp() override {
-    directory_path = std::filesystem::temp_directory_path() /
-                     ("postern-gateway-test-" + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_path);
-    const std::string certificate = directory_path / "tls.crt";
-    const std::string key = directory_path / "tls.key";
+    const std::string certificate = folder.file("tls.crt");
+    const std::string key = folder.file("tls.key");
     ASSERT_TRUE(net::ensure_self_signed(certificate, key, "mx.example.net"));
     settings.certificate = *net::TlsContext::load(certificate, key);
     settings.tls = ListenerTls::starttls;
@@ -100,7 +96,7 @@ class ServerTest : public testing::Test {
         Authenticator::Verifiers{std::make_shared<PoliciesVerifier>(directory, pool)}));
     settings.auth_failure_delay = milliseconds(0);
     settings.timeouts.error_delay = milliseconds(0);
-    settings.body_directory = directory_path;
+    settings.body_directory = folder.path();
     settings.engine = std::make_shared<policy::CurrentEngine>(
         std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
             {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}}));
@@ -117,7 +113,6 @@ class ServerTest : public testing::Test {
   void TearDown() override {
     server.reset();
     pool.stop();
-    std::filesystem::remove_all(directory_path);
   }
 
   void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields) {
@@ -152,7 +147,7 @@ class ServerTest : public testing::Test {
     return client;
   }
 
-  std::filesystem::path directory_path;
+  tests::TemporaryFolder folder;
   ListenerSettings settings;
   policy::Directory directory;
   net::WorkPool pool{1, 8};

@@ -2,14 +2,13 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "mailauth/testing/zone.h"
 
 namespace mailauth::testing {
@@ -23,9 +22,7 @@ inline std::size_t for_each_suite_case(
   for (const auto& entry : std::filesystem::directory_iterator(
            std::string(POSTERN_SOURCE_DIR "/tests/suites/mailauth/") + folder)) {
     if (entry.path().extension() != ".json") continue;
-    std::ostringstream text;
-    text << std::ifstream(entry.path()).rdbuf();
-    const boost::json::value file = boost::json::parse(text.str());
+    const boost::json::value file = boost::json::parse(postern::tests::read_file(entry.path()));
     if (file.at("format").as_string() != format) continue;
     for (const boost::json::value& test : file.at("cases").as_array()) {
       SCOPED_TRACE(entry.path().filename().string() + " " +

@@ -1,7 +1,6 @@
 #include "net/http_client.h"
 
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include <gtest/gtest.h>
@@ -9,6 +8,7 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "net/no_descriptors.h"
 #include "net/scripted_http_server.h"
 #include "net/tls.h"
@@ -324,11 +324,7 @@ TEST_F(HttpClientTest, runs_requests_side_by_side) {
 class HttpsTest : public HttpClientTest {
  protected:
   void SetUp() override {
-    directory_ =
-        std::filesystem::temp_directory_path() / ("https_test." + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-    certificate_ = directory_ / "certificate.pem";
-    const std::string key = directory_ / "key.pem";
+    const std::string key = folder_.file("key.pem");
     ASSERT_TRUE(ensure_self_signed(certificate_, key, "hook.example.com"));
     const Result<std::shared_ptr<const TlsContext>> loaded = TlsContext::load(certificate_, key);
     ASSERT_TRUE(loaded);
@@ -336,10 +332,9 @@ class HttpsTest : public HttpClientTest {
     resolver_.add("hook.example.com", dns::Type::a, {"127.0.0.1"});
     resolver_.add("other.example.com", dns::Type::a, {"127.0.0.1"});
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
-  std::filesystem::path directory_;
-  std::string certificate_;
+  tests::TemporaryFolder folder_;
+  const std::string certificate_ = folder_.file("certificate.pem");
   std::shared_ptr<const TlsContext> tls_;
 };
 

@@ -1,12 +1,9 @@
 #include "net/tls.h"
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::net {
 namespace {
@@ -14,22 +11,14 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-}
-
 class TlsFromText : public ::testing::Test {
  protected:
   TlsFromText() {
-    char name[] = "/tmp/postern-tls-XXXXXX";
-    directory_ = mkdtemp(name);
     for (const std::string one : {"a", "b"}) {
-      EXPECT_TRUE(ensure_self_signed(directory_ + "/" + one + ".crt",
-                                     directory_ + "/" + one + ".key", one + ".example"));
+      EXPECT_TRUE(ensure_self_signed(folder_.file(one + ".crt"), folder_.file(one + ".key"),
+                                     one + ".example"));
     }
   }
-  ~TlsFromText() override { std::filesystem::remove_all(directory_); }
 
   TlsContext::Pem pem(const std::string& certificate, const std::string& key) {
     return {.certificate = certificate,
@@ -37,9 +26,9 @@ class TlsFromText : public ::testing::Test {
             .certificate_name = "tls_certificate",
             .key_name = "tls_private_key"};
   }
-  std::string part(const std::string& name) { return text_of(directory_ + "/" + name); }
+  std::string part(const std::string& name) { return tests::read_file(folder_.file(name)); }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
 };
 
 TEST_F(TlsFromText, takes_a_certificate_with_its_chain) {

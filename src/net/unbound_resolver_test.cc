@@ -2,8 +2,6 @@
 
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -13,6 +11,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::net {
 namespace {
@@ -36,16 +36,12 @@ constexpr const char* zone = R"({
 class StubServer {
  public:
   StubServer() {
-    directory_ =
-        std::filesystem::temp_directory_path() / ("resolver_test." + std::to_string(::getpid()));
-    std::filesystem::create_directories(directory_);
-    std::ofstream(directory_ / "zone.json") << zone;
+    const std::string file = folder_.write("zone.json", zone);
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     child_ = ::fork();
     if (child_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
-      const std::string file = directory_ / "zone.json";
       ::execlp("python3", "python3", POSTERN_SOURCE_DIR "/tests/suites/dns_stub.py", file.c_str(),
                nullptr);
       ::_exit(127);
@@ -58,12 +54,11 @@ class StubServer {
   ~StubServer() {
     ::kill(child_, SIGTERM);
     ::waitpid(child_, nullptr, 0);
-    std::filesystem::remove_all(directory_);
   }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
 
  private:
-  std::filesystem::path directory_;
+  tests::TemporaryFolder folder_;
   pid_t child_ = 0;
   int port_ = 0;
 };
@@ -174,13 +169,12 @@ TEST_F(UnboundResolverTest, answers_many_loops_at_once) {
 }
 
 TEST_F(UnboundResolverTest, a_trust_anchor_does_not_spoil_what_a_forwarder_says) {
-  const std::filesystem::path file =
-      std::filesystem::temp_directory_path() / ("anchor." + std::to_string(::getpid()));
-  std::ofstream(file) << ". IN DS 20326 8 2 "
-                         "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n";
-  const std::filesystem::path conf =
-      std::filesystem::temp_directory_path() / ("resolv." + std::to_string(::getpid()));
-  std::ofstream(conf) << "# none\nnameserver 127.0.0.1\n";
+  const tests::TemporaryFolder folder;
+  const std::string file =
+      folder.write("anchor",
+                   ". IN DS 20326 8 2 "
+                   "E06D44B80B8F1D39A95C0B0D7C65D08458E880409BBC683457104237C7F8EC8D\n");
+  const std::string conf = folder.write("resolv.conf", "# none\nnameserver 127.0.0.1\n");
   auto opened = UnboundResolver::open(loop_.get_executor(),
                                       {.servers = {server->address()}, .trust_anchor_file = file});
   ASSERT_TRUE(opened) << opened.error().message;
@@ -190,8 +184,6 @@ TEST_F(UnboundResolverTest, a_trust_anchor_does_not_spoil_what_a_forwarder_says)
                                     {.resolv_conf = conf, .trust_anchor_file = file}));
   EXPECT_TRUE(UnboundResolver::open(loop_.get_executor(),
                                     {.resolv_conf = "/nonexistent", .trust_anchor_file = file}));
-  std::filesystem::remove(file);
-  std::filesystem::remove(conf);
 }
 
 TEST(UnboundResolverOptions, name_what_is_wrong_with_a_server) {

@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <set>
-#include <sstream>
 
+#include "base/temporary_folder_test.h"
 #include "policy/testing.h"
 
 namespace postern::policy {
@@ -425,10 +425,7 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
 TEST(Catalogue, manual_page_is_current) {
   const char* path = POSTERN_SOURCE_DIR "/docs/checks.md";
   if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << checks::manual();
-  std::ifstream file(path);
-  std::ostringstream page;
-  page << file.rdbuf();
-  EXPECT_EQ(page.str(), checks::manual()) << "run POSTERN_WRITE_DOCS=1 policy_test";
+  EXPECT_EQ(tests::read_file(path), checks::manual()) << "run POSTERN_WRITE_DOCS=1 policy_test";
 }
 
 }  // namespace

@@ -6,10 +6,10 @@
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "queue/stored.h"
 #include "spool/sqlite_spool.h"
 
@@ -124,21 +124,16 @@ class NotingReporter final : public Reporter {
 class RunnerTest : public ::testing::Test {
  protected:
   RunnerTest() {
-    char name[] = "/tmp/postern-queue-XXXXXX";
-    directory_ = mkdtemp(name);
     options_.webhook.delays = {10ms, 10ms};
     options_.relay.initial = 1s;
     options_.relay.jitter = 0;
     options_.relay.delay_notice.reset();
-    reporter_ = std::make_unique<NotingReporter>(directory_);
+    reporter_ = std::make_unique<NotingReporter>(folder_.path());
   }
-  ~RunnerTest() override {
-    down();
-    std::filesystem::remove_all(directory_);
-  }
+  ~RunnerTest() override { down(); }
 
   void open_spool() {
-    auto opened = spool::SqliteSpool::open({.directory = directory_, .min_free = 0});
+    auto opened = spool::SqliteSpool::open({.directory = folder_.path(), .min_free = 0});
     ASSERT_TRUE(opened) << opened.error().message;
     spool_ = std::move(*opened);
   }
@@ -177,7 +172,7 @@ class RunnerTest : public ::testing::Test {
       const std::string& bytes = "Subject: hello\r\n\r\nhi\r\n") {
     spool::Envelope envelope{.received = received, .reverse_path = std::move(path)};
     envelope.recipients = std::move(recipients);
-    spool::Body body(directory_);
+    spool::Body body(folder_.path());
     EXPECT_TRUE(body.append(bytes));
     auto id = wait<spool::MessageId>(
         [&](auto done) { spool_->put(std::move(envelope), std::move(body), done); });
@@ -215,7 +210,7 @@ class RunnerTest : public ::testing::Test {
     return spool_->get(id)->value().envelope.recipients[0].state;
   }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   RunnerOptions options_;
   ScriptedCourier webhook_, relay_, local_;
   std::unique_ptr<NotingReporter> reporter_;
@@ -434,7 +429,7 @@ TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "",
                       std::chrono::system_clock::now(), std::string(700'000, 'x'));
   ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(directory_ + "/bodies")) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder_.file("bodies"))) {
     if (!entry.is_regular_file()) continue;
     FILE* file = std::fopen(entry.path().c_str(), "r+");
     std::fseek(file, 600'000, SEEK_SET);

@@ -2,8 +2,6 @@
 // handshake.
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <gtest/gtest.h>
@@ -14,6 +12,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "net/stream.h"
 #include "relay/tls_policy.h"
 
@@ -102,10 +101,7 @@ Seen handshake(const fs::path& chain, const net::TlsPeer& peer) {
 }
 
 TEST(DaneSuite, plays_every_case) {
-  std::ifstream in(folder / "dane.json");
-  std::ostringstream text;
-  text << in.rdbuf();
-  const json::value suite = json::parse(text.str());
+  const json::value suite = json::parse(tests::read_file(folder / "dane.json"));
   ASSERT_EQ(suite.at("format").as_string(), "postern-relay-dane/1");
   std::size_t played = 0;
   for (const json::value& test : suite.at("cases").as_array()) {

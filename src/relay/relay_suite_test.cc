@@ -2,7 +2,6 @@
 // checker says what was right.
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -13,6 +12,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "relay/courier.h"
 #include "smtp/relay_suite_test.h"
 
@@ -131,12 +131,11 @@ Task<void> play_in_turn(const boost::json::array* cases, std::size_t* next, cons
 }
 
 TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
-  const fs::path folder = fs::temp_directory_path() / ("relay_suite." + std::to_string(::getpid()));
-  fs::create_directories(folder);
+  const tests::TemporaryFolder folder;
   boost::json::object outcomes;
   const auto& cases = smtp::suite().at("cases").as_array();
   {
-    const Sink sink(folder / "transcripts");
+    const Sink sink(folder.file("transcripts"));
     asio::io_context loop(1);
     std::size_t next = 0;
     for (int lane = 0; lane < 16; ++lane) {
@@ -150,19 +149,19 @@ TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
     std::uintmax_t seen = 0;
     for (int i = 0; i < 20; ++i) {
       ::sleep(2);
-      const std::uintmax_t size = fs::file_size(folder / "transcripts");
+      const std::uintmax_t size = fs::file_size(folder.file("transcripts"));
       if (size == std::exchange(seen, size)) break;
     }
   }
   EXPECT_EQ(outcomes.size(), cases.size());
-  std::ofstream(folder / "outcomes") << boost::json::serialize(outcomes);
+  folder.write("outcomes", boost::json::serialize(outcomes));
   const std::string command = "python3 " + smtp::folder + "relay_sink.py check " + smtp::folder +
-                              "dialogue.json " + (folder / "transcripts").string() + " " +
-                              (folder / "outcomes").string() + " --json " +
-                              (folder / "faults").string() + " > " + (folder / "log").string();
+                              "dialogue.json " + folder.file("transcripts") + " " +
+                              folder.file("outcomes") + " --json " + folder.file("faults") + " > " +
+                              folder.file("log");
   const int status = std::system(command.c_str());
   EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) <= 1) << status;
-  const auto faults = boost::json::parse(smtp::read_file(folder / "faults")).as_object();
+  const auto faults = boost::json::parse(tests::read_file(folder.file("faults"))).as_object();
   EXPECT_EQ(faults.size(), cases.size());
   std::size_t passed = 0;
   for (const auto& [id, wrong] : faults) {
@@ -170,7 +169,6 @@ TEST(RelaySuite, PlaysTheDialoguesOverSockets) {
     passed += wrong.as_array().empty() ? 1 : 0;
   }
   EXPECT_EQ(passed, cases.size());
-  fs::remove_all(folder);
 }
 
 }  // namespace

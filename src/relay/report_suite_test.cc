@@ -6,12 +6,11 @@
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "relay/report.h"
 #include "relay/report_rates.h"
@@ -24,13 +23,6 @@ namespace json = boost::json;
 using Wall = std::chrono::system_clock::time_point;
 
 const fs::path suite = POSTERN_SOURCE_DIR "/tests/suites/relay";
-
-std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 std::string text(const json::object& object, const char* key) {
   const json::value* value = object.if_contains(key);
@@ -139,7 +131,7 @@ Case case_of(const json::object& object) {
   only_keys(auth, {"client", "spf", "dkim", "dkim_domain", "spf_helo"});
 
   Case one{.id = text(object, "id"), .now = time_of(text(object, "now"))};
-  one.message = read_file(suite / text(object, "message"));
+  one.message = tests::read_file(suite / text(object, "message"));
   one.settings.hostname = text(config, "hostname");
   one.settings.hop_smtputf8 = flag(config, "report_hop_smtputf8");
 
@@ -175,13 +167,7 @@ Case case_of(const json::object& object) {
   return one;
 }
 
-void write_file(const fs::path& path, std::string_view octets) {
-  std::ofstream out(path, std::ios::binary);
-  out << octets;
-  ASSERT_TRUE(out.flush());
-}
-
-void play(const Case& one, const fs::path& out) {
+void play(const Case& one, const tests::TemporaryFolder& out) {
   OriginalScan scan;
   scan.feed(one.message);
   const Original original = scan.finish();
@@ -197,9 +183,9 @@ void play(const Case& one, const fs::path& out) {
     if (report.eight_bit) mail_params.emplace_back("BODY=8BITMIME");
     meta = {{"from", ""}, {"to", report.recipient}, {"count", 1}, {"mail_params", mail_params}};
     meta["rcpt_params"] = json::array{"NOTIFY=" + std::string(Report::notify)};
-    write_file(out / (one.id + ".eml"), report_text(report, one.message));
+    out.write(one.id + ".eml", report_text(report, one.message));
   }
-  write_file(out / (one.id + ".json"), json::serialize(meta));
+  out.write(one.id + ".json", json::serialize(meta));
 }
 
 struct Verdict {
@@ -207,9 +193,9 @@ struct Verdict {
   std::string words;
 };
 
-Verdict check(const fs::path& out) {
+Verdict check(const tests::TemporaryFolder& out) {
   const std::string command = "python3 " + (suite / "dsn_check.py").string() + " " +
-                              (suite / "dsn.json").string() + " " + out.string() + " 2>&1";
+                              (suite / "dsn.json").string() + " " + out.path() + " 2>&1";
   Verdict verdict;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return verdict;
@@ -222,31 +208,17 @@ Verdict check(const fs::path& out) {
   return verdict;
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "postern-reports-XXXXXX").string();
-    EXPECT_NE(mkdtemp(name.data()), nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
-
 TEST(ReportSuite, every_report_is_as_the_suite_has_it) {
-  const json::value cases = json::parse(read_file(suite / "dsn.json"));
-  const Folder out;
+  const json::value cases = json::parse(tests::read_file(suite / "dsn.json"));
+  const tests::TemporaryFolder out;
   std::size_t played = 0;
   for (const json::value& value : cases.at("cases").as_array()) {
     const Case one = case_of(value.as_object());
     SCOPED_TRACE(one.id);
-    play(one, out.path());
+    play(one, out);
     ++played;
   }
-  const Verdict verdict = check(out.path());
+  const Verdict verdict = check(out);
   EXPECT_EQ(verdict.status, 0) << verdict.words;
   EXPECT_NE(verdict.words.find(std::to_string(played) + " passed, 0 failed"), std::string::npos)
       << verdict.words;
@@ -254,8 +226,8 @@ TEST(ReportSuite, every_report_is_as_the_suite_has_it) {
 
 /// The checker looks at the files: without them, it finds every report missing.
 TEST(ReportSuite, missing_reports_are_found) {
-  const Folder out;
-  const Verdict verdict = check(out.path());
+  const tests::TemporaryFolder out;
+  const Verdict verdict = check(out);
   EXPECT_EQ(verdict.status, 1);
   EXPECT_NE(verdict.words.find("no report"), std::string::npos) << verdict.words;
 }

@@ -1,10 +1,8 @@
 #include "relay/report.h"
 
-#include <fstream>
-#include <sstream>
-
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "relay/report_parts.h"
 
@@ -441,12 +439,10 @@ TEST(Report, utf8_goes_as_the_next_hop_can_take_it) {
 }
 
 TEST(Report, the_manual_shows_one) {
-  std::ifstream in(POSTERN_SOURCE_DIR "/docs/reports.md");
-  std::ostringstream manual;
-  manual << in.rdbuf();
+  const std::string manual = tests::read_file(POSTERN_SOURCE_DIR "/docs/reports.md");
   std::string text = make(occasion()).text;
   std::erase(text, '\r');
-  EXPECT_NE(manual.str().find("```text\n" + text + "```\n"), std::string::npos) << text;
+  EXPECT_NE(manual.find("```text\n" + text + "```\n"), std::string::npos) << text;
 }
 
 TEST(Report, utf8_addresses_are_escaped_as_rfc_6533_has_it) {

@@ -1,12 +1,11 @@
 // Plays tests/suites/relay/routing.json: which hosts, in which order, with which TLS level.
-#include <fstream>
 #include <map>
 #include <random>
-#include <sstream>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "mail/address.h"
 #include "relay/attempt_plan.h"
 #include "relay/routing.h"
@@ -22,10 +21,7 @@ using Texts = std::multiset<std::string>;
 const std::map<std::string, std::string> not_played{};
 
 json::value read_suite() {
-  std::ifstream in(POSTERN_SOURCE_DIR "/tests/suites/relay/routing.json");
-  std::ostringstream text;
-  text << in.rdbuf();
-  return json::parse(text.str());
+  return json::parse(tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/relay/routing.json"));
 }
 
 std::vector<std::string> strings(const json::value& list) {

@@ -4,8 +4,8 @@
 
 #include <boost/json.hpp>
 #include <filesystem>
-#include <fstream>
 
+#include "base/temporary_folder_test.h"
 #include "script/state.h"
 #include "script/test_world.h"
 
@@ -26,40 +26,32 @@ const HostFunction functions[] = {{"t.result", "...: any", "", "", bind<&result>
 class ScriptFiles : public ::testing::Test {
  protected:
   ScriptFiles() {
-    std::string name = (fs::temp_directory_path() / "script_files_XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-    for (const char* folder : {"policy/lib", "more", "outside"})
-      fs::create_directories(root_ / folder);
-    write("policy/lines.txt", "one\ntwo\n\nlast");
-    write("policy/numbers.txt", "  12 0x1F\n-3.5e2 +7 1e 5");
-    write("outside/secret.txt", "secret");
-    write("more/extra.txt", "extra");
-    fs::create_symlink(root_ / "outside/secret.txt", root_ / "policy/link.txt");
+    fs::create_directories(root_.file("policy/lib"));
+    root_.write("policy/lines.txt", "one\ntwo\n\nlast");
+    root_.write("policy/numbers.txt", "  12 0x1F\n-3.5e2 +7 1e 5");
+    root_.write("more/extra.txt", "extra");
+    fs::create_symlink(root_.write("outside/secret.txt", "secret"), root_.file("policy/link.txt"));
     setup_ = {.tables = {functions},
               .modules = {{"given", "return {name = ...}"}},
               .globals = {"t"},
-              .files = {.directory = root_ / "policy", .roots = {root_ / "more"}}};
+              .files = {.directory = root_.file("policy"), .roots = {root_.file("more")}}};
     state_.emplace(setup_);
   }
-  ~ScriptFiles() override { fs::remove_all(root_); }
 
-  void write(const std::string& path, const std::string& text) {
-    std::ofstream(root_ / path, std::ios::binary) << text;
-  }
   /// What `t.result(...)` was given; ROOT stands for the test's folder.
   std::string answer(std::string text, Limits limits = {}) {
     for (std::size_t at; (at = text.find("ROOT")) != std::string::npos;)
-      text.replace(at, 4, root_.string());
+      text.replace(at, 4, root_.path());
     std::string out;
     Call call(world_, limits, &out);
     const auto raised = testing::run(state_->run(text, "policy.lua", call));
     out = raised ? "error: " + raised->message : out;
-    for (std::size_t at; (at = out.find(root_.string())) != std::string::npos;)
-      out.replace(at, root_.string().size(), "ROOT");
+    for (std::size_t at; (at = out.find(root_.path())) != std::string::npos;)
+      out.replace(at, root_.path().size(), "ROOT");
     return out;
   }
 
-  fs::path root_;
+  tests::TemporaryFolder root_;
   testing::TestWorld world_;
   struct Setup setup_;
   std::optional<State> state_;
@@ -148,10 +140,10 @@ TEST_F(ScriptFiles, OutsideTheFoldersNothingIsRead) {
 }
 
 TEST_F(ScriptFiles, AreBoundedAndCountAsMemory) {
-  write("policy/large.txt", std::string((16u << 20) + 1, 'x'));
+  root_.write("policy/large.txt", std::string((16u << 20) + 1, 'x'));
   EXPECT_EQ(answer("t.result(io.open('large.txt'))"),
             R"~(null "cannot read large.txt: more than 16 MiB")~");
-  write("policy/some.txt", std::string(2u << 20, 'x'));
+  root_.write("policy/some.txt", std::string(2u << 20, 'x'));
   EXPECT_THAT(answer("local t = {} for i = 1, 1000 do t[i] = io.open('some.txt') end",
                      {.memory = 16u << 20}),
               HasSubstr("memory"));
@@ -160,21 +152,21 @@ TEST_F(ScriptFiles, AreBoundedAndCountAsMemory) {
 TEST_F(ScriptFiles, LongFilesAreReadLineByLine) {
   std::string text;
   for (int i = 0; i < 20'000; ++i) text += "line " + std::to_string(i) + "\n";
-  write("policy/long.txt", text);
+  root_.write("policy/long.txt", text);
   EXPECT_EQ(answer("local n = 0 for line in io.lines('long.txt') do n = n + 1 end t.result(n)"),
             "20000");
 }
 
 TEST_F(ScriptFiles, ModulesAreFoundBesideThePolicy) {
-  write("policy/mine.lua", "local name, path = ... return {name = name, path = path}");
-  write("policy/lib/deep.lua", "count = (count or 0) + 1");
-  write("policy/lib/init.lua", "return 'the folder'");
-  write("policy/own.lua", "package.loaded.own = 'itself'");
-  write("policy/lib/broken.lua", "\nreturn = 1");
-  write("policy/lib/fails.lua", "\nerror('no')");
-  write("policy/binary.lua", "\x1bLua");
-  write("policy/first.lua", "return require('lib.deep') and 'first'");
-  write("more/other.lua", "return 'other'");
+  root_.write("policy/mine.lua", "local name, path = ... return {name = name, path = path}");
+  root_.write("policy/lib/deep.lua", "count = (count or 0) + 1");
+  root_.write("policy/lib/init.lua", "return 'the folder'");
+  root_.write("policy/own.lua", "package.loaded.own = 'itself'");
+  root_.write("policy/lib/broken.lua", "\nreturn = 1");
+  root_.write("policy/lib/fails.lua", "\nerror('no')");
+  root_.write("policy/binary.lua", "\x1bLua");
+  root_.write("policy/first.lua", "return require('lib.deep') and 'first'");
+  root_.write("more/other.lua", "return 'other'");
   const std::pair<const char*, const char*> cases[] = {
       {"local m, path = require 'mine' t.result(m.name, m.path, path)",
        R"~("mine" "mine.lua" "mine.lua")~"},
@@ -205,10 +197,10 @@ TEST_F(ScriptFiles, ModulesAreFoundBesideThePolicy) {
 }
 
 TEST_F(ScriptFiles, HoldPrograms) {
-  write("policy/part.lua", "#!/usr/bin/lua\nlocal a, b = ... return a, b, value");
-  write("policy/marked.lua", "\xEF\xBB\xBFreturn 'marked'");
-  write("policy/broken.lua", "#!x\n=");
-  write("policy/binary.lua", "\x1bLua");
+  root_.write("policy/part.lua", "#!/usr/bin/lua\nlocal a, b = ... return a, b, value");
+  root_.write("policy/marked.lua", "\xEF\xBB\xBFreturn 'marked'");
+  root_.write("policy/broken.lua", "#!x\n=");
+  root_.write("policy/binary.lua", "\x1bLua");
   const std::pair<const char*, const char*> cases[] = {
       {"value = 3 t.result(loadfile('part.lua')(1, 2))", "1 2 3"},
       {"t.result(loadfile('part.lua', 't', {value = 4})(1, 2))", "1 2 4"},

@@ -28,7 +28,7 @@ namespace {
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
 std::vector<Certificate> certificates(const std::string& path) {
-  const std::string pem = read_file(folder + path);
+  const std::string pem = tests::read_file(folder + path);
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(
       BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())), &BIO_free);
   std::vector<Certificate> out;

@@ -1,16 +1,15 @@
 // What the players of tests/suites/relay/dialogue.json share: its format, read strictly.
 #pragma once
 
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 #include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "smtp/client_session.h"
 
@@ -20,16 +19,8 @@ namespace json = boost::json;
 
 inline const std::string folder = POSTERN_SOURCE_DIR "/tests/suites/relay/";
 
-inline std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream all;
-  all << file.rdbuf();
-  return all.str();
-}
-
 inline const json::object& suite() {
-  static const json::value parsed = json::parse(read_file(folder + "dialogue.json"));
+  static const json::value parsed = json::parse(tests::read_file(folder + "dialogue.json"));
   return parsed.as_object();
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/sha256.h"
 #include "spool/spool_fixture.h"
@@ -67,7 +68,7 @@ class SpoolCrashTest : public SpoolTest {
   /// Lets a child run for a moment, kills it and reads what it said. False: it ended by itself.
   bool run(unsigned round, unsigned microseconds, Promised& promised) {
     // A file takes any amount without a reader, and a line is written by one call.
-    const std::string said = directory_ + "/said";
+    const std::string said = folder_.file("said");
     const int out = ::open(said.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     const pid_t pid = fork();
     if (pid == 0) child(round, out);

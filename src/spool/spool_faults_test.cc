@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "spool/spool_fixture.h"
 
@@ -96,7 +97,7 @@ class SpoolFaultsTest : public SpoolTest {
     }
     if (::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
     const std::string options = std::string("mode=700,") + size;
-    return ::mount("none", directory_.c_str(), "tmpfs", 0, options.c_str()) == 0;
+    return ::mount("none", folder_.path().c_str(), "tmpfs", 0, options.c_str()) == 0;
   }
 
   /// Puts until one is refused; those accepted.
@@ -104,7 +105,7 @@ class SpoolFaultsTest : public SpoolTest {
     std::vector<MessageId> accepted;
     for (int i = 0; i < 2000; ++i) {
       // The body is in memory: it must be the spool that meets the limit.
-      Body made(directory_, 10 << 20);
+      Body made(folder_.path(), 10 << 20);
       EXPECT_TRUE(made.append(bytes));
       auto id = wait<MessageId>([&](auto done) { spool_->put(envelope(), std::move(made), done); });
       if (!id) {
@@ -169,7 +170,7 @@ TEST_F(SpoolFaultsTest, a_full_disk_refuses_and_deliveries_free_it) {
     // there must be left free.
     const bool mounted = mount_small("size=24m");
     options_.min_free = 12 << 20;
-    if (!mounted) options_.min_free = std::filesystem::space(directory_).available - (12 << 20);
+    if (!mounted) options_.min_free = std::filesystem::space(folder_.path()).available - (12 << 20);
     open();
     const std::string bytes(300'000, 'x');
     Error refusal;
@@ -206,7 +207,7 @@ TEST_F(SpoolFaultsTest, a_disk_filled_to_the_last_octet_loses_nothing) {
     }
     limit_files(RLIM_INFINITY);
     if (mounted) {
-      ASSERT_EQ(::mount("none", directory_.c_str(), nullptr, MS_REMOUNT, "size=32m"), 0);
+      ASSERT_EQ(::mount("none", folder_.path().c_str(), nullptr, MS_REMOUNT, "size=32m"), 0);
     }
     open();
     expect_all(accepted, small);
@@ -221,7 +222,7 @@ TEST_F(SpoolFaultsTest, a_disk_that_became_read_only_is_not_trusted_until_reopen
     open();
     const std::string bytes(300'000, 'x');
     const MessageId first = *put(envelope(), bytes);
-    const std::string folder = directory_ + "/bodies";
+    const std::string folder = folder_.file("bodies");
     if (mounted) {
       // A file open for writing forbids the remount, so a bind mount of the folder takes its place.
       ASSERT_EQ(::mount(folder.c_str(), folder.c_str(), nullptr, MS_BIND, nullptr), 0);
@@ -261,7 +262,7 @@ TEST_F(SpoolFaultsTest, every_flush_that_fails_refuses_and_is_not_asked_again) {
     tried = at;
     in_child(
         [&] {
-          options_.directory = directory_ + "/" + std::to_string(at);
+          options_.directory = folder_.file(std::to_string(at));
           std::filesystem::create_directory(options_.directory);
           open();
           const std::string bytes(300'000, 'x');
@@ -310,7 +311,7 @@ TEST_F(SpoolFaultsTest, nobody_is_told_before_the_flush_has_returned) {
 }
 
 TEST_F(SpoolFaultsTest, a_directory_that_cannot_be_written_is_refused_at_once) {
-  options_.directory = directory_ + "/missing";
+  options_.directory = folder_.file("missing");
   const auto missing = SqliteSpool::open(options_);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().fault, Fault::permanent);

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
+#include "base/temporary_folder_test.h"
 #include "spool/sqlite_spool.h"
 
 namespace postern::spool {
@@ -17,14 +17,8 @@ namespace postern::spool {
 class SpoolTest : public ::testing::Test {
  protected:
   SpoolTest() {
-    char name[] = "/tmp/postern-spool-XXXXXX";
-    directory_ = mkdtemp(name);
-    options_.directory = directory_;
+    options_.directory = folder_.path();
     options_.min_free = 0;
-  }
-  ~SpoolTest() override {
-    spool_.reset();
-    std::filesystem::remove_all(directory_);
   }
 
   void open() {
@@ -43,7 +37,7 @@ class SpoolTest : public ::testing::Test {
     return made;
   }
   Body body(std::string_view bytes) {
-    Body made(directory_);
+    Body made(folder_.path());
     EXPECT_TRUE(made.append(bytes));
     return made;
   }
@@ -107,13 +101,13 @@ class SpoolTest : public ::testing::Test {
   std::vector<std::string> files() const {
     std::vector<std::string> found;
     for (const auto& entry :
-         std::filesystem::recursive_directory_iterator(directory_ + "/bodies")) {
+         std::filesystem::recursive_directory_iterator(folder_.file("bodies"))) {
       if (entry.is_regular_file()) found.push_back(entry.path());
     }
     return found;
   }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   SqliteSpoolOptions options_;
   std::unique_ptr<SqliteSpool> spool_;
 };

@@ -341,18 +341,15 @@ TEST_F(SqliteSpoolTest, a_second_process_does_not_get_the_spool) {
 TEST_F(SqliteSpoolTest, files_without_a_message_are_swept_when_it_opens) {
   const MessageId id = *put(envelope(), std::string(300'000, 'x'));
   const std::string ours = files().front();
-  const std::string folder = directory_ + "/bodies/AV";
-  std::filesystem::create_directory(folder);
-  const std::string orphan = folder + "/01ARZ3NDEKTSV4RRFFQ69G5FAV";
-  std::ofstream(orphan) << "left behind";
-  std::ofstream(folder + "/notes.txt") << "not ours";
+  const std::string orphan = folder_.write("bodies/AV/01ARZ3NDEKTSV4RRFFQ69G5FAV", "left behind");
+  const std::string notes = folder_.write("bodies/AV/notes.txt", "not ours");
   EXPECT_EQ(spool_->verify()->loose_files, 1u);
   open();
   EXPECT_EQ(spool_->verify()->loose_files, 0u);
   EXPECT_EQ(spool_->counters().orphans, 1u);
   EXPECT_FALSE(std::filesystem::exists(orphan));
   EXPECT_TRUE(std::filesystem::exists(ours));
-  EXPECT_TRUE(std::filesystem::exists(folder + "/notes.txt"));
+  EXPECT_TRUE(std::filesystem::exists(notes));
   EXPECT_EQ(read(id)->size(), 300'000u);
 }
 
@@ -389,7 +386,7 @@ TEST_F(SqliteSpoolTest, a_changed_body_is_never_read_to_its_end) {
   }
   spool_.reset();
   {
-    auto database = store::Database::open(directory_ + "/spool.db", spool_schema());
+    auto database = store::Database::open(folder_.file("spool.db"), spool_schema());
     ASSERT_TRUE((*database)->execute("UPDATE body SET bytes = zeroblob(100000)"));
   }
   open();

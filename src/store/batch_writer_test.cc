@@ -1,11 +1,11 @@
 #include "store/batch_writer.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
 #include <future>
 #include <thread>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::store {
 namespace {
@@ -16,12 +16,9 @@ constexpr Schema schema{.application_id = 1, .migrations = migrations};
 class BatchWriterTest : public ::testing::Test {
  protected:
   BatchWriterTest() {
-    char name[] = "/tmp/postern-batch-XXXXXX";
-    directory_ = mkdtemp(name);
-    database_ = std::move(*Database::open(directory_ + "/b.db", schema, {.sync = Sync::normal}));
-    reader_ = std::move(*Database::open(directory_ + "/b.db", schema, {.sync = Sync::normal}));
+    database_ = std::move(*Database::open(folder_.file("b.db"), schema, {.sync = Sync::normal}));
+    reader_ = std::move(*Database::open(folder_.file("b.db"), schema, {.sync = Sync::normal}));
   }
-  ~BatchWriterTest() override { std::filesystem::remove_all(directory_); }
 
   static auto insert(int id) {
     return [id](Database& database) {
@@ -30,7 +27,7 @@ class BatchWriterTest : public ::testing::Test {
   }
   std::int64_t count() { return reader_->number("SELECT count(*) FROM item").value(); }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<Database> database_;
   std::unique_ptr<Database> reader_;
 };

@@ -4,8 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::store {
 namespace {
@@ -20,21 +21,14 @@ constexpr Schema old_schema{.application_id = 0x12345678,
 
 class DatabaseTest : public ::testing::Test {
  protected:
-  DatabaseTest() {
-    char name[] = "/tmp/postern-database-XXXXXX";
-    directory_ = mkdtemp(name);
-    path_ = directory_ + "/test.db";
-  }
-  ~DatabaseTest() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<Database> open(const DatabaseOptions& options = {}) {
     auto opened = Database::open(path_, schema, options);
     EXPECT_TRUE(opened) << opened.error().message;
     return std::move(*opened);
   }
 
-  std::string directory_;
-  std::string path_;
+  tests::TemporaryFolder folder_;
+  const std::string path_ = folder_.file("test.db");
 };
 
 TEST_F(DatabaseTest, creates_a_private_file_in_wal_mode) {
@@ -230,9 +224,9 @@ TEST_F(DatabaseTest, refuses_a_damaged_page) {
 }
 
 TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
-  EXPECT_EQ(Database::open(directory_ + "/none/x.db", schema).error().fault, Fault::permanent);
+  EXPECT_EQ(Database::open(folder_.file("none/x.db"), schema).error().fault, Fault::permanent);
   open();
-  const std::string link = directory_ + "/link.db";
+  const std::string link = folder_.file("link.db");
   ASSERT_EQ(symlink(path_.c_str(), link.c_str()), 0);
   const auto linked = Database::open(link, schema);
   ASSERT_FALSE(linked);

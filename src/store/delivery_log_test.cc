@@ -1,10 +1,8 @@
 #include "store/delivery_log.h"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-
+#include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 
 namespace postern::store {
@@ -15,19 +13,11 @@ using std::chrono::minutes;
 
 class DeliveryLogTest : public ::testing::Test {
  protected:
-  DeliveryLogTest() {
-    char name[] = "/tmp/postern-delivery-XXXXXX";
-    directory_ = mkdtemp(name);
-    open();
-  }
-  ~DeliveryLogTest() override {
-    log_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  DeliveryLogTest() { open(); }
 
   void open(const DeliveryLogOptions& options = {}) {
     log_.reset();
-    auto opened = DeliveryLog::open(directory_ + "/delivery.db", options);
+    auto opened = DeliveryLog::open(folder_.file("delivery.db"), options);
     ASSERT_TRUE(opened) << opened.error().message;
     log_ = std::move(*opened);
   }
@@ -70,7 +60,7 @@ class DeliveryLogTest : public ::testing::Test {
   }
 
   const Time at_ = from_millis(1700000000123);
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<DeliveryLog> log_;
 };
 

@@ -1,5 +1,6 @@
 #include "store/keyset.h"
 
+#include "base/temporary_folder_test.h"
 #include "store/delivery_log.h"
 #include "store/sqlite_store_fixture.h"
 
@@ -83,15 +84,6 @@ TEST_F(KeysetTest, searches_names_addresses_and_targets) {
 
 class LogKeysetTest : public ::testing::Test {
  protected:
-  LogKeysetTest() {
-    char name[] = "/tmp/postern-keyset-XXXXXX";
-    directory_ = mkdtemp(name);
-    log_ = std::move(DeliveryLog::open(directory_ + "/delivery.db").value());
-  }
-  ~LogKeysetTest() override {
-    log_.reset();
-    std::filesystem::remove_all(directory_);
-  }
   void add(const std::string& sender, LogKind kind = LogKind::delivery, int status = 200) {
     LogRecord record{.id = new_id("log_"),
                      .webhook_id = "wh_1",
@@ -108,8 +100,8 @@ class LogKeysetTest : public ::testing::Test {
         [](const LogRecord& row) { return row.sender; });
   }
 
-  std::string directory_;
-  std::unique_ptr<DeliveryLog> log_;
+  tests::TemporaryFolder folder_;
+  std::unique_ptr<DeliveryLog> log_ = DeliveryLog::open(folder_.file("delivery.db")).value();
 };
 
 TEST_F(LogKeysetTest, filters_and_searches) {

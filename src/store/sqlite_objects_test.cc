@@ -326,7 +326,7 @@ TEST_F(SqliteStoreTest, start_up_reads_everything_in_order_of_creation) {
 
 TEST_F(SqliteStoreTest, the_common_questions_use_an_index) {
   store_.reset();
-  const auto database = std::move(*Database::open(directory_ + "/postern.db", control_schema()));
+  const auto database = std::move(*Database::open(folder_.file("postern.db"), control_schema()));
   const char* const questions[] = {
       "SELECT id FROM webhook WHERE account_id = 'a' ORDER BY seq DESC LIMIT 20",
       "SELECT id FROM webhook WHERE account_id = 'a' AND is_active = 1 ORDER BY seq DESC LIMIT 20",

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "store/sqlite_schema.h"
 #include "store/sqlite_store_fixture.h"
 
@@ -34,9 +35,8 @@ class PeopleStoreTest : public SqliteStoreTest {
 
 // A file as the version before people made it.
 TEST(PeopleSchema, an_older_file_is_brought_along) {
-  char name[] = "/tmp/postern-people-XXXXXX";
-  const std::string directory = mkdtemp(name);
-  const std::string path = directory + "/postern.db";
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("postern.db");
   {
     const Schema old{.application_id = control_schema().application_id,
                      .migrations = control_schema().migrations.first(3)};
@@ -71,7 +71,6 @@ TEST(PeopleSchema, an_older_file_is_brought_along) {
     EXPECT_EQ(session->team_id, "acc_2");
     EXPECT_EQ(session->role, Role::owner);
   }
-  std::filesystem::remove_all(directory);
 }
 
 TEST_F(PeopleStoreTest, roles_have_words) {

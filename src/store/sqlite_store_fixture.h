@@ -2,10 +2,8 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <filesystem>
-
+#include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "store/sqlite_store.h"
 
@@ -13,19 +11,11 @@ namespace postern::store {
 
 class SqliteStoreTest : public ::testing::Test {
  protected:
-  SqliteStoreTest() {
-    char name[] = "/tmp/postern-store-XXXXXX";
-    directory_ = mkdtemp(name);
-    reopen();
-  }
-  ~SqliteStoreTest() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  SqliteStoreTest() { reopen(); }
 
   void reopen() {
     store_.reset();
-    auto opened = SqliteStore::open(directory_ + "/postern.db");
+    auto opened = SqliteStore::open(folder_.file("postern.db"));
     ASSERT_TRUE(opened) << opened.error().message;
     store_ = std::move(*opened);
   }
@@ -94,7 +84,7 @@ class SqliteStoreTest : public ::testing::Test {
   }
 
   const Time at_ = from_millis(1700000000000);
-  std::string directory_;
+  tests::TemporaryFolder folder_;
   std::unique_ptr<SqliteStore> store_;
 };
 

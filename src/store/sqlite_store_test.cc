@@ -245,7 +245,7 @@ TEST_F(SqliteStoreTest, deleting_an_account_leaves_nothing_but_one_entry) {
   EXPECT_EQ(store_->webhooks(bob, WebhookFilter::all, {}).value().total, 1u);
   EXPECT_EQ(store_->delete_account(ann, nullptr).value().outcome, Outcome::not_found);
   store_.reset();
-  const auto database = std::move(*Database::open(directory_ + "/postern.db", control_schema()));
+  const auto database = std::move(*Database::open(folder_.file("postern.db"), control_schema()));
   for (const char* table : {"policy", "credential", "api_token"}) {
     EXPECT_EQ(database->number(std::string("SELECT count(*) FROM ") + table).value(), 0) << table;
   }

@@ -1,20 +1,18 @@
 #include "store/token_file.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gtest/gtest.h>
 
-#include "base/ulid.h"
+#include "base/temporary_folder_test.h"
 
 namespace postern::store {
 namespace {
 
 class TokenFileTest : public ::testing::Test {
  protected:
-  void TearDown() override { std::filesystem::remove(path_); }
-  std::string path_ =
-      (std::filesystem::temp_directory_path() / ("postern-token-" + new_ulid())).string();
+  tests::TemporaryFolder folder_;
+  const std::string path_ = folder_.file("token");
 };
 
 TEST_F(TokenFileTest, is_made_once_for_the_owner_alone) {
@@ -28,8 +26,7 @@ TEST_F(TokenFileTest, is_made_once_for_the_owner_alone) {
 }
 
 TEST_F(TokenFileTest, refuses_a_file_without_a_token) {
-  std::ofstream(path_) << "\n";
-  EXPECT_FALSE(token_file(path_));
+  EXPECT_FALSE(token_file(folder_.write("token", "\n")));
   EXPECT_FALSE(token_file("/nonexistent/metrics.token"));
 }
 

@@ -2,12 +2,11 @@
 
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
-#include <fstream>
 
+#include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "policy/record.h"
 #include "policy/webhook.h"
@@ -22,13 +21,7 @@ using policy::Trace;
 
 class Traces : public ::testing::Test {
  protected:
-  Traces() {
-    std::string name = (std::filesystem::temp_directory_path() / "traces-XXXXXX").string();
-    directory_ = ::mkdtemp(name.data());
-  }
-  ~Traces() override { std::filesystem::remove_all(directory_); }
-
-  std::string path() const { return (directory_ / "traces.db").string(); }
+  std::string path() const { return folder_.file("traces.db"); }
   std::unique_ptr<TraceWriter> writer(const TraceOptions& options = {}) {
     auto opened = TraceWriter::open(path(), options);
     EXPECT_TRUE(opened) << opened.error().message;
@@ -41,7 +34,7 @@ class Traces : public ::testing::Test {
   }
   std::size_t count() { return reader()->recent({.limit = 1000000})->size(); }
 
-  std::filesystem::path directory_;
+  tests::TemporaryFolder folder_;
 };
 
 /// A refusal at RCPT for the webhook wh_<name> of acc_<account>.
@@ -95,17 +88,14 @@ TEST_F(Traces, show_no_definition_without_their_key) {
   writing->post(posted);
   writing.reset();
   EXPECT_EQ(reader()->definition("pol_1", policy->version), policy->definition);
-  for (const auto& file : std::filesystem::directory_iterator(directory_)) {
-    std::ifstream stream(file.path(), std::ios::binary);
-    const std::string octets(std::istreambuf_iterator<char>(stream), {});
-    EXPECT_EQ(octets.find("tiger"), std::string::npos) << file.path();
+  for (const auto& file : std::filesystem::directory_iterator(folder_.path())) {
+    EXPECT_EQ(tests::read_file(file.path()).find("tiger"), std::string::npos) << file.path();
     EXPECT_EQ(file.status().permissions() & std::filesystem::perms::all,
               std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
   }
-  const auto key = directory_ / "traces.key";
-  std::filesystem::rename(key, directory_ / "elsewhere");
+  std::filesystem::rename(folder_.file("traces.key"), folder_.file("elsewhere"));
   EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::not_found);
-  std::ofstream(key) << "the key of another gateway\n";
+  folder_.write("traces.key", "the key of another gateway\n");
   EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::permanent);
 }
 

@@ -5,7 +5,6 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <regex>
 #include <sstream>
 #include <thread>
@@ -19,6 +18,7 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "telemetry/log_fold.h"
 #include "telemetry/log_record.h"
 #include "telemetry/metrics.h"
@@ -33,26 +33,17 @@ using ::testing::StartsWith;
 /// A file that a Logger writes and a test reads.
 class LogFile {
  public:
-  LogFile() : path_(std::filesystem::temp_directory_path() / fmt::format("log_test.{}", getpid())) {
-    fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  }
-  ~LogFile() {
-    close(fd_);
-    std::filesystem::remove(path_);
-  }
+  ~LogFile() { close(fd_); }
   LogOutput output() const {
     LogOutput output;
     output.fd = fd_;
     return output;
   }
-  std::string text() const {
-    std::ifstream stream(path_);
-    return {std::istreambuf_iterator<char>(stream), {}};
-  }
+  std::string text() const { return tests::read_file(folder_.file("log")); }
 
  private:
-  std::filesystem::path path_;
-  int fd_;
+  tests::TemporaryFolder folder_;
+  int fd_ = open(folder_.file("log").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 };
 
 LogOptions json_options() {
@@ -231,8 +222,8 @@ TEST(Log, text_leaves_out_the_end_of_sessions_unless_debugging) {
 }
 
 TEST(Log, journal_gets_its_native_protocol) {
-  const std::string path = fmt::format("/tmp/log_test.{}.socket", getpid());
-  unlink(path.c_str());
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("socket");
   const int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -259,7 +250,6 @@ TEST(Log, journal_gets_its_native_protocol) {
   EXPECT_THAT(text, HasSubstr("POSTERN_RCPT_TO=b\\x0a@example.net\n"));
   EXPECT_THAT(text, HasSubstr("MESSAGE_ID=" + message_id_of("decision.deferred") + "\n"));
   close(server);
-  unlink(path.c_str());
 }
 
 TEST(Log, without_a_journal_the_format_is_json) {
@@ -278,8 +268,8 @@ TEST(Log, automatic_format_follows_journal_stream) {
   ASSERT_EQ(fstat(file.output().fd, &status), 0);
   setenv("JOURNAL_STREAM", fmt::format("{}:{}", status.st_dev, status.st_ino).c_str(), 1);
   LogOutput output = file.output();
-  const std::string path = fmt::format("/tmp/log_test.{}.stream", getpid());
-  unlink(path.c_str());
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("socket");
   const int server = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -291,7 +281,6 @@ TEST(Log, automatic_format_follows_journal_stream) {
   EXPECT_EQ(Logger(LogOptions{}, output).format(), LogFormat::json);
   unsetenv("JOURNAL_STREAM");
   close(server);
-  unlink(path.c_str());
 }
 
 TEST(Log, message_ids_differ_by_event_and_are_uuids) {
@@ -352,14 +341,9 @@ TEST(Log, before_start_lines_vanish) {
   log::stop();
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream stream(path);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 TEST(Log, the_manual_names_every_field_and_every_event_of_the_sources) {
   const std::filesystem::path root = POSTERN_SOURCE_DIR;
-  const std::string page = text_of(root / "docs/logs.md");
+  const std::string page = tests::read_file(root / "docs/logs.md");
   for (const std::string_view name : field_names) {
     EXPECT_THAT(page, HasSubstr(fmt::format("`{}`", name)));
   }
@@ -367,7 +351,7 @@ TEST(Log, the_manual_names_every_field_and_every_event_of_the_sources) {
   std::size_t calls = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root / "src")) {
     if (entry.path().extension() != ".cc") continue;
-    const std::string source = text_of(entry.path());
+    const std::string source = tests::read_file(entry.path());
     for (std::sregex_iterator it(source.begin(), source.end(), call), end; it != end; ++it) {
       EXPECT_THAT(page, HasSubstr("`" + (*it)[2].str() + "`")) << entry.path();
       ++calls;

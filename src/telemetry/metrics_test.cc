@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <regex>
 #include <set>
@@ -12,8 +11,8 @@
 #include <thread>
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include "base/temporary_folder_test.h"
 #include "telemetry/smtp_metrics.h"
 
 namespace postern::telemetry {
@@ -221,14 +220,11 @@ TEST(Metrics, there_are_fewer_than_5000_series_on_a_large_gateway) {
 /// What `promtool check metrics` holds against this text; nothing where there is no promtool.
 std::string remarks_of_promtool(const std::string& text) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) return "";
-  const std::string file = fmt::format("/tmp/metrics_test.{}", getpid());
-  std::ofstream(file) << text;
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.write("metrics", text);
   const int status =
       std::system(fmt::format("promtool check metrics < {0} > {0}.out 2>&1", file).c_str());
-  std::ifstream remarks(file + ".out");
-  std::string said{std::istreambuf_iterator<char>(remarks), {}};
-  std::filesystem::remove(file);
-  std::filesystem::remove(file + ".out");
+  const std::string said = tests::read_file(file + ".out");
   return status == 0 ? said : said + " (exit code)";
 }
 
@@ -303,9 +299,7 @@ TEST(Metrics, the_manual_lists_every_family) {
   const std::string path = POSTERN_SOURCE_DIR "/docs/metrics.md";
   const std::string page = page_of(Metrics{MetricsSetup{}});
   if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << page;
-  std::ifstream stream(path);
-  const std::string written{std::istreambuf_iterator<char>(stream), {}};
-  EXPECT_TRUE(written == page) << "run POSTERN_WRITE_DOCS=1 telemetry_test";
+  EXPECT_TRUE(tests::read_file(path) == page) << "run POSTERN_WRITE_DOCS=1 telemetry_test";
 }
 
 TEST(Metrics, a_listener_counts_its_connections_sessions_and_messages) {

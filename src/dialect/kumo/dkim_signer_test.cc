@@ -1,10 +1,10 @@
 #include "dialect/kumo/dkim_signer.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <gmock/gmock.h>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
 
 namespace postern::dialect::kumo {
@@ -32,11 +32,9 @@ constexpr const char* message =
 class Signing : public testing::Hooks {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "postern-sign-XXXXXX").string();
-    folder_ = ::mkdtemp(name.data());
-    write("rsa.pem", rsa().private_pem().reveal());
-    write("ed.pem", ed25519().private_pem().reveal());
-    options_.path = (folder_ / "policy.lua").string();
+    folder_.write("rsa.pem", rsa().private_pem().reveal());
+    folder_.write("ed.pem", ed25519().private_pem().reveal());
+    options_.path = folder_.file("policy.lua");
     // Of the library that reads headers, what these messages need.
     options_.header_text.addresses = [](std::string_view raw) {
       std::vector<HeaderText::Address> found;
@@ -48,11 +46,7 @@ class Signing : public testing::Hooks {
     receive(message);
     recipients({"bob"});
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
   std::string failure(const std::string& text) {
     options_.text = text;
     const auto loaded = Policy::load(options_, world_);
@@ -93,7 +87,7 @@ class Signing : public testing::Hooks {
     return found;
   }
 
-  std::filesystem::path folder_;
+  tests::TemporaryFolder folder_;
 };
 
 TEST_F(Signing, a_receiver_finds_the_signature_good) {
@@ -237,7 +231,7 @@ TEST_F(Signing, the_record_has_no_key_and_the_decision_is_made_again_without_one
   EXPECT_THAT(policy_->definition(), Not(HasSubstr(line)));
   EXPECT_FALSE(decision_.script.empty());
   EXPECT_THAT(decision_.script, Not(HasSubstr(line)));
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   const auto again = load_definition(json::parse(policy_->definition()).as_object());
   ASSERT_TRUE(again) << again.error().message;
   evidence_.script_answers = decision_.script;
@@ -264,11 +258,12 @@ TEST_F(Signing, a_key_that_stands_in_the_policy_is_crossed_out_in_its_definition
 }
 
 TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
-  write("dkim.toml",
-        "[base]\nselector = 's1'\nadditional_signatures = ['esp']\nheaders = ['From', 'Subject']\n"
-        "[domain.'example.com']\nfilename = 'rsa.pem'\nover_sign = true\n"
-        "[signature.esp]\ndomain = 'example.com'\nselector = 's2'\nalgo = 'ed25519'\n"
-        "filename = 'ed.pem'\npolicy = 'OnlyIfMissingDomainBlock'\n");
+  folder_.write(
+      "dkim.toml",
+      "[base]\nselector = 's1'\nadditional_signatures = ['esp']\nheaders = ['From', 'Subject']\n"
+      "[domain.'example.com']\nfilename = 'rsa.pem'\nover_sign = true\n"
+      "[signature.esp]\ndomain = 'example.com'\nselector = 's2'\nalgo = 'ed25519'\n"
+      "filename = 'ed.pem'\npolicy = 'OnlyIfMissingDomainBlock'\n");
   const std::string text =
       "local signer = require('policy-extras.dkim_sign'):setup { 'dkim.toml' }\n"
       "kumo.on('smtp_server_message_received', function(msg) signer(msg) end)";
@@ -293,7 +288,7 @@ TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
 
 TEST_F(Signing, the_helper_checks_its_files_when_the_policy_loads) {
   const auto with = [&](const std::string& toml) {
-    write("dkim.toml", toml);
+    folder_.write("dkim.toml", toml);
     return failure("require('policy-extras.dkim_sign'):setup { 'dkim.toml' }");
   };
   EXPECT_EQ(with(""), "");

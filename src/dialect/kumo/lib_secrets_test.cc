@@ -1,9 +1,8 @@
 #include "dialect/kumo/lib_secrets.h"
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
@@ -13,21 +12,19 @@ namespace {
 
 struct LibSecrets : ::testing::Test {
   LibSecrets() {
-    std::filesystem::create_directories(folder + "/policy");
-    std::ofstream(folder + "/policy/key.txt", std::ios::binary) << "file-secret\n";
-    std::ofstream(folder + "/outside.txt") << "outside";
+    folder.write("policy/key.txt", "file-secret\n");
+    folder.write("outside.txt", "outside");
     setenv("VAULT_ADDR", "http://vault.example:8200", 1);
     setenv("VAULT_TOKEN", "hvs.from-environment", 1);
   }
   ~LibSecrets() override {
-    std::filesystem::remove_all(folder);
     unsetenv("VAULT_ADDR");
     unsetenv("VAULT_TOKEN");
   }
 
-  std::string folder = ::testing::TempDir() + "lib_secrets." + std::to_string(getpid());
+  tests::TemporaryFolder folder;
   testing::Library library{{secrets_functions(), log_functions()},
-                           {.directory = folder + "/policy", .roots = {}}};
+                           {.directory = folder.file("policy"), .roots = {}}};
 };
 
 TEST_F(LibSecrets, files_and_inline_keys) {

@@ -1,6 +1,5 @@
-#include <filesystem>
-#include <fstream>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
 
@@ -10,12 +9,8 @@ namespace {
 using ::testing::HasSubstr;
 
 struct LibSerde : ::testing::Test {
-  LibSerde() { std::filesystem::create_directories(folder); }
-  ~LibSerde() override { std::filesystem::remove_all(folder); }
-  void write(const char* name, const char* text) { std::ofstream(folder + "/" + name) << text; }
-
-  std::string folder = ::testing::TempDir() + "lib_serde." + std::to_string(getpid());
-  testing::Library library{{serde_functions()}, {.directory = folder, .roots = {}}};
+  tests::TemporaryFolder folder;
+  testing::Library library{{serde_functions()}, {.directory = folder.path(), .roots = {}}};
 };
 
 TEST_F(LibSerde, reads) {
@@ -36,10 +31,10 @@ TEST_F(LibSerde, reads) {
 }
 
 TEST_F(LibSerde, reads_files_that_may_be_read) {
-  write("a.json", "// head\n{\"a\": 1}");
-  write("a.toml", "a = 2");
-  write("bad.json", "{\n\"a\": 1,\n}");
-  write("bad.toml", "a = 1\nb = \n");
+  folder.write("a.json", "// head\n{\"a\": 1}");
+  folder.write("a.toml", "a = 2");
+  folder.write("bad.json", "{\n\"a\": 1,\n}");
+  folder.write("bad.toml", "a = 1\nb = \n");
   library.expect({
       {"result(kumo.json_load 'a.json'.a, kumo.serde.toml_load 'a.toml'.a)", "1 2"},
       {"kumo.json_load '/etc/passwd'",

@@ -1,9 +1,9 @@
 #include <sqlite3.h>
 
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/sqlite_connection.h"
@@ -21,9 +21,8 @@ class Nobody final : public policy::Gatherer {
 
 struct LibSqlite : ::testing::Test {
   LibSqlite() {
-    std::filesystem::create_directories(folder);
     sqlite3* raw = nullptr;
-    EXPECT_EQ(sqlite3_open((folder + "/auth.db").c_str(), &raw), SQLITE_OK);
+    EXPECT_EQ(sqlite3_open(folder.file("auth.db").c_str(), &raw), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(raw,
                            "create table auth (user text, pass text, role text, quota real);"
                            "insert into auth values ('scott', 'tiger', 'sender', 10.5);"
@@ -33,7 +32,6 @@ struct LibSqlite : ::testing::Test {
               SQLITE_OK);
     sqlite3_close(raw);
   }
-  ~LibSqlite() override { std::filesystem::remove_all(folder); }
 
   /// With `db` open.
   std::string answer(const std::string& text, script::Limits limits = {}) {
@@ -53,8 +51,8 @@ struct LibSqlite : ::testing::Test {
     return count;
   }
 
-  std::string folder = ::testing::TempDir() + "lib_sqlite." + std::to_string(getpid());
-  testing::Library library{{sqlite_functions()}, {.directory = folder, .roots = {}}};
+  tests::TemporaryFolder folder;
+  testing::Library library{{sqlite_functions()}, {.directory = folder.path(), .roots = {}}};
 };
 
 TEST_F(LibSqlite, results_are_counts_lists_and_rows) {
@@ -119,27 +117,27 @@ TEST_F(LibSqlite, files_are_read_only_and_not_created) {
   expect({
       {"db:execute 'delete from auth'",
        "error: policy.lua:1: sqlite: attempt to write a readonly database"},
-      {"sqlite.open 'nowhere.db'", "error: policy.lua:1: sqlite: cannot open " + folder +
-                                       "/nowhere.db: No such file or directory"},
+      {"sqlite.open 'nowhere.db'", "error: policy.lua:1: sqlite: cannot open " +
+                                       folder.file("nowhere.db") + ": No such file or directory"},
       {"sqlite.open('nowhere.db', 500, 'rw')", "error: policy.lua:1: sqlite: cannot open " +
-                                                   folder +
-                                                   "/nowhere.db: No such file or directory"},
+                                                   folder.file("nowhere.db") +
+                                                   ": No such file or directory"},
       {"sqlite.open '.'",
-       "error: policy.lua:1: sqlite: cannot open " + folder + "/.: it is no file"},
+       "error: policy.lua:1: sqlite: cannot open " + folder.file(".") + ": it is no file"},
       {"sqlite.open('auth.db', 500, 'w')", "error: policy.lua:1: sqlite: the mode is 'ro' or 'rw'"},
       {"sqlite.open('auth.db', -1)",
        "error: policy.lua:1: sqlite: busy_ms is a number of milliseconds, 60000 at most"},
       {"sqlite.open ''", "error: policy.lua:1: sqlite: a path is expected"},
       {"result(#db:execute 'select user from auth')", "3"},
-      {"local rw = sqlite.open('" + folder +
-           "/auth.db', 100, 'rw') "
+      {"local rw = sqlite.open('" + folder.file("auth.db") +
+           "', 100, 'rw') "
            "result(rw:execute(\"update auth set quota = 1\"), rw:execute 'create table t (x)', "
            "rw:execute \"delete from auth where user = 'amy'\", #db:execute 'select user from "
            "auth')",
        "3 0 1 2"},
   });
-  EXPECT_FALSE(std::filesystem::exists(folder + "/nowhere.db"));
-  std::ofstream(folder + "/text.db") << std::string(1000, 'x');
+  EXPECT_FALSE(std::filesystem::exists(folder.file("nowhere.db")));
+  folder.write("text.db", std::string(1000, 'x'));
   EXPECT_THAT(answer("sqlite.open 'text.db':execute 'select 1 from t'"),
               HasSubstr("file is not a database"));
 }
@@ -148,7 +146,7 @@ TEST_F(LibSqlite, a_connection_has_one_file) {
   const auto denied = ::testing::AnyOf("error: policy.lua:1: sqlite: not authorized",
                                        "error: policy.lua:1: sqlite: authorization denied");
   for (const char* file : {"made.db", "auth.db"}) {
-    const std::string path = "'" + folder + "/" + file + "'";
+    const std::string path = "'" + folder.file(file) + "'";
     for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
       for (const std::string& sql :
            std::vector<std::string>{"attach " + path + " as x", "vacuum into " + path}) {
@@ -159,7 +157,7 @@ TEST_F(LibSqlite, a_connection_has_one_file) {
     }
   }
   EXPECT_THAT(answer("db:execute('attach ? as x', 'made.db')"), denied);
-  EXPECT_FALSE(std::filesystem::exists(folder + "/made.db"));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("made.db")));
   expect({{"local rw = sqlite.open('auth.db', 9, 'rw') result(rw:execute 'vacuum')", "0"},
           {"local m = sqlite.open ':memory:' m:execute \"attach ':memory:' as x\" result(m:execute "
            "'create table x.t (a)')",
@@ -200,7 +198,7 @@ TEST_F(LibSqlite, work_and_results_are_bounded) {
 
 TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
   sqlite3* other = nullptr;
-  ASSERT_EQ(sqlite3_open((folder + "/auth.db").c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open(folder.file("auth.db").c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "begin exclusive", nullptr, nullptr, nullptr), SQLITE_OK);
   const auto began = std::chrono::steady_clock::now();
   EXPECT_EQ(library.answer("require 'sqlite'.open('auth.db', 50):execute 'select 1 from auth'"),

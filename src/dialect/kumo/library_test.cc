@@ -2,10 +2,10 @@
 
 #include <sqlite3.h>
 
-#include <filesystem>
 #include <regex>
 #include <set>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/lib_test.h"
 
 namespace postern::dialect::kumo {
@@ -53,10 +53,9 @@ class AlwaysThere final : public policy::Gatherer {
 };
 
 TEST(Library, a_script_runs_again_from_its_record) {
-  const std::string folder = ::testing::TempDir() + "library." + std::to_string(getpid());
-  std::filesystem::create_directories(folder);
+  const tests::TemporaryFolder folder;
   sqlite3* raw = nullptr;
-  ASSERT_EQ(sqlite3_open((folder + "/a.db").c_str(), &raw), SQLITE_OK);
+  ASSERT_EQ(sqlite3_open(folder.file("a.db").c_str(), &raw), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(raw,
                          "create table t (a, b); insert into t values (null, 1), (null, 2), "
                          "('x', 3)",
@@ -66,7 +65,7 @@ TEST(Library, a_script_runs_again_from_its_record) {
   policy::Evidence evidence;
   AlwaysThere gatherer;
   Context context{.evidence = evidence, .gatherer = gatherer};
-  testing::Library all(library(), {.directory = folder, .roots = {}});
+  testing::Library all(library(), {.directory = folder.path(), .roots = {}});
   all.context = &context;
   const char* scripts[] = {
       "local d = require 'sqlite'.open 'a.db' local r = d:execute 'select a from t' "
@@ -91,7 +90,6 @@ TEST(Library, a_script_runs_again_from_its_record) {
     EXPECT_NE(all.first, "") << text;
     EXPECT_EQ(again, all.first) << text;
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST(Library, a_secret_is_left_out_of_a_record_however_it_is_written) {

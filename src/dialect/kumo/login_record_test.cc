@@ -3,12 +3,10 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
-#include <unistd.h>
-
 #include <filesystem>
-#include <fstream>
 #include <thread>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/hooks_test.h"
 #include "dialect/rederive.h"
 #include "policy/record.h"
@@ -25,17 +23,15 @@ constexpr std::string_view right = "correct horse";
 class LoginRecord : public testing::Hooks {
  protected:
   LoginRecord() {
-    std::filesystem::create_directories(folder_);
-    options_.path = folder_ + "/policy.lua";
+    options_.path = folder_.file("policy.lua");
     put("create table auth (user text, pass text, pin integer, salt text, hash text, flag text);"
         "insert into auth values ('scott', 'correct horse', 4711, 'NaCl',"
         " '7d5f5b2a0e0f4f1f0a', 'active');");
   }
-  ~LoginRecord() override { std::filesystem::remove_all(folder_); }
 
   void put(const std::string& sql) {
     sqlite3* raw = nullptr;
-    EXPECT_EQ(sqlite3_open((folder_ + "/auth.db").c_str(), &raw), SQLITE_OK);
+    EXPECT_EQ(sqlite3_open(folder_.file("auth.db").c_str(), &raw), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(raw, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(raw);
   }
@@ -105,7 +101,7 @@ class LoginRecord : public testing::Hooks {
     return text.empty() ? "same" : text;
   }
 
-  std::string folder_ = ::testing::TempDir() + "login_record." + std::to_string(getpid());
+  tests::TemporaryFolder folder_;
   policy::Trace trace_;
   std::string kept_;  ///< all that a record and its definitions hold
 };
@@ -167,9 +163,9 @@ TEST_F(LoginRecord, comes_out_the_same_without_password_and_stores) {
   for (const auto& one : cases) {
     options_.limits.instructions = 200'000;
     EXPECT_EQ(login(with_row(one.body), one.password), one.word) << one.body;
-    std::filesystem::rename(folder_ + "/auth.db", folder_ + "/away.db");
+    std::filesystem::rename(folder_.file("auth.db"), folder_.file("away.db"));
     EXPECT_EQ(again(), "same") << one.body;
-    std::filesystem::rename(folder_ + "/away.db", folder_ + "/auth.db");
+    std::filesystem::rename(folder_.file("away.db"), folder_.file("auth.db"));
     if (one.password != "x")
       EXPECT_THAT(trace_.decisions[0].login->script, Not(HasSubstr(one.password)));
     if (one.body.find("correct") == std::string::npos) {
@@ -290,11 +286,11 @@ TEST_F(LoginRecord, what_the_policy_drew_while_it_loaded) {
 }
 
 TEST_F(LoginRecord, files_that_a_hook_reads) {
-  std::ofstream(folder_ + "/users.json") << R"({"scott": {"pass": "correct horse"}})";
+  const std::string users = folder_.write("users.json", R"({"scott": {"pass": "correct horse"}})");
   const std::string text =
-      hook("return kumo.serde.json_load('" + folder_ + "/users.json')[authc].pass == password");
+      hook("return kumo.serde.json_load('" + users + "')[authc].pass == password");
   EXPECT_EQ(login(text), "accepted");
-  std::filesystem::remove(folder_ + "/users.json");
+  std::filesystem::remove(users);
   EXPECT_EQ(again(), "same");
   EXPECT_THAT(kept_, Not(HasSubstr("correct horse")));
   EXPECT_EQ(login(text), "later");

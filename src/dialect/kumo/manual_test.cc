@@ -6,11 +6,11 @@
 #include <fstream>
 #include <regex>
 #include <set>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/events.h"
 #include "script/state.h"
 #include "script/test_world.h"
@@ -19,13 +19,6 @@ namespace postern::dialect::kumo {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string text_of(const fs::path& path) {
-  std::ifstream file(path);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 /// The generated files by their paths in the repository.
 std::map<std::string, std::string> generated() {
@@ -44,7 +37,8 @@ TEST(LuaManual, generated_files_are_current) {
     }
   }
   for (const auto& [path, text] : files) {
-    EXPECT_TRUE(text_of(top / path) == text) << path << ": run POSTERN_WRITE_DOCS=1 dialect_test";
+    EXPECT_TRUE(tests::read_file(top / path) == text)
+        << path << ": run POSTERN_WRITE_DOCS=1 dialect_test";
   }
   for (const auto& entry : fs::recursive_directory_iterator(top / "share/lua")) {
     if (entry.is_directory()) continue;

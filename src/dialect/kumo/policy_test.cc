@@ -1,7 +1,6 @@
 #include "dialect/kumo/policy.h"
 
 #include <filesystem>
-#include <fstream>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -10,6 +9,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "script/test_world.h"
 
 namespace postern::dialect::kumo {
@@ -19,18 +19,8 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 struct PolicyFile : ::testing::Test {
-  void SetUp() override {
-    folder_ = std::filesystem::temp_directory_path() / "postern-policy-test-XXXXXX";
-    std::string name = folder_.string();
-    folder_ = ::mkdtemp(name.data());
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  void write(const std::string& name, const std::string& text) {
-    std::ofstream(folder_ / name) << text;
-  }
   tl::expected<std::shared_ptr<const Policy>, script::Raised> load(const std::string& text) {
-    PolicyOptions options{.path = (folder_ / "policy.lua").string(), .text = text};
+    PolicyOptions options{.path = folder_.file("policy.lua"), .text = text};
     options.run = [](Task<void> task) {
       boost::asio::io_context loop;
       boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);
@@ -39,13 +29,14 @@ struct PolicyFile : ::testing::Test {
     return Policy::load(std::move(options), world_);
   }
 
-  std::filesystem::path folder_;
+  tests::TemporaryFolder folder_;
   script::testing::TestWorld world_;
 };
 
 TEST_F(PolicyFile, ItsDefinitionHasItsDataFilesAndNoneOfItsSecrets) {
-  write("password.txt", "file-secret\n");
-  write("queue.toml", "tenant_header = 'X-Tenant'\n[tenant.one]\nrequire_authz = ['scott']\n");
+  folder_.write("password.txt", "file-secret\n");
+  folder_.write("queue.toml",
+                "tenant_header = 'X-Tenant'\n[tenant.one]\nrequire_authz = ['scott']\n");
   const auto policy = load(
       "local secret = kumo.secrets.load 'password.txt'\n"
       "local queue = require('policy-extras.queue'):setup { 'queue.toml' }\n"
@@ -55,7 +46,7 @@ TEST_F(PolicyFile, ItsDefinitionHasItsDataFilesAndNoneOfItsSecrets) {
   EXPECT_THAT(definition, HasSubstr("X-Tenant"));
   EXPECT_THAT(definition, Not(HasSubstr("file-secret")));
 
-  std::filesystem::remove_all(folder_);
+  std::filesystem::remove_all(folder_.path());
   const auto again = load_definition(json::parse(definition).as_object());
   ASSERT_TRUE(again) << again.error().message;
   EXPECT_TRUE((*again)->handles(events::received));
@@ -63,7 +54,7 @@ TEST_F(PolicyFile, ItsDefinitionHasItsDataFilesAndNoneOfItsSecrets) {
 }
 
 TEST_F(PolicyFile, NamesThatAreNowhereAreWarnedOfInModulesToo) {
-  write("rules.lua", "return function(sender)\n  kumo.rejekt(550, sender.email)\nend\n");
+  folder_.write("rules.lua", "return function(sender)\n  kumo.rejekt(550, sender.email)\nend\n");
   const auto policy = load(
       "local rules = require 'rules'\n"
       "kumo.on('smtp_server_mail_from', function(s) if s.x then kumo.strin.trim('') end end)");

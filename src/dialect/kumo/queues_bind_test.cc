@@ -2,13 +2,13 @@
 // test's script.
 #include "dialect/kumo/queues_bind.h"
 
-#include <filesystem>
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json/serialize.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/kumo/domain_map_bind.h"
 #include "script/state.h"
 #include "script/test_world.h"
@@ -48,20 +48,13 @@ constexpr std::string_view prelude =
 
 class Helpers : public ::testing::Test {
  protected:
-  Helpers() : folder_(std::filesystem::temp_directory_path() / "postern_helpers_XXXXXX") {
-    std::string name = folder_.string();
-    folder_ = mkdtemp(name.data());
+  Helpers() {
     setup_ = {.tables = {queues_functions(), domain_map_functions(), test_functions},
               .modules = {{"policy-extras.queue", queue_module_text()},
                           {"policy-extras.listener_domains", listener_domains_module_text()}},
               .globals = {"kumo", "t"},
-              .files = {.directory = folder_.string(), .roots = {}}};
+              .files = {.directory = folder_.path(), .roots = {}}};
     answers.clear();
-  }
-  ~Helpers() override { std::filesystem::remove_all(folder_); }
-
-  void write(const std::string& name, std::string_view text) {
-    std::ofstream(folder_ / name) << text;
   }
   /// What the policy said, or "error: ...".
   std::string run(const std::string& policy) {
@@ -72,7 +65,7 @@ class Helpers : public ::testing::Test {
     return raised ? "error: " + raised->message : answers;
   }
 
-  std::filesystem::path folder_;
+  tests::TemporaryFolder folder_;
   script::Setup setup_;
   script::testing::TestWorld world_;
 };
@@ -88,7 +81,7 @@ egress_pool = 'p'
 )";
 
 TEST_F(Helpers, a_message_gets_its_tenant_or_a_refusal) {
-  write("queue.toml", tenants);
+  folder_.write("queue.toml", tenants);
   const std::string policy = R"(
 local helper = require('policy-extras.queue'):setup { 'queue.toml' }
 local function try(headers, meta)
@@ -122,7 +115,7 @@ end
 }
 
 TEST_F(Helpers, hidden_names_are_in_the_log_alone) {
-  write("queue.toml", std::string("hide_tenant_names = true\n") + tenants);
+  folder_.write("queue.toml", std::string("hide_tenant_names = true\n") + tenants);
   EXPECT_EQ(run("local h = require('policy-extras.queue'):setup { 'queue.toml' } "
                 "t.say(select(2, pcall(h.apply, h, message({['X-Tenant'] = 'mytenant'}))))"),
             "log: tenant 'mytenant' requires SMTP AUTH 550 5.7.1 not authorized to send as this "
@@ -130,7 +123,7 @@ TEST_F(Helpers, hidden_names_are_in_the_log_alone) {
 }
 
 TEST_F(Helpers, tables_stand_for_files_and_later_ones_replace_lists) {
-  write("queue.json", R"({ // comment
+  folder_.write("queue.json", R"({ // comment
     "tenant_header": "X-Tenant", "tenant": { "a": { "require_authz": ["scott", "amy"] } } })");
   EXPECT_EQ(
       run("local h = require('policy-extras.queue'):setup_with_options { skip_queue_config_hook"
@@ -142,10 +135,10 @@ TEST_F(Helpers, tables_stand_for_files_and_later_ones_replace_lists) {
 }
 
 TEST_F(Helpers, a_mistake_stops_the_load_at_its_place) {
-  write("queue.toml", "tenant_header = 'X-Tenant'\n[tenant.'a'\n");
-  write("typo.toml", "[tenant.a]\nrequire_auhtz = []\n");
-  write("queue.json", "{\n// comment\n\"a\": 1,\n}\n");
-  write("domains.toml", "['a.example']\nrelay_too = true\n");
+  folder_.write("queue.toml", "tenant_header = 'X-Tenant'\n[tenant.'a'\n");
+  folder_.write("typo.toml", "[tenant.a]\nrequire_auhtz = []\n");
+  folder_.write("queue.json", "{\n// comment\n\"a\": 1,\n}\n");
+  folder_.write("domains.toml", "['a.example']\nrelay_too = true\n");
   const struct {
     std::string policy, error;
   } cases[] = {
@@ -156,8 +149,8 @@ TEST_F(Helpers, a_mistake_stops_the_load_at_its_place) {
        "local x = q:setup_with_options { file_names = {} }",
        "error: policy.lua:3: the queue helper has already been configured"},
       {"\nrequire('policy-extras.queue'):setup { 'queue.toml' }", "error: queue.toml:2: "},
-      {"\nrequire('policy-extras.queue'):setup { '" + folder_.string() + "/queue.json' }",
-       "error: " + folder_.string() + "/queue.json:4: "},
+      {"\nrequire('policy-extras.queue'):setup { '" + folder_.file("queue.json") + "' }",
+       "error: " + folder_.file("queue.json") + ":4: "},
       {"\nrequire('policy-extras.queue'):setup { 'typo.toml' }",
        "error: typo.toml:2: `tenant.a.require_auhtz` is no known key; did you mean "
        "`require_authz`?"},
@@ -182,8 +175,8 @@ TEST_F(Helpers, a_mistake_stops_the_load_at_its_place) {
 }
 
 TEST_F(Helpers, open_tenants_are_warned_of_at_load) {
-  write("queue.toml",
-        "tenant_header = 'X-Tenant'\n[tenant.open]\n[tenant.a]\nrequire_authz=['b']\n");
+  folder_.write("queue.toml",
+                "tenant_header = 'X-Tenant'\n[tenant.open]\n[tenant.a]\nrequire_authz=['b']\n");
   EXPECT_EQ(run("local x = require('policy-extras.queue'):setup { 'queue.toml' }"), "");
   EXPECT_THAT(world_.lines,
               ElementsAre("debug queue.toml:4 tenant `a` is for `b`",
@@ -192,8 +185,9 @@ TEST_F(Helpers, open_tenants_are_warned_of_at_load) {
 }
 
 TEST_F(Helpers, listener_domains_answer_for_a_connection) {
-  write("domains.toml",
-        "['example.com']\nrelay_to = true\n['send.example']\nrelay_from_authz = ['john']\n");
+  folder_.write(
+      "domains.toml",
+      "['example.com']\nrelay_to = true\n['send.example']\nrelay_from_authz = ['john']\n");
   const std::string policy =
       "local f = require('policy-extras.listener_domains'):setup { 'domains.toml' } "
       "local function try(domain, meta) meta.received_from = '192.0.2.7:4000' "
@@ -252,7 +246,7 @@ std::map<std::string, std::string> examples_of(const std::string& page) {
 TEST_F(Helpers, the_examples_of_the_manual_work) {
   const auto examples = examples_of("lua-tenants.md");
   ASSERT_EQ(examples.size(), 7u);
-  for (const auto& [name, text] : examples) write(name, text);
+  for (const auto& [name, text] : examples) folder_.write(name, text);
   EXPECT_EQ(run(examples.at("policy.lua")), "");
   EXPECT_EQ(run(examples.at("relay.lua")), "");
   EXPECT_THAT(world_.lines, ElementsAre("debug queue.toml:10 tenant `mytenant` is for `scott`"));

@@ -1,13 +1,12 @@
 // Plays lint.json of tests/suites/restrictions: fifty configurations and what a linter has to say.
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <set>
-#include <sstream>
 
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/restrictions/lint_report.h"
 
 namespace postern::dialect::restrictions {
@@ -15,15 +14,9 @@ namespace {
 
 namespace json = boost::json;
 
-json::value read_file(const std::string& path) {
-  std::ifstream in(path);
-  if (!in) throw std::runtime_error("cannot read " + path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return json::parse(text.str());
+json::value read_suite(const std::string& path) {
+  return json::parse(tests::read_file(POSTERN_SOURCE_DIR "/" + path));
 }
-
-json::value read_suite(const std::string& path) { return read_file(POSTERN_SOURCE_DIR "/" + path); }
 
 /// "hash:@t" names a table of the case; it is put where the path would be.
 struct Case {
@@ -129,7 +122,7 @@ void judge_real(const json::object& base, const json::object& test, const json::
 const json::value& real_configurations() {
   static const json::value suite = [] {
     const char* file = std::getenv("POSTERN_REAL_CONFIGURATIONS");
-    return file == nullptr ? json::value() : read_file(file);
+    return file == nullptr ? json::value() : json::parse(tests::read_file(file));
   }();
   return suite;
 }

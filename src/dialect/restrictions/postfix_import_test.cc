@@ -1,14 +1,12 @@
 #include "dialect/restrictions/postfix_import.h"
 
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/toml.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/postfix_import_parts.h"
@@ -373,10 +371,7 @@ std::map<std::string, std::string> real_main_cfs() {
   std::map<std::string, std::string> configurations;
   const char* file = std::getenv("POSTERN_REAL_CONFIGURATIONS");
   if (file == nullptr) return configurations;
-  std::ifstream in(file);
-  std::stringstream text;
-  text << in.rdbuf();
-  const boost::json::value suite = boost::json::parse(text.str());
+  const boost::json::value suite = boost::json::parse(tests::read_file(file));
   for (const auto& one : suite.at("cases").as_array()) {
     configurations[one.at("origin_id").as_string().c_str()] = one.at("main_cf").as_string().c_str();
   }

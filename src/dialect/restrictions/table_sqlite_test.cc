@@ -1,10 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
-#include <unistd.h>
 
-#include <filesystem>
-
+#include "base/temporary_folder_test.h"
 #include "dialect/restrictions/table_test_support.h"
 
 namespace postern::dialect::restrictions {
@@ -15,8 +13,6 @@ using testing::HasSubstr;
 class SqliteTable : public ::testing::Test {
  protected:
   SqliteTable() {
-    char name[] = "/tmp/postern-table-XXXXXX";
-    directory_ = mkdtemp(name);
     sqlite3* handle = nullptr;
     sqlite3_open(path().c_str(), &handle);
     EXPECT_EQ(sqlite3_exec(handle,
@@ -30,9 +26,8 @@ class SqliteTable : public ::testing::Test {
               SQLITE_OK);
     sqlite3_close(handle);
   }
-  ~SqliteTable() override { std::filesystem::remove_all(directory_); }
 
-  std::string path() const { return directory_ + "/access.db"; }
+  std::string path() const { return folder_.file("access.db"); }
   Texts texts(const std::string& more) const {
     return {{"/c", fmt::format("# a comment\ndbpath = {}\n{}", path(), more)},
             {"/plain", "dbpath = " + path() + "\nquery = SELECT v FROM access WHERE k = '%s'\n"}};
@@ -54,7 +49,7 @@ class SqliteTable : public ::testing::Test {
     return table ? "opened" : table.error().message;
   }
 
-  std::string directory_;
+  tests::TemporaryFolder folder_;
 };
 
 TEST_F(SqliteTable, finds_what_the_query_selects) {

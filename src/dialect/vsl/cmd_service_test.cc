@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <pwd.h>
+#include <unistd.h>
 
 #include <thread>
 
@@ -37,12 +38,12 @@ TEST_F(CmdServiceTest, a_command_answers_by_its_code) {
 }
 
 TEST_F(CmdServiceTest, a_command_that_takes_too_long_is_killed_with_all_it_started) {
-  program("hang", "sleep 100 & echo $! > " + folder + "/child; wait");
+  program("hang", "sleep 100 & echo $! > " + folder.file("child") + "; wait");
   ASSERT_EQ(declare("cmd", "", "'command', 'hang', 'timeout', '200ms'"), "");
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_EQ(ask("'run'"), killed(9));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20));
-  const pid_t child = std::stoi(read("child"));
+  const pid_t child = std::stoi(tests::read_file(folder.file("child")));
   for (int i = 0; i < 500 && fs::exists("/proc/" + std::to_string(child)); ++i) {
     // Whoever inherits it may take a while to bury it.
     std::ifstream in("/proc/" + std::to_string(child) + "/stat");
@@ -69,7 +70,7 @@ TEST_F(CmdServiceTest, the_time_of_the_rule_is_a_limit_too) {
 
 TEST_F(CmdServiceTest, a_command_gets_nothing_of_ours) {
   setenv("POSTERN_TEST_SECRET", "x", 1);
-  const int open_file = open((folder + "/held").c_str(), O_RDWR | O_CREAT, 0600);
+  const int open_file = open(folder.file("held").c_str(), O_RDWR | O_CREAT, 0600);
   program("look",
           "[ -z \"$POSTERN_TEST_SECRET\" ] || exit 1\n"
           "[ \"$PATH\" = /usr/local/bin:/usr/bin:/bin ] || exit 2\n"
@@ -86,28 +87,30 @@ TEST_F(CmdServiceTest, a_command_gets_nothing_of_ours) {
 }
 
 TEST_F(CmdServiceTest, arguments_are_never_shell) {
-  program("count", "[ $# = 1 ] && [ \"$1\" = '; touch " + folder + "/owned #' ] && exit 0; exit 1");
+  program("count",
+          "[ $# = 1 ] && [ \"$1\" = '; touch " + folder.file("owned") + " #' ] && exit 0; exit 1");
   ASSERT_EQ(declare("cmd", "", "'command', 'count'"), "");
-  EXPECT_EQ(ask("'run', array.of('; touch " + folder + "/owned #')"), exited(0));
-  EXPECT_FALSE(fs::exists(folder + "/owned"));
+  EXPECT_EQ(ask("'run', array.of('; touch " + folder.file("owned") + " #')"), exited(0));
+  EXPECT_FALSE(fs::exists(folder.file("owned")));
 }
 
 TEST_F(CmdServiceTest, only_what_the_configuration_lists_is_run) {
   program("scan", "exit 3");
   program("true", "exit 4");
-  scene.site.allowed_commands = {folder + "/scan", "false", "no-such-program", "/none/gone"};
+  scene.site.allowed_commands = {folder.file("scan"), "false", "no-such-program", "/none/gone"};
+  const std::string around = "../" + fs::path(folder.path()).filename().string() + "/scan";
   struct {
     std::string command;
     std::string answer;
   } const cases[] = {
       {"scan", exited(3)},
-      {folder + "/scan", exited(3)},
+      {folder.file("scan"), exited(3)},
       {"false", exited(1)},
       {"true", "error: command 'true' is not allowed"},
-      {folder + "/true", "error: command '" + folder + "/true' is not allowed"},
+      {folder.file("true"), "error: command '" + folder.file("true") + "' is not allowed"},
       {"/bin/false", "error: command '/bin/false' is not allowed"},
       {"./scan", "error: command './scan' is not allowed"},
-      {"../policy/scan", "error: command '../policy/scan' is not allowed"},
+      {around, "error: command '" + around + "' is not allowed"},
       {"no-such-program",
        "error: command 'no-such-program' is in none of "
        "/usr/local/bin:/usr/bin:/bin"},
@@ -143,7 +146,8 @@ TEST_F(CmdServiceTest, many_commands_run_at_a_time) {
 }
 
 TEST_F(CmdServiceTest, a_wait_that_is_given_up_leaves_no_process) {
-  program("hang", "echo $$ > " + folder + "/pid; exec sleep 100");
+  const std::string pid = folder.write("pid", "");
+  program("hang", "echo $$ > " + pid + "; exec sleep 100");
   {
     boost::asio::io_context loop;
     script::Call call(script->world, {}, &scene.context);
@@ -151,9 +155,9 @@ TEST_F(CmdServiceTest, a_wait_that_is_given_up_leaves_no_process) {
     const ServicePtr hang = make_service(call, "hang", "cmd", "", options);
     boost::asio::co_spawn(loop, hang->call(call, "run", {}),
                           [](std::exception_ptr, const Value&) {});
-    while (read("pid").empty()) loop.run_for(std::chrono::milliseconds(10));
+    while (tests::read_file(pid).empty()) loop.run_for(std::chrono::milliseconds(10));
   }
-  EXPECT_FALSE(fs::exists("/proc/" + std::to_string(std::stoi(read("pid")))));
+  EXPECT_FALSE(fs::exists("/proc/" + std::to_string(std::stoi(tests::read_file(pid)))));
 }
 
 }  // namespace

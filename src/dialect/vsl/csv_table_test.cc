@@ -1,15 +1,14 @@
 #include "dialect/vsl/csv_table.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dialect::vsl {
 namespace {
@@ -70,22 +69,11 @@ TEST(Csv, what_is_written_is_read_again) {
 }
 
 struct CsvTableTest : ::testing::Test {
-  CsvTableTest() {
-    char name[] = "/tmp/postern-csv-XXXXXX";
-    directory = mkdtemp(name);
-    path = directory + "/people.csv";
-    write("john,doe,jd@example.com\njo,short,x\n");
-  }
-  ~CsvTableTest() override { fs::remove_all(directory); }
-  void write(const std::string& text) const { std::ofstream(path, std::ios::binary) << text; }
-  std::string text() const {
-    std::ifstream in(path, std::ios::binary);
-    std::ostringstream out;
-    out << in.rdbuf();
-    return out.str();
-  }
-  std::string directory;
-  std::string path;
+  void write(const std::string& text) const { folder.write("people.csv", text); }
+  std::string text() const { return tests::read_file(path); }
+
+  tests::TemporaryFolder folder;
+  const std::string path = folder.write("people.csv", "john,doe,jd@example.com\njo,short,x\n");
 };
 
 TEST_F(CsvTableTest, finds_the_first_row_of_exactly_that_key) {
@@ -148,7 +136,7 @@ TEST_F(CsvTableTest, the_file_keeps_its_rights) {
   struct stat status{};
   ASSERT_EQ(stat(path.c_str(), &status), 0);
   EXPECT_EQ(status.st_mode & 0777, 0640u);
-  EXPECT_EQ(std::distance(fs::directory_iterator(directory), fs::directory_iterator()), 1)
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()), 1)
       << "nothing is left beside it";
 }
 

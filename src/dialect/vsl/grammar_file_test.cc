@@ -2,12 +2,11 @@
 // lexer knows.
 #include <gtest/gtest.h>
 
-#include <fstream>
 #include <set>
-#include <sstream>
 
 #include <boost/json.hpp>
 
+#include "base/temporary_folder_test.h"
 #include "base/text.h"
 #include "dialect/restrictions/regex.h"
 #include "dialect/vsl/compiler.h"
@@ -17,9 +16,8 @@ namespace postern::dialect::vsl {
 namespace {
 
 boost::json::object grammar() {
-  std::stringstream text;
-  text << std::ifstream(POSTERN_SOURCE_DIR "/share/editors/vsl.tmLanguage.json").rdbuf();
-  return boost::json::parse(text.str()).as_object();
+  const auto path = POSTERN_SOURCE_DIR "/share/editors/vsl.tmLanguage.json";
+  return boost::json::parse(tests::read_file(path)).as_object();
 }
 
 restrictions::RegexOptions options() {

@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dialect::vsl {
 namespace {
@@ -14,30 +14,13 @@ namespace fs = std::filesystem;
 using Texts = std::map<std::string, std::string>;
 
 /// A policy directory on disk with a folder beside it that scripts must not reach.
-class Folder {
- public:
+struct Folder : tests::TemporaryFolder {
   explicit Folder(const Texts& files) {
-    std::string pattern = (fs::temp_directory_path() / "vsl-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-    fs::create_directories(policy());
-    for (const auto& [name, text] : files) {
-      const fs::path path = policy() / name;
-      fs::create_directories(path.parent_path());
-      std::ofstream(path, std::ios::binary) << text;
-    }
+    for (const auto& [name, text] : files) write("policy/" + name, text);
   }
-  ~Folder() { fs::remove_all(root_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  fs::path policy() const { return root_ / "policy"; }
-  fs::path root() const { return root_; }
   tl::expected<Sources, std::vector<Mistake>> load() const {
-    return load_sources("main.vsl", read_directory(policy().string()));
+    return load_sources("main.vsl", read_directory(file("policy")));
   }
-
- private:
-  fs::path root_;
 };
 
 tl::expected<Sources, std::vector<Mistake>> load(Texts files) {
@@ -93,11 +76,11 @@ TEST(VslLoader, ReadsTheSameFromARecord) {
 
 TEST(VslLoader, KeepsImportsBelowThePolicyDirectory) {
   const Folder folder({{"main.vsl", ""}, {"inside.vsl", "const a = 1;"}, {"lib/x.vsl", ""}});
-  std::ofstream(folder.root() / "secret.vsl") << "const secret = 1;";
-  fs::create_symlink(folder.root() / "secret.vsl", folder.policy() / "out.vsl");
-  fs::create_symlink(folder.policy() / "inside.vsl", folder.policy() / "in.vsl");
-  fs::create_directory_symlink(folder.root(), folder.policy() / "up");
-  const std::string absolute = (folder.root() / "secret").string();
+  fs::create_symlink(folder.write("secret.vsl", "const secret = 1;"),
+                     folder.file("policy/out.vsl"));
+  fs::create_symlink(folder.file("policy/inside.vsl"), folder.file("policy/in.vsl"));
+  fs::create_directory_symlink(folder.path(), folder.file("policy/up"));
+  const std::string absolute = folder.file("secret");
   const struct {
     std::string path;
     std::string wanted;
@@ -124,7 +107,7 @@ TEST(VslLoader, KeepsImportsBelowThePolicyDirectory) {
       {"inside.vsl\\x00", "main.vsl:1:8: there is no module `inside.vsl\\x00`\n"},
   };
   for (const auto& one : cases) {
-    std::ofstream(folder.policy() / "main.vsl") << "import \"" << one.path << "\" as a;";
+    folder.write("policy/main.vsl", "import \"" + one.path + "\" as a;");
     EXPECT_EQ(mistakes(folder.load()), one.wanted) << one.path;
   }
 }

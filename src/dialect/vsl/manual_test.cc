@@ -2,9 +2,10 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 
 #include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dialect::vsl {
 namespace {
@@ -12,8 +13,7 @@ namespace {
 TEST(VslManual, the_page_is_current) {
   const std::string path = std::string(POSTERN_SOURCE_DIR) + "/docs/vsl-api.md";
   if (std::getenv("POSTERN_WRITE_DOCS") != nullptr) std::ofstream(path) << api_manual();
-  std::ifstream file(path);
-  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  const std::string text = tests::read_file(path);
   EXPECT_TRUE(text == api_manual()) << path << ": run POSTERN_WRITE_DOCS=1 dialect_test";
   EXPECT_GT(text.size(), 5000u);
 }

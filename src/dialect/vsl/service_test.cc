@@ -14,7 +14,7 @@ using testing::ServiceTest;
 using ::testing::StartsWith;
 
 TEST_F(ServiceTest, what_is_declared_wrong_is_said) {
-  write("people.csv", "a,b\n");
+  folder.write("people.csv", "a,b\n");
   struct {
     std::string kind;
     std::string content;
@@ -64,13 +64,13 @@ TEST_F(ServiceTest, what_is_declared_wrong_is_said) {
                 AllOf(StartsWith("error: "), HasSubstr(c.error)))
         << c.kind << ":" << c.content << " " << c.options;
   }
-  write("bad.csv", "a,\"b\n");
+  folder.write("bad.csv", "a,\"b\n");
   EXPECT_THAT(declare("db", "csv", "'connector', 'bad.csv'"),
               HasSubstr("line 1: a quote is not closed"));
 }
 
 TEST_F(ServiceTest, services_are_asked_in_directives_alone_and_know_their_methods) {
-  write("people.csv", "a,b\n");
+  folder.write("people.csv", "a,b\n");
   ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv'"), "");
   EXPECT_THAT(script->answer("vsl.call_service(s, 'get', 'a')", nullptr),
               HasSubstr("only available inside a rule"));
@@ -99,7 +99,7 @@ TEST_F(ServiceTest, the_address_of_a_delegator_is_kept) {
 }
 
 TEST_F(ServiceTest, a_table_is_asked_and_changed) {
-  write("people.csv", "john,doe,jd@example.com\njo,short,x\n");
+  folder.write("people.csv", "john,doe,jd@example.com\njo,short,x\n");
   ASSERT_EQ(declare("db", "csv",
                     "'connector', 'people.csv', 'access', 'O_RDWR', 'refresh', 'always', "
                     "'delimiter', ','"),
@@ -111,7 +111,8 @@ TEST_F(ServiceTest, a_table_is_asked_and_changed) {
   EXPECT_EQ(ask("'db_query', obj.of('address', 'a@sender.example')"),
             R"(["a@sender.example", "new", "42"])");
   EXPECT_EQ(ask("'get', 'jo'"), "[]");
-  EXPECT_EQ(read("people.csv"), "john,doe,jd@example.com\na@sender.example,new,42\n");
+  EXPECT_EQ(tests::read_file(folder.file("people.csv")),
+            "john,doe,jd@example.com\na@sender.example,new,42\n");
   for (const char* wrong :
        {"'set', 'x'", "'set', array.of()", "'set', array.of(map.of())", "'get', array.of('x')"}) {
     EXPECT_THAT(ask(wrong), StartsWith("error: ")) << wrong;
@@ -119,7 +120,7 @@ TEST_F(ServiceTest, a_table_is_asked_and_changed) {
 }
 
 TEST_F(ServiceTest, a_table_is_read_or_written_as_declared) {
-  write("people.csv", "john,doe\n");
+  folder.write("people.csv", "john,doe\n");
   ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv', 'access', 'O_RDONLY'"), "");
   EXPECT_EQ(ask("'get', 'john'"), R"(["john", "doe"])");
   EXPECT_EQ(ask("'set', array.of('x')"), "error: the database is read-only");
@@ -127,13 +128,13 @@ TEST_F(ServiceTest, a_table_is_read_or_written_as_declared) {
   ASSERT_EQ(declare("db", "csv", "'connector', 'people.csv', 'access', 'O_WRONLY'"), "");
   EXPECT_EQ(ask("'get', 'john'"), "error: the database is write-only");
   EXPECT_EQ(ask("'db_add', array.of('x')"), "()");
-  EXPECT_EQ(read("people.csv"), "john,doe\nx\n");
+  EXPECT_EQ(tests::read_file(folder.file("people.csv")), "john,doe\nx\n");
 }
 
 struct SqliteTest : ServiceTest {
   SqliteTest() {
     sqlite3* raw = nullptr;
-    EXPECT_EQ(sqlite3_open((folder + "/grey.db").c_str(), &raw), SQLITE_OK);
+    EXPECT_EQ(sqlite3_open(folder.file("grey.db").c_str(), &raw), SQLITE_OK);
     EXPECT_EQ(sqlite3_exec(raw,
                            "create table seen (who text, n integer, share real, note text);"
                            "insert into seen values ('ann', 3, 0.5, null), ('bob', 1, 2, 'x');",
@@ -183,7 +184,7 @@ TEST_F(SqliteTest, a_statement_has_its_time) {
 }
 
 TEST_F(SqliteTest, a_record_answers_without_asking) {
-  write("people.csv", "john,doe\n");
+  folder.write("people.csv", "john,doe\n");
   program("scan", "exit 5");
   std::vector<script::Told> told;
   const std::string text =
@@ -201,10 +202,10 @@ TEST_F(SqliteTest, a_record_answers_without_asking) {
     told = call.told();
   }
   EXPECT_EQ(first, R"([["ann", "x"], 5, [["3"], ["1"]]])");
-  fs::remove_all(folder);
+  fs::remove_all(folder.path());
   scene.site.allowed_commands.clear();
   testing::Script replay({service_functions()},
-                         {.directory = folder,
+                         {.directory = folder.path(),
                           .roots = {},
                           .seen = nullptr,
                           .given = std::make_shared<const script::Files::Texts>()});

@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <vector>
 
 #include <boost/json.hpp>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dialect::vsl {
 
@@ -42,10 +42,8 @@ inline std::vector<SuiteCase> suite_cases() {
   std::vector<SuiteCase> cases;
   for (const auto& entry :
        std::filesystem::directory_iterator(POSTERN_SOURCE_DIR "/tests/suites/vsl/cases")) {
-    std::stringstream text;
-    text << std::ifstream(entry.path(), std::ios::binary).rdbuf();
     SuiteCase one{.id = entry.path().stem().string(),
-                  .members = boost::json::parse(text.str()).as_object(),
+                  .members = boost::json::parse(tests::read_file(entry.path())).as_object(),
                   .files = nullptr};
     one.files = suite_files(one.members.at("scripts").as_object());
     cases.push_back(std::move(one));

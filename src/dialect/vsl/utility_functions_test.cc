@@ -1,7 +1,7 @@
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/vsl/app_files.h"
 #include "dialect/vsl/functions_test.h"
 
@@ -108,19 +108,16 @@ TEST_F(UtilityFunctions, shows_the_configuration) {
 
 struct VslFiles : UtilityFunctions {
   VslFiles() {
-    root = fs::path(::testing::TempDir()) / ("vsl_files_" + std::to_string(::getpid()));
-    fs::create_directories(root / "app");
-    site.app_directory = root / "app";
+    site.app_directory = root.file("app");
+    fs::create_directory(site.app_directory);
     outside.text = "Subject: x\r\n\r\nbody\r\n";
     accept("jane");
     at(Stage::message);
   }
-  ~VslFiles() override { fs::remove_all(root); }
   std::string text_of(const std::string& name) const {
-    std::ifstream file(root / "app" / name, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    return tests::read_file(root.file("app/" + name));
   }
-  fs::path root;
+  tests::TemporaryFolder root;
 };
 
 TEST_F(VslFiles, messages_are_written) {
@@ -137,12 +134,13 @@ TEST_F(VslFiles, messages_are_written) {
 
 TEST_F(VslFiles, a_decision_that_is_made_again_writes_nothing) {
   EXPECT_EQ(answer_twice("vsl.write('once') r(true)"), "true");
-  EXPECT_EQ(std::distance(fs::directory_iterator(root / "app/once"), fs::directory_iterator()), 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(root.file("app/once")), fs::directory_iterator()),
+            1);
 }
 
 TEST_F(VslFiles, nothing_is_written_elsewhere) {
-  fs::create_directories(root / "other");
-  fs::create_directory_symlink(root / "other", root / "app/link");
+  fs::create_directory(root.file("other"));
+  fs::create_directory_symlink(root.file("other"), root.file("app/link"));
   EXPECT_EQ(answer("vsl.write('../other')"), "error: `../other` is not below the app directory");
   EXPECT_EQ(answer("vsl.write('a/../../other')"),
             "error: `a/../../other` is not below the app directory");
@@ -150,10 +148,10 @@ TEST_F(VslFiles, nothing_is_written_elsewhere) {
   EXPECT_EQ(answer("vsl.dump('a\\0b')"), "error: `a\\x00b` is not below the app directory");
   EXPECT_THAT(answer("vsl.write('link')"), HasSubstr("error: cannot write "));
   EXPECT_THAT(answer("vsl.write('link/x')"), HasSubstr("error: cannot write "));
-  EXPECT_TRUE(fs::is_empty(root / "other"));
+  EXPECT_TRUE(fs::is_empty(root.file("other")));
   site.app_directory.clear();
   EXPECT_EQ(answer("vsl.write('a')"), "error: no app directory is configured for files");
-  site.app_directory = root / "missing";
+  site.app_directory = root.file("missing");
   EXPECT_THAT(answer("vsl.write('a')"), HasSubstr("No such file or directory"));
 }
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <boost/json.hpp>
-#include <fstream>
-#include <iterator>
+
+#include "base/temporary_folder_test.h"
 
 namespace postern::dialect::webhook {
 namespace {
@@ -49,12 +49,10 @@ std::string sentence(const Parsed<WebhookWrite>& write, std::string_view field) 
 }
 
 TEST(TargetUrl, the_attack_suite_at_save_time) {
-  std::ifstream file(POSTERN_SOURCE_DIR "/tests/suites/attacks/ssrf.json");
-  ASSERT_TRUE(file) << "tests/suites/attacks/ssrf.json";
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   const TargetRules http{.allow_http = true};
   int played = 0;
-  const json::value suite = json::parse(text);
+  const json::value suite =
+      json::parse(tests::read_file(POSTERN_SOURCE_DIR "/tests/suites/attacks/ssrf.json"));
   for (const json::value& entry : suite.at("cases").as_array()) {
     const json::object& one = entry.as_object();
     // What names resolve to is judged when the connection is made.

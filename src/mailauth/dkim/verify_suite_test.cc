@@ -1,8 +1,7 @@
-#include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "mailauth/dkim/sign.h"
 #include "mailauth/dkim/verify.h"
 #include "mailauth/suite_zone_test.h"
@@ -10,13 +9,7 @@
 namespace mailauth::dkim {
 namespace {
 
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  EXPECT_TRUE(file) << path;
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+using postern::tests::read_file;
 
 bool accepts(const boost::json::array& words, std::string_view word) {
   return std::any_of(words.begin(), words.end(),
