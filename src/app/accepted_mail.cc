@@ -108,7 +108,8 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
 
 struct AcceptedMail::Accepted {
   std::vector<spool::Mail> mails;
-  std::string words;  ///< of the 250
+  std::string words;   ///< of the 250
+  bool named = false;  ///< they name a mail for hosts, which has the message's own id
 };
 
 namespace {
@@ -219,7 +220,7 @@ std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Rec
 
 spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                                           Time received) const {
-  spool::Envelope envelope{.id = new_ulid(),
+  spool::Envelope envelope{.id = evidence.message_id,
                            .received = received,
                            .smtputf8 = evidence.smtputf8,
                            .require_tls = evidence.require_tls,
@@ -281,6 +282,8 @@ Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling
   if (settings_.discards) co_return smtp::Reply{.code = 0};
   spool::Envelope envelope = envelope_of(*copy.evidence, ruling, received);
   if (envelope.recipients.empty()) co_return smtp::Reply{.code = 0};
+  // Of copies that differ the first has the id that hooks knew.
+  if (accepted_mail.named || envelope.id.empty()) envelope.id = new_ulid();
 
   const Result<std::string_view> octets = copy.message->view();
   if (!octets) co_return reply_of_spool(octets.error());
@@ -297,7 +300,7 @@ Task<smtp::Reply> AcceptedMail::for_hosts(const Copy& copy, const Ruling& ruling
     }
     co_return reply_of_spool({Fault::permanent, body.error().message});
   }
-  accepted_mail.words = "queued as " + envelope.id;
+  if (!std::exchange(accepted_mail.named, true)) accepted_mail.words = "queued as " + envelope.id;
   accepted_mail.mails.push_back({.envelope = std::move(envelope), .body = std::move(*body)});
   co_return smtp::Reply{.code = 0};
 }

@@ -49,7 +49,7 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
   if (evidence.session.auth) record.auth_username = evidence.session.auth->username;
   if (evidence.message) record.size = evidence.message->size;
   record.smtp_code = decision.reply.code;
-  record.smtp_text = decision.reply.enhanced.to_string() + " " + decision.reply.text;
+  record.smtp_text = decision.reply.enhanced.to_string() + " " + decision.reply.shown();
   if (subject->route.policy) {
     record.policy_id = subject->route.policy->id;
     record.policy_version = subject->route.policy->version;

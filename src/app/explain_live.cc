@@ -219,6 +219,7 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
 
   Trace trace;
   trace.id = new_ulid();
+  evidence.message_id = new_ulid();
   trace.started = std::chrono::system_clock::now();
   const policy::Engine engine = engine_for(config);
   boost::asio::io_context loop(1);

@@ -178,6 +178,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
 
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
+  evidence_.message_id = new_ulid();
   evidence_.reverse_path = std::move(event.reverse_path);
   evidence_.declared_size = event.size.value_or(0);
   evidence_.smtputf8 = event.smtputf8;

@@ -26,7 +26,7 @@ void Transaction::log_refusal(const policy::Decision& decision) {
       .field("stage", policy::to_string(decision.stage))
       .field("code", decision.reply.code)
       .field("enhanced_code", decision.reply.enhanced.to_string())
-      .field("reply", decision.reply.text)
+      .field("reply", decision.reply.shown())
       .field("duration_ms", decision.took);
   if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
   if (evidence_.session.auth) line.field("auth_id", evidence_.session.auth->username);
@@ -60,7 +60,7 @@ void Transaction::log_accepted(const smtp::Reply& reply) {
       .field("rcpt_to", evidence_.recipients.front().address.text())
       .field("recipients", evidence_.recipients.size())
       .field("code", reply.code)
-      .field("reply", reply.text)
+      .field("reply", reply.shown())
       .field("bytes", message_ ? message_->body.size() : 0);
   if (const auto& webhook = evidence_.recipients.front().route.webhook) {
     line.field("webhook", webhook->id);

@@ -50,6 +50,7 @@ Result<Transport> transport_of(std::string_view text) {
 }
 
 void Evidence::reset_transaction() {
+  message_id.clear();
   reverse_path.reset();
   declared_size = 0;
   smtputf8 = body_8bitmime = require_tls = false;

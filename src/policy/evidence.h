@@ -134,6 +134,7 @@ struct Evidence {
   SessionFacts session;
 
   // One transaction.
+  std::string message_id;  ///< ULID; what the reply to the data says the mail is queued as
   std::optional<mail::Mailbox> reverse_path;  ///< nullopt after MAIL is the null reverse-path
   std::uint64_t declared_size = 0;
   bool smtputf8 = false;

@@ -126,7 +126,7 @@ class Writer {
     begin(name);
     out_.field("code", given.code);
     if (given.enhanced.present()) out_.field("enhanced", given.enhanced.to_string());
-    bytes("text", given.text);
+    bytes("text", given.shown());
     out_.end_object();
   }
 

@@ -10,18 +10,17 @@
 namespace postern::script {
 
 std::string Call::redacted(std::string text) const {
-  for (const std::string& secret : secrets_) {
-    for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
-      text.replace(at, secret.size(), "<redacted>");
-      at += 10;
-    }
+  const std::vector<std::string_view> secrets(secrets_.begin(), secrets_.end());
+  const std::vector<Range> ranges = ranges_of(secrets, text);
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    text.replace(range->begin, range->end - range->begin, "<redacted>");
   }
   return text;
 }
 
 void Call::keep_secret(std::string text) {
   withheld_.keep_secret(text);
-  if (text.size() < 4) return;
+  if (text.empty()) return;
   // In logs values are JSON, where it may look otherwise.
   std::string quoted = json::serialize(json::string(text));
   quoted = quoted.substr(1, quoted.size() - 2);
@@ -48,10 +47,13 @@ std::string Call::redacted_error(std::string text) const {
   return text;
 }
 
-std::vector<std::string> Call::secrets_in(std::string_view text) const {
+std::vector<std::string> Call::secrets_in(const json::value& value) const {
   std::vector<std::string> found;
+  if (secrets_.empty()) return found;
+  const std::string text = json::serialize(value);
   for (const std::string& secret : secrets_) {
-    if (text.find(secret) != std::string_view::npos) found.push_back(secret);
+    const std::string_view one[] = {secret};
+    if (!ranges_of(one, text).empty()) found.push_back(secret);
   }
   return found;
 }
@@ -144,6 +146,13 @@ bool Call::derives(std::string_view function, const std::vector<std::string_view
                                [&](std::string_view text) { return withheld_.touches(text); });
   };
   return told_by(function, look, Source::facts).as_bool();
+}
+
+void Call::keep_derived(const std::vector<std::string_view>& texts, std::string_view result) {
+  if (std::ranges::any_of(texts,
+                          [&](std::string_view text) { return withheld_.touches_secret(text); })) {
+    keep_secret(std::string(result));
+  }
 }
 
 /// SplitMix64: quick, and as good as a policy needs; what must not be guessed comes from kumo.uuid.

@@ -62,8 +62,8 @@ class Call {
     return static_cast<T*>(context_);
   }
 
-  /// From now on `text` is left out of this call's record, logs and errors. Texts under four octets
-  /// are too short to be told from others in logs.
+  /// From now on `text` is left out of this call's record, logs and errors; under four octets where
+  /// it is a word of its own.
   void keep_secret(std::string text);
   /// The same with a name of its own in records.
   void keep_secret_as(std::string text, std::string name);
@@ -72,8 +72,8 @@ class Call {
   /// The same of an error that ends the call, which its trace shows: in a call that judges a login
   /// without what stores said either.
   std::string redacted_error(std::string text) const;
-  /// Those of this call's secrets that stand in a text.
-  std::vector<std::string> secrets_in(std::string_view text) const;
+  /// Those of this call's secrets that stand in a value.
+  std::vector<std::string> secrets_in(const json::value& value) const;
 
   /// The call judges a login: its record holds nothing of what stores said.
   void judge_login(Withheld::Login login) { withheld_.judge_login(std::move(login)); }
@@ -137,6 +137,8 @@ class Call {
   /// Whether a result that follows from these texts alone would differ when a login is judged
   /// again, for something withheld is among them: then it is recorded like an answer.
   bool derives(std::string_view function, const std::vector<std::string_view>& texts);
+  /// What a function made of texts is a secret, too, if one of them is or is a part of one.
+  void keep_derived(const std::vector<std::string_view>& texts, std::string_view result);
   /// What derives() costs, in steps of about an instruction.
   std::uint64_t cost_of_deriving() const;
 

@@ -133,7 +133,7 @@ int finish(lua_State* L) {
   MemoValue value;
   try {
     value = value_of(L, 3);
-    value.secrets = call.secrets_in(json::serialize(value.data));
+    value.secrets = call.secrets_in(value.data);
   } catch (const std::exception& error) {
     end({.value = std::nullopt, .thrown = nullptr, .trouble = error.what()});
     throw;

@@ -330,6 +330,9 @@ int derive(lua_State* L, int (*body)(lua_State*)) {
   }
   try {
     const int count = body(L);
+    if (count > 0 && lua_type(L, -count) == LUA_TSTRING) {
+      call->keep_derived(texts, text_at(L, -count));
+    }
     if (call->records()) {
       call->tell(name, results_of(L, count, Keys::typed), Source::store, Keys::typed);
     }

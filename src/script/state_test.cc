@@ -193,6 +193,13 @@ TEST_F(Script, SecretsStayOutOfErrorsAndLogs) {
   EXPECT_THAT(world.lines, ::testing::ElementsAre("info policy.lua:2 the <redacted>"));
 }
 
+TEST_F(Script, ASecretInAnotherLeavesNoRestAndAShortOneIsAWord) {
+  run("t.hide 'tige' t.hide 'tiger-nightingale' t.hide 'zq9'\n"
+      "print('tiger-nightingale', 'zq9', 'azq9')");
+  EXPECT_THAT(world.lines,
+              ::testing::ElementsAre("info policy.lua:2 <redacted>\t<redacted>\tazq9"));
+}
+
 TEST_F(Script, FunctionsThatWaitSuspendTheScriptWherever) {
   const std::pair<const char*, const char*> cases[] = {
       {"t.result(t.wait('a', 1), t.wait('b', 0))", R"("a" "b")"},

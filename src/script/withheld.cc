@@ -45,7 +45,33 @@ std::string text_of(double number) {
   return fmt::format("{:.14g}", number);
 }
 
+bool is_word_at(std::string_view text, std::size_t begin, std::size_t end) {
+  return (begin == 0 || !is_alnum(text[begin - 1])) && (end == text.size() || !is_alnum(text[end]));
+}
+
 }  // namespace
+
+std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text) {
+  std::vector<Range> found;
+  for (const std::string_view secret : secrets) {
+    if (secret.empty()) continue;
+    for (std::size_t at = text.find(secret); at != std::string_view::npos;
+         at = text.find(secret, at + 1)) {
+      const std::size_t end = at + secret.size();
+      if (secret.size() >= shortest_part || is_word_at(text, at, end)) found.push_back({at, end});
+    }
+  }
+  std::ranges::sort(found, {}, &Range::begin);
+  std::vector<Range> joined;
+  for (const Range& one : found) {
+    if (!joined.empty() && one.begin < joined.back().end) {
+      joined.back().end = std::max(joined.back().end, one.end);
+    } else {
+      joined.push_back(one);
+    }
+  }
+  return joined;
+}
 
 Withheld::Entry& Withheld::entry_of(std::string_view core) {
   const auto found = entries_.find(core);
@@ -101,13 +127,14 @@ bool Withheld::is_word_of_program(std::string_view text) const {
 
 /// `all`: not known secrets alone.
 std::string Withheld::parts_replaced(std::string text, bool all) {
-  for (auto& [secret, entry] : entries_) {
-    if (secret.size() < shortest_part || (!all && !entry.known)) continue;
-    for (std::size_t at = text.find(secret); at != std::string::npos;) {
-      const std::string name = "<" + name_of(secret) + ">";
-      text.replace(at, secret.size(), name);
-      at = text.find(secret, at + name.size());
-    }
+  std::vector<std::string_view> parts;
+  for (const auto& [part, entry] : entries_) {
+    if (entry.known || (all && part.size() >= shortest_part)) parts.push_back(part);
+  }
+  const std::vector<Range> ranges = ranges_of(parts, text);
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    const std::string part = text.substr(range->begin, range->end - range->begin);
+    text.replace(range->begin, part.size(), "<" + name_of(part) + ">");
   }
   return text;
 }
@@ -192,11 +219,15 @@ std::string Withheld::concealed(std::string text) {
   return parts_replaced(std::move(text), login_.has_value());
 }
 
-bool Withheld::touches(std::string_view text) const {
+bool Withheld::touches(std::string_view text) const { return touches(text, true); }
+bool Withheld::touches_secret(std::string_view text) const { return touches(text, false); }
+
+bool Withheld::touches(std::string_view text, bool all) const {
   if (text.empty()) return false;
   constexpr std::size_t shortest = shortest_part;
   const std::string wanted = lower(text);
   return std::ranges::any_of(entries_, [&](const auto& entry) {
+    if (!all && !entry.second.known) return false;
     const std::string& held = entry.second.low;
     if (held == wanted) return true;
     return (held.size() >= shortest && wanted.find(held) != std::string::npos) ||

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,15 @@ enum class Source {
 /// How keys of a table are written, see stack::data_at().
 enum class Keys { plain, typed };
 
+/// Where secrets stand in a text: ranges from begin to end, in order, those that overlap as one. A
+/// secret under four octets counts where it is a word of its own: elsewhere it cannot be told from
+/// the text around it.
+struct Range {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text);
+
 class Withheld {
  public:
   /// What is public in a call that judges a login. All outlive the call.
@@ -63,11 +73,14 @@ class Withheld {
   std::string concealed(std::string text);
   /// Whether the text is one that is withheld, or one is part of the other, in any case.
   bool touches(std::string_view text) const;
+  /// The same of a secret of any call.
+  bool touches_secret(std::string_view text) const;
   /// How many values touches() looks at.
   std::size_t size() const { return entries_.size(); }
 
  private:
   struct Walk;
+  bool touches(std::string_view text, bool all) const;
   struct Entry {
     std::string name;    ///< "withheld 3"; empty while it occurred nowhere
     std::string low;     ///< the value in small letters

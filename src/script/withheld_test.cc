@@ -81,6 +81,37 @@ TEST(Withheld, touches_what_is_withheld_and_parts_of_it) {
   for (const char* text : {"", "scott", "lion", "47"}) EXPECT_FALSE(withheld.touches(text)) << text;
 }
 
+TEST(Withheld, one_secret_in_another_leaves_no_rest) {
+  Withheld withheld;
+  withheld.keep_secret("tige");
+  withheld.keep_secret("tiger-nightingale");
+  withheld.keep_secret("gale-force");
+  EXPECT_EQ(withheld.concealed("a tiger-nightingale"), "a <withheld 1>");
+  EXPECT_EQ(withheld.concealed("tige, tiger-nightingale-force."), "<withheld 3>, <withheld 2>.");
+}
+
+TEST(RangesOf, overlapping_as_one_and_short_ones_as_words) {
+  const struct {
+    std::vector<std::string_view> secrets;
+    std::string_view text;
+    std::vector<std::pair<std::size_t, std::size_t>> found;
+  } cases[] = {
+      {{"tiger"}, "", {}},
+      {{""}, "tiger", {}},
+      {{"tiger"}, "tigertiger", {{0, 5}, {5, 10}}},
+      {{"tige", "tiger-cat", "cat-fish"}, "tiger-cat-fish tige", {{0, 14}, {15, 19}}},
+      {{"aaaa"}, "aaaaaa", {{0, 6}}},
+      {{"zq9"}, "zq9 azq9 zq9: (zq9) zq99", {{0, 3}, {9, 12}, {15, 18}}},
+  };
+  for (const auto& one : cases) {
+    std::vector<std::pair<std::size_t, std::size_t>> found;
+    for (const Range& range : ranges_of(one.secrets, one.text)) {
+      found.emplace_back(range.begin, range.end);
+    }
+    EXPECT_EQ(found, one.found) << one.text;
+  }
+}
+
 std::vector<Told> kept(const std::string& answer) { return {{.function = "f", .answer = answer}}; }
 
 TEST(StandIn, equal_values_are_equal_and_numbers_are_numbers) {

@@ -89,7 +89,7 @@ std::string Reply::to_wire() const {
 std::string Reply::to_string() const {
   std::string out = fmt::format("{:03} ", code);
   if (enhanced.present()) out += enhanced.to_string() + " ";
-  for (const char c : text) out += is_printable_ascii(c) ? c : is_space(c) ? ' ' : '?';
+  for (const char c : shown()) out += is_printable_ascii(c) ? c : is_space(c) ? ' ' : '?';
   return out;
 }
 

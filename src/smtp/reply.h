@@ -40,7 +40,10 @@ struct Reply {
   EnhancedCode enhanced;
   std::string text;
   After after = After::go_on;
+  std::string masked;  ///< where the text holds a secret: the text of logs and records
 
+  /// The text for all but the client.
+  const std::string& shown() const { return masked.empty() ? text : masked; }
   bool positive() const { return code < 400; }
   bool temporary() const { return code >= 400 && code < 500; }
   bool permanent() const { return code >= 500; }

@@ -17,6 +17,15 @@ TEST(Reply, is_one_line_with_its_enhanced_code) {
   EXPECT_TRUE((Reply{451, {4, 3, 0}, "later"}.temporary()));
 }
 
+TEST(Reply, a_secret_is_for_the_client_alone) {
+  Reply reply{550, {5, 7, 1}, "no tiger here"};
+  EXPECT_EQ(reply.shown(), "no tiger here");
+  reply.masked = "no <redacted> here";
+  EXPECT_EQ(reply.to_wire(), "550 5.7.1 no tiger here\r\n");
+  EXPECT_EQ(reply.to_string(), "550 5.7.1 no <redacted> here");
+  EXPECT_EQ(reply.shown(), "no <redacted> here");
+}
+
 TEST(Reply, has_as_many_lines_as_its_text) {
   EXPECT_EQ((Reply{250, {}, "mx.example.org\nSIZE 1\nPIPELINING"}.to_wire()),
             "250-mx.example.org\r\n250-SIZE 1\r\n250 PIPELINING\r\n");

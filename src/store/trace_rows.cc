@@ -42,7 +42,7 @@ void tell_reason(const policy::Trace& trace, TraceRow& row) {
   const policy::Step* step = settling ? policy::refusing_step(*settling) : nullptr;
   if (step != nullptr && is_foreign(*settling, row)) {
     row.layer = step->layer;
-    row.reason = cut(settling->reply.text);
+    row.reason = cut(settling->reply.shown());
   } else if (step != nullptr) {
     row.layer = step->layer;
     row.rule = step->check;
@@ -50,12 +50,12 @@ void tell_reason(const policy::Trace& trace, TraceRow& row) {
     row.reason = cut(step->verdict.detail);
   } else if (settling != nullptr) {
     row.layer = "gateway";  // the dialogue itself: a password that was wrong, a limit
-    row.reason = cut(settling->reply.text);
+    row.reason = cut(settling->reply.shown());
   } else if (trace.reply.code != 0 && !trace.reply.positive()) {
     // The policies had no objection: what was asked then, the webhook's endpoint for one, had.
     row.layer = "delivery";
     row.rule = "delivery";
-    row.reason = cut(trace.reply.text);
+    row.reason = cut(trace.reply.shown());
   }
 }
 

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/message.h"
+#include "dialect/kumo/recorded_values.h"
 #include "dialect/kumo/relay.h"
 #include "dialect/kumo/session.h"
 
@@ -125,7 +126,7 @@ class Judge {
  private:
   /// Of the message as the layers before left it.
   MessageDraft first_draft() {
-    MessageDraft all{.meta = all_of(context_)};
+    MessageDraft all{.meta = all_of(context_), .secrets = secret_values(*evidence_.session.script)};
     for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
     if (evidence_.copies.size() == 1) all.begin_with(evidence_.copies.front());
     return all;
@@ -174,6 +175,7 @@ class Judge {
   /// Recipients whose copies are the same stay together.
   void keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
+    copy.meta = recorded(draft);
     for (policy::ScriptCopy& other : evidence_.copies) {
       const std::vector<std::size_t> own = std::exchange(copy.recipients, other.recipients);
       const bool same = copy == other;
@@ -184,6 +186,11 @@ class Judge {
       return;
     }
     evidence_.copies.push_back(std::move(copy));
+  }
+
+  /// Nobody but who reads the record asks for them any more.
+  static json::object recorded(const MessageDraft& draft) {
+    return in_utf8(without_secrets(draft.meta, draft.secrets));
   }
 
   const Policy& policy_;
@@ -214,19 +221,14 @@ namespace {
 void remember_values(Evidence& evidence) {
   json::object& meta = evidence.session.script->meta;
   if (!evidence.offline) {
-    const SecretValues* secret = secret_values(*evidence.session.script);
-    json::object public_ones;
-    if (secret != nullptr) {
-      public_ones = meta;
-      for (const auto& [name, ignored] : secret->secrets) public_ones.erase(name);
-    }
-    const json::object& known = secret != nullptr ? public_ones : meta;
-    if (!known.empty()) evidence.script_record = json::serialize(known) + "\n";
+    if (meta.empty()) return;
+    evidence.script_record =
+        json::serialize(without_secrets(meta, secret_values(*evidence.session.script))) + "\n";
     return;
   }
   if (!evidence.script_answers.starts_with('{')) return;
   const std::size_t end = evidence.script_answers.find('\n');
-  const json::value values = json::parse(evidence.script_answers.substr(0, end));
+  const json::value values = script::parse_kept(evidence.script_answers.substr(0, end));
   for (const auto& [name, value] : values.as_object()) meta.insert_or_assign(name, value);
   evidence.script_answers.erase(0, end + 1);
 }

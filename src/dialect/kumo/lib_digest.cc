@@ -123,7 +123,11 @@ Made crc32(Call& call, Rest parts) {
 /// What is read off a digest: `read()`, which a login's record tells where it must.
 template <class Read>
 json::value of(Call& call, bool derived, Read read) {
-  return derived ? call.told_by("Digest", read) : read();
+  if (!derived) return read();
+  json::value value = call.told_by("Digest", read);
+  // A password may be guessed from what was made of it.
+  if (value.is_string()) call.keep_secret(std::string(value.get_string()));
+  return value;
 }
 
 template <Base base, Padding padding>

@@ -110,6 +110,16 @@ const std::string from_vault =
     "kumo.secrets.load { vault_mount = 'secret', vault_path = 'smtp-auth/' .. authc, "
     "vault_address = 'https://vault.example', vault_token = 'hvs.token-of-vault' }";
 
+TEST_F(LoginRecord, a_refusal_that_repeats_the_password_shows_it_to_the_client_alone) {
+  EXPECT_EQ(login(hook("kumo.reject(535, '5.7.8 not ' .. password .. ', '"
+                       " .. kumo.encode.base64_encode(password) .. '!')")),
+            "refused");
+  EXPECT_EQ(again(), "same");
+  EXPECT_THAT(kept_, HasSubstr("not <redacted>, <redacted>!"));
+  EXPECT_THAT(kept_, Not(HasSubstr("correct horse")));
+  EXPECT_THAT(kept_, Not(HasSubstr("Y29ycmVjdCBob3JzZQ==")));
+}
+
 TEST_F(LoginRecord, comes_out_the_same_without_password_and_stores) {
   const struct {
     std::string body, password, word;

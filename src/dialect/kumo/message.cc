@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/recorded_values.h"
 #include "mail/received.h"
 #include "script/only.h"
 
@@ -66,6 +67,11 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
+/// Of a decision that is made without a session of SMTP the session's.
+const std::string& id_of(const policy::Evidence& evidence) {
+  return evidence.message_id.empty() ? evidence.session.id : evidence.message_id;
+}
+
 /// The Received field as the message will bear it, but for its id, which the queue gives.
 std::string trace_of(const Context& context, const MessageDraft& draft) {
   const policy::Evidence& evidence = context.evidence;
@@ -79,7 +85,7 @@ std::string trace_of(const Context& context, const MessageDraft& draft) {
                                               .authenticated = session.auth.has_value(),
                                               .smtputf8 = evidence.smtputf8});
   if (session.tls) arrival.tls = session.tls->version + " " + session.tls->cipher;
-  arrival.id = session.id;
+  arrival.id = id_of(evidence);
   if (draft.recipients.size() == 1) {
     arrival.recipient = evidence.recipients.at(draft.recipients.front()).address;
   }
@@ -89,6 +95,7 @@ std::string trace_of(const Context& context, const MessageDraft& draft) {
 
 json::value get_meta(Call& call, Self, std::string name) {
   return call.told_by("get_meta", [&] {
+    know_secrets(draft_of(call).secrets, call, name);
     const json::value* found = draft_of(call).meta.if_contains(name);
     return found != nullptr ? *found : json::value();
   });
@@ -123,8 +130,9 @@ int recipient(lua_State* L) {
 }
 
 std::string id(Call& call, Self) {
-  const policy::Evidence& evidence = hook_of(call).evidence;
-  return evidence.session.id;
+  const json::value told = call.told_by(
+      "id", [&] { return json::value(id_of(hook_of(call).evidence)); }, script::Source::facts);
+  return std::string(told.as_string());
 }
 
 void set_sender(Call& call, Self, GivenAddress address) {
@@ -175,6 +183,8 @@ void set_meta_of(Call& call, const std::string& name, json::value value) {
            "the value of '" + name + "' must be a string");
   }
   demand(draft.meta.size() < 1000 || draft.meta.contains(name), "too many values in a message");
+  note_secrets(draft.secrets, call, name, value);
+  value = storable(std::move(value));
   if (value.is_null()) {
     draft.meta.erase(name);
   } else {

@@ -244,13 +244,6 @@ Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results
 Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
                               Context& context, Call& call) const {
   context.header_text = options_.header_text;
-  const auto& session = context.evidence.session.script;
-  const SecretValues* values = session ? secret_values(*session) : nullptr;
-  if (values != nullptr) {
-    for (const auto& [name, secrets] : values->secrets) {
-      for (const std::string& secret : secrets) call.keep_secret(secret);
-    }
-  }
   const bool offline = context.evidence.offline;
   Ran ran;
   try {

@@ -17,6 +17,8 @@ using script::demand;
 constexpr std::size_t longest_text = 8192;
 
 [[noreturn]] void refuse(const Call& call, smtp::Reply reply) {
+  if (std::string masked = call.redacted(reply.text); masked != reply.text)
+    reply.masked = std::move(masked);
   throw script::Throw{std::make_shared<Refusal>(std::move(reply), call.state().place())};
 }
 

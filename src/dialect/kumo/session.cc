@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/listener.h"
+#include "dialect/kumo/recorded_values.h"
 #include "script/only.h"
 
 namespace postern::dialect::kumo {
@@ -21,6 +22,7 @@ json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string 
   return call.told_by(
       "get_meta",
       [&]() -> json::value {
+        know_secrets(secret_values(session_of(call)), call, name);
         const json::object& meta = session_of(call).meta;
         if (const json::value* set = meta.if_contains(name)) return *set;
         return predefined(hook_of(call), name);
@@ -29,26 +31,22 @@ json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string 
 }
 
 constexpr std::string_view secrets_key = "lua secrets";
+struct KeptSecrets final : policy::ScriptTransaction {
+  SecretValues values;
+};
 
-void note_secrets(policy::ScriptSession& session, const std::string& name,
-                  std::vector<std::string> secrets) {
-  if (secrets.empty() && secret_values(session) == nullptr) return;
+SecretValues& secret_values(policy::ScriptSession& session) {
   auto& kept = session.kept[std::string(secrets_key)];
-  if (!kept) kept = std::make_shared<SecretValues>();
-  auto& all = static_cast<SecretValues&>(*kept).secrets;
-  if (secrets.empty()) {
-    all.erase(name);
-  } else {
-    all.insert_or_assign(name, std::move(secrets));
-  }
+  if (!kept) kept = std::make_shared<KeptSecrets>();
+  return static_cast<KeptSecrets&>(*kept).values;
 }
 
 void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, json::value value) {
   policy::ScriptSession& session = session_of(call);
   json::object& meta = session.meta;
   script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
-  note_secrets(session, name, call.secrets_in(json::serialize(value)));
-  meta.insert_or_assign(name, std::move(value));
+  note_secrets(secret_values(session), call, name, value);
+  meta.insert_or_assign(name, storable(std::move(value)));
 }
 
 json::value info_of(const policy::SessionFacts& session) {
@@ -90,7 +88,7 @@ const script::HostFunction functions[] = {
      "`reception_protocol`, `tls_cipher`, `tls_protocol_version`).",
      script::bind<&get_meta>},
     {"ConnMeta:set_meta", "name: string, value: any", "",
-     "Sets a value of the connection, any data; messages inherit it. Names of your own begin with "
+     "Sets a value of the connection, any data; messages inherit it, and records leave secrets out of it. Names of your own begin with "
      "`x_`.",
      script::bind<&set_meta>},
     {"ConnMeta:auth_info", "", "AuthInfo", "Who the client authenticated as.",
@@ -107,10 +105,27 @@ const script::HostFunction functions[] = {
 
 }  // namespace
 
-const SecretValues* secret_values(const policy::ScriptSession& session) {
+const SecretValues& secret_values(const policy::ScriptSession& session) {
+  static const SecretValues none;
   const auto found = session.kept.find(secrets_key);
-  return found == session.kept.end() ? nullptr
-                                     : static_cast<const SecretValues*>(found->second.get());
+  return found == session.kept.end() ? none
+                                     : static_cast<const KeptSecrets&>(*found->second).values;
+}
+
+void note_secrets(SecretValues& values, const script::Call& call, const std::string& name,
+                  const json::value& value) {
+  std::vector<std::string> secrets = call.secrets_in({name, value});
+  if (secrets.empty()) {
+    values.erase(name);
+  } else {
+    values.insert_or_assign(name, std::move(secrets));
+  }
+}
+
+void know_secrets(const SecretValues& values, script::Call& call, std::string_view name) {
+  const auto found = values.find(name);
+  if (found == values.end()) return;
+  for (const std::string& secret : found->second) call.keep_secret(secret);
 }
 
 json::value predefined(const Context& context, std::string_view name) {
@@ -153,10 +168,7 @@ json::object all_of(const Context& context) {
   for (const std::string_view name : names) {
     if (json::value value = predefined(context, name); !value.is_null()) all.emplace(name, value);
   }
-  const policy::ScriptSession& session = *context.evidence.session.script;
-  const SecretValues* secret = secret_values(session);
-  for (const auto& [name, value] : session.meta) {
-    if (secret != nullptr && secret->secrets.contains(std::string_view(name))) continue;
+  for (const auto& [name, value] : context.evidence.session.script->meta) {
     all.insert_or_assign(name, value);
   }
   return all;

@@ -13,13 +13,16 @@ namespace postern::dialect::kumo {
 
 /// `conn_meta`. It has no state of its own: the session is that of the running hook.
 struct ConnMeta {};
-/// Values of the connection that hold secrets, by name: no record has them, no message inherits
-/// them, and later hooks of the session know that they are secret.
-struct SecretValues final : policy::ScriptTransaction {
-  std::map<std::string, std::vector<std::string>, std::less<>> secrets;
-};
-/// Null: there are none.
-const SecretValues* secret_values(const policy::ScriptSession& session);
+/// The secrets that values hold, by the value's name: records leave them out, and a hook that reads
+/// one knows that it is secret. What happens to look like one elsewhere stays as it is.
+using SecretValues = std::map<std::string, std::vector<std::string>, std::less<>>;
+/// Of conn_meta.
+const SecretValues& secret_values(const policy::ScriptSession& session);
+/// A value is set.
+void note_secrets(SecretValues& values, const script::Call& call, const std::string& name,
+                  const json::value& value);
+/// A value is read.
+void know_secrets(const SecretValues& values, script::Call& call, std::string_view name);
 
 /// A value that Postern knows of the session: "received_from", "authn_id". Null: none of that name.
 json::value predefined(const Context& context, std::string_view name);
