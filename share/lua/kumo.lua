@@ -59,12 +59,13 @@
 ---@field dmarc? boolean DMARC.
 ---@field arc? boolean The ARC chain.
 ---@field add_auth_results_header? boolean `false` leaves the message as it is.
+---@field server_id? string The name that the field is written under; else the listener's.
 ---@field resolver? string Accepted, without effect.
 
 ---What it found.
 ---@class MailAuthResults
----@field dkim? AuthenticationResult[] One for each signature.
----@field spf? SpfAnswer SPF of the envelope.
+---@field dkim? AuthenticationResult[] One for each signature; without a signature one that says `none`.
+---@field spf? AuthenticationResult SPF of the envelope.
 ---@field iprev? AuthenticationResult Whether the address has its name.
 ---@field smtp_auth? AuthenticationResult Whether the client authenticated.
 ---@field dmarc? AuthenticationResult DMARC.
@@ -1401,8 +1402,9 @@ function kumo.spf.check_host(domain, conn_meta, sender, resolver) end
 
 ---SPF of the message's envelope.
 ---@param message Message
+---@param resolver? string
 ---@return SpfAnswer
-function kumo.spf.check_msg(message) end
+function kumo.spf.check_msg(message, resolver) end
 
 ---@class kumo.postern
 kumo.postern = {}
@@ -1412,9 +1414,11 @@ kumo.postern = {}
 ---@return AuthenticationResult
 function kumo.postern.dmarc_verify(message) end
 
----Whether the client's address has a name that has the address (RFC 8601).
+---Whether the address, else the client's, has a name that has the address (RFC 8601).
+---@param ip? string
+---@param resolver? string
 ---@return AuthenticationResult
-function kumo.postern.iprev() end
+function kumo.postern.iprev(ip, resolver) end
 
 ---Whether the client authenticated.
 ---@return AuthenticationResult

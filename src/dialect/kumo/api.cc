@@ -63,6 +63,10 @@ constexpr script::HostFunction mail_auth_module[] = {
     {"policy-extras.mail_auth.check", "msg: Message, options?: MailAuthOptions", "MailAuthResults",
      "Checks who vouches for a message, and tells those behind in an Authentication-Results field.",
      nullptr},
+    {"policy-extras.mail_auth.iprev", "ip: string, resolver?: string", "AuthenticationResult",
+     "Whether an address has a name that has the address (RFC 8601).", nullptr},
+    {"policy-extras.mail_auth.iprev_msg", "msg: Message, resolver?: string", "AuthenticationResult",
+     "The same of the client that the message came from.", nullptr},
 };
 
 constexpr DataField result_fields[] = {
@@ -84,11 +88,13 @@ constexpr DataField mail_auth_option_fields[] = {
     {"dmarc?", "boolean", "DMARC."},
     {"arc?", "boolean", "The ARC chain."},
     {"add_auth_results_header?", "boolean", "`false` leaves the message as it is."},
+    {"server_id?", "string", "The name that the field is written under; else the listener's."},
     {"resolver?", "string", "Accepted, without effect."},
 };
 constexpr DataField mail_auth_result_fields[] = {
-    {"dkim?", "AuthenticationResult[]", "One for each signature."},
-    {"spf?", "SpfAnswer", "SPF of the envelope."},
+    {"dkim?", "AuthenticationResult[]",
+     "One for each signature; without a signature one that says `none`."},
+    {"spf?", "AuthenticationResult", "SPF of the envelope."},
     {"iprev?", "AuthenticationResult", "Whether the address has its name."},
     {"smtp_auth?", "AuthenticationResult", "Whether the client authenticated."},
     {"dmarc?", "AuthenticationResult", "DMARC."},
