@@ -22,21 +22,6 @@
 ---@field groups? string[] Groups of the client.
 ---@field peer_address? string Accepted, without effect.
 
----An address in a header field.
----@class HeaderAddress
----@field email string The whole address.
----@field name? string The display name, decoded.
----@field user string The local part.
----@field domain string The domain.
-
----The addresses of a header field.
----@class AddressHeader
----@field email string The first address.
----@field name? string Its display name, decoded; nil without one.
----@field user string Its local part.
----@field domain string Its domain.
----@field list HeaderAddress[] All addresses of the field.
-
 ---What came of one method (RFC 8601).
 ---@class AuthenticationResult
 ---@field method string `spf`, `dkim`, `dmarc`, `arc`, `iprev`, `auth`.
@@ -1291,19 +1276,6 @@ function Message:get_all_named_header_values(name) end
 ---@return string[][]
 function Message:get_all_headers() end
 
----The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.
----@param name string
----@return AddressHeader|nil
-function Message:get_address_header(name) end
-
----The addresses of From.
----@return AddressHeader|nil
-function Message:from_header() end
-
----The addresses of To.
----@return AddressHeader|nil
-function Message:to_header() end
-
 ---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
 ---list, whatever they begin with; without names all that begin with `X-`. Of several with one name
 ---the lowest, or with `first` the topmost.
@@ -1339,6 +1311,19 @@ function Message:get_data() end
 ---@param data string
 function Message:set_data(data) end
 
+---The addresses of the first field of that name; nil: there is none.
+---@param name string
+---@return AddressHeader|nil
+function Message:get_address_header(name) end
+
+---The addresses of From.
+---@return AddressHeader|nil
+function Message:from_header() end
+
+---The addresses of To.
+---@return AddressHeader|nil
+function Message:to_header() end
+
 ---Signs the message as it is now and puts the DKIM-Signature field in front. What is changed behind
 ---it breaks the signature. A signature that cannot be made is an error: such mail does not go
 ---unsigned.
@@ -1361,6 +1346,21 @@ function Message:arc_verify(resolver) end
 ---@param server_id string
 ---@param results AuthenticationResult[]
 function Message:add_authentication_results(server_id, results) end
+
+---@class AddressHeader
+---@field email string|nil The whole address; nil where there is only a name. Like `name`, `user` and `domain` it is an error unless the field is one address: not of several, of none, or of a group.
+---@field name string|nil The display name, decoded; nil without one.
+---@field user string The local part, without quotes.
+---@field domain string The domain.
+---@field list HeaderAddress[] All addresses of the field, those in groups too; empty of `undisclosed-recipients:;`.
+local AddressHeader = {}
+
+---@class HeaderAddress
+---@field email string|nil The whole address; nil where there is only a name.
+---@field name string|nil The display name, decoded; nil without one.
+---@field user string The local part, without quotes.
+---@field domain string The domain.
+local HeaderAddress = {}
 
 ---@class kumo.dkim
 kumo.dkim = {}

@@ -1,5 +1,6 @@
 #include "dialect/kumo/api.h"
 
+#include "dialect/kumo/address_header.h"
 #include "dialect/kumo/auth_results.h"
 #include "dialect/kumo/cidr_map_bind.h"
 #include "dialect/kumo/dkim_data.h"
@@ -113,19 +114,6 @@ constexpr DataField auth_info_fields[] = {
     {"groups?", "string[]", "Groups of the client."},
     {"peer_address?", "string", "Accepted, without effect."},
 };
-constexpr DataField address_fields[] = {
-    {"email", "string", "The whole address."},
-    {"name?", "string", "The display name, decoded."},
-    {"user", "string", "The local part."},
-    {"domain", "string", "The domain."},
-};
-constexpr DataField address_header_fields[] = {
-    {"email", "string", "The first address."},
-    {"name?", "string", "Its display name, decoded; nil without one."},
-    {"user", "string", "Its local part."},
-    {"domain", "string", "Its domain."},
-    {"list", "HeaderAddress[]", "All addresses of the field."},
-};
 constexpr DataField listener_domain_fields[] = {
     {"relay_to?", "boolean", "Whether mail for the domain is taken from everybody."},
     {"relay_from?", "string[]",
@@ -197,8 +185,6 @@ constexpr DataType types[] = {
      {}},
     {"AuthIdentity", "One of a client's names.", "", identity_fields},
     {"AuthInfo", "Who a client is, and for whom it may act.", "", auth_info_fields},
-    {"HeaderAddress", "An address in a header field.", "", address_fields},
-    {"AddressHeader", "The addresses of a header field.", "", address_header_fields},
     {"AuthenticationResult", "What came of one method (RFC 8601).", "", result_fields},
     {"SpfAnswer", "What SPF says.", "", spf_fields},
     {"MailAuthOptions", "What `check` looks at.", "", mail_auth_option_fields},
@@ -220,9 +206,9 @@ std::vector<script::HostTable> all_functions() {
   std::vector<script::HostTable> tables = library();
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        message_header_functions(), dkim_signer_functions(), auth_results_functions(),
-        listener_functions(), queues_functions(), domain_map_functions(), cidr_map_functions(),
-        egress_functions(), elsewhere_functions(), dkim_data_functions(),
+        message_header_functions(), address_header_functions(), dkim_signer_functions(),
+        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
+        cidr_map_functions(), egress_functions(), elsewhere_functions(), dkim_data_functions(),
         script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }

@@ -47,35 +47,6 @@ json::value all_headers(Call& call, Self) {
   });
 }
 
-json::value address_header(Call& call, const std::string& name) {
-  return call.told_by("get_address_header", [&]() -> json::value {
-    const HeaderText& text = hook_of(call).header_text;
-    for (const auto& field : draft_with_header(call).header) {
-      if (!iequals(field.name, name) || text.addresses == nullptr) continue;
-      json::array list;
-      for (const HeaderText::Address& one : text.addresses(field.value())) {
-        const std::size_t at = one.email.rfind('@');
-        json::object entry{{"email", one.email}};
-        if (!one.name.empty()) entry["name"] = one.name;
-        entry["user"] = one.email.substr(0, at);
-        entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
-        list.push_back(std::move(entry));
-      }
-      if (list.empty()) return nullptr;
-      json::object result = list.front().get_object();
-      result["list"] = list;
-      return result;
-    }
-    return nullptr;
-  });
-}
-
-json::value get_address_header(Call& call, Self, std::string name) {
-  return address_header(call, name);
-}
-json::value from_header(Call& call, Self) { return address_header(call, "From"); }
-json::value to_header(Call& call, Self) { return address_header(call, "To"); }
-
 void remove_all(Call& call, Self, std::string name) {
   MessageDraft& draft = draft_with_header(call);
   if (std::erase_if(draft.header, [&](const auto& field) { return iequals(field.name, name); })) {
@@ -200,13 +171,6 @@ const script::HostFunction functions[] = {
      "The values of all fields of that name.", script::bind<&all_values>},
     {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
      script::bind<&all_headers>},
-    {"Message:get_address_header", "name: string", "AddressHeader|nil",
-     "The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.",
-     script::bind<&get_address_header>},
-    {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.",
-     script::bind<&from_header>},
-    {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
-     script::bind<&to_header>},
     {"Message:import_x_headers", "names?: string[], first?: boolean", "",
      "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
      "of the list, whatever they begin with; without names all that begin with `X-`. Of several "
