@@ -1260,9 +1260,9 @@ function Message:recipient_list() end
 ---@param address string|EnvelopeAddress|(string|EnvelopeAddress)[]
 function Message:set_recipient(address) end
 
----The value of the first field of that name, unfolded and decoded; as it is written where it cannot
----be decoded. From `smtp_server_message_received` on the message begins with the Received field
----that Postern adds.
+---The value of the first field of that name, unfolded and decoded; encoded words that cannot be
+---decoded stay. White space is one blank. From `smtp_server_message_received` on the message begins
+---with the Received field that Postern adds.
 ---@param name string
 ---@return string|nil
 function Message:get_first_named_header_value(name) end
@@ -1291,13 +1291,16 @@ function Message:remove_x_headers(names) end
 ---@param name string
 function Message:remove_all_named_headers(name) end
 
----Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.
+---Adds a field in front. The value is taken as it is; CR LF in it must be a fold, in front of a
+---blank, and a line of more than 998 octets is folded at its white space, or an error. With
+---`encode` lines are folded at 75 octets, words at 900, and beyond ASCII the value becomes encoded
+---words (RFC 2047).
 ---@param name string
 ---@param value string
 ---@param encode? boolean
 function Message:prepend_header(name, value, encode) end
 
----Adds a field at the end of the header.
+---The same at the end of the header.
 ---@param name string
 ---@param value string
 ---@param encode? boolean
