@@ -18,6 +18,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   if (const auto made = mail::header_field("X", text)) {
     must(mail::fields_of(made->text, body).size() == 1, "a new field is one field");
+    for (std::size_t at = 0, end = 0; at < made->text.size(); at = end + 2) {
+      end = made->text.find("\r\n", at);
+      must(end - at <= 998, "a line of a new field has at most 998 octets");
+    }
+    std::string line(text);
+    std::erase_if(line, [](char c) { return c == '\r' || c == '\n'; });
+    must(made->value() == trim(line), "folds are all that is added");
   }
   const mail::Mailbox address{"x", "example.com"};
   if (const auto rest = mail::without_address(text, address)) {

@@ -22,21 +22,6 @@
 ---@field groups? string[] Groups of the client.
 ---@field peer_address? string Accepted, without effect.
 
----An address in a header field.
----@class HeaderAddress
----@field email string The whole address.
----@field name? string The display name, decoded.
----@field user string The local part.
----@field domain string The domain.
-
----The addresses of a header field.
----@class AddressHeader
----@field email string The first address.
----@field name? string Its display name, decoded; nil without one.
----@field user string Its local part.
----@field domain string Its domain.
----@field list HeaderAddress[] All addresses of the field.
-
 ---What came of one method (RFC 8601).
 ---@class AuthenticationResult
 ---@field method string `spf`, `dkim`, `dmarc`, `arc`, `iprev`, `auth`.
@@ -59,12 +44,13 @@
 ---@field dmarc? boolean DMARC.
 ---@field arc? boolean The ARC chain.
 ---@field add_auth_results_header? boolean `false` leaves the message as it is.
+---@field server_id? string The name that the field is written under; else the listener's.
 ---@field resolver? string Accepted, without effect.
 
 ---What it found.
 ---@class MailAuthResults
----@field dkim? AuthenticationResult[] One for each signature.
----@field spf? SpfAnswer SPF of the envelope.
+---@field dkim? AuthenticationResult[] One for each signature; without a signature one that says `none`.
+---@field spf? AuthenticationResult SPF of the envelope.
 ---@field iprev? AuthenticationResult Whether the address has its name.
 ---@field smtp_auth? AuthenticationResult Whether the client authenticated.
 ---@field dmarc? AuthenticationResult DMARC.
@@ -1274,9 +1260,9 @@ function Message:recipient_list() end
 ---@param address string|EnvelopeAddress|(string|EnvelopeAddress)[]
 function Message:set_recipient(address) end
 
----The value of the first field of that name, unfolded and decoded; as it is written where it cannot
----be decoded. From `smtp_server_message_received` on the message begins with the Received field
----that Postern adds.
+---The value of the first field of that name, unfolded and decoded; encoded words that cannot be
+---decoded stay. White space is one blank. From `smtp_server_message_received` on the message begins
+---with the Received field that Postern adds.
 ---@param name string
 ---@return string|nil
 function Message:get_first_named_header_value(name) end
@@ -1289,19 +1275,6 @@ function Message:get_all_named_header_values(name) end
 ---Name and value of each field.
 ---@return string[][]
 function Message:get_all_headers() end
-
----The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.
----@param name string
----@return AddressHeader|nil
-function Message:get_address_header(name) end
-
----The addresses of From.
----@return AddressHeader|nil
-function Message:from_header() end
-
----The addresses of To.
----@return AddressHeader|nil
-function Message:to_header() end
 
 ---Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those of the
 ---list, whatever they begin with; without names all that begin with `X-`. Of several with one name
@@ -1318,13 +1291,16 @@ function Message:remove_x_headers(names) end
 ---@param name string
 function Message:remove_all_named_headers(name) end
 
----Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.
+---Adds a field in front. The value is taken as it is; CR LF in it must be a fold, in front of a
+---blank, and a line of more than 998 octets is folded at its white space, or an error. With
+---`encode` lines are folded at 75 octets, words at 900, and beyond ASCII the value becomes encoded
+---words (RFC 2047).
 ---@param name string
 ---@param value string
 ---@param encode? boolean
 function Message:prepend_header(name, value, encode) end
 
----Adds a field at the end of the header.
+---The same at the end of the header.
 ---@param name string
 ---@param value string
 ---@param encode? boolean
@@ -1337,6 +1313,19 @@ function Message:get_data() end
 ---Another message in its place.
 ---@param data string
 function Message:set_data(data) end
+
+---The addresses of the first field of that name; nil: there is none.
+---@param name string
+---@return AddressHeader|nil
+function Message:get_address_header(name) end
+
+---The addresses of From.
+---@return AddressHeader|nil
+function Message:from_header() end
+
+---The addresses of To.
+---@return AddressHeader|nil
+function Message:to_header() end
 
 ---Signs the message as it is now and puts the DKIM-Signature field in front. What is changed behind
 ---it breaks the signature. A signature that cannot be made is an error: such mail does not go
@@ -1360,6 +1349,21 @@ function Message:arc_verify(resolver) end
 ---@param server_id string
 ---@param results AuthenticationResult[]
 function Message:add_authentication_results(server_id, results) end
+
+---@class AddressHeader
+---@field email string|nil The whole address; nil where there is only a name. Like `name`, `user` and `domain` it is an error unless the field is one address: not of several, of none, or of a group.
+---@field name string|nil The display name, decoded; nil without one.
+---@field user string The local part, without quotes.
+---@field domain string The domain.
+---@field list HeaderAddress[] All addresses of the field, those in groups too; empty of `undisclosed-recipients:;`.
+local AddressHeader = {}
+
+---@class HeaderAddress
+---@field email string|nil The whole address; nil where there is only a name.
+---@field name string|nil The display name, decoded; nil without one.
+---@field user string The local part, without quotes.
+---@field domain string The domain.
+local HeaderAddress = {}
 
 ---@class kumo.dkim
 kumo.dkim = {}
@@ -1401,8 +1405,9 @@ function kumo.spf.check_host(domain, conn_meta, sender, resolver) end
 
 ---SPF of the message's envelope.
 ---@param message Message
+---@param resolver? string
 ---@return SpfAnswer
-function kumo.spf.check_msg(message) end
+function kumo.spf.check_msg(message, resolver) end
 
 ---@class kumo.postern
 kumo.postern = {}
@@ -1412,9 +1417,11 @@ kumo.postern = {}
 ---@return AuthenticationResult
 function kumo.postern.dmarc_verify(message) end
 
----Whether the client's address has a name that has the address (RFC 8601).
+---Whether the address, else the client's, has a name that has the address (RFC 8601).
+---@param ip? string
+---@param resolver? string
 ---@return AuthenticationResult
-function kumo.postern.iprev() end
+function kumo.postern.iprev(ip, resolver) end
 
 ---Whether the client authenticated.
 ---@return AuthenticationResult

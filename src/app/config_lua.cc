@@ -34,15 +34,26 @@ std::string decoded(std::string_view raw) {
   return broken ? std::string(raw) : text;
 }
 
-std::vector<kumo::HeaderText::Address> addresses_of(std::string_view raw) {
-  std::vector<kumo::HeaderText::Address> found;
+std::vector<kumo::HeaderText::Entry> addresses_of(std::string_view raw) {
+  std::vector<kumo::HeaderText::Entry> found;
   std::vector<deliver::Address> addresses;
   deliver::Charsets charsets;
   deliver::AddressNotes notes;
   deliver::read_addresses(raw, charsets, addresses, notes);
-  for (deliver::Address& one : addresses) {
-    if (!one.address.empty()) found.push_back({std::move(one.name), std::move(one.address)});
+  std::size_t read = 0;
+  const auto take = [&](std::size_t end, kumo::HeaderText::Entry* group) {
+    for (; read < end; ++read) {
+      kumo::HeaderText::Entry& entry = group != nullptr ? *group : found.emplace_back();
+      entry.addresses.push_back(
+          {std::move(addresses[read].name), std::move(addresses[read].address)});
+    }
+  };
+  for (deliver::AddressGroup& group : notes.groups) {
+    take(group.begin, nullptr);
+    found.push_back({.addresses = {}, .group = std::move(group.name)});
+    take(group.end, &found.back());
   }
+  take(addresses.size(), nullptr);
   return found;
 }
 

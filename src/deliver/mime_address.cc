@@ -29,12 +29,20 @@ void flatten(InternetAddressList* list, std::vector<Address>& out, AddressNotes&
   std::vector<Level> levels{{list, 0}};
   while (!levels.empty()) {
     Level& level = levels.back();
+    if (levels.size() > 1) notes.groups.back().end = out.size();
     if (level.next >= internet_address_list_length(level.list)) {
       levels.pop_back();
       continue;
     }
     InternetAddress* entry = internet_address_list_get_address(level.list, level.next++);
     if (INTERNET_ADDRESS_IS_GROUP(entry)) {
+      if (levels.size() == 1) {
+        if (notes.groups.size() >= max_addresses) {
+          notes.too_many = true;
+          return;
+        }
+        notes.groups.push_back({text(internet_address_get_name(entry)), out.size(), out.size()});
+      }
       levels.push_back({internet_address_group_get_members(INTERNET_ADDRESS_GROUP(entry)), 0});
       continue;
     }

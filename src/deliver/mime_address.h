@@ -19,8 +19,16 @@ struct Address {
   std::string address;  ///< as written, without comments; empty when the entry is only a name
 };
 
+/// A group (RFC 5322 §3.4), and which of the addresses are its own.
+struct AddressGroup {
+  std::string name;
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+
 struct AddressNotes {
   WordNotes words;
+  std::vector<AddressGroup> groups;  ///< in the order of the field; `max_addresses` at most
   bool too_many = false;
 };
 

@@ -215,6 +215,29 @@ TEST(MimeAddress, reads_what_people_write) {
   for (const auto& c : cases) EXPECT_EQ(addresses(c.field), c.list) << c.field;
 }
 
+TEST(MimeAddress, notes_the_groups) {
+  const struct {
+    std::string_view field, groups;
+  } cases[] = {
+      {"a@example.com", ""},
+      {"undisclosed-recipients:;", "[undisclosed-recipients|0-0]"},
+      {"a@x.example, G: b@x.example, B <c@x.example>;, H:;, d@x.example", "[G|1-3][H|3-3]"},
+      {"=?utf-8?q?J=C3=B6rgs?=: a@x.example", "[Jörgs|0-1]"},
+  };
+  for (const auto& c : cases) {
+    Charsets charsets;
+    AddressNotes notes;
+    std::vector<Address> list;
+    read_addresses(c.field, charsets, list, notes);
+    std::string out;
+    for (const AddressGroup& group : notes.groups) {
+      out += "[" + group.name + "|" + std::to_string(group.begin) + "-" +
+             std::to_string(group.end) + "]";
+    }
+    EXPECT_EQ(out, c.groups) << c.field;
+  }
+}
+
 TEST(MimeAddress, stops_at_its_limit) {
   std::string field;
   for (std::size_t i = 0; i <= max_addresses; ++i) field += "a@b.c,";
@@ -224,6 +247,12 @@ TEST(MimeAddress, stops_at_its_limit) {
   read_addresses(field, charsets, list, notes);
   EXPECT_TRUE(notes.too_many);
   EXPECT_EQ(list.size(), max_addresses);
+  field.clear();
+  for (std::size_t i = 0; i <= max_addresses; ++i) field += "a:;,";
+  notes = {};
+  read_addresses(field, charsets, list, notes);
+  EXPECT_TRUE(notes.too_many);
+  EXPECT_EQ(notes.groups.size(), max_addresses);
 }
 
 TEST(MimeDate, reads_dates_and_their_obsolete_forms) {

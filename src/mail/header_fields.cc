@@ -75,6 +75,27 @@ std::vector<Element> elements_of(std::string_view text) {
   return elements;
 }
 
+bool has_ink(std::string_view text) {
+  return text.find_first_not_of(" \t") != std::string_view::npos;
+}
+
+/// RFC 5322 §2.1.1: a line with at most 998 octets, or several with the same text. Each has more
+/// than white space (RFC 5322 §3.2.2).
+Result<std::string> within_limit(std::string_view line) {
+  constexpr std::size_t most = 998;
+  std::string text;
+  while (line.size() > most) {
+    const std::size_t fold = line.find_last_of(" \t", most);
+    if (fold == std::string_view::npos || !has_ink(line.substr(0, fold)) ||
+        !has_ink(line.substr(fold))) {
+      return fail(Fault::limit, "a line of a header field has more than 998 octets");
+    }
+    text.append(line.substr(0, fold)).append("\r\n");
+    line.remove_prefix(fold);
+  }
+  return text.append(line).append("\r\n");
+}
+
 bool is_address(std::string_view text, const Element& element, const std::string& wanted) {
   const auto found = parse_mailbox(
       text.substr(element.address, element.address_end - element.address), Utf8::allowed);
@@ -141,22 +162,27 @@ Result<HeaderField> header_field(std::string_view name, std::string_view value) 
   if (!is_field_name(name)) {
     return fail(Fault::malformed, "not a name of a header field: " + printable(name, 100));
   }
-  std::string text = std::string(name) + ": ";
-  for (std::size_t i = 0; i < value.size(); ++i) {
-    if (value[i] == '\0') return fail(Fault::malformed, "a NUL in the value of a header field");
-    if (value[i] != '\r' && value[i] != '\n') {
-      text += value[i];
-      continue;
-    }
-    if (value.substr(i, 2) == "\r\n") ++i;
-    const std::string_view rest = value.substr(i + 1);
-    const std::size_t ink = rest.find_first_not_of(" \t");
-    if (ink == 0 || ink == std::string_view::npos || rest[ink] == '\r' || rest[ink] == '\n') {
+  if (value.find('\0') != std::string_view::npos) {
+    return fail(Fault::malformed, "a NUL in the value of a header field");
+  }
+  HeaderField field{std::string(name), ""};
+  std::string line = std::string(name) + ": ";
+  for (std::size_t at = 0;;) {
+    const std::size_t end = std::min(value.find_first_of("\r\n", at), value.size());
+    line += value.substr(at, end - at);
+    Result<std::string> text = within_limit(line);
+    if (!text) return tl::unexpected(text.error());
+    field.text += *text;
+    if (end == value.size()) return field;
+    at = end + (value.substr(end, 2) == "\r\n" ? 2 : 1);
+    const std::string_view rest = value.substr(at);
+    const std::string_view next = rest.substr(0, rest.find_first_of("\r\n"));
+    const bool is_fold = (next.starts_with(' ') || next.starts_with('\t')) && has_ink(next);
+    if (value[at - 1] != '\n' || !is_fold) {
       return fail(Fault::malformed, "a line break in the value of a header field");
     }
-    text += "\r\n";
+    line.clear();
   }
-  return HeaderField{std::string(name), text + "\r\n"};
 }
 
 std::optional<std::string> without_address(std::string_view raw, const Mailbox& address) {

@@ -33,7 +33,9 @@ std::string joined(const std::vector<HeaderField>& fields);
 /// Printable ASCII without blank and colon (RFC 5322 §2.2, ftext in §3.6.8).
 bool is_field_name(std::string_view name);
 /// `name: value` CRLF. Line breaks in the value must be folds, in front of a blank and something
-/// else; a bare LF becomes CRLF. Fault::malformed with a sentence.
+/// else; a bare LF becomes CRLF. Lines of more than 998 octets (RFC 5322 §2.1.1) are folded at
+/// their white space. Fault::malformed with a sentence, Fault::limit where such a line cannot be
+/// folded.
 Result<HeaderField> header_field(std::string_view name, std::string_view value);
 
 /// `raw` without the given address, with the comma that belongs to it. nullopt: it is not there.

@@ -47,6 +47,8 @@ TEST(HeaderFields, what_is_no_field_is_refused) {
       {"X-A", "b\r\nBcc: c", "a line break in the value of a header field"},
       {"X-A", "b\nBcc: c", "a line break in the value of a header field"},
       {"X-A", "b\rc", "a line break in the value of a header field"},
+      {"X-A", "b\r c", "a line break in the value of a header field"},
+      {"X-A", "b\n\r c", "a line break in the value of a header field"},
       {"X-A", "b\r\n", "a line break in the value of a header field"},
       {"X-A", "b\r\n \r\n c", "a line break in the value of a header field"},
       {"X-A", "b\r\n \r\nc", "a line break in the value of a header field"},
@@ -60,6 +62,33 @@ TEST(HeaderFields, what_is_no_field_is_refused) {
   };
   for (const Case& one : cases) {
     const auto field = header_field(one.name, one.value);
+    EXPECT_EQ(field ? field->text : field.error().message, one.wanted);
+  }
+}
+
+TEST(HeaderFields, no_line_has_more_than_998_octets) {
+  const auto many = [](std::size_t count) { return std::string(count, 'a'); };
+  const std::string too_long = "a line of a header field has more than 998 octets";
+  struct Case {
+    std::string value, wanted;
+  };
+  const Case cases[] = {
+      {many(993), "X-A: " + many(993) + "\r\n"},
+      {many(994), "X-A:\r\n " + many(994) + "\r\n"},
+      {many(997), "X-A:\r\n " + many(997) + "\r\n"},
+      {many(998), too_long},
+      {many(600) + " " + many(600), "X-A: " + many(600) + "\r\n " + many(600) + "\r\n"},
+      {many(600) + "\t" + many(600), "X-A: " + many(600) + "\r\n\t" + many(600) + "\r\n"},
+      {many(500) + " " + many(400) + " " + many(900) + " b",
+       "X-A: " + many(500) + " " + many(400) + "\r\n " + many(900) + " b\r\n"},
+      {many(600) + " " + many(998), too_long},
+      {many(993) + std::string(10, ' '), too_long},
+      {"b\r\n " + many(600) + " " + many(600),
+       "X-A: b\r\n " + many(600) + "\r\n " + many(600) + "\r\n"},
+      {"b\r\n " + std::string(998, ' ') + "c", too_long},
+  };
+  for (const Case& one : cases) {
+    const auto field = header_field("X-A", one.value);
     EXPECT_EQ(field ? field->text : field.error().message, one.wanted);
   }
 }

@@ -11,4 +11,16 @@ local module = {}
 ---@return MailAuthResults
 function module.check(msg, options) end
 
+---Whether an address has a name that has the address (RFC 8601).
+---@param ip string
+---@param resolver? string
+---@return AuthenticationResult
+function module.iprev(ip, resolver) end
+
+---The same of the client that the message came from.
+---@param msg Message
+---@param resolver? string
+---@return AuthenticationResult
+function module.iprev_msg(msg, resolver) end
+
 return module

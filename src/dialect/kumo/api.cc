@@ -1,5 +1,6 @@
 #include "dialect/kumo/api.h"
 
+#include "dialect/kumo/address_header.h"
 #include "dialect/kumo/auth_results.h"
 #include "dialect/kumo/cidr_map_bind.h"
 #include "dialect/kumo/dkim_data.h"
@@ -63,6 +64,10 @@ constexpr script::HostFunction mail_auth_module[] = {
     {"policy-extras.mail_auth.check", "msg: Message, options?: MailAuthOptions", "MailAuthResults",
      "Checks who vouches for a message, and tells those behind in an Authentication-Results field.",
      nullptr},
+    {"policy-extras.mail_auth.iprev", "ip: string, resolver?: string", "AuthenticationResult",
+     "Whether an address has a name that has the address (RFC 8601).", nullptr},
+    {"policy-extras.mail_auth.iprev_msg", "msg: Message, resolver?: string", "AuthenticationResult",
+     "The same of the client that the message came from.", nullptr},
 };
 
 constexpr DataField result_fields[] = {
@@ -84,11 +89,13 @@ constexpr DataField mail_auth_option_fields[] = {
     {"dmarc?", "boolean", "DMARC."},
     {"arc?", "boolean", "The ARC chain."},
     {"add_auth_results_header?", "boolean", "`false` leaves the message as it is."},
+    {"server_id?", "string", "The name that the field is written under; else the listener's."},
     {"resolver?", "string", "Accepted, without effect."},
 };
 constexpr DataField mail_auth_result_fields[] = {
-    {"dkim?", "AuthenticationResult[]", "One for each signature."},
-    {"spf?", "SpfAnswer", "SPF of the envelope."},
+    {"dkim?", "AuthenticationResult[]",
+     "One for each signature; without a signature one that says `none`."},
+    {"spf?", "AuthenticationResult", "SPF of the envelope."},
     {"iprev?", "AuthenticationResult", "Whether the address has its name."},
     {"smtp_auth?", "AuthenticationResult", "Whether the client authenticated."},
     {"dmarc?", "AuthenticationResult", "DMARC."},
@@ -106,19 +113,6 @@ constexpr DataField auth_info_fields[] = {
      "the authentication identity."},
     {"groups?", "string[]", "Groups of the client."},
     {"peer_address?", "string", "Accepted, without effect."},
-};
-constexpr DataField address_fields[] = {
-    {"email", "string", "The whole address."},
-    {"name?", "string", "The display name, decoded."},
-    {"user", "string", "The local part."},
-    {"domain", "string", "The domain."},
-};
-constexpr DataField address_header_fields[] = {
-    {"email", "string", "The first address."},
-    {"name?", "string", "Its display name, decoded; nil without one."},
-    {"user", "string", "Its local part."},
-    {"domain", "string", "Its domain."},
-    {"list", "HeaderAddress[]", "All addresses of the field."},
 };
 constexpr DataField listener_domain_fields[] = {
     {"relay_to?", "boolean", "Whether mail for the domain is taken from everybody."},
@@ -191,8 +185,6 @@ constexpr DataType types[] = {
      {}},
     {"AuthIdentity", "One of a client's names.", "", identity_fields},
     {"AuthInfo", "Who a client is, and for whom it may act.", "", auth_info_fields},
-    {"HeaderAddress", "An address in a header field.", "", address_fields},
-    {"AddressHeader", "The addresses of a header field.", "", address_header_fields},
     {"AuthenticationResult", "What came of one method (RFC 8601).", "", result_fields},
     {"SpfAnswer", "What SPF says.", "", spf_fields},
     {"MailAuthOptions", "What `check` looks at.", "", mail_auth_option_fields},
@@ -214,9 +206,9 @@ std::vector<script::HostTable> all_functions() {
   std::vector<script::HostTable> tables = library();
   for (const script::HostTable table :
        {event_functions(), refusal_functions(), session_functions(), message_functions(),
-        message_header_functions(), dkim_signer_functions(), auth_results_functions(),
-        listener_functions(), queues_functions(), domain_map_functions(), cidr_map_functions(),
-        egress_functions(), elsewhere_functions(), dkim_data_functions(),
+        message_header_functions(), address_header_functions(), dkim_signer_functions(),
+        auth_results_functions(), listener_functions(), queues_functions(), domain_map_functions(),
+        cidr_map_functions(), egress_functions(), elsewhere_functions(), dkim_data_functions(),
         script::HostTable(memoize_functions)}) {
     tables.push_back(table);
   }

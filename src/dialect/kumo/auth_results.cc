@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/kumo/address_text.h"
 #include "dialect/kumo/lib_dns.h"
 #include "dialect/kumo/message.h"
 #include "mailauth/ar/strip.h"
@@ -129,7 +130,7 @@ Task<json::value> spf_of_envelope(Context& hook) {
       policy::spf_result(*hook.evidence.spf, policy::spf_by_helo(hook.evidence)));
 }
 
-Task<json::value> check_msg(Call& call, Self) {
+Task<json::value> check_msg(Call& call, Self, Resolver) {
   draft_of(call);
   json::value answer = co_await spf_of_envelope(hook_of(call));
   co_return answer;
@@ -176,23 +177,43 @@ Task<json::value> check_host(Call& call, std::string domain, std::shared_ptr<Con
   co_return with_disposition(policy::spf_result(check.result(), by_helo));
 }
 
-/// RFC 8601 §2.7.3: the client's address has a name that has the address.
-Task<json::value> iprev(Call& call) {
+/// The address of a text, which may have a port; without one the client's.
+IpAddress address_of(const policy::Evidence& evidence, const std::optional<std::string>& ip) {
+  if (!ip) return evidence.session.client_ip;
+  const auto address = address_in(*ip);
+  demand(address.has_value(), "`" + printable(*ip, 128) + "` is no IP address");
+  return *address;
+}
+
+/// RFC 8601 §2.7.3: the address has a name that has the address.
+Task<json::value> iprev(Call& call, std::optional<std::string> ip, Resolver) {
   const policy::Evidence& evidence = hook_of(call).evidence;
+  const IpAddress address = address_of(evidence, ip);
   using Status = policy::ClientName::Status;
   Status status = Status::waiting;
   for (int questions = 0; status == Status::waiting && questions < 100; ++questions) {
     policy::Answers answers(evidence.dns);
-    status = policy::client_name(evidence.session.client_ip, answers).status;
+    status = policy::client_name(address, answers).status;
     if (status != Status::waiting) break;
     const dns::Question wanted = *answers.wanted();
     co_await ask_dns(call, wanted.name, wanted.type);
   }
   ar::MethodResult result{.method = "iprev", .result = "temperror"};
-  if (status == Status::verified) result.result = "pass";
-  if (status == Status::unverified) result.result = "fail";
-  if (status == Status::none) result.result = "permerror";
-  result.properties.push_back({"policy", "iprev", evidence.session.client_ip.to_string()});
+  if (status == Status::verified) {
+    result.result = "pass";
+  } else if (status == Status::unverified) {
+    result.result = "fail";
+    result.reason = "no name of the address has the address";
+  } else if (status == Status::none) {
+    result.result = "permerror";
+    result.reason = "the address has no name";
+  } else {
+    result.reason = "DNS did not answer";
+  }
+  const std::string text = address.to_string();
+  result.properties.push_back({"policy", "iprev", text});
+  // Where policies of KumoMTA look.
+  result.properties.push_back({"smtp", "remote-ip", text});
   co_return table_of(result);
 }
 
@@ -241,12 +262,13 @@ constexpr script::HostFunction functions[] = {
      "Whether the client may use that domain (SPF): as its sender's, or without a sender as its "
      "HELO name.",
      bind<&check_host>},
-    {"kumo.spf.check_msg", "message: Message", "SpfAnswer", "SPF of the message's envelope.",
-     bind<&check_msg>},
+    {"kumo.spf.check_msg", "message: Message, resolver?: string", "SpfAnswer",
+     "SPF of the message's envelope.", bind<&check_msg>},
     {"kumo.postern.dmarc_verify", "message: Message", "AuthenticationResult",
      "DMARC of the message as it came.", bind<&dmarc_verify>},
-    {"kumo.postern.iprev", "", "AuthenticationResult",
-     "Whether the client's address has a name that has the address (RFC 8601).", bind<&iprev>},
+    {"kumo.postern.iprev", "ip?: string, resolver?: string", "AuthenticationResult",
+     "Whether the address, else the client's, has a name that has the address (RFC 8601).",
+     bind<&iprev>},
     {"kumo.postern.smtp_auth", "", "AuthenticationResult", "Whether the client authenticated.",
      bind<&smtp_auth>},
 };
@@ -255,15 +277,40 @@ constexpr std::string_view mail_auth_module = R"lua(
 local kumo = require 'kumo'
 local module = {}
 
+function module.iprev(ip, resolver)
+  return kumo.postern.iprev(ip, resolver)
+end
+
+function module.iprev_msg(msg, resolver)
+  return module.iprev(msg:get_meta 'received_from', resolver)
+end
+
+local function dkim(msg, resolver)
+  local results = msg:dkim_verify(resolver)
+  if #results == 0 then
+    results[1] = { method = 'dkim', method_version = 1, result = 'none', reason = 'not signed', props = {} }
+  end
+  return results
+end
+
+local function smtp_auth(msg)
+  local result = kumo.postern.smtp_auth()
+  local sender = msg:sender().email
+  if sender ~= '' then
+    result.props['smtp.mailfrom'] = sender
+  end
+  return result
+end
+
 local checks = {
-  { 'dkim', function(msg, resolver) return msg:dkim_verify(resolver) end },
-  { 'spf', function(msg) return kumo.spf.check_msg(msg) end },
-  { 'iprev', function() return kumo.postern.iprev() end },
-  { 'smtp_auth', function() return kumo.postern.smtp_auth() end },
+  { 'dkim', dkim },
+  { 'spf', function(msg, resolver) return kumo.spf.check_msg(msg, resolver).result end },
+  { 'iprev', module.iprev_msg },
+  { 'smtp_auth', smtp_auth },
   { 'dmarc', function(msg) return kumo.postern.dmarc_verify(msg) end },
   { 'arc', function(msg, resolver) return msg:arc_verify(resolver) end },
 }
-local known = { add_auth_results_header = 'boolean', resolver = 'string' }
+local known = { add_auth_results_header = 'boolean', resolver = 'string', server_id = 'string' }
 for _, check in ipairs(checks) do
   known[check[1]] = 'boolean'
 end
@@ -282,14 +329,14 @@ function module.check(msg, options)
     if options[name] ~= false then
       local answer = ask(msg, options.resolver)
       result[name] = answer
-      for _, one in ipairs(name == 'dkim' and answer or { name == 'spf' and answer.result or answer }) do
+      for _, one in ipairs(name == 'dkim' and answer or { answer }) do
         table.insert(result.auth_results, one)
       end
     end
   end
-  local hostname = msg:get_meta 'hostname'
-  if options.add_auth_results_header ~= false and hostname then
-    msg:add_authentication_results(hostname, result.auth_results)
+  if options.add_auth_results_header ~= false then
+    local server_id = options.server_id or msg:get_meta 'hostname' or 'localhost'
+    msg:add_authentication_results(server_id, result.auth_results)
   end
   return result
 end

@@ -149,7 +149,7 @@ TEST_F(AuthResults, what_is_no_result_is_an_error) {
 TEST_F(AuthResults, mail_auth_checks_all_and_writes_the_field) {
   evidence_.session.auth = policy::Authentication{.username = "scott", .mechanism = "PLAIN"};
   EXPECT_THAT(of_message("local r = require('policy-extras.mail_auth').check(msg) "
-                         "kumo.log_info(r.dkim[1].result, r.spf.result.result, r.iprev.result, "
+                         "kumo.log_info(r.dkim[1].result, r.spf.result, r.iprev.result, "
                          "r.smtp_auth.result, r.dmarc.result, r.arc.result, #r.auth_results)"),
               ElementsAre("pass pass pass pass pass none 6"));
   const std::string& header = *evidence_.copies[0].header;
@@ -164,7 +164,7 @@ TEST_F(AuthResults, mail_auth_leaves_out_what_it_is_told_to) {
   EXPECT_THAT(of_message("local r = require('policy-extras.mail_auth').check(msg, { dkim = false, "
                          "iprev = false, arc = false, dmarc = false, smtp_auth = false, "
                          "add_auth_results_header = false }) "
-                         "kumo.log_info(tostring(r.dkim), tostring(r.arc), r.spf.disposition, "
+                         "kumo.log_info(tostring(r.dkim), tostring(r.arc), r.spf.result, "
                          "#r.auth_results)"),
               ElementsAre("nil nil pass 1"));
   EXPECT_FALSE(evidence_.copies[0].header);
@@ -172,6 +172,67 @@ TEST_F(AuthResults, mail_auth_leaves_out_what_it_is_told_to) {
   EXPECT_THAT(of_message("local _, e = pcall(require('policy-extras.mail_auth').check, msg, "
                          "{ dkmi = true }) kumo.log_info(e)"),
               ElementsAre(HasSubstr("`dkmi` is no option of mail_auth.check")));
+}
+
+TEST_F(AuthResults, mail_auth_gives_results_as_they_are_documented) {
+  // What a policy that was written for KumoMTA reads, one value after another.
+  const struct {
+    std::string options, value, found;
+  } cases[] = {
+      {"", "r.spf.method", "spf"},
+      {"", "r.spf.result", "fail"},
+      {"", "r.spf.props['smtp.mailfrom']", "other.example"},
+      {"", "r.spf.disposition", "nil"},
+      {"", "#r.dkim", "1"},
+      {"", "r.dkim[1].method", "dkim"},
+      {"", "r.dkim[1].result", "none"},
+      {"", "r.dkim[1].reason", "not signed"},
+      {"", "#r.auth_results", "6"},
+      {"", "r.auth_results[1] == r.dkim[1] and r.auth_results[2] == r.spf", "true"},
+      {"{ dkim = false }", "r.dkim", "nil"},
+      {"", "r.iprev.props['smtp.remote-ip']", "203.0.113.10"},
+      {"", "r.smtp_auth.result", "none"},
+      {"", "r.smtp_auth.props['smtp.mailfrom']", "a@other.example"},
+      {"", "field()", "mx.example.org"},
+      {"{ server_id = 'auth.example' }", "field()", "auth.example"},
+      {"{ server_id = 5 }", "r", "nil"},
+      {"{ server_id = 'auth.example', add_auth_results_header = false }", "field()",
+       "mx.example.org"},
+  };
+  evidence_.reverse_path = mail::Mailbox{"a", "other.example"};
+  for (const auto& one : cases) {
+    evidence_.copies.clear();
+    world_.lines.clear();
+    of_message("local _, r = pcall(require('policy-extras.mail_auth').check, msg" +
+                   (one.options.empty() ? "" : ", " + one.options) +
+                   ") if type(r) ~= 'table' then r = nil end "
+                   "local function field() return msg:get_first_named_header_value("
+                   "'Authentication-Results'):match '^[^;]+' end "
+                   "kumo.log_info(tostring(" +
+                   one.value + "))",
+               0);
+    EXPECT_THAT(said(), ElementsAre(one.found)) << one.options << " " << one.value;
+  }
+}
+
+TEST_F(AuthResults, mail_auth_asks_for_the_name_of_an_address) {
+  const struct {
+    std::string call, result;
+  } cases[] = {
+      {"iprev_msg(msg)", "pass nil"},
+      {"iprev('203.0.113.10')", "pass nil"},
+      {"iprev('[203.0.113.10]:25')", "pass nil"},
+      {"iprev('203.0.113.11', 'own')", "permerror the address has no name"},
+      {"iprev('nobody')", "`nobody` is no IP address"},
+  };
+  for (const auto& one : cases) {
+    world_.lines.clear();
+    of_message(
+        "local mail_auth = require('policy-extras.mail_auth') "
+        "local ok, r = pcall(function() return mail_auth." +
+        one.call + " end) kumo.log_info(ok and r.result or r, tostring(ok and r.reason or nil))");
+    EXPECT_THAT(said(), ElementsAre(HasSubstr(one.result))) << one.call;
+  }
 }
 
 TEST_F(AuthResults, a_client_without_a_name_fails_iprev) {

@@ -31,12 +31,17 @@ struct MessageDraft;
 struct HeaderText {
   struct Address {
     std::string name;
-    std::string email;
+    std::string email;  ///< empty: there is only a name
+  };
+  /// One address, or those of a group.
+  struct Entry {
+    std::vector<Address> addresses;
+    std::optional<std::string> group;  ///< its name
   };
   /// An unfolded value, encoded words decoded. Null: as it is.
   std::string (*decode)(std::string_view raw) = nullptr;
-  /// The addresses of a field's value. Null: none.
-  std::vector<Address> (*addresses)(std::string_view raw) = nullptr;
+  /// The entries of a field's value. Null: none.
+  std::vector<Entry> (*addresses)(std::string_view raw) = nullptr;
 };
 
 /// While a hook runs; Call::context(). Null while the policy loads.

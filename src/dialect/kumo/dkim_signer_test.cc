@@ -37,10 +37,10 @@ class Signing : public testing::Hooks {
     options_.path = folder_.file("policy.lua");
     // Of the library that reads headers, what these messages need.
     options_.header_text.addresses = [](std::string_view raw) {
-      std::vector<HeaderText::Address> found;
+      std::vector<HeaderText::Entry> found;
       const std::size_t open = raw.find('<');
       const std::string_view rest = open == raw.npos ? raw : raw.substr(open + 1);
-      found.push_back({"", std::string(rest.substr(0, rest.find('>')))});
+      found.push_back({{{"", std::string(rest.substr(0, rest.find('>')))}}, std::nullopt});
       return found;
     };
     receive(message);

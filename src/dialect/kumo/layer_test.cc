@@ -316,7 +316,7 @@ kumo.on('get_listener_domain', function(domain, listener, c)
   end
 end)
 kumo.on('smtp_server_data', function(msg, c)
-  msg:set_meta('x_from', msg:from_header() and 'there' or msg:get_first_named_header_value 'From')
+  msg:set_meta('x_from', msg:to_header() and 'there' or msg:get_first_named_header_value 'From')
 end)
 kumo.on('smtp_server_message_received', function(msg, c)
   local subject = msg:get_first_named_header_value 'Subject'

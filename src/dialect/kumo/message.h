@@ -63,10 +63,6 @@ void read_header(const Context& context, MessageDraft& draft);
 std::string_view original_of(const Context& context);
 /// The message as the draft has it, without the field that is only shown. Its header was read.
 std::string whole_text(const Context& context, const MessageDraft& draft);
-/// A new first field; throws a sentence for a name or value that is none. `encode`: octets beyond
-/// ASCII become encoded words (RFC 2047).
-void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode);
-
 }  // namespace postern::dialect::kumo
 
 namespace postern::script {

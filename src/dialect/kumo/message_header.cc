@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/message.h"
+#include "dialect/kumo/plain_text.h"
 
 namespace postern::dialect::kumo {
 
@@ -12,10 +13,15 @@ using Self = std::shared_ptr<Message>;
 using script::Call;
 using script::demand;
 
+/// On one line, where white space is one blank, as KumoMTA tells it; encoded words decoded.
 std::string value_of(Call& call, const MessageDraft::Field& field) {
   const HeaderText& text = hook_of(call).header_text;
-  const std::string raw = field.value();
-  return text.decode != nullptr ? text.decode(raw) : raw;
+  std::string line = field.value();
+  std::replace(line.begin(), line.end(), '\t', ' ');
+  line.erase(
+      std::unique(line.begin(), line.end(), [](char a, char b) { return a == ' ' && b == ' '; }),
+      line.end());
+  return text.decode != nullptr ? text.decode(line) : line;
 }
 
 json::value first_value(Call& call, Self, std::string name) {
@@ -46,35 +52,6 @@ json::value all_headers(Call& call, Self) {
     return all;
   });
 }
-
-json::value address_header(Call& call, const std::string& name) {
-  return call.told_by("get_address_header", [&]() -> json::value {
-    const HeaderText& text = hook_of(call).header_text;
-    for (const auto& field : draft_with_header(call).header) {
-      if (!iequals(field.name, name) || text.addresses == nullptr) continue;
-      json::array list;
-      for (const HeaderText::Address& one : text.addresses(field.value())) {
-        const std::size_t at = one.email.rfind('@');
-        json::object entry{{"email", one.email}};
-        if (!one.name.empty()) entry["name"] = one.name;
-        entry["user"] = one.email.substr(0, at);
-        entry["domain"] = at == std::string::npos ? std::string() : one.email.substr(at + 1);
-        list.push_back(std::move(entry));
-      }
-      if (list.empty()) return nullptr;
-      json::object result = list.front().get_object();
-      result["list"] = list;
-      return result;
-    }
-    return nullptr;
-  });
-}
-
-json::value get_address_header(Call& call, Self, std::string name) {
-  return address_header(call, name);
-}
-json::value from_header(Call& call, Self) { return address_header(call, "From"); }
-json::value to_header(Call& call, Self) { return address_header(call, "To"); }
 
 void remove_all(Call& call, Self, std::string name) {
   MessageDraft& draft = draft_with_header(call);
@@ -133,36 +110,70 @@ void import_x_headers(Call& call, Self, std::optional<json::value> names,
   for (const auto& [name, value] : found.get_object()) set_meta_of(call, std::string(name), value);
 }
 
-std::string encoded_words(std::string_view value) {
+/// Encoded words of at most 75 octets, on lines of at most 76 (RFC 2047 §2).
+std::string encoded_words(std::string_view value, std::size_t name_size) {
+  constexpr std::string_view head = "=?utf-8?B?";
+  constexpr std::string_view tail = "?=";
+  constexpr std::size_t most = 45;  // base64 makes 60 of them
+  const std::size_t taken = name_size + std::string_view(": ").size() + head.size() + tail.size();
+  std::size_t room = taken < 76 ? std::min((76 - taken) / 4 * 3, most) : 0;
   std::string out;
+  bool first = true;
   while (!value.empty()) {
-    std::size_t size = std::min<std::size_t>(value.size(), 45);  // RFC 2047 §2: 75 octets a word
-    while (size < value.size() && size > 1 && (value[size] & 0xc0) == 0x80) --size;
-    if (!out.empty()) out += "\r\n ";
-    out += "=?utf-8?B?" + base64_encode(value.substr(0, size)) + "?=";
-    value.remove_prefix(size);
+    std::size_t size = std::min(value.size(), room);
+    // A character is in one word (RFC 2047 §5).
+    while (size < value.size() && size > 0 && (value[size] & 0xc0) == 0x80) --size;
+    if (size > 0) {
+      if (!first) out += "\r\n ";
+      out.append(head).append(base64_encode(value.substr(0, size))).append(tail);
+      value.remove_prefix(size);
+    }
+    first = false;  // without a word there was no room beside the name
+    room = most;
   }
   return out;
 }
 
-MessageDraft::Field field_of(std::string_view name, std::string_view value, bool encode) {
-  demand(value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos,
-         "the value of a header field must be one line");
-  const bool plain = is_ascii(value) || !encode;
-  auto field = mail::header_field(name, plain ? std::string(value) : encoded_words(value));
+/// A line that a reader sees as `value`: folded, and of ASCII.
+std::string encoded(std::string_view name, std::string value) {
+  std::erase_if(value, [](char c) { return c == '\r' || c == '\n'; });
+  const std::string_view text = trim(value);
+  if (is_ascii(text)) return wrapped(text, 75, 900);
+  demand(is_utf8(text), "the value of a header field that is to be encoded must be UTF-8");
+  return encoded_words(text, name.size());
+}
+
+/// A fold is CRLF: LF and CR alone are no part of a value, whatever stands behind them.
+bool has_bare_break(std::string_view value) {
+  std::size_t at = value.find_first_of("\r\n");
+  while (at != std::string_view::npos && value.substr(at, 2) == "\r\n") {
+    at = value.find_first_of("\r\n", at + 2);
+  }
+  return at != std::string_view::npos;
+}
+
+MessageDraft::Field field_of(std::string_view name, std::string value, bool encode) {
+  demand(!has_bare_break(value), "a line break in the value of a header field");
+  auto field = mail::header_field(name, value);
+  if (encode && (field || field.error().fault == Fault::limit)) {
+    field = mail::header_field(name, encoded(name, std::move(value)));
+  }
   demand(field.has_value(), field ? "" : field.error().message);
   return *std::move(field);
 }
 
 void prepend_header(Call& call, Self, std::string name, std::string value,
                     std::optional<bool> encode) {
-  prepend(draft_with_header(call), name, value, encode.value_or(true));
+  MessageDraft& draft = draft_with_header(call);
+  draft.header.insert(draft.header.begin(),
+                      field_of(name, std::move(value), encode.value_or(false)));
+  draft.header_changed = true;
 }
 
 void append_header(Call& call, Self, std::string name, std::string value,
                    std::optional<bool> encode) {
   MessageDraft& draft = draft_with_header(call);
-  draft.header.push_back(field_of(name, value, encode.value_or(true)));
+  draft.header.push_back(field_of(name, std::move(value), encode.value_or(false)));
   draft.header_changed = true;
 }
 
@@ -192,21 +203,16 @@ void set_data(Call& call, Self, std::string data) {
 
 const script::HostFunction functions[] = {
     {"Message:get_first_named_header_value", "name: string", "string|nil",
-     "The value of the first field of that name, unfolded and decoded; as it is written where it "
-     "cannot be decoded. From `smtp_server_message_received` on the message begins with the "
+     "The value of the first field of that name, unfolded and decoded; encoded words that cannot "
+     "be "
+     "decoded stay. White space is one blank. From `smtp_server_message_received` on the message "
+     "begins with the "
      "Received field that Postern adds.",
      script::bind<&first_value>},
     {"Message:get_all_named_header_values", "name: string", "string[]",
      "The values of all fields of that name.", script::bind<&all_values>},
     {"Message:get_all_headers", "", "string[][]", "Name and value of each field.",
      script::bind<&all_headers>},
-    {"Message:get_address_header", "name: string", "AddressHeader|nil",
-     "The addresses of a field: `email`, `name`, `user`, `domain` of the first, and `list`.",
-     script::bind<&get_address_header>},
-    {"Message:from_header", "", "AddressHeader|nil", "The addresses of From.",
-     script::bind<&from_header>},
-    {"Message:to_header", "", "AddressHeader|nil", "The addresses of To.",
-     script::bind<&to_header>},
     {"Message:import_x_headers", "names?: string[], first?: boolean", "",
      "Sets values of the message from its fields: `X-Campaign-ID` becomes `x_campaign_id`. Those "
      "of the list, whatever they begin with; without names all that begin with `X-`. Of several "
@@ -218,21 +224,19 @@ const script::HostFunction functions[] = {
     {"Message:remove_all_named_headers", "name: string", "", "Removes every field of that name.",
      script::bind<&remove_all>},
     {"Message:prepend_header", "name: string, value: string, encode?: boolean", "",
-     "Adds a field in front. Octets beyond ASCII become encoded words unless `encode` is false.",
+     "Adds a field in front. The value is taken as it is; CR LF in it must be a fold, in front of "
+     "a blank, and a line of more than 998 octets is folded at its white space, or an error. With "
+     "`encode` lines are folded at 75 octets, words at 900, and beyond ASCII the value becomes "
+     "encoded words (RFC 2047).",
      script::bind<&prepend_header>},
     {"Message:append_header", "name: string, value: string, encode?: boolean", "",
-     "Adds a field at the end of the header.", script::bind<&append_header>},
+     "The same at the end of the header.", script::bind<&append_header>},
     {"Message:get_data", "", "string", "The whole message.", script::bind<&get_data>},
     {"Message:set_data", "data: string", "", "Another message in its place.",
      script::bind<&set_data>},
 };
 
 }  // namespace
-
-void prepend(MessageDraft& draft, std::string_view name, std::string_view value, bool encode) {
-  draft.header.insert(draft.header.begin(), field_of(name, value, encode));
-  draft.header_changed = true;
-}
 
 script::HostTable message_header_functions() { return functions; }
 

@@ -6,7 +6,7 @@ kumo.on('smtp_server_message_received', function(msg)
   local r = mail_auth.check(msg, options)
   local found = {}
   for _, name in ipairs { 'dkim', 'spf', 'iprev', 'smtp_auth', 'dmarc', 'arc' } do
-    if r[name] then found[#found + 1] = name .. '=' .. (name == 'dkim' and #r.dkim or name == 'spf' and r.spf.disposition or r[name].result) end
+    if r[name] then found[#found + 1] = name .. '=' .. (name == 'dkim' and #r.dkim .. r.dkim[1].result or r[name].result) end
   end
   msg:set_meta('x_found', table.concat(found, ' '))
   msg:set_meta('x_count', #r.auth_results)
