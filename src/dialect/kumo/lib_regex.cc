@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/library.h"
+#include "dialect/kumo/regex_syntax.h"
 #include "dialect/kumo/regex_template.h"
 #include "dialect/restrictions/regex.h"
 #include "script/state.h"
@@ -40,10 +41,9 @@ using Outcome = restrictions::Regex::Outcome;
 constexpr std::chrono::milliseconds longest_operation{250};
 
 ARegex compile(std::string pattern) {
-  // Where the last match ended is nothing that single calls know.
-  demand(pattern.find("\\G") == std::string::npos, "regular expression: \\G is not available");
   auto regex = restrictions::Regex::compile(
-      pattern, {.caseless = false, .dot_all = false, .dollar_end_only = true, .unicode = true});
+      as_pcre(pattern),
+      {.caseless = false, .dot_all = false, .dollar_end_only = true, .unicode = true});
   if (!regex) throw std::runtime_error("regular expression: " + regex.error().message);
   auto made = std::make_shared<Expression>();
   for (auto& [name, number] : regex->names()) made->names.emplace(name, number);

@@ -160,7 +160,11 @@ const script::HostFunction functions[] = {
      "strings. A message whose `queue` is `null` is taken and delivered to nobody; other names of "
      "queues have no effect.",
      script::bind<&set_meta>},
-    {"Message:id", "", "string", "Names the message in logs.", script::bind<&id>},
+    {"Message:id", "", "string",
+     "Names the message: what its data is answered with (\"queued as\"), its Received field, the "
+     "queue. "
+     "Of copies that differ the first has it.",
+     script::bind<&id>},
     {"Message:sender", "", "EnvelopeAddress", "The reverse-path.", script::bind<&sender>},
     {"Message:set_sender", "address: string|EnvelopeAddress", "", "Another reverse-path.",
      script::bind<&set_sender>},

@@ -88,7 +88,8 @@ const script::HostFunction functions[] = {
      "`reception_protocol`, `tls_cipher`, `tls_protocol_version`).",
      script::bind<&get_meta>},
     {"ConnMeta:set_meta", "name: string, value: any", "",
-     "Sets a value of the connection, any data; messages inherit it, and records leave secrets out of it. Names of your own begin with "
+     "Sets a value of the connection, any data; messages inherit it, and records leave secrets out "
+     "of it. Names of your own begin with "
      "`x_`.",
      script::bind<&set_meta>},
     {"ConnMeta:auth_info", "", "AuthInfo", "Who the client authenticated as.",
