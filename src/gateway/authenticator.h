@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ namespace postern::gateway {
 struct AuthLimits {
   std::uint64_t failures_per_address = 10;  ///< an IPv4 address or IPv6 /64
   std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
-  std::uint64_t failures_per_account = 50;  ///< of a name in lower case, known or not
+  std::uint64_t failures_per_account = 50;  ///< of Verifier::account_of(), known or not
   std::chrono::milliseconds window = std::chrono::minutes(10);
   std::chrono::milliseconds lockout = std::chrono::minutes(10);
   CidrSet exempt;  ///< no limit by address or subnet for these
@@ -68,9 +69,13 @@ class Authenticator {
                                                                  std::vector<policy::Step>& steps);
 
  private:
-  bool is_locked(const IpAddress& client, const std::string& account,
+  /// What a name's failures are counted by: one entry for each account it may stand for.
+  using Accounts = std::set<std::string>;
+
+  static Accounts accounts_of(const std::string& name, const Verifiers& verifiers);
+  bool is_locked(const IpAddress& client, const Accounts& accounts,
                  std::vector<policy::Step>& steps);
-  void note_failure(const IpAddress& client, const std::string& account);
+  void note_failure(const IpAddress& client, const Accounts& accounts);
   policy::ScramKeys made_up(const std::string& name) const;
 
   std::atomic<std::shared_ptr<const CidrSet>> exempt_;

@@ -32,7 +32,11 @@ class Says final : public policy::Verifier {
     if (name != "scott") co_return std::optional<policy::ScramKeys>();
     co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 5000));
   }
+  std::string account_of(std::string name) const override {
+    return by_local_part ? name.substr(0, name.rfind('@')) : name;
+  }
   mutable int asked = 0;
+  bool by_local_part = false;
   std::function<void()> while_asked;
 
  private:
@@ -228,6 +232,30 @@ TEST_F(AuthenticatorTest, spellings_of_a_name_are_one_account) {
   EXPECT_EQ(attempt("scott").kind, Kind::throttled);
   for (int i = 0; i < 3; ++i) EXPECT_EQ(attempt("no\ue000name").kind, Kind::refused);
   EXPECT_EQ(attempt("no\ue000name").kind, Kind::throttled);
+}
+
+TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_account) {
+  add("a", {})->by_local_part = true;
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 5});
+  for (const char* user : {"scott@x0", "scott@x1", " Scott @x2", "scott", "scott\u00a0@x3"})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("scott@x4").kind, Kind::throttled);
+  EXPECT_EQ(attempt("ann@x4").kind, Kind::refused);
+
+  // Beside one that asks with all of it, each counts in its own way.
+  add("b", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  for (const char* user : {"scott@x0", "scott@x1"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("scott@x2").kind, Kind::throttled);
+
+  verifiers_.clear();
+  add("b", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  for (const char* user : {"scott@x0", "scott@x1", "scott@x2"})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  for (const char* user : {"John  Smith", "john smith "})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("john smith").kind, Kind::throttled);
 }
 
 TEST_F(AuthenticatorTest, guesses_that_came_together_are_told_nothing) {

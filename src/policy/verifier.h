@@ -58,6 +58,9 @@ class Verifier {
   /// `steps`. Throws nothing: trouble is `unavailable`.
   virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Evidence& evidence,
                                   Gatherer& gatherer, std::vector<Step>& steps) const = 0;
+  /// What a name comes down to when it asks for it: names that give the same are one account, whose
+  /// guesses count together. As long as nothing else is said, the name.
+  virtual std::string account_of(std::string authn_id) const { return authn_id; }
   /// SCRAM: the keys of an account. The error is `unavailable`; nullopt: nobody of that name.
   virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id) const;
 };
