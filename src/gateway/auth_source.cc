@@ -148,13 +148,13 @@ AskedParts asked_parts(const AuthSource& source) {
   return parts;
 }
 
-std::string SourceVerifier::account_of(std::string authn_id) const {
+std::vector<std::string> SourceVerifier::accounts_of(const std::string& authn_id) const {
   const std::size_t at = authn_id.rfind('@');
   const std::string domain = at == std::string::npos ? std::string() : authn_id.substr(at);
   std::string account;
   if (parts_.local) account = authn_id.substr(0, at);
   if (parts_.domain && domain.size() > 1) account += domain;
-  return account;
+  return {account};
 }
 
 OpenedSource open_auth_source(const AuthSource& source, AuthWorkers workers) {
@@ -236,14 +236,17 @@ Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
   co_return answer;
 }
 
-Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::string name) const {
+Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::string name,
+                                                                         std::string salt) const {
   using Keys = std::optional<policy::ScramKeys>;
   if (!source_.scram) co_return Keys();
-  const Stored found = co_await stored(name);
+  const Stored found = co_await stored(std::move(name));
   if (!found) co_return tl::unexpected<Error>(found.error());
   const std::shared_ptr<const policy::StoredPassword> kept = noted(*found);
   if (!kept) co_return Keys();
-  auto make = [kept, name] { return kept->scram_keys(name); };
+  auto make = [kept, salt = std::move(salt), iterations = scram_iterations()] {
+    return kept->scram_keys(salt, iterations);
+  };
   Result<Keys> keys = co_await hashing_.run(std::move(make));
   if (keys && !*found) co_return Keys();
   co_return keys;

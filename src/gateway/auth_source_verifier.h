@@ -36,7 +36,7 @@ class SourceVerifier : public policy::Verifier {
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
                                   std::vector<policy::Step>& steps) const final;
-  std::string account_of(std::string authn_id) const final;
+  std::vector<std::string> accounts_of(const std::string& authn_id) const final;
 
  protected:
   virtual Task<policy::AuthAnswer> ask(const policy::AuthAttempt& attempt,
@@ -61,7 +61,11 @@ class TableVerifier : public SourceVerifier {
   TableVerifier(const AuthSource& source, net::WorkPool& hashing)
       : SourceVerifier(source), hashing_(hashing) {}
   bool serves(std::string_view mechanism) const override;
-  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const final;
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name,
+                                                            std::string salt) const final;
+  std::uint32_t scram_iterations() const final {
+    return static_cast<std::uint32_t>(source_.scram_iterations);
+  }
 
  protected:
   virtual Task<Stored> stored(std::string name) const = 0;

@@ -120,7 +120,9 @@ Authenticator::Accounts Authenticator::accounts_of(const std::string& name,
   const std::string known_as = prepared(name).value_or(name);
   Accounts accounts;
   for (const auto& verifier : verifiers) {
-    accounts.insert(without_spelling(verifier->account_of(known_as)));
+    for (const std::string& account : verifier->accounts_of(known_as)) {
+      accounts.insert(without_spelling(account));
+    }
   }
   accounts.erase("");
   return accounts;
@@ -200,12 +202,11 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
   co_return result;
 }
 
-/// RFC 5802 §5.1 lets nobody tell names apart: the salt is always the same one for a name.
-policy::ScramKeys Authenticator::made_up(const std::string& name) const {
-  return {.salt = smtp::hmac_sha256(salt_key_, name).substr(0, usual_salt_),
-          .iterations = usual_iterations_,
-          .stored_key = random_octets(32),
-          .server_key = random_octets(32)};
+/// RFC 5802 §5.1 lets nobody tell names apart: it is always the same one for an account, whether it
+/// exists or not.
+std::string Authenticator::salt_of(const std::string& account) const {
+  constexpr std::size_t size = 16;  // as PostgreSQL and Dovecot make them
+  return smtp::hmac_sha256(salt_key_, account).substr(0, size);
 }
 
 Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
@@ -220,12 +221,20 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     note_failure(client, accounts);
     co_return tl::unexpected(Kind::refused);
   }
+  std::optional<policy::ScramKeys> made_up;
   for (const auto& verifier : *verifiers) {
     if (!verifier->serves("SCRAM-SHA-256")) continue;
+    const std::string salt = salt_of(verifier->accounts_of(*known_as).front());
+    if (!made_up) {
+      made_up = policy::ScramKeys{.salt = salt,
+                                  .iterations = verifier->scram_iterations(),
+                                  .stored_key = random_octets(32),
+                                  .server_key = random_octets(32)};
+    }
     ::postern::Result<std::optional<policy::ScramKeys>> found =
         fail(Fault::temporary, "the verifier failed");
     try {
-      found = co_await verifier->scram_keys(*known_as);
+      found = co_await verifier->scram_keys(*known_as, salt);
     } catch (const std::exception& error) {
       found = fail(Fault::temporary, error.what());
     }
@@ -241,12 +250,10 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
           .field("error", answer.detail);
       co_return tl::unexpected(Kind::unavailable);
     }
-    if (!*found) continue;
-    usual_iterations_ = (*found)->iterations;
-    usual_salt_ = std::min<std::size_t>((*found)->salt.size(), 32);
-    co_return std::move(**found);
+    if (*found) co_return std::move(**found);
   }
-  co_return made_up(*known_as);
+  if (!made_up) co_return tl::unexpected(Kind::refused);
+  co_return std::move(*made_up);
 }
 
 }  // namespace postern::gateway

@@ -44,8 +44,8 @@ class Authenticator {
     std::optional<smtp::Reply> reply;  ///< a verifier's own words for a refusal
   };
 
-  /// `salt_key`: made-up SCRAM salts come of it; empty: random. Kept over restarts it hides which
-  /// names are made up.
+  /// `salt_key`: SCRAM salts that are not stored come of it; empty: random. Kept over restarts it
+  /// hides which names are made up.
   explicit Authenticator(AuthLimits limits, std::string salt_key = {});
 
   /// From the next attempt on these hold; what was counted stays.
@@ -63,7 +63,8 @@ class Authenticator {
   Task<Result> verify(smtp::Auth attempt, policy::Evidence& evidence, policy::Gatherer& gatherer,
                       std::vector<policy::Step>& steps);
 
-  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's. The error is
+  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's, the same ones
+  /// each time, whoever else signs in (RFC 5802 §5.1). The error is
   /// `throttled`, `unavailable`, or `refused` of what SASLprep refuses as a name.
   Task<tl::expected<policy::ScramKeys, Result::Kind>> scram_keys(std::string name, IpAddress client,
                                                                  std::vector<policy::Step>& steps);
@@ -76,7 +77,7 @@ class Authenticator {
   bool is_locked(const IpAddress& client, const Accounts& accounts,
                  std::vector<policy::Step>& steps);
   void note_failure(const IpAddress& client, const Accounts& accounts);
-  policy::ScramKeys made_up(const std::string& name) const;
+  std::string salt_of(const std::string& account) const;
 
   std::atomic<std::shared_ptr<const CidrSet>> exempt_;
   const std::string salt_key_;
@@ -84,9 +85,6 @@ class Authenticator {
   WindowCounter by_subnet_;
   WindowCounter by_account_;
   std::atomic<std::shared_ptr<const Verifiers>> verifiers_;
-  /// As the last known account has them.
-  std::atomic<std::uint32_t> usual_iterations_{4096};
-  std::atomic<std::size_t> usual_salt_{16};
 };
 
 /// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.

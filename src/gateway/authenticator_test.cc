@@ -28,12 +28,15 @@ class Says final : public policy::Verifier {
     if (answer_.detail == "throw") throw std::runtime_error("out of order");
     co_return answer_;
   }
-  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const override {
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name,
+                                                            std::string salt) const override {
+    if (name == "plain") co_return std::optional(smtp::scram_keys_of(Secret("tiger"), salt, 5000));
     if (name != "scott") co_return std::optional<policy::ScramKeys>();
-    co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 5000));
+    co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 9000));
   }
-  std::string account_of(std::string name) const override {
-    return by_local_part ? name.substr(0, name.rfind('@')) : name;
+  std::uint32_t scram_iterations() const override { return 5000; }
+  std::vector<std::string> accounts_of(const std::string& name) const override {
+    return {by_local_part ? name.substr(0, name.rfind('@')) : name};
   }
   mutable int asked = 0;
   bool by_local_part = false;
@@ -303,17 +306,28 @@ TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
   const auto keys = [&](std::string name) {
     return *policy::testing::run(authenticator_->scram_keys(std::move(name), client, steps));
   };
-  const policy::ScramKeys known = keys("scott");
   const policy::ScramKeys ghost = keys("ghost");
-  EXPECT_EQ(ghost.iterations, known.iterations);
-  EXPECT_EQ(ghost.salt.size(), known.salt.size());
-  EXPECT_EQ(ghost.salt, keys("ghost").salt);
+  const policy::ScramKeys known = keys("scott");
+  EXPECT_EQ(ghost.iterations, 5000u);
+  EXPECT_EQ(ghost.salt.size(), 16u);
+  EXPECT_EQ(ghost.salt, keys("ghost").salt) << "whoever else has signed in";
+  EXPECT_EQ(ghost.iterations, keys("ghost").iterations);
   EXPECT_NE(ghost.salt, keys("spectre").salt);
   EXPECT_NE(ghost.stored_key, keys("ghost").stored_key);
-  EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
+  EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
   // RFC 5802 §5.1: names are prepared; what cannot be ends the exchange.
   EXPECT_EQ(keys("sc\u00adott").salt, known.salt);
   EXPECT_EQ(keys("gho\u00adst").salt, ghost.salt);
+  // Another start with the same key gives the same salts, of strangers and of plain passwords.
+  const auto after_a_restart = [&](std::string name) {
+    authenticator_ = std::make_unique<Authenticator>(AuthLimits{}, "a key that is kept");
+    authenticator_->set_verifiers(std::make_shared<const Authenticator::Verifiers>(verifiers_));
+    return keys(std::move(name)).salt;
+  };
+  for (const char* name : {"ghost", "plain"}) {
+    EXPECT_EQ(after_a_restart(name), after_a_restart(name)) << name;
+    EXPECT_EQ(after_a_restart(name).size(), 16u);
+  }
   EXPECT_EQ(policy::testing::run(authenticator_->scram_keys("a\ue000", client, steps)).error(),
             Kind::refused);
 }

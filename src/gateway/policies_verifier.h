@@ -19,8 +19,8 @@ class PoliciesVerifier final : public policy::Verifier {
     return mechanism == "PLAIN" || mechanism == "LOGIN";
   }
   /// Whichever policy the name selects.
-  std::string account_of(std::string authn_id) const override {
-    return std::string(policy::split_login(authn_id).username);
+  std::vector<std::string> accounts_of(const std::string& authn_id) const override {
+    return {std::string(policy::split_login(authn_id).username)};
   }
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
