@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "smtp/scram.h"
+
 namespace postern::app {
 
 namespace {
@@ -180,6 +182,9 @@ const Key keys[] = {
     {"auth.source", "scram", Kind::flag, "false",
      "SCRAM-SHA-256 is offered: its accounts have SCRAM verifiers or plain passwords",
      POSTERN_SLOT(s.scram)},
+    {"auth.source", "scram_iterations", Kind::count, "4096",
+     "of SCRAM keys that are made of plain passwords, or made up for a name that nobody has",
+     POSTERN_SLOT(s.scram_iterations), 4096, smtp::max_scram_iterations},
     {"auth.source", "users", Kind::texts, "[]", R"(static: "name:hash")", POSTERN_SLOT(s.users)},
     {"auth.source", "file", Kind::file, R"("")",
      "static, htpasswd: a file of users; sqlite: the database; dovecot: the socket",

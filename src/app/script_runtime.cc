@@ -5,6 +5,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "app/signals.h"
+
 namespace postern::app {
 
 namespace asio = boost::asio;
@@ -18,6 +20,9 @@ constexpr std::size_t blocking_queue = 4096;
 
 Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOptions& dns,
                                                            const std::string& ca_file) {
+  // The first policy is loaded before serve() blocks them: until then the main thread alone is
+  // ended by them, and a load that takes long can be broken off.
+  const SignalsBlocked blocked;
   std::shared_ptr<ScriptRuntime> runtime(new ScriptRuntime());
   auto resolver = net::UnboundResolver::open(runtime->loop_.get_executor(), dns);
   if (!resolver) return tl::unexpected(resolver.error());

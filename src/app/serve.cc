@@ -15,6 +15,7 @@
 #include "app/first_steps.h"
 #include "app/instance.h"
 #include "app/one_time_links.h"
+#include "app/signals.h"
 #include "base/version.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -168,10 +169,9 @@ int serve(const Config& config, const ServeOptions& given) {
   const ServeOptions options = quiet_if_not_a_terminal(given);
   const auto begun = std::chrono::steady_clock::now();
   std::signal(SIGPIPE, SIG_IGN);
-  // Blocked before the first thread, so that only wait_for_the_end() sees them.
-  sigset_t signals;
-  sigemptyset(&signals);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, signal);
+  // Blocked in every thread from here on, and in those of a policy that is loaded already
+  // (ScriptRuntime::open), so that only wait_for_the_end() sees them.
+  const sigset_t signals = awaited_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   log::start(config.log);
   raise_descriptor_limit();

@@ -125,9 +125,36 @@ std::vector<AuthSourceComplaint> complaints_of(const AuthSource& source, AuthFil
                          source.kind == Kind::sqlite || source.kind == Kind::postgresql;
   if (source.scram && !can_scram)
     judge.complain("scram", fmt::format("kind \"{}\" has no SCRAM verifiers", judge.word()));
-  if (source.scram && uses_password(source.query))
+  if (source.scram && has_name(source.query, "password"))
     judge.complain("scram", "with `:password` in the query there is nothing to make SCRAM keys of");
   return std::move(judge.found);
+}
+
+AskedParts asked_parts(const AuthSource& source) {
+  AskedParts parts{.local = false, .domain = false};
+  bool whole = false;
+  if (!source.query.empty()) {
+    whole = has_name(source.query, "user");
+    parts = {.local = has_name(source.query, "local"), .domain = has_name(source.query, "domain")};
+  }
+  const std::string format = source.dn + source.filter + source.path;
+  for (std::size_t at = format.find('%'); at < format.size() - 1; at = format.find('%', at + 2)) {
+    const char letter = to_lower(format[at + 1]);
+    whole |= letter == 's';
+    parts.local |= letter == 'u';
+    parts.domain |= letter == 'd' || is_digit(letter);
+  }
+  if (whole || (!parts.local && !parts.domain)) return {};
+  return parts;
+}
+
+std::vector<std::string> SourceVerifier::accounts_of(const std::string& authn_id) const {
+  const std::size_t at = authn_id.rfind('@');
+  const std::string domain = at == std::string::npos ? std::string() : authn_id.substr(at);
+  std::string account;
+  if (parts_.local) account = authn_id.substr(0, at);
+  if (parts_.domain && domain.size() > 1) account += domain;
+  return {account};
 }
 
 OpenedSource open_auth_source(const AuthSource& source, AuthWorkers workers) {
@@ -209,14 +236,17 @@ Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
   co_return answer;
 }
 
-Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::string name) const {
+Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::string name,
+                                                                         std::string salt) const {
   using Keys = std::optional<policy::ScramKeys>;
   if (!source_.scram) co_return Keys();
-  const Stored found = co_await stored(name);
+  const Stored found = co_await stored(std::move(name));
   if (!found) co_return tl::unexpected<Error>(found.error());
   const std::shared_ptr<const policy::StoredPassword> kept = noted(*found);
   if (!kept) co_return Keys();
-  auto make = [kept, name] { return kept->scram_keys(name); };
+  auto make = [kept, salt = std::move(salt), iterations = scram_iterations()] {
+    return kept->scram_keys(salt, iterations);
+  };
   Result<Keys> keys = co_await hashing_.run(std::move(make));
   if (keys && !*found) co_return Keys();
   co_return keys;

@@ -39,6 +39,8 @@ struct AuthSource {
   std::string name;  ///< in traces; empty: the kind's word
   std::chrono::milliseconds timeout = std::chrono::seconds(5);
   bool scram = false;  ///< SCRAM-SHA-256 is offered
+  /// Of keys made of a password in plain, and of those that are made up for strangers.
+  std::uint64_t scram_iterations = 4096;
 
   std::vector<std::string> users;  ///< fixed: "name:hash"
   std::string file;                ///< of users, database or socket

@@ -122,7 +122,7 @@ class SqlVerifier final : public TableVerifier {
 
   Task<AuthAnswer> ask(const AuthAttempt& attempt,
                        const policy::Evidence& evidence) const override {
-    if (!uses_password(source_.query)) {
+    if (!has_name(source_.query, "password")) {
       AuthAnswer answer = co_await TableVerifier::ask(attempt, evidence);
       co_return answer;
     }
@@ -192,13 +192,13 @@ std::string with_names(std::string_view query,
   return out;
 }
 
-bool uses_password(const std::string& query) {
-  bool used = false;
-  with_names(query, [&](std::string_view name) {
-    used |= name == "password";
+bool has_name(const std::string& query, std::string_view name) {
+  bool has = false;
+  with_names(query, [&](std::string_view one) {
+    has |= one == name;
     return std::string();
   });
-  return used;
+  return has;
 }
 
 bool has_unknown_name(const std::string& query) {

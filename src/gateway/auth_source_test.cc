@@ -122,9 +122,10 @@ TEST_F(AuthSourceTest, users_of_the_configuration) {
   EXPECT_EQ(ask("Scott", "tiger"), "unknown");
   EXPECT_EQ(ask("ann", "tiger"), "accepted ann");
   EXPECT_TRUE(verifier->serves("SCRAM-SHA-256"));
-  EXPECT_EQ((*policy::testing::run(verifier->scram_keys("ann")))->stored_key, keys.stored_key);
-  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("scott")));
-  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("nobody")));
+  EXPECT_EQ((*policy::testing::run(verifier->scram_keys("ann", "salt of sixteen.")))->stored_key,
+            keys.stored_key);
+  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("scott", "salt of sixteen.")));
+  EXPECT_FALSE(*policy::testing::run(verifier->scram_keys("nobody", "salt of sixteen.")));
 }
 
 TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
@@ -144,10 +145,17 @@ TEST_F(AuthSourceTest, a_file_of_users_is_read_again_when_it_changes) {
 }
 
 TEST_F(AuthSourceTest, plain_passwords_stand_in_files_alone) {
-  open({.kind = Kind::fixed, .scram = true, .file = home.write("users", "scott:{PLAIN}ti:ger\n")});
+  open({.kind = Kind::fixed,
+        .scram = true,
+        .scram_iterations = 6000,
+        .file = home.write("users", "scott:{PLAIN}ti:ger\n")});
   EXPECT_EQ(ask("scott", "ti:ger"), "accepted scott");
   EXPECT_EQ(ask("scott", "{PLAIN}ti:ger"), "refused");
-  EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott")));
+  const auto keys = *policy::testing::run(verifier->scram_keys("scott", "salt of sixteen."));
+  ASSERT_TRUE(keys);
+  EXPECT_EQ(keys->salt, "salt of sixteen.");
+  EXPECT_EQ(keys->iterations, 6000u);
+  EXPECT_EQ(verifier->scram_iterations(), 6000u);
   EXPECT_FALSE(
       complaints_of({.kind = Kind::htpasswd, .file = home.file("users")}, AuthFiles::read).empty());
 }
@@ -218,8 +226,55 @@ TEST(AuthSourceQuery, names_are_filled_in_where_they_are_names) {
       {"'open :user", "'open :user"},
   };
   for (const auto& [query, wanted] : cases) EXPECT_EQ(with_names(query, shout), wanted);
-  EXPECT_TRUE(uses_password("SELECT f(:user, :password)"));
-  EXPECT_FALSE(uses_password("SELECT ':password'"));
+  EXPECT_TRUE(has_name("SELECT f(:user, :password)", "password"));
+  EXPECT_FALSE(has_name("SELECT ':password'", "password"));
+}
+
+TEST_F(AuthSourceTest, names_that_ask_for_the_same_are_one_account) {
+  const std::string token = home.write("token", "hvs.t\n");
+  const auto sql = [](std::string query) {
+    return AuthSource{.kind = Kind::sqlite, .file = "x.db", .query = std::move(query)};
+  };
+  const auto dn = [](std::string name) {
+    return AuthSource{.kind = Kind::ldap, .servers = {"ldap://h"}, .dn = std::move(name)};
+  };
+  const auto vault = [&](std::string path) {
+    return AuthSource{.kind = Kind::vault,
+                      .address = "http://127.0.0.1:8200",
+                      .token = token,
+                      .path = std::move(path)};
+  };
+  struct Case {
+    AuthSource source;
+    std::string wanted;  ///< of scott@example.org
+  };
+  const Case cases[] = {
+      {sql("SELECT h FROM u WHERE n = :user"), "scott@example.org"},
+      {sql("SELECT h FROM u WHERE n = :local"), "scott"},
+      {sql("SELECT f(:local, :password) -- :domain"), "scott"},
+      {sql("SELECT h FROM u WHERE n = :local AND d = :domain"), "scott@example.org"},
+      {sql("SELECT h FROM u WHERE n = :local OR n = :user"), "scott@example.org"},
+      {sql("SELECT h FROM u WHERE d = :domain"), "@example.org"},
+      {sql("SELECT h FROM u WHERE p = :password"), "scott@example.org"},
+      {dn("uid=%u,dc=example"), "scott"},
+      {dn("uid=%U,dc=100%%d"), "scott"},
+      {dn("uid=%s,dc=example"), "scott@example.org"},
+      {dn("uid=%u,dc=%d"), "scott@example.org"},
+      {dn("uid=%u,dc=%2"), "scott@example.org"},
+      {{.kind = Kind::ldap, .servers = {"ldap://h"}, .base = "dc=x", .filter = "(uid=%u)"},
+       "scott"},
+      {vault("smtp/%u"), "scott"},
+      {vault("smtp/%d/%u"), "scott@example.org"},
+      {{.kind = Kind::fixed, .users = {"scott:" + hash_of("tiger")}}, "scott@example.org"},
+      {{.kind = Kind::dovecot, .file = "x"}, "scott@example.org"},
+  };
+  for (const Case& c : cases) {
+    open(c.source);
+    EXPECT_EQ(verifier->accounts_of("scott@example.org"), std::vector{c.wanted})
+        << c.source.query << c.source.dn << c.source.path;
+  }
+  open(sql("SELECT h FROM u WHERE n = :local AND d = :domain"));
+  EXPECT_EQ(verifier->accounts_of("scott@"), verifier->accounts_of("scott"));
 }
 
 TEST_F(AuthSourceTest, vault_has_passwords_or_hashes) {
@@ -236,7 +291,7 @@ TEST_F(AuthSourceTest, vault_has_passwords_or_hashes) {
   EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
   EXPECT_EQ(world.asked.back().url, "http://127.0.0.1:8200/v1/secret/data/smtp-auth/scott");
   EXPECT_EQ(ask("scott", "lion"), "refused");
-  EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott")));
+  EXPECT_TRUE(*policy::testing::run(verifier->scram_keys("scott", "salt of sixteen.")));
   holds(hash_of("tiger"));
   EXPECT_EQ(ask("scott", "tiger"), "accepted scott");
   EXPECT_EQ(ask("scott", hash_of("tiger")), "refused");

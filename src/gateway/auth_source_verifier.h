@@ -17,10 +17,18 @@ namespace postern::gateway {
 
 using Clock = std::chrono::steady_clock;
 
+/// What of a name a source asks with.
+struct AskedParts {
+  bool local = true;
+  bool domain = true;
+};
+AskedParts asked_parts(const AuthSource& source);
+
 /// Puts its own step into the trace, with the source's name.
 class SourceVerifier : public policy::Verifier {
  public:
-  explicit SourceVerifier(const AuthSource& source) : source_(source) {}
+  explicit SourceVerifier(const AuthSource& source)
+      : source_(source), parts_(asked_parts(source)) {}
   std::string_view name() const final { return to_string(source_.kind); }
   bool serves(std::string_view mechanism) const override {
     return mechanism == "PLAIN" || mechanism == "LOGIN";
@@ -28,6 +36,7 @@ class SourceVerifier : public policy::Verifier {
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
                                   std::vector<policy::Step>& steps) const final;
+  std::vector<std::string> accounts_of(const std::string& authn_id) const final;
 
  protected:
   virtual Task<policy::AuthAnswer> ask(const policy::AuthAttempt& attempt,
@@ -38,6 +47,9 @@ class SourceVerifier : public policy::Verifier {
   Task<std::invoke_result_t<F>> on_thread(net::WorkPool& pool, F work) const;
 
   const AuthSource source_;
+
+ private:
+  const AskedParts parts_;
 };
 
 /// A source that gives what is stored under a name; Postern compares.
@@ -49,7 +61,11 @@ class TableVerifier : public SourceVerifier {
   TableVerifier(const AuthSource& source, net::WorkPool& hashing)
       : SourceVerifier(source), hashing_(hashing) {}
   bool serves(std::string_view mechanism) const override;
-  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const final;
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name,
+                                                            std::string salt) const final;
+  std::uint32_t scram_iterations() const final {
+    return static_cast<std::uint32_t>(source_.scram_iterations);
+  }
 
  protected:
   virtual Task<Stored> stored(std::string name) const = 0;
@@ -79,8 +95,8 @@ Task<std::invoke_result_t<F>> SourceVerifier::on_thread(net::WorkPool& pool, F w
 /// Of SQL queries: what stands for `:user`, `:local`, `:domain`, `:password`. nullopt: not one of
 /// them.
 std::optional<std::string> named_value(std::string_view name, const policy::AuthAttempt& attempt);
-/// Whether a query of the operator has the password itself.
-bool uses_password(const std::string& query);
+/// Whether a query asks with the value `name`.
+bool has_name(const std::string& query, std::string_view name);
 /// The query with each `:name` that stands neither in quotes nor in a comment replaced by what
 /// `value` makes of it.
 std::string with_names(std::string_view query,

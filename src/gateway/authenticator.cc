@@ -58,9 +58,14 @@ std::optional<std::string> prepared(const std::string& name) {
   return smtp::saslprep(name, smtp::Unassigned::allowed);
 }
 
-/// What failures are counted by: with the name as it was sent, another spelling would be another
-/// account.
-std::string account_of(const std::string& name) { return lower(prepared(name).value_or(name)); }
+/// Servers that compare names without regard to case seldom have regard to blanks.
+std::string without_spelling(std::string_view name) {
+  std::string out;
+  for (const char c : trim(name)) {
+    if (!is_space(c) || !is_space(out.back())) out += to_lower(c);
+  }
+  return out;
+}
 
 bool is_refusal(const std::optional<smtp::Reply>& reply) {
   return reply && reply->code >= 400 && reply->code < 600;
@@ -108,16 +113,31 @@ std::string Authenticator::mechanisms() const {
   return words;
 }
 
-void Authenticator::note_failure(const IpAddress& client, const std::string& account) {
+/// With the name as it was sent, another spelling would be another account, and so would each
+/// domain behind a name of which a verifier asks for the local part.
+Authenticator::Accounts Authenticator::accounts_of(const std::string& name,
+                                                   const Verifiers& verifiers) {
+  const std::string known_as = prepared(name).value_or(name);
+  Accounts accounts;
+  for (const auto& verifier : verifiers) {
+    for (const std::string& account : verifier->accounts_of(known_as)) {
+      accounts.insert(without_spelling(account));
+    }
+  }
+  accounts.erase("");
+  return accounts;
+}
+
+void Authenticator::note_failure(const IpAddress& client, const Accounts& accounts) {
   const auto now = WindowCounter::Clock::now();
   if (!exempt_.load()->contains(client)) {
     by_address_.add(subscriber_key(client), now);
     by_subnet_.add(subnet_key(client), now);
   }
-  if (!account.empty()) by_account_.add(account, now);
+  for (const std::string& account : accounts) by_account_.add(account, now);
 }
 
-bool Authenticator::is_locked(const IpAddress& client, const std::string& account,
+bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
                               std::vector<policy::Step>& steps) {
   const auto now = WindowCounter::Clock::now();
   const bool counted = !exempt_.load()->contains(client);
@@ -126,7 +146,9 @@ bool Authenticator::is_locked(const IpAddress& client, const std::string& accoun
     by = "too many failures from this address";
   } else if (counted && by_subnet_.exceeded(subnet_key(client), now)) {
     by = "too many failures from this subnet";
-  } else if (by_account_.exceeded(account, now)) {
+  } else if (std::ranges::any_of(accounts, [&](const std::string& account) {
+               return by_account_.exceeded(account, now);
+             })) {
     by = "too many failures with this name";
   }
   if (by.empty()) return false;
@@ -143,8 +165,9 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
                                     .authn_id = std::move(event.authn_id),
                                     .password = std::move(event.password)};
   const IpAddress client = evidence.session.client_ip;
-  const std::string account = account_of(attempt.authn_id);
-  if (is_locked(client, account, steps)) co_return Result{.kind = Kind::throttled};
+  const auto verifiers = verifiers_.load();
+  const Accounts accounts = accounts_of(attempt.authn_id, *verifiers);
+  if (is_locked(client, accounts, steps)) co_return Result{.kind = Kind::throttled};
 
   AuthAnswer answer;
   if (event.proof != smtp::Proof::none) {
@@ -152,7 +175,6 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     answer.identity.username = prepared(attempt.authn_id).value_or(attempt.authn_id);
     steps.push_back(step_of("scram", {}, answer));
   } else if (!attempt.password.empty()) {
-    const auto verifiers = verifiers_.load();
     policy::Asked asked =
         co_await policy::ask_in_order(*verifiers, attempt, evidence, gatherer, steps);
     answer = std::move(asked.answer);
@@ -165,7 +187,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     co_return result;
   }
   // Guesses that came together, while the first of them were looked into, are told nothing either.
-  if (is_locked(client, account, steps)) co_return Result{.kind = Kind::throttled};
+  if (is_locked(client, accounts, steps)) co_return Result{.kind = Kind::throttled};
   result.identity = std::move(answer.identity);
   if (result.identity.authz_id.empty()) result.identity.authz_id = result.identity.username;
   if (answer.kind == Said::accepted && may_be(attempt, result.identity)) {
@@ -176,36 +198,43 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     steps.push_back(step_of("authz_id", {},
                             {.kind = Said::refused, .detail = "may not act for another identity"}));
   }
-  note_failure(client, account);
+  note_failure(client, accounts);
   co_return result;
 }
 
-/// RFC 5802 §5.1 lets nobody tell names apart: the salt is always the same one for a name.
-policy::ScramKeys Authenticator::made_up(const std::string& name) const {
-  return {.salt = smtp::hmac_sha256(salt_key_, name).substr(0, usual_salt_),
-          .iterations = usual_iterations_,
-          .stored_key = random_octets(32),
-          .server_key = random_octets(32)};
+/// RFC 5802 §5.1 lets nobody tell names apart: it is always the same one for an account, whether it
+/// exists or not.
+std::string Authenticator::salt_of(const std::string& account) const {
+  constexpr std::size_t size = 16;  // as PostgreSQL and Dovecot make them
+  return smtp::hmac_sha256(salt_key_, account).substr(0, size);
 }
 
 Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     std::string name, IpAddress client, std::vector<policy::Step>& steps) {
-  const std::string account = account_of(name);
-  if (is_locked(client, account, steps)) co_return tl::unexpected(Kind::throttled);
+  const auto verifiers = verifiers_.load();
+  const Accounts accounts = accounts_of(name, *verifiers);
+  if (is_locked(client, accounts, steps)) co_return tl::unexpected(Kind::throttled);
   // RFC 5802 §5.1: prepared as a query; what cannot be ends the exchange.
   const std::optional<std::string> known_as = prepared(name);
   if (!known_as) {
     steps.push_back(step_of("scram", {}, {.kind = Said::refused, .detail = "no name"}));
-    note_failure(client, account);
+    note_failure(client, accounts);
     co_return tl::unexpected(Kind::refused);
   }
-  const auto verifiers = verifiers_.load();
+  std::optional<policy::ScramKeys> made_up;
   for (const auto& verifier : *verifiers) {
     if (!verifier->serves("SCRAM-SHA-256")) continue;
+    const std::string salt = salt_of(verifier->accounts_of(*known_as).front());
+    if (!made_up) {
+      made_up = policy::ScramKeys{.salt = salt,
+                                  .iterations = verifier->scram_iterations(),
+                                  .stored_key = random_octets(32),
+                                  .server_key = random_octets(32)};
+    }
     ::postern::Result<std::optional<policy::ScramKeys>> found =
         fail(Fault::temporary, "the verifier failed");
     try {
-      found = co_await verifier->scram_keys(*known_as);
+      found = co_await verifier->scram_keys(*known_as, salt);
     } catch (const std::exception& error) {
       found = fail(Fault::temporary, error.what());
     }
@@ -221,12 +250,10 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
           .field("error", answer.detail);
       co_return tl::unexpected(Kind::unavailable);
     }
-    if (!*found) continue;
-    usual_iterations_ = (*found)->iterations;
-    usual_salt_ = std::min<std::size_t>((*found)->salt.size(), 32);
-    co_return std::move(**found);
+    if (*found) co_return std::move(**found);
   }
-  co_return made_up(*known_as);
+  if (!made_up) co_return tl::unexpected(Kind::refused);
+  co_return std::move(*made_up);
 }
 
 }  // namespace postern::gateway

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ namespace postern::gateway {
 struct AuthLimits {
   std::uint64_t failures_per_address = 10;  ///< an IPv4 address or IPv6 /64
   std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
-  std::uint64_t failures_per_account = 50;  ///< of a name in lower case, known or not
+  std::uint64_t failures_per_account = 50;  ///< of Verifier::account_of(), known or not
   std::chrono::milliseconds window = std::chrono::minutes(10);
   std::chrono::milliseconds lockout = std::chrono::minutes(10);
   CidrSet exempt;  ///< no limit by address or subnet for these
@@ -43,8 +44,8 @@ class Authenticator {
     std::optional<smtp::Reply> reply;  ///< a verifier's own words for a refusal
   };
 
-  /// `salt_key`: made-up SCRAM salts come of it; empty: random. Kept over restarts it hides which
-  /// names are made up.
+  /// `salt_key`: SCRAM salts that are not stored come of it; empty: random. Kept over restarts it
+  /// hides which names are made up.
   explicit Authenticator(AuthLimits limits, std::string salt_key = {});
 
   /// From the next attempt on these hold; what was counted stays.
@@ -62,16 +63,21 @@ class Authenticator {
   Task<Result> verify(smtp::Auth attempt, policy::Evidence& evidence, policy::Gatherer& gatherer,
                       std::vector<policy::Step>& steps);
 
-  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's. The error is
+  /// Keys for a SCRAM exchange; for a name nobody knows such as look like somebody's, the same ones
+  /// each time, whoever else signs in (RFC 5802 §5.1). The error is
   /// `throttled`, `unavailable`, or `refused` of what SASLprep refuses as a name.
   Task<tl::expected<policy::ScramKeys, Result::Kind>> scram_keys(std::string name, IpAddress client,
                                                                  std::vector<policy::Step>& steps);
 
  private:
-  bool is_locked(const IpAddress& client, const std::string& account,
+  /// What a name's failures are counted by: one entry for each account it may stand for.
+  using Accounts = std::set<std::string>;
+
+  static Accounts accounts_of(const std::string& name, const Verifiers& verifiers);
+  bool is_locked(const IpAddress& client, const Accounts& accounts,
                  std::vector<policy::Step>& steps);
-  void note_failure(const IpAddress& client, const std::string& account);
-  policy::ScramKeys made_up(const std::string& name) const;
+  void note_failure(const IpAddress& client, const Accounts& accounts);
+  std::string salt_of(const std::string& account) const;
 
   std::atomic<std::shared_ptr<const CidrSet>> exempt_;
   const std::string salt_key_;
@@ -79,9 +85,6 @@ class Authenticator {
   WindowCounter by_subnet_;
   WindowCounter by_account_;
   std::atomic<std::shared_ptr<const Verifiers>> verifiers_;
-  /// As the last known account has them.
-  std::atomic<std::uint32_t> usual_iterations_{4096};
-  std::atomic<std::size_t> usual_salt_{16};
 };
 
 /// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.

@@ -28,11 +28,18 @@ class Says final : public policy::Verifier {
     if (answer_.detail == "throw") throw std::runtime_error("out of order");
     co_return answer_;
   }
-  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name) const override {
+  Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name,
+                                                            std::string salt) const override {
+    if (name == "plain") co_return std::optional(smtp::scram_keys_of(Secret("tiger"), salt, 5000));
     if (name != "scott") co_return std::optional<policy::ScramKeys>();
-    co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 5000));
+    co_return std::optional(smtp::scram_keys_of(Secret("tiger"), "salt of twelve", 9000));
+  }
+  std::uint32_t scram_iterations() const override { return 5000; }
+  std::vector<std::string> accounts_of(const std::string& name) const override {
+    return {by_local_part ? name.substr(0, name.rfind('@')) : name};
   }
   mutable int asked = 0;
+  bool by_local_part = false;
   std::function<void()> while_asked;
 
  private:
@@ -230,6 +237,30 @@ TEST_F(AuthenticatorTest, spellings_of_a_name_are_one_account) {
   EXPECT_EQ(attempt("no\ue000name").kind, Kind::throttled);
 }
 
+TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_account) {
+  add("a", {})->by_local_part = true;
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 5});
+  for (const char* user : {"scott@x0", "scott@x1", " Scott @x2", "scott", "scott\u00a0@x3"})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("scott@x4").kind, Kind::throttled);
+  EXPECT_EQ(attempt("ann@x4").kind, Kind::refused);
+
+  // Beside one that asks with all of it, each counts in its own way.
+  add("b", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  for (const char* user : {"scott@x0", "scott@x1"}) EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("scott@x2").kind, Kind::throttled);
+
+  verifiers_.clear();
+  add("b", {});
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  for (const char* user : {"scott@x0", "scott@x1", "scott@x2"})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  for (const char* user : {"John  Smith", "john smith "})
+    EXPECT_EQ(attempt(user).kind, Kind::refused);
+  EXPECT_EQ(attempt("john smith").kind, Kind::throttled);
+}
+
 TEST_F(AuthenticatorTest, guesses_that_came_together_are_told_nothing) {
   const auto slow = add("a", accepts("scott"));
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
@@ -275,17 +306,28 @@ TEST_F(AuthenticatorTest, scram_keys_of_strangers_look_like_others) {
   const auto keys = [&](std::string name) {
     return *policy::testing::run(authenticator_->scram_keys(std::move(name), client, steps));
   };
-  const policy::ScramKeys known = keys("scott");
   const policy::ScramKeys ghost = keys("ghost");
-  EXPECT_EQ(ghost.iterations, known.iterations);
-  EXPECT_EQ(ghost.salt.size(), known.salt.size());
-  EXPECT_EQ(ghost.salt, keys("ghost").salt);
+  const policy::ScramKeys known = keys("scott");
+  EXPECT_EQ(ghost.iterations, 5000u);
+  EXPECT_EQ(ghost.salt.size(), 16u);
+  EXPECT_EQ(ghost.salt, keys("ghost").salt) << "whoever else has signed in";
+  EXPECT_EQ(ghost.iterations, keys("ghost").iterations);
   EXPECT_NE(ghost.salt, keys("spectre").salt);
   EXPECT_NE(ghost.stored_key, keys("ghost").stored_key);
-  EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
+  EXPECT_EQ(said(), "a pass_on, a pass_on, a pass_on, a pass_on, a pass_on, a pass_on");
   // RFC 5802 §5.1: names are prepared; what cannot be ends the exchange.
   EXPECT_EQ(keys("sc\u00adott").salt, known.salt);
   EXPECT_EQ(keys("gho\u00adst").salt, ghost.salt);
+  // Another start with the same key gives the same salts, of strangers and of plain passwords.
+  const auto after_a_restart = [&](std::string name) {
+    authenticator_ = std::make_unique<Authenticator>(AuthLimits{}, "a key that is kept");
+    authenticator_->set_verifiers(std::make_shared<const Authenticator::Verifiers>(verifiers_));
+    return keys(std::move(name)).salt;
+  };
+  for (const char* name : {"ghost", "plain"}) {
+    EXPECT_EQ(after_a_restart(name), after_a_restart(name)) << name;
+    EXPECT_EQ(after_a_restart(name).size(), 16u);
+  }
   EXPECT_EQ(policy::testing::run(authenticator_->scram_keys("a\ue000", client, steps)).error(),
             Kind::refused);
 }

@@ -18,6 +18,10 @@ class PoliciesVerifier final : public policy::Verifier {
   bool serves(std::string_view mechanism) const override {
     return mechanism == "PLAIN" || mechanism == "LOGIN";
   }
+  /// Whichever policy the name selects.
+  std::vector<std::string> accounts_of(const std::string& authn_id) const override {
+    return {std::string(policy::split_login(authn_id).username)};
+  }
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
                                   std::vector<policy::Step>& steps) const override;

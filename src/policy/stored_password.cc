@@ -118,12 +118,11 @@ bool StoredPassword::matches_octets(const Secret& password) const {
   return false;
 }
 
-std::optional<smtp::ScramKeys> StoredPassword::scram_keys(std::string_view name) const {
+std::optional<smtp::ScramKeys> StoredPassword::scram_keys(std::string_view salt,
+                                                          std::uint32_t iterations) const {
   if (scram_) return scram_;
   if (scheme_ != Scheme::plain || text_.empty()) return std::nullopt;
-  constexpr std::uint32_t iterations = 4096;  // RFC 7677 §4
-  return smtp::scram_keys_of(text_, smtp::hmac_sha256(process_key(), name).substr(0, 16),
-                             iterations);
+  return smtp::scram_keys_of(text_, std::string(salt), iterations);
 }
 
 }  // namespace postern::policy

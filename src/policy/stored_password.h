@@ -35,9 +35,9 @@ class StoredPassword {
 
   /// Takes as long as its hash does: for a worker thread. The time tells nothing of the password.
   bool matches(const Secret& password) const;
-  /// nullopt: a hash of another kind. Of a plain password they are made with a salt that `name` and
-  /// a key of this process give; slow then.
-  std::optional<smtp::ScramKeys> scram_keys(std::string_view name) const;
+  /// nullopt: a hash of another kind. Of a plain password they are made with this salt and so many
+  /// iterations; slow then.
+  std::optional<smtp::ScramKeys> scram_keys(std::string_view salt, std::uint32_t iterations) const;
 
  private:
   enum class Scheme : std::uint8_t { bcrypt, crypt, argon2, plain };

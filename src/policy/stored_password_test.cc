@@ -103,16 +103,16 @@ TEST(StoredPassword, refuses_what_it_cannot_verify_without_repeating_it) {
 }
 
 TEST(StoredPassword, has_scram_keys_where_they_can_be_made) {
-  EXPECT_EQ(StoredPassword::parse(scram("tiger"), PlainText::refused)->scram_keys("a")->salt,
+  EXPECT_EQ(StoredPassword::parse(scram("tiger"), PlainText::refused)->scram_keys("a", 5000)->salt,
             "0123456789abcdef");
   const auto plain = StoredPassword::parse("{PLAIN}tiger", PlainText::marked);
-  const auto keys = plain->scram_keys("scott");
+  const auto keys = plain->scram_keys("a salt", 5000);
   ASSERT_TRUE(keys);
-  EXPECT_EQ(keys->salt, plain->scram_keys("scott")->salt);
-  EXPECT_NE(keys->salt, plain->scram_keys("ann")->salt);
+  EXPECT_EQ(keys->salt, "a salt");
+  EXPECT_EQ(keys->iterations, 5000u);
   EXPECT_TRUE(smtp::scram_matches(*keys, Secret("tiger")));
   EXPECT_FALSE(StoredPassword::parse(bcrypt_hash(Secret("tiger"), 4)->reveal(), PlainText::refused)
-                   ->scram_keys("scott"));
+                   ->scram_keys("scott", 4096));
 }
 
 }  // namespace

@@ -19,7 +19,7 @@ Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Evide
 
 }  // namespace
 
-Task<Result<std::optional<ScramKeys>>> Verifier::scram_keys(std::string) const {
+Task<Result<std::optional<ScramKeys>>> Verifier::scram_keys(std::string, std::string) const {
   co_return std::optional<ScramKeys>();
 }
 

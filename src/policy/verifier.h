@@ -58,8 +58,18 @@ class Verifier {
   /// `steps`. Throws nothing: trouble is `unavailable`.
   virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Evidence& evidence,
                                   Gatherer& gatherer, std::vector<Step>& steps) const = 0;
-  /// SCRAM: the keys of an account. The error is `unavailable`; nullopt: nobody of that name.
-  virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id) const;
+  /// What a name comes down to when it asks for it: names that give the same are one account, whose
+  /// guesses count together. Of one that asks others also what these make of it. Never empty; as
+  /// long as nothing else is said, the name.
+  virtual std::vector<std::string> accounts_of(const std::string& authn_id) const {
+    return {authn_id};
+  }
+  /// SCRAM: the keys of an account; of a password in plain they are made with `salt`. The error is
+  /// `unavailable`; nullopt: nobody of that name.
+  virtual Task<Result<std::optional<ScramKeys>>> scram_keys(std::string authn_id,
+                                                            std::string salt) const;
+  /// What its accounts' keys have, and so those that are made up for a stranger.
+  virtual std::uint32_t scram_iterations() const { return smtp::ScramKeys().iterations; }
 };
 
 using Verifiers = std::vector<std::shared_ptr<const Verifier>>;

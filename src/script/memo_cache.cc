@@ -17,6 +17,41 @@ namespace postern::script {
 
 namespace asio = boost::asio;
 
+namespace {
+
+/// Who waits for what, in the whole process: computations of several functions wait for each other.
+struct Waits {
+  std::mutex mutex;
+  std::unordered_map<const Call*, std::shared_ptr<Flight>> of;
+};
+
+Waits& waits() {
+  static Waits all;
+  return all;
+}
+
+}  // namespace
+
+bool Flight::begin_to_wait(const Call& call, const std::shared_ptr<Flight>& flight) {
+  Waits& all = waits();
+  const std::lock_guard lock(all.mutex);
+  // Nobody who waits is part of a ring, so this one ends.
+  for (const Flight* one = flight.get(); one->end() == nullptr;) {
+    if (one->leader_ == &call) return false;
+    const auto next = all.of.find(one->leader_);
+    if (next == all.of.end()) break;
+    one = next->second.get();
+  }
+  all.of[&call] = flight;
+  return true;
+}
+
+void Flight::stop_waiting(const Call& call) {
+  Waits& all = waits();
+  const std::lock_guard lock(all.mutex);
+  all.of.erase(&call);
+}
+
 void Flight::land(End end) {
   const std::lock_guard lock(mutex_);
   if (end_) return;

@@ -36,7 +36,11 @@ class Flight {
   };
 
   explicit Flight(const Call& leader) : leader_(&leader) {}
-  bool is_led_by(const Call& call) const { return leader_ == &call; }
+  /// Notes that `call` waits for it, until stop_waiting(). False, and nothing is noted: its leader
+  /// is `call`, or waits in turn, perhaps by way of others, for what `call` leads, and both would
+  /// wait for ever.
+  static bool begin_to_wait(const Call& call, const std::shared_ptr<Flight>& flight);
+  static void stop_waiting(const Call& call);
   /// The first end counts.
   void land(End end);
   /// Null while it is not over.

@@ -191,8 +191,9 @@ int look_up(lua_State* L) {
     return result;
   }
   if (found.leads) return lead(L, {memoized->cache, found.flight, std::move(key)});
-  // Who waited for himself would wait for ever.
-  if (found.flight->is_led_by(call)) return lead(L, {nullptr, nullptr, {}});
+  if (!Flight::begin_to_wait(call, found.flight)) return lead(L, {nullptr, nullptr, {}});
+  // However the call ends, nobody takes it for one that waits.
+  call.at_end([&call] { Flight::stop_waiting(call); });
   stack::give(L, std::move(found.flight));
   return computation_to_wait_for;
 }
@@ -202,6 +203,7 @@ Task<std::shared_ptr<Flight>> wait(Call& call, std::shared_ptr<Flight> flight,
                                    std::int64_t milliseconds) {
   const auto longest = Clock::now() + std::chrono::milliseconds(milliseconds);
   co_await Flight::wait(flight, std::min(call.deadline(), longest));
+  Flight::stop_waiting(call);
   co_return flight;
 }
 

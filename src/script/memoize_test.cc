@@ -248,6 +248,52 @@ TEST_F(Waiting, TheNextOneComputesWhenACallIsStopped) {
             "stopped: it has used up its memory;2;");
 }
 
+/// Two functions of which each asks the other, begun at either end.
+TEST_F(Memoize, NobodyWaitsForWhoWaitsForHim) {
+  const std::string text =
+      "local f, g local o = {ttl = 60, capacity = 9}"
+      "local function named(n, body) o.name = n return t.memoize(body, o) end "
+      "local function last() deep = (deep or 0) + 1 t.wait(20) return deep > 2 end "
+      "f = named('f', function(k) if last() then return 'F' end return 'f' .. g(k) end)"
+      "g = named('g', function(k) if last() then return 'G' end return 'g' .. f(k) end)";
+  const auto began = Clock::now();
+  std::string got;
+  asio::io_context loop;
+  Call first(world, Limits{}, &got);
+  Call second(world, Limits{}, &got);
+  asio::co_spawn(loop, start(state, first, text + "t.result(f('k'))"), asio::detached);
+  asio::co_spawn(loop, start(state, second, text + "t.result(g('k'))"), asio::detached);
+  loop.run();
+  EXPECT_EQ(got, "gF;fgF;") << "the second computes f itself, the first waits for g";
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(2));
+}
+
+/// Three in a ring, on three states.
+TEST_F(Memoize, NorByWayOfOthers) {
+  const std::string text =
+      "local f = {} for i = 1, 3 do f[i] = t.memoize(function(k) ring = (ring or 0) + 1 t.wait(20)"
+      "if k == 'end' then return 'end' end local ok, r = pcall(f[i % 3 + 1], ring > 6 and 'end' or "
+      "k)"
+      "return i .. tostring(r) end, {name = 'ring' .. i, ttl = 60, capacity = 9}) end ";
+  std::string got;
+  asio::io_context loop;
+  std::vector<std::unique_ptr<State>> states;
+  std::vector<std::unique_ptr<Call>> calls;
+  const auto began = Clock::now();
+  for (int i = 1; i <= 3; ++i) {
+    states.push_back(std::make_unique<State>(setup));
+    calls.push_back(std::make_unique<Call>(world, Limits{}, &got));
+    asio::co_spawn(loop,
+                   start(*states.back(), *calls.back(),
+                         text + "t.result(f[" + std::to_string(i) + "]('k'):match('%d'))"),
+                   asio::detached);
+  }
+  loop.run();
+  EXPECT_EQ(got.size(), 6u) << got;
+  EXPECT_EQ(got.find("time"), std::string::npos) << got;
+  EXPECT_LT(Clock::now() - began, std::chrono::seconds(2));
+}
+
 TEST_F(Waiting, ErrorsAreOnesOwn) {
   EXPECT_EQ(two("t.wait(5) error('no')", ""), "policy.lua:1: no;policy.lua:1: no;");
   EXPECT_EQ(two("t.wait(5) t.refuse()", ""), "refused;refused;");

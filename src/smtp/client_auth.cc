@@ -71,6 +71,7 @@ std::optional<std::string> ClientAuth::respond(std::string_view challenge) {
     return scram_final(*message);
   }
   const auto proof = scram_attribute(*message, 'v');
+  if (scram_attribute(*message, 'm')) return std::nullopt;  // RFC 5802 §5.1
   if (!proof || server_signature_.empty() || *proof != server_signature_) return std::nullopt;
   step_ = Step::done;
   return std::string();
@@ -83,7 +84,7 @@ std::optional<std::string> ClientAuth::scram_final(std::string_view server_first
   const auto nonce = scram_attribute(server_first, 'r');
   const auto salt64 = scram_attribute(server_first, 's');
   const auto rounds = scram_attribute(server_first, 'i');
-  if (!nonce || !salt64 || !rounds || server_first.starts_with("m=")) return std::nullopt;
+  if (!nonce || !salt64 || !rounds || scram_attribute(server_first, 'm')) return std::nullopt;
   if (!nonce->starts_with(credentials_->nonce) || nonce->size() == credentials_->nonce.size()) {
     return std::nullopt;
   }

@@ -44,7 +44,8 @@ TEST(ClientAuth, RefusesWhatAScramServerMustNotSay) {
         "r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",  // nothing of its own
         "r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=600001",
         "r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=0", "r=rOprNGfwEbeRWgbNEkqOx,i=4096",
-        "r=rOprNGfwEbeRWgbNEkqOx,s=?,i=4096", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096", ""}) {
+        "r=rOprNGfwEbeRWgbNEkqOx,s=?,i=4096", "m=x,r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096",
+        "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4096,m=x", ""}) {
     ClientAuth auth = choose({"SCRAM-SHA-256"}, example);
     auth.command();
     EXPECT_FALSE(auth.respond(base64_encode(message))) << message;

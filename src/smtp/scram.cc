@@ -166,10 +166,13 @@ std::variant<ScramExchange::Name, ScramExchange::Fault> ScramExchange::first(
   if (const auto fault = read_binding(header->flag)) return *fault;
   gs2_ = message.substr(0, header->size);
   first_bare_ = message.substr(header->size);
-  // RFC 5802 §5.1: name and nonce come first; a mandatory extension, `m=`, is one we do not know.
+  // RFC 5802 §5.1: name and nonce come first; a mandatory extension, `m=`, is one we do not know,
+  // wherever it stands.
   const std::vector<std::string_view> parts = split(first_bare_, ',');
-  if (parts.size() < 2 || !parts[0].starts_with("n=") || !parts[1].starts_with("r="))
+  if (parts.size() < 2 || !parts[0].starts_with("n=") || !parts[1].starts_with("r=") ||
+      scram_attribute(first_bare_, 'm')) {
     return Fault::malformed;
+  }
   std::optional<std::string> name = decoded_name(parts[0].substr(2));
   nonce_ = parts[1].substr(2);
   if (!name || name->empty() || !fit_identity(*name) || !fit_nonce(nonce_)) return Fault::malformed;
@@ -192,7 +195,7 @@ std::variant<std::optional<std::string>, ScramExchange::Fault> ScramExchange::fi
   const std::optional<std::string> proof = base64_decode(message.substr(last + 3));
   const std::vector<std::string_view> parts = split(without_proof, ',');
   if (!proof || proof->size() != digest_size || parts.size() < 2 || !parts[0].starts_with("c=") ||
-      !parts[1].starts_with("r=")) {
+      !parts[1].starts_with("r=") || scram_attribute(without_proof, 'm')) {
     return Fault::malformed;
   }
   const std::optional<std::string> binding = base64_decode(parts[0].substr(2));

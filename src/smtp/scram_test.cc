@@ -47,6 +47,17 @@ TEST(Scram, is_that_of_the_rfc) {
             Final(std::optional<std::string>("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")));
 }
 
+// RFC 5802 §5.1: its presence must make the authentication fail.
+TEST(Scram, refuses_a_mandatory_extension_in_the_last_message) {
+  ScramExchange exchange(false, false, nullptr);
+  exchange.first("n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
+  exchange.challenge(pencil(), server_nonce);
+  const std::string begin = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,";
+  const std::string proof = "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
+  EXPECT_EQ(exchange.finish(begin + "m=must," + proof), Final(Fault::malformed));
+  EXPECT_EQ(exchange.finish(begin + "x=may," + proof), Final(std::optional<std::string>()));
+}
+
 TEST(Scram, a_verifier_of_postgresql_is_read) {
   const ScramKeys keys = pencil();
   const std::string text = "SCRAM-SHA-256$4096:" + std::string(salt64) + "$" +
@@ -78,6 +89,8 @@ TEST(Scram, refuses_first_messages_that_are_none) {
       {"n,,n=user,r=", Fault::malformed},
       {"n,,r=abc,n=user", Fault::malformed},
       {"n,,m=must,n=user,r=abc", Fault::malformed},
+      {"n,,n=user,r=abc,m=must", Fault::malformed},
+      {"n,,n=user,r=abc,x=may,m=must", Fault::malformed},
       {"n,a=,n=user,r=abc", Fault::malformed},
       {"n,,n=us=er,r=abc", Fault::malformed},
       {"n,,n=us\xff,r=abc", Fault::malformed},

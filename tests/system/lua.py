@@ -13,7 +13,9 @@ import http.server
 import json
 import pathlib
 import re
+import signal
 import sqlite3
+import subprocess
 import sys
 import threading
 import time
@@ -177,6 +179,53 @@ def reloads_while_a_hook_waits(bench):
     server.stop()
     if time.monotonic() - began > 15:
         raise Fail("it took %.0f s to stop" % (time.monotonic() - began))
+
+
+def unblocked_threads(server):
+    """Names of threads that a SIGHUP would find. Not the first one, which waits for it."""
+    names = []
+    for task in pathlib.Path("/proc/%d/task" % server.pid).iterdir():
+        if task.name == str(server.pid):
+            continue
+        status = dict(line.split(":\t", 1) for line in (task / "status").read_text().splitlines() if ":\t" in line)
+        if not int(status["SigBlk"], 16) >> (signal.SIGHUP - 1) & 1:
+            names.append(status["Name"])
+    return names
+
+
+@check
+def signals_while_a_policy_loads(bench):
+    """A script that takes its time to load: a second SIGHUP waits its turn, SIGTERM drains; before the gateway is ready SIGTERM just ends it."""
+    slow = "kumo.sleep(0.4)\n"
+    server = gateway(bench, slow + says("one"), server={"threads": 1})
+    expect("threads that a signal would find", [], unblocked_threads(server))
+    rewrite(bench, slow + says("two"))
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    rewrite(bench, slow + says("three"))
+    server.process.send_signal(signal.SIGHUP)
+    relay.logged(server, "reload.ok", 2)
+    expect("threads that a signal would find after reloads", [], unblocked_threads(server))
+    client = session(bench, server)
+    told(client, "three")
+    server.process.send_signal(signal.SIGHUP)
+    time.sleep(0.2)
+    server.process.send_signal(signal.SIGTERM)
+    client.command("QUIT", "221")
+    expect("status after SIGTERM", 0, server.process.wait(15))
+    relay.logged(server, "server.stopping")
+
+    config = server.write_config()
+    rewrite(bench, "kumo.sleep(20)\n" + says("four"))
+    starting = subprocess.Popen([str(bench.binary), "serve", "--config", str(config)], cwd=bench.root, stderr=subprocess.DEVNULL)
+    try:
+        relay.until("threads of the load", lambda: len(list(pathlib.Path("/proc/%d/task" % starting.pid).iterdir())) > 4)
+        time.sleep(0.3)
+        starting.send_signal(signal.SIGTERM)
+        expect("status of a start that was broken off", -signal.SIGTERM, starting.wait(5))
+    finally:
+        starting.kill()
+        starting.wait()
 
 
 HEAVY_POLICY = """

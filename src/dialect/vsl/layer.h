@@ -43,6 +43,7 @@ class VslVerifier final : public policy::Verifier {
 
   std::string_view name() const override { return "vsl"; }
   bool serves(std::string_view mechanism) const override;
+  std::vector<std::string> accounts_of(const std::string& authn_id) const override;
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
                                   std::vector<policy::Step>& steps) const override;

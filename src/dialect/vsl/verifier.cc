@@ -30,6 +30,14 @@ bool VslVerifier::serves(std::string_view mechanism) const {
   return mechanism == "PLAIN" || mechanism == "LOGIN";
 }
 
+std::vector<std::string> VslVerifier::accounts_of(const std::string& authn_id) const {
+  std::vector<std::string> all{authn_id};
+  for (const auto& source : accounts_) {
+    for (std::string& account : source->accounts_of(authn_id)) all.push_back(std::move(account));
+  }
+  return all;
+}
+
 Task<AuthAnswer> VslVerifier::verify(const AuthAttempt& attempt, policy::Evidence& evidence,
                                      policy::Gatherer& gatherer,
                                      std::vector<policy::Step>& steps) const {
