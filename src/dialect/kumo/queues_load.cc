@@ -144,10 +144,10 @@ class Reader {
       if (!mistakes_.not_empty(here, domain)) continue;
       if (domain == "default") {
         config_.any_domain = read_options(here, settings);
-      } else if (!is_domain_pattern(domain)) {
-        mistakes_.add(here, "is no domain: `*` stands for all of the labels in front, once");
+      } else if (const auto scope = config_.domains.entry(domain); !scope) {
+        mistakes_.add(here, scope.error().message);
       } else if (const json::object* keys = mistakes_.table(here, settings)) {
-        read_scope(here, *keys, config_.domains[domain]);
+        read_scope(here, *keys, **scope);
       }
     }
   }

@@ -278,11 +278,11 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[queue.'example.com'.t.c.d]\n", "queue.toml:1: `queue.example.com.t.c.d` is no known key"},
       {"[queue.default.t]\n", "queue.toml:1: `queue.default.t` is no known key"},
       {"[queue.'a.*.example']\n",
-       "queue.toml:1: `queue.a.*.example` is no domain: `*` stands for all of the labels in front, "
-       "once"},
+       "queue.toml:1: `queue.a.*.example` is no domain; write a name, `*.` and a name, or "
+       "`*`: domain holds an octet that no label has"},
       {"[queue.'*example']\n",
-       "queue.toml:1: `queue.*example` is no domain: `*` stands for all of the labels in front, "
-       "once"},
+       "queue.toml:1: `queue.*example` is no domain; write a name, `*.` and a name, or `*`: "
+       "domain holds an octet that no label has"},
       {"[queue.default]\nprotocol = 'smtp'\n",
        "queue.toml:2: `queue.default.protocol` must be a table"},
       {"[tenant.a.campaigns.c]\nrequire_authz = []\n",

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/kumo/lib_secrets.h"
