@@ -44,7 +44,7 @@ class Reader {
     if (const auto result = mistakes_.result(); !result) return tl::unexpected(result.error());
     json::object all = data_.value();
     for (const std::string_view name : sections) {
-      if (!Mistakes::if_table(all[name]) || !all[name].is_object()) all[name] = json::object();
+      if (!all[name].is_object()) all[name] = json::object();
     }
     json::object& domains = all["domain"].emplace_object();
     domains_.for_each([&](std::string_view key, const json::object& settings) {

@@ -158,7 +158,7 @@ class Reader {
       const std::string here = below(at, key);
       if (is_queue_option(key)) {
         read_option(here, key, value, scope.options);
-      } else if (const json::object* table = Mistakes::if_table(value); !table) {
+      } else if (const json::object* table = value.if_object(); !table) {
         mistakes_.unknown_key(here, key, queue_options());
       } else if (mistakes_.not_empty(here, key)) {
         config_.scoped_tenants.emplace_back(key, data_.place(here));
@@ -174,7 +174,7 @@ class Reader {
       const std::string here = below(at, key);
       if (is_queue_option(key)) {
         read_option(here, key, value, scope.options);
-      } else if (!Mistakes::if_table(value)) {
+      } else if (!value.is_object()) {
         mistakes_.unknown_key(here, key, queue_options());
       } else if (mistakes_.not_empty(here, key)) {
         scope.campaigns[std::string(key)] = read_options(here, value);
