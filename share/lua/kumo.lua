@@ -1441,6 +1441,11 @@ function kumo.postern.listener_domains_load(sources) end
 ---@param name string
 function kumo.postern.elsewhere(name) end
 
+---A domain as DomainMap has it: lower case, A-labels, no trailing dot.
+---@param domain string
+---@return string
+function kumo.postern.one_spelling(domain) end
+
 ---Reads and checks the data files of the dkim_sign helper; only while the policy loads.
 ---@param sources (string|table)[]
 ---@return table

@@ -18,6 +18,13 @@ std::string_view mechanism_of(std::string_view argument) {
   return argument.substr(0, argument.find(' '));
 }
 
+/// RFC 4422 §3.1: 1 to 20 letters, digits, hyphens and underscores, in any case here.
+bool is_mechanism(std::string_view name) {
+  return !name.empty() && name.size() <= 20 && std::all_of(name.begin(), name.end(), [](char c) {
+    return is_alnum(c) || c == '-' || c == '_';
+  });
+}
+
 Refusal refusal_of(ScramExchange::Fault fault) {
   return fault == ScramExchange::Fault::malformed ? malformed() : wrong();
 }
@@ -33,7 +40,8 @@ bool has_mechanism(std::string_view words, std::string_view name) {
 
 std::optional<Reply> AuthExchange::unfit(std::string_view argument, std::string_view mechanisms) {
   const std::string_view mechanism = mechanism_of(argument);
-  if (mechanism.empty()) return Reply{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"};
+  if (!is_mechanism(mechanism))
+    return Reply{501, {5, 5, 4}, "syntax: AUTH mechanism [initial-response]"};
   if (has_mechanism(mechanisms, mechanism)) return std::nullopt;
   return Reply{504, {5, 5, 4}, "mechanism not offered"};  // RFC 4954 §4
 }

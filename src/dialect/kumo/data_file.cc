@@ -227,13 +227,11 @@ Result<DataFile> parse_data(std::string name, std::string_view text) {
 }
 
 Result<void> MergedData::add(const DataFile& file) {
-  const json::object none;
-  const bool empty_table = file.value.is_array() && file.value.get_array().empty();
-  if (!file.value.is_object() && !empty_table) {
+  if (!file.value.is_object()) {
     return fail(Fault::malformed, fmt::format("{}: a table of settings is expected", file.name));
   }
   places_.insert_or_assign("", file.name);
-  merge(value_, empty_table ? none : file.value.get_object(), "", file);
+  merge(value_, file.value.get_object(), "", file);
   return {};
 }
 
@@ -245,8 +243,6 @@ void MergedData::merge(json::object& into, const json::object& from, const std::
     places_.insert_or_assign(
         here, line == file.lines.end() ? file.name : fmt::format("{}:{}", file.name, line->second));
     json::value& old = into[key];
-    // A script's empty table arrives as an empty list; it takes no key away.
-    if (value.is_array() && value.get_array().empty() && old.is_object()) continue;
     if (!value.is_object()) {
       old = value;
       continue;

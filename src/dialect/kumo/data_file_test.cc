@@ -144,11 +144,12 @@ TEST(MergedData, later_files_win_key_by_key_and_lists_are_replaced) {
 
 TEST(MergedData, a_file_is_a_table) {
   MergedData merged;
-  EXPECT_TRUE(merged.add({.name = "policy.lua:1", .value = json::array()}))
-      << "an empty table of a script is an empty list too";
-  const auto refused = merged.add({.name = "a.json", .value = json::array{1}});
-  ASSERT_FALSE(refused);
-  EXPECT_THAT(refused.error().message, HasSubstr("a.json: "));
+  EXPECT_TRUE(merged.add({.name = "policy.lua:1", .value = json::object()}));
+  for (const json::value& value : {json::value(json::array()), json::value(json::array{1})}) {
+    const auto refused = merged.add({.name = "a.json", .value = value});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("a.json: a table of settings is expected"));
+  }
 }
 
 }  // namespace

@@ -44,8 +44,12 @@ class Reader {
     if (const auto result = mistakes_.result(); !result) return tl::unexpected(result.error());
     json::object all = data_.value();
     for (const std::string_view name : sections) {
-      if (!Mistakes::if_table(all[name]) || !all[name].is_object()) all[name] = json::object();
+      if (!all[name].is_object()) all[name] = json::object();
     }
+    json::object& domains = all["domain"].emplace_object();
+    domains_.for_each([&](std::string_view key, const json::object& settings) {
+      domains.insert_or_assign(key, settings);
+    });
     return all;
   }
 
@@ -73,10 +77,15 @@ class Reader {
     if (!names) return;
     for (const auto& [name, settings] : *names) {
       const std::string here = below(at, name);
-      if (section == "domain" && !is_domain_pattern(name)) {
-        mistakes_.add(here, "is no domain; write a name, `*.` and a name, or `*`");
-      }
       const json::object* table = mistakes_.table(here, settings);
+      if (section == "domain") {
+        const Result<json::object*> entry = domains_.entry(name);
+        if (!entry) {
+          mistakes_.add(here, entry.error().message);
+        } else if (table) {
+          **entry = *table;
+        }
+      }
       if (!table) continue;
       for (const auto& [key, one] : *table) read_key(below(here, key), section, key, one);
       if (section == "signature" && !table->contains("domain")) {
@@ -170,6 +179,7 @@ class Reader {
 
   const MergedData& data_;
   Mistakes mistakes_;
+  DomainMap<json::object> domains_;
 };
 
 Task<json::value> load_of(Call& call, json::value sources, std::string place) {
@@ -185,7 +195,12 @@ Task<json::value> dkim_data_load(Call& call, json::value sources) {
   return load_of(call, std::move(sources), call.state().place());
 }
 
+std::string one_spelling(std::string domain) { return domain_to_find(domain); }
+
 constexpr script::HostFunction functions[] = {
+    {"kumo.postern.one_spelling", "domain: string", "string",
+     "A domain as DomainMap has it: lower case, A-labels, no trailing dot.",
+     script::bind<&one_spelling>},
     {"kumo.postern.dkim_data_load", "sources: (string|table)[]", "table",
      "Reads and checks the data files of the dkim_sign helper; only while the policy loads.",
      script::bind<&dkim_data_load>},
@@ -269,7 +284,7 @@ function module:setup(file_names)
     if not from then
       kumo.reject(552, '5.6.0 a From field is needed for the DKIM signature')
     end
-    local domain = from.domain:lower()
+    local domain = kumo.postern.one_spelling(from.domain)
     local settings = domains[domain]
     if settings then
       msg:dkim_sign(remembered(domain, nil))

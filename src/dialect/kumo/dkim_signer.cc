@@ -9,6 +9,7 @@
 #include "dialect/kumo/lib_secrets.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/message.h"
+#include "mail/address.h"
 #include "mailauth/dkim/signature.h"
 #include "script/state.h"
 
@@ -73,7 +74,10 @@ class Reader {
     for (const auto& [name, value] : given_) check(name, value);
     DkimSigner signer;
     dkim::SignOptions& sign = signer.options;
-    sign.domain = text("domain");
+    // RFC 6376 §3.5: A-labels.
+    const auto domain = mail::Domain::parse(text("domain"));
+    demand(domain.has_value(), in("domain", "must be a domain"));
+    sign.domain = domain->text();
     sign.selector = text("selector");
     sign.identity = given_.contains("agent_user_identifier") ? text("agent_user_identifier") : "";
     sign.fields = fields();

@@ -286,6 +286,22 @@ TEST_F(Signing, the_helper_signs_for_the_domain_of_from) {
   EXPECT_THAT(verdict(policy::Stage::message), StartsWith("552 5.6.0"));
 }
 
+TEST_F(Signing, a_domain_in_its_own_letters_signs_as_a_labels) {
+  folder_.write("dkim.toml",
+                "[base]\nselector = 's1'\nheaders = ['From']\n"
+                "[domain.'*.example']\nfilename = 'rsa.pem'\nselector = 'wrong'\n"
+                "[domain.'münchen.example']\nfilename = 'rsa.pem'\n");
+  load(
+      "local signer = require('policy-extras.dkim_sign'):setup { 'dkim.toml' }\n"
+      "kumo.on('smtp_server_message_received', function(msg) signer(msg) end)");
+  for (const std::string_view domain : {"xn--mnchen-3ya.example", "München.example"}) {
+    receive("From: <bob@" + std::string(domain) + ">\r\n\r\nx\r\n");
+    evidence_.copies.clear();
+    ASSERT_EQ(verdict(policy::Stage::message), "pass");
+    EXPECT_THAT(*evidence_.copies.front().header, HasSubstr("d=xn--mnchen-3ya.example; s=s1;"));
+  }
+}
+
 TEST_F(Signing, the_helper_checks_its_files_when_the_policy_loads) {
   const auto with = [&](const std::string& toml) {
     folder_.write("dkim.toml", toml);

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "base/text.h"
+#include "base/error.h"
 
 namespace postern::dialect::kumo {
 
@@ -24,31 +24,36 @@ struct TextHash {
 template <class T>
 using TextMap = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
-/// "*", "*.example.com" or a name: a `*` stands for all of the labels in front.
-inline bool is_domain_pattern(std::string_view pattern) {
-  if (pattern.starts_with("*.")) pattern.remove_prefix(2);
-  return pattern == "*" || (!pattern.empty() && pattern.find('*') == std::string_view::npos);
-}
+/// The one spelling of a key: "*", "*.example.com", "example.com" or an address literal, in lower
+/// case and A-labels (RFC 5891 §5) without a trailing dot, as hooks and lookups have domains. A `*`
+/// stands for all of the labels in front. Fault::malformed or Fault::limit with a sentence: it is
+/// none of these, and would never be found.
+Result<std::string> domain_key(std::string_view pattern);
+/// The same of a name that is looked up, of which any octets may come: where it is no domain, it
+/// stays as it is but for case and trailing dot.
+std::string domain_to_find(std::string_view domain);
 
-/// Case of ASCII letters plays no part.
+/// Spellings of one domain are one entry: see domain_key().
 template <class T>
 class DomainMap {
  public:
-  /// The value of exactly this pattern, made if need be.
-  T& operator[](std::string_view pattern) {
-    const std::string name = lower(pattern);
+  /// The value of exactly this pattern, made if need be. Errors are those of domain_key(). Valid
+  /// until the map changes.
+  Result<T*> entry(std::string_view pattern) {
+    Result<std::string> name = domain_key(pattern);
+    if (!name) return tl::unexpected(std::move(name.error()));
     // Every name above an entry exists too (RFC 4592 §2.2.2, empty non-terminals).
-    for (std::string_view above = parent(name); !above.empty(); above = parent(above)) {
+    for (std::string_view above = parent(*name); !above.empty(); above = parent(above)) {
       nodes_.try_emplace(std::string(above));
     }
-    std::optional<T>& value = nodes_[name];
+    std::optional<T>& value = nodes_[*name];
     if (!value) value.emplace();
-    return *value;
+    return &*value;
   }
 
   /// Null where neither an entry nor a wildcard has the name. Valid until the map changes.
   const T* find(std::string_view domain) const {
-    const std::string name = lower(domain);
+    const std::string name = domain_to_find(domain);
     if (const auto exact = nodes_.find(name); exact != nodes_.end()) return value_of(exact);
     for (std::string_view above = parent(name);; above = parent(above)) {
       if (!above.empty() && !nodes_.contains(above)) continue;

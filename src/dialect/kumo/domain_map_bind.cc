@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/text.h"
 #include "dialect/kumo/domain_map.h"
 #include "dialect/kumo/shared_map.h"
 
@@ -15,9 +16,10 @@ struct Domains : SharedMap<DomainMap<json::value>> {};
 using ADomains = std::shared_ptr<Domains>;
 
 void set(const ADomains& domains, std::string_view pattern, json::value value) {
-  script::demand(is_domain_pattern(pattern), "a key is a domain, `*.` and a domain, or `*`, not `" +
-                                                 printable(pattern, 64) + "`");
-  domains->to_change()[pattern] = std::move(value);
+  const auto entry = domains->to_change().entry(pattern);
+  script::demand(entry.has_value(),
+                 "`" + printable(pattern, 64) + "` " + (entry ? "" : entry.error().message));
+  **entry = std::move(value);
 }
 
 ADomains made(const json::object& entries) {

@@ -7,7 +7,7 @@ namespace {
 
 DomainMap<std::string> map_of(std::initializer_list<std::string_view> patterns) {
   DomainMap<std::string> map;
-  for (const std::string_view pattern : patterns) map[pattern] = pattern;
+  for (const std::string_view pattern : patterns) **map.entry(pattern) = pattern;
   return map;
 }
 
@@ -55,6 +55,54 @@ TEST(DomainMap, a_lone_star_stands_for_names_of_which_nothing_is_known) {
   EXPECT_EQ(map.find("example.org") ? *map.find("example.org") : "", "*");
   EXPECT_EQ(map.find("other.com"), nullptr) << "com exists, and has no wildcard";
   EXPECT_TRUE(DomainMap<int>().find("example.com") == nullptr);
+}
+
+TEST(DomainMap, spellings_of_a_domain_are_one_entry) {
+  const struct {
+    std::string_view given, key;
+  } keys[] = {
+      {"*", "*"},
+      {"Example.COM", "example.com"},
+      {"example.com.", "example.com"},
+      {"*.Example.com.", "*.example.com"},
+      {"MÜNCHEN.example", "xn--mnchen-3ya.example"},
+      {"mu\u0308nchen.example", "xn--mnchen-3ya.example"},  // not composed
+      {"XN--MNCHEN-3YA.example", "xn--mnchen-3ya.example"},
+      {"*.münchen.example", "*.xn--mnchen-3ya.example"},
+      {"straße.example", "xn--strae-oqa.example"},
+      {"a。example", "a.example"},  // an ideographic full stop is a dot
+      {"_dmarc.example", "_dmarc.example"},
+      {"[ipv6:2001:DB8:0::1]", "[ipv6:2001:db8::1]"},
+      {"[192.0.2.1]", "[192.0.2.1]"},
+  };
+  for (const auto& c : keys) {
+    const auto key = domain_key(c.given);
+    ASSERT_TRUE(key) << c.given << ": " << key.error().message;
+    EXPECT_EQ(*key, c.key) << c.given;
+    const DomainMap<std::string> map = map_of({c.given});
+    for (const std::string_view spelling : {c.given, c.key}) {
+      const std::string* found = map.find(spelling);
+      EXPECT_TRUE(found != nullptr && *found == c.given) << c.given << " by " << spelling;
+    }
+  }
+  for (const std::string_view none :
+       {"", ".", "..", "a..b", "*.", "**", "*.*.example", "a.*", "*a.example", "a b.example",
+        "-a.example", "[192.0.2.1", "[2001:db8::1]", "a\xff.example", "\u2488com.\u0001"}) {
+    DomainMap<int> map;
+    const auto entry = map.entry(none);
+    ASSERT_FALSE(entry) << none;
+    EXPECT_TRUE(entry.error().message.starts_with("is no domain; write a name, ")) << none;
+    EXPECT_TRUE(map.empty());
+  }
+}
+
+TEST(DomainMap, an_exception_in_its_own_letters_holds_for_a_labels) {
+  const DomainMap<std::string> map = map_of({"*.example", "münchen.example", "*.münchen.example"});
+  EXPECT_EQ(*map.find("xn--mnchen-3ya.example"), "münchen.example");
+  EXPECT_EQ(*map.find("a.xn--mnchen-3ya.example"), "*.münchen.example");
+  EXPECT_EQ(*map.find("a.MÜNCHEN.example."), "*.münchen.example");
+  EXPECT_EQ(*map.find("other.example."), "*.example");
+  EXPECT_EQ(*map.find("no name.example"), "*.example");
 }
 
 }  // namespace

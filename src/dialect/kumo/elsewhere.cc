@@ -156,7 +156,10 @@ script::HostTable elsewhere_functions() {
 }
 
 void report_elsewhere(Call& call, const std::string& text) {
-  const std::string place = call.state().place();
+  report_elsewhere(call, call.state().place(), text);
+}
+
+void report_elsewhere(Call& call, const std::string& place, const std::string& text) {
   if (call.context<void>() != nullptr) {
     call.world().log("warning", place, text);
     return;

@@ -33,5 +33,7 @@ script::HostTable elsewhere_functions();
 /// Reports a call: while the policy loads as a finding of Policy::elsewhere(), once for each line
 /// of the script; in a hook to the log.
 void report_elsewhere(script::Call& call, const std::string& text);
+/// The same of a call that was suspended since, whose place is known.
+void report_elsewhere(script::Call& call, const std::string& place, const std::string& text);
 
 }  // namespace postern::dialect::kumo

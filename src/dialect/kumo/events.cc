@@ -28,7 +28,8 @@ constexpr Event known[] = {
     {"smtp_server_mail_from", "sender: EnvelopeAddress, conn_meta: ConnMeta", "", "At MAIL."},
     {"get_listener_domain", "domain: string, listener: string, conn_meta: ConnMeta",
      "ListenerDomain|nil",
-     "At RCPT, for the sender's and the recipient's domain: whether mail is passed on."},
+     "At RCPT, for the sender's and the recipient's domain, and again when the message is there: "
+     "whether mail is passed on."},
     {"smtp_server_rcpt_to", "recipient: EnvelopeAddress, conn_meta: ConnMeta", "",
      "At RCPT, when the recipient may be relayed to or is ours."},
     {"smtp_server_data", "message: Message, conn_meta: ConnMeta", "",

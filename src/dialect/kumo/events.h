@@ -55,7 +55,6 @@ struct Handler {
 struct Handlers {
   std::map<std::string, std::vector<Handler>, std::less<>> by_event;
   bool loading = true;
-  std::vector<std::string> warnings;  ///< "policy.lua:3: ..."
   /// "policy.lua:3: ...": what was called or handled that has its home in the configuration.
   std::vector<std::string> elsewhere;
   std::vector<Listener> listeners;  ///< that `init` started, checked

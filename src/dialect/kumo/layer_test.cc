@@ -256,6 +256,13 @@ TEST_F(Layer, refusals_have_the_words_of_the_script) {
       {"kumo.reject(451, '\\n \\n')", "451 4.7.1 try again later"},
       {"kumo.reject(550, 'a\\nb')", "550 a b"},
       {"kumo.reject(550, 'a\\r\\n250 ok')", "550 a 250 ok"},
+      // The code is in front of each line once, whichever of them names it.
+      {"kumo.reject(550, '5.7.1\\nsecond line')", "550 5.7.1 second line"},
+      {"kumo.reject(550, 'a\\n5.7.1 b')", "550 5.7.1 a b"},
+      {"kumo.reject(550, '5.7.1 a\\r\\n5.7.1 b\\n5.7.2 c\\n5.7.1')", "550 5.7.1 a b c"},
+      {"kumo.reject(550, '4.7.1 a\\n5.1.1 b')", "550 5.1.1 a b"},
+      {"kumo.reject(550, 'see 5.7.1\\nand 5.7.2')", "550 see 5.7.1 and 5.7.2"},
+      {"kumo.reject(550, '5.1.1\\n\\n')", "550 5.1.1 refused by policy"},
       {"kumo.reject(550, 'a\\0\\27[1mb')", "550 a  [1mb"},
       {"kumo.reject(250, 'ok')", std::string("451") + local_problem},
       {"kumo.reject(600, 'x')", std::string("451") + local_problem},

@@ -5,9 +5,10 @@
 
 #include "base/text.h"
 #include "dialect/kumo/cidr_map.h"
+#include "dialect/kumo/elsewhere.h"
 #include "dialect/kumo/events.h"
 #include "dialect/kumo/lib_secrets.h"
-#include "script/duration.h"
+#include "dialect/kumo/listener_values.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -38,7 +39,8 @@ constexpr std::string_view of_socket[] = {"listen", "max_connections"};
 constexpr std::string_view ignored[] = {"deferred_spool",   "deferred_queue",
                                         "data_buffer_size", "data_processing_timeout",
                                         "trace_headers",    "batch_handling"};
-constexpr std::string_view missing[] = {"allow_xclient"};
+/// Who may say what its own address is: of trusted clients alone.
+constexpr std::string_view of_peer[] = {"allow_xclient"};
 /// What keeps clients out, or tells whose address counts for relay_hosts: never passed over.
 constexpr std::pair<std::string_view, std::string_view> refused[] = {
     {"tls_required_client_ca", "clients are not asked for certificates"},
@@ -52,44 +54,16 @@ bool among(const std::string_view (&list)[n], std::string_view name) {
   return std::find(std::begin(list), std::end(list), name) != std::end(list);
 }
 
-std::string in_option(std::string_view name, std::string_view sentence) {
-  return "start_esmtp_listener: '" + std::string(name) + "' " + std::string(sentence);
-}
-
 std::string unknown(std::string_view name) {
   std::vector<std::string_view> names;
   for (const auto list :
        {std::span<const std::string_view>(known), std::span<const std::string_view>(of_socket),
-        std::span<const std::string_view>(ignored), std::span<const std::string_view>(missing)}) {
+        std::span<const std::string_view>(ignored), std::span<const std::string_view>(of_peer)}) {
     names.insert(names.end(), list.begin(), list.end());
   }
   const auto near = nearest(name.substr(0, 64), names);
   return "start_esmtp_listener: unknown option '" + printable(name, 64) + "'" +
          (near ? "; did you mean '" + std::string(*near) + "'?" : std::string());
-}
-
-const std::string text_of(std::string_view name, const json::value& value) {
-  demand(value.is_string(), in_option(name, "must be a string"));
-  return std::string(value.get_string());
-}
-
-std::uint64_t count_of(std::string_view name, const json::value& value) {
-  demand(value.is_int64() && value.get_int64() > 0, in_option(name, "must be a positive number"));
-  return static_cast<std::uint64_t>(value.get_int64());
-}
-
-std::vector<Cidr> networks_of(std::string_view name, const json::value& value) {
-  demand(value.is_array() || (value.is_object() && value.get_object().empty()),
-         in_option(name, "must be a list of networks"));
-  std::vector<Cidr> networks;
-  if (!value.is_array()) return networks;
-  for (const json::value& one : value.get_array()) {
-    demand(one.is_string(), in_option(name, "must be a list of networks"));
-    const auto network = Cidr::parse(std::string_view(one.get_string()));
-    demand(network.has_value(), in_option(name, network ? "" : network.error().message));
-    networks.push_back(*network);
-  }
-  return networks;
 }
 
 /// "192.0.2.1:25", "[2001:db8::1]:25"; "0:25" is what inet_aton() makes of it, every address.
@@ -98,13 +72,6 @@ void read_address(Listener& listener, const std::string& text) {
   demand(parsed.has_value(), in_option("listen", "must be 'ip:port', not '" + text + "'"));
   listener.address = parsed->address;
   listener.port = parsed->port;
-}
-
-Listener::LineEndings line_endings_of(const json::value& value) {
-  if (value == "Deny") return Listener::LineEndings::deny;
-  if (value == "Allow") return Listener::LineEndings::allow;
-  demand(value == "Fix", in_option("invalid_line_endings", "must be 'Deny', 'Allow' or 'Fix'"));
-  return Listener::LineEndings::fix;
 }
 
 /// A table of options, with those of its `peer` and `via`.
@@ -116,17 +83,9 @@ struct Options {
   CidrMap<Options> via;
 };
 
-std::chrono::milliseconds duration_of(std::string_view name, const json::value& value) {
-  try {
-    return script::duration_of(value);
-  } catch (const std::exception& error) {
-    throw std::runtime_error(in_option(name, error.what()));
-  }
-}
-
 void read_option(Listener& listener, std::string_view name, const json::value& value) {
   if (name == "hostname") {
-    listener.hostname = text_of(name, value);
+    listener.hostname = hostname_of(name, value);
   } else if (name == "banner") {
     listener.banner = text_of(name, value);
   } else if (name == "relay_hosts") {
@@ -223,34 +182,53 @@ Task<Listener::KeySource> key_of(Call& call, std::string name, json::value value
   co_return Listener::KeySource{.file = {}, .text = Secret(std::move(pem))};
 }
 
-Task<Options> options_of(Call& call, json::object given, bool of_listener, std::string place,
-                         int depth) {
-  Handlers& handlers = call.state().user<Handlers>();
+/// What holds of a table of options by where it stands.
+struct Scope {
+  std::string place;
+  bool of_socket = true;  ///< not inside `peer` or `via`
+  bool of_peer = false;   ///< inside `peer`
+  int depth = 0;
+};
+
+Task<Options> options_of(Call& call, json::object given, Scope scope) {
   Options options;
   for (auto& [key, value] : given) {
     const std::string name(key);
-    if (among(ignored, name)) continue;
+    if (among(ignored, name)) {
+      const std::string instead = without_effect(name, value);
+      if (!instead.empty()) {
+        report_elsewhere(call, scope.place, in_option(name, "has no effect here: " + instead));
+      }
+      continue;
+    }
     for (const auto& [one, why] : refused) {
       demand(name != one, in_option(name, "is not available in Postern: " + std::string(why)));
     }
-    if (among(missing, name)) {
-      handlers.warnings.push_back(place + ": start_esmtp_listener: Postern has no '" + name +
-                                  "'; see [[listener]] in the configuration file");
+    if (among(of_peer, name)) {
+      demand(scope.of_peer, in_option(name, "belongs into `peer`, to clients that are trusted"));
+      if (flag_of(name, value)) {
+        report_elsewhere(call, scope.place,
+                         in_option(name, "has no effect here: see [[listener]] xclient_from"));
+      }
     } else if (name == "tls_certificate" || name == "tls_private_key") {
       Listener::KeySource source = co_await key_of(call, name, value);
       (name == "tls_certificate" ? options.certificate : options.private_key) = std::move(source);
     } else if (name == "peer" || name == "via") {
-      demand(value.is_object() && depth < deepest_options,
+      demand(value.is_object() && scope.depth < deepest_options,
              in_option(name, "must be a table of options by network"));
       for (auto& [text, inside] : value.get_object()) {
         const auto network = Cidr::parse(std::string_view(text));
         demand(network.has_value(), in_option(name, network ? "" : network.error().message));
         demand(inside.is_object(), in_option(name, "must be a table of options by network"));
-        Options more = co_await options_of(call, inside.get_object(), false, place, depth + 1);
+        Scope deeper{.place = scope.place,
+                     .of_socket = false,
+                     .of_peer = scope.of_peer || name == "peer",
+                     .depth = scope.depth + 1};
+        Options more = co_await options_of(call, inside.get_object(), std::move(deeper));
         (name == "peer" ? options.peer : options.via)[*network] = std::move(more);
       }
     } else {
-      demand(among(known, name) || (of_listener && among(of_socket, name)), unknown(name));
+      demand(among(known, name) || (scope.of_socket && among(of_socket, name)), unknown(name));
       Listener scratch;
       read_option(scratch, name, value);
       options.values[key] = value;
@@ -260,7 +238,7 @@ Task<Options> options_of(Call& call, json::object given, bool of_listener, std::
 }
 
 Task<void> start(Call& call, json::object given, std::string place) {
-  const Options options = co_await options_of(call, std::move(given), true, place, 0);
+  const Options options = co_await options_of(call, std::move(given), {.place = place});
   demand(options.values.contains("listen"), "start_esmtp_listener: 'listen' is missing");
   Listener listener;
   listener.place = std::move(place);

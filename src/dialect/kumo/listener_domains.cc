@@ -56,14 +56,14 @@ class Reader {
 
   void read_domain(const std::string& at, std::string_view name, const json::value& value,
                    const std::string& listener) {
-    if (!is_domain_pattern(name)) {
-      mistakes_.add(at, "is no domain; write a name, `*.` and a name, or `*`");
+    const Result<ListenerDomain*> domain = domains_.by_listener[listener].entry(name);
+    if (!domain) {
+      mistakes_.add(at, domain.error().message);
       return;
     }
     const json::object* keys = mistakes_.table(at, value);
     if (!keys) return;
-    ListenerDomain& domain = domains_.by_listener[listener][name];
-    for (const auto& [key, setting] : *keys) read_key(below(at, key), key, setting, domain);
+    for (const auto& [key, setting] : *keys) read_key(below(at, key), key, setting, **domain);
   }
 
   void read_key(const std::string& here, std::string_view key, const json::value& value,

@@ -29,6 +29,10 @@ relay_from_authz = ['john']
 relay_to = true
 log_arf = 'LogThenRelay'
 ["www.wild.example"]
+["*.büro.example"]
+relay_to = true
+["Offen.BÜRO.example."]
+log_arf = true
 [listener."127.0.0.1:25"."*.wild.example"]
 log_arf = false
 [listener."[2001:db8::1]:25"."example.com"]
@@ -56,6 +60,10 @@ TEST(ListenerDomains, the_listener_then_any_then_the_star) {
        R"({"relay_to":false,"relay_from":[],"log_oob":"Ignore","log_arf":"Ignore"})"},
       {"www.wild.example", "127.0.0.1:2525",
        R"({"relay_to":false,"relay_from":[],"log_oob":"Ignore","log_arf":"Ignore"})"},
+      {"a.xn--bro-hoa.example", "127.0.0.1:25",
+       R"({"relay_to":true,"relay_from":[],"log_oob":"Ignore","log_arf":"Ignore"})"},
+      {"offen.xn--bro-hoa.example", "127.0.0.1:25",
+       R"({"relay_to":false,"relay_from":[],"log_oob":"Ignore","log_arf":"LogThenRelay"})"},
       {"everywhere.example", "not a listener",
        R"({"relay_to":true,"relay_from":[],"log_oob":"Ignore","log_arf":"Ignore"})"},
       {"send.example", "192.0.2.9:25",
@@ -111,8 +119,15 @@ TEST(ListenerDomains, mistakes_have_their_place) {
        "domains.toml:2: `a.example.log_oob` must be true, false, 'Ignore', 'LogThenDrop' or "
        "'LogThenRelay'"},
       {"relay_to = true\n", "domains.toml:1: `relay_to` must be a table, this is true or false"},
-      {"['a.*']\n", "domains.toml:1: `a.*` is no domain; write a name, `*.` and a name, or `*`"},
-      {"['']\n", "domains.toml:1: `` is no domain; write a name, `*.` and a name, or `*`"},
+      {"['a.*']\n",
+       "domains.toml:1: `a.*` is no domain; write a name, `*.` and a name, or `*`: domain holds an "
+       "octet that no label has"},
+      {"['']\n",
+       "domains.toml:1: `` is no domain; write a name, `*.` and a name, or `*`: domain is "
+       "empty"},
+      {"\n['ⅷ..example']\n",
+       "domains.toml:2: `\\xe2\\x85\\xb7..example` is no domain; write a name, `*.` and a name, or "
+       "`*`: domain has an empty label"},
       {"[listener.'127.0.0.1'.'a.example']\n",
        "domains.toml:1: `listener.127.0.0.1` is no listener: write \"ip:port\", as in "
        "\"192.0.2.1:25\""},

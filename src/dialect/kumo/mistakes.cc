@@ -92,14 +92,8 @@ std::optional<std::vector<std::string>> Mistakes::texts(std::string_view pointer
   return out;
 }
 
-const json::object* Mistakes::if_table(const json::value& value) {
-  static const json::object empty;
-  if (value.is_object()) return &value.get_object();
-  return value.is_array() && value.get_array().empty() ? &empty : nullptr;
-}
-
 const json::object* Mistakes::table(std::string_view pointer, const json::value& value) {
-  const json::object* found = if_table(value);
+  const json::object* found = value.if_object();
   if (!found) wrong_type(pointer, "a table", value);
   return found;
 }

@@ -27,9 +27,8 @@ class Mistakes {
   // What the key holds; nullopt or null after a mistake was noted.
   std::optional<bool> flag(std::string_view pointer, const json::value& value);
   std::optional<std::string> text(std::string_view pointer, const json::value& value);  ///< not ""
+  /// A script's empty table, which arrives as an empty object, is an empty list too.
   std::optional<std::vector<std::string>> texts(std::string_view pointer, const json::value& value);
-  /// A script's empty table is an empty list too.
-  static const json::object* if_table(const json::value& value);
   const json::object* table(std::string_view pointer, const json::value& value);
   /// A key of a table of names, that is not empty.
   bool not_empty(std::string_view pointer, std::string_view name);

@@ -164,7 +164,6 @@ void Policy::take_over(const Handlers& handlers) {
     places_.emplace(event, registered.front().place);
   }
   started_ = handlers.listeners;
-  warnings_ = handlers.warnings;
   elsewhere_ = handlers.elsewhere;
   const auto add = [this](const Listener& one) {
     options_.listeners[one.name] = {

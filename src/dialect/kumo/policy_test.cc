@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::StartsWith;
 
 struct PolicyFile : ::testing::Test {
   tl::expected<std::shared_ptr<const Policy>, script::Raised> load(const std::string& text) {
@@ -83,6 +84,81 @@ TEST_F(PolicyFile, WhatIsWrongIsSaidWithItsPlace) {
     ASSERT_FALSE(policy) << text;
     EXPECT_THAT(policy.error().message, HasSubstr(wanted)) << text;
   }
+}
+
+TEST_F(PolicyFile, OptionsOfListenersAreCheckedAndNamedWhereTheyHaveNoEffect) {
+  const std::string none = "";
+  const struct {
+    std::string options;
+    std::string wrong;      ///< why the load stops; "": it does not
+    std::string no_effect;  ///< what happens instead; "": nothing is said
+  } cases[] = {
+      {"batch_handling = 'BifurcateAlways'", none, none},
+      {"batch_handling = 'BatchByDomain'", none, "'batch_handling' has no effect here: "},
+      {"batch_handling = 'nonsense'",
+       "'batch_handling' must be 'BifurcateAlways' or 'BatchByDomain'", none},
+      {"batch_handling = true", "'batch_handling' must be", none},
+      {"trace_headers = {}", none, none},
+      {"trace_headers = { received_header = true, supplemental_header = false, header_name = 'X' }",
+       none, none},
+      {"trace_headers = { received_header = false }", none,
+       "'trace_headers' has no effect here: every message gets a Received field"},
+      {"trace_headers = { header_name = 'X-Ref' }", none,
+       "'trace_headers' has no effect here: no supplemental field"},
+      {"trace_headers = { supplemental_header = true }", none, "'trace_headers' has no effect"},
+      {"trace_headers = { include_meta_names = { 'a' } }", none, "'trace_headers' has no effect"},
+      {"trace_headers = { include_meta_names = {} }", none, none},
+      {"trace_headers = { received = false }", "'trace_headers.received' is no known option", none},
+      {"trace_headers = { received_header = 'no' }",
+       "'trace_headers.received_header' must be true or false", none},
+      {"trace_headers = true", "'trace_headers' must be a table", none},
+      {"deferred_spool = false, deferred_queue = false, data_buffer_size = 4096", none, none},
+      {"deferred_spool = true", none, "'deferred_spool' has no effect here: "},
+      {"deferred_queue = true", none, "'deferred_queue' has no effect here: "},
+      {"deferred_queue = 1", "'deferred_queue' must be true or false", none},
+      {"data_buffer_size = 'big'", "'data_buffer_size' must be a positive number", none},
+      {"data_processing_timeout = '5 minutes'", none,
+       "'data_processing_timeout' has no effect here: [lua] time"},
+      {"data_processing_timeout = 'soon'", "'data_processing_timeout' ", none},
+      {"peer = { ['192.0.2.0/24'] = { deferred_spool = true } }", none,
+       "'deferred_spool' has no effect here: "},
+      {"allow_xclient = true", "'allow_xclient' belongs into `peer`", none},
+      {"allow_xclient = false", "'allow_xclient' belongs into `peer`", none},
+      {"via = { ['192.0.2.1'] = { allow_xclient = true } }", "'allow_xclient' belongs into", none},
+      {"peer = { ['192.0.2.1'] = { allow_xclient = true } }", none,
+       "'allow_xclient' has no effect here: see [[listener]] xclient_from"},
+      {"peer = { ['192.0.2.1'] = { via = { ['192.0.2.2'] = { allow_xclient = true } } } }", none,
+       "'allow_xclient' has no effect"},
+      {"peer = { ['192.0.2.1'] = { allow_xclient = 'yes' } }",
+       "'allow_xclient' must be true or false", none},
+      {"require_proxy_protocol = true", "'require_proxy_protocol' is not available", none},
+      {"hostname = 'a b'", "'hostname' must be the name of a host, not 'a b'", none},
+      {"hostname = ''", "'hostname' must be the name of a host", none},
+      {"hostname = '192.0.2.1'", "'hostname' must be the name of a host", none},
+      {"hostname = 'mx.example.com\\r\\n250 x'", "'hostname' must be the name of a host", none},
+      {"hostname = 'mx'", none, none},
+      {"hostname = 'mx.münchen.example'", none, none},
+  };
+  for (const auto& one : cases) {
+    const auto policy = load(
+        "kumo.on('init', function()\n kumo.start_esmtp_listener { listen = "
+        "'127.0.0.1:2525', " +
+        one.options + " }\nend)");
+    const std::string place = "policy.lua:2: start_esmtp_listener: ";
+    ASSERT_EQ(policy.has_value(), one.wrong.empty()) << one.options;
+    if (!policy) {
+      EXPECT_THAT(policy.error().message, HasSubstr(place + one.wrong)) << one.options;
+      continue;
+    }
+    ASSERT_EQ((*policy)->elsewhere().size(), one.no_effect.empty() ? 0u : 1u) << one.options;
+    if (one.no_effect.empty()) continue;
+    EXPECT_THAT((*policy)->elsewhere().front(), StartsWith(place + one.no_effect)) << one.options;
+  }
+  const auto named = load(
+      "kumo.on('init', function() kumo.start_esmtp_listener { listen = '127.0.0.1:2525', "
+      "hostname = 'mx.münchen.example' } end)");
+  ASSERT_TRUE(named);
+  EXPECT_EQ((*named)->listeners().front().hostname, "mx.xn--mnchen-3ya.example");
 }
 
 TEST_F(PolicyFile, ListenersOfInitAreChecked) {

@@ -58,12 +58,6 @@ bool is_rate(std::string_view text) {
   return std::find(periods.begin(), periods.end(), period) != periods.end();
 }
 
-/// A script's empty table is both.
-bool is_empty(const json::value& value) {
-  return (value.is_object() && value.get_object().empty()) ||
-         (value.is_array() && value.get_array().empty());
-}
-
 std::string wrong_duration(const json::value& value) {
   try {
     script::duration_of(value);
@@ -97,9 +91,12 @@ std::string check_queue_option(std::string_view name, const json::value& value) 
     case Kind::text:
       return value.is_string() && !value.get_string().empty() ? "" : "must be text, and not empty";
     case Kind::table:
-      return value.is_object() || is_empty(value) ? "" : "must be a table";
+      return value.is_object() ? "" : "must be a table";
     case Kind::list:
-      return value.is_array() || is_empty(value) ? "" : "must be a list";
+      // A script's empty table arrives as an object.
+      return value.is_array() || (value.is_object() && value.get_object().empty())
+                 ? ""
+                 : "must be a list";
   }
   return "";
 }

@@ -214,7 +214,11 @@ TEST_F(Helpers, a_domain_map_is_indexed_like_a_table) {
       {"m['*'] = false t.say(m['example.net'], m['other.com'])", "false null"},
       {"local n = kumo.domain_map.new() n['a'] = 1 n['a'] = 2 t.say(n.a, n.new)", "2 null"},
       {"m['*x'] = 1",
-       "error: policy.lua:2: a key is a domain, `*.` and a domain, or `*`, not `*x`"},
+       "error: policy.lua:2: `*x` is no domain; write a name, `*.` and a name, or `*`: domain "
+       "holds "
+       "an octet that no label has"},
+      {"m['*.münchen.example.'] = 3 t.say(m['a.xn--mnchen-3ya.example'], m['MÜNCHEN.example'])",
+       "3 null"},
       {"kumo.domain_map.new { 'a', 'b' }", "error: policy.lua:2: a table by domain is expected"},
   };
   for (const auto& [call, said] : cases) {

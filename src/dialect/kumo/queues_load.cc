@@ -144,10 +144,10 @@ class Reader {
       if (!mistakes_.not_empty(here, domain)) continue;
       if (domain == "default") {
         config_.any_domain = read_options(here, settings);
-      } else if (!is_domain_pattern(domain)) {
-        mistakes_.add(here, "is no domain: `*` stands for all of the labels in front, once");
+      } else if (const auto scope = config_.domains.entry(domain); !scope) {
+        mistakes_.add(here, scope.error().message);
       } else if (const json::object* keys = mistakes_.table(here, settings)) {
-        read_scope(here, *keys, config_.domains[domain]);
+        read_scope(here, *keys, **scope);
       }
     }
   }
@@ -158,7 +158,7 @@ class Reader {
       const std::string here = below(at, key);
       if (is_queue_option(key)) {
         read_option(here, key, value, scope.options);
-      } else if (const json::object* table = Mistakes::if_table(value); !table) {
+      } else if (const json::object* table = value.if_object(); !table) {
         mistakes_.unknown_key(here, key, queue_options());
       } else if (mistakes_.not_empty(here, key)) {
         config_.scoped_tenants.emplace_back(key, data_.place(here));
@@ -174,7 +174,7 @@ class Reader {
       const std::string here = below(at, key);
       if (is_queue_option(key)) {
         read_option(here, key, value, scope.options);
-      } else if (!Mistakes::if_table(value)) {
+      } else if (!value.is_object()) {
         mistakes_.unknown_key(here, key, queue_options());
       } else if (mistakes_.not_empty(here, key)) {
         scope.campaigns[std::string(key)] = read_options(here, value);

@@ -220,14 +220,14 @@ TEST(Queues, a_table_of_the_script_is_a_source) {
   const auto config = load_queues(
       {{.name = "policy.lua:2",
         .value = json::parse(R"({"tenant_header":"X-T","tenant":{"t1":{"require_authz":["scott"]},
-                                 "t2": []}, "queue": []})")}});
+                                 "t2": {}}, "queue": {}})")}});
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(decide(*config, {.tenant_header = "t1", .authz_id = "scott"}).tenant, "t1");
   const auto wrong =
       load_queues({{.name = "policy.lua:2", .value = json::parse(R"({"tenant":{"t1":{"x":1}}})")}});
   ASSERT_FALSE(wrong);
   EXPECT_EQ(wrong.error().message, "policy.lua:2: `tenant.t1.x` is no known key");
-  EXPECT_TRUE(load_queues({{.name = "policy.lua:2", .value = json::array()}}));
+  EXPECT_TRUE(load_queues({{.name = "policy.lua:2", .value = json::object()}}));
 }
 
 TEST(Queues, every_mistake_is_reported_with_its_place) {
@@ -278,15 +278,24 @@ TEST(Queues, every_mistake_is_reported_with_its_place) {
       {"[queue.'example.com'.t.c.d]\n", "queue.toml:1: `queue.example.com.t.c.d` is no known key"},
       {"[queue.default.t]\n", "queue.toml:1: `queue.default.t` is no known key"},
       {"[queue.'a.*.example']\n",
-       "queue.toml:1: `queue.a.*.example` is no domain: `*` stands for all of the labels in front, "
-       "once"},
+       "queue.toml:1: `queue.a.*.example` is no domain; write a name, `*.` and a name, or "
+       "`*`: domain holds an octet that no label has"},
       {"[queue.'*example']\n",
-       "queue.toml:1: `queue.*example` is no domain: `*` stands for all of the labels in front, "
-       "once"},
+       "queue.toml:1: `queue.*example` is no domain; write a name, `*.` and a name, or `*`: "
+       "domain holds an octet that no label has"},
       {"[queue.default]\nprotocol = 'smtp'\n",
        "queue.toml:2: `queue.default.protocol` must be a table"},
       {"[tenant.a.campaigns.c]\nrequire_authz = []\n",
        "queue.toml:2: `tenant.a.campaigns.c.require_authz` is no known key"},
+      {"tenant = []\n", "queue.toml:1: `tenant` must be a table, this is a list"},
+      {"queue = []\n", "queue.toml:1: `queue` must be a table, this is a list"},
+      {"[tenant]\na = []\n", "queue.toml:2: `tenant.a` must be a table, this is a list"},
+      {"[tenant.a]\ncampaigns = []\n",
+       "queue.toml:2: `tenant.a.campaigns` must be a table, this is a list"},
+      {"[queue]\ndefault = []\n", "queue.toml:2: `queue.default` must be a table, this is a list"},
+      {"[queue.'example.com']\nt = []\n", "queue.toml:2: `queue.example.com.t` is no known key"},
+      {"[queue.default]\nprotocol = []\n",
+       "queue.toml:2: `queue.default.protocol` must be a table"},
       {"x1 = 1\ny2 = 2\n",
        "queue.toml:1: `x1` is no known key\nqueue.toml:2: `y2` is no known key"},
   };

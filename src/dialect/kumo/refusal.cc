@@ -71,19 +71,21 @@ std::shared_ptr<const script::Thrown> rethrown(const json::value& data) {
 
 smtp::Reply worded(std::uint16_t code, std::string_view text) {
   smtp::Reply reply{.code = code, .enhanced = {}, .text = {}};
-  if (const auto enhanced = smtp::take_enhanced(text)) {
-    // RFC 3463 §2: the class says what the code says.
-    if (enhanced->klass == code / 100) reply.enhanced = *enhanced;
-  }
   for (const std::string_view line : split(text.substr(0, longest_text), '\n')) {
     std::string clean(line);
     std::replace_if(
         clean.begin(), clean.end(),
         [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
-    const std::string_view trimmed = trim(clean);
-    if (trimmed.empty()) continue;
+    std::string_view words = trim(clean);
+    // RFC 2034 §4: all lines have the same code, which the wire puts on each of them.
+    if (const auto enhanced = smtp::take_enhanced(words)) {
+      // RFC 3463 §2: the class says what the code says.
+      const bool fits = enhanced->klass == code / 100;
+      if (fits && !reply.enhanced.present()) reply.enhanced = *enhanced;
+    }
+    if (words.empty()) continue;
     if (!reply.text.empty()) reply.text += '\n';
-    reply.text += trimmed;
+    reply.text += words;
   }
   return reply;
 }

@@ -31,8 +31,8 @@ class Refusal final : public script::Thrown {
 std::shared_ptr<const script::Thrown> rethrown(const boost::json::value& data);
 
 /// "5.7.1 no" with a code: enhanced code and text apart; an empty text becomes the code's usual
-/// one, control characters blanks, and each line of it one of the reply. Throws a sentence for a
-/// code that refuses nothing.
+/// one, control characters blanks, and each line of it one of the reply. The first line with an
+/// enhanced code decides it for all. Throws a sentence for a code that refuses nothing.
 smtp::Reply reply_of(std::int64_t code, std::string_view text);
 /// The same of any code; an empty text stays empty.
 smtp::Reply worded(std::uint16_t code, std::string_view text);

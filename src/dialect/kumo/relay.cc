@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <functional>
-#include <map>
+#include <set>
 
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
@@ -19,15 +19,17 @@ using policy::Stage;
 using policy::Step;
 using policy::Verdict;
 
-/// Recipients for whom nothing but reports is taken, in lower case.
-struct ReportsOnly final : policy::ScriptTransaction {
-  struct Taken {
-    Reports oob;
-    Reports arf;
-  };
-  std::map<std::string, Taken> of;
+/// Recipients whom `get_listener_domain` let pass at RCPT, in lower case.
+struct Granted final : policy::ScriptTransaction {
+  std::set<std::string, std::less<>> addresses;
 };
 constexpr std::string_view kept_as = "lua relay";
+
+bool is_granted(const Evidence& evidence, const mail::Mailbox& address) {
+  const auto found = evidence.kept.find(kept_as);
+  return found != evidence.kept.end() &&
+         static_cast<const Granted&>(*found->second).addresses.contains(lower(address.text()));
+}
 
 /// A fact that is asked for between the hooks; it stands in the record among what they were told,
 /// marked as what it is. Null where the record has none.
@@ -71,9 +73,11 @@ void note(std::vector<Step>& steps, Stage stage, Verdict verdict) {
                    .spent = {}});
 }
 
-Verdict not_permitted(std::string_view domain) {
-  return policy::refuse(550, {5, 7, 1}, "relay not permitted to " + smtp::echo(domain),
-                        "nothing lets this client relay");
+Verdict not_permitted(std::string_view domain, std::vector<Step>& steps) {
+  Verdict verdict = policy::refuse(550, {5, 7, 1}, "relay not permitted to " + smtp::echo(domain),
+                                   "nothing lets this client relay");
+  note(steps, Stage::message, verdict);
+  return verdict;
 }
 
 /// The report-type of a multipart/report (RFC 6522 §3), in lower case; "" of anything else.
@@ -91,31 +95,54 @@ std::string report_type(const MessageDraft& draft) {
   return "";
 }
 
-/// What becomes of a message for a recipient of reports alone: "keep", "drop" or "refuse".
-std::string_view fate_of(const ReportsOnly::Taken& taken, const std::string& type) {
+/// What becomes of a message of this report-type for a domain of which nothing but reports is
+/// taken: "keep", "drop" or "refuse".
+std::string_view fate_of(const RelayAnswer& answer, std::string_view type) {
   Reports wanted = Reports::ignore;
-  if (type == "feedback-report") wanted = taken.arf;  // RFC 5965 §2
-  if (type == "delivery-status") wanted = taken.oob;  // RFC 3464 §2
+  if (type == "feedback-report") wanted = answer.arf;  // RFC 5965 §2
+  if (type == "delivery-status") wanted = answer.oob;  // RFC 3464 §2
   if (wanted == Reports::ignore) return "refuse";
   return wanted == Reports::log_then_drop ? "drop" : "keep";
 }
 
-/// The strictest of its recipients' fates.
-json::value fate_of(const Context& context, MessageDraft& draft) {
-  const auto found = context.evidence.kept.find(kept_as);
-  if (found == context.evidence.kept.end()) return "keep";
-  const auto& reports = static_cast<const ReportsOnly&>(*found->second).of;
-  read_header(context, draft);
-  const std::string type = report_type(draft);
-  std::string_view fate = "keep";
-  for (const std::size_t index : draft.recipients) {
-    const auto& address = context.evidence.recipients.at(index).address;
-    const auto taken = reports.find(lower(address.text()));
-    if (taken == reports.end()) continue;
-    const std::string_view its = fate_of(taken->second, type);
-    if (its == "refuse" || fate == "keep") fate = its;
+/// The domains that are asked about when the message is there: of recipients whom the handler let
+/// pass at RCPT, and of those whom hooks added, unless they are ours. Each once.
+json::value open_questions(const Context& context, const MessageDraft& draft) {
+  const Evidence& evidence = context.evidence;
+  json::array granted;
+  json::array added;
+  const auto ask = [](json::array& domains, const mail::Mailbox& one) {
+    const json::value domain(lower(one.domain));
+    if (std::find(domains.begin(), domains.end(), domain) == domains.end()) {
+      domains.push_back(domain);
+    }
+  };
+  if (draft.new_recipients == draft.before.forward_paths) {
+    for (const std::size_t index : draft.recipients) {
+      const mail::Mailbox& one = evidence.recipients.at(index).address;
+      if (is_granted(evidence, one)) ask(granted, one);
+    }
+    return json::object{{"granted", granted}, {"added", added}};
   }
-  return json::value(fate);
+  for (const mail::Mailbox& one : draft.new_recipients) {
+    const bool named = std::any_of(evidence.recipients.begin(), evidence.recipients.end(),
+                                   [&](const auto& other) { return other.address == one; });
+    if (named) {
+      if (is_granted(evidence, one)) ask(granted, one);
+    } else if (!context.gatherer.is_ours(one)) {
+      ask(added, one);
+    }
+  }
+  return json::object{{"granted", granted}, {"added", added}};
+}
+
+std::vector<std::string> domains_in(const json::value& questions, std::string_view which) {
+  std::vector<std::string> domains;
+  const json::object* all = questions.if_object();
+  const json::value* list = all != nullptr ? all->if_contains(which) : nullptr;
+  if (list == nullptr || !list->is_array()) return domains;
+  for (const json::value& one : list->get_array()) domains.emplace_back(one.as_string());
+  return domains;
 }
 
 /// Logged for whoever looks for bounces and complaints; never its text.
@@ -174,12 +201,13 @@ Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Ste
   if (answer.by_network) evidence.trusted_client = true;
   if (answer.why.empty() && answer.takes_reports()) {
     answer.why = "reports for " + domain + " are taken";
-    auto& kept = evidence.kept[std::string(kept_as)];
-    if (!kept) kept = std::make_shared<ReportsOnly>();
-    static_cast<ReportsOnly&>(*kept).of[lower(evidence.candidate->address.text())] = {answer.oob,
-                                                                                      answer.arf};
   }
   if (!answer.why.empty()) evidence.candidate->route.kind = Route::Kind::relay;
+  if (!answer.why.empty() && !answer.by_network && policy.handles(events::listener_domain)) {
+    auto& kept = evidence.kept[std::string(kept_as)];
+    if (!kept) kept = std::make_shared<Granted>();
+    static_cast<Granted&>(*kept).addresses.insert(lower(evidence.candidate->address.text()));
+  }
   note(steps, Stage::rcpt,
        policy::pass_on(answer.why.empty() ? "nothing lets this client relay"
                                           : std::move(answer.why)));
@@ -189,38 +217,41 @@ Task<Verdict> give_route(const Policy& policy, Context& context, std::vector<Ste
 Task<Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
                                 std::vector<Step>& steps) {
   Evidence& evidence = context.evidence;
-  if (draft.new_recipients == draft.before.forward_paths) {
-    if (!policy.handles(events::listener_domain)) co_return policy::pass_on();
-    const json::value fate = remembered(evidence, [&] { return fate_of(context, draft); });
-    if (fate == "drop") {
-      draft.before.to_nobody = true;
-      if (!evidence.offline) log_report(policy, context, draft);
-    }
-    if (fate != "refuse") co_return policy::pass_on();
-    Verdict verdict = not_permitted(
-        draft.recipients.empty() ? std::string_view()
-                                 : evidence.recipients.at(draft.recipients.front()).address.domain);
-    note(steps, Stage::message, verdict);
-    co_return verdict;
-  }
-  const std::optional<mail::Mailbox> sender = draft.sender_in(evidence);
-  const std::vector<mail::Mailbox> recipients = draft.new_recipients;
-  for (const mail::Mailbox& one : recipients) {
-    const bool taken =
-        std::any_of(evidence.recipients.begin(), evidence.recipients.end(),
-                    [&](const policy::Recipient& other) { return other.address == one; });
-    if (taken) continue;
-    const json::value ours =
-        remembered(evidence, [&] { return json::value(context.gatherer.is_ours(one)); });
-    if (ours == true) continue;
+  const bool same = draft.new_recipients == draft.before.forward_paths;
+  if (same && !policy.handles(events::listener_domain)) co_return policy::pass_on();
+  const json::value questions =
+      remembered(evidence, [&] { return open_questions(context, draft); });
+  json::value type;
+  bool drop = false;
+  for (const std::string& domain : domains_in(questions, "granted")) {
+    // With the sender of MAIL: the question is that of RCPT, whatever hooks made of the message.
     RelayAnswer answer;
-    Verdict verdict = co_await ask_relay(policy, context, Stage::message, sender, lower(one.domain),
-                                         steps, answer);
+    Verdict verdict = co_await ask_relay(policy, context, Stage::message, evidence.reverse_path,
+                                         domain, steps, answer);
     if (verdict.refuses()) co_return verdict;
     if (!answer.why.empty()) continue;
-    verdict = not_permitted(one.domain);
-    note(steps, Stage::message, verdict);
-    co_return verdict;
+    if (answer.takes_reports() && type.is_null()) {
+      type = remembered(evidence, [&] {
+        read_header(context, draft);
+        return json::value(report_type(draft));
+      });
+    }
+    const std::string_view fate =
+        fate_of(answer, type.is_string() ? std::string_view(type.get_string()) : "");
+    if (fate == "refuse") co_return not_permitted(domain, steps);
+    drop = drop || fate == "drop";
+  }
+  const std::optional<mail::Mailbox> sender = draft.sender_in(evidence);
+  for (const std::string& domain : domains_in(questions, "added")) {
+    RelayAnswer answer;
+    Verdict verdict =
+        co_await ask_relay(policy, context, Stage::message, sender, domain, steps, answer);
+    if (verdict.refuses()) co_return verdict;
+    if (answer.why.empty()) co_return not_permitted(domain, steps);
+  }
+  if (drop) {
+    draft.before.to_nobody = true;
+    if (!evidence.offline) log_report(policy, context, draft);
   }
   co_return policy::pass_on();
 }

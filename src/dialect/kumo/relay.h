@@ -33,9 +33,10 @@ Task<policy::Verdict> ask_relay(const Policy& policy, Context& context, policy::
 Task<policy::Verdict> give_route(const Policy& policy, Context& context,
                                  std::vector<policy::Step>& steps);
 
-/// Of a message as hooks left it: refuses when a new recipient is neither ours nor one that the
-/// client may send to, and what was taken as a report and is none. A report that is only logged
-/// loses its recipients.
+/// Of a message as hooks left it. `get_listener_domain` is asked again about the domains that it
+/// let pass at RCPT, and about those of new recipients who are not ours. Refuses what the client
+/// may not send there, and what is no report where reports alone are taken. A report that is only
+/// logged loses its recipients.
 Task<policy::Verdict> keep_relay_closed(const Policy& policy, Context& context, MessageDraft& draft,
                                         std::vector<policy::Step>& steps);
 

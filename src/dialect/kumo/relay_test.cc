@@ -110,6 +110,71 @@ TEST_F(Relay, reports_are_taken_and_nothing_else) {
   }
 }
 
+/// The handler is asked about sender and recipient at RCPT, and again behind the data.
+TEST_F(Relay, what_rcpt_granted_is_asked_again) {
+  struct Case {
+    const char* grant;   ///< at the end of the message; `n` is how often it was asked
+    const char* change;  ///< of smtp_server_message_received
+    const char* wanted;
+    const char* asked;
+  };
+  const std::string at_rcpt = "example.com far.example";
+  const Case cases[] = {
+      {"{ relay_to = true }", "", "pass", " example.com far.example"},
+      {"nil", "", closed, " example.com far.example"},
+      {"{ log_oob = true }", "", closed, " example.com far.example"},
+      {"{ log_arf = true }", "", "pass", " example.com far.example"},
+      {"kumo.reject(451, '4.7.1 later')", "", "451 4.7.1 later", " example.com"},
+      {"error('x')", "", "451 4.3.0 temporary local problem, try again later", " example.com"},
+      // Whose name the message is sent in is the hook's; who may relay was asked of MAIL's sender.
+      {"domain == 'example.com' and { relay_from = { '203.0.113.0/24' } } or nil",
+       "msg:set_sender 'bounces@mailer.example'", "pass", " example.com far.example"},
+      // A named recipient keeps to the rules beside an added one of its domain.
+      {"nil", "msg:set_recipient { 'u@far.example', 'anna@near.example' }", closed,
+       " example.com far.example"},
+      {"{ relay_to = true }", "msg:set_recipient { 'u@far.example', 'v@near.example' }", "pass",
+       " example.com far.example example.com near.example"},
+  };
+  for (const Case& one : cases) {
+    load(
+        "kumo.on('get_listener_domain', function(domain, listener, conn_meta) "
+        "conn_meta:set_meta('x_asked', (conn_meta:get_meta 'x_asked' or '') .. ' ' .. domain) "
+        "if conn_meta:get_meta 'x_asked' == ' example.com' or "
+        "conn_meta:get_meta 'x_asked' == ' example.com far.example' then "
+        "return { relay_to = true } end return " +
+        std::string(one.grant) + " end) kumo.on('smtp_server_message_received', function(msg) " +
+        one.change + " end)");
+    evidence_.session.script.reset();
+    evidence_.kept.clear();
+    evidence_.copies.clear();
+    evidence_.reverse_path = mail::Mailbox{"anna", "example.com"};
+    recipients({});
+    ASSERT_TRUE(has_route("u", "far.example")) << one.grant;
+    evidence_.recipients.push_back(*evidence_.candidate);
+    evidence_.candidate.reset();
+    receive("Content-Type: multipart/report; report-type=feedback-report\r\n\r\ntext\r\n");
+    EXPECT_EQ(verdict(Stage::message), one.wanted) << one.grant << one.change;
+    EXPECT_EQ(evidence_.session.script->meta.at("x_asked").as_string(), " " + at_rcpt + one.asked)
+        << one.grant << one.change;
+    EXPECT_THAT(differences(), IsEmpty()) << one.grant << one.change;
+  }
+}
+
+TEST_F(Relay, whom_the_handler_did_not_let_in_is_not_asked_about) {
+  load(
+      "kumo.on('get_listener_domain', function(domain) kumo.log_info(domain) end) "
+      "kumo.on('smtp_server_message_received', function() end)");
+  recipients({"ours"});
+  receive("\r\ntext\r\n");
+  EXPECT_EQ(verdict(Stage::message), "pass");
+  evidence_.session.client_ip = *IpAddress::parse("198.51.100.7");  // of relay_hosts
+  ASSERT_TRUE(has_route("u", "far.example"));
+  evidence_.recipients.push_back(*evidence_.candidate);
+  evidence_.candidate.reset();
+  EXPECT_EQ(verdict(Stage::message), "pass");
+  EXPECT_THAT(said(), IsEmpty());
+}
+
 TEST_F(Relay, a_domain_without_reports_stays_closed) {
   load("kumo.on('get_listener_domain', function() return { log_oob = 'Ignore' } end)");
   EXPECT_FALSE(has_route("u", "bounces.example"));

@@ -49,6 +49,9 @@ TEST_F(Rewriter, words_change_and_decisions_do_not) {
       {"return 554, 'go away'", "554 5.7.1 go away"},
       {"return nil, '4.7.1 other class'", "550 5.7.1 other class"},
       {"return nil, ''", same},
+      {"return nil, 'sorry!\\n' .. response", "550 5.7.1 sorry! not here"},
+      {"return nil, response .. '\\n' .. response", "550 5.7.1 not here not here"},
+      {"return nil, '5.7.0 sorry!\\n' .. response", "550 5.7.0 sorry! not here"},
       {"return nil, 'a\\r\\n250 ok'", "550 5.7.1 a 250 ok"},
       {"return 250, 'ok'", same},
       {"return 450, 'later'", same},
@@ -63,6 +66,15 @@ TEST_F(Rewriter, words_change_and_decisions_do_not) {
   for (const auto& one : cases) {
     EXPECT_EQ(rewrite(one.body, refusal()).to_string(), one.reply) << one.body;
   }
+}
+
+TEST_F(Rewriter, each_line_has_the_code_once) {
+  const smtp::Reply queued{.code = 250, .enhanced = {2, 0, 0}, .text = "queued as 1"};
+  EXPECT_EQ(rewrite("return 250, 'super fantastic!\\n' .. response", queued).to_wire(),
+            "250-2.0.0 super fantastic!\r\n250 2.0.0 queued as 1\r\n");
+  const smtp::Reply long_one{.code = 250, .enhanced = {}, .text = "a\nb"};
+  EXPECT_EQ(rewrite("return nil, response .. '\\nc'", long_one).to_wire(),
+            "250-a\r\n250-b\r\n250 c\r\n");
 }
 
 TEST_F(Rewriter, trouble_is_logged) {

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/kumo/lib_secrets.h"
@@ -198,6 +199,13 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
                                        .authn_id = attempt.authn_id,
                                        .password = std::move(login.password_stranger),
                                        .script = std::exchange(evidence.script_record, noted)};
+  if (!ran.raised && returned.nothing && !evidence.offline) {
+    // Fail closed, and say so: who forgets a `return` admits nobody, and looks for it elsewhere.
+    policy.world().log("warning", policy.place_of(events::auth_plain),
+                       std::string(events::auth_plain) +
+                           ": the handler returned nothing, which refuses the login; it has to "
+                           "return true, false or AuthInfo");
+  }
   AuthAnswer answer =
       ran.raised ? answer_of(policy, *ran.raised) : answer_of(attempt, std::move(returned));
   using Kind = policy::Verdict::Kind;

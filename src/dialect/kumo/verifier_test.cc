@@ -84,6 +84,7 @@ TEST_F(Verifier, results_mean_what_they_say) {
       {"return {}", "", "unavailable"},
       {"return { identities = {} }", "", "unavailable"},
       {"return { true }", "", "unavailable"},
+      {"return nil, true", "", "refused"},
       {"return true, 'more'", "", "accepted scott/scott"},
       {"return false, true", "", "refused"},
       {"error('x')", "", "unavailable"},
@@ -97,6 +98,36 @@ TEST_F(Verifier, results_mean_what_they_say) {
     load_handler(one.body);
     EXPECT_EQ(word(one.authz), one.word) << one.body << " for " << one.authz;
   }
+}
+
+TEST_F(Verifier, a_handler_without_an_answer_is_warned_of) {
+  const std::pair<std::string, bool> cases[] = {
+      {"", true},
+      {"return", true},
+      {"return nil", true},
+      {"return nil, 'why'", true},
+      {"return false", false},
+      {"return true", false},
+      {"kumo.reject(535, '5.7.8 no')", false},
+      {"error('x')", false},  // a line of its own
+  };
+  for (const auto& [body, warned] : cases) {
+    load_handler(body);
+    world_.lines.clear();
+    ask("");
+    const auto about = [](const std::string& line) {
+      return line.starts_with("warning policy.lua:1 smtp_server_auth_plain: ") &&
+             line.find("returned nothing") != std::string::npos;
+    };
+    EXPECT_EQ(std::count_if(world_.lines.begin(), world_.lines.end(), about), warned ? 1 : 0)
+        << body;
+    for (const std::string& line : world_.lines) EXPECT_THAT(line, Not(HasSubstr(password)));
+  }
+  load_handler("");
+  evidence_.offline = true;
+  world_.lines.clear();
+  ask("");
+  EXPECT_TRUE(world_.lines.empty()) << "a decision that is made again is no login";
 }
 
 TEST_F(Verifier, auth_info_names_who_it_is_and_may_act_for) {

@@ -1,0 +1,1 @@
+require('policy-extras.queue'):setup { 'q.json' }
