@@ -30,6 +30,14 @@ TEST_F(LibSerde, reads) {
               HasSubstr("error: policy.lua:1: line 1: this is not TOML: "));
 }
 
+TEST_F(LibSerde, a_key_of_many_parts_ends_nothing) {
+  for (const char* text : {"('a.'):rep(20000) .. 'b = 1'", "'[' .. ('a.'):rep(20000) .. 'b]'",
+                           "'x = {' .. ('a.'):rep(20000) .. 'b = 1}'"}) {
+    EXPECT_EQ(library.answer("kumo.toml_parse(" + std::string(text) + ")"),
+              "error: policy.lua:1: line 1: this is not TOML: a key has at most 32 parts");
+  }
+}
+
 TEST_F(LibSerde, reads_files_that_may_be_read) {
   folder.write("a.json", "// head\n{\"a\": 1}");
   folder.write("a.toml", "a = 2");
