@@ -93,12 +93,15 @@ Task<void> close(Call& call, AConnection connection) {
 constexpr HostFunction functions[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
      "An SQLite database: a file, relative to the policy's folder, that has to exist, or "
-     "`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` "
+     "`:memory:`, of at most 32 MiB. A file is read only unless the mode is 'rw'. A statement "
+     "waits `busy_ms` "
      "milliseconds (500) for others who write.",
      bind<&open>},
     {"Connection:execute", "sql: string, ...: string|number|table|nil", "any[]|integer",
      "Runs one statement, with values for its `?`, one by one or as a list, or with a table for "
-     "its `:name`s, in which nil is NULL. Files cannot be attached. Without "
+     "its `:name`s, in which nil is NULL. Nothing can be attached, and of pragmas those "
+     "are there that tell something of the database, `user_version` and `foreign_keys` also to be "
+     "set. Without "
      "columns the result is the number of rows that changed, with one column the list of its "
      "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
      "Others "

@@ -143,25 +143,76 @@ TEST_F(LibSqlite, files_are_read_only_and_not_created) {
 }
 
 TEST_F(LibSqlite, a_connection_has_one_file) {
-  const auto denied = ::testing::AnyOf("error: policy.lua:1: sqlite: not authorized",
-                                       "error: policy.lua:1: sqlite: authorization denied");
+  const std::string denied =
+      "error: policy.lua:1: sqlite: ATTACH and VACUUM INTO are refused, a connection has one "
+      "database";
   for (const char* file : {"made.db", "auth.db"}) {
     const std::string path = "'" + folder.file(file) + "'";
     for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
       for (const std::string& sql :
-           std::vector<std::string>{"attach " + path + " as x", "vacuum into " + path}) {
-        EXPECT_THAT(answer("local b = " + std::string(base) + " b:execute(\"" + sql + "\")"),
-                    denied)
+           std::vector<std::string>{"attach " + path + " as x", "attach '' as x",
+                                    "attach ':memory:' as x", "vacuum into " + path}) {
+        EXPECT_EQ(answer("local b = " + std::string(base) + " b:execute(\"" + sql + "\")"), denied)
             << base << sql;
       }
     }
   }
-  EXPECT_THAT(answer("db:execute('attach ? as x', 'made.db')"), denied);
+  EXPECT_EQ(answer("db:execute('attach ? as x', 'made.db')"), denied);
   EXPECT_FALSE(std::filesystem::exists(folder.file("made.db")));
   expect({{"local rw = sqlite.open('auth.db', 9, 'rw') result(rw:execute 'vacuum')", "0"},
-          {"local m = sqlite.open ':memory:' m:execute \"attach ':memory:' as x\" result(m:execute "
-           "'create table x.t (a)')",
+          {"local m = sqlite.open ':memory:' m:execute 'create table t (a)' "
+           "result(m:execute 'vacuum')",
            "0"}});
+}
+
+// Some pragmas are the whole process's: with a heap limit of 1 nobody's database answers any more.
+TEST_F(LibSqlite, pragmas_stay_within_their_connection) {
+  const char* refused[] = {"hard_heap_limit = 1",
+                           "soft_heap_limit(1)",
+                           "Hard_Heap_Limit = 1",
+                           "main.cache_size = 1",
+                           "temp_store_directory = '/'",
+                           "data_store_directory = '/'",
+                           "writable_schema = 1",
+                           "mmap_size = 1",
+                           "max_page_count = 9",
+                           "journal_mode = wal",
+                           "page_size = 65536",
+                           "shrink_memory",
+                           "wal_checkpoint",
+                           "threads = 8",
+                           "optimize",
+                           "locking_mode = exclusive"};
+  for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
+    for (const std::string pragma : refused) {
+      const std::string done =
+          answer("local b = " + std::string(base) + " b:execute \"PRAGMA " + pragma + "\"");
+      EXPECT_THAT(done, HasSubstr("error: policy.lua:1: sqlite: PRAGMA ")) << base << pragma;
+      EXPECT_THAT(done, HasSubstr(" is refused")) << base << pragma;
+    }
+  }
+  expect({
+      {"result(#db:execute 'PRAGMA table_info(auth)', #db:execute 'pragma table_list' > 0, "
+       "db:execute 'PRAGMA user_version', db:execute 'PRAGMA query_only = 1', "
+       "db:execute 'PRAGMA query_only')",
+       "4 true [0] 0 [1]"},
+      {"result(db:execute \"select name from pragma_table_info('auth')\")",
+       R"(["user","pass","role","quota"])"},
+      {"local rw = sqlite.open('auth.db', 9, 'rw') rw:execute 'PRAGMA user_version = 7' "
+       "result(rw:execute 'PRAGMA user_version', rw:execute 'PRAGMA foreign_keys = on', "
+       "rw:execute 'PRAGMA journal_mode')",
+       R"([7] 0 ["delete"])"},
+  });
+}
+
+TEST_F(LibSqlite, databases_in_memory_are_bounded) {
+  const std::string fill =
+      " with recursive n(i) as (select 1 union all select i + 1 from n limit 64) "
+      "select zeroblob(1000000) from n";
+  EXPECT_EQ(answer("sqlite.open ':memory:':execute 'create table t as" + fill + "'"),
+            "error: policy.lua:1: sqlite: database or disk is full");
+  EXPECT_EQ(answer("db:execute 'create temp table t as" + fill + "'"),
+            "error: policy.lua:1: sqlite: database or disk is full");
 }
 
 TEST_F(LibSqlite, memory_and_closing) {
