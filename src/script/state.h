@@ -30,8 +30,9 @@ struct Raised {
 
 /// Where files may be read.
 struct Files {
-  std::string directory;           ///< of the script: `require 'x'` reads x.lua there
-  std::vector<std::string> roots;  ///< further folders whose files may be read
+  std::string directory;                 ///< of the script: `require 'x'` reads x.lua there
+  std::vector<std::string> roots;        ///< further folders whose files may be read
+  std::vector<std::string> closed = {};  ///< the gateway's own folders, whose files are no script's
   using Texts = std::map<std::string, std::string>;
   /// Small files that read() read, by the path it was asked for, until end(). Thread-safe.
   class Seen {
@@ -51,7 +52,10 @@ struct Files {
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
-  /// The octets of such a file, at most 16 MiB.
+  /// Whether an existing file, relative ones below `directory`, lies in a closed folder, and in
+  /// none of the others that lies within that.
+  bool is_closed(std::string_view path) const;
+  /// The octets of a file that find() finds, at most 16 MiB.
   Result<std::string> read(std::string_view path) const;
   /// The same of a file that no record may hold.
   Result<std::string> read_secret(std::string_view path) const;

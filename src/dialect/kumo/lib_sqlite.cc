@@ -46,7 +46,9 @@ SqliteOptions options_of(const Call& call, const std::string& path,
 json::value trouble_with(const Call& call, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
   std::string why;
-  if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
+  if (call.state().files().is_closed(options.path)) {
+    why = "it lies where the gateway keeps its own (server.data_dir)";
+  } else if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
   } else if (!std::filesystem::is_regular_file(options.path)) {
     why = "it is no file";
@@ -92,7 +94,8 @@ Task<void> close(Call& call, AConnection connection) {
 
 constexpr HostFunction functions[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
-     "An SQLite database: a file, relative to the policy's folder, that has to exist, or "
+     "An SQLite database: a file, relative to the policy's folder, that has to exist and lies "
+     "outside of `server.data_dir`, or "
      "`:memory:`, of at most 32 MiB. A file is read only unless the mode is 'rw'. A statement "
      "waits `busy_ms` "
      "milliseconds (500) for others who write.",

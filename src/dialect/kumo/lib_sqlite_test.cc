@@ -165,6 +165,43 @@ TEST_F(LibSqlite, a_connection_has_one_file) {
            "0"}});
 }
 
+TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
+  const std::string own = folder.file("data");
+  for (const char* made : {"data/spool", "data/policy/deep", "elsewhere"}) {
+    std::filesystem::create_directories(folder.file(made));
+  }
+  for (const char* copy : {"data/postern.db", "data/spool/spool.db", "data/policy/auth.db",
+                           "data/policy/deep/auth.db", "elsewhere/auth.db"}) {
+    std::filesystem::copy(folder.file("auth.db"), folder.file(copy));
+  }
+  std::filesystem::create_symlink(folder.file("data/postern.db"), folder.file("link.db"));
+  std::filesystem::create_directory_symlink(own, folder.file("linked"));
+  const auto opened = [&](const std::string& directory, const std::string& path) {
+    testing::Library confined{{sqlite_functions()},
+                              {.directory = directory, .roots = {}, .closed = {own}}};
+    const auto with = [&](const std::string& mode) {
+      return confined.answer("local db = require 'sqlite'.open('" + path + "', 9, '" + mode +
+                             "') result(#db:execute 'select * from auth')");
+    };
+    EXPECT_EQ(with("rw"), with("ro"));
+    return with("ro");
+  };
+  const std::string closed = "it lies where the gateway keeps its own (server.data_dir)";
+  for (const std::string path :
+       {"data/postern.db", "data/spool/spool.db", "link.db", "linked/postern.db",
+        "elsewhere/../data/postern.db", "./data//spool/../postern.db", "data/policy/auth.db"}) {
+    EXPECT_THAT(opened(folder.path(), path), HasSubstr(closed)) << path;
+    EXPECT_THAT(opened(folder.path(), folder.file(path)), HasSubstr(closed)) << path;
+  }
+  EXPECT_EQ(opened(folder.path(), "auth.db"), "3");
+  EXPECT_EQ(opened(folder.path(), "elsewhere/auth.db"), "3");
+  // A policy that lies there itself has what is beside it.
+  EXPECT_EQ(opened(folder.file("data/policy"), "auth.db"), "3");
+  EXPECT_EQ(opened(folder.file("data/policy"), "deep/auth.db"), "3");
+  EXPECT_THAT(opened(folder.file("data/policy"), "../postern.db"), HasSubstr(closed));
+  EXPECT_THAT(opened(own, "postern.db"), HasSubstr(closed));
+}
+
 // Some pragmas are the whole process's: with a heap limit of 1 nobody's database answers any more.
 TEST_F(LibSqlite, pragmas_stay_within_their_connection) {
   const char* refused[] = {"hard_heap_limit = 1",
