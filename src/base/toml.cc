@@ -58,29 +58,46 @@ std::size_t end_of_string(std::string_view text, std::size_t start) {
   return std::min({text.find_first_not_of(quote, i), i + 5, text.size()});
 }
 
+/// What stands outside of strings and comments. `visit(i)` of each octet; false ends it.
+template <class Visit>
+void walk(std::string_view text, Visit visit) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (text[i] == '"' || text[i] == '\'') {
+      i = end_of_string(text, i);
+    } else if (visit(i)) {
+      ++i;
+    } else {
+      return;
+    }
+  }
+}
+
 /// The place of a dot that no key has: each makes a table in a table, and whoever walks through
 /// them, down to the one who destroys them, uses up the stack. Of a text that is no TOML only what
 /// stands before its mistake has to be read as the parser reads it.
 std::optional<std::size_t> dot_too_many(std::string_view text) {
   int dots = 0;
-  for (std::size_t i = 0; i < text.size();) {
-    const char c = text[i];
-    if (c == '#') {
-      i = std::min(text.find('\n', i), text.size());
-      continue;
-    }
-    if (c == '"' || c == '\'') {
-      i = end_of_string(text, i);
-      continue;
-    }
-    if (c == '.' && ++dots == longest_toml_key) return i;
-    if (std::string_view("\n=,[]{}").find(c) != std::string_view::npos) dots = 0;
-    ++i;
-  }
-  return std::nullopt;
+  std::optional<std::size_t> found;
+  walk(text, [&](std::size_t i) {
+    if (text[i] == '.' && ++dots == longest_toml_key) found = i;
+    if (std::string_view("\n=,[]{}").find(text[i]) != std::string_view::npos) dots = 0;
+    return !found;
+  });
+  return found;
 }
 
 }  // namespace
+
+std::size_t most_toml_nodes(std::string_view text) {
+  std::size_t nodes = 0;
+  walk(text, [&](std::size_t i) {
+    if (std::string_view("=,.[{").find(text[i]) != std::string_view::npos) ++nodes;
+    return true;
+  });
+  return nodes;
+}
 
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name) {
   if (const auto dot = dot_too_many(text)) {

@@ -41,6 +41,9 @@ struct TomlError {
 /// Parts of a key `a.b.c`: none that people write comes near.
 inline constexpr int longest_toml_key = 32;
 
+/// Of the tables, lists and values of a TOML text a number that is not too small.
+std::size_t most_toml_nodes(std::string_view text);
+
 /// `name` is what positions of the table's nodes call the text.
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name = {});
 

@@ -124,6 +124,9 @@ class State {
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
+  /// Counts memory that the host function which runs takes for the script, until it returns; what
+  /// stays is counted where it is pushed. Throws what ends the call where its budget is used up.
+  void borrow(std::size_t octets);
   /// Frees what nothing holds any more; takes as long as it takes.
   void collect();
   /// A call ran out of memory because of what is kept in globals: those to come will, too.
@@ -145,6 +148,7 @@ class State {
   [[noreturn]] static void exhaust(lua_State* L, const char* sentence);
 
  private:
+  [[noreturn]] static void stop_call(lua_State* L, Stopped why, const char* sentence);
   static constexpr std::uintptr_t held_mark = 1;  ///< Runtime::is_held()
 
   friend struct Coroutines;
@@ -178,6 +182,7 @@ class State {
   Turns turns_;                               ///< of those that have waited
   std::size_t used_ = 0;
   std::size_t memory_limit_ = SIZE_MAX;
+  std::size_t borrowed_ = 0;  ///< see borrow()
   std::size_t calls_ = 0;
   bool worn_out_ = false;
   int in_host_ = 0;

@@ -30,7 +30,7 @@ struct WeakTables : ::testing::Test {
   }
 
   testing::TestWorld world;
-  Setup setup{.tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}};
+  struct Setup setup{.tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}};
   State state{setup};
 };
 
@@ -86,9 +86,9 @@ TEST_F(WeakTables, next_and_pairs_are_those_of_the_manual) {
        "t.result(f(s, i))",
        "1 7"},
       {"t.result(pcall(next, {}, 'none'))", R"(false "invalid key to 'next'")"},
-      {"t.result(pcall(pairs))", R"(false "bad argument #1 to 'pairs' (value expected)")"},
+      {"t.result(pcall(pairs))", R"~(false "bad argument #1 to 'pairs' (value expected)")~"},
       {"t.result(pcall(next, 1))",
-       R"(false "bad argument #1 to 'next' (table expected, got number)")"},
+       R"~(false "bad argument #1 to 'next' (table expected, got number)")~"},
       {"t.result(pairs({}) == next)", "true"},
   };
   for (const auto& [text, wanted] : cases) EXPECT_EQ(answer(text), wanted) << text;
