@@ -955,10 +955,12 @@ function kumo.serde.toml_encode_pretty(value) end
 local Connection = {}
 
 ---Runs one statement, with values for its `?`, one by one or as a list, or with a table for its
----`:name`s, in which nil is NULL. Files cannot be attached. Without columns the result is the
----number of rows that changed, with one column the list of its values, with several a list of
----tables by column; no row is an empty list, NULL is nil. Others are served while it runs; at the
----end of the call's time it is broken off, and so are results of more than 10,000 rows or 8 MiB.
+---`:name`s, in which nil is NULL. Nothing can be attached, and of pragmas those are there that tell
+---something of the database, `user_version` and `foreign_keys` also to be set. Without columns the
+---result is the number of rows that changed, with one column the list of its values, with several a
+---list of tables by column; no row is an empty list, NULL is nil. Others are served while it runs;
+---at the end of the call's time it is broken off, and so are results of more than 10,000 rows or 8
+---MiB.
 ---@param sql string
 ---@param ... string|number|table|nil
 ---@return any[]|integer

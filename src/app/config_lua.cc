@@ -92,6 +92,7 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
       .path = lua.policy,
       .text = std::move(text),
       .read_roots = lua.read,
+      .own_folders = {std::filesystem::absolute(config.server.data_dir).string()},
       .limits = {.instructions = lua.instructions, .memory = lua.memory, .time = lua.time},
       .states = (config.server.threads != 0 ? config.server.threads
                                             : std::max(1u, std::thread::hardware_concurrency())) +

@@ -1,6 +1,8 @@
 #include "base/toml.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "base/text.h"
 
@@ -36,9 +38,75 @@ std::uint32_t line_of_trouble(std::string_view text) {
   return bad;
 }
 
+/// One past the string whose quotes begin at `start`.
+std::size_t end_of_string(std::string_view text, std::size_t start) {
+  const char quote = text[start];
+  const std::string three(3, quote);
+  const bool is_long = text.substr(start).starts_with(three);
+  std::size_t i = start + (is_long ? 3 : 1);
+  for (; i < text.size(); ++i) {
+    if (quote == '"' && text[i] == '\\') {
+      ++i;
+    } else if (!is_long && (text[i] == quote || text[i] == '\n')) {
+      return i + 1;
+    } else if (is_long && text.substr(i).starts_with(three)) {
+      break;
+    }
+  }
+  if (i >= text.size()) return text.size();
+  // Two quotes more belong to a string of several lines.
+  return std::min({text.find_first_not_of(quote, i), i + 5, text.size()});
+}
+
+/// What stands outside of strings and comments. `visit(i)` of each octet; false ends it.
+template <class Visit>
+void walk(std::string_view text, Visit visit) {
+  for (std::size_t i = 0; i < text.size();) {
+    if (text[i] == '#') {
+      i = std::min(text.find('\n', i), text.size());
+    } else if (text[i] == '"' || text[i] == '\'') {
+      i = end_of_string(text, i);
+    } else if (visit(i)) {
+      ++i;
+    } else {
+      return;
+    }
+  }
+}
+
+/// The place of a dot that no key has: each makes a table in a table, and whoever walks through
+/// them, down to the one who destroys them, uses up the stack. Of a text that is no TOML only what
+/// stands before its mistake has to be read as the parser reads it.
+std::optional<std::size_t> dot_too_many(std::string_view text) {
+  int dots = 0;
+  std::optional<std::size_t> found;
+  walk(text, [&](std::size_t i) {
+    if (text[i] == '.' && ++dots == longest_toml_key) found = i;
+    if (std::string_view("\n=,[]{}").find(text[i]) != std::string_view::npos) dots = 0;
+    return !found;
+  });
+  return found;
+}
+
 }  // namespace
 
+std::size_t most_toml_nodes(std::string_view text) {
+  std::size_t nodes = 0;
+  walk(text, [&](std::size_t i) {
+    if (std::string_view("=,.[{").find(text[i]) != std::string_view::npos) ++nodes;
+    return true;
+  });
+  return nodes;
+}
+
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name) {
+  if (const auto dot = dot_too_many(text)) {
+    const std::string_view before = text.substr(0, *dot);
+    const auto line = static_cast<toml::source_index>(std::ranges::count(before, '\n') + 1);
+    return tl::unexpected(
+        TomlError{{{line, 1}, {line, 2}, {}},
+                  "a key has at most " + std::to_string(longest_toml_key) + " parts"});
+  }
   try {
     toml::parse_result parsed = toml::parse(text, name);
     if (parsed) return std::move(parsed).table();

@@ -19,6 +19,8 @@ struct TomlParserGaveUp {};
 }  // namespace postern
 #define TOML_ASSERT(condition) ((condition) ? void() : throw postern::TomlParserGaveUp())
 #define TOML_EXCEPTIONS 0
+// A value is this times longest_toml_key deep at most; who walks through it calls himself for each.
+#define TOML_MAX_NESTED_VALUES 64
 #include <toml++/impl/preprocessor.h>
 #undef TOML_UNREACHABLE
 #define TOML_UNREACHABLE return false
@@ -35,6 +37,12 @@ struct TomlError {
   toml::source_region source;
   std::string why;  ///< printable
 };
+
+/// Parts of a key `a.b.c`: none that people write comes near.
+inline constexpr int longest_toml_key = 32;
+
+/// Of the tables, lists and values of a TOML text a number that is not too small.
+std::size_t most_toml_nodes(std::string_view text);
 
 /// `name` is what positions of the table's nodes call the text.
 tl::expected<toml::table, TomlError> parse_toml(std::string_view text, std::string_view name = {});

@@ -1,5 +1,8 @@
 #include "base/toml.h"
 
+#include <algorithm>
+#include <string>
+
 #include <gtest/gtest.h>
 
 namespace postern {
@@ -27,6 +30,49 @@ TEST(Toml, every_broken_text_is_an_error_with_its_line) {
     EXPECT_EQ(table.error().source.begin.line, c.line) << c.text;
     EXPECT_FALSE(table.error().why.empty()) << c.text;
   }
+}
+
+std::string repeated(std::string_view text, int times) {
+  std::string all;
+  for (int i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+// Each dot is a table in a table, and who destroys them calls himself for each.
+TEST(Toml, a_key_of_too_many_parts_is_an_error) {
+  const std::string dots = repeated("a.", 20'000);
+  const std::string behind[] = {
+      R"("x\"" = 1)",  R"(x = '\')",     R"(x = """a""""")",         R"(x = '''a''''')",
+      R"(x = """""")", R"(x = '')",      R"(x = """\"""""")",        R"(x = 1 # """ ' ")",
+      R"(x = "#")",    "x = '''\n\"'''", "x = \"\"\"\n' \\\\\"\"\"",
+  };
+  for (const std::string& first : behind) {
+    ASSERT_TRUE(parse_toml(first + "\na.b = 1")) << first;
+    for (const std::string& key :
+         {dots + "b = 1", "[" + dots + "b]", "[[" + dots + "b]]", "c = {" + dots + "b = 1}",
+          repeated("\"a\" . ", 20'000) + "b = 1", repeated("'a'.", 20'000) + "b = 1"}) {
+      const auto table = parse_toml(first + "\n" + key);
+      ASSERT_FALSE(table) << first;
+      const auto line = static_cast<std::uint32_t>(std::ranges::count(first, '\n') + 2);
+      EXPECT_EQ(table.error().source.begin.line, line) << first;
+      EXPECT_EQ(table.error().why, "a key has at most 32 parts") << first;
+    }
+  }
+}
+
+TEST(Toml, keys_have_room_for_what_people_write) {
+  const std::string dots = repeated("a.", 100);
+  EXPECT_TRUE(parse_toml(repeated("a.", 31) + "b = 1"));
+  EXPECT_FALSE(parse_toml(repeated("a.", 32) + "b = 1"));
+  EXPECT_TRUE(parse_toml("a = '" + dots + "' # " + dots + "\n[b]\nc = [" + repeated("1.5, ", 1000) +
+                         "]\nd = \"\"\"\n" + dots + "\"\"\""));
+}
+
+// As deep as a text can lead: nothing that walks through it runs out of stack.
+TEST(Toml, the_deepest_table_is_destroyed) {
+  const std::string parts = repeated("a.", 31) + "a";
+  EXPECT_TRUE(parse_toml("[" + parts + "]\n" + repeated(parts + " = {", 60) + parts + " = 1" +
+                         repeated("}", 60)));
 }
 
 }  // namespace

@@ -112,6 +112,9 @@ Call& current(lua_State* L);
 [[noreturn]] void wrong_argument(int index, std::string_view wanted, lua_State* L);
 
 std::string_view text_at(lua_State* L, int index);
+/// The same of a text that is copied: while the host function runs it counts as the script's
+/// memory.
+std::string_view borrowed_text_at(lua_State* L, int index);
 std::int64_t integer_at(lua_State* L, int index);
 double number_at(lua_State* L, int index);
 bool boolean_at(lua_State* L, int index);
@@ -195,7 +198,7 @@ T take(lua_State* L, int index) {
   } else if constexpr (std::is_same_v<T, std::string_view>) {
     return text_at(L, index);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    return std::string(text_at(L, index));
+    return std::string(borrowed_text_at(L, index));
   } else if constexpr (std::is_same_v<T, bool>) {
     return boolean_at(L, index);
   } else if constexpr (std::is_integral_v<T>) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -17,7 +18,32 @@ bool is_below(const fs::path& file, const fs::path& folder) {
   return end == folder.end();
 }
 
+/// The real paths of those that are there.
+std::vector<fs::path> real_folders(const std::vector<std::string>& names) {
+  std::vector<fs::path> folders;
+  for (const std::string& name : names) {
+    std::error_code error;
+    fs::path real = fs::canonical(name, error);
+    if (!error) folders.push_back(std::move(real));
+  }
+  return folders;
+}
+
 }  // namespace
+
+bool Files::is_closed(std::string_view path) const {
+  std::error_code error;
+  const fs::path real = fs::canonical(fs::path(directory) / path, error);
+  if (error) return false;
+  std::vector<std::string> names = roots;
+  names.push_back(directory);
+  const std::vector<fs::path> folders = real_folders(names);
+  return std::ranges::any_of(real_folders(closed), [&](const fs::path& own) {
+    return is_below(real, own) && std::ranges::none_of(folders, [&](const fs::path& folder) {
+             return folder != own && is_below(folder, own) && is_below(real, folder);
+           });
+  });
+}
 
 Result<std::string> Files::find(std::string_view path) const {
   if (given) {
@@ -30,9 +56,12 @@ Result<std::string> Files::find(std::string_view path) const {
   if (error) return fail(Fault::not_found, "cannot read " + name + ": " + error.message());
   std::vector<std::string> folders = roots;
   folders.push_back(directory);
-  for (const std::string& folder : folders) {
-    const fs::path root = fs::canonical(folder, error);
-    if (!error && is_below(real, root)) return real.string();
+  const std::vector<fs::path> closed_folders = real_folders(closed);
+  for (const fs::path& root : real_folders(folders)) {
+    const bool is_within = std::ranges::any_of(closed_folders, [&](const fs::path& own) {
+      return is_below(real, own) && !is_below(root, own);
+    });
+    if (is_below(real, root) && !is_within) return real.string();
   }
   return fail(Fault::denied, name + " is outside the folders that scripts may read (lua.read)");
 }

@@ -10,6 +10,7 @@
 #include "script/lua_string.h"
 #include "script/lua_table.h"
 #include "script/runtime.h"
+#include "script/weak.h"
 
 namespace postern::script {
 
@@ -26,6 +27,7 @@ int set_metatable(lua_State* L) {
     lua_pushliteral(L, "__gc");
     if (lua_rawget(L, 2) != LUA_TNIL) return luaL_error(L, "__gc is not available here");
     lua_pop(L, 1);
+    Weak::take_over(L, 2);
   }
   lua_settop(L, 2);
   lua_setmetatable(L, 1);
@@ -314,6 +316,7 @@ void Runtime::open_libraries(State& state) {
   }
   lua_pushglobaltable(L);
   luaL_setfuncs(L, own_base, 0);
+  Weak::open(L);
   lua_pushnil(L);
   lua_setfield(L, -2, "warn");
   lua_pop(L, 1);

@@ -9,14 +9,17 @@ namespace {
 // be kept from Lua's errors.
 constexpr std::string_view library = R"lua(
 local read_file, read_program, loaded, preload = ...
-local error, load, select, setmetatable = error, load, select, setmetatable
+local error, load, rawget, select, setmetatable = error, load, rawget, select, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 local find, gmatch, gsub, match, sub = string.find, string.gmatch, string.gsub, string.match, string.sub
 local concat, unpack = table.concat, table.unpack
 local tointeger = math.tointeger
 
--- Of a file object: its path, its text (none: closed), and where the next octet is.
-local files = setmetatable({}, {__mode = 'k'})
+-- Under this key a file object has its path, its text (none: closed), and where the next octet is.
+local kept = {}
+local function file_of(object)
+  return type(object) == 'table' and rawget(object, kept)
+end
 
 local function need_string(value, number, name)
   if type(value) ~= 'string' then
@@ -25,7 +28,7 @@ local function need_string(value, number, name)
 end
 
 local function opened(object, name)
-  local file = files[object]
+  local file = file_of(object)
   if not file then
     error("bad argument #1 to '" .. name .. "' (FILE* expected, got " .. type(object) .. ')', 3)
   end
@@ -104,7 +107,7 @@ local function close(object)
 end
 
 local function lines(object, closes, ...)
-  local file = files[object]
+  local file = file_of(object)
   local formats, count = {...}, select('#', ...)
   local function finish(first, ...)
     if first == nil and closes then file.text = nil end
@@ -146,9 +149,9 @@ local metatable = {
   __index = methods,
   __name = 'FILE*',
   __metatable = false,
-  __close = function(object) files[object].text = nil end,
+  __close = function(object) file_of(object).text = nil end,
   __tostring = function(object)
-    local file = files[object]
+    local file = file_of(object)
     return 'file (' .. (file.text and file.path or 'closed') .. ')'
   end,
 }
@@ -156,9 +159,7 @@ local metatable = {
 local function open(path)
   local text, trouble = read_file(path)
   if not text then return nil, trouble end
-  local object = setmetatable({}, metatable)
-  files[object] = {path = path, text = text, at = 1}
-  return object
+  return setmetatable({[kept] = {path = path, text = text, at = 1}}, metatable)
 end
 
 io = {
@@ -176,8 +177,8 @@ io = {
     return lines(object, true, ...), nil, nil, object
   end,
   type = function(object)
-    local file = files[object]
-    return file and (file.text and 'file' or 'closed file')
+    local file = file_of(object)
+    return file and (file.text and 'file' or 'closed file') or nil
   end,
 }
 loaded.io = io

@@ -57,6 +57,27 @@ class ScriptFiles : public ::testing::Test {
   std::optional<State> state_;
 };
 
+TEST_F(ScriptFiles, OfTheGatewayAreClosed) {
+  root_.write("policy/data/own.txt", "own");
+  root_.write("policy/data/more/mine.txt", "mine");
+  fs::create_symlink(root_.file("policy/data/own.txt"), root_.file("more/link.txt"));
+  const auto reads = [&](const std::string& directory, const std::string& path) {
+    const Files files{.directory = directory,
+                      .roots = {root_.file("more")},
+                      .closed = {root_.file("policy/data")}};
+    return files.read(path).has_value();
+  };
+  EXPECT_TRUE(reads(root_.file("policy"), "lines.txt"));
+  EXPECT_TRUE(reads(root_.file("policy"), root_.file("more/extra.txt")));
+  for (const char* path : {"data/own.txt", "lib/../data/own.txt", "data/more/mine.txt"}) {
+    EXPECT_FALSE(reads(root_.file("policy"), path)) << path;
+  }
+  EXPECT_FALSE(reads(root_.file("policy"), root_.file("more/link.txt")));
+  // A policy that lies there itself has what is beside it.
+  EXPECT_TRUE(reads(root_.file("policy/data/more"), "mine.txt"));
+  EXPECT_FALSE(reads(root_.file("policy/data/more"), "../own.txt"));
+}
+
 TEST_F(ScriptFiles, AreReadInEveryWayOfTheManual) {
   const std::string open = "local f = assert(io.open('lines.txt')) ";
   const std::string numbers = "local f = assert(io.open('numbers.txt', 'rb')) ";

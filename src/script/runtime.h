@@ -27,6 +27,11 @@ class State::InHost {
 /// of the host's own: what goes wrong there is reported at the script's line that called it.
 int beyond_modules(lua_State* L, int level);
 
+/// A host function took more for the script than that may have: the call is stopped.
+struct MemoryUsedUp : std::runtime_error {
+  MemoryUsedUp() : std::runtime_error("stopped: it has used up its memory") {}
+};
+
 struct Runtime {
   static void open_libraries(State& state);
   static void register_tables(State& state);
@@ -66,6 +71,11 @@ struct Runtime {
   static void count(State& state, std::uint64_t steps) { state.charge(steps); }
   static int enter(State& state) { return ++state.in_host_; }
   static int leave(State& state) { return --state.in_host_; }
+  static std::size_t& borrowed(State& state) { return state.borrowed_; }
+  /// Stops the call as one that has used up its memory: no handler of the script's catches it.
+  [[noreturn]] static void stop_for_memory(lua_State* L) {
+    State::stop_call(L, Stopped::memory, sentence_of(Stopped::memory));
+  }
 };
 
 /// `coroutine`: the host's own suspensions pass through a script's coroutines unseen.

@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 
 #include "script/runtime.h"
+#include "script/weak.h"
 
 namespace postern::script::stack {
 
@@ -14,6 +15,9 @@ constexpr int deepest = 32;
 constexpr std::size_t most_elements = 100'000;
 constexpr std::string_view thrown_class = "Error";
 constexpr int raise = -2;
+constexpr int stop = -3;
+/// Of a value that is read, beside its text.
+constexpr std::size_t octets_of_value = 32;
 /// Values that a host function pushes without asking for room.
 constexpr int usual_room = 40;
 
@@ -66,6 +70,7 @@ std::int64_t length_of_array(lua_State* L, int index) {
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
+    if (Weak::is_hidden(L, -1)) continue;
     if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1) {
       lua_pop(L, 1);
       return -1;
@@ -83,6 +88,7 @@ class DataReader {
 
   json::value read(int index, int depth = 0) {
     if (++elements_ > most_elements) throw std::runtime_error("too many values in one table");
+    State::of(lua_).borrow(octets_of_value);
     switch (lua_type(lua_, index)) {
       case LUA_TNIL:
       case LUA_TNONE:
@@ -93,7 +99,7 @@ class DataReader {
         if (lua_isinteger(lua_, index)) return std::int64_t{lua_tointeger(lua_, index)};
         return lua_tonumber(lua_, index);
       case LUA_TSTRING:
-        return json::value(text_at(lua_, index));
+        return json::value(borrowed_text_at(lua_, index));
       case LUA_TTABLE:
         if (depth >= deepest) throw std::runtime_error("tables nested too deeply");
         return table(index, depth);
@@ -119,7 +125,8 @@ class DataReader {
     json::object object;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
-      object.insert_or_assign(key(), read(lua_gettop(lua_), depth + 1));
+      if (!Weak::is_hidden(lua_, -2))
+        object.insert_or_assign(key(), read(lua_gettop(lua_), depth + 1));
       lua_pop(lua_, 1);
     }
     return object;
@@ -129,7 +136,7 @@ class DataReader {
   /// confuse lua_next().
   std::string key() {
     if (lua_type(lua_, -2) == LUA_TSTRING) {
-      const std::string_view text = text_at(lua_, lua_gettop(lua_) - 1);
+      const std::string_view text = borrowed_text_at(lua_, lua_gettop(lua_) - 1);
       return (typed_ && text.starts_with('#') ? "#" : "") + std::string(text);
     }
     if (lua_isinteger(lua_, -2)) {
@@ -181,6 +188,12 @@ std::string_view text_at(lua_State* L, int index) {
   const char* text = lua_tolstring(L, index, &size);
   Runtime::charge(State::of(L), size);
   return {text, size};
+}
+
+std::string_view borrowed_text_at(lua_State* L, int index) {
+  const std::string_view text = text_at(L, index);
+  State::of(L).borrow(text.size());
+  return text;
 }
 
 std::int64_t integer_at(lua_State* L, int index) {
@@ -347,6 +360,7 @@ int guarded(lua_State* L, int (*body)(lua_State*)) {
   luaL_checkstack(L, usual_room, "of a host function");
   State& state = State::of(L);
   int results = raise;
+  const std::size_t borrowed = Runtime::borrowed(state);
   Runtime::enter(state);
   Runtime::set_active(state, L);
   try {
@@ -355,12 +369,16 @@ int guarded(lua_State* L, int (*body)(lua_State*)) {
     push_object(L, std::const_pointer_cast<Thrown>(thrown.value), thrown_class);
   } catch (const PlacedError& error) {
     push(L, std::string_view(error.what()));
+  } catch (const MemoryUsedUp&) {
+    results = stop;
   } catch (const std::exception& error) {
     push_error(L, error.what());
   } catch (...) {
     push_error(L, "trouble of unknown kind");
   }
   Runtime::leave(state);
+  Runtime::borrowed(state) = borrowed;
+  if (results == stop) Runtime::stop_for_memory(L);
   if (results == raise) return lua_error(L);
   if (results == suspended) return lua_yieldk(L, 0, 0, resumed);
   return results;

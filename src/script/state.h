@@ -30,8 +30,9 @@ struct Raised {
 
 /// Where files may be read.
 struct Files {
-  std::string directory;           ///< of the script: `require 'x'` reads x.lua there
-  std::vector<std::string> roots;  ///< further folders whose files may be read
+  std::string directory;                 ///< of the script: `require 'x'` reads x.lua there
+  std::vector<std::string> roots;        ///< further folders whose files may be read
+  std::vector<std::string> closed = {};  ///< the gateway's own folders, whose files are no script's
   using Texts = std::map<std::string, std::string>;
   /// Small files that read() read, by the path it was asked for, until end(). Thread-safe.
   class Seen {
@@ -51,7 +52,10 @@ struct Files {
   /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
   /// outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
-  /// The octets of such a file, at most 16 MiB.
+  /// Whether an existing file, relative ones below `directory`, lies in a closed folder, and in
+  /// none of the others that lies within that.
+  bool is_closed(std::string_view path) const;
+  /// The octets of a file that find() finds, at most 16 MiB.
   Result<std::string> read(std::string_view path) const;
   /// The same of a file that no record may hold.
   Result<std::string> read_secret(std::string_view path) const;
@@ -120,6 +124,9 @@ class State {
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
+  /// Counts memory that the host function which runs takes for the script, until it returns; what
+  /// stays is counted where it is pushed. Throws what ends the call where its budget is used up.
+  void borrow(std::size_t octets);
   /// Frees what nothing holds any more; takes as long as it takes.
   void collect();
   /// A call ran out of memory because of what is kept in globals: those to come will, too.
@@ -141,6 +148,7 @@ class State {
   [[noreturn]] static void exhaust(lua_State* L, const char* sentence);
 
  private:
+  [[noreturn]] static void stop_call(lua_State* L, Stopped why, const char* sentence);
   static constexpr std::uintptr_t held_mark = 1;  ///< Runtime::is_held()
 
   friend struct Coroutines;
@@ -174,6 +182,7 @@ class State {
   Turns turns_;                               ///< of those that have waited
   std::size_t used_ = 0;
   std::size_t memory_limit_ = SIZE_MAX;
+  std::size_t borrowed_ = 0;  ///< see borrow()
   std::size_t calls_ = 0;
   bool worn_out_ = false;
   int in_host_ = 0;

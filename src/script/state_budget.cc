@@ -98,6 +98,13 @@ bool State::grows_too_long(std::size_t size) {
   return true;
 }
 
+void State::borrow(std::size_t octets) {
+  if (running_ == nullptr) return;
+  borrowed_ += octets;
+  if (octets >= large_block) charge(octets / octets_per_step);
+  if (used_ + borrowed_ > memory_limit_) throw MemoryUsedUp();
+}
+
 void State::note_large_text() {
   large_texts_ = true;
   if (running_ == nullptr || running_->look_every_ <= look_often) return;
@@ -182,10 +189,14 @@ int State::give_way(lua_State* L, lua_KContext context, lua_KFunction k) {
 }
 
 void State::exhaust(lua_State* L, const char* sentence) {
+  stop_call(L, Stopped::instructions, sentence);
+}
+
+void State::stop_call(lua_State* L, Stopped why, const char* sentence) {
   State& self = of(L);
   if (self.running_ != nullptr) {
     Spent& spent = self.running_->spent();
-    if (spent.stopped == Stopped::no) spent.stopped = Stopped::instructions;
+    if (spent.stopped == Stopped::no) spent.stopped = why;
     lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
   }
   fail_stopped(L, 1, sentence);

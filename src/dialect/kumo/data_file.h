@@ -28,6 +28,10 @@ tl::expected<json::value, TextError> parse_json_with_comments(std::string_view t
 /// Dates and times become text.
 tl::expected<json::value, TextError> parse_toml_data(std::string_view text);
 
+/// Octets that such a text takes at most while it is read and handed to a script as tables.
+std::size_t memory_of_json(std::string_view text);
+std::size_t memory_of_toml(std::string_view text);
+
 /// The place of a key in a tree of values: RFC 6901 JSON pointers.
 std::string below(std::string_view pointer, std::string_view key);
 

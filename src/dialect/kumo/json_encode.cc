@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 #include <vector>
 
 #include <boost/json.hpp>
 
 #include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/library.h"
 
 namespace postern::dialect::kumo {
 
@@ -17,6 +21,8 @@ class Writer {
   explicit Writer(Layout layout) : pretty_(layout == Layout::pretty) {}
 
   void write(const json::value& value) {
+    // An octet may become six, and a value that is twice in a table is twice in the text.
+    if (text.size() > largest_text) throw std::runtime_error("the result is longer than 16 MiB");
     switch (value.kind()) {
       case json::kind::double_:
         return write(value.get_double());

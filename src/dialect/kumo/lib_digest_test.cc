@@ -67,5 +67,13 @@ TEST_F(LibDigest, other_values_count_as_json) {
   });
 }
 
+TEST_F(LibDigest, texts_are_the_calls_memory) {
+  const std::string large =
+      "local s = ('x'):rep(8 << 20) local t = {} for i = 1, 60 do t[i] = s end ";
+  EXPECT_EQ(library.answer(large + "kumo.digest.sha3_512(table.unpack(t))"),
+            "error: policy.lua:1: stopped: it has used up its memory");
+  EXPECT_EQ(library.answer("result(#kumo.digest.sha1(('x'):rep(8 << 20), 'x').hex)"), "40");
+}
+
 }  // namespace
 }  // namespace postern::dialect::kumo

@@ -20,21 +20,30 @@ using script::HostFunction;
 
 namespace {
 
-using Parse = tl::expected<json::value, TextError> (*)(std::string_view);
+struct Json {
+  static auto parse(std::string_view text) { return parse_json_with_comments(text); }
+  static std::size_t memory(std::string_view text) { return memory_of_json(text); }
+};
+struct Toml {
+  static auto parse(std::string_view text) { return parse_toml_data(text); }
+  static std::size_t memory(std::string_view text) { return memory_of_toml(text); }
+};
 
-template <Parse parse>
-json::value parsed(std::string_view text) {
-  auto value = parse(text);
+template <class Format>
+json::value parsed(Call& call, std::string_view text) {
+  call.state().borrow(Format::memory(text));
+  auto value = Format::parse(text);
   if (!value) {
     throw std::runtime_error(fmt::format("line {}: {}", value.error().line, value.error().message));
   }
   return std::move(*value);
 }
 
-template <Parse parse>
+template <class Format>
 json::value loaded_now(Call& call, std::string_view path) {
   const std::string text = value_of(call.state().files().read(path));
-  auto value = parse(text);
+  call.state().borrow(text.size() + Format::memory(text));
+  auto value = Format::parse(text);
   if (!value) {
     throw std::runtime_error(
         fmt::format("{}:{}: {}", path, value.error().line, value.error().message));
@@ -43,10 +52,10 @@ json::value loaded_now(Call& call, std::string_view path) {
 }
 
 /// A hook that reads a file is told what stands in it.
-template <Parse parse>
+template <class Format>
 json::value loaded(Call& call, std::string_view path) {
-  if (call.context<void>() == nullptr) return loaded_now<parse>(call, path);
-  return call.told_by("file", [&] { return loaded_now<parse>(call, path); });
+  if (call.context<void>() == nullptr) return loaded_now<Format>(call, path);
+  return call.told_by("file", [&] { return loaded_now<Format>(call, path); });
 }
 
 std::string checked(std::string text) {
@@ -112,10 +121,10 @@ std::string toml_encode(json::value value) {
   return checked(text.str());
 }
 
-constexpr lua_CFunction json_parse = script::derive<&parsed<parse_json_with_comments>>;
-constexpr lua_CFunction json_load = bind<&loaded<parse_json_with_comments>>;
-constexpr lua_CFunction toml_parse = script::derive<&parsed<parse_toml_data>>;
-constexpr lua_CFunction toml_load = bind<&loaded<parse_toml_data>>;
+constexpr lua_CFunction json_parse = script::derive<&parsed<Json>>;
+constexpr lua_CFunction json_load = bind<&loaded<Json>>;
+constexpr lua_CFunction toml_parse = script::derive<&parsed<Toml>>;
+constexpr lua_CFunction toml_load = bind<&loaded<Toml>>;
 
 constexpr HostFunction functions[] = {
     {"kumo.serde.json_parse", "text: string", "any",

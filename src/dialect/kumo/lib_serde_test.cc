@@ -30,6 +30,45 @@ TEST_F(LibSerde, reads) {
               HasSubstr("error: policy.lua:1: line 1: this is not TOML: "));
 }
 
+TEST_F(LibSerde, a_key_of_many_parts_ends_nothing) {
+  for (const char* text : {"('a.'):rep(20000) .. 'b = 1'", "'[' .. ('a.'):rep(20000) .. 'b]'",
+                           "'x = {' .. ('a.'):rep(20000) .. 'b = 1}'"}) {
+    EXPECT_EQ(library.answer("kumo.toml_parse(" + std::string(text) + ")"),
+              "error: policy.lua:1: line 1: this is not TOML: a key has at most 32 parts");
+  }
+}
+
+// A value stands in a table as often as somebody writes it there, and costs the script nothing.
+TEST_F(LibSerde, what_is_read_and_made_is_the_calls_memory) {
+  const std::string large =
+      "local s = ('x'):rep(8 << 20) local t = {} for i = 1, 60 do t[i] = s end ";
+  for (const std::string& text : {
+           large + "kumo.json_encode(t)",
+           large + "kumo.toml_encode {t = t}",
+           large + "kumo.json_encode_pretty {a = t}",
+           std::string("local k = {} for i = 1, 9 do k[('k'):rep(4 << 20) .. i] = 1 end "
+                       "kumo.json_encode(k)"),
+           std::string("kumo.json_parse('[' .. ('{},'):rep(3000000) .. '0]')"),
+           std::string("kumo.json_parse('[' .. ('0,'):rep(4000000) .. '0]')"),
+           std::string("kumo.toml_parse('x = [' .. ('{},'):rep(1000000) .. '0]')"),
+           std::string("kumo.toml_parse('# ' .. ('x'):rep(8 << 20))"),
+           std::string("kumo.toml_parse(('[[a.b.c.d]]\\n'):rep(300000))"),
+       }) {
+    EXPECT_EQ(library.answer("pcall(function() " + text + " end) result('went on')"),
+              "error: policy.lua:1: stopped: it has used up its memory")
+        << text;
+  }
+  library.expect({
+      {"result(#kumo.json_parse('\"' .. ('[{,x'):rep(1 << 20) .. '\"'))", "4194304"},
+      {"result(#kumo.json_parse('[' .. ('0.5,'):rep(100000) .. '0]'))", "100001"},
+      {"result(#kumo.toml_parse('x = [' .. (\"'example.com',\"):rep(20000) .. ']').x)", "20000"},
+      {"for i = 1, 100 do kumo.json_encode(('x'):rep(1 << 20)) end result('kept nothing')",
+       R"("kept nothing")"},
+  });
+  EXPECT_THAT(library.answer("kumo.json_encode(('\\1'):rep(8 << 20))"),
+              HasSubstr("longer than 16 MiB"));
+}
+
 TEST_F(LibSerde, reads_files_that_may_be_read) {
   folder.write("a.json", "// head\n{\"a\": 1}");
   folder.write("a.toml", "a = 2");

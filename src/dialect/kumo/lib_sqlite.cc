@@ -46,7 +46,9 @@ SqliteOptions options_of(const Call& call, const std::string& path,
 json::value trouble_with(const Call& call, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
   std::string why;
-  if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
+  if (call.state().files().is_closed(options.path)) {
+    why = "it lies where the gateway keeps its own (server.data_dir)";
+  } else if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
   } else if (!std::filesystem::is_regular_file(options.path)) {
     why = "it is no file";
@@ -92,13 +94,17 @@ Task<void> close(Call& call, AConnection connection) {
 
 constexpr HostFunction functions[] = {
     {"sqlite.open", "path: string, busy_ms?: integer, mode?: 'ro'|'rw'", "Connection",
-     "An SQLite database: a file, relative to the policy's folder, that has to exist, or "
-     "`:memory:`. A file is read only unless the mode is 'rw'. A statement waits `busy_ms` "
+     "An SQLite database: a file, relative to the policy's folder, that has to exist and lies "
+     "outside of `server.data_dir`, or "
+     "`:memory:`, of at most 32 MiB. A file is read only unless the mode is 'rw'. A statement "
+     "waits `busy_ms` "
      "milliseconds (500) for others who write.",
      bind<&open>},
     {"Connection:execute", "sql: string, ...: string|number|table|nil", "any[]|integer",
      "Runs one statement, with values for its `?`, one by one or as a list, or with a table for "
-     "its `:name`s, in which nil is NULL. Files cannot be attached. Without "
+     "its `:name`s, in which nil is NULL. Nothing can be attached, and of pragmas those "
+     "are there that tell something of the database, `user_version` and `foreign_keys` also to be "
+     "set. Without "
      "columns the result is the number of rows that changed, with one column the list of its "
      "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
      "Others "

@@ -143,25 +143,113 @@ TEST_F(LibSqlite, files_are_read_only_and_not_created) {
 }
 
 TEST_F(LibSqlite, a_connection_has_one_file) {
-  const auto denied = ::testing::AnyOf("error: policy.lua:1: sqlite: not authorized",
-                                       "error: policy.lua:1: sqlite: authorization denied");
+  const std::string denied =
+      "error: policy.lua:1: sqlite: ATTACH and VACUUM INTO are refused, a connection has one "
+      "database";
   for (const char* file : {"made.db", "auth.db"}) {
     const std::string path = "'" + folder.file(file) + "'";
     for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
       for (const std::string& sql :
-           std::vector<std::string>{"attach " + path + " as x", "vacuum into " + path}) {
-        EXPECT_THAT(answer("local b = " + std::string(base) + " b:execute(\"" + sql + "\")"),
-                    denied)
+           std::vector<std::string>{"attach " + path + " as x", "attach '' as x",
+                                    "attach ':memory:' as x", "vacuum into " + path}) {
+        EXPECT_EQ(answer("local b = " + std::string(base) + " b:execute(\"" + sql + "\")"), denied)
             << base << sql;
       }
     }
   }
-  EXPECT_THAT(answer("db:execute('attach ? as x', 'made.db')"), denied);
+  EXPECT_EQ(answer("db:execute('attach ? as x', 'made.db')"), denied);
   EXPECT_FALSE(std::filesystem::exists(folder.file("made.db")));
   expect({{"local rw = sqlite.open('auth.db', 9, 'rw') result(rw:execute 'vacuum')", "0"},
-          {"local m = sqlite.open ':memory:' m:execute \"attach ':memory:' as x\" result(m:execute "
-           "'create table x.t (a)')",
+          {"local m = sqlite.open ':memory:' m:execute 'create table t (a)' "
+           "result(m:execute 'vacuum')",
            "0"}});
+}
+
+TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
+  const std::string own = folder.file("data");
+  for (const char* made : {"data/spool", "data/policy/deep", "elsewhere"}) {
+    std::filesystem::create_directories(folder.file(made));
+  }
+  for (const char* copy : {"data/postern.db", "data/spool/spool.db", "data/policy/auth.db",
+                           "data/policy/deep/auth.db", "elsewhere/auth.db"}) {
+    std::filesystem::copy(folder.file("auth.db"), folder.file(copy));
+  }
+  std::filesystem::create_symlink(folder.file("data/postern.db"), folder.file("link.db"));
+  std::filesystem::create_directory_symlink(own, folder.file("linked"));
+  const auto opened = [&](const std::string& directory, const std::string& path) {
+    testing::Library confined{{sqlite_functions()},
+                              {.directory = directory, .roots = {}, .closed = {own}}};
+    const auto with = [&](const std::string& mode) {
+      return confined.answer("local db = require 'sqlite'.open('" + path + "', 9, '" + mode +
+                             "') result(#db:execute 'select * from auth')");
+    };
+    EXPECT_EQ(with("rw"), with("ro"));
+    return with("ro");
+  };
+  const std::string closed = "it lies where the gateway keeps its own (server.data_dir)";
+  for (const std::string path :
+       {"data/postern.db", "data/spool/spool.db", "link.db", "linked/postern.db",
+        "elsewhere/../data/postern.db", "./data//spool/../postern.db", "data/policy/auth.db"}) {
+    EXPECT_THAT(opened(folder.path(), path), HasSubstr(closed)) << path;
+    EXPECT_THAT(opened(folder.path(), folder.file(path)), HasSubstr(closed)) << path;
+  }
+  EXPECT_EQ(opened(folder.path(), "auth.db"), "3");
+  EXPECT_EQ(opened(folder.path(), "elsewhere/auth.db"), "3");
+  // A policy that lies there itself has what is beside it.
+  EXPECT_EQ(opened(folder.file("data/policy"), "auth.db"), "3");
+  EXPECT_EQ(opened(folder.file("data/policy"), "deep/auth.db"), "3");
+  EXPECT_THAT(opened(folder.file("data/policy"), "../postern.db"), HasSubstr(closed));
+  EXPECT_THAT(opened(own, "postern.db"), HasSubstr(closed));
+}
+
+// Some pragmas are the whole process's: with a heap limit of 1 nobody's database answers any more.
+TEST_F(LibSqlite, pragmas_stay_within_their_connection) {
+  const char* refused[] = {"hard_heap_limit = 1",
+                           "soft_heap_limit(1)",
+                           "Hard_Heap_Limit = 1",
+                           "main.cache_size = 1",
+                           "temp_store_directory = '/'",
+                           "data_store_directory = '/'",
+                           "writable_schema = 1",
+                           "mmap_size = 1",
+                           "max_page_count = 9",
+                           "journal_mode = wal",
+                           "page_size = 65536",
+                           "shrink_memory",
+                           "wal_checkpoint",
+                           "threads = 8",
+                           "optimize",
+                           "locking_mode = exclusive"};
+  for (const char* base : {"db", "sqlite.open ':memory:'", "sqlite.open('auth.db', 9, 'rw')"}) {
+    for (const std::string pragma : refused) {
+      const std::string done =
+          answer("local b = " + std::string(base) + " b:execute \"PRAGMA " + pragma + "\"");
+      EXPECT_THAT(done, HasSubstr("error: policy.lua:1: sqlite: PRAGMA ")) << base << pragma;
+      EXPECT_THAT(done, HasSubstr(" is refused")) << base << pragma;
+    }
+  }
+  expect({
+      {"result(#db:execute 'PRAGMA table_info(auth)', #db:execute 'pragma table_list' > 0, "
+       "db:execute 'PRAGMA user_version', db:execute 'PRAGMA query_only = 1', "
+       "db:execute 'PRAGMA query_only')",
+       "4 true [0] 0 [1]"},
+      {"result(db:execute \"select name from pragma_table_info('auth')\")",
+       R"(["user","pass","role","quota"])"},
+      {"local rw = sqlite.open('auth.db', 9, 'rw') rw:execute 'PRAGMA user_version = 7' "
+       "result(rw:execute 'PRAGMA user_version', rw:execute 'PRAGMA foreign_keys = on', "
+       "rw:execute 'PRAGMA journal_mode')",
+       R"([7] 0 ["delete"])"},
+  });
+}
+
+TEST_F(LibSqlite, databases_in_memory_are_bounded) {
+  const std::string fill =
+      " with recursive n(i) as (select 1 union all select i + 1 from n limit 64) "
+      "select zeroblob(1000000) from n";
+  EXPECT_EQ(answer("sqlite.open ':memory:':execute 'create table t as" + fill + "'"),
+            "error: policy.lua:1: sqlite: database or disk is full");
+  EXPECT_EQ(answer("db:execute 'create temp table t as" + fill + "'"),
+            "error: policy.lua:1: sqlite: database or disk is full");
 }
 
 TEST_F(LibSqlite, memory_and_closing) {

@@ -106,6 +106,7 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                 .globals = {"kumo"},
                 .files = {.directory = path.has_parent_path() ? path.parent_path().string() : ".",
                           .roots = given.read_roots,
+                          .closed = given.own_folders,
                           .seen = given.files ? nullptr : seen,
                           .given = given.files,
                           .given_secrets = given.secrets},

@@ -18,8 +18,9 @@ namespace postern::dialect::kumo {
 struct PolicyOptions {
   std::string path;  ///< of the file; its folder may be read
   std::string text;
-  std::vector<std::string> read_roots;  ///< further folders whose files may be read
-  script::Limits limits;                ///< of a hook
+  std::vector<std::string> read_roots;        ///< further folders whose files may be read
+  std::vector<std::string> own_folders = {};  ///< the gateway's, closed to scripts
+  script::Limits limits;                      ///< of a hook
   script::Limits loading = script::Program::Options{}.loading;
   std::size_t states = 1;
   script::RunToEnd run;

@@ -19,7 +19,8 @@ namespace {
 
 constexpr int operations_between_looks = 1'000;
 
-[[noreturn]] void fail_with(sqlite3* handle, int code) {
+[[noreturn]] void fail_with(sqlite3* handle, int code, const SqliteGuard& guard) {
+  if (!guard.refused.empty()) throw std::runtime_error("sqlite: " + guard.refused);
   if ((code & 0xff) == SQLITE_INTERRUPT) throw std::runtime_error("sqlite: it took too long");
   throw std::runtime_error("sqlite: " + printable(sqlite3_errmsg(handle), 200));
 }
@@ -43,17 +44,11 @@ class Watch {
   Clock::time_point deadline_;
 };
 
-/// One connection, one file: a file that ATTACH or VACUUM INTO names would be made, and written to
-/// from a connection that is read only. VACUUM itself attaches a file without a name.
-int authorize(void*, int action, const char* file, const char*, const char*, const char*) {
-  if (action != SQLITE_ATTACH) return SQLITE_OK;
-  const std::string_view name = file != nullptr ? file : "?";
-  return name.empty() || name == ":memory:" ? SQLITE_OK : SQLITE_DENY;
-}
-
 class Statement {
  public:
-  Statement(sqlite3* handle, const std::string& sql) : handle_(handle) {
+  Statement(sqlite3* handle, const std::string& sql, SqliteGuard& guard)
+      : handle_(handle), guard_(guard) {
+    guard_ = {};
     demand(sql.find('\0') == std::string::npos, "sqlite: the statement has a NUL in it");
     const char* rest = nullptr;
     statement_ = prepared(sql.data(), sql.data() + sql.size(), &rest);
@@ -62,6 +57,7 @@ class Statement {
     const char* end = sql.data() + sql.size();
     const std::unique_ptr<sqlite3_stmt, Finish> more = prepared(rest, end, &rest);
     demand(more == nullptr, "sqlite: one statement a call");
+    guard_.executes = true;
   }
 
   void bind(const std::vector<json::value>& values) {
@@ -93,7 +89,7 @@ class Statement {
                                                  const char** rest) {
     sqlite3_stmt* raw = nullptr;
     const int code = sqlite3_prepare_v2(handle_, sql, static_cast<int>(end - sql), &raw, rest);
-    if (code != SQLITE_OK) fail_with(handle_, code);
+    if (code != SQLITE_OK) fail_with(handle_, code, guard_);
     return std::unique_ptr<sqlite3_stmt, Finish>(raw);
   }
 
@@ -140,13 +136,13 @@ class Statement {
     } else {
       throw std::runtime_error("sqlite: only strings, numbers and nil are values of parameters");
     }
-    if (code != SQLITE_OK) fail_with(handle_, code);
+    if (code != SQLITE_OK) fail_with(handle_, code, guard_);
   }
 
   bool step() {
     const int code = sqlite3_step(statement_.get());
     if (code == SQLITE_ROW) return true;
-    if (code != SQLITE_DONE) fail_with(handle_, code);
+    if (code != SQLITE_DONE) fail_with(handle_, code, guard_);
     return false;
   }
 
@@ -193,6 +189,7 @@ class Statement {
   }
 
   sqlite3* handle_;
+  SqliteGuard& guard_;
   std::unique_ptr<sqlite3_stmt, Finish> statement_;
 };
 
@@ -205,9 +202,13 @@ Task<void> SqliteConnection::take_turn(Clock::time_point deadline) {
 
 void SqliteConnection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 
-void SqliteConnection::open() {
+void SqliteConnection::open(std::chrono::milliseconds busy) {
   demand(!closed_, "sqlite: the connection is closed");
-  if (handle_) return;
+  const auto wait = static_cast<int>(busy.count());
+  if (handle_) {
+    sqlite3_busy_timeout(handle_.get(), wait);  // a pragma may have set another
+    return;
+  }
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE;
   if (options_.in_memory()) {
     flags |= SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
@@ -221,9 +222,8 @@ void SqliteConnection::open() {
     throw std::runtime_error("sqlite: cannot open " + printable(options_.path, 200) + ": " +
                              sqlite3_errstr(code));
   }
-  sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_set_authorizer(raw, authorize, nullptr);
+  sqlite3_busy_timeout(raw, wait);
+  confine(raw, options_.in_memory(), guard_);
   sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, static_cast<int>(most_octets));
   handle_ = std::move(opened);
 }
@@ -232,12 +232,11 @@ json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
                                       Clock::time_point deadline, SqliteRows rows) {
   const std::lock_guard lock(mutex_);
-  open();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   demand(left.count() > 0, "sqlite: it took too long");
-  sqlite3_busy_timeout(handle_.get(), static_cast<int>(std::min(left, options_.busy).count()));
+  open(std::min(left, options_.busy));
   const Watch watch(handle_.get(), deadline);
-  Statement statement(handle_.get(), sql);
+  Statement statement(handle_.get(), sql, guard_);
   statement.bind(values);
   return statement.run(rows);
 }

@@ -11,6 +11,7 @@
 #include <boost/json/value.hpp>
 
 #include "base/task.h"
+#include "dialect/kumo/sqlite_limits.h"
 #include "script/turns.h"
 
 struct sqlite3;
@@ -58,11 +59,13 @@ class SqliteConnection {
     void operator()(sqlite3* handle) const;
   };
 
-  void open();
+  /// `busy`: how long the next statement waits for others who write.
+  void open(std::chrono::milliseconds busy);
 
   SqliteOptions options_;
   script::Turns turns_;
   std::mutex mutex_;  ///< a call that was given up may leave its job running
+  SqliteGuard guard_;
   std::unique_ptr<sqlite3, Close> handle_;
   bool closed_ = false;
 };
