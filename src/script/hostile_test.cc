@@ -254,6 +254,16 @@ TEST_F(Hostile, AScriptThatKeepsEverythingStartsAfresh) {
   EXPECT_THAT(world.lines, ::testing::Contains(HasSubstr("it starts afresh")));
 }
 
+TEST_F(Hostile, NoFinalizersAndNoWeakKeys) {
+  EXPECT_EQ(answer("setmetatable({}, {__gc = true})"),
+            "error: policy.lua:1: __gc is not available here");
+  for (const char* mode : {"k", "kv", "vk"}) {
+    EXPECT_EQ(answer("setmetatable({}, {__mode = '" + std::string(mode) + "'})"),
+              "error: policy.lua:1: weak keys (__mode) are not available here");
+  }
+  EXPECT_EQ(answer("setmetatable({}, {__mode = 'v'}) setmetatable({}, {__mode = 1})"), "");
+}
+
 TEST_F(Hostile, WhatAScriptDoesToItsLibrariesIsItsOwnAffair) {
   for (const char* text : {
            "string.find = nil string.gsub = nil getmetatable('').__index = nil",

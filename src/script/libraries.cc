@@ -10,13 +10,13 @@
 #include "script/lua_string.h"
 #include "script/lua_table.h"
 #include "script/runtime.h"
-#include "script/weak.h"
 
 namespace postern::script {
 
 namespace {
 
-/// Lua's finalizers run where no budget reaches them.
+/// Lua's finalizers run where no budget reaches them; so does the end of a collection, which takes
+/// the square of the number of entries whose keys are weak.
 int set_metatable(lua_State* L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, lua_isnoneornil(L, 2) || lua_istable(L, 2), 2, "nil or table");
@@ -26,8 +26,12 @@ int set_metatable(lua_State* L) {
   if (lua_istable(L, 2)) {
     lua_pushliteral(L, "__gc");
     if (lua_rawget(L, 2) != LUA_TNIL) return luaL_error(L, "__gc is not available here");
-    lua_pop(L, 1);
-    Weak::take_over(L, 2);
+    lua_pushliteral(L, "__mode");
+    if (lua_rawget(L, 2) == LUA_TSTRING &&
+        std::string_view(lua_tostring(L, -1)).find('k') != std::string_view::npos) {
+      return luaL_error(L, "weak keys (__mode) are not available here");
+    }
+    lua_pop(L, 2);
   }
   lua_settop(L, 2);
   lua_setmetatable(L, 1);
@@ -316,7 +320,6 @@ void Runtime::open_libraries(State& state) {
   }
   lua_pushglobaltable(L);
   luaL_setfuncs(L, own_base, 0);
-  Weak::open(L);
   lua_pushnil(L);
   lua_setfield(L, -2, "warn");
   lua_pop(L, 1);

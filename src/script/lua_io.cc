@@ -8,18 +8,14 @@ namespace {
 // Lua rather than C: it can wait for the file, gives way like any script, and no C++ value has to
 // be kept from Lua's errors.
 constexpr std::string_view library = R"lua(
-local read_file, read_program, loaded, preload = ...
-local error, load, rawget, select, setmetatable = error, load, rawget, select, setmetatable
+local files, read_file, read_program, loaded, preload = ...
+local error, load, select, setmetatable = error, load, select, setmetatable
 local tonumber, tostring, type = tonumber, tostring, type
 local find, gmatch, gsub, match, sub = string.find, string.gmatch, string.gsub, string.match, string.sub
 local concat, unpack = table.concat, table.unpack
 local tointeger = math.tointeger
 
--- Under this key a file object has its path, its text (none: closed), and where the next octet is.
-local kept = {}
-local function file_of(object)
-  return type(object) == 'table' and rawget(object, kept)
-end
+-- `files`, with weak keys, has of a file object its path, its text (none: closed), and where the next octet is.
 
 local function need_string(value, number, name)
   if type(value) ~= 'string' then
@@ -28,7 +24,7 @@ local function need_string(value, number, name)
 end
 
 local function opened(object, name)
-  local file = file_of(object)
+  local file = files[object]
   if not file then
     error("bad argument #1 to '" .. name .. "' (FILE* expected, got " .. type(object) .. ')', 3)
   end
@@ -107,7 +103,7 @@ local function close(object)
 end
 
 local function lines(object, closes, ...)
-  local file = file_of(object)
+  local file = files[object]
   local formats, count = {...}, select('#', ...)
   local function finish(first, ...)
     if first == nil and closes then file.text = nil end
@@ -149,9 +145,9 @@ local metatable = {
   __index = methods,
   __name = 'FILE*',
   __metatable = false,
-  __close = function(object) file_of(object).text = nil end,
+  __close = function(object) files[object].text = nil end,
   __tostring = function(object)
-    local file = file_of(object)
+    local file = files[object]
     return 'file (' .. (file.text and file.path or 'closed') .. ')'
   end,
 }
@@ -159,7 +155,9 @@ local metatable = {
 local function open(path)
   local text, trouble = read_file(path)
   if not text then return nil, trouble end
-  return setmetatable({[kept] = {path = path, text = text, at = 1}}, metatable)
+  local object = setmetatable({}, metatable)
+  files[object] = {path = path, text = text, at = 1}
+  return object
 end
 
 io = {
@@ -177,8 +175,8 @@ io = {
     return lines(object, true, ...), nil, nil, object
   end,
   type = function(object)
-    local file = file_of(object)
-    return file and (file.text and 'file' or 'closed file') or nil
+    local file = files[object]
+    return file and (file.text and 'file' or 'closed file')
   end,
 }
 loaded.io = io
@@ -277,11 +275,16 @@ Many read_program(Call& call, std::string path) {
 
 void open_io(lua_State* L) {
   if (luaL_loadbufferx(L, library.data(), library.size(), "=io", "t") != LUA_OK) lua_error(L);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
   lua_pushcfunction(L, bind<&read_file>);
   lua_pushcfunction(L, bind<&read_program>);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_call(L, 4, 0);
+  lua_call(L, 5, 0);
 }
 
 }  // namespace postern::script

@@ -5,7 +5,6 @@
 #include <boost/json.hpp>
 
 #include "script/runtime.h"
-#include "script/weak.h"
 
 namespace postern::script::stack {
 
@@ -70,7 +69,6 @@ std::int64_t length_of_array(lua_State* L, int index) {
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
     lua_pop(L, 1);
-    if (Weak::is_hidden(L, -1)) continue;
     if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1) {
       lua_pop(L, 1);
       return -1;
@@ -125,8 +123,7 @@ class DataReader {
     json::object object;
     lua_pushnil(lua_);
     while (lua_next(lua_, index) != 0) {
-      if (!Weak::is_hidden(lua_, -2))
-        object.insert_or_assign(key(), read(lua_gettop(lua_), depth + 1));
+      object.insert_or_assign(key(), read(lua_gettop(lua_), depth + 1));
       lua_pop(lua_, 1);
     }
     return object;

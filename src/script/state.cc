@@ -7,7 +7,6 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "script/runtime.h"
-#include "script/weak.h"
 
 namespace postern::script {
 
@@ -139,7 +138,6 @@ State::State(const Setup& setup) : setup_(setup) {
   main_ = lua_newstate(&State::allocate, this);
   if (main_ == nullptr) throw std::bad_alloc();
   *static_cast<State**>(lua_getextraspace(main_)) = this;
-  Weak::hide_mode(main_);
   Runtime::open_libraries(*this);
   Runtime::register_tables(*this);
 }

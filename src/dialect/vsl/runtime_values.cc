@@ -5,7 +5,6 @@
 #include "dialect/vsl/machine.h"
 #include "dialect/vsl/values.h"
 #include "script/state.h"
-#include "script/weak.h"
 
 namespace postern::dialect::vsl {
 
@@ -120,7 +119,8 @@ lua_Integer entries_of(lua_State* L, int index) {
     lua_pop(L, 1);
     lua_newtable(L);
     lua_newtable(L);
-    script::Weak::set(L, -1, "k");  // of numbers
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
     lua_pushvalue(L, -1);
     lua_rawsetp(L, LUA_REGISTRYINDEX, &counts_key);
