@@ -453,6 +453,7 @@ class Reader {
       decision.accepted = number<std::size_t>(*accepted);
     }
     decision.discarded = flag(object, "discarded");
+    decision.before_tls = flag(object, "before_tls");
     if (const json::value* tokens = object.if_contains("rate_tokens")) {
       decision.rate_tokens = exact(tokens->as_string());
     }

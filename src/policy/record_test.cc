@@ -310,6 +310,19 @@ TEST(Record, says_in_plain_words_what_is_wrong) {
   }
 }
 
+TEST(Record, what_came_before_starttls_is_decided_without_it) {
+  Trace trace = full_trace();
+  trace.evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  trace.decisions.insert(trace.decisions.begin(), Decision{.stage = Stage::connect});
+  trace.decisions.front().reply.code = 0;
+  trace.decisions.front().before_tls = true;
+  Shelf shelf{definitions_of(trace)};
+  const auto read = read_record(write_record(trace), shelf.source());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_FALSE(evidence_at(*read, read->decisions[0]).session.tls);
+  EXPECT_TRUE(evidence_at(*read, read->decisions[1]).session.tls);
+}
+
 TEST(Trace, keeps_the_refusals_and_the_end_of_a_long_transaction) {
   Trace trace;
   Decision accepted{.stage = Stage::rcpt};
