@@ -160,7 +160,7 @@ const Key keys[] = {
      POSTERN_SLOT(c.auth.failures_per_address), 0, 1000000},
     {"auth", "failures_per_subnet", Kind::count, "30", "likewise from an IPv4 /24 or IPv6 /48",
      POSTERN_SLOT(c.auth.failures_per_subnet), 0, 1000000},
-    {"auth", "failures_per_account", Kind::count, "50", "likewise with one name, known or not",
+    {"auth", "failures_per_account", Kind::count, "50", "likewise for one account, known or not",
      POSTERN_SLOT(c.auth.failures_per_account), 0, 1000000},
     {"auth", "failure_window", Kind::duration, R"("10m")", "failures are counted over this time",
      POSTERN_SLOT(c.auth.failure_window), 1000, hours(24)},

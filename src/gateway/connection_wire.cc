@@ -70,7 +70,7 @@ Task<void> Connection::start_tls() {
   // What was sent behind STARTTLS is dropped unread, here and in the session (RFC 3207 §4.2).
   stream_.drain_plaintext();
   const bool flushed = co_await flush();
-  transaction_.forget_session();
+  transaction_.tls_begins();
   const bool secured = flushed ? co_await handshake() : false;
   if (!secured) stream_.cancel();
 }

@@ -96,6 +96,7 @@ void Transaction::record(policy::Decision decision) {
     trace_ = std::make_unique<policy::Trace>();
     trace_->id = new_ulid();
     trace_->started = std::chrono::system_clock::now();
+    trace_->decisions = std::exchange(before_, {});
   }
   // Refused credentials have a line of their own.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
@@ -115,6 +116,7 @@ std::optional<std::vector<std::string>> Transaction::take_offered() {
 
 Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> extensions) {
   aborted();
+  std::erase_if(before_, [](const policy::Decision& one) { return one.stage == Stage::helo; });
   if (!extensions.empty()) {
     auto& script = evidence_.session.script;
     if (!script) script = std::make_shared<policy::ScriptSession>();
@@ -333,57 +335,8 @@ MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
   return ruling;
 }
 
-void Transaction::settle(const smtp::Reply& reply) {
-  if (trace_) trace_->reply = reply;
-  finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
-}
-
-void Transaction::drop_message() {
-  if (message_) services_.resources.give_back(message_->accounted);
-  message_.reset();
-  authentication_.reset();
-}
-
-void Transaction::finish(std::string_view outcome) {
-  if (trace_) {
-    trace_->outcome = outcome;
-    policy::SessionFacts session = evidence_.session;
-    trace_->evidence = std::exchange(evidence_, {});
-    evidence_.session = std::move(session);
-    services_.recorder.ended(std::move(*trace_));
-    trace_.reset();
-  }
-  drop_message();
-  evidence_.reset_transaction();
-  accepted_ = {};
-}
-
-void Transaction::aborted() {
-  // Only refusals are worth a trace of their own; an abandoned transaction decided nothing.
-  const bool refused =
-      trace_ && std::any_of(trace_->decisions.begin(), trace_->decisions.end(), policy::refused);
-  if (!refused) trace_.reset();
-  if (refused || message_ || evidence_.reverse_path || !evidence_.recipients.empty()) {
-    finish(!refused ? "aborted" : trace_->settled().temporary() ? "deferred" : "rejected");
-  } else {
-    evidence_.reset_transaction();
-  }
-}
-
 Task<smtp::Reply> Transaction::rewritten(smtp::Reply reply, std::optional<std::string> command) {
   return settings_->rewriter->rewrite(std::move(reply), std::move(command), evidence_, *this);
-}
-
-void Transaction::forget_session() {
-  aborted();
-  evidence_.session.helo.clear();
-  evidence_.session.esmtp = false;
-  evidence_.session.auth.reset();
-  if (auto& script = evidence_.session.script) {
-    script->greeted_as.clear();
-    script->meta = script->meta_at_connect;
-    script->offered.reset();
-  }
 }
 
 }  // namespace postern::gateway

@@ -66,7 +66,10 @@ class Transaction final : private policy::Gatherer {
   Task<smtp::Reply> end_of_data(std::uint64_t size);
   /// The transaction is over without a message: RSET, a new EHLO, a lost connection.
   void aborted();
-  /// After STARTTLS nothing learnt before counts (RFC 3207 §4.2).
+  /// After STARTTLS nothing learnt before counts (RFC 3207 §4.2); that the connection was let in is
+  /// still told.
+  void tls_begins();
+  /// Another client speaks from here on (XCLIENT).
   void forget_session();
 
   /// The reply in the words of the listener's rewriter, which there is.
@@ -122,6 +125,8 @@ class Transaction final : private policy::Gatherer {
   std::vector<policy::Step> scram_steps_;     ///< of the exchange in hand
   std::unordered_set<std::string> accepted_;  ///< addresses of the recipients, in lower case
   std::unique_ptr<policy::Trace> trace_;
+  /// What let the session come so far, for the trace of its first transaction.
+  std::vector<policy::Decision> before_;
   std::unique_ptr<Message> message_;
   std::unique_ptr<policy::MessageAuthentication> authentication_;
   std::uint64_t messages_ = 0;

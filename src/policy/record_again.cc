@@ -26,6 +26,7 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
+  if (decision.before_tls) evidence.session.tls.reset();
   if (decision.stage < Stage::helo) evidence.session.helo.clear();
   return evidence;
 }

@@ -453,6 +453,7 @@ class Reader {
       decision.accepted = number<std::size_t>(*accepted);
     }
     decision.discarded = flag(object, "discarded");
+    decision.before_tls = flag(object, "before_tls");
     if (const json::value* tokens = object.if_contains("rate_tokens")) {
       decision.rate_tokens = exact(tokens->as_string());
     }
@@ -529,8 +530,11 @@ Result<Trace> read_record(std::string_view text, const DefinitionSource& source)
     return Reader(source).read(parsed.as_object());
   } catch (const BadRecord& found) {
     return tl::unexpected(found.error);
-  } catch (const std::exception& error) {
-    return fail(Fault::malformed, std::string("bad trace record: ") + error.what());
+  } catch (const boost::system::system_error& error) {
+    // what() names files and lines of the library.
+    return fail(Fault::malformed, "bad trace record: " + error.code().message());
+  } catch (const std::exception&) {
+    return fail(Fault::malformed, "bad trace record: a value is missing or of another kind");
   }
 }
 

@@ -285,6 +285,44 @@ TEST(Record, broken_records_are_errors) {
   }
 }
 
+TEST(Record, says_in_plain_words_what_is_wrong) {
+  const Trace trace = full_trace();
+  Shelf shelf{definitions_of(trace)};
+  const auto error_with = [&](std::string_view name, std::string_view value) {
+    std::string text = write_record(trace);
+    const std::size_t at = text.find(name) + name.size();
+    text.replace(at, text.find_first_of(",}", at) - at, value);
+    const auto read = read_record(text, shelf.source());
+    return read ? std::string("read") : read.error().message;
+  };
+  for (const auto& [name, value] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"\"code\":", "99999999999"},
+                                                                  {"\"code\":", "-1"},
+                                                                  {"\"code\":", "\"x\""},
+                                                                  {"\"client_port\":", "65536"},
+                                                                  {"\"esmtp\":", "7"},
+                                                                  {"\"took_ns\":", "[]"},
+                                                                  {"\"took_ns\":", "1e99"}}) {
+    const std::string error = error_with(name, value);
+    EXPECT_TRUE(error.starts_with("bad trace record: ")) << name << value << error;
+    EXPECT_EQ(error.find(".hpp"), std::string::npos) << error;
+    EXPECT_EQ(error.find("boost"), std::string::npos) << error;
+  }
+}
+
+TEST(Record, what_came_before_starttls_is_decided_without_it) {
+  Trace trace = full_trace();
+  trace.evidence.session.tls = Tls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
+  trace.decisions.insert(trace.decisions.begin(), Decision{.stage = Stage::connect});
+  trace.decisions.front().reply.code = 0;
+  trace.decisions.front().before_tls = true;
+  Shelf shelf{definitions_of(trace)};
+  const auto read = read_record(write_record(trace), shelf.source());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_FALSE(evidence_at(*read, read->decisions[0]).session.tls);
+  EXPECT_TRUE(evidence_at(*read, read->decisions[1]).session.tls);
+}
+
 TEST(Trace, keeps_the_refusals_and_the_end_of_a_long_transaction) {
   Trace trace;
   Decision accepted{.stage = Stage::rcpt};

@@ -421,6 +421,7 @@ class Writer {
     if (given.candidate) candidate(given);
     number("accepted", given.accepted);
     flag("discarded", given.discarded);
+    flag("before_tls", given.before_tls);
     if (given.rate_tokens) out_.field("rate_tokens", exact(*given.rate_tokens));
     if (given.engine) out_.field("engine", version_of(given.engine));
     if (refused(given)) reply(given.reply);

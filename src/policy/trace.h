@@ -42,6 +42,7 @@ struct Decision {
   std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route as it was then
   std::size_t accepted = 0;            ///< recipients accepted before this decision
   bool discarded = false;              ///< a rule had said before it: take it and throw it away
+  bool before_tls = false;             ///< it was made before STARTTLS
   std::optional<double> rate_tokens;
   std::string script;                ///< Evidence::script_record
   std::optional<LoginRecord> login;  ///< of credentials that a script judged

@@ -1,0 +1,74 @@
+// How a transaction ends, and what of its session goes on.
+#include <algorithm>
+#include <utility>
+
+#include "gateway/transaction.h"
+
+namespace postern::gateway {
+
+using policy::Stage;
+
+void Transaction::settle(const smtp::Reply& reply) {
+  if (trace_) trace_->reply = reply;
+  finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
+}
+
+void Transaction::drop_message() {
+  if (message_) services_.resources.give_back(message_->accounted);
+  message_.reset();
+  authentication_.reset();
+}
+
+void Transaction::finish(std::string_view outcome) {
+  if (trace_) {
+    trace_->outcome = outcome;
+    policy::SessionFacts session = evidence_.session;
+    trace_->evidence = std::exchange(evidence_, {});
+    evidence_.session = std::move(session);
+    services_.recorder.ended(std::move(*trace_));
+    trace_.reset();
+  }
+  drop_message();
+  evidence_.reset_transaction();
+  accepted_ = {};
+}
+
+void Transaction::aborted() {
+  // Only refusals are worth a trace of their own; an abandoned transaction decided nothing.
+  const bool refused =
+      trace_ && std::any_of(trace_->decisions.begin(), trace_->decisions.end(), policy::refused);
+  if (trace_ && !refused) {
+    before_ = std::move(trace_->decisions);
+    std::erase_if(before_, [](const policy::Decision& one) { return one.stage >= Stage::mail; });
+    trace_.reset();
+  }
+  if (refused || message_ || evidence_.reverse_path || !evidence_.recipients.empty()) {
+    finish(!refused ? "aborted" : trace_->settled().temporary() ? "deferred" : "rejected");
+  } else {
+    evidence_.reset_transaction();
+  }
+}
+
+void Transaction::tls_begins() {
+  aborted();
+  std::vector<policy::Decision> kept = std::exchange(before_, {});
+  std::erase_if(kept, [](const policy::Decision& one) { return one.stage != Stage::connect; });
+  for (policy::Decision& one : kept) one.before_tls = true;
+  forget_session();
+  before_ = std::move(kept);
+}
+
+void Transaction::forget_session() {
+  aborted();
+  before_.clear();
+  evidence_.session.helo.clear();
+  evidence_.session.esmtp = false;
+  evidence_.session.auth.reset();
+  if (auto& script = evidence_.session.script) {
+    script->greeted_as.clear();
+    script->meta = script->meta_at_connect;
+    script->offered.reset();
+  }
+}
+
+}  // namespace postern::gateway
