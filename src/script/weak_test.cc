@@ -67,10 +67,11 @@ TEST_F(WeakTables, may_have_weak_values) {
 }
 
 TEST_F(WeakTables, no_script_sees_the_key_that_lua_reads) {
-  EXPECT_EQ(answer("local mt = setmetatable({}, {__mode = 'v'}) and {__mode = 'v'} "
-                   "setmetatable({}, mt) local keys = {} for k in pairs(mt) do keys[#keys + 1] = k "
-                   "end t.result(keys, next(mt), next(mt, '__mode'), mt, getmetatable('').__mode)"),
-            R"(["__mode"] "__mode" "v" null {"__mode":"v"} null)");
+  EXPECT_EQ(
+      answer("local mt = setmetatable({}, {__mode = 'v'}) and {__mode = 'v'} "
+             "setmetatable({}, mt) local keys = {} for k in pairs(mt) do keys[#keys + 1] = k "
+             "end t.result(keys, (next(mt)), next(mt, '__mode'), mt, getmetatable('').__mode)"),
+      R"(["__mode"] "__mode" null {"__mode":"v"} null)");
   // Whoever writes its text has a string of his own.
   EXPECT_EQ(answer("local n = 0 for last = 0, 255 do local w, mt = {}, {['__mod' .. "
                    "string.char(last)] = last ~= 101 and 'k' or nil} setmetatable(w, mt) "
@@ -80,7 +81,7 @@ TEST_F(WeakTables, no_script_sees_the_key_that_lua_reads) {
 
 TEST_F(WeakTables, next_and_pairs_are_those_of_the_manual) {
   const std::pair<const char*, const char*> cases[] = {
-      {"t.result(next({}), next({5}), next({5}, 1))", "null 1 5 null"},
+      {"t.result(next({}), (next({5})), next({5}, 1))", "null 1 null"},
       {"local n = 0 for k, v in pairs {1, 2, a = 3} do n = n + v end t.result(n)", "6"},
       {"local f, s, i = pairs(setmetatable({}, {__pairs = function(x) return next, {7}, nil end})) "
        "t.result(f(s, i))",
