@@ -2,6 +2,8 @@
 
 #include <crypt.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 
 #include <openssl/crypto.h>
@@ -13,10 +15,11 @@ namespace postern::policy {
 
 namespace {
 
-constexpr int highest_bcrypt_cost = 16;
-constexpr std::uint64_t most_rounds = 10'000'000;    ///< of SHA-crypt
-constexpr std::uint64_t most_memory_kib = 1u << 20;  ///< of Argon2
-constexpr std::uint64_t most_passes = 64;
+// Each is about half a second of a core of 2020, bcrypt a second.
+constexpr int highest_bcrypt_cost = 14;
+constexpr std::uint64_t most_rounds = 1'000'000;       ///< of SHA-crypt
+constexpr std::uint64_t most_memory_kib = 256u << 10;  ///< of Argon2, scrypt and yescrypt
+constexpr std::uint64_t most_work_kib = 1u << 20;      ///< of Argon2: memory times passes
 
 /// crypt_ra's scratch memory; it holds the password and is wiped with it.
 struct Scratch {
@@ -43,6 +46,44 @@ std::optional<std::uint64_t> parameter(std::string_view hash, std::string_view n
   return std::nullopt;
 }
 
+/// What a digit of crypt(5) stands for; nullopt: it is none.
+std::optional<std::uint64_t> digit(char c) {
+  constexpr std::string_view digits =
+      "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+  const std::size_t found = digits.find(c);
+  if (found == std::string_view::npos) return std::nullopt;
+  return found;
+}
+
+/// KiB of 2^`log` blocks of 128 octets times `size`, as scrypt has them.
+std::uint64_t block_memory(std::uint64_t log, std::uint64_t size) {
+  return log >= 32 ? UINT64_MAX : ((std::uint64_t{1} << log) * size + 7) / 8;
+}
+
+/// `$7$`, the logarithm in one digit, block size and parallel work in five each.
+bool scrypt_takes_too_long(std::string_view settings) {
+  if (settings.size() < 11) return false;  // and it is none
+  const auto number = [&](std::size_t at) {
+    std::uint64_t value = 0;
+    for (std::size_t i = 5; i-- > 0;) value = value << 6 | digit(settings[at + i]).value_or(63);
+    return value;
+  };
+  const std::uint64_t memory = block_memory(digit(settings[0]).value_or(63), number(1));
+  return memory > most_memory_kib ||
+         number(6) > most_memory_kib / std::max<std::uint64_t>(memory, 1);
+}
+
+/// `$y$`, then a digit each for the flavour, the logarithm less one and the block size less one, as
+/// crypt_gensalt(3) makes them. Further ones ask for more time.
+bool yescrypt_takes_too_long(std::string_view settings) {
+  const std::string_view parameters = settings.substr(0, settings.find('$'));
+  if (parameters.size() != 3) return true;
+  const auto log = digit(parameters[1]);
+  const auto size = digit(parameters[2]);
+  if (!log || !size || *log >= 48 || *size >= 48) return true;  // there begin numbers of two digits
+  return block_memory(*log + 1, *size + 1) > most_memory_kib;
+}
+
 }  // namespace
 
 std::optional<Secret> crypt_text(const Secret& password, const Secret& settings) {
@@ -57,9 +98,11 @@ std::optional<Secret> crypt_text(const Secret& password, const Secret& settings)
 bool takes_too_long(std::string_view hash) {
   if (is_bcrypt(hash)) return bcrypt_cost(Secret(std::string(hash))) > highest_bcrypt_cost;
   if (hash.starts_with("$argon2")) {
-    return parameter(hash, "m").value_or(0) > most_memory_kib ||
-           parameter(hash, "t").value_or(0) > most_passes;
+    const std::uint64_t memory = std::max<std::uint64_t>(parameter(hash, "m").value_or(0), 1);
+    return memory > most_memory_kib || parameter(hash, "t").value_or(0) > most_work_kib / memory;
   }
+  if (hash.starts_with("$7$")) return scrypt_takes_too_long(hash.substr(3));
+  if (hash.starts_with("$y$")) return yescrypt_takes_too_long(hash.substr(3));
   return parameter(hash, "rounds").value_or(0) > most_rounds;
 }
 

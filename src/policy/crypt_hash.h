@@ -13,8 +13,8 @@ namespace postern::policy {
 /// it does not know them, or the password is longer than it takes. The password holds no NUL.
 std::optional<Secret> crypt_text(const Secret& password, const Secret& settings);
 
-/// Whether the parameters that a hash names make one password take more than some seconds or 1 GiB:
-/// whoever may write one could hold up all logins.
+/// Whether the parameters that a hash names make one password take more than about a second or 256
+/// MiB: whoever may write one could hold up all logins.
 bool takes_too_long(std::string_view hash);
 
 }  // namespace postern::policy

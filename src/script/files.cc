@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/text.h"
 #include "script/state.h"
 
 namespace postern::script {
@@ -50,9 +51,12 @@ Result<std::string> Files::find(std::string_view path) const {
     if (given->contains(std::string(path))) return std::string(path);
     return fail(Fault::not_found, std::string(path) + " is not in the record");
   }
+  const std::string name(path);
+  if (name.find('\0') != std::string::npos) {
+    return fail(Fault::not_found, "cannot read " + printable(name, 200) + ": a NUL is in its name");
+  }
   std::error_code error;
   const fs::path real = fs::canonical(fs::path(directory) / path, error);
-  const std::string name(path);
   if (error) return fail(Fault::not_found, "cannot read " + name + ": " + error.message());
   std::vector<std::string> folders = roots;
   folders.push_back(directory);

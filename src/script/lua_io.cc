@@ -1,5 +1,6 @@
 #include "script/lua_io.h"
 
+#include "script/blocking.h"
 #include "script/state.h"
 
 namespace postern::script {
@@ -261,7 +262,7 @@ Many text_or_trouble(const Result<std::string>& text) {
 Task<Many> read_file(Call& call, std::string path) {
   const auto reading = std::make_shared<Reading>(Reading{call.state().files(), std::move(path)});
   std::function<void()> job = [reading] { reading->text = reading->files.read(reading->path); };
-  const Result<void> done = co_await call.world().blocking(std::move(job));
+  const Result<void> done = co_await blocking(call, std::move(job));
   if (!done) reading->text = tl::unexpected(done.error());
   co_return text_or_trouble(reading->text);
 }

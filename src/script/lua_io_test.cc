@@ -57,6 +57,16 @@ class ScriptFiles : public ::testing::Test {
   std::optional<State> state_;
 };
 
+TEST_F(ScriptFiles, HaveNoNulInTheirNames) {
+  root_.write("policy/mod", "return 1");
+  for (const char* text :
+       {"t.result(io.open('lines.txt\\0.lua'))", "t.result(loadfile('lines.txt\\0'))",
+        "t.result(pcall(io.lines, 'lines.txt\\0x'))", "t.result(pcall(dofile, 'mod\\0.lua'))",
+        "t.result(pcall(require, 'mod\\0'))"}) {
+    EXPECT_THAT(answer(text), HasSubstr("a NUL is in its name")) << text;
+  }
+}
+
 TEST_F(ScriptFiles, OfTheGatewayAreClosed) {
   root_.write("policy/data/own.txt", "own");
   root_.write("policy/data/more/mine.txt", "mine");

@@ -72,6 +72,8 @@ struct Runtime {
   static int enter(State& state) { return ++state.in_host_; }
   static int leave(State& state) { return --state.in_host_; }
   static std::size_t& borrowed(State& state) { return state.borrowed_; }
+  /// A call that comes back from waiting after its deadline is stopped at its next instruction.
+  static void look_at_clock(lua_State* L);
   /// Stops the call as one that has used up its memory: no handler of the script's catches it.
   [[noreturn]] static void stop_for_memory(lua_State* L) {
     State::stop_call(L, Stopped::memory, sentence_of(Stopped::memory));

@@ -38,6 +38,7 @@ json::array results_of(lua_State* L, int count, Keys keys = Keys::plain) {
 }
 
 int resumed(lua_State* L, int, lua_KContext) {
+  Runtime::look_at_clock(L);
   return guarded(L, [](lua_State* inner) {
     const auto finished = Runtime::take_finished(State::of(inner));
     Call& call = current(inner);

@@ -159,7 +159,7 @@ Raised State::raised(lua_State* thread, Call& call) {
   raised.thrown = stack::thrown_at(thread, -1);
   if (raised.stopped != Stopped::no && !call.stop_.empty()) {
     raised.message = call.stop_;
-  } else if (failed_ == LUA_ERRMEM) {
+  } else if (failed_ == LUA_ERRMEM || failed_ == LUA_OK) {
     raised.message = Runtime::sentence_of(raised.stopped);
   } else if (raised.thrown) {
     raised.message = raised.thrown->text();
@@ -177,7 +177,11 @@ Raised State::raised(lua_State* thread, Call& call) {
 std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& results,
                                      Call& call) {
   if (failed_ != LUA_OK) return raised(thread, call);
-  if (call.spent().stopped != Stopped::no) {  // in a coroutine, whose error the script caught
+  // Whatever it says, it says it too late.
+  if (call.spent().stopped == Stopped::no && Clock::now() >= call.deadline()) {
+    call.spent().stopped = Stopped::time;
+  }
+  if (call.spent().stopped != Stopped::no) {  // or in a coroutine, whose error the script caught
     lua_pushnil(thread);
     return raised(thread, call);
   }

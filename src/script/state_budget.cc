@@ -33,6 +33,13 @@ std::chrono::nanoseconds time_of_thread() {
 
 }  // namespace
 
+void Runtime::look_at_clock(lua_State* L) {
+  Call& call = *State::of(L).running_;
+  if (Clock::now() < call.deadline()) return;
+  if (call.spent().stopped == Stopped::no) call.spent().stopped = Stopped::time;
+  lua_sethook(L, &State::count, LUA_MASKCOUNT, 1);
+}
+
 const char* Runtime::sentence_of(Stopped why) {
   switch (why) {
     case Stopped::instructions:

@@ -4,6 +4,7 @@
 #include "dialect/kumo/library.h"
 #include "policy/bcrypt.h"
 #include "policy/stored_password.h"
+#include "script/blocking.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -25,7 +26,7 @@ Task<bool> verify_password(Call& call, std::string plain, std::optional<std::str
     const auto parsed = policy::StoredPassword::parse(stored.reveal(), policy::PlainText::refused);
     *right = parsed && parsed->matches(password);
   };
-  value_of(co_await call.world().blocking(std::move(job)));
+  value_of(co_await script::blocking(call, std::move(job)));
   co_return *right;
 }
 

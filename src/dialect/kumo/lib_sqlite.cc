@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/kumo/library.h"
 #include "dialect/kumo/sqlite_connection.h"
+#include "script/blocking.h"
 #include "script/state.h"
 
 template <>
@@ -81,7 +82,7 @@ Task<json::value> execute(Call& call, AConnection connection, std::string sql, R
   const auto result = std::make_shared<json::value>();
   auto job = [connection, result, sql = std::move(sql), values = std::move(values.values),
               deadline = call.deadline()] { *result = connection->execute(sql, values, deadline); };
-  value_of(co_await call.world().blocking(std::move(job)));
+  value_of(co_await script::blocking(call, std::move(job)));
   co_return std::move(*result);
 }
 
@@ -89,7 +90,7 @@ Task<void> close(Call& call, AConnection connection) {
   co_await connection->take_turn(call.deadline());
   const script::Turn turn(connection->turns());
   auto job = [connection] { connection->close(); };
-  value_of(co_await call.world().blocking(std::move(job)));
+  value_of(co_await script::blocking(call, std::move(job)));
 }
 
 constexpr HostFunction functions[] = {
@@ -109,7 +110,7 @@ constexpr HostFunction functions[] = {
      "values, with several a list of tables by column; no row is an empty list, NULL is nil. "
      "Others "
      "are served while it runs; at the end of the call's time it is broken off, and so are results "
-     "of more than 10,000 rows or 8 MiB.",
+     "of more than 10,000 rows or 8 MiB. A string or blob has at most 1 MiB.",
      bind<&execute>},
     {"Connection:close", "", "", "Gives the database back; the connection is of no use any more.",
      bind<&close>},

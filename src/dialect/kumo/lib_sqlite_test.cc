@@ -284,6 +284,79 @@ TEST_F(LibSqlite, work_and_results_are_bounded) {
   });
 }
 
+/// What SQLite says without the connection's own functions.
+std::string plain_answer(const std::string& expression) {
+  sqlite3* raw = nullptr;
+  EXPECT_EQ(sqlite3_open(":memory:", &raw), SQLITE_OK);
+  sqlite3_stmt* statement = nullptr;
+  const std::string sql = "select quote(" + expression + ")";
+  EXPECT_EQ(sqlite3_prepare_v2(raw, sql.c_str(), -1, &statement, nullptr), SQLITE_OK) << sql;
+  EXPECT_EQ(sqlite3_step(statement), SQLITE_ROW) << sql;
+  std::string text = reinterpret_cast<const char*>(sqlite3_column_text(statement, 0));
+  sqlite3_finalize(statement);
+  sqlite3_close(raw);
+  return text;
+}
+
+TEST_F(LibSqlite, functions_of_texts_are_those_of_sqlite) {
+  std::vector<std::string> expressions;
+  const char* texts[] = {"null", "''",  "'a'",        "'aabaa'", "'zoë zoë'", "'ë'",
+                         "12",   "1.5", "x'616200'",  "x'c3ab'", "'ab'",      "'  a '",
+                         "x''",  "-7",  "'xyxabcyx'", "'😀a'"};
+  for (const std::string text : texts) {
+    for (const std::string what : texts) {
+      for (const char* name : {"instr", "trim", "ltrim", "rtrim"}) {
+        expressions.push_back(std::string(name) + "(" + text + ", " + what + ")");
+      }
+      for (const char* with : {"null", "''", "'--'", "3", "x'00'"}) {
+        expressions.push_back("replace(" + text + ", " + what + ", " + with + ")");
+      }
+    }
+  }
+  auto connection = SqliteConnection({.path = ":memory:"});
+  const auto later = script::Clock::now() + std::chrono::minutes(1);
+  for (const std::string& one : expressions) {
+    const json::value said = connection.execute("select quote(" + one + ")", {}, later);
+    EXPECT_EQ(said.as_array().at(0).as_string(), plain_answer(one)) << one;
+  }
+}
+
+// Nothing breaks off a single function: none may take long.
+TEST_F(LibSqlite, no_step_of_work_takes_long) {
+  const std::string aaa = "(select replace(hex(zeroblob(500000)), '0', 'a') as x)";
+  const auto began = std::chrono::steady_clock::now();
+  for (const std::string expression : {"instr(x, substr(x, 1, length(x) / 2) || 'b')",
+                                       "replace(x, substr(x, 1, length(x) / 2) || 'b', '')",
+                                       "trim(x, replace(x, 'a', 'b'))", "rtrim(x, x || 'b')"}) {
+    EXPECT_THAT(answer("result(db:execute \"select length(" + expression + ") from " + aaa + "\")"),
+                ::testing::StartsWith("["))
+        << expression;
+  }
+  EXPECT_THAT(
+      answer("db:execute \"select x like '%' || substr(x, 1, 1000) || 'b' from " + aaa + "\""),
+      HasSubstr("pattern too complex"));
+  EXPECT_THAT(answer("db:execute 'select zeroblob(1200000)'"), HasSubstr("too big"));
+  EXPECT_THAT(answer("db:execute \"select json_patch('{}', '{}')\""),
+              HasSubstr("sqlite: json_patch() is refused"));
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
+}
+
+TEST_F(LibSqlite, a_job_that_was_given_up_keeps_nobody_waiting) {
+  auto connection = std::make_shared<SqliteConnection>(SqliteOptions{.path = ":memory:"});
+  const auto now = script::Clock::now();
+  std::thread busy([connection, now] {
+    EXPECT_THROW(connection->execute("with recursive n(x) as (select 1 union all select x + 1 from "
+                                     "n) select count(*) from n",
+                                     {}, now + std::chrono::seconds(1)),
+                 std::runtime_error);
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  EXPECT_THROW(connection->execute("select 1", {}, now + std::chrono::milliseconds(300)),
+               std::runtime_error);
+  EXPECT_LT(script::Clock::now() - now, std::chrono::milliseconds(900));
+  busy.join();
+}
+
 TEST_F(LibSqlite, a_lock_is_waited_for_but_not_long) {
   sqlite3* other = nullptr;
   ASSERT_EQ(sqlite3_open(folder.file("auth.db").c_str(), &other), SQLITE_OK);

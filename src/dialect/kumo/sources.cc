@@ -1,5 +1,6 @@
 #include "dialect/kumo/sources.h"
 
+#include "script/blocking.h"
 #include "script/state.h"
 
 namespace postern::dialect::kumo {
@@ -58,7 +59,7 @@ Task<std::vector<DataFile>> read_sources(script::Call& call, json::value sources
   if (work->files.given) {
     read_all(*work);  // they are in the record: no disk is read
   } else {
-    const Result<void> ran = co_await call.world().blocking([work] { read_all(*work); });
+    const Result<void> ran = co_await script::blocking(call, [work] { read_all(*work); });
     script::demand(ran.has_value(), ran ? std::string() : ran.error().message);
   }
   if (work->error && work->inside) throw script::PlacedError(work->error->message);

@@ -17,7 +17,8 @@ using script::demand;
 
 namespace {
 
-constexpr int operations_between_looks = 1'000;
+/// One may take as long as sqlite_limits.cc has it.
+constexpr int operations_between_looks = 10;
 
 [[noreturn]] void fail_with(sqlite3* handle, int code, const SqliteGuard& guard) {
   if (!guard.refused.empty()) throw std::runtime_error("sqlite: " + guard.refused);
@@ -224,14 +225,15 @@ void SqliteConnection::open(std::chrono::milliseconds busy) {
   }
   sqlite3_busy_timeout(raw, wait);
   confine(raw, options_.in_memory(), guard_);
-  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, static_cast<int>(most_octets));
   handle_ = std::move(opened);
 }
 
 json::value SqliteConnection::execute(const std::string& sql,
                                       const std::vector<json::value>& values,
                                       Clock::time_point deadline, SqliteRows rows) {
-  const std::lock_guard lock(mutex_);
+  // A call that was given up may have left its job running.
+  const std::unique_lock lock(mutex_, deadline);
+  demand(lock.owns_lock(), "sqlite: the connection is busy with other calls");
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
   demand(left.count() > 0, "sqlite: it took too long");
   open(std::min(left, options_.busy));

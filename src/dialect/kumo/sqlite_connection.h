@@ -64,7 +64,7 @@ class SqliteConnection {
 
   SqliteOptions options_;
   script::Turns turns_;
-  std::mutex mutex_;  ///< a call that was given up may leave its job running
+  std::timed_mutex mutex_;  ///< a call that was given up may leave its job running
   SqliteGuard guard_;
   std::unique_ptr<sqlite3, Close> handle_;
   bool closed_ = false;

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/kumo/sqlite_functions.h"
 
 namespace postern::dialect::kumo {
 
@@ -49,6 +50,10 @@ int authorize(void* user, int action, const char* first, const char* second, con
     if (guard.executes && name.empty()) return SQLITE_OK;
     return refuse(guard, "ATTACH and VACUUM INTO are refused, a connection has one database");
   }
+  // Of objects with many names it looks for each in all of the other: minutes in one step.
+  if (action == SQLITE_FUNCTION && second != nullptr && lower(second) == "json_patch") {
+    return refuse(guard, "json_patch() is refused");
+  }
   if (action == SQLITE_PRAGMA && !is_allowed(name, second != nullptr)) {
     return refuse(guard, fmt::format("PRAGMA {}{} is refused", printable(name, 64),
                                      second != nullptr ? " with a value" : ""));
@@ -69,6 +74,10 @@ void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard) {
   sqlite3_db_config(handle, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   run(handle, fmt::format("PRAGMA temp.max_page_count = {}", most_sqlite_pages));
   if (in_memory) run(handle, fmt::format("PRAGMA main.max_page_count = {}", most_sqlite_pages));
+  // With longest patterns and texts, one step of work takes some 300 ms at most.
+  sqlite3_limit(handle, SQLITE_LIMIT_LENGTH, largest_sqlite_value);
+  sqlite3_limit(handle, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 128);
+  add_sqlite_functions(handle);
   sqlite3_set_authorizer(handle, authorize, &guard);
 }
 

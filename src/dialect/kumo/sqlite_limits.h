@@ -17,6 +17,9 @@ struct SqliteGuard {
 /// Of a database in memory, and of temporary tables.
 inline constexpr int most_sqlite_pages = 8192;  ///< of 4 KiB
 
+/// Octets of a string or blob.
+inline constexpr int largest_sqlite_value = 1 << 20;
+
 /// Before the first statement. Throws where SQLite does not take it.
 void confine(sqlite3* handle, bool in_memory, SqliteGuard& guard);
 

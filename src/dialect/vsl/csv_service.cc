@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "dialect/vsl/csv_table.h"
 #include "dialect/vsl/service_options.h"
+#include "script/blocking.h"
 #include "script/state.h"
 #include "script/world.h"
 
@@ -48,7 +49,7 @@ class CsvService final : public Service {
         table->remove(key);
       };
     }
-    const Result<void> done = co_await call.world().blocking(std::move(job));
+    const Result<void> done = co_await script::blocking(call, std::move(job));
     demand(done.has_value(), done ? "" : done.error().message);
     if (!get) co_return Value();
     Value::Array row;

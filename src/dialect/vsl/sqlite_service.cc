@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dialect/kumo/sqlite_connection.h"
 #include "dialect/vsl/service_options.h"
+#include "script/blocking.h"
 #include "script/world.h"
 
 namespace postern::dialect::vsl {
@@ -69,7 +70,7 @@ class SqliteService final : public Service {
                 deadline] {
       *result = connection->execute(text, parameters, deadline, kumo::SqliteRows::as_arrays);
     };
-    const Result<void> done = co_await call.world().blocking(std::move(job));
+    const Result<void> done = co_await script::blocking(call, std::move(job));
     demand(done.has_value(), done ? "" : done.error().message);
     co_return rows_of(*result);
   }

@@ -12,6 +12,7 @@
 #include "dialect/vsl/functions.h"
 #include "mailauth/names.h"
 #include "policy/answers.h"
+#include "script/blocking.h"
 #include "script/state.h"
 
 namespace postern::dialect::vsl {
@@ -69,7 +70,7 @@ Task<bool> user_exist(Call& call, Text name) {
     demand(trouble == 0, "the users of this system cannot be looked up");
     *exists = found != nullptr;
   };
-  const Result<void> done = co_await call.world().blocking(ask);
+  const Result<void> done = co_await script::blocking(call, ask);
   demand(done.has_value(), done ? "" : done.error().message);
   co_return *exists;
 }
@@ -171,7 +172,7 @@ Task<void> write_message(Call& call, std::string folder, std::string extension, 
               name = context.evidence.session.id] {
     *written = write_new_file(root, folder, name, extension, text);
   };
-  const Result<void> done = co_await call.world().blocking(std::move(job));
+  const Result<void> done = co_await script::blocking(call, std::move(job));
   demand(done.has_value(), done ? "" : done.error().message);
   demand(written->has_value(), *written ? "" : written->error().message);
 }

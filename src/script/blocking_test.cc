@@ -1,0 +1,134 @@
+#include "script/blocking.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/json.hpp>
+
+#include "script/state.h"
+#include "script/test_world.h"
+
+namespace postern::script {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+Task<void> pass(std::chrono::milliseconds time) {
+  asio::steady_timer timer(co_await asio::this_coro::executor, time);
+  co_await timer.async_wait(asio::use_awaitable);
+}
+
+/// Its threads need half a second for anything.
+class SlowWorld final : public World {
+ public:
+  Task<Result<HttpAnswer>> http(HttpQuestion, Clock::time_point) override {
+    co_return fail(Fault::temporary, "nobody answers");
+  }
+  Task<Result<void>> blocking(std::function<void()> job) override {
+    co_await pass(500ms);
+    job();
+    ++done;
+    co_return Result<void>{};
+  }
+  void log(std::string_view, std::string_view, std::string_view) override {}
+  int done = 0;
+};
+
+Task<bool> work(Call& call) {
+  const auto right = std::make_shared<bool>(false);
+  const Result<void> done = co_await blocking(call, [right] { *right = true; });
+  demand(done.has_value(), done ? "" : done.error().message);
+  co_return *right;
+}
+Task<bool> fails(Call& call) {
+  const Result<void> done = co_await blocking(call, [] { throw std::runtime_error("broken"); });
+  co_return done.has_value();
+}
+/// What knows of no deadline.
+Task<bool> doze(std::int64_t milliseconds) {
+  co_await pass(std::chrono::milliseconds(milliseconds));
+  co_return true;
+}
+/// Computes in C++, where nothing counts.
+void compute(std::int64_t milliseconds) {
+  const auto end = Clock::now() + std::chrono::milliseconds(milliseconds);
+  while (Clock::now() < end) {
+  }
+}
+void result(Call& call, Rest rest) {
+  for (const json::value& value : rest.values)
+    *call.context<std::string>() += json::serialize(value) + " ";
+}
+const HostFunction functions[] = {{"t.work", "", "boolean", "", bind<&work>},
+                                  {"t.fails", "", "boolean", "", bind<&fails>},
+                                  {"t.doze", "ms: integer", "boolean", "", bind<&doze>},
+                                  {"t.compute", "ms: integer", "", "", bind<&compute>},
+                                  {"t.result", "...: any", "", "", bind<&result>}};
+
+struct Blocking : ::testing::Test {
+  struct Ended {
+    std::string said;
+    std::chrono::nanoseconds after{0};
+    Stopped stopped = Stopped::no;
+  };
+  Ended run(const std::string& text, std::chrono::milliseconds time) {
+    Ended ended;
+    asio::io_context loop;
+    asio::co_spawn(loop, one(text, time, ended), asio::detached);
+    loop.run();
+    return ended;
+  }
+  Task<void> one(std::string text, std::chrono::milliseconds time, Ended& ended) {
+    const auto began = Clock::now();
+    Call call(world, {.time = time}, &ended.said);
+    const auto raised = co_await state.run(text, "policy.lua", call);
+    ended.after = Clock::now() - began;
+    if (!raised) co_return;
+    ended.said += "error: " + raised->message;
+    ended.stopped = raised->stopped;
+  }
+
+  SlowWorld world;
+  struct Setup setup{.tables = {functions}, .modules = {}, .globals = {"t"}, .files = {}};
+  State state{setup};
+};
+
+TEST_F(Blocking, work_in_time_gives_its_result) {
+  EXPECT_EQ(run("t.result(t.work())", 10s).said, "true ");
+  EXPECT_EQ(run("t.result(pcall(t.fails))", 10s).said, R"(false "broken" )");
+  EXPECT_EQ(world.done, 1);
+}
+
+TEST_F(Blocking, nobody_waits_for_work_beyond_the_deadline) {
+  for (const char* text : {"t.result(t.work())", "t.result(pcall(t.work))",
+                           "local ok = pcall(t.work) t.result('granted')",
+                           "coroutine.wrap(function() pcall(t.work) t.result('granted') end)()"}) {
+    const Ended ended = run(text, 50ms);
+    EXPECT_EQ(ended.stopped, Stopped::time) << text;
+    EXPECT_THAT(ended.said, ::testing::EndsWith("it took too long")) << text;
+    EXPECT_LT(ended.after, 400ms) << text;
+  }
+  EXPECT_EQ(world.done, 4) << "what was begun is ended";
+  EXPECT_EQ(run("t.result('alive')", 10s).said, R"("alive" )");
+}
+
+TEST_F(Blocking, what_comes_after_the_deadline_is_no_answer) {
+  for (const char* text :
+       {"t.doze(100) t.result('granted')", "local ok = t.doze(100) or true t.result('granted')",
+        "pcall(function() t.doze(100) end) t.result('granted')", "return t.doze(100)",
+        "t.compute(100)"}) {
+    const Ended ended = run(text, 50ms);
+    EXPECT_EQ(ended.stopped, Stopped::time) << text;
+    EXPECT_EQ(ended.said.find("granted"), std::string::npos) << text;
+    EXPECT_NE(ended.said.find("stopped: it took too long"), std::string::npos) << ended.said;
+  }
+}
+
+}  // namespace
+}  // namespace postern::script
