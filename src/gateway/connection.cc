@@ -101,6 +101,7 @@ Task<void> Connection::run() {
 Task<bool> Connection::greet() {
   options_.starttls = settings_->tls == ListenerTls::starttls;
   options_.mechanisms = transaction_.mechanisms();
+  options_.replies_apart = settings_->rewriter != nullptr;
   options_.xclient = settings_->xclient_from.contains(transaction_.session().client_ip);
   if (settings_->tls == ListenerTls::implicit) {
     const bool secured = co_await handshake();
@@ -119,9 +120,8 @@ Task<bool> Connection::greet() {
     turn_away(telemetry::Turned::draining, service_closing({4, 3, 2}, "shutting down"));
     co_return true;
   }
-  smtp::Reply refusal = co_await transaction_.connected();
+  const smtp::Reply refusal = co_await transaction_.connected();
   if (refusal.code != 0) {
-    if (settings_->rewriter) refusal = co_await transaction_.rewritten(refusal, std::nullopt);
     telemetry::metrics().dialogue().reply(static_cast<std::size_t>(policy::Stage::connect),
                                           refusal.code, refusal.enhanced.klass,
                                           refusal.enhanced.subject, refusal.enhanced.detail);
@@ -129,6 +129,7 @@ Task<bool> Connection::greet() {
   } else {
     session_.greet();
   }
+  if (settings_->rewriter) co_await speak({});
   co_return true;
 }
 
@@ -138,6 +139,10 @@ Task<void> Connection::converse() {
   bool open = true;
   while (open && !session_.closed()) {
     smtp::Event event = session_.next();
+    // A chunk is a view into what was read: it goes before somebody waits.
+    if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) transaction_.chunk(chunk->bytes);
+    if (settings_->rewriter) co_await speak({});
+    if (std::holds_alternative<smtp::Chunk>(event)) continue;
     if (std::holds_alternative<smtp::NeedInput>(event)) {
       open = co_await flush();
       if (open) open = co_await read_more();
@@ -150,18 +155,12 @@ Task<void> Connection::converse() {
       transaction_.aborted();  // before the last reply: who has read it finds the trace
       break;
     }
-    if (const auto* chunk = std::get_if<smtp::Chunk>(&event)) {
-      transaction_.chunk(chunk->bytes);
-      continue;
-    }
     fresh_wait_ = true;
     transaction_.session().early_talker = session_.early_talker();
     session_.keep_input();  // the read buffer is the loop's: others read while we wait
-    if (settings_->rewriter) {
-      co_await handle_and_rewrite(std::move(event));
-    } else {
-      co_await handle(std::move(event));
-    }
+    const std::string command = settings_->rewriter ? smtp::command_text(event) : std::string();
+    co_await handle(std::move(event));
+    if (settings_->rewriter) co_await speak(command);
     if (session_.output_size() > max_output) open = co_await flush();
   }
   if (stream_.cancelled()) {
@@ -192,22 +191,22 @@ void Connection::count(policy::Stage stage, telemetry::Verb verb, const smtp::Re
 }
 
 void Connection::answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply) {
-  if (settings_->rewriter) {
-    unsaid_ = std::make_unique<Unsaid>(Unsaid{stage, verb, reply});
-    return;
-  }
   count(stage, verb, reply);
   session_.reply(reply);
 }
 
-Task<void> Connection::handle_and_rewrite(smtp::Event event) {
-  std::string command = smtp::command_text(event);
-  co_await handle(std::move(event));
-  if (!unsaid_) co_return;
-  const std::unique_ptr<Unsaid> unsaid = std::move(unsaid_);
-  const smtp::Reply said = co_await transaction_.rewritten(unsaid->reply, std::move(command));
-  count(unsaid->stage, unsaid->verb, said);
-  session_.reply(unsaid->reply, said);
+Task<void> Connection::speak(std::string command) {
+  std::vector<smtp::Given> replies = session_.take_replies();
+  if (replies.empty()) co_return;
+  session_.keep_input();  // as above: hooks may wait
+  for (smtp::Given& one : replies) {
+    std::optional<std::string> answered = command.empty() ? std::move(one.command) : command;
+    if (answered->empty()) answered.reset();
+    const smtp::Reply said =
+        one.as_is ? one.reply : co_await transaction_.rewritten(one.reply, std::move(answered));
+    session_.write(said);
+    if (said.closes()) break;
+  }
 }
 
 Task<void> Connection::handle(smtp::Event event) {

@@ -45,8 +45,9 @@ class Connection {
   Task<bool> greet();
   /// Answers one event of the session.
   Task<void> handle(smtp::Event event);
-  /// The same where a rewriter has the last word.
-  Task<void> handle_and_rewrite(smtp::Event event);
+  /// Gives what the session said to the rewriter, which there is, and the client its words. They
+  /// answer `command`, or, where it is empty, what the session says that they do.
+  Task<void> speak(std::string command);
   Task<void> answer_auth(smtp::Auth event);
   Task<void> answer_scram(smtp::ScramName event);
   std::chrono::milliseconds auth_delay(Clock::time_point came) const;
@@ -60,12 +61,6 @@ class Connection {
   /// Answers the event in hand and counts command and reply.
   void answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
   void count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
-  /// An answer that a rewriter has not seen yet.
-  struct Unsaid {
-    policy::Stage stage;
-    telemetry::Verb verb;
-    smtp::Reply reply;
-  };
   /// Ends the session before it began.
   void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();
@@ -90,7 +85,6 @@ class Connection {
   Clock::time_point block_started_;
   std::size_t delayed_errors_ = 0;
   bool fresh_wait_ = true;
-  std::unique_ptr<Unsaid> unsaid_;
   std::string_view end_ = "dropped";
 };
 

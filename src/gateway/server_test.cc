@@ -186,15 +186,22 @@ TEST_F(ServerTest, a_rewriter_has_the_last_word) {
   auto client = greeted();
   EXPECT_EQ(client->ask("AUTH PLAIN AGEAYg=="), "535 5.7.8 LOUD authentication failed");
   EXPECT_EQ(client->transact("open@hooks.example.net", message),
-            "250 2.1.0 LOUD sender ok|250 2.1.5 LOUD recipient ok|354 end with <CRLF>.<CRLF>|250 "
-            "2.0.0 LOUD taken");
-  EXPECT_EQ(client->ask("QUIT").substr(0, 3), "221");
+            "250 2.1.0 LOUD sender ok|250 2.1.5 LOUD recipient ok|354 LOUD end with <CRLF>.<CRLF>|"
+            "250 2.0.0 LOUD taken");
+  EXPECT_EQ(client->ask("c2VjcmV0"), "500 5.5.1 LOUD command not recognized");
+  EXPECT_EQ(client->ask("noop"), "250 2.0.0 LOUD ok");
+  EXPECT_TRUE(client->ask("QUIT").starts_with("221 2.0.0 LOUD "));
   const std::vector<std::string> commands = louder->commands();
-  ASSERT_EQ(commands.size(), 4u) << "the lists of EHLO stay";
-  EXPECT_EQ(commands[0], "AUTH PLAIN <redacted>");
-  EXPECT_TRUE(commands[1].starts_with("MAIL FROM:<"));
-  EXPECT_EQ(commands[2], "RCPT TO:<open@hooks.example.net>");
-  EXPECT_EQ(commands[3], "DATA");
+  ASSERT_EQ(commands.size(), 9u) << "the lists of EHLO stay";
+  EXPECT_EQ(commands[0], "none") << "the greeting";
+  EXPECT_EQ(commands[1], "AUTH PLAIN <redacted>");
+  EXPECT_TRUE(commands[2].starts_with("MAIL FROM:<"));
+  EXPECT_EQ(commands[3], "RCPT TO:<open@hooks.example.net>");
+  EXPECT_EQ(commands[4], "DATA");
+  EXPECT_EQ(commands[5], "DATA");
+  EXPECT_EQ(commands[6], "none") << "what is no command may be a secret";
+  EXPECT_EQ(commands[7], "NOOP");
+  EXPECT_EQ(commands[8], "QUIT");
 }
 
 TEST_F(ServerTest, a_recipient_counts_once_a_transaction_and_again_in_the_next) {

@@ -72,6 +72,8 @@ struct ServerOptions {
   bool judged_vrfy = false;
   /// ETRN is asked about; without, 502 to all.
   bool judged_etrn = false;
+  /// Replies are kept for ServerSession::take_replies(), for a driver that gives them other words.
+  bool replies_apart = false;
 };
 
 }  // namespace postern::smtp

@@ -1,6 +1,7 @@
 #include "smtp/server_session.h"
 
 #include <cassert>
+#include <utility>
 
 #include "base/text.h"
 #include "smtp/session_state.h"
@@ -46,14 +47,24 @@ void ServerSession::State::say(std::uint16_t code, EnhancedCode enhanced, std::s
   } else if (code >= 400 && !own_limit && count_error()) {
     return;
   }
-  append_wire(output, code, enhanced, text);
+  queue(code, enhanced, text);
   if ((code == 421 || code == 521) && !closing) close(Closed::Reason::policy);
+}
+
+/// Every reply to a command passes here. 334 is a SASL challenge.
+void ServerSession::State::queue(std::uint16_t code, EnhancedCode enhanced, std::string_view text,
+                                 bool as_is) {
+  if (!options.replies_apart) return append_wire(output, code, enhanced, text);
+  if (!apart) apart = std::make_unique<Apart>();
+  apart->replies.push_back({.reply = {code, enhanced, std::string(text)},
+                            .command = apart->command,
+                            .as_is = as_is || code == 334});
 }
 
 /// The error one too many is answered here: true.
 bool ServerSession::State::count_error() {
   if (++errors <= options.limits.errors || closing) return false;
-  append_wire(output, 421, {4, 7, 0}, "too many errors");
+  queue(421, {4, 7, 0}, "too many errors");
   close(Closed::Reason::too_many_errors);
   return true;
 }
@@ -82,7 +93,7 @@ void ServerSession::State::reset_session() {
   authenticated = false;
 }
 
-void ServerSession::State::answered(const Reply& reply, const Reply& said) {
+void ServerSession::State::answered(const Reply& reply) {
   const Asked question = asked;
   asked = Asked::nothing;
   const bool yes = reply.positive();
@@ -94,14 +105,14 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
     case Asked::auth:
       authenticated = reply.code == 235;
       // In whatever words: no is a failure. One that parts anyway is not told about the limit.
-      if (reply.permanent() && !reply.closes() && said.after == After::go_on)
-        return say_failed_auth(said);
+      if (reply.permanent() && !reply.closes() && reply.after == After::go_on)
+        return say_failed_auth(reply);
       break;
     case Asked::scram:
       phase = Phase::command;
       exchange.clear();
       asked_bearer = false;
-      if (reply.permanent()) return say_failed_auth(said);
+      if (reply.permanent()) return say_failed_auth(reply);
       break;
     case Asked::mail:
       in_transaction = yes;
@@ -112,7 +123,7 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
       break;
     case Asked::chunk:
       if (!yes && !reply.closes()) {
-        chunk_refusal = said;  // said when its octets are gone (RFC 3030 §2)
+        chunk_refusal = reply;  // said when its octets are gone (RFC 3030 §2)
         reset_transaction();
         return;
       }
@@ -134,7 +145,7 @@ void ServerSession::State::answered(const Reply& reply, const Reply& said) {
     case Asked::nothing:
       break;
   }
-  say(said);
+  say(reply);
 }
 
 ServerSession::ServerSession(const ServerOptions& options)
@@ -145,17 +156,17 @@ ServerSession::~ServerSession() = default;
 ServerSession::ServerSession(ServerSession&&) noexcept = default;
 
 void ServerSession::greet() {
-  append_wire(
-      state_->output, 220, {},
+  state_->queue(
+      220, {},
       state_->options.hostname +
           (state_->options.banner.empty() ? " ESMTP Postern" : " ESMTP " + state_->options.banner));
 }
 
 void ServerSession::turn_away(const Reply& reply) {
-  if (reply.closes()) return refuse(reply);
-  reply.append_wire(state_->output);
+  if (state_->closing) return;
+  state_->queue(reply.code, reply.enhanced, reply.text);
   state_->turned_away = true;
-  if (reply.after != After::go_on) part(reply.after);
+  if (reply.closes() || reply.after != After::go_on) part(reply.after);
 }
 
 bool ServerSession::early_talker() const { return state_->early_talker; }
@@ -182,18 +193,21 @@ void ServerSession::keep_input() {
 
 Event ServerSession::next() { return state_->advance(); }
 
-void ServerSession::reply(const Reply& reply) { this->reply(reply, reply); }
-
-void ServerSession::reply(const Reply& reply, const Reply& said) {
-  assert(reply.code / 100u == said.code / 100u);
+void ServerSession::reply(const Reply& reply) {
   // 1xx and 3xx would leave the client waiting for more; whoever made such a reply is at fault.
   const unsigned kind = reply.code / 100u;
-  if (kind != 2 && kind != 4 && kind != 5) {
-    const Reply fault = reply_for(Fault::bug);
-    return state_->answered(fault, fault);
-  }
-  state_->answered(reply, said);
-  if (reply.closes() || said.after != After::go_on) part(said.after);
+  if (kind != 2 && kind != 4 && kind != 5) return state_->answered(reply_for(Fault::bug));
+  state_->answered(reply);
+  if (reply.closes() || reply.after != After::go_on) part(reply.after);
+}
+
+std::vector<Given> ServerSession::take_replies() {
+  return state_->apart ? std::exchange(state_->apart->replies, {}) : std::vector<Given>();
+}
+
+void ServerSession::write(const Reply& said) {
+  said.append_wire(state_->output);
+  if (said.closes() || said.after != After::go_on) state_->close(Closed::Reason::policy);
 }
 
 void ServerSession::part(After after) {
@@ -219,7 +233,7 @@ void ServerSession::accept(const std::vector<std::string>& extensions) {
   state_->extended = true;
   std::string text = state_->options.hostname;
   for (const std::string& one : extensions) text += "\n" + one;
-  state_->say(250, {}, text);
+  state_->queue(250, {}, text, true);
 }
 
 std::vector<std::string> ServerSession::extensions() const {

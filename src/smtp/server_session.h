@@ -104,6 +104,14 @@ struct Closed {
 using Event = std::variant<NeedInput, Helo, StartTls, ScramName, Auth, Mail, Rcpt, Vrfy, Etrn, Data,
                            Chunk, EndOfData, Aborted, Xclient, Closed>;
 
+/// A reply that the session gave, where ServerOptions::replies_apart.
+struct Given {
+  Reply reply;
+  /// The command that it answers, without credentials; "": none, or none that is known.
+  std::string command;
+  bool as_is = false;  ///< a list of extensions or a SASL challenge: clients' programs read it
+};
+
 /// One SMTP dialogue. Single-threaded; small while idle: its buffers are given back when empty.
 class ServerSession {
  public:
@@ -132,9 +140,11 @@ class ServerSession {
   Event next();
   /// Answers the last event that wants one. 421 ends the session.
   void reply(const Reply& reply);
-  /// The same in other words, of the same class: the session acts on `reply`, the client reads
-  /// `said`.
-  void reply(const Reply& reply, const Reply& said);
+  /// Where ServerOptions::replies_apart: what was said since the last call, in order. The driver
+  /// queues each with write(). The session has acted on it already.
+  std::vector<Given> take_replies();
+  /// Queues such a reply, or the same in other words of its class; one that parts is the last.
+  void write(const Reply& said);
   /// Answers Helo with the standard greeting and the extension list.
   void accept();
   /// The same with another list; what the session takes stays as it is.

@@ -1,6 +1,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "smtp/command_text.h"
 #include "smtp/session_state.h"
 #include "smtp/xclient.h"
 
@@ -13,6 +14,9 @@ std::optional<Event> ServerSession::State::starve() {
 
 std::optional<Event> ServerSession::State::read_line() {
   const LineReader::LineView line = lines.take(input, options.limits, phase == Phase::sasl);
+  if (apart && phase == Phase::command && line.status != LineReader::Status::need_input) {
+    apart->command.clear();
+  }
   switch (line.status) {
     case LineReader::Status::need_input:
       return input.empty() ? starve() : std::nullopt;
@@ -44,8 +48,19 @@ std::optional<Event> ServerSession::State::read_line() {
 
 std::optional<Event> ServerSession::State::command(std::string_view line) {
   const CommandView command = parse_command(line);
+  if (options.replies_apart && is_utf8(line)) note_command(command);
   if (refused_by_octets(line, command) || refused_by_pipelining(command.verb)) return std::nullopt;
   return dispatch(command);
+}
+
+/// What is no command may be a password in the wrong place; so may what is no mechanism.
+void ServerSession::State::note_command(const CommandView& command) {
+  if (!apart) apart = std::make_unique<Apart>();
+  apart->command = command_text(command);
+  if (command.verb != Verb::auth) return;
+  const std::string_view word = command.argument.substr(0, command.argument.find(' '));
+  if (has_mechanism(options.mechanisms, word)) apart->command += " " + upper(word);
+  if (!command.argument.empty()) apart->command += " <redacted>";
 }
 
 /// RFC 6531 §3.3: UTF-8 has its place in addresses only, once SMTPUTF8 was asked for.
@@ -215,7 +230,7 @@ std::string ServerSession::State::extension_lines() const {
 }
 
 void ServerSession::State::say_extensions() {
-  say(250, {}, extended ? options.hostname + extension_lines() : options.hostname);
+  queue(250, {}, extended ? options.hostname + extension_lines() : options.hostname, true);
 }
 
 Offered ServerSession::State::offered() const {

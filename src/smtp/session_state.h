@@ -39,9 +39,11 @@ struct ServerSession::State {
   std::optional<Event> starve();
   void say(std::uint16_t code, EnhancedCode enhanced, std::string_view text);
   void say(const Reply& reply) { say(reply.code, reply.enhanced, reply.text); }
+  void queue(std::uint16_t code, EnhancedCode enhanced, std::string_view text, bool as_is = false);
+  void note_command(const CommandView& command);
   bool count_error();
   void close(Closed::Reason reason);
-  void answered(const Reply& reply, const Reply& said);
+  void answered(const Reply& reply);
   void reset_transaction();
   void reset_session();
 
@@ -90,6 +92,12 @@ struct ServerSession::State {
   std::string kept;        ///< owns `input` after keep_input()
   bool input_kept = false;
   std::string output;
+  /// Where ServerOptions::replies_apart.
+  struct Apart {
+    std::vector<Given> replies;
+    std::string command;  ///< the one in hand
+  };
+  std::unique_ptr<Apart> apart;
   LineReader lines;
   AuthExchange exchange;
   std::unique_ptr<ChannelBindings> bindings;  ///< of the TLS connection

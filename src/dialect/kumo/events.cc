@@ -39,8 +39,8 @@ constexpr Event known[] = {
     {"smtp_server_rewrite_response",
      "status: integer, response: string, command: string|nil, conn_meta: ConnMeta",
      "integer|nil, string|nil",
-     "Before a reply that answers a command, or that refuses a connection: other words, or another "
-     "code of the same class. `command` holds no credential."},
+     "Before every reply: other words, or another code of the same class. `command` holds no "
+     "credential."},
     // A handler may narrow who relays by it, and what TLS is asked for.
     {"smtp_server_get_dynamic_parameters", "", "",
      "`peer` and `via` of kumo.start_esmtp_listener say what is otherwise for some clients",
