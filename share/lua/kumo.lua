@@ -960,7 +960,7 @@ local Connection = {}
 ---result is the number of rows that changed, with one column the list of its values, with several a
 ---list of tables by column; no row is an empty list, NULL is nil. Others are served while it runs;
 ---at the end of the call's time it is broken off, and so are results of more than 10,000 rows or 8
----MiB.
+---MiB. A string or blob has at most 1 MiB.
 ---@param sql string
 ---@param ... string|number|table|nil
 ---@return any[]|integer

@@ -46,8 +46,9 @@ TEST_F(LibSerde, what_is_read_and_made_is_the_calls_memory) {
            large + "kumo.json_encode(t)",
            large + "kumo.toml_encode {t = t}",
            large + "kumo.json_encode_pretty {a = t}",
-           std::string("local k = {} for i = 1, 9 do k[('k'):rep(4 << 20) .. i] = 1 end "
-                       "kumo.json_encode(k)"),
+           std::string(
+               "local k = {[('k'):rep(2 << 20)] = 1} local t = {} for i = 1, 30 do t[i] = k end "
+               "kumo.json_encode(t)"),
            std::string("kumo.json_parse('[' .. ('{},'):rep(3000000) .. '0]')"),
            std::string("kumo.json_parse('[' .. ('0,'):rep(4000000) .. '0]')"),
            std::string("kumo.toml_parse('x = [' .. ('{},'):rep(1000000) .. '0]')"),

@@ -97,6 +97,7 @@ void trim(sqlite3_context* context, int, sqlite3_value** arguments) {
   auto text = text_of(arguments[0]);
   auto what = text_of(arguments[1]);
   if (!text || !what) return;
+  what = what->substr(0, what->find('\0'));
   std::unordered_set<std::string_view> characters;
   while (!what->empty()) {
     const std::size_t size = first_character(*what);
