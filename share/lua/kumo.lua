@@ -1207,7 +1207,8 @@ local ConnMeta = {}
 ---@return any
 function ConnMeta:get_meta(name) end
 
----Sets a value of the connection, any data; messages inherit it. Names of your own begin with `x_`.
+---Sets a value of the connection, any data; messages inherit it, and records leave secrets out of
+---it. Names of your own begin with `x_`.
 ---@param name string
 ---@param value any
 function ConnMeta:set_meta(name, value) end
@@ -1237,7 +1238,8 @@ function Message:get_meta(name) end
 ---@param value any
 function Message:set_meta(name, value) end
 
----Names the message in logs.
+---Names the message: what its data is answered with ("queued as"), its Received field, the queue.
+---Of copies that differ the first has it.
 ---@return string
 function Message:id() end
 
