@@ -335,6 +335,9 @@ int derive(lua_State* L, int (*body)(lua_State*)) {
   if (!call->derives(name, texts)) return body(L);
   if (call->offline()) {
     const json::array results = call->next_answer(name);
+    if (!results.empty() && results.front().is_string()) {
+      call->keep_derived(texts, results.front().as_string());
+    }
     make_room(L, static_cast<int>(results.size()));
     for (const json::value& one : results) push(L, one, Keys::typed);
     return static_cast<int>(results.size());

@@ -50,7 +50,10 @@ class Hooks : public ::testing::Test {
   /// "pass" or the reply.
   std::string verdict(policy::Stage stage) {
     const policy::Decision& decision = decide(stage);
-    return policy::refused(decision) ? decision.reply.to_string() : "pass";
+    if (!policy::refused(decision)) return "pass";
+    smtp::Reply told = decision.reply;
+    told.masked.clear();  // as the client sees it
+    return told.to_string();
   }
   /// RCPT of an address that is no webhook's, unless `ours`; true: it has a route afterwards.
   bool has_route(std::string local, std::string domain) {

@@ -326,8 +326,8 @@ TEST_F(LoginRecord, what_a_handler_puts_into_the_connection) {
   recipients({"anna"});
   decide(policy::Stage::message);
   for (const policy::ScriptCopy& copy : evidence_.copies) {
-    EXPECT_FALSE(copy.meta.contains("x_pass")) << "messages do not inherit it";
-    EXPECT_TRUE(copy.meta.contains("x_name"));
+    EXPECT_EQ(copy.meta.at("x_pass"), "my <redacted>");
+    EXPECT_EQ(copy.meta.at("x_name"), "scott");
   }
   EXPECT_EQ(verdict(policy::Stage::helo), "pass");
   decide(policy::Stage::mail);
