@@ -34,6 +34,7 @@ void give(sqlite3_context* context, std::string_view text) {
 
 /// memmem() takes a time that grows with the text alone.
 std::size_t position_of(std::string_view text, std::string_view what, std::size_t from) {
+  if (text.size() - from < what.size()) return nowhere;  // no text has no address either
   const void* found = memmem(text.data() + from, text.size() - from, what.data(), what.size());
   if (found == nullptr) return nowhere;
   return static_cast<std::size_t>(static_cast<const char*>(found) - text.data());
