@@ -338,7 +338,9 @@ TEST_F(LibSqlite, no_step_of_work_takes_long) {
   EXPECT_THAT(answer("db:execute 'select zeroblob(1200000)'"), HasSubstr("too big"));
   EXPECT_THAT(answer("db:execute \"select json_patch('{}', '{}')\""),
               HasSubstr("sqlite: json_patch() is refused"));
-  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(3));
+  // SQLite's own functions need some 30 seconds for these, ours a fraction of one on an idle
+  // machine.
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15));
 }
 
 TEST_F(LibSqlite, a_job_that_was_given_up_keeps_nobody_waiting) {
@@ -347,13 +349,13 @@ TEST_F(LibSqlite, a_job_that_was_given_up_keeps_nobody_waiting) {
   std::thread busy([connection, now] {
     EXPECT_THROW(connection->execute("with recursive n(x) as (select 1 union all select x + 1 from "
                                      "n) select count(*) from n",
-                                     {}, now + std::chrono::seconds(1)),
+                                     {}, now + std::chrono::seconds(3)),
                  std::runtime_error);
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   EXPECT_THROW(connection->execute("select 1", {}, now + std::chrono::milliseconds(300)),
                std::runtime_error);
-  EXPECT_LT(script::Clock::now() - now, std::chrono::milliseconds(900));
+  EXPECT_LT(script::Clock::now() - now, std::chrono::milliseconds(2500));
   busy.join();
 }
 
