@@ -338,7 +338,7 @@ TEST_F(LibSqlite, no_step_of_work_takes_long) {
   EXPECT_THAT(answer("db:execute 'select zeroblob(1200000)'"), HasSubstr("too big"));
   EXPECT_THAT(answer("db:execute \"select json_patch('{}', '{}')\""),
               HasSubstr("sqlite: json_patch() is refused"));
-  // SQLite's own functions need some 30 seconds for these, ours a fraction of one on an idle
+  // SQLite's own functions need some 20 seconds for these, ours a fraction of one on an idle
   // machine.
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(15));
 }
