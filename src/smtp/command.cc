@@ -205,6 +205,13 @@ std::optional<Reply> take_parameter(std::string_view text, const Offered& offere
 
 }  // namespace
 
+std::string_view to_string(Verb verb) {
+  if (verb == Verb::unknown || verb == Verb::foreign) return {};
+  return std::find_if(verbs.begin(), verbs.end(),
+                      [&](const VerbName& one) { return one.verb == verb; })
+      ->name;
+}
+
 CommandView parse_command(std::string_view line) {
   CommandView command;
   const std::size_t end = std::min(line.find_first_of(" \t"), line.size());

@@ -32,6 +32,9 @@ enum class Verb {
   foreign,  ///< another protocol's first line: HTTP sent to an SMTP port (ALPACA, cross-protocol)
 };
 
+/// "MAIL"; "" of what is no command of SMTP.
+std::string_view to_string(Verb verb);
+
 /// Views into the command line.
 struct CommandView {
   Verb verb = Verb::unknown;

@@ -22,53 +22,10 @@ std::string text_of(const Rcpt& rcpt) {
          parameter("ORCPT", rcpt.orcpt);
 }
 
-std::string_view name_of(Verb verb) {
-  switch (verb) {
-    case Verb::helo:
-      return "HELO";
-    case Verb::ehlo:
-      return "EHLO";
-    case Verb::mail:
-      return "MAIL";
-    case Verb::rcpt:
-      return "RCPT";
-    case Verb::data:
-      return "DATA";
-    case Verb::bdat:
-      return "BDAT";
-    case Verb::rset:
-      return "RSET";
-    case Verb::noop:
-      return "NOOP";
-    case Verb::quit:
-      return "QUIT";
-    case Verb::vrfy:
-      return "VRFY";
-    case Verb::expn:
-      return "EXPN";
-    case Verb::help:
-      return "HELP";
-    case Verb::etrn:
-      return "ETRN";
-    case Verb::turn:
-      return "TURN";
-    case Verb::starttls:
-      return "STARTTLS";
-    case Verb::auth:
-      return "AUTH";
-    case Verb::xclient:
-      return "XCLIENT";
-    case Verb::unknown:
-    case Verb::foreign:
-      break;
-  }
-  return {};
-}
-
 }  // namespace
 
 std::string command_text(const CommandView& command) {
-  std::string text(name_of(command.verb));
+  std::string text(to_string(command.verb));
   const bool secret = command.verb == Verb::auth || command.verb == Verb::xclient;
   if (text.empty() || secret || command.argument.empty()) return text;
   return text.append(1, ' ').append(command.argument);
