@@ -11,11 +11,7 @@ namespace postern::script {
 
 std::string Call::redacted(std::string text) const {
   const std::vector<std::string_view> secrets(secrets_.begin(), secrets_.end());
-  const std::vector<Range> ranges = ranges_of(secrets, text);
-  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-    text.replace(range->begin, range->end - range->begin, "<redacted>");
-  }
-  return text;
+  return script::redacted(std::move(text), secrets);
 }
 
 void Call::keep_secret(std::string text) {
@@ -41,7 +37,7 @@ std::string Call::redacted_error(std::string text) const {
   for (const std::string_view mark : {"<withheld ", "<loaded "}) {
     for (std::size_t at = text.find(mark); at != std::string::npos; at = text.find(mark, at + 1)) {
       const std::size_t end = text.find('>', at);
-      if (end != std::string::npos) text.replace(at, end + 1 - at, "<redacted>");
+      if (end != std::string::npos) text.replace(at, end + 1 - at, redaction);
     }
   }
   return text;
@@ -52,8 +48,7 @@ std::vector<std::string> Call::secrets_in(const json::value& value) const {
   if (secrets_.empty()) return found;
   const std::string text = json::serialize(value);
   for (const std::string& secret : secrets_) {
-    const std::string_view one[] = {secret};
-    if (!ranges_of(one, text).empty()) found.push_back(secret);
+    if (holds_secret(text, secret)) found.push_back(secret);
   }
   return found;
 }

@@ -49,28 +49,59 @@ bool is_word_at(std::string_view text, std::size_t begin, std::size_t end) {
   return (begin == 0 || !is_alnum(text[begin - 1])) && (end == text.size() || !is_alnum(text[end]));
 }
 
+std::size_t find_secret(std::string_view text, std::string_view secret, std::size_t from) {
+  if (secret.empty()) return std::string_view::npos;
+  std::size_t at = text.find(secret, from);
+  while (at != std::string_view::npos && secret.size() < shortest_part &&
+         !is_word_at(text, at, at + secret.size())) {
+    at = text.find(secret, at + 1);
+  }
+  return at;
+}
+
+void add(std::vector<Range>& ranges, Range one) {
+  if (!ranges.empty() && one.begin < ranges.back().end) {
+    ranges.back().end = std::max(ranges.back().end, one.end);
+  } else {
+    ranges.push_back(one);
+  }
+}
+
 }  // namespace
+
+bool holds_secret(std::string_view text, std::string_view secret) {
+  return find_secret(text, secret, 0) != std::string_view::npos;
+}
 
 std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text) {
   std::vector<Range> found;
   for (const std::string_view secret : secrets) {
-    if (secret.empty()) continue;
-    for (std::size_t at = text.find(secret); at != std::string_view::npos;
-         at = text.find(secret, at + 1)) {
-      const std::size_t end = at + secret.size();
-      if (secret.size() >= shortest_part || is_word_at(text, at, end)) found.push_back({at, end});
+    std::vector<Range> own;  // of `aaaa` in a text of many: one
+    for (std::size_t at = find_secret(text, secret, 0); at != std::string_view::npos;
+         at = find_secret(text, secret, at + 1)) {
+      add(own, {at, at + secret.size()});
     }
+    found.insert(found.end(), own.begin(), own.end());
   }
   std::ranges::sort(found, {}, &Range::begin);
   std::vector<Range> joined;
-  for (const Range& one : found) {
-    if (!joined.empty() && one.begin < joined.back().end) {
-      joined.back().end = std::max(joined.back().end, one.end);
-    } else {
-      joined.push_back(one);
-    }
-  }
+  for (const Range& one : found) add(joined, one);
   return joined;
+}
+
+std::string replaced(std::string text, std::span<const std::string_view> secrets,
+                     const std::function<std::string(std::string_view)>& instead) {
+  const std::vector<Range> ranges = ranges_of(secrets, text);
+  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
+    const std::string part = text.substr(range->begin, range->end - range->begin);
+    text.replace(range->begin, part.size(), instead(part));
+  }
+  return text;
+}
+
+std::string redacted(std::string text, std::span<const std::string_view> secrets) {
+  return replaced(std::move(text), secrets,
+                  [](std::string_view) { return std::string(redaction); });
 }
 
 Withheld::Entry& Withheld::entry_of(std::string_view core) {
@@ -131,12 +162,8 @@ std::string Withheld::parts_replaced(std::string text, bool all) {
   for (const auto& [part, entry] : entries_) {
     if (entry.known || (all && part.size() >= shortest_part)) parts.push_back(part);
   }
-  const std::vector<Range> ranges = ranges_of(parts, text);
-  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-    const std::string part = text.substr(range->begin, range->end - range->begin);
-    text.replace(range->begin, part.size(), "<" + name_of(part) + ">");
-  }
-  return text;
+  return replaced(std::move(text), parts,
+                  [this](std::string_view part) { return "<" + name_of(part) + ">"; });
 }
 
 json::value Withheld::string(std::string_view text, bool all) {

@@ -4,6 +4,7 @@
 // again. Nothing of the value itself is kept, no hash either: a password may be guessed from it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -38,14 +39,23 @@ enum class Source {
 /// How keys of a table are written, see stack::data_at().
 enum class Keys { plain, typed };
 
-/// Where secrets stand in a text: ranges from begin to end, in order, those that overlap as one. A
-/// secret under four octets counts where it is a word of its own: elsewhere it cannot be told from
-/// the text around it.
+/// Whether a secret stands in a text. One under four octets counts where it is a word of its own:
+/// elsewhere it cannot be told from the text around it.
+bool holds_secret(std::string_view text, std::string_view secret);
+
+/// Where such secrets stand in a text: ranges from begin to end, in order, those that overlap as
+/// one.
 struct Range {
   std::size_t begin = 0;
   std::size_t end = 0;
 };
 std::vector<Range> ranges_of(std::span<const std::string_view> secrets, std::string_view text);
+/// The text with what `instead` gives for a range's octets in its place.
+std::string replaced(std::string text, std::span<const std::string_view> secrets,
+                     const std::function<std::string(std::string_view)>& instead);
+/// The same with `<redacted>`.
+std::string redacted(std::string text, std::span<const std::string_view> secrets);
+inline constexpr std::string_view redaction = "<redacted>";
 
 class Withheld {
  public:

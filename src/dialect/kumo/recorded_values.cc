@@ -1,7 +1,9 @@
 #include "dialect/kumo/recorded_values.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
+#include <utility>
 
 #include "base/rfc4648.h"
 #include "base/text.h"
@@ -12,8 +14,6 @@ namespace postern::dialect::kumo {
 namespace {
 
 namespace json = boost::json;
-
-constexpr std::string_view instead = "<redacted>";
 
 /// Each name and each value that is no list and no table through functions.
 template <class Name, class Leaf>
@@ -33,25 +33,19 @@ json::value each(const json::value& value, const Name& name, const Leaf& leaf) {
   return leaf(value);
 }
 
-std::string redacted(std::string_view text, const std::vector<std::string_view>& secrets) {
-  std::string out(text);
-  const auto ranges = script::ranges_of(secrets, text);
-  for (auto range = ranges.rbegin(); range != ranges.rend(); ++range) {
-    out.replace(range->begin, range->end - range->begin, instead);
-  }
-  return out;
-}
-
 }  // namespace
 
 json::value storable(json::value value) {
-  return each(
-      value, [](std::string_view name) { return std::string(name); },
-      [](const json::value& leaf) -> json::value {
-        const double* number = leaf.if_double();
-        if (number != nullptr && !std::isfinite(*number)) return nullptr;
-        return leaf;
-      });
+  if (const double* number = value.if_double(); number != nullptr && !std::isfinite(*number)) {
+    return nullptr;
+  }
+  if (json::array* list = value.if_array()) {
+    for (json::value& one : *list) one = storable(std::move(one));
+  }
+  if (json::object* table = value.if_object()) {
+    for (auto& member : *table) member.value() = storable(std::move(member.value()));
+  }
+  return value;
 }
 
 json::object without_secrets(const json::object& values, const SecretValues& secrets) {
@@ -63,14 +57,18 @@ json::object without_secrets(const json::object& values, const SecretValues& sec
       continue;
     }
     const std::vector<std::string_view> held(found->second.begin(), found->second.end());
-    const auto text = [&](std::string_view given) { return redacted(given, held); };
-    out.insert_or_assign(text(name), each(value, text, [&](const json::value& leaf) -> json::value {
-                           if (leaf.is_string()) return json::value(text(leaf.get_string()));
-                           // Digits may be a password, too.
-                           return script::ranges_of(held, json::serialize(leaf)).empty()
-                                      ? leaf
-                                      : json::value(instead);
-                         }));
+    const auto text = [&](std::string_view given) {
+      return script::redacted(std::string(given), held);
+    };
+    const auto leaf = [&](const json::value& one) {
+      if (one.is_string()) return json::value(text(one.get_string()));
+      // Digits may be a password, too.
+      const std::string shown = json::serialize(one);
+      const bool secret = std::ranges::any_of(
+          held, [&](std::string_view each_one) { return script::holds_secret(shown, each_one); });
+      return secret ? json::value(script::redaction) : one;
+    };
+    out.insert_or_assign(text(name), each(value, text, leaf));
   }
   return out;
 }
