@@ -167,7 +167,7 @@ std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
   const auto address = IpAddress::from_text(split->host);
   const auto port = parse_port(*split->port);
   if (!address || !port) return std::nullopt;
-  return AddressAndPort{*address, *port};
+  return AddressAndPort{*address, *port, split->bracketed};
 }
 
 std::string with_port(const IpAddress& address, std::uint16_t port) {

@@ -54,6 +54,7 @@ std::optional<std::uint16_t> parse_port(std::string_view text);
 struct AddressAndPort {
   IpAddress address;
   std::uint16_t port = 0;
+  bool bracketed = false;  ///< as IPv6 has to be and IPv4 may be
 };
 /// "192.0.2.1:25" or "[2001:db8::1]:25"; nullopt: something else, a host name for one.
 std::optional<AddressAndPort> parse_address_and_port(std::string_view text);

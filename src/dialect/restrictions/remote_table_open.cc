@@ -16,7 +16,7 @@ bool is_address_and_port(std::string_view text) {
   if (constexpr std::string_view local = "localhost:"; text.starts_with(local))
     return parse_port(text.substr(local.size())).value_or(0) != 0;
   const auto parsed = parse_address_and_port(text);
-  return parsed && parsed->port != 0;
+  return parsed && parsed->port != 0 && parsed->address.is_v4() != parsed->bracketed;
 }
 
 OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,

@@ -56,7 +56,7 @@ Result<Verdict> domain(Draft& draft, const Setting& setting) {
 /// "192.0.2.1:25", "[2001:db8::1]:25", as the tools of both servers write it.
 bool is_address_and_port(std::string_view text) {
   const auto parsed = parse_address_and_port(text);
-  return parsed && parsed->port != 0;
+  return parsed && parsed->port != 0 && parsed->address.is_v4() != parsed->bracketed;
 }
 
 template <Interface::Kind kind>
