@@ -23,7 +23,7 @@ namespace postern::gateway {
 struct AuthLimits {
   std::uint64_t failures_per_address = 10;  ///< an IPv4 address or IPv6 /64
   std::uint64_t failures_per_subnet = 30;   ///< an IPv4 /24 or IPv6 /48
-  std::uint64_t failures_per_account = 50;  ///< of Verifier::account_of(), known or not
+  std::uint64_t failures_per_account = 50;  ///< of Verifier::accounts_of(), known or not
   std::chrono::milliseconds window = std::chrono::minutes(10);
   std::chrono::milliseconds lockout = std::chrono::minutes(10);
   CidrSet exempt;  ///< no limit by address or subnet for these
