@@ -2,9 +2,12 @@
 # precompiled header needs the same flags everywhere).
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros
-      CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_SOURCE_DIR}/cmake/compile-cached ${CMAKE_SOURCE_DIR})
+  # ccache's own 5 GB do not hold all presets for long. A size that the user chose stays.
+  execute_process(COMMAND ${CCACHE} -p OUTPUT_VARIABLE settings)
+  if(settings MATCHES "\\(default\\) max_size")
+    execute_process(COMMAND ${CCACHE} --max-size 20G OUTPUT_QUIET)
+  endif()
 endif()
 find_program(MOLD mold)
 if(MOLD AND NOT POSTERN_SANITIZE AND NOT POSTERN_COVERAGE)
@@ -16,6 +19,10 @@ endif()
 add_compile_options(-Wall -Wextra -Wshadow -Wno-missing-field-initializers -Wmisleading-indentation
                     -fstack-protector-strong -fPIE -pthread)
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Xclang> $<$<COMPILE_LANGUAGE:CXX>:-fno-pch-timestamp>)
+# An object holds no path of the folder that it was built in: `src/base/ip.cc`, however the compiler was given it.
+if(NOT POSTERN_COVERAGE)
+  add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=../../=)
+endif()
 add_compile_definitions(_GLIBCXX_ASSERTIONS)
 add_link_options(-pie -Wl,-z,relro,-z,now)
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
@@ -30,7 +37,7 @@ endif()
 if(POSTERN_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
-if(POSTERN_COVERAGE)
+if(POSTERN_COVERAGE)  # its tools look for sources by absolute paths
   add_compile_options(-fprofile-instr-generate -fcoverage-mapping)
   add_link_options(-fprofile-instr-generate -fcoverage-mapping)
 endif()

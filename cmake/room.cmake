@@ -10,7 +10,8 @@
 function(postern_precompiled_header name)
   add_library(${name} STATIC ${CMAKE_SOURCE_DIR}/cmake/pch.cc)
   string(REPLACE postern_ "" header ${name})
-  target_precompile_headers(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/${header}.h)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/cmake)
+  target_precompile_headers(${name} PRIVATE <${header}.h>)  # without a path, which differs from clone to clone
   target_link_libraries(${name} PUBLIC PkgConfig::FMT ${ARGN})
 endfunction()
 
@@ -26,6 +27,14 @@ if(POSTERN_TESTS)
   postern_precompiled_header(postern_pch_io_test postern_pch_io GTest::gmock)
   target_compile_options(postern_pch_test PRIVATE ${test_options})
   target_compile_options(postern_pch_io_test PRIVATE ${test_options})
+endif()
+
+# Unit tests run in the source folder, POSTERN_SOURCE_DIR: one object knows its path, the others are found in the compiler's cache
+# by every clone.
+if(POSTERN_TESTS)
+  add_library(postern_test_main STATIC ${CMAKE_SOURCE_DIR}/cmake/test_main.cc)
+  target_compile_definitions(postern_test_main PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  target_link_libraries(postern_test_main PUBLIC GTest::gtest)
 endif()
 
 function(postern_room name)
@@ -55,10 +64,10 @@ function(postern_room name)
 
   if(POSTERN_TESTS AND tests)
     add_executable(${name}_test ${tests})
-    target_link_libraries(${name}_test PRIVATE postern_${name} GTest::gtest_main GTest::gmock)
+    target_link_libraries(${name}_test PRIVATE postern_${name} postern_test_main GTest::gmock)
     target_precompile_headers(${name}_test REUSE_FROM ${pch}_test)
     target_compile_options(${name}_test PRIVATE ${test_options})
-    target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+    target_compile_definitions(${name}_test PRIVATE POSTERN_SOURCE_DIR=".")
     add_test(NAME ${name} COMMAND ${name}_test)
   endif()
 endfunction()

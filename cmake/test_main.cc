@@ -1,0 +1,16 @@
+// main() of every unit-test program. Paths in the tests are relative to the source folder.
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+int main(int argc, char** argv) {
+  if (::chdir(POSTERN_SOURCE_DIR) != 0) {
+    std::perror("chdir " POSTERN_SOURCE_DIR);
+    return 1;
+  }
+  testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}
