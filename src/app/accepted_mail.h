@@ -1,12 +1,12 @@
 // Where a message goes that was let through: to its webhook at once, or into the spool.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "base/shared_pointer.h"
 #include "deliver/queued_webhooks.h"
 #include "deliver/stamp.h"
 #include "gateway/ports.h"
@@ -73,7 +73,7 @@ class AcceptedMail final : public gateway::MessageSink {
 
   const Rooms rooms_;
   const Settings settings_;
-  std::atomic<std::shared_ptr<const relay::RelayConfig>> relay_;
+  SharedPointer<const relay::RelayConfig> relay_;
 };
 
 /// The reply to what the spool could not do: 452 4.3.1 without room, else 451 4.3.0.

@@ -1,12 +1,12 @@
 // The queue's couriers and reports, as the rooms below fill them.
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "base/shared_pointer.h"
 #include "mail/address.h"
 #include "net/work_pool.h"
 #include "policy/dkim_keyring.h"
@@ -34,7 +34,7 @@ class RelayCourier final : public queue::Courier {
 
  private:
   dns::Resolver& resolver_;
-  std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
+  SharedPointer<const relay::RelayConfig> config_;
   std::shared_ptr<const relay::RelayConfig> used_;  ///< by `courier_`
   /// What to say to whom, for a destination. Ours to the next reload.
   std::shared_ptr<relay::Courier> courier_to(const std::string& key);

@@ -1,12 +1,12 @@
 // What verifiers of `[[auth.source]]` have in common.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "base/shared_pointer.h"
 #include "gateway/auth_source.h"
 #include "net/work_pool.h"
 #include "policy/stored_password.h"
@@ -77,7 +77,7 @@ class TableVerifier : public SourceVerifier {
       const std::optional<policy::StoredPassword>& found) const;
 
   net::WorkPool& hashing_;
-  mutable std::atomic<std::shared_ptr<const policy::StoredPassword>> usual_;  ///< the last one seen
+  mutable SharedPointer<const policy::StoredPassword> usual_;  ///< the last one seen
 };
 
 template <class F>

@@ -1,7 +1,6 @@
 // Who signs in: guesses are counted, verifiers asked in their order.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "base/ip.h"
+#include "base/shared_pointer.h"
 #include "base/task.h"
 #include "gateway/window_counter.h"
 #include "policy/verifier.h"
@@ -79,12 +79,12 @@ class Authenticator {
   void note_failure(const IpAddress& client, const Accounts& accounts);
   std::string salt_of(const std::string& account) const;
 
-  std::atomic<std::shared_ptr<const CidrSet>> exempt_;
+  SharedPointer<const CidrSet> exempt_;
   const std::string salt_key_;
   WindowCounter by_address_;
   WindowCounter by_subnet_;
   WindowCounter by_account_;
-  std::atomic<std::shared_ptr<const Verifiers>> verifiers_;
+  SharedPointer<const Verifiers> verifiers_;
 };
 
 /// The names that steps of AUTH have: of verifiers, and of what the authenticator itself judges.

@@ -1,12 +1,12 @@
 // A layer is a compiled policy in one dialect. The engine knows nothing else about it.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/shared_pointer.h"
 #include "base/task.h"
 #include "policy/evidence.h"
 #include "policy/plan.h"
@@ -98,7 +98,7 @@ class CurrentEngine {
   void set(std::shared_ptr<const Engine> engine) { engine_.store(std::move(engine)); }
 
  private:
-  std::atomic<std::shared_ptr<const Engine>> engine_;
+  SharedPointer<const Engine> engine_;
 };
 
 /// Whether the decision, shadow layers aside, is a refusal.
