@@ -134,6 +134,7 @@ struct TraceRerunResult {
   store::TraceRow then;
   store::TraceRow now;
   std::vector<std::string> cannot_tell;  ///< sentences: what could not be asked again
+  std::vector<std::string> script_log;   ///< what scripts wrote while they decided again
 };
 
 /// Decides recorded mail again with what holds today. Nothing is sent, stored or counted.

@@ -61,7 +61,8 @@ Task<net::HttpResponse> TraceReruns::run_again(Call& call) {
                                 {"changes", array_of(found.changes)},
                                 {"then", summary_json(found.then)},
                                 {"now", summary_json(found.now)},
-                                {"cannot_tell", array_of(found.cannot_tell)}});
+                                {"cannot_tell", array_of(found.cannot_tell)},
+                                {"script_log", array_of(found.script_log)}});
 }
 
 }  // namespace postern::admin

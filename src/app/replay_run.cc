@@ -108,7 +108,8 @@ class Worker {
         tally_.add_unreadable(trace.error().message);
         continue;
       }
-      const std::vector<dialect::Replayed> found = co_await dialect::replay(*trace, draft_);
+      const std::vector<dialect::Replayed> found =
+          co_await dialect::replay(*trace, draft_, nullptr, &tally_.script_log());
       tally_.add(one.number, *trace, found);
     }
   }

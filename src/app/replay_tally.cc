@@ -159,6 +159,7 @@ void ReplayTally::add(ReplayTally other) {
     if (ours.count == 0 || theirs.example < ours.example) ours.example = std::move(theirs.example);
     ours.count += theirs.count;
   }
+  script_log_.add(other.script_log_);
 }
 
 std::uint64_t ReplayTally::decisions() const {
@@ -192,13 +193,20 @@ std::string ReplayTally::text(std::string_view under) const {
   for (const Change change : real_changes) {
     if (count(change) > 0) out += change_text(change);
   }
-  if (missing_.empty()) return out;
-  out += fmt::format("\nnot decidable: {}, for the record does not have\n",
-                     count(Change::undecidable));
+  if (!missing_.empty()) {
+    out += fmt::format("\nnot decidable: {}, for the record does not have\n",
+                       count(Change::undecidable));
+  }
   for (const auto& [kind, missing] : missing_) {
     out +=
         fmt::format("  {:>9}  {}{}\n", missing.count, printable(kind, 160),
                     missing.example.empty() ? "" : ", such as " + printable(missing.example, 160));
+  }
+  const std::vector<std::string> written = script_log_.lines();
+  if (!written.empty()) out += "\nwritten by scripts:\n";
+  for (const std::string& line : written) out += "  " + line + "\n";
+  if (script_log_.left_out() > 0) {
+    out += fmt::format("  {} more lines, or the same again\n", script_log_.left_out());
   }
   return out;
 }
@@ -229,6 +237,10 @@ json::object ReplayTally::json() const {
   out["counts"] = std::move(counts);
   out["changes"] = std::move(changes);
   out["undecidable"] = std::move(missing);
+  json::array written;
+  for (const std::string& line : script_log_.lines()) written.push_back(octets_json(line));
+  out["script_log"] = std::move(written);
+  out["script_log_left_out"] = script_log_.left_out();
   return out;
 }
 

@@ -34,6 +34,8 @@ class ReplayTally {
            const std::vector<dialect::Replayed>& found);
   void add_unreadable(std::string why);
   void add(ReplayTally other);
+  /// What scripts write meanwhile.
+  dialect::ScriptLog& script_log() { return script_log_; }
 
   std::uint64_t count(dialect::Change change) const {
     return counts_[static_cast<std::size_t>(change)];
@@ -63,6 +65,7 @@ class ReplayTally {
   /// Newest first, `most_samples_` of a kind.
   std::array<std::vector<ReplaySample>, dialect::change_count> samples_;
   std::map<std::string, Missing> missing_;
+  dialect::ScriptLog script_log_;
 };
 
 }  // namespace postern::app

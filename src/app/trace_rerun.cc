@@ -237,7 +237,8 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::D
   trace.evidence.spf.reset();
   trace.evidence.dmarc.reset();
   TodaysDns today(resolver);
-  std::vector<Replayed> found = co_await dialect::replay(trace, draft, &today);
+  dialect::ScriptLog log;
+  std::vector<Replayed> found = co_await dialect::replay(trace, draft, &today, &log);
   std::erase_if(found, [&](const Replayed& one) { return foreign.contains(one.recipient); });
   for (const Replayed& one : found) {
     if (one.change == Change::undecidable) {
@@ -253,6 +254,7 @@ Task<admin::TraceRerunResult> decide_again(policy::Trace trace, const dialect::D
   result.now = row_now(result.then, found);
   result.changes = changes.take();
   result.cannot_tell = cannot_tell.take();
+  result.script_log = log.lines();
   co_return result;
 }
 

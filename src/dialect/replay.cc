@@ -54,8 +54,8 @@ Answer answer_of(const Decision& decision, bool discarded) {
 /// One transaction under the draft.
 class Replay {
  public:
-  Replay(const policy::Trace& trace, const Draft& draft, dns::Resolver* live)
-      : trace_(trace), draft_(draft), gatherer_(draft.authentication, live) {}
+  Replay(const policy::Trace& trace, const Draft& draft, dns::Resolver* live, ScriptLog* log)
+      : trace_(trace), draft_(draft), gatherer_(draft.authentication, live, log) {}
 
   Task<std::vector<Replayed>> run() {
     for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
@@ -121,6 +121,16 @@ class Replay {
     }
     evidence.recipients.clear();
     return evidence;
+  }
+
+  /// What a decision is made from again: where one is recorded, what scripts were told at it.
+  static Decision as_recorded(Stage stage, const Decision* recorded) {
+    Decision at{.stage = stage};
+    if (recorded == nullptr) return at;
+    at.script = recorded->script;
+    at.before_tls = recorded->before_tls;
+    at.rate_tokens = recorded->rate_tokens;
+    return at;
   }
 
   Task<Made> decide(Stage stage, Evidence evidence) {
@@ -213,8 +223,7 @@ class Replay {
     }
     Made made{.answer = let_through, .lack = {}, .candidate = {}, .discard = discard_};
     if (speaks) {
-      Decision at{.stage = stage};
-      Made decided = co_await settle(stage, evidence_at(at));
+      Made decided = co_await settle(stage, evidence_at(as_recorded(stage, recorded)));
       made = std::move(decided);
     }
     if (made.lack) {
@@ -281,8 +290,7 @@ class Replay {
     }
     const Decision* recorded = recorded_at(Stage::message);
     if (recorded == nullptr && !draft_.engine.speaks_at(Stage::message)) co_return;
-    const Decision at{.stage = Stage::message};
-    Made made = co_await settle(Stage::message, evidence_at(at));
+    Made made = co_await settle(Stage::message, evidence_at(as_recorded(Stage::message, recorded)));
     if (made.lack) {
       undecided(Stage::message, {}, *made.lack);
       co_return;
@@ -303,9 +311,28 @@ class Replay {
 
 }  // namespace
 
+void ScriptLog::add(std::string_view level, std::string_view place, std::string_view text) {
+  std::string line(level);
+  line += ' ';
+  if (!place.empty()) line += std::string(place) + ": ";
+  line = printable(line + std::string(text.substr(0, text.find('\n'))), longest);  // no traceback
+  if (lines_.size() < most || lines_.contains(line)) {
+    if (!lines_.insert(std::move(line)).second) ++left_out_;
+  } else {
+    ++left_out_;
+  }
+}
+
+void ScriptLog::add(const ScriptLog& other) {
+  left_out_ += other.left_out_;
+  for (const std::string& line : other.lines_) {
+    if (lines_.size() >= most || !lines_.insert(line).second) ++left_out_;
+  }
+}
+
 Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
-                                   dns::Resolver* live) {
-  Replay transaction(trace, draft, live);
+                                   dns::Resolver* live, ScriptLog* log) {
+  Replay transaction(trace, draft, live, log);
   std::vector<Replayed> found = co_await transaction.run();
   co_return found;
 }

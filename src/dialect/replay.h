@@ -1,7 +1,9 @@
 // Recorded traffic under a draft: what another engine would have answered, from the record alone.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,14 +55,34 @@ struct Replayed {
   Lack lack;                                                       ///< of Change::undecidable
 };
 
-/// `live` is asked for DNS answers that the trace does not hold; null: nobody is.
+/// What scripts write to their log while recorded decisions are made again: each line once, and not
+/// without end. It belongs to the result; the log of the gateway is about what happens now.
+class ScriptLog {
+ public:
+  static constexpr std::size_t most = 100;
+  static constexpr std::size_t longest = 500;  ///< octets of a line
+
+  void add(std::string_view level, std::string_view place, std::string_view text);
+  void add(const ScriptLog& other);
+  /// "error policy.lua:3: text", the same whatever the order they came in.
+  std::vector<std::string> lines() const { return {lines_.begin(), lines_.end()}; }
+  /// Lines beyond those kept, repetitions of them included.
+  std::uint64_t left_out() const { return left_out_; }
+
+ private:
+  std::set<std::string> lines_;
+  std::uint64_t left_out_ = 0;
+};
+
+/// `live` is asked for DNS answers that the trace does not hold; null: nobody is. `log`: what
+/// scripts write; null: it is dropped.
 ///
 /// Decides a recorded transaction again. A command that the draft newly refuses ends what hangs on
 /// it: nothing after it is reported. Where the draft would have let the client go on and the record
 /// ends, one undecidable entry stands for what never came. Shadow layers of the draft change
 /// nothing. Policies of webhooks are those the trace was read with.
 Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
-                                   dns::Resolver* live = nullptr);
+                                   dns::Resolver* live = nullptr, ScriptLog* log = nullptr);
 
 /// Like definition_source() for many traces: `text` is asked once for each policy, and engines,
 /// which no draft needs, are not asked for at all. Not for several threads at a time.

@@ -1,6 +1,7 @@
 // Evidence for a decision that is made again (replay.cc).
 #pragma once
 
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,8 +25,8 @@ struct LacksEvidence : std::runtime_error {
 /// it could not answer.
 class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
  public:
-  ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live)
-      : options_(options), live_(live) {}
+  ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live, ScriptLog* log)
+      : options_(options), live_(live), log_(log) {}
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
     if (policy::has(needs, policy::Need::rate_tokens)) lack({"how full a rate limit was", {}});
@@ -58,18 +59,29 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
     return std::nullopt;
   }
 
-  void forget() { lacks_.clear(); }
+  void script_wrote(std::string_view level, std::string_view place,
+                    std::string_view text) override {
+    if (log_ != nullptr && level != "debug" && level != "info") log_->add(level, place, text);
+  }
+  void script_lacked(std::string_view layer) override { scripts_.insert(std::string(layer)); }
+
+  void forget() {
+    lacks_.clear();
+    scripts_.clear();
+  }
 
   /// What kept an enforced layer from deciding.
   std::optional<Lack> lack_of(const policy::Decision& decision) const {
     for (const policy::Step& step : decision.steps) {
-      if (!step.enforced || !step.verdict.refuses()) continue;
+      if (!step.enforced) continue;
+      // What a host function would have told a script that asked otherwise than the recorded one:
+      // a script that caught the error has decided something, but not what it would have.
+      if (scripts_.contains(step.layer)) {
+        return Lack{"what a script was told", std::string(step.check)};
+      }
+      if (!step.verdict.refuses()) continue;
       for (const Lack& one : lacks_) {
         if (step.verdict.detail.find(LacksEvidence(one).what()) != std::string::npos) return one;
-      }
-      // What a host function would have told a script that asked otherwise than the recorded one.
-      if (step.verdict.detail.find("the record has ") != std::string::npos) {
-        return Lack{"what a script was told", std::string(step.check)};
       }
     }
     return std::nullopt;
@@ -97,7 +109,9 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
 
   const policy::AuthenticationOptions& options_;
   dns::Resolver* live_;
+  ScriptLog* log_;
   std::vector<Lack> lacks_;
+  std::set<std::string, std::less<>> scripts_;  ///< layers whose scripts lacked something
 };
 
 }  // namespace postern::dialect

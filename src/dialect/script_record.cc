@@ -70,6 +70,29 @@ Task<Result<void>> NoWorld::blocking(std::function<void()>) {
   co_return fail(Fault::temporary, "not in the record");
 }
 
+namespace {
+NoWorld nobody;
+}
+
+Task<Result<script::HttpAnswer>> CallWorld::http(script::HttpQuestion question,
+                                                 script::Clock::time_point deadline) {
+  if (offline_) return nobody.http(std::move(question), deadline);
+  return live_.http(std::move(question), deadline);
+}
+
+Task<Result<void>> CallWorld::blocking(std::function<void()> job) {
+  if (offline_) return nobody.blocking(std::move(job));
+  return live_.blocking(std::move(job));
+}
+
+void CallWorld::log(std::string_view level, std::string_view place, std::string_view text) {
+  if (offline_) {
+    gatherer_.script_wrote(level, place, text);
+  } else {
+    live_.log(level, place, text);
+  }
+}
+
 void run_alone(Task<void> task) {
   boost::asio::io_context loop;
   boost::asio::co_spawn(loop, std::move(task), boost::asio::detached);

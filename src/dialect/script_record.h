@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 
 #include "base/ip.h"
+#include "policy/layer.h"
 #include "script/call.h"
 #include "script/world.h"
 
@@ -32,6 +33,25 @@ class NoWorld final : public script::World {
                                         script::Clock::time_point deadline) override;
   Task<Result<void>> blocking(std::function<void()> job) override;
   void log(std::string_view, std::string_view, std::string_view) override {}
+};
+
+/// The world of one call of a script. While a recorded decision is made again nobody is asked
+/// anything, and what the script writes goes to the gatherer instead of the log.
+class CallWorld final : public script::World {
+ public:
+  /// All outlive it.
+  CallWorld(script::World& live, const policy::Evidence& evidence, policy::Gatherer& gatherer)
+      : live_(live), gatherer_(gatherer), offline_(evidence.offline) {}
+
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
+                                        script::Clock::time_point deadline) override;
+  Task<Result<void>> blocking(std::function<void()> job) override;
+  void log(std::string_view level, std::string_view place, std::string_view text) override;
+
+ private:
+  script::World& live_;
+  policy::Gatherer& gatherer_;
+  const bool offline_;
 };
 
 /// Runs a task to its end on a loop of its own: of scripts that load where none runs.

@@ -52,6 +52,10 @@ std::optional<std::string_view> Gatherer::message() { return std::nullopt; }
 
 bool Gatherer::is_ours(const mail::Mailbox&) { return false; }
 
+void Gatherer::script_wrote(std::string_view, std::string_view, std::string_view) {}
+
+void Gatherer::script_lacked(std::string_view) {}
+
 Need missing(Need needs, const Evidence& evidence) {
   Need result = Need::none;
   if (has(needs, Need::rate_tokens) && !evidence.rate_tokens && rate_matters(evidence)) {

@@ -30,6 +30,12 @@ class Gatherer {
   virtual bool is_ours(const mail::Mailbox& address);
   /// Asks another program; the answer is added to evidence.consulted.
   virtual Task<void> consult(Consultation question, Evidence& evidence);
+  /// In evidence that is offline: a line that a script writes to its log. Here it is dropped, since
+  /// a decision that is made again is nothing that happens now.
+  virtual void script_wrote(std::string_view level, std::string_view place, std::string_view text);
+  /// In evidence that is offline: a script of `layer` asked for what the record does not have,
+  /// whatever it made of the error.
+  virtual void script_lacked(std::string_view layer);
 };
 
 /// Which items of `needs` are missing in `evidence`.

@@ -109,7 +109,7 @@ bool Call::has_fact(std::string_view function) const {
 
 json::array Call::next_answer(std::string_view function) {
   if (answers_->at >= answers_->told.size()) {
-    ran_out_ = true;
+    ran_out_ = lacked_ = true;
     throw std::runtime_error("the record has no answer of " + std::string(function));
   }
   return next_recorded(*answers_, function);
@@ -122,6 +122,7 @@ json::array Call::next_recorded(Recorded& recorded, std::string_view function) {
     recorded.times = 0;
   }
   if (function != "memoized" && told.function != function) {
+    lacked_ = true;
     throw std::runtime_error("the record has an answer of " + told.function + ", not of " +
                              std::string(function));
   }

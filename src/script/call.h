@@ -106,6 +106,9 @@ class Call {
   const std::string* recorded_stop() const { return recorded_stop_ ? &*recorded_stop_ : nullptr; }
   /// It asked for more than the record has.
   bool ran_out() const { return ran_out_; }
+  /// It asked for more than the record has, or for something else, and the recorded call was not
+  /// stopped there.
+  bool lacked() const { return lacked_ && recorded_stop() == nullptr; }
   /// While the script loads: of what it is told only facts are kept, and answered from a list as
   /// long as it asks for the same ones.
   void record_facts() { facts_ = Facts::kept; }
@@ -193,6 +196,7 @@ class Call {
   Rethrow rethrow_ = nullptr;
   std::optional<std::string> recorded_stop_;
   bool ran_out_ = false;
+  bool lacked_ = false;
   std::optional<std::uint64_t> random_;
   std::vector<std::function<void()>> at_end_;
 };

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "dialect/kumo/refusal.h"
+#include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
 
@@ -34,9 +35,11 @@ Verdict refusal_of(policy::Stage stage, const Refusal& refusal) {
 
 std::string shown(std::string_view text) { return '"' + printable(text, 100) + '"'; }
 
-void log_trouble(const Policy& policy, std::string_view event, const script::Raised& raised) {
-  policy.world().log("error", policy.place_of(event),
-                     fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
+void log_trouble(const Policy& policy, const Context& context, std::string_view event,
+                 const script::Raised& raised) {
+  CallWorld(policy.world(), context.evidence, context.gatherer)
+      .log("error", policy.place_of(event),
+           fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
 }
 
 Task<Verdict> ask(const Policy& policy, Question question, Context& context,
@@ -52,7 +55,7 @@ Task<Verdict> ask(const Policy& policy, Question question, Context& context,
     if (refusal != nullptr) {
       verdict = refusal_of(question.stage, *refusal);
     } else {
-      log_trouble(policy, question.event, *ran.raised);
+      log_trouble(policy, context, question.event, *ran.raised);
       verdict = trouble_at(question.stage, ran.raised->message);
     }
   }

@@ -25,7 +25,8 @@ Task<policy::Verdict> ask(const Policy& policy, Question question, Context& cont
                           std::vector<policy::Step>& steps);
 
 /// Writes a hook's failure to the log.
-void log_trouble(const Policy& policy, std::string_view event, const script::Raised& raised);
+void log_trouble(const Policy& policy, const Context& context, std::string_view event,
+                 const script::Raised& raised);
 /// A text as arguments are shown: `"scott"`, shortened, printable.
 std::string shown(std::string_view text);
 

@@ -220,7 +220,8 @@ const ListenerFacts* Policy::listener(std::string_view name) const {
 
 Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, State::Read results,
                               Context& context, Recorded recorded) const {
-  Call call(world_, options_.limits, &context);
+  CallWorld world(world_, context.evidence, context.gatherer);
+  Call call(world, options_.limits, &context);
   if (recorded == Recorded::yes) call.record();
   Ran ran = co_await run(event, std::move(arguments), std::move(results), context, call);
   co_return ran;
@@ -229,7 +230,8 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
 Task<Policy::Ran> Policy::judge_login(State::Push arguments, State::Read results, Context& context,
                                       Login& login) const {
   const policy::AuthAttempt& attempt = login.attempt;
-  Call call(world_, options_.limits, &context);
+  CallWorld world(world_, context.evidence, context.gatherer);
+  Call call(world, options_.limits, &context);
   call.judge_login({.names = {attempt.authn_id, attempt.authz_id},
                     .program = program_text_,
                     .counting = "execute"});
@@ -262,6 +264,7 @@ Task<Policy::Ran> Policy::run(std::string_view event, State::Push arguments, Sta
   ran.spent = call.spent();
   if (offline) {
     end_as_recorded(call, ran.raised);
+    if (call.lacked()) context.gatherer.script_lacked("lua");
   } else if (call.records()) {
     if (ran.raised && ran.raised->stopped != script::Stopped::no) {
       call.tell_stop(ran.raised->message);

@@ -80,7 +80,7 @@ class Rewriter final : public policy::ReplyRewriter {
     const Policy::Ran ran =
         co_await policy.run(events::rewrite, arguments, results, context, Policy::Recorded::no);
     if (!ran.raised) co_return said;
-    log_trouble(policy, events::rewrite, *ran.raised);
+    log_trouble(policy, context, events::rewrite, *ran.raised);
     co_return reply;
   }
 

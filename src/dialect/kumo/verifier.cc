@@ -128,7 +128,7 @@ AuthAnswer answer_of(const AuthAttempt& attempt, Returned returned) {
 }
 
 /// What an error of the handler says to the client.
-AuthAnswer answer_of(const Policy& policy, const script::Raised& raised) {
+AuthAnswer answer_of(const Policy& policy, const Context& context, const script::Raised& raised) {
   AuthAnswer answer{
       .kind = AuthAnswer::Kind::unavailable, .identity = {}, .reply = {}, .detail = raised.message};
   if (const auto* refusal = dynamic_cast<const Refusal*>(raised.thrown.get())) {
@@ -140,7 +140,7 @@ AuthAnswer answer_of(const Policy& policy, const script::Raised& raised) {
     answer.kind = AuthAnswer::Kind::refused;
     answer.detail = "no such secret";
   } else {
-    log_trouble(policy, events::auth_plain, raised);
+    log_trouble(policy, context, events::auth_plain, raised);
   }
   return answer;
 }
@@ -206,8 +206,8 @@ Task<AuthAnswer> KumoVerifier::verify(const AuthAttempt& attempt, policy::Eviden
                            ": the handler returned nothing, which refuses the login; it has to "
                            "return true, false or AuthInfo");
   }
-  AuthAnswer answer =
-      ran.raised ? answer_of(policy, *ran.raised) : answer_of(attempt, std::move(returned));
+  AuthAnswer answer = ran.raised ? answer_of(policy, context, *ran.raised)
+                                 : answer_of(attempt, std::move(returned));
   using Kind = policy::Verdict::Kind;
   const std::string words =
       "(" + shown(authz) + ", " + shown(attempt.authn_id) + ", password): " + answer.detail;

@@ -111,8 +111,11 @@ bool Policy::receives_at(const IpAddress& address, std::uint16_t port) const {
 }
 
 Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) const {
-  script::Call call(*placed_, options_.limits.call, &context);
   policy::Evidence& evidence = context.evidence;
+  CallWorld world(world_, evidence, context.gatherer);
+  PlacedWorld placed(world);
+  placed.follow(script_.get());
+  script::Call call(placed, options_.limits.call, &context);
   Ran ran;
   try {
     if (evidence.offline) {
@@ -126,13 +129,14 @@ Task<Policy::Ran> Policy::run(const Directive& directive, Context& context) cons
       Mistake what = std::move(done.trouble->what);
       what.message =
           std::string(to_string(directive.kind)) + " '" + directive.name + "': " + what.message;
-      if (!evidence.offline) world_.log("error", what.place(), what.message);
+      world.log("error", what.place(), what.message);
       ran.trouble = what.to_string();
     }
   } catch (const std::exception& error) {  // of a record that cannot be read
     ran.trouble = directive.place() + ": " + call.redacted(error.what());
   }
   ran.spent = call.spent();
+  if (call.lacked()) context.gatherer.script_lacked("vsl");
   if (!evidence.offline) evidence.script_record += line_of(call.told());
   co_return ran;
 }

@@ -69,7 +69,7 @@ async function download(id: string): Promise<void> {
   } catch (trouble) { announce(trouble instanceof ApiError ? trouble.message : 'The trace could not be saved.'); }
 }
 
-type Again = { same: boolean; changes: string[]; cannot_tell?: string[]; then: Schemas['TraceSummary']; now: Schemas['TraceSummary'] };
+type Again = { same: boolean; changes: string[]; cannot_tell?: string[]; script_log?: string[]; then: Schemas['TraceSummary']; now: Schemas['TraceSummary'] };
 function useAgain(id: string) {
   const state = useSignal<{ busy: boolean; result: Again | null; error: ApiError | null; turn: number }>({ busy: false, result: null, error: null, turn: 0 });
   const run = async () => {
@@ -88,12 +88,13 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
   useEffect(() => { if (turn) box.current?.querySelector<HTMLElement>('.note')?.focus(); }, [turn]);
   if (busy) return <p class="small muted" role="status">Asking today’s DNS…</p>;
   if (!result && !error) return null;
-  const unknown = result?.cannot_tell ?? [];
+  const unknown = result?.cannot_tell ?? [], written = result?.script_log ?? [];
   return <div ref={box}>{error ? <Note tone="no" tabIndex={-1} role="alert"><p>{error.status === 429 && error.retryAfter ? `Too many runs. Next in ${error.retryAfter} s.` : error.message}</p></Note>
     : <Note tone={result!.same ? 'ok' : 'wait'} tabIndex={-1}><p><strong>{result!.same ? 'The same answer today.' : 'Today the answer is another.'}</strong></p>
       {result!.same ? null : <><Told of={result!.then} word="Then" /><Told of={result!.now} word="Now" /></>}
       {result!.changes.length ? <ul>{result!.changes.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul> : null}
-      {unknown.length ? <><p class="mt">What could not be asked again:</p><ul>{unknown.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul></> : null}</Note>}</div>;
+      {unknown.length ? <><p class="mt">What could not be asked again:</p><ul>{unknown.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul></> : null}
+      {written.length ? <><p class="mt">Scripts wrote:</p><ul>{written.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul></> : null}</Note>}</div>;
 }
 
 /** Who gave the answer, as a sentence. */
