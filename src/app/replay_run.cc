@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "policy/record.h"
 
 namespace postern::app {
@@ -77,7 +78,7 @@ class Worker {
               }
               return traces.definition(id, version);
             })),
-        thread_([this] { work(); }) {}
+        thread_(named_thread("replay-work", [this] { work(); })) {}
 
   Result<ReplayTally> finish() {
     thread_.join();

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/thread.h"
 #include "net/connection_shelf.h"
 
 namespace postern::net {
@@ -97,7 +98,7 @@ class Watch {
   Watch(LDAP* handle, Clock::time_point deadline)
       : handle_(handle), callbacks_{.lc_add = opened, .lc_del = closed, .lc_arg = this} {
     ldap_set_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);
-    thread_ = std::thread([this, deadline] { guard(deadline); });
+    thread_ = named_thread("ldap-deadline", [this, deadline] { guard(deadline); });
   }
   ~Watch() {
     ldap_get_option(handle_, LDAP_OPT_CONNECT_CB, &callbacks_);  // takes it away

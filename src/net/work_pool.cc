@@ -13,6 +13,8 @@
 #include <boost/asio/prefer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/thread.h"
+
 namespace postern::net {
 
 struct WorkPool::State {
@@ -57,16 +59,19 @@ struct WorkPool::State {
   }
 };
 
-WorkPool::WorkPool(std::size_t threads, std::size_t queue) : state_(std::make_unique<State>()) {
+WorkPool::WorkPool(std::size_t threads, std::size_t queue, const std::string& name)
+    : state_(std::make_unique<State>()) {
   state_->limit = queue;
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) {
-    state_->threads.emplace_back([state = state_.get()] { state->serve(); });
+    std::string own = threads > 1 ? name + "-" + std::to_string(i) : name;
+    state_->threads.push_back(
+        named_thread(std::move(own), [state = state_.get()] { state->serve(); }));
   }
 }
 
 WorkPool::~WorkPool() { stop(); }
 
-void WorkPool::stop() {
+void WorkPool::refuse() {
   std::deque<State::Job> refused;
   {
     const std::lock_guard lock(state_->mutex);
@@ -74,9 +79,13 @@ void WorkPool::stop() {
     refused.swap(state_->queue);
   }
   state_->wake.notify_all();
+  for (State::Job& job : refused) job.done(false);
+}
+
+void WorkPool::stop() {
+  refuse();
   for (std::thread& thread : state_->threads) thread.join();
   state_->threads.clear();
-  for (State::Job& job : refused) job.done(false);
 }
 
 std::size_t WorkPool::waiting() const {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -19,8 +20,9 @@ namespace postern::net {
 /// whose coroutines wait on it.
 class WorkPool {
  public:
-  /// At least one thread; at most `queue` jobs wait while all threads are busy.
-  WorkPool(std::size_t threads, std::size_t queue);
+  /// At least one thread; at most `queue` jobs wait while all threads are busy. The threads have
+  /// this name, with a number where there are several.
+  WorkPool(std::size_t threads, std::size_t queue, const std::string& name = "work");
   ~WorkPool();
   WorkPool(const WorkPool&) = delete;
   WorkPool& operator=(const WorkPool&) = delete;
@@ -31,7 +33,10 @@ class WorkPool {
   template <class F>
   Task<Result<std::invoke_result_t<F>>> run(F work);
 
-  /// Jobs in hand are finished; waiting ones fail with Fault::temporary. Idempotent.
+  /// From now on jobs are refused, and those that wait are. Does not wait for jobs in hand. May be
+  /// called again.
+  void refuse();
+  /// Likewise, and waits for the jobs in hand.
   void stop();
   std::size_t waiting() const;
 

@@ -5,15 +5,20 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include "base/thread.h"
 
 namespace postern::spool {
 
 class Workers {
  public:
   explicit Workers(unsigned threads) {
-    for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { run(); });
+    for (unsigned i = 0; i < threads; ++i) {
+      threads_.push_back(named_thread("spool-file-" + std::to_string(i), [this] { run(); }));
+    }
   }
   ~Workers() { stop(); }
 

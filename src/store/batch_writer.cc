@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/thread.h"
+
 namespace postern::store {
 
 BatchWriter::BatchWriter(Database& database, const BatchWriterOptions& options)
-    : database_(database), options_(options), thread_([this] { run(); }) {}
+    : database_(database),
+      options_(options),
+      thread_(named_thread(options.thread, [this] { run(); })) {}
 
 BatchWriter::~BatchWriter() {
   {

@@ -24,7 +24,8 @@ struct BatchWriterOptions {
   std::size_t capacity = 8192;  ///< jobs waiting; beyond it post() refuses
   std::size_t batch = 512;      ///< jobs a transaction at most
   std::chrono::milliseconds interval{
-      200};  ///< a job is committed this long after its post at latest
+      200};                            ///< a job is committed this long after its post at latest
+  std::string thread = "store-write";  ///< its name
 };
 
 /// Owns the thread, not the database; nobody else uses that Database object meanwhile (readers open

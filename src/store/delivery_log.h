@@ -101,7 +101,7 @@ struct DeliveryLogOptions {
   std::chrono::hours retention{30 * 24};
   std::uint64_t inbox_size = 200;         ///< messages kept for each webhook
   std::uint64_t inbox_octets = 64 << 20;  ///< and octets of payload; the newest is always kept
-  BatchWriterOptions writer;
+  BatchWriterOptions writer{.thread = "delivery-log"};
 };
 
 class DeliveryLog {

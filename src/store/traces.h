@@ -21,7 +21,7 @@ namespace postern::store {
 struct TraceOptions {
   std::chrono::seconds keep{std::chrono::hours(24 * 30)};
   std::uint64_t max_size = 1ull << 30;  ///< octets of the database file, its free pages aside
-  BatchWriterOptions batch;
+  BatchWriterOptions batch{.thread = "traces"};
 };
 
 /// A trace as lists show it.

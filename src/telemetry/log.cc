@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include "base/thread.h"
 #include "telemetry/log_fold.h"
 #include "telemetry/log_record.h"
 #include "telemetry/metrics.h"
@@ -104,7 +105,7 @@ struct Logger::State {
       journal = connect_journal(output.journal_socket);
       if (journal < 0) format = LogFormat::json;
     }
-    thread = std::thread([this] { run(); });
+    thread = named_thread("log", [this] { run(); });
   }
 
   ~State() {
@@ -136,9 +137,8 @@ struct Logger::State {
         // Under load a wake-up for each line costs more than the line: what comes within a few
         // milliseconds is written at once.
         if (!queue.empty()) {
-          work.wait_for(lock, gathering, [&] {
-            return stopping || hurried || queue.size() >= output.queue / 4;
-          });
+          work.wait_for(lock, gathering,
+                        [&] { return stopping || hurried || queue.size() >= output.queue / 4; });
         }
         hurried = false;
         batch.swap(queue);
