@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+#include "net/event_loop.h"
 #include "net/stream.h"
 #include "telemetry/log.h"
 
@@ -25,6 +27,9 @@ namespace {
 constexpr std::chrono::milliseconds sweep_interval{250};
 constexpr std::chrono::milliseconds accept_pause{100};
 constexpr int backlog = 1024;
+constexpr std::chrono::milliseconds look_again{10};
+/// Sessions that were cut say 421 and end; those that wait for others do not.
+constexpr std::chrono::milliseconds last_words{500};
 /// Connections after which a quiet moment is used to give memory back.
 constexpr std::uint64_t trim_after = 512;
 constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes are over
@@ -32,7 +37,7 @@ constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes a
 }  // namespace
 
 struct Server::Worker {
-  asio::io_context context{1};
+  net::EventLoop context;
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   Loop loop{.context = context, .deadlines = {}};
   std::vector<std::shared_ptr<tcp::acceptor>> acceptors;
@@ -55,8 +60,13 @@ void Server::halt() {
   }
 }
 
+void Server::clear() {
+  for (const auto& worker : workers_) worker->context.clear();
+}
+
 Server::~Server() {
   halt();
+  clear();
   if (spare_descriptor_ >= 0) ::close(spare_descriptor_);
 }
 
@@ -205,14 +215,15 @@ Task<void> Server::sweep(Worker& worker) {
 }
 
 void Server::start() {
+  std::size_t number = 0;
   for (const auto& worker : workers_) {
     asio::co_spawn(worker->context, sweep(*worker), asio::detached);
-    worker->thread = std::thread([loop = worker.get()] { loop->context.run(); });
+    worker->thread = named_thread("smtp-" + std::to_string(number++),
+                                  [loop = worker.get()] { loop->context.run(); });
   }
 }
 
-std::size_t Server::drain(std::chrono::milliseconds limit) {
-  const auto until = std::chrono::steady_clock::now() + limit;
+void Server::close() {
   for (const auto& worker : workers_) {
     asio::post(worker->context, [loop = worker.get()] {
       for (const auto& acceptor : loop->acceptors) acceptor->close();
@@ -220,15 +231,23 @@ std::size_t Server::drain(std::chrono::milliseconds limit) {
       loop->loop.deadlines.cancel_idle();
     });
   }
-  while (sessions_.load() > 0 && std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+}
+
+void Server::wait_until(std::chrono::steady_clock::time_point end) const {
+  while (sessions_.load() > 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(look_again);
   }
+}
+
+std::size_t Server::drain(std::chrono::milliseconds limit) {
+  close();
+  wait_until(std::chrono::steady_clock::now() + limit);
   const std::size_t cut = sessions_.load();
   if (cut > 0) {
     for (const auto& worker : workers_) {
       asio::post(worker->context, [loop = worker.get()] { loop->loop.deadlines.cancel_all(); });
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    wait_until(std::chrono::steady_clock::now() + last_words);
   }
   return cut;
 }

@@ -37,11 +37,15 @@ class Server {
   void replace_settings(std::size_t index, std::shared_ptr<const ListenerSettings> settings);
 
   void start();
-  /// Accepts nothing more, tells idle sessions 421 and waits until the rest are done, `limit` at
-  /// most; then cuts them. Returns how many were cut.
+  /// Accepts nothing more and tells idle sessions 421.
+  void close();
+  /// close(), and waits until the rest are done, `limit` at most; then cuts them. Returns how many
+  /// were cut.
   std::size_t drain(std::chrono::milliseconds limit);
-  /// Stops the event loops and ends their threads; sessions stay as they are until the Server goes.
+  /// Stops the event loops and ends their threads; sessions stay as they are until clear().
   void halt();
+  /// Destroys the sessions that are left; nobody completes anything on the loops any more.
+  void clear();
   /// Sessions open now.
   std::size_t sessions() const { return sessions_.load(); }
   boost::asio::io_context& loop(std::size_t index);
@@ -62,6 +66,8 @@ class Server {
   Task<void> serve(Worker& worker, std::size_t listener, std::unique_ptr<Connection> connection);
   std::shared_ptr<const ListenerSettings> settings(std::size_t listener,
                                                    const boost::asio::ip::tcp::socket& socket);
+  /// Until there is no session, or `end`.
+  void wait_until(std::chrono::steady_clock::time_point end) const;
   void return_memory();
   void out_of_descriptors(boost::asio::ip::tcp::acceptor& acceptor);
   Result<std::shared_ptr<boost::asio::ip::tcp::acceptor>> open(Worker& worker, const Address& at);

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/thread.h"
+
 namespace postern::spool {
 namespace {
 
@@ -12,24 +14,31 @@ constexpr std::chrono::milliseconds gather_within{2};
 }  // namespace
 
 GroupCommit::GroupCommit(store::Database& database)
-    : database_(database), thread_([this] { run(); }) {}
+    : database_(database), thread_(named_thread("spool-write", [this] { run(); })) {}
 
-GroupCommit::~GroupCommit() {
+GroupCommit::~GroupCommit() { stop(); }
+
+void GroupCommit::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
   work_.notify_one();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void GroupCommit::submit(Write write, Done done) {
   bool wake = false;
+  bool refused = false;
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back({std::move(write), std::move(done), {}});
-    wake = queue_.size() == 1;
+    refused = stopping_;
+    if (!refused) {
+      queue_.push_back({std::move(write), std::move(done), {}});
+      wake = queue_.size() == 1;
+    }
   }
+  if (refused) return done(fail(Fault::temporary, "the spool is closed; try again later"));
   if (wake) work_.notify_one();
 }
 

@@ -36,7 +36,10 @@ class GroupCommit {
   GroupCommit(const GroupCommit&) = delete;
   GroupCommit& operator=(const GroupCommit&) = delete;
 
+  /// After stop() it is refused at once, on the caller's thread.
   void submit(Write write, Done done);
+  /// Writes what was submitted, then ends the thread. May be called again.
+  void stop();
 
   /// From now on every job fails with this: a disk that failed to keep one promise is not asked for
   /// another until the spool is opened anew, when SQLite reads what is really there. The first one

@@ -43,11 +43,21 @@ SqliteSpool::SqliteSpool(const SqliteSpoolOptions& options)
     : options_(options), files_(options.directory + "/bodies") {}
 
 SqliteSpool::~SqliteSpool() {
+  stop();
+  writer_.reset();
+  if (lock_ >= 0) ::close(lock_);
+}
+
+void SqliteSpool::stop() {
   // First the files, whose ends are rows to write; then the writer, which removes the last files
   // itself.
   if (workers_) workers_->stop();
-  writer_.reset();
-  if (lock_ >= 0) ::close(lock_);
+  if (writer_) writer_->stop();
+}
+
+void SqliteSpool::stop_verifying() {
+  no_verifying_ = true;
+  asking_->interrupt();
 }
 
 Result<std::unique_ptr<SqliteSpool>> SqliteSpool::open(const SqliteSpoolOptions& options) {

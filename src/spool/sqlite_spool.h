@@ -42,8 +42,13 @@ class SqliteSpool final : public Spool {
   /// without their file as damaged. Reads no other message: the time does not depend on how many
   /// wait, only on how many have files.
   static Result<std::unique_ptr<SqliteSpool>> open(const SqliteSpoolOptions& options);
-  /// Waits for what was put or settled.
   ~SqliteSpool() override;
+
+  /// A verification that runs ends with Fault::temporary, and so does every later one.
+  void stop_verifying();
+  /// Waits for what was put or settled; everything after it is refused with Fault::temporary.
+  /// Reading goes on. May be called again.
+  void stop();
 
   Result<void> ready(std::uint64_t octets) const override;
   void put(Envelope envelope, Body body, Done<MessageId> done) override;
@@ -96,6 +101,7 @@ class SqliteSpool final : public Spool {
   std::mutex asking_mutex_;  ///< guards `asking_`
   /// For people's questions, which may take long: deliveries do not wait for their answers.
   std::unique_ptr<store::Database> asking_;
+  std::atomic<bool> no_verifying_{false};
   std::atomic<std::uint64_t> waiting_{0};
   std::atomic<std::uint64_t> waiting_octets_{0};
   std::atomic<std::uint64_t> orphans_{0};

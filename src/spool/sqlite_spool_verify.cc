@@ -11,6 +11,10 @@ void add(Verification& found, const MessageId& message, std::string what) {
   if (found.findings.size() < max_findings) found.findings.push_back({message, std::move(what)});
 }
 
+tl::unexpected<Error> interrupted() {
+  return fail(Fault::temporary, "the gateway is stopping; verify again when it has started");
+}
+
 }  // namespace
 
 void SqliteSpool::verify_message(const Message& message, Verification& found) {
@@ -61,15 +65,21 @@ Result<Verification> SqliteSpool::verify() {
   MessageId before;
   while (true) {
     const Result<std::vector<Message>> messages = list({}, before, page);
+    if (!messages && no_verifying_) return interrupted();
     if (!messages) return tl::unexpected(messages.error());
-    for (const Message& message : *messages) verify_message(message, found);
+    for (const Message& message : *messages) {
+      if (no_verifying_) return interrupted();
+      verify_message(message, found);
+    }
     if (messages->size() < page) break;
     before = messages->back().id;
   }
   if (const Result<void> sound = verify_database(found); !sound) {
+    if (no_verifying_) return interrupted();
     return tl::unexpected(sound.error());
   }
   if (const Result<void> counted = verify_files(found); !counted) {
+    if (no_verifying_) return interrupted();
     return tl::unexpected(counted.error());
   }
   return found;

@@ -178,6 +178,8 @@ Database::~Database() {
   sqlite3_close_v2(handle_);
 }
 
+void Database::interrupt() { sqlite3_interrupt(handle_); }
+
 Result<void> Database::script(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return tl::unexpected(error(code));

@@ -194,6 +194,9 @@ class Database {
     return found->value_or(0);
   }
 
+  /// Ends the statement that runs, with an error. From any thread.
+  void interrupt();
+
   /// The first error since the open transaction began: what its commit will say.
   const std::optional<Error>& transaction_error() const { return broken_; }
   /// Transactions that came to nothing. While it stays the same, what was written is there.
