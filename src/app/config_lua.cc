@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "app/listener_certificate.h"
+#include "app/reaper.h"
 #include "app/room_options.h"
 #include "app/script_runtime.h"
 #include "base/text.h"
@@ -187,7 +188,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     diagnostics.add(std::move(diagnostic));
     return;
   }
-  lua.loaded = std::move(*loaded);
+  lua.loaded = reaped(std::move(*loaded));
   for (const std::string& warning : lua.loaded->warnings()) {
     lines.push_back({"warning", "", warning});
   }

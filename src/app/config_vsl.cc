@@ -8,6 +8,7 @@
 
 #include "app/config.h"
 #include "app/input_file.h"
+#include "app/reaper.h"
 #include "app/room_options.h"
 #include "app/script_runtime.h"
 #include "base/text.h"
@@ -196,7 +197,7 @@ void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnosti
     }
     return;
   }
-  given.loaded = std::move(*loaded);
+  given.loaded = reaped(std::move(*loaded));
   warn(config, positions, diagnostics);
   for (const vsl::Mistake& warning : given.loaded->warnings()) {
     Diagnostic diagnostic = diagnostic_of(warning, folder);

@@ -1,11 +1,13 @@
 #include "app/script_runtime.h"
 
-#include <future>
+#include <stdexcept>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "app/reaper.h"
 #include "app/signals.h"
+#include "base/thread.h"
 
 namespace postern::app {
 
@@ -15,6 +17,8 @@ namespace {
 
 constexpr std::size_t blocking_threads = 4;
 constexpr std::size_t blocking_queue = 4096;
+/// For ever: the task refers to what its caller holds. A script's budget ends it.
+constexpr std::chrono::hours no_limit{24 * 365};
 
 }  // namespace
 
@@ -28,15 +32,16 @@ Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOpt
   if (!resolver) return tl::unexpected(resolver.error());
   runtime->name_servers_ = std::move(*resolver);
   runtime->resolver_ = std::make_unique<dns::CachingResolver>(*runtime->name_servers_);
-  runtime->pool_ = std::make_unique<net::WorkPool>(blocking_threads, blocking_queue);
+  runtime->pool_ = std::make_unique<net::WorkPool>(blocking_threads, blocking_queue, "script-work");
   runtime->inner_ = std::make_unique<ScriptWorld>(*runtime->resolver_, *runtime->pool_,
                                                   ScriptWorld::Options{.ca_file = ca_file});
-  runtime->thread_ = std::thread([raw = runtime.get()] { raw->loop_.run(); });
-  return runtime;
+  runtime->thread_ = named_thread("script", [raw = runtime.get()] { raw->loop_.run(); });
+  return reaped(std::move(runtime));
 }
 
 ScriptRuntime::~ScriptRuntime() {
   stop();
+  clear();
   name_servers_.reset();
 }
 
@@ -46,16 +51,18 @@ void ScriptRuntime::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+namespace {
+
+Task<Result<void>> to_the_end(Task<void> task) {
+  co_await std::move(task);
+  co_return Result<void>();
+}
+
+}  // namespace
+
 void ScriptRuntime::run(Task<void> task) {
-  std::promise<void> done;
-  asio::co_spawn(loop_, std::move(task), [&done](std::exception_ptr error) {
-    if (error) {
-      done.set_exception(error);
-    } else {
-      done.set_value();
-    }
-  });
-  done.get_future().get();
+  const Result<void> done = net::ask(loop_, to_the_end(std::move(task)), no_limit);
+  if (!done) throw std::runtime_error(done.error().message);
 }
 
 Task<Result<script::HttpAnswer>> ScriptRuntime::World::http(script::HttpQuestion question,

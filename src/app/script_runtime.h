@@ -13,6 +13,7 @@
 
 #include "app/script_world.h"
 #include "dns/caching_resolver.h"
+#include "net/event_loop.h"
 #include "net/unbound_resolver.h"
 
 namespace postern::app {
@@ -26,7 +27,8 @@ class ScriptRuntime {
 
   /// HTTP runs on the runtime's own loop, whoever asks.
   script::World& world() { return world_; }
-  /// Runs a task on the runtime's loop and waits for its end. Not from a task that it runs.
+  /// Runs a task on the runtime's loop and waits for its end. Not from a task that it runs. Throws
+  /// when the loop has stopped.
   void run(Task<void> task);
   /// A script's warnings and errors while it loads are handed here; null: to the log.
   struct Line {
@@ -37,6 +39,8 @@ class ScriptRuntime {
   void listen(std::vector<Line>* lines) { world_.lines = lines; }
   /// Waits for what blocks and ends the loop: before the loops that wait for its answers go.
   void stop();
+  /// Destroys what waits on the loop, and with it who waits for that.
+  void clear() { loop_.clear(); }
 
  private:
   class World final : public script::World {
@@ -55,7 +59,7 @@ class ScriptRuntime {
 
   ScriptRuntime() : work_(loop_.get_executor()), world_(*this) {}
 
-  boost::asio::io_context loop_{1};
+  net::EventLoop loop_;
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
   World world_;
   std::unique_ptr<net::UnboundResolver> name_servers_;

@@ -1,0 +1,50 @@
+#include "app/reaper.h"
+
+#include <utility>
+
+#include "app/signals.h"
+#include "base/thread.h"
+
+namespace postern::app {
+
+Reaper& Reaper::instance() {
+  static Reaper reaper;
+  return reaper;
+}
+
+void Reaper::take(std::shared_ptr<const void> held) {
+  const std::lock_guard lock(mutex_);
+  taken_.push_back(std::move(held));
+  if (!thread_.joinable()) {
+    const SignalsBlocked blocked;
+    stopping_ = false;
+    thread_ = named_thread("reaper", [this] { work(); });
+  }
+  wake_.notify_one();
+}
+
+void Reaper::finish() {
+  std::thread thread;
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    thread.swap(thread_);
+  }
+  wake_.notify_one();
+  if (thread.joinable()) thread.join();
+}
+
+void Reaper::work() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return stopping_ || !taken_.empty(); });
+    if (taken_.empty()) return;
+    std::shared_ptr<const void> held = std::move(taken_.front());
+    taken_.pop_front();
+    lock.unlock();
+    held.reset();
+    lock.lock();
+  }
+}
+
+}  // namespace postern::app
