@@ -278,6 +278,8 @@ Task<net::HttpResponse> AdminApi::handle_metrics(net::HttpRequest request) {
   co_return response;
 }
 
+void AdminApi::stop() { parts_->core.stopping = true; }
+
 Task<void> AdminApi::housekeeping() {
   try {
     Core& core = parts_->core;

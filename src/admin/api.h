@@ -91,6 +91,9 @@ class AdminApi {
   /// Housekeeping that a timer calls every few minutes: domains due for a check, expired sessions,
   /// old signing keys.
   Task<void> housekeeping();
+  /// The gateway stops: requests that wait for something to happen are answered, and those that
+  /// would begin long work are refused. From any thread.
+  void stop();
 
  private:
   struct Parts;

@@ -94,6 +94,10 @@ Refusal unavailable(std::string sentence) {
   return {503, "unavailable", std::move(sentence), {}, {{"Retry-After", "5"}}};
 }
 
+void refuse_while_stopping(const Core& core) {
+  if (core.stopping) throw unavailable("the gateway is stopping; try again when it has started");
+}
+
 Refusal busy() { return unavailable("the server is busy; try again in a moment"); }
 
 net::HttpResponse json_response(int status, const boost::json::object& body) {

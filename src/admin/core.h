@@ -1,6 +1,7 @@
 // What all endpoints share: the database off the loop, limits, keys, audit entries.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -57,6 +58,8 @@ class Core {
   Limiter signups;          ///< by address
   Limiter anonymous_calls;  ///< by address
   Limiter account_calls;    ///< by account
+  /// The gateway stops: nobody waits here for something to happen, and no long work begins.
+  std::atomic<bool> stopping{false};
 
  private:
   mutable std::mutex mutex_;
@@ -66,6 +69,8 @@ class Core {
 
 /// The server cannot do it now: 503.
 Refusal unavailable(std::string sentence);
+/// In front of work that takes long. Throws 503 while the gateway stops.
+void refuse_while_stopping(const Core& core);
 /// A password pool that is full.
 Refusal busy();
 

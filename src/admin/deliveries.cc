@@ -252,7 +252,7 @@ Task<std::string> Deliveries::dead_letter_of(const store::LogRecord& record) {
 Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-  while (core_.deps.delivery_log.inbox_sequence() <= sequence &&
+  while (core_.deps.delivery_log.inbox_sequence() <= sequence && !core_.stopping &&
          std::chrono::steady_clock::now() < end) {
     timer.expires_after(inbox_poll);
     boost::system::error_code ignored;
@@ -285,7 +285,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
     messages = co_await core_.disk(std::move(read));
     const auto left =
         std::chrono::ceil<std::chrono::seconds>(end - std::chrono::steady_clock::now());
-    if (!messages.rows.empty() || left.count() <= 0) break;
+    if (!messages.rows.empty() || left.count() <= 0 || core_.stopping) break;
     co_await wait_for_inbox(seen, left);  // the message may be for another webhook: look again
   }
   co_return paged(list_of(messages.rows, message_json), query, messages.total);

@@ -152,8 +152,10 @@ Task<ReplayRequest> Replays::read(Call& call) {
 
 Task<net::HttpResponse> Replays::start(Call& call) {
   Replayer& replays = replayer();
+  refuse_while_stopping(core_);
   ReplayRequest request = co_await read(call);
   const Result<std::string> id = replays.start(std::move(request));
+  if (!id && id.error().fault == Fault::temporary) throw unavailable(id.error().message);
   if (!id) throw conflict("replay_running", id.error().message);
   net::HttpResponse response =
       json_response(202, to_json(replays.state(*id).value_or(ReplayState{}), false));

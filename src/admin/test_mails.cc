@@ -75,6 +75,7 @@ Task<net::HttpResponse> TestMails::send(Call& call) {
   TestMailRequest request = read_request(call);
   if (core_.deps.test_mail == nullptr)
     throw unavailable("test mails are not available on this server");
+  refuse_while_stopping(core_);
   const Turn turn(*this, call.caller.account_id);
   if (const auto wait = sent_.take(call.caller.account_id)) throw rate_limited(*wait);
   const Result<TestMailResult> sent = co_await core_.deps.test_mail->send(std::move(request));

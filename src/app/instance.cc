@@ -12,6 +12,7 @@
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/version.h"
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
@@ -62,11 +63,9 @@ Instance::Instance(const Config& config)
       data_dir_(config.server.data_dir.string()),
       deciding_(config),
       engine_(std::make_shared<policy::CurrentEngine>()),
-      lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue)),
+      lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue, "table")),
       tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)),
       scripts_{config.lua.runtime, config.vsl.runtime} {}
-
-Instance::~Instance() { stop(std::chrono::milliseconds(0)); }
 
 tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
     const Config& config, TestRecipients test_recipients) {
@@ -81,7 +80,7 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
   }
   instance->outbound_->start();
   instance->server_->start();
-  instance->api_thread_ = std::thread([raw = instance.get()] { raw->run_api_loop(); });
+  instance->api_thread_ = named_thread("api", [raw = instance.get()] { raw->run_api_loop(); });
   return instance;
 }
 
@@ -166,15 +165,15 @@ Instance::Started Instance::open_delivery() {
   const AuthConfig& auth = config_.auth;
   const std::size_t hashers =
       auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
-  auth_pool_ = std::make_unique<net::WorkPool>(hashers, auth.queue);
-  payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue);
+  auth_pool_ = std::make_unique<net::WorkPool>(hashers, auth.queue, "password");
+  payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
   resources_ = std::make_unique<gateway::Resources>(body_memory(config_), data_dir_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
                                .sessions_per_address = config_.limits.sessions_per_address,
                                .new_sessions_per_minute = config_.limits.new_sessions_per_minute,
                                .exempt = config_.limits.exempt_networks});
-  source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue);
+  source_pool_ = std::make_unique<net::WorkPool>(source_threads, source_queue, "auth-source");
   const Result<Secret> salt_key = store::token_file(data_dir_ + "/scram.key");
   if (!salt_key) return cannot(ExitCode::cannot_create, salt_key.error().message, "");
   authenticator_ =
@@ -241,46 +240,6 @@ Instance::Started Instance::open_listeners() {
     return cannot(ExitCode::cannot_create, written.error().message, "");
   }
   return {};
-}
-
-std::size_t Instance::stop(std::chrono::milliseconds limit) {
-  std::size_t cut = 0;
-  const auto until = std::chrono::steady_clock::now() + limit;
-  if (server_) cut = server_->drain(limit);
-  if (outbound_) {
-    outbound_->stop(std::max(std::chrono::milliseconds(0),
-                             std::chrono::duration_cast<std::chrono::milliseconds>(
-                                 until - std::chrono::steady_clock::now())));
-  }
-  if (http_) http_->stop();
-  if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
-  control_.url.clear();
-  for (auto* pool : {auth_pool_.get(), source_pool_.get(), account_pool_.get(), disk_pool_.get(),
-                     payload_pool_.get(), lookup_pool_.get(), queue_pool_.get()}) {
-    if (pool != nullptr) pool->stop();
-  }
-  for (const auto& script : scripts_) {
-    if (const auto running = script.lock()) running->stop();
-  }
-  if (server_) server_->halt();
-  api_loop_.stop();
-  if (api_thread_.joinable()) api_thread_.join();
-  // What was put or settled is written first; its answers go to loops that have stopped.
-  spool_.reset();
-  name_servers_.reset();
-  delivery_.reset();
-  worlds_.clear();
-  server_.reset();
-  outbound_.reset();
-  http_.reset();
-  replay_port_.reset();
-  trace_port_.reset();  // its reader, so that the last one to close the file tidies it
-  traces_.reset();
-  delivery_log_.reset();
-  store_.reset();
-  if (lock_ >= 0) ::close(lock_);
-  lock_ = -1;
-  return cut;
 }
 
 }  // namespace postern::app

@@ -1,6 +1,7 @@
 // One running gateway: every room's objects, in the order in which they need each other.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -28,6 +29,7 @@
 #include "app/trace_rerun.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
+#include "net/event_loop.h"
 #include "net/http_server.h"
 #include "net/unbound_resolver.h"
 #include "spool/sqlite_spool.h"
@@ -55,7 +57,8 @@ class Instance {
   /// Takes over what a changed configuration may change while running: limits, time-outs and
   /// certificates. New sessions follow it. The error leaves everything as it was.
   tl::expected<void, StartError> reload(const Config& config);
-  /// Sessions in hand may finish for `limit`; returns how many were cut.
+  /// Sessions in hand may finish for `limit`; returns how many were cut. The one place that says in
+  /// which order the gateway ends (instance_stop.cc).
   std::size_t stop(std::chrono::milliseconds limit);
 
  private:
@@ -69,6 +72,11 @@ class Instance {
   Started open_delivery();
   Started open_api();
   Started open_listeners();
+  void refuse_new_work();
+  std::size_t let_work_end(std::chrono::milliseconds limit);
+  void stop_threads();
+  void destroy_what_waits();
+  void destroy_owners();
   void run_api_loop();
   Task<void> housekeeping();
   /// Makes the gateway decide by these lists.
@@ -117,8 +125,11 @@ class Instance {
   std::unique_ptr<Recorder> recorder_;
   std::unique_ptr<WebhookRates> rate_probe_;
 
-  // From here on things run on event loops; the pools end before the loops do.
-  boost::asio::io_context api_loop_{1};
+  std::atomic<bool> stopping_{false};
+  bool stopped_ = false;
+
+  // From here on things run on event loops.
+  net::EventLoop api_loop_;
   std::unique_ptr<net::UnboundResolver> name_servers_;
   std::unique_ptr<MeteredResolver> metered_;
   std::unique_ptr<dns::CachingResolver> resolver_;

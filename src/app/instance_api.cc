@@ -39,6 +39,7 @@ class Instance::Readiness final : public admin::ReadinessProbe {
 
   Task<std::vector<std::pair<std::string, std::string>>> problems() override {
     std::vector<std::pair<std::string, std::string>> found;
+    if (instance_.stopping_) found.emplace_back("gateway", "it is stopping");
     store::Store* store = instance_.store_.get();
     const auto probed = co_await instance_.disk_pool_->run([store] { return store->probe(); });
     if (!probed) {
@@ -93,8 +94,8 @@ class Instance::MetricsPort final : public admin::MetricsSource {
 };
 
 Instance::Started Instance::open_api() {
-  account_pool_ = std::make_unique<net::WorkPool>(1, account_queue);
-  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue);
+  account_pool_ = std::make_unique<net::WorkPool>(1, account_queue, "api-password");
+  disk_pool_ = std::make_unique<net::WorkPool>(2, disk_queue, "api-disk");
   simulator_ = std::make_unique<SimulatorPort>(directory_, *delivery_, data_dir_ + "/tmp");
   dry_run_ =
       std::make_unique<DryRunPort>(authentication_options(config_), authentication_, *resolver_);
@@ -108,7 +109,7 @@ Instance::Started Instance::open_api() {
   trace_rerun_ =
       std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
                                        *resolver_, [this] { return draft_of(std::nullopt); });
-  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions);
+  queue_pool_ = std::make_unique<net::WorkPool>(2, queue_questions, "api-queue");
   queue_port_ = std::make_unique<SpoolQueuePort>(*spool_, *queue_pool_, outbound_->hooks());
   readiness_ = std::make_unique<Readiness>(*this);
   metrics_port_ = std::make_unique<MetricsPort>(*this);

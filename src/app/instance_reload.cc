@@ -114,6 +114,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   {
     // Sessions in hand stay with the policy they began with.
     const std::lock_guard lock(deciding_mutex_);
+    std::erase_if(scripts_, [](const auto& script) { return script.expired(); });
     scripts_.push_back(config.lua.runtime);
     scripts_.push_back(config.vsl.runtime);
   }

@@ -1,14 +1,13 @@
 #include "app/outbound.h"
 
 #include <filesystem>
-#include <future>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/use_future.hpp>
 
+#include "base/thread.h"
 #include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 #include "telemetry/log.h"
@@ -42,7 +41,7 @@ queue::RunnerOptions runner_options(const Config& config) {
 }
 
 Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
-    : rooms_(rooms), disk_(disk_threads, disk_queue) {
+    : rooms_(rooms), disk_(disk_threads, disk_queue, "queue-disk") {
   const std::string temporary = data_dir + "/tmp";
   queued_ = std::make_unique<deliver::QueuedWebhooks>(
       rooms.webhooks, rooms.directory, temporary, [this](const policy::Webhook& webhook) {
@@ -120,38 +119,44 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   return outbound;
 }
 
-Outbound::~Outbound() { stop(std::chrono::milliseconds(0)); }
-
-/// Runs on the queue's loop and waits for it; without a loop, on a pool that has stopped, not.
-template <class T>
-T Outbound::on_loop(std::function<Task<T>()> work) {
-  auto answer = boost::asio::co_spawn(loop_, std::move(work), boost::asio::use_future);
-  if (answer.wait_for(longest_question) != std::future_status::ready) return T{};
-  return answer.get();
+Outbound::~Outbound() {
+  halt();
+  clear();
 }
+
+Task<Result<QueueHooks::Sleeping>> Outbound::sleeping(
+    std::vector<spool::Destination> destinations) {
+  QueueHooks::Sleeping until;
+  for (const spool::Destination& one : destinations) until.push_back(runner_->sleeps_until(one));
+  co_return until;
+}
+
+Task<Result<void>> Outbound::report(spool::Message message) {
+  Result<void> told = co_await runner_->report_dropped(message);
+  co_return told;
+}
+
+Task<Result<std::size_t>> Outbound::running() { co_return runner_->running(); }
 
 QueueHooks Outbound::hooks() {
   return {.acted =
               [this](spool::Action action, spool::Sequence message) {
                 runner_->told(message, action == spool::Action::retry);
               },
-          .sleeping = [this](const spool::Destination& destination) -> std::optional<spool::Time> {
-            return on_loop<std::optional<spool::Time>>(
-                [this, destination]() -> Task<std::optional<spool::Time>> {
-                  co_return runner_->sleeps_until(destination);
-                });
-          },
-          .report = [this](const spool::Message& message) -> Result<void> {
-            return on_loop<Result<void>>([this, message]() -> Task<Result<void>> {
-              Result<void> told = co_await runner_->report_dropped(message);
-              co_return told;
-            });
-          }};
+          .sleeping =
+              [this](std::vector<spool::Destination> destinations) {
+                return net::ask(loop_, sleeping(std::move(destinations)), longest_question);
+              },
+          .report =
+              [this](const spool::Message& message) {
+                return net::ask(loop_, report(message), longest_question);
+              },
+          .stopping = {}};
 }
 
 void Outbound::start() {
   runner_->start();
-  thread_ = std::thread([this] {
+  thread_ = named_thread("queue", [this] {
     auto work = boost::asio::make_work_guard(loop_);
     for (;;) {
       try {
@@ -170,24 +175,22 @@ void Outbound::follow(std::shared_ptr<const relay::RelayConfig> relay) {
   sink_->follow(std::move(relay));
 }
 
-void Outbound::stop(std::chrono::milliseconds limit) {
-  if (!thread_.joinable()) {
-    disk_.stop();
-    return;
-  }
+void Outbound::drain(std::chrono::milliseconds limit) {
+  if (!thread_.joinable()) return;
   boost::asio::post(loop_, [this] { runner_->stop(); });
   const auto until = std::chrono::steady_clock::now() + limit;
-  std::promise<std::size_t> asked;
-  do {
-    asked = {};
-    boost::asio::post(loop_, [this, &asked] { asked.set_value(runner_->running()); });
-    if (asked.get_future().get() == 0) break;
+  while (std::chrono::steady_clock::now() < until) {
+    const Result<std::size_t> left = net::ask(loop_, running(), longest_question);
+    if (!left || *left == 0) break;
     std::this_thread::sleep_for(look_again);
-  } while (std::chrono::steady_clock::now() < until);
+  }
   boost::asio::post(loop_, [this] { relay_->close(); });
+}
+
+void Outbound::halt() {
   disk_.stop();
   loop_.stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Outbound::purge(std::chrono::system_clock::time_point now) {

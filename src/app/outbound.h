@@ -10,6 +10,8 @@
 #include "app/config.h"
 #include "app/queue_couriers.h"
 #include "app/queue_port.h"
+#include "base/shared_pointer.h"
+#include "net/event_loop.h"
 #include "queue/runner.h"
 #include "spool/sqlite_spool.h"
 
@@ -42,26 +44,31 @@ class Outbound {
   /// Messages and attempts from the next one on go by it.
   void follow(std::shared_ptr<const relay::RelayConfig> relay);
   /// Nothing new begins; attempts under way may end for `limit`. What is cut is tried again after
-  /// the next start.
-  void stop(std::chrono::milliseconds limit);
+  /// the next start. Questions of hooks() are answered still.
+  void drain(std::chrono::milliseconds limit);
+  /// Ends the threads. What waits on the loop stays as it is until clear().
+  void halt();
+  /// Destroys what waits on the loop; nobody completes anything there any more.
+  void clear() { loop_.clear(); }
   /// Dead letters whose time is over go. Blocks on the disk.
   void purge(std::chrono::system_clock::time_point now);
 
  private:
   Outbound(const Config& config, const std::string& data_dir, Rooms rooms);
-  template <class T>
-  T on_loop(std::function<Task<T>()> work);
+  Task<Result<QueueHooks::Sleeping>> sleeping(std::vector<spool::Destination> destinations);
+  Task<Result<void>> report(spool::Message message);
+  Task<Result<std::size_t>> running();
 
   Rooms rooms_;
   net::WorkPool disk_;
-  boost::asio::io_context loop_{1};
+  net::EventLoop loop_;
   std::unique_ptr<RelayCourier> relay_;
   std::unique_ptr<deliver::QueuedWebhooks> queued_;
   std::unique_ptr<FolderCourier> folders_;
   std::unique_ptr<SenderReports> reports_;
   std::unique_ptr<queue::Runner> runner_;
   std::unique_ptr<AcceptedMail> sink_;
-  std::atomic<std::shared_ptr<const relay::RelayConfig>> config_;
+  SharedPointer<const relay::RelayConfig> config_;
   std::thread thread_;
 };
 

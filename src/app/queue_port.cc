@@ -41,10 +41,11 @@ Result<std::vector<admin::DestinationState>> destination_states(Spool& spool,
   const auto counts = spool.counts();
   if (!counts) return tl::unexpected(counts.error());
   std::vector<admin::DestinationState> states;
+  std::vector<spool::Destination> destinations;
   for (const spool::DestinationCount& count : *counts) {
     if (states.empty() || states.back().destination != count.destination) {
       states.push_back({.destination = count.destination, .oldest = count.oldest});
-      if (hooks.sleeping) states.back().sleeping_until = hooks.sleeping(count.destination);
+      destinations.push_back(count.destination);
     }
     admin::DestinationState& state = states.back();
     state.oldest = std::min(state.oldest, count.oldest);
@@ -67,6 +68,10 @@ Result<std::vector<admin::DestinationState>> destination_states(Spool& spool,
         break;
     }
   }
+  if (!hooks.sleeping || states.empty()) return states;
+  const Result<QueueHooks::Sleeping> until = hooks.sleeping(std::move(destinations));
+  if (!until) return tl::unexpected(until.error());
+  for (std::size_t i = 0; i < states.size(); ++i) states[i].sleeping_until = until->at(i);
   return states;
 }
 
@@ -99,31 +104,45 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
                                       const spool::ListFilter& filter, const MessageId& before,
                                       admin::Notify notify, std::size_t most) {
   admin::BulkResult result{.next = before};
+  // What was changed is told before what went wrong: the call after this one meets it again.
+  const auto ended_by = [&](const Error& trouble) -> Result<admin::BulkResult> {
+    if (result.changed == 0) return tl::unexpected(trouble);
+    return result;
+  };
   for (std::size_t seen = 0; seen < most;) {
     const std::size_t wanted = std::min(batch, most - seen);
     const auto messages = spool.list(filter, result.next, wanted);
-    if (!messages) return tl::unexpected(messages.error());
-    std::vector<std::pair<spool::Sequence, std::future<Result<void>>>> pending;
+    if (!messages) return ended_by(messages.error());
+    std::vector<std::future<Result<void>>> pending;
+    std::optional<Error> trouble;
     for (const spool::Message& message : *messages) {
+      if (hooks.stopping && hooks.stopping()) {
+        trouble = Error{Fault::temporary, "the gateway is stopping; go on when it has started"};
+        break;
+      }
       if (notify == admin::Notify::yes) {
         const Result<void> told = report_drop(spool, hooks, message.id);
-        if (!told && told.error().fault != Fault::not_found) return tl::unexpected(told.error());
+        if (!told && told.error().fault != Fault::not_found) {
+          trouble = told.error();
+          break;
+        }
       }
-      pending.emplace_back(message.sequence, begin(spool, action, message.id));
+      pending.push_back(begin(spool, action, message.id));
     }
-    std::optional<Error> trouble;
-    for (auto& [sequence, answer] : pending) {
-      const Result<void> done = answer.get();
+    for (std::size_t i = 0; i < pending.size(); ++i) {
+      const spool::Message& message = messages->at(i);
+      const Result<void> done = pending[i].get();
       if (done) {
         result.changed += 1;
-        if (hooks.acted) hooks.acted(action, sequence);
+        if (hooks.acted) hooks.acted(action, message.sequence);
       } else if (done.error().fault == Fault::not_found || done.error().fault == Fault::conflict) {
         result.skipped += 1;
       } else {
-        trouble = done.error();
+        return ended_by(done.error());
       }
+      result.next = message.id;
     }
-    if (trouble) return tl::unexpected(*trouble);
+    if (trouble) return ended_by(*trouble);
     seen += messages->size();
     if (messages->size() < wanted) {
       result.next.clear();
@@ -135,7 +154,14 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
 }
 
 SpoolQueuePort::SpoolQueuePort(Spool& spool, net::WorkPool& disk, QueueHooks hooks)
-    : spool_(spool), disk_(disk), hooks_(std::move(hooks)) {}
+    : spool_(spool), disk_(disk), hooks_(std::move(hooks)) {
+  hooks_.stopping = [this] { return closed_.load(); };
+}
+
+void SpoolQueuePort::close() {
+  closed_ = true;
+  disk_.refuse();
+}
 
 template <class F>
 auto SpoolQueuePort::on_disk(F work) -> Task<std::invoke_result_t<F>> {

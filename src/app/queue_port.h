@@ -13,14 +13,18 @@
 namespace postern::app {
 
 /// What the queue's runner adds to what the spool knows. Each may be unset. Called on threads of
-/// the pool or of the spool; they must not wait, `report` excepted.
+/// the pool; `sleeping` and `report` wait for an answer.
 struct QueueHooks {
   /// After an action's commit, for each message.
   std::function<void(spool::Action, spool::Sequence)> acted;
-  /// Until when a destination rests.
-  std::function<std::optional<spool::Time>(const spool::Destination&)> sleeping;
-  /// Puts the report that a message was dropped into the queue, before it is. May block.
+  /// Until when each of these destinations rests, in their order.
+  using Sleeping = std::vector<std::optional<spool::Time>>;
+  std::function<Result<Sleeping>(std::vector<spool::Destination>)> sleeping;
+  /// Puts the report that a message was dropped into the queue. It is stored when this returns
+  /// success, and only then may the message go.
   std::function<Result<void>(const spool::Message&)> report;
+  /// The gateway stops: what is left of an action on many messages is left.
+  std::function<bool()> stopping;
 };
 
 /// The state of each destination, from the spool's counts; in their order. Blocks.
@@ -34,7 +38,8 @@ Result<std::vector<spool::Message>> list_whole(spool::Spool& spool, const spool:
 /// spool::Spool::act() waited for, the report before it and the hook after it included. Blocks.
 Result<void> act_and_wait(spool::Spool& spool, const QueueHooks& hooks, spool::Action action,
                           const spool::MessageId& id, admin::Notify notify);
-/// The messages that `filter` meets, from `before` on, `most` of them. Blocks.
+/// The messages that `filter` meets, from `before` on, `most` of them. Trouble after some of them
+/// ends it with BulkResult::next, from where the caller goes on and is told. Blocks.
 Result<admin::BulkResult> act_on_some(spool::Spool& spool, const QueueHooks& hooks,
                                       spool::Action action, const spool::ListFilter& filter,
                                       const spool::MessageId& before, admin::Notify notify,
@@ -58,6 +63,8 @@ class SpoolQueuePort final : public admin::QueueControl {
                                              admin::Notify notify) override;
   Task<Result<spool::Verification>> verify() override;
   Task<Result<std::vector<admin::DestinationState>>> destinations() override;
+  /// Nothing new is taken, and what runs ends at its next message. Waits for nobody.
+  void close();
 
  private:
   template <class F>
@@ -65,7 +72,8 @@ class SpoolQueuePort final : public admin::QueueControl {
 
   spool::Spool& spool_;
   net::WorkPool& disk_;
-  const QueueHooks hooks_;
+  QueueHooks hooks_;  ///< not changed after the constructor
+  std::atomic<bool> closed_{false};
   std::atomic<bool> verifying_{false};  ///< one at a time: it keeps a disk busy
 };
 

@@ -23,8 +23,14 @@ class QueueApiTest : public SpoolTest {
     hooks_.acted = [this](Action action, Sequence message) {
       acted_.emplace_back(action, message);
     };
-    hooks_.sleeping = [this](const Destination& destination) {
-      return destination == asleep_ ? std::optional(at(500)) : std::nullopt;
+    hooks_.sleeping = [this](const std::vector<Destination>& all) -> Result<QueueHooks::Sleeping> {
+      ++questions_;
+      if (busy_) return fail(Fault::temporary, "the event loop is too busy to answer");
+      QueueHooks::Sleeping until;
+      for (const Destination& one : all) {
+        until.push_back(one == asleep_ ? std::optional(at(500)) : std::nullopt);
+      }
+      return until;
     };
     port_ = std::make_unique<SpoolQueuePort>(*spool_, pool_, hooks_);
     api_ = std::make_unique<TestApi>(
@@ -91,6 +97,8 @@ class QueueApiTest : public SpoolTest {
 
   const Destination relay_{RouteKind::relay, "example.net"};
   std::optional<Destination> asleep_;
+  bool busy_ = false;
+  int questions_ = 0;
   QueueHooks hooks_;
   std::vector<std::pair<Action, Sequence>> acted_;
   net::WorkPool pool_{2, 100};
@@ -232,6 +240,46 @@ TEST_F(QueueApiTest, a_drop_tells_the_sender_first_or_does_nothing) {
   EXPECT_TRUE(gone(id));
 }
 
+// A runner that does not answer in time once counted as one that had stored the report.
+TEST_F(QueueApiTest, what_no_report_is_stored_for_is_not_dropped_by_a_bulk_action_either) {
+  std::vector<MessageId> all;
+  for (int i = 0; i < 5; ++i) all.push_back(one());
+  int reports = 0;
+  hooks_.report = [&](const Message&) -> Result<void> {
+    if (++reports > 2) return fail(Fault::temporary, "the event loop is too busy to answer");
+    return {};
+  };
+  const ListFilter filter{.state = State::queued};
+  const auto drop = [&](const MessageId& before) {
+    return act_on_some(*spool_, hooks_, Action::drop, filter, before, admin::Notify::yes, 100);
+  };
+  const auto first = drop("");
+  ASSERT_TRUE(first) << "what was done is told first";
+  EXPECT_EQ(first->changed, 2u);
+  EXPECT_EQ(first->next, all[3]) << "newest first";
+  EXPECT_EQ(acted_.size(), 2u);
+  const auto rest = drop(first->next);
+  ASSERT_FALSE(rest);
+  EXPECT_EQ(rest.error().fault, Fault::temporary);
+  EXPECT_EQ(reports, 4) << "one time-out ends it";
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(gone(all[i]), i >= 3) << i;
+}
+
+TEST_F(QueueApiTest, a_bulk_action_ends_when_the_gateway_stops) {
+  for (int i = 0; i < 5; ++i) one();
+  int asked = 0;
+  hooks_.stopping = [&] { return ++asked > 3; };
+  const ListFilter filter{.state = State::queued};
+  const auto found =
+      act_on_some(*spool_, hooks_, Action::hold, filter, "", admin::Notify::no, 100);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->changed, 3u);
+  EXPECT_FALSE(found->next.empty());
+  port_->close();
+  EXPECT_EQ(all(R"({"action":"hold","filter":{"state":"queued"}})").status, 503);
+  EXPECT_EQ(api_->get("/api/v1/queue", token_).status, 503);
+}
+
 TEST_F(QueueApiTest, acts_on_all_that_a_filter_meets) {
   const MessageId kept = one("other@example.org");
   std::vector<MessageId> spam;
@@ -287,6 +335,9 @@ TEST_F(QueueApiTest, says_what_waits_for_each_destination) {
   EXPECT_EQ(answer.json.at_pointer("/data/1/queued").to_number<int>(), 1);
   EXPECT_EQ(answer.json.at_pointer("/data/1/held").to_number<int>(), 1);
   EXPECT_EQ(answer.text("/data/1/sleeping_until"), "2023-11-14T22:21:40.000Z");
+  EXPECT_EQ(questions_, 1) << "one question for all destinations";
+  busy_ = true;
+  EXPECT_EQ(api_->get("/api/v1/queue/destinations", token_).status, 503);
 }
 
 TEST_F(QueueApiTest, verifies_every_message) {

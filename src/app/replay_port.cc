@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "app/replay_run.h"
+#include "base/thread.h"
 #include "base/ulid.h"
 
 namespace postern::app {
@@ -19,13 +20,22 @@ constexpr std::size_t most_kept = 20;
 ReplayPort::ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of)
     : writer_(writer), path_(std::move(path)), draft_of_(std::move(draft_of)) {}
 
-ReplayPort::~ReplayPort() {
-  stop_ = true;
+ReplayPort::~ReplayPort() { wait(); }
+
+void ReplayPort::wait() {
+  close();
   if (thread_.joinable()) thread_.join();
+}
+
+void ReplayPort::close() {
+  const std::lock_guard lock(mutex_);
+  closed_ = true;
+  stop_ = true;
 }
 
 Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
   const std::lock_guard lock(mutex_);
+  if (closed_) return fail(Fault::temporary, "the gateway is stopping");
   if (!states_.empty() && states_.front().status == Status::running) {
     return fail(Fault::conflict, "a replay is running: " + states_.front().id);
   }
@@ -33,8 +43,8 @@ Result<std::string> ReplayPort::start(admin::ReplayRequest request) {
   stop_ = false;
   states_.push_front({.id = new_id("rep_"), .created_at = store::now()});
   if (states_.size() > most_kept) states_.pop_back();
-  thread_ =
-      std::thread([this, request = std::move(request)]() mutable { run(std::move(request)); });
+  thread_ = named_thread(
+      "replay", [this, request = std::move(request)]() mutable { run(std::move(request)); });
   return states_.front().id;
 }
 

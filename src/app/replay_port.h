@@ -27,6 +27,10 @@ class ReplayPort final : public admin::Replayer {
   std::optional<admin::ReplayState> state(const std::string& id) override;
   std::vector<admin::ReplayState> states() override;
   void stop(const std::string& id) override;
+  /// What runs ends early, and nothing begins any more.
+  void close();
+  /// close(), and waits for the end of what runs.
+  void wait();
 
  private:
   void run(admin::ReplayRequest request);
@@ -39,6 +43,7 @@ class ReplayPort final : public admin::Replayer {
   std::mutex mutex_;
   std::deque<admin::ReplayState> states_;  ///< newest first; only the first may be running
   std::atomic<bool> stop_{false};
+  bool closed_ = false;
   std::thread thread_;
 };
 

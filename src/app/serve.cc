@@ -137,10 +137,14 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
     }
     notify_systemd("STOPPING=1");
     log::info("server.stopping").field("count", instance.sessions());
-    // From here on the default action ends the process: that is "again".
+    // From here on the default action ends the process: that is "again". SIGHUP stays blocked:
+    // there is nothing to reload any more, and its default action would cut sessions in hand.
+    std::signal(SIGHUP, SIG_IGN);
     std::signal(SIGINT, SIG_DFL);
     std::signal(SIGTERM, SIG_DFL);
-    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    sigset_t again = signals;
+    sigdelset(&again, SIGHUP);
+    ::pthread_sigmask(SIG_UNBLOCK, &again, nullptr);
     const std::size_t cut = instance.stop(limit);
     if (cut > 0) log::warning("server.stopping").msg("sessions were cut").field("count", cut);
     return;

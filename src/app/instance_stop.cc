@@ -1,0 +1,125 @@
+// The part of an Instance that ends it. There is one order, whatever is under way:
+//
+//   1. Nobody new: no session, no long work, no job for who would wait for a loop that ends.
+//   2. Work in hand ends, or is told that it is cut. Loops, pools and the API run meanwhile, since
+//      mail in hand needs them: a webhook fetches its attachments here before it answers.
+//   3. Threads end: the API's answers first, then pools, loops and what they called.
+//   4. What still waits on the loops is destroyed, while everything that it refers to is there.
+//   5. Owners go, in the order in which they need each other.
+#include <algorithm>
+
+#include <unistd.h>
+
+#include "app/instance.h"
+#include "app/reaper.h"
+
+namespace postern::app {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+
+constexpr milliseconds look_again{10};
+/// Requests of the API get at least this long, however long sessions took.
+constexpr milliseconds last_answers{1000};
+
+milliseconds left_until(steady_clock::time_point end) {
+  return std::max(milliseconds(0),
+                  std::chrono::duration_cast<milliseconds>(end - steady_clock::now()));
+}
+
+}  // namespace
+
+Instance::~Instance() { stop(milliseconds(0)); }
+
+std::size_t Instance::stop(milliseconds limit) {
+  if (stopped_) return 0;
+  stopped_ = true;
+  refuse_new_work();
+  const std::size_t cut = let_work_end(limit);
+  stop_threads();
+  destroy_what_waits();
+  destroy_owners();
+  return cut;
+}
+
+void Instance::refuse_new_work() {
+  stopping_ = true;
+  if (server_) server_->close();
+  if (api_) api_->stop();
+  if (replay_port_) replay_port_->close();
+  if (queue_port_) queue_port_->close();
+  if (spool_) spool_->stop_verifying();
+  // Its jobs ask the queue's loop, which answers until they are done.
+  if (queue_pool_) queue_pool_->stop();
+}
+
+std::size_t Instance::let_work_end(milliseconds limit) {
+  const auto end = steady_clock::now() + limit;
+  const std::size_t cut = server_ ? server_->drain(limit) : 0;
+  if (outbound_) outbound_->drain(left_until(end));
+  if (!http_) return cut;
+  http_->stop();
+  const auto answered =
+      limit == milliseconds(0) ? end : std::max(end, steady_clock::now() + last_answers);
+  while (api_thread_.joinable() && http_->connections() > 0 && steady_clock::now() < answered) {
+    std::this_thread::sleep_for(look_again);
+  }
+  return cut;
+}
+
+void Instance::stop_threads() {
+  if (!control_.url.empty()) ::unlink(control_path(data_dir_).c_str());
+  control_.url.clear();
+  if (replay_port_) replay_port_->wait();
+  const auto pools = {auth_pool_.get(), source_pool_.get(),  account_pool_.get(),
+                      disk_pool_.get(), payload_pool_.get(), lookup_pool_.get()};
+  for (net::WorkPool* pool : pools) {
+    if (pool != nullptr) pool->refuse();
+  }
+  for (net::WorkPool* pool : pools) {
+    if (pool != nullptr) pool->stop();
+  }
+  if (outbound_) outbound_->halt();
+  if (server_) server_->halt();
+  api_loop_.stop();
+  if (api_thread_.joinable()) api_thread_.join();
+  // Policies last: a thread that makes a virtual machine of one waits for its loop.
+  for (const auto& script : scripts_) {
+    if (const auto running = script.lock()) running->stop();
+  }
+  // What was put or settled is written; the answers wait on loops that have stopped.
+  if (spool_) spool_->stop();
+}
+
+/// Coroutines of one loop may wait for those of another, and all of them refer to the members.
+void Instance::destroy_what_waits() {
+  for (const auto& script : scripts_) {
+    if (const auto running = script.lock()) running->clear();
+  }
+  if (outbound_) outbound_->clear();
+  if (server_) server_->clear();
+  api_loop_.clear();
+}
+
+void Instance::destroy_owners() {
+  name_servers_.reset();
+  delivery_.reset();
+  worlds_.clear();
+  server_.reset();
+  outbound_.reset();
+  spool_.reset();
+  http_.reset();
+  api_.reset();
+  replay_port_.reset();
+  trace_port_.reset();  // its reader, so that the last one to close the file tidies it
+  traces_.reset();
+  delivery_log_.reset();
+  store_.reset();
+  Reaper::instance().finish();
+  if (lock_ >= 0) ::close(lock_);
+  lock_ = -1;
+}
+
+}  // namespace postern::app
