@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 
-.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash format lint clean
+.PHONY: help run demo shots test build bootstrap bootstrap-test asan tsan fuzz coverage bench differential crash stop-asan stop-tsan format lint clean
 
 help:
 	@echo "make run       install what is missing, build, start the gateway on this machine only"
@@ -12,6 +12,7 @@ help:
 	@echo "make bench     the benchmarks beside smtp-sink and Postfix"
 	@echo "make differential  random restriction lists beside the real Postfix (root, postfix-pcre)"
 	@echo "make crash     100 kills under load: nothing acknowledged is lost (ROUNDS=, SEED=, SHIM=all)"
+	@echo "make stop-asan | stop-tsan  20 stops with everything under way, with sanitizers"
 	@echo "make coverage  line coverage of the SMTP session core"
 	@echo "make asan | tsan | fuzz | lint | format"
 
@@ -54,6 +55,15 @@ differential: bootstrap-test
 crash: bootstrap
 	@tools/build release postern
 	@tests/crash/run --rounds $${ROUNDS:-100} --seed $${SEED:-1} $${SHIM:+--shim $$SHIM}
+	@tests/crash/stop --rounds $${STOPS:-20} --seed $${SEED:-1}
+
+stop-asan: bootstrap
+	@tools/build asan postern
+	@tests/crash/stop --binary build/asan/postern --slow 2 --seed $${SEED:-1}
+
+stop-tsan: bootstrap
+	@tools/build tsan postern
+	@tests/crash/stop --binary build/tsan/postern --slow 3 --seed $${SEED:-1}
 
 coverage: bootstrap
 	@tools/coverage
