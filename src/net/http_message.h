@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
   std::string body;
   IpAddress peer;
+  /// Returns when the client has left: for a handler that waits for long, beside what it waits for.
+  /// To be awaited once and before the answer; cancelled, it leaves the connection as it was.
+  /// Unset: nobody leaves.
+  std::function<Task<void>()> gone;
 
   /// The first field of this (lower-case) name.
   std::optional<std::string_view> header(std::string_view name) const {
@@ -54,6 +59,7 @@ struct HttpResponse {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;  ///< beyond those the server adds
   std::optional<Stream> stream;                              ///< instead of `body`
+  std::shared_ptr<void> holds;  ///< released when the answer has gone out, or nobody wants it
 
   std::optional<std::string_view> header(std::string_view name) const {
     for (const auto& [key, value] : headers) {

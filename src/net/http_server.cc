@@ -4,13 +4,18 @@
 #include <mutex>
 #include <set>
 
+#include <netinet/tcp.h>
+
 #include <boost/asio.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
 #include "base/ip.h"
+#include "base/subscriber.h"
 #include "base/text.h"
+#include "net/forwarded.h"
 #include "net/http_head.h"
+#include "net/http_shares.h"
 #include "net/http_stream.h"
 
 namespace postern::net {
@@ -27,6 +32,10 @@ using boost::system::error_code;
 constexpr std::size_t drain_octets = std::size_t{8} << 20;
 constexpr std::chrono::seconds drain_deadline{3};
 
+/// A client that vanished without a word (no power, no way) is given up after this.
+constexpr unsigned silent_milliseconds = 30'000;
+constexpr int silent_seconds = 15;
+
 IpAddress to_ip(const asio::ip::address& address) {
   if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
   return IpAddress::v6(address.to_v6().to_bytes());
@@ -42,14 +51,15 @@ std::string http_date() {
   return {text, n};
 }
 
-struct Connection {
+struct Connection : HttpShares::Seat, std::enable_shared_from_this<Connection> {
   explicit Connection(tcp::socket socket) : stream(std::move(socket)) {}
   beast::tcp_stream stream;
   beast::flat_buffer buffer;
   IpAddress peer;
   // Only touched on the stream's executor:
   bool idle = true;      ///< nothing of a request has arrived
-  bool endless = false;  ///< the answer may never end by itself
+  bool endless = false;  ///< the answer may never come, or never end by itself
+  std::chrono::steady_clock::time_point begun;  ///< the first octet of the request
 
   std::string_view received() const {
     return {static_cast<const char*>(buffer.data().data()), buffer.data().size()};
@@ -61,6 +71,7 @@ struct Incoming {
   HttpHead head;
   std::optional<HttpFault> fault;
   bool gone = false;
+  bool answered = false;
 };
 
 bool has_no_length(const HttpResponse& response) {
@@ -70,24 +81,44 @@ bool has_no_length(const HttpResponse& response) {
 HttpResponse to_response(const HttpFault& fault) {
   HttpResponse response;
   response.status = fault.status;
+  if (fault.status == 429 || fault.status == 503) response.headers.emplace_back("Retry-After", "1");
   response.body = "{\"error\":\"" + fault.sentence + "\",\"code\":\"" + fault.code + "\"}";
   if (fault.status == 405) response.headers.emplace_back("Allow", "GET, HEAD, POST, PUT, DELETE");
   return response;
+}
+
+/// Finds out about clients that left without closing: while we wait, and while they should read.
+void watch_for_silence(tcp::socket& socket) {
+  const int fd = socket.native_handle();
+  const int on = 1, probes = 3;
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &silent_seconds, sizeof silent_seconds);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &silent_seconds, sizeof silent_seconds);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_milliseconds, sizeof silent_milliseconds);
+}
+
+HttpFault no_place(HttpShares::Verdict verdict) {
+  if (verdict == HttpShares::Verdict::too_many) {
+    return {429, "rate_limited", "too many requests at a time from this address"};
+  }
+  return {503, "unavailable", "the server is busy; try again in a moment"};
 }
 
 }  // namespace
 
 struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   Shared(asio::io_context& l, HttpHandler h, HttpLimits m)
-      : loop(l), handler(std::move(h)), limits(m) {}
+      : loop(l), handler(std::move(h)), limits(std::move(m)), shares(limits) {}
 
   asio::io_context& loop;
   HttpHandler handler;
   HttpLimits limits;
-  mutable std::mutex mutex;
+  mutable std::mutex mutex;  ///< the next four
   bool stopping = false;
   std::set<std::shared_ptr<tcp::acceptor>> acceptors;
   std::set<std::shared_ptr<Connection>> connections;
+  HttpShares shares;
 
   bool is_stopping() const {
     const std::lock_guard lock(mutex);
@@ -95,13 +126,31 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   }
   bool enter(const std::shared_ptr<Connection>& connection) {
     const std::lock_guard lock(mutex);
-    if (stopping || connections.size() >= limits.connections) return false;
+    HttpShares::Seat* out = nullptr;
+    if (stopping || !shares.enter(*connection, subscriber_key(connection->peer), out)) return false;
     connections.insert(connection);
+    if (out != nullptr) {
+      const auto loser = static_cast<Connection*>(out)->shared_from_this();
+      asio::post(loser->stream.get_executor(), [loser] { loser->stream.close(); });
+    }
     return true;
   }
   void leave(const std::shared_ptr<Connection>& connection) {
     const std::lock_guard lock(mutex);
+    shares.leave(*connection);
     connections.erase(connection);
+  }
+  HttpShares::Verdict begin(Connection& connection, const HttpHead& head) {
+    const IpAddress client =
+        client_of(head.request.headers, connection.peer, limits.trusted_proxies);
+    const std::lock_guard lock(mutex);
+    return shares.begin(connection, {.client = subscriber_key(client),
+                                     .body = head.chunked ? limits.body : head.content_length,
+                                     .path = head.request.path});
+  }
+  void end(Connection& connection) {
+    const std::lock_guard lock(mutex);
+    shares.end(connection);
   }
 
   Task<void> read_head(Connection& connection, Incoming& in);
@@ -111,11 +160,16 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
                    bool keep_alive);
   Task<bool> write_body(Connection& connection, const HttpResponse::Stream& body, bool chunked);
   Task<void> drain(Connection& connection);
+  Task<void> gone(Connection& connection);
+  /// True: another request may follow.
+  Task<bool> serve_one(Connection& connection, Incoming& in);
+  Task<void> refuse(Connection& connection, const HttpFault& fault, const HttpHead& head);
   Task<void> converse(Connection& connection);
 };
 
 Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
   connection.idle = connection.buffer.size() == 0;
+  connection.begun = std::chrono::steady_clock::now();
   connection.stream.expires_after(connection.idle ? limits.idle_deadline : limits.head_deadline);
   for (;;) {
     const HeadProgress progress = scan_head(connection.received());
@@ -133,17 +187,17 @@ Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
       co_return;
     }
     connection.buffer.commit(n);
-    if (connection.idle) connection.stream.expires_after(limits.head_deadline);
+    if (connection.idle) {
+      connection.begun = std::chrono::steady_clock::now();
+      connection.stream.expires_after(limits.head_deadline);
+    }
     connection.idle = false;
   }
 }
 
 Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
-  if (in.head.content_length > limits.body) {
-    in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
-    co_return;
-  }
-  connection.stream.expires_after(limits.body_deadline);
+  // One time for the whole request: octets that come one by one buy none.
+  connection.stream.expires_at(connection.begun + limits.request_deadline);
   if (in.head.expects_continue) {
     error_code error;
     co_await asio::async_write(connection.stream, asio::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25),
@@ -255,30 +309,60 @@ Task<void> HttpServer::Shared::drain(Connection& connection) {
   }
 }
 
+Task<void> HttpServer::Shared::gone(Connection& connection) {
+  struct Endless {
+    explicit Endless(Connection& c) : connection(c) { connection.endless = true; }
+    ~Endless() { connection.endless = false; }
+    Connection& connection;
+  };
+  const Endless endless(connection);
+  // A stop() before this would not have closed the connection.
+  if (!is_stopping()) co_await watch_client(connection.stream, connection.buffer);
+}
+
+/// After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
+Task<void> HttpServer::Shared::refuse(Connection& connection, const HttpFault& fault,
+                                      const HttpHead& head) {
+  co_await write(connection, to_response(fault), head, false);
+  co_await drain(connection);
+}
+
+Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
+  co_await read_body(connection, in);
+  if (in.gone || in.fault) co_return false;
+  in.head.request.peer = connection.peer;
+  in.head.request.gone = [this, &connection]() -> Task<void> { return gone(connection); };
+  connection.stream.expires_never();
+  HttpResponse response = co_await answer(std::move(in.head.request));
+  // Without a length, HTTP/1.0 ends a body by closing (RFC 9112 §6.3).
+  const bool by_close = has_no_length(response) && in.head.http_1_0;
+  const bool keep = in.head.keep_alive && !by_close && !is_stopping();
+  in.answered = co_await write(connection, std::move(response), in.head, keep);
+  co_return keep&& in.answered;
+}
+
 Task<void> HttpServer::Shared::converse(Connection& connection) {
   for (;;) {
     Incoming in;
     co_await read_head(connection, in);
-    if (!in.gone && !in.fault) co_await read_body(connection, in);
     if (in.gone) co_return;
-    if (in.fault) {
-      // After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
-      co_await write(connection, to_response(*in.fault), in.head, false);
-      co_await drain(connection);
-      co_return;
+    if (!in.fault && in.head.content_length > limits.body)
+      in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
+    bool keep = false;
+    if (!in.fault) {
+      const HttpShares::Verdict verdict = begin(connection, in.head);
+      if (verdict == HttpShares::Verdict::lost) co_return;
+      if (verdict != HttpShares::Verdict::admitted) {
+        in.fault = no_place(verdict);
+      } else {
+        keep = co_await serve_one(connection, in);
+        end(connection);
+      }
     }
-    in.head.request.peer = connection.peer;
-    connection.stream.expires_never();
-    HttpResponse response = co_await answer(std::move(in.head.request));
-    // Without a length, HTTP/1.0 ends a body by closing (RFC 9112 §6.3).
-    const bool by_close = has_no_length(response) && in.head.http_1_0;
-    const bool keep = in.head.keep_alive && !by_close && !is_stopping();
-    const bool written = co_await write(connection, std::move(response), in.head, keep);
-    if (!written) co_return;
-    if (!keep) {
-      co_await drain(connection);
-      co_return;
-    }
+    if (keep) continue;
+    if (in.fault) co_await refuse(connection, *in.fault, in.head);
+    if (in.answered) co_await drain(connection);
+    co_return;
   }
 }
 
@@ -310,6 +394,7 @@ Task<void> accept(std::shared_ptr<Shared> shared, std::shared_ptr<tcp::acceptor>
       continue;
     }
     socket.set_option(tcp::no_delay(true), error);
+    watch_for_silence(socket);
     const tcp::endpoint peer = socket.remote_endpoint(error);
     if (error) continue;
     auto connection = std::make_shared<Connection>(std::move(socket));
@@ -375,7 +460,12 @@ void HttpServer::stop() {
 
 std::size_t HttpServer::connections() const {
   const std::lock_guard lock(shared_->mutex);
-  return shared_->connections.size();
+  return shared_->shares.connections();
+}
+
+std::size_t HttpServer::requests() const {
+  const std::lock_guard lock(shared_->mutex);
+  return shared_->shares.requests();
 }
 
 }  // namespace postern::net

@@ -2,12 +2,12 @@
 // of every answer. What the requests mean is the handler's business.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
 
 #include "base/error.h"
+#include "net/http_limits.h"
 #include "net/http_message.h"
 
 namespace boost::asio {
@@ -15,16 +15,6 @@ class io_context;
 }
 
 namespace postern::net {
-
-struct HttpLimits {
-  std::size_t body = std::size_t{1} << 20;  ///< octets, then 413
-  std::size_t connections = 256;            ///< beyond them a new connection is closed at once
-  std::chrono::milliseconds head_deadline{
-      10'000};  ///< from the first octet of a request to its last header line
-  std::chrono::milliseconds body_deadline{20'000};  ///< for the whole body
-  std::chrono::milliseconds write_deadline{30'000};
-  std::chrono::milliseconds idle_deadline{60'000};  ///< between two requests of a kept connection
-};
 
 class HttpServer {
  public:
@@ -43,6 +33,8 @@ class HttpServer {
   /// are answered, then closed. Safe from any thread.
   void stop();
   std::size_t connections() const;
+  /// In hand, beside those that the reserve holds.
+  std::size_t requests() const;
 
  private:
   struct Shared;

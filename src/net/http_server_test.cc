@@ -45,6 +45,11 @@ Task<HttpResponse> echo(HttpRequest request) {
   response.body = request.method + " " + request.path;
   for (const auto& [name, value] : request.query) response.body += " " + name + "=" + value;
   response.body += " [" + request.body + "]";
+  if (request.path == "/wait") {
+    ++waiting;
+    co_await request.gone();
+    --waiting;
+  }
   if (request.path == "/throw") throw std::runtime_error("secret detail");
   if (request.path == "/none") response.status = 204;
   if (request.path.starts_with("/pieces")) {
@@ -407,7 +412,7 @@ TEST_F(HttpServerTest, hides_what_a_handler_throws) {
 TEST_F(HttpServerTest, closes_slow_requests) {
   HttpLimits limits;
   limits.head_deadline = std::chrono::milliseconds(50);
-  limits.body_deadline = std::chrono::milliseconds(50);
+  limits.request_deadline = std::chrono::milliseconds(50);
   limits.idle_deadline = std::chrono::milliseconds(50);
   start(limits);
   EXPECT_EQ(exchange(""), "");
@@ -418,15 +423,131 @@ TEST_F(HttpServerTest, closes_slow_requests) {
   EXPECT_TRUE(closed_);
 }
 
-TEST_F(HttpServerTest, closes_connections_beyond_the_limit) {
+TEST_F(HttpServerTest, a_body_that_trickles_has_one_time_for_all_of_it) {
   HttpLimits limits;
-  limits.connections = 1;
+  limits.request_deadline = std::chrono::milliseconds(300);
   start(limits);
   asio::io_context io;
-  tcp::socket first(io);
-  first.connect({asio::ip::address_v4::loopback(), port_});
-  while (server_->connections() == 0) std::this_thread::yield();
-  EXPECT_EQ(exchange("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(
+      client,
+      asio::buffer(std::string("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n")));
+  boost::system::error_code error;
+  int sent = 0;
+  while (!error && sent < 2000) {
+    asio::write(client, asio::buffer("x", 1), error);
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ++sent;
+  }
+  EXPECT_TRUE(error) << "still read after 20 s";
+  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+}
+
+/// Another address of this machine, as which to connect.
+asio::ip::address_v4 loopback(unsigned char last) {
+  return asio::ip::make_address_v4(asio::ip::address_v4::bytes_type{127, 0, 0, last});
+}
+
+class HttpServerShares : public HttpServerTest {
+ protected:
+  static HttpLimits few() {
+    HttpLimits limits;
+    limits.connections = 12;
+    limits.requests = 8;
+    limits.requests_per_client = 4;
+    limits.reserved_paths = {"/healthz"};
+    return limits;
+  }
+  std::unique_ptr<tcp::socket> connect(unsigned char from) {
+    auto socket = std::make_unique<tcp::socket>(io_);
+    socket->open(tcp::v4());
+    socket->bind({loopback(from), 0});
+    socket->connect({asio::ip::address_v4::loopback(), port_});
+    return socket;
+  }
+  /// The status of an answer on this connection; 0 when it was closed.
+  static int ask(tcp::socket& socket, const std::string& path = "/") {
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer("GET " + path + " HTTP/1.1\r\nHost: h\r\n\r\n"), error);
+    std::string out;
+    asio::read_until(socket, asio::dynamic_buffer(out), "\r\n\r\n", error);
+    return error ? 0 : std::stoi(out.substr(9, 3));
+  }
+  static void begin(tcp::socket& socket, const std::string& octets) {
+    asio::write(socket, asio::buffer(octets));
+  }
+
+  asio::io_context io_;
+};
+
+TEST_F(HttpServerShares, idle_sockets_lock_nobody_out) {
+  start(few());
+  const auto before = connect(2);
+  EXPECT_EQ(ask(*before), 200);
+  std::vector<std::unique_ptr<tcp::socket>> idle;
+  for (int i = 0; i < 100; ++i) {
+    idle.push_back(connect(3));
+    if (i % 2 == 0) begin(*idle.back(), "GET / HT");
+  }
+  EXPECT_EQ(ask(*connect(4)), 200);
+  EXPECT_EQ(ask(*before), 200) << "who has few connections keeps them";
+  EXPECT_LE(server_->connections(), 12u);
+}
+
+TEST_F(HttpServerShares, waiting_requests_and_slow_bodies_lock_no_other_address_out) {
+  start(few());
+  std::vector<std::unique_ptr<tcp::socket>> held;
+  for (int i = 0; i < 50; ++i) {
+    held.push_back(connect(3));
+    begin(*held.back(), i % 2 == 0 ? "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n"
+                                   : "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx");
+  }
+  ASSERT_TRUE(soon([this] { return server_->requests() == 4; }));
+  EXPECT_EQ(ask(*connect(3)), 429);
+  EXPECT_EQ(ask(*connect(3), "/healthz"), 200) << "health is told even there";
+  EXPECT_EQ(ask(*connect(4)), 200);
+  held.clear();
+  EXPECT_TRUE(soon([this] { return server_->requests() == 0; })) << "the clients have left";
+  EXPECT_EQ(waiting, 0);
+  EXPECT_EQ(ask(*connect(3)), 200);
+}
+
+TEST_F(HttpServerShares, health_is_told_when_every_place_is_taken) {
+  start(few());
+  std::vector<std::unique_ptr<tcp::socket>> held;
+  for (int i = 0; i < 40; ++i) {
+    held.push_back(connect(static_cast<unsigned char>(3 + i % 8)));
+    begin(*held.back(), "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+  }
+  ASSERT_TRUE(soon([this] { return server_->requests() == 8; }));
+  EXPECT_EQ(ask(*connect(20)), 503);
+  EXPECT_EQ(ask(*connect(20), "/healthz"), 200);
+  held.clear();
+  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+}
+
+TEST_F(HttpServerShares, a_proxy_names_the_client_that_is_counted) {
+  HttpLimits limits = few();
+  limits.trusted_proxies = CidrSet({*Cidr::parse("127.0.0.3/32")});
+  start(limits);
+  std::vector<std::unique_ptr<tcp::socket>> held;
+  for (int i = 0; i < 6; ++i) {
+    held.push_back(connect(3));
+    begin(*held.back(), "GET /wait HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 192.0.2.1:4711\r\n\r\n");
+  }
+  ASSERT_TRUE(soon([this] { return server_->requests() == 4; }));
+  EXPECT_EQ(ask(*connect(3)), 200) << "the proxy itself has a share of its own";
+  held.clear();
+}
+
+TEST_F(HttpServerShares, stop_ends_what_waits) {
+  start(few());
+  const auto client = connect(2);
+  begin(*client, "GET /wait HTTP/1.1\r\nHost: h\r\n\r\n");
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  server_->stop();
+  EXPECT_TRUE(soon([] { return waiting == 0; }));
 }
 
 TEST_F(HttpServerTest, stop_ends_idle_connections) {

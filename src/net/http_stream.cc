@@ -53,20 +53,20 @@ Task<bool> BodyWriter::write_sized(const HttpResponse::Stream& body) {
   }
 }
 
-Task<void> BodyWriter::watch_client() {
+Task<void> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received) {
   error_code error;
-  while (!error && received_.size() < most_ahead) {
+  while (!error && received.size() < most_ahead) {
     // The socket's own read: the stream's would begin a deadline.
-    const std::size_t n = co_await stream_.socket().async_read_some(
-        received_.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
-    received_.commit(n);
+    const std::size_t n = co_await stream.socket().async_read_some(
+        received.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
+    received.commit(n);
   }
 }
 
 Task<bool> BodyWriter::write_until_end(const HttpResponse::Stream& body, bool chunked) {
   using namespace asio::experimental::awaitable_operators;
   for (;;) {
-    const auto came = co_await (next_of(body) || watch_client());
+    const auto came = co_await (next_of(body) || watch_client(stream_, received_));
     const auto* piece = std::get_if<Result<std::string>>(&came);
     if (piece == nullptr || !*piece) co_return false;
     const std::string& octets = **piece;

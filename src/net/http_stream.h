@@ -10,6 +10,10 @@
 
 namespace postern::net {
 
+/// Returns when the client has closed, or has sent more than anybody sends ahead. What it sent is
+/// in `received`, also when this is cancelled.
+Task<void> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received);
+
 /// Writes one body after its head. Both methods return false when the connection is of no use any
 /// more. Lives on the stream's executor; stream and buffer are borrowed.
 class BodyWriter {
@@ -27,8 +31,6 @@ class BodyWriter {
 
  private:
   Task<bool> write(std::string_view before, std::string_view piece, std::string_view after);
-  /// Returns when the client has closed, or has sent more than anybody sends ahead.
-  Task<void> watch_client();
 
   boost::beast::tcp_stream& stream_;
   boost::beast::flat_buffer& received_;

@@ -1,0 +1,124 @@
+#include "net/http_shares.h"
+
+#include <deque>
+
+#include <gtest/gtest.h>
+
+namespace postern::net {
+namespace {
+
+using Verdict = HttpShares::Verdict;
+using Seat = HttpShares::Seat;
+
+class HttpSharesTest : public ::testing::Test {
+ protected:
+  static HttpLimits limits() {
+    HttpLimits limits;
+    limits.connections = 6;
+    limits.requests = 4;
+    limits.requests_per_client = 2;
+    limits.bodies = 30;
+    limits.bodies_per_client = 20;
+    limits.reserved_paths = {"/healthz"};
+    limits.reserve = 1;
+    return limits;
+  }
+  Seat& come(const std::string& address) {
+    Seat& seat = seats_.emplace_back();
+    Seat* out = nullptr;
+    came_ = shares_.enter(seat, address, out);
+    pushed_out_ = out;
+    return seat;
+  }
+  Verdict ask(Seat& seat, const std::string& client, std::uint64_t body = 0,
+              std::string_view path = "/x") {
+    return shares_.begin(seat, {.client = client, .body = body, .path = path});
+  }
+
+  std::deque<Seat> seats_;
+  HttpShares shares_{limits()};
+  bool came_ = false;
+  Seat* pushed_out_ = nullptr;
+};
+
+TEST_F(HttpSharesTest, a_new_connection_pushes_out_the_oldest_of_who_has_most) {
+  Seat& neighbour = come("n");
+  Seat& first = come("a");
+  for (int i = 0; i < 4; ++i) come("a");
+  EXPECT_EQ(pushed_out_, nullptr);
+  Seat& other = come("b");
+  EXPECT_TRUE(came_);
+  EXPECT_EQ(pushed_out_, &first);
+  EXPECT_TRUE(first.lost());
+  EXPECT_EQ(ask(first, "a"), Verdict::lost);
+  for (int i = 0; i < 50; ++i) come("a");
+  EXPECT_FALSE(neighbour.lost());
+  EXPECT_FALSE(other.lost());
+  EXPECT_EQ(shares_.connections(), 6u);
+  shares_.leave(first);
+  EXPECT_EQ(shares_.connections(), 6u) << "it had left";
+}
+
+TEST_F(HttpSharesTest, a_request_in_hand_keeps_its_connection) {
+  std::vector<Seat*> busy;
+  for (const char* client : {"a", "a", "b", "b"}) {
+    busy.push_back(&come(client));
+    EXPECT_EQ(ask(*busy.back(), client), Verdict::admitted);
+  }
+  for (int i = 0; i < 20; ++i) {
+    come("c");
+    EXPECT_TRUE(came_);
+  }
+  for (const Seat* seat : busy) EXPECT_FALSE(seat->lost());
+  EXPECT_EQ(shares_.requests(), 4u);
+}
+
+TEST_F(HttpSharesTest, a_client_has_a_share_and_all_have_one) {
+  EXPECT_EQ(ask(come("a"), "a"), Verdict::admitted);
+  Seat& second = come("a");
+  EXPECT_EQ(ask(second, "a"), Verdict::admitted);
+  Seat& third = come("a");
+  EXPECT_EQ(ask(third, "a"), Verdict::too_many);
+  EXPECT_EQ(ask(come("b"), "b"), Verdict::admitted);
+  EXPECT_EQ(ask(come("c"), "c"), Verdict::admitted);
+  Seat& last = come("d");
+  EXPECT_EQ(ask(last, "d"), Verdict::overloaded);
+  shares_.end(second);
+  EXPECT_EQ(ask(last, "d"), Verdict::admitted);
+  shares_.leave(last);
+  EXPECT_EQ(ask(third, "a"), Verdict::admitted);
+}
+
+TEST_F(HttpSharesTest, bodies_count_too) {
+  EXPECT_EQ(ask(come("a"), "a", 15), Verdict::admitted);
+  Seat& more = come("a");
+  EXPECT_EQ(ask(more, "a", 6), Verdict::too_many);
+  EXPECT_EQ(ask(more, "a", 5), Verdict::admitted);
+  Seat& other = come("b");
+  EXPECT_EQ(ask(other, "b", 11), Verdict::overloaded);
+  shares_.end(more);
+  EXPECT_EQ(ask(other, "b", 11), Verdict::admitted);
+}
+
+TEST_F(HttpSharesTest, health_is_told_when_no_place_is_left) {
+  for (const char* client : {"a", "a", "b", "b"}) ask(come(client), client);
+  Seat& seat = come("a");
+  EXPECT_EQ(ask(seat, "a", 1, "/healthz"), Verdict::too_many) << "a body could come slowly";
+  EXPECT_EQ(ask(seat, "a", 0, "/healthz"), Verdict::admitted);
+  Seat& next = come("c");
+  EXPECT_EQ(ask(next, "c", 0, "/healthz"), Verdict::overloaded) << "the reserve is small";
+  shares_.end(seat);
+  EXPECT_EQ(ask(next, "c", 0, "/healthz"), Verdict::admitted);
+}
+
+TEST_F(HttpSharesTest, nothing_is_left_when_all_have_gone) {
+  for (int round = 0; round < 3; ++round) {
+    for (const char* client : {"a", "b", "c"}) ask(come(client), client, 5);
+    for (Seat& seat : seats_) shares_.leave(seat);
+    EXPECT_EQ(shares_.connections(), 0u);
+    EXPECT_EQ(shares_.requests(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace postern::net
