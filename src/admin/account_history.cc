@@ -46,8 +46,12 @@ Task<net::HttpResponse> AccountHistory::audit_log(Call& call) {
     throw invalid("cursor", "is not the `next` of a page");
   }
   // One more than is shown says whether there is a next page.
-  auto read = [&store = core_.deps.store, id = call.caller.account_id, cursor, limit] {
-    return store.audit_log(id, {cursor, limit + 1});
+  auto read = [&core = core_, id = call.caller.account_id, cursor, limit,
+               now = call.now]() -> Result<store::Listed<store::AuditRow>> {
+    if (auto written = core.sign_ins.write(core.deps.store, now); !written) {
+      return tl::unexpected(written.error());
+    }
+    return core.deps.store.audit_log(id, {cursor, limit + 1});
   };
   store::Listed<store::AuditRow> entries = co_await core_.disk(std::move(read));
   boost::json::value next = nullptr;

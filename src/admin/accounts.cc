@@ -154,6 +154,13 @@ Task<net::HttpResponse> Accounts::create(Call& call) {
       audit->actor = account.id;
     }
   }
+  if (!audit) {
+    audit = core_.audit(call, "account.created",
+                        {{"id", account.id},
+                         {"email", account.email},
+                         {"by", invited ? "the owner's link" : "sign-up"}});
+    audit->account_id = audit->actor = account.id;
+  }
   if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
   Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
   if (!hash) throw busy();

@@ -1,5 +1,10 @@
 #include "admin/api.h"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "admin/account_history.h"
@@ -28,11 +33,15 @@
 #include "admin/webhooks.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "net/forwarded.h"
 #include "store/store.h"
 #include "telemetry/log.h"
 
 namespace postern::admin {
 namespace {
+
+namespace asio = boost::asio;
+using namespace asio::experimental::awaitable_operators;
 
 bool is_json(std::string_view content_type) {
   return iequals(trim(content_type.substr(0, content_type.find(';'))), "application/json");
@@ -68,17 +77,65 @@ bool is_api(const net::HttpRequest& request) {
   return request.segments.size() > 1 && request.segments[0] == "api";
 }
 
-/// Whom the limits and the audit log name. A proxy appends the address it saw: the last one counts.
-IpAddress client_of(const net::HttpRequest& request, bool behind_proxy) {
-  if (!behind_proxy || !request.peer.is_loopback()) return request.peer;
-  std::string_view last;
-  for (const auto& [name, value] : request.headers) {
-    if (name == "x-forwarded-for") last = value;
+bool stays(const Route& route, const Call& call) {
+  if (route.stays != Stays::by_wait) return route.stays == Stays::always;
+  return call.request.parameter("wait").value_or("0") != "0";
+}
+
+/// An answer, or what the handler threw: beside other waits a thrown one would be waited past.
+struct Attempt {
+  std::optional<net::HttpResponse> response;
+  std::exception_ptr thrown;
+};
+
+Task<Attempt> attempt(const Route& route, Call& call) {
+  Attempt made;
+  try {
+    made.response = co_await route.handler(call);
+  } catch (...) {
+    made.thrown = std::current_exception();
   }
-  const std::size_t comma = last.rfind(',');
-  const Result<IpAddress> named =
-      IpAddress::parse(trim(comma == std::string_view::npos ? last : last.substr(comma + 1)));
-  return named ? *named : request.peer;
+  co_return made;
+}
+
+Task<void> client_gone(const net::HttpRequest& request) {
+  if (request.gone) {
+    co_await request.gone();
+    co_return;
+  }
+  asio::steady_timer never(co_await asio::this_coro::executor,
+                           asio::steady_timer::time_point::max());
+  boost::system::error_code ignored;
+  co_await never.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+}
+
+using Piece = Result<std::string>;
+
+Task<Piece> next_piece(std::shared_ptr<net::HttpResponse::Stream> stream) {
+  try {
+    Piece piece = co_await stream->next();
+    co_return piece;
+  } catch (const std::exception&) {
+    co_return fail(Fault::bug, "the body ended in an exception");
+  }
+}
+
+/// The stream's next piece, while its reader may have it.
+Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream,
+                          std::shared_ptr<Guest> guest, Authenticator& authenticator) {
+  if (!guest->over) {
+    auto came = co_await (next_piece(stream) || authenticator.end_of_access(*guest));
+    Piece* piece = std::get_if<Piece>(&came);
+    std::optional<Refusal> refusal;
+    if (piece != nullptr && !guest->is_settled()) {
+      refusal = co_await authenticator.judge_again(*guest);
+    }
+    if (piece != nullptr && !refusal) co_return std::move(*piece);
+    guest->over = true;
+  }
+  // A tail just ends: its reader comes again and hears why it is refused.
+  if (!stream->size) co_return std::string();
+  co_return fail(Fault::denied, "the access of who reads has ended");
 }
 
 void read_body(Call& call, Body wanted) {
@@ -146,7 +203,11 @@ struct AdminApi::Parts {
 
   Task<net::HttpResponse> dispatch(Call& call, const Router::Match& match);
   Task<net::HttpResponse> answer(Call& call, const Router::Match& match);
+  /// A handler that waits for something to happen, no longer than its caller does and may.
+  Task<net::HttpResponse> wait(Call& call, const Route& route);
   void count_call(const Call& call);
+  /// The account's place for this call; throws 429 when it has too many.
+  void take_place(Call& call, const Route& route);
 
   Core core;
   Authenticator authenticator;
@@ -185,6 +246,34 @@ void AdminApi::Parts::count_call(const Call& call) {
   if (wait) throw rate_limited(*wait);
 }
 
+void AdminApi::Parts::take_place(Call& call, const Route& route) {
+  if (call.caller.account_id.empty()) return;
+  const bool waits = stays(route, call);
+  call.place = core.shares.take(call.caller.account_id, waits ? Stay::waiting : Stay::brief);
+  if (call.place) return;
+  throw Refusal{429,
+                "rate_limited",
+                waits ? "too many requests of this account wait at a time"
+                      : "too many requests of this account at a time",
+                {},
+                {{"Retry-After", "1"}}};
+}
+
+Task<net::HttpResponse> AdminApi::Parts::wait(Call& call, const Route& route) {
+  Guest guest(core, call, route.access);
+  auto came = co_await (attempt(route, call) || authenticator.end_of_access(guest) ||
+                        client_gone(call.request));
+  if (const Refusal* refusal = std::get_if<Refusal>(&came)) throw *refusal;
+  Attempt* made = std::get_if<Attempt>(&came);
+  if (made == nullptr) throw Refusal{408, "client_gone", "the client has left", {}, {}};
+  if (!guest.is_settled()) {
+    std::optional<Refusal> refusal = co_await authenticator.judge_again(guest);
+    if (refusal) throw std::move(*refusal);
+  }
+  if (made->thrown) std::rethrow_exception(made->thrown);
+  co_return std::move(*made->response);
+}
+
 Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
   if (match.route == nullptr && match.allow.empty()) {
     count_call(call);
@@ -213,7 +302,22 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
     throw Refusal{406, "not_acceptable", "the API answers in application/json", {}, {}};
   }
   read_body(call, route.body);
-  net::HttpResponse response = co_await route.handler(call);
+  take_place(call, route);
+  const bool by_account = !call.caller.account_id.empty();
+  net::HttpResponse response;
+  if (by_account && stays(route, call)) {
+    response = co_await wait(call, route);
+  } else {
+    response = co_await route.handler(call);
+  }
+  if (response.stream && by_account) {
+    auto stream = std::make_shared<net::HttpResponse::Stream>(std::move(*response.stream));
+    auto guest = std::make_shared<Guest>(core, call, route.access);
+    response.stream = net::HttpResponse::Stream{
+        stream->size, [stream, guest, &judge = authenticator]() -> Task<Piece> {
+          return guarded_piece(stream, guest, judge);
+        }};
+  }
   co_return response;
 }
 
@@ -244,6 +348,10 @@ Result<std::unique_ptr<AdminApi>> AdminApi::open(const Dependencies& dependencie
       dependencies.store.server_secret("csrf", Secret(base64_encode(random_bytes(32))));
   if (!csrf) return tl::unexpected(csrf.error());
   auto parts = std::make_unique<Parts>(dependencies, options, std::move(*keys), std::move(*csrf));
+  const auto tell = [access = parts->core.access](std::string_view id) { access->changed(id); };
+  if (auto told = dependencies.store.on_access_change(tell); !told) {
+    return tl::unexpected(told.error());
+  }
   return std::unique_ptr<AdminApi>(new AdminApi(std::move(parts)));
 }
 
@@ -254,12 +362,13 @@ std::vector<std::pair<std::string, std::string>> AdminApi::routes() const {
 Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
   const auto start = std::chrono::steady_clock::now();
   Call call;
-  call.client = client_of(request, parts_->core.options.behind_proxy);
+  call.client = net::client_of(request.headers, request.peer, parts_->core.options.trusted_proxies);
   call.now = store::now();
   call.request = std::move(request);
   const Router::Match match = parts_->router.find(call.request.method, call.request.segments);
   call.ids = match.ids;
   net::HttpResponse response = co_await parts_->answer(call, match);
+  response.holds = std::move(call.place);
   if (parts_->core.deps.metrics != nullptr) {
     const std::string_view route = match.path.empty() ? std::string_view("other") : match.path;
     parts_->core.deps.metrics->count_request(method_label(call.request.method), route,
@@ -296,6 +405,25 @@ Task<void> AdminApi::housekeeping() {
         .field("error", refusal.sentence)
         .msg("housekeeping was cut short; the next round tries again");
   }
+}
+
+Task<void> AdminApi::tick() {
+  Core& core = parts_->core;
+  auto look = [&core] {
+    if (auto written = core.sign_ins.write(core.deps.store, store::now()); !written) {
+      telemetry::log::warning("api.audit")
+          .field("error", written.error().message)
+          .msg("failed sign-ins are missing in the audit log");
+    }
+    return core.deps.store.written_elsewhere();
+  };
+  const auto written = co_await core.deps.disk.run(std::move(look));
+  // What cannot be asked may have changed.
+  if (!written || !*written || **written) core.access->changed("");
+}
+
+void AdminApi::write_what_waits() {
+  static_cast<void>(parts_->core.sign_ins.write(parts_->core.deps.store, store::now()));
 }
 
 }  // namespace postern::admin

@@ -35,8 +35,12 @@ struct Options {
   std::string public_url = "http://127.0.0.1:8025";     ///< no slash at its end
   bool open_signup = true;
   bool rate_limits = true;
-  bool behind_proxy = false;  ///< X-Forwarded-For of a loopback peer is believed
-  Secret metrics_token;       ///< bearer token of GET /metrics; empty: nobody may
+  bool behind_proxy = false;  ///< requests come through a proxy: none is from this machine
+  CidrSet trusted_proxies;    ///< who may say for whom they ask; empty: nobody
+  /// Requests of one account in hand at a time, and those of them that wait for something.
+  std::size_t requests_per_account = 64;
+  std::size_t waits_per_account = 16;
+  Secret metrics_token;  ///< bearer token of GET /metrics; empty: nobody may
   /// Bearer token of the queue's routes, for who may read the control file; empty: nobody.
   Secret control_token;
   std::string attachment_dir;
@@ -94,6 +98,11 @@ class AdminApi {
   /// The gateway stops: requests that wait for something to happen are answered, and those that
   /// would begin long work are refused. From any thread.
   void stop();
+  /// What a timer calls every second: failed sign-ins are written into the audit log, and it is
+  /// looked whether another process (`postern passwd`) has changed what somebody may.
+  Task<void> tick();
+  /// Writes what tick() would. Blocks; for the end, when nobody calls any more.
+  void write_what_waits();
 
  private:
   struct Parts;

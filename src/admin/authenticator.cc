@@ -65,6 +65,43 @@ std::string_view cookie_name(const Options& options) {
                                                       : "postern_session";
 }
 
+Guest::Guest(Core& core, const Call& given, Access wanted)
+    : access(wanted),
+      watch(*core.access, {given.caller.person_id, given.caller.account_id, given.caller.session_id,
+                           given.caller.actor}) {
+  call.request.method = "GET";  // looked at, not written: no token of the page is asked for again
+  call.request.headers = given.request.headers;
+  call.request.peer = given.request.peer;
+  call.client = given.client;
+  call.caller = given.caller;
+}
+
+bool Guest::is_settled() const {
+  return watch.is_settled() && !(call.caller.until && *call.caller.until <= store::now());
+}
+
+Task<std::optional<Refusal>> Authenticator::judge_again(Guest& guest) {
+  const std::uint64_t seen = guest.watch.seen();
+  guest.call.now = store::now();
+  try {
+    co_await admit(guest.call, guest.access);
+  } catch (const Refusal& refused) {
+    co_return refused;  // what cannot be judged is refused, too
+  } catch (const std::exception&) {
+    co_return unavailable("the access could not be judged; try again");
+  }
+  guest.watch.settle(seen);
+  co_return std::nullopt;
+}
+
+Task<Refusal> Authenticator::end_of_access(Guest& guest) {
+  for (;;) {
+    co_await guest.watch.changed(guest.call.caller.until);
+    std::optional<Refusal> refusal = co_await judge_again(guest);
+    if (refusal) co_return std::move(*refusal);
+  }
+}
+
 Task<std::optional<Caller>> Authenticator::live_session(Caller::Kind kind, const Claims& claims,
                                                         store::Time now) {
   auto look = [&store = core_.deps.store, id = claims.session_id,
@@ -86,7 +123,8 @@ Task<std::optional<Caller>> Authenticator::live_session(Caller::Kind kind, const
                    .person_id = session->account_id,
                    .role = session->role,
                    .actor = session->account_id,
-                   .session_id = session->id};
+                   .session_id = session->id,
+                   .until = session->expires_at};
 }
 
 Task<Caller> Authenticator::session_caller(const Call& call, std::string token) {
@@ -127,7 +165,8 @@ Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token
                    .person_id = row->maker,
                    .role = row->maker_role,
                    .actor = row->id,
-                   .session_id = {}};
+                   .session_id = {},
+                   .until = row->expires_at};
 }
 
 Task<std::optional<Caller>> Authenticator::cookie_caller(const Call& call) {

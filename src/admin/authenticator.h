@@ -1,6 +1,7 @@
 // Who is calling: a session's access token, an API token, or the cookie of the web pages.
 #pragma once
 
+#include "admin/access_watch.h"
 #include "admin/core.h"
 #include "admin/router.h"
 
@@ -10,6 +11,17 @@ namespace postern::admin {
 /// another host of the domain or over http (RFC 6265bis §4.1.3.2).
 std::string_view cookie_name(const Options& options);
 
+/// A caller who was let in and stays: what is needed to judge it again.
+struct Guest {
+  Guest(Core& core, const Call& call, Access wanted);
+  /// Nothing has changed since it was judged, and its time is not over.
+  bool is_settled() const;
+  Call call;  ///< without body
+  Access access;
+  AccessWatch watch;
+  bool over = false;
+};
+
 class Authenticator {
  public:
   explicit Authenticator(Core& core) : core_(core) {}
@@ -17,6 +29,11 @@ class Authenticator {
   /// Fills call.caller. Throws 401 or 403 when `access` wants more than the caller has, be it of a
   /// token or of a role; for Access::open nobody is asked for anything.
   Task<void> admit(Call& call, Access access);
+  /// What admit() would tell the guest now; nullopt: it would let it in.
+  Task<std::optional<Refusal>> judge_again(Guest& guest);
+  /// Returns when the guest would no longer be let in, with what it would be told. Asks when
+  /// something has changed, and at the end of a session's or token's time.
+  Task<Refusal> end_of_access(Guest& guest);
   /// True when the bearer token is that of the control file: then the caller is the command line.
   bool admit_control(Call& call) const;
   /// Whether this team may see and change what is the gateway's.

@@ -1,6 +1,8 @@
 // One request on its way through the API: who calls, from where, with what.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ struct Caller {
   store::Role role = store::Role::none;
   std::string actor;       ///< the person's id or the API token's: who stands in the audit log
   std::string session_id;  ///< of Kind::session and Kind::cookie
+  std::optional<store::Time> until{};  ///< of the session or the API token: when it ends by itself
 };
 
 struct Call {
@@ -31,6 +34,7 @@ struct Call {
   Caller caller;
   std::vector<std::string> ids;  ///< of the path
   boost::json::object body;
+  std::shared_ptr<void> place;  ///< of AccountShares, until the answer has gone out
 };
 
 }  // namespace postern::admin

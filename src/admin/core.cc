@@ -31,6 +31,7 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
       signups(limit(given, 30), std::chrono::minutes(10)),
       anonymous_calls(limit(given, 300), std::chrono::minutes(1)),
       account_calls(limit(given, 1200), std::chrono::minutes(1)),
+      shares(given.requests_per_account, given.waits_per_account),
       keys_(std::move(token_keys)),
       csrf_key_(std::move(csrf_key)) {}
 

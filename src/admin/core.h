@@ -11,10 +11,13 @@
 #include <boost/json/value.hpp>
 
 #include "admin/access_token.h"
+#include "admin/access_watch.h"
+#include "admin/account_shares.h"
 #include "admin/api.h"
 #include "admin/call.h"
 #include "admin/limiter.h"
 #include "admin/refusal.h"
+#include "admin/sign_in_log.h"
 #include "admin/time_text.h"
 #include "dialect/webhook/body_reader.h"
 
@@ -60,6 +63,10 @@ class Core {
   Limiter account_calls;    ///< by account
   /// The gateway stops: nobody waits here for something to happen, and no long work begins.
   std::atomic<bool> stopping{false};
+  AccountShares shares;
+  SignInLog sign_ins;
+  /// The store tells it (Store::on_access_change), also when this has gone.
+  const std::shared_ptr<AccessChanges> access = std::make_shared<AccessChanges>();
 
  private:
   mutable std::mutex mutex_;

@@ -134,7 +134,12 @@ void Deliveries::add_routes(Router& router) {
       Body::optional_json);
   add("GET", "/api/v1/webhooks/{id}/logs", Access::read, &Deliveries::logs);
   add("POST", "/api/v1/webhooks/{id}/logs/{log_id}/retry", Access::write, &Deliveries::retry);
-  add("GET", "/api/v1/webhooks/{id}/inbox", Access::read, &Deliveries::inbox);
+  router.add({.method = "GET",
+              .path = "/api/v1/webhooks/{id}/inbox",
+              .access = Access::read,
+              .body = Body::none,
+              .handler = [this](Call& call) { return inbox(call); },
+              .stays = Stays::by_wait});
   add("GET", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::read, &Deliveries::inbox_message);
   add("DELETE", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::write,
       &Deliveries::delete_inbox_message);

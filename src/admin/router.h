@@ -27,6 +27,10 @@ enum class Body { none, optional_json, json };
 /// Whether the token of the running gateway's control file is taken instead of an account's.
 enum class ControlToken { refused, taken };
 
+/// Whether a call may stay until something happens. Then it has one of few places of its account,
+/// and ends when the client leaves or loses the access it was let in with.
+enum class Stays { no, by_wait, always };  ///< by_wait: with ?wait= other than 0
+
 struct Route {
   std::string_view method;
   std::string_view path;  ///< "/api/v1/webhooks/{id}"; "{*}" as the last piece takes any rest
@@ -36,6 +40,7 @@ struct Route {
   /// What is the gateway's, not an account's: Options::operators alone.
   bool operators_only = false;
   ControlToken control_token = ControlToken::refused;
+  Stays stays = Stays::no;
 };
 
 class Router {

@@ -107,6 +107,9 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
     core_.sign_in_was_right(call, email);  // nothing was judged
     throw busy();
   }
+  if (*checked == PasswordCheck::wrong && account) {
+    core_.sign_ins.failed(call, *account, "the password was wrong");
+  }
   if (*checked == PasswordCheck::wrong || !account) throw invalid_credentials();
   core_.sign_in_was_right(call, email);
   if (*checked == PasswordCheck::right_but_weak_hash) {
@@ -159,7 +162,7 @@ net::HttpResponse Sessions::token_pair(const Call& call, std::string account, st
 }
 
 Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& account,
-                                        Carrier carrier) {
+                                        Carrier carrier, Proof proof) {
   const std::string agent(call.request.header("user-agent").value_or(""));
   const auto lifetime =
       carrier == Carrier::cookie ? std::chrono::hours(cookie_lifetime) : refresh_lifetime;
@@ -167,8 +170,13 @@ Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& acc
                                   printable(agent, 200), call.now,   call.now,
                                   call.now + lifetime};
   const Secret token = new_refresh_token();
-  auto keep = [&store = core_.deps.store, session, hash = Secret(sha256(token.reveal()))] {
-    return store.create_session(session, hash);
+  const auto audit = core_.sign_ins.entry(
+      call.client, call.now, account.team_id, account.id, "session.created",
+      {{"id", session.id},
+       {"by", proof == Proof::password ? "password" : "password and second factor"},
+       {"for", carrier == Carrier::cookie ? "pages" : "API"}});
+  auto keep = [&store = core_.deps.store, session, audit, hash = Secret(sha256(token.reveal()))] {
+    return store.create_session(session, hash, audit ? &*audit : nullptr);
   };
   const store::Outcome kept = co_await core_.disk(std::move(keep));
   if (kept != store::Outcome::done) throw invalid_credentials();
@@ -188,7 +196,7 @@ Task<net::HttpResponse> Sessions::first_step(Call& call, std::string email, Secr
     co_return json_response(
         200, {{"totp_required", true}, {"totp_token", challenges_.open(account.id, call.now)}});
   }
-  net::HttpResponse response = co_await start(call, account, carrier);
+  net::HttpResponse response = co_await start(call, account, carrier, Proof::password);
   co_return response;
 }
 
@@ -209,6 +217,7 @@ Task<store::AccountRow> Sessions::second_step(Call& call) {
   if (!account) throw refused;
   if (account->totp_enabled) {
     const bool taken = co_await take_second_factor(*account, code, call.now);
+    if (!taken) core_.sign_ins.failed(call, *account, "the code was wrong");
     if (!taken) throw refused;
   }
   core_.guess_was_right(key);
@@ -233,7 +242,8 @@ Task<net::HttpResponse> Sessions::login(Call& call) {
 
 Task<net::HttpResponse> Sessions::complete(Call& call) {
   const store::AccountRow account = co_await second_step(call);
-  net::HttpResponse response = co_await start(call, account, Carrier::tokens);
+  net::HttpResponse response =
+      co_await start(call, account, Carrier::tokens, Proof::password_and_code);
   co_return response;
 }
 
@@ -248,10 +258,26 @@ Task<net::HttpResponse> Sessions::refresh(Call& call) {
     return store.refresh_session(old, fresh, now, now + refresh_lifetime);
   };
   const store::Refreshed refreshed = co_await core_.disk(std::move(renew));
+  if (refreshed.result == store::Refreshed::Result::reused) {
+    co_await note_end(call, refreshed.account_id, refreshed.session_id);
+  }
   if (refreshed.result != store::Refreshed::Result::renewed) {
     throw unauthorized("the refresh token is not valid, or was used before");
   }
   co_return token_pair(call, refreshed.account_id, refreshed.session_id, next);
+}
+
+/// A refresh token had two holders, which ended its session.
+Task<void> Sessions::note_end(const Call& call, std::string person, std::string session) {
+  auto look = [&store = core_.deps.store, person] { return store.account(person); };
+  const std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  if (!account) co_return;
+  const auto audit =
+      core_.sign_ins.entry(call.client, call.now, account->team_id, person, "session.ended",
+                           {{"id", session}, {"why", "its refresh token was used twice"}});
+  if (!audit) co_return;
+  auto keep = [&store = core_.deps.store, audit] { return store.append_audit(*audit); };
+  co_await core_.disk(std::move(keep));
 }
 
 Task<net::HttpResponse> Sessions::end(Call& call) {
@@ -259,8 +285,13 @@ Task<net::HttpResponse> Sessions::end(Call& call) {
   body.refuse_unknown(std::array<std::string_view, 1>{"refresh_token"}, {}, "refresh request");
   check(body);
   const Secret given(required_text(body, "refresh_token"));
-  auto finish = [&store = core_.deps.store, hash = Secret(sha256(given.reveal()))] {
-    return store.end_session_by_token(hash);
+  auto finish = [&store = core_.deps.store, &log = core_.sign_ins, client = call.client,
+                 now = call.now, hash = Secret(sha256(given.reveal()))] {
+    // Whose session it is, the token says.
+    return store.end_session_by_token(hash, [&](const store::SessionRow& session) {
+      return log.entry(client, now, session.team_id, session.account_id, "session.ended",
+                       {{"id", session.id}, {"why", "signed out"}});
+    });
   };
   const std::optional<store::SessionRow> ended = co_await core_.disk(std::move(finish));
   if (!ended) throw unauthorized("the refresh token is not valid");
@@ -278,7 +309,8 @@ Task<net::HttpResponse> Sessions::create_cookie(Call& call) {
 Task<net::HttpResponse> Sessions::complete_cookie(Call& call) {
   authenticator_.check_origin(call);
   const store::AccountRow account = co_await second_step(call);
-  net::HttpResponse response = co_await start(call, account, Carrier::cookie);
+  net::HttpResponse response =
+      co_await start(call, account, Carrier::cookie, Proof::password_and_code);
   co_return response;
 }
 
@@ -298,8 +330,12 @@ Task<net::HttpResponse> Sessions::show_cookie(Call& call) {
 }
 
 Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
+  const auto audit = core_.sign_ins.entry(call.client, call.now, call.caller.account_id,
+                                          call.caller.person_id, "session.ended",
+                                          {{"id", call.caller.session_id}, {"why", "signed out"}});
   auto finish = [&store = core_.deps.store, person = call.caller.person_id,
-                 id = call.caller.session_id] { return store.end_session(person, id, nullptr); };
+                 id = call.caller.session_id,
+                 audit] { return store.end_session(person, id, audit ? &*audit : nullptr); };
   co_await core_.disk(std::move(finish));
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));

@@ -43,6 +43,7 @@ class Sessions {
 
  private:
   enum class Carrier { tokens, cookie };  ///< how the caller keeps the session
+  enum class Proof { password, password_and_code };
 
   Task<net::HttpResponse> create(Call& call);
   Task<net::HttpResponse> login(Call& call);
@@ -59,9 +60,11 @@ class Sessions {
   Task<store::AccountRow> second_step(Call& call);
   Task<net::HttpResponse> first_step(Call& call, std::string email, Secret password,
                                      Carrier carrier);
-  Task<net::HttpResponse> start(Call& call, const store::AccountRow& account, Carrier carrier);
+  Task<net::HttpResponse> start(Call& call, const store::AccountRow& account, Carrier carrier,
+                                Proof proof);
   /// What a page asks first: the account, and the token that its writes must bear.
   Task<net::HttpResponse> cookie_answer(store::AccountRow account, std::string session);
+  Task<void> note_end(const Call& call, std::string person, std::string session);
   net::HttpResponse token_pair(const Call& call, std::string account, std::string session,
                                const Secret& refresh);
   std::string cookie(const std::string& value, std::chrono::seconds lifetime) const;

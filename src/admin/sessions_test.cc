@@ -221,10 +221,11 @@ TEST(SessionLimits, right_passwords_do_not_count) {
   for (int i = 0; i < 12; ++i) EXPECT_EQ(api.post("/api/v1/login", good).status, 200) << i;
 }
 
-TEST(SessionLimits, forwarded_addresses_are_believed_of_a_loopback_proxy_only) {
+TEST(SessionLimits, forwarded_addresses_are_believed_of_a_trusted_proxy_only) {
   TestApi api([](Options& options, Dependencies&) {
     options.rate_limits = true;
     options.behind_proxy = true;
+    options.trusted_proxies = CidrSet({*Cidr::parse("127.0.0.0/8")});
   });
   const auto attempt = [&](const std::string& forwarded, const std::string& peer) {
     return api
@@ -234,6 +235,7 @@ TEST(SessionLimits, forwarded_addresses_are_believed_of_a_loopback_proxy_only) {
   for (int i = 0; i < 10; ++i) attempt("203.0.113.99, 198.51.100.7", "127.0.0.1");
   EXPECT_EQ(attempt("203.0.113.98, 198.51.100.7", "127.0.0.1"), 429)
       << "the address the proxy saw counts";
+  EXPECT_EQ(attempt("198.51.100.7:4711", "127.0.0.1"), 429) << "a port changes nothing";
   EXPECT_EQ(attempt("198.51.100.7, 198.51.100.8", "127.0.0.1"), 401);
   EXPECT_EQ(attempt("198.51.100.7", "192.0.2.9"), 401) << "not from a stranger";
 }

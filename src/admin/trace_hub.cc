@@ -24,7 +24,8 @@ std::uint64_t microseconds_now() {
 }  // namespace
 
 struct TraceHub::Waker {
-  std::string account;  ///< who pays for the stream
+  std::string account;     ///< who pays for the stream
+  bool everybody = false;  ///< sees all rows, not the account's alone
   bool waiting = false;
   /// Made when it first waits, then of one event loop: touched there alone.
   std::shared_ptr<asio::steady_timer> timer;
@@ -53,7 +54,8 @@ void TraceHub::publish(std::shared_ptr<const store::TraceRow> row) {
     ring_.push_back(std::move(kept));
     if (ring_.size() > options_.kept) ring_.pop_front();
     for (const auto& waker : wakers_) {
-      if (!waker->waiting) continue;
+      const bool sees = waker->everybody || ring_.back().row->account_id == waker->account;
+      if (!waker->waiting || !sees) continue;
       waker->waiting = false;
       sleepers.push_back(waker->timer);
     }
@@ -68,6 +70,7 @@ std::unique_ptr<TraceHub::Subscription> TraceHub::subscribe(const std::string& a
                                                             std::optional<std::uint64_t> after) {
   auto waker = std::make_shared<Waker>();
   waker->account = account;
+  waker->everybody = everybody;
   std::unique_ptr<Subscription> made(
       new Subscription(*this, waker, everybody ? std::nullopt : std::optional(account)));
   const std::lock_guard lock(mutex_);

@@ -20,7 +20,7 @@ namespace postern::admin {
 
 struct TraceHubOptions {
   std::size_t kept = 1000;  ///< summaries
-  std::size_t streams = 32;
+  std::size_t streams = 512;
   std::size_t streams_per_account = 4;
   std::chrono::milliseconds keep_alive{15'000};
   /// A stream ends after this and its client comes again: then it is looked at anew whether it may.

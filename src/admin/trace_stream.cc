@@ -80,8 +80,12 @@ std::optional<std::uint64_t> last_event_id(const net::HttpRequest& request) {
 }  // namespace
 
 void TraceStream::add_routes(Router& router) {
-  router.add({"GET", "/api/v1/traces/stream", Access::read, Body::none,
-              [this](Call& call) { return stream(call); }});
+  router.add({.method = "GET",
+              .path = "/api/v1/traces/stream",
+              .access = Access::read,
+              .body = Body::none,
+              .handler = [this](Call& call) { return stream(call); },
+              .stays = Stays::always});
 }
 
 Task<net::HttpResponse> TraceStream::stream(Call& call) {

@@ -85,7 +85,7 @@ TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
   session.account_id = (*account)->id;
   session.created_at = store::now();
   session.expires_at = store::now() + std::chrono::hours(1);
-  ASSERT_TRUE(store->create_session(session, Secret("hash")));
+  ASSERT_TRUE(store->create_session(session, Secret("hash"), nullptr));
   ASSERT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 1u);
   run(run_passwd, {"passwd", "owner@example.com"}, "another long password\n");
   EXPECT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 0u);

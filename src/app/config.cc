@@ -28,7 +28,7 @@ Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_po
 
 std::string Endpoint::to_string() const { return with_port(address, port); }
 
-CidrSet LimitsConfig::loopback() {
+CidrSet loopback_networks() {
   std::array<std::uint8_t, 16> one{};
   one[15] = 1;
   return CidrSet({Cidr(IpAddress::v4(0x7f000000), 8), Cidr(IpAddress::v6(one), 128)});

@@ -59,6 +59,7 @@ struct ServerConfig {
   std::filesystem::path data_dir = "./postern-data";
   std::uint64_t threads = 0;  ///< 0: one a core
   Milliseconds drain_timeout = std::chrono::seconds(30);
+  bool core_dumps = false;  ///< read at the start
 };
 
 struct ListenerConfig {
@@ -78,6 +79,8 @@ struct ListenerConfig {
   std::shared_ptr<const dialect::kumo::Listener> started;
 };
 
+CidrSet loopback_networks();
+
 struct LimitsConfig {
   smtp::Limits session;  ///< what smtp::ServerSession counts
   smtp::BareNewline bare_newline = smtp::BareNewline::reject;
@@ -86,11 +89,8 @@ struct LimitsConfig {
   std::uint64_t sessions = 1000;
   std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
-  CidrSet exempt_networks = loopback();
+  CidrSet exempt_networks = loopback_networks();
   std::uint64_t memory = 0;  ///< octets; 0: a quarter of the machine's memory
-
- private:
-  static CidrSet loopback();
 };
 
 struct TimeoutsConfig {
@@ -209,7 +209,15 @@ struct ApiConfig {
   Signup signup = Signup::open;
   bool rate_limits = true;
   bool behind_proxy = false;
+  CidrSet trusted_proxies = loopback_networks();  ///< with behind_proxy
   std::vector<std::string> operators;
+  std::uint64_t connections = 1024;
+  std::uint64_t requests = 512;  ///< in hand at a time
+  std::uint64_t requests_per_client = 128;
+  std::uint64_t requests_per_account = 64;
+  std::uint64_t waits_per_account = 16;
+  Milliseconds idle_timeout = std::chrono::seconds(60);
+  Milliseconds request_timeout = std::chrono::seconds(20);
 
   std::string base_url() const;
 };

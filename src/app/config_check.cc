@@ -121,19 +121,33 @@ class Checker {
       files = limit.rlim_max;
     }
     // A session may hold its socket, a body file, a webhook connection and a DNS socket.
-    const std::uint64_t most = files > 100 ? (files - 100) / 4 : 0;
+    constexpr std::uint64_t of_session = 4;
+    // A delivery from the queue: its connection, a DNS socket and the message's file.
+    constexpr std::uint64_t of_delivery = 3;
+    // Databases (three files each and their readers), listeners, event loops, logs.
+    constexpr std::uint64_t of_gateway = 100;
+    // A request in hand may hold a file or a connection of its own.
+    const std::uint64_t of_api = config_.api.connections + config_.api.requests;
+    const std::uint64_t others = of_gateway + of_api + of_delivery * config_.queue.concurrency;
+    const std::uint64_t most = files > others ? (files - others) / of_session : 0;
     if (config_.limits.sessions <= most) return;
-    const std::uint64_t needed = config_.limits.sessions * 4 + 100;
+    const std::uint64_t needed = config_.limits.sessions * of_session + others;
     add("limits.sessions", "C034",
-        fmt::format("{} sessions need {} open files, and the hard limit is {}",
-                    config_.limits.sessions, needed, files),
+        fmt::format("{} sessions, {} API connections and {} deliveries need {} open files, and "
+                    "the hard limit is {}",
+                    config_.limits.sessions, config_.api.connections, config_.queue.concurrency,
+                    needed, files),
         fmt::format("{} is the most here", most),
-        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit), or write "
-                    "`sessions = {}` below `[limits]`",
-                    needed, needed, most));
+        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit), or write {} below "
+                    "`[limits]`",
+                    needed, needed,
+                    most > 0 ? fmt::format("`sessions = {}`", most)
+                             : std::string("fewer `connections` below `[api]` and `sessions`")));
   }
 
   void check_api() {
+    check_proxies();
+    check_places();
     if (config_.api.address.address.is_loopback() || config_.api.behind_proxy) return;
     add("api.address", "C033",
         fmt::format("API address {} is reachable from outside without TLS: passwords and tokens "
@@ -142,6 +156,35 @@ class Checker {
         "not a loopback address",
         "put a TLS proxy in front and write `behind_proxy = true` below `[api]`, or listen on "
         "127.0.0.1");
+  }
+
+  void check_proxies() {
+    const ApiConfig& api = config_.api;
+    const bool written = positions_.has("api.trusted_proxies");
+    if (written && !api.behind_proxy) {
+      add("api.trusted_proxies", "C036",
+          "`trusted_proxies` has no effect while `behind_proxy` is false", "",
+          "write `behind_proxy = true`, or remove `trusted_proxies`", Severity::warning);
+    }
+    for (const Cidr& network : api.trusted_proxies.networks()) {
+      if (network.prefix() > 0) continue;
+      add("api.trusted_proxies", "C037",
+          "`trusted_proxies` trusts every address: who connects may claim to be anybody",
+          network.to_string(), "name the proxies' own networks", Severity::warning);
+    }
+  }
+
+  /// Whoever connects must be heard, also when every request's place is taken.
+  void check_places() {
+    constexpr std::uint64_t spare = 16 + 8;  // net::HttpLimits::reserve, and some to come and go
+    const ApiConfig& api = config_.api;
+    if (api.connections >= api.requests + spare) return;
+    const std::string key = positions_.has("api.requests") ? "api.requests" : "api.connections";
+    add(key, "C039",
+        fmt::format("{} API connections are too few for {} requests in hand: when all have a "
+                    "request, nobody else can connect, not even for /healthz",
+                    api.connections, api.requests),
+        "", fmt::format("write `connections = {}` or more", api.requests + spare));
   }
 
   void check_auth() {

@@ -382,15 +382,47 @@ TEST(Config, an_api_outside_of_loopback_needs_a_tls_proxy) {
 
 TEST(Config, sessions_must_fit_into_the_open_files) {
   LoadOptions few = options();
-  few.open_files = 4100;
+  few.open_files = 5936;
   EXPECT_TRUE(parse_config("", "", few).ok());
-  few.open_files = 4099;
+  few.open_files = 5935;
   const ConfigResult refused = parse_config("", "", few);
   ASSERT_EQ(codes(refused), std::vector<std::string>{"C034"});
-  EXPECT_THAT(refused.diagnostics.list()[0].message,
-              HasSubstr("1000 sessions need 4100 open files"));
-  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 4100"));
+  EXPECT_THAT(
+      refused.diagnostics.list()[0].message,
+      HasSubstr("1000 sessions, 1024 API connections and 100 deliveries need 5936 open files"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 5936"));
   EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("sessions = 999"));
+}
+
+TEST(Config, api_connections_count_among_the_open_files) {
+  LoadOptions few = options();
+  few.open_files = 5936;
+  EXPECT_EQ(codes(parse_config("[api]\nconnections = 1025", "", few)),
+            std::vector<std::string>{"C034"});
+  EXPECT_EQ(codes(parse_config("[queue]\nconcurrency = 101", "", few)),
+            std::vector<std::string>{"C034"});
+  few.open_files = 1000;
+  const ConfigResult none = parse_config("", "", few);
+  ASSERT_EQ(codes(none), std::vector<std::string>{"C034"});
+  EXPECT_THAT(none.diagnostics.list()[0].hint, HasSubstr("fewer `connections` below `[api]`"));
+}
+
+TEST(Config, the_api_has_more_connections_than_requests) {
+  EXPECT_TRUE(parse("[api]\nconnections = 124\nrequests = 100").ok());
+  EXPECT_EQ(codes(parse("[api]\nconnections = 123\nrequests = 100")),
+            std::vector<std::string>{"C039"});
+}
+
+TEST(Config, trusted_proxies_are_named_and_needed) {
+  EXPECT_EQ(codes(parse("[api]\ntrusted_proxies = [\"10.0.0.1/32\"]")),
+            std::vector<std::string>{"C036"});
+  EXPECT_EQ(codes(parse("[api]\nbehind_proxy = true\ntrusted_proxies = [\"0.0.0.0/0\"]")),
+            std::vector<std::string>{"C037"});
+  const ConfigResult result =
+      parse("[api]\nbehind_proxy = true\ntrusted_proxies = [\"10.0.0.0/8\"]");
+  EXPECT_TRUE(result.diagnostics.list().empty());
+  EXPECT_TRUE(result.config.api.trusted_proxies.contains(*IpAddress::parse("10.1.2.3")));
+  EXPECT_FALSE(result.config.api.trusted_proxies.contains(*IpAddress::parse("127.0.0.1")));
 }
 
 TEST(Config, addresses_and_names_are_used_once) {

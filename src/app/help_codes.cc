@@ -100,9 +100,9 @@ constexpr CodePage pages[] = {
      "[api]\naddress = \"0.0.0.0:8025\"\nbehind_proxy = true\n"},
     {"C034", "more sessions than open files allow",
      "A session may need four descriptors: its socket, a body file, a webhook connection, a DNS "
-     "socket. "
-     "sessions may be (hard limit of open files - 100) / 4 at most, so that the gateway never runs "
-     "out in the middle of a message.",
+     "socket. An API connection needs one and its request one more, a delivery from the queue "
+     "three, and the gateway itself 100. The hard limit of open files must hold all of them, so "
+     "that the gateway never runs out in the middle of a message.",
      "[limits]\nsessions = 1000000\n", "[limits]\nsessions = 200\n"},
     {"C035", "two listeners of one name", "Logs and metrics tell listeners apart by their names.",
      "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\naddress = \"127.0.0.1:2526\"\n",
@@ -123,6 +123,11 @@ constexpr CodePage pages[] = {
      "clients "
      "may fail below them.",
      "[limits]\nrecipients = 10\n", "[limits]\nrecipients = 100\n"},
+    {"C039", "fewer API connections than requests",
+     "A connection that waits gives its place to a new one, a request in hand does not. "
+     "`connections` must be greater than `requests` by 24 at least, so that whoever comes is "
+     "heard and the state of the gateway can be asked.",
+     "[api]\nconnections = 100\nrequests = 100\n", "[api]\nconnections = 200\nrequests = 100\n"},
     {"C060", "a source of accounts that cannot be",
      "Each kind of `[[auth.source]]` needs keys of its own: a list or file of users, a database "
      "and its query, a server and how a name becomes an entry there.",

@@ -223,9 +223,10 @@ Instance::Started Instance::open_listeners() {
     listener.address.port = *port;  // 0 in the file: the system chose one
   }
   admin::AdminApi* handler = api_.get();
-  http_ = std::make_unique<net::HttpServer>(api_loop_, [handler](net::HttpRequest request) {
-    return handler->handle(std::move(request));
-  });
+  http_ = std::make_unique<net::HttpServer>(
+      api_loop_,
+      [handler](net::HttpRequest request) { return handler->handle(std::move(request)); },
+      http_limits(config_));
   const auto port = http_->listen(config_.api.address.to_string());
   if (!port) {
     return cannot(

@@ -79,6 +79,8 @@ class Instance {
   void destroy_owners();
   void run_api_loop();
   Task<void> housekeeping();
+  /// What the API does every second.
+  Task<void> tick();
   /// Makes the gateway decide by these lists.
   void follow_lists(const admin::Lists& lists);
   std::vector<admin::SmtpListener> smtp_listeners() const;

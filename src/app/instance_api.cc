@@ -25,6 +25,7 @@ using telemetry::metrics;
 namespace {
 
 constexpr std::chrono::minutes housekeeping_interval{1};
+constexpr std::chrono::seconds tick_interval{1};
 /// Jobs that wait for a database thread: beyond it the API answers 503.
 constexpr std::size_t disk_queue = 1024;
 constexpr std::size_t account_queue = 64;
@@ -166,6 +167,7 @@ std::vector<admin::SmtpListener> Instance::smtp_listeners() const {
 
 void Instance::run_api_loop() {
   asio::co_spawn(api_loop_, housekeeping(), asio::detached);
+  asio::co_spawn(api_loop_, tick(), asio::detached);
   auto work = asio::make_work_guard(api_loop_);
   for (;;) {
     try {
@@ -174,6 +176,16 @@ void Instance::run_api_loop() {
     } catch (const std::exception& error) {
       telemetry::log::error("api.error").field("error", error.what());
     }
+  }
+}
+
+Task<void> Instance::tick() {
+  asio::steady_timer timer(api_loop_);
+  for (;;) {
+    timer.expires_after(tick_interval);
+    const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+    co_await api_->tick();
   }
 }
 

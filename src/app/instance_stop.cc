@@ -104,6 +104,7 @@ void Instance::destroy_what_waits() {
 }
 
 void Instance::destroy_owners() {
+  if (api_ && store_) api_->write_what_waits();
   name_servers_.reset();
   delivery_.reset();
   worlds_.clear();

@@ -138,6 +138,18 @@ deliver::DeliveryOptions delivery_options(const Config& config) {
   return options;
 }
 
+net::HttpLimits http_limits(const Config& config) {
+  net::HttpLimits limits;
+  limits.connections = config.api.connections;
+  limits.requests = config.api.requests;
+  limits.requests_per_client = config.api.requests_per_client;
+  limits.reserved_paths = {"/healthz", "/readyz", "/metrics"};
+  if (config.api.behind_proxy) limits.trusted_proxies = config.api.trusted_proxies;
+  limits.idle_deadline = config.api.idle_timeout;
+  limits.request_deadline = config.api.request_timeout;
+  return limits;
+}
+
 admin::Options api_options(const Config& config) {
   admin::Options options;
   options.version = current_version().number;
@@ -148,6 +160,9 @@ admin::Options api_options(const Config& config) {
   options.open_signup = config.api.signup == Signup::open;
   options.rate_limits = config.api.rate_limits;
   options.behind_proxy = config.api.behind_proxy;
+  if (config.api.behind_proxy) options.trusted_proxies = config.api.trusted_proxies;
+  options.requests_per_account = config.api.requests_per_account;
+  options.waits_per_account = config.api.waits_per_account;
   options.operators = config.api.operators;
   options.attachment_dir = config.server.data_dir.string() + "/attachments";
   options.allow_http = config.webhooks.allow_http;

@@ -6,6 +6,7 @@
 #include "deliver/webhook_delivery.h"
 #include "gateway/authenticator.h"
 #include "gateway/settings.h"
+#include "net/http_limits.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 
@@ -21,6 +22,7 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
 policy::AuthenticationOptions authentication_options(const Config& config);
 net::UnboundOptions resolver_options(const Config& config);
 deliver::DeliveryOptions delivery_options(const Config& config);
+net::HttpLimits http_limits(const Config& config);
 admin::Options api_options(const Config& config);
 
 }  // namespace postern::app

@@ -6,6 +6,7 @@
 #include <fmt/color.h>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -159,6 +160,14 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Memory holds passwords, keys and mail. Not dumpable also means that another process of this user
+/// can neither trace it nor read /proc/PID/mem; root may still look.
+void forbid_core_dumps() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 }  // namespace
 
 void ServeOptions::apply_to(Config& config) const {
@@ -179,6 +188,7 @@ int serve(const Config& config, const ServeOptions& given) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   log::start(config.log);
   raise_descriptor_limit();
+  if (!config.server.core_dumps) forbid_core_dumps();
 
   auto started =
       Instance::start(config, options.config_file ? TestRecipients::off : TestRecipients::on);

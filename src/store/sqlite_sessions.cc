@@ -7,8 +7,52 @@ namespace postern::store {
 using rows::affected;
 using rows::exists;
 
-Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Secret& token_hash) {
-  return write(nullptr, [&] {
+/// Triggers, so that no statement, and no cascade, is forgotten. A new session or token changes
+/// nobody's access; a person's row changes often, its role and password seldom.
+Result<void> SqliteStore::on_access_change(std::function<void(std::string_view id)> tell) {
+  const std::lock_guard lock(mutex_);
+  for (const std::string_view sql :
+       {"PRAGMA temp_store = MEMORY", "CREATE TEMP TABLE IF NOT EXISTS access_change (id TEXT)",
+        "CREATE TEMP TRIGGER IF NOT EXISTS session_ends AFTER DELETE ON main.session "
+        "BEGIN INSERT INTO access_change VALUES (OLD.id); END",
+        "CREATE TEMP TRIGGER IF NOT EXISTS api_token_ends AFTER DELETE ON main.api_token "
+        "BEGIN INSERT INTO access_change VALUES (OLD.id); END",
+        "CREATE TEMP TRIGGER IF NOT EXISTS person_ends AFTER DELETE ON main.account "
+        "BEGIN INSERT INTO access_change VALUES (OLD.id); END",
+        "CREATE TEMP TRIGGER IF NOT EXISTS person_changes "
+        "AFTER UPDATE OF role, team_id, password_hash ON main.account "
+        "BEGIN INSERT INTO access_change VALUES (OLD.id); END"}) {
+    const auto made = database_->execute(sql);
+    if (!made) return tl::unexpected(made.error());
+  }
+  access_changed_ = std::move(tell);
+  return {};
+}
+
+void SqliteStore::tell_access_changes() {
+  if (!access_changed_) return;
+  const auto ids =
+      database_->all("SELECT id FROM access_change", [](const Row& row) { return row.text(0); });
+  if (ids && ids->empty()) return;
+  if (ids) {
+    for (const std::string& id : *ids) access_changed_(id);
+  } else {
+    access_changed_("");  // it cannot be known whose
+  }
+  database_->execute("DELETE FROM access_change");
+}
+
+Result<bool> SqliteStore::written_elsewhere() {
+  const std::lock_guard lock(mutex_);
+  const auto version = database_->number("PRAGMA data_version");
+  if (!version) return tl::unexpected(version.error());
+  const std::int64_t before = std::exchange(data_version_, *version);
+  return before != 0 && before != *version;
+}
+
+Result<Outcome> SqliteStore::create_session(const SessionRow& session, const Secret& token_hash,
+                                            const AuditRow* audit) {
+  return write(audit, [&] {
     database_->execute("INSERT INTO session (" POSTERN_SESSION_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
                        session.id, session.account_id, session.ip, session.user_agent,
                        session.created_at, session.refreshed_at, session.expires_at);
@@ -72,7 +116,9 @@ Result<Refreshed> SqliteStore::refresh_session(const Secret& token_hash, const S
   return refreshed;
 }
 
-Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(const Secret& token_hash) {
+Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(
+    const Secret& token_hash,
+    const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) {
   std::optional<SessionRow> ended;
   const Result<Outcome> outcome = write(nullptr, [&] {
     auto session = database_->one(
@@ -82,6 +128,8 @@ Result<std::optional<SessionRow>> SqliteStore::end_session_by_token(const Secret
     if (!rows::found(session)) return Outcome::not_found;
     ended = std::move(**session);
     database_->execute("DELETE FROM session WHERE id = ?", ended->id);
+    const auto entry = audit ? audit(*ended) : std::nullopt;
+    if (entry) insert_audit(*entry);
     return Outcome::done;
   });
   if (!outcome) return tl::unexpected(outcome.error());
@@ -119,6 +167,7 @@ Result<std::uint64_t> SqliteStore::purge_sessions(Time expired_before) {
   const std::lock_guard lock(mutex_);
   const auto gone = database_->execute("DELETE FROM session WHERE expires_at < ?", expired_before);
   if (!gone) return tl::unexpected(gone.error());
+  tell_access_changes();
   return static_cast<std::uint64_t>(*gone);
 }
 

@@ -28,6 +28,7 @@ Result<Outcome> SqliteStore::write(const AuditRow* audit, const std::function<Ou
   }
   if (outcome != Outcome::done) return outcome;
   if (const Result<void> kept = transaction->commit(); !kept) return tl::unexpected(kept.error());
+  tell_access_changes();
   return Outcome::done;
 }
 

@@ -18,6 +18,8 @@ class SqliteStore final : public Store {
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
 
   Result<void> probe() override;
+  Result<void> on_access_change(std::function<void(std::string_view id)> tell) override;
+  Result<bool> written_elsewhere() override;
 
   Result<Outcome> create_account(const AccountRow& account, const AuditRow* audit) override;
   Result<std::optional<AccountRow>> account(std::string_view id) override;
@@ -61,10 +63,13 @@ class SqliteStore final : public Store {
   Result<bool> use_backup_code(std::string_view account, const Secret& hash) override;
   Result<std::uint64_t> backup_codes_left(std::string_view account) override;
 
-  Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash) override;
+  Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
+                                 const AuditRow* audit) override;
   Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash, Time at,
                                     Time next_expires_at) override;
-  Result<std::optional<SessionRow>> end_session_by_token(const Secret& token_hash) override;
+  Result<std::optional<SessionRow>> end_session_by_token(
+      const Secret& token_hash,
+      const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) override;
   Result<Outcome> end_session(std::string_view account, std::string_view id,
                               const AuditRow* audit) override;
   Result<std::optional<SessionRow>> session(std::string_view id, Time at) override;
@@ -154,6 +159,8 @@ class SqliteStore final : public Store {
   /// check of their own: after an error every statement fails and so does the commit.
   Result<Outcome> write(const AuditRow* audit, const std::function<Outcome()>& work);
   void insert_audit(const AuditRow& entry);
+  /// After a commit, with the mutex.
+  void tell_access_changes();
   Outcome insert_account(const AccountRow& account);
   /// Inside a transaction: the new hash, and the end of what the old password had opened.
   Outcome replace_password(std::string_view account, const Secret& hash, Tokens tokens,
@@ -167,6 +174,8 @@ class SqliteStore final : public Store {
 
   std::mutex mutex_;
   std::unique_ptr<Database> database_;
+  std::int64_t data_version_ = 0;
+  std::function<void(std::string_view id)> access_changed_;
 };
 
 }  // namespace postern::store

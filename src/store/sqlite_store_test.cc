@@ -89,7 +89,7 @@ TEST_F(SqliteStoreTest, a_new_password_ends_the_other_sessions) {
                              .created_at = at_,
                              .refreshed_at = at_,
                              .expires_at = at_ + hours(1)};
-    ASSERT_EQ(store_->create_session(session, Secret(id)).value(), Outcome::done);
+    ASSERT_EQ(store_->create_session(session, Secret(id), nullptr).value(), Outcome::done);
   }
   const ApiTokenRow token{.id = "tok_1", .account_id = ann, .hash = Secret("t"), .created_at = at_};
   ASSERT_EQ(store_->create_api_token(token, nullptr).value(), Outcome::done);
@@ -144,7 +144,7 @@ TEST_F(SqliteStoreTest, a_spent_refresh_token_ends_its_session) {
                            .created_at = at_,
                            .refreshed_at = at_,
                            .expires_at = at_ + hours(1)};
-  ASSERT_EQ(store_->create_session(session, Secret("t1")).value(), Outcome::done);
+  ASSERT_EQ(store_->create_session(session, Secret("t1"), nullptr).value(), Outcome::done);
   auto refresh = [&](const char* token, const char* next, Time at) {
     return store_->refresh_session(Secret(token), Secret(next), at, at + hours(1)).value();
   };
@@ -168,7 +168,7 @@ TEST_F(SqliteStoreTest, sessions_expire_and_end) {
                      .created_at = at_,
                      .refreshed_at = at_,
                      .expires_at = at_ + hours(1)};
-  ASSERT_EQ(store_->create_session(session, Secret("t1")).value(), Outcome::done);
+  ASSERT_EQ(store_->create_session(session, Secret("t1"), nullptr).value(), Outcome::done);
   EXPECT_TRUE(store_->session("ses_1", at_ + minutes(59)).value());
   EXPECT_EQ(store_->session("ses_1", at_ + hours(1)).value(), std::nullopt);
   const auto late =
@@ -176,17 +176,17 @@ TEST_F(SqliteStoreTest, sessions_expire_and_end) {
   EXPECT_EQ(late.result, Refreshed::Result::unknown);
   EXPECT_EQ(store_->purge_sessions(at_ + hours(2)).value(), 1u);
   session.id = "ses_2";
-  ASSERT_EQ(store_->create_session(session, Secret("t3")).value(), Outcome::done);
-  EXPECT_EQ(store_->end_session_by_token(Secret("zz")).value(), std::nullopt);
-  EXPECT_EQ(store_->end_session_by_token(Secret("t3")).value()->id, "ses_2");
+  ASSERT_EQ(store_->create_session(session, Secret("t3"), nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->end_session_by_token(Secret("zz"), {}).value(), std::nullopt);
+  EXPECT_EQ(store_->end_session_by_token(Secret("t3"), {}).value()->id, "ses_2");
   EXPECT_EQ(store_->session("ses_2", at_).value(), std::nullopt);
   session.id = "ses_3";
-  ASSERT_EQ(store_->create_session(session, Secret("t4")).value(), Outcome::done);
+  ASSERT_EQ(store_->create_session(session, Secret("t4"), nullptr).value(), Outcome::done);
   EXPECT_EQ(store_->end_session("acc_other", "ses_3", nullptr).value(), Outcome::not_found);
   EXPECT_EQ(store_->end_session(ann, "ses_3", nullptr).value(), Outcome::done);
   session.account_id = "acc_gone";
   session.id = "ses_4";
-  EXPECT_EQ(store_->create_session(session, Secret("t5")).value(), Outcome::not_found);
+  EXPECT_EQ(store_->create_session(session, Secret("t5"), nullptr).value(), Outcome::not_found);
 }
 
 TEST_F(SqliteStoreTest, api_tokens) {

@@ -29,7 +29,7 @@ enum class Outcome {
 struct Refreshed {
   enum class Result { renewed, unknown, reused } result = Result::unknown;
   std::string session_id;  ///< empty when unknown; revoked when reused
-  std::string account_id;
+  std::string account_id;  ///< the person's
 };
 
 /// A deleted policy's webhooks: from now on they accept all mail.
@@ -62,6 +62,12 @@ class Store {
 
   /// A write that is never kept: fails as a real one would (for /readyz and the disk-full answer).
   virtual Result<void> probe() = 0;
+  /// From now on `tell` is called with the id of whatever loses or changes what it may: a person
+  /// (role, password), a session, an API token; however that comes about. It is called on the
+  /// thread that changed it, after the commit, and must not call the store.
+  virtual Result<void> on_access_change(std::function<void(std::string_view id)> tell) = 0;
+  /// Whether another process has written since the last call.
+  virtual Result<bool> written_elsewhere() = 0;
 
   // Accounts
   virtual Result<Outcome> create_account(const AccountRow& account, const AuditRow* audit) = 0;
@@ -129,12 +135,16 @@ class Store {
   virtual Result<std::uint64_t> backup_codes_left(std::string_view account) = 0;
 
   // Sessions: refresh tokens are kept as hashes
-  virtual Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash) = 0;
+  virtual Result<Outcome> create_session(const SessionRow& session, const Secret& token_hash,
+                                         const AuditRow* audit) = 0;
   /// Spends a token for the next one. A spent token shown again ends its whole session.
   virtual Result<Refreshed> refresh_session(const Secret& token_hash, const Secret& next_hash,
                                             Time at, Time next_expires_at) = 0;
   /// The session that a refresh token (spent or not) belongs to, ended; nullopt: unknown token.
-  virtual Result<std::optional<SessionRow>> end_session_by_token(const Secret& token_hash) = 0;
+  /// `audit(session)`, if set, makes its entry, or none.
+  virtual Result<std::optional<SessionRow>> end_session_by_token(
+      const Secret& token_hash,
+      const std::function<std::optional<AuditRow>(const SessionRow&)>& audit) = 0;
   virtual Result<Outcome> end_session(std::string_view account, std::string_view id,
                                       const AuditRow* audit) = 0;
   /// A session that is neither ended nor expired.

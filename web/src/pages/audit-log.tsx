@@ -9,7 +9,7 @@ type Entry = Schemas['AuditEntry'];
 const words: Record<string, string> = {
   'account.created': 'signed up', 'account.deleted': 'deleted the account', 'account.password_changed': 'changed the password', 'account.password_reset': 'set a new password by a link',
   '2fa.enabled': 'turned the second factor on', '2fa.disabled': 'turned the second factor off', '2fa.backup_codes_regenerated': 'made new recovery codes',
-  'api_token.created': 'made an API token', 'api_token.revoked': 'revoked an API token', 'session.ended': 'ended a session',
+  'api_token.created': 'made an API token', 'api_token.revoked': 'revoked an API token', 'session.ended': 'ended a session', 'session.created': 'signed in', 'session.failed': 'failed to sign in',
   'webhook.created': 'made a webhook', 'webhook.updated': 'changed a webhook', 'webhook.deleted': 'deleted a webhook', 'webhook.secret_rotated': 'rotated a secret',
   'smtp_policy.created': 'made a policy', 'smtp_policy.updated': 'changed a policy', 'smtp_policy.deleted': 'deleted a policy',
   'domain.claimed': 'claimed a domain', 'domain.verified': 'verified a domain', 'domain.deleted': 'gave up a domain', 'dkim_key.added': 'added a DKIM key', 'dkim_key.deleted': 'deleted a DKIM key',
@@ -21,7 +21,7 @@ export default function AuditLog() {
   const cursor = query.value.get('cursor') ?? '';
   const list = useLoad(cursor, (signal) => api.get('/accounts/me/audit-log', { query: { limit: 50, cursor }, signal }));
   const rows = list.data?.data ?? [];
-  return <Page title="Audit log" sub="Every change of this account: who, from where, what. Entries cannot be changed.">
+  return <Page title="Audit log" sub="Every sign-in to this account and every change of it: who, from where, what. Entries cannot be changed.">
     {list.error ? <Note tone="no" role="alert"><p>{list.error.message}</p></Note> : null}
     {rows.length ? <section class="card" aria-label="Entries"><div class="table-wrap"><table class="fold"><caption class="vh">Audit log, newest first</caption>
       <thead><tr><th scope="col">Time</th><th scope="col">Who</th><th scope="col">What</th><th scope="col">From</th></tr></thead>
@@ -34,6 +34,12 @@ export default function AuditLog() {
   </Page>;
 }
 
+/** How somebody came or why not; many at a time are one entry with their number. */
+function signIn(details: Record<string, unknown>) {
+  if (typeof details.count === 'number') return `${details.count} more times since ${details.since}`;
+  return [details.why, details.by, details.for && `for ${details.for}`].filter((t) => typeof t === 'string').join(', ');
+}
+
 /** The name of what was changed, a link to it while it may still be there, and the fields. */
 function Details({ entry }: { entry: Entry }) {
   const details = (entry.details ?? {}) as Record<string, unknown>;
@@ -42,6 +48,7 @@ function Details({ entry }: { entry: Entry }) {
   const place = entry.action.endsWith('.deleted') ? null : id.startsWith('wh_') ? `/app/webhooks/${id}` : id.startsWith('pol_') ? `/app/smtp-policies/${id}` : null;
   const changed = Array.isArray(details.changed) ? details.changed.join(', ') : typeof details.role === 'string' ? `role ${details.role}` : '';
   const detached = Array.isArray(details.detached_webhooks) && details.detached_webhooks.length ? `${details.detached_webhooks.length} webhooks accept all mail since` : '';
+  if (entry.action.startsWith('session.')) return <span class="sub"><Foreign text={signIn(details)} /></span>;
   if (!name && !changed) return null;
   return <span class="sub">{place ? <a href={place}><Foreign text={name} /></a> : <Foreign text={name} />}{changed ? <>{name ? ': ' : ''}<Foreign text={changed} /></> : null}{detached ? `; ${detached}` : ''}</span>;
 }

@@ -1,0 +1,239 @@
+#include "admin/access_watch.h"
+
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <boost/asio.hpp>
+
+#include "admin/test_api.h"
+#include "admin/trace_hub.h"
+#include "net/http_server.h"
+
+namespace postern::admin {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using store::Outcome;
+
+constexpr std::string_view password = "correct-horse-battery";
+
+/// A gateway's API on a socket, an owner and a colleague. Nothing ends by itself for minutes.
+class AccessEnds : public ::testing::Test {
+ protected:
+  AccessEnds()
+      : hub_({.keep_alive = 600s, .longest = 600s}),
+        api_([this](Options&, Dependencies& deps) { deps.trace_hub = &hub_; }) {
+    owner_ = api_.account("owner@example.com");
+    team_ = api_.get("/api/v1/accounts/me", owner_).text("/id");
+    webhook_ = api_.post("/api/v1/webhooks", R"({"target_url":"inbox"})", owner_).text("/id");
+    const std::string link =
+        api_.post("/api/v1/invitations", R"({"role":"viewer"})", owner_).text("/link");
+    api_.post("/api/v1/accounts", R"({"email":"kim@example.com","password":")" +
+                                      std::string(password) + R"(","link":")" +
+                                      link.substr(link.find("?link=") + 6) + "\"}");
+    const Answer in = api_.post("/api/v1/sessions", R"({"email":"kim@example.com","password":")" +
+                                                        std::string(password) + "\"}");
+    kim_ = in.text("/access_token");
+    refresh_ = in.text("/refresh_token");
+    person_ = api_.get("/api/v1/accounts/me", kim_).text("/id");
+    session_ = api_.get("/api/v1/accounts/me/sessions", kim_).text("/data/0/id");
+    const Answer made = api_.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", kim_);
+    token_ = made.text("/token");
+    token_id_ = made.text("/id");
+    server_ = std::make_unique<net::HttpServer>(
+        loop_, [this](net::HttpRequest request) { return api_.api->handle(std::move(request)); });
+    port_ = server_->listen("127.0.0.1:0").value();
+    thread_ = std::thread([this] { loop_.run(); });
+  }
+  ~AccessEnds() override {
+    server_->stop();
+    thread_.join();
+  }
+
+  struct Client {
+    asio::io_context io;
+    asio::ip::tcp::socket socket{io};
+    std::string out;
+  };
+  std::unique_ptr<Client> get(const std::string& target, const std::string& token) {
+    auto client = std::make_unique<Client>();
+    client->socket.connect({asio::ip::address_v4::loopback(), port_});
+    asio::write(client->socket,
+                asio::buffer("GET " + target + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" +
+                             "Authorization: Bearer " + token + "\r\n\r\n"));
+    return client;
+  }
+  std::unique_ptr<Client> tail(const std::string& token) {
+    auto client = get("/api/v1/traces/stream", token);
+    asio::read_until(client->socket, asio::dynamic_buffer(client->out), "retry: 2000\n");
+    return client;
+  }
+  std::unique_ptr<Client> poll(const std::string& token) {
+    return get("/api/v1/webhooks/" + webhook_ + "/inbox?wait=30", token);
+  }
+  static std::string rest(Client& client) {
+    boost::system::error_code end;
+    asio::read(client.socket, asio::dynamic_buffer(client.out), end);
+    return client.out;
+  }
+  void publish(const std::string& id) {
+    store::TraceRow row;
+    row.id = id;
+    row.time = store::now();
+    row.outcome = "accepted";
+    row.account_id = team_;
+    hub_.publish(std::make_shared<const store::TraceRow>(std::move(row)));
+  }
+
+  /// `end` takes the access of who came with this token: tail and poll end at once.
+  template <class End>
+  void expect_end(const std::string& token, End end) {
+    const auto watched = tail(token);
+    const auto waiting = poll(token);
+    const auto another = tail(owner_);
+    ASSERT_TRUE(soon([this] { return server_->requests() == 3; }));
+    const auto begun = std::chrono::steady_clock::now();
+    end();
+    const std::string seen = rest(*watched);
+    EXPECT_TRUE(seen.ends_with("\r\n0\r\n\r\n")) << seen;
+    const std::string told = rest(*waiting);
+    EXPECT_EQ(told.substr(0, 12), "HTTP/1.1 401") << told;
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, 20s);
+    publish("01A");
+    asio::read_until(another->socket, asio::dynamic_buffer(another->out), "{\"id\":\"01A\"");
+    EXPECT_TRUE(soon([this] { return server_->requests() == 1; })) << "the places are free";
+  }
+  template <class Condition>
+  static bool soon(Condition condition) {
+    for (int i = 0; i < 1000 && !condition(); ++i) std::this_thread::sleep_for(10ms);
+    return condition();
+  }
+
+  TraceHub hub_;
+  TestApi api_;
+  std::string owner_, team_, webhook_, kim_, refresh_, person_, session_, token_, token_id_;
+  asio::io_context loop_;
+  std::unique_ptr<net::HttpServer> server_;
+  std::uint16_t port_ = 0;
+  std::thread thread_;
+};
+
+TEST_F(AccessEnds, with_the_membership) {
+  expect_end(kim_, [this] {
+    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), Outcome::done);
+  });
+}
+
+TEST_F(AccessEnds, of_a_token_with_its_makers_membership) {
+  expect_end(token_, [this] {
+    EXPECT_EQ(api_.store->remove_member(team_, person_, nullptr).value(), Outcome::done);
+  });
+}
+
+TEST_F(AccessEnds, with_the_session) {
+  expect_end(kim_, [this] {
+    EXPECT_EQ(api_.store->end_session(person_, session_, nullptr).value(), Outcome::done);
+  });
+}
+
+TEST_F(AccessEnds, with_signing_out) {
+  expect_end(kim_, [this] {
+    EXPECT_TRUE(api_.store->end_session_by_token(Secret(sha256(refresh_)), {}).value());
+  });
+}
+
+TEST_F(AccessEnds, with_a_refresh_token_that_two_hold) {
+  expect_end(kim_, [this] {
+    const Secret hash(sha256(refresh_));
+    const auto later = store::now() + 24h;
+    api_.store->refresh_session(hash, Secret("next"), store::now(), later).value();
+    api_.store->refresh_session(hash, Secret("other"), store::now(), later).value();
+  });
+}
+
+TEST_F(AccessEnds, with_the_password) {
+  expect_end(kim_, [this] {
+    api_.store->set_password(person_, Secret("hash"), store::Tokens::keep, "", nullptr).value();
+  });
+}
+
+TEST_F(AccessEnds, of_a_token_that_is_revoked) {
+  expect_end(token_, [this] {
+    EXPECT_EQ(api_.store->delete_api_token(team_, "", token_id_, nullptr).value(), Outcome::done);
+  });
+}
+
+TEST_F(AccessEnds, of_a_token_whose_maker_revokes_all_with_the_password) {
+  expect_end(token_, [this] {
+    api_.store->set_password(person_, Secret("hash"), store::Tokens::revoke, "", nullptr).value();
+  });
+}
+
+TEST_F(AccessEnds, of_a_token_at_the_end_of_its_time) {
+  const store::Time over = store::now() + 1500ms;
+  const Answer made =
+      api_.post("/api/v1/api-tokens",
+                R"({"name":"s","scopes":["read"],"expires_at":")" + to_rfc3339(over) + "\"}", kim_);
+  ASSERT_EQ(made.status, 201) << made.body;
+  expect_end(made.text("/token"), [] {});
+}
+
+TEST_F(AccessEnds, when_another_process_takes_it) {
+  api_.run(api_.api->tick());
+  expect_end(kim_, [this] {
+    const auto other = store::SqliteStore::open(api_.folder.file("postern.db")).value();
+    other->set_password(person_, Secret("hash"), store::Tokens::keep, "", nullptr).value();
+    api_.run(api_.api->tick());
+  });
+}
+
+TEST_F(AccessEnds, not_with_another_session_or_a_changed_role) {
+  const auto watched = tail(kim_);
+  const std::string other =
+      api_.post("/api/v1/sessions",
+                R"({"email":"kim@example.com","password":")" + std::string(password) + "\"}")
+          .text("/refresh_token");
+  EXPECT_TRUE(api_.store->end_session_by_token(Secret(sha256(other)), {}).value());
+  EXPECT_EQ(api_.store->set_role(team_, person_, store::Role::operates, nullptr).value(),
+            Outcome::done);
+  publish("01A");
+  asio::read_until(watched->socket, asio::dynamic_buffer(watched->out), "{\"id\":\"01A\"");
+}
+
+/// A decision that comes right behind the removal is not shown: the judge comes first.
+TEST_F(AccessEnds, before_the_next_piece) {
+  for (int round = 0; round < 20; ++round) {
+    const Answer made = api_.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", kim_);
+    const auto watched = tail(made.text("/token"));
+    api_.store->delete_api_token(team_, "", made.text("/id"), nullptr).value();
+    publish("01B");
+    EXPECT_EQ(rest(*watched).find("01B"), std::string::npos);
+  }
+}
+
+TEST_F(AccessEnds, with_the_account) {
+  const auto watched = tail(kim_);
+  const auto own = tail(owner_);
+  api_.store->delete_account(team_, nullptr).value();
+  EXPECT_TRUE(rest(*watched).ends_with("\r\n0\r\n\r\n"));
+  EXPECT_TRUE(rest(*own).ends_with("\r\n0\r\n\r\n"));
+}
+
+TEST_F(AccessEnds, and_a_client_that_leaves_frees_its_place) {
+  std::vector<std::unique_ptr<Client>> waiting;
+  for (int i = 0; i < 16; ++i) waiting.push_back(poll(kim_));
+  ASSERT_TRUE(soon([this] { return server_->requests() == 16; }));
+  EXPECT_EQ(rest(*poll(kim_)).substr(0, 12), "HTTP/1.1 429");
+  EXPECT_EQ(rest(*get("/api/v1/webhooks", kim_)).substr(0, 12), "HTTP/1.1 200")
+      << "who waits takes no place of other requests";
+  EXPECT_EQ(rest(*get("/api/v1/webhooks/" + webhook_ + "/inbox", kim_)).substr(0, 12),
+            "HTTP/1.1 200");
+  waiting.clear();
+  EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+  const auto again = poll(kim_);
+  EXPECT_TRUE(soon([this] { return server_->requests() == 1; }));
+}
+
+}  // namespace
+}  // namespace postern::admin
