@@ -23,6 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "system")]
 sys.dont_write_bytecode = True
 
+import control_plane  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
@@ -30,7 +31,7 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*lists.CHECKS, *people.CHECKS]
+CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS]
 
 
 def check(function):

@@ -1,0 +1,190 @@
+"""System checks of the control plane under siege: idle sockets, slow bodies and long polls of one account or one address keep nobody else out."""
+import contextlib
+import http.client
+import json
+import os
+import resource
+import socket
+import time
+
+from bench import LOCAL, expect
+from harness import instance
+from harness.cases import Fail
+
+# Loopback addresses that play clients elsewhere.
+STRANGER, TENANT, NEIGHBOUR = "127.0.0.7", "127.0.0.8", "127.0.0.9"
+# An answer of somebody else's takes milliseconds; this is for a busy machine.
+BOUND = 3.0
+
+
+def connect(server, source):
+    return socket.create_connection(("127.0.0.1", server.api_port), timeout=20, source_address=(source, 0))
+
+
+def call(server, source, path, token=None, method="GET", body=None):
+    """-> (status, answer, seconds)"""
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", server.api_port, timeout=20, source_address=(source, 0))
+    try:
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if token:
+            headers["Authorization"] = "Bearer " + token
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        return answer.status, json.loads(content) if content else None, time.monotonic() - begun
+    finally:
+        connection.close()
+
+
+def all_is_well(server, neighbour, what):
+    """The neighbour, the state of the gateway and its figures answer within the bound."""
+    figures = (server.root / "data" / "metrics.token").read_text().strip()
+    for path, token in (("/api/v1/webhooks", neighbour.token), ("/healthz", None), ("/readyz", None), ("/metrics", figures)):
+        for source in (NEIGHBOUR, "127.0.0.1"):
+            if path == "/metrics":
+                status, took = metrics(server, source, token)
+            else:
+                status, _, took = call(server, source, path, token)
+            expect("%s: %s from %s" % (what, path, source), 200, status)
+            if took > BOUND:
+                raise Fail("%s: %s from %s took %.1f s" % (what, path, source, took))
+
+
+def metrics(server, source, token):
+    begun = time.monotonic()
+    with connect(server, source) as client:
+        client.sendall(("GET /metrics HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n" % token).encode())
+        return int(client.recv(65536).split()[1]), time.monotonic() - begun
+
+
+def held(server, sources, count, octets):
+    """So many connections that have sent these octets."""
+    clients = []
+    for i in range(count):
+        client = connect(server, sources[i % len(sources)])
+        if octets:
+            with contextlib.suppress(OSError):  # its place may have gone to a newer one
+                client.sendall(octets)
+        clients.append(client)
+    return clients
+
+
+def close(clients):
+    for client in clients:
+        client.close()
+
+
+def soon(what, condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise Fail("not within %d s: %s" % (seconds, what))
+        time.sleep(0.05)
+
+
+def strangers_keep_nobody_out(bench):
+    """400 idle sockets, 400 half heads and 400 slow bodies of one address beside a neighbour; with room for 200 connections."""
+    server = bench.server({**LOCAL, "api": {"connections": 200, "requests": 100, "requests_per_client": 40}})
+    neighbour = instance.Account(server)
+    # A stranger's connections are pushed out by newer ones: what matters is who else is heard meanwhile.
+    for what, octets in (("idle sockets", b""), ("half heads", b"GET /healthz HT"),
+                         ("slow bodies", b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 999\r\n\r\n{")):
+        clients = held(server, [STRANGER], 400, octets)
+        all_is_well(server, neighbour, what)
+        close(clients)
+    # Everything at once, and from three addresses.
+    clients = held(server, [STRANGER, "127.0.0.17", "127.0.0.18"], 400, b"POST /api/v1/sessions HTTP/1.1\r\nHost: h\r\nContent-Length: 99\r\n\r\n")
+    status, _, took = call(server, NEIGHBOUR, "/healthz")
+    expect("health while all places may be taken", 200, status)
+    close(clients)
+    soon("places are free when clients have left", lambda: call(server, STRANGER, "/api/v1/ping")[0] == 200)
+
+
+def a_tenant_keeps_nobody_out(bench):
+    """400 long polls of one account: it has 16 of them at a time; they end with their clients, and others are answered."""
+    server = bench.server(LOCAL)
+    neighbour, tenant = instance.Account(server), instance.Account(server)
+    webhook = tenant.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)["id"]
+    poll = ("GET /api/v1/webhooks/%s/inbox?wait=30 HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer %s\r\n\r\n" % (webhook, tenant.token)).encode()
+    clients = held(server, [TENANT, "127.0.0.1"], 400, poll)
+    all_is_well(server, neighbour, "400 long polls")
+    refused = 0
+    for client in clients:
+        client.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            refused += b"429" in client.recv(4096)[:12]
+    # One at least has its place; the rest hear at once that they have none.
+    if refused < 300:
+        raise Fail("%d of 400 long polls were refused" % refused)
+    close(clients)
+
+    def polls():
+        with connect(server, TENANT) as client:
+            client.settimeout(0.5)
+            client.sendall(poll)
+            try:
+                return b"429" not in client.recv(4096)[:12]
+            except TimeoutError:
+                return True  # it waits: it has a place
+
+    soon("a long poll has a place when the others have left", polls)
+
+
+def removed_members_hear_nothing(bench):
+    """The live tail and the long poll of a removed member end at once, over the API of a running gateway."""
+    server = bench.server(LOCAL)
+    owner = instance.Account(server)
+    webhook = owner.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)["id"]
+    for how in ("removed", "signed out", "revoked"):
+        link = owner.call("POST", "/invitations", {"role": "viewer"}, expect=201)["link"].split("?link=")[1]
+        email = how.replace(" ", "") + "@example.com"
+        person = {"email": email, "password": "correct-horse-battery"}
+        status, made, _ = call(server, "127.0.0.1", "/api/v1/accounts", None, "POST", {**person, "link": link})
+        expect("joined", 201, status)
+        _, signed_in, _ = call(server, "127.0.0.1", "/api/v1/sessions", None, "POST", person)
+        access = token = signed_in["access_token"]
+        if how == "revoked":
+            _, given, _ = call(server, "127.0.0.1", "/api/v1/api-tokens", access, "POST", {"name": "t", "scopes": ["read"]})
+            token = given["token"]
+        clients = []
+        for path in ("/api/v1/traces/stream", "/api/v1/webhooks/%s/inbox?wait=30" % webhook):
+            client = connect(server, TENANT)
+            client.sendall(("GET %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nAuthorization: Bearer %s\r\n\r\n" % (path, token)).encode())
+            clients.append(client)
+        while b"retry" not in clients[0].recv(4096):
+            pass
+        time.sleep(0.2)  # the poll waits by then; if not, it is refused at its start, which is as good
+        begun = time.monotonic()
+        if how == "removed":
+            expect(how, 204, call(server, "127.0.0.1", "/api/v1/members/" + made["id"], owner.token, "DELETE")[0])
+        elif how == "signed out":
+            expect(how, 204, call(server, "127.0.0.1", "/api/v1/sessions", access, "DELETE", {"refresh_token": signed_in["refresh_token"]})[0])
+        else:
+            expect(how, 204, call(server, "127.0.0.1", "/api/v1/api-tokens/" + given["id"], access, "DELETE")[0])
+        tail = clients[0].recv(4096)
+        while (more := clients[0].recv(4096)):
+            tail += more
+        told = clients[1].recv(4096)
+        if time.monotonic() - begun > 10:
+            raise Fail("%s: it took %.1f s" % (how, time.monotonic() - begun))
+        if not tail.endswith(b"0\r\n\r\n"):
+            raise Fail("%s: the tail did not end in order: %r" % (how, tail))
+        expect("%s: the long poll" % how, b"401", told.split()[1] if told else told)
+        close(clients)
+
+
+def no_core_file_without_a_word(bench):
+    """A crash leaves no core file, unless server.core_dumps says so; root still reads /proc/PID/fd."""
+    for wanted in (False, True):
+        server = bench.server({**LOCAL, "server": {"core_dumps": wanted}})
+        limits = resource.prlimit(server.pid, resource.RLIMIT_CORE)
+        if not wanted:
+            expect("the limit of core files", (0, 0), limits)
+        expect("who owns /proc/PID", wanted or os.geteuid() == 0, os.stat("/proc/%d/mem" % server.pid).st_uid == os.geteuid())
+        if os.geteuid() == 0 and not os.listdir("/proc/%d/fd" % server.pid):
+            raise Fail("/proc/PID/fd is empty")
+        server.remove()
+
+
+CHECKS = [strangers_keep_nobody_out, a_tenant_keeps_nobody_out, removed_members_hear_nothing, no_core_file_without_a_word]
