@@ -1,9 +1,10 @@
 #include "net/work_pool.h"
 
 #include <condition_variable>
-#include <deque>
+#include <ctime>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -14,30 +15,114 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/thread.h"
+#include "net/fair_queue.h"
 
 namespace postern::net {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto full = "the work queue is full";
+constexpr auto late = "no thread in time";
+constexpr auto used_up = "the share of time is used up while others wait";
+constexpr auto stopped = "the work pool has stopped";
+
+/// CPU time of this thread: on a busy machine nobody pays for the others.
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// How much of its share of a minute each has used: it runs out of a bucket at the share's rate.
+class Usage {
+ public:
+  explicit Usage(std::chrono::milliseconds share)
+      : share_(std::chrono::duration<double>(share).count()) {}
+
+  void add(const std::string& key, double seconds, Clock::time_point now) {
+    if (share_ <= 0 || key.empty()) return;
+    if (used_.size() >= most)
+      std::erase_if(used_, [&](auto& one) { return left(one.second, now) <= 0; });
+    if (used_.size() >= most) used_.clear();
+    Bucket& bucket = used_[key];
+    bucket = {.level = left(bucket, now) + seconds, .at = now};
+  }
+  bool is_over(const std::string& key, Clock::time_point now) const {
+    if (share_ <= 0 || key.empty()) return false;
+    const auto found = used_.find(key);
+    return found != used_.end() && left(found->second, now) >= share_;
+  }
+
+ private:
+  static constexpr std::size_t most = 10'000;
+  struct Bucket {
+    double level = 0;
+    Clock::time_point at;
+  };
+  double left(const Bucket& bucket, Clock::time_point now) const {
+    const double passed = std::chrono::duration<double>(now - bucket.at).count();
+    return std::max(0.0, bucket.level - passed * share_ / 60);
+  }
+
+  const double share_;
+  std::unordered_map<std::string, Bucket> used_;
+};
+
+}  // namespace
 
 struct WorkPool::State {
   struct Job {
     std::function<void()> work;
-    std::function<void(bool)> done;  ///< posts to the waiting coroutine's executor
+    std::function<void(const char*)> done;  ///< posts to the waiting coroutine's executor
+    Clock::time_point give_up = Clock::time_point::max();
   };
+  using Queue = FairQueue<Job>;
+
+  State(std::size_t queue_limit, Shares shares)
+      : queue(queue_limit),
+        limit(queue_limit),
+        by_account(shares.account),
+        by_client(shares.client) {}
 
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<Job> queue;
-  std::size_t limit = 0;
+  Queue queue;
+  const std::size_t limit;
+  Usage by_account;
+  Usage by_client;
   std::size_t idle = 0;
   bool stopping = false;
   std::vector<std::thread> threads;
 
-  /// Takes the job unless as many wait as may.
-  bool offer(Job& job) {
+  /// Whoever has used up its share is refused as soon as somebody else waits.
+  bool is_used_up(const Turn& turn) const {
+    const auto now = Clock::now();
+    const auto others = [&](std::size_t own) { return queue.size() > own; };
+    return (by_account.is_over(turn.account, now) &&
+            others(queue.waiting_of_account(turn.account))) ||
+           (by_client.is_over(turn.client, now) && others(queue.waiting_of_client(turn.client)));
+  }
+
+  /// Takes the job, or gives back the one there is no room for, with the reason.
+  std::pair<std::optional<Job>, const char*> offer(const Turn& turn, Job job) {
     const std::lock_guard lock(mutex);
-    if (stopping || queue.size() >= limit + idle) return false;
-    queue.push_back(std::move(job));
+    if (stopping) return {std::move(job), stopped};
+    if (is_used_up(turn)) return {std::move(job), used_up};
+    queue.set_limit(limit + idle);
+    if (turn.patience.count() > 0) job.give_up = Clock::now() + turn.patience;
+    auto refused = queue.push(turn.account, turn.client, std::move(job));
     wake.notify_one();
-    return true;
+    if (!refused) return {std::nullopt, nullptr};
+    return {std::move(refused->job), full};
+  }
+
+  /// Those that waited too long are told so; the lock is held.
+  void give_up() {
+    const auto now = Clock::now();
+    queue.sweep([now](const Job& job) { return job.give_up <= now; },
+                [](Job job) { job.done(late); });
   }
 
   void serve() {
@@ -47,21 +132,27 @@ struct WorkPool::State {
       wake.wait(lock, [this] { return stopping || !queue.empty(); });
       --idle;
       if (stopping) return;
-      Job job = std::move(queue.front());
-      queue.pop_front();
+      give_up();
+      auto entry = queue.pop();
+      if (!entry) continue;
       lock.unlock();
-      job.work();
-      job.work = nullptr;
-      job.done(true);
-      job.done = nullptr;
+      const double started = cpu_seconds();
+      entry->job.work();
+      entry->job.work = nullptr;
+      const double took = cpu_seconds() - started;
+      entry->job.done(nullptr);
+      entry->job.done = nullptr;
       lock.lock();
+      queue.charge(*entry, took);
+      const auto now = Clock::now();
+      by_account.add(entry->account, took, now);
+      by_client.add(entry->client, took, now);
     }
   }
 };
 
-WorkPool::WorkPool(std::size_t threads, std::size_t queue, const std::string& name)
-    : state_(std::make_unique<State>()) {
-  state_->limit = queue;
+WorkPool::WorkPool(std::size_t threads, std::size_t queue, const std::string& name, Shares shares)
+    : state_(std::make_unique<State>(queue, shares)) {
   for (std::size_t i = 0; i < std::max<std::size_t>(threads, 1); ++i) {
     std::string own = threads > 1 ? name + "-" + std::to_string(i) : name;
     state_->threads.push_back(
@@ -72,14 +163,13 @@ WorkPool::WorkPool(std::size_t threads, std::size_t queue, const std::string& na
 WorkPool::~WorkPool() { stop(); }
 
 void WorkPool::refuse() {
-  std::deque<State::Job> refused;
   {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;
-    refused.swap(state_->queue);
+    state_->queue.sweep([](const State::Job&) { return true; },
+                        [](State::Job job) { job.done(stopped); });
   }
   state_->wake.notify_all();
-  for (State::Job& job : refused) job.done(false);
 }
 
 void WorkPool::stop() {
@@ -93,22 +183,23 @@ std::size_t WorkPool::waiting() const {
   return state_->queue.size();
 }
 
-Task<bool> WorkPool::execute(std::function<void()> job) {
-  auto start = [](auto handler, State* state, std::function<void()> work) {
+Task<const char*> WorkPool::execute(Turn turn, std::function<void()> job) {
+  auto start = [](auto handler, State* state, Turn whose, std::function<void()> work) {
     using Handler = decltype(handler);
     auto executor = boost::asio::prefer(
         boost::asio::any_io_executor(boost::asio::get_associated_executor(handler)),
         boost::asio::execution::outstanding_work.tracked);
     // std::function wants copies; the handler can only be moved.
     auto shared = std::make_shared<Handler>(std::move(handler));
-    auto done = [shared, executor](bool ran) {
-      boost::asio::post(executor, [shared, ran] { std::move (*shared)(ran); });
+    auto done = [shared, executor](const char* refused) {
+      boost::asio::post(executor, [shared, refused] { std::move (*shared)(refused); });
     };
-    State::Job entry{std::move(work), done};
-    if (!state->offer(entry)) done(false);
+    auto [refused, why] = state->offer(whose, {std::move(work), done});
+    if (refused) refused->done(why);
   };
-  co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&, void(bool)>(
-      start, boost::asio::use_awaitable, state_.get(), std::move(job));
+  co_return co_await boost::asio::async_initiate<const boost::asio::use_awaitable_t<>&,
+                                                 void(const char*)>(
+      start, boost::asio::use_awaitable, state_.get(), std::move(turn), std::move(job));
 }
 
 }  // namespace postern::net

@@ -1,7 +1,9 @@
 // Threads for work that would hold up an event loop: password hashing above all. The queue is
-// bounded, so that a flood of logins is answered "later" instead of being remembered.
+// bounded, so that a flood of logins is answered "later" instead of being remembered, and fair, so
+// that one account's flood is not the others' wait.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <functional>
@@ -16,22 +18,42 @@
 
 namespace postern::net {
 
-/// A fixed number of threads behind a bounded queue. Stop it (or destroy it) before the event loops
-/// whose coroutines wait on it.
+/// For whom a job is done. Accounts take turns, and within an account its clients.
+struct Turn {
+  std::string account;  ///< who pays for it; empty: none in particular
+  std::string client;   ///< subscriber_key() of an address; empty: none in particular
+  std::chrono::milliseconds patience{0};  ///< it is refused when it waited longer; 0: no limit
+};
+
+/// Time of the threads that one may use in a minute while others wait; 0: no limit.
+struct Shares {
+  std::chrono::milliseconds account{0};
+  std::chrono::milliseconds client{0};
+};
+
+/// A fixed number of threads behind a bounded queue (net/fair_queue.h). Stop it (or destroy it)
+/// before the event loops whose coroutines wait on it.
 class WorkPool {
  public:
-  /// At least one thread; at most `queue` jobs wait while all threads are busy. The threads have
-  /// this name, with a number where there are several.
-  WorkPool(std::size_t threads, std::size_t queue, const std::string& name = "work");
+  /// At least one thread; at most `queue` jobs wait while all threads are busy. When more come,
+  /// whoever has most jobs waiting loses one. The threads have this name, with a number where there
+  /// are several.
+  WorkPool(std::size_t threads, std::size_t queue, const std::string& name = "work",
+           Shares shares = {});
   ~WorkPool();
   WorkPool(const WorkPool&) = delete;
   WorkPool& operator=(const WorkPool&) = delete;
 
   /// Runs `work` on a pool thread and resumes the caller on its own executor. `work` must own what
-  /// it uses. Fault::temporary, without running it, when the queue is full or the pool has stopped.
-  /// What `work` throws is thrown to the caller.
+  /// it uses. Fault::temporary, without running it, when the queue is full, its turn did not come
+  /// in time, its share is used up or the pool has stopped. What `work` throws is thrown to the
+  /// caller.
   template <class F>
-  Task<Result<std::invoke_result_t<F>>> run(F work);
+  Task<Result<std::invoke_result_t<F>>> run(Turn turn, F work);
+  template <class F>
+  Task<Result<std::invoke_result_t<F>>> run(F work) {
+    return run(Turn{}, std::move(work));
+  }
 
   /// From now on jobs are refused, and those that wait are. Does not wait for jobs in hand. May be
   /// called again.
@@ -43,14 +65,14 @@ class WorkPool {
  private:
   struct State;
 
-  /// False when the job was refused.
-  Task<bool> execute(std::function<void()> job);
+  /// nullptr when it ran, else why it was refused.
+  Task<const char*> execute(Turn turn, std::function<void()> job);
 
   std::unique_ptr<State> state_;
 };
 
 template <class F>
-Task<Result<std::invoke_result_t<F>>> WorkPool::run(F work) {
+Task<Result<std::invoke_result_t<F>>> WorkPool::run(Turn turn, F work) {
   using R = std::invoke_result_t<F>;
   // Shared, not on the frame: the frame may be destroyed while a thread still works.
   struct Slot {
@@ -67,8 +89,8 @@ Task<Result<std::invoke_result_t<F>>> WorkPool::run(F work) {
       slot->thrown = std::current_exception();
     }
   };
-  const bool ran = co_await execute(std::move(job));
-  if (!ran) co_return fail(Fault::temporary, "the work queue is full");
+  const char* refused = co_await execute(std::move(turn), std::move(job));
+  if (refused != nullptr) co_return fail(Fault::temporary, refused);
   if (slot->thrown) std::rethrow_exception(slot->thrown);
   co_return std::move(*slot->value);
 }

@@ -1,11 +1,15 @@
 #include "net/work_pool.h"
 
 #include <atomic>
+#include <ctime>
 #include <future>
 #include <latch>
+#include <map>
+#include <mutex>
 #include <stdexcept>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -121,6 +125,109 @@ TEST(WorkPool, fails_what_waits_when_it_stops) {
   co_spawn(loop, remember(pool, [] { return 3; }, after), detached);
   loop.run();
   EXPECT_FALSE(after->has_value());
+}
+
+/// One thread that is held up until `release`, so that what waits can be arranged.
+class WorkPoolTurns : public testing::Test {
+ protected:
+  void hold(Shares shares = {}, std::size_t queue = 100) {
+    pool_ = std::make_unique<WorkPool>(1, queue, shares);
+    add({}, "first", [this] { release_.wait(); });
+    while (pool_->waiting() != 0 || !begun_) loop_.poll();
+  }
+  void add(Turn turn, std::string name, std::function<void()> work = [] {}) {
+    auto job = [this, name, work = std::move(work)] {
+      begun_ = true;
+      work();
+      const std::lock_guard lock(mutex_);
+      order_ += name + " ";
+      return 0;
+    };
+    auto run = [](WorkPool& pool, Turn whose, std::function<int()> one, std::string called,
+                  std::map<std::string, std::string>& refused) -> Task<void> {
+      const Result<int> done = co_await pool.run(std::move(whose), std::move(one));
+      if (!done) refused[called] = done.error().message;
+    };
+    co_spawn(loop_, run(*pool_, std::move(turn), std::move(job), std::move(name), refused_),
+             detached);
+    loop_.poll();
+  }
+  std::string finish() {
+    release_.count_down();
+    loop_.restart();
+    loop_.run();
+    return order_;
+  }
+  static void burn(double seconds) {
+    timespec start{};
+    timespec now{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start);
+    do {
+      ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    } while (static_cast<double>(now.tv_sec - start.tv_sec) +
+                 static_cast<double>(now.tv_nsec - start.tv_nsec) * 1e-9 <
+             seconds);
+  }
+
+  boost::asio::io_context loop_;
+  std::unique_ptr<WorkPool> pool_;
+  std::latch release_{1};
+  std::atomic<bool> begun_ = false;
+  std::mutex mutex_;
+  std::string order_;
+  std::map<std::string, std::string> refused_;
+};
+
+TEST_F(WorkPoolTurns, a_flood_of_one_account_is_not_the_others_wait) {
+  hold();
+  for (int i = 0; i < 20; ++i) add({.account = "a", .client = std::to_string(i)}, "a");
+  add({.account = "b", .client = "9"}, "b");
+  const std::string order = finish();
+  EXPECT_LE(order.find("b"), std::string("first a ").size()) << order;
+}
+
+TEST_F(WorkPoolTurns, a_full_queue_has_room_for_another_account) {
+  hold({}, 3);
+  for (int i = 0; i < 3; ++i) add({.account = "a", .client = "1"}, "a" + std::to_string(i));
+  add({.account = "b", .client = "2"}, "b");
+  EXPECT_EQ(finish(), "first a0 b a1 ");
+  EXPECT_EQ(refused_["a2"], "the work queue is full");
+}
+
+TEST_F(WorkPoolTurns, who_waited_too_long_is_told_so) {
+  hold();
+  add({.account = "a", .client = "1", .patience = std::chrono::milliseconds(1)}, "a");
+  add({.account = "a", .client = "1", .patience = std::chrono::hours(1)}, "b");
+  std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  EXPECT_EQ(finish(), "first b ");
+  EXPECT_EQ(refused_["a"], "no thread in time");
+}
+
+TEST_F(WorkPoolTurns, a_share_counts_while_others_wait) {
+  using std::chrono::milliseconds;
+  hold({.account = milliseconds(20), .client = milliseconds(20)});
+  std::latch burnt(1);
+  std::latch go_on(1);
+  add({.account = "a", .client = "1"}, "a0", [] { burn(0.05); });
+  add({}, "wait", [&] {
+    burnt.count_down();
+    go_on.wait();
+  });
+  release_.count_down();
+  while (!burnt.try_wait()) loop_.poll();
+  add({.account = "a", .client = "2"}, "alone");
+  add({.account = "b", .client = "3"}, "b0");
+  add({.account = "a", .client = "4"}, "a1");
+  add({.account = "c", .client = "1"}, "c0");
+  add({.account = "b", .client = "3"}, "b1");
+  go_on.count_down();
+  loop_.restart();
+  loop_.run();
+  EXPECT_THAT(order_, testing::AllOf(testing::HasSubstr("alone"), testing::HasSubstr("b0"),
+                                     testing::HasSubstr("b1")));
+  EXPECT_EQ(refused_.size(), 2u);
+  EXPECT_TRUE(refused_.contains("a1")) << "its account has used its share";
+  EXPECT_TRUE(refused_.contains("c0")) << "its client has";
 }
 
 }  // namespace
