@@ -6,25 +6,6 @@
 #include "smtp/scram.h"
 
 namespace postern::smtp {
-namespace {
-
-/// RFC 5802 §5.1: a user name in SCRAM has no bare `,` and `=`.
-std::string sasl_name(std::string_view user) {
-  std::string out;
-  for (const char c : user) {
-    if (c == ',') {
-      out += "=2C";
-    } else if (c == '=') {
-      out += "=3D";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-}  // namespace
-
 std::optional<ClientAuth> ClientAuth::choose(const std::vector<std::string>& offered,
                                              const ClientCredentials& credentials) {
   const auto has = [&](std::string_view name) {

@@ -69,8 +69,10 @@ void append_wire(std::string& out, std::uint16_t code, EnhancedCode enhanced,
                                       enhanced.klass, enhanced.subject, enhanced.detail);
     size = static_cast<std::size_t>(end.out - prefix);
   }
+  // RFC 4954 §4: a challenge is one line, however long its base64 is.
+  const std::size_t room = code == 334 ? text.size() : max_line - 2 - size;
   do {
-    const std::string_view line = take_line(text, max_line - 2 - size);
+    const std::string_view line = take_line(text, room);
     prefix[separator] = text.empty() ? ' ' : '-';  // RFC 5321 §4.2.1
     out.append(prefix, size);
     append_text(out, line);

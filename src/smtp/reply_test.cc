@@ -41,6 +41,12 @@ TEST(Reply, cannot_be_split_by_its_text) {
   EXPECT_EQ((Reply{550, {5, 7, 1}, "a\r\n\x07"}.to_string()), "550 5.7.1 a  ?");
 }
 
+// RFC 4954 §4.
+TEST(Reply, a_challenge_is_one_line_whatever_its_length) {
+  const Reply reply{.code = 334, .enhanced = {}, .text = std::string(6000, 'A')};
+  EXPECT_EQ(reply.to_wire(), "334 " + std::string(6000, 'A') + "\r\n");
+}
+
 TEST(Reply, has_lines_of_512_octets_at_most) {
   // RFC 5321 §4.5.3.1.5
   std::string words;

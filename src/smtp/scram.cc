@@ -121,6 +121,20 @@ std::optional<ScramKeys> parse_scram_keys(std::string_view text) {
                    .server_key = std::move(*server)};
 }
 
+std::string sasl_name(std::string_view user) {
+  std::string out;
+  for (const char c : user) {
+    if (c == ',') {
+      out += "=2C";
+    } else if (c == '=') {
+      out += "=3D";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 bool fit_identity(std::string_view name) {
   return is_utf8(name) && std::none_of(name.begin(), name.end(), [](char c) {
            return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;

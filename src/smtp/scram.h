@@ -89,6 +89,10 @@ class ScramExchange {
 /// RFC 4616 §2: identities are UTF-8 without NUL. Other control characters are nobody's name.
 bool fit_identity(std::string_view name);
 
+/// RFC 5801 §4 saslname, RFC 5802 §5.1: a name in a GS2 header or a SCRAM message has no bare `,`
+/// and `=`.
+std::string sasl_name(std::string_view name);
+
 /// `n,a=user,` in front of a SCRAM or OAUTHBEARER message (RFC 5801 §4).
 struct Gs2Header {
   std::string_view flag;  ///< "n", "y", "p=tls-exporter"
