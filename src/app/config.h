@@ -114,7 +114,11 @@ struct AuthConfig {
   Milliseconds failure_delay = std::chrono::seconds(1);
   std::uint64_t workers = 0;  ///< 0: half the cores, at least one
   std::uint64_t queue = 64;
-  std::vector<gateway::AuthSource> sources;  ///< asked in this order
+  Milliseconds wait = std::chrono::seconds(10);           ///< for a hashing thread; then 454
+  Milliseconds account_share = std::chrono::seconds(30);  ///< of hashing a minute; 0: no limit
+  Milliseconds client_share = std::chrono::seconds(15);
+  Milliseconds longest_hash = std::chrono::seconds(2);  ///< a dearer one is refused; 0: no limit
+  std::vector<gateway::AuthSource> sources;             ///< asked in this order
 };
 
 struct DnsConfig {

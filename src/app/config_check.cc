@@ -9,6 +9,7 @@
 #include "app/config.h"
 #include "app/config_positions.h"
 #include "app/relay_options.h"
+#include "policy/crypt_hash.h"
 
 namespace postern::app {
 
@@ -188,6 +189,7 @@ class Checker {
   }
 
   void check_auth() {
+    policy::set_longest_hash(config_.auth.longest_hash);
     for (std::size_t i = 0; i < config_.auth.sources.size(); ++i) {
       const std::string path = fmt::format("auth.source.{}", i);
       for (const gateway::AuthSourceComplaint& complaint : gateway::complaints_of(

@@ -165,7 +165,9 @@ Instance::Started Instance::open_delivery() {
   const AuthConfig& auth = config_.auth;
   const std::size_t hashers =
       auth.workers != 0 ? auth.workers : std::max<std::size_t>(1, cores() / 2);
-  auth_pool_ = std::make_unique<net::WorkPool>(hashers, auth.queue, "password");
+  auth_pool_ = std::make_unique<net::WorkPool>(
+      hashers, auth.queue, "password",
+      net::Shares{.account = auth.account_share, .client = auth.client_share});
   payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
   resources_ = std::make_unique<gateway::Resources>(body_memory(config_), data_dir_);
   admission_ = std::make_unique<gateway::Admission>(

@@ -26,9 +26,10 @@ Instance::verifiers_of(const Config& config) {
   auto verifiers = std::make_shared<gateway::Authenticator::Verifiers>();
   for (const gateway::AuthSource& source : auth.sources) {
     if (source.kind == gateway::AuthSource::Kind::none) continue;
-    auto opened = gateway::open_auth_source(
-        source,
-        {.hashing = *auth_pool_, .lookups = *source_pool_, .world = world_trusting(source.ca)});
+    auto opened = gateway::open_auth_source(source, {.hashing = *auth_pool_,
+                                                     .lookups = *source_pool_,
+                                                     .world = world_trusting(source.ca),
+                                                     .patience = auth.wait});
     if (!opened) return cannot(ExitCode::config, opened.error().message, "see `[[auth.source]]`");
     verifiers->push_back(std::move(*opened));
   }
@@ -44,7 +45,8 @@ Instance::verifiers_of(const Config& config) {
     verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
   }
   if (auth.policies)
-    verifiers->push_back(std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_));
+    verifiers->push_back(
+        std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_, auth.wait));
   return verifiers;
 }
 

@@ -4,12 +4,15 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <sodium.h>
 
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
 #include "gateway/auth_source_verifier.h"
 #include "gateway/authenticator.h"
 #include "net/http_target.h"
+#include "policy/bcrypt.h"
 #include "smtp/saslprep.h"
 
 namespace postern::gateway {
@@ -19,6 +22,12 @@ using Kind = AuthSource::Kind;
 using Said = AuthAnswer::Kind;
 
 namespace {
+
+std::string random_octets(std::size_t size) {
+  std::string out(size, '\0');
+  randombytes_buf(out.data(), out.size());
+  return out;
+}
 
 // In the order of the enumerators.
 constexpr std::array<std::string_view, 9> kinds{"none",   "static",     "htpasswd",
@@ -208,27 +217,72 @@ bool TableVerifier::serves(std::string_view mechanism) const {
   return SourceVerifier::serves(mechanism) || (source_.scram && mechanism == "SCRAM-SHA-256");
 }
 
-/// What is worked on: of an unknown name what the last known one had, so that it costs as much.
+net::Turn turn_of(const policy::Evidence& evidence) {
+  return {.account = subscriber_key(evidence.session.client_ip), .client = {}};
+}
+
+StoredMix::StoredMix()
+    : usual_(std::make_shared<const policy::StoredPassword>(*policy::StoredPassword::parse(
+          policy::unmatched_hash(policy::default_bcrypt_cost).reveal(),
+          policy::PlainText::refused))) {}
+
+/// Which names share a place cannot be told from outside.
+std::size_t StoredMix::place_of(std::string_view name) {
+  static const std::string key = random_octets(32);
+  return static_cast<unsigned char>(smtp::hmac_sha256(key, std::string(name)).front()) % size;
+}
+
+void StoredMix::note(std::string_view name, std::shared_ptr<const policy::StoredPassword> stored) {
+  const std::lock_guard lock(mutex_);
+  noted_[place_of(name)] = std::move(stored);
+}
+
+std::shared_ptr<const policy::StoredPassword> StoredMix::for_stranger(std::string_view name) const {
+  const std::size_t first = place_of(name);
+  const std::lock_guard lock(mutex_);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (const auto& one = noted_[(first + i) % size]) return one;
+  }
+  return usual_;
+}
+
+/// What is worked on: of an unknown name what a known one has, so that it costs as much.
 std::shared_ptr<const policy::StoredPassword> TableVerifier::noted(
-    const std::optional<policy::StoredPassword>& found) const {
-  if (!found) return usual_.load();
+    const std::string& name, const std::optional<policy::StoredPassword>& found) const {
+  if (!found) return mix_.for_stranger(name);
   auto kept = std::make_shared<const policy::StoredPassword>(*found);
-  usual_.store(kept);
+  mix_.note(name, kept);
   return kept;
 }
 
+net::Turn TableVerifier::hashing_turn(const std::string& name, bool known,
+                                      std::string client) const {
+  return {.account = known ? source_.name + "/" + name : std::string(),
+          .client = std::move(client),
+          .patience = patience_};
+}
+
+Task<void> TableVerifier::spend(const policy::AuthAttempt& attempt,
+                                policy::Evidence& evidence) const {
+  (void)co_await TableVerifier::ask(attempt, evidence);
+}
+
 Task<AuthAnswer> TableVerifier::ask(const policy::AuthAttempt& attempt,
-                                    const policy::Evidence&) const {
+                                    const policy::Evidence& evidence) const {
   // RFC 4616 §2: whoever compares prepares. An identity without a spelling is nobody's.
   const auto name = smtp::saslprep(attempt.authn_id, smtp::Unassigned::allowed);
   if (!name) co_return AuthAnswer{.detail = "no name that SASLprep allows"};
-  const Stored found = co_await stored(*name);
+  const Stored found = co_await stored(*name, turn_of(evidence));
   if (!found) co_return AuthAnswer{.kind = Said::unavailable, .detail = found.error().message};
-  const std::shared_ptr<const policy::StoredPassword> hash = noted(*found);
-  if (!hash) co_return AuthAnswer{.detail = "no such user"};
+  const std::shared_ptr<const policy::StoredPassword> hash = noted(*name, *found);
   auto compare = [hash, password = attempt.password] { return hash->matches(password); };
-  const Result<bool> right = co_await hashing_.run(std::move(compare));
-  if (!right) co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait"};
+  net::Turn turn =
+      hashing_turn(*name, found->has_value(), subscriber_key(evidence.session.client_ip));
+  const Result<bool> right = co_await hashing_.run(std::move(turn), std::move(compare));
+  if (!right) {
+    co_return AuthAnswer{.kind = Said::unavailable,
+                         .detail = "too many passwords wait: " + right.error().message};
+  }
   if (!*found) co_return AuthAnswer{.detail = "no such user"};
   if (!*right) co_return AuthAnswer{.kind = Said::refused, .detail = "wrong password"};
   AuthAnswer answer{.kind = Said::accepted};
@@ -240,14 +294,14 @@ Task<Result<std::optional<policy::ScramKeys>>> TableVerifier::scram_keys(std::st
                                                                          std::string salt) const {
   using Keys = std::optional<policy::ScramKeys>;
   if (!source_.scram) co_return Keys();
-  const Stored found = co_await stored(std::move(name));
+  const Stored found = co_await stored(name, {});
   if (!found) co_return tl::unexpected<Error>(found.error());
-  const std::shared_ptr<const policy::StoredPassword> kept = noted(*found);
-  if (!kept) co_return Keys();
+  const std::shared_ptr<const policy::StoredPassword> kept = noted(name, *found);
   auto make = [kept, salt = std::move(salt), iterations = scram_iterations()] {
     return kept->scram_keys(salt, iterations);
   };
-  Result<Keys> keys = co_await hashing_.run(std::move(make));
+  net::Turn turn = hashing_turn(name, found->has_value(), {});
+  Result<Keys> keys = co_await hashing_.run(std::move(turn), std::move(make));
   if (keys && !*found) co_return Keys();
   co_return keys;
 }

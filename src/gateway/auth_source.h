@@ -84,6 +84,7 @@ struct AuthWorkers {
   net::WorkPool& hashing;
   net::WorkPool& lookups;  ///< threads that wait for databases
   script::World& world;    ///< trusts AuthSource::ca
+  std::chrono::milliseconds patience = std::chrono::seconds(10);  ///< for a thread of `hashing`
 };
 
 /// Reads the files it names. Fault::malformed or ::permanent; the sentence holds no secret.

@@ -87,7 +87,9 @@ class Dialogue {
 /// What the client would have sent to Dovecot: PLAIN, or the token.
 std::string initial_response(const policy::AuthAttempt& attempt) {
   if (attempt.mechanism == "OAUTHBEARER") {
-    return base64_encode("n," + (attempt.authz_id.empty() ? "" : "a=" + attempt.authz_id) +
+    const std::string& name = attempt.authz_id;
+    // RFC 7628 §3.1: the GS2 header of RFC 5801, whose name is escaped.
+    return base64_encode("n," + (name.empty() ? "" : "a=" + smtp::sasl_name(name)) +
                          ",\1auth=Bearer " + attempt.password.reveal() + "\1\1");
   }
   return base64_encode(std::string(1, '\0') + attempt.authn_id + '\0' + attempt.password.reveal());
@@ -160,7 +162,7 @@ class DovecotVerifier final : public SourceVerifier {
                        const policy::Evidence& evidence) const override {
     auto work = [file = source_.file, request = Secret(request_line(attempt, evidence)),
                  until = deadline()] { return ask_dovecot(file, request.reveal(), until); };
-    Result<AuthAnswer> answer = co_await on_thread(lookups_, std::move(work));
+    Result<AuthAnswer> answer = co_await on_thread(lookups_, turn_of(evidence), std::move(work));
     if (!answer) co_return AuthAnswer{.kind = Said::unavailable, .detail = answer.error().message};
     co_return std::move(*answer);
   }

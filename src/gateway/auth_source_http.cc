@@ -22,10 +22,10 @@ using Said = AuthAnswer::Kind;
 class VaultVerifier final : public TableVerifier {
  public:
   VaultVerifier(const AuthSource& source, AuthWorkers workers, Secret token)
-      : TableVerifier(source, workers.hashing), world_(workers.world), token_(std::move(token)) {}
+      : TableVerifier(source, workers), world_(workers.world), token_(std::move(token)) {}
 
  protected:
-  Task<Stored> stored(std::string name) const override {
+  Task<Stored> stored(std::string name, net::Turn) const override {
     // A name with a slash would be another place.
     if (name.find('/') != std::string::npos) co_return std::optional<StoredPassword>();
     const tables::KeyParts parts(name);

@@ -19,12 +19,13 @@ class LdapVerifier final : public SourceVerifier {
       : SourceVerifier(source), lookups_(workers.lookups), client_(std::move(client)) {}
 
  protected:
-  Task<AuthAnswer> ask(const policy::AuthAttempt& attempt, const policy::Evidence&) const override {
+  Task<AuthAnswer> ask(const policy::AuthAttempt& attempt,
+                       const policy::Evidence& evidence) const override {
     auto work = [source = source_, client = client_, user = attempt.authn_id,
                  password = attempt.password, until = deadline()]() -> Result<AuthAnswer> {
       return judge(source, *client, user, password, until);
     };
-    Result<AuthAnswer> answer = co_await on_thread(lookups_, std::move(work));
+    Result<AuthAnswer> answer = co_await on_thread(lookups_, turn_of(evidence), std::move(work));
     if (!answer) co_return AuthAnswer{.kind = Said::unavailable, .detail = answer.error().message};
     co_return std::move(*answer);
   }

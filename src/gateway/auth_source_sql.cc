@@ -94,30 +94,33 @@ class SqlVerifier final : public TableVerifier {
  public:
   SqlVerifier(const AuthSource& source, AuthWorkers workers,
               std::shared_ptr<net::PgsqlClient> pgsql)
-      : TableVerifier(source, workers.hashing),
-        lookups_(workers.lookups),
-        pgsql_(std::move(pgsql)) {}
+      : TableVerifier(source, workers), lookups_(workers.lookups), pgsql_(std::move(pgsql)) {}
 
  protected:
-  Task<Field> field(AuthAttempt attempt) const {
+  Task<Field> field(AuthAttempt attempt, net::Turn turn) const {
     auto find = [source = source_, pgsql = pgsql_, attempt = std::move(attempt),
                  until = deadline()]() -> Field {
       return pgsql ? select_pgsql(*pgsql, source, attempt, until)
                    : select_sqlite(source, attempt, until);
     };
-    Field found = co_await on_thread(lookups_, std::move(find));
+    Field found = co_await on_thread(lookups_, std::move(turn), std::move(find));
     co_return found;
   }
 
-  Task<Stored> stored(std::string name) const override {
+  Task<Stored> stored(std::string name, net::Turn turn) const override {
     AuthAttempt nobody{
         .mechanism = {}, .authz_id = {}, .authn_id = std::move(name), .password = {}};
-    const Field found = co_await field(std::move(nobody));
+    const Field found = co_await field(std::move(nobody), std::move(turn));
     if (!found) co_return tl::unexpected<Error>(found.error());
     if (!*found) co_return std::optional<StoredPassword>();
     Result<StoredPassword> parsed = StoredPassword::parse(**found, PlainText::refused);
     if (!parsed) co_return fail(Fault::temporary, "what is stored is " + parsed.error().message);
     co_return std::optional(std::move(*parsed));
+  }
+
+  /// Where the database compares, the password stays with the source that knows the name.
+  Task<void> spend(const AuthAttempt& attempt, policy::Evidence& evidence) const override {
+    if (!has_name(source_.query, "password")) co_await TableVerifier::spend(attempt, evidence);
   }
 
   Task<AuthAnswer> ask(const AuthAttempt& attempt,
@@ -126,7 +129,7 @@ class SqlVerifier final : public TableVerifier {
       AuthAnswer answer = co_await TableVerifier::ask(attempt, evidence);
       co_return answer;
     }
-    const Field found = co_await field(attempt);
+    const Field found = co_await field(attempt, turn_of(evidence));
     if (!found)
       co_return AuthAnswer{.kind = Said::unavailable,
                            .detail = without(found.error().message, attempt.password)};

@@ -52,7 +52,7 @@ class AuthSourceTest : public testing::Test {
     policy::testing::CountingGatherer gatherer;
     steps.clear();
     const policy::AuthAttempt attempt{.mechanism = std::move(mechanism),
-                                      .authz_id = {},
+                                      .authz_id = authz_id,
                                       .authn_id = std::move(user),
                                       .password = Secret(std::move(password))};
     answer = policy::testing::run(verifier->verify(attempt, evidence, gatherer, steps));
@@ -69,6 +69,7 @@ class AuthSourceTest : public testing::Test {
   AnsweringWorld world;
   std::shared_ptr<const policy::Verifier> verifier;
   policy::AuthAnswer answer;
+  std::string authz_id;
   std::vector<policy::Step> steps;
 };
 
@@ -341,6 +342,29 @@ TEST_F(AuthSourceTest, an_introspected_token_says_whose_it_is) {
   EXPECT_EQ(ask("", "t", "OAUTHBEARER"), "unavailable");
 }
 
+TEST(StoredMix, a_stranger_costs_what_known_names_do) {
+  StoredMix mix;
+  const auto first = mix.for_stranger("anybody");
+  ASSERT_TRUE(first) << "before anybody signed in too";
+  const auto made = [](std::string_view text) {
+    return std::make_shared<const policy::StoredPassword>(
+        *policy::StoredPassword::parse(text, policy::PlainText::marked));
+  };
+  const auto dear = made(policy::unmatched_hash(12).reveal());
+  const auto cheap = made("{PLAIN}tiger");
+  for (int i = 0; i < 200; ++i) mix.note("user" + std::to_string(i), i % 2 == 0 ? dear : cheap);
+  int seen = 0;
+  for (int i = 0; i < 400; ++i) {
+    const std::string name = "stranger" + std::to_string(i);
+    const auto one = mix.for_stranger(name);
+    EXPECT_EQ(one, mix.for_stranger(name));
+    EXPECT_TRUE(one == dear || one == cheap);
+    seen += one == dear ? 1 : 0;
+  }
+  EXPECT_GT(seen, 40);
+  EXPECT_LT(seen, 360);
+}
+
 /// A Dovecot whose only answer the test wrote.
 class ScriptedDovecot {
  public:
@@ -381,6 +405,20 @@ class ScriptedDovecot {
   int listener_;
   std::thread thread_;
 };
+
+// RFC 7628 §3.1, RFC 5801 §4.
+TEST_F(AuthSourceTest, dovecot_gets_the_authorisation_identity_escaped) {
+  const std::string socket = home.file("auth");
+  open({.kind = Kind::dovecot,
+        .timeout = std::chrono::seconds(2),
+        .file = socket,
+        .oauthbearer = true});
+  ScriptedDovecot dovecot(socket, "OK\t1\tuser=scott\n");
+  authz_id = "a=b,c";
+  EXPECT_EQ(ask(authz_id, "token", "OAUTHBEARER"), "accepted scott");
+  EXPECT_NE(dovecot.heard.find("\tresp=" + base64_encode("n,a=a=3Db=2Cc,\1auth=Bearer token\1\1")),
+            std::string::npos);
+}
 
 TEST_F(AuthSourceTest, dovecot_is_asked_in_its_protocol) {
   const std::pair<std::string, std::string> cases[] = {

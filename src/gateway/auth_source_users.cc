@@ -131,12 +131,12 @@ class Users {
 class UsersVerifier final : public TableVerifier {
  public:
   UsersVerifier(const AuthSource& source, AuthWorkers workers, std::shared_ptr<Users> users)
-      : TableVerifier(source, workers.hashing),
-        lookups_(workers.lookups),
-        users_(std::move(users)) {}
+      : TableVerifier(source, workers), lookups_(workers.lookups), users_(std::move(users)) {
+    for (const auto& [name, stored] : *users_->now()) note(name, stored);
+  }
 
  protected:
-  Task<Stored> stored(std::string name) const override {
+  Task<Stored> stored(std::string name, net::Turn turn) const override {
     auto find = [users = users_, name = std::move(name)]() -> Stored {
       const std::shared_ptr<const Table> table = users->now();
       const auto found = table->find(name);
@@ -144,7 +144,7 @@ class UsersVerifier final : public TableVerifier {
       return std::optional(found->second);
     };
     if (source_.file.empty()) co_return find();
-    Stored answer = co_await on_thread(lookups_, std::move(find));
+    Stored answer = co_await on_thread(lookups_, std::move(turn), std::move(find));
     co_return answer;
   }
 

@@ -1,12 +1,13 @@
 // What verifiers of `[[auth.source]]` have in common.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
-#include "base/shared_pointer.h"
 #include "gateway/auth_source.h"
 #include "net/work_pool.h"
 #include "policy/stored_password.h"
@@ -44,12 +45,33 @@ class SourceVerifier : public policy::Verifier {
   Clock::time_point deadline() const { return Clock::now() + source_.timeout; }
   /// Runs on a thread that may block, unless that comes too late.
   template <class F>
-  Task<std::invoke_result_t<F>> on_thread(net::WorkPool& pool, F work) const;
+  Task<std::invoke_result_t<F>> on_thread(net::WorkPool& pool, net::Turn turn, F work) const;
 
   const AuthSource source_;
 
  private:
   const AskedParts parts_;
+};
+
+/// For whom a database is asked: clients take turns.
+net::Turn turn_of(const policy::Evidence& evidence);
+
+/// Stored passwords of names that somebody has, so that a name nobody has can cost what theirs do.
+/// Thread-safe.
+class StoredMix {
+ public:
+  StoredMix();
+  void note(std::string_view name, std::shared_ptr<const policy::StoredPassword> stored);
+  /// Always the same for a name while the mix is; before any was noted it is bcrypt's.
+  std::shared_ptr<const policy::StoredPassword> for_stranger(std::string_view name) const;
+
+ private:
+  static constexpr std::size_t size = 64;
+  static std::size_t place_of(std::string_view name);
+
+  mutable std::mutex mutex_;
+  std::array<std::shared_ptr<const policy::StoredPassword>, size> noted_;
+  const std::shared_ptr<const policy::StoredPassword> usual_;
 };
 
 /// A source that gives what is stored under a name; Postern compares.
@@ -58,36 +80,46 @@ class TableVerifier : public SourceVerifier {
   /// nullopt: nobody of that name.
   using Stored = Result<std::optional<policy::StoredPassword>>;
 
-  TableVerifier(const AuthSource& source, net::WorkPool& hashing)
-      : SourceVerifier(source), hashing_(hashing) {}
+  TableVerifier(const AuthSource& source, const AuthWorkers& workers)
+      : SourceVerifier(source), hashing_(workers.hashing), patience_(workers.patience) {}
   bool serves(std::string_view mechanism) const override;
   Task<Result<std::optional<policy::ScramKeys>>> scram_keys(std::string name,
                                                             std::string salt) const final;
+  Task<void> spend(const policy::AuthAttempt& attempt, policy::Evidence& evidence) const override;
   std::uint32_t scram_iterations() const final {
     return static_cast<std::uint32_t>(source_.scram_iterations);
   }
 
  protected:
-  virtual Task<Stored> stored(std::string name) const = 0;
+  virtual Task<Stored> stored(std::string name, net::Turn turn) const = 0;
+  /// A name that somebody has, of a source that knows all of them.
+  void note(const std::string& name, const policy::StoredPassword& stored) const {
+    mix_.note(name, std::make_shared<const policy::StoredPassword>(stored));
+  }
   Task<policy::AuthAnswer> ask(const policy::AuthAttempt& attempt,
                                const policy::Evidence& evidence) const override;
 
  private:
   std::shared_ptr<const policy::StoredPassword> noted(
-      const std::optional<policy::StoredPassword>& found) const;
+      const std::string& name, const std::optional<policy::StoredPassword>& found) const;
+  /// Whose hash it is waits for the turn of that name; strangers share one.
+  net::Turn hashing_turn(const std::string& name, bool known, std::string client) const;
 
   net::WorkPool& hashing_;
-  mutable SharedPointer<const policy::StoredPassword> usual_;  ///< the last one seen
+  const std::chrono::milliseconds patience_;
+  mutable StoredMix mix_;
 };
 
 template <class F>
-Task<std::invoke_result_t<F>> SourceVerifier::on_thread(net::WorkPool& pool, F work) const {
+Task<std::invoke_result_t<F>> SourceVerifier::on_thread(net::WorkPool& pool, net::Turn turn,
+                                                        F work) const {
   using R = std::invoke_result_t<F>;
   auto job = [work = std::move(work), until = deadline()]() -> R {
     if (Clock::now() >= until) return fail(Fault::temporary, "no thread in time");
     return work();
   };
-  Result<R> done = co_await pool.run(std::move(job));
+  turn.patience = source_.timeout;
+  Result<R> done = co_await pool.run(std::move(turn), std::move(job));
   if (!done) co_return tl::unexpected<Error>(done.error());
   co_return std::move(*done);
 }

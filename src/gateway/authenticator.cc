@@ -23,6 +23,9 @@ namespace {
 constexpr std::string_view known_mechanisms[] = {"PLAIN", "LOGIN", "SCRAM-SHA-256",
                                                  "SCRAM-SHA-256-PLUS", "OAUTHBEARER"};
 
+/// In KnownClients: a SCRAM proof, whoever had the keys.
+constexpr std::string_view by_proof = "scram";
+
 std::string random_octets(std::size_t size) {
   std::string out(size, '\0');
   randombytes_buf(out.data(), out.size());
@@ -137,7 +140,15 @@ void Authenticator::note_failure(const IpAddress& client, const Accounts& accoun
   for (const std::string& account : accounts) by_account_.add(account, now);
 }
 
+void Authenticator::note_success(const IpAddress& client, const Accounts& accounts,
+                                 policy::AskedBefore opened) {
+  const auto now = KnownClients::Clock::now();
+  for (const std::string& account : accounts)
+    known_.remember(subscriber_key(client), account, opened, now);
+}
+
 bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
+                              std::optional<policy::AskedBefore>& only,
                               std::vector<policy::Step>& steps) {
   const auto now = WindowCounter::Clock::now();
   const bool counted = !exempt_.load()->contains(client);
@@ -146,10 +157,14 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
     by = "too many failures from this address";
   } else if (counted && by_subnet_.exceeded(subnet_key(client), now)) {
     by = "too many failures from this subnet";
-  } else if (std::ranges::any_of(accounts, [&](const std::string& account) {
-               return by_account_.exceeded(account, now);
-             })) {
-    by = "too many failures with this name";
+  } else {
+    for (const std::string& account : accounts) {
+      if (!by_account_.exceeded(account, now)) continue;
+      only = known_.find(subscriber_key(client), account, now);
+      if (only) continue;
+      by = "too many failures with this name";
+      break;
+    }
   }
   if (by.empty()) return false;
   steps.push_back(
@@ -160,16 +175,18 @@ bool Authenticator::is_locked(const IpAddress& client, const Accounts& accounts,
 Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evidence& evidence,
                                                   policy::Gatherer& gatherer,
                                                   std::vector<policy::Step>& steps) {
-  const policy::AuthAttempt attempt{.mechanism = std::move(event.mechanism),
-                                    .authz_id = std::move(event.authz_id),
-                                    .authn_id = std::move(event.authn_id),
-                                    .password = std::move(event.password)};
+  policy::AuthAttempt attempt{.mechanism = std::move(event.mechanism),
+                              .authz_id = std::move(event.authz_id),
+                              .authn_id = std::move(event.authn_id),
+                              .password = std::move(event.password),
+                              .only = {}};
   const IpAddress client = evidence.session.client_ip;
   const auto verifiers = verifiers_.load();
   const Accounts accounts = accounts_of(attempt.authn_id, *verifiers);
-  if (is_locked(client, accounts, steps)) co_return Result{.kind = Kind::throttled};
+  if (is_locked(client, accounts, attempt.only, steps)) co_return Result{.kind = Kind::throttled};
 
   AuthAnswer answer;
+  policy::AskedBefore opened{.verifier = std::string(by_proof), .opened = {}};
   if (event.proof != smtp::Proof::none) {
     answer.kind = event.proof == smtp::Proof::right ? Said::accepted : Said::refused;
     answer.identity.username = prepared(attempt.authn_id).value_or(attempt.authn_id);
@@ -178,6 +195,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     policy::Asked asked =
         co_await policy::ask_in_order(*verifiers, attempt, evidence, gatherer, steps);
     answer = std::move(asked.answer);
+    opened.verifier = asked.by;
     if (answer.kind == Said::unavailable) log_trouble(evidence, asked.by, answer.detail);
   }
   Result result{.kind = Kind::refused};
@@ -187,10 +205,14 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
     co_return result;
   }
   // Guesses that came together, while the first of them were looked into, are told nothing either.
-  if (is_locked(client, accounts, steps)) co_return Result{.kind = Kind::throttled};
+  std::optional<policy::AskedBefore> meanwhile;
+  if (is_locked(client, accounts, meanwhile, steps) || (meanwhile && !attempt.only))
+    co_return Result{.kind = Kind::throttled};
   result.identity = std::move(answer.identity);
   if (result.identity.authz_id.empty()) result.identity.authz_id = result.identity.username;
   if (answer.kind == Said::accepted && may_be(attempt, result.identity)) {
+    for (const auto& [policy, stamp] : result.identity.granted) opened.opened.insert(policy);
+    note_success(client, accounts, std::move(opened));
     result.kind = Kind::accepted;
     co_return result;
   }
@@ -213,7 +235,9 @@ Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(
     std::string name, IpAddress client, std::vector<policy::Step>& steps) {
   const auto verifiers = verifiers_.load();
   const Accounts accounts = accounts_of(name, *verifiers);
-  if (is_locked(client, accounts, steps)) co_return tl::unexpected(Kind::throttled);
+  std::optional<policy::AskedBefore> only;
+  if (is_locked(client, accounts, only, steps) || (only && only->verifier != by_proof))
+    co_return tl::unexpected(Kind::throttled);
   // RFC 5802 §5.1: prepared as a query; what cannot be ends the exchange.
   const std::optional<std::string> known_as = prepared(name);
   if (!known_as) {

@@ -12,6 +12,7 @@
 #include "base/ip.h"
 #include "base/shared_pointer.h"
 #include "base/task.h"
+#include "gateway/known_clients.h"
 #include "gateway/window_counter.h"
 #include "policy/verifier.h"
 #include "smtp/server_session.h"
@@ -74,8 +75,11 @@ class Authenticator {
   using Accounts = std::set<std::string>;
 
   static Accounts accounts_of(const std::string& name, const Verifiers& verifiers);
+  /// Whether nobody is asked. A client that guesses at this name have locked out, but that signed
+  /// in with it before, is asked about again: `only`.
   bool is_locked(const IpAddress& client, const Accounts& accounts,
-                 std::vector<policy::Step>& steps);
+                 std::optional<policy::AskedBefore>& only, std::vector<policy::Step>& steps);
+  void note_success(const IpAddress& client, const Accounts& accounts, policy::AskedBefore opened);
   void note_failure(const IpAddress& client, const Accounts& accounts);
   std::string salt_of(const std::string& account) const;
 
@@ -84,6 +88,7 @@ class Authenticator {
   WindowCounter by_address_;
   WindowCounter by_subnet_;
   WindowCounter by_account_;
+  KnownClients known_;
   SharedPointer<const Verifiers> verifiers_;
 };
 

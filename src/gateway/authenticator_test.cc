@@ -261,6 +261,49 @@ TEST_F(AuthenticatorTest, what_a_verifier_does_not_ask_with_makes_no_other_accou
   EXPECT_EQ(attempt("john smith").kind, Kind::throttled);
 }
 
+/// A verifier of two tenants that both have a user of every name: the password is the tenant's.
+class TwoTenants final : public policy::Verifier {
+ public:
+  std::string_view name() const override { return "policies"; }
+  bool serves(std::string_view mechanism) const override { return mechanism == "PLAIN"; }
+  Task<AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence&, policy::Gatherer&,
+                          std::vector<policy::Step>&) const override {
+    AuthAnswer answer{.kind = Said::refused};
+    for (const std::string id : {"pol_a", "pol_b"}) {
+      if (attempt.only && !attempt.only->opened.contains(id)) continue;
+      if (attempt.password.reveal() != id) continue;
+      answer = accepts(attempt.authn_id);
+      answer.identity.granted = {{id, 1}};
+    }
+    co_return answer;
+  }
+};
+
+TEST_F(AuthenticatorTest, who_signed_in_is_not_locked_out_by_the_guesses_of_others) {
+  verifiers_.push_back(std::make_shared<TwoTenants>());
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 3});
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, Kind::accepted);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(attempt("printer", "old", "", "198.51.100.1").kind, Kind::refused);
+  EXPECT_EQ(attempt("printer", "pol_a", "", "198.51.100.1").kind, Kind::throttled);
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.7").kind, Kind::accepted);
+  // It is asked about what it opened before, and about nothing else.
+  EXPECT_EQ(attempt("printer", "pol_a", "", "192.0.2.7").kind, Kind::refused);
+  EXPECT_EQ(attempt("printer", "pol_b", "", "192.0.2.8").kind, Kind::throttled);
+}
+
+TEST_F(AuthenticatorTest, a_name_locked_for_one_verifier_is_not_asked_of_another) {
+  const auto first = add("a", {.kind = Said::unknown});
+  add("b", accepts("scott"));
+  use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});
+  EXPECT_EQ(attempt("scott").kind, Kind::accepted);
+  EXPECT_EQ(first->asked, 1);
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(attempt("scott", "p", "other", "198.51.100.1").kind, Kind::refused);
+  EXPECT_EQ(attempt("scott").kind, Kind::accepted);
+  EXPECT_EQ(first->asked, 3) << "it was not the one that let the client in";
+}
+
 TEST_F(AuthenticatorTest, guesses_that_came_together_are_told_nothing) {
   const auto slow = add("a", accepts("scott"));
   use({.failures_per_address = 0, .failures_per_subnet = 0, .failures_per_account = 2});

@@ -1,5 +1,10 @@
 #include "gateway/policies_verifier.h"
 
+#include <algorithm>
+#include <set>
+
+#include "base/subscriber.h"
+#include "policy/bcrypt.h"
 #include "policy/credentials.h"
 
 namespace postern::gateway {
@@ -7,27 +12,72 @@ namespace postern::gateway {
 using policy::AuthAnswer;
 using Said = AuthAnswer::Kind;
 
-Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt, policy::Evidence&,
-                                          policy::Gatherer&, std::vector<policy::Step>&) const {
-  if (!directory_.has_credentials()) co_return AuthAnswer{.detail = "no policy has credentials"};
-  auto check = std::make_shared<policy::PasswordCheck>(
-      policy::plan_password_check(directory_, attempt.authn_id, attempt.password));
-  const bool known = !check->matches.empty();
-  if (!check->hash) co_return AuthAnswer{.detail = "no password that bcrypt can tell apart"};
-  auto work = [check, password = attempt.password] {
-    return policy::check_password(*check, password);
-  };
-  auto granted = co_await pool_.run(std::move(work));
-  if (!granted)
-    co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait"};
-  if (!*granted) {
-    co_return AuthAnswer{.kind = known ? Said::refused : Said::unknown,
-                         .detail = known ? "wrong password" : "no such user"};
+/// A job for each hash and spelling: whose hash it is waits for its own account's turn, and nobody
+/// for longer than one hash of another account.
+Task<Result<bool>> PoliciesVerifier::opens(policy::PasswordTry one, std::vector<Secret> spellings,
+                                           std::string client) const {
+  bool right = false;
+  for (Secret& spelling : spellings) {
+    if (right) break;
+    auto work = [hash = one.hash, sent = std::move(spelling)] {
+      return policy::bcrypt_verify(sent, hash);
+    };
+    const Result<bool> done = co_await pool_.run(
+        {.account = one.account, .client = client, .patience = patience_}, std::move(work));
+    if (!done) co_return tl::unexpected<Error>(done.error());
+    right = *done;
   }
+  co_return right;
+}
+
+Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
+                                          policy::Evidence& evidence, policy::Gatherer&,
+                                          std::vector<policy::Step>&) const {
+  if (!directory_.has_credentials()) co_return AuthAnswer{.detail = "no policy has credentials"};
+  const policy::PasswordCheck check =
+      policy::plan_password_check(directory_, attempt.authn_id, attempt.password);
+  if (check.spellings.empty())
+    co_return AuthAnswer{.detail = "no password that bcrypt can tell apart"};
   AuthAnswer answer{.kind = Said::accepted};
-  answer.identity.username = check->username;
-  answer.identity.granted = std::move(**granted);
+  std::set<std::string> opened;   // accounts
+  std::set<std::string> unasked;  // accounts whose turn did not come
+  std::string why;
+  for (const policy::PasswordTry& one : check.tries) {
+    const bool asked = !attempt.only || std::ranges::any_of(one.opens, [&](const auto& policy) {
+      return attempt.only->opened.contains(policy.first);
+    });
+    if (!asked) continue;
+    const Result<bool> right =
+        co_await opens(one, check.spellings, subscriber_key(evidence.session.client_ip));
+    if (!right) {
+      why = right.error().message;
+      unasked.insert(one.account);
+    } else if (*right) {
+      opened.insert(one.account);
+      answer.identity.granted.insert(one.opens.begin(), one.opens.end());
+    }
+  }
+  // What one account's flood keeps from being known is no other account's trouble.
+  const bool known_enough = !opened.empty() && std::ranges::none_of(opened, [&](const auto& one) {
+    return unasked.contains(one);
+  });
+  if (!unasked.empty() && !known_enough)
+    co_return AuthAnswer{.kind = Said::unavailable, .detail = "too many passwords wait: " + why};
+  if (opened.empty()) {
+    co_return AuthAnswer{.kind = check.known ? Said::refused : Said::unknown,
+                         .detail = check.known ? "wrong password" : "no such user"};
+  }
+  answer.identity.username = check.username;
   co_return answer;
+}
+
+Task<void> PoliciesVerifier::spend(const policy::AuthAttempt& attempt,
+                                   policy::Evidence& evidence) const {
+  if (!directory_.has_credentials()) co_return;
+  const policy::PasswordCheck check =
+      policy::plan_password_check(directory_, attempt.authn_id, attempt.password);
+  for (const policy::PasswordTry& one : check.tries)
+    (void)co_await opens(one, check.spellings, subscriber_key(evidence.session.client_ip));
 }
 
 }  // namespace postern::gateway

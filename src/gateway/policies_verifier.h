@@ -1,34 +1,44 @@
 #pragma once
 
+#include <chrono>
+
 #include "net/work_pool.h"
+#include "policy/credentials.h"
 #include "policy/directory.h"
 #include "policy/verifier.h"
 
 namespace postern::gateway {
 
 /// The credentials of all webhook policies; the policy is not known before RCPT. PLAIN and LOGIN;
-/// the hashing runs on the pool.
+/// the hashing runs on the pool, each hash in the turn of the account whose it is.
 class PoliciesVerifier final : public policy::Verifier {
  public:
-  /// Both outlive it.
-  PoliciesVerifier(const policy::Directory& directory, net::WorkPool& pool)
-      : directory_(directory), pool_(pool) {}
+  /// Both outlive it. `patience`: how long a password may wait for a thread.
+  PoliciesVerifier(const policy::Directory& directory, net::WorkPool& pool,
+                   std::chrono::milliseconds patience)
+      : directory_(directory), pool_(pool), patience_(patience) {}
 
   std::string_view name() const override { return "policies"; }
   bool serves(std::string_view mechanism) const override {
     return mechanism == "PLAIN" || mechanism == "LOGIN";
   }
-  /// Whichever policy the name selects.
+  /// The name as it is: `user%pol_...` is a guess at that policy's user alone, `user` at all.
   std::vector<std::string> accounts_of(const std::string& authn_id) const override {
-    return {std::string(policy::split_login(authn_id).username)};
+    return {authn_id};
   }
   Task<policy::AuthAnswer> verify(const policy::AuthAttempt& attempt, policy::Evidence& evidence,
                                   policy::Gatherer& gatherer,
                                   std::vector<policy::Step>& steps) const override;
+  Task<void> spend(const policy::AuthAttempt& attempt, policy::Evidence& evidence) const override;
 
  private:
+  /// Whether one of the spellings fits. Fault::temporary: its turn did not come.
+  Task<Result<bool>> opens(policy::PasswordTry one, std::vector<Secret> spellings,
+                           std::string client) const;
+
   const policy::Directory& directory_;
   net::WorkPool& pool_;
+  std::chrono::milliseconds patience_;
 };
 
 }  // namespace postern::gateway

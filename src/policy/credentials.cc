@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include <sodium.h>
 
@@ -11,58 +12,57 @@
 
 namespace postern::policy {
 
+namespace {
+
+/// Each distinct hash once: what it opens is one for all policies that have it.
+std::vector<PasswordTry> tries_of(std::vector<CredentialMatch> matches) {
+  std::vector<PasswordTry> tries;
+  for (CredentialMatch& match : matches) {
+    auto known = std::ranges::find_if(
+        tries, [&](const PasswordTry& one) { return one.hash.equals(match.hash.reveal()); });
+    if (known == tries.end()) {
+      tries.push_back(
+          {.hash = std::move(match.hash), .account = match.policy->account_id, .opens = {}});
+      known = std::prev(tries.end());
+    }
+    known->opens.emplace(match.policy->id, match.stamp);
+  }
+  return tries;
+}
+
+}  // namespace
+
 PasswordCheck plan_password_check(const Directory& directory, std::string_view username,
                                   const Secret& password) {
   PasswordCheck check;
   const auto prepared = smtp::saslprep(username, smtp::Unassigned::allowed);
   check.username = std::string(split_login(username).username);
-  check.hash = prepared && is_hashable(password) && !spellings_of(password).empty();
-  if (!check.hash) return check;
-  check.matches = directory.credentials(username, max_hashes_per_auth);
-  if (check.matches.empty()) {  // RFC 4616 §2; names are kept as whoever made the policy wrote them
+  if (prepared && is_hashable(password)) check.spellings = spellings_of(password);
+  if (check.spellings.empty()) return check;
+  std::vector<CredentialMatch> matches = directory.credentials(username, max_hashes_per_auth);
+  if (matches.empty()) {  // RFC 4616 §2; names are kept as whoever made the policy wrote them
     check.username = std::string(split_login(*prepared).username);
-    check.matches = directory.credentials(*prepared, max_hashes_per_auth);
+    matches = directory.credentials(*prepared, max_hashes_per_auth);
   }
-  if (check.matches.empty()) check.dummy = unmatched_hash(directory.usual_cost());
+  check.known = !matches.empty();
+  check.tries = tries_of(std::move(matches));
+  if (!check.known) {
+    for (const int cost : directory.costs_for_stranger(*prepared))
+      check.tries.push_back({.hash = unmatched_hash(cost), .account = {}, .opens = {}});
+  }
   return check;
 }
 
 std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const Secret& password,
                                                                    const VerifyPassword& verify) {
-  if (!check.hash) return std::nullopt;
-  if (check.matches.empty()) {
-    verify(password, check.dummy);
-    return std::nullopt;
-  }
-  struct Tried {
-    const Secret* hash;
-    bool right;
-  };
-  std::vector<Tried> tried;
   std::map<std::string, std::uint64_t> granted;
-  for (const CredentialMatch& match : check.matches) {
-    auto before = std::find_if(tried.begin(), tried.end(), [&](const Tried& one) {
-      return one.hash->equals(match.hash.reveal());
-    });
-    if (before == tried.end()) {
-      tried.push_back({&match.hash, verify(password, match.hash)});
-      before = std::prev(tried.end());
-    }
-    if (before->right) granted.emplace(match.policy->id, match.stamp);
+  for (const PasswordTry& one : check.tries) {
+    const bool right = std::ranges::any_of(
+        check.spellings, [&](const Secret& sent) { return verify(sent, one.hash); });
+    if (right) granted.insert(one.opens.begin(), one.opens.end());
   }
   if (granted.empty()) return std::nullopt;
   return granted;
-}
-
-std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const Secret& password) {
-  const auto verify = [](const Secret& sent, const Secret& hash) {
-    bool right = false;
-    for (const Secret& one : spellings_of(sent)) right = right || bcrypt_verify(one, hash);
-    return right;
-  };
-  return check_password(check, password, verify);
 }
 
 std::uint64_t credential_stamp(const Secret& hash) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,16 +15,20 @@
 
 namespace postern::policy {
 
-/// Password hashes computed for one AUTH at most: a name that many tenants use costs no more.
-inline constexpr std::size_t max_hashes_per_auth = 4;
+/// One hash that a password is compared with.
+struct PasswordTry {
+  Secret hash;
+  std::string account;  ///< whose hash it is, and who waits for it; empty: a stranger's
+  std::map<std::string, std::uint64_t> opens;  ///< as Authentication::granted
+};
 
-/// What a hashing thread has to do for one AUTH. Made on the event loop, where the directory is
-/// cheap to ask; worked off by `check_password` on a worker thread.
+/// What hashing threads have to do for one AUTH. Made on the event loop, where the directory is
+/// cheap to ask.
 struct PasswordCheck {
-  std::string username;                  ///< without the policy selector
-  std::vector<CredentialMatch> matches;  ///< oldest first
-  Secret dummy;                          ///< hashed instead when nothing matches the name
-  bool hash = true;                      ///< false: no password bcrypt could tell apart; refuse
+  std::string username;            ///< without the policy selector
+  bool known = false;              ///< some policy has this name
+  std::vector<PasswordTry> tries;  ///< each hash once, the oldest first; of a stranger made up
+  std::vector<Secret> spellings;   ///< of the password; empty: bcrypt cannot tell it apart, refuse
 };
 
 PasswordCheck plan_password_check(const Directory& directory, std::string_view username,
@@ -31,13 +37,9 @@ PasswordCheck plan_password_check(const Directory& directory, std::string_view u
 using VerifyPassword = std::function<bool(const Secret& password, const Secret& hash)>;
 
 /// The policies the password opens, as Authentication::granted keeps them; nullopt when it opens
-/// none. An unknown name costs one hash, like a known one. Each distinct hash is tried once.
+/// none. The gateway does the same piece by piece, on worker threads.
 std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const Secret& password,
                                                                    const VerifyPassword& verify);
-/// The same with bcrypt.
-std::optional<std::map<std::string, std::uint64_t>> check_password(const PasswordCheck& check,
-                                                                   const Secret& password);
 
 /// A number that differs when the hash does, for Credential::stamp. The hash cannot be told from
 /// it.

@@ -3,9 +3,13 @@
 #include <crypt.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 
+#include <fmt/format.h>
 #include <openssl/crypto.h>
 
 #include "base/text.h"
@@ -84,7 +88,75 @@ bool yescrypt_takes_too_long(std::string_view settings) {
   return block_memory(*log + 1, *size + 1) > most_memory_kib;
 }
 
+std::atomic<std::int64_t> longest_hash_ms = 0;
+
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+/// What bcrypt of cost 8 takes: of three the shortest, in time of this thread, so that a busy
+/// machine counts for nothing.
+double measured_seconds() {
+  static const double shortest = [] {
+    double least = 1;
+    for (int i = 0; i < 3; ++i) {
+      const double started = cpu_seconds();
+      (void)crypt_text(Secret("a password"), unmatched_hash(8));
+      least = std::min(least, cpu_seconds() - started);
+    }
+    return least;
+  }();
+  return shortest;
+}
+
+/// How much longer than bcrypt of cost 8; the limits above are worth 32 times that each.
+double times_measured(std::string_view hash) {
+  constexpr double at_limit = 32;
+  const auto share = [](std::uint64_t of, std::uint64_t limit) {
+    return at_limit * static_cast<double>(of) / static_cast<double>(limit);
+  };
+  if (is_bcrypt(hash)) return std::exp2(bcrypt_cost(Secret(std::string(hash))) - 8);
+  if (hash.starts_with("$argon2")) {
+    return share(parameter(hash, "m").value_or(0) * parameter(hash, "t").value_or(0),
+                 most_work_kib);
+  }
+  if (hash.starts_with("$y$") && hash.size() > 6) {
+    return share(block_memory(digit(hash[4]).value_or(0) + 1, digit(hash[5]).value_or(0) + 1),
+                 most_memory_kib);
+  }
+  if (hash.starts_with("$7$") && hash.size() > 5)
+    return share(block_memory(digit(hash[3]).value_or(0), digit(hash[4]).value_or(0)),
+                 most_memory_kib);
+  if (hash.starts_with("$5$") || hash.starts_with("$6$"))
+    return share(parameter(hash, "rounds").value_or(5000), most_rounds);
+  return 0;
+}
+
 }  // namespace
+
+std::chrono::milliseconds expected_time(std::string_view hash) {
+  const double times = times_measured(hash);
+  if (times <= 0) return {};
+  return std::chrono::milliseconds(std::llround(measured_seconds() * times * 1000));
+}
+
+void set_longest_hash(std::chrono::milliseconds longest) { longest_hash_ms = longest.count(); }
+
+std::optional<std::string> too_dear_here(std::string_view hash) {
+  const std::chrono::milliseconds longest(longest_hash_ms);
+  if (longest.count() == 0) return std::nullopt;
+  const std::chrono::milliseconds expected = expected_time(hash);
+  if (expected <= longest) return std::nullopt;
+  const auto seconds = [](std::chrono::milliseconds ms) {
+    return static_cast<double>(ms.count()) / 1000;
+  };
+  return fmt::format(
+      "takes about {:.1f} s on this machine, `auth.longest_hash` allows {:.1f} s: "
+      "make one of a lower cost",
+      seconds(expected), seconds(longest));
+}
 
 std::optional<Secret> crypt_text(const Secret& password, const Secret& settings) {
   Scratch scratch;

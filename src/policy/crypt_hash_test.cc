@@ -54,5 +54,27 @@ TEST(CryptHash, says_which_would_take_too_long) {
   for (const auto& [hash, wanted] : cases) EXPECT_EQ(takes_too_long(hash), wanted) << hash;
 }
 
+TEST(CryptHash, knows_what_this_machine_takes) {
+  const std::string bcrypt = "$2y$14$6pWeeeFkRs.zHb2yHs2Q2u30z3O4L9qoGQHWZNKjvXmG5ucWKQ18q";
+  std::string cheaper = bcrypt;
+  cheaper.replace(4, 2, "10");
+  const auto dear = expected_time(bcrypt);
+  EXPECT_GT(dear.count(), 50);
+  EXPECT_NEAR(static_cast<double>(dear.count()),
+              16.0 * static_cast<double>(expected_time(cheaper).count()), 20);
+  EXPECT_GT(expected_time("$6$rounds=1000000$saltstring$svn8"),
+            expected_time("$6$saltstring$svn8"));
+  EXPECT_GT(expected_time("$argon2id$v=19$m=262144,t=4,p=1$c2Fs$AAAA").count(), 20);
+  EXPECT_GT(expected_time("$y$jCT$salt$hash").count(), 10);
+  EXPECT_GT(expected_time("$7$EU..../....salt$hash").count(), 10);
+  EXPECT_EQ(expected_time("tiger").count(), 0);
+
+  EXPECT_FALSE(too_dear_here(bcrypt)) << "no limit as long as none is set";
+  set_longest_hash(dear / 2);
+  EXPECT_TRUE(too_dear_here(bcrypt));
+  EXPECT_FALSE(too_dear_here(cheaper));
+  set_longest_hash({});
+}
+
 }  // namespace
 }  // namespace postern::policy

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <mutex>
 
+#include <sodium.h>
+
 #include "base/text.h"
 #include "base/ulid.h"
 #include "policy/bcrypt.h"
@@ -76,15 +78,35 @@ void Directory::remove_policy(std::string_view id) {
   policies_.erase(id);
 }
 
+void Directory::count_costs(const User& user, bool add) {
+  std::string costs;
+  std::vector<const std::string*> seen;
+  for (std::size_t i = 0; i < std::min(user.holders.size(), max_holders); ++i) {
+    if (costs.size() == max_hashes_per_auth) break;
+    const Secret& hash = user.holders[i].policy->credential(user.name)->hash;
+    const bool again = std::ranges::any_of(
+        seen, [&](const std::string* other) { return *other == hash.reveal(); });
+    if (again) continue;
+    seen.push_back(&hash.reveal());
+    costs += static_cast<char>(bcrypt_cost(hash));
+  }
+  if (costs.empty()) return;
+  std::size_t& names = cost_mix_[costs];
+  names += add ? 1 : static_cast<std::size_t>(-1);
+  if (names == 0) cost_mix_.erase(costs);
+}
+
 void Directory::learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy) {
   for (const Credential& credential : policy->credentials) {
     if (users_.find(credential.username) == nullptr) users_.put({credential.username, {}});
-    std::vector<Holder>& holders = users_.find(credential.username)->holders;
+    const User& user = *users_.find(credential.username);
+    std::vector<Holder>& holders = user.holders;
+    count_costs(user, false);
     const auto place = std::upper_bound(
         holders.begin(), holders.end(), credential.order,
         [](std::uint64_t order, const Holder& holder) { return order < holder.order; });
     holders.insert(place, {credential.order, policy});
-    costs_[static_cast<std::size_t>(bcrypt_cost(credential.hash))] += 1;
+    count_costs(user, true);
   }
 }
 
@@ -92,10 +114,11 @@ void Directory::forget_credentials(const WebhookPolicy& policy) {
   for (const Credential& credential : policy.credentials) {
     const User* user = users_.find(credential.username);
     if (user == nullptr) continue;
+    count_costs(*user, false);
     std::erase_if(user->holders,
                   [&](const Holder& holder) { return holder.policy->id == policy.id; });
+    count_costs(*user, true);
     if (user->holders.empty()) users_.erase(credential.username);
-    costs_[static_cast<std::size_t>(bcrypt_cost(credential.hash))] -= 1;
   }
 }
 
@@ -158,10 +181,47 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
   return matches;
 }
 
-int Directory::usual_cost() const {
+namespace {
+
+/// Spreads names over [0, 1), differently in each process.
+double place_of(std::string_view name) {
+  static const auto key = [] {
+    std::array<unsigned char, crypto_shorthash_KEYBYTES> bytes{};
+    randombytes_buf(bytes.data(), bytes.size());
+    return bytes;
+  }();
+  std::uint64_t hash = 0;
+  static_assert(sizeof hash == crypto_shorthash_BYTES);
+  crypto_shorthash(reinterpret_cast<unsigned char*>(&hash),
+                   reinterpret_cast<const unsigned char*>(name.data()), name.size(), key.data());
+  return static_cast<double>(hash >> 11) * 0x1p-53;
+}
+
+}  // namespace
+
+std::vector<int> Directory::costs_for_stranger(std::string_view username) const {
+  const LoginName login = split_login(username);
+  const double place = place_of(login.username);
   const std::shared_lock lock(mutex_);
-  const auto most = std::max_element(costs_.begin(), costs_.end());
-  return *most == 0 ? default_bcrypt_cost : static_cast<int>(most - costs_.begin());
+  if (login.policy_id) {
+    const auto* found = policies_.find(*login.policy_id);
+    if (found != nullptr && !(*found)->credentials.empty()) {
+      const auto& credentials = (*found)->credentials;
+      const auto at = static_cast<std::size_t>(place * static_cast<double>(credentials.size()));
+      return {bcrypt_cost(credentials[at].hash)};
+    }
+  }
+  std::size_t names = 0;
+  for (const auto& [costs, count] : cost_mix_) names += count;
+  auto left = static_cast<std::size_t>(place * static_cast<double>(names));
+  for (const auto& [costs, count] : cost_mix_) {
+    if (left < count) {
+      // A name that selects a policy has one hash there.
+      return {costs.begin(), login.policy_id ? costs.begin() + 1 : costs.end()};
+    }
+    left -= count;
+  }
+  return {default_bcrypt_cost};
 }
 
 bool Directory::has_credentials() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
 #include <shared_mutex>
@@ -15,6 +16,9 @@
 #include "policy/webhook.h"
 
 namespace postern::policy {
+
+/// Password hashes computed for one AUTH at most: a name that many tenants use costs no more.
+inline constexpr std::size_t max_hashes_per_auth = 4;
 
 /// One edit of the control plane, applied as a whole: readers see all of it or nothing. Removals
 /// come before additions, so that an address may change hands in one edit.
@@ -114,9 +118,9 @@ class Directory {
   /// shadow nor starve an older one. `user%pol_<ULID>` selects one policy. At most `limit` distinct
   /// hashes.
   std::vector<CredentialMatch> credentials(std::string_view username, std::size_t limit) const;
-  /// The bcrypt cost that most credentials have, 12 without any: what an unknown user's check
-  /// costs.
-  int usual_cost() const;
+  /// The bcrypt costs of the hashes that a password of a name nobody has is to be tried against:
+  /// always the same for a name, and over all names in the mix of those that somebody has.
+  std::vector<int> costs_for_stranger(std::string_view username) const;
   bool has_credentials() const;
   std::size_t webhook_count() const;
   std::size_t policy_count() const;
@@ -152,6 +156,8 @@ class Directory {
   void remove_webhook(std::string_view id);
   void put(std::shared_ptr<const WebhookPolicy> policy);
   void remove_policy(std::string_view id);
+  /// Notes what a name costs in cost_mix_, or takes it out again.
+  void count_costs(const User& user, bool add);
   void learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy);
   void forget_credentials(const WebhookPolicy& policy);
 
@@ -161,7 +167,7 @@ class Directory {
   PartedSet<std::shared_ptr<const WebhookPolicy>, IdOf> policies_;
   PartedSet<User, NameOf> users_;
   PartedSet<std::string, Itself> domains_;
-  std::array<std::size_t, 32> costs_{};  ///< credentials by bcrypt cost
+  std::map<std::string, std::size_t> cost_mix_;  ///< names by what one costs: an octet a hash
 };
 
 }  // namespace postern::policy

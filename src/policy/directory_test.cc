@@ -143,13 +143,13 @@ TEST(Directory, forgets_the_credentials_of_old_versions) {
 
 TEST(Directory, knows_what_most_credentials_cost) {
   Directory directory;
-  EXPECT_EQ(directory.usual_cost(), 12);
+  EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12});
   directory.apply(
       {.put_policies = {policy("pol_1", {credential("a", 'A', 1, 10), credential("b", 'A', 2, 10),
                                          credential("c", 'A', 3, 12)})}});
-  EXPECT_EQ(directory.usual_cost(), 10);
+  EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{10});
   directory.apply({.remove_policies = {"pol_1"}});
-  EXPECT_EQ(directory.usual_cost(), 12);
+  EXPECT_EQ(directory.costs_for_stranger("x"), std::vector{12});
 }
 
 TEST(Directory, readers_see_an_edit_as_a_whole) {

@@ -46,6 +46,7 @@ Result<StoredPassword> StoredPassword::parse(std::string_view text, PlainText pl
     }
   }
   if (takes_too_long(text)) return fail(Fault::limit, "a hash whose check would take too long");
+  if (const auto dear = too_dear_here(text)) return fail(Fault::limit, "a hash that " + *dear);
   if (is_bcrypt(text)) return StoredPassword(Scheme::bcrypt, text);
   if (text.starts_with("SCRAM-SHA-256$")) {
     auto keys = smtp::parse_scram_keys(text);

@@ -17,7 +17,17 @@ Task<AuthAnswer> ask(const Verifier& verifier, const AuthAttempt& attempt, Evide
   co_return trouble;
 }
 
+/// What it throws is nothing to an answer that was given.
+Task<void> spend(const Verifier& verifier, const AuthAttempt& attempt, Evidence& evidence) {
+  try {
+    co_await verifier.spend(attempt, evidence);
+  } catch (const std::exception&) {
+  }
+}
+
 }  // namespace
+
+Task<void> Verifier::spend(const AuthAttempt&, Evidence&) const { co_return; }
 
 Task<Result<std::optional<ScramKeys>>> Verifier::scram_keys(std::string, std::string) const {
   co_return std::optional<ScramKeys>();
@@ -47,12 +57,19 @@ Task<Asked> ask_in_order(const Verifiers& verifiers, const AuthAttempt& attempt,
   Asked asked;
   for (const auto& verifier : verifiers) {
     if (!verifier->serves(attempt.mechanism)) continue;
+    if (attempt.only && attempt.only->verifier != verifier->name()) continue;
+    if (asked.answer.kind == AuthAnswer::Kind::refused) {
+      co_await spend(*verifier, attempt, evidence);
+      continue;
+    }
     const std::size_t before = steps.size();
     asked.by = verifier->name();
     AuthAnswer said = co_await ask(*verifier, attempt, evidence, gatherer, steps);
     asked.answer = std::move(said);
     if (steps.size() == before) steps.push_back(step_of(asked.by, {}, asked.answer));
-    if (asked.answer.kind != AuthAnswer::Kind::unknown) break;
+    const bool goes_on = asked.answer.kind == AuthAnswer::Kind::unknown ||
+                         asked.answer.kind == AuthAnswer::Kind::refused;
+    if (!goes_on) break;
   }
   co_return asked;
 }

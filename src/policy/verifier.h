@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,12 @@
 
 namespace postern::policy {
 
+/// What a client signed in with before.
+struct AskedBefore {
+  std::string verifier;          ///< Verifier::name() of the one that accepted
+  std::set<std::string> opened;  ///< ids of the policies; of verifiers without policies empty
+};
+
 /// One attempt with a name and a password (PLAIN, LOGIN) or a token (OAUTHBEARER).
 struct AuthAttempt {
   std::string mechanism;  ///< "PLAIN", in capitals
@@ -25,6 +32,9 @@ struct AuthAttempt {
   std::string
       authn_id;     ///< never empty; of OAUTHBEARER the authzid of the GS2 header, perhaps empty
   Secret password;  ///< the password or the token, never empty
+  /// Guesses have locked the name, but not for what this client opened with it before: nobody else
+  /// is asked, and for no other policies.
+  std::optional<AskedBefore> only;
 };
 
 struct AuthAnswer {
@@ -58,6 +68,9 @@ class Verifier {
   /// `steps`. Throws nothing: trouble is `unavailable`.
   virtual Task<AuthAnswer> verify(const AuthAttempt& attempt, Evidence& evidence,
                                   Gatherer& gatherer, std::vector<Step>& steps) const = 0;
+  /// Takes the time that verify() would take for this attempt, where it compares itself: a verifier
+  /// before it has refused, and the time is not to tell which of them knows the name.
+  virtual Task<void> spend(const AuthAttempt& attempt, Evidence& evidence) const;
   /// What a name comes down to when it asks for it: names that give the same are one account, whose
   /// guesses count together. Of one that asks others also what these make of it. Never empty; as
   /// long as nothing else is said, the name.

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/ulid.h"
+#include "policy/crypt_hash.h"
 
 namespace postern::dialect::webhook {
 
@@ -81,6 +82,9 @@ std::string hash_error(std::string_view username, std::string_view hash) {
     return fmt::format(
         "has a bcrypt hash of cost {} for `{}`; {} to {} are allowed, 12 is recommended", cost,
         user, least_cost, most_cost);
+  }
+  if (const auto dear = policy::too_dear_here(hash)) {
+    return fmt::format("has a bcrypt hash of cost {} for `{}` that {}", cost, user, *dear);
   }
   return {};
 }
