@@ -113,6 +113,7 @@ class TodaysPolicies {
  private:
   void put(policy::Recipient& recipient, Sentences& cannot_tell) {
     recipient.route = directory_.resolve(recipient.address);
+    recipient.judged.reset();
     const auto& policy = recipient.route.policy;
     const auto& auth = trace_.evidence.session.auth;
     if (!policy || !auth) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <utility>
 
 #include "base/text.h"
 #include "dialect/rederive.h"
@@ -130,6 +131,7 @@ class Replay {
     at.script = recorded->script;
     at.before_tls = recorded->before_tls;
     at.rate_tokens = recorded->rate_tokens;
+    at.after_revoked = recorded->after_revoked;
     return at;
   }
 
@@ -143,12 +145,25 @@ class Replay {
                    .discard = std::move(evidence.discard)};
   }
 
+  /// A recipient as it was at the end of data: webhooks and policies may have been edited since
+  /// RCPT.
+  Recipient at_the_end(Recipient recipient) const {
+    for (const Recipient& one : trace_.evidence.recipients) {
+      if (!one.judged || !(one.address == recipient.address)) continue;
+      recipient.judged = std::exchange(recipient.route, one.route);
+      break;
+    }
+    return recipient;
+  }
+
   /// The evidence with the certain recipients, and of the others those that `also` names.
   template <class Also>
-  Evidence with_recipients(const Evidence& evidence, Also also) const {
+  Evidence with_recipients(Stage stage, const Evidence& evidence, Also also) const {
     Evidence made = evidence;
     for (std::size_t i = 0; i < listed_.size(); ++i) {
-      if (listed_[i].certain || also(i)) made.recipients.push_back(listed_[i].recipient);
+      if (!listed_[i].certain && !also(i)) continue;
+      made.recipients.push_back(stage < Stage::message ? listed_[i].recipient
+                                                       : at_the_end(listed_[i].recipient));
     }
     return made;
   }
@@ -157,13 +172,13 @@ class Replay {
   /// answers depend on how many there are and on the first, so all, none and each alone are tried.
   Task<Made> settle(Stage stage, Evidence evidence) {
     const auto all = [](std::size_t) { return true; };
-    Made made = co_await decide(stage, with_recipients(evidence, all));
+    Made made = co_await decide(stage, with_recipients(stage, evidence, all));
     const auto unsure = std::count_if(listed_.begin(), listed_.end(),
                                       [](const Listed& one) { return !one.certain; });
     if (unsure == 0) co_return made;
     for (std::size_t i = 0; i <= listed_.size() && !made.lack; ++i) {
       if (i < listed_.size() && (listed_[i].certain || unsure == 1)) continue;
-      Evidence fewer = with_recipients(evidence, [i](std::size_t at) { return at == i; });
+      Evidence fewer = with_recipients(stage, evidence, [i](std::size_t at) { return at == i; });
       if (fewer.recipients.empty() && stage > Stage::rcpt) {
         made.lack = earlier_recipient;
         break;
@@ -290,7 +305,9 @@ class Replay {
     }
     const Decision* recorded = recorded_at(Stage::message);
     if (recorded == nullptr && !draft_.engine.speaks_at(Stage::message)) co_return;
-    Made made = co_await settle(Stage::message, evidence_at(as_recorded(Stage::message, recorded)));
+    Decision at = as_recorded(Stage::message, recorded);
+    if (recorded == nullptr) at.after_revoked = trace_.evidence.revoked_meanwhile;
+    Made made = co_await settle(Stage::message, evidence_at(at));
     if (made.lack) {
       undecided(Stage::message, {}, *made.lack);
       co_return;

@@ -180,6 +180,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
 
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
+  forget_revoked();
   evidence_.message_id = new_ulid();
   evidence_.reverse_path = std::move(event.reverse_path);
   evidence_.declared_size = event.size.value_or(0);
@@ -211,7 +212,44 @@ bool Transaction::is_ours(const mail::Mailbox& address) {
   return recipient_of(address).route.kind != policy::Route::Kind::none;
 }
 
+void Transaction::forget_revoked() {
+  policy::SessionFacts& session = evidence_.session;
+  if (!session.auth || session.auth->granted.empty()) return;
+  for (const auto& [id, stamp] : session.auth->granted) {
+    const auto policy = services_.directory.policy(id);
+    const policy::Credential* now = policy ? policy->credential(session.auth->username) : nullptr;
+    if (now != nullptr && now->stamp == stamp) return;
+  }
+  log::info("auth.revoked")
+      .field("session", session.id)
+      .field("client_ip", session.client_ip)
+      .msg("the credential was changed or taken away: the session counts as not signed in");
+  session.revoked = std::exchange(session.auth, std::nullopt);
+  if (session.script) session.script->forget_identity();
+  evidence_.revoked_meanwhile = !evidence_.recipients.empty();
+}
+
+void Transaction::take_edits() {
+  const auto first = std::ranges::find_if(evidence_.recipients, [](const auto& one) {
+    return one.route.kind == policy::Route::Kind::webhook;
+  });
+  if (first == evidence_.recipients.end()) return;
+  const policy::Route& known = first->route;
+  const auto webhook = services_.directory.webhook(known.webhook->id);
+  const auto policy =
+      webhook && webhook->policy_id ? services_.directory.policy(*webhook->policy_id) : nullptr;
+  // Edits replace what they edit, and the first recipient was looked up first.
+  if (webhook == known.webhook && policy == known.policy) return;
+  for (policy::Recipient& one : evidence_.recipients) {
+    if (one.route.kind != policy::Route::Kind::webhook) continue;
+    policy::Route now = recipient_of(one.address).route;
+    if (now.webhook == one.route.webhook && now.policy == one.route.policy) continue;
+    one.judged = std::exchange(one.route, std::move(now));
+  }
+}
+
 Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
+  forget_revoked();
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.forward_path));
   evidence_.candidate->notify = std::move(event.notify);
@@ -232,6 +270,7 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
 
 Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   using Vrfy = policy::Evidence::Vrfy;
+  forget_revoked();
   if (!event.in_transaction) evidence_.reset_transaction();
   evidence_.rate_tokens.reset();
   evidence_.candidate = recipient_of(std::move(event.mailbox));
@@ -258,6 +297,7 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
 }
 
 Task<smtp::Reply> Transaction::data() {
+  forget_revoked();
   smtp::Reply refusal = co_await decide(Stage::data);
   if (!is_yes(refusal)) co_return refusal;
   message_ = std::make_unique<Message>(
@@ -299,6 +339,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   }
   message_->scanner.finish();
   evidence_.message = policy::facts_of(size, message_->scanner);
+  forget_revoked();
+  take_edits();
   smtp::Reply reply = co_await decide(Stage::message);
   const bool accepted = is_yes(reply);
   smtp::Reply afterwards = undecided;

@@ -94,6 +94,11 @@ class Transaction final : private policy::Gatherer {
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
+  /// A credential that was changed or taken away since AUTH counts as not signed in.
+  void forget_revoked();
+  /// What webhooks and policies were edited to since RCPT: recipients get the routes of now, and
+  /// keep those that judged them.
+  void take_edits();
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses, or a positive
   /// reply in a rule's own words.
   Task<smtp::Reply> decide(policy::Stage stage);

@@ -64,6 +64,7 @@ void Transaction::forget_session() {
   evidence_.session.helo.clear();
   evidence_.session.esmtp = false;
   evidence_.session.auth.reset();
+  evidence_.session.revoked.reset();
   if (auto& script = evidence_.session.script) {
     script->greeted_as.clear();
     script->meta = script->meta_at_connect;

@@ -67,7 +67,16 @@ Verdict judge_client_in_networks(const Evidence& evidence, const Argument& argum
 /// without one any authentication will do.
 Verdict judge_client_authenticated(const Evidence& evidence, const Argument& argument) {
   const SessionFacts& session = evidence.session;
+  const auto* wanted = std::get_if<std::vector<std::string>>(&argument);
+  const auto other = [&](std::string detail) {
+    return refuse(550, {5, 7, 1}, "these credentials do not open this recipient's policy",
+                  std::move(detail));
+  };
   if (!session.auth) {
+    if (session.revoked && wanted != nullptr && !wanted->empty()) {
+      return other(fmt::format("the password of {} was changed or taken away since AUTH",
+                               printable(session.revoked->username, 128)));
+    }
     if (session.tls) {
       return refuse(530, {5, 7, 0}, "authentication required", "no AUTH in this session");
     }
@@ -76,12 +85,7 @@ Verdict judge_client_authenticated(const Evidence& evidence, const Argument& arg
                   "no TLS, no AUTH in this session");
   }
   const std::string user = printable(session.auth->username, 128);
-  const auto* wanted = std::get_if<std::vector<std::string>>(&argument);
   if (wanted == nullptr || wanted->empty()) return pass_on("authenticated as " + user);
-  const auto other = [&](std::string detail) {
-    return refuse(550, {5, 7, 1}, "these credentials do not open this recipient's policy",
-                  std::move(detail));
-  };
   const std::string& policy_id = wanted->front();
   const auto granted = session.auth->granted.find(policy_id);
   if (granted == session.auth->granted.end()) {
@@ -130,6 +134,44 @@ Verdict judge_webhook_recipients(const Evidence& evidence, const Argument& argum
   }
   return refuse(452, {4, 5, 3}, fmt::format("too many recipients: {} a message at most", limit),
                 fmt::format("{} accepted", accepted));
+}
+
+/// "policy pol_1 version 2"
+std::string in_force(const Route& route) {
+  if (route.kind != Route::Kind::webhook) return "no webhook";
+  if (route.policy) return fmt::format("{} version {}", route.policy->id, route.policy->version);
+  return route.webhook->policy_id ? *route.webhook->policy_id + " (not loaded)" : "no policy";
+}
+
+Verdict judge_policy_in_force(const Evidence& evidence, const Argument&) {
+  if (!evidence.candidate || !evidence.candidate->judged) return pass_on("as at RCPT");
+  const Recipient& candidate = *evidence.candidate;
+  std::string was = in_force(*candidate.judged);
+  std::string is = in_force(candidate.route);
+  if (was == is) return pass_on(fmt::format("{}, as at RCPT; the webhook was edited", is));
+  return pass_on(fmt::format("RCPT was judged by {}; in force is {}", was, is));
+}
+
+Verdict judge_recipient_still_owned(const Evidence& evidence, const Argument& argument) {
+  if (!evidence.candidate || !evidence.candidate->judged) return pass_on("as at RCPT");
+  const Route& was = *evidence.candidate->judged;
+  const Route& is = evidence.candidate->route;
+  if (is.kind != Route::Kind::webhook) return judge_recipient_known(evidence, argument);
+  if (was.webhook && was.webhook->id == is.webhook->id)
+    return pass_on("still owned by " + is.webhook->id);
+  return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                fmt::format("the address went from {} to {} since RCPT",
+                            was.webhook ? was.webhook->id : "nobody", is.webhook->id));
+}
+
+Verdict judge_still_signed_in(const Evidence& evidence, const Argument&) {
+  const bool relayed = std::ranges::any_of(evidence.recipients, [](const Recipient& one) {
+    return one.route.kind == Route::Kind::relay;
+  });
+  if (!evidence.revoked_meanwhile || !relayed) return pass_on("nothing hangs on a credential");
+  // RFC 4954 §6.
+  return refuse(530, {5, 7, 0}, "authentication required",
+                "the credential was revoked after recipients elsewhere had been accepted");
 }
 
 Verdict judge_received_loop(const Evidence& evidence, const Argument& argument) {
@@ -227,6 +269,37 @@ constexpr Check webhook_recipients{
     .judge = judge_webhook_recipients,
     .help = "A message to a webhook has a limited number of recipients.",
     .replies = "452 4.5.3",
+    .control = ""};
+constexpr Check policy_in_force{
+    .name = "policy_in_force",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_policy_in_force,
+    .help =
+        "Says which version of the policy judged RCPT and which is in force at the end of data. "
+        "Where the webhook or its policy was edited in between, the checks of RCPT are asked again "
+        "before those of the message.",
+    .replies = "",
+    .control = ""};
+constexpr Check recipient_still_owned{
+    .name = "recipient_still_owned",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_recipient_still_owned,
+    .help =
+        "The webhook that an accepted recipient belonged to is still there, and the address is "
+        "still its own. Asked where it was edited since RCPT.",
+    .replies = "550 5.1.1, 550 5.7.1, 451 4.3.0",
+    .control = ""};
+constexpr Check still_signed_in{
+    .name = "still_signed_in",
+    .stage = Stage::message,
+    .needs = Need::none,
+    .judge = judge_still_signed_in,
+    .help =
+        "The credential of a client that mail is relayed for was not changed or taken away since "
+        "RCPT.",
+    .replies = "530 5.7.0",
     .control = ""};
 constexpr Check received_loop{.name = "received_loop",
                               .stage = Stage::message,

@@ -20,6 +20,9 @@ extern const Check rate_available;
 extern const Check one_webhook_a_message;
 extern const Check webhook_recipients;
 // At the end of data.
+extern const Check policy_in_force;
+extern const Check recipient_still_owned;
+extern const Check still_signed_in;
 extern const Check spf_domain_listed;
 extern const Check spf_authorised;
 extern const Check dkim_signed;

@@ -72,6 +72,7 @@ void Evidence::reset_transaction() {
   kept.clear();
   etrn.reset();
   trusted_client = false;
+  revoked_meanwhile = false;
   vrfy = Vrfy::no;
 }
 

@@ -64,6 +64,8 @@ struct SessionFacts {
   bool early_talker = false;  ///< sent commands where it had to wait (RFC 2920 §3.1)
   std::optional<Tls> tls;
   std::optional<Authentication> auth;
+  /// Who it was until the credential was changed or taken away: it counts as not signed in.
+  std::optional<Authentication> revoked;
   std::shared_ptr<ScriptSession> script;  ///< null: no script has spoken
 };
 
@@ -88,7 +90,17 @@ struct Recipient {
   std::string notify;                  ///< RFC 3461 §4.1, octet for octet; empty: not given
   std::string orcpt;                   ///< RFC 3461 §4.2, xtext
   std::optional<Transport> transport;  ///< that a script chose
+  /// What RCPT was judged by, where webhook or policy have been edited since: `route` is what is in
+  /// force at the end of data.
+  std::optional<Route> judged;
 };
+
+/// The recipient as RCPT judged it.
+inline Recipient as_judged(Recipient recipient) {
+  if (recipient.judged) recipient.route = std::move(*recipient.judged);
+  recipient.judged.reset();
+  return recipient;
+}
 
 /// What the header scanner counted; known at Stage::message.
 struct MessageFacts {
@@ -164,6 +176,8 @@ struct Evidence {
 
   /// A rule said that the message is to be taken and thrown away: why.
   std::optional<std::string> discard;
+  /// The credential was revoked when recipients had been accepted already.
+  bool revoked_meanwhile = false;
   /// A rule let the client through for its network: mail of such clients is signed, and its senders
   /// are told of failures, as for those who authenticated.
   bool trusted_client = false;

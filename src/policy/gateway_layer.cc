@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "policy/catalogue.h"
+#include "policy/webhook.h"
 
 namespace postern::policy {
 
@@ -31,10 +32,34 @@ class GatewayLayer final : public Layer {
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
   Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                       std::vector<Step>& steps) const override {
-    return run_plan(name(), plan_, stage, evidence, gatherer, steps);
+    if (stage != Stage::message) return run_plan(name(), plan_, stage, evidence, gatherer, steps);
+    return judge_message(evidence, gatherer, steps);
   }
 
  private:
+  /// What was edited since RCPT comes first: an address that nobody has any more is no recipient,
+  /// whatever the layers before say.
+  Task<Verdict> judge_message(Evidence& evidence, Gatherer& gatherer,
+                              std::vector<Step>& steps) const {
+    const Rule still_owned{&checks::recipient_still_owned, {}, "routes"};
+    const Webhook* seen = nullptr;
+    for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
+      const Recipient& one = evidence.recipients[i];
+      if (!one.judged || (seen != nullptr && one.route.webhook.get() == seen)) continue;
+      seen = one.route.webhook.get();
+      evidence.candidate = one;
+      Verdict verdict = co_await run_rule(name(), still_owned, evidence, gatherer, steps);
+      evidence.candidate.reset();
+      if (verdict.decides()) co_return verdict;
+    }
+    if (evidence.revoked_meanwhile) {
+      const Rule signed_in{&checks::still_signed_in, {}, "routes"};
+      Verdict verdict = co_await run_rule(name(), signed_in, evidence, gatherer, steps);
+      if (verdict.decides()) co_return verdict;
+    }
+    co_return co_await run_plan(name(), plan_, Stage::message, evidence, gatherer, steps);
+  }
+
   smtp::Limits limits_;
   DmarcRule dmarc_;
   Plan plan_;

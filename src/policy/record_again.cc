@@ -13,6 +13,8 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   const std::size_t accepted = std::min(decision.accepted, evidence.recipients.size());
   evidence.recipients.resize(accepted);
   if (decision.stage < Stage::message) {
+    for (Recipient& one : evidence.recipients) one = as_judged(std::move(one));
+    evidence.revoked_meanwhile = false;
     evidence.message.reset();
     evidence.author.reset();
     evidence.dkim.reset();
@@ -25,6 +27,10 @@ Evidence evidence_at(const Trace& trace, const Decision& decision) {
   evidence.script_answers = decision.script;
   if (!decision.discarded) evidence.discard.reset();
   if (decision.stage < Stage::mail) evidence.reverse_path.reset();
+  if (!decision.after_revoked && evidence.session.revoked) {
+    evidence.session.auth = std::move(evidence.session.revoked);
+    evidence.session.revoked.reset();
+  }
   if (decision.stage < Stage::auth) evidence.session.auth.reset();
   if (decision.before_tls) evidence.session.tls.reset();
   if (decision.stage < Stage::helo) evidence.session.helo.clear();

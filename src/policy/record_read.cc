@@ -90,6 +90,19 @@ smtp::Reply reply_of(const json::value& value) {
 
 mail::Mailbox mailbox(const json::value& value) { return {bytes(value.at(0)), bytes(value.at(1))}; }
 
+Authentication identity_of(const json::object& object) {
+  Authentication identity{bytes(object.at("username")), bytes(object.at("mechanism")), {}};
+  for (const json::value& id : object.at("granted").as_array()) {
+    identity.granted.emplace(bytes(id), 1);
+  }
+  const json::value* authz_id = object.if_contains("authz_id");
+  identity.authz_id = authz_id != nullptr ? bytes(*authz_id) : identity.username;
+  if (const json::value* groups = object.if_contains("groups")) {
+    for (const json::value& group : groups->as_array()) identity.groups.push_back(bytes(group));
+  }
+  return identity;
+}
+
 SessionFacts session_of(const json::object& object) {
   SessionFacts facts;
   facts.id = bytes(object.at("id"));
@@ -111,16 +124,10 @@ SessionFacts session_of(const json::object& object) {
     facts.tls = Tls{bytes(tls->at("version")), bytes(tls->at("cipher"))};
   }
   if (const json::value* auth = object.if_contains("auth")) {
-    facts.auth = Authentication{bytes(auth->at("username")), bytes(auth->at("mechanism")), {}};
-    for (const json::value& id : auth->at("granted").as_array()) {
-      facts.auth->granted.emplace(bytes(id), 1);
-    }
-    const json::value* authz_id = auth->as_object().if_contains("authz_id");
-    facts.auth->authz_id = authz_id != nullptr ? bytes(*authz_id) : facts.auth->username;
-    if (const json::value* groups = auth->as_object().if_contains("groups")) {
-      for (const json::value& group : groups->as_array())
-        facts.auth->groups.push_back(bytes(group));
-    }
+    facts.auth = identity_of(auth->as_object());
+  }
+  if (const json::value* revoked = object.if_contains("revoked")) {
+    facts.revoked = identity_of(revoked->as_object());
   }
   return facts;
 }
@@ -199,6 +206,7 @@ class Reader {
     }
     if (const json::value* why = record.if_contains("discard")) evidence.discard = bytes(*why);
     evidence.trusted_client = flag(record, "trusted_client");
+    evidence.revoked_meanwhile = flag(record, "revoked_meanwhile");
     if (const json::value* copies = record.if_contains("copies")) {
       for (const json::value& one : copies->as_array()) {
         evidence.copies.push_back(copy(one.as_object(), evidence));
@@ -250,8 +258,10 @@ class Reader {
     const json::value* state = object.if_contains("credential");
     if (state == nullptr || state->as_string() == "absent") return policy;
     const std::uint64_t stamp = state->as_string() == "current" ? 1 : 2;
-    policy->credentials = {
-        {.username = trace_.evidence.session.auth->username, .hash = {}, .stamp = stamp}};
+    const SessionFacts& session = trace_.evidence.session;
+    const auto& identity = session.auth ? session.auth : session.revoked;
+    if (!identity) bad("a credential of nobody");
+    policy->credentials = {{.username = identity->username, .hash = {}, .stamp = stamp}};
     return policy;
   }
 
@@ -259,28 +269,35 @@ class Reader {
     Recipient recipient{.address = mailbox(object.at("address"))};
     if (const json::value* notify = object.if_contains("notify")) recipient.notify = bytes(*notify);
     if (const json::value* orcpt = object.if_contains("orcpt")) recipient.orcpt = bytes(*orcpt);
+    recipient.route = owner(object);
+    if (const json::value* judged = object.if_contains("judged"))
+      recipient.judged = owner(judged->as_object());
+    return recipient;
+  }
+
+  Route owner(const json::object& object) {
+    Route route;
     if (const json::value* missing = object.if_contains("missing")) {
-      recipient.route.missing = missing->as_string() == "foreign_domain"
-                                    ? Route::Missing::foreign_domain
-                                    : Route::Missing::unknown_address;
-      return recipient;
+      route.missing = missing->as_string() == "foreign_domain" ? Route::Missing::foreign_domain
+                                                               : Route::Missing::unknown_address;
+      return route;
     }
     if (flag(object, "relay")) {
-      recipient.route.kind = Route::Kind::relay;
-      return recipient;
+      route.kind = Route::Kind::relay;
+      return route;
     }
     const auto at = number<std::size_t>(object.at("route"));
     if (at >= routes_.size()) bad("route");
-    recipient.route = routes_[at];
-    if (const json::value* tag = object.if_contains("tag")) recipient.route.tag = bytes(*tag);
-    return recipient;
+    route = routes_[at];
+    if (const json::value* tag = object.if_contains("tag")) route.tag = bytes(*tag);
+    return route;
   }
 
   Recipient candidate(const json::value& value) {
     if (value.is_object()) return recipient(value.get_object());
     const auto at = number<std::size_t>(value);
     if (at >= trace_.evidence.recipients.size()) bad("recipient");
-    return trace_.evidence.recipients[at];
+    return as_judged(trace_.evidence.recipients[at]);
   }
 
   static MessageFacts message_of(const json::object& object) {
@@ -454,6 +471,7 @@ class Reader {
     }
     decision.discarded = flag(object, "discarded");
     decision.before_tls = flag(object, "before_tls");
+    decision.after_revoked = flag(object, "after_revoked");
     if (const json::value* tokens = object.if_contains("rate_tokens")) {
       decision.rate_tokens = exact(tokens->as_string());
     }

@@ -22,6 +22,11 @@ bool is_foreign(const json::value& recipient, const std::vector<bool>& own) {
   return route != nullptr && !own.at(route->to_number<std::size_t>());
 }
 
+void hide_judged(json::value& recipient, const std::vector<bool>& own) {
+  const json::value* judged = recipient.as_object().if_contains("judged");
+  if (judged != nullptr && is_foreign(*judged, own)) recipient.as_object().erase("judged");
+}
+
 void hide_route(json::value& recipient) {
   recipient.as_object().erase("route");
   recipient.as_object().erase("tag");
@@ -29,8 +34,8 @@ void hide_route(json::value& recipient) {
 }
 
 /// Policies of other accounts that the same user name and password open.
-void hide_grants(json::object& session, const json::array& routes) {
-  json::value* auth = session.if_contains("auth");
+void hide_grants(json::object& session, std::string_view name, const json::array& routes) {
+  json::value* auth = session.if_contains(name);
   if (auth == nullptr) return;
   json::array kept;
   for (const json::value& id : auth->at("granted").as_array()) {
@@ -66,20 +71,23 @@ void hide_other_accounts(json::object& record, std::string_view account_id) {
       continue;
     }
     const bool accepted = recipient->is_number();
-    const json::value& asked =
+    const json::value& listed =
         accepted ? recipients.at(recipient->to_number<std::size_t>()) : *recipient;
-    if (!is_foreign(asked, own)) continue;
+    const json::value* judged = listed.as_object().if_contains("judged");
+    if (!is_foreign(judged != nullptr ? *judged : listed, own)) continue;
     if (!accepted) hide_route(*recipient);
     decision.as_object()["steps"] = json::array();
     decision.as_object().erase("rate_tokens");  // moves other members: `recipient` is gone
   }
   for (json::value& recipient : recipients) {
     if (is_foreign(recipient, own)) hide_route(recipient);
+    hide_judged(recipient, own);
   }
   for (std::size_t i = 0; i < routes.size(); ++i) {
     if (!own[i]) routes[i] = json::object{{"hidden", true}};
   }
-  hide_grants(record.at("session").as_object(), routes);
+  for (const char* name : {"auth", "revoked"})
+    hide_grants(record.at("session").as_object(), name, routes);
 }
 
 }  // namespace postern::policy

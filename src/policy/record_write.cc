@@ -75,6 +75,7 @@ class Writer {
     }
     if (evidence.discard) bytes("discard", *evidence.discard);
     flag("trusted_client", evidence.trusted_client);
+    flag("revoked_meanwhile", evidence.revoked_meanwhile);
     if (!evidence.copies.empty()) {
       array("copies", evidence.copies, [&](const ScriptCopy& one) { copy(one, evidence); });
     }
@@ -179,17 +180,20 @@ class Writer {
       out_.field("cipher", facts.tls->cipher);
       out_.end_object();
     }
-    if (facts.auth) {
-      begin("auth");
-      bytes("username", facts.auth->username);
-      out_.field("mechanism", facts.auth->mechanism);
-      array("granted", facts.auth->granted, [&](const auto& grant) { out_.value(grant.first); });
-      if (!facts.auth->authz_id.empty() && facts.auth->authz_id != facts.auth->username)
-        bytes("authz_id", facts.auth->authz_id);
-      if (!facts.auth->groups.empty())
-        array("groups", facts.auth->groups, [&](const std::string& group) { bytes(group); });
-      out_.end_object();
-    }
+    if (facts.auth) identity("auth", *facts.auth);
+    if (facts.revoked) identity("revoked", *facts.revoked);
+    out_.end_object();
+  }
+
+  void identity(std::string_view name, const Authentication& given) {
+    begin(name);
+    bytes("username", given.username);
+    out_.field("mechanism", given.mechanism);
+    array("granted", given.granted, [&](const auto& grant) { out_.value(grant.first); });
+    if (!given.authz_id.empty() && given.authz_id != given.username)
+      bytes("authz_id", given.authz_id);
+    if (!given.groups.empty())
+      array("groups", given.groups, [&](const std::string& group) { bytes(group); });
     out_.end_object();
   }
 
@@ -216,9 +220,21 @@ class Writer {
   void recipient(const Recipient& given) {
     out_.begin_object();
     mailbox("address", given.address);
-    switch (given.route.kind) {
+    owner(given.route);
+    if (given.judged) {
+      begin("judged");
+      owner(*given.judged);
+      out_.end_object();
+    }
+    text("notify", given.notify);
+    text("orcpt", given.orcpt);
+    out_.end_object();
+  }
+
+  void owner(const Route& given) {
+    switch (given.kind) {
       case Route::Kind::none: {
-        const bool foreign = given.route.missing == Route::Missing::foreign_domain;
+        const bool foreign = given.missing == Route::Missing::foreign_domain;
         out_.field("missing", foreign ? "foreign_domain" : "unknown_address");
         break;
       }
@@ -226,13 +242,10 @@ class Writer {
         out_.field("relay", true);
         break;
       case Route::Kind::webhook:
-        out_.field("route", number_of(given.route));
-        if (given.route.tag) bytes("tag", *given.route.tag);
+        out_.field("route", number_of(given));
+        if (given.tag) bytes("tag", *given.tag);
         break;
     }
-    text("notify", given.notify);
-    text("orcpt", given.orcpt);
-    out_.end_object();
   }
 
   std::size_t number_of(const Route& given) {
@@ -262,17 +275,22 @@ class Writer {
     out_.field("id", given.id);
     out_.field("version", given.version);
     out_.field("credentials_version", given.credentials_version);
-    if (trace_.evidence.session.auth) out_.field("credential", credential_state(given));
+    if (signed_in() != nullptr) out_.field("credential", credential_state(given));
     out_.end_object();
   }
 
   /// What has become of the credential with which this session authenticated.
   const char* credential_state(const WebhookPolicy& given) {
-    const Authentication& auth = *trace_.evidence.session.auth;
+    const Authentication& auth = *signed_in();
     const Credential* now = given.credential(auth.username);
     if (now == nullptr) return "absent";
     const auto granted = auth.granted.find(given.id);
     return granted != auth.granted.end() && granted->second == now->stamp ? "current" : "other";
+  }
+
+  const Authentication* signed_in() const {
+    const SessionFacts& session = trace_.evidence.session;
+    return session.auth ? &*session.auth : session.revoked ? &*session.revoked : nullptr;
   }
 
   void message(const MessageFacts& facts) {
@@ -395,9 +413,10 @@ class Writer {
     if (!refused(given) && given.accepted < recipients.size()) {
       const Recipient& next = recipients[given.accepted];
       // One that the lists let through was nobody's when it was asked about.
-      if (next.address == asked.address && next.route.kind == asked.route.kind &&
-          next.route.webhook == asked.route.webhook && next.route.policy == asked.route.policy &&
-          next.route.tag == asked.route.tag) {
+      const Route& route = next.judged ? *next.judged : next.route;
+      if (next.address == asked.address && route.kind == asked.route.kind &&
+          route.webhook == asked.route.webhook && route.policy == asked.route.policy &&
+          route.tag == asked.route.tag) {
         return out_.value(given.accepted);
       }
     }
@@ -422,6 +441,7 @@ class Writer {
     number("accepted", given.accepted);
     flag("discarded", given.discarded);
     flag("before_tls", given.before_tls);
+    flag("after_revoked", given.after_revoked);
     if (given.rate_tokens) out_.field("rate_tokens", exact(*given.rate_tokens));
     if (given.engine) out_.field("engine", version_of(given.engine));
     if (refused(given)) reply(given.reply);
@@ -483,13 +503,16 @@ std::string write_evidence(const Evidence& evidence, const std::string& trace_id
 
 void each_definition(const Trace& trace, const TakeDefinition& take) {
   static const std::string engine = "engine";
-  const auto take_policy = [&](const Recipient& recipient) {
-    const auto& policy = recipient.route.policy;
+  const auto take_policy = [&](const Route& route) {
+    const auto& policy = route.policy;
     if (policy) take(policy->id, policy->version, policy->definition);
   };
-  for (const Recipient& recipient : trace.evidence.recipients) take_policy(recipient);
+  for (const Recipient& recipient : trace.evidence.recipients) {
+    take_policy(recipient.route);
+    if (recipient.judged) take_policy(*recipient.judged);
+  }
   for (const Decision& decision : trace.decisions) {
-    if (decision.candidate) take_policy(*decision.candidate);
+    if (decision.candidate) take_policy(decision.candidate->route);
     if (decision.engine) take(engine, version_of(decision.engine), *decision.engine);
     if (decision.login) {
       const auto& verifier = decision.login->verifier;

@@ -43,6 +43,7 @@ struct Decision {
   std::size_t accepted = 0;            ///< recipients accepted before this decision
   bool discarded = false;              ///< a rule had said before it: take it and throw it away
   bool before_tls = false;             ///< it was made before STARTTLS
+  bool after_revoked = false;          ///< the session's credential had been revoked before it
   std::optional<double> rate_tokens;
   std::string script;                ///< Evidence::script_record
   std::optional<LoginRecord> login;  ///< of credentials that a script judged

@@ -19,6 +19,7 @@ using policy::Verdict;
 namespace checks = policy::checks;
 
 WebhookLayer::WebhookLayer(std::uint64_t max_recipients) : max_recipients_(max_recipients) {
+  edited_.add({&checks::policy_in_force, {}, "webhook/smtp_security_policy_id"});
   before_.add({&checks::webhook_active, {}, "webhook/is_active"});
   before_.add({&checks::policy_loaded, {}, "webhook/smtp_security_policy_id"});
   after_.add({&checks::rate_available, {}, "webhook/rate_limit_per_minute"});
@@ -64,10 +65,40 @@ Verdict overlook(std::vector<Step>& steps, std::size_t first) {
 
 }  // namespace
 
+/// The checks hang on session, webhook and policy alone: once for all recipients of these.
+Task<Verdict> WebhookLayer::judge_edited(Evidence& evidence, Gatherer& gatherer,
+                                         std::vector<Step>& steps) const {
+  std::vector<std::pair<const policy::Webhook*, const policy::WebhookPolicy*>> seen;
+  for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
+    const Recipient& one = evidence.recipients[i];
+    if (!one.judged || !one.route.webhook) continue;
+    const std::pair owner(one.route.webhook.get(), one.route.policy.get());
+    if (std::ranges::find(seen, owner) != seen.end()) continue;
+    seen.push_back(owner);
+    evidence.candidate = one;
+    const auto policy = one.route.policy;
+    const Plan* plan = policy ? &policy->plan : nullptr;
+    Verdict verdict =
+        co_await policy::run_plan(name(), edited_, Stage::message, evidence, gatherer, steps);
+    if (!verdict.decides())
+      verdict = co_await policy::run_plan(name(), before_, Stage::rcpt, evidence, gatherer, steps);
+    if (!verdict.decides() && plan != nullptr) {
+      const std::size_t first = steps.size();
+      verdict = co_await policy::run_plan(name(), *plan, Stage::rcpt, evidence, gatherer, steps);
+      if (policy->shadow) verdict = overlook(steps, first);
+    }
+    evidence.candidate.reset();
+    if (verdict.decides()) co_return verdict;
+  }
+  co_return policy::pass_on();
+}
+
 /// All controls are asked, so that the trace and the log have each one's word; within a control the
 /// first refusal is its answer.
 Task<Verdict> WebhookLayer::judge_message(Evidence& evidence, Gatherer& gatherer,
                                           std::vector<Step>& steps) const {
+  Verdict edited = co_await judge_edited(evidence, gatherer, steps);
+  if (edited.decides()) co_return edited;
   const Recipient* subject = evidence.recipients.empty() ? nullptr : &evidence.recipients.front();
   const auto owner = subject ? subject->route.policy : nullptr;  // keeps the plan over the waits
   if (!owner) co_return policy::pass_on();

@@ -25,18 +25,23 @@ class WebhookLayer final : public policy::Layer {
   std::string definition() const override;
   bool speaks_at(policy::Stage stage) const override;
   /// At RCPT the plan of the candidate's policy as it is now, between the checks every webhook has;
-  /// at the end of data the plan as the first accepted recipient fixed it.
+  /// at the end of data the plan of the first accepted recipient's policy as it is then. Where that
+  /// is not what judged RCPT, its checks of RCPT come first.
   Task<policy::Verdict> judge(policy::Stage stage, policy::Evidence& evidence,
                               policy::Gatherer& gatherer,
                               std::vector<policy::Step>& steps) const override;
 
  private:
+  /// The checks of RCPT by what is in force now, of recipients that were edited since.
+  Task<policy::Verdict> judge_edited(policy::Evidence& evidence, policy::Gatherer& gatherer,
+                                     std::vector<policy::Step>& steps) const;
   Task<policy::Verdict> judge_message(policy::Evidence& evidence, policy::Gatherer& gatherer,
                                       std::vector<policy::Step>& steps) const;
   Task<policy::Verdict> judge_recipient(policy::Evidence& evidence, policy::Gatherer& gatherer,
                                         std::vector<policy::Step>& steps) const;
 
   std::uint64_t max_recipients_;
+  policy::Plan edited_;
   policy::Plan before_;  ///< the policy's own checks
   policy::Plan after_;
 };
