@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "admin/digest.h"
+#include "base/shown.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -104,7 +105,7 @@ Refusal busy() { return unavailable("the server is busy; try again in a moment")
 net::HttpResponse json_response(int status, const boost::json::object& body) {
   net::HttpResponse response;
   response.status = status;
-  response.body = boost::json::serialize(body);
+  response.body = shown_json(boost::json::serialize(body));
   return response;
 }
 

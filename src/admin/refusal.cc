@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "base/shown.h"
 #include "telemetry/log.h"
 
 namespace postern::admin {
@@ -16,7 +17,7 @@ net::HttpResponse to_response(const Refusal& refusal) {
   for (const auto& [name, value] : refusal.more) body[name] = value;
   net::HttpResponse response;
   response.status = refusal.status;
-  response.body = boost::json::serialize(body);
+  response.body = shown_json(boost::json::serialize(body));
   response.headers = refusal.headers;
   // RFC 9110 §11.6.1: a 401 names the scheme it wants.
   if (refusal.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer");

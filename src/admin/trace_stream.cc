@@ -7,6 +7,7 @@
 
 #include "admin/trace_hub.h"
 #include "admin/trace_json.h"
+#include "base/shown.h"
 #include "base/text.h"
 #include "store/store.h"
 #include "store/trace_words.h"
@@ -44,7 +45,7 @@ std::string events_of(const Feed& feed, const TraceHub::Batch& batch) {
   for (const TraceHub::Event& event : batch.events) {
     if (!feed.shows(*event.row)) continue;
     text += fmt::format("id: {}\nevent: decision\ndata: {}\n\n", event.number,
-                        boost::json::serialize(summary_json(*event.row)));
+                        shown_json(boost::json::serialize(summary_json(*event.row))));
   }
   return text;
 }

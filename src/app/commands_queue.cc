@@ -10,6 +10,7 @@
 #include "app/mail_text.h"
 #include "app/queue_access.h"
 #include "app/queue_text.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "spool/words.h"
@@ -211,10 +212,8 @@ int run_queue_show(const Arguments& arguments, Streams& streams) {
   if (!queue) return queue.error();
   const std::string& id = arguments.words.front();
   if (arguments.has("--message")) {
-    const auto done = (*queue)->text(id, [&](std::string_view piece) {
-      streams.out.write(piece.data(), static_cast<std::streamsize>(piece.size()));
-      return static_cast<bool>(streams.out);
-    });
+    const auto done = (*queue)->text(
+        id, [&](std::string_view piece) { return write_octets(streams.out, piece); });
     if (!done) return trouble(done.error(), arguments, streams);
     streams.out.flush();
     return to_int(streams.out ? ExitCode::ok : ExitCode::io);

@@ -15,6 +15,7 @@
 #include "app/replay_run.h"
 #include "app/room_options.h"
 #include "base/amount.h"
+#include "base/terminal.h"
 #include "base/text.h"
 
 namespace postern::app {
@@ -81,7 +82,7 @@ class Progress {
   Progress(std::ostream& out, bool wanted, std::uint64_t all)
       : out_(out), wanted_(wanted && all > 0), all_(all) {}
   ~Progress() {
-    if (shown_) out_ << "\r\x1b[K" << std::flush;
+    if (shown_) out_ << ink(Ink::rewrite) << std::flush;
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -97,8 +98,9 @@ class Progress {
     const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
     const double left = rate > 0 ? static_cast<double>(all_ - std::min(done, all_)) / rate : 0;
     const auto filled = static_cast<std::size_t>(std::min(done, all_) * width / all_);
-    out_ << fmt::format("\r\x1b[K[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left", std::string(filled, '#'),
-                        width, done, all_, rate, left)
+    out_ << ink(Ink::rewrite)
+         << fmt::format("[{:<{}}] {}/{}  {:.0f}/s  {:.0f} s left", std::string(filled, '#'), width,
+                        done, all_, rate, left)
          << std::flush;
   }
 

@@ -7,35 +7,14 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
+#include "base/shown.h"
+#include "base/terminal.h"
+
 namespace postern::app {
 
 namespace {
 
 constexpr std::size_t tab_width = 4;
-
-/// One code point and the octets it takes; ill-formed UTF-8 counts octet by octet.
-struct CodePoint {
-  char32_t value;
-  std::size_t octets;
-};
-
-CodePoint decode(std::string_view text) {
-  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = octet(0);
-  const std::size_t length = first < 0x80   ? 1
-                             : first < 0xc2 ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || length > text.size()) return {0xfffd, 1};
-  char32_t value = length == 1 ? first : first & (0xff >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((octet(i) & 0xc0) != 0x80) return {0xfffd, 1};
-    value = value << 6 | (octet(i) & 0x3f);
-  }
-  return {value, length};
-}
 
 bool is_between(char32_t c, char32_t first, char32_t last) { return c >= first && c <= last; }
 
@@ -58,20 +37,15 @@ bool takes_two_columns(char32_t c) {
          is_between(c, 0x20000, 0x3fffd);
 }
 
-/// Control and direction-changing characters would let a file paint over the terminal.
-bool is_hidden(char32_t c) {
-  return (c < 0x20 && c != '\t') || is_between(c, 0x7f, 0x9f) || is_between(c, 0x202a, 0x202e) ||
-         is_between(c, 0x2066, 0x2069) || c == 0xfffd;
-}
-
-/// `text` as it is printed: tabs as four blanks, hidden characters as U+FFFD.
+/// `text` as it is printed: tabs as four blanks, hidden characters as U+FFFD, which takes the one
+/// column that the caret below counts.
 std::string shown(std::string_view text) {
   std::string out;
   while (!text.empty()) {
-    const CodePoint point = decode(text);
+    const Character point = first_character(text);
     if (point.value == '\t') {
       out.append(tab_width, ' ');
-    } else if (is_hidden(point.value)) {
+    } else if (is_hidden(point.value) || !point.well_formed) {
       out += "\xef\xbf\xbd";
     } else {
       out += text.substr(0, point.octets);
@@ -84,7 +58,8 @@ std::string shown(std::string_view text) {
 /// The first `characters` code points of `text`.
 std::string_view first_characters(std::string_view text, std::size_t characters) {
   std::size_t octets = 0;
-  while (characters-- > 0 && octets < text.size()) octets += decode(text.substr(octets)).octets;
+  while (characters-- > 0 && octets < text.size())
+    octets += first_character(text.substr(octets)).octets;
   return text.substr(0, octets);
 }
 
@@ -94,10 +69,10 @@ struct Paint {
 
 Paint paint_for(Severity severity, bool color) {
   if (!color) return {"", "", ""};
-  const std::string_view kind = severity == Severity::error     ? "\x1b[1;31m"
-                                : severity == Severity::warning ? "\x1b[1;33m"
-                                                                : "\x1b[1;36m";
-  return {kind, "\x1b[34m", "\x1b[0m"};
+  const Ink kind = severity == Severity::error     ? Ink::bold_red
+                   : severity == Severity::warning ? Ink::bold_yellow
+                                                   : Ink::bold_cyan;
+  return {ink(kind), ink(Ink::blue), ink(Ink::plain)};
 }
 
 }  // namespace
@@ -117,7 +92,7 @@ std::string_view to_string(Severity severity) {
 std::size_t display_width(std::string_view text) {
   std::size_t width = 0;
   while (!text.empty()) {
-    const CodePoint point = decode(text);
+    const Character point = first_character(text);
     width += point.value == '\t'              ? tab_width
              : is_hidden(point.value)         ? 1
              : takes_no_column(point.value)   ? 0

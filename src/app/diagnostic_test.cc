@@ -5,6 +5,8 @@
 
 #include <boost/json.hpp>
 
+#include "base/terminal.h"
+
 namespace postern::app {
 namespace {
 
@@ -88,10 +90,10 @@ TEST(Diagnostic, without_a_place_only_the_sentence_and_the_hint_remain) {
 }
 
 TEST(Diagnostic, colours_are_on_request_only) {
-  EXPECT_THAT(render(sample(), true), HasSubstr("\x1b[1;31merror[C012]\x1b[0m: "));
+  EXPECT_THAT(inked(render(sample(), true)), HasSubstr("\x1b[1;31merror[C012]\x1b[0m: "));
   Diagnostic warning = sample();
   warning.severity = Severity::warning;
-  EXPECT_THAT(render(warning, true), HasSubstr("\x1b[1;33mwarning[C012]"));
+  EXPECT_THAT(inked(render(warning, true)), HasSubstr("\x1b[1;33mwarning[C012]"));
 }
 
 TEST(Diagnostic, json_has_the_documented_members) {

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "app/explain_script.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "policy/authentication_text.h"
 #include "policy/layer.h"
@@ -161,11 +162,12 @@ class Table {
 
 struct Paint {
   bool color;
-  std::string red(std::string text) const { return wrap("\x1b[31m", std::move(text)); }
-  std::string green(std::string text) const { return wrap("\x1b[32m", std::move(text)); }
-  std::string bold(std::string text) const { return wrap("\x1b[1m", std::move(text)); }
-  std::string wrap(const char* start, std::string text) const {
-    return color ? start + std::move(text) + "\x1b[0m" : text;
+  std::string red(std::string text) const { return wrap(Ink::red, std::move(text)); }
+  std::string green(std::string text) const { return wrap(Ink::green, std::move(text)); }
+  std::string bold(std::string text) const { return wrap(Ink::bold, std::move(text)); }
+  std::string wrap(Ink start, std::string text) const {
+    if (!color) return text;
+    return std::string(ink(start)) + text + std::string(ink(Ink::plain));
   }
 };
 

@@ -16,6 +16,7 @@
 #include "app/explain.h"
 #include "app/help.h"
 #include "app/serve.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "net/tls_memory.h"
 
@@ -177,6 +178,9 @@ int run_line(const std::vector<std::string>& words, Streams& streams) {
 
 int run(int argc, char** argv) {
   (void)net::separate_tls_buffers();
+  // Whatever a command prints, of clients, files or arguments: none of it moves the cursor.
+  const TerminalBuffer out(std::cout, isatty(STDOUT_FILENO) == 1);
+  const TerminalBuffer err(std::cerr, isatty(STDERR_FILENO) == 1);
   Streams streams{std::cin, std::cout, std::cerr, isatty(STDIN_FILENO) == 1};
   try {
     return run_line({argv + (argc > 0 ? 1 : 0), argv + argc}, streams);

@@ -4,6 +4,7 @@
 
 #include <fmt/core.h>
 
+#include "base/shown.h"
 #include "base/text.h"
 #include "mail/received.h"
 #include "smtp/xtext.h"
@@ -54,12 +55,9 @@ void add_lines(std::string& out, std::string_view indent, std::string_view text)
   }
 }
 
-/// UTF-8 without control characters stands as it is, all else is escaped.
+/// UTF-8 that a reader sees as it is stands as it is, all else is escaped.
 std::string utf8_text(std::string_view text) {
-  const bool clean = is_utf8(text) && std::all_of(text.begin(), text.end(), [](char c) {
-                       return is_printable_ascii(c) || static_cast<unsigned char>(c) >= 0x80;
-                     });
-  return clean ? std::string(text) : printable(text, max_foreign);
+  return shown(text) == text ? std::string(text) : printable(text, max_foreign);
 }
 
 std::string date(std::chrono::system_clock::time_point time) { return mail::date_time(time); }

@@ -7,32 +7,12 @@
 #include <boost/json/serialize.hpp>
 #include <boost/json/value.hpp>
 
+#include "base/shown.h"
 #include "base/text.h"
 
 namespace postern::telemetry {
 
 namespace {
-
-/// Octets of the well-formed UTF-8 character at the front (RFC 3629); 0: none.
-std::size_t character_length(std::string_view text) {
-  for (std::size_t length = 1; length <= 4 && length <= text.size(); ++length) {
-    if (is_utf8(text.substr(0, length))) return length;
-  }
-  return 0;
-}
-
-/// C1 controls, and the characters that turn or hide text (bidi controls, zero width, BOM).
-bool hides(std::string_view character) {
-  const auto octet = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 2) return octet(0) == 0xc2 && octet(1) < 0xa0;
-  if (character.size() != 3) return false;
-  if (octet(0) == 0xef) return octet(1) == 0xbb && octet(2) == 0xbf;
-  if (octet(0) != 0xe2) return false;
-  return (octet(1) == 0x80 &&
-          (octet(2) >= 0xaa ? octet(2) <= 0xae : octet(2) >= 0x8b && octet(2) <= 0x8f)) ||
-         (octet(1) == 0x81 && octet(2) >= 0xa0 && octet(2) <= 0xaf) ||
-         (octet(1) == 0x80 && (octet(2) == 0xa8 || octet(2) == 0xa9));
-}
 
 bool is_address_character(char c) {
   return static_cast<unsigned char>(c) > 0x20 && c != '<' && c != '>' && c != '"' && c != ',' &&
@@ -68,21 +48,19 @@ std::string clean(std::string_view value) {
   std::string out;
   out.reserve(std::min(value.size(), max_value));
   while (!value.empty()) {
-    const std::size_t length = character_length(value);
-    const std::string_view character = value.substr(0, std::max<std::size_t>(length, 1));
-    const unsigned char first = static_cast<unsigned char>(character.front());
-    const bool plain = length > 0 && first >= 0x20 && first != 0x7f && !hides(character);
-    const std::size_t wide = plain ? character.size() : 4 * character.size();
-    if (out.size() + wide > max_value - 3) {
+    const Character character = first_character(value);
+    const std::string_view octets = value.substr(0, character.octets);
+    std::string piece(octets);
+    if (!character.well_formed || is_hidden(character.value)) {
+      piece.clear();
+      append_hidden(piece, character, octets);
+    }
+    if (out.size() + piece.size() > max_value - 3) {
       out += "...";
       return out;
     }
-    if (plain) {
-      out += character;
-    } else {
-      for (const char c : character) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    }
-    value.remove_prefix(character.size());
+    out += piece;
+    value.remove_prefix(octets.size());
   }
   return out;
 }
