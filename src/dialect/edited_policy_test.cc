@@ -148,7 +148,7 @@ TEST_F(EditedPolicy, a_webhook_that_was_switched_off_or_deleted_takes_nothing) {
   evidence_.reverse_path = mail::Mailbox{"alerts", "example.com"};
   accept(recipient_of(hook(), version(1, "")));
   edit({.kind = Route::Kind::none, .missing = Route::Missing::unknown_address});
-  EXPECT_EQ(end_of_data(), "550 5.1.1 no such recipient here");
+  EXPECT_EQ(end_of_data(), "550 5.2.1 no such webhook any more");
   agrees_offline();
 }
 

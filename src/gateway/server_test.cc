@@ -92,8 +92,9 @@ class ServerTest : public testing::Test {
     settings.tls = ListenerTls::starttls;
     settings.session.hostname = "mx.example.net";
     settings.session.auth = true;
-    authenticator.set_verifiers(std::make_shared<const Authenticator::Verifiers>(
-        Authenticator::Verifiers{std::make_shared<PoliciesVerifier>(directory, pool)}));
+    authenticator.set_verifiers(
+        std::make_shared<const Authenticator::Verifiers>(Authenticator::Verifiers{
+            std::make_shared<PoliciesVerifier>(directory, pool, std::chrono::minutes(1))}));
     settings.auth_failure_delay = milliseconds(0);
     settings.timeouts.error_delay = milliseconds(0);
     settings.body_directory = folder.path();
@@ -276,6 +277,69 @@ TEST_F(ServerTest, an_edit_acts_on_the_next_command_of_an_open_session) {
   add_webhook("open", office);
   EXPECT_NE(client->transact("open@hooks.example.net", message).find("|550 5.7.1"),
             std::string::npos);
+}
+
+TEST_F(ServerTest, an_edit_after_rcpt_counts_at_the_end_of_data) {
+  start();
+  auto client = greeted();
+  const auto rcpt = [&] {
+    EXPECT_EQ(client->ask("MAIL FROM:<a@example.org>").substr(0, 3), "250");
+    EXPECT_EQ(client->ask("RCPT TO:<open@hooks.example.net>").substr(0, 3), "250");
+  };
+  const auto data = [&] {
+    EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+    return client->ask(std::string(message) + ".").substr(0, 9);
+  };
+  rcpt();
+  EXPECT_EQ(data(), "250 2.0.0") << "nothing was edited";
+  dialect::webhook::PolicyFields office{.name = "office"};
+  office.allowed_source_ips = {*Cidr::parse("127.0.0.0/8")};
+  rcpt();
+  add_webhook("open", office);
+  EXPECT_EQ(data(), "250 2.0.0") << "a policy was attached that lets it through";
+  office.allowed_source_ips = {*Cidr::parse("192.0.2.0/24")};
+  rcpt();
+  add_webhook("open", office);
+  EXPECT_EQ(data(), "550 5.7.1");
+  directory.apply({.remove_policies = {"pol_open"}});
+  add_webhook("open", std::nullopt);
+  rcpt();
+  directory.apply({.remove_webhooks = {"wh_open"}});
+  EXPECT_EQ(data(), "550 5.2.1");
+  client->ask("QUIT");
+  ASSERT_EQ(recorder.traces.size(), 4u);
+  const policy::Decision& first = recorder.traces[0].decisions.back();
+  const policy::Decision& third = recorder.traces[2].decisions.back();
+  const auto has = [](const policy::Decision& decision, std::string_view check) {
+    return std::ranges::any_of(decision.steps,
+                               [&](const policy::Step& step) { return step.check == check; });
+  };
+  EXPECT_FALSE(has(first, "policy_in_force"));
+  EXPECT_TRUE(has(third, "policy_in_force"));
+}
+
+TEST_F(ServerTest, a_credential_that_is_revoked_signs_nobody_in) {
+  start();
+  auto client = greeted();
+  client->ask("STARTTLS");
+  ASSERT_TRUE(client->start_tls());
+  client->ask("EHLO client.example.org");
+  EXPECT_EQ(
+      client->ask("AUTH PLAIN " + base64_encode(std::string("\0sender1\0s3cr3t", 15))).substr(0, 3),
+      "235");
+  client->ask("MAIL FROM:<a@example.org>");
+  EXPECT_EQ(client->ask("RCPT TO:<users@hooks.example.net>").substr(0, 3), "250");
+  dialect::webhook::PolicyFields users{.name = "users"};
+  users.require_smtp_auth = true;
+  add_webhook("users", users);
+  EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 9), "550 5.7.1");
+  client->ask("QUIT");
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  const policy::SessionFacts& session = recorder.traces[0].evidence.session;
+  EXPECT_FALSE(session.auth);
+  ASSERT_TRUE(session.revoked);
+  EXPECT_EQ(session.revoked->username, "sender1");
 }
 
 TEST_F(ServerTest, starttls_forgets_and_drops_what_was_sent_behind_it) {

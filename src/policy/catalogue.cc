@@ -152,11 +152,14 @@ Verdict judge_policy_in_force(const Evidence& evidence, const Argument&) {
   return pass_on(fmt::format("RCPT was judged by {}; in force is {}", was, is));
 }
 
-Verdict judge_recipient_still_owned(const Evidence& evidence, const Argument& argument) {
+Verdict judge_recipient_still_owned(const Evidence& evidence, const Argument&) {
   if (!evidence.candidate || !evidence.candidate->judged) return pass_on("as at RCPT");
   const Route& was = *evidence.candidate->judged;
   const Route& is = evidence.candidate->route;
-  if (is.kind != Route::Kind::webhook) return judge_recipient_known(evidence, argument);
+  if (is.kind != Route::Kind::webhook) {
+    return refuse(550, {5, 2, 1}, "no such webhook any more",
+                  "the webhook was deleted, or its address changed, since RCPT");
+  }
   if (was.webhook && was.webhook->id == is.webhook->id)
     return pass_on("still owned by " + is.webhook->id);
   return refuse(451, {4, 3, 0}, "temporary local problem, try again later",
@@ -289,7 +292,7 @@ constexpr Check recipient_still_owned{
     .help =
         "The webhook that an accepted recipient belonged to is still there, and the address is "
         "still its own. Asked where it was edited since RCPT.",
-    .replies = "550 5.1.1, 550 5.7.1, 451 4.3.0",
+    .replies = "550 5.2.1, 451 4.3.0",
     .control = ""};
 constexpr Check still_signed_in{
     .name = "still_signed_in",
