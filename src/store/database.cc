@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <mutex>
 
 namespace postern::store {
 
@@ -77,19 +79,39 @@ void Statement::bind(int at, Blob value) {
 
 namespace {
 
-/// SQLite would create the file by the process's umask; it holds hashes and signing secrets.
+/// SQLite would create the file by the process's umask; it holds hashes and signing secrets. A file
+/// that is there is not opened: closing any descriptor of a file ends all locks that the process
+/// has on it (fcntl(2)), SQLite's too, and then the next program that opens the database believes
+/// that it is alone and takes the write-ahead log away (https://sqlite.org/howtocorrupt.html §2.2).
+/// The mutex keeps a second opening from getting its locks before the descriptor here is closed.
 Result<void> create_private(const std::string& path) {
   if (path == ":memory:") return {};
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) {
-    const int code = errno;
-    const bool full = code == ENOSPC || code == EDQUOT;
-    return fail(full ? Fault::temporary : Fault::permanent,
-                fmt::format("cannot open the database {}: {}", path,
-                            code == ELOOP ? "it is a symbolic link" : std::strerror(code)));
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) {
+    ::close(fd);
+    return {};
   }
-  ::close(fd);
-  return {};
+  const int code = errno;
+  struct stat there{};
+  const bool link = ::lstat(path.c_str(), &there) == 0 && S_ISLNK(there.st_mode);
+  if (code == EEXIST && !link) return {};
+  const bool full = code == ENOSPC || code == EDQUOT;
+  return fail(full ? Fault::temporary : Fault::permanent,
+              fmt::format("cannot open the database {}: {}", path,
+                          link ? "it is a symbolic link" : std::strerror(code)));
+}
+
+/// All that are open in this process.
+struct OpenDatabases {
+  std::mutex mutex;
+  std::vector<const Database*> all;
+};
+
+OpenDatabases& open_databases() {
+  static auto* const made = new OpenDatabases;  // outlives every database
+  return *made;
 }
 
 Fault fault_for(int extended) {
@@ -150,12 +172,16 @@ Error Database::error(int code) {
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Schema& schema,
                                                  const DatabaseOptions& options) {
-  if (const Result<void> created = create_private(path); !created) {
-    return tl::unexpected(created.error());
+  const bool own = options.use == Use::own;
+  if (own) {
+    if (const Result<void> created = create_private(path); !created) {
+      return tl::unexpected(created.error());
+    }
   }
   std::unique_ptr<Database> database(new Database(path));
   // One thread at a time by contract, so SQLite's own mutexes are left out.
-  const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+  const int flags = SQLITE_OPEN_NOMUTEX |
+                    (own ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY);
   if (const int code = sqlite3_open_v2(path.c_str(), &database->handle_, flags, nullptr);
       code != SQLITE_OK) {
     return tl::unexpected(database->error(code));
@@ -167,13 +193,56 @@ Result<std::unique_ptr<Database>> Database::open(const std::string& path, const 
   if (const Result<void> sound = database->verify(schema, options); !sound) {
     return tl::unexpected(sound.error());
   }
-  if (const Result<void> current = database->migrate(schema); !current) {
+  if (const Result<void> current = database->migrate(schema, options.use); !current) {
     return tl::unexpected(current.error());
   }
+  database->note_files();
   return database;
 }
 
+void Database::note_files() {
+  if (path_ == ":memory:") return;
+  const char* const ends[] = {"", "-wal", "-shm"};
+  for (std::size_t i = 0; i < files_.size(); ++i) {
+    struct stat about{};
+    const std::string name = path_ + ends[i];
+    if (::stat(name.c_str(), &about) == 0) files_[i] = {name, about.st_dev, about.st_ino};
+  }
+  OpenDatabases& open = open_databases();
+  const std::lock_guard lock(open.mutex);
+  open.all.push_back(this);
+}
+
+std::string Database::lost_file() const {
+  for (const FileId& file : files_) {
+    if (file.path.empty()) continue;
+    struct stat about{};
+    const int found = ::stat(file.path.c_str(), &about);
+    const bool gone = found != 0 && (errno == ENOENT || errno == ENOTDIR || errno == ESTALE);
+    const bool other = found == 0 && (about.st_dev != file.device || about.st_ino != file.inode);
+    if (gone || other) return file.path;
+  }
+  return {};
+}
+
+std::vector<std::string> lost_files() {
+  std::vector<std::string> names;
+  OpenDatabases& open = open_databases();
+  const std::lock_guard lock(open.mutex);
+  for (const Database* database : open.all) {
+    std::string name = database->lost_file();
+    const bool known = std::ranges::find(names, name) != names.end();
+    if (!name.empty() && !known) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 Database::~Database() {
+  {
+    OpenDatabases& open = open_databases();
+    const std::lock_guard lock(open.mutex);
+    std::erase(open.all, this);
+  }
   for (const auto& [sql, statement] : idle_) sqlite3_finalize(statement);
   sqlite3_close_v2(handle_);
 }
@@ -191,6 +260,11 @@ Result<void> Database::configure(const DatabaseOptions& options) {
   // A hostile file must not run code through its schema (triggers and views calling functions).
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  if (options.use == Use::beside) {
+    // Who closes last brings the log into the database and removes it: never here.
+    sqlite3_db_config(handle_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    return script("PRAGMA query_only=ON; PRAGMA temp_store=MEMORY;");
+  }
   // What is deleted (hashes, secrets) is overwritten on its page.
   const bool full = options.sync == Sync::full;
   if (options.page_size != 0) {  // of a new file; one that exists keeps its own
@@ -223,7 +297,7 @@ Result<void> Database::verify(const Schema& schema, const DatabaseOptions& optio
                                             verdict->value_or("")));
 }
 
-Result<void> Database::migrate(const Schema& schema) {
+Result<void> Database::migrate(const Schema& schema, Use use) {
   const Result<std::int64_t> version = number("PRAGMA user_version");
   if (!version) return tl::unexpected(version.error());
   const auto newest = static_cast<std::int64_t>(schema.migrations.size());
@@ -233,6 +307,12 @@ Result<void> Database::migrate(const Schema& schema) {
         fmt::format("{} has schema version {}, this Postern knows versions up to {}: it was "
                     "written by a newer Postern; install that one or restore a backup",
                     path_, *version, newest));
+  }
+  if (use == Use::beside && *version < newest) {
+    return fail(Fault::temporary,
+                fmt::format("{} has schema version {} and this Postern reads {}: the gateway that "
+                            "has it open is an older one; restart it",
+                            path_, *version, newest));
   }
   for (std::int64_t at = *version; at < newest; ++at) {
     Result<Transaction> transaction = Transaction::begin(*this);
@@ -316,8 +396,14 @@ Result<void> Transaction::commit() {
     return done;
   }
   database_->in_transaction_ = false;
+  const std::string lost = database_->lost_file();
   database_ = nullptr;
-  return {};
+  if (lost.empty()) return {};
+  return fail(Fault::permanent,
+              fmt::format("{} was removed or replaced while it was open: what is written is gone "
+                          "after a crash; stop the gateway in order, never kill it, and start it "
+                          "again",
+                          lost));
 }
 
 }  // namespace postern::store

@@ -2,6 +2,7 @@
 // errors turned into Faults. Everything above this header speaks SQL only through it.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <concepts>
 #include <cstdint>
@@ -39,8 +40,13 @@ struct Schema {
 /// process crash loses nothing, a power failure may lose the last commits, never the file).
 enum class Sync { full, normal };
 
+/// Whose the file is. `own`: of this process, which may make it and change its schema. `beside`: of
+/// a running gateway; it is read, and neither its log nor its schema is touched.
+enum class Use { own, beside };
+
 struct DatabaseOptions {
   Sync sync = Sync::full;
+  Use use = Use::own;
   unsigned page_size = 0;  ///< octets of a new file's pages, a power of two; 0: SQLite's 4096
   std::chrono::milliseconds busy_timeout{5000};
   std::uint64_t quick_check_limit = 64 << 20;  ///< larger files get a header check only, in octets
@@ -118,6 +124,8 @@ class Database {
   /// Opens or creates the file (mode 0600), checks it and brings its schema up to date. A damaged
   /// file, another program's file and a file of a newer Postern are Fault::permanent with one line
   /// that names the file. ":memory:" works.
+  /// Any number of times in one process: nothing but SQLite ever has a descriptor of a file that
+  /// is open already.
   static Result<std::unique_ptr<Database>> open(const std::string& path, const Schema& schema,
                                                 const DatabaseOptions& options = {});
   ~Database();
@@ -125,6 +133,10 @@ class Database {
   Database& operator=(const Database&) = delete;
 
   const std::string& path() const { return path_; }
+  /// The first of its files, the database, its write-ahead log or the index of that, that has lost
+  /// its name or whose name another file has: what is committed from then on is not there after a
+  /// crash. "" while all is well. Safe from any thread.
+  std::string lost_file() const;
 
   /// Starts a statement; its text is a literal and becomes the key of the statement cache.
   template <class... Values>
@@ -208,8 +220,9 @@ class Database {
   explicit Database(std::string path) : path_(std::move(path)) {}
 
   Result<void> configure(const DatabaseOptions& options);
+  void note_files();
   Result<void> verify(const Schema& schema, const DatabaseOptions& options);
-  Result<void> migrate(const Schema& schema);
+  Result<void> migrate(const Schema& schema, Use use);
   Result<void> script(const char* sql);
   Result<Statement> prepare(std::string_view sql);
   Result<std::int64_t> finish(Statement& statement);
@@ -223,13 +236,24 @@ class Database {
     }
   };
 
+  /// A file by what it is, not by its name.
+  struct FileId {
+    std::string path;  ///< empty: not there when the database was opened
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+  };
+
   std::string path_;
+  std::array<FileId, 3> files_;
   sqlite3* handle_ = nullptr;
   std::unordered_map<std::string, sqlite3_stmt*, Hash, std::equal_to<>> idle_;
   bool in_transaction_ = false;
   std::uint64_t rollbacks_ = 0;
   std::optional<Error> broken_;  ///< the first error inside the open transaction
 };
+
+/// What lost_file() says of every database that this process has open, each once.
+std::vector<std::string> lost_files();
 
 /// All or nothing. Whatever is not committed is rolled back when it goes. After an error inside it
 /// every further statement fails with that same error, so a transaction SQLite has already rolled
@@ -241,6 +265,8 @@ class Transaction {
   Transaction(Transaction&& other) noexcept : database_(std::exchange(other.database_, nullptr)) {}
   Transaction& operator=(Transaction&&) = delete;
   ~Transaction();
+  /// Fault::permanent also when all was written, but to a file that is lost: see
+  /// Database::lost_file().
   Result<void> commit();
 
  private:

@@ -1,7 +1,10 @@
 #include "store/database.h"
 
+#include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -232,6 +235,93 @@ TEST_F(DatabaseTest, refuses_a_missing_directory_and_a_symbolic_link) {
   ASSERT_FALSE(linked);
   EXPECT_EQ(linked.error().fault, Fault::permanent);
   EXPECT_NE(linked.error().message.find("symbolic link"), std::string::npos);
+}
+
+/// Whether another process sees the lock that an open database has (the SHARED bytes of
+/// https://sqlite.org/fileformat2.html#the_lock_byte_page): without it that process takes the
+/// write-ahead log away when it closes the database.
+bool is_locked(const std::string& path) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const int fd = ::open(path.c_str(), O_RDWR);
+    struct flock asked{};
+    asked.l_type = F_WRLCK;
+    asked.l_whence = SEEK_SET;
+    asked.l_start = 0x40000002;
+    asked.l_len = 510;
+    const bool told = fcntl(fd, F_GETLK, &asked) == 0;
+    _exit(told && asked.l_type != F_UNLCK ? 1 : 0);
+  }
+  int status = 0;
+  return waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+TEST_F(DatabaseTest, another_opening_of_the_same_file_keeps_its_locks) {
+  const auto first = open();
+  EXPECT_TRUE(is_locked(path_));
+  auto second = open({.quick_check_limit = 0});
+  EXPECT_TRUE(is_locked(path_)) << "the second opening closed a descriptor of its own";
+  const auto reading = Database::open(path_, schema, {.use = Use::beside});
+  ASSERT_TRUE(reading) << reading.error().message;
+  EXPECT_TRUE(is_locked(path_));
+  second.reset();
+  EXPECT_TRUE(is_locked(path_)) << "closing one of them";
+}
+
+TEST_F(DatabaseTest, a_file_that_loses_its_name_fails_what_is_committed) {
+  for (const std::string end : {"", "-wal", "-shm"}) {
+    for (const bool replaced : {false, true}) {
+      SCOPED_TRACE(end + (replaced ? " replaced" : " removed"));
+      const std::string path = folder_.file(end + (replaced ? "1" : "0") + ".db");
+      const auto database = Database::open(path, schema).value();
+      const auto again = Database::open(path, schema).value();
+      EXPECT_EQ(database->lost_file(), "");
+      EXPECT_THAT(lost_files(), testing::IsEmpty());
+      ASSERT_EQ(unlink((path + end).c_str()), 0);
+      if (replaced) folder_.write(path.substr(folder_.path().size() + 1) + end, "x");
+      EXPECT_EQ(database->lost_file(), path + end);
+      EXPECT_THAT(lost_files(), testing::ElementsAre(path + end)) << "each once";
+      auto transaction = Transaction::begin(*database);
+      ASSERT_TRUE(transaction) << transaction.error().message;
+      ASSERT_TRUE(database->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+      const Result<void> kept = transaction->commit();
+      ASSERT_FALSE(kept) << "a promise that nobody can keep";
+      EXPECT_EQ(kept.error().fault, Fault::permanent);
+      EXPECT_THAT(kept.error().message, testing::StartsWith(path + end + " was removed or rep"));
+    }
+  }
+  EXPECT_THAT(lost_files(), testing::IsEmpty()) << "they are closed";
+}
+
+TEST_F(DatabaseTest, beside_its_owner_a_database_is_read_and_left_as_it_is) {
+  ASSERT_EQ(Database::open(path_, schema, {.use = Use::beside}).error().fault, Fault::permanent);
+  EXPECT_FALSE(std::filesystem::exists(path_));
+  // As its owner left it when it was killed: nobody has it open, and the log holds all there is.
+  const std::string copy = folder_.file("copy.db");
+  {
+    const auto owner = open();
+    ASSERT_TRUE(owner->execute("INSERT INTO item(id,name) VALUES (1,'a')"));
+    for (const std::string end : {"", "-wal"}) std::filesystem::copy(path_ + end, copy + end);
+  }
+  const std::string log = tests::read_file(copy + "-wal");
+  ASSERT_GT(log.size(), 0u);
+  {
+    const auto reading = Database::open(copy, schema, {.use = Use::beside});
+    ASSERT_TRUE(reading) << reading.error().message;
+    EXPECT_EQ((*reading)->number("SELECT count(*) FROM item").value(), 1);
+    EXPECT_FALSE((*reading)->execute("INSERT INTO item(id,name) VALUES (2,'b')"));
+  }
+  ASSERT_TRUE(std::filesystem::exists(copy + "-wal")) << "closing it took the log away";
+  EXPECT_EQ(tests::read_file(copy + "-wal"), log);
+}
+
+TEST_F(DatabaseTest, beside_an_older_gateway_its_schema_stays) {
+  const auto owner = Database::open(path_, old_schema);
+  ASSERT_TRUE(owner);
+  const auto reading = Database::open(path_, schema, {.use = Use::beside});
+  ASSERT_FALSE(reading);
+  EXPECT_THAT(reading.error().message, testing::HasSubstr("restart it"));
+  EXPECT_EQ((*owner)->number("PRAGMA user_version").value(), 1);
 }
 
 }  // namespace

@@ -8,8 +8,8 @@ namespace postern::store {
 using rows::affected;
 using rows::exists;
 
-Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path) {
-  auto database = Database::open(path, control_schema());
+Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, Use use) {
+  auto database = Database::open(path, control_schema(), {.use = use});
   if (!database) return tl::unexpected(database.error());
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(*database)));
 }

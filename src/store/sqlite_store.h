@@ -14,8 +14,8 @@ namespace postern::store {
 
 class SqliteStore final : public Store {
  public:
-  /// Opens or creates the file and migrates it. Faults as Database::open.
-  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path);
+  /// Opens or creates the file and migrates it. Faults as Database::open. Use::beside reads alone.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Use use = Use::own);
 
   Result<void> probe() override;
   Result<void> on_access_change(std::function<void(std::string_view id)> tell) override;
