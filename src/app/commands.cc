@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/version.h"
 #include "dialect/restrictions/lint_report.h"
+#include "store/traces.h"
 
 namespace postern::app {
 
@@ -130,8 +131,12 @@ int run_check(const Arguments& arguments, Streams& streams) {
     }
     return to_int(ExitCode::config);
   }
+  const auto key_trouble =
+      store::trace_key_trouble((result.config.server.data_dir / "traces.db").string());
+  if (key_trouble && !json && !quiet) streams.err << "warning: " << *key_trouble << "\n";
   if (json) {
     boost::json::object answer{{"ok", true}, {"file", name}, {"warnings", found.warnings()}};
+    if (key_trouble) answer["traces_key"] = *key_trouble;
     if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
     streams.out << boost::json::serialize(answer) << '\n';
   } else if (!quiet) {

@@ -20,16 +20,20 @@ Result<Secret> token_file(const std::string& path) {
       return fail(Fault::permanent, path + ": holds no token of 16 octets or more");
     return token;
   }
+  if (::access(path.c_str(), F_OK) == 0) return fail(Fault::permanent, path + ": cannot be read");
   std::string random(32, '\0');
   randombytes_buf(random.data(), random.size());
   Secret token(base64url_encode(random));
-  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  // Whole or not there: what a power failure leaves half written nobody could use again.
+  const std::string draft = path + ".new";
+  const int fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return fail(Fault::permanent, path + ": cannot be made");
   const std::string line = token.reveal() + "\n";
-  const bool written = ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const bool written = ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
+                       ::fsync(fd) == 0;
   ::close(fd);
-  if (!written) {
-    ::unlink(path.c_str());
+  if (!written || ::rename(draft.c_str(), path.c_str()) != 0) {
+    ::unlink(draft.c_str());
     return fail(Fault::permanent, path + ": cannot be written");
   }
   return token;

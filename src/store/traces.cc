@@ -122,6 +122,42 @@ std::string key_path(const std::string& path) {
 
 std::int64_t day_of(Time time) { return to_millis(time) / (24 * 3600 * 1000); }
 
+std::string key_is_damaged(const std::string& key) {
+  return key +
+         " is damaged: it is the key with which the policies in traces.db are encrypted. Put it "
+         "back from a backup. Without one remove it: a new one is made at the start, and traces "
+         "from before no longer show the policies that decided";
+}
+
+std::string key_is_lost(const std::string& key) {
+  return key +
+         " is missing: it is the key with which the policies in traces.db are encrypted, and "
+         "traces from before do not show the policies that decided. Stop the gateway and put it "
+         "back from a backup; without one a new key is made at the start, and new traces are whole";
+}
+
+std::string key_is_another(const std::string& key) {
+  return key +
+         " is not the key with which the policies in traces.db were encrypted: traces from before "
+         "do not show the policies that decided. Stop the gateway and put the right one back from "
+         "a backup; without one go on, new traces are whole";
+}
+
+/// Whether the key fits what was sealed last. Where it does not, definitions are written again when
+/// they are used next, today too.
+Result<bool> opens_the_newest(Database& database, const Seal& seal) {
+  const auto newest =
+      database.one("SELECT text FROM definition WHERE sealed ORDER BY used DESC LIMIT 1",
+                   [](const Row& row) { return row.text(0); });
+  if (!newest) return tl::unexpected(newest.error());
+  if (!*newest || seal.open(**newest)) return true;
+  const std::int64_t today = day_of(now());
+  const auto aged =
+      database.execute("UPDATE definition SET used = ?1 - 1 WHERE sealed AND used >= ?1", today);
+  if (!aged) return tl::unexpected(aged.error());
+  return false;
+}
+
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
 /// False: it is there already.
 bool insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
@@ -144,14 +180,35 @@ bool insert_row(Database& database, const policy::Trace& trace, const TraceRow& 
 
 }  // namespace
 
+std::optional<std::string> trace_key_trouble(const std::string& path) {
+  const std::string key = key_path(path);
+  std::error_code unreadable;
+  if (std::filesystem::exists(key, unreadable)) {
+    const auto read = token_file(key);
+    return read ? std::nullopt : std::optional(key_is_damaged(key));
+  }
+  if (unreadable || !std::filesystem::exists(path, unreadable)) return std::nullopt;
+  return key_is_lost(key);
+}
+
 Result<std::unique_ptr<TraceWriter>> TraceWriter::open(const std::string& path,
                                                        const TraceOptions& options) {
+  const std::string key_file = key_path(path);
+  std::error_code unreadable;
+  const bool had_key = std::filesystem::exists(key_file, unreadable);
   // A power failure may cost the last moments of traces, never the file.
   auto database = Database::open(path, schema, {.sync = Sync::normal});
   if (!database) return tl::unexpected(database.error());
-  const auto key = token_file(key_path(path));
-  if (!key) return tl::unexpected(key.error());
-  return std::unique_ptr<TraceWriter>(new TraceWriter(std::move(*database), Seal(*key), options));
+  const auto key = token_file(key_file);
+  if (!key) {
+    return fail(key.error().fault, had_key ? key_is_damaged(key_file) : key.error().message);
+  }
+  const Seal seal(*key);
+  const auto fits = opens_the_newest(**database, seal);
+  if (!fits) return tl::unexpected(fits.error());
+  std::unique_ptr<TraceWriter> writer(new TraceWriter(std::move(*database), seal, options));
+  if (!*fits) writer->key_trouble_ = had_key ? key_is_another(key_file) : key_is_lost(key_file);
+  return writer;
 }
 
 TraceWriter::TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options)
@@ -276,14 +333,12 @@ Result<std::string> TraceReader::definition(const std::string& id, std::uint64_t
   if (!sealed) return std::move(text);
   std::error_code unreadable;
   if (!std::filesystem::exists(key_path_, unreadable)) {
-    return fail(Fault::not_found, "there is no " + key_path_ + ", which seals what policies say");
+    return fail(Fault::not_found, key_is_lost(key_path_));
   }
   const auto key = token_file(key_path_);
-  if (!key) return tl::unexpected(key.error());
+  if (!key) return fail(Fault::permanent, key_is_damaged(key_path_));
   auto opened = Seal(*key).open(text);
-  if (!opened) {
-    return fail(Fault::permanent, key_path_ + " is not the key of the traces beside it");
-  }
+  if (!opened) return fail(Fault::permanent, key_is_another(key_path_));
   return std::move(*opened);
 }
 

@@ -74,6 +74,8 @@ class TraceWriter {
   std::uint64_t dropped() const { return writer_->dropped(); }
   std::uint64_t failed() const { return writer_->failed(); }
   std::string last_error() const { return writer_->last_error(); }
+  /// Why older traces cannot show their policies, and what to do; nullopt: they can.
+  const std::optional<std::string>& key_trouble() const { return key_trouble_; }
 
  private:
   /// What the writer's thread knows: it alone uses it once the thread runs.
@@ -93,10 +95,15 @@ class TraceWriter {
 
   TraceWriter(std::unique_ptr<Database> database, Seal seal, const TraceOptions& options);
 
+  std::optional<std::string> key_trouble_;
   std::unique_ptr<Database> database_;
   std::shared_ptr<Keeper> keeper_;
   std::unique_ptr<BatchWriter> writer_;  ///< last: its thread ends first
 };
+
+/// What is wrong with the key of the traces at `path` ("traces.db"), and what to do; nullopt when
+/// nothing is, as far as the files show that are not the database.
+std::optional<std::string> trace_key_trouble(const std::string& path);
 
 struct TraceFilter {
   std::optional<std::string> account_id;

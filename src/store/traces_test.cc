@@ -1,5 +1,6 @@
 #include "store/traces.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -14,6 +15,8 @@
 
 namespace postern::store {
 namespace {
+
+using ::testing::HasSubstr;
 
 using policy::Decision;
 using policy::Stage;
@@ -97,6 +100,46 @@ TEST_F(Traces, show_no_definition_without_their_key) {
   EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::not_found);
   folder_.write("traces.key", "the key of another gateway\n");
   EXPECT_EQ(reader()->definition("pol_1", policy->version).error().fault, Fault::permanent);
+}
+
+TEST_F(Traces, say_what_became_of_their_key) {
+  const std::string path = folder_.file("traces.db");
+  EXPECT_EQ(trace_key_trouble(path), std::nullopt) << "there is nothing yet";
+  Trace posted = trace("a", "1");
+  auto policy = std::make_shared<policy::WebhookPolicy>();
+  policy->id = "pol_1";
+  policy->definition = "{}";
+  posted.decisions[0].candidate->route.policy = policy;
+  writer()->post(posted);
+  EXPECT_EQ(trace_key_trouble(path), std::nullopt);
+
+  const std::string right = tests::read_file(folder_.file("traces.key"));
+  folder_.write("traces.key", "the key of another gateway\n");
+  EXPECT_THAT(*writer()->key_trouble(), HasSubstr("is not the key with which the policies"));
+  EXPECT_EQ(tests::read_file(folder_.file("traces.key")), "the key of another gateway\n");
+
+  folder_.write("traces.key", "");
+  EXPECT_THAT(*trace_key_trouble(path), HasSubstr("traces.key is damaged"));
+  const auto refused = TraceWriter::open(path);
+  ASSERT_FALSE(refused) << "a key that may be mended is not replaced";
+  EXPECT_EQ(refused.error().message, *trace_key_trouble(path));
+  EXPECT_EQ(reader()->definition("pol_1", policy->version).error().message,
+            *trace_key_trouble(path));
+
+  std::filesystem::remove(folder_.file("traces.key"));
+  EXPECT_THAT(*trace_key_trouble(path), HasSubstr("traces.key is missing"));
+  EXPECT_EQ(reader()->definition("pol_1", policy->version).error().message,
+            *trace_key_trouble(path));
+  {
+    const auto writing = writer();
+    EXPECT_THAT(*writing->key_trouble(), HasSubstr("traces.key is missing"));
+    Trace next = trace("a", "1");
+    next.decisions[0].candidate->route.policy = policy;
+    writing->post(next);  // on the same day
+    writing->flush();
+    EXPECT_EQ(reader()->definition("pol_1", policy->version), "{}") << "new traces are whole";
+  }
+  EXPECT_EQ(writer()->key_trouble(), std::nullopt) << "it is told once";
 }
 
 TEST_F(Traces, are_committed_without_a_flush_within_their_interval) {
