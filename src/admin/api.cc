@@ -11,6 +11,7 @@
 #include "admin/accounts.h"
 #include "admin/api_tokens.h"
 #include "admin/authenticator.h"
+#include "admin/command_desk.h"
 #include "admin/connection_policies.h"
 #include "admin/deliveries.h"
 #include "admin/digest.h"
@@ -167,6 +168,7 @@ struct AdminApi::Parts {
         connection_policies(core),
         replays(core),
         queue(core),
+        command_desk(core),
         webhooks(core),
         domains(core),
         dkim_keys(core),
@@ -190,6 +192,7 @@ struct AdminApi::Parts {
     connection_policies.add_routes(router);
     replays.add_routes(router);
     queue.add_routes(router);
+    command_desk.add_routes(router);
     webhooks.add_routes(router);
     domains.add_routes(router);
     dkim_keys.add_routes(router);
@@ -222,6 +225,7 @@ struct AdminApi::Parts {
   ConnectionPolicies connection_policies;
   Replays replays;
   Queue queue;
+  CommandDesk command_desk;
   Webhooks webhooks;
   Domains domains;
   DkimKeys dkim_keys;
@@ -240,7 +244,7 @@ void AdminApi::Parts::count_call(const Call& call) {
   if (call.caller.kind == Caller::Kind::control) return;
   if (call.caller.kind != Caller::Kind::nobody) {
     wait = core.account_calls.take(call.caller.account_id);
-  } else if (is_api(call.request)) {
+  } else if (is_api(call.request) || call.request.path.starts_with(command_path)) {
     wait = core.anonymous_calls.take(subscriber_key(call.client));
   }
   if (wait) throw rate_limited(*wait);
@@ -286,7 +290,10 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   const Route& route = *match.route;
   try {
     const bool control =
-        route.control_token == ControlToken::taken && authenticator.admit_control(call);
+        route.control_token != ControlToken::refused && authenticator.admit_control(call);
+    if (!control && route.control_token == ControlToken::required) {
+      throw unauthorized("only the command line on the gateway's machine may ask this");
+    }
     if (!control) co_await authenticator.admit(call, route.access);
     if (!control && route.operators_only) co_await authenticator.admit_operator(call);
   } catch (const Refusal&) {

@@ -41,7 +41,7 @@ struct Options {
   std::size_t requests_per_account = 64;
   std::size_t waits_per_account = 16;
   Secret metrics_token;  ///< bearer token of GET /metrics; empty: nobody may
-  /// Bearer token of the queue's routes, for who may read the control file; empty: nobody.
+  /// Bearer token of the command line, for who may read the control file; empty: nobody.
   Secret control_token;
   std::string attachment_dir;
   bool allow_http = false;           ///< plain http targets
@@ -76,6 +76,7 @@ struct Dependencies {
   QueueControl* queue = nullptr;
   TraceHub* trace_hub = nullptr;
   TraceRerun* trace_rerun = nullptr;
+  LiveAnswers* answers = nullptr;
   /// Asked once the gateway listens; unset: nothing takes mail.
   std::function<std::vector<SmtpListener>()> smtp_listeners = {};
 };

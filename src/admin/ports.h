@@ -233,6 +233,14 @@ class QueueControl {
   virtual Task<Result<std::vector<DestinationState>>> destinations() = 0;
 };
 
+/// Answers to what the command line asks about live data, by the name of the question.
+class LiveAnswers {
+ public:
+  virtual ~LiveAnswers() = default;
+  virtual Task<Result<boost::json::object>> answer(std::string question,
+                                                   boost::json::object given) = 0;
+};
+
 /// What keeps the gateway from doing its work; nothing when it is ready.
 class ReadinessProbe {
  public:

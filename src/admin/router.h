@@ -25,7 +25,8 @@ enum class Access {
 enum class Body { none, optional_json, json };
 
 /// Whether the token of the running gateway's control file is taken instead of an account's.
-enum class ControlToken { refused, taken };
+/// `required`: no account has one that would do.
+enum class ControlToken { refused, taken, required };
 
 /// Whether a call may stay until something happens. Then it has one of few places of its account,
 /// and ends when the client leaves or loses the access it was let in with.

@@ -5,86 +5,63 @@
 
 #include "app/commands_mail.h"
 #include "app/commands_store.h"
+#include "app/live_data.h"
 #include "app/mail_text.h"
 #include "base/text.h"
 #include "mailauth/names.h"
-#include "store/sqlite_store.h"
 
 namespace postern::app {
 
 namespace {
 
-struct Listing {
-  store::DomainRow domain;
-  std::vector<store::DkimKeyRow> keys;  ///< newest first, without private keys
+struct Key {
+  std::string domain;
+  std::string account_id;
+  bool verified = false;  ///< the domain
+  std::string selector;
+  std::string algorithm;
+  bool signing = false;
+  std::string record;
+  store::Time updated_at;
+
+  std::string name() const { return selector + "._domainkey." + domain; }
+  std::string since() const { return time_text(std::chrono::system_clock::to_time_t(updated_at)); }
 };
 
-Result<std::unique_ptr<store::SqliteStore>> open_control(const std::filesystem::path& data_dir) {
-  // Opening would make the file; who looks in the wrong place should hear so.
-  std::error_code error;
-  if (!std::filesystem::exists(data_dir / "postern.db", error)) {
-    return fail(Fault::not_found, fmt::format("there is no postern.db in {}", data_dir.string()));
+std::vector<Key> keys_of(const boost::json::object& answer) {
+  std::vector<Key> out;
+  for (const boost::json::value& one : answer.at("keys").as_array()) {
+    const auto text = [&](std::string_view name) { return std::string(one.at(name).as_string()); };
+    out.push_back(
+        {.domain = text("domain"),
+         .account_id = text("account_id"),
+         .verified = one.at("verified").as_bool(),
+         .selector = text("selector"),
+         .algorithm = text("algorithm"),
+         .signing = one.at("signing").as_bool(),
+         .record = text("record"),
+         .updated_at = store::from_millis(one.at("updated_at").to_number<std::int64_t>())});
   }
-  return store::SqliteStore::open((data_dir / "postern.db").string());
+  return out;
 }
 
-/// The domains that have keys, of every account; with `wanted` that one alone.
-Result<std::vector<Listing>> collect(store::Store& store, const std::string& wanted) {
-  std::vector<Listing> out;
-  for (store::Page page;; page.offset += page.limit) {
-    const auto accounts = store.accounts(page);
-    if (!accounts) return tl::unexpected(accounts.error());
-    for (const store::AccountRow& account : accounts->rows) {
-      const auto domains = store.domains(account.id);
-      if (!domains) return tl::unexpected(domains.error());
-      for (const store::DomainRow& domain : domains->rows) {
-        if (!wanted.empty() && domain.name != wanted) continue;
-        auto keys = store.dkim_keys(account.id, domain.id);
-        if (!keys) return tl::unexpected(keys.error());
-        if (!keys->empty()) out.push_back({domain, std::move(*keys)});
-      }
-    }
-    if (page.offset + page.limit >= accounts->total) return out;
-  }
-}
-
-std::string name_of(const store::DkimKeyRow& key) {
-  return key.selector + "._domainkey." + key.domain;
-}
-
-std::string since(const store::DkimKeyRow& key) {
-  return time_text(std::chrono::system_clock::to_time_t(key.updated_at));
-}
-
-std::string_view state_of(const Listing& listing, const store::DkimKeyRow& key) {
+std::string_view state_of(const Key& key) {
   if (!key.signing) return "published";
-  return listing.domain.verified ? "signing" : "signing, once the domain is verified";
+  return key.verified ? "signing" : "signing, once the domain is verified";
 }
 
 /// A zone file: what is not a record is a comment of one.
-std::string text_of(const Listing& listing) {
-  std::string out;
-  for (const store::DkimKeyRow& key : listing.keys) {
-    out += fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of(listing, key),
-                       since(key), txt_line(name_of(key), key.public_record));
-  }
-  return out;
+std::string text_of(const Key& key) {
+  return fmt::format("; {}, {}, since {}\n{}\n", key.algorithm, state_of(key), key.since(),
+                     txt_line(key.name(), key.record));
 }
 
-boost::json::array json_of(const Listing& listing) {
-  boost::json::array out;
-  for (const store::DkimKeyRow& key : listing.keys) {
-    out.push_back({{"domain", key.domain},
-                   {"account_id", key.account_id},
-                   {"verified", listing.domain.verified},
-                   {"selector", key.selector},
-                   {"algorithm", key.algorithm},
-                   {"state", key.signing ? "signing" : "published"},
-                   {"name", name_of(key)},
-                   {"record", key.public_record},
-                   {"updated_at", since(key)}});
-  }
-  return out;
+boost::json::object json_of(const Key& key) {
+  return {{"domain", key.domain},       {"account_id", key.account_id},
+          {"verified", key.verified},   {"selector", key.selector},
+          {"algorithm", key.algorithm}, {"state", key.signing ? "signing" : "published"},
+          {"name", key.name()},         {"record", key.record},
+          {"updated_at", key.since()}};
 }
 
 }  // namespace
@@ -104,20 +81,20 @@ int run_dkim_keys(const Arguments& arguments, Streams& streams) {
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
-  auto store = open_control(config->server.data_dir);
-  if (!store) {
-    return failed(store.error(),
+  const auto answer = LiveData(config->server.data_dir)
+                          .ask("dkim-keys", {{"domain", given.empty() ? "" : *wanted}});
+  if (!answer) {
+    return failed(answer.error(),
                   "name the gateway's data directory with --data-dir DIR or --config FILE");
   }
-  const auto listings = collect(**store, given.empty() ? "" : *wanted);
-  if (!listings) return failed(listings.error(), "try again");
-  boost::json::array keys;
-  for (const Listing& listing : *listings) {
-    if (!as_json) streams.out << text_of(listing);
-    for (auto& key : json_of(listing)) keys.push_back(std::move(key));
+  boost::json::array listed;
+  for (const Key& key : keys_of(*answer)) {
+    if (!as_json) streams.out << text_of(key);
+    listed.push_back(json_of(key));
   }
-  if (as_json) streams.out << boost::json::serialize(boost::json::object{{"keys", keys}}) << "\n";
-  if (keys.empty() && !as_json && !arguments.has("--quiet")) streams.err << "there are no keys\n";
+  const bool none = listed.empty();
+  if (as_json) streams.out << boost::json::serialize(boost::json::object{{"keys", listed}}) << "\n";
+  if (none && !as_json && !arguments.has("--quiet")) streams.err << "there are no keys\n";
   return to_int(ExitCode::ok);
 }
 

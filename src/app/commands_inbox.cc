@@ -11,9 +11,8 @@
 #include "app/commands.h"
 #include "app/commands_store.h"
 #include "app/diagnostic.h"
+#include "app/live_data.h"
 #include "base/text.h"
-#include "store/delivery_log.h"
-#include "store/sqlite_store.h"
 #include "telemetry/log_record.h"
 
 namespace postern::app {
@@ -23,125 +22,78 @@ namespace {
 constexpr std::uint64_t default_limit = 20;
 constexpr std::chrono::milliseconds poll_interval{300};
 
-/// A webhook whose target is the inbox.
-struct Box {
-  std::string id;
-  std::string address;
-  std::uint64_t seen = 0;  ///< greatest sequence shown
-};
-
-struct Databases {
-  std::unique_ptr<store::SqliteStore> control;
-  std::unique_ptr<store::DeliveryLog> delivery;
-};
-
-Result<Databases> open_databases(const std::filesystem::path& data_dir) {
-  // Opening would make the files; who looks for messages in the wrong place should hear so.
-  for (const char* name : {"postern.db", "delivery.db"}) {
-    std::error_code error;
-    if (!std::filesystem::exists(data_dir / name, error)) {
-      return fail(Fault::not_found, fmt::format("there is no {} in {}", name, data_dir.string()));
-    }
-  }
-  auto control = store::SqliteStore::open((data_dir / "postern.db").string());
-  if (!control) return tl::unexpected(control.error());
-  auto delivery = store::DeliveryLog::open((data_dir / "delivery.db").string());
-  if (!delivery) return tl::unexpected(delivery.error());
-  return Databases{std::move(*control), std::move(*delivery)};
-}
-
-/// The boxes that `wanted` names by address or webhook id; all when it is empty.
-Result<std::vector<Box>> find_boxes(store::Store& control, const std::string& wanted) {
-  std::vector<Box> boxes;
-  bool is_webhook = false;
-  const Result<void> read = control.each_webhook([&](const store::WebhookRow& row) {
-    const bool named = row.id == wanted || iequals(row.address, wanted);
-    is_webhook = is_webhook || named;
-    if (row.target_url == "inbox" && (wanted.empty() || named)) {
-      boxes.push_back({row.id, row.address, 0});
-    }
-  });
-  if (!read) return tl::unexpected(read.error());
-  if (!boxes.empty()) return boxes;
-  if (wanted.empty()) return fail(Fault::not_found, "no webhook has the target \"inbox\"");
-  return fail(Fault::not_found,
-              is_webhook
-                  ? fmt::format("webhook `{}` does not deliver to the inbox", wanted)
-                  : fmt::format("no webhook has the address or id `{}`", printable(wanted, 64)));
-}
-
+/// A message of an answer; its payload is asked for apart.
 struct Shown {
-  store::InboxMessage message;
+  std::uint64_t number = 0;  ///< grows over all inboxes
+  std::string id;
+  std::string webhook_id;
   std::string address;
+  store::Time received_at;
+  std::string sender;
+  std::string subject;
+  std::uint64_t payload_size = 0;
 };
 
-/// Messages newer than what was seen of each box, oldest first, the last `limit` of them.
-Result<std::vector<Shown>> collect(store::DeliveryLog& delivery, std::vector<Box>& boxes,
-                                   std::uint64_t limit) {
+std::vector<Shown> shown_of(const boost::json::object& answer) {
   std::vector<Shown> out;
-  for (Box& box : boxes) {
-    const auto listed = delivery.inbox(box.id, box.seen, {.offset = 0, .limit = limit});
-    if (!listed) return tl::unexpected(listed.error());
-    for (const store::InboxMessage& message : listed->rows) {
-      box.seen = std::max(box.seen, message.sequence);
-      out.push_back({message, box.address});
-    }
+  for (const boost::json::value& one : answer.at("messages").as_array()) {
+    const auto text = [&](std::string_view name) { return std::string(one.at(name).as_string()); };
+    out.push_back(
+        {.number = one.at("number").to_number<std::uint64_t>(),
+         .id = text("id"),
+         .webhook_id = text("webhook_id"),
+         .address = text("address"),
+         .received_at = store::from_millis(one.at("received_at").to_number<std::int64_t>()),
+         .sender = text("sender"),
+         .subject = text("subject"),
+         .payload_size = one.at("payload_size").to_number<std::uint64_t>()});
   }
-  std::sort(out.begin(), out.end(),
-            [](const Shown& a, const Shown& b) { return a.message.sequence < b.message.sequence; });
-  if (out.size() > limit) out.erase(out.begin(), out.end() - static_cast<std::ptrdiff_t>(limit));
   return out;
 }
 
 std::string text_line(const Shown& shown) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(shown.message.received_at);
+  const std::time_t seconds = std::chrono::system_clock::to_time_t(shown.received_at);
   std::tm parts{};
   localtime_r(&seconds, &parts);
   char when[32];
   std::strftime(when, sizeof when, "%Y-%m-%d %H:%M:%S", &parts);
-  const std::string sender =
-      shown.message.sender.empty() ? "<>" : telemetry::clean(shown.message.sender);
-  return fmt::format(
-      "{}  {} \xe2\x86\x92 {}  {}  ({} octets, {})\n", when, sender,
-      telemetry::clean(shown.address),
-      shown.message.subject.empty() ? "(no subject)" : telemetry::clean(shown.message.subject),
-      shown.message.payload_size, shown.message.id);
+  return fmt::format("{}  {} \xe2\x86\x92 {}  {}  ({} octets, {})\n", when,
+                     shown.sender.empty() ? "<>" : telemetry::clean(shown.sender),
+                     telemetry::clean(shown.address),
+                     shown.subject.empty() ? "(no subject)" : telemetry::clean(shown.subject),
+                     shown.payload_size, shown.id);
 }
 
-Result<std::string> json_line(store::DeliveryLog& delivery, const Shown& shown) {
-  const auto whole = delivery.inbox_message(shown.message.webhook_id, shown.message.id);
-  if (!whole) return tl::unexpected(whole.error());
+Result<std::string> json_line(LiveData& data, const Shown& shown) {
+  const auto answer =
+      data.ask("inbox-payload", {{"webhook_id", shown.webhook_id}, {"id", shown.id}});
+  if (!answer) return tl::unexpected(answer.error());
   boost::json::object object{
-      {"id", shown.message.id},
-      {"webhook_id", shown.message.webhook_id},
-      {"address", shown.address},
-      {"received_at", telemetry::rfc3339(shown.message.received_at)},
-      {"sender", shown.message.sender},
-      {"subject", shown.message.subject},
+      {"id", shown.id},           {"webhook_id", shown.webhook_id},
+      {"address", shown.address}, {"received_at", telemetry::rfc3339(shown.received_at)},
+      {"sender", shown.sender},   {"subject", shown.subject},
   };
   boost::system::error_code error;
-  const std::string payload = *whole ? (*whole)->payload : std::string();
+  const std::string payload(answer->at("payload").as_string());
   boost::json::value parsed = boost::json::parse(payload, error);
   // A payload template of the user's own need not be JSON.
   object["payload"] = error ? boost::json::value(payload) : std::move(parsed);
   return boost::json::serialize(object) + "\n";
 }
 
-Result<std::size_t> print_new(Databases& databases, std::vector<Box>& boxes, std::uint64_t limit,
-                              bool json, std::ostream& out) {
-  const auto messages = collect(*databases.delivery, boxes, limit);
-  if (!messages) return tl::unexpected(messages.error());
-  for (const Shown& shown : *messages) {
+Result<void> print(LiveData& data, const std::vector<Shown>& messages, bool json,
+                   std::ostream& out) {
+  for (const Shown& shown : messages) {
     if (!json) {
       out << text_line(shown);
       continue;
     }
-    const Result<std::string> line = json_line(*databases.delivery, shown);
+    const Result<std::string> line = json_line(data, shown);
     if (!line) return tl::unexpected(line.error());
     out << *line;
   }
   out << std::flush;
-  return messages->size();
+  return {};
 }
 
 }  // namespace
@@ -160,28 +112,36 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
   }
   const std::optional<Config> config = load_for(arguments, streams, without_files(arguments));
   if (!config) return to_int(ExitCode::config);
-  auto databases = open_databases(config->server.data_dir);
-  if (!databases) {
-    return failed(databases.error(),
-                  "name the gateway's data directory with --data-dir DIR or --config FILE");
-  }
-  auto boxes =
-      find_boxes(*databases->control, arguments.words.empty() ? "" : arguments.words.front());
-  if (!boxes) {
-    return failed(boxes.error(),
-                  "make a webhook whose target_url is \"inbox\", then send it a message");
-  }
+  LiveData data(config->server.data_dir);
+  boost::json::object question{{"box", arguments.words.empty() ? "" : arguments.words.front()},
+                               {"after", 0},
+                               {"limit", *limit}};
+  // Without a gateway nothing new comes: the databases are opened for the first look alone.
+  std::optional<Result<boost::json::object>> answer = data.ask("inbox", question);
   for (bool first = true;; first = false) {
-    const auto printed = print_new(*databases, *boxes, *limit, json, streams.out);
-    if (!printed) return failed(printed.error(), "try again");
+    if (answer && !*answer) {
+      const bool elsewhere = answer->error().message.starts_with("there is no ");
+      return failed(answer->error(),
+                    elsewhere
+                        ? "name the gateway's data directory with --data-dir DIR or --config FILE"
+                    : answer->error().fault == Fault::not_found
+                        ? "make a webhook whose target_url is \"inbox\", then send it a message"
+                        : "try again");
+    }
+    const std::vector<Shown> messages = answer ? shown_of(**answer) : std::vector<Shown>();
+    if (!messages.empty()) question["after"] = messages.back().number;
+    if (const auto printed = print(data, messages, json, streams.out); !printed) {
+      return failed(printed.error(), "try again");
+    }
     if (!arguments.has("--follow")) {
-      if (first && *printed == 0 && !json && !arguments.has("--quiet")) {
+      if (first && messages.empty() && !json && !arguments.has("--quiet")) {
         streams.err << "the inbox is empty\n";
       }
       return to_int(ExitCode::ok);
     }
     if (!streams.out) return to_int(ExitCode::ok);  // the reader is gone
     std::this_thread::sleep_for(poll_interval);
+    answer = data.ask_gateway("inbox", question);
   }
 }
 

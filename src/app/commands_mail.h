@@ -1,5 +1,5 @@
 // The subcommands about mail itself: DKIM keys and signatures, SPF, DMARC, routes. They need no
-// gateway; `dkim keys` reads the database of one, running or not.
+// gateway; `dkim keys` asks one, or reads its database.
 #pragma once
 
 #include "app/commands.h"

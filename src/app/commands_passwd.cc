@@ -13,12 +13,10 @@
 #include "admin/time_text.h"
 #include "app/commands.h"
 #include "app/commands_store.h"
-#include "app/control_file.h"
+#include "app/live_data.h"
 #include "app/one_time_links.h"
 #include "base/text.h"
-#include "base/ulid.h"
 #include "mail/address.h"
-#include "store/sqlite_store.h"
 
 namespace postern::app {
 
@@ -84,32 +82,6 @@ Result<Secret> read_password(const std::string& email, Streams& streams) {
   return Secret(std::move(line));
 }
 
-store::AuditRow audit_of(const std::string& team, std::string action, RevokeTokens revoke) {
-  store::AuditRow row;
-  row.id = new_id("al_");
-  row.account_id = team;
-  row.action = std::move(action);
-  row.details = boost::json::serialize(boost::json::object{
-      {"by", "postern passwd"}, {"revoked_tokens", revoke == RevokeTokens::yes}});
-  row.actor = "command line";
-  row.created_at = store::now();
-  return row;
-}
-
-Result<PasswordSet> create_account(store::Store& store, const std::string& email, Secret hash) {
-  store::AccountRow account;
-  account.id = new_id("acc_");
-  account.email = email;
-  account.password_hash = std::move(hash);
-  account.created_at = account.updated_at = store::now();
-  const Result<store::Outcome> kept = store.create_account(account, nullptr);
-  if (!kept) return tl::unexpected(kept.error());
-  if (*kept != store::Outcome::done) {
-    return fail(Fault::conflict, "the account was made by somebody else just now");
-  }
-  return PasswordSet{account.id, true};
-}
-
 }  // namespace
 
 Result<Secret> read_given_password(Streams& streams) {
@@ -166,50 +138,26 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
     return fail(Fault::denied,
                 fmt::format("a password has {} to {} octets", min_password, max_password));
   }
-  std::error_code error;
-  if (std::filesystem::create_directories(data_dir, error)) {
-    std::filesystem::permissions(data_dir, std::filesystem::perms::owner_all, error);
-  }
-  if (error) {
-    return fail(Fault::permanent,
-                fmt::format("cannot create {}: {}", data_dir.string(), error.message()));
-  }
-  const auto opened = store::SqliteStore::open((data_dir / "postern.db").string());
-  if (!opened) return tl::unexpected(opened.error());
-  store::Store& store = **opened;
-  const Result<std::optional<store::AccountRow>> account = store.account_by_email(email);
-  if (!account) return tl::unexpected(account.error());
-  Secret hash = admin::hash_password(password);
-  if (!account->has_value()) return create_account(store, email, std::move(hash));
-  const std::string& id = (*account)->id;
-  const store::AuditRow audit = audit_of((*account)->team_id, "account.password_changed", revoke);
-  const Result<store::Outcome> kept = store.set_password(
-      id, hash, revoke == RevokeTokens::yes ? store::Tokens::revoke : store::Tokens::keep, "",
-      &audit);
-  if (!kept) return tl::unexpected(kept.error());
-  if (*kept != store::Outcome::done)
-    return fail(Fault::conflict, "the account was deleted just now");
-  return PasswordSet{id, false};
+  const Secret hash = admin::hash_password(password);
+  const auto answer = LiveData(data_dir, LiveData::Make::yes)
+                          .ask("set-password", {{"email", email},
+                                                {"hash", hash.reveal()},
+                                                {"revoke_tokens", revoke == RevokeTokens::yes}});
+  if (!answer) return tl::unexpected(answer.error());
+  return PasswordSet{std::string(answer->at("account_id").as_string()),
+                     answer->at("created").as_bool()};
 }
 
 namespace {
 
 Result<ShownLink> reset_link(const Config& config, const std::string& email) {
-  const std::filesystem::path file = config.server.data_dir / "postern.db";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) {
-    return fail(Fault::not_found, fmt::format("there is no database {}", file.string()));
-  }
-  const auto opened = store::SqliteStore::open(file.string());
-  if (!opened) return tl::unexpected(opened.error());
-  std::string url = config.api.base_url();
-  if (config.api.public_url.empty()) {
-    // A running gateway knows best where it is; who may not read its file goes by the
-    // configuration.
-    const auto running = read_control(control_path(config.server.data_dir.string()));
-    if (running && *running) url = (*running)->url;
-  }
-  return make_reset_link(**opened, email, url);
+  const auto answer = LiveData(config.server.data_dir)
+                          .ask("reset-link", {{"email", email},
+                                              {"public_url", config.api.public_url},
+                                              {"otherwise", config.api.base_url()}});
+  if (!answer) return tl::unexpected(answer.error());
+  return ShownLink{std::string(answer->at("url").as_string()),
+                   store::from_millis(answer->at("expires_at").to_number<std::int64_t>())};
 }
 
 int show_reset_link(const ShownLink& link, const std::string& email, bool json, bool quiet,

@@ -11,6 +11,7 @@
 #include "admin/time_text.h"
 #include "app/commands_store.h"
 #include "app/explain_live.h"
+#include "app/live_data.h"
 #include "app/mail_text.h"
 #include "app/replay_run.h"
 #include "app/room_options.h"
@@ -113,6 +114,41 @@ class Progress {
   Clock::time_point next_ = began_;
 };
 
+Result<store::TraceSpan> ask_span(LiveData& data, const Options& options) {
+  boost::json::object given;
+  if (options.since) given["since"] = store::to_millis(*options.since);
+  if (options.limit) given["limit"] = *options.limit;
+  const auto answer = data.ask("trace-span", given);
+  if (!answer) return tl::unexpected(answer.error());
+  return store::TraceSpan{.after = answer->at("after").to_number<std::uint64_t>(),
+                          .last = answer->at("last").to_number<std::uint64_t>(),
+                          .count = answer->at("count").to_number<std::uint64_t>(),
+                          .since = options.since};
+}
+
+TraceSource source_of(LiveData& data) {
+  TraceSource source;
+  source.records = [&data](const store::TraceSpan& span,
+                           std::size_t most) -> Result<std::vector<store::NumberedRecord>> {
+    boost::json::object given{{"after", span.after}, {"last", span.last}, {"most", most}};
+    if (span.since) given["since"] = store::to_millis(*span.since);
+    const auto answer = data.ask("trace-records", given);
+    if (!answer) return tl::unexpected(answer.error());
+    std::vector<store::NumberedRecord> records;
+    for (const boost::json::value& one : answer->at("records").as_array()) {
+      records.push_back(
+          {one.at("number").to_number<std::uint64_t>(), std::string(one.at("text").as_string())});
+    }
+    return records;
+  };
+  source.definition = [&data](const std::string& id, std::uint64_t version) -> Result<std::string> {
+    const auto answer = data.ask("trace-definition", {{"id", id}, {"version", version}});
+    if (!answer) return tl::unexpected(answer.error());
+    return std::string(answer->at("text").as_string());
+  };
+  return source;
+}
+
 int trouble(const Error& error, const std::string& data_dir, bool json, Streams& streams) {
   const bool missing = error.fault == Fault::not_found;
   report(error.message,
@@ -135,9 +171,8 @@ int run_replay(const Arguments& arguments, Streams& streams) {
   if (!config) return to_int(ExitCode::config);
 
   const std::string data_dir = config->server.data_dir.string();
-  const auto traces = store::TraceReader::open((config->server.data_dir / "traces.db").string());
-  if (!traces) return trouble(traces.error(), data_dir, json, streams);
-  const auto span = (*traces)->span(options->since, options->limit);
+  LiveData data(config->server.data_dir);
+  const auto span = ask_span(data, *options);
   if (!span) return trouble(span.error(), data_dir, json, streams);
 
   const dialect::Draft draft{engine_for(*config), authentication_options(*config)};
@@ -146,7 +181,7 @@ int run_replay(const Arguments& arguments, Streams& streams) {
                        !arguments.has("--quiet");
   const auto tally = [&] {
     Progress progress(streams.err, watched, span->count);
-    return replay_traces(**traces, *span, draft, {.samples = options->samples},
+    return replay_traces(source_of(data), *span, draft, {.samples = options->samples},
                          [&](std::uint64_t done) {
                            progress.show(done);
                            return true;

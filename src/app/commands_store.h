@@ -21,8 +21,8 @@ struct PasswordSet {
 inline constexpr std::size_t min_password = 12;
 inline constexpr std::size_t max_password = 1024;
 
-/// Gives the account this password and ends its sessions, or makes the account. Works beside a
-/// running gateway. `denied`: too short or too long; `malformed`: not an e-mail address.
+/// Gives the account this password and ends its sessions, or makes the account. A running gateway
+/// is asked to. `denied`: too short or too long; `malformed`: not an e-mail address.
 Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
                                          const std::string& email, const Secret& password,
                                          RevokeTokens revoke);

@@ -15,12 +15,12 @@
 #include "app/commands_store.h"
 #include "app/explain_live.h"
 #include "app/explain_report.h"
+#include "app/live_data.h"
 #include "app/room_options.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "policy/record.h"
 #include "store/sqlite_store.h"
-#include "store/traces.h"
 
 namespace postern::app {
 
@@ -41,25 +41,27 @@ int fail_with(ExitCode code, std::string_view message, std::string_view hint, bo
   return to_int(code);
 }
 
-Result<std::string> wait_for_record(store::TraceReader& reader, const std::string& id) {
+Result<std::string> wait_for_record(LiveData& data, const std::string& id) {
   const auto until = std::chrono::steady_clock::now() + patience;
   while (true) {
-    auto record = reader.record(id);
-    if (!record) return tl::unexpected(record.error());
-    if (*record) return std::move(**record);
+    const auto answer = data.ask("trace", {{"id", id}});
+    if (!answer) return tl::unexpected(answer.error());
+    if (const auto* record = answer->at("record").if_string()) return std::string(*record);
     if (std::chrono::steady_clock::now() >= until) return fail(Fault::not_found, "no trace " + id);
     std::this_thread::sleep_for(pause);
   }
 }
 
-Result<Explanation> recorded(const std::string& path, const std::string& id,
+Result<Explanation> recorded(const Config& config, const std::string& id,
                              const std::optional<Secret>& password) {
-  auto reader = store::TraceReader::open(path);
-  if (!reader) return tl::unexpected(reader.error());
-  const Result<std::string> record = wait_for_record(**reader, id);
+  LiveData data(config.server.data_dir);
+  const Result<std::string> record = wait_for_record(data, id);
   if (!record) return tl::unexpected(record.error());
-  const auto definitions = [&](const std::string& name, std::uint64_t version) {
-    return (*reader)->definition(name, version);
+  const auto definitions = [&](const std::string& name,
+                               std::uint64_t version) -> Result<std::string> {
+    const auto answer = data.ask("trace-definition", {{"id", name}, {"version", version}});
+    if (!answer) return tl::unexpected(answer.error());
+    return std::string(answer->at("text").as_string());
   };
   return explanation_of(*record, definitions, password ? &*password : nullptr);
 }
@@ -82,6 +84,23 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
   return {};
 }
 
+/// What the store has, when it is `there`. It is closed again before anything is decided.
+Result<void> load_policies(bool there, Config& running, policy::Directory& directory) {
+  LiveData::Control control;
+  if (there) {
+    auto borrowed = LiveData(running.server.data_dir).borrow_control();
+    if (!borrowed) return tl::unexpected(borrowed.error());
+    control = std::move(*borrowed);
+  } else {
+    auto empty = store::SqliteStore::open(":memory:");
+    if (!empty) return tl::unexpected(empty.error());
+    control.store = std::move(*empty);
+  }
+  if (Result<void> put = take_running_lists(running, *control.store); !put) return put;
+  admin::Publisher publisher(*control.store, directory, running.webhooks.public_domain);
+  return publisher.load();
+}
+
 /// Decides by the store's policies, then goes through the record like a trace of the gateway's.
 Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   const std::filesystem::path path = config.server.data_dir / "postern.db";
@@ -91,15 +110,9 @@ Result<Explanation> live(const Config& config, const ExplainOptions& options) {
   if (!there && !config.restrictions.present && !config.lua.loaded && !config.vsl.loaded) {
     return fail(Fault::not_found, "there is no " + path.string());
   }
-  auto store = store::SqliteStore::open(there ? path.string() : std::string(":memory:"));
-  if (!store) return tl::unexpected(store.error());
   Config running = config;
-  if (const Result<void> put = take_running_lists(running, **store); !put) {
-    return tl::unexpected(put.error());
-  }
   policy::Directory directory;
-  admin::Publisher publisher(**store, directory, config.webhooks.public_domain);
-  if (const Result<void> loaded = publisher.load(); !loaded) {
+  if (const Result<void> loaded = load_policies(there, running, directory); !loaded) {
     return tl::unexpected(loaded.error());
   }
   const Result<policy::Trace> trace = decide_live(running, options, directory);
@@ -148,9 +161,8 @@ int explain(const Config& config, const ExplainOptions& options) {
         ExitCode::usage, fmt::format("`{}` is no trace id", printable(*options.id, 64)),
         "an id has 26 letters and digits, as in 01JD9X3V5W6Y7Z8A9B0C1D2E3F", options.json);
   }
-  const std::string traces = (config.server.data_dir / "traces.db").string();
   const Result<Explanation> explanation =
-      options.id ? recorded(traces, id, options.password) : live(config, options);
+      options.id ? recorded(config, id, options.password) : live(config, options);
   if (!explanation) return explain_error(explanation.error(), config, options);
   if (options.json) {
     std::cout << boost::json::serialize(explanation_json(*explanation)) << '\n';

@@ -1,12 +1,8 @@
 #include "app/instance.h"
 
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "app/relay_options.h"
@@ -17,6 +13,7 @@
 #include "gateway/consultation.h"
 #include "policy/catalogue.h"
 #include "store/token_file.h"
+#include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace postern::app {
@@ -26,6 +23,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t payload_queue = 1024;
+/// Longer than a command keeps the databases.
+constexpr std::chrono::seconds lock_patience{3};
 /// Look-ups in databases: threads, which is connections a table, and how many wait for them.
 constexpr std::size_t lookup_threads = 4;
 constexpr std::size_t lookup_queue = 256;
@@ -96,19 +95,18 @@ Instance::Started Instance::open_directory() {
     }
   }
   fs::permissions(data_dir_, fs::perms::owner_all, error);
-  lock_ = ::open((data_dir_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) {
-    return cannot(
-        ExitCode::cannot_create,
-        fmt::format("cannot write in the data directory {}: {}", data_dir_, std::strerror(errno)),
-        fmt::format("make it writable for uid {}, or choose another with --data-dir DIR",
-                    ::getuid()));
-  }
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
-    return cannot(ExitCode::try_again,
-                  fmt::format("another postern uses the data directory {}", data_dir_),
+  // A command has it for a moment.
+  auto lock = DataLock::take(data_dir_, lock_patience);
+  if (!lock && lock.error().fault == Fault::conflict) {
+    return cannot(ExitCode::try_again, lock.error().message,
                   "stop it first, or choose another with --data-dir DIR");
   }
+  if (!lock) {
+    return cannot(ExitCode::cannot_create, lock.error().message,
+                  fmt::format("make it writable for uid {}, or choose another with --data-dir DIR",
+                              ::getuid()));
+  }
+  lock_ = std::move(*lock);
   return {};
 }
 
@@ -130,8 +128,14 @@ Instance::Started Instance::open_databases() {
   trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
   trace_options.max_size = config_.traces.max_size;
   auto writer = store::TraceWriter::open(traces, trace_options);
+  if (!writer && store::trace_key_trouble(traces) == writer.error().message) {
+    return cannot(ExitCode::io, writer.error().message, "");
+  }
   if (!writer) return database_error(traces, writer.error());
   traces_ = std::move(*writer);
+  if (const auto& trouble = traces_->key_trouble()) {
+    telemetry::log::warning("traces.key").field("path", traces).msg(*trouble);
+  }
 
   auto spool = spool::SqliteSpool::open({.directory = data_dir_ + "/spool"});
   if (!spool) return database_error(data_dir_ + "/spool/spool.db", spool.error());

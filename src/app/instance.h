@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -16,7 +17,9 @@
 #include "app/attachment_files.h"
 #include "app/config.h"
 #include "app/control_file.h"
+#include "app/data_lock.h"
 #include "app/exit_code.h"
+#include "app/live_answers.h"
 #include "app/metered_resolver.h"
 #include "app/outbound.h"
 #include "app/queue_port.h"
@@ -106,7 +109,7 @@ class Instance {
   /// Of the policy that runs and of those that sessions still keep.
   std::vector<std::weak_ptr<ScriptRuntime>> scripts_;
   bool test_recipients_ = false;
-  int lock_ = -1;
+  std::optional<DataLock> lock_;
 
   std::unique_ptr<store::SqliteStore> store_;
   std::unique_ptr<store::DeliveryLog> delivery_log_;
@@ -151,6 +154,7 @@ class Instance {
   std::unique_ptr<DryRunPort> dry_run_;
   std::unique_ptr<TestMailPort> test_mail_;
   std::unique_ptr<TracePort> trace_port_;
+  std::unique_ptr<LiveAnswersPort> live_answers_;
   std::unique_ptr<ReplayPort> replay_port_;
   std::unique_ptr<TraceRerunPort> trace_rerun_;
   std::unique_ptr<SpoolQueuePort> queue_port_;

@@ -1,6 +1,8 @@
 // The part of an Instance that the API is: what it is given, its thread, and its housekeeping.
 #include <filesystem>
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -42,11 +44,18 @@ class Instance::Readiness final : public admin::ReadinessProbe {
     std::vector<std::pair<std::string, std::string>> found;
     if (instance_.stopping_) found.emplace_back("gateway", "it is stopping");
     store::Store* store = instance_.store_.get();
-    const auto probed = co_await instance_.disk_pool_->run([store] { return store->probe(); });
+    const auto probed = co_await instance_.disk_pool_->run(
+        [store] { return std::pair(store->probe(), store::lost_files()); });
     if (!probed) {
       found.emplace_back("database", probed.error().message);
-    } else if (!*probed) {
-      found.emplace_back("database", probed->error().message);
+    } else if (!probed->first) {
+      found.emplace_back("database", probed->first.error().message);
+    }
+    if (probed && !probed->second.empty()) {
+      found.emplace_back("files", fmt::format("removed or replaced while the gateway has them "
+                                              "open: {}; mail is deferred. Stop it in order, never "
+                                              "kill it, and start it again",
+                                              fmt::join(probed->second, ", ")));
     }
     if (const Result<void> ready = instance_.spool_->ready(0); !ready) {
       found.emplace_back("spool", ready.error().fault == Fault::permanent
@@ -104,6 +113,9 @@ Instance::Started Instance::open_api() {
       directory_, trace_watch_, [this] { return config_.listeners; },
       TestMailOptions{.hostname = config_.server.hostname});
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
+  live_answers_ =
+      std::make_unique<LiveAnswersPort>(*store_, *delivery_log_, *trace_port_, *disk_pool_,
+                                        [this] { return config_.api.base_url(); });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
@@ -145,6 +157,7 @@ Instance::Started Instance::open_api() {
                                     .queue = queue_port_.get(),
                                     .trace_hub = &trace_hub_,
                                     .trace_rerun = trace_rerun_.get(),
+                                    .answers = live_answers_.get(),
                                     .smtp_listeners = [this] { return smtp_listeners(); }},
                                    options);
   if (!api) return database_error(data_dir_ + "/postern.db", api.error());

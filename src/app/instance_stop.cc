@@ -114,13 +114,13 @@ void Instance::destroy_owners() {
   http_.reset();
   api_.reset();
   replay_port_.reset();
+  live_answers_.reset();
   trace_port_.reset();  // its reader, so that the last one to close the file tidies it
   traces_.reset();
   delivery_log_.reset();
   store_.reset();
   Reaper::instance().finish();
-  if (lock_ >= 0) ::close(lock_);
-  lock_ = -1;
+  lock_.reset();
 }
 
 }  // namespace postern::app

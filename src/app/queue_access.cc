@@ -11,6 +11,7 @@
 #include "admin/queue_json.h"
 #include "app/commands_store.h"
 #include "app/control_file.h"
+#include "app/data_lock.h"
 #include "app/queue_port.h"
 #include "base/text.h"
 #include "net/local_http.h"
@@ -157,7 +158,8 @@ class RemoteQueue final : public QueueAccess {
 /// The spool itself; its lock is held.
 class LocalQueue final : public QueueAccess {
  public:
-  explicit LocalQueue(std::unique_ptr<spool::SqliteSpool> spool) : spool_(std::move(spool)) {}
+  LocalQueue(DataLock lock, std::unique_ptr<spool::SqliteSpool> spool)
+      : lock_(std::move(lock)), spool_(std::move(spool)) {}
 
   QueueResult<json::object> list(const QueueFilter& filter, const std::string& before,
                                  std::size_t limit) override {
@@ -223,6 +225,7 @@ class LocalQueue final : public QueueAccess {
     return filter;
   }
 
+  DataLock lock_;  ///< goes when the spool is closed
   std::unique_ptr<spool::SqliteSpool> spool_;
 };
 
@@ -242,9 +245,13 @@ QueueResult<std::unique_ptr<QueueAccess>> open_queue(const std::string& data_dir
   // The lock says whether a gateway runs: a control file may be left over from one that crashed.
   // Files that another user makes in there would be closed to the gateway.
   if (about.st_uid == ::geteuid()) {
-    auto spool = spool::SqliteSpool::open({.directory = directory});
-    if (spool) return std::make_unique<LocalQueue>(std::move(*spool));
-    if (spool.error().fault != Fault::conflict) return failed(spool.error());
+    auto lock = DataLock::take(data_dir);
+    if (!lock && lock.error().fault != Fault::conflict) return failed(lock.error());
+    if (lock) {
+      auto spool = spool::SqliteSpool::open({.directory = directory});
+      if (spool) return std::make_unique<LocalQueue>(std::move(*lock), std::move(*spool));
+      if (spool.error().fault != Fault::conflict) return failed(spool.error());
+    }
   }
   auto control = read_control(control_path(data_dir));
   if (!control) return failed(ExitCode::no_permission, control.error().message);

@@ -83,7 +83,7 @@ Result<boost::json::object> ReplayPort::replay(const admin::ReplayRequest& reque
   }
   const dialect::Draft draft = draft_of_(request.lists);
   const auto tally = replay_traces(
-      **traces, *span, draft,
+      source_of(**traces), *span, draft,
       {.samples = request.samples, .policies = request.policies, .in_background = true},
       [this](std::uint64_t done) { return note_progress(done); });
   if (!tally) return tl::unexpected(tally.error());

@@ -65,7 +65,7 @@ class Queue {
 /// One thread's share.
 class Worker {
  public:
-  Worker(store::TraceReader& traces, const dialect::Draft& draft, const ReplayOptions& options,
+  Worker(const TraceSource& traces, const dialect::Draft& draft, const ReplayOptions& options,
          Queue& queue)
       : draft_(draft),
         queue_(queue),
@@ -135,7 +135,15 @@ class Worker {
 
 }  // namespace
 
-Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::TraceSpan& span,
+TraceSource source_of(store::TraceReader& traces) {
+  return {
+      .records = [&traces](const store::TraceSpan& span,
+                           std::size_t most) { return traces.records(span, most); },
+      .definition = [&traces](const std::string& id,
+                              std::uint64_t version) { return traces.definition(id, version); }};
+}
+
+Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,
                                   const dialect::Draft& draft, const ReplayOptions& options,
                                   const std::function<bool(std::uint64_t done)>& progress) {
   const std::size_t cores =

@@ -19,9 +19,20 @@ struct ReplayOptions {
   bool in_background = false;  ///< beside running mail: one worker, at low priority
 };
 
+/// Where recorded traffic comes from. `definition` is called on any thread.
+struct TraceSource {
+  std::function<Result<std::vector<store::NumberedRecord>>(const store::TraceSpan& span,
+                                                           std::size_t most)>
+      records;
+  std::function<Result<std::string>(const std::string& id, std::uint64_t version)> definition;
+};
+
+/// `traces` outlives it.
+TraceSource source_of(store::TraceReader& traces);
+
 /// `progress` is called between batches on the calling thread with the transactions read so far;
 /// when it answers false the rest is left out.
-Result<ReplayTally> replay_traces(store::TraceReader& traces, const store::TraceSpan& span,
+Result<ReplayTally> replay_traces(const TraceSource& traces, const store::TraceSpan& span,
                                   const dialect::Draft& draft, const ReplayOptions& options,
                                   const std::function<bool(std::uint64_t done)>& progress);
 

@@ -61,12 +61,13 @@ Result<std::optional<json::object>> read_story(store::TraceReader& reader,
 
 }  // namespace
 
-Result<store::TraceReader*> TracePort::opened() {
+Result<store::TraceReader*> TracePort::reader() {
+  writer_.flush();
   const std::lock_guard lock(mutex_);
   if (reader_) return reader_.get();
-  auto reader = store::TraceReader::open(path_);
-  if (!reader) return tl::unexpected(reader.error());
-  reader_ = std::move(*reader);
+  auto made = store::TraceReader::open(path_);
+  if (!made) return tl::unexpected(made.error());
+  reader_ = std::move(*made);
   return reader_.get();
 }
 
@@ -74,10 +75,9 @@ template <class Read>
 auto TracePort::with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>> {
   using R = std::invoke_result_t<Read&, store::TraceReader&>;
   auto work = [this, read = std::move(read)]() mutable -> R {
-    writer_.flush();
-    const auto reader = opened();
-    if (!reader) return tl::unexpected(reader.error());
-    return read(**reader);
+    const auto opened = reader();
+    if (!opened) return tl::unexpected(opened.error());
+    return read(**opened);
   };
   Result<R> result = co_await disk_.run(std::move(work));
   if (!result) co_return tl::unexpected(result.error());

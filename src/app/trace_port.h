@@ -31,13 +31,13 @@ class TracePort final : public admin::TraceReader {
   Task<Result<std::vector<store::DayCounts>>> day_counts(
       std::vector<std::string> webhooks) override;
 
+  /// The one reader, opened when it is first needed; it sees what was posted before. Blocks.
+  Result<store::TraceReader*> reader();
+
  private:
   /// Runs `read` on a disk thread, when what was posted before can be read.
   template <class Read>
   auto with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>>;
-
-  /// The one reader, opened when it is first needed.
-  Result<store::TraceReader*> opened();
 
   store::TraceWriter& writer_;
   const std::string path_;
