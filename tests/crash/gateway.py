@@ -85,7 +85,7 @@ class Gateway(Process):
             "route": [{"match": [domain], "to": ["[127.0.0.1]:%d" % mail_port]} for domain in (RELAYED.partition("@")[2], SENDER.partition("@")[2])],
         }, settings or {}), root=root)
         self.server.smtp_port, self.server.api_port = self.smtp_port, instance.free_port()
-        self.webhook_port, self.account, self.webhook = webhook_port, None, None
+        self.webhook_port, self.account, self.webhook, self.inbox, self.inbox_id = webhook_port, None, None, None, None
         self.config = self.server.write_config()
         self.data = self.server.root / "data"
 
@@ -98,6 +98,29 @@ class Gateway(Process):
         self.account = instance.Account(self.server)
         made = self.account.call("POST", "/webhooks", {"target_url": "http://127.0.0.1:%d/" % self.webhook_port, "delivery_mode": "queued"}, expect=201)
         self.webhook = made["email_address"]
+
+    def set_up_inbox(self):
+        """A webhook that the gateway itself receives for."""
+        made = self.account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)
+        self.inbox, self.inbox_id = made["email_address"], made["id"]
+
+    def inbox_messages(self):
+        """The payloads of all that the inbox holds."""
+        base = "/webhooks/%s/inbox" % self.inbox_id
+        entries, page = [], 1
+        while True:
+            found = self.account.call("GET", "%s?page=%d&page_size=100" % (base, page))
+            entries += found["data"]
+            if len(entries) >= found["total"] or not found["data"]:
+                break
+            page += 1
+        return [self.account.call("GET", "%s/%s" % (base, entry["id"]))["payload"] for entry in entries]
+
+    def run(self, words, text="", timeout=120):
+        """Runs the binary with these words and this standard input -> (status, output, error output)."""
+        done = subprocess.run([self.binary, *map(str, words)], cwd=self.server.root, env=self.server._environment(), input=text.encode(),
+                              timeout=timeout, capture_output=True, check=False)
+        return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
     def queue(self, *words):
         return self.server.command("queue", *words, "--config", str(self.config))

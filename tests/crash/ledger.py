@@ -11,7 +11,7 @@ import threading
 import time
 
 TOKEN = re.compile(rb"ID-([0-9a-f]{32})-DI")
-WEBHOOK, RELAY = "webhook", "relay"
+WEBHOOK, RELAY, INBOX = "webhook", "relay", "inbox"
 
 Arrival = collections.namedtuple("Arrival", "key epoch answered whole")
 
@@ -21,7 +21,7 @@ class Sent:
         self.routes, self.digest = routes, digest
         self.times = 0            # how often a client sent it to its end
         self.acknowledged = False
-        self.arrivals = {WEBHOOK: [], RELAY: []}
+        self.arrivals = {WEBHOOK: [], RELAY: [], INBOX: []}
 
 
 def digest_of(text):
@@ -68,6 +68,16 @@ class Ledger:
                 self.strange.append("%s: %r" % (route, raw[:300]))
             else:
                 sent.arrivals[route].append(Arrival(key, epoch, answered, digest_of(text) == sent.digest))
+
+    def kept_in_inbox(self, raw, text):
+        """The inbox has this message: seen any number of times, it arrived there once."""
+        with self.lock:
+            found = TOKEN.search(raw)
+            sent = self.sent.get(found.group(1).decode()) if found else None
+            if sent is None:
+                self.strange.append("%s: %r" % (INBOX, raw[:300]))
+            elif not sent.arrivals[INBOX]:
+                sent.arrivals[INBOX].append(Arrival(None, self.epoch, True, digest_of(text) == sent.digest))
 
     def problem(self, text):
         with self.lock:

@@ -77,8 +77,10 @@ class Load:
     """So many clients, until stop(). What a broken connection leaves without a reply is sent again, as mail servers do: the same octets
     under the same Message-ID. `plain`: no BDAT, nothing twice, for a server that knows neither."""
 
-    def __init__(self, port, ledger, targets, clients, seed, again=(), plain=False):
+    def __init__(self, port, ledger, targets, clients, seed, again=(), plain=False, size=None, pace=0.0, most=None):
+        """`size`: of each message; `pace`: seconds after each; `most`: so many by each client, then it ends."""
         self.port, self.ledger, self.targets, self.plain = port, ledger, targets, plain
+        self.size, self.pace, self.most = size, pace, most
         self.over = threading.Event()
         self.again = list(again)  # messages without a reply
         self.threads = [threading.Thread(target=self.run, args=(random.Random("%s %d" % (seed, i)),), daemon=True) for i in range(clients)]
@@ -95,21 +97,24 @@ class Load:
     def pick(self, rnd):
         if self.again and not self.plain and rnd.random() < 0.5:
             return self.again.pop()
-        return Message(rnd, [rnd.choice(self.targets)])  # a webhook and others together are 452 4.5.3
+        return Message(rnd, [rnd.choice(self.targets)], self.size)  # a webhook and others together are 452 4.5.3
 
     def run(self, rnd):
-        while not self.over.is_set():
+        sent = 0
+        while not self.over.is_set() and sent != self.most:
             message = None
             client = None
             try:
                 client = greeted(self.port)
                 for _ in range(rnd.randint(1, 20)):
-                    if self.over.is_set():
+                    if self.over.is_set() or sent == self.most:
                         client.command("QUIT")
                         return
+                    sent += 1
                     message = self.pick(rnd)
                     send(client, message, self.ledger, rnd.randint(1, 4) if not self.plain and rnd.random() < 0.3 else 0)
                     message = None
+                    self.over.wait(self.pace)
                 client.command("QUIT")
             except (OSError, Fail, IndexError):
                 if message is not None and message.token in self.ledger.sent:
