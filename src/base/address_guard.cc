@@ -12,49 +12,54 @@ namespace {
 struct Special {
   std::string_view network;
   std::string_view purpose;
+  Reach reach;
 };
 
-// The IANA special-purpose registries (RFC 6890) with the multicast and reserved ranges.
+// The IANA special-purpose registries (RFC 6890) with the multicast and reserved ranges. Blocks of
+// these that the registries call globally reachable (192.0.0.9, 2001:1::1, ...) are anycast
+// addresses of protocols, and no host has mail there.
 constexpr Special special_networks[] = {
-    {"0.0.0.0/8", "this network"},              // RFC 791 §3.2
-    {"10.0.0.0/8", "private network"},          // RFC 1918
-    {"100.64.0.0/10", "shared address space"},  // RFC 6598
-    {"127.0.0.0/8", "loopback"},                // RFC 1122 §3.2.1.3
-    {"169.254.0.0/16", "link-local"},           // RFC 3927; cloud metadata services live here
-    {"172.16.0.0/12", "private network"},       // RFC 1918
-    {"192.0.0.0/24", "protocol assignments"},   // RFC 6890 §2.1
-    {"192.0.2.0/24", "documentation"},          // RFC 5737
-    {"192.88.99.0/24", "6to4 relay"},           // RFC 7526
-    {"192.168.0.0/16", "private network"},      // RFC 1918
-    {"198.18.0.0/15", "benchmarking"},          // RFC 2544
-    {"198.51.100.0/24", "documentation"},       // RFC 5737
-    {"203.0.113.0/24", "documentation"},        // RFC 5737
-    {"224.0.0.0/4", "multicast"},               // RFC 5771
-    {"240.0.0.0/4", "reserved"},                // RFC 1112 §4; the broadcast address too
-    {"::/128", "unspecified"},                  // RFC 4291 §2.5.2
-    {"::1/128", "loopback"},                    // RFC 4291 §2.5.3
-    {"64:ff9b:1::/48", "local NAT64"},          // RFC 8215
-    {"100::/64", "discard"},                    // RFC 6666
-    {"2001::/23", "protocol assignments"},      // RFC 2928; Teredo and ORCHID are inside
-    {"2001:db8::/32", "documentation"},         // RFC 3849
-    {"3fff::/20", "documentation"},             // RFC 9637
-    {"5f00::/16", "segment routing"},           // RFC 9602
-    {"fc00::/7", "private network"},            // RFC 4193
-    {"fe80::/10", "link-local"},                // RFC 4291 §2.5.6
-    {"fec0::/10", "site-local"},                // RFC 3879
-    {"ff00::/8", "multicast"},                  // RFC 4291 §2.7
+    {"0.0.0.0/8", "this network", Reach::none},               // RFC 791 §3.2
+    {"10.0.0.0/8", "private network", Reach::local},          // RFC 1918
+    {"100.64.0.0/10", "shared address space", Reach::local},  // RFC 6598
+    {"127.0.0.0/8", "loopback", Reach::none},                 // RFC 1122 §3.2.1.3
+    {"169.254.0.0/16", "link-local", Reach::none},  // RFC 3927; cloud metadata services live here
+    {"172.16.0.0/12", "private network", Reach::local},          // RFC 1918
+    {"192.0.0.0/24", "protocol assignments", Reach::none},       // RFC 6890 §2.1
+    {"192.0.2.0/24", "documentation", Reach::documentation},     // RFC 5737
+    {"192.88.99.0/24", "6to4 relay", Reach::none},               // RFC 7526
+    {"192.168.0.0/16", "private network", Reach::local},         // RFC 1918
+    {"198.18.0.0/15", "benchmarking", Reach::local},             // RFC 2544
+    {"198.51.100.0/24", "documentation", Reach::documentation},  // RFC 5737
+    {"203.0.113.0/24", "documentation", Reach::documentation},   // RFC 5737
+    {"224.0.0.0/4", "multicast", Reach::none},                   // RFC 5771
+    {"240.0.0.0/4", "reserved", Reach::none},            // RFC 1112 §4; the broadcast address too
+    {"::/128", "unspecified", Reach::none},              // RFC 4291 §2.5.2
+    {"::1/128", "loopback", Reach::none},                // RFC 4291 §2.5.3
+    {"64:ff9b:1::/48", "local NAT64", Reach::local},     // RFC 8215; it may embed any IPv4 address
+    {"100::/64", "discard", Reach::none},                // RFC 6666
+    {"100:0:0:1::/64", "dummy prefix", Reach::none},     // RFC 9780
+    {"2001::/23", "protocol assignments", Reach::none},  // RFC 2928; Teredo and ORCHID are inside
+    {"2001:db8::/32", "documentation", Reach::documentation},  // RFC 3849
+    {"3fff::/20", "documentation", Reach::documentation},      // RFC 9637
+    {"5f00::/16", "segment routing", Reach::none},             // RFC 9602
+    {"fc00::/7", "private network", Reach::local},             // RFC 4193
+    {"fe80::/10", "link-local", Reach::none},                  // RFC 4291 §2.5.6
+    {"fec0::/10", "site-local", Reach::local},                 // RFC 3879
+    {"ff00::/8", "multicast", Reach::none},                    // RFC 4291 §2.7
 };
 
 struct Entry {
   Cidr network;
   std::string_view purpose;
+  Reach reach;
 };
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> made = [] {
     std::vector<Entry> list;
     for (const Special& special : special_networks) {
-      list.push_back({*Cidr::parse(special.network), special.purpose});
+      list.push_back({*Cidr::parse(special.network), special.purpose, special.reach});
     }
     return list;
   }();
@@ -88,14 +93,24 @@ std::optional<IpAddress> embedded_ipv4(const IpAddress& address) {
   return std::nullopt;
 }
 
+const Entry* entry_of(const IpAddress& address) {
+  const IpAddress judged = embedded_ipv4(address).value_or(address);
+  for (const Entry& entry : entries()) {
+    if (entry.network.contains(judged)) return &entry;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
+Reach reach_of(const IpAddress& address) {
+  const Entry* const entry = entry_of(address);
+  return entry != nullptr ? entry->reach : Reach::global;
+}
+
 std::string_view special_purpose(const IpAddress& address) {
-  if (const auto inner = embedded_ipv4(address)) return special_purpose(*inner);
-  for (const Entry& entry : entries()) {
-    if (entry.network.contains(address)) return entry.purpose;
-  }
-  return {};
+  const Entry* const entry = entry_of(address);
+  return entry != nullptr ? entry->purpose : std::string_view();
 }
 
 bool refused(const IpAddress& address, const CidrSet& allowed) {

@@ -91,5 +91,57 @@ TEST(AddressGuard, the_operator_may_allow_ranges) {
   EXPECT_TRUE(refused(ip("127.0.0.1"), all_v6));
 }
 
+TEST(AddressGuard, says_what_an_address_is_good_for) {
+  struct Row {
+    const char* first;
+    const char* last;
+    Reach reach;
+  };
+  // Both ends of each range of the registries.
+  const Row rows[] = {
+      {"0.0.0.0", "0.255.255.255", Reach::none},
+      {"10.0.0.0", "10.255.255.255", Reach::local},
+      {"100.64.0.0", "100.127.255.255", Reach::local},
+      {"127.0.0.0", "127.255.255.255", Reach::none},
+      {"169.254.0.0", "169.254.255.255", Reach::none},
+      {"172.16.0.0", "172.31.255.255", Reach::local},
+      {"192.0.0.0", "192.0.0.255", Reach::none},
+      {"192.0.2.0", "192.0.2.255", Reach::documentation},
+      {"192.88.99.0", "192.88.99.255", Reach::none},
+      {"192.168.0.0", "192.168.255.255", Reach::local},
+      {"198.18.0.0", "198.19.255.255", Reach::local},
+      {"198.51.100.0", "198.51.100.255", Reach::documentation},
+      {"203.0.113.0", "203.0.113.255", Reach::documentation},
+      {"224.0.0.0", "239.255.255.255", Reach::none},
+      {"240.0.0.0", "255.255.255.255", Reach::none},
+      {"::", "::1", Reach::none},
+      {"::a00:0", "::aff:ffff", Reach::local},
+      {"::ffff:0:127.0.0.1", "::ffff:0:127.255.255.255", Reach::none},
+      {"64:ff9b::a00:0", "64:ff9b::aff:ffff", Reach::local},
+      {"64:ff9b::ffff:ffff", "64:ff9b::7f00:1", Reach::none},
+      {"64:ff9b:1::", "64:ff9b:1:ffff:ffff:ffff:ffff:ffff", Reach::local},
+      {"100::", "100::ffff:ffff:ffff:ffff", Reach::none},
+      {"100:0:0:1::", "100::1:ffff:ffff:ffff:ffff", Reach::none},
+      {"2001::", "2001:1ff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::none},
+      {"2001:db8::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", Reach::documentation},
+      {"2002:7f00:1::", "2002:a9fe:a9fe::1", Reach::none},
+      {"2002:a00:1::", "2002:c0a8:1::1", Reach::local},
+      {"3fff::", "3fff:fff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::documentation},
+      {"5f00::", "5f00:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::none},
+      {"fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::local},
+      {"fe80::", "febf:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::none},
+      {"fec0::", "feff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::local},
+      {"ff00::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", Reach::none},
+      {"64:ff9b::808:808", "2002:808:808::1", Reach::global},
+      {"64:ff9b:2::", "64:ff9b:0:1::", Reach::global},
+      {"1.0.0.0", "9.255.255.255", Reach::global},
+      {"2000::", "2606:4700::1111", Reach::global},
+  };
+  for (const Row& row : rows) {
+    EXPECT_EQ(reach_of(ip(row.first)), row.reach) << row.first;
+    EXPECT_EQ(reach_of(ip(row.last)), row.reach) << row.last;
+  }
+}
+
 }  // namespace
 }  // namespace postern

@@ -257,15 +257,19 @@ bool Router::self_by_address(const Candidate& candidate) const {
          std::any_of(target.v6.begin(), target.v6.end(), ours);
 }
 
-/// R10. RFC 5735 and RFC 6890 name the ranges; what a route names is the operator's own affair.
+/// R10, by the registries of RFC 6890; what a route names is the operator's own affair. Addresses
+/// of documentation lead nowhere and harm nobody.
 bool Router::forbidden(const Candidate& candidate, const IpAddress& address) const {
-  const std::string_view purpose = special_purpose(address);
-  if (purpose == "private network" || purpose == "shared address space")
-    return !config_.private_addresses.value_or(candidate.named);
-  if (candidate.named) return false;
-  constexpr std::array<std::string_view, 5> never{"this network", "loopback", "unspecified",
-                                                  "multicast", "link-local"};
-  return std::find(never.begin(), never.end(), purpose) != never.end();
+  switch (reach_of(address)) {
+    case Reach::local:
+      return !config_.private_addresses.value_or(candidate.named);
+    case Reach::none:
+      return !candidate.named;
+    case Reach::global:
+    case Reach::documentation:
+      break;
+  }
+  return false;
 }
 
 /// Addresses of every host that may count, all of them asked at once.

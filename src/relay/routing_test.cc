@@ -74,6 +74,23 @@ TEST_F(Routing, name_in_a_route_may_lead_to_loopback_and_an_mx_may_not) {
   EXPECT_EQ(reasons(routed("m.test")), "filter.test:forbidden-address ");
 }
 
+TEST_F(Routing, an_mx_leads_to_no_special_address) {
+  for (const char* address :
+       {"255.255.255.255", "240.0.0.1", "192.0.0.8", "192.88.99.1", "224.0.0.1", "198.18.0.1"}) {
+    zone_text = std::string(R"({"x.test": {"A": [")") + address + "\"]}}";
+    EXPECT_EQ(reasons(routed("x.test")), "x.test:forbidden-address ") << address;
+  }
+  for (const char* address : {"64:ff9b:1::a00:1", "64:ff9b::a00:1", "2002:a00:1::1", "100::1",
+                              "2001::1", "5f00::1", "fec0::1"}) {
+    zone_text = std::string(R"({"x.test": {"AAAA": [")") + address + "\"]}}";
+    EXPECT_EQ(reasons(routed("x.test")), "x.test:forbidden-address ") << address;
+  }
+  // A NAT64 of the operator's own is reached as other private networks are.
+  config_.private_addresses = true;
+  zone_text = R"({"x.test": {"AAAA": ["64:ff9b:1::a00:1"]}})";
+  EXPECT_EQ(routed("x.test").kind, Routed::Kind::targets);
+}
+
 TEST_F(Routing, private_addresses_are_for_hosts_that_a_route_names) {
   zone_text = R"({"in.test": {"A": ["10.1.2.3"], "AAAA": ["fd00::1"]}})";
   add_route("e.test", "in.test");
