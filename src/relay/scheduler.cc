@@ -5,6 +5,20 @@
 
 namespace postern::relay {
 
+struct Scheduler::ByTurn {
+  std::deque<Tenant>& all;
+  std::size_t pace;
+  std::pair<std::uint32_t, std::uint64_t> rank(std::uint32_t a) const {
+    return {all[a].running_from(0), all[a].turn[pace]};
+  }
+  bool before(std::uint32_t a, std::uint32_t b) const { return rank(a) < rank(b); }
+  std::uint32_t& position(std::uint32_t a) const { return all[a].position[pace]; }
+};
+struct Scheduler::ByTicket {
+  std::deque<Lane>& all;
+  bool before(std::uint32_t a, std::uint32_t b) const { return all[a].ticket < all[b].ticket; }
+  std::uint32_t& position(std::uint32_t a) const { return all[a].waiting_position; }
+};
 struct Scheduler::ByDue {
   std::deque<Message>& all;
   bool before(Place a, Place b) const {
@@ -32,6 +46,20 @@ struct Scheduler::ByDestinationTimer {
 
 namespace {
 
+constexpr std::size_t kept_paces = 4096;
+constexpr std::uint64_t pace_bits = 3;
+
+/// So many times the free slots may a tenant hold, by the pace of the destinations.
+struct Multiple {
+  std::uint64_t of_free;
+  std::uint64_t of_held;
+};
+constexpr std::array<Multiple, 3> multiples{{{3, 1}, {1, 1}, {1, 2}}};
+
+/// Lanes that are called beyond the connections that can be given: a tenant may have no slot left
+/// when its turn comes.
+constexpr std::uint32_t spare_calls = 3;
+
 /// A free place of `all`, made anew.
 template <class T>
 std::uint32_t allocate(std::deque<T>& all, std::vector<std::uint32_t>& free) {
@@ -47,10 +75,30 @@ std::uint32_t allocate(std::deque<T>& all, std::vector<std::uint32_t>& free) {
 
 }  // namespace
 
-std::uint32_t Scheduler::tenant(std::string_view name) {
+Scheduler::Scheduler(SchedulerLimits limits) : limits_(limits), kept_paces_(kept_paces) {
+  const std::array<std::uint32_t, mail_kinds> slots{limits.workers, limits.report_workers,
+                                                    limits.webhook_workers, limits.folder_workers};
+  for (std::size_t i = 0; i < slots.size(); ++i) pools_[i].slots = std::max(1u, slots[i]);
+}
+
+std::uint32_t Scheduler::running() const {
+  std::uint32_t sum = 0;
+  for (const Pool& each : pools_) sum += each.running;
+  return sum;
+}
+
+std::uint32_t Scheduler::Tenant::running_from(std::size_t pace) const {
+  std::uint32_t sum = 0;
+  for (; pace < running.size(); ++pace) sum += running[pace];
+  return sum;
+}
+
+std::uint32_t Scheduler::tenant(std::string_view name, MailKind kind) {
+  std::string key(1, static_cast<char>('0' + static_cast<int>(kind)));
+  key += name;
   const auto [at, fresh] =
-      tenant_names_.try_emplace(std::string(name), static_cast<std::uint32_t>(tenants_.size()));
-  if (fresh) tenants_.emplace_back();
+      tenant_names_.try_emplace(std::move(key), static_cast<std::uint32_t>(tenants_.size()));
+  if (fresh) tenants_.emplace_back().kind = kind;
   return at->second;
 }
 
@@ -62,7 +110,24 @@ std::uint32_t Scheduler::destination(std::string_view name) {
   made.name = name;
   made.max_connections = std::max(1u, limits_.max_connections);
   made.connections = std::clamp(limits_.initial_connections, 1u, made.max_connections);
+  recall(made);
   return at->second;
+}
+
+/// A destination of little mail is forgotten between its messages; whether it was slow is not.
+void Scheduler::recall(Destination& destination) {
+  const std::uint64_t hash = std::hash<std::string>{}(destination.name);
+  const std::uint64_t kept = kept_paces_[(hash >> 2) % kept_paces];
+  if (((kept ^ hash) & ~pace_bits) == 0) destination.pace = static_cast<Pace>(kept & pace_bits);
+  if (kept == 0 || destination.pace > Pace::slow) destination.pace = Pace::unknown;
+  if (destination.pace == Pace::slow) destination.connections = 1;
+}
+
+void Scheduler::keep_pace(const Destination& destination) {
+  if (destination.pace == Pace::unknown) return;
+  const std::uint64_t hash = std::hash<std::string>{}(destination.name);
+  kept_paces_[(hash >> 2) % kept_paces] =
+      (hash & ~pace_bits) | static_cast<std::uint64_t>(destination.pace);
 }
 
 std::uint32_t Scheduler::lane(std::uint32_t tenant, std::uint32_t destination) {
@@ -80,6 +145,7 @@ std::uint32_t Scheduler::lane(std::uint32_t tenant, std::uint32_t destination) {
 void Scheduler::release_destination(std::uint32_t index) {
   Destination& destination = destinations_[index];
   if (destination.lanes > 0 || destination.timer != never) return;
+  keep_pace(destination);
   destination_names_.erase(destination.name);
   free_destinations_.push_back(index);
 }
@@ -98,9 +164,10 @@ void Scheduler::leave_lane(std::uint32_t index) {
 }
 
 Scheduler::Place Scheduler::add(std::uint64_t message, std::string_view tenant_name,
-                                std::string_view destination_name, Times times, Time now) {
+                                std::string_view destination_name, Times times, Time now,
+                                MailKind kind) {
   const Place place = allocate(messages_, free_messages_);
-  const std::uint32_t its_lane = lane(tenant(tenant_name), destination(destination_name));
+  const std::uint32_t its_lane = lane(tenant(tenant_name, kind), destination(destination_name));
   messages_[place].number = message;
   messages_[place].lane = its_lane;
   ++lanes_[its_lane].messages;
@@ -137,16 +204,67 @@ void Scheduler::reschedule(Place place, Times times, Time now) {
   enter(place, now);
 }
 
-void Scheduler::push(Line& line, std::uint32_t lane) {
-  lanes_[lane].behind = nowhere;
-  (line.empty() ? line.first : lanes_[line.last].behind) = lane;
-  line.last = lane;
+/// A tenant that holds nothing may always take a free slot.
+bool Scheduler::may_take(const Tenant& tenant, Pace pace) const {
+  const std::size_t at = static_cast<std::size_t>(pace);
+  const std::uint64_t free = pool(tenant.kind).free();
+  return free > 0 &&
+         tenant.running_from(at) * multiples[at].of_held <= free * multiples[at].of_free;
 }
 
-std::uint32_t Scheduler::pop(Line& line) {
-  const std::uint32_t lane = line.first;
-  line.first = lanes_[lane].behind;
-  return lane;
+bool Scheduler::is_crowded(const Tenant& tenant, Pace pace) const {
+  const std::size_t at = static_cast<std::size_t>(pace);
+  const std::uint64_t free = pool(tenant.kind).free();
+  return tenant.running_from(at) * multiples[at].of_held * 2 > free * multiples[at].of_free;
+}
+
+/// The number of its attempts is what a tenant is ordered by.
+template <class Change>
+void Scheduler::change_running(std::uint32_t index, Change change) {
+  Tenant& tenant = tenants_[index];
+  Pool& its = pool(tenant.kind);
+  std::array<bool, paces> inside{};
+  for (std::size_t pace = 0; pace < paces; ++pace) {
+    inside[pace] = tenant.position[pace] != nowhere;
+    if (inside[pace]) its.lines[pace].erase(index, ByTurn{tenants_, pace});
+  }
+  change(tenant, its);
+  for (std::size_t pace = 0; pace < paces; ++pace) {
+    if (inside[pace]) its.lines[pace].push(index, ByTurn{tenants_, pace});
+  }
+}
+
+/// Into its tenant's line, by the pace of its destination.
+void Scheduler::join_line(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Tenant& tenant = tenants_[lane.tenant];
+  const auto pace = static_cast<std::size_t>(destinations_[lane.destination].pace);
+  Line& line = tenant.lines[pace];
+  lane.state = LaneState::in_line;
+  lane.line = static_cast<std::uint8_t>(pace);
+  lane.ahead = line.empty() ? nowhere : line.last;
+  lane.behind = nowhere;
+  (line.empty() ? line.first : lanes_[line.last].behind) = index;
+  line.last = index;
+  if (tenant.position[pace] != nowhere) return;
+  tenant.turn[pace] = ++turns_;
+  pool(tenant.kind).lines[pace].push(lane.tenant, ByTurn{tenants_, pace});
+}
+
+/// The tenant goes behind others of its rank.
+void Scheduler::leave_line(std::uint32_t index) {
+  Lane& lane = lanes_[index];
+  Tenant& tenant = tenants_[lane.tenant];
+  Line& line = tenant.lines[lane.line];
+  const ByTurn access{tenants_, lane.line};
+  IndexedHeap& heap = pool(tenant.kind).lines[lane.line];
+  heap.erase(lane.tenant, access);
+  (lane.ahead == nowhere ? line.first : lanes_[lane.ahead].behind) = lane.behind;
+  (lane.behind == nowhere ? line.last : lanes_[lane.behind].ahead) = lane.ahead;
+  lane.state = LaneState::idle;
+  --pool(tenant.kind).waiting;
+  tenant.turn[lane.line] = ++turns_;
+  if (!line.empty()) heap.push(lane.tenant, access);
 }
 
 /// Into its lane, whose time may be nearer now.
@@ -165,7 +283,8 @@ void Scheduler::withdraw(Place place) {
   (message.retried ? lane.retries : lane.fresh).erase(place, ByDue{messages_});
 }
 
-/// Puts a lane where it belongs: to its destination when something is due, else on the clock.
+/// Puts a lane where it belongs: on the clock while nothing is due, else into its tenant's line, or
+/// to its destination when that has no connection to give.
 void Scheduler::settle(std::uint32_t index, Time now) {
   Lane& lane = lanes_[index];
   if (lane.state != LaneState::idle) return;
@@ -180,35 +299,45 @@ void Scheduler::settle(std::uint32_t index, Time now) {
     lane_timers_.push(index, ByLaneTimer{lanes_});
     return;
   }
+  Destination& destination = destinations_[lane.destination];
+  ++pool(tenants_[lane.tenant].kind).waiting;
+  if (lane.ticket == 0) lane.ticket = ++tickets_;  // kept until it starts one
+  if (room(destination, now) > 0) return join_line(index);
   lane.state = LaneState::waiting;
-  push(destinations_[lane.destination].waiting, index);
-  offer(lane.destination, now);
+  destination.waiting.push(index, ByTicket{lanes_});
+  set_timer(lane.destination, wakes_at(destination, now));
 }
 
-bool Scheduler::may_start(const Destination& destination, Time now) const {
-  if (now < destination.not_before) return false;
+std::uint32_t Scheduler::room(const Destination& destination, Time now) {
+  if (now < destination.not_before) return 0;
   if (destination.asleep) {  // Q4: one message probes it, whoever is still running from before
-    return now >= destination.wakes && destination.granted == 0 && destination.probe == nowhere;
+    return now >= destination.wakes && destination.probe == nowhere ? 1 : 0;
   }
-  return destination.granted + destination.running < destination.connections;
+  if (destination.running >= destination.connections) return 0;
+  return destination.gap.count() > 0 ? 1 : destination.connections - destination.running;
 }
 
-/// Lets lanes go to their tenants' lines while there are connections to give.
+/// Calls lanes to their tenants' lines while there are connections to give. Those of tenants that
+/// have no slot left do not count: they are in line for when they have.
 void Scheduler::offer(std::uint32_t index, Time now) {
   Destination& destination = destinations_[index];
-  while (!destination.waiting.empty() && may_start(destination, now)) {
-    const std::uint32_t granted = pop(destination.waiting);
-    ++destination.granted;
-    lanes_[granted].state = LaneState::granted;
-    Tenant& its = tenants_[lanes_[granted].tenant];
-    push(its.line, granted);
-    if (!std::exchange(its.in_turn, true)) turns_.push_back(lanes_[granted].tenant);
+  std::uint32_t wanted = room(destination, now);
+  if (wanted > 0) wanted += spare_calls;
+  while (!destination.waiting.empty() && wanted > 0) {
+    const std::uint32_t called = destination.waiting.top();
+    destination.waiting.erase(called, ByTicket{lanes_});
+    join_line(called);
+    if (may_take(tenants_[lanes_[called].tenant], destination.pace)) --wanted;
   }
+  set_timer(index, wakes_at(destination, now));
+}
+
+/// When time alone helps; `never` when it does not.
+Time Scheduler::wakes_at(const Destination& destination, Time now) {
   Time at = destination.asleep ? destination.wakes : Time{0};
   at = std::max(at, destination.not_before);
-  // A timer only where time alone helps.
   const bool waits = !destination.waiting.empty() || destination.asleep;
-  set_timer(index, waits && at > now ? at : never);
+  return waits && at > now ? at : never;
 }
 
 void Scheduler::set_timer(std::uint32_t index, Time at) {
@@ -253,44 +382,61 @@ std::optional<Scheduler::Place> Scheduler::take(Lane& lane, Time now) {
 void Scheduler::started(Place place, Time now) {
   Message& message = messages_[place];
   Destination& destination = destinations_[lanes_[message.lane].destination];
+  const auto pace = static_cast<std::size_t>(destination.pace);
   message.running = true;
-  ++running_;
+  message.due = now;
+  message.pace = pace & pace_bits;
+  change_running(lanes_[message.lane].tenant, [pace](Tenant& tenant, Pool& pool) {
+    ++tenant.running[pace];
+    ++pool.running;
+  });
   ++destination.running;
   if (destination.gap.count() > 0) destination.not_before = now + destination.gap;
 }
 
-std::optional<Scheduler::Work> Scheduler::start_urgent(Time now) {
-  if (urgent_.empty()) return std::nullopt;
-  const Place place = urgent_.front();
-  urgent_.pop_front();
+std::optional<Scheduler::Work> Scheduler::start_urgent(Pool& pool, Time now) {
+  if (pool.urgent.empty()) return std::nullopt;
+  const Place place = pool.urgent.front();
+  pool.urgent.pop_front();
   messages_[place].urgent = false;
   started(place, now);
   return Work{Work::What::extra_attempt, place, messages_[place].number};
 }
 
-std::optional<Scheduler::Work> Scheduler::start_next(Time now) {
-  while (!turns_.empty()) {
-    const std::uint32_t whose = turns_.front();
-    turns_.pop_front();
-    Tenant& tenant = tenants_[whose];
-    const std::uint32_t index = pop(tenant.line);
-    tenant.in_turn = !tenant.line.empty();
-    if (tenant.in_turn) turns_.push_back(whose);
+/// Of the tenants that may take a slot, a lane of the one with the fewest attempts under way.
+std::optional<std::uint32_t> Scheduler::choose(Pool& pool) {
+  std::optional<std::uint32_t> best;
+  std::pair<std::uint32_t, std::uint64_t> best_rank;
+  for (std::size_t pace = 0; pace < paces; ++pace) {
+    if (pool.lines[pace].empty()) continue;
+    const std::uint32_t first = pool.lines[pace].top();
+    if (!may_take(tenants_[first], static_cast<Pace>(pace))) continue;
+    const auto rank = ByTurn{tenants_, pace}.rank(first);
+    if (best && best_rank < rank) continue;
+    best = tenants_[first].lines[pace].first;
+    best_rank = rank;
+  }
+  return best;
+}
 
-    Lane& lane = lanes_[index];
-    const std::uint32_t to = lane.destination;
+std::optional<Scheduler::Work> Scheduler::start_next(Pool& pool, Time now) {
+  while (const auto chosen = choose(pool)) {
+    const std::uint32_t index = *chosen;
+    const std::uint32_t to = lanes_[index].destination;
     Destination& destination = destinations_[to];
-    --destination.granted;
-    lane.state = LaneState::idle;
-    // It may have fallen asleep or become narrower since the grant.
-    const std::optional<Place> place = may_start(destination, now) ? take(lane, now) : std::nullopt;
+    leave_line(index);
+    // It may have become slow, or have no connection left, since the lane came into the line.
+    const bool is_its_line = static_cast<std::size_t>(destination.pace) == lanes_[index].line;
+    const bool crowded = is_crowded(tenants_[lanes_[index].tenant], destination.pace);
+    std::optional<Place> place;
+    if (is_its_line && room(destination, now) > 0) place = take(lanes_[index], now);
     if (place) {
+      lanes_[index].ticket = 0;
       started(*place, now);
       if (destination.asleep) destination.probe = *place;
     }
     settle(index, now);
-    offer(to, now);
-    if (place) return Work{Work::What::attempt, *place, messages_[*place].number};
+    if (place) return Work{Work::What::attempt, *place, messages_[*place].number, crowded};
     leave_lane(index);
   }
   return std::nullopt;
@@ -303,9 +449,12 @@ std::optional<Scheduler::Work> Scheduler::next(Time now) {
     set_deadline(place, never);
     return Work{Work::What::deadline, place, messages_[place].number};
   }
-  if (running_ >= limits_.workers) return std::nullopt;
-  if (std::optional<Work> work = start_urgent(now)) return work;
-  return start_next(now);
+  for (Pool& each : pools_) {
+    if (each.free() == 0) continue;
+    if (std::optional<Work> work = start_urgent(each, now)) return work;
+    if (std::optional<Work> work = start_next(each, now)) return work;
+  }
+  return std::nullopt;
 }
 
 Time Scheduler::wake_at() const {
@@ -323,7 +472,7 @@ bool Scheduler::retry(Place place) {
   if (message.urgent) return true;
   withdraw(place);
   message.urgent = true;
-  urgent_.push_back(place);
+  pool_of(message).urgent.push_back(place);
   return true;
 }
 
@@ -331,7 +480,8 @@ void Scheduler::remove(Place place, Time now) {
   Message& message = messages_[place];
   withdraw(place);
   set_deadline(place, never);
-  if (message.urgent) std::erase(urgent_, place);  // operators' requests: few at a time
+  // Operators' requests: few at a time.
+  if (message.urgent) std::erase(pool_of(message).urgent, place);
   const std::uint32_t its_lane = message.lane;
   message = Message{};
   free_messages_.push_back(place);
@@ -356,6 +506,13 @@ void Scheduler::learn(Destination& destination, Place place, Contact contact, Ti
     destination.successes = 0;
     destination.connections = std::max(1u, destination.connections - 1);
   }
+  // What took long and came to nothing holds slots: fewer of them, whoever is to blame.
+  const bool slow = now - messages_[place].due >= limits_.slow_after;
+  destination.pace = slow ? Pace::slow : Pace::swift;
+  if (slow && contact != Contact::delivered) {
+    destination.successes = 0;
+    destination.connections = std::max(1u, destination.connections / 2);
+  }
   if (contact != Contact::connection_failed) return;
   // Attempts that were running when it fell asleep say nothing new.
   if (destination.asleep && !probed) return;
@@ -372,11 +529,21 @@ void Scheduler::learn(Destination& destination, Place place, Contact contact, Ti
 void Scheduler::finished(Place place, Contact contact, std::optional<Times> times, Time now) {
   Message& message = messages_[place];
   const std::uint32_t to = lanes_[message.lane].destination;
+  const std::size_t pace = message.pace;
   message.running = false;
   message.retried = true;
-  --running_;
+  change_running(lanes_[message.lane].tenant, [pace](Tenant& tenant, Pool& pool) {
+    --tenant.running[pace];
+    --pool.running;
+  });
   --destinations_[to].running;
   learn(destinations_[to], place, contact, now);
+  const std::uint32_t its_lane = message.lane;
+  const auto now_paced = static_cast<std::size_t>(destinations_[to].pace);
+  if (lanes_[its_lane].state == LaneState::in_line && lanes_[its_lane].line != now_paced) {
+    leave_line(its_lane);
+    settle(its_lane, now);
+  }
   offer(to, now);
   if (times) {
     reschedule(place, *times, now);
