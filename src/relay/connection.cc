@@ -38,10 +38,14 @@ class Watch {
     shared_->timer.cancel();
   }
 
-  /// Caps what set() says from here on.
-  void set_end(Clock::time_point end) { end_ = end; }
-  void set(milliseconds limit) {
+  /// Cap what set() says from here on; `until` not for the last reply.
+  void set_end(Clock::time_point end, Clock::time_point until) {
+    end_ = end;
+    until_ = until;
+  }
+  void set(milliseconds limit, bool last_reply = false) {
     shared_->deadline = std::min(Clock::now() + std::min(limit, longest_), end_);
+    if (!last_reply) shared_->deadline = std::min(shared_->deadline, until_);
     if (!shared_->armed || shared_->deadline < shared_->timer.expiry()) arm(shared_);
   }
   /// Nothing is waited for.
@@ -75,6 +79,7 @@ class Watch {
 
   std::shared_ptr<Shared> shared_;
   Clock::time_point end_ = Clock::time_point::max();
+  Clock::time_point until_ = Clock::time_point::max();
   milliseconds longest_;
 };
 
@@ -230,7 +235,7 @@ Task<void> Connection::Dialogue::begin_tls() {
 Task<void> Connection::Dialogue::hear(smtp::ClientWait wait) {
   if (timed != session.replies()) {
     timed = session.replies();
-    watch.set(smtp::time_limit(wait));
+    watch.set(smtp::time_limit(wait), wait == smtp::ClientWait::end_of_data);
   }
   const std::string_view octets = co_await stream.read(net::Expect::command);
   if (octets.empty()) {
@@ -263,11 +268,12 @@ Task<tl::expected<std::unique_ptr<Connection>, DialFailure>> Connection::open(Ho
 }
 
 Task<Conversation> Connection::deliver(const smtp::OutboundMessage& message,
-                                       const TextSource& source) {
+                                       const TextSource& source, Clock::time_point until) {
   Dialogue& dialogue = *dialogue_;
   smtp::ClientSession& session = dialogue.session;
   dialogue.watch.set_end(Clock::now() + dialogue.host.message_limit +
-                         std::chrono::seconds(message.size / octets_per_second));
+                             std::chrono::seconds(message.size / octets_per_second),
+                         until);
   dialogue.timed.reset();
   session.deliver(message);
   for (;;) {

@@ -76,8 +76,11 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
 
   /// Delivers one message. When the result is not `reusable`, the connection is closed behind it.
-  /// `message` must outlive the await.
-  Task<Conversation> deliver(const smtp::OutboundMessage& message, const TextSource& source);
+  /// `message` must outlive the await. At `until` the conversation ends, unless the message has
+  /// been said to its end: cutting off the reply to that would deliver it twice (RFC 1047).
+  Task<Conversation> deliver(
+      const smtp::OutboundMessage& message, const TextSource& source,
+      std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
   /// After a `reusable` one: whether the host has neither spoken nor gone since.
   bool is_quiet() const;
   /// Says QUIT, waits for no answer, closes.

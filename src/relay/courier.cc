@@ -50,8 +50,8 @@ Courier::Impl::Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& re
   }
 }
 
-Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
-                                           TextSource source) {
+Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message, TextSource source,
+                                           Trip::Clock::time_point until) {
   const std::shared_ptr<const Setup> setup = setup_;
   const RelayConfig& config = *setup->config;
   const auto& recipients = message.recipients;
@@ -60,7 +60,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     return same_way(config, first, split_address(each.address));
   });
   if (all) {
-    Trip trip(*this, message, source);
+    Trip trip(*this, message, source, until);
     co_return co_await trip.run();
   }
   // Routes have changed since these were put together: one trip for each way.
@@ -79,7 +79,7 @@ Task<AttemptReport> Courier::Impl::attempt(const smtp::OutboundMessage& message,
     smtp::OutboundMessage part = message;
     part.recipients.clear();
     for (const std::size_t i : mine) part.recipients.push_back(recipients[i]);
-    Trip trip(*this, part, source);
+    Trip trip(*this, part, source, until);
     AttemptReport report = co_await trip.run();
     const std::size_t before = whole.connections.size();
     for (std::size_t k = 0; k < mine.size(); ++k) {
@@ -114,14 +114,15 @@ namespace {
 /// Keeps the courier until its attempt is over.
 template <class Impl>
 Task<AttemptReport> attempt_with(std::shared_ptr<Impl> impl, const smtp::OutboundMessage* message,
-                                 TextSource source) {
-  co_return co_await impl->attempt(*message, std::move(source));
+                                 TextSource source, std::chrono::steady_clock::time_point until) {
+  co_return co_await impl->attempt(*message, std::move(source), until);
 }
 
 }  // namespace
 
-Task<AttemptReport> Courier::attempt(const smtp::OutboundMessage& message, TextSource source) {
-  return attempt_with(impl_, &message, std::move(source));
+Task<AttemptReport> Courier::attempt(const smtp::OutboundMessage& message, TextSource source,
+                                     std::chrono::steady_clock::time_point until) {
+  return attempt_with(impl_, &message, std::move(source), until);
 }
 
 void Courier::use(std::shared_ptr<const RelayConfig> config) { impl_->use(std::move(config)); }

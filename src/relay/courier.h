@@ -78,8 +78,11 @@ class Courier {
 
   /// Tries every recipient of `message` once. They should have the same destination_of(); those of
   /// another one, as after a change of routes, are tried after the first's. `message` must outlive
-  /// the await, and so must what `source` reads.
-  Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source);
+  /// the await, and so must what `source` reads. From `until` on nothing more is tried or said;
+  /// only the reply to a message that was said to its end is waited for.
+  Task<AttemptReport> attempt(
+      const smtp::OutboundMessage& message, TextSource source,
+      std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
 
   /// Another configuration, for attempts that begin from now on.
   void use(std::shared_ptr<const RelayConfig> config);

@@ -39,7 +39,8 @@ class Courier::Impl {
  public:
   Impl(std::shared_ptr<const RelayConfig> config, dns::Resolver& resolver, CourierOptions options);
 
-  Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source);
+  Task<AttemptReport> attempt(const smtp::OutboundMessage& message, TextSource source,
+                              std::chrono::steady_clock::time_point until);
 
   void use(std::shared_ptr<const RelayConfig> config) {
     setup_ = std::make_shared<Setup>(std::move(config));
@@ -65,13 +66,19 @@ class Courier::Impl {
 /// The attempt of recipients that go the same way, from its plan to the last answer.
 class Courier::Impl::Trip {
  public:
-  Trip(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source)
-      : courier_(courier), setup_(courier.setup_), message_(message), source_(source) {}
+  using Clock = std::chrono::steady_clock;
+
+  Trip(Impl& courier, const smtp::OutboundMessage& message, const TextSource& source,
+       Clock::time_point until)
+      : courier_(courier),
+        setup_(courier.setup_),
+        message_(message),
+        source_(source),
+        until_(until) {}
 
   Task<AttemptReport> run();
 
  private:
-  using Clock = std::chrono::steady_clock;
   /// An address to dial, of a host of the plan.
   struct Place {
     const Target* target = nullptr;
@@ -113,6 +120,7 @@ class Courier::Impl::Trip {
   const std::shared_ptr<const Setup> setup_;
   const smtp::OutboundMessage& message_;
   const TextSource& source_;
+  const Clock::time_point until_;
   const RouteSettings* settings_ = nullptr;
   std::vector<Place> places_;
   std::optional<Egress> egress_v4_;

@@ -32,10 +32,11 @@ using smtp::ResultClass;
 
 /// How a host behaves.
 struct Manner {
-  std::string greeting = "220 mx.example ESMTP";
+  std::string greeting = "220 mx.example ESMTP";  ///< empty: keeps silent
   std::string ehlo = "250-mx.example\r\n250-PIPELINING\r\n250 8BITMIME";
   std::map<std::string, std::string> replies;  ///< by verb, instead of success
   bool leave_after_message = false;            ///< closes without a word
+  std::chrono::milliseconds ponders{0};        ///< before it answers a message
 };
 
 /// A host that takes mail on any number of connections, with a thread for each.
@@ -108,7 +109,7 @@ class Taker {
     const auto say = [&](const std::string& text) {
       asio::write(socket, asio::buffer(text + "\r\n"), error);
     };
-    say(manner_.greeting);
+    if (!manner_.greeting.empty()) say(manner_.greeting);
     bool text = false;
     for (;;) {
       const std::size_t size = asio::read_until(socket, buffer, "\r\n", error);
@@ -122,6 +123,7 @@ class Taker {
         heard_[number].push_back(text ? "(message)" : line);
       }
       text = false;
+      if (verb == ".") std::this_thread::sleep_for(manner_.ponders);
       const auto special = manner_.replies.find(verb);
       if (special != manner_.replies.end()) {
         say(special->second);
@@ -182,7 +184,7 @@ class CourierTest : public testing::Test {
   Task<void> run(Courier* courier, std::vector<AttemptReport>* reports, int times,
                  std::chrono::milliseconds between) {
     for (int i = 0; i < times; ++i) {
-      AttemptReport report = co_await courier->attempt(message_, source_);
+      AttemptReport report = co_await courier->attempt(message_, source_, until());
       reports->push_back(std::move(report));
       if (i + 1 < times && between > 0ms) co_await pause(between);
     }
@@ -210,6 +212,11 @@ class CourierTest : public testing::Test {
   std::unique_ptr<dns::Resolver> resolver_;
   CourierOptions options_;
   bool close_ = true;
+  std::optional<std::chrono::milliseconds> limit_;  ///< of an attempt
+  std::chrono::steady_clock::time_point until() const {
+    return limit_ ? std::chrono::steady_clock::now() + *limit_
+                  : std::chrono::steady_clock::time_point::max();
+  }
   std::string octets_ = "Subject: x\r\n\r\nhello\r\n";
   smtp::OutboundMessage message_;
   TextSource source_ = [this](std::uint64_t offset, std::size_t room) {
@@ -308,6 +315,31 @@ TEST_F(CourierTest, the_next_address_is_tried_where_one_refuses) {
   EXPECT_FALSE(report.connections[0].error.empty());
   EXPECT_EQ(report.connection_of[0], 1u);
   EXPECT_EQ(report.dns.size(), 2u) << "A and AAAA";
+}
+
+TEST_F(CourierTest, an_attempt_ends_in_its_time_however_many_hosts_keep_silent) {
+  std::list<Taker> silent;
+  std::vector<std::string> hops;
+  for (int i = 0; i < 5; ++i) {
+    silent.emplace_back(Manner{.greeting = ""});
+    hops.push_back(silent.back().hop());
+  }
+  route(hops);
+  limit_ = 700ms;
+  const auto begun = std::chrono::steady_clock::now();
+  const AttemptReport report = attempt();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 4s) << "five seconds for one reply alone";
+  EXPECT_EQ(report.results[0].klass, ResultClass::temporary);
+  EXPECT_EQ(report.contact, Contact::connection_failed);
+  EXPECT_EQ(report.connections.size(), 1u) << "nobody else is called after that";
+}
+
+TEST_F(CourierTest, the_reply_to_a_whole_message_is_waited_for_beyond_the_time) {
+  Taker taker({.replies = {{".", "250 2.0.0 at last"}}, .ponders = 1500ms});
+  route({taker.hop()});
+  limit_ = 700ms;
+  const AttemptReport report = attempt();
+  EXPECT_EQ(report.results[0].klass, ResultClass::delivered);
 }
 
 TEST_F(CourierTest, an_open_connection_goes_before_the_luck_of_the_draw) {

@@ -124,7 +124,7 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
   DeliveryAttempt attempt(message_, std::move(hosts));
   while (const auto next = attempt.next()) {
     const bool same = next->without_tls || next->again;
-    if (!same && sessions_ >= config.limits.max_sessions) {
+    if ((!same && sessions_ >= config.limits.max_sessions) || Clock::now() >= until_) {
       attempt.end();
       break;
     }
@@ -133,7 +133,9 @@ Task<AttemptReport> Courier::Impl::Trip::run() {
   report_.results = attempt.results();
   for (RecipientResult& result : report_.results) {
     if (result.klass == ResultClass::none)
-      result = found_by_us(ResultClass::temporary, {4, 4, 1}, "no host was reached");
+      result = found_by_us(
+          ResultClass::temporary, {4, 4, 1},
+          Clock::now() >= until_ ? "no host took the message in time" : "no host was reached");
   }
   report_.connection_of = attempt.calls();
   const bool delivered =
@@ -287,6 +289,10 @@ Task<void> Courier::Impl::Trip::dial(DeliveryAttempt& attempt, DeliveryAttempt::
     if (host.options.credentials) host.options.credentials->nonce = new_ulid();
     host.connect_limit = last ? last_connect_limit : connect_limit;
     host.connect_limit = std::min(host.connect_limit, courier_.options_.longest_wait);
+    if (until_ - Clock::now() < host.connect_limit) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - Clock::now());
+      host.connect_limit = std::max(left, std::chrono::milliseconds(1));
+    }
     auto dialled = co_await Connection::open(std::move(host));
     if (dialled) {
       OpenConnection fresh_one{std::move(*dialled), Clock::now()};
@@ -330,7 +336,7 @@ Task<bool> Courier::Impl::Trip::converse(DeliveryAttempt& attempt, OpenConnectio
                                          const std::string& key, ConnectionReport entry) {
   Connection& connection = *open.connection;
   entry.source = connection.local_address().to_string();
-  const Conversation said = co_await connection.deliver(attempt.remaining(), source_);
+  const Conversation said = co_await connection.deliver(attempt.remaining(), source_, until_);
   if (entry.reused && !said.done.mail_answered) co_return false;
   if (const auto facts = connection.tls_facts()) {
     entry.tls_version = facts->version;
