@@ -152,7 +152,12 @@ struct RelayConfig {
 };
 
 struct QueueConfig {
-  std::uint64_t concurrency = 100;
+  std::uint64_t concurrency = 1000;
+  std::uint64_t report_concurrency = 200;
+  std::uint64_t webhook_concurrency = 500;
+  std::uint64_t folder_concurrency = 50;
+  Milliseconds longest_attempt = std::chrono::minutes(20);
+  Milliseconds longest_crowded_attempt = std::chrono::minutes(2);
   Milliseconds first_retry = std::chrono::minutes(5);
   Milliseconds longest_retry = std::chrono::hours(4);
   Milliseconds expire = std::chrono::hours(5 * 24);

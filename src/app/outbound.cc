@@ -16,9 +16,16 @@ namespace postern::app {
 namespace {
 
 constexpr std::size_t disk_threads = 2;
-constexpr std::size_t disk_queue = 1024;
+constexpr std::size_t disk_queue = 1024;  ///< beside a job for each attempt
+constexpr std::size_t folder_threads = 4;
 constexpr std::chrono::milliseconds look_again{20};
 constexpr std::chrono::seconds longest_question{10};
+
+/// As many jobs as attempts can run: none of them is turned away.
+std::size_t slots(const QueueConfig& queue) {
+  return queue.concurrency + queue.report_concurrency + queue.webhook_concurrency +
+         queue.folder_concurrency;
+}
 
 }  // namespace
 
@@ -29,6 +36,11 @@ queue::RunnerOptions runner_options(const Config& config) {
     return std::chrono::duration_cast<std::chrono::seconds>(time);
   };
   options.limits.workers = static_cast<std::uint32_t>(queue.concurrency);
+  options.limits.report_workers = static_cast<std::uint32_t>(queue.report_concurrency);
+  options.limits.webhook_workers = static_cast<std::uint32_t>(queue.webhook_concurrency);
+  options.limits.folder_workers = static_cast<std::uint32_t>(queue.folder_concurrency);
+  options.longest_attempt = queue.longest_attempt;
+  options.longest_crowded_attempt = queue.longest_crowded_attempt;
   options.relay.initial = whole(queue.first_retry);
   options.relay.max = whole(queue.longest_retry);
   options.relay.ttl = whole(queue.expire);
@@ -41,7 +53,9 @@ queue::RunnerOptions runner_options(const Config& config) {
 }
 
 Outbound::Outbound(const Config& config, const std::string& data_dir, Rooms rooms)
-    : rooms_(rooms), disk_(disk_threads, disk_queue, "queue-disk") {
+    : rooms_(rooms),
+      disk_(disk_threads, disk_queue + slots(config.queue), "queue-disk"),
+      folder_disk_(folder_threads, slots(config.queue), "queue-folder") {
   const std::string temporary = data_dir + "/tmp";
   queued_ = std::make_unique<deliver::QueuedWebhooks>(
       rooms.webhooks, rooms.directory, temporary, [this](const policy::Webhook& webhook) {
@@ -95,7 +109,7 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   std::unique_ptr<Outbound> outbound(new Outbound(config, data_dir, rooms));
   outbound->config_.store(relay);
   outbound->relay_ = std::make_unique<RelayCourier>(relay, rooms.resolver);
-  outbound->folders_ = std::make_unique<FolderCourier>(rooms.spool, outbound->disk_,
+  outbound->folders_ = std::make_unique<FolderCourier>(rooms.spool, outbound->folder_disk_,
                                                        config.server.hostname, data_dir);
   Outbound& self = *outbound;
   queue::RunnerOptions options = runner_options(config);

@@ -69,6 +69,9 @@ class Outbound {
   std::unique_ptr<queue::Runner> runner_;
   std::unique_ptr<AcceptedMail> sink_;
   SharedPointer<const relay::RelayConfig> config_;
+  /// A folder that hangs, or a mailbox that stays locked, holds up folders alone. It is destroyed
+  /// before what its jobs use.
+  net::WorkPool folder_disk_;
   std::thread thread_;
 };
 

@@ -149,7 +149,7 @@ Task<queue::Carried> RelayCourier::carry(const queue::Errand& errand, queue::Tex
       const spool::Recipient& recipient = envelope.recipients[errand.recipients[done]];
       message.recipients.push_back({recipient.address, recipient.notify, recipient.orcpt});
     }
-    relay::AttemptReport report = co_await courier->attempt(message, read);
+    relay::AttemptReport report = co_await courier->attempt(message, read, errand.until);
     tell(report, errand);
     if (auto line = telemetry::log::debug("relay.attempt")) {
       line.field("message_id", errand.message.id)

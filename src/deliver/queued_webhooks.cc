@@ -6,6 +6,8 @@ namespace postern::deliver {
 namespace {
 
 constexpr int http_gone = 410;
+/// More of a payload is not kept in memory while its endpoint is waited for.
+constexpr std::size_t kept_in_memory = 16 * 1024;
 
 /// What an attempt needs to know of the message.
 struct Remembered {
@@ -80,7 +82,7 @@ Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::T
     ours(known.error().message);
     co_return carried;
   }
-  spool::Body payload(directory_);
+  spool::Body payload(directory_, kept_in_memory);
   for (std::uint64_t at = 0; at < text.size();) {
     const std::string_view piece = text.read(at, spool::BodyReader::piece);
     if (piece.empty()) {
@@ -93,6 +95,7 @@ Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::T
     }
     at += piece.size();
   }
+  text.release();
   const auto webhook = webhooks_.webhook(errand.destination.key);
   const WebhookDelivery::Attempt attempt{.webhook_id = errand.destination.key,
                                          .id = known->id,

@@ -7,10 +7,14 @@ namespace postern::queue {
 Text::Text(spool::Spool& spool, spool::MessageId id, spool::BodyReader reader)
     : spool_(spool), id_(std::move(id)), reader_(std::move(reader)), size_(reader_->size()) {}
 
-void Text::rewind() {
+void Text::release() {
   piece_ = {};
   start_ = 0;
   reader_.reset();
+}
+
+void Text::rewind() {
+  release();
   Result<spool::BodyReader> again = spool_.body(id_);
   if (again) {
     reader_.emplace(std::move(*again));
@@ -20,7 +24,7 @@ void Text::rewind() {
 }
 
 std::string_view Text::read(std::uint64_t offset, std::size_t room) {
-  if (offset < start_) rewind();
+  if (offset < start_ || !reader_) rewind();
   while (!trouble_ && offset >= start_ + piece_.size()) {
     start_ += piece_.size();
     const Result<std::string_view> next = reader_->next();

@@ -25,6 +25,8 @@ class Text {
   /// The octets from `offset` on, at most `room`; empty at the end, and when they cannot be read:
   /// then trouble() says why. Valid until the next call.
   std::string_view read(std::uint64_t offset, std::size_t room);
+  /// Gives back memory and descriptor; what is read then is opened again.
+  void release();
   /// Fault::permanent: the stored octets are not those that were stored.
   const std::optional<Error>& trouble() const { return trouble_; }
 
@@ -50,6 +52,8 @@ struct Errand {
   std::chrono::system_clock::time_point started;
   /// When the next attempt would be, should this one fail; nullopt: it is the last.
   std::optional<std::chrono::system_clock::time_point> next_attempt;
+  /// The attempt should be over by then, as far as its result stays certain.
+  std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max();
 };
 
 /// What became of it. `results` and `remotes` are parallel to the errand's recipients; results of

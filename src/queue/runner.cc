@@ -10,6 +10,7 @@
 
 #include "queue/runner_parts.h"
 #include "telemetry/log.h"
+#include "telemetry/metrics.h"
 
 namespace postern::queue {
 namespace asio = boost::asio;
@@ -33,6 +34,18 @@ relay::Time steady() {
 std::string lane_name(const spool::Destination& destination) {
   return std::string(1, static_cast<char>('0' + static_cast<int>(destination.kind))) +
          destination.key;
+}
+
+relay::MailKind kind_of(const spool::Parcel& parcel) {
+  switch (parcel.destination.kind) {
+    case RouteKind::webhook:
+      return relay::MailKind::webhook;
+    case RouteKind::local:
+      return relay::MailKind::folder;
+    case RouteKind::relay:
+      break;
+  }
+  return parcel.null_path ? relay::MailKind::report : relay::MailKind::relay;
 }
 
 milliseconds longest_delay(const relay::RetryPolicy& policy) {
@@ -198,8 +211,9 @@ void Runner::add(const spool::Parcel& parcel, relay::Time arrival, relay::Startu
   Scheduler::Times times = times_of(parcel, arrival);
   if (spread != nullptr && times.due != relay::never) times.due = spread->place(times.due);
   const std::string lane = lane_name(parcel.destination);
-  places_.emplace(number,
-                  Waiting{scheduler_.add(number, parcel.account, lane, times, now()), arrival});
+  const Scheduler::Place place =
+      scheduler_.add(number, parcel.account, lane, times, now(), kind_of(parcel));
+  places_.emplace(number, Waiting{place, arrival});
   limit(parcel.destination);
 }
 
@@ -263,6 +277,7 @@ void Runner::pump() {
     log::warning("queue.clock").field("duration_ms", *jump).msg("the wall clock was set");
   }
   while (const auto work = scheduler_.next(now())) start_work(*work);
+  show_slots();
   const relay::Time wake = scheduler_.wake_at();
   if (wake == relay::never) {
     timer_.cancel();
@@ -275,6 +290,22 @@ void Runner::pump() {
   });
 }
 
+void Runner::show_slots() {
+  using relay::MailKind;
+  constexpr std::array<std::pair<MailKind, std::string_view>, relay::mail_kinds> kinds{
+      {{MailKind::relay, "relay"},
+       {MailKind::report, "report"},
+       {MailKind::webhook, "webhook"},
+       {MailKind::folder, "folder"}}};
+  for (const auto& [kind, word] : kinds) {
+    const std::uint32_t used = scheduler_.running(kind);
+    telemetry::Metrics& all = telemetry::metrics();
+    all.queue_slots.gauge({word, "used"}).set(used);
+    all.queue_slots.gauge({word, "free"}).set(scheduler_.slots(kind) - used);
+    all.queue_waiting.gauge({word}).set(scheduler_.waiting(kind));
+  }
+}
+
 void Runner::start_work(const Scheduler::Work& work) {
   if (work.what == Scheduler::Work::What::deadline) {
     if (running_.contains(work.message)) {  // its end comes first
@@ -285,8 +316,7 @@ void Runner::start_work(const Scheduler::Work& work) {
     return;
   }
   running_.emplace(work.message, Running{.place = work.place, .destination = {}});
-  asio::co_spawn(loop_, attempt(work.message, work.what == Scheduler::Work::What::extra_attempt),
-                 asio::detached);
+  asio::co_spawn(loop_, attempt(work), asio::detached);
 }
 
 }  // namespace postern::queue

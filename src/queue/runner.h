@@ -34,6 +34,10 @@ struct RunnerOptions {
                  std::chrono::hours(2), std::chrono::hours(5), std::chrono::hours(10),
                  std::chrono::hours(14), std::chrono::hours(20), std::chrono::hours(24)}};
   relay::DestinationLimits webhook_limits{.max_connections = 10};
+  /// How long an attempt at other hosts may take, beside a second for each 10 KB of text; and one
+  /// of a tenant that has used up half of the slots it may hold.
+  std::chrono::milliseconds longest_attempt = std::chrono::minutes(20);
+  std::chrono::milliseconds longest_crowded_attempt = std::chrono::minutes(2);
   /// What a route says about its destination; nullptr: nothing.
   std::function<relay::DestinationLimits(const spool::Destination&)> limits_of;
   std::size_t page = 2000;  ///< messages read at a time when the process starts
@@ -100,8 +104,9 @@ class Runner {
   void limit(const spool::Destination& destination);
   void pump();
   void start_work(const relay::Scheduler::Work& work);
-  Task<void> attempt(Number number, bool extra);
-  Task<Ended> try_once(Number number, bool extra);
+  Task<void> attempt(relay::Scheduler::Work work);
+  Task<Ended> try_once(const relay::Scheduler::Work& work);
+  void show_slots();
   Task<Carried> carry(const Errand& errand, Text& text);
   static spool::Settlement settlement_of(const Errand& errand, std::size_t index,
                                          const spool::Claim& claim, const Carried& carried,

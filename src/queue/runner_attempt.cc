@@ -39,6 +39,7 @@ Task<Runner::Fetched> Runner::fetch(Number number) {
       return out;
     }
     out.text.emplace(spool_, out.message.id, std::move(*body));
+    if (out.text->size() > text_kept_open) out.text->release();
     out.state = Fetched::State::there;
     return out;
   });
@@ -48,10 +49,11 @@ Task<Runner::Fetched> Runner::fetch(Number number) {
   co_return std::move(*fetched);
 }
 
-Task<void> Runner::attempt(Number number, bool extra) {
+Task<void> Runner::attempt(Scheduler::Work work) {
+  const Number number = work.message;
   Ended ended;
   try {
-    ended = co_await try_once(number, extra);
+    ended = co_await try_once(work);
   } catch (const std::exception& thrown) {
     log::error("queue.error").field("error", thrown.what());
     ended.times = Scheduler::Times{now() + after_trouble, relay::never};
@@ -65,7 +67,9 @@ Task<void> Runner::attempt(Number number, bool extra) {
   pump();
 }
 
-Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
+Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
+  const Number number = work.message;
+  const bool extra = work.what == Scheduler::Work::What::extra_attempt;
   const Ended in_trouble{.times = Scheduler::Times{now() + after_trouble, relay::never}};
   Fetched fetched = co_await fetch(number);
   if (fetched.state == Fetched::State::gone) co_return Ended{};
@@ -98,13 +102,16 @@ Task<Runner::Ended> Runner::try_once(Number number, bool extra) {
   for (const spool::Claim& claim : *claims) fetched.recipients.push_back(claim.key.index);
   if (fetched.recipients.empty()) co_return Ended{};
 
-  const Errand errand{.message = fetched.message,
-                      .destination = fetched.destination,
-                      .recipients = fetched.recipients,
-                      .attempt = claims->front().attempt,
-                      .started = std::chrono::system_clock::now(),
-                      .next_attempt = next.times ? std::optional(next.stored) : std::nullopt};
   const auto begun = std::chrono::steady_clock::now();
+  const auto limit = work.crowded ? options_.longest_crowded_attempt : options_.longest_attempt;
+  const Errand errand{
+      .message = fetched.message,
+      .destination = fetched.destination,
+      .recipients = fetched.recipients,
+      .attempt = claims->front().attempt,
+      .started = std::chrono::system_clock::now(),
+      .next_attempt = next.times ? std::optional(next.stored) : std::nullopt,
+      .until = begun + limit + std::chrono::seconds(fetched.message.size / octets_per_second)};
   const Carried carried = co_await carry(errand, *fetched.text);
   if (const auto& trouble = fetched.text->trouble();
       trouble && trouble->fault == Fault::permanent) {

@@ -21,6 +21,11 @@ inline spool::Sequence message_of(std::uint64_t number) {
   return static_cast<spool::Sequence>(number >> index_bits);
 }
 
+/// A tarpit costs a socket and the state of a dialogue; more of the text than this is not held
+/// before the other side has shown that it takes mail.
+inline constexpr std::uint64_t text_kept_open = 16 * 1024;
+inline constexpr std::uint64_t octets_per_second = 10'000;  ///< of text, at least
+
 inline relay::Time since_epoch(spool::Time time) {
   return std::chrono::duration_cast<relay::Time>(time.time_since_epoch());
 }

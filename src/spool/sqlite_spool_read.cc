@@ -65,10 +65,14 @@ Result<std::optional<Message>> SqliteSpool::get(Sequence sequence) {
 
 Result<std::vector<Parcel>> SqliteSpool::parcels(Sequence after, std::size_t limit) {
   const std::lock_guard guard(mutex_);
+  // Whose it is, for the shares: the account's, or else that of the user who signed in.
   return reading_->all(
-      "SELECT m.seq, min(r.idx), r.kind, r.destination, m.account, max(r.attempts), "
+      "SELECT m.seq, min(r.idx), r.kind, r.destination, "
+      "CASE WHEN m.account != '' OR m.authn_id = '' THEN m.account ELSE 'user ' || m.authn_id END, "
+      "max(r.attempts), "
       "m.received_at, min(r.next_at), max(r.held_ms), min(r.noticed), m.reverse_path = '' "
-      "FROM (SELECT seq, account, received_at, reverse_path FROM message AS n WHERE seq > ?1 "
+      "FROM (SELECT seq, account, authn_id, received_at, reverse_path FROM message AS n WHERE seq "
+      "> ?1 "
       "AND EXISTS (SELECT 1 FROM recipient AS q WHERE q.message = n.seq AND q.state = 0) "
       "ORDER BY seq LIMIT ?2) AS m "
       "CROSS JOIN recipient AS r ON r.message = m.seq WHERE r.state = 0 "

@@ -192,6 +192,7 @@ TEST_F(SqliteSpoolTest, parcels_are_what_one_destination_gets_of_one_message) {
   ASSERT_EQ(parcels.size(), 3u);
   EXPECT_EQ(parcels[0].first, 0u);
   EXPECT_EQ(parcels[0].account, "acc_1");
+  EXPECT_EQ(parcels[2].account, "user user@example.org") << "who signed in, without an account";
   EXPECT_EQ(parcels[0].due, at(3));
   EXPECT_EQ(parcels[1].first, 1u);
   EXPECT_EQ(parcels[1].destination, (Destination{RouteKind::relay, "example.net"}));

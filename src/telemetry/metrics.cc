@@ -225,6 +225,14 @@ Metrics::Metrics(const MetricsSetup& setup)
           "spool_destination_messages",
           "Recipients queued for the ten destinations with most; all others are one.",
           {"route", "destination"}, 10)),
+      queue_slots(registry.add("queue_slots", "Deliveries that may run at once, by kind of mail.",
+                               gauge,
+                               {label("kind", {"relay", "report", "webhook", "folder"}),
+                                label("state", {"used", "free"})})),
+      queue_waiting(registry.add(
+          "queue_waiting_destinations",
+          "Destinations, by tenant, with mail that is due and waits for a slot or a connection.",
+          gauge, {label("kind", {"relay", "report", "webhook", "folder"})})),
       relay_attempts(registry.add(
           "relay_attempts_total",
           "Recipients tried at other mail servers, by what came of it.", counter,

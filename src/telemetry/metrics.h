@@ -95,6 +95,8 @@ struct Metrics {
   Family& spool_refusals;            ///< C reason (full, disk)
   Family& spool_failed;              ///< G, 0 or 1
   Ranking& spool_destinations;       ///< G route, destination
+  Family& queue_slots;     ///< G kind (relay, report, webhook, folder), state (used, free)
+  Family& queue_waiting;   ///< G kind
   Family& relay_attempts;  ///< C result (delivered, temporary, permanent, unreachable, tls, dns)
   Family& relay_queue_messages;  ///< G
   Family& relay_oldest;          ///< G, seconds
