@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include <fmt/format.h>
+#include <sys/resource.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
@@ -20,6 +22,16 @@ constexpr std::size_t disk_queue = 1024;  ///< beside a job for each attempt
 constexpr std::size_t folder_threads = 4;
 constexpr std::chrono::milliseconds look_again{20};
 constexpr std::chrono::seconds longest_question{10};
+
+/// How many deliveries the descriptors allow that sessions leave (C034): each may hold a socket,
+/// the stored text and a payload.
+std::uint64_t most_deliveries(const Config& config) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
+  const std::uint64_t of_sessions = config.limits.sessions * 4 + 100;
+  const std::uint64_t files = limit.rlim_cur;
+  return std::max(files > of_sessions ? files - of_sessions : 0, files / 8) / 3;
+}
 
 /// As many jobs as attempts can run: none of them is turned away.
 std::size_t slots(const QueueConfig& queue) {
@@ -113,6 +125,15 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
                                                        config.server.hostname, data_dir);
   Outbound& self = *outbound;
   queue::RunnerOptions options = runner_options(config);
+  const std::uint64_t most = most_deliveries(config);
+  if (slots(config.queue) > most) {
+    options.limits = relay::fitted(options.limits, most);
+    telemetry::log::warning("queue.slots")
+        .field("count", most)
+        .msg(fmt::format("{} deliveries at once need more open files than there are; raise "
+                         "LimitNOFILE in the unit, or lower queue.concurrency and its like",
+                         slots(config.queue)));
+  }
   options.limits_of = [courier = outbound->relay_.get()](const spool::Destination& destination) {
     return destination.kind == spool::RouteKind::relay ? courier->limits_of(destination)
                                                        : relay::DestinationLimits{};

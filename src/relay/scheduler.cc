@@ -75,6 +75,17 @@ std::uint32_t allocate(std::deque<T>& all, std::vector<std::uint32_t>& free) {
 
 }  // namespace
 
+SchedulerLimits fitted(SchedulerLimits limits, std::uint64_t attempts) {
+  const std::uint64_t wanted = std::uint64_t{limits.workers} + limits.report_workers +
+                               limits.webhook_workers + limits.folder_workers;
+  if (wanted <= attempts) return limits;
+  for (std::uint32_t* slots :
+       {&limits.workers, &limits.report_workers, &limits.webhook_workers, &limits.folder_workers}) {
+    *slots = std::max(1u, static_cast<std::uint32_t>(*slots * attempts / wanted));
+  }
+  return limits;
+}
+
 Scheduler::Scheduler(SchedulerLimits limits) : limits_(limits), kept_paces_(kept_paces) {
   const std::array<std::uint32_t, mail_kinds> slots{limits.workers, limits.report_workers,
                                                     limits.webhook_workers, limits.folder_workers};

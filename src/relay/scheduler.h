@@ -48,6 +48,9 @@ struct SchedulerLimits {
   std::chrono::milliseconds slow_after = std::chrono::seconds(10);
 };
 
+/// The same with at most `attempts` slots in all, each kind in proportion.
+SchedulerLimits fitted(SchedulerLimits limits, std::uint64_t attempts);
+
 /// What a route says about its destination; the defaults are SchedulerLimits' and no rate.
 struct DestinationLimits {
   std::optional<std::uint32_t> max_connections;  ///< at least 1

@@ -194,6 +194,16 @@ void add_tarpits(Scheduler& scheduler, const std::string& tenant, std::uint64_t 
                   tenant + std::to_string(i) + ".tarpit.test", at_once, now, kind);
 }
 
+TEST(SchedulerShares, slots_fit_what_the_machine_has) {
+  const SchedulerLimits wanted{
+      .workers = 1000, .report_workers = 200, .webhook_workers = 500, .folder_workers = 50};
+  EXPECT_EQ(fitted(wanted, 1750).workers, 1000u);
+  EXPECT_EQ(fitted(wanted, 350).workers, 200u);
+  EXPECT_EQ(fitted(wanted, 350).report_workers, 40u);
+  EXPECT_EQ(fitted(wanted, 350).folder_workers, 10u);
+  EXPECT_EQ(fitted(wanted, 3).folder_workers, 1u) << "no kind has none";
+}
+
 TEST(SchedulerShares, a_tenant_of_tarpits_leaves_slots_for_others) {
   Scheduler scheduler({.workers = 100});
   add_tarpits(scheduler, "bad", 1, 1000, Time{0});
