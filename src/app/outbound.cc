@@ -224,6 +224,7 @@ void Outbound::drain(std::chrono::milliseconds limit) {
 
 void Outbound::halt() {
   disk_.stop();
+  folder_disk_.stop();
   loop_.stop();
   if (thread_.joinable()) thread_.join();
 }
