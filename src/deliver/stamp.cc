@@ -76,8 +76,6 @@ Result<std::string> signed_by(const policy::DkimSigner& signer, const mailauth::
                               std::chrono::system_clock::time_point time) {
   const auto& keys = signer.keys();
   if (!keys) return tl::unexpected(keys.error());
-  if (header.truncated()) return fail(Fault::limit, "the header has too many fields");
-
   dkim::SignOptions sign;
   sign.domain = signer.domain();
   sign.signed_at = std::chrono::system_clock::to_time_t(time);
@@ -104,7 +102,9 @@ Result<std::string> due_signatures(std::string_view header_text, std::string_vie
                                    std::chrono::system_clock::time_point time, const MaySign& may) {
   std::string why;
   try {
-    const mailauth::HeaderView header = mailauth::HeaderView::parse(header_text);
+    // It was accepted: how many fields it may have has been judged.
+    const mailauth::HeaderView header =
+        mailauth::HeaderView::parse(header_text, {.octets = SIZE_MAX, .fields = SIZE_MAX});
     const auto author = mailauth::dmarc::author_of(header);
     // Where readers differ about the author there is nobody to sign for.
     if (!author.is_strict()) return std::string();

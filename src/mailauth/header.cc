@@ -91,20 +91,31 @@ std::size_t HeaderCollector::feed(std::string_view chunk) {
   text_.append(chunk.substr(0, room));
   if (text_.starts_with("\r\n")) {
     text_.clear();
-    complete_ = true;
+    complete(false);
     return 2 - had;
   }
   // The empty line's CRLF may have begun in an earlier chunk.
   const std::size_t end = text_.find("\r\n\r\n", had < 3 ? 0 : had - 3);
   if (end != std::string::npos) {
     text_.resize(end + 2);
-    complete_ = true;
+    complete(false);
     return end + 4 - had;
   }
-  if (text_.size() >= limits_.octets + 2) complete_ = too_long_ = true;
+  if (text_.size() >= limits_.octets + 2) complete(true);
   return std::min(chunk.size(), room);
 }
 
-void HeaderCollector::finish() { complete_ = true; }
+void HeaderCollector::complete(bool too_long) {
+  complete_ = true;
+  if (!too_long) view_ = HeaderView::parse(text_, limits_);
+  too_long_ = too_long || view_.truncated();
+  if (!too_long_) return;
+  text_ = std::string();
+  view_ = HeaderView();
+}
+
+void HeaderCollector::finish() {
+  if (!complete_) complete(false);
+}
 
 }  // namespace mailauth

@@ -11,7 +11,7 @@ namespace mailauth {
 
 struct HeaderLimits {
   std::size_t octets = 1 << 20;
-  std::size_t fields = 10'000;
+  std::size_t fields = 1000;
 };
 
 /// One header field; views into the section's text.
@@ -37,8 +37,15 @@ class HeaderView {
   /// RFC 6376 §5.4.2: fields are taken from the bottom up.
   std::size_t find_above(std::string_view name, std::size_t below) const;
   std::size_t not_fields() const { return not_fields_; }
+  /// There are lines that are no field: one reader skips them, another takes the first for the
+  /// header's end. Such a header vouches for nobody: DKIM, DMARC and ARC all ask here.
+  bool ambiguous() const { return not_fields_ > 0; }
   /// There were more fields than the limit; those below it are not in fields().
   bool truncated() const { return truncated_; }
+  /// Octets of memory, without the text.
+  std::size_t memory() const {
+    return fields_.capacity() * sizeof(FieldView) + hashes_.capacity() * sizeof(std::uint32_t);
+  }
 
   static constexpr std::size_t npos = static_cast<std::size_t>(-1);
 
@@ -51,10 +58,12 @@ class HeaderView {
   bool truncated_ = false;
 };
 
-/// Takes a message as it arrives and keeps its header section.
+/// Takes a message as it arrives and keeps its header section, once for everybody who reads it.
 class HeaderCollector {
  public:
   explicit HeaderCollector(HeaderLimits limits = {}) : limits_(limits) {}
+  HeaderCollector(const HeaderCollector&) = delete;  // the view points into the text
+  HeaderCollector& operator=(const HeaderCollector&) = delete;
 
   /// Takes what belongs to the header; says how many octets of `chunk` that was. The rest, and all
   /// later ones, are body.
@@ -63,16 +72,22 @@ class HeaderCollector {
   void finish();
 
   bool complete() const { return complete_; }
-  /// The section is longer than its limit. It is complete then, cut, and of no use.
+  /// The section is longer than its limit, or has more fields. It is complete then, and of no use:
+  /// text and fields are gone.
   bool too_long() const { return too_long_; }
   /// Up to and with the CRLF before the empty line.
   const std::string& text() const { return text_; }
-  std::string take_text() { return std::move(text_); }
-  const HeaderLimits& limits() const { return limits_; }
+  /// The fields, once the section is complete.
+  const HeaderView& view() const { return view_; }
+  /// Octets of memory.
+  std::size_t memory() const { return text_.capacity() + view_.memory(); }
 
  private:
+  void complete(bool too_long);
+
   HeaderLimits limits_;
   std::string text_;
+  HeaderView view_;
   bool complete_ = false;
   bool too_long_ = false;
 };

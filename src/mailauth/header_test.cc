@@ -87,6 +87,30 @@ TEST(HeaderCollector, a_header_longer_than_the_limit_is_cut) {
   EXPECT_TRUE(cut.complete() && cut.too_long());
 }
 
+TEST(HeaderCollector, of_a_header_beyond_its_limits_nothing_is_kept) {
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += "A: 1\r\n";
+  HeaderCollector fields;
+  fields.feed(many + "\r\n");
+  EXPECT_TRUE(fields.complete() && fields.too_long());
+  HeaderCollector octets;
+  octets.feed(std::string(2 << 20, 'x'));
+  EXPECT_TRUE(octets.complete() && octets.too_long());
+  for (const HeaderCollector* one : {&fields, &octets}) {
+    EXPECT_TRUE(one->text().empty());
+    EXPECT_TRUE(one->view().fields().empty());
+    EXPECT_LT(one->memory(), 100u);
+  }
+}
+
+TEST(HeaderView, lines_that_are_no_fields_make_it_ambiguous) {
+  const auto ambiguous = [](std::string_view text) { return HeaderView::parse(text).ambiguous(); };
+  EXPECT_FALSE(ambiguous("A: 1\r\n fold\r\nB : 2\r\n"));
+  EXPECT_TRUE(ambiguous("From someone Mon Jan 15\r\nA: 1\r\n"));
+  EXPECT_TRUE(ambiguous(" fold\r\nA: 1\r\n"));
+  EXPECT_TRUE(ambiguous("A: 1\r\nno field\r\n"));
+}
+
 TEST(HeaderCollector, without_an_empty_line_everything_is_header) {
   HeaderCollector collector;
   collector.feed("A: 1\r\nB: 2");

@@ -62,21 +62,43 @@ Need reported_needs(bool refused, const Evidence& evidence) {
 }
 
 struct MessageAuthentication::Message {
+  std::shared_ptr<mailauth::HeaderCollector> header;
   mailauth::dkim::Verifier dkim;
   mailauth::arc::Validator arc;
+  std::size_t readers = 0;  ///< octets of memory of dkim and arc: fixed once the body has begun
   bool over = false;
 
-  Message(mailauth::dkim::VerifyOptions dkim_options, mailauth::arc::Options arc_options)
-      : dkim(std::move(dkim_options)), arc(std::move(arc_options)) {}
+  Message(const mailauth::HeaderLimits& limits, mailauth::dkim::VerifyOptions dkim_options,
+          mailauth::arc::Options arc_options)
+      : header(std::make_shared<mailauth::HeaderCollector>(limits)),
+        dkim(std::move(dkim_options)),
+        arc(std::move(arc_options)) {}
+
+  void feed(std::string_view chunk) {
+    if (!header->complete()) {
+      chunk.remove_prefix(header->feed(chunk));
+      if (!header->complete()) return;
+      begin_body();
+    }
+    dkim.feed(chunk);
+    arc.feed(chunk);
+  }
+
+  void begin_body() {
+    dkim.begin_body(header);
+    arc.begin_body(header);
+    readers = dkim.memory() + arc.memory();
+  }
 
   /// No octet follows.
   void end(Evidence& evidence) {
     if (std::exchange(over, true)) return;
+    if (!header->complete()) {
+      header->finish();
+      begin_body();
+    }
     arc.finish();
-    evidence.author = mailauth::dmarc::author_of(arc.header());
-    // A line that is no field, above all a first line that begins with a blank, is read as part of
-    // the header by some and as its end by others: no author is certain then.
-    if (arc.header().not_fields() > 0) evidence.author->obsolete = true;
+    evidence.author = mailauth::dmarc::author_of(header->view());
   }
 };
 
@@ -94,6 +116,7 @@ void MessageAuthentication::begin(const DomainSet* preferred) {
     }
   }
   message_ = std::make_unique<Message>(
+      options_.header,
       mailauth::dkim::VerifyOptions{.max_signatures = options_.signatures,
                                     .preferred_domains = std::move(domains),
                                     .skew_seconds = options_.skew_seconds,
@@ -103,9 +126,10 @@ void MessageAuthentication::begin(const DomainSet* preferred) {
           .now = unix_time(), .skew = options_.skew_seconds, .header = {}, .keys = &caches_.keys});
 }
 
-void MessageAuthentication::feed(std::string_view chunk) {
-  message_->dkim.feed(chunk);
-  message_->arc.feed(chunk);
+void MessageAuthentication::feed(std::string_view chunk) { message_->feed(chunk); }
+
+std::size_t MessageAuthentication::memory() const {
+  return message_ ? message_->header->memory() + message_->readers : 0;
 }
 
 Task<void> find_spf(Evidence& evidence, DnsDesk& desk, const AuthenticationOptions& options,

@@ -33,6 +33,7 @@ struct AuthenticationOptions {
   std::size_t signatures = 10;  ///< DKIM signatures evaluated at most
   std::int64_t skew_seconds = 300;
   mailauth::dmarc::Mode dmarc = mailauth::dmarc::Mode::public_suffix;
+  mailauth::HeaderLimits header;  ///< of a longer one no author is known and no signature counts
 };
 
 /// What messages share: parsed keys and records. Safe from any thread; outlives the messages.
@@ -97,6 +98,8 @@ class MessageAuthentication {
   void begin(const DomainSet* preferred);
   /// The next octets of the message, CRLF at line ends, dots unstuffed.
   void feed(std::string_view chunk);
+  /// Octets of memory that the message's header has cost so far, kept once for all who read it.
+  std::size_t memory() const;
 
   /// Fills in those of `needs` that are SPF, DKIM, DMARC or ARC and are missing. DKIM and ARC of a
   /// message that was not fed have no signatures.

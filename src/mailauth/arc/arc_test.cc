@@ -72,6 +72,17 @@ TEST(Arc, a_chain_of_seals_holds) {
   }
 }
 
+TEST(Arc, a_header_with_lines_that_are_no_fields_does_not_pass) {
+  const Host host;
+  const std::string text = host.seal(std::string(message), "relay.example");
+  EXPECT_EQ(host.validate(text).status, Status::pass);
+  const Verdict verdict = host.validate("From someone Mon Jan 15\r\n" + text);
+  EXPECT_EQ(verdict.status, Status::fail);
+  EXPECT_EQ(verdict.trouble.reason, Reason::header_ambiguous);
+  EXPECT_EQ(host.validate("From someone Mon Jan 15\r\n" + std::string(message)).status,
+            Status::none);
+}
+
 TEST(Arc, every_size_of_chunk_gives_the_same) {
   const Host host;
   const std::string text = host.seal(std::string(message), "relay.example");

@@ -82,6 +82,8 @@ std::string_view to_text(Reason reason) {
       return "ok";
     case Reason::header_too_long:
       return "the header section is too long";
+    case Reason::header_ambiguous:
+      return "the header has lines that are no fields";
     case Reason::instance_malformed:
       return "an instance is missing or out of range";
     case Reason::field_repeated:
@@ -168,7 +170,6 @@ tl::expected<std::vector<dkim::Signature>, Trouble> parse_message_signature(
 }
 
 tl::expected<std::vector<ArcSet>, Trouble> find_sets(const HeaderView& header) {
-  if (header.truncated()) return tl::unexpected(Trouble{.reason = Reason::header_too_long});
   std::vector<ArcSet> sets;
   for (std::size_t i = 0; i < header.fields().size(); ++i) {
     const FieldView& field = header.fields()[i];
@@ -190,6 +191,9 @@ tl::expected<std::vector<ArcSet>, Trouble> find_sets(const HeaderView& header) {
     if (complete) continue;
     return tl::unexpected(
         Trouble{.reason = Reason::set_incomplete, .instance = static_cast<std::uint32_t>(i + 1)});
+  }
+  if (!sets.empty() && header.ambiguous()) {
+    return tl::unexpected(Trouble{.reason = Reason::header_ambiguous});
   }
   return sets;
 }

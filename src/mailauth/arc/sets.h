@@ -30,6 +30,7 @@ std::string_view to_text(Status status);
 enum class Reason : std::uint8_t {
   ok,
   header_too_long,
+  header_ambiguous,    ///< HeaderView::ambiguous()
   instance_malformed,  ///< no i=, or none from 1 to 50
   field_repeated,      ///< two of a kind with the same instance
   set_incomplete,      ///< a field is missing, or a whole set

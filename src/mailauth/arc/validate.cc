@@ -21,48 +21,63 @@ struct Validator::Keys {
   }
 };
 
-Validator::Validator(Options options) : options_(options), collector_(options.header) {}
+Validator::Validator(Options options) : options_(options) {}
 
 void Validator::feed(std::string_view chunk) {
-  if (!collector_.complete()) {
-    chunk.remove_prefix(collector_.feed(chunk));
-    if (collector_.complete()) read_header();
+  if (!section_) {
+    if (!collector_) collector_ = std::make_shared<HeaderCollector>(options_.header);
+    chunk.remove_prefix(collector_->feed(chunk));
+    if (!collector_->complete()) return;
+    begin_body(std::move(collector_));
   }
   for (const auto& hasher : hashers_) hasher->feed(chunk);
 }
 
 void Validator::finish() {
-  if (!collector_.complete()) {
-    collector_.finish();
-    read_header();
+  if (!section_) {
+    if (!collector_) collector_ = std::make_shared<HeaderCollector>();
+    collector_->finish();
+    begin_body(std::move(collector_));
   }
   for (const auto& hasher : hashers_) hasher->finish();
 }
 
-void Validator::read_header() {
-  if (header_read_) return;
-  header_read_ = true;
-  if (collector_.too_long()) {
+void Validator::begin_body(std::shared_ptr<const HeaderCollector> header) {
+  section_ = std::move(header);
+  if (section_->too_long()) {
     trouble_.reason = Reason::header_too_long;
-    return;
+  } else if (const auto trouble = read_sets()) {
+    trouble_ = *trouble;
   }
-  header_ = HeaderView::parse(collector_.text(), options_.header);
-  if (const auto trouble = read_sets()) trouble_ = *trouble;
+}
+
+std::size_t Validator::memory() const {
+  std::size_t octets = sizeof(Validator) + (collector_ ? collector_->memory() : 0) +
+                       hashers_.size() * (sizeof(dkim::BodyHasher) + 512) +
+                       sets_.capacity() * sizeof(Set);
+  for (const Set& set : sets_) {
+    octets += set.seal.value.capacity();
+    for (const Reading& reading : set.readings) {
+      octets += sizeof(Reading) + reading.signature.value.capacity() +
+                reading.signature.fields.capacity() * sizeof(std::string);
+    }
+  }
+  return octets;
 }
 
 /// RFC 8617 §5.2 steps 1 to 3. Bodies are hashed for what can still matter.
 std::optional<Trouble> Validator::read_sets() {
-  const auto found = find_sets(header_);
+  const auto found = find_sets(header());
   if (!found) return found.error();
   for (const ArcSet& fields : *found) {
-    auto seal = parse_seal(header_.fields()[fields.seal].body);
+    auto seal = parse_seal(header().fields()[fields.seal].body);
     const auto instance = static_cast<std::uint32_t>(sets_.size() + 1);
     if (!seal) {
       seal.error().instance = instance;
       return seal.error();
     }
     Set& set = sets_.emplace_back(Set{.fields = fields, .seal = std::move(*seal)});
-    auto readings = parse_message_signature(header_.fields()[fields.message_signature].body);
+    auto readings = parse_message_signature(header().fields()[fields.message_signature].body);
     if (!readings) {
       set.unreadable = readings.error();
       set.unreadable.instance = instance;
@@ -129,10 +144,10 @@ dkim::Reason Validator::check_reading(const Set& set, const Reading& reading,
     return dkim::Reason::body_hash_mismatch;
   }
   std::string text;
-  dkim::append_selected_fields(signature.forms.header, header_, signature.fields,
+  dkim::append_selected_fields(signature.forms.header, header(), signature.fields,
                                set.fields.message_signature, text);
   dkim::append_signature_field(signature.forms.header,
-                               header_.fields()[set.fields.message_signature], text);
+                               header().fields()[set.fields.message_signature], text);
   return dkim::verify_digest(key, dkim::sha256(text), signature.value)
              ? dkim::Reason::ok
              : dkim::Reason::value_mismatch;
@@ -174,7 +189,7 @@ std::vector<dkim::Digest> Validator::seal_digests() const {
   std::string text;
   for (const Set& set : sets_) {
     const auto field = [&](std::size_t index) -> const FieldView& {
-      return header_.fields()[index];
+      return header().fields()[index];
     };
     dkim::append_field(Canonicalization::relaxed, field(set.fields.results), text);
     dkim::append_field(Canonicalization::relaxed, field(set.fields.message_signature), text);
@@ -219,7 +234,7 @@ Evaluation<std::uint32_t> Validator::find_oldest_pass(Keys& keys) {
 }
 
 Evaluation<Verdict> Validator::evaluate() {
-  Verdict verdict{.instance = highest_instance(header_), .ended = is_ended(header_)};
+  Verdict verdict{.instance = highest_instance(header()), .ended = is_ended(header())};
   if (trouble_.reason != Reason::ok) {
     verdict.status = Status::fail;
     verdict.trouble = trouble_;

@@ -54,14 +54,19 @@ class Validator {
   Validator(const Validator&) = delete;
   Validator& operator=(const Validator&) = delete;
 
+  /// For a caller who keeps the header section, for others too: what is fed from here on is body.
+  /// Call it once, before feed(), with a complete section.
+  void begin_body(std::shared_ptr<const HeaderCollector> header);
   void feed(std::string_view chunk);
+  /// Octets of memory, without a header section that the caller keeps.
+  std::size_t memory() const;
   /// The message is over. Once, before evaluate().
   void finish();
   /// The validator must outlive the evaluation.
   Evaluation<Verdict> evaluate();
 
-  /// After finish(): the message's header, for sealing. Views into the validator.
-  const HeaderView& header() const { return header_; }
+  /// After finish(): the message's header, for sealing. Views into the validator or its section.
+  const HeaderView& header() const { return section_->view(); }
 
  private:
   struct Reading {
@@ -76,7 +81,6 @@ class Validator {
   };
   struct Keys;
 
-  void read_header();
   std::optional<Trouble> read_sets();
   const dkim::BodyHasher* hasher_for(const dkim::Signature& signature);
   std::optional<Trouble> check_chain_statuses() const;
@@ -90,9 +94,9 @@ class Validator {
   Evaluation<std::uint32_t> find_oldest_pass(Keys& keys);
 
   Options options_;
-  HeaderCollector collector_;
-  HeaderView header_;
-  bool header_read_ = false;
+  /// Null: the caller keeps the section.
+  std::shared_ptr<HeaderCollector> collector_;
+  std::shared_ptr<const HeaderCollector> section_;  ///< once it is complete
   std::vector<Set> sets_;
   Trouble trouble_;
   std::vector<std::unique_ptr<dkim::BodyHasher>> hashers_;

@@ -55,6 +55,23 @@ std::size_t times_signed(const Signature& signature, std::string_view name) {
                     [&](const std::string& field) { return postern::iequals(field, name); }));
 }
 
+/// Octets of a hasher and its digest context.
+constexpr std::size_t hasher_memory = sizeof(BodyHasher) + 512;
+
+/// Leaves what a report names: domain, selector, algorithm.
+void strip(Signature& signature) {
+  signature.fields = {};
+  signature.body_hash = {};
+  signature.value = {};
+}
+
+std::size_t memory_of(const Signature& signature) {
+  return signature.domain.capacity() + signature.selector.capacity() +
+         signature.identity.capacity() + signature.identity_domain.capacity() +
+         signature.body_hash.capacity() + signature.value.capacity() +
+         signature.fields.capacity() * sizeof(std::string);
+}
+
 /// What needs no key is looked at first: it saves the question.
 Reason trouble_without_key(const Signature& signature, const BodyHasher& hasher,
                            std::int64_t oldest) {
@@ -74,42 +91,43 @@ Reason trouble_without_key(const Signature& signature, const BodyHasher& hasher,
 
 struct Verifier::State {
   VerifyOptions options;
-  HeaderCollector collector;
-  bool header_done = false;
-  HeaderView header;  ///< of the collector's text
+  /// Null: the caller keeps the section.
+  std::shared_ptr<HeaderCollector> collector;
+  std::shared_ptr<const HeaderCollector> section;  ///< once it is complete
   Results results;
   std::vector<Candidate> candidates;  ///< one a result
   std::vector<std::unique_ptr<BodyHasher>> hashers;
 
-  explicit State(VerifyOptions given) : options(std::move(given)), collector(options.header) {}
+  explicit State(VerifyOptions given) : options(std::move(given)) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   ~State() = default;
 
-  void end_header();
+  const HeaderView& header() const { return section->view(); }
+  void end_header(std::shared_ptr<const HeaderCollector> complete);
   void choose();
+  std::size_t memory() const;
   BodyHasher* hasher_for(const Signature& signature);
   bool has_uncovered_field(const Signature& signature) const;
   Reason check_key(const KeyRecord& key, std::size_t index) const;
   void settle(std::size_t index, Reason reason, const KeyRecord* key);
 };
 
-void Verifier::State::end_header() {
-  header_done = true;
-  if (collector.too_long()) {
+void Verifier::State::end_header(std::shared_ptr<const HeaderCollector> complete) {
+  section = std::move(complete);
+  collector.reset();
+  if (section->too_long()) {
     results.header_too_long = true;
     return;
   }
-  header = HeaderView::parse(collector.text(), options.header);
-  if (header.truncated()) {
-    results.header_too_long = true;
-    return;
-  }
-  results.from_fields = header.count("From");
-  for (std::size_t i = 0; i < header.fields().size(); ++i) {
-    const FieldView& field = header.fields()[i];
+  results.header_ambiguous = header().ambiguous();
+  results.from_fields = header().count("From");
+  for (std::size_t i = 0; i < header().fields().size(); ++i) {
+    const FieldView& field = header().fields()[i];
     if (!field.is(signature_field)) continue;
     ParsedSignature parsed = parse_signature(field.body);
+    // Few are evaluated: of many only what ranks them is kept, and the chosen are read again.
+    if (candidates.size() >= options.max_signatures) strip(parsed.signature);
     if (parsed.reason == Reason::ok && parsed.signature.algorithm == Algorithm::rsa_sha1) {
       parsed.reason = Reason::algorithm_sha1;
     }
@@ -128,7 +146,7 @@ void Verifier::State::choose() {
     if (results.signatures[i].reason == Reason::ok) usable.emplace_back(0, i);
   }
   if (usable.size() > options.max_signatures) {
-    const std::vector<std::string> author = domains_in_from(header);
+    const std::vector<std::string> author = domains_in_from(header());
     for (auto& [rank, i] : usable) {
       const std::string& domain = results.signatures[i].signature.domain;
       if (is_preferred(domain, options.preferred_domains)) continue;
@@ -139,12 +157,26 @@ void Verifier::State::choose() {
       SignatureResult& left_out = results.signatures[usable[n].second];
       left_out.reason = Reason::over_limit;
       left_out.status = status_of(Reason::over_limit);
+      strip(left_out.signature);
     }
     usable.resize(options.max_signatures);
   }
   for (const auto& [rank, i] : usable) {
-    candidates[i].hasher = hasher_for(results.signatures[i].signature);
+    Signature& signature = results.signatures[i].signature;
+    if (signature.fields.empty()) {
+      signature = parse_signature(header().fields()[candidates[i].field].body).signature;
+    }
+    candidates[i].hasher = hasher_for(signature);
   }
+}
+
+std::size_t Verifier::State::memory() const {
+  std::size_t octets = sizeof(State) + (collector ? collector->memory() : 0) +
+                       candidates.capacity() * sizeof(Candidate) +
+                       results.signatures.capacity() * sizeof(SignatureResult) +
+                       hashers.size() * hasher_memory;
+  for (const SignatureResult& one : results.signatures) octets += memory_of(one.signature);
+  return octets;
 }
 
 BodyHasher* Verifier::State::hasher_for(const Signature& signature) {
@@ -157,7 +189,7 @@ BodyHasher* Verifier::State::hasher_for(const Signature& signature) {
 
 bool Verifier::State::has_uncovered_field(const Signature& signature) const {
   return std::any_of(single_fields.begin(), single_fields.end(), [&](std::string_view name) {
-    const std::size_t there = header.count(name);
+    const std::size_t there = header().count(name);
     return there > 1 && there > times_signed(signature, name);
   });
 }
@@ -173,8 +205,8 @@ Reason Verifier::State::check_key(const KeyRecord& key, std::size_t index) const
   const std::size_t own = candidates[index].field;
   std::string covered;
   covered.reserve(2048);
-  append_selected_fields(signature.forms.header, header, signature.fields, own, covered);
-  append_signature_field(signature.forms.header, header.fields()[own], covered);
+  append_selected_fields(signature.forms.header, header(), signature.fields, own, covered);
+  append_signature_field(signature.forms.header, header().fields()[own], covered);
   return verify_digest(key, sha256(covered), signature.value) ? Reason::ok : Reason::value_mismatch;
 }
 
@@ -189,7 +221,8 @@ void Verifier::State::settle(std::size_t index, Reason reason, const KeyRecord* 
     result.testing = key->testing;
   }
   result.acceptable = reason == Reason::ok && result.unsigned_octets == 0 && !result.testing &&
-                      !result.uncovered_field && !result.from_future && results.from_fields == 1;
+                      !result.uncovered_field && !result.from_future && results.from_fields == 1 &&
+                      !results.header_ambiguous;
 }
 
 namespace {
@@ -257,22 +290,30 @@ Verifier& Verifier::operator=(Verifier&&) noexcept = default;
 
 void Verifier::feed(std::string_view chunk) {
   State& state = *state_;
-  if (!state.header_done) {
-    chunk.remove_prefix(state.collector.feed(chunk));
-    if (!state.collector.complete()) return;
-    state.end_header();
+  if (!state.section) {
+    if (!state.collector) state.collector = std::make_shared<HeaderCollector>(state.options.header);
+    chunk.remove_prefix(state.collector->feed(chunk));
+    if (!state.collector->complete()) return;
+    state.end_header(state.collector);
   }
   for (const auto& hasher : state.hashers) hasher->feed(chunk);
 }
 
+void Verifier::begin_body(std::shared_ptr<const HeaderCollector> header) {
+  state_->end_header(std::move(header));
+}
+
+std::size_t Verifier::memory() const { return state_ ? state_->memory() : 0; }
+
 const HeaderView* Verifier::header() const {
-  return state_ && state_->header_done ? &state_->header : nullptr;
+  return state_ && state_->section ? &state_->header() : nullptr;
 }
 
 Evaluation<Results> Verifier::finish(std::int64_t now) {
-  if (!state_->header_done) {
-    state_->collector.finish();
-    state_->end_header();
+  if (!state_->section) {
+    if (!state_->collector) state_->collector = std::make_shared<HeaderCollector>();
+    state_->collector->finish();
+    state_->end_header(state_->collector);
   }
   for (const auto& hasher : state_->hashers) hasher->finish();
   return evaluate(std::move(state_), now);

@@ -49,7 +49,7 @@ struct SignatureResult {
   bool uncovered_field = false;
   bool from_future = false;  ///< t= is later than now and the skew; RFC 6376 §3.5 leaves it to us
   /// Passed, and says something of the message as a reader sees it: no unsigned octets, no t=y, no
-  /// uncovered field, not from the future, exactly one From.
+  /// uncovered field, not from the future, exactly one From, no line that is no header field.
   bool acceptable = false;
 
   /// The word for Authentication-Results: a pass that is not acceptable is "policy", but for t=y.
@@ -62,6 +62,8 @@ struct Results {
   std::size_t from_fields = 0;
   /// The header section is beyond its limits; no signature was looked at.
   bool header_too_long = false;
+  /// HeaderView::ambiguous(): no signature is acceptable.
+  bool header_ambiguous = false;
 
   /// The best of the signatures; none when there is none.
   Status overall() const;
@@ -75,8 +77,13 @@ class Verifier {
   Verifier(Verifier&&) noexcept;
   Verifier& operator=(Verifier&&) noexcept;
 
+  /// For a caller who keeps the header section, for others too: what is fed from here on is body.
+  /// Call it once, before feed(), with a complete section.
+  void begin_body(std::shared_ptr<const HeaderCollector> header);
   /// The next octets of the message, dots already unstuffed. Nothing is allocated for body octets.
   void feed(std::string_view chunk);
+  /// Octets of memory, without a header section that the caller keeps.
+  std::size_t memory() const;
   /// The header's fields, once the body has begun; null before.
   const HeaderView* header() const;
   /// The message is over. The evaluation takes what was gathered; the verifier is spent.

@@ -133,6 +133,47 @@ TEST(Verify, a_second_field_that_readers_see_is_not_covered) {
             Reason::value_mismatch);
 }
 
+TEST(Verify, a_header_with_lines_that_are_no_fields_has_no_acceptable_signature) {
+  const std::string message = fields + "\r\n" + body;
+  const std::string whole = signature_of(message, options_for("example.org")) + message;
+  EXPECT_TRUE(run(whole).any_acceptable());
+  for (const std::string line :
+       {"From someone Mon Jan 15\r\n", " From: x@example.net\r\n", "a line that is no field\r\n"}) {
+    const Results results = run(line + whole);
+    EXPECT_EQ(results.signatures.at(0).status, Status::pass) << line;
+    EXPECT_TRUE(results.header_ambiguous);
+    EXPECT_FALSE(results.any_acceptable()) << line;
+    EXPECT_EQ(results.signatures[0].reported(), Status::policy);
+  }
+}
+
+TEST(Verify, a_section_that_others_read_too_gives_the_same) {
+  const std::string message = fields + "\r\n" + body;
+  const std::string whole = signature_of(message, options_for("example.org")) + message;
+  auto section = std::make_shared<HeaderCollector>();
+  const std::size_t taken = section->feed(whole);
+  ASSERT_TRUE(section->complete());
+  Verifier verifier;
+  verifier.begin_body(section);
+  EXPECT_EQ(verifier.header(), &section->view());
+  verifier.feed(std::string_view(whole).substr(taken));
+  EXPECT_LT(verifier.memory(), 16u << 10) << "the section is not its own";
+  EXPECT_TRUE(run(verifier.finish(now)).any_acceptable());
+}
+
+TEST(Verify, many_long_signatures_are_not_all_kept) {
+  std::string names = "from";
+  for (int i = 0; i < 500; ++i) names += ":a";
+  std::string header;
+  for (int i = 0; i < 900; ++i) {
+    header += "DKIM-Signature: v=1; a=ed25519-sha256; d=example.org; s=sel; h=" + names +
+              "; bh=YWJj; b=YWJj\r\n";
+  }
+  Verifier verifier;
+  verifier.feed(header + fields + "\r\n");
+  EXPECT_LT(verifier.memory(), 2 * header.size() + (1u << 20));
+}
+
 TEST(Verify, times_have_a_skew) {
   const std::string message = fields + "\r\n" + body;
   SignOptions options = options_for("example.org");

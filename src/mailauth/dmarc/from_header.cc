@@ -367,7 +367,7 @@ Author author_of(const HeaderView& header) {
     blank |= field.space_before_colon;
   }
   Author author = author_of(bodies);
-  author.obsolete |= blank;
+  author.obsolete |= blank || header.ambiguous();
   return author;
 }
 

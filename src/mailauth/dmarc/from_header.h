@@ -31,7 +31,8 @@ struct Author {
   AuthorFault fault = AuthorFault::none;
   std::size_t addresses = 0;
   /// Something only the obsolete grammar allows (RFC 5322 §4.4): a route, blanks around the dots of
-  /// an address, an empty list element, a dot at the end; or more than 998 octets unfolded.
+  /// an address, an empty list element, a dot at the end; or more than 998 octets unfolded; or a
+  /// header with lines that are no fields.
   bool obsolete = false;
 
   /// One field, one address, no obsolete syntax: everybody reads the same domain.

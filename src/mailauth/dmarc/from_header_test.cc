@@ -96,6 +96,15 @@ TEST(FromHeader, that_two_readers_may_read_differently_has_none) {
   }
 }
 
+TEST(FromHeader, in_a_header_with_lines_that_are_no_fields_is_not_strict) {
+  const auto strict = [](std::string_view text) {
+    return author_of(HeaderView::parse(text)).is_strict();
+  };
+  EXPECT_TRUE(strict("From: a@example.org\r\n"));
+  EXPECT_FALSE(strict("From a@example.org Mon Jan 15\r\nFrom: a@example.org\r\n"));
+  EXPECT_FALSE(strict(" Subject: x\r\nFrom: a@example.org\r\n"));
+}
+
 TEST(FromHeader, stands_once) {
   EXPECT_EQ(author_of(std::vector<std::string_view>{}).fault, AuthorFault::no_field);
   const Author two = author_of({"a@one.example", "b@two.example"});
