@@ -7,7 +7,7 @@ namespace postern::policy {
 
 MessageFacts facts_of(std::uint64_t size, const mail::HeaderScanner& scanner) {
   return {.size = size,
-          .header_fields = scanner.fields(),
+          .header_fields = scanner.fields() + scanner.odd_lines(),
           .header_size = scanner.size(),
           .received_fields = scanner.received_fields(),
           .from_fields = scanner.from_fields(),

@@ -105,7 +105,7 @@ inline Recipient as_judged(Recipient recipient) {
 /// What the header scanner counted; known at Stage::message.
 struct MessageFacts {
   std::uint64_t size = 0;
-  std::size_t header_fields = 0;
+  std::size_t header_fields = 0;  ///< and lines that are none
   std::size_t header_size = 0;
   std::size_t received_fields = 0;
   std::size_t from_fields = 0;

@@ -9,6 +9,8 @@ namespace postern::policy {
 
 namespace {
 
+constexpr auto header_limits_origin = "limits.header_size, limits.header_fields";
+
 class GatewayLayer final : public Layer {
  public:
   GatewayLayer(const smtp::Limits& limits, DmarcRule dmarc) : limits_(limits), dmarc_(dmarc) {
@@ -16,7 +18,7 @@ class GatewayLayer final : public Layer {
     plan_.add(
         {&checks::received_loop, std::uint64_t{limits.received_fields}, "limits.received_fields"});
     plan_.add({&checks::header_limits, SizeLimits{limits.header_size, limits.header_fields},
-               "limits.header_size, limits.header_fields"});
+               header_limits_origin});
     if (dmarc == DmarcRule::enforce)
       plan_.add({&checks::dmarc_aligned, {}, "authentication.dmarc"});
     if (dmarc == DmarcRule::require) plan_.add({&checks::dmarc_passed, {}, "authentication.dmarc"});
@@ -30,6 +32,18 @@ class GatewayLayer final : public Layer {
         dmarc_rule_words[static_cast<std::size_t>(dmarc_)]);
   }
   bool speaks_at(Stage stage) const override { return !plan_.at(stage).empty(); }
+  /// Of a header beyond its limits nothing is kept that another layer could judge.
+  std::optional<Step> refusal_unread(Stage stage, const Evidence& evidence) const override {
+    if (stage != Stage::message) return std::nullopt;
+    const Argument limits = SizeLimits{limits_.header_size, limits_.header_fields};
+    Verdict verdict = checks::header_limits.judge(evidence, limits);
+    if (!verdict.refuses()) return std::nullopt;
+    return Step{.stage = stage,
+                .layer = name(),
+                .check = checks::header_limits.name,
+                .origin = header_limits_origin,
+                .verdict = std::move(verdict)};
+  }
   Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                       std::vector<Step>& steps) const override {
     if (stage != Stage::message) return run_plan(name(), plan_, stage, evidence, gatherer, steps);

@@ -171,6 +171,13 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
   }
   evidence.script_record.clear();
   for (const LayerEntry& entry : layers_) {
+    if (entry.mode == Mode::shadow || refused(decision)) continue;
+    std::optional<Step> unread = entry.layer->refusal_unread(stage, evidence);
+    if (!unread) continue;
+    decision.reply = unread->verdict.reply;
+    decision.steps.push_back(std::move(*unread));
+  }
+  for (const LayerEntry& entry : layers_) {
     if (!entry.layer->speaks_at(stage)) continue;
     const bool shadow = entry.mode == Mode::shadow;
     if (refused(decision) && !shadow) continue;
@@ -205,13 +212,14 @@ std::string_view interned(std::string_view name) {
   return found != names.end() ? *found : *names.emplace(name).first;
 }
 
-void Trace::note(Decision decision) {
+bool Trace::note(Decision decision) {
   const std::size_t limit = max_recipients + (refused(decision) ? max_refusals : 0);
   if (decision.stage == Stage::rcpt && decisions.size() >= limit) {
     ++omitted;
-  } else {
-    decisions.push_back(std::move(decision));
+    return false;
   }
+  decisions.push_back(std::move(decision));
+  return true;
 }
 
 smtp::Reply Trace::settled() const {

@@ -50,6 +50,8 @@ class Layer {
   virtual std::string definition() const { return "{}"; }
   /// Whether this layer may say anything at `stage`; a cheap way not to be asked.
   virtual bool speaks_at(Stage stage) const = 0;
+  /// A refusal that comes before any layer is asked: of what is not even worth reading.
+  virtual std::optional<Step> refusal_unread(Stage, const Evidence&) const { return std::nullopt; }
   /// The layer's answer. Appends a Step for each rule it looked at.
   virtual Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                               std::vector<Step>& steps) const = 0;

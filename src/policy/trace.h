@@ -64,9 +64,11 @@ struct Trace {
   Evidence evidence;
   smtp::Reply reply{.code = 0, .enhanced = {}, .text = {}};  ///< to the end of data; code 0: none
   std::string outcome;  ///< accepted, rejected, deferred, aborted
+  /// What its memory is charged to, until the last who keeps it lets go of it.
+  std::shared_ptr<const void> charge;
 
-  /// Keeps a decision, or counts it when the transaction has very many recipients.
-  void note(Decision decision);
+  /// Keeps a decision, or counts it when the transaction has very many recipients: false.
+  bool note(Decision decision);
   /// The reply that settled it: to the end of data, else the last refusal; code 0 without.
   smtp::Reply settled() const;
   /// The decision behind it; null when no policy refused: then the endpoint or the queue did, if

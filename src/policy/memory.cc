@@ -1,0 +1,74 @@
+#include "policy/memory.h"
+
+namespace postern::policy {
+
+namespace {
+
+/// What an allocation costs beside its octets.
+constexpr std::size_t overhead = 16;
+
+/// What a text holds outside of itself.
+std::size_t held(const std::string& text) {
+  static const std::size_t inside = std::string().capacity();
+  return text.capacity() > inside ? text.capacity() + overhead : 0;
+}
+
+std::size_t held(const std::optional<std::string>& text) { return text ? held(*text) : 0; }
+
+std::size_t held(const mail::Mailbox& address) {
+  return held(address.local_part) + held(address.domain);
+}
+
+std::size_t held(const smtp::Reply& reply) { return held(reply.text); }
+
+std::size_t held(const Recipient& recipient) {
+  return held(recipient.address) + held(recipient.route.tag) + held(recipient.notify) +
+         held(recipient.orcpt) + (recipient.transport ? held(recipient.transport->target) : 0);
+}
+
+}  // namespace
+
+// Twice their own size: the vectors they are in grow by doubling.
+
+std::size_t memory_of(const Recipient& recipient) {
+  return 2 * sizeof(Recipient) + held(recipient);
+}
+
+std::size_t memory_of(const DnsRecord& record) {
+  std::size_t octets = 2 * sizeof(DnsRecord) + held(record.question.name) +
+                       held(record.answer.canonical_name) +
+                       record.answer.records.capacity() * sizeof(std::string) + overhead;
+  for (const std::string& one : record.answer.records) octets += held(one);
+  return octets;
+}
+
+std::size_t memory_of(const Consultation& consultation) {
+  return 2 * sizeof(Consultation) + held(consultation.service) + held(consultation.request) +
+         held(consultation.answer);
+}
+
+std::size_t memory_of(const Decision& decision) {
+  std::size_t octets = 2 * sizeof(Decision) + held(decision.recipient) + held(decision.reply) +
+                       held(decision.quarantine) + held(decision.script) +
+                       decision.steps.capacity() * sizeof(Step) + overhead;
+  for (const Step& step : decision.steps) {
+    octets +=
+        held(step.origin) + held(step.verdict.reply) + held(step.verdict.detail) + held(step.spent);
+  }
+  if (decision.permit) octets += held(*decision.permit);
+  if (decision.candidate) octets += held(*decision.candidate);
+  if (decision.login) {
+    octets += held(decision.login->authz_id) + held(decision.login->authn_id) +
+              held(decision.login->script);
+  }
+  return octets;
+}
+
+std::size_t memory_of(const ScriptCopy& copy) {
+  std::size_t octets = 2 * sizeof(ScriptCopy) + held(copy.text) + held(copy.header) +
+                       copy.recipients.capacity() * sizeof(std::size_t);
+  for (const mail::Mailbox& address : copy.forward_paths) octets += sizeof address + held(address);
+  return octets;
+}
+
+}  // namespace postern::policy
