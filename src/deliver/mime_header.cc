@@ -1,5 +1,8 @@
 #include "deliver/mime_header.h"
 
+#include <algorithm>
+#include <utility>
+
 #include <fmt/core.h>
 
 #include "base/text.h"
@@ -35,9 +38,23 @@ void HeaderReader::warn_once(bool& done, const char* text) {
   done = true;
 }
 
-void HeaderReader::skip(std::string_view /*line*/) {
+/// Another reader takes such a line for the end of the header (HeaderView::ambiguous() of
+/// mailauth).
+void HeaderReader::skip() {
   skipping_ = true;
+  view_.ambiguous = view_.ambiguous || top_;
   warn_once(warned_skip_, "header lines that are no fields were skipped");
+}
+
+void HeaderReader::cut(FieldView& field) {
+  if (field.name.size() + 1 + field.value.size() <= limits_.field_size) return;
+  field.value = field.value.substr(
+      0, limits_.field_size - std::min(limits_.field_size, field.name.size() + 1));
+  view_.ambiguous = true;
+  if (!std::exchange(warned_cut_, true)) {
+    view_.warnings.push_back(
+        fmt::format("a header field of more than {} octets was cut", limits_.field_size));
+  }
 }
 
 /// Adds a line to `fields` as a new field or as a continuation; false when it is neither.
@@ -47,14 +64,11 @@ bool HeaderReader::take_line(std::string_view line, std::vector<FieldView>& fiel
     view_.parse_error = fmt::format("a header of more than {} octets", limits_.header_size);
   }
   if (is_continuation(line)) {
-    if (fields.empty()) skip(line);
+    if (fields.empty()) skip();
     if (skipping_) return true;
     FieldView& field = fields.back();
     field.value = {field.value.begin(), line.end()};  // lines of a field follow each other
-    if (field.value.size() > limits_.field_size) {
-      view_.parse_error = fmt::format("a header field of more than {} octets", limits_.field_size);
-      fields.pop_back();
-    }
+    cut(field);
     return true;
   }
   const std::size_t length = name_length(line);
@@ -64,11 +78,10 @@ bool HeaderReader::take_line(std::string_view line, std::vector<FieldView>& fiel
     view_.parse_error = fmt::format("more than {} header fields", limits_.header_fields);
     return true;
   }
-  if (line.size() > limits_.field_size) {
-    view_.parse_error = fmt::format("a header field of more than {} octets", limits_.field_size);
-    return true;
-  }
-  fields.push_back({line.substr(0, length), line.substr(line.find(':', length) + 1)});
+  const std::string_view name = line.substr(0, std::min(length, limits_.field_size));
+  if (name.size() < length) view_.ambiguous = true;
+  fields.push_back({name, line.substr(line.find(':', length) + 1)});
+  cut(fields.back());
   return true;
 }
 
@@ -79,13 +92,14 @@ HeaderEnd HeaderReader::read_top(std::string_view message, std::vector<FieldView
   std::size_t at = 0;
   header_size_ = 0;
   skipping_ = false;
+  top_ = true;
   while (at < message.size()) {
     const std::string_view line = line_at(message, at);
     if (is_empty_line(line)) return {at + line.size()};
     if (!take_line(line, fields)) {
       // An mbox "From " line, or anything else that is no field.
       if (!separated && line.substr(0, 5) != "From ") return {at};
-      skip(line);
+      skip();
     }
     if (!view_.parse_error.empty()) {
       view_.warnings.push_back("parsing stopped: " + view_.parse_error);
@@ -97,6 +111,7 @@ HeaderEnd HeaderReader::read_top(std::string_view message, std::vector<FieldView
 }
 
 bool HeaderReader::add_line(std::string_view line, std::string_view next) {
+  top_ = false;
   if (take_line(line, fields_)) {
     if (!view_.parse_error.empty()) {
       view_.warnings.push_back("parsing stopped: " + view_.parse_error);
@@ -106,7 +121,7 @@ bool HeaderReader::add_line(std::string_view line, std::string_view next) {
   // A stray line between fields is skipped; followed by anything else it is the body's first line,
   // whose empty line was forgotten.
   if (line.substr(0, 5) != "From " && name_length(next) == 0) return false;
-  skip(line);
+  skip();
   return true;
 }
 

@@ -30,15 +30,18 @@ class HeaderReader {
 
  private:
   bool take_line(std::string_view line, std::vector<FieldView>& fields);
-  void skip(std::string_view line);
+  void skip();
+  void cut(FieldView& field);
   void warn_once(bool& done, const char* text);
 
   MimeLimits limits_;
   MessageView& view_;
   std::vector<FieldView> fields_;
   std::size_t header_size_ = 0;
+  bool top_ = false;       ///< it is the message's header
   bool skipping_ = false;  ///< the last line was no field: its continuations are not either
   bool warned_skip_ = false;
+  bool warned_cut_ = false;
 };
 
 }  // namespace postern::deliver
