@@ -90,7 +90,8 @@ struct LimitsConfig {
   std::uint64_t sessions_per_address = 50;     ///< an IPv4 address or IPv6 /64
   std::uint64_t new_sessions_per_minute = 30;  ///< likewise
   CidrSet exempt_networks = loopback_networks();
-  std::uint64_t memory = 0;  ///< octets; 0: a quarter of the machine's memory
+  std::uint64_t memory = 0;                 ///< octets; 0: a quarter of the machine's memory
+  std::uint64_t header_field = 100 * 1024;  ///< octets of one field in a payload
 };
 
 struct TimeoutsConfig {

@@ -49,7 +49,7 @@ void start_metrics(const Config& config, std::vector<std::pair<std::string, std:
 
 std::size_t cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
-std::uint64_t body_memory(const Config& config) {
+std::uint64_t memory_limit(const Config& config) {
   if (config.limits.memory != 0) return config.limits.memory;
   const auto pages = static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES));
   return pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE)) / 4;
@@ -62,9 +62,18 @@ Instance::Instance(const Config& config)
       data_dir_(config.server.data_dir.string()),
       deciding_(config),
       engine_(std::make_shared<policy::CurrentEngine>()),
+      memory_(std::make_shared<MemoryBudget>(memory_limit(config))),
       lookup_pool_(std::make_unique<net::WorkPool>(lookup_threads, lookup_queue, "table")),
       tables_(std::make_shared<gateway::RemoteTables>(*lookup_pool_)),
-      scripts_{config.lua.runtime, config.vsl.runtime} {}
+      scripts_{config.lua.runtime, config.vsl.runtime} {
+  charge_scripts(config);
+}
+
+void Instance::charge_scripts(const Config& config) const {
+  for (const auto& runtime : {config.lua.runtime, config.vsl.runtime}) {
+    if (runtime) runtime->charge_to(memory_);
+  }
+}
 
 tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
     const Config& config, TestRecipients test_recipients) {
@@ -173,7 +182,7 @@ Instance::Started Instance::open_delivery() {
       hashers, auth.queue, "password",
       net::Shares{.account = auth.account_share, .client = auth.client_share});
   payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
-  resources_ = std::make_unique<gateway::Resources>(body_memory(config_), data_dir_);
+  resources_ = std::make_unique<gateway::Resources>(*memory_, data_dir_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
                                .sessions_per_address = config_.limits.sessions_per_address,
@@ -192,7 +201,8 @@ Instance::Started Instance::open_delivery() {
   options.payload.store = attachments_.get();
   options.test_recipients = test_recipients_;
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
-      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_},
+      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_,
+                                *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");

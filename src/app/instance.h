@@ -30,6 +30,7 @@
 #include "app/test_mail.h"
 #include "app/trace_port.h"
 #include "app/trace_rerun.h"
+#include "base/memory_budget.h"
 #include "dns/caching_resolver.h"
 #include "gateway/server.h"
 #include "net/event_loop.h"
@@ -87,6 +88,8 @@ class Instance {
   /// Makes the gateway decide by these lists.
   void follow_lists(const admin::Lists& lists);
   std::vector<admin::SmtpListener> smtp_listeners() const;
+  /// What the scripts of this configuration take is charged to the budget.
+  void charge_scripts(const Config& config) const;
   Started follow_file(const RestrictionsConfig& restrictions);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
   tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
@@ -104,6 +107,7 @@ class Instance {
   Config deciding_;            ///< as loaded last, with the lists that run
   std::vector<std::shared_ptr<const gateway::ListenerSettings>> listeners_;
   std::shared_ptr<policy::CurrentEngine> engine_;
+  std::shared_ptr<MemoryBudget> memory_;  ///< what peers make us keep; scripts keep it too
   std::unique_ptr<net::WorkPool> lookup_pool_;
   std::shared_ptr<gateway::RemoteTables> tables_;  ///< of the lists that run
   /// Of the policy that runs and of those that sessions still keep.

@@ -86,11 +86,14 @@ class Instance::MetricsPort final : public admin::MetricsSource {
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    metrics().memory_charged.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->used()));
+    metrics().memory_limit.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->limit()));
     const auto catch_up = [](telemetry::Counter counter, std::uint64_t total) {
       counter.add(total - counter.value());
     };
     catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
+    catch_up(metrics().memory_refusals.counter({}), instance_.memory_->refusals());
     co_return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,

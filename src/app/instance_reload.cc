@@ -111,6 +111,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     listeners_ = std::move(settings);
     return followed;
   }
+  charge_scripts(config);
   {
     // Sessions in hand stay with the policy they began with.
     const std::lock_guard lock(deciding_mutex_);

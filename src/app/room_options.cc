@@ -110,7 +110,9 @@ policy::AuthenticationOptions authentication_options(const Config& config) {
           .signatures = given.signatures,
           .dmarc = given.dmarc_discovery == DmarcDiscovery::tree_walk
                        ? mailauth::dmarc::Mode::tree_walk
-                       : mailauth::dmarc::Mode::public_suffix};
+                       : mailauth::dmarc::Mode::public_suffix,
+          .header = {.octets = config.limits.session.header_size,
+                     .fields = config.limits.session.header_fields}};
 }
 
 net::UnboundOptions resolver_options(const Config& config) {
@@ -130,6 +132,9 @@ deliver::DeliveryOptions delivery_options(const Config& config) {
   options.http.connect_timeout = webhooks.connect_timeout;
   options.payload.temporary_directory = config.server.data_dir.string() + "/tmp";
   options.payload.authserv_id = config.server.hostname;
+  options.payload.mime.header_fields = config.limits.session.header_fields;
+  options.payload.mime.header_size = config.limits.session.header_size;
+  options.payload.mime.field_size = config.limits.header_field;
   options.concurrency = webhooks.concurrency;
   options.disposition = webhooks.disposition == Disposition::discard
                             ? deliver::Disposition::discard

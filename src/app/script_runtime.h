@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,6 +38,8 @@ class ScriptRuntime {
     std::string text;
   };
   void listen(std::vector<Line>* lines) { world_.lines = lines; }
+  /// What the memory of its scripts is charged to from now on.
+  void charge_to(std::shared_ptr<MemoryBudget> budget) { world_.charge_to(std::move(budget)); }
   /// Waits for what blocks and ends the loop: before the loops that wait for its answers go.
   void stop();
   /// Destroys what waits on the loop, and with it who waits for that.
@@ -49,12 +52,22 @@ class ScriptRuntime {
     Task<Result<script::HttpAnswer>> http(script::HttpQuestion question,
                                           script::Clock::time_point deadline) override;
     Task<Result<void>> blocking(std::function<void()> job) override;
+    std::shared_ptr<MemoryBudget> memory() override {
+      const std::lock_guard lock(mutex_);
+      return memory_;
+    }
+    void charge_to(std::shared_ptr<MemoryBudget> budget) {
+      const std::lock_guard lock(mutex_);
+      memory_ = std::move(budget);
+    }
     void log(std::string_view level, std::string_view place, std::string_view text) override;
 
     std::vector<Line>* lines = nullptr;
 
    private:
     ScriptRuntime& runtime_;
+    std::mutex mutex_;
+    std::shared_ptr<MemoryBudget> memory_;
   };
 
   ScriptRuntime() : work_(loop_.get_executor()), world_(*this) {}

@@ -23,6 +23,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr std::string_view inbox_target = "inbox";
+/// Of a payload, while its template is rendered.
+constexpr std::uint64_t template_copies = 4;
 
 /// Nothing was sent, and it is not the webhook's doing.
 Outcome own_trouble(const Error& error) {
@@ -232,6 +234,14 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
   Prepared prepared{std::move(id), std::move(*payload)};
   if (job.webhook->payload_template.empty() || job.webhook->target_url == inbox_target) {
     co_return Result<Prepared>(std::move(prepared));
+  }
+  // The payload as a document, what the template sees of it, and what it makes.
+  MemoryCharge charge(services_.memory);
+  if (!charge.set(template_copies * prepared.payload.body.size())) {
+    const Error full{Fault::temporary,
+                     "limits.memory is used up: the payload template has no room"};
+    refused = own_trouble(full);
+    co_return tl::unexpected<Error>(full);
   }
   const Result<void> shaped =
       co_await offload(prepared.payload.body.size(), [this, &job, &prepared]() -> Result<void> {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/memory_budget.h"
 #include "deliver/delivery_gate.h"
 #include "deliver/outcome.h"
 #include "deliver/payload.h"
@@ -44,6 +45,7 @@ struct DeliveryServices {
   net::WorkPool& workers;
   RateLimiter& rates;
   store::DeliveryLog& log;
+  MemoryBudget& memory;  ///< what a delivery takes beyond its transaction is charged there
 };
 
 /// One for the process; called on any event loop of one thread. Each loop gets an HTTP client of

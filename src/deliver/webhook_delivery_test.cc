@@ -73,7 +73,8 @@ class WebhookDeliveryTest : public testing::Test {
                                                                      .resolver = resolver_,
                                                                      .workers = workers_,
                                                                      .rates = rates_,
-                                                                     .log = *log_},
+                                                                     .log = *log_,
+                                                                     .memory = memory_},
                                                     options_);
     return *delivery_;
   }
@@ -110,6 +111,7 @@ class WebhookDeliveryTest : public testing::Test {
   policy::Directory known_;
   dns::RecordedResolver resolver_{{}};
   RateLimiter rates_;
+  MemoryBudget memory_{1u << 30};
   asio::io_context loop_{1};
   net::WorkPool workers_{2, 16};  // stops before the loop goes
   DeliveryOptions options_;

@@ -15,6 +15,10 @@ namespace {
 /// Replies waiting for a client that does not read: no command is read beyond this.
 constexpr std::size_t max_output = 64 * 1024;
 constexpr std::chrono::seconds farewell_time{2};
+/// What a session costs at rest (bench/memory.py), with its buffers while they are small.
+constexpr std::uint64_t session_memory = 12 * 1024;
+constexpr std::uint64_t small_buffers = 4 * 1024;
+constexpr std::uint64_t tls_memory = 48 * 1024;
 
 telemetry::Turned reason_of(Admission::Refusal refusal) {
   switch (refusal) {
@@ -36,6 +40,10 @@ smtp::Reply service_closing(smtp::EnhancedCode enhanced, std::string text) {
   return {.code = 421, .enhanced = enhanced, .text = std::move(text)};
 }
 
+smtp::Reply no_memory() {
+  return service_closing({4, 3, 2}, "system resources are used up, try again later");
+}
+
 }  // namespace
 
 Connection::Connection(asio::ip::tcp::socket socket,
@@ -51,6 +59,7 @@ Connection::Connection(asio::ip::tcp::socket socket,
       session_(options_),
       transaction_(settings_, services),
       deadline_(loop.deadlines, stream_),
+      charge_(services.resources.memory()),
       started_(Clock::now()) {
   boost::system::error_code error;
   const auto remote = stream_.socket().remote_endpoint(error);
@@ -79,6 +88,10 @@ Task<void> Connection::run() {
         end_ = "refused";
         metrics_.turned_away(reason_of(*admitted.refusal));
         co_await farewell(service_closing({4, 7, 0}, "too many connections, try again later"));
+      } else if (!charge()) {
+        end_ = "refused";
+        metrics_.turned_away(telemetry::Turned::limit);
+        co_await farewell(no_memory());
       } else {
         ticket_ = std::move(admitted.ticket);
         co_await converse();
@@ -145,6 +158,10 @@ Task<void> Connection::converse() {
     if (std::holds_alternative<smtp::Chunk>(event)) continue;
     if (std::holds_alternative<smtp::NeedInput>(event)) {
       open = co_await flush();
+      if (open && !charge()) {
+        turn_away(telemetry::Turned::limit, no_memory());
+        continue;
+      }
       if (open) open = co_await read_more();
       continue;
     }
@@ -158,6 +175,10 @@ Task<void> Connection::converse() {
     fresh_wait_ = true;
     transaction_.session().early_talker = session_.early_talker();
     session_.keep_input();  // the read buffer is the loop's: others read while we wait
+    if (!charge()) {
+      turn_away(telemetry::Turned::limit, no_memory());
+      continue;
+    }
     const std::string command = settings_->rewriter ? smtp::command_text(event) : std::string();
     co_await handle(std::move(event));
     if (settings_->rewriter) co_await speak(command);
@@ -176,6 +197,12 @@ Task<void> Connection::converse() {
   }
   const bool flushed = co_await flush();
   if (!flushed && end_ == "quit") end_ = "dropped";
+}
+
+bool Connection::charge() {
+  const std::uint64_t held = session_.held();
+  return charge_.set(session_memory + (tls_begun_ ? tls_memory : 0) + held -
+                     std::min(held, small_buffers));
 }
 
 void Connection::turn_away(telemetry::Turned why, const smtp::Reply& reply) {

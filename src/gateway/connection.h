@@ -64,6 +64,8 @@ class Connection {
   /// Ends the session before it began.
   void turn_away(telemetry::Turned why, const smtp::Reply& reply);
   void set_read_deadline();
+  /// Charges what the session keeps beside its transaction. False: there is no memory left.
+  bool charge();
   void log_end() const;
 
   net::Stream stream_;
@@ -76,6 +78,8 @@ class Connection {
   smtp::ServerSession session_;
   Transaction transaction_;
   Admission::Ticket ticket_;
+  MemoryCharge charge_;
+  bool tls_begun_ = false;
   net::Deadlines::Entry deadline_;
   Clock::time_point started_;
   Clock::time_point data_started_;

@@ -47,6 +47,12 @@ Task<bool> Connection::read_proxy_header() {
 }
 
 Task<bool> Connection::handshake() {
+  tls_begun_ = true;
+  if (!charge()) {  // nothing can be said between the 220 and the handshake
+    end_ = "refused";
+    metrics_.turned_away(telemetry::Turned::limit);
+    co_return false;
+  }
   deadline_.set(Clock::now() + settings_->timeouts.tls_handshake);
   const bool done = co_await stream_.handshake(settings_->certificate);
   if (!done) {

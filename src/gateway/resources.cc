@@ -7,7 +7,7 @@
 
 namespace postern::gateway {
 
-Resources::Resources(std::uint64_t memory, std::string directory)
+Resources::Resources(MemoryBudget& memory, std::string directory)
     : memory_(memory), directory_(std::move(directory)) {}
 
 std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
@@ -15,7 +15,7 @@ std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
 }
 
 Resources::Shortage Resources::shortage() {
-  if (used_.load(std::memory_order_relaxed) > memory_ / 10 * 8) return Shortage::memory;
+  if (memory_.low()) return Shortage::memory;
   const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
                                std::chrono::steady_clock::now().time_since_epoch())
                                .count();

@@ -5,17 +5,18 @@
 #include <cstdint>
 #include <string>
 
+#include "base/memory_budget.h"
+
 namespace postern::gateway {
 
-/// Memory of message bodies over all sessions, and room on the disk. Thread-safe.
+/// The memory that peers may use over all sessions, and room on the disk. Thread-safe.
 class Resources {
  public:
-  /// `memory` octets of bodies in memory; new transactions are refused from 80 % on.
-  /// `directory` is on the file system whose free space counts.
-  Resources(std::uint64_t memory, std::string directory);
+  /// New transactions are refused while `memory`, which outlives this, is low. `directory` is on
+  /// the file system whose free space counts.
+  Resources(MemoryBudget& memory, std::string directory);
 
-  void take(std::uint64_t octets) { used_.fetch_add(octets, std::memory_order_relaxed); }
-  void give_back(std::uint64_t octets) { used_.fetch_sub(octets, std::memory_order_relaxed); }
+  MemoryBudget& memory() { return memory_; }
 
   enum class Shortage { none, memory, disk };
   /// Whether a new transaction may begin. The disk is looked at once a second at most.
@@ -25,9 +26,8 @@ class Resources {
   static std::uint64_t disk_floor(std::uint64_t disk_size);
 
  private:
-  const std::uint64_t memory_;
+  MemoryBudget& memory_;
   const std::string directory_;
-  std::atomic<std::uint64_t> used_{0};
   std::atomic<std::int64_t> looked_{0};
   std::atomic<bool> disk_low_{false};
 };

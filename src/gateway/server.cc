@@ -33,6 +33,8 @@ constexpr std::chrono::milliseconds last_words{500};
 /// Connections after which a quiet moment is used to give memory back.
 constexpr std::uint64_t trim_after = 512;
 constexpr unsigned trim_after_sweeps = 8;  // two seconds: the last handshakes are over
+/// Charged memory that has gone, from which on the heap is looked through.
+constexpr std::uint64_t worth_a_trim = 16u << 20;
 
 }  // namespace
 
@@ -193,14 +195,25 @@ Task<void> Server::serve(Worker&, std::size_t listener, std::unique_ptr<Connecti
 }
 
 // A burst of handshakes leaves the heap full of holes: buffers that OpenSSL gave back lie between
-// objects that stay. Once the burst is over the holes go back to the system.
+// objects that stay. Once the burst is over the holes go back to the system. So do those of
+// sessions that kept much, whether or not others come meanwhile.
 void Server::return_memory() {
   const std::uint64_t accepted = accepted_.load(std::memory_order_relaxed);
   quiet_sweeps_ = accepted == accepted_seen_ ? quiet_sweeps_ + 1 : 0;
   accepted_seen_ = accepted;
-  if (quiet_sweeps_ < trim_after_sweeps || accepted - accepted_trimmed_ < trim_after) return;
+  const MemoryBudget& memory = services_.resources.memory();
+  most_charged_ = std::max(most_charged_, services_.resources.memory().take_peak());
+  const std::uint64_t gone = most_charged_ - std::min(most_charged_, memory.used());
+  ++sweeps_since_trim_;
+  const bool burst_over =
+      quiet_sweeps_ >= trim_after_sweeps && accepted - accepted_trimmed_ >= trim_after;
+  const bool much_gone =
+      sweeps_since_trim_ >= trim_after_sweeps && gone >= worth_a_trim && gone >= most_charged_ / 4;
+  if (!burst_over && !much_gone) return;
   ::malloc_trim(0);
   accepted_trimmed_ = accepted;
+  sweeps_since_trim_ = 0;
+  most_charged_ = memory.used();
 }
 
 Task<void> Server::sweep(Worker& worker) {

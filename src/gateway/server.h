@@ -79,9 +79,11 @@ class Server {
   std::vector<Listener> listeners_;
   std::atomic<std::size_t> sessions_{0};
   std::atomic<std::uint64_t> accepted_{0};
-  std::uint64_t accepted_seen_ = 0;  ///< the first loop's, as is the next
+  std::uint64_t accepted_seen_ = 0;  ///< the first loop's, as are the next
   std::uint64_t accepted_trimmed_ = 0;
+  std::uint64_t most_charged_ = 0;  ///< since memory was given back
   unsigned quiet_sweeps_ = 0;
+  unsigned sweeps_since_trim_ = 0;
   int spare_descriptor_ = -1;
 };
 

@@ -156,7 +156,8 @@ class ServerTest : public testing::Test {
   KeepingSink sink;
   KeepingRecorder recorder;
   FullBuckets rates;
-  Resources resources{1u << 30, "/tmp"};
+  MemoryBudget memory{1u << 30};
+  Resources resources{memory, "/tmp"};
   dns::RecordedResolver resolver{{}};
   policy::AuthenticationCaches caches;
   Services services{directory, authenticator, sink, recorder, rates, resources, resolver, caches};

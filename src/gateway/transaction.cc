@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "base/ulid.h"
 #include "gateway/consultation.h"
+#include "policy/memory.h"
 #include "policy/webhook.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
@@ -22,8 +23,21 @@ smtp::Reply reply_of(std::uint16_t code, smtp::EnhancedCode enhanced, std::strin
   return {.code = code, .enhanced = enhanced, .text = std::move(text)};
 }
 
+/// To what would take more memory than there is: the session goes on, but not where nothing of it
+/// could come.
+smtp::Reply no_memory(Stage stage) {
+  if (stage < Stage::mail)
+    return reply_of(421, {4, 3, 2}, "system resources are used up, try again later");
+  return reply_of(452, {4, 3, 1}, "insufficient system storage");
+}
+
 /// Nothing against it, perhaps in a rule's own words.
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
+
+/// Of an address in a set of them: the node, its place in the table, the text.
+std::size_t memory_of_key(const std::string& key) {
+  return sizeof(std::string) + 5 * sizeof(void*) + key.size() + 16;
+}
 
 std::string_view word_of(Authenticator::Result::Kind kind) {
   switch (kind) {
@@ -42,7 +56,7 @@ std::string_view word_of(Authenticator::Result::Kind kind) {
 }  // namespace
 
 Transaction::Transaction(std::shared_ptr<const ListenerSettings> settings, Services& services)
-    : settings_(std::move(settings)), services_(services) {
+    : settings_(std::move(settings)), services_(services), charge_(services.resources.memory()) {
   evidence_.session.id = new_ulid();
   evidence_.session.listener = settings_->name;
 }
@@ -63,7 +77,7 @@ Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) 
 }
 
 std::optional<std::string_view> Transaction::message() {
-  if (!message_) return std::nullopt;
+  if (!message_ || message_->dropped) return std::nullopt;
   const Result<std::string_view> text = message_->body.view();
   return text ? std::optional(*text) : std::nullopt;
 }
@@ -88,6 +102,7 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   smtp::Reply reply = decision.reply;
   if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
+  if (!charge() && is_yes(reply)) reply = no_memory(stage);
   co_return reply;
 }
 
@@ -100,7 +115,8 @@ void Transaction::record(policy::Decision decision) {
   }
   // Refused credentials have a line of their own.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
-  trace_->note(std::move(decision));
+  const std::size_t octets = policy::memory_of(decision);
+  if (trace_->note(std::move(decision))) held_ += octets;
 }
 
 Task<smtp::Reply> Transaction::connected() { return decide(Stage::connect); }
@@ -181,6 +197,7 @@ Task<smtp::Reply> Transaction::auth(smtp::Auth event) {
 Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.reset_transaction();
   forget_revoked();
+  recount();
   evidence_.message_id = new_ulid();
   evidence_.reverse_path = std::move(event.reverse_path);
   evidence_.declared_size = event.size.value_or(0);
@@ -261,8 +278,18 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
     co_return said;
   }
   // The same address again is accepted and not repeated; order is that of first sight.
-  const bool is_new = accepted_.insert(lower(evidence_.candidate->address.text())).second;
-  if (is_new) evidence_.recipients.push_back(std::move(*evidence_.candidate));
+  std::string key = lower(evidence_.candidate->address.text());
+  if (!accepted_.contains(key)) {
+    const std::size_t before = held_;
+    held_ += policy::memory_of(*evidence_.candidate) + memory_of_key(key);
+    if (!charge()) {
+      held_ = before;
+      evidence_.candidate.reset();
+      co_return no_memory(Stage::rcpt);
+    }
+    accepted_.insert(std::move(key));
+    evidence_.recipients.push_back(std::move(*evidence_.candidate));
+  }
   evidence_.candidate.reset();
   if (said.code != 0) co_return said;
   co_return reply_of(250, {2, 1, 5}, "recipient ok");
@@ -300,8 +327,10 @@ Task<smtp::Reply> Transaction::data() {
   forget_revoked();
   smtp::Reply refusal = co_await decide(Stage::data);
   if (!is_yes(refusal)) co_return refusal;
-  message_ = std::make_unique<Message>(
-      Message{.body = spool::Body(settings_->body_directory), .scanner = {}, .trouble = {}});
+  message_ = std::make_unique<Message>(Message{.body = spool::Body(settings_->body_directory),
+                                               .scanner = {},
+                                               .charge = MemoryCharge(services_.resources.memory()),
+                                               .trouble = {}});
   const policy::Recipient* subject = evidence_.subject();
   const auto policy = subject ? subject->route.policy : nullptr;
   authentication().begin(policy ? &policy->dkim_domains : nullptr);
@@ -309,20 +338,34 @@ Task<smtp::Reply> Transaction::data() {
 }
 
 void Transaction::chunk(std::string_view bytes) {
-  if (!message_ || message_->trouble) return;
+  if (!message_) return;
+  const bool in_header = !message_->scanner.in_body();
   message_->scanner.feed(bytes);
+  if (message_->dropped) return;
+  if (in_header && is_header_over()) return let_go();
   authentication_->feed(bytes);
   if (Result<void> appended = message_->body.append(bytes); !appended) {
     message_->trouble = appended.error();
-    return;
+    return let_go();
   }
-  const std::uint64_t held = message_->body.in_memory() ? message_->body.size() : 0;
-  if (held > message_->accounted) {
-    services_.resources.take(held - message_->accounted);
-  } else {
-    services_.resources.give_back(message_->accounted - held);
+  if (!message_->charge.set(message_->body.memory() + authentication_->memory())) {
+    message_->trouble = Error{Fault::temporary, "limits.memory is used up"};
+    let_go();
   }
-  message_->accounted = held;
+}
+
+bool Transaction::is_header_over() const {
+  const smtp::Limits& limits = settings_->session.limits;
+  const mail::HeaderScanner& header = message_->scanner;
+  return header.size() > limits.header_size ||
+         header.fields() + header.odd_lines() > limits.header_fields;
+}
+
+void Transaction::let_go() {
+  message_->dropped = true;
+  message_->body.clear();
+  authentication_.reset();
+  message_->charge.clear();
 }
 
 Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
@@ -345,7 +388,17 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
   const bool accepted = is_yes(reply);
   smtp::Reply afterwards = undecided;
   if (accepted && !evidence_.discard) afterwards = co_await decide_afterwards();
+  if (message_->dropped) {
+    // The rules of the gateway that refuse it are those of now: whatever they say, it is not there.
+    if (accepted) reply = reply_of(554, {5, 6, 0}, "header section too large");
+    settle(reply);
+    co_return reply;
+  }
   co_await authentication_->report(policy::reported_needs(!accepted, evidence_), evidence_);
+  if (!charge() && accepted) {
+    settle(no_memory(Stage::message));
+    co_return no_memory(Stage::message);
+  }
   if (accepted) {
     smtp::Reply kept = reply_of(250, {2, 0, 0}, "ok");  // taken and thrown away, as a rule says
     if (!evidence_.discard) kept = co_await hand_on(afterwards);
@@ -375,6 +428,30 @@ MessageSink::Ruling Transaction::ruling(const smtp::Reply& afterwards) const {
     if (decision.quarantine) ruling.quarantine = decision.quarantine;
   }
   return ruling;
+}
+
+bool Transaction::charge() {
+  for (; counted_dns_ < evidence_.dns.size(); ++counted_dns_) {
+    held_ += policy::memory_of(evidence_.dns[counted_dns_]);
+  }
+  for (; counted_consultations_ < evidence_.consulted.size(); ++counted_consultations_) {
+    held_ += policy::memory_of(evidence_.consulted[counted_consultations_]);
+  }
+  std::size_t copies = 0;
+  for (const policy::ScriptCopy& copy : evidence_.copies) copies += policy::memory_of(copy);
+  return charge_.set(held_ + copies);
+}
+
+void Transaction::recount() {
+  held_ = counted_dns_ = counted_consultations_ = 0;
+  for (const policy::Decision& one : before_) held_ += policy::memory_of(one);
+  if (trace_) {
+    for (const policy::Decision& one : trace_->decisions) held_ += policy::memory_of(one);
+  }
+  for (const policy::Recipient& one : evidence_.recipients) {
+    held_ += policy::memory_of(one) + memory_of_key(one.address.text());
+  }
+  (void)charge();
 }
 
 Task<smtp::Reply> Transaction::rewritten(smtp::Reply reply, std::optional<std::string> command) {

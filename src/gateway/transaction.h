@@ -8,6 +8,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "base/memory_budget.h"
 #include "base/task.h"
 #include "gateway/authenticator.h"
 #include "gateway/ports.h"
@@ -82,8 +83,9 @@ class Transaction final : private policy::Gatherer {
   struct Message {
     spool::Body body;
     mail::HeaderScanner scanner;
-    std::uint64_t accounted = 0;  ///< octets taken from Resources
+    MemoryCharge charge;
     std::optional<Error> trouble;
+    bool dropped = false;  ///< what came was let go of: it will be refused
   };
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override;
@@ -122,6 +124,13 @@ class Transaction final : private policy::Gatherer {
   static std::uint64_t in_memory(const std::vector<Handed>& copies);
   void finish(std::string_view outcome);
   void drop_message();
+  bool is_header_over() const;
+  /// Lets go of what came of the message; what follows is only counted.
+  void let_go();
+  /// Charges what the transaction keeps. False: there is no memory left for what it grew by.
+  bool charge();
+  /// Counts all of it anew.
+  void recount();
   MessageSink::Ruling ruling(const smtp::Reply& afterwards) const;
 
   std::shared_ptr<const ListenerSettings> settings_;
@@ -134,6 +143,11 @@ class Transaction final : private policy::Gatherer {
   std::vector<policy::Decision> before_;
   std::unique_ptr<Message> message_;
   std::unique_ptr<policy::MessageAuthentication> authentication_;
+  /// Of envelope, evidence and trace: octets counted, and how far the lists that grow were.
+  MemoryCharge charge_;
+  std::size_t held_ = 0;
+  std::size_t counted_dns_ = 0;
+  std::size_t counted_consultations_ = 0;
   std::uint64_t messages_ = 0;
 };
 

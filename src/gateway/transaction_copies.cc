@@ -4,31 +4,17 @@
 
 #include "base/text.h"
 #include "gateway/transaction.h"
+#include "policy/memory.h"
 
 namespace postern::gateway {
-
-namespace {
-
-/// Memory that is counted as in use while it lives.
-class MemoryShare {
- public:
-  MemoryShare(Resources& resources, std::uint64_t octets) : resources_(resources), octets_(octets) {
-    resources_.take(octets_);
-  }
-  MemoryShare(const MemoryShare&) = delete;
-  ~MemoryShare() { resources_.give_back(octets_); }
-
- private:
-  Resources& resources_;
-  const std::uint64_t octets_;
-};
-
-}  // namespace
 
 std::uint64_t Transaction::in_memory(const std::vector<Handed>& copies) {
   std::uint64_t octets = 0;
   for (const Handed& one : copies) {
-    if (one.changed && one.changed->in_memory()) octets += one.changed->size();
+    if (one.changed) octets += one.changed->memory();
+    for (const policy::Recipient& recipient : one.evidence.recipients) {
+      octets += policy::memory_of(recipient);
+    }
   }
   return octets;
 }
@@ -57,7 +43,16 @@ Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   }
   evidence_.copies = std::move(made);
   if (copies.empty()) co_return smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "ok"};
-  const MemoryShare share(services_.resources, in_memory(handed));
+  // And what the sink makes of each: a payload, or the message with our fields on top.
+  std::uint64_t made_of_them = 0;
+  for (const MessageSink::Copy& copy : copies) {
+    made_of_them += 2 * std::min<std::uint64_t>(copy.message->size(), spool::Body::in_memory_limit);
+  }
+  MemoryCharge charge(services_.resources.memory());
+  if (!charge.set(in_memory(handed) + made_of_them)) {
+    co_return smtp::Reply{
+        .code = 452, .enhanced = {4, 3, 1}, .text = "insufficient system storage"};
+  }
   smtp::Reply reply = co_await services_.sink.take(std::move(copies), ruling(afterwards));
   co_return reply;
 }

@@ -14,7 +14,6 @@ void Transaction::settle(const smtp::Reply& reply) {
 }
 
 void Transaction::drop_message() {
-  if (message_) services_.resources.give_back(message_->accounted);
   message_.reset();
   authentication_.reset();
 }
@@ -25,12 +24,16 @@ void Transaction::finish(std::string_view outcome) {
     policy::SessionFacts session = evidence_.session;
     trace_->evidence = std::exchange(evidence_, {});
     evidence_.session = std::move(session);
+    // What was charged for goes on in the trace, until it is written.
+    trace_->charge = std::make_shared<MemoryCharge>(
+        std::exchange(charge_, MemoryCharge(services_.resources.memory())));
     services_.recorder.ended(std::move(*trace_));
     trace_.reset();
   }
   drop_message();
   evidence_.reset_transaction();
   accepted_ = {};
+  recount();
 }
 
 void Transaction::aborted() {
@@ -46,6 +49,7 @@ void Transaction::aborted() {
     finish(!refused ? "aborted" : trace_->settled().temporary() ? "deferred" : "rejected");
   } else {
     evidence_.reset_transaction();
+    recount();
   }
 }
 

@@ -82,6 +82,7 @@ State& Program::here() {
   thread_local State* last = nullptr;
   if (last_id == id_) {
     if (last->worn_out()) renew(last);
+    if (!last->is_charged()) last->charge_to(world_.memory());
     return *last;
   }
   std::unique_lock lock(mutex_);
@@ -99,6 +100,7 @@ State& Program::here() {
   }
   last_id = id_;
   last = taken_[std::this_thread::get_id()].get();
+  if (!last->is_charged()) last->charge_to(world_.memory());
   return *last;
 }
 

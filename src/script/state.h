@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/memory_budget.h"
 #include "script/bind.h"
 #include "script/call.h"
 #include "script/turns.h"
@@ -124,6 +125,10 @@ class State {
   Call* running() const { return running_; }
   /// Octets held by scripts now.
   std::size_t memory() const { return used_; }
+  /// What scripts take from now on is charged there, and where it is used up a call ends as one
+  /// that has used up its memory. Once, when the script is loaded.
+  void charge_to(std::shared_ptr<MemoryBudget> budget);
+  bool is_charged() const { return budget_ != nullptr; }
   /// Counts memory that the host function which runs takes for the script, until it returns; what
   /// stays is counted where it is pushed. Throws what ends the call where its budget is used up.
   void borrow(std::size_t octets);
@@ -162,6 +167,8 @@ class State {
   bool look(lua_State* L);
   void note_large_text();
   bool grows_too_long(std::size_t size);
+  bool has_room(std::size_t octets);
+  void give_back();
   [[noreturn]] static void fail_stopped(lua_State* L, int level, const char* sentence);
 
   /// A coroutine on loan: given back, and unwound where it did not end, when this goes.
@@ -181,6 +188,9 @@ class State {
   std::unique_ptr<stack::Pending> finished_;  ///< what the coroutine about to resume waited for
   Turns turns_;                               ///< of those that have waited
   std::size_t used_ = 0;
+  std::size_t loaded_ = 0;                ///< of it when charge_to() was called
+  std::shared_ptr<MemoryBudget> budget_;  ///< outlives the charge
+  MemoryCharge charge_;
   std::size_t memory_limit_ = SIZE_MAX;
   std::size_t borrowed_ = 0;  ///< see borrow()
   std::size_t calls_ = 0;

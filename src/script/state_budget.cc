@@ -1,5 +1,6 @@
 // What a state's calls may spend: memory in the allocator, instructions and time in the hook of the
 // virtual machine and wherever work is paid for.
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <utility>
@@ -24,6 +25,8 @@ constexpr std::uint64_t look_after = 10'000;
 /// Of one instruction that takes more and more memory, or of such between two looks.
 constexpr std::chrono::milliseconds suspicious{10};
 constexpr std::chrono::milliseconds longest_instruction{20};
+/// Charged before it is taken, so that few allocations touch what threads share.
+constexpr std::size_t charge_ahead = 64u << 10;
 /// What the calling thread has computed so far.
 std::chrono::nanoseconds time_of_thread() {
   timespec time{};
@@ -67,17 +70,39 @@ void* State::allocate(void* state, void* block, std::size_t old_size, std::size_
   if (size == 0) {
     std::free(block);
     self.used_ -= old_size;
+    if (self.budget_) self.give_back();
     return nullptr;
   }
-  const bool refused =
-      size > old_size && self.in_host_ == 0 &&
-      (self.used_ + (size - old_size) > self.memory_limit_ || self.grows_too_long(size));
+  const bool refused = size > old_size && self.in_host_ == 0 &&
+                       (self.used_ + (size - old_size) > self.memory_limit_ ||
+                        self.grows_too_long(size) || !self.has_room(size - old_size));
   void* moved = refused ? nullptr : std::realloc(block, size);
   if (moved == nullptr) return nullptr;
   self.used_ += size - old_size;
   if (size > old_size && size >= large_block && self.in_host_ == 0)
     self.charge(size / octets_per_step);
   return moved;
+}
+
+void State::charge_to(std::shared_ptr<MemoryBudget> budget) {
+  budget_ = std::move(budget);
+  charge_ = budget_ ? MemoryCharge(*budget_) : MemoryCharge();
+  loaded_ = used_;
+}
+
+bool State::has_room(std::size_t octets) {
+  if (!budget_) return true;
+  const std::size_t beyond = used_ + octets - std::min(used_ + octets, loaded_);
+  if (beyond <= charge_.charged()) return true;
+  const std::uint64_t before = charge_.charged();
+  if (charge_.set(beyond + charge_ahead)) return true;
+  (void)charge_.set(before);  // it is not taken then
+  return false;
+}
+
+void State::give_back() {
+  const std::size_t beyond = used_ - std::min(used_, loaded_);
+  if (charge_.charged() > beyond + 4 * charge_ahead) (void)charge_.set(beyond + charge_ahead);
 }
 
 void State::charge(std::uint64_t steps) {

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/memory_budget.h"
 #include "base/task.h"
 
 namespace postern::script {
@@ -39,6 +41,8 @@ class World {
   /// Runs `job`, which owns what it uses, on a thread that may block, and resumes the caller on its
   /// own executor. Fault::temporary when too much waits. What `job` throws is thrown here.
   virtual Task<Result<void>> blocking(std::function<void()> job) = 0;
+  /// What is charged for the memory that scripts take beyond what they loaded; null: nobody is.
+  virtual std::shared_ptr<MemoryBudget> memory() { return nullptr; }
   /// A line of a script's log. `level`: "debug", "info", "warning", "error".
   virtual void log(std::string_view level, std::string_view place, std::string_view text) = 0;
 };

@@ -32,6 +32,8 @@ class LineReader {
   /// Forgets everything (RFC 3207 §4.2), wiping it: it may be an AUTH line.
   void clear();
   void shrink();
+  /// Octets of memory kept of a line.
+  std::size_t held() const { return held_.capacity(); }
 
  private:
   void clear_held();

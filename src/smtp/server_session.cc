@@ -288,6 +288,18 @@ bool ServerSession::esmtp() const { return state_->extended; }
 std::size_t ServerSession::errors() const { return state_->errors; }
 bool ServerSession::in_data() const { return state_->message_begun; }
 
+std::size_t ServerSession::held() const {
+  // What an exchange of credentials keeps beside its line: at most two such lines, decoded.
+  const std::size_t exchange =
+      state_->phase == State::Phase::sasl ? 2 * state_->options.limits.auth_line : 0;
+  std::size_t octets =
+      state_->kept.capacity() + state_->output.capacity() + state_->lines.held() + exchange;
+  if (state_->apart) {
+    for (const Given& one : state_->apart->replies) octets += sizeof one + one.reply.text.size();
+  }
+  return octets;
+}
+
 void ServerSession::shrink() {
   state_->lines.shrink();
   if (state_->output.empty()) std::string().swap(state_->output);

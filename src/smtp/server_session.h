@@ -179,6 +179,8 @@ class ServerSession {
   bool in_data() const;
   /// Gives back memory that an idle session does not need.
   void shrink();
+  /// Octets that it keeps of what was read and of what is to be written.
+  std::size_t held() const;
 
  private:
   void part(After after);

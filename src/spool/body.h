@@ -26,6 +26,8 @@ class Body {
   Result<void> append(std::string_view bytes);
   std::uint64_t size() const { return size_; }
   bool in_memory() const { return fd_ < 0; }
+  /// Octets of memory that it takes.
+  std::size_t memory() const { return memory_.capacity(); }
   /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with
   /// the Body). Valid until the next append or the Body's end.
   Result<std::string_view> view();

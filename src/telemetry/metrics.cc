@@ -101,6 +101,14 @@ Metrics::Metrics(const MetricsSetup& setup)
       tls_certificate_not_after(registry.add(
           "tls_certificate_not_after_timestamp_seconds", "When the listener's certificate ends.",
           gauge, {label("name", setup.listeners)}, MetricUnit::none, Show::used)),
+      memory_charged(registry.add(
+          "memory_charged_bytes",
+          "Memory that sessions and deliveries keep, as charged to limits.memory.", gauge)),
+      memory_limit(registry.add("memory_limit_bytes", "limits.memory.", gauge)),
+      memory_refusals(registry.add(
+          "memory_refusals_total",
+          "Times a session or delivery was refused memory because limits.memory was used up.",
+          counter)),
       smtp_connections(
           registry.add("smtp_connections", "Open SMTP connections.", gauge,
                        {label("listener", setup.listeners), label("tls", {"plain", "tls"})})),

@@ -49,6 +49,9 @@ struct Metrics {
   Family& config_last_reload_success_timestamp;  ///< G, seconds since 1970
   Family& logs_dropped;                          ///< C
   Family& tls_certificate_not_after;             ///< G listener; seconds since 1970
+  Family& memory_charged;                        ///< G, octets
+  Family& memory_limit;                          ///< G, octets
+  Family& memory_refusals;                       ///< C
 
   // SMTP
   Family& smtp_connections;          ///< G listener, tls (plain, tls)

@@ -1,0 +1,254 @@
+// What sessions cost of limits.memory, and what happens when it is used up.
+#include <atomic>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
+#include "dialect/webhook/compile.h"
+#include "dialect/webhook/layer.h"
+#include "dns/recorded_resolver.h"
+#include "gateway/server.h"
+#include "gateway/test_client.h"
+#include "policy/gateway_layer.h"
+
+namespace postern::gateway {
+namespace {
+
+constexpr std::string_view message = "From: a@example.org\r\nSubject: hello\r\n\r\nbody\r\n";
+constexpr std::uint64_t kib = 1024;
+
+class TakingSink final : public MessageSink {
+ public:
+  std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
+  std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
+  Task<smtp::Reply> take(std::vector<Copy>, Ruling) override {
+    co_return smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
+  }
+};
+
+class KeepingRecorder final : public TransactionRecorder {
+ public:
+  void ended(policy::Trace trace) override {
+    const std::lock_guard lock(mutex);
+    traces.push_back(std::move(trace));
+  }
+  std::mutex mutex;
+  std::vector<policy::Trace> traces;
+};
+
+class FullBuckets final : public RateProbe {
+ public:
+  double tokens(const policy::Webhook&) override { return 1; }
+};
+
+class SessionMemory : public testing::Test {
+ protected:
+  void TearDown() override { server.reset(); }
+
+  void start(std::uint64_t limit) {
+    memory = std::make_unique<MemoryBudget>(limit);
+    resources = std::make_unique<Resources>(*memory, folder.path());
+    services = std::make_unique<Services>(
+        Services{directory, authenticator, sink, recorder, rates, *resources, resolver, caches});
+    add_webhook("open", {});
+    add_webhook("signed", dialect::webhook::PolicyFields{.name = "signed", .require_dkim = true});
+    settings.session.hostname = "mx.example.net";
+    settings.timeouts.error_delay = std::chrono::milliseconds(0);
+    settings.body_directory = folder.path();
+    settings.engine = std::make_shared<policy::CurrentEngine>(
+        std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+            {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}}));
+    server = std::make_unique<Server>(2, *services, admission);
+    const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
+                                       std::make_shared<const ListenerSettings>(settings));
+    ASSERT_TRUE(opened);
+    port = *opened;
+    server->start();
+  }
+
+  void add_webhook(const std::string& name, std::optional<dialect::webhook::PolicyFields> fields) {
+    policy::Change change;
+    auto webhook = std::make_shared<policy::Webhook>();
+    webhook->id = "wh_" + name;
+    webhook->address = name + "@hooks.example.net";
+    if (fields) {
+      webhook->policy_id = "pol_" + name;
+      change.put_policies.push_back(
+          dialect::webhook::compile("pol_" + name, "acc_1", 1, 1, *fields));
+    }
+    change.put_webhooks.push_back(webhook);
+    change.put_domains.push_back("hooks.example.net");
+    directory.apply(std::move(change));
+  }
+
+  std::unique_ptr<TestClient> greeted() {
+    auto client = std::make_unique<TestClient>(port);
+    EXPECT_EQ(client->reply().substr(0, 3), "220");
+    EXPECT_EQ(client->ask("EHLO client.example.org").substr(0, 3), "250");
+    return client;
+  }
+  /// Up to the octets of a message.
+  static void begin(TestClient& client, const std::string& recipient) {
+    EXPECT_EQ(client.ask("MAIL FROM:<a@example.org>").substr(0, 3), "250");
+    EXPECT_EQ(client.ask("RCPT TO:<" + recipient + ">").substr(0, 3), "250");
+    EXPECT_EQ(client.ask("DATA").substr(0, 3), "354");
+  }
+  std::unique_ptr<TestClient> in_message(const std::string& recipient = "open@hooks.example.net") {
+    auto client = greeted();
+    begin(*client, recipient);
+    return client;
+  }
+  /// The code at the end of a small message.
+  static std::string outcome(TestClient& client) {
+    const std::string replies = client.transact("open@hooks.example.net", message);
+    return replies.substr(replies.rfind('|') + 1, 3);
+  }
+  /// What was used last when that came true; the machine may be busy.
+  template <class F>
+  std::uint64_t wait_until(F holds) {
+    for (int i = 0; i < 3000 && !holds(memory->used()); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return memory->used();
+  }
+  std::uint64_t wait_for_less(std::uint64_t octets) {
+    return wait_until([octets](std::uint64_t used) { return used < octets; });
+  }
+  /// Header fields of about 1000 octets, without the end of the section.
+  static std::string header_of(std::size_t octets) {
+    std::string text;
+    while (text.size() < octets) text += "X-Long: " + std::string(990, 'x') + "\r\n";
+    return text;
+  }
+
+  tests::TemporaryFolder folder;
+  ListenerSettings settings;
+  policy::Directory directory;
+  Authenticator authenticator{{}};
+  TakingSink sink;
+  KeepingRecorder recorder;
+  FullBuckets rates;
+  std::unique_ptr<MemoryBudget> memory;
+  std::unique_ptr<Resources> resources;
+  dns::RecordedResolver resolver{{}};
+  policy::AuthenticationCaches caches;
+  std::unique_ptr<Services> services;
+  Admission admission{{.sessions = 100, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
+  std::unique_ptr<Server> server;
+  std::uint16_t port = 0;
+};
+
+TEST_F(SessionMemory, a_session_costs_while_it_lasts) {
+  start(1 << 30);
+  auto client = greeted();
+  EXPECT_GT(memory->used(), 4 * kib);
+  EXPECT_LT(memory->used(), 64 * kib);
+  client->ask("QUIT");
+  EXPECT_EQ(wait_for_less(1), 0u);
+}
+
+TEST_F(SessionMemory, an_unfinished_header_is_charged_once) {
+  start(1 << 30);
+  auto client = in_message();
+  client->send(header_of(600 * kib));
+  const auto arrived = [](std::uint64_t used) { return used > 600 * kib; };
+  EXPECT_GT(wait_until(arrived), 600 * kib) << "it is kept, and counted";
+  EXPECT_LT(memory->used(), 1400 * kib) << "one buffer, at most twice its contents";
+  client.reset();
+  EXPECT_EQ(wait_for_less(1), 0u);
+}
+
+TEST_F(SessionMemory, an_unfinished_command_line_is_charged) {
+  start(1 << 30);
+  auto client = greeted();
+  const std::uint64_t before = memory->used();
+  settings.session.limits.command_line = 2048;
+  client->send("AUTH PLAIN " + std::string(11'000, 'A'));
+  EXPECT_GT(wait_until([before](std::uint64_t used) { return used > before; }), before);
+}
+
+TEST_F(SessionMemory, when_it_is_used_up_the_message_goes_and_the_sessions_stay) {
+  start(1024 * kib);
+  auto other = in_message();
+  auto large = in_message();
+  large->send(header_of(980 * kib));
+  EXPECT_GT(wait_until([this](std::uint64_t) { return memory->refusals() > 0; }), 0u);
+  EXPECT_LT(wait_for_less(128 * kib), 128 * kib) << "what was kept of it is freed at once";
+  large->send("\r\nbody\r\n");
+  EXPECT_EQ(large->ask(".").substr(0, 9), "452 4.3.1");
+  other->send(message);
+  EXPECT_EQ(other->ask(".").substr(0, 3), "250");
+  EXPECT_EQ(outcome(*large), "250");
+}
+
+TEST_F(SessionMemory, from_four_fifths_on_nothing_new_begins) {
+  start(1024 * kib);
+  auto other = greeted();
+  MemoryCharge charge(*memory, 900 * kib);
+  EXPECT_EQ(other->ask("MAIL FROM:<a@example.org>").substr(0, 9), "452 4.3.1");
+  ASSERT_FALSE(charge.set(1100 * kib));
+  EXPECT_EQ(TestClient(port).reply().substr(0, 9), "421 4.3.2");
+  charge.clear();
+  EXPECT_EQ(outcome(*other), "250");
+}
+
+TEST_F(SessionMemory, recipients_are_charged_and_refused_one_by_one) {
+  start(160 * kib);
+  auto client = greeted();
+  client->ask("MAIL FROM:<a@example.org>");
+  std::string last;
+  int accepted = 0;
+  for (; accepted < 100; ++accepted) {
+    last = client->ask("RCPT TO:<open+" + std::to_string(accepted) + "@hooks.example.net>");
+    if (last.substr(0, 3) != "250") break;
+  }
+  EXPECT_EQ(last.substr(0, 9), "452 4.3.1") << accepted;
+  EXPECT_GT(accepted, 5);
+  EXPECT_EQ(client->ask("RSET").substr(0, 3), "250");
+  EXPECT_LT(wait_for_less(64 * kib), 64 * kib);
+}
+
+TEST_F(SessionMemory, a_header_over_its_limits_is_let_go_of_and_refused_by_everybody) {
+  settings.session.limits.message_size = 4 << 20;
+  start(1 << 30);
+  std::string many;
+  for (int i = 0; i < 1001; ++i) many += "A: 1\r\n";
+  std::string no_fields;
+  for (int i = 0; i < 1001; ++i) no_fields += "no field\r\n";
+  for (const std::string recipient : {"open@hooks.example.net", "signed@hooks.example.net"}) {
+    for (const std::string& header : {many, no_fields, header_of(1100 * kib)}) {
+      auto client = in_message(recipient);
+      client->send(header + "\r\nbody\r\n");
+      EXPECT_EQ(client->ask(".").substr(0, 9), "554 5.6.0") << header.size();
+      const std::lock_guard lock(recorder.mutex);
+      const policy::Step* refusal = policy::refusing_step(*recorder.traces.back().settling());
+      ASSERT_NE(refusal, nullptr);
+      EXPECT_EQ(refusal->check, "header_limits");
+      EXPECT_EQ(refusal->layer, "gateway");
+    }
+  }
+  auto client = in_message();
+  client->send(header_of(1100 * kib));
+  EXPECT_GT(wait_until([](std::uint64_t used) { return used > 100 * kib; }), 0u);
+  EXPECT_LT(wait_for_less(100 * kib), 100 * kib) << "before its end, too";
+}
+
+TEST_F(SessionMemory, a_trace_takes_its_charge_with_it) {
+  start(1 << 30);
+  auto client = greeted();
+  EXPECT_EQ(outcome(*client), "250");
+  client->ask("QUIT");
+  for (int i = 0; i < 3000 && server->sessions() > 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_GT(memory->used(), 0u) << "its trace waits to be written";
+  const std::lock_guard lock(recorder.mutex);
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  recorder.traces.clear();
+  EXPECT_EQ(memory->used(), 0u);
+}
+
+}  // namespace
+}  // namespace postern::gateway
