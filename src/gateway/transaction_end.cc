@@ -32,7 +32,7 @@ void Transaction::finish(std::string_view outcome) {
   }
   drop_message();
   evidence_.reset_transaction();
-  accepted_ = {};
+  accepted_ = std::unordered_set<std::string>();
   recount();
 }
 

@@ -110,7 +110,7 @@ void HeaderCollector::complete(bool too_long) {
   if (!too_long) view_ = HeaderView::parse(text_, limits_);
   too_long_ = too_long || view_.truncated();
   if (!too_long_) return;
-  text_ = std::string();
+  std::string().swap(text_);  // an assignment would keep the memory
   view_ = HeaderView();
 }
 

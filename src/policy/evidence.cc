@@ -56,7 +56,7 @@ void Evidence::reset_transaction() {
   smtputf8 = body_8bitmime = require_tls = false;
   ret.clear();
   envid.clear();
-  recipients.clear();
+  recipients = std::vector<Recipient>();  // clear() would keep the memory
   candidate.reset();
   message.reset();
   rate_tokens.reset();
@@ -65,10 +65,10 @@ void Evidence::reset_transaction() {
   dkim.reset();
   dmarc.reset();
   arc.reset();
-  dns.clear();
-  consulted.clear();
+  dns = std::vector<DnsRecord>();
+  consulted = std::vector<Consultation>();
   discard.reset();
-  copies.clear();
+  copies = std::vector<ScriptCopy>();
   kept.clear();
   etrn.reset();
   trusted_client = false;

@@ -39,7 +39,7 @@ void Body::clear() {
   unmap();
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
-  memory_ = std::string();
+  std::string().swap(memory_);  // an assignment would keep the memory
   size_ = 0;
 }
 

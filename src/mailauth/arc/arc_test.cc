@@ -224,7 +224,7 @@ TEST(Arc, fifty_sets_pass_and_nobody_adds_to_them) {
 TEST(Arc, hostile_headers_end_soon) {
   const Host host;
   std::string many;
-  for (int i = 1; i <= 3000; ++i) {
+  for (int i = 1; i <= 900; ++i) {
     many += "ARC-Seal: i=" + std::to_string(i % 50 + 1) + "; a=rsa-sha256; cv=pass; b=AAAA\r\n";
   }
   EXPECT_EQ(host.validate(many + std::string(message)).trouble.reason, Reason::field_repeated);

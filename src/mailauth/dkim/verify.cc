@@ -60,9 +60,9 @@ constexpr std::size_t hasher_memory = sizeof(BodyHasher) + 512;
 
 /// Leaves what a report names: domain, selector, algorithm.
 void strip(Signature& signature) {
-  signature.fields = {};
-  signature.body_hash = {};
-  signature.value = {};
+  std::vector<std::string>().swap(signature.fields);
+  std::string().swap(signature.body_hash);
+  std::string().swap(signature.value);
 }
 
 std::size_t memory_of(const Signature& signature) {
