@@ -26,9 +26,19 @@ IpAddress IpAddress::v6(const std::array<std::uint8_t, 16>& octets) {
     std::copy(octets.begin() + 12, octets.end(), address.octets_.begin());
     return address;
   }
-  address.v4_ = false;
+  address.family_ = Family::v6;
   address.octets_ = octets;
   return address;
+}
+
+IpAddress IpAddress::unknown() {
+  IpAddress address;
+  address.family_ = Family::unknown;
+  return address;
+}
+
+Result<IpAddress> IpAddress::parse_client(std::string_view text) {
+  return text == "unknown" ? unknown() : parse(text);
 }
 
 namespace {
@@ -121,14 +131,15 @@ Result<IpAddress> IpAddress::parse(std::string_view text) {
 }
 
 bool IpAddress::is_loopback() const {
-  if (v4_) return octets_[0] == 127;
+  if (is_v4()) return octets_[0] == 127;
   return octets_[15] == 1 &&
          std::all_of(octets_.begin(), octets_.end() - 1, [](auto octet) { return octet == 0; });
 }
 
 std::string IpAddress::to_string() const {
+  if (!is_known()) return "unknown";
   char buffer[INET6_ADDRSTRLEN];
-  if (!v4_) return inet_ntop(AF_INET6, octets_.data(), buffer, sizeof buffer);
+  if (!is_v4()) return inet_ntop(AF_INET6, octets_.data(), buffer, sizeof buffer);
   // What most clients have; glibc would print it with sprintf.
   char* end = buffer;
   for (int i = 0; i < 4; ++i) {
@@ -172,7 +183,8 @@ std::optional<AddressAndPort> parse_address_and_port(std::string_view text) {
 
 std::string with_port(const IpAddress& address, std::uint16_t port) {
   const std::string text = address.to_string();
-  return (address.is_v4() ? text : "[" + text + "]") + ":" + std::to_string(port);
+  const bool bare = address.is_v4() || !address.is_known();
+  return (bare ? text : "[" + text + "]") + ":" + std::to_string(port);
 }
 
 namespace {
@@ -231,7 +243,8 @@ Result<Cidr> Cidr::parse(std::string_view text) {
 }
 
 bool Cidr::contains(const IpAddress& address) const {
-  return address.is_v4() == network_.is_v4() && masked(address, prefix_) == network_;
+  return address.is_known() && address.is_v4() == network_.is_v4() &&
+         masked(address, prefix_) == network_;
 }
 
 bool Cidr::contains(const Cidr& network) const {
@@ -248,6 +261,7 @@ CidrSet::CidrSet(std::vector<Cidr> networks) {
 }
 
 bool CidrSet::contains(const IpAddress& address) const {
+  if (!address.is_known()) return false;
   const Cidr key(address, address.bits());
   auto after =
       std::upper_bound(networks_.begin(), networks_.end(), key,

@@ -13,7 +13,8 @@
 
 namespace postern {
 
-/// An IPv4 or IPv6 address. `::ffff:a.b.c.d` is taken as IPv4 when parsed or made from octets.
+/// An IPv4 or IPv6 address, or one that nobody knows. `::ffff:a.b.c.d` is taken as IPv4 when parsed
+/// or made from octets.
 class IpAddress {
  public:
   IpAddress() = default;
@@ -23,19 +24,27 @@ class IpAddress {
   static std::optional<IpAddress> from_text(std::string_view text);
   static IpAddress v4(std::uint32_t host_order);
   static IpAddress v6(const std::array<std::uint8_t, 16>& octets);
+  /// Of a client whose address a proxy does not tell: it is in no network, so nothing that goes by
+  /// networks lets it in, and it is neither IPv4 nor loopback.
+  static IpAddress unknown();
+  /// The same of what to_string() wrote: parse(), or unknown() for "unknown".
+  static Result<IpAddress> parse_client(std::string_view text);
 
-  bool is_v4() const { return v4_; }
-  /// 4 or 16 octets in network order.
+  bool is_known() const { return family_ != Family::unknown; }
+  bool is_v4() const { return family_ == Family::v4; }
+  /// 4 or 16 octets in network order; 16 zeros where it is unknown.
   std::string_view octets() const {
-    return {reinterpret_cast<const char*>(octets_.data()), v4_ ? 4u : 16u};
+    return {reinterpret_cast<const char*>(octets_.data()), is_v4() ? 4u : 16u};
   }
-  int bits() const { return v4_ ? 32 : 128; }
+  int bits() const { return is_v4() ? 32 : 128; }
   bool is_loopback() const;
+  /// "unknown" where it is: the key under which access tables find such clients, as with Postfix.
   std::string to_string() const;
   auto operator<=>(const IpAddress&) const = default;
 
  private:
-  bool v4_ = true;
+  enum class Family : std::uint8_t { v6, v4, unknown };
+  Family family_ = Family::v4;
   std::array<std::uint8_t, 16> octets_{};
 };
 
