@@ -99,8 +99,9 @@ std::string request_line(const policy::AuthAttempt& attempt, const policy::Evide
   const std::string_view mechanism = attempt.mechanism == "OAUTHBEARER" ? "OAUTHBEARER" : "PLAIN";
   // Guesses are counted here: a thread that waits for Dovecot's own penalty would be everybody's
   // loss. `resp=` must be the last.
-  return fmt::format("AUTH\t1\t{}\tservice=smtp\trip={}\tno-penalty{}\tresp={}\n", mechanism,
-                     evidence.session.client_ip.to_string(),
+  const IpAddress& client = evidence.session.client_ip;
+  return fmt::format("AUTH\t1\t{}\tservice=smtp{}\tno-penalty{}\tresp={}\n", mechanism,
+                     client.is_known() ? "\trip=" + client.to_string() : "",
                      evidence.session.tls ? "\tsecured=tls" : "", initial_response(attempt));
 }
 

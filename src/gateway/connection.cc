@@ -334,7 +334,13 @@ Task<void> Connection::answer_scram(smtp::ScramName event) {
 smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
   transaction_.forget_session();
   policy::SessionFacts& facts = transaction_.session();
-  if (event.address) facts.client_ip = *event.address;
+  // From the first XCLIENT on the proxy speaks for another: its own address, which may be in any
+  // network, is nobody's. Attributes of a later one come on top (Postfix XCLIENT_README).
+  if (event.address || !speaks_for_another_) {
+    facts.client_ip = event.address.value_or(IpAddress::unknown());
+    if (!facts.client_ip.is_known()) facts.client_port = 0;
+  }
+  speaks_for_another_ = true;
   if (event.helo) facts.helo = *event.helo;
   if (event.login) {
     facts.auth = policy::Authentication{

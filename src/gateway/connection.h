@@ -89,6 +89,7 @@ class Connection {
   Clock::time_point block_started_;
   std::size_t delayed_errors_ = 0;
   bool fresh_wait_ = true;
+  bool speaks_for_another_ = false;  ///< the peer sent XCLIENT
   std::string_view end_ = "dropped";
 };
 

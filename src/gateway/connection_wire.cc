@@ -22,9 +22,8 @@ Task<bool> Connection::read_proxy_header() {
   policy::SessionFacts& facts = transaction_.session();
   if (!settings_->proxy_from.contains(facts.client_ip)) co_return false;
   deadline_.set(started_ + settings_->timeouts.proxy_header);
-  std::size_t seen = 0;
-  for (;;) {
-    const std::string_view bytes = co_await stream_.peek(net::max_proxy_header);
+  for (std::size_t seen = 0;;) {
+    const std::string_view bytes = co_await stream_.peek(net::max_proxy_header, seen);
     if (bytes.empty()) co_return false;
     const auto header = net::parse_proxy_header(bytes);
     if (!header) co_return false;
@@ -37,11 +36,13 @@ Task<bool> Connection::read_proxy_header() {
         facts.server_ip = found.destination;
         facts.server_port = found.destination_port;
       }
-      // Policies need an address: who cannot name the client is not let in.
-      co_return found.kind != net::ProxyHeader::Kind::unknown;
+      // The proxy does not know for whom it speaks. LOCAL is the proxy itself.
+      if (found.kind == net::ProxyHeader::Kind::unknown) {
+        facts.client_ip = IpAddress::unknown();
+        facts.client_port = 0;
+      }
+      co_return true;
     }
-    if (bytes.size() == seen) co_await pause(Milliseconds(5));  // peeking again shows the same
-    if (stream_.cancelled()) co_return false;
     seen = bytes.size();
   }
 }

@@ -450,6 +450,64 @@ TEST_F(ServerTest, the_proxy_header_names_the_client) {
   EXPECT_EQ(without.ask("EHLO client.example.org"), "closed");
 }
 
+TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_know) {
+  settings.proxy_required = true;
+  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  start();
+  const std::string recipient = "closed@hooks.example.net";
+  const std::string v2("\r\n\r\n\0\r\nQUIT\n", 12);
+  const auto send = [&](const std::string& header) {
+    TestClient client(port);
+    client.send(header);
+    EXPECT_EQ(client.reply().substr(0, 3), "220");
+    client.ask("EHLO client.example.org");
+    EXPECT_NE(client.transact(recipient, message).find("|250 2.0.0"), std::string::npos);
+    return sink.senders.back();
+  };
+  EXPECT_EQ(send("PROXY UNKNOWN\r\n"), "unknown");
+  EXPECT_EQ(send(v2 + std::string("\x21\x00\x00\x00", 4)), "unknown");
+  // LOCAL is the proxy itself.
+  EXPECT_EQ(send(v2 + std::string("\x20\x00\x00\x00", 4)), "127.0.0.1");
+}
+
+TEST_F(ServerTest, half_a_proxy_header_waits_for_the_rest) {
+  settings.proxy_required = true;
+  settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  settings.timeouts.proxy_header = milliseconds(1500);
+  start();
+  TestClient client(port);
+  client.send("PROXY TCP4 192.0.2.44");
+  std::this_thread::sleep_for(milliseconds(100));
+  client.send(" 192.0.2.1 4000 25\r\n");
+  EXPECT_EQ(client.reply().substr(0, 3), "220");
+  TestClient silent(port);
+  silent.send("PROXY TCP4 192.0.2.44");
+  EXPECT_EQ(silent.reply(), "closed");
+}
+
+TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
+  settings.xclient_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  start();
+  const auto sender = [&](std::initializer_list<const char*> commands) {
+    auto client = greeted();
+    for (const char* command : commands) {
+      EXPECT_EQ(client->ask(command).substr(0, 3), "220") << command;
+      client->ask("EHLO client.example.org");
+    }
+    EXPECT_NE(client->transact("closed@hooks.example.net", message).find("|250 2.0.0"),
+              std::string::npos);
+    return sink.senders.back();
+  };
+  EXPECT_EQ(sender({}), "127.0.0.1");
+  EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44"}), "192.0.2.44");
+  EXPECT_EQ(sender({"XCLIENT NAME=client.example"}), "unknown");
+  EXPECT_EQ(sender({"XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
+  EXPECT_EQ(sender({"XCLIENT ADDR=[TEMPUNAVAIL] NAME=client.example"}), "unknown");
+  // Attributes that one line cannot hold come on several.
+  EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT NAME=client.example"}), "192.0.2.44");
+  EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
+}
+
 TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {
   start();
   auto idle = greeted();

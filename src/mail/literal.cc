@@ -3,7 +3,8 @@
 namespace postern::mail {
 
 std::string literal_of(const IpAddress& address) {
-  return (address.is_v4() ? "[" : "[IPv6:") + address.to_string() + "]";
+  const bool is_v6 = address.is_known() && !address.is_v4();
+  return (is_v6 ? "[IPv6:" : "[") + address.to_string() + "]";
 }
 
 }  // namespace postern::mail

@@ -65,7 +65,8 @@ std::string received_field(const Arrival& arrival) {
   const std::string address = literal_of(arrival.client_address);
   const std::optional<std::string> helo = proper_helo(arrival.helo_name);
   // RFC 5321 §4.4 From-domain with its TCP-info.
-  std::string out = "Received: from " + helo.value_or(address) + " (";
+  const bool known = arrival.client_address.is_known();
+  std::string out = "Received: from " + helo.value_or(known ? address : "unknown") + " (";
   if (!helo && !arrival.helo_name.empty()) out += "HELO " + comment_text(arrival.helo_name) + ", ";
   if (const auto name = Domain::parse(arrival.client_name)) out += name->text() + " ";
   out += address + ")\r\n\tby " + arrival.hostname + " with " + arrival.protocol;

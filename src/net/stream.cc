@@ -197,14 +197,24 @@ Task<bool> Stream::write(std::string_view bytes) {
   co_return true;
 }
 
-Task<std::string_view> Stream::peek(std::size_t size) {
+Task<std::string_view> Stream::peek(std::size_t size, std::size_t seen) {
   const std::span<char> buffer = scratch();
+  const int handle = static_cast<int>(socket_.native_handle());
+  const auto wake_at = [handle](std::size_t octets) {
+    const int least = static_cast<int>(octets);
+    ::setsockopt(handle, SOL_SOCKET, SO_RCVLOWAT, &least, sizeof least);
+  };
   for (;;) {
-    const ssize_t got =
-        ::recv(socket_.native_handle(), buffer.data(), std::min(size, buffer.size()), MSG_PEEK);
-    if (got >= 0) co_return std::string_view(buffer.data(), static_cast<std::size_t>(got));
-    if (errno != EAGAIN && errno != EINTR) co_return std::string_view();
+    const ssize_t got = ::recv(handle, buffer.data(), std::min(size, buffer.size()), MSG_PEEK);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) co_return std::string_view();
+    if (got > 0 && static_cast<std::size_t>(got) > seen)
+      co_return std::string_view(buffer.data(), static_cast<std::size_t>(got));
+    pollfd state{.fd = handle, .events = POLLRDHUP, .revents = 0};
+    if (got > 0 && ::poll(&state, 1, 0) != 0) co_return std::string_view();
+    // What was seen stays readable: the wait would end at once, again and again.
+    wake_at(seen + 1);
     const bool ready = co_await wait(Ready::read);
+    wake_at(1);
     if (!ready) co_return std::string_view();
   }
 }

@@ -39,8 +39,9 @@ class Stream {
   Task<std::string_view> read(Expect expect);
   /// Writes all of it; false on an error or when cancelled. `bytes` must outlive the await.
   Task<bool> write(std::string_view bytes);
-  /// Looks at up to `size` octets without taking them; waits for at least one.
-  Task<std::string_view> peek(std::size_t size);
+  /// Looks at up to `size` octets without taking them; waits for more than the `seen` ones that an
+  /// earlier look showed. Empty: the end of the stream, an error, or cancelled.
+  Task<std::string_view> peek(std::size_t size, std::size_t seen = 0);
   /// Takes octets that peek() showed.
   void skip(std::size_t size);
   /// Drops whatever the kernel holds unread: octets sent behind STARTTLS (RFC 3207 §4.2).

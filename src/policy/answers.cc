@@ -61,6 +61,7 @@ std::string reverse_name(const IpAddress& address) {
 }
 
 ClientName client_name(const IpAddress& client, Answers& answers) {
+  if (!client.is_known()) return {.status = Status::none};
   const dns::Answer* names = answers.find(reverse_name(client), dns::Type::ptr);
   if (names == nullptr) return {};
   if (names->trouble()) return {.status = Status::trouble, .reverse_trouble = true};
@@ -199,6 +200,7 @@ DnsList::Listing DnsList::ask(const std::string& name, Answers& answers) const {
 }
 
 DnsList::Listing DnsList::look_up(const IpAddress& address, Answers& answers) const {
+  if (!address.is_known()) return {.status = Status::not_listed, .reason = {}};
   return ask(reversed(address) + zone_, answers);
 }
 

@@ -107,7 +107,7 @@ SessionFacts session_of(const json::object& object) {
   SessionFacts facts;
   facts.id = bytes(object.at("id"));
   facts.listener = bytes(object.at("listener"));
-  facts.client_ip = take(IpAddress::parse(object.at("client_ip").as_string()));
+  facts.client_ip = take(IpAddress::parse_client(object.at("client_ip").as_string()));
   facts.client_port = number<std::uint16_t>(object.at("client_port"));
   if (const json::value* ip = object.if_contains("server_ip")) {
     facts.server_ip = take(IpAddress::parse(bytes(*ip)));

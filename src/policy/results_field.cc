@@ -153,7 +153,7 @@ ar::MethodResult arc_result(const arc::Verdict& verdict, const IpAddress& client
   ar::MethodResult result{.method = "arc", .result = std::string(arc::to_text(verdict.status))};
   explain(result, trouble_of(verdict));
   if (verdict.status == arc::Status::none) return result;
-  add(result, "smtp", "remote-ip", client.to_string());
+  if (client.is_known()) add(result, "smtp", "remote-ip", client.to_string());
   if (verdict.status == arc::Status::pass) {
     add(result, "header", "oldest-pass", std::to_string(verdict.oldest_pass));
   }

@@ -91,7 +91,7 @@ struct Aborted {
 };
 /// XCLIENT attributes (a peer the driver trusts). Answer with reply(); a 220 restarts the session.
 struct Xclient {
-  std::optional<IpAddress> address;
+  std::optional<IpAddress> address;  ///< nullopt: nothing is said of it
   std::optional<std::string> name;
   std::optional<std::string> helo;
   std::optional<std::string> login;

@@ -39,7 +39,10 @@ bool take_attribute(std::string_view text, Xclient& xclient) {
   const std::optional<std::string> value = decode_xtext(text.substr(equals + 1));
   if (!value) return false;
   const bool unset = iequals(*value, "[UNAVAILABLE]") || iequals(*value, "[TEMPUNAVAIL]");
-  if (iequals(name, "ADDR")) return unset || take_address(*value, xclient);
+  if (iequals(name, "ADDR")) {
+    if (unset) xclient.address = IpAddress::unknown();
+    return unset || take_address(*value, xclient);
+  }
   if (iequals(name, "NAME")) return unset || take_name(*value, xclient);
   if (iequals(name, "LOGIN")) return unset || take_login(*value, xclient);
   if (iequals(name, "HELO")) {

@@ -9,7 +9,8 @@
 namespace postern::smtp {
 
 /// `NAME=value ...` with xtext values. Each value is checked as if it had come from the network;
-/// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave the attribute unset.
+/// `[UNAVAILABLE]` and `[TEMPUNAVAIL]` leave the attribute unset; as ADDR they make the address
+/// unknown.
 Parsed<Xclient> parse_xclient(std::string_view argument);
 
 }  // namespace postern::smtp

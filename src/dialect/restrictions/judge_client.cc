@@ -104,9 +104,9 @@ Outcome judge_unknown_client(Context& context, const Rule& rule) {
 Outcome judge_unknown_reverse_client(Context& context, const Rule& rule) {
   const std::string reason = fmt::format("cannot find your reverse hostname, [{}]",
                                          context.evidence().session.client_ip.to_string());
-  if (!context.policy().client_names) return context.refuse(rule, reason);
-  const dns::Answer* names = context.answers().find(
-      policy::reverse_name(context.evidence().session.client_ip), dns::Type::ptr);
+  const IpAddress& client = context.evidence().session.client_ip;
+  if (!context.policy().client_names || !client.is_known()) return context.refuse(rule, reason);
+  const dns::Answer* names = context.answers().find(policy::reverse_name(client), dns::Type::ptr);
   if (names == nullptr) return Outcome::wait;
   if (names->trouble()) return context.refuse(rule, 450, {4, 7, 1}, reason);
   if (names->status == dns::Status::found && !names->records.empty()) {

@@ -53,6 +53,7 @@ class CidrTable final : public NamedTable {
     return address ? lookup_address(*address) : Found{};
   }
   Found lookup_address(const IpAddress& address) const override {
+    if (!address.is_known()) return {};
     return found(address.is_v4() ? v4_.find(number_of<V4>(address))
                                  : v6_.find(number_of<V6>(address)));
   }

@@ -173,6 +173,10 @@ Evaluation<Result> check_host(Request request, Options options) {
   State state{.options = std::move(options), .values = {}, .result = {}, .names = {}};
   if (!set_identity(state, request)) co_return std::move(state.result);
   Result& result = state.result;
+  if (!state.values.client.is_known()) {  // RFC 7208 §2.6.1: nothing can be said of it
+    result.reason = "the client's address is unknown";
+    co_return std::move(result);
+  }
   result.status = co_await evaluate(state, state.values.sender_domain, 0);
   co_return std::move(result);
 }
