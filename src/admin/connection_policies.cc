@@ -165,7 +165,7 @@ void ConnectionPolicies::add_routes(Router& router) {
   using Self = ConnectionPolicies;
   add("GET", base, Access::read, Body::none, &Self::show);
   add("PUT", base, Access::write, Body::json, &Self::replace);
-  add("POST", "/api/v1/connection-policies/lint", Access::read, Body::json, &Self::lint);
+  add("POST", "/api/v1/connection-policies/lint", Access::write, Body::json, &Self::lint);
   add("GET", "/api/v1/connection-policies/keywords", Access::read, Body::none, &Self::keywords);
   add("GET", "/api/v1/connection-policies/revisions", Access::read, Body::none, &Self::revisions);
   add("GET", "/api/v1/connection-policies/revisions/{id}", Access::read, Body::none,
@@ -179,8 +179,9 @@ RunningLists& ConnectionPolicies::lists() const {
 }
 
 Task<Lists> ConnectionPolicies::judge(restrictions::Section section) const {
-  auto work = [section = std::move(section), hostname = lists().hostname()]() -> Result<Lists> {
-    return judged(section, hostname);
+  auto work = [section = std::move(section), hostname = lists().hostname(),
+               rules = lists().file_rules()]() -> Result<Lists> {
+    return judged(section, hostname, rules);
   };
   co_return co_await core_.disk(std::move(work));
 }
@@ -246,8 +247,8 @@ Task<net::HttpResponse> ConnectionPolicies::revisions(Call& call) {
 
 Task<net::HttpResponse> ConnectionPolicies::revision(Call& call) {
   ListRevisionRow row = co_await stored(parse_number(call.ids[0]).value_or(0));
-  auto work = [row = std::move(row), hostname = lists().hostname()] {
-    return judged_again(row, hostname);
+  auto work = [row = std::move(row), hostname = lists().hostname(), rules = lists().file_rules()] {
+    return judged_again(row, hostname, rules);
   };
   const Lists then = co_await core_.disk(std::move(work));
   co_return answer(then, lists().hostname());

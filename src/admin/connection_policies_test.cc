@@ -5,12 +5,15 @@
 
 #include "admin/test_api.h"
 #include "base/temporary_folder_test.h"
+#include "base/text.h"
+#include "dialect/restrictions/table.h"
 
 namespace postern::admin {
 namespace {
 
 namespace restrictions = dialect::restrictions;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* path = "/api/v1/connection-policies";
 
@@ -35,7 +38,7 @@ struct ListsApi {
     std::shared_ptr<const restrictions::Judged> judged;
     if (section)
       judged = std::make_shared<const restrictions::Judged>(
-          restrictions::judge(*section, "mx.example.net"));
+          restrictions::judge(*section, "mx.example.net", restrictions::file_sources()));
     return lists->follow_file(section, judged);
   }
 
@@ -121,6 +124,148 @@ TEST(ConnectionPolicies, what_opens_a_relay_is_409_with_the_dialogue) {
             422);
   // A shadow enforces nothing, so it opens nothing.
   EXPECT_EQ(api.put(R"({"lists":{"relay":"permit"},"mode":"shadow"})").status, 200);
+}
+
+TEST(ConnectionPolicies, networks_are_taken_together) {
+  ListsApi api;
+  for (const char* networks : {"0.0.0.0/1, 128.0.0.0/1", "[::]/1, [8000::]/1",
+                               "0.0.0.0/2, 64.0.0.0/2, 128.0.0.0/2, 192.0.0.0/2"}) {
+    const Answer answer =
+        api.put(std::string(R"({"parameters":{"mynetworks":")") + networks + "\"}}");
+    EXPECT_EQ(answer.status, 409) << networks;
+    EXPECT_EQ(answer.code(), "open_relay");
+    EXPECT_THAT(boost::json::serialize(answer.json.at("witness")), HasSubstr("MAIL FROM:<"));
+  }
+  EXPECT_EQ(api.put(R"({"parameters":{"mynetworks":"10.0.0.0/8, 203.0.0.0/12"}})").status, 200);
+}
+
+TEST(ConnectionPolicies, who_may_not_save_may_not_lint) {
+  ListsApi api;
+  const Answer made = api.api.post("/api/v1/api-tokens", R"({"name":"t"})", api.token);
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string reader = made.text("/token");
+  EXPECT_EQ(api.api.get(path, reader).status, 200);
+  const std::string body = R"({"lists":{"sender":"check_sender_access texthash:/etc/passwd"}})";
+  EXPECT_EQ(api.api.post(std::string(path) + "/lint", body, reader).status, 403);
+}
+
+/// Everything that a request can name a file with.
+class NamedFiles : public ::testing::Test {
+ protected:
+  NamedFiles() {
+    api.lists->let_read({.folders = {{folder.file("tables")}},
+                         .folders_key = "api.table_folders",
+                         .closed = {folder.file("data")},
+                         .largest = 1 << 20});
+    folder.write("tables/access", "friend@example.com REJECT\n");
+  }
+  Answer lint(const std::string& parameter, const std::string& value) {
+    const boost::json::object body{{"parameters", {{parameter, value}}}};
+    return api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token);
+  }
+  /// With a table in every kind of place.
+  std::vector<Answer> lint_all(const std::string& spec) {
+    std::vector<Answer> answers;
+    for (const char* keyword : {"check_client_access", "check_helo_access", "check_sender_access",
+                                "check_recipient_access"}) {
+      const boost::json::object body{
+          {"lists",
+           {{"relay", std::string(keyword) + " " + spec + ", reject_unauth_destination"}}}};
+      answers.push_back(
+          api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token));
+    }
+    const boost::json::object of_class{
+        {"lists", {{"recipient", "inner"}}},
+        {"parameters",
+         {{"smtpd_restriction_classes", "inner"}, {"inner", "check_sender_access " + spec}}}};
+    answers.push_back(
+        api.api.post(std::string(path) + "/lint", boost::json::serialize(of_class), api.token));
+    for (const char* parameter : {"mynetworks", "relay_domains", "mydestination",
+                                  "virtual_alias_maps", "local_recipient_maps", "rbl_reply_maps"}) {
+      answers.push_back(lint(parameter, spec));
+    }
+    return answers;
+  }
+
+  tests::TemporaryFolder folder;
+  ListsApi api;
+};
+
+TEST_F(NamedFiles, lie_in_a_folder_that_the_configuration_lists) {
+  EXPECT_TRUE(lint_all("texthash:" + folder.file("tables/access"))[2].json.at("ok").as_bool());
+  folder.write("data/postern.db", "MARKER REJECT\n");
+  folder.write("elsewhere", "MARKER\n");
+  std::filesystem::create_hard_link(folder.file("data/postern.db"), folder.file("tables/hard"));
+  std::filesystem::create_symlink(folder.file("elsewhere"), folder.file("tables/soft"));
+  for (const std::string& file :
+       {folder.file("elsewhere"), folder.file("data/postern.db"), folder.file("tables/hard"),
+        folder.file("tables/soft"), folder.file("tables/../elsewhere"), std::string("/etc/shadow"),
+        std::string("/dev/zero"), std::string("/proc/self/environ")}) {
+    for (const char* type : {"texthash:", "hash:", "cidr:", "regexp:", "pcre:", "sqlite:", "pgsql:",
+                             "ldap:", "proxy:lmdb:", ""}) {
+      for (const Answer& answer : lint_all(type + file)) {
+        ASSERT_EQ(answer.status, 200) << answer.body;
+        EXPECT_THAT(answer.body, Not(HasSubstr("MARKER"))) << type << file;
+        EXPECT_FALSE(answer.json.at("ok").as_bool()) << type << file << answer.body;
+      }
+    }
+    for (const char* type : {"pipemap", "unionmap"}) {
+      const std::string spec = std::string(type) + ":{texthash:" + file + ",static:x}";
+      EXPECT_FALSE(lint_all(spec)[0].json.at("ok").as_bool()) << spec;
+    }
+  }
+}
+
+TEST_F(NamedFiles, are_none_where_no_folder_is_listed) {
+  ListsApi plain;
+  const Answer answer = plain.put(R"({"lists":{"sender":"check_sender_access texthash:)" +
+                                  folder.file("tables/access") + "\"}}");
+  EXPECT_EQ(answer.status, 422);
+  EXPECT_THAT(answer.body, HasSubstr("api.table_folders"));
+}
+
+TEST_F(NamedFiles, are_never_quoted) {
+  const std::string texts[] = {"MARKER\n",
+                               "key MARKER\n",
+                               "MARKER MARKER\n",
+                               "MARKER OK\n",
+                               "MARKER.example OK\nMARKER@example.com OK\n",
+                               "/MARKER(/ OK\n",
+                               "/MARKER/ OK\n",
+                               "192.0.2.0/24 MARKER\n",
+                               "198.51.100.0/24x MARKER\n",
+                               "MARKER = MARKER\n",
+                               "dbpath = /MARKER\nquery = MARKER\n",
+                               "dbpath = x\nquery = SELECT 1\ndomain = nis:MARKER\n",
+                               "hosts = MARKER://MARKER\ndbname = MARKER\nquery = '%s' MARKER '\n",
+                               "search_base = MARKER%q\nserver_host = MARKER://\n"};
+  for (const std::string& text : texts) {
+    const std::string file = folder.write("tables/secret", text);
+    for (const char* type : {"texthash:", "cidr:", "regexp:", "pcre:", "sqlite:", "pgsql:", "ldap:",
+                             "unionmap:{texthash:", ""}) {
+      const std::string spec = type + file + (std::string(type).ends_with("{texthash:") ? "}" : "");
+      for (const Answer& answer : lint_all(spec)) {
+        ASSERT_EQ(answer.status, 200) << answer.body;
+        EXPECT_THAT(lower(answer.body), Not(HasSubstr("marker"))) << spec << "\n" << text;
+      }
+    }
+  }
+}
+
+TEST_F(NamedFiles, do_not_lead_to_the_gateways_databases) {
+  folder.write("data/postern.db", "SQLite format 3");
+  folder.write("tables/planted",
+               "dbpath = " + folder.file("data/postern.db") + "\nquery = SELECT 1\n");
+  std::filesystem::create_symlink(folder.file("data/postern.db"), folder.file("tables/link.db"));
+  folder.write("tables/linked",
+               "dbpath = " + folder.file("tables/link.db") + "\nquery = SELECT 1\n");
+  for (const char* name : {"tables/planted", "tables/linked"}) {
+    const Answer answer =
+        api.put(R"({"lists":{"sender":"check_sender_access sqlite:)" + folder.file(name) + "\"}}");
+    EXPECT_EQ(answer.status, 422) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr("the database of `dbpath`"));
+  }
+  EXPECT_TRUE(api.applied.empty());
 }
 
 TEST(ConnectionPolicies, refuse_what_is_no_list_and_no_parameter) {

@@ -129,8 +129,9 @@ Task<ReplayRequest> Replays::read(Call& call) {
   if (const json::value* lists = parts.find("connection_policies")) {
     if (!lists->is_object()) throw invalid("draft.connection_policies", "must be an object");
     auto judge = [section = section_of(lists->get_object()),
-                  hostname = core_.deps.lists->hostname()]() -> Result<Lists> {
-      return judged(section, hostname);
+                  hostname = core_.deps.lists->hostname(),
+                  rules = core_.deps.lists->file_rules()]() -> Result<Lists> {
+      return judged(section, hostname, rules);
     };
     request.lists = co_await core_.disk(std::move(judge));
     if (!can_decide(*request.lists->judged)) {

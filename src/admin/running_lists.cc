@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "dialect/restrictions/table.h"
 #include "telemetry/log.h"
 
 namespace postern::admin {
@@ -38,6 +39,16 @@ std::shared_ptr<const Lists> RunningLists::current() const {
   return current_;
 }
 
+void RunningLists::let_read(FileRules rules) {
+  const std::lock_guard lock(mutex_);
+  rules_ = std::move(rules);
+}
+
+FileRules RunningLists::file_rules() const {
+  const std::lock_guard lock(mutex_);
+  return rules_;
+}
+
 void RunningLists::run(Lists lists) {
   auto next = std::make_shared<const Lists>(std::move(lists));
   if (apply_) apply_(*next);
@@ -62,11 +73,11 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
   auto over = revision_over_file(store_, section);
   if (!over) return tl::unexpected(over.error());
   if (*over) {
-    Result<Lists> again = judged_again(std::move(**over), hostname_);
+    Result<Lists> again = judged_again(std::move(**over), hostname_, file_rules());
     if (!again) return tl::unexpected(again.error());
     if (again->judged && !again->judged->ok()) {
       return fail(Fault::malformed,
-                  fmt::format("restriction lists, revision {}, put over the API: {}",
+                  fmt::format("restriction lists, revision {}, set through the API: {}",
                               again->row.revision, first_error(*again->judged)));
     }
     run(std::move(*again));
@@ -111,17 +122,20 @@ Result<std::optional<ListRevisionRow>> revision_over_file(
   return newest;
 }
 
-Lists judged(restrictions::Section section, const std::string& hostname) {
+Lists judged(restrictions::Section section, const std::string& hostname, const FileRules& rules) {
+  restrictions::TableSources sources = restrictions::file_sources(rules);
+  sources.quotes = false;
   auto judged =
-      std::make_shared<const restrictions::Judged>(restrictions::judge(section, hostname));
+      std::make_shared<const restrictions::Judged>(restrictions::judge(section, hostname, sources));
   return {.row = {}, .section = std::move(section), .judged = std::move(judged)};
 }
 
-Result<Lists> judged_again(ListRevisionRow row, const std::string& hostname) {
+Result<Lists> judged_again(ListRevisionRow row, const std::string& hostname, FileRules rules) {
   if (row.definition.empty()) return Lists{.row = std::move(row), .section = {}, .judged = {}};
   auto section = restrictions::section_from_json(row.definition);
   if (!section) return tl::unexpected(section.error());
-  Lists lists = judged(std::move(*section), hostname);
+  if (row.source == ListRevisionRow::Source::file) rules.folders.reset();
+  Lists lists = judged(std::move(*section), hostname, rules);
   lists.row = std::move(row);
   return lists;
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/host_file.h"
 #include "dialect/restrictions/section.h"
 #include "store/store.h"
 
@@ -30,6 +31,10 @@ class RunningLists {
                std::function<void(const Lists&)> apply = {});
 
   const std::string& hostname() const { return hostname_; }
+  /// Which files lists may name that the API sets; until it is called, none. Those of the
+  /// configuration file may name others, within the same limits.
+  void let_read(FileRules rules);
+  FileRules file_rules() const;
   std::shared_ptr<const Lists> current() const;
 
   /// At the start, and whenever the configuration is read again. A section that differs from the
@@ -56,15 +61,19 @@ class RunningLists {
   std::mutex change_;  ///< held over store and gateway: one change at a time
   mutable std::mutex mutex_;
   std::shared_ptr<const Lists> current_;
+  FileRules rules_{.folders = {{}}, .folders_key = "api.table_folders"};
 };
 
 /// The newest revision, when it holds for a file with this section; nullopt when the file's own
 /// section does: it has changed since, or nothing else was ever put.
 Result<std::optional<store::ListRevisionRow>> revision_over_file(
     store::Store& store, const std::optional<dialect::restrictions::Section>& section);
-/// A draft.
-Lists judged(dialect::restrictions::Section section, const std::string& hostname);
-/// What the revision says, judged anew. Fault::malformed when it cannot be read.
-Result<Lists> judged_again(store::ListRevisionRow row, const std::string& hostname);
+/// A draft of the API's. What is wrong with a file is said without its content.
+Lists judged(dialect::restrictions::Section section, const std::string& hostname,
+             const FileRules& rules);
+/// What the revision says, judged anew; `rules` are RunningLists::file_rules(). Fault::malformed
+/// when it cannot be read.
+Result<Lists> judged_again(store::ListRevisionRow row, const std::string& hostname,
+                           FileRules rules);
 
 }  // namespace postern::admin

@@ -92,6 +92,7 @@ struct LimitsConfig {
   CidrSet exempt_networks = loopback_networks();
   std::uint64_t memory = 0;                 ///< octets; 0: a quarter of the machine's memory
   std::uint64_t header_field = 100 * 1024;  ///< octets of one field in a payload
+  std::uint64_t tables = 256u << 20;  ///< octets of all files that restriction lists name
 };
 
 struct TimeoutsConfig {
@@ -228,6 +229,7 @@ struct ApiConfig {
   std::uint64_t waits_per_account = 16;
   Milliseconds idle_timeout = std::chrono::seconds(60);
   Milliseconds request_timeout = std::chrono::seconds(20);
+  std::vector<std::string> table_folders;  ///< of files that requests may name
 
   std::string base_url() const;
 };

@@ -12,6 +12,7 @@
 #include "app/config_positions.h"
 #include "app/config_schema.h"
 #include "app/config_words.h"
+#include "app/room_options.h"
 #include "base/amount.h"
 #include "base/text.h"
 #include "base/toml.h"
@@ -330,8 +331,8 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
         options.machine_name.empty() ? machine_name() : options.machine_name;
   }
   if (options.adjust) options.adjust(result.config);
-  compile_restrictions(result.config.restrictions, result.config.server.hostname, positions,
-                       result.diagnostics);
+  compile_restrictions(result.config.restrictions, result.config.server.hostname,
+                       table_files(result.config), positions, result.diagnostics);
   if (options.read_files || options.load_policy)
     load_vsl(result.config, positions, result.diagnostics);
   if (options.read_files || options.load_policy)

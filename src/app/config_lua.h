@@ -27,6 +27,7 @@ struct LuaConfig {
   std::vector<std::string> read;  ///< folders whose files the policy may read
   std::vector<std::string> relay_to;
   CidrSet relay_hosts;
+  bool open_relay_is_known = false;
   std::uint64_t instructions = 10'000'000;
   std::uint64_t memory = 32u << 20;
   std::chrono::milliseconds time = std::chrono::seconds(10);

@@ -4,6 +4,7 @@
 
 #include "app/config_words.h"
 #include "base/text.h"
+#include "dialect/restrictions/table.h"
 
 namespace postern::app {
 
@@ -32,10 +33,11 @@ Severity severity_of(const restrictions::Diagnostic& one) {
 }  // namespace
 
 void compile_restrictions(RestrictionsConfig& config, const std::string& hostname,
-                          const Positions& positions, Diagnostics& diagnostics) {
+                          const FileRules& rules, const Positions& positions,
+                          Diagnostics& diagnostics) {
   if (!config.present) return;
-  config.judged =
-      std::make_shared<const restrictions::Judged>(restrictions::judge(config.section, hostname));
+  config.judged = std::make_shared<const restrictions::Judged>(
+      restrictions::judge(config.section, hostname, restrictions::file_sources(rules)));
   for (const std::string& name : config.judged->unknown) {
     diagnostics.add(unknown_parameter(name, positions));
   }

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "app/config_positions.h"
+#include "base/host_file.h"
 #include "dialect/restrictions/section.h"
 
 namespace postern::app {
@@ -22,8 +23,9 @@ struct RestrictionsConfig {
 };
 
 /// Compiles and lints, and notes what is wrong at its place; an open relay is an error unless it is
-/// known.
+/// known. `rules`: of the files that tables are in.
 void compile_restrictions(RestrictionsConfig& config, const std::string& hostname,
-                          const Positions& positions, Diagnostics& diagnostics);
+                          const FileRules& rules, const Positions& positions,
+                          Diagnostics& diagnostics);
 
 }  // namespace postern::app

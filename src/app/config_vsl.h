@@ -23,10 +23,11 @@ struct VslVirtual {
 };
 
 struct VslConfig {
-  std::string policy;    ///< the entry file; its folder is the policy directory
+  std::string policy;  ///< the entry file; its folder is the policy directory
   LuaMode mode = LuaMode::enforce;
   std::string domain;  ///< ours; empty: server.hostname
   CidrSet relay_networks;
+  bool open_relay_is_known = false;
   std::vector<std::string> allow_commands;
   std::string app_dir;   ///< of write() and dump(); empty: they are errors
   std::string dkim_key;  ///< PEM file; empty: none. "credential:" is resolved
@@ -50,8 +51,7 @@ struct VslConfig {
   /// Whether .vsl is meant at all. Where it is and no policy is named, every connection is denied.
   bool is_meant() const {
     return !policy.empty() || !domain.empty() || !dkim_key.empty() || !app_dir.empty() ||
-           !allow_commands.empty() || must_be_authenticated ||
-           !relay_networks.networks().empty() ||
+           !allow_commands.empty() || must_be_authenticated || !relay_networks.networks().empty() ||
            std::ranges::any_of(virtual_domains,
                                [](const VslVirtual& one) { return !one.domain.empty(); });
   }

@@ -104,6 +104,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     std::swap(deciding_, before);
     std::swap(listeners_, settings);
   }
+  lists_->let_read(request_files(config));
   Started followed = follow_file(config.restrictions);
   if (!followed) {
     const std::lock_guard lock(deciding_mutex_);

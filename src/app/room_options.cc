@@ -1,5 +1,7 @@
 #include "app/room_options.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "app/explain_live.h"
@@ -89,6 +91,25 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.authentication = authentication_options(config);
   if (listener.started) follow_script(settings, *listener.started);
   return settings;
+}
+
+FileRules table_files(const Config& config) {
+  return {.closed = {std::filesystem::absolute(config.server.data_dir).string()},
+          .largest = config.limits.tables};
+}
+
+FileRules request_files(const Config& config) {
+  FileRules rules = table_files(config);
+  rules.folders = config.api.table_folders;
+  rules.folders_key = "api.table_folders";
+  return rules;
+}
+
+std::string relay_witness(const IpAddress& stranger) {
+  return fmt::format(
+      ", an open relay: a client at {} says MAIL FROM:<someone@stranger.example> and RCPT "
+      "TO:<victim@foreign.example>, and is answered 250",
+      stranger.to_string());
 }
 
 gateway::AuthLimits auth_limits(const Config& config) {

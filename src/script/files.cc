@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
+#include <limits>
 
 #include "base/text.h"
 #include "script/state.h"
@@ -11,8 +11,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::uintmax_t largest_file = 16u << 20;
-constexpr std::uintmax_t largest_kept = 64u << 10;
+constexpr std::uint64_t largest_file = 16u << 20;
+constexpr std::uint64_t largest_kept = 64u << 10;
 
 bool is_below(const fs::path& file, const fs::path& folder) {
   const auto [end, ignored] = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end());
@@ -32,18 +32,10 @@ std::vector<fs::path> real_folders(const std::vector<std::string>& names) {
 
 }  // namespace
 
-bool Files::is_closed(std::string_view path) const {
-  std::error_code error;
-  const fs::path real = fs::canonical(fs::path(directory) / path, error);
-  if (error) return false;
-  std::vector<std::string> names = roots;
-  names.push_back(directory);
-  const std::vector<fs::path> folders = real_folders(names);
-  return std::ranges::any_of(real_folders(closed), [&](const fs::path& own) {
-    return is_below(real, own) && std::ranges::none_of(folders, [&](const fs::path& folder) {
-             return folder != own && is_below(folder, own) && is_below(real, folder);
-           });
-  });
+Result<HostFile> Files::open(std::string_view path, std::uint64_t largest) const {
+  FileRules rules{.closed = closed, .open = roots, .largest = largest};
+  rules.open.push_back(directory);
+  return HostFile::open((fs::path(directory) / path).string(), rules);
 }
 
 Result<std::string> Files::find(std::string_view path) const {
@@ -60,31 +52,22 @@ Result<std::string> Files::find(std::string_view path) const {
   if (error) return fail(Fault::not_found, "cannot read " + name + ": " + error.message());
   std::vector<std::string> folders = roots;
   folders.push_back(directory);
-  const std::vector<fs::path> closed_folders = real_folders(closed);
-  for (const fs::path& root : real_folders(folders)) {
-    const bool is_within = std::ranges::any_of(closed_folders, [&](const fs::path& own) {
-      return is_below(real, own) && !is_below(root, own);
-    });
-    if (is_below(real, root) && !is_within) return real.string();
+  const std::vector<fs::path> readable = real_folders(folders);
+  if (std::ranges::none_of(readable, [&](const fs::path& root) { return is_below(real, root); })) {
+    return fail(Fault::denied, name + " is outside the folders that scripts may read (lua.read)");
   }
-  return fail(Fault::denied, name + " is outside the folders that scripts may read (lua.read)");
+  const auto file = open(real.string(), std::numeric_limits<std::uint64_t>::max());
+  if (!file) return tl::unexpected(file.error());
+  return file->real_path();
 }
 
 Result<std::string> Files::read_secret(std::string_view path) const {
   const Result<std::string> real = find(path);
   if (!real) return real;
   if (given) return given->at(*real);
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(*real, error);
-  if (error || size > largest_file) {
-    return fail(Fault::permanent, "cannot read " + std::string(path) + ": " +
-                                      (error ? error.message() : "more than 16 MiB"));
-  }
-  std::string text(size, '\0');
-  std::ifstream file(*real, std::ios::binary);
-  file.read(text.data(), static_cast<std::streamsize>(size));
-  if (!file) return fail(Fault::temporary, "cannot read " + std::string(path));
-  return text;
+  const Result<HostFile> file = open(*real, largest_file);
+  if (!file) return tl::unexpected(file.error());
+  return file->read();
 }
 
 Result<std::string> Files::read(std::string_view path) const {

@@ -83,6 +83,8 @@ TEST_F(ScriptFiles, OfTheGatewayAreClosed) {
     EXPECT_FALSE(reads(root_.file("policy"), path)) << path;
   }
   EXPECT_FALSE(reads(root_.file("policy"), root_.file("more/link.txt")));
+  fs::create_hard_link(root_.file("policy/data/own.txt"), root_.file("more/hard.txt"));
+  EXPECT_FALSE(reads(root_.file("policy"), root_.file("more/hard.txt")));
   // A policy that lies there itself has what is beside it.
   EXPECT_TRUE(reads(root_.file("policy/data/more"), "mine.txt"));
   EXPECT_FALSE(reads(root_.file("policy/data/more"), "../own.txt"));

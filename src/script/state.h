@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/memory_budget.h"
+#include "base/host_file.h"
 #include "script/bind.h"
 #include "script/call.h"
 #include "script/turns.h"
@@ -50,12 +51,12 @@ struct Files {
   std::shared_ptr<const Texts> given;
   /// Then: what stands for the secrets that the script loads at first, in order.
   std::vector<std::string> given_secrets;
-  /// The real path of a file that may be read; relative ones are below `directory`. Fault::denied
-  /// outside the folders, Fault::not_found.
+  /// The real path of a regular file that may be read; relative ones are below `directory`.
+  /// Fault::denied outside the folders, Fault::not_found.
   Result<std::string> find(std::string_view path) const;
-  /// Whether an existing file, relative ones below `directory`, lies in a closed folder, and in
-  /// none of the others that lies within that.
-  bool is_closed(std::string_view path) const;
+  /// Any regular file of at most `largest` octets, relative ones below `directory`, that is in no
+  /// closed folder, or in one of the others that lies within that.
+  Result<HostFile> open(std::string_view path, std::uint64_t largest) const;
   /// The octets of a file that find() finds, at most 16 MiB.
   Result<std::string> read(std::string_view path) const;
   /// The same of a file that no record may hold.

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <limits>
 #include <system_error>
 
 #include "base/text.h"
@@ -46,13 +47,14 @@ SqliteOptions options_of(const Call& call, const std::string& path,
 /// Why the file cannot be used; null: it can, or the script only runs again from its record.
 json::value trouble_with(const Call& call, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
+  // Its size does not matter: it is not read into memory.
+  const Result<HostFile> file =
+      call.state().files().open(options.path, std::numeric_limits<std::uint64_t>::max());
   std::string why;
-  if (call.state().files().is_closed(options.path)) {
-    why = "it lies where the gateway keeps its own (server.data_dir)";
+  if (!file) {
+    why = file.error().message;
   } else if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
-  } else if (!std::filesystem::is_regular_file(options.path)) {
-    why = "it is no file";
   } else {
     return nullptr;
   }

@@ -175,6 +175,7 @@ TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
     std::filesystem::copy(folder.file("auth.db"), folder.file(copy));
   }
   std::filesystem::create_symlink(folder.file("data/postern.db"), folder.file("link.db"));
+  std::filesystem::create_hard_link(folder.file("data/postern.db"), folder.file("hard.db"));
   std::filesystem::create_directory_symlink(own, folder.file("linked"));
   const auto opened = [&](const std::string& directory, const std::string& path) {
     testing::Library confined{{sqlite_functions()},
@@ -188,7 +189,7 @@ TEST_F(LibSqlite, the_gateways_own_databases_are_closed) {
   };
   const std::string closed = "it lies where the gateway keeps its own (server.data_dir)";
   for (const std::string path :
-       {"data/postern.db", "data/spool/spool.db", "link.db", "linked/postern.db",
+       {"data/postern.db", "data/spool/spool.db", "link.db", "hard.db", "linked/postern.db",
         "elsewhere/../data/postern.db", "./data//spool/../postern.db", "data/policy/auth.db"}) {
     EXPECT_THAT(opened(folder.path(), path), HasSubstr(closed)) << path;
     EXPECT_THAT(opened(folder.path(), folder.file(path)), HasSubstr(closed)) << path;

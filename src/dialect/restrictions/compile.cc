@@ -62,6 +62,7 @@ class Compiler {
   Compiler& operator=(const Compiler&) = delete;
 
   Compiled run() {
+    policy_.quotes = sources_.quotes;
     read_settings();
     for (const Word& name : words_of("smtpd_restriction_classes")) compile_class(name.text);
     for (std::size_t i = 0; i < list_count; ++i) {
@@ -377,7 +378,11 @@ class Compiler {
       for (const std::string& value : *values) {
         Action action = parse_action(value, policy_);
         if (action.kind == Action::Kind::invalid) {
-          say_late("R011", rule.place, fmt::format("{}: {}", rule.table->name(), action.text), "");
+          say_late("R011", rule.place,
+                   fmt::format(
+                       "{}: {}", rule.table->name(),
+                       policy_.may_quote(*rule.table) ? action.text : "a value is not an action"),
+                   "");
         }
         actions.emplace(value, std::move(action));
       }
@@ -400,6 +405,13 @@ class Compiler {
 
 std::string_view parameter_of(ListKind kind) {
   return list_parameters[static_cast<std::size_t>(kind)];
+}
+
+bool Policy::may_quote(const Table& table) const {
+  static constexpr std::string_view of_the_request[] = {"inline:", "static:", "cidr:{", "regexp:{",
+                                                        "pcre:{"};
+  return quotes || std::any_of(std::begin(of_the_request), std::end(of_the_request),
+                               [&](auto start) { return table.name().starts_with(start); });
 }
 
 Compiled compile(const Parameters& parameters, const TableSources& sources, Errors errors) {

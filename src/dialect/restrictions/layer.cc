@@ -166,7 +166,8 @@ Task<Verdict> RestrictionsLayer::give_route(Evidence& evidence, Gatherer& gather
 }
 
 std::string definition_of(const Parameters& parameters,
-                          const std::map<std::string, std::string>& files, std::size_t largest) {
+                          const std::map<std::string, std::string>& files,
+                          const std::vector<std::string>& closed, std::size_t largest) {
   json::object settings;
   for (const auto& [name, value] : parameters.settings()) settings[name] = value;
   json::object kept;
@@ -175,15 +176,19 @@ std::string definition_of(const Parameters& parameters,
     largest -= text.size();
     kept[path] = text;
   }
-  return json::serialize(json::object{{"hostname", parameters.text("myhostname")},
-                                      {"parameters", std::move(settings)},
-                                      {"files", std::move(kept)}});
+  json::object definition{{"hostname", parameters.text("myhostname")},
+                          {"parameters", std::move(settings)},
+                          {"files", std::move(kept)}};
+  if (!closed.empty()) definition["closed"] = json::value_from(closed);
+  return json::serialize(definition);
 }
 
 Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors) {
   auto files = std::make_shared<std::map<std::string, std::string>>();
   TableSources keeping;
   keeping.bad_rows = errors == Errors::defer ? BadRows::skip : sources.bad_rows;
+  keeping.find = sources.find;
+  keeping.quotes = sources.quotes;
   keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
     auto text = sources.read(path);
     if (text) files->emplace(path, *text);
@@ -196,7 +201,7 @@ Loaded load(const Parameters& parameters, const TableSources& sources, Errors er
   };
   Loaded loaded;
   loaded.compiled = compile(parameters, keeping, errors);
-  loaded.definition = definition_of(parameters, *files);
+  loaded.definition = definition_of(parameters, *files, sources.closed);
   return loaded;
 }
 
@@ -208,13 +213,16 @@ Result<std::shared_ptr<const policy::Layer>> layer_from_definition(std::string_v
       settings.emplace(name, json::value_to<std::string>(value));
     }
     const json::object files = parsed.at("files").as_object();
-    TableSources sources;
+    FileRules rules;
+    if (const json::value* closed = parsed.as_object().if_contains("closed"))
+      rules.closed = json::value_to<std::vector<std::string>>(*closed);
+    TableSources sources = file_sources(std::move(rules));
     sources.bad_rows = BadRows::skip;
-    sources.read = [files](const std::string& path) -> Result<std::string> {
+    sources.read = [files, read = sources.read](const std::string& path) -> Result<std::string> {
       if (const json::value* text = files.if_contains(path)) {
         return json::value_to<std::string>(*text);
       }
-      return file_sources().read(path);
+      return read(path);
     };
     Compiled compiled =
         compile(Parameters(std::move(settings), json::value_to<std::string>(parsed.at("hostname"))),

@@ -34,9 +34,11 @@ class RestrictionsLayer final : public policy::Layer {
 };
 
 /// Parameters and the table files they name, for a trace to be judged again offline. Files beyond
-/// `largest` octets all together are left to be read from their place.
+/// `largest` octets all together are left to be read from their place, unless it is in a folder
+/// that is closed to them.
 std::string definition_of(const Parameters& parameters,
                           const std::map<std::string, std::string>& files,
+                          const std::vector<std::string>& closed = {},
                           std::size_t largest = 64 * 1024);
 
 struct Loaded {

@@ -15,10 +15,6 @@ namespace {
 constexpr std::size_t rows_a_value = 6;
 constexpr std::size_t rows_a_table = 24;
 
-void add(std::vector<std::string>& list, std::string one) {
-  if (std::find(list.begin(), list.end(), one) == list.end()) list.push_back(std::move(one));
-}
-
 /// A name that an exact key of names finds.
 std::string name_of(std::string_view key) {
   if (key.starts_with('.')) return "host" + std::string(key);
@@ -38,9 +34,15 @@ class Collector {
   }
 
  private:
+  void add(std::vector<std::string>& list, std::string one) {
+    if (std::find(list.begin(), list.end(), one) != list.end()) return;
+    if (!quotable_) all_.hidden.insert(one);
+    list.push_back(std::move(one));
+  }
+
   void basics() {
     const auto swallowed = swallowed_stranger(policy_);
-    swallowed_ = swallowed.has_value();
+    all_.swallowed = swallowed.has_value();
     if (swallowed) all_.clients.push_back(*swallowed);
     for (const char* text : {"192.0.2.10", "198.51.100.77", "203.0.113.200", "2001:db8:77::a"}) {
       all_.clients.push_back(*IpAddress::parse(text));
@@ -91,7 +93,9 @@ class Collector {
       if ((!says.permit && !says.pass) || taken >= rows_a_table) continue;
       const auto rows = rule.table->rows_with(value, rows_a_value);
       if (!rows) continue;
+      quotable_ = policy_.may_quote(*rule.table);
       for (const Table::Row& row : *rows) take(rule, row);
+      quotable_ = true;
       taken += rows->size();
     }
   }
@@ -123,6 +127,7 @@ class Collector {
       const auto address = IpAddress::parse(text);
       if (!address) continue;
       all_.clients.push_back(*address);
+      if (!quotable_) all_.hidden.insert(address->to_string());
       return;
     }
     if (key != "unknown") add(all_.client_names, is_pattern ? key : name_of(key));
@@ -153,7 +158,7 @@ class Collector {
     const auto inside = [this](const IpAddress& client, const std::string& name) {
       return policy_.mynetworks.contains(client, &name) == Match::yes;
     };
-    if (swallowed_) return;
+    if (all_.swallowed) return;
     const std::string nameless;
     std::erase_if(all_.clients, [&](const IpAddress& one) { return inside(one, nameless); });
     std::erase_if(all_.elsewhere, [&](const IpAddress& one) { return inside(one, nameless); });
@@ -172,7 +177,7 @@ class Collector {
 
   const Policy& policy_;
   Candidates all_;
-  bool swallowed_ = false;
+  bool quotable_ = true;  ///< of what is being added
   std::set<const List*> seen_;
 };
 

@@ -2,6 +2,7 @@
 // folder.
 #pragma once
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,12 +13,15 @@ namespace postern::dialect::restrictions {
 /// The first of each is the plainest.
 struct Candidates {
   std::vector<IpAddress> clients;
+  bool swallowed = false;                 ///< the first one is a stranger in mynetworks
   std::vector<std::string> client_names;  ///< verified; "" without
   std::size_t listed_names = 0;           ///< names from here on stand in a table
   std::vector<std::string> helos;         ///< "" none is given
   std::vector<std::string> senders;       ///< "" is the null reverse-path
   std::vector<std::string> recipients;    ///< all foreign
   std::vector<std::string> services;      ///< what policy servers answer
+  /// Of all these, what stands in a table that no message may quote.
+  std::set<std::string, std::less<>> hidden;
 
   std::vector<std::string> anywhere;  ///< destinations that have nothing in common
   std::vector<IpAddress> elsewhere;   ///< strangers that have nothing in common

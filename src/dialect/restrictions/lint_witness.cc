@@ -244,6 +244,7 @@ class Search {
       others += goes_through(policy_, other, service) ? 1 : 0;
     }
     if (others + 1 < candidates_.anywhere.size()) return false;
+    if (candidates_.swallowed && client == 0) return true;
     const std::string_view own = dialogue.client.octets();
     for (const IpAddress& elsewhere : candidates_.elsewhere) {
       // Neighbours may share an entry; another /8 does not, or it is wide.
@@ -263,6 +264,23 @@ class Search {
   std::optional<Way> best_;
 };
 
+/// What stands in a table that nobody may see has gone through all the same.
+void hide(Witness& witness, const Candidates& candidates) {
+  const auto hide = [&](std::string& text) {
+    if (candidates.hidden.contains(text)) text = "one-that-a-table-lists";
+  };
+  hide(witness.client_name);
+  hide(witness.helo);
+  hide(witness.sender);
+  for (std::string& recipient : witness.recipients) {
+    const bool second = recipient.starts_with("another-");
+    std::string plain = second ? recipient.substr(8) : recipient;
+    hide(plain);
+    recipient = (second ? "another-" : "") + plain;
+  }
+  if (candidates.hidden.contains(witness.client.to_string())) witness.client = IpAddress::unknown();
+}
+
 }  // namespace
 
 bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service) {
@@ -272,7 +290,9 @@ bool goes_through(const Policy& policy, Witness& dialogue, const std::string& se
 std::optional<Way> find_way(const Policy& policy) {
   const Candidates candidates = candidates_of(policy);
   if (candidates.clients.empty() || candidates.recipients.empty()) return std::nullopt;
-  return Search(policy, candidates).run();
+  std::optional<Way> way = Search(policy, candidates).run();
+  if (way) hide(way->witness, candidates);
+  return way;
 }
 
 }  // namespace postern::dialect::restrictions

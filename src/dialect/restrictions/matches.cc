@@ -9,12 +9,14 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
+using Rows = std::vector<Table::Row>;
+
 /// A file named in a list holds more elements, one or more a line, `#` begins a comment.
 std::vector<Word> words_of_file(const std::string& path, const TableSources& sources,
                                 std::vector<std::string>& trouble) {
   const Result<std::string> text = sources.read(path);
   if (!text) {
-    trouble.push_back(path + ": " + text.error().message);
+    trouble.push_back(text.error().message);
     return {};
   }
   std::vector<Word> words;
@@ -26,8 +28,8 @@ std::vector<Word> words_of_file(const std::string& path, const TableSources& sou
   return words;
 }
 
-/// `!` in front, files looked into.
-using Take = std::function<void(std::string_view text, bool negated)>;
+/// `!` in front, files looked into. `quotable`: messages may show it.
+using Take = std::function<void(std::string_view text, bool negated, bool quotable)>;
 
 void each_element(const std::vector<Word>& words, const TableSources& sources,
                   std::vector<std::string>& trouble, const Take& take, int depth = 0) {
@@ -39,15 +41,21 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
       text.remove_prefix(1);
     }
     if (text.starts_with('/') && depth < 4) {
+      const std::string path(text);
+      const std::vector<Word> inner = words_of_file(path, sources, trouble);
+      const std::size_t before = trouble.size();
       each_element(
-          words_of_file(std::string(text), sources, trouble), sources, trouble,
-          [&](std::string_view inner, bool inner_negated) {
-            take(inner, inner_negated != negated);
+          inner, sources, trouble,
+          [&](std::string_view one, bool inner_negated, bool) {
+            take(one, inner_negated != negated, sources.quotes);
           },
           depth + 1);
+      if (sources.quotes || trouble.size() == before) continue;
+      trouble.resize(before);
+      trouble.push_back(printable(path, 200) + ": an entry cannot be read");
       continue;
     }
-    take(text, negated);
+    take(text, negated, true);
   }
 }
 
@@ -72,8 +80,8 @@ bool looks_like_address(std::string_view text) {
 Networks Networks::parse(const std::vector<Word>& words, const TableSources& sources,
                          std::vector<std::string>& trouble) {
   Networks made;
-  each_element(words, sources, trouble, [&](std::string_view text, bool negated) {
-    Element element{.negated = negated};
+  each_element(words, sources, trouble, [&](std::string_view text, bool negated, bool quotable) {
+    Element element{.negated = negated, .quotable = quotable};
     if (is_table_spec(text) && !text.starts_with('[')) {
       auto table = open_table(text, sources);
       if (table) {
@@ -133,7 +141,26 @@ std::vector<Cidr> Networks::networks() const {
 std::vector<Networks::Written> Networks::written() const {
   std::vector<Written> list;
   for (const Element& one : elements_) {
-    if (one.kind == Element::Kind::network) list.push_back({one.network, one.negated});
+    const bool shown = one.kind == Element::Kind::network && one.quotable;
+    if (shown) list.push_back({one.network, one.negated});
+  }
+  return list;
+}
+
+std::vector<AddressClaim> Networks::claims() const {
+  constexpr std::size_t most_rows = 1'000'000;
+  std::vector<AddressClaim> list;
+  for (const Element& one : elements_) {
+    const bool in = !one.negated;
+    if (one.kind == Element::Kind::network) list.push_back({range_of(one.network), in});
+    if (one.kind != Element::Kind::table || !one.table->is_network()) continue;
+    for (const std::string& value : one.table->values().value_or(std::vector<std::string>())) {
+      for (const Table::Row& row : one.table->rows_with(value, most_rows).value_or(Rows())) {
+        const auto first = IpAddress::from_text(row.key);
+        const auto last = IpAddress::from_text(row.last);
+        if (first && last) list.push_back({{*first, *last}, in});
+      }
+    }
   }
   return list;
 }
@@ -145,6 +172,8 @@ bool Networks::needs_name() const {
 
 Match Networks::contains(const IpAddress& client, const std::string* name,
                          policy::Replies* replies) const {
+  // Whatever is listed, `!` and names included: a client that nobody vouches for is not inside.
+  if (!client.is_known()) return Match::no;
   if (is_plain_) return plain_.contains(client) ? Match::yes : Match::no;
   for (const Element& one : elements_) {
     bool in = false;
@@ -176,8 +205,8 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
                        std::vector<std::string>& trouble) {
   Domains made;
   made.parents_ = parents;
-  each_element(words, sources, trouble, [&](std::string_view text, bool negated) {
-    Element element{.negated = negated, .name = lower(text), .table = {}};
+  each_element(words, sources, trouble, [&](std::string_view text, bool negated, bool quotable) {
+    Element element{.negated = negated, .quotable = quotable, .name = lower(text), .table = {}};
     if (is_table_spec(text)) {
       auto table = open_table(text, sources);
       if (table) {
@@ -202,7 +231,8 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
 std::vector<std::string> Domains::names() const {
   std::vector<std::string> list;
   for (const Element& one : elements_) {
-    if (one.kind == Element::Kind::name && !one.negated) list.push_back(one.name);
+    const bool shown = one.kind == Element::Kind::name && one.quotable;
+    if (shown && !one.negated) list.push_back(one.name);
   }
   return list;
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/ip.h"
+#include "base/strangers.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/table.h"
 
@@ -42,17 +43,20 @@ class Networks {
   bool needs_name() const;
   /// Networks and nothing else, without exceptions.
   bool is_plain() const { return is_plain_; }
-  /// Networks in the order written, exceptions too.
+  /// Networks in the order written, exceptions too; without those that no message may show.
   struct Written {
     Cidr network;
     bool negated;
   };
   std::vector<Written> written() const;
+  /// Those and the rows of cidr tables, in order: what can be known without asking.
+  std::vector<AddressClaim> claims() const;
 
  private:
   struct Element {
     enum class Kind : std::uint8_t { network, name, table, bad } kind = Kind::network;
     bool negated = false;
+    bool quotable = true;
     Cidr network{IpAddress::v4(0), 32};
     std::string name;
     std::shared_ptr<const Table> table;
@@ -71,7 +75,7 @@ class Domains {
                        std::vector<std::string>& trouble);
   /// `replies`: as Table::find() has it.
   Match contains(std::string_view domain, policy::Replies* replies = nullptr) const;
-  /// The plain names, as written.
+  /// The plain names, as written; without those that no message may show.
   std::vector<std::string> names() const;
   bool empty() const { return elements_.empty(); }
   /// Whether every subdomain of a domain that it contains is contained as well, for sure.
@@ -81,6 +85,7 @@ class Domains {
   struct Element {
     enum class Kind : std::uint8_t { name, table, bad } kind = Kind::name;
     bool negated = false;
+    bool quotable = true;
     std::string name;
     std::shared_ptr<const Table> table;
   };

@@ -187,7 +187,11 @@ struct Policy {
 
   std::vector<IpAddress> own_addresses;  ///< inet_interfaces, proxy_interfaces; loopback is implied
 
+  bool quotes = true;  ///< TableSources::quotes
+
   bool is_own(const IpAddress& address) const;
+  /// Whether messages may show what the table holds.
+  bool may_quote(const Table& table) const;
   const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
   /// `replies`: as Table::find() has it.
   DomainClass domain_class(std::string_view domain, policy::Replies* replies = nullptr) const;

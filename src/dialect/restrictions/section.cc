@@ -192,13 +192,13 @@ bool Judged::ok() const {
                       [](const Diagnostic& one) { return one.severity == Severity::error; });
 }
 
-Judged judge(const Section& section, const std::string& hostname) {
+Judged judge(const Section& section, const std::string& hostname, const TableSources& sources) {
   Judged judged;
   for (const auto& [name, value] : section.parameters) {
     if (!is_restriction_parameter(name) && !is_used(section, name)) judged.unknown.push_back(name);
   }
   auto loaded =
-      std::make_shared<Loaded>(load(parameters_of(section, hostname), file_sources(),
+      std::make_shared<Loaded>(load(parameters_of(section, hostname), sources,
                                     section.defer_errors ? Errors::defer : Errors::refuse));
   const Compiled& compiled = loaded->compiled;
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));

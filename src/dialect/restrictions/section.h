@@ -17,6 +17,7 @@ namespace postern::dialect::restrictions {
 
 struct Loaded;
 struct LintReport;
+struct TableSources;
 
 struct Section {
   /// As written, each under its name in main.cf.
@@ -64,7 +65,7 @@ struct Judged {
   bool opens_relay = false;
   bool ok() const;  ///< no errors: it can be served with
 };
-/// Reads the tables it names from the file system, and blocks meanwhile.
-Judged judge(const Section& section, const std::string& hostname);
+/// Reads the tables it names, and blocks meanwhile.
+Judged judge(const Section& section, const std::string& hostname, const TableSources& sources);
 
 }  // namespace postern::dialect::restrictions

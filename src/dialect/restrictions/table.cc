@@ -2,8 +2,7 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
-#include <sstream>
+#include <limits>
 
 #include <fmt/core.h>
 
@@ -178,6 +177,13 @@ OpenedTable open_static(std::string spec, std::string_view name) {
 
 constexpr std::array exact_types{"hash", "btree", "lmdb", "dbm", "texthash", "cdb", "sdbm"};
 
+/// Types whose name is a file's.
+bool is_file_type(std::string_view type) {
+  static constexpr std::array others{"cidr", "regexp", "pcre", "sqlite", "pgsql", "ldap"};
+  return std::find(exact_types.begin(), exact_types.end(), type) != exact_types.end() ||
+         std::find(others.begin(), others.end(), type) != others.end();
+}
+
 struct Foreign {
   std::string_view type;
   std::string_view instead;
@@ -196,9 +202,19 @@ constexpr std::array foreign_types{
     Foreign{"randmap", "a decision must not be drawn by lot: choose one of its values"},
 };
 
-}  // namespace
+/// Which file, which line and no more: what is written there is nobody's to see.
+Error without_content(const Error& error, std::string_view name) {
+  const std::string file = printable(name, 200);
+  std::string where = file;
+  std::string_view rest = error.message;
+  if (const std::string before = file + " line "; rest.starts_with(before)) {
+    rest.remove_prefix(before.size());
+    where = before + std::string(rest.substr(0, rest.find_first_not_of("0123456789")));
+  }
+  return {Fault::malformed, where + ": this is not what such a table holds"};
+}
 
-OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth) {
+OpenedTable open_any(std::string_view spec, const TableSources& sources, std::size_t depth) {
   if (depth > 8) return fail(Fault::limit, "tables are nested more than 8 deep");
   spec = trim_blanks(spec);
   while (spec.starts_with("proxy:")) spec.remove_prefix(6);
@@ -234,6 +250,20 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
                                             printable(type, 64)));
 }
 
+}  // namespace
+
+OpenedTable open_nested(std::string_view spec, const TableSources& sources, std::size_t depth) {
+  OpenedTable table = open_any(spec, sources, depth);
+  if (table || sources.quotes || table.error().fault != Fault::malformed) return table;
+  spec = trim_blanks(spec);
+  while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+  const std::string_view type = spec.substr(0, spec.find(':'));
+  const std::string_view name = spec.substr(std::min(spec.find(':'), spec.size() - 1) + 1);
+  // What the request itself holds may be quoted; tables within tables have had their turn.
+  if (!is_file_type(type) || name.starts_with('{')) return table;
+  return tl::unexpected(without_content(table.error(), name));
+}
+
 OpenedTable open_table(std::string_view spec, const TableSources& sources) {
   return open_nested(spec, sources, 0);
 }
@@ -246,19 +276,20 @@ bool is_table_spec(std::string_view word) {
                      [](char c) { return is_alnum(c) || c == '_' || c == '-'; });
 }
 
-TableSources file_sources() {
-  const auto read = [](const std::string& path) -> Result<std::string> {
-    errno = 0;
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    // A directory opens and cannot be read; an empty file sets failbit alone.
-    if (!file || (file.peek(), file.bad())) {
-      return fail(Fault::not_found, fmt::format("cannot read {}: {}", path, std::strerror(errno)));
-    }
-    if (!file.eof()) text << file.rdbuf();
-    return std::move(text).str();
+TableSources file_sources(FileRules rules) {
+  auto left = std::make_shared<FileRules>(std::move(rules));
+  const auto read = [left](const std::string& path) -> Result<std::string> {
+    Result<std::string> text = read_host_file(path, *left);
+    if (text) left->largest -= text->size();
+    return text;
   };
-  return {.read = read};
+  // How large a database is does not matter: it is not read into memory.
+  const auto find = [left](const std::string& path) -> Result<HostFile> {
+    FileRules any_size = *left;
+    any_size.largest = std::numeric_limits<std::uint64_t>::max();
+    return HostFile::open(path, any_size);
+  };
+  return {.read = read, .find = find, .closed = left->closed};
 }
 
 }  // namespace postern::dialect::restrictions

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/host_file.h"
 #include "base/ip.h"
 #include "policy/answers.h"
 
@@ -104,16 +105,23 @@ class RemoteTable;
 
 /// How table sources are read; tests hand in texts.
 struct TableSources {
-  /// The text of a file; Fault::not_found and why.
+  /// The text of a file; the sentence of a failure never holds any of it.
   std::function<Result<std::string>(const std::string& path)> read;
+  /// A file that something else opens by its path, such as SQLite.
+  std::function<Result<HostFile>(const std::string& path)> find = {};
+  /// FileRules::closed of them, for those who read the files again.
+  std::vector<std::string> closed = {};
   BadRows bad_rows = BadRows::refuse;
   /// The same for a file that holds passwords, which nobody may keep; `read` where it is empty.
   std::function<Result<std::string>(const std::string& path)> read_secret = {};
+  /// Whether messages may quote what is written in files. Else they say which file, where it can be
+  /// told which line, and what kind of trouble it is.
+  bool quotes = true;
   /// Told of every table of another program that is opened; may be empty.
   std::function<void(std::shared_ptr<const RemoteTable>)> opened_remote = {};
 };
-/// From the file system.
-TableSources file_sources();
+/// From the file system. FileRules::largest is for all files together that these sources read.
+TableSources file_sources(FileRules rules = {});
 
 /// Opens "type:name": hash, btree, lmdb, dbm, texthash (the source file beside the compiled one is
 /// read: "hash:/etc/postfix/access" is /etc/postfix/access; cdb and sdbm too), inline ("inline:{ {k

@@ -119,17 +119,26 @@ Result<Settings> settings_of(const TableConfig& config, const TableSources& sour
   return settings;
 }
 
-Result<Handle> open_database(std::string_view path, const Settings& settings) {
+Result<Handle> open_database(std::string_view path, const Settings& settings,
+                             const TableSources& sources) {
+  const auto refused = [&](Fault fault, std::string_view why) {
+    const std::string where =
+        sources.quotes ? fmt::format("cannot open {}: {}", printable(settings.dbpath, 200), why)
+                       : "the database of `dbpath` cannot be opened, or may not be";
+    return fail(fault, fmt::format("{}: {}", path, where));
+  };
+  const auto file =
+      sources.find ? sources.find(settings.dbpath) : HostFile::open(settings.dbpath, FileRules{});
+  if (!file) return refused(file.error().fault, file.error().message);
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(
-      settings.dbpath.c_str(), &raw,
-      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE, nullptr);
+      file->real_path().c_str(), &raw,
+      SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_NOFOLLOW,
+      nullptr);
   Handle handle(raw);
-  if (code != SQLITE_OK) {
-    return fail(Fault::not_found,
-                fmt::format("{}: cannot open {}: {}", path, printable(settings.dbpath, 200),
-                            sqlite3_errstr(code)));
-  }
+  if (code != SQLITE_OK) return refused(Fault::not_found, sqlite3_errstr(code));
+  // SQLite opens by name: what it has opened is what was judged if the name still leads there.
+  if (!file->is_in_place()) return refused(Fault::temporary, "it was replaced just now");
   sqlite3_busy_timeout(handle.get(), busy_milliseconds);
   sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_db_config(handle.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -169,7 +178,7 @@ OpenedTable open_sqlite(std::string spec, std::string_view path, const TableSour
   if (!config) return tl::unexpected(config.error());
   auto settings = settings_of(*config, sources);
   if (!settings) return tl::unexpected(settings.error());
-  auto handle = open_database(path, *settings);
+  auto handle = open_database(path, *settings, sources);
   if (!handle) return tl::unexpected(handle.error());
   if (const auto checked = check_query(path, *settings, handle->get()); !checked) {
     return tl::unexpected(checked.error());

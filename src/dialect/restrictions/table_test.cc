@@ -5,6 +5,7 @@
 
 #include <map>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/restrictions/table_test_support.h"
 
 namespace postern::dialect::restrictions {
@@ -241,8 +242,55 @@ TEST(Table, files_are_read_whole) {
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().fault, Fault::not_found);
   EXPECT_THAT(missing.error().message, HasSubstr("/nonexistent/postern-table"));
-  EXPECT_FALSE(file_sources().read("/tmp"));
-  EXPECT_EQ(file_sources().read("/dev/null").value(), "");
+  for (const char* path : {"/tmp", "/dev/null", "/dev/zero"}) {
+    const auto special = file_sources().read(path);
+    ASSERT_FALSE(special) << path;
+    EXPECT_THAT(special.error().message, HasSubstr("is not a regular file"));
+  }
+}
+
+TEST(Table, all_files_of_a_set_of_lists_share_one_limit) {
+  const tests::TemporaryFolder folder;
+  const std::string file = folder.write("access", "a.example OK\n");
+  const TableSources sources = file_sources({.largest = 30});
+  EXPECT_TRUE(open_table("texthash:" + file, sources));
+  EXPECT_TRUE(open_table("texthash:" + file, sources));
+  const auto third = open_table("texthash:" + file, sources);
+  ASSERT_FALSE(third);
+  EXPECT_EQ(third.error().fault, Fault::limit);
+}
+
+TEST(Table, what_files_hold_is_not_quoted_where_that_is_forbidden) {
+  const Texts texts{{"/f", "fine OK\nMARKER\n"},
+                    {"/pattern", "/MARKER(/ OK\n"},
+                    {"/cidr", "MARKER OK\n"},
+                    {"/db", "dbpath = MARKER\nx = y"},
+                    {"/sql", "dbpath = /MARKER\nquery = MARKER %s\n"},
+                    {"/pg", "hosts = MARKER://MARKER"},
+                    {"/domain", "dbpath=/x\nquery=x\ndomain=nis:MARKER\n"}};
+  TableSources sources = texts.sources();
+  sources.quotes = false;
+  const std::pair<const char*, const char*> cases[] = {
+      {"texthash:/f", "/f line 2: this is not what such a table holds"},
+      {"proxy:hash:/f", "/f line 2: this is not what such a table holds"},
+      {"unionmap:{static:x, texthash:/f}", "/f line 2: this is not what such a table holds"},
+      {"pipemap:{regexp:/pattern, static:x}",
+       "/pattern line 1: this is not what such a table holds"},
+      {"pcre:/pattern", "/pattern line 1: this is not what such a table holds"},
+      {"cidr:/cidr", "/cidr line 1: this is not what such a table holds"},
+      {"cidr:/f", "/f line 1: this is not what such a table holds"},
+      {"sqlite:/db", "/db line 2: this is not what such a table holds"},
+      {"sqlite:/sql", "/sql: the database of `dbpath` cannot be opened, or may not be"},
+      {"sqlite:/domain", "/domain: this is not what such a table holds"},
+      {"ldap:/f", "/f line 1: this is not what such a table holds"},
+      {"pgsql:/pg", "/pg: this is not what such a table holds"}};
+  for (const auto& [spec, message] : cases) {
+    const auto table = open_table(spec, sources);
+    ASSERT_FALSE(table) << spec;
+    EXPECT_EQ(table.error().message, message) << spec;
+  }
+  // What stands in the table's own name was in the request.
+  EXPECT_THAT(open_table("inline:{{a b = c}}", sources).error().message, HasSubstr("a b"));
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ function useLint(form: Form<ListsDraft>, running: Running) {
   const judged = useSignal<Judged | null>(running.lint ? { lint: running.lint as unknown as Lint, lists: { ...running.lists } } : null);
   const trouble = useSignal(''), asked = useRef(0), said = useRef<ReturnType<typeof setTimeout>>(undefined), before = useRef(-1);
   const ask = async () => {
+    if (!mayWrite.value) return;
     const mine = ++asked.current, { note: _, ...draft } = bodyOf(form.values, running), texts = { ...form.values.lists };
     try {
       const lint = await api.post('/connection-policies/lint', { body: draft }) as unknown as Lint;

@@ -1,0 +1,38 @@
+#include "dialect/restrictions/matches.h"
+
+#include <gtest/gtest.h>
+
+#include "dialect/restrictions/table_test_support.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+std::vector<Word> words(const std::string& text) { return *split_words(text); }
+
+TEST(Networks, a_client_that_nobody_knows_is_in_none) {
+  const Texts texts{{"/all", "0.0.0.0/0 x\n::/0 x\n"}, {"/unknown", "unknown x\n"}};
+  for (const char* written :
+       {"0.0.0.0/0, [::]/0", "!192.0.2.1, 0.0.0.0/0", "static:all", "cidr:/all",
+        "texthash:/unknown", "regexp:{{/./ x}}", "stranger.example, 0.0.0.0/0"}) {
+    std::vector<std::string> trouble;
+    const Networks networks = Networks::parse(words(written), texts.sources(), trouble);
+    EXPECT_TRUE(trouble.empty()) << written << trouble.front();
+    const std::string name = "mail.stranger.example";
+    EXPECT_EQ(networks.contains(IpAddress::unknown(), &name), Match::no) << written;
+    EXPECT_EQ(networks.contains(IpAddress::unknown(), nullptr), Match::no) << written;
+  }
+}
+
+TEST(Networks, tell_the_linter_what_is_in_them) {
+  const Texts texts{{"/halves", "0.0.0.0/1 x\n128.0.0.0/1 x\n"}};
+  std::vector<std::string> trouble;
+  const auto claims = [&](const std::string& written) {
+    return Networks::parse(words(written), texts.sources(), trouble).claims();
+  };
+  EXPECT_TRUE(stranger_in(claims("cidr:/halves")));
+  EXPECT_FALSE(stranger_in(claims("!0.0.0.0/0, cidr:/halves")));
+  EXPECT_TRUE(stranger_in(claims("cidr:/halves, !0.0.0.0/0")));
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
