@@ -11,6 +11,8 @@
 #include "app/reaper.h"
 #include "app/room_options.h"
 #include "app/script_runtime.h"
+#include "base/host_file.h"
+#include "base/strangers.h"
 #include "base/text.h"
 #include "deliver/mime_address.h"
 #include "deliver/mime_words.h"
@@ -24,6 +26,8 @@ namespace {
 
 /// Of sessions, and of whoever else decides: the API, queued mail, commands.
 constexpr std::size_t other_threads = 3;
+/// Octets, as of any file that scripts read.
+constexpr std::uint64_t largest_policy = 16u << 20;
 
 std::string decoded(std::string_view raw) {
   deliver::Charsets charsets;
@@ -104,6 +108,7 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
       .hostname = config.server.hostname,
       .listeners = {},
       .relay_to = {},
+      .open_relay_is_known = lua.open_relay_is_known,
       .files = nullptr};
   options.run = [runtime = std::weak_ptr(lua.runtime)](Task<void> task) {
     if (const auto held = runtime.lock()) held->run(std::move(task));
@@ -118,25 +123,24 @@ kumo::PolicyOptions options_of(const Config& config, std::string text) {
   return options;
 }
 
-/// An open relay in words, which is nobody's wish.
-bool is_everybody(std::span<const Cidr> networks) {
-  return std::any_of(networks.begin(), networks.end(),
-                     [](const Cidr& network) { return network.prefix() == 0; });
-}
-
-void refuse_open_relay(Diagnostic diagnostic, Diagnostics& diagnostics) {
+/// DESIGN §9.12: an open relay, unless that is what is wanted. `networks`: of whoever may send
+/// anywhere; `diagnostic` is where they are.
+void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diagnostic diagnostic,
+                      Diagnostics& diagnostics) {
+  const auto stranger = stranger_in(networks);
+  if (!stranger || lua.open_relay_is_known) return;
   diagnostic.code = "L003";
-  diagnostic.hint = "name the networks of your own clients";
+  diagnostic.message += relay_witness(*stranger);
+  diagnostic.hint =
+      "name the networks of your own clients, or confirm it: i_know_this_is_an_open_relay = true";
   diagnostics.add(std::move(diagnostic));
 }
 
 void check_listeners(const LuaConfig& lua, Diagnostics& diagnostics) {
   const auto check = [&](const kumo::Listener& one) {
-    if (is_everybody(one.relay_hosts)) {
-      refuse_open_relay(
-          at_listener(one, lua, "relay_hosts lets everybody send mail anywhere: an open relay"),
-          diagnostics);
-    }
+    refuse_strangers(one.relay_hosts, lua,
+                     at_listener(one, lua, "relay_hosts lets strangers send mail anywhere"),
+                     diagnostics);
     if (const auto pem = pem_of(one)) {
       const auto usable = net::TlsContext::load(*pem);
       if (usable) return;
@@ -155,17 +159,14 @@ void check_listeners(const LuaConfig& lua, Diagnostics& diagnostics) {
 
 void load_lua(Config& config, const Positions& positions, Diagnostics& diagnostics) {
   LuaConfig& lua = config.lua;
-  if (is_everybody(lua.relay_hosts.networks())) {
-    refuse_open_relay(
-        positions.at("lua.relay_hosts", "L003", "everybody may send mail anywhere: an open relay"),
-        diagnostics);
-  }
+  refuse_strangers(lua.relay_hosts.networks(), lua,
+                   positions.at("lua.relay_hosts", "L003", "strangers may send mail anywhere"),
+                   diagnostics);
   if (lua.policy.empty()) return;
-  std::ifstream file(lua.policy, std::ios::binary);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file) {
-    Diagnostic diagnostic = positions.at(
-        "lua.policy", "L002", fmt::format("cannot read the policy {}", printable(lua.policy, 200)));
+  const Result<std::string> text = read_host_file(lua.policy, {.largest = largest_policy});
+  if (!text) {
+    Diagnostic diagnostic =
+        positions.at("lua.policy", "L002", "the policy: " + text.error().message);
     diagnostic.hint = "paths are those of the directory that postern was started in";
     diagnostics.add(std::move(diagnostic));
     return;
@@ -179,7 +180,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   const std::filesystem::path folder = std::filesystem::path(lua.policy).parent_path();
   std::vector<ScriptRuntime::Line> lines;
   lua.runtime->listen(&lines);
-  auto loaded = kumo::Policy::load(options_of(config, text), lua.runtime->world());
+  auto loaded = kumo::Policy::load(options_of(config, *text), lua.runtime->world());
   lua.runtime->listen(nullptr);
   if (!loaded) {
     Diagnostic diagnostic = placed(loaded.error().message, folder);

@@ -445,6 +445,27 @@ TEST(Config, what_has_no_effect_or_trusts_everybody_is_a_warning) {
   EXPECT_EQ(result.diagnostics.warnings(), 5u) << result.diagnostics.render();
 }
 
+TEST(Config, networks_that_hold_strangers_open_the_relay_however_they_are_cut) {
+  const std::tuple<std::string, std::string, std::string> grants[] = {
+      {"lua", "relay_hosts", "L003"}, {"vsl", "relay_networks", "V004"}};
+  for (const auto& [section, key, code] : grants) {
+    const auto with = [&](const std::string& networks, const std::string& more = "") {
+      return parse("[" + section + "]\n" + key + " = [" + networks + "]\n" + more);
+    };
+    for (const char* networks :
+         {R"("0.0.0.0/1", "128.0.0.0/1")", R"("0.0.0.0/0")", R"("::/1", "8000::/1")",
+          R"("::ffff:0:0/96")", R"("0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/2")"}) {
+      const ConfigResult open = with(networks);
+      EXPECT_THAT(codes(open), testing::Contains(code)) << networks;
+      EXPECT_THAT(open.diagnostics.render(), HasSubstr("RCPT TO:<victim@foreign.example>"));
+      EXPECT_THAT(codes(with(networks, "i_know_this_is_an_open_relay = true\n")),
+                  testing::Not(testing::Contains(code)));
+    }
+    EXPECT_THAT(codes(with(R"("10.0.0.0/8", "203.0.0.0/12", "fc00::/7")")),
+                testing::Not(testing::Contains(code)));
+  }
+}
+
 TEST(Config, command_line_values_are_checked_with_the_file) {
   LoadOptions adjusted = options();
   adjusted.adjust = [](Config& config) { config.api.address = *Endpoint::parse("192.0.2.1:80"); };

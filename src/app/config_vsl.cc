@@ -11,6 +11,7 @@
 #include "app/reaper.h"
 #include "app/room_options.h"
 #include "app/script_runtime.h"
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/vsl/policy.h"
 #include "mailauth/dkim/sign.h"
@@ -80,6 +81,7 @@ vsl::Site site_of(const Config& config, const Positions& positions, Diagnostics&
     site.app_directory = std::filesystem::absolute(given.app_dir).string();
   site.allowed_commands = given.allow_commands;
   site.relay_networks = given.relay_networks;
+  site.open_relay_is_known = given.open_relay_is_known;
   site.toml_server = {{"domain", site.domain}, {"hostname", site.hostname}};
   site.toml_server["virtual"] = std::move(virtual_domains);
   site.toml_app = {{"dirpath", site.app_directory}, {"vsl", {{"filepath", given.policy}}}};
@@ -107,6 +109,7 @@ vsl::PolicyOptions options_of(const Config& config, vsl::Site site) {
   vsl::PolicyOptions options;
   options.path = given.policy;
   options.site = std::move(site);
+  options.own_folders = {std::filesystem::absolute(config.server.data_dir).string()};
   options.must_be_authenticated = given.must_be_authenticated;
   options.keep = given.runtime;
   options.limits = {.call = {.instructions = given.instructions,
@@ -163,11 +166,13 @@ void warn(const Config& config, const Positions& positions, Diagnostics& diagnos
 void load_vsl(Config& config, const Positions& positions, Diagnostics& diagnostics) {
   VslConfig& given = config.vsl;
   if (!given.is_meant()) return;
-  for (const Cidr& network : given.relay_networks.networks()) {
-    if (network.prefix() != 0) continue;
-    Diagnostic diagnostic = positions.at("vsl.relay_networks", "V004",
-                                         "everybody may send mail anywhere: an open relay");
-    diagnostic.hint = "name the networks of your own clients";
+  const auto stranger = stranger_in(given.relay_networks.networks());
+  if (stranger && !given.open_relay_is_known) {
+    Diagnostic diagnostic =
+        positions.at("vsl.relay_networks", "V004",
+                     "strangers may send mail anywhere" + relay_witness(*stranger));
+    diagnostic.hint =
+        "name the networks of your own clients, or confirm it: i_know_this_is_an_open_relay = true";
     diagnostics.add(std::move(diagnostic));
   }
   auto runtime = ScriptRuntime::open(resolver_options(config), "");

@@ -162,8 +162,11 @@ constexpr CodePage pages[] = {
      "[lua]\npolicy = \"/nonexistent/policy.lua\"\n", "[lua]\npolicy = \"\"\n"},
     {"L003", "everybody may relay",
      "Clients in `relay_hosts`, of the file or of a listener that the policy starts, send mail to "
-     "anywhere without a login. A network of all addresses makes that an open relay, which "
-     "Postern does not start.",
+     "anywhere without a login. Networks that together hold a part of the Internet that is "
+     "nobody's "
+     "own make that an open relay, which Postern starts only where "
+     "`lua.i_know_this_is_an_open_relay "
+     "= true` says that it is meant. The message has a dialogue that gets through.",
      "[lua]\nrelay_hosts = [\"0.0.0.0/0\"]\n", "[lua]\nrelay_hosts = [\"192.0.2.0/24\"]\n"},
     {"L004", "a warning of the Lua policy",
      "The policy loads and something in it is probably not meant: a handler of an event that "
@@ -195,8 +198,11 @@ constexpr CodePage pages[] = {
      "for Postern's user. Each [[vsl.virtual]] names its `domain`.",
      "[vsl]\ndkim_key = \"/nonexistent/key.pem\"\n", "[vsl]\ndkim_key = \"\"\n"},
     {"V004", "everybody may relay",
-     "Clients in `relay_networks` send mail to anywhere without a login and without a rule. A "
-     "network of all addresses makes that an open relay, which Postern does not start.",
+     "Clients in `relay_networks` send mail to anywhere without a login and without a rule. "
+     "Networks that together hold a part of the Internet that is nobody's own make that an open "
+     "relay, which Postern starts only where `vsl.i_know_this_is_an_open_relay = true` says that "
+     "it "
+     "is meant. The message has a dialogue that gets through.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
      "The policy loads and something in it is probably not meant: a name that is nowhere defined, "

@@ -59,6 +59,7 @@ struct Handlers {
   std::vector<std::string> elsewhere;
   std::vector<Listener> listeners;  ///< that `init` started, checked
   bool in_init = false;
+  bool open_relay_is_known = false;  ///< PolicyOptions has it
 
   const Handler* of(std::string_view event) const {
     const auto found = by_event.find(event);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/kumo/mistakes.h"
 
@@ -22,7 +23,8 @@ std::string listener_key(std::string_view text) {
 
 class Reader {
  public:
-  explicit Reader(const MergedData& data) : data_(data), mistakes_(data) {}
+  Reader(const MergedData& data, bool open_relay_is_known)
+      : data_(data), mistakes_(data), open_relay_is_known_(open_relay_is_known) {}
 
   Result<ListenerDomains> read() {
     for (const auto& [key, value] : data_.value()) {
@@ -98,6 +100,9 @@ class Reader {
         mistakes_.add(here, "holds no network: " + network.error().message);
       }
     }
+    if (!open_relay_is_known_ && stranger_in(networks)) {
+      mistakes_.add(here, "lets strangers send mail anywhere: an open relay");
+    }
   }
 
   Reports reports(const std::string& here, const json::value& value) {
@@ -110,6 +115,7 @@ class Reader {
 
   const MergedData& data_;
   Mistakes mistakes_;
+  const bool open_relay_is_known_;
   ListenerDomains domains_;
 };
 
@@ -128,12 +134,13 @@ std::optional<Reports> parse_reports(const json::value& value) {
   return std::nullopt;
 }
 
-Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sources) {
+Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sources,
+                                              bool open_relay_is_known) {
   MergedData merged;
   for (const DataFile& source : sources) {
     if (const auto added = merged.add(source); !added) return tl::unexpected(added.error());
   }
-  return Reader(merged).read();
+  return Reader(merged, open_relay_is_known).read();
 }
 
 const ListenerDomain* find_listener_domain(const ListenerDomains& domains, std::string_view domain,

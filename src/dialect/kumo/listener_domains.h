@@ -38,8 +38,10 @@ struct ListenerDomains {
   TextMap<DomainMap<ListenerDomain>> by_listener;
 };
 
-/// Merged in order, see MergedData. Fault::malformed with each mistake on a line.
-Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sources);
+/// Merged in order, see MergedData. Fault::malformed with each mistake on a line; a relay_from that
+/// holds strangers is one, unless that is known.
+Result<ListenerDomains> load_listener_domains(const std::vector<DataFile>& sources,
+                                              bool open_relay_is_known = false);
 
 /// Tries (listener, domain), ("*", domain) and ("*", "*"). Null: nothing is said of the domain.
 const ListenerDomain* find_listener_domain(const ListenerDomains& domains, std::string_view domain,

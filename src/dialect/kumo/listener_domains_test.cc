@@ -146,5 +146,14 @@ TEST(ListenerDomains, mistakes_have_their_place) {
       << host_bits.error().message;
 }
 
+TEST(ListenerDomains, that_let_strangers_relay_do_not_load_unless_that_is_known) {
+  const std::string open = "['send.example']\nrelay_from = ['0.0.0.0/1', '128.0.0.0/1']\n";
+  const auto refused = loaded(open);
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("an open relay"), std::string::npos);
+  EXPECT_TRUE(load_listener_domains({*parse_data("domains.toml", open)}, true));
+  EXPECT_TRUE(loaded("['send.example']\nrelay_from = ['10.0.0.0/8', '203.0.0.0/12']\n"));
+}
+
 }  // namespace
 }  // namespace postern::dialect::kumo

@@ -113,7 +113,10 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
                 .memos = nullptr,
                 .shared = shared_classes()},
       .loading = given.loading,
-      .user = [] { return std::make_shared<Handlers>(); },
+      .user =
+          [known = given.open_relay_is_known] {
+            return std::make_shared<Handlers>(Handlers{.open_relay_is_known = known});
+          },
       .ready = begin,
       .run = given.run,
       .states = given.states,
@@ -152,6 +155,7 @@ void Policy::define(const script::Files::Texts& texts) {
                           {"text", without_keys(options_.text, started_)},
                           {"files", files},
                           {"relay_to", relay_to},
+                          {"open_relay_is_known", options_.open_relay_is_known},
                           {"listeners", listeners}};
   json::array secrets;
   for (const std::string& one : program_->loaded().loaded_strangers()) secrets.emplace_back(one);
@@ -302,6 +306,8 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
                                             .relay_hosts = networks_of(one.at("relay_hosts")),
                                             .meta = one.at("meta").as_object()};
   }
+  if (const json::value* known = definition.if_contains("open_relay_is_known"))
+    options.open_relay_is_known = known->as_bool();
   options.run = run_alone;
   auto loaded = Policy::load(std::move(options), world);
   if (!loaded) return fail(Fault::malformed, "the recorded policy: " + loaded.error().message);

@@ -32,6 +32,8 @@ struct PolicyOptions {
   /// Where no `get_listener_domain` says otherwise: whose mail, and for which domains mail is
   /// taken.
   std::vector<std::string> relay_to;
+  /// Strangers may be among those whose mail goes anywhere.
+  bool open_relay_is_known = false;
   /// Files that are not read from disk: of a policy that is made again from its definition.
   std::shared_ptr<const std::map<std::string, std::string>> files;
   /// Then: what stands for the secrets that it loads, and what the clock and chance told it.

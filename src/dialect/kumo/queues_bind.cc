@@ -1,5 +1,6 @@
 #include "dialect/kumo/queues_bind.h"
 
+#include "dialect/kumo/events.h"
 #include "dialect/kumo/listener_domains.h"
 #include "dialect/kumo/queues.h"
 #include "dialect/kumo/sources.h"
@@ -52,7 +53,7 @@ Task<Queues> load_queues_of(Call& call, json::value sources, std::string place) 
 Task<Domains> load_domains_of(Call& call, json::value sources, std::string place) {
   const std::vector<DataFile> files =
       co_await read_sources(call, std::move(sources), std::move(place));
-  co_return shared(load_listener_domains(files));
+  co_return shared(load_listener_domains(files, call.state().user<Handlers>().open_relay_is_known));
 }
 
 // No coroutines themselves: a script's place is known only before it is suspended.

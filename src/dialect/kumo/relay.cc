@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
 #include "dialect/kumo/session.h"
@@ -182,6 +183,14 @@ Task<Verdict> ask_relay(const Policy& policy, Context& context, Stage stage,
   Verdict verdict = co_await ask_about_domain(policy, context, stage, domain, steps, of_recipient);
   if (verdict.refuses()) co_return verdict;
   if (CidrSet(of_sender.relay_from).contains(client)) {
+    // DESIGN §9.12. The sender's domain is whatever the client says it is.
+    if (!policy.options().open_relay_is_known && stranger_in(of_sender.relay_from)) {
+      Verdict open = policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
+                                    "relay_from of the sender's domain holds strangers: an open "
+                                    "relay");
+      note(steps, stage, open);
+      co_return open;
+    }
     answer.why = client.to_string() + " is in relay_from of the sender's domain";
   } else if (of_recipient.relay_to) {
     answer.why = "relay_to of " + domain;

@@ -57,6 +57,9 @@ TEST_F(Relay, a_new_recipient_needs_a_grant) {
        "{ ['send.example'] = { relay_from = { '203.0.113.0/24' } } }", "pass"},
       {"msg:set_sender '' msg:set_recipient 'x@far.example'",
        "{ ['send.example'] = { relay_from = { '203.0.113.0/24' } } }", closed},
+      {"msg:set_sender 'a@send.example' msg:set_recipient 'x@far.example'",
+       "{ ['send.example'] = { relay_from = { '0.0.0.0/1', '128.0.0.0/1' } } }",
+       "451 4.3.0 temporary local problem, try again later"},
   };
   for (const Case& one : cases) {
     EXPECT_EQ(changed(one.change, one.domains), one.wanted) << one.change << " " << one.domains;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strangers.h"
 #include "base/text.h"
 
 namespace postern::dialect::restrictions {
@@ -300,41 +301,13 @@ Can fold(const Policy& policy, const List& list, const Moment& outer) {
   return all;
 }
 
-bool is_wide(const Cidr& network) {
-  return network.prefix() < (network.network().is_v4() ? 8 : 32);
-}
-
 std::optional<IpAddress> swallowed_stranger(const Policy& policy) {
   const auto inside = [&](const IpAddress& one) {
     const std::string nameless;
     return policy.mynetworks.contains(one, &nameless) == Match::yes;
   };
-  const auto is_public = [](std::uint32_t first) {
-    return first > 0 && first != 10 && first != 127 && first < 224;
-  };
-  // A /7 and wider holds two neighbours at least; what is listed by hand seldom does.
-  std::optional<IpAddress> last;
-  for (std::uint32_t first = 1; first < 224; ++first) {
-    const IpAddress one = IpAddress::v4(first << 24 | 0x00a35b4d);
-    if (!is_public(first) || !inside(one)) {
-      last.reset();
-      continue;
-    }
-    if (last) {
-      for (const std::uint32_t usual : {0xc000020au, 0xc633644du, 0xcb0071c8u}) {
-        if (inside(IpAddress::v4(usual))) return IpAddress::v4(usual);
-      }
-      return last;
-    }
-    last = one;
-  }
-  for (const auto& [network, negated] : policy.mynetworks.written()) {
-    if (negated || network.network().is_v4() || !is_wide(network)) continue;
-    const auto usual = IpAddress::parse("2001:db8:77::a");
-    if (usual && inside(*usual)) return *usual;
-    if (inside(network.network())) return network.network();
-  }
-  return std::nullopt;
+  const auto found = stranger_in(policy.mynetworks.claims());
+  return found && inside(*found) ? found : stranger_where(inside);
 }
 
 }  // namespace postern::dialect::restrictions

@@ -50,9 +50,7 @@ bool decides(const Can& can);
 
 /// Whether a table's value can permit.
 Can can_say(const Policy& policy, const Action& action, const Moment& moment);
-/// Wide: a stranger is inside without being meant.
-bool is_wide(const Cidr& network);
-/// An address of a network in mynetworks that swallows the Internet; nullopt: there is none.
+/// A stranger's address in mynetworks where it swallows the Internet; nullopt: it does not.
 std::optional<IpAddress> swallowed_stranger(const Policy& policy);
 
 }  // namespace postern::dialect::restrictions

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/restrictions/lint_checks.h"
 #include "mail/hostname.h"
@@ -45,10 +46,20 @@ class SettingsChecker {
 
   void check_networks() {
     const auto written = policy_.mynetworks.written();
+    const auto wide = [](const Cidr& network) { return stranger_in({&network, 1}).has_value(); };
+    const bool one_is_wide = std::any_of(written.begin(), written.end(), [&](const auto& one) {
+      return !one.negated && wide(one.network);
+    });
+    if (!one_is_wide && stranger_in(policy_.mynetworks.claims())) {
+      say(Severity::warning, "R120", "mynetworks",
+          "the networks hold a large part of the Internet, all together: strangers are inside and "
+          "may send anywhere",
+          "name your own networks, for example 192.0.2.0/24");
+    }
     for (std::size_t i = 0; i < written.size(); ++i) {
       const Cidr& network = written[i].network;
       if (!written[i].negated) {
-        if (!is_wide(network)) continue;
+        if (!wide(network)) continue;
         say(Severity::warning, "R120", "mynetworks",
             fmt::format("{} holds {}: strangers are inside and may send anywhere",
                         network.to_string(),

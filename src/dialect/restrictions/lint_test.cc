@@ -227,6 +227,30 @@ TEST(Lint, AClassThatComesBackToItselfIsNotFollowedForEver) {
   EXPECT_NE(report.open_relay, OpenRelay::yes);
 }
 
+TEST(Lint, NetworksThatHoldTheInternetTogetherOpenTheRelay) {
+  std::string sixteenths;
+  for (int i = 0; i < 16; ++i) sixteenths += std::to_string(16 * i) + ".0.0.0/4 ";
+  for (const std::string& networks :
+       {std::string("0.0.0.0/1, 128.0.0.0/1"), sixteenths, std::string("[::]/1, [8000::]/1"),
+        std::string("[2000::]/4, [3000::]/4"), std::string("[2a00::]/12"),
+        std::string("cidr:{{0.0.0.0/1 x}, {128.0.0.0/1 x}}"), std::string("64.0.0.0/6")}) {
+    const LintReport report = lint_of({{"mynetworks", networks}});
+    EXPECT_EQ(report.open_relay, OpenRelay::yes) << networks;
+    EXPECT_FALSE(report.witness.empty()) << networks;
+  }
+  EXPECT_EQ(found(lint_of({{"mynetworks", sixteenths}}), "R120").size(), 16u);
+  std::string every_second;
+  for (int i = 1; i < 224; i += 2) every_second += std::to_string(i) + ".0.0.0/8 ";
+  const LintReport scattered = lint_of({{"mynetworks", every_second}});
+  EXPECT_EQ(scattered.open_relay, OpenRelay::yes);
+  EXPECT_EQ(found(scattered, "R120").size(), 1u);
+  for (const char* networks :
+       {"10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 127.0.0.0/8, [fe80::]/10, [fc00::]/7",
+        "203.0.0.0/12, 198.51.100.0/24", "17.0.0.0/8"}) {
+    EXPECT_EQ(lint_of({{"mynetworks", networks}}).open_relay, OpenRelay::no) << networks;
+  }
+}
+
 TEST(Lint, AWitnessReadsAsADialogue) {
   const LintReport report =
       lint_of({{"smtpd_relay_restrictions",

@@ -36,6 +36,7 @@ struct Site {
   std::string app_directory;                  ///< of write() and dump(); empty: they are errors
   std::vector<std::string> allowed_commands;  ///< of `cmd` services: a name or a path
   CidrSet relay_networks;                     ///< clients that may relay without asking a script
+  bool open_relay_is_known = false;           ///< strangers may be among those who may relay
   bool signs = true;                          ///< false: a recorded decision is made again
   json::object toml_server;                   ///< `toml::server`, secrets masked
   json::object toml_app;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/ask_dns.h"
 #include "mail/address.h"
@@ -75,8 +76,21 @@ Hosts hosts_of(const Value& value) {
   return hosts;
 }
 
+std::optional<IpAddress> stranger_among(const Hosts& hosts) {
+  if (const auto found = stranger_in(hosts.networks)) return found;
+  if (hosts.patterns.empty()) return std::nullopt;
+  return stranger_where([&](const IpAddress& one) {
+    const std::string text = one.to_string();
+    return std::ranges::any_of(hosts.patterns,
+                               [&](const ObjectPtr& pattern) { return pattern->matches(text); }) ||
+           std::ranges::any_of(hosts.networks,
+                               [&](const Cidr& network) { return network.contains(one); });
+  });
+}
+
 Task<HostMatch> match_client(Context& context, Hosts hosts) {
   const IpAddress client = context.evidence.session.client_ip;
+  if (!client.is_known()) co_return HostMatch{false, "the client's address is unknown"};
   const std::string text = client.to_string();
   for (const Cidr& network : hosts.networks) {
     if (network.contains(client)) co_return HostMatch{true, text + " is in " + network.to_string()};

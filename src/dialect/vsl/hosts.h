@@ -21,6 +21,10 @@ struct Hosts {
 /// Throws a sentence for what names no host. Asks nobody.
 Hosts hosts_of(const Value& value);
 
+/// One of the public Internet, where the hosts are more than anybody's own clients. Names are not
+/// asked about.
+std::optional<IpAddress> stranger_among(const Hosts& hosts);
+
 struct HostMatch {
   bool found = false;
   std::string detail;  ///< "192.0.2.7 is in 192.0.2.0/24", "192.0.2.7 is in none of 2 hosts"

@@ -94,6 +94,12 @@ void Lint::warn(const FileFacts& file, Position at, std::string message, std::st
   found_.push_back({index, {file.file->name, at, std::move(message), std::move(hint)}});
 }
 
+void Lint::opens_relay(const FileFacts& file, Position at, std::string message, std::string hint) {
+  if (open_relays_.size() < max_warnings) {
+    open_relays_.push_back({file.file->name, at, std::move(message), std::move(hint)});
+  }
+}
+
 std::vector<Mistake> Lint::take() {
   std::ranges::sort(found_, {}, [](const auto& one) {
     return std::tuple(one.first, one.second.at, std::string_view(one.second.message));
@@ -117,10 +123,12 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 }
 
 std::vector<Mistake> lint(const Sources& sources, const Lint::Find& find,
-                          const std::vector<std::string_view>& names) {
+                          const std::vector<std::string_view>& names,
+                          std::vector<Mistake>* open_relays) {
   Lint all(sources, find, names);
   lint_names(all);
   lint_rules(all);
+  if (open_relays != nullptr) *open_relays = all.take_open_relays();
   return all.take();
 }
 

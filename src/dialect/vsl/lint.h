@@ -19,8 +19,12 @@ inline constexpr std::size_t max_warnings = 500;
 /// text. `find` and `names` are signature_of and function_names().
 ///
 /// What depends on values is not judged: where a warning would be a guess there is none.
+///
+/// `open_relays`, where it is not null: calls of check_rcpt_relay() whose hosts, as far as they are
+/// written out, hold strangers.
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
-                          const std::vector<std::string_view>& names = {});
+                          const std::vector<std::string_view>& names = {},
+                          std::vector<Mistake>* open_relays = nullptr);
 
 }  // namespace postern::dialect::vsl

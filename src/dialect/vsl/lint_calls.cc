@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/strangers.h"
 #include "base/text.h"
 #include "dialect/vsl/lint_facts.h"
 #include "dialect/vsl/object.h"
@@ -72,6 +73,8 @@ class Arguments {
   void word(std::size_t index, const Words& words, std::string_view what);
   void reply(unsigned first, unsigned last);
   void hosts();
+  /// Adds the networks that are written out.
+  void networks_in(const Node& node, std::vector<Cidr>& networks, int depth = 0) const;
   void spf();
   void canonicalization();
   void signed_fields();
@@ -218,11 +221,34 @@ void Arguments::reply(unsigned first, unsigned last) {
 void Arguments::hosts() {
   const std::optional<Seen> there = seen(0);
   if (!there) return;
+  if (is("check_rcpt_relay")) {
+    std::vector<Cidr> networks;
+    networks_in(*call_.nodes.front(), networks);
+    if (const auto stranger = stranger_in(networks)) {
+      lint_.opens_relay(file_, call_.nodes.front()->at,
+                        shown(call_) + " lets strangers such as " + stranger->to_string() +
+                            " send mail anywhere: an open relay",
+                        "name the networks of your own clients");
+    }
+  }
   static constexpr std::string_view good[] = {"ip4",  "ip6",   "rg4",    "rg6",  "fqdn",
                                               "file", "group", "string", "array"};
   if (std::ranges::find(good, there->type) != std::ranges::end(good)) return;
   warn(0, shown(call_) + " takes hosts, not " + std::string(there->type),
        "hosts are ip4, ip6, rg4, rg6, fqdn, or a group or file of them");
+}
+
+void Arguments::networks_in(const Node& node, std::vector<Cidr>& networks, int depth) const {
+  if (depth > 16) return;
+  if (node.kind == Kind::string) {
+    if (const auto network = Cidr::parse(node.text)) networks.push_back(*network);
+  } else if (node.kind == Kind::variable) {
+    if (const Node* declared = declared_(node)) networks_in(*declared, networks, depth + 1);
+  } else if (node.kind == Kind::array || node.kind == Kind::object || node.kind == Kind::let) {
+    for (const NodePtr& one : node.nodes) {
+      if (one) networks_in(*one, networks, depth + 1);
+    }
+  }
 }
 
 void Arguments::spf() {

@@ -48,6 +48,9 @@ class Lint {
   const std::vector<std::string_view>& function_names() const { return names_; }
 
   void warn(const FileFacts& file, Position at, std::string message, std::string hint = {});
+  /// What opens the relay.
+  void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
+  std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }
   /// Whether there are so many warnings that no more are looked for.
   bool full() const { return found_.size() >= max_warnings; }
   std::vector<Mistake> take();
@@ -60,6 +63,7 @@ class Lint {
   const std::vector<std::string_view>& names_;
   std::vector<FileFacts> files_;
   std::vector<std::pair<std::size_t, Mistake>> found_;  ///< with the index of the file
+  std::vector<Mistake> open_relays_;
 };
 
 /// `f(1, 2)` for messages.

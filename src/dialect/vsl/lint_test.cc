@@ -326,5 +326,25 @@ TEST(VslLint, WarnsOfWhatTheSuiteWantsAndOfNoNameThatIsThere) {
   EXPECT_GE(wanted, 4);
 }
 
+TEST(Lint, finds_the_open_relay_that_is_written_out) {
+  const auto open = [](const std::string& hosts) {
+    const auto files = std::make_shared<std::map<std::string, std::string>>();
+    (*files)["main.vsl"] =
+        "object low rg4 = \"0.0.0.0/1\";\nobject high rg4 = \"128.0.0.0/1\";\n"
+        "object ours rg4 = \"10.0.0.0/8\";\nobject all group = [low, high];\n"
+        "object mine group = [ours];\n#{ rcpt: [ rule \"relay\" || check_rcpt_relay(" +
+        hosts + ") ] }\n";
+    const auto sources = load_sources("main.vsl", read_given(files));
+    if (!sources) return shown(sources.error());
+    std::vector<Mistake> found;
+    lint(*sources, signature_of, function_names(), &found);
+    return shown(found);
+  };
+  for (const char* hosts : {"all", "[low, high]", "[\"0.0.0.0/1\", \"128.0.0.0/1\"]", "high"}) {
+    EXPECT_NE(open(hosts).find("an open relay"), std::string::npos) << hosts << open(hosts);
+  }
+  for (const char* hosts : {"mine", "ours", "[\"203.0.0.0/12\"]"}) EXPECT_EQ(open(hosts), "");
+}
+
 }  // namespace
 }  // namespace postern::dialect::vsl

@@ -61,12 +61,17 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
   if (auto mistakes = check_stages(*sources); !mistakes.empty()) {
     return tl::unexpected(std::move(mistakes));
   }
-  policy->warnings_ = lint(*sources, signature_of, function_names());
+  std::vector<Mistake> open_relays;
+  policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays);
+  // A recorded decision is made again as it was made.
+  if (!open_relays.empty() && !given.site.open_relay_is_known && given.site.signs)
+    return tl::unexpected(std::move(open_relays));
   const auto seen = std::make_shared<script::Files::Seen>();
   ScriptOptions script{.limits = given.limits,
                        .files = {.directory = path.has_parent_path() ? path.parent_path().string()
                                                                      : std::string("."),
                                  .roots = {},
+                                 .closed = given.own_folders,
                                  .seen = given.files ? nullptr : seen,
                                  .given = given.files},
                        .tables = all_functions(),
@@ -96,6 +101,7 @@ void Policy::make_definition(const std::map<std::string, std::string>& lists) {
                    {"hostname", site.hostname},
                    {"virtual", std::move(virtual_domains)},
                    {"relay_networks", networks_json(site.relay_networks.networks())},
+                   {"open_relay_is_known", site.open_relay_is_known},
                    {"toml_server", site.toml_server},
                    {"toml_app", site.toml_app},
                    {"must_be_authenticated", options_.must_be_authenticated}});
@@ -174,6 +180,8 @@ Result<std::shared_ptr<const Policy>> load_definition(const json::object& defini
     options.site.virtual_domains[std::string(domain.as_string())] = nullptr;
   }
   options.site.relay_networks = networks_of(definition.at("relay_networks"));
+  if (const json::value* known = definition.if_contains("open_relay_is_known"))
+    options.site.open_relay_is_known = known->as_bool();
   options.site.signs = false;
   options.site.toml_server = definition.at("toml_server").as_object();
   options.site.toml_app = definition.at("toml_app").as_object();

@@ -19,9 +19,10 @@ struct PolicyOptions {
   std::string path;  ///< of the entry file, whose folder is the policy directory; empty: every
                      ///< connection is denied
   Site site;
-  bool must_be_authenticated = false;  ///< MAIL is 530 5.7.0 without AUTH
-  ScriptLimits limits;                 ///< of one directive
-  std::size_t states = 1;              ///< made at once; further threads make their own
+  std::vector<std::string> own_folders = {};  ///< the gateway's, closed to scripts
+  bool must_be_authenticated = false;         ///< MAIL is 530 5.7.0 without AUTH
+  ScriptLimits limits;                        ///< of one directive
+  std::size_t states = 1;                     ///< made at once; further threads make their own
   script::RunToEnd run;
   std::shared_ptr<void> keep;  ///< what is behind the world; lives as long as the policy
   /// Files by their names in the policy directory, not read from disk: of a policy that is made

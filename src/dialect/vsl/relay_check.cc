@@ -47,10 +47,11 @@ Task<StatusPtr> check_rcpt_relay(script::Call& call, Value allowed_hosts) {
   script::demand(context.stage == Stage::rcpt && evidence.candidate.has_value(),
                  "check_rcpt_relay judges one recipient: it is only available in the `rcpt` stage");
   Hosts hosts = hosts_of(allowed_hosts);
-  // DESIGN §1: whom everybody may send through is an open relay, however it is written.
-  for (const Cidr& network : hosts.networks) {
-    script::demand(network.prefix() > 0, "allowed_hosts holds " + network.to_string() +
-                                             ", which is everybody: an open relay");
+  // DESIGN §9.12: whom everybody may send through is an open relay, however it is written.
+  if (!context.site.open_relay_is_known) {
+    const auto stranger = stranger_among(hosts);
+    script::demand(!stranger, "allowed_hosts holds strangers such as " +
+                                  stranger.value_or(IpAddress()).to_string() + ": an open relay");
   }
   const auto recipients = recipients_of(context);
   if (recipients.empty()) co_return status_of(Kind::next, "no recipient is left");

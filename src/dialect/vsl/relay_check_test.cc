@@ -186,6 +186,43 @@ TEST(CheckRcptRelay, judges_the_recipient_as_rules_left_it) {
   EXPECT_EQ(scene.ask("vsl.check_rcpt_relay(group.of())"), "next | the recipient is one of ours");
 }
 
+TEST(CheckRcptRelay, is_no_open_relay_however_the_networks_are_cut) {
+  const char* open[] = {
+      "obj.of('rg4', '0.0.0.0/0')",
+      "array.of('0.0.0.0/1', '128.0.0.0/1')",
+      "group.of(obj.of('rg4', '0.0.0.0/1'), group.of(obj.of('rg4', '128.0.0.0/1')))",
+      "array.of('::/1', '8000::/1')",
+      "array.of('0.0.0.0/2', '64.0.0.0/2', '128.0.0.0/2', '192.0.0.0/2')",
+      "obj.of('regex', '.')",
+      "group.of(obj.of('regex', '^1'), obj.of('regex', '^[2-9]'))"};
+  for (const char* hosts : open) {
+    Scene scene(zone);
+    scene.from("198.51.100.7").recipient("x@elsewhere.example");
+    const std::string ask = "vsl.check_rcpt_relay(" + std::string(hosts) + ")";
+    EXPECT_THAT(scene.ask(ask), HasSubstr(": an open relay")) << hosts;
+    EXPECT_EQ(scene.evidence.candidate->route.kind, Route::Kind::none) << hosts;
+  }
+  for (const char* hosts : {"array.of('10.0.0.0/8', '203.0.0.0/12', '198.51.100.0/24')",
+                            "obj.of('regex', '^198[.]51[.]100[.]')"}) {
+    Scene scene(zone);
+    scene.from("198.51.100.7").recipient("x@elsewhere.example");
+    scene.ask("vsl.check_rcpt_relay(" + std::string(hosts) + ")");
+    EXPECT_EQ(scene.evidence.candidate->route.kind, Route::Kind::relay) << hosts;
+  }
+}
+
+TEST(CheckRcptRelay, a_client_that_nobody_knows_is_no_host) {
+  for (const char* hosts : {"obj.of('rg4', '192.168.0.0/24')", "obj.of('rg6', '2001:db8::/32')",
+                            "obj.of('regex', 'unknown')", "obj.of('fqdn', 'mta.example')"}) {
+    Scene scene(zone);
+    scene.recipient("x@elsewhere.example");
+    scene.evidence.session.client_ip = IpAddress::unknown();
+    EXPECT_THAT(scene.ask("vsl.check_rcpt_relay(" + std::string(hosts) + ")"),
+                StartsWith(std::string("refuse_recipient ") + refused))
+        << hosts;
+  }
+}
+
 TEST(CheckRcptRelay, belongs_to_one_stage) {
   Scene scene(zone);
   EXPECT_EQ(scene.ask("vsl.check_rcpt_relay(group.of())"),
