@@ -518,5 +518,34 @@ def guesses(bench):
         raise Fail("the time tells who exists: %r" % middle)
 
 
+@check
+def neighbours(bench):
+    """One account's flood of dear hashes is not its neighbour's wait: who signs in elsewhere is let in behind the hash in hand."""
+    users = ["dear:" + htpasswd("-nbBC", 14, "x", PASSWORD)[2:], "neighbour:" + bcrypt(PASSWORD)]
+    server = gateway(bench, {"kind": "static", "users": users}, auth={"workers": 1, "wait": "5m", "longest_hash": "0s", "account_share": "0s",
+                                                                      "client_share": "0s"})
+    flood, answered = [client(server)[0] for _ in range(16)], []
+
+    def guess(one):
+        with contextlib.suppress(Exception):
+            answered.append(one.auth_plain("dear", "wrong")[-1])
+
+    one, _ = client(server)
+    threads = [threading.Thread(target=guess, args=(guesser,), daemon=True) for guesser in flood]
+    for thread in threads:
+        thread.start()
+    # They wait as soon as the first is answered: a second of hashing each.
+    end = time.monotonic() + 120
+    while not answered and time.monotonic() < end:
+        time.sleep(0.01)
+    before, begun = len(answered), time.monotonic()
+    smtp.check(OK, one.auth_plain("neighbour", PASSWORD), "the neighbour")
+    took, meanwhile = time.monotonic() - begun, len(answered) - before
+    if meanwhile > 2 or len(answered) > len(flood) - 4:
+        raise Fail("the neighbour waited %.1f s, for %d of the flood" % (took, meanwhile))
+    for guesser in flood:
+        guesser.close()
+
+
 if __name__ == "__main__":
     sys.exit(smoke.main(CHECKS, __doc__))

@@ -26,12 +26,13 @@ sys.dont_write_bytecode = True
 import control_plane  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
+import shown  # noqa: E402
 from bench import LOCAL, Bench, expect, one_line_error, send, wait_ready  # noqa: E402
 from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS]
+CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *shown.CHECKS]
 
 
 def check(function):
