@@ -20,7 +20,7 @@ export default function Policies() {
   const list = useLoad(`${q}|${cursor}`, (signal) => api.get('/smtp-policies', { query: { q, cursor, limit: 50 }, signal }));
   const rows = list.data?.data ?? [];
   const none = list.data !== null && rows.length === 0 && !q && !cursor;
-  return <Page title="Policies" sub="What a webhook accepts. One policy can guard many webhooks; a change takes effect at once on all of them."
+  return <Page title="Policies" sub="What a webhook accepts. One policy can guard many webhooks; a change holds from the next command of every session, and at the end of data for recipients accepted before it."
     actions={mayWrite.value ? <a class="btn primary" data-key="n" href="/app/smtp-policies/new">+ New</a> : null}>
     {none ? null : <form class="filters" role="search" aria-label="Policies" onSubmit={(e) => e.preventDefault()}>
       <Search label="Search policies" placeholder="Part of a name" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} />
