@@ -47,9 +47,10 @@ Character first_character(std::string_view text) {
 }
 
 bool is_hidden(char32_t c) {
-  return c < 0x20 || is_between(c, 0x7f, 0x9f) || c == 0x61c || c == 0x180e ||
+  return c < 0x20 || is_between(c, 0x7f, 0x9f) || c == 0xad || c == 0x61c || c == 0x180e ||
          is_between(c, 0x200b, 0x200f) || is_between(c, 0x2028, 0x202e) ||
-         is_between(c, 0x2060, 0x206f) || c == 0xfeff || is_between(c, 0xe0000, 0xe007f);
+         is_between(c, 0x2060, 0x206f) || c == 0xfeff || is_between(c, 0xfff9, 0xfffb) ||
+         is_between(c, 0xe0000, 0xe007f);
 }
 
 void append_hidden(std::string& out, Character character, std::string_view octets) {

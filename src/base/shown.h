@@ -19,8 +19,8 @@ struct Character {
 Character first_character(std::string_view text);
 
 /// C0 and C1 controls and DEL; characters that turn text around, end a line, or are not seen:
-/// U+061C, U+180E, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF, the tags
-/// U+E0000 to U+E007F.
+/// U+00AD, U+061C, U+180E, U+200B to U+200F, U+2028 to U+202E, U+2060 to U+206F, U+FEFF, U+FFF9 to
+/// U+FFFB, the tags U+E0000 to U+E007F. The pages have the same set (web/src/parts/basic.tsx).
 bool is_hidden(char32_t c);
 
 /// Appends what stands for a character that is not shown: `\x1b` of a C0 control and of an octet
