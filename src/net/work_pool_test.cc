@@ -131,7 +131,7 @@ TEST(WorkPool, fails_what_waits_when_it_stops) {
 class WorkPoolTurns : public testing::Test {
  protected:
   void hold(Shares shares = {}, std::size_t queue = 100) {
-    pool_ = std::make_unique<WorkPool>(1, queue, shares);
+    pool_ = std::make_unique<WorkPool>(1, queue, "work", shares);
     add({}, "first", [this] { release_.wait(); });
     while (pool_->waiting() != 0 || !begun_) loop_.poll();
   }
