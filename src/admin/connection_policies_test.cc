@@ -141,7 +141,8 @@ TEST(ConnectionPolicies, networks_are_taken_together) {
 
 TEST(ConnectionPolicies, who_may_not_save_may_not_lint) {
   ListsApi api;
-  const Answer made = api.api.post("/api/v1/api-tokens", R"({"name":"t"})", api.token);
+  const Answer made =
+      api.api.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", api.token);
   ASSERT_EQ(made.status, 201) << made.body;
   const std::string reader = made.text("/token");
   EXPECT_EQ(api.api.get(path, reader).status, 200);
@@ -367,6 +368,7 @@ TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
   ListsApi api;
   const tests::TemporaryFolder folder;
   const std::string table = folder.write("clients", "192.0.2.1 REJECT\n");
+  api.lists->let_read({.folders = {{folder.path()}}});
   ASSERT_EQ(api.put(R"({"lists":{"client":"check_client_access cidr:)" + table + "\"}}").status,
             200);
   folder.write("clients", "192.0.2.1 REJECT\n192.0.2.2 OK\n");

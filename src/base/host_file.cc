@@ -150,7 +150,7 @@ Result<HostFile> HostFile::open(const std::string& path, const FileRules& rules)
   }
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   if (file.size_ > rules.largest) {
-    return fail(Fault::limit, fmt::format("{} has {} octets, more than the {} that are left",
+    return fail(Fault::limit, fmt::format("{} has {} octets, more than the {} that may be read",
                                           shown(path), file.size_, rules.largest));
   }
   return file;

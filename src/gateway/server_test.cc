@@ -454,13 +454,17 @@ TEST_F(ServerTest, a_proxy_that_does_not_know_its_client_speaks_for_nobody_we_kn
   settings.proxy_required = true;
   settings.proxy_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
   start();
-  const std::string recipient = "closed@hooks.example.net";
+  const std::string recipient = "open@hooks.example.net";
   const std::string v2("\r\n\r\n\0\r\nQUIT\n", 12);
   const auto send = [&](const std::string& header) {
     TestClient client(port);
     client.send(header);
     EXPECT_EQ(client.reply().substr(0, 3), "220");
     client.ask("EHLO client.example.org");
+    // In no network, so in no allowlist either.
+    EXPECT_NE(client.transact("closed@hooks.example.net", message).find("|550 5.7.1"),
+              std::string::npos);
+    client.ask("RSET");
     EXPECT_NE(client.transact(recipient, message).find("|250 2.0.0"), std::string::npos);
     return sink.senders.back();
   };
@@ -494,7 +498,7 @@ TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
       EXPECT_EQ(client->ask(command).substr(0, 3), "220") << command;
       client->ask("EHLO client.example.org");
     }
-    EXPECT_NE(client->transact("closed@hooks.example.net", message).find("|250 2.0.0"),
+    EXPECT_NE(client->transact("open@hooks.example.net", message).find("|250 2.0.0"),
               std::string::npos);
     return sink.senders.back();
   };

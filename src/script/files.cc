@@ -66,6 +66,9 @@ Result<std::string> Files::read_secret(std::string_view path) const {
   if (!real) return real;
   if (given) return given->at(*real);
   const Result<HostFile> file = open(*real, largest_file);
+  if (!file && file.error().fault == Fault::limit) {
+    return fail(Fault::permanent, "cannot read " + std::string(path) + ": more than 16 MiB");
+  }
   if (!file) return tl::unexpected(file.error());
   return file->read();
 }

@@ -47,16 +47,15 @@ SqliteOptions options_of(const Call& call, const std::string& path,
 /// Why the file cannot be used; null: it can, or the script only runs again from its record.
 json::value trouble_with(const Call& call, const SqliteOptions& options) {
   if (options.in_memory() || call.state().files().given) return nullptr;
-  // Its size does not matter: it is not read into memory.
-  const Result<HostFile> file =
-      call.state().files().open(options.path, std::numeric_limits<std::uint64_t>::max());
   std::string why;
-  if (!file) {
-    why = file.error().message;
-  } else if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
+  if (access(options.path.c_str(), options.writable ? R_OK | W_OK : R_OK) != 0) {
     why = std::generic_category().message(errno);
   } else {
-    return nullptr;
+    // Its size does not matter: it is not read into memory.
+    const auto file =
+        call.state().files().open(options.path, std::numeric_limits<std::uint64_t>::max());
+    if (file) return nullptr;
+    why = file.error().message;
   }
   return json::string("sqlite: cannot open " + printable(options.path, 200) + ": " + why);
 }

@@ -122,8 +122,8 @@ TEST_F(LibSqlite, files_are_read_only_and_not_created) {
       {"sqlite.open('nowhere.db', 500, 'rw')", "error: policy.lua:1: sqlite: cannot open " +
                                                    folder.file("nowhere.db") +
                                                    ": No such file or directory"},
-      {"sqlite.open '.'",
-       "error: policy.lua:1: sqlite: cannot open " + folder.file(".") + ": it is no file"},
+      {"sqlite.open '.'", "error: policy.lua:1: sqlite: cannot open " + folder.file(".") + ": " +
+                              folder.file(".") + " is not a regular file"},
       {"sqlite.open('auth.db', 500, 'w')", "error: policy.lua:1: sqlite: the mode is 'ro' or 'rw'"},
       {"sqlite.open('auth.db', -1)",
        "error: policy.lua:1: sqlite: busy_ms is a number of milliseconds, 60000 at most"},

@@ -281,6 +281,9 @@ TableSources file_sources(FileRules rules) {
   const auto read = [left](const std::string& path) -> Result<std::string> {
     Result<std::string> text = read_host_file(path, *left);
     if (text) left->largest -= text->size();
+    if (!text && text.error().fault == Fault::limit) {
+      text.error().message += "; limits.tables is for all files of the lists together";
+    }
     return text;
   };
   // How large a database is does not matter: it is not read into memory.
