@@ -4,6 +4,7 @@
 
 #include "dns/recorded_resolver.h"
 #include "mailauth/dkim/sign.h"
+#include "policy/catalogue.h"
 #include "policy/testing.h"
 
 namespace postern::policy {
@@ -135,6 +136,25 @@ TEST_F(AuthenticationTest, no_author_is_certain_in_a_header_that_is_read_in_two_
     gather(Need::dmarc);
     EXPECT_EQ(evidence.dmarc->status, mailauth::dmarc::Status::permerror) << from;
   }
+}
+
+TEST_F(AuthenticationTest, one_rule_of_doubt_for_dkim_dmarc_and_arc) {
+  begin("From someone Mon Jan 15\r\n" + signed_message());
+  gather(Need::spf | Need::dkim | Need::dmarc | Need::arc);
+  ASSERT_EQ(evidence.dkim->signatures.size(), 1u);
+  EXPECT_EQ(evidence.dkim->signatures[0].status, mailauth::dkim::Status::pass);
+  EXPECT_FALSE(evidence.dkim->any_acceptable()) << "require_dkim let it in";
+  EXPECT_EQ(evidence.dmarc->status, mailauth::dmarc::Status::permerror);
+  EXPECT_EQ(checks::dkim_signed.judge(evidence, DomainSet()).reply.to_string(),
+            "550 5.7.21 no acceptable DKIM signature of a permitted domain found");
+}
+
+TEST_F(AuthenticationTest, the_header_is_kept_once) {
+  std::string fields;
+  while (fields.size() < 300'000) fields += "X-Long: " + std::string(900, 'x') + "\r\n";
+  begin(fields);
+  EXPECT_GT(authentication->memory(), fields.size());
+  EXPECT_LT(authentication->memory(), 2 * fields.size() + 8192);
 }
 
 TEST_F(AuthenticationTest, without_a_message_there_are_no_signatures) {

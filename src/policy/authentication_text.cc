@@ -42,6 +42,7 @@ std::string describe(const dkim::SignatureResult& one) {
                  : one.unsigned_octets > 0 ? ": body octets are left unsigned (l=)"
                  : one.uncovered_field     ? ": a field was added that is not signed"
                  : one.from_future         ? ": signed in the future"
+                 : one.header_ambiguous    ? ": the header has lines that are no fields"
                                            : ": not exactly one From field");
 }
 

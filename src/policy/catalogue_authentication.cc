@@ -83,8 +83,9 @@ Verdict judge_dkim_signed(const Evidence& evidence, const Argument& argument) {
   if (any([&](Signature one) { return one.acceptable && counts(one); })) {
     return pass_on(std::move(seen));
   }
-  // A later attempt may succeed, but not with several authors.
-  const bool may_help = evidence.dkim->from_fields == 1;
+  // A later attempt may succeed, but not with several authors or a header of two readings.
+  const bool may_help =
+      evidence.dkim->from_fields == 1 && !any([](Signature one) { return one.header_ambiguous; });
   if (may_help &&
       any([&](Signature one) { return one.status == dkim::Status::temperror && counts(one); })) {
     return refuse(451, {4, 7, 5}, "DKIM key could not be fetched, try again later",
@@ -172,7 +173,7 @@ constexpr Check dkim_signed{
     .judge = judge_dkim_signed,
     .help =
         "A DKIM signature verifies, is acceptable (nothing unsigned behind l=, no test key, one "
-        "From field, RFC 6376) and, with a list, its d= is in it.",
+        "From field, no line that is no header field, RFC 6376) and, with a list, its d= is in it.",
     .replies = "550 5.7.20, 550 5.7.21, 451 4.7.5",
     .control = "dkim"};
 constexpr Check dmarc_aligned{

@@ -297,6 +297,8 @@ TEST(Catalogue, dkim_signed) {
   const auto broken = signature("example.com", Status::fail, false);
   const auto unknown = signature("example.com", Status::temperror, false);
   const auto foreign_unknown = signature("example.org", Status::temperror, false);
+  auto doubtful = unknown;
+  doubtful.header_ambiguous = true;
   const std::string none = "550 5.7.20 no valid DKIM signature found";
   const std::string unacceptable =
       "550 5.7.21 no acceptable DKIM signature of a permitted domain found";
@@ -311,7 +313,8 @@ TEST(Catalogue, dkim_signed) {
                                {"unknown and broken", with_dkim({broken, unknown}), listed, later},
                                {"unknown, not listed", with_dkim({foreign_unknown}), listed, none},
                                {"unknown and good", with_dkim({unknown, good}), listed, ""},
-                               {"unknown, two authors", with_dkim({unknown}, 2), listed, none}});
+                               {"unknown, two authors", with_dkim({unknown}, 2), listed, none},
+                               {"unknown, two readings", with_dkim({doubtful}), listed, none}});
 }
 
 Evidence with_dmarc(mailauth::dmarc::Status status, mailauth::dmarc::Policy policy) {

@@ -379,6 +379,7 @@ class Reader {
     result.testing = flag(object, "testing");
     result.uncovered_field = flag(object, "uncovered_field");
     result.from_future = flag(object, "from_future");
+    result.header_ambiguous = flag(object, "header_ambiguous");
     result.acceptable = flag(object, "acceptable");
     return result;
   }

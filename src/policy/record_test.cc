@@ -103,6 +103,7 @@ Trace full_trace() {
   signature.key_bits = 256;
   signature.unsigned_octets = 7;
   signature.testing = signature.uncovered_field = signature.from_future = true;
+  signature.header_ambiguous = true;
   evidence.dmarc.emplace();
   evidence.dmarc->status = mailauth::dmarc::Status::fail;
   evidence.dmarc->mode = mailauth::dmarc::Mode::tree_walk;

@@ -342,6 +342,7 @@ class Writer {
     flag("testing", given.testing);
     flag("uncovered_field", given.uncovered_field);
     flag("from_future", given.from_future);
+    flag("header_ambiguous", given.header_ambiguous);
     flag("acceptable", given.acceptable);
     out_.end_object();
   }

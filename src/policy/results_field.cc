@@ -89,6 +89,7 @@ std::string_view trouble_of(const dkim::SignatureResult& one) {
          : one.unsigned_octets > 0 ? "body octets are left unsigned"
          : one.uncovered_field     ? "a field was added that is not signed"
          : one.from_future         ? "signed in the future"
+         : one.header_ambiguous    ? "the header has lines that are no fields"
                                    : "not exactly one From field";
 }
 

@@ -120,7 +120,6 @@ void Verifier::State::end_header(std::shared_ptr<const HeaderCollector> complete
     results.header_too_long = true;
     return;
   }
-  results.header_ambiguous = header().ambiguous();
   results.from_fields = header().count("From");
   for (std::size_t i = 0; i < header().fields().size(); ++i) {
     const FieldView& field = header().fields()[i];
@@ -216,13 +215,14 @@ void Verifier::State::settle(std::size_t index, Reason reason, const KeyRecord* 
   result.status = status_of(reason);
   result.unsigned_octets = candidates[index].hasher->unsigned_octets();
   result.uncovered_field = has_uncovered_field(result.signature);
+  result.header_ambiguous = header().ambiguous();
   if (key != nullptr) {
     result.key_bits = key->bits;
     result.testing = key->testing;
   }
   result.acceptable = reason == Reason::ok && result.unsigned_octets == 0 && !result.testing &&
                       !result.uncovered_field && !result.from_future && results.from_fields == 1 &&
-                      !results.header_ambiguous;
+                      !result.header_ambiguous;
 }
 
 namespace {

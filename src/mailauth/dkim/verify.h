@@ -48,6 +48,7 @@ struct SignatureResult {
   /// added (RFC 6376 §8.15).
   bool uncovered_field = false;
   bool from_future = false;  ///< t= is later than now and the skew; RFC 6376 §3.5 leaves it to us
+  bool header_ambiguous = false;  ///< HeaderView::ambiguous()
   /// Passed, and says something of the message as a reader sees it: no unsigned octets, no t=y, no
   /// uncovered field, not from the future, exactly one From, no line that is no header field.
   bool acceptable = false;
@@ -62,8 +63,6 @@ struct Results {
   std::size_t from_fields = 0;
   /// The header section is beyond its limits; no signature was looked at.
   bool header_too_long = false;
-  /// HeaderView::ambiguous(): no signature is acceptable.
-  bool header_ambiguous = false;
 
   /// The best of the signatures; none when there is none.
   Status overall() const;

@@ -141,7 +141,7 @@ TEST(Verify, a_header_with_lines_that_are_no_fields_has_no_acceptable_signature)
        {"From someone Mon Jan 15\r\n", " From: x@example.net\r\n", "a line that is no field\r\n"}) {
     const Results results = run(line + whole);
     EXPECT_EQ(results.signatures.at(0).status, Status::pass) << line;
-    EXPECT_TRUE(results.header_ambiguous);
+    EXPECT_TRUE(results.signatures[0].header_ambiguous);
     EXPECT_FALSE(results.any_acceptable()) << line;
     EXPECT_EQ(results.signatures[0].reported(), Status::policy);
   }
