@@ -294,6 +294,33 @@ TEST_F(Script, MemoryIsBounded) {
   EXPECT_LT(ran.spent.instructions, 2'000'000u);
 }
 
+TEST(ScriptMemory, IsChargedToTheBudgetOfAllSessions) {
+  constexpr std::size_t mib = 1 << 20;
+  const auto budget = std::make_shared<MemoryBudget>(8 * mib);
+  {
+    TestWorld world;
+    State state(setup());
+    const auto run = [&](std::string text) {
+      Call call(world, {.memory = 64 * mib});
+      return testing::run(state.run(text, "policy.lua", call));
+    };
+    EXPECT_FALSE(run("loaded = string.rep('x', 4 * 1048576)"));
+    state.charge_to(budget);
+    EXPECT_EQ(budget->used(), 0u) << "what it loaded is the operator's";
+    EXPECT_FALSE(run("kept = string.rep('y', 2 * 1048576)"));
+    EXPECT_GT(budget->used(), 2 * mib);
+    EXPECT_LT(budget->used(), 8 * mib);
+    const auto raised = run("local more = string.rep('z', 16 * 1048576) kept = more");
+    ASSERT_TRUE(raised);
+    EXPECT_EQ(raised->stopped, Stopped::memory);
+    EXPECT_LT(budget->used(), 8 * mib) << "what was refused is not charged";
+    EXPECT_FALSE(run("kept = nil"));
+    state.collect();
+    EXPECT_LT(budget->used(), mib);
+  }
+  EXPECT_EQ(budget->used(), 0u);
+}
+
 TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
   for (const char* name : {"debug", "io.popen", "io.output", "io.write", "io.stdout", "os.execute",
                            "os.exit", "os.remove", "os.rename", "os.tmpname", "os.setlocale",
