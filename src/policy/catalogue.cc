@@ -282,7 +282,7 @@ constexpr Check policy_in_force{
         "Says which version of the policy judged RCPT and which is in force at the end of data. "
         "Where the webhook or its policy was edited in between, the checks of RCPT are asked again "
         "before those of the message.",
-    .replies = "",
+    .replies = "none",
     .control = ""};
 constexpr Check recipient_still_owned{
     .name = "recipient_still_owned",
@@ -324,10 +324,11 @@ constexpr Check header_limits{
 
 std::span<const Check* const> all() {
   static constexpr const Check* list[] = {
-      &recipient_known,      &webhook_active, &policy_loaded,         &client_in_networks,
-      &client_authenticated, &rate_available, &one_webhook_a_message, &webhook_recipients,
-      &spf_domain_listed,    &spf_authorised, &dkim_signed,           &dmarc_aligned,
-      &dmarc_passed,         &received_loop,  &header_limits};
+      &recipient_known,      &webhook_active,    &policy_loaded,         &client_in_networks,
+      &client_authenticated, &rate_available,    &one_webhook_a_message, &webhook_recipients,
+      &policy_in_force,      &spf_domain_listed, &spf_authorised,        &dkim_signed,
+      &dmarc_aligned,        &dmarc_passed,      &recipient_still_owned, &still_signed_in,
+      &received_loop,        &header_limits};
   return list;
 }
 

@@ -414,7 +414,7 @@ TEST(Catalogue, lists_each_check_once_with_its_words) {
     EXPECT_FALSE(check->help.empty()) << check->name;
     EXPECT_FALSE(check->replies.empty()) << check->name;
   }
-  EXPECT_EQ(names.size(), 15u);
+  EXPECT_EQ(names.size(), 18u);
   EXPECT_EQ(checks::find("no_such_check"), nullptr);
   EXPECT_EQ(checks::control_of("client_in_networks"), "source_ip");
   EXPECT_EQ(checks::control_of("client_authenticated"), "smtp_auth");
