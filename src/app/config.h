@@ -119,7 +119,7 @@ struct AuthConfig {
   Milliseconds wait = std::chrono::seconds(10);           ///< for a hashing thread; then 454
   Milliseconds account_share = std::chrono::seconds(30);  ///< of hashing a minute; 0: no limit
   Milliseconds client_share = std::chrono::seconds(15);
-  Milliseconds longest_hash = std::chrono::seconds(2);  ///< a dearer one is refused; 0: no limit
+  Milliseconds longest_hash = std::chrono::seconds(3);  ///< a dearer one is refused; 0: no limit
   std::vector<gateway::AuthSource> sources;             ///< asked in this order
 };
 

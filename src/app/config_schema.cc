@@ -193,7 +193,7 @@ const Key keys[] = {
      POSTERN_SLOT(c.auth.account_share), 0, hours(1)},
     {"auth", "client_share", Kind::duration, R"("15s")",
      "likewise for one client address (IPv6 /64)", POSTERN_SLOT(c.auth.client_share), 0, hours(1)},
-    {"auth", "longest_hash", Kind::duration, R"("2s")",
+    {"auth", "longest_hash", Kind::duration, R"("3s")",
      "a stored hash that this machine needs longer for is refused where it is set; 0 = no limit",
      POSTERN_SLOT(c.auth.longest_hash), 0, seconds(60)},
     {"auth.source", "kind", Kind::choice, R"("none")", "where the accounts are: docs/auth.md",

@@ -97,12 +97,20 @@ TerminalBuffer::~TerminalBuffer() {
 }
 
 bool TerminalBuffer::write(std::string_view text, bool all) {
+  const std::lock_guard lock(mutex_);
   pending_ += text;
   const std::size_t kept = all ? 0 : unfinished(pending_);
   const std::string out = inked(std::string_view(pending_).substr(0, pending_.size() - kept));
   pending_.erase(0, pending_.size() - kept);
   const auto size = static_cast<std::streamsize>(out.size());
   return target_->sputn(out.data(), size) == size;
+}
+
+bool TerminalBuffer::write_raw(std::string_view octets) {
+  if (!write({}, true)) return false;
+  const std::lock_guard lock(mutex_);
+  const auto size = static_cast<std::streamsize>(octets.size());
+  return target_->sputn(octets.data(), size) == size;
 }
 
 TerminalBuffer::int_type TerminalBuffer::overflow(int_type c) {
@@ -126,8 +134,7 @@ bool write_octets(std::ostream& out, std::string_view octets) {
     out.write(octets.data(), static_cast<std::streamsize>(octets.size()));
     return static_cast<bool>(out);
   }
-  const auto size = static_cast<std::streamsize>(octets.size());
-  return buffer->write({}, true) && buffer->target_->sputn(octets.data(), size) == size;
+  return buffer->write_raw(octets);
 }
 
 }  // namespace postern

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <mutex>
 #include <streambuf>
 #include <string>
 #include <string_view>
@@ -46,10 +47,12 @@ class TerminalBuffer final : public std::streambuf {
  private:
   friend bool write_octets(std::ostream& out, std::string_view octets);
   bool write(std::string_view text, bool all);
+  bool write_raw(std::string_view octets);
 
   std::ostream& stream_;
   std::streambuf* target_;
   const bool is_terminal_;
+  std::mutex mutex_;     ///< threads may write to one stream, as without it
   std::string pending_;  ///< the beginning of a character or of a mark
 };
 
