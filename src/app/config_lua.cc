@@ -136,8 +136,17 @@ void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diag
   diagnostics.add(std::move(diagnostic));
 }
 
-void check_listeners(const LuaConfig& lua, Diagnostics& diagnostics) {
+void check_listeners(const LuaConfig& lua, const FileRules& rules, Diagnostics& diagnostics) {
   const auto check = [&](const kumo::Listener& one) {
+    for (const std::string& file : {one.certificate.file, one.private_key.file}) {
+      if (file.empty()) continue;
+      const auto readable = HostFile::open(file, rules);
+      if (readable) continue;
+      Diagnostic diagnostic = at_listener(one, lua, readable.error().message);
+      diagnostic.code = "L001";
+      diagnostics.add(std::move(diagnostic));
+      return;
+    }
     refuse_strangers(one.relay_hosts, lua,
                      at_listener(one, lua, "relay_hosts lets strangers send mail anywhere"),
                      diagnostics);
@@ -203,7 +212,9 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
     warn("L004", line.place.empty() ? line.text : line.place + ": " + line.text);
   }
   for (const std::string& said : lua.loaded->elsewhere()) warn("L005", said);
-  check_listeners(lua, diagnostics);
+  FileRules rules = table_files(config);
+  rules.largest = largest_policy;
+  check_listeners(lua, rules, diagnostics);
   if (lua.listeners) config.listeners.clear();
   for (const kumo::Listener& one : lua.loaded->listeners()) {
     config.listeners.push_back(started_by(one));

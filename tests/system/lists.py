@@ -1,5 +1,6 @@
 """System checks of restriction lists that change while the gateway runs: over the API, by the file, by a rollback."""
 import json
+import pathlib
 import signal
 import time
 
@@ -68,9 +69,10 @@ def lists_over_the_api(bench):
 
 def lists_of_the_file(bench):
     """A changed file replaces what the API put, at SIGHUP; the same file again does not; what does not load changes nothing."""
-    table = bench.root / "clients"
+    table = bench.root / "tables" / "clients"
+    table.parent.mkdir()
     table.write_text("127.0.0.1 REJECT by the table\n")
-    settings = {**LOCAL, "restrictions": {"client": "permit"}}
+    settings = {**LOCAL, "api": {"table_folders": [str(table.parent)]}, "restrictions": {"client": "permit"}}
     server = bench.server(settings)
     account = instance.Account(server)
     webhook = account.call("POST", "/webhooks", {"target_url": "inbox"}, expect=201)["email_address"]
@@ -152,4 +154,63 @@ def replay_over_the_api(bench):
     instance.Account(server).call("POST", "/replay", {"draft": {}}, expect=403)
 
 
-CHECKS = [lists_over_the_api, lists_of_the_file, replay_over_the_api]
+def files_that_requests_name(bench):
+    """Below the listed folders, never the gateway's own, never quoted; not for those who may only read. SQLite's locks stay."""
+    tables = bench.root / "tables"
+    tables.mkdir()
+    server = bench.server({**LOCAL, "api": {"table_folders": [str(tables)]}})
+    account = instance.Account(server)
+    data = bench.root / "data"
+    (tables / "fine").write_text("spam.example REJECT\n")
+    (tables / "secret").write_text("fine REJECT\nhunter2\n")
+    (bench.root / "elsewhere").write_text("hunter2 OK\n")
+    (tables / "planted").write_text("dbpath = %s\nquery = SELECT password_hash FROM people\n" % (data / "postern.db"))
+    (tables / "hard").hardlink_to(data / "postern.db")
+    (tables / "soft").symlink_to(data / "postern.db")
+
+    def lists(spec):
+        return {"lists": {"sender": "check_sender_access " + spec}}
+
+    account.call("PUT", "/connection-policies", lists("texthash:%s" % (tables / "fine")))
+    held = lambda: [line for line in pathlib.Path("/proc/locks").read_text().splitlines() if ":%d " % (data / "postern.db").stat().st_ino in line]
+    locks = len(held())
+    for spec in ("texthash:%s" % (tables / "secret"), "texthash:%s" % (tables / "hard"), "texthash:%s" % (tables / "soft"), "texthash:%s" % (bench.root / "elsewhere"),
+                 "texthash:%s/../elsewhere" % tables, "texthash:%s" % (data / "postern.db"), "sqlite:%s" % (tables / "planted"), "texthash:/dev/zero",
+                 "cidr:/etc/passwd", "regexp:/proc/self/environ", "pipemap:{texthash:%s,static:OK}" % (data / "owner-password")):
+        refused = account.call("PUT", "/connection-policies", lists(spec), expect=422)
+        judged = account.call("POST", "/connection-policies/lint", lists(spec))
+        expect("lint of " + spec, False, judged["ok"])
+        for answer in (refused, judged):
+            if "hunter2" in json.dumps(answer) or "root:" in json.dumps(answer):
+                raise Fail("%s is quoted: %r" % (spec, answer))
+    expect("locks on postern.db", locks, len(held()))
+    if "tables/secret line 2" not in json.dumps(account.call("POST", "/connection-policies/lint", lists("texthash:%s" % (tables / "secret")))):
+        raise Fail("the line of the mistake is not told")
+    reader = account.call("POST", "/api-tokens", {"name": "reader", "scopes": ["read"]}, expect=201)["token"]
+    status = server.http("POST", "/api/v1/connection-policies/lint", body=json.dumps(lists("static:OK")),
+                         headers={"Authorization": "Bearer " + reader, "Content-Type": "application/json"})[0]
+    expect("lint with a token that reads", 403, status)
+    status, _, err = bench.run("check", "--config", bench.config("[restrictions]\nclient = 'check_client_access texthash:/dev/zero'\n", "zero.toml"))
+    if status == 0 or "is not a regular file" not in err:
+        raise Fail("texthash:/dev/zero in a configuration: %d %s" % (status, err))
+
+
+def open_relays(bench):
+    """Networks that hold strangers together are an open relay, whoever grants: check says so, with a dialogue."""
+    vsl = bench.root / "rules" / "main.vsl"
+    vsl.parent.mkdir()
+    vsl.write_text('object hosts group = ["0.0.0.0/1", "128.0.0.0/1"];\n#{ rcpt: [ rule "relay" || check_rcpt_relay(hosts) ] }\n')
+    halves = '["0.0.0.0/1", "128.0.0.0/1"]'
+    for name, text in (("lua", "[lua]\nrelay_hosts = %s\n" % halves), ("vsl", "[vsl]\nrelay_networks = %s\n" % halves),
+                       ("rule", "[vsl]\npolicy = '%s'\n" % vsl), ("lists", "[restrictions]\nmynetworks = '0.0.0.0/1 128.0.0.0/1'\n")):
+        status, _, err = bench.run("check", "--config", bench.config(text, name + ".toml"))
+        if status == 0 or "open relay" not in err:
+            raise Fail("%s: check says %d\n%s" % (name, status, err))
+        known = text + "i_know_this_is_an_open_relay = true\n"
+        status, _, err = bench.run("check", "--config", bench.config(known, name + "-known.toml"))
+        expect("check of what is known in " + name, (0, err), (status, err))
+    status, _, err = bench.run("check", "--config", bench.config("[lua]\nrelay_hosts = ['10.0.0.0/8', '203.0.0.0/12']\n", "own.toml"))
+    expect("check of one's own networks", (0, err), (status, err))
+
+
+CHECKS = [lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]

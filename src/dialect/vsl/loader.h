@@ -27,7 +27,7 @@ struct SourceReader {
   std::function<std::vector<std::string>()> list;
 };
 /// Of a folder. A symbolic link may not lead out of it.
-SourceReader read_directory(const std::string& directory);
+SourceReader read_directory(const std::string& directory, std::vector<std::string> closed = {});
 /// Of a record: Sources::files by name are all that a policy needs to be loaded again.
 SourceReader read_given(const std::shared_ptr<const std::map<std::string, std::string>>& files);
 

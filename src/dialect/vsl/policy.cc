@@ -54,8 +54,9 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
   std::shared_ptr<Policy> policy(new Policy(std::move(options), world));
   const PolicyOptions& given = policy->options_;
   const std::filesystem::path path(given.path);
-  const SourceReader reader =
-      given.files ? read_given(given.files) : read_directory(path.parent_path().string());
+  const SourceReader reader = given.files
+                                  ? read_given(given.files)
+                                  : read_directory(path.parent_path().string(), given.own_folders);
   auto sources = load_sources(path.filename().string(), reader);
   if (!sources) return tl::unexpected(std::move(sources.error()));
   if (auto mistakes = check_stages(*sources); !mistakes.empty()) {

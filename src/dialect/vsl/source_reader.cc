@@ -28,9 +28,13 @@ std::vector<std::string> scripts_below(const std::string& directory) {
 
 }  // namespace
 
-SourceReader read_directory(const std::string& directory) {
+SourceReader read_directory(const std::string& directory, std::vector<std::string> closed) {
   const std::string root = directory.empty() ? "." : directory;
-  const script::Files files{.directory = root, .roots = {}, .seen = nullptr, .given = nullptr};
+  const script::Files files{.directory = root,
+                            .roots = {},
+                            .closed = std::move(closed),
+                            .seen = nullptr,
+                            .given = nullptr};
   return {.read = [files](const std::string& path) { return files.read(path); },
           .list = [root] { return scripts_below(root); }};
 }
