@@ -83,7 +83,8 @@ constexpr OptionSpec inbox_options[] = {
     {"--limit", "N", "how many of the last messages", "20"},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
 };
-constexpr ExitCode inbox_exits[] = {ok, usage, ExitCode::no_input, ExitCode::io, config};
+constexpr ExitCode inbox_exits[] = {
+    ok, usage, ExitCode::no_input, ExitCode::io, ExitCode::try_again, config};
 
 constexpr ExampleSpec config_examples[] = {
     {"postern config example > postern.toml", "every key with its default, to start from"},

@@ -126,7 +126,8 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
                         ? "name the gateway's data directory with --data-dir DIR or --config FILE"
                     : answer->error().fault == Fault::not_found
                         ? "make a webhook whose target_url is \"inbox\", then send it a message"
-                        : "try again");
+                    : answer->error().fault == Fault::temporary ? "try again"
+                                                                : "`postern inbox --help`");
     }
     const std::vector<Shown> messages = answer ? shown_of(**answer) : std::vector<Shown>();
     if (!messages.empty()) question["after"] = messages.back().number;

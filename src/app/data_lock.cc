@@ -17,14 +17,14 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
   struct stat about{};
   if (::stat(data_dir.c_str(), &about) != 0) {
     const int code = errno;
-    return fail(code == ENOENT ? Fault::not_found : Fault::denied,
+    return fail(code == ENOENT ? Fault::not_found : Fault::permanent,
                 fmt::format("{}: {}", data_dir, std::strerror(code)));
   }
   const std::string path = data_dir + "/lock";
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) {
-    return fail(Fault::denied, fmt::format("cannot write in the data directory {}: {}", data_dir,
-                                           std::strerror(errno)));
+    return fail(Fault::permanent, fmt::format("cannot write in the data directory {}: {}", data_dir,
+                                              std::strerror(errno)));
   }
   DataLock lock(fd);
   // Of whom the directory is, whoever came first: root must not shut the gateway out.

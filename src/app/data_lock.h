@@ -14,7 +14,7 @@ namespace postern::app {
 class DataLock {
  public:
   /// Fault::conflict when another process has it still after `patience`; not_found: there is no
-  /// such directory; denied: this user may not.
+  /// such directory; permanent: this user may not.
   static Result<DataLock> take(const std::string& data_dir,
                                std::chrono::milliseconds patience = std::chrono::milliseconds(0));
   ~DataLock();

@@ -101,7 +101,7 @@ std::optional<Result<json::object>> read_answer(const net::LocalHttpAnswer& answ
 std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view question,
                                                           const json::object& given) const {
   const auto control = read_control(control_path(data_dir_.string()));
-  if (!control) return tl::unexpected(control.error());
+  if (!control) return fail(Fault::permanent, control.error().message);
   if (!*control) return std::nullopt;
   const auto answer = net::local_http(
       {.method = "POST",
