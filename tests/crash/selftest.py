@@ -2,16 +2,19 @@
 """The test of the crash test: it must find what the suite's toy queue does wrong, and nothing where that does right."""
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+import types
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "crash")]
 sys.dont_write_bytecode = True
 
+import commands  # noqa: E402
 import faults  # noqa: E402
 from gateway import Toy  # noqa: E402
 from ledger import RELAY, WEBHOOK, Ledger  # noqa: E402
@@ -101,6 +104,47 @@ class Judgement(unittest.TestCase):
 
     def test_a_bad_answer_is_no_delivery(self):
         self.assertEqual(1, self.ledger((WEBHOOK, "k", 0, False))["lost"])
+
+
+class DatabaseFiles(unittest.TestCase):
+    """What the row of the commands looks for beside a process that has a database open."""
+
+    OWNER = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA journal_mode=WAL")
+database.execute("CREATE TABLE IF NOT EXISTS t (x)")
+database.execute("SELECT * FROM t").fetchall()
+for line in sys.stdin:
+    if line == "touch\\n":
+        os.close(os.open(sys.argv[1], os.O_RDONLY))
+    print("done", flush=True)
+"""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = pathlib.Path(folder.name) / "x.db"
+        self.owner = subprocess.Popen([sys.executable, "-c", self.OWNER, str(self.path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.addCleanup(self.owner.communicate)
+        self.say("open")
+        self.gateway = types.SimpleNamespace(process=self.owner, data=self.path.parent)
+
+    def say(self, word):
+        self.owner.stdin.write(word + "\n")
+        self.owner.stdin.flush()
+        self.owner.stdout.readline()
+
+    def test_a_database_in_use_is_locked_and_has_its_name(self):
+        self.assertEqual(([], []), (commands.unlocked(self.gateway), commands.strays(self.gateway)))
+
+    def test_a_descriptor_that_is_closed_ends_the_locks(self):
+        self.say("touch")
+        self.assertEqual(["x.db"], commands.unlocked(self.gateway))
+
+    def test_a_log_that_is_removed_is_found(self):
+        self.path.with_name("x.db-wal").unlink()
+        self.assertEqual(["x.db-wal (deleted)"], commands.strays(self.gateway))
 
 
 if __name__ == "__main__":
