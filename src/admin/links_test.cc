@@ -191,7 +191,8 @@ TEST_F(LinksTest, a_reset_sets_the_password_and_ends_all_sessions) {
   for (const store::AuditRow& entry : log.rows) {
     EXPECT_THAT(entry.details, Not(HasSubstr(token)));
   }
-  EXPECT_EQ(log.rows.at(0).action, "account.password_reset");
+  EXPECT_EQ(log.rows.at(0).action, "session.created");
+  EXPECT_EQ(log.rows.at(1).action, "account.password_reset");
 }
 
 TEST_F(LinksTest, a_new_password_ends_the_other_reset_links) {
