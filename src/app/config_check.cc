@@ -8,6 +8,7 @@
 #include "app/certificate_files.h"
 #include "app/config.h"
 #include "app/config_positions.h"
+#include "app/descriptors.h"
 #include "app/relay_options.h"
 #include "policy/crypt_hash.h"
 
@@ -121,29 +122,23 @@ class Checker {
       if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_max == RLIM_INFINITY) return;
       files = limit.rlim_max;
     }
-    // A session may hold its socket, a body file, a webhook connection and a DNS socket.
-    constexpr std::uint64_t of_session = 4;
-    // A delivery from the queue: its connection, a DNS socket and the message's file.
-    constexpr std::uint64_t of_delivery = 3;
-    // Databases (three files each and their readers), listeners, event loops, logs.
-    constexpr std::uint64_t of_gateway = 100;
-    // A request in hand may hold a file or a connection of its own.
-    const std::uint64_t of_api = config_.api.connections + config_.api.requests;
-    const std::uint64_t others = of_gateway + of_api + of_delivery * config_.queue.concurrency;
-    const std::uint64_t most = files > others ? (files - others) / of_session : 0;
-    if (config_.limits.sessions <= most) return;
-    const std::uint64_t needed = config_.limits.sessions * of_session + others;
+    const std::uint64_t of_deliveries = least_descriptors_of_deliveries(files);
+    const std::uint64_t promised = promised_descriptors(config_);
+    if (promised + of_deliveries <= files) return;
+    const std::uint64_t over = promised + of_deliveries - files;
+    const std::uint64_t fewer = (over + 3) / 4;  // a session has four
+    const std::uint64_t most =
+        config_.limits.sessions > fewer ? config_.limits.sessions - fewer : 0;
+    const std::uint64_t needed = (promised * 8 + 6) / 7;
     add("limits.sessions", "C034",
-        fmt::format("{} sessions, {} API connections and {} deliveries need {} open files, and "
-                    "the hard limit is {}",
-                    config_.limits.sessions, config_.api.connections, config_.queue.concurrency,
-                    needed, files),
+        fmt::format("{} sessions, {} API connections and the queue's deliveries need {} open "
+                    "files, and the hard limit is {}",
+                    config_.limits.sessions, config_.api.connections, needed, files),
         fmt::format("{} is the most here", most),
-        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit), or write {} below "
-                    "`[limits]`",
+        fmt::format("raise it (`ulimit -Hn {}`, or LimitNOFILE={} in the unit), or write {}",
                     needed, needed,
-                    most > 0 ? fmt::format("`sessions = {}`", most)
-                             : std::string("fewer `connections` below `[api]` and `sessions`")));
+                    most > 0 ? fmt::format("`sessions = {}` below `[limits]`", most)
+                             : std::string("fewer `connections` and `requests` below `[api]`")));
   }
 
   void check_api() {

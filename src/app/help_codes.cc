@@ -101,8 +101,9 @@ constexpr CodePage pages[] = {
     {"C034", "more sessions than open files allow",
      "A session may need four descriptors: its socket, a body file, a webhook connection, a DNS "
      "socket. An API connection needs one and its request one more, a delivery from the queue "
-     "three, and the gateway itself 100. The hard limit of open files must hold all of them, so "
-     "that the gateway never runs out in the middle of a message.",
+     "three, and the gateway itself 100. The hard limit of open files must hold all of them, and "
+     "an eighth of it stays for deliveries, so that the gateway never runs out in the middle of a "
+     "message.",
      "[limits]\nsessions = 1000000\n", "[limits]\nsessions = 200\n"},
     {"C035", "two listeners of one name", "Logs and metrics tell listeners apart by their names.",
      "[[listener]]\naddress = \"127.0.0.1:2525\"\n\n[[listener]]\naddress = \"127.0.0.1:2526\"\n",

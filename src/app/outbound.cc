@@ -9,6 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 
+#include "app/descriptors.h"
 #include "base/thread.h"
 #include "dialect/kumo/listener.h"
 #include "relay/destination.h"
@@ -23,14 +24,15 @@ constexpr std::size_t folder_threads = 4;
 constexpr std::chrono::milliseconds look_again{20};
 constexpr std::chrono::seconds longest_question{10};
 
-/// How many deliveries the descriptors allow that sessions leave (C034): each may hold a socket,
+/// How many deliveries the descriptors allow that others leave (C034): each may hold a socket,
 /// the stored text and a payload.
 std::uint64_t most_deliveries(const Config& config) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return UINT64_MAX;
-  const std::uint64_t of_sessions = config.limits.sessions * 4 + 100;
+  const std::uint64_t promised = promised_descriptors(config);
   const std::uint64_t files = limit.rlim_cur;
-  return std::max(files > of_sessions ? files - of_sessions : 0, files / 8) / 3;
+  return std::max(files > promised ? files - promised : 0, least_descriptors_of_deliveries(files)) /
+         3;
 }
 
 /// As many jobs as attempts can run: none of them is turned away.
