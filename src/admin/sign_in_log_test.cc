@@ -98,7 +98,8 @@ TEST(SignInLog, tells_the_count_when_the_window_is_over) {
   for (int i = 0; i < 25; ++i) log.failed(call, account, "the password was wrong");
   const auto rows = [&] {
     std::vector<store::AuditRow> found;
-    for (auto& row : api.store->audit_log(team, {}).value().rows) {
+    auto all = api.store->audit_log(team, {}).value();
+    for (store::AuditRow& row : all.rows) {
       if (row.action == "session.failed") found.push_back(std::move(row));
     }
     return found;
