@@ -136,7 +136,7 @@ class Gateway:
             **LOCAL, "queue": {**self.SLOTS, **slots}, "dns": {"servers": ["127.0.0.1:%d" % self.dns.port], "timeout": "2s"},
             "restrictions": {"compatibility_level": "3.6", "mynetworks": "127.0.0.0/8", "mydestination": "", "smtpd_sasl_auth_enable": "yes",
                              "relay_domains": "dest.example", "smtpd_relay_restrictions": "permit_mynetworks, reject_unauth_destination"},
-            "auth": {"source": [{"kind": "static", "users": ["bad:" + verifier(PASSWORD)]}]},
+            "auth.source": [{"kind": "static", "users": ["bad:" + verifier(PASSWORD)]}],
             "route": [{"match": [domain], "to": ["[127.0.0.1]:%d" % port]} for domain, port in routes]})
 
     def session(self, bad=False):
