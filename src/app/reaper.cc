@@ -15,9 +15,10 @@ Reaper& Reaper::instance() {
 void Reaper::take(std::shared_ptr<const void> held) {
   const std::lock_guard lock(mutex_);
   taken_.push_back(std::move(held));
-  if (!thread_.joinable()) {
+  if (!working_) {
+    if (thread_.joinable()) thread_.join();  // it has ended
     const SignalsBlocked blocked;
-    stopping_ = false;
+    working_ = true;
     thread_ = named_thread("reaper", [this] { work(); });
   }
   wake_.notify_one();
@@ -32,19 +33,24 @@ void Reaper::finish() {
   }
   wake_.notify_one();
   if (thread.joinable()) thread.join();
+  const std::lock_guard lock(mutex_);
+  stopping_ = false;
 }
 
 void Reaper::work() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !taken_.empty(); });
-    if (taken_.empty()) return;
+    if (taken_.empty()) break;
     std::shared_ptr<const void> held = std::move(taken_.front());
     taken_.pop_front();
     lock.unlock();
+    // What goes with it may be the reaper's too, such as a policy's runtime: it is taken by this
+    // thread, also while somebody waits in finish().
     held.reset();
     lock.lock();
   }
+  working_ = false;
 }
 
 }  // namespace postern::app

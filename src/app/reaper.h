@@ -32,6 +32,7 @@ class Reaper {
   std::condition_variable wake_;
   std::deque<std::shared_ptr<const void>> taken_;
   bool stopping_ = false;
+  bool working_ = false;  ///< the thread has not come to its end
   std::thread thread_;
 };
 

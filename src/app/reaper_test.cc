@@ -46,6 +46,22 @@ TEST(Reaper, finishing_waits_for_what_was_taken_and_it_begins_again) {
   }
 }
 
+/// Every command that loads a policy ends so: the policy holds a runtime.
+TEST(Reaper, finishing_waits_for_what_goes_with_what_was_taken) {
+  struct Policy {
+    std::shared_ptr<int> runtime;
+  };
+  for (int round = 0; round < 50; ++round) {
+    const auto counted = std::make_shared<int>(round);
+    auto policy = std::make_shared<Policy>();
+    policy->runtime = reaped(counted);
+    std::shared_ptr<Policy> held = reaped(std::move(policy));
+    held.reset();
+    Reaper::instance().finish();
+    EXPECT_EQ(counted.use_count(), 1);
+  }
+}
+
 // The session that ends last lets go of a replaced policy: on an event loop, which other sessions
 // need. A job of the runtime that blocks held it up.
 TEST(Reaper, a_runtime_that_still_works_does_not_hold_up_the_loop_that_lets_go_of_it) {
