@@ -307,6 +307,10 @@ TEST(GatewayLayer, refuses_loops_and_oversized_headers_at_the_end_of_data) {
   EXPECT_EQ(first.reply.code, 554) << "what is not kept no other layer can judge";
   ASSERT_EQ(first.steps.size(), 1u);
   EXPECT_EQ(first.steps[0].check, "header_limits");
+  evidence.message = MessageFacts{.header_fields = 2006, .received_fields = 2000};
+  EXPECT_EQ(decide({{gateway_layer()}}, evidence, Stage::message).reply.enhanced,
+            (smtp::EnhancedCode{5, 4, 6}))
+      << "a loop, which is why it is so long";
   evidence.message = MessageFacts{.header_fields = 1000, .received_fields = 100};
   EXPECT_FALSE(refused(decide({{gateway_layer()}}, evidence, Stage::message)));
 }

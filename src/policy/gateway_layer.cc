@@ -9,14 +9,14 @@ namespace postern::policy {
 
 namespace {
 
+constexpr auto loop_origin = "limits.received_fields";
 constexpr auto header_limits_origin = "limits.header_size, limits.header_fields";
 
 class GatewayLayer final : public Layer {
  public:
   GatewayLayer(const smtp::Limits& limits, DmarcRule dmarc) : limits_(limits), dmarc_(dmarc) {
     plan_.add({&checks::recipient_known, {}, "routes"});
-    plan_.add(
-        {&checks::received_loop, std::uint64_t{limits.received_fields}, "limits.received_fields"});
+    plan_.add({&checks::received_loop, std::uint64_t{limits.received_fields}, loop_origin});
     plan_.add({&checks::header_limits, SizeLimits{limits.header_size, limits.header_fields},
                header_limits_origin});
     if (dmarc == DmarcRule::enforce)
@@ -35,14 +35,20 @@ class GatewayLayer final : public Layer {
   /// Of a header beyond its limits nothing is kept that another layer could judge.
   std::optional<Step> refusal_unread(Stage stage, const Evidence& evidence) const override {
     if (stage != Stage::message) return std::nullopt;
-    const Argument limits = SizeLimits{limits_.header_size, limits_.header_fields};
-    Verdict verdict = checks::header_limits.judge(evidence, limits);
-    if (!verdict.refuses()) return std::nullopt;
-    return Step{.stage = stage,
-                .layer = name(),
-                .check = checks::header_limits.name,
-                .origin = header_limits_origin,
-                .verdict = std::move(verdict)};
+    const auto step = [&](const Check& check, const Argument& argument, std::string_view origin) {
+      return Step{.stage = stage,
+                  .layer = name(),
+                  .check = check.name,
+                  .origin = std::string(origin),
+                  .verdict = check.judge(evidence, argument)};
+    };
+    Step header =
+        step(checks::header_limits, SizeLimits{limits_.header_size, limits_.header_fields},
+             header_limits_origin);
+    if (!header.verdict.refuses()) return std::nullopt;
+    // What made it so long says more to whoever has to mend it.
+    Step loop = step(checks::received_loop, std::uint64_t{limits_.received_fields}, loop_origin);
+    return loop.verdict.refuses() ? std::move(loop) : std::move(header);
   }
   Task<Verdict> judge(Stage stage, Evidence& evidence, Gatherer& gatherer,
                       std::vector<Step>& steps) const override {
