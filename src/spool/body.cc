@@ -1,5 +1,6 @@
 #include "spool/body.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <fcntl.h>
@@ -86,6 +87,23 @@ Result<std::string_view> Body::view() {
     mapping_ = static_cast<const char*>(address);
   }
   return std::string_view(mapping_, size_);
+}
+
+Result<std::string_view> Body::piece(std::uint64_t offset, std::string& buffer) const {
+  if (offset >= size_) return std::string_view();
+  const auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(piece_size, size_ - offset));
+  if (fd_ < 0) return std::string_view(memory_).substr(offset, wanted);
+  buffer.resize(wanted);
+  std::size_t got = 0;
+  while (got < wanted) {
+    const ssize_t count =
+        ::pread(fd_, buffer.data() + got, wanted - got, static_cast<off_t>(offset + got));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return io_error("reading a temporary message file");
+    if (count == 0) return fail(Fault::permanent, "a temporary message file ends too early");
+    got += static_cast<std::size_t>(count);
+  }
+  return std::string_view(buffer);
 }
 
 }  // namespace postern::spool

@@ -31,6 +31,10 @@ class Body {
   /// All octets as one view: the memory, or the file mapped read-only on first use (unmapped with
   /// the Body). Valid until the next append or the Body's end.
   Result<std::string_view> view();
+  static constexpr std::size_t piece_size = 64 * 1024;
+  /// The octets from `offset` on, piece_size at most, for those who go through a file without
+  /// having it in their memory. Valid until `buffer` or the Body changes; empty at the end.
+  Result<std::string_view> piece(std::uint64_t offset, std::string& buffer) const;
   void clear();
 
  private:

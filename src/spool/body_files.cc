@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/sha256.h"
 #include "base/ulid.h"
 #include "spool/io_error.h"
 
 namespace postern::spool {
 namespace {
-
-constexpr std::size_t write_octets = 1 << 20;
 
 /// A signal says nothing about the disk (some file systems answer EINTR); every other error is the
 /// last word.
@@ -27,15 +26,30 @@ int again_after_signal(int (*flush)(int), int fd) {
 
 Result<void> write_all(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), std::min(bytes.size(), write_octets));
+    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
     if (written < 0) {
       if (errno == EINTR) continue;
       return io_error("writing a message body");
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
   }
-  if (again_after_signal(::fdatasync, fd) != 0) return io_error("flushing a message body");
   return {};
+}
+
+Result<std::string> copy(int fd, const Body& body) {
+  Sha256 sum;
+  std::string buffer;
+  for (std::uint64_t at = 0; at < body.size();) {
+    const Result<std::string_view> piece = body.piece(at, buffer);
+    if (!piece) return tl::unexpected(piece.error());
+    sum.add(*piece);
+    if (Result<void> written = write_all(fd, *piece); !written) {
+      return tl::unexpected(written.error());
+    }
+    at += piece->size();
+  }
+  if (again_after_signal(::fdatasync, fd) != 0) return io_error("flushing a message body");
+  return sum.finish();
 }
 
 }  // namespace
@@ -73,16 +87,20 @@ Result<void> BodyFiles::make_folder(const std::string& folder) {
   return {};
 }
 
-Result<void> BodyFiles::write(const std::string& id, std::string_view bytes) {
+Result<std::string> BodyFiles::write(const std::string& id, const Body& body) {
   const std::string folder = folder_of(id);
-  if (Result<void> made = make_folder(folder); !made) return made;
+  if (Result<void> made = make_folder(folder); !made) return tl::unexpected(made.error());
   const std::string path = path_of(id);
   const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
   const int fd = ::open(path.c_str(), flags, 0600);
   if (fd < 0) return io_error("making a message body's file");
-  Result<void> done = write_all(fd, bytes);
+  Result<std::string> done = copy(fd, body);
   ::close(fd);
-  if (done) done = flush_directory(folder);
+  if (done) {
+    if (Result<void> named = flush_directory(folder); !named) {
+      done = tl::unexpected(std::move(named.error()));
+    }
+  }
   if (!done) ::unlink(path.c_str());
   return done;
 }

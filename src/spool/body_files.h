@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "spool/body.h"
 
 namespace postern::spool {
 
@@ -22,7 +23,8 @@ class BodyFiles {
   /// When it returns, octets, size and name are on stable storage. When it fails there is no file:
   /// a file whose flush failed is removed and never flushed again, for the kernel forgets the pages
   /// that it could not write and calls a second flush a success.
-  Result<void> write(const std::string& id, std::string_view bytes);
+  /// Returns the SHA-256 of the octets, which are never in memory as a whole.
+  Result<std::string> write(const std::string& id, const Body& body);
   /// An open descriptor, the caller's to close; Fault::permanent unless it has `size` octets.
   Result<int> open(const std::string& id, std::uint64_t size) const;
   /// Whether no such file is there any more.

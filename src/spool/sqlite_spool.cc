@@ -230,11 +230,15 @@ void SqliteSpool::put(std::vector<Mail> mails, Done<std::vector<MessageId>> done
 
 /// The digest, and the file of a body that is one.
 Result<void> SqliteSpool::prepare(Put& put) {
-  const Result<std::string_view> bytes = put.body.view();
-  if (!bytes) return tl::unexpected(bytes.error());
-  put.digest = sha256(*bytes);
-  if (!put.in_file) return {};
-  if (Result<void> written = files_.write(put.id, *bytes); !written) return written;
+  if (!put.in_file) {
+    const Result<std::string_view> bytes = put.body.view();
+    if (!bytes) return tl::unexpected(bytes.error());
+    put.digest = sha256(*bytes);
+    return {};
+  }
+  Result<std::string> digest = files_.write(put.id, put.body);
+  if (!digest) return tl::unexpected(digest.error());
+  put.digest = std::move(*digest);
   put.file_written = true;
   put.body.clear();
   return {};
