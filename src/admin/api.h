@@ -13,6 +13,7 @@
 #include "dns/resolver.h"
 #include "net/http_message.h"
 #include "net/work_pool.h"
+#include "spool/inbox.h"
 #include "store/delivery_log.h"
 #include "store/store.h"
 
@@ -59,6 +60,7 @@ struct Options {
 struct Dependencies {
   store::Store& store;
   store::DeliveryLog& delivery_log;
+  spool::Inbox& inbox;
   Publisher& publisher;
   dns::Resolver& resolver;
   net::WorkPool& hashing;  ///< Argon2 and bcrypt

@@ -50,6 +50,7 @@ store::AuditRow Core::audit(const Call& call, std::string action,
 Result<void> Core::forget_deliveries(std::span<const std::string> webhooks) const {
   const auto files = deps.delivery_log.forget_webhooks(webhooks);
   if (!files) return tl::unexpected(files.error());
+  if (Result<void> emptied = deps.inbox.forget(webhooks); !emptied) return emptied;
   for (const std::string& file : *files) {
     // A file that stays is disk space, not a way in: its link is gone.
     std::error_code ignored;

@@ -26,7 +26,7 @@ using dialect::webhook::BodyReader;
 constexpr std::chrono::milliseconds inbox_poll{100};
 constexpr int max_attachments_in_hand = 8;
 
-boost::json::object message_json(const store::InboxMessage& message) {
+boost::json::object message_json(const spool::InboxMessage& message) {
   return {{"id", message.id},
           {"sequence", message.sequence},
           {"webhook_id", message.webhook_id},
@@ -34,6 +34,19 @@ boost::json::object message_json(const store::InboxMessage& message) {
           {"sender", message.sender},
           {"subject", message.subject},
           {"size", message.payload_size}};
+}
+
+/// What the inbox holds and may hold.
+boost::json::object box_json(const spool::InboxState& state, const policy::InboxLimits& limits) {
+  return {{"messages", state.messages},
+          {"octets", state.octets},
+          {"max_messages", limits.messages},
+          {"max_octets", limits.octets},
+          {"keep_days", limits.keep_days},
+          {"full", state.full(limits)},
+          {"aged_out", state.aged_out},
+          {"refused", state.refused},
+          {"refused_at", to_json(state.refused_at)}};
 }
 
 template <class Row>
@@ -141,17 +154,19 @@ void Deliveries::add_routes(Router& router) {
               .handler = [this](Call& call) { return inbox(call); },
               .stays = Stays::by_wait});
   add("GET", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::read, &Deliveries::inbox_message);
+  add("DELETE", "/api/v1/webhooks/{id}/inbox", Access::write, &Deliveries::clear_inbox);
   add("DELETE", "/api/v1/webhooks/{id}/inbox/{message_id}", Access::write,
       &Deliveries::delete_inbox_message);
   add("GET", "/api/v1/attachments/{id}", Access::open, &Deliveries::attachment);
 }
 
-Task<void> Deliveries::check_owner(const Call& call) {
+Task<store::WebhookRow> Deliveries::check_owner(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.webhook(account, id);
   };
-  const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+  std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
   if (!row) throw not_found();
+  co_return std::move(*row);
 }
 
 Task<net::HttpResponse> Deliveries::simulate(Call& call) {
@@ -257,7 +272,7 @@ Task<std::string> Deliveries::dead_letter_of(const store::LogRecord& record) {
 Task<void> Deliveries::wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit) {
   const auto end = std::chrono::steady_clock::now() + limit;
   boost::asio::steady_timer timer(co_await boost::asio::this_coro::executor);
-  while (core_.deps.delivery_log.inbox_sequence() <= sequence && !core_.stopping &&
+  while (core_.deps.inbox.sequence() <= sequence && !core_.stopping &&
          std::chrono::steady_clock::now() < end) {
     timer.expires_after(inbox_poll);
     boost::system::error_code ignored;
@@ -271,21 +286,30 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   constexpr std::uint64_t last = std::numeric_limits<std::int64_t>::max();
   const std::uint64_t after = number_parameter(call, "after", 0, last).value_or(0);
   const std::uint64_t wait = number_parameter(call, "wait", 0, 30).value_or(0);
-  co_await check_owner(call);
+  const store::WebhookRow webhook = co_await check_owner(call);
   if (keyset && wait != 0) throw invalid("wait", "and cursor or limit exclude each other");
+  spool::Inbox& inbox = core_.deps.inbox;
+  const auto with_box = [&](net::HttpResponse response) -> Task<net::HttpResponse> {
+    auto read = [&inbox, id = webhook.id] { return inbox.reader().state(id); };
+    const spool::InboxState state = co_await core_.disk(std::move(read));
+    // The answer is an object: the box becomes its last member.
+    response.body.back() = ',';
+    response.body += "\"box\":" + boost::json::serialize(box_json(state, webhook.inbox)) + "}";
+    co_return response;
+  };
   if (keyset) {
-    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], after, keyset = *keyset] {
-      return log.inbox_slice(id, after, keyset);
+    auto read = [&inbox, id = webhook.id, after, keyset = *keyset] {
+      return inbox.reader().slice(id, after, keyset);
     };
-    const store::Slice<store::InboxMessage> slice = co_await core_.disk(std::move(read));
-    co_return sliced(list_of(slice.rows, message_json), slice.next);
+    const store::Slice<spool::InboxMessage> slice = co_await core_.disk(std::move(read));
+    co_return co_await with_box(sliced(list_of(slice.rows, message_json), slice.next));
   }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
-  store::Listed<store::InboxMessage> messages;
+  store::Listed<spool::InboxMessage> messages;
   while (true) {
-    const std::uint64_t seen = core_.deps.delivery_log.inbox_sequence();
-    auto read = [&log = core_.deps.delivery_log, id = call.ids[0], after, page = query.as_page()] {
-      return log.inbox(id, after, page);
+    const std::uint64_t seen = inbox.sequence();
+    auto read = [&inbox, id = webhook.id, after, page = query.as_page()] {
+      return inbox.reader().list(id, after, page);
     };
     messages = co_await core_.disk(std::move(read));
     const auto left =
@@ -293,31 +317,60 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
     if (!messages.rows.empty() || left.count() <= 0 || core_.stopping) break;
     co_await wait_for_inbox(seen, left);  // the message may be for another webhook: look again
   }
-  co_return paged(list_of(messages.rows, message_json), query, messages.total);
+  co_return co_await with_box(paged(list_of(messages.rows, message_json), query, messages.total));
 }
 
+/// The payload is JSON of our own making and may be larger than the memory that there is: it goes
+/// from the disk to the client in pieces.
 Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
   co_await check_owner(call);
-  auto read = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
-    return log.inbox_message(webhook, id);
+  auto read = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
+    return inbox.reader().message(webhook, id);
   };
-  const std::optional<store::InboxMessage> message = co_await core_.disk(std::move(read));
-  if (!message) throw not_found();
-  boost::json::object body = message_json(*message);
-  boost::system::error_code bad;
-  boost::json::value payload = boost::json::parse(message->payload, bad);
-  // A webhook's own template may render something that is no JSON.
-  body["payload"] = bad ? boost::json::value(message->payload) : std::move(payload);
-  co_return json_response(200, body);
+  std::optional<spool::InboxReader::Found> found = co_await core_.disk(std::move(read));
+  if (!found) throw not_found();
+  std::string head = boost::json::serialize(message_json(found->message));
+  head.back() = ',';
+  head += "\"payload\":";
+  const std::uint64_t size = head.size() + found->payload.size() + 1;
+  auto payload = std::make_shared<spool::BodyReader>(std::move(found->payload));
+  enum class At { head, payload, end };
+  auto next = [&disk = core_.deps.disk, payload, head = std::move(head),
+               at = At::head]() mutable -> Task<Result<std::string>> {
+    if (at == At::end) co_return std::string();
+    if (std::exchange(at, At::payload) == At::head) co_return std::move(head);
+    auto read_piece = [payload]() -> Result<std::string> {
+      const Result<std::string_view> piece = payload->next();
+      if (!piece) return tl::unexpected(piece.error());
+      return std::string(*piece);
+    };
+    Result<Result<std::string>> piece = co_await disk.run(std::move(read_piece));
+    if (!piece) co_return tl::unexpected(piece.error());
+    if (*piece && (*piece)->empty()) {
+      at = At::end;
+      co_return std::string("}");
+    }
+    co_return std::move(*piece);
+  };
+  net::HttpResponse response;
+  response.stream = {.size = size, .next = std::move(next)};
+  co_return response;
 }
 
 Task<net::HttpResponse> Deliveries::delete_inbox_message(Call& call) {
   co_await check_owner(call);
-  auto erase = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
-    return log.delete_inbox_message(webhook, id);
+  auto erase = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
+    return inbox.erase(webhook, id);
   };
   const bool erased = co_await core_.disk(std::move(erase));
   if (!erased) throw not_found();
+  co_return no_content();
+}
+
+Task<net::HttpResponse> Deliveries::clear_inbox(Call& call) {
+  co_await check_owner(call);
+  auto clear = [&inbox = core_.deps.inbox, webhook = call.ids[0]] { return inbox.clear(webhook); };
+  co_await core_.disk(std::move(clear));
   co_return no_content();
 }
 

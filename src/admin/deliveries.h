@@ -23,10 +23,11 @@ class Deliveries {
   Task<net::HttpResponse> inbox(Call& call);
   Task<net::HttpResponse> inbox_message(Call& call);
   Task<net::HttpResponse> delete_inbox_message(Call& call);
+  Task<net::HttpResponse> clear_inbox(Call& call);
   Task<net::HttpResponse> attachment(Call& call);
 
   /// Throws 404 unless the webhook is the caller's.
-  Task<void> check_owner(const Call& call);
+  Task<store::WebhookRow> check_owner(const Call& call);
   Task<std::string> dead_letter_of(const store::LogRecord& record);
   /// Returns when a message has come into any inbox since `sequence`, or the time is over.
   Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);

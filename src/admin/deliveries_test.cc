@@ -153,16 +153,10 @@ TEST_F(DeliveriesTest, retry_needs_a_stored_message) {
 
 TEST_F(DeliveriesTest, shows_the_inbox_and_waits_for_mail) {
   EXPECT_EQ(api_.get(one() + "/inbox", token_).json.at("total").to_number<int>(), 0);
-  store::InboxMessage message;
-  message.id = "msg_01HX0000000000000000000000";
-  message.webhook_id = webhook_;
-  message.received_at = store::now();
-  message.sender = "alerts@partner.example.com";
-  message.subject = "Report";
-  message.payload = R"({"subject":"Report"})";
+  const std::string id = "msg_01HX0000000000000000000000";
   std::thread sender([&] {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    ASSERT_TRUE(api_.log->put_inbox(message));
+    api_.keep(webhook_, id, R"({"subject":"Report"})", "alerts@partner.example.com", "Report");
   });
   const Answer waited = api_.get(one() + "/inbox?after=0&wait=20", token_);
   sender.join();
@@ -171,12 +165,51 @@ TEST_F(DeliveriesTest, shows_the_inbox_and_waits_for_mail) {
   const auto sequence = std::to_string(waited.json.at_pointer("/data/0/sequence").to_number<int>());
   EXPECT_TRUE(
       api_.get(one() + "/inbox?after=" + sequence, token_).json.at("data").as_array().empty());
-  const std::string path = one() + "/inbox/" + message.id;
+  const std::string path = one() + "/inbox/" + id;
   EXPECT_EQ(api_.get(path, token_).text("/payload/subject"), "Report");
   EXPECT_EQ(api_.get(one() + "/inbox/msg_x", token_).status, 404);
   EXPECT_EQ(api_.get(one() + "/inbox?wait=31", token_).status, 422);
   EXPECT_EQ(api_.del(path, token_).status, 204);
   EXPECT_EQ(api_.del(path, token_).status, 404);
+}
+
+TEST_F(DeliveriesTest, a_large_payload_comes_in_pieces) {
+  const std::string text(3'000'000, 'x');
+  api_.keep(webhook_, "msg_1", R"({"text":")" + text + R"("})");
+  const Answer whole = api_.get(one() + "/inbox/msg_1", token_);
+  EXPECT_EQ(whole.text("/payload/text"), text);
+  EXPECT_EQ(whole.text("/id"), "msg_1");
+  ASSERT_TRUE(whole.raw.stream);
+  EXPECT_TRUE(whole.raw.body.empty()) << "nothing holds all of it";
+}
+
+TEST_F(DeliveriesTest, an_inbox_says_what_it_may_hold_and_that_it_is_full) {
+  const Answer limited = api_.put(
+      one(), R"({"inbox_max_messages":2,"inbox_max_octets":2000000,"inbox_keep_days":7})", token_);
+  ASSERT_EQ(limited.status, 200) << limited.body;
+  const policy::InboxLimits limits{.messages = 2, .octets = 2'000'000, .keep_days = 7};
+  const auto box = [&] { return api_.get(one() + "/inbox?limit=1", token_).json.at("box"); };
+  EXPECT_EQ(box(), boost::json::value({{"messages", 0},
+                                       {"octets", 0},
+                                       {"max_messages", 2},
+                                       {"max_octets", 2'000'000},
+                                       {"keep_days", 7},
+                                       {"full", false},
+                                       {"aged_out", 0},
+                                       {"refused", 0},
+                                       {"refused_at", nullptr}}));
+  for (const char* id : {"msg_1", "msg_2", "msg_3"})
+    api_.keep(webhook_, id, "{}", "a@example.com", "s", limits);
+  EXPECT_EQ(box().at("messages"), 2);
+  EXPECT_EQ(box().at("full"), true);
+  EXPECT_EQ(box().at("refused"), 1);
+  EXPECT_TRUE(box().at("refused_at").is_string());
+  EXPECT_EQ(api_.get(one() + "/inbox", token_).json.at("box").at("full"), true) << "by pages too";
+  EXPECT_EQ(api_.del(one() + "/inbox", token_).status, 204);
+  EXPECT_EQ(box().at("messages"), 0);
+  EXPECT_EQ(box().at("full"), false);
+  EXPECT_EQ(api_.get(one() + "/inbox/msg_1", token_).status, 404);
+  EXPECT_EQ(api_.del("/api/v1/webhooks/wh_01HX0000000000000000000000/inbox", token_).status, 404);
 }
 
 TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {

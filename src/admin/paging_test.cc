@@ -52,8 +52,7 @@ TEST_F(PagingTest, logs_and_inbox_follow_their_cursor) {
   for (const char* sender : {"a@x.example", "b@x.example", "c@y.example"}) {
     api_.log->append(
         {.id = new_id("log_"), .webhook_id = id, .sender = sender, .http_status = 200});
-    ASSERT_TRUE(api_.log->put_inbox(
-        {.id = new_id("msg_"), .webhook_id = id, .sender = sender, .payload = "{}"}));
+    api_.keep(id, new_id("msg_"), "{}", sender);
   }
   for (const std::string& path : {one + "/logs", one + "/inbox"})
     EXPECT_EQ(walk(path, "limit=2", "sender"), "c@y.example b@x.example | a@x.example | ");

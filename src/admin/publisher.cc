@@ -59,6 +59,7 @@ std::shared_ptr<const policy::Webhook> to_webhook(const store::WebhookRow& row,
   webhook->attachments = attachment_mode(row.attachments);
   webhook->include_raw = raw_mode(row.include_raw);
   webhook->timeout = std::chrono::milliseconds(row.timeout_ms);
+  webhook->inbox = row.inbox;
   webhook->queued = row.delivery_mode == "queued";
   webhook->secret = row.secret;
   webhook->previous_secret = row.previous_secret;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <future>
 #include <map>
 #include <memory>
 #include <stdexcept>
@@ -70,6 +71,8 @@ class TestApi {
   explicit TestApi(const std::function<void(Options&, Dependencies&)>& adjust = {}) {
     store = take(store::SqliteStore::open(folder.file("postern.db")));
     log = take(store::DeliveryLog::open(folder.file("delivery.db"), {}));
+    inbox = take(spool::Inbox::open(
+        {.database = folder.file("delivery.db"), .directory = folder.file("inbox")}));
     options.public_domain = "hooks.example.net";
     options.public_url = "https://postern.example.net";
     options.rate_limits = false;
@@ -80,7 +83,7 @@ class TestApi {
     options.allow_networks = {*Cidr::parse("127.0.0.1/32")};
     options.has_queue = true;
     publisher = std::make_unique<Publisher>(*store, directory, options.public_domain, &keyring);
-    Dependencies dependencies{*store, *log, *publisher, resolver, hashing, disk};
+    Dependencies dependencies{*store, *log, *inbox, *publisher, resolver, hashing, disk};
     dependencies.template_error = [](std::string_view text) -> std::optional<std::string> {
       if (text.find("{{bad") != std::string_view::npos) return "1:1: no such field";
       return std::nullopt;
@@ -135,6 +138,34 @@ class TestApi {
     return post("/api/v1/webhooks", R"({"target_url":"http://127.0.0.1/x")" + more + "}", token);
   }
 
+  /// Keeps a message in an inbox, as a delivery does.
+  void keep(const std::string& webhook, const std::string& id, const std::string& payload,
+            const std::string& sender = "a@example.com", const std::string& subject = "s",
+            const policy::InboxLimits& limits = {}) {
+    spool::Body body(folder.path());
+    if (!body.append(payload)) throw std::runtime_error("no room");
+    std::promise<Result<spool::InboxPut>> answer;
+    inbox->put({.id = id,
+                .webhook_id = webhook,
+                .received_at = store::now(),
+                .sender = sender,
+                .subject = subject},
+               std::move(body), limits, store::now(),
+               [&](Result<spool::InboxPut> put) { answer.set_value(std::move(put)); });
+    take(answer.get_future().get());
+  }
+
+  std::string drained(const net::HttpResponse::Stream& stream) {
+    std::string all;
+    while (true) {
+      const std::string piece = take(run(stream.next()));
+      if (piece.empty()) break;
+      all += piece;
+    }
+    if (stream.size && *stream.size != all.size()) throw std::runtime_error("not its size");
+    return all;
+  }
+
   template <class T>
   T run(Task<T> task) {
     auto future = boost::asio::co_spawn(loop, std::move(task), boost::asio::use_future);
@@ -153,6 +184,7 @@ class TestApi {
   Options options;
   std::unique_ptr<store::SqliteStore> store;
   std::unique_ptr<store::DeliveryLog> log;
+  std::unique_ptr<spool::Inbox> inbox;
   std::unique_ptr<Publisher> publisher;
   std::unique_ptr<Dependencies> deps;
   std::unique_ptr<AdminApi> api;
@@ -162,6 +194,7 @@ class TestApi {
     answer.raw = run(std::move(task));
     answer.status = answer.raw.status;
     answer.body = answer.raw.body;
+    if (answer.raw.stream) answer.body = drained(*answer.raw.stream);
     boost::system::error_code ignored;
     answer.json = boost::json::parse(answer.body, ignored);
     return answer;

@@ -36,7 +36,8 @@ WebhookFields fields_of(const store::WebhookRow& row) {
           .delivery_mode = row.delivery_mode,
           .attachments = row.attachments,
           .include_raw = row.include_raw,
-          .timeout_ms = row.timeout_ms};
+          .timeout_ms = row.timeout_ms,
+          .inbox = row.inbox};
 }
 
 void assign(store::WebhookRow& row, const WebhookFields& fields) {
@@ -52,6 +53,7 @@ void assign(store::WebhookRow& row, const WebhookFields& fields) {
   row.attachments = fields.attachments;
   row.include_raw = fields.include_raw;
   row.timeout_ms = fields.timeout_ms;
+  row.inbox = fields.inbox;
 }
 
 boost::json::object to_json(const store::WebhookRow& row, const std::string& signing_public_key) {

@@ -140,7 +140,11 @@ constexpr CommandSpec table[] = {
      "ID [--password-stdin] | --message FILE --from ADDRESS --to ADDRESS --client-ip IP [OPTIONS]",
      1, explain_examples, explain_options, explain_exits, "postern help tracing"},
     {"inbox", "Operate", "show what the built-in inbox received",
-     "Shows the messages that webhooks with the target \"inbox\" received.",
+     "Shows the messages that webhooks with the target \"inbox\" received. Each webhook says how "
+     "much\n"
+     "its inbox keeps (inbox_max_messages, inbox_max_octets, inbox_keep_days). A full inbox "
+     "refuses\n"
+     "mail with 452, and this command says so.",
      "[ADDRESS|WEBHOOK_ID] [--follow] [--json]", 1, inbox_examples, inbox_options, inbox_exits,
      "postern explain"},
     {"config",

@@ -12,6 +12,7 @@
 #include "app/commands_store.h"
 #include "app/diagnostic.h"
 #include "app/live_data.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "telemetry/log_record.h"
 
@@ -64,21 +65,53 @@ std::string text_line(const Shown& shown) {
                      shown.payload_size, shown.id);
 }
 
-Result<std::string> json_line(LiveData& data, const Shown& shown) {
-  const auto answer =
-      data.ask("inbox-payload", {{"webhook_id", shown.webhook_id}, {"id", shown.id}});
-  if (!answer) return tl::unexpected(answer.error());
+/// The payload comes and goes in pieces: it may be larger than the memory that there is.
+Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
   boost::json::object object{
       {"id", shown.id},           {"webhook_id", shown.webhook_id},
       {"address", shown.address}, {"received_at", telemetry::rfc3339(shown.received_at)},
       {"sender", shown.sender},   {"subject", shown.subject},
   };
-  boost::system::error_code error;
-  const std::string payload(answer->at("payload").as_string());
-  boost::json::value parsed = boost::json::parse(payload, error);
-  // A payload template of the user's own need not be JSON.
-  object["payload"] = error ? boost::json::value(payload) : std::move(parsed);
-  return boost::json::serialize(object) + "\n";
+  std::string head = boost::json::serialize(object);
+  head.back() = ',';
+  head += "\"payload\":";
+  Sha256 sum;
+  for (std::uint64_t at = 0; at < shown.payload_size;) {
+    const auto answer = data.ask(
+        "inbox-payload", {{"webhook_id", shown.webhook_id}, {"id", shown.id}, {"offset", at}});
+    if (!answer) return tl::unexpected(answer.error());
+    const auto octets = base64_decode(std::string(answer->at("octets").as_string()));
+    if (!octets || octets->empty()) {
+      if (at == 0) return {};  // deleted meanwhile
+      return fail(Fault::temporary, "the message was deleted while it was read");
+    }
+    if (at == 0) out << head;
+    sum.add(*octets);
+    at += octets->size();
+    // The last piece is shown only when the whole is right, as anywhere else.
+    if (at == shown.payload_size &&
+        base64_encode(sum.finish()) != std::string(answer->at("digest").as_string())) {
+      return fail(Fault::permanent, "a payload is not what was stored: its checksum differs");
+    }
+    out << *octets;
+  }
+  out << "}\n";
+  return {};
+}
+
+/// Tells the owner what only senders hear otherwise.
+void warn_of_full(const boost::json::object& answer, std::ostream& err) {
+  for (const boost::json::value& box : answer.at("full").as_array()) {
+    const auto text = [&](std::string_view name) { return std::string(box.at(name).as_string()); };
+    const auto number = [&](std::string_view name) {
+      return box.at(name).to_number<std::uint64_t>();
+    };
+    err << fmt::format(
+        "the inbox of {} is full: {} of {} messages, {} of {} octets, {} refused with 452; delete "
+        "messages (DELETE /api/v1/webhooks/{}/inbox) or raise its limits\n",
+        telemetry::clean(text("address")), number("messages"), number("max_messages"),
+        number("octets"), number("max_octets"), number("refused"), text("webhook_id"));
+  }
 }
 
 Result<void> print(LiveData& data, const std::vector<Shown>& messages, bool json,
@@ -88,9 +121,7 @@ Result<void> print(LiveData& data, const std::vector<Shown>& messages, bool json
       out << text_line(shown);
       continue;
     }
-    const Result<std::string> line = json_line(data, shown);
-    if (!line) return tl::unexpected(line.error());
-    out << *line;
+    if (const Result<void> line = json_line(data, shown, out); !line) return line;
   }
   out << std::flush;
   return {};
@@ -129,6 +160,7 @@ int run_inbox(const Arguments& arguments, Streams& streams) {
                     : answer->error().fault == Fault::temporary ? "try again"
                                                                 : "`postern inbox --help`");
     }
+    if (first && !arguments.has("--quiet")) warn_of_full(**answer, streams.err);
     const std::vector<Shown> messages = answer ? shown_of(**answer) : std::vector<Shown>();
     if (!messages.empty()) question["after"] = messages.back().number;
     if (const auto printed = print(data, messages, json, streams.out); !printed) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <future>
 #include <sstream>
 
 #include <sodium.h>
@@ -13,7 +14,7 @@
 #include "app/one_time_links.h"
 #include "base/sha256.h"
 #include "base/temporary_folder_test.h"
-#include "store/delivery_log.h"
+#include "spool/inbox.h"
 #include "store/sqlite_store.h"
 
 namespace postern::app {
@@ -183,12 +184,13 @@ class Inbox : public DataDirectory {
     add_webhook(*store, "wh_1", "invoices@in.example.net", "inbox");
     add_webhook(*store, "wh_2", "orders@in.example.net", "inbox");
     add_webhook(*store, "wh_3", "other@in.example.net", "https://hooks.example.com/x");
-    auto opened = store::DeliveryLog::open(path_ + "/delivery.db");
+    auto opened =
+        spool::Inbox::open({.database = path_ + "/delivery.db", .directory = path_ + "/inbox"});
     ASSERT_TRUE(opened) << opened.error().message;
-    log_ = std::move(*opened);
+    inbox_ = std::move(*opened);
     put("msg_1", "wh_1", "first\x1b[2J", R"({"n":1})");
     put("msg_2", "wh_2", "second", R"({"n":2})");
-    put("msg_3", "wh_1", "", "not json");
+    put("msg_3", "wh_1", "", R"({"n":")" + std::string(100'000, 'x') + R"("})");
   }
 
   void add_webhook(store::Store& store, const std::string& id, const std::string& address,
@@ -208,15 +210,17 @@ class Inbox : public DataDirectory {
 
   void put(const std::string& id, const std::string& webhook, const std::string& subject,
            const std::string& payload) {
-    store::InboxMessage message;
-    message.id = id;
-    message.webhook_id = webhook;
-    message.received_at = store::now();
-    message.sender = "sender@example.com";
-    message.subject = subject;
-    message.payload = payload;
-    message.payload_size = payload.size();
-    const auto stored = log_->put_inbox(message);
+    spool::Body body(path_);
+    ASSERT_TRUE(body.append(payload));
+    std::promise<Result<spool::InboxPut>> answer;
+    inbox_->put({.id = id,
+                 .webhook_id = webhook,
+                 .received_at = store::now(),
+                 .sender = "sender@example.com",
+                 .subject = subject},
+                std::move(body), limits_, store::now(),
+                [&](Result<spool::InboxPut> put) { answer.set_value(std::move(put)); });
+    const auto stored = answer.get_future().get();
     ASSERT_TRUE(stored) << stored.error().message;
   }
 
@@ -225,7 +229,8 @@ class Inbox : public DataDirectory {
   }
 
   std::string account_;
-  std::unique_ptr<store::DeliveryLog> log_;
+  policy::InboxLimits limits_;
+  std::unique_ptr<spool::Inbox> inbox_;
 };
 
 TEST_F(Inbox, shows_the_messages_of_all_inboxes_oldest_first) {
@@ -258,7 +263,18 @@ TEST_F(Inbox, json_lines_hold_the_payload) {
   ASSERT_TRUE(std::getline(stream, line));
   EXPECT_EQ(boost::json::parse(line).at("payload").at("n").to_number<int>(), 1);
   ASSERT_TRUE(std::getline(stream, line));
-  EXPECT_EQ(boost::json::parse(line).at("payload"), "not json");
+  EXPECT_EQ(boost::json::parse(line).at("payload").at("n").as_string().size(), 100'000u);
+}
+
+TEST_F(Inbox, says_when_an_inbox_is_full) {
+  EXPECT_THAT(run(run_inbox, {"inbox"}).err, Not(HasSubstr("full")));
+  limits_.messages = 1;
+  put("msg_4", "wh_2", "no room", "{}");
+  const Answer answer = run(run_inbox, {"inbox"});
+  EXPECT_EQ(answer.code, 0);
+  EXPECT_THAT(answer.err, HasSubstr("the inbox of orders@in.example.net is full"));
+  EXPECT_THAT(answer.err, HasSubstr("1 refused"));
+  EXPECT_THAT(answer.err, Not(HasSubstr("invoices@")));
 }
 
 TEST_F(Inbox, the_last_messages_up_to_the_limit) {

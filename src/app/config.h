@@ -243,6 +243,10 @@ struct DeliveryLogConfig {
   Milliseconds keep = std::chrono::hours(24 * 30);
 };
 
+struct InboxConfig {
+  std::uint64_t max_size = 10ull << 30;
+};
+
 struct Config {
   ServerConfig server;
   std::vector<ListenerConfig> listeners;  ///< never empty after a load
@@ -262,6 +266,7 @@ struct Config {
   ApiConfig api;
   TracesConfig traces;
   DeliveryLogConfig delivery_log;
+  InboxConfig inbox;
   telemetry::LogOptions log;
 };
 

@@ -132,6 +132,12 @@ Instance::Started Instance::open_databases() {
   if (!log) return database_error(delivery, log.error());
   delivery_log_ = std::move(*log);
 
+  auto inbox = spool::Inbox::open({.database = delivery,
+                                   .directory = data_dir_ + "/inbox",
+                                   .max_octets = config_.inbox.max_size});
+  if (!inbox) return database_error(delivery, inbox.error());
+  inbox_ = std::move(*inbox);
+
   const std::string traces = data_dir_ + "/traces.db";
   store::TraceOptions trace_options;
   trace_options.keep = std::chrono::duration_cast<std::chrono::seconds>(config_.traces.keep);
@@ -201,9 +207,10 @@ Instance::Started Instance::open_delivery() {
   deliver::DeliveryOptions options = delivery_options(config_);
   options.payload.store = attachments_.get();
   options.test_recipients = test_recipients_;
+  options.heavy_at_once = std::max<std::size_t>(1, cores() / 2);
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
       deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_,
-                                *memory_},
+                                *inbox_, *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");

@@ -36,6 +36,7 @@
 #include "net/event_loop.h"
 #include "net/http_server.h"
 #include "net/unbound_resolver.h"
+#include "spool/inbox.h"
 #include "spool/sqlite_spool.h"
 #include "store/sqlite_store.h"
 
@@ -119,6 +120,7 @@ class Instance {
   std::unique_ptr<store::DeliveryLog> delivery_log_;
   std::unique_ptr<store::TraceWriter> traces_;
   std::unique_ptr<spool::SqliteSpool> spool_;
+  std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;
   policy::Directory directory_;
   policy::DkimKeyring dkim_keys_;  ///< what signs outgoing mail

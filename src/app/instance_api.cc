@@ -64,6 +64,12 @@ class Instance::Readiness final : public admin::ReadinessProbe {
                                             ready.error().message
                                       : ready.error().message);
     }
+    if (const auto trouble = instance_.inbox_->trouble()) {
+      found.emplace_back("inbox",
+                         "the disk of the inboxes has failed, their mail is deferred until "
+                         "a restart: " +
+                             trouble->message);
+    }
     if (instance_.resources_->shortage() != gateway::Resources::Shortage::none) {
       found.emplace_back("resources", "too little memory or disk: new mail is deferred");
     }
@@ -117,8 +123,8 @@ Instance::Started Instance::open_api() {
       TestMailOptions{.hostname = config_.server.hostname});
   trace_port_ = std::make_unique<TracePort>(*traces_, data_dir_ + "/traces.db", *disk_pool_);
   live_answers_ =
-      std::make_unique<LiveAnswersPort>(*store_, *delivery_log_, *trace_port_, *disk_pool_,
-                                        [this] { return config_.api.base_url(); });
+      std::make_unique<LiveAnswersPort>(*store_, *delivery_log_, inbox_->reader(), *trace_port_,
+                                        *disk_pool_, [this] { return config_.api.base_url(); });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
       [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
@@ -144,6 +150,7 @@ Instance::Started Instance::open_api() {
   };
   auto api = admin::AdminApi::open({.store = *store_,
                                     .delivery_log = *delivery_log_,
+                                    .inbox = *inbox_,
                                     .publisher = *publisher_,
                                     .resolver = *resolver_,
                                     .hashing = *account_pool_,
@@ -222,6 +229,13 @@ Task<void> Instance::housekeeping() {
       outbound->purge(std::chrono::system_clock::now());
       return true;
     });
+    const auto aged = co_await disk_pool_->run([this] {
+      return inbox_->purge(store::now(), [this](const std::string& id) {
+        const auto webhook = directory_.webhook(id);
+        return webhook ? std::optional(webhook->inbox) : std::nullopt;
+      });
+    });
+    if (aged && *aged) metrics().inbox_aged_out.counter({}).add(**aged);
     if (!purged || !*purged) continue;
     for (const std::string& file : (**purged).files) {
       std::error_code ignored;

@@ -91,6 +91,7 @@ void Instance::stop_threads() {
   }
   // What was put or settled is written; the answers wait on loops that have stopped.
   if (spool_) spool_->stop();
+  if (inbox_) inbox_->stop();
 }
 
 /// Coroutines of one loop may wait for those of another, and all of them refer to the members.
@@ -111,6 +112,7 @@ void Instance::destroy_owners() {
   server_.reset();
   outbound_.reset();
   spool_.reset();
+  inbox_.reset();
   http_.reset();
   api_.reset();
   replay_port_.reset();

@@ -36,6 +36,11 @@ class OwnDatabases final : public Databases {
     return opened(deliveries_, "delivery.db", false,
                   [](const std::string& path) { return store::DeliveryLog::open(path); });
   }
+  Result<spool::InboxReader*> inbox() override {
+    return opened(inbox_, "delivery.db", false, [this](const std::string& path) {
+      return spool::InboxReader::open(path, (directory_ / "inbox").string());
+    });
+  }
   Result<store::TraceReader*> traces() override {
     return opened(traces_, "traces.db", false,
                   [](const std::string& path) { return store::TraceReader::open(path); });
@@ -62,6 +67,7 @@ class OwnDatabases final : public Databases {
   const LiveData::Make make_;
   std::unique_ptr<store::SqliteStore> control_;
   std::unique_ptr<store::DeliveryLog> deliveries_;
+  std::unique_ptr<spool::InboxReader> inbox_;
   std::unique_ptr<store::TraceReader> traces_;
 };
 

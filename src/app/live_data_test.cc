@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
 #include <sstream>
 #include <thread>
 
@@ -16,6 +17,7 @@
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "net/local_http.h"
+#include "spool/inbox.h"
 
 namespace postern::app {
 namespace {
@@ -59,15 +61,23 @@ class LiveCommand : public ::testing::TestWithParam<bool> {
     box.secret = Secret("whsec_x");
     box.created_at = box.updated_at = store::now();
     ASSERT_TRUE(store->create_webhook(box, nullptr));
-    const auto log = store::DeliveryLog::open(data_ + "/delivery.db").value();
+    const auto inbox =
+        spool::Inbox::open({.database = data_ + "/delivery.db", .directory = data_ + "/inbox"})
+            .value();
     for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
-      ASSERT_TRUE(log->put_inbox({.id = id,
-                                  .webhook_id = box.id,
-                                  .received_at = store::now(),
-                                  .sender = "sender@example.org",
-                                  .subject = "of " + std::string(id),
-                                  .payload = R"({"n":1})",
-                                  .payload_size = 7}));
+      const bool large = id == std::string_view("msg_2");
+      spool::Body payload(data_);
+      ASSERT_TRUE(
+          payload.append(R"({"n":1,"text":")" + std::string(large ? 3'000'000 : 1, 'x') + R"("})"));
+      std::promise<bool> kept;
+      inbox->put({.id = id,
+                  .webhook_id = box.id,
+                  .received_at = store::now(),
+                  .sender = "sender@example.org",
+                  .subject = "of " + std::string(id)},
+                 std::move(payload), {}, store::now(),
+                 [&](const Result<spool::InboxPut>& put) { kept.set_value(put.has_value()); });
+      ASSERT_TRUE(kept.get_future().get());
     }
     const auto traces = store::TraceWriter::open(data_ + "/traces.db").value();
     policy::Trace trace;
@@ -112,6 +122,10 @@ TEST_P(LiveCommand, the_inbox_is_shown) {
   EXPECT_THAT(run({"inbox", "box@in.example.net", "--limit", "1"}).out, HasSubstr("msg_3)\n"));
   const Answer lines = run({"inbox", "--json", "--limit", "1"});
   EXPECT_EQ(json::parse(lines.out).at("payload").at("n"), 1);
+  const Answer large = run({"inbox", "--json", "--limit", "2"});
+  const std::string first = large.out.substr(0, large.out.find('\n'));
+  EXPECT_EQ(json::parse(first).at("payload").at("text").as_string().size(), 3'000'000u)
+      << "in pieces";
   const Answer nobody = run({"inbox", "nobody@in.example.net"});
   EXPECT_EQ(nobody.code, 66) << "the same error, whoever answers";
   EXPECT_THAT(nobody.err, HasSubstr("no webhook has the address or id `nobody@in.example.net`"));

@@ -58,6 +58,7 @@ class Given {
 struct Box {
   std::string id;
   std::string address;
+  policy::InboxLimits limits;
 };
 
 /// The boxes that `wanted` names by address or webhook id; all when it is empty.
@@ -68,7 +69,7 @@ Result<std::vector<Box>> find_boxes(store::Store& control, const std::string& wa
     const bool named = row.id == wanted || iequals(row.address, wanted);
     is_webhook = is_webhook || named;
     if (row.target_url == "inbox" && (wanted.empty() || named)) {
-      boxes.push_back({row.id, row.address});
+      boxes.push_back({row.id, row.address, row.inbox});
     }
   });
   if (!read) return tl::unexpected(read.error());
@@ -81,27 +82,38 @@ Result<std::vector<Box>> find_boxes(store::Store& control, const std::string& wa
 }
 
 struct Shown {
-  store::InboxMessage message;
+  spool::InboxMessage message;
   std::string address;
 };
 
 /// Messages of one box, or of all, with greater numbers than `after`; oldest first, the last
-/// `limit` of them.
+/// `limit` of them; and of the boxes that are full what their owner should know.
 Answer inbox(Databases& databases, const Given& given) {
   const auto control = databases.control();
   if (!control) return tl::unexpected(control.error());
-  const auto deliveries = databases.deliveries();
-  if (!deliveries) return tl::unexpected(deliveries.error());
+  const auto reader = databases.inbox();
+  if (!reader) return tl::unexpected(reader.error());
   const auto boxes = find_boxes(**control, given.text("box"));
   if (!boxes) return tl::unexpected(boxes.error());
   const std::uint64_t limit = given.number("limit", 20);
   const std::uint64_t after = given.number("after");
   std::vector<Shown> found;
+  json::array full;
   for (const Box& box : *boxes) {
-    auto listed = (*deliveries)->inbox(box.id, after, {.offset = 0, .limit = limit});
+    auto listed = (*reader)->list(box.id, after, {.offset = 0, .limit = limit});
     if (!listed) return tl::unexpected(listed.error());
-    for (store::InboxMessage& message : listed->rows)
+    for (spool::InboxMessage& message : listed->rows)
       found.push_back({std::move(message), box.address});
+    const auto state = (*reader)->state(box.id);
+    if (!state) return tl::unexpected(state.error());
+    if (!state->full(box.limits)) continue;
+    full.push_back(json::object{{"webhook_id", box.id},
+                                {"address", box.address},
+                                {"messages", state->messages},
+                                {"max_messages", box.limits.messages},
+                                {"octets", state->octets},
+                                {"max_octets", box.limits.octets},
+                                {"refused", state->refused}});
   }
   std::ranges::sort(found, {}, [](const Shown& one) { return one.message.sequence; });
   if (found.size() > limit)
@@ -117,15 +129,20 @@ Answer inbox(Databases& databases, const Given& given) {
                                     {"subject", message.subject},
                                     {"payload_size", message.payload_size}});
   }
-  return json::object{{"messages", std::move(messages)}};
+  return json::object{{"messages", std::move(messages)}, {"full", std::move(full)}};
 }
 
+/// A piece of a payload, which may be larger than the memory that there is; without octets at its
+/// end, and when it was deleted meanwhile.
 Answer inbox_payload(Databases& databases, const Given& given) {
-  const auto deliveries = databases.deliveries();
-  if (!deliveries) return tl::unexpected(deliveries.error());
-  auto found = (*deliveries)->inbox_message(given.text("webhook_id"), given.text("id"));
-  if (!found) return tl::unexpected(found.error());
-  return json::object{{"payload", *found ? (*found)->payload : std::string()}};
+  const auto reader = databases.inbox();
+  if (!reader) return tl::unexpected(reader.error());
+  const auto piece =
+      (*reader)->piece(given.text("webhook_id"), given.text("id"), given.number("offset"));
+  if (!piece) return tl::unexpected(piece.error());
+  if (!*piece) return json::object{{"octets", ""}, {"digest", ""}};
+  return json::object{{"octets", base64_encode((*piece)->octets)},
+                      {"digest", base64_encode((*piece)->digest)}};
 }
 
 // Traces

@@ -8,6 +8,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/error.h"
+#include "spool/inbox_reader.h"
 #include "store/delivery_log.h"
 #include "store/sqlite_store.h"
 #include "store/traces.h"
@@ -21,6 +22,7 @@ class Databases {
   virtual ~Databases() = default;
   virtual Result<store::Store*> control() = 0;
   virtual Result<store::DeliveryLog*> deliveries() = 0;
+  virtual Result<spool::InboxReader*> inbox() = 0;
   /// Sees every trace that was posted before.
   virtual Result<store::TraceReader*> traces() = 0;
   /// Where the running gateway's pages are; "": none runs.

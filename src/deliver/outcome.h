@@ -20,7 +20,8 @@ struct Outcome {
   std::optional<std::string> error;  ///< in words, when the endpoint did not take the message
   store::Override override = store::Override::none;
   net::HttpTrouble trouble = net::HttpTrouble::none;
-  /// Which control of ours refused before anything was sent: "inactive", "rate_limit", else empty.
+  /// Which control of ours refused before anything was sent: "inactive", "rate_limit",
+  /// "inbox_full", else empty.
   std::string failed_control;
   /// The endpoint's Retry-After, a day at most.
   std::optional<std::chrono::seconds> retry_after;

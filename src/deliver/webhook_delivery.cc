@@ -8,12 +8,16 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
 
+#include <fmt/core.h>
+
 #include "base/text.h"
 #include "base/ulid.h"
 #include "deliver/delivery_report.h"
 #include "deliver/message_identity.h"
 #include "deliver/signature.h"
 #include "deliver/template.h"
+#include "queue/stored.h"
+#include "telemetry/metrics.h"
 
 namespace postern::deliver {
 namespace asio = boost::asio;
@@ -25,6 +29,8 @@ namespace {
 constexpr std::string_view inbox_target = "inbox";
 /// Of a payload, while its template is rendered.
 constexpr std::uint64_t template_copies = 4;
+/// Below the ten minutes that a client waits for the end of data (RFC 5321 §4.5.3.2.6).
+constexpr std::chrono::minutes heavy_wait{4};
 
 /// Nothing was sent, and it is not the webhook's doing.
 Outcome own_trouble(const Error& error) {
@@ -108,9 +114,10 @@ struct WebhookDelivery::Job {
   std::uint32_t attempt = 1;
   std::optional<Time> next_attempt = {};
   std::string trace_id = {};
+  mutable milliseconds held_up{0};  ///< by our own work on other mail: no fault of the webhook's
 
   milliseconds left() const {
-    const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start);
+    const auto used = std::chrono::duration_cast<milliseconds>(Clock::now() - start) - held_up;
     return std::max(webhook->timeout - used, milliseconds(0));
   }
 };
@@ -119,6 +126,7 @@ WebhookDelivery::WebhookDelivery(DeliveryServices services, DeliveryOptions opti
     : services_(services),
       options_(std::move(options)),
       gate_(options_.concurrency),
+      heavy_(options_.heavy_at_once),
       clients_(services.resolver, options_.http) {}
 
 WebhookDelivery::~WebhookDelivery() = default;
@@ -206,7 +214,14 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
   const bool writes_files = job.webhook->attachments == policy::AttachmentMode::link ||
                             job.webhook->include_raw == policy::RawMode::link;
   const std::uint64_t weight = writes_files ? options_.offload_from + 1 : job.message.size();
-  return offload(weight, [this, &job, id]() -> Result<Payload> {
+  DeliveryGate::Place place;
+  if (job.message.size() > options_.heavy_from) {
+    const Clock::time_point came = Clock::now();
+    place = co_await heavy_.enter("", heavy_wait);
+    job.held_up = std::chrono::duration_cast<milliseconds>(Clock::now() - came);
+    if (!place) co_return tl::unexpected<Error>(busy());
+  }
+  co_return co_await offload(weight, [this, &job, id]() -> Result<Payload> {
     const Result<std::string_view> message = job.message.view();
     if (!message) return tl::unexpected<Error>(message.error());
     *id =
@@ -396,22 +411,49 @@ Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payl
   if (test.code != 0)
     co_return Outcome{
         .reply = std::move(test), .message_id = std::move(id), .error = "test recipient"};
-  const Result<std::string_view> body = payload.body.view();
-  if (!body) co_return own_trouble(body.error());
-  store::InboxMessage message{.id = id,
+  spool::InboxMessage message{.id = id,
                               .webhook_id = job.webhook->id,
                               .received_at = job.received_at,
-                              .subject = payload.subject,
-                              .payload = std::string(*body),
-                              .payload_size = body->size()};
+                              .subject = std::move(payload.subject)};
   if (job.evidence.reverse_path) message.sender = job.evidence.reverse_path->text();
-  // The disk is waited for on a worker: a 250 promises that the message is kept.
-  auto stored = co_await services_.workers.run(
-      [&log = services_.log, message = std::move(message)] { return log.put_inbox(message); });
-  if (!stored) co_return own_trouble(busy());
-  if (!*stored) co_return own_trouble(stored->error());
+  // A 250 promises that the message is kept. No worker waits for the disk meanwhile.
+  auto stored = co_await queue::stored<spool::InboxPut>([&](spool::Inbox::Done done) {
+    services_.inbox.put(std::move(message), std::move(payload.body), job.webhook->inbox,
+                        store::now(), std::move(done));
+  });
+  if (!stored) co_return own_trouble(stored.error());
+  telemetry::metrics().inbox_aged_out.counter({}).add(stored->aged_out);
+  if (stored->answer != spool::InboxAnswer::taken) {
+    co_return inbox_refusal(job, stored->answer, std::move(id));
+  }
   net::HttpResult taken{.status = 200};
   co_return outcome_of(taken, id);
+}
+
+Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id) {
+  Outcome refused{.message_id = std::move(id), .failed_control = "inbox_full"};
+  const auto count = [](std::string_view reason) {
+    telemetry::metrics().inbox_refusals.counter({reason}).add();
+  };
+  const policy::InboxLimits& limits = job.webhook->inbox;
+  switch (answer) {
+    case spool::InboxAnswer::storage:  // RFC 3463 §3.4: X.3.1, mail system full
+      refused.reply = {452, {4, 3, 1}, "insufficient system storage"};
+      refused.error = "all inboxes together have `inbox.max_size`";
+      count("storage");
+      break;
+    case spool::InboxAnswer::too_large:  // §3.3: X.2.3, larger than the mailbox takes
+      refused.reply = {552, {5, 2, 3}, "the message is larger than this inbox"};
+      refused.error = fmt::format("the payload is larger than inbox_max_octets, {}", limits.octets);
+      count("too_large");
+      break;
+    default:  // X.2.2, mailbox full
+      refused.reply = {452, {4, 2, 2}, "the inbox is full"};
+      refused.error = fmt::format("the inbox is full: it keeps {} messages, {} octets",
+                                  limits.messages, limits.octets);
+      count("full");
+  }
+  return refused;
 }
 
 }  // namespace postern::deliver

@@ -15,6 +15,7 @@
 #include "net/http_client.h"
 #include "net/work_pool.h"
 #include "policy/directory.h"
+#include "spool/inbox.h"
 #include "store/delivery_log.h"
 
 namespace postern::deliver {
@@ -36,6 +37,10 @@ struct DeliveryOptions {
   bool make_message_id = true;
   /// Messages over this many octets are worked on off the event loop.
   std::uint64_t offload_from = 64 * 1024;
+  /// Of messages over so many octets, `heavy_at_once` are worked on at a time: payloads that take
+  /// seconds to write leave threads to other mail.
+  std::uint64_t heavy_from = 1024 * 1024;
+  std::size_t heavy_at_once = 1;
 };
 
 /// What a delivery works with; all outlive it.
@@ -45,6 +50,7 @@ struct DeliveryServices {
   net::WorkPool& workers;
   RateLimiter& rates;
   store::DeliveryLog& log;
+  spool::Inbox& inbox;
   MemoryBudget& memory;  ///< what a delivery takes beyond its transaction is charged there
 };
 
@@ -103,6 +109,7 @@ class WebhookDelivery {
                      std::shared_ptr<const policy::Webhook> webhook);
   Task<Outcome> keep(const Job& job, std::string id, Payload payload);
   Task<Result<Payload>> build(const Job& job, std::string* id);
+  Outcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
   Task<smtp::Reply> test_reply(const Job& job);
   template <class F>
   Task<std::invoke_result_t<F>> offload(std::uint64_t size, F work);
@@ -111,6 +118,7 @@ class WebhookDelivery {
   DeliveryServices services_;
   const DeliveryOptions options_;
   DeliveryGate gate_;
+  DeliveryGate heavy_;
   net::HttpClients clients_;
 };
 

@@ -43,6 +43,10 @@ class WebhookDeliveryTest : public testing::Test {
     auto log = store::DeliveryLog::open(folder_.file("delivery.db"));
     ASSERT_TRUE(log) << log.error().message;
     log_ = std::move(*log);
+    auto inbox = spool::Inbox::open(
+        {.database = folder_.file("delivery.db"), .directory = folder_.file("inbox")});
+    ASSERT_TRUE(inbox) << inbox.error().message;
+    inbox_ = std::move(*inbox);
     options_.http.egress.allow_http = true;
     options_.http.egress.allow_networks = CidrSet({*Cidr::parse("127.0.0.1/32")});
     options_.payload.temporary_directory = folder_.path();
@@ -54,6 +58,7 @@ class WebhookDeliveryTest : public testing::Test {
   }
   void TearDown() override {
     delivery_.reset();
+    inbox_.reset();
     log_.reset();
   }
 
@@ -74,6 +79,7 @@ class WebhookDeliveryTest : public testing::Test {
                                                                      .workers = workers_,
                                                                      .rates = rates_,
                                                                      .log = *log_,
+                                                                     .inbox = *inbox_,
                                                                      .memory = memory_},
                                                     options_);
     return *delivery_;
@@ -108,6 +114,7 @@ class WebhookDeliveryTest : public testing::Test {
 
   tests::TemporaryFolder folder_;
   std::unique_ptr<store::DeliveryLog> log_;
+  std::unique_ptr<spool::Inbox> inbox_;
   policy::Directory known_;
   dns::RecordedResolver resolver_{{}};
   RateLimiter rates_;
@@ -304,12 +311,36 @@ TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
   publish();
   const Outcome outcome = deliver();
   EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
-  const auto kept = log_->inbox_message(webhook_.id, outcome.message_id);
+  auto kept = inbox_->reader().message(webhook_.id, outcome.message_id);
   ASSERT_TRUE(kept && *kept);
-  EXPECT_EQ((*kept)->subject, "Disk");
-  EXPECT_EQ((*kept)->sender, "alerts@example.com");
-  EXPECT_EQ(boost::json::parse((*kept)->payload).at("id").as_string(), outcome.message_id);
+  EXPECT_EQ((*kept)->message.subject, "Disk");
+  EXPECT_EQ((*kept)->message.sender, "alerts@example.com");
+  const std::string payload((*kept)->payload.next().value());
+  EXPECT_EQ(boost::json::parse(payload).at("id").as_string(), outcome.message_id);
   EXPECT_EQ(deliver().message_id, outcome.message_id);
+}
+
+TEST_F(WebhookDeliveryTest, a_full_inbox_defers_and_keeps_what_it_took) {
+  webhook_.target_url = "inbox";
+  webhook_.inbox.messages = 1;
+  publish();
+  const Outcome first = deliver();
+  EXPECT_EQ(first.reply.code, 250);
+  policy::Evidence other = evidence();
+  other.message->message_id = "<other@example.com>";
+  const std::string text = "Message-ID: <other@example.com>\r\n\r\nx\r\n";
+  const Outcome second = deliver(other, text);
+  EXPECT_EQ(second.reply.to_string(), "452 4.2.2 the inbox is full");
+  EXPECT_EQ(last_record().failed_control, "inbox_full");
+  EXPECT_EQ(deliver().reply.code, 250) << "the first one again: it is there";
+  EXPECT_TRUE(inbox_->reader().message(webhook_.id, first.message_id).value());
+  EXPECT_EQ(inbox_->reader().state(webhook_.id)->refused, 1u);
+
+  webhook_.inbox = {.messages = 10, .octets = 1'048'576};
+  publish();
+  const std::string large = text + std::string(1'200'000, 'x') + "\r\n";
+  EXPECT_EQ(deliver(other, large).reply.to_string(),
+            "552 5.2.3 the message is larger than this inbox");
 }
 
 TEST_F(WebhookDeliveryTest, tells_trouble_of_its_own_from_the_webhooks) {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "policy/inbox_limits.h"
 #include "policy/plan.h"
 
 namespace postern::policy {
@@ -61,6 +62,7 @@ struct Webhook {
   RawMode include_raw = RawMode::none;
   std::chrono::milliseconds timeout{30000};
   bool queued = false;  ///< 250 when the message is on stable storage, then delivery with retries
+  InboxLimits inbox;    ///< with the target "inbox"
   Secret secret;        ///< "whsec_..."
   std::optional<Secret> previous_secret;
   std::chrono::system_clock::time_point previous_expires_at;

@@ -142,11 +142,7 @@ Result<std::unique_ptr<DeliveryLog>> DeliveryLog::open(const std::string& path,
   // In WAL mode each connection has its own idea of durability: this one waits for the disk.
   auto rest = Database::open(path, delivery_schema(), {.sync = Sync::full, .quick_check_limit = 0});
   if (!rest) return tl::unexpected(rest.error());
-  std::unique_ptr<DeliveryLog> made(new DeliveryLog(std::move(*log), std::move(*rest), options));
-  const auto newest = made->rest_->number("SELECT coalesce(max(seq), 0) FROM inbox");
-  if (!newest) return tl::unexpected(newest.error());
-  made->inbox_sequence_ = static_cast<std::uint64_t>(*newest);
-  return made;
+  return std::unique_ptr<DeliveryLog>(new DeliveryLog(std::move(*log), std::move(*rest), options));
 }
 
 DeliveryLog::DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
@@ -298,7 +294,6 @@ Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
   for (const std::string& webhook : webhooks) {
     rest_->execute("DELETE FROM log WHERE webhook_id = ?", webhook);
     rest_->execute("DELETE FROM log_count WHERE webhook_id = ?", webhook);
-    rest_->execute("DELETE FROM inbox WHERE webhook_id = ?", webhook);
     static_cast<void>(rest_->each(
         "SELECT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
         [&](const Row& row) { files.push_back(row.text(0)); }, webhook));

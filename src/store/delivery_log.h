@@ -1,14 +1,12 @@
-// delivery.db: what became of each message, the built-in inbox,
-// and the files behind attachment links. Bodies are never in the log.
+// delivery.db: what became of each message, and the files behind attachment links. Bodies are never
+// in the log; the built-in inboxes' tables are spool::Inbox's.
 //
 // Log records go through a BatchWriter with synchronous=NORMAL: they repeat what an SMTP reply has
 // already said, so the last 200 ms may be lost in a power failure, and no reply waits for them.
-// Inbox messages and links are promises (a 250, a URL in a payload): they are flushed to disk
-// before the call returns. All methods are safe from any thread; those with a Result block on the
-// disk.
+// Links are promises (a URL in a payload): they are flushed to disk before the call returns. All
+// methods are safe from any thread; those with a Result block on the disk.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -74,17 +72,6 @@ struct LogCounts {
   std::optional<Time> last_delivery_at;
 };
 
-struct InboxMessage {
-  std::uint64_t sequence = 0;  ///< grows over all inboxes; given by the store
-  std::string id;              ///< msg_
-  std::string webhook_id;
-  Time received_at;
-  std::string sender;
-  std::string subject;
-  std::string payload;  ///< the JSON that a webhook would have been sent; empty in lists
-  std::uint64_t payload_size = 0;
-};
-
 struct AttachmentRow {
   std::string id;  ///< att_
   std::string webhook_id;
@@ -99,8 +86,6 @@ struct AttachmentRow {
 
 struct DeliveryLogOptions {
   std::chrono::hours retention{30 * 24};
-  std::uint64_t inbox_size = 200;         ///< messages kept for each webhook
-  std::uint64_t inbox_octets = 64 << 20;  ///< and octets of payload; the newest is always kept
   BatchWriterOptions writer{.thread = "delivery-log"};
 };
 
@@ -133,19 +118,6 @@ class DeliveryLog {
       const std::vector<std::string>& webhooks);
   Result<LogCounts> counts(std::string_view webhook, Time since);
 
-  /// Stores a message for good and drops the oldest beyond the limit. Returns its sequence.
-  Result<std::uint64_t> put_inbox(const InboxMessage& message);
-  /// Newest first, without payloads. With `after`, only those with a greater sequence.
-  Result<Listed<InboxMessage>> inbox(std::string_view webhook, std::uint64_t after,
-                                     const Page& page);
-  Result<Slice<InboxMessage>> inbox_slice(std::string_view webhook, std::uint64_t after,
-                                          const Keyset& keyset);
-  Result<std::optional<InboxMessage>> inbox_message(std::string_view webhook, std::string_view id);
-  Result<bool> delete_inbox_message(std::string_view webhook, std::string_view id);
-  /// The newest sequence over all inboxes. A long poll watches this number, which costs no disk
-  /// access, and reads when it has grown.
-  std::uint64_t inbox_sequence() const { return inbox_sequence_.load(std::memory_order_acquire); }
-
   Result<void> add_attachment(const AttachmentRow& row);
   /// Expired links too, for as long as they are remembered: the caller answers 410 for those.
   Result<std::optional<AttachmentRow>> attachment(std::string_view id);
@@ -164,15 +136,13 @@ class DeliveryLog {
  private:
   DeliveryLog(std::unique_ptr<Database> log, std::unique_ptr<Database> rest,
               const DeliveryLogOptions& options);
-  Result<void> trim_inbox(std::string_view webhook);
   Result<std::vector<std::string>> take_expired_files(Time at);
 
   const DeliveryLogOptions options_;
   std::unique_ptr<Database> log_;        ///< the writer's
   std::mutex mutex_;                     ///< guards rest_ and handed_out_
   std::vector<std::string> handed_out_;  ///< expired links whose files the caller is removing
-  std::unique_ptr<Database> rest_;       ///< reads, inbox and links, synchronous=FULL
-  std::atomic<std::uint64_t> inbox_sequence_{0};
+  std::unique_ptr<Database> rest_;       ///< reads and links, synchronous=FULL
   std::unique_ptr<BatchWriter> writer_;  ///< last: ends first
 };
 

@@ -42,23 +42,6 @@ class DeliveryLogTest : public ::testing::Test {
     return made;
   }
 
-  InboxMessage message(const std::string& webhook, const std::string& id,
-                       const std::string& payload = "{}") {
-    return {.id = id,
-            .webhook_id = webhook,
-            .received_at = at_,
-            .sender = "a@example.com",
-            .subject = "s",
-            .payload = payload};
-  }
-
-  std::vector<std::string> inbox_ids(const std::string& webhook, std::uint64_t after = 0) {
-    std::vector<std::string> ids;
-    const Listed<InboxMessage> listed = log_->inbox(webhook, after, {}).value();
-    for (const InboxMessage& one : listed.rows) ids.push_back(one.id);
-    return ids;
-  }
-
   const Time at_ = from_millis(1700000000123);
   tests::TemporaryFolder folder_;
   std::unique_ptr<DeliveryLog> log_;
@@ -225,53 +208,6 @@ TEST_F(DeliveryLogTest, old_records_go_and_their_totals_with_them) {
   EXPECT_EQ(log_->list("wh_1", {}, {}).value().total, 1u);
 }
 
-TEST_F(DeliveryLogTest, the_inbox_keeps_the_newest_messages_of_each_webhook) {
-  open({.inbox_size = 3});
-  EXPECT_EQ(log_->inbox_sequence(), 0u);
-  ASSERT_TRUE(log_->put_inbox(message("wh_2", "other")));
-  for (int i = 1; i <= 5; ++i) {
-    ASSERT_TRUE(log_->put_inbox(message("wh_1", "msg_" + std::to_string(i), R"({"n":1})")));
-  }
-  EXPECT_EQ(inbox_ids("wh_1"), (std::vector<std::string>{"msg_5", "msg_4", "msg_3"}));
-  EXPECT_EQ(inbox_ids("wh_2"), std::vector<std::string>{"other"});
-  const auto one = log_->inbox_message("wh_1", "msg_4").value();
-  ASSERT_TRUE(one);
-  EXPECT_EQ(one->payload, R"({"n":1})");
-  EXPECT_EQ(one->payload_size, 7u);
-  EXPECT_EQ(one->sender, "a@example.com");
-  EXPECT_EQ(one->received_at, at_);
-  EXPECT_EQ(log_->inbox_message("wh_2", "msg_4").value().has_value(), false);
-  EXPECT_EQ(log_->inbox_message("wh_1", "msg_1").value().has_value(), false);
-  EXPECT_TRUE(log_->delete_inbox_message("wh_1", "msg_4").value());
-  EXPECT_FALSE(log_->delete_inbox_message("wh_1", "msg_4").value());
-  EXPECT_FALSE(log_->delete_inbox_message("wh_1", "other").value());
-}
-
-TEST_F(DeliveryLogTest, the_inbox_is_bounded_in_octets_too) {
-  open({.inbox_octets = 1000});
-  ASSERT_TRUE(log_->put_inbox(message("wh_1", "a", std::string(400, 'x'))));
-  ASSERT_TRUE(log_->put_inbox(message("wh_1", "b", std::string(400, 'x'))));
-  ASSERT_TRUE(log_->put_inbox(message("wh_1", "c", std::string(400, 'x'))));
-  EXPECT_EQ(inbox_ids("wh_1"), (std::vector<std::string>{"c", "b"}));
-  ASSERT_TRUE(log_->put_inbox(message("wh_1", "big", std::string(5000, 'x'))));
-  EXPECT_EQ(inbox_ids("wh_1"), std::vector<std::string>{"big"});
-}
-
-TEST_F(DeliveryLogTest, a_long_poll_watches_the_sequence) {
-  const auto first = log_->put_inbox(message("wh_1", "msg_1")).value();
-  EXPECT_EQ(log_->inbox_sequence(), first);
-  EXPECT_TRUE(inbox_ids("wh_1", first).empty());
-  const auto second = log_->put_inbox(message("wh_1", "msg_2")).value();
-  EXPECT_GT(second, first);
-  EXPECT_EQ(inbox_ids("wh_1", first), std::vector<std::string>{"msg_2"});
-  // The same message once more is not another one.
-  EXPECT_EQ(log_->put_inbox(message("wh_1", "msg_1")).value(), first);
-  EXPECT_EQ(log_->inbox_sequence(), second);
-  EXPECT_EQ(inbox_ids("wh_1").size(), 2u);
-  open();
-  EXPECT_EQ(log_->inbox_sequence(), second);
-}
-
 TEST_F(DeliveryLogTest, attachment_links_expire_and_their_files_are_named_until_gone) {
   const std::string hash("\0hash", 5);
   const auto add = [&](const std::string& id, Time expires_at) {
@@ -309,15 +245,11 @@ TEST_F(DeliveryLogTest, attachment_links_expire_and_their_files_are_named_until_
 
 TEST_F(DeliveryLogTest, a_deleted_webhook_leaves_nothing) {
   ASSERT_TRUE(log_->append(record(LogKind::delivery, 200, 250)));
-  ASSERT_TRUE(log_->put_inbox(message("wh_1", "msg_1")));
-  ASSERT_TRUE(log_->put_inbox(message("wh_2", "msg_2")));
   ASSERT_TRUE(log_->add_attachment(
       {.id = "att_1", .webhook_id = "wh_1", .path = "f", .created_at = at_, .expires_at = at_}));
   const std::vector<std::string> gone{"wh_1"};
   EXPECT_EQ(log_->forget_webhooks(gone).value(), std::vector<std::string>{"f"});
   EXPECT_EQ(log_->list("wh_1", {}, {}).value().total, 0u);
-  EXPECT_TRUE(inbox_ids("wh_1").empty());
-  EXPECT_EQ(inbox_ids("wh_2").size(), 1u);
   EXPECT_FALSE(log_->attachment("att_1").value());
   EXPECT_EQ(log_->purge(at_).value().files, std::vector<std::string>{"f"}) << "named once more";
   ASSERT_TRUE(log_->append(record(LogKind::delivery, 200, 250)));
@@ -331,7 +263,6 @@ TEST_F(DeliveryLogTest, appends_from_many_threads_while_reading) {
       for (int i = 0; i < 200; ++i) {
         ASSERT_TRUE(log_->append(record(LogKind::delivery, 200, 250)));
         if (i % 100 == 0) {
-          ASSERT_TRUE(log_->put_inbox(message("wh_1", new_id("msg_"))));
           ASSERT_TRUE(log_->list("wh_1", {}, {}));
         }
       }

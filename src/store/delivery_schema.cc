@@ -95,7 +95,42 @@ CREATE INDEX attachment_expiry ON attachment(file_gone, expires_at);
 constexpr const char* by_trace =
     "CREATE INDEX log_trace ON log(trace_id) WHERE trace_id IS NOT NULL;";
 
-constexpr const char* migrations[] = {first, by_trace};
+// Payloads over some size are files beside the database; `digest` is theirs. The row '' of
+// inbox_box is the sum of all. What is kept is counted where it changes, so that nobody walks an
+// inbox.
+constexpr const char* inbox_files = R"sql(
+ALTER TABLE inbox ADD COLUMN file TEXT NOT NULL DEFAULT '';
+ALTER TABLE inbox ADD COLUMN digest BLOB NOT NULL DEFAULT x'';
+CREATE INDEX inbox_file ON inbox(file) WHERE file <> '';
+CREATE INDEX inbox_large ON inbox(seq) WHERE file = '' AND payload_size > 262144;
+CREATE INDEX inbox_age ON inbox(webhook_id, received_at);
+
+CREATE TABLE inbox_box (
+  webhook_id TEXT PRIMARY KEY,
+  messages INTEGER NOT NULL DEFAULT 0,
+  octets INTEGER NOT NULL DEFAULT 0,
+  aged_out INTEGER NOT NULL DEFAULT 0,
+  refused INTEGER NOT NULL DEFAULT 0,
+  refused_at INTEGER,
+  full INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+INSERT INTO inbox_box (webhook_id, messages, octets)
+  SELECT webhook_id, count(*), sum(payload_size) FROM inbox GROUP BY webhook_id;
+INSERT INTO inbox_box (webhook_id, messages, octets)
+  SELECT '', count(*), coalesce(sum(payload_size), 0) FROM inbox;
+CREATE TRIGGER inbox_added AFTER INSERT ON inbox BEGIN
+  INSERT INTO inbox_box (webhook_id, messages, octets)
+    VALUES (NEW.webhook_id, 1, NEW.payload_size), ('', 1, NEW.payload_size)
+    ON CONFLICT DO UPDATE SET messages = messages + 1, octets = octets + NEW.payload_size,
+                              full = 0;
+END;
+CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
+  UPDATE inbox_box SET messages = messages - 1, octets = octets - OLD.payload_size, full = 0
+    WHERE webhook_id IN (OLD.webhook_id, '');
+END;
+)sql";
+
+constexpr const char* migrations[] = {first, by_trace, inbox_files};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace

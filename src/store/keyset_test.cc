@@ -138,19 +138,5 @@ TEST_F(LogKeysetTest, a_search_looks_at_so_many_rows_and_says_where_to_go_on) {
   EXPECT_EQ(slice.next, 0u);
 }
 
-TEST_F(LogKeysetTest, follows_an_inbox) {
-  for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
-    ASSERT_TRUE(log_->put_inbox({.id = id, .webhook_id = "wh_1", .payload = "{}"}));
-    ASSERT_TRUE(log_->put_inbox({.id = id, .webhook_id = "wh_2", .payload = "{}"}));
-  }
-  const auto ids = [&](std::uint64_t after) {
-    return walk(
-        {.limit = 2}, [&](const Keyset& k) { return log_->inbox_slice("wh_1", after, k); },
-        [](const InboxMessage& row) { return row.id; });
-  };
-  EXPECT_EQ(ids(0), "msg_3 msg_2 | msg_1 | ");
-  EXPECT_EQ(ids(1), "msg_3 msg_2 | ");
-}
-
 }  // namespace
 }  // namespace postern::store

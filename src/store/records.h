@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/secret.h"
+#include "policy/inbox_limits.h"
 #include "store/database.h"
 
 namespace postern::store {
@@ -132,6 +133,7 @@ struct WebhookRow {
   std::string attachments = "inline";
   std::string include_raw = "none";
   std::uint32_t timeout_ms = 30000;
+  policy::InboxLimits inbox{};
   Secret secret;                          ///< "whsec_..."
   std::optional<Secret> previous_secret;  ///< signs too until previous_expires_at
   std::optional<Time> previous_expires_at;

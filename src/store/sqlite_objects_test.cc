@@ -145,6 +145,7 @@ TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
   row.attachments = "link";
   row.include_raw = "inline";
   row.timeout_ms = 1000;
+  row.inbox = {.messages = 5, .octets = 6'000'000, .keep_days = 7};
   row.previous_secret = Secret("whsec_old");
   row.previous_expires_at = at_ + hours(1);
   ASSERT_EQ(store_->create_webhook(row, nullptr).value(), Outcome::done);
@@ -163,6 +164,7 @@ TEST_F(SqliteStoreTest, webhooks_keep_every_field) {
   EXPECT_EQ(found->attachments, "link");
   EXPECT_EQ(found->include_raw, "inline");
   EXPECT_EQ(found->timeout_ms, 1000u);
+  EXPECT_EQ(found->inbox, row.inbox);
   EXPECT_TRUE(found->secret.equals(row.secret.reveal()));
   EXPECT_TRUE(found->previous_secret->equals("whsec_old"));
   EXPECT_EQ(found->previous_expires_at, row.previous_expires_at);

@@ -131,6 +131,9 @@ WebhookRow webhook(const Row& row) {
   webhook.version = static_cast<std::uint64_t>(row.integer(17));
   webhook.created_at = row.time(18);
   webhook.updated_at = row.time(19);
+  webhook.inbox = {.messages = static_cast<std::uint32_t>(row.integer(20)),
+                   .octets = static_cast<std::uint64_t>(row.integer(21)),
+                   .keep_days = static_cast<std::uint32_t>(row.integer(22))};
   return webhook;
 }
 

@@ -56,7 +56,8 @@ PolicyRow policy(const Row& row);  ///< without credentials
 #define POSTERN_WEBHOOK_COLUMNS                                                                    \
   "id, account_id, name, address, target_url, is_active, policy_id, custom_headers, "              \
   "payload_template, rate_limit_per_minute, delivery_mode, attachments, include_raw, timeout_ms, " \
-  "secret, previous_secret, previous_expires_at, version, created_at, updated_at"
+  "secret, previous_secret, previous_expires_at, version, created_at, updated_at, "                \
+  "inbox_messages, inbox_octets, inbox_keep_days"
 WebhookRow webhook(const Row& row);
 
 #define POSTERN_DOMAIN_COLUMNS                                                                  \

@@ -254,7 +254,14 @@ CREATE INDEX link_creator ON link(created_by);
 CREATE INDEX link_expiry ON link(expires_at);
 )sql";
 
-constexpr const char* migrations[] = {first, list_revisions, dkim_keys, people};
+// The numbers are those that webhooks had when the columns came; new ones bring their own.
+constexpr const char* inbox_limits = R"sql(
+ALTER TABLE webhook ADD COLUMN inbox_messages INTEGER NOT NULL DEFAULT 10000;
+ALTER TABLE webhook ADD COLUMN inbox_octets INTEGER NOT NULL DEFAULT 268435456;
+ALTER TABLE webhook ADD COLUMN inbox_keep_days INTEGER NOT NULL DEFAULT 30;
+)sql";
+
+constexpr const char* migrations[] = {first, list_revisions, dkim_keys, people, inbox_limits};
 constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
 
 }  // namespace

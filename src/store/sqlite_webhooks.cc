@@ -37,14 +37,15 @@ Result<Outcome> SqliteStore::create_webhook(const WebhookRow& webhook, const Aud
       return Outcome::taken;
     }
     database_->execute("INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
-                       ", domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                       ", domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                        webhook.id, webhook.account_id, webhook.name, webhook.address,
                        webhook.target_url, webhook.is_active, webhook.policy_id, headers(webhook),
                        unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
                        webhook.delivery_mode, webhook.attachments, webhook.include_raw,
                        webhook.timeout_ms, webhook.secret, webhook.previous_secret,
                        webhook.previous_expires_at, webhook.version, webhook.created_at,
-                       webhook.updated_at, domain_of(webhook.address));
+                       webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets,
+                       webhook.inbox.keep_days, domain_of(webhook.address));
     return Outcome::done;
   });
 }
@@ -87,7 +88,7 @@ Result<Slice<WebhookRow>> SqliteStore::webhook_slice(std::string_view account, W
     return needle.everything() || needle.in(row.text(2)) || needle.in(row.text(3)) ||
            needle.in(row.text(4));
   };
-  constexpr int seq_column = 20;
+  constexpr int seq_column = 23;
   if (filter == WebhookFilter::all) {
     return slice(*database_,
                  "SELECT " POSTERN_WEBHOOK_COLUMNS
@@ -132,14 +133,16 @@ Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
         "UPDATE webhook SET name = ?, address = ?, domain = ?, target_url = ?, is_active = ?, "
         "policy_id = ?, custom_headers = ?, payload_template = ?, rate_limit_per_minute = ?, "
         "delivery_mode = ?, attachments = ?, include_raw = ?, timeout_ms = ?, secret = ?, "
-        "previous_secret = ?, previous_expires_at = ?, version = ?, updated_at = ? "
+        "previous_secret = ?, previous_expires_at = ?, version = ?, updated_at = ?, "
+        "inbox_messages = ?, inbox_octets = ?, inbox_keep_days = ? "
         "WHERE id = ? AND account_id = ? AND version = ?",
         webhook.name, webhook.address, domain_of(webhook.address), webhook.target_url,
         webhook.is_active, webhook.policy_id, headers(webhook),
         unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
         webhook.delivery_mode, webhook.attachments, webhook.include_raw, webhook.timeout_ms,
         webhook.secret, webhook.previous_secret, webhook.previous_expires_at, webhook.version,
-        webhook.updated_at, webhook.id, webhook.account_id, expected_version);
+        webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets, webhook.inbox.keep_days,
+        webhook.id, webhook.account_id, expected_version);
     if (affected(changed) == 0) return untouched(*database_, webhook.account_id, webhook.id);
     return Outcome::done;
   });

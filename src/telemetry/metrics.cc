@@ -212,6 +212,14 @@ Metrics::Metrics(const MetricsSetup& setup)
           "webhook_responses_total",
           "What webhook targets answered.", counter,
           {label("class", {"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "ssrf", "error"})})),
+      inbox_refusals(registry.add("inbox_refusals_total",
+                                  "Messages that built-in inboxes refused: the inbox full, the "
+                                  "message larger than it, or the storage of all full.",
+                                  counter, {label("reason", {"full", "too_large", "storage"})})),
+      inbox_aged_out(registry.add("inbox_aged_out_total",
+                                  "Messages that built-in inboxes dropped at the end of their "
+                                  "stated retention.",
+                                  counter)),
       spool_messages(registry.add(
           "spool_messages",
           "Mail in the queue by state; each recipient counts, for their states differ.", gauge,

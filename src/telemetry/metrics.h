@@ -90,6 +90,9 @@ struct Metrics {
   Family& delivery_dead_letters;  ///< C route
   Family& webhook_responses;      ///< C class (2xx, 3xx, 4xx, 5xx, timeout, refused, ssrf, error)
 
+  Family& inbox_refusals;  ///< C reason (full, too_large, storage)
+  Family& inbox_aged_out;  ///< C
+
   // Queue
   Family& spool_messages;            ///< G state (queued, held, dead, quarantined)
   Family& spool_oldest_message_age;  ///< G, seconds

@@ -144,6 +144,7 @@ class Walk:
         for one in get(self.call("listInbox", id_, query="?limit=200"), "data") or []:
             self.call("getInboxMessage", id_, one["id"])
         self.call("deleteInboxMessage", id_, message)
+        self.call("clearInbox", id_)
         self.call("listLogs", self.webhook, query="?page=1&page_size=1&outcome=success&simulated=false")
         cursor = get(self.call("listLogs", self.webhook, query="?limit=1"), "next")
         self.call("listLogs", self.webhook, query="?cursor=%s&q=partner" % cursor)

@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "tests" / "conformance"), str(ROOT / "tests" / "syste
 sys.dont_write_bytecode = True
 
 import control_plane  # noqa: E402
+import inboxes  # noqa: E402
 import lists  # noqa: E402
 import people  # noqa: E402
 import shown  # noqa: E402
@@ -32,7 +33,7 @@ from harness import instance, shim, smtp  # noqa: E402
 from harness.cases import Fail, wanted  # noqa: E402
 from players.conduit import check_standard_signature  # noqa: E402
 
-CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *shown.CHECKS]
+CHECKS = [*lists.CHECKS, *people.CHECKS, *control_plane.CHECKS, *inboxes.CHECKS, *shown.CHECKS]
 
 
 def check(function):

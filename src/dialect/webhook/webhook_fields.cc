@@ -17,7 +17,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 13> writable = {"name",
+constexpr std::array<std::string_view, 16> writable = {"name",
                                                        "target_url",
                                                        "email_address",
                                                        "is_active",
@@ -29,7 +29,10 @@ constexpr std::array<std::string_view, 13> writable = {"name",
                                                        "delivery_mode",
                                                        "attachments",
                                                        "include_raw",
-                                                       "timeout_ms"};
+                                                       "timeout_ms",
+                                                       "inbox_max_messages",
+                                                       "inbox_max_octets",
+                                                       "inbox_keep_days"};
 constexpr std::array<std::string_view, 11> read_only = {"id",
                                                         "account_id",
                                                         "secret",
@@ -48,6 +51,10 @@ constexpr std::size_t max_template = std::size_t{64} * 1024;
 constexpr std::int64_t max_rate = 1'000'000;
 constexpr std::int64_t least_timeout = 1000;
 constexpr std::int64_t most_timeout = 60000;
+constexpr std::int64_t most_inbox_messages = 1'000'000;
+constexpr std::int64_t least_inbox_octets = std::int64_t{1} << 20;
+constexpr std::int64_t most_inbox_octets = std::int64_t{1} << 40;
+constexpr std::int64_t most_inbox_days = 3650;
 
 void read_target(BodyReader& body, const WebhookFields* stored, const TargetRules& rules,
                  std::string& target) {
@@ -176,6 +183,16 @@ void read_delivery(BodyReader& body, bool has_queue, WebhookFields& fields) {
       body.integer("timeout_ms", least_timeout, most_timeout).value_or(fields.timeout_ms));
 }
 
+void read_inbox(BodyReader& body, policy::InboxLimits& inbox) {
+  inbox.messages = static_cast<std::uint32_t>(
+      body.integer("inbox_max_messages", 1, most_inbox_messages).value_or(inbox.messages));
+  inbox.octets = static_cast<std::uint64_t>(
+      body.integer("inbox_max_octets", least_inbox_octets, most_inbox_octets)
+          .value_or(static_cast<std::int64_t>(inbox.octets)));
+  inbox.keep_days = static_cast<std::uint32_t>(
+      body.integer("inbox_keep_days", 1, most_inbox_days).value_or(inbox.keep_days));
+}
+
 std::vector<std::string> changes(const WebhookFields& before, const WebhookFields& after) {
   std::vector<std::string> changed;
   const auto note = [&](bool differs, const char* field) {
@@ -193,6 +210,9 @@ std::vector<std::string> changes(const WebhookFields& before, const WebhookField
   note(before.attachments != after.attachments, "attachments");
   note(before.include_raw != after.include_raw, "include_raw");
   note(before.timeout_ms != after.timeout_ms, "timeout_ms");
+  note(before.inbox.messages != after.inbox.messages, "inbox_max_messages");
+  note(before.inbox.octets != after.inbox.octets, "inbox_max_octets");
+  note(before.inbox.keep_days != after.inbox.keep_days, "inbox_keep_days");
   return changed;
 }
 
@@ -212,6 +232,7 @@ Parsed<WebhookWrite> parse_webhook(const json::object& object, const WebhookFiel
   if (auto headers = read_custom_headers(body)) fields.custom_headers = std::move(*headers);
   read_template(body, rules, fields.payload_template);
   read_delivery(body, rules.has_queue, fields);
+  read_inbox(body, fields.inbox);
   if (fields.payload_template.empty() && names_content_type(fields.custom_headers)) {
     body.error("custom_headers",
                "`Content-Type` is set by the server unless payload_template is set");
@@ -239,6 +260,9 @@ json::object to_json(const WebhookFields& fields) {
       {"attachments", fields.attachments},
       {"include_raw", fields.include_raw},
       {"timeout_ms", fields.timeout_ms},
+      {"inbox_max_messages", fields.inbox.messages},
+      {"inbox_max_octets", fields.inbox.octets},
+      {"inbox_keep_days", fields.inbox.keep_days},
   };
 }
 

@@ -31,6 +31,7 @@ struct WebhookFields {
   std::string attachments = "inline";  ///< inline, link, none
   std::string include_raw = "none";    ///< none, inline, link
   std::uint32_t timeout_ms = 30000;
+  policy::InboxLimits inbox;  ///< with the target "inbox"
 };
 
 /// What the judgement of a body depends on besides the body.

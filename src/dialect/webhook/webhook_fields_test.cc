@@ -172,8 +172,23 @@ TEST(WebhookFields, defaults) {
             R"({"name":"","email_address":"","target_url":"inbox","is_active":true,)"
             R"("smtp_security_policy_id":null,"custom_headers":{},"payload_template":"",)"
             R"("rate_limit_per_minute":0,"delivery_mode":"sync","attachments":"inline",)"
-            R"("include_raw":"none","timeout_ms":30000})");
+            R"("include_raw":"none","timeout_ms":30000,"inbox_max_messages":10000,)"
+            R"("inbox_max_octets":268435456,"inbox_keep_days":30})");
   EXPECT_EQ(write->changed, std::vector<std::string>{"target_url"});
+}
+
+TEST(WebhookFields, the_documents_have_the_inbox_limits_of_the_program) {
+  const policy::InboxLimits limits;
+  const std::string top = POSTERN_SOURCE_DIR "/docs/";
+  const std::string reference = tests::read_file(top + "openapi.yaml");
+  const std::string fields = tests::read_file(top + "webhook-policies.md");
+  for (const std::uint64_t number :
+       {std::uint64_t{limits.messages}, limits.octets, std::uint64_t{limits.keep_days}}) {
+    const std::string text = std::to_string(number);
+    EXPECT_NE(reference.find("description: " + text + " when it is not given."), std::string::npos)
+        << text;
+    EXPECT_NE(fields.find("default " + text), std::string::npos) << text;
+  }
 }
 
 TEST(WebhookFields, a_missing_target_is_400) {
@@ -192,7 +207,8 @@ TEST(WebhookFields, everything_set) {
       R"("smtp_security_policy_id":"pol_01HX5B3W7Q8Z2M4N6P8R0T2V4X",)"
       R"("custom_headers":{"X-Token":"a b","Authorization":"Bearer x"},"payload_template":"{}",)"
       R"("rate_limit_per_minute":2,"delivery_mode":"queued","attachments":"link",)"
-      R"("include_raw":"inline","timeout_ms":1000)");
+      R"("include_raw":"inline","timeout_ms":1000,"inbox_max_messages":5,)"
+      R"("inbox_max_octets":1048576,"inbox_keep_days":7)");
   EXPECT_EQ(fields.name, "n1");
   EXPECT_EQ(fields.email_address, "notifications@mail.example.com");
   EXPECT_FALSE(fields.is_active);
@@ -204,6 +220,8 @@ TEST(WebhookFields, everything_set) {
   EXPECT_EQ(attachment_mode(fields.attachments), policy::AttachmentMode::link);
   EXPECT_EQ(raw_mode(fields.include_raw), policy::RawMode::inline_content);
   EXPECT_EQ(fields.timeout_ms, 1000u);
+  EXPECT_EQ(fields.inbox,
+            (policy::InboxLimits{.messages = 5, .octets = 1'048'576, .keep_days = 7}));
 }
 
 struct Refusal {
@@ -274,6 +292,9 @@ constexpr Refusal refusals[] = {
     {R"(,"attachments":"all")", "attachments", "inline"},
     {R"(,"include_raw":true)", "include_raw", "none"},
     {R"(,"timeout_ms":999)", "timeout_ms", "1000 to 60000"},
+    {R"(,"inbox_max_messages":0)", "inbox_max_messages", "1 to 1000000"},
+    {R"(,"inbox_max_octets":1048575)", "inbox_max_octets", "1048576 to 1099511627776"},
+    {R"(,"inbox_keep_days":3651)", "inbox_keep_days", "1 to 3650"},
     {R"(,"timeout_ms":60001)", "timeout_ms", "1000 to 60000"},
     {R"(,"timeout_ms":"5000")", "timeout_ms", "1000 to 60000"},
 };

@@ -28,7 +28,7 @@ function One({ w, message }: { w: Webhook; message: string }) {
   const crumbs = crumbsOf(w, { name: 'Inbox', href: list }, { name: 'Message' });
   const m = loaded.data;
   if (!m) return <Page title={loaded.error?.status === 404 ? 'There is no such message here' : 'Message'} crumbs={crumbs}>
-    {loaded.error ? <Note tone={loaded.error.status === 404 ? undefined : 'no'} role="alert"><p>{loaded.error.status === 404 ? 'The inbox keeps the last 100 messages, and this one may have been deleted. ' : loaded.error.message + ' '}<a href={list}>All messages</a></p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
+    {loaded.error ? <Note tone={loaded.error.status === 404 ? undefined : 'no'} role="alert"><p>{loaded.error.status === 404 ? 'It was deleted, or the inbox has kept it as long as it keeps mail. ' : loaded.error.message + ' '}<a href={list}>All messages</a></p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
   const remove = async () => {
     busy.value = true;
     try { await api.delete('/webhooks/{id}/inbox/{message_id}', { path: { id: w.id, message_id: message } }); announce('Deleted'); navigate(list); } catch (error) { trouble.value = error as ApiError; busy.value = false; }

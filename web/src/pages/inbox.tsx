@@ -3,16 +3,18 @@ import type { PageProps } from '../main';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { api, ApiError, type Schemas } from '../lib/api';
-import { many, octets } from '../lib/format';
+import { ago, exact, many, octets } from '../lib/format';
 import { useLoad } from '../lib/load';
 import { query, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
 import { announce } from '../parts/announce';
+import { Confirm } from '../parts/dialog';
 import { Ago, Copy, Foreign, Note, Page, Pager } from '../parts/basic';
 import { TestMailButton, TestMailResult, useTestMail } from '../parts/test-mail';
 import { crumbsOf, isInbox, useWebhook, WithoutWebhook, type Webhook } from '../parts/webhook';
 
 type Entry = Schemas['InboxEntry'];
+type Box = Schemas['InboxBox'];
 
 export default function Inbox({ ids }: PageProps) {
   const loaded = useWebhook(ids.id!);
@@ -48,6 +50,13 @@ function useArrivals(id: string, from: number | null, onArrival: (entries: Entry
   return away.value;
 }
 
+/** What it may hold, and whether it takes mail: senders hear of a full inbox, its owner only here. */
+function Room({ box, id }: { box: Box; id: string }) {
+  return <>{box.full ? <Note tone="no" role="alert"><p>This inbox is full. New mail is refused with 452, and its senders try again. Delete messages, or <a href={`/app/webhooks/${id}/edit`}>let it keep more</a>.</p></Note> : null}
+    <p class="small muted">Holds {exact(box.messages)} of {many(box.max_messages, 'message')} and {octets(box.octets)} of {octets(box.max_octets)}, each for {many(box.keep_days, 'day')}.
+      {box.aged_out ? ` ${many(box.aged_out, 'message')} aged out so far.` : ''}{box.refused ? ` ${many(box.refused, 'message')} refused for want of room${box.refused_at ? `, the last ${ago(box.refused_at)}` : ''}.` : ''}</p></>;
+}
+
 function Messages({ w }: { w: Webhook }) {
   const cursor = query.value.get('cursor') ?? '';
   const list = useLoad(`${w.id}|${cursor}`, (signal) => api.get('/webhooks/{id}/inbox', { path: { id: w.id }, query: { cursor, limit: 50 }, signal }));
@@ -61,7 +70,17 @@ function Messages({ w }: { w: Webhook }) {
   });
   const listed = list.data?.data ?? [];
   const rows = cursor ? listed : [...fresh.value.filter((m) => !listed.some((o) => o.id === m.id)), ...listed].sort((a, b) => b.sequence - a.sequence);
-  return <Page title="Inbox" sub="The last 100 messages to this address, kept on this server." crumbs={crumbsOf(w, { name: 'Inbox' })} actions={mayWrite.value && isInbox(w) ? <TestMailButton mail={mail} /> : null}>
+  const asking = useSignal(false), busy = useSignal(false), trouble = useSignal<ApiError | null>(null);
+  const clear = async () => {
+    busy.value = true;
+    try { await api.delete('/webhooks/{id}/inbox', { path: { id: w.id } }); announce('Deleted'); asking.value = false; fresh.value = []; list.reload(); } catch (error) { trouble.value = error as ApiError; }
+    busy.value = false;
+  };
+  const box = list.data?.box;
+  return <Page title="Inbox" sub="Messages to this address, kept on this server." crumbs={crumbsOf(w, { name: 'Inbox' })} actions={mayWrite.value ? <>{box?.messages || rows.length ? <button type="button" class="btn danger" onClick={() => { trouble.value = null; asking.value = true; }}>Delete all</button> : null}{isInbox(w) ? <TestMailButton mail={mail} /> : null}</> : null}>
+    {box ? <Room box={box} id={w.id} /> : null}
+    {asking.value ? <Confirm title="Delete all messages of this inbox?" keep="Keep them" act="Delete all" busy={busy.value} onKeep={() => { asking.value = false; }} onAct={() => void clear()}>
+      <p>They are gone from this server then.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}
     {isInbox(w) ? null : <Note tone="wait"><p>Mail to this address goes to <span class="mono">{w.target_url}</span> now. Nothing new arrives here.</p></Note>}
     <TestMailResult mail={mail} />
     <div class="filters"><div class="inbox-address"><Copy text={w.email_address} label="address" /></div>{cursor || !isInbox(w) ? null : <span class="waiting push" role="status"><span class={`pulse ${away ? '' : 'ok'}`} aria-hidden="true" />{away ? 'No answer from the server. Trying again.' : 'Live'}</span>}</div>

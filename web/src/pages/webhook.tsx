@@ -2,7 +2,7 @@
 import type { PageProps } from '../main';
 import { useSignal } from '@preact/signals';
 import { api, ApiError } from '../lib/api';
-import { ago, many, zone } from '../lib/format';
+import { ago, many, octets, zone } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
@@ -72,7 +72,7 @@ function Address({ w, onRotate }: { w: Webhook; onRotate: () => void }) {
   return <Card title="Address"><div class="stack">
     <Copy text={w.email_address} label="address" />
     <Facts>
-      <Fact name="Target">{isInbox(w) ? <a href={`/app/webhooks/${w.id}/inbox`}>Built-in inbox</a> : <span class="mono">{w.target_url}</span>}</Fact>
+      <Fact name="Target">{isInbox(w) ? <><a href={`/app/webhooks/${w.id}/inbox`}>Built-in inbox</a>{w.inbox_max_messages && w.inbox_max_octets && w.inbox_keep_days ? <span class="small muted"> keeps {many(w.inbox_max_messages, 'message')}, {octets(w.inbox_max_octets)}, {many(w.inbox_keep_days, 'day')}</span> : null}</> : <span class="mono">{w.target_url}</span>}</Fact>
       <Fact name="Policy">{policyId ? <><a href={`/app/smtp-policies/${policyId}`}>{policy?.name ?? w.policy_name ?? 'Its policy'}</a>{policy ? <div class="chips-line"><Controls policy={policy} /></div> : null}</>
         : <NoPolicy />}</Fact>
       <Fact name="Delivery">{w.delivery_mode === 'queued' ? 'Queued' : 'While the sender waits'}{w.timeout_ms ? `, ${w.timeout_ms / 1000} s` : ''}{w.rate_limit_per_minute ? `; at most ${many(w.rate_limit_per_minute, 'message')} a minute` : ''}</Fact>

@@ -29,7 +29,7 @@ export function replyOf(r: LogRecord, queued: boolean): string {
 }
 const textOf = (r: LogRecord): string => (r.smtp_text ?? '').replace(/^[245]\.\d{1,3}\.\d{1,3}\s*/, '');
 
-const controls: Record<string, string> = { source_ip: 'allowed_source_ips', smtp_auth: 'require_smtp_auth', spf: 'require_spf', dkim: 'require_dkim', rate_limit: 'rate limit', size: 'size', syntax: 'syntax' };
+const controls: Record<string, string> = { source_ip: 'allowed_source_ips', smtp_auth: 'require_smtp_auth', spf: 'require_spf', dkim: 'require_dkim', rate_limit: 'rate limit', inbox_full: 'inbox full', size: 'size', syntax: 'syntax' };
 
 export function Why({ r, queued, policyName }: { r: LogRecord; queued: boolean; policyName: string | null }) {
   const more = (r.count ?? 1) - 1;

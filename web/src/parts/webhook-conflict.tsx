@@ -9,7 +9,8 @@ import { SavedMeanwhile } from './conflict';
 export interface Clash { theirs: Webhook; by: string; before: WebhookValues; mine: WebhookValues }
 type Key = keyof WebhookValues;
 const labels: [Key, string][] = [['name', 'Name'], ['target', 'Target'], ['target_url', 'Target URL'], ['local', 'Address'], ['domain', 'Domain'], ['smtp_security_policy_id', 'Security policy'], ['delivery_mode', 'Delivery'],
-  ['timeout', 'Timeout, seconds'], ['rate', 'At most, messages a minute'], ['attachments', 'Attachments'], ['include_raw', 'The message as it came'], ['headers', 'Request headers'], ['payload_template', 'Payload template']];
+  ['timeout', 'Timeout, seconds'], ['rate', 'At most, messages a minute'], ['attachments', 'Attachments'], ['include_raw', 'The message as it came'], ['headers', 'Request headers'], ['payload_template', 'Payload template'],
+  ['inbox_messages', 'Inbox, messages'], ['inbox_mib', 'Inbox, MiB'], ['inbox_days', 'Inbox, days']];
 
 export function Conflict({ clash, policies, shared, onValue, onSettled }: { clash: Clash; policies: Policy[]; shared: string; onValue: <K extends Key>(name: K, value: WebhookValues[K]) => void; onSettled: (theirs: Webhook) => void }) {
   const theirs = valuesOf(clash.theirs, shared);

@@ -10,7 +10,7 @@ import type { WebhookValues } from './webhook-values';
 export type Policy = Schemas['Policy'];
 type Fields = { form: Form<WebhookValues> };
 
-export const inboxHint = 'It keeps the last 100 messages on this server, to be read here and over the API.';
+export const inboxHint = 'It keeps messages on this server, to be read here and over the API.';
 
 export function Where({ form, w, own, shared }: Fields & { w: Webhook | null; own: string[]; shared: string }) {
   const { values: v, errors: e } = form;
@@ -20,6 +20,12 @@ export function Where({ form, w, own, shared }: Fields & { w: Webhook | null; ow
       { value: 'url', name: 'A URL of yours', hint: 'Each message is posted there as JSON.' }, { value: 'inbox', name: 'Built-in inbox', hint: inboxHint }]} />
     {v.target === 'url' ? <TextField label="Target URL" name="target_url" type="url" mono placeholder="https://api.example.com/inbound" value={v.target_url} onValue={(t) => form.set('target_url', t)} error={e.target_url}
       hint="Must be https and reachable from this server. Redirects are not followed." /> : null}
+    {v.target === 'inbox' ? <div class="two">
+      <TextField label="Keeps at most" optional="messages" name="inbox_max_messages" inputMode="numeric" placeholder={w ? undefined : 'the server’s default'} value={v.inbox_messages} onValue={(t) => form.set('inbox_messages', t)} error={e.inbox_max_messages}
+        hint="A full inbox refuses mail for the time being (452). It drops nothing to make room." />
+      <TextField label="And at most" optional="MiB of payloads" name="inbox_max_octets" inputMode="numeric" placeholder={w ? undefined : 'the server’s default'} value={v.inbox_mib} onValue={(t) => form.set('inbox_mib', t)} error={e.inbox_max_octets} />
+      <TextField label="For" optional="days" name="inbox_keep_days" inputMode="numeric" placeholder={w ? undefined : 'the server’s default'} value={v.inbox_days} onValue={(t) => form.set('inbox_days', t)} error={e.inbox_keep_days} hint="Older messages are deleted." />
+    </div> : null}
     <Address form={form} w={w} own={own} shared={shared} />
   </div>;
 }

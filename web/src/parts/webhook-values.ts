@@ -17,13 +17,19 @@ export interface WebhookValues {
   include_raw: 'none' | 'inline' | 'link';
   headers: string;
   payload_template: string;
+  /** Of an inbox; empty in a new webhook: the server's default. */
+  inbox_messages: string;
+  inbox_mib: string;
+  inbox_days: string;
 }
 
 /** The API's fields by the labels of the form, for the summary of errors. */
 export const fieldNames: Record<string, string> = { name: 'Name', target_url: 'Target URL', email_address: 'Address', smtp_security_policy_id: 'Security policy', timeout_ms: 'Timeout', rate_limit_per_minute: 'At most',
-  attachments: 'Attachments', include_raw: 'The message as it came', custom_headers: 'Request headers', payload_template: 'Payload template' };
+  attachments: 'Attachments', include_raw: 'The message as it came', custom_headers: 'Request headers', payload_template: 'Payload template', inbox_max_messages: 'Keeps at most', inbox_max_octets: 'And at most', inbox_keep_days: 'For' };
 
 const headersText = (headers: Record<string, string> | undefined): string => Object.entries(headers ?? {}).map(([name, value]) => `${name}: ${value}`).join('\n');
+
+const mib = 1024 * 1024;
 
 export function valuesOf(w: Webhook | null, shared: string): WebhookValues {
   const at = w?.email_address.lastIndexOf('@') ?? -1;
@@ -32,6 +38,7 @@ export function valuesOf(w: Webhook | null, shared: string): WebhookValues {
     local: w ? w.email_address.slice(0, at) : '', domain: w ? w.email_address.slice(at + 1) : shared, smtp_security_policy_id: w?.smtp_security_policy_id ?? '',
     delivery_mode: w?.delivery_mode ?? 'sync', timeout: String((w?.timeout_ms ?? 30_000) / 1000), rate: w?.rate_limit_per_minute ? String(w.rate_limit_per_minute) : '',
     attachments: w?.attachments ?? 'inline', include_raw: w?.include_raw ?? 'none', headers: headersText(w?.custom_headers), payload_template: w?.payload_template ?? '',
+    inbox_messages: String(w?.inbox_max_messages ?? ''), inbox_mib: w?.inbox_max_octets ? String(w.inbox_max_octets / mib) : '', inbox_days: String(w?.inbox_keep_days ?? ''),
   };
 }
 
@@ -41,6 +48,8 @@ export function localTrouble(v: WebhookValues): Record<string, string> {
   // The API counts milliseconds; its words would name numbers that were not typed.
   const seconds = Number(v.timeout);
   if (!(seconds >= 1 && seconds <= 60)) trouble.timeout_ms = 'must be 1 to 60 seconds';
+  const size = Number(v.inbox_mib);
+  if (v.inbox_mib.trim() !== '' && !(size >= 1 && size <= mib)) trouble.inbox_max_octets = 'must be 1 to 1,048,576 MiB';
   const { pairs, error } = parseHeaders(v.headers);
   if (error) return { ...trouble, custom_headers: error };
   const seen = new Set<string>();
@@ -70,5 +79,8 @@ export function bodyOf(v: WebhookValues, before: Webhook | null): Schemas['Webho
   if (differs('include_raw')) body.include_raw = v.include_raw;
   if (differs('headers')) body.custom_headers = Object.fromEntries(parseHeaders(v.headers).pairs);
   if (differs('payload_template')) body.payload_template = v.payload_template;
+  if (differs('inbox_messages')) body.inbox_max_messages = number(v.inbox_messages);
+  if (differs('inbox_mib')) body.inbox_max_octets = number(v.inbox_mib, mib);
+  if (differs('inbox_days')) body.inbox_keep_days = number(v.inbox_days);
   return body;
 }

@@ -1,0 +1,388 @@
+#include "spool/inbox.h"
+
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "base/ulid.h"
+#include "store/delivery_schema.h"
+
+namespace postern::spool {
+
+using store::Database;
+using store::Row;
+
+namespace {
+
+constexpr std::int64_t rows_a_commit = 500;
+
+using Names = std::vector<std::string>;  ///< of files
+
+/// Some rows at the end of their retention; the names of their files.
+#define POSTERN_AGED                                                                       \
+  "SELECT seq FROM inbox INDEXED BY inbox_age WHERE webhook_id = ?1 AND received_at < ?2 " \
+  "ORDER BY received_at LIMIT 500"
+
+Result<std::uint64_t> age_out(Database& database, std::string_view webhook, store::Time before,
+                              Names& files) {
+  std::uint64_t gone = 0;
+  const auto take = [&](const Row& row) {
+    ++gone;
+    if (!row.view(0).empty()) files.push_back(row.text(0));
+  };
+  const Result<void> done = database.each(
+      "DELETE FROM inbox WHERE seq IN (" POSTERN_AGED ") RETURNING file", take, webhook, before);
+  if (!done) return tl::unexpected(done.error());
+  if (gone != 0) {
+    const auto counted = database.execute(
+        "UPDATE inbox_box SET aged_out = aged_out + ? WHERE webhook_id = ?", gone, webhook);
+    if (!counted) return tl::unexpected(counted.error());
+  }
+  return gone;
+}
+
+store::Time kept_since(store::Time now, const policy::InboxLimits& limits) {
+  return now - std::chrono::days(limits.keep_days);
+}
+
+struct Sums {
+  std::uint64_t messages = 0;
+  std::uint64_t octets = 0;
+};
+
+Result<Sums> sums_of(Database& database, std::string_view webhook) {
+  const auto found = database.one(
+      "SELECT messages, octets FROM inbox_box WHERE webhook_id = ?",
+      [](const Row& row) {
+        return Sums{static_cast<std::uint64_t>(row.integer(0)),
+                    static_cast<std::uint64_t>(row.integer(1))};
+      },
+      webhook);
+  if (!found) return tl::unexpected(found.error());
+  return found->value_or(Sums());
+}
+
+}  // namespace
+
+/// A message on its way in.
+struct Inbox::Put {
+  InboxMessage message;
+  Body payload;
+  policy::InboxLimits limits;
+  store::Time now;
+  std::uint64_t max_octets = 0;  ///< of all inboxes
+  Done done;
+  std::uint64_t waiting = 0;  ///< octets that wait for the row
+  std::string file = {};
+  std::string digest = {};
+  // What the transaction came to; begun anew each time that it runs.
+  InboxPut result = {};
+  bool known = false;             ///< the message was there already
+  std::uint64_t aged_before = 0;  ///< by the question before the file was written
+  Names gone = {};
+
+  Result<InboxAnswer> room(Database& database) {
+    const std::uint64_t size = message.payload_size;
+    if (size > limits.octets) return InboxAnswer::too_large;
+    const Result<Sums> box = sums_of(database, message.webhook_id);
+    if (!box) return tl::unexpected(box.error());
+    if (box->messages >= limits.messages || box->octets + size > limits.octets) {
+      return InboxAnswer::full;
+    }
+    const Result<Sums> all = sums_of(database, "");
+    if (!all) return tl::unexpected(all.error());
+    return all->octets + size > max_octets ? InboxAnswer::storage : InboxAnswer::taken;
+  }
+
+  /// Whether there is room, after what may go has gone. A refusal is counted.
+  Result<void> admit(Database& database) {
+    result = {};
+    known = false;
+    gone.clear();
+    const auto seq = database.number("SELECT seq FROM inbox WHERE webhook_id = ? AND id = ?",
+                                     message.webhook_id, message.id);
+    if (!seq) return tl::unexpected(seq.error());
+    // A message that a client sends again because it missed our answer has the same id.
+    known = *seq != 0;
+    result.sequence = static_cast<std::uint64_t>(*seq);
+    if (known) return {};
+    Result<InboxAnswer> answer = room(database);
+    if (answer && (*answer == InboxAnswer::full || *answer == InboxAnswer::storage)) {
+      const auto aged = age_out(database, message.webhook_id, kept_since(now, limits), gone);
+      if (!aged) return tl::unexpected(aged.error());
+      result.aged_out = *aged;
+      if (*aged != 0) answer = room(database);
+    }
+    if (!answer) return tl::unexpected(answer.error());
+    result.answer = *answer;
+    if (*answer == InboxAnswer::taken) return {};
+    const auto counted = database.execute(
+        "INSERT INTO inbox_box (webhook_id, refused, refused_at, full) VALUES (?1, 1, ?2, 1) "
+        "ON CONFLICT DO UPDATE SET refused = refused + 1, refused_at = ?2, full = 1",
+        message.webhook_id, now);
+    if (!counted) return tl::unexpected(counted.error());
+    return {};
+  }
+
+  Result<void> store(Database& database) {
+    if (Result<void> admitted = admit(database); !admitted) return admitted;
+    if (known || result.answer != InboxAnswer::taken) return {};
+    std::string_view bytes;
+    if (file.empty()) {
+      const Result<std::string_view> view = payload.view();
+      if (!view) return tl::unexpected(view.error());
+      bytes = *view;
+    }
+    const auto seq = database.one(
+        "INSERT INTO inbox (webhook_id, id, received_at, sender, subject, payload_size, payload, "
+        "file, digest) VALUES (?,?,?,?,?,?,?,?,?) RETURNING seq",
+        [](const Row& row) { return row.integer(0); }, message.webhook_id, message.id,
+        message.received_at, message.sender, message.subject, message.payload_size, bytes, file,
+        store::Blob{digest});
+    if (!seq) return tl::unexpected(seq.error());
+    result.sequence = static_cast<std::uint64_t>(**seq);
+    return {};
+  }
+};
+
+Inbox::Inbox(const InboxOptions& options) : options_(options), files_(options.directory) {}
+
+void Inbox::stop() {
+  // First the files, whose ends are rows to write. What the writer still lets in is refused then.
+  if (workers_) workers_->stop();
+  if (writer_) writer_->stop();
+}
+
+Result<std::unique_ptr<Inbox>> Inbox::open(const InboxOptions& options) {
+  std::unique_ptr<Inbox> inbox(new Inbox(options));
+  if (const Result<void> made = inbox->files_.prepare(); !made) {
+    return tl::unexpected(made.error());
+  }
+  auto writing =
+      Database::open(options.database, store::delivery_schema(), {.quick_check_limit = 0});
+  if (!writing) return tl::unexpected(writing.error());
+  inbox->writing_ = std::move(*writing);
+  if (const Result<void> done = inbox->recover(); !done) return tl::unexpected(done.error());
+  auto reader = InboxReader::open(options.database, options.directory);
+  if (!reader) return tl::unexpected(reader.error());
+  inbox->reader_ = std::move(*reader);
+  inbox->writer_ = std::make_unique<GroupCommit>(*inbox->writing_);
+  inbox->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads));
+  return inbox;
+}
+
+Result<void> Inbox::recover() {
+  // Mail is no secret worth a second write of its pages; and a write-ahead log that has grown once
+  // is cut when it begins anew.
+  for (const char* pragma : {"PRAGMA secure_delete=FAST", "PRAGMA journal_size_limit=16777216"}) {
+    if (const auto set = writing_->execute(pragma); !set) return tl::unexpected(set.error());
+  }
+  const auto newest = writing_->number("SELECT coalesce(max(seq), 0) FROM inbox");
+  if (!newest) return tl::unexpected(newest.error());
+  sequence_ = static_cast<std::uint64_t>(*newest);
+
+  Names orphans;
+  Result<void> read;
+  const Result<void> seen = files_.each([&](const std::string& file) {
+    const auto known =
+        writing_->number("SELECT count(*) FROM inbox WHERE file = ?1 AND file <> ''", file);
+    if (!known) read = tl::unexpected(known.error());
+    if (known && *known == 0) orphans.push_back(file);
+  });
+  if (!seen) return seen;
+  if (!read) return read;
+  for (const std::string& file : orphans) files_.remove(file);
+
+  const auto large = writing_->all(
+      "SELECT seq FROM inbox INDEXED BY inbox_large WHERE file = '' AND payload_size > 262144",
+      [](const Row& row) { return row.integer(0); });
+  if (!large) return tl::unexpected(large.error());
+  for (const std::int64_t seq : *large) {
+    if (Result<void> moved = move_to_file(seq); !moved) return moved;
+  }
+  return {};
+}
+
+/// One payload is in memory meanwhile; it happens once, before any mail is taken.
+Result<void> Inbox::move_to_file(std::int64_t seq) {
+  Body payload(options_.directory);
+  Result<void> copied;
+  const Result<void> read = writing_->each(
+      "SELECT payload FROM inbox WHERE seq = ?",
+      [&](const Row& row) { copied = payload.append(row.view(0)); }, seq);
+  if (!read) return read;
+  if (!copied) return copied;
+  const std::string file = new_ulid();
+  const Result<std::string> digest = files_.write(file, payload);
+  if (!digest) return tl::unexpected(digest.error());
+  const auto moved =
+      writing_->execute("UPDATE inbox SET payload = '', file = ?, digest = ? WHERE seq = ?", file,
+                        store::Blob{*digest}, seq);
+  if (!moved) return tl::unexpected(moved.error());
+  return {};
+}
+
+void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& limits,
+                store::Time now, Done done) {
+  message.payload_size = payload.size();
+  const bool in_file = payload.size() > options_.file_threshold;
+  const auto put = std::make_shared<Put>(Put{.message = std::move(message),
+                                             .payload = std::move(payload),
+                                             .limits = limits,
+                                             .now = now,
+                                             .max_octets = options_.max_octets,
+                                             .done = std::move(done)});
+  if (!in_file) {
+    put->waiting = put->message.payload_size;
+    if (waiting_octets_ > options_.max_waiting_octets) {
+      return put->done(fail(Fault::temporary, "too many messages wait for the inbox's disk"));
+    }
+    waiting_octets_ += put->waiting;
+    return write_row(put);
+  }
+  // Asked before the file is written, so that a full inbox costs its sender more than us.
+  writer_->submit([put](Database& database) { return put->admit(database); },
+                  [this, put](const Result<void>& result) {
+                    if (!result || put->known || put->result.answer != InboxAnswer::taken) {
+                      return finish(*put, result);
+                    }
+                    for (const std::string& file : put->gone) files_.remove(file);
+                    put->aged_before = put->result.aged_out;
+                    workers_->post([this, put] { write_file(put); });
+                  });
+}
+
+void Inbox::write_file(const std::shared_ptr<Put>& put) {
+  const std::string file = new_ulid();
+  Result<std::string> digest = files_.write(file, put->payload);
+  if (!digest) {
+    if (digest.error().fault == Fault::permanent) writer_->distrust(digest.error());
+    put->result = {};
+    put->gone.clear();
+    return put->done(tl::unexpected(std::move(digest.error())));
+  }
+  put->payload.clear();
+  put->file = file;
+  put->digest = std::move(*digest);
+  write_row(put);
+}
+
+void Inbox::write_row(const std::shared_ptr<Put>& put) {
+  writer_->submit([put](Database& database) { return put->store(database); },
+                  [this, put](const Result<void>& result) { finish(*put, result); });
+}
+
+void Inbox::finish(Put& put, const Result<void>& result) {
+  waiting_octets_ -= put.waiting;
+  if (!result) {
+    // After a disk error nobody knows whether the row is there: then the file stays, and the next
+    // open() decides.
+    if (!put.file.empty() && result.error().fault != Fault::permanent) files_.remove(put.file);
+    return put.done(tl::unexpected(result.error()));
+  }
+  for (const std::string& file : put.gone) files_.remove(file);
+  const bool kept = !put.known && put.result.answer == InboxAnswer::taken;
+  if (!kept && !put.file.empty()) files_.remove(put.file);
+  // Done callbacks run on one thread, in the order of the rows.
+  if (kept) sequence_.store(put.result.sequence, std::memory_order_release);
+  put.result.aged_out += put.aged_before;
+  put.done(put.result);
+}
+
+template <class T>
+Result<T> Inbox::change(std::function<Result<T>(Database&)> write) {
+  std::promise<Result<T>> answer;
+  Result<T> value;
+  writer_->submit(
+      [&](Database& database) -> Result<void> {
+        value = write(database);
+        if (!value) return tl::unexpected(value.error());
+        return {};
+      },
+      [&](const Result<void>& result) {
+        if (!result) value = tl::unexpected(result.error());
+        answer.set_value(std::move(value));
+      });
+  return answer.get_future().get();
+}
+
+template <class... Values>
+Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... values) {
+  std::uint64_t all = 0;
+  while (true) {
+    Names files;
+    const Result<std::uint64_t> gone =
+        change<std::uint64_t>([&](Database& database) -> Result<std::uint64_t> {
+          std::uint64_t rows = 0;
+          files.clear();
+          const Result<void> done = database.each(
+              remove,
+              [&](const Row& row) {
+                ++rows;
+                if (!row.view(0).empty()) files.push_back(row.text(0));
+              },
+              values...);
+          if (!done) return tl::unexpected(done.error());
+          return rows;
+        });
+    if (!gone) return gone;
+    for (const std::string& file : files) files_.remove(file);
+    all += *gone;
+    if (*gone < static_cast<std::uint64_t>(rows_a_commit)) return all;
+  }
+}
+
+Result<bool> Inbox::erase(std::string_view webhook, std::string_view id) {
+  const Result<std::uint64_t> gone =
+      drop("DELETE FROM inbox WHERE webhook_id = ? AND id = ? RETURNING file", webhook, id);
+  if (!gone) return tl::unexpected(gone.error());
+  return *gone != 0;
+}
+
+Result<std::uint64_t> Inbox::clear(std::string_view webhook) {
+  return drop(
+      "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox WHERE webhook_id = ? AND seq <= ? "
+      "ORDER BY seq LIMIT 500) RETURNING file",
+      webhook, sequence());
+}
+
+Result<std::uint64_t> Inbox::purge(
+    store::Time now,
+    const std::function<std::optional<policy::InboxLimits>(const std::string&)>& limits) {
+  const auto boxes = change<Names>([](Database& database) {
+    return database.all("SELECT webhook_id FROM inbox_box WHERE messages > 0 AND webhook_id <> ''",
+                        [](const Row& row) { return row.text(0); });
+  });
+  if (!boxes) return tl::unexpected(boxes.error());
+  std::uint64_t all = 0;
+  for (const std::string& webhook : *boxes) {
+    const auto known = limits(webhook);
+    if (!known) continue;
+    std::uint64_t gone = 0;
+    do {
+      Names files;
+      const Result<std::uint64_t> aged = change<std::uint64_t>([&](Database& database) {
+        files.clear();
+        return age_out(database, webhook, kept_since(now, *known), files);
+      });
+      if (!aged) return aged;
+      for (const std::string& file : files) files_.remove(file);
+      gone = *aged;
+      all += gone;
+    } while (gone == static_cast<std::uint64_t>(rows_a_commit));
+  }
+  return all;
+}
+
+Result<void> Inbox::forget(std::span<const std::string> webhooks) {
+  for (const std::string& webhook : webhooks) {
+    if (const auto gone = clear(webhook); !gone) return tl::unexpected(gone.error());
+    const auto box = change<std::int64_t>([&](Database& database) {
+      return database.execute("DELETE FROM inbox_box WHERE webhook_id = ?", webhook);
+    });
+    if (!box) return tl::unexpected(box.error());
+  }
+  return {};
+}
+
+}  // namespace postern::spool

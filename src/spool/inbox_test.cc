@@ -1,0 +1,289 @@
+#include "spool/inbox.h"
+
+#include <filesystem>
+#include <future>
+
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder_test.h"
+#include "store/delivery_schema.h"
+
+namespace postern::spool {
+namespace {
+
+using policy::InboxLimits;
+using std::chrono::days;
+using Ids = std::vector<std::string>;
+
+constexpr std::uint64_t mib = 1 << 20;
+
+class InboxTest : public testing::Test {
+ protected:
+  InboxTest() {
+    options_.database = folder_.file("delivery.db");
+    options_.directory = folder_.file("inbox");
+  }
+
+  void open() {
+    inbox_.reset();
+    auto opened = Inbox::open(options_);
+    ASSERT_TRUE(opened) << opened.error().message;
+    inbox_ = std::move(*opened);
+  }
+
+  /// Starts to keep a message that came at `at_`.
+  std::future<Result<InboxPut>> start(const std::string& webhook, const std::string& id,
+                                      const std::string& payload) {
+    Body body(folder_.path());
+    EXPECT_TRUE(body.append(payload));
+    const auto answer = std::make_shared<std::promise<Result<InboxPut>>>();
+    inbox_->put({.id = id,
+                 .webhook_id = webhook,
+                 .received_at = at_,
+                 .sender = "a@example.com",
+                 .subject = "s"},
+                std::move(body), limits_, at_,
+                [answer](Result<InboxPut> put) { answer->set_value(std::move(put)); });
+    return answer->get_future();
+  }
+  InboxPut put(const std::string& webhook, const std::string& id,
+               const std::string& payload = "{}") {
+    const Result<InboxPut> done = start(webhook, id, payload).get();
+    EXPECT_TRUE(done) << done.error().message;
+    return done.value_or(InboxPut{.answer = InboxAnswer::storage});
+  }
+  InboxAnswer answer(const std::string& webhook, const std::string& id,
+                     const std::string& payload = "{}") {
+    return put(webhook, id, payload).answer;
+  }
+
+  Ids ids(const std::string& webhook, std::uint64_t after = 0) {
+    Ids found;
+    const auto listed = inbox_->reader().list(webhook, after, {.limit = 1000}).value();
+    for (const InboxMessage& one : listed.rows) found.push_back(one.id);
+    return found;
+  }
+  InboxState state(const std::string& webhook) { return inbox_->reader().state(webhook).value(); }
+  std::string payload(const std::string& webhook, const std::string& id) {
+    auto found = inbox_->reader().message(webhook, id);
+    if (!found || !*found) return "none";
+    std::string all;
+    while (true) {
+      const Result<std::string_view> piece = (*found)->payload.next();
+      if (!piece) return piece.error().message;
+      if (piece->empty()) return all;
+      all += *piece;
+    }
+  }
+  std::size_t files() {
+    std::size_t count = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.directory)) {
+      count += entry.is_regular_file() ? 1 : 0;
+    }
+    return count;
+  }
+
+  store::Time at_ = store::from_millis(1'700'000'000'123);
+  tests::TemporaryFolder folder_;
+  InboxOptions options_;
+  InboxLimits limits_;
+  std::unique_ptr<Inbox> inbox_;
+};
+
+TEST_F(InboxTest, keeps_messages_once_and_numbers_them) {
+  open();
+  EXPECT_EQ(inbox_->sequence(), 0u);
+  const std::uint64_t first = put("wh_1", "msg_1", R"({"n":1})").sequence;
+  EXPECT_EQ(inbox_->sequence(), first);
+  EXPECT_TRUE(ids("wh_1", first).empty());
+  const std::uint64_t second = put("wh_1", "msg_2").sequence;
+  EXPECT_GT(second, first);
+  EXPECT_EQ(ids("wh_1", first), Ids{"msg_2"});
+  EXPECT_EQ(put("wh_2", "msg_1").answer, InboxAnswer::taken);
+  EXPECT_EQ(put("wh_1", "msg_1").sequence, first) << "sent once more";
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_2", "msg_1"}));
+  EXPECT_EQ(payload("wh_1", "msg_1"), R"({"n":1})");
+  const InboxMessage one = inbox_->reader().message("wh_1", "msg_1").value()->message;
+  EXPECT_EQ(one.received_at, at_);
+  EXPECT_EQ(one.sender, "a@example.com");
+  EXPECT_EQ(one.payload_size, 7u);
+  EXPECT_EQ(state("wh_1").messages, 2u);
+  EXPECT_EQ(state("wh_1").octets, 9u);
+  open();
+  EXPECT_EQ(inbox_->sequence(), second + 1);
+  EXPECT_TRUE(inbox_->erase("wh_1", "msg_1").value());
+  EXPECT_FALSE(inbox_->erase("wh_1", "msg_1").value());
+  EXPECT_EQ(payload("wh_2", "msg_1"), "{}");
+  EXPECT_EQ(state("wh_1").octets, 2u);
+}
+
+TEST_F(InboxTest, follows_a_cursor) {
+  open();
+  for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
+    for (const char* webhook : {"wh_1", "wh_2"}) EXPECT_EQ(answer(webhook, id), InboxAnswer::taken);
+  }
+  const auto slice = [&](std::uint64_t before) {
+    return inbox_->reader().slice("wh_1", 0, {.before = before, .limit = 2}).value();
+  };
+  const auto first = slice(0);
+  ASSERT_EQ(first.rows.size(), 2u);
+  EXPECT_EQ(first.rows.front().id, "msg_3");
+  const auto second = slice(first.next);
+  ASSERT_EQ(second.rows.size(), 1u);
+  EXPECT_EQ(second.rows.front().id, "msg_1");
+  EXPECT_EQ(second.next, 0u);
+}
+
+TEST_F(InboxTest, a_full_inbox_refuses_and_drops_nothing) {
+  open();
+  limits_.messages = 3;
+  for (const char* id : {"msg_1", "msg_2", "msg_3"}) {
+    EXPECT_EQ(answer("wh_1", id), InboxAnswer::taken);
+  }
+  EXPECT_TRUE(state("wh_1").full(limits_));
+  EXPECT_EQ(answer("wh_1", "msg_4"), InboxAnswer::full);
+  EXPECT_EQ(answer("wh_1", "msg_5"), InboxAnswer::full);
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_3", "msg_2", "msg_1"})) << "what was acknowledged stays";
+  EXPECT_EQ(answer("wh_1", "msg_2"), InboxAnswer::taken) << "it is there";
+  EXPECT_EQ(answer("wh_2", "msg_1"), InboxAnswer::taken) << "a neighbour's";
+  EXPECT_EQ(state("wh_1").refused, 2u);
+  EXPECT_EQ(state("wh_1").refused_at, at_);
+  EXPECT_TRUE(inbox_->erase("wh_1", "msg_1").value());
+  EXPECT_FALSE(state("wh_1").full(limits_));
+  EXPECT_EQ(answer("wh_1", "msg_6"), InboxAnswer::taken);
+}
+
+TEST_F(InboxTest, octets_are_limited_for_one_inbox_and_for_all) {
+  options_.max_octets = 2500;
+  open();
+  limits_.octets = 1000;
+  EXPECT_EQ(answer("wh_1", "a", std::string(600, 'x')), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "b", std::string(600, 'x')), InboxAnswer::full);
+  EXPECT_TRUE(state("wh_1").full(limits_)) << "though a small one would fit";
+  EXPECT_EQ(answer("wh_1", "c", std::string(400, 'x')), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "d", std::string(1001, 'x')), InboxAnswer::too_large);
+  EXPECT_EQ(answer("wh_2", "a", std::string(900, 'x')), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_3", "a", std::string(900, 'x')), InboxAnswer::storage);
+  EXPECT_EQ(ids("wh_1"), (Ids{"c", "a"}));
+}
+
+TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
+  open();
+  limits_ = {.messages = 3, .keep_days = 7};
+  EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
+  at_ += days(6);
+  EXPECT_EQ(answer("wh_1", "msg_2"), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "msg_3", std::string(100'000, 'x')), InboxAnswer::taken);
+  const auto limits = [&](const std::string& id) {
+    return id == "wh_1" ? std::optional(limits_) : std::nullopt;
+  };
+  EXPECT_EQ(inbox_->purge(at_, limits).value(), 0u);
+  at_ += days(1) + std::chrono::milliseconds(1);
+  // Full, it looks whether something may go.
+  const InboxPut made_room = put("wh_1", "msg_4");
+  EXPECT_EQ(made_room.answer, InboxAnswer::taken);
+  EXPECT_EQ(made_room.aged_out, 1u);
+  EXPECT_EQ(ids("wh_1"), (Ids{"msg_4", "msg_3", "msg_2"}));
+  EXPECT_EQ(answer("wh_1", "msg_5"), InboxAnswer::full);
+  at_ += days(6);
+  EXPECT_EQ(inbox_->purge(at_, limits).value(), 2u);
+  EXPECT_EQ(ids("wh_1"), Ids{"msg_4"});
+  EXPECT_EQ(files(), 0u);
+  EXPECT_EQ(state("wh_1").aged_out, 3u);
+  EXPECT_FALSE(state("wh_1").full(limits_));
+}
+
+TEST_F(InboxTest, large_payloads_are_files_and_leave_with_their_message) {
+  open();
+  const std::string large(400'000, 'x');
+  EXPECT_EQ(answer("wh_1", "msg_1", large), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "msg_2", large), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_1", "msg_2", large), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_2", "msg_1", large), InboxAnswer::taken);
+  EXPECT_EQ(files(), 3u);
+  EXPECT_EQ(payload("wh_1", "msg_1"), large);
+  limits_.messages = 2;
+  EXPECT_EQ(answer("wh_1", "msg_3", large), InboxAnswer::full);
+  EXPECT_EQ(state("wh_1").refused, 1u);
+  EXPECT_EQ(files(), 3u);
+  EXPECT_TRUE(inbox_->erase("wh_1", "msg_1").value());
+  EXPECT_EQ(files(), 2u);
+  // What a crash between file and row leaves.
+  inbox_.reset();
+  BodyFiles orphan(options_.directory);
+  Body body(folder_.path());
+  ASSERT_TRUE(body.append("lost"));
+  ASSERT_TRUE(orphan.write("01HX5B3W7Q8Z2M4N6P8R0T2V4X", body));
+  open();
+  EXPECT_EQ(files(), 2u);
+  const Ids gone{"wh_1"};
+  EXPECT_TRUE(inbox_->forget(gone));
+  EXPECT_EQ(files(), 1u);
+  EXPECT_EQ(state("wh_1").messages, 0u);
+  EXPECT_EQ(payload("wh_2", "msg_1"), large);
+  EXPECT_EQ(inbox_->clear("wh_2").value(), 1u);
+  EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(InboxTest, a_damaged_file_is_never_shown_to_its_end) {
+  open();
+  EXPECT_EQ(answer("wh_1", "msg_1", std::string(400'000, 'x')), InboxAnswer::taken);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(options_.directory)) {
+    if (!entry.is_regular_file()) continue;
+    std::FILE* file = std::fopen(entry.path().c_str(), "r+");
+    std::fputc('y', file);
+    std::fclose(file);
+  }
+  EXPECT_EQ(payload("wh_1", "msg_1"),
+            "a message body is not what was stored: its checksum differs");
+}
+
+/// As 0.1.0 wrote it: payloads of any size in rows, 200 messages or 64 MiB.
+TEST_F(InboxTest, reads_what_an_older_version_kept_and_goes_beyond_its_limits) {
+  const std::string large(70 * mib, 'x');
+  {
+    const store::Schema all = store::delivery_schema();
+    const store::Schema old{.application_id = all.application_id,
+                            .migrations = all.migrations.first(2)};
+    auto database = store::Database::open(options_.database, old);
+    ASSERT_TRUE(database) << database.error().message;
+    for (int i = 1; i <= 200; ++i) {
+      const std::string& kept = i == 200 ? large : std::string(R"({"n":1})");
+      ASSERT_TRUE((*database)->execute(
+          "INSERT INTO inbox (webhook_id, id, received_at, sender, subject, payload_size, payload) "
+          "VALUES ('wh_1', ?, ?, 'a@example.com', 's', ?, ?)",
+          "msg_" + std::to_string(i), at_, kept.size(), kept));
+    }
+  }
+  open();
+  EXPECT_EQ(files(), 1u) << "only the large one";
+  EXPECT_EQ(state("wh_1").messages, 200u);
+  EXPECT_EQ(state("wh_1").octets, large.size() + 199 * 7);
+  EXPECT_EQ(payload("wh_1", "msg_1"), R"({"n":1})");
+  EXPECT_EQ(payload("wh_1", "msg_200"), large);
+  EXPECT_EQ(answer("wh_1", "msg_201", std::string(400'000, 'x')), InboxAnswer::taken);
+  EXPECT_EQ(state("wh_1").messages, 201u);
+  open();
+  EXPECT_EQ(ids("wh_1").size(), 201u);
+  EXPECT_EQ(payload("wh_1", "msg_200"), large);
+  EXPECT_TRUE(inbox_->erase("wh_1", "msg_200").value());
+  EXPECT_EQ(files(), 1u);
+}
+
+TEST_F(InboxTest, large_payloads_stay_out_of_the_write_ahead_log) {
+  open();
+  const std::string large(30 * mib, 'x');
+  limits_.octets = 1000 * mib;
+  std::vector<std::future<Result<InboxPut>>> under_way;
+  under_way.reserve(4);
+  for (int i = 0; i < 4; ++i) {
+    under_way.push_back(start("wh_1", "msg_" + std::to_string(i), large));
+  }
+  for (auto& one : under_way) EXPECT_EQ(one.get()->answer, InboxAnswer::taken);
+  EXPECT_LT(std::filesystem::file_size(options_.database + "-wal"), mib);
+  EXPECT_EQ(inbox_->clear("wh_1").value(), 4u);
+  EXPECT_LT(std::filesystem::file_size(options_.database + "-wal"), mib);
+}
+
+}  // namespace
+}  // namespace postern::spool
