@@ -117,9 +117,9 @@ struct Inbox::Put {
     result.answer = *answer;
     if (*answer == InboxAnswer::taken) return {};
     const auto counted = database.execute(
-        "INSERT INTO inbox_box (webhook_id, refused, refused_at, full) VALUES (?1, 1, ?2, 1) "
-        "ON CONFLICT DO UPDATE SET refused = refused + 1, refused_at = ?2, full = 1",
-        message.webhook_id, now);
+        "INSERT INTO inbox_box (webhook_id, refused, refused_at, full) VALUES (?1, 1, ?2, ?3) "
+        "ON CONFLICT DO UPDATE SET refused = refused + 1, refused_at = ?2, full = max(full, ?3)",
+        message.webhook_id, now, *answer == InboxAnswer::full);
     if (!counted) return tl::unexpected(counted.error());
     return {};
   }

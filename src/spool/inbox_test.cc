@@ -162,6 +162,8 @@ TEST_F(InboxTest, octets_are_limited_for_one_inbox_and_for_all) {
   EXPECT_TRUE(state("wh_1").full(limits_)) << "though a small one would fit";
   EXPECT_EQ(answer("wh_1", "c", std::string(400, 'x')), InboxAnswer::taken);
   EXPECT_EQ(answer("wh_1", "d", std::string(1001, 'x')), InboxAnswer::too_large);
+  EXPECT_EQ(answer("wh_5", "d", std::string(1001, 'x')), InboxAnswer::too_large);
+  EXPECT_FALSE(state("wh_5").full(limits_)) << "others fit";
   EXPECT_EQ(answer("wh_2", "a", std::string(900, 'x')), InboxAnswer::taken);
   EXPECT_EQ(answer("wh_3", "a", std::string(900, 'x')), InboxAnswer::storage);
   EXPECT_EQ(ids("wh_1"), (Ids{"c", "a"}));
@@ -223,6 +225,27 @@ TEST_F(InboxTest, large_payloads_are_files_and_leave_with_their_message) {
   EXPECT_EQ(payload("wh_2", "msg_1"), large);
   EXPECT_EQ(inbox_->clear("wh_2").value(), 1u);
   EXPECT_EQ(files(), 0u);
+}
+
+TEST_F(InboxTest, closing_answers_for_large_payloads_that_are_on_their_way) {
+  const std::string large(2 * mib, 'x');
+  std::uint64_t taken = 0;
+  for (int round = 0; round < 20; ++round) {
+    open();
+    std::vector<std::future<Result<InboxPut>>> under_way;
+    for (int i = 0; i < 3; ++i) {
+      under_way.push_back(start("wh_1", "msg_" + std::to_string(3 * round + i), large));
+    }
+    inbox_.reset();
+    for (auto& one : under_way) {
+      const Result<InboxPut> answer = one.get();
+      taken += answer ? 1 : 0;
+      if (!answer) EXPECT_EQ(answer.error().fault, Fault::temporary) << answer.error().message;
+    }
+  }
+  open();
+  EXPECT_EQ(state("wh_1").messages, taken);
+  EXPECT_EQ(files(), taken);
 }
 
 TEST_F(InboxTest, a_damaged_file_is_never_shown_to_its_end) {
