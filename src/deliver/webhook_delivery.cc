@@ -132,9 +132,10 @@ WebhookDelivery::WebhookDelivery(DeliveryServices services, DeliveryOptions opti
 WebhookDelivery::~WebhookDelivery() = default;
 
 template <class F>
-Task<std::invoke_result_t<F>> WebhookDelivery::offload(std::uint64_t size, F work) {
+Task<std::invoke_result_t<F>> WebhookDelivery::offload(const Job& job, std::uint64_t size, F work) {
   if (size <= options_.offload_from) co_return work();
-  auto done = co_await services_.workers.run(std::move(work));
+  // Tenants take turns: one with much large mail is not the others' wait.
+  auto done = co_await services_.workers.run({.account = job.webhook->account_id}, std::move(work));
   if (!done) co_return tl::unexpected<Error>(busy());
   co_return std::move(*done);
 }
@@ -221,7 +222,7 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
     job.held_up = std::chrono::duration_cast<milliseconds>(Clock::now() - came);
     if (!place) co_return tl::unexpected<Error>(busy());
   }
-  co_return co_await offload(weight, [this, &job, id]() -> Result<Payload> {
+  co_return co_await offload(job, weight, [this, &job, id]() -> Result<Payload> {
     const Result<std::string_view> message = job.message.view();
     if (!message) return tl::unexpected<Error>(message.error());
     *id =
@@ -258,8 +259,8 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
     refused = own_trouble(full);
     co_return tl::unexpected<Error>(full);
   }
-  const Result<void> shaped =
-      co_await offload(prepared.payload.body.size(), [this, &job, &prepared]() -> Result<void> {
+  const Result<void> shaped = co_await offload(
+      job, prepared.payload.body.size(), [this, &job, &prepared]() -> Result<void> {
         return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload);
       });
   if (!shaped) {
@@ -375,7 +376,7 @@ Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body 
   const Time now = std::chrono::system_clock::now();
   const SigningKeys keys = SigningKeys::of(*webhook, now);
   Result<net::HttpHeaders> signature = co_await offload(
-      payload.size(),
+      job, payload.size(),
       [&keys, &id, now, octets = *body] { return sign(keys, id, unix_seconds(now), octets); });
   if (!signature) co_return own_trouble(signature.error());
   const asio::any_io_executor executor = co_await asio::this_coro::executor;

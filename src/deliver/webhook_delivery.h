@@ -112,7 +112,7 @@ class WebhookDelivery {
   Outcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
   Task<smtp::Reply> test_reply(const Job& job);
   template <class F>
-  Task<std::invoke_result_t<F>> offload(std::uint64_t size, F work);
+  Task<std::invoke_result_t<F>> offload(const Job& job, std::uint64_t size, F work);
   void record(const Job& job, Outcome& outcome);
 
   DeliveryServices services_;
