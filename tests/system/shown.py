@@ -41,12 +41,25 @@ def say(client, octets):
     return ["closed"]
 
 
-def session(server, to, helo, sender, recipients, content):
-    """-> the last reply. Refusals are fine: it is their record that is looked at."""
+def greet(server, helo):
+    """Names that no host has: some end the session."""
     client = smtp.Client(server.smtp_port)
     try:
         client.reply()
-        for line in (b"EHLO " + helo, b"EHLO mx.partner.example.com", b"AUTH PLAIN " + helo, b"VRFY " + sender,
+        for line in (b"EHLO " + helo, b"AUTH PLAIN " + helo, b"VRFY " + helo, b"MAIL FROM:<" + helo + b">", helo):
+            if say(client, line) == ["closed"]:
+                return
+    finally:
+        client.close()
+
+
+def session(server, to, helo, sender, recipients, content):
+    """-> the last reply. Refusals are fine: it is their record that is looked at."""
+    greet(server, helo)
+    client = smtp.Client(server.smtp_port)
+    try:
+        client.reply()
+        for line in (b"EHLO mx.partner.example.com", b"VRFY " + sender,
                      b"MAIL FROM:<" + sender + b"> SMTPUTF8", b"MAIL FROM:<alerts@partner.example.com> SMTPUTF8",
                      *(b"RCPT TO:<" + one + b">" for one in recipients), b"RCPT TO:<" + to.encode() + b">"):
             if say(client, line) == ["closed"]:
