@@ -424,5 +424,17 @@ TEST_F(WebhookDeliveryTest, posts_what_a_template_makes_of_the_payload) {
   EXPECT_EQ(server_->requests().size(), 1u);
 }
 
+TEST_F(WebhookDeliveryTest, renders_no_template_when_limits_memory_is_used_up) {
+  webhook_.payload_template = "{{json .Subject}}";
+  serve([](const Request&) { return Response{}; });
+  {
+    const MemoryCharge others(memory_, memory_.limit());
+    EXPECT_EQ(deliver().reply.to_string(), "452 4.3.1 insufficient system storage");
+  }
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(server_->requests().size(), 1u);
+  EXPECT_EQ(memory_.used(), 0u);
+}
+
 }  // namespace
 }  // namespace postern::deliver
