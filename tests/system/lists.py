@@ -160,7 +160,7 @@ def files_that_requests_name(bench):
     tables.mkdir()
     server = bench.server({**LOCAL, "api": {"table_folders": [str(tables)]}})
     account = instance.Account(server)
-    data = bench.root / "data"
+    data = server.root / "data"
     (tables / "fine").write_text("spam.example REJECT\n")
     (tables / "secret").write_text("fine REJECT\nhunter2\n")
     (bench.root / "elsewhere").write_text("hunter2 OK\n")
