@@ -161,7 +161,7 @@ TEST_F(ReplayCommand, refuses_what_it_cannot_read) {
   EXPECT_EQ(replay("mistake = 1\n").code, 78);
   const Answer lost = replay("", {"--data-dir", folder_.file("elsewhere")});
   EXPECT_EQ(lost.code, 66);
-  EXPECT_THAT(lost.err, HasSubstr("there is no " + folder_.file("elsewhere/traces.db")));
+  EXPECT_THAT(lost.err, HasSubstr("there is no traces.db in " + folder_.file("elsewhere")));
   unsetenv("POSTERN_CONFIG");
   const auto parsed = parse_command_line({"replay"});
   std::istringstream in;

@@ -113,7 +113,6 @@ TEST_F(Traces, say_what_became_of_their_key) {
   writer()->post(posted);
   EXPECT_EQ(trace_key_trouble(path), std::nullopt);
 
-  const std::string right = tests::read_file(folder_.file("traces.key"));
   folder_.write("traces.key", "the key of another gateway\n");
   EXPECT_THAT(*writer()->key_trouble(), HasSubstr("is not the key with which the policies"));
   EXPECT_EQ(tests::read_file(folder_.file("traces.key")), "the key of another gateway\n");
