@@ -98,6 +98,7 @@ void Queue::add_routes(Router& router) {
 
 QueueControl& Queue::control() const {
   if (core_.deps.queue == nullptr) throw unavailable("there is no queue on this server");
+  refuse_while_stopping(core_);
   return *core_.deps.queue;
 }
 
