@@ -117,7 +117,8 @@ class Walk:
                  "timeout_ms": 5000}
         self.call("updateWebhook", self.webhook, body=whole)
         self.call("updateWebhook", self.webhook, body={"clear_security_policy": True, "payload_template": ""})
-        self.inbox = self.call("createWebhook", body={"target_url": "inbox", "include_raw": "inline"})
+        self.inbox = self.call("createWebhook", body={"target_url": "inbox", "include_raw": "inline", "inbox_max_messages": 50, "inbox_max_octets": 64 << 20,
+                                                      "inbox_keep_days": 7})
         self.call("listWebhooks", query="?page=1&page_size=1&active=true")
         cursor = get(self.call("listWebhooks", query="?limit=1"), "next")
         self.call("listWebhooks", query="?cursor=%s&q=hook" % cursor)
