@@ -186,8 +186,10 @@ TEST_F(SqliteSpoolTest, parcels_are_what_one_destination_gets_of_one_message) {
   mixed.recipients[1].destination = {RouteKind::relay, "example.net"};
   mixed.recipients[2].destination = {RouteKind::relay, "example.net"};
   mixed.recipients[3].state = State::held;
+  Envelope signed_in = envelope();
+  signed_in.authn_id = "user@example.org";
   const MessageId id = *put(mixed, "x");
-  const MessageId second = *put(envelope(), "y");
+  const MessageId second = *put(signed_in, "y");
   const auto parcels = *spool_->parcels(0, 10);
   ASSERT_EQ(parcels.size(), 3u);
   EXPECT_EQ(parcels[0].first, 0u);
