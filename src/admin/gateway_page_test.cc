@@ -58,7 +58,7 @@ struct GatewayApi {
     section.parameters["smtpd_relay_restrictions"] = relay_list;
     section.open_relay_is_known = true;
     auto judged = std::make_shared<const restrictions::Judged>(
-        restrictions::judge(section, "mx.example.net"));
+        restrictions::judge(section, "mx.example.net", {}));
     EXPECT_TRUE(lists->follow_file(section, judged)) << relay_list;
     return show().text("/relay/verdict");
   }
