@@ -45,7 +45,11 @@ class FullBuckets final : public RateProbe {
 
 class SessionMemory : public testing::Test {
  protected:
-  void TearDown() override { server.reset(); }
+  /// Traces hold charges: they go before the budget.
+  void TearDown() override {
+    server.reset();
+    recorder.traces.clear();
+  }
 
   void start(std::uint64_t limit) {
     memory = std::make_unique<MemoryBudget>(limit);

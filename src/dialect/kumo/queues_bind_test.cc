@@ -10,6 +10,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/kumo/domain_map_bind.h"
+#include "dialect/kumo/events.h"
 #include "script/state.h"
 #include "script/test_world.h"
 
@@ -59,6 +60,7 @@ class Helpers : public ::testing::Test {
   /// What the policy said, or "error: ...".
   std::string run(const std::string& policy) {
     script::State state(setup_);
+    state.set_user(std::make_shared<Handlers>());
     script::Call call(world_, {});
     const auto raised =
         script::testing::run(state.run(std::string(prelude) + policy, "policy.lua", call));
