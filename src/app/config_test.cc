@@ -391,7 +391,7 @@ TEST(Config, sessions_must_fit_into_the_open_files) {
       refused.diagnostics.list()[0].message,
       HasSubstr(
           "1000 sessions, 1024 API connections and the queue's deliveries need 6442 open files"));
-  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 6441"));
+  EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("ulimit -Hn 6442"));
   EXPECT_THAT(refused.diagnostics.list()[0].hint, HasSubstr("sessions = 999"));
 }
 
