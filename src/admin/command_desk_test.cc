@@ -31,7 +31,8 @@ TEST(CommandDesk, answers_the_command_line_alone) {
   EXPECT_EQ(api.post("/control/inbox", "{}", owner).status, 401) << "the first owner neither";
   EXPECT_EQ(api.post("/control/inbox", "{}", "control-token-of-another-start").status, 401);
   EXPECT_EQ(api.post("/control/inbox", "{}", "").status, 401);
-  EXPECT_EQ(api.post("/api/v1/smtp-security-policies", "{}", token).status, 401) << "it is good for nothing else";
+  EXPECT_EQ(api.post("/api/v1/smtp-policies", "{}", token).status, 401)
+      << "it is good for nothing else";
 }
 
 TEST(CommandDesk, an_empty_token_opens_nothing) {

@@ -139,17 +139,28 @@ TEST_F(Records, spf_names_what_is_wrong_on_its_line) {
   EXPECT_THAT(server.err, HasSubstr("a name server is an IP address"));
 }
 
+/// Its whole path, since each test runs in a folder of its own.
+std::string stub_path() {
+  static const std::filesystem::path start = std::filesystem::canonical("/proc/self/exe");
+  std::filesystem::path at = start.parent_path();
+  while (!at.empty() && !std::filesystem::exists(at / "tests/suites/dns_stub.py")) {
+    if (at == at.parent_path()) break;
+    at = at.parent_path();
+  }
+  return (at / "tests/suites/dns_stub.py").string();
+}
+
 /// The suites' DNS stub as a child process.
 class StubServer {
  public:
   explicit StubServer(const std::string& file) {
+    const std::string script = stub_path();
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
     child_ = ::fork();
     if (child_ == 0) {
       ::dup2(ends[1], STDOUT_FILENO);
-      ::execlp("python3", "python3", POSTERN_SOURCE_DIR "/tests/suites/dns_stub.py", file.c_str(),
-               nullptr);
+      ::execlp("python3", "python3", script.c_str(), file.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(ends[1]);
