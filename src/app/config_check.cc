@@ -1,4 +1,5 @@
 // The checks that need more than one key, or the machine.
+#include <algorithm>
 #include <map>
 
 #include <sys/resource.h>
@@ -156,7 +157,12 @@ class Checker {
 
   void check_proxies() {
     const ApiConfig& api = config_.api;
-    const bool written = positions_.has("api.trusted_proxies");
+    const auto text = [](const Cidr& network) { return network.to_string(); };
+    // The default, written out, asks for nothing.
+    const bool written =
+        positions_.has("api.trusted_proxies") &&
+        !std::ranges::equal(api.trusted_proxies.networks(), ApiConfig().trusted_proxies.networks(),
+                            {}, text, text);
     if (written && !api.behind_proxy) {
       add("api.trusted_proxies", "C036",
           "`trusted_proxies` has no effect while `behind_proxy` is false", "",
