@@ -18,6 +18,10 @@ struct Limits {
   std::size_t memory = 32u << 20;           ///< octets beyond what is held when the call begins
   std::chrono::milliseconds time{10'000};   ///< from its beginning, waits included
   std::chrono::milliseconds computing = std::chrono::hours(1);  ///< without waits
+  /// Where it cannot give way (inside a comparison function of `table.sort`, a `gsub` callback, a
+  /// `__tostring`) it may compute for this long, in the thread's own time, then it is stopped. A
+  /// loading may take longer: it keeps no session waiting.
+  std::chrono::milliseconds longest_slice{20};
 };
 
 /// Of all of a state's memory; a call is stopped there whatever it may still spend.
@@ -26,9 +30,6 @@ inline constexpr std::size_t state_memory = 512u << 20;
 inline constexpr std::size_t worn_state = state_memory / 2;
 /// A script that computes gives way to others after this time.
 inline constexpr std::chrono::microseconds slice{1'000};
-/// Where it cannot give way (inside a comparison function of `table.sort`, a `gsub` callback, a
-/// `__tostring`) it may go on for this long, then it is stopped.
-inline constexpr std::chrono::milliseconds longest_slice{20};
 
 enum class Stopped : std::uint8_t { no, instructions, memory, time };
 

@@ -22,8 +22,10 @@ class Program {
     std::string text;
     std::string name;  ///< what errors call it: "policy.lua"
     Setup setup;
-    Limits loading{
-        .instructions = 100'000'000, .memory = 128u << 20, .time = std::chrono::seconds(10)};
+    Limits loading{.instructions = 100'000'000,
+                   .memory = 128u << 20,
+                   .time = std::chrono::seconds(10),
+                   .longest_slice = std::chrono::seconds(2)};
     /// What the dialect keeps beside each state.
     std::function<std::shared_ptr<void>()> user;
     /// Runs in each state when the file has; null: nothing.

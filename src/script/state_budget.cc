@@ -161,7 +161,8 @@ bool State::look(lua_State* L) {
     if (Runtime::may_wait(*this, L)) return true;
     // The process may have waited for a core: what counts is its own time from now on.
     if (overrun_at_ == std::chrono::nanoseconds(0)) overrun_at_ = time_of_thread();
-    if (computed > longest_slice && time_of_thread() - overrun_at_ > longest_slice) {
+    if (computed > call.limits().longest_slice &&
+        time_of_thread() - overrun_at_ > call.limits().longest_slice) {
       spent.stopped = Stopped::time;
     }
   }

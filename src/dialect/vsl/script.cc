@@ -54,7 +54,8 @@ tl::expected<std::shared_ptr<const Script>, Mistake> Script::load(Sources source
   // Each file has the budget of a directive.
   program.loading.instructions *= made->sources_.files.size();
   // A busy machine is no mistake of the policy: the instructions are what bounds it.
-  program.loading.computing = program.loading.time = std::chrono::seconds(60);
+  program.loading.computing = program.loading.time = program.loading.longest_slice =
+      std::chrono::seconds(60);
   for (const auto table : {operator_functions(), value_functions(), method_functions(),
                            array_functions(), declaration_functions()}) {
     program.setup.tables.push_back(table);
