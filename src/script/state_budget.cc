@@ -24,7 +24,6 @@ constexpr std::chrono::microseconds long_look{500};
 constexpr std::uint64_t look_after = 10'000;
 /// Of one instruction that takes more and more memory, or of such between two looks.
 constexpr std::chrono::milliseconds suspicious{10};
-constexpr std::chrono::milliseconds longest_instruction{20};
 /// Charged before it is taken, so that few allocations touch what threads share.
 constexpr std::size_t charge_ahead = 64u << 10;
 /// What the calling thread has computed so far.
@@ -124,7 +123,7 @@ bool State::grows_too_long(std::size_t size) {
   // The process may have waited for others: what counts is its own time from now on.
   const std::chrono::nanoseconds now = time_of_thread();
   if (suspected_at_ == std::chrono::nanoseconds(0)) suspected_at_ = now;
-  if (now - suspected_at_ < longest_instruction) return false;
+  if (now - suspected_at_ < running_->limits().longest_slice) return false;
   if (running_->spent().stopped == Stopped::no) running_->spent().stopped = Stopped::time;
   lua_sethook(inner_, &State::count, LUA_MASKCOUNT, 1);
   return true;
