@@ -193,8 +193,9 @@ maillog_file_prefixes = {top}
 class Postern:
     name = "postern"
 
-    def __init__(self, strict=False):
+    def __init__(self, strict=False, binary=ROOT / "build/release/postern"):
         self.strict = strict  # SPF, DKIM and DMARC are required, not only reported
+        self.binary = binary
 
     def start(self, group):
         top = WORK / "postern"
@@ -225,8 +226,7 @@ address = "127.0.0.1:{API}"
 format = "json"
 """)
         self.log = open(top / "log", "w")
-        group.start([str(ROOT / "build/release/postern"), "serve", "--config",
-                     str(top / "postern.toml")], stdout=self.log, stderr=self.log)
+        group.start([str(self.binary), "serve", "--config", str(top / "postern.toml")], stdout=self.log, stderr=self.log)
         wait_port()
         api("POST", "/accounts", {"email": "bench@example.org", "password": PASSWORD})
         token = api("POST", "/sessions", {"email": "bench@example.org", "password": PASSWORD})["access_token"]
@@ -238,6 +238,14 @@ format = "json"
                                        "smtp_credentials": [{"username": "bench", "password": "correct-horse"}]}, token)
         hook = api("POST", "/webhooks", {"target_url": "inbox", "smtp_security_policy_id": policy["id"]}, token)
         self.to = hook["email_address"]
+
+
+class Other(Postern):
+    """Another commit's binary: what a change costs is measured in the same minutes."""
+    name = "other"
+
+    def __init__(self, binary):
+        super().__init__(binary=pathlib.Path(binary).resolve())
 
 
 def messages():
@@ -325,7 +333,7 @@ def load(server, *arguments):
 
 
 def ingest(args, group, servers, folder, results):
-    counts = {"smtp-sink": 6000, "postern": 6000, "postfix": 1200}
+    counts = {"smtp-sink": 6000, "postern": 6000, "other": 6000, "postfix": 1200}
     for round_number in range(args.rounds):
         for server in servers:
             server.start(group)
@@ -393,23 +401,27 @@ def report(results):
     lines = []
     rows = [r for r in results if r["part"] == "ingest"]
     if rows:
-        lines += ["| size | connections | " + " | ".join(f"{s}: msg/s; CPU µs" for s in ("postern", "smtp-sink", "postfix"))
-                  + " | postern / smtp-sink rate |", "|---|---|---|---|---|---|"]
+        peers = [name for name in ("smtp-sink", "postfix", "other") if any(r["server"] == name for r in rows)]
+        shown = ["postern", *peers]
+        beside = peers[0] if peers else "postern"
+        lines += ["| size | connections | " + " | ".join(f"{s}: msg/s; CPU µs" for s in shown)
+                  + f" | postern / {beside}: rate, CPU |", "|---" * (len(shown) + 3) + "|"]
         for size in (1024, 4096, 10240, 102400):
             for mode in ("new", "reused"):
-                cells, rate = [], {}
-                for server in ("postern", "smtp-sink", "postfix"):
+                cells, rate, cpu = [], {}, {}
+                for server in shown:
                     chosen = [r for r in rows if (r["server"], r["size"], r["mode"]) == (server, size, mode)]
                     if not chosen:
                         cells.append("-")
                         continue
                     rate[server] = {r["round"]: r["rate"] for r in chosen}
+                    cpu[server] = {r["round"]: r["cpu_us"] for r in chosen}
                     cells.append(f'{statistics.median(r["rate"] for r in chosen):,.0f}; '
                                  f'{statistics.median(r["cpu_us"] for r in chosen):.0f}')
                 ratio = "-"
-                if "postern" in rate and "smtp-sink" in rate:
-                    ratios = [rate["postern"][k] / rate["smtp-sink"][k] for k in rate["postern"] if k in rate["smtp-sink"]]
-                    ratio = f"{statistics.median(ratios):.2f}"
+                if "postern" in rate and beside in rate:
+                    ratio = ", ".join(f"{statistics.median(of['postern'][k] / of[beside][k] for k in of['postern'] if k in of[beside]):.2f}"
+                                      for of in (rate, cpu))
                 lines.append(f"| {size} | {mode} | " + " | ".join(cells) + f" | {ratio} |")
     for r in results:
         if r["part"] == "idle":
@@ -441,6 +453,7 @@ def main():
     parser.add_argument("--idle", type=int, default=10000, help="idle sessions held")
     parser.add_argument("--out", default=str(WORK / "results"))
     parser.add_argument("--threads", type=int, default=0, help="event loops of Postern; 0: one a core")
+    parser.add_argument("--other", help="another binary of Postern, of another commit, say: the server named `other`")
     args = parser.parse_args()
     global THREADS
     THREADS = args.threads
@@ -449,7 +462,7 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(100000, hard), hard))
     folder, results, group = messages(), [], Group()
-    known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern}
+    known = {"smtp-sink": Sink, "postfix": Postfix, "postern": Postern, "other": lambda: Other(args.other)}
     try:
         parts = args.part.split(",")
         if "verify" in parts:
