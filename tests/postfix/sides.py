@@ -130,7 +130,7 @@ class Postfix:
         # known of a case that is played alone.
         own = types.SimpleNamespace(dir=self.rig.dir, tab=self.rig.tab, log=self.rig.log, logpos=log.stat().st_size if log.exists() else 0,
                                     dns=types.SimpleNamespace(load=lambda zone: None, seen=self.rig.dns.seen), auth=types.SimpleNamespace(),
-                                    pol=policy or types.SimpleNamespace())
+                                    hops=types.SimpleNamespace(load=lambda hosts: None, probes=lambda: [], seen=[]), pol=policy or types.SimpleNamespace())
         # What goes wrong with the connection is in the case's `error`.
         measured = self.measure.run_case(own, number, copy.deepcopy(case))
         if policy:
