@@ -6,6 +6,7 @@
 
 #include "app/queue_couriers.h"
 #include "base/text.h"
+#include "base/subscriber.h"
 #include "base/ulid.h"
 #include "mail/hostname.h"
 #include "policy/record.h"
@@ -218,6 +219,13 @@ std::optional<spool::Destination> AcceptedMail::destination_of(const policy::Rec
                             relay::destination_of(relay, address.local_part, address.domain)};
 }
 
+std::string AcceptedMail::account_of(const policy::Evidence& evidence) const {
+  const auto& auth = evidence.session.auth;
+  if (!auth || auth->granted.empty()) return {};
+  const auto policy = rooms_.directory.policy(auth->granted.begin()->first);
+  return policy ? policy->account_id : std::string();
+}
+
 spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                                           Time received) const {
   spool::Envelope envelope{.id = evidence.message_id,
@@ -228,13 +236,8 @@ spool::Envelope AcceptedMail::envelope_of(const policy::Evidence& evidence, cons
                            .envid = evidence.envid,
                            .trace_id = ruling.trace_id};
   if (evidence.reverse_path) envelope.reverse_path = evidence.reverse_path->text();
-  if (const auto& auth = evidence.session.auth) {
-    envelope.authn_id = auth->username;
-    // The queue is fair between accounts: whose credential it was pays for it.
-    const auto policy =
-        auth->granted.empty() ? nullptr : rooms_.directory.policy(auth->granted.begin()->first);
-    if (policy) envelope.account = policy->account_id;
-  }
+  if (evidence.session.auth) envelope.authn_id = evidence.session.auth->username;
+  envelope.account = account_of(evidence);
   const std::shared_ptr<const relay::RelayConfig> relay = relay_.load();
   for (const policy::Recipient& recipient : evidence.recipients) {
     if (recipient.route.webhook) continue;
@@ -271,7 +274,13 @@ Task<Result<spool::Body>> AcceptedMail::stamped(const Copy& copy, const std::str
     return deliver::stamped(evidence, text, options);
   };
   if (octets->size() <= offload_from) co_return stamp();
-  auto done = co_await rooms_.workers.run(stamp);
+  // Tenants take turns, and without one whoever signed in, or the client.
+  net::Turn turn{.account = account_of(evidence)};
+  if (turn.account.empty()) {
+    turn.client = evidence.session.auth ? evidence.session.auth->username
+                                        : subscriber_key(evidence.session.client_ip);
+  }
+  auto done = co_await rooms_.workers.run(std::move(turn), stamp);
   if (!done) co_return fail(Fault::temporary, "too much work is waiting");
   co_return std::move(*done);
 }

@@ -66,6 +66,8 @@ class AcceptedMail final : public gateway::MessageSink {
   Task<smtp::Reply> for_hosts(const Copy& copy, const Ruling& ruling, Time received,
                               Accepted& accepted);
   Task<Result<spool::Body>> stamped(const Copy& copy, const std::string& id, Time received);
+  /// Whose credential the client used; empty: none, or one of no account.
+  std::string account_of(const policy::Evidence& evidence) const;
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
   mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;

@@ -189,6 +189,8 @@ Instance::Started Instance::open_delivery() {
       hashers, auth.queue, "password",
       net::Shares{.account = auth.account_share, .client = auth.client_share});
   payload_pool_ = std::make_unique<net::WorkPool>(cores(), payload_queue, "payload");
+  heavy_pool_ = std::make_unique<net::WorkPool>(std::max<std::size_t>(1, cores() / 2),
+                                                payload_queue, "large-payload");
   resources_ = std::make_unique<gateway::Resources>(*memory_, data_dir_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
@@ -207,10 +209,9 @@ Instance::Started Instance::open_delivery() {
   deliver::DeliveryOptions options = delivery_options(config_);
   options.payload.store = attachments_.get();
   options.test_recipients = test_recipients_;
-  options.heavy_at_once = std::max<std::size_t>(1, cores() / 2);
   delivery_ = std::make_unique<deliver::WebhookDelivery>(
-      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, rates_, *delivery_log_,
-                                *inbox_, *memory_},
+      deliver::DeliveryServices{directory_, *resolver_, *payload_pool_, *heavy_pool_, rates_,
+                                *delivery_log_, *inbox_, *memory_},
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");

@@ -151,6 +151,7 @@ class Instance {
   std::unique_ptr<net::WorkPool> disk_pool_;
   std::unique_ptr<net::WorkPool> queue_pool_;  ///< apart: a verification reads every message
   std::unique_ptr<net::WorkPool> payload_pool_;
+  std::unique_ptr<net::WorkPool> heavy_pool_;
   std::unique_ptr<gateway::Authenticator> authenticator_;
   std::unique_ptr<deliver::WebhookDelivery> delivery_;
   std::unique_ptr<Outbound> outbound_;

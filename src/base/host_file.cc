@@ -100,6 +100,7 @@ bool is_closed(const struct stat& file, const fs::path& path, const FileRules& r
       if (S_ISDIR(found.st_mode) && file.st_nlink < 2) each.disable_recursion_pending();
       if (is_same(found, file) && !opened(each->path())) return true;
     }
+    if (error) return true;  // not all of it was seen
   }
   return false;
 }
@@ -139,14 +140,14 @@ Result<HostFile> HostFile::open(const std::string& path, const FileRules& rules)
   if (error) return cannot(path, error.value());
   file.real_path_ = real_path.string();
   if (rules.folders && !is_below_any(real_path, real(*rules.folders))) return outside(path, rules);
+  if (!S_ISREG(status.st_mode)) {
+    return fail(Fault::denied, fmt::format("{} is not a regular file", shown(path)));
+  }
   if (is_closed(status, real_path, rules)) {
     return fail(Fault::denied,
                 fmt::format("{} may not be read: it lies where the gateway keeps its own "
                             "(server.data_dir)",
                             shown(path)));
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return fail(Fault::denied, fmt::format("{} is not a regular file", shown(path)));
   }
   file.size_ = static_cast<std::uint64_t>(status.st_size);
   if (file.size_ > rules.largest) {

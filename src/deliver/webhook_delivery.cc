@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/json/parse.hpp>
+#include <boost/json/stream_parser.hpp>
 
 #include <fmt/core.h>
 
@@ -47,6 +48,26 @@ Outcome own_trouble(const Error& error) {
   }
   outcome.error = error.message;
   return outcome;
+}
+
+/// Of a payload that was stored when it was made; "" without one. build_payload() writes it among
+/// the first members, and in a string the quotes of `key` would be escaped.
+std::string subject_of(std::string_view payload) {
+  constexpr std::string_view key = R"(,"subject":)";
+  constexpr std::size_t far_enough = 256 * 1024;
+  payload = payload.substr(0, far_enough);
+  const std::size_t at = payload.find(key);
+  if (at == payload.npos) return {};
+  boost::json::stream_parser parser;
+  boost::system::error_code error;
+  parser.write_some(payload.data() + at + key.size(), payload.size() - at - key.size(), error);
+  if (error || !parser.done()) return {};
+  const boost::json::value subject = parser.release();
+  return subject.is_string() ? std::string(subject.get_string()) : std::string();
+}
+
+Outcome not_active() {
+  return {.reply = {550, {5, 2, 1}, "the webhook is not active"}, .failed_control = "inactive"};
 }
 
 Error busy() { return {Fault::limit, "too much work is waiting"}; }
@@ -126,7 +147,6 @@ WebhookDelivery::WebhookDelivery(DeliveryServices services, DeliveryOptions opti
     : services_(services),
       options_(std::move(options)),
       gate_(options_.concurrency),
-      heavy_(options_.heavy_at_once),
       clients_(services.resolver, options_.http) {}
 
 WebhookDelivery::~WebhookDelivery() = default;
@@ -135,7 +155,15 @@ template <class F>
 Task<std::invoke_result_t<F>> WebhookDelivery::offload(const Job& job, std::uint64_t size, F work) {
   if (size <= options_.offload_from) co_return work();
   // Tenants take turns: one with much large mail is not the others' wait.
-  auto done = co_await services_.workers.run({.account = job.webhook->account_id}, std::move(work));
+  const bool heavy = size > options_.heavy_from;
+  const net::Turn turn{.account = job.webhook->account_id,
+                       .patience = heavy ? heavy_wait : milliseconds(0)};
+  const Clock::time_point came = Clock::now();
+  auto timed = [&job, came, work = std::move(work)]() mutable {
+    job.held_up += std::chrono::duration_cast<milliseconds>(Clock::now() - came);
+    return work();
+  };
+  auto done = co_await (heavy ? services_.heavy : services_.workers).run(turn, std::move(timed));
   if (!done) co_return tl::unexpected<Error>(busy());
   co_return std::move(*done);
 }
@@ -214,14 +242,8 @@ Task<Result<Payload>> WebhookDelivery::build(const Job& job, std::string* id) {
   // Files behind links are flushed to disk, whatever their size.
   const bool writes_files = job.webhook->attachments == policy::AttachmentMode::link ||
                             job.webhook->include_raw == policy::RawMode::link;
-  const std::uint64_t weight = writes_files ? options_.offload_from + 1 : job.message.size();
-  DeliveryGate::Place place;
-  if (job.message.size() > options_.heavy_from) {
-    const Clock::time_point came = Clock::now();
-    place = co_await heavy_.enter("", heavy_wait);
-    job.held_up = std::chrono::duration_cast<milliseconds>(Clock::now() - came);
-    if (!place) co_return tl::unexpected<Error>(busy());
-  }
+  const std::uint64_t weight =
+      std::max(job.message.size(), writes_files ? options_.offload_from + 1 : 0);
   co_return co_await offload(job, weight, [this, &job, id]() -> Result<Payload> {
     const Result<std::string_view> message = job.message.view();
     if (!message) return tl::unexpected<Error>(message.error());
@@ -330,6 +352,12 @@ Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body pay
     co_return waits;
   }
   Outcome outcome = co_await recorded(job, [this, &job, &attempt, &payload]() -> Task<Outcome> {
+    if (job.webhook->target_url == inbox_target) {
+      const Result<std::string_view> octets = payload.view();
+      if (!octets) co_return own_trouble(octets.error());
+      std::string subject = subject_of(*octets);
+      co_return co_await put(job, attempt.id, std::move(subject), std::move(payload));
+    }
     const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
     if (!place) {
       co_return outcome_of({.trouble = net::HttpTrouble::timeout,
@@ -346,9 +374,12 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
   Result<Prepared> prepared = co_await made(job, refused);
   if (!prepared) co_return refused;
   std::string id = std::move(prepared->id);
-  if (job.webhook->target_url == inbox_target)
+  if (job.webhook->target_url == inbox_target) {
+    // Making the payload may have taken a while.
+    const auto now = job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
+    if (!now || !now->is_active) co_return not_active();
     co_return co_await keep(job, std::move(id), std::move(prepared->payload));
-
+  }
   const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
   if (!place)
     co_return outcome_of({.trouble = net::HttpTrouble::timeout,
@@ -357,9 +388,7 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
   // Waiting may have taken a while: secret and target are those of now.
   std::shared_ptr<const policy::Webhook> webhook =
       job.simulated ? job.webhook : services_.directory.webhook(job.webhook->id);
-  if (!webhook || !webhook->is_active)
-    co_return Outcome{.reply = {550, {5, 2, 1}, "the webhook is not active"},
-                      .failed_control = "inactive"};
+  if (!webhook || !webhook->is_active) co_return not_active();
   // Last of all, so that refused mail cannot use up the allowance.
   if (!job.simulated && !services_.rates.take(webhook->id, webhook->rate_limit_per_minute))
     co_return Outcome{
@@ -412,15 +441,20 @@ Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payl
   if (test.code != 0)
     co_return Outcome{
         .reply = std::move(test), .message_id = std::move(id), .error = "test recipient"};
+  co_return co_await put(job, std::move(id), std::move(payload.subject), std::move(payload.body));
+}
+
+Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string subject,
+                                   spool::Body payload) {
   spool::InboxMessage message{.id = id,
                               .webhook_id = job.webhook->id,
                               .received_at = job.received_at,
-                              .subject = std::move(payload.subject)};
+                              .subject = std::move(subject)};
   if (job.evidence.reverse_path) message.sender = job.evidence.reverse_path->text();
   // A 250 promises that the message is kept. No worker waits for the disk meanwhile.
   auto stored = co_await queue::stored<spool::InboxPut>([&](spool::Inbox::Done done) {
-    services_.inbox.put(std::move(message), std::move(payload.body), job.webhook->inbox,
-                        store::now(), std::move(done));
+    services_.inbox.put(std::move(message), std::move(payload), job.webhook->inbox, store::now(),
+                        std::move(done));
   });
   if (!stored) co_return own_trouble(stored.error());
   telemetry::metrics().inbox_aged_out.counter({}).add(stored->aged_out);

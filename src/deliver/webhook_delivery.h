@@ -37,10 +37,9 @@ struct DeliveryOptions {
   bool make_message_id = true;
   /// Messages over this many octets are worked on off the event loop.
   std::uint64_t offload_from = 64 * 1024;
-  /// Of messages over so many octets, `heavy_at_once` are worked on at a time: payloads that take
-  /// seconds to write leave threads to other mail.
+  /// Messages over so many octets have threads of their own: payloads that take seconds to write
+  /// leave the others to other mail.
   std::uint64_t heavy_from = 1024 * 1024;
-  std::size_t heavy_at_once = 1;
 };
 
 /// What a delivery works with; all outlive it.
@@ -48,6 +47,7 @@ struct DeliveryServices {
   const policy::Directory& directory;
   dns::Resolver& resolver;
   net::WorkPool& workers;
+  net::WorkPool& heavy;  ///< for messages over DeliveryOptions::heavy_from
   RateLimiter& rates;
   store::DeliveryLog& log;
   spool::Inbox& inbox;
@@ -108,6 +108,7 @@ class WebhookDelivery {
   Task<Outcome> post(const Job& job, std::string id, spool::Body payload,
                      std::shared_ptr<const policy::Webhook> webhook);
   Task<Outcome> keep(const Job& job, std::string id, Payload payload);
+  Task<Outcome> put(const Job& job, std::string id, std::string subject, spool::Body payload);
   Task<Result<Payload>> build(const Job& job, std::string* id);
   Outcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
   Task<smtp::Reply> test_reply(const Job& job);
@@ -118,7 +119,6 @@ class WebhookDelivery {
   DeliveryServices services_;
   const DeliveryOptions options_;
   DeliveryGate gate_;
-  DeliveryGate heavy_;
   net::HttpClients clients_;
 };
 

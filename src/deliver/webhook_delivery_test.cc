@@ -1,11 +1,14 @@
 #include "deliver/webhook_delivery.h"
 
+#include <future>
 #include <thread>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 
@@ -77,6 +80,7 @@ class WebhookDeliveryTest : public testing::Test {
       delivery_ = std::make_unique<WebhookDelivery>(DeliveryServices{.directory = known_,
                                                                      .resolver = resolver_,
                                                                      .workers = workers_,
+                                                                     .heavy = heavy_,
                                                                      .rates = rates_,
                                                                      .log = *log_,
                                                                      .inbox = *inbox_,
@@ -121,6 +125,7 @@ class WebhookDeliveryTest : public testing::Test {
   MemoryBudget memory_{1u << 30};
   asio::io_context loop_{1};
   net::WorkPool workers_{2, 16};  // stops before the loop goes
+  net::WorkPool heavy_{1, 16};
   DeliveryOptions options_;
   policy::Webhook webhook_;
   std::unique_ptr<net::ScriptedHttpServer> server_;
@@ -320,6 +325,39 @@ TEST_F(WebhookDeliveryTest, keeps_a_message_in_the_inbox) {
   EXPECT_EQ(deliver().message_id, outcome.message_id);
 }
 
+// Released from quarantine, or queued before the webhook's target became the inbox.
+TEST_F(WebhookDeliveryTest, mail_from_the_queue_goes_to_the_inbox_too) {
+  webhook_.target_url = "inbox";
+  publish();
+  const policy::Evidence given = evidence();
+  for (const auto& [id, payload, subject] :
+       {std::tuple{"msg_1", R"({"id":"msg_1","subject":"Disk \"full\"","text":"x"})",
+                   "Disk \"full\""},
+        std::tuple{"msg_2", R"({"id":"msg_2","text":",\"subject\":\"y\""})", ""}}) {
+    spool::Body body(folder_.path());
+    ASSERT_TRUE(body.append(payload));
+    const WebhookDelivery::Attempt attempt{.webhook_id = webhook_.id,
+                                           .id = id,
+                                           .evidence = given,
+                                           .received_at = std::chrono::system_clock::now()};
+    Outcome outcome;
+    asio::co_spawn(
+        loop_,
+        [&]() -> Task<void> {
+          Outcome made = co_await delivery().redeliver(attempt, std::move(body));
+          outcome = std::move(made);
+        },
+        asio::detached);
+    loop_.restart();
+    loop_.run();
+    EXPECT_EQ(outcome.reply.code, 250) << outcome.error.value_or("");
+    auto kept = inbox_->reader().message(webhook_.id, id);
+    ASSERT_TRUE(kept && *kept);
+    EXPECT_EQ((*kept)->message.subject, subject);
+    EXPECT_EQ((*kept)->payload.next().value(), payload);
+  }
+}
+
 TEST_F(WebhookDeliveryTest, a_full_inbox_defers_and_keeps_what_it_took) {
   webhook_.target_url = "inbox";
   webhook_.inbox.messages = 1;
@@ -408,6 +446,45 @@ TEST_F(WebhookDeliveryTest, simulates_without_limit_and_marks_it) {
   }
   const boost::json::value payload = boost::json::parse(server_->requests().at(0).body);
   EXPECT_TRUE(payload.at("simulated").as_bool());
+}
+
+// One tenant's large mail was everybody's wait.
+TEST_F(WebhookDeliveryTest, tenants_take_turns_with_large_messages) {
+  options_.offload_from = options_.heavy_from = 10;
+  webhook_.target_url = "inbox";
+  std::vector<policy::Evidence> given;
+  for (const std::string account : {"acc_a", "acc_a", "acc_a", "acc_b"}) {
+    webhook_.account_id = account;
+    webhook_.id = "wh_" + std::to_string(given.size());
+    publish();
+    given.push_back(evidence());
+  }
+  std::promise<void> go;
+  asio::co_spawn(
+      loop_,
+      [&]() -> Task<void> {
+        (void)co_await heavy_.run([started = go.get_future().share()] {
+          started.wait();
+          return true;
+        });
+      },
+      asio::detached);
+  std::vector<spool::Body> messages;
+  std::vector<Outcome> outcomes(given.size());
+  std::vector<std::string> ended;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    ASSERT_TRUE(messages.emplace_back(folder_.path()).append(message_text));
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    asio::co_spawn(loop_, run_delivery(&delivery(), &given[i], &messages[i], &outcomes[i]),
+                   [&, i](std::exception_ptr) {
+                     ended.push_back(given[i].subject()->route.webhook->account_id);
+                   });
+  }
+  asio::post(loop_, [&] { go.set_value(); });
+  loop_.run();
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(outcome.reply.code, 250);
+  EXPECT_THAT(ended, testing::ElementsAre("acc_a", "acc_b", "acc_a", "acc_a"));
 }
 
 TEST_F(WebhookDeliveryTest, posts_what_a_template_makes_of_the_payload) {

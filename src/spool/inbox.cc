@@ -1,5 +1,6 @@
 #include "spool/inbox.h"
 
+#include <array>
 #include <future>
 #include <utility>
 #include <vector>
@@ -357,7 +358,11 @@ Result<std::uint64_t> Inbox::purge(
   std::uint64_t all = 0;
   for (const std::string& webhook : *boxes) {
     const auto known = limits(webhook);
-    if (!known) continue;
+    if (!known) {  // deleted while mail of it was on its way, or the deletion was cut off
+      const std::array<std::string, 1> deleted{webhook};
+      if (const Result<void> gone = forget(deleted); !gone) return tl::unexpected(gone.error());
+      continue;
+    }
     std::uint64_t gone = 0;
     do {
       Names files;

@@ -64,7 +64,7 @@ class Inbox {
   /// All messages that there are now; returns their number.
   Result<std::uint64_t> clear(std::string_view webhook);
   /// Drops what is older than its webhook keeps it; returns the number of messages. `limits` knows
-  /// no webhook that is deleted.
+  /// no webhook that is deleted: all of such a one goes, uncounted.
   Result<std::uint64_t> purge(
       store::Time now,
       const std::function<std::optional<policy::InboxLimits>(const std::string&)>& limits);

@@ -195,6 +195,21 @@ TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {
   EXPECT_FALSE(state("wh_1").full(limits_));
 }
 
+// It came while its webhook was being deleted: nobody could reach it, and it filled the store.
+TEST_F(InboxTest, mail_of_a_deleted_webhook_goes) {
+  open();
+  EXPECT_EQ(answer("wh_1", "msg_1"), InboxAnswer::taken);
+  EXPECT_EQ(answer("wh_gone", "msg_2", std::string(400'000, 'x')), InboxAnswer::taken);
+  EXPECT_EQ(files(), 1u);
+  const auto limits = [&](const std::string& id) {
+    return id == "wh_1" ? std::optional(limits_) : std::nullopt;
+  };
+  EXPECT_EQ(inbox_->purge(at_, limits).value(), 0u) << "nothing aged out";
+  EXPECT_EQ(ids("wh_gone"), Ids{});
+  EXPECT_EQ(files(), 0u);
+  EXPECT_EQ(ids("wh_1"), Ids{"msg_1"});
+}
+
 TEST_F(InboxTest, large_payloads_are_files_and_leave_with_their_message) {
   open();
   const std::string large(400'000, 'x');

@@ -60,12 +60,12 @@ export function Note({ tone, icon, children, ...rest }: { tone?: 'ok' | 'no' | '
 export function Copy({ text, label, children }: { text: string; label: string } & Kids) {
   return <div class="copy"><span title={text} tabIndex={0} role="group" aria-label={label}>{children ?? text}</span><CopyButton text={text} label={label} /></div>;
 }
-export function CopyButton({ text, label, onCopied, word }: { text: string; label: string; onCopied?: () => void; word?: string }) {
+export function CopyButton({ text, label, onCopied, word }: { text: string; label: string; onCopied?: (copied: boolean) => void; word?: string }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    try { await navigator.clipboard.writeText(text); } catch { announce('The browser does not let pages copy; select the text.'); return; }
+    onCopied?.(true); // from the click on: whoever leaves at once has copied it
+    try { await navigator.clipboard.writeText(text); } catch { onCopied?.(false); announce('The browser does not let pages copy; select the text.'); return; }
     setDone(true);
-    onCopied?.();
     announce(`${label} copied`);
     setTimeout(() => setDone(false), 1600);
   };

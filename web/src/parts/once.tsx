@@ -20,7 +20,7 @@ export function Once({ what, secret, label, also, ask = true, onHide }: { what: 
     addEventListener('beforeunload', warn);
     return () => { guardLeaving(null); removeEventListener('beforeunload', warn); };
   }, [secret, ask]);
-  const done = () => { copied.current = true; };
+  const done = (now: boolean) => { copied.current = now || !ask; };
   return <div ref={box}><Note tone="ok" role="status" tabIndex={-1}><div class="stack gap-s"><p><strong>{what}</strong> Copy it now: it cannot be shown again.</p>
-    <div class="copy"><code tabIndex={0} onCopy={done}>{secret}</code><CopyButton text={secret} label={label} onCopied={done} />{onHide ? <button type="button" class="btn sm" onClick={onHide}>Hide</button> : null}</div>{also}</div></Note></div>;
+    <div class="copy"><code tabIndex={0} onCopy={() => done(true)}>{secret}</code><CopyButton text={secret} label={label} onCopied={done} />{onHide ? <button type="button" class="btn sm" onClick={onHide}>Hide</button> : null}</div>{also}</div></Note></div>;
 }
