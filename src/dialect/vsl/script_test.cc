@@ -228,7 +228,8 @@ TEST(VslScriptLimits, no_catch_sees_them) {
       std::string body(text);
       if (caught) body = "try { try { " + body + " } catch { 1 } } catch { 2 }";
       Player player;
-      player.options.limits.call.computing = std::chrono::seconds(20);
+      player.options.limits.call.computing = player.options.limits.call.longest_slice =
+          std::chrono::seconds(250);
       player.options.limits.call.memory = 16u << 20;
       player.options.limits.call.instructions = 5'000'000;
       ASSERT_EQ(player.load({{"main.vsl",
