@@ -89,6 +89,8 @@ std::string_view reason_words(const std::string& layer, const std::string& rule)
       {"header_limits", "Header too large"},
       {"received_loop", "Mail loop"},
       {"policy_loaded", "Policy not loaded"},
+      {"memory", "limits.memory used up"},
+      {"next_hop", "No way to the next hop"},
   };
   if (layer == "delivery") return "Endpoint did not take it";
   if (layer == "auth") return "Wrong name or password";

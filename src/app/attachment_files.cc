@@ -14,8 +14,6 @@
 namespace postern::app {
 namespace {
 
-constexpr std::chrono::hours link_life{7 * 24};
-
 /// A file that is written to the end and flushed, or removed.
 class NewFile {
  public:
@@ -38,8 +36,15 @@ class NewFile {
     }
     return {};
   }
-  Result<void> finish() {
+  /// The octets and the name in `folder` are on stable storage then.
+  Result<void> finish(const std::string& folder) {
     if (::fsync(fd_) != 0) return trouble();
+    const int names = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool flushed = names >= 0 && ::fsync(names) == 0;
+    const int error = errno;
+    if (names >= 0) ::close(names);
+    errno = error;
+    if (!flushed) return trouble();
     kept_ = true;
     return {};
   }
@@ -68,13 +73,15 @@ Result<deliver::Link> AttachmentFiles::keep(const File& file, const Source& sour
   row.token_hash = Secret(sha256(token));
   row.created_at =
       std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
-  row.expires_at = row.created_at + link_life;
+  row.expires_at = row.created_at + file.life;
 
   NewFile out(directory_ + "/" + row.path);
   if (!out.open()) return out.trouble();
   const Result<void> copied = source([&](std::string_view bytes) { return out.write(bytes); });
   if (!copied) return tl::unexpected(copied.error());
-  if (Result<void> finished = out.finish(); !finished) return tl::unexpected(finished.error());
+  if (Result<void> finished = out.finish(directory_); !finished) {
+    return tl::unexpected(finished.error());
+  }
   if (Result<void> added = log_.add_attachment(row); !added) return tl::unexpected(added.error());
   return deliver::Link{
       .url = fmt::format("{}/api/v1/attachments/{}?t={}", public_url_, row.id, token),

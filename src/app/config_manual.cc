@@ -1,6 +1,7 @@
 // The key table as an example file and as a page of the manual.
 #include <fmt/format.h>
 
+#include "app/config_restart.h"
 #include "app/config_schema.h"
 #include "base/amount.h"
 
@@ -39,6 +40,9 @@ mistake with its line and column, `postern help CODE` explains an error code.
 
 * Every key has a default and may be left out. An unknown key or section is an error.
 * Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
+* `SIGHUP` (`systemctl reload`) reads the file again: decisions follow at once, sessions from the next one on. A key with `*`
+  waits, wholly or in part, for the next start; when one was changed the log says so, as `config.needs_restart`. A file with a
+  mistake changes nothing.
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides.
@@ -90,8 +94,8 @@ std::string config_manual() {
       out += fmt::format("{}## `{}`\n\n| key | default | value | meaning |\n|---|---|---|---|\n",
                          key.section == "server" ? "" : "\n", section_header(section));
     }
-    out += fmt::format("| `{}` | `{}` | {} | {} |\n", key.name, key.preset, range_of(key),
-                       key.comment);
+    out += fmt::format("| `{}`{} | `{}` | {} | {} |\n", key.name, waits_for_start(key) ? " *" : "",
+                       key.preset, range_of(key), key.comment);
   }
   return out;
 }

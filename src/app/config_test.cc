@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "app/config_restart.h"
 #include "app/config_schema.h"
 #include "app/help.h"
 #include "base/amount.h"
@@ -37,18 +38,6 @@ std::vector<std::string> codes(const ConfigResult& result) {
 }
 
 const std::string source_dir = POSTERN_SOURCE_DIR;
-
-bool same(const Slot& a, const Slot& b) {
-  return std::visit(
-      [&]<class T>(T* left) {
-        if constexpr (std::is_same_v<T, CidrSet>) {
-          return left->networks() == std::get<T*>(b)->networks();
-        } else {
-          return *left == *std::get<T*>(b);
-        }
-      },
-      a);
-}
 
 /// A value of the key that is not its default.
 std::string another_value(const Key& key) {
@@ -122,7 +111,7 @@ TEST(Config, every_default_that_is_printed_is_the_default_of_the_struct) {
     ConfigResult result = parse_config(file_with(key, key.preset), "x", bare);
     ASSERT_TRUE(result.ok()) << result.diagnostics.render();
     Row read = first_row(result.config);
-    EXPECT_TRUE(same(key.slot(defaults, row), key.slot(result.config, read)))
+    EXPECT_TRUE(same_value(key.slot(defaults, row), key.slot(result.config, read)))
         << key.section << "." << key.name;
   }
 }
@@ -136,11 +125,24 @@ TEST(Config, every_key_reaches_a_member_of_its_own) {
       Config defaults;
       Row row;
       Row read = first_row(result.config);
-      const bool is_same = same(each.slot(defaults, row), each.slot(result.config, read));
+      const bool is_same = same_value(each.slot(defaults, row), each.slot(result.config, read));
       EXPECT_EQ(is_same, &each != &key) << file_with(key, another_value(key)) << each.name << "\n"
                                         << result.diagnostics.render();
     }
   }
+}
+
+// A reload said `reload.ok` and took no notice of them, `webhooks.allow_http = false` among them.
+TEST(Config, keys_that_wait_for_the_next_start_are_named) {
+  Config running = parse("").config;
+  Config read = parse(
+                    "[webhooks]\nallow_http = true\n[api]\nsignup = \"closed\"\n"
+                    "table_folders = [\"/etc/postern\"]\n[limits]\nmemory = \"1 GiB\"\n"
+                    "recipients = 7\n[timeouts]\nwrite = \"9s\"\n")
+                    .config;
+  EXPECT_THAT(keys_that_wait(running, read),
+              ::testing::ElementsAre("limits.memory", "api.signup", "webhooks.allow_http"));
+  EXPECT_THAT(keys_that_wait(running, running), ::testing::ElementsAre());
 }
 
 TEST(Config, the_example_file_is_made_from_the_table) {

@@ -99,7 +99,8 @@ class Instance::MetricsPort final : public admin::MetricsSource {
     };
     catch_up(metrics().cache_lookups.counter({"dns", "hit"}), instance_.resolver_->hits());
     catch_up(metrics().cache_lookups.counter({"dns", "miss"}), instance_.resolver_->misses());
-    catch_up(metrics().memory_refusals.counter({}), instance_.memory_->refusals());
+    catch_up(metrics().memory_refusals.counter({}),
+             instance_.memory_->refusals() + instance_.resources_->refusals());
     co_return metrics().registry.render();
   }
   void count_request(std::string_view method, std::string_view route, int status,

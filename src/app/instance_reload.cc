@@ -1,4 +1,5 @@
 // The part of an Instance by which mail is decided, and which changes while it runs.
+#include "app/config_restart.h"
 #include "app/explain_live.h"
 #include "app/instance.h"
 #include "app/listener_certificate.h"
@@ -123,10 +124,10 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   outbound_->follow(std::make_shared<const relay::RelayConfig>(std::move(*relay)));
   authenticator_->set_verifiers(std::move(*verifiers));
   authenticator_->set_limits(auth_limits(config));
-  if (config.queue != config_.queue ||
-      config.webhooks.retry_schedule != config_.webhooks.retry_schedule) {
+  Config read = config;
+  for (const std::string& key : keys_that_wait(config_, read)) {
     telemetry::log::warning("config.needs_restart")
-        .msg("[queue] and webhooks.retry_schedule take effect at the next start");
+        .msg(key + " was changed; it takes effect at the next start");
   }
   return followed;
 }

@@ -100,6 +100,12 @@ int report_start_error(const StartError& error, const ServeOptions& options) {
   return to_int(error.code);
 }
 
+void note_loaded() {
+  telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
+  telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
+      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+}
+
 void reload(Instance& instance, const ServeOptions& options) {
   if (!options.config_file) {
     log::warning("reload.failed").msg("there is no configuration file to read again");
@@ -118,9 +124,7 @@ void reload(Instance& instance, const ServeOptions& options) {
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
   }
-  telemetry::metrics().config_last_reload_successful.gauge({}).set(1);
-  telemetry::metrics().config_last_reload_success_timestamp.gauge({}).set(
-      std::chrono::system_clock::to_time_t(std::chrono::system_clock::now()));
+  note_loaded();
   log::info("reload.ok")
       .msg("decisions follow the new configuration at once, limits in new sessions");
 }
@@ -130,6 +134,12 @@ void wait_for_the_end(Instance& instance, const ServeOptions& options, const sig
   for (;;) {
     int signal = 0;
     if (::sigwait(&signals, &signal) != 0) continue;
+    // The kernel hands out the lower number first: whoever reloads without end could not be
+    // stopped.
+    sigset_t pending{};
+    ::sigpending(&pending);
+    const bool ends = ::sigismember(&pending, SIGTERM) == 1 || ::sigismember(&pending, SIGINT) == 1;
+    if (signal == SIGHUP && ends) continue;
     if (signal == SIGHUP) {
       notify_systemd("RELOADING=1");
       reload(instance, options);
@@ -215,6 +225,7 @@ int serve(const Config& config, const ServeOptions& given) {
       .msg("Postern is ready")
       .field("version", current_version().number)
       .field("duration_ms", took);
+  note_loaded();
   notify_systemd("READY=1");
   wait_for_the_end(instance, options, signals);
   started->reset();

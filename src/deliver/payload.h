@@ -34,6 +34,7 @@ class AttachmentStore {
     std::string filename;      ///< for Content-Disposition; never a path on this machine
     std::string content_type;  ///< without parameters
     std::uint64_t size = 0;
+    std::chrono::hours life{7 * 24};  ///< how long the link is good at least
   };
   using Sink = std::function<Result<void>(std::string_view)>;
   /// Calls the sink with all octets in order, and returns its first error.
@@ -58,6 +59,7 @@ struct PayloadOptions {
   std::uint64_t inline_limit = 1024 * 1024;            ///< octets of one attachment
   std::uint64_t inline_total_limit = 8 * 1024 * 1024;  ///< octets of all of them
   MimeLimits mime;
+  std::chrono::hours link_life{7 * 24};
   /// Null: what would go by link is left out with a warning.
   AttachmentStore* store = nullptr;
   /// Where the payload goes when it is over 64 KiB.

@@ -154,7 +154,9 @@ Result<void> BodyWriter::link(const AttachmentStore::File& file,
     warnings_.add("what would go by link is left out: no attachment store is configured");
     return {};
   }
-  Result<Link> link = options_.store->keep(file, source);
+  AttachmentStore::File kept = file;
+  kept.life = options_.link_life;
+  Result<Link> link = options_.store->keep(kept, source);
   if (!link) return tl::unexpected(std::move(link.error()));
   writer_.key("url");
   writer_.string(valid_utf8(link->url));

@@ -1,5 +1,8 @@
 #include "deliver/payload_context.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include <fmt/chrono.h>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -110,6 +113,14 @@ std::string rfc3339(std::chrono::system_clock::time_point time) {
 PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults) {
   defaults.attachments = webhook.attachments;
   defaults.include_raw = webhook.include_raw;
+  // What is kept here keeps what it links to: in the inbox, and in the queue with the time that a
+  // dead letter has.
+  const std::chrono::hours day(24);
+  if (webhook.target_url == "inbox") {
+    defaults.link_life = std::max(defaults.link_life, (webhook.inbox.keep_days + 1) * day);
+  } else if (webhook.queued) {
+    defaults.link_life = std::max(defaults.link_life, 30 * day);
+  }
   return defaults;
 }
 

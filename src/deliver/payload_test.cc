@@ -254,6 +254,15 @@ TEST(Payload, follows_the_attachment_and_raw_settings) {
   webhook.include_raw = policy::RawMode::link;
   const json::value linked = payload_of(message, options_for(webhook, options));
   EXPECT_FALSE(linked.at("attachments").at(0).as_object().contains("content"));
+  EXPECT_EQ(store.files.back().first.life, std::chrono::days(7));
+  // The inbox kept the message for 30 days and what it links to for 7.
+  webhook.target_url = "inbox";
+  payload_of(message, options_for(webhook, options));
+  EXPECT_EQ(store.files.back().first.life, std::chrono::days(31));
+  webhook.target_url = "https://example.com/";
+  webhook.queued = true;
+  payload_of(message, options_for(webhook, options));
+  EXPECT_EQ(store.files.back().first.life, std::chrono::days(30));
   EXPECT_TRUE(linked.at("attachments").at(1).as_object().contains("url"));
   EXPECT_TRUE(linked.at("raw").as_object().contains("url"));
   EXPECT_EQ(store.files.back().second, message);

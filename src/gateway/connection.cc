@@ -285,7 +285,8 @@ Task<void> Connection::handle(smtp::Event event) {
   } else if (auto* scram = std::get_if<smtp::ScramName>(&event)) {
     co_await answer_scram(std::move(*scram));
   } else if (const auto* xclient = std::get_if<smtp::Xclient>(&event)) {
-    answer(Stage::connect, Verb::other, apply_xclient(*xclient));
+    const smtp::Reply reply = co_await apply_xclient(*xclient);
+    answer(Stage::connect, Verb::other, reply);
   }
 }
 
@@ -331,9 +332,11 @@ Task<void> Connection::answer_scram(smtp::ScramName event) {
   session_.scram(*keys, base64_encode({nonce.data(), nonce.size()}));
 }
 
-smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
+Task<smtp::Reply> Connection::apply_xclient(const smtp::Xclient& event) {
   transaction_.forget_session();
   policy::SessionFacts& facts = transaction_.session();
+  // What scripts keep and what rules said belong to the client before.
+  facts.script.reset();
   // From the first XCLIENT on the proxy speaks for another: its own address, which may be in any
   // network, is nobody's. Attributes of a later one come on top (Postfix XCLIENT_README).
   if (event.address || !speaks_for_another_) {
@@ -346,7 +349,14 @@ smtp::Reply Connection::apply_xclient(const smtp::Xclient& event) {
     facts.auth = policy::Authentication{
         .username = *event.login, .mechanism = "XCLIENT", .granted = {}, .authz_id = *event.login};
   }
-  return {.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
+  // The server is back where a client has just connected (Postfix XCLIENT_README), and asks the
+  // rules of that stage about this one.
+  smtp::Reply refusal = co_await transaction_.connected();
+  if (refusal.code >= 400) {
+    refusal.after = smtp::After::close;
+    co_return refusal;
+  }
+  co_return smtp::Reply{.code = 220, .enhanced = {}, .text = options_.hostname + " ESMTP Postern"};
 }
 
 Task<void> Connection::farewell(smtp::Reply reply) {

@@ -57,7 +57,7 @@ class Connection {
   Task<bool> read_more();
   Task<void> pause(std::chrono::milliseconds time);
   Task<void> farewell(smtp::Reply reply);
-  smtp::Reply apply_xclient(const smtp::Xclient& event);
+  Task<smtp::Reply> apply_xclient(const smtp::Xclient& event);
   /// Answers the event in hand and counts command and reply.
   void answer(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);
   void count(policy::Stage stage, telemetry::Verb verb, const smtp::Reply& reply);

@@ -5,6 +5,8 @@
 
 #include <sys/statvfs.h>
 
+#include "telemetry/log.h"
+
 namespace postern::gateway {
 
 Resources::Resources(MemoryBudget& memory, std::string directory)
@@ -14,13 +16,29 @@ std::uint64_t Resources::disk_floor(std::uint64_t disk_size) {
   return std::min<std::uint64_t>(256ull << 20, disk_size / 20);
 }
 
+bool Resources::may_begin() {
+  const Shortage now = shortage();
+  if (now == Shortage::memory) refusals_.fetch_add(1, std::memory_order_relaxed);
+  // Said when it changes: whoever keeps it so must not write the log at the rate of their lines.
+  if (said_.exchange(now, std::memory_order_relaxed) == now) return now == Shortage::none;
+  if (now == Shortage::none) {
+    telemetry::log::info("store.error").msg("there is enough memory and disk again");
+  } else {
+    telemetry::log::error("store.error")
+        .msg(now == Shortage::memory
+                 ? "limits.memory is used up to four fifths: new messages are deferred"
+                 : "the disk is almost full: new messages are deferred");
+  }
+  return now == Shortage::none;
+}
+
 Resources::Shortage Resources::shortage() {
   if (memory_.low()) return Shortage::memory;
   const std::int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
                                std::chrono::steady_clock::now().time_since_epoch())
                                .count();
   if (looked_.exchange(now, std::memory_order_relaxed) != now) {
-    struct statvfs disk{};
+    struct statvfs disk {};
     if (::statvfs(directory_.c_str(), &disk) == 0) {
       disk_low_ = disk.f_bavail * disk.f_frsize < disk_floor(disk.f_blocks * disk.f_frsize);
     }

@@ -19,8 +19,12 @@ class Resources {
   MemoryBudget& memory() { return memory_; }
 
   enum class Shortage { none, memory, disk };
-  /// Whether a new transaction may begin. The disk is looked at once a second at most.
+  /// The disk is looked at once a second at most.
   Shortage shortage();
+  /// Whether a new transaction may begin. The log has each change.
+  bool may_begin();
+  /// Transactions that were not begun for want of memory.
+  std::uint64_t refusals() const { return refusals_.load(std::memory_order_relaxed); }
 
   /// Free octets below which no message is begun: 256 MiB, or 5 % of a smaller disk.
   static std::uint64_t disk_floor(std::uint64_t disk_size);
@@ -30,6 +34,8 @@ class Resources {
   const std::string directory_;
   std::atomic<std::int64_t> looked_{0};
   std::atomic<bool> disk_low_{false};
+  std::atomic<std::uint64_t> refusals_{0};
+  std::atomic<Shortage> said_{Shortage::none};
 };
 
 }  // namespace postern::gateway

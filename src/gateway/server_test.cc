@@ -512,6 +512,32 @@ TEST_F(ServerTest, behind_xclient_the_proxys_address_is_nobodys) {
   EXPECT_EQ(sender({"XCLIENT ADDR=192.0.2.44", "XCLIENT ADDR=[UNAVAILABLE]"}), "unknown");
 }
 
+/// Says at the connect stage what it thinks of 192.0.2.7.
+class Blocklist final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "blocklist"; }
+  bool speaks_at(policy::Stage stage) const override { return stage == policy::Stage::connect; }
+  Task<policy::Verdict> judge(policy::Stage, policy::Evidence& evidence, policy::Gatherer&,
+                              std::vector<policy::Step>&) const override {
+    const bool listed = evidence.session.client_ip == *IpAddress::parse("192.0.2.7");
+    co_return listed ? policy::refuse(554, {5, 7, 1}, "listed") : policy::pass_on();
+  }
+};
+
+// Its rules had been asked about the proxy only.
+TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
+  settings.xclient_from = CidrSet({*Cidr::parse("127.0.0.0/8")});
+  settings.engine = std::make_shared<policy::CurrentEngine>(
+      std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+          {std::make_shared<Blocklist>()}, {std::make_shared<dialect::webhook::WebhookLayer>()}}));
+  start();
+  auto client = greeted();
+  EXPECT_EQ(client->ask("XCLIENT ADDR=192.0.2.8").substr(0, 3), "220");
+  client->ask("EHLO client.example.org");
+  EXPECT_EQ(client->ask("XCLIENT ADDR=192.0.2.7"), "554 5.7.1 listed");
+  EXPECT_EQ(client->reply(), "closed");
+}
+
 TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {
   start();
   auto idle = greeted();

@@ -191,6 +191,7 @@ TEST_F(SessionMemory, from_four_fifths_on_nothing_new_begins) {
   auto other = greeted();
   MemoryCharge charge(*memory, 900 * kib);
   EXPECT_EQ(other->ask("MAIL FROM:<a@example.org>").substr(0, 9), "452 4.3.1");
+  EXPECT_EQ(resources->refusals(), 1u);
   ASSERT_FALSE(charge.set(1100 * kib));
   EXPECT_EQ(TestClient(port).reply().substr(0, 9), "421 4.3.2");
   charge.clear();
@@ -210,6 +211,15 @@ TEST_F(SessionMemory, recipients_are_charged_and_refused_one_by_one) {
   EXPECT_EQ(last.substr(0, 9), "452 4.3.1") << accepted;
   EXPECT_GT(accepted, 5);
   EXPECT_EQ(client->ask("RSET").substr(0, 3), "250");
+  {  // The trace said that it was accepted.
+    const std::lock_guard lock(recorder.mutex);
+    ASSERT_FALSE(recorder.traces.empty());
+    const policy::Step* refusal = policy::refusing_step(*recorder.traces.back().settling());
+    ASSERT_NE(refusal, nullptr);
+    EXPECT_EQ(refusal->check, "memory");
+    EXPECT_EQ(refusal->origin, "limits.memory");
+    recorder.traces.clear();  // what a trace holds is charged until it is written
+  }
   EXPECT_LT(wait_for_less(64 * kib), 64 * kib);
 }
 

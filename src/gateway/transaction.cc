@@ -34,9 +34,11 @@ smtp::Reply no_memory(Stage stage) {
 /// Nothing against it, perhaps in a rule's own words.
 bool is_yes(const smtp::Reply& reply) { return reply.code < 400; }
 
-/// Of an address in a set of them: the node, its place in the table, the text.
-std::size_t memory_of_key(const std::string& key) {
-  return sizeof(std::string) + 5 * sizeof(void*) + key.size() + 16;
+/// Of an accepted one, and of its address in the set of them: the node, its place in the table, the
+/// text.
+std::size_t memory_of_recipient(const policy::Recipient& recipient) {
+  return policy::memory_of(recipient) + sizeof(std::string) + 5 * sizeof(void*) +
+         recipient.address.text().size() + 16;
 }
 
 std::string_view word_of(Authenticator::Result::Kind kind) {
@@ -99,11 +101,32 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   const auto engine = settings_->engine->get();
   if (!engine->speaks_at(stage)) co_return undecided;
   policy::Decision decision = co_await engine->decide(stage, evidence_, *this);
+  if (!policy::refused(decision)) refuse_ourselves(stage, decision);
   smtp::Reply reply = decision.reply;
   if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
-  if (!charge() && is_yes(reply)) reply = no_memory(stage);
   co_return reply;
+}
+
+void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
+  const auto refuse = [&](std::string_view check, std::string_view origin, smtp::Reply reply) {
+    decision.reply = reply;
+    decision.steps.push_back({.stage = stage,
+                              .layer = "gateway",
+                              .check = check,
+                              .origin = std::string(origin),
+                              .verdict = policy::refuse(reply.code, reply.enhanced, reply.text)});
+  };
+  std::size_t wanted = policy::memory_of(decision);
+  if (stage == Stage::rcpt && evidence_.candidate) {
+    if (auto refusal = services_.sink.refusal(*evidence_.candidate)) {
+      return refuse("next_hop", "", std::move(*refusal));
+    }
+    wanted += memory_of_recipient(*evidence_.candidate);
+  }
+  held_ += wanted;
+  if (!charge()) refuse("memory", "limits.memory", no_memory(stage));
+  held_ -= wanted;
 }
 
 void Transaction::record(policy::Decision decision) {
@@ -206,8 +229,7 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
   evidence_.require_tls = event.requiretls;
   evidence_.ret = std::move(event.ret);
   evidence_.envid = std::move(event.envid);
-  if (services_.resources.shortage() != Resources::Shortage::none) {
-    log::error("store.error").msg("too little memory or disk: new messages are deferred");
+  if (!services_.resources.may_begin()) {
     co_return reply_of(452, {4, 3, 1}, "insufficient system storage");
   }
   if (auto trouble = services_.sink.trouble(evidence_.declared_size)) co_return *trouble;
@@ -272,7 +294,6 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   evidence_.candidate->notify = std::move(event.notify);
   evidence_.candidate->orcpt = std::move(event.orcpt);
   smtp::Reply said = co_await decide(Stage::rcpt);
-  if (is_yes(said)) said = services_.sink.refusal(*evidence_.candidate).value_or(std::move(said));
   if (!is_yes(said)) {
     evidence_.candidate.reset();
     co_return said;
@@ -280,13 +301,8 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
   // The same address again is accepted and not repeated; order is that of first sight.
   std::string key = lower(evidence_.candidate->address.text());
   if (!accepted_.contains(key)) {
-    const std::size_t before = held_;
-    held_ += policy::memory_of(*evidence_.candidate) + memory_of_key(key);
-    if (!charge()) {
-      held_ = before;
-      evidence_.candidate.reset();
-      co_return no_memory(Stage::rcpt);
-    }
+    held_ += memory_of_recipient(*evidence_.candidate);
+    (void)charge();  // there is room: decide() has seen to it
     accepted_.insert(std::move(key));
     evidence_.recipients.push_back(std::move(*evidence_.candidate));
   }
@@ -449,7 +465,7 @@ void Transaction::recount() {
     for (const policy::Decision& one : trace_->decisions) held_ += policy::memory_of(one);
   }
   for (const policy::Recipient& one : evidence_.recipients) {
-    held_ += policy::memory_of(one) + memory_of_key(one.address.text());
+    held_ += memory_of_recipient(one);
   }
   (void)charge();
 }

@@ -104,6 +104,8 @@ class Transaction final : private policy::Gatherer {
   /// Asks the engine; the decision goes into the trace. Code 0 when nothing refuses, or a positive
   /// reply in a rule's own words.
   Task<smtp::Reply> decide(policy::Stage stage);
+  /// What the layers let through, and there is no memory for or no way to; the decision says so.
+  void refuse_ourselves(policy::Stage stage, policy::Decision& decision);
   void record(policy::Decision decision);
   /// The reply to failed credentials, with what was asked in the trace.
   smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);

@@ -113,10 +113,16 @@ class State::Loan {
       --state_.no_slices_;
     }
     lua_settop(thread_, 0);
-    if (state_.idle_.size() < idle_coroutines) {
+    // One that ended outside its protected call is dead: resuming it is an error, for whose text
+    // there may be no memory, and which nobody would catch.
+    if (lua_status(thread_) == LUA_OK && state_.idle_.size() < idle_coroutines) {
       state_.idle_.emplace_back(thread_, reference_);
     } else {
       luaL_unref(state_.main_, LUA_REGISTRYINDEX, reference_);
+    }
+    if (!ended_ && state_.calls_ == 0 && state_.holds_much()) {
+      state_.collect();
+      state_.left_ = state_.charge_.charged();
     }
   }
   Loan(const Loan&) = delete;
@@ -204,16 +210,27 @@ void State::collect() {
 
 /// What a call that ran out of memory has left is garbage, and would count as held when the next
 /// begins. Collected in pieces, between which others run: what is in hand, then all of it.
-Task<void> State::tidy_up(lua_State* thread) {
+Task<void> State::tidy_up() {
   constexpr int kilobytes = 512;
   constexpr int most_pieces = 10'000;
   const auto executor = co_await asio::this_coro::executor;
   int cycles = 0;
   for (int i = 0; i < most_pieces && cycles < 2; ++i) {
-    cycles += lua_gc(thread, LUA_GCSTEP, kilobytes);
+    cycles += lua_gc(main_, LUA_GCSTEP, kilobytes);
     co_await asio::post(executor, asio::use_awaitable);
   }
   worn_out_ = used_ > worn_state;
+  left_ = charge_.charged();
+}
+
+/// What ended calls have left counts in limits.memory until it is collected, and Lua collects only
+/// when more is wanted: full of garbage, the budget would let nobody in who wants more.
+bool State::holds_much() const {
+  if (!budget_) return false;
+  const std::uint64_t held = charge_.charged();
+  // What a collection has left is in use: it is not looked for again until there is twice as much.
+  if (held <= std::max(budget_->limit() / 64, 2 * left_)) return false;
+  return calls_ <= 1 || (budget_->low() && held > budget_->limit() / 8);
 }
 
 Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& results,
@@ -230,10 +247,13 @@ Task<std::optional<Raised>> State::drive(Loan& loan, int arguments, const Read& 
     arguments = 0;
     if (status != LUA_YIELD) {
       loan.ended();
+      // There was no room for the first frame's protected call: the error came out of lua_resume().
+      if (status != LUA_OK && failed_ == LUA_OK) failed_ = status;
       std::optional<Raised> raised = outcome(thread, count, results, call);
-      if (raised && raised->stopped == Stopped::memory) {
+      const bool all_used = raised && raised->stopped == Stopped::memory;
+      if (all_used || holds_much()) {
         lua_settop(thread, 0);
-        co_await tidy_up(thread);
+        co_await tidy_up();
       }
       co_return raised;
     }

@@ -178,7 +178,8 @@ class State {
   Task<std::optional<Raised>> drive(Loan& loan, int arguments, const Read& results, Call& call);
   std::optional<Raised> outcome(lua_State* thread, int count, const Read& results, Call& call);
   Raised raised(lua_State* thread, Call& call);
-  Task<void> tidy_up(lua_State* thread);
+  Task<void> tidy_up();
+  bool holds_much() const;
 
   const Setup& setup_;
   lua_State* main_ = nullptr;
@@ -195,6 +196,7 @@ class State {
   std::size_t memory_limit_ = SIZE_MAX;
   std::size_t borrowed_ = 0;  ///< see borrow()
   std::size_t calls_ = 0;
+  std::uint64_t left_ = 0;  ///< octets charged when the last collection was through
   bool worn_out_ = false;
   int in_host_ = 0;
   int no_slices_ = 0;

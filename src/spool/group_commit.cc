@@ -13,8 +13,8 @@ constexpr std::chrono::milliseconds gather_within{2};
 
 }  // namespace
 
-GroupCommit::GroupCommit(store::Database& database)
-    : database_(database), thread_(named_thread("spool-write", [this] { run(); })) {}
+GroupCommit::GroupCommit(store::Database& database, const std::string& thread)
+    : database_(database), thread_(named_thread(thread, [this] { run(); })) {}
 
 GroupCommit::~GroupCommit() { stop(); }
 

@@ -30,7 +30,8 @@ class GroupCommit {
   /// It must not wait. Faults: `temporary` no room, `permanent` disk error, or the job's own.
   using Done = std::function<void(const Result<void>&)>;
 
-  explicit GroupCommit(store::Database& database);
+  /// The thread has the name `thread`.
+  GroupCommit(store::Database& database, const std::string& thread);
   /// Writes what was submitted, then ends the thread.
   ~GroupCommit();
   GroupCommit(const GroupCommit&) = delete;

@@ -167,8 +167,8 @@ Result<std::unique_ptr<Inbox>> Inbox::open(const InboxOptions& options) {
   auto reader = InboxReader::open(options.database, options.directory);
   if (!reader) return tl::unexpected(reader.error());
   inbox->reader_ = std::move(*reader);
-  inbox->writer_ = std::make_unique<GroupCommit>(*inbox->writing_);
-  inbox->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads));
+  inbox->writer_ = std::make_unique<GroupCommit>(*inbox->writing_, "inbox-write");
+  inbox->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads), "inbox-file");
   return inbox;
 }
 

@@ -83,8 +83,8 @@ Result<std::unique_ptr<SqliteSpool>> SqliteSpool::open(const SqliteSpoolOptions&
   if (const Result<void> flushed = flush_directory(options.directory); !flushed) {
     return tl::unexpected(flushed.error());
   }
-  spool->writer_ = std::make_unique<GroupCommit>(*spool->writing_);
-  spool->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads));
+  spool->writer_ = std::make_unique<GroupCommit>(*spool->writing_, "spool-write");
+  spool->workers_ = std::make_unique<Workers>(std::max(1u, options.file_threads), "spool-file");
   return spool;
 }
 

@@ -15,9 +15,10 @@ namespace postern::spool {
 
 class Workers {
  public:
-  explicit Workers(unsigned threads) {
+  /// Threads named NAME-0, NAME-1, …
+  Workers(unsigned threads, const std::string& name) {
     for (unsigned i = 0; i < threads; ++i) {
-      threads_.push_back(named_thread("spool-file-" + std::to_string(i), [this] { run(); }));
+      threads_.push_back(named_thread(name + "-" + std::to_string(i), [this] { run(); }));
     }
   }
   ~Workers() { stop(); }
