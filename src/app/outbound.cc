@@ -168,8 +168,8 @@ Task<Result<QueueHooks::Sleeping>> Outbound::sleeping(
   co_return until;
 }
 
-Task<Result<void>> Outbound::report(spool::Message message) {
-  Result<void> told = co_await runner_->report_dropped(message);
+Task<Result<queue::Told>> Outbound::report(spool::Message message) {
+  Result<queue::Told> told = co_await runner_->report_dropped(message);
   co_return told;
 }
 

@@ -56,7 +56,7 @@ class Outbound {
  private:
   Outbound(const Config& config, const std::string& data_dir, Rooms rooms);
   Task<Result<QueueHooks::Sleeping>> sleeping(std::vector<spool::Destination> destinations);
-  Task<Result<void>> report(spool::Message message);
+  Task<Result<queue::Told>> report(spool::Message message);
   Task<Result<std::size_t>> running();
 
   Rooms rooms_;

@@ -65,6 +65,11 @@ void tell(const relay::AttemptReport& report, const queue::Errand& errand) {
              report.our_fault ? "the route leads nowhere" : "the host refused our credentials");
 }
 
+tl::unexpected<Error> unreadable(const queue::Text& text) {
+  if (text.trouble()) return tl::unexpected(*text.trouble());
+  return fail(Fault::bug, "a stored message is shorter than its size");
+}
+
 }  // namespace
 
 RelayCourier::RelayCourier(std::shared_ptr<const relay::RelayConfig> config,
@@ -240,10 +245,15 @@ Result<void> SenderReports::sign(spool::Body& body, std::chrono::system_clock::t
   return written;
 }
 
-std::optional<queue::Reporter::Report> SenderReports::report(Event event,
-                                                             const queue::Errand& errand,
-                                                             const queue::Carried& carried,
-                                                             queue::Text& text) {
+void SenderReports::lost(const queue::Errand& errand) {
+  rates_.take_back(errand.message.envelope.reverse_path,
+                   since_epoch(std::chrono::system_clock::now()));
+}
+
+Result<std::optional<queue::Reporter::Report>> SenderReports::report(Event event,
+                                                                     const queue::Errand& errand,
+                                                                     const queue::Carried& carried,
+                                                                     queue::Text& text) {
   const spool::Envelope& envelope = errand.message.envelope;
   const auto now = std::chrono::system_clock::now();
   relay::ReportOccasion occasion{
@@ -300,7 +310,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   relay::OriginalScan scan;
   for (std::uint64_t at = 0; at < text.size();) {
     const std::string_view piece = text.read(at, spool::BodyReader::piece);
-    if (piece.empty()) return std::nullopt;  // damaged: it is set aside, and somebody looks at it
+    if (piece.empty()) return unreadable(text);
     scan.feed(piece);
     at += piece.size();
   }
@@ -313,7 +323,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   }
   relay::Report made = relay::make_report(occasion, original, settings_, now, new_ulid());
   const auto to = mail::parse_mailbox(made.recipient, mail::Utf8::allowed);
-  if (!to) return std::nullopt;
+  if (!to) return std::nullopt;  // no mail goes there, ever
 
   spool::Body body(directory_);
   relay::ReturnedWriter writer(made.returned);
@@ -321,7 +331,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   std::string piece_out;
   for (std::uint64_t at = 0; written && !writer.done() && at < text.size();) {
     const std::string_view piece = text.read(at, spool::BodyReader::piece);
-    if (piece.empty()) return std::nullopt;
+    if (piece.empty()) return unreadable(text);
     piece_out.clear();
     writer.feed(piece, piece_out);
     written = body.append(piece_out);
@@ -330,15 +340,8 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   piece_out.clear();
   writer.finish(piece_out);
   if (written) written = body.append(piece_out + made.tail);
-  if (!written) {
-    telemetry::log::error("store.error").field("error", written.error().message);
-    return std::nullopt;
-  }
-  written = sign(body, now);
-  if (!written) {
-    telemetry::log::error("store.error").field("error", written.error().message);
-    return std::nullopt;
-  }
+  if (written) written = sign(body, now);
+  if (!written) return tl::unexpected(written.error());
   rates_.count(envelope.reverse_path, since_epoch(now));
   spool::Envelope report{.received = now,
                          .body_8bit = made.eight_bit,
@@ -348,7 +351,7 @@ std::optional<queue::Reporter::Report> SenderReports::report(Event event,
   report.recipients.push_back({.address = made.recipient,
                                .destination = destination_of_(*to),
                                .notify = std::string(relay::Report::notify)});
-  return Report{std::move(report), std::move(body)};
+  return std::optional<Report>(std::in_place, std::move(report), std::move(body));
 }
 
 }  // namespace postern::app

@@ -73,8 +73,9 @@ class SenderReports final : public queue::Reporter {
   SenderReports(std::string hostname, std::string directory, DestinationOf destination_of,
                 std::chrono::seconds ttl, const policy::DkimKeyring& keys);
 
-  std::optional<Report> report(Event event, const queue::Errand& errand,
-                               const queue::Carried& carried, queue::Text& text) override;
+  Result<std::optional<Report>> report(Event event, const queue::Errand& errand,
+                                       const queue::Carried& carried, queue::Text& text) override;
+  void lost(const queue::Errand& errand) override;
 
  private:
   Result<void> sign(spool::Body& body, std::chrono::system_clock::time_point now);

@@ -22,7 +22,10 @@ Result<void> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId&
   const auto message = spool.get(id);
   if (!message) return tl::unexpected(message.error());
   if (!*message) return fail(Fault::not_found, "no such message is queued");
-  return hooks.report(**message);
+  const Result<queue::Told> told = hooks.report(**message);
+  if (!told) return tl::unexpected(told.error());
+  if (*told == queue::Told::not_due) return fail(Fault::denied, "a report is not due");
+  return {};
 }
 
 std::future<Result<void>> begin(Spool& spool, Action action, const MessageId& id) {

@@ -8,6 +8,7 @@
 
 #include "admin/ports.h"
 #include "net/work_pool.h"
+#include "queue/courier.h"
 #include "spool/spool.h"
 
 namespace postern::app {
@@ -20,9 +21,9 @@ struct QueueHooks {
   /// Until when each of these destinations rests, in their order.
   using Sleeping = std::vector<std::optional<spool::Time>>;
   std::function<Result<Sleeping>(std::vector<spool::Destination>)> sleeping;
-  /// Puts the report that a message was dropped into the queue. It is stored when this returns
-  /// success, and only then may the message go.
-  std::function<Result<void>(const spool::Message&)> report;
+  /// Puts the report that a message was dropped into the queue. Told::stored: it is; not_due: the
+  /// sender is to hear nothing. The message may go after both, and after an error it may not.
+  std::function<Result<queue::Told>(const spool::Message&)> report;
   /// The gateway stops: what is left of an action on many messages is left.
   std::function<bool()> stopping;
 };

@@ -218,7 +218,7 @@ TEST_F(QueueApiTest, a_drop_tells_the_sender_first_or_does_nothing) {
   const MessageId id = one();
   EXPECT_EQ(act(id, "drop", R"({"notify":true})").code(), "no_reports");
   EXPECT_FALSE(gone(id));
-  Result<void> reported = fail(Fault::temporary, "no room");
+  Result<queue::Told> reported = fail(Fault::temporary, "no room");
   std::string told;
   hooks_.report = [&](const Message& message) {
     told = message.envelope.reverse_path;
@@ -227,7 +227,7 @@ TEST_F(QueueApiTest, a_drop_tells_the_sender_first_or_does_nothing) {
   SpoolQueuePort port(*spool_, pool_, hooks_);
   EXPECT_FALSE(api_->run(port.act(Action::drop, id, admin::Notify::yes)));
   EXPECT_FALSE(gone(id)) << "no report, no drop";
-  reported = {};
+  reported = queue::Told::stored;
   EXPECT_TRUE(api_->run(port.act(Action::drop, id, admin::Notify::yes)));
   EXPECT_EQ(told, "a@example.org");
   EXPECT_TRUE(gone(id));
@@ -238,9 +238,9 @@ TEST_F(QueueApiTest, what_no_report_is_stored_for_is_not_dropped_by_a_bulk_actio
   std::vector<MessageId> all;
   for (int i = 0; i < 5; ++i) all.push_back(one());
   int reports = 0;
-  hooks_.report = [&](const Message&) -> Result<void> {
+  hooks_.report = [&](const Message&) -> Result<queue::Told> {
     if (++reports > 2) return fail(Fault::temporary, "the event loop is too busy to answer");
-    return {};
+    return queue::Told::stored;
   };
   const ListFilter filter{.state = State::queued};
   const auto drop = [&](const MessageId& before) {
@@ -263,8 +263,7 @@ TEST_F(QueueApiTest, a_bulk_action_ends_when_the_gateway_stops) {
   int asked = 0;
   hooks_.stopping = [&] { return ++asked > 3; };
   const ListFilter filter{.state = State::queued};
-  const auto found =
-      act_on_some(*spool_, hooks_, Action::hold, filter, "", admin::Notify::no, 100);
+  const auto found = act_on_some(*spool_, hooks_, Action::hold, filter, "", admin::Notify::no, 100);
   ASSERT_TRUE(found);
   EXPECT_EQ(found->changed, 3u);
   EXPECT_FALSE(found->next.empty());

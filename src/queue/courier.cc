@@ -15,6 +15,7 @@ void Text::release() {
 
 void Text::rewind() {
   release();
+  trouble_.reset();
   Result<spool::BodyReader> again = spool_.body(id_);
   if (again) {
     reader_.emplace(std::move(*again));
@@ -24,12 +25,14 @@ void Text::rewind() {
 }
 
 std::string_view Text::read(std::uint64_t offset, std::size_t room) {
+  if (damaged()) return {};
   if (offset < start_ || !reader_) rewind();
   while (!trouble_ && offset >= start_ + piece_.size()) {
     start_ += piece_.size();
     const Result<std::string_view> next = reader_->next();
     if (!next) {
       trouble_ = next.error();
+      release();  // nobody knows how far it came
     } else if (next->empty()) {
       piece_ = {};
       return {};

@@ -23,12 +23,13 @@ class Text {
 
   std::uint64_t size() const { return size_; }
   /// The octets from `offset` on, at most `room`; empty at the end, and when they cannot be read:
-  /// then trouble() says why. Valid until the next call.
+  /// then trouble() says why. Valid until the next call, which tries again unless it is damaged.
   std::string_view read(std::uint64_t offset, std::size_t room);
   /// Gives back memory and descriptor; what is read then is opened again.
   void release();
   /// Fault::permanent: the stored octets are not those that were stored.
   const std::optional<Error>& trouble() const { return trouble_; }
+  bool damaged() const { return trouble_ && trouble_->fault == Fault::permanent; }
 
  private:
   void rewind();
@@ -74,7 +75,10 @@ class Courier {
   virtual Task<Carried> carry(const Errand& errand, Text& text) = 0;
 };
 
-/// What senders are told (RFC 3464).
+/// What became of a report: it is in the spool, or none is due and the sender hears nothing.
+enum class Told : std::uint8_t { stored, not_due };
+
+/// What senders are told (RFC 3464). Called on the queue's event loop, and waits for the disk.
 class Reporter {
  public:
   enum class Event : std::uint8_t { failed, delayed };
@@ -83,9 +87,12 @@ class Reporter {
     spool::Body body;
   };
   virtual ~Reporter() = default;
-  /// The report about recipients of a message, or nullopt when none is sent.
-  virtual std::optional<Report> report(Event event, const Errand& errand, const Carried& carried,
-                                       Text& text) = 0;
+  /// The report about recipients of a message, or nullopt when none is due. An error, of whatever
+  /// fault: one is or may be due and cannot be made now, so that the message may not go.
+  virtual Result<std::optional<Report>> report(Event event, const Errand& errand,
+                                               const Carried& carried, Text& text) = 0;
+  /// The last report about `errand` could not be stored: nobody gets it.
+  virtual void lost(const Errand& errand) = 0;
 };
 
 }  // namespace postern::queue

@@ -71,8 +71,8 @@ class Runner {
   /// thread.
   void told(spool::Sequence message, bool urgent);
 
-  /// Tells the sender that a message is dropped by an operator; Fault::denied: a report is not due.
-  Task<Result<void>> report_dropped(const spool::Message& message);
+  /// Tells the sender that a message is dropped by an operator.
+  Task<Result<Told>> report_dropped(const spool::Message& message);
 
   /// These from the loop's thread only.
   std::size_t scheduled() const { return scheduler_.size(); }
@@ -117,7 +117,7 @@ class Runner {
   Task<void> deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);
-  Task<Result<void>> report(Reporter::Event event, const Errand& errand, const Carried& carried,
+  Task<Result<Told>> report(Reporter::Event event, const Errand& errand, const Carried& carried,
                             Text& text);
   void forget(Number number);
 

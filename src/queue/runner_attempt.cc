@@ -113,9 +113,8 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
       .next_attempt = next.times ? std::optional(next.stored) : std::nullopt,
       .until = begun + limit + std::chrono::seconds(fetched.message.size / octets_per_second)};
   const Carried carried = co_await carry(errand, *fetched.text);
-  if (const auto& trouble = fetched.text->trouble();
-      trouble && trouble->fault == Fault::permanent) {
-    co_await quarantine(fetched.message.id, *trouble);
+  if (fetched.text->damaged()) {
+    co_await quarantine(fetched.message.id, *fetched.text->trouble());
     co_return Ended{.contact = carried.contact};
   }
 
@@ -130,13 +129,22 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
   for (std::size_t i = 0; i < fetched.recipients.size(); ++i) {
     settlements.push_back(settlement_of(errand, i, (*claims)[i], carried, again, extra));
   }
-  if (!co_await report_failures(errand, carried, settlements, *fetched.text)) {
+  const bool told = co_await report_failures(errand, carried, settlements, *fetched.text);
+  if (fetched.text->damaged()) {  // its report was the first to read it
+    std::erase_if(settlements,
+                  [](const auto& one) { return one.outcome != spool::Outcome::delivered; });
+    co_await settle(std::move(settlements), fetched.message.id);
+    co_await quarantine(fetched.message.id, *fetched.text->trouble());
+    co_return Ended{.contact = carried.contact};
+  }
+  if (!told) {
     // The sender cannot be told now, so the message has not failed yet.
     if (!again.times) again = {in_trouble.times, wall(in_trouble.times->due)};
     for (spool::Settlement& settlement : settlements) {
       if (settlement.outcome != spool::Outcome::failed) continue;
       settlement.outcome = spool::Outcome::retry;
       settlement.next_attempt = again.stored;
+      settlement.extra = extra;
     }
   }
   note_attempt(errand, carried, settlements, std::chrono::steady_clock::now() - begun);

@@ -10,7 +10,7 @@ namespace postern::queue {
 namespace log = telemetry::log;
 using spool::RouteKind;
 
-/// False when a report is due and cannot be stored.
+/// False when a report may be due and cannot be made or stored.
 Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
                                    const std::vector<spool::Settlement>& settlements, Text& text) {
   std::vector<std::uint32_t> recipients;
@@ -28,30 +28,42 @@ Task<bool> Runner::report_failures(const Errand& errand, const Carried& carried,
                      .attempt = errand.attempt,
                      .started = errand.started,
                      .next_attempt = {}};
-  const Result<void> told = co_await report(Reporter::Event::failed, about, failed, text);
-  co_return told || told.error().fault == Fault::denied;
+  const Result<Told> told = co_await report(Reporter::Event::failed, about, failed, text);
+  co_return told.has_value();
 }
 
 /// The report is stored before the failure is: a crash between the two may tell the sender twice,
 /// never not at all.
-Task<Result<void>> Runner::report(Reporter::Event event, const Errand& errand,
+Task<Result<Told>> Runner::report(Reporter::Event event, const Errand& errand,
                                   const Carried& carried, Text& text) {
-  if (reporter_ == nullptr) co_return fail(Fault::denied, "no reports are sent");
-  std::optional<Reporter::Report> made = reporter_->report(event, errand, carried, text);
-  if (!made) co_return fail(Fault::denied, "a report is not due");
+  if (reporter_ == nullptr) co_return Told::not_due;
+  Result<std::optional<Reporter::Report>> made;
+  try {
+    made = reporter_->report(event, errand, carried, text);
+  } catch (const std::exception& thrown) {
+    made = fail(Fault::bug, thrown.what());
+  }
+  if (!made) {
+    log::error("store.error")
+        .field("message_id", errand.message.id)
+        .field("error", made.error().message);
+    co_return tl::unexpected(made.error());
+  }
+  if (!*made) co_return Told::not_due;
   const auto kept = co_await stored<spool::MessageId>([&](auto done) {
-    spool_.put(std::move(made->envelope), std::move(made->body), std::move(done));
+    spool_.put(std::move((*made)->envelope), std::move((*made)->body), std::move(done));
   });
   if (!kept) {
+    reporter_->lost(errand);
     log::error("store.error").field("error", kept.error().message);
     co_return tl::unexpected(kept.error());
   }
   log::info("report.queued").field("message_id", *kept).field("original", errand.message.id);
   wake();
-  co_return Result<void>();
+  co_return Told::stored;
 }
 
-Task<Result<void>> Runner::report_dropped(const spool::Message& message) {
+Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
   auto body = co_await disk_.run([this, id = message.id] { return spool_.body(id); });
   if (!body) co_return tl::unexpected(body.error());
   if (!*body) co_return tl::unexpected(body->error());
@@ -68,14 +80,14 @@ Task<Result<void>> Runner::report_dropped(const spool::Message& message) {
     carried.results.push_back(
         own_result(smtp::ResultClass::permanent, {5, 0, 0}, "deleted by the postmaster"));
   }
-  if (recipients.empty()) co_return fail(Fault::denied, "nobody waits for a report");
+  if (recipients.empty()) co_return Told::not_due;
   carried.remotes.resize(recipients.size());
   const Errand errand{.message = message,
                       .destination = message.envelope.recipients[recipients.front()].destination,
                       .recipients = recipients,
                       .started = std::chrono::system_clock::now(),
                       .next_attempt = {}};
-  Result<void> told = co_await report(Reporter::Event::failed, errand, carried, text);
+  Result<Told> told = co_await report(Reporter::Event::failed, errand, carried, text);
   co_return told;
 }
 
@@ -130,9 +142,14 @@ Task<void> Runner::deadline(Number number) {
                       .attempt = first.attempts,
                       .started = std::chrono::system_clock::now(),
                       .next_attempt = expires ? std::nullopt : std::optional(first.next_attempt)};
-  const Result<void> told = co_await report(
+  const Result<Told> told = co_await report(
       expires ? Reporter::Event::failed : Reporter::Event::delayed, errand, carried, *fetched.text);
-  if (!told && told.error().fault != Fault::denied) {  // it cannot be stored: later
+  if (fetched.text->damaged()) {
+    co_await quarantine(fetched.message.id, *fetched.text->trouble());
+    co_await reload(message_of(number), false);
+    co_return;
+  }
+  if (!told) {  // it cannot be made or stored: later
     if (const auto still = places_.find(number); still != places_.end()) {
       scheduler_.set_deadline(still->second.place, now() + after_trouble);
     }

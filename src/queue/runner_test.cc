@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include <sys/resource.h>
+
 #include <gtest/gtest.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
@@ -91,8 +93,8 @@ class ScriptedCourier final : public Courier {
 class NotingReporter final : public Reporter {
  public:
   explicit NotingReporter(std::string directory) : directory_(std::move(directory)) {}
-  std::optional<Report> report(Event event, const Errand& errand, const Carried& carried,
-                               Text& text) override {
+  Result<std::optional<Report>> report(Event event, const Errand& errand, const Carried& carried,
+                                       Text& text) override {
     const std::lock_guard lock(mutex_);
     for (std::size_t i = 0; i < errand.recipients.size(); ++i) {
       said.push_back(std::string(event == Event::failed ? "failed " : "delayed ") +
@@ -101,14 +103,16 @@ class NotingReporter final : public Reporter {
     }
     EXPECT_FALSE(text.read(0, 10).empty());
     if (errand.message.envelope.reverse_path.empty()) return std::nullopt;
+    if (no_room) return fail(Fault::temporary, "no room");
     Report made{.envelope = {.received = std::chrono::system_clock::now()},
                 .body = spool::Body(directory_)};
     made.envelope.recipients.push_back(
         {.address = errand.message.envelope.reverse_path, .destination = {RouteKind::local, "r"}});
     EXPECT_TRUE(made.body.append("a report\r\n"));
     if (broken) made.envelope.recipients.clear();  // which no spool takes
-    return made;
+    return std::optional<Report>(std::move(made));
   }
+  void lost(const Errand&) override { ++lost_reports; }
   std::size_t count() {
     const std::lock_guard lock(mutex_);
     return said.size();
@@ -116,6 +120,8 @@ class NotingReporter final : public Reporter {
   std::mutex mutex_;
   std::vector<std::string> said;
   std::atomic<bool> broken = false;
+  std::atomic<bool> no_room = false;
+  std::atomic<int> lost_reports = 0;
 
  private:
   std::string directory_;
@@ -417,9 +423,46 @@ TEST_F(RunnerTest, a_message_whose_report_cannot_be_stored_has_not_failed_yet) {
   ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
   ASSERT_TRUE(soon([&] { return !spool_->get(id)->value().envelope.recipients[0].claimed; }));
   EXPECT_EQ(state(id), spool::State::queued);
+  EXPECT_EQ(reporter_->lost_reports, 1);
   reporter_->broken = false;
   EXPECT_TRUE(gone(id));
   EXPECT_EQ(relay_.calls().size(), 2u);
+}
+
+TEST_F(RunnerTest, a_message_whose_report_cannot_be_made_does_not_expire_yet) {
+  options_.relay.initial = 3600s;
+  options_.relay.ttl = 1s;
+  reporter_->no_room = true;
+  relay_.answer({{result(ResultClass::temporary)}});
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
+  ASSERT_TRUE(soon([&] { return reporter_->count() == 1; })) << "its deadline";
+  std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(state(id), spool::State::queued);
+  EXPECT_EQ(ask(&Runner::scheduled), 1u);
+  reporter_->no_room = false;
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(gone(id));
+}
+
+TEST_F(RunnerTest, a_text_that_cannot_be_opened_can_be_read_when_it_can) {
+  open_spool();
+  const std::string large(700'000, 'x');
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")}, "", {}, large);
+  Text text(*spool_, id, *spool_->body(id));
+  text.release();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const bool empty = text.read(0, 10).empty();
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_TRUE(empty);
+  ASSERT_TRUE(text.trouble());
+  EXPECT_FALSE(text.damaged());
+  EXPECT_EQ(text.read(0, 10), "xxxxxxxxxx");
+  EXPECT_FALSE(text.trouble());
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {

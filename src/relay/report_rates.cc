@@ -31,6 +31,16 @@ void ReportRates::Window::add(std::int64_t now) {
   if (count < std::numeric_limits<std::uint16_t>::max()) ++count;
 }
 
+void ReportRates::Window::take_back(std::int64_t now) {
+  total(now);
+  for (std::size_t back = 0; back < steps; ++back) {
+    auto& count = counts[(static_cast<std::size_t>(last) + steps - back) % steps];
+    if (count == 0) continue;
+    --count;
+    return;
+  }
+}
+
 ReportRates::Sent ReportRates::sent(std::string_view address, Time now) {
   const std::string key = lower(address);
   const std::int64_t at = now / step;
@@ -42,6 +52,15 @@ void ReportRates::count(std::string_view address, Time now) {
   const std::int64_t at = now / step;
   add_to(key, at);
   add_to(domain_key(key), at);
+}
+
+void ReportRates::take_back(std::string_view address, Time now) {
+  const std::string key = lower(address);
+  for (const std::string& each : {key, domain_key(key)}) {
+    if (const auto found = windows_.find(each); found != windows_.end()) {
+      found->second.take_back(now / step);
+    }
+  }
 }
 
 std::size_t ReportRates::total_of(const std::string& key, std::int64_t now) {

@@ -25,6 +25,8 @@ class ReportRates {
   /// `now` never goes back (QueueClock). Case of the address does not matter.
   Sent sent(std::string_view address, Time now);
   void count(std::string_view address, Time now);
+  /// One that was counted lately has not gone out after all.
+  void take_back(std::string_view address, Time now);
 
  private:
   static constexpr std::chrono::minutes step{5};
@@ -35,6 +37,7 @@ class ReportRates {
     std::array<std::uint16_t, steps> counts{};
     std::size_t total(std::int64_t now);
     void add(std::int64_t now);
+    void take_back(std::int64_t now);
   };
 
   std::size_t total_of(const std::string& key, std::int64_t now);

@@ -37,6 +37,19 @@ TEST(ReportRates, forgets_nothing_within_the_hour) {
   }
 }
 
+TEST(ReportRates, takes_back_the_last_one_only) {
+  ReportRates rates;
+  const Time start = std::chrono::hours(480000);
+  rates.count("a@example.com", start);
+  rates.count("b@example.com", start + minutes(4));
+  rates.take_back("B@example.com", start + minutes(6));
+  EXPECT_EQ(rates.sent("b@example.com", start + minutes(6)).to_address, 0u);
+  EXPECT_EQ(rates.sent("a@example.com", start + minutes(6)).to_address, 1u);
+  EXPECT_EQ(rates.sent("a@example.com", start + minutes(6)).to_domain, 1u);
+  rates.take_back("c@example.net", start + minutes(6));
+  EXPECT_EQ(rates.sent("c@example.net", start + minutes(6)).to_address, 0u);
+}
+
 TEST(ReportRates, full_means_no) {
   ReportRates rates(4);
   rates.count("a@example.com", Time(0));
