@@ -1,15 +1,17 @@
 #include "relay/scheduler.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace postern::relay {
 
+/// First by what may_take() judges, so that when the first is refused all behind it would be.
 struct Scheduler::ByTurn {
   std::deque<Tenant>& all;
   std::size_t pace;
-  std::pair<std::uint32_t, std::uint64_t> rank(std::uint32_t a) const {
-    return {all[a].running_from(0), all[a].turn[pace]};
+  std::tuple<std::uint32_t, std::uint32_t, std::uint64_t> rank(std::uint32_t a) const {
+    return {all[a].running_from(pace), all[a].running_from(0), all[a].turn[pace]};
   }
   bool before(std::uint32_t a, std::uint32_t b) const { return rank(a) < rank(b); }
   std::uint32_t& position(std::uint32_t a) const { return all[a].position[pace]; }
@@ -414,7 +416,8 @@ std::optional<Scheduler::Work> Scheduler::start_urgent(Pool& pool, Time now) {
   return Work{Work::What::extra_attempt, place, messages_[place].number};
 }
 
-/// Of the tenants that may take a slot, a lane of the one with the fewest attempts under way.
+/// Of each pace the tenant that holds least there, if it may take a slot; of these, a lane of the
+/// one with the fewest attempts under way.
 std::optional<std::uint32_t> Scheduler::choose(Pool& pool) {
   std::optional<std::uint32_t> best;
   std::pair<std::uint32_t, std::uint64_t> best_rank;
@@ -422,7 +425,7 @@ std::optional<std::uint32_t> Scheduler::choose(Pool& pool) {
     if (pool.lines[pace].empty()) continue;
     const std::uint32_t first = pool.lines[pace].top();
     if (!may_take(tenants_[first], static_cast<Pace>(pace))) continue;
-    const auto rank = ByTurn{tenants_, pace}.rank(first);
+    const std::pair rank(tenants_[first].running_from(0), tenants_[first].turn[pace]);
     if (best && best_rank < rank) continue;
     best = tenants_[first].lines[pace].first;
     best_rank = rank;

@@ -11,7 +11,8 @@
 //
 // A lane is what one tenant has for one destination. A lane with a due message is in its tenant's
 // line once, however many messages it has; while its destination has no connection to give, it
-// waits there instead. The tenant with the fewest attempts under way is served first.
+// waits there instead. For each pace the tenant that holds least at it and worse ones stands in
+// front, and of these the one with the fewest attempts under way is served first.
 #pragma once
 
 #include <array>

@@ -1,6 +1,7 @@
 #include "relay/scheduler.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <random>
 #include <set>
@@ -274,6 +275,81 @@ TEST(SchedulerShares, slow_destinations_hold_less_and_are_not_starved) {
   scheduler.add(2000, "other", "t1.tarpit.test", at_once, Time{10h});
   scheduler.add(2001, "other", "t199.tarpit.test", at_once, Time{10h});
   EXPECT_EQ(start_all(scheduler, Time{10h}).size(), 1u) << "slow, but its tenant has slots";
+}
+
+/// Has each of these finish once after `took`, so that its pace is known; they are due at `due`.
+void learn_pace(Scheduler& scheduler, const std::string& tenant, std::uint64_t first, int count,
+                Time took, Time due) {
+  add_tarpits(scheduler, tenant, first, count, Time{0});
+  std::vector<Scheduler::Place> running;
+  while (const auto work = scheduler.next(Time{0})) running.push_back(work->place);
+  ASSERT_EQ(running.size(), static_cast<std::size_t>(count));
+  for (const auto place : running)
+    scheduler.finished(place, Contact::answered, Scheduler::Times{due, never}, took);
+}
+
+// The tenant with the fewest attempts in all stood in front of each pace, and nobody behind it was
+// asked when it might take no slot there.
+TEST(SchedulerShares, a_tenant_that_may_not_take_a_slot_hides_none_that_may) {
+  Scheduler scheduler({.workers = 1000, .initial_connections = 1});
+  learn_pace(scheduler, "a", 0, 300, Time{20s}, Time{1h});
+  learn_pace(scheduler, "b", 10000, 310, Time{50ms}, Time{2h});
+  learn_pace(scheduler, "c", 20000, 2, Time{20s}, never);
+  EXPECT_EQ(start_all(scheduler, Time{1h}).size(), 300u);
+  EXPECT_EQ(start_all(scheduler, Time{2h}).size(), 310u);
+  scheduler.add(1, "a", "c0.tarpit.test", at_once, Time{2h});
+  EXPECT_TRUE(start_all(scheduler, Time{2h}).empty()) << "600 of 390";
+  scheduler.add(2, "b", "c1.tarpit.test", at_once, Time{2h});
+  EXPECT_EQ(start_all(scheduler, Time{2h}), std::vector<std::uint64_t>{2});
+}
+
+// The same at every mix of paces: while somebody may start, somebody does.
+TEST(SchedulerShares, no_slot_stays_free_that_a_waiting_tenant_may_take) {
+  constexpr std::array<std::pair<std::uint64_t, std::uint64_t>, 3> of_free_and_held{
+      {{3, 1}, {1, 1}, {1, 2}}};
+  std::minstd_rand random(7);
+  const auto pick = [&](std::uint32_t below) {
+    return static_cast<std::uint32_t>(random() % below);
+  };
+  for (int round = 0; round < 200; ++round) {
+    const std::uint32_t slots = 20 + pick(80);
+    Scheduler scheduler({.workers = slots, .initial_connections = 1});
+    // By tenant: destinations that are swift, not known, and slow, each with one message.
+    std::map<std::uint64_t, std::pair<std::uint32_t, std::size_t>> all;
+    std::map<std::pair<std::uint32_t, std::size_t>, std::uint64_t> running, waiting;
+    for (int i = 0; i < 12; ++i) {
+      const std::pair<std::uint32_t, std::size_t> of{pick(4), pick(3)};
+      const Scheduler::Times later{Time{std::chrono::hours(1 + pick(3))}, never};
+      for (std::uint32_t left = pick(slots); left > 0; --left) {
+        const std::uint64_t number = all.size();
+        all[number] = of;
+        ++waiting[of];
+        const bool known = of.second != 1;
+        scheduler.add(number, std::to_string(of.first), "d" + std::to_string(number) + ".test",
+                      known ? at_once : later, Time{0});
+        if (!known) continue;
+        const auto work = scheduler.next(Time{0});
+        ASSERT_TRUE(work);
+        scheduler.finished(work->place, Contact::delivered, later,
+                           of.second == 0 ? Time{1s} : Time{60s});
+      }
+    }
+    for (const Time now : {Time{1h}, Time{2h}, Time{3h}}) {
+      for (const std::uint64_t id : start_all(scheduler, now)) {
+        ++running[all[id]];
+        --waiting[all[id]];
+      }
+    }
+    const std::uint64_t free = slots - scheduler.running();
+    for (const auto& [of, count] : waiting) {
+      if (count == 0) continue;
+      std::uint64_t held = 0;
+      for (std::size_t pace = of.second; pace < 3; ++pace) held += running[{of.first, pace}];
+      const auto& [of_free, of_held] = of_free_and_held[of.second];
+      EXPECT_TRUE(free == 0 || held * of_held > free * of_free)
+          << "round " << round << ": tenant " << of.first << ", pace " << of.second;
+    }
+  }
 }
 
 TEST(SchedulerShares, an_attempt_that_takes_long_for_nothing_narrows_its_destination) {
