@@ -206,7 +206,7 @@ enum class Notify { no, yes };
 /// What an action did to those that a filter meets.
 struct BulkResult {
   std::uint64_t changed = 0;
-  std::uint64_t skipped = 0;  ///< gone meanwhile, or damaged
+  std::uint64_t skipped = 0;  ///< gone meanwhile, damaged or busy
   spool::MessageId next;      ///< where to go on: `before` of the next call; empty: all were seen
 };
 

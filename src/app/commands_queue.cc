@@ -86,8 +86,9 @@ int act_on_all(QueueAccess& queue, spool::Action action, const QueueFilter& filt
                 << '\n';
   } else if (!arguments.has("--quiet")) {
     streams.out << fmt::format("{} messages", changed)
-                << (skipped > 0 ? fmt::format(", {} skipped: gone meanwhile, or damaged", skipped)
-                                : "")
+                << (skipped > 0
+                        ? fmt::format(", {} skipped: gone meanwhile, damaged or busy", skipped)
+                        : "")
                 << '\n';
   }
   return to_int(ExitCode::ok);

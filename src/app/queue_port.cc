@@ -15,6 +15,7 @@ namespace {
 /// So many actions wait for one commit together.
 constexpr std::size_t batch = 200;
 
+/// Success: the sender knows, or is to hear nothing.
 Result<void> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId& id) {
   if (!hooks.report) {
     return fail(Fault::denied, "only a running gateway that relays mail writes reports");
@@ -24,7 +25,6 @@ Result<void> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId&
   if (!*message) return fail(Fault::not_found, "no such message is queued");
   const Result<queue::Told> told = hooks.report(**message);
   if (!told) return tl::unexpected(told.error());
-  if (*told == queue::Told::not_due) return fail(Fault::denied, "a report is not due");
   return {};
 }
 
@@ -35,6 +35,18 @@ std::future<Result<void>> begin(Spool& spool, Action action, const MessageId& id
       std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now()));
   spool.act(action, id, now, [answer](const Result<void>& done) { answer->set_value(done); });
   return future;
+}
+
+/// The answer for one that nothing was begun with.
+std::future<Result<void>> refused(Error why) {
+  std::promise<Result<void>> answer;
+  answer.set_value(tl::unexpected(std::move(why)));
+  return answer.get_future();
+}
+
+/// Of one message and no other: it is gone, damaged, or somebody is at it.
+bool is_skipped(const Error& error) {
+  return error.fault == Fault::not_found || error.fault == Fault::conflict;
 }
 
 }  // namespace
@@ -125,9 +137,13 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
       }
       if (notify == admin::Notify::yes) {
         const Result<void> told = report_drop(spool, hooks, message.id);
-        if (!told && told.error().fault != Fault::not_found) {
+        if (!told && !is_skipped(told.error())) {
           trouble = told.error();
           break;
+        }
+        if (!told) {
+          pending.push_back(refused(told.error()));
+          continue;
         }
       }
       pending.push_back(begin(spool, action, message.id));
@@ -138,7 +154,7 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
       if (done) {
         result.changed += 1;
         if (hooks.acted) hooks.acted(action, message.sequence);
-      } else if (done.error().fault == Fault::not_found || done.error().fault == Fault::conflict) {
+      } else if (is_skipped(done.error())) {
         result.skipped += 1;
       } else {
         return ended_by(done.error());

@@ -258,6 +258,31 @@ TEST_F(QueueApiTest, what_no_report_is_stored_for_is_not_dropped_by_a_bulk_actio
   for (int i = 0; i < 5; ++i) EXPECT_EQ(gone(all[i]), i >= 3) << i;
 }
 
+// One that no report is due for ended a bulk drop, and the next call began at it again.
+TEST_F(QueueApiTest, a_bulk_drop_goes_past_what_needs_or_can_have_no_report) {
+  const MessageId sound = one();
+  const MessageId null = one("");
+  const MessageId damaged = one();
+  const MessageId last = one();
+  hooks_.report = [&](const Message& message) -> Result<queue::Told> {
+    if (message.envelope.reverse_path.empty()) return queue::Told::not_due;
+    if (message.id == damaged) return fail(Fault::conflict, "it is damaged");
+    return queue::Told::stored;
+  };
+  const auto done = act_on_some(*spool_, hooks_, Action::drop, {.state = State::queued}, "",
+                                admin::Notify::yes, 100);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->changed, 3u);
+  EXPECT_EQ(done->skipped, 1u);
+  EXPECT_TRUE(done->next.empty());
+  for (const MessageId& id : {sound, null, last}) EXPECT_TRUE(gone(id));
+  EXPECT_FALSE(gone(damaged));
+  SpoolQueuePort port(*spool_, pool_, hooks_);
+  const MessageId report = one("");
+  EXPECT_TRUE(api_->run(port.act(Action::drop, report, admin::Notify::yes)));
+  EXPECT_TRUE(gone(report));
+}
+
 TEST_F(QueueApiTest, a_bulk_action_ends_when_the_gateway_stops) {
   for (int i = 0; i < 5; ++i) one();
   int asked = 0;

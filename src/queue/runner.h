@@ -71,7 +71,8 @@ class Runner {
   /// thread.
   void told(spool::Sequence message, bool urgent);
 
-  /// Tells the sender that a message is dropped by an operator.
+  /// Tells the sender that a message is dropped by an operator. Fault::conflict: it is damaged, so
+  /// that nothing of it can be returned.
   Task<Result<Told>> report_dropped(const spool::Message& message);
 
   /// These from the loop's thread only.
@@ -114,6 +115,7 @@ class Runner {
   Task<bool> report_failures(const Errand& errand, const Carried& carried,
                              const std::vector<spool::Settlement>& settlements, Text& text);
   Task<void> quarantine(spool::MessageId id, Error damage);
+  Task<Result<Told>> damaged_drop(const spool::Message& message, Error damage);
   Task<void> deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);

@@ -63,9 +63,17 @@ Task<Result<Told>> Runner::report(Reporter::Event event, const Errand& errand,
   co_return Told::stored;
 }
 
+Task<Result<Told>> Runner::damaged_drop(const spool::Message& message, Error damage) {
+  if (message.damage.empty()) co_await quarantine(message.id, std::move(damage));
+  co_return fail(Fault::conflict, "the message is damaged; drop it without a report");
+}
+
 Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
   auto body = co_await disk_.run([this, id = message.id] { return spool_.body(id); });
   if (!body) co_return tl::unexpected(body.error());
+  if (!*body && body->error().fault == Fault::permanent) {
+    co_return co_await damaged_drop(message, body->error());
+  }
   if (!*body) co_return tl::unexpected(body->error());
   Text text(spool_, message.id, std::move(**body));
   std::vector<std::uint32_t> recipients;
@@ -88,6 +96,7 @@ Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
                       .started = std::chrono::system_clock::now(),
                       .next_attempt = {}};
   Result<Told> told = co_await report(Reporter::Event::failed, errand, carried, text);
+  if (text.damaged()) co_return co_await damaged_drop(message, *text.trouble());
   co_return told;
 }
 

@@ -12,6 +12,7 @@
 #include <boost/asio/post.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "net/event_loop.h"
 #include "queue/stored.h"
 #include "spool/sqlite_spool.h"
 
@@ -194,6 +195,11 @@ class RunnerTest : public ::testing::Test {
     ASSERT_TRUE(wait<void>(
         [&](auto done) { spool_->act(action, id, std::chrono::system_clock::now(), done); }));
     runner_->told(sequence, action == spool::Action::retry);
+  }
+  /// What the runner says when an operator drops it with a report; the spool drops it not.
+  Result<Told> drop(const spool::MessageId& id) {
+    const spool::Message message = **spool_->get(id);
+    return net::ask(*loop_, runner_->report_dropped(message), 10s);
   }
   template <class Condition>
   static bool soon(Condition condition) {
@@ -463,6 +469,23 @@ TEST_F(RunnerTest, a_text_that_cannot_be_opened_can_be_read_when_it_can) {
   EXPECT_FALSE(text.damaged());
   EXPECT_EQ(text.read(0, 10), "xxxxxxxxxx");
   EXPECT_FALSE(text.trouble());
+}
+
+TEST_F(RunnerTest, a_drop_tells_whoever_is_due_a_report_and_says_who_is_not) {
+  up();
+  const auto held = [&](RouteKind kind, std::string path = "author@example.org") {
+    auto one = to("a@example.com", kind, "x");
+    one.state = spool::State::held;
+    return put({one}, std::move(path));
+  };
+  EXPECT_EQ(drop(held(RouteKind::relay)), Told::stored);
+  EXPECT_EQ(drop(held(RouteKind::relay, "")), Told::not_due);
+  EXPECT_EQ(drop(held(RouteKind::webhook)), Told::not_due);
+  const auto damaged = held(RouteKind::relay);
+  ASSERT_TRUE(wait<void>([&](auto done) { spool_->quarantine(damaged, "its checksum", done); }));
+  EXPECT_EQ(drop(damaged).error().fault, Fault::conflict);
+  reporter_->no_room = true;
+  EXPECT_EQ(drop(held(RouteKind::relay)).error().fault, Fault::temporary);
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
