@@ -207,7 +207,7 @@ void Runner::end_of_start() {
 
 void Runner::add(const spool::Parcel& parcel, relay::Time arrival, relay::StartupSpread* spread) {
   const Number number = number_of(parcel.sequence, parcel.first);
-  if (places_.contains(number)) return;
+  if (places_.contains(number) || dropped_.contains(parcel.sequence)) return;
   Scheduler::Times times = times_of(parcel, arrival);
   if (spread != nullptr && times.due != relay::never) times.due = spread->place(times.due);
   const std::string lane = lane_name(parcel.destination);
@@ -227,6 +227,9 @@ void Runner::limit(const spool::Destination& destination) {
 
 void Runner::told(spool::Sequence message, bool urgent) {
   asio::post(loop_, [this, message, urgent] {
+    if (const auto at = dropped_.find(message); at != dropped_.end() && at->second) {
+      dropped_.erase(at);
+    }
     if (!stopping_) asio::co_spawn(loop_, reload(message, urgent), asio::detached);
   });
 }
@@ -262,7 +265,8 @@ Task<void> Runner::reload(spool::Sequence message, bool urgent) {
     });
     if (is_running) continue;  // its end reads it again
     add(parcel, arrival.value_or(stored_arrival(parcel)), nullptr);
-    if (urgent) scheduler_.retry(places_.at(number_of(parcel.sequence, parcel.first)).place);
+    const auto place = places_.find(number_of(parcel.sequence, parcel.first));
+    if (urgent && place != places_.end()) scheduler_.retry(place->second.place);
   }
   pump();
 }

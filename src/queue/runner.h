@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include <boost/asio/io_context.hpp>
@@ -71,8 +72,10 @@ class Runner {
   /// thread.
   void told(spool::Sequence message, bool urgent);
 
-  /// Tells the sender that a message is dropped by an operator. Fault::conflict: it is damaged, so
-  /// that nothing of it can be returned.
+  /// Tells the sender that a message is dropped by an operator. After success nothing more is tried
+  /// with it, and no second report made, until told() says what became of it. Fault::conflict: it
+  /// is damaged, so that nothing of it can be returned, or somebody is at it: an attempt under way
+  /// may still deliver it.
   Task<Result<Told>> report_dropped(const spool::Message& message);
 
   /// These from the loop's thread only.
@@ -116,7 +119,11 @@ class Runner {
                              const std::vector<spool::Settlement>& settlements, Text& text);
   Task<void> quarantine(spool::MessageId id, Error damage);
   Task<Result<Told>> damaged_drop(const spool::Message& message, Error damage);
+  Task<Result<Told>> tell_dropped(spool::MessageId id);
+  bool is_under_way(spool::Sequence message) const;
+  void take_out(spool::Sequence message);
   Task<void> deadline(Number number);
+  Task<void> look_at_deadline(Number number);
   Task<void> settle(std::vector<spool::Settlement> settlements, std::string_view what);
   Task<Fetched> fetch(Number number);
   Task<Result<Told>> report(Reporter::Event event, const Errand& errand, const Carried& carried,
@@ -142,6 +149,9 @@ class Runner {
   boost::asio::steady_timer timer_;
   std::map<Number, Waiting> places_;
   std::unordered_map<Number, Running> running_;
+  std::set<Number> expiring_;  ///< whose senders are being told
+  /// Those an operator drops with a report, which no attempt is begun for; unset: it is being made.
+  std::unordered_map<spool::Sequence, std::optional<Told>> dropped_;
   spool::Sequence loaded_ = 0;                  ///< of the last message that was read
   std::optional<relay::StartupSpread> spread_;  ///< while what a process before has left is read
   bool loading_ = false;

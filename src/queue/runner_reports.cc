@@ -68,8 +68,59 @@ Task<Result<Told>> Runner::damaged_drop(const spool::Message& message, Error dam
   co_return fail(Fault::conflict, "the message is damaged; drop it without a report");
 }
 
+bool Runner::is_under_way(spool::Sequence message) const {
+  const Number first = number_of(message, 0);
+  const Number end = number_of(message + 1, 0);
+  if (const auto at = expiring_.lower_bound(first); at != expiring_.end() && *at < end) return true;
+  for (auto at = places_.lower_bound(first); at != places_.end() && at->first < end; ++at) {
+    if (running_.contains(at->first)) return true;
+  }
+  return false;
+}
+
+/// Nothing begins with it from here on. Not for one that is_under_way().
+void Runner::take_out(spool::Sequence message) {
+  for (auto at = places_.lower_bound(number_of(message, 0));
+       at != places_.end() && message_of(at->first) == message;) {
+    scheduler_.remove(at->second.place, now());
+    at = places_.erase(at);
+  }
+}
+
 Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
-  auto body = co_await disk_.run([this, id = message.id] { return spool_.body(id); });
+  const spool::Sequence sequence = message.sequence;
+  if (is_under_way(sequence)) {
+    co_return fail(Fault::conflict,
+                   "a delivery of the message is under way; try again when it is over, or drop it "
+                   "without a report");
+  }
+  const auto [known, is_first] = dropped_.try_emplace(sequence);
+  if (!is_first && known->second) co_return *known->second;
+  if (!is_first) co_return fail(Fault::conflict, "the message is being dropped");
+  take_out(sequence);
+  Result<Told> told;
+  try {
+    told = co_await tell_dropped(message.id);
+  } catch (const std::exception& thrown) {
+    told = fail(Fault::bug, thrown.what());
+  }
+  if (told) {
+    dropped_[sequence] = *told;
+    co_return told;
+  }
+  dropped_.erase(sequence);
+  co_await reload(sequence, false);
+  co_return told;
+}
+
+/// As it is now, for what was under way when the operator saw it may be over.
+Task<Result<Told>> Runner::tell_dropped(spool::MessageId id) {
+  auto found = co_await disk_.run([this, &id] { return spool_.get(id); });
+  if (!found) co_return tl::unexpected(found.error());
+  if (!*found) co_return tl::unexpected(found->error());
+  if (!**found) co_return fail(Fault::not_found, "no such message is queued");
+  const spool::Message message = std::move(***found);
+  auto body = co_await disk_.run([this, &id] { return spool_.body(id); });
   if (!body) co_return tl::unexpected(body.error());
   if (!*body && body->error().fault == Fault::permanent) {
     co_return co_await damaged_drop(message, body->error());
@@ -101,6 +152,18 @@ Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
 }
 
 Task<void> Runner::deadline(Number number) {
+  try {
+    co_await look_at_deadline(number);
+  } catch (const std::exception& thrown) {
+    log::error("queue.error").field("error", thrown.what());
+    if (const auto place = places_.find(number); place != places_.end()) {
+      scheduler_.set_deadline(place->second.place, now() + after_trouble);
+    }
+  }
+  expiring_.erase(number);
+}
+
+Task<void> Runner::look_at_deadline(Number number) {
   Fetched fetched = co_await fetch(number);
   const auto place = places_.find(number);
   if (place == places_.end() || running_.contains(number)) {
@@ -128,6 +191,7 @@ Task<void> Runner::deadline(Number number) {
     scheduler_.set_deadline(place->second.place, due.at);
     co_return pump();
   }
+  expiring_.insert(number);
   const bool expires = due.what == relay::Deadline::What::expiry;
   Carried carried;
   std::vector<spool::Settlement> settlements;

@@ -488,6 +488,53 @@ TEST_F(RunnerTest, a_drop_tells_whoever_is_due_a_report_and_says_who_is_not) {
   EXPECT_EQ(drop(held(RouteKind::relay)).error().fault, Fault::temporary);
 }
 
+// The sender heard that it was deleted, and the recipient got it.
+TEST_F(RunnerTest, what_is_being_delivered_is_not_reported_as_dropped) {
+  std::atomic<bool> inside{false}, leave{false};
+  relay_.during = [&]() -> Task<void> {
+    inside = true;
+    while (!leave) {
+      asio::steady_timer pause(*loop_, 5ms);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  };
+  up();
+  auto waits = to("b@example.com", RouteKind::relay, "example.org");
+  waits.state = spool::State::held;
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com"), waits});
+  ASSERT_TRUE(soon([&] { return inside.load(); }));
+  act(spool::Action::hold, id);  // forgets the claim, and stops no attempt
+  const Result<Told> told = drop(id);
+  EXPECT_FALSE(told);
+  if (!told) EXPECT_EQ(told.error().fault, Fault::conflict);
+  EXPECT_EQ(reporter_->count(), 0u);
+  leave = true;
+  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  EXPECT_EQ(state(id), spool::State::delivered) << "held too late";
+  EXPECT_EQ(drop(id), Told::stored) << "of the other";
+}
+
+TEST_F(RunnerTest, nothing_is_tried_with_a_message_whose_sender_was_told_of_its_drop) {
+  options_.relay.initial = 3600s;
+  relay_.answer({{result(ResultClass::temporary)}});
+  up();
+  const auto id = put({to("a@example.com", RouteKind::relay, "example.com")});
+  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 1; }));
+  ASSERT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  reporter_->no_room = true;
+  EXPECT_FALSE(drop(id));
+  EXPECT_EQ(ask(&Runner::scheduled), 1u) << "no report, no drop: it goes on";
+  reporter_->no_room = false;
+  EXPECT_EQ(drop(id), Told::stored);
+  EXPECT_EQ(drop(id), Told::stored);
+  EXPECT_EQ(reporter_->count(), 2u) << "one that failed and one that did not";
+  EXPECT_TRUE(soon([&] { return ask(&Runner::scheduled) == 0; })) << "the report alone was";
+  EXPECT_EQ(relay_.calls().size(), 1u);
+  relay_.answer({{result(ResultClass::delivered)}});
+  act(spool::Action::retry, id);
+  EXPECT_TRUE(gone(id)) << "the operator thought better of it";
+}
+
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
   options_.relay.initial = 3600s;
   relay_.answer({{result(ResultClass::temporary)}});
