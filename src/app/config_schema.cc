@@ -387,7 +387,8 @@ const Key keys[] = {
      "minutes for each reply",
      POSTERN_SLOT(c.queue.longest_attempt), seconds(1), hours(24)},
     {"queue", "longest_crowded_attempt", Kind::duration, R"("2m")",
-     "the same while the message's account holds more than half of the deliveries it may have",
+     "the same for the first attempt of a message while its account holds more than half of the "
+     "deliveries it may have",
      POSTERN_SLOT(c.queue.longest_crowded_attempt), seconds(1), hours(24)},
     {"queue", "first_retry", Kind::duration, R"("5m")",
      "after a first failed attempt; each further delay is twice the one before",

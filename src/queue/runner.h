@@ -35,8 +35,8 @@ struct RunnerOptions {
                  std::chrono::hours(2), std::chrono::hours(5), std::chrono::hours(10),
                  std::chrono::hours(14), std::chrono::hours(20), std::chrono::hours(24)}};
   relay::DestinationLimits webhook_limits{.max_connections = 10};
-  /// How long an attempt at other hosts may take, beside a second for each 10 KB of text; and one
-  /// of a tenant that has used up half of the slots it may hold.
+  /// How long an attempt at other hosts may take, beside a second for each 10 KB of text; and the
+  /// first of a message there, of a tenant that has used up half of the slots it may hold.
   std::chrono::milliseconds longest_attempt = std::chrono::minutes(20);
   std::chrono::milliseconds longest_crowded_attempt = std::chrono::minutes(2);
   /// What a route says about its destination; nullptr: nothing.

@@ -103,7 +103,12 @@ Task<Runner::Ended> Runner::try_once(const Scheduler::Work& work) {
   if (fetched.recipients.empty()) co_return Ended{};
 
   const auto begun = std::chrono::steady_clock::now();
-  const auto limit = work.crowded ? options_.longest_crowded_attempt : options_.longest_attempt;
+  // Once for a message and destination: a host that takes minutes to answer, as it may (RFC 5321
+  // §4.5.3.2), has its mail at the next attempt. By then it is known to be slow and gets less.
+  const bool is_first = std::all_of(claims->begin(), claims->end(),
+                                    [](const spool::Claim& claim) { return claim.attempt == 1; });
+  const auto limit =
+      work.crowded && is_first ? options_.longest_crowded_attempt : options_.longest_attempt;
   const Errand errand{
       .message = fetched.message,
       .destination = fetched.destination,

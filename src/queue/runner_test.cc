@@ -42,12 +42,14 @@ class ScriptedCourier final : public Courier {
     std::vector<std::string> recipients;
     std::uint32_t attempt;
     std::string text;
+    std::chrono::steady_clock::duration longest{};  ///< from its beginning to its end at the latest
   };
   std::function<Task<void>()> during;
   relay::Contact contact = relay::Contact::answered;
 
   Task<Carried> carry(const Errand& errand, Text& text) override {
     Call call{.id = errand.message.id, .recipients = {}, .attempt = errand.attempt, .text = {}};
+    call.longest = errand.until - std::chrono::steady_clock::now();
     for (const std::uint32_t index : errand.recipients) {
       call.recipients.push_back(errand.message.envelope.recipients[index].address);
     }
@@ -533,6 +535,41 @@ TEST_F(RunnerTest, nothing_is_tried_with_a_message_whose_sender_was_told_of_its_
   relay_.answer({{result(ResultClass::delivered)}});
   act(spool::Action::retry, id);
   EXPECT_TRUE(gone(id)) << "the operator thought better of it";
+}
+
+// A host that greets after two and a half minutes, which it may, never got a crowded tenant's mail.
+TEST_F(RunnerTest, a_crowded_tenant_has_each_message_cut_short_once_at_most) {
+  options_.limits.workers = 8;
+  options_.limits.slow_after = 0ms;
+  options_.longest_attempt = 20min;
+  options_.longest_crowded_attempt = 2min;
+  std::atomic<bool> leave{false};
+  relay_.during = [&]() -> Task<void> {
+    while (!leave) {
+      asio::steady_timer pause(*loop_, 5ms);
+      co_await pause.async_wait(asio::use_awaitable);
+    }
+  };
+  relay_.answer({{result(ResultClass::temporary)}});
+  up();
+  const auto short_ones = [&](std::uint32_t attempt) {
+    const auto calls = relay_.calls();
+    return std::count_if(calls.begin(), calls.end(), [&](const auto& call) {
+      return call.attempt == attempt && call.longest < 10min;
+    });
+  };
+  for (const char* host : {"a.test", "b.test", "c.test", "d.test"}) {
+    put({to("a@example.com", RouteKind::relay, host)});
+  }
+  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 4; }));
+  EXPECT_EQ(short_ones(1), 1) << "the last of four holds more than half";
+  leave = true;
+  ASSERT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
+  leave = false;
+  ASSERT_TRUE(soon([&] { return relay_.calls().size() == 7; })) << "slow ones: a third";
+  EXPECT_EQ(short_ones(2), 0) << "the third is crowded";
+  leave = true;
+  EXPECT_TRUE(soon([&] { return ask(&Runner::running) == 0; }));
 }
 
 TEST_F(RunnerTest, a_damaged_message_is_set_aside) {
