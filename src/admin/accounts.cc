@@ -101,7 +101,7 @@ Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow&
   const std::string key = "confirm:" + call.caller.person_id;
   core_.count_guess(key);
   const Result<PasswordCheck> checked =
-      co_await core_.passwords.check(std::move(password), account.password_hash);
+      co_await core_.passwords.check(turn_of(call), std::move(password), account.password_hash);
   if (!checked) throw busy();
   if (*checked == PasswordCheck::wrong)
     throw Refusal{401, "invalid_credentials", "the password is wrong", {}, {}};
@@ -162,7 +162,7 @@ Task<net::HttpResponse> Accounts::create(Call& call) {
     audit->account_id = audit->actor = account.id;
   }
   if (const auto wait = core_.signups.take(subscriber_key(call.client))) throw rate_limited(*wait);
-  Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
+  Result<Secret> hash = co_await core_.passwords.hash(turn_of(call), std::move(password));
   if (!hash) throw busy();
   account.password_hash = std::move(*hash);
   account.created_at = account.updated_at = call.now;
@@ -232,7 +232,7 @@ Task<net::HttpResponse> Accounts::change_password(Call& call) {
   Secret next = checked_new_password(body, "new_password");
   const store::AccountRow account = co_await own(call);
   co_await confirm_password(call, account, std::move(current));
-  Result<Secret> hash = co_await core_.passwords.hash(std::move(next));
+  Result<Secret> hash = co_await core_.passwords.hash(turn_of(call), std::move(next));
   if (!hash) throw busy();
   auto set = [&store = core_.deps.store, id = account.id, hash = std::move(*hash), revoke,
               session = call.caller.session_id,

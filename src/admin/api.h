@@ -2,6 +2,7 @@
 // what became of mail. One call in, one answer out; the server around it is net::HttpServer.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -53,6 +54,8 @@ struct Options {
   /// that the store ever had.
   std::vector<std::string> operators;
   Argon2Cost argon2;
+  /// A hash that waited longer for a thread is refused: 503.
+  std::chrono::milliseconds hashing_patience = std::chrono::seconds(10);
   std::string zoneinfo = "/usr/share/zoneinfo";
 };
 

@@ -26,7 +26,7 @@ Core::Core(const Dependencies& dependencies, const Options& given, TokenKeys tok
            Secret csrf_key)
     : deps(dependencies),
       options(given),
-      passwords(dependencies.hashing, given.argon2),
+      passwords(dependencies.hashing, given.argon2, given.hashing_patience),
       guesses(limit(given, 10), std::chrono::minutes(10)),
       account_guesses(limit(given, 100), std::chrono::minutes(10)),
       signups(limit(given, 30), std::chrono::minutes(10)),
@@ -91,6 +91,10 @@ void Core::set_keys(TokenKeys keys) {
 
 std::string Core::csrf_token(std::string_view session_id) const {
   return base64url_encode(hmac_sha256(csrf_key_, "csrf:" + std::string(session_id)));
+}
+
+net::Turn turn_of(const Call& call) {
+  return {.account = call.caller.account_id, .client = subscriber_key(call.client)};
 }
 
 Refusal unavailable(std::string sentence) {

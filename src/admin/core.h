@@ -28,6 +28,11 @@ class Core {
   Core(const Dependencies& dependencies, const Options& options, TokenKeys token_keys,
        Secret csrf_key);
 
+  /// Runs `work`, one password's hash or as much, which returns a Result and owns what it uses, on
+  /// the hashing pool. nullopt: it did not run, because the pool is full or the turn did not come
+  /// within Options::hashing_patience.
+  template <class F>
+  auto hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result_t<F>>>;
   /// Runs `work`, which returns a Result and owns what it uses, on the disk pool. Throws the
   /// Refusal that its Error amounts to.
   template <class F>
@@ -74,12 +79,23 @@ class Core {
   Secret csrf_key_;
 };
 
+/// Whose turn a call's work waits for: its account's, or among those who have none its client's.
+net::Turn turn_of(const Call& call);
+
 /// The server cannot do it now: 503.
 Refusal unavailable(std::string sentence);
 /// In front of work that takes long. Throws 503 while the gateway stops.
 void refuse_while_stopping(const Core& core);
 /// A password pool that is full.
 Refusal busy();
+
+template <class F>
+auto Core::hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result_t<F>>> {
+  turn.patience = options.hashing_patience;
+  auto ran = co_await deps.hashing.run(std::move(turn), std::move(work));
+  if (!ran) co_return std::nullopt;
+  co_return std::move(*ran);
+}
 
 template <class F>
 auto Core::disk(F work) -> Task<typename std::invoke_result_t<F>::value_type> {

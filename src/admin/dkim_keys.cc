@@ -140,7 +140,7 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
   row.selector = checked_selector(given, domain.name);
   const bool uploaded = wanted.pem.has_value();
   auto work = [wanted = std::move(wanted)] { return make_key(wanted); };
-  Result<Result<dkim::SigningKey>> made = co_await core_.deps.hashing.run(std::move(work));
+  auto made = co_await core_.hash(turn_of(call), std::move(work));
   if (!made) throw busy();
   if (!*made && uploaded)
     throw invalid("private_key", "is no unencrypted PEM key, RSA of 1024 to 4096 bits or Ed25519");

@@ -71,7 +71,9 @@ Task<net::HttpResponse> Links::reset(Call& call) {
   auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
   const std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
   if (!account) throw unauthorized(std::string(dead_link));
-  Result<Secret> hash = co_await core_.passwords.hash(std::move(password));
+  net::Turn turn = turn_of(call);
+  turn.account = account->id;
+  Result<Secret> hash = co_await core_.passwords.hash(std::move(turn), std::move(password));
   if (!hash) throw busy();
   store::AuditRow audit = core_.audit(call, "account.password_reset", {{"link", link->id}});
   audit.account_id = account->team_id;

@@ -15,19 +15,22 @@ Secret hash_password(const Secret& password, Argon2Cost cost) {
   return Secret(text);
 }
 
-Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost) : pool_(pool), cost_(cost) {
+Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost, std::chrono::milliseconds patience)
+    : pool_(pool), cost_(cost), patience_(patience) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
 }
 
-Task<Result<Secret>> Passwords::hash(Secret password) {
+Task<Result<Secret>> Passwords::hash(net::Turn turn, Secret password) {
+  turn.patience = patience_;
   auto work = [password = std::move(password), cost = cost_] {
     return hash_password(password, cost);
   };
-  Result<Secret> made = co_await pool_.run(std::move(work));
+  Result<Secret> made = co_await pool_.run(std::move(turn), std::move(work));
   co_return made;
 }
 
-Task<Result<PasswordCheck>> Passwords::check(Secret password, Secret hash) {
+Task<Result<PasswordCheck>> Passwords::check(net::Turn turn, Secret password, Secret hash) {
+  turn.patience = patience_;
   auto work = [password = std::move(password), stored = std::move(hash), cost = cost_] {
     if (stored.empty()) {
       hash_password(password, cost);
@@ -40,7 +43,7 @@ Task<Result<PasswordCheck>> Passwords::check(Secret password, Secret hash) {
         crypto_pwhash_str_needs_rehash(stored.reveal().c_str(), cost.passes, cost.memory) != 0;
     return weak ? PasswordCheck::right_but_weak_hash : PasswordCheck::right;
   };
-  Result<PasswordCheck> checked = co_await pool_.run(std::move(work));
+  Result<PasswordCheck> checked = co_await pool_.run(std::move(turn), std::move(work));
   co_return checked;
 }
 

@@ -1,6 +1,7 @@
 // Passwords of accounts: Argon2id, off the event loop.
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "base/secret.h"
@@ -22,16 +23,18 @@ enum class PasswordCheck { wrong, right, right_but_weak_hash };
 
 class Passwords {
  public:
-  Passwords(net::WorkPool& pool, Argon2Cost cost);
+  /// The pool outlives this. `patience`: how long a hash waits for a thread; 0: no limit.
+  Passwords(net::WorkPool& pool, Argon2Cost cost, std::chrono::milliseconds patience);
 
-  /// Fault::temporary when the pool is full.
-  Task<Result<Secret>> hash(Secret password);
+  /// `turn`: whose it is. Fault::temporary when the pool is full, or the turn did not come in time.
+  Task<Result<Secret>> hash(net::Turn turn, Secret password);
   /// An empty `hash` is one that no password has: it costs what a real one does.
-  Task<Result<PasswordCheck>> check(Secret password, Secret hash);
+  Task<Result<PasswordCheck>> check(net::Turn turn, Secret password, Secret hash);
 
  private:
   net::WorkPool& pool_;
   Argon2Cost cost_;
+  const std::chrono::milliseconds patience_;
 };
 
 }  // namespace postern::admin

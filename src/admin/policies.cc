@@ -87,24 +87,24 @@ void Policies::add_routes(Router& router) {
   add("POST", "/api/v1/smtp-policies/{id}/dry-run", Access::read, Body::json, &Policies::dry_run);
 }
 
-Task<PolicyWrite> Policies::with_hashes(PolicyWrite write) {
-  if (write.to_hash.empty()) co_return write;
-  auto work = [write = std::move(write)]() mutable -> Result<PolicyWrite> {
-    std::optional<Error> trouble;
-    dialect::webhook::hash_passwords(write, [&](const Secret& password) {
+/// One job each, since there may be a thousand: others' sign-ins come in between.
+Task<PolicyWrite> Policies::with_hashes(const Call& call, PolicyWrite write) {
+  std::vector<Secret> hashes;
+  for (const dialect::webhook::PasswordToHash& one : write.to_hash) {
+    refuse_while_stopping(core_);
+    auto work = [password = one.password] {
       // RFC 4616 §2: what a hash is made of is prepared first. Clients may send either spelling.
       const std::vector<Secret> spellings = policy::spellings_of(password);
       const bool prepared = !spellings.empty() && policy::is_hashable(spellings.front());
-      Result<Secret> hash = policy::bcrypt_hash(prepared ? spellings.front() : password);
-      if (!hash) trouble = hash.error();
-      return hash ? std::move(*hash) : Secret();
-    });
-    if (trouble) return tl::unexpected(*trouble);
-    return std::move(write);
-  };
-  Result<Result<PolicyWrite>> hashed = co_await core_.deps.hashing.run(std::move(work));
-  if (!hashed || !*hashed) throw busy();
-  co_return std::move(**hashed);
+      return policy::bcrypt_hash(prepared ? spellings.front() : password);
+    };
+    std::optional<Result<Secret>> hash = co_await core_.hash(turn_of(call), std::move(work));
+    if (!hash || !*hash) throw busy();
+    hashes.push_back(std::move(**hash));
+  }
+  auto next = hashes.begin();
+  dialect::webhook::hash_passwords(write, [&](const Secret&) { return std::move(*next++); });
+  co_return write;
 }
 
 Task<store::PolicyRow> Policies::find(std::string account, std::string id) {
@@ -142,7 +142,7 @@ Task<net::HttpResponse> Policies::list(Call& call) {
 Task<net::HttpResponse> Policies::create(Call& call) {
   dialect::webhook::Parsed<PolicyWrite> parsed = dialect::webhook::parse_policy(call.body, nullptr);
   if (!parsed) refuse(parsed.error());
-  const PolicyWrite write = co_await with_hashes(std::move(*parsed));
+  const PolicyWrite write = co_await with_hashes(call, std::move(*parsed));
   store::PolicyRow row;
   row.id = new_id("pol_");
   row.account_id = call.caller.account_id;
@@ -171,7 +171,7 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
   dialect::webhook::Parsed<PolicyWrite> parsed = dialect::webhook::parse_policy(call.body, &before);
   if (!parsed) refuse(parsed.error());
   if (parsed->changed.empty()) co_return row;
-  const PolicyWrite write = co_await with_hashes(std::move(*parsed));
+  const PolicyWrite write = co_await with_hashes(call, std::move(*parsed));
   row.version += 1;
   if (write.credentials_changed) row.credentials_version += 1;
   row.updated_at = call.now;

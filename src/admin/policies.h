@@ -40,7 +40,8 @@ class Policies {
   Task<net::HttpResponse> decide(DryRunRequest request);
   /// nullopt: somebody changed the policy meanwhile.
   Task<std::optional<store::PolicyRow>> try_update(Call& call);
-  Task<dialect::webhook::PolicyWrite> with_hashes(dialect::webhook::PolicyWrite write);
+  Task<dialect::webhook::PolicyWrite> with_hashes(const Call& call,
+                                                  dialect::webhook::PolicyWrite write);
 
   Core& core_;
 };

@@ -102,7 +102,10 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
   std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
-  const Result<PasswordCheck> checked = co_await core_.passwords.check(password, stored);
+  // Whose hash it is waits for that account's turn; strangers share one.
+  net::Turn turn = turn_of(call);
+  if (account) turn.account = account->id;
+  const Result<PasswordCheck> checked = co_await core_.passwords.check(turn, password, stored);
   if (!checked) {
     core_.sign_in_was_right(call, email);  // nothing was judged
     throw busy();
@@ -113,7 +116,7 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
   if (*checked == PasswordCheck::wrong || !account) throw invalid_credentials();
   core_.sign_in_was_right(call, email);
   if (*checked == PasswordCheck::right_but_weak_hash) {
-    const Result<Secret> stronger = co_await core_.passwords.hash(std::move(password));
+    const Result<Secret> stronger = co_await core_.passwords.hash(turn, std::move(password));
     if (stronger) {
       auto keep = [&store = core_.deps.store, id = account->id, hash = *stronger] {
         return store.rehash_password(id, hash);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
 #include <boost/json.hpp>
@@ -93,7 +94,8 @@ class TestApi {
     if (auto loaded = publisher->load(); !loaded) throw std::runtime_error(loaded.error().message);
     api = take(AdminApi::open(dependencies, options));
   }
-  Answer call(const Request& given) {
+  Answer call(const Request& given) { return finish(api->handle(http(given))); }
+  net::HttpRequest http(const Request& given) const {
     net::HttpRequest request;
     request.method = given.method;
     if (net::parse_target(given.target, request))
@@ -106,7 +108,12 @@ class TestApi {
     }
     request.body = given.body;
     request.peer = *IpAddress::parse(given.peer);
-    return finish(api->handle(std::move(request)));
+    return request;
+  }
+  /// Begins a call; its status is appended when it is answered. run() or a poll of the loop goes
+  /// on.
+  void begin(const Request& given, std::vector<int>& answered) {
+    boost::asio::co_spawn(loop, noted(api->handle(http(given)), answered), boost::asio::detached);
   }
   Answer get(const std::string& target, const std::string& token = {}) {
     return call({"GET", target, "", token, {}});
@@ -201,6 +208,10 @@ class TestApi {
   }
 
  private:
+  static Task<void> noted(Task<net::HttpResponse> task, std::vector<int>& answered) {
+    const net::HttpResponse response = co_await std::move(task);
+    answered.push_back(response.status);
+  }
   template <class T>
   static T take(Result<T> result) {
     if (!result) throw std::runtime_error(result.error().message);
