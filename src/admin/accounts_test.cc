@@ -258,6 +258,26 @@ TEST(ApiTokens, allowed_addresses_and_expiry_hold) {
   EXPECT_EQ(expired.code(), "token_expired");
 }
 
+TEST(ApiTokens, of_the_proxys_network_are_for_nobody_whom_the_proxy_does_not_name) {
+  TestApi api([](Options& options, Dependencies&) {
+    options.trusted_proxies = CidrSet({*Cidr::parse("10.0.0.0/8")});
+  });
+  const std::string session = api.account();
+  const std::string token =
+      api.post("/api/v1/api-tokens", R"({"name":"n","allowed_ips":["10.0.0.0/8"]})", session)
+          .text("/token");
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  const auto status = [&](const Headers& headers) {
+    return api.call({"GET", "/api/v1/webhooks", "", token, headers, "10.0.0.1"}).status;
+  };
+  EXPECT_EQ(status({}), 200) << "the proxy's own";
+  EXPECT_EQ(status({{"x-forwarded-for", "10.0.0.7"}}), 200);
+  EXPECT_EQ(status({{"x-forwarded-for", "203.0.113.9"}, {"forwarded", "for=9.9.9.9"}}), 401);
+  EXPECT_EQ(status({{"x-forwarded-for", "10.0.0.7"}, {"forwarded", "for=\"9.9.9.9"}}), 401);
+  EXPECT_EQ(status({{"forwarded", "for=\"9.9.9.9, for=203.0.113.9"}}), 401);
+  EXPECT_EQ(status({{"forwarded", "for=_hidden"}}), 401);
+}
+
 TEST(ApiTokens, refuse_bad_values) {
   TestApi api;
   const std::string session = api.account();

@@ -115,7 +115,8 @@ class Elements {
 
 IpAddress last_untrusted(const Hops& hops, IpAddress nearest, const CidrSet& trusted) {
   for (auto hop = hops.rbegin(); hop != hops.rend() && trusted.contains(nearest); ++hop) {
-    if (!*hop) return nearest;
+    // Believing the proxy in its place would let the client be the proxy.
+    if (!*hop) return IpAddress::unknown();
     nearest = **hop;
   }
   return nearest;
@@ -150,7 +151,7 @@ IpAddress client_of(const std::vector<std::pair<std::string, std::string>>& head
   }
   const IpAddress client = last_untrusted(by_list.empty() ? by_rfc : by_list, peer, trusted);
   const bool both = !by_list.empty() && !by_rfc.empty();
-  if (both && last_untrusted(by_rfc, peer, trusted) != client) return peer;
+  if (both && last_untrusted(by_rfc, peer, trusted) != client) return IpAddress::unknown();
   return client;
 }
 

@@ -22,8 +22,8 @@ Hops forwarded_for(std::string_view value);
 Hops forwarded(std::string_view value);
 
 /// The rightmost hop that is no trusted proxy; the leftmost one when all are. `peer` where it is
-/// not trusted. A hop that cannot be read makes it the proxy that named it, and so does a
-/// Forwarded that says otherwise than X-Forwarded-For: one of them came from the client.
+/// not trusted, or where there is no field. IpAddress::unknown() where a hop on the way cannot be
+/// read, or Forwarded says otherwise than X-Forwarded-For: one of them came from the client.
 /// `headers`: names in lower case.
 IpAddress client_of(const std::vector<std::pair<std::string, std::string>>& headers,
                     const IpAddress& peer, const CidrSet& trusted);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/subscriber.h"
+
 namespace postern::net {
 namespace {
 
@@ -56,32 +58,46 @@ TEST(Forwarded, takes_ports) {
   EXPECT_EQ(by_rfc(R"(by="a, for=198.51.100.1" ; FOR="192.0.2\.1")"), "192.0.2.1");
 }
 
-TEST(Forwarded, what_cannot_be_read_is_the_proxy_that_named_it) {
+TEST(Forwarded, what_cannot_be_read_names_nobody) {
   for (const char* value :
        {"unknown", "_hidden", "203.0.113.9:", "203.0.113.9:70000", "203.0.113.9:x", "203.0.113.09",
         "203.0.113.9 198.51.100.1", "[203.0.113.9]:1", "[2001:db8::1", "x", "2001:db8::1%eth0",
         "[2001:db8::1]x", "198.51.100.1, unknown"}) {
-    EXPECT_EQ(by_list(value), "127.0.0.1") << value;
+    EXPECT_EQ(by_list(value), "unknown") << value;
   }
   for (const char* value :
        {"for=unknown", "for=_hidden", "for", "for=", "=203.0.113.9", "proto=https",
         "for=203.0.113.9;for=198.51.100.1", R"(for="203.0.113.9)", R"(for="203.0.113.9\)",
         "for=203.0.113.9 x", "for =203.0.113.9", R"(for="203.0.113.9"x)", "203.0.113.9",
         R"(for="x", for="203.0.113.9" y, for=198.51.100.1)"}) {
-    EXPECT_EQ(by_rfc(value), "127.0.0.1") << value;
+    EXPECT_EQ(by_rfc(value), "unknown") << value;
   }
-  EXPECT_EQ(by_list("203.0.113.9, unknown, 10.0.0.7"), "10.0.0.7");
+  EXPECT_EQ(by_list("203.0.113.9, unknown, 10.0.0.7"), "unknown");
   EXPECT_EQ(by_list("x, 203.0.113.9"), "203.0.113.9") << "behind the client anything may stand";
 }
 
 TEST(Forwarded, a_field_of_the_clients_own_does_not_name_it) {
   EXPECT_EQ(client({{"forwarded", "for=198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
-            "127.0.0.1");
+            "unknown");
+  EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1"}, {"x-forwarded-for", "203.0.113.9"}}),
+            "unknown");
+  EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1, for=203.0.113.9"}}), "unknown");
   EXPECT_EQ(client({{"forwarded", "for=203.0.113.9"}, {"x-forwarded-for", "203.0.113.9:5"}}),
             "203.0.113.9");
   // The proxy's own line is read for itself, whatever quote the client left open.
   EXPECT_EQ(client({{"forwarded", "for=\"198.51.100.1"}, {"forwarded", "for=203.0.113.9"}}),
             "203.0.113.9");
+}
+
+TEST(Forwarded, nobody_is_in_no_network_and_in_a_bucket_of_nobodys) {
+  const CidrSet trusted = networks({"127.0.0.0/8"});
+  const IpAddress nobody =
+      client_of({{"forwarded", "for=unknown"}}, *IpAddress::parse("127.0.0.1"), trusted);
+  EXPECT_FALSE(networks({"0.0.0.0/0", "::/0"}).contains(nobody));
+  for (const char* text : {"::", "::1", "0.0.0.0", "127.0.0.1"}) {
+    EXPECT_NE(subscriber_key(nobody), subscriber_key(*IpAddress::parse(text))) << text;
+  }
+  EXPECT_NE(subscriber_key(nobody), "") << "it is counted";
 }
 
 TEST(Forwarded, empty_elements_are_nothing) {
