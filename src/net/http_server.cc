@@ -317,7 +317,10 @@ Task<void> HttpServer::Shared::gone(Connection& connection) {
   };
   const Endless endless(connection);
   // A stop() before this would not have closed the connection.
-  if (!is_stopping()) co_await watch_client(connection.stream, connection.buffer);
+  if (is_stopping()) co_return;
+  const bool closed = co_await watch_client(connection.stream, connection.buffer);
+  // RFC 9112 §9.3.2: requests may be sent ahead. Those that we do not read yet are no farewell.
+  if (!closed) co_await watch_for_close(connection.stream);
 }
 
 /// After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 #include <boost/asio.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "net/http_head.h"
 
@@ -49,6 +50,12 @@ Task<HttpResponse> echo(HttpRequest request) {
     ++waiting;
     co_await request.gone();
     --waiting;
+  }
+  if (request.path == "/poll") {
+    using namespace asio::experimental::awaitable_operators;
+    asio::steady_timer timer(co_await asio::this_coro::executor, std::chrono::milliseconds(300));
+    const auto came = co_await (request.gone() || timer.async_wait(asio::use_awaitable));
+    response.body += came.index() == 0 ? " gone" : " in time";
   }
   if (request.path == "/throw") throw std::runtime_error("secret detail");
   if (request.path == "/none") response.status = 204;
@@ -225,6 +232,44 @@ TEST_F(HttpServerTest, nobody_may_send_without_end_beside_an_endless_body) {
   asio::write(client, asio::buffer(std::string(std::size_t{1} << 20, 'x')), error);
   EXPECT_TRUE(soon([this] { return server_->connections() == 0; }));
   EXPECT_EQ(waiting, 0);
+}
+
+TEST_F(HttpServerTest, who_sends_ahead_behind_a_long_poll_is_still_there) {
+  start();
+  const std::string next =
+      "GET /next HTTP/1.1\r\nHost: h\r\nX: " + std::string(12'000, 'x') + "\r\n\r\n";
+  std::string octets = "GET /poll HTTP/1.1\r\nHost: h\r\n\r\n";
+  for (int i = 0; i < 9; ++i) octets += next;
+  const std::string out = exchange(octets, 10);
+  EXPECT_NE(out.find("GET /poll [] in time"), std::string::npos) << out.substr(0, 1000);
+  EXPECT_EQ(count(out), 10u);
+}
+
+TEST_F(HttpServerTest, who_has_sent_ahead_and_leaves_is_gone) {
+  start();
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(client,
+              asio::buffer("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(70'000, 'x')));
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(waiting, 1);
+  client.close();
+  EXPECT_TRUE(soon([] { return waiting == 0; }));
+}
+
+TEST_F(HttpServerTest, a_stop_ends_the_wait_for_who_has_sent_ahead) {
+  start();
+  asio::io_context io;
+  tcp::socket client(io);
+  client.connect({asio::ip::address_v4::loopback(), port_});
+  asio::write(client,
+              asio::buffer("GET /wait HTTP/1.1\r\nHost: h\r\n\r\n" + std::string(70'000, 'x')));
+  ASSERT_TRUE(soon([] { return waiting == 1; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  server_->stop();
+  EXPECT_TRUE(soon([] { return waiting == 0; }));
 }
 
 TEST_F(HttpServerTest, stop_ends_endless_bodies) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include <poll.h>
+
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
@@ -16,6 +18,8 @@ using boost::system::error_code;
 
 /// Of pipelined requests, while an answer goes out that may never end.
 constexpr std::size_t most_ahead = 4 * max_request_head;
+/// Whether a client that sends ahead is still there.
+constexpr std::chrono::milliseconds look_again{200};
 
 Error broken() { return {Fault::bug, "the body ended in an exception"}; }
 
@@ -53,13 +57,25 @@ Task<bool> BodyWriter::write_sized(const HttpResponse::Stream& body) {
   }
 }
 
-Task<void> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received) {
+Task<bool> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received) {
   error_code error;
   while (!error && received.size() < most_ahead) {
     // The socket's own read: the stream's would begin a deadline.
     const std::size_t n = co_await stream.socket().async_read_some(
         received.prepare(4096), asio::redirect_error(asio::use_awaitable, error));
     received.commit(n);
+  }
+  co_return error.failed();
+}
+
+Task<void> watch_for_close(boost::beast::tcp_stream& stream) {
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  error_code error;
+  while (!error && stream.socket().is_open()) {
+    pollfd one{.fd = stream.socket().native_handle(), .events = POLLRDHUP, .revents = 0};
+    if (::poll(&one, 1, 0) != 0) co_return;
+    timer.expires_after(look_again);
+    co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, error));
   }
 }
 

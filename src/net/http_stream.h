@@ -10,9 +10,13 @@
 
 namespace postern::net {
 
-/// Returns when the client has closed, or has sent more than anybody sends ahead. What it sent is
-/// in `received`, also when this is cancelled.
-Task<void> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received);
+/// True when the client has closed; false when it has sent more than anybody sends ahead. What it
+/// sent is in `received`, also when this is cancelled.
+Task<bool> watch_client(boost::beast::tcp_stream& stream, boost::beast::flat_buffer& received);
+
+/// Returns when the client has closed, and reads nothing: who sends ahead waits. A close behind
+/// more than the kernel takes is not seen.
+Task<void> watch_for_close(boost::beast::tcp_stream& stream);
 
 /// Writes one body after its head. Both methods return false when the connection is of no use any
 /// more. Lives on the stream's executor; stream and buffer are borrowed.
