@@ -53,7 +53,7 @@ Task<net::HttpResponse> AccountHistory::audit_log(Call& call) {
     }
     return core.deps.store.audit_log(id, {cursor, limit + 1});
   };
-  store::Listed<store::AuditRow> entries = co_await core_.disk(std::move(read));
+  store::Listed<store::AuditRow> entries = co_await core_.disk(call, std::move(read));
   boost::json::value next = nullptr;
   if (entries.rows.size() > limit) {
     entries.rows.pop_back();
@@ -69,7 +69,7 @@ Task<net::HttpResponse> AccountHistory::sign_ins(Call& call) {
   auto read = [&store = core_.deps.store, person = call.caller.person_id, now = call.now] {
     return store.sessions(person, now);
   };
-  const store::Listed<store::SessionRow> sessions = co_await core_.disk(std::move(read));
+  const store::Listed<store::SessionRow> sessions = co_await core_.disk(call, std::move(read));
   boost::json::array data;
   for (const store::SessionRow& row : sessions.rows) data.push_back(to_json(row, call.caller));
   co_return json_response(200, {{"data", std::move(data)}});
@@ -80,7 +80,7 @@ Task<net::HttpResponse> AccountHistory::end_sign_in(Call& call) {
                  audit = core_.audit(call, "session.ended", {{"id", call.ids[0]}})] {
     return store.end_session(person, id, &audit);
   };
-  const store::Outcome ended = co_await core_.disk(std::move(finish));
+  const store::Outcome ended = co_await core_.disk(call, std::move(finish));
   if (ended != store::Outcome::done) throw not_found();
   co_return no_content();
 }

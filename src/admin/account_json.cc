@@ -28,7 +28,8 @@ Task<boost::json::object> describe_account(Core& core, Authenticator& authentica
     if (!codes) return tl::unexpected(codes.error());
     return Elsewhere{*lead ? (*lead)->signing_public_key : std::string(), *codes};
   };
-  const Elsewhere elsewhere = co_await core.disk(std::move(look));
+  const Elsewhere elsewhere =
+      co_await core.disk({.account = account.team_id, .client = {}}, std::move(look));
   const bool operates = co_await authenticator.operates_gateway(account.team_id);
   boost::json::object out{{"id", account.id},
                           {"email", account.email},

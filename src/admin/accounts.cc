@@ -91,7 +91,7 @@ void Accounts::add_routes(Router& router) {
 
 Task<store::AccountRow> Accounts::own(const Call& call) {
   auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   if (!account) throw unauthorized("the account is gone");
   co_return std::move(*account);
 }
@@ -111,7 +111,7 @@ Task<void> Accounts::confirm_password(const Call& call, const store::AccountRow&
 Task<void> Accounts::admit_newcomer(const Call& call) {
   if (!core_.options.open_signup) throw forbidden("sign-up is closed on this server");
   auto count = [&store = core_.deps.store] { return store.accounts({0, 1}); };
-  const store::Listed<store::AccountRow> present = co_await core_.disk(std::move(count));
+  const store::Listed<store::AccountRow> present = co_await core_.disk(call, std::move(count));
   if (present.total > 0) co_return;
   // The first account operates the gateway.
   if (!is_local(call, core_.options.behind_proxy)) {
@@ -172,7 +172,7 @@ Task<net::HttpResponse> Accounts::create(Call& call) {
     return invited ? store.create_account_by_link(account, link, entry)
                    : store.create_account(account, entry);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::taken)
     throw conflict("email_taken", "an account with this e-mail address exists");
   if (kept != Outcome::done) throw forbidden(std::string(dead_link));
@@ -205,7 +205,7 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
     if (core.deps.traces != nullptr) core.deps.traces->forget_account(id);
     return core.forget_deliveries(deleted->webhooks);
   };
-  co_await core_.disk(std::move(erase));
+  co_await core_.disk(call, std::move(erase));
   co_return no_content();
 }
 
@@ -216,7 +216,7 @@ Task<net::HttpResponse> Accounts::leave(Call& call, store::AccountRow account) {
                                  {{"id", account.id}, {"email", account.email}})] {
     return store.remove_member(team, person, &audit);
   };
-  const Outcome gone = co_await core_.disk(std::move(go));
+  const Outcome gone = co_await core_.disk(call, std::move(go));
   if (gone == Outcome::in_use) throw last_owner();
   co_return no_content();
 }
@@ -240,7 +240,7 @@ Task<net::HttpResponse> Accounts::change_password(Call& call) {
     return store.set_password(id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep,
                               session, &audit);
   };
-  co_await core_.disk(std::move(set));
+  co_await core_.disk(call, std::move(set));
   co_return no_content();
 }
 
@@ -256,7 +256,7 @@ Task<net::HttpResponse> Accounts::set_timezone(Call& call) {
   auto set = [&store = core_.deps.store, id = call.caller.person_id, timezone] {
     return store.set_timezone(id, timezone);
   };
-  co_await core_.disk(std::move(set));
+  co_await core_.disk(call, std::move(set));
   const store::AccountRow account = co_await own(call);
   const boost::json::object described = co_await describe_account(core_, authenticator_, account);
   co_return json_response(200, described);
@@ -269,7 +269,7 @@ Task<net::HttpResponse> Accounts::begin_totp(Call& call) {
   auto keep = [&store = core_.deps.store, id = account.id, secret] {
     return store.begin_totp(id, secret);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
   co_return json_response(
       200, {{"secret", secret.reveal()}, {"otpauth_url", otpauth_url(account.email, secret)}});
@@ -296,7 +296,7 @@ Task<net::HttpResponse> Accounts::confirm_totp(Call& call) {
                  hashes = hashes_of(codes), audit = core_.audit(call, "2fa.enabled")] {
     return store.enable_totp(id, step, hashes, &audit);
   };
-  const Outcome enabled = co_await core_.disk(std::move(enable));
+  const Outcome enabled = co_await core_.disk(call, std::move(enable));
   if (enabled != Outcome::done) throw conflict("conflict", "two-factor sign-in is on already");
   co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
@@ -314,7 +314,7 @@ Task<net::HttpResponse> Accounts::disable_totp(Call& call) {
                   audit = core_.audit(call, "2fa.disabled")] {
     return store.disable_totp(id, &audit);
   };
-  co_await core_.disk(std::move(disable));
+  co_await core_.disk(call, std::move(disable));
   co_return no_content();
 }
 
@@ -332,7 +332,7 @@ Task<net::HttpResponse> Accounts::renew_backup_codes(Call& call) {
               audit = core_.audit(call, "2fa.backup_codes_regenerated")] {
     return store.set_backup_codes(id, hashes, &audit);
   };
-  co_await core_.disk(std::move(set));
+  co_await core_.disk(call, std::move(set));
   co_return json_response(200, {{"backup_codes", boost::json::value_from(codes)}});
 }
 
@@ -342,7 +342,7 @@ Task<net::HttpResponse> Accounts::enable_signing_key(Call& call) {
               audit = core_.audit(call, "signing_key.created", {{"public_key", pair.public_key}})] {
     return publisher.set_signing_key(id, pair.seed, pair.public_key, audit);
   };
-  co_await core_.disk(std::move(set));
+  co_await core_.disk(call, std::move(set));
   co_return json_response(200, {{"signing_public_key", pair.public_key}});
 }
 
@@ -351,7 +351,7 @@ Task<net::HttpResponse> Accounts::disable_signing_key(Call& call) {
               audit = core_.audit(call, "signing_key.deleted")] {
     return publisher.set_signing_key(id, Secret(), "", audit);
   };
-  co_await core_.disk(std::move(set));
+  co_await core_.disk(call, std::move(set));
   co_return no_content();
 }
 

@@ -404,7 +404,7 @@ Task<void> AdminApi::housekeeping() {
       if (auto purged = store.purge_sessions(now); !purged) return tl::unexpected(purged.error());
       return TokenKeys::load(store, now);
     };
-    TokenKeys keys = co_await core.disk(std::move(tidy));
+    TokenKeys keys = co_await core.disk(own_turn(), std::move(tidy));
     core.set_keys(std::move(keys));
     co_await parts_->domains.recheck(now);
   } catch (const Refusal& refusal) {
@@ -424,7 +424,7 @@ Task<void> AdminApi::tick() {
     }
     return core.deps.store.written_elsewhere();
   };
-  const auto written = co_await core.deps.disk.run(std::move(look));
+  const auto written = co_await core.deps.disk.run(own_turn(), std::move(look));
   // What cannot be asked may have changed.
   if (!written || !*written || **written) core.access->changed("");
 }

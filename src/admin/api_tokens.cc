@@ -124,7 +124,7 @@ void ApiTokens::add_routes(Router& router) {
 Task<net::HttpResponse> ApiTokens::create(Call& call) {
   store::ApiTokenRow row = read_token(call);
   auto maker = [&store = core_.deps.store, id = row.maker] { return store.account(id); };
-  const std::optional<store::AccountRow> person = co_await core_.disk(std::move(maker));
+  const std::optional<store::AccountRow> person = co_await core_.disk(call, std::move(maker));
   if (!person) throw unauthorized("the account is gone");
   row.maker_email = person->email;
   const Secret token(std::string(token_prefix) + base64url_encode(random_bytes(32)));
@@ -139,7 +139,7 @@ Task<net::HttpResponse> ApiTokens::create(Call& call) {
     if (present->total >= max_tokens) return store::Outcome::in_use;
     return store.create_api_token(row, &audit);
   };
-  const store::Outcome kept = co_await core_.disk(std::move(keep));
+  const store::Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == store::Outcome::in_use)
     throw conflict("conflict", "the account has 200 API tokens; revoke one first");
   if (kept != store::Outcome::done) throw unauthorized("the account is gone");
@@ -152,7 +152,7 @@ Task<net::HttpResponse> ApiTokens::list(Call& call) {
   auto read = [&store = core_.deps.store, id = call.caller.account_id] {
     return store.api_tokens(id, {0, max_tokens});
   };
-  const store::Listed<store::ApiTokenRow> tokens = co_await core_.disk(std::move(read));
+  const store::Listed<store::ApiTokenRow> tokens = co_await core_.disk(call, std::move(read));
   boost::json::array data;
   for (const store::ApiTokenRow& row : tokens.rows) data.push_back(to_json(row));
   co_return json_response(200, {{"data", std::move(data)}, {"total", tokens.total}});
@@ -166,7 +166,7 @@ Task<net::HttpResponse> ApiTokens::revoke(Call& call) {
                 audit = core_.audit(call, "api_token.revoked", {{"id", call.ids[0]}})] {
     return store.delete_api_token(account, maker, id, &audit);
   };
-  const store::Outcome erased = co_await core_.disk(std::move(erase));
+  const store::Outcome erased = co_await core_.disk(call, std::move(erase));
   if (erased != store::Outcome::done) throw not_found();
   co_return no_content();
 }

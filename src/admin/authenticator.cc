@@ -116,7 +116,8 @@ Task<std::optional<Caller>> Authenticator::live_session(Caller::Kind kind, const
     }
     return session;
   };
-  const std::optional<store::SessionRow> session = co_await core_.disk(std::move(look));
+  const std::optional<store::SessionRow> session =
+      co_await core_.disk({.account = claims.account_id, .client = {}}, std::move(look));
   if (!session || session->account_id != claims.account_id) co_return std::nullopt;
   co_return Caller{.kind = kind,
                    .account_id = session->team_id,
@@ -143,7 +144,7 @@ Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token
   auto look = [&store = core_.deps.store, hash = Secret(sha256(token))] {
     return store.api_token_by_hash(hash);
   };
-  const std::optional<store::ApiTokenRow> row = co_await core_.disk(std::move(look));
+  const std::optional<store::ApiTokenRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw unauthorized("the token is not valid");
   if (row->expires_at && *row->expires_at <= call.now) {
     throw Refusal{401, "token_expired", "the API token has expired", {}, {}};
@@ -159,7 +160,7 @@ Task<Caller> Authenticator::api_token_caller(const Call& call, std::string token
   auto touch = [&store = core_.deps.store, id = row->id, now = call.now] {
     return store.touch_api_token(id, now);
   };
-  co_await core_.disk(std::move(touch));
+  co_await core_.disk(call, std::move(touch));
   co_return Caller{.kind = Caller::Kind::api_token,
                    .account_id = row->account_id,
                    .person_id = row->maker,
@@ -236,7 +237,7 @@ bool Authenticator::admit_control(Call& call) const {
 Task<bool> Authenticator::operates_gateway(std::string team) {
   if (!core_.options.operators.empty()) co_return listed(core_.options.operators, team);
   auto look = [&store = core_.deps.store] { return store.first_account(); };
-  const std::string first = co_await core_.disk(std::move(look));
+  const std::string first = co_await core_.disk({.account = team, .client = {}}, std::move(look));
   co_return !first.empty() && first == team;
 }
 

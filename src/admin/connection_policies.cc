@@ -178,17 +178,17 @@ RunningLists& ConnectionPolicies::lists() const {
   return *core_.deps.lists;
 }
 
-Task<Lists> ConnectionPolicies::judge(restrictions::Section section) const {
+Task<Lists> ConnectionPolicies::judge(const Call& call, restrictions::Section section) const {
   auto work = [section = std::move(section), hostname = lists().hostname(),
                rules = lists().file_rules()]() -> Result<Lists> {
     return judged(section, hostname, rules);
   };
-  co_return co_await core_.disk(std::move(work));
+  co_return co_await core_.disk(call, std::move(work));
 }
 
-Task<ListRevisionRow> ConnectionPolicies::stored(std::uint64_t revision) const {
+Task<ListRevisionRow> ConnectionPolicies::stored(const Call& call, std::uint64_t revision) const {
   auto look = [&store = core_.deps.store, revision] { return store.list_revision(revision); };
-  std::optional<ListRevisionRow> row = co_await core_.disk(std::move(look));
+  std::optional<ListRevisionRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw Refusal{404, "not_found", "there is no such revision", {}, {}};
   co_return std::move(*row);
 }
@@ -211,13 +211,13 @@ Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::str
                audit = core_.audit(call, std::move(action), details)] {
     return running.put(next, expected, audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != Outcome::done) throw version_mismatch();
   co_return answer(*lists().current(), lists().hostname());
 }
 
 Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
-  Lists next = co_await judge(section_of(call.body));
+  Lists next = co_await judge(call, section_of(call.body));
   BodyReader body(call.body);
   next.row.note = note_of(body);
   next.row.source = ListRevisionRow::Source::api;
@@ -225,7 +225,7 @@ Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
 }
 
 Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
-  const Lists draft = co_await judge(section_of(call.body));
+  const Lists draft = co_await judge(call, section_of(call.body));
   co_return json_response(
       200, restrictions::lint_json(*draft.section, *draft.judged, lists().hostname()));
 }
@@ -239,18 +239,18 @@ Task<net::HttpResponse> ConnectionPolicies::revisions(Call& call) {
   auto read = [&store = core_.deps.store, page = query.as_page()] {
     return store.list_revisions(page);
   };
-  const store::Listed<ListRevisionRow> rows = co_await core_.disk(std::move(read));
+  const store::Listed<ListRevisionRow> rows = co_await core_.disk(call, std::move(read));
   json::array data;
   for (const ListRevisionRow& row : rows.rows) data.push_back(row_json(row));
   co_return paged(std::move(data), query, rows.total);
 }
 
 Task<net::HttpResponse> ConnectionPolicies::revision(Call& call) {
-  ListRevisionRow row = co_await stored(parse_number(call.ids[0]).value_or(0));
+  ListRevisionRow row = co_await stored(call, parse_number(call.ids[0]).value_or(0));
   auto work = [row = std::move(row), hostname = lists().hostname(), rules = lists().file_rules()] {
     return judged_again(row, hostname, rules);
   };
-  const Lists then = co_await core_.disk(std::move(work));
+  const Lists then = co_await core_.disk(call, std::move(work));
   co_return answer(then, lists().hostname());
 }
 
@@ -262,7 +262,7 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   const auto number = body.integer("revision", 1, std::numeric_limits<std::int64_t>::max());
   const std::string note = note_of(body);
   check(body);
-  const ListRevisionRow then = co_await stored(static_cast<std::uint64_t>(*number));
+  const ListRevisionRow then = co_await stored(call, static_cast<std::uint64_t>(*number));
   if (then.definition.empty()) {
     throw conflict("no_lists",
                    "this revision has no lists; take [restrictions] out of the "
@@ -272,7 +272,7 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   if (!section) throw storage_trouble(section.error());
   // Only the file may say that an open relay is meant.
   section->open_relay_is_known = false;
-  Lists next = co_await judge(std::move(*section));
+  Lists next = co_await judge(call, std::move(*section));
   next.row.note = note.empty() ? fmt::format("back to revision {}", then.revision) : note;
   next.row.source = ListRevisionRow::Source::rollback;
   co_return co_await put(call, std::move(next), "connection_policies.rolled_back");

@@ -23,8 +23,8 @@ class ConnectionPolicies {
   Task<net::HttpResponse> keywords(Call& call);
 
   RunningLists& lists() const;
-  Task<Lists> judge(dialect::restrictions::Section section) const;
-  Task<store::ListRevisionRow> stored(std::uint64_t revision) const;
+  Task<Lists> judge(const Call& call, dialect::restrictions::Section section) const;
+  Task<store::ListRevisionRow> stored(const Call& call, std::uint64_t revision) const;
   Task<net::HttpResponse> put(Call& call, Lists next, std::string action);
 
   Core& core_;

@@ -94,8 +94,12 @@ std::string Core::csrf_token(std::string_view session_id) const {
 }
 
 net::Turn turn_of(const Call& call) {
-  return {.account = call.caller.account_id, .client = subscriber_key(call.client)};
+  const bool control = call.caller.kind == Caller::Kind::control;
+  return {.account = control ? call.caller.actor : call.caller.account_id,
+          .client = subscriber_key(call.client)};
 }
+
+net::Turn own_turn() { return {.account = "gateway", .client = {}}; }
 
 Refusal unavailable(std::string sentence) {
   return {503, "unavailable", std::move(sentence), {}, {{"Retry-After", "5"}}};

@@ -23,6 +23,12 @@
 
 namespace postern::admin {
 
+/// Whose turn a call's work waits for: its account's, and among its clients its own. Callers
+/// without an account share one.
+net::Turn turn_of(const Call& call);
+/// The gateway's own, beside its callers'.
+net::Turn own_turn();
+
 class Core {
  public:
   Core(const Dependencies& dependencies, const Options& options, TokenKeys token_keys,
@@ -33,10 +39,14 @@ class Core {
   /// within Options::hashing_patience.
   template <class F>
   auto hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result_t<F>>>;
-  /// Runs `work`, which returns a Result and owns what it uses, on the disk pool. Throws the
-  /// Refusal that its Error amounts to.
+  /// Runs `work`, which returns a Result and owns what it uses, on the disk pool in its turn.
+  /// Throws the Refusal that its Error amounts to.
   template <class F>
-  auto disk(F work) -> Task<typename std::invoke_result_t<F>::value_type>;
+  auto disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>::value_type>;
+  template <class F>
+  auto disk(const Call& call, F work) {
+    return disk(turn_of(call), std::move(work));
+  }
 
   store::AuditRow audit(const Call& call, std::string action,
                         const boost::json::object& details = {}) const;
@@ -79,9 +89,6 @@ class Core {
   Secret csrf_key_;
 };
 
-/// Whose turn a call's work waits for: its account's, or among those who have none its client's.
-net::Turn turn_of(const Call& call);
-
 /// The server cannot do it now: 503.
 Refusal unavailable(std::string sentence);
 /// In front of work that takes long. Throws 503 while the gateway stops.
@@ -98,9 +105,9 @@ auto Core::hash(net::Turn turn, F work) -> Task<std::optional<std::invoke_result
 }
 
 template <class F>
-auto Core::disk(F work) -> Task<typename std::invoke_result_t<F>::value_type> {
+auto Core::disk(net::Turn turn, F work) -> Task<typename std::invoke_result_t<F>::value_type> {
   using R = std::invoke_result_t<F>;
-  Result<R> ran = co_await deps.disk.run(std::move(work));
+  Result<R> ran = co_await deps.disk.run(std::move(turn), std::move(work));
   if (!ran) throw busy();
   if (!*ran) throw storage_trouble(ran->error());
   if constexpr (!std::is_void_v<typename R::value_type>) co_return std::move(**ran);

@@ -164,7 +164,7 @@ Task<store::WebhookRow> Deliveries::check_owner(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.webhook(account, id);
   };
-  std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+  std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw not_found();
   co_return std::move(*row);
 }
@@ -210,13 +210,13 @@ Task<net::HttpResponse> Deliveries::logs(Call& call) {
     auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, keyset = *keyset] {
       return log.log_slice(id, filter, keyset);
     };
-    const store::Slice<store::LogRecord> records = co_await core_.disk(std::move(read));
+    const store::Slice<store::LogRecord> records = co_await core_.disk(call, std::move(read));
     co_return sliced(list_of(records.rows, log_json), records.next);
   }
   auto read = [&log = core_.deps.delivery_log, id = call.ids[0], filter, page = query.as_page()] {
     return log.list(id, filter, page);
   };
-  const store::Listed<store::LogRecord> records = co_await core_.disk(std::move(read));
+  const store::Listed<store::LogRecord> records = co_await core_.disk(call, std::move(read));
   co_return paged(list_of(records.rows, log_json), query, records.total);
 }
 
@@ -225,7 +225,7 @@ Task<net::HttpResponse> Deliveries::retry(Call& call) {
   auto look = [&log = core_.deps.delivery_log, webhook = call.ids[0], id = call.ids[1]] {
     return log.find(webhook, id);
   };
-  const std::optional<store::LogRecord> record = co_await core_.disk(std::move(look));
+  const std::optional<store::LogRecord> record = co_await core_.disk(call, std::move(look));
   if (!record) throw not_found();
   const std::string message = co_await dead_letter_of(*record);
   // In sync mode the sender's server has kept or bounced the message; there is nothing to send
@@ -291,7 +291,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
   spool::Inbox& inbox = core_.deps.inbox;
   const auto with_box = [&](net::HttpResponse response) -> Task<net::HttpResponse> {
     auto read = [&inbox, id = webhook.id] { return inbox.reader().state(id); };
-    const spool::InboxState state = co_await core_.disk(std::move(read));
+    const spool::InboxState state = co_await core_.disk(call, std::move(read));
     // The answer is an object: the box becomes its last member.
     response.body.back() = ',';
     response.body += "\"box\":" + boost::json::serialize(box_json(state, webhook.inbox)) + "}";
@@ -301,7 +301,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
     auto read = [&inbox, id = webhook.id, after, keyset = *keyset] {
       return inbox.reader().slice(id, after, keyset);
     };
-    const store::Slice<spool::InboxMessage> slice = co_await core_.disk(std::move(read));
+    const store::Slice<spool::InboxMessage> slice = co_await core_.disk(call, std::move(read));
     co_return co_await with_box(sliced(list_of(slice.rows, message_json), slice.next));
   }
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(wait);
@@ -311,7 +311,7 @@ Task<net::HttpResponse> Deliveries::inbox(Call& call) {
     auto read = [&inbox, id = webhook.id, after, page = query.as_page()] {
       return inbox.reader().list(id, after, page);
     };
-    messages = co_await core_.disk(std::move(read));
+    messages = co_await core_.disk(call, std::move(read));
     const auto left =
         std::chrono::ceil<std::chrono::seconds>(end - std::chrono::steady_clock::now());
     if (!messages.rows.empty() || left.count() <= 0 || core_.stopping) break;
@@ -327,7 +327,7 @@ Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
   auto read = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
     return inbox.reader().message(webhook, id);
   };
-  std::optional<spool::InboxReader::Found> found = co_await core_.disk(std::move(read));
+  std::optional<spool::InboxReader::Found> found = co_await core_.disk(call, std::move(read));
   if (!found) throw not_found();
   std::string head = boost::json::serialize(message_json(found->message));
   head.back() = ',';
@@ -335,7 +335,7 @@ Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
   const std::uint64_t size = head.size() + found->payload.size() + 1;
   auto payload = std::make_shared<spool::BodyReader>(std::move(found->payload));
   enum class At { head, payload, end };
-  auto next = [&disk = core_.deps.disk, payload, head = std::move(head),
+  auto next = [&disk = core_.deps.disk, turn = turn_of(call), payload, head = std::move(head),
                at = At::head]() mutable -> Task<Result<std::string>> {
     if (at == At::end) co_return std::string();
     if (std::exchange(at, At::payload) == At::head) co_return std::move(head);
@@ -344,7 +344,7 @@ Task<net::HttpResponse> Deliveries::inbox_message(Call& call) {
       if (!piece) return tl::unexpected(piece.error());
       return std::string(*piece);
     };
-    Result<Result<std::string>> piece = co_await disk.run(std::move(read_piece));
+    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read_piece));
     if (!piece) co_return tl::unexpected(piece.error());
     if (*piece && (*piece)->empty()) {
       at = At::end;
@@ -362,7 +362,7 @@ Task<net::HttpResponse> Deliveries::delete_inbox_message(Call& call) {
   auto erase = [&inbox = core_.deps.inbox, webhook = call.ids[0], id = call.ids[1]] {
     return inbox.erase(webhook, id);
   };
-  const bool erased = co_await core_.disk(std::move(erase));
+  const bool erased = co_await core_.disk(call, std::move(erase));
   if (!erased) throw not_found();
   co_return no_content();
 }
@@ -370,14 +370,14 @@ Task<net::HttpResponse> Deliveries::delete_inbox_message(Call& call) {
 Task<net::HttpResponse> Deliveries::clear_inbox(Call& call) {
   co_await check_owner(call);
   auto clear = [&inbox = core_.deps.inbox, webhook = call.ids[0]] { return inbox.clear(webhook); };
-  co_await core_.disk(std::move(clear));
+  co_await core_.disk(call, std::move(clear));
   co_return no_content();
 }
 
 Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   const std::string token(call.request.parameter("t").value_or(""));
   auto look = [&log = core_.deps.delivery_log, id = call.ids[0]] { return log.attachment(id); };
-  const std::optional<store::AttachmentRow> row = co_await core_.disk(std::move(look));
+  const std::optional<store::AttachmentRow> row = co_await core_.disk(call, std::move(look));
   // Without the right token even an expired link is unknown.
   if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
   if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
@@ -387,7 +387,8 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   const std::filesystem::path name = std::filesystem::path(row->path).filename();
   auto read = [path = std::filesystem::path(core_.options.attachment_dir) / name,
                size = row->size] { return read_file(path, size); };
-  Result<Result<std::string>> content = co_await core_.deps.disk.run(std::move(read));
+  Result<Result<std::string>> content =
+      co_await core_.deps.disk.run(turn_of(call), std::move(read));
   if (!content) throw busy();
   if (!*content) throw not_found();
   net::HttpResponse response;

@@ -39,7 +39,7 @@ class FakeTraces : public TraceReader {
     co_return std::vector<store::TallyRow>{};
   }
   Task<Result<std::vector<store::DayCounts>>> day_counts(
-      std::vector<std::string> webhooks) override {
+      std::string, std::vector<std::string> webhooks) override {
     co_return std::vector<store::DayCounts>(webhooks.size());
   }
   Task<Result<std::optional<boost::json::object>>> find(std::optional<std::string> account,

@@ -100,7 +100,7 @@ Task<store::DomainRow> DkimKeys::domain_of(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.domain(account, id);
   };
-  std::optional<store::DomainRow> row = co_await core_.disk(std::move(look));
+  std::optional<store::DomainRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw not_found();
   co_return std::move(*row);
 }
@@ -109,7 +109,7 @@ Task<store::DkimKeyRow> DkimKeys::stored(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.dkim_keys(account, id);
   };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(std::move(look));
+  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
   for (const store::DkimKeyRow& key : keys) {
     if (key.selector == lower(call.ids[1])) co_return key;
   }
@@ -121,7 +121,7 @@ Task<net::HttpResponse> DkimKeys::list(Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = domain.id] {
     return store.dkim_keys(account, id);
   };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(std::move(look));
+  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
   boost::json::array data;
   for (const store::DkimKeyRow& key : keys) data.push_back(to_json(key));
   co_return json_response(200, {{"data", std::move(data)}, {"total", keys.size()}});
@@ -158,7 +158,7 @@ Task<net::HttpResponse> DkimKeys::add(Call& call) {
                                    {{"domain", row.domain}, {"selector", row.selector}})] {
     return store.create_dkim_key(row, max_keys, &audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::taken)
     throw conflict("conflict", "the domain has a key under this selector");
   if (kept == Outcome::in_use)
@@ -203,7 +203,7 @@ Task<net::HttpResponse> DkimKeys::change(Call& call) {
                    {{"domain", row.domain}, {"selector", row.selector}, {"state", *state}})] {
     return publisher.set_dkim_key_signing(domain, row.selector, row.signing, row.updated_at, audit);
   };
-  if (co_await core_.disk(std::move(keep)) != Outcome::done) throw not_found();
+  if (co_await core_.disk(call, std::move(keep)) != Outcome::done) throw not_found();
   co_return json_response(200, to_json(row));
 }
 
@@ -214,7 +214,7 @@ Task<net::HttpResponse> DkimKeys::remove(Call& call) {
                                     {{"domain", row.domain}, {"selector", row.selector}})] {
     return store.delete_dkim_key(row.account_id, row.domain_id, row.selector, &audit);
   };
-  const Outcome erased = co_await core_.disk(std::move(erase));
+  const Outcome erased = co_await core_.disk(call, std::move(erase));
   if (erased == Outcome::in_use)
     throw conflict("conflict", "the key signs; set its state to published first");
   if (erased != Outcome::done) throw not_found();

@@ -66,7 +66,7 @@ Task<store::DomainRow> Domains::stored(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.domain(account, id);
   };
-  std::optional<store::DomainRow> row = co_await core_.disk(std::move(look));
+  std::optional<store::DomainRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw not_found();
   co_return std::move(*row);
 }
@@ -75,7 +75,7 @@ Task<net::HttpResponse> Domains::list(Call& call) {
   auto read = [&store = core_.deps.store, account = call.caller.account_id] {
     return store.domains(account);
   };
-  const store::Listed<store::DomainRow> rows = co_await core_.disk(std::move(read));
+  const store::Listed<store::DomainRow> rows = co_await core_.disk(call, std::move(read));
   boost::json::array data;
   for (const store::DomainRow& row : rows.rows) data.push_back(to_json(row));
   co_return json_response(200, {{"data", std::move(data)}, {"total", rows.total}});
@@ -104,7 +104,7 @@ Task<net::HttpResponse> Domains::claim(Call& call) {
                audit = core_.audit(call, "domain.claimed", {{"id", row.id}, {"name", row.name}})] {
     return store.create_domain(row, &audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::taken) throw conflict("domain_taken", "the domain is claimed already");
   if (kept != Outcome::done) throw unauthorized("the account is gone");
   co_return json_response(201, to_json(row));
@@ -150,7 +150,7 @@ Task<net::HttpResponse> Domains::verify(Call& call) {
                audit = core_.audit(call, "domain.verified", {{"id", row.id}, {"name", row.name}})] {
     return publisher.verify_domain(row.account_id, row, now, audit);
   };
-  const store::DomainVerified verified = co_await core_.disk(std::move(keep));
+  const store::DomainVerified verified = co_await core_.disk(call, std::move(keep));
   if (verified.outcome == Outcome::taken)
     throw conflict("domain_taken", "another account has verified this domain");
   if (verified.outcome != Outcome::done) throw not_found();
@@ -164,7 +164,7 @@ Task<net::HttpResponse> Domains::give_up(Call& call) {
                 audit = core_.audit(call, "domain.deleted", {{"id", row.id}, {"name", row.name}})] {
     return publisher.delete_domain(row.account_id, row, audit);
   };
-  const Outcome erased = co_await core_.disk(std::move(erase));
+  const Outcome erased = co_await core_.disk(call, std::move(erase));
   if (erased == Outcome::in_use)
     throw conflict("conflict", "webhooks have addresses in this domain");
   if (erased != Outcome::done) throw not_found();
@@ -175,7 +175,7 @@ Task<void> Domains::recheck(store::Time now) {
   auto read = [&store = core_.deps.store, before = now - check_interval] {
     return store.domains_due(before, checks_at_a_time);
   };
-  const std::vector<store::DomainRow> due = co_await core_.disk(std::move(read));
+  const std::vector<store::DomainRow> due = co_await core_.disk(own_turn(), std::move(read));
   for (const store::DomainRow& row : due) {
     const Lookup lookup = co_await look_up(row.name, row.verification_token);
     std::optional<store::Time> failing = row.failing_since;
@@ -186,7 +186,7 @@ Task<void> Domains::recheck(store::Time now) {
     auto note = [&publisher = core_.deps.publisher, row, now, failing, verified] {
       return publisher.note_domain_check(row, now, failing, verified);
     };
-    co_await core_.disk(std::move(note));
+    co_await core_.disk(own_turn(), std::move(note));
   }
 }
 

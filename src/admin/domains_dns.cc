@@ -106,7 +106,7 @@ Task<net::HttpResponse> Domains::dns(Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = row.id] {
     return store.dkim_keys(account, id);
   };
-  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(std::move(look));
+  const std::vector<store::DkimKeyRow> keys = co_await core_.disk(call, std::move(look));
 
   std::vector<Wanted> wanted;
   for (const std::string_view label : verification_labels) {

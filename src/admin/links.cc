@@ -35,7 +35,7 @@ Task<std::optional<store::LinkRow>> find_link(Core& core, const Call& call, Secr
   auto look = [&store = core.deps.store, hash = Secret(sha256(token.reveal())), now = call.now] {
     return store.link(hash, now);
   };
-  std::optional<store::LinkRow> link = co_await core.disk(std::move(look));
+  std::optional<store::LinkRow> link = co_await core.disk(call, std::move(look));
   if (link) core.guess_was_right(key);
   co_return link;
 }
@@ -69,7 +69,7 @@ Task<net::HttpResponse> Links::reset(Call& call) {
   const std::optional<store::LinkRow> link = co_await find_link(core_, call, token);
   if (!link || link->kind != Kind::reset) throw unauthorized(std::string(dead_link));
   auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
-  const std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   if (!account) throw unauthorized(std::string(dead_link));
   net::Turn turn = turn_of(call);
   turn.account = account->id;
@@ -81,7 +81,7 @@ Task<net::HttpResponse> Links::reset(Call& call) {
   auto set = [&store = core_.deps.store, link_hash = Secret(sha256(token.reveal())),
               hash = std::move(*hash), now = call.now,
               audit] { return store.reset_password(link_hash, hash, now, &audit); };
-  const store::Outcome done = co_await core_.disk(std::move(set));
+  const store::Outcome done = co_await core_.disk(call, std::move(set));
   if (done != store::Outcome::done) throw unauthorized(std::string(dead_link));
   co_return no_content();
 }

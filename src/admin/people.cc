@@ -65,7 +65,7 @@ Task<std::vector<store::AccountRow>> People::members(const Call& call) {
   auto read = [&store = core_.deps.store, team = call.caller.account_id] {
     return store.members(team);
   };
-  std::vector<store::AccountRow> found = co_await core_.disk(std::move(read));
+  std::vector<store::AccountRow> found = co_await core_.disk(call, std::move(read));
   co_return found;
 }
 
@@ -85,7 +85,7 @@ Task<net::HttpResponse> People::list(Call& call) {
     auto read = [&store = core_.deps.store, team = call.caller.account_id, now = call.now] {
       return store.invitations(team, now);
     };
-    const std::vector<store::LinkRow> invitations = co_await core_.disk(std::move(read));
+    const std::vector<store::LinkRow> invitations = co_await core_.disk(call, std::move(read));
     for (const store::LinkRow& row : invitations) open.push_back(to_json(row));
   }
   co_return json_response(200, {{"data", std::move(data)}, {"invitations", std::move(open)}});
@@ -106,7 +106,7 @@ Task<net::HttpResponse> People::change(Call& call) {
                                      {"to", store::to_string(role)}})] {
       return store.set_role(team, person, role, &audit);
     };
-    const Outcome done = co_await core_.disk(std::move(set));
+    const Outcome done = co_await core_.disk(call, std::move(set));
     if (done == Outcome::in_use) throw last_owner();
     if (done != Outcome::done) throw not_found();
     row.role = role;
@@ -120,7 +120,7 @@ Task<net::HttpResponse> People::remove(Call& call) {
              audit = core_.audit(call, "member.removed", {{"id", row.id}, {"email", row.email}})] {
     return store.remove_member(team, person, &audit);
   };
-  const Outcome gone = co_await core_.disk(std::move(go));
+  const Outcome gone = co_await core_.disk(call, std::move(go));
   if (gone == Outcome::in_use) throw last_owner();
   if (gone != Outcome::done) throw not_found();
   co_return no_content();
@@ -137,7 +137,7 @@ Task<net::HttpResponse> People::create_reset_link(Call& call) {
                                    {{"id", row.id}, {"email", row.email}})] {
     return store.create_link(row, hash, &audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != Outcome::done) throw not_found();
   co_return json_response(
       201, {{"link", link.url}, {"expires_at", admin::to_json(link.row.expires_at)}});
@@ -166,7 +166,7 @@ Task<net::HttpResponse> People::invite(Call& call) {
     if (open->size() >= max_invitations) return Outcome::in_use;
     return store.create_link(row, hash, &audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::in_use)
     throw conflict("conflict", "the account has 200 open invitations; revoke one first");
   if (kept != Outcome::done) throw unauthorized("the account is gone");
@@ -179,7 +179,7 @@ Task<net::HttpResponse> People::revoke(Call& call) {
                 audit = core_.audit(call, "member.invitation_revoked", {{"id", call.ids[0]}})] {
     return store.delete_invitation(team, id, &audit);
   };
-  const Outcome erased = co_await core_.disk(std::move(erase));
+  const Outcome erased = co_await core_.disk(call, std::move(erase));
   if (erased != Outcome::done) throw not_found();
   co_return no_content();
 }

@@ -108,10 +108,11 @@ Task<PolicyWrite> Policies::with_hashes(const Call& call, PolicyWrite write) {
 }
 
 Task<store::PolicyRow> Policies::find(std::string account, std::string id) {
-  auto look = [&store = core_.deps.store, account = std::move(account), id = std::move(id)] {
+  auto look = [&store = core_.deps.store, account, id = std::move(id)] {
     return store.policy(account, id);
   };
-  std::optional<store::PolicyRow> row = co_await core_.disk(std::move(look));
+  std::optional<store::PolicyRow> row =
+      co_await core_.disk({.account = account, .client = {}}, std::move(look));
   if (!row) throw not_found();
   co_return std::move(*row);
 }
@@ -125,7 +126,7 @@ Task<net::HttpResponse> Policies::list(Call& call) {
     auto read = [&store = core_.deps.store, account = call.caller.account_id, keyset = *keyset] {
       return store.policy_slice(account, keyset);
     };
-    const store::Slice<store::PolicyRow> rows = co_await core_.disk(std::move(read));
+    const store::Slice<store::PolicyRow> rows = co_await core_.disk(call, std::move(read));
     boost::json::array data;
     for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
     co_return sliced(std::move(data), rows.next);
@@ -133,7 +134,7 @@ Task<net::HttpResponse> Policies::list(Call& call) {
   const PageQuery query = page_of(call);
   auto read = [&store = core_.deps.store, account = call.caller.account_id,
                page = query.as_page()] { return store.policies(account, page); };
-  const store::Listed<store::PolicyRow> rows = co_await core_.disk(std::move(read));
+  const store::Listed<store::PolicyRow> rows = co_await core_.disk(call, std::move(read));
   boost::json::array data;
   for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
   co_return paged(std::move(data), query, rows.total);
@@ -153,7 +154,7 @@ Task<net::HttpResponse> Policies::create(Call& call) {
                    core_.audit(call, "smtp_policy.created", audit_details(row, write.changed))] {
     return publisher.create_policy(row, audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != Outcome::done) throw unauthorized("the account is gone");
   co_return answer(201, row);
 }
@@ -181,7 +182,7 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
                    core_.audit(call, "smtp_policy.updated", audit_details(row, write.changed))] {
     return publisher.update_policy(row, version, audit);
   };
-  const Outcome kept = co_await core_.disk(std::move(keep));
+  const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::stale) co_return std::nullopt;
   if (kept != Outcome::done) throw not_found();
   co_return row;
@@ -214,7 +215,7 @@ Task<net::HttpResponse> Policies::remove(Call& call) {
     };
     return publisher.delete_policy(row.account_id, row.id, expected, if_used, now, audit);
   };
-  const store::PolicyDeleted deleted = co_await core_.disk(std::move(erase));
+  const store::PolicyDeleted deleted = co_await core_.disk(call, std::move(erase));
   if (deleted.outcome == Outcome::in_use)
     throw conflict("policy_in_use", "webhooks use this policy");
   if (deleted.outcome == Outcome::stale) throw version_mismatch();

@@ -122,9 +122,9 @@ class TraceReader {
   virtual Task<Result<store::TraceFound>> search(store::TraceSearch search,
                                                  store::TraceWords words) = 0;
   virtual Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) = 0;
-  /// In the order of the ids.
+  /// Of webhooks of the account, in the order of the ids.
   virtual Task<Result<std::vector<store::DayCounts>>> day_counts(
-      std::vector<std::string> webhooks) = 0;
+      std::string account_id, std::vector<std::string> webhooks) = 0;
 };
 
 /// A recorded decision and today's.

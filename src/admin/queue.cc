@@ -206,7 +206,7 @@ Task<spool::Destination> Queue::own_webhook(const Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.webhook(account, id);
   };
-  const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+  const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw not_found();
   co_return spool::Destination{spool::RouteKind::webhook, row->id};
 }

@@ -83,7 +83,7 @@ Task<std::shared_ptr<const policy::WebhookPolicy>> Replays::draft_policy(const C
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id] {
     return store.policy(account, id);
   };
-  const std::optional<store::PolicyRow> row = co_await core_.disk(std::move(look));
+  const std::optional<store::PolicyRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw invalid("draft.smtp_policies." + printable(id, 64), "there is no such policy");
   if (body.contains("smtp_credentials")) {
     throw invalid("draft.smtp_policies." + id + ".smtp_credentials",
@@ -133,7 +133,7 @@ Task<ReplayRequest> Replays::read(Call& call) {
                   rules = core_.deps.lists->file_rules()]() -> Result<Lists> {
       return judged(section, hostname, rules);
     };
-    request.lists = co_await core_.disk(std::move(judge));
+    request.lists = co_await core_.disk(call, std::move(judge));
     if (!can_decide(*request.lists->judged)) {
       refuse_wrong(*request.lists, core_.deps.lists->hostname());
     }

@@ -100,7 +100,7 @@ void Sessions::add_routes(Router& router) {
 Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret password) {
   core_.count_sign_in(call, email);
   auto look = [&store = core_.deps.store, email] { return store.account_by_email(email); };
-  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   const Secret stored = account ? account->password_hash : Secret();
   // Whose hash it is waits for that account's turn; strangers share one.
   net::Turn turn = turn_of(call);
@@ -121,7 +121,7 @@ Task<store::AccountRow> Sessions::sign_in(Call& call, std::string email, Secret 
       auto keep = [&store = core_.deps.store, id = account->id, hash = *stronger] {
         return store.rehash_password(id, hash);
       };
-      co_await core_.disk(std::move(keep));
+      co_await core_.disk(call, std::move(keep));
     }
   }
   co_return std::move(*account);
@@ -136,12 +136,12 @@ Task<bool> Sessions::take_second_factor(const store::AccountRow& account, std::s
     auto use = [&store = core_.deps.store, id = account.id, step = *step] {
       return store.use_totp_step(id, step);
     };
-    taken = co_await core_.disk(std::move(use));
+    taken = co_await core_.disk({.account = account.id, .client = {}}, std::move(use));
   } else if (code.size() > 6) {
     auto use = [&store = core_.deps.store, id = account.id, hash = backup_code_hash(code)] {
       return store.use_backup_code(id, hash);
     };
-    taken = co_await core_.disk(std::move(use));
+    taken = co_await core_.disk({.account = account.id, .client = {}}, std::move(use));
   }
   if (taken) core_.guess_was_right(key);
   co_return taken;
@@ -181,7 +181,7 @@ Task<net::HttpResponse> Sessions::start(Call& call, const store::AccountRow& acc
   auto keep = [&store = core_.deps.store, session, audit, hash = Secret(sha256(token.reveal()))] {
     return store.create_session(session, hash, audit ? &*audit : nullptr);
   };
-  const store::Outcome kept = co_await core_.disk(std::move(keep));
+  const store::Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept != store::Outcome::done) throw invalid_credentials();
   if (carrier == Carrier::tokens) co_return token_pair(call, account.id, session.id, token);
   // The page's refresh token is never handed out: the session lives as long as its cookie.
@@ -216,7 +216,7 @@ Task<store::AccountRow> Sessions::second_step(Call& call) {
       401, "invalid_credentials", "the code is wrong, or the sign-in took too long", {}, {}};
   if (!id) throw refused;
   auto look = [&store = core_.deps.store, id = *id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   if (!account) throw refused;
   if (account->totp_enabled) {
     const bool taken = co_await take_second_factor(*account, code, call.now);
@@ -260,7 +260,7 @@ Task<net::HttpResponse> Sessions::refresh(Call& call) {
                 fresh = Secret(sha256(next.reveal())), now = call.now] {
     return store.refresh_session(old, fresh, now, now + refresh_lifetime);
   };
-  const store::Refreshed refreshed = co_await core_.disk(std::move(renew));
+  const store::Refreshed refreshed = co_await core_.disk(call, std::move(renew));
   if (refreshed.result == store::Refreshed::Result::reused) {
     co_await note_end(call, refreshed.account_id, refreshed.session_id);
   }
@@ -273,14 +273,14 @@ Task<net::HttpResponse> Sessions::refresh(Call& call) {
 /// A refresh token had two holders, which ended its session.
 Task<void> Sessions::note_end(const Call& call, std::string person, std::string session) {
   auto look = [&store = core_.deps.store, person] { return store.account(person); };
-  const std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   if (!account) co_return;
   const auto audit =
       core_.sign_ins.entry(call.client, call.now, account->team_id, person, "session.ended",
                            {{"id", session}, {"why", "its refresh token was used twice"}});
   if (!audit) co_return;
   auto keep = [&store = core_.deps.store, audit] { return store.append_audit(*audit); };
-  co_await core_.disk(std::move(keep));
+  co_await core_.disk(call, std::move(keep));
 }
 
 Task<net::HttpResponse> Sessions::end(Call& call) {
@@ -296,7 +296,7 @@ Task<net::HttpResponse> Sessions::end(Call& call) {
                        {{"id", session.id}, {"why", "signed out"}});
     });
   };
-  const std::optional<store::SessionRow> ended = co_await core_.disk(std::move(finish));
+  const std::optional<store::SessionRow> ended = co_await core_.disk(call, std::move(finish));
   if (!ended) throw unauthorized("the refresh token is not valid");
   co_return no_content();
 }
@@ -326,7 +326,7 @@ Task<net::HttpResponse> Sessions::cookie_answer(store::AccountRow account, std::
 
 Task<net::HttpResponse> Sessions::show_cookie(Call& call) {
   auto look = [&store = core_.deps.store, id = call.caller.person_id] { return store.account(id); };
-  std::optional<store::AccountRow> account = co_await core_.disk(std::move(look));
+  std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
   if (!account) throw unauthorized("the account is gone");
   net::HttpResponse response = co_await cookie_answer(std::move(*account), call.caller.session_id);
   co_return response;
@@ -339,7 +339,7 @@ Task<net::HttpResponse> Sessions::end_cookie(Call& call) {
   auto finish = [&store = core_.deps.store, person = call.caller.person_id,
                  id = call.caller.session_id,
                  audit] { return store.end_session(person, id, audit ? &*audit : nullptr); };
-  co_await core_.disk(std::move(finish));
+  co_await core_.disk(call, std::move(finish));
   net::HttpResponse response = no_content();
   response.headers.emplace_back("Set-Cookie", cookie("", std::chrono::seconds(0)));
   co_return response;

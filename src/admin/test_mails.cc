@@ -70,7 +70,7 @@ Task<net::HttpResponse> TestMails::send(Call& call) {
   auto look = [&store = core_.deps.store, account = call.caller.account_id, id = call.ids[0]] {
     return store.webhook(account, id);
   };
-  const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+  const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
   if (!row) throw not_found();
   TestMailRequest request = read_request(call);
   if (core_.deps.test_mail == nullptr)

@@ -101,7 +101,7 @@ Task<net::HttpResponse> TraceStream::stream(Call& call) {
     feed->webhook_id = std::string(*id);
     auto look = [&store = core_.deps.store, account = call.caller.account_id,
                  id = std::string(*id)] { return store.webhook(account, id); };
-    const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+    const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
     if (!row) throw not_found();
   }
   const bool operates = co_await authenticator_.operates_gateway(call.caller.account_id);

@@ -189,7 +189,7 @@ Task<std::optional<std::string>> Traces::scope(const Call& call) {
   if (const auto webhook = call.request.parameter("webhook_id")) {
     auto look = [&store = core_.deps.store, account = call.caller.account_id,
                  id = std::string(*webhook)] { return store.webhook(account, id); };
-    const std::optional<store::WebhookRow> row = co_await core_.disk(std::move(look));
+    const std::optional<store::WebhookRow> row = co_await core_.disk(call, std::move(look));
     if (!row) throw not_found();
     co_return call.caller.account_id;
   }
@@ -259,7 +259,7 @@ Task<void> Traces::name_webhooks(json::array& data, const std::string& account) 
     }
     return found;
   };
-  names = co_await core_.disk(std::move(look));
+  names = co_await core_.disk({.account = account, .client = {}}, std::move(look));
   for (json::value& one : data) {
     const json::value& id = one.at("webhook_id");
     const auto name = id.is_string() ? names.find(std::string(id.as_string())) : names.end();
@@ -301,7 +301,7 @@ Task<net::HttpResponse> Traces::show(Call& call) {
     }
     return own;
   };
-  const std::vector<store::LogRecord> records = co_await core_.disk(std::move(read));
+  const std::vector<store::LogRecord> records = co_await core_.disk(call, std::move(read));
   json::array deliveries;
   for (const store::LogRecord& record : records) deliveries.push_back(log_json(record));
   out["deliveries"] = std::move(deliveries);

@@ -40,7 +40,8 @@ class StoredTraces : public TraceReader {
   Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) override {
     co_return reader_->tallies(query);
   }
-  Task<Result<std::vector<store::DayCounts>>> day_counts(std::vector<std::string> ids) override {
+  Task<Result<std::vector<store::DayCounts>>> day_counts(std::string,
+                                                         std::vector<std::string> ids) override {
     co_return reader_->day_counts(ids, store::now());
   }
 

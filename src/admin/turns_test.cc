@@ -12,8 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr const char* sign_in =
-    R"({"email":"b@example.com","password":"correct-horse-battery"})";
+constexpr const char* sign_in = R"({"email":"b@example.com","password":"correct-horse-battery"})";
 
 /// A thread of a pool, held until release().
 class Held {
@@ -58,7 +57,7 @@ TEST(Turns, a_sign_in_does_not_wait_for_all_passwords_of_a_policy) {
   api.begin({"POST", "/api/v1/sessions", sign_in, "", {}}, session);
   while (api.hashing.waiting() < 2) api.loop.poll();
   thread.release();
-  while (session.empty()) api.loop.poll();
+  while (session.empty()) api.loop.poll_one();
   EXPECT_EQ(session, std::vector<int>{200});
   EXPECT_TRUE(policy.empty()) << "it came before";
   api.loop.run();
@@ -85,10 +84,28 @@ TEST(Turns, keys_that_are_made_for_one_account_are_not_the_others_wait) {
   api.begin({"POST", "/api/v1/sessions", sign_in, "", {}}, session);
   while (api.hashing.waiting() < 7) api.loop.poll();
   thread.release();
-  while (session.empty()) api.loop.poll();
+  while (session.empty()) api.loop.poll_one();
   EXPECT_LT(keys.size(), 6u) << "it came before the last of them";
   api.loop.run();
   EXPECT_EQ(keys, std::vector<int>(6, 201));
+}
+
+TEST(Turns, what_one_account_asks_of_the_disk_is_not_the_others_wait) {
+  TestApi api;
+  const std::string token = api.account();
+  const std::string other = api.account("b@example.com");
+  std::vector<int> many, one;
+  Held thread(api.loop, api.disk);
+  for (int i = 0; i < 20; ++i) api.begin({"GET", "/api/v1/smtp-policies", "", token, {}}, many);
+  while (api.disk.waiting() < 20) api.loop.poll();
+  api.begin({"GET", "/api/v1/smtp-policies", "", other, {}}, one);
+  while (api.disk.waiting() < 21) api.loop.poll();
+  thread.release();
+  while (one.empty()) api.loop.poll_one();
+  EXPECT_EQ(one, std::vector<int>{200});
+  EXPECT_LT(many.size(), 10u);
+  api.loop.run();
+  EXPECT_EQ(many, std::vector<int>(20, 200));
 }
 
 TEST(Turns, a_hash_that_comes_too_late_is_refused) {

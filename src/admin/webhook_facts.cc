@@ -25,6 +25,7 @@ Task<Names> policy_names(Core& core, std::string account, const json::array& web
     const std::string id = text_of(one.at("smtp_security_policy_id"));
     if (!id.empty()) names.emplace(id, "");
   }
+  net::Turn turn{.account = account, .client = {}};
   auto look = [&store = core.deps.store, account = std::move(account),
                names]() mutable -> Result<Names> {
     for (auto& [id, name] : names) {
@@ -34,7 +35,7 @@ Task<Names> policy_names(Core& core, std::string account, const json::array& web
     }
     return names;
   };
-  co_return co_await core.disk(std::move(look));
+  co_return co_await core.disk(std::move(turn), std::move(look));
 }
 
 json::value delivery_json(const std::optional<store::LogRecord>& record) {
@@ -52,10 +53,12 @@ Task<void> add_facts(Core& core, const std::string& account, json::array& webhoo
   for (const json::value& one : webhooks) ids.push_back(text_of(one.at("id")));
   const Names names = co_await policy_names(core, account, webhooks);
   auto read = [&log = core.deps.delivery_log, ids] { return log.last_deliveries(ids); };
-  const std::vector<std::optional<store::LogRecord>> last = co_await core.disk(std::move(read));
+  const std::vector<std::optional<store::LogRecord>> last =
+      co_await core.disk({.account = account, .client = {}}, std::move(read));
   std::vector<store::DayCounts> counts(ids.size());
   if (core.deps.traces != nullptr) {
-    Result<std::vector<store::DayCounts>> found = co_await core.deps.traces->day_counts(ids);
+    Result<std::vector<store::DayCounts>> found =
+        co_await core.deps.traces->day_counts(account, ids);
     if (!found) throw storage_trouble(found.error());
     counts = std::move(*found);
   }

@@ -158,7 +158,7 @@ Task<Webhooks::Shown> Webhooks::stored(const Call& call) {
     if (!key) return tl::unexpected(key.error());
     return Shown{**row, *key};
   };
-  std::optional<Shown> shown = co_await core_.disk(std::move(look));
+  std::optional<Shown> shown = co_await core_.disk(call, std::move(look));
   if (!shown) throw not_found();
   co_return std::move(*shown);
 }
@@ -201,7 +201,7 @@ Task<Webhooks::Shown> Webhooks::edit(Call& call, std::string action, Change chan
     auto work = [&deps = core_.deps, call, action, change, audit = core_.audit(call, action)] {
       return edit_row(deps, call, action, change, audit);
     };
-    Edited edited = co_await core_.disk(std::move(work));
+    Edited edited = co_await core_.disk(call, std::move(work));
     if (edited.version_differs) throw version_mismatch();
     if (edited.errors) refuse(*edited.errors);
     if (edited.outcome == Outcome::stale) continue;
@@ -220,7 +220,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
                  keyset = *keyset] {
       return with_key(store, account, [&] { return store.webhook_slice(account, filter, keyset); });
     };
-    const auto found = co_await core_.disk(std::move(read));
+    const auto found = co_await core_.disk(call, std::move(read));
     boost::json::array data = to_json(found.first.rows, found.second);
     co_await add_facts(core_, call.caller.account_id, data);
     co_return sliced(std::move(data), found.first.next);
@@ -230,7 +230,7 @@ Task<net::HttpResponse> Webhooks::list(Call& call) {
                page = query.as_page()] {
     return with_key(store, account, [&] { return store.webhooks(account, filter, page); });
   };
-  const auto found = co_await core_.disk(std::move(read));
+  const auto found = co_await core_.disk(call, std::move(read));
   boost::json::array data = to_json(found.first.rows, found.second);
   co_await add_facts(core_, call.caller.account_id, data);
   co_return paged(std::move(data), query, found.first.total);
@@ -241,7 +241,7 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
                 body = call.body]() -> Result<Parsed<WebhookWrite>> {
     return dialect::webhook::parse_webhook(body, nullptr, rules);
   };
-  const Parsed<WebhookWrite> parsed = co_await core_.disk(std::move(judge));
+  const Parsed<WebhookWrite> parsed = co_await core_.disk(call, std::move(judge));
   if (!parsed) refuse(parsed.error());
   store::WebhookRow row;
   const std::string ulid = new_ulid();
@@ -265,7 +265,7 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
     made.shown = {row, *key};
     return made;
   };
-  const Edited made = co_await core_.disk(std::move(keep));
+  const Edited made = co_await core_.disk(call, std::move(keep));
   check_outcome(made.outcome);
   boost::json::object body = to_json(made.shown.row, made.shown.signing_public_key);
   body["secret"] = row.secret.reveal();
@@ -314,7 +314,7 @@ Task<net::HttpResponse> Webhooks::remove(Call& call) {
     }
     return erased;
   };
-  const Outcome erased = co_await core_.disk(std::move(erase));
+  const Outcome erased = co_await core_.disk(call, std::move(erase));
   if (erased == Outcome::stale) throw version_mismatch();
   if (erased != Outcome::done) throw not_found();
   co_return no_content();

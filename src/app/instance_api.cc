@@ -44,7 +44,9 @@ class Instance::Readiness final : public admin::ReadinessProbe {
     std::vector<std::pair<std::string, std::string>> found;
     if (instance_.stopping_) found.emplace_back("gateway", "it is stopping");
     store::Store* store = instance_.store_.get();
+    // In a turn of its own: what accounts ask does not make the gateway unready.
     const auto probed = co_await instance_.disk_pool_->run(
+        {.account = "readyz", .client = {}},
         [store] { return std::pair(store->probe(), store::lost_files()); });
     if (!probed) {
       found.emplace_back("database", probed.error().message);
@@ -87,7 +89,8 @@ class Instance::MetricsPort final : public admin::MetricsSource {
   Task<std::string> text() override {
     // When the queue cannot be asked, its last figures stay.
     spool::SqliteSpool* spool = instance_.spool_.get();
-    co_await instance_.queue_pool_->run([spool] { return show_queue(*spool); });
+    co_await instance_.queue_pool_->run({.account = "metrics", .client = {}},
+                                        [spool] { return show_queue(*spool); });
     metrics().store_policies.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(

@@ -183,8 +183,8 @@ void SpoolQueuePort::close() {
 }
 
 template <class F>
-auto SpoolQueuePort::on_disk(F work) -> Task<std::invoke_result_t<F>> {
-  auto ran = co_await disk_.run(std::move(work));
+auto SpoolQueuePort::on_disk(F work, net::Turn turn) -> Task<std::invoke_result_t<F>> {
+  auto ran = co_await disk_.run(std::move(turn), std::move(work));
   if (!ran) co_return tl::unexpected(ran.error());
   co_return std::move(*ran);
 }
@@ -192,10 +192,15 @@ auto SpoolQueuePort::on_disk(F work) -> Task<std::invoke_result_t<F>> {
 Task<Result<std::vector<spool::Message>>> SpoolQueuePort::list(spool::ListFilter filter,
                                                                MessageId before,
                                                                std::size_t limit) {
+  // What a webhook's owner asks about it is not the operators' wait.
+  net::Turn turn;
+  if (filter.destination && filter.destination->kind == spool::RouteKind::webhook) {
+    turn.account = filter.destination->key;
+  }
   auto ask = [this, filter = std::move(filter), before = std::move(before), limit] {
     return list_whole(spool_, filter, before, limit);
   };
-  co_return co_await on_disk(std::move(ask));
+  co_return co_await on_disk(std::move(ask), std::move(turn));
 }
 
 Task<Result<std::optional<spool::Message>>> SpoolQueuePort::show(MessageId id) {

@@ -71,7 +71,7 @@ class SpoolQueuePort final : public admin::QueueControl {
 
  private:
   template <class F>
-  auto on_disk(F work) -> Task<std::invoke_result_t<F>>;
+  auto on_disk(F work, net::Turn turn = {}) -> Task<std::invoke_result_t<F>>;
 
   spool::Spool& spool_;
   net::WorkPool& disk_;

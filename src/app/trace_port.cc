@@ -71,50 +71,70 @@ Result<store::TraceReader*> TracePort::reader() {
   return reader_.get();
 }
 
+namespace {
+
+template <class Work>
+Task<std::invoke_result_t<Work&>> in_turn(net::WorkPool& disk, net::Turn turn, Work work) {
+  auto result = co_await disk.run(std::move(turn), std::move(work));
+  if (!result) co_return tl::unexpected(result.error());
+  co_return std::move(*result);
+}
+
+}  // namespace
+
 template <class Read>
-auto TracePort::with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>> {
+auto TracePort::with_reader(const std::optional<std::string>& account, Read read)
+    -> Task<std::invoke_result_t<Read&, store::TraceReader&>> {
   using R = std::invoke_result_t<Read&, store::TraceReader&>;
   auto work = [this, read = std::move(read)]() mutable -> R {
     const auto opened = reader();
     if (!opened) return tl::unexpected(opened.error());
     return read(**opened);
   };
-  Result<R> result = co_await disk_.run(std::move(work));
-  if (!result) co_return tl::unexpected(result.error());
-  co_return std::move(*result);
+  net::Turn turn{.account = account.value_or("operators"), .client = {}};
+  return in_turn(disk_, std::move(turn), std::move(work));
 }
 
 Task<Result<admin::TraceList>> TracePort::list(admin::TraceQuery query) {
-  return with_reader(
-      [query = std::move(query)](store::TraceReader& reader) { return read_list(reader, query); });
+  const std::string account = query.account_id;
+  return with_reader(account, [query = std::move(query)](store::TraceReader& reader) {
+    return read_list(reader, query);
+  });
 }
 
 Task<Result<std::optional<json::object>>> TracePort::find(std::optional<std::string> account_id,
                                                           std::string id) {
-  return with_reader([account = std::move(account_id), id = std::move(id)](
-                         store::TraceReader& reader) { return read_one(reader, account, id); });
+  return with_reader(account_id, [account_id, id = std::move(id)](store::TraceReader& reader) {
+    return read_one(reader, account_id, id);
+  });
 }
 
 Task<Result<std::optional<json::object>>> TracePort::story(std::optional<std::string> account_id,
                                                            std::string id) {
-  return with_reader([account = std::move(account_id), id = std::move(id)](
-                         store::TraceReader& reader) { return read_story(reader, account, id); });
+  return with_reader(account_id, [account_id, id = std::move(id)](store::TraceReader& reader) {
+    return read_story(reader, account_id, id);
+  });
 }
 
 Task<Result<store::TraceFound>> TracePort::search(store::TraceSearch search,
                                                   store::TraceWords words) {
-  return with_reader([search = std::move(search), words = std::move(words)](
-                         store::TraceReader& reader) { return reader.search(search, words); });
+  const std::optional<std::string> account = search.account_id;
+  return with_reader(
+      account, [search = std::move(search), words = std::move(words)](store::TraceReader& reader) {
+        return reader.search(search, words);
+      });
 }
 
 Task<Result<std::vector<store::TallyRow>>> TracePort::tallies(store::TallyQuery query) {
-  return with_reader(
-      [query = std::move(query)](store::TraceReader& reader) { return reader.tallies(query); });
+  const std::optional<std::string> account = query.account_id;
+  return with_reader(account, [query = std::move(query)](store::TraceReader& reader) {
+    return reader.tallies(query);
+  });
 }
 
 Task<Result<std::vector<store::DayCounts>>> TracePort::day_counts(
-    std::vector<std::string> webhooks) {
-  return with_reader([webhooks = std::move(webhooks)](store::TraceReader& reader) {
+    std::string account_id, std::vector<std::string> webhooks) {
+  return with_reader(account_id, [webhooks = std::move(webhooks)](store::TraceReader& reader) {
     return reader.day_counts(webhooks, store::now());
   });
 }

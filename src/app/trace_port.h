@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "admin/ports.h"
@@ -29,15 +30,17 @@ class TracePort final : public admin::TraceReader {
                                          store::TraceWords words) override;
   Task<Result<std::vector<store::TallyRow>>> tallies(store::TallyQuery query) override;
   Task<Result<std::vector<store::DayCounts>>> day_counts(
-      std::vector<std::string> webhooks) override;
+      std::string account_id, std::vector<std::string> webhooks) override;
 
   /// The one reader, opened when it is first needed; it sees what was posted before. Blocks.
   Result<store::TraceReader*> reader();
 
  private:
-  /// Runs `read` on a disk thread, when what was posted before can be read.
+  /// Runs `read` on a disk thread in the account's turn, the operators' where there is none, when
+  /// what was posted before can be read.
   template <class Read>
-  auto with_reader(Read read) -> Task<std::invoke_result_t<Read&, store::TraceReader&>>;
+  auto with_reader(const std::optional<std::string>& account, Read read)
+      -> Task<std::invoke_result_t<Read&, store::TraceReader&>>;
 
   store::TraceWriter& writer_;
   const std::string path_;

@@ -287,7 +287,8 @@ Task<Result<std::optional<admin::TraceRerunResult>>> TraceRerunPort::run(
     writer->flush();
     return read_trace(path, account, id);
   };
-  auto read = co_await disk_.run(std::move(work));
+  auto read =
+      co_await disk_.run({.account = account.value_or("operators"), .client = {}}, std::move(work));
   if (!read) co_return tl::unexpected(read.error());
   if (!*read) co_return tl::unexpected(read->error());
   if (!**read) co_return std::optional<admin::TraceRerunResult>();

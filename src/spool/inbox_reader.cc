@@ -15,6 +15,8 @@ using store::Row;
 namespace {
 
 constexpr std::uint64_t most_of_a_piece = 1 << 20;
+/// Of messages above a sequence.
+constexpr std::uint64_t most_counted = 10'000;
 
 // A subject may be as long as a header section, and a list has 200 of them.
 #define POSTERN_INBOX_COLUMNS \
@@ -47,8 +49,15 @@ Result<store::Listed<InboxMessage>> InboxReader::list(std::string_view webhook, 
                               "ORDER BY seq DESC LIMIT ? OFFSET ?",
                               read_message, webhook, after, page.limit, page.offset);
   if (!found) return tl::unexpected(found.error());
-  const auto total = database_->number(
-      "SELECT count(*) FROM inbox WHERE webhook_id = ? AND seq > ?", webhook, after);
+  // What is in a box is counted where it changes: nobody walks an inbox of a million.
+  const auto total =
+      after == 0
+          ? database_->number(
+                "SELECT coalesce(sum(messages), 0) FROM inbox_box WHERE webhook_id = ?", webhook)
+          : database_->number(
+                "SELECT count(*) FROM (SELECT 1 FROM inbox WHERE webhook_id = ? AND seq > ? "
+                "LIMIT ?)",
+                webhook, after, most_counted);
   if (!total) return tl::unexpected(total.error());
   return store::Listed<InboxMessage>{std::move(*found), static_cast<std::uint64_t>(*total)};
 }

@@ -47,7 +47,8 @@ class InboxReader {
   static Result<std::unique_ptr<InboxReader>> open(const std::string& database,
                                                    const std::string& directory);
 
-  /// Newest first. With `after`, only those with a greater sequence.
+  /// Newest first. With `after`, only those with a greater sequence; `total` counts no more than
+  /// 10,000 of them then.
   Result<store::Listed<InboxMessage>> list(std::string_view webhook, std::uint64_t after,
                                            const store::Page& page);
   Result<store::Slice<InboxMessage>> slice(std::string_view webhook, std::uint64_t after,

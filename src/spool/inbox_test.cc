@@ -134,6 +134,21 @@ TEST_F(InboxTest, follows_a_cursor) {
   EXPECT_EQ(second.next, 0u);
 }
 
+TEST_F(InboxTest, a_list_takes_its_total_from_the_box_and_walks_nothing) {
+  open();
+  for (const char* id : {"1", "2", "3"}) put("wh_1", id);
+  const auto total = [&](std::uint64_t after) {
+    return inbox_->reader().list("wh_1", after, {.offset = 0, .limit = 2}).value().total;
+  };
+  EXPECT_EQ(total(0), 3u);
+  EXPECT_EQ(total(1), 2u);
+  EXPECT_EQ(inbox_->reader().list("wh_2", 0, {.offset = 0, .limit = 2}).value().total, 0u);
+  const auto database =
+      std::move(*store::Database::open(options_.database, store::delivery_schema()));
+  ASSERT_TRUE(database->execute("UPDATE inbox_box SET messages = 42 WHERE webhook_id = 'wh_1'"));
+  EXPECT_EQ(total(0), 42u) << "its rows are not counted";
+}
+
 TEST_F(InboxTest, a_full_inbox_refuses_and_drops_nothing) {
   open();
   limits_.messages = 3;
