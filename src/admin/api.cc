@@ -418,9 +418,10 @@ Task<void> AdminApi::tick() {
   Core& core = parts_->core;
   auto look = [&core] {
     if (auto written = core.sign_ins.write(core.deps.store, store::now()); !written) {
-      telemetry::log::warning("api.audit")
+      telemetry::log::error("api.audit")
           .field("error", written.error().message)
-          .msg("failed sign-ins are missing in the audit log");
+          .field("count", core.sign_ins.waiting())
+          .msg("failed sign-ins are not in the audit log yet; it is tried again");
     }
     return core.deps.store.written_elsewhere();
   };
@@ -430,7 +431,13 @@ Task<void> AdminApi::tick() {
 }
 
 void AdminApi::write_what_waits() {
-  static_cast<void>(parts_->core.sign_ins.write(parts_->core.deps.store, store::now()));
+  Core& core = parts_->core;
+  const Result<void> written = core.sign_ins.write(core.deps.store, store::now());
+  if (written) return;
+  telemetry::log::error("api.audit")
+      .field("error", written.error().message)
+      .field("count", core.sign_ins.waiting())
+      .msg("failed sign-ins are missing in the audit log");
 }
 
 }  // namespace postern::admin

@@ -1,5 +1,8 @@
 #include "admin/sign_in_log.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include <boost/json.hpp>
 
 #include "admin/time_text.h"
@@ -57,10 +60,26 @@ Result<void> SignInLog::write(store::Store& store, store::Time now) {
     close_windows(now);
     rows.swap(waiting_);
   }
-  for (const store::AuditRow& row : rows) {
-    if (Result<void> kept = store.append_audit(row); !kept) return kept;
+  for (auto row = rows.begin(); row != rows.end(); ++row) {
+    const Result<void> kept = store.append_audit(*row);
+    // Fault::conflict: it is there, though an earlier attempt was told otherwise.
+    if (kept || kept.error().fault == Fault::conflict) continue;
+    const std::lock_guard lock(mutex_);
+    // Newer ones make way: they are what capacity keeps out anyway.
+    rows.erase(rows.begin(), row);
+    const std::size_t room = capacity - std::min(capacity, rows.size());
+    const std::size_t newer = std::min(room, waiting_.size());
+    std::move(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(newer),
+              std::back_inserter(rows));
+    waiting_ = std::move(rows);
+    return kept;
   }
   return {};
+}
+
+std::size_t SignInLog::waiting() const {
+  const std::lock_guard lock(mutex_);
+  return waiting_.size();
 }
 
 }  // namespace postern::admin

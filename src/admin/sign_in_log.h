@@ -38,8 +38,10 @@ class SignInLog {
   /// The same for what failed. It is written later: an attempt at an account must take no longer
   /// than one at an address that nobody has.
   void failed(const Call& call, const store::AccountRow& account, std::string_view why);
-  /// Writes what waits, and the counts of windows that are over. Blocks.
+  /// Writes what waits, and the counts of windows that are over. Blocks. After an error what is not
+  /// written waits for the next call; of more than `capacity` the newest are dropped.
   Result<void> write(store::Store& store, store::Time now);
+  std::size_t waiting() const;
 
  private:
   struct Kind {
@@ -49,7 +51,7 @@ class SignInLog {
   };
   void close_windows(store::Time now);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unordered_map<std::string, Kind> kinds_;
   std::vector<store::AuditRow> waiting_;
 };

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"
+#include "store/database.h"
+#include "store/sqlite_schema.h"
 
 namespace postern::admin {
 namespace {
@@ -84,6 +86,42 @@ TEST_F(SignInLogTest, a_flood_is_a_few_entries_and_a_count) {
   for (int i = 0; i < 30; ++i) EXPECT_EQ(sign_in().status, 200);
   const std::size_t with_both = entries().size();
   EXPECT_LE(with_both, before + 2 * SignInLog::burst);
+}
+
+TEST(SignInLog, what_cannot_be_written_waits) {
+  TestApi api;
+  const std::string token = api.account();
+  const std::string team = api.get("/api/v1/accounts/me", token).text("/id");
+  const store::AccountRow account = *api.store->account(team).value();
+  const auto rows = [&] {
+    std::string found;
+    const auto all = api.store->audit_log(team, {}).value();
+    for (const store::AuditRow& row : all.rows) {
+      if (row.action == "session.failed") found += row.ip + " ";
+    }
+    return found;
+  };
+  SignInLog log;
+  Call call;
+  call.now = store::now();
+  const auto fail_from = [&](const char* address) {
+    call.client = *IpAddress::parse(address);
+    log.failed(call, account, "the password was wrong");
+  };
+  for (const char* address : {"192.0.2.1", "192.0.2.2", "192.0.2.3"}) fail_from(address);
+  const auto database =
+      std::move(*store::Database::open(api.folder.file("postern.db"), store::control_schema()));
+  ASSERT_TRUE(
+      database->execute("CREATE TRIGGER full BEFORE INSERT ON audit WHEN NEW.ip <> '192.0.2.1' "
+                        "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"));
+  EXPECT_FALSE(log.write(*api.store, call.now));
+  EXPECT_EQ(rows(), "192.0.2.1 ");
+  EXPECT_EQ(log.waiting(), 2u);
+  fail_from("192.0.2.4");
+  ASSERT_TRUE(database->execute("DROP TRIGGER full"));
+  EXPECT_TRUE(log.write(*api.store, call.now));
+  EXPECT_EQ(rows(), "192.0.2.4 192.0.2.3 192.0.2.2 192.0.2.1 ") << "in order, each once";
+  EXPECT_EQ(log.waiting(), 0u);
 }
 
 TEST(SignInLog, tells_the_count_when_the_window_is_over) {
