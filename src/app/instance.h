@@ -83,7 +83,11 @@ class Instance {
   void destroy_what_waits();
   void destroy_owners();
   void run_api_loop();
+  /// What is done every minute; trouble of one part is not the others'.
   Task<void> housekeeping();
+  Task<Result<void>> purge_deliveries();
+  Task<Result<void>> purge_queue();
+  Task<Result<void>> purge_inboxes();
   /// What the API does every second.
   Task<void> tick();
   /// Makes the gateway decide by these lists.

@@ -10,9 +10,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "admin/core.h"
 #include "app/instance.h"
 #include "app/queue_metrics.h"
 #include "app/room_options.h"
+#include "app/rounds.h"
 #include "deliver/template.h"
 #include "store/token_file.h"
 #include "telemetry/log.h"
@@ -212,7 +214,10 @@ Task<void> Instance::tick() {
     timer.expires_after(tick_interval);
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
-    co_await api_->tick();
+    co_await in_round("tick", [this]() -> Task<Result<void>> {
+      co_await api_->tick();
+      co_return Result<void>();
+    });
   }
 }
 
@@ -222,30 +227,52 @@ Task<void> Instance::housekeeping() {
     timer.expires_after(housekeeping_interval);
     const auto [error] = co_await timer.async_wait(asio::as_tuple(asio::use_awaitable));
     if (error) co_return;
-    co_await api_->housekeeping();
-    store::DeliveryLog* log = delivery_log_.get();
-    const auto purged = co_await disk_pool_->run([log] {
-      return log->purge(
-          std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
+    co_await in_round("sessions", [this]() -> Task<Result<void>> {
+      co_await api_->housekeeping();
+      co_return Result<void>();
     });
-    Outbound* outbound = outbound_.get();
-    co_await disk_pool_->run([outbound] {
-      outbound->purge(std::chrono::system_clock::now());
-      return true;
-    });
-    const auto aged = co_await disk_pool_->run([this] {
-      return inbox_->purge(store::now(), [this](const std::string& id) {
-        const auto webhook = directory_.webhook(id);
-        return webhook ? std::optional(webhook->inbox) : std::nullopt;
-      });
-    });
-    if (aged && *aged) metrics().inbox_aged_out.counter({}).add(**aged);
-    if (!purged || !*purged) continue;
-    for (const std::string& file : (**purged).files) {
-      std::error_code ignored;
-      fs::remove(data_dir_ + "/attachments/" + file, ignored);
-    }
+    co_await in_round("deliveries", [this] { return purge_deliveries(); });
+    co_await in_round("queue", [this] { return purge_queue(); });
+    co_await in_round("inboxes", [this] { return purge_inboxes(); });
   }
+}
+
+Task<Result<void>> Instance::purge_deliveries() {
+  store::DeliveryLog* log = delivery_log_.get();
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [log] {
+    return log->purge(
+        std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
+  });
+  if (!ran) co_return tl::unexpected(ran.error());
+  if (!*ran) co_return tl::unexpected(ran->error());
+  for (const std::string& file : (**ran).files) {
+    std::error_code ignored;
+    fs::remove(data_dir_ + "/attachments/" + file, ignored);
+  }
+  co_return Result<void>();
+}
+
+Task<Result<void>> Instance::purge_queue() {
+  Outbound* outbound = outbound_.get();
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [outbound] {
+    outbound->purge(std::chrono::system_clock::now());
+    return true;
+  });
+  if (!ran) co_return tl::unexpected(ran.error());
+  co_return Result<void>();
+}
+
+Task<Result<void>> Instance::purge_inboxes() {
+  const auto ran = co_await disk_pool_->run(admin::own_turn(), [this] {
+    return inbox_->purge(store::now(), [this](const std::string& id) {
+      const auto webhook = directory_.webhook(id);
+      return webhook ? std::optional(webhook->inbox) : std::nullopt;
+    });
+  });
+  if (!ran) co_return tl::unexpected(ran.error());
+  if (!*ran) co_return tl::unexpected(ran->error());
+  metrics().inbox_aged_out.counter({}).add(**ran);
+  co_return Result<void>();
 }
 
 }  // namespace postern::app
