@@ -381,6 +381,22 @@ TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
   EXPECT_EQ(api.lists->current()->row.revision, 1u);
 }
 
+TEST(ConnectionPolicies, that_are_refused_leave_what_may_be_read) {
+  ListsApi api;
+  const tests::TemporaryFolder folder;
+  const std::string table = folder.write("clients", "192.0.2.1 REJECT\n");
+  api.lists->let_read({.folders = {{folder.path()}}, .closed = {folder.file("data")}});
+  const std::string body = R"({"lists":{"client":"check_client_access cidr:)" + table + "\"}}";
+  ASSERT_EQ(api.put(body).status, 200);
+  const FileRules narrow{.folders = {{folder.file("none")}}, .closed = {folder.file("next")}};
+  EXPECT_FALSE(api.lists->follow_file(std::nullopt, nullptr, narrow));
+  EXPECT_EQ(api.lists->file_rules().closed, std::vector<std::string>{folder.file("data")});
+  EXPECT_EQ(api.put(body).status, 200) << "what ran may still be read";
+  const FileRules wide{.folders = {{folder.path()}}, .closed = {folder.file("next")}};
+  EXPECT_TRUE(api.lists->follow_file(std::nullopt, nullptr, wide));
+  EXPECT_EQ(api.lists->file_rules().closed, std::vector<std::string>{folder.file("next")});
+}
+
 TEST(ConnectionPolicies, are_the_operators) {
   ListsApi api;
   const std::string stranger = api.api.account("b@example.com");

@@ -66,20 +66,22 @@ Result<Outcome> RunningLists::keep(Lists& next, std::uint64_t newest,
 }
 
 Result<void> RunningLists::follow_file(const std::optional<restrictions::Section>& section,
-                                       const std::shared_ptr<const restrictions::Judged>& judged) {
+                                       const std::shared_ptr<const restrictions::Judged>& judged,
+                                       const FileRules& rules) {
   const std::lock_guard lock(change_);
   auto newest = store_.newest_list_revision();
   if (!newest) return tl::unexpected(newest.error());
   auto over = revision_over_file(store_, section);
   if (!over) return tl::unexpected(over.error());
   if (*over) {
-    Result<Lists> again = judged_again(std::move(**over), hostname_, file_rules());
+    Result<Lists> again = judged_again(std::move(**over), hostname_, rules);
     if (!again) return tl::unexpected(again.error());
     if (again->judged && !again->judged->ok()) {
       return fail(Fault::malformed,
                   fmt::format("restriction lists, revision {}, set through the API: {}",
                               again->row.revision, first_error(*again->judged)));
     }
+    let_read(rules);
     run(std::move(*again));
     return {};
   }
@@ -96,6 +98,7 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
               "put over the API; the history keeps it");
     }
   }
+  let_read(rules);
   run(std::move(next));
   return {};
 }

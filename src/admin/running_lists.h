@@ -40,10 +40,16 @@ class RunningLists {
   /// At the start, and whenever the configuration is read again. A section that differs from the
   /// newest one that came from a file becomes a revision; else the newest revision runs, whoever
   /// wrote it, its tables read anew. `judged`: of `section`, which is nullopt when the file has
-  /// none. Fault::malformed when the lists that should run can no longer be served with: what ran
-  /// goes on running.
+  /// none. `rules`: which files lists may name from then on, as let_read(). Fault::malformed when
+  /// the lists that should run can no longer be served with: what ran goes on running, by the rules
+  /// that it had.
   Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
-                           const std::shared_ptr<const dialect::restrictions::Judged>& judged);
+                           const std::shared_ptr<const dialect::restrictions::Judged>& judged,
+                           const FileRules& rules);
+  Result<void> follow_file(const std::optional<dialect::restrictions::Section>& section,
+                           const std::shared_ptr<const dialect::restrictions::Judged>& judged) {
+    return follow_file(section, judged, file_rules());
+  }
 
   /// Makes `next` (judged, without errors) the newest revision and lets it run; fills in its
   /// number. `expected`: the revision it was made from; nullopt: whichever. Outcome::stale when

@@ -73,8 +73,8 @@ Result<void> take_running_lists(Config& config, store::Store& store) {
       admin::revision_over_file(store, lists.present ? std::optional(lists.section) : std::nullopt);
   if (!over) return tl::unexpected(over.error());
   if (!*over) return {};
-  auto running =
-      admin::judged_again(std::move(**over), config.server.hostname, request_files(config));
+  auto running = admin::judged_again(std::move(**over), config.server.hostname,
+                                     request_files(config, config.server.data_dir));
   if (!running) return tl::unexpected(running.error());
   lists = restrictions_of(*running);
   if (lists.judged && !lists.judged->ok()) {

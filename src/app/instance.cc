@@ -163,8 +163,7 @@ Instance::Started Instance::open_databases() {
   }
   lists_ = std::make_unique<admin::RunningLists>(
       *store_, config_.server.hostname, [this](const admin::Lists& lists) { follow_lists(lists); });
-  lists_->let_read(request_files(config_));
-  if (Started followed = follow_file(config_.restrictions); !followed) return followed;
+  if (Started followed = follow_file(config_); !followed) return followed;
   attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
                                                    config_.api.base_url());
   return {};

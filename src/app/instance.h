@@ -95,7 +95,7 @@ class Instance {
   std::vector<admin::SmtpListener> smtp_listeners() const;
   /// What the scripts of this configuration take is charged to the budget.
   void charge_scripts(const Config& config) const;
-  Started follow_file(const RestrictionsConfig& restrictions);
+  Started follow_file(const Config& config);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
   tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
       const Config& config);

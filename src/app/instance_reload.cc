@@ -38,9 +38,12 @@ void Instance::follow_lists(const admin::Lists& lists) {
   }
 }
 
-Instance::Started Instance::follow_file(const RestrictionsConfig& restrictions) {
+/// The data directory is the running one, whatever a changed file says of the next start.
+Instance::Started Instance::follow_file(const Config& config) {
+  const RestrictionsConfig& restrictions = config.restrictions;
   const auto section = restrictions.present ? std::optional(restrictions.section) : std::nullopt;
-  const Result<void> followed = lists_->follow_file(section, restrictions.judged);
+  const Result<void> followed =
+      lists_->follow_file(section, restrictions.judged, request_files(config, data_dir_));
   if (followed) return {};
   if (followed.error().fault != Fault::malformed) {
     return database_error(data_dir_ + "/postern.db", followed.error());
@@ -105,8 +108,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     std::swap(deciding_, before);
     std::swap(listeners_, settings);
   }
-  lists_->let_read(request_files(config));
-  Started followed = follow_file(config.restrictions);
+  Started followed = follow_file(config);
   if (!followed) {
     const std::lock_guard lock(deciding_mutex_);
     deciding_ = std::move(before);

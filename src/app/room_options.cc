@@ -98,8 +98,9 @@ FileRules table_files(const Config& config) {
           .largest = config.limits.tables};
 }
 
-FileRules request_files(const Config& config) {
+FileRules request_files(const Config& config, const std::string& data_dir) {
   FileRules rules = table_files(config);
+  rules.closed = {std::filesystem::absolute(data_dir).string()};
   rules.folders = config.api.table_folders;
   rules.folders_key = "api.table_folders";
   return rules;

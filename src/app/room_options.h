@@ -18,7 +18,7 @@ namespace postern::app {
 /// Files that the restriction lists of the configuration name: any but the gateway's own.
 FileRules table_files(const Config& config);
 /// The same of lists that the API sets: below api.table_folders alone.
-FileRules request_files(const Config& config);
+FileRules request_files(const Config& config, const std::string& data_dir);
 /// ": ...", a dialogue in which this address relays, for messages about an open relay.
 std::string relay_witness(const IpAddress& stranger);
 gateway::AuthLimits auth_limits(const Config& config);

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <iostream>
+#include <utility>
 
 #include <fmt/color.h>
 #include <fmt/format.h>
@@ -112,7 +113,13 @@ void reload(Instance& instance, const ServeOptions& options) {
     return;
   }
   LoadOptions load;
-  load.adjust = [&](Config& config) { options.apply_to(config); };
+  const std::string running = instance.config().server.data_dir;
+  std::string data_dir;
+  // What is read now is kept out of the directory that is in use.
+  load.adjust = [&](Config& config) {
+    options.apply_to(config);
+    data_dir = std::exchange(config.server.data_dir, running);
+  };
   const ConfigResult result = load_config(*options.config_file, load);
   const auto failed = [](std::string_view why) {
     telemetry::metrics().config_last_reload_successful.gauge({}).set(0);
@@ -123,6 +130,10 @@ void reload(Instance& instance, const ServeOptions& options) {
   for (const Diagnostic& one : result.diagnostics.list()) {
     if (one.severity != Severity::warning) continue;
     log::warning("reload.warning").msg(fmt::format("{} [{}]", on_one_line(one), one.code));
+  }
+  if (data_dir != running) {
+    log::warning("config.needs_restart")
+        .msg("server.data_dir was changed; it takes effect at the next start");
   }
   note_loaded();
   log::info("reload.ok")
