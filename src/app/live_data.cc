@@ -114,8 +114,13 @@ std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view quest
        .url = (*control)->url + std::string(admin::command_path) + std::string(question),
        .bearer = (*control)->token,
        .body = json::serialize(given)});
-  if (!answer) return std::nullopt;  // it is no more, or not yet
-  return read_answer(*answer);
+  if (answer) return read_answer(*answer);
+  if (answer.error().fault == Fault::not_found) return std::nullopt;  // it is no more, or not yet
+  // Not asked again: a second link or a second entry in the audit log might come of it.
+  return fail(Fault::temporary,
+              fmt::format("the gateway was asked and gave no answer ({}); whether it did what was "
+                          "asked is not known",
+                          answer.error().message));
 }
 
 Result<json::object> LiveData::ask(std::string_view question, const json::object& given) {

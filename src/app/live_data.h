@@ -25,7 +25,8 @@ class LiveData {
       : data_dir_(std::move(data_dir)), make_(make) {}
 
   /// One of app/live_questions.h. Safe from any thread. Fault::temporary: somebody has the
-  /// directory, and nobody answers for some seconds.
+  /// directory, and nobody takes a connection for some seconds; or a gateway was asked and did not
+  /// answer: it is asked once.
   Result<boost::json::object> ask(std::string_view question, const boost::json::object& given);
   /// The same of a running gateway alone; nullopt when none answers.
   std::optional<Result<boost::json::object>> ask_gateway(std::string_view question,

@@ -17,6 +17,7 @@
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
 #include "net/local_http.h"
+#include "net/scripted_http_server.h"
 #include "spool/inbox.h"
 
 namespace postern::app {
@@ -212,6 +213,26 @@ TEST(LiveData, a_file_that_is_lost_makes_the_gateway_unready) {
     std::filesystem::rename(folder.file("elsewhere"), data + "/" + name);
     EXPECT_EQ(ready().status, 200) << ready().body;
   }
+}
+
+TEST(LiveData, a_gateway_that_was_asked_is_not_asked_again) {
+  tests::TemporaryFolder folder;
+  std::filesystem::create_directories(folder.file("data"));
+  const std::string data = folder.file("data");
+  const auto lock = DataLock::take(data);
+  ASSERT_TRUE(lock);
+  net::ScriptedHttpServer gateway([](const auto&) {
+    net::ScriptedHttpServer::Response cut;
+    cut.reset = true;
+    return cut;
+  });
+  ASSERT_TRUE(write_control(control_path(data),
+                            {.url = gateway.url("127.0.0.1", ""), .token = Secret("token")}));
+  const auto answer = LiveData(data).ask("reset-link", {{"email", "a@example.com"}});
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().fault, Fault::temporary);
+  EXPECT_THAT(answer.error().message, HasSubstr("is not known"));
+  EXPECT_EQ(gateway.requests().size(), 1u);
 }
 
 TEST(LiveData, finds_nothing_where_nothing_is) {

@@ -70,6 +70,10 @@ Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
   if (done == CURLE_URL_MALFORMAT || done == CURLE_UNSUPPORTED_PROTOCOL) {
     return fail(Fault::malformed, curl_easy_strerror(done));
   }
+  if (done == CURLE_COULDNT_CONNECT) return fail(Fault::not_found, curl_easy_strerror(done));
+  if (done == CURLE_OPERATION_TIMEDOUT) {  // the connection's: an answer may take its time
+    return fail(Fault::not_found, curl_easy_strerror(done));
+  }
   if (done != CURLE_OK) return fail(Fault::temporary, curl_easy_strerror(done));
   long status = 0;
   curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);

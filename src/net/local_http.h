@@ -24,8 +24,9 @@ struct LocalHttpAnswer {
 };
 
 /// Waits 5 s for the connection, and for the answer as long as it takes. `sink` gets the body of a
-/// 200 in pieces, and ends the request by returning false. Faults: temporary (no connection, or it
-/// ended early), malformed (no such URL).
+/// 200 in pieces, and ends the request by returning false. Faults: not_found (nobody took the
+/// connection, so nobody was asked), temporary (it ended early: what was asked may have been done),
+/// malformed (no such URL).
 Result<LocalHttpAnswer> local_http(const LocalHttpRequest& request,
                                    const std::function<bool(std::string_view)>& sink = {});
 
