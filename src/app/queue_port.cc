@@ -15,17 +15,14 @@ namespace {
 /// So many actions wait for one commit together.
 constexpr std::size_t batch = 200;
 
-/// Success: the sender knows, or is to hear nothing.
-Result<void> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId& id) {
+Result<queue::Told> report_drop(Spool& spool, const QueueHooks& hooks, const MessageId& id) {
   if (!hooks.report) {
     return fail(Fault::denied, "only a running gateway that relays mail writes reports");
   }
   const auto message = spool.get(id);
   if (!message) return tl::unexpected(message.error());
   if (!*message) return fail(Fault::not_found, "no such message is queued");
-  const Result<queue::Told> told = hooks.report(**message);
-  if (!told) return tl::unexpected(told.error());
-  return {};
+  return hooks.report(**message);
 }
 
 std::future<Result<void>> begin(Spool& spool, Action action, const MessageId& id) {
@@ -106,7 +103,10 @@ Result<std::vector<spool::Message>> list_whole(Spool& spool, const spool::ListFi
 Result<void> act_and_wait(Spool& spool, const QueueHooks& hooks, Action action, const MessageId& id,
                           admin::Notify notify) {
   if (notify == admin::Notify::yes) {
-    if (Result<void> told = report_drop(spool, hooks, id); !told) return told;
+    const Result<queue::Told> told = report_drop(spool, hooks, id);
+    if (!told) return tl::unexpected(told.error());
+    // Of one message the operator hears it and decides; of many, those go without.
+    if (*told == queue::Told::not_due) return fail(Fault::denied, "a report is not due");
   }
   Result<std::optional<spool::Message>> message;
   if (hooks.acted) message = spool.get(id);
@@ -136,7 +136,7 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
         break;
       }
       if (notify == admin::Notify::yes) {
-        const Result<void> told = report_drop(spool, hooks, message.id);
+        const Result<queue::Told> told = report_drop(spool, hooks, message.id);
         if (!told && !is_skipped(told.error())) {
           trouble = told.error();
           break;

@@ -24,7 +24,7 @@ struct QueueHooks {
   /// Puts the report that a message was dropped into the queue. Told::stored: it is; not_due: the
   /// sender is to hear nothing. The message may go after both, and after an error it may not.
   /// Fault::conflict and Fault::not_found are about this message alone: it is damaged, or
-  /// an attempt under way may still deliver it. Nothing is tried with it after success.
+  /// an attempt under way may still deliver it. Nothing is tried with it after Told::stored.
   std::function<Result<queue::Told>(const spool::Message&)> report;
   /// The gateway stops: what is left of an action on many messages is left.
   std::function<bool()> stopping;

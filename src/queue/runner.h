@@ -72,10 +72,10 @@ class Runner {
   /// thread.
   void told(spool::Sequence message, bool urgent);
 
-  /// Tells the sender that a message is dropped by an operator. After success nothing more is tried
-  /// with it, and no second report made, until told() says what became of it. Fault::conflict: it
-  /// is damaged, so that nothing of it can be returned, or somebody is at it: an attempt under way
-  /// may still deliver it.
+  /// Tells the sender that a message is dropped by an operator. After Told::stored nothing more is
+  /// tried with it, and no second report made, until told() says what became of it.
+  /// Fault::conflict: it is damaged, so that nothing of it can be returned, or somebody is at it:
+  /// an attempt under way may still deliver it.
   Task<Result<Told>> report_dropped(const spool::Message& message);
 
   /// These from the loop's thread only.

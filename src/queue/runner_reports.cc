@@ -104,7 +104,7 @@ Task<Result<Told>> Runner::report_dropped(const spool::Message& message) {
   } catch (const std::exception& thrown) {
     told = fail(Fault::bug, thrown.what());
   }
-  if (told) {
+  if (told == Told::stored) {
     dropped_[sequence] = *told;
     co_return told;
   }
