@@ -158,6 +158,11 @@ Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
       {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
       // One name whose servers are silent must not make the forwarder look dead for the others.
       {"infra-host-ttl:", "0"},
+      // Nor may a few dozen such names be all that is asked at a time, which is what the library
+      // does by itself; and nobody waits for them longer than dns.timeout.
+      {"outgoing-range:", "512"},
+      {"num-queries-per-thread:", "2048"},
+      {"infra-cache-max-rtt:", "2000"},
       {"use-syslog:", "no"},
   };
   for (const auto& [option, value] : settings)

@@ -322,6 +322,58 @@ TEST(ScriptMemory, IsChargedToTheBudgetOfAllSessions) {
   EXPECT_EQ(budget->used(), 0u);
 }
 
+// A coroutine that had no room for its first frame was used again: the next hook that got it "said
+// nothing", so that a policy which refuses everybody let through, or the process ended.
+TEST(ScriptMemory, ACallThatHasNoRoomToBeginFailsAndTheNextBeginsAnew) {
+  constexpr std::size_t mib = 1 << 20;
+  const auto budget = std::make_shared<MemoryBudget>(8 * mib);
+  TestWorld world;
+  State state(setup());
+  state.set_user(std::make_shared<int>(0));
+  Call loading(world, {});
+  ASSERT_FALSE(
+      testing::run(state.run("t.on(function() return 'refused' end)", "policy.lua", loading)));
+  state.collect();
+  state.charge_to(budget);
+  const State::Push nothing = [](lua_State*) { return 0; };
+  std::string said;
+  const State::Read read = [&](lua_State* L, int count) {
+    said = count > 0 ? stack::text_at(L, lua_gettop(L)) : "nothing";
+  };
+  const auto hook = [&] {
+    said.clear();
+    Call call(world, {.memory = 64 * mib});
+    return testing::run(state.call(state.user<int>(), nothing, read, call));
+  };
+  // From no octet left on, so that it ends at each place where some are wanted.
+  for (std::size_t room = 0; room < 16'384; room += 16) {
+    {
+      const MemoryCharge others(*budget,
+                                budget->limit() - std::min(budget->used() + room, budget->limit()));
+      for (int i = 0; i < 3; ++i) {
+        const auto raised = hook();
+        if (raised) EXPECT_EQ(raised->stopped, Stopped::memory) << raised->message;
+        if (!raised) EXPECT_EQ(said, "refused") << room;
+      }
+    }
+    EXPECT_FALSE(hook());
+    EXPECT_EQ(said, "refused") << room;
+  }
+}
+
+// It stayed charged until some call wanted more, and full of it the gateway let no mail begin.
+TEST(ScriptMemory, WhatEndedCallsLeftIsGivenBack) {
+  constexpr std::size_t mib = 1 << 20;
+  const auto budget = std::make_shared<MemoryBudget>(64 * mib);
+  TestWorld world;
+  State state(setup());
+  state.charge_to(budget);
+  Call call(world, {.memory = 64 * mib});
+  EXPECT_FALSE(testing::run(state.run(
+      "local t = {} for i = 1, 10 do t[i] = string.rep('x', 1048576) end", "policy.lua", call)));
+  EXPECT_LT(budget->used(), 2 * mib);
+}
+
 TEST_F(Script, WhatReachesOutOfTheSandboxIsAbsent) {
   for (const char* name : {"debug", "io.popen", "io.output", "io.write", "io.stdout", "os.execute",
                            "os.exit", "os.remove", "os.rename", "os.tmpname", "os.setlocale",
