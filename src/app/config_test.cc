@@ -141,7 +141,7 @@ TEST(Config, keys_that_wait_for_the_next_start_are_named) {
                     "recipients = 7\n[timeouts]\nwrite = \"9s\"\n")
                     .config;
   EXPECT_THAT(keys_that_wait(running, read),
-              ::testing::ElementsAre("limits.memory", "api.signup", "webhooks.allow_http"));
+              ::testing::ElementsAre("limits.memory", "webhooks.allow_http", "api.signup"));
   EXPECT_THAT(keys_that_wait(running, running), ::testing::ElementsAre());
 }
 
