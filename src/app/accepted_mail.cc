@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 
 #include "app/queue_couriers.h"
-#include "base/text.h"
 #include "base/subscriber.h"
+#include "base/text.h"
 #include "base/ulid.h"
 #include "mail/hostname.h"
 #include "policy/record.h"

@@ -10,6 +10,7 @@
 #include "admin/digest.h"
 #include "base/text.h"
 #include "base/ulid.h"
+#include "spool/body_files.h"
 
 namespace postern::app {
 namespace {
@@ -39,12 +40,7 @@ class NewFile {
   /// The octets and the name in `folder` are on stable storage then.
   Result<void> finish(const std::string& folder) {
     if (::fsync(fd_) != 0) return trouble();
-    const int names = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool flushed = names >= 0 && ::fsync(names) == 0;
-    const int error = errno;
-    if (names >= 0) ::close(names);
-    errno = error;
-    if (!flushed) return trouble();
+    if (Result<void> flushed = spool::flush_directory(folder); !flushed) return flushed;
     kept_ = true;
     return {};
   }

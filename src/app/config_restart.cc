@@ -56,7 +56,7 @@ std::vector<std::string> keys_that_wait(Config& running, Config& read) {
   std::vector<std::string> found;
   Row none;
   for (const Key& key : config_keys()) {
-    if (!waits_for_start(key) || is_list(key.section)) continue;
+    if (!waits_for_start(key)) continue;
     if (!same_value(key.slot(running, none), key.slot(read, none))) found.push_back(full_name(key));
   }
   return found;

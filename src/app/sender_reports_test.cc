@@ -69,9 +69,7 @@ struct SenderReportsTest : ::testing::Test {
     spool = *spool::SqliteSpool::open({.directory = folder.file("spool"), .min_free = 0});
     reports = std::make_unique<SenderReports>(
         "mx.example.org", folder.file("tmp"),
-        [](const mail::Mailbox&) {
-          return spool::Destination{spool::RouteKind::local, "reports"};
-        },
+        [](const mail::Mailbox&) { return spool::Destination{spool::RouteKind::local, "reports"}; },
         120h, keys);
     queue::RunnerOptions options;
     options.relay.initial = 3600s;

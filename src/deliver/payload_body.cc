@@ -154,9 +154,7 @@ Result<void> BodyWriter::link(const AttachmentStore::File& file,
     warnings_.add("what would go by link is left out: no attachment store is configured");
     return {};
   }
-  AttachmentStore::File kept = file;
-  kept.life = options_.link_life;
-  Result<Link> link = options_.store->keep(kept, source);
+  Result<Link> link = options_.store->keep(file, source);
   if (!link) return tl::unexpected(std::move(link.error()));
   writer_.key("url");
   writer_.string(valid_utf8(link->url));
@@ -204,8 +202,9 @@ Result<void> BodyWriter::attachment(const PartView& part) {
     writer_.base64_piece(kept);
     writer_.end_string();
   } else {
-    const AttachmentStore::File file{identity_.id, identity_.webhook_id,
-                                     part.filename.value_or("attachment"), part.type, size};
+    const AttachmentStore::File file{
+        identity_.id, identity_.webhook_id, part.filename.value_or("attachment"), part.type,
+        size,         options_.link_life};
     const Result<void> linked = link(file, [&part](const AttachmentStore::Sink& sink) {
       Result<void> result;
       decode_transfer(part.transfer, part.body, [&](std::string_view octets) {
@@ -250,8 +249,8 @@ Result<void> BodyWriter::raw(std::string_view message, const policy::Evidence& e
     writer_.base64_piece(message);
     writer_.end_string();
   } else {
-    const AttachmentStore::File file{identity_.id, identity_.webhook_id, "message.eml",
-                                     "message/rfc822", message.size()};
+    const AttachmentStore::File file{identity_.id,     identity_.webhook_id, "message.eml",
+                                     "message/rfc822", message.size(),       options_.link_life};
     const Result<void> linked = link(file, [message](const AttachmentStore::Sink& sink) {
       constexpr std::size_t piece = std::size_t{64} * 1024;
       Result<void> result;

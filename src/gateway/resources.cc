@@ -38,7 +38,7 @@ Resources::Shortage Resources::shortage() {
                                std::chrono::steady_clock::now().time_since_epoch())
                                .count();
   if (looked_.exchange(now, std::memory_order_relaxed) != now) {
-    struct statvfs disk {};
+    struct statvfs disk{};
     if (::statvfs(directory_.c_str(), &disk) == 0) {
       disk_low_ = disk.f_bavail * disk.f_frsize < disk_floor(disk.f_blocks * disk.f_frsize);
     }

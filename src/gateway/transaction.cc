@@ -105,6 +105,7 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   smtp::Reply reply = decision.reply;
   if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
+  (void)charge();  // refusals are kept, too
   co_return reply;
 }
 

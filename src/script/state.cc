@@ -120,10 +120,7 @@ class State::Loan {
     } else {
       luaL_unref(state_.main_, LUA_REGISTRYINDEX, reference_);
     }
-    if (!ended_ && state_.calls_ == 0 && state_.holds_much()) {
-      state_.collect();
-      state_.left_ = state_.charge_.charged();
-    }
+    if (!ended_ && state_.calls_ == 0 && state_.holds_much()) state_.collect();
   }
   Loan(const Loan&) = delete;
   Loan& operator=(const Loan&) = delete;
@@ -206,6 +203,7 @@ std::optional<Raised> State::outcome(lua_State* thread, int count, const Read& r
 void State::collect() {
   const InHost guard(*this);
   lua_gc(main_, LUA_GCCOLLECT);
+  left_ = charge_.charged();
 }
 
 /// What a call that ran out of memory has left is garbage, and would count as held when the next

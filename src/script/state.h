@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "base/memory_budget.h"
 #include "base/host_file.h"
+#include "base/memory_budget.h"
 #include "script/bind.h"
 #include "script/call.h"
 #include "script/turns.h"
