@@ -41,6 +41,14 @@ std::size_t memory_of_recipient(const policy::Recipient& recipient) {
          recipient.address.text().size() + 16;
 }
 
+/// What one recipient is told from another by. A webhook's address is ours and is read in any case;
+/// of others the domain is (in lower case already), and the local part means what its own host says
+/// (RFC 5321 §2.4).
+std::string key_of(const policy::Recipient& recipient) {
+  const std::string text = recipient.address.text();
+  return recipient.route.kind == policy::Route::Kind::webhook ? lower(text) : text;
+}
+
 std::string_view word_of(Authenticator::Result::Kind kind) {
   switch (kind) {
     case Authenticator::Result::Kind::accepted:
@@ -299,8 +307,8 @@ Task<smtp::Reply> Transaction::rcpt(smtp::Rcpt event) {
     evidence_.candidate.reset();
     co_return said;
   }
-  // The same address again is accepted and not repeated; order is that of first sight.
-  std::string key = lower(evidence_.candidate->address.text());
+  // The same mailbox again is accepted and not repeated; order is that of first sight.
+  std::string key = key_of(*evidence_.candidate);
   if (!accepted_.contains(key)) {
     held_ += memory_of_recipient(*evidence_.candidate);
     (void)charge();  // there is room: decide() has seen to it
