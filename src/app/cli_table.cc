@@ -175,7 +175,8 @@ constexpr CommandSpec table[] = {
     {"help",
      "About",
      "a command, a topic or an error code",
-     "Explains a command, a topic (exit-codes, config, environment, tracing) or an error code.",
+     "Explains a command, a topic (exit-codes, config, environment, tracing, keywords, "
+     "capabilities) or an error code.",
      "[COMMAND|TOPIC|CODE]",
      2,
      help_examples,

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <ostream>
+#include <sstream>
 #include <system_error>
 
 #include <fcntl.h>
@@ -83,9 +84,9 @@ json::object report_json(const ImportReport& import, const std::string& name) {
           {"notes", json::value_from(import.notes)}};
 }
 
-Result<void> write_new(const std::string& file, const std::string& text) {
+Result<void> write_new(const std::string& file, const std::string& text, mode_t mode = 0666) {
   const auto why = [] { return std::generic_category().message(errno); };
-  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  const int descriptor = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   if (descriptor < 0 && errno == EEXIST) return fail(Fault::conflict, file + " exists already");
   if (descriptor < 0) return fail(Fault::denied, fmt::format("cannot make {}: {}", file, why()));
   std::size_t done = 0;
@@ -208,6 +209,29 @@ std::optional<Input> read_named(std::string_view usual, const Arguments& argumen
                *std::move(text)};
 }
 
+/// Absolute, of --out; empty when the result is printed.
+std::string folder_of_result(const Arguments& arguments) {
+  const auto out = arguments.value("--out");
+  if (!out || *out == "-") return {};
+  return std::filesystem::absolute(*out).parent_path().string();
+}
+
+/// The passwords that the result names, each in a file of its own, before the result itself.
+Result<void> write_secrets(const PostfixImport& import, const Arguments& arguments) {
+  const std::string folder = folder_of_result(arguments);
+  if (folder.empty()) return {};
+  if (::access(arguments.value("--out")->c_str(), F_OK) == 0) return {};  // write_result() says so
+  for (const auto& one : import.secrets) {
+    if (auto written = write_new(folder + "/" + one.name, one.text, 0600); !written) return written;
+  }
+  return {};
+}
+
+Result<std::string> read_text(const std::string& path) {
+  std::istringstream nothing;
+  return read_input(path, nothing);
+}
+
 }  // namespace
 
 int run_import_postfix(const Arguments& arguments, Streams& streams) {
@@ -220,9 +244,14 @@ int run_import_postfix(const Arguments& arguments, Streams& streams) {
   const auto input = read_named("main.cf", arguments, streams, code);
   if (!input) return code;
   const PostfixImport import = dialect::restrictions::import_postfix(
-      input->text, {.file_name = input->name,
-                    .read = [&](const std::string& path) { return read_input(path, streams.in); }});
+      input->text,
+      {.file_name = input->name, .folder = folder_of_result(arguments), .read = read_text});
   if (!import.ok()) return report_mistakes(import, input->name, arguments, streams);
+  if (const auto written = write_secrets(import, arguments); !written) {
+    report(written.error().message, "move it away, or write the result into another folder",
+           as_json, streams);
+    return to_int(ExitCode::cannot_create);
+  }
   return write_result(
       import, input->name,
       {relay_troubles(import, input->name),

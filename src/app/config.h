@@ -75,6 +75,7 @@ struct ListenerConfig {
   bool auth_without_tls = false;
   bool reject_unauth_pipelining = false;
   Milliseconds pregreet_wait{0};
+  std::string banner;  ///< of the greeting, behind the name and ESMTP; empty: "Postern"
   /// By a policy script: what it wants otherwise than the file. Null: the file's.
   std::shared_ptr<const dialect::kumo::Listener> started;
 };
@@ -92,7 +93,7 @@ struct LimitsConfig {
   CidrSet exempt_networks = loopback_networks();
   std::uint64_t memory = 0;                 ///< octets; 0: a quarter of the machine's memory
   std::uint64_t header_field = 100 * 1024;  ///< octets of one field in a payload
-  std::uint64_t tables = 256u << 20;  ///< octets of all files that restriction lists name
+  std::uint64_t tables = 256u << 20;        ///< octets of all files that restriction lists name
 };
 
 struct TimeoutsConfig {

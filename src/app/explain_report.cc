@@ -87,14 +87,26 @@ std::string stage_title(const Decision& decision) {
   return "Delivery";
 }
 
-std::string route_line(const Recipient& recipient) {
+std::string_view words_of_layer(std::string_view layer) {
+  if (layer == "restrictions") return "the restriction lists";
+  if (layer == "lua") return "the Lua policy";
+  if (layer == "vsl") return "the .vsl rules";
+  return layer;
+}
+
+std::string route_line(const Decision& decision) {
+  const Recipient& recipient = *decision.candidate;
   const policy::Route& route = recipient.route;
+  if (!decision.granted.empty()) {
+    return fmt::format("passed on, by {}; `postern route {}` says to where",
+                       words_of_layer(decision.granted), shown(recipient.address.text()));
+  }
   if (route.kind == policy::Route::Kind::none) {
     return route.missing == policy::Route::Missing::foreign_domain
                ? "none: the domain is not one of this server's"
                : "none: no such address in a domain of this server";
   }
-  if (route.kind == policy::Route::Kind::relay) return "another host, by the restriction lists";
+  if (route.kind == policy::Route::Kind::relay) return "passed on";
   std::string line = "webhook " + route.webhook->id;
   if (route.tag) line += " with tag " + shown(*route.tag);
   if (route.policy)
@@ -171,11 +183,22 @@ struct Paint {
   }
 };
 
+/// What becomes of an accepted message that goes nowhere yet, or never: ", held: why".
+std::string fate_of(const Trace& trace) {
+  if (trace.evidence.discard) return ", thrown away: " + shown(*trace.evidence.discard);
+  for (const Decision& decision : trace.decisions) {
+    if (decision.quarantine) return ", held: " + shown(*decision.quarantine);
+  }
+  return {};
+}
+
 std::string accepted_line(const Trace& trace, bool live) {
-  const std::string would = live ? "would be accepted" : "accepted";
+  const std::string would = (live ? "would be accepted" : "accepted") + fate_of(trace);
+  if (trace.evidence.discard) return would;
   if (trace.evidence.recipients.empty()) return would;
   const policy::Route& route = trace.evidence.recipients.front().route;
-  return route.webhook ? would + " → webhook " + route.webhook->id : would;
+  if (route.webhook) return would + " → webhook " + route.webhook->id;
+  return would + (route.kind == policy::Route::Kind::relay ? " → passed on" : "");
 }
 
 std::string decision_text(const Explanation& explanation, const Decision& decision,
@@ -185,7 +208,7 @@ std::string decision_text(const Explanation& explanation, const Decision& decisi
       fmt::format("\n{}   {}\n", paint.bold(stage_title(decision)),
                   fmt::format("stage {}, {:.0f} us", policy::to_string(decision.stage),
                               static_cast<double>(decision.took.count()) / 1000));
-  if (decision.candidate) out += "  route: " + route_line(*decision.candidate) + "\n";
+  if (decision.candidate) out += "  route: " + route_line(decision) + "\n";
   Table table;
   table.add({"layer", "rule", "verdict", "where it stands", "evidence"});
   for (const Step& step : decision.steps) {
@@ -301,7 +324,7 @@ std::string outcome_line(const Explanation& explanation) {
   if (explanation.live) {
     return refused ? "would be refused: " + reply.to_string() : accepted_line(trace, true);
   }
-  std::string line = trace.outcome;
+  std::string line = trace.outcome + (refused ? std::string() : fate_of(trace));
   if (refused || trace.reply.code != 0) line += ": " + reply.to_string();
   return line;
 }
@@ -372,7 +395,7 @@ json::object decision_json(const Decision& decision) {
   if (decision.candidate) {
     const policy::Route& route = decision.candidate->route;
     out["recipient"] = shown(decision.recipient);
-    out["route"] = route_line(*decision.candidate);
+    out["route"] = route_line(decision);
     out["webhook_id"] = route.webhook ? json::value(route.webhook->id) : json::value();
     out["policy_id"] = route.policy ? json::value(route.policy->id) : json::value();
     if (route.policy) out["policy_version"] = route.policy->version;

@@ -6,6 +6,7 @@
 
 #include "app/config_schema.h"
 #include "base/text.h"
+#include "dialect/restrictions/manual.h"
 
 namespace postern::app {
 
@@ -112,8 +113,6 @@ Traces are kept in the data directory for `traces.keep` and up to
 `traces.max_size`; recording one never delays a reply.
 )";
 
-constexpr std::string_view topic_names[] = {"exit-codes", "config", "environment", "tracing"};
-
 std::string config_topic() {
   std::string out =
       "The configuration is one TOML file; every key has a default, and an unknown one is\n"
@@ -130,6 +129,19 @@ std::string config_topic() {
   }
   return out + "\nDurations: 250ms, 5s, 3m, 1h, 7d. Sizes: 64 KiB, 25 MiB, or octets.\n";
 }
+
+struct Topic {
+  std::string_view name;
+  std::string (*text)();
+};
+constexpr Topic topics[] = {
+    {"exit-codes", exit_code_topic},
+    {"config", config_topic},
+    {"environment", [] { return std::string(environment_topic); }},
+    {"tracing", [] { return std::string(tracing_topic); }},
+    {"keywords", dialect::restrictions::keyword_help},
+    {"capabilities", dialect::restrictions::capability_help},
+};
 
 std::string code_text(const CodePage& page) {
   return fmt::format("{}: {}\n\n{}\nWrong:\n\n{}\nRight:\n\n{}", page.code, page.title,
@@ -187,7 +199,10 @@ std::string short_help() {
       last = family;
     }
   }
-  return out + "\nStart: postern serve. More: postern help exit-codes|config|environment|tracing\n";
+  std::string names;
+  for (const Topic& topic : topics)
+    names += fmt::format("{}{}", names.empty() ? "" : "|", topic.name);
+  return out + fmt::format("\nStart: postern serve. More: postern help {}\n", names);
 }
 
 std::string command_help(const CommandSpec& command) {
@@ -225,10 +240,9 @@ std::string family_help(const FamilySpec& family) {
 std::optional<std::string> help_on(std::string_view subject) {
   if (const CommandSpec* command = find_command(subject)) return command_help(*command);
   if (const FamilySpec* family = find_family(subject)) return family_help(*family);
-  if (subject == "exit-codes") return exit_code_topic();
-  if (subject == "config") return config_topic();
-  if (subject == "environment") return std::string(environment_topic);
-  if (subject == "tracing") return std::string(tracing_topic);
+  for (const Topic& topic : topics) {
+    if (subject == topic.name) return topic.text();
+  }
   for (const CodePage& page : code_pages()) {
     if (iequals(page.code, subject)) return code_text(page);
   }
@@ -236,7 +250,8 @@ std::optional<std::string> help_on(std::string_view subject) {
 }
 
 std::vector<std::string_view> help_subjects() {
-  std::vector<std::string_view> out(std::begin(topic_names), std::end(topic_names));
+  std::vector<std::string_view> out;
+  for (const Topic& topic : topics) out.push_back(topic.name);
   for (const CommandSpec& command : commands()) out.push_back(command.name);
   for (const FamilySpec& family : families()) out.push_back(family.name);
   for (const CodePage& page : code_pages()) out.push_back(page.code);

@@ -77,6 +77,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
   settings.proxy_from = listener.proxy_from;
   settings.xclient_from = listener.xclient_from;
   settings.pregreet_wait = listener.pregreet_wait;
+  settings.session.banner = listener.banner;
   settings.auth_failure_delay = config.auth.failure_delay;
   const TimeoutsConfig& timeouts = config.timeouts;
   settings.timeouts = {.command = timeouts.command,

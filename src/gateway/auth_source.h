@@ -64,6 +64,7 @@ struct AuthSource {
   std::string claim = "username";
   bool oauthbearer = false;  ///< dovecot: it takes tokens
   std::string scope;
+  std::string audience;  ///< introspection: whom a token must be for; empty: anybody
 
   bool operator==(const AuthSource&) const = default;
 };

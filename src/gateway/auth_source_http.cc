@@ -118,11 +118,26 @@ class IntrospectionVerifier final : public SourceVerifier {
       if (!end->is_number() || end->to_number<double>() <= static_cast<double>(now))
         return {.kind = Said::refused, .detail = "the token has expired"};
     }
+    if (const json::value* start = said.if_contains("nbf")) {
+      if (!start->is_number() || start->to_number<double>() > static_cast<double>(now))
+        return {.kind = Said::refused, .detail = "the token is not valid yet"};
+    }
+    if (!source_.audience.empty() && !is_for(said.if_contains("aud"), source_.audience))
+      return {.kind = Said::refused, .detail = "the token is for others than " + source_.audience};
     if (!source_.scope.empty() && !has_scope(text_of(said, "scope")))
       return {.kind = Said::refused, .detail = "the token is not for " + source_.scope};
     AuthAnswer answer{.kind = Said::accepted};
     answer.identity.username = std::string(user);
     return answer;
+  }
+  /// RFC 7519 §4.1.3: a text, or a list of texts.
+  static bool is_for(const json::value* audience, std::string_view us) {
+    if (audience == nullptr) return false;
+    if (audience->is_string()) return audience->get_string() == us;
+    if (!audience->is_array()) return false;
+    for (const json::value& one : audience->get_array())
+      if (one.is_string() && one.get_string() == us) return true;
+    return false;
   }
   bool has_scope(std::string_view scopes) const {
     for (const std::string_view one : split(scopes, ' '))

@@ -342,6 +342,25 @@ TEST_F(AuthSourceTest, an_introspected_token_says_whose_it_is) {
   EXPECT_EQ(ask("", "t", "OAUTHBEARER"), "unavailable");
 }
 
+TEST_F(AuthSourceTest, an_introspected_token_is_for_now_and_for_us) {  // RFC 7519 §4.1.3, §4.1.5
+  open({.kind = Kind::introspection,
+        .address = "https://login.example.net/introspect",
+        .audience = "smtp.example.com"});
+  const std::pair<std::string, std::string> cases[] = {
+      {R"("aud":"smtp.example.com")", "accepted scott"},
+      {R"("aud":["web","smtp.example.com"],"nbf":1)", "accepted scott"},
+      {R"("aud":"smtp.example.com","nbf":32503680000)", "refused"},
+      {R"("aud":"smtp.example.com","nbf":"soon")", "refused"},
+      {R"("aud":["web"])", "refused"},
+      {R"("aud":7)", "refused"},
+      {R"("sub":"s")", "refused"},
+  };
+  for (const auto& [members, wanted] : cases) {
+    world.answer = script::HttpAnswer{200, R"({"active":true,"username":"scott",)" + members + "}"};
+    EXPECT_EQ(ask("", "token", "OAUTHBEARER"), wanted) << members;
+  }
+}
+
 TEST(StoredMix, a_stranger_costs_what_known_names_do) {
   StoredMix mix;
   const auto first = mix.for_stranger("anybody");

@@ -123,6 +123,8 @@ class DecidedSoFar {
   std::optional<std::vector<std::string>> offered_;
 };
 
+bool has_route(const Recipient& recipient) { return recipient.route.kind != Route::Kind::none; }
+
 }  // namespace
 
 Engine::Engine(std::vector<LayerEntry> layers)
@@ -184,7 +186,11 @@ Task<Decision> Engine::decide(Stage stage, Evidence& evidence, Gatherer& gathere
     const std::size_t first_step = decision.steps.size();
     std::optional<DecidedSoFar> before;
     if (shadow) before.emplace(evidence);
+    const bool had_route = !evidence.candidate || has_route(*evidence.candidate);
     Verdict verdict = co_await ask(*entry.layer, stage, evidence, gatherer, decision.steps);
+    if (!shadow && !had_route && evidence.candidate && has_route(*evidence.candidate)) {
+      decision.granted = entry.layer->name();
+    }
     if (shadow) {
       std::move(*before).put_back(evidence);
       for (std::size_t i = first_step; i < decision.steps.size(); ++i) {

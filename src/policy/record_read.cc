@@ -470,6 +470,9 @@ class Reader {
     if (const json::value* accepted = object.if_contains("accepted")) {
       decision.accepted = number<std::size_t>(*accepted);
     }
+    if (const json::value* layer = object.if_contains("granted")) {
+      decision.granted = interned(bytes(*layer));
+    }
     decision.discarded = flag(object, "discarded");
     decision.before_tls = flag(object, "before_tls");
     decision.after_revoked = flag(object, "after_revoked");

@@ -440,6 +440,7 @@ class Writer {
     out_.field("stage", to_string(given.stage));
     if (given.candidate) candidate(given);
     number("accepted", given.accepted);
+    text("granted", given.granted);
     flag("discarded", given.discarded);
     flag("before_tls", given.before_tls);
     flag("after_revoked", given.after_revoked);

@@ -41,6 +41,7 @@ struct Decision {
 
   std::optional<Recipient> candidate;  ///< at Stage::rcpt, with its route as it was then
   std::size_t accepted = 0;            ///< recipients accepted before this decision
+  std::string_view granted;            ///< name of the layer that let mail be passed on; or empty
   bool discarded = false;              ///< a rule had said before it: take it and throw it away
   bool before_tls = false;             ///< it was made before STARTTLS
   bool after_revoked = false;          ///< the session's credential had been revoked before it

@@ -70,6 +70,7 @@ class Router {
   void decide_literal();
   void decide_mx(const std::string& domain);
   void mx_failed(const std::string& domain, const dns::Answer& answer);
+  bool aliases_end(const std::string& domain);
   void read_mx(const dns::Answer& answer);
   void decide_hosts();
 
@@ -186,6 +187,8 @@ void Router::decide_mx(const std::string& domain) {
   if (answer->trouble()) return mx_failed(domain, *answer);
   routed_.mx_secure = answer->secure;  // of the denial too (A2)
   routed_.expanded_domain = normal(answer->canonical_name);
+  const bool aliased = !routed_.expanded_domain.empty() && routed_.expanded_domain != domain;
+  if (aliased && !aliases_end(domain)) return;
   switch (answer->status) {
     case dns::Status::nx_domain:
       return give_up_for_good(550, {5, 1, 2}, "the domain does not exist");
@@ -199,17 +202,24 @@ void Router::decide_mx(const std::string& domain) {
 /// RFC 5321 §5.1: trouble is temporary and never falls back to address records. Aliases that lead
 /// in a circle look like trouble to a resolver; they are told apart for the log.
 void Router::mx_failed(const std::string& domain, const dns::Answer& answer) {
-  std::string name = domain;
-  if (answer.status == dns::Status::server_failure) {
-    for (int step = 0;; ++step) {
-      if (step == max_aliases) return give_up(451, {4, 4, 4}, "the domain is an alias without end");
-      const dns::Answer* const alias = ask(name, Type::cname);
-      if (alias == nullptr) return;
-      if (alias->status != dns::Status::found || alias->records.empty()) break;
-      name = normal(alias->records.front());
-    }
-  }
+  if (answer.status == dns::Status::server_failure && !aliases_end(domain)) return;
   give_up(451, {4, 4, 3}, fmt::format("MX lookup: {}", dns::to_string(answer.status)));
+}
+
+/// Follows the aliases of a domain one by one, as resolvers stop at different numbers of them.
+/// False: it has been given up because they are too many, or an answer is not known yet.
+bool Router::aliases_end(const std::string& domain) {
+  std::string name = domain;
+  for (int step = 0;; ++step) {
+    const dns::Answer* const alias = ask(name, Type::cname);
+    if (alias == nullptr) return false;
+    if (alias->status != dns::Status::found || alias->records.empty()) return true;
+    if (step == max_aliases) {
+      give_up(451, {4, 4, 4}, "the domain is an alias without end");
+      return false;
+    }
+    name = normal(alias->records.front());
+  }
 }
 
 void Router::read_mx(const dns::Answer& answer) {

@@ -186,6 +186,23 @@ TEST_F(Routing, bogus_alias_of_a_host_is_no_way_round_dane) {
   EXPECT_EQ(reasons(routed("e.test")), "mx.e.test:dns-bogus ");
 }
 
+TEST_F(Routing, more_than_eight_aliases_are_too_many_whoever_followed_them) {  // R3
+  const auto chain = [](int length) {
+    std::string zone = "{";
+    for (int i = 0; i < length; ++i) {
+      zone += R"("a)" + std::to_string(i) + R"(.test": {"CNAME": ["a)" + std::to_string(i + 1) +
+              R"(.test"]}, )";
+    }
+    return zone + R"("a)" + std::to_string(length) + R"(.test": {"A": ["192.0.2.1"]}})";
+  };
+  zone_text = chain(8);
+  EXPECT_EQ(routed("a0.test").kind, Routed::Kind::targets);
+  zone_text = chain(9);
+  const Routed endless = routed("a0.test");
+  EXPECT_EQ(endless.kind, Routed::Kind::temporary);
+  EXPECT_EQ(endless.reply.enhanced, (smtp::EnhancedCode{4, 4, 4}));
+}
+
 TEST(TlsPolicy, tlsa_records_that_smtp_can_use) {
   const std::string sha256(64, 'a');
   const std::string sha512(128, 'B');

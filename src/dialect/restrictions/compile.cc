@@ -172,7 +172,8 @@ class Compiler {
     policy_.helo_required = flag("smtpd_helo_required");
     policy_.relay_first = flag("smtpd_relay_before_recipient_restrictions");
     policy_.soft_bounce = flag("soft_bounce");
-    policy_.sasl = flag("smtpd_sasl_auth_enable");
+    // DESIGN §9.17: verifiers are what switches AUTH on; only a written "no" switches it off.
+    policy_.sasl = !parameters_.is_set("smtpd_sasl_auth_enable") || flag("smtpd_sasl_auth_enable");
     policy_.reject_unlisted_recipient = flag("smtpd_reject_unlisted_recipient");
     policy_.reject_unlisted_sender = flag("smtpd_reject_unlisted_sender");
     policy_.allow_untrusted_routing = flag("allow_untrusted_routing");

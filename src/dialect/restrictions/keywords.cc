@@ -439,6 +439,8 @@ bool can_act_in(const Keyword& keyword, ListKind list) {
   }
 }
 
+std::span<const std::string_view> words_not_carried() { return elsewhere; }
+
 bool is_known_elsewhere(std::string_view word) {
   return std::any_of(std::begin(elsewhere), std::end(elsewhere),
                      [&](std::string_view one) { return iequals(one, word); });

@@ -36,7 +36,8 @@ class Importer {
   Importer(std::vector<Setting> settings, const ImportOptions& options)
       : options_(options),
         settings_(unique(std::move(settings))),
-        parameters_(values(settings_), "myhostname.invalid") {}
+        parameters_(values(settings_), "myhostname.invalid"),
+        sending_(sending_of(parameters_, options)) {}
 
   void run(PostfixImport& result) {
     find_restrictions();
@@ -54,7 +55,9 @@ class Importer {
       result.parameters.push_back(std::move(report));
     }
     result.notes = import_notes(parameters_, has_indexed_);
+    result.notes.insert(result.notes.end(), sending_.notes.begin(), sending_.notes.end());
     result.toml = toml();
+    result.secrets = std::move(sending_.secrets);
   }
 
  private:
@@ -142,6 +145,9 @@ class Importer {
   ImportedParameter judge(const Setting& setting) {
     const std::string& name = setting.name;
     auto own = judge_setting(name, parameters_);
+    if (const auto sent = sending_.judgements.find(name); sent != sending_.judgements.end()) {
+      own = sent->second;
+    }
     if (own) entries_.insert(entries_.end(), own->entries.begin(), own->entries.end());
     if (restrictions_.contains(name)) return judge_restriction(setting, own);
     if (!own) own = judge_by_name(name);
@@ -226,8 +232,6 @@ class Importer {
     if (name == "virtual_alias_maps" || name == "virtual_maps" || name == "alias_maps") {
       out.fate = Fate::changed;
       out.note = "says which recipients exist; addresses are not rewritten";
-    } else if (name == "smtpd_sasl_auth_enable") {
-      out.note = "the logins are Postern's own (docs/webhook-policies.md)";
     } else if (name == "myorigin" && parameters_.raw(name).starts_with('/')) {
       const std::string path = parameters_.raw(name);
       const auto text = options_.read
@@ -268,6 +272,11 @@ class Importer {
       out += fmt::format("compatibility_level = \"0\"  # what Postfix takes when {} says nothing\n",
                          options_.file_name);
     }
+    if (!parameters_.is_set("smtpd_sasl_auth_enable")) {
+      out += fmt::format(
+          "smtpd_sasl_auth_enable = \"no\"  # what Postfix takes when {} says nothing\n",
+          options_.file_name);
+    }
     for (const Setting& setting : settings_) {
       if (!restrictions_.contains(setting.name)) continue;
       const bool laid_out = (is_list(setting.name) || classes_.contains(setting.name)) &&
@@ -289,7 +298,7 @@ class Importer {
     return bare ? std::string(name) : toml_quoted(name);
   }
 
-  std::string toml() const {
+  std::string toml() {
     std::string out =
         fmt::format("# Made from {} by `postern import postfix`.\n", options_.file_name);
     out += section("server");
@@ -299,7 +308,17 @@ class Importer {
         out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
       }
     }
-    return out + section("limits") + section("timeouts") + restrictions();
+    entries_.insert(entries_.end(), sending_.relay.begin(), sending_.relay.end());
+    for (const std::string_view name : {"limits", "timeouts", "relay", "queue"}) {
+      out += section(name);
+    }
+    for (const TomlSection& one : sending_.sections) {
+      out += fmt::format("\n[[{}]]\n", one.name);
+      for (const TomlEntry& entry : one.entries) {
+        out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));
+      }
+    }
+    return out + restrictions();
   }
 
   const ImportOptions& options_;
@@ -307,6 +326,7 @@ class Importer {
   std::map<std::string, std::size_t, std::less<>> lines_;
   std::vector<Setting> settings_;
   Parameters parameters_;
+  Sending sending_;
   std::set<std::string, std::less<>> classes_;
   std::set<std::string, std::less<>> restrictions_;
   std::map<std::string, std::set<std::string>> users_;      ///< within [restrictions]

@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "dialect/import_report.h"
@@ -12,7 +13,14 @@
 
 namespace postern::dialect::restrictions {
 
+/// A file beside the postern.toml that it names: a password, so only its owner may read it.
+struct SecretFile {
+  std::string name;  ///< without a folder
+  std::string text;
+};
+
 struct PostfixImport : ImportReport {
+  std::vector<SecretFile> secrets;
   Diagnostics diagnostics;  ///< of the text; an error prevents the import
 
   bool ok() const;
@@ -20,7 +28,9 @@ struct PostfixImport : ImportReport {
 
 struct ImportOptions {
   std::string file_name = "main.cf";  ///< for comments
-  /// The text of another file that main.cf names, for "myorigin = /etc/mailname".
+  /// Where the result and its secrets go; empty: nowhere yet, so that they are "credential:NAME".
+  std::string folder;
+  /// The text of another file that main.cf names: "myorigin = /etc/mailname", a table of routes.
   std::function<Result<std::string>(const std::string& path)> read;
 };
 

@@ -154,6 +154,35 @@ Judgement judge_interfaces(const Parameters& parameters) {
   return changed("listener.address, port 25; further ports of master.cf are further listeners");
 }
 
+Judgement judge_protocols(const Parameters& parameters) {
+  Judgement out = changed("listener.address: which families are listened on");
+  const std::string protocols = lower(parameters.text("inet_protocols"));
+  if (protocols == "ipv4" || protocols == "ipv6") {
+    out.note += "; relay.families: with which mail is passed on";
+    out.entries.push_back(
+        {"relay", "families", protocols == "ipv4" ? "\"v4\"" : "\"v6\"", "inet_protocols"});
+  }
+  return out;
+}
+
+/// What a banner says behind the name and "ESMTP", which a greeting always begins with (RFC 5321
+/// §4.2); nullopt when it does not begin so.
+std::optional<std::string> banner_of(const Parameters& parameters) {
+  const std::string text = parameters.text("smtpd_banner");
+  std::string_view rest = text;
+  const std::string name = parameters.text("myhostname");
+  if (!istarts_with(rest, name)) return std::nullopt;
+  rest = trim(rest.substr(name.size()));
+  if (!istarts_with(rest, "ESMTP")) return std::nullopt;
+  return std::string(trim(rest.substr(5)));
+}
+
+Judgement judge_banner(const Parameters& parameters) {
+  const auto banner = banner_of(parameters);
+  if (!banner) return changed("listener.banner: it stands behind the name and ESMTP");
+  return carried("listener.banner");
+}
+
 }  // namespace
 
 /// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
@@ -171,6 +200,21 @@ std::optional<std::string> networks_toml(std::string_view name, const Parameters
   return "[" + out + "]";
 }
 
+std::optional<std::string> addresses_toml(std::string_view name, const Parameters& parameters) {
+  const auto words = parameters.words(name);
+  if (!words) return std::nullopt;
+  std::string out;
+  for (const Word& word : *words) {
+    std::string text = word.text;
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    const auto address = IpAddress::parse(text);
+    if (!address) return std::nullopt;
+    out += fmt::format("{}\"{}\"", out.empty() ? "" : ", ",
+                       address->is_v4() ? text : fmt::format("[{}]:25", text));
+  }
+  return "[" + out + "]";
+}
+
 Judgement judge_networks(std::string_view name, std::string_view key,
                          const Parameters& parameters) {
   if (networks_toml(name, parameters)) return carried(std::string(key));
@@ -183,6 +227,10 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
   const std::string_view mode = tls_mode(parameters);
   const auto xclient = networks_toml("smtpd_authorized_xclient_hosts", parameters);
   const bool strict = parameters.flag("smtpd_forbid_unauth_pipelining").value_or(false);
+  const std::string banner =
+      parameters.is_set("smtpd_banner")
+          ? banner_of(parameters).value_or(std::string(trim(parameters.text("smtpd_banner"))))
+          : "";
   for (const std::string& address : listen_addresses(parameters)) {
     auto& out = listeners.emplace_back();
     const std::string name =
@@ -201,6 +249,9 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
     if (xclient && *xclient != "[]") {
       out.push_back({"listener", "xclient_from", *xclient, "smtpd_authorized_xclient_hosts"});
     }
+    if (!banner.empty()) {
+      out.push_back({"listener", "banner", toml_quoted(banner), "smtpd_banner"});
+    }
     if (strict) {
       out.push_back(
           {"listener", "reject_unauth_pipelining", "true", "smtpd_forbid_unauth_pipelining"});
@@ -211,7 +262,8 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
 
 std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters) {
   if (name == "inet_interfaces") return judge_interfaces(parameters);
-  if (name == "inet_protocols") return changed("listener.address: which families are listened on");
+  if (name == "inet_protocols") return judge_protocols(parameters);
+  if (name == "smtpd_banner") return judge_banner(parameters);
   if (name == "smtpd_tls_security_level" || name == "smtpd_use_tls" ||
       name == "smtpd_enforce_tls") {
     return judge_level(name, parameters);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "dialect/capabilities.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
 namespace postern::dialect::restrictions {
@@ -64,7 +65,6 @@ constexpr std::string_view rates[] = {
     "smtpd_client_auth_rate_limit", "smtpd_client_new_tls_session_rate_limit"};
 constexpr std::string_view delegates[] = {"smtpd_policy_service_*"};
 constexpr std::string_view screens[] = {"postscreen_*", "dnsblog_*"};
-constexpr std::string_view banners[] = {"smtpd_banner"};
 constexpr std::string_view dialogue[] = {"smtpd_discard_ehlo_keywords",
                                          "smtpd_discard_ehlo_keyword_address_maps",
                                          "smtpd_command_filter",
@@ -85,13 +85,24 @@ constexpr std::string_view strictness[] = {
     "message_drop_headers",        "resolve_dequoted_address",
     "resolve_null_domain",         "resolve_numeric_domain"};
 
-constexpr std::string_view sending[] = {"smtp_*",
-                                        "lmtp_*",
-                                        "tlsproxy_*",
-                                        "connection_cache_*",
-                                        "ignore_mx_lookup_error",
-                                        "disable_dns_lookups",
-                                        "transport_retry_time",
+constexpr std::string_view client_tls_details[] = {
+    "smtp_tls_ciphers",  "smtp_tls_mandatory_*",         "smtp_tls_protocols",
+    "smtp_tls_loglevel", "smtp_tls_note_starttls_offer", "smtp_tls_exclude_ciphers"};
+constexpr std::string_view own_certificates[] = {
+    "smtp_tls_cert_file",  "smtp_tls_key_file",  "smtp_tls_eccert_file", "smtp_tls_eckey_file",
+    "smtp_tls_dcert_file", "smtp_tls_dkey_file", "smtp_tls_chain_files"};
+constexpr std::string_view roots[] = {"smtp_tls_CAfile", "smtp_tls_CApath"};
+constexpr std::string_view client_caches[] = {"smtp_tls_session_cache_*",
+                                              "smtp_tls_connection_reuse",
+                                              "smtp_connection_*",
+                                              "connection_cache_*",
+                                              "tlsproxy_*",
+                                              "transport_retry_time"};
+constexpr std::string_view other_clients[] = {"lmtp_*"};
+constexpr std::string_view destinations[] = {"*_destination_concurrency_limit",
+                                             "*_destination_recipient_limit",
+                                             "*_destination_rate_delay", "*_transport_rate_delay"};
+constexpr std::string_view sending[] = {"smtp_*", "ignore_mx_lookup_error", "disable_dns_lookups",
                                         "detect_8bit_encoding_header"};
 constexpr std::string_view milter_details[] = {"milter_*"};
 constexpr std::string_view filter_details[] = {"receive_override_options", "smtpd_proxy_*",
@@ -151,12 +162,9 @@ constexpr std::string_view queue_details[] = {"bounce_size_limit",
                                               "default_verp_delimiters",
                                               "defer_transports",
                                               "delay_logging_resolution_limit",
-                                              "delay_warning_time",
                                               "queue_file_attribute_count_limit",
                                               "queue_minfree",
                                               "queue_run_delay",
-                                              "*_queue_lifetime",
-                                              "*_backoff_time",
                                               "qmgr_*",
                                               "*_destination_*",
                                               "*_delivery_slot_*",
@@ -257,48 +265,47 @@ constexpr Fate lost = Fate::not_supported;
 constexpr Fate nothing = Fate::meaningless;
 
 constexpr Group groups[] = {
-    {lost, "no content filters; a webhook sees each message and may refuse it (docs/delivery.md)",
-     filters},
-    {lost, "no milters are called; SPF, DKIM, DMARC and ARC are built in (docs/mailauth.md)",
-     milters},
-    {lost,
-     "headers and bodies are not matched; a webhook sees them and may refuse (docs/delivery.md)",
-     checks},
-    {lost, "no copies are made; let the webhook make them", copies},
-    {lost, "addresses are not rewritten; the webhook gets them as they came", rewrites},
-    {lost, "mail is handed to webhooks, not to other servers (docs/delivery.md)", routes},
-    {lost, "there are no mailboxes; mail is handed to webhooks (docs/delivery.md)", mailboxes},
-    {lost, "logins are Postern's own, the smtp_credentials of a policy (docs/webhook-policies.md)",
-     logins},
-    {lost, "who may use which sender is not checked; take the *_sender_login_mismatch rules out",
-     owners},
-    {lost, "addresses are not verified by probes; name the recipients in tables", probes},
-    {lost, "permit_mx_backup is not carried; list the domains in relay_domains", backups},
-    {lost, "no client certificates; let clients log in instead", client_certificates},
-    {lost, "a listener has one certificate", further_certificates},
+    {lost, sentence_of(Part::content_filters), filters},
+    {lost, sentence_of(Part::milters), milters},
+    {lost, sentence_of(Part::content_checks), checks},
+    {lost, sentence_of(Part::copies), copies},
+    {lost, sentence_of(Part::rewriting), rewrites},
+    {lost, "[[route]] finds the next hop by the recipient (docs/relay.md)", routes},
+    {lost, sentence_of(Part::mailboxes), mailboxes},
+    {lost, sentence_of(Part::logins), logins},
+    {lost, sentence_of(Part::sender_owners), owners},
+    {lost, sentence_of(Part::probes), probes},
+    {lost, sentence_of(Part::mx_backup), backups},
+    {lost, sentence_of(Part::client_certificates), client_certificates},
+    {lost, sentence_of(Part::further_certificates), further_certificates},
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
     {lost, "[limits] counts sessions; policies have rate limits (docs/webhook-policies.md)", rates},
     {lost, "one question a rule, answered within the limits of [policy_services] or as failed",
      delegates},
-    {lost,
-     "no postscreen; listener.pregreet_wait catches early talkers, reject_rbl_client asks "
-     "DNS lists",
-     screens},
-    {lost, "the greeting is server.hostname and a fixed text", banners},
+    {lost, sentence_of(Part::screening), screens},
     {lost, "the SMTP dialogue is not adjustable here", dialogue},
     {lost, "replies have no footer", footers},
     {lost, "limits.header_size and limits.header_fields bound the header section", header_sizes},
     {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
     {lost, "limits.bare_newline holds for all clients; a refusal is 554", newline_details},
     {lost, "messages and addresses are judged as with the parameter's default", strictness},
-    {nothing, "Postern does not send mail on by SMTP or LMTP", sending},
+    {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", client_tls_details},
+    {lost, "Postern shows no certificate of its own to other servers", own_certificates},
+    {lost, "name the file in ca of the [[route]]s that need it (docs/relay.md)", roots},
+    {nothing, "Postern keeps connections and TLS sessions in its own way (docs/relay.md)",
+     client_caches},
+    {nothing, "mail is passed on by SMTP alone", other_clients},
+    {lost,
+     "a [[route]] has max_connections, messages_per_minute and max_recipients (docs/relay.md)",
+     destinations},
+    {lost, sentence_of(Part::client), sending},
     {nothing, "only milters are told", milter_details},
     {nothing, "there are no content filters", filter_details},
     {nothing, "headers and bodies are not searched", check_details},
     {nothing, "addresses and headers are not rewritten", rewrite_details},
-    {nothing, "there is no queue; the client hears what became of a message", queue_details},
-    {nothing, "there are no mailboxes", mailbox_details},
+    {nothing, "Postern's queue works in its own way (docs/queue.md)", queue_details},
+    {nothing, "about mailboxes, which Postern does not keep", mailbox_details},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", tls_details},
     {nothing, "clients that need it or show it are not served specially", login_details},
     {nothing, "Postern logs in its own way (docs/logs.md)", logs},

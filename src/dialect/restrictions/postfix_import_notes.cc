@@ -1,7 +1,26 @@
 // What is to be said about things that a main.cf leaves to defaults.
+#include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
 namespace postern::dialect::restrictions {
+
+namespace {
+
+/// The domains whose mail has mailboxes, as far as the file lists them.
+std::string local_domains(const Parameters& parameters) {
+  std::string out;
+  for (const std::string_view name : {"mydestination", "virtual_mailbox_domains"}) {
+    const auto words = parameters.words(name);
+    for (const Word& word : words ? *words : std::vector<Word>()) {
+      if (word.text.find_first_of(":/") != std::string::npos) continue;
+      if (word.text.find('.') == std::string::npos || !is_utf8(word.text)) continue;
+      out += (out.empty() ? "" : ", ") + printable(word.text, 80);
+    }
+  }
+  return out;
+}
+
+}  // namespace
 
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed) {
   std::vector<std::string> out;
@@ -32,6 +51,11 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "no smtpd_client_connection_rate_limit: Postfix has no such limit by default, Postern "
         "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute)");
   }
+  if (!parameters.is_set("smtpd_sasl_auth_enable")) {
+    out.push_back(
+        "no smtpd_sasl_auth_enable: Postfix offers no AUTH then, and so the file says \"no\"; take "
+        "the line out where clients shall log in");
+  }
   if (parameters.flag("smtpd_sasl_auth_enable").value_or(false) &&
       !parameters.is_set("smtpd_tls_auth_only")) {
     out.push_back(
@@ -43,6 +67,18 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
     out.push_back(
         "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
         "(limits.message_size)");
+  }
+  if (const std::string local = local_domains(parameters); !local.empty()) {
+    out.push_back("mail for " + local +
+                  ": Postfix puts it into mailboxes, which Postern does not keep; give each domain "
+                  "webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes are, or "
+                  "take it out of mydestination and virtual_mailbox_domains");
+  }
+  if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
+    out.push_back(
+        "the queue: where the file says nothing, Postfix keeps reports for 5 days and warns nobody "
+        "of a delay; Postern keeps them for 2 (queue.expire_null_path) and tells the sender after "
+        "4 hours (queue.delay_notice)");
   }
   if (has_indexed) {
     out.push_back(

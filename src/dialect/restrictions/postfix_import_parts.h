@@ -1,6 +1,7 @@
 // Inside of postfix_import: what is known about single parameters.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -44,6 +45,8 @@ std::optional<Judgement> judge_listener(std::string_view name, const Parameters&
 
 /// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
 std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters);
+/// Plain addresses alone, with a port where the list wants one.
+std::optional<std::string> addresses_toml(std::string_view name, const Parameters& parameters);
 /// Whether networks_toml() can say it in `key`.
 Judgement judge_networks(std::string_view name, std::string_view key, const Parameters& parameters);
 
@@ -60,6 +63,23 @@ std::optional<Judgement> judge_by_name(std::string_view name);
 
 /// A [[listener]] for each address, in order: the entries of each.
 std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters);
+
+/// A section of the file that stands there several times, or once: "[[route]]".
+struct TomlSection {
+  std::string_view name;
+  std::vector<TomlEntry> entries;
+};
+
+/// What is said about mail on its way out, and about logins: each of them looks at several
+/// parameters and at the tables that they name.
+struct Sending {
+  std::map<std::string, Judgement, std::less<>> judgements;  ///< by parameter
+  std::vector<TomlEntry> relay;                              ///< of [relay]
+  std::vector<TomlSection> sections;  ///< [[auth.source]], [[egress]], [[route]]
+  std::vector<SecretFile> secrets;
+  std::vector<std::string> notes;
+};
+Sending sending_of(const Parameters& parameters, const ImportOptions& options);
 
 /// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);

@@ -15,7 +15,7 @@ namespace {
 // --- amounts ---
 
 struct Amount {
-  enum class Kind : std::uint8_t { count, size, seconds };
+  enum class Kind : std::uint8_t { count, size, seconds, hours, days };  ///< of a bare number
   std::string_view name;
   std::string_view section;
   std::string_view key;
@@ -32,12 +32,18 @@ constexpr std::uint64_t day = 86'400;
 using enum Amount::Kind;
 
 constexpr Amount amounts[] = {
+    {"bounce_queue_lifetime", "queue", "expire_null_path", days, 3600, 30 * day, false, ""},
     {"default_process_limit", "limits", "sessions", count, 1, million, false,
      "SMTP sessions at a time; other services have no limit here"},
+    {"delay_warning_time", "queue", "delay_notice", hours, 0, 30 * day, false, ""},
     {"hopcount_limit", "limits", "received_fields", count, 1, 100'000, false, ""},
     {"line_length_limit", "limits", "command_line", count, 64, 1u << 20, false,
      "a longer command is refused, not cut"},
+    {"maximal_backoff_time", "queue", "longest_retry", seconds, 1, day, false, ""},
+    {"maximal_queue_lifetime", "queue", "expire", days, 3600, 30 * day, false, ""},
     {"message_size_limit", "limits", "message_size", size, 1, 4 * gib, true, ""},
+    {"minimal_backoff_time", "queue", "first_retry", seconds, 1, day, false,
+     "each further delay is twice the one before"},
     {"smtpd_client_connection_count_limit", "limits", "sessions_per_address", count, 1, million,
      true, "an IPv6 client counts by its /64"},
     {"smtpd_client_connection_rate_limit", "limits", "new_sessions_per_minute", count, 1,
@@ -54,11 +60,11 @@ constexpr Amount amounts[] = {
     {"smtpd_upstream_proxy_timeout", "timeouts", "proxy_header", seconds, 1, day, false, ""},
 };
 
-/// "300", "300s", "5m", "1h", "1d", "1w".
-std::optional<std::uint64_t> parse_seconds(std::string_view text) {
+/// "300", "300s", "5m", "1h", "1d", "1w"; a bare number counts `unit` seconds.
+std::optional<std::uint64_t> parse_seconds(std::string_view text, std::uint64_t unit = 1) {
   static constexpr std::pair<char, std::uint64_t> units[] = {
       {'s', 1}, {'m', 60}, {'h', 3600}, {'d', day}, {'w', 7 * day}};
-  std::uint64_t factor = 1;
+  std::uint64_t factor = unit;
   for (const auto& [letter, length] : units) {
     if (!text.empty() && to_lower(text.back()) == letter) {
       factor = length;
@@ -78,6 +84,8 @@ std::string amount_toml(const Amount& amount, std::uint64_t number) {
     case size:
       return fmt::format("\"{}\"", number);
     case seconds:
+    case hours:
+    case days:
       return fmt::format("\"{}s\"", number);
   }
   return {};
@@ -86,11 +94,12 @@ std::string amount_toml(const Amount& amount, std::uint64_t number) {
 Judgement judge_amount(const Amount& amount, const Parameters& parameters) {
   const auto text = parameters.value(amount.name);
   if (!text) return not_supported(text.error().message);
-  const auto number = amount.kind == seconds ? parse_seconds(*text) : parse_number(*text);
+  const bool is_time = amount.kind != count && amount.kind != size;
+  const std::uint64_t unit = amount.kind == days ? day : amount.kind == hours ? 3600 : 1;
+  const auto number = is_time ? parse_seconds(*text, unit) : parse_number(*text);
   if (!number) {
     return not_supported(fmt::format("`{}` is no {} here; set {}.{}", printable(*text, 40),
-                                     amount.kind == seconds ? "time" : "number", amount.section,
-                                     amount.key));
+                                     is_time ? "time" : "number", amount.section, amount.key));
   }
   std::uint64_t wanted = *number;
   std::string note = fmt::format("{}.{}", amount.section, amount.key);
@@ -203,6 +212,13 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
     return out;
   }
   if (name == "smtpd_forbid_bare_newline") return judge_bare_newline(parameters);
+  if (name == "proxy_interfaces") {
+    const auto addresses = addresses_toml(name, parameters);
+    if (!addresses) return not_supported("relay.proxy_addresses takes addresses; set it by hand");
+    Judgement out = carried("also relay.proxy_addresses");
+    out.entries.push_back({"relay", "proxy_addresses", *addresses, "proxy_interfaces"});
+    return out;
+  }
   if (name == "mynetworks_style") return judge_style(parameters);
   if (name == "anvil_rate_time_unit") return judge_rate_unit(parameters);
   if (name == "smtpd_sasl_security_options" || name == "smtpd_sasl_tls_security_options") {

@@ -81,6 +81,8 @@ bool can_act_in(const Keyword& keyword, ListKind list);
 const Keyword* find_keyword(std::string_view word);
 /// A keyword of Postfix that Postern does not carry (tier C of the reference).
 bool is_known_elsewhere(std::string_view word);
+/// All of these, for the manual.
+std::span<const std::string_view> words_not_carried();
 
 /// What an access table says about a key.
 struct Action {

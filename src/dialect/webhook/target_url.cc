@@ -7,6 +7,7 @@
 
 #include "base/address_guard.h"
 #include "base/text.h"
+#include "mail/address.h"
 
 namespace postern::dialect::webhook {
 
@@ -26,8 +27,7 @@ Refusal refuse_characters(std::string_view url) {
     if (c == '\\') return "must not hold a backslash";
     if (c == ' ') return "must not hold a blank; write %20";
     if (static_cast<unsigned char>(c) >= 0x80) {
-      return "must be ASCII: write an international host name in its xn-- form and percent-encode "
-             "the rest";
+      return "must be ASCII behind the host name: percent-encode the rest";
     }
     if (!is_printable_ascii(c)) return "must not hold control characters";
   }
@@ -104,6 +104,7 @@ Refusal refuse_port(std::string_view text, const TargetRules& rules) {
 /// Boost.URL 1.81 ends the host of `https://1.2.3.4.5/` behind the first four numbers.
 std::string_view authority_of(std::string_view url) {
   const std::size_t colon = url.find(':');
+  if (colon == std::string_view::npos) return {};
   if (url.substr(colon + 1, 2) != "//") return {};
   const std::string_view rest = url.substr(colon + 3);
   return rest.substr(0, rest.find_first_of("/?#"));
@@ -122,6 +123,18 @@ Refusal refuse_authority(std::string_view authority, const TargetRules& rules) {
 }
 
 }  // namespace
+
+std::string with_ascii_host(std::string url) {
+  const std::string_view authority = authority_of(url);
+  const std::string_view host = authority.substr(0, authority.rfind(':'));
+  if (std::ranges::all_of(host, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    return url;
+  }
+  const Result<mail::Domain> domain = mail::Domain::parse(host);
+  if (!domain) return url;
+  const auto at = static_cast<std::size_t>(host.data() - url.data());
+  return url.replace(at, host.size(), domain->text());
+}
 
 Refusal refuse_target(std::string_view text, const TargetRules& rules) {
   if (text == inbox_target) return std::nullopt;

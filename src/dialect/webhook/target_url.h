@@ -22,6 +22,10 @@ struct TargetRules {
 /// The target that is the built-in receiver instead of a URL.
 inline constexpr std::string_view inbox_target = "inbox";
 
+/// The URL with an international host name as A-labels (RFC 5890 §2.3.2.1), as it is kept and
+/// posted to; unchanged where the host is ASCII or no domain name.
+std::string with_ascii_host(std::string url);
+
 /// nullopt: acceptable. Else the sentence for the field.
 std::optional<std::string> refuse_target(std::string_view url, const TargetRules& rules);
 

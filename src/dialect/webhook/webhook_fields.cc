@@ -65,6 +65,7 @@ void read_target(BodyReader& body, const WebhookFields* stored, const TargetRule
     return;
   }
   std::optional<std::string> given = body.text("target_url");
+  if (given) given = with_ascii_host(*std::move(given));
   // What was accepted once stays acceptable: a stricter operator must not block other edits.
   if (!given || (stored != nullptr && *given == target)) return;
   if (std::optional<std::string> refusal = refuse_target(*given, rules)) {

@@ -70,6 +70,16 @@ struct Url {
   const char* words;  ///< part of the sentence; nullptr: accepted
 };
 
+TEST(TargetUrl, an_international_host_is_kept_in_its_ascii_form) {  // RFC 5890 §2.3.2.1
+  EXPECT_EQ(with_ascii_host("https://m\u00fcnchen.example:8443/a?b"),
+            "https://xn--mnchen-3ya.example:8443/a?b");
+  EXPECT_EQ(with_ascii_host("https://example.com/m\u00fcnchen"),
+            "https://example.com/m\u00fcnchen");
+  EXPECT_EQ(with_ascii_host("https://example.com"), "https://example.com");
+  EXPECT_EQ(with_ascii_host("\u00fc"), "\u00fc");
+  EXPECT_EQ(refuse_target(with_ascii_host("https://m\u00fcnchen.example/"), {}), std::nullopt);
+}
+
 TEST(TargetUrl, default_rules) {
   constexpr Url table[] = {
       {"inbox", nullptr},

@@ -14,7 +14,7 @@ Finding read_answer(const Answer& answer) {
   for (const std::string& text : answer.records) {
     std::optional<Record> record = Record::parse(text);
     if (!record) continue;
-    if (finding.record) return {};  // several: none counts
+    if (finding.record) return {.failed = false, .several = true, .record = {}};
     finding.record = std::move(record);
   }
   return finding;
@@ -32,7 +32,8 @@ Evaluation<Finding> find_record(Findings& findings, std::string domain) {
   if (const auto known = findings.names.find(domain); known != findings.names.end()) {
     co_return known->second;
   }
-  if (findings.queries >= findings.limit) co_return Finding{.failed = true, .record = {}};
+  if (findings.queries >= findings.limit)
+    co_return Finding{.failed = true, .several = false, .record = {}};
   std::string name = "_dmarc." + domain;
   Finding finding;
   if (name.size() <= max_domain) {  // else there can be no such name

@@ -11,7 +11,8 @@ namespace mailauth::dmarc {
 
 /// What is published at one name.
 struct Finding {
-  bool failed = false;  ///< DNS gave no answer
+  bool failed = false;   ///< DNS gave no answer
+  bool several = false;  ///< more than one record, so that none counts
   std::optional<Record> record;
 };
 

@@ -46,6 +46,10 @@ Evaluation<std::optional<Status>> discover_by_suffix(State& state) {
     take_record(result, own, result.from_domain);
     co_return std::nullopt;
   }
+  // Steps 3 and 5: only where there is none at all is the organizational domain asked.
+  if (own.several) {
+    co_return stop(state, Status::none, result.from_domain + " has several DMARC records");
+  }
   const Finding above = co_await find_record(state.findings, result.org_domain);
   if (above.failed) co_return no_answer(state, result.org_domain);
   if (above.record) take_record(result, above, result.org_domain);

@@ -78,6 +78,16 @@ TEST(DmarcTreeWalk, ignores_several_records_at_a_name_and_goes_on) {
   EXPECT_EQ(asked.result.record_domain, "example.com");
 }
 
+TEST(DmarcDiscovery, several_records_at_the_authors_domain_end_it) {  // RFC 7489 §6.6.3 step 5
+  const auto zone = zone_of(R"({"_dmarc.a.example.com": {"TXT":
+      ["v=DMARC1; p=none", "v=DMARC1; p=none"]},
+      "_dmarc.example.com": {"TXT": ["v=DMARC1; p=reject"]}})");
+  const Asked asked = ask({.from_domain = "a.example.com"}, zone, {});
+  EXPECT_EQ(asked.result.status, Status::none);
+  EXPECT_EQ(asked.names, (std::vector<std::string>{"_dmarc.a.example.com"}));
+  EXPECT_EQ(ask({.from_domain = "b.example.com"}, zone, {}).result.status, Status::fail);
+}
+
 TEST(DmarcTreeWalk, silence_above_matters_only_where_it_decides) {
   const auto zone = zone_of(R"({"_dmarc.a.example.com": {"TXT": ["v=DMARC1; p=reject"]},
       "_dmarc.example.com": {"TXT": "SERVFAIL"}, "_dmarc.com": {"TXT": "SERVFAIL"}})");

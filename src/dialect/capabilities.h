@@ -1,0 +1,89 @@
+// What Postern has in place of the parts of other mail servers, one sentence each. Importers, help
+// and documents take their words from here, so that they say the same.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace postern::dialect {
+
+enum class Part : std::uint8_t {
+  relay,
+  queue,
+  reports,
+  logins,
+  mailboxes,
+  client,
+  content_filters,
+  milters,
+  content_checks,
+  copies,
+  rewriting,
+  sender_owners,
+  probes,
+  mx_backup,
+  client_certificates,
+  further_certificates,
+  screening,
+};
+
+struct Capability {
+  Part part;
+  std::string_view name;      ///< in people's words: "milters"
+  bool has;                   ///< Postern has it, with the configuration keys of the sentence
+  std::string_view sentence;  ///< begins in lower case, without a full stop; names its page
+};
+
+inline constexpr std::array capabilities{
+    Capability{Part::relay, "passing mail on", true,
+               "[[route]] and [relay] say where mail goes and with which TLS (docs/relay.md)"},
+    Capability{Part::queue, "a queue", true,
+               "[queue] says when mail is tried again and when it goes back (docs/queue.md)"},
+    Capability{Part::reports, "delivery reports", true,
+               "the reports are Postern's own, by RFC 3464 (docs/reports.md)"},
+    Capability{Part::logins, "logins", true,
+               "[[auth.source]] names a Dovecot, directory, database or file (docs/auth.md)"},
+    Capability{Part::mailboxes, "mailboxes", false,
+               "there are no mailboxes of users; mail goes to webhooks (docs/delivery.md), or by a "
+               "[[route]] to another server or a Maildir (docs/relay.md)"},
+    Capability{Part::client, "each switch of an SMTP client", false,
+               "Postern's own client has no such switch; [relay] and [[route]] have its settings "
+               "(docs/relay.md)"},
+    Capability{Part::content_filters, "content filters", false,
+               "no content filters; a webhook sees each message and may refuse it "
+               "(docs/delivery.md)"},
+    Capability{Part::milters, "milters", false,
+               "no milters are called; SPF, DKIM, DMARC and ARC are built in (docs/mailauth.md)"},
+    Capability{Part::content_checks, "patterns over headers and bodies", false,
+               "headers and bodies are not matched; a webhook or a Lua hook sees them and may "
+               "refuse (docs/lua-hooks.md)"},
+    Capability{Part::copies, "blind copies", false,
+               "no copies are made; let the webhook or a rule of .vsl make them (docs/vsl.md)"},
+    Capability{
+        Part::rewriting, "rewriting of addresses", false,
+        "addresses are not rewritten; Lua hooks and .vsl rules may do so (docs/lua-hooks.md)"},
+    Capability{Part::sender_owners, "senders that belong to logins", false,
+               "who may use which sender is not checked; take the *_sender_login_mismatch rules "
+               "out"},
+    Capability{Part::probes, "address verification by probes", false,
+               "addresses are not verified by probes; name the recipients in tables"},
+    Capability{Part::mx_backup, "permit_mx_backup", false,
+               "permit_mx_backup is not carried; list the domains in relay_domains"},
+    Capability{Part::client_certificates, "client certificates", false,
+               "no client certificates; let clients log in instead"},
+    Capability{Part::further_certificates, "several certificates of one listener", false,
+               "a listener has one certificate"},
+    Capability{Part::screening, "postscreen", false,
+               "no postscreen; listener.pregreet_wait catches early talkers, reject_rbl_client "
+               "asks DNS lists"},
+};
+
+constexpr std::string_view sentence_of(Part part) {
+  for (const Capability& one : capabilities) {
+    if (one.part == part) return one.sentence;
+  }
+  return {};
+}
+
+}  // namespace postern::dialect

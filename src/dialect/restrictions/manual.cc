@@ -1,0 +1,113 @@
+#include "dialect/restrictions/manual.h"
+
+#include <fmt/format.h>
+
+#include "dialect/capabilities.h"
+#include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/rules.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+std::string_view subject_of(Subject subject) {
+  switch (subject) {
+    case Subject::list:
+      return "whatever its list is about";
+    case Subject::client:
+      return "the client";
+    case Subject::helo:
+      return "the HELO name";
+    case Subject::sender:
+      return "the sender";
+    case Subject::recipient:
+      return "the recipient";
+    case Subject::data:
+      return "the transaction at DATA";
+    case Subject::end_of_data:
+      return "the transaction at the end of data";
+    case Subject::etrn:
+      return "the domain of ETRN";
+  }
+  return {};
+}
+
+std::string_view argument_of(Keyword::Takes takes) {
+  switch (takes) {
+    case Keyword::Takes::nothing:
+      return "";
+    case Keyword::Takes::zone:
+      return " ZONE";
+    case Keyword::Takes::table:
+      return " TABLE";
+    case Keyword::Takes::service:
+      return " SERVICE";
+  }
+  return {};
+}
+
+std::string answer_of(const Keyword& keyword) {
+  if (keyword.kind != Keyword::Class::reject) return {};
+  if (keyword.code_parameter.empty()) return keyword.enhanced.to_string();
+  const auto code = default_value(keyword.code_parameter, "3.6").value_or("");
+  smtp::EnhancedCode enhanced = keyword.enhanced;
+  if (!code.empty()) enhanced.klass = static_cast<std::uint8_t>(code.front() - '0');
+  return fmt::format("{} {} (`{}`)", code, enhanced.to_string(), keyword.code_parameter);
+}
+
+}  // namespace
+
+std::string keyword_manual() {
+  std::string out =
+      "# Words of restriction lists\n\n"
+      "Made from `src/dialect/restrictions/keywords.cc`; `postern help keywords` prints it. How "
+      "the lists "
+      "work: [restriction-lists.md](restriction-lists.md).\n\n"
+      "| word | looks at | what it says | refuses with |\n|---|---|---|---|\n";
+  for (const Keyword& one : keywords()) {
+    const std::string former =
+        one.former.empty() ? std::string() : fmt::format(", formerly `{}`", one.former);
+    out += fmt::format("| `{}{}`{} | {} | {} | {} |\n", one.name, argument_of(one.takes), former,
+                       subject_of(one.subject), one.help, answer_of(one));
+  }
+  out +=
+      "\nThese words of Postfix are known and not carried: a list with one of them does not "
+      "load.\n\n";
+  std::string line;
+  for (const std::string_view word : words_not_carried()) {
+    out += fmt::format("{}`{}`", line.empty() ? "" : ", ", word);
+    line = word;
+  }
+  return out + ".\n";
+}
+
+std::string capability_manual() {
+  std::string out =
+      "# Parts of other mail servers\n\n"
+      "What Postern has in their place. Made from `src/dialect/capabilities.h`, from which "
+      "`postern import` and "
+      "`postern help capabilities` take their words, too.\n\n"
+      "| part | here | |\n|---|---|---|\n";
+  for (const Capability& one : capabilities) {
+    out += fmt::format("| {} | {} | {} |\n", one.name, one.has ? "yes" : "no", one.sentence);
+  }
+  return out;
+}
+
+std::string keyword_help() {
+  std::string out = "The words of restriction lists (docs/restriction-keywords.md):\n\n";
+  for (const Keyword& one : keywords()) {
+    out += fmt::format("  {}{}\n      {}\n", one.name, argument_of(one.takes), one.help);
+  }
+  return out;
+}
+
+std::string capability_help() {
+  std::string out = "What Postern has in place of the parts of other mail servers:\n\n";
+  for (const Capability& one : capabilities) {
+    out += fmt::format("  {}: {}\n      {}\n", one.name, one.has ? "yes" : "no", one.sentence);
+  }
+  return out;
+}
+
+}  // namespace postern::dialect::restrictions

@@ -1,0 +1,669 @@
+// Mail on its way out, and logins: relayhost, transport_maps, the transports of domains, password
+// and TLS policy maps become [[route]]s; smtp_bind_address a pool of source addresses; Dovecot an
+// [[auth.source]].
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/ip.h"
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/table_source.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+/// At most as many rows of a table become routes.
+constexpr std::size_t most_rows = 2000;
+
+struct Row {
+  std::string key;
+  std::string value;
+};
+
+/// A next hop as main.cf writes it, in the words of a [[route]].
+struct NextHop {
+  std::string text;     ///< as written: what the password and TLS policy maps are asked for
+  std::string to;       ///< "host", "host:587", "[192.0.2.1]:25", "mx:domain"
+  std::string host;     ///< without port; "" for an MX look-up
+  std::string trouble;  ///< why `to` is empty, or what is different
+};
+
+struct Route {
+  std::vector<std::string> match;
+  std::vector<std::string> to;
+  std::vector<std::string> next_hops;  ///< as written
+  std::string tls;
+  std::vector<std::string> names;
+  std::string user;
+  std::string password_file;
+  std::string_view origin;
+};
+
+std::optional<std::string> port_of(std::string_view text) {
+  static constexpr std::pair<std::string_view, std::string_view> services[] = {
+      {"smtp", "25"}, {"submission", "587"}};
+  for (const auto& [name, number] : services) {
+    if (iequals(text, name)) return std::string(number);
+  }
+  const auto number = parse_number(text);
+  if (!number || *number == 0 || *number > 65535) return std::nullopt;
+  return std::string(text);
+}
+
+NextHop next_hop_of(std::string_view written) {
+  NextHop out{.text = std::string(written), .to = {}, .host = {}, .trouble = {}};
+  std::string_view host = written;
+  std::string_view port;
+  const bool bracketed = host.starts_with('[');
+  if (bracketed) {
+    const std::size_t end = host.find(']');
+    if (end == std::string_view::npos) {
+      out.trouble = fmt::format("`{}` is no next hop", printable(written, 80));
+      return out;
+    }
+    port = host.substr(end + 1);
+    host = host.substr(1, end - 1);
+    if (istarts_with(host, "ipv6:")) host.remove_prefix(5);
+  } else if (const std::size_t colon = host.rfind(':'); colon != std::string_view::npos) {
+    port = host.substr(colon);
+    host = host.substr(0, colon);
+  }
+  if (port.starts_with(':')) port.remove_prefix(1);
+  std::string number;
+  if (!port.empty()) {
+    const auto known = port_of(port);
+    if (!known) {
+      out.trouble = fmt::format("the port `{}` is not known here", printable(port, 40));
+      return out;
+    }
+    if (*known == "465") {
+      out.trouble = "TLS from the first octet (port 465) is not spoken; name port 587";
+      return out;
+    }
+    if (*known != "25") number = ":" + *known;
+  }
+  if (IpAddress::parse(host)) {
+    out.host = fmt::format("[{}]", host);
+    out.to = out.host + number;
+    return out;
+  }
+  if (host.empty()) {
+    out.trouble = "a next hop without a name";
+    return out;
+  }
+  if (!bracketed && number.empty()) {
+    out.to = fmt::format("mx:{}", host);
+    return out;
+  }
+  out.host = std::string(host);
+  out.to = out.host + number;
+  if (!bracketed) out.trouble = fmt::format("{} itself is called, not its MX hosts", out.host);
+  return out;
+}
+
+bool is_readable_table(std::string_view spec) {
+  static constexpr std::string_view types[] = {"hash:", "texthash:", "btree:", "lmdb:", "dbm:"};
+  return std::ranges::any_of(types, [&](std::string_view one) { return spec.starts_with(one); });
+}
+
+class Builder {
+ public:
+  Builder(const Parameters& parameters, const ImportOptions& options)
+      : parameters_(parameters), options_(options) {}
+
+  Sending build() {
+    read_relay_host();
+    read_transports();
+    read_class_transports();
+    read_tls();
+    read_tls_policies();
+    read_passwords();
+    read_sources();
+    read_logins();
+    for (const Route& route : routes_) write(route);
+    return std::move(out_);
+  }
+
+ private:
+  bool is_set(std::string_view name) const {
+    return parameters_.is_set(name) && !parameters_.text(name).empty();
+  }
+  void judge(std::string_view name, Judgement judgement) {
+    if (parameters_.is_set(name)) out_.judgements[std::string(name)] = std::move(judgement);
+  }
+
+  // --- tables ---
+
+  /// The rows of the tables that a parameter names, in order; of equal keys the first counts, as
+  /// Postfix asks tables in turn. Says in `trouble` what could not be read.
+  std::vector<Row> rows_of(std::string_view name, std::string& trouble) {
+    std::vector<Row> rows;
+    std::set<std::string> seen;
+    const auto words = parameters_.words(name);
+    if (!words) {
+      trouble = words.error().message;
+      return rows;
+    }
+    for (const Word& word : *words) {
+      std::string_view spec = word.text;
+      if (spec.starts_with("proxy:")) spec.remove_prefix(6);
+      if (!is_readable_table(spec)) {
+        trouble =
+            fmt::format("the rows of {} cannot be listed; write a [[route]] for each destination",
+                        printable(spec, 80));
+        continue;
+      }
+      const std::string path(spec.substr(spec.find(':') + 1));
+      const auto text = options_.read
+                            ? options_.read(path)
+                            : Result<std::string>(fail(Fault::not_found, "not looked at"));
+      if (!text) {
+        trouble = fmt::format("{} could not be read: {}", printable(path, 80),
+                              printable(text.error().message, 120));
+        continue;
+      }
+      for (LogicalLines lines(*text); lines.next();) {
+        const std::string_view line = lines.text();
+        const std::size_t blank = line.find_first_of(" \t");
+        if (blank == 0 || blank == std::string_view::npos || !is_utf8(line)) continue;
+        std::string key = lower(line.substr(0, blank));
+        if (!seen.insert(key).second) continue;
+        if (rows.size() == most_rows) {
+          trouble = fmt::format("only the first {} rows became routes", most_rows);
+          break;
+        }
+        rows.push_back({std::move(key), std::string(trim(line.substr(blank)))});
+      }
+    }
+    return rows;
+  }
+
+  // --- routes ---
+
+  /// Adds to the route that goes the same way already; the first route of a pattern counts.
+  void add(std::string match, std::vector<std::string> to, std::vector<std::string> next_hops,
+           std::string_view origin) {
+    if (!matched_.insert(match).second) return;
+    const auto same = std::ranges::find_if(
+        routes_, [&](const Route& one) { return one.to == to && one.origin == origin; });
+    if (same != routes_.end()) {
+      same->match.push_back(std::move(match));
+      return;
+    }
+    routes_.push_back({.match = {std::move(match)},
+                       .to = std::move(to),
+                       .next_hops = std::move(next_hops),
+                       .tls = {},
+                       .names = {},
+                       .user = {},
+                       .password_file = {},
+                       .origin = origin});
+  }
+
+  void read_relay_host() {
+    if (!is_set("relayhost")) {
+      judge("relayhost", carried("mail goes to the MX hosts of its domain, as it does here"));
+      return;
+    }
+    const auto words = parameters_.words("relayhost");
+    std::string trouble;
+    for (const Word& word : words ? *words : std::vector<Word>()) {
+      // Words in brackets keep them: only braces group.
+      NextHop hop = next_hop_of(word.text);
+      if (!hop.trouble.empty()) trouble = hop.trouble;
+      if (hop.to.empty()) continue;
+      relay_to_.push_back(std::move(hop.to));
+      relay_hops_.push_back(std::move(hop.text));
+    }
+    if (relay_to_.size() > 1) name_hosts(trouble);
+    if (relay_to_.empty()) {
+      judge("relayhost", not_supported(trouble.empty() ? "names no next hop" : trouble));
+      return;
+    }
+    Judgement out = trouble.empty() ? carried("[[route]] match = [\"*\"]")
+                                    : changed("[[route]] match = [\"*\"]: " + trouble);
+    judge("relayhost", std::move(out));
+  }
+
+  /// A list of next hops is of hosts alone.
+  void name_hosts(std::string& trouble) {
+    for (std::string& to : relay_to_) {
+      if (!to.starts_with("mx:")) continue;
+      to.erase(0, 3);
+      trouble = "one of several next hops is called itself, not its MX hosts";
+    }
+  }
+
+  /// One right-hand side of transport_maps.
+  void add_transport(const Row& row, std::string_view origin, std::set<std::string>& left) {
+    const std::size_t colon = row.value.find(':');
+    const std::string transport =
+        lower(colon == std::string::npos ? std::string_view() : row.value.substr(0, colon));
+    const std::string_view rest = colon == std::string::npos
+                                      ? std::string_view(row.value)
+                                      : std::string_view(row.value).substr(colon + 1);
+    if (!is_pattern(row.key)) {
+      left.insert(printable(row.key, 80));
+      return;
+    }
+    if (transport == "discard") return add(row.key, {"discard"}, {}, origin);
+    if (transport == "error") return add(row.key, {error_of(rest)}, {}, origin);
+    if (!transport.empty() && transport != "smtp" && transport != "relay") {
+      left.insert(fmt::format("{} ({})", printable(row.key, 80), printable(transport, 40)));
+      return;
+    }
+    if (rest.empty()) {
+      if (transport.empty() && !relay_to_.empty()) {
+        return add(row.key, relay_to_, relay_hops_, origin);
+      }
+      return add(row.key, {"mx"}, {}, origin);
+    }
+    std::vector<std::string> to;
+    std::vector<std::string> hops;
+    for (const std::string_view word : split(rest, ',')) {
+      NextHop hop = next_hop_of(trim(word));
+      if (hop.to.empty()) continue;
+      to.push_back(hop.to);
+      hops.push_back(hop.text);
+    }
+    if (to.empty()) {
+      left.insert(printable(row.key, 80));
+      return;
+    }
+    if (to.size() > 1) {
+      for (std::string& one : to) {
+        if (one.starts_with("mx:")) one.erase(0, 3);
+      }
+    }
+    add(row.key, std::move(to), std::move(hops), origin);
+  }
+
+  static bool is_pattern(std::string_view key) {
+    return key == "*" || key.find('.') != std::string_view::npos ||
+           key.find('@') != std::string_view::npos;
+  }
+
+  /// "5.1.1 no such user" and "text" as a route has them.
+  static std::string error_of(std::string_view text) {
+    const std::string_view status = text.substr(0, text.find(' '));
+    const auto parts = split(status, '.');
+    const bool has_status =
+        parts.size() == 3 && parts[0] == "5" && parse_number(parts[1]) && parse_number(parts[2]);
+    const std::string_view words = has_status ? trim(text.substr(status.size())) : trim(text);
+    return fmt::format(
+        "error:550 {} {}", has_status ? status : "5.0.0",
+        words.empty() ? "mail for this address is not taken" : printable(words, 200));
+  }
+
+  void read_transports() {
+    if (!is_set("transport_maps")) {
+      judge("transport_maps", carried("no table"));
+      return;
+    }
+    std::string trouble;
+    const std::vector<Row> rows = rows_of("transport_maps", trouble);
+    std::set<std::string> left;
+    for (const Row& row : rows) add_transport(row, "transport_maps", left);
+    if (!left.empty()) {
+      if (!trouble.empty()) trouble += "; ";
+      trouble += "not carried: " + listed(left);
+    }
+    if (rows.empty() && !trouble.empty()) {
+      judge("transport_maps", not_supported(trouble));
+    } else {
+      judge("transport_maps",
+            changed("[[route]]s, as its rows are now" + (trouble.empty() ? "" : "; " + trouble)));
+    }
+  }
+
+  static std::string listed(const std::set<std::string>& names) {
+    std::string out;
+    std::size_t count = 0;
+    for (const std::string& name : names) {
+      if (++count > 5) return out + fmt::format(" and {} more", names.size() - 5);
+      out += (out.empty() ? "" : ", ") + name;
+    }
+    return out;
+  }
+
+  /// relay_transport and its like: the transport of all domains of a class.
+  void read_class_transports() {
+    struct Class {
+      std::string_view transport;
+      std::string_view domains;
+    };
+    static constexpr Class classes[] = {{"relay_transport", "relay_domains"},
+                                        {"virtual_transport", "virtual_mailbox_domains"},
+                                        {"local_transport", "mydestination"}};
+    for (const Class& one : classes) {
+      if (!is_set(one.transport)) continue;
+      const std::string value = parameters_.text(one.transport);
+      const std::string_view transport = std::string_view(value).substr(0, value.find(':'));
+      if (transport != "smtp" && transport != "relay" && transport != "error" &&
+          transport != "discard") {
+        continue;  // a mailbox's; judged by its name
+      }
+      if (transport == value || transport.size() + 1 == value.size()) {
+        judge(one.transport, carried("mail goes to the MX hosts of its domain"));
+        continue;
+      }
+      std::set<std::string> left;
+      std::size_t count = 0;
+      const bool below = one.domains == "relay_domains";
+      const auto words = parameters_.words(one.domains);
+      for (const Word& word : words ? *words : std::vector<Word>()) {
+        if (word.text.find_first_of(":/") != std::string::npos) {
+          left.insert(printable(word.text, 80));
+          continue;
+        }
+        const std::string domain = lower(word.text);
+        add_transport({domain, value}, one.transport, left);
+        if (below && !domain.starts_with('.')) {
+          add_transport({"." + domain, value}, one.transport, left);
+        }
+        ++count;
+      }
+      if (count == 0 || !left.empty()) {
+        judge(one.transport,
+              not_supported(fmt::format("the domains of {} cannot all be listed; write a [[route]] "
+                                        "for each",
+                                        one.domains)));
+      } else {
+        judge(one.transport, carried(fmt::format("[[route]]s of {}", one.domains)));
+      }
+    }
+    if (!relay_to_.empty()) add("*", relay_to_, relay_hops_, "relayhost");
+    if (is_set("default_transport")) read_default_transport();
+  }
+
+  void read_default_transport() {
+    const std::string value = parameters_.text("default_transport");
+    const std::string_view transport = std::string_view(value).substr(0, value.find(':'));
+    std::set<std::string> left;
+    if (transport == value && (transport == "smtp" || transport == "relay")) {
+      return judge("default_transport", carried("mail is passed on by SMTP"));
+    }
+    add_transport({"*", value}, "default_transport", left);
+    judge("default_transport", left.empty() ? carried("[[route]] match = [\"*\"]")
+                                            : not_supported("mail is passed on by SMTP alone"));
+  }
+
+  // --- TLS ---
+
+  struct Level {
+    std::string_view word;  ///< of relay.tls and route.tls; "": none of ours
+    std::string_view difference;
+  };
+  static Level level_of(std::string_view level) {
+    if (level == "none" || level == "may" || level == "encrypt") return {level, ""};
+    if (level == "dane") return {"may", ""};
+    if (level == "dane-only") {
+      return {"encrypt", "a domain that publishes no TLSA records is held to encrypt"};
+    }
+    if (level == "verify" || level == "secure") return {"verify", ""};
+    return {"", "name the certificate in tlsa of a [[route]] (docs/relay.md)"};
+  }
+
+  void read_tls() {
+    std::string level = lower(parameters_.text("smtp_tls_security_level"));
+    std::string_view origin = "smtp_tls_security_level";
+    for (const std::string_view old : {"smtp_enforce_tls", "smtp_use_tls"}) {
+      if (!parameters_.is_set(old)) continue;
+      if (!level.empty()) {
+        judge(old, meaningless("smtp_tls_security_level decides"));
+      } else if (parameters_.flag(old).value_or(false)) {
+        level = old == "smtp_use_tls" ? "may" : "verify";
+        origin = old;
+      } else {
+        judge(old, carried("switched off"));
+      }
+    }
+    if (level.empty()) return;
+    const Level ours = level_of(level);
+    if (ours.word.empty()) {
+      return judge(origin, not_supported(std::string(ours.difference)));
+    }
+    out_.relay.push_back({"relay", "tls", toml_quoted(ours.word), origin});
+    const std::string key = fmt::format("relay.tls = \"{}\"", ours.word);
+    if (!ours.difference.empty()) {
+      judge(origin, changed(fmt::format("{}: {}", key, ours.difference)));
+    } else if (level == "may" || level == "encrypt" || level == "verify" || level == "secure") {
+      judge(origin, changed(key + ": a domain that publishes TLSA records is held to them too "
+                                  "(relay.dane)"));
+    } else {
+      if (level == "none") out_.relay.push_back({"relay", "dane", "false", origin});
+      judge(origin, carried(key));
+    }
+  }
+
+  void read_tls_policies() {
+    if (!is_set("smtp_tls_policy_maps")) return;
+    std::string trouble;
+    const std::vector<Row> rows = rows_of("smtp_tls_policy_maps", trouble);
+    std::set<std::string> left;
+    for (const Row& row : rows) {
+      const auto words = split_words(row.value);
+      if (!words || words->empty()) continue;
+      const std::string word = lower(words->front().text);
+      const Level level = level_of(word);
+      std::vector<std::string> names;
+      for (std::size_t i = 1; i < words->size(); ++i) {
+        const std::string& attribute = (*words)[i].text;
+        if (!attribute.starts_with("match=")) continue;
+        for (const std::string_view name : split(attribute.substr(6), ':')) {
+          if (name != "nexthop" && name != "dot-nexthop" && name != "hostname" &&
+              !name.starts_with('.')) {
+            names.emplace_back(name);
+          }
+        }
+      }
+      if (level.word.empty() || word == "dane" || word == "dane-only" ||
+          !hold(row.key, level.word, names)) {
+        if (word != "dane") left.insert(printable(row.key, 80));
+      }
+    }
+    if (!left.empty()) {
+      trouble += fmt::format("{}not carried: {}", trouble.empty() ? "" : "; ", listed(left));
+    }
+    judge("smtp_tls_policy_maps", rows.empty() && !trouble.empty()
+                                      ? not_supported(trouble)
+                                      : changed("tls of [[route]]s, as its rows are now" +
+                                                (trouble.empty() ? "" : "; " + trouble)));
+  }
+
+  /// A level for a next hop or a domain. False: no route can say so.
+  bool hold(const std::string& key, std::string_view level, const std::vector<std::string>& names) {
+    bool found = false;
+    for (Route& route : routes_) {
+      const bool hop = std::ranges::any_of(
+          route.next_hops, [&](const std::string& one) { return iequals(one, key); });
+      if (!hop) continue;
+      route.tls = level;
+      route.names = names;
+      found = true;
+    }
+    if (found) return true;
+    if (key.starts_with('[') || !is_pattern(key) || matched_.contains("*")) return false;
+    if (matched_.contains(key)) return false;
+    matched_.insert(key);
+    routes_.push_back({.match = {key},
+                       .to = {"mx"},
+                       .next_hops = {},
+                       .tls = std::string(level),
+                       .names = level == "verify" ? names : std::vector<std::string>(),
+                       .user = {},
+                       .password_file = {},
+                       .origin = "smtp_tls_policy_maps"});
+    return true;
+  }
+
+  // --- passwords ---
+
+  void read_passwords() {
+    const bool on = parameters_.flag("smtp_sasl_auth_enable").value_or(false);
+    if (!on) {
+      judge("smtp_sasl_auth_enable", carried("no [[route]] has a password"));
+      if (is_set("smtp_sasl_password_maps")) {
+        judge("smtp_sasl_password_maps", meaningless("smtp_sasl_auth_enable is not on"));
+      }
+      return;
+    }
+    std::string trouble;
+    const std::vector<Row> rows = rows_of("smtp_sasl_password_maps", trouble);
+    std::set<std::string> used;
+    for (Route& route : routes_) {
+      for (const std::string& hop : route.next_hops) {
+        const Row* row = find(rows, lower(hop));
+        if (row == nullptr) row = find(rows, lower(next_hop_of(hop).host));
+        if (row == nullptr) continue;
+        const std::size_t colon = row->value.find(':');
+        if (colon == std::string::npos) continue;
+        route.user = row->value.substr(0, colon);
+        const std::string name = file_name(next_hop_of(hop).host + ".password");
+        route.password_file =
+            options_.folder.empty() ? "credential:" + name : options_.folder + "/" + name;
+        if (used.insert(row->key).second) {
+          out_.secrets.push_back({name, row->value.substr(colon + 1) + "\n"});
+        }
+        if (route.tls.empty()) route.tls = "verify";
+        break;
+      }
+    }
+    std::set<std::string> left;
+    for (const Row& row : rows) {
+      if (!used.contains(row.key)) left.insert(printable(row.key, 80));
+    }
+    if (!left.empty()) {
+      trouble += fmt::format("{}no route leads to {}", trouble.empty() ? "" : "; ", listed(left));
+    }
+    const std::string said =
+        "auth_user and auth_password of the [[route]], whose host has to show a certificate for "
+        "its name (tls = \"verify\") before it is told the password";
+    judge("smtp_sasl_auth_enable",
+          used.empty() ? not_supported("no password was found for a next hop") : changed(said));
+    judge("smtp_sasl_password_maps",
+          used.empty() ? not_supported(trouble.empty() ? "has no row for a next hop" : trouble)
+                       : changed(said + (trouble.empty() ? "" : "; " + trouble)));
+    if (!used.empty() && options_.folder.empty()) {
+      out_.notes.push_back(
+          "passwords are not printed: with --out FILE each is written beside it, into a file that "
+          "only its owner can read; here they are credential:NAME");
+    }
+  }
+
+  static const Row* find(const std::vector<Row>& rows, std::string_view key) {
+    const auto found = std::ranges::find_if(rows, [&](const Row& one) { return one.key == key; });
+    return found == rows.end() || key.empty() ? nullptr : &*found;
+  }
+
+  static std::string file_name(std::string text) {
+    std::erase_if(text, [](char c) { return !is_alnum(c) && c != '.' && c != '-' && c != '_'; });
+    return text;
+  }
+
+  // --- source addresses ---
+
+  void read_sources() {
+    const auto v4 = IpAddress::parse(parameters_.text("smtp_bind_address"));
+    const auto v6 = IpAddress::parse(parameters_.text("smtp_bind_address6"));
+    if (!v4 && !v6) return;
+    TomlSection egress{.name = "egress", .entries = {}};
+    auto& entries = egress.entries;
+    entries.push_back({"egress", "pool", "\"main\"", ""});
+    entries.push_back({"egress", "name", "\"main\"", ""});
+    if (v4) {
+      entries.push_back({"egress", "v4", toml_quoted(parameters_.text("smtp_bind_address")),
+                         "smtp_bind_address"});
+      judge("smtp_bind_address", carried("[[egress]]"));
+    }
+    if (v6) {
+      entries.push_back({"egress", "v6", toml_quoted(parameters_.text("smtp_bind_address6")),
+                         "smtp_bind_address6"});
+      judge("smtp_bind_address6", carried("[[egress]]"));
+    }
+    if (is_set("smtp_helo_name")) {
+      entries.push_back(
+          {"egress", "ehlo", toml_quoted(parameters_.text("smtp_helo_name")), "smtp_helo_name"});
+      judge("smtp_helo_name", carried("ehlo of the [[egress]]"));
+    }
+    out_.sections.push_back(std::move(egress));
+    has_source_ = true;
+    add("*", {"mx"}, {}, v4 ? "smtp_bind_address" : "smtp_bind_address6");
+  }
+
+  // --- logins ---
+
+  void read_logins() {
+    const bool on = parameters_.flag("smtpd_sasl_auth_enable").value_or(false);
+    if (!on) {
+      for (const std::string_view name : {"smtpd_sasl_type", "smtpd_sasl_path"}) {
+        judge(name, meaningless("smtpd_sasl_auth_enable is not on"));
+      }
+      return;
+    }
+    const std::string type = lower(parameters_.text("smtpd_sasl_type"));
+    if (type != "dovecot") {
+      const std::string note = fmt::format(
+          "{} is not asked; name where the accounts are in an [[auth.source]] (docs/auth.md)",
+          type == "cyrus" ? "Cyrus SASL" : printable(type, 40));
+      judge("smtpd_sasl_auth_enable", changed(note));
+      judge("smtpd_sasl_type", not_supported(note));
+      judge("smtpd_sasl_path", not_supported(note));
+      if (!parameters_.is_set("smtpd_sasl_type")) out_.notes.push_back("smtpd_sasl_type: " + note);
+      return;
+    }
+    std::string path = parameters_.text("smtpd_sasl_path");
+    if (path.starts_with("inet:")) {
+      judge("smtpd_sasl_type", changed("[[auth.source]] of the kind dovecot asks a socket"));
+      return judge("smtpd_sasl_path",
+                   not_supported("Dovecot is asked on its socket; name it in an [[auth.source]] of "
+                                 "the kind dovecot"));
+    }
+    if (path.starts_with("unix:")) path.erase(0, 5);
+    if (!path.starts_with('/')) path = parameters_.text("queue_directory") + "/" + path;
+    out_.sections.push_back(
+        {.name = "auth.source",
+         .entries = {{"auth.source", "kind", "\"dovecot\"", "smtpd_sasl_type"},
+                     {"auth.source", "file", toml_quoted(path), "smtpd_sasl_path"}}});
+    judge("smtpd_sasl_type", carried("[[auth.source]] kind"));
+    judge("smtpd_sasl_path", carried("[[auth.source]] file"));
+    judge("smtpd_sasl_auth_enable", carried("logins are asked of Dovecot: [[auth.source]]"));
+  }
+
+  // --- the file ---
+
+  void write(const Route& route) {
+    TomlSection section{.name = "route", .entries = {}};
+    auto& entries = section.entries;
+    entries.push_back({"route", "match", toml_list(route.match), route.origin});
+    entries.push_back({"route", "to", toml_list(route.to), ""});
+    if (!route.tls.empty()) entries.push_back({"route", "tls", toml_quoted(route.tls), ""});
+    if (!route.names.empty()) entries.push_back({"route", "names", toml_list(route.names), ""});
+    if (!route.user.empty()) {
+      entries.push_back({"route", "auth_user", toml_quoted(route.user), ""});
+      entries.push_back({"route", "auth_password", toml_quoted(route.password_file), ""});
+    }
+    const bool goes_out = !route.to.front().starts_with("error:") && route.to.front() != "discard";
+    if (has_source_ && goes_out) entries.push_back({"route", "egress", "\"main\"", ""});
+    out_.sections.push_back(std::move(section));
+  }
+
+  const Parameters& parameters_;
+  const ImportOptions& options_;
+  Sending out_;
+  std::vector<std::string> relay_to_;
+  std::vector<std::string> relay_hops_;
+  std::vector<Route> routes_;
+  std::set<std::string> matched_;
+  bool has_source_ = false;
+};
+
+}  // namespace
+
+Sending sending_of(const Parameters& parameters, const ImportOptions& options) {
+  return Builder(parameters, options).build();
+}
+
+}  // namespace postern::dialect::restrictions
