@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 
 #include <fcntl.h>
@@ -48,6 +50,25 @@ Result<DataLock> DataLock::take(const std::string& data_dir, std::chrono::millis
 
 DataLock::~DataLock() {
   if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+Result<void> make_data_directory(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (fs::create_directory(directory, error)) {
+    fs::permissions(directory, fs::perms::owner_all, error);
+  }
+  if (!error) return {};
+  const fs::path parent = fs::path(directory).parent_path();
+  std::error_code ignored;
+  if (!parent.empty() && !fs::is_directory(parent, ignored)) {
+    return fail(Fault::permanent,
+                fmt::format("cannot create the data directory {}: {} is not there; "
+                            "make it, or mount the disk that has it",
+                            directory, parent.string()));
+  }
+  return fail(Fault::permanent,
+              fmt::format("cannot create the data directory {}: {}", directory, error.message()));
 }
 
 }  // namespace postern::app

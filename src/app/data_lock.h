@@ -29,4 +29,9 @@ class DataLock {
   int descriptor_;
 };
 
+/// Makes the data directory, readable by its owner alone, when it is not there. Its parent has to
+/// be: where a disk is not mounted, a new directory would be an empty gateway. Fault::permanent,
+/// with a sentence about which of the two is missing.
+Result<void> make_data_directory(const std::string& directory);
+
 }  // namespace postern::app

@@ -93,8 +93,12 @@ tl::expected<std::unique_ptr<Instance>, StartError> Instance::start(
 }
 
 Instance::Started Instance::open_directory() {
+  if (const Result<void> made = make_data_directory(data_dir_); !made) {
+    return cannot(ExitCode::cannot_create, made.error().message,
+                  "choose another with --data-dir DIR or `server.data_dir`");
+  }
   std::error_code error;
-  for (const char* name : {"", "/attachments", "/tmp", "/spool"}) {
+  for (const char* name : {"/attachments", "/tmp", "/spool"}) {
     fs::create_directories(data_dir_ + name, error);
     if (error) {
       return cannot(ExitCode::cannot_create,

@@ -71,16 +71,6 @@ class OwnDatabases final : public Databases {
   std::unique_ptr<store::TraceReader> traces_;
 };
 
-Result<void> make_directory(const fs::path& directory) {
-  std::error_code error;
-  if (fs::create_directories(directory, error)) {
-    fs::permissions(directory, fs::perms::owner_all, error);
-  }
-  if (!error) return {};
-  return fail(Fault::permanent,
-              fmt::format("cannot create {}: {}", directory.string(), error.message()));
-}
-
 /// nullopt: what answered is not the gateway whose control file this is.
 std::optional<Result<json::object>> read_answer(const net::LocalHttpAnswer& answer) {
   boost::system::error_code bad;
@@ -126,7 +116,7 @@ std::optional<Result<json::object>> LiveData::ask_gateway(std::string_view quest
 Result<json::object> LiveData::ask(std::string_view question, const json::object& given) {
   const std::lock_guard one_at_a_time(mutex_);
   if (make_ == Make::yes) {
-    if (const Result<void> made = make_directory(data_dir_); !made) {
+    if (const Result<void> made = make_data_directory(data_dir_.string()); !made) {
       return tl::unexpected(made.error());
     }
   }

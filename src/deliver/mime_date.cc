@@ -8,23 +8,89 @@
 namespace postern::deliver {
 namespace {
 
-/// As GMime wants it: "10.00.00" is read as midnight there, and so is "10:00:00+0200".
-std::string repaired(std::string_view field) {
+constexpr std::size_t longest =
+    1000;  ///< octets of a field that are read: one line (RFC 5322 §2.1.1)
+
+/// Comments become a blank (RFC 5322 §3.2.2); what is left open takes the rest.
+std::string without_comments(std::string_view field) {
   std::string text;
-  for (const char c : field.substr(0, 256)) {
-    const bool behind_digit = !text.empty() && is_digit(text.back());
-    if ((c == '+' || c == '-') && behind_digit && text.find(':') != std::string::npos) text += ' ';
-    text += c == '.' && behind_digit ? ':' : c;
+  int depth = 0;
+  for (std::size_t i = 0; i < field.size(); ++i) {
+    const char c = field[i];
+    if (depth > 0 && c == '\\') {
+      ++i;
+    } else if (c == '(') {
+      if (depth++ == 0) text += ' ';
+    } else if (c == ')' && depth > 0) {
+      --depth;
+    } else if (depth == 0) {
+      text += c == '\t' || c == '\r' || c == '\n' ? ' ' : c;
+    }
   }
   return text;
+}
+
+/// As GMime wants it: "10.00.00" is read as midnight there, and so are "10:00:00+0200" and
+/// "10 : 00 : 00" (RFC 5322 §4.3).
+std::string repaired(std::string_view field) {
+  std::string text;
+  bool after_colon = false;
+  for (char c : without_comments(field.substr(0, longest))) {
+    const bool behind_digit = !text.empty() && is_digit(text.back());
+    if (c == '.' && behind_digit) c = ':';
+    if (c == ' ' && after_colon) continue;
+    if (c == ':') {
+      while (text.ends_with(' ')) text.pop_back();
+    }
+    after_colon = c == ':';
+    if ((c == '+' || c == '-') && behind_digit && text.find(':') != std::string::npos) text += ' ';
+    text += c;
+  }
+  return text;
+}
+
+struct TimeOfDay {
+  int hour = 0;
+  int minute = 0;
+  int second = 0;
+};
+
+/// The time as it stands there: what GMime does not understand it reads as midnight.
+std::optional<TimeOfDay> time_of_day(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  const std::size_t begin = text.rfind(' ', colon) + 1;
+  const std::string_view word = text.substr(begin, text.find(' ', begin) - begin);
+  const auto parts = split(word, ':');
+  if (parts.size() < 2 || parts.size() > 3) return std::nullopt;
+  int numbers[3] = {0, 0, 0};
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto number = parse_number(parts[i]);
+    if (!number || parts[i].size() > 2 || *number > 59) return std::nullopt;
+    numbers[i] = static_cast<int>(*number);
+  }
+  for (const std::string_view rest : split(text.substr(begin + word.size()), ' ')) {
+    if (iequals(rest, "am") || iequals(rest, "pm")) return std::nullopt;  // no mail date has them
+  }
+  return TimeOfDay{numbers[0], numbers[1], numbers[2]};
+}
+
+bool shows(GDateTime* instant, const TimeOfDay& time) {
+  return g_date_time_get_hour(instant) == time.hour &&
+         g_date_time_get_minute(instant) == time.minute &&
+         g_date_time_get_second(instant) == time.second;
 }
 
 }  // namespace
 
 std::optional<std::string> date_to_rfc3339(std::string_view field) {
   const std::string text = repaired(field);
-  if (text.find(':') == std::string::npos) return std::nullopt;
+  const auto time = time_of_day(text);
+  if (!time) return std::nullopt;
   GDateTime* local = g_mime_utils_header_decode_date(text.c_str());
+  if (local != nullptr && !shows(local, *time)) {
+    g_date_time_unref(local);
+    local = nullptr;
+  }
   if (local == nullptr) return std::nullopt;
   GDateTime* utc = g_date_time_to_utc(local);
   g_date_time_unref(local);

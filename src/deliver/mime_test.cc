@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "deliver/mime_charset.h"
+#include "deliver/mime_date.h"
 
 namespace postern::deliver {
 namespace {
@@ -145,6 +146,25 @@ TEST(Mime, tells_text_from_attachments) {
     Charsets charsets;
     const std::string message = std::string(c.header) + "\r\nx";
     EXPECT_EQ(scan_message(message, charsets).parts.at(0).is_body(), c.body) << c.header;
+  }
+}
+
+TEST(Mime, a_date_is_right_or_absent) {  // RFC 5322 §3.3, §4.3
+  const std::pair<const char*, const char*> cases[] = {
+      {"Mon, 15 Jan 2024 10:20:30 +0200", "2024-01-15T08:20:30Z"},
+      {"Mon, 15 Jan 2024 10 : 20 : 30 +0200", "2024-01-15T08:20:30Z"},
+      {"Mon, 15 Jan 2024 10:20(minutes)(and (nested) so on):30 +0200", "2024-01-15T08:20:30Z"},
+      {"Mon (\\) day), 15 Jan 2024 10:20 +0000 (12:00:00)", "2024-01-15T10:20:00Z"},
+      {"Mon, 15 Jan 2024 10.20.30 +0000", "2024-01-15T10:20:30Z"},
+      {"Mon, 15 Jan 2024 10:20:30+0200", "2024-01-15T08:20:30Z"},
+      {"Mon, 15 Jan 2024 10:20:30 PM +0000", ""},
+      {"Mon, 15 Jan 2024 10:2x:30 +0000", ""},
+      {"Mon, 15 Jan 2024 25:20:30 +0000", ""},
+      {"Mon, 15 Jan 2024 (10:20:30) +0000", ""},
+      {"Mon, 15 Jan 2024 +0000", ""},
+  };
+  for (const auto& [field, wanted] : cases) {
+    EXPECT_EQ(date_to_rfc3339(field).value_or(""), wanted) << field;
   }
 }
 
