@@ -111,10 +111,13 @@ std::string disposition(const std::string& filename) {
   return "attachment; filename=\"" + plain + "\"; filename*=UTF-8''" + encoded;
 }
 
-Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t size) {
+/// `size` octets of the file, from `start` on.
+Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t start,
+                              std::uint64_t size) {
   std::ifstream file(path, std::ios::binary);
   std::string content(size, '\0');
-  if (!file.read(content.data(), static_cast<std::streamsize>(size))) {
+  if (!file.seekg(static_cast<std::streamoff>(start)) ||
+      !file.read(content.data(), static_cast<std::streamsize>(size))) {
     return fail(Fault::not_found, "an attachment file is missing or short");
   }
   return content;
@@ -386,7 +389,7 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   if (!slot.free()) throw busy();
   const std::filesystem::path name = std::filesystem::path(row->path).filename();
   auto read = [path = std::filesystem::path(core_.options.attachment_dir) / name,
-               size = row->size] { return read_file(path, size); };
+               start = row->start, size = row->size] { return read_file(path, start, size); };
   Result<Result<std::string>> content =
       co_await core_.deps.disk.run(turn_of(call), std::move(read));
   if (!content) throw busy();

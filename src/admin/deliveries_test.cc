@@ -224,7 +224,7 @@ TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
   row.created_at = store::now();
   row.expires_at = row.created_at + std::chrono::hours(1);
   std::ofstream(api_.options.attachment_dir + "/blob-1") << "hello";
-  ASSERT_TRUE(api_.log->add_attachment(row));
+  ASSERT_TRUE(api_.log->add_attachments({&row, 1}));
   const std::string path = "/api/v1/attachments/" + row.id;
   const Answer served = api_.get(path + "?t=good-token");
   ASSERT_EQ(served.status, 200) << served.body;
@@ -239,7 +239,7 @@ TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
   store::AttachmentRow old = row;
   old.id = "att_01HX0000000000000000000002";
   old.expires_at = row.created_at - std::chrono::hours(1);
-  ASSERT_TRUE(api_.log->add_attachment(old));
+  ASSERT_TRUE(api_.log->add_attachments({&old, 1}));
   EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=good-token").status, 410);
   EXPECT_EQ(api_.get("/api/v1/attachments/" + old.id + "?t=x").status, 404);
   EXPECT_EQ(api_.del(one(), token_).status, 204);

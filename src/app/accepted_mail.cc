@@ -109,6 +109,7 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
 
 struct AcceptedMail::Accepted {
   std::vector<spool::Mail> mails;
+  std::vector<std::unique_ptr<deliver::LinkedFiles>> files;  ///< that payloads link to
   std::string words;   ///< of the 250
   bool named = false;  ///< they name a mail for hosts, which has the message's own id
 };
@@ -160,16 +161,30 @@ Task<smtp::Reply> AcceptedMail::take(std::vector<Copy> copies, Ruling ruling) {
   co_return reply;
 }
 
+Task<Result<std::vector<spool::MessageId>>> AcceptedMail::stored(Accepted& mail) {
+  // First: a crash in between leaves files without mail, and never mail without its files.
+  for (const auto& files : mail.files) {
+    const Result<void> kept =
+        co_await queue::stored<void>([&](auto done) { files->keep(std::move(done)); });
+    if (!kept) co_return fail(Fault::temporary, kept.error().message);
+  }
+  co_return co_await queue::stored<std::vector<spool::MessageId>>(
+      [&](auto done) { rooms_.spool.put(std::move(mail.mails), std::move(done)); });
+}
+
 Task<smtp::Reply> AcceptedMail::put(Accepted accepted_mail) {
   if (accepted_mail.mails.empty()) {
     co_return accepted(accepted_mail.words.empty() ? "ok" : accepted_mail.words);
   }
-  auto kept = co_await queue::stored<std::vector<spool::MessageId>>(
-      [&](auto done) { rooms_.spool.put(std::move(accepted_mail.mails), std::move(done)); });
+  auto kept = co_await stored(accepted_mail);
   if (!kept) {
     note_refusal(kept.error());
+    // After a disk error nobody knows whether the mail is there.
+    const bool gone = kept.error().fault != Fault::permanent;
+    for (const auto& files : accepted_mail.files) gone ? files->remove() : files->leave();
     co_return reply_of_spool(kept.error());
   }
+  for (const auto& files : accepted_mail.files) files->leave();
   rooms_.wake();
   co_return accepted(std::move(accepted_mail.words));
 }
@@ -190,6 +205,7 @@ Task<smtp::Reply> AcceptedMail::for_webhook(const Copy& copy, const Ruling& ruli
   accepted_mail.words = "accepted " + kept->id;
   accepted_mail.mails.push_back(
       {.envelope = std::move(kept->envelope), .body = std::move(kept->body)});
+  if (kept->files) accepted_mail.files.push_back(std::move(kept->files));
   co_return smtp::Reply{.code = 0};
 }
 

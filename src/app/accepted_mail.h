@@ -71,6 +71,7 @@ class AcceptedMail final : public gateway::MessageSink {
   spool::Envelope envelope_of(const policy::Evidence& evidence, const Ruling& ruling,
                               Time received) const;
   mail::Mailbox qualified(const mail::Mailbox& address, const relay::RelayConfig& relay) const;
+  Task<Result<std::vector<spool::MessageId>>> stored(Accepted& mail);
   Task<smtp::Reply> put(Accepted accepted);
 
   const Rooms rooms_;

@@ -2,6 +2,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
+#include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,77 +14,151 @@
 #include "base/text.h"
 #include "base/ulid.h"
 #include "spool/body_files.h"
+#include "telemetry/log.h"
 
 namespace postern::app {
 namespace {
 
-/// A file that is written to the end and flushed, or removed.
-class NewFile {
- public:
-  explicit NewFile(std::string path)
-      : path_(std::move(path)),
-        fd_(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600)) {}
-  ~NewFile() {
-    if (fd_ >= 0) ::close(fd_);
-    if (!kept_) ::unlink(path_.c_str());
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
+namespace fs = std::filesystem;
 
-  Result<void> write(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const ssize_t written = ::write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) return trouble();
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-    return {};
-  }
-  /// The octets and the name in `folder` are on stable storage then.
-  Result<void> finish(const std::string& folder) {
-    if (::fsync(fd_) != 0) return trouble();
-    if (Result<void> flushed = spool::flush_directory(folder); !flushed) return flushed;
-    kept_ = true;
-    return {};
-  }
-  bool open() const { return fd_ >= 0; }
-  tl::unexpected<Error> trouble() const {
-    const bool full = errno == ENOSPC || errno == EDQUOT;
-    return fail(full ? Fault::temporary : Fault::permanent,
-                fmt::format("attachment file: {}", std::strerror(errno)));
-  }
+constexpr std::string_view prefix = "att_";
+/// Of links whose message is not accepted, or not known to be: a receiver that took it, and whose
+/// answer was lost, has so long to fetch them.
+constexpr std::chrono::hours unkept_life{24};
 
- private:
-  std::string path_;
-  int fd_;
-  bool kept_ = false;
-};
+tl::unexpected<Error> trouble() {
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  return fail(full ? Fault::temporary : Fault::permanent,
+              fmt::format("attachment file: {}", std::strerror(errno)));
+}
+
+void note(const Error& error) {
+  telemetry::log::error("store.error").field("error", error.message);
+}
 
 }  // namespace
 
-Result<deliver::Link> AttachmentFiles::keep(const File& file, const Source& source) {
-  const std::string token = base64url_encode(admin::random_bytes(32));
-  store::AttachmentRow row{.id = new_id("att_"), .webhook_id = file.webhook_id};
-  row.path = row.id;
-  row.filename = file.filename;
-  row.content_type = file.content_type;
-  row.size = file.size;
-  row.token_hash = Secret(sha256(token));
-  row.created_at =
-      std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
-  row.expires_at = row.created_at + file.life;
-
-  NewFile out(directory_ + "/" + row.path);
-  if (!out.open()) return out.trouble();
-  const Result<void> copied = source([&](std::string_view bytes) { return out.write(bytes); });
-  if (!copied) return tl::unexpected(copied.error());
-  if (Result<void> finished = out.finish(directory_); !finished) {
-    return tl::unexpected(finished.error());
+class AttachmentFiles::Message final : public deliver::LinkedFiles {
+ public:
+  Message(AttachmentFiles& owner, std::string message_id, std::string webhook_id,
+          std::chrono::hours life)
+      : owner_(owner), name_(new_id(prefix)), path_(owner.directory_ + "/" + name_) {
+    common_.webhook_id = std::move(webhook_id);
+    common_.message_id = std::move(message_id);
+    common_.path = name_;
+    common_.created_at = store::now();
+    common_.kept_until = common_.created_at + life;
+    common_.expires_at = std::min(common_.kept_until, common_.created_at + unkept_life);
   }
-  if (Result<void> added = log_.add_attachment(row); !added) return tl::unexpected(added.error());
-  return deliver::Link{
-      .url = fmt::format("{}/api/v1/attachments/{}?t={}", public_url_, row.id, token),
-      .expires_at = row.expires_at};
+  ~Message() override {
+    if (fd_ >= 0) ::close(fd_);
+    if (!linked_) {
+      if (made_) ::unlink(path_.c_str());
+    } else if (!left_) {
+      drop(false);
+    }
+  }
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+
+  Result<deliver::Link> add(const File& file, const Source& source) override {
+    if (!made_) {
+      fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+      if (fd_ < 0) return trouble();
+      made_ = true;
+    }
+    const std::string token = base64url_encode(admin::random_bytes(32));
+    store::AttachmentRow row = common_;
+    row.id = new_id(prefix);
+    row.start = size_;
+    row.filename = file.filename;
+    row.content_type = file.content_type;
+    row.size = file.size;
+    row.token_hash = Secret(sha256(token));
+    const Result<void> copied = source([this](std::string_view octets) { return write(octets); });
+    if (!copied) return tl::unexpected(copied.error());
+    rows_.push_back(std::move(row));
+    return deliver::Link{.url = fmt::format("{}/api/v1/attachments/{}?t={}", owner_.public_url_,
+                                            rows_.back().id, token),
+                         .expires_at = common_.kept_until};
+  }
+
+  Result<void> finish() override {
+    if (::fsync(fd_) != 0) return trouble();
+    ::close(std::exchange(fd_, -1));
+    if (Result<void> flushed = spool::flush_directory(owner_.directory_); !flushed) return flushed;
+    const std::vector<store::AttachmentRow> rows = std::exchange(rows_, {});
+    if (Result<void> added = owner_.log_.add_attachments(rows); !added) return added;
+    linked_ = true;
+    return {};
+  }
+
+  std::string name() const override { return name_; }
+
+  void keep(Done done) override {
+    owner_.worker_.post([&log = owner_.log_, name = name_, done = std::move(done)] {
+      done(log.keep_attachments(name));
+    });
+  }
+  void leave() override { left_ = true; }
+  void remove() override {
+    left_ = true;
+    drop(true);
+  }
+
+ private:
+  Result<void> write(std::string_view octets) {
+    size_ += octets.size();
+    while (!octets.empty()) {
+      const ssize_t written = ::write(fd_, octets.data(), octets.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) return trouble();
+      octets.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+  }
+
+  /// The rows say whether the message was accepted meanwhile: who asks may not know it yet.
+  void drop(bool kept_too) {
+    owner_.worker_.post([&log = owner_.log_, name = name_, path = path_, kept_too] {
+      const Result<bool> gone = log.drop_attachments(name, kept_too);
+      if (!gone) return note(gone.error());  // they expire
+      if (*gone) ::unlink(path.c_str());
+    });
+  }
+
+  AttachmentFiles& owner_;
+  const std::string name_;
+  const std::string path_;
+  store::AttachmentRow common_;  ///< what all rows have in common
+  std::vector<store::AttachmentRow> rows_;
+  std::uint64_t size_ = 0;
+  int fd_ = -1;
+  bool made_ = false;
+  bool linked_ = false;  ///< the rows are there
+  bool left_ = false;
+};
+
+std::unique_ptr<deliver::LinkedFiles> AttachmentFiles::begin(std::string message_id,
+                                                             std::string webhook_id,
+                                                             std::chrono::hours life) {
+  return std::make_unique<Message>(*this, std::move(message_id), std::move(webhook_id), life);
+}
+
+Result<void> AttachmentFiles::recover() {
+  std::error_code error;
+  std::vector<fs::path> orphans;
+  fs::directory_iterator entry(directory_, error);
+  for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    const Result<bool> linked = log_.is_linked(name);
+    if (!linked) return tl::unexpected(linked.error());
+    if (!*linked) orphans.push_back(entry->path());
+  }
+  if (error) return fail(Fault::permanent, fmt::format("{}: {}", directory_, error.message()));
+  for (const fs::path& orphan : orphans) fs::remove(orphan, error);
+  return {};
 }
 
 }  // namespace postern::app

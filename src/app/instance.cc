@@ -138,6 +138,7 @@ Instance::Started Instance::open_databases() {
 
   auto inbox = spool::Inbox::open({.database = delivery,
                                    .directory = data_dir_ + "/inbox",
+                                   .linked_directory = data_dir_ + "/attachments",
                                    .max_octets = config_.inbox.max_size});
   if (!inbox) return database_error(delivery, inbox.error());
   inbox_ = std::move(*inbox);
@@ -170,6 +171,9 @@ Instance::Started Instance::open_databases() {
   if (Started followed = follow_file(config_); !followed) return followed;
   attachments_ = std::make_unique<AttachmentFiles>(*delivery_log_, data_dir_ + "/attachments",
                                                    config_.api.base_url());
+  if (Result<void> swept = attachments_->recover(); !swept) {
+    return database_error(delivery, swept.error());
+  }
   return {};
 }
 

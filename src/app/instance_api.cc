@@ -238,16 +238,20 @@ Task<void> Instance::housekeeping() {
 }
 
 Task<Result<void>> Instance::purge_deliveries() {
-  store::DeliveryLog* log = delivery_log_.get();
-  const auto ran = co_await disk_pool_->run(admin::own_turn(), [log] {
-    return log->purge(
-        std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now()));
-  });
-  if (!ran) co_return tl::unexpected(ran.error());
-  if (!*ran) co_return tl::unexpected(ran->error());
-  for (const std::string& file : (**ran).files) {
-    std::error_code ignored;
-    fs::remove(data_dir_ + "/attachments/" + file, ignored);
+  // A link a message may be a thousand: what one call leaves is not left to the next hour.
+  for (bool more = true; more;) {
+    const auto ran = co_await disk_pool_->run(admin::own_turn(), [this]() -> Result<bool> {
+      const auto purged = delivery_log_->purge(store::now());
+      if (!purged) return tl::unexpected(purged.error());
+      for (const std::string& file : purged->files) {
+        std::error_code ignored;
+        fs::remove(data_dir_ + "/attachments/" + file, ignored);
+      }
+      return purged->more;
+    });
+    if (!ran) co_return tl::unexpected(ran.error());
+    if (!*ran) co_return tl::unexpected(ran->error());
+    more = **ran;
   }
   co_return Result<void>();
 }

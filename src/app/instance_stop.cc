@@ -93,6 +93,7 @@ void Instance::stop_threads() {
   // What was put or settled is written; the answers wait on loops that have stopped.
   if (spool_) spool_->stop();
   if (inbox_) inbox_->stop();
+  if (attachments_) attachments_->stop();
 }
 
 /// Coroutines of one loop may wait for those of another, and all of them refer to the members.

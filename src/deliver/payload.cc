@@ -67,6 +67,9 @@ class Builder {
     trouble_members();
     writer_.end_object();
     if (Result<void> done = writer_.finish(); !done) return unexpected(done);
+    auto files = parts_.take_files();
+    if (!files) return tl::unexpected<Error>(std::move(files.error()));
+    payload_.files = std::move(*files);
     payload_.ambiguous = view_.ambiguous;
     payload_.parse_error = view_.parse_error;
     return std::move(payload_);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,24 +26,47 @@ struct Link {
   std::chrono::system_clock::time_point expires_at;
 };
 
-/// Keeps decoded attachments and raw messages for receivers to fetch.
-class AttachmentStore {
+/// The decoded attachments and the raw message of one message, for receivers to fetch. Who has this
+/// owns them: they go with it, unless the message was accepted. Safe from any thread, one at a
+/// time.
+class LinkedFiles {
  public:
   struct File {
-    std::string message_id;    ///< "msg_..."
-    std::string webhook_id;    ///< "wh_..."
     std::string filename;      ///< for Content-Disposition; never a path on this machine
     std::string content_type;  ///< without parameters
     std::uint64_t size = 0;
-    std::chrono::hours life{7 * 24};  ///< how long the link is good at least
   };
   using Sink = std::function<Result<void>(std::string_view)>;
   /// Calls the sink with all octets in order, and returns its first error.
   using Source = std::function<Result<void>(const Sink&)>;
+  using Done = std::function<void(Result<void>)>;
 
+  virtual ~LinkedFiles() = default;
+  /// Called once a file; `source` is called once. Blocks. An error fails the delivery.
+  virtual Result<Link> add(const File& file, const Source& source) = 0;
+  /// Once, behind the last file: all are on stable storage then and their links open, for a day.
+  /// Blocks.
+  virtual Result<void> finish() = 0;
+  /// Names what finish() stored, for spool::InboxMessage::links.
+  virtual std::string name() const = 0;
+  /// The message is accepted: its links hold as long as they say. `done` is called on another
+  /// thread, and must not wait.
+  virtual void keep(Done done) = 0;
+  /// They do not go with this any more. Not kept, they expire within a day: for when nobody knows
+  /// whether the receiver has the message.
+  virtual void leave() = 0;
+  /// The message was refused after all: they go, also those that keep() or leave() was called for.
+  /// Does not wait.
+  virtual void remove() = 0;
+};
+
+class AttachmentStore {
+ public:
   virtual ~AttachmentStore() = default;
-  /// Called once a file; `source` may be called more than once. An error fails the delivery.
-  virtual Result<Link> keep(const File& file, const Source& source) = 0;
+  /// For the message "msg_..." to the webhook "wh_...", with links that are good for `life` at
+  /// least once the message is accepted. The store outlives what it returns.
+  virtual std::unique_ptr<LinkedFiles> begin(std::string message_id, std::string webhook_id,
+                                             std::chrono::hours life) = 0;
 };
 
 /// What identifies a delivery.
@@ -75,7 +99,8 @@ struct PayloadOptions {
 PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults);
 
 struct Payload {
-  spool::Body body;        ///< application/json
+  spool::Body body;                    ///< application/json
+  std::unique_ptr<LinkedFiles> files;  ///< behind its links; null without links
   std::string message_id;  ///< of the message, "" without one
   std::string subject;
   bool ambiguous = false;

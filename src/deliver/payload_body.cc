@@ -148,13 +148,15 @@ void BodyWriter::text(std::string_view key, std::string_view type,
   if (begun) writer_.end_string();
 }
 
-Result<void> BodyWriter::link(const AttachmentStore::File& file,
-                              const AttachmentStore::Source& source) {
+Result<void> BodyWriter::link(const LinkedFiles::File& file, const LinkedFiles::Source& source) {
   if (options_.store == nullptr) {
     warnings_.add("what would go by link is left out: no attachment store is configured");
     return {};
   }
-  Result<Link> link = options_.store->keep(file, source);
+  if (!files_) {
+    files_ = options_.store->begin(identity_.id, identity_.webhook_id, options_.link_life);
+  }
+  Result<Link> link = files_->add(file, source);
   if (!link) return tl::unexpected(std::move(link.error()));
   writer_.key("url");
   writer_.string(valid_utf8(link->url));
@@ -202,10 +204,8 @@ Result<void> BodyWriter::attachment(const PartView& part) {
     writer_.base64_piece(kept);
     writer_.end_string();
   } else {
-    const AttachmentStore::File file{
-        identity_.id, identity_.webhook_id, part.filename.value_or("attachment"), part.type,
-        size,         options_.link_life};
-    const Result<void> linked = link(file, [&part](const AttachmentStore::Sink& sink) {
+    const LinkedFiles::File file{part.filename.value_or("attachment"), part.type, size};
+    const Result<void> linked = link(file, [&part](const LinkedFiles::Sink& sink) {
       Result<void> result;
       decode_transfer(part.transfer, part.body, [&](std::string_view octets) {
         result = sink(octets);
@@ -230,6 +230,13 @@ Result<void> BodyWriter::attachments(const std::vector<PartView>& parts) {
   return {};
 }
 
+Result<std::unique_ptr<LinkedFiles>> BodyWriter::take_files() {
+  if (files_) {
+    if (Result<void> done = files_->finish(); !done) return tl::unexpected(std::move(done.error()));
+  }
+  return std::move(files_);
+}
+
 Result<void> BodyWriter::raw(std::string_view message, const policy::Evidence& evidence,
                              bool parsing_stopped) {
   if (options_.include_raw == policy::RawMode::none && !parsing_stopped) return {};
@@ -249,9 +256,8 @@ Result<void> BodyWriter::raw(std::string_view message, const policy::Evidence& e
     writer_.base64_piece(message);
     writer_.end_string();
   } else {
-    const AttachmentStore::File file{identity_.id,     identity_.webhook_id, "message.eml",
-                                     "message/rfc822", message.size(),       options_.link_life};
-    const Result<void> linked = link(file, [message](const AttachmentStore::Sink& sink) {
+    const LinkedFiles::File file{"message.eml", "message/rfc822", message.size()};
+    const Result<void> linked = link(file, [message](const LinkedFiles::Sink& sink) {
       constexpr std::size_t piece = std::size_t{64} * 1024;
       Result<void> result;
       for (std::size_t at = 0; at < message.size() && result; at += piece) {

@@ -1,6 +1,7 @@
 // The parts of a payload that come from the message's parts: text, html, attachments, raw.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,17 +42,20 @@ class BodyWriter {
   /// parsing was cut short.
   Result<void> raw(std::string_view message, const policy::Evidence& evidence,
                    bool parsing_stopped);
+  /// What the links lead to, on stable storage; null without links. Behind all the others.
+  Result<std::unique_ptr<LinkedFiles>> take_files();
 
  private:
   void text_part(const PartView& part, bool& written);
   Result<void> attachment(const PartView& part);
-  Result<void> link(const AttachmentStore::File& file, const AttachmentStore::Source& source);
+  Result<void> link(const LinkedFiles::File& file, const LinkedFiles::Source& source);
 
   JsonWriter& writer_;
   Charsets& charsets_;
   Warnings& warnings_;
   const MessageIdentity& identity_;
   const PayloadOptions& options_;
+  std::unique_ptr<LinkedFiles> files_;  ///< from the first link on
   std::uint64_t inlined_ = 0;
 };
 

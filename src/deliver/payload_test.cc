@@ -55,21 +55,48 @@ std::string file(const std::string& path) {
 /// Keeps files in memory, and hands out links that count up.
 class MemoryStore final : public AttachmentStore {
  public:
-  Result<Link> keep(const File& file, const Source& source) override {
-    if (fails) return fail(Fault::temporary, "no space");
-    std::string octets;
-    Result<void> done = source([&](std::string_view piece) -> Result<void> {
-      octets += piece;
-      return {};
-    });
-    if (!done) return tl::unexpected(done.error());
-    EXPECT_EQ(octets.size(), file.size);
-    files.emplace_back(file, octets);
-    return Link{"https://gw.example/api/v1/attachments/att_" + std::to_string(files.size()),
-                arrival + 168h};
+  std::unique_ptr<LinkedFiles> begin(std::string message_id, std::string webhook_id,
+                                     std::chrono::hours life) override {
+    EXPECT_EQ(message_id, "msg_01HX0000000000000000000000");
+    EXPECT_EQ(webhook_id, "wh_01HX0000000000000000000000");
+    lives.push_back(life);
+    return std::make_unique<Kept>(*this);
   }
-  std::vector<std::pair<File, std::string>> files;
+  std::vector<std::pair<LinkedFiles::File, std::string>> files;
+  std::vector<std::chrono::hours> lives;  ///< of each message
+  int finished = 0;
   bool fails = false;
+
+ private:
+  class Kept final : public LinkedFiles {
+   public:
+    explicit Kept(MemoryStore& store) : store_(store) {}
+    Result<Link> add(const File& file, const Source& source) override {
+      if (store_.fails) return fail(Fault::temporary, "no space");
+      std::string octets;
+      Result<void> done = source([&](std::string_view piece) -> Result<void> {
+        octets += piece;
+        return {};
+      });
+      if (!done) return tl::unexpected(done.error());
+      EXPECT_EQ(octets.size(), file.size);
+      store_.files.emplace_back(file, octets);
+      return Link{
+          "https://gw.example/api/v1/attachments/att_" + std::to_string(store_.files.size()),
+          arrival + 168h};
+    }
+    Result<void> finish() override {
+      ++store_.finished;
+      return {};
+    }
+    std::string name() const override { return "att_1"; }
+    void keep(Done done) override { done({}); }
+    void leave() override {}
+    void remove() override {}
+
+   private:
+    MemoryStore& store_;
+  };
 };
 
 TEST(Payload, has_the_members_of_the_contract) {
@@ -254,15 +281,15 @@ TEST(Payload, follows_the_attachment_and_raw_settings) {
   webhook.include_raw = policy::RawMode::link;
   const json::value linked = payload_of(message, options_for(webhook, options));
   EXPECT_FALSE(linked.at("attachments").at(0).as_object().contains("content"));
-  EXPECT_EQ(store.files.back().first.life, std::chrono::days(7));
+  EXPECT_EQ(store.lives.back(), std::chrono::days(7));
   // The inbox kept the message for 30 days and what it links to for 7.
   webhook.target_url = "inbox";
   payload_of(message, options_for(webhook, options));
-  EXPECT_EQ(store.files.back().first.life, std::chrono::days(31));
+  EXPECT_EQ(store.lives.back(), std::chrono::days(31));
   webhook.target_url = "https://example.com/";
   webhook.queued = true;
   payload_of(message, options_for(webhook, options));
-  EXPECT_EQ(store.files.back().first.life, std::chrono::days(30));
+  EXPECT_EQ(store.lives.back(), std::chrono::days(30));
   EXPECT_TRUE(linked.at("attachments").at(1).as_object().contains("url"));
   EXPECT_TRUE(linked.at("raw").as_object().contains("url"));
   EXPECT_EQ(store.files.back().second, message);

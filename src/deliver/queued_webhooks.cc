@@ -66,7 +66,8 @@ Task<Result<QueuedWebhooks::Kept>> QueuedWebhooks::keep(const policy::Evidence& 
   envelope.recipients.push_back({.address = webhook.address,
                                  .destination = {spool::RouteKind::webhook, webhook.id},
                                  .state = state});
-  co_return Kept{std::move(prepared->id), std::move(envelope), std::move(prepared->payload.body)};
+  co_return Kept{std::move(prepared->id), std::move(envelope), std::move(prepared->payload.body),
+                 std::move(prepared->payload.files)};
 }
 
 Task<queue::Carried> QueuedWebhooks::carry(const queue::Errand& errand, queue::Text& text) {

@@ -29,6 +29,7 @@ class QueuedWebhooks final : public queue::Courier {
     std::string id;  ///< the webhook-id
     spool::Envelope envelope;
     spool::Body body;
+    std::unique_ptr<LinkedFiles> files;  ///< what the payload links to; null without links
   };
   Task<Result<Kept>> keep(const policy::Evidence& evidence, spool::Body& message,
                           WebhookDelivery::Time received_at, const std::string& trace_id,

@@ -18,6 +18,7 @@
 #include "deliver/signature.h"
 #include "deliver/template.h"
 #include "queue/stored.h"
+#include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
 namespace postern::deliver {
@@ -118,6 +119,18 @@ Result<void> apply_template(const policy::Webhook& webhook, const std::string& d
   if (Result<void> written = body.append(*rendered); !written) return written;
   payload.body = std::move(body);
   return {};
+}
+
+/// What became of a message that was sent is what becomes of the files behind its links.
+Task<void> settle(LinkedFiles& files, const Outcome& outcome) {
+  if (outcome.reply.positive()) {
+    const Result<void> kept = co_await queue::stored<void>(
+        [&files](LinkedFiles::Done done) { files.keep(std::move(done)); });
+    if (!kept) telemetry::log::error("store.error").field("error", kept.error().message);
+  } else if (outcome.trouble != net::HttpTrouble::timeout &&
+             outcome.trouble != net::HttpTrouble::broken) {
+    files.remove();
+  }
 }
 
 }  // namespace
@@ -356,7 +369,7 @@ Task<Outcome> WebhookDelivery::redeliver(const Attempt& attempt, spool::Body pay
       const Result<std::string_view> octets = payload.view();
       if (!octets) co_return own_trouble(octets.error());
       std::string subject = subject_of(*octets);
-      co_return co_await put(job, attempt.id, std::move(subject), std::move(payload));
+      co_return co_await put(job, attempt.id, std::move(subject), std::move(payload), nullptr);
     }
     const DeliveryGate::Place place = co_await gate_.enter(job.webhook->id, job.left());
     if (!place) {
@@ -394,8 +407,12 @@ Task<Outcome> WebhookDelivery::attempt(const Job& job) {
     co_return Outcome{
         .reply = {450, {4, 2, 1}, "the webhook's rate limit is reached, try again later"},
         .failed_control = "rate_limit"};
-  co_return co_await post(job, std::move(id), std::move(prepared->payload.body),
-                          std::move(webhook));
+  const std::unique_ptr<LinkedFiles> files = std::move(prepared->payload.files);
+  if (files) files->leave();  // from here on the endpoint may have the message
+  Outcome outcome =
+      co_await post(job, std::move(id), std::move(prepared->payload.body), std::move(webhook));
+  if (files) co_await settle(*files, outcome);
+  co_return outcome;
 }
 
 Task<Outcome> WebhookDelivery::post(const Job& job, std::string id, spool::Body payload,
@@ -441,21 +458,26 @@ Task<Outcome> WebhookDelivery::keep(const Job& job, std::string id, Payload payl
   if (test.code != 0)
     co_return Outcome{
         .reply = std::move(test), .message_id = std::move(id), .error = "test recipient"};
-  co_return co_await put(job, std::move(id), std::move(payload.subject), std::move(payload.body));
+  co_return co_await put(job, std::move(id), std::move(payload.subject), std::move(payload.body),
+                         payload.files.get());
 }
 
 Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string subject,
-                                   spool::Body payload) {
+                                   spool::Body payload, LinkedFiles* files) {
   spool::InboxMessage message{.id = id,
                               .webhook_id = job.webhook->id,
                               .received_at = job.received_at,
-                              .subject = std::move(subject)};
+                              .subject = std::move(subject),
+                              .links = files != nullptr ? files->name() : std::string()};
   if (job.evidence.reverse_path) message.sender = job.evidence.reverse_path->text();
   // A 250 promises that the message is kept. No worker waits for the disk meanwhile.
   auto stored = co_await queue::stored<spool::InboxPut>([&](spool::Inbox::Done done) {
     services_.inbox.put(std::move(message), std::move(payload), job.webhook->inbox, store::now(),
                         std::move(done));
   });
+  const bool mine = stored ? stored->answer == spool::InboxAnswer::taken && !stored->known
+                           : stored.error().fault == Fault::permanent;  // nobody knows
+  if (files != nullptr && mine) files->leave();
   if (!stored) co_return own_trouble(stored.error());
   telemetry::metrics().inbox_aged_out.counter({}).add(stored->aged_out);
   if (stored->answer != spool::InboxAnswer::taken) {

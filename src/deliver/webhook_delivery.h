@@ -108,7 +108,9 @@ class WebhookDelivery {
   Task<Outcome> post(const Job& job, std::string id, spool::Body payload,
                      std::shared_ptr<const policy::Webhook> webhook);
   Task<Outcome> keep(const Job& job, std::string id, Payload payload);
-  Task<Outcome> put(const Job& job, std::string id, std::string subject, spool::Body payload);
+  /// `files`: what the payload links to; null when that is not known here.
+  Task<Outcome> put(const Job& job, std::string id, std::string subject, spool::Body payload,
+                    LinkedFiles* files);
   Task<Result<Payload>> build(const Job& job, std::string* id);
   Outcome inbox_refusal(const Job& job, spool::InboxAnswer answer, std::string id);
   Task<smtp::Reply> test_reply(const Job& job);

@@ -132,6 +132,77 @@ class WebhookDeliveryTest : public testing::Test {
   std::unique_ptr<WebhookDelivery> delivery_;
 };
 
+/// Says what became of the files of the last message.
+class WatchedStore final : public AttachmentStore {
+ public:
+  std::unique_ptr<LinkedFiles> begin(std::string, std::string, std::chrono::hours) override {
+    fate = "owned";
+    return std::make_unique<Files>(*this);
+  }
+  std::string fate;
+
+ private:
+  class Files final : public LinkedFiles {
+   public:
+    explicit Files(WatchedStore& store) : store_(store) {}
+    ~Files() override {
+      if (store_.fate == "owned") store_.fate = "removed";
+    }
+    Result<Link> add(const File&, const Source&) override { return Link{}; }
+    Result<void> finish() override { return {}; }
+    std::string name() const override { return "att_1"; }
+    void keep(Done done) override {
+      store_.fate = "kept";
+      done({});
+    }
+    void leave() override { store_.fate = "left"; }
+    void remove() override { store_.fate = "removed"; }
+
+   private:
+    WatchedStore& store_;
+  };
+};
+
+TEST_F(WebhookDeliveryTest, files_behind_links_stay_only_with_mail_that_was_accepted) {
+  WatchedStore files;
+  options_.payload.store = &files;
+  webhook_.include_raw = policy::RawMode::link;
+  int status = 200;
+  serve([&](const Request&) { return Response{.status = status}; });
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(files.fate, "kept");
+  status = 500;
+  EXPECT_EQ(deliver().reply.code / 100, 4);
+  EXPECT_EQ(files.fate, "removed");
+  server_.reset();
+  EXPECT_EQ(deliver().reply.code, 450) << "nobody listens";
+  EXPECT_EQ(files.fate, "removed");
+  webhook_.target_url = "inbox";
+  webhook_.inbox.messages = 0;
+  publish();
+  EXPECT_EQ(deliver().reply.code, 452);
+  EXPECT_EQ(files.fate, "removed");
+  webhook_.inbox.messages = 1;
+  publish();
+  EXPECT_EQ(deliver().reply.code, 250);
+  EXPECT_EQ(files.fate, "left") << "the inbox has kept them";
+  EXPECT_EQ(deliver().reply.code, 250) << "the same message again";
+  EXPECT_EQ(files.fate, "removed");
+}
+
+TEST_F(WebhookDeliveryTest, files_stay_for_a_while_when_the_answer_is_lost) {
+  WatchedStore files;
+  options_.payload.store = &files;
+  webhook_.include_raw = policy::RawMode::link;
+  webhook_.timeout = 100ms;
+  serve([](const Request&) {
+    std::this_thread::sleep_for(500ms);
+    return Response{.status = 200};
+  });
+  EXPECT_EQ(deliver().reply.code, 450);
+  EXPECT_EQ(files.fate, "left") << "the endpoint may have the message";
+}
+
 TEST_F(WebhookDeliveryTest, posts_a_signed_payload_and_passes_the_answer_on) {
   webhook_.custom_headers = {{"X-Env", "prod"},
                              {"Authorization", "Bearer abc"},

@@ -2,8 +2,11 @@
 
 #include <array>
 #include <future>
+#include <tuple>
 #include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 #include "base/ulid.h"
 #include "store/delivery_schema.h"
@@ -17,22 +20,24 @@ namespace {
 
 constexpr std::int64_t rows_a_commit = 500;
 
-using Names = std::vector<std::string>;  ///< of files
+using Names = std::vector<std::string>;
 
 /// Some rows at the end of their retention; the names of their files.
 #define POSTERN_AGED                                                                       \
   "SELECT seq FROM inbox INDEXED BY inbox_age WHERE webhook_id = ?1 AND received_at < ?2 " \
   "ORDER BY received_at LIMIT 500"
 
+template <class Files>
 Result<std::uint64_t> age_out(Database& database, std::string_view webhook, store::Time before,
-                              Names& files) {
+                              std::vector<Files>& files) {
   std::uint64_t gone = 0;
   const auto take = [&](const Row& row) {
     ++gone;
-    if (!row.view(0).empty()) files.push_back(row.text(0));
+    files.push_back({row.text(0), row.text(1)});
   };
-  const Result<void> done = database.each(
-      "DELETE FROM inbox WHERE seq IN (" POSTERN_AGED ") RETURNING file", take, webhook, before);
+  const Result<void> done =
+      database.each("DELETE FROM inbox WHERE seq IN (" POSTERN_AGED ") RETURNING file, links", take,
+                    webhook, before);
   if (!done) return tl::unexpected(done.error());
   if (gone != 0) {
     const auto counted = database.execute(
@@ -78,12 +83,12 @@ struct Inbox::Put {
   std::string digest = {};
   // What the transaction came to; begun anew each time that it runs.
   InboxPut result = {};
-  bool known = false;             ///< the message was there already
+  std::uint64_t linked = 0;       ///< octets behind links
   std::uint64_t aged_before = 0;  ///< by the question before the file was written
-  Names gone = {};
+  std::vector<Files> gone = {};
 
   Result<InboxAnswer> room(Database& database) {
-    const std::uint64_t size = message.payload_size;
+    const std::uint64_t size = message.payload_size + linked;
     if (size > limits.octets) return InboxAnswer::too_large;
     const Result<Sums> box = sums_of(database, message.webhook_id);
     if (!box) return tl::unexpected(box.error());
@@ -95,18 +100,33 @@ struct Inbox::Put {
     return all->octets + size > max_octets ? InboxAnswer::storage : InboxAnswer::taken;
   }
 
+  /// What the message links to, by its name or, for one out of the queue, by the message's.
+  Result<void> find_links(Database& database) {
+    const auto found = database.one(
+        "SELECT path, sum(size) FROM attachment WHERE message_id = ?1 AND message_id <> '' "
+        "AND webhook_id = ?2 AND (?3 = '' OR path = ?3) GROUP BY path ORDER BY max(expires_at) "
+        "DESC LIMIT 1",
+        [](const Row& row) {
+          return std::pair(row.text(0), static_cast<std::uint64_t>(row.integer(1)));
+        },
+        message.id, message.webhook_id, message.links);
+    if (!found) return tl::unexpected(found.error());
+    if (*found) std::tie(message.links, linked) = **found;
+    return {};
+  }
+
   /// Whether there is room, after what may go has gone. A refusal is counted.
   Result<void> admit(Database& database) {
     result = {};
-    known = false;
     gone.clear();
     const auto seq = database.number("SELECT seq FROM inbox WHERE webhook_id = ? AND id = ?",
                                      message.webhook_id, message.id);
     if (!seq) return tl::unexpected(seq.error());
     // A message that a client sends again because it missed our answer has the same id.
-    known = *seq != 0;
+    result.known = *seq != 0;
     result.sequence = static_cast<std::uint64_t>(*seq);
-    if (known) return {};
+    if (result.known) return {};
+    if (Result<void> looked = find_links(database); !looked) return looked;
     Result<InboxAnswer> answer = room(database);
     if (answer && (*answer == InboxAnswer::full || *answer == InboxAnswer::storage)) {
       const auto aged = age_out(database, message.webhook_id, kept_since(now, limits), gone);
@@ -127,7 +147,7 @@ struct Inbox::Put {
 
   Result<void> store(Database& database) {
     if (Result<void> admitted = admit(database); !admitted) return admitted;
-    if (known || result.answer != InboxAnswer::taken) return {};
+    if (result.known || result.answer != InboxAnswer::taken) return {};
     std::string_view bytes;
     if (file.empty()) {
       const Result<std::string_view> view = payload.view();
@@ -136,11 +156,13 @@ struct Inbox::Put {
     }
     const auto seq = database.one(
         "INSERT INTO inbox (webhook_id, id, received_at, sender, subject, payload_size, payload, "
-        "file, digest) VALUES (?,?,?,?,?,?,?,?,?) RETURNING seq",
+        "file, digest, links, linked) VALUES (?,?,?,?,?,?,?,?,?,?,?) RETURNING seq",
         [](const Row& row) { return row.integer(0); }, message.webhook_id, message.id,
         message.received_at, message.sender, message.subject, message.payload_size, bytes, file,
-        store::Blob{digest});
+        store::Blob{digest}, message.links, linked);
     if (!seq) return tl::unexpected(seq.error());
+    const auto kept = database.execute(store::keep_links, message.links);
+    if (!kept) return tl::unexpected(kept.error());
     result.sequence = static_cast<std::uint64_t>(**seq);
     return {};
   }
@@ -244,10 +266,10 @@ void Inbox::put(InboxMessage message, Body payload, const policy::InboxLimits& l
   // Asked before the file is written, so that a full inbox costs its sender more than us.
   writer_->submit([put](Database& database) { return put->admit(database); },
                   [this, put](const Result<void>& result) {
-                    if (!result || put->known || put->result.answer != InboxAnswer::taken) {
+                    if (!result || put->result.known || put->result.answer != InboxAnswer::taken) {
                       return finish(*put, result);
                     }
-                    for (const std::string& file : put->gone) files_.remove(file);
+                    remove_files(put->gone);
                     put->aged_before = put->result.aged_out;
                     workers_->post([this, put] { write_file(put); });
                   });
@@ -281,13 +303,21 @@ void Inbox::finish(Put& put, const Result<void>& result) {
     if (!put.file.empty() && result.error().fault != Fault::permanent) files_.remove(put.file);
     return put.done(tl::unexpected(result.error()));
   }
-  for (const std::string& file : put.gone) files_.remove(file);
-  const bool kept = !put.known && put.result.answer == InboxAnswer::taken;
+  remove_files(put.gone);
+  const bool kept = !put.result.known && put.result.answer == InboxAnswer::taken;
   if (!kept && !put.file.empty()) files_.remove(put.file);
   // Done callbacks run on one thread, in the order of the rows.
   if (kept) sequence_.store(put.result.sequence, std::memory_order_release);
   put.result.aged_out += put.aged_before;
   put.done(put.result);
+}
+
+/// Links to files that stay are told to expire by the same commit: the files go with them then.
+void Inbox::remove_files(const std::vector<Files>& files) {
+  for (const Files& one : files) {
+    if (!one.payload.empty()) files_.remove(one.payload);
+    if (!one.links.empty()) ::unlink((options_.linked_directory + "/" + one.links).c_str());
+  }
 }
 
 template <class T>
@@ -311,7 +341,7 @@ template <class... Values>
 Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... values) {
   std::uint64_t all = 0;
   while (true) {
-    Names files;
+    std::vector<Files> files;
     const Result<std::uint64_t> gone =
         change<std::uint64_t>([&](Database& database) -> Result<std::uint64_t> {
           std::uint64_t rows = 0;
@@ -320,14 +350,14 @@ Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... valu
               remove,
               [&](const Row& row) {
                 ++rows;
-                if (!row.view(0).empty()) files.push_back(row.text(0));
+                files.push_back({row.text(0), row.text(1)});
               },
               values...);
           if (!done) return tl::unexpected(done.error());
           return rows;
         });
     if (!gone) return gone;
-    for (const std::string& file : files) files_.remove(file);
+    remove_files(files);
     all += *gone;
     if (*gone < static_cast<std::uint64_t>(rows_a_commit)) return all;
   }
@@ -335,7 +365,7 @@ Result<std::uint64_t> Inbox::drop(std::string_view remove, const Values&... valu
 
 Result<bool> Inbox::erase(std::string_view webhook, std::string_view id) {
   const Result<std::uint64_t> gone =
-      drop("DELETE FROM inbox WHERE webhook_id = ? AND id = ? RETURNING file", webhook, id);
+      drop("DELETE FROM inbox WHERE webhook_id = ? AND id = ? RETURNING file, links", webhook, id);
   if (!gone) return tl::unexpected(gone.error());
   return *gone != 0;
 }
@@ -343,7 +373,7 @@ Result<bool> Inbox::erase(std::string_view webhook, std::string_view id) {
 Result<std::uint64_t> Inbox::clear(std::string_view webhook) {
   return drop(
       "DELETE FROM inbox WHERE seq IN (SELECT seq FROM inbox WHERE webhook_id = ? AND seq <= ? "
-      "ORDER BY seq LIMIT 500) RETURNING file",
+      "ORDER BY seq LIMIT 500) RETURNING file, links",
       webhook, sequence());
 }
 
@@ -365,13 +395,13 @@ Result<std::uint64_t> Inbox::purge(
     }
     std::uint64_t gone = 0;
     do {
-      Names files;
+      std::vector<Files> files;
       const Result<std::uint64_t> aged = change<std::uint64_t>([&](Database& database) {
         files.clear();
         return age_out(database, webhook, kept_since(now, *known), files);
       });
       if (!aged) return aged;
-      for (const std::string& file : files) files_.remove(file);
+      remove_files(files);
       gone = *aged;
       all += gone;
     } while (gone == static_cast<std::uint64_t>(rows_a_commit));

@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "spool/body.h"
 #include "spool/group_commit.h"
@@ -22,6 +23,7 @@ namespace postern::spool {
 struct InboxOptions {
   std::string database;   ///< delivery.db
   std::string directory;  ///< of the payload files; its parent must exist
+  std::string linked_directory;  ///< of the files that InboxMessage::links names
   std::uint64_t max_octets = std::uint64_t{10} << 30;      ///< of all inboxes
   std::uint64_t file_threshold = std::uint64_t{64} << 10;  ///< larger payloads are files
   /// Of payloads that wait for their rows: what one commit may add to the write-ahead log.
@@ -40,6 +42,7 @@ struct InboxPut {
   InboxAnswer answer = InboxAnswer::taken;
   std::uint64_t sequence = 0;  ///< of a message that was taken
   std::uint64_t aged_out = 0;  ///< messages that went to make room
+  bool known = false;          ///< it was there already: what came now was not kept
 };
 
 /// Safe from any thread.
@@ -54,7 +57,8 @@ class Inbox {
   /// Ends the threads when what was put is on stable storage or refused; then nothing is taken.
   void stop();
 
-  /// Keeps a message, once for each webhook and id. `done` is called on a thread of the inbox's and
+  /// Keeps a message and what it links to, whose octets count with the payload's, once for each
+  /// webhook and id. `done` is called on a thread of the inbox's and
   /// must not wait. Faults: `temporary` no room on the disk, `permanent` disk error.
   void put(InboxMessage message, Body payload, const policy::InboxLimits& limits, store::Time now,
            Done done);
@@ -81,6 +85,11 @@ class Inbox {
   struct Put;
   explicit Inbox(const InboxOptions& options);
 
+  struct Files {
+    std::string payload;
+    std::string links;
+  };
+  void remove_files(const std::vector<Files>& files);
   Result<void> recover();
   Result<void> move_to_file(std::int64_t seq);
   void write_file(const std::shared_ptr<Put>& put);

@@ -24,6 +24,8 @@ struct InboxMessage {
   std::string sender;
   std::string subject;             ///< its first 500 characters
   std::uint64_t payload_size = 0;  ///< octets of the JSON that a webhook would have been sent
+  /// For put(): the file that its links lead to, when it is known. Without, it is looked up.
+  std::string links = {};
 };
 
 /// One inbox, in numbers.

@@ -280,7 +280,7 @@ Result<DeliveryLog::Purged> DeliveryLog::purge(Time at) {
   auto files = take_expired_files(at);
   if (!files) return tl::unexpected(files.error());
   purged.files = std::move(*files);
-  purged.more = *gone == purge_rows || static_cast<std::int64_t>(purged.files.size()) == purge_rows;
+  purged.more = *gone == purge_rows || static_cast<std::int64_t>(handed_out_.size()) == purge_rows;
   return purged;
 }
 
@@ -295,7 +295,7 @@ Result<std::vector<std::string>> DeliveryLog::forget_webhooks(
     rest_->execute("DELETE FROM log WHERE webhook_id = ?", webhook);
     rest_->execute("DELETE FROM log_count WHERE webhook_id = ?", webhook);
     static_cast<void>(rest_->each(
-        "SELECT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
+        "SELECT DISTINCT path FROM attachment WHERE webhook_id = ? AND NOT file_gone",
         [&](const Row& row) { files.push_back(row.text(0)); }, webhook));
     // Expired since ever: should the caller not come to remove the files, purge() names them again.
     rest_->execute(

@@ -75,13 +75,16 @@ struct LogCounts {
 struct AttachmentRow {
   std::string id;  ///< att_
   std::string webhook_id;
-  std::string path;  ///< file name below the attachment directory
+  std::string message_id;   ///< msg_
+  std::string path;         ///< file name below the attachment directory
+  std::uint64_t start = 0;  ///< of its octets in the file, which all links of a message share
   std::string filename;
   std::string content_type;
   std::uint64_t size = 0;
   Secret token_hash;
   Time created_at;
   Time expires_at;
+  Time kept_until;  ///< what becomes of `expires_at` when the message is accepted
 };
 
 struct DeliveryLogOptions {
@@ -118,7 +121,15 @@ class DeliveryLog {
       const std::vector<std::string>& webhooks);
   Result<LogCounts> counts(std::string_view webhook, Time since);
 
-  Result<void> add_attachment(const AttachmentRow& row);
+  /// The links of one message, in one commit.
+  Result<void> add_attachments(std::span<const AttachmentRow> rows);
+  /// The message was accepted: its links hold until their `kept_until`.
+  Result<void> keep_attachments(std::string_view path);
+  /// Forgets the links of a message that was not accepted, or, `kept_too`, of any. Whether none is
+  /// left: then the file may go.
+  Result<bool> drop_attachments(std::string_view path, bool kept_too);
+  /// Whether links lead to this file.
+  Result<bool> is_linked(std::string_view path);
   /// Expired links too, for as long as they are remembered: the caller answers 410 for those.
   Result<std::optional<AttachmentRow>> attachment(std::string_view id);
 

@@ -211,15 +211,16 @@ TEST_F(DeliveryLogTest, old_records_go_and_their_totals_with_them) {
 TEST_F(DeliveryLogTest, attachment_links_expire_and_their_files_are_named_until_gone) {
   const std::string hash("\0hash", 5);
   const auto add = [&](const std::string& id, Time expires_at) {
-    ASSERT_TRUE(log_->add_attachment({.id = id,
-                                      .webhook_id = "wh_1",
-                                      .path = id + ".bin",
-                                      .filename = "r.csv",
-                                      .content_type = "text/csv",
-                                      .size = 8,
-                                      .token_hash = Secret(hash),
-                                      .created_at = at_,
-                                      .expires_at = expires_at}));
+    const AttachmentRow row{.id = id,
+                            .webhook_id = "wh_1",
+                            .path = id + ".bin",
+                            .filename = "r.csv",
+                            .content_type = "text/csv",
+                            .size = 8,
+                            .token_hash = Secret(hash),
+                            .created_at = at_,
+                            .expires_at = expires_at};
+    ASSERT_TRUE(log_->add_attachments({&row, 1}));
   };
   add("att_1", at_ + hours(1));
   add("att_2", at_ + hours(48));
@@ -245,8 +246,9 @@ TEST_F(DeliveryLogTest, attachment_links_expire_and_their_files_are_named_until_
 
 TEST_F(DeliveryLogTest, a_deleted_webhook_leaves_nothing) {
   ASSERT_TRUE(log_->append(record(LogKind::delivery, 200, 250)));
-  ASSERT_TRUE(log_->add_attachment(
-      {.id = "att_1", .webhook_id = "wh_1", .path = "f", .created_at = at_, .expires_at = at_}));
+  const AttachmentRow row{
+      .id = "att_1", .webhook_id = "wh_1", .path = "f", .created_at = at_, .expires_at = at_};
+  ASSERT_TRUE(log_->add_attachments({&row, 1}));
   const std::vector<std::string> gone{"wh_1"};
   EXPECT_EQ(log_->forget_webhooks(gone).value(), std::vector<std::string>{"f"});
   EXPECT_EQ(log_->list("wh_1", {}, {}).value().total, 0u);

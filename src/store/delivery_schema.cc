@@ -130,7 +130,35 @@ CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
 END;
 )sql";
 
-constexpr const char* migrations[] = {first, by_trace, inbox_files};
+// All files behind the links of one message are one file, `path`, from `start` on each. A link
+// holds until `expires_at`: a day or so, and until `kept_until` once its message is accepted. What
+// an inbox keeps behind links counts as its payloads do, and goes with the message.
+constexpr const char* inbox_links = R"sql(
+ALTER TABLE attachment ADD COLUMN message_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE attachment ADD COLUMN start INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attachment ADD COLUMN kept_until INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX attachment_path ON attachment(path);
+CREATE INDEX attachment_message ON attachment(message_id) WHERE message_id <> '';
+ALTER TABLE inbox ADD COLUMN links TEXT NOT NULL DEFAULT '';
+ALTER TABLE inbox ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;
+DROP TRIGGER inbox_added;
+CREATE TRIGGER inbox_added AFTER INSERT ON inbox BEGIN
+  INSERT INTO inbox_box (webhook_id, messages, octets)
+    VALUES (NEW.webhook_id, 1, NEW.payload_size + NEW.linked),
+           ('', 1, NEW.payload_size + NEW.linked)
+    ON CONFLICT DO UPDATE SET messages = messages + 1,
+                              octets = octets + NEW.payload_size + NEW.linked, full = 0;
+END;
+DROP TRIGGER inbox_gone;
+CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
+  UPDATE inbox_box SET messages = messages - 1, octets = octets - OLD.payload_size - OLD.linked,
+                       full = 0
+    WHERE webhook_id IN (OLD.webhook_id, '');
+  UPDATE attachment SET expires_at = 0 WHERE path = OLD.links AND OLD.links <> '';
+END;
+)sql";
+
+constexpr const char* migrations[] = {first, by_trace, inbox_files, inbox_links};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace
