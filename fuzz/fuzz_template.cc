@@ -37,7 +37,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     check_place(parsed.error().message);
     return 0;
   }
-  const Result<std::string> out = deliver::render(*parsed, sample());
+  MemoryCharge charge;
+  const Result<std::string> out = deliver::render(*parsed, sample(), charge);
   if (!out) {
     check_place(out.error().message);
     return 0;

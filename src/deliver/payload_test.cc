@@ -370,7 +370,8 @@ TEST(Payload, feeds_templates_under_camel_case_names) {
       " {{index .Headers \"X-Custom-Tag\" 1}} {{range .Attachments}}{{.Filename}}:{{.SHA256 | "
       "json | default \"\" | eq \"\"}},{{end}}");
   ASSERT_TRUE(parsed) << parsed.error().message;
-  EXPECT_EQ(render(*parsed, data).value(),
+  MemoryCharge charge;
+  EXPECT_EQ(render(*parsed, data, charge).value(),
             "<rep-1@partner.example.com> alerts@partner.example.com 2024-01-15T10:00:00Z "
             "<p>See the <b>report</b>.</p> skipped wh_01HX0000000000000000000000 two "
             "r.csv:false,dot.png:false,");

@@ -12,6 +12,7 @@
 #include <boost/json/fwd.hpp>
 
 #include "base/error.h"
+#include "base/memory_budget.h"
 
 namespace postern::deliver {
 
@@ -38,8 +39,10 @@ class Template {
 };
 
 /// Renders over `data` (template_data() of a payload). Errors are Fault::limit when a limit is
-/// exceeded and Fault::malformed when a value does not fit what is done with it; both begin with
-/// `line:column: `.
-Result<std::string> render(const Template& parsed, const boost::json::value& data);
+/// exceeded, Fault::malformed when a value does not fit what is done with it and Fault::temporary
+/// when `charge` cannot be met; all begin with `line:column: `. What is made, and the output, is
+/// charged for on top of what `charge` has; it has that again, and the output, in the end.
+Result<std::string> render(const Template& parsed, const boost::json::value& data,
+                           MemoryCharge& charge);
 
 }  // namespace postern::deliver

@@ -56,9 +56,15 @@ class Value {
     value.data_ = &data;
     return value;
   }
-  static Value made(json::value data) {
+  /// `held`: what all values that were made hold, as long as anybody has them.
+  static Value made(json::value data, std::uint64_t octets, std::uint64_t& held) {
     Value value;
-    value.own_ = std::make_shared<json::value>(std::move(data));
+    held += octets;
+    value.own_ = std::shared_ptr<json::value>(new json::value(std::move(data)),
+                                              [octets, &held](const json::value* gone) {
+                                                held -= octets;
+                                                delete gone;
+                                              });
     value.data_ = value.own_.get();
     return value;
   }
@@ -77,10 +83,12 @@ class Value {
 
 class Renderer {
  public:
-  explicit Renderer(const json::value& root) : root_(root) {}
+  Renderer(const json::value& root, MemoryCharge& charge)
+      : root_(root), charge_(charge), before_(charge.charged()) {}
 
   Result<std::string> run(const TemplateTree& tree) {
     block(tree.nodes, Value::of(root_));
+    (void)charge_.set(before_ + out_.capacity());
     if (failed_) return tl::unexpected<Error>(std::move(error_));
     return std::move(out_);
   }
@@ -98,11 +106,22 @@ class Renderer {
     return !failed_;
   }
 
+  /// Whether there is memory for so many octets beside what is there.
+  bool has_room(std::uint64_t octets, const Place& place) {
+    if (!charge_.set(before_ + out_.capacity() + held_ + octets)) {
+      stop(Fault::temporary, place, "limits.memory is used up");
+    }
+    return !failed_;
+  }
+
   void write(std::string_view text, const Place& place) {
     if (out_.size() + text.size() > max_template_output) {
       return stop(Fault::limit, place,
                   fmt::format("the output is longer than {} octets", max_template_output));
     }
+    // Grown by doubling.
+    const bool grows = out_.size() + text.size() > out_.capacity();
+    if (grows && !has_room(out_.size() + 2 * text.size(), place)) return;
     out_ += text;
   }
 
@@ -134,7 +153,7 @@ class Renderer {
     if (failed_ || data.is_null()) return;
     if (data.is_string()) return write(data.get_string(), place);
     const std::string text = json::serialize(data);
-    if (spend(place, text.size())) write(text, place);
+    if (spend(place, text.size()) && has_room(text.size(), place)) write(text, place);
   }
 
   void with(const TemplateNode& node, const Value& dot) {
@@ -237,13 +256,14 @@ class Renderer {
   }
 
   Value as_json(const Value& value, const Place& place) {
-    std::string text = json::serialize(value.get());
+    const std::string text = json::serialize(value.get());
     if (!spend(place, text.size())) return {};
     if (text.size() > max_template_output) {
       stop(Fault::limit, place, "the value is too long");
       return {};
     }
-    return Value::made(json::value(text));
+    if (!has_room(2 * text.size(), place)) return {};
+    return Value::made(json::value(text), text.size(), held_);
   }
 
   Value equal(const std::vector<Value>& arguments, const Place& place) {
@@ -258,7 +278,7 @@ class Renderer {
       if (!spend(place, first.is_string() ? first.get_string().size() : 0)) return {};
       same = same || first == other;
     }
-    return Value::made(same);
+    return Value::made(same, sizeof(json::value), held_);
   }
 
   Value element(const std::vector<Value>& arguments, const Place& place) {
@@ -288,6 +308,9 @@ class Renderer {
   }
 
   const json::value& root_;
+  MemoryCharge& charge_;
+  const std::uint64_t before_;
+  std::uint64_t held_ = 0;
   std::string out_;
   std::size_t iterations_ = 0;
   std::size_t work_ = 0;
@@ -297,8 +320,8 @@ class Renderer {
 
 }  // namespace
 
-Result<std::string> render(const Template& parsed, const json::value& data) {
-  return Renderer(data).run(parsed.tree());
+Result<std::string> render(const Template& parsed, const json::value& data, MemoryCharge& charge) {
+  return Renderer(data, charge).run(parsed.tree());
 }
 
 }  // namespace postern::deliver

@@ -12,7 +12,8 @@ namespace json = boost::json;
 std::string rendered(std::string_view text, const json::value& data) {
   const Result<Template> parsed = Template::parse(text);
   if (!parsed) return "parse: " + parsed.error().message;
-  const Result<std::string> out = render(*parsed, data);
+  MemoryCharge charge;
+  const Result<std::string> out = render(*parsed, data, charge);
   return out ? *out : "render: " + out.error().message;
 }
 
@@ -142,6 +143,27 @@ TEST(Template, limits_output_and_work) {
                             {"List", json::array(9000, 1)}};
   EXPECT_EQ(rendered("{{range .List}}{{if json $.Text}}{{end}}{{end}}", many),
             "render: 1:21: the template does too much work");
+}
+
+TEST(Template, copies_are_charged_for_while_they_are_kept) {
+  MemoryBudget budget(1u << 20);
+  MemoryCharge charge(budget, 100'000);
+  const json::value data{{"Text", std::string(100'000, 'x')}};
+  const auto run = [&](const std::string& text) {
+    return render(Template::parse(text).value(), data, charge);
+  };
+  std::string nested = "done";
+  for (int i = 0; i < 24; ++i) nested = "{{with json $.Text}}" + nested + "{{end}}";
+  const Result<std::string> refused = run(nested);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::temporary);
+  EXPECT_LT(charge.charged(), 110'000u) << "all is given back";
+  std::string one_by_one;
+  for (int i = 0; i < 24; ++i) one_by_one += "{{with json $.Text}}.{{end}}";
+  EXPECT_EQ(run(one_by_one).value(), std::string(24, '.'));
+  std::string long_one;
+  for (int i = 0; i < 24; ++i) long_one += "{{.Text}}";
+  EXPECT_FALSE(run(long_one)) << "the output is charged for, too";
 }
 
 }  // namespace

@@ -108,12 +108,13 @@ std::int64_t unix_seconds(std::chrono::system_clock::time_point at) {
 
 /// Puts what the webhook's template makes of the payload in its place.
 Result<void> apply_template(const policy::Webhook& webhook, const std::string& directory,
-                            Payload& payload) {
+                            Payload& payload, MemoryCharge& charge) {
   const Result<Template> parsed = Template::parse(webhook.payload_template);
   if (!parsed) return tl::unexpected<Error>(parsed.error());
   const Result<std::string_view> text = payload.body.view();
   if (!text) return tl::unexpected<Error>(text.error());
-  const Result<std::string> rendered = render(*parsed, template_data(boost::json::parse(*text)));
+  const Result<std::string> rendered =
+      render(*parsed, template_data(boost::json::parse(*text)), charge);
   if (!rendered) return tl::unexpected<Error>(rendered.error());
   spool::Body body(directory);
   if (Result<void> written = body.append(*rendered); !written) return written;
@@ -295,9 +296,15 @@ Task<Result<WebhookDelivery::Prepared>> WebhookDelivery::made(const Job& job, Ou
     co_return tl::unexpected<Error>(full);
   }
   const Result<void> shaped = co_await offload(
-      job, prepared.payload.body.size(), [this, &job, &prepared]() -> Result<void> {
-        return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload);
+      job, prepared.payload.body.size(), [this, &job, &prepared, &charge]() -> Result<void> {
+        return apply_template(*job.webhook, options_.payload.temporary_directory, prepared.payload,
+                              charge);
       });
+  if (!shaped && shaped.error().fault == Fault::temporary) {  // no room in memory or on the disk
+    refused = own_trouble(shaped.error());
+    refused.message_id = std::move(prepared.id);
+    co_return tl::unexpected<Error>(shaped.error());
+  }
   if (!shaped) {
     refused = Outcome{.reply = {450, {4, 3, 0}, "the webhook's payload template failed"},
                       .message_id = std::move(prepared.id)};

@@ -572,6 +572,18 @@ TEST_F(WebhookDeliveryTest, posts_what_a_template_makes_of_the_payload) {
   EXPECT_EQ(server_->requests().size(), 1u);
 }
 
+TEST_F(WebhookDeliveryTest, what_a_template_multiplies_is_refused_for_want_of_memory) {
+  for (int i = 0; i < 24; ++i) webhook_.payload_template += "{{with json $}}";
+  webhook_.payload_template += "x";
+  for (int i = 0; i < 24; ++i) webhook_.payload_template += "{{end}}";
+  serve([](const Request&) { return Response{.status = 200}; });
+  EXPECT_EQ(deliver().reply.code, 250);
+  const MemoryCharge others(memory_, memory_.limit() - (std::uint64_t{2} << 20));
+  const std::string text = message_text + std::string(200'000, 'x');
+  EXPECT_EQ(deliver(evidence(), text).reply.to_string(), "452 4.3.1 insufficient system storage");
+  EXPECT_EQ(memory_.used(), others.charged());
+}
+
 TEST_F(WebhookDeliveryTest, renders_no_template_when_limits_memory_is_used_up) {
   webhook_.payload_template = "{{json .Subject}}";
   serve([](const Request&) { return Response{}; });
