@@ -112,8 +112,9 @@ Result<void> Publisher::load() {
     directory_.apply(std::move(change));
     change = {};
   };
-  Result<void> read = store_.each_verified_domain(
-      [&](const store::DomainRow& row) { change.put_domains.push_back(row.name); });
+  Result<void> read = store_.each_verified_domain([&](const store::DomainRow& row) {
+    change.put_domains.push_back({row.name, row.account_id});
+  });
   if (!read) return read;
   read = store_.each_signing_seed(
       [&](const std::string& account, Secret seed) { seeds_[account] = std::move(seed); });
@@ -294,7 +295,7 @@ Result<store::DomainVerified> Publisher::verify_domain(const std::string& accoun
   Result<store::DomainVerified> verified = store_.verify_domain(account, domain.id, at, &audit);
   if (!verified || verified->outcome != Outcome::done) return verified;
   policy::Change change;
-  change.put_domains.push_back(domain.name);
+  change.put_domains.push_back({domain.name, account});
   for (const std::string& id : verified->deactivated_webhooks) {
     const auto known = directory_.webhook(id);
     if (!known) continue;

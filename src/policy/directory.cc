@@ -46,7 +46,10 @@ void Directory::apply(Change change) {
   for (const std::string& domain : change.remove_domains) domains_.erase(domain);
   for (auto& policy : change.put_policies) put(std::move(policy));
   for (auto& webhook : change.put_webhooks) put(std::move(webhook));
-  for (std::string& domain : change.put_domains) domains_.put(lower(domain));
+  for (OwnedDomain& domain : change.put_domains) {
+    domain.name = lower(domain.name);
+    domains_.put(std::move(domain));
+  }
 }
 
 void Directory::put(std::shared_ptr<const Webhook> webhook) {
@@ -78,18 +81,29 @@ void Directory::remove_policy(std::string_view id) {
   policies_.erase(id);
 }
 
+template <class Take>
+void Directory::each_holder(const User& user, std::string_view only_account, Take take) {
+  std::size_t looked_at = 0;
+  for (const Claim& claim : user.claims) {
+    if (!only_account.empty() && claim.front().policy->account_id != only_account) continue;
+    for (const Holder& holder : claim) {
+      if (++looked_at > max_holders || !take(holder)) return;
+    }
+  }
+}
+
 void Directory::count_costs(const User& user, bool add) {
   std::string costs;
   std::vector<const std::string*> seen;
-  for (std::size_t i = 0; i < std::min(user.holders.size(), max_holders); ++i) {
-    if (costs.size() == max_hashes_per_auth) break;
-    const Secret& hash = user.holders[i].policy->credential(user.name)->hash;
+  each_holder(user, {}, [&](const Holder& holder) {
+    const Secret& hash = holder.credential->hash;
     const bool again = std::ranges::any_of(
         seen, [&](const std::string* other) { return *other == hash.reveal(); });
-    if (again) continue;
+    if (again) return true;
     seen.push_back(&hash.reveal());
     costs += static_cast<char>(bcrypt_cost(hash));
-  }
+    return costs.size() < max_hashes_per_auth;
+  });
   if (costs.empty()) return;
   std::size_t& names = cost_mix_[costs];
   names += add ? 1 : static_cast<std::size_t>(-1);
@@ -97,15 +111,25 @@ void Directory::count_costs(const User& user, bool add) {
 }
 
 void Directory::learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy) {
+  const auto older = [](const Holder& a, const Holder& b) {
+    return a.credential->order < b.credential->order;
+  };
   for (const Credential& credential : policy->credentials) {
     if (users_.find(credential.username) == nullptr) users_.put({credential.username, {}});
     const User& user = *users_.find(credential.username);
-    std::vector<Holder>& holders = user.holders;
     count_costs(user, false);
-    const auto place = std::upper_bound(
-        holders.begin(), holders.end(), credential.order,
-        [](std::uint64_t order, const Holder& holder) { return order < holder.order; });
-    holders.insert(place, {credential.order, policy});
+    Claim claim;
+    const auto own = std::ranges::find_if(user.claims, [&](const Claim& one) {
+      return one.front().policy->account_id == policy->account_id;
+    });
+    if (own != user.claims.end()) {
+      claim = std::move(*own);
+      user.claims.erase(own);
+    }
+    const Holder holder{policy, &credential};
+    claim.insert(std::ranges::upper_bound(claim, holder, older), holder);
+    const auto place = std::ranges::upper_bound(user.claims, age_of(claim), {}, age_of);
+    user.claims.insert(place, std::move(claim));
     count_costs(user, true);
   }
 }
@@ -115,10 +139,14 @@ void Directory::forget_credentials(const WebhookPolicy& policy) {
     const User* user = users_.find(credential.username);
     if (user == nullptr) continue;
     count_costs(*user, false);
-    std::erase_if(user->holders,
-                  [&](const Holder& holder) { return holder.policy->id == policy.id; });
+    for (Claim& claim : user->claims) {
+      if (claim.front().policy->account_id != policy.account_id) continue;
+      std::erase_if(claim, [&](const Holder& holder) { return holder.policy->id == policy.id; });
+    }
+    std::erase_if(user->claims, [](const Claim& claim) { return claim.empty(); });
+    std::ranges::sort(user->claims, {}, age_of);
     count_costs(*user, true);
-    if (user->holders.empty()) users_.erase(credential.username);
+    if (user->claims.empty()) users_.erase(credential.username);
   }
 }
 
@@ -166,18 +194,21 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
   const std::shared_lock lock(mutex_);
   const User* user = users_.find(login.username);
   if (user == nullptr) return matches;
-  std::size_t looked_at = 0;
-  for (const Holder& holder : user->holders) {
-    if (login.policy_id && holder.policy->id != *login.policy_id) continue;
-    if (++looked_at > max_holders) break;
-    const Credential* credential = holder.policy->credential(login.username);
-    const std::string& hash = credential->hash.reveal();
+  const std::size_t at = login.username.rfind('@');
+  const OwnedDomain* domain =
+      at == std::string_view::npos ? nullptr : domains_.find(lower(login.username.substr(at + 1)));
+  const std::string_view owner = domain == nullptr ? std::string_view() : domain->account;
+  each_holder(*user, owner, [&](const Holder& holder) {
+    if (login.policy_id && holder.policy->id != *login.policy_id) return true;
+    const Credential& credential = *holder.credential;
+    const std::string& hash = credential.hash.reveal();
     const bool seen = std::any_of(hashes.begin(), hashes.end(),
                                   [&](const std::string* other) { return *other == hash; });
-    if (!seen && hashes.size() == limit) continue;
+    if (!seen && hashes.size() == limit) return true;
     if (!seen) hashes.push_back(&hash);
-    matches.push_back({holder.policy, credential->hash, credential->stamp, credential->order});
-  }
+    matches.push_back({holder.policy, credential.hash, credential.stamp, credential.order});
+    return true;
+  });
   return matches;
 }
 

@@ -20,6 +20,16 @@ namespace postern::policy {
 /// Password hashes computed for one AUTH at most: a name that many tenants use costs no more.
 inline constexpr std::size_t max_hashes_per_auth = 4;
 
+/// A domain that is served here.
+struct OwnedDomain {
+  // NOLINTNEXTLINE(google-explicit-constructor): one of nobody's is its name.
+  OwnedDomain(std::string name_, std::string account_ = {})
+      : name(std::move(name_)), account(std::move(account_)) {}
+  OwnedDomain(const char* name_) : name(name_) {}  // NOLINT(google-explicit-constructor)
+  std::string name;
+  std::string account;  ///< who verified it; empty: nobody, it is the gateway's own
+};
+
 /// One edit of the control plane, applied as a whole: readers see all of it or nothing. Removals
 /// come before additions, so that an address may change hands in one edit.
 struct Change {
@@ -27,7 +37,7 @@ struct Change {
   std::vector<std::string> remove_webhooks;  ///< ids
   std::vector<std::shared_ptr<const WebhookPolicy>> put_policies;
   std::vector<std::string> remove_policies;  ///< ids; put their webhooks without policy_id too
-  std::vector<std::string> put_domains;      ///< domains whose unknown addresses are 550 5.1.1
+  std::vector<OwnedDomain> put_domains;      ///< domains whose unknown addresses are 550 5.1.1
   std::vector<std::string> remove_domains;
 };
 
@@ -114,9 +124,10 @@ class Directory {
   Route resolve(const mail::Mailbox& address) const;
   std::shared_ptr<const Webhook> webhook(std::string_view id) const;
   std::shared_ptr<const WebhookPolicy> policy(std::string_view id) const;
-  /// Credentials under this user name over all policies, oldest first: a later tenant can neither
-  /// shadow nor starve an older one. `user%pol_<ULID>` selects one policy. At most `limit` distinct
-  /// hashes.
+  /// Credentials under this user name. Of a name in a domain that an account has verified, those of
+  /// that account alone. Else over all policies, account by account, whoever has had the name
+  /// longest first: a later tenant can neither shadow nor starve an older one, however often either
+  /// names it. `user%pol_<ULID>` selects one policy. At most `limit` distinct hashes.
   std::vector<CredentialMatch> credentials(std::string_view username, std::size_t limit) const;
   /// The bcrypt costs of the hashes that a password of a name nobody has is to be tried against:
   /// always the same for a name, and over all names in the mix of those that somebody has.
@@ -137,17 +148,20 @@ class Directory {
       return webhook->address;
     }
   };
-  struct Itself {
-    std::string_view operator()(const std::string& text) const { return text; }
+  struct DomainOf {
+    std::string_view operator()(const OwnedDomain& domain) const { return domain.name; }
   };
   struct Holder {
-    std::uint64_t order;
     std::shared_ptr<const WebhookPolicy> policy;
+    const Credential* credential;  ///< within the policy
   };
+  /// What one account has under a user name, oldest credential first; never empty.
+  using Claim = std::vector<Holder>;
   struct User {
     std::string name;
-    mutable std::vector<Holder> holders;  ///< oldest credential first; no part of the key
+    mutable std::vector<Claim> claims;  ///< oldest first, by their oldest; no part of the key
   };
+  static std::uint64_t age_of(const Claim& claim) { return claim.front().credential->order; }
   struct NameOf {
     std::string_view operator()(const User& user) const { return user.name; }
   };
@@ -156,6 +170,9 @@ class Directory {
   void remove_webhook(std::string_view id);
   void put(std::shared_ptr<const WebhookPolicy> policy);
   void remove_policy(std::string_view id);
+  /// Calls `take(holder)` for each, the first max_holders in their order, until it returns false.
+  template <class Take>
+  static void each_holder(const User& user, std::string_view only_account, Take take);
   /// Notes what a name costs in cost_mix_, or takes it out again.
   void count_costs(const User& user, bool add);
   void learn_credentials(const std::shared_ptr<const WebhookPolicy>& policy);
@@ -166,7 +183,7 @@ class Directory {
   PartedSet<std::shared_ptr<const Webhook>, AddressOf> by_address_;
   PartedSet<std::shared_ptr<const WebhookPolicy>, IdOf> policies_;
   PartedSet<User, NameOf> users_;
-  PartedSet<std::string, Itself> domains_;
+  PartedSet<OwnedDomain, DomainOf> domains_;
   std::map<std::string, std::size_t> cost_mix_;  ///< names by what one costs: an octet a hash
 };
 

@@ -51,6 +51,58 @@ TEST(Directory, falls_back_to_the_address_without_tag_and_keeps_the_tags_case) {
   EXPECT_EQ(directory.resolve(address("\"alerts\"")).webhook->id, "wh_alerts");
 }
 
+std::shared_ptr<WebhookPolicy> policy_of(std::string account, std::string id, Credential one) {
+  auto made = policy(std::move(id), {std::move(one)});
+  made->account_id = std::move(account);
+  return made;
+}
+
+/// The last characters of the hashes that a password is compared with.
+std::string tried(const Directory& directory, std::string_view username) {
+  std::string all;
+  for (const auto& match : directory.credentials(username, max_hashes_per_auth)) {
+    all += match.hash.reveal().back();
+  }
+  return all;
+}
+
+TEST(Directory, a_later_account_takes_no_place_of_an_older_one) {
+  Directory directory;
+  directory.apply({.put_policies = {policy_of("acc_v", "pol_v1", credential("alice", 'v', 1))}});
+  for (int i = 0; i < 4; ++i) {
+    directory.apply({.put_policies = {policy_of("acc_a", "pol_a" + std::to_string(i),
+                                                credential("alice", static_cast<char>('A' + i),
+                                                           static_cast<std::uint64_t>(2 + i)))}});
+  }
+  EXPECT_EQ(tried(directory, "alice"), "vABC");
+  directory.apply({.put_policies = {policy_of("acc_v", "pol_v2", credential("alice", 'w', 9))}});
+  EXPECT_EQ(tried(directory, "alice"), "vwAB") << "a second password of the older account";
+  directory.apply({.remove_policies = {"pol_v1"}});
+  EXPECT_EQ(tried(directory, "alice"), "ABCD") << "what is left of it is younger now";
+  directory.apply({.remove_policies = {"pol_v2"}});
+  EXPECT_EQ(tried(directory, "alice"), "ABCD");
+}
+
+TEST(Directory, a_name_in_a_verified_domain_is_its_owners_alone) {
+  Directory directory;
+  const std::string name = "alice@Victim.example";
+  for (int i = 0; i < 4; ++i) {
+    directory.apply({.put_policies = {policy_of("acc_a", "pol_a" + std::to_string(i),
+                                                credential(name, static_cast<char>('A' + i),
+                                                           static_cast<std::uint64_t>(1 + i)))}});
+  }
+  directory.apply({.put_policies = {policy_of("acc_v", "pol_v", credential(name, 'v', 9))}});
+  EXPECT_EQ(tried(directory, name), "ABCD");
+  directory.apply({.put_domains = {{"victim.example", "acc_v"}}});
+  EXPECT_EQ(tried(directory, name), "v");
+  directory.apply({.put_domains = {{"victim.example", "acc_other"}}});
+  EXPECT_EQ(tried(directory, name), "") << "as a name that nobody has";
+  directory.apply({.put_domains = {"victim.example"}});
+  EXPECT_EQ(tried(directory, name), "ABCD") << "the gateway's own domain is nobody's";
+  directory.apply({.remove_domains = {"victim.example"}});
+  EXPECT_EQ(tried(directory, name), "ABCD");
+}
+
 TEST(Directory, says_why_nobody_owns_an_address) {
   Directory directory;
   directory.apply({.put_domains = {"Hooks.Example.NET"}});
