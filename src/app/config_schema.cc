@@ -533,7 +533,9 @@ const Key keys[] = {
      "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), hours(1),
      hours(87600)},
     {"inbox", "max_size", Kind::size, R"("10 GiB")",
-     "octets of all built-in inboxes; beyond, mail is 452 4.3.1 (a webhook has limits of its own)",
+     "octets of all built-in inboxes, of which an account fills no more than it leaves free; "
+     "beyond, "
+     "mail is 452 4.3.1 (a webhook has limits of its own)",
      POSTERN_SLOT(c.inbox.max_size), mib, 1024 * gib},
     {"log", "format", Kind::choice, R"("auto")",
      R"("json", "text", "journald"; auto = text on a terminal, journald under it, else json)",

@@ -473,6 +473,7 @@ Task<Outcome> WebhookDelivery::put(const Job& job, std::string id, std::string s
                                    spool::Body payload, LinkedFiles* files) {
   spool::InboxMessage message{.id = id,
                               .webhook_id = job.webhook->id,
+                              .account = job.webhook->account_id,
                               .received_at = job.received_at,
                               .subject = std::move(subject),
                               .links = files != nullptr ? files->name() : std::string()};

@@ -97,7 +97,16 @@ struct Inbox::Put {
     }
     const Result<Sums> all = sums_of(database, "");
     if (!all) return tl::unexpected(all.error());
-    return all->octets + size > max_octets ? InboxAnswer::storage : InboxAnswer::taken;
+    if (all->octets + size > max_octets) return InboxAnswer::storage;
+    // While all inboxes together have half, no account can have more than is free.
+    const std::uint64_t free = max_octets - all->octets - size;
+    if (message.account.empty() || all->octets + size <= free) return InboxAnswer::taken;
+    const auto held = database.number(
+        "SELECT coalesce(sum(octets), 0) FROM inbox_box WHERE account = ? AND account <> ''",
+        message.account);
+    if (!held) return tl::unexpected(held.error());
+    return static_cast<std::uint64_t>(*held) + size > free ? InboxAnswer::storage
+                                                           : InboxAnswer::taken;
   }
 
   /// What the message links to, by its name or, for one out of the queue, by the message's.
@@ -164,6 +173,10 @@ struct Inbox::Put {
     const auto kept = database.execute(store::keep_links, message.links);
     if (!kept) return tl::unexpected(kept.error());
     result.sequence = static_cast<std::uint64_t>(**seq);
+    const auto owned = database.execute(
+        "UPDATE inbox_box SET account = ?1 WHERE webhook_id = ?2 AND account <> ?1",
+        message.account, message.webhook_id);
+    if (!owned) return tl::unexpected(owned.error());
     return {};
   }
 };

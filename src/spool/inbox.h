@@ -21,10 +21,11 @@
 namespace postern::spool {
 
 struct InboxOptions {
-  std::string database;   ///< delivery.db
-  std::string directory;  ///< of the payload files; its parent must exist
+  std::string database;          ///< delivery.db
+  std::string directory;         ///< of the payload files; its parent must exist
   std::string linked_directory;  ///< of the files that InboxMessage::links names
-  std::uint64_t max_octets = std::uint64_t{10} << 30;      ///< of all inboxes
+  std::uint64_t max_octets = std::uint64_t{10} << 30;      ///< of all inboxes; an account fills
+                                                           ///< no more of it than it leaves free
   std::uint64_t file_threshold = std::uint64_t{64} << 10;  ///< larger payloads are files
   /// Of payloads that wait for their rows: what one commit may add to the write-ahead log.
   std::uint64_t max_waiting_octets = std::uint64_t{64} << 20;
@@ -35,7 +36,7 @@ enum class InboxAnswer {
   taken,
   full,       ///< this inbox is, until something is deleted or ages out
   too_large,  ///< for this inbox, even an empty one
-  storage,    ///< all inboxes together have what they may
+  storage,    ///< all inboxes together have what they may, or the account has its share of that
 };
 
 struct InboxPut {

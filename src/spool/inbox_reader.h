@@ -20,6 +20,7 @@ struct InboxMessage {
   std::uint64_t sequence = 0;  ///< grows over all inboxes; given by the store
   std::string id;              ///< msg_
   std::string webhook_id;
+  std::string account;  ///< the tenant's, for put() alone; empty: nobody's, bound by no share
   store::Time received_at;
   std::string sender;
   std::string subject;             ///< its first 500 characters

@@ -39,6 +39,7 @@ class InboxTest : public testing::Test {
     const auto answer = std::make_shared<std::promise<Result<InboxPut>>>();
     inbox_->put({.id = id,
                  .webhook_id = webhook,
+                 .account = account_,
                  .received_at = at_,
                  .sender = "a@example.com",
                  .subject = "s"},
@@ -85,6 +86,7 @@ class InboxTest : public testing::Test {
 
   store::Time at_ = store::from_millis(1'700'000'000'123);
   tests::TemporaryFolder folder_;
+  std::string account_;  ///< whose the inboxes are
   InboxOptions options_;
   InboxLimits limits_;
   std::unique_ptr<Inbox> inbox_;
@@ -182,6 +184,30 @@ TEST_F(InboxTest, octets_are_limited_for_one_inbox_and_for_all) {
   EXPECT_EQ(answer("wh_2", "a", std::string(900, 'x')), InboxAnswer::taken);
   EXPECT_EQ(answer("wh_3", "a", std::string(900, 'x')), InboxAnswer::storage);
   EXPECT_EQ(ids("wh_1"), (Ids{"c", "a"}));
+}
+
+TEST_F(InboxTest, an_account_fills_no_more_than_it_leaves_free) {
+  options_.max_octets = 10'000;
+  open();
+  const std::string hundred(100, 'x');
+  const auto fill = [&](const std::string& account) {
+    account_ = account;
+    int taken = 0;
+    while (answer("wh_" + account + std::to_string(taken % 2), std::to_string(taken), hundred) ==
+           InboxAnswer::taken) {
+      ++taken;
+    }
+    return taken;
+  };
+  EXPECT_EQ(fill("a"), 50) << "over all its inboxes";
+  EXPECT_EQ(put("wh_a0", "x", hundred).answer, InboxAnswer::storage);
+  EXPECT_EQ(fill("b"), 25);
+  EXPECT_EQ(fill("c"), 12);
+  open();
+  account_ = "a";
+  EXPECT_EQ(put("wh_a0", "x", hundred).answer, InboxAnswer::storage) << "after a restart too";
+  account_ = "d";
+  EXPECT_EQ(put("wh_d", "x", hundred).answer, InboxAnswer::taken);
 }
 
 TEST_F(InboxTest, drops_only_what_is_older_than_it_says_and_counts_it) {

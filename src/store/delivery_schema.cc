@@ -158,7 +158,14 @@ CREATE TRIGGER inbox_gone AFTER DELETE ON inbox BEGIN
 END;
 )sql";
 
-constexpr const char* migrations[] = {first, by_trace, inbox_files, inbox_links};
+// Whose a box is, for the account's share; one that an older version made learns it with its next
+// message.
+constexpr const char* inbox_accounts = R"sql(
+ALTER TABLE inbox_box ADD COLUMN account TEXT NOT NULL DEFAULT '';
+CREATE INDEX inbox_box_account ON inbox_box(account, octets) WHERE account <> '';
+)sql";
+
+constexpr const char* migrations[] = {first, by_trace, inbox_files, inbox_links, inbox_accounts};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace
