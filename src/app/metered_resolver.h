@@ -13,9 +13,13 @@ class MeteredResolver final : public dns::Resolver {
   explicit MeteredResolver(dns::Resolver& inner) : inner_(inner) {}
 
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    return lookup_for("", std::move(question), limit);
+  }
+  Task<dns::Answer> lookup_for(std::string client, dns::Question question,
+                               std::chrono::milliseconds limit) override {
     const std::string_view type = dns::to_string(question.type);
     const auto started = std::chrono::steady_clock::now();
-    dns::Answer answer = co_await inner_.lookup(std::move(question), limit);
+    dns::Answer answer = co_await inner_.lookup_for(std::move(client), std::move(question), limit);
     telemetry::Metrics& metrics = telemetry::metrics();
     metrics.dns_queries.counter({type, dns::to_string(answer.status)}).add();
     metrics.dns_query_duration.histogram({type}).observe(std::chrono::steady_clock::now() -

@@ -18,7 +18,8 @@ std::size_t CachingResolver::Hash::operator()(const Question& question) const {
          static_cast<std::size_t>(question.type) * 2654435761u;
 }
 
-Task<Answer> CachingResolver::lookup(Question question, std::chrono::milliseconds limit) {
+Task<Answer> CachingResolver::lookup_for(std::string client, Question question,
+                                         std::chrono::milliseconds limit) {
   question.name = lower(question.name);  // RFC 4343: names are equal whatever their case
   Shard& shard = shards_[Hash()(question) % shard_count];
   if (std::optional<Answer> known = find(shard, question)) {
@@ -26,7 +27,7 @@ Task<Answer> CachingResolver::lookup(Question question, std::chrono::millisecond
     co_return std::move(*known);
   }
   misses_.fetch_add(1, std::memory_order_relaxed);
-  Answer answer = co_await inner_.lookup(question, limit);
+  Answer answer = co_await inner_.lookup_for(std::move(client), question, limit);
   if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero()) {
     keep(shard, question, answer);
   }

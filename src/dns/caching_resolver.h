@@ -23,7 +23,11 @@ class CachingResolver final : public Resolver {
       : inner_(inner), generation_(std::max<std::size_t>(1, answers / shard_count)) {}
 
   /// The TTL of a kept answer is what is left of it. Safe from any thread.
-  Task<Answer> lookup(Question question, std::chrono::milliseconds limit) override;
+  Task<Answer> lookup(Question question, std::chrono::milliseconds limit) override {
+    return lookup_for("", std::move(question), limit);
+  }
+  Task<Answer> lookup_for(std::string client, Question question,
+                          std::chrono::milliseconds limit) override;
 
   std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "gateway/consultation.h"
@@ -99,8 +100,9 @@ Task<void> Transaction::consult(policy::Consultation question, policy::Evidence&
 
 policy::MessageAuthentication& Transaction::authentication() {
   if (!authentication_) {
+    resolver_.emplace(services_.resolver, subscriber_key(evidence_.session.client_ip));
     authentication_ = std::make_unique<policy::MessageAuthentication>(
-        settings_->authentication, services_.authentication, services_.resolver);
+        settings_->authentication, services_.authentication, *resolver_);
   }
   return *authentication_;
 }

@@ -144,6 +144,7 @@ class Transaction final : private policy::Gatherer {
   /// What let the session come so far, for the trace of its first transaction.
   std::vector<policy::Decision> before_;
   std::unique_ptr<Message> message_;
+  std::optional<dns::ClientResolver> resolver_;  ///< of authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;
   /// Of envelope, evidence and trace: octets counted, and how far the lists that grow were.
   MemoryCharge charge_;

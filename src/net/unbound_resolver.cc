@@ -19,6 +19,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "net/dns_records.h"
+#include "net/lookup_shares.h"
 
 namespace postern::net {
 namespace asio = boost::asio;
@@ -85,9 +86,12 @@ bool names_servers(const std::string& file) {
   return false;
 }
 
-/// One caller that waits. Owned by its coroutine; touched on its executor only.
-struct Waiter {
-  explicit Waiter(const asio::any_io_executor& executor) : timer(executor) {}
+/// One caller that waits. Owned by its coroutine; touched on its executor only, but for what the
+/// shares know.
+struct Waiter : LookupShares::Waiting, std::enable_shared_from_this<Waiter> {
+  Waiter(asio::any_io_executor where, std::string client)
+      : Waiting(std::move(client)), executor(std::move(where)), timer(executor) {}
+  const asio::any_io_executor executor;
   asio::steady_timer timer;
   std::optional<dns::Answer> answer;
 };
@@ -99,11 +103,21 @@ void deliver(const std::weak_ptr<Waiter>& waiting, dns::Answer answer) {
   waiter->timer.cancel();
 }
 
+/// Tells who got a place; null: nobody did.
+void call_up(LookupShares::Waiting* next) {
+  if (next == nullptr) return;
+  const std::weak_ptr<Waiter> waiting = static_cast<Waiter*>(next)->weak_from_this();
+  asio::post(static_cast<Waiter*>(next)->executor, [waiting] {
+    if (const std::shared_ptr<Waiter> waiter = waiting.lock()) waiter->timer.cancel();
+  });
+}
+
 }  // namespace
 
 class UnboundResolver::Context : public std::enable_shared_from_this<Context> {
  public:
-  explicit Context(const asio::any_io_executor& executor) : descriptor_(executor) {}
+  Context(const asio::any_io_executor& executor, std::size_t lookups)
+      : descriptor_(executor), shares_(lookups) {}
   ~Context() {
     if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its own pipe
     if (context_ != nullptr) ub_ctx_delete(context_);  // no callback comes for what is pending
@@ -111,20 +125,22 @@ class UnboundResolver::Context : public std::enable_shared_from_this<Context> {
 
   Result<void> open(const UnboundOptions& options);
   void listen();
-  /// Starts a query; nullopt when libunbound will not even try.
-  std::optional<std::uint64_t> start(const dns::Question& question,
-                                     const asio::any_io_executor& executor,
-                                     const std::shared_ptr<Waiter>& waiter);
-  /// From here on the query's callback does not come.
-  void cancel(std::uint64_t key);
+  /// True: the look-up may start. False: the waiter's timer is cancelled when it may.
+  bool take_place(Waiter& waiter);
+  bool has_place(const Waiter& waiter);
+  /// The waiter goes: out of the line, or from a place that no look-up began in.
+  void leave(Waiter& waiter);
+  /// Starts a query in the waiter's place, which it has until libunbound calls back; false when
+  /// libunbound will not even try.
+  bool start(const dns::Question& question, const std::shared_ptr<Waiter>& waiter);
   void process() { ub_process(context_); }
 
  private:
   struct Query {
     Context* context = nullptr;
     std::uint64_t key = 0;
-    int id = 0;
     dns::Question question;
+    std::string client;
     asio::any_io_executor executor;
     std::weak_ptr<Waiter> waiter;
   };
@@ -135,7 +151,8 @@ class UnboundResolver::Context : public std::enable_shared_from_this<Context> {
 
   ub_ctx* context_ = nullptr;
   asio::posix::stream_descriptor descriptor_;
-  std::mutex mutex_;  ///< guards the two below
+  std::mutex mutex_;  ///< guards the three below
+  LookupShares shares_;
   std::uint64_t next_key_ = 1;
   std::unordered_map<std::uint64_t, std::unique_ptr<Query>> queries_;
 };
@@ -158,10 +175,11 @@ Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
       {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
       // One name whose servers are silent must not make the forwarder look dead for the others.
       {"infra-host-ttl:", "0"},
-      // Nor may a few dozen such names be all that is asked at a time, which is what the library
-      // does by itself; and nobody waits for them longer than dns.timeout.
-      {"outgoing-range:", "512"},
-      {"num-queries-per-thread:", "2048"},
+      // Nor may it wait with others for one of a few sockets, as it does by itself: each look-up
+      // has its own, and further ones wait in their client's share. A name is given up soon, since
+      // nobody waits for it longer than dns.timeout.
+      {"outgoing-range:", fmt::format("{}", 2 * options.lookups)},
+      {"num-queries-per-thread:", fmt::format("{}", 4 * options.lookups)},
       {"infra-cache-max-rtt:", "2000"},
       {"use-syslog:", "no"},
   };
@@ -215,43 +233,51 @@ void UnboundResolver::Context::listen() {
                          });
 }
 
-std::optional<std::uint64_t> UnboundResolver::Context::start(
-    const dns::Question& question, const asio::any_io_executor& executor,
-    const std::shared_ptr<Waiter>& waiter) {
+bool UnboundResolver::Context::take_place(Waiter& waiter) {
+  const std::lock_guard lock(mutex_);
+  return shares_.take(waiter);
+}
+
+bool UnboundResolver::Context::has_place(const Waiter& waiter) {
+  const std::lock_guard lock(mutex_);
+  return waiter.has_place();
+}
+
+void UnboundResolver::Context::leave(Waiter& waiter) {
+  const std::lock_guard lock(mutex_);
+  call_up(shares_.left(waiter));
+}
+
+bool UnboundResolver::Context::start(const dns::Question& question,
+                                     const std::shared_ptr<Waiter>& waiter) {
   auto made = std::make_unique<Query>();
   Query* const query = made.get();
   query->context = this;
   query->question = question;
-  query->executor = executor;
+  query->client = waiter->client();
+  query->executor = waiter->executor;
   query->waiter = waiter;
   // In presentation format a backslash starts an escape; in a question it is an octet like any
   // other.
   std::string name;
   for (const char c : question.name) name += c == '\\' ? std::string("\\\\") : std::string(1, c);
-  // The lock spans the start: a callback on the other thread finds its query registered, id and
-  // all.
+  // The lock spans the start: a callback on the other thread finds its query registered.
   const std::lock_guard lock(mutex_);
   query->key = next_key_++;
-  const std::uint64_t key = query->key;
   const int error = ub_resolve_async(context_, name.c_str(), static_cast<int>(question.type), 1,
-                                     query, &Context::on_result, &query->id);
-  if (error != 0) return std::nullopt;
-  queries_.emplace(key, std::move(made));
-  return key;
+                                     query, &Context::on_result, nullptr);
+  if (error != 0) return false;
+  shares_.begun(*waiter);
+  queries_.emplace(query->key, std::move(made));
+  return true;
 }
 
 std::unique_ptr<UnboundResolver::Context::Query> UnboundResolver::Context::take(std::uint64_t key) {
   const std::lock_guard lock(mutex_);
   auto node = queries_.extract(key);
-  return node ? std::move(node.mapped()) : nullptr;
-}
-
-void UnboundResolver::Context::cancel(std::uint64_t key) {
-  const std::lock_guard lock(mutex_);
-  const auto found = queries_.find(key);
-  if (found == queries_.end()) return;  // answered; the answer is on its way to nobody
-  // When libunbound no longer knows the id, the callback is about to run and frees the query.
-  if (ub_cancel(context_, found->second->id) == 0) queries_.erase(found);
+  if (!node) return nullptr;
+  call_up(shares_.release(node.mapped()->client));
+  return std::move(node.mapped());
 }
 
 void UnboundResolver::Context::on_result(void* data, int error, ub_result* result) {
@@ -262,6 +288,7 @@ void UnboundResolver::Context::on_result(void* data, int error, ub_result* resul
   // A name that cannot be put in a question (an empty or overlong label) does not exist.
   if (error == UB_SYNTAX) answer.status = dns::Status::nx_domain;
   ub_resolve_free(result);
+  if (query->waiter.expired()) return;  // its loop may be gone, too
   asio::post(query->executor, [waiter = query->waiter, answer = std::move(answer)]() mutable {
     deliver(waiter, std::move(answer));
   });
@@ -272,24 +299,38 @@ UnboundResolver::~UnboundResolver() = default;
 
 Result<std::unique_ptr<UnboundResolver>> UnboundResolver::open(asio::any_io_executor executor,
                                                                UnboundOptions options) {
-  auto context = std::make_shared<Context>(executor);
+  auto context = std::make_shared<Context>(executor, options.lookups);
   if (Result<void> opened = context->open(options); !opened)
     return tl::unexpected<Error>(std::move(opened.error()));
   context->listen();
   return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(context)));
 }
 
-Task<dns::Answer> UnboundResolver::lookup(dns::Question question, std::chrono::milliseconds limit) {
+Task<dns::Answer> UnboundResolver::lookup_for(std::string client, dns::Question question,
+                                              std::chrono::milliseconds limit) {
   if (question.name.empty()) co_return dns::Answer{.status = dns::Status::nx_domain};
-  const asio::any_io_executor executor = co_await asio::this_coro::executor;
-  const auto waiter = std::make_shared<Waiter>(executor);
-  waiter->timer.expires_after(limit);
-  const std::optional<std::uint64_t> key = context_->start(question, executor, waiter);
-  if (!key) co_return dns::Answer{.status = dns::Status::server_failure};
+  const auto waiter =
+      std::make_shared<Waiter>(co_await asio::this_coro::executor, std::move(client));
+  const auto deadline = std::chrono::steady_clock::now() + limit;
+  waiter->timer.expires_at(deadline);
+  struct Guard {
+    ~Guard() {
+      if (const auto here = context.lock()) here->leave(*waiter);
+    }
+    std::weak_ptr<Context> context;
+    std::shared_ptr<Waiter> waiter;
+  };
+  const Guard guard{context_, waiter};
   boost::system::error_code expired;
+  if (!context_->take_place(*waiter)) {
+    co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, expired));
+    if (std::chrono::steady_clock::now() >= deadline || !context_->has_place(*waiter))
+      co_return dns::Answer{.status = dns::Status::timeout};
+  }
+  if (!context_->start(question, waiter))
+    co_return dns::Answer{.status = dns::Status::server_failure};
   co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, expired));
   if (waiter->answer) co_return std::move(*waiter->answer);
-  context_->cancel(*key);
   co_return dns::Answer{.status = dns::Status::timeout};
 }
 

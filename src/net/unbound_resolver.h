@@ -25,6 +25,8 @@ struct UnboundOptions {
   std::string trust_anchor_file;
   std::size_t message_cache_bytes = 64u << 20;
   std::size_t record_cache_bytes = 128u << 20;
+  /// Look-ups under way at a time (net/lookup_shares.h). A silent name takes a place for about 8 s.
+  std::size_t lookups = 512;
 };
 
 /// Callers are resumed on their own executor, which must run on one thread at a time (an io_context
@@ -38,7 +40,13 @@ class UnboundResolver final : public dns::Resolver {
                                                        UnboundOptions options);
   ~UnboundResolver() override;
 
-  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override;
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    return lookup_for("", std::move(question), limit);
+  }
+  /// `limit` includes the wait for a place of the client's (net/lookup_shares.h). libunbound goes
+  /// on with a look-up that nobody waits for any more: its place is taken until then.
+  Task<dns::Answer> lookup_for(std::string client, dns::Question question,
+                               std::chrono::milliseconds limit) override;
 
   /// What libunbound works with; defined in the .cc.
   class Context;

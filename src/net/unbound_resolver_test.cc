@@ -1,5 +1,6 @@
 #include "net/unbound_resolver.h"
 
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <thread>
@@ -28,6 +29,7 @@ constexpr const char* zone = R"({
   "1.2.0.192.in-addr.arpa": {"PTR": ["Client.example.com"]},
   "name.test": {"A": ["192.0.2.9"]},
   "silent.example.com": {"*": "TIMEOUT"},
+  "*.silent.example.net": {"*": "TIMEOUT"},
   "broken.example.com": {"*": "SERVFAIL"},
   "empty.example.com": {"TXT": ["only text"]}
 })";
@@ -62,6 +64,12 @@ class StubServer {
   pid_t child_ = 0;
   int port_ = 0;
 };
+
+Task<void> ask_for(dns::Resolver* resolver, std::string client, std::string name,
+                   std::chrono::milliseconds limit, dns::Answer* answer) {
+  *answer =
+      co_await resolver->lookup_for(std::move(client), {std::move(name), dns::Type::txt}, limit);
+}
 
 Task<void> ask(dns::Resolver* resolver, dns::Question question, std::chrono::milliseconds limit,
                dns::Answer* answer, std::thread::id* thread) {
@@ -154,6 +162,41 @@ TEST_F(UnboundResolverTest, waits_no_longer_than_the_limit_and_silence_hurts_no_
   EXPECT_GE(silent, 900ms);
   EXPECT_LT(silent, 2s);
   EXPECT_EQ(answer("empty.example.com", dns::Type::txt, 2s).records, Records{"only text"});
+}
+
+TEST_F(UnboundResolverTest, silent_names_of_one_client_take_no_place_of_another) {
+  auto opened =
+      UnboundResolver::open(loop_.get_executor(), {.servers = {server->address()}, .lookups = 16});
+  ASSERT_TRUE(opened) << opened.error().message;
+  retired_ = std::exchange(resolver_, std::move(*opened));
+  asio::io_context mine(1);
+  std::array<dns::Answer, 40> silent;
+  for (std::size_t i = 0; i < silent.size(); ++i)
+    asio::co_spawn(mine,
+                   ask_for(resolver_.get(), "stranger",
+                           "n" + std::to_string(i) + ".silent.example.net", 300ms, &silent[i]),
+                   asio::detached);
+  mine.run();
+  for (const dns::Answer& one : silent) EXPECT_EQ(one.status, dns::Status::timeout);
+  // libunbound still works on those that it has: the client's next one waits, others' do not.
+  dns::Answer own, other;
+  asio::co_spawn(mine, ask_for(resolver_.get(), "stranger", "empty.example.com", 300ms, &own),
+                 asio::detached);
+  asio::co_spawn(mine, ask_for(resolver_.get(), "neighbour", "text.example.com", 2s, &other),
+                 asio::detached);
+  const auto start = std::chrono::steady_clock::now();
+  mine.restart();
+  mine.run();
+  EXPECT_EQ(own.status, dns::Status::timeout);
+  EXPECT_EQ(other.records.size(), 2u);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 1s);
+  EXPECT_EQ(answer("text.example.com", dns::Type::txt, 2s).records.size(), 2u);
+  // When libunbound has given them up, the client has its places again.
+  asio::co_spawn(mine, ask_for(resolver_.get(), "stranger", "empty.example.com", 15s, &own),
+                 asio::detached);
+  mine.restart();
+  mine.run();
+  EXPECT_EQ(own.records, Records{"only text"});
 }
 
 TEST_F(UnboundResolverTest, answers_many_loops_at_once) {
