@@ -16,11 +16,13 @@ struct DecodeNotes {
   bool undecodable = false;      ///< U+FFFD stands for at least one octet
   bool unknown_charset = false;  ///< the label is not known: read as windows-1252
   bool guessed = false;          ///< 8-bit octets without a usable label, not UTF-8: windows-1252
+  bool damaged = false;          ///< base64 in which other readers may see other octets
 
   void add(const DecodeNotes& other) {
     undecodable = undecodable || other.undecodable;
     unknown_charset = unknown_charset || other.unknown_charset;
     guessed = guessed || other.guessed;
+    damaged = damaged || other.damaged;
   }
 };
 

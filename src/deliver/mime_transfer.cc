@@ -1,5 +1,7 @@
 #include "deliver/mime_transfer.h"
 
+#include <array>
+
 #include <gmime/gmime.h>
 
 #include "base/text.h"
@@ -36,7 +38,39 @@ void drop_padding(std::string& lines) {
   lines.resize(to);
 }
 
+enum Kind : unsigned char { sextet, blank, pad, foreign };
+
+constexpr std::array<unsigned char, 256> kinds = [] {
+  std::array<unsigned char, 256> out{};
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const char c = static_cast<char>(i);
+    out[i] = is_alnum(c) || c == '+' || c == '/'               ? sextet
+             : c == ' ' || c == '\t' || c == '\r' || c == '\n' ? blank
+             : c == '='                                        ? pad
+                                                               : foreign;
+  }
+  return out;
+}();
+
 }  // namespace
+
+void Base64Check::feed(std::string_view bytes) {
+  for (const char c : bytes) {
+    const unsigned char kind = kinds[static_cast<unsigned char>(c)];
+    if (kind == sextet && padding_ == 0) {
+      ++sextets_;
+    } else if (kind == pad) {
+      ++padding_;
+    } else if (kind != blank) {
+      damaged_ = true;
+    }
+  }
+}
+
+bool Base64Check::is_damaged() const {
+  const std::size_t over = sextets_ % 4;
+  return damaged_ || over == 1 || (over != 0 && padding_ < 4 - over);
+}
 
 Transfer transfer_named(std::string_view value, bool& known) {
   value = trim(value);
@@ -67,7 +101,10 @@ void TransferDecoder::feed(std::string_view bytes, std::string& out) {
     out += bytes;
     return;
   }
-  if (transfer_ == Transfer::base64) return filter(bytes, out, g_mime_filter_filter);
+  if (transfer_ == Transfer::base64) {
+    check_.feed(bytes);
+    return filter(bytes, out, g_mime_filter_filter);
+  }
   // GMime decodes lines right only where it gets them whole.
   const std::size_t end = bytes.rfind('\n') + 1;
   if (end == 0 && held_.size() + bytes.size() < max_line) {

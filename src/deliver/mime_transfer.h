@@ -13,6 +13,21 @@ enum class Transfer { identity, base64, quoted_printable, uuencode };
 /// The encoding a Content-Transfer-Encoding value names; an unknown one is the identity.
 Transfer transfer_named(std::string_view value, bool& known);
 
+/// Whether readers agree on what base64 says (RFC 2045 §6.8): some skip characters that are foreign
+/// to it and some stop there, some read on behind padding, some drop a last group that is not
+/// whole.
+class Base64Check {
+ public:
+  void feed(std::string_view bytes);
+  /// At the end of the body.
+  bool is_damaged() const;
+
+ private:
+  std::size_t sextets_ = 0;
+  std::size_t padding_ = 0;
+  bool damaged_ = false;
+};
+
 /// Decodes one body with GMime's filters; feed() may cut anywhere. Malformed input never fails.
 class TransferDecoder {
  public:
@@ -22,6 +37,8 @@ class TransferDecoder {
   TransferDecoder& operator=(const TransferDecoder&) = delete;
   void feed(std::string_view bytes, std::string& out);
   void finish(std::string& out);
+  /// Behind finish(): other readers may see other octets.
+  bool is_damaged() const { return transfer_ == Transfer::base64 && check_.is_damaged(); }
 
  private:
   using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**,
@@ -34,12 +51,15 @@ class TransferDecoder {
   ::_GMimeFilter* filter_ = nullptr;
   std::string held_;  ///< a line that is not whole yet
   bool ended_ = false;
+  Base64Check check_;
 };
 
 /// Hands the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size; stops
-/// when it returns false. Returns whether the end was reached.
+/// when it returns false. Returns whether the end was reached; then `damaged` says whether other
+/// readers may see other octets.
 template <class Sink>
-bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink) {
+bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink,
+                     bool* damaged = nullptr) {
   constexpr std::size_t piece = 32 * 1024;
   if (transfer == Transfer::identity) {
     for (std::size_t at = 0; at < body.size(); at += piece) {
@@ -56,6 +76,7 @@ bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink) {
   }
   out.clear();
   decoder.finish(out);
+  if (damaged != nullptr) *damaged = decoder.is_damaged();
   return out.empty() || sink(std::string_view(out));
 }
 

@@ -70,7 +70,7 @@ class Builder {
     auto files = parts_.take_files();
     if (!files) return tl::unexpected<Error>(std::move(files.error()));
     payload_.files = std::move(*files);
-    payload_.ambiguous = view_.ambiguous;
+    payload_.ambiguous = view_.ambiguous || parts_.is_ambiguous();
     payload_.parse_error = view_.parse_error;
     return std::move(payload_);
   }
@@ -216,7 +216,7 @@ class Builder {
     json::array warnings;
     for (const std::string& warning : warnings_.list()) warnings.emplace_back(warning);
     member("warnings", warnings);
-    member("ambiguous", view_.ambiguous);
+    member("ambiguous", view_.ambiguous || parts_.is_ambiguous());
     if (!view_.parse_error.empty()) member("parse_error", json::value(view_.parse_error));
   }
 

@@ -100,6 +100,9 @@ void Warnings::add(const DecodeNotes& notes, std::string_view where, std::string
   if (notes.guessed) {
     add(fmt::format("{}: 8-bit octets without a charset read as windows-1252", where));
   }
+  if (notes.damaged) {
+    add(fmt::format("{}: damaged base64, of which other readers may see other octets", where));
+  }
   if (notes.undecodable) {
     add(fmt::format("{}: octets that cannot be decoded are U+FFFD", where));
   }
@@ -118,17 +121,21 @@ void BodyWriter::text_part(const PartView& part, bool& written) {
   notes.unknown_charset = !known;
   TextSink sink(writer_, written);
   std::string text;
-  const bool complete = decode_transfer(part.transfer, part.body, [&](std::string_view octets) {
-    text.clear();
-    converter.feed(octets, text);
-    sink.write(text);
-    return !writer_.failed();
-  });
+  const bool complete = decode_transfer(
+      part.transfer, part.body,
+      [&](std::string_view octets) {
+        text.clear();
+        converter.feed(octets, text);
+        sink.write(text);
+        return !writer_.failed();
+      },
+      &notes.damaged);
   text.clear();
   converter.finish(text);
   if (complete) sink.write(text);
   sink.finish();
   notes.undecodable = converter.take_replaced();
+  ambiguous_ = ambiguous_ || notes.damaged;
   warnings_.add(notes, part.type == "text/html" ? "html" : "text", part.charset);
 }
 
@@ -172,17 +179,23 @@ Result<void> BodyWriter::attachment(const PartView& part) {
   Sha256 digest;
   std::uint64_t size = 0;
   std::string kept;
-  decode_transfer(part.transfer, part.body, [&](std::string_view octets) {
-    digest.add(octets);
-    size += octets.size();
-    fits = fits && size <= room;
-    if (fits) {
-      kept += octets;
-    } else {
-      kept = std::string();
-    }
-    return true;
-  });
+  DecodeNotes notes;
+  decode_transfer(
+      part.transfer, part.body,
+      [&](std::string_view octets) {
+        digest.add(octets);
+        size += octets.size();
+        fits = fits && size <= room;
+        if (fits) {
+          kept += octets;
+        } else {
+          kept = std::string();
+        }
+        return true;
+      },
+      &notes.damaged);
+  ambiguous_ = ambiguous_ || notes.damaged;
+  warnings_.add(notes, "attachment", "");
   writer_.begin_object();
   writer_.key("filename");
   writer_.value(or_null(part.filename));

@@ -42,6 +42,8 @@ class BodyWriter {
   /// parsing was cut short.
   Result<void> raw(std::string_view message, const policy::Evidence& evidence,
                    bool parsing_stopped);
+  /// Whether other readers may see other octets in what was written.
+  bool is_ambiguous() const { return ambiguous_; }
   /// What the links lead to, on stable storage; null without links. Behind all the others.
   Result<std::unique_ptr<LinkedFiles>> take_files();
 
@@ -57,6 +59,7 @@ class BodyWriter {
   const PayloadOptions& options_;
   std::unique_ptr<LinkedFiles> files_;  ///< from the first link on
   std::uint64_t inlined_ = 0;
+  bool ambiguous_ = false;
 };
 
 }  // namespace postern::deliver

@@ -220,6 +220,23 @@ TEST(Payload, joins_text_parts_by_one_newline) {
   EXPECT_EQ(payload.at("html"), "<i>");
 }
 
+TEST(Payload, damaged_base64_is_ambiguous) {  // RFC 2045 §6.8
+  const std::pair<const char*, bool> cases[] = {
+      {"aGVsbG8=\r\n", false}, {"aGVs\r\n bG8=\r\n", false},   {"", false},
+      {"aGVsbG8\r\n", true},   {"aGVsbG8=d29ybGQ=\r\n", true}, {"aGVs*bG8=\r\n", true},
+      {"aGVsb\r\n", true},     {"aGVsbG8=\r\n-- \r\n", true},
+  };
+  for (const char* type : {"text/plain", "application/octet-stream"}) {
+    for (const auto& [body, damaged] : cases) {
+      const json::value payload =
+          payload_of(std::string("Content-Type: ") + type +
+                     "\r\nContent-Transfer-Encoding: base64\r\n\r\n" + body);
+      EXPECT_EQ(payload.at("ambiguous").as_bool(), damaged) << type << " " << body;
+      EXPECT_EQ(payload.at("warnings").as_array().empty(), !damaged) << type << " " << body;
+    }
+  }
+}
+
 TEST(Payload, warns_of_what_it_could_not_decode) {
   const auto warnings = [](std::string_view message) {
     return json::serialize(payload_of(message).at("warnings"));
