@@ -204,6 +204,9 @@ struct AdminApi::Parts {
     pages.add_routes(router);
   }
 
+  Call call_of(net::HttpRequest request) const;
+  /// The route, and its caller judged; throws 404, 405, 401 or 403, which count as calls.
+  Task<const Route*> admit(Call& call, const Router::Match& match);
   Task<net::HttpResponse> dispatch(Call& call, const Router::Match& match);
   Task<net::HttpResponse> answer(Call& call, const Router::Match& match);
   /// A handler that waits for something to happen, no longer than its caller does and may.
@@ -278,7 +281,15 @@ Task<net::HttpResponse> AdminApi::Parts::wait(Call& call, const Route& route) {
   co_return std::move(*made->response);
 }
 
-Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
+Call AdminApi::Parts::call_of(net::HttpRequest request) const {
+  Call call;
+  call.client = net::client_of(request.headers, request.peer, core.options.trusted_proxies);
+  call.now = store::now();
+  call.request = std::move(request);
+  return call;
+}
+
+Task<const Route*> AdminApi::Parts::admit(Call& call, const Router::Match& match) {
   if (match.route == nullptr && match.allow.empty()) {
     count_call(call);
     throw Refusal{404, "not_found", "there is nothing at this path", {}, {}};
@@ -300,6 +311,11 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
     count_call(call);  // guessing at tokens is limited too
     throw;
   }
+  co_return match.route;
+}
+
+Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Match& match) {
+  const Route& route = *co_await admit(call, match);
   count_call(call);
   const auto accept = call.request.header("accept");
   const bool is_download =
@@ -368,10 +384,7 @@ std::vector<std::pair<std::string, std::string>> AdminApi::routes() const {
 
 Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
   const auto start = std::chrono::steady_clock::now();
-  Call call;
-  call.client = net::client_of(request.headers, request.peer, parts_->core.options.trusted_proxies);
-  call.now = store::now();
-  call.request = std::move(request);
+  Call call = parts_->call_of(std::move(request));
   const Router::Match match = parts_->router.find(call.request.method, call.request.segments);
   call.ids = match.ids;
   net::HttpResponse response = co_await parts_->answer(call, match);
@@ -383,6 +396,19 @@ Task<net::HttpResponse> AdminApi::handle(net::HttpRequest request) {
                                              std::chrono::steady_clock::now() - start);
   }
   co_return response;
+}
+
+Task<std::optional<net::HttpResponse>> AdminApi::refuse_large_body(const net::HttpRequest& head) {
+  Call call = parts_->call_of(head);
+  const Router::Match match = parts_->router.find(call.request.method, call.request.segments);
+  call.ids = match.ids;
+  try {
+    const Route* route = co_await parts_->admit(call, match);
+    if (route->access != Access::open) co_return std::nullopt;
+    throw Refusal{413, "body_too_large", "the body is larger than 64 KiB", {}, {}};
+  } catch (const Refusal& refusal) {
+    co_return to_response(refusal);
+  }
 }
 
 Task<net::HttpResponse> AdminApi::handle_metrics(net::HttpRequest request) {

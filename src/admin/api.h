@@ -94,6 +94,9 @@ class AdminApi {
   ~AdminApi();
 
   Task<net::HttpResponse> handle(net::HttpRequest request);
+  /// net::HttpGate: why a body larger than 64 KiB is not read, judged from the head alone. Only
+  /// callers who were let in may send one: what is open to anybody needs none.
+  Task<std::optional<net::HttpResponse>> refuse_large_body(const net::HttpRequest& head);
   /// Method and template of every route: the closed set that MetricsSource::count_request() gets.
   std::vector<std::pair<std::string, std::string>> routes() const;
   /// GET /metrics alone, without a token: for a listener of its own.

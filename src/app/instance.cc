@@ -258,7 +258,8 @@ Instance::Started Instance::open_listeners() {
   http_ = std::make_unique<net::HttpServer>(
       api_loop_,
       [handler](net::HttpRequest request) { return handler->handle(std::move(request)); },
-      http_limits(config_));
+      http_limits(config_),
+      [handler](const net::HttpRequest& head) { return handler->refuse_large_body(head); });
   const auto port = http_->listen(config_.api.address.to_string());
   if (!port) {
     return cannot(

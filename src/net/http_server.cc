@@ -70,9 +70,26 @@ struct Connection : HttpShares::Seat, std::enable_shared_from_this<Connection> {
 struct Incoming {
   HttpHead head;
   std::optional<HttpFault> fault;
+  std::optional<HttpResponse> refusal;  ///< of the gate
   bool gone = false;
   bool answered = false;
+  bool is_large = false;  ///< the body has its share
+
+  bool failed() const { return fault || refusal || gone; }
 };
+
+/// What a write deadline is for.
+constexpr std::size_t written_at_a_time = std::size_t{64} << 10;
+
+HttpResponse::Stream in_pieces(std::string body) {
+  const std::size_t size = body.size();
+  auto next = [body = std::move(body), at = std::size_t{0}]() mutable -> Task<Result<std::string>> {
+    std::string piece = body.substr(at, written_at_a_time);
+    at += piece.size();
+    co_return piece;
+  };
+  return {.size = size, .next = std::move(next)};
+}
 
 bool has_no_length(const HttpResponse& response) {
   return response.stream && !response.stream->size;
@@ -96,6 +113,9 @@ void watch_for_silence(tcp::socket& socket) {
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &silent_seconds, sizeof silent_seconds);
   ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
   ::setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silent_milliseconds, sizeof silent_milliseconds);
+  // The kernel says that there is room after every 64 KiB read, not after a third of its buffer.
+  const int unsent = 2 * static_cast<int>(written_at_a_time);
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 }
 
 HttpFault no_place(HttpShares::Verdict verdict) {
@@ -108,11 +128,12 @@ HttpFault no_place(HttpShares::Verdict verdict) {
 }  // namespace
 
 struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
-  Shared(asio::io_context& l, HttpHandler h, HttpLimits m)
-      : loop(l), handler(std::move(h)), limits(std::move(m)), shares(limits) {}
+  Shared(asio::io_context& l, HttpHandler h, HttpLimits m, HttpGate g)
+      : loop(l), handler(std::move(h)), gate(std::move(g)), limits(std::move(m)), shares(limits) {}
 
   asio::io_context& loop;
   HttpHandler handler;
+  HttpGate gate;
   HttpLimits limits;
   mutable std::mutex mutex;  ///< the next four
   bool stopping = false;
@@ -145,15 +166,25 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
         client_of(head.request.headers, connection.peer, limits.trusted_proxies);
     const std::lock_guard lock(mutex);
     return shares.begin(connection, {.client = subscriber_key(client),
-                                     .body = head.chunked ? limits.body : head.content_length,
+                                     .has_body = head.chunked || head.content_length != 0,
                                      .path = head.request.path});
   }
   void end(Connection& connection) {
     const std::lock_guard lock(mutex);
     shares.end(connection);
   }
+  HttpShares::Verdict take_body(Connection& connection, std::uint64_t octets) {
+    const std::lock_guard lock(mutex);
+    return shares.take_body(connection, octets);
+  }
+  HttpShares::Verdict take_answer(Connection& connection, std::uint64_t octets) {
+    const std::lock_guard lock(mutex);
+    return shares.take_answer(connection, octets);
+  }
 
   Task<void> read_head(Connection& connection, Incoming& in);
+  /// Asks whether a body of so many octets may come.
+  Task<void> admit_large(Connection& connection, Incoming& in, std::uint64_t octets);
   Task<void> read_body(Connection& connection, Incoming& in);
   Task<HttpResponse> answer(HttpRequest request);
   Task<bool> write(Connection& connection, HttpResponse response, const HttpHead& head,
@@ -163,7 +194,7 @@ struct HttpServer::Shared : std::enable_shared_from_this<HttpServer::Shared> {
   Task<void> gone(Connection& connection);
   /// True: another request may follow.
   Task<bool> serve_one(Connection& connection, Incoming& in);
-  Task<void> refuse(Connection& connection, const HttpFault& fault, const HttpHead& head);
+  Task<void> refuse(Connection& connection, HttpResponse refusal, const HttpHead& head);
   Task<void> converse(Connection& connection);
 };
 
@@ -195,9 +226,27 @@ Task<void> HttpServer::Shared::read_head(Connection& connection, Incoming& in) {
   }
 }
 
+Task<void> HttpServer::Shared::admit_large(Connection& connection, Incoming& in,
+                                           std::uint64_t octets) {
+  in.is_large = true;
+  try {
+    if (gate) in.refusal = co_await gate(in.head.request);
+  } catch (const std::exception&) {
+    in.refusal = to_response({500, "internal", "internal error"});
+  }
+  if (in.refusal) co_return;
+  const HttpShares::Verdict verdict = take_body(connection, octets);
+  if (verdict != HttpShares::Verdict::admitted) in.fault = no_place(verdict);
+}
+
 Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
+  using Clock = std::chrono::steady_clock;
+  if (in.head.content_length > limits.small_body)
+    co_await admit_large(connection, in, in.head.content_length);
+  if (in.failed()) co_return;
   // One time for the whole request: octets that come one by one buy none.
-  connection.stream.expires_at(connection.begun + limits.request_deadline);
+  const Clock::time_point last = connection.begun + limits.request_deadline;
+  connection.stream.expires_at(last);
   if (in.head.expects_continue) {
     error_code error;
     co_await asio::async_write(connection.stream, asio::buffer("HTTP/1.1 100 Continue\r\n\r\n", 25),
@@ -213,8 +262,18 @@ Task<void> HttpServer::Shared::read_body(Connection& connection, Incoming& in) {
   parser.body_limit(limits.body);
   parser.eager(true);
   error_code error;
-  co_await http::async_read(connection.stream, connection.buffer, parser,
-                            asio::redirect_error(asio::use_awaitable, error));
+  std::size_t came = limits.body_progress;
+  while (!error && !parser.is_done()) {
+    if (came >= limits.body_progress) {
+      came = 0;
+      connection.stream.expires_at(std::min(last, Clock::now() + limits.body_deadline));
+    }
+    came += co_await http::async_read_some(connection.stream, connection.buffer, parser,
+                                           asio::redirect_error(asio::use_awaitable, error));
+    if (!error && !in.is_large && parser.get().body().size() > limits.small_body)
+      co_await admit_large(connection, in, limits.body);
+    if (in.failed()) co_return;
+  }
   if (error == http::error::body_limit) {
     in.fault = HttpFault{413, "body_too_large", "the body is larger than 1 MiB"};
   } else if (error &&
@@ -257,6 +316,8 @@ Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse respon
     }
   }
   const bool bodiless = response.status == 204 || response.status == 304;
+  if (!response.stream && response.body.size() > written_at_a_time)
+    response.stream = in_pieces(std::move(response.body));
   const bool chunked = has_no_length(response) && !head.http_1_0;
   if (!bodiless) {
     if (!response.content_type.empty())
@@ -324,19 +385,25 @@ Task<void> HttpServer::Shared::gone(Connection& connection) {
 }
 
 /// After a refused head nobody knows where the next request begins: close (RFC 9112 §9.6).
-Task<void> HttpServer::Shared::refuse(Connection& connection, const HttpFault& fault,
+Task<void> HttpServer::Shared::refuse(Connection& connection, HttpResponse refusal,
                                       const HttpHead& head) {
-  co_await write(connection, to_response(fault), head, false);
+  co_await write(connection, std::move(refusal), head, false);
   co_await drain(connection);
 }
 
 Task<bool> HttpServer::Shared::serve_one(Connection& connection, Incoming& in) {
-  co_await read_body(connection, in);
-  if (in.gone || in.fault) co_return false;
   in.head.request.peer = connection.peer;
+  co_await read_body(connection, in);
+  if (in.failed()) co_return false;
   in.head.request.gone = [this, &connection]() -> Task<void> { return gone(connection); };
   connection.stream.expires_never();
+  const bool changes_nothing = in.head.request.method == "GET";
   HttpResponse response = co_await answer(std::move(in.head.request));
+  if (response.body.size() > limits.small_body) {
+    const HttpShares::Verdict verdict = take_answer(connection, response.body.size());
+    if (verdict != HttpShares::Verdict::admitted && changes_nothing)
+      response = to_response(no_place(verdict));
+  }
   // Without a length, HTTP/1.0 ends a body by closing (RFC 9112 §6.3).
   const bool by_close = has_no_length(response) && in.head.http_1_0;
   const bool keep = in.head.keep_alive && !by_close && !is_stopping();
@@ -363,7 +430,8 @@ Task<void> HttpServer::Shared::converse(Connection& connection) {
       }
     }
     if (keep) continue;
-    if (in.fault) co_await refuse(connection, *in.fault, in.head);
+    if (in.fault) in.refusal = to_response(*in.fault);
+    if (in.refusal) co_await refuse(connection, std::move(*in.refusal), in.head);
     if (in.answered) co_await drain(connection);
     co_return;
   }
@@ -415,8 +483,10 @@ Fault fault_of(const error_code& error) {
 
 }  // namespace
 
-HttpServer::HttpServer(asio::io_context& loop, HttpHandler handler, HttpLimits limits)
-    : shared_(std::make_shared<Shared>(loop, std::move(handler), limits)) {}
+HttpServer::HttpServer(asio::io_context& loop, HttpHandler handler, HttpLimits limits,
+                       HttpGate gate)
+    : shared_(
+          std::make_shared<Shared>(loop, std::move(handler), std::move(limits), std::move(gate))) {}
 
 HttpServer::~HttpServer() { stop(); }
 

@@ -16,10 +16,16 @@ class io_context;
 
 namespace postern::net {
 
+/// Asked before a body larger than HttpLimits::small_body is read, with the request's head alone.
+/// What it returns is the answer, and the body is not read; nullopt lets the body come.
+using HttpGate = std::function<Task<std::optional<HttpResponse>>(const HttpRequest& head)>;
+
 class HttpServer {
  public:
-  /// `loop` must outlive the server; it runs the handler. Stop before the handler's owner goes.
-  HttpServer(boost::asio::io_context& loop, HttpHandler handler, HttpLimits limits = {});
+  /// `loop` must outlive the server; it runs the handler and the gate. Stop before their owner
+  /// goes. Without a gate every body is let in.
+  HttpServer(boost::asio::io_context& loop, HttpHandler handler, HttpLimits limits = {},
+             HttpGate gate = {});
   ~HttpServer();
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

@@ -59,6 +59,7 @@ Task<HttpResponse> echo(HttpRequest request) {
   }
   if (request.path == "/throw") throw std::runtime_error("secret detail");
   if (request.path == "/none") response.status = 204;
+  if (request.path == "/large") response.body = std::string((std::size_t{16} << 20) + 1, 'x');
   if (request.path.starts_with("/pieces")) {
     auto left = std::make_shared<int>(request.path == "/pieces/short" ? 1 : 3);
     response.stream =
@@ -83,8 +84,8 @@ Task<HttpResponse> echo(HttpRequest request) {
 
 class HttpServerTest : public ::testing::Test {
  protected:
-  void start(HttpLimits limits = {}) {
-    server_ = std::make_unique<HttpServer>(loop_, echo, limits);
+  void start(HttpLimits limits = {}, HttpGate gate = {}) {
+    server_ = std::make_unique<HttpServer>(loop_, echo, limits, std::move(gate));
     port_ = server_->listen("127.0.0.1:0").value();
     thread_ = std::thread([this] { loop_.run(); });
   }
@@ -570,6 +571,118 @@ TEST_F(HttpServerShares, health_is_told_when_every_place_is_taken) {
   EXPECT_EQ(ask(*connect(20), "/healthz"), 200);
   held.clear();
   EXPECT_TRUE(soon([this] { return server_->requests() == 0; }));
+}
+
+TEST_F(HttpServerShares, large_bodies_that_come_slowly_keep_no_small_one_out) {
+  HttpLimits limits;
+  limits.body = 1000;
+  limits.small_body = 10;
+  limits.bodies = 4000;
+  start(limits);
+  std::vector<std::unique_ptr<tcp::socket>> held;
+  const auto chunked = [&](unsigned char address, const std::string& chunk) {
+    held.push_back(connect(address));
+    begin(*held.back(), "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk);
+  };
+  for (int i = 0; i < 20; ++i) chunked(static_cast<unsigned char>(3 + i % 4), "1\r\nx\r\n");
+  ASSERT_TRUE(soon([this] { return server_->requests() == 20; })) << "these hold small bodies";
+  for (int i = 0; i < 20; ++i) {
+    held.push_back(connect(static_cast<unsigned char>(3 + i % 4)));
+    begin(*held.back(), "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1000\r\n\r\nx");
+  }
+  ASSERT_TRUE(soon([this] { return server_->requests() == 24; })) << "and four large ones";
+  const std::string head = "POST / HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: ";
+  EXPECT_TRUE(exchange(head + "10\r\n\r\n0123456789").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(exchange(head + "11\r\n\r\n0123456789a").starts_with("HTTP/1.1 503"));
+  held.clear();
+}
+
+TEST_F(HttpServerTest, the_gate_is_asked_before_a_large_body_is_read) {
+  HttpLimits limits;
+  limits.small_body = 10;
+  const auto gate = [](const HttpRequest& head) -> Task<std::optional<HttpResponse>> {
+    if (head.path == "/in") co_return std::nullopt;
+    HttpResponse refusal;
+    refusal.status = 401;
+    co_return refusal;
+  };
+  start(limits, gate);
+  const std::string post = " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n";
+  const auto sized = [&](const std::string& path, const std::string& body) {
+    return exchange("POST " + path + post + "Content-Length: " + std::to_string(body.size()) +
+                    "\r\n\r\n" + body);
+  };
+  EXPECT_TRUE(sized("/out", "0123456789").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(sized("/out", "0123456789a").starts_with("HTTP/1.1 401"));
+  EXPECT_TRUE(sized("/in", "0123456789a").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(
+      exchange("POST /out" + post + "Content-Length: 11\r\n\r\n").starts_with("HTTP/1.1 401"))
+      << "nothing of the body was waited for";
+  const auto chunked = [&](const std::string& path) {
+    return exchange("POST " + path + post +
+                    "Transfer-Encoding: chunked\r\n\r\nb\r\n0123456789a\r\n1\r\nx\r\n0\r\n\r\n");
+  };
+  EXPECT_TRUE(chunked("/in").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(chunked("/out").starts_with("HTTP/1.1 401"));
+}
+
+TEST_F(HttpServerTest, a_body_that_makes_no_progress_is_closed) {
+  HttpLimits limits;
+  limits.body_deadline = std::chrono::milliseconds(50);
+  start(limits);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_EQ(exchange("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n{"), "");
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(5));
+}
+
+/// The octets of a whole answer to a reader who waits a little between two pieces.
+std::size_t read_slowly(std::uint16_t port, const std::string& path,
+                        std::chrono::milliseconds wait) {
+  asio::io_context io;
+  tcp::socket socket(io);
+  socket.open(tcp::v4());
+  socket.set_option(asio::socket_base::receive_buffer_size(65536));
+  socket.connect({asio::ip::address_v4::loopback(), port});
+  asio::write(socket,
+              asio::buffer("GET " + path + " HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+  std::vector<char> chunk(std::size_t{256} << 10);
+  std::size_t total = 0;
+  boost::system::error_code error;
+  while (!error) {
+    total += socket.read_some(asio::buffer(chunk), error);
+    std::this_thread::sleep_for(wait);
+  }
+  return total;
+}
+
+TEST_F(HttpServerTest, who_reads_slowly_is_closed_when_nothing_goes_out) {
+  HttpLimits limits;
+  limits.write_deadline = std::chrono::milliseconds(400);
+  start(limits);
+  const auto begun = std::chrono::steady_clock::now();
+  EXPECT_GT(read_slowly(port_, "/large", std::chrono::milliseconds(3)), std::size_t{16} << 20);
+  EXPECT_GT(std::chrono::steady_clock::now() - begun, limits.write_deadline);
+}
+
+TEST_F(HttpServerTest, answers_in_memory_have_a_bound) {
+  HttpLimits limits;
+  limits.answers = std::size_t{40} << 20;
+  start(limits);
+  asio::io_context io;
+  std::vector<std::unique_ptr<tcp::socket>> held;
+  for (int i = 0; i < 2; ++i) {
+    held.push_back(std::make_unique<tcp::socket>(io));
+    held.back()->connect({asio::ip::address_v4::loopback(), port_});
+    asio::write(*held.back(), asio::buffer(std::string("GET /large HTTP/1.1\r\nHost: h\r\n\r\n")));
+    std::array<char, 12> status{};
+    asio::read(*held.back(), asio::buffer(status));
+    EXPECT_EQ(std::string_view(status.data(), status.size()), "HTTP/1.1 200");
+  }
+  const std::string third = exchange("GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(third.starts_with("HTTP/1.1 503"));
+  EXPECT_NE(third.find("Retry-After"), std::string::npos);
+  EXPECT_TRUE(exchange("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+                  .starts_with("HTTP/1.1 200"));
 }
 
 TEST_F(HttpServerShares, a_proxy_names_the_client_that_is_counted) {

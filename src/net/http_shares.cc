@@ -1,6 +1,7 @@
 #include "net/http_shares.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace postern::net {
 
@@ -19,9 +20,11 @@ void HttpShares::release(Seat& seat) {
   if (seat.holds_ == Seat::Holds::the_reserve) --reserve_used_;
   if (seat.holds_ == Seat::Holds::a_place) {
     --requests_;
-    octets_ -= seat.octets_;
+    bodies_ -= seat.body_;
+    answers_ -= seat.answer_;
     const auto client = clients_.find(seat.client_);
-    client->second.octets -= seat.octets_;
+    client->second.bodies -= std::exchange(seat.body_, 0);
+    client->second.answers -= std::exchange(seat.answer_, 0);
     if (--client->second.requests == 0) clients_.erase(client);
   }
   seat.holds_ = Seat::Holds::nothing;
@@ -54,7 +57,7 @@ void HttpShares::leave(Seat& seat) {
 }
 
 bool HttpShares::takes_reserve(const Wanted& wanted) const {
-  return reserve_used_ < limits_.reserve && wanted.body == 0 &&
+  return reserve_used_ < limits_.reserve && !wanted.has_body &&
          std::find(limits_.reserved_paths.begin(), limits_.reserved_paths.end(), wanted.path) !=
              limits_.reserved_paths.end();
 }
@@ -68,23 +71,38 @@ HttpShares::Verdict HttpShares::begin(Seat& seat, const Wanted& wanted) {
     return Verdict::admitted;
   }
   const auto known = clients_.find(wanted.client);
-  const Client before = known == clients_.end() ? Client{} : known->second;
-  if (before.requests >= limits_.requests_per_client ||
-      before.octets + wanted.body > limits_.bodies_per_client) {
-    return Verdict::too_many;
-  }
-  if (requests_ >= limits_.requests || octets_ + wanted.body > limits_.bodies) {
-    return Verdict::overloaded;
-  }
-  Client& client = clients_[wanted.client];
-  ++client.requests;
-  client.octets += wanted.body;
+  const std::size_t before = known == clients_.end() ? 0 : known->second.requests;
+  if (before >= limits_.requests_per_client) return Verdict::too_many;
+  if (requests_ >= limits_.requests) return Verdict::overloaded;
+  if (before > limits_.requests - requests_) return Verdict::too_many;
+  ++clients_[wanted.client].requests;
   ++requests_;
-  octets_ += wanted.body;
   seat.holds_ = Seat::Holds::a_place;
   seat.client_ = wanted.client;
-  seat.octets_ = wanted.body;
   wait_no_more(seat);
+  return Verdict::admitted;
+}
+
+HttpShares::Verdict HttpShares::take_body(Seat& seat, std::uint64_t octets) {
+  if (seat.holds_ != Seat::Holds::a_place) return Verdict::overloaded;
+  Client& client = clients_[seat.client_];
+  if (client.bodies + octets > limits_.bodies_per_client) return Verdict::too_many;
+  if (bodies_ + octets > limits_.bodies) return Verdict::overloaded;
+  if (client.bodies > limits_.bodies - bodies_) return Verdict::too_many;
+  client.bodies += octets;
+  bodies_ += octets;
+  seat.body_ += octets;
+  return Verdict::admitted;
+}
+
+HttpShares::Verdict HttpShares::take_answer(Seat& seat, std::uint64_t octets) {
+  if (seat.holds_ != Seat::Holds::a_place) return Verdict::admitted;  // the reserve's are few
+  Client& client = clients_[seat.client_];
+  if (answers_ + octets > limits_.answers) return Verdict::overloaded;
+  if (client.answers > limits_.answers - answers_) return Verdict::overloaded;
+  client.answers += octets;
+  answers_ += octets;
+  seat.answer_ += octets;
   return Verdict::admitted;
 }
 

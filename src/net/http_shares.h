@@ -36,15 +36,16 @@ class HttpShares {
     std::list<Seat*>::iterator waiting_;
     Holds holds_ = Holds::nothing;
     std::string client_;
-    std::uint64_t octets_ = 0;
+    std::uint64_t body_ = 0;
+    std::uint64_t answer_ = 0;
   };
 
   explicit HttpShares(HttpLimits limits) : limits_(std::move(limits)) {}
 
-  /// What is asked for. `client`: whoever the request is counted for; `body`: octets at most.
+  /// What is asked for. `client`: whoever the request is counted for.
   struct Wanted {
     std::string client;
-    std::uint64_t body = 0;
+    bool has_body = false;
     std::string_view path;
   };
   enum class Verdict {
@@ -59,6 +60,10 @@ class HttpShares {
   bool enter(Seat& seat, std::string address, Seat*& pushed_out);
   void leave(Seat& seat);
   Verdict begin(Seat& seat, const Wanted& wanted);
+  /// Octets for the body of the seat's request, until end().
+  Verdict take_body(Seat& seat, std::uint64_t octets);
+  /// Octets for the answer to the seat's request, until end().
+  Verdict take_answer(Seat& seat, std::uint64_t octets);
   /// The answer has gone out: the connection waits again.
   void end(Seat& seat);
 
@@ -68,7 +73,8 @@ class HttpShares {
  private:
   struct Client {
     std::size_t requests = 0;
-    std::uint64_t octets = 0;
+    std::uint64_t bodies = 0;
+    std::uint64_t answers = 0;
   };
   void wait(Seat& seat);
   void wait_no_more(Seat& seat);
@@ -79,7 +85,8 @@ class HttpShares {
   std::size_t connections_ = 0;
   std::size_t requests_ = 0;
   std::size_t reserve_used_ = 0;
-  std::uint64_t octets_ = 0;
+  std::uint64_t bodies_ = 0;
+  std::uint64_t answers_ = 0;
   std::map<std::string, std::list<Seat*>> waiting_;  ///< by address, who waits longest first
   std::map<std::string, Client> clients_;
 };

@@ -19,6 +19,7 @@ class HttpSharesTest : public ::testing::Test {
     limits.requests_per_client = 2;
     limits.bodies = 30;
     limits.bodies_per_client = 20;
+    limits.answers = 40;
     limits.reserved_paths = {"/healthz"};
     limits.reserve = 1;
     return limits;
@@ -30,9 +31,15 @@ class HttpSharesTest : public ::testing::Test {
     pushed_out_ = out;
     return seat;
   }
+  /// A request, and octets of a large body.
   Verdict ask(Seat& seat, const std::string& client, std::uint64_t body = 0,
               std::string_view path = "/x") {
-    return shares_.begin(seat, {.client = client, .body = body, .path = path});
+    const Verdict begun =
+        shares_.begin(seat, {.client = client, .has_body = body != 0, .path = path});
+    if (begun != Verdict::admitted || body == 0) return begun;
+    const Verdict taken = shares_.take_body(seat, body);
+    if (taken != Verdict::admitted) shares_.end(seat);
+    return taken;
   }
 
   std::deque<Seat> seats_;
@@ -98,6 +105,38 @@ TEST_F(HttpSharesTest, bodies_count_too) {
   EXPECT_EQ(ask(other, "b", 11), Verdict::overloaded);
   shares_.end(more);
   EXPECT_EQ(ask(other, "b", 11), Verdict::admitted);
+}
+
+TEST(HttpSharesOfMany, a_few_clients_leave_places_for_others) {
+  HttpLimits limits;
+  limits.requests = 512;
+  limits.requests_per_client = 128;
+  HttpShares shares(limits);
+  std::deque<Seat> seats;
+  const auto ask = [&](const std::string& client) {
+    Seat* out = nullptr;
+    shares.enter(seats.emplace_back(), client, out);
+    return shares.begin(seats.back(), {.client = client, .path = "/x"});
+  };
+  for (const char* client : {"a", "b", "c", "d"})
+    for (int i = 0; i < 128; ++i) ask(client);
+  EXPECT_EQ(ask("newcomer"), Verdict::admitted);
+  EXPECT_EQ(ask("d"), Verdict::too_many);
+}
+
+TEST_F(HttpSharesTest, answers_have_a_bound_and_each_client_a_share_of_it) {
+  Seat& first = come("a");
+  ask(first, "a");
+  EXPECT_EQ(shares_.take_answer(first, 25), Verdict::admitted);
+  Seat& second = come("a");
+  ask(second, "a");
+  EXPECT_EQ(shares_.take_answer(second, 5), Verdict::overloaded) << "others have 15 left";
+  Seat& other = come("b");
+  ask(other, "b");
+  EXPECT_EQ(shares_.take_answer(other, 16), Verdict::overloaded);
+  EXPECT_EQ(shares_.take_answer(other, 15), Verdict::admitted);
+  shares_.end(first);
+  EXPECT_EQ(shares_.take_answer(second, 5), Verdict::admitted);
 }
 
 TEST_F(HttpSharesTest, health_is_told_when_no_place_is_left) {
