@@ -24,7 +24,7 @@ namespace {
 using dialect::webhook::BodyReader;
 
 constexpr std::chrono::milliseconds inbox_poll{100};
-constexpr int max_attachments_in_hand = 8;
+constexpr std::size_t attachment_piece = std::size_t{256} << 10;
 
 boost::json::object message_json(const spool::InboxMessage& message) {
   return {{"id", message.id},
@@ -110,33 +110,6 @@ std::string disposition(const std::string& filename) {
   }
   return "attachment; filename=\"" + plain + "\"; filename*=UTF-8''" + encoded;
 }
-
-/// `size` octets of the file, from `start` on.
-Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t start,
-                              std::uint64_t size) {
-  std::ifstream file(path, std::ios::binary);
-  std::string content(size, '\0');
-  if (!file.seekg(static_cast<std::streamoff>(start)) ||
-      !file.read(content.data(), static_cast<std::streamsize>(size))) {
-    return fail(Fault::not_found, "an attachment file is missing or short");
-  }
-  return content;
-}
-
-/// Gives a slot back, however the request ends.
-class Slot {
- public:
-  explicit Slot(std::atomic<int>& used)
-      : used_(used), free_(used.fetch_add(1) < max_attachments_in_hand) {}
-  ~Slot() { used_.fetch_sub(1); }
-  Slot(const Slot&) = delete;
-  Slot& operator=(const Slot&) = delete;
-  bool free() const { return free_; }
-
- private:
-  std::atomic<int>& used_;
-  bool free_;
-};
 
 }  // namespace
 
@@ -384,18 +357,34 @@ Task<net::HttpResponse> Deliveries::attachment(Call& call) {
   // Without the right token even an expired link is unknown.
   if (!row || !row->token_hash.equals(sha256(token))) throw not_found();
   if (row->expires_at <= call.now) throw Refusal{410, "not_found", "the link has expired", {}, {}};
-  if (row->size > max_attachment) throw unavailable("the attachment is too large to be served");
-  const Slot slot(attachments_in_hand_);
-  if (!slot.free()) throw busy();
   const std::filesystem::path name = std::filesystem::path(row->path).filename();
-  auto read = [path = std::filesystem::path(core_.options.attachment_dir) / name,
-               start = row->start, size = row->size] { return read_file(path, start, size); };
-  Result<Result<std::string>> content =
-      co_await core_.deps.disk.run(turn_of(call), std::move(read));
-  if (!content) throw busy();
-  if (!*content) throw not_found();
+  auto open = [path = std::filesystem::path(core_.options.attachment_dir) / name,
+               start = row->start, size = row->size]() -> Result<std::shared_ptr<std::ifstream>> {
+    auto file = std::make_shared<std::ifstream>(path, std::ios::binary | std::ios::ate);
+    if (!*file || static_cast<std::uint64_t>(file->tellg()) < start + size)
+      return fail(Fault::not_found, "an attachment file is missing or short");
+    file->seekg(static_cast<std::streamoff>(start));
+    return file;
+  };
+  auto file = co_await core_.deps.disk.run(turn_of(call), std::move(open));
+  if (!file) throw busy();
+  if (!*file) throw not_found();
   net::HttpResponse response;
-  response.body = std::move(**content);
+  auto next = [&disk = core_.deps.disk, turn = turn_of(call), file = **file,
+               left = row->size]() mutable -> Task<Result<std::string>> {
+    const std::uint64_t wanted = std::min<std::uint64_t>(left, attachment_piece);
+    left -= wanted;
+    if (wanted == 0) co_return std::string();
+    auto read = [file, wanted]() -> Result<std::string> {
+      std::string piece(wanted, '\0');
+      if (file->read(piece.data(), static_cast<std::streamsize>(wanted))) return piece;
+      return fail(Fault::temporary, "an attachment file cannot be read to its end");
+    };
+    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read));
+    if (!piece) co_return tl::unexpected(piece.error());
+    co_return std::move(*piece);
+  };
+  response.stream = {.size = row->size, .next = std::move(next)};
   // Never shown by a browser as what the sender says it is.
   response.content_type = "application/octet-stream";
   response.headers.emplace_back("Content-Disposition", disposition(row->filename));

@@ -1,15 +1,10 @@
 // What became of mail: simulations, the delivery log, the built-in inbox, attachment links, traces.
 #pragma once
 
-#include <atomic>
-
 #include "admin/core.h"
 #include "admin/router.h"
 
 namespace postern::admin {
-
-/// Attachments larger than this are refused rather than read into memory.
-inline constexpr std::uint64_t max_attachment = 64ULL * 1024 * 1024;
 
 class Deliveries {
  public:
@@ -33,7 +28,6 @@ class Deliveries {
   Task<void> wait_for_inbox(std::uint64_t sequence, std::chrono::seconds limit);
 
   Core& core_;
-  std::atomic<int> attachments_in_hand_{0};
 };
 
 }  // namespace postern::admin

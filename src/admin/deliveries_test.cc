@@ -247,6 +247,34 @@ TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
   EXPECT_FALSE(std::filesystem::exists(api_.options.attachment_dir + "/blob-1"));
 }
 
+TEST_F(DeliveriesTest, a_large_attachment_comes_in_pieces) {
+  store::AttachmentRow row;
+  row.id = "att_01HX0000000000000000000003";
+  row.webhook_id = webhook_;
+  row.path = "blob-3";
+  row.filename = "a.bin";
+  row.size = 1'000'000;
+  row.token_hash = Secret(sha256("good-token"));
+  row.created_at = store::now();
+  row.expires_at = row.created_at + std::chrono::hours(1);
+  ASSERT_TRUE(api_.log->add_attachment(row));
+  const std::string target = "/api/v1/attachments/" + row.id + "?t=good-token";
+  EXPECT_EQ(api_.get(target).status, 404) << "no file";
+  std::string octets(row.size, 'a');
+  octets.back() = 'z';
+  std::ofstream(api_.options.attachment_dir + "/blob-3") << octets;
+  std::vector<net::HttpResponse> readers;
+  for (int i = 0; i < 20; ++i) {
+    readers.push_back(api_.get(target).raw);
+    ASSERT_TRUE(readers.back().stream) << readers.back().status;
+  }
+  const Answer whole = api_.get(target);
+  EXPECT_EQ(whole.body, octets);
+  const net::HttpResponse again =
+      api_.run(api_.api->handle(api_.http({"GET", target, "", "", {}})));
+  EXPECT_LE(api_.run(again.stream->next()).value().size(), std::size_t{256} << 10);
+}
+
 TEST_F(DeliveriesTest, traces_are_asked_for_in_the_own_account) {
   const Answer list =
       api_.get("/api/v1/traces?webhook_id=" + webhook_ + "&outcome=rejected&page=2", token_);

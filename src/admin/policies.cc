@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 
 #include "admin/publisher.h"
+#include "base/shown.h"
 #include "base/ulid.h"
 #include "dialect/webhook/compile.h"
 #include "dialect/webhook/fields.h"
@@ -59,6 +60,83 @@ boost::json::object audit_details(const store::PolicyRow& row,
                                   const std::vector<std::string>& changed) {
   return {{"id", row.id}, {"name", row.name}, {"changed", boost::json::value_from(changed)}};
 }
+
+/// The answer of GET /smtp-policies in pieces. One thread at a time.
+class ListText {
+ public:
+  ListText(store::Store& store, std::string account, std::optional<store::Keyset> keyset,
+           PageQuery query)
+      : store_(store),
+        account_(std::move(account)),
+        keyset_(std::move(keyset)),
+        query_(query),
+        left_(keyset_ ? keyset_->limit : query.page_size),
+        offset_(query.as_page().offset) {
+    if (keyset_) keyset_->limit = 1;
+  }
+
+  /// Some more policies, and what is around them; empty after the end. Blocks.
+  Result<std::string> next() {
+    if (ended_) return std::string();
+    std::string text = std::exchange(begun_, true) ? "" : "{\"data\":[";
+    while (text.size() < piece) {
+      const Result<std::optional<store::PolicyRow>> row = read();
+      if (!row) return tl::unexpected(row.error());
+      if (!*row) return text + end();
+      if (std::exchange(listed_, true)) text += ',';
+      text += shown_json(boost::json::serialize(to_json(**row)));
+    }
+    return text;
+  }
+  bool ended() const { return ended_; }
+
+ private:
+  static constexpr std::size_t piece = std::size_t{256} << 10;
+
+  Result<std::optional<store::PolicyRow>> read() {
+    if (left_ == 0) return std::nullopt;
+    --left_;
+    std::vector<store::PolicyRow> rows;
+    if (keyset_) {
+      auto slice = store_.policy_slice(account_, *keyset_);
+      if (!slice) return tl::unexpected(slice.error());
+      next_ = keyset_->before = slice->next;
+      if (next_ == 0) left_ = 0;
+      rows = std::move(slice->rows);
+    } else {
+      auto page = store_.policies(account_, {.offset = offset_++, .limit = 1});
+      if (!page) return tl::unexpected(page.error());
+      total_ = page->total;
+      rows = std::move(page->rows);
+    }
+    if (rows.empty()) return std::nullopt;
+    return std::move(rows.front());
+  }
+
+  std::string end() {
+    ended_ = true;
+    boost::json::object around;
+    if (keyset_) {
+      around["next"] =
+          next_ == 0 ? boost::json::value(nullptr) : boost::json::value(std::to_string(next_));
+    } else {
+      around = {{"page", query_.page}, {"page_size", query_.page_size}, {"total", total_}};
+    }
+    return "]," + boost::json::serialize(around).substr(1);
+  }
+
+  store::Store& store_;
+  const std::string account_;
+  std::optional<store::Keyset> keyset_;  ///< where the next one is; none: by offset_
+  const PageQuery query_;
+  std::uint64_t left_;
+  std::uint64_t offset_;
+  std::uint64_t total_ = 0;
+  std::uint64_t next_ = 0;
+  bool begun_ = false;
+  bool listed_ = false;
+  bool ended_ = false;
+};
 
 }  // namespace
 
@@ -121,23 +199,27 @@ Task<store::PolicyRow> Policies::stored(const Call& call) {
   return find(call.caller.account_id, call.ids[0]);
 }
 
+/// A page may have 100 MiB: its policies are read, and written as JSON, a few at a time.
 Task<net::HttpResponse> Policies::list(Call& call) {
-  if (const auto keyset = keyset_of(call)) {
-    auto read = [&store = core_.deps.store, account = call.caller.account_id, keyset = *keyset] {
-      return store.policy_slice(account, keyset);
-    };
-    const store::Slice<store::PolicyRow> rows = co_await core_.disk(call, std::move(read));
-    boost::json::array data;
-    for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
-    co_return sliced(std::move(data), rows.next);
+  const auto keyset = keyset_of(call);
+  const auto list = std::make_shared<ListText>(core_.deps.store, call.caller.account_id, keyset,
+                                               keyset ? PageQuery{} : page_of(call));
+  std::string first = co_await core_.disk(call, [list] { return list->next(); });
+  net::HttpResponse response;
+  if (list->ended()) {
+    response.body = std::move(first);
+    co_return response;
   }
-  const PageQuery query = page_of(call);
-  auto read = [&store = core_.deps.store, account = call.caller.account_id,
-               page = query.as_page()] { return store.policies(account, page); };
-  const store::Listed<store::PolicyRow> rows = co_await core_.disk(call, std::move(read));
-  boost::json::array data;
-  for (const store::PolicyRow& row : rows.rows) data.push_back(to_json(row));
-  co_return paged(std::move(data), query, rows.total);
+  auto next = [&disk = core_.deps.disk, turn = turn_of(call), list,
+               first = std::move(first)]() mutable -> Task<Result<std::string>> {
+    if (!first.empty()) co_return std::exchange(first, {});
+    auto read = [list] { return list->next(); };
+    Result<Result<std::string>> piece = co_await disk.run(turn, std::move(read));
+    if (!piece) co_return tl::unexpected(piece.error());
+    co_return std::move(*piece);
+  };
+  response.stream = {.size = std::nullopt, .next = std::move(next)};
+  co_return response;
 }
 
 Task<net::HttpResponse> Policies::create(Call& call) {

@@ -114,6 +114,57 @@ TEST_F(PoliciesTest, lists_newest_first_in_pages) {
   EXPECT_EQ(api_.get(std::string(path) + "?limit=1;DROP%20TABLE%20policies", token_).status, 422);
 }
 
+TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
+  std::string domains;
+  for (int i = 0; i < 1000; ++i)
+    domains +=
+        (i == 0 ? "d" : ",d") + std::to_string(i) + "." + std::string(60, 'x') + ".example.com";
+  for (int i = 0; i < 8; ++i)
+    api_.policy(token_, R"({"name":"p)" + std::to_string(i) +
+                            R"(","require_dkim":true,"allowed_dkim_domains":")" + domains + "\"}");
+  for (const char* query : {"?page_size=7", "?limit=7"}) {
+    const Answer answer = api_.get(std::string(path) + query, token_);
+    ASSERT_TRUE(answer.raw.stream) << query;
+    std::string all;
+    std::size_t longest = 0;
+    for (;;) {
+      const std::string piece = api_.run(answer.raw.stream->next()).value();
+      if (piece.empty()) break;
+      longest = std::max(longest, piece.size());
+      all += piece;
+    }
+    EXPECT_GT(all.size(), 7 * domains.size());
+    EXPECT_LT(longest, std::size_t{1} << 20);
+    const boost::json::object list = boost::json::parse(all).as_object();
+    ASSERT_EQ(list.at("data").as_array().size(), 7u);
+    EXPECT_EQ(list.at("data").as_array()[6].at("name"), "p1");
+    if (list.contains("total")) {
+      EXPECT_EQ(list.at("total"), 8);
+    } else {
+      const std::string next(list.at("next").as_string());
+      const Answer rest = api_.get(std::string(path) + "?cursor=" + next, token_);
+      EXPECT_EQ(rest.text("/data/0/name"), "p0");
+      EXPECT_TRUE(rest.json.at("next").is_null());
+    }
+  }
+}
+
+TEST_F(PoliciesTest, a_large_body_is_for_who_may_send_one) {
+  const auto refused = [&](const std::string& method, const std::string& target,
+                           const std::string& token) {
+    const auto answer =
+        api_.run(api_.api->refuse_large_body(api_.http({method, target, "", token, {}})));
+    return answer ? answer->status : 0;
+  };
+  EXPECT_EQ(refused("POST", path, token_), 0);
+  EXPECT_EQ(refused("POST", path, ""), 401);
+  EXPECT_EQ(refused("POST", path, "pst_wrong"), 401);
+  EXPECT_EQ(refused("POST", "/api/v1/sessions", ""), 413);
+  EXPECT_EQ(refused("POST", "/api/v1/sessions", token_), 413);
+  EXPECT_EQ(refused("POST", "/nowhere", token_), 404);
+  EXPECT_EQ(refused("PATCH", path, token_), 405);
+}
+
 TEST_F(PoliciesTest, delete_detaches_or_refuses) {
   const std::string id = api_.policy(token_);
   const std::string webhook =
