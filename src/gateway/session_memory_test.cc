@@ -23,9 +23,15 @@ class TakingSink final : public MessageSink {
  public:
   std::optional<smtp::Reply> refusal(const policy::Recipient&) const override { return {}; }
   std::optional<smtp::Reply> trouble(std::uint64_t) const override { return {}; }
-  Task<smtp::Reply> take(std::vector<Copy>, Ruling) override {
+  Task<smtp::Reply> take(std::vector<Copy> copies, Ruling) override {
+    taken = copies.size();
+    for (const Copy& copy : copies) {
+      most_room = std::max(most_room.load(), copy.evidence->recipients.capacity());
+    }
     co_return smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
   }
+  std::atomic<std::size_t> taken{0};
+  std::atomic<std::size_t> most_room{0};  ///< for recipients, in one copy
 };
 
 class KeepingRecorder final : public TransactionRecorder {
@@ -41,6 +47,26 @@ class KeepingRecorder final : public TransactionRecorder {
 class FullBuckets final : public RateProbe {
  public:
   double tokens(const policy::Webhook&) override { return 1; }
+};
+
+/// A copy of its own for each recipient, with another header.
+class Copier final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "copier"; }
+  bool speaks_at(policy::Stage stage) const override {
+    return makes_copies && stage == policy::Stage::message;
+  }
+  Task<policy::Verdict> judge(policy::Stage, policy::Evidence& evidence, policy::Gatherer&,
+                              std::vector<policy::Step>&) const override {
+    for (std::size_t i = 0; i < evidence.recipients.size(); ++i) {
+      policy::ScriptCopy copy;
+      copy.recipients = {i};
+      copy.header = "X-To: " + std::to_string(i) + "\r\n\r\n";
+      evidence.copies.push_back(std::move(copy));
+    }
+    co_return policy::pass_on();
+  }
+  bool makes_copies = false;
 };
 
 class SessionMemory : public testing::Test {
@@ -61,9 +87,11 @@ class SessionMemory : public testing::Test {
     settings.session.hostname = "mx.example.net";
     settings.timeouts.error_delay = std::chrono::milliseconds(0);
     settings.body_directory = folder.path();
-    settings.engine = std::make_shared<policy::CurrentEngine>(
-        std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
-            {std::make_shared<dialect::webhook::WebhookLayer>()}, {policy::gateway_layer()}}));
+    settings.engine =
+        std::make_shared<policy::CurrentEngine>(std::make_shared<const policy::Engine>(
+            std::vector<policy::LayerEntry>{{std::make_shared<dialect::webhook::WebhookLayer>()},
+                                            {policy::gateway_layer()},
+                                            {layer}}));
     server = std::make_unique<Server>(2, *services, admission);
     const auto opened = server->listen({.ip = IpAddress::v4(0x7f000001), .port = 0},
                                        std::make_shared<const ListenerSettings>(settings));
@@ -131,6 +159,7 @@ class SessionMemory : public testing::Test {
   ListenerSettings settings;
   policy::Directory directory;
   Authenticator authenticator{{}};
+  std::shared_ptr<Copier> layer = std::make_shared<Copier>();
   TakingSink sink;
   KeepingRecorder recorder;
   FullBuckets rates;
@@ -196,6 +225,26 @@ TEST_F(SessionMemory, from_four_fifths_on_nothing_new_begins) {
   EXPECT_EQ(TestClient(port).reply().substr(0, 9), "421 4.3.2");
   charge.clear();
   EXPECT_EQ(outcome(*other), "250");
+}
+
+TEST_F(SessionMemory, copies_are_charged_and_cost_no_more_than_they_are) {
+  layer->makes_copies = true;
+  start(4096 * kib);
+  const auto send = [&](TestClient& client, int recipients) {
+    client.ask("MAIL FROM:<a@example.org>");
+    for (int i = 0; i < recipients; ++i) {
+      EXPECT_EQ(
+          client.ask("RCPT TO:<open+" + std::to_string(i) + "@hooks.example.net>").substr(0, 3),
+          "250");
+    }
+    EXPECT_EQ(client.ask("DATA").substr(0, 3), "354");
+    return client.ask(std::string(message) + ".").substr(0, 9);
+  };
+  auto client = greeted();
+  EXPECT_EQ(send(*client, 100).substr(0, 3), "250");
+  EXPECT_EQ(sink.taken, 100u);
+  EXPECT_LT(sink.most_room, 10u) << "not for the recipients of all copies";
+  EXPECT_GT(memory->take_peak(), 100 * sizeof(policy::Evidence));
 }
 
 TEST_F(SessionMemory, recipients_are_charged_and_refused_one_by_one) {

@@ -122,8 +122,13 @@ class Transaction final : private policy::Gatherer {
     policy::Evidence evidence;
     std::optional<spool::Body> changed;  ///< nullopt: the message as it came
   };
-  Result<Handed> hand_on(const policy::ScriptCopy& copy);
-  static std::uint64_t in_memory(const std::vector<Handed>& copies);
+  /// Of `recipients`, which are those that the copies number.
+  Result<Handed> hand_on(const policy::ScriptCopy& copy,
+                         const std::vector<policy::Recipient>& recipients);
+  /// As scripts left the message; `charge` is for all of them. Code 0, or the refusal.
+  smtp::Reply make_copies(std::vector<Handed>& handed, MemoryCharge& charge);
+  /// With what the sink makes of it: a payload, or the message with our fields on top.
+  static std::uint64_t memory_of(const Handed& copy, const spool::Body& message);
   void finish(std::string_view outcome);
   void drop_message();
   bool is_header_over() const;

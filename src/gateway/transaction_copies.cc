@@ -8,13 +8,27 @@
 
 namespace postern::gateway {
 
-std::uint64_t Transaction::in_memory(const std::vector<Handed>& copies) {
-  std::uint64_t octets = 0;
-  for (const Handed& one : copies) {
-    if (one.changed) octets += one.changed->memory();
-    for (const policy::Recipient& recipient : one.evidence.recipients) {
-      octets += policy::memory_of(recipient);
-    }
+namespace {
+
+std::uint64_t made_by_sink(const spool::Body& message) {
+  return 2 * std::min<std::uint64_t>(message.size(), spool::Body::in_memory_limit);
+}
+
+smtp::Reply no_room() {
+  return {.code = 452, .enhanced = {4, 3, 1}, .text = "insufficient system storage"};
+}
+
+}  // namespace
+
+std::uint64_t Transaction::memory_of(const Handed& copy, const spool::Body& message) {
+  std::uint64_t octets = sizeof copy + made_by_sink(copy.changed ? *copy.changed : message);
+  if (copy.changed) octets += copy.changed->memory();
+  for (const policy::Recipient& one : copy.evidence.recipients) octets += policy::memory_of(one);
+  for (const policy::ScriptCopy& one : copy.evidence.copies) octets += policy::memory_of(one);
+  // And as the text that the queue keeps.
+  for (const policy::DnsRecord& one : copy.evidence.dns) octets += 2 * policy::memory_of(one);
+  for (const policy::Consultation& one : copy.evidence.consulted) {
+    octets += 2 * policy::memory_of(one);
   }
   return octets;
 }
@@ -22,47 +36,54 @@ std::uint64_t Transaction::in_memory(const std::vector<Handed>& copies) {
 Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   std::vector<Handed> handed;
   std::vector<MessageSink::Copy> copies;
-  // Not there while the evidence is copied for each of them.
-  std::vector<policy::ScriptCopy> made = std::exchange(evidence_.copies, {});
+  MemoryCharge charge(services_.resources.memory());
+  const std::vector<policy::ScriptCopy>& made = evidence_.copies;
   if (made.empty() || (made.size() == 1 && made.front().is_as_it_came())) {
     copies.push_back({.evidence = &evidence_, .message = &message_->body});
-  }
-  handed.reserve(made.size());  // they are pointed at
-  if (copies.empty()) {
-    for (const policy::ScriptCopy& copy : made) {
-      if (copy.to_nobody) continue;
-      Result<Handed> one = hand_on(copy);
-      if (!one) {
-        evidence_.copies = std::move(made);
-        co_return smtp::reply_for(one.error().fault);
-      }
-      Handed& kept = handed.emplace_back(std::move(*one));
+    if (!charge.set(made_by_sink(message_->body))) co_return no_room();
+  } else {
+    smtp::Reply refusal = make_copies(handed, charge);
+    if (refusal.code != 0) co_return refusal;
+    for (Handed& one : handed) {
       copies.push_back(
-          {.evidence = &kept.evidence, .message = kept.changed ? &*kept.changed : &message_->body});
+          {.evidence = &one.evidence, .message = one.changed ? &*one.changed : &message_->body});
     }
   }
-  evidence_.copies = std::move(made);
   if (copies.empty()) co_return smtp::Reply{.code = 250, .enhanced = {2, 0, 0}, .text = "ok"};
-  // And what the sink makes of each: a payload, or the message with our fields on top.
-  std::uint64_t made_of_them = 0;
-  for (const MessageSink::Copy& copy : copies) {
-    made_of_them += 2 * std::min<std::uint64_t>(copy.message->size(), spool::Body::in_memory_limit);
-  }
-  MemoryCharge charge(services_.resources.memory());
-  if (!charge.set(in_memory(handed) + made_of_them)) {
-    co_return smtp::Reply{
-        .code = 452, .enhanced = {4, 3, 1}, .text = "insufficient system storage"};
-  }
   smtp::Reply reply = co_await services_.sink.take(std::move(copies), ruling(afterwards));
   co_return reply;
 }
 
-Result<Transaction::Handed> Transaction::hand_on(const policy::ScriptCopy& copy) {
+smtp::Reply Transaction::make_copies(std::vector<Handed>& handed, MemoryCharge& charge) {
+  // Not there while the evidence is copied for each: every copy would have room for all of them.
+  std::vector<policy::ScriptCopy> made = std::exchange(evidence_.copies, {});
+  std::vector<policy::Recipient> recipients = std::exchange(evidence_.recipients, {});
+  smtp::Reply refusal{.code = 0};
+  std::uint64_t octets = 0;
+  for (const policy::ScriptCopy& copy : made) {
+    if (copy.to_nobody) continue;
+    Result<Handed> one = hand_on(copy, recipients);
+    if (!one) {
+      refusal = smtp::reply_for(one.error().fault);
+      break;
+    }
+    octets += memory_of(handed.emplace_back(std::move(*one)), message_->body);
+    if (!charge.set(octets)) {
+      refusal = no_room();
+      break;
+    }
+  }
+  evidence_.copies = std::move(made);
+  evidence_.recipients = std::move(recipients);
+  return refusal;
+}
+
+Result<Transaction::Handed> Transaction::hand_on(const policy::ScriptCopy& copy,
+                                                 const std::vector<policy::Recipient>& recipients) {
   Handed handed{.evidence = evidence_, .changed = std::nullopt};
   policy::Evidence& evidence = handed.evidence;
-  evidence.recipients.clear();
   for (const std::size_t index : copy.recipients) {
-    evidence.recipients.push_back(evidence_.recipients.at(index));
+    evidence.recipients.push_back(recipients.at(index));
   }
   if (copy.reverse_path) evidence.reverse_path = copy.reverse_path;
   if (copy.null_path) evidence.reverse_path.reset();
@@ -92,6 +113,10 @@ Result<Transaction::Handed> Transaction::hand_on(const policy::ScriptCopy& copy)
     if (!written) return fail(Fault::temporary, written.error().message);
   }
   evidence.copies = {copy};
+  // What it says is in the message from here on.
+  for (auto* said : {&evidence.copies.front().text, &evidence.copies.front().header}) {
+    if (*said) said->emplace();
+  }
   return handed;
 }
 

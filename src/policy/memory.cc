@@ -64,9 +64,26 @@ std::size_t memory_of(const Decision& decision) {
   return octets;
 }
 
+std::size_t memory_of(const boost::json::value& value) {
+  std::size_t octets = sizeof value;
+  if (const auto* text = value.if_string()) {
+    octets += text->capacity() + overhead;
+  } else if (const auto* list = value.if_array()) {
+    for (const auto& one : *list) octets += memory_of(one);
+  } else if (const auto* members = value.if_object()) {
+    for (const auto& one : *members) {
+      octets += sizeof one + one.key().size() + overhead + memory_of(one.value());
+    }
+  }
+  return octets;
+}
+
 std::size_t memory_of(const ScriptCopy& copy) {
   std::size_t octets = 2 * sizeof(ScriptCopy) + held(copy.text) + held(copy.header) +
                        copy.recipients.capacity() * sizeof(std::size_t);
+  for (const auto& value : copy.meta) {
+    octets += value.key().size() + 2 * overhead + memory_of(value.value());
+  }
   for (const mail::Mailbox& address : copy.forward_paths) octets += sizeof address + held(address);
   return octets;
 }

@@ -4,6 +4,8 @@
 
 #include <cstddef>
 
+#include <boost/json/value.hpp>
+
 #include "policy/evidence.h"
 #include "policy/trace.h"
 
@@ -14,6 +16,7 @@ std::size_t memory_of(const Recipient& recipient);
 std::size_t memory_of(const DnsRecord& record);
 std::size_t memory_of(const Consultation& consultation);
 std::size_t memory_of(const Decision& decision);
+std::size_t memory_of(const boost::json::value& value);
 /// Of what a script made of the message.
 std::size_t memory_of(const ScriptCopy& copy);
 
