@@ -47,6 +47,7 @@ class CallWorld final : public script::World {
                                         script::Clock::time_point deadline) override;
   Task<Result<void>> blocking(std::function<void()> job) override;
   void log(std::string_view level, std::string_view place, std::string_view text) override;
+  std::shared_ptr<MemoryBudget> memory() override { return live_.memory(); }
 
  private:
   script::World& live_;

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/kumo/message.h"
 #include "dialect/kumo/refusal.h"
+#include "dialect/kumo/session.h"
 #include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
@@ -19,6 +21,11 @@ Verdict trouble_at(policy::Stage stage, std::string cause) {
   }
   return policy::refuse(451, {4, 3, 0}, "temporary local problem, try again later",
                         std::move(cause));
+}
+
+smtp::Reply no_memory_at(policy::Stage stage) {
+  if (stage == policy::Stage::connect) return {421, {4, 3, 2}, "insufficient system storage"};
+  return {452, {4, 3, 1}, "insufficient system storage"};
 }
 
 /// "5.7.1" is the script's to give or to leave out; the reply is what it wrote.
@@ -42,6 +49,18 @@ void log_trouble(const Policy& policy, const Context& context, std::string_view 
            fmt::format("{}: {}\n{}", event, raised.message, raised.traceback));
 }
 
+namespace {
+
+/// Whether a value was refused for want of memory.
+bool ran_out(const Context& context) {
+  if (context.message != nullptr && context.message->held->take_refusal()) return true;
+  const auto& session = context.evidence.session.script;
+  HeldValues* const held = session ? held_values(*session) : nullptr;
+  return held != nullptr && held->take_refusal();
+}
+
+}  // namespace
+
 Task<Verdict> ask(const Policy& policy, Question question, Context& context,
                   std::vector<policy::Step>& steps) {
   const script::State::Read ignore = [](lua_State*, int) {};
@@ -57,6 +76,9 @@ Task<Verdict> ask(const Policy& policy, Question question, Context& context,
     } else {
       log_trouble(policy, context, question.event, *ran.raised);
       verdict = trouble_at(question.stage, ran.raised->message);
+      if (ran_out(context)) {
+        verdict.reply = no_memory_at(question.stage);
+      }
     }
   }
   if (!verdict.detail.empty()) verdict.detail = ": " + verdict.detail;

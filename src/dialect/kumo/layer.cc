@@ -8,6 +8,7 @@
 #include "dialect/kumo/recorded_values.h"
 #include "dialect/kumo/relay.h"
 #include "dialect/kumo/session.h"
+#include "policy/memory.h"
 
 namespace postern::dialect::kumo {
 
@@ -102,10 +103,11 @@ class Judge {
     if (policy_.handles(events::data)) {
       Verdict verdict = co_await ask_about_message(events::data, all);
       if (verdict.refuses()) co_return verdict;
+      shared_ = all.held->octets();
     }
     if (!policy_.handles(events::received)) {
       Verdict verdict = co_await keep_relay_closed(policy_, context_, all, steps_);
-      if (!verdict.refuses()) keep(all);
+      if (!verdict.refuses()) verdict = keep(all);
       co_return verdict;
     }
     // Recipients that a layer before changed are no longer those of RCPT, each with its number.
@@ -118,7 +120,8 @@ class Judge {
       if (verdict.refuses()) co_return verdict;
       verdict = co_await keep_relay_closed(policy_, context_, one, steps_);
       if (verdict.refuses()) co_return verdict;
-      keep(one);
+      verdict = keep(one);
+      if (verdict.refuses()) co_return verdict;
     }
     co_return policy::pass_on();
   }
@@ -126,7 +129,9 @@ class Judge {
  private:
   /// Of the message as the layers before left it.
   MessageDraft first_draft() {
-    MessageDraft all{.meta = all_of(context_), .secrets = secret_values(*evidence_.session.script)};
+    MessageDraft all{.meta = all_of(context_),
+                     .secrets = secret_values(*evidence_.session.script),
+                     .held = std::make_shared<HeldValues>(policy_.world().memory())};
     for (std::size_t i = 0; i < evidence_.recipients.size(); ++i) all.recipients.push_back(i);
     if (evidence_.copies.size() == 1) all.begin_with(evidence_.copies.front());
     return all;
@@ -173,7 +178,7 @@ class Judge {
   }
 
   /// Recipients whose copies are the same stay together.
-  void keep(const MessageDraft& draft) {
+  Verdict keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     copy.meta = recorded(draft);
     for (policy::ScriptCopy& other : evidence_.copies) {
@@ -183,9 +188,13 @@ class Judge {
       if (!same || !draft.new_recipients.empty()) continue;
       other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
                               copy.recipients.end());
-      return;
+      (void)draft.held->hold(shared_ + copies_);
+      return policy::pass_on();
     }
+    copies_ += policy::memory_of(copy);
     evidence_.copies.push_back(std::move(copy));
+    if (draft.held->hold(shared_ + copies_)) return policy::pass_on();
+    return policy::refuse(452, {4, 3, 1}, "insufficient system storage");
   }
 
   /// Nobody but who reads the record asks for them any more.
@@ -196,6 +205,8 @@ class Judge {
   const Policy& policy_;
   Evidence& evidence_;
   std::vector<Step>& steps_;
+  std::size_t shared_ = 0;  ///< octets of values that all copies of a message begin with
+  std::size_t copies_ = 0;  ///< octets of the copies
   Context context_;
 };
 

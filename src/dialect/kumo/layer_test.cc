@@ -16,8 +16,37 @@ using ::testing::StartsWith;
 
 constexpr const char* local_problem = " 4.3.0 temporary local problem, try again later";
 
+/// A world whose scripts are charged for.
+class ChargedWorld final : public script::World {
+ public:
+  Task<Result<script::HttpAnswer>> http(script::HttpQuestion, script::Clock::time_point) override {
+    co_return fail(Fault::temporary, "nobody answers");
+  }
+  Task<Result<void>> blocking(std::function<void()> job) override {
+    job();
+    co_return Result<void>{};
+  }
+  void log(std::string_view, std::string_view, std::string_view) override {}
+  std::shared_ptr<MemoryBudget> memory() override { return budget; }
+
+  const std::shared_ptr<MemoryBudget> budget = std::make_shared<MemoryBudget>(32u << 20);
+};
+
 class Layer : public testing::Hooks {
  protected:
+  void load_charged(const std::string& text) {
+    options_.text = text;
+    auto loaded = Policy::load(options_, charged_);
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().message;
+    policy_ = *loaded;
+    engine_ = std::make_unique<policy::Engine>(
+        std::vector<policy::LayerEntry>{{std::make_shared<KumoLayer>(policy_)}});
+  }
+  void TearDown() override {
+    evidence_ = {};
+    engine_.reset();
+    policy_.reset();
+  }
   /// The stages' handlers, each with the same body.
   static std::string everywhere(const std::string& body) {
     std::string text;
@@ -27,6 +56,7 @@ class Layer : public testing::Hooks {
     }
     return text;
   }
+  ChargedWorld charged_;
   static constexpr Stage stages[] = {Stage::connect, Stage::helo, Stage::mail, Stage::rcpt,
                                      Stage::message};
   /// The reply of each stage.
@@ -173,6 +203,39 @@ TEST_F(Layer, same_copies_stay_together) {
   ASSERT_EQ(evidence_.copies.size(), 1u);
   EXPECT_THAT(evidence_.copies[0].recipients, ElementsAre(0, 1, 2));
   EXPECT_EQ(*evidence_.copies[0].header, "X-A: b\r\nSubject: x\r\n\r\n");
+}
+
+TEST_F(Layer, values_of_a_connection_are_charged) {
+  load_charged(
+      "kumo.on('smtp_server_ehlo', function(name, c) c:set_meta('k', ('x'):rep(1000000)) end)\n"
+      "kumo.on('smtp_server_mail_from', function(from, c) "
+      "for i = 1, 1000 do c:set_meta('k' .. i, ('x'):rep(1000000)) end end)");
+  EXPECT_EQ(verdict(Stage::helo), "pass");
+  const std::uint64_t once = charged_.budget->used();
+  EXPECT_GT(once, 1'000'000u);
+  EXPECT_EQ(verdict(Stage::helo), "pass");
+  EXPECT_LT(charged_.budget->used(), once + 500'000) << "a value in place of another";
+  EXPECT_EQ(verdict(Stage::mail), "452 4.3.1 insufficient system storage");
+  EXPECT_LE(evidence_.session.script->meta.size(), 34u);
+  evidence_.session.script.reset();
+  EXPECT_LT(charged_.budget->used(), 8u << 20) << "given back with the session";
+}
+
+TEST_F(Layer, copies_are_charged_while_they_are_made) {
+  std::vector<std::string> many;
+  for (int i = 0; i < 100; ++i) many.push_back("u" + std::to_string(i));
+  recipients(many);
+  receive("Subject: x\r\n\r\ntext\r\n");
+  load_charged(
+      "kumo.on('smtp_server_message_received', function(msg) "
+      "msg:set_meta('k', ('x'):rep(1000000) .. tostring(msg:recipient())) end)");
+  EXPECT_EQ(verdict(Stage::message), "452 4.3.1 insufficient system storage");
+  evidence_.session.script.reset();  // it keeps the policy that it began with
+  load_charged(
+      "kumo.on('smtp_server_message_received', function(msg) "
+      "msg:set_meta('k', ('x'):rep(1000000)) end)");
+  EXPECT_EQ(verdict(Stage::message), "pass") << "one copy for all";
+  EXPECT_EQ(evidence_.copies.size(), 1u);
 }
 
 TEST_F(Layer, different_copies_part) {

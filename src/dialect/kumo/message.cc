@@ -192,7 +192,7 @@ void set_meta_of(Call& call, const std::string& name, json::value value) {
   if (value.is_null()) {
     draft.meta.erase(name);
   } else {
-    draft.meta.insert_or_assign(name, std::move(value));
+    draft.held->set(draft.meta, name, std::move(value));
   }
 }
 

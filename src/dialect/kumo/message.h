@@ -20,6 +20,7 @@ struct MessageDraft {
   std::vector<std::size_t> recipients;  ///< of Evidence::recipients
   json::object meta;
   SecretValues secrets;
+  std::shared_ptr<HeldValues> held;  ///< shared by the drafts of a message, one after another
   std::optional<mail::Mailbox> sender;        ///< when it was changed
   bool null_sender = false;                   ///< when it was changed to the null one
   std::vector<mail::Mailbox> new_recipients;  ///< when they were changed

@@ -1,9 +1,13 @@
 #include "dialect/kumo/session.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/kumo/recorded_values.h"
+#include "policy/memory.h"
 #include "script/only.h"
+#include "script/runtime.h"
 
 namespace postern::dialect::kumo {
 
@@ -31,6 +35,7 @@ json::value get_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string 
 }
 
 constexpr std::string_view secrets_key = "lua secrets";
+constexpr std::string_view held_key = "lua values";
 struct KeptSecrets final : policy::ScriptTransaction {
   SecretValues values;
 };
@@ -46,7 +51,9 @@ void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, j
   json::object& meta = session.meta;
   script::demand(meta.size() < 1000 || meta.contains(name), "too many values in conn_meta");
   note_secrets(secret_values(session), call, name, value);
-  meta.insert_or_assign(name, storable(std::move(value)));
+  auto& held = session.kept[std::string(held_key)];
+  if (!held) held = std::make_shared<HeldValues>(call.world().memory());
+  static_cast<HeldValues&>(*held).set(meta, name, storable(std::move(value)));
 }
 
 json::value info_of(const policy::SessionFacts& session) {
@@ -105,6 +112,29 @@ const script::HostFunction functions[] = {
 };
 
 }  // namespace
+
+void HeldValues::set(json::object& values, const std::string& name, json::value value) {
+  const json::value* before = values.if_contains(name);
+  const std::size_t had = before != nullptr ? policy::memory_of(*before) : 0;
+  const std::size_t wanted = policy::memory_of(value) + (before != nullptr ? 0 : name.size());
+  const std::size_t was = octets_;
+  if (!hold(octets_ - std::min(octets_, had) + wanted)) {
+    (void)hold(was);
+    refused_ = true;
+    throw script::MemoryUsedUp();
+  }
+  values.insert_or_assign(name, std::move(value));
+}
+
+HeldValues* held_values(const policy::ScriptSession& session) {
+  const auto kept = session.kept.find(held_key);
+  return kept == session.kept.end() ? nullptr : static_cast<HeldValues*>(kept->second.get());
+}
+
+bool HeldValues::hold(std::size_t octets) {
+  octets_ = octets;
+  return charge_.set(octets);
+}
 
 const SecretValues& secret_values(const policy::ScriptSession& session) {
   static const SecretValues none;

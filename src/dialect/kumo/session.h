@@ -4,8 +4,10 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/memory_budget.h"
 #include "dialect/kumo/context.h"
 #include "mail/address.h"
 
@@ -16,6 +18,31 @@ struct ConnMeta {};
 /// The secrets that values hold, by the value's name: records leave them out, and a hook that reads
 /// one knows that it is secret. What happens to look like one elsewhere stays as it is.
 using SecretValues = std::map<std::string, std::vector<std::string>, std::less<>>;
+/// What scripts keep beside their own memory, charged to limits.memory: values of a connection, of
+/// the message in hand, and copies of it. For one thread at a time.
+class HeldValues final : public policy::ScriptTransaction {
+ public:
+  /// Null: nothing is charged.
+  explicit HeldValues(std::shared_ptr<MemoryBudget> budget)
+      : budget_(std::move(budget)), charge_(budget_ ? MemoryCharge(*budget_) : MemoryCharge()) {}
+
+  /// Throws script::MemoryUsedUp when there is no room; `values` is as it was then.
+  void set(json::object& values, const std::string& name, json::value value);
+  /// Holds so much in all. False: there is no room for what it grew by.
+  [[nodiscard]] bool hold(std::size_t octets);
+  std::size_t octets() const { return octets_; }
+  /// Whether set() has thrown since the last call.
+  bool take_refusal() { return std::exchange(refused_, false); }
+
+ private:
+  std::shared_ptr<MemoryBudget> budget_;  ///< outlives the charge
+  MemoryCharge charge_;
+  std::size_t octets_ = 0;
+  bool refused_ = false;
+};
+/// Of conn_meta; null before the first value.
+HeldValues* held_values(const policy::ScriptSession& session);
+
 /// Of conn_meta.
 const SecretValues& secret_values(const policy::ScriptSession& session);
 /// A value is set.
