@@ -157,7 +157,9 @@ class NamedFiles : public ::testing::Test {
     api.lists->let_read({.folders = {{folder.file("tables")}},
                          .folders_key = "api.table_folders",
                          .closed = {folder.file("data")},
-                         .largest = 1 << 20});
+                         .largest = 1 << 20,
+                         .services = {{"inet:127.0.0.1:10023", "unix:/run/map"}},
+                         .services_key = "api.table_services"});
     folder.write("tables/access", "friend@example.com REJECT\n");
   }
   Answer lint(const std::string& parameter, const std::string& value) {
@@ -191,6 +193,38 @@ class NamedFiles : public ::testing::Test {
   tests::TemporaryFolder folder;
   ListsApi api;
 };
+
+TEST_F(NamedFiles, servers_are_those_that_the_configuration_lists) {
+  const auto judge = [&](const std::string& rule) {
+    const boost::json::object body{
+        {"lists", {{"recipient", "reject_unauth_destination, " + rule}}}};
+    return api.api.post(std::string(path) + "/lint", boost::json::serialize(body), api.token);
+  };
+  const std::string access = "check_recipient_access ";
+  for (const std::string& rule :
+       {std::string("check_policy_service inet:127.0.0.1:10023"),
+        std::string("check_policy_service unix:/run/map"), access + "tcp:127.0.0.1:10023",
+        access + "socketmap:inet:127.0.0.1:10023:m", access + "socketmap:unix:/run/map:m"}) {
+    EXPECT_TRUE(judge(rule).json.at("ok").as_bool()) << judge(rule).body;
+  }
+  for (const std::string server :
+       {"unix:/run/other", "unix:/run/map/../other", "unix:private/policy", "inet:127.0.0.1:8025",
+        "inet:localhost:10023", "inet:[::1]:10023", "inet:169.254.169.254:80", "inet:10.0.0.1:25",
+        "inet:mail.example.net:25"}) {
+    EXPECT_FALSE(judge("check_policy_service " + server).json.at("ok").as_bool()) << server;
+    for (const Answer& answer : lint_all("socketmap:" + server + ":m")) {
+      EXPECT_FALSE(answer.json.at("ok").as_bool()) << server;
+    }
+    EXPECT_FALSE(
+        lint_all("pipemap:{static:x,proxy:socketmap:" + server + ":m}")[0].json.at("ok").as_bool())
+        << server;
+    if (server.starts_with("inet:")) {
+      EXPECT_FALSE(lint_all("tcp:" + server.substr(5))[0].json.at("ok").as_bool()) << server;
+    }
+  }
+  EXPECT_THAT(judge("check_policy_service inet:127.0.0.1:8025").body,
+              HasSubstr("api.table_services"));
+}
 
 TEST_F(NamedFiles, lie_in_a_folder_that_the_configuration_lists) {
   EXPECT_TRUE(lint_all("texthash:" + folder.file("tables/access"))[2].json.at("ok").as_bool());

@@ -137,7 +137,10 @@ Result<Lists> judged_again(ListRevisionRow row, const std::string& hostname, Fil
   if (row.definition.empty()) return Lists{.row = std::move(row), .section = {}, .judged = {}};
   auto section = restrictions::section_from_json(row.definition);
   if (!section) return tl::unexpected(section.error());
-  if (row.source == ListRevisionRow::Source::file) rules.folders.reset();
+  if (row.source == ListRevisionRow::Source::file) {
+    rules.folders.reset();
+    rules.services.reset();
+  }
   Lists lists = judged(std::move(*section), hostname, rules);
   lists.row = std::move(row);
   return lists;

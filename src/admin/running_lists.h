@@ -31,8 +31,8 @@ class RunningLists {
                std::function<void(const Lists&)> apply = {});
 
   const std::string& hostname() const { return hostname_; }
-  /// Which files lists may name that the API sets; until it is called, none. Those of the
-  /// configuration file may name others, within the same limits.
+  /// Which files and servers lists may name that the API sets; until it is called, none. Those of
+  /// the configuration file may name others, within the same limits.
   void let_read(FileRules rules);
   FileRules file_rules() const;
   std::shared_ptr<const Lists> current() const;
@@ -67,7 +67,10 @@ class RunningLists {
   std::mutex change_;  ///< held over store and gateway: one change at a time
   mutable std::mutex mutex_;
   std::shared_ptr<const Lists> current_;
-  FileRules rules_{.folders = {{}}, .folders_key = "api.table_folders"};
+  FileRules rules_{.folders = {{}},
+                   .folders_key = "api.table_folders",
+                   .services = {{}},
+                   .services_key = "api.table_services"};
 };
 
 /// The newest revision, when it holds for a file with this section; nullopt when the file's own

@@ -230,7 +230,8 @@ struct ApiConfig {
   std::uint64_t waits_per_account = 16;
   Milliseconds idle_timeout = std::chrono::seconds(60);
   Milliseconds request_timeout = std::chrono::seconds(20);
-  std::vector<std::string> table_folders;  ///< of files that requests may name
+  std::vector<std::string> table_folders;   ///< of files that requests may name
+  std::vector<std::string> table_services;  ///< servers that requests may name
 
   std::string base_url() const;
 };

@@ -13,7 +13,7 @@ namespace {
 /// Of these sections no key is taken by a reload, but for `taken`.
 constexpr std::array<std::string_view, 8> sections{"server", "api", "inbox", "delivery_log",
                                                    "traces", "log", "queue", "webhooks"};
-constexpr std::array<std::string_view, 1> taken{"api.table_folders"};
+constexpr std::array<std::string_view, 2> taken{"api.table_folders", "api.table_services"};
 /// Of the other sections. Of some the sessions take what the rest has at the next start.
 constexpr std::array<std::string_view, 13> keys{"limits.memory",
                                                 "limits.sessions",

@@ -536,6 +536,10 @@ const Key keys[] = {
      "octets of all built-in inboxes, of which an account fills no more than it leaves free; "
      "beyond, "
      "mail is 452 4.3.1 (a webhook has limits of its own)",
+    {"api", "table_services", Kind::texts, "[]",
+     "servers that restriction lists set through the API may ask, as they name them: "
+     "inet:127.0.0.1:10023, unix:/run/map; none = no servers",
+     POSTERN_SLOT(c.api.table_services)},
      POSTERN_SLOT(c.inbox.max_size), mib, 1024 * gib},
     {"log", "format", Kind::choice, R"("auto")",
      R"("json", "text", "journald"; auto = text on a terminal, journald under it, else json)",

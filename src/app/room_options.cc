@@ -104,6 +104,8 @@ FileRules request_files(const Config& config, const std::string& data_dir) {
   rules.closed = {std::filesystem::absolute(data_dir).string()};
   rules.folders = config.api.table_folders;
   rules.folders_key = "api.table_folders";
+  rules.services = config.api.table_services;
+  rules.services_key = "api.table_services";
   return rules;
 }
 

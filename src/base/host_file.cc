@@ -187,6 +187,13 @@ bool HostFile::is_in_place() const {
          is_same(mine, there);
 }
 
+Result<void> may_ask(std::string_view service, const FileRules& rules) {
+  if (!rules.services || std::ranges::find(*rules.services, service) != rules.services->end())
+    return {};
+  return fail(Fault::denied,
+              fmt::format("{} is not one of {}", printable(service, 200), rules.services_key));
+}
+
 Result<std::string> read_host_file(const std::string& path, const FileRules& rules) {
   const Result<HostFile> file = HostFile::open(path, rules);
   if (!file) return tl::unexpected(file.error());

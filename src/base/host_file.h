@@ -1,10 +1,12 @@
 // Files of this machine that somebody else names: a request to the API, the configuration, a
-// script. All of them are opened here.
+// script. All of them are opened here; and what else of this machine and its network such a text
+// may name.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -23,7 +25,15 @@ struct FileRules {
   std::vector<std::string> open = {};
   /// Octets of one file.
   std::uint64_t largest = std::uint64_t{1} << 30;
+  /// Servers that may be asked, each as it is named: "unix:/run/map", "inet:127.0.0.1:7777";
+  /// nullopt: any.
+  std::optional<std::vector<std::string>> services = std::nullopt;
+  /// The configuration key that lists them, for messages.
+  std::string services_key = {};
 };
+
+/// Whether the rules let a server be asked. Fault::denied: they do not; nothing was looked at.
+Result<void> may_ask(std::string_view service, const FileRules& rules);
 
 /// A regular file that the rules let be opened. What is read is the file that was judged, whatever
 /// the path leads to by then.

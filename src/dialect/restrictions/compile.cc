@@ -310,6 +310,9 @@ class Compiler {
 
   const List* class_of(const std::string& word) {
     const auto names = words_of("smtpd_restriction_classes");
+        if (const auto may = sources_.ask ? sources_.ask(argument) : Result<void>(); !may) {
+          return broken(std::move(rule), "R004", may.error().message, "");
+        }
     const auto found =
         std::find_if(names.begin(), names.end(), [&](const Word& one) { return one.text == word; });
     if (found == names.end()) return nullptr;

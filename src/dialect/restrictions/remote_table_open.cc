@@ -27,12 +27,18 @@ OpenedTable opened(std::string spec, RemoteTable::Kind kind, QueryTable common,
   return table;
 }
 
+/// Hosts of pgsql and ldap stand in files, which those who wrote the files answer for.
+Result<void> ask(const TableSources& sources, std::string_view service) {
+  return sources.ask ? sources.ask(service) : Result<void>();
+}
+
 OpenedTable open_tcp(std::string spec, std::string_view name, const TableSources& sources) {
   if (!is_address_and_port(name)) {
     return fail(Fault::malformed,
                 printable(spec, 200) + ": write tcp:address:port, or tcp:localhost:port");
   }
   TcpTable table{.service = fmt::format("inet:{}", name)};
+  if (const auto may = ask(sources, table.service); !may) return tl::unexpected(may.error());
   return opened(std::move(spec), std::move(table), {}, sources);
 }
 
@@ -48,6 +54,7 @@ OpenedTable open_socketmap(std::string spec, std::string_view name, const TableS
                 printable(spec, 200) +
                     ": write socketmap:inet:address:port:name or socketmap:unix:/path:name");
   }
+  if (const auto may = ask(sources, service); !may) return tl::unexpected(may.error());
   SocketmapTable table{.service = std::string(service), .map = std::string(map)};
   return opened(std::move(spec), std::move(table), {}, sources);
 }

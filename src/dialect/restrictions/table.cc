@@ -292,7 +292,8 @@ TableSources file_sources(FileRules rules) {
     any_size.largest = std::numeric_limits<std::uint64_t>::max();
     return HostFile::open(path, any_size);
   };
-  return {.read = read, .find = find, .closed = left->closed};
+  const auto ask = [left](std::string_view service) { return may_ask(service, *left); };
+  return {.read = read, .find = find, .ask = ask, .closed = left->closed};
 }
 
 }  // namespace postern::dialect::restrictions

@@ -109,6 +109,8 @@ struct TableSources {
   std::function<Result<std::string>(const std::string& path)> read;
   /// A file that something else opens by its path, such as SQLite.
   std::function<Result<HostFile>(const std::string& path)> find = {};
+  /// may_ask() for servers of tables and policy services; empty: any may be asked.
+  std::function<Result<void>(std::string_view service)> ask = {};
   /// FileRules::closed of them, for those who read the files again.
   std::vector<std::string> closed = {};
   BadRows bad_rows = BadRows::refuse;
