@@ -52,7 +52,8 @@ constexpr CodePage pages[] = {
      "\"10.0.0.0/8\"\n"},
     {"R007", "a restriction class that is not there",
      "Each name in smtpd_restriction_classes needs a setting of that name, which must not lead "
-     "back to itself.",
+     "back to itself. Classes nest 100 deep at most, and a list with its classes has at most "
+     "100,000 rules.",
      "[restrictions]\nrelay = \"permit_mynetworks, "
      "reject_unauth_destination\"\nsmtpd_restriction_classes = \"strict\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, "

@@ -1,5 +1,6 @@
 // Parameters to lists. Everything that can be wrong is said at once, each with its place.
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -64,12 +65,15 @@ class Compiler {
   Compiled run() {
     policy_.quotes = sources_.quotes;
     read_settings();
-    for (const Word& name : words_of("smtpd_restriction_classes")) compile_class(name.text);
+    const std::vector<Word> classes = words_of("smtpd_restriction_classes");
+    for (const Word& name : classes) class_names_.insert(name.text);
+    for (const Word& name : classes) compile_class(name.text);
     for (std::size_t i = 0; i < list_count; ++i) {
       policy_.lists[i] = rules_of(std::string(list_parameters[i]));
     }
     for (List& list : policy_.lists) fill_actions(list);
     for (const auto& list : class_lists_) fill_actions(*list);
+    bound_lists();
     policy_.policy_service_trouble =
         parse_action(parameters_.text("smtpd_policy_service_default_action"), policy_);
     Compiled compiled{.policy = nullptr, .draft = nullptr, .diagnostics = std::move(diagnostics_)};
@@ -208,7 +212,14 @@ class Compiler {
           fmt::format("set the parameter {}", printable(name, 64)));
       return;
     }
+    if (depth_ == max_class_depth) {
+      say(Severity::error, "R007", {name, 0},
+          fmt::format("classes within classes, more than {} deep", max_class_depth));
+      return;
+    }
+    ++depth_;
     *list = rules_of(name);
+    --depth_;
     class_lists_.push_back(list);
     policy_.classes.emplace(name, list);
   }
@@ -299,6 +310,9 @@ class Compiler {
                         fmt::format("{} is no server", printable(argument, 64)),
                         "write inet:host:port or unix:/path");
         }
+        if (const auto may = sources_.ask ? sources_.ask(argument) : Result<void>(); !may) {
+          return broken(std::move(rule), "R004", may.error().message, "");
+        }
         return rule;
       case Takes::table:
         return with_table(std::move(rule), argument);
@@ -309,19 +323,12 @@ class Compiler {
   }
 
   const List* class_of(const std::string& word) {
-    const auto names = words_of("smtpd_restriction_classes");
-        if (const auto may = sources_.ask ? sources_.ask(argument) : Result<void>(); !may) {
-          return broken(std::move(rule), "R004", may.error().message, "");
-        }
-    const auto found =
-        std::find_if(names.begin(), names.end(), [&](const Word& one) { return one.text == word; });
-    if (found == names.end()) return nullptr;
-    compile_class(found->text);
-    const auto known = policy_.classes.find(found->text);
+    if (!class_names_.contains(word)) return nullptr;
+    compile_class(word);
+    const auto known = policy_.classes.find(word);
     if (known != policy_.classes.end()) return known->second.get();
-    if (compiling_.contains(found->text) && parameters_.is_set(found->text)) {
-      say_late("R007", {found->text, 0},
-               fmt::format("the class {} names itself", printable(found->text, 64)));
+    if (compiling_.contains(word) && parameters_.is_set(word)) {
+      say_late("R007", {word, 0}, fmt::format("the class {} names itself", printable(word, 64)));
     }
     return nullptr;
   }
@@ -335,7 +342,9 @@ class Compiler {
       return rule;
     }
     std::vector<std::string_view> names;
-    for (const Keyword& one : keywords()) names.push_back(one.name);
+    if (++unknown_ <= most_hints) {
+      for (const Keyword& one : keywords()) names.push_back(one.name);
+    }
     const auto near = nearest(lower(word), names);
     return broken(std::move(rule), "R001", fmt::format("unknown keyword {}", printable(word, 64)),
                   near ? fmt::format("did you mean {}?", *near) : "");
@@ -394,14 +403,53 @@ class Compiler {
     }
   }
 
+  /// Classes within classes multiply: a list that one command could not walk through in good time
+  /// is an error, and is left out of the draft.
+  void bound_lists() {
+    for (std::size_t i = 0; i < list_count; ++i) {
+      if (rules_in(policy_.lists[i], 0) <= most_rules) continue;
+      say(Severity::error, "R007", {std::string(list_parameters[i]), 0},
+          fmt::format("more than {} rules, those of its classes counted wherever they are named",
+                      most_rules),
+          "name each class once");
+      policy_.lists[i].clear();
+    }
+  }
+
+  /// That one walk comes to, at most; beyond most_rules it does not matter how many. A circle
+  /// through tables ends at the first refusal (Context::run()).
+  std::size_t rules_in(const List& list, std::size_t depth) {
+    if (depth > max_class_depth) return 0;  // refused before
+    const auto [known, fresh] = walks_.emplace(&list, 0);
+    if (!fresh) return known->second;
+    std::size_t all = 0;
+    for (const Rule& rule : list) {
+      std::size_t within = rule.list != nullptr ? rules_in(*rule.list, depth + 1) : 0;
+      if (rule.actions) {
+        for (const auto& [value, action] : *rule.actions) {
+          if (action.list) within = std::max(within, rules_in(*action.list, depth + 1));
+        }
+      }
+      all = std::min(all + 1 + within, most_rules + 1);
+    }
+    return walks_[&list] = all;
+  }
+
   static constexpr std::size_t most_actions = 10'000;
+  static constexpr std::size_t most_hints = 100;  ///< words that a keyword is proposed for
+  static constexpr std::size_t most_rules = 100'000;
+  static constexpr std::size_t max_class_depth = 100;  ///< as the evaluation has it
 
   const Parameters& parameters_;
   TableSources sources_;
   const Errors errors_;
   Policy policy_;
   std::vector<std::shared_ptr<List>> class_lists_;
+  std::set<std::string> class_names_;
   std::set<std::string> compiling_;
+  std::size_t unknown_ = 0;                   ///< words
+  std::size_t depth_ = 0;                     ///< of classes within classes
+  std::map<const List*, std::size_t> walks_;  ///< rules_in()
   Diagnostics diagnostics_;
 };
 

@@ -1,6 +1,7 @@
 #include "dialect/restrictions/lint.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -77,28 +78,26 @@ class Linter {
   /// What the compiler said, with the elements its places are in. A keyword that is merely not
   /// carried is right by Postfix, so it is a finding.
   void take_errors() {
+    std::map<std::pair<std::string_view, std::size_t>, std::size_t> elements;  // by their places
+    const auto note = [&](const List& list) {
+      for (std::size_t i = 0; i < list.size(); ++i) {
+        elements.try_emplace({list[i].place.parameter, list[i].place.offset}, i);
+      }
+    };
+    for (const List& list : policy_.lists) note(list);
+    for (const auto& [name, list] : policy_.classes) note(*list);
     for (const Diagnostic& one : diagnostics_) {
       if (one.severity == Severity::note) continue;
-      Finding finding{one.severity,       one.code,    one.place.parameter,
-                      element(one.place), one.message, one.hint};
+      const auto element = elements.find({one.place.parameter, one.place.offset});
+      Finding finding{one.severity,
+                      one.code,
+                      one.place.parameter,
+                      element != elements.end() ? std::optional(element->second) : std::nullopt,
+                      one.message,
+                      one.hint};
       if (one.code != "R002" && !one.code.starts_with("W")) report_.errors.push_back(finding);
       report_.findings.push_back(std::move(finding));
     }
-  }
-  std::optional<std::size_t> element(const Place& place) const {
-    const auto in = [&](const List& list) -> std::optional<std::size_t> {
-      for (std::size_t i = 0; i < list.size(); ++i) {
-        if (list[i].place == place) return i;
-      }
-      return std::nullopt;
-    };
-    for (const List& list : policy_.lists) {
-      if (const auto found = in(list)) return found;
-    }
-    for (const auto& [name, list] : policy_.classes) {
-      if (const auto found = in(*list)) return found;
-    }
-    return std::nullopt;
   }
 
   void judge_open_relay() {

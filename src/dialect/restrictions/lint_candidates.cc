@@ -14,6 +14,10 @@ namespace {
 /// Rows of one value, and of all values of a table, that are tried.
 constexpr std::size_t rows_a_value = 6;
 constexpr std::size_t rows_a_table = 24;
+/// Of one kind; the search for a dialogue comes to no more.
+constexpr std::size_t most_candidates = 600;
+/// Lists within lists, as the evaluation has it.
+constexpr int max_depth = 100;
 
 /// A name that an exact key of names finds.
 std::string name_of(std::string_view key) {
@@ -35,6 +39,7 @@ class Collector {
 
  private:
   void add(std::vector<std::string>& list, std::string one) {
+    if (list.size() >= most_candidates) return;
     if (std::find(list.begin(), list.end(), one) != list.end()) return;
     if (!quotable_) all_.hidden.insert(one);
     list.push_back(std::move(one));
@@ -76,20 +81,21 @@ class Collector {
 
   /// Once each, wherever it is named.
   void visit(const List& list) {
-    if (!seen_.insert(&list).second) return;
+    if (depth_ == max_depth || !seen_.insert(&list).second) return;
+    ++depth_;
     for (const Rule& rule : list) {
       if (rule.list) visit(*rule.list);
       if (rule.keyword == nullptr || !rule.table || !rule.actions) continue;
       visit_table(rule);
     }
+    --depth_;
   }
 
   void visit_table(const Rule& rule) {
-    const Moment anybody;
     std::size_t taken = 0;
     for (const auto& [value, action] : *rule.actions) {
       if (action.list) visit(*action.list);
-      const Can says = can_say(policy_, action, anybody);
+      const Can says = can_say(policy_, action, anybody_);
       if ((!says.permit && !says.pass) || taken >= rows_a_table) continue;
       const auto rows = rule.table->rows_with(value, rows_a_value);
       if (!rows) continue;
@@ -126,6 +132,7 @@ class Collector {
     for (int i = 0; i < 4; ++i, text += ".1") {
       const auto address = IpAddress::parse(text);
       if (!address) continue;
+      if (all_.clients.size() >= most_candidates) return;
       all_.clients.push_back(*address);
       if (!quotable_) all_.hidden.insert(address->to_string());
       return;
@@ -177,8 +184,10 @@ class Collector {
 
   const Policy& policy_;
   Candidates all_;
+  const Moment anybody_;
   bool quotable_ = true;  ///< of what is being added
   std::set<const List*> seen_;
+  int depth_ = 0;  ///< of the list that is being visited
 };
 
 /// Reads one atom of a pattern and what repeats it.

@@ -1,6 +1,8 @@
 #include "dialect/restrictions/lint_checks.h"
 
 #include <algorithm>
+#include <map>
+#include <tuple>
 
 #include <fmt/format.h>
 
@@ -56,22 +58,27 @@ class RuleChecker {
         std::move(hint));
   }
 
-  /// Nothing that a second, equal rule could find out.
-  bool repeats(const Rule& rule, const Rule& earlier) const {
+  /// The first element in front of it after which the rule has nothing left to find out: an equal
+  /// one. To be asked for each rule once, in their order.
+  std::optional<std::size_t> repeats(std::size_t i) {
+    const Rule& rule = list_[i];
     const bool stateful = rule.keyword == nullptr || rule.keyword->kind == Keyword::Class::other ||
                           rule.keyword->takes == Keyword::Takes::service;
-    if (rule.list) return rule.list == earlier.list && earlier.warn_only <= rule.warn_only;
-    if (stateful || earlier.keyword != rule.keyword) return false;
-    const auto argument = [](const Rule& one) {
-      const std::size_t blank = one.words.find(' ');
-      return blank == std::string::npos ? std::string() : one.words.substr(blank);
-    };
+    if (!rule.list && stateful) return std::nullopt;
+    const std::string_view words = rule.words;
+    const std::string_view argument =
+        rule.list ? std::string_view() : words.substr(std::min(words.find(' '), words.size()));
+    Asked& asked = asked_[{rule.list, rule.keyword, argument}];
     // Behind warn_if_reject the first one refuses nothing.
-    return argument(rule) == argument(earlier) && earlier.warn_only <= rule.warn_only;
+    const std::optional<std::size_t> found = rule.warn_only ? asked.at_all : asked.enforced;
+    if (!asked.at_all) asked.at_all = i;
+    if (!rule.warn_only && !asked.enforced) asked.enforced = i;
+    return found;
   }
 
   void check_reach(std::size_t i) {
     const Rule& rule = list_[i];
+    const std::optional<std::size_t> earlier = repeats(i);
     if (lacks_subject(rule, moment_)) {
       dead(i, "R104",
            policy_.delay_reject ? "what it looks at is not known in this list"
@@ -79,9 +86,8 @@ class RuleChecker {
            "smtpd_delay_reject = yes runs the client, HELO and sender lists at RCPT");
       return;
     }
-    for (std::size_t j = 0; j < i; ++j) {
-      if (!repeats(rule, list_[j])) continue;
-      dead(i, "R103", fmt::format("the same as element {}, which was asked before", j),
+    if (earlier) {
+      dead(i, "R103", fmt::format("the same as element {}, which was asked before", *earlier),
            "take one of them out");
       return;
     }
@@ -168,6 +174,12 @@ class RuleChecker {
   const Moment& moment_;
   const std::string& parameter_;
   std::vector<Finding>& findings_;
+  /// Elements with one list, keyword and argument: the first, and the first that can refuse.
+  struct Asked {
+    std::optional<std::size_t> at_all;
+    std::optional<std::size_t> enforced;
+  };
+  std::map<std::tuple<const List*, const Keyword*, std::string_view>, Asked> asked_;
   std::size_t end_ = 0;
   ListCheck check_;
 };

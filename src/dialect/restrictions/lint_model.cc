@@ -287,18 +287,21 @@ Can can(const Policy& policy, const Rule& rule, const Moment& outer) {
 
 Can fold(const Policy& policy, const List& list, const Moment& outer) {
   if (outer.depth >= max_depth) return can_say_anything;
+  const Moment::Folds::key_type key{&list, outer.warn_only, outer.depth};
+  if (const auto known = outer.folds->find(key); known != outer.folds->end()) return known->second;
   Moment moment = outer;
   ++moment.depth;
   Can all;
+  bool more = true;
   for (const Rule& rule : list) {
     Can one = can(policy, rule, moment);
-    const bool more = goes_on(one, moment);
+    more = goes_on(one, moment);
     one.pass = false;
     all |= one;
-    if (!more) return all;
+    if (!more) break;
   }
-  all.pass = true;
-  return all;
+  all.pass = more;
+  return outer.folds->emplace(key, all).first->second;
 }
 
 std::optional<IpAddress> swallowed_stranger(const Policy& policy) {

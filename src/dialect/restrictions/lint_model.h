@@ -3,6 +3,10 @@
 // folder.
 #pragma once
 
+#include <map>
+#include <memory>
+#include <tuple>
+
 #include "dialect/restrictions/rules.h"
 
 namespace postern::dialect::restrictions {
@@ -33,6 +37,10 @@ struct Moment {
   bool swallowed = false;  ///< mynetworks holds the Internet: strangers may be inside
   bool warn_only = false;
   int depth = 0;
+  /// What the lists within lists came to, by list, warn_only and depth, so that each is folded
+  /// once. Of one moment alone: whoever changes what it is about does so before the first question.
+  using Folds = std::map<std::tuple<const List*, bool, int>, Can>;
+  std::shared_ptr<Folds> folds = std::make_shared<Folds>();
 };
 /// Of any request, at the moment when the list runs.
 Moment moment_of(const Policy& policy, ListKind list);

@@ -2,6 +2,7 @@
 // it finds has gone through evaluate().
 #include <algorithm>
 #include <array>
+#include <map>
 #include <set>
 
 #include <fmt/format.h>
@@ -41,8 +42,9 @@ dns::Answer answer_of(const Witness& dialogue, const dns::Question& question) {
 /// Evaluates until nothing is missing any more.
 class Player {
  public:
-  Player(const Policy& policy, Witness& dialogue, const std::string& service)
-      : policy_(policy), dialogue_(dialogue), service_(service) {}
+  /// No more than `rounds` evaluations; those that it makes are taken off.
+  Player(const Policy& policy, Witness& dialogue, const std::string& service, std::size_t& rounds)
+      : policy_(policy), dialogue_(dialogue), service_(service), rounds_(rounds) {}
 
   bool run() {
     policy::SessionFacts& session = evidence_.session;
@@ -79,7 +81,7 @@ class Player {
  private:
   bool passes(Protocol protocol) {
     // More questions than lists could ask for any one dialogue.
-    for (int round = 0; round < 500; ++round) {
+    for (int round = 0; round < 500 && rounds_ > 0; ++round, --rounds_) {
       const Evaluated result = evaluate(policy_, evidence_, protocol);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
@@ -159,17 +161,38 @@ class Player {
   const Policy& policy_;
   Witness& dialogue_;
   const std::string& service_;
+  std::size_t& rounds_;
   policy::Evidence evidence_;
   std::set<std::string> services_;
 };
 
 /// How many dialogues are tried before nothing more is expected.
 constexpr int most_dialogues = 600;
+/// Rules that all of these may come to, so that large lists do not hold up those who wait.
+constexpr std::size_t most_asked = 4'000'000;
+
+/// Rules of a list, those of its classes counted wherever they are named (bounded by compile()).
+std::size_t rules_in(const List& list, std::map<const List*, std::size_t>& known) {
+  const auto [entry, fresh] = known.emplace(&list, list.size());
+  if (!fresh) return entry->second;
+  std::size_t all = list.size();
+  for (const Rule& rule : list) {
+    if (rule.list != nullptr) all += rules_in(*rule.list, known);
+  }
+  return entry->second = all;
+}
+
+std::size_t most_rounds(const Policy& policy) {
+  std::map<const List*, std::size_t> known;
+  std::size_t all = 1;
+  for (const List& list : policy.lists) all += rules_in(list, known);
+  return std::max<std::size_t>(most_asked / all, 50);
+}
 
 class Search {
  public:
   Search(const Policy& policy, const Candidates& candidates)
-      : policy_(policy), candidates_(candidates) {}
+      : policy_(policy), candidates_(candidates), rounds_(most_rounds(policy)) {}
 
   /// Baseline first, then what differs from it in one thing, in two, in more.
   std::optional<Way> run() {
@@ -222,7 +245,7 @@ class Search {
                      .provided = {}};
     if (choice[5] == 1) dialogue.recipients.push_back("another-" + dialogue.recipients[0]);
     const std::string& service = candidates_.services[choice[7]];
-    if (!goes_through(policy_, dialogue, service)) return false;
+    if (!Player(policy_, dialogue, service, rounds_).run()) return false;
     if (service == "DUNNO" && is_anybodys(dialogue, service, choice[3], choice[4])) {
       best_ = Way{.witness = std::move(dialogue), .anybody = true};
       return true;
@@ -241,7 +264,7 @@ class Search {
       Witness other = dialogue;
       other.recipients[0] = recipient;
       if (other.recipients.size() > 1) other.recipients[1] = "another-" + recipient;
-      others += goes_through(policy_, other, service) ? 1 : 0;
+      others += Player(policy_, other, service, rounds_).run() ? 1 : 0;
     }
     if (others + 1 < candidates_.anywhere.size()) return false;
     if (candidates_.swallowed && client == 0) return true;
@@ -251,7 +274,7 @@ class Search {
       if (elsewhere.is_v4() != dialogue.client.is_v4() || elsewhere.octets()[0] == own[0]) continue;
       Witness other = dialogue;
       other.client = elsewhere;
-      if (goes_through(policy_, other, service)) return true;
+      if (Player(policy_, other, service, rounds_).run()) return true;
     }
     listed_clients_.insert(client);
     return false;
@@ -260,6 +283,7 @@ class Search {
   const Policy& policy_;
   const Candidates& candidates_;
   int left_ = most_dialogues;
+  std::size_t rounds_;
   std::set<std::size_t> listed_clients_;
   std::optional<Way> best_;
 };
@@ -284,7 +308,8 @@ void hide(Witness& witness, const Candidates& candidates) {
 }  // namespace
 
 bool goes_through(const Policy& policy, Witness& dialogue, const std::string& service) {
-  return Player(policy, dialogue, service).run();
+  std::size_t rounds = most_rounds(policy);
+  return Player(policy, dialogue, service, rounds).run();
 }
 
 std::optional<Way> find_way(const Policy& policy) {

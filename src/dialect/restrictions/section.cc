@@ -1,6 +1,7 @@
 #include "dialect/restrictions/section.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 #include <boost/json.hpp>
@@ -64,20 +65,22 @@ void add_own_defaults(std::map<std::string, std::string, std::less<>>& parameter
   parameters.emplace("smtpd_helo_required", "yes");
 }
 
-/// Macros of the user's own are parameters too, when something uses them.
-bool is_used(const Section& section, std::string_view name) {
-  const auto word = [](char c) { return is_alnum(c) || c == '_'; };
-  return std::any_of(section.parameters.begin(), section.parameters.end(), [&](const auto& one) {
-    const std::string& value = one.second;
-    for (std::size_t at = value.find(name); at != std::string::npos;
-         at = value.find(name, at + 1)) {
-      const std::size_t end = at + name.size();
-      if ((at == 0 || !word(value[at - 1])) && (end == value.size() || !word(value[end]))) {
-        return true;
-      }
+/// Every word of the values, by either reading of what a word is: macros of the user's own and
+/// classes are parameters too, when something uses them.
+std::set<std::string_view> words_used(const Section& section) {
+  std::set<std::string_view> words;
+  const auto split = [&](std::string_view text, auto belongs) {
+    for (auto at = text.begin(); at != text.end();) {
+      const auto begin = std::find_if(at, text.end(), belongs);
+      at = std::find_if_not(begin, text.end(), belongs);
+      if (begin != at) words.emplace(begin, at);
     }
-    return false;
-  });
+  };
+  for (const auto& [name, value] : section.parameters) {
+    split(value, [](char c) { return is_alnum(c) || c == '_'; });
+    split(value, [](char c) { return !is_space(c) && c != ','; });
+  }
+  return words;
 }
 
 using Severity = Diagnostic::Severity;
@@ -194,8 +197,9 @@ bool Judged::ok() const {
 
 Judged judge(const Section& section, const std::string& hostname, const TableSources& sources) {
   Judged judged;
+  const std::set<std::string_view> used = words_used(section);
   for (const auto& [name, value] : section.parameters) {
-    if (!is_restriction_parameter(name) && !is_used(section, name)) judged.unknown.push_back(name);
+    if (!is_restriction_parameter(name) && !used.contains(name)) judged.unknown.push_back(name);
   }
   auto loaded =
       std::make_shared<Loaded>(load(parameters_of(section, hostname), sources,

@@ -1,6 +1,9 @@
 #include "dialect/restrictions/section_report.h"
 
 #include <algorithm>
+#include <map>
+#include <string>
+#include <vector>
 
 #include <boost/json/array.hpp>
 
@@ -21,24 +24,36 @@ struct Position {
   std::string_view word;
 };
 
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;  // UTF-8 continuation octets
-  }));
-}
+/// Where the octets of a text stand. A text may have as many marks as words, so each costs O(log n)
+/// after one walk through the text.
+class Positions {
+ public:
+  explicit Positions(std::string text) : text_(std::move(text)) {
+    characters_.reserve(text_.size() + 1);
+    characters_.push_back(0);
+    for (std::size_t i = 0; i < text_.size(); ++i) {
+      const bool continues = (static_cast<unsigned char>(text_[i]) & 0xC0) == 0x80;  // of UTF-8
+      characters_.push_back(characters_.back() + (continues ? 0 : 1));
+      if (text_[i] == '\n') lines_.push_back(i + 1);
+    }
+  }
 
-Position position_of(std::string_view text, std::size_t offset) {
-  offset = std::min(offset, text.size());
-  const std::string_view before = text.substr(0, offset);
-  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-  Position position;
-  position.line = 1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
-  position.column = 1 + characters(before.substr(line_start));
-  const std::size_t end = std::min(text.find_first_of(" \t\r\n,", offset), text.size());
-  position.word = text.substr(offset, end - offset);
-  position.length = characters(position.word);
-  return position;
-}
+  /// Its word lives as long as this.
+  Position at(std::size_t offset) const {
+    offset = std::min(offset, text_.size());
+    const auto next_line = std::upper_bound(lines_.begin(), lines_.end(), offset);
+    const std::size_t end = std::min(text_.find_first_of(" \t\r\n,", offset), text_.size());
+    return {.line = static_cast<std::size_t>(next_line - lines_.begin()),
+            .column = 1 + characters_[offset] - characters_[*(next_line - 1)],
+            .length = characters_[end] - characters_[offset],
+            .word = std::string_view(text_).substr(offset, end - offset)};
+  }
+
+ private:
+  std::string text_;
+  std::vector<std::size_t> characters_;  ///< in front of each octet, and of the end
+  std::vector<std::size_t> lines_{0};    ///< where they begin
+};
 
 std::string_view word_of(Diagnostic::Severity severity) {
   using Severity = Diagnostic::Severity;
@@ -49,9 +64,8 @@ json::value or_null(std::string_view text) {
   return text.empty() ? json::value(nullptr) : json::value(text);
 }
 
-json::object mark(const Diagnostic& one, const Parameters& parameters) {
-  const std::string text = parameters.raw(one.place.parameter);
-  const Position at = position_of(text, one.place.offset);
+json::object mark(const Diagnostic& one, const Positions& positions) {
+  const Position at = positions.at(one.place.offset);
   json::object out{{"list", or_null(short_name(one.place.parameter))},
                    {"parameter", one.place.parameter},
                    {"line", at.line},
@@ -79,10 +93,19 @@ template <class Wanted>
 json::array marks(const Section& section, const Judged& judged, const std::string& hostname,
                   Wanted wanted) {
   const Parameters parameters = parameters_of(section, hostname);
+  std::map<std::string, Positions, std::less<>> texts;
+  const auto mark_in_text = [&](const Diagnostic& one) {
+    auto text = texts.find(one.place.parameter);
+    if (text == texts.end()) {
+      text =
+          texts.emplace(one.place.parameter, Positions(parameters.raw(one.place.parameter))).first;
+    }
+    return mark(one, text->second);
+  };
   json::array out;
-  for (const std::string& name : judged.unknown) out.push_back(mark(unknown(name), parameters));
+  for (const std::string& name : judged.unknown) out.push_back(mark_in_text(unknown(name)));
   for (const Diagnostic& one : judged.diagnostics) {
-    if (wanted(one)) out.push_back(mark(one, parameters));
+    if (wanted(one)) out.push_back(mark_in_text(one));
   }
   return out;
 }

@@ -1,0 +1,130 @@
+// Lists as large as a request may make them (256 KiB a value), or half of it: judged and reported
+// in time that grows with their size.
+#include <ctime>
+#include <string>
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <boost/json/serialize.hpp>
+
+#include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/section.h"
+#include "dialect/restrictions/section_report.h"
+
+namespace postern::dialect::restrictions {
+namespace {
+
+using Settings = decltype(Section::parameters);
+
+constexpr std::size_t largest = 128 * 1024;
+
+/// As many elements as fit, made from 0, 1, ...
+template <class Make>
+std::string filled(Make make) {
+  std::string text;
+  for (std::size_t i = 0;; ++i) {
+    const std::string one = make(i);
+    if (text.size() + one.size() + 2 > largest) return text;
+    text += (i > 0 ? ", " : "") + one;
+  }
+}
+
+/// The same value in several lists.
+Settings everywhere(const std::string& value) {
+  Settings all;
+  for (const ListKind kind :
+       {ListKind::client, ListKind::sender, ListKind::relay, ListKind::recipient}) {
+    all[std::string(parameter_of(kind))] = value;
+  }
+  return all;
+}
+
+/// Classes that name the next one, `width` times each.
+Settings nested_classes(std::size_t depth, std::size_t width) {
+  Settings all{{"smtpd_recipient_restrictions", "c0"}};
+  for (std::size_t i = 0; i < depth; ++i) {
+    const std::string name = fmt::format("c{}", i);
+    all["smtpd_restriction_classes"] += name + " ";
+    for (std::size_t n = 0; n < width; ++n) {
+      all[name] += i + 1 < depth ? fmt::format("c{} ", i + 1) : "reject_unknown_client_hostname ";
+    }
+  }
+  return all;
+}
+
+/// Classes that name the next one in a table.
+Settings tables_in_a_row(std::size_t count) {
+  Settings all{{"smtpd_recipient_restrictions", "c0"}};
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string name = fmt::format("c{}", i);
+    all["smtpd_restriction_classes"] += name + " ";
+    all[name] = fmt::format("check_client_access static:c{}", (i + 1) % count);
+  }
+  return all;
+}
+
+/// A class of one rule for each element.
+Settings many_classes() {
+  Settings all;
+  all["smtpd_restriction_classes"] = filled([&](std::size_t i) {
+    const std::string name = fmt::format("class{}", i);
+    all[name] = "reject_unknown_client_hostname";
+    return name;
+  });
+  all["smtpd_recipient_restrictions"] = all["smtpd_restriction_classes"];
+  return all;
+}
+
+TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
+  const struct {
+    const char* name;
+    Settings parameters;
+  } cases[] = {
+      {"equal rules", everywhere(filled([](std::size_t i) -> std::string {
+         return i % 2 == 0 ? "reject_unknown_sender_domain" : "check_sender_access inline:{x=OK}";
+       }))},
+      {"different tables", everywhere(filled([](std::size_t i) {
+         return fmt::format("check_sender_access inline:{{x{}=OK}}", i);
+       }))},
+      {"unknown keywords", everywhere(filled([](std::size_t i) { return fmt::format("k{}", i); }))},
+      {"DNS lists", everywhere(filled([](std::size_t i) {
+         return fmt::format("reject_rbl_client l{}.test", i);
+       }))},
+      {"policy servers", everywhere(filled([](std::size_t i) {
+         return fmt::format("check_policy_service inet:127.0.0.1:{}", i % 60'000 + 1);
+       }))},
+      {"tables of other programs", everywhere(filled([](std::size_t i) {
+         return fmt::format("check_client_access tcp:127.0.0.1:{}", i % 60'000 + 1);
+       }))},
+      {"many classes", many_classes()},
+      {"classes within classes", nested_classes(16, 100)},
+      {"classes in a long row", nested_classes(8000, 1)},
+      {"tables in a long row", tables_in_a_row(5000)},
+      {"networks", {{"mynetworks", filled([](std::size_t i) {
+                       return fmt::format("{}10.{}.{}.0/24", i % 2 == 0 ? "" : "!", i / 256 % 256,
+                                          i % 256);
+                     })}}},
+      {"domains",
+       {{"mydestination", filled([](std::size_t i) { return fmt::format("d{}.test", i); })},
+        {"relay_domains", filled([](std::size_t i) { return fmt::format("d{}.test", i); })}}},
+  };
+  const TableSources sources{.read = [](const std::string&) -> Result<std::string> {
+    return fail(Fault::not_found, "no such file");
+  }};
+  for (const auto& one : cases) {
+    Section section;
+    section.parameters = one.parameters;
+    const std::clock_t start = std::clock();
+    const Judged judged = judge(section, "mx.example.net", sources);
+    const double judging = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    const std::string text = boost::json::serialize(lint_json(section, judged, "mx.example.net"));
+    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    fprintf(stderr, "%-30s %.1f %.1f\n", one.name, judging, seconds);
+    EXPECT_FALSE(text.empty());
+    // Under a second in an optimised build; sanitizers get more.
+    EXPECT_LT(seconds, 10) << one.name;
+  }
+}
+
+}  // namespace
+}  // namespace postern::dialect::restrictions
