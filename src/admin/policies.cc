@@ -237,6 +237,7 @@ Task<net::HttpResponse> Policies::create(Call& call) {
     return publisher.create_policy(row, audit);
   };
   const Outcome kept = co_await core_.disk(call, std::move(keep));
+  if (kept == Outcome::too_many) throw account_limit();
   if (kept != Outcome::done) throw unauthorized("the account is gone");
   co_return answer(201, row);
 }
@@ -266,6 +267,7 @@ Task<std::optional<store::PolicyRow>> Policies::try_update(Call& call) {
   };
   const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::stale) co_return std::nullopt;
+  if (kept == Outcome::too_many) throw account_limit();
   if (kept != Outcome::done) throw not_found();
   co_return row;
 }

@@ -38,6 +38,15 @@ Refusal conflict(std::string code, std::string sentence) {
   return {409, std::move(code), std::move(sentence), {}, {}};
 }
 
+Refusal account_limit() {
+  return {422,
+          "account_limit",
+          "the account would have more policies, SMTP users, webhooks or octets of them than this "
+          "gateway's limits.account_ keys let one account have",
+          {},
+          {}};
+}
+
 Refusal version_mismatch() {
   return {412, "version_mismatch", "the object has changed since this version was read", {}, {}};
 }

@@ -32,6 +32,7 @@ Refusal forbidden(std::string sentence);
 Refusal not_found();
 Refusal conflict(std::string code, std::string sentence);
 Refusal version_mismatch();
+Refusal account_limit();                                   ///< 422: store::AccountLimits
 Refusal invalid(std::string field, std::string sentence);  ///< 422 about one field
 Refusal missing(std::string field);                        ///< 400 missing_field
 /// 429: so many seconds until the next one is taken. `what` were too many.

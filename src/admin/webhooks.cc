@@ -89,6 +89,7 @@ void check_outcome(Outcome outcome) {
   if (outcome == Outcome::no_such_policy) {
     throw invalid("smtp_security_policy_id", "there is no such policy in this account");
   }
+  if (outcome == Outcome::too_many) throw account_limit();
   if (outcome != Outcome::done) throw not_found();
 }
 

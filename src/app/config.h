@@ -93,7 +93,12 @@ struct LimitsConfig {
   CidrSet exempt_networks = loopback_networks();
   std::uint64_t memory = 0;                 ///< octets; 0: a quarter of the machine's memory
   std::uint64_t header_field = 100 * 1024;  ///< octets of one field in a payload
-  std::uint64_t tables = 256u << 20;        ///< octets of all files that restriction lists name
+  /// Of one account, as store::AccountLimits.
+  std::uint64_t account_policies = 1000;
+  std::uint64_t account_credentials = 10'000;
+  std::uint64_t account_webhooks = 10'000;
+  std::uint64_t account_octets = 16u << 20;
+  std::uint64_t tables = 256u << 20;  ///< octets of all files that restriction lists name
 };
 
 struct TimeoutsConfig {

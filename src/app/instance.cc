@@ -126,6 +126,13 @@ Instance::Started Instance::open_directory() {
 Instance::Started Instance::open_databases() {
   const std::string control = data_dir_ + "/postern.db";
   auto store = store::SqliteStore::open(control);
+  if (store) {
+    const LimitsConfig& limits = config_.limits;
+    (*store)->limit_accounts({.policies = limits.account_policies,
+                              .credentials = limits.account_credentials,
+                              .webhooks = limits.account_webhooks,
+                              .octets = limits.account_octets});
+  }
   if (!store) return database_error(control, store.error());
   store_ = std::move(*store);
 

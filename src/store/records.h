@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -103,6 +104,16 @@ struct CredentialRow {
   Secret hash;              ///< bcrypt
   std::uint64_t order = 0;  ///< creation order over all policies; given by the store, kept while
                             ///< the user stays in the policy
+};
+
+/// What one account may store. What it stored before stays, and can be changed for less.
+struct AccountLimits {
+  std::uint64_t policies = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t credentials = std::numeric_limits<std::uint64_t>::max();  ///< of all its policies
+  std::uint64_t webhooks = std::numeric_limits<std::uint64_t>::max();
+  /// Of its policies with their credentials, and of its webhooks: names, definitions, hashes,
+  /// addresses, targets, custom headers and templates.
+  std::uint64_t octets = std::numeric_limits<std::uint64_t>::max();
 };
 
 struct PolicyRow {

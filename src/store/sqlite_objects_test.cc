@@ -246,6 +246,43 @@ TEST_F(SqliteStoreTest, totals_follow_every_change) {
   EXPECT_EQ(store_->account(ann).value()->policy_count, 2u);
 }
 
+TEST_F(SqliteStoreTest, an_account_stores_no_more_than_its_limits) {
+  const std::string account = add_account("a@example.com");
+  const std::string other = add_account("b@example.com");
+  const AccountLimits limits{.policies = 2, .credentials = 3, .webhooks = 1, .octets = 2000};
+  store_->limit_accounts(limits);
+  PolicyRow first = policy(account, "first");
+  first.credentials = {{"u1", Secret("$2b$x"), 0}, {"u2", Secret("$2b$x"), 0}};
+  ASSERT_EQ(store_->create_policy(first, nullptr).value(), Outcome::done);
+  PolicyRow second = policy(account, "second");
+  second.credentials = first.credentials;
+  EXPECT_EQ(store_->create_policy(second, nullptr).value(), Outcome::too_many) << "credentials";
+  second.credentials.pop_back();
+  EXPECT_EQ(store_->create_policy(second, nullptr).value(), Outcome::done);
+  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), Outcome::too_many);
+  add_policy(other, "theirs");
+  add_webhook(account, "x@hooks.example.net");
+  EXPECT_EQ(store_->create_webhook(webhook(account, "y@hooks.example.net"), nullptr).value(),
+            Outcome::too_many);
+  add_webhook(other, "y@hooks.example.net");
+
+  PolicyRow larger = second;
+  larger.version = 2;
+  larger.definition = std::string(2000, 'x');
+  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), Outcome::too_many) << "octets";
+  EXPECT_EQ(store_->policy(account, second.id).value()->definition, second.definition);
+  store_->limit_accounts({});
+  EXPECT_EQ(store_->update_policy(larger, 1, nullptr).value(), Outcome::done);
+  reopen();
+  store_->limit_accounts(limits);
+  larger.version = 3;
+  EXPECT_EQ(store_->update_policy(larger, 2, nullptr).value(), Outcome::done)
+      << "what was stored before the limits came is no more than before";
+  ASSERT_EQ(store_->delete_policy(account, larger.id, {}, IfUsed::detach, at_, {})->outcome,
+            Outcome::done);
+  EXPECT_EQ(store_->create_policy(policy(account, "third"), nullptr).value(), Outcome::done);
+}
+
 TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");

@@ -24,6 +24,14 @@ Result<void> add_credentials(Database& database, PolicyRow& policy) {
   return {};
 }
 
+std::uint64_t octets_of(const PolicyRow& policy) {
+  std::uint64_t octets = policy.name.size() + policy.definition.size();
+  for (const CredentialRow& one : policy.credentials) {
+    octets += one.username.size() + one.hash.size();
+  }
+  return octets;
+}
+
 }  // namespace
 
 void SqliteStore::replace_credentials(const PolicyRow& policy) {
@@ -46,17 +54,20 @@ void SqliteStore::replace_credentials(const PolicyRow& policy) {
         "INSERT INTO credential (ord, policy_id, position, username, hash) VALUES (?,?,?,?,?)",
         order, policy.id, ++position, given.username, given.hash);
   }
+  database_->execute("UPDATE policy SET credential_count = ?, octets = ? WHERE id = ?",
+                     policy.credentials.size(), octets_of(policy), policy.id);
 }
 
 Result<Outcome> SqliteStore::create_policy(const PolicyRow& policy, const AuditRow* audit) {
   return write(audit, [&] {
+    const Stored before = stored_by(policy.account_id);
     database_->execute(
         "INSERT INTO policy (id, account_id, name, definition, version, credentials_version, "
         "created_at, updated_at) VALUES (?,?,?,?,?,?,?,?)",
         policy.id, policy.account_id, policy.name, policy.definition, policy.version,
         policy.credentials_version, policy.created_at, policy.updated_at);
     replace_credentials(policy);
-    return Outcome::done;
+    return bounded(policy.account_id, before);
   });
 }
 
@@ -124,6 +135,7 @@ Outcome untouched(Database& database, std::string_view account, std::string_view
 Result<Outcome> SqliteStore::update_policy(const PolicyRow& policy, std::uint64_t expected_version,
                                            const AuditRow* audit) {
   return write(audit, [&] {
+    const Stored before = stored_by(policy.account_id);
     const auto changed = database_->execute(
         "UPDATE policy SET name = ?, definition = ?, version = ?, credentials_version = ?, "
         "updated_at = ? WHERE id = ? AND account_id = ? AND version = ?",
@@ -131,7 +143,7 @@ Result<Outcome> SqliteStore::update_policy(const PolicyRow& policy, std::uint64_
         policy.updated_at, policy.id, policy.account_id, expected_version);
     if (affected(changed) == 0) return untouched(*database_, policy.account_id, policy.id);
     replace_credentials(policy);
-    return Outcome::done;
+    return bounded(policy.account_id, before);
   });
 }
 

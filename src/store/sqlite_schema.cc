@@ -261,7 +261,51 @@ ALTER TABLE webhook ADD COLUMN inbox_octets INTEGER NOT NULL DEFAULT 268435456;
 ALTER TABLE webhook ADD COLUMN inbox_keep_days INTEGER NOT NULL DEFAULT 30;
 )sql";
 
-constexpr const char* migrations[] = {first, list_revisions, dkim_keys, people, inbox_limits};
+// What AccountLimits count.
+constexpr const char* account_limits = R"sql(
+ALTER TABLE policy ADD COLUMN credential_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE policy ADD COLUMN octets INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE webhook ADD COLUMN octets INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN credential_count INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE account ADD COLUMN stored_octets INTEGER NOT NULL DEFAULT 0;
+UPDATE policy SET
+  credential_count = (SELECT count(*) FROM credential WHERE policy_id = policy.id),
+  octets = length(CAST(name AS BLOB)) + length(CAST(definition AS BLOB)) +
+    (SELECT coalesce(sum(length(CAST(username AS BLOB)) + length(hash)), 0)
+      FROM credential WHERE policy_id = policy.id);
+UPDATE webhook SET
+  octets = length(CAST(name AS BLOB)) + length(address) + length(target_url) +
+    coalesce(length(CAST(custom_headers AS BLOB)), 0) +
+    coalesce(length(CAST(payload_template AS BLOB)), 0);
+UPDATE account SET
+  credential_count =
+    (SELECT coalesce(sum(credential_count), 0) FROM policy WHERE account_id = account.id),
+  stored_octets =
+    (SELECT coalesce(sum(octets), 0) FROM policy WHERE account_id = account.id) +
+    (SELECT coalesce(sum(octets), 0) FROM webhook WHERE account_id = account.id);
+CREATE TRIGGER policy_weighed AFTER UPDATE OF credential_count, octets ON policy BEGIN
+  UPDATE account SET credential_count = credential_count + NEW.credential_count
+      - OLD.credential_count,
+    stored_octets = stored_octets + NEW.octets - OLD.octets WHERE id = NEW.account_id;
+END;
+CREATE TRIGGER policy_unloaded AFTER DELETE ON policy BEGIN
+  UPDATE account SET credential_count = credential_count - OLD.credential_count,
+    stored_octets = stored_octets - OLD.octets WHERE id = OLD.account_id;
+END;
+CREATE TRIGGER webhook_loaded AFTER INSERT ON webhook BEGIN
+  UPDATE account SET stored_octets = stored_octets + NEW.octets WHERE id = NEW.account_id;
+END;
+CREATE TRIGGER webhook_weighed AFTER UPDATE OF octets ON webhook BEGIN
+  UPDATE account SET stored_octets = stored_octets + NEW.octets - OLD.octets
+    WHERE id = NEW.account_id;
+END;
+CREATE TRIGGER webhook_unloaded AFTER DELETE ON webhook BEGIN
+  UPDATE account SET stored_octets = stored_octets - OLD.octets WHERE id = OLD.account_id;
+END;
+)sql";
+
+constexpr const char* migrations[] = {first,  list_revisions, dkim_keys,
+                                      people, inbox_limits,   account_limits};
 constexpr Schema schema{.application_id = 0x506f5374, .migrations = migrations};  // "PoSt"
 
 }  // namespace

@@ -32,6 +32,35 @@ Result<Outcome> SqliteStore::write(const AuditRow* audit, const std::function<Ou
   return Outcome::done;
 }
 
+SqliteStore::Stored SqliteStore::stored_by(std::string_view account) {
+  const auto number = [](const Row& row, int column) {
+    return static_cast<std::uint64_t>(row.integer(column));
+  };
+  const auto found = database_->one(
+      "SELECT policy_count, credential_count, webhook_count, stored_octets FROM account "
+      "WHERE id = ?",
+      [&](const Row& row) {
+        return Stored{.policies = number(row, 0),
+                      .credentials = number(row, 1),
+                      .webhooks = number(row, 2),
+                      .octets = number(row, 3)};
+      },
+      account);
+  return rows::found(found) ? **found : Stored();  // else write() says why
+}
+
+Outcome SqliteStore::bounded(std::string_view account, const Stored& before) {
+  const Stored now = stored_by(account);
+  const auto within = [](std::uint64_t was, std::uint64_t is, std::uint64_t most) {
+    return is <= std::max(was, most);
+  };
+  const bool fits = within(before.policies, now.policies, limits_.policies) &&
+                    within(before.credentials, now.credentials, limits_.credentials) &&
+                    within(before.webhooks, now.webhooks, limits_.webhooks) &&
+                    within(before.octets, now.octets, limits_.octets);
+  return fits ? Outcome::done : Outcome::too_many;
+}
+
 void SqliteStore::insert_audit(const AuditRow& entry) {
   database_->execute(
       "INSERT INTO audit (id, account_id, action, details, ip, actor, created_at) "

@@ -17,6 +17,9 @@ class SqliteStore final : public Store {
   /// Opens or creates the file and migrates it. Faults as Database::open. Use::beside reads alone.
   static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, Use use = Use::own);
 
+  /// Before it is used by several threads. Without it nothing is limited.
+  void limit_accounts(const AccountLimits& limits) { limits_ = limits; }
+
   Result<void> probe() override;
   Result<void> on_access_change(std::function<void(std::string_view id)> tell) override;
   Result<bool> written_elsewhere() override;
@@ -155,6 +158,16 @@ class SqliteStore final : public Store {
  private:
   explicit SqliteStore(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 
+  /// Within write(): what the account stores, now that it was changed, against its limits. It was
+  /// `before`.
+  struct Stored {
+    std::uint64_t policies = 0;
+    std::uint64_t credentials = 0;
+    std::uint64_t webhooks = 0;
+    std::uint64_t octets = 0;
+  };
+  Stored stored_by(std::string_view account);
+  Outcome bounded(std::string_view account, const Stored& before);
   /// `work()` in a transaction, kept when it says `done`. Inside, the results of statements need no
   /// check of their own: after an error every statement fails and so does the commit.
   Result<Outcome> write(const AuditRow* audit, const std::function<Outcome()>& work);
@@ -173,6 +186,7 @@ class SqliteStore final : public Store {
   bool owns_policy(const WebhookRow& webhook);
 
   std::mutex mutex_;
+  AccountLimits limits_;
   std::unique_ptr<Database> database_;
   std::int64_t data_version_ = 0;
   std::function<void(std::string_view id)> access_changed_;

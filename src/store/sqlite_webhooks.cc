@@ -21,6 +21,12 @@ std::optional<std::string> unless_empty(const std::string& text) {
   return text.empty() ? std::nullopt : std::optional(text);
 }
 
+std::uint64_t octets_of(const WebhookRow& webhook) {
+  const std::optional<std::string> fields = headers(webhook);
+  return webhook.name.size() + webhook.address.size() + webhook.target_url.size() +
+         (fields ? fields->size() : 0) + webhook.payload_template.size();
+}
+
 }  // namespace
 
 bool SqliteStore::owns_policy(const WebhookRow& webhook) {
@@ -32,21 +38,22 @@ bool SqliteStore::owns_policy(const WebhookRow& webhook) {
 Result<Outcome> SqliteStore::create_webhook(const WebhookRow& webhook, const AuditRow* audit) {
   return write(audit, [&] {
     if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    const Stored before = stored_by(webhook.account_id);
     if (exists(
             database_->number("SELECT count(*) FROM webhook WHERE address = ?", webhook.address))) {
       return Outcome::taken;
     }
-    database_->execute("INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
-                       ", domain) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-                       webhook.id, webhook.account_id, webhook.name, webhook.address,
-                       webhook.target_url, webhook.is_active, webhook.policy_id, headers(webhook),
-                       unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
-                       webhook.delivery_mode, webhook.attachments, webhook.include_raw,
-                       webhook.timeout_ms, webhook.secret, webhook.previous_secret,
-                       webhook.previous_expires_at, webhook.version, webhook.created_at,
-                       webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets,
-                       webhook.inbox.keep_days, domain_of(webhook.address));
-    return Outcome::done;
+    database_->execute(
+        "INSERT INTO webhook (" POSTERN_WEBHOOK_COLUMNS
+        ", domain, octets) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        webhook.id, webhook.account_id, webhook.name, webhook.address, webhook.target_url,
+        webhook.is_active, webhook.policy_id, headers(webhook),
+        unless_empty(webhook.payload_template), webhook.rate_limit_per_minute,
+        webhook.delivery_mode, webhook.attachments, webhook.include_raw, webhook.timeout_ms,
+        webhook.secret, webhook.previous_secret, webhook.previous_expires_at, webhook.version,
+        webhook.created_at, webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets,
+        webhook.inbox.keep_days, domain_of(webhook.address), octets_of(webhook));
+    return bounded(webhook.account_id, before);
   });
 }
 
@@ -125,6 +132,7 @@ Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
                                             std::uint64_t expected_version, const AuditRow* audit) {
   return write(audit, [&] {
     if (!owns_policy(webhook)) return Outcome::no_such_policy;
+    const Stored before = stored_by(webhook.account_id);
     if (exists(database_->number("SELECT count(*) FROM webhook WHERE address = ? AND id <> ?",
                                  webhook.address, webhook.id))) {
       return Outcome::taken;
@@ -134,7 +142,7 @@ Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
         "policy_id = ?, custom_headers = ?, payload_template = ?, rate_limit_per_minute = ?, "
         "delivery_mode = ?, attachments = ?, include_raw = ?, timeout_ms = ?, secret = ?, "
         "previous_secret = ?, previous_expires_at = ?, version = ?, updated_at = ?, "
-        "inbox_messages = ?, inbox_octets = ?, inbox_keep_days = ? "
+        "inbox_messages = ?, inbox_octets = ?, inbox_keep_days = ?, octets = ? "
         "WHERE id = ? AND account_id = ? AND version = ?",
         webhook.name, webhook.address, domain_of(webhook.address), webhook.target_url,
         webhook.is_active, webhook.policy_id, headers(webhook),
@@ -142,9 +150,9 @@ Result<Outcome> SqliteStore::update_webhook(const WebhookRow& webhook,
         webhook.delivery_mode, webhook.attachments, webhook.include_raw, webhook.timeout_ms,
         webhook.secret, webhook.previous_secret, webhook.previous_expires_at, webhook.version,
         webhook.updated_at, webhook.inbox.messages, webhook.inbox.octets, webhook.inbox.keep_days,
-        webhook.id, webhook.account_id, expected_version);
+        octets_of(webhook), webhook.id, webhook.account_id, expected_version);
     if (affected(changed) == 0) return untouched(*database_, webhook.account_id, webhook.id);
-    return Outcome::done;
+    return bounded(webhook.account_id, before);
   });
 }
 

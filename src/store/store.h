@@ -23,6 +23,7 @@ enum class Outcome {
   taken,           ///< e-mail, address or domain belongs to somebody
   in_use,          ///< other objects hold on to it, or it is the last owner
   no_such_policy,  ///< the webhook names a policy that this account does not have
+  too_many,        ///< the account would store more than AccountLimits let it
 };
 
 /// What became of a refresh token.
