@@ -41,20 +41,45 @@ void read_name(BodyReader& body, bool required, std::string& name) {
   name = *given;
 }
 
+/// What is wrong with the elements of a list, all of it in one sentence:
+/// "element 1: …; element 3: …". Elements count from 1, as lines do.
+class ElementErrors {
+ public:
+  void add(std::size_t index, std::string_view why) {
+    if (++count_ > shown) return;
+    sentence_ += fmt::format("{}element {}: {}", sentence_.empty() ? "" : "; ", index + 1, why);
+  }
+  bool none() const { return count_ == 0; }
+  std::string sentence() && {
+    if (count_ > shown) sentence_ += fmt::format("; and {} more", count_ - shown);
+    return std::move(sentence_);
+  }
+
+ private:
+  static constexpr std::size_t shown = 20;
+  std::size_t count_ = 0;
+  std::string sentence_;
+};
+
 void read_networks(BodyReader& body, std::vector<Cidr>& networks) {
   constexpr std::string_view field = "allowed_source_ips";
   const std::optional<ListText> list = body.list(field);
   if (!list) return;
+  ElementErrors wrong;
   std::vector<Cidr> read;
   for (std::size_t i = 0; i < list->elements.size(); ++i) {
     const Result<Cidr> network = Cidr::parse(list->elements[i]);
     if (!network) {
-      body.error(field, fmt::format("element {}: {}", i + 1, network.error().message));
-      return;
+      wrong.add(i, network.error().message);
+    } else if (std::find(read.begin(), read.end(), *network) == read.end()) {
+      read.push_back(*network);
     }
-    if (std::find(read.begin(), read.end(), *network) == read.end()) read.push_back(*network);
   }
-  networks = std::move(read);
+  if (wrong.none()) {
+    networks = std::move(read);
+  } else {
+    body.error(field, std::move(wrong).sentence());
+  }
 }
 
 /// One element of an allowed-domain list, normalised; or the sentence that says what is wrong.
@@ -86,18 +111,21 @@ tl::expected<std::string, std::string> domain_pattern(std::string_view text) {
 void read_domains(BodyReader& body, std::string_view field, std::vector<std::string>& domains) {
   const std::optional<ListText> list = body.list(field);
   if (!list) return;
+  ElementErrors wrong;
   std::vector<std::string> read;
   for (std::size_t i = 0; i < list->elements.size(); ++i) {
     tl::expected<std::string, std::string> domain = domain_pattern(list->elements[i]);
     if (!domain) {
-      body.error(field, fmt::format("element {}: {}", i + 1, domain.error()));
-      return;
-    }
-    if (std::find(read.begin(), read.end(), *domain) == read.end()) {
+      wrong.add(i, domain.error());
+    } else if (std::find(read.begin(), read.end(), *domain) == read.end()) {
       read.push_back(std::move(*domain));
     }
   }
-  domains = std::move(read);
+  if (wrong.none()) {
+    domains = std::move(read);
+  } else {
+    body.error(field, std::move(wrong).sentence());
+  }
 }
 
 /// The rules between fields, on the result of the merge: who lists domains believes that they
