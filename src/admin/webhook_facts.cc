@@ -38,6 +38,11 @@ Task<Names> policy_names(Core& core, std::string account, const json::array& web
   co_return co_await core.disk(std::move(turn), std::move(look));
 }
 
+json::object counts_json(const store::HourCounts& counts) {
+  return {
+      {"accepted", counts.accepted}, {"refused", counts.refused}, {"deferred", counts.deferred}};
+}
+
 json::value delivery_json(const std::optional<store::LogRecord>& record) {
   if (!record) return nullptr;
   const bool worked = record->outcome() == store::LogOutcome::success;
@@ -66,9 +71,11 @@ Task<void> add_facts(Core& core, const std::string& account, json::array& webhoo
     json::object& one = webhooks[i].as_object();
     const auto name = names.find(text_of(one.at("smtp_security_policy_id")));
     one["policy_name"] = name == names.end() ? json::value(nullptr) : json::value(name->second);
-    one["counts_24h"] = {{"accepted", counts[i].accepted},
-                         {"refused", counts[i].refused},
-                         {"deferred", counts[i].deferred}};
+    json::object day = counts_json(counts[i]);
+    json::array hours;
+    for (const store::HourCounts& hour : counts[i].hours) hours.push_back(counts_json(hour));
+    day["hours"] = std::move(hours);
+    one["counts_24h"] = std::move(day);
     one["last_delivery"] = delivery_json(last[i]);
   }
 }

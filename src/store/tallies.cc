@@ -103,21 +103,29 @@ Result<std::vector<TallyRow>> TraceReader::tallies(const TallyQuery& query) {
 
 Result<std::vector<DayCounts>> TraceReader::day_counts(const std::vector<std::string>& webhooks,
                                                        Time now) {
-  const std::int64_t since = to_millis(now) / hour_ms - 23;
+  constexpr std::int64_t hours = std::tuple_size_v<decltype(DayCounts::hours)>;
+  const std::int64_t since = to_millis(now) / hour_ms - (hours - 1);
   const std::lock_guard lock(mutex_);
   std::vector<DayCounts> counts;
   for (const std::string& id : webhooks) {
-    const auto one = database_->one(
-        "SELECT SUM(accepted), SUM(refused), SUM(deferred) FROM tally_hour WHERE webhook = ?1 AND "
-        "hour >= ?2",
+    const auto rows = database_->all(
+        "SELECT hour, accepted, refused, deferred FROM tally_hour WHERE webhook = ?1 AND "
+        "hour BETWEEN ?2 AND ?3",
         [](const Row& row) {
-          return DayCounts{static_cast<std::uint64_t>(row.integer(0)),
-                           static_cast<std::uint64_t>(row.integer(1)),
-                           static_cast<std::uint64_t>(row.integer(2))};
+          return std::pair{row.integer(0), HourCounts{static_cast<std::uint64_t>(row.integer(1)),
+                                                      static_cast<std::uint64_t>(row.integer(2)),
+                                                      static_cast<std::uint64_t>(row.integer(3))}};
         },
-        id, since);
-    if (!one) return tl::unexpected(one.error());
-    counts.push_back(one->value_or(DayCounts{}));
+        id, since, since + hours - 1);
+    if (!rows) return tl::unexpected(rows.error());
+    DayCounts day;
+    for (const auto& [hour, one] : *rows) {
+      day.hours.at(static_cast<std::size_t>(hour - since)) = one;
+      day.accepted += one.accepted;
+      day.refused += one.refused;
+      day.deferred += one.deferred;
+    }
+    counts.push_back(day);
   }
   return counts;
 }

@@ -2,6 +2,7 @@
 // bounded by age and by size, read by `postern explain` and the API.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -152,10 +153,15 @@ struct TallyRow {
   std::uint64_t n = 0;
 };
 
-struct DayCounts {
+struct HourCounts {
   std::uint64_t accepted = 0;
   std::uint64_t refused = 0;
   std::uint64_t deferred = 0;
+};
+
+/// The hour that runs is the last one.
+struct DayCounts : HourCounts {
+  std::array<HourCounts, 24> hours = {};
 };
 
 /// A run of traces in the order of their writing.

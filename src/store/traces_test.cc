@@ -413,6 +413,9 @@ TEST_F(Traces, are_counted_by_what_became_of_them) {
             (Counts{{"accepted", 1}, {"rejected", 3}}));
   const auto days = reading->day_counts({"wh_a", "wh_b", "wh_none"}, now());
   EXPECT_EQ((*days)[0].refused, 3u);
+  std::uint64_t by_hour = 0;
+  for (const HourCounts& hour : (*days)[0].hours) by_hour += hour.refused;
+  EXPECT_EQ(by_hour, 3u);
   EXPECT_EQ((*days)[1].deferred, 1u);
   EXPECT_EQ((*days)[2].accepted, 0u);
   writing->forget_account("acc_1");
