@@ -1,6 +1,7 @@
 #include "admin/trace_json.h"
 
 #include "admin/json_value.h"
+#include "admin/reason_words.h"
 #include "admin/time_text.h"
 
 namespace postern::admin {
@@ -25,6 +26,7 @@ json::object summary_json(const store::TraceRow& row) {
     out["reason"] = {{"layer", row.layer},
                      {"rule", row.rule},
                      {"origin", row.origin},
+                     {"words", reason_words(row.layer, row.rule, row.enhanced)},
                      {"text", row.reason.empty() ? row.reply : row.reason}};
   }
   return out;

@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 
 #include "admin/log_json.h"
+#include "admin/reason_words.h"
 #include "base/text.h"
 #include "base/ulid.h"
 #include "store/store.h"
@@ -71,33 +72,6 @@ struct Totals {
   }
 };
 
-/// Why mail was refused, in the words of who reads a chart.
-std::string_view reason_words(const std::string& layer, const std::string& rule) {
-  static const std::map<std::string, std::string_view, std::less<>> words = {
-      {"client_in_networks", "Source address not allowed"},
-      {"client_authenticated", "Not signed in"},
-      {"spf_authorised", "SPF did not pass"},
-      {"spf_domain_listed", "Sender's domain not allowed"},
-      {"dkim_signed", "No acceptable DKIM signature"},
-      {"dmarc_passed", "DMARC did not pass"},
-      {"dmarc_aligned", "DMARC did not pass"},
-      {"rate_available", "Rate limit"},
-      {"recipient_known", "Unknown recipient"},
-      {"webhook_active", "Inactive webhook"},
-      {"one_webhook_a_message", "Another webhook in the same message"},
-      {"webhook_recipients", "Too many recipients"},
-      {"header_limits", "Header too large"},
-      {"received_loop", "Mail loop"},
-      {"policy_loaded", "Policy not loaded"},
-      {"memory", "limits.memory used up"},
-      {"next_hop", "No way to the next hop"},
-  };
-  if (layer == "delivery") return "Endpoint did not take it";
-  if (layer == "auth") return "Wrong name or password";
-  const auto found = words.find(rule);
-  return found != words.end() ? found->second : std::string_view(rule);
-}
-
 /// The word that finds a rule: scripts name theirs as they like.
 std::string rule_word(std::string_view name) {
   const std::string begin(name.substr(0, name.find('"')));
@@ -106,39 +80,53 @@ std::string rule_word(std::string_view name) {
 }
 
 struct Reason {
-  const store::TallyRow* row;
+  const store::TallyRow* row;  ///< the newest code of it
+  std::string words;
   std::uint64_t n = 0;
+  bool one_reply = true;
 };
 
+json::object reason_json(const Reason& reason) {
+  const store::TallyRow& row = *reason.row;
+  const std::string code = row.code == 0 ? "" : std::to_string(row.code);
+  const std::string reply = row.enhanced.empty() ? code : code + " " + row.enhanced;
+  std::string query = rule_word(row.rule);
+  if (!reply.empty() && reason.one_reply)
+    query += (query.empty() ? "" : " ") + std::string("reply:\"") + reply + "\"";
+  return {{"outcome", row.outcome == "rejected" ? "refused" : "deferred"},
+          {"code", row.code},
+          {"enhanced", row.enhanced},
+          {"layer", row.layer},
+          {"rule", row.rule},
+          {"text", row.rule.empty() ? reply : reason.words},
+          {"count", reason.n},
+          {"query", query}};
+}
+
+/// One rule in the same words is one reason, whatever it replied; a rule that means several things
+/// by its replies is several, so that each finds its own.
 json::array reasons_json(const std::vector<store::TallyRow>& rows) {
-  std::map<std::tuple<std::string, int, std::string, std::string, std::string>, Reason> by_reason;
+  std::map<std::tuple<std::string, std::string, std::string, std::string>, Reason> by_reason;
   for (const store::TallyRow& row : rows) {
     if (row.outcome == "accepted") continue;
-    Reason& one = by_reason[{row.outcome, row.code, row.enhanced, row.layer, row.rule}];
+    std::string words(reason_words(row.layer, row.rule, row.enhanced));
+    const bool by_reply = row.rule.empty() || row.rule == "recipient_known";
+    const std::string reply = by_reply ? std::to_string(row.code) + row.enhanced : "";
+    Reason& one = by_reason[{row.outcome, row.layer, row.rule, reply}];
+    if (one.n != 0 && (one.row->code != row.code || one.row->enhanced != row.enhanced))
+      one.one_reply = false;
     one.row = &row;
+    one.words = std::move(words);
     one.n += row.n;
   }
   std::vector<Reason> sorted;
-  for (const auto& [key, one] : by_reason) sorted.push_back(one);
+  for (auto& [key, one] : by_reason) sorted.push_back(std::move(one));
   std::sort(sorted.begin(), sorted.end(),
             [](const Reason& a, const Reason& b) { return a.n > b.n; });
   json::array out;
-  for (const auto& [row, n] : sorted) {
+  for (const Reason& reason : sorted) {
     if (out.size() == most_reasons) break;
-    const std::string code = row->code == 0 ? "" : std::to_string(row->code);
-    const std::string reply = row->enhanced.empty() ? code : code + " " + row->enhanced;
-    std::string query = rule_word(row->rule);
-    if (!reply.empty())
-      query += (query.empty() ? "" : " ") + std::string("reply:\"") + reply + "\"";
-    out.push_back(json::object{
-        {"outcome", row->outcome == "rejected" ? "refused" : "deferred"},
-        {"code", row->code},
-        {"enhanced", row->enhanced},
-        {"layer", row->layer},
-        {"rule", row->rule},
-        {"text", row->rule.empty() ? reply : std::string(reason_words(row->layer, row->rule))},
-        {"count", n},
-        {"query", query}});
+    out.push_back(reason_json(reason));
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "admin/reason_words.h"
 #include "admin/test_api.h"
 #include "base/temporary_folder_test.h"
 
@@ -146,16 +147,17 @@ TEST_F(TracesTest, each_reason_in_the_statistics_finds_its_traces) {
   for (int i = 0; i < 3; ++i) traces_.post(trace(own_, "client_in_networks"));
   for (int i = 0; i < 2; ++i) traces_.post(trace(own_, "block \"bad\" ones", 554));
   traces_.post(trace(own_, "rate_available", 450));
+  traces_.post(trace(own_, "client_in_networks", 554));
   traces_.post(trace(others_, "spf_authorised"));
   const Answer stats = api_.get("/api/v1/stats", tenant_);
   ASSERT_EQ(stats.status, 200) << stats.body;
-  EXPECT_EQ(json::serialize(stats.json.at("totals")), R"({"accepted":1,"refused":5,"deferred":1})");
+  EXPECT_EQ(json::serialize(stats.json.at("totals")), R"({"accepted":1,"refused":6,"deferred":1})");
   EXPECT_EQ(stats.json.at("step_seconds").to_number<int>(), 1800);
   const json::array& buckets = stats.json.at("buckets").as_array();
   EXPECT_GE(buckets.size(), 48u);
   std::int64_t refused = 0;
   for (const json::value& one : buckets) refused += one.at("refused").to_number<std::int64_t>();
-  EXPECT_EQ(refused, 5);
+  EXPECT_EQ(refused, 6);
   const json::array& reasons = stats.json.at("reasons").as_array();
   ASSERT_EQ(reasons.size(), 3u);
   EXPECT_EQ(reasons[0].at("text").as_string(), "Source address not allowed");
@@ -166,10 +168,18 @@ TEST_F(TracesTest, each_reason_in_the_statistics_finds_its_traces) {
         << query;
   }
   EXPECT_EQ(api_.get("/api/v1/stats", operator_).json.at("totals").at("refused").to_number<int>(),
-            6);
+            7);
   const std::string one = "/api/v1/stats?webhook_id=" + own_.text("/id");
-  EXPECT_EQ(api_.get(one, tenant_).json.at("totals").at("refused").to_number<int>(), 5);
+  EXPECT_EQ(api_.get(one, tenant_).json.at("totals").at("refused").to_number<int>(), 6);
   EXPECT_EQ(api_.get(one, operator_).status, 404) << "named, it must be an own one";
+}
+
+TEST(ReasonWords, name_what_a_rule_means_and_leave_names_of_scripts) {
+  EXPECT_EQ(reason_words("gateway", "recipient_known", "5.1.1"), "Unknown recipient");
+  EXPECT_EQ(reason_words("gateway", "recipient_known", "5.7.1"), "Relay not permitted");
+  EXPECT_EQ(reason_words("restrictions", "reject_rbl_client zen.example", "5.7.1"),
+            "Client in a DNS list");
+  EXPECT_EQ(reason_words("vsl", "no strangers today", "5.7.1"), "no strangers today");
 }
 
 TEST_F(TracesTest, statistics_have_bounds) {

@@ -1,0 +1,77 @@
+#include "admin/reason_words.h"
+
+#include <map>
+
+namespace postern::admin {
+
+std::string_view reason_words(std::string_view layer, std::string_view rule,
+                              std::string_view enhanced) {
+  static const std::map<std::string_view, std::string_view> words = {
+      {"client_in_networks", "Source address not allowed"},
+      {"client_authenticated", "Not signed in"},
+      {"spf_authorised", "SPF did not pass"},
+      {"spf_domain_listed", "Sender's domain not allowed"},
+      {"dkim_signed", "No acceptable DKIM signature"},
+      {"dmarc_passed", "DMARC did not pass"},
+      {"dmarc_aligned", "DMARC did not pass"},
+      {"rate_available", "Rate limit"},
+      {"recipient_known", "Unknown recipient"},
+      {"webhook_active", "Inactive webhook"},
+      {"one_webhook_a_message", "Another webhook in the same message"},
+      {"webhook_recipients", "Too many recipients"},
+      {"header_limits", "Header too large"},
+      {"received_loop", "Mail loop"},
+      {"policy_loaded", "Policy not loaded"},
+      {"memory", "limits.memory used up"},
+      {"next_hop", "No way to the next hop"},
+      // Keywords of restriction lists.
+      {"reject", "Refused by a list"},
+      {"defer", "Deferred by a list"},
+      {"defer_if_permit", "Deferred by a list"},
+      {"check_policy_service", "Refused by a policy server"},
+      {"reject_unauth_pipelining", "Commands sent too early"},
+      {"reject_plaintext_session", "No TLS"},
+      {"reject_multi_recipient_bounce", "Bounce to several recipients"},
+      {"reject_unknown_client_hostname", "Client without a confirmed name"},
+      {"reject_unknown_client", "Client without a confirmed name"},
+      {"reject_unknown_reverse_client_hostname", "Client without a name"},
+      {"reject_rbl_client", "Client in a DNS list"},
+      {"reject_rbl", "Client in a DNS list"},
+      {"reject_rhsbl_client", "Client's name in a DNS list"},
+      {"reject_rhsbl_reverse_client", "Client's name in a DNS list"},
+      {"check_client_access", "Client listed in a table"},
+      {"check_reverse_client_hostname_access", "Client listed in a table"},
+      {"reject_invalid_helo_hostname", "HELO is not a host name"},
+      {"reject_invalid_hostname", "HELO is not a host name"},
+      {"reject_non_fqdn_helo_hostname", "HELO is not a full name"},
+      {"reject_non_fqdn_hostname", "HELO is not a full name"},
+      {"reject_unknown_helo_hostname", "HELO is not in DNS"},
+      {"reject_unknown_hostname", "HELO is not in DNS"},
+      {"reject_rhsbl_helo", "HELO in a DNS list"},
+      {"check_helo_access", "HELO listed in a table"},
+      {"reject_non_fqdn_sender", "Sender without a full domain"},
+      {"reject_unknown_sender_domain", "Sender's domain takes no mail"},
+      {"reject_unknown_address", "Sender's domain takes no mail"},
+      {"reject_unlisted_sender", "Unknown sender of our domains"},
+      {"reject_rhsbl_sender", "Sender's domain in a DNS list"},
+      {"check_sender_access", "Sender listed in a table"},
+      {"reject_unauth_destination", "Relay not permitted"},
+      {"defer_unauth_destination", "Relay not permitted, for now"},
+      {"check_relay_domains", "Relay not permitted"},
+      {"reject_non_fqdn_recipient", "Recipient without a full domain"},
+      {"reject_unknown_recipient_domain", "Recipient's domain takes no mail"},
+      {"reject_unlisted_recipient", "Unknown recipient"},
+      {"check_recipient_maps", "Unknown recipient"},
+      {"reject_rhsbl_recipient", "Recipient's domain in a DNS list"},
+      {"check_recipient_access", "Recipient listed in a table"},
+  };
+  if (layer == "delivery") return "Endpoint did not take it";
+  if (layer == "auth") return "Wrong name or password";
+  // The same rule says that nobody has the address, and that the domain is none of ours.
+  if (rule == "recipient_known" && enhanced == "5.7.1") return "Relay not permitted";
+  // Of "reject_rbl_client zen.example" the keyword alone is looked up.
+  const auto found = words.find(rule.substr(0, rule.find(' ')));
+  return found != words.end() ? found->second : rule;
+}
+
+}  // namespace postern::admin
