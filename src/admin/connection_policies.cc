@@ -165,6 +165,7 @@ void ConnectionPolicies::add_routes(Router& router) {
   using Self = ConnectionPolicies;
   add("GET", base, Access::read, Body::none, &Self::show);
   add("PUT", base, Access::write, Body::json, &Self::replace);
+  add("DELETE", base, Access::write, Body::none, &Self::remove);
   add("POST", "/api/v1/connection-policies/lint", Access::write, Body::json, &Self::lint);
   add("GET", "/api/v1/connection-policies/keywords", Access::read, Body::none, &Self::keywords);
   add("GET", "/api/v1/connection-policies/revisions", Access::read, Body::none, &Self::revisions);
@@ -198,7 +199,7 @@ Task<net::HttpResponse> ConnectionPolicies::show(Call&) {
 }
 
 Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::string action) {
-  if (!next.judged->ok()) refuse_wrong(next, lists().hostname());
+  if (next.judged && !next.judged->ok()) refuse_wrong(next, lists().hostname());
   const std::uint64_t before = lists().current()->row.revision;
   if (!version_matches(call, before)) throw version_mismatch();
   std::optional<std::uint64_t> expected;
@@ -217,11 +218,20 @@ Task<net::HttpResponse> ConnectionPolicies::put(Call& call, Lists next, std::str
 }
 
 Task<net::HttpResponse> ConnectionPolicies::replace(Call& call) {
-  Lists next = co_await judge(call, section_of(call.body));
+  restrictions::Section section = section_of(call.body);
+  Lists next;
+  // Neither list nor parameter: no lists run, as before the first were written.
+  if (!section.parameters.empty()) next = co_await judge(call, std::move(section));
   BodyReader body(call.body);
   next.row.note = note_of(body);
   next.row.source = ListRevisionRow::Source::api;
   co_return co_await put(call, std::move(next), "connection_policies.updated");
+}
+
+Task<net::HttpResponse> ConnectionPolicies::remove(Call& call) {
+  Lists none;
+  none.row.source = ListRevisionRow::Source::api;
+  co_return co_await put(call, std::move(none), "connection_policies.removed");
 }
 
 Task<net::HttpResponse> ConnectionPolicies::lint(Call& call) {
@@ -263,16 +273,14 @@ Task<net::HttpResponse> ConnectionPolicies::roll_back(Call& call) {
   const std::string note = note_of(body);
   check(body);
   const ListRevisionRow then = co_await stored(call, static_cast<std::uint64_t>(*number));
-  if (then.definition.empty()) {
-    throw conflict("no_lists",
-                   "this revision has no lists; take [restrictions] out of the "
-                   "configuration file to run without any");
+  Lists next;
+  if (!then.definition.empty()) {
+    auto section = restrictions::section_from_json(then.definition);
+    if (!section) throw storage_trouble(section.error());
+    // Only the file may say that an open relay is meant.
+    section->open_relay_is_known = false;
+    next = co_await judge(call, std::move(*section));
   }
-  auto section = restrictions::section_from_json(then.definition);
-  if (!section) throw storage_trouble(section.error());
-  // Only the file may say that an open relay is meant.
-  section->open_relay_is_known = false;
-  Lists next = co_await judge(call, std::move(*section));
   next.row.note = note.empty() ? fmt::format("back to revision {}", then.revision) : note;
   next.row.source = ListRevisionRow::Source::rollback;
   co_return co_await put(call, std::move(next), "connection_policies.rolled_back");

@@ -16,6 +16,7 @@ class ConnectionPolicies {
  private:
   Task<net::HttpResponse> show(Call& call);
   Task<net::HttpResponse> replace(Call& call);
+  Task<net::HttpResponse> remove(Call& call);
   Task<net::HttpResponse> lint(Call& call);
   Task<net::HttpResponse> revisions(Call& call);
   Task<net::HttpResponse> revision(Call& call);

@@ -344,6 +344,31 @@ TEST(ConnectionPolicies, a_draft_is_linted_and_not_kept) {
   EXPECT_TRUE(api.applied.empty());
 }
 
+TEST(ConnectionPolicies, an_empty_put_a_delete_and_a_rollback_lead_back_to_no_lists) {
+  ListsApi api;
+  const auto nothing_runs = [&] {
+    const Answer now = api.api.get(path, api.token);
+    return now.json.at("enabled") == false && now.json.at("lint").is_null();
+  };
+  ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
+  const Answer emptied = api.put(R"({"lists":{}})");
+  EXPECT_EQ(emptied.status, 200) << emptied.body;
+  EXPECT_EQ(emptied.json.at("revision").as_int64(), 2);
+  EXPECT_TRUE(nothing_runs());
+  ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
+  EXPECT_EQ(api.api.call({"DELETE", path, "", api.token, {{"if-match", "\"2\""}}}).status, 412);
+  const Answer removed = api.api.call({"DELETE", path, "", api.token, {{"if-match", "\"3\""}}});
+  EXPECT_EQ(removed.status, 200) << removed.body;
+  EXPECT_TRUE(nothing_runs());
+  const Answer log = api.api.get("/api/v1/accounts/me/audit-log", api.token);
+  EXPECT_EQ(log.text("/data/0/action"), "connection_policies.removed");
+  ASSERT_EQ(api.put(R"({"lists":{"client":"permit"}})").status, 200);
+  const Answer back = api.api.post(std::string(path) + "/rollback", R"({"revision":2})", api.token);
+  EXPECT_EQ(back.status, 200) << back.body;
+  EXPECT_TRUE(nothing_runs());
+  EXPECT_EQ(api.applied, (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6}));
+}
+
 TEST(ConnectionPolicies, history_can_be_gone_back_to) {
   ListsApi api;
   api.put(R"({"lists":{"client":"permit"},"note":"one"})");

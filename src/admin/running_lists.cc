@@ -95,7 +95,7 @@ Result<void> RunningLists::follow_file(const std::optional<restrictions::Section
           .field("version", before.revision)
           .msg(
               "the restriction lists of the configuration file have changed and replace what was "
-              "put over the API; the history keeps it");
+              "set through the API; the history keeps it");
     }
   }
   let_read(rules);

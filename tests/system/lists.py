@@ -66,6 +66,19 @@ def lists_over_the_api(bench):
     notes = [row["note"] for row in account.call("GET", "/connection-policies/revisions")["data"]]
     expect("history", ["back to revision 1", "", "nothing refused"], notes)
 
+    account.call("PUT", "/connection-policies", CLOSED)
+    smtp.check("554 5.7.1", rcpt(client, webhook), "RCPT under closed lists")
+    expect("lists after DELETE", False, account.call("DELETE", "/connection-policies")["enabled"])
+    smtp.check("250 2.1.5", rcpt(client, webhook), "RCPT without lists again")
+    expect("exit status", 0, server.stop())
+    server.start()
+    account.sign_in()
+    expect("lists after a restart", False, account.call("GET", "/connection-policies")["enabled"])
+    smtp.check("250 2.1.5", rcpt(connect(bench, server), webhook), "RCPT without lists after a restart")
+    status, out, err = bench.run("explain", *options)
+    if "go away" in out:
+        raise Fail("explain goes by lists that were removed: %d %s %s" % (status, out, err))
+
 
 def lists_of_the_file(bench):
     """A changed file replaces what the API put, at SIGHUP; the same file again does not; what does not load changes nothing."""
