@@ -1,14 +1,20 @@
 #include "admin/account_json.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "mail/address.h"
 
 namespace postern::admin {
 namespace {
 
-constexpr std::size_t min_password = 12;
-constexpr std::size_t max_password = 1024;
-constexpr std::size_t max_email = 254;  // RFC 5321 §4.5.3.1.3 less the brackets
+constexpr std::ptrdiff_t min_password = 12;  // characters
+constexpr std::size_t max_password = 1024;   // octets
+constexpr std::size_t max_email = 254;       // RFC 5321 §4.5.3.1.3 less the brackets
+
+std::ptrdiff_t characters(std::string_view utf8) {
+  return std::count_if(utf8.begin(), utf8.end(), [](char c) { return (c & 0xc0) != 0x80; });
+}
 
 /// What an account says that stands in other rows than its own.
 struct Elsewhere {
@@ -56,7 +62,8 @@ std::string checked_email(dialect::webhook::BodyReader& body) {
 
 Secret checked_new_password(dialect::webhook::BodyReader& body, std::string_view name) {
   Secret password(required_text(body, name));
-  if (password.size() < min_password) throw invalid(std::string(name), "needs at least 12 octets");
+  if (characters(password.reveal()) < min_password)
+    throw invalid(std::string(name), "needs at least 12 characters");
   if (password.size() > max_password) throw invalid(std::string(name), "has more than 1024 octets");
   return password;
 }

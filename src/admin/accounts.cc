@@ -76,6 +76,7 @@ void Accounts::add_routes(Router& router) {
   add("DELETE", "/api/v1/accounts/me", Access::session, Body::json, &Accounts::remove);
   add("PUT", "/api/v1/accounts/me/password", Access::session, Body::json,
       &Accounts::change_password);
+  add("PUT", "/api/v1/accounts/me/email", Access::session, Body::json, &Accounts::change_email);
   add("PUT", "/api/v1/accounts/me/timezone", Access::own, Body::json, &Accounts::set_timezone);
   add("POST", "/api/v1/accounts/me/2fa", Access::session, Body::none, &Accounts::begin_totp);
   add("DELETE", "/api/v1/accounts/me/2fa", Access::session, Body::json, &Accounts::disable_totp);
@@ -209,7 +210,7 @@ Task<net::HttpResponse> Accounts::remove(Call& call) {
   co_return no_content();
 }
 
-/// Who is no owner takes out nobody but themself.
+/// Only an owner may delete the account; others leave it.
 Task<net::HttpResponse> Accounts::leave(Call& call, store::AccountRow account) {
   auto go = [&store = core_.deps.store, team = account.team_id, person = account.id,
              audit = core_.audit(call, "member.removed",
@@ -242,6 +243,27 @@ Task<net::HttpResponse> Accounts::change_password(Call& call) {
   };
   co_await core_.disk(call, std::move(set));
   co_return no_content();
+}
+
+Task<net::HttpResponse> Accounts::change_email(Call& call) {
+  BodyReader body(call.body);
+  body.refuse_unknown(std::array<std::string_view, 2>{"email", "password"}, {}, "request");
+  check(body);
+  const std::string email = checked_email(body);
+  Secret password(required_text(body, "password"));
+  store::AccountRow account = co_await own(call);
+  co_await confirm_password(call, account, std::move(password));
+  auto set = [&store = core_.deps.store, id = account.id, email,
+              audit = core_.audit(call, "account.email_changed",
+                                  {{"email", email}, {"before", account.email}})] {
+    return store.set_email(id, email, &audit);
+  };
+  const Outcome kept = co_await core_.disk(call, std::move(set));
+  if (kept == Outcome::taken)
+    throw conflict("email_taken", "an account with this e-mail address exists");
+  account = co_await own(call);
+  const boost::json::object described = co_await describe_account(core_, authenticator_, account);
+  co_return json_response(200, described);
 }
 
 Task<net::HttpResponse> Accounts::set_timezone(Call& call) {

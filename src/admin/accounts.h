@@ -18,6 +18,7 @@ class Accounts {
   Task<net::HttpResponse> show(Call& call);
   Task<net::HttpResponse> remove(Call& call);
   Task<net::HttpResponse> change_password(Call& call);
+  Task<net::HttpResponse> change_email(Call& call);
   Task<net::HttpResponse> set_timezone(Call& call);
   Task<net::HttpResponse> begin_totp(Call& call);
   Task<net::HttpResponse> confirm_totp(Call& call);

@@ -1,5 +1,6 @@
 #include "admin/accounts.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "admin/test_api.h"
@@ -169,6 +170,7 @@ TEST(Accounts, audit_log_names_what_was_done_and_no_secret) {
   EXPECT_EQ(data[1].at("action").as_string(), "smtp_policy.updated");
   EXPECT_EQ(data[1].at_pointer("/details/changed/0").as_string(), "name");
   EXPECT_EQ(data[2].at("action").as_string(), "webhook.created");
+  EXPECT_FALSE(data[2].at_pointer("/details/name").as_string().empty());
   EXPECT_EQ(data[2].at("ip").as_string(), "192.0.2.1");
   EXPECT_TRUE(data[2].at("id").as_string().starts_with("al_"));
   const Answer all = api.get("/api/v1/accounts/me/audit-log", token);
@@ -179,6 +181,38 @@ TEST(Accounts, audit_log_names_what_was_done_and_no_secret) {
     EXPECT_EQ(api.get(std::string("/api/v1/accounts/me/audit-log") + query, token).status, 422)
         << query;
   }
+}
+
+TEST(Accounts, email_is_changed_with_the_password_alone) {
+  TestApi api;
+  const std::string token = api.account();
+  api.account("taken@example.com");
+  const std::string path = "/api/v1/accounts/me/email";
+  const std::string_view right = "correct-horse-battery";
+  const auto change = [&](std::string_view email, std::string_view typed) {
+    return api.put(path, fmt::format(R"({{"email":"{}","password":"{}"}})", email, typed), token);
+  };
+  EXPECT_EQ(change("new@example.com", "not the password").status, 401);
+  EXPECT_EQ(change("no address", right).status, 422);
+  EXPECT_EQ(change("Taken@example.com", right).status, 409);
+  const Answer changed = change("new@example.com", right);
+  ASSERT_EQ(changed.status, 200) << changed.body;
+  EXPECT_EQ(changed.text("/email"), "new@example.com");
+  EXPECT_EQ(change("NEW@example.com", right).status, 200) << "its own address in other case";
+  const Answer log = api.get("/api/v1/accounts/me/audit-log?limit=1", token);
+  EXPECT_EQ(log.text("/data/0/action"), "account.email_changed");
+  EXPECT_EQ(log.text("/data/0/details/before"), "new@example.com");
+}
+
+TEST(Accounts, a_password_is_measured_in_characters) {
+  TestApi api;
+  const auto sign_up = [&](std::string_view email, std::string_view password) {
+    return api.post("/api/v1/accounts",
+                    fmt::format(R"({{"email":"{}","password":"{}"}})", email, password));
+  };
+  const Answer few = sign_up("few@example.com", "\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9\u00e9");
+  EXPECT_EQ(few.status, 422) << "7 characters, 14 octets";
+  EXPECT_EQ(few.text("/fields/password"), "needs at least 12 characters");
 }
 
 TEST(Accounts, signing_key_reaches_the_webhooks) {

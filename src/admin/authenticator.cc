@@ -246,7 +246,7 @@ Task<void> Authenticator::admit_operator(const Call& call) {
   if (operates) co_return;
   throw Refusal{403,
                 "operators_only",
-                "this is the gateway's: only the accounts of api.operators may, or the first one",
+                "only operators of the gateway may do this: the accounts of api.operators, or the first one",
                 {},
                 {}};
 }

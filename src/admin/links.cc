@@ -53,9 +53,17 @@ Task<net::HttpResponse> Links::show(Call& call) {
   const bool invitation = link->kind == Kind::invitation;
   boost::json::value role = nullptr;
   if (link->kind != Kind::reset) role = store::to_string(link->role);
+  // Whoever was never here chooses the first password, and is welcome.
+  bool first = false;
+  if (link->kind == Kind::reset) {
+    auto look = [&store = core_.deps.store, id = link->account_id] { return store.account(id); };
+    const std::optional<store::AccountRow> account = co_await core_.disk(call, std::move(look));
+    first = account && !account->last_seen_at;
+  }
   co_return json_response(200, {{"kind", store::to_string(link->kind)},
                                 {"role", std::move(role)},
                                 {"email", text_or_null(link->email)},
+                                {"first", first},
                                 {"team", text_or_null(invitation ? link->creator_email : "")},
                                 {"expires_at", to_json(link->expires_at)}});
 }

@@ -163,6 +163,19 @@ Result<Outcome> SqliteStore::rehash_password(std::string_view account, const Sec
   });
 }
 
+Result<Outcome> SqliteStore::set_email(std::string_view account, std::string_view email,
+                                       const AuditRow* audit) {
+  return write(audit, [&] {
+    if (exists(database_->number("SELECT count(*) FROM account WHERE email = ? AND id <> ?", email,
+                                 account))) {
+      return Outcome::taken;
+    }
+    const auto changed = database_->execute(
+        "UPDATE account SET email = ?, updated_at = ? WHERE id = ?", email, now(), account);
+    return affected(changed) == 0 ? Outcome::not_found : Outcome::done;
+  });
+}
+
 Result<Outcome> SqliteStore::set_timezone(std::string_view account, std::string_view timezone) {
   return write(nullptr, [&] {
     const auto changed = database_->execute(

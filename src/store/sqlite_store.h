@@ -34,6 +34,8 @@ class SqliteStore final : public Store {
   Result<Outcome> set_password(std::string_view account, const Secret& hash, Tokens tokens,
                                std::string_view keep_session, const AuditRow* audit) override;
   Result<Outcome> rehash_password(std::string_view account, const Secret& hash) override;
+  Result<Outcome> set_email(std::string_view account, std::string_view email,
+                            const AuditRow* audit) override;
   Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) override;
   Result<void> touch_account(std::string_view account, Time at) override;
   Result<AccountDeleted> delete_account(std::string_view account, const AuditRow* audit) override;

@@ -87,6 +87,9 @@ class Store {
                                        std::string_view keep_session, const AuditRow* audit) = 0;
   /// The new hash of the same password (stronger parameters): touches nothing else.
   virtual Result<Outcome> rehash_password(std::string_view account, const Secret& hash) = 0;
+  /// `taken`: another account has it, ASCII case aside.
+  virtual Result<Outcome> set_email(std::string_view account, std::string_view email,
+                                    const AuditRow* audit) = 0;
   virtual Result<Outcome> set_timezone(std::string_view account, std::string_view timezone) = 0;
   /// Notes that the person was there; writes at most once an hour.
   virtual Result<void> touch_account(std::string_view account, Time at) = 0;
