@@ -69,6 +69,11 @@ boost::json::object to_json(const store::WebhookRow& row, const std::string& sig
   return out;
 }
 
+/// What an audit entry calls the webhook: it can be read when the webhook is gone.
+const std::string& audit_name(const store::WebhookRow& row) {
+  return row.name.empty() ? row.address : row.name;
+}
+
 /// The account's key for `v1a` signatures, or nothing.
 Result<std::string> public_key_of(store::Store& store, const std::string& account) {
   const auto row = store.account(account);
@@ -185,8 +190,10 @@ Result<Webhooks::Edited> Webhooks::edit_row(const Dependencies& deps, const Call
     edited.shown.row.version += 1;
     edited.shown.row.updated_at = call.now;
     audit.action = action;
-    audit.details = boost::json::serialize(boost::json::object{
-        {"id", edited.shown.row.id}, {"changed", boost::json::value_from(*changed)}});
+    audit.details =
+        boost::json::serialize(boost::json::object{{"id", edited.shown.row.id},
+                                                   {"name", audit_name(edited.shown.row)},
+                                                   {"changed", boost::json::value_from(*changed)}});
     const Result<Outcome> kept = deps.publisher.update_webhook(edited.shown.row, version, audit);
     if (!kept) return tl::unexpected(kept.error());
     edited.outcome = *kept;
@@ -253,10 +260,11 @@ Task<net::HttpResponse> Webhooks::create(Call& call) {
   if (row.address.empty())
     row.address = "webhook-" + lower(ulid) + "@" + lower(core_.options.public_domain);
   row.secret = new_webhook_secret();
-  auto keep =
-      [&deps = core_.deps, row,
-       audit = core_.audit(call, "webhook.created",
-                           {{"id", row.id}, {"email_address", row.address}})]() -> Result<Edited> {
+  auto keep = [&deps = core_.deps, row,
+               audit = core_.audit(call, "webhook.created",
+                                   {{"id", row.id},
+                                    {"name", audit_name(row)},
+                                    {"email_address", row.address}})]() -> Result<Edited> {
     const Result<Outcome> kept = deps.publisher.create_webhook(row, audit);
     if (!kept) return tl::unexpected(kept.error());
     const auto key = public_key_of(deps.store, row.account_id);
@@ -305,6 +313,7 @@ Task<net::HttpResponse> Webhooks::remove(Call& call) {
   auto erase = [&core = core_, row = shown.row, expected,
                 audit = core_.audit(call, "webhook.deleted",
                                     {{"id", shown.row.id},
+                                     {"name", audit_name(shown.row)},
                                      {"email_address", shown.row.address}})]() -> Result<Outcome> {
     Result<Outcome> erased =
         core.deps.publisher.delete_webhook(row.account_id, row.id, expected, audit);

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <boost/json.hpp>
 
 #include "admin/digest.h"
 #include "admin/passwords.h"
@@ -29,11 +30,13 @@ store::Time now() {
   return std::chrono::time_point_cast<store::Time::duration>(std::chrono::system_clock::now());
 }
 
-store::AuditRow audit(const std::string& account, std::string_view action) {
+/// `details`: as the API writes them for the same action.
+store::AuditRow audit(const std::string& account, std::string_view action,
+                      boost::json::object details) {
   return {.id = new_id("al_"),
           .account_id = account,
           .action = std::string(action),
-          .details = "{}",
+          .details = boost::json::serialize(details),
           .ip = "127.0.0.1",
           .actor = account,
           .created_at = now()};
@@ -72,7 +75,8 @@ Result<void> make_first_objects(Instance& instance) {
                             .email = std::string(owner_email),
                             .password_hash = admin::hash_password(Secret(password))};
   account.created_at = account.updated_at = now();
-  auto audit_row = audit(account.id, "account.created");
+  auto audit_row = audit(account.id, "account.created",
+                         {{"id", account.id}, {"email", owner_email}, {"by", "first start"}});
   if (auto made = instance.store().create_account(account, &audit_row); !made) {
     return tl::unexpected(made.error());
   }
@@ -81,8 +85,9 @@ Result<void> make_first_objects(Instance& instance) {
   fields.allowed_source_ips = {*Cidr::parse(far_network)};
   policy.definition = dialect::webhook::compile(policy.id, account.id, 1, 1, fields)->definition;
   policy.created_at = policy.updated_at = now();
-  if (auto made =
-          instance.publisher().create_policy(policy, audit(account.id, "smtp_policy.created"));
+  if (auto made = instance.publisher().create_policy(
+          policy,
+          audit(account.id, "smtp_policy.created", {{"id", policy.id}, {"name", policy.name}}));
       !made) {
     return tl::unexpected(made.error());
   }
@@ -91,7 +96,9 @@ Result<void> make_first_objects(Instance& instance) {
   store::WebhookRow closed = webhook_row(account.id, closed_name, domain);
   closed.policy_id = policy.id;
   for (const store::WebhookRow& row : {open, closed}) {
-    if (auto made = instance.publisher().create_webhook(row, audit(account.id, "webhook.created"));
+    if (auto made = instance.publisher().create_webhook(
+            row, audit(account.id, "webhook.created",
+                       {{"id", row.id}, {"name", row.name}, {"email_address", row.address}}));
         !made) {
       return tl::unexpected(made.error());
     }
