@@ -133,7 +133,7 @@ Instance::Started Instance::open_api() {
                                         *disk_pool_, [this] { return config_.api.base_url(); });
   replay_port_ = std::make_unique<ReplayPort>(
       *traces_, data_dir_ + "/traces.db",
-      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); });
+      [this](const std::optional<admin::Lists>& lists) { return draft_of(lists); }, *resolver_);
   trace_rerun_ =
       std::make_unique<TraceRerunPort>(*traces_, data_dir_ + "/traces.db", *disk_pool_, directory_,
                                        *resolver_, [this] { return draft_of(std::nullopt); });

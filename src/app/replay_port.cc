@@ -17,8 +17,12 @@ constexpr std::size_t most_kept = 20;
 
 }  // namespace
 
-ReplayPort::ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of)
-    : writer_(writer), path_(std::move(path)), draft_of_(std::move(draft_of)) {}
+ReplayPort::ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of,
+                       dns::Resolver& resolver)
+    : writer_(writer),
+      path_(std::move(path)),
+      draft_of_(std::move(draft_of)),
+      resolver_(resolver) {}
 
 ReplayPort::~ReplayPort() { wait(); }
 
@@ -82,10 +86,13 @@ Result<boost::json::object> ReplayPort::replay(const admin::ReplayRequest& reque
     states_.front().all = span->count;
   }
   const dialect::Draft draft = draft_of_(request.lists);
-  const auto tally = replay_traces(
-      source_of(**traces), *span, draft,
-      {.samples = request.samples, .policies = request.policies, .in_background = true},
-      [this](std::uint64_t done) { return note_progress(done); });
+  const auto tally = replay_traces(source_of(**traces), *span, draft,
+                                   {.samples = request.samples,
+                                    .policies = request.policies,
+                                    .in_background = true,
+                                    .dns_now = &resolver_,
+                                    .stop = &stop_},
+                                   [this](std::uint64_t done) { return note_progress(done); });
   if (!tally) return tl::unexpected(tally.error());
   return tally->json();
 }

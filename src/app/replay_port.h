@@ -19,7 +19,9 @@ class ReplayPort final : public admin::Replayer {
   /// `draft_of`: what decides with these lists, or with those that run. `writer` outlives this; the
   /// database at `path` exists.
   using DraftOf = std::function<dialect::Draft(const std::optional<admin::Lists>& lists)>;
-  ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of);
+  /// `resolver` is asked for DNS answers that records lack; it outlives this.
+  ReplayPort(store::TraceWriter& writer, std::string path, DraftOf draft_of,
+             dns::Resolver& resolver);
   /// Stops what runs and waits for it.
   ~ReplayPort() override;
 
@@ -40,6 +42,7 @@ class ReplayPort final : public admin::Replayer {
   store::TraceWriter& writer_;
   const std::string path_;
   const DraftOf draft_of_;
+  dns::Resolver& resolver_;
   std::mutex mutex_;
   std::deque<admin::ReplayState> states_;  ///< newest first; only the first may be running
   std::atomic<bool> stop_{false};

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <exception>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -62,6 +63,43 @@ class Queue {
   bool closed_ = false;
 };
 
+/// Today's DNS for the records of one worker: each question once, within bounds. What it may not
+/// ask any more is a timeout, which a replay takes as not known.
+class DnsNow final : public dns::Resolver {
+ public:
+  DnsNow(dns::Resolver& resolver, const std::atomic<bool>* stop)
+      : resolver_(resolver), stop_(stop) {}
+
+  Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
+    const auto known = answers_.find(question);
+    if (known != answers_.end()) co_return known->second;
+    dns::Answer answer{.status = dns::Status::timeout, .records = {}};
+    if (may_ask()) {
+      const auto began = Clock::now();
+      answer = co_await resolver_.lookup(question, limit);
+      waited_ += Clock::now() - began;
+      answers_.emplace(std::move(question), answer);
+    }
+    co_return answer;
+  }
+  std::uint64_t asked() const { return answers_.size(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::size_t most_questions = 1000;
+  static constexpr std::chrono::minutes most_wait{1};
+
+  bool may_ask() const {
+    const bool stopped = stop_ != nullptr && *stop_;
+    return !stopped && answers_.size() < most_questions && waited_ < most_wait;
+  }
+
+  dns::Resolver& resolver_;
+  const std::atomic<bool>* stop_;
+  std::map<dns::Question, dns::Answer> answers_;
+  Clock::duration waited_{0};
+};
+
 /// One thread's share.
 class Worker {
  public:
@@ -71,6 +109,8 @@ class Worker {
         queue_(queue),
         in_background_(options.in_background),
         tally_(options.samples),
+        dns_(options.dns_now == nullptr ? nullptr
+                                        : std::make_unique<DnsNow>(*options.dns_now, options.stop)),
         source_(dialect::replay_source(
             [&traces, &options](const std::string& id, std::uint64_t version) {
               for (const auto& policy : options.policies) {
@@ -82,6 +122,7 @@ class Worker {
 
   Result<ReplayTally> finish() {
     thread_.join();
+    if (dns_) tally_.add_dns_questions(dns_->asked());
     if (trouble_) return tl::unexpected(*trouble_);
     return std::move(tally_);
   }
@@ -109,8 +150,8 @@ class Worker {
         tally_.add_unreadable(trace.error().message);
         continue;
       }
-      const std::vector<dialect::Replayed> found =
-          co_await dialect::replay(*trace, draft_, nullptr, &tally_.script_log());
+      const std::vector<dialect::Replayed> found = co_await dialect::replay(
+          *trace, draft_, dns_.get(), &tally_.script_log(), dialect::DnsTrouble::lacks);
       tally_.add(one.number, *trace, found);
     }
   }
@@ -128,6 +169,7 @@ class Worker {
   Queue& queue_;
   bool in_background_;
   ReplayTally tally_;
+  std::unique_ptr<DnsNow> dns_;  ///< null: nobody is asked
   policy::DefinitionSource source_;
   std::optional<Error> trouble_;
   std::thread thread_;  ///< last: it uses the others

@@ -1,6 +1,7 @@
 // Recorded traffic through a draft, on all cores: one thread reads, the others parse and decide.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 
 #include "app/replay_tally.h"
 #include "base/error.h"
+#include "dns/resolver.h"
 #include "store/traces.h"
 
 namespace postern::app {
@@ -17,6 +19,11 @@ struct ReplayOptions {
   /// Policies of webhooks to judge by in the place of those recorded under the same id.
   std::vector<std::shared_ptr<const policy::WebhookPolicy>> policies = {};
   bool in_background = false;  ///< beside running mail: one worker, at low priority
+  /// Asked for DNS answers that the records lack, 1000 questions and a minute of each worker at
+  /// most; what it does not know then stays undecided. Null: nobody is asked. Outlives the run.
+  dns::Resolver* dns_now = nullptr;
+  /// When it becomes true no more questions are asked. May be null.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 /// Where recorded traffic comes from. `definition` is called on any thread.

@@ -149,6 +149,7 @@ void ReplayTally::add_unreadable(std::string why) {
 
 void ReplayTally::add(ReplayTally other) {
   traces_ += other.traces_;
+  dns_questions_ += other.dns_questions_;
   for (std::size_t kind = 0; kind < dialect::change_count; ++kind) {
     counts_[kind] += other.counts_[kind];
     for (const auto& [rule, count] : other.rules_[kind]) rules_[kind][rule] += count;
@@ -212,7 +213,8 @@ std::string ReplayTally::text(std::string_view under) const {
 }
 
 json::object ReplayTally::json() const {
-  json::object out{{"transactions", traces_}, {"decisions", decisions()}};
+  json::object out{
+      {"transactions", traces_}, {"decisions", decisions()}, {"dns_questions", dns_questions_}};
   json::object counts;
   json::object changes;
   for (std::size_t kind = 0; kind < dialect::change_count; ++kind) {

@@ -33,6 +33,8 @@ class ReplayTally {
   void add(std::uint64_t number, const policy::Trace& trace,
            const std::vector<dialect::Replayed>& found);
   void add_unreadable(std::string why);
+  /// Questions that DNS was asked now, each counted once.
+  void add_dns_questions(std::uint64_t asked) { dns_questions_ += asked; }
   void add(ReplayTally other);
   /// What scripts write meanwhile.
   dialect::ScriptLog& script_log() { return script_log_; }
@@ -60,6 +62,7 @@ class ReplayTally {
 
   std::size_t most_samples_;
   std::uint64_t traces_ = 0;
+  std::uint64_t dns_questions_ = 0;
   std::array<std::uint64_t, dialect::change_count> counts_{};
   std::array<RuleCounts, dialect::change_count> rules_;
   /// Newest first, `most_samples_` of a kind.

@@ -55,8 +55,9 @@ Answer answer_of(const Decision& decision, bool discarded) {
 /// One transaction under the draft.
 class Replay {
  public:
-  Replay(const policy::Trace& trace, const Draft& draft, dns::Resolver* live, ScriptLog* log)
-      : trace_(trace), draft_(draft), gatherer_(draft.authentication, live, log) {}
+  Replay(const policy::Trace& trace, const Draft& draft, dns::Resolver* live, ScriptLog* log,
+         DnsTrouble trouble)
+      : trace_(trace), draft_(draft), gatherer_(draft.authentication, live, log, trouble) {}
 
   Task<std::vector<Replayed>> run() {
     for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
@@ -348,8 +349,8 @@ void ScriptLog::add(const ScriptLog& other) {
 }
 
 Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
-                                   dns::Resolver* live, ScriptLog* log) {
-  Replay transaction(trace, draft, live, log);
+                                   dns::Resolver* live, ScriptLog* log, DnsTrouble trouble) {
+  Replay transaction(trace, draft, live, log, trouble);
   std::vector<Replayed> found = co_await transaction.run();
   co_return found;
 }

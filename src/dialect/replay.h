@@ -74,6 +74,10 @@ class ScriptLog {
   std::uint64_t left_out_ = 0;
 };
 
+/// What a live answer of DNS is that did not come: evidence, as it is for mail that comes now, or
+/// something that the record lacks.
+enum class DnsTrouble : std::uint8_t { decides, lacks };
+
 /// `live` is asked for DNS answers that the trace does not hold; null: nobody is. `log`: what
 /// scripts write; null: it is dropped.
 ///
@@ -82,7 +86,8 @@ class ScriptLog {
 /// ends, one undecidable entry stands for what never came. Shadow layers of the draft change
 /// nothing. Policies of webhooks are those the trace was read with.
 Task<std::vector<Replayed>> replay(const policy::Trace& trace, const Draft& draft,
-                                   dns::Resolver* live = nullptr, ScriptLog* log = nullptr);
+                                   dns::Resolver* live = nullptr, ScriptLog* log = nullptr,
+                                   DnsTrouble trouble = DnsTrouble::decides);
 
 /// Like definition_source() for many traces: `text` is asked once for each policy, and engines,
 /// which no draft needs, are not asked for at all. Not for several threads at a time.

@@ -25,8 +25,9 @@ struct LacksEvidence : std::runtime_error {
 /// it could not answer.
 class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
  public:
-  ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live, ScriptLog* log)
-      : options_(options), live_(live), log_(log) {}
+  ReplayGatherer(const policy::AuthenticationOptions& options, dns::Resolver* live, ScriptLog* log,
+                 DnsTrouble trouble)
+      : options_(options), live_(live), log_(log), trouble_(trouble) {}
 
   Task<void> gather(policy::Need needs, policy::Evidence& evidence) override {
     if (policy::has(needs, policy::Need::rate_tokens)) lack({"how full a rate limit was", {}});
@@ -90,7 +91,8 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
  private:
   Task<dns::Answer> lookup(dns::Question question, std::chrono::milliseconds limit) override {
     if (live_ == nullptr) lack_answer(question);
-    dns::Answer answer = co_await live_->lookup(std::move(question), limit);
+    dns::Answer answer = co_await live_->lookup(question, limit);
+    if (answer.trouble() && trouble_ == DnsTrouble::lacks) lack_answer(question);
     co_return answer;
   }
 
@@ -110,6 +112,7 @@ class ReplayGatherer final : public policy::Gatherer, private dns::Resolver {
   const policy::AuthenticationOptions& options_;
   dns::Resolver* live_;
   ScriptLog* log_;
+  DnsTrouble trouble_;
   std::vector<Lack> lacks_;
   std::set<std::string, std::less<>> scripts_;  ///< layers whose scripts lacked something
 };

@@ -207,6 +207,22 @@ TEST(Replay, a_living_resolver_answers_what_the_record_lacks) {
   EXPECT_NE(found[0].draft_detail, "");
 }
 
+TEST(Replay, an_answer_that_dns_does_not_give_now_may_be_lacking) {
+  struct Silent final : dns::Resolver {
+    Task<dns::Answer> lookup(dns::Question, std::chrono::milliseconds) override {
+      co_return dns::Answer{.status = dns::Status::timeout, .records = {}};
+    }
+  } silent;
+  const Trace trace = recorded(engine(open_to_networks), {});
+  Settings listed = open_to_networks;
+  listed["smtpd_client_restrictions"] = "reject_rbl_client bl.example.net";
+  const Draft draft{engine(listed), {}};
+  const auto found = run(replay(trace, draft, &silent, nullptr, DnsTrouble::lacks));
+  ASSERT_FALSE(found.empty());
+  EXPECT_EQ(found[0].change, Change::undecidable);
+  EXPECT_EQ(found[0].lack.kind, "DNS answers of type A");
+}
+
 TEST(Replay, what_is_newly_accepted_has_no_message_to_judge) {
   const Sent sent{.recipients = {Sent::to("b", "example.com")}};
   const Trace trace =
