@@ -140,7 +140,7 @@ RCPT TO:<tickets+disk@hooks.example.net>   stage rcpt, 12 us
   layer    rule                verdict  where it stands                  evidence
   webhook  webhook_active      pass     webhook/is_active                active
   webhook  policy_loaded       pass     webhook/smtp_security_policy_id  pol_1 version 3
-  webhook  client_in_networks  REJECT   pol_1/allowed_source_ips         198.51.100.43 is in none of 203.0.113.0/24
+  webhook  client_in_networks  REJECT   pol_1/allowed_source_ips         198.51.100.43 is not in 203.0.113.0/24
   => 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist
 
 Outcome: rejected: 550 5.7.1 source address 198.51.100.43 is not in the policy's allowlist

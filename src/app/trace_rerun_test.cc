@@ -128,7 +128,7 @@ TEST_F(TraceRerunTest, what_was_accepted_may_be_refused_today) {
   EXPECT_EQ(result->now.layer, "webhook");
   EXPECT_EQ(result->now.rule, "client_in_networks");
   EXPECT_EQ(result->now.origin, "pol_1/allowed_source_ips");
-  EXPECT_EQ(result->now.reason, "203.0.113.10 is in none of 192.0.2.0/24");
+  EXPECT_EQ(result->now.reason, "203.0.113.10 is not in 192.0.2.0/24");
   EXPECT_NE(joined(result->changes).find(": was accepted, would be refused: 550 5.7.1 "),
             std::string::npos)
       << joined(result->changes);

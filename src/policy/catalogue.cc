@@ -34,7 +34,7 @@ Verdict judge_recipient_known(const Evidence& evidence, const Argument&) {
 Verdict judge_webhook_active(const Evidence& evidence, const Argument&) {
   const Webhook* webhook = candidate_webhook(evidence);
   if (webhook == nullptr || webhook->is_active) return pass_on("active");
-  return refuse(550, {5, 2, 1}, "recipient is deactivated", webhook->id + " is not active");
+  return refuse(550, {5, 2, 1}, "recipient is deactivated", "the webhook is not active");
 }
 
 Verdict judge_policy_loaded(const Evidence& evidence, const Argument&) {
@@ -55,7 +55,7 @@ Verdict judge_client_in_networks(const Evidence& evidence, const Argument& argum
     return refuse(
         550, {5, 7, 1},
         fmt::format("source address {} is not in the policy's allowlist", client.to_string()),
-        fmt::format("{} is in none of {}", client.to_string(), describe(argument)));
+        fmt::format("{} is not in {}", client.to_string(), describe(argument)));
   }
   const auto& networks = allowed.networks();
   const auto one = std::find_if(networks.begin(), networks.end(),
