@@ -4,7 +4,7 @@ import { Foreign, Verdict, Ago } from '../parts/basic';
 import { Icon, type IconName } from '../parts/icon';
 import { AuthFold, kindOf } from './trace-evidence';
 import type { Story } from './trace';
-import { layerName, toneOf } from './trace-words';
+import { layerName, shadowRefusals, toneOf } from './trace-words';
 
 type Stage = Story['stages'][number];
 type Decision = Stage['decisions'][number];
@@ -15,13 +15,16 @@ const states: Record<Stage['state'], { line: string; icon: IconName; word: strin
   passed: { line: 'ok', icon: 'check', word: 'passed' }, refused: { line: 'stop', icon: 'cross', word: 'refused here' }, deferred: { line: 'stop wait', icon: 'clock', word: 'deferred here' },
   skipped: { line: 'skipped', icon: 'minus', word: 'skipped' }, not_reached: { line: 'after', icon: 'minus', word: 'not reached' },
 };
+const shadowed = { line: 'shadowed', icon: 'eye', word: 'passed; shadow mode would have stopped it here' } as const;
+/** How a stage is drawn: one that passed is violet where a shadow layer would have stopped the message. */
+const stateOf = (stage: Stage) => stage.state === 'passed' && shadowRefusals([stage]).length ? shadowed : states[stage.state];
 const idOf = (stage: Stage) => `stage-${stage.stage}`;
 /** Opens the fold that a link of the rail leads to. */
 const open = (id: string) => { const fold = document.getElementById(id); if (fold instanceof HTMLDetailsElement) fold.open = true; };
 
 export function Rail({ story }: { story: Story }) {
   return <section class="card" aria-label="The message’s way"><div class="body"><ol class="rail">{story.stages.map((one) => {
-    const { line, icon, word } = states[one.state], code = String((one.stage === 'delivery' && deliveriesOf(story).at(-1)?.http_status) || one.code || '');
+    const { line, icon, word } = stateOf(one), code = String((one.stage === 'delivery' && deliveriesOf(story).at(-1)?.http_status) || one.code || '');
     const inside = <><span class="node"><Icon name={icon} /></span><b aria-hidden="true">{one.stage}</b><small aria-hidden="true">{code || (one.state === 'passed' ? (one.stage === 'delivery' ? 'none yet' : 'none') : one.state.replace('_', ' '))}</small><span class="vh">{one.stage}: {word}{code ? `, ${code}` : ''}</span></>;
     return <li key={one.stage} class={line}>{one.state === 'not_reached' ? <span class="stop-link">{inside}</span> : <a href={`#${idOf(one)}`} onClick={() => open(idOf(one))}>{inside}</a>}</li>;
   })}</ol></div></section>;
@@ -32,9 +35,9 @@ export function Stages({ story }: { story: Story }) {
 }
 
 function OneStage({ stage, story }: { stage: Stage; story: Story }) {
-  const { line, icon, word } = states[stage.state], stops = stage.state === 'refused' || stage.state === 'deferred';
+  const { line, icon, word } = stateOf(stage), stops = stage.state === 'refused' || stage.state === 'deferred';
   const layers = stage.decisions.some((d) => d.layers.length > 0), delivery = stage.stage === 'delivery';
-  return <details class={`stage ${line}`} id={idOf(stage)} open={stops || story.decided_by?.stage === stage.stage || delivery}>
+  return <details class={`stage ${line}`} id={idOf(stage)} open={stops || line === 'shadowed' || story.decided_by?.stage === stage.stage || delivery}>
     <summary><span class="knob"><Icon name={icon} /></span><h3>{stage.stage}<span class="vh">: {word}</span></h3><span class="muted small"><Foreign text={stage.summary} /></span><span class="ms">{stage.took_ns ? took(stage.took_ns) : '–'}</span></summary>
     {stage.decisions.map((one, i) => <OneDecision key={i} decision={one} several={stage.decisions.length > 1} stage={stage} story={story} />)}
     {delivery ? <Deliveries story={story} /> : layers ? null : <p class="small muted mt">No layer has a rule for this stage.</p>}

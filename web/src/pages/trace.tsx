@@ -5,13 +5,14 @@ import type { PageProps } from '../main';
 import { api, ApiError, type Schemas } from '../lib/api';
 import { clock, day, took, zone } from '../lib/format';
 import { useLoad } from '../lib/load';
+import { labels } from '../lib/labels';
 import { mayWrite, me } from '../lib/session';
 import { announce } from '../parts/announce';
 import { Copy, Card, Fact, Facts, Foreign, Note, outcomeOf, Page, Verdict } from '../parts/basic';
 import { Icon } from '../parts/icon';
 import { Evidence } from './trace-evidence';
 import { Stages, Rail } from './trace-stages';
-import { layerName } from './trace-words';
+import { layerName, shadowRefusals } from './trace-words';
 
 export type Story = Schemas['TraceStory'];
 const outcomeWords = { accepted: 'Accepted', rejected: 'Refused', deferred: 'Deferred', aborted: 'Aborted' };
@@ -23,7 +24,7 @@ export default function TracePage({ ids }: PageProps) {
   const crumbs = [{ name: 'Traces', href: '/app/traces' + around.from }, { name: id }];
   if (!story?.stages) return <Page title="Trace" crumbs={crumbs}>{load.error
     ? <Note tone="no" role="alert"><p>{load.error.status === 404 ? 'There is no such trace here. Traces are kept for a while and then removed.' : load.error.message}</p></Note>
-    : story ? <Note tone="no" role="alert"><p>The server does not know how to tell this trace. <code>postern explain {id}</code> does.</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
+    : story ? <Note tone="no" role="alert"><p>This server cannot display this trace. <code>postern explain {id}</code> does.</p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
   const to = story.recipients?.map((r) => r.address) ?? [];
   return <Page title={<Title story={story} />} crumbs={crumbs}
     sub={<>{story.mail_from ? <Foreign text={story.mail_from} /> : 'The null sender'}{to.length ? <> to <Foreign text={to[0]} />{to.length > 1 ? ` and ${to.length - 1} more` : ''}</> : null}, <time dateTime={story.time}>{day(story.time)} at {clock(story.time)} {zone()}</time></>}
@@ -90,7 +91,7 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
   if (!result && !error) return null;
   const unknown = result?.cannot_tell ?? [], written = result?.script_log ?? [];
   return <div ref={box}>{error ? <Note tone="no" tabIndex={-1} role="alert"><p>{error.status === 429 && error.retryAfter ? `Too many runs. Next in ${error.retryAfter} s.` : error.message}</p></Note>
-    : <Note tone={result!.same ? 'ok' : 'wait'} tabIndex={-1}><p><strong>{result!.same ? 'The same answer today.' : 'Today the answer is another.'}</strong></p>
+    : <Note tone={result!.same ? 'ok' : 'wait'} tabIndex={-1}><p><strong>{result!.same ? 'The same answer today.' : 'Today the answer is different.'}</strong></p>
       {result!.same ? null : <><Told of={result!.then} word="Then" /><Told of={result!.now} word="Now" /></>}
       {result!.changes.length ? <ul>{result!.changes.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul> : null}
       {unknown.length ? <><p class="mt">What could not be asked again:</p><ul>{unknown.map((c) => <li key={c}><Foreign text={c} /></li>)}</ul></> : null}
@@ -101,7 +102,7 @@ function AgainResult({ again }: { again: ReturnType<typeof useAgain> }) {
 function Decider({ by }: { by: NonNullable<Story['decided_by']> }) {
   if (by.layer === 'delivery') return <>Nobody objected; it could not be delivered.</>;
   if (!by.policy_id) return <>Decided by the {layerName(by.layer)}, rule <code>{by.rule}</code>{by.origin ? <> at <code>{by.origin}</code></> : null}.</>;
-  return <>Decided by <a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <code>{by.field}</code></> : <>rule <code>{by.rule}</code></>}.</>;
+  return <>Decided by <a class="inline-link" href={`/app/smtp-policies/${by.policy_id}`}>{by.policy_name ?? by.policy_id}</a>{by.policy_version ? ` version ${by.policy_version}` : ''}, {by.field ? <>field <span title={by.field}>{labels[by.field] ?? by.field}</span></> : <>rule <code>{by.rule}</code></>}.</>;
 }
 
 /** What would have changed the answer, as one sentence. */
@@ -113,11 +114,14 @@ function otherwise(given: string[]): string {
 
 const tones = { accepted: 'ok', rejected: 'no', deferred: 'wait', aborted: 'none' } as const;
 function Answer({ story }: { story: Story }) {
-  const { reply, decided_by: by } = story, tone = tones[story.outcome];
-  return <section class={`verdict ${tone}`} aria-labelledby="told"><h2 id="told"><Icon name={tone === 'ok' ? 'check' : tone === 'no' ? 'cross' : tone === 'wait' ? 'clock' : 'minus'} />What the sender was told</h2>
-    <p class="line">{reply ? <Foreign text={`${reply.code} ${reply.enhanced} ${reply.text}`} /> : 'Nothing: the client went before an answer.'}</p>
-    <p class="small">{by ? <Decider by={by} /> : story.outcome === 'accepted' ? 'Nobody objected.' : null}{' '}<Foreign text={otherwise(story.would_pass_if ?? [])} /></p>
-  </section>;
+  const { reply, decided_by: by } = story, tone = tones[story.outcome], shadows = shadowRefusals(story.stages);
+  return <><section class={`verdict ${tone}`} aria-labelledby="told"><h2 id="told"><Icon name={tone === 'ok' ? 'check' : tone === 'no' ? 'cross' : tone === 'wait' ? 'clock' : 'minus'} />What the sender was told</h2>
+    <p class="line">{reply ? <Foreign text={`${reply.code} ${reply.enhanced} ${reply.text}`} /> : 'Nothing: the client left before it was answered.'}</p>
+    <p class="small">{by ? <Decider by={by} /> : story.outcome === 'accepted' ? shadows.length ? 'No rule that is enforced objected.' : 'Nobody objected.' : null}{' '}<Foreign text={otherwise(story.would_pass_if ?? [])} /></p>
+  </section>
+    {shadows.length ? <section class="verdict shadow" aria-labelledby="shadowed"><h2 id="shadowed"><Icon name="eye" />What shadow mode would have done</h2>
+      {shadows.slice(0, 5).map((one, i) => <p class="small" key={i}><strong>{one.name ? <Foreign text={one.name} /> : `The ${layerName(one.layer)}`} {one.verdict} it</strong> at <a class="inline-link" href={`#stage-${one.stage}`}>{one.stage}</a>: <Foreign class="mono" text={one.reply} />{one.saw ? <> (<Foreign text={one.saw} />)</> : null}</p>)}
+      {shadows.length > 5 ? <p class="small">and {shadows.length - 5} more below</p> : null}</section> : null}</>;
 }
 
 /** The members of an object that the contract leaves open; what is not a text or a number is left out. */

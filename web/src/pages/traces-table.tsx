@@ -20,7 +20,7 @@ class Row extends Component<{ trace: Trace }> {
         {t.shadow ? <span class="sub"><span class="v shadow"><Icon name="eye" />shadow<span class="vh"> would have refused it</span></span></span> : null}</td>
       <td class="clip wide"><span class="mono clip">{t.mail_from ? <Foreign text={t.mail_from} /> : '<>'}</span><span class="sub clip">from {t.client_ip}</span></td>
       <td class="clip wide"><span class="mono clip">{t.rcpt_to ? <Foreign text={t.rcpt_to} /> : <span class="muted">no recipient</span>}</span><span class="sub clip">{t.webhook_name || (t.webhook_id ?? 'no webhook')}</span></td>
-      <td class="clip wide">{t.reason ? <><span class="clip"><Foreign text={t.reason.text || t.reason.rule} /></span><span class="sub clip">{t.reason.rule}, {layerName(t.reason.layer)}</span></> : <span class="muted">Nobody objected</span>}</td>
+      <td class="clip wide">{t.reason ? <><span class="clip" title={t.reason.rule}><Foreign text={t.reason.words} /></span><span class="sub clip" title={t.reason.text}><Foreign text={t.reason.text || layerName(t.reason.layer)} /></span></> : <span class="muted">{t.shadow ? 'Nothing enforced objected' : 'Nobody objected'}</span>}</td>
       <td class="reply nowrap wide">{t.code ?? ''} {t.enhanced ?? ''}</td>
     </tr>;
   }

@@ -1,0 +1,28 @@
+// The API's fields and sentences as people read them: in a form, a field has a label and an element of a list is a line.
+
+export const labels: Record<string, string> = {
+  name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
+  allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
+};
+
+/** "client_ip" as "Client IP": for a field whose label is on another page. */
+export function labelOf(field: string): string {
+  if (labels[field]) return labels[field]!;
+  const words = field.replace(/_/g, ' ').replace(/\b(ip|url|id|helo|tls)\b/g, (word) => word.toUpperCase());
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+const known: [RegExp, string][] = [
+  [/^is empty while require_smtp_auth is true.*/, 'Add at least one user, or switch SMTP AUTH off'],
+  [/^has no effect while require_spf is false.*/, 'These domains have no effect while SPF is not required: switch it on, or empty the list'],
+  [/^has no effect while require_dkim is false.*/, 'These domains have no effect while DKIM is not required: switch it on, or empty the list'],
+];
+
+/** A sentence of the server about one field, without the API's names. */
+export function inWords(sentence: string): string {
+  for (const [is, words] of known) if (is.test(sentence)) return words;
+  return sentence.replace(/\belement (\d+)/g, 'line $1').replace(/`([^`]*)`/g, '$1');
+}
+
+/** What a refused request says where no field stands beside it. */
+export const told = (fields: Record<string, string>): string => Object.entries(fields).map(([field, text]) => `${labelOf(field)}: ${inWords(text)}`).join('. ');
