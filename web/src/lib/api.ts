@@ -1,5 +1,6 @@
 // The typed way to /api/v1: paths, bodies and answers come from docs/openapi.yaml.
 import type { components, paths } from '../../gen/schema';
+import { told } from './labels';
 import { csrf, signedOut } from './session';
 
 export type Schemas = components['schemas'];
@@ -51,7 +52,7 @@ export async function request(method: string, url: string, options: { body?: unk
     answer = await fetch(url, { method, headers, body: options.body === undefined ? undefined : JSON.stringify(options.body), signal: options.signal, credentials: 'same-origin' });
   } catch (trouble) {
     if (options.signal?.aborted) throw trouble;
-    throw new ApiError(0, 'no_answer', 'No answer from the server. What you typed is kept.');
+    throw new ApiError(0, 'no_answer', 'No answer from the server. Your changes are not lost.');
   }
   if (answer.status === 204) return undefined;
   const text = await answer.text();
@@ -60,7 +61,8 @@ export async function request(method: string, url: string, options: { body?: unk
   if (answer.ok) return parsed;
   const code = String(parsed.code ?? '');
   if (answer.status === 401 && code !== 'invalid_credentials') signedOut();
-  throw new ApiError(answer.status, code, sentence(String(parsed.error ?? `The server answered ${answer.status}.`)), parsed.fields as Record<string, string> | undefined,
+  const fields = parsed.fields as Record<string, string> | undefined;
+  throw new ApiError(answer.status, code, sentence(fields && Object.keys(fields).length ? told(fields) : String(parsed.error ?? `The server answered ${answer.status}.`)), fields,
     Number(answer.headers.get('Retry-After') ?? 0), parsed);
 }
 

@@ -1,5 +1,8 @@
 // What the policy form holds, what it sends, and where in the form a sentence of the server belongs.
 import type { Schemas } from './api';
+import { inWords, labels } from './labels';
+
+export { labels } from './labels';
 
 /** A stored policy. */
 export type Policy = Schemas['Policy'] & { smtp_users?: { username: string; cost: number }[] };
@@ -90,30 +93,22 @@ export function draftAgain(body: Schemas['PolicyWrite'], stored: Policy): Draft 
 export const typedText = (draft: Draft, field: string): string =>
   field === 'smtp_credentials' ? draft.users.map((u) => u.username).join() + draft.htpasswd + draft.pending.username + draft.pending.password : String(draft[field as keyof Draft] ?? '');
 
-/** The line that a sentence about "element 2" is about; 0: none. Credentials begin with the users of the table. */
-export function lineOf(draft: Draft, field: string, sentence: string): { line: number; piece?: Piece } {
-  const match = /^element (\d+)[ :]/.exec(sentence);
-  if (!match) return { line: 0 };
+export interface Fault { text: string; /** Where in the form's text; null: of the field as a whole. */ piece: Piece | null; proposal: string | null }
+
+/** Every fault that the server's sentence about a field names, with the line of the form in the place of "element 2". Credentials begin with the users of the table. */
+export function faultsOf(draft: Draft, field: string, sentence: string): Fault[] {
+  if (!sentence) return [];
   const credentials = field === 'smtp_credentials';
-  const piece = pieces(credentials ? draft.htpasswd : typedText(draft, field))[Number(match[1]) - 1 - (credentials ? draft.users.length + (draft.pending.username && draft.pending.password ? 1 : 0) : 0)];
-  return piece ? { line: piece.line, piece } : { line: 0 };
+  const text = pieces(credentials ? draft.htpasswd : typedText(draft, field)), before = credentials ? draft.users.length + (draft.pending.username && draft.pending.password ? 1 : 0) : 0;
+  return sentence.split(/; (?=element \d+[ :]|and \d+ more$)/).map((part) => {
+    const match = /^element (\d+)(:?) (.*)$/s.exec(part), piece = match ? text[Number(match[1]) - 1 - before] ?? null : null;
+    if (!match || !piece) return { text: inWords(part), piece: null, proposal: null };
+    return { text: `Line ${piece.line}. ${match[2] ? '' : 'It '}${inWords(match[3]!)}`, piece, proposal: /did you mean `([^`]+)`/.exec(part)?.[1] ?? null };
+  });
 }
 
-/** The server's words, with the line of the form in the place of "element 2". */
-export function saidInForm(draft: Draft, field: string, sentence: string): string {
-  const { line } = lineOf(draft, field, sentence), colon = /^element \d+:/.test(sentence);
-  return line ? `Line ${line}. ${colon ? '' : 'It '}${sentence.replace(/^element \d+:? /, '')}` : sentence;
-}
-
-/** What the server proposes in the place of the element that it refused. */
-export function proposalOf(sentence: string): string | null {
-  return /did you mean `([^`]+)`/.exec(sentence)?.[1] ?? null;
-}
-
-export const labels: Record<string, string> = {
-  name: 'Name', allowed_source_ips: 'Source IP allowlist', require_smtp_auth: 'Require SMTP AUTH', smtp_credentials: 'SMTP credentials', require_spf: 'Require SPF',
-  allowed_spf_domains: 'Allowed SPF domains', require_dkim: 'Require DKIM', allowed_dkim_domains: 'Allowed DKIM domains', mode: 'Mode',
-};
+/** The same as one text, a line each. */
+export const saidInForm = (draft: Draft, field: string, sentence: string): string => faultsOf(draft, field, sentence).map((fault) => fault.text).join('\n');
 
 /** Two drafts, field by field, for who has to choose. */
 export function differences(mine: Draft, theirs: Draft): { name: string; mine: string; theirs: string }[] {

@@ -2,9 +2,10 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import type { PageProps } from '../main';
-import { api, ApiError, type Schemas } from '../lib/api';
+import { api, ApiError, sentence, type Schemas } from '../lib/api';
+import { labelOf } from '../lib/labels';
 import { useLoad, useRest } from '../lib/load';
-import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, lineOf, proposalOf, replayBody, saidInForm, typedText, type Draft, type Policy } from '../lib/policy-draft';
+import { bodyOf, differences, draftAgain, draftOf, emptyDraft, labels, faultsOf, replayBody, saidInForm, typedText, type Draft, type Policy } from '../lib/policy-draft';
 import { keepDraft, keptDraft } from '../lib/replay-draft';
 import { guardLeaving, navigate, query } from '../lib/router';
 import { me, mayWrite } from '../lib/session';
@@ -31,11 +32,11 @@ function Stored({ id }: { id: string }) {
   return <PolicyMissing id={id} error={policy.error} here="Edit" />;
 }
 
-interface Reading { entries: Schemas['ReadsAs'][]; warnings: { field: string; text: string }[]; trouble: string; old: boolean }
+interface Reading { entries: Schemas['ReadsAs'][]; warnings: { field: string; text: string }[]; trouble: string; /** The fields at fault; then there is no policy to read. */ faults: Record<string, string> }
 
 /** Asks the server what the draft is, 400 ms after the last key or when a field is left; an answer to an older draft is dropped. */
 function useReading(form: Form<Draft>, stored?: Policy) {
-  const reading = useSignal<Reading>({ entries: stored?.reads_as ?? [], warnings: [], trouble: '', old: false });
+  const reading = useSignal<Reading>({ entries: stored?.reads_as ?? [], warnings: [], trouble: '', faults: {} });
   const asked = useRef(''), latest = useRef(form);
   latest.current = form;
   const check = async () => {
@@ -49,10 +50,10 @@ function useReading(form: Form<Draft>, stored?: Policy) {
     try {
       const answer = await api.post('/smtp-policies/check', { body: JSON.parse(text) });
       if (asked.current !== text) return;
-      reading.value = { entries: answer.reads_as, warnings: answer.warnings, trouble: '', old: false };
+      reading.value = { entries: answer.reads_as, warnings: answer.warnings, trouble: '', faults: {} };
     } catch (trouble) {
       if (asked.current !== text || !(trouble instanceof ApiError)) return;
-      reading.value = { ...reading.peek(), trouble: trouble.message, old: true };
+      reading.value = { ...reading.peek(), trouble: trouble.message, faults: trouble.fields };
       if (trouble.status !== 422) { asked.current = ''; return; }
       errors = trouble.fields;
     }
@@ -103,17 +104,23 @@ function Editor({ stored }: { stored?: Policy }) {
           <a class="btn ghost" href={stored ? `/app/smtp-policies/${stored.id}` : '/app/smtp-policies'}>Cancel</a></div>
       </form>
       <aside class="stack sticky" aria-label="What this policy does">
-        <Card title="Reads as"><div class={`stack gap-s ${reading.old ? 'pending' : ''}`} aria-live="polite">
-          {reading.entries.length ? <ReadsAs entries={reading.entries} /> : reading.trouble ? null : <p class="small muted">Asking the server…</p>}
-          {reading.trouble ? <p class="small"><span class="muted">{reading.entries.length ? 'As it last read. Now: ' : ''}</span>{reading.trouble}</p> : null}
+        <Card title="Reads as"><div class="stack gap-s" aria-live="polite">
+          {Object.keys(reading.faults).length ? <NotYet draft={values} faults={reading.faults} /> : reading.trouble ? <p class="small">{reading.trouble}</p>
+            : reading.entries.length ? <ReadsAs entries={reading.entries} /> : <p class="small muted">Asking the server…</p>}
           {reading.trouble ? null : reading.warnings.map((w) => <p key={w.field + w.text} class="small v wait wrap"><Icon name="warning" /><span>{w.text}</span></p>)}
         </div></Card>
         <section class="card"><DryRunPanel folded run={(request) => api.post('/smtp-policies/dry-run', { body: { ...request, policy: { ...bodyOf(form.values, base.value), name: form.values.name.trim() || 'unnamed' }, ...(stored ? { policy_id: stored.id } : {}) } })}>
           <h2>Try it before you save</h2><p class="small muted">Runs this draft on a client and sender, with live DNS. No mail is sent.</p></DryRunPanel></section>
-        {stored && me.value?.operates_gateway ? <section class="card"><div class="body stack gap-s"><h2>Try it on recorded mail</h2><p class="small muted">What this draft would have done to mail that already came.</p><div><button type="button" class="btn" onClick={tryReplay}><Icon name="again" />Replay as draft</button></div></div></section> : null}
+        {stored && me.value?.operates_gateway ? <section class="card"><div class="body stack gap-s"><h2>Try it on recorded mail</h2><p class="small muted">What this draft would have done to mail that has already arrived.</p><div><button type="button" class="btn" onClick={tryReplay}><Icon name="again" />Replay as draft</button></div></div></section> : null}
       </aside>
     </div>
   </Page>;
+}
+
+/** A draft with errors reads as nothing: it would not be saved. */
+function NotYet({ draft, faults }: { draft: Draft; faults: Record<string, string> }) {
+  return <div class="stack gap-s"><p class="v no wrap"><Icon name="warning" /><span>This is no policy yet. Nothing is saved, and nothing is accepted by it.</span></p>
+    <ul class="plain small">{Object.entries(faults).map(([field, text]) => <li key={field}><a class="inline-link" href={`#f-${field}`} onClick={(e) => { e.preventDefault(); document.getElementById(`f-${field}`)?.focus(); }}>{labelOf(field)}</a>: {faultsOf(draft, field, text).map((fault) => sentence(fault.text)).join(' ')}</li>)}</ul></div>;
 }
 
 /** The policy as it is now and who made it so, as far as the audit log says. */
@@ -127,11 +134,12 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
   const { values, errors, set } = form;
   /** What every text field of the form shares: its error with the line named, and the server's proposal as a button. */
   const text = (name: 'allowed_source_ips' | 'allowed_spf_domains' | 'allowed_dkim_domains') => {
-    const error = errors[name] ?? '', { piece } = lineOf(values, name, error), proposal = proposalOf(error);
-    const use = () => { set(name, values[name].slice(0, piece!.start) + proposal + values[name].slice(piece!.end)); document.getElementById(`f-${name}`)?.focus(); announce(`${proposal} it is`); };
+    const error = errors[name] ?? '', fixes = faultsOf(values, name, error).filter((fault) => fault.piece && fault.proposal);
+    // From the last to the first, so that the places before stay where they are.
+    const use = () => { set(name, fixes.reduceRight((typed, { piece, proposal }) => typed.slice(0, piece!.start) + proposal + typed.slice(piece!.end), values[name])); document.getElementById(`f-${name}`)?.focus(); announce(`Now ${fixes.map((fix) => fix.proposal).join(', ')}`); };
     return {
       name, label: labels[name], value: values[name], onValue: (v: string) => set(name, v), onBlur: check, error: saidInForm(values, name, error) || undefined,
-      children: piece && proposal ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {proposal}</button></div> : null,
+      children: fixes.length ? <div class="actions"><button type="button" class="btn sm" onClick={use}>Use {fixes.map((fix) => fix.proposal).join(', ')}</button></div> : null,
     };
   };
   const turnOn = (name: 'require_spf' | 'require_dkim', list: 'allowed_spf_domains' | 'allowed_dkim_domains') => errors[list]?.startsWith('has no effect')
@@ -148,6 +156,6 @@ function Fields({ form, check }: { form: Form<Draft>; check: () => void }) {
     <div class="rule"><SwitchField label="Require DKIM" name="require_dkim" hint="At least one valid signature." on={values.require_dkim} onSwitch={(on) => set('require_dkim', on)} error={errors.require_dkim} />
       <div class="under"><AreaField {...signers} optional rows={2} hint="Domains that sign, one per line.">{turnOn('require_dkim', 'allowed_dkim_domains') ?? signers.children}</AreaField></div></div>
     <div class="rule"><Choices legend="Mode" name="mode" value={values.mode} onValue={(v) => set('mode', v as Draft['mode'])} options={[
-      { value: 'enforce', name: 'Enforce', hint: 'Refuses what does not hold.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: the trace says what it would do.' }]} /></div>
+      { value: 'enforce', name: 'Enforce', hint: 'Refuses mail that does not satisfy it.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: traces show what it would have done.' }]} /></div>
   </>;
 }

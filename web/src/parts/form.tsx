@@ -3,6 +3,7 @@ import { useSignal, type Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { ApiError, sentence } from '../lib/api';
+import { inWords, labelOf } from '../lib/labels';
 import { guardLeaving } from '../lib/router';
 import { Icon } from './icon';
 import { Note } from './basic';
@@ -66,7 +67,7 @@ export function ErrorSummary<V>({ form, what, names }: { form: Form<V>; what: st
   if (!form.failure) return null;
   const fields = Object.entries(form.failure.fields);
   return <div ref={box}><Note tone="no" role="alert" tabIndex={-1}><strong>{what}</strong> {fields.length === 0 ? form.failure.message : fields.length === 1 ? 'One field needs another look:' : `${fields.length} fields need another look:`}
-    {fields.length ? <ul>{fields.map(([field, text]) => <li key={field}>{names[field] ? <a href={`#f-${field}`} onClick={(e) => { e.preventDefault(); document.getElementById(`f-${field}`)?.focus(); }}>{names[field]}</a> : field}: {text}</li>)}</ul> : null}
+    {fields.length ? <ul>{fields.map(([field, text]) => <li key={field}>{names[field] ? <a href={`#f-${field}`} onClick={(e) => { e.preventDefault(); document.getElementById(`f-${field}`)?.focus(); }}>{names[field]}</a> : labelOf(field)}: {inWords(text).replaceAll('\n', '; ')}</li>)}</ul> : null}
   </Note></div>;
 }
 
@@ -76,7 +77,7 @@ function described(name: string, hint: unknown, error: unknown): string | undefi
 }
 const Label = ({ name, label, optional }: { name: string; label: ComponentChildren; optional?: string | true }) =>
   <label for={`f-${name}`}>{label}{optional ? <> <span class="opt">{optional === true ? '(optional)' : optional}</span></> : null}</label>;
-const Below = ({ name, error }: { name: string; error?: string }) => error ? <p class="err" id={`f-${name}-e`}><Icon name="warning" /><span>{sentence(error)}</span></p> : null;
+const Below = ({ name, error }: { name: string; error?: string }) => error ? <p class="err" id={`f-${name}-e`}><Icon name="warning" /><span>{error.split('\n').map((line) => <span class="line" key={line}>{sentence(line)}</span>)}</span></p> : null;
 
 /** `name` is the API's field: the input's id is `f-<name>`. */
 export function TextField({ label, name, hint, error, optional, value, onValue, children, ...rest }: FieldProps & { value: string; onValue: (text: string) => void; type?: 'text' | 'email' | 'password' | 'url' | 'number' | 'date' | 'datetime-local'; mono?: boolean; autocomplete?: string;

@@ -9,5 +9,5 @@ export function ReadsAs({ entries }: { entries: Schemas['ReadsAs'][] }) {
   if (!conditions.length) return <p class="v wait wrap"><Icon name="warning" /><span>{entries[0]?.text ?? 'Every message is accepted.'}</span></p>;
   return <div><p class="small muted lead">A message is accepted when</p>
     <ol class="reads">{conditions.map((e) => <li key={e.control}><span>{e.text}</span>
-      <span class="else">{e.otherwise ? `else ${e.otherwise} ${stages[e.stage ?? ''] ?? ''}` : 'else only the trace says so: nothing is refused'}</span></li>)}</ol></div>;
+      <span class="else">{e.otherwise ? `else ${e.otherwise} ${stages[e.stage ?? ''] ?? ''}` : 'otherwise only the trace records it: nothing is refused'}</span></li>)}</ol></div>;
 }
