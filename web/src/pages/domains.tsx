@@ -66,6 +66,7 @@ function One({ domain, onChange }: { domain: Domain; onChange: () => void }) {
   const records: Check[] = dns.data?.data ?? [{ purpose: 'verification', type: 'TXT', name: domain.verification_record?.name ?? '', value: domain.verification_token, found: [], ok: domain.verified, text: dns.error?.message ?? 'Asking DNS…' }];
   const first = records.findIndex((r) => !r.ok);
   return <Card title={<span class="mono"><Foreign text={domain.name} /></span>} plain aside={<div class="actions"><State domain={domain} />
+    {domain.verified ? <a class="btn sm" aria-label={`DKIM keys of ${domain.name}`} href={`/app/settings/domains/${domain.id}/dkim-keys`}>DKIM keys</a> : null}
     {mayWrite.value ? <><button type="button" class="btn sm" onClick={() => void look(true)}><Icon name="again" />Check now</button>
       <button type="button" class="btn ghost sm icon" aria-label={`Remove ${domain.name}`} onClick={() => setGoing(true)}><Icon name="bin" /></button></> : null}</div>}>
     {trouble ? <div class="body"><Note tone="no" role="alert"><p>{trouble.message}</p></Note></div> : null}
@@ -90,5 +91,5 @@ function Remove({ domain, onClose, onDone }: { domain: Domain; onClose: () => vo
   const [trouble, setTrouble] = useState('');
   const act = async () => { try { await api.delete('/domains/{id}', { path: { id: domain.id } }); announce(`${domain.name} is removed`); onDone(); } catch (e) { setTrouble((e as Error).message); } };
   return <Confirm title={<>Remove <Foreign text={domain.name} />?</>} keep="Keep it" act="Remove domain" onKeep={onClose} onAct={() => void act()}>
-    <p>Another account may claim it then. Webhooks with addresses there must go first.</p>{trouble ? <Note tone="no" role="alert"><p>{trouble}</p></Note> : null}</Confirm>;
+    <p>Another account can claim it then. Delete the webhooks with addresses in it first.</p>{trouble ? <Note tone="no" role="alert"><p>{trouble}</p></Note> : null}</Confirm>;
 }
