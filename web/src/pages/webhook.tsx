@@ -1,14 +1,16 @@
 // One webhook: how the last day went, its address, what came and what became of it.
 import type { PageProps } from '../main';
 import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
 import { api, ApiError } from '../lib/api';
 import { ago, many, octets, zone } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
 import { query, setQuery, withQuery } from '../lib/router';
 import { mayWrite } from '../lib/session';
-import { Ago, Card, Controls, Copy, CopyButton, Fact, Facts, Foreign, Note, Page, Pager, Search } from '../parts/basic';
+import { Card, Controls, Copy, CopyButton, Fact, Facts, Note, Page, Pager, Search } from '../parts/basic';
 import { Bars, Legend } from '../parts/chart';
 import { Icon } from '../parts/icon';
+import { DeadLetterRows } from '../parts/dead-letters';
 import { chosenOutcome, LogRows, OutcomeFilter } from '../parts/log';
 import { SecretNote } from '../parts/secret';
 import { TestMailButton, TestMailResult, useTestMail } from '../parts/test-mail';
@@ -24,7 +26,9 @@ export default function OneWebhook({ ids }: PageProps) {
 }
 
 function Shown({ w, onChange, onReload }: { w: Webhook; onChange: (part: Partial<Webhook>) => void; onReload: () => void }) {
-  const mail = useTestMail(w.id);
+  /** Counts what is known to have come: chart, log and counters are read again when it grows. */
+  const come = useSignal(0);
+  const mail = useTestMail(w.id, () => { come.value++; onReload(); });
   const asking = useSignal<Question | null>(null);
   const trouble = useSignal<ApiError | null>(null);
   const activate = async () => {
@@ -42,9 +46,9 @@ function Shown({ w, onChange, onReload }: { w: Webhook; onChange: (part: Partial
     {trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}
     {w.is_active ? null : <Note tone="wait"><p>Inactive: mail to this address is refused with 550 5.2.1.</p></Note>}
     <TestMailResult mail={mail} />
-    <div class="cols even"><Day w={w} /><Address w={w} onRotate={() => { asking.value = 'rotate'; }} /></div>
+    <div class="cols even"><Day w={w} come={come.value} /><Address w={w} onRotate={() => { asking.value = 'rotate'; }} /></div>
     <DeadLetters id={w.id} />
-    <Log w={w} />
+    <Log w={w} come={come.value} onCome={() => { come.value++; onReload(); }} />
     {asking.value ? <Asking what={asking.value} w={w} onDone={() => { asking.value = null; }} onChange={(part) => { onChange(part); onReload(); }} /> : null}
   </Page>;
 }
@@ -55,8 +59,8 @@ function lastDay(): { from: string; until: string } {
   return { from: new Date(until - 86_400_000).toISOString(), until: new Date(until).toISOString() };
 }
 
-function Day({ w }: { w: Webhook }) {
-  const stats = useLoad(w.id, (signal) => api.get('/stats', { query: { webhook_id: w.id, step: '30m', ...lastDay() }, signal }));
+function Day({ w, come }: { w: Webhook; come: number }) {
+  const stats = useLoad(`${w.id}|${come}`, (signal) => api.get('/stats', { query: { webhook_id: w.id, step: '30m', ...lastDay() }, signal }));
   useEvery(30_000, () => { if (!stats.loading) void stats.reload(); });
   const t = stats.data?.totals;
   const label = t ? `${nameOf(w)}, last 24 hours: ${t.accepted} accepted, ${t.refused} refused, ${t.deferred} deferred.` : '';
@@ -83,34 +87,25 @@ function Address({ w, onRotate }: { w: Webhook; onRotate: () => void }) {
 }
 
 function DeadLetters({ id }: { id: string }) {
-  const list = useLoad(`dead ${id}`, (signal) => api.get('/webhooks/{id}/dead-letters', { path: { id }, query: { page_size: 20 }, signal }));
-  const said = useSignal<{ tone: 'ok' | 'no'; text: string } | null>(null);
-  const rows = list.data?.data ?? [];
-  const retry = async (message: string) => {
-    try {
-      await api.post('/webhooks/{id}/dead-letters/{message_id}/retry', { path: { id, message_id: message } });
-      said.value = { tone: 'ok', text: 'It is tried again now. What comes of it stands in the log.' };
-      void list.reload();
-    } catch (error) { said.value = { tone: 'no', text: (error as ApiError).message }; }
-  };
-  if (!rows.length && !said.value) return null;
-  return <section class="stack gap-s" aria-labelledby="dead"><h2 id="dead">Dead letters</h2>
-    {said.value ? <Note tone={said.value.tone} role="status"><p>{said.value.text}</p></Note> : null}
-    {rows.length ? <div class="card"><div class="table-wrap"><table class="fold"><caption class="vh">Messages that were given up</caption>
-      <thead><tr><th scope="col">Received</th><th scope="col">From</th><th scope="col">Last answer</th><th scope="col" class="r">Attempts</th><th scope="col"><span class="vh">Action</span></th></tr></thead>
-      <tbody>{rows.map((m) => { const to = m.recipients?.[0]; return <tr key={m.id}>
-        <td class="nowrap"><Ago at={m.received_at} /></td><td class="wide"><span class="mono">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></td>
-        <td class="wide"><Foreign text={to?.last_reply ?? m.damage ?? 'none'} /></td><td class="r" data-l="Attempts">{to?.attempts ?? 0}</td>
-        <td class="r act">{mayWrite.value ? <button type="button" class="btn sm" aria-label={`Retry the message of ${m.sender || 'the null sender'}`} onClick={() => void retry(m.id!)}>Retry</button> : null}</td></tr>; })}</tbody></table></div>
-      {list.data?.next ? <div class="pager"><span>The newest 20</span></div> : null}</div> : null}
-  </section>;
+  const list = useLoad(`dead ${id}`, (signal) => api.get('/webhooks/{id}/dead-letters', { path: { id }, query: { page_size: 5 }, signal }));
+  const some = useSignal(false), rows = list.data?.data ?? [];
+  if (rows.length) some.value = true;
+  if (!some.value) return null;
+  return <section class="stack gap-s" aria-labelledby="dead"><div class="head"><div><h2 id="dead">Dead letters</h2></div><div class="actions"><a class="inline-link small" href={`/app/webhooks/${id}/dead-letters`}>All dead letters</a></div></div>
+    <div class="card"><DeadLetterRows id={id} rows={rows} onRetried={() => void list.reload()} /></div></section>;
 }
 
-function Log({ w }: { w: Webhook }) {
+function Log({ w, come, onCome }: { w: Webhook; come: number; onCome: () => void }) {
   const q = query.value.get('q') ?? '', cursor = query.value.get('cursor') ?? '', outcome = chosenOutcome();
-  const list = useLoad(`${w.id}|${q}|${cursor}|${outcome}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 20 }, signal }));
-  useEvery(5000, () => { if (!cursor && !list.loading) void list.reload(); });
-  const rows = list.data?.data ?? [];
+  const list = useLoad(`${w.id}|${q}|${cursor}|${outcome}|${come}`, (signal) => api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, cursor, outcome, limit: 20 }, signal }));
+  useEvery(2000, () => { if (!cursor && !list.loading) void list.reload(); });
+  const rows = list.data?.data ?? [], newest = rows[0]?.id ?? '', seen = useRef<string | null>(null);
+  // A record that was not there before: the numbers above follow it.
+  useEffect(() => {
+    if (!list.data || cursor || q || outcome) return;
+    if (seen.current !== null && newest > seen.current) onCome();
+    seen.current = newest;
+  }, [newest, list.data]);
   const all = `/app/webhooks/${w.id}/logs`;
   return <section class="stack gap-s" aria-labelledby="logs"><div class="head"><div><h2 id="logs">Log</h2></div><div class="actions"><a class="inline-link small" href={all}>Full log</a></div></div>
     <div class="filters"><Search label="Search the log" placeholder="Sender, message id or client IP" value={q} onSearch={(text) => setQuery({ q: text, cursor: null }, 'replace')} /><OutcomeFilter />

@@ -26,7 +26,7 @@ export function FirstSteps({ id }: { id: string }) {
     {made.error ? <Note tone="no" role="alert"><p>{made.error.status === 404 ? 'There is no such webhook here. ' : made.error.message + ' '}<a href="/app/webhooks">All webhooks</a></p></Note> : null}
     <section class="card" aria-label="First steps"><ol class="steps">
       <li class={now(1)}><div><h2>Say where mail should go</h2>{w ? <p><Verdict is="accepted">Done</Verdict> Mail for <a href={`/app/webhooks/${w.id}`}>{nameOf(w)}</a> goes to {isInbox(w) ? 'the built-in inbox' : <span class="mono">{w.target_url}</span>}.</p>
-        : mayWrite.value ? <Target /> : <p class="muted">Whoever may change this account makes the first webhook.</p>}</div></li>
+        : mayWrite.value ? <Target /> : <p class="muted">An owner or operator of this account makes the first webhook.</p>}</div></li>
       <li class={now(2)}><div><h2 id="step-2" tabIndex={-1}>Send it a first message</h2>{w ? <Send w={w} /> : <p class="muted">From here with one click, or with any mail client.</p>}</div></li>
       <li class={now(3)}><div><h2>See why it was accepted</h2><p class="muted">Every message, accepted or refused, leaves a trace: each rule that looked at it, what it found out, and the reply it led to.</p>{w ? <Arrival w={w} onSeen={() => { seen.value = true; }} /> : null}</div></li>
     </ol></section>
@@ -65,7 +65,7 @@ function Send({ w }: { w: Webhook }) {
     <Copy text={w.email_address} label="address" />
     {mayWrite.value ? <div class="actions"><TestMailButton mail={mail} primary /><span class="muted small">It is sent by this server to itself, over SMTP.</span></div> : null}
     <TestMailResult mail={mail} level={3} />
-    <p class="muted">Any mail client or script will do too. This one is on many machines:</p>
+    <p class="muted">Any mail client or script works too. This command is on many machines:</p>
     <Copy text={swaks(w.email_address)} label="command" />
   </>;
 }

@@ -10,8 +10,9 @@ import { Icon } from './icon';
 type Result = Awaited<ReturnType<typeof send>>;
 const send = (id: string) => api.post('/webhooks/{id}/test-mail', { path: { id }, body: {} });
 
+/** `result` is told to `onSent` too: what the page counts and lists is then to be read again. */
 export interface TestMail { busy: boolean; result: Result | null; error: ApiError | null; run: () => Promise<void>; clear: () => void }
-export function useTestMail(id: string): TestMail {
+export function useTestMail(id: string, onSent?: (result: Result) => void): TestMail {
   const state = useSignal<{ busy: boolean; result: Result | null; error: ApiError | null }>({ busy: false, result: null, error: null });
   const run = async () => {
     if (state.peek().busy) return;
@@ -20,6 +21,7 @@ export function useTestMail(id: string): TestMail {
     try {
       const result = await send(id);
       state.value = { busy: false, result, error: null };
+      onSent?.(result);
     } catch (trouble) {
       state.value = { busy: false, result: null, error: trouble instanceof ApiError ? trouble : new ApiError(0, 'page', String(trouble)) };
     }
@@ -32,6 +34,20 @@ export const TestMailButton = ({ mail, primary }: { mail: TestMail; primary?: bo
 
 const words = { accepted: 'The test mail was accepted', refused: 'The test mail was refused', deferred: 'The test mail was deferred', shadow: '', none: 'The test mail was answered' };
 
+interface Said { from: string; line: string }
+/** The capabilities of EHLO as one line: what decides comes after them. */
+function folded(lines: Said[]): Said[] {
+  const out: Said[] = [];
+  let open = false;
+  for (const { from, line } of lines) {
+    const part = /^250([- ])(.*)$/.exec(line), last = out.at(-1);
+    if (open && part && last) { last.line += (/^250.\S*$/.test(last.line) ? ' offers ' : ', ') + part[2]; open = part[1] === '-'; continue; }
+    out.push({ from, line: part?.[1] === '-' ? `250 ${part[2]}` : line });
+    open = part?.[1] === '-';
+  }
+  return out;
+}
+
 /** What came of it, in the server's words; 429 and 503 too. */
 export function TestMailResult({ mail, level = 2 }: { mail: TestMail; level?: 2 | 3 }) {
   const box = useRef<HTMLDivElement>(null);
@@ -42,10 +58,10 @@ export function TestMailResult({ mail, level = 2 }: { mail: TestMail; level?: 2 
   const outcome = outcomeOf(result.outcome);
   return <div ref={box} tabIndex={-1} role="group" aria-label={words[outcome]}>
     <Card level={level} title={words[outcome]} aside={<button type="button" class="btn ghost sm" onClick={mail.clear}>Close</button>}
-      footer={result.trace_id ? <a class="inline-link" href={`/app/traces/${result.trace_id}`}>See why in its trace</a> : 'It left no trace yet.'}>
+      footer={result.trace_id ? <a class="inline-link" href={`/app/traces/${result.trace_id}`}>See why in its trace</a> : 'Its trace is not written yet.'}>
       <p><Verdict is={outcome} /> <span class="reply"><Foreign text={result.reply} /></span></p>
       <details class="mt" open><summary>SMTP dialogue</summary>
-        <div class="scroll mt" tabIndex={0} role="region" aria-label="SMTP dialogue"><ol class="dialogue">{result.transcript.map((t, i) => <li key={i}><span class="who"><span aria-hidden="true">{t.from === 'client' ? '>' : '<'}</span><span class="vh">{t.from === 'client' ? 'Client:' : 'Server:'}</span></span><span><Foreign text={t.line} /></span></li>)}</ol></div>
+        <div class="mt"><ol class="dialogue">{folded(result.transcript).map((t, i) => <li key={i} class={t.from === 'server' && /^[45]/.test(t.line) ? 'bad' : undefined}><span class="who"><span aria-hidden="true">{t.from === 'client' ? '>' : '<'}</span><span class="vh">{t.from === 'client' ? 'Client:' : 'Server:'}</span></span><span><Foreign text={t.line} /></span></li>)}</ol></div>
       </details>
     </Card></div>;
 }
