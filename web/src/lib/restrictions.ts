@@ -64,6 +64,23 @@ export function offsetsOf(text: string, mark: Mark): { start: number; end: numbe
   return { start: before + start, end: before + end };
 }
 
+/** The one place that makes lists relay for strangers: the id of its field, and how the page names it. */
+export interface Cause { field: string; at: string; says: string; hint: string }
+
+/** A network that holds strangers, if the witness passes by `permit_mynetworks`; else the rule that the prover marks. Null: no single place is to blame. */
+export function causeOf(lint: Lint, parameters: { name: string; value: string }[]): Cause | null {
+  if (lint.open_relay !== 'yes') return null;
+  const wide = lint.marks.find((m) => m.code === 'R120' && lint.witness.some((line) => line.endsWith(': permit_mynetworks permits')));
+  const row = wide ? parameters.findIndex((p) => p.name.trim() === wide.parameter) : -1;
+  if (wide && row >= 0) return { field: `f-parameter-value-${row}`, at: `${wide.parameter} = ${parameters[row]!.value.trim()}`, says: wide.text, hint: wide.hint ?? '' };
+  const mark = lint.marks.find((m) => m.code === 'R110' && m.list);
+  if (!mark) return null;
+  return { field: `f-lists.${mark.list}`, at: `line ${mark.line} of the ${titleOf(mark.list!)}`, says: mark.text, hint: mark.hint ?? '' };
+}
+
+/** Whether the list is one that says who may relay, and lets the witness through. */
+export const letsPass = (lint: Lint, list: string): boolean => lint.open_relay === 'yes' && (list === 'relay' || list === 'recipient') && lint.witness.some((line) => line.startsWith(`${lint.lists[list]?.parameter}: `) && line.endsWith(' permits'));
+
 export interface Fix { name: string; start: number; end: number; text: string }
 
 /** What one click does: the word that the server proposes, or taking out what is never asked. */

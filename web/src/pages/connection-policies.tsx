@@ -12,12 +12,15 @@ import { many } from '../lib/format';
 import { announce } from '../parts/announce';
 import { Empty, Note, Page } from '../parts/basic';
 import { Conflict } from '../parts/conflict';
+import { Confirm } from '../parts/dialog';
 import { Choices, SwitchField, TextField, useForm, type Form } from '../parts/form';
 import { Icon } from '../parts/icon';
 import { insertText, ListEditor } from '../parts/list-editor';
 import { ListTag, Proof, Standing, Witness } from '../parts/lists-verdict';
 import { actorNames, Revisions, sources } from '../parts/revisions';
 
+const authParameter = 'smtpd_sasl_auth_enable';
+const offersAuth = (parameters: { name: string; value: string }[]): boolean => parameters.some((p) => p.name.trim() === authParameter && p.value.trim() === 'yes');
 const title = 'Connection policies';
 const sub = 'Who this gateway serves at all. These lists run before any webhook’s policy.';
 
@@ -27,7 +30,7 @@ export default function ConnectionPolicies() {
   if (running.data && (keywords.data || keywords.error)) return <Editor key={running.data.revision} running={running.data} keywords={keywords.data?.data ?? []} onSaved={(now) => { running.set(now); requestAnimationFrame(() => document.querySelector<HTMLElement>('main h1')?.focus()); }} />;
   const error = running.error;
   if (!error) return <Page title={title} sub={sub}><p class="loading" role="status">Reading…</p></Page>;
-  return <Page title={title} sub={sub}>{error.status === 403 ? <Empty title="For operators"><p>These lists judge the mail of all accounts. Who runs this gateway names its operators: <code>api.operators</code> in <code>postern.toml</code>.</p></Empty>
+  return <Page title={title} sub={sub}>{error.status === 403 ? <Empty title="For operators"><p>These lists judge the mail of all accounts. Its operators are named in <code>postern.toml</code>: <code>api.operators</code>.</p></Empty>
     : error.status === 503 ? <Empty title="This server runs without connection policies"><p>{error.message} Start it with <code>postern serve</code>; lists may stand in <code>[restrictions]</code> of <code>postern.toml</code> or be written here.</p></Empty>
       : <Note tone="no" role="alert"><p>{error.message} <a href="/app/connection-policies" target="_self">Try again</a></p></Note>}</Page>;
 }
@@ -61,7 +64,9 @@ function useLint(form: Form<ListsDraft>, running: Running) {
 
 function Editor({ running, keywords, onSaved }: { running: Running; keywords: Keyword[]; onSaved: (now: Running) => void }) {
   const kept = query.value.get('draft') ? keptDraft() : null;
-  const form = useForm<ListsDraft>(draftOf(kept?.kind === 'lists' ? kept.body : running));
+  // Without lists AUTH is offered; lists have Postfix's default, which is no. So the first lists begin with it.
+  const form = useForm<ListsDraft>(draftOf(kept?.kind === 'lists' ? kept.body : running.enabled ? running : { ...running, parameters: { [authParameter]: 'yes' } }));
+  const removing = useSignal(false);
   const revision = useSignal(running.revision ?? 0), conflict = useSignal<{ theirs: Running; who: string } | null>(null), refused = useSignal<{ draft: string; witness: string[] } | null>(null);
   const { judged, trouble } = useLint(form, running);
   const changed = form.dirty || kept !== null;
@@ -92,14 +97,17 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
   const stays = revision.value ? `Revision ${revision.value} keeps running.` : 'Nothing changes: no lists run.';
   return <Page title={title} sub={sub} tag={<>{changed ? <span class="tag">Draft of revision {revision.value + 1}</span> : running.enabled ? <span class="tag">Revision {revision.value}</span> : <span class="tag">No lists run</span>}
     {running.enabled && running.source ? <span class="tag">{sources[running.source]}</span> : null}{running.mode === 'shadow' ? <span class="tag shadow"><Icon name="eye" />Shadow: refuses nothing</span> : null}</>}
-    actions={mayWrite.value ? <><button type="button" class="btn" onClick={replay}><Icon name="again" />Replay</button><button type="submit" form="lists" class="btn primary" aria-disabled={form.busy || undefined}>Save</button></> : null}>
+    actions={mayWrite.value ? <>{running.enabled ? <button type="button" class="btn ghost danger" onClick={() => { removing.value = true; }}>Remove the lists…</button> : null}<button type="button" class="btn" onClick={replay}><Icon name="again" />Replay</button><button type="submit" form="lists" class="btn primary" aria-disabled={form.busy || undefined}>Save</button></> : null}>
     {conflict.value ? <Conflict who={conflict.value.who} version={`revision ${conflict.value.theirs.revision}`} rows={differences(form.values, draftOf(conflict.value.theirs))} onTheirs={() => { guardLeaving(null); onSaved(conflict.value!.theirs); }}
       onMine={() => { revision.value = conflict.value!.theirs.revision ?? 0; conflict.value = null; announce('Save writes yours now'); }} />
       : refusal && form.failure ? <Note tone="no" role="alert" id="refusal" tabIndex={-1}><strong>The lists were not saved.</strong> {form.failure.message} {form.failure.status === 409 || form.failure.status === 422 ? stays : ''}</Note>
-        : lint && (running.enabled || changed) ? <Standing lint={lint} running={changed ? stays : ''} /> : null}
+        : lint && (running.enabled || changed) ? <Standing lint={lint} running={changed ? stays : ''} parameters={form.values.parameters} /> : null}
+    {changed && !offersAuth(form.values.parameters) && (!running.enabled || offersAuth(draftOf(running).parameters)) ? <Note tone="wait" role="status"><p><strong>Saving switches SMTP AUTH off.</strong> Policies that require it then refuse all mail.{' '}
+      <button type="button" class="linkish" onClick={() => { form.set('parameters', [...form.values.parameters.filter((p) => p.name.trim() !== authParameter), { name: authParameter, value: 'yes' }]); announce('SMTP AUTH stays on'); }}>Keep it on</button></p></Note> : null}
     {!running.enabled && !changed ? <Note><p>No lists run: every connection is served, and webhooks’ policies judge its mail. Write a list and save it, or put a section <code>[restrictions]</code> into <code>postern.toml</code>.</p></Note> : null}
     {running.source === 'file' && running.enabled ? <Note><p>These lists come from <code>postern.toml</code>. What is saved here runs in their place, until the file changes.</p></Note> : null}
-    {trouble ? <Note tone="wait"><p>The linter does not answer: {trouble}</p></Note> : null}
+    {trouble ? <Note tone="wait"><p>The linter is not available: {trouble}</p></Note> : null}
+    {removing.value ? <Remove revision={revision.value} onKeep={() => { removing.value = false; }} onRemoved={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /> : null}
     <div class="cols">
       <div class="stack"><Lists form={form} judged={judged} keywords={keywords} onSubmit={(e) => void save(e)} />
         <Revisions running={running.revision ?? 0} onRolledBack={(now) => { void lookAtGateway(); guardLeaving(null); onSaved(now); }} /></div>
@@ -109,6 +117,17 @@ function Editor({ running, keywords, onSaved }: { running: Running; keywords: Ke
       </aside>
     </div>
   </Page>;
+}
+
+function Remove({ revision, onKeep, onRemoved }: { revision: number; onKeep: () => void; onRemoved: (now: Running) => void }) {
+  const [busy, setBusy] = useState(false), [trouble, setTrouble] = useState('');
+  const act = async () => {
+    setBusy(true);
+    try { const now = await api.delete('/connection-policies', { version: revision }); announce('No lists run'); onRemoved(now); } catch (error) { setTrouble(error instanceof ApiError ? error.message : String(error)); setBusy(false); }
+  };
+  return <Confirm title="Remove the lists?" keep="Keep them" act="Remove the lists" busy={busy} onKeep={onKeep} onAct={() => void act()}>
+    <p>Every connection is then served, as before the first list was saved: policies of webhooks judge its mail, nothing is relayed, and SMTP AUTH is offered. The revisions stay, and each can run again.</p>
+    {trouble ? <Note tone="no" role="alert"><p>{trouble}</p></Note> : null}</Confirm>;
 }
 
 async function theirs(): Promise<{ theirs: Running; who: string }> {
@@ -138,10 +157,10 @@ function Lists({ form, judged, keywords, onSubmit }: { form: Form<ListsDraft>; j
     <details class="rule folded" open={unfolded}><summary>Client, relay, data and other lists <span class="muted small">{used.length ? many(used.length, 'list') + ' written' : 'all as by default'}</span></summary>{folded.map(one)}</details>
     <Parameters form={form} marks={judged?.lint.marks.filter((m) => m.list === null) ?? []} />
     <div class="rule"><Choices legend="Mode" name="mode" value={form.values.mode} onValue={(v) => form.set('mode', v as ListsDraft['mode'])} options={[
-      { value: 'enforce', name: 'Enforce', hint: 'Refuses what the lists refuse.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: the trace says what they would do.' }]} />
+      { value: 'enforce', name: 'Enforce', hint: 'Refuses what the lists refuse.' }, { value: 'shadow', name: 'Shadow', hint: 'Refuses nothing: traces show what they would have done.' }]} />
       <SwitchField label="Require complete lists" name="require_complete_lists" hint="A list that does not decide every request is an error." on={form.values.require_complete_lists} onSwitch={(on) => form.set('require_complete_lists', on)} />
-      <SwitchField label="Defer on rules with an error" name="errors" hint="Postfix answers 451 where a rule is broken; otherwise such lists are not taken." on={form.values.errors === 'defer'} onSwitch={(on) => form.set('errors', on ? 'defer' : 'refuse')} error={form.errors.errors} />
-      <TextField label="Note" name="note" optional hint="Why, for the history." maxLength={500} value={form.values.note} onValue={(v) => form.set('note', v)} error={form.errors.note} /></div>
+      <SwitchField label="Defer on rules with an error" name="errors" hint="Postfix answers 451 where a rule is broken; otherwise such lists cannot be saved." on={form.values.errors === 'defer'} onSwitch={(on) => form.set('errors', on ? 'defer' : 'refuse')} error={form.errors.errors} />
+      <TextField label="Note" name="note" optional hint="The reason, for the history." maxLength={500} value={form.values.note} onValue={(v) => form.set('note', v)} error={form.errors.note} /></div>
   </form>;
 }
 
@@ -167,7 +186,7 @@ function Parameters({ form, marks }: { form: Form<ListsDraft>; marks: Mark[] }) 
       const own = marks.filter((m) => m.parameter === r.name.trim());
       return <div key={i} class="stack gap-s"><div class="parameter">
         <input type="text" id={`f-parameter-${i}`} class="mono" aria-label={`Parameter ${i + 1}`} spellcheck={false} value={r.name} readOnly={!mayWrite.value} onInput={(e) => set(i, { name: e.currentTarget.value })} /><span aria-hidden="true">=</span>
-        <input type="text" class="mono" aria-label={`Value of ${r.name || `parameter ${i + 1}`}`} spellcheck={false} value={r.value} readOnly={!mayWrite.value} aria-invalid={own.some((m) => m.severity === 'error') ? 'true' : undefined} aria-describedby={own.length ? `lint-p${i}` : undefined} onInput={(e) => set(i, { value: e.currentTarget.value })} />
+        <input type="text" id={`f-parameter-value-${i}`} class="mono" aria-label={`Value of ${r.name || `parameter ${i + 1}`}`} spellcheck={false} value={r.value} readOnly={!mayWrite.value} aria-invalid={own.some((m) => m.severity === 'error') ? 'true' : undefined} aria-describedby={own.length ? `lint-p${i}` : undefined} onInput={(e) => set(i, { value: e.currentTarget.value })} />
         {mayWrite.value ? <button type="button" class="btn ghost icon" aria-label={`Remove ${r.name || `parameter ${i + 1}`}`} onClick={() => { form.set('parameters', rows.filter((_, n) => n !== i)); document.getElementById('add-parameter')?.focus(); }}><Icon name="bin" /></button> : null}</div>
         {own.length ? <ul class="lint" id={`lint-p${i}`}>{own.map((m) => <li class={tones[m.severity].tone} key={m.code + m.column}><Icon name={tones[m.severity].icon} /><span class="pos">{m.line}:{m.column}</span><span><span class="vh">{tones[m.severity].word}: </span>{m.text}{m.hint ? <>; <span class="muted">{m.hint}</span></> : null}</span></li>)}</ul> : null}</div>;
     })}

@@ -1,6 +1,6 @@
 // What is proven of the lists: open or closed, and the shortest dialogue that shows it.
 import type { ComponentChildren } from 'preact';
-import type { Lint } from '../lib/restrictions';
+import { causeOf, letsPass, type Lint } from '../lib/restrictions';
 import { many } from '../lib/format';
 import { Card, CopyButton, Fact, Facts, Note, Verdict } from './basic';
 import { Icon } from './icon';
@@ -41,9 +41,20 @@ export function Proof({ lint, written, parameters, keys }: { lint: Lint; written
   </Facts></Card>;
 }
 
+/** Moves to a field, also where its list is folded away. */
+function show(field: string): void {
+  const found = document.getElementById(field), fold = found?.closest('details');
+  if (fold) fold.open = true;
+  found?.focus();
+  found?.scrollIntoView({ block: 'center' });
+}
+
 /** The one sentence on top; null where all is well. */
-export function Standing({ lint, running }: { lint: Lint; running: string }) {
-  if (lint.open_relay === 'yes') return <Note tone="no" role="status"><strong>These lists relay mail for strangers.</strong> Saving is refused. {running}</Note>;
+export function Standing({ lint, running, parameters }: { lint: Lint; running: string; parameters: { name: string; value: string }[] }) {
+  if (lint.open_relay === 'yes') {
+    const cause = causeOf(lint, parameters);
+    return <Note tone="no" role="status"><strong>These lists relay mail for strangers.</strong> {cause ? <>The cause is <a href={`#${cause.field}`} onClick={(e) => { e.preventDefault(); show(cause.field); }}><code>{cause.at}</code></a>: {cause.says}. </> : null}Saving is refused. {running}</Note>;
+  }
   const errors = lint.marks.filter((m) => m.severity === 'error').length;
   if (!lint.ok) return <Note tone="no" role="status"><strong>These lists cannot be served with.</strong> {errors ? `${many(errors, 'error')} ${errors === 1 ? 'is' : 'are'} marked below.` : ''} {running}</Note>;
   if (lint.open_relay === 'keyed') return <Note tone="wait" role="status"><strong>Closed but for listed keys.</strong> The witness shows one that gets through.</Note>;
@@ -56,6 +67,8 @@ export function ListTag({ lint, list, text }: { lint: Lint | null; list: string;
   const errors = one.marks.filter((m) => m.severity === 'error');
   if (errors.some((m) => m.code === 'R110')) return <span class="tag no"><Icon name="warning" />Open relay</span>;
   if (errors.length) return <span class="tag no"><Icon name="cross" />{many(errors.length, 'error')}</span>;
+  if (lint && letsPass(lint, list)) return <span class="tag no"><Icon name="warning" />Lets strangers pass</span>;
   if (!text.trim()) return <span class="tag">Default</span>;
-  return one.complete ? <span class="tag ok"><Icon name="check" />Complete</span> : <span class="tag wait"><Icon name="warning" />Not complete</span>;
+  // While strangers get through nothing is green.
+  return one.complete ? <span class={`tag ${lint?.open_relay === 'yes' ? '' : 'ok'}`}><Icon name="check" />Complete</span> : <span class="tag wait"><Icon name="warning" />Not complete</span>;
 }

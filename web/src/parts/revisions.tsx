@@ -11,7 +11,7 @@ import { At, Card, Note, Pager } from './basic';
 import { Confirm } from './dialog';
 
 export interface Revision { revision: number; source: 'file' | 'api' | 'rollback' | null; actor: string | null; note: string; created_at?: string }
-export const sources: Record<string, string> = { file: 'postern.toml', api: 'put over the API', rollback: 'rolled back' };
+export const sources: Record<string, string> = { file: 'postern.toml', api: 'set through the API', rollback: 'rolled back' };
 
 /** The names behind account and token ids, as far as the audit log of this account knows them. */
 export async function actorNames(): Promise<Map<string, string>> {
