@@ -1,4 +1,4 @@
-// The own account: password, second factor, where it is signed in, time zone, keys, the end of it.
+// Your account: email address, password, second factor, where you are signed in, time zone, keys, leaving.
 import { useState } from 'preact/hooks';
 import { api, request } from '../lib/api';
 import { lettersOn, setLetters } from '../lib/keys';
@@ -14,14 +14,33 @@ import { TwoFactor } from '../parts/two-factor';
 export default function Account() {
   const one = me.value!;
   return <Page title="Account" sub={<Foreign text={one.email} />}>
-    <div class="cols"><div class="stack"><Password /><TwoFactor /><SignIns /></div>
+    <div class="cols"><div class="stack"><Email one={one} /><Password /><TwoFactor /><SignIns /></div>
       <div class="stack"><About one={one} /><Zone one={one} /><Keys />{isOwner.value ? <SigningKey one={one} /> : null}<Leave one={one} /></div></div>
   </Page>;
 }
 
 function About({ one }: { one: Me }) {
   return <Card title="You"><Facts><Fact name="Role">{one.role}</Fact><Fact name="Account"><span class="mono">{one.team_id ?? one.id}</span></Fact><Fact name="Since"><Ago at={one.created_at} /></Fact>
-    <Fact name="Gateway">{one.operates_gateway ? 'you see what is the gateway’s: lists, queue, replay' : 'your own webhooks and policies'}</Fact></Facts></Card>;
+    <Fact name="Gateway">{one.operates_gateway ? 'you operate it: connection policies, queue, replay' : 'your own webhooks and policies'}</Fact></Facts></Card>;
+}
+
+function Email({ one }: { one: Me }) {
+  const form = useForm({ email: one.email, password: '' });
+  const save = (event: Event) => {
+    event.preventDefault();
+    void form.submit(async ({ email, password }) => {
+      const now = await api.put('/accounts/me/email', { body: { email: email.trim(), password } });
+      form.reset({ email: now.email, password: '' });
+      announce(`You sign in as ${now.email} from now on`);
+      await resume();
+    });
+  };
+  return <Card title="Email address" plain><form class="body stack" onSubmit={save}>
+    <ErrorSummary form={form} what="The email address was not changed." names={{ email: 'Email', password: 'Your password' }} />
+    <TextField label="Email" name="email" type="email" autocomplete="username" required hint="You sign in with it." value={form.values.email} onValue={(v) => form.set('email', v)} error={form.errors.email} />
+    <TextField label="Your password" name="password" type="password" autocomplete="current-password" required value={form.values.password} onValue={(v) => form.set('password', v)} error={form.errors.password} />
+    <div><button type="submit" class="btn" aria-disabled={form.busy}>Change email address</button></div>
+  </form></Card>;
 }
 
 function Password() {
@@ -50,9 +69,17 @@ function SignIns() {
   const rows = list.data?.data ?? [];
   return <Card title="Signed in" plain>{list.error ? <div class="body"><Note tone="no"><p>{list.error.message}</p></Note></div> : null}
     {rows.length ? <div class="table-wrap"><table class="fold"><caption class="vh">Where you are signed in</caption><thead><tr><th scope="col">From</th><th scope="col">Since</th><th scope="col">Last used</th><th scope="col"><span class="vh">Actions</span></th></tr></thead>
-      <tbody>{rows.map((s) => <tr key={s.id}><td class="wide clip"><span class="mono">{s.ip}</span>{s.current ? <span class="tag ok">this one</span> : null}<span class="sub clip"><Foreign text={s.user_agent} /></span></td>
+      <tbody>{rows.map((s) => <tr key={s.id}><td class="wide clip"><span class="mono">{s.ip}</span>{s.current ? <span class="tag ok">this one</span> : null}<span class="sub clip" title={s.user_agent}><Foreign text={browserOf(s.user_agent)} /></span></td>
         <td class="nowrap" data-l="Since"><Ago at={s.created_at} /></td><td class="nowrap" data-l="Used"><Ago at={s.refreshed_at} /></td>
         <td class="r act">{s.current ? null : <button type="button" class="btn ghost sm danger" aria-label={`Sign out ${s.ip}, ${s.created_at}`} onClick={() => void end(s.id)}>Sign out</button>}</td></tr>)}</tbody></table></div> : null}</Card>;
+}
+
+/** "Firefox on Linux"; of a program its own name. Browsers name those they resemble first, so the order matters. */
+export function browserOf(agent: string): string {
+  const browser = [['Edg/', 'Edge'], ['OPR/', 'Opera'], ['Firefox/', 'Firefox'], ['Chrome/', 'Chromium'], ['Safari/', 'Safari']].find(([mark]) => agent.includes(mark!))?.[1];
+  const system = [['Android', 'Android'], ['iPhone', 'iPhone'], ['iPad', 'iPad'], ['Windows', 'Windows'], ['Mac OS', 'macOS'], ['CrOS', 'ChromeOS'], ['Linux', 'Linux']].find(([mark]) => agent.includes(mark!))?.[1];
+  if (!browser) return agent.split(/[\s(]/)[0] || 'unknown program';
+  return system ? `${browser} on ${system}` : browser;
 }
 
 function Zone({ one }: { one: Me }) {
@@ -93,10 +120,10 @@ function Leave({ one }: { one: Me }) {
     void form.submit(async ({ password }) => { await api.delete('/accounts/me', { body: { password } }); await request('DELETE', '/app/session').catch(() => null); me.value = null; navigate('/app/signup', 'replace'); });
   };
   return <Card title="Delete">
-    <div class="stack gap-s"><p class="small muted">{isOwner.value ? 'Deletes the account with its webhooks, policies, domains, logs and people. Their addresses answer 550 from then on.' : 'Takes your sign-in out of this account. What you made stays.'}</p>
+    <div class="stack gap-s"><p class="small muted">{isOwner.value ? 'Deletes the account with its webhooks, policies, domains, logs and people. Mail to their addresses is then refused with 550.' : 'Removes you from this account. What you made stays.'}</p>
       <div><button type="button" class="btn danger" onClick={() => setOpen(true)}>Delete account…</button></div></div>
     {open ? <Dialog title={<>Delete <Foreign text={one.email} />?</>} onClose={() => setOpen(false)} footer={<><button type="button" class="btn" data-safe onClick={() => setOpen(false)}>Keep it</button><button type="submit" form="leave" class="btn danger solid">Delete account</button></>}>
-      <form id="leave" class="stack" onSubmit={act}><ErrorSummary form={form} what="Nothing was deleted." names={{ password: 'Your password' }} /><p>This cannot be taken back.</p>
-        <TextField label="Your password" name="password" type="password" autocomplete="current-password" required value={form.values.password} onValue={(v) => form.set('password', v)} error={form.errors.password} /></form></Dialog> : null}
+      <form id="leave" class="stack" onSubmit={act}><ErrorSummary form={form} what="Nothing was deleted." names={{ leave_password: 'Your password' }} /><p>This cannot be undone.</p>
+        <TextField label="Your password" name="leave_password" type="password" autocomplete="current-password" required value={form.values.password} onValue={(v) => form.set('password', v)} error={form.errors.password ?? form.errors.leave_password} /></form></Dialog> : null}
   </Card>;
 }
