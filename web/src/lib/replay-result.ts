@@ -6,6 +6,8 @@ export type Kind = 'newly_refused' | 'newly_accepted' | 'changed';
 export interface Result {
   transactions: number;
   decisions: number;
+  /** What DNS was asked during the replay, because no record answers it. */
+  dns_questions?: number;
   counts: Record<Kind | 'same' | 'undecidable', number>;
   changes: Record<Kind, Change>;
   undecidable: { missing: unknown; example: unknown; count: number }[];

@@ -4,7 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { api, ApiError, request, type Schemas } from '../lib/api';
 import { exact, many, took } from '../lib/format';
 import { useEvery, useLoad } from '../lib/load';
-import { labels } from '../lib/policy-draft';
+import { inWords, labelOf, labels } from '../lib/labels';
 import { forgetDraft, keepReplayOf, keptDraft, lineChanges, replayOf, type DraftChange, type ReplayDraft } from '../lib/replay-draft';
 import type { Result } from '../lib/replay-result';
 import { elements, lists } from '../lib/restrictions';
@@ -14,11 +14,11 @@ import { announce } from '../parts/announce';
 import { At, Card, Empty, Note, Page } from '../parts/basic';
 import { Confirm } from '../parts/dialog';
 import { Icon } from '../parts/icon';
-import { HardestHit, Matrix, Numbers, Samples, Undecidable } from '../parts/replay-result';
+import { AskedNow, HardestHit, Matrix, Numbers, Samples, Undecidable } from '../parts/replay-result';
 
 type State = Omit<Schemas['Replay'], 'result'> & { result?: Result };
 const windows = [['24h', 'Last 24 hours'], ['7d', 'Last 7 days'], ['30d', 'Last 30 days']] as const;
-const sub = 'What the draft would have done to mail that already came, decided again from the evidence recorded then.';
+const sub = 'What the draft would have done to mail that has already arrived, decided again from the recorded evidence.';
 const nameOf = (d: ReplayDraft): string => d.kind === 'lists' ? `Draft of revision ${d.revision + 1}` : `Draft of ${d.name}, over version ${d.version}`;
 const editorOf = (d: ReplayDraft): string => d.kind === 'lists' ? '/app/connection-policies?draft=1' : `/app/smtp-policies/${d.id}/edit?draft=1`;
 
@@ -49,23 +49,32 @@ export default function Replay() {
       <label class="vh" for="since">Window</label><select id="since" class="inline-sel" value={since} onChange={(e) => setQuery({ since: e.currentTarget.value }, 'replace')}>{windows.map(([value, name]) => <option key={value} value={value}>{name}</option>)}</select>
       {mayWrite.value ? running ? <button type="button" class="btn" onClick={stop}>Stop</button> : <button type="submit" class="btn"><Icon name="again" />{mine ? 'Run again' : 'Run'}</button> : null}
       {result ? <span class="muted small push">{many(result.transactions, 'message')} in {took(Number(state.data!.seconds ?? 0) * 1e9)}</span> : null}
-    </form> : id ? null : <Empty title="Nothing to try"><p>Replay tries a draft. Change the <a href="/app/connection-policies">connection policies</a> or a <a href="/app/smtp-policies">policy</a>, and press <b>Replay</b> there.</p></Empty>}
-    {trouble.value ? <Note tone="no" role="alert"><strong>The replay was not started.</strong> {trouble.value.message}{Object.entries(trouble.value.fields).map(([field, words]) => <p key={field} class="small mono">{field}: {words}</p>)}
+    </form> : id ? null : <NoDraft />}
+    {trouble.value ? <Note tone="no" role="alert"><strong>The replay was not started.</strong> {trouble.value.message}{Object.entries(trouble.value.fields).map(([field, words]) => <p key={field} class="small">{labelOf(field)}: {inWords(words)}</p>)}
       {trouble.value.status === 409 && earlier.data?.data[0] ? <p><a href={withQuery({ id: earlier.data.data[0].id! })}>Look at the one that runs</a></p> : null}</Note> : null}
     {state.error ? <Note tone="no" role="alert"><p>{state.error.status === 403 ? 'Only operators of this gateway replay mail.' : state.error.message} {state.error.status === 404 ? 'Replays are kept until the gateway ends, the last twenty of them.' : ''}</p></Note> : null}
     {running ? <Progress state={state.data!} onStop={draft ? null : stop} /> : null}
     {state.data?.status === 'failed' ? <Note tone="no" role="alert"><strong>The replay failed.</strong> {state.data.error}</Note> : null}
-    {state.data?.status === 'stopped' ? <Note tone="wait"><p>It was stopped after {many(state.data.done ?? 0, 'message')}.</p></Note> : null}
+    {state.data?.status === 'stopped' ? <Note tone="wait"><p>Stopped after {many(state.data.done ?? 0, 'message')}.</p></Note> : null}
     {result && !own ? <Note><p>An earlier replay. Its draft is not kept here, so it cannot be applied.</p></Note> : null}
-    {result ? result.transactions === 0 ? <Empty title="Replay needs recorded mail"><p>None was recorded in this window. Mail is recorded as it comes: send some, or take a longer window.</p></Empty> : <>
+    {result ? result.transactions === 0 ? <Empty title="Replay needs recorded mail"><p>None was recorded in this window. Mail is recorded as it arrives: send some, or choose a longer window.</p></Empty> : <>
       <Numbers result={result} />
+      <AskedNow result={result} />
       <div class="cols"><div class="stack"><Samples kind="newly_refused" result={result} /><Samples kind="newly_accepted" result={result} /><Samples kind="changed" result={result} /><Undecidable result={result} />
         {result.counts.same === result.decisions ? <Note tone="ok"><p>Nothing would change.</p></Note> : null}</div>
         <aside class="stack" aria-label="Summary"><HardestHit result={result} /><Matrix result={result} />{draft && (own || !id) ? <WhatChanged draft={draft} /> : null}</aside></div>
-    </> : draft && !running && !state.data ? <div class="cols"><Note><p>The draft is ready. Take a window and press <b>Run</b>: nothing is sent, stored or asked of DNS.</p></Note><aside class="stack" aria-label="Summary"><WhatChanged draft={draft} /></aside></div> : null}
+    </> : draft && !running && !state.data ? <div class="cols"><Note><p>The draft is ready. Choose a window and press <b>Run</b>: nothing is sent or stored. DNS is asked now for what the records lack.</p></Note><aside class="stack" aria-label="Summary"><WhatChanged draft={draft} /></aside></div> : null}
     <Earlier rows={earlier.data?.data ?? []} shown={id} />
     {asking && draft && result ? <Apply draft={draft} result={result} onKeep={() => setAsking(false)} /> : null}
   </Page>;
+}
+
+/** Where drafts are made. */
+function NoDraft() {
+  const policies = useLoad('policies', (signal) => api.get('/smtp-policies', { query: { limit: 6 }, signal }));
+  return <Empty title="Nothing to try yet"><p>Replay decides recorded mail again by a draft. Change something, then press <b>Replay</b> there; nothing is saved by that.</p>
+    <div class="actions"><a class="btn primary" href="/app/connection-policies">Edit the connection policies</a>{policies.data?.data.length ? null : <a class="btn" href="/app/smtp-policies/new">Create a policy</a>}</div>
+    {policies.data?.data.length ? <p>Or a policy: {policies.data.data.map((p, i) => <span key={p.id}>{i ? ', ' : ''}<a href={`/app/smtp-policies/${p.id}/edit`}>{p.name}</a></span>)}{policies.data.next ? <>, <a href="/app/smtp-policies">all policies</a></> : null}.</p> : null}</Empty>;
 }
 
 function Progress({ state, onStop }: { state: State; onStop: (() => void) | null }) {

@@ -20,7 +20,7 @@ export function Numbers({ result }: { result: Result }) {
   return <section class="card" aria-label="Result"><dl class="tiles">
     {tile('Newly refused', counts.newly_refused, 'no', who(changes.newly_refused, counts.newly_refused))}
     {tile('Newly accepted', counts.newly_accepted, 'ok', who(changes.newly_accepted, counts.newly_accepted))}
-    {tile('Unchanged', counts.same, '', <>{share.toFixed(share === 100 || share < 10 ? 0 : 1)} % of {many(result.decisions, 'decision')}{counts.changed ? `; ${exact(counts.changed)} in other words` : ''}</>)}
+    {tile('Unchanged', counts.same, '', <>{share.toFixed(share === 100 || share < 10 ? 0 : 1)} % of {many(result.decisions, 'decision')}{counts.changed ? `; ${exact(counts.changed)} with a different reply` : ''}</>)}
     {tile('Cannot tell', counts.undecidable, 'wait', counts.undecidable ? 'the draft asks for what was not recorded' : '')}
   </dl></section>;
 }
@@ -39,7 +39,7 @@ function Pair({ row: { sample, n } }: { row: Row }) {
     <td class="r wide nowrap"><a href={`/app/traces/${sample.trace_id}`}>Trace<span class="vh"> of {text(sample.mail_from) || 'the null sender'}</span></a></td></tr>;
 }
 
-const titles: Record<Kind, string> = { newly_refused: 'Newly refused', newly_accepted: 'Newly accepted', changed: 'In other words' };
+const titles: Record<Kind, string> = { newly_refused: 'Newly refused', newly_accepted: 'Newly accepted', changed: 'Different reply' };
 
 export function Samples({ kind, result }: { kind: Kind; result: Result }) {
   const change = result.changes[kind], n = result.counts[kind];
@@ -53,6 +53,13 @@ export function Samples({ kind, result }: { kind: Kind; result: Result }) {
   })}</Card>;
 }
 
+/** Which part of the result is by today's DNS. */
+export function AskedNow({ result }: { result: Result }) {
+  const n = result.dns_questions ?? 0;
+  if (!n) return null;
+  return <Note><p><strong>DNS was asked today.</strong> The draft needs {many(n, 'answer')} that the records do not have; decisions by them are by the DNS of today, not of then.</p></Note>;
+}
+
 export function Matrix({ result }: { result: Result }) {
   const { newly_refused, newly_accepted, changed, same, undecidable } = result.counts;
   const row = (then: string, draft: string, n: number, tone = '') => <tr><th scope="row">{then}</th><td>{draft}</td><td class={n && tone ? `hit ${tone}` : 'same'}>{exact(n)}</td></tr>;
@@ -63,7 +70,7 @@ export function Matrix({ result }: { result: Result }) {
 
 export function Undecidable({ result }: { result: Result }) {
   if (!result.undecidable.length) return null;
-  return <Card title={<>Cannot tell <span class="muted num">{exact(result.counts.undecidable)}</span></>}><div class="stack gap-s"><p class="small muted">Nothing is guessed: the draft asks for what the records do not have. A day in shadow mode records it.</p>
+  return <Card title={<>Cannot tell <span class="muted num">{exact(result.counts.undecidable)}</span></>}><div class="stack gap-s"><p class="small muted">Nothing is guessed: the draft needs evidence that was not recorded. Save it in shadow mode for a day: then it is recorded, and nothing is refused.</p>
     <ul class="plain small">{result.undecidable.map((u) => <li key={text(u.missing)}><b class="num">{exact(u.count)}</b> {text(u.missing)}{u.example ? <>, such as <Foreign class="mono" text={text(u.example)} /></> : null}</li>)}</ul></div></Card>;
 }
 
