@@ -50,10 +50,11 @@ export function octets(n: number): string {
   return `${(n / 1024 / 1024).toFixed(1)} MiB`;
 }
 
-/** "85 ms", "0.4 ms", "1.2 s" from nanoseconds. */
+/** "85 ms", "0.4 ms", "1.2 s", "65 µs" from nanoseconds. */
 export function took(ns: number): string {
   const ms = ns / 1e6;
   if (ms >= 1000) return (ms / 1000).toFixed(1) + ' s';
+  if (ms < 0.1) return `${Math.max(1, Math.round(ns / 1e3))} µs`;
   return (ms >= 10 ? Math.round(ms) : ms.toFixed(1)) + ' ms';
 }
 

@@ -5,12 +5,11 @@ import { ago, clock, day, octets, took, zone } from '../lib/format';
 import { mayWrite } from '../lib/session';
 import { Fact, Facts, Foreign, Note, outcomeOf, Verdict, type Outcome } from './basic';
 import { Dialog } from './dialog';
-import { givenUp, outcomeOfRecord, RecordOutcome, replyOf, Why, type LogRecord } from './log';
+import { controlNames, givenUp, outcomeOfRecord, RecordOutcome, replyOf, Why, type LogRecord } from './log';
 import { resultTone } from './mail-auth';
 import type { Webhook } from './webhook';
 
 type DryRun = Schemas['DryRunResult'];
-const controlNames: Record<string, string> = { source_ip: 'Source IP', smtp_auth: 'SMTP AUTH', spf: 'SPF', dkim: 'DKIM', rate_limit: 'Rate limit', size: 'Size', syntax: 'Syntax' };
 
 /** In the order of evaluation; what failed is named, what was not reached is not invented. */
 function chain(r: LogRecord): { name: string; is: Outcome; word: string }[] {
@@ -38,7 +37,7 @@ export function LogRecordDialog({ r, w, policyName, onClose, onRetried }: { r: L
   const queued = w.delivery_mode === 'queued';
   const canRetry = mayWrite.value && givenUp(r, queued);
   const run = () => doing(async () => { dry.value = await api.post('/smtp-policies/{id}/dry-run', { path: { id: policy! }, body: { client_ip: r.client_ip!, helo: r.helo ?? '', mail_from: r.sender ?? '', tls: Boolean(r.tls), auth_username: r.auth_username ?? null } }); });
-  const retry = () => doing(async () => { await api.post('/webhooks/{id}/logs/{log_id}/retry', { path: { id: w.id, log_id: r.id } }); onRetried('It is delivered again now. What comes of it stands on top of the log.'); });
+  const retry = () => doing(async () => { await api.post('/webhooks/{id}/logs/{log_id}/retry', { path: { id: w.id, log_id: r.id } }); onRetried('It is being delivered again. The result is the newest record of the log.'); });
   const steps = chain(r);
   return <Dialog title={<span class="title-row"><RecordOutcome r={r} queued={queued} /><span class="reply">{replyOf(r, queued)}</span></span>} onClose={onClose} footer={<>
     {r.trace_id ? <a class="btn" href={`/app/traces/${r.trace_id}`}>Open trace</a> : null}

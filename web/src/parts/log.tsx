@@ -29,13 +29,14 @@ export function replyOf(r: LogRecord, queued: boolean): string {
 }
 const textOf = (r: LogRecord): string => (r.smtp_text ?? '').replace(/^[245]\.\d{1,3}\.\d{1,3}\s*/, '');
 
-const controls: Record<string, string> = { source_ip: 'allowed_source_ips', smtp_auth: 'require_smtp_auth', spf: 'require_spf', dkim: 'require_dkim', rate_limit: 'rate limit', inbox_full: 'inbox full', size: 'size', syntax: 'syntax' };
+/** The controls of a policy, as its form calls them; which of their fields decided is in the trace. */
+export const controlNames: Record<string, string> = { source_ip: 'Source IP', smtp_auth: 'SMTP AUTH', spf: 'SPF', dkim: 'DKIM', rate_limit: 'Rate limit', inbox_full: 'Inbox full', size: 'Size', syntax: 'Syntax' };
 
 export function Why({ r, queued, policyName }: { r: LogRecord; queued: boolean; policyName: string | null }) {
   const more = (r.count ?? 1) - 1;
   const answered = [r.http_status ? String(r.http_status) : '', r.duration_ms !== null && r.duration_ms !== undefined ? `in ${took(r.duration_ms * 1e6)}` : ''].filter(Boolean).join(' ');
   if (r.kind === 'rejection') {
-    const rule = [r.policy_id ? `${policyName ?? 'policy'}${r.policy_version ? ` v${r.policy_version}` : ''}` : '', r.failed_control ? controls[r.failed_control] ?? r.failed_control : ''].filter(Boolean).join(' · ');
+    const rule = [r.policy_id ? `${policyName ?? 'policy'}${r.policy_version ? ` v${r.policy_version}` : ''}` : '', r.failed_control ? controlNames[r.failed_control] ?? r.failed_control : ''].filter(Boolean).join(' · ');
     return <><Foreign text={textOf(r) || r.error || 'Refused'} />{more > 0 ? `; ${exact(more)} more like it this hour` : ''}{r.next_attempt_at ? `; next attempt ${ago(r.next_attempt_at)}` : ''}{rule ? <span class="sub">{rule}</span> : null}</>;
   }
   if (delivered(r)) return <>Delivered<span class="sub">{answered}</span></>;
