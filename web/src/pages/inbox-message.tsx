@@ -27,6 +27,7 @@ function One({ w, message }: { w: Webhook; message: string }) {
   const asking = useSignal(false), busy = useSignal(false), trouble = useSignal<ApiError | null>(null);
   const crumbs = crumbsOf(w, { name: 'Inbox', href: list }, { name: 'Message' });
   const m = loaded.data;
+  const trace = useLoad(`trace ${m?.id ?? ''}`, (signal) => m ? traceOf(w, m, signal) : Promise.resolve(null)).data;
   if (!m) return <Page title={loaded.error?.status === 404 ? 'There is no such message here' : 'Message'} crumbs={crumbs}>
     {loaded.error ? <Note tone={loaded.error.status === 404 ? undefined : 'no'} role="alert"><p>{loaded.error.status === 404 ? 'It was deleted, or the inbox has kept it as long as it keeps mail. ' : loaded.error.message + ' '}<a href={list}>All messages</a></p></Note> : <p class="loading" role="status">Reading…</p>}</Page>;
   const remove = async () => {
@@ -34,13 +35,20 @@ function One({ w, message }: { w: Webhook; message: string }) {
     try { await api.delete('/webhooks/{id}/inbox/{message_id}', { path: { id: w.id, message_id: message } }); announce('Deleted'); navigate(list); } catch (error) { trouble.value = error as ApiError; busy.value = false; }
   };
   const payload = typeof m.payload === 'object' && m.payload !== null && (m.payload as Message).schema === 'postern.inbound.v1' ? m.payload as Message : null;
-  return <Page title={m.subject ? <Foreign text={m.subject} /> : 'No subject'} crumbs={crumbs} actions={mayWrite.value ? <button type="button" class="btn danger" onClick={() => { asking.value = true; }}>Delete</button> : null}>
+  return <Page title={m.subject ? <Foreign text={m.subject} /> : 'No subject'} crumbs={crumbs} actions={<>{trace ? <a class="btn" href={`/app/traces/${trace}`}>See why it was accepted</a> : null}{mayWrite.value ? <button type="button" class="btn danger" onClick={() => { asking.value = true; }}>Delete</button> : null}</>}>
     {payload ? <Parts p={payload} /> : <><Card title="Envelope"><Facts><Fact name="Sender"><span class="mono">{m.sender ? <Foreign text={m.sender} /> : '<>'}</span></Fact><Fact name="Received"><At at={m.received_at} /></Fact></Facts></Card>
       <Note><p>The payload template of this webhook made a payload of its own, so only that can be shown.</p></Note></>}
     <Source title="Payload" text={typeof m.payload === 'string' ? m.payload : JSON.stringify(m.payload, null, 2)} label="payload" />
     {asking.value ? <Confirm title="Delete this message?" keep="Keep it" act="Delete message" busy={busy.value} onKeep={() => { asking.value = false; }} onAct={() => void remove()}>
-      <p>It is gone from this server then.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}
+      <p>It is deleted from this server.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}
   </Page>;
+}
+
+/** The trace of the mail: the log's record of its delivery names both. */
+async function traceOf(w: Webhook, m: { id: string; sender?: string | null; payload?: unknown }, signal: AbortSignal): Promise<string | null> {
+  const named = (m.payload as { message_id?: unknown } | null)?.message_id, q = typeof named === 'string' && named ? named : m.sender ?? '';
+  const log = await api.get('/webhooks/{id}/logs', { path: { id: w.id }, query: { q, limit: 200, outcome: 'success' }, signal });
+  return log.data.find((r) => r.smtp_text?.includes(m.id))?.trace_id ?? log.data.find((r) => r.message_id === named && named)?.trace_id ?? null;
 }
 
 function Parts({ p }: { p: Message }) {
