@@ -40,10 +40,10 @@ export default function ApiTokens() {
           <td class="nowrap" data-l="Expires"><Expiry at={t.expires_at ?? null} /></td>
           <td class="r act">{mayWrite.value || t.created_by === me.value?.email ? <button type="button" class="btn ghost sm danger" aria-label={`Revoke ${t.name}`} onClick={() => setGoing(t)}>Revoke</button> : null}</td>
         </tr>)}</tbody></table></div></section>
-        : list.data ? <Empty title="No tokens yet"><p>A token lets a script do what you do here: <code>curl -H "Authorization: Bearer postern_…"</code>. What the API takes stands under <a href="/app/api">API</a>.</p></Empty> : <p class="loading" role="status">Reading…</p>}
+        : list.data ? <Empty title="No tokens yet"><p>A token lets a script do what you do here: <code>curl -H "Authorization: Bearer postern_…"</code>. See <a href="/app/api">API</a> for what it can do.</p></Empty> : <p class="loading" role="status">Reading…</p>}
       <NewToken onMade={(token) => { setMade(token); void list.reload(); }} />
     </div>
-    {going ? <Confirm title={<>Revoke “<Foreign text={going.name} />”?</>} keep="Keep it" act="Revoke token" onKeep={() => setGoing(null)} onAct={() => void revoke()}><p>What uses it is refused from the next call on{going.last_used_at ? <>. It was used <Ago at={going.last_used_at} /></> : ''}.</p></Confirm> : null}
+    {going ? <Confirm title={<>Revoke “<Foreign text={going.name} />”?</>} keep="Keep it" act="Revoke token" onKeep={() => setGoing(null)} onAct={() => void revoke()}><p>Programs that use it are refused from the next call on{going.last_used_at ? <>. It was used <Ago at={going.last_used_at} /></> : ''}.</p></Confirm> : null}
   </Page>;
 }
 
@@ -72,8 +72,8 @@ function NewToken({ onMade }: { onMade: (token: Token) => void }) {
   return <Card title="New token" plain><form class="body stack" onSubmit={save}>
     <ErrorSummary form={form} what="The token was not created." names={{ name: 'Name', allowed_ips: 'Allowed from', expires_at: 'Expires' }} />
     <TextField label="Name" name="name" placeholder="What will use it" required maxLength={100} value={form.values.name} onValue={(v) => form.set('name', v)} error={form.errors.name} />
-    {mayWrite.value ? <div class="one-column"><Choices legend="May" name="access" value={form.values.access} onValue={(v) => form.set('access', v)} options={[{ value: 'read', name: 'read', hint: 'See everything, change nothing.' }, { value: 'write', name: 'write', hint: "Read, and change what you may change." }]} /></div>
-      : <p class="hint">It may read, as you may.</p>}
+    {mayWrite.value ? <div class="one-column"><Choices legend="May" name="access" value={form.values.access} onValue={(v) => form.set('access', v)} options={[{ value: 'read', name: 'read', hint: 'See everything, change nothing.' }, { value: 'write', name: 'write', hint: "Read, and change what you can change." }]} /></div>
+      : <p class="hint">It can read, as you can.</p>}
     <SelectField label="Expires" name="expires_at" value={form.values.expires} onValue={(v) => form.set('expires', v)} error={form.errors.expires_at} options={[{ value: '30', name: `in 30 days (${day(until(30))})` }, { value: '90', name: `in 90 days (${day(until(90))})` }, { value: '365', name: `in 1 year (${day(until(365))})` }, { value: 'never', name: 'never' }]} />
     <AreaField label="Allowed from" name="allowed_ips" optional rows={2} placeholder="203.0.113.0/24" hint="Networks, one per line. Empty means any address." value={form.values.from} onValue={(v) => form.set('from', v)} error={form.errors.allowed_ips} />
     <div><button type="submit" class="btn primary" aria-disabled={form.busy}>Create token</button></div>

@@ -80,7 +80,7 @@ function Messages({ w }: { w: Webhook }) {
   return <Page title="Inbox" sub="Messages to this address, kept on this server." crumbs={crumbsOf(w, { name: 'Inbox' })} actions={mayWrite.value ? <>{box?.messages || rows.length ? <button type="button" class="btn danger" onClick={() => { trouble.value = null; asking.value = true; }}>Delete all</button> : null}{isInbox(w) ? <TestMailButton mail={mail} /> : null}</> : null}>
     {box ? <Room box={box} id={w.id} /> : null}
     {asking.value ? <Confirm title="Delete all messages of this inbox?" keep="Keep them" act="Delete all" busy={busy.value} onKeep={() => { asking.value = false; }} onAct={() => void clear()}>
-      <p>They are gone from this server then.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}
+      <p>They are deleted from this server.</p>{trouble.value ? <Note tone="no" role="alert"><p>{trouble.value.message}</p></Note> : null}</Confirm> : null}
     {isInbox(w) ? null : <Note tone="wait"><p>Mail to this address goes to <span class="mono">{w.target_url}</span> now. Nothing new arrives here.</p></Note>}
     <TestMailResult mail={mail} />
     <div class="filters"><div class="inbox-address"><Copy text={w.email_address} label="address" /></div>{cursor || !isInbox(w) ? null : <span class="waiting push" role="status"><span class={`pulse ${away ? '' : 'ok'}`} aria-hidden="true" />{away ? 'No answer from the server. Trying again.' : 'Live'}</span>}</div>

@@ -12,7 +12,7 @@ import { Once } from '../parts/once';
 type Member = Schemas['Member'];
 type Role = Member['role'];
 const roles: { value: Role; name: string; hint: string }[] = [
-  { value: 'owner', name: 'owner', hint: 'Everything, people and the account itself too.' }, { value: 'operator', name: 'operator', hint: 'Webhooks, policies, lists, queue. Not the people.' }, { value: 'viewer', name: 'viewer', hint: 'Sees all, changes nothing.' },
+  { value: 'owner', name: 'owner', hint: 'Everything, including people and the account itself.' }, { value: 'operator', name: 'operator', hint: 'Webhooks, policies, lists and queue, but not people.' }, { value: 'viewer', name: 'viewer', hint: 'Sees everything, changes nothing.' },
 ];
 
 export default function People() {
@@ -25,7 +25,7 @@ export default function People() {
     try { await work(); if (done) announce(done); await list.reload(); } catch (e) { setTrouble((e as Error).message); await list.reload(); }
   };
   const members = list.data?.data ?? [], invitations = list.data?.invitations ?? [];
-  return <Page title="People" sub="Everybody here works on the same webhooks, policies and traces, each with an own password.">
+  return <Page title="People" sub="Everybody here works on the same webhooks, policies and traces, and signs in with a password of their own.">
     {trouble || list.error ? <Note tone="no" role="alert"><p>{trouble || list.error!.message}</p></Note> : null}
     {link ? <Once what={link.what} secret={link.link} label="link" also={<p class="small">It works once, until <At at={link.until} />. Send it to nobody else.</p>} /> : null}
     <div class="cols wide-side"><div class="stack">
@@ -65,7 +65,7 @@ function Invite({ onMade }: { onMade: (made: Schemas['Invitation']) => void }) {
   };
   return <Card title="Invite" plain><form class="body stack" onSubmit={save}>
     <ErrorSummary form={form} what="No invitation was made." names={{ email: 'Email', role: 'Role' }} />
-    <TextField label="Email" name="email" type="email" optional autocomplete="off" hint="Empty: whoever has the link may use it." value={form.values.email} onValue={(v) => form.set('email', v)} error={form.errors.email} />
+    <TextField label="Email" name="email" type="email" optional autocomplete="off" hint="If empty, anyone with the link can use it." value={form.values.email} onValue={(v) => form.set('email', v)} error={form.errors.email} />
     <div class="one-column"><Choices legend="Role" name="role" value={form.values.role} onValue={(v) => form.set('role', v as Role)} options={roles} /></div>
     <div><button type="submit" class="btn primary" aria-disabled={form.busy}>Make the link</button></div>
   </form></Card>;

@@ -48,7 +48,7 @@ export default function PolicyPage({ ids }: PageProps) {
       <a class="btn" href={`/app/smtp-policies/${p.id}/edit`}>Edit</a><button type="button" class="btn danger" onClick={() => setAsking(true)}>Delete</button></> : null}>
     <div class="cols">
       <div class="stack">
-        <Card title="Reads as" aside={<Controls policy={p} />}>{p.reads_as ? <ReadsAs entries={p.reads_as} /> : <p class="muted">This server does not say it in words.</p>}</Card>
+        <Card title="Reads as" aside={<Controls policy={p} />}>{p.reads_as ? <ReadsAs entries={p.reads_as} /> : <p class="muted">This server does not describe it in words.</p>}</Card>
         <Guards id={p.id} count={p.webhook_count} webhooks={webhooks.data} error={webhooks.error} />
         {p.require_smtp_auth || p.smtp_usernames.length ? <Users policy={p} /> : null}
         <Card title="Facts"><Facts><Fact name="Id"><span class="mono">{p.id}</span></Fact><Fact name="Changed"><Ago at={p.updated_at} /></Fact><Fact name="Created"><Ago at={p.created_at} /></Fact></Facts></Card>
@@ -66,7 +66,7 @@ function Guards({ id, count, webhooks, error }: { id: string; count: number; web
     {webhooks?.length ? <div class="table-wrap"><table class="fold"><caption class="vh">Webhooks with this policy, with counts of the last 24 hours</caption><thead><tr><th scope="col">Webhook</th><th scope="col">Address</th><th scope="col" class="r">Accepted</th><th scope="col" class="r">Refused</th></tr></thead>
       <tbody>{webhooks.map((w) => <tr key={w.id}><td class="wide"><a class="name" href={`/app/webhooks/${w.id}`}>{w.name || w.email_address}</a></td><td class="mono wide">{w.email_address}</td>
         <td class="r" data-l="Accepted">{w.counts_24h ? <Count n={w.counts_24h.accepted} /> : '–'}</td><td class="r" data-l="Refused">{w.counts_24h ? <Count n={w.counts_24h.refused} /> : '–'}</td></tr>)}</tbody></table></div>
-      : n ? null : <div class="body"><p class="muted" id={`none-${id}`}>A webhook takes it as its security policy, under Edit of the webhook.</p></div>}
+      : n ? null : <div class="body"><p class="muted" id={`none-${id}`}>To use it, edit a webhook and choose it as the security policy.</p></div>}
   </Card>;
 }
 

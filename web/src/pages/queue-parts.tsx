@@ -20,7 +20,7 @@ export function Totals({ destinations }: { destinations: Destination[] }) {
     <div><dt>Waiting</dt><dd>{count(sum('queued'))}</dd><dd>{next ? new Date(next).getTime() > Date.now() ? <>next <Ago at={next} /></> : 'the next is due' : oldest ? `oldest ${span(seconds(oldest))}` : 'nothing to try'}</dd></div>
     <div><dt>Held</dt><dd>{count(sum('held'))}</dd><dd>until released</dd></div>
     <div><dt>Quarantined</dt><dd class={sum('quarantined') ? 'wait' : ''}>{count(sum('quarantined'))}</dd><dd>kept back by a policy</dd></div>
-    <div><dt>Dead letters</dt><dd class={dead ? 'no' : ''}>{count(dead)}</dd><dd>given up, kept to be looked at</dd></div>
+    <div><dt>Dead letters</dt><dd class={dead ? 'no' : ''}>{count(dead)}</dd><dd>{dead ? <a href={withQuery({ state: 'dead', before: null })}>Show them</a> : 'given up after their last attempt'}</dd></div>
   </dl></section>;
 }
 

@@ -26,7 +26,7 @@ export default function Queue() {
   useEvery(10_000, () => void refresh());
   const rows = list.data?.data ?? [], picked = usePicked(rows, key), work = useWork(filter, picked, refresh);
   const destinations: Destination[] = places.data?.data ?? [], filtered = Object.keys(filter).length > 0;
-  return <Page title="Queue" sub="Accepted mail that is still on its way. Nothing here is lost: each message is on disk until it is delivered or you drop it.">
+  return <Page title="Queue" sub="Accepted mail that is not delivered yet. Each message is on disk until it is delivered, or you drop it.">
     <Totals destinations={destinations} />
     <Slow destinations={destinations} />
     <form class="filters" role="search" aria-label="Queue" onSubmit={(e) => e.preventDefault()}>
@@ -40,7 +40,7 @@ export default function Queue() {
       <Messages rows={rows} picked={picked} />
       <Pager next={list.data?.next ? withQuery({ before: list.data.next }) : null} first={before ? withQuery({ before: null }) : null} shown={rows.length} word={rows.length === 1 ? 'message' : 'messages'} />
     </section> : null}
-    {list.data && !rows.length ? filtered || before ? <Note><p>Nothing matches. <a href="/app/queue">Clear filters</a></p></Note> : <Empty title="Everything accepted has been delivered."><p class="muted">Mail shows here while it waits for its next attempt, and when somebody has to decide about it.</p></Empty> : null}
+    {list.data && !rows.length ? filtered || before ? <Note><p>Nothing matches. <a href="/app/queue">Clear filters</a></p></Note> : <Empty title="Nothing is waiting."><p class="muted">Everything that was accepted has been delivered. Mail is listed here while it waits for its next attempt, and when it is held, quarantined or given up.</p></Empty> : null}
     {list.loading && !list.data && !list.error ? <p class="loading" role="status">Reading…</p> : null}
     {work.asking.value ? <DropDialog n={picked.all ? known(filter, destinations) : picked.ids.size} senders={picked.rows.map((m) => m.sender ?? '')} busy={work.progress.value !== ''} onKeep={() => { work.asking.value = false; }} onDrop={(notify) => { work.asking.value = false; void work.run('drop', notify); }} /> : null}
   </Page>;

@@ -41,7 +41,7 @@ function FirstStep({ onChallenge }: { onChallenge: (token: string) => void }) {
     <TextField label="Email" name="email" type="email" autocomplete="username" required value={form.values.email} onValue={(v) => form.set('email', v)} error={form.errors.email} />
     <TextField label="Password" name="password" type="password" autocomplete="current-password" required value={form.values.password} onValue={(v) => form.set('password', v)} error={form.errors.password} />
     <button type="submit" class="btn primary">Sign in</button>
-    <p class="small muted">New here? <a href="/app/signup">Create an account</a><br />Lost your password? An owner of your account can make you a link, or whoever runs this server: <code>postern passwd</code>.</p>
+    <p class="small muted">New here? <a href="/app/signup">Create an account</a><br />Lost your password? An owner of your account can make a link for a new one, and so can the operator of this server: <code>postern passwd</code>.</p>
   </form>;
 }
 

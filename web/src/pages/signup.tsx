@@ -26,8 +26,8 @@ export default function SignUp() {
   return <Gate><form onSubmit={save} aria-labelledby="signup">
     <PhoneBrand />
     <div><h1 id="signup" tabIndex={-1}>Create an account</h1><p class="sub">{location.host}</p></div>
-    {named.error ? <Note tone="no" role="alert"><p>{named.error.status === 404 ? 'This link was used, or is too old. Ask for a new one.' : named.error.message}</p></Note> : null}
-    {named.data?.kind === 'owner' ? <Note><p>You are the first here: this account will own the gateway.</p></Note> : null}
+    {named.error ? <Note tone="no" role="alert"><p>{named.error.status === 404 ? 'This link was used already, or is too old. Ask for a new one.' : named.error.message}</p></Note> : null}
+    {named.data?.kind === 'owner' ? <Note><p>This is the first account: it will own the gateway.</p></Note> : null}
     {named.data?.kind === 'invitation' ? <Note><p><Foreign text={named.data.team} /> invites you as {named.data.role}.</p></Note> : null}
     {form.failure && !Object.keys(form.errors).length ? <Note tone="no" role="alert"><p>{closed ? form.failure.message : words(form.failure)}</p></Note> : null}
     {invited ? <div class="field"><span class="label">Email</span><p class="mono"><Foreign text={invited} /></p></div>

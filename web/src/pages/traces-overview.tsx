@@ -18,7 +18,7 @@ export function Overview({ range, webhook }: { range: string; webhook: string })
   useEvery(60_000, () => void stats.reload());
   const found = stats.data, totals = found?.totals ?? { accepted: 0, refused: 0, deferred: 0 };
   const label = `${name}: ${exact(totals.accepted)} accepted, ${exact(totals.refused)} refused, ${exact(totals.deferred)} deferred. The same numbers are in the table below the chart.`;
-  if (stats.error && !found) return <Note tone="wait"><p>The numbers are not there. {stats.error.message}</p></Note>;
+  if (stats.error && !found) return <Note tone="wait"><p>The numbers are not available. {stats.error.message}</p></Note>;
   return <div class="cols even">
     <Card title={name} aside={<Legend totals={totals} />}><Bars buckets={found?.buckets ?? []} step={found?.step_seconds ?? 60} label={found ? label : 'Reading the numbers'} height={194} /></Card>
     <Card title="By reason">{found && found.reasons.length ? <Ranked rows={found.reasons.slice(0, 6).map((r) => ({ name: <Foreign text={r.text || r.rule} />, n: r.count, tone: r.outcome === 'deferred' ? 'wait' : 'no',

@@ -16,7 +16,7 @@ import { Delivery, Payload, WhatAccepts, Where, WhichPolicy, type Policy } from 
 import { bodyOf, fieldNames, localTrouble, valuesOf } from '../parts/webhook-values';
 
 export default function EditWebhook({ ids }: PageProps) {
-  if (!mayWrite.value) return <Page title={ids.id ? 'Edit webhook' : 'New webhook'} crumbs={[{ name: 'Webhooks', href: '/app/webhooks' }, { name: ids.id ? 'Edit' : 'New' }]}><Note><p>A viewer sees this account and changes nothing. <a href="/app/webhooks">All webhooks</a></p></Note></Page>;
+  if (!mayWrite.value) return <Page title={ids.id ? 'Edit webhook' : 'New webhook'} crumbs={[{ name: 'Webhooks', href: '/app/webhooks' }, { name: ids.id ? 'Edit' : 'New' }]}><Note><p>Viewers can see this account but change nothing. <a href="/app/webhooks">All webhooks</a></p></Note></Page>;
   return ids.id ? <Existing id={ids.id} /> : <Editor w={null} />;
 }
 

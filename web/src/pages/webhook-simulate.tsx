@@ -35,7 +35,7 @@ function Simulate({ w }: { w: Webhook }) {
     void form.submit(async (values) => { result.value = null; result.value = await api.post('/webhooks/{id}/simulate', { path: { id: w.id }, body: bodyOf(values) }); });
   };
   const crumbs = crumbsOf(w, { name: 'Simulate' });
-  if (!mayWrite.value) return <Page title="Simulate" crumbs={crumbs}><Note><p>A viewer sees this account and sends nothing.</p></Note></Page>;
+  if (!mayWrite.value) return <Page title="Simulate" crumbs={crumbs}><Note><p>Viewers can see this account but send nothing.</p></Note></Page>;
   return <Page title="Simulate" sub={<>A message is made here and posted to {isInbox(w) ? 'the built-in inbox' : <span class="mono">{w.target_url}</span>}. SMTP and the policy are skipped.</>} crumbs={crumbs}>
     <ErrorSummary form={form} what="Nothing was sent." names={names} />
     {result.value ? <Answer result={result.value} w={w} /> : null}

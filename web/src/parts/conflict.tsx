@@ -25,7 +25,7 @@ export function Conflict({ who, version, rows, onTheirs, onMine }: { who: string
     <Card plain title={<span id="differs" tabIndex={-1}>What differs</span>} footer={<span class="actions"><button type="button" class="btn" onClick={() => then(onTheirs)}>Take {version}</button><button type="button" class="btn" onClick={() => then(onMine)}>Go on with mine</button></span>}>
       {differing.length ? <div class="table-wrap"><table class="fold"><caption class="vh">Fields that differ</caption><thead><tr><th scope="col">Field</th><th scope="col">{version.charAt(0).toUpperCase() + version.slice(1)}</th><th scope="col">Yours</th></tr></thead>
         <tbody>{differing.map((r) => <tr key={r.name}><td class="wide"><b>{r.name}</b></td><td class="wide mono lines" data-l={version}>{text(r.theirs)}</td><td class="wide mono lines" data-l="Yours">{text(r.mine)}</td></tr>)}</tbody></table></div>
-        : <div class="body"><p>Both texts are the same.</p></div>}
+        : <div class="body"><p>Both versions are the same.</p></div>}
     </Card>
   </div>;
 }

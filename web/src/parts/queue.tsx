@@ -59,7 +59,7 @@ export function DropDialog({ n, senders, busy, onKeep, onDrop }: { n: number | n
   const drop = () => { if (typed && word.trim().toLowerCase() !== 'drop') { setMissed(true); document.getElementById('f-word')?.focus(); return; } if (!busy) onDrop(notify); };
   return <Dialog title={`Drop ${what}?`} onClose={onKeep} footer={<><button type="button" class="btn" data-safe onClick={onKeep}>Keep {n === 1 ? 'it' : 'them'}</button>
     <button type="button" class="btn danger solid" aria-disabled={busy} onClick={drop}>Drop {what}</button></>}>
-    <p>The mail is deleted. It cannot be brought back.</p>
+    <p>The mail is deleted. This cannot be undone.</p>
     {names.length ? <p class="small">{names.length === 1 ? 'Sender' : 'Senders'}: {names.slice(0, 5).map((s, i) => <span key={s}>{i ? ', ' : ''}{s ? <Foreign class="mono" text={s} /> : <span class="mono">{'<>'}</span>}</span>)}{names.length > 5 ? ` and ${exact(names.length - 5)} more` : ''}</p> : null}
     <label class="check-line"><input type="checkbox" class="tick" checked={notify} onChange={(e) => setNotify(e.currentTarget.checked)} />Tell the {names.length === 1 ? 'sender' : 'senders'} that it was not delivered</label>
     {typed ? <div class="field"><label for="f-word">Type <i>drop</i> to go on</label>

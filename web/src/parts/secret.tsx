@@ -12,5 +12,5 @@ export function SecretNote({ id, ask }: { id: string; ask: boolean }) {
   useEffect(() => () => { if (fresh.peek()?.id === id) fresh.value = null; }, [id]);
   if (!one) return null;
   return <Once what={one.rotated ? 'New signing secret.' : 'Webhook created. This is its signing secret.'} secret={one.secret} label="secret" ask={ask} onHide={() => { fresh.value = null; }}
-    also={<p class="small">With it your endpoint checks that a request comes from here.</p>} />;
+    also={<p class="small">Your endpoint uses it to check that a request comes from this server.</p>} />;
 }

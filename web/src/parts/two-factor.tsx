@@ -24,8 +24,8 @@ export function TwoFactor() {
   const done = async (text: string) => { setDoing(null); announce(text); await resume(); };
   return <Card title="Second factor" aside={<span class={`tag ${on ? 'ok' : ''}`}>{on ? 'on' : 'off'}</span>}>
     <div class="stack gap-s">
-      <p class="small muted">{on ? `Signing in asks for a code of your authenticator. ${me.value?.backup_codes_left ?? 0} recovery codes are left.` : 'A code of an authenticator, besides the password. A stolen password alone opens nothing then.'}</p>
-      {codes ? <Note tone="ok" role="status"><div class="stack gap-s"><p><strong>Recovery codes.</strong> Each works once in the place of a code. They cannot be shown again.</p><ul class="codes">{codes.map((c) => <li key={c}>{c}</li>)}</ul>
+      <p class="small muted">{on ? `Signing in also asks for a code from your authenticator. ${me.value?.backup_codes_left ?? 0} recovery codes are left.` : 'Signing in then also asks for a code from an authenticator. A stolen password alone is not enough.'}</p>
+      {codes ? <Note tone="ok" role="status"><div class="stack gap-s"><p><strong>Recovery codes.</strong> Each works once instead of a code. They cannot be shown again.</p><ul class="codes">{codes.map((c) => <li key={c}>{c}</li>)}</ul>
         <div class="actions"><CopyButton text={codes.join('\n')} label="recovery codes" word="Copy all" /><button type="button" class="btn sm" onClick={() => setCodes(null)}>I have kept them</button></div></div></Note> : null}
       <div class="actions">{on ? <><button type="button" class="btn" onClick={() => setDoing('renew')}>New recovery codes</button><button type="button" class="btn danger" onClick={() => setDoing('disable')}>Turn off</button></>
         : <button type="button" class="btn" onClick={() => setDoing('enrol')}>Turn on</button>}</div>
@@ -47,7 +47,7 @@ function Enrol({ onClose, onDone }: { onClose: () => void; onDone: (codes: strin
       <ErrorSummary form={form} what="It is not on yet." names={{ code: 'Code' }} />
       {offer ? <><p>Scan this with your authenticator, or type the secret.</p><Qr text={offer.otpauth_url} /><Copy text={offer.secret} label="secret" />
         <TextField label="Code" name="code" mono autocomplete="one-time-code" required hint="What the authenticator shows now." value={form.values.code} onValue={(v) => form.set('code', v)} error={form.errors.code} /></>
-        : <p>The secret is shown on this screen. See that nobody looks over your shoulder.</p>}
+        : <p>The secret is shown on this screen. Make sure that nobody can see your screen.</p>}
     </form></Dialog>;
 }
 

@@ -110,13 +110,13 @@ function TemplateSpot({ text, error }: { text: string; error?: string }) {
 
 const stages: Record<string, string> = { rcpt: 'at RCPT TO', data: 'after the data' };
 export function WhatAccepts({ policy, none }: { policy: Policy | null; none: boolean }) {
-  if (none) return <Card title="Reads as"><p><NoPolicy /></p><p class="small muted mt">Whoever knows the address can send to it. Global limits still hold.</p></Card>;
+  if (none) return <Card title="Reads as"><p><NoPolicy /></p><p class="small muted mt">Anyone who knows the address can send to it. Global limits still apply.</p></Card>;
   if (!policy) return null;
   const reads = policy.reads_as ?? [];
   const others = policy.webhook_count;
   return <Card title="Reads as" aside={<Controls policy={policy} />} footer={<><a class="inline-link" href={`/app/smtp-policies/${policy.id}`}>Open {policy.name}</a>{others ? `, which guards ${many(others, 'webhook')}` : ''}</>}>
-    {policy.mode === 'shadow' ? <p class="small lead"><span class="tag shadow"><Icon name="eye" />Shadow</span> It is watched, and never answers.</p> : null}
+    {policy.mode === 'shadow' ? <p class="small lead"><span class="tag shadow"><Icon name="eye" />Shadow</span> It is evaluated and recorded, and never refuses.</p> : null}
     {reads.length ? <><p class="small muted lead">Mail is accepted when</p><ol class="reads">{reads.map((r) => <li key={r.control}><span><Foreign text={r.text} /></span>{r.otherwise ? <span class="else">else {r.otherwise} {r.stage ? stages[r.stage] : ''}</span> : null}</li>)}</ol></>
-      : <p class="small muted">The server does not say it in words. Its page shows what it asks for.</p>}
+      : <p class="small muted">This server does not describe it in words. See its page.</p>}
   </Card>;
 }

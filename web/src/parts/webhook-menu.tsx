@@ -54,7 +54,7 @@ export function Asking({ what, w, onDone, onChange }: { what: Question; w: Webho
       showSecret(w.id, answer.secret, true);
       onChange({ previous_secret_expires_at: answer.previous_expires_at });
     })}>Make a new secret</button></>}>
-    <p>Requests are signed with the new secret at once. While the old one still counts, they carry both signatures.</p>
+    <p>Requests are signed with the new secret at once. While the old one is valid, they carry both signatures.</p>
     <SelectField label="The old secret still signs" name="overlap" value={overlap.value} onValue={(v) => { overlap.value = v; }} options={overlaps} />{problem}</Dialog>;
   return <Confirm title={`Delete ${nameOf(w)}?`} keep="Keep it" act="Delete webhook" busy={busy.value} onKeep={onDone}
     onAct={doing(async () => { await api.delete('/webhooks/{id}', { path: { id: w.id } }); announce('Deleted'); navigate('/app/webhooks'); })}>
