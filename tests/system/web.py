@@ -3,7 +3,7 @@
 
   web.py [--binary PATH] [--only NAME ...] [--sources [DIR]] [--shots DIR] [--open]
 
-NAME is one of planted, seed, security, hostile, pages. --sources shows the pages as their sources are now (web/dev.mjs of DIR), instead of
+NAME is one of planted, seed, tasks, security, hostile, pages. --sources shows the pages as their sources are now (web/dev.mjs of DIR), instead of
 those in the binary. --shots makes pictures of every page instead of testing. --open starts the filled demo world and waits.
 Exit status 77: there is no Chromium, no node or no web/node_modules here.
 """

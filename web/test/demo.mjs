@@ -44,7 +44,7 @@ async function make() {
   const owner = await operator();
   await control({ zone: Object.fromEntries(hosts.map((name) => [name, { A: ['127.0.0.1'] }])) });
   const made = { owner, policies: {}, webhooks: {} };
-  await claim(owner, 'in.example.com');
+  made.claimed = await claim(owner, 'in.example.com');
   for (const [name, body] of Object.entries(policies)) made.policies[name] = await owner.post('/smtp-policies', { name, ...body });
   for (const [name, local, target, policy, more] of webhooks) {
     made.webhooks[name] = await owner.post('/webhooks', { name, target_url: target === 'inbox' ? 'inbox' : `http://${target.replace('/', `:${port}/`)}`,

@@ -2,7 +2,7 @@
 import { launch } from './browser.mjs';
 import { counts } from './report.mjs';
 
-const all = ['planted', 'seed', 'security', 'hostile', 'pages'];
+const all = ['planted', 'seed', 'tasks', 'security', 'hostile', 'pages'];
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !all.includes(name));
 if (unknown.length) { console.error(`no such tests: ${unknown.join(', ')}; there are: ${all.join(', ')}`); process.exit(2); }

@@ -13,8 +13,9 @@ mkdirSync(world.shots, { recursive: true });
 const made = await demo();
 const browser = await launch();
 let n = 0;
+const only = new RegExp(process.env.POSTERN_STATES ?? '.');
 for (const [mode, look] of Object.entries(modes)) {
-  for (const state of await pictured(made)) {
+  for (const state of (await pictured(made)).filter((s) => only.test(`${s.name}-${mode}`))) {
     const one = await Session.open(browser, state.name, look);
     try {
       if (state.as) await one.enter(state.as);
