@@ -41,7 +41,7 @@ function Choose({ link }: { link: string }) {
   const gone = named.error?.status === 404 || (named.data && named.data.kind !== 'reset');
   return <form onSubmit={save}>
     <PhoneBrand />
-    {first ? <div><h1 tabIndex={-1}>Welcome to Postern</h1><p class="sub">This account owns the gateway at {location.host}. Choose how you sign in.</p></div>
+    {first ? <div><h1 tabIndex={-1}>Welcome to Postern</h1><p class="sub">Choose how you sign in to this gateway, {location.host}.</p></div>
       : <div><h1 tabIndex={-1}>New password</h1><p class="sub">{email ? <Foreign text={email} /> : location.host}</p></div>}
     {gone ? <Note tone="no" role="alert"><p>This link was used already, or is too old. Ask for a new one.</p></Note> : named.error ? <Note tone="no" role="alert"><p>{named.error.message}</p></Note> : null}
     {form.failure && !form.errors.new_password ? <Note tone="no" role="alert"><p>{form.failure.message}</p></Note> : null}
