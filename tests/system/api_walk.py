@@ -74,6 +74,8 @@ class Walk:
         pair = self.call("refreshSession", body={"refresh_token": get(pair, "refresh_token")}, token=None)
         self.token = get(pair, "access_token") or self.token
         self.call("getAccount")
+        self.call("setEmail", body={"email": "moved@example.com", "password": PASSWORD})
+        self.call("setEmail", body={"email": self.email, "password": PASSWORD})
         self.call("setTimezone", body={"timezone": "Europe/Copenhagen"})
         self.call("enableSigningKey")
 
@@ -259,6 +261,7 @@ class Walk:
         revisions = self.call("listConnectionPolicyRevisions", query="?page=1&page_size=10")
         revision = get(revisions, "data", 0, "revision")
         self.call("getConnectionPolicyRevision", revision and str(revision))
+        self.call("removeConnectionPolicies")
         self.call("rollBackConnectionPolicies", body={"revision": revision, "note": "again"})
         self.call("getConnectionPolicies")
 
