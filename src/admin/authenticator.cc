@@ -244,11 +244,12 @@ Task<bool> Authenticator::operates_gateway(std::string team) {
 Task<void> Authenticator::admit_operator(const Call& call) {
   const bool operates = co_await operates_gateway(call.caller.account_id);
   if (operates) co_return;
-  throw Refusal{403,
-                "operators_only",
-                "only operators of the gateway may do this: the accounts of api.operators, or the first one",
-                {},
-                {}};
+  throw Refusal{
+      403,
+      "operators_only",
+      "only operators of the gateway may do this: the accounts of api.operators, or the first one",
+      {},
+      {}};
 }
 
 }  // namespace postern::admin

@@ -118,8 +118,7 @@ TEST_F(LinksTest, the_owners_link_dies_with_the_first_account_and_with_the_next_
 }
 
 TEST_F(LinksTest, a_reset_says_whether_it_is_the_first_sign_in) {
-  const std::string id =
-      api_.post("/api/v1/accounts", account("quiet@example.com")).text("/id");
+  const std::string id = api_.post("/api/v1/accounts", account("quiet@example.com")).text("/id");
   const std::string token = link(Kind::reset, id, "quiet@example.com");
   EXPECT_TRUE(api_.get("/api/v1/links/" + token).json.at("first").as_bool());
   const std::string used = link(Kind::reset, owner(), "owner@example.com");

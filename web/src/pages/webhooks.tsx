@@ -85,13 +85,13 @@ function State({ w }: { w: Webhook }) {
   return failing(w) ? <><span class="dot bad" />Failing</> : <><span class="dot" />Active</>;
 }
 
-/** The day by the hour, on one scale for all rows: a bar is as high as its mail is much beside the busiest hour shown. */
+/** Nothing is green while the endpoint fails: what was accepted waits. The day by the hour, on one scale for all rows: a bar is as high as its mail is much beside the busiest hour shown. */
 function Spark({ w, top }: { w: Webhook; top: number }) {
   const hours = w.counts_24h?.hours ?? [], height = 20, scale = (n: number) => (n ? Math.max(1.5, (height * Math.sqrt(n)) / Math.sqrt(top)) : 0);
   return <svg class="mini" viewBox="0 0 72 22" aria-hidden="true"><rect class="trk" x="0" y="21" width="72" height="1" />{hours.map((h, i) => {
     const all = h.accepted + h.deferred + h.refused, full = scale(all);
     let y = 21;
-    return kinds.map(([kind, fill]) => { const part = all ? (full * h[kind]) / all : 0; if (!part) return null; y -= part; return <rect key={`${i}${kind}`} class={fill} x={i * 3} y={y} width="2.2" height={part} />; });
+    return kinds.map(([kind, fill]) => { const part = all ? (full * h[kind]) / all : 0; if (!part) return null; y -= part; return <rect key={`${i}${kind}`} class={kind === 'accepted' && failing(w) ? 'f-wait' : fill} x={i * 3} y={y} width="2.2" height={part} />; });
   })}</svg>;
 }
 const kinds = [['accepted', 'f-ok'], ['deferred', 'f-wait'], ['refused', 'f-no']] as const;
