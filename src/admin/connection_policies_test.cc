@@ -419,8 +419,12 @@ TEST(ConnectionPolicies, whoever_changed_them_last_wins) {
   EXPECT_EQ(api.lists->current()->row.revision, 4u);
   EXPECT_FALSE(api.lists->current()->section);
   EXPECT_EQ(api.api.get(path, api.token).json.at("enabled").as_bool(), false);
+  // A revision without lists can run again, too.
+  api.put(R"({"lists":{"client":"reject"}})");
   EXPECT_EQ(api.api.post(std::string(path) + "/rollback", R"({"revision":4})", api.token).status,
-            409);
+            200);
+  EXPECT_EQ(api.lists->current()->row.revision, 6u);
+  EXPECT_FALSE(api.lists->current()->section);
 }
 
 TEST(ConnectionPolicies, that_can_no_longer_be_served_with_leave_what_runs) {
