@@ -309,5 +309,15 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
   }
 }
 
+TEST(Lists, switch_auth_off_only_in_writing) {  // DESIGN §9.17
+  const auto offers = [](Settings settings) {
+    settings.emplace("compatibility_level", "3.6");
+    return compile(Parameters(std::move(settings)), {}, Errors::defer).policy->sasl;
+  };
+  EXPECT_TRUE(offers({}));
+  EXPECT_TRUE(offers({{"smtpd_sasl_auth_enable", "yes"}}));
+  EXPECT_FALSE(offers({{"smtpd_sasl_auth_enable", "no"}}));
+}
+
 }  // namespace
 }  // namespace postern::dialect::restrictions

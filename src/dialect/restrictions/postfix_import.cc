@@ -92,7 +92,7 @@ class Importer {
     for (const Setting& setting : settings_) {
       if (is_restriction_parameter(setting.name) || classes_.contains(setting.name)) {
         follow(setting.name);
-      } else if (const auto own = judge_setting(setting.name, parameters_)) {
+      } else if (const auto own = judge_outside(setting.name)) {
         if (own->fate == Fate::carried || own->fate == Fate::changed) note_users(setting.name);
       }
     }
@@ -142,12 +142,15 @@ class Importer {
 
   // --- what became of each ---
 
+  /// Of a parameter whose place is outside [restrictions]; null when it has none there.
+  std::optional<Judgement> judge_outside(const std::string& name) const {
+    const auto sent = sending_.judgements.find(name);
+    return sent != sending_.judgements.end() ? sent->second : judge_setting(name, parameters_);
+  }
+
   ImportedParameter judge(const Setting& setting) {
     const std::string& name = setting.name;
-    auto own = judge_setting(name, parameters_);
-    if (const auto sent = sending_.judgements.find(name); sent != sending_.judgements.end()) {
-      own = sent->second;
-    }
+    auto own = judge_outside(name);
     if (own) entries_.insert(entries_.end(), own->entries.begin(), own->entries.end());
     if (restrictions_.contains(name)) return judge_restriction(setting, own);
     if (!own) own = judge_by_name(name);
@@ -272,11 +275,6 @@ class Importer {
       out += fmt::format("compatibility_level = \"0\"  # what Postfix takes when {} says nothing\n",
                          options_.file_name);
     }
-    if (!parameters_.is_set("smtpd_sasl_auth_enable")) {
-      out += fmt::format(
-          "smtpd_sasl_auth_enable = \"no\"  # what Postfix takes when {} says nothing\n",
-          options_.file_name);
-    }
     for (const Setting& setting : settings_) {
       if (!restrictions_.contains(setting.name)) continue;
       const bool laid_out = (is_list(setting.name) || classes_.contains(setting.name)) &&
@@ -288,6 +286,11 @@ class Importer {
       const auto value = toml_string(lines);
       if (!value || !is_utf8(setting.name)) continue;  // reported as not supported
       out += fmt::format("{} = {}{}\n", toml_key(setting.name), *value, origin(setting.name));
+    }
+    if (!parameters_.is_set("smtpd_sasl_auth_enable")) {
+      out += fmt::format(
+          "smtpd_sasl_auth_enable = \"no\"  # what Postfix takes when {} says nothing\n",
+          options_.file_name);
     }
     return out;
   }

@@ -180,6 +180,7 @@ std::optional<std::string> banner_of(const Parameters& parameters) {
 Judgement judge_banner(const Parameters& parameters) {
   const auto banner = banner_of(parameters);
   if (!banner) return changed("listener.banner: it stands behind the name and ESMTP");
+  if (banner->empty()) return changed("the greeting says \"Postern\" behind ESMTP");
   return carried("listener.banner");
 }
 

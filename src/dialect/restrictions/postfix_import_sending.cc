@@ -281,8 +281,8 @@ class Builder {
   }
 
   static bool is_pattern(std::string_view key) {
-    return key == "*" || key.find('.') != std::string_view::npos ||
-           key.find('@') != std::string_view::npos;
+    if (key.find('*') != std::string_view::npos) return key == "*";
+    return key.find('.') != std::string_view::npos || key.find('@') != std::string_view::npos;
   }
 
   /// "5.1.1 no such user" and "text" as a route has them.
@@ -452,7 +452,7 @@ class Builder {
       for (std::size_t i = 1; i < words->size(); ++i) {
         const std::string& attribute = (*words)[i].text;
         if (!attribute.starts_with("match=")) continue;
-        for (const std::string_view name : split(attribute.substr(6), ':')) {
+        for (const std::string_view name : split(std::string_view(attribute).substr(6), ':')) {
           if (name != "nexthop" && name != "dot-nexthop" && name != "hostname" &&
               !name.starts_with('.')) {
             names.emplace_back(name);

@@ -21,6 +21,21 @@ PostfixImport imported(std::string_view text) {
   ImportOptions options;
   options.read = [](const std::string& path) -> Result<std::string> {
     if (path == "/etc/mailname") return std::string("example.com\n");
+    if (path == "/transport") {
+      return std::string(
+          "# where mail goes\nexample.org smtp:[10.0.0.5]:2525\n.example.org smtp:[10.0.0.5]:2525\n"
+          "mx.example smtp:hub.example\nold.example error:5.1.1 nobody here\nno.example error:\n"
+          "away.example :\nbox.example lmtp:unix:/x\n*.bad smtp:[x.example]\nnull.example "
+          "discard:\n");
+    }
+    if (path == "/passwords") {
+      return std::string("[smart.example.net]:587 gateway:pass:word\nother.example a:b\n");
+    }
+    if (path == "/tls") {
+      return std::string(
+          "[smart.example.net]:587 secure match=smart.example.net:nexthop\n"
+          "odd.example fingerprint\n");
+    }
     return fail(Fault::not_found, path + ": no such file");
   };
   PostfixImport out = import_postfix(text, options);
@@ -113,6 +128,7 @@ smtpd_recipient_restrictions = """
   $our_lists
   reject_unauth_destination
 """  # main.cf:13
+smtpd_sasl_auth_enable = "no"  # what Postfix takes when main.cf says nothing
 )");
   parsed(out);
   EXPECT_EQ(fate_of(out, "our_lists"), "carried: used by smtpd_recipient_restrictions");
@@ -160,7 +176,7 @@ TEST(PostfixImport, ClassesAndMacrosGoWithWhatUsesThem) {
   EXPECT_EQ(fate_of(out, "type"), "carried: used by strict");
   EXPECT_EQ(fate_of(out, "size"), "carried: used by message_size_limit");
   EXPECT_THAT(fate_of(out, "lonely"), HasSubstr("nothing refers to it"));
-  EXPECT_EQ(fate_of(out, "relay_host_name"), "has no meaning here: only relayhost refers to it");
+  EXPECT_EQ(fate_of(out, "relay_host_name"), "carried: used by relayhost");
   EXPECT_THAT(fate_of(out, "virtual_mailbox_base"),
               HasSubstr("carried with a change: used by smtpd_helo_restrictions; itself: there"));
   const toml::table file = parsed(out);
@@ -168,6 +184,77 @@ TEST(PostfixImport, ClassesAndMacrosGoWithWhatUsesThem) {
   EXPECT_FALSE(file["restrictions"]["size"]);
   EXPECT_FALSE(file["restrictions"]["relay_host_name"]);
   EXPECT_EQ(file["limits"]["message_size"].value_or(""), std::string("1000000"));
+}
+
+TEST(PostfixImport, WhereMailGoes) {
+  const PostfixImport out = imported(
+      "relayhost = [smart.example.net]:submission\ntransport_maps = hash:/transport\n"
+      "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = texthash:/passwords\n"
+      "smtp_tls_policy_maps = hash:/tls\nsmtp_tls_security_level = encrypt\n"
+      "smtp_bind_address = 192.0.2.7\n");
+  const auto routes = [&](std::string_view wanted) {
+    for (const auto& one : *parsed(out)["route"].as_array()) {
+      const toml::table& route = *one.as_table();
+      for (const auto& match : *route["match"].as_array()) {
+        if (match.value_or(std::string()) == wanted) {
+          return route["to"][0].value_or(std::string()) + " " + route["tls"].value_or("") + " " +
+                 route["auth_user"].value_or("");
+        }
+      }
+    }
+    return std::string("none");
+  };
+  EXPECT_EQ(routes("*"), "smart.example.net:587  ");
+  EXPECT_EQ(routes("example.org"), "[10.0.0.5]:2525  ");
+  EXPECT_EQ(routes(".example.org"), "[10.0.0.5]:2525  ");
+  EXPECT_EQ(routes("mx.example"), "mx:hub.example  ");
+  EXPECT_EQ(routes("old.example"), "error:550 5.1.1 nobody here  ");
+  EXPECT_EQ(routes("no.example"), "error:550 5.0.0 mail for this address is not taken  ");
+  EXPECT_EQ(routes("away.example"), "smart.example.net:587  ");
+  EXPECT_EQ(routes("null.example"), "discard  ");
+  EXPECT_EQ(routes("box.example"), "none");
+  EXPECT_EQ(fate_of(out, "transport_maps"),
+            "carried with a change: [[route]]s, as its rows are now; not carried: *.bad, "
+            "box.example (lmtp)");
+  EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"), HasSubstr("not carried: [smart"))
+      << "the name of the port differs";
+  EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
+  EXPECT_EQ(parsed(out)["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
+}
+
+TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
+  const std::string text =
+      "relayhost = [smart.example.net]:587\nsmtp_tls_policy_maps = hash:/tls\n"
+      "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = texthash:/passwords\n";
+  const PostfixImport out = imported(text);
+  const toml::table file = parsed(out);
+  const auto& route = *file["route"][0].as_table();
+  EXPECT_EQ(route["auth_user"].value_or(""), std::string("gateway"));
+  EXPECT_EQ(route["auth_password"].value_or(""),
+            std::string("credential:smart.example.net.password"));
+  EXPECT_EQ(route["tls"].value_or(""), std::string("verify"));
+  EXPECT_EQ(route["names"][0].value_or(""), std::string("smart.example.net"));
+  ASSERT_EQ(out.secrets.size(), 1U);
+  EXPECT_EQ(out.secrets[0].text, "pass:word\n");
+  EXPECT_THAT(out.toml, Not(HasSubstr("pass:word")));
+  EXPECT_THAT(fate_of(out, "smtp_sasl_password_maps"),
+              HasSubstr("no route leads to other.example"));
+}
+
+TEST(PostfixImport, QueueBannerAndLogins) {
+  const PostfixImport out = imported(
+      "myhostname = mx.example.com\nsmtpd_banner = $myhostname ESMTP ready\n"
+      "maximal_queue_lifetime = 3\ndelay_warning_time = 1\nminimal_backoff_time = 10m\n"
+      "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\nsmtpd_sasl_path = private/auth\n"
+      "queue_directory = /spool\n");
+  const toml::table file = parsed(out);
+  EXPECT_EQ(file["listener"][0]["banner"].value_or(""), std::string("ready"));
+  EXPECT_EQ(file["queue"]["expire"].value_or(""), std::string("259200s"));
+  EXPECT_EQ(file["queue"]["delay_notice"].value_or(""), std::string("3600s"));
+  EXPECT_EQ(file["queue"]["first_retry"].value_or(""), std::string("600s"));
+  EXPECT_EQ(file["auth"]["source"][0]["file"].value_or(""), std::string("/spool/private/auth"));
+  EXPECT_EQ(file["restrictions"]["smtpd_sasl_auth_enable"].value_or(""), std::string("yes"));
+  EXPECT_THAT(fate_of("smtpd_banner = hello"), HasSubstr("it stands behind the name and ESMTP"));
 }
 
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
@@ -182,7 +269,7 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   EXPECT_THAT(fate_of(out, "virtual_mailbox_maps"), HasSubstr("mysql: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
-  EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 5U) << "the four, and the level";
+  EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
   EXPECT_THAT(out.notes.back(), HasSubstr("postmap is not needed"));
 }
 
