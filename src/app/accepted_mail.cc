@@ -107,6 +107,13 @@ std::optional<smtp::Reply> AcceptedMail::refusal(const policy::Recipient& recipi
   return relay::refusal_at_rcpt(*relay, address.local_part, address.domain);
 }
 
+gateway::MessageSink::QueueRun AcceptedMail::run_queue(const std::string& domain) {
+  const auto relay = relay_.load();
+  const auto destination = destination_of({}, {"postmaster", domain}, *relay);
+  if (!destination || !rooms_.run_queue) return QueueRun::cannot;
+  return rooms_.run_queue(domain, *destination);
+}
+
 struct AcceptedMail::Accepted {
   std::vector<spool::Mail> mails;
   std::vector<std::unique_ptr<deliver::LinkedFiles>> files;  ///< that payloads link to

@@ -35,6 +35,9 @@ class AcceptedMail final : public gateway::MessageSink {
     const policy::Directory& directory;
     const policy::DkimKeyring& keys;
     std::function<void()> wake;  ///< there is mail in the spool
+    /// Tries what is queued for recipients in this domain, at this destination; see run_queue().
+    std::function<gateway::MessageSink::QueueRun(std::string domain, spool::Destination at)>
+        run_queue = {};
   };
 
   AcceptedMail(Rooms rooms, Settings settings, std::shared_ptr<const relay::RelayConfig> relay)
@@ -46,6 +49,7 @@ class AcceptedMail final : public gateway::MessageSink {
   Task<smtp::Reply> take(std::vector<Copy> copies, Ruling ruling) override;
   std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const override;
   std::optional<smtp::Reply> trouble(std::uint64_t octets) const override;
+  QueueRun run_queue(const std::string& domain) override;
 
   /// Where mail for a recipient goes; nullopt: nowhere, it is thrown away.
   static std::optional<spool::Destination> destination_of(const policy::Recipient& recipient,

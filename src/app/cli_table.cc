@@ -38,12 +38,16 @@ constexpr ExitCode serve_exits[] = {ok,
                                     ExitCode::os,
                                     ExitCode::cannot_create,
                                     ExitCode::io,
+                                    ExitCode::try_again,
                                     ExitCode::no_permission,
                                     config};
 
 constexpr ExampleSpec check_examples[] = {
     {"postern check --config postern.toml", "every mistake at once, each with line and column"},
     {"postern check --config - --json < postern.toml", "for editors and scripts"},
+};
+constexpr OptionSpec check_options[] = {
+    {"--strict", "", "warnings count as errors, for the exit code too", ""},
 };
 constexpr ExitCode check_exits[] = {ok, ExitCode::no, usage, config};
 
@@ -63,7 +67,7 @@ constexpr OptionSpec explain_options[] = {
     {"--helo", "NAME", "what the client calls itself", "the client's address"},
     {"--tls", "", "as if the session were encrypted", ""},
     {"--auth", "NAME", "as if NAME had authenticated", ""},
-    {"--dns", "FILE", "DNS answers in JSON; no other are asked for", "the resolvers"},
+    {"--dns", "FILE", "DNS answers, a zone or JSON; no other are asked for", "the resolvers"},
     {"--password-stdin", "",
      "with ID: the password of its login, a line of standard input, for a Lua handler that looks "
      "into it",
@@ -124,16 +128,10 @@ constexpr CommandSpec table[] = {
      "loopback only.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
      serve_options, serve_exits, "postern check, postern help config"},
-    {"check",
-     "Write policy",
-     "load the configuration, say what is wrong",
+    {"check", "Write policy", "load the configuration, say what is wrong",
      "Loads the configuration as serve would, without starting anything, and prints every mistake "
      "in it.",
-     "[--config FILE] [--json]",
-     0,
-     check_examples,
-     {},
-     check_exits,
+     "[--config FILE] [--strict] [--json]", 0, check_examples, check_options, check_exits,
      "postern help config, postern help C012"},
     {"explain", "Write policy", "why a message was, or would be, refused",
      "Shows a decision step by step: each stage, rule, the evidence it saw and the reply.",

@@ -107,7 +107,9 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const Diagnostics& found = result.diagnostics;
   const bool json = arguments.has("--json");
   const bool quiet = arguments.has("--quiet");
-  if (!result.ok() || !quiet) print(found, arguments, json ? streams.out : streams.err);
+  // With --strict a warning counts as an error.
+  const bool ok = result.ok() && (found.warnings() == 0 || !arguments.has("--strict"));
+  if (!ok || !quiet) print(found, arguments, json ? streams.out : streams.err);
   const auto& judged = result.config.restrictions.judged;
   const auto* lint = judged ? judged->lint.get() : nullptr;
   if (lint && !json && !quiet) {
@@ -115,7 +117,7 @@ int run_check(const Arguments& arguments, Streams& streams) {
     streams.err << dialect::restrictions::findings_text(*lint, Level::note)
                 << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
   }
-  if (!result.ok()) {
+  if (!ok) {
     if (json && lint) {
       streams.out << boost::json::serialize(boost::json::object{
                          {"ok", false},

@@ -134,6 +134,17 @@ TEST_P(QueueCommandTest, prints_the_octets_of_a_small_and_of_a_large_message) {
   EXPECT_EQ(run({"show", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "--message"}).code, 66);
 }
 
+TEST_P(QueueCommandTest, what_does_nothing_says_so) {
+  const MessageId held = add("a@example.org", State::held);
+  let_go();
+  const Answer retried = run({"retry", held});
+  EXPECT_NE(retried.code, 0);
+  EXPECT_THAT(retried.err, HasSubstr("the message is held; `release` queues it"));
+  EXPECT_EQ(state(held), "held");
+  EXPECT_NE(run({"hold", held}).code, 0);
+  EXPECT_EQ(run({"release", held}).code, 0);
+}
+
 TEST_P(QueueCommandTest, changes_messages_by_their_ids) {
   const MessageId a = add("a@example.org");
   const MessageId b = add("a@example.org");

@@ -1,5 +1,6 @@
 #include "app/config_lua.h"
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 #include <span>
@@ -62,19 +63,19 @@ std::vector<kumo::HeaderText::Entry> addresses_of(std::string_view raw) {
   return found;
 }
 
-/// "policy.lua:3: text", "queue.toml:2: text": the place apart. Files are beside the policy unless
-/// they say where.
+/// "policy.lua:3: text", "policy.lua:3:7: text", "queue.toml:2: text": the place apart. Files are
+/// beside the policy unless they say where.
 Diagnostic placed(const std::string& text, const std::filesystem::path& folder) {
   Diagnostic diagnostic;
   diagnostic.code = "L001";
   diagnostic.message = text;
-  static const std::regex place(R"(^([^:\n]+):(\d+): ([\s\S]*)$)");
+  static const std::regex place(R"(^([^:\n]+):(\d+)(?::(\d+))?: ([\s\S]*)$)");
   std::smatch found;
   if (!std::regex_match(text, found, place)) return diagnostic;
   const std::filesystem::path name(found[1].str());
   diagnostic.file = (name.is_absolute() ? name : folder / name).string();
   diagnostic.line = static_cast<std::uint32_t>(std::stoul(found[2].str()));
-  diagnostic.message = found[3].str();
+  diagnostic.message = found[4].str();
   std::ifstream file(diagnostic.file);
   std::string line;
   for (std::uint32_t i = 0; i < diagnostic.line && std::getline(file, line); ++i) {
@@ -83,7 +84,24 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
   diagnostic.column = 1 + static_cast<std::uint32_t>(std::min(
                               diagnostic.source_line.find_first_not_of(" \t"), line.size()));
   diagnostic.end_column = 1 + static_cast<std::uint32_t>(diagnostic.source_line.size());
+  if (found[3].matched) {
+    diagnostic.column = static_cast<std::uint32_t>(std::stoul(found[3].str()));
+    const auto is_part = [](char c) { return is_alnum(c) || c == '_'; };
+    std::size_t end = std::min<std::size_t>(diagnostic.column - 1, diagnostic.source_line.size());
+    while (end < diagnostic.source_line.size() && is_part(diagnostic.source_line[end])) ++end;
+    diagnostic.end_column = static_cast<std::uint32_t>(end) + 1;
+  }
   return diagnostic;
+}
+
+/// What Policy::load() says: an error of the script, or lines that name one mistake each.
+std::vector<std::string_view> mistakes_of(std::string_view message) {
+  static const std::regex mistake(R"([^:\n]+:\d+:\d+: .*)");
+  std::vector<std::string_view> lines = split(message, '\n');
+  const bool all = std::ranges::all_of(lines, [](std::string_view line) {
+    return std::regex_match(line.begin(), line.end(), mistake);
+  });
+  return all ? lines : std::vector<std::string_view>{message};
 }
 
 Diagnostic at_listener(const kumo::Listener& listener, const LuaConfig& lua,
@@ -192,10 +210,12 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   auto loaded = kumo::Policy::load(options_of(config, *text), lua.runtime->world());
   lua.runtime->listen(nullptr);
   if (!loaded) {
-    Diagnostic diagnostic = placed(loaded.error().message, folder);
-    if (diagnostic.line == 0) diagnostic.file = lua.policy;
-    diagnostic.hint = "the policy did not load; nothing of it runs (`postern help L001`)";
-    diagnostics.add(std::move(diagnostic));
+    for (const std::string_view text : mistakes_of(loaded.error().message)) {
+      Diagnostic diagnostic = placed(std::string(text), folder);
+      if (diagnostic.line == 0) diagnostic.file = lua.policy;
+      diagnostic.hint = "the policy did not load; nothing of it runs (`postern help L001`)";
+      diagnostics.add(std::move(diagnostic));
+    }
     return;
   }
   lua.loaded = reaped(std::move(*loaded));

@@ -100,6 +100,52 @@ TEST(ConfigLint, CheckSaysWhatIsProved) {
   EXPECT_THAT(open.err, HasSubstr("\n  C: RCPT TO:<victim@foreign.example>\n"));
 }
 
+TEST(ConfigLint, ListsThatDoNotLoadGetNoAdvice) {
+  const std::string reads =
+      "relay = \"check_sender_access hash:/nonexistent, reject_unauth_destination\"\n";
+  const std::string misspelt =
+      "relay = \"reject_bogus_thing, reject_unauth_destination, permit\"\n"
+      "smtpd_restriction_classes = \"k\"\nk = \"reject_bogus\"\n"
+      "sender = \"k, permit, reject_non_fqdn_sender\"\n";
+  for (const std::string& lists : {reads, misspelt}) {
+    const Answer said = check({}, lists);
+    EXPECT_EQ(said.code, 78);
+    EXPECT_THAT(said.err, testing::Not(HasSubstr("R102"))) << said.err;
+    EXPECT_THAT(said.err, testing::Not(HasSubstr("take it out"))) << said.err;
+  }
+  const Answer good = check({},
+                            "relay = \"reject_unauth_destination\"\n"
+                            "sender = \"permit, reject_non_fqdn_sender\"\n");
+  EXPECT_THAT(good.err, HasSubstr("R102"));
+}
+
+TEST(ConfigLint, StrictTakesWarningsForErrors) {
+  const std::string warned = "relay = \"reject_unauth_destination\"\nsoft_bounce = \"yes\"\n";
+  EXPECT_EQ(check({}, warned).code, 0);
+  const Answer strict = check({"--strict"}, warned);
+  EXPECT_EQ(strict.code, 78);
+  EXPECT_THAT(strict.err, HasSubstr("0 errors, 1 warning"));
+  EXPECT_EQ(check({"--strict"}, "relay = \"reject_unauth_destination\"\n").code, 0);
+}
+
+TEST(ConfigLint, NamesThatAreNotDefinedAreSaid) {
+  const std::string relay =
+      "relay = \"reject_unauth_destination\"\nrelay_domains = \"a.example\"\n";
+  EXPECT_EQ(codes(load(relay + "sender = \"$comon_rules, permit\"\n"), Severity::error),
+            Codes{"R012 6:11"});
+  EXPECT_EQ(codes(load(relay + "mydestination = \"$relay_domians\"\n"), Severity::warning),
+            Codes{"R012 6:18"});
+  EXPECT_THAT(load(relay + "mydestination = \"$relay_domians\"\n").diagnostics.render(),
+              HasSubstr("did you mean $relay_domains?"));
+  for (const char* fine :
+       {"common = \"reject_non_fqdn_sender\"\nsender = \"${common}, permit\"\n",
+        "sender = \"${common?reject_non_fqdn_sender, }permit\"\n", "sender = \"$$x, permit\"\n",
+        "mydestination = \"$myhostname, $mydomain\"\n"}) {
+    const auto found = load(relay + fine);
+    EXPECT_THAT(found.diagnostics.render(), testing::Not(HasSubstr("R012"))) << fine;
+  }
+}
+
 TEST(ConfigLint, CheckSaysItInJsonWhetherTheConfigurationIsGoodOrNot) {
   const auto last = [](const std::string& text) {
     const std::size_t end = text.find_last_not_of('\n');

@@ -8,13 +8,13 @@
 #include <boost/asio/io_context.hpp>
 
 #include "app/input_file.h"
+#include "app/mail_dns.h"
 #include "app/room_options.h"
 #include "base/ulid.h"
 #include "dialect/kumo/layer.h"
 #include "dialect/restrictions/layer.h"
 #include "dialect/vsl/layer.h"
 #include "dialect/webhook/layer.h"
-#include "dns/recorded_resolver.h"
 #include "net/unbound_resolver.h"
 #include "policy/authentication.h"
 #include "policy/gateway_layer.h"
@@ -138,13 +138,7 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
     if (!opened) return tl::unexpected(opened.error());
     return std::unique_ptr<dns::Resolver>(std::move(*opened));
   }
-  const Result<std::string> text = read_input(options.dns->string(), std::cin);
-  if (!text) return tl::unexpected(text.error());
-  auto recorded = dns::RecordedResolver::parse(*text);
-  if (!recorded) {
-    return fail(Fault::malformed, options.dns->string() + ": " + recorded.error().message);
-  }
-  return std::unique_ptr<dns::Resolver>(std::move(*recorded));
+  return dns_from_file(options.dns->string(), std::cin);
 }
 
 struct Sent {
@@ -160,7 +154,11 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
     trace.note(std::move(decision));
     return accepted;
   };
+  // Before AUTH nobody has signed in.
+  std::optional<policy::Authentication> identity = std::exchange(evidence.session.auth, {});
   for (const Stage stage : {Stage::connect, Stage::helo, Stage::auth, Stage::mail}) {
+    if (stage == Stage::auth) evidence.session.auth = std::move(identity);
+    if (stage == Stage::auth && !evidence.session.auth) continue;
     if (!engine.speaks_at(stage)) continue;
     policy::Decision decision = co_await engine.decide(stage, evidence, gatherer);
     if (!ask(std::move(decision))) co_return false;

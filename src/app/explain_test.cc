@@ -97,6 +97,46 @@ TEST_F(Explain, decides_live_what_the_gateway_would) {
   EXPECT_EQ(decided().outcome, "accepted") << "one recipient is enough for the message";
 }
 
+TEST_F(Explain, nobody_has_signed_in_before_auth) {
+  const auto lists = [&](const std::string& rules) {
+    config_ = parse_config("[server]\nhostname = \"mx.example.net\"\n[restrictions]\n" + rules,
+                           "postern.toml")
+                  .config;
+    config_.server.data_dir = folder_.path();
+    return reply();
+  };
+  const std::string late =
+      "smtpd_sasl_auth_enable = \"yes\"\nsmtpd_delay_reject = \"no\"\n"
+      "relay = \"permit_sasl_authenticated, reject_unauth_destination\"\n";
+  for (const char* list : {"client", "helo"}) {
+    EXPECT_EQ(lists(late + list + " = \"permit_sasl_authenticated, reject\"\n").substr(0, 9),
+              "554 5.7.1")
+        << list;
+  }
+  EXPECT_EQ(lists(late + "sender = \"permit_sasl_authenticated, reject\"\n"), "");
+}
+
+TEST_F(Explain, dns_of_a_file_is_a_zone_or_json) {
+  config_ = parse_config(
+                "[server]\nhostname = \"mx.example.net\"\n[restrictions]\n"
+                "relay_domains = \"hooks.example.net\"\n"
+                "sender = \"reject_unknown_sender_domain, permit\"\n",
+                "postern.toml")
+                .config;
+  config_.server.data_dir = folder_.path();
+  options_.dns = folder_.write("zone", "example.com. IN A 192.0.2.1\n");
+  EXPECT_EQ(reply(), "");
+  const auto refused = [&](const std::string& text) {
+    options_.dns = folder_.write("dns", text);
+    const auto trace = decide_live(config_, options_, directory_);
+    return trace ? "accepted" : trace.error().message;
+  };
+  EXPECT_TRUE(refused("example.com. IN A 192.0.2.1\nexample.com. IN AAAAA ::1\n")
+                  .ends_with("line 2: there is no record type AAAAA"));
+  EXPECT_TRUE(refused("{\n \"example.com\": {\"A\": [\"192.0.2.1\"],\n  \"MXX\": []}}")
+                  .ends_with("line 3: example.com: there is no record type MXX"));
+}
+
 TEST_F(Explain, judges_the_message_as_it_would_travel) {
   std::string loop = "Subject: x\n";
   for (int i = 0; i < 101; ++i) loop += "Received: by mx.example.com\n";

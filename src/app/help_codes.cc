@@ -153,7 +153,9 @@ constexpr CodePage pages[] = {
     {"L001", "the Lua policy did not load",
      "The message has the policy's file and line, or those of a data file that it reads. The whole "
      "file runs once before anything starts; whatever raises an error then stops the start, and a "
-     "reload keeps the policy that is in force. `postern check` shows the same without a server.",
+     "reload keeps the policy that is in force. Calls that can only fail (of a function that "
+     "nothing defines, a misspelt method, a module that is not there) stop it too, in code that "
+     "seldom runs as well. `postern check` shows the same without a server.",
      "", "[lua]\nread = [\"/etc/postern\"]\n"},
     {"L002", "the Lua policy cannot be read",
      "The file that `lua.policy` names is missing or not readable for this user. Paths are those "

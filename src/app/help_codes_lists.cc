@@ -85,6 +85,14 @@ constexpr CodePage pages[] = {
      "\"check_client_access { inline:{ {x = PERMIT_ME} } }\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nclient = "
      "\"check_client_access { inline:{ {x = REJECT} } }\"\n"},
+    {"R012", "a $name that is not defined",
+     "It stands for nothing, so that what it was to bring is missing without a word. In a list of "
+     "rules this is an error, elsewhere a warning. ${name?text} and ${name:text} ask whether a "
+     "parameter is defined, and may.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nsender = "
+     "\"$common_rules, permit\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ncommon_rules = "
+     "\"reject_non_fqdn_sender\"\nsender = \"$common_rules, permit\"\n"},
     {"R101", "the list does not decide everything",
      "A note: the end of the list permits what no rule decided. With `require_complete_lists = "
      "true` it is an error.",

@@ -257,7 +257,12 @@ Instance::Started Instance::open_listeners() {
           port.error().fault == Fault::denied ? ExitCode::no_permission : ExitCode::unavailable,
           fmt::format("cannot listen for SMTP on {}: {}", listener.address.to_string(),
                       port.error().message),
-          "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
+          port.error().fault == Fault::denied && listener.address.port < 1024
+              ? "ports below 1024 need the capability CAP_NET_BIND_SERVICE: "
+                "`AmbientCapabilities=CAP_NET_BIND_SERVICE` in the unit, or `setcap "
+                "cap_net_bind_service=+ep` on the program; or choose another port with --smtp "
+                "ADDRESS:PORT"
+              : "stop what uses the port, or choose another with --smtp ADDRESS:PORT");
     }
     listener.address.port = *port;  // 0 in the file: the system chose one
   }

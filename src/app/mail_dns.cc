@@ -23,8 +23,10 @@ namespace {
 constexpr std::chrono::seconds patience{20};
 constexpr std::size_t max_questions = 200;
 
-Result<std::unique_ptr<dns::Resolver>> from_file(const std::string& name, Streams& streams) {
-  const Result<std::string> text = read_input(name, streams.in);
+}  // namespace
+
+Result<std::unique_ptr<dns::Resolver>> dns_from_file(const std::string& name, std::istream& in) {
+  const Result<std::string> text = read_input(name, in);
   if (!text) return tl::unexpected(text.error());
   const std::string_view begin = trim(*text);
   const bool is_json = begin.starts_with('{') || begin.starts_with('[');
@@ -35,8 +37,6 @@ Result<std::unique_ptr<dns::Resolver>> from_file(const std::string& name, Stream
   return std::move(*parsed);
 }
 
-}  // namespace
-
 MailDns::MailDns() = default;
 MailDns::~MailDns() = default;
 
@@ -45,7 +45,7 @@ tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& argum
   const bool json = arguments.has("--json");
   std::unique_ptr<MailDns> out(new MailDns);
   if (const auto file = arguments.value("--dns")) {
-    auto resolver = from_file(*file, streams);
+    auto resolver = dns_from_file(*file, streams.in);
     if (!resolver) {
       report(resolver.error().message,
              "it holds lines of a zone, `example.org. IN TXT \"v=spf1 -all\"`, or JSON: "

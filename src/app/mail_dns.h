@@ -1,7 +1,9 @@
 // Who answers the DNS questions of a command, and what was answered.
 #pragma once
 
+#include <istream>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -13,6 +15,10 @@
 #include "policy/authentication.h"
 
 namespace postern::app {
+
+/// The answers of a --dns file, a zone or JSON (docs/explain.md), and no other; `-` is `in`.
+/// Fault::malformed names file and line.
+Result<std::unique_ptr<dns::Resolver>> dns_from_file(const std::string& name, std::istream& in);
 
 class MailDns {
  public:

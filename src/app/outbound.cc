@@ -147,7 +147,10 @@ std::unique_ptr<Outbound> Outbound::make(const Config& config, const std::string
   outbound->sink_ = std::make_unique<AcceptedMail>(
       AcceptedMail::Rooms{rooms.webhooks, *outbound->queued_, rooms.spool, rooms.workers,
                           rooms.directory, rooms.keys,
-                          [runner = outbound->runner_.get()] { runner->wake(); }},
+                          [runner = outbound->runner_.get()] { runner->wake(); },
+                          [&self](std::string domain, spool::Destination destination) {
+                            return self.run_queue(std::move(domain), std::move(destination));
+                          }},
       AcceptedMail::Settings{.hostname = config.server.hostname,
                              .temporary_directory = data_dir + "/tmp",
                              .hostnames = hostnames_of(config),
@@ -174,6 +177,42 @@ Task<Result<queue::Told>> Outbound::report(spool::Message message) {
 }
 
 Task<Result<std::size_t>> Outbound::running() { co_return runner_->running(); }
+
+/// A domain is served once a minute, and so are not too many of them: anybody may ask.
+gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
+                                                   spool::Destination destination) {
+  using QueueRun = gateway::MessageSink::QueueRun;
+  constexpr std::chrono::minutes rest{1};
+  constexpr std::size_t most_domains = 1000;
+  constexpr std::size_t most_messages = 100'000;
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(flushes_mutex_);
+    const auto is_over = [&](const auto& one) { return now - one.second >= rest; };
+    if (flushes_.size() >= most_domains) std::erase_if(flushes_, is_over);
+    const auto last = flushes_.find(domain);
+    if (last != flushes_.end() && !is_over(*last)) return QueueRun::recent;
+    if (flushes_.size() >= most_domains) return QueueRun::cannot;
+    flushes_.insert_or_assign(domain, now);
+  }
+  auto work = [this, domain, destination = std::move(destination)]() -> Result<std::size_t> {
+    QueueHooks told = hooks();
+    told.stopping = [this] { return draining_.load(); };
+    return retry_domain(rooms_.spool, told, destination, domain, most_messages);
+  };
+  auto flush = [](net::WorkPool& disk, auto job, std::string name) -> Task<void> {
+    const auto ran = co_await disk.run(std::move(job));
+    const Error* trouble = !ran ? &ran.error() : !*ran ? &ran->error() : nullptr;
+    if (trouble != nullptr) {
+      telemetry::log::warning("queue.etrn").field("name", name).field("error", trouble->message);
+    } else {
+      telemetry::log::info("queue.etrn").field("name", name).field("count", **ran);
+    }
+  };
+  boost::asio::co_spawn(loop_, flush(disk_, std::move(work), std::move(domain)),
+                        boost::asio::detached);
+  return QueueRun::started;
+}
 
 QueueHooks Outbound::hooks() {
   return {.acted =
@@ -213,6 +252,7 @@ void Outbound::follow(std::shared_ptr<const relay::RelayConfig> relay) {
 }
 
 void Outbound::drain(std::chrono::milliseconds limit) {
+  draining_ = true;
   if (!thread_.joinable()) return;
   boost::asio::post(loop_, [this] { runner_->stop(); });
   const auto until = std::chrono::steady_clock::now() + limit;

@@ -1,7 +1,11 @@
 // The outbound side of a running gateway: spool, queue, couriers, and the sink that fills them.
 #pragma once
 
+#include <atomic>
+#include <chrono>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -58,6 +62,7 @@ class Outbound {
   Task<Result<QueueHooks::Sleeping>> sleeping(std::vector<spool::Destination> destinations);
   Task<Result<queue::Told>> report(spool::Message message);
   Task<Result<std::size_t>> running();
+  gateway::MessageSink::QueueRun run_queue(std::string domain, spool::Destination destination);
 
   Rooms rooms_;
   net::WorkPool disk_;
@@ -73,6 +78,10 @@ class Outbound {
   /// before what its jobs use.
   net::WorkPool folder_disk_;
   std::thread thread_;
+  /// Domains whose queue ETRN has run, and when: anybody may ask, so not again at once.
+  std::mutex flushes_mutex_;
+  std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> flushes_;
+  std::atomic<bool> draining_{false};
 };
 
 /// How the queue schedules, from the configuration.

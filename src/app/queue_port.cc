@@ -1,8 +1,11 @@
 #include "app/queue_port.h"
 
+#include <algorithm>
 #include <future>
 #include <memory>
 #include <utility>
+
+#include "base/text.h"
 
 namespace postern::app {
 
@@ -170,6 +173,34 @@ Result<admin::BulkResult> act_on_some(Spool& spool, const QueueHooks& hooks, Act
     result.next = messages->back().id;
   }
   return result;
+}
+
+Result<std::size_t> retry_domain(Spool& spool, const QueueHooks& hooks,
+                                 const spool::Destination& destination, std::string_view domain,
+                                 std::size_t most) {
+  const spool::ListFilter filter{.state = spool::State::queued, .destination = destination};
+  const std::string end = "@" + lower(domain);
+  std::size_t changed = 0;
+  MessageId before;
+  for (std::size_t seen = 0; seen < most;) {
+    const auto messages = list_whole(spool, filter, before, batch);
+    if (!messages) return tl::unexpected(messages.error());
+    for (const spool::Message& message : *messages) {
+      if (hooks.stopping && hooks.stopping()) return changed;
+      const auto& recipients = message.envelope.recipients;
+      const bool meant = std::any_of(recipients.begin(), recipients.end(), [&](const auto& one) {
+        return one.state == spool::State::queued && lower(one.address).ends_with(end);
+      });
+      if (!meant) continue;
+      const auto done = act_and_wait(spool, hooks, Action::retry, message.id, admin::Notify::no);
+      if (!done && !is_skipped(done.error())) return tl::unexpected(done.error());
+      if (done) ++changed;
+    }
+    if (messages->size() < batch) break;
+    seen += messages->size();
+    before = messages->back().id;
+  }
+  return changed;
 }
 
 SpoolQueuePort::SpoolQueuePort(Spool& spool, net::WorkPool& disk, QueueHooks hooks)

@@ -48,6 +48,13 @@ Result<admin::BulkResult> act_on_some(spool::Spool& spool, const QueueHooks& hoo
                                       const spool::MessageId& before, admin::Notify notify,
                                       std::size_t most);
 
+/// Makes due at once what is queued at `destination` for recipients in `domain` (ETRN): of the
+/// `most` messages there that came last. How many it changed; ends at `hooks.stopping` and at the
+/// first trouble of the spool. Blocks.
+Result<std::size_t> retry_domain(spool::Spool& spool, const QueueHooks& hooks,
+                                 const spool::Destination& destination, std::string_view domain,
+                                 std::size_t most);
+
 /// The queue over the API: every question to the disk on the pool. Spool and pool outlive it.
 class SpoolQueuePort final : public admin::QueueControl {
  public:

@@ -121,6 +121,23 @@ TEST_F(QueueApiTest, is_for_operators_and_for_the_control_token) {
   }
 }
 
+TEST_F(QueueApiTest, the_queue_of_a_domain_is_made_due) {
+  const auto to = [&](const std::string& address, State state = State::queued) {
+    return add("a@example.org", {{address, relay_, state}});
+  };
+  const MessageId meant = to("x@Example.net");
+  to("x@other.example");
+  to("x@sub.example.net");
+  const MessageId held = to("x@example.net", State::held);
+  const auto count = retry_domain(*spool_, hooks_, relay_, "EXAMPLE.net", 1000);
+  ASSERT_TRUE(count) << count.error().message;
+  EXPECT_EQ(*count, 1u);
+  EXPECT_EQ(acted_, (std::vector{std::pair(Action::retry, (*spool_->get(meant))->sequence)}));
+  EXPECT_EQ(state(held), State::held);
+  hooks_.stopping = [] { return true; };
+  EXPECT_EQ(retry_domain(*spool_, hooks_, relay_, "example.net", 1000).value_or(9), 0u);
+}
+
 TEST_F(QueueApiTest, an_empty_control_token_opens_nothing) {
   TestApi other([this](admin::Options&, admin::Dependencies& dependencies) {
     dependencies.queue = port_.get();

@@ -1,5 +1,6 @@
 #include "app/serve.h"
 
+#include <algorithm>
 #include <csignal>
 #include <iostream>
 #include <utility>
@@ -19,7 +20,9 @@
 #include "app/instance.h"
 #include "app/one_time_links.h"
 #include "app/signals.h"
+#include "base/text.h"
 #include "base/version.h"
+#include "telemetry/explain_hint.h"
 #include "telemetry/log.h"
 #include "telemetry/metrics.h"
 
@@ -73,6 +76,22 @@ void print_table(const Instance& instance, const ServeOptions& options,
     out << "  config  none, embedded defaults; write one: postern config example > "
            "postern.toml\n\n";
   }
+}
+
+/// So that the command in the log finds the data of this gateway from the same directory.
+std::string options_for_explain(const Config& config, const ServeOptions& options) {
+  const auto quoted = [](const std::string& text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) {
+      return is_alnum(c) || std::string_view("/._-+:@%").find(c) != std::string_view::npos;
+    });
+    if (plain && !text.empty()) return text;
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out + "'";
+  };
+  if (options.data_dir) return "--data-dir " + quoted(config.server.data_dir.string()) + " ";
+  if (options.config_file) return "--config " + quoted(options.config_file->string()) + " ";
+  return {};
 }
 
 ServeOptions quiet_if_not_a_terminal(ServeOptions options) {
@@ -212,6 +231,7 @@ int serve(const Config& config, const ServeOptions& given) {
   // (ScriptRuntime::open), so that only wait_for_the_end() sees them.
   const sigset_t signals = awaited_signals();
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  telemetry::set_explain_options(options_for_explain(config, options));
   log::start(config.log);
   raise_descriptor_limit();
   if (!config.server.core_dumps) forbid_core_dumps();

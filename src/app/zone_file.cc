@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "base/text.h"
 #include "dns/dns.h"
+#include "dns/record_types.h"
 
 namespace postern::app {
 
@@ -178,6 +179,8 @@ class ZoneReader {
     } else if ((dns::parse_type(type) && type != "TLSA") || !is_type(type)) {
       return fail(Fault::malformed, fmt::format("this is no record: {} {}", printable(type, 64),
                                                 data.empty() ? "" : printable(data[0], 64)));
+    } else if (!dns::is_record_type(type)) {
+      return fail(Fault::malformed, "there is no record type " + printable(type, 64));
     } else {
       return {};  // SOA, NS and the like: nobody here asks for them
     }

@@ -77,6 +77,7 @@ TEST(ZoneFile, mistakes_have_a_line) {
   EXPECT_EQ(refused("a. MX mail.example.org.\n"),
             "line 1: this is no record: MX mail.example.org.");
   EXPECT_EQ(refused("a. TXT \"one\"\n  \"two words\"\n"), "line 2: this is no record: TWO WORDS ");
+  EXPECT_EQ(refused("a. A 192.0.2.1\nb. AAAAA ::1\n"), "line 2: there is no record type AAAAA");
   EXPECT_EQ(refused("$INCLUDE other\n"), "line 1: `$INCLUDE` is not read");
   EXPECT_THAT(refused("a. TXT \\"), HasSubstr("accepted"));
   EXPECT_EQ(refused("a. TXT \"\\"), "line 1: a quotation mark is missing");

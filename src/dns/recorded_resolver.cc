@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include "base/text.h"
+#include "dns/record_types.h"
 
 namespace postern::dns {
 namespace json = boost::json;
@@ -108,6 +109,23 @@ Verdict verdict_named(std::string_view word) {
 
 }  // namespace
 
+namespace {
+
+struct UnknownType {
+  std::string name;
+  std::string type;
+};
+
+/// The line on which a member of an object stands, from 1; 0 when it is written some other way.
+std::size_t line_of(std::string_view text, std::string_view object, std::string_view member) {
+  std::size_t at = text.find(fmt::format("\"{}\"", object));
+  if (at != std::string_view::npos) at = text.find(fmt::format("\"{}\"", member), at);
+  if (at == std::string_view::npos) return 0;
+  return 1 + static_cast<std::size_t>(std::count(text.begin(), text.begin() + at, '\n'));
+}
+
+}  // namespace
+
 /// The zone of the DNS stub, judged when it is loaded.
 class RecordedResolver::Zone {
  public:
@@ -190,6 +208,7 @@ void RecordedResolver::Zone::add(std::string_view name, const json::value& value
         continue;
       }
       const std::optional<Type> type = parse_type(word);
+      if (!type && !is_record_type(word)) throw UnknownType{std::string(name), std::string(word)};
       if (!type) continue;  // NS, SOA, SRV and the like: nobody here asks for them
       if (content.is_string()) {
         if (!is_truncation(content.as_string()))
@@ -398,6 +417,12 @@ Result<std::unique_ptr<RecordedResolver>> RecordedResolver::parse(std::string_vi
     place = "`sec`";
     if (verdicts != nullptr) resolver->zone_->set_verdicts(*verdicts);
     return resolver;
+  } catch (const UnknownType& unknown) {
+    const std::size_t line = line_of(text, unknown.name, unknown.type);
+    return fail(Fault::malformed,
+                fmt::format("{}{}: there is no record type {}",
+                            line != 0 ? fmt::format("line {}: ", line) : std::string(),
+                            printable(unknown.name, 300), printable(unknown.type, 64)));
   } catch (const std::exception&) {
     return fail(Fault::malformed, fmt::format("the DNS data of {} cannot be read",
                                               place.empty() ? "the file" : printable(place, 300)));

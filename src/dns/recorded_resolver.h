@@ -24,7 +24,7 @@ class RecordedResolver final : public Resolver {
   ///    Beside `{"zone": …}` may stand `"sec": {"default": verdict, "secure": [name…], "overrides":
   ///    {"name/TYPE": verdict}}` with the verdicts of a validator, `secure`, `insecure` or `bogus`.
   ///  * The answers of a trace, `[{"name", "type", "status", "records", "secure", "ttl"}]`.
-  /// Fault::malformed says which name and type cannot be read.
+  /// Fault::malformed says which name cannot be read, or what line has no type of records.
   static Result<std::unique_ptr<RecordedResolver>> parse(std::string_view json);
 
   ~RecordedResolver() override;

@@ -40,6 +40,13 @@ class MessageSink {
   virtual std::optional<smtp::Reply> refusal(const policy::Recipient& recipient) const = 0;
   /// What keeps a message of so many octets from being taken now (452 4.3.1, 451 4.3.0).
   virtual std::optional<smtp::Reply> trouble(std::uint64_t octets) const = 0;
+  enum class QueueRun : std::uint8_t {
+    started,
+    recent,  ///< not again: it was started a moment ago
+    cannot,  ///< for now
+  };
+  /// ETRN (RFC 1985): begins to try what is queued for a domain.
+  virtual QueueRun run_queue(const std::string& /*domain*/) { return QueueRun::cannot; }
 };
 
 /// Keeps traces and refusals. Called on event loops: it must not block.

@@ -1,6 +1,7 @@
 #include "gateway/server.h"
 #include "gateway/policies_verifier.h"
 
+#include <atomic>
 #include <mutex>
 #include <thread>
 
@@ -38,7 +39,14 @@ class KeepingSink final : public MessageSink {
     }
     co_return answer;
   }
+  QueueRun run_queue(const std::string& domain) override {
+    const std::lock_guard lock(mutex);
+    ran.push_back(domain);
+    return runs_queue;
+  }
   std::mutex mutex;
+  std::atomic<QueueRun> runs_queue{QueueRun::cannot};
+  std::vector<std::string> ran;
   std::vector<std::string> messages;
   std::vector<std::string> senders;
   smtp::Reply answer{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
@@ -536,6 +544,76 @@ TEST_F(ServerTest, behind_xclient_the_connect_stage_is_asked_about_the_client) {
   client->ask("EHLO client.example.org");
   EXPECT_EQ(client->ask("XCLIENT ADDR=192.0.2.7"), "554 5.7.1 listed");
   EXPECT_EQ(client->reply(), "closed");
+}
+
+/// Refuses one name, and says at RCPT which it knows.
+class HeloList final : public policy::Layer {
+ public:
+  std::string_view name() const override { return "helo"; }
+  std::string definition() const override { return "{}"; }
+  bool speaks_at(policy::Stage stage) const override {
+    return stage == policy::Stage::helo || stage == policy::Stage::rcpt;
+  }
+  Task<policy::Verdict> judge(policy::Stage stage, policy::Evidence& evidence, policy::Gatherer&,
+                              std::vector<policy::Step>&) const override {
+    const std::string& helo = evidence.session.helo;
+    if (stage == policy::Stage::rcpt) co_return policy::refuse(550, {5, 7, 1}, "<" + helo + ">");
+    co_return helo == "bad.example" ? policy::refuse(550, {5, 7, 1}, "not you") : policy::pass_on();
+  }
+};
+
+// RFC 5321 §4.1.4.
+TEST_F(ServerTest, a_helo_that_is_refused_leaves_the_session_as_it_was) {
+  settings.session.helo_required = false;
+  settings.engine = std::make_shared<policy::CurrentEngine>(
+      std::make_shared<const policy::Engine>(std::vector<policy::LayerEntry>{
+          {std::make_shared<HeloList>()}, {std::make_shared<dialect::webhook::WebhookLayer>()}}));
+  start();
+  const auto known = [&](std::vector<std::string> commands) {
+    TestClient client(port);
+    client.reply();
+    for (const std::string& command : commands) client.ask(command);
+    client.ask("MAIL FROM:<a@example.org>");
+    return client.ask("RCPT TO:<open@hooks.example.net>");
+  };
+  EXPECT_EQ(known({"HELO bad.example"}), "550 5.7.1 <>");
+  EXPECT_EQ(known({"HELO good.example", "HELO bad.example"}), "550 5.7.1 <good.example>");
+  EXPECT_EQ(known({"HELO bad.example", "HELO good.example"}), "550 5.7.1 <good.example>");
+  server.reset();
+  ASSERT_FALSE(recorder.traces.empty());
+  EXPECT_EQ(recorder.traces.front().evidence.session.helo, "bad.example")
+      << "what was refused is in the trace of it";
+}
+
+// RFC 5321 §4.5.1.
+TEST_F(ServerTest, postmaster_is_always_there) {
+  start();
+  auto client = greeted();
+  for (const char* path : {"<postmaster>", "<PostMaster>", "<postmaster@MX.example.net>"}) {
+    EXPECT_EQ(client->ask("MAIL FROM:<a@example.org>").substr(0, 3), "250");
+    EXPECT_EQ(client->ask("RCPT TO:" + std::string(path)), "250 2.1.5 recipient ok") << path;
+    client->ask("RSET");
+  }
+  client->ask("MAIL FROM:<a@example.org>");
+  EXPECT_EQ(client->ask("RCPT TO:<postmaster@elsewhere.example>").substr(0, 3), "550");
+}
+
+// RFC 1985.
+TEST_F(ServerTest, etrn_says_what_becomes_of_the_queue) {
+  settings.session.judged_etrn = true;
+  start();
+  auto client = std::make_unique<TestClient>(port);
+  client->reply();
+  EXPECT_EQ(client->ask("ETRN example.org").substr(0, 3), "503") << "no EHLO yet";
+  client->ask("EHLO client.example.org");
+  EXPECT_EQ(client->ask("ETRN example.org"),
+            "458 unable to queue messages for example.org now, try later");
+  sink.runs_queue = MessageSink::QueueRun::started;
+  EXPECT_EQ(client->ask("ETRN Example.org"), "250 queuing for example.org started");
+  sink.runs_queue = MessageSink::QueueRun::recent;
+  EXPECT_EQ(client->ask("ETRN example.org"),
+            "250 queuing for example.org was started a moment ago");
+  EXPECT_EQ(sink.ran, std::vector<std::string>(3, "example.org"));
 }
 
 TEST_F(ServerTest, draining_finishes_the_message_in_hand_and_closes_the_rest) {

@@ -172,9 +172,16 @@ Task<smtp::Reply> Transaction::helo(smtp::Helo event, std::vector<std::string> e
     if (!script) script = std::make_shared<policy::ScriptSession>();
     script->extensions = std::move(extensions);
   }
-  evidence_.session.helo = std::move(event.name);
-  evidence_.session.esmtp = event.extended;
-  return decide(Stage::helo);
+  std::string former = std::exchange(evidence_.session.helo, std::move(event.name));
+  const bool former_esmtp = std::exchange(evidence_.session.esmtp, event.extended);
+  smtp::Reply said = co_await decide(Stage::helo);
+  if (!is_yes(said)) {
+    aborted();  // the trace tells of the name that was refused
+    // RFC 5321 §4.1.4: the session stays as it was.
+    evidence_.session.helo = std::move(former);
+    evidence_.session.esmtp = former_esmtp;
+  }
+  co_return said;
 }
 
 Task<tl::expected<smtp::ScramKeys, smtp::Reply>> Transaction::scram_keys(smtp::ScramName event) {
@@ -255,7 +262,16 @@ policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
       recipient.address.domain.empty()
           ? mail::Mailbox{recipient.address.local_part, settings_->session.hostname}
           : recipient.address);
+  if (recipient.route.kind == policy::Route::Kind::none && is_own_postmaster(recipient.address)) {
+    recipient.route.kind = policy::Route::Kind::relay;  // by the route of this host's name
+  }
   return recipient;
+}
+
+/// RFC 5321 §4.5.1: this mailbox is always there.
+bool Transaction::is_own_postmaster(const mail::Mailbox& address) const {
+  const bool here = address.domain.empty() || iequals(address.domain, settings_->session.hostname);
+  return here && iequals(address.unquoted_local_part(), "postmaster");
 }
 
 bool Transaction::is_ours(const mail::Mailbox& address) {
@@ -347,7 +363,16 @@ Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
   evidence_.reset_transaction();
   if (policy::refused(decision)) co_return decision.reply;
-  co_return reply_of(250, {}, "what waits for " + smtp::echo(event.domain) + " is tried now");
+  const std::string domain = smtp::echo(event.domain);
+  switch (services_.sink.run_queue(event.domain)) {  // RFC 1985 §5.3
+    case MessageSink::QueueRun::started:
+      co_return reply_of(250, {}, "queuing for " + domain + " started");
+    case MessageSink::QueueRun::recent:
+      co_return reply_of(250, {}, "queuing for " + domain + " was started a moment ago");
+    case MessageSink::QueueRun::cannot:
+      break;
+  }
+  co_return reply_of(458, {}, "unable to queue messages for " + domain + " now, try later");
 }
 
 Task<smtp::Reply> Transaction::data() {

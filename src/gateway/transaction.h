@@ -61,6 +61,7 @@ class Transaction final : private policy::Gatherer {
   Task<smtp::Reply> rcpt(smtp::Rcpt event);
   /// VRFY: what RCPT of this address would be told, without a recipient.
   Task<smtp::Reply> vrfy(smtp::Vrfy event);
+  /// RFC 1985: 250 where the queue is run for the domain.
   Task<smtp::Reply> etrn(smtp::Etrn event);
   Task<smtp::Reply> data();
   void chunk(std::string_view bytes);
@@ -96,6 +97,7 @@ class Transaction final : private policy::Gatherer {
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
+  bool is_own_postmaster(const mail::Mailbox& address) const;
   /// A credential that was changed or taken away since AUTH counts as not signed in.
   void forget_revoked();
   /// What webhooks and policies were edited to since RCPT: recipients get the routes of now, and

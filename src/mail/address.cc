@@ -210,6 +210,7 @@ namespace {
 Result<Mailbox> read_lenient(std::string_view text, Utf8 utf8) {
   const std::size_t at = text.rfind('@');
   std::string_view domain = at == std::string_view::npos ? "" : text.substr(at + 1);
+  if (at != std::string_view::npos && domain.empty()) return malformed("domain is empty");
   if (domain.size() > 1 && domain.ends_with('.')) domain.remove_suffix(1);
   if (!domain.empty() && domain.find_first_not_of("0123456789.") == std::string_view::npos) {
     return malformed("an address stands in brackets");

@@ -88,7 +88,6 @@ ClientName client_name(const IpAddress& client, Answers& answers) {
 MailDomain mail_domain(std::string_view domain, Answers& answers) {
   const dns::Answer* hosts = answers.find(domain, dns::Type::mx);
   if (hosts == nullptr) return MailDomain::waiting;
-  if (hosts->trouble()) return MailDomain::trouble;
   if (hosts->status == dns::Status::found && !hosts->records.empty()) {
     // RFC 7505 §3: one MX, whose host is the root.
     const std::string& first = hosts->records[0];
@@ -96,7 +95,9 @@ MailDomain mail_domain(std::string_view domain, Answers& answers) {
     const bool null = hosts->records.size() == 1 && (host.empty() || host == ".");
     return null ? MailDomain::null_mx : MailDomain::exists;
   }
-  bool trouble = false;
+  // A name that has an address is there, whatever became of the question for MX records; as
+  // Postfix.
+  bool trouble = hosts->trouble();
   for (const dns::Type type : {dns::Type::a, dns::Type::aaaa}) {
     const dns::Answer* answer = answers.find(domain, type);
     if (answer == nullptr) return MailDomain::waiting;

@@ -87,6 +87,12 @@ TEST(MailDomainQuestion, looks_for_mx_then_addresses) {
   EXPECT_EQ(judge({}), MailDomain::missing);
   EXPECT_EQ(judge({record("example.com", Type::mx, dns::Status::bogus)}), MailDomain::trouble);
   EXPECT_EQ(judge({record("example.com", Type::a, dns::Status::timeout)}), MailDomain::trouble);
+  // Who has an address is there, whatever became of the question for MX records.
+  for (const Type type : {Type::a, Type::aaaa}) {
+    EXPECT_EQ(judge({record("example.com", Type::mx, dns::Status::server_failure),
+                     record("example.com", type, {type == Type::a ? "192.0.2.1" : "2001:db8::1"})}),
+              MailDomain::exists);
+  }
 }
 
 TEST(DnsListQuestion, filters_and_reasons) {

@@ -55,7 +55,7 @@ struct ServerOptions {
   bool dsn = true;                        ///< RFC 3461 is offered
   bool requiretls = true;                 ///< RFC 8689 is offered, inside TLS
   bool xclient = false;                   ///< set per peer by the driver
-  bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 503 5.5.0
+  bool reject_unauth_pipelining = false;  ///< RFC 2920 §3.1 enforced: 554 5.5.0, and the end
   /// The code of a message with bare line ends or NUL: 550 5.5.2, and the session ends; or
   /// 552 5.6.0, and it goes on behind the true end of the data.
   std::uint16_t bare_newline_code = 550;

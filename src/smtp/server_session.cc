@@ -99,8 +99,10 @@ void ServerSession::State::answered(const Reply& reply) {
   const bool yes = reply.positive();
   switch (question) {
     case Asked::helo:
-      greeted = yes;
-      extended = yes && asked_extended;
+      if (yes) {  // RFC 5321 §4.1.4: refused, it leaves the session as it was
+        greeted = true;
+        extended = asked_extended;
+      }
       break;
     case Asked::auth:
       authenticated = reply.code == 235;

@@ -102,7 +102,8 @@ bool ServerSession::State::refused_by_pipelining(Verb verb) {
   }
   early_talker |= waits;
   if (!waits || !options.reject_unauth_pipelining) return false;
-  say(503, {5, 5, 0}, "improper use of pipelining");
+  close(Closed::Reason::protocol);
+  say(554, {5, 5, 0}, "SMTP protocol synchronization error");  // as smtpd_forbid_unauth_pipelining
   return true;
 }
 
@@ -307,6 +308,10 @@ std::optional<Event> ServerSession::State::vrfy(std::string_view argument) {
 }
 
 std::optional<Event> ServerSession::State::etrn(std::string_view argument) {
+  if (!greeted && options.helo_required) {
+    say(503, {}, "send HELO or EHLO first");
+    return std::nullopt;
+  }
   if (in_transaction) {  // RFC 1985 §5.1
     say(503, {}, "mail transaction in progress");
     return std::nullopt;

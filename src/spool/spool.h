@@ -125,7 +125,7 @@ struct Settlement {
 
 /// What an operator does to a whole message. `hold` stops queued recipients; `release` queues held
 /// and quarantined ones; `retry` makes queued ones due now and queues dead ones; `drop` deletes it.
-/// `release` and `retry` of a damaged message are Fault::conflict.
+/// `release` and `retry` of a damaged message, and what finds nothing to do, are Fault::conflict.
 enum class Action { hold, release, retry, drop };
 
 /// Messages that meet all of what is set. State, destination, recipient and quarantine are of one

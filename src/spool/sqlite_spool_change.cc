@@ -103,6 +103,25 @@ Result<void> settle_all(Database& database, const std::vector<Settlement>& settl
   return {};
 }
 
+/// For an action that found no recipient to act on: why. A retry of what is being tried at this
+/// moment has what it asks for.
+Result<void> nothing_done(Database& database, Action action, const Place& place) {
+  const auto count = [&](std::string_view which) {
+    const auto found = database.one(
+        "SELECT count(*) FROM recipient WHERE message = ? AND " + std::string(which),
+        [](const store::Row& row) { return row.integer(0); }, place.seq);
+    return found && *found ? **found : 0;
+  };
+  if (action == Action::retry && count("state = 0") > 0) return {};
+  const std::string_view state = count("state = 3") > 0   ? "held"
+                                 : count("state = 5") > 0 ? "quarantined"
+                                 : count("state = 4") > 0 ? "a dead letter"
+                                                          : "queued";
+  std::string text = "nothing was done: the message is " + std::string(state);
+  if (action == Action::retry) text += "; `release` queues it";
+  return fail(Fault::conflict, std::move(text));
+}
+
 Result<void> act_on(Database& database, Action action, const MessageId& id, Time now,
                     const Files& files) {
   files->clear();
@@ -113,27 +132,32 @@ Result<void> act_on(Database& database, Action action, const MessageId& id, Time
   if (place.damaged && (action == Action::release || action == Action::retry)) {
     return fail(Fault::conflict, "the message is damaged and can only be dropped");
   }
+  Result<std::int64_t> changed = 0;
   switch (action) {
     case Action::hold:
-      return none(
-          database.execute("UPDATE recipient SET state = 3, claimed = 0, held_at = ? WHERE message "
-                           "= ? AND state = 0",
-                           now, place.seq));
+      changed = database.execute(
+          "UPDATE recipient SET state = 3, claimed = 0, held_at = ? WHERE message "
+          "= ? AND state = 0",
+          now, place.seq);
+      break;
     case Action::release:
-      return none(database.execute(
+      changed = database.execute(
           "UPDATE recipient SET state = 0, next_at = ?1, held_ms = held_ms + max(0, ?1 - held_at) "
           "WHERE message = ?2 AND state IN (3, 5)",
-          now, place.seq));
+          now, place.seq);
+      break;
     case Action::retry:
       // One that is under way goes on; it is not begun a second time.
-      return none(
-          database.execute("UPDATE recipient SET state = 0, next_at = ? "
-                           "WHERE message = ? AND claimed = 0 AND state IN (0, 4)",
-                           now, place.seq));
+      changed = database.execute(
+          "UPDATE recipient SET state = 0, next_at = ? "
+          "WHERE message = ? AND claimed = 0 AND state IN (0, 4)",
+          now, place.seq);
+      break;
     case Action::drop:
       return remove(database, id, place, files);
   }
-  return fail(Fault::bug, "an unknown action");
+  if (!changed) return tl::unexpected(changed.error());
+  return *changed > 0 ? Result<void>() : nothing_done(database, action, place);
 }
 
 Result<void> claim_all(Database& database, const std::vector<RecipientKey>& keys, Time now,

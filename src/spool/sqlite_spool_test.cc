@@ -287,6 +287,17 @@ TEST_F(SqliteSpoolTest, three_hundred_recipients) {
   EXPECT_EQ(spool_->verify()->wrong, 0u);
 }
 
+TEST_F(SqliteSpoolTest, an_action_that_finds_nothing_to_do_says_so) {
+  const MessageId id = *put(envelope(), "x");
+  EXPECT_EQ(act(Action::release, id).error().message, "nothing was done: the message is queued");
+  ASSERT_TRUE(act(Action::hold, id));
+  EXPECT_EQ(act(Action::hold, id).error().message, "nothing was done: the message is held");
+  const Result<void> retried = act(Action::retry, id);
+  ASSERT_FALSE(retried);
+  EXPECT_EQ(retried.error().fault, Fault::conflict);
+  EXPECT_EQ(retried.error().message, "nothing was done: the message is held; `release` queues it");
+}
+
 TEST_F(SqliteSpoolTest, operators_hold_release_retry_and_drop) {
   const MessageId id = *put(envelope(), std::string(300'000, 'x'));
   ASSERT_TRUE(act(Action::hold, id));

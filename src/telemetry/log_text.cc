@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "telemetry/explain_hint.h"
 #include "telemetry/log_record.h"
 
 namespace postern::telemetry {
@@ -49,12 +50,25 @@ std::string decision_line(const LogRecord& record, std::string_view verb, std::s
     out += fmt::format("  (\xc3\x97{})", count);
   }
   if (const std::string_view trace = record.find("trace"); !trace.empty()) {
-    out += fmt::format("  {}(postern explain {}){}", color.dim, trace, color.plain);
+    out += fmt::format("  {}(postern explain {}{}){}", color.dim, explain_options(), trace,
+                       color.plain);
   }
   return out + '\n';
 }
 
 }  // namespace
+
+namespace {
+
+std::string& options_of_explain() {
+  static std::string options;
+  return options;
+}
+
+}  // namespace
+
+void set_explain_options(std::string options) { options_of_explain() = std::move(options); }
+const std::string& explain_options() { return options_of_explain(); }
 
 std::string as_text(const LogRecord& record, bool color_on) {
   const Colors color = colors(color_on);

@@ -376,5 +376,23 @@ TEST(Metrics, counting_costs_nanoseconds) {
   EXPECT_LT(took.count() / rounds, 500.0);
 }
 
+TEST(Metrics, every_reply_that_can_be_said_has_its_code) {
+  Metrics made{MetricsSetup{}};
+  const std::uint16_t said[] = {214, 220, 221, 235, 250, 252, 334, 354, 401, 403, 404, 421, 450,
+                                451, 452, 453, 454, 455, 456, 458, 459, 500, 501, 502, 503, 504,
+                                521, 530, 535, 538, 550, 551, 552, 553, 554, 555, 556};
+  for (const std::uint16_t code : said) made.dialogue().command(Verb::other, code);
+  made.dialogue().reply(4, 459, 0, 0, 0);
+  made.dialogue().reply(4, 451, 4, 3, 5);
+  const std::string text = made.registry.render();
+  for (const std::uint16_t code : said) {
+    EXPECT_THAT(text, HasSubstr("verb=\"other\",code=\"" + std::to_string(code) + "\"} 1\n"));
+  }
+  for (const char* one :
+       {"code=\"459\",enhanced_code=\"none\"", "code=\"451\",enhanced_code=\"4.3.5\""}) {
+    EXPECT_THAT(text, HasSubstr(std::string("stage=\"rcpt\",") + one + "} 1\n"));
+  }
+}
+
 }  // namespace
 }  // namespace postern::telemetry

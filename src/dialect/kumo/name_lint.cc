@@ -7,82 +7,11 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "dialect/kumo/lua_words.h"
 
 namespace postern::dialect::kumo {
 
 namespace {
-
-bool in_name(char c) { return is_alnum(c) || c == '_'; }
-
-/// Names and signs of a Lua text (Lua manual §3.1); texts are one sign, comments none.
-class Words {
- public:
-  explicit Words(std::string_view text) : text_(text) {}
-
-  struct Word {
-    std::string_view text;  ///< empty at the end
-    int line = 1;
-  };
-
-  Word next() {
-    skip_blanks();
-    const std::size_t begin = at_;
-    const int line = line_;
-    if (at_ == text_.size()) return {{}, line};
-    if (in_name(text_[at_])) {
-      while (at_ < text_.size() && in_name(text_[at_])) ++at_;
-    } else if (text_[at_] == '"' || text_[at_] == '\'') {
-      skip_quoted();
-    } else if (!skip_long()) {
-      // `..` is one sign: what follows it is no member. So is `==`: it assigns nothing.
-      const char sign = text_[at_++];
-      while ((sign == '.' || sign == '=') && at_ < text_.size() && text_[at_] == sign) ++at_;
-    }
-    return {text_.substr(begin, at_ - begin), line};
-  }
-
- private:
-  void skip_blanks() {
-    while (at_ < text_.size()) {
-      if (text_.substr(at_).starts_with("--")) {
-        at_ += 2;
-        if (!skip_long()) at_ = std::min(text_.find('\n', at_), text_.size());
-      } else if (is_space(text_[at_])) {
-        line_ += text_[at_++] == '\n';
-      } else {
-        return;
-      }
-    }
-  }
-
-  void skip_to(std::size_t end) {
-    while (at_ < end) line_ += text_[at_++] == '\n';
-  }
-
-  /// `[[...]]`, `[=[...]=]`; false: none begins here.
-  bool skip_long() {
-    if (at_ == text_.size() || text_[at_] != '[') return false;
-    const std::size_t second = text_.find_first_not_of('=', at_ + 1);
-    if (second == std::string_view::npos || text_[second] != '[') return false;
-    const std::string closing = "]" + std::string(second - at_ - 1, '=') + "]";
-    const std::size_t end = text_.find(closing, second);
-    skip_to(end == std::string_view::npos ? text_.size() : end + closing.size());
-    return true;
-  }
-
-  void skip_quoted() {
-    const char quote = text_[at_++];
-    while (at_ < text_.size() && text_[at_] != quote) {
-      const std::size_t step = text_[at_] == '\\' ? 2 : 1;
-      skip_to(std::min(at_ + step, text_.size()));
-    }
-    at_ += at_ < text_.size();
-  }
-
-  std::string_view text_;
-  std::size_t at_ = 0;
-  int line_ = 1;
-};
 
 /// Methods of KumoMTA's messages that are not here; a hook that calls one fails at its first
 /// message. Words that objects of a script's own may well use are not among them.
@@ -109,6 +38,10 @@ Names names_of(const std::vector<script::HostTable>& tables) {
   }
   return names;
 }
+
+using Words = LuaWords;
+
+bool in_name(char c) { return is_alnum(c) || c == '_'; }
 
 class NameLint {
  public:
@@ -191,6 +124,10 @@ class NameLint {
 };
 
 }  // namespace
+
+bool is_missing_method(std::string_view name) {
+  return std::ranges::find(missing_methods, name) != std::ranges::end(missing_methods);
+}
 
 std::vector<std::string> key_source_events(std::string_view text) {
   std::vector<std::string> names;

@@ -9,6 +9,7 @@
 #include "dialect/kumo/name_lint.h"
 #include "dialect/kumo/refusal.h"
 #include "dialect/kumo/session.h"
+#include "dialect/kumo/use_lint.h"
 #include "dialect/script_record.h"
 
 namespace postern::dialect::kumo {
@@ -87,6 +88,25 @@ std::string without_keys(std::string text, const std::vector<Listener>& listener
   return text;
 }
 
+/// What calls in the texts of a policy can only fail, and what looks like it.
+UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& texts) {
+  const std::filesystem::path policy(options.path);
+  std::vector<std::pair<std::string, std::string_view>> all{
+      {policy.filename().string(), options.text}};
+  for (const auto& [name, text] : texts) {
+    if (!name.ends_with(".lua")) continue;
+    all.emplace_back(std::filesystem::path(name).filename().string(), text);
+  }
+  return lint_uses(all, [&](std::string_view name) {
+    std::string path(name);
+    std::ranges::replace(path, '.', '/');
+    std::error_code unreadable;
+    const std::filesystem::path module = policy.parent_path() / path;
+    return std::filesystem::exists(module.string() + ".lua", unreadable) ||
+           std::filesystem::exists(module / "init.lua", unreadable);
+  });
+}
+
 }  // namespace
 
 Policy::Policy(PolicyOptions options, script::World& world)
@@ -131,6 +151,17 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
   policy->take_over(handlers);
   const script::Files::Texts texts = given.files ? *given.files : seen->end();
   policy->lint(handlers, texts);
+  if (!given.files) {  // a recorded policy is as it was
+    UseFindings uses = uses_of(given, texts);
+    std::ranges::move(uses.warnings, std::back_inserter(policy->warnings_));
+    if (!uses.mistakes.empty()) {
+      Raised raised;
+      for (const std::string& one : uses.mistakes) {
+        raised.message += (raised.message.empty() ? "" : "\n") + one;
+      }
+      return tl::unexpected(std::move(raised));
+    }
+  }
   policy->define(texts);
   return policy;
 }

@@ -45,7 +45,7 @@ std::optional<Outcome> take(Context& context, const Rule& rule, Subject subject,
   if (found.status == Found::Status::absent) return std::nullopt;
   if (found.status == Found::Status::waiting) return Outcome::wait;
   if (found.status == Found::Status::failed) {
-    return context.configuration_error(rule, rule.table->name() + ": " + found.trouble);
+    return context.table_trouble(rule, rule.table->name() + ": " + found.trouble);
   }
   if (rule.actions) {
     const auto known = rule.actions->find(found.value);

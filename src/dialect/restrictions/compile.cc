@@ -7,8 +7,10 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/compile_list.h"
+#include "dialect/restrictions/expansion.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/section.h"
 
 namespace postern::dialect::restrictions {
 
@@ -64,6 +66,7 @@ class Compiler {
 
   Compiled run() {
     policy_.quotes = sources_.quotes;
+    check_references();
     read_settings();
     const std::vector<Word> classes = words_of("smtpd_restriction_classes");
     for (const Word& name : classes) class_names_.insert(name.text);
@@ -143,12 +146,57 @@ class Compiler {
     return made;
   }
 
+  bool is_list(std::string_view name) {
+    const auto classes = words_of("smtpd_restriction_classes");
+    return !short_name(name).empty() ||
+           std::any_of(classes.begin(), classes.end(),
+                       [&](const Word& one) { return one.text == name; });
+  }
+
+  /// A $name that nobody has set and that has no default expands to nothing, as with Postfix: in a
+  /// list of rules it takes rules away without a word.
+  void check_references() {
+    for (const auto& [name, value] : parameters_.settings()) {
+      if (name == "default_rbl_reply") continue;  // has attributes of its own
+      for (const Reference& one : plain_references(value)) {
+        const bool known = parameters_.is_set(one.name) ||
+                           default_value(one.name, parameters_.level()).has_value();
+        if (known) continue;
+        std::vector<std::string_view> names(restriction_parameters().begin(),
+                                            restriction_parameters().end());
+        for (const auto& [other, unused] : parameters_.settings()) names.push_back(other);
+        const auto near = nearest(one.name, names);
+        const std::string message =
+            fmt::format("${} is not defined: it stands for nothing", printable(one.name, 64));
+        const std::string hint =
+            near ? fmt::format("did you mean ${}?", *near) : "define the parameter, or take it out";
+        if (is_list(name)) {
+          say_late("R012", {name, one.offset}, message, hint);
+        } else {
+          say(Severity::warning, "R012", {name, one.offset}, message, hint);
+        }
+      }
+    }
+  }
+
+  /// docs/postfix-differences.md: other words name no address here.
+  void take_own(std::string_view word) {
+    policy_.own_everywhere |= iequals(word, "all");
+    if (iequals(word, "all") || iequals(word, "loopback-only") || iequals(word, "localhost")) {
+      policy_.own_addresses.push_back(IpAddress::v4(0x7f000001));
+      policy_.own_addresses.push_back(*IpAddress::parse("::1"));
+    } else if (const auto address = IpAddress::parse(word)) {
+      policy_.own_addresses.push_back(*address);
+    }
+  }
+
   void read_settings() {
     std::vector<std::string> trouble;
     policy_.mynetworks = Networks::parse(words_of("mynetworks"), sources_, trouble);
     troubles("mynetworks", trouble);
     policy_.mydestination = domains("mydestination");
     policy_.relay_domains = domains("relay_domains");
+    policy_.fast_flush_domains = domains("fast_flush_domains");
     policy_.virtual_alias_domains = domains("virtual_alias_domains");
     policy_.virtual_mailbox_domains = domains("virtual_mailbox_domains");
     // Postfix's default is the accounts of the machine; mail for them is not delivered here.
@@ -165,10 +213,7 @@ class Compiler {
     policy_.null_access_lookup_key = parameters_.text("smtpd_null_access_lookup_key");
     policy_.default_rbl_reply = parameters_.raw("default_rbl_reply");
     for (const std::string parameter : {"inet_interfaces", "proxy_interfaces"}) {
-      for (const Word& word : words_of(parameter)) {
-        const auto address = IpAddress::parse(word.text);
-        if (address) policy_.own_addresses.push_back(*address);
-      }
+      for (const Word& word : words_of(parameter)) take_own(word.text);
     }
     policy_.client_names = flag("smtpd_peername_lookup");
     policy_.judge_vrfy = !flag("disable_vrfy_command");
@@ -374,10 +419,10 @@ class Compiler {
   Rule with_table(Rule rule, const std::string& spec) {
     auto table = open_table(spec, sources_);
     if (!table) {
-      return broken(std::move(rule), "R004", table.error().message,
-                    "see that the file is there and can be read");
+      say_late("R004", rule.place, table.error().message,
+               "see that the file is there and can be read");
     }
-    rule.table = std::move(*table);
+    rule.table = table ? std::move(*table) : failing_table(spec, table.error().message);
     return rule;
   }
 

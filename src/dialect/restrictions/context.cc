@@ -70,7 +70,7 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
   if (address.bare) address.domain = policy_.myorigin;
   // Address rewriting: a route through one of our own domains is undone first (reference §7).
   for (int i = 0; i < 8; ++i) {
-    address.known = policy_.domain_class(address.domain, &replies_);
+    address.known = policy_.domain_class(address.domain, &replies_, evidence_.session.server_ip);
     if (address.known != DomainClass::local) break;
     const std::size_t at = address.local.rfind('@');
     const std::size_t bang = address.local.find('!');
@@ -88,6 +88,8 @@ Address Context::address_of(const mail::Mailbox& mailbox) const {
       break;
     }
   }
+  // RFC 5321 §4.5.1: this mailbox is the host's own, whatever myorigin is.
+  if (address.bare && iequals(address.local, "postmaster")) address.known = DomainClass::local;
   address.routed = std::any_of(address.local.begin(), address.local.end(),
                                [](char c) { return c == '@' || c == '%' || c == '!'; });
   address.key.resize(address.local.size() + 1 + address.domain.size(), '@');
@@ -207,6 +209,12 @@ Outcome Context::configuration_error(const Rule&, std::string_view why) {
   made_detail_ = std::string(why);
   result_.reply = reply_of(451, {4, 3, 5}, "Server configuration error");
   return Outcome::refuse;
+}
+
+Outcome Context::table_trouble(const Rule& rule, std::string_view why) {
+  const Outcome outcome = refuse(rule, 451, {4, 3, 5}, "Server configuration error");
+  made_detail_ = std::string(why);
+  return outcome;
 }
 
 Outcome Context::lookup_trouble(const Rule& rule, std::string_view why) {

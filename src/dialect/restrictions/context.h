@@ -44,6 +44,15 @@ class Context {
     return protocol_ == Protocol::connect ? std::string_view() : evidence_.session.helo;
   }
   std::string_view etrn() const { return etrn_; }
+  /// From here on a list is only asked what it said at its stage: what came later is not known.
+  void look_back() { looks_back_ = true; }
+  /// Null: nobody has signed in.
+  const policy::Authentication* authentication() const {
+    const bool later = looks_back_ && protocol_ < Protocol::mail;
+    return evidence_.session.auth && !later ? &*evidence_.session.auth : nullptr;
+  }
+  /// A session that has shown it before comes no further than the list that asks.
+  bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }
   /// From DNS; waiting when it has to be asked.
   policy::ClientName client_name();
   /// The verified name if a rule has asked for it, else "unknown".
@@ -62,6 +71,8 @@ class Context {
                           std::string_view reason);
   /// 451 4.3.5: the configuration is in error; warn_if_reject does not cover it.
   Outcome configuration_error(const Rule& rule, std::string_view why);
+  /// 451 4.3.5: the rule's table cannot be asked (tier C88).
+  Outcome table_trouble(const Rule& rule, std::string_view why);
   /// 451 4.3.0: a look-up failed.
   Outcome lookup_trouble(const Rule& rule, std::string_view why);
   /// It is not known whose mail an address' domain gets: not yet, or a look-up failed.
@@ -129,6 +140,7 @@ class Context {
   std::optional<Address> sender_;
   std::optional<Address> recipient_;
   ListKind list_ = ListKind::client;
+  bool looks_back_ = false;
   bool warn_only_ = false;
   bool warned_ = false;
   std::optional<Match> in_mynetworks_;

@@ -58,8 +58,9 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("size", std::to_string(evidence.message ? evidence.message->size : evidence.declared_size));
   line("etrn_domain", context.etrn());
   line("stress", "");
-  line("sasl_method", session.auth ? session.auth->mechanism : "");
-  line("sasl_username", session.auth ? session.auth->username : "");
+  const policy::Authentication* auth = context.authentication();
+  line("sasl_method", auth != nullptr ? auth->mechanism : "");
+  line("sasl_username", auth != nullptr ? auth->username : "");
   line("sasl_sender", "");
   line("ccert_subject", "");
   line("ccert_issuer", "");

@@ -63,24 +63,17 @@ constexpr std::size_t before_mail = 2;  ///< of these
 
 /// With smtpd_delay_reject = no the client, HELO and sender lists ran at their own commands; what
 /// they gave as a reason to defer holds at RCPT (reference §2.8), that of the first two at ETRN.
-/// False: something is missing.
+/// They refuse nothing any more. False: something is missing.
 bool recall_deferral(Context& context, std::span<const std::pair<Protocol, ListKind>> before) {
   for (const auto& [protocol, kind] : before) {
     if (context.policy().list(kind).empty()) continue;
     Evaluated then;
     Context earlier(context.policy(), context.evidence(), protocol, {}, then);
-    const bool passed = run_lists(earlier, {kind});
+    earlier.look_back();
+    run_lists(earlier, {kind});
     if (earlier.waits()) {
       context.result().wanted_service = earlier.replies().wanted();
       context.result().wanted_dns = earlier.answers().wanted();
-      return false;
-    }
-    // What it knows now can end the list in front of a rule that deferred then: the session has
-    // become one that is refused. A HELO that was refused is as none, where none is needed.
-    const bool forgiven = kind == ListKind::helo && !context.policy().helo_required;
-    if (!passed && then.reply.code != 0 && !forgiven) {
-      context.result().reply = std::move(then.reply);
-      context.result().marks = std::move(then.marks);
       return false;
     }
     context.inherit(earlier);
@@ -114,19 +107,41 @@ void judge_recipient(Context& context) {
   }
 }
 
+/// After the lists, whether the queue is run for this domain at all (tier C78). These replies have
+/// no enhanced codes (RFC 1985 §5.3).
+void judge_etrn(Context& context) {
+  // DISCARD is about messages: it ends the lists, and opens no queue.
+  if (!context.discarded() && !run_lists(context, {ListKind::etrn}) && !context.discarded()) return;
+  if (!settle(context)) return;
+  const Match served =
+      context.policy().fast_flush_domains.contains(context.etrn(), &context.replies());
+  if (served == Match::yes || served == Match::waiting) return;
+  const bool trouble = served == Match::trouble;
+  const std::string domain = smtp::echo(context.etrn());
+  context.result().reply = {.code = static_cast<std::uint16_t>(trouble ? 458 : 459),
+                            .enhanced = {},
+                            .text = trouble ? "unable to queue messages for " + domain
+                                            : domain + ": service unavailable"};
+  context.result().marks.push_back({.rule = nullptr,
+                                    .result = Mark::Result::refused,
+                                    .fixed = trouble ? "fast_flush_domains cannot be read"
+                                                     : "the domain is not in fast_flush_domains"});
+}
+
 }  // namespace
 
-bool Policy::is_own(const IpAddress& address) const {
-  return address.is_loopback() ||
+bool Policy::is_own(const IpAddress& address, const IpAddress& reached) const {
+  return (own_everywhere && address.is_known() && address == reached) ||
          std::find(own_addresses.begin(), own_addresses.end(), address) != own_addresses.end();
 }
 
-DomainClass Policy::domain_class(std::string_view domain, policy::Replies* replies) const {
+DomainClass Policy::domain_class(std::string_view domain, policy::Replies* replies,
+                                 const IpAddress& reached) const {
   if (domain.starts_with('[')) {  // this server's own addresses, as far as they are known
     const bool tagged = istarts_with(domain, "[ipv6:");
     const auto address =
         IpAddress::parse(domain.substr(tagged ? 6 : 1, domain.size() - (tagged ? 7 : 2)));
-    return address && is_own(*address) ? DomainClass::local : DomainClass::foreign;
+    return address && is_own(*address, reached) ? DomainClass::local : DomainClass::foreign;
   }
   const std::pair<const Domains*, DomainClass> in_order[] = {
       {&mydestination, DomainClass::local},
@@ -235,7 +250,7 @@ Evaluated evaluate(const Policy& policy, const policy::Evidence& evidence, Proto
           policy.delay_reject
               ? run_lists(context, {ListKind::client, ListKind::helo})
               : recall_deferral(context, std::span(before_rcpt).first<before_mail>());
-      if (passed) alone(ListKind::etrn);
+      if (passed || context.discarded()) judge_etrn(context);
       break;
     }
   }

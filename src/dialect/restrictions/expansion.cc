@@ -247,4 +247,22 @@ std::vector<std::string> references(std::string_view text) {
   return names;
 }
 
+std::vector<Reference> plain_references(std::string_view text) {
+  std::vector<Reference> found;
+  for (std::size_t at = text.find('$'); at != std::string_view::npos; at = text.find('$', at)) {
+    const std::size_t dollar = at++;
+    std::string_view rest = text.substr(at);
+    if (rest.starts_with('$')) {
+      ++at;
+      continue;
+    }
+    const bool bracket = rest.starts_with('{') || rest.starts_with('(');
+    if (bracket) rest.remove_prefix(1);
+    const std::string name(take_name(rest));
+    const bool plain = !bracket || rest.starts_with('}') || rest.starts_with(')');
+    if (!name.empty() && plain) found.push_back({name, dollar});
+  }
+  return found;
+}
+
 }  // namespace postern::dialect::restrictions

@@ -21,4 +21,12 @@ Result<std::string> expand(std::string_view text, const Lookup& lookup);
 /// mistake gives those before it.
 std::vector<std::string> references(std::string_view text);
 
+struct Reference {
+  std::string name;
+  std::size_t offset = 0;  ///< of its dollar sign
+};
+/// Those that only stand for a value: $name, ${name}, $(name), without a question whether it is
+/// defined. In order; also those within the texts of such questions.
+std::vector<Reference> plain_references(std::string_view text);
+
 }  // namespace postern::dialect::restrictions

@@ -32,7 +32,7 @@ Outcome judge_defer_if_reject(Context& context, const Rule& rule) {
 }
 
 Outcome judge_unauth_pipelining(Context& context, const Rule& rule) {
-  if (!context.evidence().session.early_talker) return context.pass("no command came ahead");
+  if (!context.early_talker()) return context.pass("no command came ahead");
   return context.refuse_with(rule, 503, {5, 5, 0}, "Improper use of SMTP command pipelining");
 }
 
@@ -78,9 +78,9 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
 }
 
 Outcome judge_authenticated(Context& context, const Rule&) {
-  const auto& auth = context.evidence().session.auth;
+  const policy::Authentication* auth = context.authentication();
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
-  if (!auth) return context.pass("the client has not authenticated");
+  if (auth == nullptr) return context.pass("the client has not authenticated");
   return context.permit("authenticated as " + printable(auth->username, 128));
 }
 
@@ -229,7 +229,8 @@ Outcome judge_rhswl_client(Context& context, const Rule& rule) {
 }
 
 Outcome judge_inet_interfaces(Context& context, const Rule&) {
-  return context.policy().is_own(context.evidence().session.client_ip)
+  const policy::SessionFacts& session = context.evidence().session;
+  return context.policy().is_own(session.client_ip, session.server_ip)
              ? context.permit("the client is this server")
              : context.pass("the client is another host");
 }

@@ -30,6 +30,7 @@ constexpr Known deciding[] = {
      "$rbl_domain${rbl_reason?; $rbl_reason}"},
     {"defer_code", "450"},
     {"disable_vrfy_command", "no"},
+    {"fast_flush_domains", "$relay_domains"},
     {"inet_interfaces", "all"},
     {"invalid_hostname_reject_code", "501"},
     {"local_recipient_maps", "proxy:unix:passwd.byname $alias_maps"},

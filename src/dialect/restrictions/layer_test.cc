@@ -265,6 +265,165 @@ TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
   EXPECT_TRUE(outside.requests[0].ends_with("\n\n"));
 }
 
+Engine deferring(Settings settings) {
+  settings.emplace("compatibility_level", "3.6");
+  settings.emplace("mydestination", "local.example");
+  settings.emplace("relay_domains", "relay.example");
+  settings.emplace("smtpd_relay_restrictions", "permit_mynetworks, reject_unauth_destination");
+  const Loaded made = load(Parameters(settings), file_sources(), Errors::defer);
+  if (!made.compiled.policy) ADD_FAILURE() << "does not compile";
+  return Engine(
+      {{std::make_shared<RestrictionsLayer>(made.compiled.policy, made.definition), Mode::enforce},
+       {policy::gateway_layer()}});
+}
+
+std::string code(const std::string& reply) { return reply.substr(0, 9); }
+
+TEST(RestrictionsLayer, a_list_that_is_not_delayed_refuses_at_its_own_command_alone) {
+  Outside outside;
+  for (const char* list : {"smtpd_client_restrictions", "smtpd_helo_restrictions"}) {
+    const Engine lists = engine({{"smtpd_delay_reject", "no"},
+                                 {list,
+                                  "reject_unauth_pipelining, permit_sasl_authenticated, "
+                                  "defer_if_permit"},
+                                 {"smtpd_sasl_auth_enable", "yes"}});
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.consider(to("a", "relay.example"));
+    const auto said = [&] { return run(lists.decide(Stage::rcpt, evidence, outside)).reply; };
+    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+    // What the session has become since then is nothing that this list has seen.
+    evidence.session.early_talker = true;
+    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+    evidence.session.auth.emplace().username = "ann";
+    EXPECT_EQ(code(said().to_string()), "450 4.7.0") << list;
+  }
+}
+
+TEST(RestrictionsLayer, an_address_at_helo_may_end_in_a_dot) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_helo_restrictions", "reject_invalid_helo_hostname"}});
+  const std::pair<const char*, bool> cases[] = {
+      {"198.18.4.9.", true}, {"a.", true},   {"2001:db8::1.", true}, {"[198.18.4.9].", false},
+      {"1.2.3.", false},     {"a..", false}, {".", false},           {"198.18.4.9..", false}};
+  for (const auto& [name, passes] : cases) {
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.session.helo = name;
+    evidence.consider(to("a", "relay.example"));
+    EXPECT_EQ(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))), !passes) << name;
+  }
+}
+
+TEST(RestrictionsLayer, a_bad_network_is_met_by_clients_of_its_family) {
+  Outside outside;
+  const auto said = [&](const std::string& networks, const std::string& client) {
+    const Engine lists = deferring({{"mynetworks", networks}});
+    return code(rcpt(lists, to("x", "foreign.example"), outside, client).reply);
+  };
+  EXPECT_EQ(said("[2001:db8::1]/36", "192.0.2.7"), "554 5.7.1");
+  EXPECT_EQ(said("[2001:db8::1]/36", "2001:db8:9::7"), "451 4.3.0");
+  EXPECT_EQ(said("198.18.4.0/33", "2001:db8:9::7"), "554 5.7.1");
+  EXPECT_EQ(said("198.18.4.0/33", "192.0.2.7"), "451 4.3.0");
+  EXPECT_EQ(said("2001:db8::/32", "192.0.2.7"), "451 4.3.0") << "a table, to Postfix";
+  EXPECT_EQ(said("192.0.2.7, 198.18.4.0/33", "192.0.2.7"), "") << "a match in front";
+}
+
+TEST(RestrictionsLayer, what_cannot_be_read_is_trouble_where_it_is_needed) {
+  Outside outside;
+  const auto said = [&](Settings settings, policy::Recipient recipient) {
+    return code(rcpt(deferring(std::move(settings)), std::move(recipient), outside).reply);
+  };
+  const Settings networks{{"mynetworks", "/nonexistent"}};
+  EXPECT_EQ(said(networks, to("x", "foreign.example")), "451 4.3.0");
+  EXPECT_EQ(said({{"mynetworks", "192.0.2.7, /nonexistent"}}, to("x", "foreign.example")), "");
+  EXPECT_EQ(said({{"relay_domains", "/nonexistent"}}, to("x", "foreign.example")), "451 4.3.0");
+  EXPECT_EQ(said({{"relay_domains", "/nonexistent"}}, to("x", "local.example")), "");
+  EXPECT_EQ(said({{"local_recipient_maps", "hash:/nonexistent"}}, to("x", "local.example")),
+            "451 4.3.0");
+  EXPECT_EQ(said({{"local_recipient_maps", "hash:/nonexistent"}}, to("x", "relay.example")), "");
+  EXPECT_EQ(said({{"relay_recipient_maps", "hash:/nonexistent"}}, to("x", "relay.example")),
+            "451 4.3.0");
+  EXPECT_EQ(
+      said({{"local_recipient_maps", "inline:{x=1}, hash:/nonexistent"}}, to("x", "local.example")),
+      "451 4.3.0")
+      << "the first key of the second table comes before the second key of the first";
+}
+
+TEST(RestrictionsLayer, warn_if_reject_covers_tables_that_fail) {
+  Outside outside;
+  for (const char* table : {"fail:x", "hash:/nonexistent"}) {
+    const std::string check = "check_sender_access " + std::string(table);
+    EXPECT_EQ(
+        rcpt(deferring({{"smtpd_sender_restrictions", check}}), to("a", "relay.example"), outside)
+            .reply,
+        "451 4.3.5 <alerts@example.com>: Sender address rejected: Server configuration error")
+        << table;
+    const Played warned =
+        rcpt(deferring({{"smtpd_sender_restrictions", "warn_if_reject " + check}}),
+             to("a", "relay.example"), outside);
+    EXPECT_EQ(warned.reply, "") << table;
+    ASSERT_FALSE(warned.decision.steps.empty());
+    EXPECT_NE(warned.decision.steps[0].verdict.detail.find("would refuse"), std::string::npos);
+  }
+}
+
+TEST(RestrictionsLayer, literals_of_the_machines_addresses_are_local) {
+  Outside outside;
+  const auto said = [&](const std::string& interfaces, const std::string& literal) {
+    const Engine lists = engine({{"inet_interfaces", interfaces},
+                                 {"smtpd_relay_restrictions", "reject_unauth_destination"}});
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.session.server_ip = *IpAddress::parse("192.0.2.1");
+    evidence.consider(to("a", literal));
+    return !policy::refused(run(lists.decide(Stage::rcpt, evidence, outside)));
+  };
+  EXPECT_TRUE(said("all", "[192.0.2.1]")) << "the address that the client has connected to";
+  EXPECT_TRUE(said("all", "[127.0.0.1]"));
+  EXPECT_TRUE(said("all", "[IPv6:::1]"));
+  EXPECT_FALSE(said("all", "[127.0.0.2]"));
+  EXPECT_FALSE(said("all", "[192.0.2.2]"));
+  EXPECT_TRUE(said("192.0.2.2", "[192.0.2.2]"));
+  EXPECT_FALSE(said("192.0.2.2", "[192.0.2.1]"));
+  EXPECT_FALSE(said("192.0.2.2", "[127.0.0.1]"));
+  EXPECT_TRUE(said("loopback-only", "[127.0.0.1]"));
+}
+
+TEST(RestrictionsLayer, postmaster_alone_is_local_at_the_end_of_data_too) {
+  Outside outside;
+  const Engine lists = engine({{"smtpd_data_restrictions", "reject_unauth_destination"},
+                               {"smtpd_end_of_data_restrictions", "reject_unauth_destination"},
+                               {"myorigin", "elsewhere.example"}});
+  Evidence evidence = from_client("192.0.2.7");
+  evidence.consider(to("PostMaster", ""));
+  EXPECT_FALSE(policy::refused(run(lists.decide(Stage::rcpt, evidence, outside))));
+  evidence.recipients.push_back(*evidence.candidate);
+  evidence.candidate.reset();
+  for (const Stage stage : {Stage::data, Stage::message}) {
+    EXPECT_FALSE(policy::refused(run(lists.decide(stage, evidence, outside))));
+  }
+}
+
+TEST(RestrictionsLayer, the_queue_is_run_for_fast_flush_domains_alone) {
+  Outside outside;
+  const auto said = [&](const Engine& lists, const std::string& domain) {
+    Evidence evidence = from_client("192.0.2.7");
+    evidence.etrn = domain;
+    const Decision decision = run(lists.decide(Stage::rcpt, evidence, outside));
+    return policy::refused(decision) ? decision.reply.to_string() : "";
+  };
+  EXPECT_EQ(said(engine({}), "relay.example"), "");
+  EXPECT_EQ(said(engine({}), "sub.relay.example"), "");
+  EXPECT_EQ(said(engine({}), "foreign.example"), "459 foreign.example: service unavailable");
+  EXPECT_EQ(said(engine({{"smtpd_etrn_restrictions", "check_etrn_access static:DISCARD"}}),
+                 "foreign.example"),
+            "459 foreign.example: service unavailable");
+  EXPECT_EQ(said(engine({{"fast_flush_domains", "a.example"}}), "relay.example"),
+            "459 relay.example: service unavailable");
+  EXPECT_EQ(said(engine({{"smtpd_etrn_restrictions", "reject"}}), "foreign.example").substr(0, 9),
+            "554 5.7.1");
+  EXPECT_EQ(said(deferring({{"fast_flush_domains", "/nonexistent"}}), "a.example").substr(0, 3),
+            "458");
+}
+
 TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
   Outside outside;
   outside.zone["7.2.0.192.bl.example.net A"] = "127.0.0.2";

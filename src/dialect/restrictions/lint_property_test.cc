@@ -237,7 +237,7 @@ class Dialogue {
       policy::Answers answers(evidence_.dns);
       const auto name = policy::client_name(client, answers);
       if (!answers.wanted()) {
-        return !policy_.is_own(client) &&
+        return !policy_.is_own(client, evidence_.session.server_ip) &&
                policy_.mynetworks.contains(client, &name.name) == Match::no;
       }
       evidence_.dns.push_back({*answers.wanted(), world_.answer(*answers.wanted())});

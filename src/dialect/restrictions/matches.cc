@@ -12,24 +12,27 @@ namespace {
 using Rows = std::vector<Table::Row>;
 
 /// A file named in a list holds more elements, one or more a line, `#` begins a comment.
-std::vector<Word> words_of_file(const std::string& path, const TableSources& sources,
-                                std::vector<std::string>& trouble) {
+Result<std::vector<Word>> words_of_file(const std::string& path, const TableSources& sources) {
   const Result<std::string> text = sources.read(path);
-  if (!text) {
-    trouble.push_back(text.error().message);
-    return {};
-  }
+  if (!text) return tl::unexpected(text.error());
   std::vector<Word> words;
+  std::size_t number = 0;
   for (std::string_view line : split(*text, '\n')) {
+    ++number;
     line = trim(line.substr(0, line.find('#')));
     const auto more = split_words(line);
-    if (more) words.insert(words.end(), more->begin(), more->end());
+    if (!more) {
+      return fail(Fault::malformed,
+                  printable(path, 200) + " line " + std::to_string(number) + ": a { is not closed");
+    }
+    words.insert(words.end(), more->begin(), more->end());
   }
   return words;
 }
 
-/// `!` in front, files looked into. `quotable`: messages may show it.
-using Take = std::function<void(std::string_view text, bool negated, bool quotable)>;
+/// `!` in front, files looked into. `quotable`: messages may show it. Null text: here stands what
+/// cannot be read, as `trouble` says.
+using Take = std::function<void(const std::string_view* text, bool negated, bool quotable)>;
 
 void each_element(const std::vector<Word>& words, const TableSources& sources,
                   std::vector<std::string>& trouble, const Take& take, int depth = 0) {
@@ -42,11 +45,16 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
     }
     if (text.starts_with('/') && depth < 4) {
       const std::string path(text);
-      const std::vector<Word> inner = words_of_file(path, sources, trouble);
+      const auto inner = words_of_file(path, sources);
+      if (!inner) {
+        trouble.push_back(inner.error().message);
+        take(nullptr, negated, sources.quotes);
+        continue;
+      }
       const std::size_t before = trouble.size();
       each_element(
-          inner, sources, trouble,
-          [&](std::string_view one, bool inner_negated, bool) {
+          *inner, sources, trouble,
+          [&](const std::string_view* one, bool inner_negated, bool) {
             take(one, inner_negated != negated, sources.quotes);
           },
           depth + 1);
@@ -55,7 +63,7 @@ void each_element(const std::vector<Word>& words, const TableSources& sources,
       trouble.push_back(printable(path, 200) + ": an entry cannot be read");
       continue;
     }
-    take(text, negated, true);
+    take(&text, negated, true);
   }
 }
 
@@ -80,8 +88,14 @@ bool looks_like_address(std::string_view text) {
 Networks Networks::parse(const std::vector<Word>& words, const TableSources& sources,
                          std::vector<std::string>& trouble) {
   Networks made;
-  each_element(words, sources, trouble, [&](std::string_view text, bool negated, bool quotable) {
+  const Take take = [&](const std::string_view* given, bool negated, bool quotable) {
     Element element{.negated = negated, .quotable = quotable};
+    if (given == nullptr) {
+      element.kind = Element::Kind::bad;
+      made.elements_.push_back(std::move(element));
+      return;
+    }
+    const std::string_view text = *given;
     if (is_table_spec(text) && !text.starts_with('[')) {
       auto table = open_table(text, sources);
       if (table) {
@@ -113,6 +127,11 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
         element.network = *network;
       } else {
         element.kind = Element::Kind::bad;
+        // Postfix reads a network when a client of its family comes, and one without brackets that
+        // has a colon, as a table, for all.
+        element.met_by = bracket && is_six ? Element::Family::v6
+                         : is_six          ? Element::Family::any
+                                           : Element::Family::v4;
         trouble.push_back(
             printable(text, 64) + ": " +
             (network ? "write an IPv6 network as [address]/bits" : network.error().message));
@@ -122,7 +141,8 @@ Networks Networks::parse(const std::vector<Word>& words, const TableSources& sou
       element.name = lower(text);
     }
     made.elements_.push_back(std::move(element));
-  });
+  };
+  each_element(words, sources, trouble, take);
   made.is_plain_ = std::all_of(
       made.elements_.begin(), made.elements_.end(),
       [](const Element& one) { return one.kind == Element::Kind::network && !one.negated; });
@@ -179,6 +199,7 @@ Match Networks::contains(const IpAddress& client, const std::string* name,
     bool in = false;
     switch (one.kind) {
       case Element::Kind::bad:
+        if (!one.is_met_by(client)) continue;
         return Match::trouble;
       case Element::Kind::network:
         in = one.network.contains(client);
@@ -205,9 +226,12 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
                        std::vector<std::string>& trouble) {
   Domains made;
   made.parents_ = parents;
-  each_element(words, sources, trouble, [&](std::string_view text, bool negated, bool quotable) {
+  const Take take = [&](const std::string_view* given, bool negated, bool quotable) {
+    const std::string_view text = given != nullptr ? *given : std::string_view();
     Element element{.negated = negated, .quotable = quotable, .name = lower(text), .table = {}};
-    if (is_table_spec(text)) {
+    if (given == nullptr) {
+      element.kind = Element::Kind::bad;
+    } else if (is_table_spec(text)) {
       auto table = open_table(text, sources);
       if (table) {
         element.kind = Element::Kind::table;
@@ -218,7 +242,8 @@ Domains Domains::parse(const std::vector<Word>& words, bool parents, const Table
       }
     }
     made.elements_.push_back(std::move(element));
-  });
+  };
+  each_element(words, sources, trouble, take);
   made.is_plain_ = std::all_of(
       made.elements_.begin(), made.elements_.end(),
       [](const Element& one) { return one.kind == Element::Kind::name && !one.negated; });
@@ -294,6 +319,7 @@ Maps Maps::parse(const std::vector<Word>& words, const TableSources& sources,
       made.tables_.push_back(*table);
     } else {
       trouble.push_back(table.error().message);
+      made.tables_.push_back(failing_table(word.text, table.error().message));
     }
   }
   return made;

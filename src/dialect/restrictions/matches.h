@@ -31,7 +31,7 @@ enum class Match : std::uint8_t {
 class Networks {
  public:
   /// Elements that cannot be read are listed in `trouble` and make every match behind them
-  /// Match::trouble.
+  /// Match::trouble; a bad network does so for clients of its family.
   static Networks parse(const std::vector<Word>& words, const TableSources& sources,
                         std::vector<std::string>& trouble);
   /// `name`: the client's verified name, "" when it has none; null when it is not known yet.
@@ -55,8 +55,12 @@ class Networks {
  private:
   struct Element {
     enum class Kind : std::uint8_t { network, name, table, bad } kind = Kind::network;
+    enum class Family : std::uint8_t { any, v4, v6 } met_by = Family::any;  ///< of a bad one
     bool negated = false;
     bool quotable = true;
+    bool is_met_by(const IpAddress& client) const {
+      return met_by == Family::any || (met_by == Family::v4) == client.is_v4();
+    }
     Cidr network{IpAddress::v4(0), 32};
     std::string name;
     std::shared_ptr<const Table> table;
@@ -70,7 +74,7 @@ class Networks {
 /// mydestination, relay_domains and the like: names, `.name`, files, tables, `!` exceptions.
 class Domains {
  public:
-  /// `parents`: a plain name matches what is below it too.
+  /// `parents`: a plain name matches what is below it too. `trouble` as of Networks::parse().
   static Domains parse(const std::vector<Word>& words, bool parents, const TableSources& sources,
                        std::vector<std::string>& trouble);
   /// `replies`: as Table::find() has it.
@@ -99,6 +103,8 @@ class Domains {
 /// A list of tables that hold addresses: local_recipient_maps and the like.
 class Maps {
  public:
+  /// A table that cannot be opened is listed in `trouble`, and every look-up that comes to it
+  /// fails.
   static Maps parse(const std::vector<Word>& words, const TableSources& sources,
                     std::vector<std::string>& trouble);
   bool empty() const { return tables_.empty(); }

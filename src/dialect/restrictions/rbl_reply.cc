@@ -29,7 +29,7 @@ struct Attributes {
     if (name == "client") return context.client_label() + "[" + session.client_ip.to_string() + "]";
     if (name == "client_address") return session.client_ip.to_string();
     if (name == "client_name" || name == "reverse_client_name") return context.client_label();
-    if (name == "helo_name") return session.helo;
+    if (name == "helo_name") return std::string(context.helo());
     if (name == "sender") return sender != nullptr ? sender->text : "";
     if (name == "sender_name") return std::string(local_of(sender));
     if (name == "sender_domain") return sender != nullptr ? sender->domain : "";

@@ -146,6 +146,7 @@ struct Policy {
   Networks mynetworks;
   Domains mydestination;
   Domains relay_domains;
+  Domains fast_flush_domains;  ///< whose queue ETRN may run
   Domains virtual_alias_domains;
   Domains virtual_mailbox_domains;
   Maps local_recipient_maps;
@@ -187,16 +188,20 @@ struct Policy {
   /// By their names; whoever gathers evidence asks them.
   std::map<std::string, std::shared_ptr<const RemoteTable>, std::less<>> remote_tables;
 
-  std::vector<IpAddress> own_addresses;  ///< inet_interfaces, proxy_interfaces; loopback is implied
+  /// Of inet_interfaces and proxy_interfaces. `all` is loopback here, and `own_everywhere`.
+  std::vector<IpAddress> own_addresses;
+  bool own_everywhere = false;  ///< the address that a client has connected to is our own, too
 
   bool quotes = true;  ///< TableSources::quotes
 
-  bool is_own(const IpAddress& address) const;
+  /// `reached`: the address that the client has connected to.
+  bool is_own(const IpAddress& address, const IpAddress& reached) const;
   /// Whether messages may show what the table holds.
   bool may_quote(const Table& table) const;
   const List& list(ListKind kind) const { return lists[static_cast<std::size_t>(kind)]; }
-  /// `replies`: as Table::find() has it.
-  DomainClass domain_class(std::string_view domain, policy::Replies* replies = nullptr) const;
+  /// `replies`: as Table::find() has it. `reached`: as of is_own(), for address literals.
+  DomainClass domain_class(std::string_view domain, policy::Replies* replies = nullptr,
+                           const IpAddress& reached = IpAddress::unknown()) const;
 };
 
 /// What an access table's value means. `classes` for keyword lists in it; tables are not allowed

@@ -85,6 +85,31 @@ std::set<std::string_view> words_used(const Section& section) {
 
 using Severity = Diagnostic::Severity;
 
+/// Lists that hold a mistake, or name a class that does: what the linter makes of the rest of them
+/// is about other lists than those that are meant.
+std::set<std::string, std::less<>> broken_lists(const Parameters& parameters,
+                                                const Diagnostics& diagnostics) {
+  std::set<std::string, std::less<>> broken;
+  for (const Diagnostic& one : diagnostics) {
+    if (one.severity == Severity::error) broken.insert(one.place.parameter);
+  }
+  std::vector<std::string> lists;
+  for (const OtherName& one : list_names) lists.emplace_back(one.parameter);
+  const auto classes = parameters.words("smtpd_restriction_classes");
+  for (const Word& one : classes.value_or(std::vector<Word>())) lists.push_back(one.text);
+  for (std::size_t before = 0; before != broken.size();) {
+    before = broken.size();
+    for (const std::string& list : lists) {
+      const auto words = parameters.words(list);
+      const bool names_one =
+          words && std::any_of(words->begin(), words->end(),
+                               [&](const Word& word) { return broken.contains(word.text); });
+      if (names_one) broken.insert(list);
+    }
+  }
+  return broken;
+}
+
 bool names_relay(std::string_view code) { return code == "R110" || code == "R113"; }
 
 Severity severity_of(const Finding& finding, const Section& section) {
@@ -207,6 +232,12 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   const Compiled& compiled = loaded->compiled;
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
   judged.diagnostics = compiled.diagnostics;
+  const auto broken = broken_lists(parameters_of(section, hostname), compiled.diagnostics);
+  // What stands in a broken list is not advised on; that the whole is open is said all the same.
+  std::erase_if(report->findings, [&](const Finding& one) {
+    const bool advice = one.code.starts_with("R1") && one.severity != Severity::error;
+    return advice && broken.contains(one.list);
+  });
   for (const Finding& finding : report->findings) {
     if (!finding.code.starts_with("R1")) continue;  // the compiler's own, which are there already
     Diagnostic one{.severity = severity_of(finding, section),

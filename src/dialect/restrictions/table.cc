@@ -29,20 +29,22 @@ class StaticTable final : public NamedTable {
   std::string value_;
 };
 
-/// fail: every look-up goes wrong, for trying out what happens then.
+/// Every look-up goes wrong: fail, for trying out what happens then, and what cannot be opened.
 class FailTable final : public NamedTable {
  public:
-  using NamedTable::NamedTable;
-  Found lookup(std::string_view) const override {
-    return {Found::Status::failed, {}, printable(name(), 200) + " always fails"};
-  }
+  FailTable(std::string name, std::string trouble)
+      : NamedTable(std::move(name)), trouble_(std::move(trouble)) {}
+  Found lookup(std::string_view) const override { return {Found::Status::failed, {}, trouble_}; }
   bool is_pattern() const override { return true; }
   std::optional<std::vector<std::string>> values() const override {
     return std::vector<std::string>();
   }
   bool is_total() const override { return false; }
   std::size_t rows() const override { return 0; }
-  std::size_t memory() const override { return sizeof *this; }
+  std::size_t memory() const override { return sizeof *this + trouble_.capacity(); }
+
+ private:
+  std::string trouble_;
 };
 
 using Parts = std::vector<std::shared_ptr<const Table>>;
@@ -236,7 +238,7 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
   if (type == "static") return open_static(std::move(whole), name);
   if (type == "sqlite") return open_sqlite(std::move(whole), name, sources);
   if (is_remote_type(type)) return open_remote(std::move(whole), type, name, sources);
-  if (type == "fail") return std::make_shared<FailTable>(std::move(whole));
+  if (type == "fail") return failing_table(whole, printable(whole, 200) + " always fails");
   if (type == "unionmap") {
     return open_compound<UnionTable>(std::move(whole), name, sources, depth);
   }
@@ -262,6 +264,10 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
   // What the request itself holds may be quoted; tables within tables have had their turn.
   if (!is_file_type(type) || name.starts_with('{')) return table;
   return tl::unexpected(without_content(table.error(), name));
+}
+
+std::shared_ptr<const Table> failing_table(std::string_view name, std::string trouble) {
+  return std::make_shared<FailTable>(std::string(name), std::move(trouble));
 }
 
 OpenedTable open_table(std::string_view spec, const TableSources& sources) {

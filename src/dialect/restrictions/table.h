@@ -134,6 +134,9 @@ TableSources file_sources(FileRules rules = {});
 /// (nis, mysql, ...). No program is asked.
 Result<std::shared_ptr<const Table>> open_table(std::string_view spec, const TableSources& sources);
 
+/// What stands for a table that could not be opened: every look-up fails with this sentence.
+std::shared_ptr<const Table> failing_table(std::string_view name, std::string trouble);
+
 /// Whether a word looks like "type:name".
 bool is_table_spec(std::string_view word);
 

@@ -1,0 +1,270 @@
+#include "dialect/kumo/use_lint.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/kumo/api.h"
+#include "dialect/kumo/lua_words.h"
+#include "dialect/kumo/name_lint.h"
+
+namespace postern::dialect::kumo {
+
+namespace {
+
+using Names = std::set<std::string, std::less<>>;
+
+constexpr std::string_view keywords[] = {"and",   "break", "do",       "else", "elseif", "end",
+                                         "false", "for",   "function", "goto", "if",     "in",
+                                         "local", "nil",   "not",      "or",   "repeat", "return",
+                                         "then",  "true",  "until",    "while"};
+/// Of Lua 5.4; what the sandbox lacks of them says so itself.
+constexpr std::string_view globals[] = {"assert",       "collectgarbage",
+                                        "coroutine",    "dofile",
+                                        "error",        "getmetatable",
+                                        "io",           "ipairs",
+                                        "kumo",         "load",
+                                        "loadfile",     "math",
+                                        "next",         "os",
+                                        "package",      "pairs",
+                                        "pcall",        "print",
+                                        "rawequal",     "rawget",
+                                        "rawlen",       "rawset",
+                                        "require",      "select",
+                                        "setmetatable", "string",
+                                        "table",        "tonumber",
+                                        "tostring",     "type",
+                                        "utf8",         "warn",
+                                        "xpcall"};
+/// Of texts and files (Lua manual §6.4, §6.8).
+constexpr std::string_view lua_methods[] = {
+    "byte",    "char",  "close",   "find",  "flush",  "format",   "gmatch", "gsub",
+    "len",     "lines", "lower",   "match", "pack",   "packsize", "read",   "rep",
+    "reverse", "seek",  "setvbuf", "sub",   "unpack", "upper",    "write"};
+/// Names made where nobody sees them.
+constexpr std::string_view hiding[] = {"_G",       "_ENV",    "load",  "dofile",
+                                       "loadfile", "__index", "rawset"};
+
+bool is_in(std::string_view word, const auto& words) {
+  return std::ranges::find(words, word) != std::ranges::end(words);
+}
+
+bool is_name(std::string_view word) {
+  return !word.empty() && (is_alpha(word.front()) || word.front() == '_') && !is_in(word, keywords);
+}
+
+bool is_text(std::string_view word) {
+  return word.size() > 1 && (word.front() == '"' || word.front() == '\'' ||
+                             (word.front() == '[' && word.back() == ']'));
+}
+
+bool begins_arguments(std::string_view word) { return word == "(" || word == "{" || is_text(word); }
+
+/// What a text says in quotes; empty for what is not written plainly.
+std::string_view quoted(std::string_view word) {
+  const bool plain = word.size() > 2 && (word.front() == '"' || word.front() == '\'') &&
+                     word.find('\\') == std::string_view::npos;
+  return plain ? word.substr(1, word.size() - 2) : std::string_view();
+}
+
+/// A name in a text and what it is used for.
+struct Use {
+  enum class Role { plain, called, method, field } role = Role::plain;
+  LuaWords::Word word;
+  std::string_view argument;  ///< of a call: its first one, where that is a text
+};
+
+/// Gives every name of a text with its role to `take`, and every text in quotes to `say`.
+template <class Take, class Say>
+void each_use(std::string_view text, const Take& take, const Say& say) {
+  LuaWords words(text);
+  std::string_view before;
+  LuaWords::Word word = words.next();
+  while (!word.text.empty()) {
+    const LuaWords::Word next = words.next();
+    if (is_text(word.text)) say(quoted(word.text));
+    LuaWords::Word after = next;
+    if (is_name(word.text)) {
+      const bool called = begins_arguments(next.text) && before != "function";
+      const bool is_field = before == "." && next.text != "=";
+      Use use{.role = before == ":" && called   ? Use::Role::method
+                      : is_field                ? Use::Role::field
+                      : called && before != ":" ? Use::Role::called
+                                                : Use::Role::plain,
+              .word = word,
+              .argument = {}};
+      if (is_text(next.text)) use.argument = quoted(next.text);
+      if (next.text == "(") {
+        after = words.next();
+        if (is_text(after.text)) use.argument = quoted(after.text);
+        take(use);
+        before = next.text;
+        word = after;
+        continue;
+      }
+      take(use);
+    }
+    before = word.text;
+    word = next;
+  }
+}
+
+class UseLint {
+ public:
+  explicit UseLint(const std::function<bool(std::string_view)>& has_module)
+      : has_module_(has_module) {
+    globals_.insert(std::begin(globals), std::end(globals));
+    methods_.insert(std::begin(lua_methods), std::end(lua_methods));
+    for (const std::string_view one :
+         {"string", "table", "math", "utf8", "coroutine", "os", "io"}) {
+      modules_.emplace(one);
+    }
+    for (const script::HostTable& table : all_functions()) take(table);
+    for (const DataType& type : all_types()) {
+      for (const DataField& field : type.fields) {
+        const std::string_view name = field.name;
+        members_.emplace(name.substr(0, name.find('?')));
+      }
+    }
+  }
+
+  /// What a text makes, or may make.
+  void learn(std::string_view text) {
+    // The members of `function a.b.c:d()` are made by it.
+    LuaWords words(text);
+    bool defines = false;
+    for (LuaWords::Word word = words.next(); !word.text.empty(); word = words.next()) {
+      if (word.text == "function") {
+        defines = true;
+      } else if (defines && is_name(word.text)) {
+        made_.emplace(word.text);
+      } else if (word.text != "." && word.text != ":") {
+        defines = false;
+      }
+    }
+    each_use(
+        text,
+        [&](const Use& use) {
+          uncertain_ |= is_in(use.word.text, hiding);
+          guarded_ |= use.word.text == "pcall" || use.word.text == "xpcall";
+          if (use.role == Use::Role::plain) made_.emplace(use.word.text);
+        },
+        [&](std::string_view said) { made_.emplace(said); });
+  }
+  /// One that Postern brings: it hides nothing.
+  void learn_module(const Module& module) {
+    modules_.emplace(module.name);
+    learn(module.text);
+    members_.merge(made_);  // its own locals are nobody else's
+    made_.clear();
+    take(module.functions);
+    uncertain_ = guarded_ = false;
+  }
+
+  void look(std::string_view file, std::string_view text) {
+    each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
+  }
+
+  UseFindings take() { return std::move(found_); }
+
+ private:
+  void take(const script::HostTable& table) {
+    for (const script::HostFunction& row : table) take(row.name);
+  }
+
+  /// A row of the host's tables: "kumo.on", "Message:sender", "EnvelopeAddress.domain".
+  void take(std::string_view name) {
+    const std::size_t end = name.find_last_of(".:");
+    const std::string_view owner = name.substr(0, end);
+    std::string_view member = name.substr(end + 1);
+    const bool is_class = !owner.empty() && owner.front() >= 'A' && owner.front() <= 'Z';
+    if (name[end] == ':') {
+      methods_.emplace(member);
+    } else if (is_class) {
+      fields_.emplace(member);
+    }
+    members_.emplace(member);
+    if (is_class) return;
+    for (std::size_t dot = owner.find('.'); dot != std::string_view::npos;
+         dot = owner.find('.', dot + 1)) {
+      modules_.emplace(owner.substr(0, dot));
+    }
+    modules_.emplace(owner);
+  }
+
+  void judge(std::string_view file, const Use& use) {
+    const std::string_view name = use.word.text;
+    switch (use.role) {
+      case Use::Role::called:
+        if (name == "require" && !use.argument.empty()) return judge_module(file, use);
+        if (globals_.contains(name) || made_.contains(name)) return;
+        return add(file, use, fmt::format("nothing defines the function `{}`", name), globals_,
+                   !uncertain_);
+      case Use::Role::method:
+        if (methods_.contains(name) || made_.contains(name) || members_.contains(name)) return;
+        if (is_missing_method(name)) return;  // has a finding of its own
+        // A method of KumoMTA that is not here is no slip of the pen.
+        return add(file, use, fmt::format("nothing has a method `{}`", name), methods_,
+                   !uncertain_ && !near_one(name, methods_).empty());
+      case Use::Role::field: {
+        // Data may have any name: only what looks like a slip of the pen is said.
+        const bool known = fields_.contains(name) || made_.contains(name) ||
+                           members_.contains(name) || modules_.contains(name);
+        if (known || name.size() < 4) return;
+        if (near_one(name, fields_).empty()) return;
+        return add(file, use, fmt::format("nothing has a field `{}`", name), fields_, false);
+      }
+      case Use::Role::plain:
+        return;
+    }
+  }
+
+  void judge_module(std::string_view file, const Use& use) {
+    if (modules_.contains(use.argument) || has_module_(use.argument)) return;
+    add(file, use, fmt::format("there is no module `{}`", printable(use.argument, 64)), modules_,
+        !guarded_, use.argument);
+  }
+
+  static std::string near_one(std::string_view word, const Names& names) {
+    const std::vector<std::string_view> candidates(names.begin(), names.end());
+    const auto near = nearest(word, candidates);
+    return near ? std::string(*near) : std::string();
+  }
+
+  void add(std::string_view file, const Use& use, std::string what, const Names& names,
+           bool certain, std::string_view meant = {}) {
+    std::string near = near_one(meant.empty() ? use.word.text : meant, names);
+    if (near.empty() && use.role == Use::Role::called && meant.empty()) {
+      near = near_one(use.word.text, made_);
+    }
+    if (!near.empty()) what += fmt::format("; did you mean `{}`?", near);
+    (certain ? found_.mistakes : found_.warnings)
+        .push_back(fmt::format("{}:{}:{}: {}", file, use.word.line, use.word.column, what));
+  }
+
+  const std::function<bool(std::string_view)>& has_module_;
+  Names globals_;
+  Names methods_;
+  Names fields_;
+  Names members_;  ///< the last part of every name of the host, and names in its modules
+  Names modules_;
+  Names made_;
+  bool uncertain_ = false;
+  bool guarded_ = false;
+  UseFindings found_;
+};
+
+}  // namespace
+
+UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>>& texts,
+                      const std::function<bool(std::string_view name)>& has_module) {
+  UseLint lint(has_module);
+  for (const Module& module : all_modules()) lint.learn_module(module);
+  for (const auto& [file, text] : texts) lint.learn(text);
+  for (const auto& [file, text] : texts) lint.look(file, text);
+  return lint.take();
+}
+
+}  // namespace postern::dialect::kumo

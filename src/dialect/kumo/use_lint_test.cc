@@ -1,0 +1,67 @@
+#include "dialect/kumo/use_lint.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::dialect::kumo {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+UseFindings found(std::string_view text, const std::string& module = "") {
+  return lint_uses({{"policy.lua", text}, {"own.lua", module}},
+                   [](std::string_view name) { return name == "own"; });
+}
+
+TEST(UseLint, calls_of_nothing_are_mistakes) {
+  const UseFindings one = found("local function greet() end\ngreet()\n  gret('x')\n");
+  EXPECT_EQ(one.mistakes,
+            Lines{"policy.lua:3:3: nothing defines the function `gret`; did you mean `greet`?"});
+  EXPECT_EQ(found("local x = tostrin(1)").mistakes,
+            Lines{"policy.lua:1:11: nothing defines the function `tostrin`; did you mean "
+                  "`tostring`?"});
+  EXPECT_EQ(found("one() two()").mistakes.size(), 2u) << "all at once";
+}
+
+TEST(UseLint, what_a_text_makes_is_there) {
+  for (const char* fine :
+       {"local f = function() end f()", "function f() end f()", "local function f() end f()",
+        "local a, f = 1, 2 f()", "for f in pairs({}) do f() end", "function g(f) f() end",
+        "f = nil if f then f() end", "helper()", "return (1)", "if (x) then end",
+        "local t = {} function t:go() end t:go()", "local t = { go = 1 } t:go()",
+        "kumo.on('init', function() end)", "('x'):rep(3)", "msg:get_data()",
+        "local a = msg:sender().domain", "error('x')", "goto done ::done::"}) {
+    const UseFindings one = found(fine, "function helper() end");
+    EXPECT_EQ(one.mistakes, Lines{}) << fine;
+    EXPECT_EQ(one.warnings, Lines{}) << fine;
+  }
+}
+
+TEST(UseLint, names_made_out_of_sight_leave_a_warning) {
+  for (const char* text : {"_G[x] = 1 f()", "load('f = 1')() f()"}) {
+    EXPECT_EQ(found(text).mistakes, Lines{}) << text;
+    EXPECT_EQ(found(text).warnings.size(), 1u) << text;
+  }
+}
+
+TEST(UseLint, methods_and_fields) {
+  EXPECT_EQ(found("local d = msg:get_dta()").mistakes,
+            Lines{"policy.lua:1:15: nothing has a method `get_dta`; did you mean `get_data`?"});
+  EXPECT_EQ(found("client:publish('x')").mistakes, Lines{}) << "of something that is not here";
+  EXPECT_EQ(found("client:publish('x')").warnings.size(), 1u);
+  EXPECT_EQ(found("local s = msg:sender()\nprint(s.domian)").warnings,
+            Lines{"policy.lua:2:9: nothing has a field `domian`; did you mean `domain`?"});
+  EXPECT_EQ(found("local t = { domian = 1 }\nprint(t.domian)").warnings, Lines{});
+}
+
+TEST(UseLint, modules) {
+  EXPECT_EQ(found("local db = require 'sqllite'").mistakes,
+            Lines{"policy.lua:1:12: there is no module `sqllite`; did you mean `sqlite`?"});
+  EXPECT_EQ(found("require('sqllite')").mistakes.size(), 1u);
+  EXPECT_EQ(
+      found("require 'own' require 'sqlite' require 'kumo' require 'policy-extras.queue'").mistakes,
+      Lines{});
+  EXPECT_EQ(found("pcall(function() require 'maybe' end)").mistakes, Lines{});
+}
+
+}  // namespace
+}  // namespace postern::dialect::kumo
