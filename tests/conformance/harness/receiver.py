@@ -57,11 +57,11 @@ class Receiver:
             return
         try:
             if "raw" in answer:
-                handler.wfile.write(answer["raw"].encode("latin-1"))
+                handler.wfile.write(octets(answer["raw"], "latin-1"))
                 handler.wfile.flush()
                 time.sleep(answer.get("hold_ms", 0) / 1000)
                 return
-            out = answer.get("body", "").encode()
+            out = octets(answer.get("body", ""), "utf-8")
             head = "HTTP/1.1 %d Scripted\r\n" % answer["status"]
             head += "".join("%s: %s\r\n" % item for item in answer.get("headers", {}).items())
             if answer.get("keep_alive"):
@@ -92,6 +92,10 @@ class Receiver:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+def octets(value, charset):
+    return value if isinstance(value, bytes) else value.encode(charset)
 
 
 def read_body(handler):

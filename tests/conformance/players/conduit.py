@@ -10,8 +10,8 @@ import time
 
 from harness import dns, smtp
 from harness.browser import Browser
-from harness.cases import Case, Fail, FormatError, wanted
-from harness.match import match
+from harness.cases import Case, Fail, FormatError, each, known, wanted
+from harness.match import match, match_object
 from harness.receiver import Receiver
 
 SETTINGS = {
@@ -22,6 +22,22 @@ SETTINGS = {
     "api": {"signup": "open", "rate_limits": False},
 }
 STEPS = ("api", "smtp", "stub", "webhook", "sleep_ms")
+# The members of the format, by what has them; any other fails its case.
+MEMBERS = {
+    "case": frozenset("id title ref tags accounts steps note".split()),
+    "flow": frozenset("id ref title tags setup flow then note".split()),
+    "api": frozenset("method path json body headers as".split()),
+    "expect": frozenset("status json headers".split()),
+    "smtp": frozenset(["client_ip", "lines"]),
+    "auth": frozenset("mechanism username password authzid".split()),
+    "stub": frozenset(["path", "responses"]),
+    "response": frozenset("status headers body delay_ms reset raw hold_ms".split()),
+    "webhook": frozenset("path count within_ms requests same_header distinct_header".split()),
+    "request": frozenset("json headers standard_signature conduit_signature".split()),
+}
+BESIDE = {"api": ("expect", "capture")}  # what stands beside the word of a step
+LINES = {"step": (), "pause_ms": (), "expect_close": (), "starttls": ("inject",), "auth": ("expect",), "data_file": ("expect",), "data_text": ("expect",),
+         "raw": ("expect",), "send": ("expect",), "expect": ()}
 ACTIONS = {"goto", "click", "fill", "select", "check", "expect_path", "expect_text", "expect_value", "expect_row", "expect_no_dialog"}
 RESULTS = {"spf": "spf", "spf_result": "spf", "dkim": "dkim", "dkim_results": "dkim", "dmarc": "dmarc", "dmarc_result": "dmarc"}
 # Replies that only a verification gives (RFC 7372, RFC 3463).
@@ -34,15 +50,19 @@ class Player:
         flows = directory / "ui" / "flows.json"
         if not files and not flows.is_file():
             raise FormatError("no cases/*.json in %s" % directory)
+        def case(entry, where):
+            check_format(entry, where)
+            return Case(entry["id"], entry["title"], entry, needs(entry, directory), slow="sleep_ms" in json.dumps(entry))
+
+        def flow(entry):
+            check_flow(entry)
+            return Case("ui/" + entry["id"], entry.get("ref", ""), entry, frozenset(["browser"]), slow=True)
+
         cases = []
         for path in files:
-            for entry in json.loads(path.read_text(encoding="utf-8")):
-                check_format(entry, path.name)
-                cases.append(Case(entry["id"], entry["title"], entry, needs(entry, directory), slow="sleep_ms" in json.dumps(entry)))
+            cases += each(json.loads(path.read_text(encoding="utf-8")), path.name, lambda entry, path=path: case(entry, path.name))
         if flows.is_file():
-            for entry in json.loads(flows.read_text(encoding="utf-8")):
-                check_flow(entry)
-                cases.append(Case("ui/" + entry["id"], entry.get("ref", ""), entry, frozenset(["browser"]), slow=True))
+            cases += each(json.loads(flows.read_text(encoding="utf-8")), flows.name, flow, "ui/")
         return cases
 
     def open(self, context):
@@ -77,15 +97,49 @@ def check_format(entry, where):
     for key in ("id", "title", "steps"):
         if key not in entry:
             raise FormatError("%s: case %r has no %r" % (where, entry.get("id"), key))
+    where = "%s: %s" % (where, entry["id"])
+    known(entry, MEMBERS["case"], where, FormatError)
     for i, step in enumerate(entry["steps"]):
-        if sum(k in step for k in STEPS) != 1:
-            raise FormatError("%s: %s step %d: exactly one of %s expected" % (where, entry["id"], i, ", ".join(STEPS)))
+        check_step(step, "%s step %d" % (where, i))
+
+
+def check_step(step, where):
+    """Each step is of one kind and has the members of that kind."""
+    if sum(k in step for k in STEPS) != 1:
+        raise FormatError("%s: exactly one of %s expected" % (where, ", ".join(STEPS)))
+    word = next(k for k in STEPS if k in step)
+    known(step, {word, "note", *BESIDE.get(word, ())}, where, FormatError)
+    if word == "sleep_ms":
+        return
+    known(step[word], MEMBERS[word], "%s: %s" % (where, word), FormatError)
+    if word == "api":
+        known(step["expect"], MEMBERS["expect"], where + ": expect", FormatError)
+    for inner, of in (("responses", "response"), ("requests", "request")):
+        for item in step[word].get(inner, []):
+            known(item, MEMBERS[of], "%s: %s" % (where, inner), FormatError)
+    for i, line in enumerate(step[word].get("lines", [])):
+        check_line(line, "%s, line %d" % (where, i))
+
+
+def check_line(line, where):
+    kind = next((k for k in LINES if k in line), None)
+    if kind is None:
+        raise FormatError("%s: one of %s expected" % (where, ", ".join(LINES)))
+    known(line, {kind, "note", *LINES[kind]}, where, FormatError)
+    if kind == "step":
+        check_step(line["step"], where)
+    elif kind == "auth":
+        known(line["auth"], MEMBERS["auth"], where + ": auth", FormatError)
 
 
 def check_flow(entry):
     for key in ("id", "setup", "flow", "then"):
         if key not in entry:
             raise FormatError("flows.json: flow %r has no %r" % (entry.get("id"), key))
+    known(entry, MEMBERS["flow"], "flows.json: " + entry["id"], FormatError)
+    for word in ("setup", "then"):
+        for i, step in enumerate(entry[word]):
+            check_step(step, "flows.json: %s %s %d" % (entry["id"], word, i))
     for i, action in enumerate(entry["flow"]):
         if len(action) != 1 or not set(action) <= ACTIONS:
             raise FormatError("flows.json: %s action %d: exactly one of %s expected" % (entry["id"], i, ", ".join(sorted(ACTIONS))))
@@ -219,6 +273,11 @@ class Run:
     def file(self, name):
         return (self.player.directory / name).read_bytes()
 
+    def response(self, spec):
+        """A scripted response; `body` and `raw` may be octets."""
+        octets = {k: self.octets(spec[k]) for k in ("body", "raw") if isinstance(spec.get(k), dict)}
+        return {**self.sub({k: v for k, v in spec.items() if k not in octets}), **octets}
+
     @staticmethod
     def octets(x):
         if isinstance(x, dict):
@@ -234,7 +293,7 @@ class Run:
         elif "smtp" in step:
             self.smtp(step["smtp"])
         elif "stub" in step:
-            self.receiver.script(self.base + step["stub"].get("path", ""), self.sub(step["stub"]["responses"]))
+            self.receiver.script(self.base + step["stub"].get("path", ""), [self.response(r) for r in step["stub"]["responses"]])
         elif "webhook" in step:
             self.webhook(self.sub(step["webhook"]))
         elif "sleep_ms" in step:
@@ -265,8 +324,7 @@ class Run:
                 match(want, data, what)
             if isinstance(want, dict) and "$body" in want:
                 match(want["$body"], out.decode("utf-8", "replace"), what + " text")
-        for name, value in expect.get("headers", {}).items():
-            match(self.sub(value), reply_headers.get(name.lower()), what + " header " + name)
+        match_headers(self.sub(expect.get("headers", {})), reply_headers, what + " header")
         self.capture(step.get("capture", {}), data, what)
 
     def api_body(self, request, headers):
@@ -340,7 +398,8 @@ class Run:
         elif "auth" in line:
             self.auth(client, self.sub(line["auth"]), expect)
         elif "data_file" in line or "data_text" in line:
-            data = self.file(line["data_file"]) if "data_file" in line else self.sub(line["data_text"]).encode()
+            text = line.get("data_text")
+            data = self.file(line["data_file"]) if "data_file" in line else self.octets(text) if isinstance(text, dict) else self.sub(text).encode()
             smtp.check(expect, client.data(data), "end of " + line.get("data_file", "data"))
         elif "raw" in line:
             client.send(self.octets(line["raw"] if isinstance(line["raw"], dict) else self.sub(line["raw"])))
@@ -387,6 +446,11 @@ class Run:
         smtp.check(expect, client.reply(), what)
 
 
+def match_headers(want, got, where):
+    """Names without regard to case; `got` has them in lower case."""
+    match_object({name.lower(): value for name, value in want.items()}, got, where)
+
+
 def check_request(pattern, request):
     """One webhook request against its pattern: body, headers, both signatures."""
     if "json" in pattern:
@@ -395,8 +459,7 @@ def check_request(pattern, request):
         except ValueError:
             raise Fail("webhook body is no JSON: %r" % request.body[:200]) from None
         match(pattern["json"], data, "payload")
-    for name, value in pattern.get("headers", {}).items():
-        match(value, request.headers.get(name.lower()), "request header " + name)
+    match_headers(pattern.get("headers", {}), request.headers, "request header")
     if "standard_signature" in pattern:
         check_standard_signature(pattern["standard_signature"], request)
     if "conduit_signature" in pattern:

@@ -3,7 +3,7 @@ import json
 import re
 
 from harness import dns
-from harness.cases import Case, Fail, FormatError, wanted
+from harness.cases import Case, Fail, FormatError, each, wanted
 from players.later import one_of, require
 from players.lua import accepted, leaks, loading, match
 from players.lua.dialogue import ACTIONS, Talk
@@ -21,11 +21,13 @@ class Player:
         symbols = directory / "replies.json"
         self.suite = directory
         self.symbols = json.loads((symbols if symbols.is_file() else SUITE / "replies.json").read_text(encoding="utf-8"))
-        cases = []
-        for path in sorted((directory / "cases").glob("*/case.json")):
+        def case(folder):
+            path = folder / "case.json"
             entry = json.loads(path.read_text(encoding="utf-8"))
             self.check(entry, path)
-            cases.append(Case(entry["id"], entry["title"], (path.parent, entry), NEEDS, slow=waits(entry) >= SLOW_MS))
+            return Case(entry["id"], entry["title"], (folder, entry), NEEDS, slow=waits(entry) >= SLOW_MS)
+
+        cases = each([path.parent for path in sorted((directory / "cases").glob("*/case.json"))], directory.name, case)
         if not cases:
             raise FormatError("no cases/*/case.json in %s" % directory)
         return cases

@@ -8,10 +8,11 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import threading
 
 from harness import child
-from harness.cases import Case, Fail, FormatError, wanted
+from harness.cases import Case, Fail, FormatError, each, known, wanted
 from players.later import require
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -29,6 +30,22 @@ KINDS = {
     "ar-parse": ("ar", ("name", "header", "valid")),
     "ar-strip": ("ar", ("name", "own_authserv_ids", "header", "remove")),
     "ar-write": ("ar", ("name", "authserv_id", "results")),
+}
+
+
+FORMAT = "postern-mailauth-"
+# What else a case may have: every one, and those of a kind; and what `expect` may say.
+ALWAYS = ("description", "comment", "spec", "contested", "note")
+MORE = {
+    "spf": ("explanation", "zone"), "dkim": ("overall",), "dkim-canon": ("simple_b64", "relaxed_b64", "simple_sha256", "relaxed_sha256"),
+    "dkim-sign": ("canonicalization", "headers", "timestamp", "body_length", "dns"),
+    "arc-validate": ("message", "message_b64", "dns", "scenario", "now", "oldest_pass"),
+    "arc-sign": ("message_b64", "dns", "scenario", "now", "timestamp", "headers", "authserv_id", "expect"),
+    "dmarc": ("spf", "dkim", "random", "dns"), "ar-parse": ("authserv_id", "version", "results"), "ar-write": ("version", "must_not_contain"),
+}
+EXPECT = {
+    "dkim-sign": ("bh", "verifies"), "arc-sign": ("arc_authentication_results", "arc_message_signature", "arc_seal"),
+    "dmarc": ("results", "policy", "disposition", "record_domain", "org_domain", "spf_aligned", "dkim_aligned", "queries"),
 }
 
 
@@ -92,21 +109,34 @@ class Player:
     def load(self, directory):
         cases = []
         for path in sorted(directory.glob("**/*.json")):
-            document = json.loads(path.read_text(encoding="utf-8"))
-            name = str(document.get("format", "")).removeprefix("postern-mailauth-").rsplit("/", 1)[0]
+            document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+            where = path.relative_to(directory).with_suffix("").as_posix()
+            kind = document.get("format") if isinstance(document, dict) else None
+            if not str(kind).startswith(FORMAT):
+                print("%s is no file of cases" % path.relative_to(directory), file=sys.stderr)
+                continue
+            name = kind.removeprefix(FORMAT).rsplit("/", 1)[0]
             if name not in KINDS:
-                raise FormatError("%s: unknown format %r" % (path.name, document.get("format")))
-            feature, members = KINDS[name]
-            for entry in document["cases"]:
-                require(entry, members, path.name)
-                if "eml" in entry and not (path.parent / entry["eml"]).is_file():
-                    raise FormatError("%s: there is no file %s" % (path.name, entry["eml"]))
-                where = path.relative_to(directory).with_suffix("").as_posix()
-                title = entry.get("description", "") + (" (contested)" if entry.get("contested") else "")
-                cases.append(Case("%s/%s" % (where, entry["name"]), title, (path, document, entry, name), frozenset([feature])))
+                cases.append(Case(where, "", fault="%s: unknown format %r" % (path.name, kind)))
+                continue
+            cases += each(document.get("cases"), path.name, lambda entry, p=path, d=document, n=name, w=where: self.case(entry, p, d, n, w), where + "/")
         if not cases:
             raise FormatError("no cases in %s" % directory)
         return cases
+
+    @staticmethod
+    def case(entry, path, document, name, where):
+        feature, members = KINDS[name]
+        require(entry, members, path.name)
+        known(entry, {*members, *ALWAYS, *MORE.get(name, ())}, "%s: %s" % (path.name, entry["name"]), FormatError)
+        if isinstance(entry.get("expect"), dict):
+            known(entry["expect"], EXPECT[name], "%s: %s: expect" % (path.name, entry["name"]), FormatError)
+        for signature in entry.get("signatures", []):
+            known(signature, ("results", "contested"), "%s: %s: a signature" % (path.name, entry["name"]), FormatError)
+        if "eml" in entry and not (path.parent / entry["eml"]).is_file():
+            raise FormatError("%s: there is no file %s" % (path.name, entry["eml"]))
+        title = entry.get("description", "") + (" (contested)" if entry.get("contested") else "")
+        return Case("%s/%s" % (where, entry["name"]), title, (path, document, entry, name), frozenset([feature]))
 
     def open(self, context):
         self.binary = self.find_face(context)
@@ -180,6 +210,8 @@ class Player:
             same("body hash", entry["expect"]["bh"], signature["bh"])
             if entry["expect"].get("verifies", True):
                 among("verification", "pass", signature["result"], signature["reason"])
+            elif signature["result"] == "pass":
+                raise Fail(wanted("verification", "no pass", "pass"))
 
     @staticmethod
     def arc_request(document, entry):

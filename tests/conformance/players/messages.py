@@ -8,7 +8,7 @@ import smtplib
 import threading
 
 from harness import instance
-from harness.cases import Case, Fail, FormatError, wanted
+from harness.cases import Case, Fail, FormatError, known, wanted
 from harness.receiver import Receiver
 
 SETTINGS = {
@@ -19,6 +19,9 @@ SETTINGS = {
     "api": {"signup": "open", "rate_limits": False},
 }
 SENDER = "sender@client.example"
+ENTRY = frozenset("origin licence sha256 size depth parts charsets max_line tags expect contested parser_errors note".split())
+HTML = frozenset("present sha256 length".split())
+ATTACHMENT = frozenset("filename content_type size sha256 sha256_trim".split())
 # A gateway may refuse these in SMTP with a documented 5xx; then there is no payload to compare.
 REFUSABLE = {"long_line", "nul"}
 REFUSALS = {(550, "5.5.2"), (554, "5.6.0"), (552, "5.3.4"), (500, "5.5.2"), (550, "5.6.0")}
@@ -32,9 +35,11 @@ class Player:
         expected = json.loads(path.read_text(encoding="utf-8"))
         cases = []
         for name, entry in expected.items():
-            if "expect" not in entry:
-                raise FormatError("expected.json: %s has no member expect" % name)
-            cases.append(Case(name, " ".join(entry.get("tags", [])), entry))
+            try:
+                check(name, entry)
+                cases.append(Case(name, " ".join(entry.get("tags", [])), entry))
+            except (FormatError, TypeError) as e:
+                cases.append(Case(name, "", fault=str(e)))
         for path in sorted(directory.glob("*.eml")):
             if path.name not in expected:
                 cases.append(Case(path.name, "no expectation in expected.json", None))
@@ -84,6 +89,20 @@ class Player:
     def close(self):
         self.postern.remove()
         self.receiver.stop()
+
+
+def check(name, entry):
+    """What the player would not compare must not pass unnoticed."""
+    known(entry, ENTRY, name, FormatError)
+    if "expect" not in entry:
+        raise FormatError("expected.json: %s has no member expect" % name)
+    expect = entry["expect"]
+    known(expect.get("html", {}), HTML, name + ": html", FormatError)
+    for attachment in expect.get("attachments", []):
+        known(attachment, ATTACHMENT, name + ": an attachment", FormatError)
+    for field in ("header_from", "header_to", "cc", "reply_to"):
+        for address in expect.get(field, []):
+            known(address, ("name", "address"), "%s: %s" % (name, field), FormatError)
 
 
 def refused(code, text):
@@ -181,6 +200,8 @@ def check_html(field, want, payload):
     html = norm(payload.get("html"))
     if bool(html.strip()) != want["present"]:
         return [("html.present", want["present"], bool(html.strip()))]
+    if "length" in want and len(html.encode()) != want["length"]:
+        return [("html.length", want["length"], len(html.encode()))]
     if "sha256" in want and sha(html.encode()) != want["sha256"]:
         return [("html.sha256", want, [sha(html.encode()), len(html.encode())])]
     return []
@@ -202,8 +223,8 @@ def check_attachment(want, got):
         bad.append(("filename", want["filename"], got.get("filename")))
     if "content_type" in want and want["content_type"] != (got.get("content_type") or "").split(";")[0].strip().lower():
         bad.append(("content_type", want["content_type"], got.get("content_type")))
-    if "sha256" in want and (want["size"], want["sha256"]) != (got.get("size"), got.get("sha256")):
-        bad.append(("sha256", [want["size"], want["sha256"]], [got.get("size"), got.get("sha256")]))
+    if any(want[key] != got.get(key) for key in ("size", "sha256") if key in want):
+        bad.append(("sha256", [want.get("size"), want.get("sha256")], [got.get("size"), got.get("sha256")]))
     if got.get("content") is None:
         # Every message here is below the inline limits, so linked or missing content is an error of its own.
         return bad + [("content", "inline bytes", "none")]

@@ -1,7 +1,7 @@
 """`.vsl` scripts (format: tests/suites/vsl/README.md). One file is one case, and has a server of its own."""
 import json
 
-from harness.cases import Case, Fail, FormatError
+from harness.cases import Case, Fail, FormatError, each
 from players.later import one_of, require
 from players.vsl_site import dialogue, judge, loading
 from players.vsl_site.site import CONFIG, LIMITS, Site
@@ -18,11 +18,12 @@ class Player:
         inner = directory / "cases"
         folder = inner if inner.is_dir() else directory
         self.suite = directory if inner.is_dir() else directory.parent
-        cases = []
-        for path in sorted(folder.glob("*.json")):
+        def case(path):
             entry = json.loads(path.read_text(encoding="utf-8"))
             self.check(entry, path.name)
-            cases.append(Case(entry["id"], entry["title"], entry, NEEDS))
+            return Case(entry["id"], entry["title"], entry, NEEDS)
+
+        cases = each([path for path in sorted(folder.glob("*.json")) if path.is_file()], folder.name, case)
         if not cases:
             raise FormatError("no cases in %s" % folder)
         return cases
