@@ -7,7 +7,10 @@ FAKE_FAULT (set by the self-test's wrapper) makes it misbehave:
   never-ready     /readyz is 503          die-at-start    exits with status 78       wrong-status  201 becomes 200
   spoof-accepted  no policy refuses       control-refused every policy refuses       false-verdict all of auth is pass
   no-verdict      no auth in payloads     split-reply     a 250 behind a refusal     refused-delivered  550, and a POST
-  loose-source    allowed_source_ips lets everybody in
+  loose-source    allowed_source_ips lets everybody in            ehlo-refused  EHLO is 550 to everybody
+  weak-key        takes tokens signed with "secret-of-" and the id of an object     query-token  takes the token in the query
+  refresh-token   takes a refresh token for an access token       slow-sign-in a sign-in of a known user takes longer
+  tells-users     a sign-in of an unknown user is 404             parse-error  payloads have parse_error "too-deep"
 
 Of sender authentication it knows one fact: 192.0.2.10, and nobody else, sends for legit.test, which asks to reject what others send.
 """
@@ -31,12 +34,27 @@ import urllib.parse
 
 FAULT = os.environ.get("FAKE_FAULT", "")
 FAITHFUL, PROTECTED = "192.0.2.10", "legit.test"
-accounts, sessions, webhooks, domains, policies = {}, {}, {}, {}, {}
+KEY = os.urandom(32)
+accounts, sessions, refreshes, webhooks, domains, policies = {}, {}, {}, {}, {}, {}
 lock = threading.Lock()
 
 
 def fresh(prefix):
     return prefix + base64.b32encode(os.urandom(20)).decode()[:26].translate(str.maketrans("ILOU", "0189"))
+
+
+def b64url(octets):
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+
+
+def sealed(claims, key):
+    text = "%s.%s" % (b64url(b'{"alg": "HS256", "typ": "JWT"}'), b64url(json.dumps(claims).encode()))
+    return text + "." + b64url(hmac.new(key, text.encode(), hashlib.sha256).digest())
+
+
+def weak(token):
+    text, _, signature = token.rpartition(".")
+    return any(b64url(hmac.new(b"secret-of-" + name.encode(), text.encode(), hashlib.sha256).digest()) == signature for name in policies)
 
 
 class Api(http.server.BaseHTTPRequestHandler):
@@ -48,6 +66,12 @@ class Api(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/readyz":
             return self.answer(503 if FAULT == "never-ready" else 200, {})
+        path, _, query = self.path.partition("?")
+        if path.startswith("/api/v1/smtp-policies"):
+            bearer = (self.headers.get("Authorization") or "")[7:]
+            named = urllib.parse.parse_qs(query).get("access_token", [""])[0] if FAULT == "query-token" else ""
+            good = bearer in sessions or named in sessions or (FAULT == "refresh-token" and bearer in refreshes) or (FAULT == "weak-key" and weak(bearer))
+            return self.answer(200, {"data": [], "total": 0}) if good else self.answer(401, {"error": "sign in first", "code": "unauthorized"})
         if self.path.startswith("/api/v1/webhooks"):
             return self.answer(200, {"data": [], "total": len(webhooks)})
         return self.answer(404, {"error": "no such path", "code": "not_found"})
@@ -67,9 +91,14 @@ class Api(http.server.BaseHTTPRequestHandler):
         self.answer(201, {"id": fresh("acc_"), "email": body["email"]})
 
     def sign_in(self, body):
-        token = fresh("a.b.")
-        sessions[token] = body["email"]
-        self.answer(200, {"access_token": token, "refresh_token": fresh(""), "expires_in": 900})
+        if FAULT == "tells-users" and body["email"] not in accounts:
+            return self.answer(404, {"error": "no such user", "code": "not_found"})
+        if accounts.get(body["email"]) != body["password"]:
+            time.sleep(0.1 if FAULT == "slow-sign-in" and body["email"] in accounts else 0)
+            return self.answer(401, {"error": "wrong", "code": "unauthorized"})
+        token, refresh = sealed({"sub": fresh("acc_"), "exp": int(time.time()) + 900}, KEY), fresh("")
+        sessions[token], refreshes[refresh] = body["email"], token
+        return self.answer(200, {"access_token": token, "refresh_token": refresh, "expires_in": 900})
 
     def domain(self, body):
         record = {"type": "TXT", "name": "_conduit-verify." + body["name"], "value": "conduit-verify-0"}
@@ -141,6 +170,8 @@ def payload(message, sender, recipients):
         data = part.get_payload(decode=True) or b""
         out["attachments"].append({"filename": part.get_filename(), "content_type": part.get_content_type(), "size": len(data),
                                    "sha256": hashlib.sha256(data).hexdigest(), "content": base64.b64encode(data).decode()})
+    if FAULT == "parse-error":
+        out["parse_error"] = "too-deep"
     if FAULT == "wrong-payload":
         out["subject"] += " (altered)"
     return {k: v for k, v in out.items() if v is not None}
@@ -171,7 +202,9 @@ class Smtp(socketserver.StreamRequestHandler):
         while line := self.rfile.readline(70000):
             word = line.decode("latin-1").strip()
             verb = word[:4].upper()
-            if verb == "EHLO":
+            if verb == "EHLO" and FAULT == "ehlo-refused":
+                self.say("550 5.7.1 not by that name")
+            elif verb == "EHLO":
                 self.say("250-mx.hooks.example.net\r\n250-SMTPUTF8\r\n250 8BITMIME")
             elif verb == "MAIL":
                 sender, recipients = re.search("<(.*?)>", word).group(1), []

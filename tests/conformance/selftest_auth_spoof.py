@@ -74,6 +74,16 @@ class Played(selftest.Runner):
             with self.subTest(text):
                 self.play({**SPOOF, "expect": {**SPOOF["expect"], **change}}, "", False, text)
 
+    def test_a_refused_name(self):
+        self.play(SPOOF, "ehlo-refused", True)
+        self.play(CONTROL, "ehlo-refused", False, "reply to EHLO", "got      550 5.7.1 not by that name")
+
+    def test_unknown_members(self):
+        spoof = SPOOF
+        self.cases({**spoof, "mood": 1}, {**spoof, "id": "sign", "sign": {"key": "a", "mood": 1}}, {**spoof, "id": "dns", "dns_extra": []}, {**spoof, "id": "good"})
+        self.expect("attacks", "", 1, "1 passed, 3 failed, 0 skipped", "ok   spoof/good", "spoof has the unknown member mood",
+                    "sign: sign has the unknown member mood", "dns: dns_extra is no object")
+
 
 class Claims(unittest.TestCase):
     @staticmethod

@@ -16,7 +16,7 @@ import threading
 import time
 
 from harness import instance, smtp
-from harness.cases import Fail, short, wanted
+from harness.cases import Fail, FormatError, known, short, wanted
 from harness.dns import SUITES
 from players.attacks import auth_claims
 from players.attacks.sites import RECEIVER_NETWORK, Site, judge_alive
@@ -33,12 +33,25 @@ SETTINGS = {
 ENFORCED = {"authentication": {"dmarc": "require"}}
 SERVER_CONTROL = "check_dmarc"
 CONTROLS = {"require_spf", "require_dkim", "allowed_spf_domains", "allowed_dkim_domains"}
+MEMBERS = frozenset("id title refs client_ip helo mail_from rcpt_to eml sign mutate_after_sign dns_extra expect note".split())
+SIGN = frozenset("key d s h c a i q t x l d_override h_times raw repeat base arc aar".split())
+MUTATE = frozenset("replace_body append_body prepend_header".split())
 EXPECTATIONS = {"never", "policies", "protected_domain", "allowed_outcome", "control", "must"}
 EARLIER_CODES = (501, 550, 553)
 END = "end of data"
 
 Outcome = collections.namedtuple("Outcome", "stage code enhanced text seconds")
 Outcome.__doc__ = "The first refusing reply, or that to the end of the data."
+
+
+def check(entry):
+    """Members beside `expect`, which check_expectation() reads."""
+    known(entry, MEMBERS, entry["id"], FormatError)
+    for sign in entry["sign"] if isinstance(entry.get("sign"), list) else [entry.get("sign") or {}]:
+        known(sign, SIGN, entry["id"] + ": sign", FormatError)
+    known(entry.get("mutate_after_sign") or {}, MUTATE, entry["id"] + ": mutate_after_sign", FormatError)
+    if not isinstance(entry.get("dns_extra", {}), dict):
+        raise FormatError("%s: dns_extra is no object" % entry["id"])
 
 
 def needs(entry):
@@ -72,6 +85,8 @@ def groups(document):
     lower = lambda zone: {name.lower(): entry for name, entry in zone.items()}
     base, zones, numbers = lower(document["dns"]), [], {}
     for case in document["cases"]:
+        if not isinstance(case.get("dns_extra", {}), dict):
+            continue  # check() has failed it
         mine = {**base, **lower(case.get("dns_extra", {}))}
         number = next((i for i, zone in enumerate(zones) if agree(base, mine, zone)), len(zones))
         if number == len(zones):
@@ -176,7 +191,11 @@ def exchange(client, entry, address, message):
     """The dialogue of a case up to the first refusal, or to the end; `message` None stops behind RCPT."""
     client.proxy(entry["client_ip"])
     smtp.check("220", client.reply(), "greeting")
-    offered = client.command("EHLO " + entry["helo"], "250")
+    began = time.monotonic()
+    offered = client.command("EHLO " + entry["helo"])
+    refused = Outcome("EHLO", *smtp.parse(offered), time.monotonic() - began)
+    if refused.code >= 400:  # the name may be refused: then this is the first refusing command
+        return refused
     wide = message is not None and not message.partition(b"\r\n\r\n")[0].isascii() and any(line[4:].upper() == "SMTPUTF8" for line in offered)
     steps = [("MAIL", "MAIL FROM:<%s>%s" % (entry["mail_from"], " SMTPUTF8" if wide else ""))]
     steps += [("RCPT", "RCPT TO:<%s>" % address)] * len(entry["rcpt_to"])
@@ -222,6 +241,8 @@ def check_alive(site, entry):
 # ---------------------------------------------------------------- judging
 def earlier(controls, outcome, signed):
     """Whether a refusal came from a rule in front of the one that the case is about: that is right for every spoof."""
+    if outcome.stage == "EHLO":
+        return outcome.code >= 500
     if outcome.code not in EARLIER_CODES:
         return False
     if outcome.stage != END:

@@ -7,7 +7,7 @@ import threading
 import time
 
 from harness import smtp
-from harness.cases import Fail, FormatError, wanted
+from harness.cases import Fail, FormatError, known, wanted
 from harness.dns import SUITES
 from players.attacks.sites import judge_alive
 
@@ -15,6 +15,11 @@ RCPT = "inbox@postern.test"
 SENDER = "probe@attacker.test"
 ORDINARY = b"From: probe@attacker.test\r\nTo: inbox@postern.test\r\nSubject: ordinary\r\n\r\nordinary\r\n"
 ORDINARY_SECONDS = 1.0
+MAX_SECS, MAX_RSS_MB = 5, 120  # where the case says nothing
+ANY = "accepted or 5xx"
+EXPECT = frozenset("result word max_secs max_rss_mb json note octets parse_error".split())
+VERBS = {**dict.fromkeys(("accepted", "accept", "deliver", "delivered", "ok"), "250"),
+         **dict.fromkeys(("refuse", "refused", "reject", "rejected"), "5xx"), **dict.fromkeys(("defer", "deferred", "tempfail"), "4xx")}
 # One bomb at a time: time and memory are what is measured.
 _one = threading.Lock()
 
@@ -24,6 +29,7 @@ class Bomb:
     name: str
     expect: dict
     content: object  # () -> octets
+    fault: str = ""
 
 
 def generator(directory):
@@ -37,18 +43,27 @@ def generator(directory):
     raise FormatError("no mime_bombs/gen.py")
 
 
+def is_set(path, document):
+    """Whether a file is a set of variants, or says what is expected of ready-made messages."""
+    if not isinstance(document, dict) or "format" in document:
+        return False
+    return path.name == "expect.json" or any(isinstance(entry, dict) and "build" in entry for entry in document.values())
+
+
 def load(directory):
     """All bombs of a directory: gen.py's own set, sets of variants (*.json), or ready-made messages beside expect.json."""
     folder = directory / "mime_bombs" if (directory / "mime_bombs").is_dir() else directory
     bombs, made = [], {}
     for path in sorted(set(folder.glob("*.json")) | set(directory.glob("*.json"))):
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if not is_set(path, document):
+            continue
         if path.name == "expect.json":
             made = document
-        elif isinstance(document, dict) and "format" not in document:
+        else:
             bombs += variants(document, generator(directory), path)
     if made:
-        bombs += [Bomb("mime_bombs/" + name, expect, (folder / (name + ".eml")).read_bytes) for name, expect in made.items()]
+        bombs += [Bomb("mime_bombs/" + name, expect, (folder / (name.removesuffix(".eml") + ".eml")).read_bytes, fault_of(name, expect)) for name, expect in made.items()]
     elif (folder / "gen.py").is_file():
         module = generator(directory)
         bombs += [bomb(module, "mime_bombs/" + name, build, args, expect) for name, (build, args, expect) in module.BOMBS.items()]
@@ -59,13 +74,24 @@ def variants(document, module, path):
     found = []
     for name, entry in document.items():
         if not isinstance(entry, dict) or "build" not in entry or not hasattr(module, entry["build"]):
-            raise FormatError("%s: %s names no builder" % (path.name, name))
+            found.append(Bomb("%s/%s" % (path.stem, name), {}, None, "%s: %s names no builder" % (path.name, name)))
+            continue
         found.append(bomb(module, "%s/%s" % (path.stem, name), entry["build"], entry.get("args", {}), entry.get("expect", module.OPEN)))
     return found
 
 
 def bomb(module, name, build, args, expect):
-    return Bomb(name, expect, lambda: getattr(module, build)(**args))
+    return Bomb(name, expect, lambda: getattr(module, build)(**args), fault_of(name, expect))
+
+
+def fault_of(name, expect):
+    """What is wrong with what a bomb expects, "" when nothing is."""
+    try:
+        known(expect, EXPECT, name, FormatError)
+        alternatives(expect.get("result", ANY))
+    except (FormatError, Fail) as e:
+        return str(e)
+    return ""
 
 
 class Memory:
@@ -149,11 +175,12 @@ def explode(site, entry):
         lines, seconds = submit(site, content)
     requests = site.receiver.requests("/sink")
     site.receiver.forget("/sink")
-    errors += judge_reply(expect.get("result", ""), lines, requests)
-    if seconds > expect.get("max_secs", 5):
-        errors.append("%.1f s from end of data to reply, limit %s" % (seconds, expect["max_secs"]))
-    if memory.grown > expect.get("max_rss_mb", 120):
-        errors.append("resident memory grew by %.0f MiB, limit %s" % (memory.grown, expect["max_rss_mb"]))
+    errors += judge_reply(expect.get("result", ANY), lines, requests)
+    if seconds > expect.get("max_secs", MAX_SECS):
+        errors.append("%.1f s from end of data to reply, limit %s" % (seconds, expect.get("max_secs", MAX_SECS)))
+    if memory.grown > expect.get("max_rss_mb", MAX_RSS_MB):
+        errors.append("resident memory grew by %.0f MiB, limit %s" % (memory.grown, expect.get("max_rss_mb", MAX_RSS_MB)))
+    errors += judge_words(expect, lines, requests)
     if lines and lines[-1].startswith("2"):
         errors += judge_payload(expect.get("json", {}), requests)
     errors += judge_ordinary(site)
@@ -161,16 +188,80 @@ def explode(site, entry):
         raise Fail("%s (%d octets, reply %s)" % ("; ".join(errors), len(content), (lines or ["none, closed"])[-1][:120]))
 
 
+def alternatives(result):
+    """What a `result` allows: [(code "250", class "5xx" or "554 5.4.6", word that must come with it or None)].
+
+    Alternatives are joined by "or": accepted, refused, a code, a class of codes, each with "with WORD" behind it or not.
+    """
+    found = []
+    for text in re.split(r"\s+or\s+|\s*\|\s*", str(result).strip()):
+        m = re.fullmatch(r"(\w+)(?:ly)?(?: (\d\.\d{1,3}\.\d{1,3}))?(?:\s+with\s+(?:an? )?([\w.-]+))?", text)
+        code = m and (VERBS.get(m.group(1).lower()) or (m.group(1).lower() if re.fullmatch(r"[245](\d\d|[xX]{2})", m.group(1)) else None))
+        if not code:
+            raise Fail("the case has the unknown result %r" % result)
+        found.append((code + (" " + m.group(2) if m.group(2) else ""), m.group(3)))
+    return found
+
+
+def allows(code, lines):
+    """Whether a reply is of a code, a class, or a code and an enhanced code."""
+    said, enhanced, _ = smtp.parse(lines)
+    want, _, detail = code.partition(" ")
+    return (str(said) == want or (want[1:] == "xx" and str(said)[0] == want[0])) and detail in ("", enhanced)
+
+
 def judge_reply(result, lines, requests):
-    code = lines[-1][:3] if lines else "closed"
-    if result == "accepted or 5xx":
-        if code == "250":
-            return [] if len(requests) == 1 else [wanted("webhook", "1 request", "%d" % len(requests))]
-        errors = [] if code[0] == "5" else [wanted("reply", "250 or 5xx", lines[-1] if lines else "closed")]
-        return errors + (["refused, and yet delivered"] if requests else [])
-    # "554 5.4.6": exactly this code and enhanced code
-    smtp.check(result, lines or ["000 closed"], "reply")
-    return ["refused, and yet delivered"] if requests and code != "250" else []
+    listed = alternatives(result)
+    allowed = [(code, word) for code, word in listed if lines and allows(code, lines)]
+    if not allowed:
+        error = wanted("reply", result, " / ".join(lines) if lines else "closed")
+        if len(listed) == 1:
+            raise Fail(error)
+        return [error] + (["refused, and yet delivered"] if requests else [])
+    if not lines[-1].startswith("2"):
+        errors = ["refused, and yet delivered"] if requests else []
+    else:
+        errors = [] if len(requests) == 1 else [wanted("webhook", "1 request", "%d" % len(requests))]
+    words = [word for _, word in allowed]
+    if None not in words and not any(says(word, lines, requests) for word in words):
+        errors.append(wanted("reply or payload", "one that says " + " or ".join(words), " / ".join(lines)))
+    return errors
+
+
+def says(word, lines, requests):
+    """Whether a refusal has a word in its text, or the payload of what was accepted: as a member that is not empty, or in the value of parse_error."""
+    if not lines or not lines[-1].startswith("2"):
+        return word.lower() in " ".join(lines or []).lower()
+    payload = payload_of(requests)
+    return any(value not in (None, False, "", [], {}) for value in found(payload, word)) or any(word.lower() in str(v).lower() for v in found(payload, "parse_error"))
+
+
+def judge_words(expect, lines, requests):
+    """`word` is said, however the message ended; `parse_error` is that member of the payload of a message that was accepted."""
+    errors = []
+    for word in as_list(expect.get("word", [])):
+        if not says(word, lines, requests):
+            errors.append(wanted("reply or payload", "one that says %r" % word, " / ".join(lines or ["closed"])))
+    if "parse_error" in expect and lines and lines[-1].startswith("2"):
+        want, got = expect["parse_error"], [v for v in found(payload_of(requests), "parse_error") if v]
+        if isinstance(want, bool) or want is None:
+            right = bool(got) == bool(want)
+        else:
+            right = all(any(word.lower() in str(v).lower() for v in got) for word in as_list(want))
+        if not right:
+            errors.append(wanted("payload member parse_error", want, got))
+    return errors
+
+
+def as_list(value):
+    return value if isinstance(value, list) else [value]
+
+
+def payload_of(requests):
+    try:
+        return json.loads(requests[0].body) if requests else {}
+    except ValueError:
+        return {}
 
 
 def judge_payload(want, requests):

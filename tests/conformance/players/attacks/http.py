@@ -10,17 +10,55 @@ import secrets
 import socket
 import threading
 import time
+import urllib.parse
 
 from harness import instance
-from harness.cases import Fail, wanted
-from players.attacks.http_judge import body_of, judge_response, status_of
+from harness.cases import Fail, FormatError, known, wanted
+from players.attacks import http_compare
+from players.attacks.http_judge import EXPECT, body_of, judge_response, status_of
 from players.attacks.http_mail import play_mail, send_mail
-from players.attacks.http_tokens import b64url, claim, logged_out, mutated, play_expired, public_keys, sealed, server_key, unb64url, wants_past
+from players.attacks.http_tokens import (HASHES, b64url, claim, logged_out, mutated, play_expired, public_keys, sealed, server_key, unb64url,
+                                          wants_past)
 from players.attacks.sites import judge_alive
 
 LOGIN, SESSIONS = "/api/v1/login", "/api/v1/sessions"
 ORDINARY_SECONDS = 5
 ANY_ID = re.compile(r"\b(?:pol|wh)_[0-9A-Z]{26}\b")
+
+
+MEMBERS = frozenset("id kind title request expect refs note why".split())
+REQUEST = frozenset("method path headers auth body setup times raw mail drip drip_after interval compare".split())
+BODY = ("json", "text", "hex", "repeat", "gzip_of_zeros")
+JWT = frozenset(["header", "claims", "sign"])
+SETUP = frozenset(["policy", "webhook", "mail"])
+# What is judged of mail and of dripped requests; anything else would pass unnoticed.
+OF_MAIL, OF_DRIP = frozenset(["assert", "note"]), frozenset(["closed_within", "assert", "note"])
+OF_COMPARE = frozenset(["compare", "status", "assert", "note", *http_compare.LIMITS])
+
+
+def check(entry):
+    """What the player does not know must not pass unnoticed."""
+    name, request, expect = entry["id"], entry["request"], entry["expect"]
+    known(entry, MEMBERS, name, FormatError)
+    check_request(request, name)
+    if not {"raw", "mail", "drip", "drip_after", "path", "compare"} & set(request):
+        raise FormatError("%s: the request has no path" % name)
+    if not (http_compare.wants(entry) or "mail" in request or set(expect) - {"assert", "note"}):
+        raise FormatError("%s: expect says nothing that this runner can judge" % name)
+    dripped = "drip" in request or "drip_after" in request
+    judged = OF_MAIL if "mail" in request else OF_DRIP if dripped else OF_COMPARE if http_compare.wants(entry) else EXPECT
+    known(expect, judged, name + ": expect", FormatError)
+
+
+def check_request(request, name):
+    known(request, REQUEST, name + ": request", FormatError)
+    known(request.get("setup", {}), SETUP, name + ": setup", FormatError)
+    auth = request.get("auth")
+    alone = [word for word in ("raw", "raw2", "mutate", "jwt") if isinstance(auth, dict) and word in auth]
+    if alone:
+        known(auth, alone[:1], name + ": auth", FormatError)
+    if alone == ["jwt"]:
+        known(auth["jwt"], JWT, name + ": jwt", FormatError)
 
 
 def needs(entry):
@@ -44,7 +82,8 @@ class Tenants:
             account = self.accounts[name] = instance.Account(site.postern)
             policy = account.call("POST", "/smtp-policies", {"name": "policy of " + name}, expect=201)
             webhook = account.call("POST", "/webhooks", {"target_url": "%s/%s" % (site.receiver.url, name)}, expect=201)
-            self.values.update({name + ".policy": policy["id"], name + ".webhook": webhook["id"], name + ".address": webhook["email_address"]})
+            self.values.update({name + ".policy": policy["id"], name + ".webhook": webhook["id"], name + ".address": webhook["email_address"],
+                                name + ".email": account.email})
 
     @property
     def token(self):
@@ -63,8 +102,8 @@ def tenants(site):
 
 
 class Attack:
-    def __init__(self, site, entry, source):
-        self.site, self.entry, self.source = site, entry, source
+    def __init__(self, site, entry, source, document=None):
+        self.site, self.entry, self.source, self.document = site, entry, source, document or {}
         self.request, self.expect = entry["request"], entry["expect"]
         self.tenants = tenants(site)
 
@@ -80,6 +119,9 @@ class Attack:
         def name(m):
             if m.group(1) == "token":
                 return self.tenants.token
+            account, dot, word = m.group(1).rpartition(".")
+            if dot and account in self.tenants.accounts and word in ("token", "refresh_token"):
+                return getattr(self.tenants.accounts[account], word)
             if m.group(1) in self.tenants.values:
                 return self.tenants.values[m.group(1)]
             raise Fail("the case names the unknown object %s" % m.group(0))
@@ -91,6 +133,10 @@ class Attack:
         body = self.request.get("body")
         if body is None:
             return b"", False
+        if isinstance(body, str):
+            return self.sub(body).encode("utf-8", "surrogatepass"), False
+        if isinstance(body, dict) and len(body) > 1 and set(body) & set(BODY):
+            raise Fail("the case's body is of several kinds: %s" % ", ".join(sorted(body)))
         if "hex" in body:
             return bytes.fromhex(body["hex"]), False
         if "repeat" in body:
@@ -105,21 +151,24 @@ class Attack:
         return json.dumps(self.sub(body)).encode(), True
 
     def octets(self, authorization):
-        """The request as it goes over the wire."""
+        """The request as it goes over the wire; `authorization` is its header lines, and a query where the token stands in one."""
         if "raw" in self.request:
             return self.sub(self.request["raw"]).encode("latin-1")
         body, is_json = self.body()
         path = self.sub(self.request["path"])
+        query = "".join(line[len(QUERY):] for line in authorization if line.startswith(QUERY))
+        if query:
+            path += ("&" if "?" in path else "?") + query
         if path == LOGIN:
             path = SESSIONS
             body = re.sub(rb'"username": ?"([^"@]*)"', rb'"email": "\1@example.com"', body)
-        headers = {k.lower(): v for k, v in self.request.get("headers", {}).items()}
+        headers = {k.lower(): self.sub(v) for k, v in self.request.get("headers", {}).items()}
         lines = ["%s %s HTTP/1.1" % (self.request["method"], path),
                  "Host: " + headers.pop("host", "127.0.0.1:%d" % self.site.postern.api_port), "Connection: close"]
-        lines += authorization
+        lines += [line for line in authorization if not line.startswith(QUERY)]
         if is_json:
             headers.setdefault("content-type", "application/json")
-        lines += ["%s: %s" % item for item in headers.items()]
+        lines += ["%s: %s" % (name, each) for name, value in headers.items() for each in (value if isinstance(value, list) else [value])]
         if headers.get("transfer-encoding") == "chunked":
             body = b"".join(b"%x\r\n%s\r\n" % (len(body[i:i + 4096]), body[i:i + 4096]) for i in range(0, len(body), 4096)) + b"0\r\n\r\n"
         elif body or self.request["method"] in ("POST", "PUT"):
@@ -149,25 +198,40 @@ class Attack:
             return [bearer(token) for token in self.forged(auth["jwt"])]
         if isinstance(auth, dict) and auth.get("use") == "logged-out-token":
             return [bearer(logged_out(self.site))]
+        word = way_of(auth)
+        if word in REFRESH:
+            return [bearer(self.tenants.accounts["valid"].refresh_token)]
+        if word in QUERIES:
+            name, token = query_of(auth)
+            if "=" in name:  # the query as it goes out
+                return [[QUERY + self.sub(name)]]
+            token = self.tenants.token if token in (None, "valid") else self.sub(token)
+            return [[QUERY + urllib.parse.urlencode({name: token})]]
         raise Fail("the case has the unknown auth %r" % (auth,))
 
     def forged(self, spec):
         """Tokens built on the valid one with other header fields, claims or signature."""
         header, claims = (json.loads(unb64url(p)) for p in self.tenants.token.split(".")[:2])
-        header.update(self.sub_canary(spec.get("header", {})))
+        header.update(self.sub_canary(self.sub(spec.get("header", {}))))
         if isinstance(spec.get("claims"), dict):
-            claims.update({k: claim(v) for k, v in spec["claims"].items()})
+            claims.update({k: claim(self.sub(v)) for k, v in spec["claims"].items()})
+        elif spec.get("claims", "valid") != "valid":
+            raise Fail("the case has the unknown claims %r" % (spec["claims"],))
         sign = spec.get("sign", "valid")
         if sign == "none":
             return [sealed(header, claims, None)]
         if sign == "valid":
             return self.signed_by_server(header, claims)
+        literal = sign.get("hmac") if isinstance(sign, dict) else sign[len(HMAC):] if str(sign).startswith(HMAC) else None
+        if isinstance(literal, str):
+            header["alg"] = spec.get("header", {}).get("alg", "HS256")
+            return [sealed(header, claims, self.sub(literal).encode("utf-8", "surrogatepass"), HASHES.get(str(header["alg"]), "sha256"))]
         header["alg"] = "HS256"
-        keys = {"hmac-empty-key": [b""], "attacker-key": [b"attacker-key", secrets.token_bytes(32)],
-                "hmac-with-public-key-pem": public_keys(self.site)}
-        if sign not in keys:
+        keys = {"hmac-empty-key": lambda: [b""], "attacker-key": lambda: [b"attacker-key", secrets.token_bytes(32)],
+                "hmac-with-public-key-pem": lambda: public_keys(self.site)}
+        if not isinstance(sign, str) or sign not in keys:
             raise Fail("the case has the unknown sign %r" % sign)
-        return [sealed(header, claims, key) for key in keys[sign]]
+        return [sealed(header, claims, key) for key in keys[sign]()]
 
     def sub_canary(self, header):
         """A key URL must not be fetched: it is moved to our receiver, which then must have seen nothing."""
@@ -191,6 +255,8 @@ class Attack:
             errors += play_mail(self)
         elif "drip" in self.request or "drip_after" in self.request:
             errors += self.drip()
+        elif http_compare.wants(self.entry):
+            errors += http_compare.compare(self, self.make_user)
         else:
             for authorization in self.authorizations():
                 errors += self.one(authorization)
@@ -201,8 +267,16 @@ class Attack:
         errors += self.ordinary()
         return errors
 
+    def make_user(self, email):
+        self.site.postern.http("POST", "/api/v1/accounts", json.dumps({"email": email, "password": instance.Account.PASSWORD}).encode(),
+                               {"Content-Type": "application/json"})
+
     def set_up(self, name, body):
         account = self.tenants.accounts["valid"]
+        if isinstance(body, list):
+            for one in body:
+                self.set_up(name, one)
+            return
         if name == "policy":
             account.call("POST", "/smtp-policies", self.sub(body), expect=201)
         elif name == "webhook":
@@ -214,13 +288,25 @@ class Attack:
 
     def one(self, authorization):
         data, began = self.octets(authorization), time.monotonic()
+        limit = self.expect.get("closed_within")
         for _ in range(self.request.get("times", 1)):
-            out, closed = exchange(self.site.postern.api_port, data, self.source)
+            out, closed = self.ask(data) if limit is None else exchange(self.site.postern.api_port, data, self.source, timeout=limit, wait=limit)
         took = time.monotonic() - began
         errors = judge_response(self.expect, out, closed)
+        if limit is not None and not closed:
+            errors.append("still open after %.0f s, expected to be closed within %s" % (took, limit))
         if "max_secs" in self.expect and took > self.expect["max_secs"]:
             errors.append("took %.1f s, limit %s" % (took, self.expect["max_secs"]))
         return errors
+
+    def ask(self, data):
+        return exchange(self.site.postern.api_port, data, self.source)
+
+    def first_octet(self, data):
+        """Sends a request and waits for the first octet of the answer; true when it came."""
+        with socket.create_connection(("127.0.0.1", self.site.postern.api_port), timeout=60, source_address=(self.source, 0) if self.source else None) as sock:
+            sock.sendall(data)
+            return bool(sock.recv(1))
 
     def drip(self):
         """One octet at a time: the server must have closed within closed_within seconds."""
@@ -235,7 +321,7 @@ class Attack:
                     return []
                 if time.monotonic() - began > self.expect["closed_within"]:
                     return ["still open after %.0f s, expected to be closed within %s" % (time.monotonic() - began, self.expect["closed_within"])]
-                time.sleep(self.request["interval"])
+                time.sleep(self.request.get("interval", 1))
             return ["the server read all of it"]
         finally:
             sock.close()
@@ -248,13 +334,13 @@ class Attack:
         owner = self.tenants.accounts["tenant_b"]
         before = owner.call("GET", "/smtp-policies/" + self.tenants.values["tenant_b.policy"])
         authorization = self.authorizations()[0]
-        theirs, _ = exchange(self.site.postern.api_port, self.octets(authorization), self.source)
+        theirs, _ = self.ask(self.octets(authorization))
         kept = dict(self.tenants.values)
         for key, value in kept.items():
             if key.startswith("tenant_b.") and "_" in value:
                 self.tenants.values[key] = value[:4] + "".join(secrets.choice("0123456789ABCDEFGHJKMNPQRSTVWXYZ") for _ in value[4:])
         try:
-            nobody, _ = exchange(self.site.postern.api_port, self.octets(authorization), self.source)
+            nobody, _ = self.ask(self.octets(authorization))
         finally:
             self.tenants.values.update(kept)
         errors = []
@@ -279,6 +365,34 @@ class Attack:
             return [wanted("the ordinary request after it", 200, status)]
         took = time.monotonic() - began
         return ["the ordinary request after it took %.1f s" % took] if took > ORDINARY_SECONDS else []
+
+
+HMAC = "hmac:"  # in front of a literal key
+QUERY = "?"  # in front of a query that stands for header lines
+REFRESH = frozenset(["refresh", "refresh-token"])
+QUERIES = frozenset(["query", "query-token", "token-in-query", "query-string", "in-query", "access-token-in-query"])
+
+
+def way_of(auth):
+    """The word of an auth that is no token of its own making: "query", "refresh" and their spellings; None when there is none."""
+    word = auth
+    if isinstance(auth, dict):
+        word = auth.get("use", auth.get("in"))
+        if "query" in auth and set(auth) <= {"query", "name", "param", "token"}:
+            word = "query"
+        elif "refresh" in auth and set(auth) == {"refresh"}:
+            word = "refresh"
+        elif not set(auth) <= {"use", "in", "name", "param", "token"}:
+            return None
+    return word.lower().replace("_", "-").replace(" ", "-") if isinstance(word, str) else None
+
+
+def query_of(auth):
+    """-> (name of the parameter, its token or None for the valid one)"""
+    inner = auth.get("query") if isinstance(auth, dict) else None
+    parts = {**(auth if isinstance(auth, dict) else {}), **(inner if isinstance(inner, dict) else {})}
+    name = inner if isinstance(inner, str) and inner != "valid" else parts.get("name", parts.get("param", "access_token"))
+    return name, parts.get("token")
 
 
 def browser_session(site, account):
@@ -341,11 +455,11 @@ def play(sites, document, entry):
     if ago is not None:
         play_expired(sites, entry, ago)
         return
-    limited = 429 in entry["expect"].get("status_last", []) + entry["expect"].get("status", [])
+    limited = 429 in [*entry["expect"].get("status_last", []), *entry["expect"].get("status", [])]
     site = sites.get("http-limits" if limited else "http")
     start = site.postern.starts
     try:
-        errors = Attack(site, entry, limited_source(site) if limited else None).play()
+        errors = Attack(site, entry, limited_source(site) if limited else None, document).play()
     except (Fail, OSError) as e:
         errors = [str(e)]
     judge_alive(site, start, "; ".join(errors) or None)

@@ -42,9 +42,12 @@ def mutated(token, how):
     return ".".join(ways[how])
 
 
-def sealed(header, claims, key):
+HASHES = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
+
+
+def sealed(header, claims, key, digest="sha256"):
     text = "%s.%s" % (b64url(json.dumps(header).encode()), b64url(json.dumps(claims).encode()))
-    return text + "." + ("" if key is None else b64url(hmac.new(key, text.encode(), hashlib.sha256).digest()))
+    return text + "." + ("" if key is None else b64url(hmac.new(key, text.encode(), digest).digest()))
 
 
 def claim(value):

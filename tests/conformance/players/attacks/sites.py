@@ -73,14 +73,15 @@ class Sites:
         self.context, self._sites, self._lock = context, {}, threading.Lock()
         self._kept, self._making = {}, {}
 
-    def get(self, profile):
-        """This worker's site of a profile, with a live server."""
+    def get(self, profile, implicit_tls=False):
+        """This worker's site of a profile, with a live server; its SMTP port wants TLS from the first octet, or STARTTLS."""
         if profile not in PROFILES:
             raise Fail("the case names the unknown server profile %r" % profile)
-        key = (self.context.worker, profile)
+        key = (self.context.worker, profile, implicit_tls)
         if key not in self._sites:
             exempt = {"webhooks": {"allow_http": True, "allow_networks": [RECEIVER_NETWORK]}} if profile != "ssrf" else {}
-            site = Site(self.context, instance.merge(exempt, PROFILES[profile]))
+            settings = instance.merge(exempt, PROFILES[profile])
+            site = Site(self.context, instance.merge(settings, {"listener": [{"tls": "implicit"}]}) if implicit_tls else settings)
             with self._lock:
                 self._sites[key] = site
         site = self._sites[key]

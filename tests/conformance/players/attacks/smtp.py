@@ -5,7 +5,7 @@ import socket
 import struct
 import time
 
-from harness.cases import Fail
+from harness.cases import Fail, FormatError, known
 from players.attacks.sites import USERS, judge_alive
 from players.attacks.smtp_wire import Connection
 
@@ -13,6 +13,34 @@ ORDER = ("greet", "ehlo", "mail", "rcpt", "data")
 PREAMBLE = {"greet": (None, "220"), "ehlo": ("EHLO ${helo}\r\n", "250"), "mail": ("MAIL FROM:<${from}>\r\n", "250"),
             "rcpt": ("RCPT TO:<${rcpt}>\r\n", ["250", "251", "252"]), "data": ("DATA\r\n", "354")}
 SETTLE_SECONDS = 0.5
+
+
+MEMBERS = frozenset("id kind title refs profile needs slow tls phase segments steps sequence expect postern note".split())
+BYTES = frozenset(["hex", "text", "parts", "times"])
+SEGMENT = BYTES | {"read", "timeout", "code", "note"}
+STEPS = {"send": BYTES, "expect": frozenset("code timeout match nomatch end_if fatal".split()), "collect": frozenset(["quiet", "max"]), "starttls": frozenset(),
+         "sleep": frozenset(["s"]), "shut": frozenset(), "rst": frozenset(), "reconnect": frozenset(), "drip": BYTES | {"interval", "max"},
+         "many": frozenset(["n", "hold", "max_220"])}
+JUDGED = frozenset("accepted after last max_replies closed alive max_secs rss_max_mb raw_absent note".split())
+
+
+def check(entry):
+    """What the player does not know must not pass unnoticed."""
+    name = entry["id"]
+    known(entry, MEMBERS, name, FormatError)
+    known(entry["expect"], JUDGED, name + ": expect", FormatError)
+    known(entry.get("postern", {}), JUDGED | {"text"}, name + ": postern", FormatError)
+    if entry.get("phase", "greet") not in ORDER:
+        raise FormatError("%s: unknown phase %r" % (name, entry["phase"]))
+    for segment in entry.get("segments", []):
+        known(segment, SEGMENT, name + ": a segment", FormatError)
+    for step in entry.get("steps", []):
+        do = step.get("do", "send")
+        if do not in STEPS:
+            raise FormatError("%s: unknown step %r" % (name, do))
+        known(step, STEPS[do] | {"do", "note"}, "%s: %s" % (name, do), FormatError)
+    if not entry.get("segments") and not entry.get("steps"):
+        raise FormatError("%s: there is nothing to do" % name)
 
 
 def needs(entry):
@@ -82,7 +110,7 @@ class Dialogue:
             self.judge(self.entry["expect"])
         finally:
             self.connection.close()
-        limit, took = self.entry["expect"].get("max_secs"), time.monotonic() - began
+        limit, took = wants(self.entry).get("max_secs"), time.monotonic() - began
         if limit and took > limit:
             self.errors.append("took %.1f s, limit %s s" % (took, limit))
 
@@ -177,7 +205,7 @@ class Dialogue:
 
     def do_reconnect(self, step):
         self.connection.close()
-        self.connection = Connection(self.site.port, self.source)
+        self.connection = Connection(self.site.port, self.source, self.entry.get("tls", False))
 
     def do_many(self, step):
         """n silent connections at once; how each was greeted."""
@@ -215,18 +243,23 @@ class Dialogue:
         self.ended = {"accepted": accepted_count(codes), "after": after, "closed": connection.eof,
                       "text": (connection.replies[-1][1] or [""])[-1] if connection.replies else ""}
         self.judge_replies(expect, "")
+        self.judge_end(expect, "")
+
+    def judge_end(self, expect, prefix):
+        """How many replies came, and the state of the connection."""
+        connection, after = self.connection, self.ended["after"]
         if "max_replies" in expect and len(after) > expect["max_replies"]:
-            self.errors.append("%d replies after the attack, limit %d (%s)" % (len(after), expect["max_replies"], ",".join(after[:8])))
+            self.errors.append("%s%d replies after the attack, limit %d (%s)" % (prefix, len(after), expect["max_replies"], ",".join(after[:8])))
         if expect.get("closed") is True and not connection.eof:
             code = connection.reply(5)[0]
             while code not in ("none", "closed"):
                 code = connection.reply(5)[0]
             if code != "closed":
-                self.errors.append("connection still open")
+                self.errors.append(prefix + "connection still open")
         if expect.get("closed") is False and connection.eof:
-            self.errors.append("connection was closed")
+            self.errors.append(prefix + "connection was closed")
         if "raw_absent" in expect and re.search(expect["raw_absent"].encode("latin-1"), connection.raw_in):
-            self.errors.append("server output has /%s/" % expect["raw_absent"])
+            self.errors.append("%sserver output has /%s/" % (prefix, expect["raw_absent"]))
 
     def judge_replies(self, expect, prefix):
         after, closed = self.ended["after"], self.ended["closed"]
@@ -247,13 +280,19 @@ class Dialogue:
     def judge_exact(self, exact):
         """What Postern must do exactly."""
         self.judge_replies(exact, "exact: ")
+        self.judge_end(exact, "exact: ")
         if "text" in exact and not re.search(exact["text"], self.ended["text"][:120]):
             self.errors.append("exact: last reply %r lacks /%s/" % (self.ended["text"][:120], exact["text"]))
 
 
-def capabilities(port, source):
+def wants(entry):
+    """What is judged behind the dialogue; the exact block is narrower than the safety block where it names the same member."""
+    return {**entry["expect"], **entry.get("postern", {})}
+
+
+def capabilities(port, source, implicit_tls=False):
     """The EHLO keywords of a fresh session, and those that come inside TLS."""
-    connection = Connection(port, source)
+    connection = Connection(port, source, implicit_tls)
     try:
         code, lines = connection.reply(30)
         if code != "220":
@@ -267,10 +306,10 @@ def capabilities(port, source):
         connection.close()
 
 
-def alive(port, source, limit=10):
+def alive(port, source, limit=10, implicit_tls=False):
     """A fresh connection is greeted and answers NOOP."""
     try:
-        connection = Connection(port, source)
+        connection = Connection(port, source, implicit_tls)
     except OSError:
         return False
     try:
@@ -286,12 +325,13 @@ def alive(port, source, limit=10):
 
 def play(sites, document, entry):
     profile = entry.get("profile", "default")
-    site = sites.get(profile)
+    implicit_tls = bool(entry.get("tls"))
+    site = sites.get(profile, implicit_tls)
     start = site.postern.starts
     rcpt = document["vars"]["rcpt"]
     site.sink(rcpt, profile)
     source = site.client_address(profile)
-    missing = [n for n in entry.get("needs", []) if n.upper() not in capabilities(site.port, source) and n != "user"]
+    missing = [n for n in entry.get("needs", []) if n.upper() not in capabilities(site.port, source, implicit_tls) and n != "user"]
     if missing:
         raise Fail("EHLO does not offer %s" % ", ".join(missing))
     before, memory = site.receiver.count("/sink"), site.postern.rss_mb()
@@ -310,17 +350,16 @@ def play(sites, document, entry):
 
 def judge_aftermath(site, dialogue, source, before, memory):
     """What can be seen only when the dialogue is over: deliveries, memory, life."""
-    expect, errors = dialogue.entry["expect"], dialogue.errors
+    expect, errors = wants(dialogue.entry), dialogue.errors
     if "accepted" in expect:
         time.sleep(SETTLE_SECONDS)
         delivered = site.receiver.count("/sink") - before
-        # The exact block is narrower than the safety block where it names the same key.
-        low, high = dialogue.entry.get("postern", {}).get("accepted", expect["accepted"])
+        low, high = expect["accepted"]
         if not low <= delivered <= high:
             errors.append("%d messages delivered, expected %d..%d" % (delivered, low, high))
     if "rss_max_mb" in expect and memory is not None:
         grown = (site.postern.rss_mb() or memory) - memory
         if grown > expect["rss_max_mb"]:
             errors.append("resident memory grew by %.0f MiB, limit %s" % (grown, expect["rss_max_mb"]))
-    if expect.get("alive", True) and not alive(site.port, source):
+    if expect.get("alive", True) and not alive(site.port, source, implicit_tls=bool(dialogue.entry.get("tls"))):
         errors.append("the server does not answer a fresh connection")

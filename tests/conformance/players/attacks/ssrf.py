@@ -12,13 +12,30 @@ import time
 import urllib.parse
 
 from harness import instance, smtp
-from harness.cases import Fail, wanted
+from harness.cases import Fail, FormatError, known, wanted
 from harness.receiver import Receiver
 from players.attacks.sites import judge_alive
 
 STAND_IN = "127.0.0.2"
 CANARY = "127.0.0.1"
 MESSAGE = b"From: a@client.example\r\nTo: b@hooks.example.net\r\nSubject: ssrf\r\n\r\nx\r\n"
+
+
+MEMBERS = frozenset("id url why expect dns stub when assert refs note title kind".split())
+RECORDS = frozenset("A AAAA CNAME MX TXT * ! A_second_query A_after_create".split())
+STUB = frozenset("status location path headers body delay_ms reset".split())
+EXPECTATIONS = ("refuse", "allow", "retry", "no-follow")
+
+
+def check(entry):
+    known(entry, MEMBERS, entry["id"], FormatError)
+    known(entry.get("stub", {}), STUB, entry["id"] + ": stub", FormatError)
+    for name, records in entry.get("dns", {}).items():
+        known(records, RECORDS, "%s: dns of %s" % (entry["id"], name), FormatError)
+    if entry.get("when", "delivery") not in ("delivery", "create", "creation"):
+        raise FormatError("%s: unknown when %r" % (entry["id"], entry["when"]))
+    if entry["expect"] not in EXPECTATIONS:
+        raise FormatError("%s: unknown expectation %r" % (entry["id"], entry["expect"]))
 
 
 def needs(entry):
@@ -30,7 +47,9 @@ def slow(entry):
 
 
 def delivers(entry):
-    return entry.get("when") == "delivery" or "stub" in entry or ("dns" in entry and entry["url"].startswith("http:"))
+    if "when" in entry:
+        return entry["when"] == "delivery"
+    return "stub" in entry or ("dns" in entry and entry["url"].startswith("http:"))
 
 
 def repeat(text):
@@ -64,8 +83,6 @@ class Canary:
 
 
 def play(sites, document, entry):
-    if entry["expect"] not in ("refuse", "allow", "retry", "no-follow"):
-        raise Fail("unknown expectation %r" % entry["expect"])
     if delivers(entry):
         return play_delivery(sites, document, entry)
     site = sites.get("ssrf")
@@ -233,9 +250,9 @@ def script_redirect(target, stub):
     location = stub.get("location", "")
     hidden = re.search(r"\((Refresh): (.*)\)", location)
     where = lambda text: re.sub(r"(https?://[\d.]+)(?=/)", lambda m: m.group(1) + ":%d" % target.port, text)
-    headers = {hidden.group(1): where(hidden.group(2))} if hidden else {"Location": where(location)}
+    headers = {hidden.group(1): where(hidden.group(2))} if hidden else {"Location": where(location)} if location else {}
     path = urllib.parse.urlsplit(stub.get("path", "")).path
-    answer = {"status": stub["status"], "headers": headers}
+    answer = {**{k: stub[k] for k in ("body", "delay_ms", "reset") if k in stub}, "status": stub["status"], "headers": {**stub.get("headers", {}), **headers}}
     target.receiver.scripts = _Everywhere(answer) if not path else {path: [answer]}
 
 
