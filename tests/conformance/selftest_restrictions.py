@@ -1,7 +1,10 @@
 """Self-test of the player of restriction lists: each way to answer wrongly fails the case. Needs no Postern; a stand-in plays the server."""
 import json
+import pathlib
+import shutil
 import stat
 import sys
+import tempfile
 import unittest
 
 import selftest
@@ -41,6 +44,7 @@ TLS = case("tls", EHLO, {"send": "STARTTLS", "expect": {"code": 220, "enhanced":
 TABLE = case("table", EHLO, MAIL, TAKEN, config={**RELAY, "smtpd_sender_restrictions": "check_sender_access hash:@t, check_policy_service @policy"},
              tables={"t": {"type": "hash", "text": "a.example OK\n"}})
 TIER_C = case("tier-c", EHLO, MAIL, TAKEN, config={**RELAY, "smtpd_sender_restrictions": "check_sender_mx_access static:OK"}, tier="C")
+ASKS = {**RELAY, "smtpd_tls_security_level": "may", "smtpd_tls_ask_ccert": "yes", "smtpd_tls_req_ccert": "yes"}
 OBSOLETE = case("obsolete", EHLO, MAIL, REFUSED, config={"smtpd_relay_restrictions": "check_relay_domains"}, tier="C")
 LINT = {"id": "L1", "config": RELAY, "expect": {"starts": True, "complete": {"smtpd_relay_restrictions": False}, "errors": [["smtpd_relay_restrictions", 0]],
                                                 "unreachable": [["smtpd_relay_restrictions", 1]], "open_relay": "yes"}}
@@ -151,6 +155,28 @@ class Played(selftest.Runner):
         for fault, text in (("serves-all", "got      success"), ("import-vague", "got      error")):
             self.expect("restrictions", fault, 1, None, "expected an error that names the missing relay protection", text, options=["--pending"])
 
+    def test_client_certificates(self):
+        entry = {**TLS, "config": ASKS}
+        for client in ("alice", "bob", "carol", "expired", "olga"):
+            self.play({**entry, "client_cert": client}, "", True)
+        self.play({**entry, "config": {**ASKS, "smtpd_tls_security_level": "encrypt"}}, "", False,
+                  "smtpd_tls_req_ccert = yes: no listener of Postern asks for client certificates")
+        self.play({**entry, "client_cert": "zoe"}, "", False, "unknown certificate 'zoe'")
+        self.assertNotIn("smtpd_tls_req_ccert", [k for k in ASKS if k not in site.ELSEWHERE])
+
+    def test_times(self):
+        mail = MAIL
+        for more, passes in (({"max_seconds": 20}, True), ({"min_seconds": 5}, False), ({"max_seconds": 0}, False)):
+            self.play(case("timed", EHLO, {**mail, **more}), "", passes, *([] if passes else [list(more)[0]]))
+
+    def test_unknown_members(self):
+        self.suite(PLAIN, {**PLAIN, "id": "strange", "frobnicate": 1}, {**PLAIN, "id": "step", "dialogue": [GREETING, {**EHLO, "after": 1}]})
+        self.expect("restrictions", "", 1, "1 passed, 2 failed, 0 skipped", "FAIL strange: cases.json: strange has the unknown member frobnicate",
+                    "FAIL step: cases.json: step: a step has the unknown member after", options=["--pending"])
+
+    def test_next_hops(self):
+        self.play({**PLAIN, "probes": [["<>", "a@b.test"]]}, "", False, "the case has probes: this runner has no next hops")
+
     def expect(self, suite, fault, status, last, *texts, options=()):
         code, out, err = self.run_suite(suite, fault, *options)
         if last is not None:
@@ -168,6 +194,16 @@ class Parts(unittest.TestCase):
         zone = site.dns.STUB.Zone(stubs.stub_zone(data))
         self.assertEqual(zone.lookup("c.test", "A")[0], "SERVFAIL")
         self.assertEqual(zone.lookup("mx.a.test", "A")[0], "NXDOMAIN")
+
+    def test_fingerprints(self):
+        folder = tempfile.mkdtemp(prefix="postern-selftest-")
+        self.addCleanup(shutil.rmtree, folder)
+        made = stubs.Certificates(folder)
+        self.assertRegex(made.fill_in("@fp:bob"), r"^([0-9A-F]{2}:){31}[0-9A-F]{2}$")
+        self.assertRegex(made.fill_in("@pk.sha1.lower:bob"), r"^([0-9a-f]{2}:){19}[0-9a-f]{2}$")
+        self.assertNotEqual(made.fill_in("@fp:alice"), made.fill_in("@pk:alice"))
+        self.assertEqual(pathlib.Path(made.get("carol")[0]).read_text(encoding="ascii").count("BEGIN CERTIFICATE"), 2)
+        self.assertEqual(stubs.stub_zone({"a.test": {"MX": "TIMEOUT", "A": "TIMEOUT"}}), {"a.test": {"MX": "TIMEOUT", "A": "TIMEOUT"}})
 
     def test_policy_stub(self):
         import socket

@@ -6,11 +6,11 @@ refused with an error that names it, and the case is skipped with that reason.
 import json
 import re
 
-from harness.cases import Case, Fail, FormatError, Skip, wanted
+from harness.cases import Case, Fail, FormatError, Skip, each, known, wanted
 from players.later import one_of, require
 from players.lists import findings, imports
 from players.lists.dialogue import Dialogue
-from players.lists.site import Site, Sites, Tools, key_of, served
+from players.lists.site import Site, Sites, Tools, key_of, not_mapped, served
 
 NEEDS = frozenset(["restriction-lists"])
 TIER_C = frozenset("""sleep permit_inet_interfaces permit_tls_clientcerts permit_tls_all_clientcerts permit_rhswl_client
@@ -29,6 +29,12 @@ READERS = {
 }
 # Keywords that newer versions refuse where they are evaluated: the suite accepts both.
 OBSOLETE = frozenset(["permit_naked_ip_address", "check_relay_domains"])
+# The members of a case, of a step besides the one that says what it is, of its `expect`, and of a case of lint.json.
+MEMBERS = frozenset("""id about tier config tables dns policy users client_cert client dialogue log dns_queries policy_requests next_hop next_hop_seen probes
+    probes_note main_cf files policy_services origin_id note notes""".split())
+STEP = frozenset("expect text measured accepted min_seconds max_seconds note".split())
+EXPECT = frozenset("code enhanced closed no_service".split())
+LINT = frozenset("id config tables expect evidence about note".split())
 
 
 class Player:
@@ -37,17 +43,16 @@ class Player:
         for path in sorted(directory.glob("*.json")):
             document = json.loads(path.read_text(encoding="utf-8"))
             base.update(document.get("base", {}))
-            for entry in document["cases"]:
-                cases += dialogues(entry, path.name) if "dialogue" in entry else [lint(entry, path.name)]
-            cases += [configuration(entry, document["cases"], path.name) for entry in document.get("configurations", [])]
+            cases += each(document["cases"], path.name, lambda e, at=path.name: dialogues(e, at) if "dialogue" in e else lint(e, at))
+            cases += each(document.get("configurations", []), path.name, lambda e, d=document, at=path.name: configuration(e, d["cases"], at), "lint/")
         if not cases:
             raise FormatError("no cases in %s" % directory)
-        self.base, self.cases = base, together(cases)
+        self.base, self.cases = base, [c for c in cases if c.fault] + together([c for c in cases if not c.fault])
         return self.cases
 
     def open(self, context):
         self.context, self.tools = context, Tools()
-        self.sites = Sites([c.data for c in self.cases], self.make)
+        self.sites = Sites([c.data for c in self.cases if not c.fault], self.make)
 
     def make(self, case):
         """The site of a case: started, where it has a dialogue to play."""
@@ -95,6 +100,11 @@ class Player:
             if refusing_is_right(case):
                 return
             raise Fail(wanted("the configuration", "served", "refused: " + site.problem.short()))
+        if why := not_mapped(site.parameters() if case["how"] != "import" else case["config"]):
+            raise Fail(why)
+        for member in ("next_hop", "probes"):
+            if case.get(member):
+                raise Fail("the case has %s: this runner has no next hops to probe" % member)
         start = site.postern.ensure()
         try:
             Dialogue(site.postern.smtp_port, case, self.tools.certificates, obsolete=bool(words & OBSOLETE)).play()
@@ -148,6 +158,8 @@ def dialogues(entry, where):
 def lint(entry, where):
     require(entry, ("id", "config", "expect"), where)
     require(entry["expect"], findings.MEMBERS, "%s: %s" % (where, entry["id"]))
+    known(entry, LINT, "%s: %s" % (where, entry["id"]), FormatError)
+    known(entry["expect"], findings.MEMBERS, "%s: %s: expect" % (where, entry["id"]), FormatError)
     return Case("lint/" + entry["id"], entry.get("evidence", ""), {**entry, "how": "lint"}, NEEDS)
 
 
@@ -168,9 +180,12 @@ def check(entry, where):
     where = "%s: %s" % (where, entry["id"])
     if not entry["dialogue"] or entry["dialogue"][0].get("event") != "connect":
         raise FormatError(where + ": the dialogue must begin with the connection")
+    known(entry, MEMBERS, where, FormatError)
     for step in entry["dialogue"]:
-        one_of(step, ("event", "send", "pipelined", "body"), where)
+        word = one_of(step, ("event", "send", "pipelined", "body"), where)
         require(step, ("expect",), where)
+        known(step, {word, *STEP}, "%s: a step" % where, FormatError)
+        known(step["expect"], EXPECT, "%s: expect" % where, FormatError)
 
 
 def together(cases):

@@ -2,6 +2,7 @@
 import re
 import select
 import ssl
+import time
 
 from harness import smtp
 from harness.cases import Fail, wanted
@@ -41,9 +42,10 @@ class Dialogue:
             number = 0
             while number < len(self.steps):
                 run = self.run_at(number)
+                began = time.monotonic()
                 self.say(run)
                 for i, step in enumerate(run):
-                    self.hear(number + i, step, within_run=i + 1 < len(run))
+                    self.hear(number + i, step, began, within_run=i + 1 < len(run))
                 number += len(run)
         finally:
             self.client.close()
@@ -64,7 +66,7 @@ class Dialogue:
         if lines:
             self.client.send("".join(line + "\r\n" for line in lines).encode("utf-8"))
 
-    def hear(self, index, step, within_run):
+    def hear(self, index, step, began, within_run):
         expect = {k: step["expect"][k] for k in ("code", "enhanced", "closed") if step["expect"].get(k)}
         try:
             lines = self.client.reply()
@@ -74,6 +76,10 @@ class Dialogue:
             if expect != {"closed": True}:
                 raise Difference(index, name(step), expect, {"closed": True}, "") from None
             return
+        took = time.monotonic() - began
+        if not step.get("min_seconds", 0) <= took <= step.get("max_seconds", took):
+            limits = " and ".join("%s %s" % (key, step[key]) for key in ("min_seconds", "max_seconds") if key in step)
+            raise Fail("step %d: %s" % (index, wanted(name(step), limits, "a reply after %.1f s" % took)))
         got, last = observed(lines), index == len(self.steps) - 1
         to_tls = name(step).upper() == "STARTTLS" and got["code"] == 220
         if to_tls:

@@ -25,11 +25,21 @@ OUT_OF_THE_WAY = {
     "relay": {"relay_to_literals": True},
 }
 # Parameters that are no matter of lists: the listener's, or those of parts that Postern does not have. They are not written into [restrictions].
-LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_cert_file smtpd_tls_key_file
+LISTENERS = frozenset("""smtpd_tls_security_level smtpd_tls_auth_only smtpd_tls_ask_ccert smtpd_tls_req_ccert smtpd_tls_cert_file smtpd_tls_key_file
     smtpd_forbid_unauth_pipelining""".split())
 ELSEWHERE = LISTENERS | frozenset("""alias_database allow_min_user append_at_myorigin append_dot_mydomain broken_sasl_auth_clients
     smtpd_discard_ehlo_keywords smtpd_sasl_security_options smtpd_sasl_tls_security_options smtputf8_enable strict_rfc821_envelopes""".split())
 LISTENER = {"proxy_protocol": "required", "proxy_from": ["127.0.0.0/8"]}
+
+
+def not_mapped(parameters):
+    """Why a server of ours cannot stand for these parameters of a listener, None when it can.
+
+    Asking for a certificate (smtpd_tls_ask_ccert) changes no reply by itself, and where TLS may be left out Postfix takes a required one as asked for.
+    """
+    if parameters.get("smtpd_tls_req_ccert") == "yes" and parameters.get("smtpd_tls_security_level") == "encrypt":
+        return "smtpd_tls_req_ccert = yes: no listener of Postern asks for client certificates"
+    return None
 
 
 class Tools:

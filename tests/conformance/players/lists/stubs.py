@@ -1,11 +1,17 @@
 """What surrounds a server under test: the policy delegate, client certificates, password hashes, the suite's DNS data."""
+import base64
+import hashlib
 import pathlib
 import re
 import socket
+import ssl
 import subprocess
 import threading
 
 from harness.cases import Fail
+
+
+FAULTS = ("SERVFAIL", "TIMEOUT")  # in place of the records of a type
 
 
 def stub_zone(names, client=None):
@@ -19,10 +25,10 @@ def stub_entry(entry):
     for kind, value in entry.items():
         if kind == "rcode":
             out["!"] = value
-        elif kind == "MX" and value != "SERVFAIL":
+        elif kind == "MX" and value not in FAULTS:
             out[kind] = [[int(word.split()[0]), word.split()[1]] for word in ([value] if isinstance(value, str) else value)]
         else:
-            out[kind] = [value] if isinstance(value, str) and value != "SERVFAIL" else value
+            out[kind] = [value] if isinstance(value, str) and value not in FAULTS else value
     return out
 
 
@@ -76,18 +82,48 @@ class PolicyStub:
 
 
 class Certificates:
-    """A CA, a server and the client "alice" signed by it, and the self-signed client "mallory"; made once, in `folder`."""
+    """A CA, the server that it signed, and the clients of the suite's README; each is made when it is first asked for, in `folder`."""
+
+    # name -> (who signs it, None for itself; days it is good for; kind of key)
+    EC, RSA = ("ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"), ("rsa:2048",)
+    KNOWN = {"ca": (None, 30, EC), "server": ("ca", 30, EC), "alice": ("ca", 30, EC), "mallory": (None, 30, EC), "bob": ("ca", 30, RSA),
+             "between": ("ca", 30, EC), "carol": ("between", 30, EC), "expired": ("ca", -1, EC), "other-ca": (None, 30, EC), "olga": ("other-ca", 30, EC)}
 
     def __init__(self, folder):
-        self.folder = pathlib.Path(folder)
-        new = ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-        for name in ("ca", "mallory"):
-            self.openssl(*new, "-x509", "-days", "30", "-subj", "/CN=" + name, "-keyout", name + ".key", "-out", name + ".pem")
-        for name in ("server", "alice"):
-            self.openssl(*new, "-subj", "/CN=" + name, "-keyout", name + ".key", "-out", name + ".csr")
-            self.openssl("x509", "-req", "-in", name + ".csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "30", "-out", name + ".pem")
-        self.prints = {name: self.openssl("x509", "-in", name + ".pem", "-noout", "-fingerprint", "-sha256").strip().partition("=")[2]
-                       for name in ("alice", "mallory")}
+        self.folder, self.made, self.lock = pathlib.Path(folder), set(), threading.RLock()
+        self.make("server")
+
+    def make(self, name):
+        """The files NAME.pem, with the chain behind it, and NAME.key."""
+        if name not in self.KNOWN:
+            raise Fail("the case names the unknown certificate %r" % name)
+        with self.lock:
+            if name in self.made:
+                return
+            issuer, days, key = self.KNOWN[name]
+            new = ["req", "-new", "-newkey", *key, "-nodes", "-subj", "/CN=" + name, "-keyout", name + ".key"]
+            if issuer is None:
+                self.openssl(*new, "-x509", "-days", str(days), "-out", name + ".pem")
+            else:
+                self.make(issuer)
+                self.openssl(*new, "-out", name + ".csr")
+                (self.folder / "ca.ext").write_text("basicConstraints=CA:TRUE\n", encoding="utf-8")
+                authority = ["-extfile", "ca.ext"] if name == "between" else []
+                self.openssl("x509", "-req", "-in", name + ".csr", "-CA", issuer + ".pem", "-CAkey", issuer + ".key", "-CAcreateserial", "-days", str(days),
+                             *authority, "-out", name + ".pem")
+                if issuer == "between":
+                    with open(self.path(name + ".pem"), "ab") as chain:
+                        chain.write((self.folder / "between.pem").read_bytes())
+            self.made.add(name)
+
+    def print_of(self, name, of, algorithm):
+        """The fingerprint of a certificate ("fp") or of its public key ("pk"): upper-case pairs joined by colons."""
+        self.make(name)
+        pem = (self.folder / (name + ".pem")).read_text(encoding="ascii").partition("-----END CERTIFICATE-----")
+        octets = ssl.PEM_cert_to_DER_cert(pem[0] + pem[1])
+        if of == "pk":
+            octets = base64.b64decode("".join(self.openssl("x509", "-in", name + ".pem", "-noout", "-pubkey").splitlines()[1:-1]))
+        return ":".join("%02X" % b for b in hashlib.new(algorithm, octets).digest())
 
     def openssl(self, *words):
         done = subprocess.run(["openssl", *words], cwd=self.folder, capture_output=True, text=True, timeout=60, check=False)
@@ -100,11 +136,17 @@ class Certificates:
 
     def get(self, client):
         """The files of a client's certificate, None for no client."""
+        if client:
+            self.make(client)
         return (self.path(client + ".pem"), self.path(client + ".key")) if client else None
 
     def fill_in(self, text):
-        """`@fp:NAME` replaced by that certificate's fingerprint."""
-        return re.sub(r"@fp:(\w+)", lambda m: self.prints[m.group(1)], text)
+        """`@fp:NAME`, `@pk:NAME`, with `.ALG` and `.lower` where they are given, replaced by the fingerprint."""
+        def value(m):
+            out = self.print_of(m.group(4), m.group(1), m.group(2) or "sha256")
+            return out.lower() if m.group(3) else out
+
+        return re.sub(r"@(fp|pk)(?:\.(md5|sha1|sha256|sha512))?(\.lower)?:(\w+)", value, text)
 
 
 class Hashes:
