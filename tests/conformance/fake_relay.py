@@ -104,9 +104,11 @@ def main():
         return 65 if FAULT == "status" else 0
     with open(sys.argv[sys.argv.index("--config") + 1], "rb") as f:
         config = tomllib.load(f)
-    if FAULT == "no-start":
+    if FAULT == "no-start" or (FAULT == "bad-route" and any(r["match"][0].startswith("taken.") for r in config["route"])):
         print("fake: bad configuration", file=sys.stderr)
         return 78
+    if sys.argv[1] == "check":
+        return 0
     address = lambda text: (text.rsplit(":", 1)[0], int(text.rsplit(":", 1)[1]))
     server = Server(address(config["listener"][0]["address"]), Smtp)
     server.routes = config["route"]

@@ -4,6 +4,7 @@ import stat
 import sys
 import unittest
 
+import pending
 import selftest
 from harness.cases import Fail
 from players.outbound import dialogue, schedule
@@ -59,6 +60,29 @@ class Played(selftest.Runner):
                             ("other-end", "2 passed, 1 failed"), ("other-status", "2 passed, 1 failed"), ("status", "0 passed, 3 failed")):
             with self.subTest(fault):
                 self.expect("relay", fault, 1, last + ", 0 skipped")
+
+    def test_a_case_whose_configuration_is_refused_fails_alone(self):
+        self.suite("dialogue", TAKEN, REFUSED, contents={"plain": TEXT})
+        self.expect("relay", "bad-route", 1, "1 passed, 1 failed, 0 skipped", "ok   dialogue/refused",
+                    "FAIL dialogue/taken: the case's configuration is refused: fake: bad configuration")
+
+    def test_a_case_that_cannot_be_set_up_fails_alone(self):
+        host, good = TAKEN["hosts"][0], REFUSED
+        changes = ({"client": {"tls": "perhaps"}}, {"client": {"tls": "may", "mood": 1}}, {"hosts": [{**host, "mood": 1}]}, {"hosts": [{"ehlo": []}]}, {"mood": 1},
+                   {"message": {**TAKEN["message"], "content": "none"}}, {"expect": {**TAKEN["expect"], "mood": 1}})
+        strange = [{**case("n%d" % i, {"class": "delivered"}, ["DATA", "<message>"], 1), **change} for i, change in enumerate(changes)]
+        self.suite("dialogue", *strange, good, contents={"plain": TEXT})
+        self.expect("relay", "", 1, "1 passed, 7 failed, 0 skipped", "ok   dialogue/refused", "unknown member mood")
+
+    def test_a_kind_without_a_player_is_pending_by_its_name(self):
+        self.suite("tlsrpt", {"id": "one", "title": "", "report": {}})
+        self.expect("relay", "", 0, "0 passed, 0 failed, 1 skipped", "skip tlsrpt/one: skipped: no player yet for tlsrpt")
+        self.expect("relay", "", 1, "0 passed, 1 failed, 0 skipped", "there is no player for this file yet: tlsrpt", options=["--pending"])
+
+    def test_a_listed_kind_whose_line_is_gone_still_has_no_player(self):
+        self.assertEqual(pending.reasons("relay", {"dane", pending.UNPLAYED + "dane"}), [pending.PENDING["relay", "dane"]])
+        self.assertEqual(pending.reasons("other", {"dane", pending.UNPLAYED + "dane"}), ["no player yet for dane"])
+        self.assertEqual(pending.reasons("relay", {"routing"}), [])
 
 
 class Judging(unittest.TestCase):

@@ -2,7 +2,7 @@
 
 `routing` is played through `postern route --json`, with a configuration made of the case and its zone as a file: no server, no DNS;
 `dialogue` through a gateway and scripted servers (outbound/dialogue.py), `schedule` through `postern queue simulate` (outbound/schedule.py).
-The other files are in pending.py.
+A kind is played by the method `play_KIND(entry, document, context)`; one that has none is pending, by its name (pending.py).
 """
 import json
 import pathlib
@@ -10,12 +10,15 @@ import subprocess
 import tempfile
 import threading
 
-from harness.cases import Case, Fail, FormatError, wanted
+import pending
+from harness.cases import Case, Fail, FormatError, each, known, wanted
 from players.later import require
 from players.outbound import schedule
 from players.outbound.dialogue import Dialogues
 
 # format without its "postern-relay-" -> (needed feature, members every case has)
+FORMAT = "postern-relay-"
+ALWAYS = ("id", "title", "rules", "note")
 KINDS = {
     "routing": ("routing", ("rcpt_domain", "config", "zone", "sec", "expect")),
     "dane": ("dane", ("tlsa", "chain", "names", "expect")),
@@ -23,6 +26,16 @@ KINDS = {
     "dialogue": ("dialogue", ("domain", "client", "message", "hosts", "expect")),
     "dsn": ("dsn", ("envelope", "event", "recipients", "expect")),
     "schedule": ("schedule", ("expect",)),
+}
+# What else a case of a kind may have, and what its `expect` may say.
+MORE = {
+    "routing": ("sts",), "dialogue": ("baseline",), "schedule": ("config", "results", "events", "jitter", "kind", "messages"),
+    "dane": ("sni", "openssl", "now"), "mtasts": ("now", "cache", "mx", "config"), "dsn": ("config", "message", "auth", "now"),
+}
+EXPECT = {
+    "routing": ("result", "groups", "skipped", "tried_at_most", "enhanced", "code"),
+    "dialogue": ("connections", "or_connections", "never", "messages", "body", "recipients"),
+    "schedule": ("attempts", "delay_notices", "end", "until", "starts_by"),
 }
 ATTEMPTS = 200
 MAX_HOSTS = 5
@@ -143,16 +156,28 @@ class Player:
         cases = []
         for path in sorted(directory.glob("*.json")):
             document = json.loads(path.read_text(encoding="utf-8"))
-            name = str(document.get("format", "")).removeprefix("postern-relay-").rsplit("/", 1)[0]
-            if name not in KINDS:
-                raise FormatError("%s: unknown format %r" % (path.name, document.get("format")))
-            feature, members = KINDS[name]
-            for entry in document["cases"]:
-                require(entry, ("id", "title", *members), path.name)
-                cases.append(Case("%s/%s" % (name, entry["id"]), entry["title"], (name, document, entry), frozenset([feature])))
+            kind = document.get("format") if isinstance(document, dict) else None
+            if not str(kind).startswith(FORMAT):
+                cases.append(Case(path.stem, "", fault="%s: unknown format %r" % (path.name, kind)))
+                continue
+            name = kind.removeprefix(FORMAT).rsplit("/", 1)[0]
+            cases += each(document.get("cases"), path.name, lambda entry, d=document, n=name, at=path.name: self.case(entry, d, n, at), name + "/")
         if not cases:
             raise FormatError("no cases in %s" % directory)
         return cases
+
+    def case(self, entry, document, name, where):
+        feature, members = KINDS.get(name, (name, ()))
+        require(entry, ("id", "title", *members), where)
+        if name in KINDS:
+            known(entry, {*ALWAYS, *members, *MORE[name]}, "%s: %s" % (where, entry["id"]), FormatError)
+        if name in EXPECT:
+            known(entry["expect"], EXPECT[name], "%s: %s: expect" % (where, entry["id"]), FormatError)
+        needs = {feature} if self.player(name) else {feature, pending.UNPLAYED + name}
+        return Case("%s/%s" % (name, entry["id"]), entry["title"], (name, document, entry), frozenset(needs))
+
+    def player(self, name):
+        return getattr(self, "play_" + name.replace("-", "_"), None)
 
     def open(self, context):
         if context.binary is None or not context.binary.is_file():
@@ -165,20 +190,19 @@ class Player:
 
     def play(self, case, context):
         name, document, entry = case.data
-        if name == "routing":
-            self.play_routing(entry, context)
-        elif name == "dialogue":
-            self.play_dialogue(document, entry, context)
-        elif name == "schedule":
-            schedule.play(entry, document.get("defaults", {}), context.binary, self.room())
-        else:
-            raise Fail("there is no player for this file yet")
+        player = self.player(name)
+        if player is None:
+            raise Fail("there is no player for this file yet: %s" % name)
+        player(entry, document, context)
+
+    def play_schedule(self, entry, document, context):
+        schedule.play(entry, document.get("defaults", {}), context.binary, self.room())
 
     def room(self):
         """A directory for a case."""
         return pathlib.Path(tempfile.mkdtemp(dir=self.folder.name))
 
-    def play_dialogue(self, document, entry, context):
+    def play_dialogue(self, entry, document, context):
         """The first one plays all of its file: they share a gateway and wait side by side."""
         with self.lock:
             played = self.dialogues.get(id(document))
@@ -188,7 +212,7 @@ class Player:
                 played.run()
         played.check(entry)
 
-    def play_routing(self, entry, context):
+    def play_routing(self, entry, document, context):
         folder = self.room()
         (folder / "postern.toml").write_text(configuration(entry["config"]), encoding="utf-8")
         (folder / "zone.json").write_text(json.dumps({"zone": entry["zone"], "sec": entry["sec"]}), encoding="utf-8")

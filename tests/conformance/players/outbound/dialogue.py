@@ -9,7 +9,7 @@ import re
 import time
 
 from harness import dns, instance, smtp
-from harness.cases import Fail, FormatError, wanted
+from harness.cases import Fail, FormatError, known, short, wanted
 from players.outbound.log import Log
 
 # Servers that fall silent cost this much each, not the minutes of RFC 5321 section 4.5.3.2.
@@ -19,6 +19,12 @@ CLOSING_SECONDS = 40  # a kept connection ends after 5 s, and its server reads o
 SESSIONS = 16
 CLIENT_KEYS = frozenset(["tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"])
 MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls"])
+HOST_KEYS = frozenset("name greeting ehlo ehlo_tls implicit_tls refuse tls replies connections".split())
+TLS_KEYS = frozenset(["chain", "key"])
+VERBS = frozenset("EHLO HELO EHLO-TLS STARTTLS AUTH MAIL RCPT DATA BODY DOT BDAT RSET QUIT NOOP".split())
+RCPT_KEYS = frozenset(["addr", "notify", "orcpt"])
+CONNECTION_KEYS = frozenset(["host", "commands", "sni"])
+OUTCOME_KEYS = frozenset(["class", "code", "enhanced"])
 LEVELS = {"none": "none", "may": "may", "encrypt": "encrypt", "verify": "verify", "dane": "encrypt"}  # with `tlsa`
 SETTINGS = {
     "server": {"hostname": "relay.sender.test"},
@@ -43,9 +49,28 @@ SINK = load_sink()
 
 
 def only(keys, entry, what):
-    unknown = set(entry) - keys
-    if unknown:
-        raise FormatError("unknown key of %s: %s" % (what, ", ".join(sorted(unknown))))
+    known(entry, keys, what, FormatError)
+
+
+def check(case):
+    """The members of a case's hosts; those of its other parts are checked where they are read."""
+    for host in case["hosts"]:
+        only(HOST_KEYS, host, "host")
+        only(TLS_KEYS, host.get("tls", {}), "tls of a host")
+        only(VERBS, host.get("replies", {}), "replies of a host")
+        for again in host.get("connections", []):
+            only(HOST_KEYS - {"name", "connections"}, again, "a connection of a host")
+    for rcpt in case["message"]["rcpts"]:
+        only(RCPT_KEYS, rcpt, "rcpts")
+    for connection in case["expect"].get("connections", []):
+        only(CONNECTION_KEYS, connection, "an expected connection")
+    for outcome in case["expect"].get("recipients", {}).values():
+        only(OUTCOME_KEYS, outcome, "an expected recipient")
+
+
+def configuration(settings, routes):
+    reports = {"match": ["*"], "to": ["discard"]}  # to the senders
+    return {**settings, "route": [*routes, reports]}
 
 
 def route(case, ports, suite, folder):
@@ -141,27 +166,67 @@ class Dialogues:
         """Plays them; check() tells what came of it."""
         try:
             self.play()
-        except (Fail, instance.StartError, OSError) as e:
-            self.problems.update({case["id"]: str(e) for case in self.cases if case["id"] not in self.problems})
+        except Exception as e:  # whatever it was, each case says so for itself
+            why = str(e) if isinstance(e, (Fail, instance.StartError, OSError)) else "%s: %s" % (type(e).__name__, e)
+            self.problems.update({case["id"]: why for case in self.cases if case["id"] not in self.problems})
 
     def play(self):
-        sink = SINK.Sink(self.cases, str(self.context.directory), idle=3 * LONGEST_WAIT)
-        names = {name: {"A": ["127.0.0.1"]} for case in self.cases for name in case["client"].get("names", [])}
+        cases = [case for case in self.cases if self.well_formed(case)]
+        sink = SINK.Sink(cases, str(self.context.directory), idle=3 * LONGEST_WAIT)
+        names = {name: {"A": ["127.0.0.1"]} for case in cases for name in case["client"].get("names", [])}
         stub = dns.start([names])
-        routes = [route(case, sink.ports[case["id"]], self.context.directory, self.folder) for case in self.cases]
-        routes.append({"match": ["*"], "to": ["discard"]})  # reports to the senders
-        postern = self.context.postern({**SETTINGS, "route": routes, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}})
+        routes = self.routes(cases, sink)
+        settings = {**SETTINGS, "dns": {"servers": ["127.0.0.1:%d" % stub.port], "timeout": "2s"}}
+        postern = self.context.postern(settings)
         try:
-            postern.start()
-            log = Log(postern)
+            try:
+                postern.write_config(configuration(settings, routes.values()))
+                postern.start()
+            except instance.StartError:
+                # One route that is refused must not take the others' gateway away.
+                good = {name: one for name, one in routes.items() if self.accepted(name, postern, configuration(settings, [one]))}
+                if len(good) in (0, len(routes)):
+                    raise
+                routes = good
+                postern.write_config(configuration(settings, routes.values()))
+                postern.start()
+            log, cases = Log(postern), [case for case in cases if case["id"] in routes]
             with concurrent.futures.ThreadPoolExecutor(SESSIONS) as pool:
-                list(pool.map(lambda case: self.deliver(case, postern, log), self.cases))
+                list(pool.map(lambda case: self.deliver(case, postern, log), cases))
             self.wait_closed(sink)
         finally:
             postern.remove()
             stub.stop()
             sink.close()
         self.transcripts = list(sink.transcripts)
+
+    def well_formed(self, case):
+        """Whether a case can be given to the scripted servers; otherwise its problem is noted."""
+        try:
+            check(case)
+            SINK.Sink([case], str(self.context.directory)).close()
+            SINK.content(self.contents, case["message"]["content"])
+            return True
+        except (FormatError, OSError, KeyError, TypeError, ValueError, AttributeError) as e:
+            self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+            return False
+
+    def routes(self, cases, sink):
+        """{case id: its route}"""
+        found = {}
+        for case in cases:
+            try:
+                found[case["id"]] = route(case, sink.ports[case["id"]], self.context.directory, self.folder)
+            except (FormatError, OSError, KeyError, TypeError, ValueError, AttributeError) as e:
+                self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+        return found
+
+    def accepted(self, name, postern, settings):
+        """Whether `postern check` has nothing against a case's configuration; otherwise its problem is noted."""
+        status, out, err = postern.command("check", "--config", postern.write_config(settings))
+        if status != 0:
+            self.problems[name] = "the case's configuration is refused: " + short((out + err).strip(), 600)
+        return status == 0
 
     def deliver(self, case, postern, log):
         """The outcome of a case, or why there is none."""
@@ -172,7 +237,7 @@ class Dialogues:
             if ident:
                 outcome.update(log.outcomes(ident, waiting, OUTCOME_SECONDS))
             self.results[case["id"]] = outcome
-        except (Fail, OSError) as e:
+        except Exception as e:
             self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
 
     @staticmethod
