@@ -160,6 +160,8 @@ class Judging(unittest.TestCase):
         end, no = auth_spoof.END, self.assertRaises(Fail)
         self.judge(["550"], self.outcome(end, 550, "5.7.26"))
         self.judge(["451"], self.outcome("RCPT", 550, "5.1.1"))
+        self.judge(["5xx"], self.outcome(end, 550, "5.7.26"))
+        self.judge(["451"], self.outcome("EHLO", 504, "5.5.2"))
         self.judge(["451"], self.outcome(end, 550, "5.6.0"))
         self.judge(["451"], self.outcome(end, 550, "5.7.1"), SPF.split("+"))
         self.judge(["451"], self.outcome(end, 550, "5.7.20"), DKIM.split("+"))

@@ -70,6 +70,13 @@ class Parts(unittest.TestCase):
         self.assertEqual(http_compare.judge({"max_ratio": 2}, 0.001, 0.008), [])
         self.assertTrue(http_compare.judge({"max_ratio": 2}, 0.03, 0.1))
 
+    def test_what_may_stand_for_a_list(self):
+        judge = lambda expect: http_judge.judge_response(expect, b"HTTP/1.1 404 No\r\n\r\npol_1 secret", True)
+        for good in ({"status": 404}, {"status": ["4xx"]}, {"status": [401, 404], "body_absent": ["a", "b{3}"]}):
+            self.assertEqual(judge(good), [])
+        for bad in ({"status": 401}, {"status": ["5xx", 200]}, {"status": 404, "body_absent": ["a", "pol_"]}):
+            self.assertTrue(judge(bad))
+
     def test_headers_are_found_in_any_case(self):
         self.assertEqual(http_judge.judge_response({"header_present": ["X-A: b"]}, b"HTTP/1.1 200 Ok\r\nX-A: b\r\n\r\n", True), [])
 

@@ -11,6 +11,7 @@ from players.lua.site import SUITE, Site
 
 NEEDS = frozenset(["lua"])
 ASSERTS = frozenset(["accepted_count", "accepted", "never_anywhere", "log_contains", "vault_requests", "files_absent"])
+INNER = {"auth": frozenset(["authz", "authc", "password", "initial"]), "sql": frozenset(["db", "exec"])}
 TOP = frozenset("""id title origin tier rules notes policy files env substitute sqlite vault dns listener load sessions asserts""".split())
 SLOW_MS = 1000
 DEATH_SECONDS = 0.5  # a broken connection shows before the end of the process does
@@ -53,6 +54,9 @@ class Player:
                 self.check_step(step, "%s: session %d, step %d" % (where, number, index))
         self.known(where, "load", entry["load"], loading.KEYS)
         self.known(where, "asserts", entry.get("asserts", {}), ASSERTS)
+        self.known(where, "vault_requests", entry.get("asserts", {}).get("vault_requests", {}), {"exact", "forbidden"})
+        for base in entry.get("sqlite", []):
+            self.known(where, "sqlite", base, {"path", "sql"})
         for want in entry.get("asserts", {}).get("accepted", []):
             self.known(where, "accepted", want, accepted.KEYS)
 
@@ -65,6 +69,8 @@ class Player:
     def check_step(self, step, where):
         action = one_of(step, tuple(ACTIONS), where)
         self.known(where, action, step, {action, "s", "if_code", "or_closed"})
+        if action in INNER:
+            self.known(where, action, step[action], INNER[action])
         if action in ("c", "raw", "auth", "data"):
             self.check_match(step.get("s"), where)
         if action == "expect":

@@ -41,10 +41,13 @@ class Player:
         if "load" in entry:
             require(entry["load"], ("error",), where)
             require(entry["load"]["error"], ("file", "line", "col"), where)
+            judge.known(where + ": load", entry["load"], {"error"})
+            judge.known(where + ": load", entry["load"]["error"], {"file", "line", "col"})
         elif not entry.get("sessions"):
             raise FormatError("%s: there is nothing to do" % where)
         for warning in entry.get("warnings", []):
             require(warning, ("file", "line", "text"), where)
+            judge.known(where + ": warning", warning, {"file", "line", "text"})
         for number, session in enumerate(entry.get("sessions", [])):
             judge.known("%s: session %d" % (where, number), session, SESSION)
             if not session["steps"][0].get("banner"):

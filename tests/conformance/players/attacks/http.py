@@ -15,7 +15,7 @@ import urllib.parse
 from harness import instance
 from harness.cases import Fail, FormatError, known, wanted
 from players.attacks import http_compare
-from players.attacks.http_judge import EXPECT, body_of, judge_response, status_of
+from players.attacks.http_judge import EXPECT, as_list, body_of, judge_response, status_of
 from players.attacks.http_mail import play_mail, send_mail
 from players.attacks.http_tokens import (HASHES, b64url, claim, logged_out, mutated, play_expired, public_keys, sealed, server_key, unb64url,
                                           wants_past)
@@ -455,7 +455,7 @@ def play(sites, document, entry):
     if ago is not None:
         play_expired(sites, entry, ago)
         return
-    limited = 429 in [*entry["expect"].get("status_last", []), *entry["expect"].get("status", [])]
+    limited = any(429 in as_list(entry["expect"].get(word)) for word in ("status_last", "status"))
     site = sites.get("http-limits" if limited else "http")
     start = site.postern.starts
     try:
