@@ -6,7 +6,7 @@ import unittest
 
 import pending
 import selftest
-from harness.cases import Fail
+from harness.cases import Fail, FormatError
 from players.outbound import dialogue, schedule
 
 TEXT = "From: <s@sender.test>\r\nSubject: a\r\n\r\nhello\r\n.\r\n"
@@ -86,6 +86,12 @@ class Played(selftest.Runner):
 
 
 class Judging(unittest.TestCase):
+    def test_what_is_said_to_be_in_the_header_is_there(self):
+        with self.assertRaisesRegex(FormatError, "no field TLS-Required: No"):
+            dialogue.inject(0, {"from": "", "rcpts": [], "tls_optional": True}, b"Subject: TLS-Required: No\r\n\r\nTLS-Required: No\r\n")
+        with self.assertRaises(OSError):  # nobody listens there
+            dialogue.inject(1, {"from": "", "rcpts": [], "tls_optional": True}, b"Subject: a\r\ntls-required: no\r\n\r\nx\r\n")
+
     def test_replies_of_the_gateway_are_outcomes(self):
         self.assertIsNone(dialogue.refused(["250 2.1.5 ok"]))
         self.assertEqual(dialogue.refused(["550 5.7.1 no"]), {"class": "permanent", "code": 550, "enhanced": "5.7.1"})

@@ -18,7 +18,7 @@ OUTCOME_SECONDS = 120
 CLOSING_SECONDS = 40  # a kept connection ends after 5 s, and its server reads on for a while
 SESSIONS = 16
 CLIENT_KEYS = frozenset(["tls", "chunking", "eightbit", "names", "ca", "tlsa", "auth"])
-MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls"])
+MESSAGE_KEYS = frozenset(["from", "content", "rcpts", "ret", "envid", "smtputf8", "requiretls", "tls_optional"])
 HOST_KEYS = frozenset("name greeting ehlo ehlo_tls implicit_tls refuse tls replies connections".split())
 TLS_KEYS = frozenset(["chain", "key"])
 VERBS = frozenset("EHLO HELO EHLO-TLS STARTTLS AUTH MAIL RCPT DATA BODY DOT BDAT RSET QUIT NOOP".split())
@@ -108,6 +108,9 @@ def parameters(words):
 def inject(port, message, content):
     """One message by SMTP with exactly its parameters -> (message id or None, {recipient: outcome} of those that were refused)."""
     only(MESSAGE_KEYS, message, "message")
+    # RFC 8689 section 5: the sender says so in a field of the header.
+    if message.get("tls_optional") and not re.search(rb"(?im)^tls-required:[ \t]*no[ \t]*\r$", content.partition(b"\r\n\r\n")[0] + b"\r"):
+        raise FormatError("message is tls_optional, and its content has no field TLS-Required: No")
     client = smtp.Client(port)
     try:
         client.reply()
@@ -144,6 +147,11 @@ def inject(port, message, content):
         client.close()
 
 
+def said(error):
+    """An exception as the reason of a failure."""
+    return str(error) if isinstance(error, (Fail, FormatError, instance.StartError)) else "%s: %s" % (type(error).__name__, error)
+
+
 def judge(case, transcripts, outcome, contents):
     """Raises Fail with all that is wrong. Stricter than the reference: what the case wants to see must have been said."""
     faults = SINK.check_case(case, transcripts, outcome, contents)
@@ -167,8 +175,7 @@ class Dialogues:
         try:
             self.play()
         except Exception as e:  # whatever it was, each case says so for itself
-            why = str(e) if isinstance(e, (Fail, instance.StartError, OSError)) else "%s: %s" % (type(e).__name__, e)
-            self.problems.update({case["id"]: why for case in self.cases if case["id"] not in self.problems})
+            self.problems.update({case["id"]: said(e) for case in self.cases if case["id"] not in self.problems})
 
     def play(self):
         cases = [case for case in self.cases if self.well_formed(case)]
@@ -208,7 +215,7 @@ class Dialogues:
             SINK.content(self.contents, case["message"]["content"])
             return True
         except (FormatError, OSError, KeyError, TypeError, ValueError, AttributeError) as e:
-            self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+            self.problems[case["id"]] = said(e)
             return False
 
     def routes(self, cases, sink):
@@ -218,7 +225,7 @@ class Dialogues:
             try:
                 found[case["id"]] = route(case, sink.ports[case["id"]], self.context.directory, self.folder)
             except (FormatError, OSError, KeyError, TypeError, ValueError, AttributeError) as e:
-                self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+                self.problems[case["id"]] = said(e)
         return found
 
     def accepted(self, name, postern, settings):
@@ -238,7 +245,7 @@ class Dialogues:
                 outcome.update(log.outcomes(ident, waiting, OUTCOME_SECONDS))
             self.results[case["id"]] = outcome
         except Exception as e:
-            self.problems[case["id"]] = "%s: %s" % (type(e).__name__, e)
+            self.problems[case["id"]] = said(e)
 
     @staticmethod
     def wait_closed(sink):
