@@ -10,7 +10,7 @@ import selftest_http
 from harness import dns
 from harness.cases import Fail, FormatError, each
 from harness.receiver import Request
-from players import kumo_lua, mailauth, vsl
+from players import conduit, kumo_lua, mailauth, messages, vsl
 from players.attacks import bombs, ssrf
 from players.attacks import smtp as attack_smtp
 
@@ -140,6 +140,10 @@ class Folders(unittest.TestCase):
 
 
 class Parts(unittest.TestCase):
+    def test_the_length_of_html(self):
+        self.assertEqual(messages.check_html("html", {"present": True, "length": 3}, {"html": "<p>"}), [])
+        self.assertTrue(messages.check_html("html", {"present": True, "length": 4}, {"html": "<p>"}))
+
     def test_results_of_bombs(self):
         request = Request("/sink", {}, [], json.dumps({"parse_error": "too-deep", "ambiguous": True}).encode(), 0)
         good = lambda result, lines, requests: self.assertEqual(bombs.judge_reply(result, lines, requests), [])
@@ -169,6 +173,23 @@ class Parts(unittest.TestCase):
             with self.subTest(str(exact)):
                 self.assertTrue(judge({}, ["354 go", "250 ok"], exact, eof=eof))
         self.assertEqual(attack_smtp.wants({"expect": {"alive": True, "max_secs": 9}, "postern": {"max_secs": 1}}), {"alive": True, "max_secs": 1})
+
+    def test_webhook_stubs_answer_octets_and_headers_may_be_absent(self):
+        run = conduit.Run.__new__(conduit.Run)
+        run.values = {"a": "x"}
+        self.assertEqual(run.response({"raw": {"$repeat": ["a", "b", 2, "c"]}, "headers": {"X": "{{a}}"}}), {"raw": b"abbc", "headers": {"X": "x"}})
+        conduit.match_headers({"Retry-After": {"$absent": True}, "X-A": "b"}, {"x-a": "b"}, "header")
+        for want in ({"X-A": {"$absent": True}}, {"X-A": "c"}, {"X-B": "b"}):
+            with self.subTest(str(want)), self.assertRaises(Fail):
+                conduit.match_headers(want, {"x-a": "b"}, "header")
+
+    def test_a_signature_that_must_not_verify(self):
+        good, answers, _ = selftest.Mailauth.TABLE["dkim-sign"]
+        with self.assertRaisesRegex(Fail, "no pass"):
+            selftest.Mailauth.play(self, "dkim-sign", {**good, "expect": {"bh": "h", "verifies": False}}, answers)
+
+    ask = selftest.Mailauth.ask
+    DOCUMENT = selftest.Mailauth.DOCUMENT
 
     def test_when_a_target_is_contacted(self):
         entry = {"id": "a", "url": "http://a.test/", "expect": "refuse", "dns": {"a.test": {"A": ["127.0.0.1"], "A_after_create": ["10.0.0.1"]}}}
