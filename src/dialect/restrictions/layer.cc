@@ -185,10 +185,8 @@ std::string definition_of(const Parameters& parameters,
 
 Loaded load(const Parameters& parameters, const TableSources& sources, Errors errors) {
   auto files = std::make_shared<std::map<std::string, std::string>>();
-  TableSources keeping;
-  keeping.bad_rows = errors == Errors::defer ? BadRows::skip : sources.bad_rows;
-  keeping.find = sources.find;
-  keeping.quotes = sources.quotes;
+  TableSources keeping = sources;
+  if (errors == Errors::defer) keeping.bad_rows = BadRows::skip;
   keeping.read = [&sources, files](const std::string& path) -> Result<std::string> {
     auto text = sources.read(path);
     if (text) files->emplace(path, *text);
