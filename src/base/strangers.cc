@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
+#include <map>
 #include <utility>
 
 namespace postern {
@@ -107,25 +109,33 @@ IpAddress spokesman(const std::vector<Piece>& pieces, const Piece& widest, bool 
   return address_of(widest.first + (widest.last - widest.first) / 2, v4);
 }
 
-/// What the claims let in.
+/// What the claims let in: of each, what none in front of it has decided. O(n log n): what is
+/// decided grows together.
 std::vector<Piece> pieces_of(std::span<const AddressClaim> claims, bool v4) {
+  std::map<Number, Number> decided;  // disjoint, first to last
   std::vector<Piece> in;
-  // From the last to the first, which has the last word; entries of one kind at once.
-  for (std::size_t end = claims.size(); end > 0;) {
-    const bool adds = claims[end - 1].in;
-    std::vector<Piece> run;
-    for (; end > 0 && claims[end - 1].in == adds; --end) {
-      const AddressRange& range = claims[end - 1].range;
-      if (range.first.is_v4() == v4) run.push_back({number_of(range.first), number_of(range.last)});
+  for (const AddressClaim& claim : claims) {
+    if (claim.range.first.is_v4() != v4) continue;
+    Piece all{number_of(claim.range.first), number_of(claim.range.last)};
+    Piece rest = all;
+    bool left = true;
+    const auto take = [&](Number last) {
+      if (claim.in) in.push_back({rest.first, last});
+    };
+    auto next = decided.upper_bound(all.first);
+    if (next != decided.begin() && std::prev(next)->second >= all.first) --next;
+    while (next != decided.end() && next->first <= all.last) {
+      if (next->first > rest.first) take(next->first - 1);
+      left = next->second < all.last;
+      if (left) rest.first = next->second + 1;
+      all.first = std::min(all.first, next->first);
+      all.last = std::max(all.last, next->second);
+      next = decided.erase(next);
     }
-    if (adds) {
-      in.insert(in.end(), run.begin(), run.end());
-      in = joined(std::move(in));
-    } else {
-      in = without(in, joined(std::move(run)));
-    }
+    if (left) take(rest.last);
+    decided.emplace(all.first, all.last);
   }
-  return in;
+  return joined(std::move(in));
 }
 
 std::optional<IpAddress> stranger_of(std::span<const AddressClaim> claims, const Family& family) {

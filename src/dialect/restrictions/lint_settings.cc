@@ -56,9 +56,11 @@ class SettingsChecker {
           "may send anywhere",
           "name your own networks, for example 192.0.2.0/24");
     }
+    std::map<Cidr, std::size_t> let_in;  // the first of equal ones
     for (std::size_t i = 0; i < written.size(); ++i) {
       const Cidr& network = written[i].network;
       if (!written[i].negated) {
+        let_in.emplace(network, i);
         if (!wide(network)) continue;
         say(Severity::warning, "R120", "mynetworks",
             fmt::format("{} holds {}: strangers are inside and may send anywhere",
@@ -67,13 +69,15 @@ class SettingsChecker {
             "name your own networks, for example 192.0.2.0/24");
         continue;
       }
-      const auto container = std::find_if(
-          written.begin(), written.begin() + static_cast<std::ptrdiff_t>(i),
-          [&](const auto& one) { return !one.negated && one.network.contains(network); });
-      if (container == written.begin() + static_cast<std::ptrdiff_t>(i)) continue;
+      std::size_t container = i;
+      for (int prefix = 0; prefix <= network.prefix(); ++prefix) {
+        const auto found = let_in.find(Cidr(network.network(), prefix));
+        if (found != let_in.end()) container = std::min(container, found->second);
+      }
+      if (container == i) continue;
       say(Severity::warning, "R121", "mynetworks",
           fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),
-                      container->network.to_string()),
+                      written[container].network.to_string()),
           "put the exception in front");
     }
   }
