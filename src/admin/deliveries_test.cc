@@ -257,7 +257,7 @@ TEST_F(DeliveriesTest, a_large_attachment_comes_in_pieces) {
   row.token_hash = Secret(sha256("good-token"));
   row.created_at = store::now();
   row.expires_at = row.created_at + std::chrono::hours(1);
-  ASSERT_TRUE(api_.log->add_attachment(row));
+  ASSERT_TRUE(api_.log->add_attachments({&row, 1}));
   const std::string target = "/api/v1/attachments/" + row.id + "?t=good-token";
   EXPECT_EQ(api_.get(target).status, 404) << "no file";
   std::string octets(row.size, 'a');
