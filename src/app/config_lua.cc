@@ -210,8 +210,8 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   auto loaded = kumo::Policy::load(options_of(config, *text), lua.runtime->world());
   lua.runtime->listen(nullptr);
   if (!loaded) {
-    for (const std::string_view text : mistakes_of(loaded.error().message)) {
-      Diagnostic diagnostic = placed(std::string(text), folder);
+    for (const std::string_view one : mistakes_of(loaded.error().message)) {
+      Diagnostic diagnostic = placed(std::string(one), folder);
       if (diagnostic.line == 0) diagnostic.file = lua.policy;
       diagnostic.hint = "the policy did not load; nothing of it runs (`postern help L001`)";
       diagnostics.add(std::move(diagnostic));

@@ -67,14 +67,14 @@ postern.toml: ok: …
 )";
 
 /// A key of [restrictions], which has a table of its own (dialect/restrictions/section.h).
-struct Row {
+struct ListKey {
   std::string_view name;
   std::string_view value;
   std::string_view comment;
 };
 
-std::span<const Row> restriction_rows() {
-  static constexpr Row rows[] = {
+std::span<const ListKey> restriction_rows() {
+  static constexpr ListKey rows[] = {
       {"mode", "\"enforce\"", "\"shadow\": judged and shown in traces, and nothing is refused"},
       {"errors", "\"refuse\"", "\"defer\": what cannot be read is 451 where it is needed"},
       {"require_complete_lists", "false", "a list that does not decide every request is an error"},
@@ -116,7 +116,7 @@ std::string example_config() {
   out +=
       "\n# Restriction lists, as in Postfix; without the section there are none.\n"
       "#   [restrictions]\n";
-  for (const Row& row : restriction_rows()) {
+  for (const ListKey& row : restriction_rows()) {
     out +=
         fmt::format("{:<32}  # {}\n", fmt::format("#   {} = {}", row.name, row.value), row.comment);
   }
@@ -140,7 +140,7 @@ std::string config_manual() {
       "(restriction-lists.md)); without the section there are none. Every other\nparameter of "
       "`main.cf` that lists depend on stands here under its own name.\n\n| key | default | "
       "meaning |\n|---|---|---|\n";
-  for (const Row& row : restriction_rows()) {
+  for (const ListKey& row : restriction_rows()) {
     out += fmt::format("| `{}` | `{}` | {} |\n", row.name, row.value, row.comment);
   }
   return out;

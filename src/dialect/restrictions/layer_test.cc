@@ -468,10 +468,12 @@ TEST(RestrictionsLayer, a_recorded_decision_is_made_again_offline) {
   }
 }
 
-TEST(Lists, switch_auth_off_only_in_writing) {  // DESIGN §9.17
+TEST(SaslOfLists, is_switched_off_only_in_writing) {  // DESIGN §9.17
   const auto offers = [](Settings settings) {
     settings.emplace("compatibility_level", "3.6");
-    return compile(Parameters(std::move(settings)), {}, Errors::defer).policy->sasl;
+    settings.emplace("mydestination", "example.net");
+    settings.emplace("local_recipient_maps", "");
+    return compile(Parameters(std::move(settings)), {}, Errors::defer).draft->sasl;
   };
   EXPECT_TRUE(offers({}));
   EXPECT_TRUE(offers({{"smtpd_sasl_auth_enable", "yes"}}));
