@@ -61,7 +61,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   evidence.reverse_path = mail::Mailbox{"u", "sender.example"};
   evidence.candidate = policy::Recipient{.address = {"x", "foreign.example"}, .route = {}};
   const Match inside = compiled.policy->mynetworks.contains(evidence.session.client_ip, nullptr);
-  if (inside != Match::no || compiled.policy->is_own(evidence.session.client_ip)) return 0;
+  if (inside != Match::no ||
+      compiled.policy->is_own(evidence.session.client_ip, evidence.session.server_ip)) {
+    return 0;
+  }
   if (compiled.policy->domain_class("foreign.example") != DomainClass::foreign) return 0;
   const Evaluated first = ask(*compiled.policy, evidence, Protocol::rcpt);
   const Evaluated again = evaluate(*compiled.policy, evidence, Protocol::rcpt);
