@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(DataDirectory, is_made_for_its_owner_and_its_parents_are_not) {
+TEST(MakeDataDirectory, is_made_for_its_owner_and_its_parents_are_not) {
   const tests::TemporaryFolder folder;
   const std::string made = folder.path() + "/data";
   ASSERT_TRUE(make_data_directory(made));

@@ -6,7 +6,8 @@
 
 #include "app/config_schema.h"
 #include "base/text.h"
-#include "dialect/restrictions/manual.h"
+#include "dialect/capabilities.h"
+#include "dialect/restrictions/rules.h"
 
 namespace postern::app {
 
@@ -130,6 +131,22 @@ std::string config_topic() {
   return out + "\nDurations: 250ms, 5s, 3m, 1h, 7d. Sizes: 64 KiB, 25 MiB, or octets.\n";
 }
 
+std::string keyword_topic() {
+  std::string out = "The words of restriction lists (docs/restriction-keywords.md):\n\n";
+  for (const auto& one : dialect::restrictions::keywords()) {
+    out += fmt::format("  {}\n", one.name) + wrapped(one.help, 6);
+  }
+  return out;
+}
+
+std::string capability_topic() {
+  std::string out = "What Postern has in place of the parts of other mail servers:\n\n";
+  for (const auto& one : dialect::capabilities) {
+    out += fmt::format("  {}: {}\n", one.name, one.has ? "yes" : "no") + wrapped(one.sentence, 6);
+  }
+  return out;
+}
+
 struct Topic {
   std::string_view name;
   std::string (*text)();
@@ -139,8 +156,8 @@ constexpr Topic topics[] = {
     {"config", config_topic},
     {"environment", [] { return std::string(environment_topic); }},
     {"tracing", [] { return std::string(tracing_topic); }},
-    {"keywords", dialect::restrictions::keyword_help},
-    {"capabilities", dialect::restrictions::capability_help},
+    {"keywords", keyword_topic},
+    {"capabilities", capability_topic},
 };
 
 std::string code_text(const CodePage& page) {
@@ -199,10 +216,7 @@ std::string short_help() {
       last = family;
     }
   }
-  std::string names;
-  for (const Topic& topic : topics)
-    names += fmt::format("{}{}", names.empty() ? "" : "|", topic.name);
-  return out + fmt::format("\nStart: postern serve. More: postern help {}\n", names);
+  return out + "\nStart: postern serve. More: postern help config|keywords|tracing|help\n";
 }
 
 std::string command_help(const CommandSpec& command) {

@@ -94,20 +94,4 @@ std::string capability_manual() {
   return out;
 }
 
-std::string keyword_help() {
-  std::string out = "The words of restriction lists (docs/restriction-keywords.md):\n\n";
-  for (const Keyword& one : keywords()) {
-    out += fmt::format("  {}{}\n      {}\n", one.name, argument_of(one.takes), one.help);
-  }
-  return out;
-}
-
-std::string capability_help() {
-  std::string out = "What Postern has in place of the parts of other mail servers:\n\n";
-  for (const Capability& one : capabilities) {
-    out += fmt::format("  {}: {}\n      {}\n", one.name, one.has ? "yes" : "no", one.sentence);
-  }
-  return out;
-}
-
 }  // namespace postern::dialect::restrictions

@@ -1,4 +1,4 @@
-// Pages and help that are made from tables of this folder and of dialect/capabilities.h.
+// Pages that are made from tables of this folder and of dialect/capabilities.h.
 #pragma once
 
 #include <string>
@@ -10,9 +10,5 @@ namespace postern::dialect::restrictions {
 std::string keyword_manual();
 /// docs/capabilities.md: what Postern has in place of the parts of other mail servers.
 std::string capability_manual();
-
-/// The same for a terminal, 80 columns wide where words allow it.
-std::string keyword_help();
-std::string capability_help();
 
 }  // namespace postern::dialect::restrictions

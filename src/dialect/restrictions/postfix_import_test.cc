@@ -192,8 +192,9 @@ TEST(PostfixImport, WhereMailGoes) {
       "smtp_sasl_auth_enable = yes\nsmtp_sasl_password_maps = texthash:/passwords\n"
       "smtp_tls_policy_maps = hash:/tls\nsmtp_tls_security_level = encrypt\n"
       "smtp_bind_address = 192.0.2.7\n");
+  const toml::table file = parsed(out);
   const auto routes = [&](std::string_view wanted) {
-    for (const auto& one : *parsed(out)["route"].as_array()) {
+    for (const auto& one : *file["route"].as_array()) {
       const toml::table& route = *one.as_table();
       for (const auto& match : *route["match"].as_array()) {
         if (match.value_or(std::string()) == wanted) {
@@ -219,7 +220,7 @@ TEST(PostfixImport, WhereMailGoes) {
   EXPECT_THAT(fate_of(out, "smtp_tls_policy_maps"), HasSubstr("not carried: [smart"))
       << "the name of the port differs";
   EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
-  EXPECT_EQ(parsed(out)["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
+  EXPECT_EQ(file["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
 }
 
 TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
