@@ -212,7 +212,7 @@ class Importer {
   /// What stands in the way of carrying a value as it is; "" for nothing.
   std::string problem_of(const Setting& setting) {
     if (!is_utf8(setting.name) || !is_utf8(setting.value)) {
-      return "not UTF-8, so not in the postern.toml; write it in UTF-8";
+      return std::string(not_utf8);
     }
     if (const auto value = parameters_.value(setting.name);
         !value && setting.name != "default_rbl_reply") {

@@ -178,6 +178,7 @@ std::optional<std::string> banner_of(const Parameters& parameters) {
 }
 
 Judgement judge_banner(const Parameters& parameters) {
+  if (!is_utf8(parameters.text("smtpd_banner"))) return not_supported(std::string(not_utf8));
   const auto banner = banner_of(parameters);
   if (!banner) return changed("listener.banner: it stands behind the name and ESMTP");
   if (banner->empty()) return changed("the greeting says \"Postern\" behind ESMTP");
@@ -250,7 +251,7 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
     if (xclient && *xclient != "[]") {
       out.push_back({"listener", "xclient_from", *xclient, "smtpd_authorized_xclient_hosts"});
     }
-    if (!banner.empty()) {
+    if (!banner.empty() && is_utf8(banner)) {
       out.push_back({"listener", "banner", toml_quoted(banner), "smtpd_banner"});
     }
     if (strict) {

@@ -29,6 +29,8 @@ struct Judgement {
   std::vector<TomlEntry> entries;
 };
 
+inline constexpr std::string_view not_utf8 =
+    "not UTF-8, so not in the postern.toml; write it in UTF-8";
 inline Judgement carried(std::string note = "") { return {Fate::carried, std::move(note), {}}; }
 inline Judgement changed(std::string note) { return {Fate::changed, std::move(note), {}}; }
 inline Judgement not_supported(std::string note) {

@@ -123,6 +123,7 @@ class Builder {
     read_sources();
     read_logins();
     for (const Route& route : routes_) write(route);
+    leave_out_what_is_no_text();
     return std::move(out_);
   }
 
@@ -633,6 +634,19 @@ class Builder {
   }
 
   // --- the file ---
+
+  /// TOML is UTF-8, and main.cf need not be.
+  void leave_out_what_is_no_text() {
+    std::erase_if(out_.sections, [&](const TomlSection& section) {
+      const bool fine = std::ranges::all_of(
+          section.entries, [](const TomlEntry& one) { return is_utf8(one.value); });
+      if (fine) return false;
+      for (const TomlEntry& one : section.entries) {
+        if (!one.origin.empty()) judge(one.origin, not_supported(std::string(not_utf8)));
+      }
+      return true;
+    });
+  }
 
   void write(const Route& route) {
     TomlSection section{.name = "route", .entries = {}};

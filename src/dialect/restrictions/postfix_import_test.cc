@@ -242,6 +242,17 @@ TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
               HasSubstr("no route leads to other.example"));
 }
 
+TEST(PostfixImport, WhatIsNoUtf8StaysOutOfTheFile) {
+  const PostfixImport out = imported(
+      "smtpd_banner = \x94 hello\nrelayhost = [\x94.example]\nsmtpd_sasl_auth_enable = yes\n"
+      "smtpd_sasl_type = dovecot\nsmtpd_sasl_path = \x94\nsmtp_bind_address = 192.0.2.1\n"
+      "smtp_helo_name = \x94\nrelay_transport = relay:[\x94]\nrelay_domains = a.example\n");
+  parsed(out);
+  for (const char* name : {"smtpd_banner", "relayhost", "smtpd_sasl_path", "smtp_helo_name"}) {
+    EXPECT_THAT(fate_of(out, name), HasSubstr("not UTF-8")) << name;
+  }
+}
+
 TEST(PostfixImport, QueueBannerAndLogins) {
   const PostfixImport out = imported(
       "myhostname = mx.example.com\nsmtpd_banner = $myhostname ESMTP ready\n"
