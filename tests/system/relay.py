@@ -524,7 +524,7 @@ def hold_and_retry(bench):
     expect("destination", "relay:[127.0.0.1]:%d" % port, json.loads(row)["destination"])
     queue(bench, server, "hold", held)
     host = Sink(bench, port)
-    queue(bench, server, "retry", held)  # of one that is held: stays so
+    queue(bench, server, "retry", held, status=1)  # of one that is held: stays so, and is said
     queue(bench, server, "retry", other)
     host.wait(1)
     expect("held", ["held"], [m["recipients"][0]["state"] for m in waiting(bench, server)])
