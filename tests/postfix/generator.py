@@ -216,6 +216,7 @@ def pruned(draft):
 def case_of(draft, name):
     """The draft as a case of the suite, nothing expected yet."""
     config = dict(draft["plain"])
+    config.setdefault("smtpd_sasl_auth_enable", "no")  # Postfix's default, which Postern wants written
     for parameter, elements in draft["lists"].items():
         config[parameter] = ", ".join(elements)
     if draft["classes"]:

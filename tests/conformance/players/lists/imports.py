@@ -54,6 +54,8 @@ def settings_of(site, imported):
     settings = dict(imported.settings)
     # One listener, where the run wants it; what the import made of TLS and AUTH stays.
     settings["listener"] = [{k: v for k, v in listener.items() if k not in ("name", "address")} for listener in settings.get("listener", [{}])[:1]]
+    # Nobody is behind a SASL back-end's socket here: the accounts are the case's.
+    settings.pop("auth", None)
     restrictions = settings["restrictions"] = dict(settings.get("restrictions", {}))
     if "local_recipient_maps" not in restrictions and ACCOUNTS in (site.case.get("tables") or {}):
         # What Postfix takes when main.cf says nothing. The import cannot know the accounts; its report has to say so.
