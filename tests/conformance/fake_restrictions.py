@@ -61,7 +61,7 @@ def same(case, other):
 
 
 def expected(case):
-    return {k: v for k, v in {**case["base"], **case["config"]}.items() if k not in ELSEWHERE and is_read(k, case)}
+    return {k: v for k, v in {"smtpd_sasl_auth_enable": "no", **case["base"], **case["config"]}.items() if k not in ELSEWHERE and is_read(k, case)}
 
 
 def written(restrictions):
