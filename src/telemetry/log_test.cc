@@ -302,7 +302,8 @@ TEST(Log, a_reader_that_does_not_read_costs_lines_not_time) {
   for (int i = 0; i < 5000; ++i) {
     logger->line(Level::info, "message.accepted").field("helo", long_value);
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  // Who waits for the reader waits for ever; a busy machine under sanitizers takes some seconds.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   EXPECT_GT(logger->dropped(), 4000u);
   EXPECT_GT(metrics().logs_dropped.counter({}).value(), counted);
   close(ends[0]);  // the reader goes: what waits is lost, the process is not
