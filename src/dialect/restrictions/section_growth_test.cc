@@ -119,8 +119,8 @@ TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
     const std::string text = boost::json::serialize(lint_json(section, judged, "mx.example.net"));
     const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
     EXPECT_FALSE(text.empty());
-    // Under a second in an optimised build; sanitizers take twenty times that on a slow machine. What
-    // grows with the square takes minutes.
+    // Under a second in an optimised build; sanitizers take twenty times that on a slow machine.
+    // What grows with the square takes minutes.
     EXPECT_LT(seconds, 40) << one.name;
   }
 }
