@@ -187,34 +187,40 @@ Judgement judge_banner(const Parameters& parameters) {
 
 }  // namespace
 
-/// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
-std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters) {
+namespace {
+
+/// Each word, its brackets taken off, as `write` has it; nullopt when it has one not at all.
+std::optional<std::string> list_toml(std::string_view name, const Parameters& parameters,
+                                     std::optional<std::string> (*write)(const std::string& word)) {
   const auto words = parameters.words(name);
   if (!words) return std::nullopt;
-  std::string out;
+  std::vector<std::string> texts;
   for (const Word& word : *words) {
     std::string text = word.text;
     std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-    const auto network = Cidr::parse(text);
-    if (!network) return std::nullopt;
-    out += fmt::format("{}\"{}\"", out.empty() ? "" : ", ", network->to_string());
+    auto written = write(text);
+    if (!written) return std::nullopt;
+    texts.push_back(*std::move(written));
   }
-  return "[" + out + "]";
+  return toml_list(texts);
+}
+
+}  // namespace
+
+std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters) {
+  return list_toml(name, parameters, [](const std::string& word) -> std::optional<std::string> {
+    const auto network = Cidr::parse(word);
+    if (!network) return std::nullopt;
+    return network->to_string();
+  });
 }
 
 std::optional<std::string> addresses_toml(std::string_view name, const Parameters& parameters) {
-  const auto words = parameters.words(name);
-  if (!words) return std::nullopt;
-  std::string out;
-  for (const Word& word : *words) {
-    std::string text = word.text;
-    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
-    const auto address = IpAddress::parse(text);
+  return list_toml(name, parameters, [](const std::string& word) -> std::optional<std::string> {
+    const auto address = IpAddress::parse(word);
     if (!address) return std::nullopt;
-    out += fmt::format("{}\"{}\"", out.empty() ? "" : ", ",
-                       address->is_v4() ? text : fmt::format("[{}]:25", text));
-  }
-  return "[" + out + "]";
+    return address->is_v4() ? word : fmt::format("[{}]:25", word);
+  });
 }
 
 Judgement judge_networks(std::string_view name, std::string_view key,

@@ -30,17 +30,6 @@ struct NextHop {
   std::string trouble;  ///< why `to` is empty, or what is different
 };
 
-struct Route {
-  std::vector<std::string> match;
-  std::vector<std::string> to;
-  std::vector<std::string> next_hops;  ///< as written
-  std::string tls;
-  std::vector<std::string> names;
-  std::string user;
-  std::string password_file;
-  std::string_view origin;
-};
-
 std::optional<std::string> port_of(std::string_view text) {
   static constexpr std::pair<std::string_view, std::string_view> services[] = {
       {"smtp", "25"}, {"submission", "587"}};
@@ -98,15 +87,60 @@ NextHop next_hop_of(std::string_view written) {
     return out;
   }
   out.host = std::string(host);
-  out.to = out.host + number;
+  // A host of one label may be called as a word of routes is: `mx`.
+  const bool is_word = host.find('.') == std::string_view::npos;
+  out.to = (is_word ? fmt::format("[{}]", host) : out.host) + number;
   if (!bracketed) out.trouble = fmt::format("{} itself is called, not its MX hosts", out.host);
   return out;
 }
 
-bool is_readable_table(std::string_view spec) {
-  static constexpr std::string_view types[] = {"hash:", "texthash:", "btree:", "lmdb:", "dbm:"};
-  return std::ranges::any_of(types, [&](std::string_view one) { return spec.starts_with(one); });
+/// Next hops that are tried in turn.
+struct NextHops {
+  std::vector<std::string> to;
+  std::vector<std::string> written;
+  std::string trouble;  ///< of the last that has any; those without `to` are left out
+};
+
+NextHops next_hops_of(const std::vector<std::string_view>& texts) {
+  NextHops out;
+  for (const std::string_view text : texts) {
+    NextHop hop = next_hop_of(text);
+    if (!hop.trouble.empty()) out.trouble = std::move(hop.trouble);
+    if (hop.to.empty()) continue;
+    out.to.push_back(std::move(hop.to));
+    out.written.push_back(std::move(hop.text));
+  }
+  if (out.to.size() < 2) return out;
+  for (std::string& to : out.to) {
+    if (!to.starts_with("mx:")) continue;
+    to.erase(0, 3);
+    out.trouble = "one of several next hops is called itself, not its MX hosts";
+  }
+  return out;
 }
+
+struct Route {
+  std::vector<std::string> match;
+  NextHops hops;
+  std::string tls;
+  std::vector<std::string> names;
+  std::string user;
+  std::string password_file;
+  std::string_view origin;
+};
+
+/// "relay:[host]:port" in its two parts; without a colon it is a transport.
+struct Transport {
+  std::string name;
+  std::string_view next_hop;
+};
+Transport transport_of(std::string_view value) {
+  const std::size_t colon = value.find(':');
+  return {lower(value.substr(0, colon)),
+          colon == std::string_view::npos ? std::string_view() : value.substr(colon + 1)};
+}
+
+bool is_smtp(std::string_view transport) { return transport == "smtp" || transport == "relay"; }
 
 class Builder {
  public:
@@ -149,14 +183,15 @@ class Builder {
     }
     for (const Word& word : *words) {
       std::string_view spec = word.text;
-      if (spec.starts_with("proxy:")) spec.remove_prefix(6);
-      if (!is_readable_table(spec)) {
+      while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+      const std::size_t colon = spec.find(':');
+      if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
         trouble =
             fmt::format("the rows of {} cannot be listed; write a [[route]] for each destination",
                         printable(spec, 80));
         continue;
       }
-      const std::string path(spec.substr(spec.find(':') + 1));
+      const std::string path(spec.substr(colon + 1));
       const auto text = options_.read
                             ? options_.read(path)
                             : Result<std::string>(fail(Fault::not_found, "not looked at"));
@@ -167,15 +202,15 @@ class Builder {
       }
       for (LogicalLines lines(*text); lines.next();) {
         const std::string_view line = lines.text();
-        const std::size_t blank = line.find_first_of(" \t");
-        if (blank == 0 || blank == std::string_view::npos || !is_utf8(line)) continue;
-        std::string key = lower(line.substr(0, blank));
+        const std::size_t length = key_length(line);
+        if (length == 0 || length >= line.size() || !is_utf8(line)) continue;
+        std::string key = lower(line.substr(0, length));
         if (!seen.insert(key).second) continue;
         if (rows.size() == most_rows) {
           trouble = fmt::format("only the first {} rows became routes", most_rows);
           break;
         }
-        rows.push_back({std::move(key), std::string(trim(line.substr(blank)))});
+        rows.push_back({std::move(key), std::string(trim(line.substr(length)))});
       }
     }
     return rows;
@@ -184,23 +219,25 @@ class Builder {
   // --- routes ---
 
   /// Adds to the route that goes the same way already; the first route of a pattern counts.
-  void add(std::string match, std::vector<std::string> to, std::vector<std::string> next_hops,
-           std::string_view origin) {
+  void add(std::string match, NextHops hops, std::string_view origin) {
     if (!matched_.insert(match).second) return;
     const auto same = std::ranges::find_if(
-        routes_, [&](const Route& one) { return one.to == to && one.origin == origin; });
+        routes_, [&](const Route& one) { return one.hops.to == hops.to && one.origin == origin; });
     if (same != routes_.end()) {
       same->match.push_back(std::move(match));
       return;
     }
-    routes_.push_back({.match = {std::move(match)},
-                       .to = std::move(to),
-                       .next_hops = std::move(next_hops),
-                       .tls = {},
-                       .names = {},
-                       .user = {},
-                       .password_file = {},
-                       .origin = origin});
+    Route route;
+    route.match = {std::move(match)};
+    route.hops = std::move(hops);
+    route.origin = origin;
+    routes_.push_back(std::move(route));
+  }
+  /// The same for a route that has a word in place of next hops: "mx".
+  void add(std::string match, std::string word, std::string_view origin) {
+    NextHops hops;
+    hops.to.push_back(std::move(word));
+    add(std::move(match), std::move(hops), origin);
   }
 
   void read_relay_host() {
@@ -209,76 +246,45 @@ class Builder {
       return;
     }
     const auto words = parameters_.words("relayhost");
-    std::string trouble;
-    for (const Word& word : words ? *words : std::vector<Word>()) {
-      // Words in brackets keep them: only braces group.
-      NextHop hop = next_hop_of(word.text);
-      if (!hop.trouble.empty()) trouble = hop.trouble;
-      if (hop.to.empty()) continue;
-      relay_to_.push_back(std::move(hop.to));
-      relay_hops_.push_back(std::move(hop.text));
+    std::vector<std::string_view> texts;
+    if (words) {
+      for (const Word& word : *words) texts.push_back(word.text);
     }
-    if (relay_to_.size() > 1) name_hosts(trouble);
-    if (relay_to_.empty()) {
+    relay_ = next_hops_of(texts);
+    const std::string& trouble = relay_.trouble;
+    if (relay_.to.empty()) {
       judge("relayhost", not_supported(trouble.empty() ? "names no next hop" : trouble));
       return;
     }
-    Judgement out = trouble.empty() ? carried("[[route]] match = [\"*\"]")
-                                    : changed("[[route]] match = [\"*\"]: " + trouble);
-    judge("relayhost", std::move(out));
+    judge("relayhost", trouble.empty() ? carried("[[route]] match = [\"*\"]")
+                                       : changed("[[route]] match = [\"*\"]: " + trouble));
   }
 
-  /// A list of next hops is of hosts alone.
-  void name_hosts(std::string& trouble) {
-    for (std::string& to : relay_to_) {
-      if (!to.starts_with("mx:")) continue;
-      to.erase(0, 3);
-      trouble = "one of several next hops is called itself, not its MX hosts";
-    }
-  }
-
-  /// One right-hand side of transport_maps.
+  /// One right-hand side of transport_maps. Who gets no route of it is noted in `left`.
   void add_transport(const Row& row, std::string_view origin, std::set<std::string>& left) {
-    const std::size_t colon = row.value.find(':');
-    const std::string transport =
-        lower(colon == std::string::npos ? std::string_view() : row.value.substr(0, colon));
-    const std::string_view rest = colon == std::string::npos
-                                      ? std::string_view(row.value)
-                                      : std::string_view(row.value).substr(colon + 1);
+    const auto [transport, rest] = transport_of(row.value);
     if (!is_pattern(row.key)) {
       left.insert(printable(row.key, 80));
       return;
     }
-    if (transport == "discard") return add(row.key, {"discard"}, {}, origin);
-    if (transport == "error") return add(row.key, {error_of(rest)}, {}, origin);
-    if (!transport.empty() && transport != "smtp" && transport != "relay") {
+    if (transport == "discard") return add(row.key, "discard", origin);
+    if (transport == "error") return add(row.key, error_of(rest), origin);
+    if (!transport.empty() && !is_smtp(transport)) {
       left.insert(fmt::format("{} ({})", printable(row.key, 80), printable(transport, 40)));
       return;
     }
     if (rest.empty()) {
-      if (transport.empty() && !relay_to_.empty()) {
-        return add(row.key, relay_to_, relay_hops_, origin);
-      }
-      return add(row.key, {"mx"}, {}, origin);
+      if (transport.empty() && !relay_.to.empty()) return add(row.key, relay_, origin);
+      return add(row.key, "mx", origin);
     }
-    std::vector<std::string> to;
-    std::vector<std::string> hops;
-    for (const std::string_view word : split(rest, ',')) {
-      NextHop hop = next_hop_of(trim(word));
-      if (hop.to.empty()) continue;
-      to.push_back(hop.to);
-      hops.push_back(hop.text);
-    }
-    if (to.empty()) {
+    std::vector<std::string_view> texts;
+    for (const std::string_view word : split(rest, ',')) texts.push_back(trim(word));
+    NextHops hops = next_hops_of(texts);
+    if (hops.to.empty()) {
       left.insert(printable(row.key, 80));
       return;
     }
-    if (to.size() > 1) {
-      for (std::string& one : to) {
-        if (one.starts_with("mx:")) one.erase(0, 3);
-      }
-    }
-    add(row.key, std::move(to), std::move(hops), origin);
+    add(row.key, std::move(hops), origin);
   }
 
   static bool is_pattern(std::string_view key) {
@@ -341,12 +347,11 @@ class Builder {
     for (const Class& one : classes) {
       if (!is_set(one.transport)) continue;
       const std::string value = parameters_.text(one.transport);
-      const std::string_view transport = std::string_view(value).substr(0, value.find(':'));
-      if (transport != "smtp" && transport != "relay" && transport != "error" &&
-          transport != "discard") {
+      const auto [transport, next_hop] = transport_of(value);
+      if (!is_smtp(transport) && transport != "error" && transport != "discard") {
         continue;  // a mailbox's; judged by its name
       }
-      if (transport == value || transport.size() + 1 == value.size()) {
+      if (is_smtp(transport) && next_hop.empty()) {
         judge(one.transport, carried("mail goes to the MX hosts of its domain"));
         continue;
       }
@@ -375,15 +380,15 @@ class Builder {
         judge(one.transport, carried(fmt::format("[[route]]s of {}", one.domains)));
       }
     }
-    if (!relay_to_.empty()) add("*", relay_to_, relay_hops_, "relayhost");
+    if (!relay_.to.empty()) add("*", relay_, "relayhost");
     if (is_set("default_transport")) read_default_transport();
   }
 
   void read_default_transport() {
     const std::string value = parameters_.text("default_transport");
-    const std::string_view transport = std::string_view(value).substr(0, value.find(':'));
+    const auto [transport, next_hop] = transport_of(value);
     std::set<std::string> left;
-    if (transport == value && (transport == "smtp" || transport == "relay")) {
+    if (is_smtp(transport) && next_hop.empty()) {
       return judge("default_transport", carried("mail is passed on by SMTP"));
     }
     add_transport({"*", value}, "default_transport", left);
@@ -479,7 +484,7 @@ class Builder {
     bool found = false;
     for (Route& route : routes_) {
       const bool hop = std::ranges::any_of(
-          route.next_hops, [&](const std::string& one) { return iequals(one, key); });
+          route.hops.written, [&](const std::string& one) { return iequals(one, key); });
       if (!hop) continue;
       route.tls = level;
       route.names = names;
@@ -489,14 +494,13 @@ class Builder {
     if (key.starts_with('[') || !is_pattern(key) || matched_.contains("*")) return false;
     if (matched_.contains(key)) return false;
     matched_.insert(key);
-    routes_.push_back({.match = {key},
-                       .to = {"mx"},
-                       .next_hops = {},
-                       .tls = std::string(level),
-                       .names = level == "verify" ? names : std::vector<std::string>(),
-                       .user = {},
-                       .password_file = {},
-                       .origin = "smtp_tls_policy_maps"});
+    Route route;
+    route.match = {key};
+    route.hops.to = {"mx"};
+    route.tls = level;
+    if (level == "verify") route.names = names;
+    route.origin = "smtp_tls_policy_maps";
+    routes_.push_back(std::move(route));
     return true;
   }
 
@@ -515,7 +519,7 @@ class Builder {
     const std::vector<Row> rows = rows_of("smtp_sasl_password_maps", trouble);
     std::set<std::string> used;
     for (Route& route : routes_) {
-      for (const std::string& hop : route.next_hops) {
+      for (const std::string& hop : route.hops.written) {
         const Row* row = find(rows, lower(hop));
         if (row == nullptr) row = find(rows, lower(next_hop_of(hop).host));
         if (row == nullptr) continue;
@@ -591,7 +595,7 @@ class Builder {
     }
     out_.sections.push_back(std::move(egress));
     has_source_ = true;
-    add("*", {"mx"}, {}, v4 ? "smtp_bind_address" : "smtp_bind_address6");
+    add("*", "mx", v4 ? "smtp_bind_address" : "smtp_bind_address6");
   }
 
   // --- logins ---
@@ -652,14 +656,15 @@ class Builder {
     TomlSection section{.name = "route", .entries = {}};
     auto& entries = section.entries;
     entries.push_back({"route", "match", toml_list(route.match), route.origin});
-    entries.push_back({"route", "to", toml_list(route.to), ""});
+    entries.push_back({"route", "to", toml_list(route.hops.to), ""});
     if (!route.tls.empty()) entries.push_back({"route", "tls", toml_quoted(route.tls), ""});
     if (!route.names.empty()) entries.push_back({"route", "names", toml_list(route.names), ""});
     if (!route.user.empty()) {
       entries.push_back({"route", "auth_user", toml_quoted(route.user), ""});
       entries.push_back({"route", "auth_password", toml_quoted(route.password_file), ""});
     }
-    const bool goes_out = !route.to.front().starts_with("error:") && route.to.front() != "discard";
+    const bool goes_out =
+        !route.hops.to.front().starts_with("error:") && route.hops.to.front() != "discard";
     if (has_source_ && goes_out) entries.push_back({"route", "egress", "\"main\"", ""});
     out_.sections.push_back(std::move(section));
   }
@@ -667,8 +672,7 @@ class Builder {
   const Parameters& parameters_;
   const ImportOptions& options_;
   Sending out_;
-  std::vector<std::string> relay_to_;
-  std::vector<std::string> relay_hops_;
+  NextHops relay_;  ///< of relayhost
   std::vector<Route> routes_;
   std::set<std::string> matched_;
   bool has_source_ = false;

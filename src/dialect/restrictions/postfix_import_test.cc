@@ -25,7 +25,8 @@ PostfixImport imported(std::string_view text) {
       return std::string(
           "# where mail goes\nexample.org smtp:[10.0.0.5]:2525\n.example.org smtp:[10.0.0.5]:2525\n"
           "mx.example smtp:hub.example\nold.example error:5.1.1 nobody here\nno.example error:\n"
-          "away.example :\nbox.example lmtp:unix:/x\n*.bad smtp:[x.example]\nnull.example "
+          "away.example :\nplain.example smtp\nquick.example relay:[mx]\nbox.example "
+          "lmtp:unix:/x\n*.bad smtp:[x.example]\nnull.example "
           "discard:\n");
     }
     if (path == "/passwords") {
@@ -213,6 +214,8 @@ TEST(PostfixImport, WhereMailGoes) {
   EXPECT_EQ(routes("no.example"), "error:550 5.0.0 mail for this address is not taken  ");
   EXPECT_EQ(routes("away.example"), "smart.example.net:587  ");
   EXPECT_EQ(routes("null.example"), "discard  ");
+  EXPECT_EQ(routes("plain.example"), "mx  ") << "a transport, not a host";
+  EXPECT_EQ(routes("quick.example"), "[mx]  ") << "a host that is called so";
   EXPECT_EQ(routes("box.example"), "none");
   EXPECT_EQ(fate_of(out, "transport_maps"),
             "carried with a change: [[route]]s, as its rows are now; not carried: *.bad, "

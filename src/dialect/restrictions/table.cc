@@ -177,13 +177,10 @@ OpenedTable open_static(std::string spec, std::string_view name) {
   return std::make_shared<StaticTable>(std::move(spec), value);
 }
 
-constexpr std::array exact_types{"hash", "btree", "lmdb", "dbm", "texthash", "cdb", "sdbm"};
-
 /// Types whose name is a file's.
 bool is_file_type(std::string_view type) {
   static constexpr std::array others{"cidr", "regexp", "pcre", "sqlite", "pgsql", "ldap"};
-  return std::find(exact_types.begin(), exact_types.end(), type) != exact_types.end() ||
-         std::find(others.begin(), others.end(), type) != others.end();
+  return is_exact_type(type) || std::find(others.begin(), others.end(), type) != others.end();
 }
 
 struct Foreign {
@@ -228,9 +225,7 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
   const std::string_view type = spec.substr(0, colon);
   const std::string_view name = spec.substr(colon + 1);
   std::string whole(spec);
-  if (std::find(exact_types.begin(), exact_types.end(), type) != exact_types.end()) {
-    return open_exact(std::move(whole), name, sources);
-  }
+  if (is_exact_type(type)) return open_exact(std::move(whole), name, sources);
   if (type == "inline") return open_inline(std::move(whole), name, sources);
   if (type == "cidr") return open_cidr(std::move(whole), name, sources);
   if (type == "regexp") return open_pattern(std::move(whole), PatternKind::posix, name, sources);

@@ -1,6 +1,7 @@
 #include "dialect/restrictions/table_source.h"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/core.h>
 
@@ -160,6 +161,26 @@ Result<SourceText> read_source(std::string_view type, std::string_view name,
     text += '\n';
   }
   return SourceText{file, std::move(text)};
+}
+
+std::size_t key_length(std::string_view line) {
+  bool quoted = false;
+  std::size_t at = 0;
+  for (; at < line.size(); ++at) {
+    if (line[at] == '\\') {
+      ++at;
+    } else if (line[at] == '"') {
+      quoted = !quoted;
+    } else if (!quoted && is_blank(line[at])) {
+      break;
+    }
+  }
+  return quoted ? std::string_view::npos : std::min(at, line.size());
+}
+
+bool is_exact_type(std::string_view type) {
+  static constexpr std::array types{"hash", "btree", "lmdb", "dbm", "texthash", "cdb", "sdbm"};
+  return std::find(types.begin(), types.end(), type) != types.end();
 }
 
 }  // namespace postern::dialect::restrictions

@@ -48,6 +48,13 @@ class LogicalLines {
   std::size_t number_ = 0;
 };
 
+/// How many octets of a logical line are its key: up to the first blank outside quotes that no
+/// backslash protects. npos: a quote is not closed.
+std::size_t key_length(std::string_view line);
+
+/// Whether the sources of such tables are lines of a key and a value: hash, texthash, cdb, ...
+bool is_exact_type(std::string_view type);
+
 /// Collects what is wrong with the rows of one source.
 class RowReport {
  public:

@@ -261,23 +261,6 @@ class ExactTable final : public NamedTable {
   ValueIndex large_;         ///< of large tables: key to its value in values_
 };
 
-/// How many octets of a line are its key: up to the first blank outside quotes that no backslash
-/// protects. npos: a quote is not closed.
-std::size_t key_length(std::string_view line) {
-  bool quoted = false;
-  std::size_t at = 0;
-  for (; at < line.size(); ++at) {
-    if (line[at] == '\\') {
-      ++at;
-    } else if (line[at] == '"') {
-      quoted = !quoted;
-    } else if (!quoted && is_blank(line[at])) {
-      break;
-    }
-  }
-  return quoted ? std::string_view::npos : std::min(at, line.size());
-}
-
 }  // namespace
 
 OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources) {
