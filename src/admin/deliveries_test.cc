@@ -83,6 +83,20 @@ class DeliveriesTest : public ::testing::Test {
     return made;
   }
 
+  /// An hour's link to the file `path`, opened by "good-token".
+  store::AttachmentRow linked(std::string id, std::string path, std::uint64_t size) {
+    store::AttachmentRow row;
+    row.id = std::move(id);
+    row.webhook_id = webhook_;
+    row.path = std::move(path);
+    row.filename = "a.bin";
+    row.size = size;
+    row.token_hash = Secret(sha256("good-token"));
+    row.created_at = store::now();
+    row.expires_at = row.created_at + std::chrono::hours(1);
+    return row;
+  }
+
   FakeSimulator simulator_;
   FakeTraces traces_;
   FakeMetrics metrics_;
@@ -213,16 +227,9 @@ TEST_F(DeliveriesTest, an_inbox_says_what_it_may_hold_and_that_it_is_full) {
 }
 
 TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
-  store::AttachmentRow row;
-  row.id = "att_01HX0000000000000000000000";
-  row.webhook_id = webhook_;
-  row.path = "blob-1";
+  store::AttachmentRow row = linked("att_01HX0000000000000000000000", "blob-1", 5);
   row.filename = "r\"\r\nép.csv";
   row.content_type = "text/html";
-  row.size = 5;
-  row.token_hash = Secret(sha256("good-token"));
-  row.created_at = store::now();
-  row.expires_at = row.created_at + std::chrono::hours(1);
   std::ofstream(api_.options.attachment_dir + "/blob-1") << "hello";
   ASSERT_TRUE(api_.log->add_attachments({&row, 1}));
   const std::string path = "/api/v1/attachments/" + row.id;
@@ -248,15 +255,7 @@ TEST_F(DeliveriesTest, serves_attachments_to_who_has_the_link) {
 }
 
 TEST_F(DeliveriesTest, a_large_attachment_comes_in_pieces) {
-  store::AttachmentRow row;
-  row.id = "att_01HX0000000000000000000003";
-  row.webhook_id = webhook_;
-  row.path = "blob-3";
-  row.filename = "a.bin";
-  row.size = 1'000'000;
-  row.token_hash = Secret(sha256("good-token"));
-  row.created_at = store::now();
-  row.expires_at = row.created_at + std::chrono::hours(1);
+  const store::AttachmentRow row = linked("att_01HX0000000000000000000003", "blob-3", 1'000'000);
   ASSERT_TRUE(api_.log->add_attachments({&row, 1}));
   const std::string target = "/api/v1/attachments/" + row.id + "?t=good-token";
   EXPECT_EQ(api_.get(target).status, 404) << "no file";

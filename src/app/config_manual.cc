@@ -1,11 +1,10 @@
 // The key table as an example file and as a page of the manual.
-#include <span>
-
 #include <fmt/format.h>
 
 #include "app/config_restart.h"
 #include "app/config_schema.h"
 #include "base/amount.h"
+#include "dialect/restrictions/section.h"
 
 namespace postern::app {
 
@@ -69,30 +68,32 @@ postern.toml: ok: …
 /// A key of [restrictions], which has a table of its own (dialect/restrictions/section.h).
 struct ListKey {
   std::string_view name;
-  std::string_view value;
+  std::string_view preset;  ///< of what is no parameter; that of a parameter is asked for
   std::string_view comment;
 };
 
-std::span<const ListKey> restriction_rows() {
-  static constexpr ListKey rows[] = {
-      {"mode", "\"enforce\"", "\"shadow\": judged and shown in traces, and nothing is refused"},
-      {"errors", "\"refuse\"", "\"defer\": what cannot be read is 451 where it is needed"},
-      {"require_complete_lists", "false", "a list that does not decide every request is an error"},
-      {"i_know_this_is_an_open_relay", "false", "lists that let strangers relay load"},
-      {"client", "\"\"", "who may connect: smtpd_client_restrictions"},
-      {"helo", "\"\"", "what the client may call itself: smtpd_helo_restrictions"},
-      {"sender", "\"permit_mynetworks, reject_non_fqdn_sender, permit\"",
-       "reverse-paths: smtpd_sender_restrictions"},
-      {"relay", "\"permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination\"",
-       "who may send to whom: smtpd_relay_restrictions"},
-      {"recipient", "\"\"", "recipients, behind relay: smtpd_recipient_restrictions"},
-      {"data", "\"\"", "at DATA: smtpd_data_restrictions"},
-      {"end_of_data", "\"\"", "behind the message: smtpd_end_of_data_restrictions"},
-      {"etrn", "\"\"", "at ETRN: smtpd_etrn_restrictions"},
-      {"mynetworks", "\"127.0.0.0/8 [::1]/128\"", "networks that permit_mynetworks lets through"},
-      {"relay_domains", "\"\"", "domains that mail is relayed to, and those below them"},
-  };
-  return rows;
+constexpr ListKey list_keys[] = {
+    {"mode", "\"enforce\"", "\"shadow\": judged and shown in traces, and nothing is refused"},
+    {"errors", "\"refuse\"", "\"defer\": what cannot be read is 451 where it is needed"},
+    {"require_complete_lists", "false", "a list that does not decide every request is an error"},
+    {"i_know_this_is_an_open_relay", "false", "lists that let strangers relay load"},
+    {"client", "", "who may connect: smtpd_client_restrictions"},
+    {"helo", "", "what the client may call itself: smtpd_helo_restrictions"},
+    {"sender", "", "reverse-paths: smtpd_sender_restrictions"},
+    {"relay", "", "who may send to whom: smtpd_relay_restrictions"},
+    {"recipient", "", "recipients, behind relay: smtpd_recipient_restrictions"},
+    {"data", "", "at DATA: smtpd_data_restrictions"},
+    {"end_of_data", "", "behind the message: smtpd_end_of_data_restrictions"},
+    {"etrn", "", "at ETRN: smtpd_etrn_restrictions"},
+    {"mynetworks", "", "networks that permit_mynetworks lets through"},
+    {"relay_domains", "", "domains that mail is relayed to, and those below them"},
+};
+
+std::string preset_of(const ListKey& key) {
+  namespace restrictions = dialect::restrictions;
+  static const restrictions::Parameters usual = restrictions::parameters_of({}, "localhost");
+  if (!key.preset.empty()) return std::string(key.preset);
+  return fmt::format("\"{}\"", usual.raw(restrictions::parameter_named(key.name)));
 }
 
 }  // namespace
@@ -116,9 +117,9 @@ std::string example_config() {
   out +=
       "\n# Restriction lists, as in Postfix; without the section there are none.\n"
       "#   [restrictions]\n";
-  for (const ListKey& row : restriction_rows()) {
-    out +=
-        fmt::format("{:<32}  # {}\n", fmt::format("#   {} = {}", row.name, row.value), row.comment);
+  for (const ListKey& row : list_keys) {
+    out += fmt::format("{:<32}  # {}\n", fmt::format("#   {} = {}", row.name, preset_of(row)),
+                       row.comment);
   }
   return out;
 }
@@ -140,8 +141,8 @@ std::string config_manual() {
       "(restriction-lists.md)); without the section there are none. Every other\nparameter of "
       "`main.cf` that lists depend on stands here under its own name.\n\n| key | default | "
       "meaning |\n|---|---|---|\n";
-  for (const ListKey& row : restriction_rows()) {
-    out += fmt::format("| `{}` | `{}` | {} |\n", row.name, row.value, row.comment);
+  for (const ListKey& row : list_keys) {
+    out += fmt::format("| `{}` | `{}` | {} |\n", row.name, preset_of(row), row.comment);
   }
   return out;
 }

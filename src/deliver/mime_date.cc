@@ -4,6 +4,7 @@
 #include <gmime/gmime.h>
 
 #include "base/text.h"
+#include "mail/header_fields.h"
 
 namespace postern::deliver {
 namespace {
@@ -14,18 +15,11 @@ constexpr std::size_t longest =
 /// Comments become a blank (RFC 5322 §3.2.2); what is left open takes the rest.
 std::string without_comments(std::string_view field) {
   std::string text;
-  int depth = 0;
-  for (std::size_t i = 0; i < field.size(); ++i) {
-    const char c = field[i];
-    if (depth > 0 && c == '\\') {
-      ++i;
-    } else if (c == '(') {
-      if (depth++ == 0) text += ' ';
-    } else if (c == ')' && depth > 0) {
-      --depth;
-    } else if (depth == 0) {
-      text += c == '\t' || c == '\r' || c == '\n' ? ' ' : c;
-    }
+  for (std::size_t at = 0; at < field.size();) {
+    const char c = field[at];
+    const bool blank = c == '(' || c == '\t' || c == '\r' || c == '\n';
+    text += blank ? ' ' : c;
+    at = c == '(' ? mail::end_of_quoted(field, at) : at + 1;
   }
   return text;
 }

@@ -101,10 +101,7 @@ void TransferDecoder::feed(std::string_view bytes, std::string& out) {
     out += bytes;
     return;
   }
-  if (transfer_ == Transfer::base64) {
-    check_.feed(bytes);
-    return filter(bytes, out, g_mime_filter_filter);
-  }
+  if (transfer_ == Transfer::base64) return filter(bytes, out, g_mime_filter_filter);
   // GMime decodes lines right only where it gets them whole.
   const std::size_t end = bytes.rfind('\n') + 1;
   if (end == 0 && held_.size() + bytes.size() < max_line) {

@@ -37,8 +37,6 @@ class TransferDecoder {
   TransferDecoder& operator=(const TransferDecoder&) = delete;
   void feed(std::string_view bytes, std::string& out);
   void finish(std::string& out);
-  /// Behind finish(): other readers may see other octets.
-  bool is_damaged() const { return transfer_ == Transfer::base64 && check_.is_damaged(); }
 
  private:
   using FilterStep = void (*)(::_GMimeFilter*, char*, std::size_t, std::size_t, char**,
@@ -51,12 +49,11 @@ class TransferDecoder {
   ::_GMimeFilter* filter_ = nullptr;
   std::string held_;  ///< a line that is not whole yet
   bool ended_ = false;
-  Base64Check check_;
 };
 
 /// Hands the decoded octets of `body` to `sink(std::string_view)` in pieces of bounded size; stops
-/// when it returns false. Returns whether the end was reached; then `damaged` says whether other
-/// readers may see other octets.
+/// when it returns false. Returns whether the end was reached; then `damaged` is set where it is
+/// base64 and other readers may see other octets.
 template <class Sink>
 bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink,
                      bool* damaged = nullptr) {
@@ -68,15 +65,18 @@ bool decode_transfer(Transfer transfer, std::string_view body, Sink&& sink,
     return true;
   }
   TransferDecoder decoder(transfer);
+  const bool checked = damaged != nullptr && transfer == Transfer::base64;
+  Base64Check check;
   std::string out;
   for (std::size_t at = 0; at < body.size(); at += piece) {
     out.clear();
+    if (checked) check.feed(body.substr(at, piece));
     decoder.feed(body.substr(at, piece), out);
     if (!sink(std::string_view(out))) return false;
   }
   out.clear();
   decoder.finish(out);
-  if (damaged != nullptr) *damaged = decoder.is_damaged();
+  if (checked) *damaged = check.is_damaged();
   return out.empty() || sink(std::string_view(out));
 }
 

@@ -16,7 +16,8 @@ struct Element {
   std::size_t address_end = 0;  ///< of what looks like an address, blanks excluded
 };
 
-/// Where the quoted string or the comment that begins at `at` ends: behind its last octet.
+}  // namespace
+
 std::size_t end_of_quoted(std::string_view text, std::size_t at) {
   const bool is_comment = text[at] == '(';
   int depth = 0;
@@ -32,6 +33,8 @@ std::size_t end_of_quoted(std::string_view text, std::size_t at) {
   }
   return text.size();
 }
+
+namespace {
 
 void trim(std::string_view text, std::size_t& begin, std::size_t& end) {
   while (begin < end && is_space(text[begin])) ++begin;

@@ -30,6 +30,10 @@ std::size_t body_of(std::string_view message);
 /// A header section with its blank line.
 std::string joined(const std::vector<HeaderField>& fields);
 
+/// Where the quoted string or the comment (RFC 5322 §3.2.2, §3.2.4) that begins at `at` ends:
+/// behind its last octet, or at the text's end when it is not closed.
+std::size_t end_of_quoted(std::string_view text, std::size_t at);
+
 /// Printable ASCII without blank and colon (RFC 5322 §2.2, ftext in §3.6.8).
 bool is_field_name(std::string_view name);
 /// `name: value` CRLF. Line breaks in the value must be folds, in front of a blank and something
