@@ -1,6 +1,9 @@
 #include "dialect/kumo/layer.h"
 
 #include <algorithm>
+#include <unordered_map>
+
+#include <boost/container_hash/hash.hpp>
 
 #include "base/text.h"
 #include "dialect/kumo/hook.h"
@@ -177,24 +180,52 @@ class Judge {
     co_return verdict;
   }
 
-  /// Recipients whose copies are the same stay together.
+  /// Recipients whose copies are the same stay together. A copy is compared with those of its
+  /// digest alone: a thousand recipients whose copies differ are a thousand digests.
   Verdict keep(const MessageDraft& draft) {
     policy::ScriptCopy copy = draft.finished();
     copy.meta = recorded(draft);
-    for (policy::ScriptCopy& other : evidence_.copies) {
-      const std::vector<std::size_t> own = std::exchange(copy.recipients, other.recipients);
-      const bool same = copy == other;
-      copy.recipients = own;
-      if (!same || !draft.new_recipients.empty()) continue;
-      other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
-                              copy.recipients.end());
-      (void)draft.held->hold(shared_ + copies_);
-      return policy::pass_on();
+    if (!evidence_.copies.empty() && draft.new_recipients.empty()) {
+      for (; digested_ < evidence_.copies.size(); ++digested_) {
+        by_digest_.emplace(digest(evidence_.copies[digested_]), digested_);
+      }
+      const auto [begin, end] = by_digest_.equal_range(digest(copy));
+      for (auto like = begin; like != end; ++like) {
+        policy::ScriptCopy& other = evidence_.copies[like->second];
+        if (!differ_in_recipients_alone(copy, other)) continue;
+        other.recipients.insert(other.recipients.end(), copy.recipients.begin(),
+                                copy.recipients.end());
+        (void)draft.held->hold(shared_ + copies_);
+        return policy::pass_on();
+      }
     }
     copies_ += policy::memory_of(copy);
     evidence_.copies.push_back(std::move(copy));
     if (draft.held->hold(shared_ + copies_)) return policy::pass_on();
     return policy::refuse(452, {4, 3, 1}, "insufficient system storage");
+  }
+
+  /// Of what scripts change most; equal copies have the same.
+  static std::size_t digest(const policy::ScriptCopy& copy) {
+    std::size_t seed = std::hash<json::object>{}(copy.meta);
+    for (const auto* text : {&copy.header, &copy.text}) {
+      if (*text) boost::hash_combine(seed, std::hash<std::string>{}(**text));
+    }
+    if (copy.reverse_path)
+      boost::hash_combine(seed, std::hash<std::string>{}(copy.reverse_path->text()));
+    for (const auto& [address, transport] : copy.transports) {
+      boost::hash_combine(seed, std::hash<std::string>{}(address));
+    }
+    return seed;
+  }
+
+  static bool differ_in_recipients_alone(policy::ScriptCopy& one, policy::ScriptCopy& other) {
+    std::vector<std::size_t> own = std::exchange(one.recipients, {});
+    std::vector<std::size_t> theirs = std::exchange(other.recipients, {});
+    const bool same = one == other;
+    one.recipients = std::move(own);
+    other.recipients = std::move(theirs);
+    return same;
   }
 
   /// Nobody but who reads the record asks for them any more.
@@ -207,6 +238,9 @@ class Judge {
   std::vector<Step>& steps_;
   std::size_t shared_ = 0;  ///< octets of values that all copies of a message begin with
   std::size_t copies_ = 0;  ///< octets of the copies
+  /// Of the first `digested_` copies: where in Evidence::copies those of a digest are.
+  std::unordered_multimap<std::size_t, std::size_t> by_digest_;
+  std::size_t digested_ = 0;
   Context context_;
 };
 

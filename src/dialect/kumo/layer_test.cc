@@ -1,5 +1,7 @@
 #include "dialect/kumo/layer.h"
 
+#include <chrono>
+
 #include <gmock/gmock.h>
 
 #include "dialect/kumo/hooks_test.h"
@@ -203,6 +205,23 @@ TEST_F(Layer, same_copies_stay_together) {
   ASSERT_EQ(evidence_.copies.size(), 1u);
   EXPECT_THAT(evidence_.copies[0].recipients, ElementsAre(0, 1, 2));
   EXPECT_EQ(*evidence_.copies[0].header, "X-A: b\r\nSubject: x\r\n\r\n");
+}
+
+// Each was compared with all before it: these took minutes.
+TEST_F(Layer, many_copies_that_differ_cost_no_more_each) {
+  load(
+      "kumo.on('smtp_server_message_received', function(msg) "
+      "msg:set_meta('for', msg:recipient().user) "
+      "if msg:recipient().user == 'u7' then msg:set_meta('for', 'u8') end end)");
+  std::vector<std::string> many;
+  for (int i = 0; i < 3000; ++i) many.push_back("u" + std::to_string(i));
+  recipients(many);
+  receive("Subject: x\r\n\r\ntext\r\n");
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_EQ(verdict(Stage::message), "pass");
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+  ASSERT_EQ(evidence_.copies.size(), 2999u);
+  EXPECT_THAT(evidence_.copies[7].recipients, ElementsAre(7, 8)) << "equal ones stay together";
 }
 
 TEST_F(Layer, values_of_a_connection_are_charged) {
