@@ -1,5 +1,5 @@
 // What a person does on a page, by what is seen: names of links and buttons, labels of fields, text. Never by class or id.
-export const patience = Number(process.env.POSTERN_PATIENCE_MS ?? 6000);
+export const patience = Number(process.env.POSTERN_PATIENCE_MS ?? 15000);
 
 /** Asks `check` until it returns no complaint; then the last complaint is thrown. */
 export async function until(check, within = patience) {
@@ -10,6 +10,15 @@ export async function until(check, within = patience) {
     if (!complaint) return;
     if (Date.now() > end) throw new Error(complaint);
     await new Promise((go) => setTimeout(go, 40));
+  }
+}
+
+/** What is still wrong when the page had time to settle; '' when nothing is. `look` returns a complaint or ''. */
+export async function settled(look, within = 2000) {
+  let complaint;
+  for (const end = Date.now() + within; ; await new Promise((go) => setTimeout(go, 100))) {
+    complaint = await look();
+    if (!complaint || Date.now() > end) return complaint;
   }
 }
 

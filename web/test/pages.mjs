@@ -1,5 +1,5 @@
 // Every page and state, looked at as everybody might: light, dark, narrow, by keyboard, by axe-core.
-import { until } from './actions.mjs';
+import { settled, until } from './actions.mjs';
 import { demo } from './demo.mjs';
 import { check, failed, piece } from './report.mjs';
 import { Session } from './session.mjs';
@@ -10,10 +10,12 @@ const widths = [320, 390, 768, 1024, 1280];
 /** Everything that must hold on a page that stands there. */
 export async function inspect(one, state) {
   const { page, where } = one;
-  const facts = await page.evaluate(() => ({
+  const read = () => page.evaluate(() => ({
     title: document.title, lang: document.documentElement.lang, headings: [...document.querySelectorAll('h1')].filter((h) => h.getClientRects().length).length,
     landmark: document.querySelectorAll('main').length, styled: document.querySelectorAll('[style]:not([popover])').length, handlers: [...document.querySelectorAll('*')].filter((e) => [...e.attributes].some((a) => /^on/.test(a.name))).length,
   }));
+  let facts;
+  await settled(async () => { facts = await read(); return facts.headings === 1 && / · Postern$/.test(facts.title) ? '' : 'not yet'; });
   check(where, facts.headings === 1, `${facts.headings} h1 are shown`);
   check(where, / · Postern$/.test(facts.title), `the title is "${facts.title}"`);
   check(where, facts.landmark === 1 && facts.lang === 'en', 'no main, or no language');
@@ -31,13 +33,13 @@ export async function inspect(one, state) {
 export async function sideways(one, at = [...widths].reverse()) {
   for (const width of at) {
     await one.page.setViewportSize({ width, height: 844 });
-    const over = await one.page.evaluate(() => {
+    const over = await settled(() => one.page.evaluate(() => {
       const root = document.scrollingElement;
       if (root.scrollWidth <= root.clientWidth) return '';
       const wide = [...document.querySelectorAll('body *')].filter((e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.vh'));
       const name = (e) => `${e.tagName.toLowerCase()}${e.className ? '.' + String(e.className).replace(/ /g, '.') : ''}`;
       return `scrolls sideways by ${root.scrollWidth - root.clientWidth} px; wide are ${wide.slice(0, 3).map(name).join(' ')} … ${wide.slice(-2).map(name).join(' ')} "${(wide.at(-1)?.textContent ?? '').slice(0, 30)}"`;
-    });
+    }));
     check(one.where, !over, `${width} px: ${over}`);
   }
 }

@@ -1,7 +1,7 @@
 // A page under watch: what a script says wrong, what leaves the origin, what the content policy refuses and what the server cannot do are failures.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { Actions } from './actions.mjs';
+import { Actions, patience, settled } from './actions.mjs';
 import { failed, check } from './report.mjs';
 import { world } from './world.mjs';
 
@@ -16,7 +16,7 @@ export class Session {
     one.context = await browser.newContext({ viewport: { width, height }, colorScheme: scheme, reducedMotion: 'reduce', permissions: ['clipboard-write'] });
     await one.context.addInitScript(() => document.addEventListener('securitypolicyviolation', (e) => console.error(`content policy: ${e.violatedDirective} refused ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`)));
     one.page = await one.context.newPage();
-    one.page.setDefaultTimeout(8000);
+    one.page.setDefaultTimeout(patience);
     one.actions = new Actions(one.page, base);
     one.#watch();
     return one;
@@ -49,10 +49,12 @@ export class Session {
   /** axe-core on what is shown now. */
   async axe(state, rules) {
     if (!(await this.page.evaluate(() => 'axe' in window))) await this.page.evaluate(axeSource);
-    const found = await this.page.evaluate(async ([tags, rules]) => {
+    const look = () => this.page.evaluate(async ([tags, rules]) => {
       const said = await window.axe.run(document, { runOnly: rules ? { type: 'rule', values: rules } : { type: 'tag', values: tags }, resultTypes: ['violations'], preload: false });
       return said.violations.map((v) => ({ id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} ${n.any[0]?.message ?? n.all[0]?.message ?? ''}`) }));
     }, [tags, rules]);
+    let found = [];
+    await settled(async () => { found = await look(); return found.length ? found[0].id : ''; });
     check(this.where, true, '');
     for (const v of found) failed(`${this.where}, ${state}`, `axe ${v.id}: ${v.help}: ${v.nodes.join('; ')}`);
   }
