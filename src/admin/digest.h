@@ -4,13 +4,12 @@
 #include <string_view>
 
 #include "base/secret.h"
+#include "base/hmac.h"
 #include "base/sha256.h"
 
 namespace postern::admin {
 
 std::string random_bytes(std::size_t n);
-/// HMAC-SHA256 (RFC 2104), as octets.
-std::string hmac_sha256(const Secret& key, std::string_view bytes);
 bool equal_in_constant_time(std::string_view a, std::string_view b);
 
 }  // namespace postern::admin

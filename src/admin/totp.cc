@@ -1,59 +1,30 @@
 #include "admin/totp.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include "admin/digest.h"
+#include "base/hmac.h"
+#include "base/rfc4648.h"
 #include "base/text.h"
 
 namespace postern::admin {
 namespace {
 
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr std::int64_t step_seconds = 30;
 
 }  // namespace
 
-std::string base32_encode(std::string_view bytes) {
-  std::string out;
-  std::uint32_t buffer = 0;
-  int bits = 0;
-  for (const char c : bytes) {
-    buffer = (buffer << 8) | static_cast<unsigned char>(c);
-    for (bits += 8; bits >= 5; bits -= 5) out.push_back(alphabet[(buffer >> (bits - 5)) & 31]);
-  }
-  if (bits > 0) out.push_back(alphabet[(buffer << (5 - bits)) & 31]);
-  return out;
+Secret new_totp_secret() {
+  return Secret(encode(random_bytes(20), Base::base32, Padding::without));
 }
-
-std::optional<std::string> base32_decode(std::string_view text) {
-  std::string out;
-  std::uint32_t buffer = 0;
-  int bits = 0;
-  for (const char c : text) {
-    const std::size_t value = alphabet.find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    buffer = (buffer << 5) | static_cast<std::uint32_t>(value);
-    bits += 5;
-    if (bits < 8) continue;
-    bits -= 8;
-    out.push_back(static_cast<char>((buffer >> bits) & 0xff));
-  }
-  return out;
-}
-
-Secret new_totp_secret() { return Secret(base32_encode(random_bytes(20))); }
 
 std::string totp_code(const Secret& secret, std::int64_t step) {
-  const std::optional<std::string> key = base32_decode(secret.reveal());
+  const Result<std::string> key = decode(secret.reveal(), Base::base32, Padding::without);
   if (!key || key->empty()) return {};
   std::string counter;
   for (int shift = 56; shift >= 0; shift -= 8)
     counter.push_back(static_cast<char>((step >> shift) & 0xff));
-  unsigned char digest[20];
-  unsigned int size = 0;
-  HMAC(EVP_sha1(), key->data(), static_cast<int>(key->size()),
-       reinterpret_cast<const unsigned char*>(counter.data()), counter.size(), digest, &size);
+  const std::string_view text = counter;
+  const std::string code_of_step = hmac("SHA1", *key, {&text, 1});
+  const auto* const digest = reinterpret_cast<const unsigned char*>(code_of_step.data());
   // RFC 4226 §5.3: dynamic truncation.
   const int offset = digest[19] & 0x0f;
   const std::uint32_t number = (static_cast<std::uint32_t>(digest[offset] & 0x7f) << 24) |
@@ -93,7 +64,8 @@ std::string otpauth_url(std::string_view email, const Secret& secret) {
 std::vector<std::string> new_backup_codes() {
   std::vector<std::string> codes;
   for (int i = 0; i < 10; ++i) {
-    const std::string text = lower(base32_encode(random_bytes(7))).substr(0, 10);
+    const std::string text =
+        lower(encode(random_bytes(7), Base::base32, Padding::without)).substr(0, 10);
     codes.push_back(text.substr(0, 5) + "-" + text.substr(5));
   }
   return codes;

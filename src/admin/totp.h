@@ -11,11 +11,7 @@
 
 namespace postern::admin {
 
-/// RFC 4648 §6 without padding; what authenticator apps take.
-std::string base32_encode(std::string_view bytes);
-std::optional<std::string> base32_decode(std::string_view text);
-
-/// 20 random octets in base32.
+/// 20 random octets in base32 without padding (RFC 4648 §6), as authenticator apps take them.
 Secret new_totp_secret();
 /// RFC 4226 §5.3 for one step of `secret` (base32). Empty for a secret that is no base32.
 std::string totp_code(const Secret& secret, std::int64_t step);

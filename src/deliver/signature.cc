@@ -6,42 +6,13 @@
 #include <optional>
 
 #include <fmt/format.h>
-#include <openssl/core_names.h>
-#include <openssl/evp.h>
-#include <openssl/params.h>
 #include <sodium.h>
 
+#include "base/hmac.h"
 #include "base/text.h"
 
 namespace postern::deliver {
 namespace {
-
-struct FreeMac {
-  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
-};
-
-/// HMAC-SHA256 (RFC 2104) over the pieces as if joined.
-std::string hmac_sha256(std::string_view key, const std::vector<std::string_view>& pieces) {
-  static EVP_MAC* const algorithm = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
-  const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_new(algorithm));
-  if (!context) throw std::bad_alloc();
-  char digest[] = "SHA256";
-  const OSSL_PARAM parameters[] = {
-      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
-      OSSL_PARAM_construct_end()};
-  const auto octets = [](std::string_view text) {
-    return reinterpret_cast<const unsigned char*>(text.data());
-  };
-  std::string code(32, '\0');
-  std::size_t size = 0;
-  bool good = EVP_MAC_init(context.get(), octets(key), key.size(), parameters) == 1;
-  for (const std::string_view piece : pieces)
-    good = good && EVP_MAC_update(context.get(), octets(piece), piece.size()) == 1;
-  good = good && EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(code.data()), &size,
-                               code.size()) == 1;
-  if (!good || size != code.size()) throw std::bad_alloc();
-  return code;
-}
 
 /// The key inside "whsec_" + base64.
 std::optional<Secret> key_of(const Secret& secret) {
@@ -136,7 +107,7 @@ Result<std::vector<std::pair<std::string, std::string>>> sign(const SigningKeys&
     const std::optional<Secret> key = key_of(secret);
     if (!key) return fail(Fault::bug, "the webhook's secret is malformed");
     if (!entries.empty()) entries += ' ';
-    entries += "v1," + base64_encode(hmac_sha256(key->reveal(), content));
+    entries += "v1," + base64_encode(hmac("SHA256", key->reveal(), content));
   }
   if (keys.secrets.empty()) return fail(Fault::bug, "the webhook has no secret");
   if (!keys.ed25519_seed.empty()) {
@@ -144,7 +115,7 @@ Result<std::vector<std::pair<std::string, std::string>>> sign(const SigningKeys&
       return fail(Fault::bug, "the account's signing key is malformed");
     entries += " v1a," + base64_encode(ed25519_sign(keys.ed25519_seed, content));
   }
-  const std::string digest = hmac_sha256(keys.secrets.front().reveal(), {body});
+  const std::string digest = hmac_sha256(keys.secrets.front(), body);
   std::vector<std::pair<std::string, std::string>> fields;
   fields.emplace_back("webhook-id", message_id);
   fields.emplace_back("webhook-timestamp", timestamp);

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include "base/hmac.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "dialect/restrictions/table_query.h"
@@ -229,7 +230,7 @@ StoredMix::StoredMix()
 /// Which names share a place cannot be told from outside.
 std::size_t StoredMix::place_of(std::string_view name) {
   static const std::string key = random_octets(32);
-  return static_cast<unsigned char>(smtp::hmac_sha256(key, std::string(name)).front()) % size;
+  return static_cast<unsigned char>(hmac_sha256(key, std::string(name)).front()) % size;
 }
 
 void StoredMix::note(std::string_view name, std::shared_ptr<const policy::StoredPassword> stored) {

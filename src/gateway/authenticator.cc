@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "base/hmac.h"
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "smtp/saslprep.h"
@@ -228,7 +229,7 @@ Task<Authenticator::Result> Authenticator::verify(smtp::Auth event, policy::Evid
 /// exists or not.
 std::string Authenticator::salt_of(const std::string& account) const {
   constexpr std::size_t size = 16;  // as PostgreSQL and Dovecot make them
-  return smtp::hmac_sha256(salt_key_, account).substr(0, size);
+  return hmac_sha256(salt_key_, account).substr(0, size);
 }
 
 Task<tl::expected<policy::ScramKeys, Kind>> Authenticator::scram_keys(

@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "base/hmac.h"
 #include "base/text.h"
 #include "policy/bcrypt.h"
 #include "policy/crypt_hash.h"
@@ -112,8 +113,8 @@ bool StoredPassword::matches_octets(const Secret& password) const {
     }
     case Scheme::plain: {
       // Digests, so that not even the length is told by the time.
-      const Secret kept(smtp::hmac_sha256(process_key(), text_.reveal()));
-      return !text_.empty() && kept.equals(smtp::hmac_sha256(process_key(), password.reveal()));
+      const Secret kept(hmac_sha256(process_key(), text_.reveal()));
+      return !text_.empty() && kept.equals(hmac_sha256(process_key(), password.reveal()));
     }
   }
   return false;

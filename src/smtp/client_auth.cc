@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/hmac.h"
 #include "base/text.h"
 #include "smtp/scram.h"
 

@@ -6,25 +6,19 @@
 #include <fmt/format.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/sha.h>
 
+#include "base/hmac.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "smtp/saslprep.h"
 
 namespace postern::smtp {
 namespace {
 
-constexpr std::size_t digest_size = SHA256_DIGEST_LENGTH;
+constexpr std::size_t digest_size = 32;
 
 const unsigned char* octets(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-std::string sha256(std::string_view text) {
-  std::string out(digest_size, '\0');
-  SHA256(octets(text), text.size(), reinterpret_cast<unsigned char*>(out.data()));
-  return out;
 }
 
 bool same(std::string_view a, std::string_view b) {
@@ -55,13 +49,6 @@ bool fit_nonce(std::string_view nonce) {
 }
 
 }  // namespace
-
-std::string hmac_sha256(std::string_view key, std::string_view text) {
-  std::string out(digest_size, '\0');
-  HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), octets(text), text.size(),
-       reinterpret_cast<unsigned char*>(out.data()), nullptr);
-  return out;
-}
 
 std::optional<std::string_view> scram_attribute(std::string_view message, char name) {
   for (const std::string_view part : split(message, ',')) {

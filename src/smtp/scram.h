@@ -23,7 +23,6 @@ struct ScramKeys {
 /// More is not computed for anybody: a stored verifier must not hold up a thread for seconds.
 inline constexpr std::uint32_t max_scram_iterations = 1'000'000;
 
-std::string hmac_sha256(std::string_view key, std::string_view text);
 /// The value of `name=` in a SCRAM message; nullopt when it is not there.
 std::optional<std::string_view> scram_attribute(std::string_view message, char name);
 

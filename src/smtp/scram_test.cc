@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hmac.h"
 #include "base/text.h"
 #include "smtp/auth_exchange.h"
 

@@ -2,9 +2,9 @@
 #include <array>
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <boost/crc.hpp>
 
+#include "base/hmac.h"
 #include "base/rfc4648.h"
 #include "dialect/kumo/json_encode.h"
 #include "dialect/kumo/lib_secrets.h"
@@ -99,16 +99,10 @@ Made digest(Call& call, Rest parts) {
 template <Algorithm algorithm>
 Task<Made> hmac(Call& call, json::value source, Rest parts) {
   const std::string key = co_await load_key(call, std::move(source));
-  const Hash hash = fetch(algorithm);
   const std::string octets = joined(parts);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-  unsigned size = 0;
-  const unsigned char* done =
-      HMAC(hash.get(), key.data(), static_cast<int>(key.size()),
-           reinterpret_cast<const unsigned char*>(octets.data()), octets.size(), out.data(), &size);
-  demand(done != nullptr, "the digest cannot be computed");
+  const std::string_view text = octets;
   co_return std::make_shared<Digest>(
-      Digest{{reinterpret_cast<char*>(out.data()), size}, call.judges_login()});
+      Digest{postern::hmac(names[algorithm], key, {&text, 1}), call.judges_login()});
 }
 
 Made crc32(Call& call, Rest parts) {
