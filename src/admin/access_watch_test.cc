@@ -7,8 +7,8 @@
 
 #include "admin/test_api.h"
 #include "admin/trace_hub.h"
+#include "base/time_text.h"
 #include "net/http_server.h"
-#include "store/time_text.h"
 
 namespace postern::admin {
 namespace {
@@ -173,9 +173,9 @@ TEST_F(AccessEnds, of_a_token_whose_maker_revokes_all_with_the_password) {
 
 TEST_F(AccessEnds, of_a_token_at_the_end_of_its_time) {
   const store::Time over = store::now() + 1500ms;
-  const Answer made = api_.post(
-      "/api/v1/api-tokens",
-      R"({"name":"s","scopes":["read"],"expires_at":")" + store::to_rfc3339(over) + "\"}", kim_);
+  const Answer made =
+      api_.post("/api/v1/api-tokens",
+                R"({"name":"s","scopes":["read"],"expires_at":")" + to_rfc3339(over) + "\"}", kim_);
   ASSERT_EQ(made.status, 201) << made.body;
   expect_end(made.text("/token"), [] {});
 }

@@ -14,6 +14,7 @@
 #include "app/live_data.h"
 #include "base/sha256.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "telemetry/log_record.h"
 
 namespace postern::app {
@@ -69,7 +70,7 @@ std::string text_line(const Shown& shown) {
 Result<void> json_line(LiveData& data, const Shown& shown, std::ostream& out) {
   boost::json::object object{
       {"id", shown.id},           {"webhook_id", shown.webhook_id},
-      {"address", shown.address}, {"received_at", telemetry::rfc3339(shown.received_at)},
+      {"address", shown.address}, {"received_at", to_rfc3339(shown.received_at, 6)},
       {"sender", shown.sender},   {"subject", shown.subject},
   };
   std::string head = boost::json::serialize(object);

@@ -10,12 +10,12 @@
 #include <boost/json.hpp>
 
 #include "admin/passwords.h"
-#include "admin/time_text.h"
 #include "app/commands.h"
 #include "app/commands_store.h"
 #include "app/live_data.h"
 #include "app/one_time_links.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "mail/address.h"
 
 namespace postern::app {
@@ -162,7 +162,7 @@ Result<ShownLink> reset_link(const Config& config, const std::string& email) {
 
 int show_reset_link(const ShownLink& link, const std::string& email, bool json, bool quiet,
                     Streams& streams) {
-  const std::string until = admin::to_rfc3339(*link.expires_at);
+  const std::string until = to_rfc3339(*link.expires_at);
   if (json) {
     streams.out << boost::json::serialize(boost::json::object{
                        {"email", email}, {"link", link.url}, {"expires_at", until}})

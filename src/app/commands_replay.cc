@@ -8,7 +8,6 @@
 #include <unistd.h>
 #include <boost/json.hpp>
 
-#include "admin/time_text.h"
 #include "app/commands_store.h"
 #include "app/explain_live.h"
 #include "app/live_data.h"
@@ -18,6 +17,7 @@
 #include "base/amount.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "base/time_text.h"
 
 namespace postern::app {
 
@@ -36,7 +36,7 @@ tl::expected<std::optional<store::Time>, UsageError> since_of(const Arguments& a
   const auto text = arguments.value("--since");
   if (!text) return std::nullopt;
   if (const auto back = parse_duration(*text)) return store::now() - *back;
-  if (const auto time = admin::from_rfc3339(*text)) return *time;
+  if (const auto time = from_rfc3339(*text)) return *time;
   return tl::unexpected(UsageError{fmt::format("--since: `{}` is no time", printable(*text, 64)),
                                    "--since 24h, 7d, or 2026-11-20T09:00:00Z"});
 }

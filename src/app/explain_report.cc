@@ -9,6 +9,7 @@
 #include "app/explain_script.h"
 #include "base/terminal.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "policy/authentication_text.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
@@ -353,8 +354,7 @@ std::string explanation_text(const Explanation& explanation, bool color) {
   if (explanation.live) {
     out += paint.bold("A message that was never sent, by the policies as they are now") + "\n";
   } else {
-    out += fmt::format("{}   {}\n", paint.bold("Trace " + trace.id),
-                       telemetry::rfc3339(trace.started));
+    out += fmt::format("{}   {}\n", paint.bold("Trace " + trace.id), to_rfc3339(trace.started, 6));
   }
   out += "  client   " + client_line(evidence) + "\n";
   if (explanation.live || had_sender(trace)) {
@@ -522,7 +522,7 @@ json::object explanation_json(const Explanation& explanation) {
   json::object out{
       {"id", trace.id},
       {"live", explanation.live},
-      {"time", telemetry::rfc3339(trace.started)},
+      {"time", to_rfc3339(trace.started, 6)},
       {"client", client_json(evidence.session)},
       {"mail_from", evidence.reverse_path ? shown(evidence.reverse_path->text()) : ""}};
   if (evidence.message) {

@@ -8,6 +8,7 @@
 #include "app/input_file.h"
 #include "app/mail_text.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "mail/literal.h"
 
 namespace postern::app {
@@ -67,22 +68,13 @@ std::optional<std::int64_t> parse_time(std::string_view text) {
   if (const auto seconds = parse_number(text); seconds && *seconds < (1ull << 40)) {
     return static_cast<std::int64_t>(*seconds);
   }
-  std::tm parts{};
-  const std::string copy(text);
-  const char* end = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  if (end == nullptr || *end != '\0') return std::nullopt;
-  return static_cast<std::int64_t>(timegm(&parts));
+  const Result<Instant> time = parse_rfc3339(text);
+  if (!time) return std::nullopt;
+  return std::chrono::floor<std::chrono::seconds>(time->time_since_epoch()).count();
 }
 
 std::string time_text(std::int64_t time) {
-  const std::time_t seconds = time;
-  std::tm parts{};
-  char buffer[64];
-  if (gmtime_r(&seconds, &parts) == nullptr ||
-      std::strftime(buffer, sizeof buffer, "%Y-%m-%dT%H:%M:%SZ", &parts) == 0) {
-    return std::to_string(time);
-  }
-  return buffer;
+  return to_rfc3339(Instant(std::chrono::seconds(time)), 0);
 }
 
 tl::expected<std::int64_t, UsageError> now_for(const Arguments& arguments) {

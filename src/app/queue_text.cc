@@ -5,8 +5,8 @@
 #include <fmt/format.h>
 #include <boost/json.hpp>
 
-#include "admin/time_text.h"
 #include "app/mail_text.h"
+#include "base/time_text.h"
 #include "telemetry/log_record.h"
 
 namespace postern::app {
@@ -71,12 +71,12 @@ std::chrono::seconds between(store::Time from, store::Time to) {
 
 /// Since when, or until when; empty for no time.
 std::string ago(const std::string& time, store::Time now) {
-  const auto at = admin::from_rfc3339(time);
+  const auto at = from_rfc3339(time);
   return at ? span(between(*at, now)) + " ago" : std::string();
 }
 
 std::string ahead(const std::string& time, store::Time now) {
-  const auto at = admin::from_rfc3339(time);
+  const auto at = from_rfc3339(time);
   if (!at) return {};
   return *at <= now ? "now" : "in " + span(between(now, *at));
 }
@@ -165,7 +165,7 @@ std::string destinations_text(const json::object& answer, store::Time now) {
   for (const json::value& value : rows) {
     const json::object& row = value.as_object();
     const std::string sleeping = text(row, "sleeping_until");
-    const auto oldest = admin::from_rfc3339(text(row, "oldest_at"));
+    const auto oldest = from_rfc3339(text(row, "oldest_at"));
     out += fmt::format(
         "{:<{}}  {:>8}  {:>8}  {:>8}  {:>11}  {:>10}  {}{}\n", text(row, "destination"), wide,
         number(row, "queued"), number(row, "held"), number(row, "dead"), number(row, "quarantined"),

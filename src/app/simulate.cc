@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "base/time_text.h"
 #include "base/ulid.h"
 #include "policy/webhook.h"
 
@@ -36,23 +37,14 @@ std::string text_part(std::string_view subtype, std::string_view text) {
       subtype, base64_lines(text));
 }
 
-/// RFC 5322 §3.3.
-std::string date_now() {
-  const std::time_t seconds = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[64];
-  std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S +0000", &parts);
-  return text;
-}
-
 }  // namespace
 
 std::string simulated_message(const admin::SimulationRequest& request, const std::string& from,
                               const std::string& to, std::string_view id_domain) {
   std::string message = fmt::format(
       "From: {}\r\nTo: {}\r\nSubject: {}\r\nDate: {}\r\nMIME-Version: 1.0\r\n", one_line(from),
-      one_line(to), one_line(request.subject.value_or("Simulated message")), date_now());
+      one_line(to), one_line(request.subject.value_or("Simulated message")),
+      rfc5322_date(std::chrono::system_clock::now()));
   message += fmt::format("Message-ID: <{}@{}>\r\n", new_ulid(), id_domain);
   for (const auto& [name, values] : request.headers) {
     for (const std::string& value : values) {

@@ -9,6 +9,7 @@
 #include "app/explain_script.h"
 #include "app/trace_hints.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "policy/layer.h"
 #include "policy/webhook.h"
 #include "telemetry/log_record.h"
@@ -322,7 +323,7 @@ json::object Story::tell() const {
   const smtp::Reply reply = trace_.settled();
   json::object out{
       {"id", trace_.id},
-      {"time", telemetry::rfc3339(trace_.started)},
+      {"time", to_rfc3339(trace_.started, 6)},
       {"outcome", trace_.outcome},
       {"reply", reply.code == 0 ? json::value(nullptr) : json::value(reply_json(reply))},
       {"decided_by", decided_by()},

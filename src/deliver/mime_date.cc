@@ -4,6 +4,7 @@
 #include <gmime/gmime.h>
 
 #include "base/text.h"
+#include "base/time_text.h"
 #include "mail/header_fields.h"
 
 namespace postern::deliver {
@@ -86,15 +87,9 @@ std::optional<std::string> date_to_rfc3339(std::string_view field) {
     local = nullptr;
   }
   if (local == nullptr) return std::nullopt;
-  GDateTime* utc = g_date_time_to_utc(local);
+  const std::chrono::seconds since_epoch(g_date_time_to_unix(local));
   g_date_time_unref(local);
-  if (utc == nullptr) return std::nullopt;
-  std::string instant = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                                    g_date_time_get_year(utc), g_date_time_get_month(utc),
-                                    g_date_time_get_day_of_month(utc), g_date_time_get_hour(utc),
-                                    g_date_time_get_minute(utc), g_date_time_get_second(utc));
-  g_date_time_unref(utc);
-  return instant;
+  return to_rfc3339(Instant(since_epoch), 0);
 }
 
 }  // namespace postern::deliver

@@ -7,6 +7,7 @@
 #include <boost/json/object.hpp>
 
 #include "base/text.h"
+#include "base/time_text.h"
 #include "deliver/mime_address.h"
 #include "deliver/mime_date.h"
 #include "deliver/mime_words.h"
@@ -156,7 +157,7 @@ class Builder {
     member("schema", json::value("postern.inbound.v1"));
     member("id", json::value(identity_.id));
     member("webhook_id", json::value(identity_.webhook_id));
-    member("received_at", json::value(rfc3339(identity_.received_at)));
+    member("received_at", json::value(to_rfc3339(identity_.received_at, 0)));
     member("simulated", identity_.simulated);
     member("size", message_.size());
   }

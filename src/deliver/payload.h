@@ -101,7 +101,7 @@ PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaul
 struct Payload {
   spool::Body body;                    ///< application/json
   std::unique_ptr<LinkedFiles> files;  ///< behind its links; null without links
-  std::string message_id;  ///< of the message, "" without one
+  std::string message_id;              ///< of the message, "" without one
   std::string subject;
   bool ambiguous = false;
   std::string parse_error;
@@ -111,9 +111,6 @@ struct Payload {
 /// fields). Fails only when octets cannot be written or a link cannot be made.
 Result<Payload> build_payload(std::string_view message, const policy::Evidence& evidence,
                               const MessageIdentity& identity, const PayloadOptions& options);
-
-/// RFC 3339 in UTC, to the second.
-std::string rfc3339(std::chrono::system_clock::time_point time);
 
 /// A payload as payload templates see it: names in CamelCase (`message_id` is `.MessageID`), the
 /// keys of `headers` as they are.

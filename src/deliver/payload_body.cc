@@ -7,6 +7,7 @@
 
 #include "base/sha256.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "mailauth/ar/write.h"
 #include "policy/results_field.h"
 
@@ -168,7 +169,7 @@ Result<void> BodyWriter::link(const LinkedFiles::File& file, const LinkedFiles::
   writer_.key("url");
   writer_.string(valid_utf8(link->url));
   writer_.key("expires_at");
-  writer_.string(rfc3339(link->expires_at));
+  writer_.string(to_rfc3339(link->expires_at, 0));
   return {};
 }
 

@@ -105,11 +105,6 @@ json::value policy_object(const policy::Evidence& evidence) {
   return {{"id", policy.id}, {"name", policy.name}, {"version", policy.version}};
 }
 
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(seconds));
-}
-
 PayloadOptions options_for(const policy::Webhook& webhook, PayloadOptions defaults) {
   defaults.attachments = webhook.attachments;
   defaults.include_raw = webhook.include_raw;

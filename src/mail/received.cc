@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "base/time_text.h"
 #include "mail/literal.h"
 
 namespace postern::mail {
@@ -38,19 +39,6 @@ std::string comment_text(std::string_view text) {
   return out;
 }
 
-std::string date_time(std::chrono::system_clock::time_point time) {
-  static constexpr std::array<const char*, 7> days{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr std::array<const char*, 12> months{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                      "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(time);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  return fmt::format("{}, {} {} {:04} {:02}:{:02}:{:02} +0000",
-                     days[static_cast<std::size_t>(utc.tm_wday)], utc.tm_mday,
-                     months[static_cast<std::size_t>(utc.tm_mon)], utc.tm_year + 1900, utc.tm_hour,
-                     utc.tm_min, utc.tm_sec);
-}
-
 std::string transmission_type(const Transmission& transmission) {
   std::string type = transmission.smtputf8 ? "UTF8SMTP" : transmission.extended ? "ESMTP" : "SMTP";
   // RFC 3848 has no name for these two without ESMTP.
@@ -73,7 +61,7 @@ std::string received_field(const Arrival& arrival) {
   if (!arrival.tls.empty()) out += "\r\n\t(" + comment_text(arrival.tls) + ")";
   if (!arrival.id.empty()) out += "\r\n\tid " + arrival.id;
   if (arrival.recipient) out += "\r\n\tfor <" + arrival.recipient->text() + ">";
-  out += ";\r\n\t" + date_time(arrival.time) + "\r\n";
+  out += ";\r\n\t" + rfc5322_date(arrival.time) + "\r\n";
   return out;
 }
 

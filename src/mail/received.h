@@ -42,9 +42,6 @@ struct Transmission {
 };
 std::string transmission_type(const Transmission& transmission);
 
-/// RFC 5322 §3.3 date-time in UTC: `Fri, 20 Nov 2026 08:00:00 +0000`.
-std::string date_time(std::chrono::system_clock::time_point time);
-
 /// Text fit for a comment of RFC 5322 §3.2.2, without its parentheses: those and the backslash are
 /// quoted, what is not printable ASCII becomes '?'; 255 octets of `text` at most.
 std::string comment_text(std::string_view text);

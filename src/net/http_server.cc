@@ -13,6 +13,7 @@
 #include "base/ip.h"
 #include "base/subscriber.h"
 #include "base/text.h"
+#include "base/time_text.h"
 #include "net/forwarded.h"
 #include "net/http_head.h"
 #include "net/http_shares.h"
@@ -39,16 +40,6 @@ constexpr int silent_seconds = 15;
 IpAddress to_ip(const asio::ip::address& address) {
   if (address.is_v4()) return IpAddress::v4(address.to_v4().to_uint());
   return IpAddress::v6(address.to_v6().to_bytes());
-}
-
-/// RFC 9110 §5.6.7, IMF-fixdate.
-std::string http_date() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  char text[32];
-  const std::size_t n = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return {text, n};
 }
 
 struct Connection : HttpShares::Seat, std::enable_shared_from_this<Connection> {
@@ -299,7 +290,7 @@ Task<HttpResponse> HttpServer::Shared::answer(HttpRequest request) {
 Task<bool> HttpServer::Shared::write(Connection& connection, HttpResponse response,
                                      const HttpHead& head, bool keep_alive) {
   http::response<http::string_body> message(static_cast<http::status>(response.status), 11);
-  message.set(http::field::date, http_date());
+  message.set(http::field::date, http_date(std::chrono::system_clock::now()));
   message.set("X-Content-Type-Options", "nosniff");
   message.set("Referrer-Policy", "no-referrer");
   message.set(http::field::cache_control, "no-store");

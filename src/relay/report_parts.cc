@@ -6,7 +6,7 @@
 
 #include "base/shown.h"
 #include "base/text.h"
-#include "mail/received.h"
+#include "base/time_text.h"
 #include "smtp/xtext.h"
 
 namespace postern::relay {
@@ -59,8 +59,6 @@ void add_lines(std::string& out, std::string_view indent, std::string_view text)
 std::string utf8_text(std::string_view text) {
   return shown(text) == text ? std::string(text) : printable(text, max_foreign);
 }
-
-std::string date(std::chrono::system_clock::time_point time) { return mail::date_time(time); }
 
 /// RFC 3461 §4 xtext, or what was given where it is none.
 std::string decoded(std::string_view xtext) {
@@ -125,19 +123,19 @@ std::string recipient_group(const ReportForm& form, const ReportedRecipient& rec
       add_field(out, "Diagnostic-Code", "x-postern; " + one_line(recipient.finding));
     }
   }
-  add_field(out, "Last-Attempt-Date", date(recipient.last_attempt));
+  add_field(out, "Last-Attempt-Date", rfc5322_date(recipient.last_attempt));
   if (!form.occasion.log_id.empty()) {
     add_field(out, "Final-Log-ID", printable(form.occasion.log_id, max_name));
   }
   if (kind == ReportKind::delayed) {
-    add_field(out, "Will-Retry-Until", date(form.occasion.retry_until));
+    add_field(out, "Will-Retry-Until", rfc5322_date(form.occasion.retry_until));
   }
   return out;
 }
 
 /// What happened, to be read by people.
 std::string first_words(const ReportForm& form) {
-  const std::string sent = "Your message of " + date(form.occasion.arrival);
+  const std::string sent = "Your message of " + rfc5322_date(form.occasion.arrival);
   switch (form.occasion.kind) {
     case ReportKind::failed:
       return sent +
@@ -145,7 +143,7 @@ std::string first_words(const ReportForm& form) {
     case ReportKind::delayed:
       return sent +
              " has not been delivered to the following recipients yet. It will be tried until " +
-             date(form.occasion.retry_until) + ". There is nothing that you have to do.";
+             rfc5322_date(form.occasion.retry_until) + ". There is nothing that you have to do.";
     case ReportKind::relayed:
       return sent +
              " was passed on for the following recipients, to a mail system that does not confirm "
@@ -233,7 +231,7 @@ std::string report_header(const ReportForm& form) {
   add_field(out, "From", fmt::format("Mail Delivery System <{}@{}>", form.settings.author, host));
   add_field(out, "To", "<" + utf8_text(form.occasion.reverse_path) + ">");
   add_field(out, "Subject", subject(form));
-  add_field(out, "Date", date(form.now));
+  add_field(out, "Date", rfc5322_date(form.now));
   add_field(out, "Message-ID", fmt::format("<{}@{}>", form.unique, host));
   add_field(out, "MIME-Version", "1.0");
   add_field(out, "Auto-Submitted", "auto-replied");  // RFC 3834 §5.2
@@ -276,7 +274,7 @@ std::string status_part(const ReportForm& form) {
   if (occasion.client != ClientStanding::stranger && !occasion.helo.empty()) {
     add_field(fields, "Received-From-MTA", own_client(occasion));
   }
-  add_field(fields, "Arrival-Date", date(occasion.arrival));
+  add_field(fields, "Arrival-Date", rfc5322_date(occasion.arrival));
   for (const ReportedRecipient* recipient : form.recipients) {
     fields += recipient_group(form, *recipient);
   }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
-#include "store/time_text.h"
+#include "base/time_text.h"
 
 namespace postern::store {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "store/time_text.h"
+#include "base/time_text.h"
 
 namespace postern::store {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "base/shown.h"
 #include "base/text.h"
+#include "base/time_text.h"
 
 namespace postern::telemetry {
 
@@ -90,20 +91,9 @@ std::string discreet(std::string text, const Discretion& discretion) {
   return out;
 }
 
-std::string rfc3339(std::chrono::system_clock::time_point time) {
-  const auto micros =
-      std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
-  const std::time_t seconds = micros / 1'000'000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     micros % 1'000'000);
-}
-
 std::string as_json(const LogRecord& record) {
   std::string out = fmt::format("{{\"time\":\"{}\",\"level\":\"{}\",\"event\":\"{}\"",
-                                rfc3339(record.time), to_string(record.level), record.event);
+                                to_rfc3339(record.time, 6), to_string(record.level), record.event);
   if (!record.msg.empty()) append_json(out, "msg", record.msg);
   for (const LogField& field : record.fields) {
     if (field.is_bare) {

@@ -49,8 +49,6 @@ std::string as_json(const LogRecord& record);
 std::string as_text(const LogRecord& record, bool color);
 /// A datagram of the journal's native protocol.
 std::string as_journal(const LogRecord& record);
-/// RFC 3339 in UTC with microseconds.
-std::string rfc3339(std::chrono::system_clock::time_point time);
 /// The journal's MESSAGE_ID of an event: the same 32 hexadecimal digits in every release.
 std::string message_id_of(std::string_view event);
 

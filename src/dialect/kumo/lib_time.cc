@@ -158,7 +158,7 @@ std::int64_t unix_seconds(ATime time) {
 std::int64_t unix_millis(ATime time) {
   return floor<milliseconds>(time->at).time_since_epoch().count();
 }
-std::string as_rfc2822(ATime time) { return rfc2822_text(time->at); }
+std::string as_rfc2822(ATime time) { return rfc5322_date(time->at); }
 std::string as_rfc3339(ATime time) { return rfc3339_text(time->at); }
 std::string as_text(ATime time) { return utc_text(time->at); }
 ADelta elapsed(Call& call, ATime time) { return delta_of(clock(call, "elapsed") - time->at); }

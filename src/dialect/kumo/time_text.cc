@@ -50,25 +50,13 @@ class Reader {
   char taken_ = 0;
 };
 
-/// ".123": at least a digit; those behind the sixth are dropped.
-std::optional<Span> fraction(Reader& reader) {
-  Span value{};
-  Span unit = 100ms;
-  if (!reader.take("0123456789")) return std::nullopt;
-  do {
-    value += unit * (reader.taken() - '0');
-    unit /= 10;
-  } while (reader.take("0123456789"));
-  return value;
-}
-
-/// "+01:00", "-0100" by the separator; "Z".
-std::optional<minutes> offset(Reader& reader, bool colon) {
+/// "-0100" or "Z".
+std::optional<minutes> offset(Reader& reader) {
   if (reader.take("Zz")) return 0min;
   if (!reader.take("+-")) return std::nullopt;
   const int sign = reader.taken() == '-' ? -1 : 1;
   const auto hour = reader.digits(2);
-  if (!hour || (colon && !reader.take(":"))) return std::nullopt;
+  if (!hour) return std::nullopt;
   const auto minute = reader.digits(2);
   if (!minute || *hour > 23 || *minute > 59) return std::nullopt;
   return sign * (hours(*hour) + minutes(*minute));
@@ -186,39 +174,12 @@ std::optional<std::string> field(Instant time, std::string_view& rest) {
 
 }  // namespace
 
-Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int minute,
-                           int second) {
-  const year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                            std::chrono::day(day)};
-  const bool clock =
-      hour >= 0 && hour < 24 && minute >= 0 && minute < 60 && second >= 0 && second <= 60;
-  if (!date.ok() || !clock || year < 1 || year > 9999) {
-    return fail(Fault::malformed, "there is no such date or time");
-  }
-  return Instant(sys_days(date)) + hours(hour) + minutes(minute) + seconds(second);
-}
-
 Result<Instant> parse_rfc3339(std::string_view text) {
-  Reader reader(text);
-  std::array<int, 6> part{};
-  static constexpr std::array<std::string_view, 5> between = {"-", "-", "Tt ", ":", ":"};
-  for (std::size_t i = 0; i < part.size(); ++i) {
-    const auto number = reader.digits(i == 0 ? 4 : 2);
-    if (!number || (i < between.size() && !reader.take(between[i]))) return wrong(text, "RFC 3339");
-    part[i] = *number;
-  }
-  Span below{};
-  if (reader.take(".")) {
-    const auto read = fraction(reader);
-    if (!read) return wrong(text, "RFC 3339");
-    below = *read;
-  }
-  const auto zone = offset(reader, true);
-  if (!zone || !reader.at_end()) return wrong(text, "RFC 3339");
-  const auto local = instant_of(part[0], static_cast<unsigned>(part[1]),
-                                static_cast<unsigned>(part[2]), part[3], part[4], part[5]);
-  if (!local) return wrong(text, "RFC 3339");
-  return *local + below - *zone;
+  std::string strict(text);
+  if (strict.size() > 10 && strict[10] == ' ') strict[10] = 'T';
+  Result<Instant> time = postern::parse_rfc3339(strict);
+  if (!time) return wrong(text, "RFC 3339");
+  return time;
 }
 
 Result<Instant> parse_rfc2822(std::string_view text) {
@@ -244,7 +205,7 @@ Result<Instant> parse_rfc2822(std::string_view text) {
   const auto minute = clock.take(":") ? clock.digits(2) : std::nullopt;
   const auto second = clock.take(":") ? clock.digits(2) : std::optional<int>(0);
   Reader numeric(words[4]);
-  auto zone = is_alpha(words[4][0]) ? named_zone(words[4]) : offset(numeric, false);
+  auto zone = is_alpha(words[4][0]) ? named_zone(words[4]) : offset(numeric);
   const bool whole = clock.at_end() && (is_alpha(words[4][0]) || numeric.at_end());
   if (!day || !month || !year || !hour || !minute || !second || !zone || !whole) return refuse();
   const auto local =
@@ -274,12 +235,6 @@ Result<std::string> formatted(Instant time, std::string_view format) {
     out += *text;
   }
   return out;
-}
-
-std::string rfc2822_text(Instant time) {
-  return by_strftime(broken_down(time), "%a, %-d %b ") +
-         fmt::format("{:04}", int(Parts(time).date.year())) +
-         by_strftime(broken_down(time), " %H:%M:%S +0000");
 }
 
 namespace {

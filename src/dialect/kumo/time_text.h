@@ -6,18 +6,15 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/time_text.h"
 
 namespace postern::dialect::kumo {
 
-/// A time of the years 1 to 9999, UTC without leap seconds.
-using Instant = std::chrono::sys_time<std::chrono::microseconds>;
 using Span = std::chrono::microseconds;
+/// Of the years 1 to 9999, UTC without leap seconds.
 inline constexpr Instant first_instant{-Span(62'135'596'800'000'000)};
 inline constexpr Instant last_instant{Span(253'402'300'799'999'999)};
 
-/// Fault::malformed where it does not exist. Second 60 is the first of the next minute.
-Result<Instant> instant_of(int year, unsigned month, unsigned day, int hour, int minute,
-                           int second);
 /// RFC 3339 §5.6; a blank may stand for the T.
 Result<Instant> parse_rfc3339(std::string_view text);
 /// RFC 5322 §3.3 with the zones and years of §4.3; comments count as blanks.
@@ -27,7 +24,6 @@ Result<Instant> parse_rfc2822(std::string_view text);
 /// nine digits), `%3f` `%6f` `%9f`, with a dot in front as `%.f` and `%.3f`; `%:z`; `%+` (RFC
 /// 3339); `%v`. Fault::malformed for letters without a meaning.
 Result<std::string> formatted(Instant time, std::string_view format);
-std::string rfc2822_text(Instant time);  ///< "Sun, 2 Jan 2000 03:04:05 +0000"
 std::string rfc3339_text(Instant time);  ///< "2000-01-02T03:04:05+00:00"
 std::string utc_text(Instant time);      ///< "2000-01-02 03:04:05 UTC"
 /// "1d 2h 3m 4s 5ms 6us" without the parts that are 0.
