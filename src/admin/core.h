@@ -15,10 +15,10 @@
 #include "admin/account_shares.h"
 #include "admin/api.h"
 #include "admin/call.h"
-#include "admin/limiter.h"
 #include "admin/refusal.h"
 #include "admin/sign_in_log.h"
 #include "admin/time_text.h"
+#include "base/window_counter.h"
 #include "dialect/webhook/body_reader.h"
 
 namespace postern::admin {
@@ -71,11 +71,11 @@ class Core {
   Dependencies deps;
   Options options;
   Passwords passwords;
-  Limiter guesses;          ///< failed sign-ins by address, wrong confirmations by account
-  Limiter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
-  Limiter signups;          ///< by address
-  Limiter anonymous_calls;  ///< by address
-  Limiter account_calls;    ///< by account
+  WindowCounter guesses;          ///< failed sign-ins by address, wrong confirmations by account
+  WindowCounter account_guesses;  ///< failed sign-ins by the account tried, from anywhere
+  WindowCounter signups;          ///< by address
+  WindowCounter anonymous_calls;  ///< by address
+  WindowCounter account_calls;    ///< by account
   /// The gateway stops: nobody waits here for something to happen, and no long work begins.
   std::atomic<bool> stopping{false};
   AccountShares shares;

@@ -6,6 +6,7 @@
 
 #include "admin/core.h"
 #include "admin/router.h"
+#include "base/window_counter.h"
 
 namespace postern::admin {
 
@@ -19,7 +20,7 @@ class TestMails {
   Task<net::HttpResponse> send(Call& call);
 
   Core& core_;
-  Limiter sent_;  ///< by account
+  WindowCounter sent_;  ///< by account
   std::mutex mutex_;
   std::set<std::string> under_way_;  ///< accounts
 };

@@ -9,7 +9,7 @@
 #include <unordered_map>
 
 #include "base/ip.h"
-#include "gateway/window_counter.h"
+#include "base/window_counter.h"
 
 namespace postern::gateway {
 

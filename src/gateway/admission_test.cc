@@ -47,25 +47,5 @@ TEST(Admission, exempt_networks_have_only_the_total) {
   EXPECT_EQ(admission.admit(stranger).refusal, Refusal::too_many_sessions);
 }
 
-TEST(WindowCounter, starts_again_with_each_window) {
-  WindowCounter counter(2, std::chrono::minutes(1));
-  const auto now = WindowCounter::Clock::now();
-  EXPECT_TRUE(counter.add("a", now));
-  EXPECT_TRUE(counter.add("a", now));
-  EXPECT_FALSE(counter.add("a", now));
-  EXPECT_TRUE(counter.exceeded("a", now));
-  EXPECT_FALSE(counter.exceeded("b", now));
-  EXPECT_FALSE(counter.exceeded("a", now + std::chrono::minutes(1)));
-  EXPECT_TRUE(counter.add("a", now + std::chrono::minutes(1)));
-}
-
-TEST(WindowCounter, a_flood_of_keys_keeps_the_worst_offender) {
-  WindowCounter counter(100, std::chrono::hours(1), {}, 2000);
-  const auto now = WindowCounter::Clock::now();
-  for (int i = 0; i < 150; ++i) counter.add("offender", now);
-  for (int i = 0; i < 50'000; ++i) counter.add("key" + std::to_string(i), now);
-  EXPECT_TRUE(counter.exceeded("offender", now));
-}
-
 }  // namespace
 }  // namespace postern::gateway

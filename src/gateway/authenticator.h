@@ -12,8 +12,8 @@
 #include "base/ip.h"
 #include "base/shared_pointer.h"
 #include "base/task.h"
+#include "base/window_counter.h"
 #include "gateway/known_clients.h"
-#include "gateway/window_counter.h"
 #include "policy/verifier.h"
 #include "smtp/server_session.h"
 

@@ -1,17 +1,19 @@
+// Counting limits by address, account or name, in memory and bounded.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
-namespace postern::gateway {
+namespace postern {
 
-/// Counts events a key in fixed windows, which begin with the first event. Memory is bounded:
-/// entries of past windows are swept as the table grows, and beyond `max_keys` the fullest answer
-/// is kept for the newest keys only. Thread-safe.
+/// Counts events a key in fixed windows, each of which begins with the key's first event. Memory is
+/// bounded: past windows are swept as the table grows, and when `max_keys` have one, those with the
+/// fewest events go first. An event costs constant time, a sweep included. Thread-safe.
 class WindowCounter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -29,6 +31,10 @@ class WindowCounter {
   bool exceeded(std::string_view key, Clock::time_point now);
   /// Counts one event; true while the limit is not exceeded by it.
   bool add(std::string_view key, Clock::time_point now);
+  /// Counts one event if the limit allows it. If not, the seconds to wait, 1 at least.
+  std::optional<std::uint64_t> take(std::string_view key, Clock::time_point now = Clock::now());
+  /// Takes back one event: it turned out to be harmless.
+  void give_back(std::string_view key);
   void forget(std::string_view key);
 
  private:
@@ -37,6 +43,8 @@ class WindowCounter {
     std::uint64_t count = 0;
   };
   bool is_over(const Entry& entry, Clock::time_point now) const;
+  /// The key's entry, in a window that is not over.
+  Entry& entry_of(std::string_view key, Clock::time_point now);
   void sweep(Clock::time_point now);
 
   std::uint64_t limit_;
@@ -48,4 +56,4 @@ class WindowCounter {
   std::size_t sweep_at_ = 1024;
 };
 
-}  // namespace postern::gateway
+}  // namespace postern

@@ -1,8 +1,8 @@
-#include "gateway/window_counter.h"
+#include "base/window_counter.h"
 
 #include <algorithm>
 
-namespace postern::gateway {
+namespace postern {
 
 WindowCounter::WindowCounter(std::uint64_t limit, Clock::duration window, Clock::duration lockout,
                              std::size_t max_keys)
@@ -23,11 +23,13 @@ bool WindowCounter::is_over(const Entry& entry, Clock::time_point now) const {
 
 void WindowCounter::sweep(Clock::time_point now) {
   std::erase_if(entries_, [&](const auto& entry) { return is_over(entry.second, now); });
-  // Keys that a flood made, each seen once or twice, go before the memory does.
-  for (std::uint64_t floor = 1; entries_.size() >= max_keys_; floor *= 2) {
+  // Keys that a flood made, each seen once or twice, go before the memory does. A quarter of the
+  // table at least: the next sweep comes after as many new keys.
+  for (std::uint64_t floor = 1; entries_.size() > max_keys_ / 4 * 3; floor *= 2) {
     std::erase_if(entries_, [&](const auto& entry) { return entry.second.count <= floor; });
   }
-  sweep_at_ = std::clamp<std::size_t>(entries_.size() * 2, 1024, max_keys_);
+  sweep_at_ = std::clamp<std::size_t>(entries_.size() * 2, std::min<std::size_t>(1024, max_keys_),
+                                      max_keys_);
 }
 
 bool WindowCounter::exceeded(std::string_view key, Clock::time_point now) {
@@ -37,15 +39,38 @@ bool WindowCounter::exceeded(std::string_view key, Clock::time_point now) {
   return found != entries_.end() && found->second.count >= limit_ && !is_over(found->second, now);
 }
 
-bool WindowCounter::add(std::string_view key, Clock::time_point now) {
-  const std::lock_guard lock(mutex_);
-  if (limit_ == 0) return true;
+WindowCounter::Entry& WindowCounter::entry_of(std::string_view key, Clock::time_point now) {
   if (entries_.size() >= sweep_at_) sweep(now);
   Entry& entry = entries_[std::string(key)];
   if (entry.count == 0 || is_over(entry, now)) entry = {.started = now, .count = 0};
+  return entry;
+}
+
+bool WindowCounter::add(std::string_view key, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (limit_ == 0) return true;
+  Entry& entry = entry_of(key, now);
   ++entry.count;
   if (entry.count == limit_ && lockout_ != Clock::duration::zero()) entry.started = now;
   return entry.count <= limit_;
+}
+
+std::optional<std::uint64_t> WindowCounter::take(std::string_view key, Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (limit_ == 0) return std::nullopt;
+  Entry& entry = entry_of(key, now);
+  if (entry.count < limit_) {
+    ++entry.count;
+    return std::nullopt;
+  }
+  const auto left = std::chrono::duration_cast<std::chrono::seconds>(entry.started + window_ - now);
+  return static_cast<std::uint64_t>(left.count()) + 1;
+}
+
+void WindowCounter::give_back(std::string_view key) {
+  const std::lock_guard lock(mutex_);
+  const auto found = entries_.find(std::string(key));
+  if (found != entries_.end() && found->second.count > 0) --found->second.count;
 }
 
 void WindowCounter::forget(std::string_view key) {
@@ -53,4 +78,4 @@ void WindowCounter::forget(std::string_view key) {
   entries_.erase(std::string(key));
 }
 
-}  // namespace postern::gateway
+}  // namespace postern
