@@ -198,8 +198,7 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
   const OwnedDomain* domain =
       at == std::string_view::npos ? nullptr : domains_.find(lower(login.username.substr(at + 1)));
   const std::string_view owner = domain == nullptr ? std::string_view() : domain->account;
-  each_holder(*user, owner, [&](const Holder& holder) {
-    if (login.policy_id && holder.policy->id != *login.policy_id) return true;
+  const auto take = [&](const Holder& holder) {
     const Credential& credential = *holder.credential;
     const std::string& hash = credential.hash.reveal();
     const bool seen = std::any_of(hashes.begin(), hashes.end(),
@@ -208,7 +207,17 @@ std::vector<CredentialMatch> Directory::credentials(std::string_view username,
     if (!seen) hashes.push_back(&hash);
     matches.push_back({holder.policy, credential.hash, credential.stamp, credential.order});
     return true;
-  });
+  };
+  if (!login.policy_id) {
+    each_holder(*user, owner, take);
+    return matches;
+  }
+  // In the policy itself: whoever else has the name does not count.
+  const auto* policy = policies_.find(*login.policy_id);
+  if (policy == nullptr || (!owner.empty() && (*policy)->account_id != owner)) return matches;
+  for (const Credential& credential : (*policy)->credentials) {
+    if (credential.username == login.username) take(Holder{*policy, &credential});
+  }
   return matches;
 }
 

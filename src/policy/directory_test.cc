@@ -181,6 +181,20 @@ TEST(Directory, a_selector_narrows_to_one_policy) {
   EXPECT_EQ(split_login("a%pol_short").username, "a%pol_short");
 }
 
+// The selector chose among the first 256 holders of the name alone.
+TEST(Directory, a_selector_finds_its_policy_however_many_have_the_name) {
+  const std::string id = "pol_01HX0000000000000000000000";
+  Directory directory;
+  for (std::uint64_t i = 1; i <= 300; ++i) {
+    directory.apply(
+        {.put_policies = {policy("pol_" + std::to_string(i), {credential("u", 'A', i)})}});
+  }
+  directory.apply({.put_policies = {policy(id, {credential("u", 'B', 301)})}});
+  const auto matches = directory.credentials("u%" + id, 4);
+  ASSERT_EQ(matches.size(), 1u);
+  EXPECT_EQ(matches[0].policy->id, id);
+}
+
 TEST(Directory, forgets_the_credentials_of_old_versions) {
   Directory directory;
   directory.apply(
