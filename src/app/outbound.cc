@@ -178,30 +178,38 @@ Task<Result<queue::Told>> Outbound::report(spool::Message message) {
 
 Task<Result<std::size_t>> Outbound::running() { co_return runner_->running(); }
 
-/// A domain is served once a minute, and so are not too many of them: anybody may ask.
+/// Anybody may ask. So the messages of a destination are looked through once a minute, whatever
+/// domains are named, and those of one destination at a time.
 gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
                                                    spool::Destination destination) {
   using QueueRun = gateway::MessageSink::QueueRun;
   constexpr std::chrono::minutes rest{1};
-  constexpr std::size_t most_domains = 1000;
+  constexpr std::size_t most_destinations = 1000;
   constexpr std::size_t most_messages = 100'000;
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(flushes_mutex_);
-    const auto is_over = [&](const auto& one) { return now - one.second >= rest; };
-    if (flushes_.size() >= most_domains) std::erase_if(flushes_, is_over);
-    const auto last = flushes_.find(domain);
-    if (last != flushes_.end() && !is_over(*last)) return QueueRun::recent;
-    if (flushes_.size() >= most_domains) return QueueRun::cannot;
-    flushes_.insert_or_assign(domain, now);
+    const auto is_over = [&](const auto& one) { return now - one.second.begun >= rest; };
+    if (flushes_.size() >= most_destinations) std::erase_if(flushes_, is_over);
+    const auto last = flushes_.find(destination);
+    if (last != flushes_.end() && !is_over(*last)) {
+      return last->second.domain == domain ? QueueRun::recent : QueueRun::cannot;
+    }
+    if (flushing_ || flushes_.size() >= most_destinations) return QueueRun::cannot;
+    flushing_ = true;
+    flushes_.insert_or_assign(destination, Flush{domain, now});
   }
   auto work = [this, domain, destination = std::move(destination)]() -> Result<std::size_t> {
     QueueHooks told = hooks();
     told.stopping = [this] { return draining_.load(); };
     return retry_domain(rooms_.spool, told, destination, domain, most_messages);
   };
-  auto flush = [](net::WorkPool& disk, auto job, std::string name) -> Task<void> {
-    const auto ran = co_await disk.run(std::move(job));
+  auto flush = [](Outbound& self, auto job, std::string name) -> Task<void> {
+    const auto ran = co_await self.disk_.run(std::move(job));
+    {
+      const std::lock_guard lock(self.flushes_mutex_);
+      self.flushing_ = false;
+    }
     const Error* trouble = !ran ? &ran.error() : !*ran ? &ran->error() : nullptr;
     if (trouble != nullptr) {
       telemetry::log::warning("queue.etrn").field("name", name).field("error", trouble->message);
@@ -209,7 +217,7 @@ gateway::MessageSink::QueueRun Outbound::run_queue(std::string domain,
       telemetry::log::info("queue.etrn").field("name", name).field("count", **ran);
     }
   };
-  boost::asio::co_spawn(loop_, flush(disk_, std::move(work), std::move(domain)),
+  boost::asio::co_spawn(loop_, flush(*this, std::move(work), std::move(domain)),
                         boost::asio::detached);
   return QueueRun::started;
 }

@@ -78,9 +78,14 @@ class Outbound {
   /// before what its jobs use.
   net::WorkPool folder_disk_;
   std::thread thread_;
-  /// Domains whose queue ETRN has run, and when: anybody may ask, so not again at once.
-  std::mutex flushes_mutex_;
-  std::map<std::string, std::chrono::steady_clock::time_point, std::less<>> flushes_;
+  struct Flush {
+    std::string domain;
+    std::chrono::steady_clock::time_point begun;
+  };
+  std::mutex flushes_mutex_;  ///< guards the two below
+  /// Destinations whose messages ETRN has made due, for which domain and when.
+  std::map<spool::Destination, Flush> flushes_;
+  bool flushing_ = false;  ///< it is at one
   std::atomic<bool> draining_{false};
 };
 

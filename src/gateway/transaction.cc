@@ -358,6 +358,7 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
 }
 
 Task<smtp::Reply> Transaction::etrn(smtp::Etrn event) {
+  forget_revoked();
   evidence_.etrn = event.domain;
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);

@@ -226,4 +226,15 @@ def open_relays(bench):
     expect("check of one's own networks", (0, err), (status, err))
 
 
-CHECKS = [lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+def etrn_of_many_domains(bench):
+    """Anybody may ask, and names below a relay domain are many: one destination's messages are looked through once a minute."""
+    server = bench.server({**LOCAL, "restrictions": {"relay_domains": "example.net"},
+                           "route": [{"match": [".example.net"], "to": ["[127.0.0.1]:9"]}]})
+    client = connect(bench, server)
+    for domain, want in (("a1.example.net", "250 queuing for a1.example.net started"), ("a1.example.net", "250 queuing for a1.example.net was started a moment ago"),
+                         ("a2.example.net", "458 unable to queue messages for a2.example.net now, try later"), ("example.org", "459 ")):
+        expect("ETRN %s" % domain, want, client.command("ETRN %s" % domain)[0][:len(want)])
+    wait_for("runs of the queue", 1, lambda: server.log.read_text(encoding="utf-8", errors="replace").count("queue.etrn"))
+
+
+CHECKS = [etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]

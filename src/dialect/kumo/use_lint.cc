@@ -73,7 +73,7 @@ std::string_view quoted(std::string_view word) {
 struct Use {
   enum class Role { plain, called, method, field } role = Role::plain;
   LuaWords::Word word;
-  std::string_view argument;  ///< of a call: its first one, where that is a text
+  std::string_view argument;  ///< of a call: its only one, where that is a text
 };
 
 /// Gives every name of a text with its role to `take`, and every text in quotes to `say`.
@@ -98,7 +98,9 @@ void each_use(std::string_view text, const Take& take, const Say& say) {
       if (is_text(next.text)) use.argument = quoted(next.text);
       if (next.text == "(") {
         after = words.next();
-        if (is_text(after.text)) use.argument = quoted(after.text);
+        LuaWords ahead = words;
+        const bool whole = ahead.next().text == ")";  // of 'sites.' .. name it is only a part
+        if (is_text(after.text) && whole) use.argument = quoted(after.text);
         take(use);
         before = next.text;
         word = after;
@@ -147,8 +149,11 @@ class UseLint {
     each_use(
         text,
         [&](const Use& use) {
-          uncertain_ |= is_in(use.word.text, hiding);
           guarded_ |= use.word.text == "pcall" || use.word.text == "xpcall";
+          // Other places, and modules that a text makes itself (package.path, package.preload).
+          places_ |= use.word.text == "package";
+          uncertain_ |= places_ || is_in(use.word.text, hiding);
+          if (use.role == Use::Role::called && use.word.text == "require") required(use.argument);
           if (use.role == Use::Role::plain) made_.emplace(use.word.text);
         },
         [&](std::string_view said) { made_.emplace(said); });
@@ -160,8 +165,10 @@ class UseLint {
     members_.merge(made_);  // its own locals are nobody else's
     made_.clear();
     take(module.functions);
-    uncertain_ = guarded_ = false;
+    uncertain_ = guarded_ = places_ = false;
   }
+  /// The name of a file whose text is learned, too.
+  void learn_file(std::string_view name) { files_.emplace(name); }
 
   void look(std::string_view file, std::string_view text) {
     each_use(text, [&](const Use& use) { judge(file, use); }, [](std::string_view) {});
@@ -170,6 +177,14 @@ class UseLint {
   UseFindings take() { return std::move(found_); }
 
  private:
+  /// What a module makes that is only read when a handler runs cannot be seen.
+  void required(std::string_view module) {
+    if (modules_.contains(module)) return;
+    const std::string file(module.substr(module.rfind('.') + 1));
+    const bool read = files_.contains(file + ".lua") || files_.contains("init.lua");
+    uncertain_ |= module.empty() || (!read && has_module_(module));
+  }
+
   void take(const script::HostTable& table) {
     for (const script::HostFunction& row : table) take(row.name);
   }
@@ -224,7 +239,7 @@ class UseLint {
   void judge_module(std::string_view file, const Use& use) {
     if (modules_.contains(use.argument) || has_module_(use.argument)) return;
     add(file, use, fmt::format("there is no module `{}`", printable(use.argument, 64)), modules_,
-        !guarded_, use.argument);
+        !guarded_ && !places_, use.argument);
   }
 
   static std::string near_one(std::string_view word, const Names& names) {
@@ -253,6 +268,8 @@ class UseLint {
   Names made_;
   bool uncertain_ = false;
   bool guarded_ = false;
+  bool places_ = false;
+  Names files_;
   UseFindings found_;
 };
 
@@ -262,6 +279,7 @@ UseFindings lint_uses(const std::vector<std::pair<std::string, std::string_view>
                       const std::function<bool(std::string_view name)>& has_module) {
   UseLint lint(has_module);
   for (const Module& module : all_modules()) lint.learn_module(module);
+  for (const auto& [file, text] : texts) lint.learn_file(file);
   for (const auto& [file, text] : texts) lint.learn(text);
   for (const auto& [file, text] : texts) lint.look(file, text);
   return lint.take();

@@ -63,5 +63,16 @@ TEST(UseLint, modules) {
   EXPECT_EQ(found("pcall(function() require 'maybe' end)").mistakes, Lines{});
 }
 
+// Each was a mistake, and kept a policy that works from loading.
+TEST(UseLint, modules_from_elsewhere) {
+  for (const char* fine : {"package.path = '/srv/lua/?.lua;' .. package.path require 'tools' go()",
+                           "package.preload['x'] = function() end require 'x'",
+                           "local site = require('sites.' .. name) site.go()", "require(name) go()",
+                           "function handler() require 'late' end go()"}) {
+    const auto has = [](std::string_view name) { return name == "late"; };
+    EXPECT_EQ(lint_uses({{"policy.lua", fine}}, has).mistakes, Lines{}) << fine;
+  }
+}
+
 }  // namespace
 }  // namespace postern::dialect::kumo
