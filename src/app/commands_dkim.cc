@@ -10,6 +10,7 @@
 #include "app/key_file.h"
 #include "app/mail_text.h"
 #include "base/amount.h"
+#include "base/terminal.h"
 #include "base/text.h"
 #include "mailauth/dkim/sign.h"
 
@@ -99,14 +100,16 @@ int run_dkim_sign(const Arguments& arguments, Streams& streams) {
     return to_int(ExitCode::bad_data);
   }
   const std::string written = like_message(*field, *message);
+  bool written_all = true;
   if (json) {
     streams.out << boost::json::serialize(boost::json::object{{"field", *field}}) << '\n';
   } else {
-    streams.out << written;
-    if (!arguments.has("--header-only")) streams.out << *message;
+    // Octets of a message, not a text to read: a CR that is shown as \x0d breaks the signature.
+    written_all = write_octets(streams.out, written) &&
+                  (arguments.has("--header-only") || write_octets(streams.out, *message));
   }
   streams.out.flush();
-  if (streams.out) return to_int(ExitCode::ok);
+  if (streams.out && written_all) return to_int(ExitCode::ok);
   report("cannot write the message", "is the disk full, or the reader gone?", json, streams);
   return to_int(ExitCode::io);
 }

@@ -2,6 +2,7 @@
 import contextlib
 import json
 import pathlib
+import subprocess
 import time
 
 from bench import LOCAL, expect
@@ -157,3 +158,21 @@ def hostile_text_of_files_and_arguments(bench):
             _, out, err = bench.run("check", "--config", file, *json_)
             look("check, standard output", out)
             look("check, standard error", err)
+
+
+@check
+def messages_of_commands_keep_their_octets(bench):
+    """A message that a command writes is no text to read: CRLF, 8-bit octets and controls are those of the message, and the signature holds."""
+    message = b"From: a@example.com\r\nSubject: caf\xe9\r\n\r\nbody \x1b[2J \xff\r\n"
+    (bench.root / "octets.eml").write_bytes(message)
+    status, zone, err = bench.run("dkim", "keygen", "--domain", "example.com", "--selector", "s1")
+    expect("keygen", (0, ""), (status, err if status else ""))
+    (bench.root / "zone").write_text(zone)
+    sign = [bench.binary, "dkim", "sign", "--key", "s1.example.com.pem", "--domain", "example.com", "--selector", "s1", "octets.eml"]
+    signed = subprocess.run(sign, cwd=bench.root, stdin=subprocess.DEVNULL, capture_output=True, timeout=20)
+    expect("dkim sign", (0, b""), (signed.returncode, signed.stderr))
+    if not signed.stdout.endswith(b"\r\n" + message) or b"\\x0d" in signed.stdout:
+        raise Fail("dkim sign does not write the message's octets: %r" % signed.stdout[-200:])
+    (bench.root / "signed.eml").write_bytes(signed.stdout)
+    status, out, err = bench.run("dkim", "verify", "signed.eml", "--dns", "zone")
+    expect("dkim verify of what was signed", 0, status if status else 0 if "pass" in out else out + err)
