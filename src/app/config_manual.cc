@@ -43,7 +43,7 @@ mistake with its line and column, `postern help CODE` explains an error code.
 * Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
 * `SIGHUP` (`systemctl reload`) reads the file again: decisions follow at once, sessions from the next one on. A key with `*`
   waits, wholly or in part, for the next start; when one was changed the log says so, as `config.needs_restart`. A file with a
-  mistake changes nothing.
+  mistake changes nothing, and neither does one that adds, removes or moves a `[[listener]]`: that needs a restart.
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides.

@@ -1,4 +1,7 @@
 // The part of an Instance by which mail is decided, and which changes while it runs.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "app/config_restart.h"
 #include "app/explain_live.h"
 #include "app/instance.h"
@@ -95,7 +98,11 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
       config_.listeners.end(),
       [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
   if (!same_addresses) {
-    return cannot(ExitCode::config, "a reload cannot add, remove or move listeners",
+    std::vector<std::string> addresses;
+    for (const ListenerConfig& one : config_.listeners) addresses.push_back(one.address.to_string());
+    return cannot(ExitCode::config,
+                  fmt::format("a reload cannot add, remove or move listeners: those that run are {}",
+                              fmt::join(addresses, ", ")),
                   "restart to change addresses; nothing was changed now");
   }
   Result<relay::RelayConfig> relay = relay_options(config);
@@ -129,7 +136,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
   Config read = config;
   for (const std::string& key : keys_that_wait(config_, read)) {
     telemetry::log::warning("config.needs_restart")
-        .msg(key + " was changed; it takes effect at the next start");
+        .msg(key + " was changed; not all parts use the new value before the next start");
   }
   return followed;
 }
