@@ -101,6 +101,12 @@ Result<void> make_first_objects(Instance& instance) {
                        {{"id", row.id}, {"name", row.name}, {"email_address", row.address}}));
         !made) {
       return tl::unexpected(made.error());
+    } else if (*made != store::Outcome::done) {
+      return fail(
+          Fault::permanent,
+          fmt::format("the webhook `{}` of the first start cannot be made: limits.account_* "
+                      "leave no room for it",
+                      row.name));
     }
   }
   return {};

@@ -504,15 +504,18 @@ Outcome WebhookDelivery::inbox_refusal(const Job& job, spool::InboxAnswer answer
   switch (answer) {
     case spool::InboxAnswer::storage:  // RFC 3463 §3.4: X.3.1, mail system full
       refused.reply = {452, {4, 3, 1}, "insufficient system storage"};
-      refused.error = "all inboxes together have `inbox.max_size`";
+      refused.error =
+          "all inboxes together have `inbox.max_size`, or the account has its share of it";
       count("storage");
       break;
     case spool::InboxAnswer::too_large:  // §3.3: X.2.3, larger than the mailbox takes
       refused.reply = {552, {5, 2, 3}, "the message is larger than this inbox"};
-      refused.error = fmt::format("the payload is larger than inbox_max_octets, {}", limits.octets);
+      refused.error = fmt::format(
+          "the payload and its linked files are larger than inbox_max_octets, {}", limits.octets);
       count("too_large");
       break;
-    default:  // X.2.2, mailbox full
+    case spool::InboxAnswer::taken:
+    case spool::InboxAnswer::full:  // X.2.2, mailbox full
       refused.reply = {452, {4, 2, 2}, "the inbox is full"};
       refused.error = fmt::format("the inbox is full: it keeps {} messages, {} octets",
                                   limits.messages, limits.octets);

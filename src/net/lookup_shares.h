@@ -2,7 +2,8 @@
 // has the lock.
 //
 // A client may have as many under way as there are places left: one alone gets half of them, two a
-// third each. So a newcomer finds a place, however many look-ups of others never end.
+// third each. Places that others hold with look-ups that never end come free when the resolver
+// gives those up; where about log2(places) clients do that at a time, a newcomer waits so long.
 #pragma once
 
 #include <cstddef>

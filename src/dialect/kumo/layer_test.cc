@@ -240,6 +240,16 @@ TEST_F(Layer, values_of_a_connection_are_charged) {
   EXPECT_LT(charged_.budget->used(), 8u << 20) << "given back with the session";
 }
 
+// What was taken out again stayed charged, to everybody.
+TEST_F(Layer, values_that_are_taken_out_are_given_back) {
+  recipients({"anna"});
+  receive("Subject: x\r\n\r\ntext\r\n");
+  load_charged(
+      "kumo.on('smtp_server_message_received', function(msg) for i = 1, 1000 do "
+      "msg:set_meta('k', ('x'):rep(1000000)) msg:set_meta('k', nil) end end)");
+  EXPECT_EQ(verdict(Stage::message), "pass");
+}
+
 TEST_F(Layer, copies_are_charged_while_they_are_made) {
   std::vector<std::string> many;
   for (int i = 0; i < 100; ++i) many.push_back("u" + std::to_string(i));

@@ -190,7 +190,7 @@ void set_meta_of(Call& call, const std::string& name, json::value value) {
   note_secrets(draft.secrets, call, name, value);
   value = storable(std::move(value));
   if (value.is_null()) {
-    draft.meta.erase(name);
+    draft.held->erase(draft.meta, name);
   } else {
     draft.held->set(draft.meta, name, std::move(value));
   }

@@ -126,6 +126,13 @@ void HeldValues::set(json::object& values, const std::string& name, json::value 
   values.insert_or_assign(name, std::move(value));
 }
 
+void HeldValues::erase(json::object& values, const std::string& name) {
+  const json::value* before = values.if_contains(name);
+  if (before == nullptr) return;
+  (void)hold(octets_ - std::min(octets_, policy::memory_of(*before) + name.size()));
+  values.erase(name);
+}
+
 HeldValues* held_values(const policy::ScriptSession& session) {
   const auto kept = session.kept.find(held_key);
   return kept == session.kept.end() ? nullptr : static_cast<HeldValues*>(kept->second.get());

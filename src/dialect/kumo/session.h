@@ -28,6 +28,8 @@ class HeldValues final : public policy::ScriptTransaction {
 
   /// Throws script::MemoryUsedUp when there is no room; `values` is as it was then.
   void set(json::object& values, const std::string& name, json::value value);
+  /// Takes a value out and gives back what it was charged.
+  void erase(json::object& values, const std::string& name);
   /// Holds so much in all. False: there is no room for what it grew by.
   [[nodiscard]] bool hold(std::size_t octets);
   std::size_t octets() const { return octets_; }

@@ -146,31 +146,28 @@ class Compiler {
     return made;
   }
 
-  bool is_list(std::string_view name) {
-    const auto classes = words_of("smtpd_restriction_classes");
-    return !short_name(name).empty() ||
-           std::any_of(classes.begin(), classes.end(),
-                       [&](const Word& one) { return one.text == name; });
-  }
-
   /// A $name that nobody has set and that has no default expands to nothing, as with Postfix: in a
   /// list of rules it takes rules away without a word.
   void check_references() {
+    std::vector<std::string_view> names(restriction_parameters().begin(),
+                                        restriction_parameters().end());
+    for (const auto& [other, unused] : parameters_.settings()) names.push_back(other);
+    std::set<std::string, std::less<>> lists;
+    for (const Word& one : words_of("smtpd_restriction_classes")) lists.insert(one.text);
+    std::size_t unknown = 0;
     for (const auto& [name, value] : parameters_.settings()) {
       if (name == "default_rbl_reply") continue;  // has attributes of its own
+      const bool is_list = !short_name(name).empty() || lists.contains(name);
       for (const Reference& one : plain_references(value)) {
         const bool known = parameters_.is_set(one.name) ||
                            default_value(one.name, parameters_.level()).has_value();
         if (known) continue;
-        std::vector<std::string_view> names(restriction_parameters().begin(),
-                                            restriction_parameters().end());
-        for (const auto& [other, unused] : parameters_.settings()) names.push_back(other);
-        const auto near = nearest(one.name, names);
+        const auto near = ++unknown <= most_hints ? nearest(one.name, names) : std::nullopt;
         const std::string message =
             fmt::format("${} is not defined: it stands for nothing", printable(one.name, 64));
         const std::string hint =
             near ? fmt::format("did you mean ${}?", *near) : "define the parameter, or take it out";
-        if (is_list(name)) {
+        if (is_list) {
           say_late("R012", {name, one.offset}, message, hint);
         } else {
           say(Severity::warning, "R012", {name, one.offset}, message, hint);

@@ -104,6 +104,13 @@ class Linter {
     RelayVerdict verdict = judge_relay(policy_);
     report_.open_relay = verdict.open;
     report_.witness = std::move(verdict.witness);
+    report_.ended_early = verdict.ended_early;
+    if (verdict.ended_early) {
+      say(Severity::warning, "R111", "smtpd_relay_restrictions", std::nullopt,
+          "the lists are too large to try every dialogue: it is not proved that strangers are "
+          "refused for destinations that are not ours",
+          "end smtpd_relay_restrictions with reject_unauth_destination");
+    }
     if (verdict.open == OpenRelay::yes) say_open(verdict);
     for (const Opening& one : verdict.openings) {
       const Rule& rule = policy_.list(one.list)[one.index];
@@ -113,7 +120,7 @@ class Linter {
                       printable(rule.words, 200)),
           "put it behind reject_unauth_destination unless that is meant");
     }
-    if (verdict.open == OpenRelay::keyed && verdict.openings.empty()) {
+    if (verdict.open == OpenRelay::keyed && verdict.openings.empty() && !verdict.ended_early) {
       say(Severity::warning, "R111", "smtpd_relay_restrictions", std::nullopt,
           "it cannot be proved that strangers are refused for destinations that are not ours",
           "end smtpd_relay_restrictions with reject_unauth_destination");

@@ -62,6 +62,7 @@ struct LintReport {
   /// Rules that can never decide anything: parameter, element from 0.
   std::vector<std::pair<std::string, std::size_t>> unreachable;
   OpenRelay open_relay = OpenRelay::keyed;
+  bool ended_early = false;  ///< of keyed: the lists are too large to try every dialogue
   Witness witness;  ///< of yes; of keyed when one was found
   /// What is wrong with the configuration; `index` when it is a rule of a list.
   std::vector<Finding> errors;

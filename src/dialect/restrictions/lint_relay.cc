@@ -54,10 +54,12 @@ RelayVerdict judge_relay(const Policy& policy) {
     verdict.openings.clear();
     return verdict;
   }
-  if (auto way = find_way(policy)) {
-    verdict.open = way->anybody ? OpenRelay::yes : OpenRelay::keyed;
-    verdict.witness = std::move(way->witness);
+  SearchResult found = find_way(policy);
+  if (found.way) {
+    verdict.open = found.way->anybody ? OpenRelay::yes : OpenRelay::keyed;
+    verdict.witness = std::move(found.way->witness);
   }
+  verdict.ended_early = found.ended_early && verdict.open == OpenRelay::keyed;
   return verdict;
 }
 

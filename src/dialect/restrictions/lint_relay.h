@@ -2,6 +2,7 @@
 // Private to this folder.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,8 @@ struct Opening {
 
 struct RelayVerdict {
   OpenRelay open = OpenRelay::keyed;
+  /// Of keyed: the lists are too large to try every dialogue.
+  bool ended_early = false;
   Witness witness;
   /// What proves `no`: the list that no stranger passes.
   ListKind barrier = ListKind::relay;
@@ -35,7 +38,11 @@ struct Way {
   Witness witness;
   bool anybody = false;
 };
-std::optional<Way> find_way(const Policy& policy);
+struct SearchResult {
+  std::optional<Way> way;
+  bool ended_early = false;  ///< the lists are too large to try everything
+};
+SearchResult find_way(const Policy& policy);
 
 /// Plays a dialogue; fills in `passed`. False: something refuses, or the message is thrown away.
 /// `service`: what policy servers answer.

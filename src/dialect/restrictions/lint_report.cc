@@ -42,6 +42,10 @@ std::string conclusion(const LintReport& report) {
         return "not proved closed: no dialogue to a foreign destination was found to get through, "
                "and the rules named above may let one through\n";
       }
+      if (report.ended_early) {
+        return "not proved closed: the lists are too large to try every dialogue; this gets "
+               "through:\n";
+      }
       return "closed but for listed recipients, listed clients, or what a policy server allows; "
              "this gets through:\n";
     case OpenRelay::yes:

@@ -81,7 +81,8 @@ class Player {
  private:
   bool passes(Protocol protocol) {
     // More questions than lists could ask for any one dialogue.
-    for (int round = 0; round < 500 && rounds_ > 0; ++round, --rounds_) {
+    for (int round = 0; round < 500 && rounds_ > 0; ++round) {
+      --rounds_;
       const Evaluated result = evaluate(policy_, evidence_, protocol);
       if (result.wanted_service) {
         policy::Consultation answer = *result.wanted_service;
@@ -186,13 +187,16 @@ std::size_t most_rounds(const Policy& policy) {
   std::map<const List*, std::size_t> known;
   std::size_t all = 1;
   for (const List& list : policy.lists) all += rules_in(list, known);
-  return std::max<std::size_t>(most_asked / all, 50);
+  return std::max<std::size_t>(most_asked / all, 1000);
 }
 
 class Search {
  public:
   Search(const Policy& policy, const Candidates& candidates)
-      : policy_(policy), candidates_(candidates), rounds_(most_rounds(policy)) {}
+      : policy_(policy),
+        candidates_(candidates),
+        rounds_(most_rounds(policy)),
+        share_(std::max<std::size_t>(rounds_ / 16, 250)) {}
 
   /// Baseline first, then what differs from it in one thing, in two, in more.
   std::optional<Way> run() {
@@ -202,6 +206,8 @@ class Search {
     }
     return std::move(best_);
   }
+  /// What could be asked was used up before all was tried.
+  bool ended_early() const { return rounds_ == 0 || ended_early_; }
 
  private:
   static constexpr std::size_t dimensions = 8;
@@ -233,7 +239,7 @@ class Search {
   }
 
   bool attempt(const std::array<std::size_t, dimensions>& choice) {
-    if (left_ <= 0) return false;
+    if (left_ <= 0 || rounds_ == 0) return false;
     --left_;
     Witness dialogue{.client = candidates_.clients[choice[3]],
                      .client_name = candidates_.client_names[choice[4]],
@@ -259,12 +265,23 @@ class Search {
   bool is_anybodys(const Witness& dialogue, const std::string& service, std::size_t client,
                    std::size_t name) {
     if (listed_clients_.contains(client) || candidates_.is_listed_name(name)) return false;
+    // A share of what is left, so that many listed clients leave some for other names and senders.
+    std::size_t rounds = std::min(share_, rounds_);
+    rounds_ -= rounds;
+    const bool anybodys = is_anybodys_within(dialogue, service, client, rounds);
+    ended_early_ |= rounds == 0;
+    rounds_ += rounds;
+    return anybodys;
+  }
+
+  bool is_anybodys_within(const Witness& dialogue, const std::string& service, std::size_t client,
+                          std::size_t& rounds) {
     std::size_t others = 0;
     for (const std::string& recipient : candidates_.anywhere) {
       Witness other = dialogue;
       other.recipients[0] = recipient;
       if (other.recipients.size() > 1) other.recipients[1] = "another-" + recipient;
-      others += Player(policy_, other, service, rounds_).run() ? 1 : 0;
+      others += Player(policy_, other, service, rounds).run() ? 1 : 0;
     }
     if (others + 1 < candidates_.anywhere.size()) return false;
     if (candidates_.swallowed && client == 0) return true;
@@ -274,7 +291,7 @@ class Search {
       if (elsewhere.is_v4() != dialogue.client.is_v4() || elsewhere.octets()[0] == own[0]) continue;
       Witness other = dialogue;
       other.client = elsewhere;
-      if (Player(policy_, other, service, rounds_).run()) return true;
+      if (Player(policy_, other, service, rounds).run()) return true;
     }
     listed_clients_.insert(client);
     return false;
@@ -284,6 +301,8 @@ class Search {
   const Candidates& candidates_;
   int left_ = most_dialogues;
   std::size_t rounds_;
+  const std::size_t share_;  ///< of rounds, for the question whether a way is anybody's
+  bool ended_early_ = false;
   std::set<std::size_t> listed_clients_;
   std::optional<Way> best_;
 };
@@ -312,12 +331,14 @@ bool goes_through(const Policy& policy, Witness& dialogue, const std::string& se
   return Player(policy, dialogue, service, rounds).run();
 }
 
-std::optional<Way> find_way(const Policy& policy) {
+SearchResult find_way(const Policy& policy) {
   const Candidates candidates = candidates_of(policy);
-  if (candidates.clients.empty() || candidates.recipients.empty()) return std::nullopt;
-  std::optional<Way> way = Search(policy, candidates).run();
-  if (way) hide(way->witness, candidates);
-  return way;
+  if (candidates.clients.empty() || candidates.recipients.empty()) return {};
+  Search search(policy, candidates);
+  SearchResult result{.way = search.run(), .ended_early = false};
+  result.ended_early = search.ended_early();
+  if (result.way) hide(result.way->witness, candidates);
+  return result;
 }
 
 }  // namespace postern::dialect::restrictions

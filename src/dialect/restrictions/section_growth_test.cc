@@ -97,6 +97,11 @@ TEST(SectionGrowth, the_largest_lists_are_judged_in_linear_time) {
          return fmt::format("check_client_access tcp:127.0.0.1:{}", i % 60'000 + 1);
        }))},
       {"many classes", many_classes()},
+      {"undefined references",
+       {{"smtpd_restriction_classes",
+         filled([](std::size_t i) { return fmt::format("class{}", i); })},
+        {"smtpd_recipient_restrictions",
+         filled([](std::size_t i) { return fmt::format("$nowhere{}", i); })}}},
       {"classes within classes", nested_classes(16, 100)},
       {"classes in a long row", nested_classes(8000, 1)},
       {"tables in a long row", tables_in_a_row(5000)},
