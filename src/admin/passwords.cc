@@ -15,6 +15,11 @@ Secret hash_password(const Secret& password, Argon2Cost cost) {
   return Secret(text);
 }
 
+bool is_password(const Secret& password, const Secret& hash) {
+  return crypto_pwhash_str_verify(hash.reveal().c_str(), password.reveal().data(),
+                                  password.size()) == 0;
+}
+
 Passwords::Passwords(net::WorkPool& pool, Argon2Cost cost, std::chrono::milliseconds patience)
     : pool_(pool), cost_(cost), patience_(patience) {
   if (sodium_init() < 0) throw std::runtime_error("libsodium does not start");
@@ -36,9 +41,7 @@ Task<Result<PasswordCheck>> Passwords::check(net::Turn turn, Secret password, Se
       hash_password(password, cost);
       return PasswordCheck::wrong;
     }
-    const bool right = crypto_pwhash_str_verify(stored.reveal().c_str(), password.reveal().data(),
-                                                password.size()) == 0;
-    if (!right) return PasswordCheck::wrong;
+    if (!is_password(password, stored)) return PasswordCheck::wrong;
     const bool weak =
         crypto_pwhash_str_needs_rehash(stored.reveal().c_str(), cost.passes, cost.memory) != 0;
     return weak ? PasswordCheck::right_but_weak_hash : PasswordCheck::right;

@@ -19,6 +19,9 @@ struct Argon2Cost {
 /// be had.
 Secret hash_password(const Secret& password, Argon2Cost cost = {});
 
+/// Whether it is the password of a stored hash; takes as long as the hash took.
+bool is_password(const Secret& password, const Secret& hash);
+
 enum class PasswordCheck { wrong, right, right_but_weak_hash };
 
 class Passwords {

@@ -1,5 +1,6 @@
 #include "app/first_steps.h"
 
+#include <filesystem>
 #include <fstream>
 
 #include <fmt/format.h>
@@ -60,11 +61,28 @@ store::WebhookRow webhook_row(const std::string& account, std::string_view name,
   return row;
 }
 
+std::string password_file(const Instance& instance) {
+  return instance.config().server.data_dir.string() + "/owner-password";
+}
+
+/// Whether the file that the first start wrote still opens the account. A file that does not, since
+/// its owner chose another password, is removed.
+bool has_first_password(const Instance& instance, const store::AccountRow& owner) {
+  const std::string path = password_file(instance);
+  std::ifstream file(path);
+  std::string text;
+  if (!std::getline(file, text)) return false;
+  if (admin::is_password(Secret(std::move(text)), owner.password_hash)) return true;
+  std::error_code ignored;
+  std::filesystem::remove(path, ignored);
+  return false;
+}
+
 /// Account, policy and two webhooks; the password's file is written first, so that an account whose
 /// password nobody knows never exists.
 Result<void> make_first_objects(Instance& instance) {
   const std::string password = base64url_encode(admin::random_bytes(18));
-  const std::string file = instance.config().server.data_dir.string() + "/owner-password";
+  const std::string file = password_file(instance);
   const ::mode_t before = ::umask(0077);
   std::ofstream out(file);
   ::umask(before);
@@ -150,6 +168,12 @@ std::optional<std::string> first_steps(Instance& instance) {
   if (open.empty() || closed.empty()) return std::nullopt;
   const Endpoint& smtp = instance.config().listeners.front().address;
   const std::string data = instance.config().server.data_dir.string();
+  const bool first_password = has_first_password(instance, **owner);
+  const std::string sign_in = fmt::format(
+      "  curl -s {}/api/v1/sessions -H 'Content-Type: application/json' -d "
+      "\"{{\\\"email\\\":\\\"{}\\\",\\\"password\\\":\\\"{}\\\"}}\"\n",
+      instance.config().api.base_url(), owner_email,
+      first_password ? fmt::format("$(cat {}/owner-password)", data) : "the one you chose");
   return open_the_pages(instance, **owner) +
          fmt::format(
              "Send a first message, then read it:\n"
@@ -158,13 +182,11 @@ std::optional<std::string> first_steps(Instance& instance) {
              "See one refused, then ask why (the log below names the ID):\n"
              "  swaks --server {0} --from you@example.org --to {2}\n"
              "  {6} explain --data-dir {3} ID\n"
-             "Sign in to the API as {4}; the password is in {3}/owner-password:\n"
-             "  curl -s {5}/api/v1/sessions -H 'Content-Type: application/json' -d "
-             "\"{{\\\"email\\\":"
-             "\\\"{4}\\\",\\\"password\\\":\\\"$(cat {3}/owner-password)\\\"}}\"\n"
+             "Sign in to the API as {4}; the password is {5}:\n{7}"
              "Stop with Ctrl-C. What is decided from here on:\n\n",
-             smtp.to_string(), open, closed, data, owner_email, instance.config().api.base_url(),
-             program_name());
+             smtp.to_string(), open, closed, data, owner_email,
+             first_password ? "in " + password_file(instance) : "the one that you chose",
+             program_name(), sign_in);
 }
 
 }  // namespace postern::app

@@ -76,6 +76,17 @@ def newcomer_signs_in_without_a_file(bench):
            (status, shown["role"], shown["operates_gateway"], shown["csrf_token"]))
     expect("the link again", 401,
            call(terminal.server, "POST", "/api/v1/password-resets", {"token": token, "new_password": PASSWORD})[0])
+    # The password of the first start opens nothing any more: the next start does not name its file, and takes it away.
+    if "owner-password" not in terminal.output.read_text():
+        raise Fail("the first start does not say where the password is")
+    terminal.stop()
+    again = Terminal(bench, "again.txt", "--data-dir", bench.root / "fresh", "--smtp", "127.0.0.1:%d" % smtp_port,
+                     "--api", "127.0.0.1:%d" % api_port).ready(smtp_port, api_port)
+    wait_for = time.monotonic() + 10
+    while "Send a first message" not in again.output.read_text() and time.monotonic() < wait_for:
+        time.sleep(0.05)
+    expect("words of the second start about the old password", (False, False),
+           ("owner-password" in again.output.read_text(), (bench.root / "fresh" / "owner-password").exists()))
 
 
 def first_owner_by_link(bench):
