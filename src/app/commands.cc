@@ -68,6 +68,16 @@ std::string counted(std::size_t n, std::string_view word) {
   return fmt::format("{} {}{}", n, word, n == 1 ? "" : "s");
 }
 
+/// A text as it is; with --json the one member of an object.
+void print_text(std::string_view text, std::string_view member, const Arguments& arguments,
+                Streams& streams) {
+  if (!arguments.has("--json")) {
+    streams.out << text;
+    return;
+  }
+  streams.out << boost::json::serialize(boost::json::object{{member, text}}) << '\n';
+}
+
 /// "2 listeners (127.0.0.1:25 starttls, ...), API 127.0.0.1:8025, data in ./postern-data"
 std::string summary(const Config& config) {
   static constexpr std::string_view modes[] = {"STARTTLS", "implicit TLS", "no TLS"};
@@ -118,14 +128,13 @@ int run_check(const Arguments& arguments, Streams& streams) {
                 << "restriction lists: " << dialect::restrictions::conclusion_text(*lint);
   }
   if (!ok) {
-    if (json && lint) {
-      streams.out << boost::json::serialize(boost::json::object{
-                         {"ok", false},
-                         {"file", name},
-                         {"errors", found.errors()},
-                         {"warnings", found.warnings()},
-                         {"restrictions", dialect::restrictions::to_json(*lint)}})
-                  << '\n';
+    if (json) {
+      boost::json::object answer{{"ok", false},
+                                 {"file", name},
+                                 {"errors", found.errors()},
+                                 {"warnings", found.warnings()}};
+      if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
+      streams.out << boost::json::serialize(answer) << '\n';
     }
     if (!json) {
       streams.err << fmt::format("\n{}: {}, {}\n", name, counted(found.errors(), "error"),
@@ -156,7 +165,7 @@ int run_config(const Arguments& arguments, Streams& streams) {
         {"`postern config` knows one word: example", "`postern config example > postern.toml`"},
         arguments.has("--json"), streams);
   }
-  streams.out << example_config();
+  print_text(example_config(), "toml", arguments, streams);
   return to_int(ExitCode::ok);
 }
 
@@ -176,13 +185,13 @@ int run_completion(const Arguments& arguments, Streams& streams) {
 
 int run_help(const Arguments& arguments, Streams& streams) {
   if (arguments.words.empty()) {
-    streams.out << short_help();
+    print_text(short_help(), "text", arguments, streams);
     return to_int(ExitCode::ok);
   }
   std::string subject;
   for (const std::string& word : arguments.words) subject += (subject.empty() ? "" : " ") + word;
   if (const auto text = help_on(subject)) {
-    streams.out << *text;
+    print_text(*text, "text", arguments, streams);
     return to_int(ExitCode::ok);
   }
   const auto near = nearest(subject, help_subjects());
