@@ -5,8 +5,8 @@ namespace postern::app {
 
 enum class ExitCode : int {
   ok = 0,
-  no = 1,            ///< the answer is no: a proof failed, `explain --exit-code` says refused
-  changes = 2,       ///< a comparison found changes
+  no = 1,  ///< the answer is no: a proof failed, `explain --exit-code` says refused, `replay` finds
+           ///< changes
   usage = 64,        ///< the command line is wrong
   bad_data = 65,     ///< a message, trace or policy file is not what it should be
   no_input = 66,     ///< a file that was named is not there

@@ -22,19 +22,10 @@ constexpr std::string_view group_verbs[][2] = {
     {"Set up", "make files, keys and accounts; try DNS records"},
     {"About", "read more"}};
 
-constexpr ExitCode every_code[] = {ExitCode::ok,
-                                   ExitCode::no,
-                                   ExitCode::changes,
-                                   ExitCode::usage,
-                                   ExitCode::bad_data,
-                                   ExitCode::no_input,
-                                   ExitCode::unavailable,
-                                   ExitCode::bug,
-                                   ExitCode::os,
-                                   ExitCode::cannot_create,
-                                   ExitCode::io,
-                                   ExitCode::try_again,
-                                   ExitCode::no_permission,
+constexpr ExitCode every_code[] = {ExitCode::ok,       ExitCode::no,        ExitCode::usage,
+                                   ExitCode::bad_data, ExitCode::no_input,  ExitCode::unavailable,
+                                   ExitCode::bug,      ExitCode::os,        ExitCode::cannot_create,
+                                   ExitCode::io,       ExitCode::try_again, ExitCode::no_permission,
                                    ExitCode::config};
 
 /// `text` in lines of at most 80 columns, each behind `indent` blanks; the first is already begun
@@ -172,9 +163,8 @@ std::string_view meaning_of(ExitCode code) {
     case ExitCode::ok:
       return "done";
     case ExitCode::no:
-      return "the answer is no: a check or proof failed, a message is refused";
-    case ExitCode::changes:
-      return "the comparison found changes";
+      return "the answer is no: a check or proof failed, a message is refused, a replay decides "
+             "otherwise";
     case ExitCode::usage:
       return "the command line is wrong";
     case ExitCode::bad_data:
