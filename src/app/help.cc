@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/capabilities.h"
 #include "dialect/restrictions/rules.h"
+#include "smtp/codes.h"
 
 namespace postern::app {
 
@@ -241,6 +242,24 @@ std::string family_help(const FamilySpec& family) {
   return out + fmt::format("\nMore: postern help {} COMMAND\n", family.name);
 }
 
+namespace {
+
+/// `550`, `5.7.23` or `550 5.7.23`.
+std::optional<std::string> reply_text(std::string_view subject) {
+  std::string out;
+  for (const smtp::CodeMeaning& one : smtp::known_codes()) {
+    const std::string code = std::to_string(one.code);
+    const std::string enhanced = one.enhanced.present() ? one.enhanced.to_string() : "";
+    const std::string both = enhanced.empty() ? code : code + " " + enhanced;
+    if (subject != code && subject != both && (enhanced.empty() || subject != enhanced)) continue;
+    out += fmt::format("{:<11} {} ({})\n", both, one.meaning, one.source);
+  }
+  if (out.empty()) return std::nullopt;
+  return out + "\nWhy a message got it: postern explain ID\n";
+}
+
+}  // namespace
+
 std::optional<std::string> help_on(std::string_view subject) {
   if (const CommandSpec* command = find_command(subject)) return command_help(*command);
   if (const FamilySpec* family = find_family(subject)) return family_help(*family);
@@ -250,7 +269,7 @@ std::optional<std::string> help_on(std::string_view subject) {
   for (const CodePage& page : code_pages()) {
     if (iequals(page.code, subject)) return code_text(page);
   }
-  return std::nullopt;
+  return reply_text(subject);
 }
 
 std::vector<std::string_view> help_subjects() {

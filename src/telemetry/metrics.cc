@@ -3,7 +3,9 @@
 #include <ctime>
 #include <memory>
 #include <mutex>
+#include <set>
 
+#include "smtp/codes.h"
 #include "telemetry/smtp_metrics.h"
 
 namespace postern::telemetry {
@@ -15,60 +17,25 @@ using enum MetricType;
 const std::vector<std::string> stages{"connect", "helo",    "auth",   "mail",    "rcpt",
                                       "data",    "message", "queued", "delivery"};
 
-/// Reply codes a server may give (RFC 5321 §4.2.2, RFC 4954 §6, RFC 1985 §5.3, RFC 7504, RFC 7505),
-/// and what `soft_bounce` makes of those that lists say.
-constexpr std::initializer_list<std::string_view> codes{
-    "214", "220", "221", "235", "250", "252", "334", "354", "401", "403", "404", "421",  "450",
-    "451", "452", "453", "454", "455", "456", "458", "459", "500", "501", "502", "503",  "504",
-    "521", "530", "535", "538", "550", "551", "552", "553", "554", "555", "556", "other"};
+/// Every reply code that may be given, once, and "other".
+std::vector<std::string> reply_numbers() {
+  std::set<std::uint16_t> all(smtp::other_codes().begin(), smtp::other_codes().end());
+  for (const smtp::CodeMeaning& one : smtp::known_codes()) all.insert(one.code);
+  std::vector<std::string> out;
+  for (const std::uint16_t code : all) out.push_back(std::to_string(code));
+  out.emplace_back("other");
+  return out;
+}
 
 /// The reply codes with the enhanced status codes (RFC 3463) that Postern gives them.
 Dimension replies() {
-  struct Row {
-    const char* code;
-    std::vector<std::string> enhanced;
-  };
-  const std::vector<Row> rows{
-      {"220", {"none", "2.0.0"}},
-      {"221", {"2.0.0"}},
-      {"235", {"2.7.0"}},
-      {"250", {"none", "2.0.0", "2.1.0", "2.1.5", "2.6.0"}},
-      {"252", {"2.1.5", "2.0.0", "2.5.0"}},
-      {"334", {"none"}},
-      {"354", {"none"}},
-      {"421", {"4.3.0", "4.3.2", "4.4.2", "4.7.0"}},
-      {"450", {"4.1.1", "4.1.2", "4.1.8", "4.2.1", "4.3.2", "4.4.1", "4.7.0", "4.7.1", "4.7.25"}},
-      {"451", {"4.3.0", "4.3.5", "4.4.3", "4.7.0", "4.7.1", "4.7.5", "4.7.24", "4.7.26"}},
-      {"452", {"4.3.1", "4.5.3"}},
-      {"454", {"4.7.0", "4.7.1"}},
-      {"458", {"none"}},
-      {"459", {"none"}},
-      {"500", {"5.2.3", "5.5.1", "5.5.2", "5.5.6"}},
-      {"501", {"5.1.3", "5.1.7", "5.5.2", "5.5.4", "5.7.0"}},
-      {"502", {"5.5.1"}},
-      {"503", {"none", "5.5.0", "5.5.1", "5.7.0"}},
-      {"504", {"5.5.2", "5.5.4", "5.7.4"}},
-      {"530", {"5.7.0", "5.7.10"}},
-      {"535", {"5.7.8"}},
-      {"538", {"5.7.11"}},
-      {"550",
-       {"5.1.0", "5.1.1", "5.1.2", "5.2.1", "5.5.2", "5.5.3", "5.6.0", "5.6.7", "5.7.0", "5.7.1",
-        "5.7.7", "5.7.20", "5.7.21", "5.7.22", "5.7.23", "5.7.24", "5.7.25", "5.7.26", "5.7.27"}},
-      {"552", {"5.2.3", "5.3.4", "5.6.0"}},
-      {"553", {"5.1.2", "5.1.3", "5.1.7", "5.6.7", "5.7.1"}},
-      {"554", {"5.3.0", "5.4.6", "5.5.0", "5.5.1", "5.6.0", "5.7.0", "5.7.1"}},
-      {"555", {"5.5.4"}},
-      {"556", {"5.1.10"}},
-  };
   Dimension dimension{{"code", "enhanced_code"}, {}};
-  for (const Row& row : rows) {
-    for (const std::string& enhanced : row.enhanced)
-      dimension.values.push_back({row.code, enhanced});
+  for (const smtp::CodeMeaning& one : smtp::known_codes()) {
+    dimension.values.push_back(
+        {std::to_string(one.code), one.enhanced.present() ? one.enhanced.to_string() : "none"});
   }
   // What a script or a webhook's own header may choose keeps its number.
-  for (const std::string_view code : codes) {
-    dimension.values.push_back({std::string(code), "other"});
-  }
+  for (const std::string& code : reply_numbers()) dimension.values.push_back({code, "other"});
   return dimension;
 }
 
@@ -139,7 +106,7 @@ Metrics::Metrics(const MetricsSetup& setup)
           counter,
           {label("verb", {"HELO", "EHLO", "MAIL", "RCPT", "DATA", "BDAT", "RSET", "NOOP", "QUIT",
                           "VRFY", "HELP", "STARTTLS", "AUTH", "other"}),
-           label("code", codes)},
+           label("code", reply_numbers())},
           MetricUnit::none, Show::used)),
       smtp_replies(registry.add("smtp_replies_total", "SMTP replies by the stage they answer.",
                                 counter, {label("stage", stages), replies()}, MetricUnit::none,
@@ -291,7 +258,9 @@ ListenerMetrics& Metrics::listener(std::string_view name) {
 }
 
 std::vector<std::string> reply_codes() {
-  return {codes.begin(), codes.end() - 1};  // without "other"
+  std::vector<std::string> codes = reply_numbers();
+  codes.pop_back();  // "other"
+  return codes;
 }
 
 std::string_view stage_name(std::size_t stage) {
