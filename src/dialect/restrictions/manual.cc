@@ -5,6 +5,7 @@
 #include "dialect/capabilities.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 
@@ -78,7 +79,18 @@ std::string keyword_manual() {
     out += fmt::format("{}`{}`", line.empty() ? "" : ", ", word);
     line = word;
   }
-  return out + ".\n";
+  out +=
+      ".\n\n## Tables\n\nMade from `src/dialect/restrictions/table_types.cc`. `proxy:` before a "
+      "type "
+      "is taken off.\n\n| type | what it is | |\n|---|---|---|\n";
+  for (const TableType& one : table_types()) {
+    const bool read = one.kind != TableType::Kind::foreign;
+    out += fmt::format("| `{}` | {} | {} |\n", one.name, read ? one.help : "not read",
+                       !read         ? one.help
+                       : one.indexed ? "what postmap made of it is not looked at"
+                                     : "");
+  }
+  return out;
 }
 
 std::string capability_manual() {

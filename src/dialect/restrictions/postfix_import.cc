@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -224,9 +225,10 @@ class Importer {
     if (keywords.empty() && types.empty()) return {};
     std::string out = "stays as it is and prevents the start: ";
     if (!keywords.empty()) out += fmt::format("{} is not carried, take it out", users(keywords));
-    if (!keywords.empty() && !types.empty()) out += "; ";
-    if (!types.empty()) {
-      out += fmt::format("{} tables are not read, export them to texthash: files", users(types));
+    std::string separator = keywords.empty() ? "" : "; ";
+    for (const TableType* type : types) {
+      out += fmt::format("{}{}: tables are not read, {}", std::exchange(separator, "; "),
+                         type->name, type->help);
     }
     return out;
   }

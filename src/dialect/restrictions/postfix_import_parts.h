@@ -10,6 +10,7 @@
 
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/postfix_import.h"
+#include "dialect/restrictions/table_types.h"
 #include "dialect/toml_text.h"
 
 namespace postern::dialect::restrictions {
@@ -55,7 +56,7 @@ Judgement judge_networks(std::string_view name, std::string_view key, const Para
 /// What Postern does not carry among the words of a value.
 struct ForeignWords {
   std::set<std::string> keywords;  ///< of a restriction list: "reject_unverified_sender"
-  std::set<std::string> types;     ///< of tables: "mysql:"
+  std::set<const TableType*> types;  ///< of tables that are not read here
   bool indexed = false;            ///< a hash: table or the like, whose source is read instead
 };
 ForeignWords foreign_words(std::string_view value, bool is_restriction_list);

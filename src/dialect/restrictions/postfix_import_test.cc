@@ -2,6 +2,7 @@
 
 #include <set>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/json.hpp>
@@ -10,6 +11,8 @@
 #include "base/toml.h"
 #include "dialect/restrictions/parameters.h"
 #include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/table.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 namespace {
@@ -286,6 +289,26 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
   EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
   EXPECT_THAT(out.notes.back(), HasSubstr("postmap is not needed"));
+}
+
+TEST(PostfixImport, OnlyTablesThatAreNotReadStandInTheWay) {
+  for (const TableType& type : table_types()) {
+    const std::string spec =
+        fmt::format("{}:{}", type.name, type.is_compound() ? "{hash:/a}" : "/a");
+    const std::string fate = fate_of("relay_recipient_maps = " + spec);
+    const auto opened =
+        open_table(spec, {.read = [](const std::string& path) -> Result<std::string> {
+                     return fail(Fault::not_found, path);
+                   }});
+    const bool is_denied = !opened && opened.error().fault == Fault::denied;
+    EXPECT_EQ(fate.starts_with("not supported"), is_denied) << type.name << ": " << fate;
+    EXPECT_EQ(is_denied, type.kind == TableType::Kind::foreign) << type.name;
+  }
+  EXPECT_THAT(fate_of("relay_recipient_maps = pipemap:{ hash:/a, nis:people }"),
+              HasSubstr("nis: tables are not read"));
+  EXPECT_THAT(fate_of("smtpd_client_restrictions = check_policy_service unix:private/policy"),
+              testing::StartsWith("carried"))
+      << "a service, not a table";
 }
 
 TEST(PostfixImport, TablesOfOtherProgramsAreCarried) {

@@ -4,17 +4,11 @@
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 #include "dialect/restrictions/rules.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 
 namespace {
-
-// Table types of Postfix that Postern does not read.
-constexpr std::string_view foreign_types[] = {"mysql",   "mongodb", "memcache", "nis",
-                                              "nisplus", "netinfo", "pipemap",  "randmap",
-                                              "environ", "cdb",     "sdbm",     "fail"};
-// Those of which the source is read, not what postmap made of it.
-constexpr std::string_view indexed_types[] = {"hash", "btree", "lmdb", "dbm"};
 
 /// "mysql" of "proxy:mysql:/etc/postfix/users.cf"; "" when the word is no table.
 std::string_view table_type(std::string_view word) {
@@ -34,7 +28,8 @@ void flatten(std::string_view value, std::vector<std::string>& out, int depth = 
     const std::string_view type = table_type(word.text);
     if (word.grouped) {
       flatten(word.text, out, depth + 1);
-    } else if (type == "unionmap") {
+    } else if (const TableType* known = find_table_type(type);
+               known != nullptr && known->is_compound()) {
       const std::size_t open = word.text.find('{');
       const std::size_t close = word.text.rfind('}');
       if (open != std::string::npos && close != std::string::npos && open < close) {
@@ -52,13 +47,14 @@ ForeignWords foreign_words(std::string_view value, bool is_restriction_list) {
   std::vector<std::string> words;
   flatten(value, words);
   ForeignWords out;
+  bool is_service = false;
   for (const std::string& word : words) {
     if (is_restriction_list && is_known_elsewhere(word)) out.keywords.insert(lower(word));
-    const std::string_view type = table_type(word);
-    if (std::ranges::find(foreign_types, type) != std::end(foreign_types)) {
-      out.types.insert(std::string(type) + ":");
-    }
-    if (std::ranges::find(indexed_types, type) != std::end(indexed_types)) out.indexed = true;
+    const TableType* known = is_service ? nullptr : find_table_type(table_type(word));
+    is_service = iequals(word, "check_policy_service");
+    if (known == nullptr) continue;
+    if (known->kind == TableType::Kind::foreign) out.types.insert(known);
+    out.indexed |= known->indexed;
   }
   return out;
 }

@@ -3,12 +3,12 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 
 namespace {
 
-constexpr std::string_view remote_types[] = {"pgsql", "ldap", "tcp", "socketmap"};
 constexpr std::string_view found_word = "found ";
 constexpr std::string_view absent_word = "absent";
 
@@ -95,8 +95,8 @@ Found RemoteTable::value_of(std::span<const std::string> results, std::string_vi
 }
 
 bool is_remote_type(std::string_view type) {
-  return std::find(std::begin(remote_types), std::end(remote_types), type) !=
-         std::end(remote_types);
+  const TableType* known = find_table_type(type);
+  return known != nullptr && known->kind == TableType::Kind::program;
 }
 
 bool is_remote_table(std::string_view service) {

@@ -1,7 +1,6 @@
 #include "dialect/restrictions/table.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 
 #include <fmt/core.h>
@@ -9,6 +8,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/table_source.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 namespace {
@@ -177,30 +177,6 @@ OpenedTable open_static(std::string spec, std::string_view name) {
   return std::make_shared<StaticTable>(std::move(spec), value);
 }
 
-/// Types whose name is a file's.
-bool is_file_type(std::string_view type) {
-  static constexpr std::array others{"cidr", "regexp", "pcre", "sqlite", "pgsql", "ldap"};
-  return is_exact_type(type) || std::find(others.begin(), others.end(), type) != others.end();
-}
-
-struct Foreign {
-  std::string_view type;
-  std::string_view instead;
-};
-constexpr std::string_view export_it = "export the rows into a text file and use texthash:";
-constexpr std::array foreign_types{
-    Foreign{"mysql", "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
-    Foreign{"mongodb", export_it},
-    Foreign{"memcache", "name the backing table itself"},
-    Foreign{"nis", export_it},
-    Foreign{"nisplus", export_it},
-    Foreign{"netinfo", export_it},
-    Foreign{"unix", export_it},
-    Foreign{"environ", "write the value with static: or inline:"},
-    Foreign{"internal", "write the values with inline:"},
-    Foreign{"randmap", "a decision must not be drawn by lot: choose one of its values"},
-};
-
 /// Which file, which line and no more: what is written there is nobody's to see.
 Error without_content(const Error& error, std::string_view name) {
   const std::string file = printable(name, 200);
@@ -225,23 +201,37 @@ OpenedTable open_any(std::string_view spec, const TableSources& sources, std::si
   const std::string_view type = spec.substr(0, colon);
   const std::string_view name = spec.substr(colon + 1);
   std::string whole(spec);
-  if (is_exact_type(type)) return open_exact(std::move(whole), name, sources);
-  if (type == "inline") return open_inline(std::move(whole), name, sources);
-  if (type == "cidr") return open_cidr(std::move(whole), name, sources);
-  if (type == "regexp") return open_pattern(std::move(whole), PatternKind::posix, name, sources);
-  if (type == "pcre") return open_pattern(std::move(whole), PatternKind::perl, name, sources);
-  if (type == "static") return open_static(std::move(whole), name);
-  if (type == "sqlite") return open_sqlite(std::move(whole), name, sources);
-  if (is_remote_type(type)) return open_remote(std::move(whole), type, name, sources);
-  if (type == "fail") return failing_table(whole, printable(whole, 200) + " always fails");
-  if (type == "unionmap") {
-    return open_compound<UnionTable>(std::move(whole), name, sources, depth);
+  using enum TableType::Kind;
+  const TableType* known = find_table_type(type);
+  switch (known != nullptr ? known->kind : foreign) {
+    case lines:
+      return open_exact(std::move(whole), name, sources);
+    case rows:
+      return open_inline(std::move(whole), name, sources);
+    case networks:
+      return open_cidr(std::move(whole), name, sources);
+    case posix:
+      return open_pattern(std::move(whole), PatternKind::posix, name, sources);
+    case perl:
+      return open_pattern(std::move(whole), PatternKind::perl, name, sources);
+    case constant:
+      return open_static(std::move(whole), name);
+    case failing:
+      return failing_table(whole, printable(whole, 200) + " always fails");
+    case either:
+      return open_compound<UnionTable>(std::move(whole), name, sources, depth);
+    case in_turn:
+      return open_compound<PipeTable>(std::move(whole), name, sources, depth);
+    case TableType::Kind::sqlite:
+      return open_sqlite(std::move(whole), name, sources);
+    case program:
+      return open_remote(std::move(whole), type, name, sources);
+    case foreign:
+      break;
   }
-  if (type == "pipemap") return open_compound<PipeTable>(std::move(whole), name, sources, depth);
-  for (const Foreign& foreign : foreign_types) {
-    if (foreign.type != type) continue;
+  if (known != nullptr) {
     return fail(Fault::denied, fmt::format("{}: type {} is not carried by Postern; {}",
-                                           printable(spec, 200), type, foreign.instead));
+                                           printable(spec, 200), type, known->help));
   }
   return fail(Fault::malformed, fmt::format("{}: there is no table type `{}`", printable(spec, 200),
                                             printable(type, 64)));
@@ -257,7 +247,8 @@ OpenedTable open_nested(std::string_view spec, const TableSources& sources, std:
   const std::string_view type = spec.substr(0, spec.find(':'));
   const std::string_view name = spec.substr(std::min(spec.find(':'), spec.size() - 1) + 1);
   // What the request itself holds may be quoted; tables within tables have had their turn.
-  if (!is_file_type(type) || name.starts_with('{')) return table;
+  const TableType* known = find_table_type(type);
+  if (known == nullptr || !known->is_file() || name.starts_with('{')) return table;
   return tl::unexpected(without_content(table.error(), name));
 }
 

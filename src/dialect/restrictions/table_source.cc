@@ -6,6 +6,7 @@
 #include <fmt/core.h>
 
 #include "base/text.h"
+#include "dialect/restrictions/table_types.h"
 
 namespace postern::dialect::restrictions {
 
@@ -179,8 +180,8 @@ std::size_t key_length(std::string_view line) {
 }
 
 bool is_exact_type(std::string_view type) {
-  static constexpr std::array types{"hash", "btree", "lmdb", "dbm", "texthash", "cdb", "sdbm"};
-  return std::find(types.begin(), types.end(), type) != types.end();
+  const TableType* known = find_table_type(type);
+  return known != nullptr && known->kind == TableType::Kind::lines;
 }
 
 }  // namespace postern::dialect::restrictions

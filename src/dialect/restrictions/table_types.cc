@@ -1,0 +1,61 @@
+#include "dialect/restrictions/table_types.h"
+
+#include <algorithm>
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+using enum TableType::Kind;
+
+constexpr std::string_view lines_of = "the source file: a key and a value on each line";
+constexpr std::string_view export_it = "export the rows into a text file and use texthash:";
+
+constexpr TableType types[] = {
+    {"hash", lines, lines_of, true},
+    {"btree", lines, lines_of, true},
+    {"lmdb", lines, lines_of, true},
+    {"dbm", lines, lines_of, true},
+    {"cdb", lines, lines_of, true},
+    {"sdbm", lines, lines_of, true},
+    {"texthash", lines, lines_of},
+    {"inline", rows, "the rows themselves: `inline:{ {key = value}, key=value }`"},
+    {"cidr", networks, "a file of networks and values, or `cidr:{ {row}, {row} }`"},
+    {"regexp", posix, "a file of POSIX patterns and values, or `regexp:{ {row} }`"},
+    {"pcre", perl, "a file of Perl's patterns and values, or `pcre:{ {row} }`"},
+    {"static", constant, "one value for every key"},
+    {"fail", failing, "every look-up fails"},
+    {"unionmap", either, "what all of several tables say: `unionmap:{hash:/a, cidr:/b}`"},
+    {"pipemap", in_turn, "what one table finds is the key for the next"},
+    {"sqlite", sqlite, "a file with the database and its query"},
+    {"pgsql", program, "a file with the PostgreSQL server and the query"},
+    {"ldap", program, "a file with the LDAP server and the query"},
+    {"tcp", program, "a server of the tcp_table(5) protocol"},
+    {"socketmap", program, "a server of the socketmap_table(5) protocol"},
+    {"mysql", foreign, "copy the rows into an SQLite file (sqlite:) or a text file (texthash:)"},
+    {"mongodb", foreign, export_it},
+    {"memcache", foreign, "name the backing table itself"},
+    {"nis", foreign, export_it},
+    {"nisplus", foreign, export_it},
+    {"netinfo", foreign, export_it},
+    {"unix", foreign, export_it},
+    {"environ", foreign, "write the value with static: or inline:"},
+    {"internal", foreign, "write the values with inline:"},
+    {"randmap", foreign, "a decision must not be drawn by lot: choose one of its values"},
+};
+
+}  // namespace
+
+bool TableType::is_file() const {
+  return kind == lines || kind == networks || kind == posix || kind == perl ||
+         kind == Kind::sqlite || name == "pgsql" || name == "ldap";
+}
+
+std::span<const TableType> table_types() { return types; }
+
+const TableType* find_table_type(std::string_view name) {
+  const auto* const found = std::ranges::find(types, name, &TableType::name);
+  return found == std::ranges::end(types) ? nullptr : found;
+}
+
+}  // namespace postern::dialect::restrictions
