@@ -75,17 +75,6 @@ Judgement judge_level(std::string_view name, const Parameters& parameters) {
   return carried(key);
 }
 
-/// Whether a client may log in before STARTTLS, as it is with Postfix unless something forbids it.
-bool is_auth_in_the_clear(const Parameters& parameters) {
-  if (!parameters.flag("smtpd_sasl_auth_enable").value_or(false)) return false;
-  if (parameters.flag("smtpd_tls_auth_only").value_or(true)) return false;
-  if (tls_level(parameters) == "encrypt" || tls_mode(parameters) == "implicit") return false;
-  const auto forbidden = parameters.words("smtpd_sasl_security_options");
-  return forbidden && std::none_of(forbidden->begin(), forbidden->end(), [](const Word& word) {
-           return iequals(word.text, "noplaintext");
-         });
-}
-
 Judgement judge_auth_only(const Parameters& parameters) {
   const auto only = parameters.flag("smtpd_tls_auth_only");
   if (!only) return not_supported(only.error().message);
@@ -186,6 +175,16 @@ Judgement judge_banner(const Parameters& parameters) {
 }
 
 }  // namespace
+
+bool is_auth_in_the_clear(const Parameters& parameters) {
+  if (!parameters.flag("smtpd_sasl_auth_enable").value_or(false)) return false;
+  if (parameters.flag("smtpd_tls_auth_only").value_or(true)) return false;
+  if (tls_level(parameters) == "encrypt" || tls_mode(parameters) == "implicit") return false;
+  const auto forbidden = parameters.words("smtpd_sasl_security_options");
+  return forbidden && std::none_of(forbidden->begin(), forbidden->end(), [](const Word& word) {
+           return iequals(word.text, "noplaintext");
+         });
+}
 
 namespace {
 

@@ -65,14 +65,11 @@ constexpr std::string_view rates[] = {
     "smtpd_client_auth_rate_limit", "smtpd_client_new_tls_session_rate_limit"};
 constexpr std::string_view delegates[] = {"smtpd_policy_service_*"};
 constexpr std::string_view screens[] = {"postscreen_*", "dnsblog_*"};
-constexpr std::string_view dialogue[] = {"smtpd_discard_ehlo_keywords",
-                                         "smtpd_discard_ehlo_keyword_address_maps",
-                                         "smtpd_command_filter",
-                                         "smtpd_forbidden_commands",
-                                         "smtpd_noop_commands",
-                                         "smtpd_authorized_verp_clients",
-                                         "smtpd_authorized_xforward_hosts",
-                                         "smtpd_dns_reply_filter"};
+constexpr std::string_view extensions[] = {"smtpd_discard_ehlo_keywords",
+                                           "smtpd_discard_ehlo_keyword_address_maps"};
+constexpr std::string_view dialogue[] = {
+    "smtpd_command_filter",          "smtpd_forbidden_commands",        "smtpd_noop_commands",
+    "smtpd_authorized_verp_clients", "smtpd_authorized_xforward_hosts", "smtpd_dns_reply_filter"};
 constexpr std::string_view footers[] = {"smtpd_reject_footer", "smtpd_reject_footer_maps"};
 constexpr std::string_view header_sizes[] = {"header_size_limit", "mime_nesting_limit"};
 constexpr std::string_view data_rates[] = {"smtpd_min_data_rate", "smtpd_per_request_deadline"};
@@ -193,8 +190,7 @@ constexpr std::string_view queue_details[] = {"bounce_size_limit",
                                               "backwards_bounce_logfile_compatibility"};
 constexpr std::string_view tls_details[] = {"tlsrpt_*", "smtpd_tls_*", "tls_*", "openssl_path",
                                             "tlsmgr_*"};
-constexpr std::string_view login_details[] = {"broken_sasl_auth_clients",
-                                              "smtpd_sasl_authenticated_header"};
+constexpr std::string_view login_details[] = {"smtpd_sasl_authenticated_header"};
 constexpr std::string_view logs[] = {"postlogd_*",
                                      "syslog_*",
                                      "maillog_*",
@@ -281,21 +277,23 @@ constexpr Group groups[] = {
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
     {lost, "[limits] counts sessions; policies have rate limits (docs/webhook-policies.md)", rates},
-    {lost, "one question a rule, answered within the limits of [policy_services] or as failed",
+    {lost, "one question a rule, answered within authentication.decide_within or as failed",
      delegates},
     {lost, sentence_of(Part::screening), screens},
-    {lost, "the SMTP dialogue is not adjustable here", dialogue},
+    {lost, "EHLO offers all that there is; the Lua hook smtp_server_ehlo may offer less",
+     extensions},
+    {lost, "Postern has no such switch of the SMTP dialogue", dialogue},
     {lost, "replies have no footer", footers},
     {lost, "limits.header_size and limits.header_fields bound the header section", header_sizes},
     {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
-    {lost, "limits.bare_newline holds for all clients; a refusal is 554", newline_details},
+    {lost, "limits.bare_newline holds for all clients; a refusal is 550", newline_details},
     {lost, "messages and addresses are judged as with the parameter's default", strictness},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", client_tls_details},
     {lost, "Postern shows no certificate of its own to other servers", own_certificates},
     {lost, "name the file in ca of the [[route]]s that need it (docs/relay.md)", roots},
     {nothing, "Postern keeps connections and TLS sessions in its own way (docs/relay.md)",
      client_caches},
-    {nothing, "mail is passed on by SMTP alone", other_clients},
+    {nothing, "LMTP is not spoken", other_clients},
     {lost,
      "a [[route]] has max_connections, messages_per_minute and max_recipients (docs/relay.md)",
      destinations},
@@ -307,7 +305,8 @@ constexpr Group groups[] = {
     {nothing, "Postern's queue works in its own way (docs/queue.md)", queue_details},
     {nothing, "about mailboxes, which Postern does not keep", mailbox_details},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", tls_details},
-    {nothing, "clients that need it or show it are not served specially", login_details},
+    {nothing, "Authentication-Results says who signed in, Received only that somebody did (ESMTPA)",
+     login_details},
     {nothing, "Postern logs in its own way (docs/logs.md)", logs},
     {nothing, "about the files and programs of Postfix", programs},
     {nothing, "about the inner workings of Postfix", internals},

@@ -1,4 +1,6 @@
 // What is to be said about things that a main.cf leaves to defaults.
+#include <set>
+
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
@@ -9,11 +11,13 @@ namespace {
 /// The domains whose mail has mailboxes, as far as the file lists them.
 std::string local_domains(const Parameters& parameters) {
   std::string out;
+  std::set<std::string> seen;
   for (const std::string_view name : {"mydestination", "virtual_mailbox_domains"}) {
     const auto words = parameters.words(name);
     for (const Word& word : words ? *words : std::vector<Word>()) {
       if (word.text.find_first_of(":/") != std::string::npos) continue;
       if (word.text.find('.') == std::string::npos || !is_utf8(word.text)) continue;
+      if (!seen.insert(lower(word.text)).second) continue;
       out += (out.empty() ? "" : ", ") + printable(word.text, 80);
     }
   }

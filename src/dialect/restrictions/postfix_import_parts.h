@@ -43,6 +43,9 @@ inline Judgement meaningless(std::string note) { return {Fate::meaningless, std:
 /// it is none of these.
 std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters);
 
+/// Whether a client may log in before STARTTLS, as it is with Postfix unless something forbids it.
+bool is_auth_in_the_clear(const Parameters& parameters);
+
 /// The part of judge_setting() that is about listeners; their entries are listener_entries().
 std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters);
 

@@ -622,6 +622,8 @@ class Builder {
     std::string path = parameters_.text("smtpd_sasl_path");
     if (path.starts_with("inet:")) {
       judge("smtpd_sasl_type", changed("[[auth.source]] of the kind dovecot asks a socket"));
+      judge("smtpd_sasl_auth_enable", changed("nobody can log in until an [[auth.source]] says "
+                                              "where the accounts are (docs/auth.md)"));
       return judge("smtpd_sasl_path",
                    not_supported("Dovecot is asked on its socket; name it in an [[auth.source]] of "
                                  "the kind dovecot"));

@@ -126,7 +126,6 @@ struct Always {
 constexpr Always always[] = {
     {"allow_min_user", true,
      "addresses that start with a hyphen are taken; a list can refuse them"},
-    {"append_at_myorigin", true, "an address without a domain is one at myorigin"},
     {"append_dot_mydomain", false, "names are not completed; write mydestination out in full"},
     {"smtpd_tls_ask_ccert", false, "no client certificates; let clients log in instead"},
     {"smtpd_tls_req_ccert", false, "no client certificates; let clients log in instead"},
@@ -173,6 +172,25 @@ Judgement judge_style(const Parameters& parameters) {
   return not_supported("networks are not read from the interfaces; list them in mynetworks");
 }
 
+/// The lists complete such an address by myorigin, the queue by the server's name.
+Judgement judge_at_myorigin(const Parameters& parameters) {
+  const auto wanted = parameters.flag("append_at_myorigin");
+  if (!wanted) return not_supported(wanted.error().message);
+  constexpr std::string_view here =
+      "an address without a domain is judged as one at myorigin, and goes to one at "
+      "server.hostname";
+  if (!*wanted) return not_supported(std::string(here));
+  const bool same = iequals(parameters.text("myorigin"), parameters.text("myhostname"));
+  return same ? carried("Postern always does so") : changed(std::string(here));
+}
+
+Judgement judge_broken_clients(const Parameters& parameters) {
+  const auto wanted = parameters.flag("broken_sasl_auth_clients");
+  if (!wanted) return not_supported(wanted.error().message);
+  if (!*wanted) return carried("Postern always does so");
+  return not_supported("EHLO has \"AUTH PLAIN\", never \"AUTH=PLAIN\" for clients of before 1999");
+}
+
 Judgement judge_rate_unit(const Parameters& parameters) {
   if (parse_seconds(parameters.text("anvil_rate_time_unit")) == 60) {
     return carried("rates are counted a minute");
@@ -188,7 +206,10 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
     return carried("Postern always does so");
   }
   // Without TLS there is no AUTH at all, so what is forbidden there does not matter.
-  if (words && outside) return carried("Postern offers no AUTH outside TLS");
+  if (words && outside && !is_auth_in_the_clear(parameters)) {
+    return carried("no AUTH outside TLS");
+  }
+  if (outside) return not_supported("AUTH without TLS is PLAIN and LOGIN, too");
   return not_supported("AUTH inside TLS is PLAIN and LOGIN");
 }
 
@@ -221,6 +242,8 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
   }
   if (name == "mynetworks_style") return judge_style(parameters);
   if (name == "anvil_rate_time_unit") return judge_rate_unit(parameters);
+  if (name == "append_at_myorigin") return judge_at_myorigin(parameters);
+  if (name == "broken_sasl_auth_clients") return judge_broken_clients(parameters);
   if (name == "smtpd_sasl_security_options" || name == "smtpd_sasl_tls_security_options") {
     return judge_sasl_options(name, parameters);
   }

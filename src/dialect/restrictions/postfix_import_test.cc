@@ -275,6 +275,37 @@ TEST(PostfixImport, QueueBannerAndLogins) {
   EXPECT_THAT(fate_of("smtpd_banner = hello"), HasSubstr("it stands behind the name and ESMTP"));
 }
 
+TEST(PostfixImport, SentencesSayWhatPosternDoes) {
+  EXPECT_EQ(fate_of(imported("smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n"
+                             "smtpd_sasl_path = inet:dovecot:12345\n"),
+                    "smtpd_sasl_auth_enable"),
+            "carried with a change: nobody can log in until an [[auth.source]] says where the "
+            "accounts are (docs/auth.md)");
+  const std::string login = "smtpd_sasl_auth_enable = yes\nsmtpd_sasl_type = dovecot\n";
+  const auto options = [&](const std::string& text) {
+    return fate_of(imported(login + text), "smtpd_sasl_security_options");
+  };
+  const PostfixImport clear = imported(login + "smtpd_sasl_security_options = nodictionary\n");
+  EXPECT_THAT(clear.toml, HasSubstr("auth_without_tls = true"));
+  EXPECT_EQ(options("smtpd_sasl_security_options = nodictionary\n"),
+            "not supported: AUTH without TLS is PLAIN and LOGIN, too");
+  EXPECT_EQ(options("smtpd_sasl_security_options = noplaintext\n"), "carried: no AUTH outside TLS");
+  EXPECT_EQ(options("smtpd_sasl_security_options = nodictionary\nsmtpd_tls_auth_only = yes\n"),
+            "carried: no AUTH outside TLS");
+  EXPECT_THAT(fate_of("broken_sasl_auth_clients = yes"), HasSubstr("not supported: EHLO has"));
+  EXPECT_THAT(fate_of("broken_sasl_auth_clients = no"), HasSubstr("carried"));
+  EXPECT_EQ(fate_of("append_at_myorigin = yes"), "carried: Postern always does so");
+  EXPECT_THAT(fate_of(imported("append_at_myorigin = yes\nmyhostname = mx.example.com\n"
+                               "myorigin = example.com\n"),
+                      "append_at_myorigin"),
+              HasSubstr("carried with a change: an address without a domain is judged"));
+  EXPECT_THAT(fate_of("smtpd_policy_service_timeout = 5s"),
+              HasSubstr("authentication.decide_within"));
+  EXPECT_THAT(fate_of("smtpd_forbid_bare_newline_reject_code = 521"),
+              HasSubstr("a refusal is 550"));
+  EXPECT_THAT(fate_of("smtpd_discard_ehlo_keywords = chunking"), HasSubstr("smtp_server_ehlo"));
+}
+
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
