@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "dialect/restrictions/parameters.h"
+#include "dialect/restrictions/postfix_import_parts.h"
 
 namespace postern::dialect::restrictions {
 
@@ -174,6 +175,12 @@ const Known* find(std::span<const Known> known, std::string_view name) {
   return found != known.end() && found->name == name ? &*found : nullptr;
 }
 
+constexpr auto older_names = [] {
+  std::array<std::string_view, std::size(older)> names;
+  std::ranges::transform(older, names.begin(), &Older::name);
+  return names;
+}();
+
 constexpr auto deciding_names = [] {
   std::array<std::string_view, std::size(deciding)> names;
   std::ranges::transform(deciding, names.begin(), &Known::name);
@@ -191,6 +198,8 @@ std::optional<std::string_view> default_value(std::string_view name, std::string
   if (known == nullptr) return std::nullopt;
   return known->value;
 }
+
+std::span<const std::string_view> parameters_of_levels() { return older_names; }
 
 std::span<const std::string_view> restriction_parameters() { return deciding_names; }
 

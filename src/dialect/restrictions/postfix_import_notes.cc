@@ -1,6 +1,8 @@
 // What is to be said about things that a main.cf leaves to defaults.
 #include <set>
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
@@ -24,14 +26,50 @@ std::string local_domains(const Parameters& parameters) {
   return out;
 }
 
+/// What is in force at the file's level without being written.
+std::string level_defaults(const Parameters& parameters) {
+  std::string out;
+  for (const std::string_view name : parameters_of_levels()) {
+    // There are no client certificates; and networks that are written need no style.
+    if (parameters.is_set(name) || name == "smtpd_tls_fingerprint_digest") continue;
+    if (name == "mynetworks_style" && parameters.is_set("mynetworks")) continue;
+    const std::string value = parameters.raw(name);
+    out +=
+        fmt::format("{}{} = {}", out.empty() ? "" : "; ", name, value.empty() ? "(empty)" : value);
+  }
+  if (out.empty()) return out;
+  out = fmt::format("in force at compatibility_level {} without being written: {}",
+                    printable(parameters.level(), 20), out);
+  const auto differs = [&](std::string_view name, std::string_view value) {
+    return !parameters.is_set(name) && parameters.raw(name) == value;
+  };
+  if (differs("append_dot_mydomain", "yes")) {
+    out += ". Postern does not complete names: mydestination and tables need them in full";
+  }
+  if (differs("smtputf8_enable", "no")) out += ". Postern offers SMTPUTF8 all the same";
+  return out;
+}
+
+/// Where the default is another one in newer versions of Postfix, whatever the level.
+void newer_defaults(const Parameters& parameters, std::vector<std::string>& out) {
+  if (!parameters.is_set("smtpd_forbid_bare_newline")) {
+    out.emplace_back(
+        "no smtpd_forbid_bare_newline: Postfix mends lines that end in a bare LF from version 3.9 "
+        "on and takes them before; Postern refuses them (limits.bare_newline)");
+  }
+  if (!parameters.is_set("smtpd_forbid_unauth_pipelining")) {
+    out.emplace_back(
+        "no smtpd_forbid_unauth_pipelining: Postfix refuses clients that do not wait for replies "
+        "from version 3.9 on; Postern does with listener.reject_unauth_pipelining = true");
+  }
+}
+
 }  // namespace
 
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed) {
   std::vector<std::string> out;
   if (!parameters.is_set("compatibility_level")) {
-    std::string note =
-        "no compatibility_level: level 0 is carried, as Postfix takes it; relay_domains is then "
-        "$mydestination and the recipient list comes before the relay list";
+    std::string note = "no compatibility_level: level 0 is carried, as Postfix takes it";
     if (!parameters.is_set("smtpd_relay_restrictions")) {
       note +=
           ", and the relay list is empty: unless the recipient list refuses what is to be "
@@ -40,6 +78,7 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
     }
     out.push_back(std::move(note));
   }
+  if (std::string note = level_defaults(parameters); !note.empty()) out.push_back(std::move(note));
   if (!parameters.is_set("mynetworks")) {
     out.push_back(
         "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern loopback "
@@ -67,6 +106,7 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "file (listener.auth_without_tls) where TLS is not insisted on; take that out unless old "
         "clients need it");
   }
+  newer_defaults(parameters, out);
   if (!parameters.is_set("message_size_limit")) {
     out.push_back(
         "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -86,6 +87,9 @@ struct Sending {
   std::vector<std::string> notes;
 };
 Sending sending_of(const Parameters& parameters, const ImportOptions& options);
+
+/// The parameters whose default depends on the compatibility level, sorted.
+std::span<const std::string_view> parameters_of_levels();
 
 /// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);

@@ -306,6 +306,42 @@ TEST(PostfixImport, SentencesSayWhatPosternDoes) {
   EXPECT_THAT(fate_of("smtpd_discard_ehlo_keywords = chunking"), HasSubstr("smtp_server_ehlo"));
 }
 
+std::string note_with(const PostfixImport& from, std::string_view text) {
+  std::string found;
+  for (const std::string& note : from.notes) {
+    if (note.find(text) != std::string::npos) found += (found.empty() ? "" : "\n") + note;
+  }
+  return found;
+}
+
+TEST(PostfixImport, DefaultsOfTheLevelAreNamed) {
+  const auto defaults = [](const std::string& text) {
+    return note_with(imported(text), "without being written");
+  };
+  EXPECT_EQ(defaults("compatibility_level = 3.6\nmynetworks = 127.0.0.0/8\n"),
+            "in force at compatibility_level 3.6 without being written: append_dot_mydomain = no; "
+            "relay_domains = (empty); smtpd_relay_before_recipient_restrictions = yes; "
+            "smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, "
+            "defer_unauth_destination; smtputf8_enable = yes");
+  EXPECT_THAT(defaults("compatibility_level = 2\n"),
+              testing::AllOf(HasSubstr("mynetworks_style = host"),
+                             HasSubstr("smtpd_relay_before_recipient_restrictions = no")));
+  EXPECT_THAT(defaults("compatibility_level = 1\n"),
+              testing::AllOf(HasSubstr("mynetworks_style = subnet"),
+                             HasSubstr("relay_domains = $mydestination")));
+  EXPECT_THAT(
+      defaults("myhostname = mx.example.com\n"),
+      testing::AllOf(HasSubstr("level 0 without"), HasSubstr("smtpd_relay_restrictions = (empty)"),
+                     HasSubstr("Postern does not complete names"),
+                     HasSubstr("offers SMTPUTF8 all the same")));
+  EXPECT_THAT(defaults("append_dot_mydomain = yes\nrelay_domains = example.net\n"),
+              testing::AllOf(Not(HasSubstr("complete names")), Not(HasSubstr("relay_domains"))));
+  const PostfixImport newer = imported("compatibility_level = 3.6\n");
+  EXPECT_THAT(note_with(newer, "no smtpd_forbid_bare_newline"), HasSubstr("3.9"));
+  EXPECT_THAT(note_with(newer, "no smtpd_forbid_unauth_pipelining"),
+              HasSubstr("reject_unauth_pipelining"));
+}
+
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
