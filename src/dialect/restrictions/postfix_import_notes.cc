@@ -50,6 +50,37 @@ std::string level_defaults(const Parameters& parameters) {
   return out;
 }
 
+/// The classes of domains whose recipients nobody lists: 250 is said to any, and what the next host
+/// refuses is bounced.
+std::string unlisted_recipients(const Parameters& parameters) {
+  struct Class {
+    std::string_view domains;
+    std::string_view recipients;
+  };
+  static constexpr Class classes[] = {{"mydestination", "local_recipient_maps"},
+                                      {"virtual_mailbox_domains", "virtual_mailbox_maps"},
+                                      {"relay_domains", "relay_recipient_maps"}};
+  std::string missing;
+  for (const Class& one : classes) {
+    if (parameters.text(one.domains).empty()) continue;
+    if (parameters.is_set(one.recipients) && !parameters.text(one.recipients).empty()) continue;
+    missing +=
+        fmt::format("{}{} (for {})", missing.empty() ? "" : ", ", one.recipients, one.domains);
+  }
+  if (missing.empty()) return missing;
+  std::string out = fmt::format(
+      "no list of recipients in {}: any recipient of these domains is answered 250, and mail to a "
+      "wrong one bounces later, often to a forged sender; name a table with a row for each "
+      "recipient",
+      missing);
+  if (!parameters.is_set("local_recipient_maps")) {
+    out +=
+        ". For local_recipient_maps Postfix has a default, the accounts of the machine "
+        "(unix:passwd.byname) and $alias_maps, which are not looked at here";
+  }
+  return out;
+}
+
 /// Where the default is another one in newer versions of Postfix, whatever the level.
 void newer_defaults(const Parameters& parameters, std::vector<std::string>& out) {
   if (!parameters.is_set("smtpd_forbid_bare_newline")) {
@@ -84,10 +115,8 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "no mynetworks: Postfix takes the networks of the machine's interfaces, Postern loopback "
         "alone; list the networks that may send mail out");
   }
-  if (!parameters.is_set("local_recipient_maps")) {
-    out.push_back(
-        "no local_recipient_maps: Postfix knows the accounts of the machine (unix:passwd.byname) "
-        "and $alias_maps; name a table, or nothing to take every local recipient");
+  if (std::string note = unlisted_recipients(parameters); !note.empty()) {
+    out.push_back(std::move(note));
   }
   if (!parameters.is_set("smtpd_client_connection_rate_limit")) {
     out.push_back(

@@ -342,6 +342,25 @@ TEST(PostfixImport, DefaultsOfTheLevelAreNamed) {
               HasSubstr("reject_unauth_pipelining"));
 }
 
+TEST(PostfixImport, MissingListsOfRecipientsAreOneWarning) {
+  const auto warning = [](const std::string& text) {
+    return note_with(imported("compatibility_level = 3.6\n" + text), "no list of recipients");
+  };
+  EXPECT_THAT(warning("relay_domains = example.net\n"),
+              testing::StartsWith("no list of recipients in local_recipient_maps (for "
+                                  "mydestination), relay_recipient_maps (for relay_domains): "));
+  EXPECT_THAT(warning("relay_domains = example.net\n"), HasSubstr("unix:passwd.byname"));
+  EXPECT_THAT(warning("relay_domains = example.net\nlocal_recipient_maps = hash:/a\n"),
+              testing::StartsWith("no list of recipients in relay_recipient_maps (for"));
+  EXPECT_THAT(warning("local_recipient_maps =\n"), Not(HasSubstr("unix:passwd.byname")));
+  EXPECT_THAT(warning("virtual_mailbox_domains = example.org\nlocal_recipient_maps = hash:/a\n"),
+              testing::StartsWith("no list of recipients in virtual_mailbox_maps (for"));
+  EXPECT_EQ(warning("mydestination =\n"), "");
+  EXPECT_EQ(warning("relay_domains = example.net\nrelay_recipient_maps = hash:/r\n"
+                    "local_recipient_maps = hash:/a\n"),
+            "");
+}
+
 TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   const PostfixImport out = imported(
       "smtpd_sender_restrictions = reject_unverified_sender, permit\n"
