@@ -57,6 +57,7 @@ class Compiler {
  public:
   Compiler(const Parameters& parameters, const TableSources& sources, Errors errors)
       : parameters_(parameters), sources_(sources), errors_(errors) {
+    read_aliases();
     sources_.opened_remote = [this](std::shared_ptr<const RemoteTable> table) {
       policy_.remote_tables.emplace(table->name(), table);
     };
@@ -89,6 +90,18 @@ class Compiler {
   }
 
  private:
+  /// What newaliases and local(8) take for alias files is one wherever else it is named.
+  void read_aliases() {
+    for (const std::string parameter : {"alias_maps", "alias_database"}) {
+      if (!parameters_.is_set(parameter)) sources_.aliases.insert("hash:/etc/aliases");
+      const auto words = parameters_.words(parameter);
+      for (const Word& word : words ? *words : std::vector<Word>()) {
+        std::string_view spec = word.text;
+        while (spec.starts_with("proxy:")) spec.remove_prefix(6);
+        sources_.aliases.emplace(spec);
+      }
+    }
+  }
   void say(Severity severity, std::string code, Place place, std::string message,
            std::string hint = {}) {
     diagnostics_.push_back(

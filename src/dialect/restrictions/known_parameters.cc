@@ -21,7 +21,8 @@ struct Known {
 constexpr Known deciding[] = {
     {"access_map_defer_code", "450"},
     {"access_map_reject_code", "554"},
-    // Postfix names files of the machine here.
+    // Postfix names files of the machine in both.
+    {"alias_database", ""},
     {"alias_maps", ""},
     {"allow_percent_hack", "yes"},
     {"allow_untrusted_routing", "no"},
@@ -94,7 +95,6 @@ constexpr Known deciding[] = {
 
 // What values refer to, and what other settings of a server start from. Sorted.
 constexpr Known others[] = {
-    {"alias_database", ""},
     {"allow_min_user", "no"},
     {"append_at_myorigin", "yes"},
     {"append_dot_mydomain", "no"},

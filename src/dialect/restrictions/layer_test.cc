@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder_test.h"
 #include "dialect/rederive.h"
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
@@ -101,6 +102,19 @@ TEST(RestrictionsLayer, a_webhook_is_a_destination_of_ours) {
   const Played played = rcpt(lists, recipient_of(a_webhook("a")), outside);
   EXPECT_EQ(played.reply, "");
   EXPECT_EQ(played.evidence.candidate->route.kind, Route::Kind::webhook);
+}
+
+TEST(RestrictionsLayer, an_alias_file_names_local_recipients) {
+  const tests::TemporaryFolder folder;
+  folder.write("aliases", "ann: ann@elsewhere.example\n");
+  Outside outside;
+  const Engine lists = engine({{"mydestination", "local.example"},
+                               {"alias_maps", "hash:" + folder.file("aliases")},
+                               {"local_recipient_maps", "$alias_maps"}});
+  EXPECT_EQ(rcpt(lists, to("ann", "local.example"), outside).reply, "");
+  EXPECT_EQ(rcpt(lists, to("bob", "local.example"), outside).reply,
+            "550 5.1.1 <bob@local.example>: Recipient address rejected: User unknown in local "
+            "recipient table");
 }
 
 TEST(RestrictionsLayer, a_shadow_gives_no_route) {

@@ -206,6 +206,18 @@ class Importer {
     return out;
   }
 
+  /// Whether one of a parameter's tables stands in the other, too.
+  bool is_asked(std::string_view name, std::string_view by) const {
+    if (!parameters_.is_set(by)) return false;
+    const auto own = parameters_.words(name);
+    const auto others = parameters_.words(by);
+    if (!own || !others) return false;
+    return std::ranges::any_of(*own, [&](const Word& one) {
+      return std::ranges::any_of(*others,
+                                 [&](const Word& other) { return other.text == one.text; });
+    });
+  }
+
   static std::string users(const std::set<std::string>& names) {
     return joined({names.begin(), names.end()});
   }
@@ -234,9 +246,24 @@ class Importer {
   }
 
   void describe(const std::string& name, ImportedParameter& out) {
-    if (name == "virtual_alias_maps" || name == "virtual_maps" || name == "alias_maps") {
+    if (name == "virtual_alias_maps" || name == "virtual_maps") {
       out.fate = Fate::changed;
       out.note = "says which recipients exist; addresses are not rewritten";
+    } else if (name == "alias_maps" && is_asked("alias_maps", "local_recipient_maps")) {
+      out.fate = Fate::changed;
+      out.note =
+          "its names, `name: value` as aliases(5) has them, exist as local recipients; addresses "
+          "are not rewritten";
+    } else if (name == "alias_maps") {
+      out.fate = Fate::not_supported;
+      out.note = fmt::format(
+          "{}; addresses are not rewritten",
+          parameters_.is_set("local_recipient_maps")
+              ? "local_recipient_maps does not ask it"
+              : "nothing asks it while local_recipient_maps is not set, and every local recipient "
+                "is taken: set local_recipient_maps = $alias_maps");
+    } else if (name == "alias_database") {
+      out.note = "where another parameter names its files, they are read as aliases(5) has them";
     } else if (name == "myorigin" && parameters_.raw(name).starts_with('/')) {
       const std::string path = parameters_.raw(name);
       const auto text = options_.read

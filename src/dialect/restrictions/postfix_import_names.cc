@@ -151,7 +151,6 @@ constexpr std::string_view mailbox_details[] = {"command_expansion_filter",
                                                 "sun_mailtool_compatibility",
                                                 "send_cyrus_sasl_authzid",
                                                 "pipe_delivery_status_filter",
-                                                "alias_database",
                                                 "duplicate_filter_limit"};
 constexpr std::string_view queue_details[] = {"bounce_size_limit",
                                               "bounce_template_file",

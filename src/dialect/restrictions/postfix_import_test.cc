@@ -143,6 +143,18 @@ smtpd_sasl_auth_enable = "no"  # what Postfix takes when main.cf says nothing
   EXPECT_EQ(out.count(Fate::not_supported), 1U);
 }
 
+TEST(PostfixImport, AliasFilesAreAskedWhereLocalRecipientMapsSaysSo) {
+  const PostfixImport asked = imported(
+      "alias_maps = hash:/etc/aliases\nalias_database = hash:/etc/aliases\n"
+      "local_recipient_maps = proxy:unix:passwd.byname $alias_maps\n");
+  EXPECT_THAT(fate_of(asked, "alias_maps"),
+              HasSubstr("carried with a change: its names, `name: value`"));
+  EXPECT_THAT(fate_of(asked, "alias_database"), HasSubstr("carried: where another parameter"));
+  EXPECT_THAT(asked.toml, HasSubstr("alias_database = \"hash:/etc/aliases\""));
+  EXPECT_THAT(fate_of("alias_maps = hash:/etc/aliases"),
+              HasSubstr("not supported: nothing asks it while local_recipient_maps is not set"));
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -121,6 +122,9 @@ struct TableSources {
   bool quotes = true;
   /// Told of every table of another program that is opened; may be empty.
   std::function<void(std::shared_ptr<const RemoteTable>)> opened_remote = {};
+  /// Tables, as "type:name", whose rows are `name: value` (aliases(5)): what postalias makes tables
+  /// of, not postmap. texthash: has no such rows.
+  std::set<std::string, std::less<>> aliases = {};
 };
 /// From the file system. FileRules::largest is for all files together that these sources read.
 TableSources file_sources(FileRules rules = {});

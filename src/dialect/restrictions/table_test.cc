@@ -169,6 +169,52 @@ TEST(Table, exact_keys_from_a_file) {
   for (const Case& one : cases) check(one, texts);
 }
 
+TEST(Table, alias_files_have_names_and_colons) {  // aliases(5)
+  const Texts texts{{"/aliases",
+                     "# comment\n"
+                     "ann: ann@elsewhere.example\n"
+                     "Bob:carl,\n"
+                     "  dora\n"
+                     "\"q k\" : val\n"
+                     "\"a:b\\\"c\": val\n"
+                     "list :  :include:/etc/list\n"}};
+  TableSources sources = texts.sources();
+  sources.aliases = {"hash:/aliases", "texthash:/aliases"};
+  const auto opened = open_table("proxy:hash:/aliases", sources);
+  ASSERT_TRUE(opened) << opened.error().message;
+  for (const auto& [key, value] : {std::pair{"ann", "ann@elsewhere.example"},
+                                   {"BOB", "carl,  dora"},
+                                   {"q k", "val"},
+                                   {"a:b\"c", "val"},
+                                   {"list", ":include:/etc/list"}}) {
+    EXPECT_EQ((*opened)->lookup(key).value, value) << key;
+  }
+  EXPECT_EQ((*opened)->rows(), 5u);
+  const auto plain = open_table("texthash:/aliases", sources);  // postalias makes none
+  ASSERT_TRUE(plain) << plain.error().message;
+  EXPECT_EQ((*plain)->lookup("ann").status, Found::Status::absent);
+}
+
+TEST(Table, bad_rows_of_alias_files) {
+  for (const auto& [text, says] : {std::pair{"a: b\nc d\n", "/a line 2: no colon behind the name"},
+                                   {"a: b\n\"c: d\n", "/a line 2: a quote is not closed"},
+                                   {"a: b\n: d\n", "/a line 2: a colon without a name"},
+                                   {"a: b\nc:\n", "/a line 2: a name without a value"}}) {
+    const Texts texts{{"/a", text}};
+    for (const BadRows mode : {BadRows::refuse, BadRows::skip}) {
+      TableSources sources = texts.sources(mode);
+      sources.aliases = {"hash:/a"};
+      const auto table = open_table("hash:/a", sources);
+      ASSERT_EQ(table.has_value(), mode == BadRows::skip) << text;
+      if (table) {
+        EXPECT_THAT((*table)->warnings(), ElementsAre(HasSubstr(says)));
+      } else {
+        EXPECT_THAT(table.error().message, HasSubstr(says));
+      }
+    }
+  }
+}
+
 TEST(Table, the_first_of_repeated_keys_counts) {
   const auto table = Texts{{"/t", "a 1\nB 2\nA 3\nb 1\n"}}.open("hash:/t");
   EXPECT_EQ(table->lookup("a").value, "1");

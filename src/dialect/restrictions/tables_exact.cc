@@ -261,6 +261,49 @@ class ExactTable final : public NamedTable {
   ValueIndex large_;         ///< of large tables: key to its value in values_
 };
 
+struct ExactRow {
+  std::string key;
+  std::string_view value;
+  std::string_view trouble = {};  ///< what keeps it from being a row
+};
+
+/// "key value".
+ExactRow exact_row(std::string_view line) {
+  if (is_blank(line.front())) {
+    return {.trouble = "a line that begins with blank has nothing to continue"};
+  }
+  const std::size_t key = key_length(line);
+  if (key == std::string_view::npos) return {.trouble = "a quote is not closed"};
+  if (key == line.size()) return {.trouble = "a key without a value"};
+  return {.key = std::string(line.substr(0, key)), .value = trim_blanks(line.substr(key))};
+}
+
+/// "name: value" (aliases(5)); a name with special characters stands in quotes, which are no part
+/// of it.
+ExactRow alias_row(std::string_view line) {
+  if (is_blank(line.front())) {
+    return {.trouble = "a line that begins with blank has nothing to continue"};
+  }
+  std::string name;
+  bool quoted = false;
+  std::size_t at = 0;
+  for (; at < line.size() && (quoted || line[at] != ':'); ++at) {
+    if (line[at] == '"') {
+      quoted = !quoted;
+      continue;
+    }
+    if (quoted && line[at] == '\\' && at + 1 < line.size()) ++at;
+    name += line[at];
+  }
+  if (quoted) return {.trouble = "a quote is not closed"};
+  if (at == line.size()) return {.trouble = "no colon behind the name (aliases(5))"};
+  const std::string_view value = trim_blanks(line.substr(at + 1));
+  name = trim_blanks(name);
+  if (name.empty()) return {.trouble = "a colon without a name"};
+  if (value.empty()) return {.trouble = "a name without a value"};
+  return {.key = std::move(name), .value = value};
+}
+
 }  // namespace
 
 OpenedTable open_exact(std::string spec, std::string_view path, const TableSources& sources) {
@@ -276,23 +319,20 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
     return fail(Fault::limit, fmt::format("{}: longer than 1 GiB", path));
   }
   RowReport report{std::string(path), sources.bad_rows};
+  const bool of_aliases = !spec.starts_with("texthash:") && sources.aliases.contains(spec);
   auto table = std::make_shared<ExactTable>(std::move(spec));
   for (LogicalLines lines(*text); lines.next();) {
     const std::string_view line = lines.text();
     const std::size_t number = lines.number();
-    const std::size_t key = key_length(line);
-    std::string_view what;
-    if (is_blank(line.front())) what = "a line that begins with blank has nothing to continue";
-    if (key == std::string_view::npos) what = "a quote is not closed";
-    if (key == line.size()) what = "a key without a value";
-    if (!what.empty()) {
-      if (!report.bad(number, what)) return report.error();
+    const ExactRow row = of_aliases ? alias_row(line) : exact_row(line);
+    if (!row.trouble.empty()) {
+      if (!report.bad(number, row.trouble)) return report.error();
       continue;
     }
-    if (!table->add(line.substr(0, key), trim_blanks(line.substr(key)))) {
+    if (!table->add(row.key, row.value)) {
       report.hidden(number);
       report.warn(number, fmt::format("the key `{}` stands on an earlier line, which counts",
-                                      printable(line.substr(0, key), 64)));
+                                      printable(row.key, 64)));
     }
   }
   table->finish(report);
