@@ -93,6 +93,15 @@ constexpr CodePage pages[] = {
      "\"$common_rules, permit\"\n",
      "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\ncommon_rules = "
      "\"reject_non_fqdn_sender\"\nsender = \"$common_rules, permit\"\n"},
+    {"R013", "known to Postfix and not carried out",
+     "A warning: a table says REDIRECT, FILTER, BCC or PREPEND, which do nothing here: mail goes "
+     "on "
+     "as if the row said DUNNO. Or a policy service has attributes that do nothing: a server is "
+     "asked once and has authentication.decide_within to answer.",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
+     "\"check_recipient_access { inline:{ {a@example.com = REDIRECT b@example.com} } }\"\n",
+     "[restrictions]\nrelay = \"permit_mynetworks, reject_unauth_destination\"\nrecipient = "
+     "\"check_recipient_access { inline:{ {a@example.com = REJECT gone to b@example.com} } }\"\n"},
     {"R101", "the list does not decide everything",
      "A note: the end of the list permits what no rule decided. With `require_complete_lists = "
      "true` it is an error.",

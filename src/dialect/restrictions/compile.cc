@@ -359,16 +359,7 @@ class Compiler {
       case Takes::zone:
         return with_zone(std::move(rule), argument);
       case Takes::service:
-        rule.service = argument;
-        if (!argument.starts_with("inet:") && !argument.starts_with("unix:")) {
-          return broken(std::move(rule), "R003",
-                        fmt::format("{} is no server", printable(argument, 64)),
-                        "write inet:host:port or unix:/path");
-        }
-        if (const auto may = sources_.ask ? sources_.ask(argument) : Result<void>(); !may) {
-          return broken(std::move(rule), "R004", may.error().message, "");
-        }
-        return rule;
+        return with_service(std::move(rule), words[i]);
       case Takes::table:
         return with_table(std::move(rule), argument);
       case Takes::nothing:
@@ -405,6 +396,56 @@ class Compiler {
                   near ? fmt::format("did you mean {}?", *near) : "");
   }
 
+  /// "inet:host:port", or "{ inet:host:port, name=value, { name = value } }" (postconf(5)).
+  Rule with_service(Rule rule, const Word& written) {
+    const auto parts = split_words(written.text);
+    rule.policy_context = parameters_.text("smtpd_policy_service_policy_context");
+    const auto bad = [&](const std::string& what) {
+      return broken(std::move(rule), "R003", what,
+                    "write inet:host:port or unix:/path, alone or as { inet:host:port, "
+                    "timeout=10s, default_action=DUNNO, { name = value with blanks } }");
+    };
+    if (!parts || parts->empty()) return bad("braces without a server in them");
+    rule.service = parts->front().text;
+    const std::string shown = printable(rule.service, 64);
+    if (!rule.service.starts_with("inet:") && !rule.service.starts_with("unix:")) {
+      return bad(fmt::format("{} is no server", shown));
+    }
+    std::string not_carried;
+    for (std::size_t i = 1; i < parts->size(); ++i) {
+      const std::string_view text = (*parts)[i].text;
+      const std::size_t equals = text.find('=');
+      const std::string_view name = trim(text.substr(0, equals));
+      if (equals == std::string_view::npos || name.empty()) {
+        return bad(fmt::format("{}: `{}` is not name=value", shown, printable(text, 64)));
+      }
+      const std::string_view value = trim(text.substr(equals + 1));
+      if (name == "default_action") {
+        rule.default_action = std::string(value);
+      } else if (name == "policy_context") {
+        rule.policy_context = std::string(value);
+      } else if (name == "timeout" || name == "try_limit" || name == "retry_delay") {
+        not_carried += (not_carried.empty() ? "" : ", ") + std::string(name);
+      } else if (name != "max_idle" && name != "max_ttl" && name != "request_limit") {
+        // What those say of connections means nothing: each question has one of its own.
+        return bad(fmt::format("{}: a policy service has no `{}`", shown, printable(name, 64)));
+      }
+    }
+    if (!not_carried.empty()) {
+      say(Severity::warning, "R013", rule.place,
+          fmt::format("{}: {} not carried out", shown, not_carried),
+          "a server is asked once and has authentication.decide_within");
+    }
+    // As smtpd does, which works in its queue directory.
+    if (rule.service.starts_with("unix:") && !rule.service.starts_with("unix:/")) {
+      rule.service.insert(5, parameters_.text("queue_directory") + "/");
+    }
+    if (const auto may = sources_.ask ? sources_.ask(rule.service) : Result<void>(); !may) {
+      return broken(std::move(rule), "R004", may.error().message, "");
+    }
+    return rule;
+  }
+
   Rule with_zone(Rule rule, const std::string& text) {
     if (text.starts_with('<')) {
       return broken(std::move(rule), "R009",
@@ -436,9 +477,20 @@ class Compiler {
     return rule;
   }
 
+  void fill_default_action(Rule& rule) {
+    if (!rule.default_action) return;
+    Action action = parse_action(*rule.default_action, policy_);
+    if (action.kind == Action::Kind::invalid) {
+      say_late("R003", rule.place,
+               fmt::format("default_action of {}: {}", printable(rule.service, 64), action.text));
+    }
+    rule.service_trouble = std::make_shared<const Action>(std::move(action));
+  }
+
   /// Values are compiled once, as far as they are known.
   void fill_actions(List& list) {
     for (Rule& rule : list) {
+      fill_default_action(rule);
       if (!rule.table) continue;
       const auto values = rule.table->values();
       if (!values || values->size() > most_actions) continue;

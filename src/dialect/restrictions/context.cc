@@ -211,6 +211,12 @@ Outcome Context::configuration_error(const Rule&, std::string_view why) {
   return Outcome::refuse;
 }
 
+void Context::add_reason(std::string_view why) {
+  if (made_detail_.empty()) made_detail_ = detail_;
+  if (!made_detail_.empty()) made_detail_ += "; ";
+  made_detail_ += why;
+}
+
 Outcome Context::table_trouble(const Rule& rule, std::string_view why) {
   const Outcome outcome = refuse(rule, 451, {4, 3, 5}, "Server configuration error");
   made_detail_ = std::string(why);

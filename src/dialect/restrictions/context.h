@@ -86,6 +86,8 @@ class Context {
   Outcome pass(std::string seen) { return settle(Outcome::pass, std::move(seen)); }
   Outcome permit(const char* always) { return settle(Outcome::permit, std::string_view(always)); }
   Outcome permit(std::string seen) { return settle(Outcome::permit, std::move(seen)); }
+  /// Goes behind what the rule has said to the trace.
+  void add_reason(std::string_view why);
   void hold(std::string_view why) { result_.hold = std::string(why); }
   void discard(std::string_view why) { result_.discard = std::string(why); }
   void trust_client() { result_.trusted_client = true; }

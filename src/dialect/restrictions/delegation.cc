@@ -30,7 +30,8 @@ std::string_view state_of(const Context& context) {
 
 }  // namespace
 
-std::string delegation_request(const Context& context, const policy::ClientName& client) {
+std::string delegation_request(const Context& context, const policy::ClientName& client,
+                               std::string_view policy_context) {
   const policy::Evidence& evidence = context.evidence();
   const policy::SessionFacts& session = evidence.session;
   std::string text;
@@ -69,7 +70,9 @@ std::string delegation_request(const Context& context, const policy::ClientName&
   line("encryption_protocol", session.tls ? session.tls->version : "");
   line("encryption_cipher", session.tls ? session.tls->cipher : "");
   line("encryption_keysize", "0");
-  line("policy_context", "");
+  line("policy_context", policy_context);
+  line("server_address", session.server_ip.is_known() ? session.server_ip.to_string() : "");
+  line("server_port", std::to_string(session.server_port));
   return text + '\n';
 }
 

@@ -53,10 +53,14 @@ Outcome judge_policy_service(Context& context, const Rule& rule) {
   const ClientName name = context.client_name();
   if (name.status == ClientName::Status::waiting) return Outcome::wait;
   const policy::Consultation* answer =
-      context.replies().find(rule.service, delegation_request(context, name));
+      context.replies().find(rule.service, delegation_request(context, name, rule.policy_context));
   if (answer == nullptr) return Outcome::wait;
   if (answer->failed) {
-    return apply(context, rule, Subject::list, context.policy().policy_service_trouble);
+    const Action& action =
+        rule.service_trouble ? *rule.service_trouble : context.policy().policy_service_trouble;
+    const Outcome outcome = apply(context, rule, Subject::list, action);
+    context.add_reason("the policy server failed: " + answer->answer);
+    return outcome;
   }
   return apply(context, rule, Subject::list, parse_action(answer->answer, context.policy()));
 }

@@ -52,14 +52,18 @@ class Outside final : public policy::Gatherer {
     co_return;
   }
   Task<void> consult(policy::Consultation question, Evidence& evidence) override {
-    question.answer = action;
+    question.failed = !fails.empty();
+    question.answer = question.failed ? fails : action;
     requests.push_back(question.request);
+    services.push_back(question.service);
     evidence.consulted.push_back(std::move(question));
     co_return;
   }
   std::map<std::string, std::string> zone;
   std::string action = "DUNNO";
+  std::string fails;  ///< why policy servers do not answer
   std::vector<std::string> requests;
+  std::vector<std::string> services;  ///< who was asked
   int asked = 0;
 };
 
@@ -277,6 +281,67 @@ TEST(RestrictionsLayer, a_policy_server_is_asked_once_a_recipient) {
     EXPECT_NE(outside.requests[0].find(line), std::string::npos) << line;
   }
   EXPECT_TRUE(outside.requests[0].ends_with("\n\n"));
+}
+
+TEST(RestrictionsLayer, a_policy_server_has_attributes_of_its_own) {
+  Outside outside;
+  outside.fails = "inet:127.0.0.1:10023: Connection refused";
+  const auto asked = [&](const std::string& service, Settings more = {}) {
+    more.emplace("smtpd_recipient_restrictions", "check_policy_service " + service);
+    return rcpt(engine(std::move(more)), to("a", "relay.example"), outside);
+  };
+  const std::string lost =
+      "451 4.3.5 <a@relay.example>: Recipient address rejected: Server configuration problem";
+  EXPECT_EQ(asked("inet:127.0.0.1:10023").reply, lost);
+  EXPECT_EQ(asked("{ inet:127.0.0.1:10023, timeout=2s, max_idle=3s }").reply, lost);
+  const Played let = asked("{ inet:127.0.0.1:10023, timeout=2s, default_action=DUNNO }");
+  EXPECT_EQ(let.reply, "");
+  EXPECT_NE(let.decision.steps.front().verdict.detail.find("Connection refused"),
+            std::string::npos);
+  EXPECT_EQ(asked("{inet:127.0.0.1:10023 { default_action = 450 4.7.1 later, please }}").reply,
+            "450 4.7.1 <a@relay.example>: Recipient address rejected: later, please");
+  outside.fails.clear();
+  outside.requests.clear();
+  asked("{ inet:127.0.0.1:10023, policy_context=submission }");
+  asked("inet:127.0.0.1:10023", {{"smtpd_policy_service_policy_context", "all"}});
+  ASSERT_EQ(outside.requests.size(), 2u);
+  EXPECT_NE(outside.requests[0].find("\npolicy_context=submission\n"), std::string::npos);
+  EXPECT_NE(outside.requests[1].find("\npolicy_context=all\n"), std::string::npos);
+  EXPECT_NE(outside.requests[1].find("\nserver_address="), std::string::npos);
+  EXPECT_NE(outside.requests[1].find("\nserver_port="), std::string::npos);
+}
+
+TEST(RestrictionsLayer, sockets_of_policy_servers_stand_in_the_queue_directory) {
+  Outside outside;
+  const auto asked = [&](Settings settings) {
+    settings.emplace("smtpd_recipient_restrictions", "check_policy_service unix:private/greylist");
+    rcpt(engine(std::move(settings)), to("a", "relay.example"), outside);
+    return outside.services.back();
+  };
+  EXPECT_EQ(asked({}), "unix:/var/spool/postfix/private/greylist");
+  EXPECT_EQ(asked({{"queue_directory", "/spool"}}), "unix:/spool/private/greylist");
+}
+
+TEST(RestrictionsLayer, what_a_policy_server_lacks_is_said_at_load) {
+  const auto said = [](const std::string& service) {
+    const Loaded made =
+        loaded({{"smtpd_recipient_restrictions", "check_policy_service " + service}});
+    std::string all;
+    for (const Diagnostic& one : made.compiled.diagnostics) {
+      all += one.code + " " + one.message + "\n";
+    }
+    return all;
+  };
+  EXPECT_EQ(said("{ inet:127.0.0.1:1, max_ttl=5s, request_limit=3 }"), "");
+  EXPECT_EQ(said("{ inet:127.0.0.1:1, timeout=2s, try_limit=1 }"),
+            "R013 inet:127.0.0.1:1: timeout, try_limit not carried out\n");
+  EXPECT_EQ(said("{ inet:127.0.0.1:1, defaultaction=DUNNO }"),
+            "R003 inet:127.0.0.1:1: a policy service has no `defaultaction`\n");
+  EXPECT_EQ(said("{ inet:127.0.0.1:1, timeout = 2s }"),
+            "R003 inet:127.0.0.1:1: `timeout` is not name=value\n");
+  EXPECT_EQ(said("{ }"), "R003 braces without a server in them\n");
+  EXPECT_EQ(said("{ inet:127.0.0.1:1, default_action=NEVER_MIND }"),
+            "R003 default_action of inet:127.0.0.1:1: unknown keyword NEVER_MIND in a table\n");
 }
 
 Engine deferring(Settings settings) {

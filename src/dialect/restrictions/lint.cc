@@ -95,7 +95,9 @@ class Linter {
                       element != elements.end() ? std::optional(element->second) : std::nullopt,
                       one.message,
                       one.hint};
-      if (one.code != "R002" && !one.code.starts_with("W")) report_.errors.push_back(finding);
+      const bool is_mistake =
+          one.code != "R002" && one.code != "R013" && !one.code.starts_with("W");
+      if (is_mistake) report_.errors.push_back(finding);
       report_.findings.push_back(std::move(finding));
     }
   }

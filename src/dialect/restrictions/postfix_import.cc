@@ -91,12 +91,30 @@ class Importer {
       for (const Word& word : *words) classes_.insert(word.text);
     }
     for (const Setting& setting : settings_) {
+      if (setting.name == "queue_directory") continue;  // only where something stands in it
       if (is_restriction_parameter(setting.name) || classes_.contains(setting.name)) {
         follow(setting.name);
       } else if (const auto own = judge_outside(setting.name)) {
         if (own->fate == Fate::carried || own->fate == Fate::changed) note_users(setting.name);
       }
     }
+    const bool in_queue_folder = std::ranges::any_of(restrictions_, [&](const std::string& name) {
+      return names_socket_in_queue(parameters_.raw(name));
+    });
+    if (in_queue_folder && parameters_.is_set("queue_directory")) follow("queue_directory");
+  }
+
+  /// "unix:private/postgrey".
+  static bool names_socket_in_queue(std::string_view value) {
+    constexpr std::string_view unix_socket = "unix:";
+    for (std::size_t at = value.find(unix_socket); at != std::string_view::npos;
+         at = value.find(unix_socket, at + 1)) {
+      const std::string_view rest = value.substr(at + unix_socket.size());
+      const std::string_view path = rest.substr(0, rest.find_first_of(" \t,}"));
+      // unix:passwd.byname is a table.
+      if (!path.starts_with('/') && path.find('/') != std::string_view::npos) return true;
+    }
+    return false;
   }
 
   /// A name and what its value refers to.
@@ -262,6 +280,8 @@ class Importer {
               ? "local_recipient_maps does not ask it"
               : "nothing asks it while local_recipient_maps is not set, and every local recipient "
                 "is taken: set local_recipient_maps = $alias_maps");
+    } else if (name == "queue_directory") {
+      out.note = "where sockets of policy services stand";
     } else if (name == "alias_database") {
       out.note = "where another parameter names its files, they are read as aliases(5) has them";
     } else if (name == "myorigin" && parameters_.raw(name).starts_with('/')) {

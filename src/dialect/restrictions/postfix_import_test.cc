@@ -155,6 +155,16 @@ TEST(PostfixImport, AliasFilesAreAskedWhereLocalRecipientMapsSaysSo) {
               HasSubstr("not supported: nothing asks it while local_recipient_maps is not set"));
 }
 
+TEST(PostfixImport, SocketsOfPolicyServicesStandInTheQueueDirectory) {
+  constexpr std::string_view text =
+      "queue_directory = /spool\n"
+      "smtpd_recipient_restrictions = check_policy_service unix:private/greylist\n";
+  const PostfixImport out = imported(text);
+  EXPECT_EQ(fate_of(out, "queue_directory"), "carried: where sockets of policy services stand");
+  EXPECT_THAT(out.toml, HasSubstr("queue_directory = \"/spool\""));
+  EXPECT_THAT(fate_of("queue_directory = /spool"), HasSubstr("has no meaning here"));
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));

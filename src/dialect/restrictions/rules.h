@@ -119,6 +119,9 @@ struct Rule {
   std::shared_ptr<const Actions> actions;
   std::optional<policy::DnsList> zone;
   std::string service;  ///< "inet:127.0.0.1:10023"
+  std::string policy_context;                     ///< what the service is told
+  std::optional<std::string> default_action;      ///< of this service alone, as written
+  std::shared_ptr<const Action> service_trouble;  ///< the same, compiled; null: the policy's
   /// A restriction class of the policy, which owns it: its rules are evaluated in place.
   const List* list = nullptr;
   std::string trouble;  ///< of a rule without keyword
