@@ -99,9 +99,16 @@ class LiveGatherer final : public policy::Gatherer {
   policy::MessageAuthentication authentication_;
 };
 
-Result<mail::Mailbox> address(const std::string& option, const std::string& text) {
+/// `bare`: whether it may lack a domain, as for the server that is asked about.
+Result<mail::Mailbox> address(const std::string& option, const std::string& text, bool bare) {
   Result<mail::Mailbox> parsed = mail::parse_mailbox(text, mail::Utf8::allowed);
   if (parsed) return parsed;
+  if (bare) {
+    const auto path = mail::parse_path("<" + text + ">", mail::Utf8::allowed, mail::Bare::allowed);
+    const bool whole = path && path->length == text.size() + 2;
+    if (whole && path->postmaster) return mail::Mailbox{"postmaster", {}};
+    if (whole && path->mailbox) return *path->mailbox;
+  }
   return fail(Fault::malformed, fmt::format("{} {}: {}", option, text, parsed.error().message));
 }
 
@@ -143,6 +150,7 @@ Result<std::unique_ptr<dns::Resolver>> resolver_for(const Config& config,
 
 struct Sent {
   std::vector<mail::Mailbox> recipients;
+  std::string origin;                  ///< the domain of those without one
   std::optional<std::string> message;  ///< CRLF at line ends
 };
 
@@ -164,7 +172,8 @@ Task<bool> decide(const policy::Engine& engine, const Sent& sent,
     if (!ask(std::move(decision))) co_return false;
   }
   for (const mail::Mailbox& recipient : sent.recipients) {
-    policy::Route route = directory.resolve(recipient);
+    policy::Route route = directory.resolve(
+        recipient.domain.empty() ? mail::Mailbox{recipient.local_part, sent.origin} : recipient);
     evidence.consider({.address = recipient, .route = std::move(route)});
     policy::Decision decision = co_await engine.decide(Stage::rcpt, evidence, gatherer);
     if (ask(std::move(decision))) evidence.recipients.push_back(*evidence.candidate);
@@ -198,14 +207,18 @@ Result<Trace> decide_live(const Config& config, const ExplainOptions& options,
                           const policy::Directory& directory) {
   Evidence evidence;
   evidence.session = session_of(config, options, directory);
+  gateway::ListenerSettings listener;
+  follow_lists(listener, config.restrictions);
+  const bool bare = listener.session.bare_addresses;
   if (options.mail_from && !options.mail_from->empty()) {
-    Result<mail::Mailbox> path = address("--from", *options.mail_from);
+    Result<mail::Mailbox> path = address("--from", *options.mail_from, bare);
     if (!path) return tl::unexpected(path.error());
     evidence.reverse_path = std::move(*path);
   }
   Sent sent;
+  sent.origin = listener.origin.empty() ? config.server.hostname : listener.origin;
   for (const std::string& text : options.recipients) {
-    Result<mail::Mailbox> recipient = address("--to", text);
+    Result<mail::Mailbox> recipient = address("--to", text, bare);
     if (!recipient) return tl::unexpected(recipient.error());
     sent.recipients.push_back(std::move(*recipient));
   }

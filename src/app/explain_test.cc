@@ -151,6 +151,27 @@ TEST_F(Explain, judges_the_message_as_it_would_travel) {
   EXPECT_EQ(reply(), "552 5.3.4 message exceeds 48 octets");
 }
 
+TEST_F(Explain, lists_judge_addresses_without_a_domain) {
+  options_.mail_from = "root";
+  options_.recipients = {"postmaster"};
+  EXPECT_FALSE(decide_live(config_, options_, directory_)) << "without lists they are refused";
+  config_ = parse_config(
+                "[restrictions]\nmynetworks = \"203.0.113.0/24\"\n"
+                "myorigin = \"hooks.example.net\"\n",
+                "x")
+                .config;
+  config_.server.data_dir = folder_.path();
+  options_.auth.reset();
+  policy::Trace trace = decided();
+  EXPECT_EQ(trace.evidence.reverse_path->text(), "root");
+  ASSERT_EQ(trace.evidence.recipients.size(), 1u);
+  EXPECT_EQ(trace.evidence.recipients[0].address.text(), "postmaster");
+  options_.recipients = {"open"};
+  trace = decided();
+  ASSERT_EQ(trace.evidence.recipients.size(), 1u);
+  EXPECT_NE(trace.evidence.recipients[0].route.webhook, nullptr) << "completed with myorigin";
+}
+
 TEST_F(Explain, names_the_option_that_is_wrong) {
   options_.message = "no-such-file.eml";
   EXPECT_EQ(decide_live(config_, options_, directory_).error().fault, Fault::not_found);

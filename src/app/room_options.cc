@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "dialect/kumo/listener.h"
 #include "dialect/restrictions/layer.h"
+#include "mail/hostname.h"
 
 namespace postern::app {
 
@@ -26,6 +27,8 @@ void follow_lists(gateway::ListenerSettings& listener, const RestrictionsConfig&
   const bool auth_can_be = listener.tls != gateway::ListenerTls::none || session.auth_without_tls;
   session.auth = policy == nullptr || (policy->sasl && auth_can_be);
   session.bare_addresses = policy != nullptr;
+  listener.origin =
+      policy != nullptr && mail::is_hostname(policy->myorigin) ? policy->myorigin : "";
   session.any_helo = policy != nullptr;
   session.judged_vrfy = policy != nullptr && policy->judge_vrfy;
   session.judged_etrn = policy != nullptr;

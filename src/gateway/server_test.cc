@@ -36,6 +36,9 @@ class KeepingSink final : public MessageSink {
       const auto view = copy.message->view();
       messages.emplace_back(view ? *view : "unreadable");
       senders.push_back(copy.evidence->session.client_ip.to_string());
+      const auto& sender = copy.evidence->reverse_path;
+      reverse_paths.push_back(sender ? sender->text() : "");
+      for (const auto& one : copy.evidence->recipients) recipients.push_back(one.address.text());
     }
     co_return answer;
   }
@@ -49,6 +52,8 @@ class KeepingSink final : public MessageSink {
   std::vector<std::string> ran;
   std::vector<std::string> messages;
   std::vector<std::string> senders;
+  std::vector<std::string> reverse_paths;
+  std::vector<std::string> recipients;
   smtp::Reply answer{.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
 };
 
@@ -186,6 +191,23 @@ TEST_F(ServerTest, takes_a_message_and_leaves_a_trace) {
   ASSERT_EQ(recorder.traces.size(), 1u);
   EXPECT_EQ(recorder.traces[0].outcome, "accepted");
   EXPECT_EQ(recorder.traces[0].evidence.recipients.size(), 1u);
+}
+
+// Postfix completes them in trivial-rewrite(8), behind the lists.
+TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
+  settings.session.bare_addresses = true;
+  settings.origin = "hooks.example.net";
+  start();
+  auto client = greeted();
+  EXPECT_EQ(client->ask("MAIL FROM:<root>").substr(0, 3), "250");
+  EXPECT_EQ(client->ask("RCPT TO:<open>").substr(0, 3), "250");
+  EXPECT_EQ(client->ask("DATA").substr(0, 3), "354");
+  EXPECT_EQ(client->ask(std::string(message) + ".").substr(0, 3), "250");
+  client->ask("QUIT");
+  EXPECT_EQ(sink.reverse_paths, std::vector<std::string>{"root@hooks.example.net"});
+  EXPECT_EQ(sink.recipients, std::vector<std::string>{"open@hooks.example.net"});
+  ASSERT_EQ(recorder.traces.size(), 1u);
+  EXPECT_EQ(recorder.traces[0].evidence.reverse_path->text(), "root") << "as the lists judged it";
 }
 
 TEST_F(ServerTest, a_rewriter_has_the_last_word) {

@@ -41,6 +41,9 @@ struct ListenerSettings {
   std::string name = "smtp";
   std::size_t connections = 0;  ///< at a time; 0: no limit of its own
   smtp::ServerOptions session;  ///< starttls, auth and xclient are set per connection
+  /// The domain of addresses without one (session.bare_addresses): myorigin of the lists; empty:
+  /// session.hostname.
+  std::string origin;
   ListenerTls tls = ListenerTls::none;
   std::shared_ptr<const net::TlsContext> certificate;  ///< null only with ListenerTls::none
   bool proxy_required = false;

@@ -130,7 +130,13 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
   };
   std::size_t wanted = policy::memory_of(decision);
   if (stage == Stage::rcpt && evidence_.candidate) {
-    if (auto refusal = services_.sink.refusal(*evidence_.candidate)) {
+    const bool bare = evidence_.candidate->address.domain.empty();
+    policy::Recipient whole;
+    if (bare) {
+      whole = *evidence_.candidate;
+      whole.address = completed(std::move(whole.address));
+    }
+    if (auto refusal = services_.sink.refusal(bare ? whole : *evidence_.candidate)) {
       return refuse("next_hop", "", std::move(*refusal));
     }
     wanted += memory_of_recipient(*evidence_.candidate);
@@ -258,14 +264,25 @@ Task<smtp::Reply> Transaction::mail(smtp::Mail event) {
 
 policy::Recipient Transaction::recipient_of(mail::Mailbox address) const {
   policy::Recipient recipient{.address = std::move(address), .route = {}};
-  recipient.route = services_.directory.resolve(
-      recipient.address.domain.empty()
-          ? mail::Mailbox{recipient.address.local_part, settings_->session.hostname}
-          : recipient.address);
+  recipient.route = services_.directory.resolve(completed(recipient.address));
   if (recipient.route.kind == policy::Route::Kind::none && is_own_postmaster(recipient.address)) {
     recipient.route.kind = policy::Route::Kind::relay;  // by the route of this host's name
   }
   return recipient;
+}
+
+mail::Mailbox Transaction::completed(mail::Mailbox address) const {
+  if (!address.domain.empty()) return address;
+  // <postmaster> is the host's own, whatever addresses without a domain belong to.
+  const bool at_host = settings_->origin.empty() || is_own_postmaster(address);
+  address.domain = at_host ? settings_->session.hostname : settings_->origin;
+  return address;
+}
+
+bool Transaction::has_bare_addresses() const {
+  return (evidence_.reverse_path && evidence_.reverse_path->domain.empty()) ||
+         std::ranges::any_of(evidence_.recipients,
+                             [](const auto& one) { return one.address.domain.empty(); });
 }
 
 /// RFC 5321 §4.5.1: this mailbox is always there.

@@ -97,6 +97,9 @@ class Transaction final : private policy::Gatherer {
   policy::MessageAuthentication& authentication();
   /// With the webhook that the address belongs to, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
+  /// With a domain where it has none, as it is handed on. The lists judge it as it was given.
+  mail::Mailbox completed(mail::Mailbox address) const;
+  bool has_bare_addresses() const;
   bool is_own_postmaster(const mail::Mailbox& address) const;
   /// A credential that was changed or taken away since AUTH counts as not signed in.
   void forget_revoked();

@@ -38,13 +38,24 @@ Task<smtp::Reply> Transaction::hand_on(const smtp::Reply& afterwards) {
   std::vector<MessageSink::Copy> copies;
   MemoryCharge charge(services_.resources.memory());
   const std::vector<policy::ScriptCopy>& made = evidence_.copies;
-  if (made.empty() || (made.size() == 1 && made.front().is_as_it_came())) {
+  const bool as_it_came = made.empty() || (made.size() == 1 && made.front().is_as_it_came());
+  if (as_it_came && !has_bare_addresses()) {
     copies.push_back({.evidence = &evidence_, .message = &message_->body});
     if (!charge.set(made_by_sink(message_->body))) co_return no_room();
   } else {
-    smtp::Reply refusal = make_copies(handed, charge);
-    if (refusal.code != 0) co_return refusal;
+    if (as_it_came) {
+      handed.push_back({.evidence = evidence_, .changed = std::nullopt});
+      if (!charge.set(memory_of(handed.front(), message_->body))) co_return no_room();
+    } else {
+      smtp::Reply refusal = make_copies(handed, charge);
+      if (refusal.code != 0) co_return refusal;
+    }
     for (Handed& one : handed) {
+      auto& sender = one.evidence.reverse_path;
+      if (sender) sender = completed(std::move(*sender));
+      for (policy::Recipient& recipient : one.evidence.recipients) {
+        recipient.address = completed(std::move(recipient.address));
+      }
       copies.push_back(
           {.evidence = &one.evidence, .message = one.changed ? &*one.changed : &message_->body});
     }

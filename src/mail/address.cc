@@ -180,6 +180,7 @@ Result<Domain> Domain::parse(std::string_view text) {
 }
 
 std::string Mailbox::text() const {
+  if (domain.empty()) return local_part;
   std::string out;
   out.reserve(local_part.size() + 1 + domain.size());
   return out.append(local_part).append(1, '@').append(domain);

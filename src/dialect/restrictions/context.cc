@@ -63,7 +63,7 @@ Context::Context(const Policy& policy, const policy::Evidence& evidence, Protoco
 }
 
 Address Context::address_of(const mail::Mailbox& mailbox) const {
-  Address address{.text = mailbox.domain.empty() ? mailbox.local_part : mailbox.text(),
+  Address address{.text = mailbox.text(),
                   .local = mailbox.unquoted_local_part(),
                   .domain = lower(mailbox.domain),
                   .bare = mailbox.domain.empty()};
