@@ -155,6 +155,7 @@ void Transaction::record(policy::Decision decision) {
   }
   // Refused credentials have a line of their own.
   if (policy::refused(decision) && decision.engine) log_refusal(decision);
+  log_remarks(decision);
   const std::size_t octets = policy::memory_of(decision);
   if (trace_->note(std::move(decision))) held_ += octets;
 }
@@ -366,6 +367,7 @@ Task<smtp::Reply> Transaction::vrfy(smtp::Vrfy event) {
   const auto engine = settings_->engine->get();
   const policy::Decision decision = co_await engine->decide(Stage::rcpt, evidence_, *this);
   if (policy::refused(decision)) log_refusal(decision);
+  log_remarks(decision);
   evidence_.candidate.reset();
   evidence_.vrfy = Vrfy::no;
   // What a rule said about the message, DISCARD, is said of one that has begun.

@@ -115,6 +115,9 @@ class Transaction final : private policy::Gatherer {
   /// The reply to failed credentials, with what was asked in the trace.
   smtp::Reply refuse_auth(Authenticator::Result result, policy::Decision asked);
   void log_refusal(const policy::Decision& decision);
+  /// What rules of lists said that changes no reply: warn_if_reject, WARN, INFO, and actions that
+  /// are not carried out.
+  void log_remarks(const policy::Decision& decision);
   void log_accepted(const smtp::Reply& reply);
   /// Ends the transaction with the reply to its end of data.
   void settle(const smtp::Reply& reply);

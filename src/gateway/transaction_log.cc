@@ -1,4 +1,9 @@
 // What the log says of a transaction.
+#include <array>
+#include <atomic>
+#include <chrono>
+
+#include "dialect/restrictions/remarks.h"
 #include "gateway/transaction.h"
 #include "telemetry/log.h"
 
@@ -9,6 +14,36 @@ namespace {
 
 std::string reverse_path_text(const policy::Evidence& evidence) {
   return evidence.reverse_path ? evidence.reverse_path->text() : std::string();
+}
+
+using dialect::restrictions::Remark;
+
+/// Whether it is the first of its word within a minute. Any thread.
+bool is_first_of_minute(std::size_t word) {
+  using std::chrono::steady_clock;
+  static std::array<std::atomic<std::int64_t>, dialect::restrictions::actions_not_carried.size()>
+      next{};
+  const auto now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now().time_since_epoch())
+          .count();
+  std::int64_t due = next[word].load(std::memory_order_relaxed);
+  return now >= due && next[word].compare_exchange_strong(due, now + 60'000);
+}
+
+telemetry::Line line_of(const Remark& remark) {
+  switch (remark.kind) {
+    case Remark::Kind::reject_warning:
+      return log::info("decision.reject_warning");
+    case Remark::Kind::warn:
+      return log::info("decision.warn");
+    case Remark::Kind::not_carried:
+      return log::warning("decision.not_carried");
+    case Remark::Kind::server_failed:
+      return log::warning("decision.server_failed");
+    case Remark::Kind::info:
+      break;
+  }
+  return log::info("decision.info");
 }
 
 }  // namespace
@@ -48,6 +83,30 @@ void Transaction::log_refusal(const policy::Decision& decision) {
   line.field("layer", layer).field("rule", rules);
   if (!origins.empty()) line.field("policy", origins);
   if (!details.empty()) line.field("error", details);
+}
+
+void Transaction::log_remarks(const policy::Decision& decision) {
+  for (const policy::Step& step : decision.steps) {
+    if (step.layer != "restrictions" || !step.enforced || step.verdict.decides()) continue;
+    const auto remark = dialect::restrictions::remark_of(step.verdict.detail);
+    if (!remark) continue;
+    const bool not_carried = remark->kind == Remark::Kind::not_carried;
+    if (not_carried && !is_first_of_minute(remark->word)) continue;
+    auto line = line_of(*remark);
+    if (!line) continue;
+    line.field("session", evidence_.session.id)
+        .field("trace", trace_ ? trace_->id : std::string())
+        .field("listener", evidence_.session.listener)
+        .field("client_ip", evidence_.session.client_ip)
+        .field("helo", evidence_.session.helo)
+        .field("mail_from", reverse_path_text(evidence_))
+        .field("stage", policy::to_string(decision.stage))
+        .field("rule", step.check)
+        .field("policy", step.origin)
+        .field("error", remark->text);
+    if (!decision.recipient.empty()) line.field("rcpt_to", decision.recipient);
+    if (not_carried) line.msg("is not carried out: the rule says nothing; told once a minute");
+  }
 }
 
 void Transaction::log_accepted(const smtp::Reply& reply) {

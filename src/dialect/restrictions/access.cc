@@ -5,6 +5,7 @@
 #include "dialect/restrictions/compile_list.h"
 #include "dialect/restrictions/context.h"
 #include "dialect/restrictions/rbl_reply.h"
+#include "dialect/restrictions/remarks.h"
 
 namespace postern::dialect::restrictions {
 
@@ -122,8 +123,8 @@ Action parse_action(std::string_view value, const Policy& policy) {
   }
   if (word == "DISCARD") return {.kind = Kind::discard, .text = printable(rest, 400)};
   if (word == "HOLD") return {.kind = Kind::hold, .text = printable(rest, 400)};
-  for (const std::string_view note : {"WARN", "INFO", "PREPEND", "FILTER", "REDIRECT", "BCC"}) {
-    if (word == note) return {.kind = Kind::note, .text = printable(value, 400)};
+  if (word == "WARN" || word == "INFO" || action_not_carried(word)) {
+    return {.kind = Kind::note, .text = printable(value, 400)};
   }
   if (word.size() == 3 && all_digits(word) && (word[0] == '4' || word[0] == '5') && !rest.empty()) {
     const auto code = static_cast<std::uint16_t>(*parse_number(word));

@@ -1,5 +1,6 @@
 // Parameters to lists. Everything that can be wrong is said at once, each with its place.
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -8,6 +9,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/compile_list.h"
 #include "dialect/restrictions/expansion.h"
+#include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/section.h"
@@ -495,19 +497,49 @@ class Compiler {
       const auto values = rule.table->values();
       if (!values || values->size() > most_actions) continue;
       Actions actions;
+      std::array<std::vector<const std::string*>, actions_not_carried.size()> not_carried;
       for (const std::string& value : *values) {
         Action action = parse_action(value, policy_);
         if (action.kind == Action::Kind::invalid) {
           say_late("R011", rule.place,
                    fmt::format(
-                       "{}: {}", rule.table->name(),
+                       "{}: {}", row_of(*rule.table, value),
                        policy_.may_quote(*rule.table) ? action.text : "a value is not an action"),
                    "");
         }
+        if (const auto word = action_not_carried(value)) not_carried[*word].push_back(&value);
         actions.emplace(value, std::move(action));
+      }
+      for (std::size_t word = 0; word < not_carried.size(); ++word) {
+        warn_of_action(rule, actions_not_carried[word], not_carried[word]);
       }
       rule.actions = std::make_shared<const Actions>(std::move(actions));
     }
+  }
+
+  /// "hash:/t line 3 (friend.example)": where a value stands first.
+  std::string row_of(const Table& table, std::string_view value) const {
+    const auto rows = table.rows_with(value, 1);
+    std::string out = printable(table.name(), 200);
+    if (!rows || rows->empty()) return out;
+    const Table::Row& row = rows->front();
+    if (row.line != 0) {
+      out += fmt::format(" {} {}", table.name().starts_with("inline:") ? "row" : "line", row.line);
+    }
+    if (policy_.may_quote(table)) out += fmt::format(" ({})", printable(row.key, 64));
+    return out;
+  }
+
+  /// One warning for all rows of a table that say it: what such a row asks for does not happen.
+  void warn_of_action(const Rule& rule, std::string_view word,
+                      const std::vector<const std::string*>& values) {
+    if (values.empty()) return;
+    const std::string others =
+        values.size() > 1 ? fmt::format(", nor {} more like it", values.size() - 1) : "";
+    say(Severity::warning, "R013", rule.place,
+        fmt::format("{}: {} is not carried out{}", row_of(*rule.table, *values.front()), word,
+                    others),
+        "the row says nothing here, as DUNNO: docs/postfix-differences.md");
   }
 
   /// Classes within classes multiply: a list that one command could not walk through in good time

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/delegation.h"
 #include "dialect/restrictions/rbl_reply.h"
+#include "dialect/restrictions/remarks.h"
 #include "mail/hostname.h"
 
 namespace postern::dialect::restrictions {
@@ -59,7 +60,7 @@ Outcome judge_policy_service(Context& context, const Rule& rule) {
     const Action& action =
         rule.service_trouble ? *rule.service_trouble : context.policy().policy_service_trouble;
     const Outcome outcome = apply(context, rule, Subject::list, action);
-    context.add_reason("the policy server failed: " + answer->answer);
+    context.add_reason(std::string(server_failed) + answer->answer);
     return outcome;
   }
   return apply(context, rule, Subject::list, parse_action(answer->answer, context.policy()));

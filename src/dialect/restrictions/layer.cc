@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "dialect/restrictions/remarks.h"
 #include "dialect/restrictions/remote_table.h"
 #include "policy/catalogue.h"
 
@@ -51,7 +52,7 @@ Verdict verdict_of(const Mark& mark, const smtp::Reply& reply) {
     case Was::permitted:
       return policy::permit(detail);
     case Was::warned:
-      return policy::pass_on("would refuse, warn_if_reject: " + detail);
+      return policy::pass_on(std::string(reject_warning) + detail);
     case Was::defers_if_permit:
       return policy::pass_on("defers unless a later rule refuses: " + detail);
     case Was::defers_if_reject:

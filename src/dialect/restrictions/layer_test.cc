@@ -4,6 +4,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "dialect/rederive.h"
+#include "dialect/restrictions/remarks.h"
 #include "dialect/webhook/layer.h"
 #include "policy/gateway_layer.h"
 #include "policy/testing.h"
@@ -309,6 +310,72 @@ TEST(RestrictionsLayer, a_policy_server_has_attributes_of_its_own) {
   EXPECT_NE(outside.requests[1].find("\npolicy_context=all\n"), std::string::npos);
   EXPECT_NE(outside.requests[1].find("\nserver_address="), std::string::npos);
   EXPECT_NE(outside.requests[1].find("\nserver_port="), std::string::npos);
+}
+
+TEST(RestrictionsLayer, what_is_not_carried_out_is_said) {
+  const tests::TemporaryFolder folder;
+  const std::string table = folder.write("access",
+                                         "# comment\na@x.example OK\n"
+                                         "b@x.example redirect c@x.example\n"
+                                         "d@x.example REDIRECT e@x.example\n"
+                                         "f@x.example PREPEND X-A: b\ng@x.example WARN look\n");
+  const auto said = [](const std::string& tables) {
+    std::string all;
+    const Loaded made = loaded({{"smtpd_recipient_restrictions", tables}});
+    for (const Diagnostic& one : made.compiled.diagnostics) {
+      all += one.code + " " + one.message + "\n";
+    }
+    return all;
+  };
+  EXPECT_EQ(said("check_recipient_access hash:" + table),
+            "R013 hash:" + table + " line 6 (f@x.example): PREPEND is not carried out\nR013 hash:" +
+                table + " line 3 (b@x.example): REDIRECT is not carried out, nor 1 more like it\n");
+  EXPECT_EQ(said("check_recipient_access inline:{{a@x.example = OK}, {b@x.example = BCC c}}"),
+            "R013 inline:{{a@x.example = OK}, {b@x.example = BCC c}} row 2 (b@x.example): BCC is "
+            "not carried out\n");
+  EXPECT_EQ(said("check_client_access cidr:{ {192.0.2.0/24 OK}, {10.0.0.0/8 FILTER x:y} }"),
+            "R013 cidr:{ {192.0.2.0/24 OK}, {10.0.0.0/8 FILTER x:y} } line 2 (10.0.0.0): FILTER is "
+            "not carried out\n");
+  EXPECT_EQ(said("check_recipient_access regexp:{ {/./ WARN x} }"), "");
+}
+
+TEST(RestrictionsLayer, a_row_with_a_mistake_is_named) {
+  const tests::TemporaryFolder folder;
+  const std::string table = folder.write("access", "a@x.example OK\n\nb@x.example PERMIT_ME\n");
+  const Loaded made =
+      loaded({{"smtpd_recipient_restrictions", "check_recipient_access hash:" + table}});
+  ASSERT_EQ(made.compiled.diagnostics.size(), 1u);
+  EXPECT_EQ(made.compiled.diagnostics[0].message,
+            "hash:" + table + " line 3 (b@x.example): unknown keyword PERMIT_ME in a table");
+}
+
+TEST(RestrictionsLayer, remarks_are_found_in_steps) {
+  Outside outside;
+  const auto remark = [&](const std::string& rules) {
+    const Played played =
+        rcpt(engine({{"smtpd_recipient_restrictions", rules}}), to("a", "relay.example"), outside);
+    EXPECT_EQ(played.reply, "");
+    std::string all;
+    for (const policy::Step& step : played.decision.steps) {
+      if (const auto one = remark_of(step.verdict.detail)) {
+        all += std::to_string(static_cast<int>(one->kind)) + " " + std::string(one->text) + "\n";
+      }
+    }
+    return all;
+  };
+  EXPECT_EQ(remark("warn_if_reject reject"),
+            "0 <a@relay.example>: Recipient address rejected: Access denied\n");
+  EXPECT_EQ(remark("check_recipient_access static:{warn look here}"), "1 look here\n");
+  EXPECT_EQ(remark("check_recipient_access static:INFO"), "2 \n");
+  EXPECT_EQ(remark("check_recipient_access static:{REDIRECT b@x.example}"),
+            "3 REDIRECT b@x.example\n");
+  EXPECT_EQ(remark("check_recipient_access static:DUNNO, permit"), "");
+  outside.fails = "Connection refused";
+  EXPECT_EQ(remark("check_policy_service { inet:127.0.0.1:1, default_action=DUNNO }"),
+            "4 Connection refused\n");
+  outside.fails.clear();
+  outside.action = "PREPEND X: y";
+  EXPECT_EQ(remark("check_policy_service inet:127.0.0.1:1"), "3 PREPEND X: y\n");
 }
 
 TEST(RestrictionsLayer, sockets_of_policy_servers_stand_in_the_queue_directory) {

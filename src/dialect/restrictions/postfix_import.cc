@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "dialect/restrictions/expansion.h"
 #include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/rules.h"
 #include "dialect/restrictions/section.h"
 
 namespace postern::dialect::restrictions {
@@ -42,6 +43,7 @@ class Importer {
 
   void run(PostfixImport& result) {
     find_restrictions();
+    find_mistakes();
     refuse_names(result.diagnostics);
     if (!result.ok()) return;
     for (const Setting& setting : settings_) {
@@ -159,6 +161,44 @@ class Importer {
     }
   }
 
+  /// What `postern check` would say of the lists, as far as it can be told here: files that cannot
+  /// be read count as empty.
+  void find_mistakes() {
+    TableSources sources;
+    std::vector<std::string> unread;
+    sources.read = [&](const std::string& path) -> Result<std::string> {
+      auto text = options_.read ? options_.read(path)
+                                 : Result<std::string>(fail(Fault::not_found, "not looked at"));
+      if (text) return text;
+      unread.push_back(printable(path, 200));
+      return std::string();
+    };
+    sources.find = [&](const std::string& path) -> Result<HostFile> {
+      unread.push_back(printable(path, 200));
+      return fail(Fault::not_found, path + ": not looked at");
+    };
+    const Compiled compiled = compile(parameters_, sources);
+    for (const Diagnostic& one : compiled.diagnostics) {
+      // Of a file that is not here nothing is known.
+      const bool unknown = std::ranges::any_of(unread, [&](const std::string& path) {
+        return one.message.find(path) != std::string::npos;
+      });
+      if (unknown) continue;
+      const bool error = one.severity == Diagnostic::Severity::error;
+      if (!error && one.code != "R013") continue;
+      auto& said = (error ? errors_ : warnings_)[one.place.parameter];
+      if (said.size() < 3) said.push_back(printable(one.message, 300) + hint_of(one));
+    }
+  }
+  static std::string hint_of(const Diagnostic& one) {
+    return one.hint.starts_with("did you mean") ? " (" + one.hint + ")" : "";
+  }
+  static std::string joined_by_semicolon(const std::vector<std::string>& texts) {
+    std::string out;
+    for (const std::string& text : texts) out += (out.empty() ? "" : "; ") + text;
+    return out;
+  }
+
   // --- what became of each ---
 
   /// Of a parameter whose place is outside [restrictions]; null when it has none there.
@@ -221,6 +261,11 @@ class Importer {
         out.note += "; itself: " + other->note;
       }
     }
+    if (const auto warned = warnings_.find(name);
+        warned != warnings_.end() && out.fate != Fate::not_supported) {
+      out.fate = Fate::changed;
+      out.note += (out.note.empty() ? "" : "; ") + joined_by_semicolon(warned->second);
+    }
     return out;
   }
 
@@ -252,7 +297,11 @@ class Importer {
     const bool rules = is_restriction_list(setting.name) || classes_.contains(setting.name);
     const auto [keywords, types, indexed] = foreign_words(setting.value, rules);
     has_indexed_ = has_indexed_ || indexed;
-    if (keywords.empty() && types.empty()) return {};
+    if (keywords.empty() && types.empty()) {
+      const auto found = errors_.find(setting.name);
+      if (found == errors_.end()) return {};
+      return "stays as it is and prevents the start: " + joined_by_semicolon(found->second);
+    }
     std::string out = "stays as it is and prevents the start: ";
     if (!keywords.empty()) out += fmt::format("{} is not carried, take it out", users(keywords));
     std::string separator = keywords.empty() ? "" : "; ";
@@ -385,6 +434,8 @@ class Importer {
   std::map<std::string, std::set<std::string>> elsewhere_;  ///< of carried ones outside
   std::map<std::string, std::string, std::less<>> replaced_;
   std::vector<TomlEntry> entries_;
+  std::map<std::string, std::vector<std::string>, std::less<>> errors_;  ///< by parameter
+  std::map<std::string, std::vector<std::string>, std::less<>> warnings_;
   bool has_indexed_ = false;
 };
 

@@ -165,6 +165,20 @@ TEST(PostfixImport, SocketsOfPolicyServicesStandInTheQueueDirectory) {
   EXPECT_THAT(fate_of("queue_directory = /spool"), HasSubstr("has no meaning here"));
 }
 
+TEST(PostfixImport, WhatCheckWouldSayIsInTheReport) {
+  EXPECT_EQ(fate_of("smtpd_recipient_restrictions = check_recipient_access "
+                    "inline:{{a@x.example = REDIRECT b@x.example}}, reject_unauth_destination"),
+            "carried with a change: inline:{{a@x.example = REDIRECT b@x.example}} row 1 "
+            "(a@x.example): REDIRECT is not carried out");
+  EXPECT_EQ(fate_of("smtpd_sender_restrictions = reject_unath_destination"),
+            "not supported: stays as it is and prevents the start: unknown keyword "
+            "reject_unath_destination (did you mean reject_unauth_destination?)");
+  EXPECT_THAT(fate_of("smtpd_helo_required = maybe"), HasSubstr("not supported: stays as it is"));
+  EXPECT_THAT(fate_of("mynetworks = 10.1.2.3/8"),
+              HasSubstr("not supported: stays as it is and prevents the start: 10.1.2.3/8"));
+  EXPECT_EQ(fate_of("smtpd_client_restrictions = check_client_access hash:/not/here"), "carried");
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));

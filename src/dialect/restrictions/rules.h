@@ -94,7 +94,7 @@ struct Action {
     defer_if_reject,
     discard,
     hold,
-    note,   ///< a side effect that is logged: WARN, INFO, PREPEND, FILTER, REDIRECT, BCC
+    note,   ///< says nothing, and the log tells of it: WARN, INFO, actions_not_carried (remarks.h)
     rules,  ///< keywords, evaluated in place
     invalid,
   };

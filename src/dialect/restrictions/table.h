@@ -73,6 +73,9 @@ class Table {
   struct Row {
     std::string key;   ///< cidr: the first address; regexp, pcre: the pattern without its slashes
     std::string last;  ///< cidr: the last address
+    /// Where in the source the value stands first, from 1 (inline: the how many-eth row); 0: not
+    /// known.
+    std::size_t line = 0;
   };
   /// The rows that give such a value, at most `most`, for the linter's witness; nullopt when nobody
   /// can tell.

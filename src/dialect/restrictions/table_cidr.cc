@@ -65,7 +65,7 @@ class CidrTable final : public NamedTable {
     std::vector<Row> rows;
     const auto take = [&](auto first, auto last, std::uint32_t id) {
       if (rows.size() >= most || values_[id] != value) return;
-      rows.push_back({.key = text_of(first), .last = text_of(last)});
+      rows.push_back({.key = text_of(first), .last = text_of(last), .line = values_.line(id)});
     };
     v4_.each(take);
     v6_.each(take);
@@ -206,7 +206,7 @@ class CidrReader {
 
   void claim(const Pattern& pattern, std::string_view value) {
     const auto row = static_cast<std::uint32_t>(value_of_.size());
-    value_of_.push_back(table_.values_.id(value));
+    value_of_.push_back(table_.values_.id(value, line_));
     line_of_.push_back(line_);
     for (const auto& range : v4_within(pattern)) v4_.push_back({range, row});
     for (const auto& range : v6_within(pattern)) v6_.push_back({range, row});

@@ -165,7 +165,7 @@ class PatternTable final : public NamedTable {
       if (rows.size() >= most) break;
       if (rule.kind != Rule::Kind::row || rule.negated || !rule.result.is_constant()) continue;
       if (rule.result.expand({}) != value) continue;
-      rows.push_back({.key = rule.pattern, .last = {}});
+      rows.push_back({.key = rule.pattern, .last = {}, .line = rule.line});
     }
     return rows;
   }

@@ -86,11 +86,12 @@ void RowReport::hidden(std::size_t line) {
   if (hidden_.size() < most) hidden_.push_back(line);
 }
 
-std::uint32_t ValueList::id(std::string_view value) {
+std::uint32_t ValueList::id(std::string_view value, std::size_t line) {
   const auto known = ids_.find(value);
   if (known != ids_.end()) return known->second;
   const auto added = ids_.emplace(value, static_cast<std::uint32_t>(order_.size())).first;
   order_.push_back(&added->first);
+  lines_.push_back(line);
   return added->second;
 }
 
@@ -101,7 +102,7 @@ std::vector<std::string> ValueList::list() const {
 }
 
 std::size_t ValueList::memory() const {
-  std::size_t octets = order_.capacity() * sizeof order_[0];
+  std::size_t octets = order_.capacity() * sizeof order_[0] + lines_.capacity() * sizeof lines_[0];
   for (const std::string* value : order_) octets += 96 + value->size();
   return octets;
 }

@@ -106,7 +106,9 @@ class NamedTable : public Table {
 /// Distinct values in the order of their first appearance.
 class ValueList {
  public:
-  std::uint32_t id(std::string_view value);
+  /// `line`: where it stands; the first counts.
+  std::uint32_t id(std::string_view value, std::size_t line);
+  std::size_t line(std::uint32_t id) const { return lines_[id]; }
   const std::string& operator[](std::uint32_t id) const { return *order_[id]; }
   std::vector<std::string> list() const;
   std::size_t memory() const;
@@ -114,6 +116,7 @@ class ValueList {
  private:
   std::map<std::string, std::uint32_t, std::less<>> ids_;
   std::vector<const std::string*> order_;
+  std::vector<std::size_t> lines_;
 };
 
 /// The words of `{ a, b {c d} }`: separated by commas and white space, braces group and nest.

@@ -175,11 +175,11 @@ class ExactTable final : public NamedTable {
   using NamedTable::NamedTable;
 
   /// False: the key was there before.
-  bool add(std::string_view key, std::string_view value) {
+  bool add(std::string_view key, std::string_view value, std::size_t line) {
     const std::string low = lower(key);
     const std::uint32_t hash = hash_of(low);
     if (row_of(low, hash) != OffsetIndex::none) return false;
-    const std::uint32_t where = value_offset(value);
+    const std::uint32_t where = value_offset(value, line);
     rows_index_.insert(hash, keys_.end());
     keys_.add(low);
     keys_.add_number(where);
@@ -213,7 +213,9 @@ class ExactTable final : public NamedTable {
   bool is_pattern() const override { return false; }
   std::optional<std::vector<std::string>> values() const override {
     std::vector<std::string> list;
-    for (std::uint32_t at = 0; at < values_.end();) list.emplace_back(values_.text(at));
+    for (std::uint32_t at = 0; at < values_.end(); values_.number(at)) {
+      list.emplace_back(values_.text(at));
+    }
     return list;
   }
   std::optional<std::vector<Row>> rows_with(std::string_view value,
@@ -222,7 +224,8 @@ class ExactTable final : public NamedTable {
     for (std::uint32_t at = 0; at < keys_.end() && rows.size() < most;) {
       const std::string_view key = keys_.text(at);
       std::uint32_t where = keys_.number(at);
-      if (values_.text(where) == value) rows.push_back({.key = std::string(key), .last = {}});
+      if (values_.text(where) != value) continue;
+      rows.push_back({.key = std::string(key), .last = {}, .line = values_.number(where)});
     }
     return rows;
   }
@@ -242,7 +245,7 @@ class ExactTable final : public NamedTable {
     keys_.text(row);
     return keys_.number(row);
   }
-  std::uint32_t value_offset(std::string_view value) {
+  std::uint32_t value_offset(std::string_view value, std::size_t line) {
     const std::uint32_t hash = hash_of(value);
     const std::uint32_t known =
         value_index_.find(hash, [&](std::uint32_t at) { return values_.text(at) == value; });
@@ -250,11 +253,12 @@ class ExactTable final : public NamedTable {
     const std::uint32_t where = values_.end();
     value_index_.insert(hash, where);
     values_.add(value);
+    values_.add_number(static_cast<std::uint32_t>(line));
     return where;
   }
 
   Arena keys_;    ///< rows: key, offset of the value
-  Arena values_;  ///< distinct values in the order of the source
+  Arena values_;  ///< distinct values in the order of the source, each with its first line
   std::size_t rows_ = 0;
   OffsetIndex rows_index_;   ///< key to its row in keys_; while rows are added, and of small tables
   OffsetIndex value_index_;  ///< the same of values, while rows are added
@@ -329,7 +333,7 @@ OpenedTable open_exact(std::string spec, std::string_view path, const TableSourc
       if (!report.bad(number, row.trouble)) return report.error();
       continue;
     }
-    if (!table->add(row.key, row.value)) {
+    if (!table->add(row.key, row.value, number)) {
       report.hidden(number);
       report.warn(number, fmt::format("the key `{}` stands on an earlier line, which counts",
                                       printable(row.key, 64)));
@@ -375,7 +379,7 @@ OpenedTable open_inline(std::string spec, std::string_view name, const TableSour
   // As measured: here the last value of a key counts, in files the first.
   auto table = std::make_shared<ExactTable>(std::move(spec));
   for (auto row = rows.rbegin(); row != rows.rend(); ++row) {
-    if (table->add(row->key, row->value)) continue;
+    if (table->add(row->key, row->value, row->number)) continue;
     report.hidden(row->number);
     report.warn(row->number, fmt::format("the key `{}` is given again, the last value counts",
                                          printable(row->key, 64)));
