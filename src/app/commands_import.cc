@@ -216,13 +216,34 @@ std::string folder_of_result(const Arguments& arguments) {
   return std::filesystem::absolute(*out).parent_path().string();
 }
 
+/// Files that this run has made; those that are not kept go with it.
+class MadeFiles {
+ public:
+  MadeFiles() = default;
+  MadeFiles(const MadeFiles&) = delete;
+  MadeFiles& operator=(const MadeFiles&) = delete;
+  ~MadeFiles() {
+    for (const std::string& one : files_) ::unlink(one.c_str());
+  }
+  Result<void> write(const std::string& file, const std::string& text) {
+    auto written = write_new(file, text, 0600);
+    if (written) files_.push_back(file);
+    return written;
+  }
+  void keep() { files_.clear(); }
+
+ private:
+  std::vector<std::string> files_;
+};
+
 /// The passwords that the result names, each in a file of its own, before the result itself.
-Result<void> write_secrets(const PostfixImport& import, const Arguments& arguments) {
+Result<void> write_secrets(const PostfixImport& import, const Arguments& arguments,
+                           MadeFiles& files) {
   const std::string folder = folder_of_result(arguments);
   if (folder.empty()) return {};
   if (::access(arguments.value("--out")->c_str(), F_OK) == 0) return {};  // write_result() says so
   for (const auto& one : import.secrets) {
-    if (auto written = write_new(folder + "/" + one.name, one.text, 0600); !written) return written;
+    if (auto written = files.write(folder + "/" + one.name, one.text); !written) return written;
   }
   return {};
 }
@@ -247,16 +268,19 @@ int run_import_postfix(const Arguments& arguments, Streams& streams) {
       input->text,
       {.file_name = input->name, .folder = folder_of_result(arguments), .read = read_text});
   if (!import.ok()) return report_mistakes(import, input->name, arguments, streams);
-  if (const auto written = write_secrets(import, arguments); !written) {
+  MadeFiles secrets;
+  if (const auto written = write_secrets(import, arguments, secrets); !written) {
     report(written.error().message, "move it away, or write the result into another folder",
            as_json, streams);
     return to_int(ExitCode::cannot_create);
   }
-  return write_result(
+  code = write_result(
       import, input->name,
       {relay_troubles(import, input->name),
        "end smtpd_relay_restrictions with reject_unauth_destination; serve refuses to start"},
       arguments, streams);
+  if (code == to_int(ExitCode::ok) || code == to_int(ExitCode::no)) secrets.keep();
+  return code;
 }
 
 int run_import_vsmtp(const Arguments& arguments, Streams& streams) {

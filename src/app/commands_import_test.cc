@@ -62,6 +62,23 @@ TEST_F(Import, NothingIsOverwritten) {
   EXPECT_EQ(import({"main.cf", "--out", "no/such/folder"}).code, 73);
 }
 
+TEST_F(Import, PasswordsOfARunThatFailsAreTakenAway) {
+  folder_.write("with.cf",
+                "transport_maps = texthash:hops\nsmtp_sasl_auth_enable = yes\n"
+                "smtp_sasl_password_maps = texthash:passwords\n");
+  folder_.write("hops", "a.example smtp:[one.example]\nb.example smtp:[two.example]\n");
+  folder_.write("passwords", "[one.example] a:1\n[two.example] b:2\n");
+  folder_.write("two.example.password", "mine");
+  EXPECT_EQ(import({"with.cf", "--out", "new.toml"}).code, 73);
+  EXPECT_FALSE(std::filesystem::exists("one.example.password"));
+  EXPECT_FALSE(std::filesystem::exists("new.toml"));
+  EXPECT_EQ(tests::read_file("two.example.password"), "mine");
+  std::filesystem::remove("two.example.password");
+  EXPECT_EQ(import({"with.cf", "--out", "new.toml"}).code, 0);
+  EXPECT_EQ(tests::read_file("one.example.password"), "1\n");
+  EXPECT_EQ(tests::read_file("two.example.password"), "2\n");
+}
+
 TEST_F(Import, StandardInputAndOutput) {
   const Answer answer = import({"--quiet"}, main_cf);
   EXPECT_EQ(answer.code, 0);

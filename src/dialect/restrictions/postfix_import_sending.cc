@@ -171,6 +171,11 @@ class Builder {
 
   // --- tables ---
 
+  static void add_trouble(std::string& trouble, std::string_view more) {
+    if (!trouble.empty()) trouble += "; ";
+    trouble += more;
+  }
+
   /// The rows of the tables that a parameter names, in order; of equal keys the first counts, as
   /// Postfix asks tables in turn. Says in `trouble` what could not be read.
   std::vector<Row> rows_of(std::string_view name, std::string& trouble) {
@@ -186,9 +191,9 @@ class Builder {
       while (spec.starts_with("proxy:")) spec.remove_prefix(6);
       const std::size_t colon = spec.find(':');
       if (colon == std::string_view::npos || !is_exact_type(spec.substr(0, colon))) {
-        trouble =
-            fmt::format("the rows of {} cannot be listed; write a [[route]] for each destination",
-                        printable(spec, 80));
+        add_trouble(trouble, fmt::format("the rows of {} cannot be listed; write a [[route]] for "
+                                         "each destination",
+                                         printable(spec, 80)));
         continue;
       }
       const std::string path(spec.substr(colon + 1));
@@ -196,21 +201,34 @@ class Builder {
                             ? options_.read(path)
                             : Result<std::string>(fail(Fault::not_found, "not looked at"));
       if (!text) {
-        trouble = fmt::format("{} could not be read: {}", printable(path, 80),
-                              printable(text.error().message, 120));
+        add_trouble(trouble, fmt::format("{} could not be read: {}", printable(path, 80),
+                                         printable(text.error().message, 120)));
         continue;
       }
+      std::vector<std::size_t> no_text;
       for (LogicalLines lines(*text); lines.next();) {
         const std::string_view line = lines.text();
         const std::size_t length = key_length(line);
-        if (length == 0 || length >= line.size() || !is_utf8(line)) continue;
+        if (length == 0 || length >= line.size()) continue;
+        if (!is_utf8(line)) {
+          no_text.push_back(lines.number());
+          continue;
+        }
         std::string key = lower(line.substr(0, length));
         if (!seen.insert(key).second) continue;
         if (rows.size() == most_rows) {
-          trouble = fmt::format("only the first {} rows became routes", most_rows);
+          add_trouble(trouble, fmt::format("only the first {} rows became routes", most_rows));
           break;
         }
         rows.push_back({std::move(key), std::string(trim(line.substr(length)))});
+      }
+      if (!no_text.empty()) {
+        add_trouble(
+            trouble,
+            fmt::format(
+                "{} line {}{} left out: {}", printable(path, 80), no_text.front(),
+                no_text.size() > 1 ? fmt::format(" and {} more are", no_text.size() - 1) : " is",
+                not_utf8));
       }
     }
     return rows;
@@ -314,8 +332,7 @@ class Builder {
     std::set<std::string> left;
     for (const Row& row : rows) add_transport(row, "transport_maps", left);
     if (!left.empty()) {
-      if (!trouble.empty()) trouble += "; ";
-      trouble += "not carried: " + listed(left);
+      add_trouble(trouble, "not carried: " + listed(left));
     }
     if (rows.empty() && !trouble.empty()) {
       judge("transport_maps", not_supported(trouble));
@@ -471,7 +488,7 @@ class Builder {
       }
     }
     if (!left.empty()) {
-      trouble += fmt::format("{}not carried: {}", trouble.empty() ? "" : "; ", listed(left));
+      add_trouble(trouble, "not carried: " + listed(left));
     }
     judge("smtp_tls_policy_maps", rows.empty() && !trouble.empty()
                                       ? not_supported(trouble)
@@ -518,6 +535,7 @@ class Builder {
     std::string trouble;
     const std::vector<Row> rows = rows_of("smtp_sasl_password_maps", trouble);
     std::set<std::string> used;
+    std::map<std::string, std::string> names;  ///< of files, by the rows that are in them
     for (Route& route : routes_) {
       for (const std::string& hop : route.hops.written) {
         const Row* row = find(rows, lower(hop));
@@ -526,12 +544,15 @@ class Builder {
         const std::size_t colon = row->value.find(':');
         if (colon == std::string::npos) continue;
         route.user = row->value.substr(0, colon);
-        const std::string name = file_name(next_hop_of(hop).host + ".password");
+        const auto [known, fresh] = names.try_emplace(row->key);
+        if (fresh) {
+          known->second = secret_name(hop, names);
+          out_.secrets.push_back({known->second, row->value.substr(colon + 1) + "\n"});
+        }
+        const std::string& name = known->second;
+        used.insert(row->key);
         route.password_file =
             options_.folder.empty() ? "credential:" + name : options_.folder + "/" + name;
-        if (used.insert(row->key).second) {
-          out_.secrets.push_back({name, row->value.substr(colon + 1) + "\n"});
-        }
         if (route.tls.empty()) route.tls = "verify";
         break;
       }
@@ -541,7 +562,7 @@ class Builder {
       if (!used.contains(row.key)) left.insert(printable(row.key, 80));
     }
     if (!left.empty()) {
-      trouble += fmt::format("{}no route leads to {}", trouble.empty() ? "" : "; ", listed(left));
+      add_trouble(trouble, "no route leads to " + listed(left));
     }
     const std::string said =
         "auth_user and auth_password of the [[route]], whose host has to show a certificate for "
@@ -563,9 +584,25 @@ class Builder {
     return found == rows.end() || key.empty() ? nullptr : &*found;
   }
 
-  static std::string file_name(std::string text) {
-    std::erase_if(text, [](char c) { return !is_alnum(c) && c != '.' && c != '-' && c != '_'; });
-    return text;
+  /// Of the file with a next hop's password: "smart.example.net-587.password", and no other's.
+  static std::string secret_name(const std::string& hop,
+                                 const std::map<std::string, std::string>& taken) {
+    std::string stem;
+    for (const char c : hop) {
+      if (is_alnum(c) || c == '.' || c == '-' || c == '_') {
+        stem += c;
+      } else if (c == ':') {
+        stem += '-';
+      }
+    }
+    while (stem.starts_with('.')) stem.erase(0, 1);
+    if (stem.empty()) stem = "hop";
+    const auto is_taken = [&](const std::string& name) {
+      return std::ranges::any_of(taken, [&](const auto& one) { return iequals(one.second, name); });
+    };
+    std::string name = stem + ".password";
+    for (std::size_t i = 2; is_taken(name); ++i) name = fmt::format("{}-{}.password", stem, i);
+    return name;
   }
 
   // --- source addresses ---

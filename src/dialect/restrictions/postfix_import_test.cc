@@ -35,6 +35,17 @@ PostfixImport imported(std::string_view text) {
     if (path == "/passwords") {
       return std::string("[smart.example.net]:587 gateway:pass:word\nother.example a:b\n");
     }
+    if (path == "/hops") {
+      return std::string(
+          "a.example smtp:[hub.example]:587\nb.example smtp:[hub.example]:2525\n"
+          "c.example smtp:one.example\nd.example smtp:two.example\n\xe9.example "
+          "smtp:[x.example]\n");
+    }
+    if (path == "/hop_passwords") {
+      return std::string(
+          "[hub.example]:587 a:1\n[hub.example]:2525 b:2\none.example c:3\ntwo.example d:4\n"
+          "x.example \xe9:5\n");
+    }
     if (path == "/tls") {
       return std::string(
           "[smart.example.net]:587 secure match=smart.example.net:nexthop\n"
@@ -274,7 +285,7 @@ TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
   const auto& route = *file["route"][0].as_table();
   EXPECT_EQ(route["auth_user"].value_or(""), std::string("gateway"));
   EXPECT_EQ(route["auth_password"].value_or(""),
-            std::string("credential:smart.example.net.password"));
+            std::string("credential:smart.example.net-587.password"));
   EXPECT_EQ(route["tls"].value_or(""), std::string("verify"));
   EXPECT_EQ(route["names"][0].value_or(""), std::string("smart.example.net"));
   ASSERT_EQ(out.secrets.size(), 1U);
@@ -282,6 +293,23 @@ TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
   EXPECT_THAT(out.toml, Not(HasSubstr("pass:word")));
   EXPECT_THAT(fate_of(out, "smtp_sasl_password_maps"),
               HasSubstr("no route leads to other.example"));
+}
+
+TEST(PostfixImport, EachPasswordHasAFileOfItsOwn) {
+  const PostfixImport out = imported(
+      "transport_maps = hash:/hops\nsmtp_sasl_auth_enable = yes\n"
+      "smtp_sasl_password_maps = hash:/hop_passwords\n");
+  std::map<std::string, std::string> files;
+  for (const SecretFile& one : out.secrets) {
+    EXPECT_TRUE(files.emplace(one.name, one.text).second) << one.name;
+  }
+  EXPECT_EQ(files, (std::map<std::string, std::string>{{"hub.example-587.password", "1\n"},
+                                                       {"hub.example-2525.password", "2\n"},
+                                                       {"one.example.password", "3\n"},
+                                                       {"two.example.password", "4\n"}}));
+  EXPECT_THAT(fate_of(out, "transport_maps"), HasSubstr("/hops line 5 is left out: not UTF-8"));
+  EXPECT_THAT(fate_of(out, "smtp_sasl_password_maps"),
+              HasSubstr("/hop_passwords line 5 is left out: not UTF-8"));
 }
 
 TEST(PostfixImport, WhatIsNoUtf8StaysOutOfTheFile) {
