@@ -276,7 +276,9 @@ constexpr Group groups[] = {
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
     {lost, "[limits] counts sessions; policies have rate limits (docs/webhook-policies.md)", rates},
-    {lost, "one question a rule, answered within authentication.decide_within or as failed",
+    {lost,
+     "a policy server is asked once, on a connection of its own, and has "
+     "authentication.decide_within to answer",
      delegates},
     {lost, sentence_of(Part::screening), screens},
     {lost, "EHLO offers all that there is; the Lua hook smtp_server_ehlo may offer less",

@@ -190,6 +190,15 @@ TEST(PostfixImport, WhatCheckWouldSayIsInTheReport) {
   EXPECT_EQ(fate_of("smtpd_client_restrictions = check_client_access hash:/not/here"), "carried");
 }
 
+TEST(PostfixImport, LimitsOfPolicyServersAreNamed) {
+  for (const std::string name : {"try_limit", "timeout", "max_idle"}) {
+    EXPECT_THAT(fate_of("smtpd_policy_service_" + name + " = 1"),
+                HasSubstr("not supported: a policy server is asked once, on a connection of its "
+                          "own, and has authentication.decide_within"));
+  }
+  EXPECT_EQ(fate_of("smtpd_policy_service_policy_context = x"), "carried");
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
