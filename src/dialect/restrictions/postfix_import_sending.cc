@@ -2,6 +2,7 @@
 // and TLS policy maps become [[route]]s; smtp_bind_address a pool of source addresses; Dovecot an
 // [[auth.source]].
 #include <algorithm>
+#include <ranges>
 
 #include <fmt/format.h>
 
@@ -292,7 +293,7 @@ class Builder {
       return;
     }
     if (rest.empty()) {
-      if (transport.empty() && !relay_.to.empty()) return add(row.key, relay_, origin);
+      if (transport.empty()) return add_default(row.key, origin, left);
       return add(row.key, "mx", origin);
     }
     std::vector<std::string_view> texts;
@@ -303,6 +304,53 @@ class Builder {
       return;
     }
     add(row.key, std::move(hops), origin);
+  }
+
+  /// "example.org :", which hides the rows behind it: mail goes as it does without a table
+  /// (transport(5)).
+  void add_default(const std::string& key, std::string_view origin, std::set<std::string>& left) {
+    std::string domain = key.substr(key.find('@') == std::string::npos ? 0 : key.find('@') + 1);
+    while (domain.starts_with('.')) domain.erase(0, 1);
+    const Class* its_class = class_of(domain);
+    const std::string_view parameter =
+        its_class != nullptr ? its_class->transport : "default_transport";
+    const bool written = is_set(parameter);
+    if (!written && its_class != nullptr && its_class->has_mailboxes) {
+      left.insert(printable(key, 80) + " (a mailbox)");
+      return;
+    }
+    const std::string value = written ? parameters_.text(parameter) : "smtp";
+    const auto [transport, next_hop] = transport_of(value);
+    if (!transport.empty() && (!is_smtp(transport) || !next_hop.empty())) {
+      return add_transport({key, value}, origin, left);
+    }
+    if (!relay_.to.empty()) return add(key, relay_, origin);
+    add(key, "mx", origin);
+  }
+
+  struct Class {
+    std::string_view transport;
+    std::string_view domains;
+    bool has_mailboxes;
+  };
+  static constexpr Class classes[] = {{"relay_transport", "relay_domains", false},
+                                      {"virtual_transport", "virtual_mailbox_domains", true},
+                                      {"local_transport", "mydestination", true}};
+
+  /// Of a domain that is listed by its name; null: none.
+  const Class* class_of(std::string_view domain) const {
+    // As trivial-rewrite(8) asks: local domains first.
+    for (const Class& one : std::views::reverse(classes)) {
+      const auto words = parameters_.words(one.domains);
+      for (const Word& word : words ? *words : std::vector<Word>()) {
+        const std::string name = lower(word.text);
+        const bool below = !one.has_mailboxes && domain.size() > name.size() &&
+                           domain.ends_with(name) &&
+                           domain[domain.size() - name.size() - 1] == '.';
+        if (domain == name || below) return &one;
+      }
+    }
+    return nullptr;
   }
 
   static bool is_pattern(std::string_view key) {
@@ -354,13 +402,6 @@ class Builder {
 
   /// relay_transport and its like: the transport of all domains of a class.
   void read_class_transports() {
-    struct Class {
-      std::string_view transport;
-      std::string_view domains;
-    };
-    static constexpr Class classes[] = {{"relay_transport", "relay_domains"},
-                                        {"virtual_transport", "virtual_mailbox_domains"},
-                                        {"local_transport", "mydestination"}};
     for (const Class& one : classes) {
       if (!is_set(one.transport)) continue;
       const std::string value = parameters_.text(one.transport);
@@ -374,7 +415,7 @@ class Builder {
       }
       std::set<std::string> left;
       std::size_t count = 0;
-      const bool below = one.domains == "relay_domains";
+      const bool below = !one.has_mailboxes;
       const auto words = parameters_.words(one.domains);
       for (const Word& word : words ? *words : std::vector<Word>()) {
         if (word.text.find_first_of(":/") != std::string::npos) {
@@ -388,7 +429,9 @@ class Builder {
         }
         ++count;
       }
-      if (count == 0 || !left.empty()) {
+      if (words && words->empty()) {
+        judge(one.transport, meaningless(fmt::format("{} names no domain", one.domains)));
+      } else if (count == 0 || !left.empty()) {
         judge(one.transport,
               not_supported(fmt::format("the domains of {} cannot all be listed; write a [[route]] "
                                         "for each",

@@ -35,6 +35,10 @@ PostfixImport imported(std::string_view text) {
     if (path == "/passwords") {
       return std::string("[smart.example.net]:587 gateway:pass:word\nother.example a:b\n");
     }
+    if (path == "/empty_rows") {
+      return std::string(
+          ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* smtp:[x.example]\n");
+    }
     if (path == "/hops") {
       return std::string(
           "a.example smtp:[hub.example]:587\nb.example smtp:[hub.example]:2525\n"
@@ -199,6 +203,12 @@ TEST(PostfixImport, LimitsOfPolicyServersAreNamed) {
   EXPECT_EQ(fate_of("smtpd_policy_service_policy_context = x"), "carried");
 }
 
+TEST(PostfixImport, ATransportOfNoDomainsMeansNothing) {
+  EXPECT_EQ(fate_of(imported("local_transport = error:no mailboxes\nmydestination =\n"),
+                    "local_transport"),
+            "has no meaning here: mydestination names no domain");
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
@@ -283,6 +293,32 @@ TEST(PostfixImport, WhereMailGoes) {
       << "the name of the port differs";
   EXPECT_THAT(fate_of(out, "smtp_tls_security_level"), HasSubstr("relay.tls = \"encrypt\""));
   EXPECT_EQ(file["egress"][0]["v4"].value_or(""), std::string("192.0.2.7"));
+}
+
+TEST(PostfixImport, AnEmptyTransportRowIsAsIfThereWereNone) {
+  const auto routes = [](const std::string& more) {
+    const PostfixImport out = imported("transport_maps = hash:/empty_rows\n" + more);
+    const toml::table file = parsed(out);
+    std::string all;
+    for (const auto& one : *file["route"].as_array()) {
+      const toml::table& route = *one.as_table();
+      for (const auto& match : *route["match"].as_array()) {
+        all += match.value_or(std::string()) + " " + route["to"][0].value_or(std::string()) + "\n";
+      }
+    }
+    return all + fate_of(out, "transport_maps");
+  };
+  const std::string classes =
+      "relay_domains = relay.example\nrelay_transport = relay:[hub.example]\n"
+      "mydestination = local.example\n";
+  const std::string with = routes(classes + "relayhost = [smart.example]\n");
+  EXPECT_THAT(with, HasSubstr(".example.org smart.example\n"));
+  EXPECT_THAT(with, HasSubstr("sub.relay.example hub.example\n"));
+  EXPECT_THAT(with, HasSubstr("other.example mx\n"));
+  EXPECT_THAT(with, HasSubstr("not carried: local.example (a mailbox)"));
+  EXPECT_THAT(with, Not(HasSubstr("local.example smart")));
+  EXPECT_THAT(routes("default_transport = smtp:[out.example]\n"),
+              HasSubstr(".example.org out.example\n"));
 }
 
 TEST(PostfixImport, PasswordsGoIntoFilesOfTheirOwn) {
