@@ -204,7 +204,8 @@ class Importer {
   /// Of a parameter whose place is outside [restrictions]; null when it has none there.
   std::optional<Judgement> judge_outside(const std::string& name) const {
     const auto sent = sending_.judgements.find(name);
-    return sent != sending_.judgements.end() ? sent->second : judge_setting(name, parameters_);
+    return sent != sending_.judgements.end() ? sent->second
+                                             : judge_setting(name, parameters_, options_);
   }
 
   ImportedParameter judge(const Setting& setting) {
@@ -403,7 +404,7 @@ class Importer {
     std::string out =
         fmt::format("# Made from {} by `postern import postfix`.\n", options_.file_name);
     out += section("server");
-    for (const auto& listener : listener_entries(parameters_)) {
+    for (const auto& listener : listener_entries(parameters_, options_)) {
       out += "\n[[listener]]\n";
       for (const TomlEntry& entry : listener) {
         out += fmt::format("{} = {}{}\n", entry.key, entry.value, origin(entry.origin));

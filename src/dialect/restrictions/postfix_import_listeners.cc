@@ -17,9 +17,47 @@ struct Certificate {
   std::string key;
   std::string_view origin;
   std::string_view key_origin;
+  std::string difference;  ///< what of smtpd_tls_chain_files is not taken
 };
 
-std::optional<Certificate> certificate_of(const Parameters& parameters) {
+/// smtpd_tls_chain_files: each key stands in front of its own certificates, in a file with them or
+/// in the one before (postconf(5)). A listener takes the first pair.
+Certificate chain_of(const std::vector<Word>& files, const ImportOptions& options) {
+  static constexpr std::string_view name = "smtpd_tls_chain_files";
+  const auto holds = [&](const std::string& path, std::string_view what) -> std::optional<bool> {
+    const auto text = options.read ? options.read(path)
+                                   : Result<std::string>(fail(Fault::not_found, "not looked at"));
+    if (!text) return std::nullopt;
+    return text->find(what) != std::string::npos;
+  };
+  const std::string& first = files.front().text;
+  Certificate out{.chain = first, .key = first, .origin = name, .key_origin = name};
+  if (files.size() == 1) return out;
+  const auto has_certificate = holds(first, "-BEGIN CERTIFICATE-");
+  const std::string& second = files[1].text;
+  std::size_t taken = 1;
+  if (has_certificate.has_value() ? !*has_certificate : first.find("key") != std::string::npos) {
+    out.chain = second;
+    taken = 2;
+  }
+  if (!has_certificate) {
+    out.difference = printable(first, 80) + " could not be read: see which file has the key; ";
+  }
+  if (files.size() > taken) {
+    const bool belongs = !holds(files[taken].text, "PRIVATE KEY-").value_or(true);
+    out.difference += belongs
+                          ? fmt::format("put the certificates of {} behind those of {}",
+                                        printable(files[taken].text, 80), printable(out.chain, 80))
+                          : fmt::format("a listener has one certificate; not that of {}",
+                                        printable(files[taken].text, 80));
+  } else if (!has_certificate) {
+    out.difference.resize(out.difference.size() - 2);
+  }
+  return out;
+}
+
+std::optional<Certificate> certificate_of(const Parameters& parameters,
+                                          const ImportOptions& options) {
   static constexpr std::pair<std::string_view, std::string_view> pairs[] = {
       {"smtpd_tls_chain_files", "smtpd_tls_chain_files"},
       {"smtpd_tls_cert_file", "smtpd_tls_key_file"},
@@ -28,12 +66,11 @@ std::optional<Certificate> certificate_of(const Parameters& parameters) {
   for (const auto& [chain_name, key_name] : pairs) {
     const auto files = parameters.words(chain_name);
     if (!files || files->empty() || files->front().text == "none") continue;
+    if (chain_name == key_name) return chain_of(*files, options);
     const std::string chain = files->front().text;
     const std::string key = parameters.text(key_name);
-    if (chain_name == key_name || key.empty() || key == "none") {
-      return Certificate{chain, chain, chain_name, chain_name};
-    }
-    return Certificate{chain, key, chain_name, key_name};
+    if (key.empty() || key == "none") return Certificate{chain, chain, chain_name, chain_name, {}};
+    return Certificate{chain, key, chain_name, key_name, {}};
   }
   return std::nullopt;
 }
@@ -50,21 +87,22 @@ bool is_wrapped(const Parameters& parameters) {
   return iequals(parameters.text("smtpd_tls_wrappermode"), "yes");
 }
 
-std::string_view tls_mode(const Parameters& parameters) {
-  if (!certificate_of(parameters)) return "none";
+std::string_view tls_mode(const Parameters& parameters, const ImportOptions& options) {
+  if (!certificate_of(parameters, options)) return "none";
   if (is_wrapped(parameters)) return "implicit";
   const std::string level = tls_level(parameters);
   return level == "none" ? "none" : level == "encrypt" ? "required" : "starttls";
 }
 
-Judgement judge_level(std::string_view name, const Parameters& parameters) {
+Judgement judge_level(std::string_view name, const Parameters& parameters,
+                      const ImportOptions& options) {
   if (name != "smtpd_tls_security_level" && !parameters.text("smtpd_tls_security_level").empty()) {
     return meaningless("smtpd_tls_security_level decides");
   }
   const std::string level = tls_level(parameters);
-  const std::string key = fmt::format("listener.tls = \"{}\"", tls_mode(parameters));
+  const std::string key = fmt::format("listener.tls = \"{}\"", tls_mode(parameters, options));
   if (level == "none") return carried(key);
-  if (!certificate_of(parameters)) {
+  if (!certificate_of(parameters, options)) {
     return changed(key +
                    ": without a certificate Postfix offers no STARTTLS; name one, or set "
                    "\"starttls\" and Postern makes one");
@@ -75,28 +113,28 @@ Judgement judge_level(std::string_view name, const Parameters& parameters) {
   return carried(key);
 }
 
-Judgement judge_auth_only(const Parameters& parameters) {
+Judgement judge_auth_only(const Parameters& parameters, const ImportOptions& options) {
   const auto only = parameters.flag("smtpd_tls_auth_only");
   if (!only) return not_supported(only.error().message);
-  return carried(is_auth_in_the_clear(parameters) ? "listener.auth_without_tls"
-                                                  : "no AUTH outside TLS");
+  return carried(is_auth_in_the_clear(parameters, options) ? "listener.auth_without_tls"
+                                                           : "no AUTH outside TLS");
 }
 
-Judgement judge_certificate(std::string_view name, const Parameters& parameters) {
-  const auto used = certificate_of(parameters);
+Judgement judge_certificate(std::string_view name, const Parameters& parameters,
+                            const ImportOptions& options) {
+  const auto used = certificate_of(parameters, options);
   const std::string value = parameters.text(name);
   if (value.empty() || value == "none") return carried("no such file");
   if (!used || (used->origin != name && used->key_origin != name)) {
     return not_supported(fmt::format("a listener has one certificate; that of {} is taken",
                                      used ? used->origin : "none of them"));
   }
-  if (tls_mode(parameters) == "none") return meaningless("TLS is switched off");
+  if (tls_mode(parameters, options) == "none") return meaningless("TLS is switched off");
   const bool is_key = used->key_origin == name && used->origin != name;
   if (name == "smtpd_tls_chain_files") {
-    const auto files = parameters.words(name);
-    if (files && files->size() > 1) {
-      return changed("listener.certificate and key: the first file alone");
-    }
+    const std::string keys = "listener.certificate and key";
+    if (!used->difference.empty()) return changed(keys + ": " + used->difference);
+    if (used->chain != used->key) return carried(keys);
   }
   return carried(is_key ? "listener.key" : "listener.certificate");
 }
@@ -176,10 +214,11 @@ Judgement judge_banner(const Parameters& parameters) {
 
 }  // namespace
 
-bool is_auth_in_the_clear(const Parameters& parameters) {
+bool is_auth_in_the_clear(const Parameters& parameters, const ImportOptions& options) {
   if (!parameters.flag("smtpd_sasl_auth_enable").value_or(false)) return false;
   if (parameters.flag("smtpd_tls_auth_only").value_or(true)) return false;
-  if (tls_level(parameters) == "encrypt" || tls_mode(parameters) == "implicit") return false;
+  if (tls_level(parameters) == "encrypt" || tls_mode(parameters, options) == "implicit")
+    return false;
   const auto forbidden = parameters.words("smtpd_sasl_security_options");
   return forbidden && std::none_of(forbidden->begin(), forbidden->end(), [](const Word& word) {
            return iequals(word.text, "noplaintext");
@@ -228,10 +267,11 @@ Judgement judge_networks(std::string_view name, std::string_view key,
   return not_supported(fmt::format("{} takes networks alone; set it by hand", key));
 }
 
-std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters) {
+std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
+                                                     const ImportOptions& options) {
   std::vector<std::vector<TomlEntry>> listeners;
-  const auto certificate = certificate_of(parameters);
-  const std::string_view mode = tls_mode(parameters);
+  const auto certificate = certificate_of(parameters, options);
+  const std::string_view mode = tls_mode(parameters, options);
   const auto xclient = networks_toml("smtpd_authorized_xclient_hosts", parameters);
   const bool strict = parameters.flag("smtpd_forbid_unauth_pipelining").value_or(false);
   const std::string banner =
@@ -250,7 +290,7 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
           {"listener", "certificate", toml_quoted(certificate->chain), certificate->origin});
       out.push_back({"listener", "key", toml_quoted(certificate->key), certificate->key_origin});
     }
-    if (is_auth_in_the_clear(parameters)) {
+    if (is_auth_in_the_clear(parameters, options)) {
       out.push_back({"listener", "auth_without_tls", "true", "smtpd_tls_auth_only"});
     }
     if (xclient && *xclient != "[]") {
@@ -267,22 +307,23 @@ std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameter
   return listeners;
 }
 
-std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters) {
+std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters,
+                                        const ImportOptions& options) {
   if (name == "inet_interfaces") return judge_interfaces(parameters);
   if (name == "inet_protocols") return judge_protocols(parameters);
   if (name == "smtpd_banner") return judge_banner(parameters);
   if (name == "smtpd_tls_security_level" || name == "smtpd_use_tls" ||
       name == "smtpd_enforce_tls") {
-    return judge_level(name, parameters);
+    return judge_level(name, parameters, options);
   }
-  if (name == "smtpd_tls_auth_only") return judge_auth_only(parameters);
+  if (name == "smtpd_tls_auth_only") return judge_auth_only(parameters, options);
   if (name == "smtpd_tls_wrappermode") {
-    return carried(fmt::format("listener.tls = \"{}\"", tls_mode(parameters)));
+    return carried(fmt::format("listener.tls = \"{}\"", tls_mode(parameters, options)));
   }
   if (name == "smtpd_tls_cert_file" || name == "smtpd_tls_key_file" ||
       name == "smtpd_tls_chain_files" || name == "smtpd_tls_eccert_file" ||
       name == "smtpd_tls_eckey_file") {
-    return judge_certificate(name, parameters);
+    return judge_certificate(name, parameters, options);
   }
   if (name == "smtpd_authorized_xclient_hosts") {
     return judge_networks(name, "listener.xclient_from", parameters);

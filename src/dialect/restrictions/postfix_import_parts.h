@@ -42,13 +42,15 @@ inline Judgement meaningless(std::string note) { return {Fate::meaningless, std:
 
 /// Parameters that have a key outside [restrictions], or say what Postern does anyway. Null when
 /// it is none of these.
-std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters);
+std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters,
+                                       const ImportOptions& options);
 
 /// Whether a client may log in before STARTTLS, as it is with Postfix unless something forbids it.
-bool is_auth_in_the_clear(const Parameters& parameters);
+bool is_auth_in_the_clear(const Parameters& parameters, const ImportOptions& options);
 
 /// The part of judge_setting() that is about listeners; their entries are listener_entries().
-std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters);
+std::optional<Judgement> judge_listener(std::string_view name, const Parameters& parameters,
+                                        const ImportOptions& options);
 
 /// Plain addresses and networks as a TOML list; nullopt when anything else stands there.
 std::optional<std::string> networks_toml(std::string_view name, const Parameters& parameters);
@@ -69,7 +71,8 @@ ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
 std::optional<Judgement> judge_by_name(std::string_view name);
 
 /// A [[listener]] for each address, in order: the entries of each.
-std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters);
+std::vector<std::vector<TomlEntry>> listener_entries(const Parameters& parameters,
+                                                     const ImportOptions& options);
 
 /// A section of the file that stands there several times, or once: "[[route]]".
 struct TomlSection {

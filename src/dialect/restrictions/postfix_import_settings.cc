@@ -198,7 +198,8 @@ Judgement judge_rate_unit(const Parameters& parameters) {
   return not_supported("rates are counted a minute; adjust limits.new_sessions_per_minute");
 }
 
-Judgement judge_sasl_options(std::string_view name, const Parameters& parameters) {
+Judgement judge_sasl_options(std::string_view name, const Parameters& parameters,
+                             const ImportOptions& options) {
   const auto words = parameters.words(name);
   const auto fine = [](const Word& word) { return iequals(word.text, "noanonymous"); };
   const bool outside = name == "smtpd_sasl_security_options";
@@ -206,7 +207,7 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
     return carried("Postern always does so");
   }
   // Without TLS there is no AUTH at all, so what is forbidden there does not matter.
-  if (words && outside && !is_auth_in_the_clear(parameters)) {
+  if (words && outside && !is_auth_in_the_clear(parameters, options)) {
     return carried("no AUTH outside TLS");
   }
   if (outside) return not_supported("AUTH without TLS is PLAIN and LOGIN, too");
@@ -215,7 +216,8 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
 
 }  // namespace
 
-std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters) {
+std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters,
+                                       const ImportOptions& options) {
   for (const Amount& amount : amounts) {
     if (amount.name == name) return judge_amount(amount, parameters);
   }
@@ -223,7 +225,7 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
     if (fixed.name == name) return judge_always(fixed, parameters);
   }
   if (name == "myhostname") return judge_hostname(parameters);
-  if (auto listening = judge_listener(name, parameters)) return listening;
+  if (auto listening = judge_listener(name, parameters, options)) return listening;
   if (name == "smtpd_client_event_limit_exceptions") {
     Judgement out = judge_networks(name, "limits.exempt_networks", parameters);
     if (out.fate == Fate::carried) {
@@ -245,7 +247,7 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
   if (name == "append_at_myorigin") return judge_at_myorigin(parameters);
   if (name == "broken_sasl_auth_clients") return judge_broken_clients(parameters);
   if (name == "smtpd_sasl_security_options" || name == "smtpd_sasl_tls_security_options") {
-    return judge_sasl_options(name, parameters);
+    return judge_sasl_options(name, parameters, options);
   }
   return std::nullopt;
 }

@@ -39,6 +39,16 @@ PostfixImport imported(std::string_view text) {
       return std::string(
           ".example.org :\nsub.relay.example :\nlocal.example :\nother.example smtp:\n* smtp:[x.example]\n");
     }
+    if (path == "/key.pem")
+      return std::string(
+          "-----BEGIN "
+          "PRIVATE KEY-----\n");
+    if (path == "/cert.pem") return std::string("-----BEGIN CERTIFICATE-----\n");
+    if (path == "/both.pem") {
+      return std::string(
+          "-----BEGIN "
+          "PRIVATE KEY-----\n-----BEGIN CERTIFICATE-----\n");
+    }
     if (path == "/hops") {
       return std::string(
           "a.example smtp:[hub.example]:587\nb.example smtp:[hub.example]:2525\n"
@@ -207,6 +217,28 @@ TEST(PostfixImport, ATransportOfNoDomainsMeansNothing) {
   EXPECT_EQ(fate_of(imported("local_transport = error:no mailboxes\nmydestination =\n"),
                     "local_transport"),
             "has no meaning here: mydestination names no domain");
+}
+
+TEST(PostfixImport, TheKeyOfChainFilesStandsFirst) {
+  const auto files = [](const std::string& names) {
+    const PostfixImport out =
+        imported("smtpd_tls_security_level = may\nsmtpd_tls_chain_files = " + names + "\n");
+    const toml::table file = parsed(out);
+    return file["listener"][0]["certificate"].value_or(std::string()) + " " +
+           file["listener"][0]["key"].value_or(std::string()) + " " +
+           fate_of(out, "smtpd_tls_chain_files");
+  };
+  EXPECT_EQ(files("/key.pem, /cert.pem"),
+            "/cert.pem /key.pem carried: listener.certificate and key");
+  EXPECT_EQ(files("/both.pem"), "/both.pem /both.pem carried: listener.certificate");
+  EXPECT_EQ(files("/both.pem /key.pem /cert.pem"),
+            "/both.pem /both.pem carried with a change: listener.certificate and key: a listener "
+            "has one certificate; not that of /key.pem");
+  EXPECT_THAT(files("/key.pem /cert.pem /cert.pem"),
+              HasSubstr("put the certificates of /cert.pem behind those of /cert.pem"));
+  EXPECT_THAT(files("/gone/key.pem /gone/cert.pem"),
+              HasSubstr("/gone/cert.pem /gone/key.pem carried with a change: listener.certificate "
+                        "and key: /gone/key.pem could not be read: see which file has the key"));
 }
 
 TEST(PostfixImport, WithoutALevelItIsZero) {
