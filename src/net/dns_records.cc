@@ -1,10 +1,13 @@
 #include "net/dns_records.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <unbound.h>
@@ -84,6 +87,106 @@ std::string without_dot(const char* name) {
   return text;
 }
 
+/// Reads a message from its begin to its end; what is not there makes it bad.
+class Message {
+ public:
+  explicit Message(std::string_view packet) : packet_(packet) {}
+
+  unsigned number16() {
+    const unsigned high = number8();
+    return high << 8 | number8();
+  }
+  std::uint32_t number32() {
+    const std::uint32_t high = number16();
+    return high << 16 | number16();
+  }
+  void skip(std::size_t octets) {
+    bad_ |= octets > packet_.size() - at_;
+    if (!bad_) at_ += octets;
+  }
+  /// In wire form without compression (RFC 1035 §4.1.4).
+  std::string name() {
+    std::string wire;
+    std::size_t at = at_;
+    bool here = true;
+    while (!bad_) {
+      if (at >= packet_.size() || wire.size() > 255) break;
+      const unsigned length = octet(packet_, at);
+      if (length >= 0xc0) {
+        if (at + 1 >= packet_.size()) break;
+        const std::size_t target = (length & 0x3fu) << 8 | octet(packet_, at + 1);
+        if (here) at_ = at + 2;
+        here = false;
+        if (target >= at) break;  // back only: no loop
+        at = target;
+        continue;
+      }
+      if (length > 63 || at + 1 + length > packet_.size()) break;
+      wire += packet_.substr(at, length + 1);
+      at += length + 1;
+      if (length != 0) continue;
+      if (here) at_ = at;
+      return wire;
+    }
+    bad_ = true;
+    return {};
+  }
+  /// Of a record, the names in it without compression.
+  std::string data(unsigned type) {
+    const std::size_t length = number16();
+    const std::size_t begin = at_;
+    skip(length);
+    if (bad_) return {};
+    const auto names = [&](std::size_t before, std::size_t count) {
+      const std::size_t end = std::exchange(at_, begin);
+      std::string out;
+      skip(before);
+      if (!bad_) out = packet_.substr(begin, before);
+      for (std::size_t i = 0; i < count; ++i) out += name();
+      out += packet_.substr(std::min(at_, end), end - std::min(at_, end));
+      bad_ |= at_ > end;
+      at_ = end;
+      return out;
+    };
+    if (type == type_of(dns::Type::mx)) return names(2, 1);
+    if (type == type_of(dns::Type::cname) || type == type_of(dns::Type::ptr)) return names(0, 1);
+    if (type == soa) return names(0, 2);
+    return std::string(packet_.substr(begin, length));
+  }
+  bool bad() const { return bad_; }
+
+  static constexpr unsigned type_of(dns::Type type) { return static_cast<unsigned>(type); }
+  static constexpr unsigned soa = 6;
+
+ private:
+  unsigned number8() {
+    bad_ |= at_ >= packet_.size();
+    return bad_ ? 0 : octet(packet_, at_++);
+  }
+
+  const std::string_view packet_;
+  std::size_t at_ = 0;
+  bool bad_ = false;
+};
+
+struct Record {
+  std::string name;
+  unsigned type = 0;
+  std::uint32_t ttl = 0;
+  std::string data;
+};
+
+Record read_record(Message& message) {
+  Record record;
+  record.name = name_of(message.name()).value_or("");
+  record.type = message.number16();
+  message.number16();  // the class
+  record.ttl = message.number32();
+  if (record.ttl > 0x7fffffff) record.ttl = 0;  // RFC 2181 §8
+  record.data = message.data(record.type);
+  return record;
+}
+
 }  // namespace
 
 dns::Answer answer_of(const ub_result& result, const dns::Question& question) {
@@ -113,6 +216,65 @@ dns::Answer answer_of(const ub_result& result, const dns::Question& question) {
     }
   }
   answer.status = answer.records.empty() ? dns::Status::no_data : dns::Status::found;
+  return answer;
+}
+
+dns::Answer answer_of(std::string_view packet, const dns::Question& question) {
+  constexpr unsigned truncated = 0x0200;
+  constexpr unsigned authentic = 0x0020;
+  constexpr unsigned nx_domain = 3;
+  constexpr std::size_t most_aliases = 16;
+  dns::Answer answer;
+  Message message(packet);
+  message.number16();  // the identifier
+  const unsigned flags = message.number16();
+  const unsigned questions = message.number16();
+  const unsigned answers = message.number16();
+  const unsigned authorities = message.number16();
+  message.number16();
+  for (unsigned i = 0; i < questions && !message.bad(); ++i) {
+    message.name();
+    message.skip(4);
+  }
+  std::vector<Record> records;
+  for (unsigned i = 0; i < answers && !message.bad(); ++i) records.push_back(read_record(message));
+  std::optional<std::uint32_t> negative;  // RFC 2308 §5: the least of the SOA's TTL and its MINIMUM
+  for (unsigned i = 0; i < authorities && !message.bad(); ++i) {
+    const Record record = read_record(message);
+    if (record.type != Message::soa || record.data.size() < 4) continue;
+    Message minimum(std::string_view(record.data).substr(record.data.size() - 4));
+    negative = std::min(record.ttl, minimum.number32());
+  }
+  const unsigned rcode = flags & 0xf;
+  if (message.bad() || (flags & truncated) != 0 || (rcode != 0 && rcode != nx_domain))
+    return answer;
+
+  std::uint32_t ttl = UINT32_MAX;
+  const std::string asked = without_dot(question.name.c_str());
+  std::string name = asked;
+  for (std::size_t alias = 0; alias < most_aliases; ++alias) {
+    const auto next = std::find_if(records.begin(), records.end(), [&](const Record& record) {
+      return record.name == name && record.type == Message::type_of(dns::Type::cname);
+    });
+    if (next == records.end() || question.type == dns::Type::cname) break;
+    name = name_of(next->data).value_or("");
+    ttl = std::min(ttl, next->ttl);
+  }
+  if (name != asked) answer.canonical_name = name;
+  for (const Record& record : records) {
+    if (record.name != name || record.type != Message::type_of(question.type)) continue;
+    std::optional<std::string> text = record_of(question.type, record.data);
+    if (!text) continue;
+    answer.records.push_back(std::move(*text));
+    ttl = std::min(ttl, record.ttl);
+  }
+  if (answer.records.empty()) ttl = std::min(ttl, negative.value_or(0));
+  answer.ttl = std::chrono::seconds(ttl);
+  answer.secure = (flags & authentic) != 0;
+  answer.status = rcode == nx_domain       ? dns::Status::nx_domain
+                  : answer.records.empty() ? dns::Status::no_data
+                                           : dns::Status::found;
+  if (answer.status == dns::Status::nx_domain) answer.records.clear();
   return answer;
 }
 

@@ -1,5 +1,7 @@
-// libunbound's result as our answer.
+// What name servers say as our answer.
 #pragma once
+
+#include <string_view>
 
 #include "dns/dns.h"
 
@@ -10,5 +12,8 @@ namespace postern::net {
 /// The answer in the text forms of dns::Answer; a record that does not parse is left out. A bogus
 /// result hands over no data (RFC 4035 §5.5).
 dns::Answer answer_of(const ub_result& result, const dns::Question& question);
+/// The same of a message (RFC 1035 §4.1) of a server that follows aliases: secure when its AD bit
+/// is set. One that does not parse is Status::server_failure.
+dns::Answer answer_of(std::string_view packet, const dns::Question& question);
 
 }  // namespace postern::net

@@ -1,337 +1,385 @@
 #include "net/unbound_resolver.h"
 
-#include <filesystem>
+#include <algorithm>
 #include <fstream>
 #include <mutex>
-#include <unordered_map>
+#include <sstream>
+#include <thread>
 #include <utility>
 
 #include <fmt/format.h>
-#include <unbound.h>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
+#include <fmt/ranges.h>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "base/ip.h"
+#include "base/shared_pointer.h"
 #include "base/text.h"
-#include "net/dns_records.h"
-#include "net/lookup_shares.h"
+#include "net/ad_client.h"
+#include "net/unbound_context.h"
 
 namespace postern::net {
 namespace asio = boost::asio;
 
 namespace {
 
-/// The names that libunbound answers itself unless told otherwise. A gateway must see what DNS says
-/// of all of them: policies ask about private addresses too. `localhost.` stays local (RFC 6761
-/// §6.3).
-std::vector<std::string> built_in_zones() {
-  std::vector<std::string> zones{"test.",
-                                 "localhost.",
-                                 "invalid.",
-                                 "onion.",
-                                 "home.arpa.",
-                                 "127.in-addr.arpa.",
-                                 "0.in-addr.arpa.",
-                                 "10.in-addr.arpa.",
-                                 "168.192.in-addr.arpa.",
-                                 "254.169.in-addr.arpa.",
-                                 "2.0.192.in-addr.arpa.",
-                                 "100.51.198.in-addr.arpa.",
-                                 "113.0.203.in-addr.arpa.",
-                                 "255.255.255.255.in-addr.arpa.",
-                                 "d.f.ip6.arpa.",
-                                 "8.e.f.ip6.arpa.",
-                                 "9.e.f.ip6.arpa.",
-                                 "a.e.f.ip6.arpa.",
-                                 "b.e.f.ip6.arpa.",
-                                 "8.b.d.0.1.0.0.2.ip6.arpa."};
-  for (int octet = 16; octet < 32; ++octet)
-    zones.push_back(fmt::format("{}.172.in-addr.arpa.", octet));
-  for (int octet = 64; octet < 128; ++octet)
-    zones.push_back(fmt::format("{}.100.in-addr.arpa.", octet));
-  std::string zeros;
-  for (int nibble = 0; nibble < 31; ++nibble) zeros += "0.";
-  zones.push_back("0." + zeros + "ip6.arpa.");
-  zones.push_back("1." + zeros + "ip6.arpa.");
-  return zones;
-}
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
-/// `127.0.0.1:5353` and `[2001:db8::1]:53` in libunbound's spelling, `127.0.0.1@5353`.
-Result<std::string> forwarder(std::string_view server) {
-  const auto wrong = [&](std::string_view what) {
-    return fail(Fault::malformed, fmt::format("{} {}", what, printable(server, 80)));
-  };
-  const Result<HostAndPortView> split = split_port(server);
-  if (!split) return wrong("not a name server:");
+/// How often it is looked whether a probe has ended, and when it has not.
+constexpr milliseconds look_again{20};
+constexpr milliseconds probe_limit{30'000};
+/// Look-ups that began before a switch end in what answered then: longer than any may take.
+constexpr milliseconds retire_after{120'000};
+
+constexpr const char* no_records = "the servers pass no DNSSEC records";
+constexpr const char* no_answer = "the servers do not answer what the keys of the root are";
+
+struct Server {
+  IpAddress address;
   std::uint16_t port = 53;
+};
+
+Result<Server> server_of(std::string_view text) {
+  const auto wrong = [&](std::string_view what) {
+    return fail(Fault::malformed, fmt::format("{} {}", what, printable(text, 80)));
+  };
+  Server server;
+  const Result<HostAndPortView> split = split_port(text);
+  if (!split) return wrong("not a name server:");
   if (split->port) {
-    port = parse_port(*split->port).value_or(0);
-    if (port == 0) return wrong("not a port in name server");
+    server.port = parse_port(*split->port).value_or(0);
+    if (server.port == 0) return wrong("not a port in name server");
   }
   const Result<IpAddress> address = IpAddress::parse(split->host);
   if (!address) return wrong("a name server is an IP address, not");
-  return fmt::format("{}@{}", address->to_string(), port);
+  server.address = *address;
+  return server;
 }
 
-/// Whether a resolv.conf has a name server (resolv.conf(5)).
-bool names_servers(const std::string& file) {
-  std::ifstream lines(file);
-  for (std::string line; std::getline(lines, line);)
-    if (istarts_with(trim(line), "nameserver")) return true;
-  return false;
+Result<std::vector<Server>> servers_of(const UnboundOptions& options) {
+  std::vector<Server> servers;
+  for (const std::string& text : options.servers) {
+    const Result<Server> server = server_of(text);
+    if (!server) return tl::unexpected(server.error());
+    servers.push_back(*server);
+  }
+  if (!options.servers.empty() || options.resolv_conf.empty()) return servers;
+  std::ifstream lines(options.resolv_conf);
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream words(line);
+    std::string keyword, address;
+    if (!(words >> keyword >> address) || !iequals(keyword, "nameserver")) continue;
+    // The zone of a link-local address is no part of libunbound's spelling.
+    if (const auto server = IpAddress::parse(address.substr(0, address.find('%'))))
+      servers.push_back({.address = *server});
+  }
+  return servers;
 }
 
-/// One caller that waits. Owned by its coroutine; touched on its executor only, but for what the
-/// shares know.
-struct Waiter : LookupShares::Waiting, std::enable_shared_from_this<Waiter> {
-  Waiter(asio::any_io_executor where, std::string client)
-      : Waiting(std::move(client)), executor(std::move(where)), timer(executor) {}
-  const asio::any_io_executor executor;
-  asio::steady_timer timer;
-  std::optional<dns::Answer> answer;
+/// Questions under way that say what the servers can do, each in a backend of its own: one that
+/// has an anchor finds every name bogus behind servers that pass no signatures.
+struct Round {
+  steady_clock::time_point begun = steady_clock::now();
+  std::shared_ptr<Lookups> validating;
+  std::shared_ptr<Lookups> trusting;
+  std::string why;  ///< not validating
+  bool silent = false;
 };
 
-void deliver(const std::weak_ptr<Waiter>& waiting, dns::Answer answer) {
-  const std::shared_ptr<Waiter> waiter = waiting.lock();
-  if (!waiter) return;
-  waiter->answer = std::move(answer);
-  waiter->timer.cancel();
-}
-
-/// Tells who got a place; null: nobody did.
-void call_up(LookupShares::Waiting* next) {
-  if (next == nullptr) return;
-  const std::weak_ptr<Waiter> waiting = static_cast<Waiter*>(next)->weak_from_this();
-  asio::post(static_cast<Waiter*>(next)->executor, [waiting] {
-    if (const std::shared_ptr<Waiter> waiter = waiting.lock()) waiter->timer.cancel();
-  });
-}
+/// What a round of probes has found.
+struct Found {
+  DnssecState state;
+  std::shared_ptr<Lookups> backend;  ///< that does what `state` says; none: the one in use does
+  bool silent = false;               ///< nothing answered: what was known before stands
+};
 
 }  // namespace
 
-class UnboundResolver::Context : public std::enable_shared_from_this<Context> {
- public:
-  Context(const asio::any_io_executor& executor, std::size_t lookups)
-      : descriptor_(executor), shares_(lookups) {}
-  ~Context() {
-    if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its own pipe
-    if (context_ != nullptr) ub_ctx_delete(context_);  // no callback comes for what is pending
-  }
-
-  Result<void> open(const UnboundOptions& options);
-  void listen();
-  /// True: the look-up may start. False: the waiter's timer is cancelled when it may.
-  bool take_place(Waiter& waiter);
-  bool has_place(const Waiter& waiter);
-  /// The waiter goes: out of the line, or from a place that no look-up began in.
-  void leave(Waiter& waiter);
-  /// Starts a query in the waiter's place, which it has until libunbound calls back; false when
-  /// libunbound will not even try.
-  bool start(const dns::Question& question, const std::shared_ptr<Waiter>& waiter);
-  void process() { ub_process(context_); }
-
- private:
-  struct Query {
-    Context* context = nullptr;
-    std::uint64_t key = 0;
-    dns::Question question;
-    std::string client;
-    asio::any_io_executor executor;
-    std::weak_ptr<Waiter> waiter;
-  };
-
-  Result<void> set(const char* option, const std::string& value);
-  static void on_result(void* query, int error, ub_result* result);
-  std::unique_ptr<Query> take(std::uint64_t key);
-
-  ub_ctx* context_ = nullptr;
-  asio::posix::stream_descriptor descriptor_;
-  std::mutex mutex_;  ///< guards the three below
-  LookupShares shares_;
-  std::uint64_t next_key_ = 1;
-  std::unordered_map<std::uint64_t, std::unique_ptr<Query>> queries_;
-};
-
-Result<void> UnboundResolver::Context::set(const char* option, const std::string& value) {
-  const int error = ub_ctx_set_option(context_, option, value.c_str());
-  if (error == 0) return {};
-  return fail(Fault::permanent,
-              fmt::format("resolver option {} {}: {}", option, value, ub_strerror(error)));
+Result<std::vector<std::string>> name_servers(const UnboundOptions& options) {
+  const Result<std::vector<Server>> servers = servers_of(options);
+  if (!servers) return tl::unexpected(servers.error());
+  std::vector<std::string> out;
+  for (const Server& server : *servers) out.push_back(server.address.to_string());
+  return out;
 }
 
-Result<void> UnboundResolver::Context::open(const UnboundOptions& options) {
-  context_ = ub_ctx_create();
-  if (context_ == nullptr) return fail(Fault::permanent, "the resolver cannot be created");
-  ub_ctx_debuglevel(context_, 0);
-  const std::pair<const char*, std::string> settings[] = {
-      // A name server on the loopback, as tests and local caches are, would not be asked otherwise.
-      {"do-not-query-localhost:", "no"},
-      {"msg-cache-size:", fmt::format("{}", options.message_cache_bytes)},
-      {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
-      // One name whose servers are silent must not make the forwarder look dead for the others.
-      {"infra-host-ttl:", "0"},
-      // Nor may it wait with others for one of a few sockets, as it does by itself: each look-up
-      // has its own, and further ones wait in their client's share. A name is given up soon, since
-      // nobody waits for it longer than dns.timeout.
-      {"outgoing-range:", fmt::format("{}", 2 * options.lookups)},
-      {"num-queries-per-thread:", fmt::format("{}", 4 * options.lookups)},
-      {"infra-cache-max-rtt:", "2000"},
-      {"use-syslog:", "no"},
+class UnboundResolver::State : public std::enable_shared_from_this<State> {
+ public:
+  State(asio::any_io_executor executor, UnboundOptions options, std::vector<Server> servers)
+      : executor_(std::move(executor)),
+        options_(std::move(options)),
+        servers_(std::move(servers)),
+        timer_(std::make_shared<asio::steady_timer>(executor_)) {}
+
+  Result<void> open();
+  void begin_watch();
+  void end_watch() { timer_->cancel(); }
+  std::weak_ptr<Lookups> current() const { return current_.load(); }
+  DnssecState dnssec() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+  }
+
+ private:
+  enum class Anchor : bool { none, file };
+
+  Result<std::shared_ptr<Lookups>> context(Anchor anchor) const;
+  Result<std::shared_ptr<Lookups>> trusting_client() const;
+  std::string server_list() const;
+  bool may_trust() const;
+
+  Result<std::shared_ptr<Lookups>> first_backend();
+  DnssecState first_state() const;
+  void begin_round();
+  void begin_trusting();
+  std::optional<Found> look();
+  void take(Found found);
+  steady_clock::time_point next_turn();
+  static Task<void> watch(std::weak_ptr<State> weak, std::shared_ptr<asio::steady_timer> timer);
+
+  const asio::any_io_executor executor_;
+  const UnboundOptions options_;
+  const std::vector<Server> servers_;
+  const std::shared_ptr<asio::steady_timer> timer_;
+  SharedPointer<Lookups> current_;
+  mutable std::mutex mutex_;  ///< guards the state
+  DnssecState state_;
+  // Of the loop's thread once it runs.
+  bool listening_ = false;
+  std::optional<Round> round_;
+  steady_clock::time_point due_{};  ///< of the next round
+  std::shared_ptr<Lookups> retired_;
+  steady_clock::time_point retired_until_{};
+};
+
+std::string UnboundResolver::State::server_list() const {
+  std::vector<std::string> names;
+  for (const Server& server : servers_) names.push_back(server.address.to_string());
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+Result<std::shared_ptr<Lookups>> UnboundResolver::State::context(Anchor anchor) const {
+  UnboundContextOptions options{
+      .message_cache_bytes = options_.message_cache_bytes,
+      .record_cache_bytes = options_.record_cache_bytes,
+      .lookups = options_.lookups,
   };
-  for (const auto& [option, value] : settings)
-    if (Result<void> done = set(option, value); !done) return done;
-  // Everything below up to the zones must precede the first use of the context.
-  std::error_code ignored;
-  const bool forwards = !options.servers.empty() || names_servers(options.resolv_conf);
-  if (!forwards && !options.trust_anchor_file.empty() &&
-      std::filesystem::is_regular_file(options.trust_anchor_file, ignored)) {
-    const int error = ub_ctx_add_ta_file(context_, options.trust_anchor_file.c_str());
-    if (error != 0)
-      return fail(Fault::permanent, fmt::format("trust anchor {}: {}", options.trust_anchor_file,
-                                                ub_strerror(error)));
+  for (const Server& server : servers_)
+    options.servers.push_back(fmt::format("{}@{}", server.address.to_string(), server.port));
+  if (anchor == Anchor::file) {
+    if (const auto trouble = trust_anchor_trouble(options_.trust_anchor_file))
+      return fail(Fault::permanent, *trouble);
+    options.trust_anchor_file = options_.trust_anchor_file;
   }
-  for (const std::string& server : options.servers) {
-    const Result<std::string> target = forwarder(server);
-    if (!target) return tl::unexpected<Error>(target.error());
-    if (const int error = ub_ctx_set_fwd(context_, target->c_str()); error != 0)
-      return fail(Fault::permanent, fmt::format("name server {}: {}", server, ub_strerror(error)));
+  auto opened = UnboundContext::open(executor_, options);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::shared_ptr<Lookups>(std::move(*opened));
+}
+
+Result<std::shared_ptr<Lookups>> UnboundResolver::State::trusting_client() const {
+  std::vector<std::string> servers;
+  for (const Server& server : servers_) {
+    const std::string address = server.address.to_string();
+    servers.push_back(server.address.is_v4() ? fmt::format("{}:{}", address, server.port)
+                                             : fmt::format("[{}]:{}", address, server.port));
   }
-  if (options.servers.empty() && !options.resolv_conf.empty())
-    ub_ctx_resolvconf(context_, options.resolv_conf.c_str());
-  if (const int error = ub_ctx_async(context_, 1); error != 0)  // a thread, not a process
-    return fail(Fault::permanent, fmt::format("the resolver's thread: {}", ub_strerror(error)));
-  for (const std::string& zone : built_in_zones())
-    if (const int error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
-      return fail(Fault::permanent,
-                  fmt::format("the resolver cannot start: {}", ub_strerror(error)));
-  // The first question makes the library's event loop, and without a descriptor left for that it
-  // ends the process: so it is asked now, of a name that stays local, and not by the first mail.
-  if (const int begun = ub_resolve_async(
-          context_, "localhost.", 1, 1, nullptr,
-          [](void*, int, ub_result* result) { ub_resolve_free(result); }, nullptr);
-      begun != 0 || ub_wait(context_) != 0) {
-    return fail(Fault::permanent, "the resolver's thread cannot start");
+  if (servers.empty())
+    return fail(Fault::permanent,
+                "`dnssec = \"trust-ad\"` trusts name servers, and none is named: write "
+                "`dns.servers`");
+  auto opened = AdClient::open(servers, options_.lookups);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::shared_ptr<Lookups>(std::move(*opened));
+}
+
+/// RFC 4035 §4.9.3: the bit counts where the way to the server is secure.
+bool UnboundResolver::State::may_trust() const {
+  return !servers_.empty() &&
+         std::all_of(servers_.begin(), servers_.end(),
+                     [](const Server& server) { return server.address.is_loopback(); });
+}
+
+Result<std::shared_ptr<Lookups>> UnboundResolver::State::first_backend() {
+  if (options_.dnssec == Dnssec::validate) return context(Anchor::file);
+  if (options_.dnssec == Dnssec::trust_ad) return trusting_client();
+  return context(Anchor::none);
+}
+
+DnssecState UnboundResolver::State::first_state() const {
+  switch (options_.dnssec) {
+    case Dnssec::validate:
+      return {.kind = DnssecState::Kind::validating, .trouble = no_answer};
+    case Dnssec::trust_ad:
+      return {.kind = DnssecState::Kind::trusting, .trouble = no_answer, .servers = server_list()};
+    case Dnssec::off:
+      return {.trouble = "`dns.dnssec` says so"};
+    case Dnssec::automatic:
+      break;
   }
-  boost::system::error_code error;
-  descriptor_.assign(ub_fd(context_), error);
-  if (error) return fail(Fault::permanent, "the resolver's pipe: " + error.message());
+  return {.trouble = no_answer};
+}
+
+Result<void> UnboundResolver::State::open() {
+  state_ = first_state();
+  // What cannot be opened at all is known before anybody waits.
+  Result<std::shared_ptr<Lookups>> first = first_backend();
+  if (!first) return tl::unexpected(first.error());
+  current_.store(std::move(*first));
+  if (options_.dnssec != Dnssec::off) {
+    begin_round();
+    const auto end = steady_clock::now() + options_.probe_wait;
+    while (round_ && steady_clock::now() < end) {
+      if (std::optional<Found> found = look()) {
+        take(std::move(*found));
+      } else {
+        std::this_thread::sleep_for(milliseconds(2));
+      }
+    }
+  }
+  current_.load()->listen();
+  listening_ = true;
+  retired_.reset();
   return {};
 }
 
-void UnboundResolver::Context::listen() {
-  descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
-                         [weak = weak_from_this()](const boost::system::error_code& error) {
-                           const std::shared_ptr<Context> self = weak.lock();
-                           if (error || !self) return;
-                           self->process();
-                           self->listen();
-                         });
+void UnboundResolver::State::begin_round() {
+  round_.emplace();
+  if (options_.dnssec == Dnssec::trust_ad) return begin_trusting();
+  auto validating = context(Anchor::file);
+  if (validating && (*validating)->begin_probe()) {
+    round_->validating = std::move(*validating);
+    return;
+  }
+  round_->why = validating ? "the resolver cannot be asked" : validating.error().message;
+  if (options_.dnssec == Dnssec::automatic) begin_trusting();
 }
 
-bool UnboundResolver::Context::take_place(Waiter& waiter) {
-  const std::lock_guard lock(mutex_);
-  return shares_.take(waiter);
+void UnboundResolver::State::begin_trusting() {
+  if (options_.dnssec == Dnssec::automatic && !may_trust()) return;
+  auto trusting = trusting_client();
+  if (trusting && (*trusting)->begin_probe()) round_->trusting = std::move(*trusting);
 }
 
-bool UnboundResolver::Context::has_place(const Waiter& waiter) {
-  const std::lock_guard lock(mutex_);
-  return waiter.has_place();
+/// What the round has found, or nothing yet.
+std::optional<Found> UnboundResolver::State::look() {
+  using Kind = DnssecState::Kind;
+  using Outcome = DnssecProbe::Outcome;
+  Round& round = *round_;
+  const bool overdue = steady_clock::now() > round.begun + probe_limit;
+  if (round.validating) {
+    std::optional<DnssecProbe> probe = round.validating->probed();
+    if (!probe && overdue) probe.emplace();
+    if (!probe) return std::nullopt;
+    Found found{.state = {.kind = Kind::validating}, .backend = std::move(round.validating)};
+    if (probe->outcome == Outcome::secure) return found;
+    round.silent = probe->outcome == Outcome::silent;
+    round.why = round.silent ? no_answer : no_records;
+    if (!probe->why.empty()) round.why += fmt::format(" ({})", printable(probe->why, 300));
+    if (options_.dnssec == Dnssec::validate) {
+      found.state.trouble = round.why;
+      found.silent = round.silent;
+      return found;
+    }
+    begin_trusting();
+  }
+  if (round.trusting) {
+    std::optional<DnssecProbe> probe = round.trusting->probed();
+    if (!probe && overdue) probe.emplace();
+    if (!probe) return std::nullopt;
+    Found found{.state = {.kind = Kind::trusting, .servers = server_list()},
+                .backend = std::move(round.trusting)};
+    if (probe->outcome == Outcome::secure) return found;
+    if (options_.dnssec == Dnssec::trust_ad) {
+      found.silent = probe->outcome == Outcome::silent;
+      found.state.trouble = found.silent ? no_answer : "they mark no answer as authentic (AD)";
+      return found;
+    }
+  }
+  return Found{.state = {.kind = Kind::off, .trouble = round.why}, .silent = round.silent};
 }
 
-void UnboundResolver::Context::leave(Waiter& waiter) {
-  const std::lock_guard lock(mutex_);
-  call_up(shares_.left(waiter));
+/// Ends the round.
+void UnboundResolver::State::take(Found found) {
+  round_.reset();
+  const DnssecState before = dnssec();
+  due_ = steady_clock::now() + (found.silent ? options_.probe_again : options_.probe_every);
+  // A server that is silent for a while has not unlearnt what it could do.
+  if (found.silent && before.kind != DnssecState::Kind::off) return;
+  if (found.state.kind != before.kind) {
+    if (!found.backend) {
+      auto plain = context(Anchor::none);
+      if (!plain) return;  // at the next round
+      found.backend = std::move(*plain);
+    }
+    retired_ = current_.load();
+    retired_until_ = steady_clock::now() + retire_after;
+    if (listening_) found.backend->listen();
+    current_.store(std::move(found.backend));
+  }
+  if (found.state == before) return;
+  {
+    const std::lock_guard lock(mutex_);
+    state_ = found.state;
+  }
+  if (listening_ && options_.on_change) options_.on_change(found.state);
 }
 
-bool UnboundResolver::Context::start(const dns::Question& question,
-                                     const std::shared_ptr<Waiter>& waiter) {
-  auto made = std::make_unique<Query>();
-  Query* const query = made.get();
-  query->context = this;
-  query->question = question;
-  query->client = waiter->client();
-  query->executor = waiter->executor;
-  query->waiter = waiter;
-  // In presentation format a backslash starts an escape; in a question it is an octet like any
-  // other.
-  std::string name;
-  for (const char c : question.name) name += c == '\\' ? std::string("\\\\") : std::string(1, c);
-  // The lock spans the start: a callback on the other thread finds its query registered.
-  const std::lock_guard lock(mutex_);
-  query->key = next_key_++;
-  const int error = ub_resolve_async(context_, name.c_str(), static_cast<int>(question.type), 1,
-                                     query, &Context::on_result, nullptr);
-  if (error != 0) return false;
-  shares_.begun(*waiter);
-  queries_.emplace(query->key, std::move(made));
-  return true;
+/// What is to be done now, and when the next is.
+steady_clock::time_point UnboundResolver::State::next_turn() {
+  const auto now = steady_clock::now();
+  if (retired_ && now >= retired_until_) retired_.reset();
+  if (!round_ && now >= due_) begin_round();
+  if (round_) {
+    if (std::optional<Found> found = look()) take(std::move(*found));
+  }
+  if (round_) return now + look_again;
+  return retired_ ? std::min(due_, retired_until_) : due_;
 }
 
-std::unique_ptr<UnboundResolver::Context::Query> UnboundResolver::Context::take(std::uint64_t key) {
-  const std::lock_guard lock(mutex_);
-  auto node = queries_.extract(key);
-  if (!node) return nullptr;
-  call_up(shares_.release(node.mapped()->client));
-  return std::move(node.mapped());
+Task<void> UnboundResolver::State::watch(std::weak_ptr<State> weak,
+                                         std::shared_ptr<asio::steady_timer> timer) {
+  for (;;) {
+    {
+      const std::shared_ptr<State> self = weak.lock();
+      if (!self) co_return;
+      timer->expires_at(self->next_turn());
+    }
+    const auto [error] = co_await timer->async_wait(asio::as_tuple(asio::use_awaitable));
+    if (error) co_return;
+  }
 }
 
-void UnboundResolver::Context::on_result(void* data, int error, ub_result* result) {
-  Query* const waiting = static_cast<Query*>(data);
-  const std::unique_ptr<Query> query = waiting->context->take(waiting->key);
-  dns::Answer answer;
-  if (error == 0 && result != nullptr) answer = answer_of(*result, query->question);
-  // A name that cannot be put in a question (an empty or overlong label) does not exist.
-  if (error == UB_SYNTAX) answer.status = dns::Status::nx_domain;
-  ub_resolve_free(result);
-  if (query->waiter.expired()) return;  // its loop may be gone, too
-  asio::post(query->executor, [waiter = query->waiter, answer = std::move(answer)]() mutable {
-    deliver(waiter, std::move(answer));
-  });
+void UnboundResolver::State::begin_watch() {
+  if (options_.dnssec == Dnssec::off) return;
+  asio::co_spawn(executor_, watch(weak_from_this(), timer_), asio::detached);
 }
 
-UnboundResolver::UnboundResolver(std::shared_ptr<Context> context) : context_(std::move(context)) {}
-UnboundResolver::~UnboundResolver() = default;
+UnboundResolver::UnboundResolver(std::shared_ptr<State> state) : state_(std::move(state)) {}
+UnboundResolver::~UnboundResolver() { state_->end_watch(); }
 
 Result<std::unique_ptr<UnboundResolver>> UnboundResolver::open(asio::any_io_executor executor,
                                                                UnboundOptions options) {
-  auto context = std::make_shared<Context>(executor, options.lookups);
-  if (Result<void> opened = context->open(options); !opened)
+  Result<std::vector<Server>> servers = servers_of(options);
+  if (!servers) return tl::unexpected(servers.error());
+  auto state =
+      std::make_shared<State>(std::move(executor), std::move(options), std::move(*servers));
+  if (Result<void> opened = state->open(); !opened)
     return tl::unexpected<Error>(std::move(opened.error()));
-  context->listen();
-  return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(context)));
+  state->begin_watch();
+  return std::unique_ptr<UnboundResolver>(new UnboundResolver(std::move(state)));
 }
 
 Task<dns::Answer> UnboundResolver::lookup_for(std::string client, dns::Question question,
                                               std::chrono::milliseconds limit) {
   if (question.name.empty()) co_return dns::Answer{.status = dns::Status::nx_domain};
-  const auto waiter =
-      std::make_shared<Waiter>(co_await asio::this_coro::executor, std::move(client));
-  const auto deadline = std::chrono::steady_clock::now() + limit;
-  waiter->timer.expires_at(deadline);
-  struct Guard {
-    ~Guard() {
-      if (const auto here = context.lock()) here->leave(*waiter);
-    }
-    std::weak_ptr<Context> context;
-    std::shared_ptr<Waiter> waiter;
-  };
-  const Guard guard{context_, waiter};
-  boost::system::error_code expired;
-  if (!context_->take_place(*waiter)) {
-    co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, expired));
-    if (std::chrono::steady_clock::now() >= deadline || !context_->has_place(*waiter))
-      co_return dns::Answer{.status = dns::Status::timeout};
-  }
-  if (!context_->start(question, waiter))
-    co_return dns::Answer{.status = dns::Status::server_failure};
-  co_await waiter->timer.async_wait(asio::redirect_error(asio::use_awaitable, expired));
-  if (waiter->answer) co_return std::move(*waiter->answer);
-  co_return dns::Answer{.status = dns::Status::timeout};
+  co_return co_await Lookups::lookup(state_->current(), std::move(client), std::move(question),
+                                     limit);
 }
+
+DnssecState UnboundResolver::dnssec() const { return state_->dnssec(); }
 
 }  // namespace postern::net

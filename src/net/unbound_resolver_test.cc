@@ -2,18 +2,15 @@
 
 #include <array>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include "base/temporary_folder_test.h"
+#include "net/dns_servers_test.h"
 
 namespace postern::net {
 namespace {
@@ -34,37 +31,6 @@ constexpr const char* zone = R"({
   "empty.example.com": {"TXT": ["only text"]}
 })";
 
-/// The suites' DNS stub as a child process.
-class StubServer {
- public:
-  StubServer() {
-    const std::string file = folder_.write("zone.json", zone);
-    int ends[2];
-    EXPECT_EQ(::pipe(ends), 0);
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::execlp("python3", "python3", POSTERN_SOURCE_DIR "/tests/suites/dns_stub.py", file.c_str(),
-               nullptr);
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    std::FILE* out = ::fdopen(ends[0], "r");
-    EXPECT_EQ(std::fscanf(out, "%d", &port_), 1);
-    std::fclose(out);
-  }
-  ~StubServer() {
-    ::kill(child_, SIGTERM);
-    ::waitpid(child_, nullptr, 0);
-  }
-  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  tests::TemporaryFolder folder_;
-  pid_t child_ = 0;
-  int port_ = 0;
-};
-
 Task<void> ask_for(dns::Resolver* resolver, std::string client, std::string name,
                    std::chrono::milliseconds limit, dns::Answer* answer) {
   *answer =
@@ -79,7 +45,7 @@ Task<void> ask(dns::Resolver* resolver, dns::Question question, std::chrono::mil
 
 class UnboundResolverTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() { server = new StubServer; }
+  static void SetUpTestSuite() { server = new StubServer(zone); }
   static void TearDownTestSuite() { delete server; }
 
   void SetUp() override {
@@ -223,10 +189,10 @@ TEST_F(UnboundResolverTest, a_trust_anchor_does_not_spoil_what_a_forwarder_says)
   ASSERT_TRUE(opened) << opened.error().message;
   retired_ = std::exchange(resolver_, std::move(*opened));
   EXPECT_EQ(answer("empty.example.com", dns::Type::txt).records, Records{"only text"});
-  EXPECT_TRUE(UnboundResolver::open(loop_.get_executor(),
-                                    {.resolv_conf = conf, .trust_anchor_file = file}));
-  EXPECT_TRUE(UnboundResolver::open(loop_.get_executor(),
-                                    {.resolv_conf = "/nonexistent", .trust_anchor_file = file}));
+  for (const std::string& without_servers : {conf, std::string("/nonexistent")})
+    EXPECT_TRUE(UnboundResolver::open(
+        loop_.get_executor(),
+        {.resolv_conf = without_servers, .trust_anchor_file = file, .probe_wait = 10ms}));
 }
 
 TEST(UnboundResolverOptions, name_what_is_wrong_with_a_server) {

@@ -1,0 +1,194 @@
+#include "net/unbound_context.h"
+
+#include <utility>
+
+#include <fmt/format.h>
+#include <unbound.h>
+
+#include "net/dns_records.h"
+
+namespace postern::net {
+namespace asio = boost::asio;
+
+namespace {
+
+/// The names that libunbound answers itself unless told otherwise. A gateway must see what DNS says
+/// of them: policies ask about private addresses too. `localhost.` stays local (RFC 6761 §6.3).
+std::vector<std::string> built_in_zones() {
+  std::vector<std::string> zones{"test.",
+                                 "invalid.",
+                                 "onion.",
+                                 "home.arpa.",
+                                 "127.in-addr.arpa.",
+                                 "0.in-addr.arpa.",
+                                 "10.in-addr.arpa.",
+                                 "168.192.in-addr.arpa.",
+                                 "254.169.in-addr.arpa.",
+                                 "2.0.192.in-addr.arpa.",
+                                 "100.51.198.in-addr.arpa.",
+                                 "113.0.203.in-addr.arpa.",
+                                 "255.255.255.255.in-addr.arpa.",
+                                 "d.f.ip6.arpa.",
+                                 "8.e.f.ip6.arpa.",
+                                 "9.e.f.ip6.arpa.",
+                                 "a.e.f.ip6.arpa.",
+                                 "b.e.f.ip6.arpa.",
+                                 "8.b.d.0.1.0.0.2.ip6.arpa."};
+  for (int octet = 16; octet < 32; ++octet)
+    zones.push_back(fmt::format("{}.172.in-addr.arpa.", octet));
+  for (int octet = 64; octet < 128; ++octet)
+    zones.push_back(fmt::format("{}.100.in-addr.arpa.", octet));
+  std::string zeros;
+  for (int nibble = 0; nibble < 31; ++nibble) zeros += "0.";
+  zones.push_back("0." + zeros + "ip6.arpa.");
+  zones.push_back("1." + zeros + "ip6.arpa.");
+  return zones;
+}
+
+/// Top names of private networks (RFC 6761 §6.2, RFC 6762 §3 and appendix G): the root proves that
+/// they do not exist, so what a site's own server says of them would be bogus.
+constexpr const char* private_tops[] = {"test.",    "local.", "internal.", "intranet.",
+                                        "private.", "corp.",  "home.",     "lan."};
+
+constexpr int dnskey = 48;
+
+}  // namespace
+
+Result<std::shared_ptr<UnboundContext>> UnboundContext::open(const asio::any_io_executor& executor,
+                                                             const UnboundContextOptions& options) {
+  auto context = std::make_shared<UnboundContext>(executor, options.lookups);
+  if (Result<void> done = context->set_up(options); !done)
+    return tl::unexpected<Error>(std::move(done.error()));
+  return context;
+}
+
+UnboundContext::~UnboundContext() {
+  if (descriptor_.is_open()) descriptor_.release();  // libunbound closes its own pipe
+  if (context_ != nullptr) ub_ctx_delete(context_);  // no callback comes for what is pending
+}
+
+Result<void> UnboundContext::set(const char* option, const std::string& value) {
+  const int error = ub_ctx_set_option(context_, option, value.c_str());
+  if (error == 0) return {};
+  return fail(Fault::permanent,
+              fmt::format("resolver option {} {}: {}", option, value, ub_strerror(error)));
+}
+
+Result<void> UnboundContext::set_up(const UnboundContextOptions& options) {
+  context_ = ub_ctx_create();
+  if (context_ == nullptr) return fail(Fault::permanent, "the resolver cannot be created");
+  ub_ctx_debuglevel(context_, 0);
+  const std::pair<const char*, std::string> settings[] = {
+      // A name server on the loopback, as tests and local caches are, would not be asked otherwise.
+      {"do-not-query-localhost:", "no"},
+      {"msg-cache-size:", fmt::format("{}", options.message_cache_bytes)},
+      {"rrset-cache-size:", fmt::format("{}", options.record_cache_bytes)},
+      // One name whose servers are silent must not make the forwarder look dead for the others.
+      {"infra-host-ttl:", "0"},
+      // Nor may it wait with others for one of a few sockets, as it does by itself: each look-up
+      // has its own, and further ones wait in their client's share. A name is given up soon, since
+      // nobody waits for it longer than dns.timeout.
+      {"outgoing-range:", fmt::format("{}", 2 * options.lookups)},
+      {"num-queries-per-thread:", fmt::format("{}", 4 * options.lookups)},
+      {"infra-cache-max-rtt:", "2000"},
+      {"use-syslog:", "no"},
+  };
+  for (const auto& [option, value] : settings)
+    if (Result<void> done = set(option, value); !done) return done;
+  // Everything below up to the zones must precede the first use of the context.
+  if (!options.trust_anchor_file.empty()) {
+    if (const int error = ub_ctx_add_ta_file(context_, options.trust_anchor_file.c_str());
+        error != 0) {
+      return fail(Fault::permanent, fmt::format("trust anchor {}: {}", options.trust_anchor_file,
+                                                ub_strerror(error)));
+    }
+    for (const char* top : private_tops)
+      if (Result<void> done = set("domain-insecure:", top); !done) return done;
+  }
+  for (const std::string& server : options.servers) {
+    if (const int error = ub_ctx_set_fwd(context_, server.c_str()); error != 0)
+      return fail(Fault::permanent, fmt::format("name server {}: {}", server, ub_strerror(error)));
+  }
+  if (const int error = ub_ctx_async(context_, 1); error != 0)  // a thread, not a process
+    return fail(Fault::permanent, fmt::format("the resolver's thread: {}", ub_strerror(error)));
+  for (const std::string& zone : built_in_zones())
+    if (const int error = ub_ctx_zone_remove(context_, zone.c_str()); error != 0)
+      return fail(Fault::permanent,
+                  fmt::format("the resolver cannot start: {}", ub_strerror(error)));
+  // The first question makes the library's event loop, and without a descriptor left for that it
+  // ends the process: so it is asked now, of a name that stays local, and not by the first mail.
+  if (const int begun = ub_resolve_async(
+          context_, "localhost.", 1, 1, nullptr,
+          [](void*, int, ub_result* result) { ub_resolve_free(result); }, nullptr);
+      begun != 0 || ub_wait(context_) != 0) {
+    if (!options.trust_anchor_file.empty())
+      return fail(Fault::permanent,
+                  fmt::format("the trust anchor {} cannot be used", options.trust_anchor_file));
+    return fail(Fault::permanent, "the resolver's thread cannot start");
+  }
+  boost::system::error_code error;
+  descriptor_.assign(ub_fd(context_), error);
+  if (error) return fail(Fault::permanent, "the resolver's pipe: " + error.message());
+  return {};
+}
+
+void UnboundContext::listen() {
+  descriptor_.async_wait(asio::posix::stream_descriptor::wait_read,
+                         [weak = weak_from_this()](const boost::system::error_code& error) {
+                           const auto self = std::static_pointer_cast<UnboundContext>(weak.lock());
+                           if (error || !self) return;
+                           ub_process(self->context_);
+                           self->listen();
+                         });
+}
+
+bool UnboundContext::begin(const Query& query) {
+  // In presentation format a backslash starts an escape; in a question it is an octet like any
+  // other.
+  std::string name;
+  for (const char c : query.question.name)
+    name += c == '\\' ? std::string("\\\\") : std::string(1, c);
+  const std::lock_guard lock(mutex_);
+  return ub_resolve_async(context_, name.c_str(), static_cast<int>(query.question.type), 1,
+                          const_cast<Query*>(&query), &UnboundContext::on_result, nullptr) == 0;
+}
+
+void UnboundContext::on_result(void* data, int error, ub_result* result) {
+  const Query& query = *static_cast<const Query*>(data);
+  dns::Answer answer;
+  if (error == 0 && result != nullptr) answer = answer_of(*result, query.question);
+  // A name that cannot be put in a question (an empty or overlong label) does not exist.
+  if (error == UB_SYNTAX) answer.status = dns::Status::nx_domain;
+  ub_resolve_free(result);
+  static_cast<UnboundContext*>(query.backend)->finish(query.key, std::move(answer));
+}
+
+bool UnboundContext::begin_probe() {
+  const std::lock_guard lock(mutex_);
+  return ub_resolve_async(context_, ".", dnskey, 1, this, &UnboundContext::on_probe, nullptr) == 0;
+}
+
+void UnboundContext::on_probe(void* data, int error, ub_result* result) {
+  using Outcome = DnssecProbe::Outcome;
+  DnssecProbe probe;
+  if (error == 0 && result != nullptr) {
+    if (result->secure != 0) {
+      probe.outcome = Outcome::secure;
+    } else if (result->bogus != 0 || result->rcode == 0 || result->nxdomain != 0) {
+      probe.outcome = Outcome::insecure;
+    }
+    if (result->why_bogus != nullptr) probe.why = result->why_bogus;
+  }
+  ub_resolve_free(result);
+  auto* const self = static_cast<UnboundContext*>(data);
+  const std::lock_guard lock(self->mutex_);
+  self->probe_ = std::move(probe);
+}
+
+std::optional<DnssecProbe> UnboundContext::probed() {
+  ub_process(context_);
+  const std::lock_guard lock(mutex_);
+  return probe_;
+}
+
+}  // namespace postern::net
