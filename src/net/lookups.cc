@@ -19,6 +19,7 @@ struct Lookups::Waiter : LookupShares::Waiting, std::enable_shared_from_this<Wai
   const asio::any_io_executor executor;
   asio::steady_timer timer;
   std::optional<dns::Answer> answer;
+  bool left = false;  ///< guarded by the backend's mutex: its loop may be gone from here on
 };
 
 /// Tells who got a place; null: nobody did.
@@ -44,6 +45,7 @@ bool Lookups::has_place(const Waiter& waiter) {
 /// The waiter goes: out of the line, or from a place that no look-up began in.
 void Lookups::leave(Waiter& waiter) {
   const std::lock_guard lock(mutex_);
+  waiter.left = true;
   call_up(shares_.left(waiter));
 }
 
@@ -66,12 +68,12 @@ bool Lookups::start(const dns::Question& question, const std::shared_ptr<Waiter>
                  .first->second;
   }
   if (begin(*query)) return true;
-  take(key);
+  const std::lock_guard lock(mutex_);
+  (void)take(key);
   return false;
 }
 
 std::optional<Lookups::Query> Lookups::take(std::uint64_t key) {
-  const std::lock_guard lock(mutex_);
   auto node = queries_.extract(key);
   if (!node) return std::nullopt;
   call_up(shares_.release(node.mapped().client));
@@ -79,8 +81,12 @@ std::optional<Lookups::Query> Lookups::take(std::uint64_t key) {
 }
 
 void Lookups::finish(std::uint64_t key, dns::Answer answer) {
+  // The lock spans the post: while it is held, who waits cannot leave, and its loop is there.
+  const std::lock_guard lock(mutex_);
   const std::optional<Query> query = take(key);
-  if (!query || query->waiter.expired()) return;  // its loop may be gone, too
+  if (!query) return;
+  const std::shared_ptr<Waiter> waits = query->waiter.lock();
+  if (!waits || waits->left) return;
   asio::post(query->executor, [waiting = query->waiter, answer = std::move(answer)]() mutable {
     const std::shared_ptr<Waiter> waiter = waiting.lock();
     if (!waiter) return;

@@ -59,6 +59,7 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   bool has_place(const Waiter& waiter);
   void leave(Waiter& waiter);
   bool start(const dns::Question& question, const std::shared_ptr<Waiter>& waiter);
+  /// Under the lock.
   std::optional<Query> take(std::uint64_t key);
   static void call_up(LookupShares::Waiting* next);
 
