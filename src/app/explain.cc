@@ -98,6 +98,10 @@ Result<void> load_policies(bool there, Config& running, policy::Directory& direc
     control.store = std::move(*empty);
   }
   if (Result<void> put = take_running_lists(running, *control.store); !put) return put;
+  if (running.api.operators.empty()) {
+    const Result<std::string> first = control.store->first_account();
+    if (first && !first->empty()) running.api.operators = {*first};
+  }
   admin::Publisher publisher(*control.store, directory, running.webhooks.public_domain);
   return publisher.load();
 }

@@ -1,5 +1,6 @@
 #include "app/explain_live.h"
 
+#include <algorithm>
 #include <iostream>
 
 #include <fmt/format.h>
@@ -127,8 +128,15 @@ policy::SessionFacts session_of(const Config& config, const ExplainOptions& opti
     policy::Authentication identity;
     identity.username = std::string(policy::split_login(*options.auth).username);
     identity.mechanism = "PLAIN";
+    // As the policies' verifier has it; where nobody is named everybody operates.
+    const std::vector<std::string>& operators = config.api.operators;
+    const auto operates = [&](const std::string& account) {
+      return operators.empty() || std::ranges::find(operators, account) != operators.end();
+    };
+    identity.tenant = !directory.credentials(*options.auth, 1).empty();
     for (const auto& match : directory.credentials(*options.auth, every)) {
       identity.granted.emplace(match.policy->id, match.stamp);
+      identity.tenant = identity.tenant && !operates(match.policy->account_id);
     }
     identity.authz_id = identity.username;
     session.auth = std::move(identity);

@@ -32,6 +32,7 @@
 #include "app/trace_rerun.h"
 #include "base/memory_budget.h"
 #include "dns/caching_resolver.h"
+#include "gateway/policies_verifier.h"
 #include "gateway/server.h"
 #include "net/event_loop.h"
 #include "net/http_server.h"
@@ -97,6 +98,8 @@ class Instance {
   void charge_scripts(const Config& config) const;
   Started follow_file(const Config& config);
   dialect::Draft draft_of(const std::optional<admin::Lists>& lists);
+  /// Whose credentials count as the operator's own, and not as a tenant's.
+  gateway::PoliciesVerifier::Operates operators_of(const Config& config);
   tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError> verifiers_of(
       const Config& config);
   /// What reaches servers whose certificates the file vouches for; empty: the system's roots.
@@ -127,7 +130,9 @@ class Instance {
   std::unique_ptr<spool::Inbox> inbox_;
   ControlFile control_;
   policy::Directory directory_;
-  policy::DkimKeyring dkim_keys_;  ///< what signs outgoing mail
+  std::mutex first_account_mutex_;  ///< guards the next
+  std::string first_account_;       ///< empty: not known yet
+  policy::DkimKeyring dkim_keys_;   ///< what signs outgoing mail
   policy::AuthenticationCaches authentication_;
   std::unique_ptr<admin::Publisher> publisher_;
   std::unique_ptr<admin::RunningLists> lists_;

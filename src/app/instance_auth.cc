@@ -1,4 +1,6 @@
 // The part of an Instance that says who knows accounts.
+#include <set>
+
 #include <fmt/format.h>
 
 #include "app/instance.h"
@@ -18,6 +20,21 @@ ScriptWorld& Instance::world_trusting(const std::string& ca_file) {
                              .user_agent = fmt::format("Postern/{}", current_version().number)});
   }
   return *world;
+}
+
+gateway::PoliciesVerifier::Operates Instance::operators_of(const Config& config) {
+  const std::vector<std::string>& named = config.api.operators;
+  if (!named.empty()) {
+    return [ids = std::set<std::string>(named.begin(), named.end())](const std::string& account) {
+      return ids.contains(account);
+    };
+  }
+  return [this](const std::string& account) {
+    const std::lock_guard lock(first_account_mutex_);
+    // Asked once in the life of a gateway that has an account; nobody becomes the first later.
+    if (first_account_.empty()) first_account_ = store_->first_account().value_or("");
+    return account == first_account_;
+  };
 }
 
 tl::expected<std::shared_ptr<const gateway::Authenticator::Verifiers>, StartError>
@@ -45,8 +62,8 @@ Instance::verifiers_of(const Config& config) {
     verifiers->push_back(std::make_shared<dialect::kumo::KumoVerifier>(config.lua.loaded));
   }
   if (auth.policies)
-    verifiers->push_back(
-        std::make_shared<gateway::PoliciesVerifier>(directory_, *auth_pool_, auth.wait));
+    verifiers->push_back(std::make_shared<gateway::PoliciesVerifier>(
+        directory_, *auth_pool_, auth.wait, operators_of(config)));
   return verifiers;
 }
 

@@ -1,6 +1,7 @@
 #include "deliver/mime_address.h"
 
 #include <algorithm>
+#include <deque>
 #include <memory>
 
 #include <gmime/gmime.h>
@@ -87,13 +88,117 @@ void parse(const std::string& value, std::vector<Address>& out, AddressNotes& no
   if (list) flatten(list.get(), out, notes);
 }
 
+/// A field's addresses, one at a time: GMime looks ahead from each word without an address for one
+/// that it may be the name of, which takes the square of the field's length.
+class List {
+ public:
+  List(const std::string& value, std::vector<Address>& out, AddressNotes& notes)
+      : value_(value), out_(out), notes_(notes), limit_(out.size() + max_addresses) {}
+
+  void read() {
+    std::size_t begin = 0;
+    bool quoted = false;
+    bool angle = false;
+    bool literal = false;
+    std::size_t comment = 0;
+    for (std::size_t at = 0; at < value_.size() && !notes_.too_many; ++at) {
+      const char c = value_[at];
+      if (c == '\\') {
+        ++at;
+      } else if (quoted) {
+        quoted = c != '"';
+      } else if (comment > 0) {
+        comment += c == '(' ? 1 : 0;
+        comment -= c == ')' ? 1 : 0;
+      } else if (c == '"') {
+        quoted = true;
+      } else if (c == '(') {
+        comment = 1;
+      } else if (c == '<' || c == '>') {
+        angle = c == '<';
+      } else if (c == '[' || c == ']') {
+        literal = c == '[';
+      } else if (!angle && !literal && (c == ',' || c == ';' || c == ':')) {
+        if (c == ':') {
+          begin_group(begin, at);
+        } else {
+          piece(begin, at);
+          if (c == ';') end_group();
+        }
+        begin = at + 1;
+      }
+    }
+    piece(begin, value_.size());
+    end_group();
+  }
+
+ private:
+  /// More in one piece are no name any more: nobody quotes so many.
+  static constexpr std::ptrdiff_t most_commas = 16;
+
+  void one(std::string_view text) {
+    if (trim(text).empty()) return;
+    if (out_.size() >= limit_) {
+      notes_.too_many = true;
+      return;
+    }
+    parse(std::string(text), out_, notes_);
+  }
+
+  void names_alone() {
+    for (const std::string_view name : names_) one(name);
+    names_.clear();
+  }
+
+  /// `Doe, John <john@example.com>` is one address, written without the quotes that it needs.
+  void piece(std::size_t begin, std::size_t end) {
+    const std::string_view text =
+        std::string_view(value_).substr(std::min(begin, end), end - begin);
+    if (std::ranges::count(text, ',') > most_commas) {
+      names_alone();
+      for (const std::string_view part : split(text, ',')) one(part);
+    } else if (text.find_first_of("<@") == std::string_view::npos) {
+      names_.push_back(text);
+      if (names_.size() <= most_commas) return;
+      one(names_.front());
+      names_.pop_front();
+    } else if (text.find('<') != std::string_view::npos && !names_.empty()) {
+      const auto first = static_cast<std::size_t>(names_.front().data() - value_.data());
+      names_.clear();
+      one(std::string_view(value_).substr(first, end - first));
+    } else {
+      names_alone();
+      one(text);
+    }
+  }
+
+  void begin_group(std::size_t begin, std::size_t end) {
+    names_alone();
+    const std::size_t before = notes_.groups.size();
+    parse(value_.substr(begin, end - begin) + ":;", out_, notes_);
+    in_group_ = notes_.groups.size() > before;
+  }
+
+  void end_group() {
+    names_alone();
+    if (std::exchange(in_group_, false)) notes_.groups.back().end = out_.size();
+  }
+
+  const std::string& value_;
+  std::vector<Address>& out_;
+  AddressNotes& notes_;
+  const std::size_t limit_;
+  std::deque<std::string_view> names_;  ///< of `value_`: words that the next address may belong to
+  bool in_group_ = false;
+};
+
 }  // namespace
 
 void read_addresses(std::string_view field, Charsets& charsets, std::vector<Address>& out,
                     AddressNotes& notes) {
   const std::string value = repaired(field, charsets, notes);
   const std::size_t before = out.size();
-  parse(value, out, notes);
+  List(value, out, notes).read();
   // For GMime there is no address in `John Doe john@example.com` either.
   if (out.size() == before && value.find('@') != std::string::npos &&
       value.find_first_of("<:;(),\"") == std::string::npos) {

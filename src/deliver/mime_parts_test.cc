@@ -1,5 +1,7 @@
 // The small parsers under the payload: charsets, encoded words, parameters, addresses, dates,
 // transfer encodings.
+#include <ctime>
+
 #include <gtest/gtest.h>
 
 #include "deliver/mime_address.h"
@@ -213,6 +215,30 @@ TEST(MimeAddress, reads_what_people_write) {
       {"", ""},
   };
   for (const auto& c : cases) EXPECT_EQ(addresses(c.field), c.list) << c.field;
+}
+
+TEST(MimeAddress, names_with_commas) {
+  EXPECT_EQ(addresses("Doe, John <j@x.example>, b, c@x.example"),
+            "[Doe, John|j@x.example][|b][|c@x.example]");
+  EXPECT_EQ(addresses("\"Doe, John\" <j@x.example>, (a, b) c@x.example"),
+            "[Doe, John|j@x.example][|c@x.example]");
+  EXPECT_EQ(addresses("<@a.example,@b.example:c@x.example>"), "[|c@x.example]");
+}
+
+// `To: b,b,b,...` of 60 KB kept an event loop for ten seconds.
+TEST(MimeAddress, takes_linear_time_whatever_the_field) {
+  for (const std::string_view prefix : {"", "<", "x <", "(", "x (", "\"", "[", "\\", "g: "}) {
+    for (const std::string_view pattern :
+         {"b,", "b=;", "b;", "g:b,", "<b,", "(b,", "\"b,", "[b,", "\\,", "b,<c@d>,", "b b,", "b@c,",
+          "=?utf-8?q?b?=,", ":", ";"}) {
+      std::string field(prefix);
+      while (field.size() < 64 * 1024) field += pattern;
+      const std::clock_t begin = std::clock();
+      (void)addresses(field);
+      const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+      EXPECT_LT(seconds, 3) << prefix << pattern;
+    }
+  }
 }
 
 TEST(MimeAddress, notes_the_groups) {

@@ -68,6 +68,7 @@ Task<AuthAnswer> PoliciesVerifier::verify(const policy::AuthAttempt& attempt,
                          .detail = check.known ? "wrong password" : "no such user"};
   }
   answer.identity.username = check.username;
+  answer.identity.tenant = operates_ && std::ranges::none_of(opened, operates_);
   co_return answer;
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
 
 #include "net/work_pool.h"
 #include "policy/credentials.h"
@@ -13,10 +16,14 @@ namespace postern::gateway {
 /// the hashing runs on the pool, each hash in the turn of the account whose it is.
 class PoliciesVerifier final : public policy::Verifier {
  public:
-  /// Both outlive it. `patience`: how long a password may wait for a thread.
+  /// Whether an account operates the gateway. Called on event loops.
+  using Operates = std::function<bool(const std::string& account)>;
+
+  /// Both outlive it. `patience`: how long a password may wait for a thread. Without `operates`
+  /// every account does.
   PoliciesVerifier(const policy::Directory& directory, net::WorkPool& pool,
-                   std::chrono::milliseconds patience)
-      : directory_(directory), pool_(pool), patience_(patience) {}
+                   std::chrono::milliseconds patience, Operates operates = {})
+      : directory_(directory), pool_(pool), patience_(patience), operates_(std::move(operates)) {}
 
   std::string_view name() const override { return "policies"; }
   bool serves(std::string_view mechanism) const override {
@@ -39,6 +46,7 @@ class PoliciesVerifier final : public policy::Verifier {
   const policy::Directory& directory_;
   net::WorkPool& pool_;
   std::chrono::milliseconds patience_;
+  Operates operates_;
 };
 
 }  // namespace postern::gateway

@@ -169,6 +169,23 @@ TEST_F(PoliciesVerifierTest, asks_about_what_the_client_opened_before_alone) {
   EXPECT_EQ(opened(), second->id + " ");
 }
 
+// Anybody may sign up and give itself credentials: these are no login of the operator's.
+TEST_F(PoliciesVerifierTest, a_tenants_credentials_are_a_tenants) {
+  directory_.apply({.put_policies = {a_policy("b", "printer", "s3cret", 4)}});
+  open();
+  for (const std::string operating : {"acc_a", "acc_b"}) {
+    verifier_ = std::make_unique<PoliciesVerifier>(
+        directory_, *pool_, 1h,
+        [operating](const std::string& account) { return account == operating; });
+    const auto made = login("printer", "s3cret", "192.0.2.1");
+    loop_.restart();
+    loop_.run();
+    ASSERT_TRUE(made->answer);
+    EXPECT_EQ(made->answer->kind, Said::accepted);
+    EXPECT_EQ(made->answer->identity.tenant, operating == "acc_a");
+  }
+}
+
 TEST_F(PoliciesVerifierTest, a_selected_policy_is_an_account_of_its_own) {
   open();
   EXPECT_NE(verifier_->accounts_of("printer"), verifier_->accounts_of("printer%pol_a"));

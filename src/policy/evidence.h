@@ -45,6 +45,9 @@ struct Authentication {
   std::map<std::string, std::uint64_t> granted;  ///< policy id -> Credential::stamp
   std::string authz_id;                          ///< whom the client acts for (RFC 4422 §2)
   std::vector<std::string> groups;               ///< that the verifier says it belongs to
+  /// Only credentials of accounts that do not operate the gateway fitted: they open these accounts'
+  /// own webhooks and say nothing about the client otherwise.
+  bool tenant = false;
   /// Name and context of every identity that a script's AuthInfo had; empty: no script decided.
   std::vector<std::pair<std::string, std::string>> identities;
 };
@@ -67,6 +70,10 @@ struct SessionFacts {
   /// Who it was until the credential was changed or taken away: it counts as not signed in.
   std::optional<Authentication> revoked;
   std::shared_ptr<ScriptSession> script;  ///< null: no script has spoken
+
+  /// The login as rules about clients see it, of lists and scripts: null for none and for a
+  /// tenant's, since anybody may become a tenant (api.signup) under any user name.
+  const Authentication* login() const { return auth && !auth->tenant ? &*auth : nullptr; }
 };
 
 /// Who owns a recipient. Unknown recipients have Route::Kind::none and the reason.

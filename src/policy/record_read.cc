@@ -100,6 +100,8 @@ Authentication identity_of(const json::object& object) {
   if (const json::value* groups = object.if_contains("groups")) {
     for (const json::value& group : groups->as_array()) identity.groups.push_back(bytes(group));
   }
+  // Not in records of 0.1.0, where every login counted alike.
+  if (const json::value* tenant = object.if_contains("tenant")) identity.tenant = tenant->as_bool();
   return identity;
 }
 

@@ -362,7 +362,10 @@ TEST(Record, keeps_whom_a_client_acts_for_where_it_is_another) {
   Authentication relay{"relay", "PLAIN", {}};
   relay.authz_id = "zo\xc3\xab";
   relay.groups = {"g1", "g\xff"};
+  relay.tenant = true;
+  EXPECT_FALSE(same.tenant);
   const Authentication read = again(relay).second;
+  EXPECT_TRUE(read.tenant);
   EXPECT_EQ(read.authz_id, relay.authz_id);
   EXPECT_EQ(read.groups, relay.groups);
 }

@@ -1,4 +1,5 @@
 """System checks of restriction lists that change while the gateway runs: over the API, by the file, by a rollback."""
+import base64
 import json
 import pathlib
 import signal
@@ -237,4 +238,22 @@ def etrn_of_many_domains(bench):
     wait_for("runs of the queue", 1, lambda: server.log.read_text(encoding="utf-8", errors="replace").count("queue.etrn"))
 
 
-CHECKS = [etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]
+def a_tenants_login_relays_nothing(bench):
+    """Anybody may sign up and give itself credentials: they open its own webhooks, and no list takes them for a login of the operator's."""
+    server = bench.server({**LOCAL, "restrictions": {"mynetworks": "192.0.2.1"}, "route": [{"match": ["*"], "to": ["[127.0.0.1]:9"]}]})
+    operator, tenant = instance.Account(server), instance.Account(server)
+    for account, user in ((operator, "ours"), (tenant, "theirs")):
+        account.call("POST", "/smtp-policies", {"name": "p", "require_smtp_auth": True,
+                                                "smtp_credentials": [{"username": user, "password": "correct-horse"}]}, expect=201)
+    for user, want in (("ours", "250 2.1.5"), ("theirs", "454 4.7.1")):
+        client = connect(bench, server)
+        client.starttls()
+        client.command("EHLO mx.partner.example.com", "250")
+        client.command("AUTH PLAIN " + base64.b64encode(("\0%s\0correct-horse" % user).encode()).decode(), "235")
+        smtp.check(want, rcpt(client, "target@example.org"), "RCPT of " + user)
+    options = ["--from", "a@partner.example.com", "--to", "target@example.org", "--client-ip", "203.0.113.9", "--config", server.root / "postern.toml"]
+    for user, status in (("ours", 0), ("theirs", 1)):
+        expect("explain --auth " + user, status, bench.run("explain", "--exit-code", "--auth", user, *options)[0])
+
+
+CHECKS = [a_tenants_login_relays_nothing, etrn_of_many_domains, lists_over_the_api, lists_of_the_file, replay_over_the_api, files_that_requests_name, open_relays]

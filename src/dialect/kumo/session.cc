@@ -59,7 +59,7 @@ void set_meta(script::Call& call, std::shared_ptr<ConnMeta>, std::string name, j
 json::value info_of(const policy::SessionFacts& session) {
   json::array identities;
   json::array groups;
-  if (session.auth) {
+  if (session.login() != nullptr) {
     const auto identity = [&](const std::string& id, std::string_view context) {
       identities.push_back(json::object{{"identity", id}, {"context", context}});
     };
@@ -187,11 +187,10 @@ json::value predefined(const Context& context, std::string_view name) {
     const std::string& known = context.greeting ? session.script->greeted_as : session.helo;
     if (!known.empty()) return json::value(known);
   }
-  if (session.auth) {
-    const policy::Authentication& auth = *session.auth;
-    if (name == "authn_id") return json::value(auth.username);
+  if (const policy::Authentication* auth = session.login()) {
+    if (name == "authn_id") return json::value(auth->username);
     if (name == "authz_id") {
-      return json::value(auth.authz_id.empty() ? auth.username : auth.authz_id);
+      return json::value(auth->authz_id.empty() ? auth->username : auth->authz_id);
     }
   }
   if (session.tls) {

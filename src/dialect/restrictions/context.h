@@ -49,7 +49,7 @@ class Context {
   /// Null: nobody has signed in.
   const policy::Authentication* authentication() const {
     const bool later = looks_back_ && protocol_ < Protocol::mail;
-    return evidence_.session.auth && !later ? &*evidence_.session.auth : nullptr;
+    return later ? nullptr : evidence_.session.login();
   }
   /// A session that has shown it before comes no further than the list that asks.
   bool early_talker() const { return evidence_.session.early_talker && !looks_back_; }

@@ -85,6 +85,10 @@ Outcome judge_mynetworks(Context& context, const Rule& rule) {
 Outcome judge_authenticated(Context& context, const Rule&) {
   const policy::Authentication* auth = context.authentication();
   if (!context.policy().sasl) return context.pass("AUTH is switched off");
+  if (auth == nullptr && context.evidence().session.auth) {
+    return context.pass(
+        "the client authenticated with a tenant's credentials, which open webhooks");
+  }
   if (auth == nullptr) return context.pass("the client has not authenticated");
   return context.permit("authenticated as " + printable(auth->username, 128));
 }

@@ -55,7 +55,7 @@ class Judge {
     if (stage_ == Stage::mail) held_.draft.begun = std::chrono::system_clock::now();
     if (stage_ == Stage::rcpt && evidence_.candidate) begin_recipient();
     if (stage_ == Stage::mail && held_.policy.options().must_be_authenticated &&
-        !evidence_.session.auth) {
+        evidence_.session.login() == nullptr) {
       Verdict verdict =
           policy::refuse(530, {5, 7, 0}, "Authentication required", "must_be_authenticated");
       note("must_be_authenticated", verdict);

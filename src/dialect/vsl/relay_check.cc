@@ -14,7 +14,8 @@ using policy::Stage;
 
 /// Whether the client is known: it signed in, or is one of the hosts.
 Task<HostMatch> known_client(Context& context, Hosts hosts) {
-  if (context.evidence.session.auth) co_return HostMatch{true, "the client authenticated"};
+  if (context.evidence.session.login() != nullptr)
+    co_return HostMatch{true, "the client authenticated"};
   HostMatch match = co_await match_client(context, std::move(hosts));
   co_return match;
 }
