@@ -1,7 +1,7 @@
 #include "admin/json_body.h"
 
 #include <cmath>
-#include <unordered_set>
+#include <set>
 #include <vector>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -16,7 +16,7 @@ namespace json = boost::json;
 using boost::system::error_code;
 
 /// What our own rules object to; Boost's parser has its own errors.
-enum class Objection { none, duplicate_key, not_finite };
+enum class Objection { none, duplicate_key, too_many_members, not_finite };
 
 /// Builds the value as Boost's own handler does, and looks at keys and numbers on the way: the
 /// library keeps the last of two equal keys and makes 1e999 an infinity without a word.
@@ -53,6 +53,7 @@ class Handler {
   }
   bool on_key(json::string_view part, std::size_t, error_code& error) {
     key_.append(part.data(), part.size());
+    if (keys_.back().size() >= max_json_members) return object(Objection::too_many_members, error);
     if (!keys_.back().insert(std::move(key_)).second)
       return object(Objection::duplicate_key, error);
     key_.clear();
@@ -104,7 +105,9 @@ class Handler {
 
   json::value_stack stack_;
   std::string key_;
-  std::vector<std::unordered_set<std::string>> keys_;  ///< of each object that is open
+  /// Of each object that is open. In order, not hashed: whoever knows the hash makes its worst
+  /// case.
+  std::vector<std::set<std::string>> keys_;
   Objection objection_ = Objection::none;
 };
 
@@ -112,6 +115,10 @@ std::string sentence_for(const error_code& error, Objection objection, std::size
   const std::string where = " at octet " + std::to_string(at);
   if (objection == Objection::duplicate_key)
     return "the body has a member twice in one object," + where;
+  if (objection == Objection::too_many_members) {
+    return "an object of the body has more than " + std::to_string(max_json_members) + " members," +
+           where;
+  }
   if (objection == Objection::not_finite) return "the body has a number that is too large," + where;
   if (error == json::error::too_deep) {
     return "the body nests deeper than " + std::to_string(max_json_depth) + " levels";

@@ -13,6 +13,8 @@ namespace postern::admin {
 
 /// Objects and arrays may nest this deep.
 inline constexpr std::size_t max_json_depth = 64;
+/// In one object; no request needs as many.
+inline constexpr std::size_t max_json_members = 4096;
 
 /// Reads one JSON object. Fault::malformed with a sentence for the client: no JSON, bad UTF-8, too
 /// deep, a key twice in one object, a number that is no finite double, octets behind the object, or

@@ -41,6 +41,21 @@ TEST(JsonBody, refuses_a_key_given_twice) {
   EXPECT_EQ(error_of(R"({"a":{"b":1},"c":{"b":1},"b":[{"b":1},{"b":2}]})"), "");
 }
 
+// What follows looks at each member, and libraries hash them: a body of 400 KB took seconds.
+TEST(JsonBody, refuses_thousands_of_members) {
+  const auto body = [](std::size_t members) {
+    std::string text = "{";
+    for (std::size_t i = 0; i < members; ++i) {
+      text += (i > 0 ? ",\"k" : "\"k") + std::to_string(i) + "\":1";
+    }
+    return text + "}";
+  };
+  EXPECT_TRUE(parse_json_object(body(max_json_members)));
+  const auto refused = parse_json_object(body(max_json_members + 1));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message.find("more than 4096 members"), std::string::npos);
+}
+
 TEST(JsonBody, refuses_octets_behind_the_object) {
   EXPECT_NE(error_of(R"({"name":"p"} x)").find("behind"), std::string::npos);
   EXPECT_NE(error_of("{}{}").find("behind"), std::string::npos);

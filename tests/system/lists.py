@@ -247,7 +247,8 @@ def a_tenants_login_relays_nothing(bench):
                                                 "smtp_credentials": [{"username": user, "password": "correct-horse"}]}, expect=201)
     for user, want in (("ours", "250 2.1.5"), ("theirs", "454 4.7.1")):
         client = connect(bench, server)
-        client.starttls()
+        client.command("STARTTLS", "220")
+        client.start_tls()
         client.command("EHLO mx.partner.example.com", "250")
         client.command("AUTH PLAIN " + base64.b64encode(("\0%s\0correct-horse" % user).encode()).decode(), "235")
         smtp.check(want, rcpt(client, "target@example.org"), "RCPT of " + user)

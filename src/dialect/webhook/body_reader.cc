@@ -151,6 +151,7 @@ void BodyReader::refuse_unknown(std::span<const std::string_view> writable,
                                 std::string_view object) {
   const std::vector<std::string_view> names(writable.begin(), writable.end());
   for (const auto& member : body_) {
+    if (errors_.full()) return;
     const std::string_view name = member.key();
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
     if (std::find(read_only.begin(), read_only.end(), name) != read_only.end()) continue;

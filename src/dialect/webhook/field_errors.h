@@ -21,13 +21,17 @@ struct FieldErrors {
   Kind kind = Kind::validation_failed;
   std::vector<std::pair<std::string, std::string>> fields;  ///< name and sentence, one each
 
+  /// As many as anybody reads: a body may have members by the thousand that nobody knows.
+  static constexpr std::size_t most = 100;
+  bool full() const { return fields.size() >= most; }
+
   bool has(std::string_view name) const {
     return std::any_of(fields.begin(), fields.end(),
                        [&](const auto& field) { return field.first == name; });
   }
-  /// Keeps the first sentence of a field.
+  /// Keeps the first sentence of a field, and the first `most` fields.
   void add(std::string_view name, std::string sentence) {
-    if (!has(name)) fields.emplace_back(name, std::move(sentence));
+    if (!full() && !has(name)) fields.emplace_back(name, std::move(sentence));
   }
   /// The first sentence with its field: the `error` of the answer.
   std::string summary() const {
