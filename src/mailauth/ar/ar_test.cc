@@ -124,6 +124,12 @@ TEST(ArStrip, what_is_somebody_elses_stays) {
        }) {
     EXPECT_FALSE(must_remove(body, own)) << body;
   }
+  // What trim() takes off in other languages: U+00A0, U+0085, U+2003, U+3000, U+180E.
+  for (const char* blank : {"\u00a0", "\u0085", "\u2003", "\u3000", "\u180e"}) {
+    EXPECT_TRUE(must_remove("mx.example.org" + std::string(blank) + "; dkim=pass", own)) << blank;
+    EXPECT_TRUE(must_remove(blank + std::string("mx.example.org; dkim=pass"), own)) << blank;
+  }
+  EXPECT_FALSE(must_remove("m\u00fcller.example; dkim=pass", own)) << "a domain name all the same";
   EXPECT_TRUE(must_remove("\"our relay\"; none", own));
   EXPECT_TRUE(must_remove("\"Our\\ Relay\" 1; none", own));
 }

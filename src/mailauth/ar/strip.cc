@@ -49,7 +49,15 @@ bool OwnIds::contains(std::string_view authserv_id) const {
 
 bool must_remove(std::string_view body, const OwnIds& own) {
   const auto head = parse_head(body);
-  if (head) return own.contains(head->authserv_id);
+  if (head) {
+    const std::string& id = head->authserv_id;
+    if (own.contains(id)) return true;
+    // A name with blanks of Unicode around it is ours to whoever trims them; one that is no domain
+    // name in any language is nobody's.
+    const bool ascii = std::all_of(id.begin(), id.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+    return !ascii && !normalize_domain(id);
+  }
   // RFC 8601 §5 lets a border remove what it cannot read with certainty. "mx.example.org spf=pass",
   // "mx.(x)example.org", "mx.example.org:25": ours to somebody.
   Scanner scan(body);
