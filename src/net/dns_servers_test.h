@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -20,6 +21,14 @@
 #include "base/temporary_folder_test.h"
 
 namespace postern::net {
+
+/// The whole path of a file below tests/, wherever a test runs.
+inline std::string file_of_tests(const std::string& name) {
+  std::filesystem::path at = std::filesystem::canonical("/proc/self/exe").parent_path();
+  while (!std::filesystem::exists(at / "tests" / name) && at != at.parent_path())
+    at = at.parent_path();
+  return (at / "tests" / name).string();
+}
 
 class DnsServerProcess {
  public:
@@ -59,8 +68,7 @@ class StubServer final : public DnsServerProcess {
     const std::string file = folder_.write("zone.json", std::string(zone));
     int ends[2];
     EXPECT_EQ(::pipe(ends), 0);
-    run({"python3", POSTERN_SOURCE_DIR "/tests/suites/dns_stub.py", file, "--port",
-         std::to_string(port)},
+    run({"python3", file_of_tests("suites/dns_stub.py"), file, "--port", std::to_string(port)},
         ends[1]);
     ::close(ends[1]);
     std::FILE* out = ::fdopen(ends[0], "r");
@@ -74,12 +82,11 @@ class SigningServer final : public DnsServerProcess {
  public:
   static constexpr const char* program = "/usr/sbin/unbound";
   static bool is_there() { return std::filesystem::exists(program); }
-  static std::string file(const char* name) {
-    return std::filesystem::absolute(POSTERN_SOURCE_DIR "/tests/dnssec").string() + "/" + name;
-  }
-  static std::string anchor() { return file("anchor.key"); }
+  static std::string anchor() { return file_of_tests("dnssec/anchor.key"); }
 
-  explicit SigningServer(int port = 0) {
+  enum class Passes { all, no_absence };  ///< no_absence: signatures, but no NSEC records
+
+  explicit SigningServer(int port = 0, Passes passes = Passes::all) {
     port_ = port != 0 ? port : free_port();
     std::string text = fmt::format(R"(server:
   interface: 127.0.0.1@{}
@@ -91,17 +98,18 @@ class SigningServer final : public DnsServerProcess {
   verbosity: 0
   directory: "{}"
   trust-anchor-file: "{}"
-  module-config: "validator iterator"
+  module-config: "{}"
 remote-control:
   control-enable: no
 )",
-                                   port_, folder_.path(), anchor());
-    for (const auto& [name, zone] :
-         {std::pair(".", "root.zone.signed"), std::pair("plain.example.", "plain.zone")})
+                                   port_, folder_.path(), anchor(),
+                                   passes == Passes::all ? "validator iterator" : "iterator");
+    for (const auto& [name, zone] : {std::pair(".", "dnssec/root.zone.signed"),
+                                     std::pair("plain.example.", "dnssec/plain.zone")})
       text += fmt::format(
           "auth-zone:\n  name: \"{}\"\n  zonefile: \"{}\"\n  for-downstream: no\n"
           "  for-upstream: yes\n",
-          name, SigningServer::file(zone));
+          name, zone_file(zone, passes));
     run({program, "-d", "-c", folder_.write("unbound.conf", text)}, -1);
     EXPECT_TRUE(listens()) << address();
   }
@@ -113,6 +121,15 @@ remote-control:
     address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return address;
+  }
+  std::string zone_file(const std::string& name, Passes passes) {
+    const std::string whole = file_of_tests(name);
+    if (passes == Passes::all) return whole;
+    std::istringstream lines(tests::read_file(whole));
+    std::string left;
+    for (std::string line; std::getline(lines, line);)
+      if (line.find("\tNSEC") == std::string::npos) left += line + "\n";
+    return folder_.write(std::filesystem::path(name).filename().string(), left);
   }
   static int free_port() {
     const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

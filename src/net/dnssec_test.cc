@@ -97,6 +97,14 @@ TEST_F(DnssecTest, is_off_behind_a_forwarder_that_passes_no_signatures) {
   EXPECT_FALSE(found.secure);
 }
 
+TEST_F(DnssecTest, is_off_behind_a_forwarder_that_proves_no_absence) {
+  NEEDS_UNBOUND();
+  const SigningServer server(0, SigningServer::Passes::no_absence);
+  open({.servers = {server.address()}, .trust_anchor_file = SigningServer::anchor()});
+  EXPECT_THAT(state(), StartsWith("off: the servers pass no DNSSEC records ("));
+  EXPECT_EQ(answer("mx.plain.example", dns::Type::a).records, Records{"192.0.2.9"});
+}
+
 TEST_F(DnssecTest, trusts_a_server_on_the_loopback_that_says_ad) {
   NEEDS_UNBOUND();
   const SigningServer server;

@@ -31,8 +31,8 @@ class Lookups : public std::enable_shared_from_this<Lookups> {
   static Task<dns::Answer> lookup(std::weak_ptr<Lookups> backend, std::string client,
                                   dns::Question question, std::chrono::milliseconds limit);
 
-  /// Asks about the keys of the root, once; false when the backend will not even try. From then on
-  /// probed() says what came of it, or nothing yet; it never waits.
+  /// Asks what shows whether answers can be proved, once; false when the backend will not even try.
+  /// From then on probed() says what came of it, or nothing yet; it never waits.
   virtual bool begin_probe() = 0;
   virtual std::optional<DnssecProbe> probed() = 0;
   /// From here on answers arrive. On the thread of the backend's loop, or while it does not run.

@@ -50,7 +50,10 @@ std::vector<std::string> built_in_zones() {
 constexpr const char* private_tops[] = {"test.",    "local.", "internal.", "intranet.",
                                         "private.", "corp.",  "home.",     "lan."};
 
-constexpr int dnskey = 48;
+/// The keys of the root, and a proof that something is not there: behind a server that passes
+/// signatures but no such proofs all that is not signed would be bogus.
+constexpr std::pair<const char*, int> probes[] = {{".", 48 /* DNSKEY */},
+                                                  {"no-such-name-of-postern.", 43 /* DS */}};
 
 }  // namespace
 
@@ -165,30 +168,35 @@ void UnboundContext::on_result(void* data, int error, ub_result* result) {
 
 bool UnboundContext::begin_probe() {
   const std::lock_guard lock(mutex_);
-  return ub_resolve_async(context_, ".", dnskey, 1, this, &UnboundContext::on_probe, nullptr) == 0;
+  for (const auto& [name, type] : probes) {
+    if (ub_resolve_async(context_, name, type, 1, this, &UnboundContext::on_probe, nullptr) != 0)
+      return false;
+    ++unanswered_;
+  }
+  return true;
 }
 
 void UnboundContext::on_probe(void* data, int error, ub_result* result) {
   using Outcome = DnssecProbe::Outcome;
-  DnssecProbe probe;
-  if (error == 0 && result != nullptr) {
-    if (result->secure != 0) {
-      probe.outcome = Outcome::secure;
-    } else if (result->bogus != 0 || result->rcode == 0 || result->nxdomain != 0) {
-      probe.outcome = Outcome::insecure;
-    }
+  auto* const self = static_cast<UnboundContext*>(data);
+  const std::lock_guard lock(self->mutex_);
+  --self->unanswered_;
+  const bool answered = error == 0 && result != nullptr &&
+                        (result->bogus != 0 || result->rcode == 0 || result->nxdomain != 0);
+  DnssecProbe& probe = self->probe_;
+  if (!answered) {
+    if (probe.outcome == Outcome::secure) probe.outcome = Outcome::silent;
+  } else if (result->secure == 0 && probe.outcome != Outcome::insecure) {
+    probe.outcome = Outcome::insecure;
     if (result->why_bogus != nullptr) probe.why = result->why_bogus;
   }
   ub_resolve_free(result);
-  auto* const self = static_cast<UnboundContext*>(data);
-  const std::lock_guard lock(self->mutex_);
-  self->probe_ = std::move(probe);
 }
 
 std::optional<DnssecProbe> UnboundContext::probed() {
   ub_process(context_);
   const std::lock_guard lock(mutex_);
-  return probe_;
+  return unanswered_ == 0 ? std::optional(probe_) : std::nullopt;
 }
 
 }  // namespace postern::net

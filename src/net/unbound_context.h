@@ -47,8 +47,9 @@ class UnboundContext final : public Lookups {
 
   ub_ctx* context_ = nullptr;
   boost::asio::posix::stream_descriptor descriptor_;
-  std::mutex mutex_;  ///< one question is handed over at a time; guards the probe
-  std::optional<DnssecProbe> probe_;
+  std::mutex mutex_;  ///< one question is handed over at a time; guards the two below
+  DnssecProbe probe_{.outcome = DnssecProbe::Outcome::secure};  ///< so far
+  int unanswered_ = 0;                                          ///< of its questions
 };
 
 }  // namespace postern::net
