@@ -27,11 +27,21 @@ Task<Answer> CachingResolver::lookup_for(std::string client, Question question,
     co_return std::move(*known);
   }
   misses_.fetch_add(1, std::memory_order_relaxed);
+  const std::uint64_t age = age_.load();
   Answer answer = co_await inner_.lookup_for(std::move(client), question, limit);
-  if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero()) {
+  if (!answer.trouble() && answer.ttl > std::chrono::seconds::zero() && age == age_.load()) {
     keep(shard, question, answer);
   }
   co_return answer;
+}
+
+void CachingResolver::forget() {
+  ++age_;
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    shard.young.clear();
+    shard.old.clear();
+  }
 }
 
 std::optional<Answer> CachingResolver::find(Shard& shard, const Question& question) {

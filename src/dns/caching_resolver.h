@@ -29,6 +29,9 @@ class CachingResolver final : public Resolver {
   Task<Answer> lookup_for(std::string client, Question question,
                           std::chrono::milliseconds limit) override;
 
+  /// Forgets all answers, also those that are on their way. Safe from any thread.
+  void forget();
+
   std::uint64_t hits() const { return hits_.load(std::memory_order_relaxed); }
   std::uint64_t misses() const { return misses_.load(std::memory_order_relaxed); }
 
@@ -57,6 +60,7 @@ class CachingResolver final : public Resolver {
   std::array<Shard, shard_count> shards_;
   std::atomic<std::uint64_t> hits_{0};
   std::atomic<std::uint64_t> misses_{0};
+  std::atomic<std::uint64_t> age_{0};  ///< counts what was forgotten
 };
 
 }  // namespace postern::dns

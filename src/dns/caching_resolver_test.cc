@@ -1,5 +1,7 @@
 #include "dns/caching_resolver.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -50,6 +52,32 @@ TEST(CachingResolver, answers_from_memory_within_the_ttl) {
   EXPECT_EQ(inner.asked, 3) << "another type and another name are other questions";
   EXPECT_EQ(cache.hits(), 1u);
   EXPECT_EQ(cache.misses(), 3u);
+}
+
+/// Something happens while it answers.
+class Slow final : public Resolver {
+ public:
+  Task<Answer> lookup(Question, std::chrono::milliseconds) override {
+    ++asked;
+    if (meanwhile) meanwhile();
+    co_return Answer{.status = Status::found, .records = {"192.0.2.1"}, .ttl = 60s};
+  }
+  std::function<void()> meanwhile;
+  int asked = 0;
+};
+
+TEST(CachingResolver, forgets_what_it_has_and_what_is_on_its_way) {
+  Slow inner;
+  CachingResolver cache(inner);
+  lookup(cache, "example.com");
+  cache.forget();
+  inner.meanwhile = [&] { cache.forget(); };
+  lookup(cache, "example.com");
+  inner.meanwhile = {};
+  lookup(cache, "example.com");
+  EXPECT_EQ(inner.asked, 3);
+  lookup(cache, "example.com");
+  EXPECT_EQ(inner.asked, 3);
 }
 
 TEST(CachingResolver, keeps_that_a_name_does_not_exist) {
