@@ -206,13 +206,26 @@ TEST(Help, bash_accepts_its_script) {
 }
 
 TEST(Commands, check_says_ok_and_what_would_run) {
-  const Answer answer =
-      run_with(run_check, {"check", "--config", "-"}, "[server]\nhostname = \"mx.example.com\"\n");
+  const Answer answer = run_with(
+      run_check, {"check", "--config", "-"},
+      "[server]\nhostname = \"mx.example.com\"\n[dns]\ndnssec = \"off\"\n[relay]\ndane = false\n");
   EXPECT_EQ(answer.code, 0) << answer.err;
   EXPECT_EQ(answer.out,
             "<stdin>: ok: 1 listener (smtp 127.0.0.1:2525 STARTTLS), API 127.0.0.1:8025, data in "
-            "./postern-data\n");
+            "./postern-data, DNSSEC off: `dns.dnssec` says so\n");
   EXPECT_EQ(answer.err, "");
+}
+
+TEST(Commands, check_warns_where_dane_protects_no_mail) {
+  const std::string off = "[dns]\ndnssec = \"off\"\n";
+  const Answer answer = run_with(run_check, {"check", "--config", "-"}, off);
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.err, HasSubstr("warning: DANE protects no mail, though `relay.dane` is true: "
+                                    "DNSSEC is off: `dns.dnssec` says so"));
+  const Answer json = run_with(run_check, {"check", "--json", "--config", "-"}, off);
+  EXPECT_EQ(boost::json::parse(json.out).at("dnssec"), "off: `dns.dnssec` says so");
+  EXPECT_THAT(std::string(boost::json::parse(json.out).at("dane").as_string()),
+              HasSubstr("relay.dane"));
 }
 
 TEST(Commands, check_prints_every_mistake_and_exits_78) {

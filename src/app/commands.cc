@@ -11,6 +11,7 @@
 #include <boost/json.hpp>
 
 #include "app/config_schema.h"
+#include "app/dnssec_report.h"
 #include "app/help.h"
 #include "base/text.h"
 #include "base/version.h"
@@ -145,16 +146,26 @@ int run_check(const Arguments& arguments, Streams& streams) {
   const auto key_trouble =
       store::trace_key_trouble((result.config.server.data_dir / "traces.db").string());
   if (key_trouble && !json && !quiet) streams.err << "warning: " << *key_trouble << "\n";
+  std::string dnssec;
+  std::optional<std::string> without_dane;
+  if (json || !quiet) {  // who hears nothing need not wait for name servers
+    const Result<net::DnssecState> state = probe_dnssec(result.config);
+    dnssec = state ? state->text() : state.error().message;
+    if (state) without_dane = dane_warning(result.config, *state);
+  }
+  if (without_dane && !json && !quiet) streams.err << "warning: " << *without_dane << "\n";
   if (json) {
-    boost::json::object answer{{"ok", true}, {"file", name}, {"warnings", found.warnings()}};
+    boost::json::object answer{
+        {"ok", true}, {"file", name}, {"warnings", found.warnings()}, {"dnssec", dnssec}};
+    if (without_dane) answer["dane"] = *without_dane;
     if (key_trouble) answer["traces_key"] = *key_trouble;
     if (lint) answer["restrictions"] = dialect::restrictions::to_json(*lint);
     streams.out << boost::json::serialize(answer) << '\n';
   } else if (!quiet) {
     streams.out << fmt::format(
-        "{}: ok{}: {}\n", name,
+        "{}: ok{}: {}, DNSSEC {}\n", name,
         found.warnings() > 0 ? " with " + counted(found.warnings(), "warning") : std::string(),
-        summary(result.config));
+        summary(result.config), dnssec);
   }
   return to_int(ExitCode::ok);
 }

@@ -1,9 +1,5 @@
 #include "app/commands_mail_test.h"
-
-#include <csignal>
-#include <cstdio>
-
-#include <sys/wait.h>
+#include "net/dns_servers_test.h"
 
 namespace postern::app {
 namespace {
@@ -139,51 +135,10 @@ TEST_F(Records, spf_names_what_is_wrong_on_its_line) {
   EXPECT_THAT(server.err, HasSubstr("a name server is an IP address"));
 }
 
-/// Its whole path, since each test runs in a folder of its own.
-std::string stub_path() {
-  static const std::filesystem::path start = std::filesystem::canonical("/proc/self/exe");
-  std::filesystem::path at = start.parent_path();
-  while (!at.empty() && !std::filesystem::exists(at / "tests/suites/dns_stub.py")) {
-    if (at == at.parent_path()) break;
-    at = at.parent_path();
-  }
-  return (at / "tests/suites/dns_stub.py").string();
-}
-
-/// The suites' DNS stub as a child process.
-class StubServer {
- public:
-  explicit StubServer(const std::string& file) {
-    const std::string script = stub_path();
-    int ends[2];
-    EXPECT_EQ(::pipe(ends), 0);
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(ends[1], STDOUT_FILENO);
-      ::execlp("python3", "python3", script.c_str(), file.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(ends[1]);
-    std::FILE* out = ::fdopen(ends[0], "r");
-    EXPECT_EQ(std::fscanf(out, "%d", &port_), 1);
-    std::fclose(out);
-  }
-  ~StubServer() {
-    ::kill(child_, SIGTERM);
-    ::waitpid(child_, nullptr, 0);
-  }
-  std::string address() const { return fmt::format("127.0.0.1:{}", port_); }
-
- private:
-  pid_t child_ = 0;
-  int port_ = 0;
-};
-
 TEST_F(Records, the_name_server_of_the_line_or_the_configuration_is_asked) {
-  folder_.write("stub.json", R"({"example.org": {"TXT": ["v=spf1 a:mx.example.org -all"]},
+  const net::StubServer server(R"({"example.org": {"TXT": ["v=spf1 a:mx.example.org -all"]},
                          "mx.example.org": {"A": ["192.0.2.10"]},
                          "example.net": {"TXT": "SERVFAIL"}})");
-  const StubServer server("stub.json");
   const auto check = [](const std::string& from, const std::vector<std::string>& more) {
     std::vector<std::string> words{"spf", "check", "--ip", "192.0.2.10", "--from", from};
     words.insert(words.end(), more.begin(), more.end());

@@ -117,7 +117,8 @@ json::object target_json(const relay::Target& target, const relay::RouteSettings
   return out;
 }
 
-json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& config) {
+json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& config,
+                          const std::optional<net::DnssecState>& dnssec) {
   const relay::Routed& routed = inquiry.routed;
   const relay::RouteSettings& settings = config.settings_of(*inquiry.route);
   json::object out{
@@ -156,6 +157,7 @@ json::object inquiry_json(const Inquiry& inquiry, const relay::RelayConfig& conf
   }
   out["attempts"] = std::move(attempts);
   out["dns"] = answers_json(inquiry.answers);
+  if (dnssec) out["dnssec"] = dnssec->text();
   return out;
 }
 
@@ -192,7 +194,8 @@ std::string_view reason(relay::Why why) {
   return "";
 }
 
-std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& config) {
+std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& config,
+                         const std::optional<net::DnssecState>& dnssec) {
   const relay::Routed& routed = inquiry.routed;
   const relay::RouteSettings& settings = config.settings_of(*inquiry.route);
   std::string out = printable(inquiry.address, longest) + "\n";
@@ -223,6 +226,7 @@ std::string inquiry_text(const Inquiry& inquiry, const relay::RelayConfig& confi
   }
   for (const relay::Skipped& each : routed.skipped)
     out += fact("left out", fmt::format("{}: {}", printable(each.host, longest), reason(each.why)));
+  if (dnssec) out += fact("DNSSEC", dnssec->text());
   return out + dns_text(records_of(inquiry));
 }
 
@@ -283,9 +287,9 @@ int run_route(const Arguments& arguments, Streams& streams) {
     (*dns)->run(look_up_into(&relay, &(*dns)->resolver(), config->dns.timeout, &inquiry));
     draw_attempts(inquiry, relay, *attempts);
     if (json) {
-      streams.out << boost::json::serialize(inquiry_json(inquiry, relay)) << '\n';
+      streams.out << boost::json::serialize(inquiry_json(inquiry, relay, (*dns)->dnssec())) << '\n';
     } else if (!arguments.has("--quiet")) {
-      streams.out << inquiry_text(inquiry, relay);
+      streams.out << inquiry_text(inquiry, relay, (*dns)->dnssec());
     }
     note_silence(records_of(inquiry), arguments, streams);
     if (inquiry.routed.kind == relay::Routed::Kind::permanent) code = ExitCode::no;

@@ -1,4 +1,5 @@
 #include "app/commands_mail_test.h"
+#include "net/dns_servers_test.h"
 
 namespace postern::app {
 namespace {
@@ -55,6 +56,27 @@ TEST_F(RouteCommand, shows_a_route_with_its_names_and_no_password) {
   EXPECT_THAT(answer.out, HasSubstr("smart.example to [198.51.100.7]:587"));
   EXPECT_THAT(answer.out, HasSubstr("TLS verify for smart.example.net"));
   EXPECT_THAT(answer.out, Not(HasSubstr("nonexistent")));
+}
+
+/// The whole way: DANE acts behind a name server that another program is.
+TEST_F(RouteCommand, follows_tlsa_records_that_a_forwarder_passes_on) {
+  const net::SigningServer server;
+  const auto said = [&](const std::string& dnssec, const std::string& anchor) {
+    folder_.write("dns.toml", "[dns]\nservers = [\"" + server.address() + "\"]\ndnssec = \"" +
+                                  dnssec + "\"\ntrust_anchor = \"" + anchor + "\"\n");
+    const Answer answer = run(run_route, {"route", "--config", "dns.toml", "ann@example.com"});
+    EXPECT_EQ(answer.code, 0) << answer.err;
+    return answer.out;
+  };
+  const std::string validated = said("auto", net::SigningServer::anchor());
+  EXPECT_THAT(validated, HasSubstr("TLS dane for mx.example.com"));
+  EXPECT_THAT(validated, HasSubstr("validating\n"));
+  const std::string trusted = said("auto", "/nonexistent");
+  EXPECT_THAT(trusted, HasSubstr("TLS dane for mx.example.com"));
+  EXPECT_THAT(trusted, HasSubstr("trusting 127.0.0.1\n"));
+  const std::string off = said("off", "/nonexistent");
+  EXPECT_THAT(off, HasSubstr("TLS may"));
+  EXPECT_THAT(off, HasSubstr("off: `dns.dnssec` says so\n"));
 }
 
 TEST_F(RouteCommand, says_what_the_recipient_would_hear) {

@@ -18,6 +18,7 @@
 #include "app/diagnostic.h"
 #include "base/ip.h"
 #include "gateway/auth_source.h"
+#include "net/dnssec.h"
 #include "policy/dmarc_rule.h"
 #include "smtp/limits.h"
 #include "telemetry/log.h"
@@ -131,6 +132,8 @@ struct AuthConfig {
 
 struct DnsConfig {
   std::vector<Endpoint> servers;  ///< empty: those of /etc/resolv.conf
+  net::Dnssec dnssec = net::Dnssec::automatic;
+  std::string trust_anchor = "/usr/share/dns/root.key";  ///< of the root
   Milliseconds timeout = std::chrono::seconds(5);
 };
 

@@ -11,6 +11,8 @@
 #include "app/config_positions.h"
 #include "app/descriptors.h"
 #include "app/relay_options.h"
+#include "app/room_options.h"
+#include "net/unbound_resolver.h"
 #include "policy/crypt_hash.h"
 
 namespace postern::app {
@@ -30,6 +32,7 @@ class Checker {
     check_api();
     check_auth();
     check_limits();
+    check_dnssec();
     const RelayFiles files = options_.read_files ? RelayFiles::named : RelayFiles::none;
     read_relay(config_, files, [&](const RelayComplaint& complaint) {
       add(complaint.path, complaint.code, complaint.message, "", complaint.hint);
@@ -199,6 +202,26 @@ class Checker {
         const std::string key = fmt::format("{}.{}", path, complaint.key);
         add(positions_.has(key) ? key : path, "C060", complaint.message, "",
             "see docs/auth.md, which has an example of each kind");
+      }
+    }
+  }
+
+  void check_dnssec() {
+    if (!options_.read_files) return;
+    const DnsConfig& dns = config_.dns;
+    if (dns.dnssec == net::Dnssec::validate) {
+      if (const auto trouble = net::trust_anchor_trouble(dns.trust_anchor)) {
+        add(positions_.has("dns.trust_anchor") ? "dns.trust_anchor" : "dns.dnssec", "C061",
+            "`dnssec = \"validate\"`: " + *trouble, "",
+            "install the package dns-root-data, or name the file with `trust_anchor`");
+      }
+    }
+    if (dns.dnssec == net::Dnssec::trust_ad) {
+      const auto servers = net::name_servers(resolver_options(config_));
+      if (!servers || servers->empty()) {
+        add("dns.dnssec", "C061",
+            "`dnssec = \"trust-ad\"` without a name server that could be trusted", "",
+            "write for example `servers = [\"127.0.0.1\"]`");
       }
     }
   }

@@ -60,6 +60,7 @@ postern.toml: 1 error, 0 warnings
 78
 $ sed -i 's/recipients = 0/recipients = 500/' postern.toml
 $ postern check --config postern.toml
+…
 postern.toml: ok: …
 ```
 

@@ -15,7 +15,7 @@ constexpr std::array<std::string_view, 8> sections{"server", "api", "inbox", "de
                                                    "traces", "log", "queue", "webhooks"};
 constexpr std::array<std::string_view, 2> taken{"api.table_folders", "api.table_services"};
 /// Of the other sections. Of some the sessions take what the rest has at the next start.
-constexpr std::array<std::string_view, 17> keys{"limits.memory",
+constexpr std::array<std::string_view, 19> keys{"limits.memory",
                                                 "limits.account_policies",
                                                 "limits.account_credentials",
                                                 "limits.account_webhooks",
@@ -31,7 +31,9 @@ constexpr std::array<std::string_view, 17> keys{"limits.memory",
                                                 "auth.workers",
                                                 "auth.account_share",
                                                 "auth.client_share",
-                                                "dns.servers"};
+                                                "dns.servers",
+                                                "dns.dnssec",
+                                                "dns.trust_anchor"};
 
 std::string full_name(const Key& key) { return fmt::format("{}.{}", key.section, key.name); }
 

@@ -24,6 +24,7 @@ constexpr std::array<std::string_view, 2> proxy_protocols{"off", "required"};
 constexpr std::array<std::string_view, 2> bare_newlines{"reject", "normalize"};
 constexpr std::array<std::string_view, 2> dispositions{"deliver", "discard"};
 constexpr std::array<std::string_view, 2> discoveries{"public_suffix", "tree_walk"};
+constexpr std::array<std::string_view, 4> dnssec_modes{"auto", "validate", "trust-ad", "off"};
 constexpr std::array<std::string_view, 4> relay_tls{"none", "may", "encrypt", "verify"};
 constexpr std::array<std::string_view, 5> route_tls{"policy", "none", "may", "encrypt", "verify"};
 constexpr std::array<std::string_view, 3> families{"both", "v4", "v6"};
@@ -270,6 +271,11 @@ const Key keys[] = {
     {"dns", "servers", Kind::servers, "[]",
      R"("192.0.2.53" or "127.0.0.1:5353"; empty = those of /etc/resolv.conf)",
      POSTERN_SLOT(c.dns.servers)},
+    {"dns", "dnssec", Kind::choice, R"("auto")",
+     "who proves answers, for DANE: validate, trust-ad (the servers do), off (docs/relay.md)",
+     POSTERN_SLOT(c.dns.dnssec), 0, UINT64_MAX, dnssec_modes},
+    {"dns", "trust_anchor", Kind::file, R"("/usr/share/dns/root.key")",
+     "DS or DNSKEY records of the root, to validate with", POSTERN_SLOT(c.dns.trust_anchor)},
     {"dns", "timeout", Kind::duration, R"("5s")", "of one question", POSTERN_SLOT(c.dns.timeout),
      10, seconds(60)},
     {"authentication", "dmarc", Kind::choice, R"("report")",

@@ -45,8 +45,8 @@ using Slot =
                  std::vector<std::string>*, std::vector<Milliseconds>*, TlsMode*, ProxyProtocol*,
                  smtp::BareNewline*, std::optional<IpAddress>*, RelayTls*, RouteTls*, Families*,
                  PrivateHosts*, Chunking*, Lacking*, policy::DmarcRule*, DmarcDiscovery*,
-                 Disposition*, Signup*, LuaMode*, telemetry::LogFormat*, telemetry::Level*,
-                 telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
+                 net::Dnssec*, Disposition*, Signup*, LuaMode*, telemetry::LogFormat*,
+                 telemetry::Level*, telemetry::AddressStyle*, gateway::AuthSource::Kind*>;
 
 /// The element of a list of sections that is read: the member of that section counts.
 struct Row {

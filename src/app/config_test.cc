@@ -366,6 +366,19 @@ TEST(Config, dns_servers_may_leave_out_the_port) {
                                              "[::1]:5353"}));
 }
 
+TEST(Config, dnssec_needs_what_it_works_with) {
+  const std::string anchor = "trust_anchor = \"" POSTERN_SOURCE_DIR "/tests/dnssec/anchor.key\"\n";
+  EXPECT_TRUE(parse("[dns]\ndnssec = \"validate\"\n" + anchor).ok());
+  for (const char* file : {"/nonexistent", "/dev/null"}) {
+    const ConfigResult result =
+        parse(fmt::format("[dns]\ndnssec = \"validate\"\ntrust_anchor = \"{}\"\n", file));
+    EXPECT_EQ(codes(result), std::vector<std::string>{"C061"});
+    EXPECT_THAT(result.diagnostics.render(), HasSubstr(file));
+  }
+  EXPECT_TRUE(parse("[dns]\ntrust_anchor = \"/nonexistent\"\n").ok()) << "auto does without";
+  EXPECT_TRUE(parse("[dns]\ndnssec = \"trust-ad\"\nservers = [\"127.0.0.1\"]\n").ok());
+}
+
 TEST(Config, proxy_protocol_needs_to_know_whom_to_believe) {
   EXPECT_EQ(codes(parse("[[listener]]\nproxy_protocol = \"required\"")),
             std::vector<std::string>{"C030"});

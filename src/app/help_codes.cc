@@ -135,6 +135,12 @@ constexpr CodePage pages[] = {
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n",
      "[[auth.source]]\nkind = \"sqlite\"\nfile = \"/etc/postern/users.db\"\n"
      "query = \"SELECT hash FROM users WHERE name = :user\"\n"},
+    {"C061", "DNSSEC as it is asked for cannot be",
+     "To validate answers takes the keys of the root, in a file that Debian's package "
+     "dns-root-data has. To trust the AD bit takes name servers, in `dns.servers` or "
+     "/etc/resolv.conf.",
+     "[dns]\ndnssec = \"validate\"\ntrust_anchor = \"/nonexistent/root.key\"\n",
+     "[dns]\ndnssec = \"auto\"\ntrust_anchor = \"/nonexistent/root.key\"\n"},
     {"C050", "a route that cannot be",
      "`match` says whose mail a route is for and `to` where it goes; a recipient stands in one "
      "route "

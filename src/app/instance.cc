@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "app/dnssec_report.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
 #include "base/text.h"
@@ -185,9 +186,15 @@ Instance::Started Instance::open_databases() {
 }
 
 Instance::Started Instance::open_resolver() {
-  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), resolver_options(config_));
+  net::UnboundOptions options = resolver_options(config_);
+  options.on_change = [this](const net::DnssecState& state) {
+    // What was insecure may be secure, and must not stay for its TTL.
+    resolver_->forget();
+    log_dnssec(config_, state);
+  };
+  auto resolver = net::UnboundResolver::open(api_loop_.get_executor(), std::move(options));
   if (!resolver) {
-    return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `dns.servers`");
+    return cannot(ExitCode::config, "DNS: " + resolver.error().message, "see `[dns]`");
   }
   name_servers_ = std::move(*resolver);
   metered_ = std::make_unique<MeteredResolver>(*name_servers_);

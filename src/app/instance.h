@@ -57,6 +57,7 @@ class Instance {
   /// With the ports that listen.
   const Config& config() const { return config_; }
   std::size_t sessions() const { return server_ ? server_->sessions() : 0; }
+  net::DnssecState dnssec() const { return name_servers_->dnssec(); }
   store::Store& store() { return *store_; }
   admin::Publisher& publisher() { return *publisher_; }
 

@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "admin/core.h"
+#include "app/dnssec_report.h"
 #include "app/instance.h"
 #include "app/queue_metrics.h"
 #include "app/room_options.h"
@@ -97,6 +98,7 @@ class Instance::MetricsPort final : public admin::MetricsSource {
         static_cast<std::int64_t>(instance_.directory_.policy_count()));
     metrics().store_webhooks.gauge({}).set(
         static_cast<std::int64_t>(instance_.directory_.webhook_count()));
+    show_dnssec(instance_.dnssec());
     metrics().memory_charged.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->used()));
     metrics().memory_limit.gauge({}).set(static_cast<std::int64_t>(instance_.memory_->limit()));
     const auto catch_up = [](telemetry::Counter counter, std::uint64_t total) {

@@ -65,10 +65,10 @@ tl::expected<std::unique_ptr<MailDns>, int> MailDns::open(const Arguments& argum
                                          json, streams));
     }
     if (!resolver) {
-      report("DNS: " + resolver.error().message, "see `dns.servers` and /etc/resolv.conf", json,
-             streams);
+      report("DNS: " + resolver.error().message, "see `[dns]` and /etc/resolv.conf", json, streams);
       return tl::unexpected(to_int(ExitCode::unavailable));
     }
+    out->dnssec_ = (*resolver)->dnssec();
     out->resolver_ = std::move(*resolver);
   }
   out->desk_ = std::make_unique<policy::DnsDesk>(*out->resolver_, out->records_, max_questions,

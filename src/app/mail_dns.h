@@ -3,6 +3,7 @@
 
 #include <istream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "app/commands.h"
 #include "dns/resolver.h"
 #include "mailauth/evaluation.h"
+#include "net/dnssec.h"
 #include "policy/authentication.h"
 
 namespace postern::app {
@@ -40,6 +42,8 @@ class MailDns {
   void run(Task<void> task);
 
   dns::Resolver& resolver() { return *resolver_; }
+  /// Nothing when a --dns file answers.
+  const std::optional<net::DnssecState>& dnssec() const { return dnssec_; }
   /// Of resolve(), in the order asked.
   const std::vector<policy::DnsRecord>& records() const { return records_; }
 
@@ -49,6 +53,7 @@ class MailDns {
 
   boost::asio::io_context loop_;
   std::unique_ptr<dns::Resolver> resolver_;
+  std::optional<net::DnssecState> dnssec_;
   std::vector<policy::DnsRecord> records_;
   std::unique_ptr<policy::DnsDesk> desk_;
 };

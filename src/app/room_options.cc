@@ -146,7 +146,8 @@ policy::AuthenticationOptions authentication_options(const Config& config) {
 net::UnboundOptions resolver_options(const Config& config) {
   net::UnboundOptions options;
   for (const Endpoint& server : config.dns.servers) options.servers.push_back(server.to_string());
-  options.trust_anchor_file = "/usr/share/dns/root.key";
+  options.dnssec = config.dns.dnssec;
+  options.trust_anchor_file = config.dns.trust_anchor;
   return options;
 }
 

@@ -28,7 +28,10 @@ Result<std::shared_ptr<ScriptRuntime>> ScriptRuntime::open(const net::UnboundOpt
   // ended by them, and a load that takes long can be broken off.
   const SignalsBlocked blocked;
   std::shared_ptr<ScriptRuntime> runtime(new ScriptRuntime());
-  auto resolver = net::UnboundResolver::open(runtime->loop_.get_executor(), dns);
+  net::UnboundOptions options = dns;
+  options.probe_wait = {};  // a policy loads before its loop runs: it is off until then
+  options.on_change = [raw = runtime.get()](const net::DnssecState&) { raw->resolver_->forget(); };
+  auto resolver = net::UnboundResolver::open(runtime->loop_.get_executor(), std::move(options));
   if (!resolver) return tl::unexpected(resolver.error());
   runtime->name_servers_ = std::move(*resolver);
   runtime->resolver_ = std::make_unique<dns::CachingResolver>(*runtime->name_servers_);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "app/commands.h"
+#include "app/dnssec_report.h"
 #include "app/first_steps.h"
 #include "app/instance.h"
 #include "app/one_time_links.h"
@@ -69,6 +70,7 @@ void print_table(const Instance& instance, const ServeOptions& options,
   }
   out << fmt::format("  API     {:<28} try {}/api/v1/ping\n", config.api.base_url(),
                      config.api.base_url());
+  out << fmt::format("  DNSSEC  {}\n", instance.dnssec().text());
   out << fmt::format("  data    {}\n", config.server.data_dir.string());
   if (options.config_file) {
     out << fmt::format("  config  {}\n\n", options.config_file->string());
@@ -252,8 +254,10 @@ int serve(const Config& config, const ServeOptions& given) {
     if (steps && !options.quiet) std::cerr << *steps;
   }
   if (!options.quiet) print_owner_link(instance);
+  const net::DnssecState dnssec = instance.dnssec();
+  log_dnssec(config, dnssec);
   log::info("server.ready")
-      .msg("Postern is ready")
+      .msg(fmt::format("Postern is ready; DNSSEC: {}", dnssec.text()))
       .field("version", current_version().number)
       .field("duration_ms", took);
   note_loaded();

@@ -239,7 +239,11 @@ Metrics::Metrics(const MetricsSetup& setup)
                                         histogram, {pairs("method", "route", setup.routes)},
                                         MetricUnit::seconds, Show::used)),
       store_policies(registry.add("store_policies", "Policies in memory.", gauge)),
-      store_webhooks(registry.add("store_webhooks", "Webhooks in memory.", gauge)) {
+      store_webhooks(registry.add("store_webhooks", "Webhooks in memory.", gauge)),
+      dnssec(registry.add("dnssec",
+                          "1 for where verdicts of DNSSEC come from: checked here, the name "
+                          "servers' word, or nowhere.",
+                          gauge, {label("mode", {"validating", "trusting", "off"})})) {
   build_info.gauge({setup.version, setup.revision, setup.compiler}).set(1);
   for (const std::string& name : setup.listeners) {
     listeners_.emplace_back(name, std::make_unique<ListenerMetrics>(*this, name));

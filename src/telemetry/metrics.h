@@ -112,6 +112,7 @@ struct Metrics {
   Family& api_request_duration;  ///< H method, route
   Family& store_policies;        ///< G
   Family& store_webhooks;        ///< G
+  Family& dnssec;                ///< G mode: 1 for the one in force
 
  private:
   std::vector<std::pair<std::string, std::unique_ptr<ListenerMetrics>>> listeners_;
