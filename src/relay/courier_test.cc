@@ -563,7 +563,11 @@ TEST(Destination, is_the_next_hop) {
   EXPECT_EQ(destination_of(config, "b", "new.example"), "new.example");
   EXPECT_EQ(destination_of(config, "b", "bulk.example"), "bulk.example from bulk");
   EXPECT_EQ(destination_of(config, "b", "m\u00fcller.example"), "xn--mller-kva.example");
-  EXPECT_EQ(destination_of(config, "b", "[IPv6:2001:DB8::1]"), "[ipv6:2001:db8::1]");
+  // An address has one destination, in whatever spelling.
+  for (const char* literal : {"[IPv6:2001:DB8::1]", "[ipv6:2001:db8:0:0:0:0:0:1]"}) {
+    EXPECT_EQ(destination_of(config, "b", literal), "[IPv6:2001:db8::1]");
+  }
+  EXPECT_EQ(destination_of(config, "b", "[127.0.0.1]"), "[127.0.0.1]");
 
   EXPECT_FALSE(refusal_at_rcpt(config, "b", "example.org"));
   EXPECT_FALSE(refusal_at_rcpt(config, "b", "unknown.example"));

@@ -4,12 +4,20 @@
 
 #include "base/text.h"
 #include "mail/address.h"
+#include "mail/hostname.h"
+#include "mail/literal.h"
 
 namespace postern::relay {
 
 namespace {
 
 bool is_literal(std::string_view domain) { return domain.starts_with('['); }
+
+/// In one spelling, so that a host has one queue however a client writes its address.
+std::string normal_literal(std::string_view domain) {
+  const std::optional<IpAddress> address = mail::literal_address(domain);
+  return address ? mail::literal_of(*address) : lower(domain);
+}
 
 std::string normal_domain(std::string_view domain) {
   const Result<mail::Domain> parsed = mail::Domain::parse(domain);
@@ -46,7 +54,7 @@ const Route& route_of(const RelayConfig& config, std::string_view local_part,
 
 std::string destination_of(const RelayConfig& config, std::string_view local_part,
                            std::string_view domain) {
-  if (is_literal(domain)) return lower(domain);
+  if (is_literal(domain)) return normal_literal(domain);
   std::string normal = normal_domain(domain);
   const Route& route = config.routes.find(local_part, normal);
   return name_of(config, route, std::move(normal));

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "mail/address.h"
 #include "mail/hostname.h"
+#include "mail/literal.h"
 
 namespace postern::relay {
 
@@ -78,7 +79,7 @@ Result<RouteHost> parse_host(std::string_view text) {
 
 std::string to_text(const RouteHost& host) {
   // Brackets always: a host may be called `mx`.
-  std::string text = "[" + host.name + "]";
+  std::string text = host.address ? mail::literal_of(*host.address) : "[" + host.name + "]";
   if (host.port != smtp_port) text += fmt::format(":{}", host.port);
   return text;
 }

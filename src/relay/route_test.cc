@@ -36,6 +36,13 @@ TEST(ParseRoute, reads_hosts_in_their_order) {
   EXPECT_EQ(parsed(to_texts(route)), route);
 }
 
+TEST(ParseRoute, an_address_has_one_spelling) {
+  for (const char* text : {"[IPv6:2001:DB8::1]:26", "[2001:db8:0:0:0:0:0:1]:26"}) {
+    EXPECT_EQ(to_texts(parsed({text})), std::vector<std::string>{"[IPv6:2001:db8::1]:26"});
+  }
+  EXPECT_EQ(to_texts(parsed({"[127.0.0.1]"})), std::vector<std::string>{"[127.0.0.1]"});
+}
+
 TEST(ParseRoute, refuses_everything_else) {
   const std::vector<std::vector<std::string>> wrong{{},
                                                     {""},
