@@ -116,13 +116,16 @@ Task<Piece> next_piece(std::shared_ptr<net::HttpResponse::Stream> stream) {
   try {
     Piece piece = co_await stream->next();
     co_return piece;
-  } catch (const std::exception&) {
+  } catch (...) {  // a Refusal too: it comes too late to be an answer
     co_return fail(Fault::bug, "the body ended in an exception");
   }
 }
 
+/// Whether an answer is a tail, which may end anywhere, or a document that is whole or broken off.
+enum class Ends { anywhere, whole };
+
 /// The stream's next piece, while its reader may have it.
-Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream,
+Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream, Ends ends,
                           std::shared_ptr<Guest> guest, Authenticator& authenticator) {
   if (!guest->over) {
     auto came = co_await (next_piece(stream) || authenticator.end_of_access(*guest));
@@ -135,7 +138,7 @@ Task<Piece> guarded_piece(std::shared_ptr<net::HttpResponse::Stream> stream,
     guest->over = true;
   }
   // A tail just ends: its reader comes again and hears why it is refused.
-  if (!stream->size) co_return std::string();
+  if (ends == Ends::anywhere) co_return std::string();
   co_return fail(Fault::denied, "the access of who reads has ended");
 }
 
@@ -336,9 +339,10 @@ Task<net::HttpResponse> AdminApi::Parts::dispatch(Call& call, const Router::Matc
   if (response.stream && by_account) {
     auto stream = std::make_shared<net::HttpResponse::Stream>(std::move(*response.stream));
     auto guest = std::make_shared<Guest>(core, call, route.access);
+    const Ends ends = response.content_type == "text/event-stream" ? Ends::anywhere : Ends::whole;
     response.stream = net::HttpResponse::Stream{
-        stream->size, [stream, guest, &judge = authenticator]() -> Task<Piece> {
-          return guarded_piece(stream, guest, judge);
+        stream->size, [stream, ends, guest, &judge = authenticator]() -> Task<Piece> {
+          return guarded_piece(stream, ends, guest, judge);
         }};
   }
   co_return response;

@@ -1,6 +1,8 @@
 #include "admin/gateway_page.h"
 
 #include <gtest/gtest.h>
+#include <filesystem>
+#include <regex>
 #include <set>
 
 #include "admin/test_api.h"
@@ -137,6 +139,38 @@ std::set<std::string> documented(const std::string& yaml) {
     }
   }
   return operations;
+}
+
+/// The words of refusals in the sources, without that for a client that is gone.
+std::set<std::string> codes_in_use() {
+  std::set<std::string> codes;
+  const std::regex word(
+      R"re((?:Refusal\s*\{|HttpFault\{|return \{|\(\{)\s*[45]\d\d,\s*"([a-z_]+)"|conflict\(\s*"([a-z_]+)")re");
+  for (const char* room : {"/src/admin", "/src/net"}) {
+    for (const auto& entry :
+         std::filesystem::directory_iterator(std::string(POSTERN_SOURCE_DIR) + room)) {
+      const std::string name = entry.path().filename().string();
+      if (entry.path().extension() != ".cc" || name.ends_with("_test.cc")) continue;
+      const std::string text = tests::read_file(entry.path());
+      for (auto it = std::sregex_iterator(text.begin(), text.end(), word);
+           it != std::sregex_iterator(); ++it) {
+        codes.insert((*it)[1].matched ? (*it)[1] : (*it)[2]);
+      }
+    }
+  }
+  codes.erase("client_gone");
+  return codes;
+}
+
+TEST(GatewayPage, every_code_word_is_described) {
+  const std::string yaml = tests::read_file(POSTERN_SOURCE_DIR "/docs/openapi.yaml");
+  const std::string page = tests::read_file(POSTERN_SOURCE_DIR "/docs/api.md");
+  const std::set<std::string> codes = codes_in_use();
+  EXPECT_GT(codes.size(), 25u);
+  for (const std::string& code : codes) {
+    EXPECT_NE(yaml.find("          - " + code + "\n"), std::string::npos) << code;
+    EXPECT_NE(page.find("`" + code + "`"), std::string::npos) << code;
+  }
 }
 
 /// The other direction, that all of them are served, needs each to be called: tests/system/api.py.

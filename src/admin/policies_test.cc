@@ -149,6 +149,43 @@ TEST_F(PoliciesTest, lists_of_large_policies_come_in_pieces) {
   }
 }
 
+/// The client has half of the JSON by then: the answer breaks off, and does not end.
+TEST_F(PoliciesTest, a_list_that_cannot_be_read_to_its_end_breaks_off) {
+  std::string domains;
+  for (int i = 0; i < 1000; ++i)
+    domains +=
+        (i == 0 ? "d" : ",d") + std::to_string(i) + "." + std::string(60, 'x') + ".example.com";
+  std::vector<std::string> ids;
+  for (int i = 0; i < 8; ++i) {
+    const Answer made =
+        api_.post(path,
+                  R"({"name":"p)" + std::to_string(i) +
+                      R"(","require_dkim":true,"allowed_dkim_domains":")" + domains + "\"}",
+                  token_);
+    ids.push_back(made.text("/id"));
+  }
+  const auto rest_of = [&](const Answer& answer) {
+    Result<std::string> piece = api_.run(answer.raw.stream->next());
+    while (piece && !piece->empty()) piece = api_.run(answer.raw.stream->next());
+    return piece;
+  };
+  const std::string query = std::string(path) + "?limit=8";
+  const Answer made = api_.post("/api/v1/api-tokens", R"({"name":"t","scopes":["read"]})", token_);
+  const Answer until_revoked = api_.get(query, made.text("/token"));
+  ASSERT_TRUE(until_revoked.raw.stream);
+  ASSERT_TRUE(api_.run(until_revoked.raw.stream->next()));
+  ASSERT_EQ(api_.call({"DELETE", "/api/v1/api-tokens/" + made.text("/id"), "", token_, {}}).status,
+            204);
+  EXPECT_FALSE(rest_of(until_revoked)) << "an access that has ended";
+  const Answer until_damaged = api_.get(query, token_);
+  ASSERT_TRUE(api_.run(until_damaged.raw.stream->next()));
+  const std::string team = api_.get("/api/v1/accounts/me", token_).text("/id");
+  store::PolicyRow row = api_.store->policy(team, ids.front()).value().value();
+  row.definition = "{";
+  ASSERT_EQ(api_.store->update_policy(row, row.version, nullptr).value(), store::Outcome::done);
+  EXPECT_FALSE(rest_of(until_damaged)) << "a policy that cannot be read";
+}
+
 TEST_F(PoliciesTest, a_large_body_is_for_who_may_send_one) {
   const auto refused = [&](const std::string& method, const std::string& target,
                            const std::string& token) {

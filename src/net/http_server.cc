@@ -347,6 +347,11 @@ Task<bool> HttpServer::Shared::write_body(Connection& connection, const HttpResp
   // A stop() before this would not have closed the connection.
   const bool whole = !is_stopping() && co_await writer.write_until_end(body, chunked);
   connection.endless = false;
+  // RFC 9112 §8: without a length or chunks, a close in peace is the end of a whole body.
+  if (!whole && !chunked) {
+    error_code ignored;
+    connection.stream.socket().set_option(asio::socket_base::linger(true, 0), ignored);
+  }
   co_return whole;
 }
 
@@ -434,7 +439,7 @@ template <class Shared>
 Task<void> serve(std::shared_ptr<Shared> shared, std::shared_ptr<Connection> connection) {
   try {
     co_await shared->converse(*connection);
-  } catch (const std::exception&) {
+  } catch (...) {
     connection->stream.close();  // memory, or a library: this connection ends, the others live
   }
   shared->leave(connection);

@@ -34,9 +34,16 @@ Task<Result<std::string>> endless(std::shared_ptr<bool> begun) {
   co_return fail(Fault::temporary, "nobody listens any more");
 }
 
+/// What is thrown is not always an std::exception.
 Task<Result<std::string>> throwing() {
-  throw std::runtime_error("secret detail");
+  throw std::string("secret detail");
   co_return "";
+}
+
+/// A piece, then an error.
+Task<Result<std::string>> short_of_the_end(std::shared_ptr<int> left) {
+  if ((*left)-- > 0) co_return "{\"data\":[]}";
+  co_return fail(Fault::temporary, "the disk");
 }
 
 /// Answers with what it understood: method, path, query, body.
@@ -74,6 +81,11 @@ Task<HttpResponse> echo(HttpRequest request) {
     auto begun = std::make_shared<bool>(false);
     response.stream =
         HttpResponse::Stream{{}, [begun]() -> Task<Result<std::string>> { return endless(begun); }};
+  }
+  if (request.path == "/unsized/short") {
+    auto left = std::make_shared<int>(1);
+    response.stream = HttpResponse::Stream{
+        {}, [left]() -> Task<Result<std::string>> { return short_of_the_end(left); }};
   }
   if (request.path == "/unsized/throw") {
     response.stream =
@@ -150,6 +162,18 @@ TEST_F(HttpServerTest, a_long_answer_goes_out_in_pieces) {
   const std::string head =
       exchange("HEAD /pieces HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(head.ends_with("\r\n\r\n")) << head;
+}
+
+TEST_F(HttpServerTest, a_stream_without_a_length_that_breaks_off_does_not_look_whole) {
+  start();
+  const std::string chunked = exchange("GET /unsized/short HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(chunked.ends_with("{\"data\":[]}\r\n")) << "no last chunk: " << chunked;
+  // HTTP/1.0 has no chunks: a close in peace would be the end.
+  exchange("GET /unsized/short HTTP/1.0\r\n\r\n");
+  EXPECT_FALSE(closed_);
+  const std::string whole = exchange("GET /unsized HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(whole.ends_with("abcabcabc")) << whole;
+  EXPECT_TRUE(closed_);
 }
 
 TEST_F(HttpServerTest, a_stream_that_ends_too_soon_closes_the_connection) {

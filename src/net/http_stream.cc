@@ -28,7 +28,7 @@ Task<Result<std::string>> next_of(const HttpResponse::Stream& body) {
   try {
     Result<std::string> piece = co_await body.next();
     co_return piece;
-  } catch (const std::exception&) {
+  } catch (...) {
     co_return tl::unexpected(broken());
   }
 }
@@ -48,7 +48,7 @@ Task<bool> BodyWriter::write(std::string_view before, std::string_view piece,
 Task<bool> BodyWriter::write_sized(const HttpResponse::Stream& body) {
   const std::uint64_t size = body.size.value_or(0);
   for (std::uint64_t written = 0;;) {
-    const Result<std::string> piece = co_await body.next();
+    const Result<std::string> piece = co_await next_of(body);
     if (!piece || written + piece->size() > size) co_return false;
     if (piece->empty()) co_return written == size;
     const bool gone_out = co_await write({}, *piece, {});
