@@ -165,16 +165,14 @@ class Importer {
         here.push_back(pattern[around.size()]);
       }
     }
-    const bool section = node.is_table();
     const auto near = nearest(parts.back(), here);
-    std::string label =
-        near ? fmt::format("did you mean `{}`?", *near) : "vSMTP 1.3 has none of this name";
-    mistake(
-        section ? "C011" : "C012", place,
-        fmt::format("unknown {} `{}`", section ? "section" : "key", printable(parts.back(), 64)),
-        std::move(label),
-        near ? fmt::format("rename the {}", section ? "section" : "key")
-             : "take it out, or see docs/vsl.md");
+    const std::string_view kind = node.is_table() ? "section" : "key";
+    result_.parameters.push_back(
+        {.name = dotted(parts),
+         .line = place.begin.line,
+         .fate = Fate::not_supported,
+         .note = near ? fmt::format("unknown {}; did you mean `{}`?", kind, *near)
+                      : fmt::format("unknown {}: vSMTP 1.3 has none of this name", kind)});
   }
 
   void mistake(std::string code, const toml::source_region& place, std::string message,

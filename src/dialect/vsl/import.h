@@ -1,5 +1,5 @@
 // A vSMTP configuration becomes a Postern one: a vsmtp.toml in, the text of a postern.toml and a
-// report about every key out. Keys that vSMTP does not know are mistakes, as they are in our own.
+// report about every key out, those that vSMTP does not know among them.
 #pragma once
 
 #include <cstdint>
