@@ -87,7 +87,7 @@ class RuleChecker {
       return;
     }
     if (earlier) {
-      dead(i, "R103", fmt::format("the same as element {}, which was asked before", *earlier),
+      dead(i, "R103", fmt::format("the same as element {}, which was asked before", *earlier + 1),
            "take one of them out");
       return;
     }

@@ -27,9 +27,10 @@ json::value index_of(const Finding& finding) {
   return finding.index ? json::value(*finding.index) : json::value(nullptr);
 }
 
-/// "smtpd_relay_restrictions, element 2".
+/// "smtpd_relay_restrictions, element 2". Elements count from 1, as lines do.
 std::string place_of(const Finding& finding) {
-  return finding.index ? fmt::format("{}, element {}", finding.list, *finding.index) : finding.list;
+  return finding.index ? fmt::format("{}, element {}", finding.list, *finding.index + 1)
+                       : finding.list;
 }
 
 std::string conclusion(const LintReport& report) {

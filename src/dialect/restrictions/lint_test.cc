@@ -73,7 +73,7 @@ TEST(Lint, Finds) {
        "R103",
        {"smtpd_helo_restrictions:1 warn_if_reject reject_invalid_helo_hostname: the same as "
         "element "
-        "0, which was asked before"}},
+        "1, which was asked before"}},
       {{{"smtpd_helo_restrictions",
          "warn_if_reject reject_invalid_helo_hostname, reject_invalid_helo_hostname"}},
        "R103",
@@ -267,7 +267,7 @@ TEST(Lint, AWitnessReadsAsADialogue) {
              "smtpd_recipient_restrictions: the list is empty"}));
   const std::string text = to_text(report);
   EXPECT_NE(text.find("OPEN RELAY: anybody can send"), std::string::npos);
-  EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions, element 1: an open relay"),
+  EXPECT_NE(text.find("error[R110] smtpd_relay_restrictions, element 2: an open relay"),
             std::string::npos);
   EXPECT_NE(to_text(lint_of({})).find("closed: no client outside mynetworks"), std::string::npos);
 }
