@@ -1,5 +1,6 @@
 #include <filesystem>
 #include <iterator>
+#include <map>
 #include <regex>
 #include <sstream>
 
@@ -98,6 +99,53 @@ TEST(ConfigLint, CheckSaysWhatIsProved) {
   EXPECT_EQ(open.code, 78);
   EXPECT_THAT(open.err, HasSubstr("error[R110]"));
   EXPECT_THAT(open.err, HasSubstr("\n  C: RCPT TO:<victim@foreign.example>\n"));
+}
+
+std::size_t count(std::string_view text, std::string_view word) {
+  std::size_t found = 0;
+  for (auto at = text.find(word); at != text.npos; at = text.find(word, at + 1)) ++found;
+  return found;
+}
+
+TEST(ConfigLint, ElementsCountFromOne) {
+  const Answer said = check({},
+                            "relay = \"reject_unauth_destination\"\n"
+                            "sender = \"reject_non_fqdn_sender, reject_non_fqdn_sender, permit\"\n"
+                            "helo = \"reject_invalid_hostname, permit\"\n");
+  EXPECT_THAT(said.err, HasSubstr("the same as element 1, which was asked before"));
+  EXPECT_THAT(said.err, HasSubstr("note[R131] smtpd_helo_restrictions, element 1: "));
+}
+
+TEST(ConfigLint, NotesAreSaidOnceAndOfWhatWasWritten) {
+  const Answer two = check({},
+                           "relay = \"permit_mynetworks, reject_unauth_destination\"\n"
+                           "sender = \"reject_non_fqdn_sender\"\n");
+  EXPECT_THAT(two.err,
+              HasSubstr("note[R101] smtpd_sender_restrictions; smtpd_relay_restrictions: "));
+  EXPECT_EQ(count(two.err, "R101"), 1u) << two.err;
+  // A default is not what the user could complete.
+  for (const char* flag : {"", "require_complete_lists = true\n"}) {
+    const Answer none = check({}, std::string(flag) + "mynetworks = \"192.0.2.0/24\"\n");
+    EXPECT_EQ(none.code, 0) << none.err;
+    EXPECT_EQ(count(none.err, "R101"), 0u) << none.err;
+  }
+  // An error is no note besides.
+  const Answer strict =
+      check({}, "require_complete_lists = true\nrelay = \"reject_unauth_destination\"\n");
+  EXPECT_EQ(strict.code, 78);
+  EXPECT_EQ(count(strict.err, "R101"), 1u) << strict.err;
+}
+
+TEST(ConfigLint, AnElementThatCannotBeReadGetsAdvice) {
+  const std::string relay = "relay = \"reject_unauth_destination\"\n";
+  for (const auto& [setting, advice] : std::map<std::string, std::string>{
+           {"mynetworks = \"10.1.2.3/8\"\n", "what to do: write an address, a network as"},
+           {"relay_domains = \"hash:/nonexistent\"\n", "what to do: write a domain, or a table"},
+           {"relay_recipient_maps = \"hash:/nonexistent\"\n", "what to do: write a table"}}) {
+    const Answer said = check({}, relay + setting);
+    EXPECT_THAT(said.err, HasSubstr("error[R006]")) << setting;
+    EXPECT_THAT(said.err, HasSubstr(advice)) << setting;
+  }
 }
 
 TEST(ConfigLint, ListsThatDoNotLoadGetNoAdvice) {

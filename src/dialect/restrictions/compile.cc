@@ -137,9 +137,12 @@ class Compiler {
     return 450;  // as Postfix answers then
   }
 
-  void troubles(const std::string& parameter, std::vector<std::string>& found) {
+  /// Postfix would answer 451 to everybody.
+  void troubles(const std::string& parameter, std::vector<std::string>& found,
+                std::string_view mended) {
     for (std::string& one : found) {
-      say_late("R006", {parameter, 0}, std::move(one), "Postfix would answer 451 to everybody");
+      say_late("R006", {parameter, 0}, std::move(one),
+               fmt::format("write {}, or take it out", mended));
     }
     found.clear();
   }
@@ -150,14 +153,14 @@ class Compiler {
                                      [&](const Word& one) { return one.text == parameter; });
     std::vector<std::string> trouble;
     Domains made = Domains::parse(words_of(parameter), parents, sources_, trouble);
-    troubles(parameter, trouble);
+    troubles(parameter, trouble, "a domain, or a table or file of domains that can be read");
     return made;
   }
 
   Maps maps(const std::string& parameter) {
     std::vector<std::string> trouble;
     Maps made = Maps::parse(words_of(parameter), sources_, trouble);
-    troubles(parameter, trouble);
+    troubles(parameter, trouble, "a table that can be read, as type:name");
     return made;
   }
 
@@ -205,7 +208,9 @@ class Compiler {
   void read_settings() {
     std::vector<std::string> trouble;
     policy_.mynetworks = Networks::parse(words_of("mynetworks"), sources_, trouble);
-    troubles("mynetworks", trouble);
+    troubles(
+        "mynetworks", trouble,
+        "an address, a network as 192.0.2.0/24 or [2001:db8::]/32, or a table that can be read");
     policy_.mydestination = domains("mydestination");
     policy_.relay_domains = domains("relay_domains");
     policy_.fast_flush_domains = domains("fast_flush_domains");

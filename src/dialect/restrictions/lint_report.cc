@@ -1,5 +1,8 @@
 #include "dialect/restrictions/lint_report.h"
 
+#include <array>
+#include <map>
+
 #include <fmt/format.h>
 #include <boost/json/array.hpp>
 
@@ -151,11 +154,18 @@ json::object to_json(const LintReport& report) {
 
 std::string findings_text(const LintReport& report, Finding::Severity severity) {
   std::string text;
+  std::map<std::array<std::string_view, 3>, std::string> places;  // of what is said of several
+  std::vector<const Finding*> said;
   for (const Finding& one : report.findings) {
     if (one.severity != severity) continue;
-    text +=
-        fmt::format("{}[{}] {}: {}\n", word(one.severity), one.code, place_of(one), one.message);
-    if (!one.hint.empty()) text += fmt::format("  hint: {}\n", one.hint);
+    const auto [known, fresh] = places.try_emplace({one.code, one.message, one.hint});
+    known->second += (fresh ? "" : "; ") + place_of(one);
+    if (fresh) said.push_back(&one);
+  }
+  for (const Finding* one : said) {
+    text += fmt::format("{}[{}] {}: {}\n", word(one->severity), one->code,
+                        places[{one->code, one->message, one->hint}], one->message);
+    if (!one->hint.empty()) text += fmt::format("  hint: {}\n", one->hint);
   }
   return text;
 }

@@ -233,14 +233,18 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
   judged.diagnostics = compiled.diagnostics;
   const auto broken = broken_lists(parameters_of(section, hostname), compiled.diagnostics);
-  // What stands in a broken list is not advised on; that the whole is open is said all the same.
+  // What stands in a broken list is not advised on, nor the style of one that nobody wrote; that
+  // the whole is open is said all the same.
   std::erase_if(report->findings, [&](const Finding& one) {
     const bool advice = one.code.starts_with("R1") && one.severity != Severity::error;
-    return advice && broken.contains(one.list);
+    const bool is_default =
+        one.severity == Severity::note && !section.parameters.contains(one.list);
+    return advice && (is_default || broken.contains(one.list));
   });
-  for (const Finding& finding : report->findings) {
+  for (Finding& finding : report->findings) {
     if (!finding.code.starts_with("R1")) continue;  // the compiler's own, which are there already
-    Diagnostic one{.severity = severity_of(finding, section),
+    finding.severity = severity_of(finding, section);
+    Diagnostic one{.severity = finding.severity,
                    .code = finding.code,
                    .place = place_of(*compiled.draft, finding),
                    .message = finding.message,
