@@ -254,6 +254,10 @@ class Reader {
           if (key.kind != Kind::count && key.kind != Kind::size) return wrong_type(key, node);
           return keep(place_of(node.source()), key, fill_number(key, slot, *number));
         }
+        const auto on = node.value_exact<bool>();
+        if (on && key.kind == Kind::choice) {
+          return keep(place_of(node.source()), key, fill_text(key, slot, *on ? "true" : "false"));
+        }
         const auto text = node.value_exact<std::string_view>();
         if (!text || key.kind == Kind::count) return wrong_type(key, node);
         keep(place_of(node.source()), key, fill_text(key, slot, *text));
@@ -299,6 +303,41 @@ std::string machine_name() {
   return is_domain_name(name) ? name : "localhost";
 }
 
+/// What mends a line that is not TOML, where the parser stopped with `why`. Most often its text
+/// lacks the quotes.
+std::string syntax_hint(std::string_view why, std::string_view line) {
+  constexpr std::string_view rest = "nothing behind it was read (`postern help C001`)";
+  const std::string plain = fmt::format("mend this line; {}", rest);
+  const auto says = [&](std::string_view words) { return why.find(words) != why.npos; };
+  const bool in_value = (!says("parsing key") || says("expected a comment")) && !says("table");
+  if (!in_value) return plain;
+  const std::size_t equals = std::min(line.find('='), line.size());
+  const std::string_view key = trim(line.substr(0, equals));
+  const bool is_key = !key.empty() && std::all_of(key.begin(), key.end(), [](char c) {
+    return is_alnum(c) || c == '_' || c == '-' || c == '.';
+  });
+  const bool has_quotes = line.find_first_of("\"'") != line.npos;
+  if (equals == line.size()) {  // an element of a list of several lines
+    return has_quotes ? plain : fmt::format("put each text in quotes; {}", rest);
+  }
+  std::string_view value = trim(line.substr(equals + 1));
+  if (!is_key || value.empty() || value.starts_with('{')) return plain;
+  if (value.starts_with('"') || value.starts_with('\'')) {
+    const bool open = value.find(value.front(), 1) == value.npos;
+    return open ? fmt::format("end the text with a quote, as it begins; {}", rest) : plain;
+  }
+  if (value.starts_with('[')) {
+    return has_quotes
+               ? plain
+               : fmt::format("put each text in quotes: `{} = [\"a\", \"b\"]`; {}", key, rest);
+  }
+  value = trim(value.substr(0, value.find('#')));
+  const bool shown = !has_quotes && value.find_first_of("\\`") == value.npos && value != "...";
+  return shown
+             ? fmt::format("put it in quotes: `{} = \"{}\"`; {}", key, printable(value, 200), rest)
+             : fmt::format("put the value in quotes; {}", rest);
+}
+
 Diagnostic unreadable(const std::filesystem::path& file, std::string_view why) {
   Diagnostic diagnostic;
   diagnostic.code = "C002";
@@ -322,7 +361,7 @@ ConfigResult parse_config(std::string_view text, std::string_view name,
   } else {
     Diagnostic diagnostic = positions.at(place_of(parsed.error().source), "C001",
                                          "this is not TOML: " + parsed.error().why);
-    diagnostic.hint = "mend this line; nothing behind it was read (`postern help C001`)";
+    diagnostic.hint = syntax_hint(parsed.error().why, diagnostic.source_line);
     result.diagnostics.add(std::move(diagnostic));
   }
   if (result.config.listeners.empty()) result.config.listeners.emplace_back();

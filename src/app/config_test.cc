@@ -297,6 +297,63 @@ TEST(Config, what_is_not_toml_is_told_where) {
   EXPECT_EQ(result.diagnostics.list()[0].source_line, "hostname = mail.example.com");
 }
 
+TEST(Config, text_without_quotes_is_told_to_have_some) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"hostname = mail.example.com", "put it in quotes: `hostname = \"mail.example.com\"`"},
+      {"hostname = on # here", "put it in quotes: `hostname = \"on\"`"},
+      {"address = 192.0.2.1", "put it in quotes: `address = \"192.0.2.1\"`"},
+      {"data_dir = /var/lib/postern", "put it in quotes: `data_dir = \"/var/lib/postern\"`"},
+      {"command = 5m", "put it in quotes: `command = \"5m\"`"},
+      {"message_size = 10 MiB", "put it in quotes: `message_size = \"10 MiB\"`"},
+      {"password = xyzzy", "put the value in quotes"},
+      {"hostname = \"mail.example.com", "end the text with a quote"},
+      {"names = [a.example, b.example]", "put each text in quotes: `names = [\"a\", \"b\"]`"},
+      {"names = [\n  a.example,\n]", "put each text in quotes"},
+      {"hostname \"mail.example.com\"", "mend this line"},
+      {"hostname = {", "mend this line"},
+  };
+  for (const auto& [line, hint] : cases) {
+    const ConfigResult result = parse("[server]\n" + std::string(line) + "\nthreads = 1\n");
+    ASSERT_EQ(codes(result), std::vector<std::string>{"C001"}) << line;
+    EXPECT_THAT(result.diagnostics.list()[0].hint, testing::StartsWith(std::string(hint))) << line;
+  }
+}
+
+TEST(Config, a_switch_where_a_word_belongs_is_told_the_word_that_fits) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"[[listener]]\ntls = \"on\"", "`starttls` fits best"},
+      {"[[listener]]\ntls = \"Yes\"", "`starttls` fits best"},
+      {"[[listener]]\ntls = true", "`starttls` fits best"},
+      {"[[listener]]\ntls = \"off\"", "`none` fits best"},
+      {"[[listener]]\ntls = false", "`none` fits best"},
+      {"[[listener]]\nproxy_protocol = \"on\"", "`required` fits best"},
+      {"[relay]\ntls = \"on\"", "`may` fits best"},
+      {"[log]\nlevel = \"on\"", "`info` fits best"},
+      {"[[listener]]\ntls = \"startls\"", "did you mean `starttls`?"},
+      {"[[listener]]\ntls = \"zz\"", ""},
+  };
+  for (const auto& [text, label] : cases) {
+    const ConfigResult result = parse(text);
+    ASSERT_EQ(codes(result), std::vector<std::string>{"C017"}) << text;
+    EXPECT_EQ(result.diagnostics.list()[0].label, label) << text;
+    EXPECT_THAT(result.diagnostics.list()[0].hint, testing::StartsWith("write \"")) << text;
+  }
+  // No word of a setting answers "on" with an "off".
+  for (const Key& key : config_keys()) {
+    if (key.kind != Kind::choice) continue;
+    const std::string header = is_list(key.section) ? fmt::format("[[{}]]", key.section)
+                                                    : fmt::format("[{}]", key.section);
+    for (const std::string_view on : {"on", "yes", "true"}) {
+      const ConfigResult result = parse(fmt::format("{}\n{} = \"{}\"", header, key.name, on));
+      for (const Diagnostic& one : result.diagnostics.list()) {
+        if (one.code != "C017") continue;
+        EXPECT_THAT(one.label, testing::Not(testing::HasSubstr("none"))) << key.name;
+        EXPECT_THAT(one.label, testing::Not(testing::HasSubstr("off"))) << key.name;
+      }
+    }
+  }
+}
+
 TEST(Config, what_ends_the_toml_parser_is_a_syntax_error_of_its_line) {
   const ConfigResult result = parse("[server]\nthreads = 1\n[{limits]\nsessions = 5\n");
   ASSERT_EQ(codes(result), std::vector<std::string>{"C001"});

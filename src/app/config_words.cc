@@ -1,6 +1,8 @@
 #include "app/config_words.h"
 
+#include <algorithm>
 #include <cstdlib>
+#include <initializer_list>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -38,6 +40,39 @@ std::optional<Complaint> fill_amount(const Key& key, const Slot& slot, std::uint
   return std::nullopt;
 }
 
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return iequals(text, word); });
+}
+
+/// The values of a switch, for which no word is a slip of the pen.
+bool means_off(std::string_view text) {
+  return is_one_of(text, {"off", "no", "false", "disabled", "0"});
+}
+bool means_on(std::string_view text) {
+  return is_one_of(text, {"on", "yes", "true", "enabled", "1"});
+}
+
+/// The choice that is meant by a switch's value: for "on" what holds unless it is set, or else the
+/// only choice that is no "off".
+std::optional<std::string_view> as_switch(const Key& key, std::string_view text) {
+  std::vector<std::string_view> on;
+  for (const std::string_view word : key.choices) {
+    const bool is_off = is_one_of(word, {"none", "off", "never"});
+    if (is_off && means_off(text)) return word;
+    if (!is_off) on.push_back(word);
+  }
+  if (!means_on(text)) return std::nullopt;
+  for (const std::string_view word : on) {
+    if (key.preset == fmt::format("\"{}\"", word)) return word;
+  }
+  return on.size() == 1 ? std::optional(on.front()) : std::nullopt;
+}
+
+std::string choices_of(const Key& key) {
+  return fmt::format("write \"{}\"", fmt::join(key.choices, "\", \""));
+}
+
 std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::string_view text) {
   const std::vector<std::string_view> words(key.choices.begin(), key.choices.end());
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -49,10 +84,14 @@ std::optional<Complaint> fill_choice(const Key& key, const Slot& slot, std::stri
         slot);
     return std::nullopt;
   }
-  const auto near = nearest(text, words);
+  const auto fits = as_switch(key, text);
+  const bool switches = means_on(text) || means_off(text);
+  const auto near = switches ? std::nullopt : nearest(text, words);
   return Complaint{"C017", fmt::format("{} is none of its words", quoted(text)),
-                   near ? fmt::format("did you mean `{}`?", *near) : "",
-                   fmt::format("write \"{}\"", fmt::join(words, "\", \""))};
+                   fits   ? fmt::format("`{}` fits best", *fits)
+                   : near ? fmt::format("did you mean `{}`?", *near)
+                          : "",
+                   choices_of(key)};
 }
 
 bool is_name(std::string_view text) {
