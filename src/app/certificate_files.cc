@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "base/text.h"
 
@@ -92,12 +93,24 @@ std::string date_of(const ASN1_TIME* time) {
   return fmt::format("{:04}-{:02}-{:02}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
+constexpr std::string_view renewing =
+    "renew it and `systemctl reload postern` (SIGHUP): sessions from then on get the new one";
+constexpr int days_of_warning = 14;
+
 void check_dates(X509* certificate, const std::string& file, std::vector<FileComplaint>& found) {
-  if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
+  const ASN1_TIME* end = X509_get0_notAfter(certificate);
+  int days = 0;
+  int seconds = 0;
+  const bool known = ASN1_TIME_diff(&days, &seconds, nullptr, end) == 1;
+  if (X509_cmp_current_time(end) < 0) {
     found.push_back({"certificate", "T004",
-                     fmt::format("the certificate `{}` ended on {}", printable(file),
-                                 date_of(X509_get0_notAfter(certificate))),
-                     "renew it, then restart", false});
+                     fmt::format("the certificate `{}` ended on {}", printable(file), date_of(end)),
+                     std::string(renewing), false});
+  } else if (known && days < days_of_warning) {
+    found.push_back({"certificate", "T004",
+                     fmt::format("the certificate `{}` ends on {}, in less than {} day{}",
+                                 printable(file), date_of(end), days + 1, days == 0 ? "" : "s"),
+                     std::string(renewing), false});
   }
   if (X509_cmp_current_time(X509_get0_notBefore(certificate)) > 0) {
     found.push_back({"certificate", "T004",
@@ -107,10 +120,41 @@ void check_dates(X509* certificate, const std::string& file, std::vector<FileCom
   }
 }
 
+/// The DNS names that the certificate is for, or else its subject.
+std::string names_of(X509* certificate) {
+  std::string names;
+  const std::unique_ptr<GENERAL_NAMES, Freed<GENERAL_NAMES_free>> all(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; all && i < sk_GENERAL_NAME_num(all.get()); ++i) {
+    const GENERAL_NAME* one = sk_GENERAL_NAME_value(all.get(), i);
+    if (one->type != GEN_DNS) continue;
+    const ASN1_IA5STRING* text = one->d.dNSName;
+    names += names.empty() ? "" : ", ";
+    names.append(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                 static_cast<std::size_t>(ASN1_STRING_length(text)));
+  }
+  return names.empty() ? subject_of(certificate) : printable(names, 300);
+}
+
+/// RFC 6125 §6.4: one of its names is the host's; a `*` stands for the whole left-most label.
+void check_name(X509* certificate, const std::string& file, const std::string& host,
+                std::vector<FileComplaint>& found) {
+  if (X509_check_host(certificate, host.data(), host.size(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
+                      nullptr) == 1) {
+    return;
+  }
+  ERR_clear_error();
+  found.push_back({"certificate", "T005",
+                   fmt::format("the certificate `{}` is for {}, not for {}", printable(file),
+                               names_of(certificate), host),
+                   fmt::format("get one for {}, or correct the host name", host), false});
+}
+
 }  // namespace
 
 std::vector<FileComplaint> check_certificate_files(const std::string& certificate_file,
-                                                   const std::string& key_file) {
+                                                   const std::string& key_file,
+                                                   const std::string& host) {
   std::vector<FileComplaint> found;
   if (auto complaint = check_readable("certificate", certificate_file)) found.push_back(*complaint);
   if (auto complaint = check_readable("key", key_file)) found.push_back(*complaint);
@@ -148,6 +192,20 @@ std::vector<FileComplaint> check_certificate_files(const std::string& certificat
          "name the key the certificate was made with"});
   }
   check_dates(certificate.get(), certificate_file, found);
+  check_name(certificate.get(), certificate_file, host, found);
+  return found;
+}
+
+std::vector<FileComplaint> check_certificate_text(const std::string& pem, const std::string& called,
+                                                  const std::string& host) {
+  std::vector<FileComplaint> found;
+  const Bio text(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  const Certificate certificate(
+      text ? PEM_read_bio_X509(text.get(), nullptr, no_passphrase, nullptr) : nullptr);
+  ERR_clear_error();
+  if (!certificate) return found;
+  check_dates(certificate.get(), called, found);
+  check_name(certificate.get(), called, host, found);
   return found;
 }
 

@@ -125,7 +125,8 @@ constexpr ExampleSpec version_examples[] = {
 constexpr CommandSpec table[] = {
     {"serve", "Run", "run the gateway",
      "Runs the gateway until it is told to stop; with no configuration on embedded defaults, "
-     "loopback only.",
+     "loopback only. SIGHUP (systemctl reload postern) reads configuration, policies, tables and\n"
+     "renewed certificates again; sessions in hand end as they began.",
      "[--config FILE] [--data-dir DIR] [--smtp ADDR:PORT] [--api ADDR:PORT]", 0, serve_examples,
      serve_options, serve_exits, "postern check, postern help config"},
     {"check", "Write policy", "load the configuration, say what is wrong",

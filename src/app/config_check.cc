@@ -12,6 +12,7 @@
 #include "app/descriptors.h"
 #include "app/relay_options.h"
 #include "app/room_options.h"
+#include "dialect/kumo/listener.h"
 #include "net/unbound_resolver.h"
 #include "policy/crypt_hash.h"
 
@@ -28,6 +29,7 @@ class Checker {
   void run() {
     check_addresses();
     for (std::size_t i = 0; i < config_.listeners.size(); ++i) check_listener(i);
+    check_virtual_domains();
     check_sessions();
     check_api();
     check_auth();
@@ -111,11 +113,25 @@ class Checker {
       add(path(i, "certificate"), "C036", "`certificate` has no effect with `tls = \"none\"`", "",
           "write `tls = \"starttls\"`, or remove certificate and key", Severity::warning);
     }
+    const bool own_name = listener.started && !listener.started->hostname.empty();
+    read_certificate(fmt::format("listener.{}", i), listener.certificate, listener.key,
+                     own_name ? listener.started->hostname : config_.server.hostname);
+  }
+
+  void check_virtual_domains() {
+    for (std::size_t i = 0; i < config_.vsl.virtual_domains.size(); ++i) {
+      const VslVirtual& one = config_.vsl.virtual_domains[i];
+      if (one.domain.empty() || one.certificate.empty()) continue;
+      read_certificate(fmt::format("vsl.virtual.{}", i), one.certificate, one.key, one.domain);
+    }
+  }
+
+  void read_certificate(const std::string& section, const std::string& certificate,
+                        const std::string& key, const std::string& host) {
     if (!options_.read_files) return;
-    for (const FileComplaint& complaint :
-         check_certificate_files(listener.certificate, listener.key)) {
-      add(path(i, complaint.key), complaint.code, complaint.message, "", complaint.hint,
-          complaint.fatal ? Severity::error : Severity::warning);
+    for (const FileComplaint& complaint : check_certificate_files(certificate, key, host)) {
+      add(fmt::format("{}.{}", section, complaint.key), complaint.code, complaint.message, "",
+          complaint.hint, complaint.fatal ? Severity::error : Severity::warning);
     }
   }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "app/certificate_files.h"
 #include "app/config.h"
 #include "app/listener_certificate.h"
 #include "app/reaper.h"
@@ -154,7 +155,9 @@ void refuse_strangers(std::span<const Cidr> networks, const LuaConfig& lua, Diag
   diagnostics.add(std::move(diagnostic));
 }
 
-void check_listeners(const LuaConfig& lua, const FileRules& rules, Diagnostics& diagnostics) {
+/// `hostname`: the server's.
+void check_listeners(const LuaConfig& lua, const std::string& hostname, const FileRules& rules,
+                     Diagnostics& diagnostics) {
   const auto check = [&](const kumo::Listener& one) {
     for (const std::string& file : {one.certificate.file, one.private_key.file}) {
       if (file.empty()) continue;
@@ -170,7 +173,18 @@ void check_listeners(const LuaConfig& lua, const FileRules& rules, Diagnostics& 
                      diagnostics);
     if (const auto pem = pem_of(one)) {
       const auto usable = net::TlsContext::load(*pem);
-      if (usable) return;
+      if (usable) {
+        for (const FileComplaint& complaint :
+             check_certificate_text(pem->certificate, pem->certificate_name,
+                                    one.hostname.empty() ? hostname : one.hostname)) {
+          Diagnostic diagnostic = at_listener(one, lua, complaint.message);
+          diagnostic.code = complaint.code;
+          diagnostic.hint = complaint.hint;
+          diagnostic.severity = Severity::warning;
+          diagnostics.add(std::move(diagnostic));
+        }
+        return;
+      }
       Diagnostic diagnostic = at_listener(one, lua, usable.error().message);
       diagnostic.code = "L001";
       diagnostics.add(std::move(diagnostic));
@@ -234,7 +248,7 @@ void load_lua(Config& config, const Positions& positions, Diagnostics& diagnosti
   for (const std::string& said : lua.loaded->elsewhere()) warn("L005", said);
   FileRules rules = table_files(config);
   rules.largest = largest_policy;
-  check_listeners(lua, rules, diagnostics);
+  check_listeners(lua, config.server.hostname, rules, diagnostics);
   if (lua.listeners) config.listeners.clear();
   for (const kumo::Listener& one : lua.loaded->listeners()) {
     config.listeners.push_back(started_by(one));

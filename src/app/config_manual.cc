@@ -41,9 +41,12 @@ mistake with its line and column, `postern help CODE` explains an error code.
 
 * Every key has a default and may be left out. An unknown key or section is an error.
 * Durations are whole numbers with a unit: `250ms`, `5s`, `3m`, `1h`, `7d`. Sizes: `64 KiB`, `25 MiB`, `1 GiB`, or octets.
-* `SIGHUP` (`systemctl reload`) reads the file again: decisions follow at once, sessions from the next one on. A key with `*`
-  waits, wholly or in part, for the next start; when one was changed the log says so, as `config.needs_restart`. A file with a
-  mistake changes nothing, and neither does one that adds, removes or moves a `[[listener]]`: that needs a restart.
+* `SIGHUP` (`systemctl reload`) reads the file again, and the files it names: decisions follow at once, sessions from the next
+  one on. A key with `*` waits, wholly or in part, for the next start; when one was changed the log says so, as
+  `config.needs_restart`. A file with a mistake changes nothing, and neither does one that adds, removes or moves a
+  `[[listener]]`: that needs a restart.
+* A renewed certificate is taken on `SIGHUP` too, by sessions from then on; the log says `tls.renewed`. The start, `SIGHUP` and
+  `postern check` warn of one that ends within 14 days, or is for another name than `server.hostname` (RFC 6125).
 * Networks are in CIDR notation without host bits; an IPv4-mapped IPv6 address is its IPv4 address.
 * Relative file names are relative to the working directory. `credential:NAME` is a file that systemd's
   `LoadCredential=` provides.

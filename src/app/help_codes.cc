@@ -236,9 +236,15 @@ constexpr CodePage pages[] = {
      "that "
      "begins with -----BEGIN.",
      "", "[[listener]]\ntls = \"starttls\"\n"},
-    {"T004", "outside the certificate's dates",
-     "A warning: clients that check certificates will refuse this one. Opportunistic TLS still "
-     "works.",
+    {"T004", "outside the certificate's dates, or in its last 14 days",
+     "A warning: clients that check certificates refuse this one, or will soon. Opportunistic TLS "
+     "still works. A renewed one is taken on SIGHUP (`systemctl reload postern`), for new "
+     "sessions.",
+     "", "[[listener]]\ntls = \"starttls\"\n"},
+    {"T005", "the certificate is for another name",
+     "A warning: clients that check certificates ask for `server.hostname`, or for the domain of a "
+     "[[vsl.virtual]], and refuse a certificate without that name. A wildcard stands for one whole "
+     "label: *.example.com is for mx.example.com, not for example.com (RFC 6125, section 6.4.3).",
      "", "[[listener]]\ntls = \"starttls\"\n"},
 };
 

@@ -1,6 +1,8 @@
 // The part of an Instance by which mail is decided, and which changes while it runs.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include "app/config_restart.h"
 #include "app/explain_live.h"
@@ -10,6 +12,7 @@
 #include "app/room_options.h"
 #include "dialect/kumo/rewriter.h"
 #include "telemetry/log.h"
+#include "telemetry/log_record.h"
 #include "telemetry/metrics.h"
 
 namespace postern::app {
@@ -56,6 +59,22 @@ Instance::Started Instance::follow_file(const Config& config) {
                 "section replaces them");
 }
 
+namespace {
+
+/// For the log: a listener that shows new sessions another certificate than the one before.
+void note_renewed(const gateway::ListenerSettings& before, const gateway::ListenerSettings& now) {
+  if (!before.certificate || !now.certificate) return;
+  const X509* const old = SSL_CTX_get0_certificate(before.certificate->handle());
+  const X509* const renewed = SSL_CTX_get0_certificate(now.certificate->handle());
+  if (old == nullptr || renewed == nullptr || X509_cmp(old, renewed) == 0) return;
+  telemetry::log::info("tls.renewed")
+      .msg("new sessions get another certificate, valid until " +
+           telemetry::rfc3339(now.certificate->not_after()))
+      .field("listener", now.name);
+}
+
+}  // namespace
+
 Instance::ListenerResult Instance::listener_settings(const ListenerConfig& listener,
                                                      const Config& config) const {
   auto settings = std::make_shared<gateway::ListenerSettings>(session_settings(listener, config));
@@ -93,17 +112,20 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     if (!made) return tl::unexpected(made.error());
     settings.push_back(*made);
   }
+  const auto now = settings;
   const bool same_addresses = std::equal(
       config.listeners.begin(), config.listeners.end(), config_.listeners.begin(),
       config_.listeners.end(),
       [](const ListenerConfig& a, const ListenerConfig& b) { return a.address == b.address; });
   if (!same_addresses) {
     std::vector<std::string> addresses;
-    for (const ListenerConfig& one : config_.listeners) addresses.push_back(one.address.to_string());
-    return cannot(ExitCode::config,
-                  fmt::format("a reload cannot add, remove or move listeners: those that run are {}",
-                              fmt::join(addresses, ", ")),
-                  "restart to change addresses; nothing was changed now");
+    for (const ListenerConfig& one : config_.listeners)
+      addresses.push_back(one.address.to_string());
+    return cannot(
+        ExitCode::config,
+        fmt::format("a reload cannot add, remove or move listeners: those that run are {}",
+                    fmt::join(addresses, ", ")),
+        "restart to change addresses; nothing was changed now");
   }
   Result<relay::RelayConfig> relay = relay_options(config);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
@@ -122,6 +144,7 @@ tl::expected<void, StartError> Instance::reload(const Config& config) {
     listeners_ = std::move(settings);
     return followed;
   }
+  for (std::size_t i = 0; i < settings.size(); ++i) note_renewed(*settings[i], *now[i]);
   charge_scripts(config);
   {
     // Sessions in hand stay with the policy they began with.

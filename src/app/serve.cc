@@ -158,7 +158,9 @@ void reload(Instance& instance, const ServeOptions& options) {
   }
   note_loaded();
   log::info("reload.ok")
-      .msg("decisions follow the new configuration at once, limits in new sessions");
+      .msg(
+          "decisions follow the new configuration at once, limits and certificates in new "
+          "sessions");
 }
 
 /// Waits for signals until one ends the process; a second one ends it at once.

@@ -13,7 +13,9 @@ import json
 import os
 import pathlib
 import signal
+import smtplib
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -197,6 +199,52 @@ def newcomer(server):
         smtp.check("421 4.3.2", client.reply(), "greeting while stopping")
     finally:
         client.close()
+
+
+@check
+def renewed_certificates(bench):
+    """SIGHUP takes a renewed certificate, for new sessions, and says so; certificates for another name or near their end are warned of."""
+    files = [bench.root / "mx.pem", bench.root / "mx.key"]
+
+    def renew(name, days):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", str(days), "-subj", "/CN=" + name,
+                        "-addext", "subjectAltName=DNS:" + name, "-keyout", str(files[1]), "-out", str(files[0])], check=True, capture_output=True)
+
+    def shown():
+        with smtplib.SMTP("127.0.0.1", server.smtp_port, timeout=20) as client:
+            client.starttls(context=ssl._create_unverified_context())
+            return ssl.DER_cert_to_PEM_cert(client.sock.getpeercert(binary_form=True))
+
+    def hang_up(*wanted_lines):
+        begin = len(server.log.read_text())
+        server.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 20
+        while "reload.ok" not in server.log.read_text()[begin:]:
+            if time.monotonic() > deadline:
+                raise Fail("no reload.ok: " + server.log.read_text()[begin:])
+            time.sleep(0.05)
+        for line in wanted_lines:
+            if line not in server.log.read_text()[begin:]:
+                raise Fail("no %s after SIGHUP: %s" % (line, server.log.read_text()[begin:]))
+        return server.log.read_text()[begin:]
+
+    name = "mx.hooks.example.net"
+    renew(name, 30)
+    server = bench.server({"listener": [{"certificate": str(files[0]), "key": str(files[1])}]})
+    expect("the first certificate", files[0].read_text(), shown())
+    renew(name, 40)
+    hang_up("tls.renewed")
+    expect("the renewed certificate", files[0].read_text(), shown())
+    if "tls.renewed" in hang_up():
+        raise Fail("the same certificate counts as renewed")
+    renew("*.example.net", 13)
+    hang_up("tls.renewed", "T004", "T005")
+    expect("a certificate with warnings", files[0].read_text(), shown())
+    status, out, err = bench.run("check", "--config", server.root / "postern.toml")
+    expect("status of check", 0, status)
+    for code in ("T004", "T005"):
+        if code not in out + err:
+            raise Fail("check does not say %s: %s" % (code, out + err))
 
 
 # ---------------------------------------------------------------- what goes wrong at the start
