@@ -98,9 +98,11 @@ constexpr ExitCode plain_exits[] = {ok, usage};
 constexpr ExampleSpec passwd_examples[] = {
     {"postern passwd owner@example.com", "asks for the password twice"},
     {"postern passwd owner@example.com < password.txt", "reads its first line"},
+    {"postern passwd --create second@example.com < password.txt", "a further account"},
     {"postern passwd --reset-link owner@example.com", "for who has forgotten it"},
 };
 constexpr OptionSpec passwd_options[] = {
+    {"--create", "", "make the account when there is none; a terminal is asked otherwise", ""},
     {"--reset-link", "", "print a link with which a new password is set, once, within an hour", ""},
     {"--revoke-tokens", "", "the account's API tokens end too", ""},
     {"--data-dir", "DIR", "where the gateway keeps its databases", "./postern-data"},
@@ -157,10 +159,10 @@ constexpr CommandSpec table[] = {
      plain_exits,
      "postern check, postern help config"},
     {"passwd", "Set up", "set an account's password",
-     "Sets the password of an account, or makes the account when there is none. With --reset-link "
-     "it changes nothing and prints a link instead.",
-     "EMAIL [--reset-link] [--data-dir DIR] [--revoke-tokens]", 1, passwd_examples, passwd_options,
-     passwd_exits, "postern serve"},
+     "Sets the password of an account, or makes the account with --create. With --reset-link it "
+     "changes nothing and prints a link instead.",
+     "EMAIL [--create] [--reset-link] [--data-dir DIR] [--revoke-tokens]", 1, passwd_examples,
+     passwd_options, passwd_exits, "postern serve"},
     {"completion",
      "Set up",
      "completions for bash, zsh and fish",

@@ -127,7 +127,7 @@ ExitCode exit_code_of(Fault fault) {
 
 Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
                                          const std::string& email, const Secret& password,
-                                         RevokeTokens revoke) {
+                                         RevokeTokens revoke, MakeAccount make) {
   const Result<mail::Mailbox> mailbox = mail::parse_mailbox(email, mail::Utf8::allowed);
   // RFC 5321 §4.5.3.1.3 less the brackets of a path.
   if (!mailbox || mailbox->is_literal() || email.size() > 254) {
@@ -139,10 +139,12 @@ Result<PasswordSet> set_account_password(const std::filesystem::path& data_dir,
                 fmt::format("a password has {} to {} octets", min_password, max_password));
   }
   const Secret hash = admin::hash_password(password);
-  const auto answer = LiveData(data_dir, LiveData::Make::yes)
+  const bool create = make == MakeAccount::yes;
+  const auto answer = LiveData(data_dir, create ? LiveData::Make::yes : LiveData::Make::no)
                           .ask("set-password", {{"email", email},
                                                 {"hash", hash.reveal()},
-                                                {"revoke_tokens", revoke == RevokeTokens::yes}});
+                                                {"revoke_tokens", revoke == RevokeTokens::yes},
+                                                {"create", create}});
   if (!answer) return tl::unexpected(answer.error());
   return PasswordSet{std::string(answer->at("account_id").as_string()),
                      answer->at("created").as_bool()};
@@ -177,6 +179,20 @@ int show_reset_link(const ShownLink& link, const std::string& email, bool json, 
 
 }  // namespace
 
+namespace {
+
+/// Of who sits at the terminal, whether the account that is not there is to be made.
+bool wants_account(const std::string& email, Streams& streams) {
+  streams.err << fmt::format("There is no account {}. Make it? [y/N] ", printable(email, 254))
+              << std::flush;
+  std::string line;
+  std::getline(streams.in, line);
+  const std::string answer = lower(trim(line));
+  return answer == "y" || answer == "yes";
+}
+
+}  // namespace
+
 int run_passwd(const Arguments& arguments, Streams& streams) {
   const bool json = arguments.has("--json");
   const auto failed = [&](const Error& error) {
@@ -197,7 +213,18 @@ int run_passwd(const Arguments& arguments, Streams& streams) {
   const Result<Secret> password = read_password(email, streams);
   if (!password) return failed(password.error());
   const auto revoke = arguments.has("--revoke-tokens") ? RevokeTokens::yes : RevokeTokens::no;
-  const auto set = set_account_password(config->server.data_dir, email, *password, revoke);
+  const auto set_password = [&](MakeAccount make) {
+    return set_account_password(config->server.data_dir, email, *password, revoke, make);
+  };
+  auto set = set_password(arguments.has("--create") ? MakeAccount::yes : MakeAccount::no);
+  if (!set && set.error().fault == Fault::not_found && streams.terminal) {
+    if (!wants_account(email, streams)) return to_int(ExitCode::no_input);
+    set = set_password(MakeAccount::yes);
+  }
+  if (!set && set.error().fault == Fault::not_found) {
+    report(set.error().message, "`--create` makes the account", json, streams);
+    return to_int(ExitCode::no_input);
+  }
   if (!set) return failed(set.error());
   if (json) {
     streams.out << boost::json::serialize(boost::json::object{{"account_id", set->account_id},

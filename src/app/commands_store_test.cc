@@ -64,7 +64,8 @@ class DataDirectory : public testing::Test {
 };
 
 TEST_F(DataDirectory, passwd_makes_an_account_and_then_changes_its_password) {
-  const Answer made = run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  const Answer made =
+      run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
   EXPECT_EQ(made.code, 0) << made.err;
   EXPECT_EQ(made.out, "account owner@example.com made\n");
   EXPECT_TRUE(opens("owner@example.com", "correct horse battery"));
@@ -76,8 +77,26 @@ TEST_F(DataDirectory, passwd_makes_an_account_and_then_changes_its_password) {
   EXPECT_FALSE(opens("owner@example.com", "correct horse battery"));
 }
 
+TEST_F(DataDirectory, passwd_makes_no_account_unasked) {
+  const std::string password = "correct horse battery\n";
+  for (const bool there : {false, true}) {  // a data directory
+    if (there) run(run_passwd, {"passwd", "--create", "owner@example.com"}, password);
+    const Answer nobody = run(run_passwd, {"passwd", "oner@example.com"}, password);
+    EXPECT_EQ(nobody.code, 66);
+    EXPECT_EQ(nobody.out, "");
+    EXPECT_THAT(nobody.err, HasSubstr("--create"));
+    EXPECT_EQ(std::filesystem::exists(path_), there);
+  }
+  EXPECT_THAT(run(run_passwd, {"passwd", "oner@example.com"}, password).err,
+              HasSubstr("there is no account `oner@example.com`"));
+  EXPECT_FALSE(*open_store()->account_by_email("oner@example.com"));
+  const Answer changed =
+      run(run_passwd, {"passwd", "owner@example.com"}, "another long password\n");
+  EXPECT_EQ(changed.code, 0) << changed.err;
+}
+
 TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
-  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
   const auto store = open_store();
   const auto account = store->account_by_email("owner@example.com");
   ASSERT_TRUE(account && *account);
@@ -88,7 +107,7 @@ TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
   session.expires_at = store::now() + std::chrono::hours(1);
   ASSERT_TRUE(store->create_session(session, Secret("hash"), nullptr));
   ASSERT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 1u);
-  run(run_passwd, {"passwd", "owner@example.com"}, "another long password\n");
+  run(run_passwd, {"passwd", "--create", "owner@example.com"}, "another long password\n");
   EXPECT_EQ(store->sessions((*account)->id, store::now())->rows.size(), 0u);
   const auto audit = store->audit_log((*account)->id, {});
   ASSERT_EQ(audit->rows.size(), 1u);
@@ -99,7 +118,7 @@ TEST_F(DataDirectory, passwd_ends_sessions_and_leaves_an_audit_entry) {
 TEST_F(DataDirectory, passwd_prints_a_link_that_sets_a_password_once) {
   EXPECT_EQ(run(run_passwd, {"passwd", "--reset-link", "owner@example.com"}).code, 66);
   EXPECT_FALSE(std::filesystem::exists(path_)) << "nothing is made";
-  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
   const Answer plain = run(run_passwd, {"passwd", "--reset-link", "Owner@example.com"});
   EXPECT_EQ(plain.code, 0) << plain.err;
   EXPECT_THAT(plain.out, HasSubstr("http://127.0.0.1:8025/app/reset?link="));
@@ -128,17 +147,19 @@ TEST_F(DataDirectory, the_owners_link_is_for_a_gateway_without_an_account) {
   const auto first = make_owner_link(*open_store(), "https://mx.example.net");
   ASSERT_TRUE(first && *first);
   EXPECT_THAT((*first)->url, HasSubstr("https://mx.example.net/app/signup?link="));
-  run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
   const auto second = make_owner_link(*open_store(), "https://mx.example.net");
   ASSERT_TRUE(second);
   EXPECT_FALSE(*second);
 }
 
 TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {
-  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, "short\n").code, 65);
-  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, std::string(1025, 'x') + "\n").code,
-            65);
-  EXPECT_EQ(run(run_passwd, {"passwd", "owner@example.com"}, "").code, 65);
+  EXPECT_EQ(run(run_passwd, {"passwd", "--create", "owner@example.com"}, "short\n").code, 65);
+  EXPECT_EQ(
+      run(run_passwd, {"passwd", "--create", "owner@example.com"}, std::string(1025, 'x') + "\n")
+          .code,
+      65);
+  EXPECT_EQ(run(run_passwd, {"passwd", "--create", "owner@example.com"}, "").code, 65);
   const Answer bad = run(run_passwd, {"passwd", "not an address"}, "correct horse battery\n");
   EXPECT_EQ(bad.code, 65);
   EXPECT_THAT(bad.err, HasSubstr("`not an address` is not an e-mail address"));
@@ -148,14 +169,16 @@ TEST_F(DataDirectory, passwd_refuses_what_the_api_would_refuse) {
 
 TEST_F(DataDirectory, passwd_never_shows_the_password) {
   for (const std::string password : {"hunter2", "hunter2hunter2"}) {
-    const Answer answer = run(run_passwd, {"passwd", "owner@example.com"}, password + "\n");
+    const Answer answer =
+        run(run_passwd, {"passwd", "--create", "owner@example.com"}, password + "\n");
     EXPECT_THAT(answer.out + answer.err, Not(HasSubstr("hunter2")));
   }
 }
 
 TEST_F(DataDirectory, a_damaged_database_is_one_clear_line_and_74) {
   folder_.write("data/postern.db", std::string(5000, 'x'));
-  const Answer answer = run(run_passwd, {"passwd", "owner@example.com"}, "correct horse battery\n");
+  const Answer answer =
+      run(run_passwd, {"passwd", "--create", "owner@example.com"}, "correct horse battery\n");
   EXPECT_EQ(answer.code, 74);
   EXPECT_THAT(answer.err, HasSubstr("postern.db"));
 }

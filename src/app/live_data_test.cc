@@ -134,7 +134,8 @@ TEST_P(LiveCommand, the_inbox_is_shown) {
 
 TEST_P(LiveCommand, passwords_are_set) {
   let_go();
-  const Answer made = run({"passwd", "second@example.com"}, "correct horse battery\n");
+  EXPECT_EQ(run({"passwd", "second@example.com"}, "correct horse battery\n").code, 66);
+  const Answer made = run({"passwd", "--create", "second@example.com"}, "correct horse battery\n");
   EXPECT_EQ(made.out, "account second@example.com made\n") << made.err;
   const Answer changed = run({"passwd", "owner@example.com"}, "correct horse battery\n");
   EXPECT_THAT(changed.out, HasSubstr("password of owner@example.com set"));

@@ -230,7 +230,10 @@ Answer set_password(Databases& databases, const Given& given) {
   }
   const auto account = store.account_by_email(email);
   if (!account) return tl::unexpected(account.error());
-  if (!*account) return make_account(store, email, std::move(hash));
+  if (!*account) {
+    if (given.flag("create")) return make_account(store, email, std::move(hash));
+    return fail(Fault::not_found, fmt::format("there is no account `{}`", printable(email, 254)));
+  }
   const store::AuditRow audit = audit_of((*account)->team_id, revoke);
   const Result<store::Outcome> kept = store.set_password(
       (*account)->id, hash, revoke ? store::Tokens::revoke : store::Tokens::keep, "", &audit);

@@ -64,7 +64,7 @@ def recipes(bench, trace):
         "explain": [Recipe(trace), Recipe(trace, "--json"), absent, Recipe("--message", mail, "--to", inbox, *envelope)],
         "inbox": [Recipe(), Recipe("--json"), Recipe(inbox, "--limit", "3")],
         "config": [Recipe("example", config=False)],
-        "passwd": [Recipe("second@example.com", text="correct horse battery\n"), Recipe("--reset-link", gateway.account.email)],
+        "passwd": [Recipe("--create", "second@example.com", text="correct horse battery\n"), Recipe("--reset-link", gateway.account.email)],
         "completion": [Recipe("bash", config=False)],
         "help": [Recipe("serve", config=False)],
         "version": [Recipe(config=False)],

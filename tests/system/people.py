@@ -1,7 +1,10 @@
 """System checks of first sign-ins: the links that a terminal shows, and what they open."""
 import http.client
 import json
+import os
+import pty
 import re
+import select
 import signal
 import subprocess
 import time
@@ -124,4 +127,47 @@ def forgotten_password(bench):
         raise Fail("the token stands in the log")
 
 
-CHECKS = [newcomer_signs_in_without_a_file, first_owner_by_link, forgotten_password]
+class Asked:
+    """A command on a terminal of its own, which says what it is told when it is asked for it."""
+
+    def __init__(self, *words, cwd):
+        self.master, theirs = pty.openpty()
+        self.process = subprocess.Popen([str(w) for w in words], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+        os.close(theirs)
+        self.text = ""
+
+    def answer(self, question, words):
+        deadline = time.monotonic() + 20
+        while question not in self.text:
+            if time.monotonic() > deadline or not select.select([self.master], [], [], 20)[0]:
+                raise Fail("no %r in %r" % (question, self.text))
+            self.text += os.read(self.master, 4096).decode()
+        self.text = self.text.split(question, 1)[1]
+        time.sleep(0.2)  # what is typed before the echo is off is thrown away
+        os.write(self.master, words.encode() + b"\n")
+
+    def end(self):
+        status = self.process.wait(20)
+        os.close(self.master)
+        return status
+
+
+def no_account_unasked(bench):
+    """`postern passwd` of an unknown address: an error that names --create; a terminal is asked."""
+    config = bench.config({"server": {"hostname": "mx.example.net", "data_dir": str(bench.root / "data")}})
+    words = ["passwd", "--config", config]
+    status, out, err = bench.run(*words, "owner@example.com", given=PASSWORD + "\n")
+    expect("status without --create", 66, status)
+    if "--create" not in out + err:
+        raise Fail("it does not say --create: " + out + err)
+    for reply, want in (("n", 66), ("", 66), ("y", 0)):
+        asked = Asked(bench.binary, *words, "owner@example.com", cwd=bench.root)
+        asked.answer("New password of owner@example.com: ", PASSWORD)
+        asked.answer("Once more: ", PASSWORD)
+        asked.answer("There is no account owner@example.com. Make it? [y/N] ", reply)
+        expect("status after %r" % reply, want, asked.end())
+    expect("status for one that is there", 0, bench.run(*words, "owner@example.com", given=PASSWORD + "\n")[0])
+    expect("status with --create", 0, bench.run(*words, "--create", "second@example.com", given=PASSWORD + "\n")[0])
+
+
+CHECKS = [newcomer_signs_in_without_a_file, first_owner_by_link, forgotten_password, no_account_unasked]
