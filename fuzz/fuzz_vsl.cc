@@ -42,11 +42,13 @@ const std::map<std::string_view, Signature>& signatures() {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string text(reinterpret_cast<const char*>(data), size);
   const auto file = parse("main.vsl", text);
-  const auto again = parse("main.vsl", text);
+  std::vector<Mistake> further;
+  const auto again = parse("main.vsl", text, &further);
   must(file.has_value() == again.has_value(), "the same text, the same answer");
   if (!file) {
     must(file.error() == again.error(), "the same mistake");
     check_place(file.error(), text);
+    for (const Mistake& one : further) check_place(one, text);
     return 0;
   }
   for_each_node_of(*file, [&](const Node& node) {

@@ -97,7 +97,7 @@ Diagnostic placed(const std::string& text, const std::filesystem::path& folder) 
 
 /// What Policy::load() says: an error of the script, or lines that name one mistake each.
 std::vector<std::string_view> mistakes_of(std::string_view message) {
-  static const std::regex mistake(R"([^:\n]+:\d+:\d+: .*)");
+  static const std::regex mistake(R"([^:\n]+:\d+:(\d+:)? .*)");
   std::vector<std::string_view> lines = split(message, '\n');
   const bool all = std::ranges::all_of(lines, [](std::string_view line) {
     return std::regex_match(line.begin(), line.end(), mistake);

@@ -626,5 +626,70 @@ class WriteDocs : public testing::Environment {
 };
 [[maybe_unused]] auto* const write_docs = testing::AddGlobalTestEnvironment(new WriteDocs);
 
+/// "V001 2:8 message; hint" of everything that is wrong with a policy.
+std::vector<std::string> wrong_with(const std::string& section, const std::string& file,
+                                    const std::string& text) {
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.write(file, text);
+  const ConfigResult result = parse(fmt::format("[{}]\npolicy = \"{}\"\n", section, path));
+  std::vector<std::string> all;
+  for (const Diagnostic& one : result.diagnostics.list()) {
+    if (one.severity != Severity::error) continue;
+    all.push_back(fmt::format("{} {}:{} {}; {}", one.code, one.line, one.column, one.message,
+                              section == "vsl" ? one.hint : ""));
+  }
+  return all;
+}
+
+TEST(Config, misspelt_names_of_a_vsl_policy_are_errors_all_at_once) {
+  EXPECT_EQ(
+      wrong_with("vsl", "main.vsl",
+                 "#{\n"
+                 "  conect: [ rule \"a\" || next() ],\n"
+                 "  mail: [ rule \"b\" || { acept() } ],\n"
+                 "  rcpt: [ rule \"c\" || if clent_ip() == \"\" { next() } else { deny() } ],\n"
+                 "}\n"),
+      (std::vector<std::string>{
+          "V001 2:3 there is no stage `conect`; did you mean `connect`?",
+          "V001 3:25 no function `acept` is defined; did you mean `accept`?",
+          "V001 4:26 no function `clent_ip` is defined; did you mean `client_ip`?"}));
+  // What is like nothing may be of a rule that is never reached.
+  EXPECT_EQ(wrong_with("vsl", "main.vsl", "#{ mail: [ rule \"x\" || check_spf(allowed_hosts) ] }"),
+            std::vector<std::string>{});
+}
+
+TEST(Config, mistakes_of_syntax_in_several_rules_are_said_at_once) {
+  EXPECT_EQ(wrong_with("vsl", "main.vsl",
+                       "#{\n"
+                       "  connect: [ rule \"a\" || next( ],\n"
+                       "  mail: [ ruel \"b\" || next() ],\n"
+                       "  rcpt: [ rule \"c\" || next(), action \"d\" |  ],\n"
+                       "}\n"
+                       "object o file \"list\";\n"
+                       "fn f( { 1 }\n"),
+            (std::vector<std::string>{
+                "V001 2:32 a value is expected, not `]`; see `postern help V001`",
+                "V001 3:11 no rule begins with `ruel`; did you mean `rule`?",
+                "V001 4:45 the name of a parameter is expected, not `]`; see `postern help V001`",
+                "V001 7:7 the name of a parameter is expected, not `{`; see `postern help V001`"}));
+}
+
+TEST(Config, all_mistakes_of_a_lua_policy_that_does_not_load_are_said_at_once) {
+  EXPECT_EQ(wrong_with("lua", "policy.lua",
+                       "local kumo = require 'kumo'\n"
+                       "local db = require 'sqllite'\n"
+                       "local store = require 'redis'\n"
+                       "kumo.on('smtp_server_ehlo', function() tostrin(1) end)\n"),
+            (std::vector<std::string>{
+                "L001 2:12 there is no module `sqllite`; did you mean `sqlite`?; ",
+                "L001 3:15 the module `redis` is not carried: keep data in `sqlite`, or ask by "
+                "HTTP; ",
+                "L001 4:40 nothing defines the function `tostrin`; did you mean `tostring`?; "}));
+  EXPECT_EQ(wrong_with("lua", "policy.lua", "error 'no'\nlocal function f() tostrin(1) end\n"),
+            (std::vector<std::string>{
+                "L001 1:1 no; ",
+                "L001 2:20 nothing defines the function `tostrin`; did you mean `tostring`?; "}));
+}
+
 }  // namespace
 }  // namespace postern::app

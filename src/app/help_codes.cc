@@ -214,7 +214,8 @@ constexpr CodePage pages[] = {
      "is meant. The message has a dialogue that gets through.",
      "[vsl]\nrelay_networks = [\"0.0.0.0/0\"]\n", "[vsl]\nrelay_networks = []\n"},
     {"V005", "a warning of the .vsl policy",
-     "The policy loads and something in it is probably not meant: a name that is nowhere defined, "
+     "The policy loads and something in it is probably not meant: a name that is nowhere defined "
+     "(an error, V001, where one that is there is almost called like it), "
      "a call with the wrong number of arguments or in a stage too early for it, a status that an "
      "action throws away, or a rule that can never run.",
      "", "[vsl]\nmode = \"shadow\"\n"},

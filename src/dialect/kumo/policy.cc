@@ -107,6 +107,22 @@ UseFindings uses_of(const PolicyOptions& options, const script::Files::Texts& te
   });
 }
 
+/// To what ended the load, a line each: what else can only fail. Of the two of one line the latter
+/// says more. Behind a mistake of syntax nothing is certain.
+void add_mistakes(Raised& raised, const std::vector<std::string>& mistakes) {
+  if (raised.message.find(" near ") != std::string::npos) return;
+  const std::size_t file = raised.message.find(':');
+  const std::size_t line = raised.message.find(':', std::min(file, raised.message.size() - 1) + 1);
+  const std::string place = raised.message.substr(0, line == std::string::npos ? 0 : line + 1);
+  const auto is_there = [&](const std::string& one) {
+    return !place.empty() && one.starts_with(place);
+  };
+  if (std::ranges::any_of(mistakes, is_there)) raised.message.clear();
+  for (const std::string& one : mistakes) {
+    raised.message += (raised.message.empty() ? "" : "\n") + one;
+  }
+}
+
 }  // namespace
 
 Policy::Policy(PolicyOptions options, script::World& world)
@@ -145,7 +161,10 @@ tl::expected<std::shared_ptr<const Policy>, Raised> Policy::load(PolicyOptions o
     program.setup.modules.emplace_back(module.name, module.text);
   }
   auto loaded = script::Program::load(std::move(program), world);
-  if (!loaded) return tl::unexpected(std::move(loaded.error()));
+  if (!loaded) {
+    if (!given.files) add_mistakes(loaded.error(), uses_of(given, seen->end()).mistakes);
+    return tl::unexpected(std::move(loaded.error()));
+  }
   policy->program_ = std::move(*loaded);
   const Handlers& handlers = policy->program_->loaded().user<Handlers>();
   policy->take_over(handlers);

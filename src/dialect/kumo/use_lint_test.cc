@@ -54,6 +54,9 @@ TEST(UseLint, methods_and_fields) {
 }
 
 TEST(UseLint, modules) {
+  EXPECT_EQ(found("local db = require 'redis'").mistakes,
+            Lines{"policy.lua:1:12: the module `redis` is not carried: keep data in `sqlite`, or "
+                  "ask by HTTP"});
   EXPECT_EQ(found("local db = require 'sqllite'").mistakes,
             Lines{"policy.lua:1:12: there is no module `sqllite`; did you mean `sqlite`?"});
   EXPECT_EQ(found("require('sqllite')").mistakes.size(), 1u);

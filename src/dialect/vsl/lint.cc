@@ -9,8 +9,9 @@
 
 namespace postern::dialect::vsl {
 
-Lint::Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names)
-    : find_(find), names_(names) {
+Lint::Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
+           std::vector<Mistake>* misspelt)
+    : find_(find), names_(names), misspelt_(misspelt) {
   files_.reserve(sources.files.size());
   for (const File& file : sources.files) {
     files_.push_back(
@@ -94,6 +95,12 @@ void Lint::warn(const FileFacts& file, Position at, std::string message, std::st
   found_.push_back({index, {file.file->name, at, std::move(message), std::move(hint)}});
 }
 
+void Lint::misspelt(const FileFacts& file, Position at, std::string message, std::string hint) {
+  if (misspelt_ == nullptr) return warn(file, at, std::move(message), std::move(hint));
+  if (misspelt_->size() >= max_warnings) return;
+  misspelt_->push_back({file.file->name, at, std::move(message), std::move(hint)});
+}
+
 void Lint::opens_relay(const FileFacts& file, Position at, std::string message, std::string hint) {
   if (open_relays_.size() < max_warnings) {
     open_relays_.push_back({file.file->name, at, std::move(message), std::move(hint)});
@@ -124,8 +131,8 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
 
 std::vector<Mistake> lint(const Sources& sources, const Lint::Find& find,
                           const std::vector<std::string_view>& names,
-                          std::vector<Mistake>* open_relays) {
-  Lint all(sources, find, names);
+                          std::vector<Mistake>* open_relays, std::vector<Mistake>* misspelt) {
+  Lint all(sources, find, names, misspelt);
   lint_names(all);
   lint_rules(all);
   if (open_relays != nullptr) *open_relays = all.take_open_relays();

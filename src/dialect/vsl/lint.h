@@ -21,10 +21,12 @@ inline constexpr std::size_t max_warnings = 500;
 /// What depends on values is not judged: where a warning would be a guess there is none.
 ///
 /// `open_relays`, where it is not null: calls of check_rcpt_relay() whose hosts, as far as they are
-/// written out, hold strangers.
+/// written out, hold strangers. `misspelt`, where it is not null, gets the names of four letters
+/// and more that nothing declares and something near is called like: they are no warnings then.
 std::vector<Mistake> lint(const Sources& sources,
                           const std::function<Signature(std::string_view)>& find,
                           const std::vector<std::string_view>& names = {},
-                          std::vector<Mistake>* open_relays = nullptr);
+                          std::vector<Mistake>* open_relays = nullptr,
+                          std::vector<Mistake>* misspelt = nullptr);
 
 }  // namespace postern::dialect::vsl

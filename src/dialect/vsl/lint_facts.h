@@ -31,7 +31,8 @@ struct Callee {
 class Lint {
  public:
   using Find = std::function<Signature(std::string_view)>;
-  Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names);
+  Lint(const Sources& sources, const Find& find, const std::vector<std::string_view>& names,
+       std::vector<Mistake>* misspelt);
 
   const FileFacts& entry() const { return files_.front(); }
   const std::vector<FileFacts>& files() const { return files_; }
@@ -48,6 +49,8 @@ class Lint {
   const std::vector<std::string_view>& function_names() const { return names_; }
 
   void warn(const FileFacts& file, Position at, std::string message, std::string hint = {});
+  /// A name that can only be meant for another: a warning where none of them is asked for.
+  void misspelt(const FileFacts& file, Position at, std::string message, std::string hint);
   /// What opens the relay.
   void opens_relay(const FileFacts& file, Position at, std::string message, std::string hint);
   std::vector<Mistake> take_open_relays() { return std::move(open_relays_); }
@@ -64,6 +67,7 @@ class Lint {
   std::vector<FileFacts> files_;
   std::vector<std::pair<std::size_t, Mistake>> found_;  ///< with the index of the file
   std::vector<Mistake> open_relays_;
+  std::vector<Mistake>* misspelt_;  ///< null: they are warnings
 };
 
 /// `f(1, 2)` for messages.

@@ -1,5 +1,5 @@
-// Names that nothing declares. A warning and no mistake: a rule that is never reached may hold one,
-// and printed examples do.
+// Names that nothing declares. A mistake where something near is called like it, else a warning: a
+// rule that is never reached may hold one, and printed examples do.
 #include <algorithm>
 #include <iterator>
 #include <ranges>
@@ -104,6 +104,12 @@ class Names {
   void warn(Position at, std::string message, std::string hint = {}) {
     lint_.warn(file_, at, std::move(message), std::move(hint));
   }
+  /// Of a name that nothing declares. Everything short is near to something.
+  void unknown(std::string_view name, Position at, std::string message, std::string hint) {
+    const bool slip = name.size() >= 4 && hint.starts_with("did you mean");
+    if (!slip) return warn(at, std::move(message), std::move(hint));
+    lint_.misspelt(file_, at, std::move(message), std::move(hint));
+  }
   /// Whether it is declared here, and what as.
   std::pair<bool, const Node*> find(std::string_view name) const;
   /// Whether an import has the name, and the file when its path is a literal.
@@ -144,8 +150,8 @@ bool Names::has_module(const Node& node) {
     for (const auto& [name, import] : scope.imports) aliases.push_back(name);
   }
   const std::string hint = did_you_mean(alias, aliases);
-  warn(node.at, "no module `" + alias + "` is imported",
-       hint.empty() ? "as in `import \"" + alias + "\" as " + alias + ";`" : hint);
+  unknown(alias, node.at, "no module `" + alias + "` is imported",
+          hint.empty() ? "as in `import \"" + alias + "\" as " + alias + ";`" : hint);
   return false;
 }
 
@@ -229,7 +235,8 @@ void Names::variable(const Node& node) {
     const bool is_function =
         file_.functions.contains(node.text) || lint_.find(node.text).function != nullptr;
     if (is_function) hint = "a function is called with `" + node.text + "()`";
-    return warn(node.at, "no variable `" + node.text + "` is defined", std::move(hint));
+    return unknown(node.text, node.at, "no variable `" + node.text + "` is defined",
+                   std::move(hint));
   }
   if (node.path.size() > 1) return;
   const std::string& alias = node.path.front();
@@ -244,7 +251,8 @@ void Names::variable(const Node& node) {
   if (file->variables.contains(node.text)) {
     hint = "write `export` in front of it in " + file->file->name;
   }
-  warn(node.at, "the module `" + alias + "` exports no `" + node.text + "`", std::move(hint));
+  unknown(node.text, node.at, "the module `" + alias + "` exports no `" + node.text + "`",
+          std::move(hint));
 }
 
 void Names::call(const Node& node) {
@@ -266,7 +274,8 @@ void Names::call(const Node& node) {
     if (!is_sys && find(node.text).first) {
       hint = "a function in a variable is called with `" + node.text + ".call()`";
     }
-    return warn(node.at, "no function `" + node.text + "` is defined", std::move(hint));
+    return unknown(node.text, node.at, "no function `" + node.text + "` is defined",
+                   std::move(hint));
   }
   const FileFacts* file = module(node.path.front()).second;
   if (node.path.size() > 1 || !has_module(node) || file == nullptr) return;
@@ -276,8 +285,9 @@ void Names::call(const Node& node) {
     if (!is_private) return own_call(node, found->second);
     return warn(node.at, shown(node) + " is private to " + file->file->name);
   }
-  warn(node.at, "the module `" + node.path.front() + "` has no function `" + node.text + "`",
-       did_you_mean(node.text, names_of(file->functions)));
+  unknown(node.text, node.at,
+          "the module `" + node.path.front() + "` has no function `" + node.text + "`",
+          did_you_mean(node.text, names_of(file->functions)));
 }
 
 void Names::own_call(const Node& node, const std::vector<const Function*>& functions) {
@@ -297,12 +307,13 @@ void Names::method(const Node& node) {
                      lint_.find(node.text).function != nullptr;
   if (known || node.text.size() < 4) return;
   const std::string hint = did_you_mean(node.text, {std::begin(methods), std::end(methods)});
-  if (!hint.empty()) warn(node.at, "no value has a method `" + node.text + "`", hint);
+  if (!hint.empty()) unknown(node.text, node.at, "no value has a method `" + node.text + "`", hint);
 }
 
 void Names::exported(const Node& node) {
   if (find(node.text).first) return;
-  warn(node.at, "no variable `" + node.text + "` is defined", did_you_mean(node.text, visible()));
+  unknown(node.text, node.at, "no variable `" + node.text + "` is defined",
+          did_you_mean(node.text, visible()));
 }
 
 /// The later one of two functions that differ in nothing is the one that is called.

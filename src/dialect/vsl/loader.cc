@@ -60,10 +60,12 @@ class Loader {
  private:
   /// Parses it and follows its imports.
   void add(const std::string& path, const std::string& text) {
-    auto file = parse(path, text);
+    std::vector<Mistake> further;
+    auto file = parse(path, text, &further);
     if (!file) {
       known_.emplace(path, std::nullopt);
       mistakes_.push_back(std::move(file.error()));
+      std::ranges::move(further, std::back_inserter(mistakes_));
       return;
     }
     known_.emplace(path, sources_.files.size());

@@ -34,13 +34,20 @@ std::string hint_of_word(std::string_view word) {
 
 }  // namespace
 
-tl::expected<File, Mistake> parse(std::string name, std::string text) {
+tl::expected<File, Mistake> parse(std::string name, std::string text,
+                                  std::vector<Mistake>* further) {
   auto tokens = tokens_of(name, text);
   if (!tokens) return tl::unexpected(std::move(tokens.error()));
   File file{.name = std::move(name), .text = std::move(text), .functions = {}, .body = {}};
+  Parser parser(std::move(*tokens));
   try {
-    Parser(std::move(*tokens)).program(file);
+    parser.program(file);
   } catch (Parser::Failure& failure) {
+    if (further != nullptr) {
+      for (Parser::Failure& one : parser.further()) {
+        further->push_back({file.name, one.at, std::move(one.message), std::move(one.hint)});
+      }
+    }
     return tl::unexpected(Mistake{std::move(file.name), failure.at, std::move(failure.message),
                                   std::move(failure.hint)});
   }
@@ -60,6 +67,39 @@ void Parser::program(File& file) {
       file.body.push_back(std::move(one.node));
     }
   }
+}
+
+std::vector<Parser::Failure> Parser::further() {
+  constexpr std::size_t most = 100;
+  std::vector<Failure> found;
+  while (found.size() < most && token().kind != TokenKind::end) {
+    const std::size_t began = next_;
+    const bool names_it = token(1).kind == TokenKind::string;
+    depth_ = 0;
+    loops_ = 0;
+    try {
+      if (at("fn")) {
+        function();
+      } else if (names_it && (at("rule") || at("action"))) {
+        directive();
+      } else if (names_it && at("||", 2) && token().kind == TokenKind::identifier) {
+        ++next_;
+        if (const std::string hint = hint_before(); !hint.empty()) {
+          found.push_back(
+              {tokens_[began].at, "no rule begins with `" + tokens_[began].text + "`", hint});
+        }
+      }
+    } catch (Failure& failure) {
+      found.push_back(std::move(failure));
+    }
+    if (next_ == began) ++next_;
+  }
+  return found;
+}
+
+std::string Parser::hint_before() const {
+  const bool is_word = next_ > 0 && tokens_[next_ - 1].kind == TokenKind::identifier;
+  return is_word ? hint_of_word(tokens_[next_ - 1].text) : "";
 }
 
 Function Parser::function() {
@@ -92,12 +132,11 @@ void Parser::terminator(const Statement& statement, bool at_top) {
   // Several stage maps may follow one another in a file.
   if (at_top && statement.node->kind == Kind::map) return;
   std::string hint;
-  const Token& before = tokens_[next_ - 1];
   if (at(":")) {
     hint = at_top ? "a stage holds an array of rules: `mail: [ rule \"name\" || next() ]`"
                   : "a map is written `#{ name: value }`";
-  } else if (statement.node->kind == Kind::variable && before.kind == TokenKind::identifier) {
-    hint = hint_of_word(before.text);
+  } else if (statement.node->kind == Kind::variable) {
+    hint = hint_before();
   } else if (at("=")) {
     hint = "equality is `==` or `is`";
   }

@@ -25,6 +25,8 @@ class Parser {
   explicit Parser(std::vector<Token> tokens) : tokens_(std::move(tokens)) {}
 
   void program(File& file);
+  /// Behind a failure: what is wrong in the rules and functions that begin further on.
+  std::vector<Failure> further();
 
  private:
   /// Counts what stands in one another while it lives.
@@ -102,7 +104,8 @@ class Parser {
       element();
       if (!take(",")) break;
     }
-    if (!take(end)) unexpected("`,` or `" + std::string(end) + "` in the " + std::string(what));
+    if (take(end)) return;
+    unexpected("`,` or `" + std::string(end) + "` in the " + std::string(what), hint_before());
   }
   template <class... Nodes>
   static NodePtr make(Kind kind, Position at, Nodes... nodes) {
@@ -120,6 +123,8 @@ class Parser {
   [[noreturn]] static void fail_at(Position at, std::string message, std::string hint = {});
   [[noreturn]] void unexpected(std::string_view wanted, std::string hint = {}) const;
   std::string found() const;
+  /// What was meant where the last word is one of another language, or misspelt; else empty.
+  std::string hint_before() const;
   std::vector<Token> tokens_;
   std::size_t next_ = 0;
   int depth_ = 0;

@@ -59,12 +59,12 @@ tl::expected<std::shared_ptr<const Policy>, std::vector<Mistake>> Policy::load(
                                   : read_directory(path.parent_path().string(), given.own_folders);
   auto sources = load_sources(path.filename().string(), reader);
   if (!sources) return tl::unexpected(std::move(sources.error()));
-  if (auto mistakes = check_stages(*sources); !mistakes.empty()) {
-    return tl::unexpected(std::move(mistakes));
-  }
+  std::vector<Mistake> mistakes = check_stages(*sources);
   std::vector<Mistake> open_relays;
-  policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays);
   // A recorded decision is made again as it was made.
+  policy->warnings_ = lint(*sources, signature_of, function_names(), &open_relays,
+                           given.site.signs ? &mistakes : nullptr);
+  if (!mistakes.empty()) return tl::unexpected(std::move(mistakes));
   if (!open_relays.empty() && !given.site.open_relay_is_known && given.site.signs)
     return tl::unexpected(std::move(open_relays));
   const auto seen = std::make_shared<script::Files::Seen>();
