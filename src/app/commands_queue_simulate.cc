@@ -100,8 +100,13 @@ std::string simulated_text(const Simulated& seen, const Scenario& scenario) {
   for (const auto& each : seen.notices) {
     add(each.at, each.message, "the sender is told that it waits");
   }
+  std::map<std::size_t, Time> last;
+  for (const auto& each : seen.attempts) last[each.message] = each.at;
   for (const auto& each : seen.ends) {
-    if (each.how != Simulated::End::expired) continue;  // its attempt says so
+    if (each.how != Simulated::End::expired) {  // its attempt says so, unless that took a while
+      if (each.at != last[each.message]) add(each.at, each.message, std::string(word_of(each.how)));
+      continue;
+    }
     add(each.at, each.message,
         fmt::format("given up, {}: the sender gets it back", relay::expired_status.to_string()));
   }

@@ -2,6 +2,8 @@
 #include "app/scenario_file.h"
 
 #include <algorithm>
+#include <chrono>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -132,6 +134,27 @@ TEST(ScenarioFile, ResultsHoldUntilATimeAndTimesAreTexts) {
   EXPECT_THAT(starts, ::testing::ElementsAre(0, 10, 30, 70, 130, 190));
   ASSERT_EQ(seen.ends.size(), 1u);
   EXPECT_EQ(seen.ends.front().how, Simulated::End::delivered);
+}
+
+TEST(ScenarioFile, AMessageEndsWithItsLastAttempt) {
+  const std::tuple<const char*, Simulated::End, int> cases[] = {
+      {R"({"results": [{"class": "temporary"}, {"class": "delivered", "takes": 45}]})",
+       Simulated::End::delivered, 345},
+      {R"({"results": [{"class": "permanent", "takes": 30}]})", Simulated::End::permanent, 30},
+      // An attempt that began within the lifetime is waited for.
+      {R"({"results": [{"class": "temporary", "takes": 600}], "config": {"ttl": "5m"}})",
+       Simulated::End::expired, 600},
+      {R"({"results": [{"class": "temporary", "takes": 10}], "config": {"ttl": "5m"}})",
+       Simulated::End::expired, 300},
+  };
+  for (const auto& [text, how, seconds] : cases) {
+    const auto scenario = read_scenario(text, Scenario{});
+    ASSERT_TRUE(scenario) << text;
+    const Simulated seen = relay::simulate(*scenario);
+    ASSERT_EQ(seen.ends.size(), 1u) << text;
+    EXPECT_EQ(seen.ends[0].how, how) << text;
+    EXPECT_EQ(seen.ends[0].at, std::chrono::seconds(seconds)) << text;
+  }
 }
 
 TEST(ScenarioFile, WhatTheFileDoesNotSayIsThePresets) {

@@ -166,29 +166,27 @@ class Simulation {
     const SimulatedResult& result = next_result(its);
     seen_.attempts.push_back({now_, number, ++its.attempts, result.what});
     if (result.what == Klass::interrupted) return;
-    const auto end = [this, number, &result, start = now_, life = life_] {
-      if (life == life_) finish(number, result, start);
+    const auto end = [this, number, &result, life = life_] {
+      if (life == life_) finish(number, result);
     };
     result.takes.count() == 0 ? end() : at(now_ + result.takes, end);
   }
 
-  void finish(std::size_t number, const SimulatedResult& result, Time start) {
+  void finish(std::size_t number, const SimulatedResult& result) {
     Mail& its = mails_[number];
     const Contact contact = result.what == Klass::delivered ? Contact::delivered
                             : result.no_connection          ? Contact::connection_failed
                                                             : Contact::answered;
     if (result.what != Klass::temporary) {
       scheduler_->finished(its.place, contact, std::nullopt, now_);
-      return over(
-          number,
-          result.what == Klass::delivered ? Simulated::End::delivered : Simulated::End::permanent,
-          start);
+      return over(number, result.what == Klass::delivered ? Simulated::End::delivered
+                                                          : Simulated::End::permanent);
     }
     its.retry.failed(scenario_.policy, now_, draw(its));
     const Deadline left = its.retry.deadline();
     if (left.what == Deadline::What::expiry && left.at <= now_) {
       scheduler_->finished(its.place, contact, std::nullopt, now_);
-      return over(number, Simulated::End::expired, now_);
+      return over(number, Simulated::End::expired);
     }
     scheduler_->finished(its.place, contact, times(its), now_);
   }
@@ -201,13 +199,13 @@ class Simulation {
       scheduler_->set_deadline(its.place, its.retry.deadline().at);
     } else if (!its.retry.in_attempt()) {
       scheduler_->remove(its.place, now_);
-      over(number, Simulated::End::expired, now_);
+      over(number, Simulated::End::expired);
     }
   }
 
-  void over(std::size_t number, Simulated::End how, Time when) {
+  void over(std::size_t number, Simulated::End how) {
     mails_[number].over = true;
-    seen_.ends.push_back({when, number, how});
+    seen_.ends.push_back({now_, number, how});
   }
 
   const Scenario& scenario_;

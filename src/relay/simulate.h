@@ -71,7 +71,7 @@ struct Simulated {
     std::size_t message;
   };
   struct Over {
-    Time at;  ///< the begin of the attempt that ended it, or its expiry
+    Time at;  ///< the end of the attempt that ended it; without one its expiry
     std::size_t message;
     End how;
   };
