@@ -122,6 +122,7 @@ TEST_P(QueueCommandTest, lists_and_shows_what_waits) {
   EXPECT_THAT(shown.out, HasSubstr("451 4.7.1 later"));
   EXPECT_EQ(run({"show", "01ARZ3NDEKTSV4RRFFQ69G5FAV"}).code, 66);
   EXPECT_THAT(run({"destinations"}).out, HasSubstr("relay:example.net         1         1"));
+  EXPECT_THAT(run({"destinations"}).out, testing::StartsWith("recipients, by their state:\n"));
 }
 
 TEST_P(QueueCommandTest, prints_the_octets_of_a_small_and_of_a_large_message) {

@@ -160,8 +160,9 @@ std::string destinations_text(const json::object& answer, store::Time now) {
   for (const json::value& value : rows) {
     wide = std::max(wide, text(value.as_object(), "destination").size());
   }
-  std::string out = fmt::format("{:<{}}  {:>8}  {:>8}  {:>8}  {:>11}  {:>10}  {}\n", "destination",
-                                wide, "queued", "held", "dead", "quarantined", "oldest", "next");
+  std::string out = "recipients, by their state:\n";
+  out += fmt::format("{:<{}}  {:>8}  {:>8}  {:>8}  {:>11}  {:>10}  {}\n", "destination", wide,
+                     "queued", "held", "dead", "quarantined", "oldest", "next");
   for (const json::value& value : rows) {
     const json::object& row = value.as_object();
     const std::string sleeping = text(row, "sleeping_until");

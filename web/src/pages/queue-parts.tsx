@@ -11,12 +11,12 @@ import { Place } from '../parts/queue';
 export type Destination = Schemas['QueueDestination'];
 const seconds = (at: string): number => Math.max(0, (Date.now() - new Date(at).getTime()) / 1000);
 
-/** Messages by state; without the gateway's count, what the destinations say. */
+/** Recipients by state, as `postern queue destinations` has them; without the gateway's count, what the destinations say. */
 export function Totals({ destinations }: { destinations: Destination[] }) {
   const sum = (state: 'queued' | 'held' | 'dead' | 'quarantined') => gateway.value?.queue?.[state] ?? destinations.reduce((n, d) => n + (d[state] ?? 0), 0);
   const oldest = destinations.filter((d) => d.queued && d.oldest_at).map((d) => d.oldest_at!).sort()[0], next = destinations.filter((d) => d.next_attempt_at).map((d) => d.next_attempt_at!).sort()[0];
   const dead = sum('dead');
-  return <section class="card" aria-label="Totals"><dl class="tiles">
+  return <section class="card" aria-label="Totals"><p class="small muted">Recipients, by their state</p><dl class="tiles">
     <div><dt>Waiting</dt><dd>{count(sum('queued'))}</dd><dd>{next ? new Date(next).getTime() > Date.now() ? <>next <Ago at={next} /></> : 'the next is due' : oldest ? `oldest ${span(seconds(oldest))}` : 'nothing to try'}</dd></div>
     <div><dt>Held</dt><dd>{count(sum('held'))}</dd><dd>until released</dd></div>
     <div><dt>Quarantined</dt><dd class={sum('quarantined') ? 'wait' : ''}>{count(sum('quarantined'))}</dd><dd>kept back by a policy</dd></div>

@@ -42,11 +42,11 @@ export default function Queue() {
     </section> : null}
     {list.data && !rows.length ? filtered || before ? <Note><p>Nothing matches. <a href="/app/queue">Clear filters</a></p></Note> : <Empty title="Nothing is waiting."><p class="muted">Everything that was accepted has been delivered. Mail is listed here while it waits for its next attempt, and when it is held, quarantined or given up.</p></Empty> : null}
     {list.loading && !list.data && !list.error ? <p class="loading" role="status">Reading…</p> : null}
-    {work.asking.value ? <DropDialog n={picked.all ? known(filter, destinations) : picked.ids.size} senders={picked.rows.map((m) => m.sender ?? '')} busy={work.progress.value !== ''} onKeep={() => { work.asking.value = false; }} onDrop={(notify) => { work.asking.value = false; void work.run('drop', notify); }} /> : null}
+    {work.asking.value ? <DropDialog n={picked.all ? null : picked.ids.size} senders={picked.rows.map((m) => m.sender ?? '')} busy={work.progress.value !== ''} onKeep={() => { work.asking.value = false; }} onDrop={(notify) => { work.asking.value = false; void work.run('drop', notify); }} /> : null}
   </Page>;
 }
 
-/** How many a filter meets, where that is known without counting: by state and destination alone. */
+/** How many recipients a filter meets, where that is known without counting: by state and destination alone. Of messages nobody has the number. */
 function known(filter: Filter, destinations: Destination[]): number | null {
   if (filter.sender || filter.recipient || filter.older_than) return null;
   const state = filter.state as 'queued' | 'held' | 'dead' | 'quarantined' | undefined, one = destinations.find((d) => d.destination === filter.destination);
@@ -124,8 +124,8 @@ function Result({ work }: { work: Work }) {
 
 function Bulk({ picked, work, more, known: n }: { picked: Picked; work: Work; more: boolean; known: number | null }) {
   const busy = work.progress.value, button = (action: Action, word: string, icon: 'again' | 'pause' | 'right') => <button type="button" class="btn sm" aria-disabled={busy !== ''} onClick={() => void work.run(action)}><Icon name={icon} />{word}</button>;
-  return <div class="bulk top" role="group" aria-label="Selected messages"><b>{picked.all ? (n === null ? 'All that match' : `All ${many(n, 'message')} that match`) : `${picked.ids.size} selected`}</b>
-    {more && !picked.all ? <button type="button" class="btn sm ghost" onClick={() => picked.takeAll()}>Select all {n === null ? '' : `${n} `}that match</button> : null}
+  return <div class="bulk top" role="group" aria-label="Selected messages"><b>{picked.all ? (n === null ? 'All that match' : `All that match: ${many(n, 'recipient')}`) : `${picked.ids.size} selected`}</b>
+    {more && !picked.all ? <button type="button" class="btn sm ghost" onClick={() => picked.takeAll()}>Select all that match</button> : null}
     {busy ? <span role="status">{busy}</span> : null}
     <span class="actions push">{button('retry', 'Retry now', 'again')}{button('hold', 'Hold', 'pause')}{button('release', 'Release', 'right')}
       <button type="button" class="btn sm danger" aria-disabled={busy !== ''} onClick={() => { if (!busy) work.asking.value = true; }}><Icon name="bin" />Drop…</button></span></div>;
