@@ -31,7 +31,7 @@ class Files : public testing::Test {
     make("one", 0, 15 * day);
     make("two", 0, 15 * day);
     make("ended", -7200, -3600);
-    make("future", 3600, 7200);
+    make("future", 3600, 15 * day);
   }
 
   std::string certificate(const std::string& name) const { return folder_.file(name + ".crt"); }
@@ -219,7 +219,7 @@ TEST_F(Files, the_configuration_asks_for_the_names_of_hosts_and_of_further_domai
   for (const Diagnostic& one : result.diagnostics.list()) {
     said.push_back(fmt::format("{} {}", one.code, one.line));
   }
-  EXPECT_EQ(said, (std::vector<std::string>{"T005 4", "T005 12"})) << result.diagnostics.render();
+  EXPECT_EQ(said, (std::vector<std::string>{"T005 4", "V005 6", "T005 12"})) << result.diagnostics.render();
 }
 
 TEST_F(Files, credentials_are_found_in_the_directory_systemd_names) {
