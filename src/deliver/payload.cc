@@ -1,5 +1,6 @@
 #include "deliver/payload.h"
 
+#include <algorithm>
 #include <map>
 
 #include <fmt/core.h>
@@ -208,6 +209,15 @@ class Builder {
   }
 
   void trouble_members() {
+    const auto count = [this](std::string_view name) {
+      return static_cast<std::size_t>(std::ranges::count_if(
+          view_.fields, [&](const FieldView& field) { return iequals(field.name, name); }));
+    };
+    for (const std::string_view name : unsigned_fields(evidence_, count)) {
+      warnings_.add(fmt::format(
+          "no DKIM signature of the author's domain covers {}: it may have been added on the way",
+          name));
+    }
     warnings_.add(words_.charset, "header", "");
     warnings_.add(view_.names, "file name", "");
     if (words_.too_many_words) {

@@ -237,6 +237,25 @@ TEST(Payload, damaged_base64_is_ambiguous) {  // RFC 2045 §6.8
   }
 }
 
+TEST(Payload, warns_of_steering_fields_that_the_author_did_not_sign) {
+  policy::Evidence facts = evidence();
+  facts.author = mailauth::dmarc::Author{.domains = {"example.com"}, .valid = true, .addresses = 1};
+  facts.dkim.emplace();
+  mailauth::dkim::SignatureResult one{.status = mailauth::dkim::Status::pass};
+  one.signature.domain = "example.com";
+  one.signature.fields = {"from", "to"};
+  one.acceptable = true;
+  facts.dkim->signatures = {one};
+  const std::string message = "From: a@example.com\r\nReply-To: b@example.net\r\n\r\n";
+  const json::value payload = payload_of(message, {}, facts);
+  EXPECT_EQ(json::serialize(payload.at("warnings")),
+            R"(["no DKIM signature of the author's domain covers Reply-To: it may have been added )"
+            R"(on the way"])");
+  EXPECT_FALSE(payload.at("ambiguous").as_bool());
+  facts.dkim->signatures[0].acceptable = false;
+  EXPECT_TRUE(payload_of(message, {}, facts).at("warnings").as_array().empty());
+}
+
 TEST(Payload, warns_of_what_it_could_not_decode) {
   const auto warnings = [](std::string_view message) {
     return json::serialize(payload_of(message).at("warnings"));

@@ -1,5 +1,7 @@
 #include "deliver/verdicts.h"
 
+#include <algorithm>
+
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -96,6 +98,27 @@ json::value arc_object(const Evidence& evidence) {
 }
 
 }  // namespace
+
+std::vector<std::string_view> unsigned_fields(
+    const Evidence& evidence, const std::function<std::size_t(std::string_view name)>& count) {
+  std::vector<const dkim::SignatureResult*> vouching;
+  if (evidence.dkim) {
+    for (const dkim::SignatureResult& one : evidence.dkim->signatures) {
+      if (policy::aligned(evidence, one)) vouching.push_back(&one);
+    }
+  }
+  std::vector<std::string_view> names;
+  if (vouching.empty()) return names;
+  for (const std::string_view name : steering_fields) {
+    const auto covers = [&, there = count(name)](const dkim::SignatureResult* one) {
+      const auto times = std::ranges::count_if(
+          one->signature.fields, [&](const std::string& field) { return iequals(field, name); });
+      return static_cast<std::size_t>(times) >= there;
+    };
+    if (std::ranges::none_of(vouching, covers)) names.push_back(name);
+  }
+  return names;
+}
 
 json::value auth_results(const Evidence& evidence) {
   json::array signatures;

@@ -80,6 +80,30 @@ TEST(AuthResults, have_the_members_of_the_contract) {
   EXPECT_EQ(auth, want) << auth;
 }
 
+TEST(UnsignedFields, are_those_that_no_aligned_signature_covers) {
+  using Names = std::vector<std::string_view>;
+  const auto of = [](const Evidence& with) {
+    return unsigned_fields(with, [](std::string_view name) -> std::size_t {
+      return name == "From" || name == "Reply-To" ? 1 : name == "Subject" ? 2 : 0;
+    });
+  };
+  Evidence with = evidence();
+  EXPECT_EQ(of(with), Names{});
+  dkim::SignatureResult own = signature("example.com");  // from, to, subject
+  with.dkim->signatures = {own};
+  EXPECT_EQ(of(with), (Names{"Subject", "Reply-To"})) << "one Subject of two is signed";
+  dkim::SignatureResult other = signature("list.example.net");
+  other.signature.fields = {"from", "subject", "subject", "reply-to"};
+  with.dkim->signatures.push_back(other);
+  EXPECT_EQ(of(with), (Names{"Subject", "Reply-To"})) << "somebody else's signature covers them";
+  dkim::SignatureResult second = signature("mail.example.com");
+  second.signature.fields = {"from", "subject", "Subject", "subject"};
+  with.dkim->signatures.push_back(second);
+  EXPECT_EQ(of(with), Names{"Reply-To"});
+  for (dkim::SignatureResult& one : with.dkim->signatures) one.acceptable = false;
+  EXPECT_EQ(of(with), Names{}) << "nothing is vouched for";
+}
+
 TEST(AuthResults, say_what_was_not_evaluated) {
   Evidence nothing;
   nothing.session.helo = "mx.example.com";
