@@ -136,6 +136,26 @@ Trace full_trace() {
   return trace;
 }
 
+TEST(Record, what_the_moment_refused_is_no_difference) {
+  Decision recorded{.stage = Stage::rcpt};
+  recorded.reply.code = 0;
+  recorded.steps.push_back(
+      {Stage::rcpt, "webhook", "webhook_active", "w", pass_on("active"), true});
+  const Decision derived = recorded;
+  for (const char* check : {"memory", "next_hop", "dkim_replay"}) {
+    Decision refused = recorded;
+    refused.reply = {.code = 452, .enhanced = {4, 3, 1}, .text = "later"};
+    refused.steps.push_back(
+        {Stage::rcpt, "gateway", check, "limits.memory", refuse(452, {4, 3, 1}, "later"), true});
+    EXPECT_TRUE(differences(refused, derived).empty()) << check;
+  }
+  Decision other = recorded;
+  other.reply = {.code = 550, .enhanced = {5, 7, 1}, .text = "no"};
+  other.steps.push_back(
+      {Stage::rcpt, "gateway", "recipient_known", "routes", refuse(550, {5, 7, 1}, "no"), true});
+  EXPECT_EQ(differences(other, derived).size(), 2u);
+}
+
 TEST(Record, reads_back_what_it_wrote) {
   const Trace trace = full_trace();
   const std::string text = write_record(trace);
