@@ -24,6 +24,7 @@ std::string_view reason_words(std::string_view layer, std::string_view rule,
       {"policy_loaded", "Policy not loaded"},
       {"memory", "limits.memory used up"},
       {"next_hop", "No way to the next hop"},
+      {"dkim_replay", "DKIM signature seen too often"},
       // Keywords of restriction lists.
       {"reject", "Refused by a list"},
       {"defer", "Deferred by a list"},

@@ -142,6 +142,7 @@ struct AuthenticationConfig {
   DmarcDiscovery dmarc_discovery = DmarcDiscovery::public_suffix;
   std::uint64_t questions = 100;  ///< to DNS, a message
   std::uint64_t signatures = 10;  ///< DKIM, a message
+  std::uint64_t dkim_replay_limit = 0;  ///< messages with one signature in 24 h; 0: any number
   Milliseconds decide_within = std::chrono::seconds(20);
   Milliseconds report_within = std::chrono::seconds(5);
 };

@@ -213,6 +213,7 @@ Instance::Started Instance::open_delivery() {
   heavy_pool_ = std::make_unique<net::WorkPool>(std::max<std::size_t>(1, cores() / 2),
                                                 payload_queue, "large-payload");
   resources_ = std::make_unique<gateway::Resources>(*memory_, data_dir_);
+  sightings_ = std::make_unique<gateway::SignatureSightings>(*memory_);
   admission_ = std::make_unique<gateway::Admission>(
       gateway::AdmissionLimits{.sessions = config_.limits.sessions,
                                .sessions_per_address = config_.limits.sessions_per_address,
@@ -244,7 +245,7 @@ Instance::Started Instance::open_delivery() {
   rate_probe_ = std::make_unique<WebhookRates>(rates_);
   services_ = std::make_unique<gateway::Services>(
       gateway::Services{directory_, *authenticator_, outbound_->sink(), *recorder_, *rate_probe_,
-                        *resources_, *resolver_, authentication_});
+                        *resources_, *resolver_, authentication_, *sightings_});
   server_ = std::make_unique<gateway::Server>(
       config_.server.threads != 0 ? config_.server.threads : cores(), *services_, *admission_);
   return {};

@@ -139,6 +139,7 @@ class Instance {
   std::unique_ptr<admin::RunningLists> lists_;
   std::unique_ptr<AttachmentFiles> attachments_;
   std::unique_ptr<gateway::Resources> resources_;
+  std::unique_ptr<gateway::SignatureSightings> sightings_;
   std::unique_ptr<gateway::Admission> admission_;
   deliver::RateLimiter rates_;
   admin::TraceHub trace_hub_;

@@ -93,6 +93,7 @@ gateway::ListenerSettings session_settings(const ListenerConfig& listener, const
                        .minimum_rate_after = timeouts.minimum_rate_after,
                        .error_delay = config.limits.error_delay};
   settings.authentication = authentication_options(config);
+  settings.dkim_replay_limit = config.authentication.dkim_replay_limit;
   if (listener.started) follow_script(settings, *listener.started);
   return settings;
 }

@@ -13,6 +13,7 @@
 #include "dialect/webhook/layer.h"
 #include "dns/recorded_resolver.h"
 #include "gateway/test_client.h"
+#include "mailauth/dkim/sign.h"
 #include "policy/bcrypt.h"
 #include "policy/gateway_layer.h"
 #include "telemetry/metrics.h"
@@ -24,6 +25,20 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view message =
     "From: a@example.org\r\nSubject: hello\r\nMessage-ID: <1@example.org>\r\n\r\nbody\r\n";
+
+const mailauth::dkim::SigningKey& signing_key() {
+  static const auto made = *mailauth::dkim::SigningKey::generate_ed25519();
+  return made;
+}
+
+/// `message` with a signature of example.org that passes, another one for every `salt`.
+std::string signed_message(std::string_view salt) {
+  const std::string text = "X-Salt: " + std::string(salt) + "\r\n" + std::string(message);
+  const auto field = mailauth::dkim::sign_message(
+      {{&signing_key(), "s1"}},
+      {.domain = "example.org", .selector = "s1", .signed_at = 1700000000}, text);
+  return *field + text;
+}
 
 /// Keeps what it is given; answers 250, or what the test sets.
 class KeepingSink final : public MessageSink {
@@ -171,9 +186,13 @@ class ServerTest : public testing::Test {
   FullBuckets rates;
   MemoryBudget memory{1u << 30};
   Resources resources{memory, "/tmp"};
-  dns::RecordedResolver resolver{{}};
+  dns::RecordedResolver resolver{
+      {{{"s1._domainkey.example.org", dns::Type::txt},
+        {.status = dns::Status::found, .records = {signing_key().public_record()}}}}};
   policy::AuthenticationCaches caches;
-  Services services{directory, authenticator, sink, recorder, rates, resources, resolver, caches};
+  SignatureSightings sightings{memory};
+  Services services{directory, authenticator, sink,   recorder, rates,
+                    resources, resolver,      caches, sightings};
   Admission admission{{.sessions = 100, .sessions_per_address = 0, .new_sessions_per_minute = 0}};
   std::unique_ptr<Server> server;
   std::uint16_t port = 0;
@@ -208,6 +227,60 @@ TEST_F(ServerTest, addresses_without_a_domain_are_handed_on_with_one) {
   EXPECT_EQ(sink.recipients, std::vector<std::string>{"open@hooks.example.net"});
   ASSERT_EQ(recorder.traces.size(), 1u);
   EXPECT_EQ(recorder.traces[0].evidence.reverse_path->text(), "root") << "as the lists judged it";
+}
+
+/// What the trace's last decision says of repeated signatures.
+std::string replay_step_of(const policy::Trace& trace) {
+  std::string text;
+  for (const policy::Step& step : trace.decisions.back().steps) {
+    if (step.check != "dkim_replay") continue;
+    text += std::string(to_string(step.verdict.kind)) + ": " + step.verdict.detail;
+  }
+  return text;
+}
+
+TEST_F(ServerTest, a_signature_counts_for_messages_that_are_accepted) {
+  settings.dkim_replay_limit = 2;
+  start();
+  auto client = greeted();
+  const auto answer = [&](std::string_view salt) {
+    const std::string said = client->transact("open@hooks.example.net", signed_message(salt));
+    return said.substr(said.rfind('|') + 1);
+  };
+  sink.answer = {.code = 451, .enhanced = {4, 3, 0}, .text = "later"};
+  EXPECT_EQ(answer("a"), "451 4.3.0 later");
+  EXPECT_EQ(answer("a"), "451 4.3.0 later") << "what is not accepted does not count";
+  sink.answer = {.code = 250, .enhanced = {2, 0, 0}, .text = "taken"};
+  EXPECT_EQ(answer("a"), "250 2.0.0 taken");
+  EXPECT_EQ(answer("a"), "250 2.0.0 taken");
+  const std::string often = "451 4.7.0 DKIM signature seen too often, try again later";
+  EXPECT_EQ(answer("a"), often);
+  EXPECT_EQ(answer("a"), often);
+  client->ask("QUIT");
+  client = greeted();
+  EXPECT_EQ(answer("a"), often) << "in any session";
+  EXPECT_EQ(client->transact("open@hooks.example.net", message).substr(0, 9), "250 2.1.0");
+  client->ask("QUIT");
+  server->drain(std::chrono::seconds(2));
+  EXPECT_EQ(replay_step_of(recorder.traces.at(2)), "");
+  EXPECT_EQ(replay_step_of(recorder.traces.at(3)),
+            "pass_on: a passing DKIM signature in 2 messages of 24 hours");
+  EXPECT_EQ(replay_step_of(recorder.traces.at(4)),
+            "defer: a passing DKIM signature in 3 messages of 24 hours");
+}
+
+TEST_F(ServerTest, a_repeated_signature_is_noted_where_there_is_no_limit) {
+  start();
+  auto client = greeted();
+  const std::string one = signed_message("a");
+  client->transact("open@hooks.example.net", one);
+  client->transact("open@hooks.example.net", one);
+  client->ask("QUIT");
+  server->drain(std::chrono::seconds(2));
+  ASSERT_EQ(recorder.traces.size(), 2u);
+  EXPECT_EQ(recorder.traces[1].outcome, "accepted");
+  EXPECT_EQ(replay_step_of(recorder.traces[1]),
+            "pass_on: a passing DKIM signature in 2 messages of 24 hours");
 }
 
 TEST_F(ServerTest, a_rewriter_has_the_last_word) {

@@ -80,8 +80,9 @@ class SessionMemory : public testing::Test {
   void start(std::uint64_t limit) {
     memory = std::make_unique<MemoryBudget>(limit);
     resources = std::make_unique<Resources>(*memory, folder.path());
-    services = std::make_unique<Services>(
-        Services{directory, authenticator, sink, recorder, rates, *resources, resolver, caches});
+    sightings = std::make_unique<SignatureSightings>(*memory);
+    services = std::make_unique<Services>(Services{directory, authenticator, sink, recorder, rates,
+                                                   *resources, resolver, caches, *sightings});
     add_webhook("open", {});
     add_webhook("signed", dialect::webhook::PolicyFields{.name = "signed", .require_dkim = true});
     settings.session.hostname = "mx.example.net";
@@ -165,6 +166,7 @@ class SessionMemory : public testing::Test {
   FullBuckets rates;
   std::unique_ptr<MemoryBudget> memory;
   std::unique_ptr<Resources> resources;
+  std::unique_ptr<SignatureSightings> sightings;
   dns::RecordedResolver resolver{{}};
   policy::AuthenticationCaches caches;
   std::unique_ptr<Services> services;

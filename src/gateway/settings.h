@@ -55,6 +55,8 @@ struct ListenerSettings {
   std::shared_ptr<const policy::CurrentEngine> engine;
   std::shared_ptr<const policy::ReplyRewriter> rewriter;  ///< null: replies stay as they are
   policy::AuthenticationOptions authentication;
+  /// Messages of 24 hours with one passing DKIM signature; 0: any number.
+  std::uint64_t dkim_replay_limit = 0;
   std::shared_ptr<RemoteTables> tables;  ///< of the engine's lists; null: none
   std::string body_directory;            ///< for message bodies over the memory threshold
 

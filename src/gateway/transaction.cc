@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/subscriber.h"
 #include "base/text.h"
 #include "base/ulid.h"
@@ -80,7 +82,46 @@ Task<void> Transaction::gather(policy::Need needs, policy::Evidence& evidence) {
     evidence.rate_tokens = services_.rates.tokens(*evidence.candidate->route.webhook);
   }
   needs = policy::without(needs, policy::Need::rate_tokens);
-  if (needs != policy::Need::none) co_await authentication().gather(needs, evidence);
+  if (needs == policy::Need::none) co_return;
+  co_await authentication().gather(needs, evidence);
+  count_signatures();
+}
+
+void Transaction::count_signatures() {
+  if (!evidence_.dkim || !sighted_.empty()) return;
+  for (const auto& one : evidence_.dkim->signatures) {
+    if (one.status != mailauth::dkim::Status::pass) continue;
+    const auto key = services_.sightings.key_of(one.signature.value);
+    if (std::ranges::find(sighted_, key) != sighted_.end()) continue;  // twice in one header
+    sighted_.push_back(key);
+    const std::uint64_t seen = services_.sightings.add(key, SignatureSightings::Clock::now());
+    dkim_seen_ = std::max(dkim_seen_, seen);
+  }
+}
+
+std::string Transaction::replay_detail() const {
+  return fmt::format("a passing DKIM signature in {} messages of 24 hours", dkim_seen_);
+}
+
+policy::Step Transaction::replay_step(policy::Verdict verdict) const {
+  verdict.detail = replay_detail();
+  return {.stage = Stage::message,
+          .layer = "gateway",
+          .check = "dkim_replay",
+          .origin = "authentication.dkim_replay_limit",
+          .verdict = std::move(verdict)};
+}
+
+void Transaction::note_replay() {
+  if (dkim_seen_ <= 1 || !trace_) return;
+  for (policy::Decision& decision : trace_->decisions) {
+    if (decision.stage != Stage::message) continue;
+    const policy::Step* refusal = policy::refusing_step(decision);
+    if (refusal != nullptr && refusal->check == "dkim_replay") return;
+    held_ -= policy::memory_of(decision);
+    decision.steps.push_back(replay_step(policy::pass_on()));
+    held_ += policy::memory_of(decision);
+  }
 }
 
 Task<void> Transaction::ask(dns::Question question, policy::Evidence& evidence) {
@@ -111,7 +152,12 @@ Task<smtp::Reply> Transaction::decide(Stage stage) {
   const auto engine = settings_->engine->get();
   if (!engine->speaks_at(stage)) co_return undecided;
   policy::Decision decision = co_await engine->decide(stage, evidence_, *this);
-  if (!policy::refused(decision)) refuse_ourselves(stage, decision);
+  if (!policy::refused(decision)) {
+    if (stage == Stage::message && settings_->dkim_replay_limit > 0 && !message_->dropped) {
+      co_await gather(policy::missing(policy::Need::dkim, evidence_), evidence_);
+    }
+    refuse_ourselves(stage, decision);
+  }
   smtp::Reply reply = decision.reply;
   if (!policy::refused(decision) && decision.permit) reply = *decision.permit;
   record(std::move(decision));
@@ -128,6 +174,13 @@ void Transaction::refuse_ourselves(Stage stage, policy::Decision& decision) {
                               .origin = std::string(origin),
                               .verdict = policy::refuse(reply.code, reply.enhanced, reply.text)});
   };
+  if (const std::uint64_t limit = settings_->dkim_replay_limit;
+      stage == Stage::message && limit > 0 && dkim_seen_ > limit) {
+    decision.reply = reply_of(451, {4, 7, 0}, "DKIM signature seen too often, try again later");
+    decision.steps.push_back(replay_step(
+        policy::refuse(decision.reply.code, decision.reply.enhanced, decision.reply.text)));
+    return;
+  }
   std::size_t wanted = policy::memory_of(decision);
   if (stage == Stage::rcpt && evidence_.candidate) {
     const bool bare = evidence_.candidate->address.domain.empty();
@@ -467,6 +520,8 @@ Task<smtp::Reply> Transaction::end_of_data(std::uint64_t size) {
     co_return reply;
   }
   co_await authentication_->report(policy::reported_needs(!accepted, evidence_), evidence_);
+  count_signatures();
+  note_replay();
   if (!charge() && accepted) {
     settle(no_memory(Stage::message));
     co_return no_memory(Stage::message);

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "base/memory_budget.h"
 #include "base/task.h"
@@ -14,6 +15,7 @@
 #include "gateway/ports.h"
 #include "gateway/resources.h"
 #include "gateway/settings.h"
+#include "gateway/signature_sightings.h"
 #include "mail/header_scanner.h"
 #include "policy/authentication.h"
 #include "policy/directory.h"
@@ -33,6 +35,7 @@ struct Services {
   Resources& resources;
   dns::Resolver& resolver;
   policy::AuthenticationCaches& authentication;
+  SignatureSightings& sightings;
 };
 
 class Transaction final : private policy::Gatherer {
@@ -95,6 +98,12 @@ class Transaction final : private policy::Gatherer {
   bool is_ours(const mail::Mailbox& address) override;
   Task<void> consult(policy::Consultation question, policy::Evidence& evidence) override;
   policy::MessageAuthentication& authentication();
+  /// Once a message, whoever asked for DKIM; taken back unless the message is accepted.
+  void count_signatures();
+  /// What is told of signatures that other messages had (RFC 6376 §8.6).
+  std::string replay_detail() const;
+  policy::Step replay_step(policy::Verdict verdict) const;
+  void note_replay();
   /// With the webhook that the address belongs to, if any.
   policy::Recipient recipient_of(mail::Mailbox address) const;
   /// With a domain where it has none, as it is handed on. The lists judge it as it was given.
@@ -159,6 +168,9 @@ class Transaction final : private policy::Gatherer {
   std::unique_ptr<Message> message_;
   std::optional<dns::ClientResolver> resolver_;  ///< of authentication_
   std::unique_ptr<policy::MessageAuthentication> authentication_;
+  std::vector<SignatureSightings::Key> sighted_;  ///< signatures that the message counts for
+  /// Messages of 24 hours, this one included, that had the one of them seen most often.
+  std::uint64_t dkim_seen_ = 0;
   /// Of envelope, evidence and trace: octets counted, and how far the lists that grow were.
   MemoryCharge charge_;
   std::size_t held_ = 0;

@@ -9,11 +9,14 @@ namespace postern::gateway {
 using policy::Stage;
 
 void Transaction::settle(const smtp::Reply& reply) {
+  if (reply.positive()) sighted_.clear();
   if (trace_) trace_->reply = reply;
   finish(reply.positive() ? "accepted" : reply.temporary() ? "deferred" : "rejected");
 }
 
 void Transaction::drop_message() {
+  for (const auto& key : std::exchange(sighted_, {})) services_.sightings.withdraw(key);
+  dkim_seen_ = 0;
   message_.reset();
   authentication_.reset();
 }

@@ -121,6 +121,7 @@ void Transaction::log_accepted(const smtp::Reply& reply) {
       .field("code", reply.code)
       .field("reply", reply.shown())
       .field("bytes", message_ ? message_->body.size() : 0);
+  if (dkim_seen_ > 1) line.msg(replay_detail());
   if (const auto& webhook = evidence_.recipients.front().route.webhook) {
     line.field("webhook", webhook->id);
   }
