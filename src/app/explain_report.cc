@@ -104,8 +104,8 @@ std::string route_line(const Decision& decision) {
   }
   if (route.kind == policy::Route::Kind::none) {
     return route.missing == policy::Route::Missing::foreign_domain
-               ? "none: the domain is not one of this server's"
-               : "none: no such address in a domain of this server";
+               ? "none: no webhook is in this domain"
+               : "none: no webhook has this address, though others are in the domain";
   }
   if (route.kind == policy::Route::Kind::relay) return "passed on";
   std::string line = "webhook " + route.webhook->id;

@@ -1,4 +1,5 @@
 // What is to be said about things that a main.cf leaves to defaults.
+#include <initializer_list>
 #include <set>
 
 #include <fmt/format.h>
@@ -10,11 +11,12 @@ namespace postern::dialect::restrictions {
 
 namespace {
 
-/// The domains whose mail has mailboxes, as far as the file lists them.
-std::string local_domains(const Parameters& parameters) {
+/// The domains that these parameters list, as far as they are names.
+std::string domains_of(const Parameters& parameters,
+                       std::initializer_list<std::string_view> names) {
   std::string out;
   std::set<std::string> seen;
-  for (const std::string_view name : {"mydestination", "virtual_mailbox_domains"}) {
+  for (const std::string_view name : names) {
     const auto words = parameters.words(name);
     for (const Word& word : words ? *words : std::vector<Word>()) {
       if (word.text.find_first_of(":/") != std::string::npos) continue;
@@ -95,6 +97,13 @@ void newer_defaults(const Parameters& parameters, std::vector<std::string>& out)
   }
 }
 
+/// Where accepted mail goes that no webhook or route is for.
+std::string way_out(const Parameters& parameters) {
+  const std::string hop = parameters.text("relayhost");
+  if (hop.empty() || !is_utf8(hop)) return "to the MX hosts of its domain";
+  return "to the smart host " + printable(hop, 80);
+}
+
 }  // namespace
 
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed) {
@@ -141,11 +150,22 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "no message_size_limit: Postfix takes 10240000 octets by default, Postern 25 MiB "
         "(limits.message_size)");
   }
-  if (const std::string local = local_domains(parameters); !local.empty()) {
+  const std::string local = domains_of(parameters, {"mydestination", "virtual_mailbox_domains"});
+  if (!local.empty()) {
     out.push_back("mail for " + local +
                   ": Postfix puts it into mailboxes, which Postern does not keep; give each domain "
                   "webhooks (webhooks.public_domain) or a [[route]] to where its mailboxes are, or "
-                  "take it out of mydestination and virtual_mailbox_domains");
+                  "take it out of mydestination and virtual_mailbox_domains; until then such mail "
+                  "is taken and leaves " +
+                  way_out(parameters));
+  }
+  if (const std::string aliased = domains_of(parameters, {"virtual_alias_domains"});
+      !aliased.empty()) {
+    out.push_back("mail for " + aliased +
+                  ": addresses are not rewritten, so that it goes on as it came; give each domain "
+                  "webhooks or a [[route]] to who rewrites it, or take it out of "
+                  "virtual_alias_domains; until then such mail is taken and leaves " +
+                  way_out(parameters));
   }
   if (!parameters.is_set("bounce_queue_lifetime") || !parameters.is_set("delay_warning_time")) {
     out.push_back(

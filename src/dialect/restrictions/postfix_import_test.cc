@@ -241,6 +241,20 @@ TEST(PostfixImport, TheKeyOfChainFilesStandsFirst) {
                         "and key: /gone/key.pem could not be read: see which file has the key"));
 }
 
+TEST(PostfixImport, WhereMailWithoutMailboxesLeavesIsSaid) {
+  const auto notes = [](const std::string& text) {
+    std::string all;
+    for (const std::string& one : imported(text).notes) all += one + "\n";
+    return all;
+  };
+  const std::string domains = "mydestination = a.example\nvirtual_alias_domains = b.example\n";
+  const std::string there = notes(domains + "relayhost = [smart.example]:587\n");
+  EXPECT_THAT(there, HasSubstr("mail for a.example: Postfix puts it into mailboxes"));
+  EXPECT_THAT(there, HasSubstr("mail for b.example: addresses are not rewritten"));
+  EXPECT_THAT(there, HasSubstr("is taken and leaves to the smart host [smart.example]:587"));
+  EXPECT_THAT(notes(domains), HasSubstr("is taken and leaves to the MX hosts of its domain"));
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
