@@ -51,13 +51,13 @@ inline constexpr std::array capabilities{
                "Postern's own client has no such switch; [relay] and [[route]] have its settings "
                "(docs/relay.md)"},
     Capability{Part::content_filters, "content filters", false,
-               "no content filters; a webhook sees each message and may refuse it "
-               "(docs/delivery.md)"},
+               "no content filters; Lua hooks and .vsl rules see each message and may refuse it "
+               "(docs/lua-hooks.md), a webhook the mail to its own addresses alone"},
     Capability{Part::milters, "milters", false,
                "no milters are called; SPF, DKIM, DMARC and ARC are built in (docs/mailauth.md)"},
     Capability{Part::content_checks, "patterns over headers and bodies", false,
-               "headers and bodies are not matched; a webhook or a Lua hook sees them and may "
-               "refuse (docs/lua-hooks.md)"},
+               "headers and bodies are not matched; Lua hooks and .vsl rules see each message and "
+               "may refuse it (docs/lua-hooks.md)"},
     Capability{Part::copies, "blind copies", false,
                "no copies are made; let the webhook or a rule of .vsl make them (docs/vsl.md)"},
     Capability{

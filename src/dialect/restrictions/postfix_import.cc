@@ -226,9 +226,11 @@ class Importer {
                 .note = fmt::format("only {} refers to it", other.name)};
       }
     }
+    const auto meant = likely_parameter(name);
     return {.name = name,
             .fate = Fate::meaningless,
-            .note = "no parameter of Postfix 3.7, and nothing refers to it"};
+            .note = "no parameter of Postfix 3.7, and nothing refers to it" +
+                    (meant ? fmt::format("; did you mean {}?", *meant) : "")};
   }
 
   /// A parameter of its own that a carried one refers to.

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <span>
 
+#include <fmt/format.h>
+
+#include "base/text.h"
 #include "dialect/capabilities.h"
 #include "dialect/restrictions/postfix_import_parts.h"
 
@@ -25,8 +28,9 @@ constexpr std::string_view checks[] = {"header_checks", "mime_header_checks",
                                        "milter_header_checks"};
 constexpr std::string_view copies[] = {"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"};
 constexpr std::string_view rewrites[] = {
-    "canonical_maps",     "sender_canonical_maps", "recipient_canonical_maps",
-    "masquerade_domains", "relocated_maps",        "remote_header_rewrite_domain"};
+    "canonical_maps",     "sender_canonical_maps",        "recipient_canonical_maps",
+    "masquerade_domains", "remote_header_rewrite_domain", "smtp_generic_maps"};
+constexpr std::string_view moved[] = {"relocated_maps"};
 constexpr std::string_view routes[] = {"relayhost",
                                        "transport_maps",
                                        "fallback_transport",
@@ -83,8 +87,9 @@ constexpr std::string_view strictness[] = {
     "resolve_null_domain",         "resolve_numeric_domain"};
 
 constexpr std::string_view client_tls_details[] = {
-    "smtp_tls_ciphers",  "smtp_tls_mandatory_*",         "smtp_tls_protocols",
-    "smtp_tls_loglevel", "smtp_tls_note_starttls_offer", "smtp_tls_exclude_ciphers"};
+    "smtp_tls_ciphers", "smtp_tls_mandatory_*", "smtp_tls_protocols", "smtp_tls_exclude_ciphers"};
+constexpr std::string_view tls_logs[] = {"smtp_tls_loglevel", "smtp_tls_note_starttls_offer",
+                                         "smtpd_tls_loglevel"};
 constexpr std::string_view own_certificates[] = {
     "smtp_tls_cert_file",  "smtp_tls_key_file",  "smtp_tls_eccert_file", "smtp_tls_eckey_file",
     "smtp_tls_dcert_file", "smtp_tls_dkey_file", "smtp_tls_chain_files"};
@@ -265,6 +270,10 @@ constexpr Group groups[] = {
     {lost, sentence_of(Part::content_checks), checks},
     {lost, sentence_of(Part::copies), copies},
     {lost, sentence_of(Part::rewriting), rewrites},
+    {lost,
+     "mail for users who have moved is taken; refuse it in a check_recipient_access table, REJECT "
+     "with the new address as its text",
+     moved},
     {lost, "[[route]] finds the next hop by the recipient (docs/relay.md)", routes},
     {lost, sentence_of(Part::mailboxes), mailboxes},
     {lost, sentence_of(Part::logins), logins},
@@ -275,7 +284,11 @@ constexpr Group groups[] = {
     {lost, sentence_of(Part::further_certificates), further_certificates},
     {lost, "write reject_rbl_client with each zone in the lists", lists_of_old},
     {lost, "set listener.proxy_protocol = \"required\" and listener.proxy_from", proxies},
-    {lost, "[limits] counts sessions; policies have rate limits (docs/webhook-policies.md)", rates},
+    {lost,
+     "[limits] counts sessions of a client, nothing else of it; a policy limits the mail to its "
+     "own "
+     "webhooks alone (docs/webhook-policies.md)",
+     rates},
     {lost,
      "a policy server is asked once, on a connection of its own, and has "
      "authentication.decide_within to answer",
@@ -289,6 +302,7 @@ constexpr Group groups[] = {
     {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
     {lost, "limits.bare_newline holds for all clients; a refusal is 550", newline_details},
     {lost, "messages and addresses are judged as with the parameter's default", strictness},
+    {nothing, "Postern logs in its own way (docs/logs.md)", tls_logs},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", client_tls_details},
     {lost, "Postern shows no certificate of its own to other servers", own_certificates},
     {lost, "name the file in ca of the [[route]]s that need it (docs/relay.md)", roots},
@@ -325,13 +339,35 @@ bool fits(std::string_view pattern, std::string_view name) {
   return name == pattern;
 }
 
+/// A slip of the hand: two letters swapped are two edits.
+bool is_near(std::string_view one, std::string_view other) { return edit_distance(one, other) <= 2; }
+
 }  // namespace
+
+std::optional<std::string_view> likely_parameter(std::string_view name) {
+  for (const std::string_view known : restriction_parameters()) {
+    if (is_near(name, known)) return known;
+  }
+  for (const std::string_view known : setting_names()) {
+    if (is_near(name, known)) return known;
+  }
+  for (const Group& group : groups) {
+    for (const std::string_view known : group.patterns) {
+      if (known.find('*') == std::string_view::npos && is_near(name, known)) return known;
+    }
+  }
+  return std::nullopt;
+}
 
 std::optional<Judgement> judge_by_name(std::string_view name) {
   for (const Group& group : groups) {
     const auto found = std::any_of(group.patterns.begin(), group.patterns.end(),
                                    [&](std::string_view pattern) { return fits(pattern, name); });
-    if (found) return Judgement{group.fate, std::string(group.note), {}};
+    if (!found) continue;
+    const bool is_guess = group.patterns.data() == other_switches;
+    const auto meant = is_guess ? likely_parameter(name) : std::nullopt;
+    if (meant) return not_supported(fmt::format("not known; did you mean {}?", *meant));
+    return Judgement{group.fate, std::string(group.note), {}};
   }
   return std::nullopt;
 }

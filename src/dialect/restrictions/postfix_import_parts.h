@@ -67,6 +67,11 @@ struct ForeignWords {
 };
 ForeignWords foreign_words(std::string_view value, bool is_restriction_list);
 
+/// The names that judge_setting() knows, those of listeners aside.
+std::vector<std::string_view> setting_names();
+/// A parameter of Postfix whose name is a slip of the hand away; null without.
+std::optional<std::string_view> likely_parameter(std::string_view name);
+
 /// Parameters without any key: by their names alone. Null for a name that Postfix does not know.
 std::optional<Judgement> judge_by_name(std::string_view name);
 

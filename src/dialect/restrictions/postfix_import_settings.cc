@@ -216,6 +216,13 @@ Judgement judge_sasl_options(std::string_view name, const Parameters& parameters
 
 }  // namespace
 
+std::vector<std::string_view> setting_names() {
+  std::vector<std::string_view> names;
+  for (const Amount& amount : amounts) names.push_back(amount.name);
+  for (const Always& fixed : always) names.push_back(fixed.name);
+  return names;
+}
+
 std::optional<Judgement> judge_setting(std::string_view name, const Parameters& parameters,
                                        const ImportOptions& options) {
   for (const Amount& amount : amounts) {

@@ -255,6 +255,26 @@ TEST(PostfixImport, WhereMailWithoutMailboxesLeavesIsSaid) {
   EXPECT_THAT(notes(domains), HasSubstr("is taken and leaves to the MX hosts of its domain"));
 }
 
+TEST(PostfixImport, ASlipOfTheHandIsTold) {
+  EXPECT_EQ(fate_of("smtpd_recipient_restrictionz = reject"),
+            "not supported: not known; did you mean smtpd_recipient_restrictions?");
+  EXPECT_THAT(fate_of("mesage_size_limit = 1"), HasSubstr("did you mean message_size_limit?"));
+  EXPECT_THAT(fate_of("relay_domians = x"), HasSubstr("did you mean relay_domains?"));
+  EXPECT_THAT(fate_of("smtpd_own_switch = 1"), HasSubstr("Postern has no such switch"));
+}
+
+TEST(PostfixImport, ReasonsAreThoseOfTheParameter) {
+  EXPECT_THAT(fate_of("content_filter = smtp:[127.0.0.1]:10024"),
+              HasSubstr("a webhook the mail to its own addresses alone"));
+  EXPECT_THAT(fate_of("header_checks = pcre:/x"), Not(HasSubstr("webhook")));
+  EXPECT_THAT(fate_of("smtpd_client_message_rate_limit = 5"), HasSubstr("nothing else of it"));
+  EXPECT_THAT(fate_of("relocated_maps = hash:/x"), HasSubstr("check_recipient_access"));
+  EXPECT_THAT(fate_of("smtp_generic_maps = hash:/x"), HasSubstr("addresses are not rewritten"));
+  for (const std::string name : {"smtp_tls_loglevel", "smtpd_tls_loglevel"}) {
+    EXPECT_THAT(fate_of(name + " = 1"), HasSubstr("logs in its own way")) << name;
+  }
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
