@@ -83,8 +83,11 @@ constexpr std::string_view strictness[] = {
     "strict_7bit_headers",         "strict_8bitmime",
     "strict_8bitmime_body",        "strict_mime_*",
     "message_reject_characters",   "message_strip_characters",
-    "message_drop_headers",        "resolve_dequoted_address",
-    "resolve_null_domain",         "resolve_numeric_domain"};
+    "resolve_dequoted_address",    "resolve_null_domain",
+    "resolve_numeric_domain"};
+
+constexpr std::string_view dropped_headers[] = {"message_drop_headers"};
+constexpr std::string_view conversions[] = {"disable_mime_output_conversion"};
 
 constexpr std::string_view client_tls_details[] = {
     "smtp_tls_ciphers", "smtp_tls_mandatory_*", "smtp_tls_protocols", "smtp_tls_exclude_ciphers"};
@@ -301,6 +304,10 @@ constexpr Group groups[] = {
     {lost, "limits.header_size and limits.header_fields bound the header section", header_sizes},
     {lost, "timeouts.minimum_rate and timeouts.session bound a slow client", data_rates},
     {lost, "limits.bare_newline holds for all clients; a refusal is 550", newline_details},
+    {lost, "header fields are not dropped: Bcc, Content-Length and Return-Path go on as they came",
+     dropped_headers},
+    {nothing, "8-bit mail is not converted: where a host takes none it goes back (5.6.3)",
+     conversions},
     {lost, "messages and addresses are judged as with the parameter's default", strictness},
     {nothing, "Postern logs in its own way (docs/logs.md)", tls_logs},
     {nothing, "TLS 1.2 and 1.3, with ciphers that are safe today", client_tls_details},

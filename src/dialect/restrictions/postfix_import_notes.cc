@@ -173,6 +173,15 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
         "of a delay; Postern keeps them for 2 (queue.expire_null_path) and tells the sender after "
         "4 hours (queue.delay_notice)");
   }
+  out.push_back(
+      "header fields: Postfix drops Bcc, Resent-Bcc, Content-Length and Return-Path of mail that "
+      "it "
+      "takes (message_drop_headers); Postern passes them on, so that recipients see a Bcc that a "
+      "mail program left in");
+  out.push_back(
+      "8-bit mail for a host without 8BITMIME: Postfix converts it to 7 bits, Postern returns it "
+      "to "
+      "its sender (5.6.3)");
   if (has_indexed) {
     out.push_back(
         "hash:, btree:, lmdb: and dbm: tables are read from their source files (the names "

@@ -275,6 +275,16 @@ TEST(PostfixImport, ReasonsAreThoseOfTheParameter) {
   }
 }
 
+TEST(PostfixImport, WhatHappensToMessagesThemselvesIsSaid) {
+  EXPECT_THAT(fate_of("message_drop_headers = bcc"),
+              HasSubstr("not supported: header fields are not dropped"));
+  EXPECT_THAT(fate_of("disable_mime_output_conversion = yes"), HasSubstr("is not converted"));
+  std::string notes;
+  for (const std::string& one : imported("myhostname = mx.example.com\n").notes) notes += one;
+  EXPECT_THAT(notes, HasSubstr("Postfix drops Bcc, Resent-Bcc"));
+  EXPECT_THAT(notes, HasSubstr("a host without 8BITMIME"));
+}
+
 TEST(PostfixImport, WithoutALevelItIsZero) {
   const PostfixImport out = imported("myhostname = mx.example.com\n");
   EXPECT_EQ(parsed(out)["restrictions"]["compatibility_level"].value_or(""), std::string("0"));
