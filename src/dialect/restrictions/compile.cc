@@ -390,7 +390,7 @@ class Compiler {
     if (is_known_elsewhere(word)) {
       say(Severity::error, "R002", rule.place,
           fmt::format("{} is a keyword of Postfix that Postern does not carry", lower(word)),
-          "take it out, or say what it is for: docs/postfix.md lists what is carried");
+          "take it out, or say what it is for: docs/restriction-keywords.md lists what is carried");
       rule.trouble = word + " is not carried";
       return rule;
     }

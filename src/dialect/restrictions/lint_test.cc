@@ -47,6 +47,12 @@ std::vector<std::string> found(const LintReport& report, std::string_view code) 
 
 using Texts = std::vector<std::string>;
 
+TEST(Lint, AWordThatIsNotCarriedNamesThePageOfThoseThatAre) {
+  const Compiled made = compile(Parameters(Settings{{"smtpd_client_restrictions", "sleep 1"}}), {});
+  ASSERT_EQ(made.diagnostics.size(), 1U);
+  EXPECT_NE(made.diagnostics[0].hint.find("docs/restriction-keywords.md"), std::string::npos);
+}
+
 TEST(Lint, NothingIsWrongWithASoundServer) {
   const LintReport report = lint_of({});
   EXPECT_TRUE(report.starts);
