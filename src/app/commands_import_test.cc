@@ -79,6 +79,12 @@ TEST_F(Import, PasswordsOfARunThatFailsAreTakenAway) {
   EXPECT_EQ(tests::read_file("two.example.password"), "2\n");
 }
 
+TEST_F(Import, AFolderIsNoFile) {
+  const Answer answer = import({"."});
+  EXPECT_EQ(answer.code, 66);
+  EXPECT_THAT(answer.err, HasSubstr("cannot read ."));
+}
+
 TEST_F(Import, StandardInputAndOutput) {
   const Answer answer = import({"--quiet"}, main_cf);
   EXPECT_EQ(answer.code, 0);

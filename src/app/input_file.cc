@@ -13,9 +13,9 @@ Result<std::string> read_input(const std::string& name, std::istream& in) {
   std::ifstream file(name, std::ios::binary);
   std::string text;
   if (file.is_open()) {
-    // A directory can be opened; only reading it fails.
+    // A directory can be opened; only reading it fails, and the iterator would throw then.
     file.peek();
-    text.assign(std::istreambuf_iterator<char>(file), {});
+    if (!file.bad()) text.assign(std::istreambuf_iterator<char>(file), {});
   }
   if (!file.is_open() || file.bad()) {
     const std::string why = errno != 0 ? ": " + std::generic_category().message(errno) : "";
