@@ -253,6 +253,14 @@ Result<std::string> read_text(const std::string& path) {
   return read_input(path, nothing);
 }
 
+std::optional<std::string> master_beside(const Arguments& arguments) {
+  if (arguments.words.empty() || arguments.words.front() == "-") return std::nullopt;
+  const auto beside = std::filesystem::path(arguments.words.front()).parent_path() / "master.cf";
+  auto text = read_text(beside.string());
+  if (!text) return std::nullopt;
+  return *std::move(text);
+}
+
 }  // namespace
 
 int run_import_postfix(const Arguments& arguments, Streams& streams) {
@@ -264,9 +272,11 @@ int run_import_postfix(const Arguments& arguments, Streams& streams) {
   int code = 0;
   const auto input = read_named("main.cf", arguments, streams, code);
   if (!input) return code;
-  const PostfixImport import = dialect::restrictions::import_postfix(
-      input->text,
-      {.file_name = input->name, .folder = folder_of_result(arguments), .read = read_text});
+  const PostfixImport import =
+      dialect::restrictions::import_postfix(input->text, {.file_name = input->name,
+                                                          .folder = folder_of_result(arguments),
+                                                          .master_cf = master_beside(arguments),
+                                                          .read = read_text});
   if (!import.ok()) return report_mistakes(import, input->name, arguments, streams);
   MadeFiles secrets;
   if (const auto written = write_secrets(import, arguments, secrets); !written) {

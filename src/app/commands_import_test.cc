@@ -79,6 +79,14 @@ TEST_F(Import, PasswordsOfARunThatFailsAreTakenAway) {
   EXPECT_EQ(tests::read_file("two.example.password"), "2\n");
 }
 
+TEST_F(Import, AMasterBesideItIsLookedAt) {
+  EXPECT_THAT(import({"main.cf"}).err, HasSubstr("master.cf is not read"));
+  folder_.write("master.cf", "465 inet n - y - - smtpd -o smtpd_tls_wrappermode=yes\n");
+  EXPECT_THAT(import({"main.cf"}).err,
+              HasSubstr("master.cf line 1: 465 inet (smtpd) is not carried"));
+  EXPECT_THAT(import({}, main_cf).err, HasSubstr("master.cf is not read"));
+}
+
 TEST_F(Import, AFolderIsNoFile) {
   const Answer answer = import({"."});
   EXPECT_EQ(answer.code, 66);

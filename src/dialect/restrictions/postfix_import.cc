@@ -59,6 +59,9 @@ class Importer {
     }
     result.notes = import_notes(parameters_, has_indexed_);
     result.notes.insert(result.notes.end(), sending_.notes.begin(), sending_.notes.end());
+    for (std::string& note : master_notes(options_.master_cf)) {
+      result.notes.push_back(std::move(note));
+    }
     result.toml = toml();
     result.secrets = std::move(sending_.secrets);
   }
@@ -226,10 +229,19 @@ class Importer {
                 .note = fmt::format("only {} refers to it", other.name)};
       }
     }
+    if (options_.master_cf) {
+      const auto names = references(*options_.master_cf);
+      if (std::ranges::find(names, name) != names.end()) {
+        return {.name = name,
+                .fate = Fate::not_supported,
+                .note = "master.cf refers to it, whose services are not carried (see the notes)"};
+      }
+    }
     const auto meant = likely_parameter(name);
     return {.name = name,
             .fate = Fate::meaningless,
-            .note = "no parameter of Postfix 3.7, and nothing refers to it" +
+            .note = std::string("no parameter of Postfix 3.7, and nothing refers to it") +
+                    (options_.master_cf ? "" : " in main.cf") +
                     (meant ? fmt::format("; did you mean {}?", *meant) : "")};
   }
 

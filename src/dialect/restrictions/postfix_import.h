@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,8 @@ struct ImportOptions {
   std::string file_name = "main.cf";  ///< for comments
   /// Where the result and its secrets go; empty: nowhere yet, so that they are "credential:NAME".
   std::string folder;
+  /// The master.cf beside it; nullopt: nobody has looked. Its services are named, not carried.
+  std::optional<std::string> master_cf;
   /// The text of another file that main.cf names: "myorigin = /etc/mailname", a table of routes.
   std::function<Result<std::string>(const std::string& path)> read;
 };

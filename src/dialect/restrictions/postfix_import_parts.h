@@ -99,6 +99,9 @@ Sending sending_of(const Parameters& parameters, const ImportOptions& options);
 /// The parameters whose default depends on the compatibility level, sorted.
 std::span<const std::string_view> parameters_of_levels();
 
+/// The services of master.cf that set something apart, or listen.
+std::vector<std::string> master_notes(const std::optional<std::string>& master_cf);
+
 /// About what the file leaves to defaults. `has_indexed`: it names hash: tables or the like.
 std::vector<std::string> import_notes(const Parameters& parameters, bool has_indexed);
 

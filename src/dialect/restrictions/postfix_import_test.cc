@@ -20,8 +20,9 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-PostfixImport imported(std::string_view text) {
+PostfixImport imported(std::string_view text, std::optional<std::string> master = {}) {
   ImportOptions options;
+  options.master_cf = std::move(master);
   options.read = [](const std::string& path) -> Result<std::string> {
     if (path == "/etc/mailname") return std::string("example.com\n");
     if (path == "/transport") {
@@ -283,6 +284,33 @@ TEST(PostfixImport, WhatHappensToMessagesThemselvesIsSaid) {
   for (const std::string& one : imported("myhostname = mx.example.com\n").notes) notes += one;
   EXPECT_THAT(notes, HasSubstr("Postfix drops Bcc, Resent-Bcc"));
   EXPECT_THAT(notes, HasSubstr("a host without 8BITMIME"));
+}
+
+TEST(PostfixImport, ServicesOfMasterAreNamed) {
+  constexpr std::string_view text = "mua_client_restrictions = permit_sasl_authenticated, reject\n";
+  const auto notes = [](const PostfixImport& from) {
+    std::string all;
+    for (const std::string& one : from.notes) all += one + "\n";
+    return all;
+  };
+  const PostfixImport alone = imported(text);
+  EXPECT_THAT(notes(alone), HasSubstr("master.cf is not read"));
+  EXPECT_THAT(fate_of(alone, "mua_client_restrictions"),
+              HasSubstr("nothing refers to it in main.cf"));
+  const PostfixImport both = imported(
+      text,
+      "smtp inet n - y - - smtpd\n# comment\nsubmission inet n - y - - smtpd\n"
+      "  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n"
+      "  -o { smtpd_client_restrictions = $mua_client_restrictions }\n"
+      "relay unix - - y - - smtp -o syslog_name=relay\nslow unix - - y - 1 smtp -o a=b\n");
+  EXPECT_THAT(notes(both),
+              HasSubstr("master.cf line 3: submission inet (smtpd) is not carried: it is a "
+                        "[[listener]] of its own here; it sets smtpd_tls_security_level=encrypt, "
+                        "smtpd_client_restrictions = $mua_client_restrictions\n"));
+  EXPECT_THAT(notes(both), HasSubstr("slow unix (smtp) is not carried; it sets a=b\n"));
+  EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
+  EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
+  EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("master.cf refers to it"));
 }
 
 TEST(PostfixImport, WithoutALevelItIsZero) {

@@ -1,0 +1,79 @@
+// master.cf (master(5)): its services are not carried, so that each which sets something apart is
+// named.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "dialect/restrictions/postfix_import_parts.h"
+#include "dialect/restrictions/table_source.h"
+
+namespace postern::dialect::restrictions {
+
+namespace {
+
+constexpr std::size_t most_services = 50;
+
+/// Fields stand between blanks; braces group.
+std::vector<std::string_view> fields_of(std::string_view line) {
+  std::vector<std::string_view> fields;
+  for (std::size_t at = 0; at < line.size();) {
+    if (is_blank(line[at])) {
+      ++at;
+      continue;
+    }
+    const std::size_t begin = at;
+    int depth = 0;
+    for (; at < line.size() && (depth > 0 || !is_blank(line[at])); ++at) {
+      if (line[at] == '{') ++depth;
+      if (line[at] == '}') --depth;
+    }
+    fields.push_back(line.substr(begin, at - begin));
+  }
+  return fields;
+}
+
+/// What a service sets apart with -o, as written: "smtpd_tls_security_level=encrypt".
+std::vector<std::string> overrides_of(const std::vector<std::string_view>& fields) {
+  constexpr std::size_t command = 7;  // behind name, type, private, unpriv, chroot, wakeup, maxproc
+  std::vector<std::string> out;
+  for (std::size_t i = command + 1; i < fields.size(); ++i) {
+    std::string_view text = fields[i];
+    if (!text.starts_with("-o")) continue;
+    text.remove_prefix(2);
+    if (text.empty() && i + 1 < fields.size()) text = fields[++i];
+    if (text.starts_with('{') && text.ends_with('}')) text = trim(text.substr(1, text.size() - 2));
+    if (!text.starts_with("syslog_name")) out.push_back(printable(text, 120));
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::string> master_notes(const std::optional<std::string>& master_cf) {
+  if (!master_cf) {
+    return {
+        "master.cf is not read: its services other than port 25 (submission, smtps) and what they "
+        "set with -o are not in the result; each is a [[listener]] of its own"};
+  }
+  std::vector<std::string> out;
+  for (LogicalLines lines(*master_cf); lines.next() && out.size() < most_services;) {
+    const auto fields = fields_of(lines.text());
+    if (fields.size() < 8) continue;
+    const std::vector<std::string> overrides = overrides_of(fields);
+    const bool is_first = fields[0] == "smtp" || fields[0] == "25";
+    const bool listens = fields[1] == "inet" && fields[7] == "smtpd" && !is_first;
+    if (overrides.empty() && !listens) continue;
+    std::string note = fmt::format("master.cf line {}: {} {} ({}) is not carried", lines.number(),
+                                   printable(fields[0], 40), printable(fields[1], 10),
+                                   printable(fields[7], 40));
+    if (listens) note += ": it is a [[listener]] of its own here";
+    std::string sets;
+    for (const std::string& one : overrides) sets += (sets.empty() ? "" : ", ") + one;
+    if (!sets.empty()) note += "; it sets " + sets;
+    out.push_back(std::move(note));
+  }
+  return out;
+}
+
+}  // namespace postern::dialect::restrictions
