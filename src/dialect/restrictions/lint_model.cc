@@ -197,6 +197,7 @@ Can& Can::operator|=(const Can& other) {
   defer |= other.defer;
   fail |= other.fail;
   discard |= other.discard;
+  written_discard |= other.written_discard;
   return *this;
 }
 
@@ -253,7 +254,7 @@ Can can_say(const Policy& policy, const Action& action, const Moment& moment) {
     case Action::Kind::defer_if_permit:
       return {.defer = true};
     case Action::Kind::discard:
-      return {.discard = true};
+      return {.discard = true, .written_discard = true};
     case Action::Kind::rules:
       return action.list ? fold(policy, *action.list, moment) : can_say_anything;
     case Action::Kind::invalid:

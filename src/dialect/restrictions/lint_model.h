@@ -18,6 +18,8 @@ struct Can {
   bool defer = false;    ///< raises defer_if_permit, which is a refusal in the end
   bool fail = false;     ///< 451 4.3.5, an error of the configuration
   bool discard = false;  ///< takes the message and throws it away
+  /// A row that can be read says so; others may say anything.
+  bool written_discard = false;
 
   Can& operator|=(const Can& other);
   bool operator==(const Can&) const = default;

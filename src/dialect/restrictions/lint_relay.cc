@@ -38,11 +38,8 @@ RelayVerdict judge_relay(const Policy& policy) {
     const List& list = policy.list(kind);
     for (std::size_t i = 0; i < list.size(); ++i) {
       const Can one = can(policy, list[i], moment);
-      if (one.discard && list[i].keyword != nullptr && !list[i].table) {
-        // A policy server may say anything; that is no finding.
-      } else if (one.discard) {
-        verdict.discards.push_back({kind, i});
-      }
+      // That policy servers and databases may say anything is no finding.
+      if (one.written_discard) verdict.discards.push_back({kind, i});
       const bool relays = kind == ListKind::relay || kind == ListKind::recipient;
       if (one.permit && relays) verdict.openings.push_back({kind, i});
       if (!goes_on(one, moment)) break;

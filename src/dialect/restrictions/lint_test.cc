@@ -47,6 +47,19 @@ std::vector<std::string> found(const LintReport& report, std::string_view code) 
 
 using Texts = std::vector<std::string>;
 
+TEST(Lint, DiscardIsFoundWhereARowSaysSo) {
+  const auto discards = [](const std::string& rule) {
+    return found(lint_of({{"smtpd_restriction_classes", "g"},
+                          {"g", rule},
+                          {"smtpd_recipient_restrictions", "g"}}),
+                 "R112")
+        .size();
+  };
+  EXPECT_EQ(discards("check_policy_service inet:127.0.0.1:1"), 0U);
+  EXPECT_EQ(discards("check_recipient_access tcp:127.0.0.1:1"), 0U);
+  EXPECT_EQ(discards("check_recipient_access static:DISCARD"), 1U);
+}
+
 TEST(Lint, AWordThatIsNotCarriedNamesThePageOfThoseThatAre) {
   const Compiled made = compile(Parameters(Settings{{"smtpd_client_restrictions", "sleep 1"}}), {});
   ASSERT_EQ(made.diagnostics.size(), 1U);
