@@ -130,7 +130,8 @@ std::vector<std::string> import_notes(const Parameters& parameters, bool has_ind
   if (!parameters.is_set("smtpd_client_connection_rate_limit")) {
     out.push_back(
         "no smtpd_client_connection_rate_limit: Postfix has no such limit by default, Postern "
-        "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute)");
+        "takes 30 new sessions a minute from an address (limits.new_sessions_per_minute), also "
+        "from servers of your own that limits.exempt_networks does not name");
   }
   if (!parameters.is_set("smtpd_sasl_auth_enable")) {
     out.push_back(

@@ -233,6 +233,18 @@ std::optional<Judgement> judge_setting(std::string_view name, const Parameters& 
   }
   if (name == "myhostname") return judge_hostname(parameters);
   if (auto listening = judge_listener(name, parameters, options)) return listening;
+  if (name == "mynetworks" && !parameters.is_set("smtpd_client_event_limit_exceptions")) {
+    // Its default is $mynetworks.
+    const auto networks = networks_toml(name, parameters);
+    if (!networks) {
+      return changed(
+          "limits count its clients too, but for limits.exempt_networks, which takes "
+          "networks alone");
+    }
+    Judgement out = carried("also limits.exempt_networks");
+    out.entries.push_back({"limits", "exempt_networks", *networks, "mynetworks"});
+    return out;
+  }
   if (name == "smtpd_client_event_limit_exceptions") {
     Judgement out = judge_networks(name, "limits.exempt_networks", parameters);
     if (out.fate == Fate::carried) {

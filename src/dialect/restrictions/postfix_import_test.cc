@@ -96,6 +96,15 @@ toml::table parsed(const PostfixImport& from) {
   return {};
 }
 
+/// "a,b,"
+std::string toml_of(toml::node_view<toml::node> list) {
+  std::string out;
+  if (const toml::array* all = list.as_array()) {
+    for (const auto& one : *all) out += one.value_or(std::string()) + ",";
+  }
+  return out;
+}
+
 constexpr std::string_view example = R"(# A gateway.
 compatibility_level = 3.6
 myhostname = mx.example.com
@@ -140,6 +149,7 @@ certificate = "/etc/ssl/mx.pem"  # main.cf:9
 key = "/etc/ssl/mx.key"  # main.cf:10
 
 [limits]
+exempt_networks = ["127.0.0.0/8", "192.0.2.0/24"]  # main.cf:6
 message_size = "52428800"  # main.cf:8
 
 [restrictions]
@@ -311,6 +321,19 @@ TEST(PostfixImport, ServicesOfMasterAreNamed) {
   EXPECT_THAT(notes(both), Not(HasSubstr("relay unix")));
   EXPECT_THAT(notes(both), Not(HasSubstr("line 1")));
   EXPECT_THAT(fate_of(both, "mua_client_restrictions"), HasSubstr("master.cf refers to it"));
+}
+
+TEST(PostfixImport, LimitsDoNotCountMynetworks) {
+  const auto exempt = [](const std::string& text) {
+    const PostfixImport out = imported(text);
+    return toml_of(parsed(out)["limits"]["exempt_networks"]) + " " + fate_of(out, "mynetworks");
+  };
+  EXPECT_EQ(exempt("mynetworks = 10.0.0.0/8 [2001:db8::]/32\n"),
+            "10.0.0.0/8,2001:db8::/32, carried: also limits.exempt_networks");
+  EXPECT_EQ(exempt("mynetworks = 10.0.0.0/8\nsmtpd_client_event_limit_exceptions = 10.1.0.0/16\n"),
+            "10.1.0.0/16, carried");
+  EXPECT_THAT(exempt("mynetworks = !10.0.0.1 10.0.0.0/8\n"),
+              HasSubstr("carried with a change: limits count its clients too"));
 }
 
 TEST(PostfixImport, WithoutALevelItIsZero) {
