@@ -79,6 +79,9 @@ Diagnostic Positions::at_offset(const std::string& path, std::size_t offset, std
     ++column;
   }
   column = std::min(column + offset, line.size());
+  // A value as a whole begins with its first word.
+  const std::size_t word = line.find_first_not_of(" \t", column);
+  if (word != std::string::npos) column = word;
   const std::size_t end =
       std::min(line.find_first_of(" \t,\"'", std::min(column + 1, line.size())), line.size());
   place.column = static_cast<std::uint32_t>(column + 1);

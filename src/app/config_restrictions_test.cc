@@ -48,6 +48,17 @@ TEST(ConfigLint, AnOpenRelayIsAnErrorAtTheRuleUnlessItIsKnown) {
   }
 }
 
+TEST(ConfigLint, TheElementThatIsMeantIsMarked) {
+  const std::string networks =
+      "mynetworks = \"\"\"\n  192.0.2.0/24,\n  [2001:db8::]/32\n  !192.0.2.7\n\"\"\"\n";
+  EXPECT_EQ(codes(load(networks), Severity::warning), Codes{"R121 7:3"});
+  EXPECT_EQ(codes(load("mynetworks = \"192.0.2.0/24, !192.0.2.7\"\n"), Severity::warning),
+            Codes{"R121 4:29"});
+  EXPECT_EQ(codes(load("relay_domains = \"example.org, a..b\"\n"), Severity::warning),
+            Codes{"R123 4:31"});
+  EXPECT_EQ(codes(load("relay = \"\"\"\n  permit\n\"\"\"\n"), Severity::error), Codes{"R110 5:3"});
+}
+
 TEST(ConfigLint, ListsMayHaveToBeComplete) {
   const std::string lists =
       "relay = \"permit_auth_destination, reject\"\nsender = \"reject_non_fqdn_sender\"\n";

@@ -35,6 +35,7 @@ struct Finding {
   std::optional<std::size_t> index;  ///< its element, from 0; warn_if_reject goes with its rule
   std::string message;
   std::string hint;
+  std::string word = {};  ///< of a parameter that is no list: the element that is meant; or empty
 };
 
 /// A dialogue that evaluate() lets through.

@@ -39,9 +39,9 @@ class SettingsChecker {
 
  private:
   void say(Severity severity, std::string code, std::string parameter, std::string message,
-           std::string hint) {
+           std::string hint, std::string word = {}) {
     findings_.push_back({severity, std::move(code), std::move(parameter), std::nullopt,
-                         std::move(message), std::move(hint)});
+                         std::move(message), std::move(hint), std::move(word)});
   }
 
   void check_networks() {
@@ -66,7 +66,7 @@ class SettingsChecker {
             fmt::format("{} holds {}: strangers are inside and may send anywhere",
                         network.to_string(),
                         network.prefix() == 0 ? "every address" : "a large part of the Internet"),
-            "name your own networks, for example 192.0.2.0/24");
+            "name your own networks, for example 192.0.2.0/24", network.to_string());
         continue;
       }
       std::size_t container = i;
@@ -78,7 +78,7 @@ class SettingsChecker {
       say(Severity::warning, "R121", "mynetworks",
           fmt::format("!{} comes too late: {} in front of it has let it in", network.to_string(),
                       written[container].network.to_string()),
-          "put the exception in front");
+          "put the exception in front", "!" + network.to_string());
     }
   }
 
@@ -91,7 +91,7 @@ class SettingsChecker {
       say(Severity::warning, "R122", "relay_domains",
           fmt::format("{} is {}: mail to whatever is registered below it is relayed for everybody",
                       printable(name, 200), top ? "a top-level name" : "a public suffix"),
-          "name the domains themselves");
+          "name the domains themselves", name);
     }
   }
   /// ".example.net" stands for what is below it.
@@ -111,7 +111,7 @@ class SettingsChecker {
         if (!mail::is_hostname(bare_name(name))) {
           say(Severity::warning, "R123", parameter,
               fmt::format("{} is no domain name: it matches nothing", printable(name, 200)),
-              "commas or blanks stand between domains; # begins no comment within a value");
+              "commas or blanks stand between domains; # begins no comment within a value", name);
           continue;
         }
         const auto [other, is_new] = first.emplace(name, parameter);
@@ -120,7 +120,7 @@ class SettingsChecker {
         if (is_new || usual || other->second == parameter) continue;
         say(Severity::warning, "R124", parameter,
             fmt::format("{} is in {} too, which counts", printable(name, 200), other->second),
-            "name each domain in one of them");
+            "name each domain in one of them", name);
       }
     }
   }

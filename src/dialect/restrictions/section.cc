@@ -110,6 +110,19 @@ std::set<std::string, std::less<>> broken_lists(const Parameters& parameters,
   return broken;
 }
 
+/// Where the element stands that a finding is about; as place_of() says for rules of lists.
+Place place_in(const Parameters& parameters, const Policy& policy, const Finding& finding) {
+  Place place = place_of(policy, finding);
+  if (finding.word.empty()) return place;
+  const auto words = parameters.words(finding.list);
+  for (const Word& word : words.value_or(std::vector<Word>())) {
+    std::string text = word.text;
+    std::erase_if(text, [](char c) { return c == '[' || c == ']'; });
+    if (iequals(text, finding.word)) return {finding.list, word.offset};
+  }
+  return place;
+}
+
 bool names_relay(std::string_view code) { return code == "R110" || code == "R113"; }
 
 Severity severity_of(const Finding& finding, const Section& section) {
@@ -232,7 +245,8 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
   const Compiled& compiled = loaded->compiled;
   auto report = std::make_shared<LintReport>(lint(*compiled.draft, compiled.diagnostics));
   judged.diagnostics = compiled.diagnostics;
-  const auto broken = broken_lists(parameters_of(section, hostname), compiled.diagnostics);
+  const Parameters parameters = parameters_of(section, hostname);
+  const auto broken = broken_lists(parameters, compiled.diagnostics);
   // What stands in a broken list is not advised on, nor the style of one that nobody wrote; that
   // the whole is open is said all the same.
   std::erase_if(report->findings, [&](const Finding& one) {
@@ -246,7 +260,7 @@ Judged judge(const Section& section, const std::string& hostname, const TableSou
     finding.severity = severity_of(finding, section);
     Diagnostic one{.severity = finding.severity,
                    .code = finding.code,
-                   .place = place_of(*compiled.draft, finding),
+                   .place = place_in(parameters, *compiled.draft, finding),
                    .message = finding.message,
                    .hint = finding.hint};
     judged.opens_relay = judged.opens_relay || is_about_relay(one);
