@@ -99,6 +99,7 @@ void report(const DeliveryFacts& facts, const Outcome& outcome) {
       .field("code", outcome.reply.code)
       .field("enhanced_code", outcome.reply.enhanced.to_string())
       .field("duration_ms", outcome.duration);
+  if (!facts.trace_id.empty()) line.field("trace", facts.trace_id);
   if (outcome.http_status) line.field("status", *outcome.http_status);
   if (outcome.error) line.field("error", *outcome.error);
   if (!outcome.failed_control.empty()) line.field("rule", outcome.failed_control);

@@ -3,6 +3,9 @@
 #include <future>
 #include <thread>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <boost/asio/co_spawn.hpp>
@@ -14,9 +17,11 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/text.h"
+#include "deliver/delivery_report.h"
 #include "deliver/signature.h"
 #include "dns/recorded_resolver.h"
 #include "net/scripted_http_server.h"
+#include "telemetry/log.h"
 
 namespace postern::deliver {
 namespace {
@@ -427,6 +432,24 @@ TEST_F(WebhookDeliveryTest, mail_from_the_queue_goes_to_the_inbox_too) {
     EXPECT_EQ((*kept)->message.subject, subject);
     EXPECT_EQ((*kept)->payload.next().value(), payload);
   }
+}
+
+TEST(DeliveryReport, the_log_names_the_trace_of_what_a_full_inbox_refused) {
+  const tests::TemporaryFolder folder;
+  const std::string path = folder.file("log");
+  const int file = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  telemetry::LogOutput output;
+  output.fd = file;
+  telemetry::log::start({.format = telemetry::LogFormat::json}, output);
+  const policy::Evidence evidence;
+  policy::Webhook inbox;
+  inbox.target_url = "inbox";
+  Outcome refused{.failed_control = "inbox_full"};
+  refused.reply = {452, {4, 2, 2}, "the inbox is full"};
+  report({.evidence = evidence, .webhook = inbox, .trace_id = "trc_1"}, refused);
+  telemetry::log::stop();
+  close(file);
+  EXPECT_THAT(tests::read_file(path), testing::HasSubstr(R"("trace":"trc_1")"));
 }
 
 TEST_F(WebhookDeliveryTest, a_full_inbox_defers_and_keeps_what_it_took) {
