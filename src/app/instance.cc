@@ -237,6 +237,12 @@ Instance::Started Instance::open_delivery() {
       options);
   Result<relay::RelayConfig> relay = relay_options(config_);
   if (!relay) return cannot(ExitCode::config, relay.error().message, "see `[[route]]`");
+  const std::string& kept = relay->routes.find("postmaster", config_.server.hostname).path;
+  if (kept == postmaster_folder(config_)) {
+    telemetry::log::info("server.postmaster")
+        .field("path", kept)
+        .msg("mail to <postmaster> is kept here; a [[route]] may say where it goes instead");
+  }
   outbound_ = Outbound::make(
       config_, data_dir_, std::make_shared<const relay::RelayConfig>(std::move(*relay)),
       {*delivery_, directory_, *spool_, dkim_keys_, *resolver_, *payload_pool_, *publisher_});

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "base/text.h"
+#include "dialect/kumo/listener.h"
 #include "relay/destination.h"
 #include "relay/tls_policy.h"
 
@@ -116,6 +117,11 @@ class Reader {
     read_pools();
     out_.settings.front().tls = roots("");
     for (at_ = 0; at_ < config_.routes.size(); ++at_) read_route(config_.routes[at_]);
+    add_postmaster(config_.server.hostname);
+    for (const ListenerConfig& listener : config_.listeners) {
+      const auto& started = listener.started;
+      if (started != nullptr && !started->hostname.empty()) add_postmaster(started->hostname);
+    }
     return std::move(out_);
   }
 
@@ -129,6 +135,7 @@ class Reader {
   void read_pools();
   void read_route(const RouteConfig& given);
   void add(const RouteConfig& given, const relay::Route& route);
+  void add_postmaster(const std::string& hostname);
   void check_self(const relay::Route& route);
   void check_verify(const RouteConfig& given, const relay::Route& route);
   relay::RouteSettings settings_of(const RouteConfig& given);
@@ -207,6 +214,15 @@ void Reader::add(const RouteConfig& given, const relay::Route& route) {
              "a recipient `ann@example.org`, a domain `example.org`, all below it `.example.org`, "
              "or `*`, each in one route only");
   }
+}
+
+/// RFC 5321 §4.5.1: mail to <postmaster> and to postmaster at our name is taken. Where no route
+/// says where it goes, the MX look-up would lead back to us.
+void Reader::add_postmaster(const std::string& hostname) {
+  const relay::Route& written = out_.routes.find("postmaster", hostname);
+  if (written.kind != relay::Route::Kind::mx || written.settings != 0) return;
+  (void)out_.routes.add("postmaster@" + hostname,
+                        {.kind = relay::Route::Kind::maildir, .path = postmaster_folder(config_)});
 }
 
 /// R9: a next hop that is us would send the mail in a circle.
@@ -306,6 +322,10 @@ std::shared_ptr<const net::TlsClientContext> Reader::roots(const std::string& fi
 }
 
 }  // namespace
+
+std::string postmaster_folder(const Config& config) {
+  return (std::filesystem::absolute(config.server.data_dir) / "postmaster").string();
+}
 
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,
                               const std::function<void(RelayComplaint)>& complain) {

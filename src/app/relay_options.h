@@ -24,6 +24,9 @@ enum class RelayFiles : std::uint8_t {
   all,    ///< the system's roots too, which takes milliseconds
 };
 
+/// The Maildir of mail to <postmaster> (RFC 5321 §4.5.1) where no route says where it goes.
+std::string postmaster_folder(const Config& config);
+
 /// Everything but what is complained of, or is in files that are not opened.
 relay::RelayConfig read_relay(const Config& config, RelayFiles files,
                               const std::function<void(RelayComplaint)>& complain);

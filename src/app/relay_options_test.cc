@@ -90,6 +90,25 @@ TEST(RelayOptions, a_route_is_read_with_its_settings) {
   EXPECT_NE(relay->settings_of(other).tls, nullptr);
 }
 
+// RFC 5321 §4.5.1.
+TEST(RelayOptions, mail_to_our_postmaster_has_a_place) {
+  const auto place = [](std::string_view text) {
+    const ConfigResult result = parse(text);
+    EXPECT_TRUE(result.ok()) << result.diagnostics.render();
+    const auto relay = relay_options(result.config);
+    return relay ? relay::to_texts(relay->routes.find("Postmaster", "mx.example.net")).front()
+                 : relay.error().message;
+  };
+  const std::string folder = "[server]\ndata_dir = \"/var/lib/postern\"\n";
+  EXPECT_EQ(place(folder), "maildir:/var/lib/postern/postmaster");
+  EXPECT_EQ(place(folder + "[[route]]\nmatch = [\"example.org\"]\nto = [\"a.example\"]\n"),
+            "maildir:/var/lib/postern/postmaster");
+  EXPECT_EQ(place("[[route]]\nmatch = [\"*\"]\nto = [\"a.example\"]\n"), "[a.example]");
+  EXPECT_EQ(place("[[route]]\nmatch = [\"mx.example.net\"]\nto = [\"mx\"]\n"), "mx");
+  EXPECT_EQ(place("[[route]]\nmatch = [\"postmaster@mx.example.net\"]\nto = [\"b.example\"]\n"),
+            "[b.example]");
+}
+
 TEST(RelayOptions, what_we_listen_on_is_us) {
   const ConfigResult result = parse(
       "[[listener]]\naddress = \"0.0.0.0:2525\"\n[relay]\nproxy_addresses = [\"192.0.2.7\"]\n");
