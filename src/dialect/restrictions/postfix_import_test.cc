@@ -610,7 +610,7 @@ TEST(PostfixImport, WhatIsNotCarriedStaysInTheWay) {
   EXPECT_THAT(fate_of(out, "relay_recipient_maps"), HasSubstr("memcache: tables are not read"));
   EXPECT_THAT(fate_of(out, "relay_domains"), HasSubstr("a ${ is not closed"));
   EXPECT_EQ(parsed(out)["restrictions"].as_table()->size(), 6U) << "the four, the level, and AUTH";
-  EXPECT_THAT(out.notes.back(), HasSubstr("postmap is not needed"));
+  EXPECT_THAT(out.notes, testing::Contains(HasSubstr("postmap is not needed")));
 }
 
 TEST(PostfixImport, OnlyTablesThatAreNotReadStandInTheWay) {
