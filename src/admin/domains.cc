@@ -106,6 +106,7 @@ Task<net::HttpResponse> Domains::claim(Call& call) {
   };
   const Outcome kept = co_await core_.disk(call, std::move(keep));
   if (kept == Outcome::taken) throw conflict("domain_taken", "the domain is claimed already");
+  if (kept == Outcome::too_many) throw account_limit();
   if (kept != Outcome::done) throw unauthorized("the account is gone");
   co_return json_response(201, to_json(row));
 }

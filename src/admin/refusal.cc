@@ -41,7 +41,7 @@ Refusal conflict(std::string code, std::string sentence) {
 Refusal account_limit() {
   return {422,
           "account_limit",
-          "the account would have more policies, SMTP users, webhooks or octets of them than this "
+          "the account would have more policies, SMTP users, webhooks, domains or octets than this "
           "gateway's limits.account_ keys let one account have",
           {},
           {}};

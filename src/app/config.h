@@ -98,6 +98,7 @@ struct LimitsConfig {
   std::uint64_t account_policies = 1000;
   std::uint64_t account_credentials = 10'000;
   std::uint64_t account_webhooks = 10'000;
+  std::uint64_t account_domains = 200;
   std::uint64_t account_octets = 16u << 20;
   std::uint64_t tables = 256u << 20;  ///< octets of all files that restriction lists name
 };

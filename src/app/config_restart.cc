@@ -15,10 +15,11 @@ constexpr std::array<std::string_view, 8> sections{"server", "api", "inbox", "de
                                                    "traces", "log", "queue", "webhooks"};
 constexpr std::array<std::string_view, 2> taken{"api.table_folders", "api.table_services"};
 /// Of the other sections. Of some the sessions take what the rest has at the next start.
-constexpr std::array<std::string_view, 19> keys{"limits.memory",
+constexpr std::array<std::string_view, 20> keys{"limits.memory",
                                                 "limits.account_policies",
                                                 "limits.account_credentials",
                                                 "limits.account_webhooks",
+                                                "limits.account_domains",
                                                 "limits.account_octets",
                                                 "limits.sessions",
                                                 "limits.sessions_per_address",

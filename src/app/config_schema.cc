@@ -155,6 +155,8 @@ const Key keys[] = {
      10'000'000},
     {"limits", "account_webhooks", Kind::count, "10000", "of one account",
      POSTERN_SLOT(c.limits.account_webhooks), 1, 10'000'000},
+    {"limits", "account_domains", Kind::count, "200", "of one account, verified or not",
+     POSTERN_SLOT(c.limits.account_domains), 1, 1'000'000},
     {"limits", "account_octets", Kind::size, R"("16 MiB")",
      "what policies, SMTP users and webhooks of one account hold, all together; they are in memory",
      POSTERN_SLOT(c.limits.account_octets), 1024, 1024 * gib},

@@ -132,6 +132,7 @@ Instance::Started Instance::open_databases() {
     (*store)->limit_accounts({.policies = limits.account_policies,
                               .credentials = limits.account_credentials,
                               .webhooks = limits.account_webhooks,
+                              .domains = limits.account_domains,
                               .octets = limits.account_octets});
   }
   if (!store) return database_error(control, store.error());

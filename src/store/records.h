@@ -111,6 +111,7 @@ struct AccountLimits {
   std::uint64_t policies = std::numeric_limits<std::uint64_t>::max();
   std::uint64_t credentials = std::numeric_limits<std::uint64_t>::max();  ///< of all its policies
   std::uint64_t webhooks = std::numeric_limits<std::uint64_t>::max();
+  std::uint64_t domains = std::numeric_limits<std::uint64_t>::max();  ///< verified or not
   /// Of its policies with their credentials, and of its webhooks: names, definitions, hashes,
   /// addresses, targets, custom headers and templates.
   std::uint64_t octets = std::numeric_limits<std::uint64_t>::max();

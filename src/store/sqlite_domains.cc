@@ -14,6 +14,11 @@ Result<Outcome> SqliteStore::create_domain(const DomainRow& domain, const AuditR
             domain.name, domain.account_id))) {
       return Outcome::taken;
     }
+    // Looks at no more rows than the limit; without one it binds -1, SQLite's "all".
+    const auto held = database_->number(
+        "SELECT count(*) FROM (SELECT 1 FROM domain WHERE account_id = ? LIMIT ?)",
+        domain.account_id, limits_.domains);
+    if (held && static_cast<std::uint64_t>(*held) >= limits_.domains) return Outcome::too_many;
     database_->execute("INSERT INTO domain (" POSTERN_DOMAIN_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?)",
                        domain.id, domain.account_id, domain.name, domain.verified,
                        domain.verification_token, domain.checked_at, domain.failing_since,

@@ -313,6 +313,34 @@ TEST_F(SqliteStoreTest, many_claim_a_domain_and_the_first_verified_has_it) {
   EXPECT_EQ(store_->domains(ann).value().rows[0].verification_token, "conduit-verify-dom_a");
 }
 
+TEST_F(SqliteStoreTest, an_account_claims_no_more_domains_than_its_limit) {
+  const std::string ann = add_account("ann@example.com");
+  const std::string bob = add_account("bob@example.com");
+  const auto claim = [&](const std::string& account, const std::string& name) {
+    return store_
+        ->create_domain({.id = "dom_" + account + name,
+                         .account_id = account,
+                         .name = name,
+                         .created_at = at_,
+                         .updated_at = at_},
+                        nullptr)
+        .value();
+  };
+  for (const char* name : {"a.example.com", "b.example.com", "c.example.com"}) {
+    EXPECT_EQ(claim(ann, name), Outcome::done) << "without a limit";
+  }
+  store_->limit_accounts({.domains = 2});
+  EXPECT_EQ(claim(ann, "d.example.com"), Outcome::too_many);
+  EXPECT_EQ(claim(ann, "a.example.com"), Outcome::taken);
+  EXPECT_EQ(store_->domains(ann).value().total, 3u) << "what was there before the limit stays";
+  EXPECT_EQ(claim(bob, "a.example.com"), Outcome::done);
+  EXPECT_EQ(claim(bob, "b.example.com"), Outcome::done);
+  EXPECT_EQ(claim(bob, "c.example.com"), Outcome::too_many);
+  ASSERT_EQ(store_->delete_domain(bob, "dom_" + bob + "a.example.com", nullptr).value(),
+            Outcome::done);
+  EXPECT_EQ(claim(bob, "c.example.com"), Outcome::done);
+}
+
 TEST_F(SqliteStoreTest, a_lost_domain_passes_on_with_its_addresses_switched_off) {
   const std::string ann = add_account("ann@example.com");
   const std::string bob = add_account("bob@example.com");
