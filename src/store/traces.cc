@@ -106,13 +106,36 @@ constexpr const char* migrations[] = {
        CREATE INDEX summary_code ON summary (code) WHERE code >= 400;
        CREATE INDEX summary_outcome ON summary (outcome) WHERE outcome <> 'accepted';
        ALTER TABLE definition ADD COLUMN sealed INTEGER NOT NULL DEFAULT 0;)",
+    // Who has how much: `scope` is 'g' for all traces or 'a' + account, 'a' alone for those of no
+    // account. 500 octets stand for what a trace takes beside its record.
+    R"(CREATE TABLE share (scope TEXT PRIMARY KEY, octets INTEGER NOT NULL) WITHOUT ROWID;
+       CREATE INDEX share_octets ON share (octets);
+       INSERT INTO share SELECT 'g', coalesce(sum(length(record) + 500), 0) FROM trace;
+       INSERT INTO share SELECT 'a' || coalesce(account_id, ''), sum(length(record) + 500)
+         FROM trace GROUP BY 1;
+       CREATE INDEX summary_nobody ON summary (account_id) WHERE account_id IS NULL;
+       CREATE TRIGGER share_grows AFTER INSERT ON trace BEGIN
+         INSERT INTO share VALUES
+           ('g', length(NEW.record) + 500),
+           ('a' || coalesce(NEW.account_id, ''), length(NEW.record) + 500)
+           ON CONFLICT (scope) DO UPDATE SET octets = octets + excluded.octets;
+       END;
+       CREATE TRIGGER share_shrinks AFTER DELETE ON trace BEGIN
+         UPDATE share SET octets = octets - length(OLD.record) - 500
+           WHERE scope IN ('g', 'a' || coalesce(OLD.account_id, ''));
+         DELETE FROM share
+           WHERE scope = 'a' || coalesce(OLD.account_id, '') AND octets <= 0;
+       END;)",
 };
 constexpr Schema schema{.application_id = 0x50545243, .migrations = migrations};  // "PTRC"
 
-/// Old rows taken away at a time, and traces written between two looks for old ones. Taking away
-/// twice what came in, the file shrinks to its bound, and no look takes long.
+/// Old rows taken away at a time, and what is written between two looks for old ones, in traces
+/// and in octets of their records. Taking away more than what came in, the file shrinks to its
+/// bound, and no look takes long. After each step it is asked anew who has most.
 constexpr std::int64_t rows_a_look = 512;
+constexpr std::int64_t rows_a_step = 8;
 constexpr std::uint64_t traces_a_look = 256;
+constexpr std::uint64_t octets_a_look = 512u << 10;
 
 /// Definitions hold policies, and those may hold passwords: a copy of the database alone does not
 /// show them.
@@ -159,14 +182,15 @@ Result<bool> opens_the_newest(Database& database, const Seal& seal) {
 }
 
 /// Errors are kept by the database until the commit, which then fails and counts this row as lost.
-/// False: it is there already.
-bool insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
+/// Octets of the record; 0: it is there already.
+std::size_t insert_row(Database& database, const policy::Trace& trace, const TraceRow& row) {
+  const std::string record = policy::write_record(trace);
   const auto added = database.execute(
       "INSERT OR IGNORE INTO trace (id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
-      row.account_id, row.code, Blob{policy::write_record(trace)});
-  if (!added || *added == 0) return false;
+      row.account_id, row.code, Blob{record});
+  if (!added || *added == 0) return 0;
   (void)database.execute(
       "INSERT INTO summary (seq, id, time, outcome, client_ip, mail_from, rcpt, webhook_id,"
       " account_id, code, enhanced, reply, layer, rule, origin, reason, shadow) VALUES"
@@ -175,7 +199,47 @@ bool insert_row(Database& database, const policy::Trace& trace, const TraceRow& 
       row.id, row.time, row.outcome, row.client_ip, row.mail_from, row.rcpt, row.webhook_id,
       row.account_id, row.code, row.enhanced, row.reply, row.layer, row.rule, row.origin,
       row.reason, row.shadow);
-  return true;
+  return record.size();
+}
+
+/// Octets of the file that are in use.
+std::optional<std::uint64_t> used_octets(Database& database) {
+  const auto pages = database.number("PRAGMA page_count");
+  const auto free = database.number("PRAGMA freelist_count");
+  const auto size = database.number("PRAGMA page_size");
+  if (!pages || !free || !size) return std::nullopt;
+  return static_cast<std::uint64_t>((*pages - *free) * *size);
+}
+
+/// Takes away the oldest traces of the account that has most; how many.
+std::int64_t take_from_largest(Database& database) {
+  const auto most = database.one(
+      "SELECT substr(scope, 2) FROM share WHERE scope <> 'g' ORDER BY octets DESC LIMIT 1",
+      [](const Row& row) { return row.text(0); });
+  if (!most || !*most) return 0;
+  const std::string& account = **most;
+  const auto gone = account.empty() ? database.execute(
+                                          "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary"
+                                          " WHERE account_id IS NULL ORDER BY seq LIMIT ?1)",
+                                          rows_a_step)
+                                    : database.execute(
+                                          "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary"
+                                          " WHERE account_id = ?1 ORDER BY seq LIMIT ?2)",
+                                          account, rows_a_step);
+  return gone.value_or(0);
+}
+
+/// What is no trace (counts, definitions) may take half of `max_size` from the traces, no more.
+void make_room(Database& database, std::uint64_t max_size) {
+  for (std::int64_t taken = 0; taken < rows_a_look;) {
+    const auto used = used_octets(database);
+    if (!used || *used <= max_size) return;
+    const auto traces = database.number("SELECT octets FROM share WHERE scope = 'g'");
+    if (!traces || *traces <= static_cast<std::int64_t>(max_size / 2)) return;
+    const std::int64_t gone = take_from_largest(database);
+    if (gone == 0) return;
+    taken += gone;
+  }
 }
 
 }  // namespace
@@ -239,9 +303,11 @@ bool TraceWriter::forget_account(std::string account_id) {
 void TraceWriter::Keeper::insert(Database& database, const policy::Trace& trace,
                                  const TraceRow& row) {
   define(database, trace);
-  if (insert_row(database, trace, row)) count(database, row);
-  if (++since_last < traces_a_look) return;
-  since_last = 0;
+  const std::size_t octets = insert_row(database, trace, row);
+  if (octets != 0) count(database, row);
+  octets_since += octets;
+  if (++since_last < traces_a_look && octets_since < octets_a_look) return;
+  since_last = octets_since = 0;
   enforce(database, now());
 }
 
@@ -274,15 +340,7 @@ void TraceWriter::Keeper::enforce(Database& database, Time now) {
         rows_a_look, now - keep);
   }
   tidy_tallies(database, now, keep);
-  const auto pages = database.number("PRAGMA page_count");
-  const auto free = database.number("PRAGMA freelist_count");
-  const auto size = database.number("PRAGMA page_size");
-  if (!pages || !free || !size) return;
-  if (static_cast<std::uint64_t>((*pages - *free) * *size) > max_size) {
-    (void)database.execute(
-        "DELETE FROM trace WHERE seq IN (SELECT seq FROM summary ORDER BY seq LIMIT ?1)",
-        rows_a_look);
-  }
+  make_room(database, max_size);
   const auto oldest = database.number(oldest_time);
   if (!oldest || *oldest == 0) return;
   const std::int64_t needed = day_of(from_millis(*oldest)) - 1;

@@ -21,7 +21,9 @@ namespace postern::store {
 
 struct TraceOptions {
   std::chrono::seconds keep{std::chrono::hours(24 * 30)};
-  std::uint64_t max_size = 1ull << 30;  ///< octets of the database file, its free pages aside
+  /// Octets of the database file, its free pages aside. Beyond it the oldest traces of the account
+  /// that has most go; those of no account count together as one.
+  std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions batch{.thread = "traces"};
 };
 
@@ -84,7 +86,8 @@ class TraceWriter {
     Seal seal;
     std::chrono::seconds keep;
     std::uint64_t max_size;
-    std::uint64_t since_last = 0;  ///< traces written since the last look
+    std::uint64_t since_last = 0;    ///< traces written since the last look
+    std::uint64_t octets_since = 0;  ///< of their records
     /// Definitions that are in the file: id, version, the day they were last said to be used.
     std::map<std::string, std::map<std::uint64_t, std::int64_t>> written;
     std::uint64_t rollbacks = 0;  ///< of the database, when `written` was begun

@@ -272,6 +272,54 @@ TEST_F(Traces, the_oldest_go_when_the_file_reaches_its_bound) {
   EXPECT_LT(std::filesystem::file_size(path()), 2 * bound);
 }
 
+/// Of a recipient that no webhook has.
+Trace nobodys() {
+  Trace made = trace("x", "1");
+  made.decisions[0].candidate->route = {};
+  return made;
+}
+
+TEST_F(Traces, of_who_has_most_go_first_when_the_file_reaches_its_bound) {
+  const auto writing = writer({.max_size = 1u << 20});
+  for (int i = 0; i < 20; ++i) {
+    writing->post(trace("b", "2"));
+    writing->post(nobodys());
+  }
+  for (int i = 0; i < 6000; ++i) {
+    writing->post(trace("a", "1"));
+    if (i % 1000 == 0) writing->flush();
+  }
+  writing->flush();
+  const auto of = [&](const char* account) {
+    return reader()->recent({.account_id = account, .limit = 1000000})->size();
+  };
+  EXPECT_EQ(of("acc_2"), 20u);
+  EXPECT_LT(of("acc_1"), 4000u);
+  EXPECT_GT(of("acc_1"), 300u);
+  EXPECT_EQ(count(), of("acc_1") + 40u);
+  for (int i = 0; i < 6000; ++i) {
+    writing->post(nobodys());
+    if (i % 1000 == 0) writing->flush();
+  }
+  writing->flush();
+  EXPECT_EQ(of("acc_2"), 20u);
+  EXPECT_GT(of("acc_1"), 100u) << "mail for nobody counts as one account's";
+  EXPECT_LT(count(), 4000u);
+}
+
+TEST_F(Traces, of_great_size_do_not_outrun_the_bound) {
+  const std::uint64_t bound = 1u << 20;
+  const auto writing = writer({.max_size = bound});
+  for (int i = 0; i < 600; ++i) {
+    Trace large = trace("a", "1");
+    large.decisions[0].reply.text = std::string(40'000, 'x');
+    writing->post(std::move(large));
+    if (i % 200 == 0) writing->flush();
+  }
+  writing->flush();
+  EXPECT_LT(std::filesystem::file_size(path()), 4 * bound);
+}
+
 TEST_F(Traces, of_a_deleted_account_are_forgotten) {
   const auto writing = writer();
   writing->post(trace("a", "1"));
@@ -517,6 +565,17 @@ TEST_F(Traces, of_before_the_update_are_found) {
   EXPECT_EQ(found->rows[0].number, 7u);
   EXPECT_EQ(found->rows[0].code, 550);
   EXPECT_EQ(reader()->definition("pol_1", 2), "{}") << "not sealed, as it was";
+  ASSERT_EQ(sqlite3_open(path().c_str(), &database), SQLITE_OK);
+  std::string shares;
+  const auto note = [](void* out, int, char** row, char**) {
+    *static_cast<std::string*>(out) += std::string(row[0]) + "=" + row[1] + " ";
+    return 0;
+  };
+  ASSERT_EQ(sqlite3_exec(database, "SELECT scope, octets FROM share ORDER BY scope", note, &shares,
+                         nullptr),
+            SQLITE_OK);
+  sqlite3_close(database);
+  EXPECT_EQ(shares, "aacc_1=502 g=502 ") << "counted as new ones are";
 }
 
 TEST_F(Traces, of_two_days_ago_are_counted_by_the_hour) {
