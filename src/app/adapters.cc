@@ -31,7 +31,9 @@ void Recorder::log_refusal(const policy::Trace& trace, const policy::Decision& d
   const policy::Step* step = policy::refusing_step(decision);
   const std::string_view control = step ? policy::checks::control_of(step->check) : "";
 
-  store::LogRecord record{.id = new_id("log_"), .webhook_id = subject->route.webhook->id};
+  store::LogRecord record{.id = new_id("log_"),
+                          .webhook_id = subject->route.webhook->id,
+                          .account = subject->route.webhook->account_id};
   record.created_at = now();
   record.kind = store::LogKind::rejection;
   if (evidence.message) record.message_id = evidence.message->message_id;

@@ -253,6 +253,7 @@ struct TracesConfig {
 
 struct DeliveryLogConfig {
   Milliseconds keep = std::chrono::hours(24 * 30);
+  std::uint64_t max_size = 1ull << 30;
 };
 
 struct InboxConfig {

@@ -561,6 +561,9 @@ const Key keys[] = {
     {"delivery_log", "keep", Kind::duration, R"("30d")",
      "older deliveries and refusals are deleted", POSTERN_SLOT(c.delivery_log.keep), hours(1),
      hours(87600)},
+    {"delivery_log", "max_size", Kind::size, R"("1 GiB")",
+     "of all records; the oldest of the account that has most go first",
+     POSTERN_SLOT(c.delivery_log.max_size), mib, 1024 * gib},
     {"inbox", "max_size", Kind::size, R"("10 GiB")",
      "octets of all built-in inboxes, of which an account fills no more than it leaves free; "
      "beyond, "

@@ -141,6 +141,7 @@ Instance::Started Instance::open_databases() {
   const std::string delivery = data_dir_ + "/delivery.db";
   store::DeliveryLogOptions log_options;
   log_options.retention = std::chrono::duration_cast<std::chrono::hours>(config_.delivery_log.keep);
+  log_options.max_size = config_.delivery_log.max_size;
   auto log = store::DeliveryLog::open(delivery, log_options);
   if (!log) return database_error(delivery, log.error());
   delivery_log_ = std::move(*log);

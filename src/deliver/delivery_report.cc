@@ -50,6 +50,7 @@ store::LogRecord log_record(const DeliveryFacts& facts, const Outcome& outcome) 
   store::LogRecord record;
   record.id = outcome.log_id;
   record.webhook_id = facts.webhook.id;
+  record.account = facts.webhook.account_id;
   record.created_at = facts.attempt > 1 ? std::chrono::system_clock::now() : facts.received_at;
   record.kind = facts.simulated                  ? store::LogKind::simulation
                 : outcome.failed_control.empty() ? store::LogKind::delivery

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t max_recipients = 100;
 constexpr std::size_t max_text = 1024;
 constexpr std::int64_t purge_rows = 5000;
+/// Old records that one new one takes away at most, beyond the size: more than it weighs.
+constexpr int room_rows = 256;
 
 /// At most `max_text` octets, not ending inside a UTF-8 character.
 void cut(std::string& text) {
@@ -110,6 +112,23 @@ void store_record(Database& database, const LogRecord& record, std::optional<std
       record.failed_control, record.spf_result, to_json(record.dkim_results), record.dmarc_result,
       record.next_attempt_at, record.trace_id, record.count, static_cast<int>(record.outcome()),
       hour));
+  if (record.account.empty()) return;
+  static_cast<void>(
+      database.execute("UPDATE log_share SET account = ?1 WHERE webhook_id = ?2 AND account <> ?1",
+                       record.account, record.webhook_id));
+}
+
+void make_room(Database& database, std::uint64_t max_size) {
+  for (int taken = 0; taken < room_rows; ++taken) {
+    const auto held = database.number("SELECT octets FROM log_account WHERE account = ''");
+    if (!held || *held <= static_cast<std::int64_t>(max_size)) return;
+    const auto gone = database.execute(
+        "DELETE FROM log WHERE seq = (SELECT min(seq) FROM log WHERE webhook_id = "
+        "(SELECT webhook_id FROM log_share WHERE account = "
+        "(SELECT account FROM log_account WHERE account <> '' ORDER BY octets DESC LIMIT 1) "
+        "ORDER BY octets DESC LIMIT 1))");
+    if (!gone || *gone == 0) return;
+  }
 }
 
 }  // namespace
@@ -156,18 +175,22 @@ DeliveryLog::~DeliveryLog() = default;
 
 bool DeliveryLog::append(LogRecord record) {
   cut(record);
-  return writer_->post([record = std::move(record)](Database& database) {
-    store_record(database, record, std::nullopt);
-  });
+  return writer_->post(
+      [record = std::move(record), max_size = options_.max_size](Database& database) {
+        store_record(database, record, std::nullopt);
+        make_room(database, max_size);
+      });
 }
 
 bool DeliveryLog::append_source_ip_refusal(LogRecord record) {
   cut(record);
   const std::int64_t hour =
       std::chrono::floor<std::chrono::hours>(record.created_at.time_since_epoch()).count();
-  return writer_->post([record = std::move(record), hour](Database& database) {
-    store_record(database, record, hour);
-  });
+  return writer_->post(
+      [record = std::move(record), hour, max_size = options_.max_size](Database& database) {
+        store_record(database, record, hour);
+        make_room(database, max_size);
+      });
 }
 
 Result<Listed<LogRecord>> DeliveryLog::list(std::string_view webhook, const LogFilter& filter,

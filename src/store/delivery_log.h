@@ -27,6 +27,7 @@ std::string_view to_text(Override override);
 struct LogRecord {
   std::string id;  ///< log_
   std::string webhook_id;
+  std::string account;  ///< whose the webhook is, "" unknown; for max_size, not read back
   Time created_at;
   LogKind kind = LogKind::delivery;
   std::uint32_t attempt = 0;  ///< deliveries count from 1
@@ -89,6 +90,9 @@ struct AttachmentRow {
 
 struct DeliveryLogOptions {
   std::chrono::hours retention{30 * 24};
+  /// Octets of all records, about what they take of the file. Beyond it a new record takes away the
+  /// oldest of the account that has most, of its webhook that has most.
+  std::uint64_t max_size = 1ull << 30;
   BatchWriterOptions writer{.thread = "delivery-log"};
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/temporary_folder_test.h"
 #include "base/ulid.h"
+#include "store/delivery_schema.h"
 
 namespace postern::store {
 namespace {
@@ -206,6 +207,86 @@ TEST_F(DeliveryLogTest, old_records_go_and_their_totals_with_them) {
   EXPECT_EQ(purged.records, 3u);
   EXPECT_FALSE(purged.more);
   EXPECT_EQ(log_->list("wh_1", {}, {}).value().total, 1u);
+}
+
+TEST_F(DeliveryLogTest, beyond_its_size_the_oldest_of_the_account_with_most_go) {
+  constexpr std::uint64_t bound = 1u << 20;
+  open({.max_size = bound});
+  const auto add = [&](const std::string& webhook, const std::string& account, int count) {
+    for (int i = 0; i < count; ++i) {
+      LogRecord made = record(LogKind::delivery, 200, 250);
+      made.webhook_id = webhook;
+      made.account = account;
+      ASSERT_TRUE(log_->append(std::move(made)));
+    }
+    log_->flush();
+  };
+  const auto total = [&](const std::string& webhook) {
+    return log_->list(webhook, {}, {}).value().total;
+  };
+  add("wh_theirs", "acc_2", 300);
+  constexpr int webhooks = 10;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < webhooks; ++i) add("wh_flood" + std::to_string(i), "acc_1", 40);
+  }
+  LogRecord last = record(LogKind::delivery, 200, 250);
+  last.webhook_id = "wh_flood0";
+  last.account = "acc_1";
+  ASSERT_TRUE(log_->append(last));
+  EXPECT_TRUE(log_->find("wh_flood0", last.id).value());
+  EXPECT_EQ(total("wh_theirs"), 300u) << "no webhook of the other account has as many";
+  std::uint64_t flood = 0;
+  for (int i = 0; i < webhooks; ++i) flood += total("wh_flood" + std::to_string(i));
+  EXPECT_LE((flood + 300) * 700, bound);
+  EXPECT_GT(flood, 500u);
+  // Large records take away more than they weigh.
+  for (int i = 0; i < 100; ++i) {
+    LogRecord large = record(LogKind::delivery, 200, 250);
+    large.webhook_id = "wh_large";
+    large.account = "acc_3";
+    large.recipients.assign(100, std::string(1000, 'r'));
+    ASSERT_TRUE(log_->append(std::move(large)));
+  }
+  EXPECT_LE(total("wh_large"), 10u);
+  EXPECT_GE(total("wh_large"), 1u);
+  EXPECT_EQ(total("wh_theirs"), 300u);
+}
+
+TEST_F(DeliveryLogTest, of_an_older_file_is_weighed_as_a_new_one) {
+  log_.reset();
+  const std::string path = folder_.file("older.db");
+  {
+    const Schema old{.application_id = delivery_schema().application_id,
+                     .migrations = delivery_schema().migrations.first(5)};
+    auto database = Database::open(path, old);
+    ASSERT_TRUE(database) << database.error().message;
+    ASSERT_TRUE((*database)->execute(
+        "INSERT INTO log (id, webhook_id, created_at, kind, outcome, attempt, sender, recipients, "
+        "smtp_text, override, dkim_results, count) VALUES "
+        "('log_1','wh_1',1,0,0,1,'zo\u00eb','[]','no',0,'[]',1), "
+        "('log_2','wh_1',1,0,0,1,'b','[]',NULL,0,'[]',1), "
+        "('log_3','wh_2',1,0,0,1,'b','[]',NULL,0,'[]',1)"));
+  }
+  const auto shares = [&] {
+    auto database = Database::open(path, delivery_schema());
+    std::string all;
+    static_cast<void>((*database)->each(
+        "SELECT account, octets FROM log_account ORDER BY account",
+        [&](const Row& row) { all += row.text(0) + "=" + std::to_string(row.integer(1)) + " "; }));
+    return all;
+  };
+  EXPECT_EQ(shares(), "=2120 wh_1=1415 wh_2=705 ");
+  auto log = DeliveryLog::open(path);
+  ASSERT_TRUE(log) << log.error().message;
+  LogRecord made = record(LogKind::delivery, 200);
+  made.account = "acc_1";
+  made.sender = "b";
+  made.recipients.clear();
+  ASSERT_TRUE((*log)->append(made));
+  (*log)->flush();
+  EXPECT_EQ(shares(), "=2825 acc_1=2120 wh_2=705 ");
+  ASSERT_TRUE((*log)->purge(at_ + hours(24 * 40)));
+  EXPECT_EQ(shares(), "=0 ");
 }
 
 TEST_F(DeliveryLogTest, attachment_links_expire_and_their_files_are_named_until_gone) {

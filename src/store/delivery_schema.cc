@@ -165,7 +165,58 @@ ALTER TABLE inbox_box ADD COLUMN account TEXT NOT NULL DEFAULT '';
 CREATE INDEX inbox_box_account ON inbox_box(account, octets) WHERE account <> '';
 )sql";
 
-constexpr const char* migrations[] = {first, by_trace, inbox_files, inbox_links, inbox_accounts};
+// What the log's bound counts of a row of it: its long texts, and 700 octets for the rest and for
+// the indexes.
+#define POSTERN_LOG_OCTETS(row)                                    \
+  "(700 + length(CAST(" row "sender AS BLOB)) + length(CAST(" row  \
+  "recipients AS BLOB)) + length("                                 \
+  "CAST(" row "dkim_results AS BLOB)) + coalesce(length(CAST(" row \
+  "message_id AS BLOB)), 0) + coalesce(length(CAST(" row           \
+  "helo AS BLOB)), 0) + coalesce(length(CAST(" row                 \
+  "auth_username AS BLOB)), 0) + coalesce(length(CAST(" row        \
+  "error AS BLOB)), 0) + coalesce(length(CAST(" row "smtp_text AS BLOB)), 0))"
+
+// Who has how much of the log. Until a webhook's account is known, with its next record, the
+// webhook counts as one; the row '' of log_account is the sum of all.
+constexpr const char* log_shares = R"sql(
+CREATE TABLE log_share (
+  webhook_id TEXT PRIMARY KEY,
+  account TEXT NOT NULL,
+  octets INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX log_share_account ON log_share(account, octets);
+CREATE TABLE log_account (account TEXT PRIMARY KEY, octets INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX log_account_octets ON log_account(octets);
+CREATE TRIGGER log_share_added AFTER INSERT ON log_share BEGIN
+  INSERT INTO log_account VALUES (NEW.account, NEW.octets), ('', NEW.octets)
+    ON CONFLICT (account) DO UPDATE SET octets = octets + excluded.octets;
+END;
+CREATE TRIGGER log_share_gone AFTER DELETE ON log_share BEGIN
+  UPDATE log_account SET octets = octets - OLD.octets WHERE account IN (OLD.account, '');
+  DELETE FROM log_account WHERE account = OLD.account AND account <> '' AND octets <= 0;
+END;
+CREATE TRIGGER log_share_changed AFTER UPDATE ON log_share BEGIN
+  UPDATE log_account SET octets = octets - OLD.octets WHERE account IN (OLD.account, '');
+  INSERT INTO log_account VALUES (NEW.account, NEW.octets), ('', NEW.octets)
+    ON CONFLICT (account) DO UPDATE SET octets = octets + excluded.octets;
+  DELETE FROM log_account WHERE account = OLD.account AND account <> '' AND octets <= 0;
+END;
+INSERT INTO log_share SELECT webhook_id, webhook_id, sum()sql" POSTERN_LOG_OCTETS("") R"sql()
+  FROM log GROUP BY webhook_id;
+CREATE TRIGGER log_weighed AFTER INSERT ON log BEGIN
+  INSERT INTO log_share
+    VALUES (NEW.webhook_id, NEW.webhook_id, )sql" POSTERN_LOG_OCTETS("NEW.") R"sql()
+    ON CONFLICT (webhook_id) DO UPDATE SET octets = octets + excluded.octets;
+END;
+CREATE TRIGGER log_unloaded AFTER DELETE ON log BEGIN
+  UPDATE log_share SET octets = octets - )sql" POSTERN_LOG_OCTETS("OLD.") R"sql(
+    WHERE webhook_id = OLD.webhook_id;
+  DELETE FROM log_share WHERE webhook_id = OLD.webhook_id AND octets <= 0;
+END;
+)sql";
+
+constexpr const char* migrations[] = {first,       by_trace,       inbox_files,
+                                      inbox_links, inbox_accounts, log_shares};
 constexpr Schema schema{.application_id = 0x506f4465, .migrations = migrations};  // "PoDe"
 
 }  // namespace
